@@ -1,0 +1,128 @@
+//! Lower bounds on the arena, and who causes them.
+
+use crate::ids::BufferId;
+use crate::problem::Problem;
+
+/// No placement is lower than this, and why.
+///
+/// The certificate can be checked by hand: all `buffers` are live at `step`, so
+/// they lie on top of each other in some order. With `a` the smallest of their
+/// alignments, each takes a multiple of `a` but for the topmost, whose padding
+/// is outside of the arena. Or, for a single buffer with a fixed offset, the
+/// arena reaches at least to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LowerBound {
+    /// The bound in bytes.
+    pub bytes: u64,
+    /// A step at which `buffers` are all live.
+    pub step: u32,
+    /// The buffers that cause it, by id.
+    pub buffers: Vec<BufferId>,
+}
+
+/// The largest load over time, raised by alignment as far as that is sound, or
+/// the end of the highest fixed buffer.
+///
+/// For each alignment `a` in use, the buffers aligned to `a` or more that are
+/// live at one step take `sum(size rounded up to a) - largest padding`. The
+/// bound is the largest such figure over all steps and alignments. At alignment
+/// 1 it is the load (Garey & Johnson, SR2).
+///
+/// O(k n log n) time for k different alignments, O(n) space.
+#[must_use]
+pub fn lower_bound(problem: &Problem) -> LowerBound {
+    let mut best = highest_fixed(problem);
+    for alignment in alignments(problem) {
+        let (bytes, step) = stacked_load(problem, alignment);
+        if bytes > best.bytes {
+            best = LowerBound { bytes, step, buffers: Vec::new() };
+            let live = problem.ids().filter(|&id| {
+                let buffer = problem.buffer(id);
+                buffer.size() > 0 && buffer.alignment() >= alignment && buffer.live().contains(step)
+            });
+            best.buffers.extend(live);
+        }
+    }
+    best
+}
+
+fn highest_fixed(problem: &Problem) -> LowerBound {
+    let mut best = LowerBound::default();
+    for (id, buffer) in problem.ids().zip(problem.buffers()) {
+        if let Some(offset) = buffer.fixed_offset()
+            && offset + buffer.size() > best.bytes
+        {
+            let bytes = offset + buffer.size();
+            best = LowerBound { bytes, step: buffer.live().start, buffers: vec![id] };
+        }
+    }
+    best
+}
+
+/// The different alignments of buffers that take room, ascending.
+fn alignments(problem: &Problem) -> Vec<u64> {
+    let filled = problem.buffers().iter().filter(|buffer| buffer.size() > 0);
+    let mut alignments: Vec<u64> = filled.map(|buffer| buffer.alignment()).collect();
+    alignments.sort_unstable();
+    alignments.dedup();
+    alignments
+}
+
+/// The fullest step among buffers aligned to `alignment` or more: its bytes,
+/// paddings between them included, and the step.
+fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
+    let mut events: Vec<(u32, bool, u64, u64)> = Vec::new();
+    for buffer in problem.buffers() {
+        if buffer.size() > 0 && buffer.alignment() >= alignment {
+            let padding = padding(buffer.size(), alignment);
+            // Ends sort before starts: ranges are half-open.
+            events.push((buffer.live().start, true, buffer.size(), padding));
+            events.push((buffer.live().end, false, buffer.size(), padding));
+        }
+    }
+    events.sort_unstable();
+    let mut load: u64 = 0;
+    let mut paddings = LivePaddings::default();
+    let mut best = (0, 0);
+    for (step, starts, size, padding) in events {
+        if starts {
+            load += size + padding;
+            paddings.add(padding);
+            let stacked = load - paddings.largest();
+            if stacked > best.0 {
+                best = (stacked, step);
+            }
+        } else {
+            load -= size + padding;
+            paddings.remove(padding);
+        }
+    }
+    best
+}
+
+fn padding(size: u64, alignment: u64) -> u64 {
+    size.wrapping_neg() & (alignment - 1)
+}
+
+/// Paddings of the live buffers, counted by value.
+#[derive(Default)]
+struct LivePaddings(std::collections::BTreeMap<u64, u32>);
+
+impl LivePaddings {
+    fn add(&mut self, padding: u64) {
+        *self.0.entry(padding).or_insert(0) += 1;
+    }
+
+    fn remove(&mut self, padding: u64) {
+        if let Some(count) = self.0.get_mut(&padding) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(&padding);
+            }
+        }
+    }
+
+    fn largest(&self) -> u64 {
+        self.0.last_key_value().map_or(0, |(&padding, _)| padding)
+    }
+}

@@ -1,0 +1,194 @@
+use smallvec::SmallVec;
+
+use super::dependencies::Dependencies;
+use super::{Graph, Operator, Tensor, TensorKind, TensorSpec, validate};
+use crate::error::{Error, Result};
+use crate::ids::{OperatorId, TensorId};
+
+/// Collects operators and tensors; [`build`](Self::build) checks them all.
+///
+/// ```
+/// use plimsoll::{ElementType::Int8, Graph, TensorSpec};
+///
+/// let mut net = Graph::builder("tiny");
+/// let image = net.input("image", TensorSpec::shaped(Int8, [1, 32, 32, 3]));
+/// let weights = net.constant("weights", TensorSpec::bytes(432));
+/// let features = net.tensor("features", TensorSpec::shaped(Int8, [1, 32, 32, 16]));
+/// net.operator("conv").reads([image, weights]).writes([features]).scratch(256);
+/// net.output(features);
+/// let graph = net.build()?;
+/// assert_eq!(graph.tensor(features).bytes(), 16384);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct GraphBuilder {
+    name: String,
+    operators: Vec<Operator>,
+    tensors: Vec<Tensor>,
+    outputs: Vec<TensorId>,
+    overfull: Option<&'static str>,
+}
+
+impl GraphBuilder {
+    /// A graph of this name, as yet empty.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// An external input: written by the caller before the first step.
+    pub fn input(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
+        self.add_tensor(name, TensorKind::Input, spec)
+    }
+
+    /// A constant (weight): lives outside of the arena.
+    pub fn constant(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
+        self.add_tensor(name, TensorKind::Constant, spec)
+    }
+
+    /// A variable: state that outlives a run. Operators may read and write it;
+    /// those that touch the same one keep the order in which they were added.
+    pub fn variable(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
+        self.add_tensor(name, TensorKind::Variable, spec)
+    }
+
+    /// An intermediate: written by one operator, read by any number.
+    pub fn tensor(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
+        self.add_tensor(name, TensorKind::Intermediate, spec)
+    }
+
+    /// A tensor of any kind.
+    pub fn add_tensor(&mut self, name: impl Into<String>, kind: TensorKind, spec: TensorSpec) -> TensorId {
+        if self.tensors.len() + 1 >= TensorId::MAX_COUNT {
+            self.overfull = Some("tensors");
+            return TensorId::new(0);
+        }
+        self.tensors.push(Tensor {
+            name: name.into(),
+            kind,
+            is_output: false,
+            spec,
+            bytes: 0,
+            producer: None,
+            readers: SmallVec::new(),
+        });
+        TensorId::new(self.tensors.len() - 1)
+    }
+
+    /// Marks a tensor of any kind as a graph output.
+    pub fn output(&mut self, tensor: TensorId) -> &mut Self {
+        self.outputs.push(tensor);
+        self
+    }
+
+    /// Adds an operator; what it reads and writes is said on the result.
+    pub fn operator(&mut self, name: impl Into<String>) -> OperatorBuilder<'_> {
+        if self.operators.len() + 1 >= OperatorId::MAX_COUNT {
+            self.overfull = Some("operators");
+            self.operators.pop();
+        }
+        self.operators.push(Operator {
+            name: name.into(),
+            op_type: String::new(),
+            inputs: SmallVec::new(),
+            outputs: SmallVec::new(),
+            scratch_bytes: 0,
+            runs_after: SmallVec::new(),
+            foldable: false,
+            folded: false,
+        });
+        let id = OperatorId::new(self.operators.len() - 1);
+        OperatorBuilder { operator: &mut self.operators[id.index()], id }
+    }
+
+    /// An operator that was added before, to say more about it; none if the
+    /// id is not of this builder.
+    pub fn operator_mut(&mut self, id: OperatorId) -> Option<OperatorBuilder<'_>> {
+        let operator = self.operators.get_mut(id.index())?;
+        Some(OperatorBuilder { operator, id })
+    }
+
+    /// How many tensors were added.
+    #[must_use]
+    pub fn tensor_count(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// Checks everything and makes the graph.
+    ///
+    /// O((operators + edges) log operators).
+    ///
+    /// # Errors
+    /// The first mistake found, naming the culprit: [`Error::UnknownTensor`],
+    /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
+    /// [`Error::Alignment`], [`Error::FixedMisaligned`],
+    /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
+    /// [`Error::Cycle`], [`Error::TooMany`].
+    pub fn build(mut self) -> Result<Graph> {
+        if let Some(what) = self.overfull {
+            return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
+        }
+        validate::ids(&self.operators, self.tensors.len())?;
+        validate::outputs(&self.outputs, self.tensors.len())?;
+        for id in &self.outputs {
+            self.tensors[id.index()].is_output = true;
+        }
+        validate::tensors(&mut self.tensors)?;
+        validate::connect(&self.operators, &mut self.tensors)?;
+        validate::producers(&self.operators, &self.tensors)?;
+        let dependencies = Dependencies::new(&self.operators, &self.tensors)?;
+        Ok(Graph { name: self.name, operators: self.operators, tensors: self.tensors, dependencies })
+    }
+}
+
+/// Says what an operator reads, writes and needs.
+#[derive(Debug)]
+pub struct OperatorBuilder<'a> {
+    operator: &'a mut Operator,
+    id: OperatorId,
+}
+
+impl OperatorBuilder<'_> {
+    /// Tensors that it reads; added to those said before.
+    pub fn reads(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
+        self.operator.inputs.extend(tensors);
+        self
+    }
+
+    /// Tensors that it writes; added to those said before.
+    pub fn writes(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
+        self.operator.outputs.extend(tensors);
+        self
+    }
+
+    /// Workspace in bytes, alive only while the operator runs.
+    pub fn scratch(self, bytes: u64) -> Self {
+        self.operator.scratch_bytes = bytes;
+        self
+    }
+
+    /// What it computes, as in `Conv`; shown, never interpreted.
+    pub fn op_type(self, op_type: impl Into<String>) -> Self {
+        self.operator.op_type = op_type.into();
+        self
+    }
+
+    /// Order-only dependencies: operators that must run before this one.
+    pub fn after(self, operators: impl IntoIterator<Item = OperatorId>) -> Self {
+        self.operator.runs_after.extend(operators);
+        self
+    }
+
+    /// Says that the operator may run at compile time once all of its inputs
+    /// are constants: it has no side effects and draws no random numbers.
+    /// See [`Graph::fold_constants`].
+    pub fn foldable(self) -> Self {
+        self.operator.foldable = true;
+        self
+    }
+
+    /// The operator's id.
+    #[must_use]
+    pub fn id(&self) -> OperatorId {
+        self.id
+    }
+}

@@ -1,0 +1,171 @@
+//! What a compiler knows: operators, tensors, and who needs whom.
+
+mod builder;
+mod dependencies;
+mod element_type;
+mod fold;
+mod operator;
+mod tensor;
+mod validate;
+
+pub use builder::{GraphBuilder, OperatorBuilder};
+pub use element_type::{ElementType, UnknownElementType};
+pub use operator::Operator;
+pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
+
+use crate::error::{Error, Result};
+use crate::ids::{OperatorId, TensorId};
+use dependencies::Dependencies;
+
+/// Operators and tensors that passed every check; made by [`GraphBuilder`].
+///
+/// Guarantees: every id is in range, every needed intermediate has exactly one
+/// producer, alignments are powers of two, sizes fit 64 bits, and the operators
+/// can be run in some order.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    name: String,
+    operators: Vec<Operator>,
+    tensors: Vec<Tensor>,
+    dependencies: Dependencies,
+}
+
+impl Graph {
+    /// A builder for a graph of this name.
+    pub fn builder(name: impl Into<String>) -> GraphBuilder {
+        GraphBuilder::new(name)
+    }
+
+    /// The graph's name; may be empty.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All operators, folded ones included, by id.
+    #[must_use]
+    pub fn operators(&self) -> &[Operator] {
+        &self.operators
+    }
+
+    /// All tensors, constants included, by id.
+    #[must_use]
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// The operator of this id.
+    ///
+    /// # Panics
+    /// If the id is not of this graph.
+    #[must_use]
+    pub fn operator(&self, id: OperatorId) -> &Operator {
+        &self.operators[id.index()]
+    }
+
+    /// The tensor of this id.
+    ///
+    /// # Panics
+    /// If the id is not of this graph.
+    #[must_use]
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.index()]
+    }
+
+    /// Ids of all operators, folded ones included.
+    pub fn operator_ids(&self) -> impl ExactSizeIterator<Item = OperatorId> + use<> {
+        (0..self.operators.len()).map(OperatorId::new)
+    }
+
+    /// Ids of all tensors.
+    pub fn tensor_ids(&self) -> impl ExactSizeIterator<Item = TensorId> + use<> {
+        (0..self.tensors.len()).map(TensorId::new)
+    }
+
+    /// The operators that run, in an order in which they can: by id wherever
+    /// that is possible, so the order in which they were added if that works.
+    ///
+    /// Folded operators are left out.
+    #[must_use]
+    pub fn file_order(&self) -> &[OperatorId] {
+        &self.dependencies.file_order
+    }
+
+    /// Every pair (before, after) of operators that any order must respect:
+    /// producers before readers, [`Operator::runs_after`], and operators that
+    /// touch the same variable in their file order. A pair may repeat.
+    pub fn dependencies(&self) -> impl Iterator<Item = (OperatorId, OperatorId)> + '_ {
+        self.dependencies.pairs()
+    }
+
+    /// Folds away operators that may run at compile time and read constants
+    /// only: they leave the order, and their outputs become constants. Returns
+    /// how many.
+    ///
+    /// O(operators + edges).
+    pub fn fold_constants(&mut self) -> usize {
+        let folded = fold::fold(&mut self.operators, &mut self.tensors, &self.dependencies);
+        self.dependencies.forget_folded(&self.operators);
+        folded
+    }
+
+    /// Counts every floating-point element as one of `element_type`, as if the
+    /// network had been quantized. Integers, truth values and tensors given in
+    /// bytes keep their size.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] where the wider type no longer fits.
+    pub fn count_floats_as(&mut self, element_type: ElementType) -> Result<()> {
+        for tensor in &mut self.tensors {
+            if let tensor::Size::Shaped(own, shape) = &mut tensor.spec.size
+                && own.is_float()
+            {
+                tensor.bytes = validate::shaped_bytes(&tensor.name, element_type, shape)?;
+                *own = element_type;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that `order` names every operator that runs, once, and respects
+    /// all dependencies.
+    ///
+    /// O(operators + edges).
+    ///
+    /// # Errors
+    /// [`Error::Order`], naming the first operator out of place.
+    pub fn check_order(&self, order: &[OperatorId]) -> Result<()> {
+        let mut step_of = vec![u32::MAX; self.operators.len()];
+        for (step, &id) in order.iter().enumerate() {
+            let Some(operator) = self.operators.get(id.index()) else {
+                let text = format!("step {step} names operator {id}, but the graph has {} operators", self.operators.len());
+                return Err(Error::Order(text));
+            };
+            if operator.folded {
+                return Err(Error::Order(format!("operator `{}` at step {step} is folded away", operator.name)));
+            }
+            if step_of[id.index()] != u32::MAX {
+                return Err(Error::Order(format!(
+                    "operator `{}` stands at step {} and at step {step}",
+                    operator.name,
+                    step_of[id.index()]
+                )));
+            }
+            step_of[id.index()] = step as u32;
+        }
+        if let Some(&missing) = self.file_order().iter().find(|id| step_of[id.index()] == u32::MAX) {
+            return Err(Error::Order(format!("operator `{}` is missing", self.operator(missing).name)));
+        }
+        for (before, after) in self.dependencies() {
+            let (early, late) = (step_of[before.index()], step_of[after.index()]);
+            if early >= late {
+                return Err(Error::Order(format!(
+                    "operator `{}` at step {late} needs operator `{}`, which runs at step {early}",
+                    self.operator(after).name,
+                    self.operator(before).name
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+use smallvec::SmallVec;
+
+use crate::ids::{OperatorId, TensorId};
+
+/// An operator of a [`Graph`](crate::Graph).
+#[derive(Clone, Debug)]
+pub struct Operator {
+    pub(crate) name: String,
+    pub(crate) op_type: String,
+    pub(crate) inputs: SmallVec<[TensorId; 4]>,
+    pub(crate) outputs: SmallVec<[TensorId; 2]>,
+    pub(crate) scratch_bytes: u64,
+    pub(crate) runs_after: SmallVec<[OperatorId; 1]>,
+    pub(crate) foldable: bool,
+    pub(crate) folded: bool,
+}
+
+impl Operator {
+    /// The name given; need not be unique.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it computes, as in `Conv` or `CONV_2D`; may be empty.
+    #[must_use]
+    pub fn op_type(&self) -> &str {
+        &self.op_type
+    }
+
+    /// The tensors that it reads; one may stand there more than once.
+    #[must_use]
+    pub fn inputs(&self) -> &[TensorId] {
+        &self.inputs
+    }
+
+    /// The tensors that it writes.
+    #[must_use]
+    pub fn outputs(&self) -> &[TensorId] {
+        &self.outputs
+    }
+
+    /// Workspace in bytes, alive only while the operator runs.
+    #[must_use]
+    pub fn scratch_bytes(&self) -> u64 {
+        self.scratch_bytes
+    }
+
+    /// Operators that must run before it although it reads nothing of theirs.
+    #[must_use]
+    pub fn runs_after(&self) -> &[OperatorId] {
+        &self.runs_after
+    }
+
+    /// Whether it was folded away: it runs at compile time, its outputs are
+    /// constants, and no order contains it.
+    #[must_use]
+    pub fn is_folded(&self) -> bool {
+        self.folded
+    }
+}

@@ -1,0 +1,127 @@
+//! The checks that turn a builder's lists into a graph.
+
+use super::tensor::Size;
+use super::{ElementType, Operator, Tensor, TensorKind};
+use crate::error::{Error, Result};
+use crate::ids::{OperatorId, TensorId};
+
+pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
+    for tensor in tensors {
+        tensor.bytes = size_of(tensor)?;
+        let Some(alignment) = tensor.spec.alignment else { continue };
+        if !alignment.is_power_of_two() {
+            return Err(Error::Alignment { place: format!("tensor `{}`", tensor.name), alignment });
+        }
+        if let Some(offset) = tensor.spec.fixed_offset
+            && offset % alignment != 0
+        {
+            return Err(Error::FixedMisaligned { buffer: tensor.name.clone(), offset, alignment });
+        }
+    }
+    Ok(())
+}
+
+fn size_of(tensor: &Tensor) -> Result<u64> {
+    match &tensor.spec.size {
+        Size::Bytes(bytes) => Ok(*bytes),
+        Size::Shaped(ElementType::String, _) if tensor.kind == TensorKind::Constant => Ok(0),
+        Size::Shaped(element_type, shape) => shaped_bytes(&tensor.name, *element_type, shape),
+    }
+}
+
+pub(super) fn shaped_bytes(name: &str, element_type: ElementType, shape: &[u64]) -> Result<u64> {
+    if element_type.bits().is_none() {
+        return Err(Error::Unsized { tensor: name.to_owned() });
+    }
+    element_type.bytes_of(shape).ok_or_else(|| Error::SizeOverflow {
+        tensor: name.to_owned(),
+        element_type: element_type.name(),
+        shape: shape.to_vec(),
+    })
+}
+
+/// Every id that an operator mentions exists.
+pub(super) fn ids(operators: &[Operator], tensor_count: usize) -> Result<()> {
+    for operator in operators {
+        for &tensor in operator.inputs.iter().chain(&operator.outputs) {
+            if tensor.index() >= tensor_count {
+                let place = format!("operator `{}`", operator.name);
+                return Err(Error::UnknownTensor { place, tensor, count: tensor_count });
+            }
+        }
+        for &other in &operator.runs_after {
+            if other.index() >= operators.len() {
+                let place = format!("operator `{}`", operator.name);
+                return Err(Error::UnknownOperator { place, operator: other, count: operators.len() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fills in producers and readers; every intermediate has one producer at most.
+pub(super) fn connect(operators: &[Operator], tensors: &mut [Tensor]) -> Result<()> {
+    for (index, operator) in operators.iter().enumerate() {
+        let id = OperatorId::new(index);
+        for &input in &operator.inputs {
+            let readers = &mut tensors[input.index()].readers;
+            if readers.last() != Some(&id) {
+                readers.push(id);
+            }
+        }
+        for &output in &operator.outputs {
+            set_producer(&mut tensors[output.index()], id, operators)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]) -> Result<()> {
+    let kind = match tensor.kind {
+        TensorKind::Input => "an input",
+        TensorKind::Constant => "a constant",
+        TensorKind::Variable => {
+            tensor.producer.get_or_insert(id);
+            return Ok(());
+        }
+        TensorKind::Intermediate => return set_only_producer(tensor, id, operators),
+    };
+    Err(Error::NotWritable { operator: operators[id.index()].name.clone(), tensor: tensor.name.clone(), kind })
+}
+
+fn set_only_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]) -> Result<()> {
+    match tensor.producer.replace(id) {
+        None => Ok(()),
+        Some(first) => Err(Error::TwoProducers {
+            tensor: tensor.name.clone(),
+            first: operators[first.index()].name.clone(),
+            second: operators[id.index()].name.clone(),
+        }),
+    }
+}
+
+/// An intermediate that somebody needs is written by somebody.
+pub(super) fn producers(operators: &[Operator], tensors: &[Tensor]) -> Result<()> {
+    for tensor in tensors {
+        if tensor.kind != TensorKind::Intermediate || tensor.producer.is_some() {
+            continue;
+        }
+        let needed_by = match tensor.readers.first() {
+            Some(reader) => format!("operator `{}` reads", operators[reader.index()].name),
+            None if tensor.is_output => "the graph outputs".to_owned(),
+            None => continue,
+        };
+        return Err(Error::NoProducer { tensor: tensor.name.clone(), needed_by });
+    }
+    Ok(())
+}
+
+pub(super) fn outputs(outputs: &[TensorId], tensor_count: usize) -> Result<()> {
+    match outputs.iter().find(|id| id.index() >= tensor_count) {
+        None => Ok(()),
+        Some(&tensor) => {
+            let place = "the list of graph outputs".to_owned();
+            Err(Error::UnknownTensor { place, tensor, count: tensor_count })
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Files to graphs and problems. Importers only build; they plan nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::graph::{ElementType, Graph, GraphBuilder};
+use crate::problem::Problem;
+
+#[cfg(feature = "csv")]
+mod buffers_csv;
+mod foldable;
+#[cfg(feature = "json")]
+mod graph_json;
+#[cfg(feature = "onnx")]
+mod onnx;
+#[cfg(feature = "tflite")]
+mod tflite;
+
+/// What to make of a file.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ImportOptions {
+    /// Values for symbolic dimensions, by name.
+    pub dims: BTreeMap<String, u64>,
+    /// Which operators are folded away.
+    pub fold: Fold,
+    /// Count every floating-point element in this type, as if quantized.
+    pub floats_as: Option<ElementType>,
+    /// Alignment of CSV buffers that name none; graphs take the planner's.
+    pub alignment: Option<u64>,
+}
+
+/// Which operators are folded away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fold {
+    /// Those that read constants only and may run at compile time.
+    #[default]
+    Constants,
+    /// None: every operator of the file runs.
+    None,
+}
+
+/// A file's contents.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Imported {
+    /// A network.
+    Graph(ImportedGraph),
+    /// Buffers alone; their names are the file's ids.
+    Problem(Problem),
+}
+
+/// A network, and what was left out of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImportedGraph {
+    /// Operators and tensors; ids count them in the order of the file (ONNX
+    /// has no list of tensors: there they count by first mention).
+    pub graph: Graph,
+    /// What the user should know, a sentence each: subgraphs left out.
+    pub notes: Vec<String>,
+}
+
+/// Why a file could not be imported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("{}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Nothing here reads files of this kind.
+    #[error("{}: {reason}", .path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// Which kinds there are, or which feature is not built in.
+        reason: String,
+    },
+    /// The bytes are not what the format says.
+    #[error("not a valid {format} file: {reason}")]
+    Malformed {
+        /// `ONNX`, `TFLite`, `CSV`, `graph JSON`.
+        format: &'static str,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// Tensors have no static size.
+    #[error("{}", unshaped_text(.tensors, .remedy))]
+    Unshaped {
+        /// Names, each with what is known of its shape.
+        tensors: Vec<String>,
+        /// What to run to fix it.
+        remedy: String,
+    },
+    /// The file's graph or buffers break a rule.
+    #[error(transparent)]
+    Invalid(#[from] Error),
+}
+
+fn unshaped_text(tensors: &[String], remedy: &str) -> String {
+    const SHOWN: usize = 10;
+    let mut shown: Vec<String> = tensors.iter().take(SHOWN).cloned().collect();
+    if tensors.len() > SHOWN {
+        shown.push(format!("and {} more", tensors.len() - SHOWN));
+    }
+    let (number, verb) = if tensors.len() == 1 { ("tensor", "has") } else { ("tensors", "have") };
+    format!("{} {number} {verb} no static size: {}; {remedy}", tensors.len(), shown.join(", "))
+}
+
+impl ImportError {
+    #[allow(dead_code)] // not every set of features has an importer
+    fn malformed(format: &'static str, reason: impl ToString) -> Self {
+        Self::Malformed { format, reason: reason.to_string() }
+    }
+}
+
+/// Reads a file by its ending: `.onnx`, `.tflite`, `.csv` or `.json` (a graph),
+/// as far as those features are built in.
+///
+/// # Errors
+/// What is wrong with the file, naming the culprit.
+pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportError> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
+    match ending.to_ascii_lowercase().as_str() {
+        #[cfg(feature = "onnx")]
+        "onnx" => onnx::read_file(path, options).map(Imported::Graph),
+        #[cfg(feature = "tflite")]
+        "tflite" => tflite::read_file(path, options).map(Imported::Graph),
+        #[cfg(feature = "csv")]
+        "csv" => buffers_csv::read_file(path, options).map(Imported::Problem),
+        #[cfg(feature = "json")]
+        "json" => graph_json::read_file(path, options).map(Imported::Graph),
+        "onnx" | "tflite" | "csv" | "json" => {
+            let reason = format!("this build lacks the feature `{}`", ending.to_ascii_lowercase());
+            Err(ImportError::UnknownFormat { path: path.to_owned(), reason })
+        }
+        _ => {
+            let reason = "expected a file ending in .onnx, .tflite, .csv or .json".to_owned();
+            Err(ImportError::UnknownFormat { path: path.to_owned(), reason })
+        }
+    }
+}
+
+#[cfg(feature = "onnx")]
+pub use onnx::from_bytes as onnx_from_bytes;
+#[cfg(feature = "tflite")]
+pub use tflite::from_bytes as tflite_from_bytes;
+#[cfg(feature = "csv")]
+pub use buffers_csv::from_bytes as csv_from_bytes;
+#[cfg(feature = "json")]
+pub use graph_json::from_bytes as graph_json_from_bytes;
+
+/// The end of every graph importer: checks, folds and retypes.
+#[allow(dead_code)] // not every set of features has an importer
+fn finish(builder: GraphBuilder, notes: Vec<String>, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
+    let mut graph = builder.build()?;
+    if options.fold == Fold::Constants {
+        graph.fold_constants();
+    }
+    if let Some(element_type) = options.floats_as {
+        graph.count_floats_as(element_type)?;
+    }
+    Ok(ImportedGraph { graph, notes })
+}
+
+#[allow(dead_code)] // not every set of features has an importer
+fn open(path: &Path) -> Result<std::fs::File, ImportError> {
+    let at_path = |source| ImportError::Read { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(at_path)?;
+    if file.metadata().map_err(at_path)?.is_dir() {
+        return Err(at_path(std::io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(file)
+}

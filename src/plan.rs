@@ -1,0 +1,168 @@
+//! The result, in the graph's terms.
+
+use std::fmt;
+
+use crate::graph::Graph;
+use crate::ids::{OperatorId, TensorId};
+use crate::liveness::{Occupant, Variables};
+use crate::problem::LiveRange;
+
+/// What is known of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// The arena is as low as the lower bound: no offsets need less.
+    Optimal,
+    /// A right plan; a lower one may or may not exist.
+    Feasible,
+    /// The lowest arena found is larger than the capacity. If the lower bound
+    /// is too, nothing fits.
+    Infeasible,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Optimal => "optimal",
+            Status::Feasible => "feasible",
+            Status::Infeasible => "infeasible",
+        })
+    }
+}
+
+impl Status {
+    pub(crate) fn of(height: u64, lower_bound: u64, capacity: Option<u64>) -> Self {
+        if capacity.is_some_and(|capacity| height > capacity) {
+            Status::Infeasible
+        } else if height == lower_bound {
+            Status::Optimal
+        } else {
+            Status::Feasible
+        }
+    }
+}
+
+/// Where something lies in the arena, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Bytes from the start of the arena.
+    pub offset: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// The steps at which it is live.
+    pub live: LiveRange,
+}
+
+impl Placement {
+    /// The first byte after it.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.bytes)
+    }
+}
+
+/// No arena is smaller for this order, and what causes that: all of these are
+/// live at one step, or one of them has a fixed offset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanBound {
+    /// The bound in bytes.
+    pub bytes: u64,
+    /// The step at which the causes are live.
+    pub step: u32,
+    /// Who causes it.
+    pub causes: Vec<Occupant>,
+}
+
+/// An order, and a place for everything that needs one.
+///
+/// It is plain data, so a plan from elsewhere can be filled in and given to
+/// [`verify`](crate::verify::verify). Plans that this library returns have
+/// passed that check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Operators in the order to run; folded ones are left out.
+    pub order: Vec<OperatorId>,
+    /// By tensor id; none for what needs no place in the arena.
+    pub tensors: Vec<Option<Placement>>,
+    /// Workspaces by operator id; none for operators that need none.
+    pub scratch: Vec<Option<Placement>>,
+    /// Size of the arena in bytes.
+    pub arena_bytes: u64,
+    /// Alignment of what asks for none.
+    pub alignment: u64,
+    /// Where variables live.
+    pub variables: Variables,
+    /// Bytes that there are, if that was said.
+    pub capacity: Option<u64>,
+    /// No arena is smaller than this for this order.
+    pub lower_bound: PlanBound,
+    /// What is known of it.
+    pub status: Status,
+    /// The strategy that found the offsets.
+    pub strategy: String,
+}
+
+impl Plan {
+    /// A plan for `graph` that places nothing yet, in file order.
+    #[must_use]
+    pub fn unplaced(graph: &Graph) -> Self {
+        Self {
+            order: graph.file_order().to_vec(),
+            tensors: vec![None; graph.tensors().len()],
+            scratch: vec![None; graph.operators().len()],
+            arena_bytes: 0,
+            alignment: 1,
+            variables: Variables::default(),
+            capacity: None,
+            lower_bound: PlanBound::default(),
+            status: Status::Feasible,
+            strategy: String::new(),
+        }
+    }
+
+    /// The tensor's offset in bytes; none if it has no place in the arena.
+    #[must_use]
+    pub fn offset(&self, tensor: TensorId) -> Option<u64> {
+        Some(self.placement(Occupant::Tensor(tensor))?.offset)
+    }
+
+    /// Where an occupant lies; none if it has no place in the arena.
+    #[must_use]
+    pub fn placement(&self, occupant: Occupant) -> Option<Placement> {
+        match occupant {
+            Occupant::Tensor(id) => self.tensors.get(id.index()).copied().flatten(),
+            Occupant::Scratch(id) => self.scratch.get(id.index()).copied().flatten(),
+        }
+    }
+
+    /// Everything in the arena: tensors by id, then workspaces by operator.
+    pub fn placements(&self) -> impl Iterator<Item = (Occupant, Placement)> + '_ {
+        let tensors = self.tensors.iter().enumerate();
+        let scratch = self.scratch.iter().enumerate();
+        let tensors = tensors.filter_map(|(i, place)| Some((Occupant::Tensor(TensorId::new(i)), (*place)?)));
+        let scratch = scratch.filter_map(|(i, place)| Some((Occupant::Scratch(OperatorId::new(i)), (*place)?)));
+        tensors.chain(scratch)
+    }
+
+    /// Bytes that the arena would need if nothing shared memory, without
+    /// paddings.
+    #[must_use]
+    pub fn no_reuse_bytes(&self) -> u64 {
+        self.placements().map(|(_, place)| place.bytes).fold(0, u64::saturating_add)
+    }
+
+    /// How far the arena is above the lower bound: 0.01 is one percent.
+    #[must_use]
+    pub fn gap(&self) -> f64 {
+        gap(self.arena_bytes, self.lower_bound.bytes)
+    }
+}
+
+/// How far `height` is above `bound`, relative to the bound.
+pub(crate) fn gap(height: u64, bound: u64) -> f64 {
+    match bound {
+        0 => 0.0,
+        bound => height as f64 / bound as f64 - 1.0,
+    }
+}

@@ -1,0 +1,332 @@
+//! Pure geometry: buffers with a size and a live range, to be given offsets.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::ids::BufferId;
+
+/// Steps `[start, end)` during which a buffer's contents matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LiveRange {
+    /// The first step.
+    pub start: u32,
+    /// The step after the last.
+    pub end: u32,
+}
+
+impl LiveRange {
+    /// Whether both are live at some step.
+    #[inline]
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
+    /// Whether it is live at this step.
+    #[inline]
+    #[must_use]
+    pub fn contains(self, step: u32) -> bool {
+        self.start <= step && step < self.end
+    }
+
+    /// How many steps; 0 for a range that ends before it starts.
+    #[must_use]
+    pub fn steps(self) -> u32 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+impl From<Range<u32>> for LiveRange {
+    fn from(range: Range<u32>) -> Self {
+        Self { start: range.start, end: range.end }
+    }
+}
+
+impl fmt::Display for LiveRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.start, self.end)
+    }
+}
+
+/// One rectangle of a [`Problem`]: as wide as its live range, as high as its
+/// size. Only its offset is open, unless that is fixed too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    size: u64,
+    live: LiveRange,
+    alignment: u64,
+    fixed_offset: Option<u64>,
+}
+
+impl Buffer {
+    /// A buffer of `size` bytes, live in the given half-open range of steps,
+    /// that may lie anywhere.
+    #[must_use]
+    pub fn new(size: u64, live: impl Into<LiveRange>) -> Self {
+        Self { size, live: live.into(), alignment: 1, fixed_offset: None }
+    }
+
+    /// The offset must be a multiple of this power of two.
+    #[must_use]
+    pub fn align(mut self, alignment: u64) -> Self {
+        self.alignment = alignment;
+        self
+    }
+
+    /// The buffer must lie at exactly this offset.
+    #[must_use]
+    pub fn at(mut self, offset: u64) -> Self {
+        self.fixed_offset = Some(offset);
+        self
+    }
+
+    /// Size in bytes; may be 0.
+    #[inline]
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The steps at which it is live.
+    #[inline]
+    #[must_use]
+    pub fn live(&self) -> LiveRange {
+        self.live
+    }
+
+    /// What its offset must be a multiple of: a power of two.
+    #[inline]
+    #[must_use]
+    pub fn alignment(&self) -> u64 {
+        self.alignment
+    }
+
+    /// The offset that it must have, if any.
+    #[inline]
+    #[must_use]
+    pub fn fixed_offset(&self) -> Option<u64> {
+        self.fixed_offset
+    }
+}
+
+/// Buffers to be given offsets, with at most so many bytes if there is a
+/// capacity.
+///
+/// ```
+/// use plimsoll::{Buffer, Planner, Problem};
+///
+/// let buffers = vec![Buffer::new(100, 0..2), Buffer::new(60, 1..4), Buffer::new(40, 2..4)];
+/// let solution = Planner::new().solve(&Problem::new(buffers)?)?;
+/// assert_eq!(solution.height, 160);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Problem {
+    buffers: Vec<Buffer>,
+    names: Vec<String>,
+    capacity: Option<u64>,
+}
+
+impl Problem {
+    /// Checks the buffers and makes a problem of them. Buffer `i` of the list
+    /// gets id `i`.
+    ///
+    /// O(n log n).
+    ///
+    /// # Errors
+    /// The first mistake found: [`Error::EmptyLiveRange`], [`Error::Alignment`],
+    /// [`Error::FixedMisaligned`], [`Error::FixedOverlap`],
+    /// [`Error::TotalOverflow`], [`Error::TooMany`].
+    pub fn new(buffers: Vec<Buffer>) -> Result<Self> {
+        Self::named(buffers, Vec::new())
+    }
+
+    /// The same, with a name for each buffer to be used in messages.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::NameCount`].
+    pub fn named(buffers: Vec<Buffer>, names: Vec<String>) -> Result<Self> {
+        if buffers.len() >= BufferId::MAX_COUNT {
+            return Err(Error::TooMany { what: "buffers", max: BufferId::MAX_COUNT - 1 });
+        }
+        if !names.is_empty() && names.len() != buffers.len() {
+            return Err(Error::NameCount { expected: buffers.len(), got: names.len() });
+        }
+        let problem = Self { buffers, names, capacity: None };
+        problem.check_each()?;
+        problem.check_total()?;
+        problem.check_fixed()?;
+        Ok(problem)
+    }
+
+    /// With at most this many bytes to use.
+    #[must_use]
+    pub fn with_capacity(mut self, bytes: Option<u64>) -> Self {
+        self.capacity = bytes;
+        self
+    }
+
+    /// The buffers, by id.
+    #[inline]
+    #[must_use]
+    pub fn buffers(&self) -> &[Buffer] {
+        &self.buffers
+    }
+
+    /// The buffer of this id.
+    ///
+    /// # Panics
+    /// If the id is not of this problem.
+    #[inline]
+    #[must_use]
+    pub fn buffer(&self, id: BufferId) -> &Buffer {
+        &self.buffers[id.index()]
+    }
+
+    /// Ids of all buffers.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = BufferId> + use<> {
+        (0..self.buffers.len()).map(BufferId::new)
+    }
+
+    /// Bytes that may be used, if there is a limit.
+    #[must_use]
+    pub fn capacity(&self) -> Option<u64> {
+        self.capacity
+    }
+
+    /// The buffer's name, or its number where none was given.
+    #[must_use]
+    pub fn name(&self, id: BufferId) -> String {
+        self.names.get(id.index()).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// Name, size, place and live range of a buffer, for messages.
+    #[must_use]
+    pub fn describe(&self, id: BufferId, offset: u64) -> String {
+        let buffer = self.buffer(id);
+        format!("`{}` ({} bytes at {offset}, live {})", self.name(id), buffer.size, buffer.live)
+    }
+
+    fn check_each(&self) -> Result<()> {
+        for (id, buffer) in self.ids().zip(&self.buffers) {
+            let LiveRange { start, end } = buffer.live;
+            if start >= end {
+                return Err(Error::EmptyLiveRange { buffer: self.name(id), start, end });
+            }
+            let alignment = buffer.alignment;
+            if !alignment.is_power_of_two() {
+                return Err(Error::Alignment { place: format!("buffer `{}`", self.name(id)), alignment });
+            }
+            if let Some(offset) = buffer.fixed_offset
+                && offset % alignment != 0
+            {
+                return Err(Error::FixedMisaligned { buffer: self.name(id), offset, alignment });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every offset that any strategy computes is the end of a stack of
+    /// buffers and paddings, possibly on top of a fixed one. If that cannot
+    /// overflow, nothing can, and inner loops need no checks.
+    fn check_total(&self) -> Result<()> {
+        let mut total: u64 = 0;
+        for (id, buffer) in self.ids().zip(&self.buffers) {
+            let overflow = || Error::TotalOverflow { buffer: self.name(id), bytes: buffer.size };
+            for part in [buffer.fixed_offset.unwrap_or(0), buffer.alignment - 1, buffer.size] {
+                total = total.checked_add(part).ok_or_else(overflow)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_fixed(&self) -> Result<()> {
+        let fixed = self.ids().filter(|&id| self.buffer(id).size > 0);
+        let placed = fixed.filter_map(|id| Some((id, self.buffer(id).fixed_offset?)));
+        let clash = first_overlap(placed.map(|(id, offset)| {
+            let buffer = self.buffer(id);
+            (id, offset, offset + buffer.size, buffer.live)
+        }));
+        match clash {
+            None => Ok(()),
+            Some((first, second)) => {
+                let at = |id: BufferId| self.describe(id, self.buffer(id).fixed_offset.unwrap_or(0));
+                Err(Error::FixedOverlap { first: at(first), second: at(second) })
+            }
+        }
+    }
+}
+
+/// Some pair of rectangles that overlap in time and space, by a sweep over time
+/// that keeps the live ones sorted by offset.
+fn first_overlap(
+    rectangles: impl Iterator<Item = (BufferId, u64, u64, LiveRange)>,
+) -> Option<(BufferId, BufferId)> {
+    use std::collections::BTreeMap;
+
+    let rectangles: Vec<_> = rectangles.collect();
+    let mut events: Vec<(u32, bool, usize)> = Vec::with_capacity(rectangles.len() * 2);
+    for (index, rectangle) in rectangles.iter().enumerate() {
+        events.push((rectangle.3.start, true, index));
+        events.push((rectangle.3.end, false, index));
+    }
+    events.sort_unstable();
+    let mut live: BTreeMap<u64, (u64, BufferId)> = BTreeMap::new();
+    for (_, starts, index) in events {
+        let (id, offset, end, _) = rectangles[index];
+        if !starts {
+            live.remove(&offset);
+            continue;
+        }
+        let below = live.range(..end).next_back();
+        if let Some((_, &(top, other))) = below
+            && top > offset
+        {
+            return Some((other, id));
+        }
+        live.insert(offset, (end, id));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_name_the_buffer() {
+        let named = |buffer| Problem::named(vec![buffer], vec!["conv1".into()]).unwrap_err().to_string();
+        assert_eq!(
+            named(Buffer::new(8, 5..5)),
+            "buffer `conv1`: live range 5..5 is empty (ranges are half-open)"
+        );
+        assert_eq!(named(Buffer::new(8, 0..1).align(12)), "buffer `conv1`: alignment 12 is not a power of two");
+        assert_eq!(named(Buffer::new(8, 0..1).align(0)), "buffer `conv1`: alignment 0 is not a power of two");
+        assert_eq!(
+            named(Buffer::new(8, 0..1).align(16).at(24)),
+            "buffer `conv1` is fixed at 24, which is not a multiple of its alignment 16"
+        );
+    }
+
+    #[test]
+    fn fixed_buffers_may_not_overlap() {
+        let buffers = vec![Buffer::new(64, 0..4).at(32), Buffer::new(16, 3..5).at(80)];
+        let text = Problem::new(buffers).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "buffer `0` (64 bytes at 32, live 0..4) is fixed over buffer `1` (16 bytes at 80, live 3..5)"
+        );
+        let apart = vec![Buffer::new(64, 0..4).at(32), Buffer::new(16, 4..5).at(80)];
+        assert!(Problem::new(apart).is_ok());
+    }
+
+    #[test]
+    fn totals_stay_below_64_bits() {
+        assert!(Problem::new(vec![Buffer::new(u64::MAX, 0..1)]).is_ok());
+        let two = vec![Buffer::new(u64::MAX, 0..1), Buffer::new(1, 1..2)];
+        assert!(matches!(Problem::new(two), Err(Error::TotalOverflow { bytes: 1, .. })));
+        let fixed = vec![Buffer::new(2, 0..1).at(u64::MAX - 1)];
+        assert!(matches!(Problem::new(fixed), Err(Error::TotalOverflow { .. })));
+    }
+}
