@@ -2,13 +2,21 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+pub mod allocate;
 mod bound;
 mod error;
+pub mod export;
 mod graph;
 mod ids;
+pub mod import;
 mod liveness;
 mod plan;
+mod planner;
 mod problem;
+#[cfg(feature = "report")]
+pub mod report;
+mod solution;
+pub mod verify;
 
 pub use bound::{LowerBound, lower_bound};
 pub use error::{Error, Result};
@@ -19,4 +27,6 @@ pub use graph::{
 pub use ids::{BufferId, OperatorId, TensorId};
 pub use liveness::{Liveness, Occupant, Peak, Variables};
 pub use plan::{Placement, Plan, PlanBound, Status};
+pub use planner::Planner;
 pub use problem::{Buffer, LiveRange, Problem};
+pub use solution::Solution;

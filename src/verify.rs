@@ -1,1 +1,228 @@
-//! Placeholder.
+//! Is this plan right? The judge of every plan that leaves the library.
+//!
+//! It works from the graph (or problem) and the plan alone and shares no code
+//! with what makes plans. A plan is right if
+//!
+//! 1. its order names every operator that runs once, each after all that it
+//!    waits for: producers of its inputs, order-only dependencies, and earlier
+//!    operators on the same variable;
+//! 2. every tensor and workspace that needs memory has a place of its true
+//!    size, and nothing else has one;
+//! 3. every place is aligned, at its fixed offset if it has one, and inside of
+//!    the arena;
+//! 4. the live ranges it states are those that follow from the order, by the
+//!    rules of [`Liveness`](crate::Liveness);
+//! 5. no two that are live at the same step share a byte;
+//! 6. the lower bound follows from its certificate, the arena is not below it,
+//!    and the status is true.
+
+mod claims;
+mod geometry;
+mod order;
+
+use std::fmt;
+
+use crate::graph::Graph;
+use crate::plan::Plan;
+use crate::problem::{LiveRange, Problem};
+
+/// The most violations that one report lists.
+pub const MAX_REPORTED: usize = 100;
+
+/// A rule that a plan breaks, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Rule 1: the order cannot be run.
+    #[error("order: {0}")]
+    Order(String),
+
+    /// Rule 2: no place for what needs one.
+    #[error("{what} needs {bytes} bytes of the arena but has no place")]
+    Missing {
+        /// Tensor, workspace or buffer.
+        what: String,
+        /// Its size.
+        bytes: u64,
+    },
+
+    /// Rule 2: a place for what needs none.
+    #[error("{what} has a place in the arena, but {why}")]
+    Superfluous {
+        /// Tensor or workspace.
+        what: String,
+        /// Why it needs none.
+        why: &'static str,
+    },
+
+    /// Rule 2: a place of the wrong size.
+    #[error("{what} has a place of {planned} bytes but needs {actual}")]
+    Size {
+        /// Tensor or workspace.
+        what: String,
+        /// Bytes in the plan.
+        planned: u64,
+        /// Bytes needed.
+        actual: u64,
+    },
+
+    /// Rule 3: misaligned.
+    #[error("{what} lies at {offset}, which is not a multiple of its alignment {alignment}")]
+    Misaligned {
+        /// Tensor, workspace or buffer.
+        what: String,
+        /// Its offset.
+        offset: u64,
+        /// Its alignment.
+        alignment: u64,
+    },
+
+    /// Rule 3: not where it was fixed.
+    #[error("{what} lies at {offset} but is fixed at {fixed}")]
+    NotFixed {
+        /// Tensor or buffer.
+        what: String,
+        /// Its offset.
+        offset: u64,
+        /// Where it must be.
+        fixed: u64,
+    },
+
+    /// Rule 3: past the end of the arena.
+    #[error("{what} ({bytes} bytes at {offset}) ends after the arena of {arena} bytes")]
+    OutsideArena {
+        /// Tensor, workspace or buffer.
+        what: String,
+        /// Its offset.
+        offset: u64,
+        /// Its size.
+        bytes: u64,
+        /// Size of the arena.
+        arena: u64,
+    },
+
+    /// Rule 4: another live range than the order gives.
+    #[error("{what} is said to live in {planned} but lives in {actual}")]
+    Live {
+        /// Tensor or workspace.
+        what: String,
+        /// The plan's range.
+        planned: LiveRange,
+        /// The true range.
+        actual: LiveRange,
+    },
+
+    /// Rule 5: two at the same place at the same time.
+    #[error("{first} overlaps {second}")]
+    Overlap {
+        /// One, with size, offset and live range.
+        first: String,
+        /// The other.
+        second: String,
+    },
+
+    /// Rule 6: a bound without ground, or a wrong status.
+    #[error("{0}")]
+    Claim(String),
+
+    /// The plan's lists are not those of this graph or problem.
+    #[error("the plan has {got} {what}, expected {expected}")]
+    Shape {
+        /// Which list.
+        what: &'static str,
+        /// Its length.
+        got: usize,
+        /// The right length.
+        expected: usize,
+    },
+}
+
+/// Everything found wrong with a plan, at most [`MAX_REPORTED`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// The violations, never none.
+    #[must_use]
+    pub fn list(&self) -> &[Violation] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, violation) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str("; ")?;
+            }
+            violation.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Violations {}
+
+/// Checks a plan against its graph.
+///
+/// O((operators + edges) + n log n) for n placed tensors and workspaces.
+///
+/// # Errors
+/// Every rule that the plan breaks, and where.
+pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
+    let mut found = Found::default();
+    if let Some(steps) = order::check(graph, &plan.order, &mut found)
+        && claims::check_shape(graph, plan, &mut found)
+    {
+        let rectangles = claims::check_places(graph, plan, &steps, &mut found);
+        geometry::check(&rectangles, plan.arena_bytes, &mut found);
+        claims::check_bound(graph, plan, &mut found);
+    }
+    found.finish()
+}
+
+/// Checks offsets and arena size against a problem.
+///
+/// O(n log n).
+///
+/// # Errors
+/// Every rule that they break, and where.
+pub fn verify_offsets(problem: &Problem, offsets: &[u64], height: u64) -> Result<(), Violations> {
+    let mut found = Found::default();
+    let expected = problem.buffers().len();
+    if offsets.len() == expected {
+        let places = problem.ids().zip(problem.buffers()).zip(offsets);
+        let rectangles = places.map(|((id, buffer), &offset)| geometry::Rectangle {
+            name: Box::new(move || format!("buffer `{}`", problem.name(id))),
+            offset,
+            bytes: buffer.size(),
+            live: buffer.live(),
+            alignment: buffer.alignment(),
+            fixed: buffer.fixed_offset(),
+        });
+        geometry::check(&rectangles.collect::<Vec<_>>(), height, &mut found);
+    } else {
+        found.add(Violation::Shape { what: "offsets", got: offsets.len(), expected });
+    }
+    found.finish()
+}
+
+/// Collects violations up to the limit.
+#[derive(Default)]
+struct Found(Vec<Violation>);
+
+impl Found {
+    fn add(&mut self, violation: Violation) {
+        if !self.is_full() {
+            self.0.push(violation);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= MAX_REPORTED
+    }
+
+    fn finish(self) -> Result<(), Violations> {
+        if self.0.is_empty() { Ok(()) } else { Err(Violations(self.0)) }
+    }
+}

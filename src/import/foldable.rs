@@ -1,28 +1,147 @@
-//! Which operators may run at compile time once their inputs are constants.
+//! What an operator's type says of its effects: which operators may run at
+//! compile time, and which must keep the order of the file.
+#![allow(dead_code)] // not every set of features has a graph importer
 
-/// Types that draw random numbers, keep state, touch resources, have effects
-/// beyond their outputs, or run a subgraph that may do any of that. ONNX and
-/// TFLite spell their types so differently that one list serves both.
-const NEVER: [&str; 37] = [
-    // ONNX: random, and not the same in two runs.
-    "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Dropout",
-    // ONNX: bodies; an importer that sees into them may know better.
-    "If", "Loop", "Scan", "SequenceMap",
-    // TFLite: random.
-    "MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM",
-    // TFLite: bodies.
-    "CALL", "CALL_ONCE", "IF", "WHILE", "STABLEHLO_WHILE", "STABLEHLO_COMPOSITE", "STABLEHLO_CASE",
-    // TFLite: variables, resources and other state.
-    "ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE", "HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT",
-    "HASHTABLE_LOOKUP", "HASHTABLE_SIZE", "STABLEHLO_RNG_BIT_GENERATOR", "LSTM", "RNN", "SVDF", "DELEGATE",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "CUSTOM",
+use crate::graph::{GraphBuilder, OperatorBuilder};
+use crate::ids::{OperatorId, TensorId};
+
+/// Types that draw random numbers, keep state in their inputs, or do different
+/// things in training. ONNX and TFLite spell their types so differently that
+/// one list serves both; `LSTM` and `RNN`, which both have, keep state in
+/// TFLite.
+const NOT_THE_SAME_TWICE: [&str; 22] = [
+    // ONNX.
+    "Bernoulli",
+    "Dropout",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+    // ONNX bodies; an importer that sees into them may know better.
+    "If",
+    "Loop",
+    "Scan",
+    "SequenceMap",
+    // TFLite.
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+    "LSTM",
+    "MULTINOMIAL",
+    "RANDOM_STANDARD_NORMAL",
+    "RANDOM_UNIFORM",
+    "RNN",
+    "STABLEHLO_RNG_BIT_GENERATOR",
+    "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
 ];
+
+/// TFLite types that may reach state which other operators reach too, and that
+/// no tensor of the operator shows: variables behind handles, tables, whatever
+/// a body, a delegate or foreign code does.
+const SHARES_STATE: [&str; 18] = [
+    "ASSIGN_VARIABLE",
+    "CALL",
+    "CALL_ONCE",
+    "CUSTOM",
+    "DELEGATE",
+    "HASHTABLE",
+    "HASHTABLE_FIND",
+    "HASHTABLE_IMPORT",
+    "HASHTABLE_SIZE",
+    "IF",
+    "PLACEHOLDER_FOR_GREATER_OP_CODES",
+    "READ_VARIABLE",
+    "STABLEHLO_CASE",
+    "STABLEHLO_COMPOSITE",
+    "STABLEHLO_CUSTOM_CALL",
+    "STABLEHLO_WHILE",
+    "VAR_HANDLE",
+    "WHILE",
+];
+
+/// Foreign code, and types newer than the list of their names.
+const SHARES_STATE_PREFIXES: [&str; 2] = ["CUSTOM:", "BUILTIN_"];
+
+/// Whether operators of this type may share state that no tensor shows, so
+/// that they must run in the order of the file.
+pub(super) fn shares_state(op_type: &str) -> bool {
+    SHARES_STATE.contains(&op_type) || SHARES_STATE_PREFIXES.iter().any(|prefix| op_type.starts_with(prefix))
+}
 
 /// Whether an operator of this type computes nothing but its outputs, and
 /// those from its inputs alone.
 ///
-/// Types that are not listed are taken to be pure but for custom ones
+/// Types that are not listed are taken to be pure but for foreign ones
 /// (`CUSTOM:name` in TFLite), of which nothing is known.
 pub(super) fn is_pure(op_type: &str) -> bool {
-    !NEVER.contains(&op_type) && !op_type.starts_with("CUSTOM:")
+    !shares_state(op_type) && !NOT_THE_SAME_TWICE.contains(&op_type)
+}
+
+/// What a tensor holds, as far as effects go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Numbers.
+    Data,
+    /// State that outlives the run; the graph orders its users by itself.
+    Variable,
+    /// A handle to state elsewhere.
+    Resource,
+}
+
+/// Adds operators in the order of the file: marks the foldable ones, and
+/// chains those that may share state, each to the one before.
+#[derive(Debug)]
+pub(super) struct OperatorAdder {
+    holds: Vec<Holds>,
+    last_to_share: Option<OperatorId>,
+}
+
+impl OperatorAdder {
+    /// `holds` has an entry for each tensor of the graph.
+    pub(super) fn new(holds: Vec<Holds>) -> Self {
+        Self { holds, last_to_share: None }
+    }
+
+    /// The tensors must be of the graph.
+    pub(super) fn add<'a>(
+        &mut self,
+        builder: &'a mut GraphBuilder,
+        (name, op_type): (&str, &str),
+        inputs: &[TensorId],
+        outputs: &[TensorId],
+    ) -> OperatorBuilder<'a> {
+        let any = |what| inputs.iter().chain(outputs).any(|tensor| self.holds[tensor.index()] == what);
+        let shares = shares_state(op_type) || any(Holds::Resource);
+        // Without inputs there is nothing to fold from; a `Constant` is its output.
+        let has_source = !inputs.is_empty() || op_type == "Constant";
+        let foldable = has_source && is_pure(op_type) && !shares && !any(Holds::Variable);
+
+        let mut operator = builder.operator(name).op_type(op_type);
+        operator = operator.reads(inputs.iter().copied()).writes(outputs.iter().copied());
+        if foldable {
+            operator = operator.foldable();
+        }
+        if shares {
+            let before = self.last_to_share.replace(operator.id());
+            operator = operator.after(before);
+        }
+        operator
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effects_go_by_type() {
+        let pure = ["Conv", "Identity", "DEQUANTIZE", "DENSIFY", "HASHTABLE_LOOKUP", "STABLEHLO_ADD"];
+        assert!(pure.iter().all(|op_type| is_pure(op_type) && !shares_state(op_type)));
+        let own_state = ["Dropout", "Loop", "LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "RANDOM_UNIFORM"];
+        assert!(own_state.iter().all(|op_type| !is_pure(op_type) && !shares_state(op_type)));
+        let shared_state = ["CALL_ONCE", "CUSTOM:Fft", "BUILTIN_300", "READ_VARIABLE", "WHILE"];
+        assert!(shared_state.iter().all(|op_type| !is_pure(op_type) && shares_state(op_type)));
+    }
 }

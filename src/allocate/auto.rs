@@ -1,0 +1,92 @@
+use super::greedy::{Greedy, Placer};
+use super::occupancy::Fit::{self, Lowest, Tightest};
+use super::order::{Order, Orders};
+use super::{Allocation, Naive, Strategy, height};
+use crate::bound::lower_bound;
+use crate::error::Result;
+use crate::problem::Problem;
+
+/// The best of many greedy placements: every strategy that has a name, then
+/// the published orders with other tie-breaks and the other choice of hole.
+/// Stops at the lower bound.
+///
+/// The named strategies always run. The others run within a budget of work
+/// that is counted, not timed, so the result is the same on every machine;
+/// only problems of more than some ten thousand buffers meet its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Auto;
+
+/// Never skipped, most promising first: a height that is hard to beat lets the
+/// others give up early.
+const NAMED: [Greedy; 6] = [
+    Greedy::by_size(),
+    Greedy::by_conflict(),
+    Greedy::by_area(),
+    Greedy::by_breadth(),
+    Greedy::first_fit(),
+    Greedy::best_fit(),
+];
+
+/// TensorFlow Lite's greedy by size, never skipped either.
+const TFLITE: (Order, Fit) = (Order::ThroughoutSizeStart, Tightest);
+
+const OTHERS: [(Order, Fit); 24] = [
+    (Order::ConflictSize, Tightest),
+    (Order::LengthSize, Tightest),
+    (Order::SizeStart, Tightest),
+    (Order::AreaLength, Tightest),
+    (Order::LengthSize, Lowest),
+    (Order::SizeLength, Lowest),
+    (Order::SizeLength, Tightest),
+    (Order::SizeBreadthLength, Lowest),
+    (Order::SizeBreadthLength, Tightest),
+    (Order::SizeEnd, Lowest),
+    (Order::SizeEnd, Tightest),
+    (Order::SizeLateStart, Lowest),
+    (Order::SizeLateStart, Tightest),
+    (Order::BreadthSize, Tightest),
+    (Order::LoadAreaLength, Lowest),
+    (Order::LoadAreaLength, Tightest),
+    (Order::LoadLengthArea, Lowest),
+    (Order::LoadLengthArea, Tightest),
+    (Order::LengthLoadArea, Lowest),
+    (Order::LengthLoadArea, Tightest),
+    (Order::StartSize, Lowest),
+    (Order::StartSize, Tightest),
+    (Order::EndStart, Lowest),
+    (Order::EndStart, Tightest),
+];
+
+/// No further order is tried after so much work, in blocks of the occupancy
+/// searched: about a second and a half.
+const BUDGET: u64 = 30_000_000;
+
+impl Strategy for Auto {
+    fn name(&self) -> &'static str {
+        "auto"
+    }
+
+    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+        let bound = lower_bound(problem).bytes;
+        let orders = Orders::new(problem);
+        let mut placer = Placer::new(problem, &orders);
+        let mut offsets = Naive.allocate(problem)?.offsets;
+        let mut best = height(problem, &offsets);
+        let named = NAMED.iter().map(|strategy| strategy.choices());
+        let always = named.chain([TFLITE]).map(|choices| (choices, true));
+        let others = OTHERS.iter().map(|&choices| (choices, false));
+        for ((order, fit), required) in always.chain(others) {
+            if best <= bound {
+                break;
+            }
+            if !required && placer.visits() > BUDGET {
+                break;
+            }
+            if let Some(height) = placer.place(order, fit, best) {
+                best = height;
+                offsets.clone_from(&placer.offsets);
+            }
+        }
+        Ok(Allocation::new(offsets))
+    }
+}

@@ -1,0 +1,131 @@
+//! Greedy placement: one buffer after the other, never moved again.
+
+use super::occupancy::{Fit, Occupancy, Request};
+use super::order::{Order, Orders};
+use super::{Allocation, Strategy};
+use crate::error::Result;
+use crate::problem::Problem;
+
+/// Places buffers in a fixed order, each in a hole between those placed before
+/// it. Made by the constructors, one for each order known in the field.
+///
+/// O(n^2) time in the worst case and O(n) space; see `docs/algorithms.md` for
+/// what that means in practice. Fixed buffers go first.
+#[derive(Clone, Copy, Debug)]
+pub struct Greedy {
+    name: &'static str,
+    order: Order,
+    fit: Fit,
+}
+
+impl Greedy {
+    /// Largest first, in the lowest hole (Pisarchyk & Lee, arXiv 2001.03288).
+    #[must_use]
+    pub const fn by_size() -> Self {
+        Self { name: "greedy-by-size", order: Order::SizeStart, fit: Fit::Lowest }
+    }
+
+    /// By the fullest step that a buffer is live at, then by size (Pisarchyk &
+    /// Lee's breadth: the bytes that an operator needs at once).
+    #[must_use]
+    pub const fn by_breadth() -> Self {
+        Self { name: "greedy-by-breadth", order: Order::BreadthSize, fit: Fit::Lowest }
+    }
+
+    /// Those that meet most others in time first (TVM's
+    /// `greedy_by_conflicts`), in the lowest hole.
+    #[must_use]
+    pub const fn by_conflict() -> Self {
+        Self { name: "greedy-by-conflict", order: Order::ConflictSize, fit: Fit::Lowest }
+    }
+
+    /// Largest product of size and length of life first, in the lowest hole.
+    #[must_use]
+    pub const fn by_area() -> Self {
+        Self { name: "greedy-by-area", order: Order::AreaLength, fit: Fit::Lowest }
+    }
+
+    /// In the order in which they start to live, in the lowest hole: what a
+    /// first-fit allocator would do at run time.
+    #[must_use]
+    pub const fn first_fit() -> Self {
+        Self { name: "first-fit", order: Order::StartEnd, fit: Fit::Lowest }
+    }
+
+    /// In the order in which they start to live, in the smallest hole that is
+    /// large enough: what a best-fit allocator would do at run time.
+    #[must_use]
+    pub const fn best_fit() -> Self {
+        Self { name: "best-fit", order: Order::StartEnd, fit: Fit::Tightest }
+    }
+
+    pub(super) const fn choices(self) -> (Order, Fit) {
+        (self.order, self.fit)
+    }
+}
+
+impl Strategy for Greedy {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+        let orders = Orders::new(problem);
+        let mut placer = Placer::new(problem, &orders);
+        placer.place(self.order, self.fit, u64::MAX);
+        Ok(Allocation::new(placer.offsets))
+    }
+}
+
+/// Places the same problem again and again, in other orders.
+pub(super) struct Placer<'a> {
+    problem: &'a Problem,
+    orders: &'a Orders<'a>,
+    occupancy: Occupancy,
+    pub(super) offsets: Vec<u64>,
+}
+
+impl<'a> Placer<'a> {
+    pub(super) fn new(problem: &'a Problem, orders: &'a Orders<'a>) -> Self {
+        let offsets = vec![0; problem.buffers().len()];
+        Self { problem, orders, occupancy: Occupancy::default(), offsets }
+    }
+
+    /// Work done so far, the same on every machine.
+    pub(super) fn visits(&self) -> u64 {
+        self.occupancy.visits()
+    }
+
+    /// Places everything and returns the height; none as soon as it is sure to
+    /// be `limit` or more.
+    pub(super) fn place(&mut self, order: Order, fit: Fit, limit: u64) -> Option<u64> {
+        self.occupancy.clear();
+        let mut height = self.place_fixed();
+        for id in self.orders.sorted(order) {
+            let buffer = self.problem.buffer(id);
+            let sections = self.orders.timeline.sections[id.index()];
+            let request = Request { sections, size: buffer.size(), alignment: buffer.alignment() };
+            let offset = self.occupancy.find(request, fit);
+            self.occupancy.insert(sections, offset, buffer.size());
+            self.offsets[id.index()] = offset;
+            height = height.max(offset + buffer.size());
+            if height >= limit {
+                return None;
+            }
+        }
+        Some(height)
+    }
+
+    fn place_fixed(&mut self) -> u64 {
+        let mut height = 0;
+        for (id, buffer) in self.problem.ids().zip(self.problem.buffers()) {
+            let Some(offset) = buffer.fixed_offset() else { continue };
+            self.offsets[id.index()] = offset;
+            height = height.max(offset + buffer.size());
+            if buffer.size() > 0 {
+                self.occupancy.insert(self.orders.timeline.sections[id.index()], offset, buffer.size());
+            }
+        }
+        height
+    }
+}

@@ -1,0 +1,113 @@
+//! Strategies that choose offsets, all behind one trait.
+
+mod auto;
+mod greedy;
+mod naive;
+mod occupancy;
+mod order;
+mod timeline;
+
+pub use auto::Auto;
+pub use greedy::Greedy;
+pub use naive::Naive;
+
+use crate::error::{Error, Result};
+use crate::problem::Problem;
+
+/// Chooses an offset for every buffer of a problem.
+///
+/// Implement it to bring a strategy of your own; the
+/// [`Planner`](crate::Planner) verifies what it returns like one of ours. A
+/// strategy should be deterministic: same problem, same offsets.
+///
+/// ```
+/// use plimsoll::allocate::{Allocation, Strategy};
+/// use plimsoll::{Buffer, Planner, Problem, Result};
+///
+/// /// Everything on top of each other in time.
+/// struct Stack;
+///
+/// impl Strategy for Stack {
+///     fn name(&self) -> &str {
+///         "stack"
+///     }
+///
+///     fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+///         let mut top = 0;
+///         let offsets = problem.buffers().iter().map(|buffer| {
+///             let offset = top;
+///             top += buffer.size();
+///             offset
+///         });
+///         Ok(Allocation::new(offsets.collect()))
+///     }
+/// }
+///
+/// let problem = Problem::new(vec![Buffer::new(10, 0..1), Buffer::new(20, 1..2)])?;
+/// let solution = Planner::new().strategy(Stack).solve(&problem)?;
+/// assert_eq!(solution.height, 30);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+pub trait Strategy {
+    /// The name, as on the command line.
+    fn name(&self) -> &str;
+
+    /// Chooses offsets. The problem's capacity is a wish: where it cannot be
+    /// met, the lowest arena found is the answer.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the strategy does not handle this problem.
+    fn allocate(&self, problem: &Problem) -> Result<Allocation>;
+}
+
+/// What a strategy returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Allocation {
+    /// Bytes from the start of the arena, by buffer id.
+    pub offsets: Vec<u64>,
+}
+
+impl Allocation {
+    /// These offsets, one for each buffer.
+    #[must_use]
+    pub fn new(offsets: Vec<u64>) -> Self {
+        Self { offsets }
+    }
+}
+
+/// The end of the topmost buffer: the arena that these offsets need.
+fn height(problem: &Problem, offsets: &[u64]) -> u64 {
+    let ends = problem.buffers().iter().zip(offsets).map(|(buffer, offset)| offset + buffer.size());
+    ends.max().unwrap_or(0)
+}
+
+/// The names of all built-in strategies, in the order to list them.
+pub const NAMES: [&str; 8] = [
+    "naive",
+    "greedy-by-size",
+    "greedy-by-breadth",
+    "greedy-by-conflict",
+    "greedy-by-area",
+    "first-fit",
+    "best-fit",
+    "auto",
+];
+
+/// The built-in strategy of this name.
+///
+/// # Errors
+/// [`Error::UnknownStrategy`], listing the names there are.
+pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
+    Ok(match name {
+        "naive" => Box::new(Naive),
+        "greedy-by-size" => Box::new(Greedy::by_size()),
+        "greedy-by-breadth" => Box::new(Greedy::by_breadth()),
+        "greedy-by-conflict" => Box::new(Greedy::by_conflict()),
+        "greedy-by-area" => Box::new(Greedy::by_area()),
+        "first-fit" => Box::new(Greedy::first_fit()),
+        "best-fit" => Box::new(Greedy::best_fit()),
+        "auto" => Box::new(Auto),
+        _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
+    })
+}

@@ -1,0 +1,44 @@
+use super::occupancy::align_up;
+use super::{Allocation, Strategy};
+use crate::error::Result;
+use crate::problem::Problem;
+
+/// Every buffer in memory of its own, in the order of their ids: no reuse at
+/// all. The figure to compare with.
+///
+/// O(n log n) if there are fixed buffers, else O(n).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Naive;
+
+impl Strategy for Naive {
+    fn name(&self) -> &'static str {
+        "naive"
+    }
+
+    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+        let mut fixed: Vec<(u64, u64)> = Vec::new();
+        for buffer in problem.buffers() {
+            if let (Some(offset), true) = (buffer.fixed_offset(), buffer.size() > 0) {
+                fixed.push((offset, buffer.size()));
+            }
+        }
+        fixed.sort_unstable();
+        let mut fixed = fixed.into_iter().peekable();
+        let mut top = 0;
+        let place = |buffer: &crate::Buffer| {
+            if let Some(offset) = buffer.fixed_offset() {
+                return offset;
+            }
+            if buffer.size() == 0 {
+                return 0;
+            }
+            let mut offset = align_up(top, buffer.alignment());
+            while let Some((start, size)) = fixed.next_if(|&(start, _)| start < offset + buffer.size()) {
+                offset = offset.max(align_up(start + size, buffer.alignment()));
+            }
+            top = offset + buffer.size();
+            offset
+        };
+        Ok(Allocation::new(problem.buffers().iter().map(place).collect()))
+    }
+}

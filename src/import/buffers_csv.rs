@@ -1,0 +1,173 @@
+//! Buffers as CSV: `id,lower,upper,size[,alignment][,offset]`, the format of
+//! `MiniMalloc`.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+use csv::{ReaderBuilder, StringRecord, Trim};
+
+use super::{ImportError, ImportOptions};
+use crate::problem::{Buffer, Problem};
+
+pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem, ImportError> {
+    let result = read(super::open(path)?, options);
+    result.map_err(|failed| match failed {
+        Failed::Read(source) => ImportError::Read { path: path.to_owned(), source },
+        Failed::Import(error) => error,
+    })
+}
+
+/// Buffers given as CSV, in the order of its rows; `name` is not used.
+///
+/// A header names the columns, in any order: `id` (any text, once), `lower` and
+/// `upper` (the first step at which the buffer is live, and the step after the
+/// last), `size`, and optionally `alignment` and `offset` (where the buffer must
+/// lie), whose fields may be empty. Other columns are ignored, but for `gaps`.
+///
+/// # Errors
+/// [`ImportError::Malformed`] naming line, column and value,
+/// [`ImportError::Invalid`] if the buffers break a rule.
+pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Problem, ImportError> {
+    read(bytes, options).map_err(|failed| match failed {
+        Failed::Read(error) => malformed(error),
+        Failed::Import(error) => error,
+    })
+}
+
+enum Failed {
+    Read(std::io::Error),
+    Import(ImportError),
+}
+
+impl From<ImportError> for Failed {
+    fn from(error: ImportError) -> Self {
+        Self::Import(error)
+    }
+}
+
+impl From<csv::Error> for Failed {
+    fn from(error: csv::Error) -> Self {
+        let text = error.to_string();
+        match error.into_kind() {
+            csv::ErrorKind::Io(source) => Self::Read(source),
+            _ => Self::Import(malformed(text)),
+        }
+    }
+}
+
+fn malformed(reason: impl ToString) -> ImportError {
+    ImportError::malformed("CSV", reason)
+}
+
+fn read(source: impl Read, options: &ImportOptions) -> Result<Problem, Failed> {
+    // Flexible: rows of a wrong length are told in our own words.
+    let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(source);
+    let columns = Columns::find(reader.headers()?)?;
+    let mut line_of: HashMap<String, u64> = HashMap::new();
+    let (mut buffers, mut names) = (Vec::new(), Vec::new());
+    let mut fields = StringRecord::new();
+    while reader.read_record(&mut fields)? {
+        let line = fields.position().map_or(0, csv::Position::line);
+        let row = Row { columns: &columns, fields: &fields, line };
+        row.check_shape()?;
+        let id = row.text(columns.id).to_owned();
+        if let Some(first) = line_of.insert(id.clone(), line) {
+            return Err(malformed(format!("line {line}: id `{id}` stands at line {first} already")).into());
+        }
+        buffers.push(row.buffer(options.alignment.unwrap_or(1))?);
+        names.push(id);
+    }
+    Ok(Problem::named(buffers, names).map_err(ImportError::Invalid)?)
+}
+
+/// Where each column is.
+struct Columns {
+    id: usize,
+    lower: usize,
+    upper: usize,
+    size: usize,
+    alignment: Option<usize>,
+    offset: Option<usize>,
+    gaps: Option<usize>,
+    count: usize,
+}
+
+impl Columns {
+    fn find(header: &StringRecord) -> Result<Self, ImportError> {
+        let place = |name: &str| {
+            let mut places = header.iter().enumerate().filter(|column| column.1 == name).map(|column| column.0);
+            match (places.next(), places.next()) {
+                (_, Some(_)) => Err(malformed(format!("the header has two columns `{name}`"))),
+                (found, None) => Ok(found),
+            }
+        };
+        let needed = |name: &str| {
+            place(name)?.ok_or_else(|| {
+                let found: Vec<String> = header.iter().map(|column| format!("`{column}`")).collect();
+                let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+                malformed(format!("the header lacks the column `{name}`; it has {found}"))
+            })
+        };
+        Ok(Self {
+            id: needed("id")?,
+            lower: needed("lower")?,
+            upper: needed("upper")?,
+            size: needed("size")?,
+            alignment: place("alignment")?,
+            offset: place("offset")?,
+            gaps: place("gaps")?,
+            count: header.len(),
+        })
+    }
+}
+
+struct Row<'a> {
+    columns: &'a Columns,
+    fields: &'a StringRecord,
+    line: u64,
+}
+
+impl Row<'_> {
+    fn check_shape(&self) -> Result<(), ImportError> {
+        let (got, expected) = (self.fields.len(), self.columns.count);
+        if got != expected {
+            let line = self.line;
+            return Err(malformed(format!("line {line}: {got} fields, but the header has {expected}")));
+        }
+        match self.columns.gaps.map(|gaps| self.text(gaps)) {
+            None | Some("") => Ok(()),
+            Some(gaps) => Err(malformed(format!("line {}: gaps (`{gaps}`) are not supported yet", self.line))),
+        }
+    }
+
+    fn buffer(&self, default_alignment: u64) -> Result<Buffer, ImportError> {
+        let lower: u32 = self.number("lower", self.columns.lower, u32::MAX)?;
+        let upper: u32 = self.number("upper", self.columns.upper, u32::MAX)?;
+        let size = self.number("size", self.columns.size, u64::MAX)?;
+        let alignment = self.optional("alignment", self.columns.alignment)?;
+        let buffer = Buffer::new(size, lower..upper).align(alignment.unwrap_or(default_alignment));
+        Ok(match self.optional("offset", self.columns.offset)? {
+            Some(offset) => buffer.at(offset),
+            None => buffer,
+        })
+    }
+
+    /// A number whose field may be empty or missing altogether.
+    fn optional(&self, name: &str, column: Option<usize>) -> Result<Option<u64>, ImportError> {
+        let given = column.filter(|&column| !self.text(column).is_empty());
+        given.map(|column| self.number(name, column, u64::MAX)).transpose()
+    }
+
+    fn number<T: FromStr + Display>(&self, name: &str, column: usize, max: T) -> Result<T, ImportError> {
+        let (text, line) = (self.text(column), self.line);
+        let wrong = |_| malformed(format!("line {line}: {name} `{text}` is not a whole number from 0 to {max}"));
+        text.parse().map_err(wrong)
+    }
+
+    fn text(&self, column: usize) -> &str {
+        self.fields.get(column).unwrap_or("")
+    }
+}

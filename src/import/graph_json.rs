@@ -1,0 +1,192 @@
+//! Graphs as JSON: `{"name", "ops": [..], "tensors": [..]}`, operators referring
+//! to tensors by position.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::foldable::{Holds, OperatorAdder};
+use super::{ImportError, ImportOptions, ImportedGraph};
+use crate::graph::{ElementType, GraphBuilder, TensorKind, TensorSpec};
+use crate::ids::{OperatorId, TensorId};
+
+const FORMAT: &str = "graph JSON";
+
+#[derive(Deserialize)]
+struct JsonGraph {
+    name: Option<String>,
+    ops: Vec<JsonOperator>,
+    tensors: Vec<JsonTensor>,
+    /// Graph outputs besides the tensors of kind `output`.
+    #[serde(default)]
+    outputs: Vec<usize>,
+}
+
+#[derive(Deserialize)]
+struct JsonOperator {
+    name: String,
+    #[serde(default, rename = "type")]
+    op_type: String,
+    inputs: Vec<usize>,
+    outputs: Vec<usize>,
+    /// Workspace in bytes.
+    #[serde(default)]
+    scratch: u64,
+    /// Operators that must run before.
+    #[serde(default)]
+    after: Vec<usize>,
+}
+
+#[derive(Deserialize)]
+struct JsonTensor {
+    name: String,
+    shape: Option<Vec<u64>>,
+    dtype: Option<String>,
+    bytes: Option<u64>,
+    kind: JsonKind,
+    alignment: Option<u64>,
+    /// Where the tensor must lie.
+    offset: Option<u64>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum JsonKind {
+    Input,
+    /// An intermediate that is a graph output.
+    Output,
+    Constant,
+    Variable,
+    Intermediate,
+}
+
+impl From<JsonKind> for TensorKind {
+    fn from(kind: JsonKind) -> Self {
+        match kind {
+            JsonKind::Input => Self::Input,
+            JsonKind::Constant => Self::Constant,
+            JsonKind::Variable => Self::Variable,
+            JsonKind::Output | JsonKind::Intermediate => Self::Intermediate,
+        }
+    }
+}
+
+pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
+    let mut bytes = Vec::new();
+    let read = super::open(path)?.read_to_end(&mut bytes);
+    read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    from_bytes(&name, &bytes, options)
+}
+
+/// A graph given as JSON; `name` is for graphs that do not say their own.
+///
+/// The object has a `name`, `ops` with `name`, `type`, `inputs` and `outputs`
+/// (positions in `tensors`), and `tensors` with `name`, `kind` (`input`,
+/// `output`, `constant`, `variable` or `intermediate`) and a size: `bytes`, or
+/// `shape` and `dtype`, or all of them if they agree. Optional are `scratch`
+/// and `after` (positions in `ops`) of an operator, `alignment` and `offset` of
+/// a tensor, and `outputs` of the graph, for outputs of another kind. Other
+/// keys are ignored.
+///
+/// # Errors
+/// [`ImportError::Malformed`] if the bytes are no such object,
+/// [`ImportError::Unshaped`] if tensors have no size,
+/// [`ImportError::Invalid`] if the graph breaks a rule.
+pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
+    let json: JsonGraph = serde_json::from_slice(bytes).map_err(malformed)?;
+    let mut builder = GraphBuilder::new(json.name.as_deref().unwrap_or(name));
+    let adder = add_tensors(&mut builder, &json.tensors)?;
+    add_operators(&mut builder, adder, &json)?;
+    for output in tensor_ids(&json.outputs, json.tensors.len(), "the list of graph outputs")? {
+        builder.output(output);
+    }
+    super::finish(builder, Vec::new(), options)
+}
+
+fn malformed(reason: impl ToString) -> ImportError {
+    ImportError::malformed(FORMAT, reason)
+}
+
+fn add_tensors(builder: &mut GraphBuilder, tensors: &[JsonTensor]) -> Result<OperatorAdder, ImportError> {
+    let mut holds = Vec::with_capacity(tensors.len());
+    let mut unshaped = Vec::new();
+    for tensor in tensors {
+        let element_type = element_type(tensor)?;
+        holds.push(match (tensor.kind, element_type) {
+            (JsonKind::Variable, _) => Holds::Variable,
+            (_, Some(ElementType::Resource)) => Holds::Resource,
+            _ => Holds::Data,
+        });
+        let Some(mut spec) = spec(tensor, element_type)? else {
+            unshaped.push(format!("`{}`", tensor.name));
+            continue;
+        };
+        if let Some(alignment) = tensor.alignment {
+            spec = spec.align(alignment);
+        }
+        if let Some(offset) = tensor.offset {
+            spec = spec.at(offset);
+        }
+        let id = builder.add_tensor(tensor.name.as_str(), tensor.kind.into(), spec);
+        if tensor.kind == JsonKind::Output {
+            builder.output(id);
+        }
+    }
+    if unshaped.is_empty() {
+        return Ok(OperatorAdder::new(holds));
+    }
+    let remedy = "give each `bytes`, or `shape` and `dtype`".to_owned();
+    Err(ImportError::Unshaped { tensors: unshaped, remedy })
+}
+
+fn element_type(tensor: &JsonTensor) -> Result<Option<ElementType>, ImportError> {
+    let parsed = tensor.dtype.as_deref().map(str::parse::<ElementType>).transpose();
+    parsed.map_err(|error| malformed(format!("tensor `{}`: {error}", tensor.name)))
+}
+
+/// None if the tensor's size is not given.
+fn spec(tensor: &JsonTensor, element_type: Option<ElementType>) -> Result<Option<TensorSpec>, ImportError> {
+    let (Some(element_type), Some(shape)) = (element_type, &tensor.shape) else {
+        return Ok(tensor.bytes.map(TensorSpec::bytes));
+    };
+    match (tensor.bytes, element_type.bytes_of(shape)) {
+        // Only the file can say how long strings are.
+        (Some(bytes), _) if element_type == ElementType::String => Ok(Some(TensorSpec::bytes(bytes))),
+        (Some(bytes), Some(computed)) if bytes != computed => Err(malformed(format!(
+            "tensor `{}` says {bytes} bytes, but {element_type} of shape {shape:?} takes {computed}",
+            tensor.name
+        ))),
+        _ => Ok(Some(TensorSpec::shaped(element_type, shape))),
+    }
+}
+
+fn add_operators(
+    builder: &mut GraphBuilder,
+    mut adder: OperatorAdder,
+    json: &JsonGraph,
+) -> Result<(), ImportError> {
+    for JsonOperator { name, op_type, inputs, outputs, scratch, after } in &json.ops {
+        let place = format!("operator `{name}`");
+        let inputs = tensor_ids(inputs, json.tensors.len(), &place)?;
+        let outputs = tensor_ids(outputs, json.tensors.len(), &place)?;
+        if let Some(other) = after.iter().find(|&&other| other >= json.ops.len()) {
+            let count = json.ops.len();
+            return Err(malformed(format!("{place} names operator {other}, but there are {count} operators")));
+        }
+        let after = after.iter().map(|&other| OperatorId::new(other));
+        adder.add(builder, (name, op_type), &inputs, &outputs).scratch(*scratch).after(after);
+    }
+    Ok(())
+}
+
+fn tensor_ids(list: &[usize], count: usize, place: &str) -> Result<Vec<TensorId>, ImportError> {
+    let ids = list.iter().map(|&tensor| {
+        if tensor < count {
+            return Ok(TensorId::new(tensor));
+        }
+        Err(malformed(format!("{place} names tensor {tensor}, but there are {count} tensors")))
+    });
+    ids.collect()
+}

@@ -1,0 +1,77 @@
+//! Operators: their types and their tensors.
+
+use flatbuffers::Vector;
+
+use super::schema::{Model, OperatorCode, SubGraph};
+use super::{FORMAT, builtins, text};
+use crate::ids::TensorId;
+use crate::import::ImportError;
+
+/// Longer custom codes are refused: every operator repeats its code in its
+/// name, so one long code could fill the memory.
+const LONGEST_CUSTOM_CODE: usize = 255;
+
+/// An operator, with its tensors found to exist.
+pub(super) struct Read {
+    pub(super) name: String,
+    pub(super) op_type: String,
+    pub(super) inputs: Vec<TensorId>,
+    pub(super) outputs: Vec<TensorId>,
+}
+
+pub(super) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>, ImportError> {
+    let types = op_types(model)?;
+    let tensor_count = subgraph.tensors().map_or(0, |tensors| tensors.len());
+    let operators = subgraph.operators().into_iter().flatten().enumerate();
+    let read = operators.map(|(index, operator)| {
+        let code = operator.code().unwrap_or(0) as usize;
+        let op_type = types.get(code).ok_or_else(|| {
+            let reason = format!("operator {index} names operator code {code}, but there are {}", types.len());
+            ImportError::malformed(FORMAT, reason)
+        })?;
+        let name = format!("{index}:{op_type}");
+        let ids = |list| tensor_ids(list, tensor_count, &format!("operator `{name}`"));
+        let (inputs, outputs) = (ids(operator.inputs())?, ids(operator.outputs())?);
+        Ok(Read { name, op_type: op_type.clone(), inputs, outputs })
+    });
+    read.collect()
+}
+
+/// The tensors of a list; -1, a tensor that is not given, is left out.
+pub(super) fn tensor_ids(
+    list: Option<Vector<'_, i32>>,
+    count: usize,
+    place: &str,
+) -> Result<Vec<TensorId>, ImportError> {
+    let given = list.into_iter().flatten().filter(|&tensor| tensor != -1);
+    let ids = given.map(|tensor| match usize::try_from(tensor) {
+        Ok(index) if index < count => Ok(TensorId::new(index)),
+        _ => {
+            let reason = format!("{place} names tensor {tensor}, but there are {count} tensors");
+            Err(ImportError::malformed(FORMAT, reason))
+        }
+    });
+    ids.collect()
+}
+
+fn op_types(model: Model<'_>) -> Result<Vec<String>, ImportError> {
+    let codes = model.operator_codes().into_iter().flatten().enumerate();
+    codes.map(|(index, code)| op_type(index, code)).collect()
+}
+
+fn op_type(index: usize, code: OperatorCode<'_>) -> Result<String, ImportError> {
+    // The old field holds codes below 127 in old files, 127 for all others.
+    let old = i32::from(code.old_builtin_code().unwrap_or(0));
+    let number = code.builtin_code().unwrap_or(0).max(old);
+    let name = usize::try_from(number).ok().and_then(|number| builtins::NAMES.get(number));
+    match (name, code.custom_code()) {
+        (Some(&builtins::CUSTOM), Some(custom)) if custom.len() > LONGEST_CUSTOM_CODE => {
+            let most = format!("more than {LONGEST_CUSTOM_CODE}");
+            let reason = format!("operator code {index} is a custom one of {} bytes, {most}", custom.len());
+            Err(ImportError::malformed(FORMAT, reason))
+        }
+        (Some(&builtins::CUSTOM), Some(custom)) => Ok(format!("CUSTOM:{}", text(Some(custom)))),
+        (Some(&name), _) => Ok(name.to_owned()),
+        (None, _) => Ok(format!("BUILTIN_{number}")),
+    }
+}

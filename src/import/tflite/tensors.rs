@@ -1,0 +1,141 @@
+//! Kinds and sizes of tensors.
+
+use super::schema::{Buffer, List, Tensor};
+use super::{FORMAT, text};
+use crate::graph::{ElementType, Shape, TensorKind, TensorSpec};
+use crate::import::ImportError;
+use crate::import::foldable::Holds;
+
+/// By the numbers that the schema gives them.
+const ELEMENT_TYPES: [ElementType; 23] = [
+    ElementType::Float32,
+    ElementType::Float16,
+    ElementType::Int32,
+    ElementType::UInt8,
+    ElementType::Int64,
+    ElementType::String,
+    ElementType::Bool,
+    ElementType::Int16,
+    ElementType::Complex64,
+    ElementType::Int8,
+    ElementType::Float64,
+    ElementType::Complex128,
+    ElementType::UInt64,
+    ElementType::Resource,
+    ElementType::Resource, // a variant: a handle as well
+    ElementType::UInt32,
+    ElementType::UInt16,
+    ElementType::Int4,
+    ElementType::BFloat16,
+    ElementType::Int2,
+    ElementType::UInt4,
+    ElementType::Float8, // E4M3FN
+    ElementType::Float8, // E5M2
+];
+
+/// What the operators and the lists of a subgraph say of a tensor.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Role {
+    /// It stands in the list of graph inputs.
+    pub(super) is_input: bool,
+    /// Some operator writes it.
+    pub(super) is_written: bool,
+}
+
+/// A tensor as the graph wants it.
+pub(super) struct Described {
+    pub(super) kind: TensorKind,
+    pub(super) holds: Holds,
+    /// If there is no static size, what is known of the shape instead.
+    pub(super) spec: Result<TensorSpec, String>,
+}
+
+pub(super) fn describe(
+    tensor: Tensor<'_>,
+    index: usize,
+    role: Role,
+    buffers: List<'_, Buffer<'_>>,
+) -> Result<Described, ImportError> {
+    let stored = stored_bytes(tensor, index, buffers)?;
+    let number = tensor.element_type().unwrap_or(0);
+    let element_type = usize::try_from(number).ok().and_then(|number| ELEMENT_TYPES.get(number).copied());
+    let shape = static_shape(tensor);
+
+    let is_variable = tensor.is_variable().unwrap_or(false);
+    let is_empty = shape.as_ref().is_some_and(|shape| shape.contains(&0));
+    let kind = if role.is_input {
+        TensorKind::Input
+    } else if is_variable {
+        TensorKind::Variable
+    } else if stored.is_some() || (is_empty && !role.is_written) {
+        // What has no elements needs no data to be known.
+        TensorKind::Constant
+    } else {
+        TensorKind::Intermediate
+    };
+    let holds = if is_variable {
+        Holds::Variable
+    } else if element_type == Some(ElementType::Resource) {
+        Holds::Resource
+    } else {
+        Holds::Data
+    };
+    let spec = match (element_type, shape) {
+        (Some(element_type), Some(shape)) if kind != TensorKind::Constant || has_size(element_type, &shape) => {
+            Ok(TensorSpec::shaped(element_type, shape))
+        }
+        // Constants take no memory of the plan, so any shape will do.
+        _ if kind == TensorKind::Constant => Ok(TensorSpec::bytes(stored.unwrap_or(0))),
+        (None, _) => {
+            let reason = format!("tensor {index} (`{}`) is of the unknown type {number}", text(tensor.name()));
+            return Err(ImportError::malformed(FORMAT, reason));
+        }
+        (Some(_), _) => Err(shape_text(tensor)),
+    };
+    Ok(Described { kind, holds, spec })
+}
+
+fn has_size(element_type: ElementType, shape: &[u64]) -> bool {
+    element_type == ElementType::String || element_type.bytes_of(shape).is_some()
+}
+
+/// The size of a tensor's data in the file, if there is any: in a buffer, in
+/// the file behind the tables, or in a file beside it (of a size not needed).
+fn stored_bytes(
+    tensor: Tensor<'_>,
+    index: usize,
+    buffers: List<'_, Buffer<'_>>,
+) -> Result<Option<u64>, ImportError> {
+    if tensor.external_buffer().unwrap_or(0) != 0 {
+        return Ok(Some(0));
+    }
+    let number = tensor.buffer().unwrap_or(0) as usize;
+    let count = buffers.map_or(0, |buffers| buffers.len());
+    let buffer = match buffers {
+        Some(buffers) if number < count => buffers.get(number),
+        _ if number == 0 => return Ok(None),
+        _ => {
+            let name = text(tensor.name());
+            let reason = format!("tensor {index} (`{name}`) names buffer {number}, but there are {count} buffers");
+            return Err(ImportError::malformed(FORMAT, reason));
+        }
+    };
+    let here = buffer.data().map_or(0, |data| data.len() as u64);
+    if here > 0 {
+        return Ok(Some(here));
+    }
+    // The schema: valid if more than 1.
+    let elsewhere = buffer.offset().unwrap_or(0) > 1;
+    Ok(elsewhere.then(|| buffer.size().unwrap_or(0)))
+}
+
+/// None if a dimension is unknown. A missing shape is a scalar's.
+fn static_shape(tensor: Tensor<'_>) -> Option<Shape> {
+    tensor.shape().into_iter().flatten().map(|dim| u64::try_from(dim).ok()).collect()
+}
+
+fn shape_text(tensor: Tensor<'_>) -> String {
+    let dims = tensor.shape().into_iter().flatten();
+    let dims: Vec<String> = dims.map(|dim| if dim < 0 { "?".to_owned() } else { dim.to_string() }).collect();
+    format!("`{}` [{}]", text(tensor.name()), dims.join(", "))
+}

@@ -1,0 +1,175 @@
+//! The facade: a graph or a problem in, a verified plan out.
+
+use std::fmt;
+
+use crate::allocate::{Auto, Strategy};
+use crate::bound::{LowerBound, lower_bound};
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::ids::OperatorId;
+use crate::liveness::{Liveness, Occupant, Variables};
+use crate::plan::{Placement, Plan, PlanBound, Status};
+use crate::problem::Problem;
+use crate::solution::Solution;
+use crate::verify::{verify, verify_offsets};
+
+/// Plans graphs, and problems that come without one.
+///
+/// ```
+/// use plimsoll::{Buffer, Planner, Problem, allocate::Greedy};
+///
+/// let problem = Problem::new(vec![Buffer::new(64, 0..2), Buffer::new(32, 1..3)])?;
+/// let solution = Planner::new().strategy(Greedy::by_size()).solve(&problem)?;
+/// assert_eq!(solution.offsets, [0, 64]);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+pub struct Planner {
+    alignment: u64,
+    variables: Variables,
+    capacity: Option<u64>,
+    strategy: Box<dyn Strategy>,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self { alignment: 16, variables: Variables::default(), capacity: None, strategy: Box::new(Auto) }
+    }
+}
+
+impl fmt::Debug for Planner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Planner")
+            .field("alignment", &self.alignment)
+            .field("variables", &self.variables)
+            .field("capacity", &self.capacity)
+            .field("strategy", &self.strategy.name())
+            .finish()
+    }
+}
+
+impl Planner {
+    /// Alignment 16, variables in the arena, no capacity, strategy
+    /// [`Auto`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Alignment in bytes of tensors that ask for none, and of workspaces: a
+    /// power of two. Buffers of a [`Problem`] bring their own.
+    pub fn alignment(mut self, bytes: u64) -> Self {
+        self.alignment = bytes;
+        self
+    }
+
+    /// Where variables live.
+    pub fn variables(mut self, variables: Variables) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    /// How many bytes there are. A plan that needs more is returned all the
+    /// same, as [`Status::Infeasible`]. A problem's own capacity goes before.
+    pub fn capacity(mut self, bytes: u64) -> Self {
+        self.capacity = Some(bytes);
+        self
+    }
+
+    /// How to choose offsets.
+    pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
+        self.strategy = Box::new(strategy);
+        self
+    }
+
+    /// How to choose offsets, from [`by_name`](crate::allocate::by_name).
+    pub fn boxed_strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Plans a graph in its file order.
+    ///
+    /// # Errors
+    /// As [`plan_in_order`](Self::plan_in_order).
+    pub fn plan(&self, graph: &Graph) -> Result<Plan> {
+        self.plan_in_order(graph, graph.file_order())
+    }
+
+    /// Plans a graph in this order.
+    ///
+    /// Time and space are those of the strategy, and O((operators + edges) +
+    /// n log n) for liveness and verification.
+    ///
+    /// # Errors
+    /// [`Error::Order`] if the order cannot be run; what
+    /// [`Liveness::new`] says of sizes, alignments and fixed offsets; what the
+    /// strategy says; [`Error::WrongPlan`] if it returned a wrong plan.
+    pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
+        let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
+        let problem = liveness.problem().clone().with_capacity(self.capacity);
+        let solution = self.allocate(&problem)?;
+        let plan = self.in_graph_terms(graph, order, &liveness, solution);
+        verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
+        Ok(plan)
+    }
+
+    /// Gives offsets to a problem's buffers.
+    ///
+    /// # Errors
+    /// What the strategy says; [`Error::WrongPlan`] if it returned wrong
+    /// offsets.
+    pub fn solve(&self, problem: &Problem) -> Result<Solution> {
+        let capacity = problem.capacity().or(self.capacity);
+        if capacity == problem.capacity() {
+            return self.allocate(problem);
+        }
+        self.allocate(&problem.clone().with_capacity(capacity))
+    }
+
+    fn allocate(&self, problem: &Problem) -> Result<Solution> {
+        let offsets = self.strategy.allocate(problem)?.offsets;
+        let reach = problem.buffers().iter().zip(&offsets);
+        let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
+        verify_offsets(problem, &offsets, height).map_err(|violations| self.wrong_plan(&violations))?;
+        let lower_bound = lower_bound(problem);
+        let status = Status::of(height, lower_bound.bytes, problem.capacity());
+        Ok(Solution { offsets, height, lower_bound, status, strategy: self.strategy.name().to_owned() })
+    }
+
+    fn wrong_plan(&self, violations: &crate::verify::Violations) -> Error {
+        let first = violations.list().first().map(ToString::to_string);
+        Error::WrongPlan { strategy: self.strategy.name().to_owned(), violation: first.unwrap_or_default() }
+    }
+
+    fn in_graph_terms(
+        &self,
+        graph: &Graph,
+        order: &[OperatorId],
+        liveness: &Liveness,
+        solution: Solution,
+    ) -> Plan {
+        let mut plan = Plan::unplaced(graph);
+        plan.order = order.to_vec();
+        plan.arena_bytes = solution.height;
+        plan.alignment = self.alignment;
+        plan.variables = self.variables;
+        plan.capacity = self.capacity;
+        plan.status = solution.status;
+        plan.strategy = solution.strategy;
+        plan.lower_bound = bound_in_graph_terms(&solution.lower_bound, liveness);
+        let buffers = liveness.problem().buffers().iter().zip(solution.offsets);
+        for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
+            let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
+            match occupant {
+                Occupant::Tensor(id) => plan.tensors[id.index()] = Some(placement),
+                Occupant::Scratch(id) => plan.scratch[id.index()] = Some(placement),
+            }
+        }
+        plan
+    }
+}
+
+fn bound_in_graph_terms(bound: &LowerBound, liveness: &Liveness) -> PlanBound {
+    let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
+    PlanBound { bytes: bound.bytes, step: bound.step, causes: causes.collect() }
+}
