@@ -10,6 +10,7 @@ mod graph;
 mod ids;
 pub mod import;
 mod liveness;
+mod occupant;
 mod plan;
 mod planner;
 mod problem;
@@ -25,7 +26,8 @@ pub use graph::{
     UnknownElementType,
 };
 pub use ids::{BufferId, OperatorId, TensorId};
-pub use liveness::{Liveness, Occupant, Peak, Variables};
+pub use liveness::{Liveness, Peak};
+pub use occupant::{Occupant, Variables};
 pub use plan::{Placement, Plan, PlanBound, Status};
 pub use planner::Planner;
 pub use problem::{Buffer, LiveRange, Problem};

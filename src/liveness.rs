@@ -3,27 +3,8 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::{BufferId, OperatorId, TensorId};
+use crate::occupant::{Occupant, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
-
-/// Where variables live.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Variables {
-    /// In the arena, throughout the run.
-    #[default]
-    Arena,
-    /// In memory of their own, which this plan does not count.
-    Outside,
-}
-
-/// What a buffer of the arena holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Occupant {
-    /// A tensor.
-    Tensor(TensorId),
-    /// The workspace of an operator.
-    Scratch(OperatorId),
-}
 
 /// Live ranges of a graph's tensors and workspaces in a given order.
 ///

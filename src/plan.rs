@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::graph::Graph;
 use crate::ids::{OperatorId, TensorId};
-use crate::liveness::{Occupant, Variables};
+use crate::occupant::{Occupant, Variables};
 use crate::problem::LiveRange;
 
 /// What is known of a plan.

@@ -7,11 +7,12 @@ use crate::bound::{LowerBound, lower_bound};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::OperatorId;
-use crate::liveness::{Liveness, Occupant, Variables};
+use crate::liveness::Liveness;
+use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanBound, Status};
 use crate::problem::Problem;
 use crate::solution::Solution;
-use crate::verify::{verify, verify_offsets};
+use crate::verify::{Violations, verify, verify_solution};
 
 /// Plans graphs, and problems that come without one.
 ///
@@ -130,13 +131,15 @@ impl Planner {
         let offsets = self.strategy.allocate(problem)?.offsets;
         let reach = problem.buffers().iter().zip(&offsets);
         let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
-        verify_offsets(problem, &offsets, height).map_err(|violations| self.wrong_plan(&violations))?;
         let lower_bound = lower_bound(problem);
         let status = Status::of(height, lower_bound.bytes, problem.capacity());
-        Ok(Solution { offsets, height, lower_bound, status, strategy: self.strategy.name().to_owned() })
+        let strategy = self.strategy.name().to_owned();
+        let solution = Solution { offsets, height, lower_bound, status, strategy };
+        verify_solution(problem, &solution).map_err(|violations| self.wrong_plan(&violations))?;
+        Ok(solution)
     }
 
-    fn wrong_plan(&self, violations: &crate::verify::Violations) -> Error {
+    fn wrong_plan(&self, violations: &Violations) -> Error {
         let first = violations.list().first().map(ToString::to_string);
         Error::WrongPlan { strategy: self.strategy.name().to_owned(), violation: first.unwrap_or_default() }
     }

@@ -18,6 +18,7 @@
 
 mod claims;
 mod geometry;
+mod needs;
 mod order;
 
 use std::fmt;
@@ -25,6 +26,9 @@ use std::fmt;
 use crate::graph::Graph;
 use crate::plan::Plan;
 use crate::problem::{LiveRange, Problem};
+use crate::solution::Solution;
+use claims::{Cause, Claims};
+use needs::Needs;
 
 /// The most violations that one report lists.
 pub const MAX_REPORTED: usize = 100;
@@ -172,16 +176,23 @@ impl std::error::Error for Violations {}
 pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
     let mut found = Found::default();
     if let Some(steps) = order::check(graph, &plan.order, &mut found)
-        && claims::check_shape(graph, plan, &mut found)
+        && needs::check_shape(graph, plan, &mut found)
     {
-        let rectangles = claims::check_places(graph, plan, &steps, &mut found);
+        let needs = Needs { graph, plan, steps: &steps };
+        let rectangles = needs.check_places(&mut found);
         geometry::check(&rectangles, plan.arena_bytes, &mut found);
-        claims::check_bound(graph, plan, &mut found);
+        let claims = Claims {
+            arena: plan.arena_bytes,
+            bound: plan.lower_bound.bytes,
+            status: plan.status,
+            capacity: plan.capacity,
+        };
+        claims::check(&claims, &needs.causes(), plan.lower_bound.step, &mut found);
     }
     found.finish()
 }
 
-/// Checks offsets and arena size against a problem.
+/// Checks offsets and arena size against a problem: rules 3 and 5.
 ///
 /// O(n log n).
 ///
@@ -189,22 +200,56 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
 /// Every rule that they break, and where.
 pub fn verify_offsets(problem: &Problem, offsets: &[u64], height: u64) -> Result<(), Violations> {
     let mut found = Found::default();
-    let expected = problem.buffers().len();
-    if offsets.len() == expected {
-        let places = problem.ids().zip(problem.buffers()).zip(offsets);
-        let rectangles = places.map(|((id, buffer), &offset)| geometry::Rectangle {
-            name: Box::new(move || format!("buffer `{}`", problem.name(id))),
-            offset,
-            bytes: buffer.size(),
-            live: buffer.live(),
-            alignment: buffer.alignment(),
-            fixed: buffer.fixed_offset(),
-        });
-        geometry::check(&rectangles.collect::<Vec<_>>(), height, &mut found);
-    } else {
-        found.add(Violation::Shape { what: "offsets", got: offsets.len(), expected });
-    }
+    check_offsets(problem, offsets, height, &mut found);
     found.finish()
+}
+
+/// Checks a solution against its problem: rules 3, 5 and 6, with the problem's
+/// capacity.
+///
+/// O(n log n).
+///
+/// # Errors
+/// Every rule that it breaks, and where.
+pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Violations> {
+    let mut found = Found::default();
+    check_offsets(problem, &solution.offsets, solution.height, &mut found);
+    let claims = Claims {
+        arena: solution.height,
+        bound: solution.lower_bound.bytes,
+        status: solution.status,
+        capacity: problem.capacity(),
+    };
+    let mut named = solution.lower_bound.buffers.clone();
+    named.sort_unstable();
+    named.dedup();
+    let buffers = named.into_iter().filter_map(|id| problem.buffers().get(id.index()));
+    let causes = buffers.map(|buffer| Cause {
+        bytes: buffer.size(),
+        alignment: buffer.alignment(),
+        fixed: buffer.fixed_offset(),
+        live: buffer.live(),
+    });
+    claims::check(&claims, &causes.collect::<Vec<_>>(), solution.lower_bound.step, &mut found);
+    found.finish()
+}
+
+fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, found: &mut Found) {
+    let expected = problem.buffers().len();
+    if offsets.len() != expected {
+        found.add(Violation::Shape { what: "offsets", got: offsets.len(), expected });
+        return;
+    }
+    let places = problem.ids().zip(problem.buffers()).zip(offsets);
+    let rectangles = places.map(|((id, buffer), &offset)| geometry::Rectangle {
+        name: Box::new(move || format!("buffer `{}`", problem.name(id))),
+        offset,
+        bytes: buffer.size(),
+        live: buffer.live(),
+        alignment: buffer.alignment(),
+        fixed: buffer.fixed_offset(),
+    });
+    geometry::check(&rectangles.collect::<Vec<_>>(), height, found);
 }
 
 /// Collects violations up to the limit.

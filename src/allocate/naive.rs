@@ -1,7 +1,7 @@
 use super::occupancy::align_up;
 use super::{Allocation, Strategy};
 use crate::error::Result;
-use crate::problem::Problem;
+use crate::problem::{Buffer, Problem};
 
 /// Every buffer in memory of its own, in the order of their ids: no reuse at
 /// all. The figure to compare with.
@@ -25,7 +25,7 @@ impl Strategy for Naive {
         fixed.sort_unstable();
         let mut fixed = fixed.into_iter().peekable();
         let mut top = 0;
-        let place = |buffer: &crate::Buffer| {
+        let place = |buffer: &Buffer| {
             if let Some(offset) = buffer.fixed_offset() {
                 return offset;
             }

@@ -1,6 +1,6 @@
 //! Time, reduced to the moments at which something starts to live.
 
-use crate::problem::Problem;
+use crate::problem::{Buffer, Problem};
 
 /// Live ranges in sections: section `k` begins where the `k`-th different start
 /// lies. Two buffers meet in time if and only if they share a section, since
@@ -16,7 +16,7 @@ pub(super) struct Timeline {
 impl Timeline {
     /// O(n log n).
     pub(super) fn new(problem: &Problem) -> Self {
-        let live = || problem.buffers().iter().map(crate::Buffer::live);
+        let live = || problem.buffers().iter().map(Buffer::live);
         let mut starts: Vec<u32> = live().map(|range| range.start).collect();
         starts.sort_unstable();
         starts.dedup();

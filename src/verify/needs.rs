@@ -1,0 +1,152 @@
+//! Rules 2 and 4: what each tensor and workspace needs, from graph and order
+//! alone, and whether the plan gives it that.
+
+use super::claims::Cause;
+use super::geometry::Rectangle;
+use super::{Found, Violation};
+use crate::graph::{Graph, TensorKind};
+use crate::ids::{OperatorId, TensorId};
+use crate::occupant::{Occupant, Variables};
+use crate::plan::{Placement, Plan};
+use crate::problem::LiveRange;
+
+/// A plan and its graph, with the step of each operator.
+pub(super) struct Needs<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) plan: &'a Plan,
+    pub(super) steps: &'a [Option<u32>],
+}
+
+/// Bytes and live range, or why it needs no place.
+type Need = Result<(u64, LiveRange), &'static str>;
+
+/// Whether the plan's lists are as long as the graph's.
+pub(super) fn check_shape(graph: &Graph, plan: &Plan, found: &mut Found) -> bool {
+    let lists = [
+        ("tensors", plan.tensors.len(), graph.tensors().len()),
+        ("workspaces", plan.scratch.len(), graph.operators().len()),
+    ];
+    for (what, got, expected) in lists {
+        if got != expected {
+            found.add(Violation::Shape { what, got, expected });
+        }
+    }
+    if !plan.alignment.is_power_of_two() {
+        found.add(Violation::Claim(format!("alignment {} is not a power of two", plan.alignment)));
+    }
+    lists.iter().all(|(_, got, expected)| got == expected) && plan.alignment.is_power_of_two()
+}
+
+impl<'a> Needs<'a> {
+    /// Checks presence, size and live range of everything; returns the places
+    /// with their true sizes and ranges.
+    pub(super) fn check_places(&self, found: &mut Found) -> Vec<Rectangle<'a>> {
+        let tensors = self.graph.tensor_ids().map(Occupant::Tensor);
+        let scratch = self.graph.operator_ids().map(Occupant::Scratch);
+        tensors.chain(scratch).filter_map(|occupant| self.check_place(occupant, found)).collect()
+    }
+
+    /// The place with its true size and range, if there is one and should be.
+    fn check_place(&self, occupant: Occupant, found: &mut Found) -> Option<Rectangle<'a>> {
+        let what = || name(self.graph, occupant);
+        match (self.of(occupant), self.plan.placement(occupant)) {
+            (Err(_), None) => None,
+            (Err(why), Some(_)) => {
+                found.add(Violation::Superfluous { what: what(), why });
+                None
+            }
+            (Ok((bytes, _)), None) => {
+                found.add(Violation::Missing { what: what(), bytes });
+                None
+            }
+            (Ok((bytes, live)), Some(planned)) => {
+                if planned.bytes != bytes {
+                    found.add(Violation::Size { what: what(), planned: planned.bytes, actual: bytes });
+                }
+                if planned.live != live {
+                    found.add(Violation::Live { what: what(), planned: planned.live, actual: live });
+                }
+                Some(self.rectangle(occupant, Placement { offset: planned.offset, bytes, live }))
+            }
+        }
+    }
+
+    fn rectangle(&self, occupant: Occupant, place: Placement) -> Rectangle<'a> {
+        let graph = self.graph;
+        let Placement { offset, bytes, live } = place;
+        let (alignment, fixed) = self.demands(occupant);
+        Rectangle { name: Box::new(move || name(graph, occupant)), offset, bytes, live, alignment, fixed }
+    }
+
+    /// Alignment and fixed offset.
+    fn demands(&self, occupant: Occupant) -> (u64, Option<u64>) {
+        match occupant {
+            Occupant::Tensor(id) => {
+                let tensor = self.graph.tensor(id);
+                (tensor.alignment().unwrap_or(self.plan.alignment), tensor.fixed_offset())
+            }
+            Occupant::Scratch(_) => (self.plan.alignment, None),
+        }
+    }
+
+    /// The bound's causes as they truly are, each once; those that need no
+    /// place prove nothing.
+    pub(super) fn causes(&self) -> Vec<Cause> {
+        let mut named = self.plan.lower_bound.causes.clone();
+        named.sort_unstable_by_key(|cause| match cause {
+            Occupant::Tensor(id) => (0, id.index()),
+            Occupant::Scratch(id) => (1, id.index()),
+        });
+        named.dedup();
+        let cause = |occupant: Occupant| {
+            let (bytes, live) = self.of(occupant).ok()?;
+            let (alignment, fixed) = self.demands(occupant);
+            Some(Cause { bytes, alignment, fixed, live })
+        };
+        named.into_iter().filter_map(cause).collect()
+    }
+
+    fn of(&self, occupant: Occupant) -> Need {
+        match occupant {
+            Occupant::Tensor(id) if id.index() < self.graph.tensors().len() => self.of_tensor(id),
+            Occupant::Scratch(id) if id.index() < self.steps.len() => self.of_scratch(id),
+            _ => Err("it is not of this graph"),
+        }
+    }
+
+    fn of_tensor(&self, id: TensorId) -> Need {
+        let tensor = self.graph.tensor(id);
+        let whole_run = LiveRange { start: 0, end: (self.plan.order.len() as u32).max(1) };
+        let last_read = tensor.readers().iter().filter_map(|reader| self.steps[reader.index()]).max();
+        let start = match tensor.kind() {
+            TensorKind::Constant => return Err("it is a constant"),
+            TensorKind::Variable if self.plan.variables == Variables::Outside => {
+                return Err("it is a variable, and those live outside");
+            }
+            TensorKind::Variable => return Ok((tensor.bytes(), whole_run)),
+            TensorKind::Input => 0,
+            TensorKind::Intermediate => {
+                let produced = tensor.producer().and_then(|producer| self.steps[producer.index()]);
+                produced.ok_or("no operator of the order writes it")?
+            }
+        };
+        let end = if tensor.is_output() { whole_run.end } else { last_read.unwrap_or(start).max(start) + 1 };
+        Ok((tensor.bytes(), LiveRange { start, end }))
+    }
+
+    fn of_scratch(&self, id: OperatorId) -> Need {
+        let bytes = self.graph.operator(id).scratch_bytes();
+        match self.steps[id.index()] {
+            None => Err("its operator is folded away"),
+            Some(_) if bytes == 0 => Err("its operator needs none"),
+            Some(step) => Ok((bytes, LiveRange { start: step, end: step + 1 })),
+        }
+    }
+}
+
+fn name(graph: &Graph, occupant: Occupant) -> String {
+    match occupant {
+        Occupant::Tensor(id) => format!("tensor `{}`", graph.tensor(id).name()),
+        Occupant::Scratch(id) => format!("scratch of operator `{}`", graph.operator(id).name()),
+    }
+}

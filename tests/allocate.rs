@@ -1,0 +1,248 @@
+//! Every strategy against brute force and against independent rules.
+
+mod support;
+
+use plimsoll::allocate::{self, Allocation, NAMES, Strategy};
+use plimsoll::{Buffer, Error, Planner, Problem, Result, Status, lower_bound};
+use proptest::prelude::*;
+use support::brute_force::lowest_height;
+use support::random;
+
+fn solve(problem: &Problem, name: &str) -> plimsoll::Solution {
+    Planner::new().boxed_strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
+}
+
+/// No two buffers that meet in time share a byte: the rule itself, pair by
+/// pair, sharing nothing with the library's verifier.
+fn overlap_free(problem: &Problem, offsets: &[u64]) -> bool {
+    let buffers = problem.buffers();
+    (0..buffers.len()).all(|i| {
+        (0..i).all(|j| {
+            let (a, b) = (&buffers[i], &buffers[j]);
+            let apart = offsets[i] + a.size() <= offsets[j] || offsets[j] + b.size() <= offsets[i];
+            apart || !a.live().overlaps(b.live()) || a.size() == 0 || b.size() == 0
+        })
+    })
+}
+
+fn holds(problem: &Problem, offsets: &[u64], height: u64) -> bool {
+    let each = problem.buffers().iter().zip(offsets).all(|(buffer, &offset)| {
+        offset % buffer.alignment() == 0
+            && offset + buffer.size() <= height
+            && buffer.fixed_offset().is_none_or(|fixed| fixed == offset)
+    });
+    each && overlap_free(problem, offsets)
+}
+
+const MIXED: &[u64] = &[1, 2, 8, 16, 32];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn bound_optimum_and_heights_stand_in_order(problem in random::problem(6, MIXED, 2)) {
+        let bound = lower_bound(&problem).bytes;
+        let optimum = lowest_height(&problem);
+        prop_assert!(bound <= optimum, "bound {bound} above optimum {optimum}");
+        for name in NAMES {
+            let solution = solve(&problem, name);
+            prop_assert!(solution.height >= optimum, "{name}: {} below optimum {optimum}", solution.height);
+            prop_assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
+            prop_assert_eq!(solution.status == Status::Optimal, solution.height == bound);
+        }
+    }
+
+    #[test]
+    fn the_bound_is_exact_where_all_live_together_at_one_alignment(
+        sizes in prop::collection::vec(0u64..40, 0..6), alignment in prop::sample::select(MIXED),
+    ) {
+        let buffers = sizes.iter().map(|&size| Buffer::new(size, 0..1).align(alignment)).collect();
+        let problem = Problem::new(buffers).unwrap();
+        prop_assert_eq!(lower_bound(&problem).bytes, lowest_height(&problem));
+    }
+
+    #[test]
+    fn auto_is_never_above_any_other(problem in random::problem(30, MIXED, 1)) {
+        let auto = solve(&problem, "auto").height;
+        for name in NAMES {
+            let other = solve(&problem, name).height;
+            prop_assert!(auto <= other, "auto {auto}, {name} {other}");
+        }
+        let tflite = tflite_greedy_by_size(&problem);
+        prop_assert!(auto <= tflite || problem.buffers().iter().any(|b| b.fixed_offset().is_some()));
+    }
+
+    #[test]
+    fn scaling_sizes_scales_heights(problem in random::problem(20, &[1], 1), factor in 1u64..1000) {
+        let scale = |buffer: &Buffer| {
+            let scaled = Buffer::new(buffer.size() * factor, buffer.live());
+            buffer.fixed_offset().map_or(scaled.clone(), |offset| scaled.at(offset * factor))
+        };
+        let scaled = Problem::new(problem.buffers().iter().map(scale).collect()).unwrap();
+        for name in NAMES {
+            prop_assert_eq!(solve(&problem, name).height * factor, solve(&scaled, name).height);
+        }
+    }
+
+    #[test]
+    fn the_verifier_agrees_with_the_rules(
+        problem in random::problem(8, MIXED, 1),
+        offsets in prop::collection::vec(prop_oneof![0u64..12, 0u64..200], 8),
+        height in 0u64..250,
+    ) {
+        // Half of the time nearly right, or most offsets would be refused for alignment alone.
+        let offsets: Vec<u64> = problem.buffers().iter().zip(&offsets).map(|(buffer, offset)| {
+            if height % 2 == 0 { offset - offset % buffer.alignment() } else { *offset }
+        }).collect();
+        let verdict = plimsoll::verify::verify_offsets(&problem, &offsets, height);
+        prop_assert_eq!(verdict.is_ok(), holds(&problem, &offsets, height));
+    }
+
+    #[test]
+    fn moving_one_buffer_is_noticed(problem in random::problem(12, MIXED, 0), which: prop::sample::Index, by in 1u64..64) {
+        let mut solution = solve(&problem, "auto");
+        prop_assume!(!solution.offsets.is_empty());
+        let offset = which.get(&solution.offsets);
+        let i = solution.offsets.iter().position(|other| std::ptr::eq(other, offset)).unwrap();
+        solution.offsets[i] = solution.offsets[i].checked_sub(by).unwrap_or(solution.offsets[i] + by);
+        let verdict = plimsoll::verify::verify_offsets(&problem, &solution.offsets, solution.height);
+        prop_assert_eq!(verdict.is_ok(), holds(&problem, &solution.offsets, solution.height));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn many_buffers_pass_the_rules(problem in random::problem(300, MIXED, 5)) {
+        for name in NAMES {
+            let solution = solve(&problem, name);
+            prop_assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
+        }
+    }
+}
+
+/// TensorFlow Lite's arena planner, from its description: buffers that live
+/// throughout first, then by size, then by start; each in the smallest hole
+/// that is large enough.
+pub fn tflite_greedy_by_size(problem: &Problem) -> u64 {
+    let buffers = problem.buffers();
+    let first = buffers.iter().map(|b| b.live().start).min().unwrap_or(0);
+    // A run is over once nothing starts any more.
+    let last = buffers.iter().map(|b| b.live().start).max().unwrap_or(0);
+    let throughout = |b: &Buffer| b.live().start == first && b.live().end > last;
+    let mut order: Vec<usize> = (0..buffers.len()).filter(|&i| buffers[i].size() > 0).collect();
+    order.sort_by_key(|&i| {
+        let b = &buffers[i];
+        let rank = if throughout(b) { (0, 0, 0) } else { (1, u64::MAX - b.size(), b.live().start) };
+        (rank, i)
+    });
+    let mut placed: Vec<(u64, usize)> = Vec::new();
+    let mut height = 0;
+    for i in order {
+        let b = &buffers[i];
+        let (mut top, mut hole) = (0, None);
+        for &(offset, j) in placed.iter().filter(|&&(_, j)| buffers[j].live().overlaps(b.live())) {
+            let start = u64::next_multiple_of(top, b.alignment());
+            if start + b.size() <= offset && hole.is_none_or(|(slack, _)| offset - start - b.size() < slack) {
+                hole = Some((offset - start - b.size(), start));
+            }
+            top = top.max(offset + buffers[j].size());
+        }
+        let offset = hole.map_or(top.next_multiple_of(b.alignment()), |(_, start)| start);
+        placed.push((offset, i));
+        placed.sort_unstable();
+        height = height.max(offset + b.size());
+    }
+    height
+}
+
+#[test]
+fn padding_on_top_is_free() {
+    let two = vec![Buffer::new(10, 0..1).align(16), Buffer::new(10, 0..1).align(16)];
+    let problem = Problem::new(two).unwrap();
+    assert_eq!(lower_bound(&problem).bytes, 26);
+    assert_eq!(solve(&problem, "auto").height, 26);
+    let filled = vec![
+        Buffer::new(10, 0..1).align(16),
+        Buffer::new(10, 0..1).align(16),
+        Buffer::new(6, 0..1),
+        Buffer::new(3, 0..1),
+    ];
+    let problem = Problem::new(filled).unwrap();
+    assert_eq!((lower_bound(&problem).bytes, lowest_height(&problem)), (29, 29));
+}
+
+#[test]
+fn fixed_buffers_raise_the_bound() {
+    let problem = Problem::new(vec![Buffer::new(4, 3..5).at(96), Buffer::new(10, 0..9)]).unwrap();
+    let bound = lower_bound(&problem);
+    assert_eq!((bound.bytes, bound.step), (100, 3));
+    assert_eq!(bound.buffers, [plimsoll::BufferId::new(0)]);
+}
+
+#[test]
+fn capacity_is_an_outcome() {
+    let problem = Problem::new(vec![Buffer::new(4, 0..2), Buffer::new(10, 0..9)]).unwrap();
+    assert_eq!(Planner::new().capacity(14).solve(&problem).unwrap().status, Status::Optimal);
+    let tight = Planner::new().capacity(13).solve(&problem).unwrap();
+    assert_eq!((tight.status, tight.height), (Status::Infeasible, 14));
+    assert_eq!(Planner::new().solve(&problem.with_capacity(Some(13))).unwrap().status, Status::Infeasible);
+}
+
+#[test]
+fn nothing_needs_nothing() {
+    let nothing = Problem::new(Vec::new()).unwrap();
+    let empty = Problem::new(vec![Buffer::new(0, 0..7).align(64), Buffer::new(0, 3..4)]).unwrap();
+    for name in NAMES {
+        assert_eq!((solve(&nothing, name).height, solve(&nothing, name).status), (0, Status::Optimal));
+        assert_eq!(solve(&empty, name).offsets, [0, 0]);
+    }
+}
+
+#[test]
+fn sizes_near_64_bits() {
+    let half = u64::MAX / 2;
+    let problem = Problem::new(vec![Buffer::new(half, 0..2), Buffer::new(half, 1..3), Buffer::new(1, 1..2)]);
+    for name in NAMES {
+        assert_eq!(solve(problem.as_ref().unwrap(), name).height, u64::MAX, "{name}");
+    }
+}
+
+struct Wrong(Vec<u64>);
+
+impl Strategy for Wrong {
+    fn name(&self) -> &'static str {
+        "wrong"
+    }
+
+    fn allocate(&self, _: &Problem) -> Result<Allocation> {
+        Ok(Allocation::new(self.0.clone()))
+    }
+}
+
+#[test]
+fn a_wrong_strategy_is_caught() {
+    let problem = Problem::new(vec![Buffer::new(8, 0..2).align(8), Buffer::new(4, 1..3)]).unwrap();
+    let verdict = |offsets: &[u64]| match Planner::new().strategy(Wrong(offsets.to_vec())).solve(&problem) {
+        Err(Error::WrongPlan { violation, .. }) => violation,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        verdict(&[0, 7]),
+        "buffer `0` (8 bytes at 0, live 0..2) overlaps buffer `1` (4 bytes at 7, live 1..3)"
+    );
+    assert_eq!(verdict(&[4, 16]), "buffer `0` lies at 4, which is not a multiple of its alignment 8");
+    assert_eq!(verdict(&[0]), "the plan has 1 offsets, expected 2");
+    assert!(verdict(&[0, u64::MAX]).contains("ends after the arena"));
+    assert!(Planner::new().strategy(Wrong(vec![0, 8])).solve(&problem).is_ok());
+}
+
+#[test]
+fn unknown_strategies_are_named_with_the_known_ones() {
+    let text = allocate::by_name("greedy").err().unwrap().to_string();
+    assert!(text.starts_with("no strategy is called `greedy`; there are naive, greedy-by-size,"), "{text}");
+    for name in NAMES {
+        assert_eq!(allocate::by_name(name).unwrap().name(), name);
+    }
+}

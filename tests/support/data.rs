@@ -1,0 +1,31 @@
+//! Where the data is that is not part of the project.
+
+use std::path::PathBuf;
+
+/// The folder named by `PLIMSOLL_DATA`, or `../shared`; none, with a message,
+/// if `part` of it is missing.
+pub fn folder(part: &str) -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+    let base = std::env::var_os("PLIMSOLL_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let folder = base.join(part);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: {} does not exist (name the data folder by PLIMSOLL_DATA)", folder.display());
+    None
+}
+
+/// All files below a folder whose names end so, sorted.
+pub fn files(folder: &std::path::Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_str().is_some_and(|name| name.ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,6 @@
+//! Shared by several tests; each uses a part.
+#![allow(dead_code)]
+
+pub mod brute_force;
+pub mod data;
+pub mod random;

@@ -1,0 +1,132 @@
+//! ONNX models by hand: each function writes one field or message as protobuf.
+//!
+//! A graph is a list of parts in any order, each with its field's number.
+#![allow(dead_code)]
+
+pub const FLOAT: u64 = 1;
+pub const UINT8: u64 = 2;
+pub const INT64: u64 = 7;
+pub const STRING: u64 = 8;
+pub const FLOAT16: u64 = 10;
+
+pub fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value > 127 {
+        bytes.push(value as u8 | 128);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+pub fn number(field: u64, value: i64) -> Vec<u8> {
+    [varint(field << 3), varint(value.cast_unsigned())].concat()
+}
+
+pub fn length_delimited(field: u64, contents: impl AsRef<[u8]>) -> Vec<u8> {
+    let contents = contents.as_ref();
+    [varint(field << 3 | 2), varint(contents.len() as u64), contents.to_vec()].concat()
+}
+
+fn texts(field: u64, texts: &[&str]) -> Vec<u8> {
+    texts.iter().flat_map(|text| length_delimited(field, text)).collect()
+}
+
+/// With fields that an importer has no use for around the graph.
+pub fn model(parts: &[Vec<u8>]) -> Vec<u8> {
+    let opset = length_delimited(8, number(2, 21));
+    [number(1, 10), texts(2, &["by hand"]), length_delimited(7, parts.concat()), opset].concat()
+}
+
+/// A part of a graph. Empty names stand for absent optional tensors.
+pub fn node(op_type: &str, inputs: &[&str], outputs: &[&str]) -> Vec<u8> {
+    node_with(op_type, inputs, outputs, &[])
+}
+
+pub fn node_with(op_type: &str, inputs: &[&str], outputs: &[&str], more: &[Vec<u8>]) -> Vec<u8> {
+    let name = format!("the {op_type}");
+    let own = [texts(1, inputs), texts(2, outputs), texts(3, &[&name]), texts(4, &[op_type])].concat();
+    length_delimited(1, [own, more.concat()].concat())
+}
+
+/// A field of a node.
+pub fn domain(name: &str) -> Vec<u8> {
+    texts(7, &[name])
+}
+
+/// A field of a node: an attribute with its value's field.
+pub fn attribute(name: &str, value: Vec<u8>) -> Vec<u8> {
+    length_delimited(5, [texts(1, &[name]), value].concat())
+}
+
+/// An attribute that is a graph.
+pub fn body(name: &str, parts: &[Vec<u8>]) -> Vec<u8> {
+    attribute(name, length_delimited(6, parts.concat()))
+}
+
+/// The contents of a dense tensor's message.
+pub fn tensor(name: &str, data_type: u64, dims: &[i64]) -> Vec<u8> {
+    let dims: Vec<u8> = dims.iter().flat_map(|&dim| number(1, dim)).collect();
+    [dims, number(2, data_type.cast_signed()), texts(8, &[name])].concat()
+}
+
+/// The contents of a sparse tensor's message.
+pub fn sparse(name: &str, data_type: u64, nonzero: i64, dims: &[i64]) -> Vec<u8> {
+    let dims: Vec<u8> = dims.iter().flat_map(|&dim| varint(dim.cast_unsigned())).collect();
+    [length_delimited(1, tensor(name, data_type, &[nonzero])), length_delimited(3, dims)].concat()
+}
+
+pub fn initializer(name: &str, data_type: u64, dims: &[i64]) -> Vec<u8> {
+    length_delimited(5, tensor(name, data_type, dims))
+}
+
+pub fn sparse_initializer(name: &str, data_type: u64, nonzero: i64, dims: &[i64]) -> Vec<u8> {
+    length_delimited(15, sparse(name, data_type, nonzero, dims))
+}
+
+/// An initializer whose bytes are said to lie in another file.
+pub fn external(name: &str, data_type: u64, dims: &[i64], file: &str) -> Vec<u8> {
+    let location = [texts(1, &["location"]), texts(2, &[file])].concat();
+    let external = [length_delimited(13, location), number(14, 1)].concat();
+    length_delimited(5, [tensor(name, data_type, dims), external].concat())
+}
+
+/// A shape is written `2, batch, ?`; the empty text is a scalar's.
+pub fn input(name: &str, data_type: u64, shape: &str) -> Vec<u8> {
+    info(11, name, data_type, shape)
+}
+
+pub fn output(name: &str, data_type: u64, shape: &str) -> Vec<u8> {
+    info(12, name, data_type, shape)
+}
+
+pub fn value_info(name: &str, data_type: u64, shape: &str) -> Vec<u8> {
+    info(13, name, data_type, shape)
+}
+
+fn info(field: u64, name: &str, data_type: u64, shape: &str) -> Vec<u8> {
+    let dims: Vec<u8> = shape.split(", ").filter(|dim| !dim.is_empty()).flat_map(dimension).collect();
+    let tensor = [number(1, data_type.cast_signed()), length_delimited(2, dims)].concat();
+    info_of_type(field, name, length_delimited(1, tensor))
+}
+
+fn dimension(text: &str) -> Vec<u8> {
+    length_delimited(
+        1,
+        match text.parse() {
+            Ok(value) => number(1, value),
+            Err(_) if text == "?" => Vec::new(),
+            Err(_) => texts(2, &[text]),
+        },
+    )
+}
+
+/// The message's third field is the type's contents, whatever they are.
+pub fn info_of_type(field: u64, name: &str, of: Vec<u8>) -> Vec<u8> {
+    length_delimited(field, [texts(1, &[name]), length_delimited(2, of)].concat())
+}
+
+/// A graph input, output or the like of which the file names no type.
+pub fn info_without_type(field: u64, name: &str) -> Vec<u8> {
+    length_delimited(field, texts(1, &[name]))
+}

@@ -1,0 +1,93 @@
+//! Random problems and graphs.
+
+use plimsoll::{Buffer, Graph, GraphBuilder, Problem, TensorSpec};
+use proptest::prelude::*;
+
+/// One buffer: size (sometimes 0), live range, alignment.
+fn buffer(max_time: u32, alignments: &'static [u64]) -> impl Strategy<Value = Buffer> {
+    let size = prop_oneof![1 => Just(0u64), 12 => 1u64..40];
+    (size, 0..max_time, 1..=max_time, prop::sample::select(alignments)).prop_map(
+        move |(size, start, length, alignment)| {
+            Buffer::new(size, start..(start + length).min(max_time).max(start + 1)).align(alignment)
+        },
+    )
+}
+
+/// A problem; `fixed` of its buffers, where that is possible, get the place
+/// that some packing gives them.
+pub fn problem(
+    max_buffers: usize,
+    alignments: &'static [u64],
+    fixed: usize,
+) -> impl Strategy<Value = Problem> {
+    let buffers = prop::collection::vec(buffer(8, alignments), 0..=max_buffers);
+    (buffers, prop::collection::vec(0u64..60, fixed)).prop_map(|(mut buffers, places)| {
+        for (i, place) in places.into_iter().enumerate() {
+            let Some(old) = buffers.get(i).cloned() else { break };
+            let offset = place.next_multiple_of(old.alignment());
+            buffers[i] = old.at(offset);
+            if Problem::new(buffers.clone()).is_err() {
+                let open = Buffer::new(buffers[i].size(), buffers[i].live()).align(buffers[i].alignment());
+                buffers[i] = open;
+            }
+        }
+        Problem::new(buffers).unwrap()
+    })
+}
+
+/// What an operator of a random graph is made of: picks among the tensors
+/// before it, sizes of its outputs, scratch, whether it waits for its
+/// predecessor, and what else it does.
+type Recipe = (Vec<prop::sample::Index>, Vec<u64>, u64, bool, u8);
+
+/// A graph with every kind of tensor: inputs (some of them outputs), constants,
+/// variables, tensors that nobody reads, outputs that are read, duplicate
+/// inputs, scratch and order-only dependencies.
+pub fn graph(max_operators: usize) -> impl Strategy<Value = Graph> {
+    let recipe = (
+        prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        prop::collection::vec(0u64..50, 0..3),
+        prop_oneof![3 => Just(0u64), 1 => 1u64..50],
+        prop::bool::weighted(0.1),
+        0u8..12,
+    );
+    prop::collection::vec(recipe, 0..=max_operators).prop_map(|recipes| build(&recipes))
+}
+
+fn build(recipes: &[Recipe]) -> Graph {
+    let mut net = Graph::builder("random");
+    let mut tensors = vec![
+        net.input("x", TensorSpec::bytes(24)),
+        net.input("y", TensorSpec::bytes(7).align(32)),
+        net.constant("w", TensorSpec::bytes(1000)),
+        net.variable("state", TensorSpec::bytes(5)),
+    ];
+    net.output(tensors[1]);
+    let mut last = None;
+    for (k, (picks, sizes, scratch, waits, role)) in recipes.iter().enumerate() {
+        let inputs: Vec<_> = picks.iter().map(|pick| *pick.get(&tensors)).collect();
+        let outputs: Vec<_> =
+            sizes.iter().enumerate().map(|(j, &size)| add_output(&mut net, k, j, size, *role)).collect();
+        let mut operator =
+            net.operator(format!("op{k}")).reads(inputs).writes(outputs.clone()).scratch(*scratch).foldable();
+        if let (true, Some(last)) = (*waits, last) {
+            operator = operator.after([last]);
+        }
+        if *role == 1 {
+            operator = operator.writes([tensors[3]]);
+        }
+        last = Some(operator.id());
+        tensors.extend(outputs);
+    }
+    net.build().unwrap()
+}
+
+fn add_output(net: &mut GraphBuilder, k: usize, j: usize, size: u64, role: u8) -> plimsoll::TensorId {
+    let spec = TensorSpec::bytes(size);
+    let spec = if role == 2 { spec.align(8) } else { spec };
+    let tensor = net.tensor(format!("t{k}.{j}"), spec);
+    if role == 3 {
+        net.output(tensor);
+    }
+    tensor
+}
