@@ -97,9 +97,7 @@ pub enum Error {
     },
 
     /// All sizes together, paddings included, do not fit 64 bits.
-    #[error(
-        "the sizes add up to more than 2^64-1 bytes at buffer `{buffer}` ({bytes} bytes)"
-    )]
+    #[error("the sizes add up to more than 2^64-1 bytes at buffer `{buffer}` ({bytes} bytes)")]
     TotalOverflow {
         /// The buffer at which the sum overflows.
         buffer: String,

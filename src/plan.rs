@@ -141,7 +141,8 @@ impl Plan {
         let tensors = self.tensors.iter().enumerate();
         let scratch = self.scratch.iter().enumerate();
         let tensors = tensors.filter_map(|(i, place)| Some((Occupant::Tensor(TensorId::new(i)), (*place)?)));
-        let scratch = scratch.filter_map(|(i, place)| Some((Occupant::Scratch(OperatorId::new(i)), (*place)?)));
+        let scratch =
+            scratch.filter_map(|(i, place)| Some((Occupant::Scratch(OperatorId::new(i)), (*place)?)));
         tensors.chain(scratch)
     }
 

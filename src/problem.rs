@@ -301,7 +301,10 @@ mod tests {
             named(Buffer::new(8, 5..5)),
             "buffer `conv1`: live range 5..5 is empty (ranges are half-open)"
         );
-        assert_eq!(named(Buffer::new(8, 0..1).align(12)), "buffer `conv1`: alignment 12 is not a power of two");
+        assert_eq!(
+            named(Buffer::new(8, 0..1).align(12)),
+            "buffer `conv1`: alignment 12 is not a power of two"
+        );
         assert_eq!(named(Buffer::new(8, 0..1).align(0)), "buffer `conv1`: alignment 0 is not a power of two");
         assert_eq!(
             named(Buffer::new(8, 0..1).align(16).at(24)),

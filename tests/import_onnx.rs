@@ -1,6 +1,7 @@
 //! ONNX models to graphs.
 #![cfg(feature = "onnx")]
 
+#[cfg(feature = "json")]
 #[path = "support/data.rs"]
 mod data;
 #[path = "support/onnx_models.rs"]
@@ -68,6 +69,8 @@ fn tensor_of<'a>(graph: &'a Graph, name: &str) -> &'a plimsoll::Tensor {
 
 #[test]
 fn ids_follow_the_file() {
+    use TensorKind::{Constant, Input, Intermediate};
+
     let graph = import(
         &[
             node("Conv", &["x", "w", "", "x"], &["c", ""]),
@@ -87,7 +90,6 @@ fn ids_follow_the_file() {
     assert_eq!(graph.operators().len(), 2);
     assert_eq!(graph.operator(OperatorId::new(1)).name(), "the Add");
     let kinds: Vec<_> = graph.tensors().iter().map(|tensor| (tensor.kind(), tensor.is_output())).collect();
-    use TensorKind::{Constant, Input, Intermediate};
     let expected =
         [(Input, false), (Input, false), (Constant, false), (Intermediate, false), (Intermediate, true)];
     assert_eq!(kinds, expected);

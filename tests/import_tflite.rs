@@ -1,4 +1,4 @@
-//! TFLite models to graphs.
+//! TensorFlow Lite models to graphs.
 #![cfg(feature = "tflite")]
 
 #[path = "support/tflite_models.rs"]
@@ -376,7 +376,7 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Every TFLite model of the collection, with the JSON beside it.
+/// Every TensorFlow Lite model of the collection, with the JSON beside it.
 fn zoo() -> Vec<(PathBuf, PathBuf)> {
     let root = std::env::var_os("PLIMSOLL_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);

@@ -72,7 +72,8 @@ impl<'a> Orders<'a> {
 
     /// The buffers to be placed, in this order.
     pub(super) fn sorted(&self, order: Order) -> Vec<BufferId> {
-        let mut keyed: Vec<([u128; 3], BufferId)> = self.free.iter().map(|&id| (self.key(order, id), id)).collect();
+        let mut keyed: Vec<([u128; 3], BufferId)> =
+            self.free.iter().map(|&id| (self.key(order, id), id)).collect();
         keyed.sort_unstable();
         keyed.into_iter().map(|(_, id)| id).collect()
     }

@@ -1,1 +1,17 @@
-//! Plans in other formats.
+//! Plans in the formats that other programs read: JSON with everything, CSV
+//! with the rectangles, a C header with the offsets. All are defined in
+//! `docs/plan-format.md`, and all are the same text for the same plan.
+
+pub mod c_header;
+#[cfg(feature = "csv")]
+pub mod csv;
+#[cfg(feature = "json")]
+mod hash;
+mod items;
+#[cfg(feature = "json")]
+pub mod json;
+mod names;
+
+#[cfg(feature = "json")]
+pub use hash::{graph_hash, problem_hash};
+pub use names::unique_names;

@@ -123,9 +123,7 @@ impl ElementType {
         if shape.contains(&0) {
             return self.bits().map(|_| 0);
         }
-        let elements = shape
-            .iter()
-            .try_fold(1u128, |product, &dim| product.checked_mul(u128::from(dim)))?;
+        let elements = shape.iter().try_fold(1u128, |product, &dim| product.checked_mul(u128::from(dim)))?;
         let bits = elements.checked_mul(u128::from(self.bits()?))?;
         u64::try_from(bits.div_ceil(8)).ok()
     }
@@ -155,9 +153,7 @@ impl FromStr for ElementType {
         let alias = ALIASES.iter().find(|alias| alias.0 == lower);
         let name = alias.map_or(lower.as_str(), |alias| alias.1);
         let found = TYPES.iter().find(|entry| entry.1 == name);
-        found
-            .map(|entry| entry.0)
-            .ok_or_else(|| UnknownElementType(text.to_owned()))
+        found.map(|entry| entry.0).ok_or_else(|| UnknownElementType(text.to_owned()))
     }
 }
 

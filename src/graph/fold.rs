@@ -9,7 +9,8 @@ pub(super) fn fold(operators: &mut [Operator], tensors: &mut [Tensor], dependenc
         let operator = &mut operators[id.index()];
         let is_constant = |tensor: &Tensor| tensor.kind == TensorKind::Constant;
         let inputs_known = operator.inputs.iter().all(|input| is_constant(&tensors[input.index()]));
-        let writes_state = operator.outputs.iter().any(|out| tensors[out.index()].kind == TensorKind::Variable);
+        let writes_state =
+            operator.outputs.iter().any(|out| tensors[out.index()].kind == TensorKind::Variable);
         let waits = !operator.runs_after.is_empty();
         if !operator.foldable || !inputs_known || writes_state || waits {
             continue;

@@ -138,11 +138,17 @@ impl Graph {
         let mut step_of = vec![u32::MAX; self.operators.len()];
         for (step, &id) in order.iter().enumerate() {
             let Some(operator) = self.operators.get(id.index()) else {
-                let text = format!("step {step} names operator {id}, but the graph has {} operators", self.operators.len());
+                let text = format!(
+                    "step {step} names operator {id}, but the graph has {} operators",
+                    self.operators.len()
+                );
                 return Err(Error::Order(text));
             };
             if operator.folded {
-                return Err(Error::Order(format!("operator `{}` at step {step} is folded away", operator.name)));
+                return Err(Error::Order(format!(
+                    "operator `{}` at step {step} is folded away",
+                    operator.name
+                )));
             }
             if step_of[id.index()] != u32::MAX {
                 return Err(Error::Order(format!(

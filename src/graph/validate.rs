@@ -86,7 +86,11 @@ fn set_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]) -> 
         }
         TensorKind::Intermediate => return set_only_producer(tensor, id, operators),
     };
-    Err(Error::NotWritable { operator: operators[id.index()].name.clone(), tensor: tensor.name.clone(), kind })
+    Err(Error::NotWritable {
+        operator: operators[id.index()].name.clone(),
+        tensor: tensor.name.clone(),
+        kind,
+    })
 }
 
 fn set_only_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]) -> Result<()> {

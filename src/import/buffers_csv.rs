@@ -7,17 +7,16 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::{ImportError, ImportOptions};
 use crate::problem::{Buffer, Problem};
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem, ImportError> {
-    let result = read(super::open(path)?, options);
-    result.map_err(|failed| match failed {
-        Failed::Read(source) => ImportError::Read { path: path.to_owned(), source },
-        Failed::Import(error) => error,
-    })
+    let mut bytes = Vec::new();
+    let read = super::open(path)?.read_to_end(&mut bytes);
+    read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+    from_bytes("", &bytes, options)
 }
 
 /// Buffers given as CSV, in the order of its rows; `name` is not used.
@@ -31,56 +30,36 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 /// [`ImportError::Malformed`] naming line, column and value,
 /// [`ImportError::Invalid`] if the buffers break a rule.
 pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Problem, ImportError> {
-    read(bytes, options).map_err(|failed| match failed {
-        Failed::Read(error) => malformed(error),
-        Failed::Import(error) => error,
-    })
-}
-
-enum Failed {
-    Read(std::io::Error),
-    Import(ImportError),
-}
-
-impl From<ImportError> for Failed {
-    fn from(error: ImportError) -> Self {
-        Self::Import(error)
-    }
-}
-
-impl From<csv::Error> for Failed {
-    fn from(error: csv::Error) -> Self {
-        let text = error.to_string();
-        match error.into_kind() {
-            csv::ErrorKind::Io(source) => Self::Read(source),
-            _ => Self::Import(malformed(text)),
+    // Flexible: rows of a wrong length are told in our own words.
+    let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes);
+    let columns = Columns::find(reader.headers().map_err(malformed)?)?;
+    let mut line_of: HashMap<String, u64> = HashMap::new();
+    let (mut buffers, mut names) = (Vec::new(), Vec::new());
+    let mut fields = StringRecord::new();
+    while reader.read_record(&mut fields).map_err(malformed)? {
+        let line = fields.position().map_or(0, |position| line_of_row(bytes, position));
+        let row = Row { columns: &columns, fields: &fields, line };
+        row.check_shape()?;
+        let id = row.text(columns.id).to_owned();
+        if let Some(first) = line_of.insert(id.clone(), line) {
+            return Err(malformed(format!("line {line}: id `{id}` stands at line {first} already")));
         }
+        buffers.push(row.buffer(options.alignment.unwrap_or(1))?);
+        names.push(id);
     }
+    Ok(Problem::named(buffers, names)?)
 }
 
 fn malformed(reason: impl ToString) -> ImportError {
     ImportError::malformed("CSV", reason)
 }
 
-fn read(source: impl Read, options: &ImportOptions) -> Result<Problem, Failed> {
-    // Flexible: rows of a wrong length are told in our own words.
-    let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(source);
-    let columns = Columns::find(reader.headers()?)?;
-    let mut line_of: HashMap<String, u64> = HashMap::new();
-    let (mut buffers, mut names) = (Vec::new(), Vec::new());
-    let mut fields = StringRecord::new();
-    while reader.read_record(&mut fields)? {
-        let line = fields.position().map_or(0, csv::Position::line);
-        let row = Row { columns: &columns, fields: &fields, line };
-        row.check_shape()?;
-        let id = row.text(columns.id).to_owned();
-        if let Some(first) = line_of.insert(id.clone(), line) {
-            return Err(malformed(format!("line {line}: id `{id}` stands at line {first} already")).into());
-        }
-        buffers.push(row.buffer(options.alignment.unwrap_or(1))?);
-        names.push(id);
-    }
-    Ok(Problem::named(buffers, names).map_err(ImportError::Invalid)?)
+/// The line on which a row starts: its position is that of the end of the row
+/// before, and blank lines may follow there.
+fn line_of_row(bytes: &[u8], position: &Position) -> u64 {
+    let rest = bytes.get(position.byte() as usize..).unwrap_or(&[]);
+    let line_ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + line_ends.filter(|&&byte| byte == b'\n').count() as u64
 }
 
 /// Where each column is.
@@ -98,7 +77,8 @@ struct Columns {
 impl Columns {
     fn find(header: &StringRecord) -> Result<Self, ImportError> {
         let place = |name: &str| {
-            let mut places = header.iter().enumerate().filter(|column| column.1 == name).map(|column| column.0);
+            let mut places =
+                header.iter().enumerate().filter(|column| column.1 == name).map(|column| column.0);
             match (places.next(), places.next()) {
                 (_, Some(_)) => Err(malformed(format!("the header has two columns `{name}`"))),
                 (found, None) => Ok(found),
@@ -139,7 +119,9 @@ impl Row<'_> {
         }
         match self.columns.gaps.map(|gaps| self.text(gaps)) {
             None | Some("") => Ok(()),
-            Some(gaps) => Err(malformed(format!("line {}: gaps (`{gaps}`) are not supported yet", self.line))),
+            Some(gaps) => {
+                Err(malformed(format!("line {}: gaps (`{gaps}`) are not supported yet", self.line)))
+            }
         }
     }
 
@@ -161,9 +143,15 @@ impl Row<'_> {
         given.map(|column| self.number(name, column, u64::MAX)).transpose()
     }
 
-    fn number<T: FromStr + Display>(&self, name: &str, column: usize, max: T) -> Result<T, ImportError> {
+    fn number<T: FromStr + Display + Copy>(
+        &self,
+        name: &str,
+        column: usize,
+        max: T,
+    ) -> Result<T, ImportError> {
         let (text, line) = (self.text(column), self.line);
-        let wrong = |_| malformed(format!("line {line}: {name} `{text}` is not a whole number from 0 to {max}"));
+        let wrong =
+            |_| malformed(format!("line {line}: {name} `{text}` is not a whole number from 0 to {max}"));
         text.parse().map_err(wrong)
     }
 

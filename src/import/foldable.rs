@@ -6,9 +6,9 @@ use crate::graph::{GraphBuilder, OperatorBuilder};
 use crate::ids::{OperatorId, TensorId};
 
 /// Types that draw random numbers, keep state in their inputs, or do different
-/// things in training. ONNX and TFLite spell their types so differently that
-/// one list serves both; `LSTM` and `RNN`, which both have, keep state in
-/// TFLite.
+/// things in training. ONNX and TensorFlow Lite spell their types so
+/// differently that one list serves both; `LSTM` and `RNN`, which both have,
+/// keep state in TensorFlow Lite.
 const NOT_THE_SAME_TWICE: [&str; 22] = [
     // ONNX.
     "Bernoulli",
@@ -37,7 +37,7 @@ const NOT_THE_SAME_TWICE: [&str; 22] = [
     "UNIDIRECTIONAL_SEQUENCE_RNN",
 ];
 
-/// TFLite types that may reach state which other operators reach too, and that
+/// Types of TensorFlow Lite that may reach state which other operators reach too, and that
 /// no tensor of the operator shows: variables behind handles, tables, whatever
 /// a body, a delegate or foreign code does.
 const SHARES_STATE: [&str; 18] = [
@@ -74,7 +74,7 @@ pub(super) fn shares_state(op_type: &str) -> bool {
 /// those from its inputs alone.
 ///
 /// Types that are not listed are taken to be pure but for foreign ones
-/// (`CUSTOM:name` in TFLite), of which nothing is known.
+/// (`CUSTOM:name` in TensorFlow Lite), of which nothing is known.
 pub(super) fn is_pure(op_type: &str) -> bool {
     !shares_state(op_type) && !NOT_THE_SAME_TWICE.contains(&op_type)
 }
@@ -82,10 +82,11 @@ pub(super) fn is_pure(op_type: &str) -> bool {
 /// What a tensor holds, as far as effects go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
-    /// Numbers.
+    /// What operators compute, or a constant.
     Data,
-    /// State that outlives the run; the graph orders its users by itself.
-    Variable,
+    /// What no compiler can know: a variable, or memory that nobody fills. The
+    /// graph orders the users of variables by itself.
+    State,
     /// A handle to state elsewhere.
     Resource,
 }
@@ -116,7 +117,7 @@ impl OperatorAdder {
         let shares = shares_state(op_type) || any(Holds::Resource);
         // Without inputs there is nothing to fold from; a `Constant` is its output.
         let has_source = !inputs.is_empty() || op_type == "Constant";
-        let foldable = has_source && is_pure(op_type) && !shares && !any(Holds::Variable);
+        let foldable = has_source && is_pure(op_type) && !shares && !any(Holds::State);
 
         let mut operator = builder.operator(name).op_type(op_type);
         operator = operator.reads(inputs.iter().copied()).writes(outputs.iter().copied());

@@ -115,7 +115,7 @@ fn add_tensors(builder: &mut GraphBuilder, tensors: &[JsonTensor]) -> Result<Ope
     for tensor in tensors {
         let element_type = element_type(tensor)?;
         holds.push(match (tensor.kind, element_type) {
-            (JsonKind::Variable, _) => Holds::Variable,
+            (JsonKind::Variable, _) => Holds::State,
             (_, Some(ElementType::Resource)) => Holds::Resource,
             _ => Holds::Data,
         });
@@ -173,7 +173,9 @@ fn add_operators(
         let outputs = tensor_ids(outputs, json.tensors.len(), &place)?;
         if let Some(other) = after.iter().find(|&&other| other >= json.ops.len()) {
             let count = json.ops.len();
-            return Err(malformed(format!("{place} names operator {other}, but there are {count} operators")));
+            return Err(malformed(format!(
+                "{place} names operator {other}, but there are {count} operators"
+            )));
         }
         let after = after.iter().map(|&other| OperatorId::new(other));
         adder.add(builder, (name, op_type), &inputs, &outputs).scratch(*scratch).after(after);

@@ -126,39 +126,42 @@ impl ImportError {
 /// # Errors
 /// What is wrong with the file, naming the culprit.
 pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportError> {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
-    match ending.to_ascii_lowercase().as_str() {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_ascii_lowercase();
+    let reason = match ending.as_str() {
         #[cfg(feature = "onnx")]
-        "onnx" => onnx::read_file(path, options).map(Imported::Graph),
+        "onnx" => return onnx::read_file(path, options).map(Imported::Graph),
         #[cfg(feature = "tflite")]
-        "tflite" => tflite::read_file(path, options).map(Imported::Graph),
+        "tflite" => return tflite::read_file(path, options).map(Imported::Graph),
         #[cfg(feature = "csv")]
-        "csv" => buffers_csv::read_file(path, options).map(Imported::Problem),
+        "csv" => return buffers_csv::read_file(path, options).map(Imported::Problem),
         #[cfg(feature = "json")]
-        "json" => graph_json::read_file(path, options).map(Imported::Graph),
-        "onnx" | "tflite" | "csv" | "json" => {
-            let reason = format!("this build lacks the feature `{}`", ending.to_ascii_lowercase());
-            Err(ImportError::UnknownFormat { path: path.to_owned(), reason })
-        }
-        _ => {
-            let reason = "expected a file ending in .onnx, .tflite, .csv or .json".to_owned();
-            Err(ImportError::UnknownFormat { path: path.to_owned(), reason })
-        }
-    }
+        "json" => return graph_json::read_file(path, options).map(Imported::Graph),
+        known if KNOWN.contains(&known) => format!("this build lacks the feature `{known}`"),
+        _ => "expected a file ending in .onnx, .tflite, .csv or .json".to_owned(),
+    };
+    let _ = options; // not read where no importer is built in
+    Err(ImportError::UnknownFormat { path: path.to_owned(), reason })
 }
 
-#[cfg(feature = "onnx")]
-pub use onnx::from_bytes as onnx_from_bytes;
-#[cfg(feature = "tflite")]
-pub use tflite::from_bytes as tflite_from_bytes;
+/// Endings of files that some build can read.
+const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
+
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;
 #[cfg(feature = "json")]
 pub use graph_json::from_bytes as graph_json_from_bytes;
+#[cfg(feature = "onnx")]
+pub use onnx::from_bytes as onnx_from_bytes;
+#[cfg(feature = "tflite")]
+pub use tflite::from_bytes as tflite_from_bytes;
 
 /// The end of every graph importer: checks, folds and retypes.
 #[allow(dead_code)] // not every set of features has an importer
-fn finish(builder: GraphBuilder, notes: Vec<String>, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
+fn finish(
+    builder: GraphBuilder,
+    notes: Vec<String>,
+    options: &ImportOptions,
+) -> Result<ImportedGraph, ImportError> {
     let mut graph = builder.build()?;
     if options.fold == Fold::Constants {
         graph.fold_constants();

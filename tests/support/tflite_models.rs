@@ -1,4 +1,4 @@
-//! Hand-made TFLite files: as much of the schema as the importer reads.
+//! Hand-made TensorFlow Lite files: as much of the schema as the importer reads.
 
 use flatbuffers::{FlatBufferBuilder, VOffsetT, WIPOffset};
 

@@ -13,8 +13,8 @@ use flatbuffers::Vector;
 use super::foldable::OperatorAdder;
 use super::{ImportError, ImportOptions, ImportedGraph};
 use crate::graph::GraphBuilder;
-use schema::{Buffer, List, Model, SubGraph};
-use tensors::Role;
+use schema::{Model, SubGraph};
+use tensors::{Described, Role};
 
 const FORMAT: &str = "TFLite";
 
@@ -37,14 +37,14 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
     from_bytes(&name, &bytes, options)
 }
 
-/// A graph of the first subgraph of a TFLite model.
+/// A graph of the first subgraph of a TensorFlow Lite model.
 ///
 /// Tensor and operator ids are positions in the subgraph's lists; operators
 /// are called by position and type, as in `0:CONV_2D`. Operators that may share
 /// state no tensor shows (handles, bodies, custom ones) keep their order.
 ///
 /// # Errors
-/// [`ImportError::Malformed`] if the bytes are not a TFLite model,
+/// [`ImportError::Malformed`] if the bytes are no such model,
 /// [`ImportError::Unshaped`] if tensors have dimensions that are not static,
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
@@ -55,9 +55,12 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
         ImportError::malformed(FORMAT, lines.join(" ").trim())
     })?;
     let mut subgraphs = model.subgraphs().into_iter().flatten();
-    let first = subgraphs.next().ok_or_else(|| ImportError::malformed(FORMAT, "the model has no subgraph"))?;
-    let builder = build(name, model, first)?;
-    super::finish(builder, note_of_others(subgraphs).into_iter().collect(), options)
+    let first =
+        subgraphs.next().ok_or_else(|| ImportError::malformed(FORMAT, "the model has no subgraph"))?;
+    let mut builder = GraphBuilder::new(name);
+    let mut notes = build(&mut builder, model, first)?;
+    notes.extend(note_of_others(subgraphs));
+    super::finish(builder, notes, options)
 }
 
 fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
@@ -71,7 +74,12 @@ fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
     }
 }
 
-fn build(name: &str, model: Model<'_>, subgraph: SubGraph<'_>) -> Result<GraphBuilder, ImportError> {
+/// Returns what the user should know.
+fn build(
+    builder: &mut GraphBuilder,
+    model: Model<'_>,
+    subgraph: SubGraph<'_>,
+) -> Result<Vec<String>, ImportError> {
     let tensor_count = subgraph.tensors().map_or(0, |tensors| tensors.len());
     let inputs = operators::tensor_ids(subgraph.inputs(), tensor_count, "the list of graph inputs")?;
     let outputs = operators::tensor_ids(subgraph.outputs(), tensor_count, "the list of graph outputs")?;
@@ -81,63 +89,76 @@ fn build(name: &str, model: Model<'_>, subgraph: SubGraph<'_>) -> Result<GraphBu
     for input in inputs {
         roles[input.index()].is_input = true;
     }
-    for output in operators.iter().flat_map(|operator| &operator.outputs) {
-        roles[output.index()].is_written = true;
+    for input in operators.iter().flat_map(|operator| &operator.inputs) {
+        roles[input.index()].is_read = true;
     }
-    let mut builder = GraphBuilder::new(name);
-    let mut adder = add_tensors(&mut builder, subgraph, &roles, model.buffers())?;
+    for result in operators.iter().flat_map(|operator| &operator.outputs).chain(&outputs) {
+        roles[result.index()].is_result = true;
+    }
+    let described = describe_tensors(model, subgraph, &roles)?;
+    let notes = note_of_blanks(&described).into_iter().collect();
+
+    let mut adder = OperatorAdder::new(described.iter().map(|tensor| tensor.holds).collect());
+    for tensor in described {
+        builder.add_tensor(tensor.name, tensor.kind, tensor.spec);
+    }
     for operator in &operators {
-        adder.add(&mut builder, (&operator.name, &operator.op_type), &operator.inputs, &operator.outputs);
+        adder.add(builder, (&operator.name, &operator.op_type), &operator.inputs, &operator.outputs);
     }
     for output in outputs {
         builder.output(output);
     }
-    Ok(builder)
+    Ok(notes)
 }
 
-fn add_tensors(
-    builder: &mut GraphBuilder,
+fn describe_tensors(
+    model: Model<'_>,
     subgraph: SubGraph<'_>,
     roles: &[Role],
-    buffers: List<'_, Buffer<'_>>,
-) -> Result<OperatorAdder, ImportError> {
-    let mut holds = Vec::with_capacity(roles.len());
+) -> Result<Vec<Described>, ImportError> {
+    let mut described = Vec::with_capacity(roles.len());
     let mut unshaped = Vec::new();
     for (index, (tensor, &role)) in subgraph.tensors().into_iter().flatten().zip(roles).enumerate() {
-        let described = tensors::describe(tensor, index, role, buffers)?;
-        holds.push(described.holds);
-        match described.spec {
-            Ok(spec) => {
-                builder.add_tensor(text(tensor.name()), described.kind, spec);
-            }
+        match tensors::describe(tensor, index, role, model.buffers())? {
+            Ok(tensor) => described.push(tensor),
             Err(shape) => unshaped.push(shape),
         }
     }
     if unshaped.is_empty() {
-        return Ok(OperatorAdder::new(holds));
+        return Ok(described);
     }
     let remedy = "convert the model again with fixed input shapes (an input signature without `None`)";
     Err(ImportError::Unshaped { tensors: unshaped, remedy: remedy.to_owned() })
 }
 
+/// Names tensors that a runtime must find memory for, but for whose contents,
+/// and so for whose live ranges, nothing in the file stands.
+fn note_of_blanks(tensors: &[Described]) -> Option<String> {
+    let blanks = tensors.iter().filter(|tensor| tensor.is_blank);
+    let names = listing(blanks.map(|tensor| format!("`{}`", tensor.name)))?;
+    Some(format!("tensors that nothing fills, taken for constants: {names}"))
+}
+
 /// Names the subgraphs that are not in the graph: bodies of control flow,
 /// initializers, further signatures.
 fn note_of_others<'a>(subgraphs: impl Iterator<Item = SubGraph<'a>>) -> Option<String> {
+    let names = listing(subgraphs.map(|subgraph| {
+        let operators = subgraph.operators().map_or(0, |operators| operators.len());
+        let plural = if operators == 1 { "" } else { "s" };
+        format!("`{}` ({operators} operator{plural})", text(subgraph.name()))
+    }))?;
+    Some(format!("subgraphs not planned: {names}"))
+}
+
+/// The first few of them, and how many more there are; none of none.
+fn listing(mut things: impl Iterator<Item = String>) -> Option<String> {
     const SHOWN: usize = 10;
-    let mut left_out: Vec<String> = Vec::new();
-    let mut count = 0;
-    for subgraph in subgraphs {
-        count += 1;
-        if count <= SHOWN {
-            let operators = subgraph.operators().map_or(0, |operators| operators.len());
-            let plural = if operators == 1 { "" } else { "s" };
-            left_out.push(format!("`{}` ({operators} operator{plural})", text(subgraph.name())));
-        }
+    let mut shown: Vec<String> = things.by_ref().take(SHOWN).collect();
+    let more = things.count();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
     }
-    if count > SHOWN {
-        left_out.push(format!("and {} more", count - SHOWN));
-    }
-    (count > 0).then(|| format!("subgraphs not planned: {}", left_out.join(", ")))
+    (!shown.is_empty()).then(|| shown.join(", "))
 }
 
 /// A name; what is no UTF-8 of it is replaced.

@@ -26,7 +26,8 @@ pub(super) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>
     let read = operators.map(|(index, operator)| {
         let code = operator.code().unwrap_or(0) as usize;
         let op_type = types.get(code).ok_or_else(|| {
-            let reason = format!("operator {index} names operator code {code}, but there are {}", types.len());
+            let reason =
+                format!("operator {index} names operator code {code}, but there are {}", types.len());
             ImportError::malformed(FORMAT, reason)
         })?;
         let name = format!("{index}:{op_type}");

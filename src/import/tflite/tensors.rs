@@ -38,61 +38,71 @@ const ELEMENT_TYPES: [ElementType; 23] = [
 pub(super) struct Role {
     /// It stands in the list of graph inputs.
     pub(super) is_input: bool,
-    /// Some operator writes it.
-    pub(super) is_written: bool,
+    /// Some operator reads it.
+    pub(super) is_read: bool,
+    /// Some operator writes it, or it stands in the list of graph outputs.
+    pub(super) is_result: bool,
 }
 
 /// A tensor as the graph wants it.
 pub(super) struct Described {
+    pub(super) name: String,
     pub(super) kind: TensorKind,
     pub(super) holds: Holds,
-    /// If there is no static size, what is known of the shape instead.
-    pub(super) spec: Result<TensorSpec, String>,
+    /// Operators read it, but nothing fills it: memory that a compiler gave to
+    /// one of them to work in, or a mistake.
+    pub(super) is_blank: bool,
+    pub(super) spec: TensorSpec,
 }
 
+/// The inner error says what is known of a shape that is not static.
 pub(super) fn describe(
     tensor: Tensor<'_>,
     index: usize,
     role: Role,
     buffers: List<'_, Buffer<'_>>,
-) -> Result<Described, ImportError> {
+) -> Result<Result<Described, String>, ImportError> {
     let stored = stored_bytes(tensor, index, buffers)?;
     let number = tensor.element_type().unwrap_or(0);
     let element_type = usize::try_from(number).ok().and_then(|number| ELEMENT_TYPES.get(number).copied());
     let shape = static_shape(tensor);
 
     let is_variable = tensor.is_variable().unwrap_or(false);
-    let is_empty = shape.as_ref().is_some_and(|shape| shape.contains(&0));
     let kind = if role.is_input {
         TensorKind::Input
     } else if is_variable {
         TensorKind::Variable
-    } else if stored.is_some() || (is_empty && !role.is_written) {
-        // What has no elements needs no data to be known.
+    } else if stored.is_some() || !role.is_result {
         TensorKind::Constant
     } else {
         TensorKind::Intermediate
     };
-    let holds = if is_variable {
-        Holds::Variable
+    // What has no elements needs no data to be known.
+    let is_empty = shape.as_ref().is_some_and(|shape| shape.contains(&0));
+    let is_blank = kind == TensorKind::Constant && stored.is_none() && role.is_read && !is_empty;
+    let holds = if is_variable || is_blank {
+        Holds::State
     } else if element_type == Some(ElementType::Resource) {
         Holds::Resource
     } else {
         Holds::Data
     };
+    let name = text(tensor.name());
     let spec = match (element_type, shape) {
-        (Some(element_type), Some(shape)) if kind != TensorKind::Constant || has_size(element_type, &shape) => {
-            Ok(TensorSpec::shaped(element_type, shape))
+        (Some(element_type), Some(shape))
+            if kind != TensorKind::Constant || has_size(element_type, &shape) =>
+        {
+            TensorSpec::shaped(element_type, shape)
         }
         // Constants take no memory of the plan, so any shape will do.
-        _ if kind == TensorKind::Constant => Ok(TensorSpec::bytes(stored.unwrap_or(0))),
+        _ if kind == TensorKind::Constant => TensorSpec::bytes(stored.unwrap_or(0)),
+        (Some(_), _) => return Ok(Err(format!("`{name}` {}", shape_text(tensor)))),
         (None, _) => {
-            let reason = format!("tensor {index} (`{}`) is of the unknown type {number}", text(tensor.name()));
+            let reason = format!("tensor {index} (`{name}`) is of the unknown type {number}");
             return Err(ImportError::malformed(FORMAT, reason));
         }
-        (Some(_), _) => Err(shape_text(tensor)),
     };
-    Ok(Described { kind, holds, spec })
+    Ok(Ok(Described { name, kind, holds, is_blank, spec }))
 }
 
 fn has_size(element_type: ElementType, shape: &[u64]) -> bool {
@@ -116,7 +126,8 @@ fn stored_bytes(
         _ if number == 0 => return Ok(None),
         _ => {
             let name = text(tensor.name());
-            let reason = format!("tensor {index} (`{name}`) names buffer {number}, but there are {count} buffers");
+            let reason =
+                format!("tensor {index} (`{name}`) names buffer {number}, but there are {count} buffers");
             return Err(ImportError::malformed(FORMAT, reason));
         }
     };
@@ -137,5 +148,5 @@ fn static_shape(tensor: Tensor<'_>) -> Option<Shape> {
 fn shape_text(tensor: Tensor<'_>) -> String {
     let dims = tensor.shape().into_iter().flatten();
     let dims: Vec<String> = dims.map(|dim| if dim < 0 { "?".to_owned() } else { dim.to_string() }).collect();
-    format!("`{}` [{}]", text(tensor.name()), dims.join(", "))
+    format!("[{}]", dims.join(", "))
 }

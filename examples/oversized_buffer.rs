@@ -1,0 +1,81 @@
+//! A worked figure: `cargo run --example oversized_buffer`.
+//!
+//! A runtime with a few shared buffers takes tensors in the order given: each
+//! joins the first buffer that is free and large enough, or opens a new one. In
+//! this branching graph that takes 800K + 700K + 1000K = 2.5M. With the second
+//! buffer larger than its first tensor needs, 800K + 1000K + 10K = 1.81M do.
+
+use plimsoll::allocate::{Allocation, Strategy};
+use plimsoll::{Graph, Plan, Planner, Problem, Result, TensorSpec};
+
+/// Shared buffers, filled in the order given.
+struct SharedBuffers {
+    /// Whether a free buffer that is too small may grow.
+    oversize: bool,
+}
+
+impl Strategy for SharedBuffers {
+    fn name(&self) -> &'static str {
+        if self.oversize { "oversized shared buffers" } else { "shared buffers" }
+    }
+
+    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+        let mut shared: Vec<(u64, Vec<usize>)> = Vec::new();
+        for (i, buffer) in problem.buffers().iter().enumerate() {
+            let is_free = |tenants: &[usize]| {
+                !tenants.iter().any(|&j| problem.buffers()[j].live().overlaps(buffer.live()))
+            };
+            let fits = |(size, tenants): &(u64, Vec<usize>)| {
+                is_free(tenants) && (self.oversize || *size >= buffer.size())
+            };
+            match shared.iter().position(fits) {
+                Some(k) => {
+                    shared[k].0 = shared[k].0.max(buffer.size());
+                    shared[k].1.push(i);
+                }
+                None => shared.push((buffer.size(), vec![i])),
+            }
+        }
+        let mut offsets = vec![0; problem.buffers().len()];
+        let mut start = 0;
+        for (size, tenants) in shared {
+            tenants.iter().for_each(|&i| offsets[i] = start);
+            start += size;
+        }
+        Ok(Allocation::new(offsets))
+    }
+}
+
+/// `skip` is read again at the end of the branch `early` -> `late`, `hint`.
+fn branching_graph() -> Result<Graph> {
+    let mut net = Graph::builder("branching");
+    let skip = net.input("skip", TensorSpec::bytes(800_000));
+    let early = net.tensor("early", TensorSpec::bytes(700_000));
+    let late = net.tensor("late", TensorSpec::bytes(1_000_000));
+    let hint = net.tensor("hint", TensorSpec::bytes(10_000));
+    net.operator("split").reads([skip]).writes([early]);
+    net.operator("check").reads([early]);
+    net.operator("widen").reads([skip]).writes([late, hint]);
+    net.operator("join").reads([skip, late, hint]);
+    net.build()
+}
+
+/// The arena by a strategy, in bytes.
+fn arena(graph: &Graph, strategy: impl Strategy + 'static) -> Result<Plan> {
+    Planner::new().alignment(1).strategy(strategy).plan(graph)
+}
+
+fn main() -> Result<()> {
+    let graph = branching_graph()?;
+    let given = arena(&graph, SharedBuffers { oversize: false })?;
+    let oversized = arena(&graph, SharedBuffers { oversize: true })?;
+    let offsets = arena(&graph, plimsoll::allocate::Auto)?;
+    for plan in [&given, &oversized, &offsets] {
+        println!("{:>25}  {:>9} bytes, {}", plan.strategy, plan.arena_bytes, plan.status);
+    }
+    assert_eq!(
+        (given.arena_bytes, oversized.arena_bytes, offsets.arena_bytes),
+        (2_500_000, 1_810_000, 1_810_000)
+    );
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! What may be written on the command line: a contract, kept stable.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use plimsoll::import::{Fold, ImportOptions};
+use plimsoll::{ElementType, Planner, Variables, allocate};
+
+/// Static memory planner for neural networks: offsets for every tensor in as
+/// little memory as possible, verified, with a proof of how close to the limit
+/// that is.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plan one network or buffer list, and print a summary.
+    ///
+    /// Exit status: 0 planned, 1 does not fit the capacity, 2 bad input or usage.
+    Plan(PlanArguments),
+    /// Compare strategies on many inputs.
+    ///
+    /// Exit status: 0 compared, 2 bad input or usage.
+    Compare(CompareArguments),
+    /// Check a plan against its network or buffer list.
+    ///
+    /// Exit status: 0 right, 1 wrong (with the reasons), 2 bad input or usage.
+    Verify(VerifyArguments),
+}
+
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    /// Network (.onnx, .tflite, graph .json) or buffer list (.csv).
+    pub input: PathBuf,
+    /// Write the plan; its ending says how: .json (plan), .csv (buffers with
+    /// offsets), .svg (memory map), .h (C table). May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub out: Vec<PathBuf>,
+    /// How to choose offsets.
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
+    pub strategy: String,
+    /// Bytes that there are, as in 2MiB, 512KiB, 1MB or 1048576.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub capacity: Option<u64>,
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+#[derive(Args, Debug)]
+pub struct CompareArguments {
+    /// Files, or folders to search for .onnx, .tflite and .csv files.
+    #[arg(required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// Strategies to compare.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = allocate::NAMES,
+          value_parser = strategy_names())]
+    pub strategies: Vec<String>,
+    /// Write all figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+#[derive(Args, Debug)]
+pub struct VerifyArguments {
+    /// Network or buffer list that the plan is for.
+    pub input: PathBuf,
+    /// The plan. The network is read with the options noted in it.
+    #[arg(value_name = "PLAN.json")]
+    pub plan: PathBuf,
+}
+
+/// How to read inputs, and what to plan them for.
+#[derive(Args, Debug)]
+pub struct ReadingArguments {
+    /// Count every floating-point element as this type, as if quantized.
+    #[arg(long = "as", value_name = "TYPE")]
+    pub floats_as: Option<ElementType>,
+    /// Alignment in bytes of what asks for none.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment)]
+    pub align: u64,
+    /// Bind a symbolic dimension. May be given several times.
+    #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
+    pub dims: Vec<(String, u64)>,
+    /// Operators to fold away: those that read constants only, or none.
+    #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
+    pub fold: FoldArgument,
+    /// Where variables live: in the arena, or outside, uncounted.
+    #[arg(long, value_enum, default_value_t = VariablesArgument::Arena)]
+    pub variables: VariablesArgument,
+    /// The operator order: that of the file.
+    #[arg(long, value_enum, default_value_t = OrderArgument::File)]
+    pub order: OrderArgument,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FoldArgument {
+    Constants,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum VariablesArgument {
+    Arena,
+    Outside,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OrderArgument {
+    File,
+}
+
+impl ReadingArguments {
+    pub fn import_options(&self) -> ImportOptions {
+        let mut options = ImportOptions::default();
+        options.dims = self.dims.iter().cloned().collect();
+        options.floats_as = self.floats_as;
+        options.alignment = Some(self.align);
+        options.fold = match self.fold {
+            FoldArgument::Constants => Fold::Constants,
+            FoldArgument::None => Fold::None,
+        };
+        options
+    }
+
+    pub fn planner(&self) -> Planner {
+        let OrderArgument::File = self.order;
+        Planner::new().alignment(self.align).variables(match self.variables {
+            VariablesArgument::Arena => Variables::Arena,
+            VariablesArgument::Outside => Variables::Outside,
+        })
+    }
+}
+
+fn strategy_names() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(allocate::NAMES)
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size::parse_size(text)
+        .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
+}
+
+fn alignment(text: &str) -> Result<u64, String> {
+    let bytes: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    if bytes.is_power_of_two() { Ok(bytes) } else { Err("not a power of two".to_owned()) }
+}
+
+fn dimension(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in batch=1")?;
+    let value = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+    match name.trim() {
+        "" => Err("expected NAME=VALUE, as in batch=1".to_owned()),
+        name => Ok((name.to_owned(), value)),
+    }
+}

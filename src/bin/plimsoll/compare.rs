@@ -1,0 +1,152 @@
+//! `plimsoll compare`: many strategies on many inputs.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use comfy_table::{CellAlignment, Table, presets};
+use cpu_time::ProcessTime;
+use indicatif::{ProgressBar, ProgressStyle};
+use plimsoll::import::{self, Imported};
+use plimsoll::{Liveness, Planner, Problem, Status, Variables, allocate};
+use serde::Serialize;
+
+use crate::arguments::{CompareArguments, VariablesArgument};
+use crate::inputs::expand;
+use crate::output::write_all;
+use crate::{Answer, Failure};
+
+/// One strategy on one input.
+#[derive(Serialize)]
+struct Figures {
+    input: String,
+    strategy: String,
+    height: u64,
+    lower_bound: u64,
+    /// Height over lower bound; 1 where both are 0.
+    ratio: f64,
+    status: String,
+    cpu_seconds: f64,
+}
+
+pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
+    let files = expand(&arguments.inputs)?;
+    let bar = progress(files.len() * arguments.strategies.len());
+    let mut rows = Vec::new();
+    let mut failures = 0;
+    for file in &files {
+        bar.set_message(file.display().to_string());
+        if let Err(failure) = compare(file, arguments, &bar, &mut rows) {
+            failures += 1;
+            bar.suspend(|| eprintln!("error: {}: {failure}", file.display()));
+        }
+    }
+    bar.finish_and_clear();
+    if !rows.is_empty() {
+        println!("{}\n\n{}", details(&rows), totals(&rows, &arguments.strategies));
+    }
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&rows)?;
+        write_all(&[(path.clone(), text + "\n")])?;
+    }
+    match failures {
+        0 => Ok(Answer::Yes),
+        _ => Err(format!("{failures} of {} inputs could not be read", files.len()).into()),
+    }
+}
+
+fn compare(
+    file: &Path,
+    arguments: &CompareArguments,
+    bar: &ProgressBar,
+    rows: &mut Vec<Figures>,
+) -> Result<(), Failure> {
+    let problem = problem(file, arguments)?;
+    for name in &arguments.strategies {
+        let planner = Planner::new().boxed_strategy(allocate::by_name(name)?);
+        let start = ProcessTime::now();
+        let solution = planner.solve(&problem)?;
+        rows.push(Figures {
+            input: file.display().to_string(),
+            strategy: name.clone(),
+            height: solution.height,
+            lower_bound: solution.lower_bound.bytes,
+            ratio: 1.0 + solution.gap(),
+            status: solution.status.to_string(),
+            cpu_seconds: start.elapsed().as_secs_f64(),
+        });
+        bar.inc(1);
+    }
+    Ok(())
+}
+
+/// The geometry of an input, so that every strategy is timed on the same work.
+fn problem(file: &Path, arguments: &CompareArguments) -> Result<Problem, Failure> {
+    let reading = &arguments.reading;
+    match import::read(file, &reading.import_options())? {
+        Imported::Graph(imported) => {
+            let variables = match reading.variables {
+                VariablesArgument::Arena => Variables::Arena,
+                VariablesArgument::Outside => Variables::Outside,
+            };
+            let graph = &imported.graph;
+            let liveness = Liveness::new(graph, graph.file_order(), reading.align, variables)?;
+            Ok(liveness.problem().clone())
+        }
+        Imported::Problem(problem) => Ok(problem),
+        _ => Err("this kind of input is not supported here".into()),
+    }
+}
+
+/// On a terminal only: what is piped away stays clean.
+fn progress(steps: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");
+    ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn table(header: &[&str], words: usize) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header(header.to_vec());
+    for column in table.column_iter_mut().skip(words) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn details(rows: &[Figures]) -> Table {
+    let mut table = table(&["input", "strategy", "height", "lower bound", "height/bound", "CPU s"], 2);
+    for row in rows {
+        table.add_row([
+            row.input.clone(),
+            row.strategy.clone(),
+            row.height.to_string(),
+            row.lower_bound.to_string(),
+            format!("{:.4}", row.ratio),
+            format!("{:.3}", row.cpu_seconds),
+        ]);
+    }
+    table
+}
+
+/// A line for each strategy: how often at the bound, mean ratio, time.
+fn totals(rows: &[Figures], strategies: &[String]) -> Table {
+    let mut table = table(&["strategy", "inputs", "at the bound", "geometric mean", "worst", "CPU s"], 1);
+    for strategy in strategies {
+        let own: Vec<&Figures> = rows.iter().filter(|row| row.strategy == *strategy).collect();
+        let at_bound = own.iter().filter(|row| row.status == Status::Optimal.to_string()).count();
+        let logarithms: f64 = own.iter().map(|row| row.ratio.ln()).sum();
+        let worst = own.iter().map(|row| row.ratio).fold(1.0, f64::max);
+        let seconds: f64 = own.iter().map(|row| row.cpu_seconds).sum();
+        table.add_row([
+            strategy.clone(),
+            own.len().to_string(),
+            at_bound.to_string(),
+            format!("{:.4}", (logarithms / own.len().max(1) as f64).exp()),
+            format!("{worst:.4}"),
+            format!("{seconds:.3}"),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,49 @@
+//! Files, and folders of files.
+
+use std::path::{Path, PathBuf};
+
+use crate::Failure;
+
+/// In folders, graph JSON is left out: there it lies beside the network that it
+/// describes, and other JSON files too.
+const SEARCHED: [&str; 3] = ["onnx", "tflite", "csv"];
+
+/// The files named, and those found in the folders named, sorted in each.
+pub fn expand(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for input in inputs {
+        if input.is_dir() {
+            let before = files.len();
+            search(input, &mut files)?;
+            if files.len() == before {
+                return Err(
+                    format!("{}: no .onnx, .tflite or .csv file in this folder", input.display()).into()
+                );
+            }
+            files[before..].sort();
+        } else {
+            files.push(input.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        // Links to folders are not followed: they may lead in circles.
+        if entry.file_type().map_err(failed)?.is_dir() {
+            search(&path, files)?;
+        } else if path.extension().is_some_and(|ending| SEARCHED.iter().any(|known| ending == *known)) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// A name for messages and plans: the file's, without folder and ending.
+pub fn model_name(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}

@@ -1,0 +1,41 @@
+//! The command line. Exit status: 0 planned, verified or compared; 1 does not
+//! fit, or the plan is wrong; 2 bad input or usage.
+
+mod arguments;
+mod compare;
+mod inputs;
+mod output;
+mod plan;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// What went wrong, ready to be shown.
+type Failure = Box<dyn std::error::Error>;
+
+/// How a command ended that did what it was asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+    };
+    match result {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}

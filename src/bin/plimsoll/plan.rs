@@ -1,0 +1,111 @@
+//! `plimsoll plan`: one input to a plan, a summary and files.
+
+use std::path::{Path, PathBuf};
+
+use cpu_time::ProcessTime;
+use plimsoll::export::json::PlanDocument;
+use plimsoll::import::{self, ImportOptions, Imported, ImportedGraph};
+use plimsoll::report::{svg, text};
+use plimsoll::{Graph, Plan, Problem, Solution, Status, allocate, export};
+
+use crate::arguments::PlanArguments;
+use crate::inputs::model_name;
+use crate::output::write_all;
+use crate::{Answer, Failure};
+
+/// What `--out` can write, by the file's ending.
+#[derive(Clone, Copy)]
+enum Format {
+    Json,
+    Csv,
+    Svg,
+    Header,
+}
+
+pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
+    let start = ProcessTime::now();
+    let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    let options = arguments.reading.import_options();
+    let mut planner = arguments.reading.planner().boxed_strategy(allocate::by_name(&arguments.strategy)?);
+    if let Some(capacity) = arguments.capacity {
+        planner = planner.capacity(capacity);
+    }
+    let planned = match import::read(&arguments.input, &options)? {
+        Imported::Graph(ImportedGraph { graph, notes, .. }) => {
+            let plan = planner.plan(&graph)?;
+            for note in notes {
+                eprintln!("note: {note}");
+            }
+            Planned::Graph(Box::new((graph, plan)))
+        }
+        Imported::Problem(problem) => {
+            let problem = problem.with_capacity(arguments.capacity);
+            let solution = planner.solve(&problem)?;
+            Planned::Problem(model_name(&arguments.input), problem, solution)
+        }
+        _ => return Err("this kind of input is not supported here".into()),
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    let texts = formats.iter().map(|format| planned.written(*format, &options));
+    let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
+    write_all(&files)?;
+    print!("{}", planned.summary(seconds));
+    Ok(if planned.status() == Status::Infeasible { Answer::No } else { Answer::Yes })
+}
+
+fn format_of(path: &Path) -> Result<Format, Failure> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
+    match ending.to_ascii_lowercase().as_str() {
+        "json" => Ok(Format::Json),
+        "csv" => Ok(Format::Csv),
+        "svg" => Ok(Format::Svg),
+        "h" => Ok(Format::Header),
+        _ => {
+            Err(format!("--out {}: expected a name ending in .json, .csv, .svg or .h", path.display()).into())
+        }
+    }
+}
+
+/// A plan with what it is for.
+enum Planned {
+    Graph(Box<(Graph, Plan)>),
+    Problem(String, Problem, Solution),
+}
+
+impl Planned {
+    fn status(&self) -> Status {
+        match self {
+            Planned::Graph(pair) => pair.1.status,
+            Planned::Problem(_, _, solution) => solution.status,
+        }
+    }
+
+    fn summary(&self, seconds: f64) -> String {
+        match self {
+            Planned::Graph(pair) => text::summary(&pair.0, &pair.1, Some(seconds)),
+            Planned::Problem(name, problem, solution) => {
+                text::summary_of_problem(name, problem, solution, Some(seconds))
+            }
+        }
+    }
+
+    fn written(&self, format: Format, options: &ImportOptions) -> String {
+        match self {
+            Planned::Graph(pair) => {
+                let (graph, plan) = &**pair;
+                match format {
+                    Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
+                    Format::Csv => export::csv::of_graph(graph, plan),
+                    Format::Svg => svg::of_graph(graph, plan),
+                    Format::Header => export::c_header::of_graph(graph, plan),
+                }
+            }
+            Planned::Problem(name, problem, solution) => match format {
+                Format::Json => PlanDocument::of_problem(name, problem, solution, options).to_json(),
+                Format::Csv => export::csv::of_problem(problem, solution),
+                Format::Svg => svg::of_problem(name, problem, solution),
+                Format::Header => export::c_header::of_problem(name, problem, solution),
+            },
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Plans as CSV: `id,lower,upper,size,alignment,offset`. Read as a problem, it
+//! is the plan's geometry with every buffer fixed in its place.
+
+use csv::Writer;
+
+use super::items::{self, Item};
+use super::names::unique_names;
+use crate::{Graph, Plan, Problem, Solution};
+
+/// One row for each tensor in the arena, then for each workspace.
+#[must_use]
+pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
+    let mut rows = items::tensors(graph, plan);
+    let workspaces = items::workspaces(graph, plan).into_iter();
+    rows.extend(workspaces.map(|item| Item { name: format!("scratch of {}", item.name), ..item }));
+    table(&rows)
+}
+
+/// One row for each buffer.
+#[must_use]
+pub fn of_problem(problem: &Problem, solution: &Solution) -> String {
+    table(&items::buffers(problem, solution))
+}
+
+fn table(rows: &[Item]) -> String {
+    // Readers trim fields, and a tensor may be called `scratch of x`.
+    let ids = unique_names(rows.iter().map(|row| row.name.trim()));
+    let mut writer = Writer::from_writer(Vec::new());
+    let header = ["id", "lower", "upper", "size", "alignment", "offset"].map(String::from);
+    let lines = ids.into_iter().zip(rows).map(|(id, Item { alignment, place, .. })| {
+        let numbers = [place.live.start.into(), place.live.end.into(), place.bytes, *alignment, place.offset];
+        let [lower, upper, size, alignment, offset] = numbers.map(|number: u64| number.to_string());
+        [id, lower, upper, size, alignment, offset]
+    });
+    for line in [header].into_iter().chain(lines) {
+        writer.write_record(&line).expect("a vector takes every byte, and all rows have six fields");
+    }
+    let bytes = writer.into_inner().expect("a vector takes every byte");
+    String::from_utf8(bytes).expect("fields are text")
+}

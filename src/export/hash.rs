@@ -1,0 +1,103 @@
+//! A fingerprint of what was planned, so that a plan is not taken for that of
+//! another model.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{Graph, Operator, OperatorId, Problem, Tensor, TensorId, TensorKind};
+
+/// 128 bits, as hexadecimal digits, of everything in a graph that a plan
+/// depends on; the same on every machine. Names of the graph and its operators
+/// do not count.
+#[must_use]
+pub fn graph_hash(graph: &Graph) -> String {
+    let mut hash = Hasher::of("graph/1");
+    hash.number(graph.operators().len() as u64);
+    for operator in graph.operators() {
+        hash.operator(operator);
+    }
+    hash.number(graph.tensors().len() as u64);
+    for tensor in graph.tensors() {
+        hash.tensor(tensor);
+    }
+    hash.digits()
+}
+
+/// The same of a problem: its buffers and their names, not its capacity.
+#[must_use]
+pub fn problem_hash(problem: &Problem) -> String {
+    let mut hash = Hasher::of("problem/1");
+    hash.number(problem.buffers().len() as u64);
+    for (id, buffer) in problem.ids().zip(problem.buffers()) {
+        hash.text(&problem.name(id));
+        hash.number(buffer.size());
+        hash.number(buffer.live().start.into());
+        hash.number(buffer.live().end.into());
+        hash.number(buffer.alignment());
+        hash.optional(buffer.fixed_offset());
+    }
+    hash.digits()
+}
+
+/// Every text and list is preceded by its length, and every number is 8 bytes,
+/// lowest first: what differs cannot look the same.
+struct Hasher(Xxh3);
+
+impl Hasher {
+    fn of(kind: &str) -> Self {
+        let mut hasher = Self(Xxh3::new());
+        hasher.text(kind);
+        hasher
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_le_bytes());
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.number(flag.into());
+    }
+
+    fn optional(&mut self, number: Option<u64>) {
+        self.flag(number.is_some());
+        self.number(number.unwrap_or(0));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+    }
+
+    fn list(&mut self, numbers: impl ExactSizeIterator<Item = usize>) {
+        self.number(numbers.len() as u64);
+        for number in numbers {
+            self.number(number as u64);
+        }
+    }
+
+    fn operator(&mut self, operator: &Operator) {
+        self.text(operator.op_type());
+        self.list(operator.inputs().iter().copied().map(TensorId::index));
+        self.list(operator.outputs().iter().copied().map(TensorId::index));
+        self.list(operator.runs_after().iter().copied().map(OperatorId::index));
+        self.number(operator.scratch_bytes());
+        self.flag(operator.is_folded());
+    }
+
+    fn tensor(&mut self, tensor: &Tensor) {
+        self.text(tensor.name());
+        self.number(match tensor.kind() {
+            TensorKind::Input => 0,
+            TensorKind::Constant => 1,
+            TensorKind::Variable => 2,
+            TensorKind::Intermediate => 3,
+        });
+        self.flag(tensor.is_output());
+        self.number(tensor.bytes());
+        self.optional(tensor.alignment());
+        self.optional(tensor.fixed_offset());
+    }
+
+    fn digits(&self) -> String {
+        format!("{:032x}", self.0.digest128())
+    }
+}

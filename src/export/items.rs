@@ -1,0 +1,60 @@
+//! What lies in an arena, with unique names: the rows of every format.
+
+use super::names::unique_names;
+use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Solution, TensorId};
+
+/// One row. `index` counts tensors, operators or buffers.
+pub(super) struct Item {
+    pub index: usize,
+    pub name: String,
+    pub alignment: u64,
+    pub place: Placement,
+}
+
+pub(super) fn tensor_names(graph: &Graph) -> Vec<String> {
+    unique_names(graph.tensors().iter().map(crate::Tensor::name))
+}
+
+pub(super) fn buffer_names(problem: &Problem) -> Vec<String> {
+    let names: Vec<String> = problem.ids().map(|id| problem.name(id)).collect();
+    unique_names(names.iter().map(String::as_str))
+}
+
+/// The tensors that have a place, by id.
+pub(super) fn tensors(graph: &Graph, plan: &Plan) -> Vec<Item> {
+    let mut names = tensor_names(graph);
+    let placed = |id: TensorId| {
+        Some(Item {
+            index: id.index(),
+            name: std::mem::take(&mut names[id.index()]),
+            alignment: graph.tensor(id).alignment().unwrap_or(plan.alignment),
+            place: plan.placement(Occupant::Tensor(id))?,
+        })
+    };
+    graph.tensor_ids().filter_map(placed).collect()
+}
+
+/// The workspaces that have a place, by operator, with the operator's name.
+pub(super) fn workspaces(graph: &Graph, plan: &Plan) -> Vec<Item> {
+    let mut names = unique_names(graph.operators().iter().map(crate::Operator::name));
+    let placed = |id: OperatorId| {
+        Some(Item {
+            index: id.index(),
+            name: std::mem::take(&mut names[id.index()]),
+            alignment: plan.alignment,
+            place: plan.placement(Occupant::Scratch(id))?,
+        })
+    };
+    graph.operator_ids().filter_map(placed).collect()
+}
+
+/// All buffers, by id.
+pub(super) fn buffers(problem: &Problem, solution: &Solution) -> Vec<Item> {
+    let names = buffer_names(problem).into_iter().zip(&solution.offsets);
+    let placed = problem.ids().zip(names).map(|(id, (name, &offset))| {
+        let buffer = problem.buffer(id);
+        let place = Placement { offset, bytes: buffer.size(), live: buffer.live() };
+        Item { index: id.index(), name, alignment: buffer.alignment(), place }
+    });
+    placed.collect()
+}

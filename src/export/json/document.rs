@@ -1,0 +1,161 @@
+use serde::{Deserialize, Serialize};
+
+use super::ImportRecord;
+use crate::{Status, TensorKind, Variables};
+
+/// The contents of a PLAN.json, as they stand there: claims, which
+/// [`verify`](crate::verify) judges. All sizes and offsets are bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlanDocument {
+    /// [`FORMAT`](super::FORMAT).
+    pub format: String,
+    /// The model's name.
+    #[serde(default)]
+    pub model: String,
+    /// What is known of the plan.
+    #[serde(with = "StatusText")]
+    pub status: Status,
+    /// The strategy that found it.
+    #[serde(default)]
+    pub strategy: String,
+    /// Size of the arena.
+    pub arena_bytes: u64,
+    /// No arena is smaller than this for this order.
+    pub lower_bound_bytes: u64,
+    /// Bytes that there are, if that was said.
+    #[serde(default)]
+    pub capacity_bytes: Option<u64>,
+    /// Alignment of what asks for none.
+    pub alignment: u64,
+    /// Where variables live.
+    #[serde(default, with = "VariablesText")]
+    pub variables: Variables,
+    /// How the model was imported.
+    #[serde(default)]
+    pub options: ImportRecord,
+    /// Fingerprint of the graph or the buffers; not checked where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph_hash: Option<String>,
+    /// Operators by index, in the order to run; absent for buffers without a
+    /// graph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Vec<usize>>,
+    /// Operators folded away, by index.
+    #[serde(default)]
+    pub folded: Vec<usize>,
+    /// What causes the lower bound.
+    #[serde(default)]
+    pub lower_bound: BoundEntry,
+    /// The tensors that have a place, by index.
+    pub tensors: Vec<TensorEntry>,
+    /// The workspaces that have a place, by operator.
+    #[serde(default)]
+    pub scratch: Vec<ScratchEntry>,
+}
+
+/// What causes the lower bound: all of it is live at one step, or it is one
+/// tensor with a fixed offset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BoundEntry {
+    /// The step.
+    pub step: u32,
+    /// Tensors by index.
+    pub tensors: Vec<usize>,
+    /// Operators, for their workspaces, by index.
+    #[serde(default)]
+    pub scratch: Vec<usize>,
+}
+
+/// A tensor in the arena.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TensorEntry {
+    /// The tensor's number in the model, or the buffer's in the list.
+    pub index: usize,
+    /// Its name, made unique by [`unique_names`](crate::export::unique_names).
+    pub name: String,
+    /// Size.
+    pub bytes: u64,
+    /// Where its contents come from; not read back.
+    #[serde(default)]
+    pub kind: TensorRole,
+    /// The memory that it lies in; this version knows `arena` only.
+    #[serde(default = "arena")]
+    pub pool: String,
+    /// Where it lies.
+    pub offset: u64,
+    /// The first step at which it is live, and the step after the last.
+    pub live: [u32; 2],
+    /// The tensor whose memory it shares; this version knows none.
+    #[serde(default)]
+    pub shares: Option<usize>,
+}
+
+/// The workspace of an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ScratchEntry {
+    /// The operator's number in the model.
+    pub operator: usize,
+    /// Size.
+    pub bytes: u64,
+    /// Where it lies.
+    pub offset: u64,
+    /// The step of the operator, and the next.
+    pub live: [u32; 2],
+}
+
+/// Kind and output mark in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum TensorRole {
+    /// Written by the caller; may be an output too.
+    Input,
+    /// Written by an operator and handed back.
+    Output,
+    /// State that outlives a run; may be an output too.
+    Variable,
+    /// Written by an operator for others.
+    #[default]
+    Intermediate,
+    /// A weight; a right plan gives it no place.
+    Constant,
+}
+
+impl TensorRole {
+    /// The role of a tensor of this kind that is or is not an output.
+    #[must_use]
+    pub fn of(kind: TensorKind, is_output: bool) -> Self {
+        match kind {
+            TensorKind::Input => Self::Input,
+            TensorKind::Constant => Self::Constant,
+            TensorKind::Variable => Self::Variable,
+            TensorKind::Intermediate if is_output => Self::Output,
+            TensorKind::Intermediate => Self::Intermediate,
+        }
+    }
+}
+
+/// How [`Status`] is written.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Status", rename_all = "lowercase")]
+enum StatusText {
+    Optimal,
+    Feasible,
+    Infeasible,
+}
+
+/// How [`Variables`] is written.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Variables", rename_all = "lowercase")]
+enum VariablesText {
+    Arena,
+    Outside,
+}
+
+pub(super) fn arena() -> String {
+    "arena".to_owned()
+}

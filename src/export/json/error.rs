@@ -1,0 +1,119 @@
+/// Why a PLAN.json cannot be read, or not for this model. What it claims of
+/// sizes, offsets and live ranges is not judged here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// No JSON, or not the fields of a plan.
+    #[error("not a plan: {0}")]
+    Malformed(String),
+
+    /// A document of another kind or of a later version.
+    #[error("the plan's format is {found}; this version reads `{expected}`", expected = super::FORMAT)]
+    Format {
+        /// The `format` in the document.
+        found: String,
+    },
+
+    /// The import options name something unknown.
+    #[error("the plan's import options: {0}")]
+    Options(String),
+
+    /// A plan of buffers, given for a graph.
+    #[error("the plan has no order: it is a plan of buffers, not of a graph")]
+    NoOrder,
+
+    /// An index that the model does not have.
+    #[error("{place} names {what} {index}, but the model has {count} {what}s")]
+    OutOfRange {
+        /// Where in the plan.
+        place: String,
+        /// `tensor` or `operator` or `buffer`.
+        what: &'static str,
+        /// The index.
+        index: usize,
+        /// How many the model has.
+        count: usize,
+    },
+
+    /// Two places for one thing.
+    #[error("the plan places {what} twice")]
+    Twice {
+        /// The thing.
+        what: String,
+    },
+
+    /// The tensor of that index is another one.
+    #[error("tensor {index} is called `{planned}` in the plan and `{actual}` in the model")]
+    Name {
+        /// The tensor's index.
+        index: usize,
+        /// Its name in the plan.
+        planned: String,
+        /// Its unique name in the model.
+        actual: String,
+    },
+
+    /// Memory other than the arena.
+    #[error("tensor `{tensor}` lies in pool `{pool}`; this version knows `arena` only")]
+    Pool {
+        /// The tensor's name.
+        tensor: String,
+        /// The pool's name.
+        pool: String,
+    },
+
+    /// Memory shared on purpose.
+    #[error("tensor `{tensor}` shares memory with tensor {with}, which this version does not support")]
+    Shares {
+        /// The tensor's name.
+        tensor: String,
+        /// The index of the other.
+        with: usize,
+    },
+
+    /// The fingerprint of the model is another.
+    #[error(
+        "the plan was made for another model, or one imported with other options: \
+         its hash is {planned}, that of this model is {actual}"
+    )]
+    OtherModel {
+        /// The hash in the plan.
+        planned: String,
+        /// The model's.
+        actual: String,
+    },
+
+    /// Ids that the problem does not have.
+    #[error("the plan has buffers that the model lacks: {}", list(.ids))]
+    Unknown {
+        /// The ids.
+        ids: Vec<String>,
+    },
+
+    /// Buffers without an offset.
+    #[error("the plan has no offset for {}", list(.ids))]
+    Missing {
+        /// Their ids.
+        ids: Vec<String>,
+    },
+
+    /// A buffer of another size or live range.
+    #[error("buffer `{buffer}` has {planned} in the plan and {actual} in the model")]
+    Geometry {
+        /// The buffer's id.
+        buffer: String,
+        /// Size and live range in the plan.
+        planned: String,
+        /// The same in the model.
+        actual: String,
+    },
+}
+
+fn list(ids: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let mut text: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("`{id}`")).collect();
+    if ids.len() > SHOWN {
+        text.push(format!("and {} more", ids.len() - SHOWN));
+    }
+    text.join(", ")
+}

@@ -1,0 +1,192 @@
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::document::arena;
+use super::{DocumentError, FORMAT, PlanDocument, TensorEntry};
+use crate::export::{graph_hash, items, problem_hash};
+use crate::{Graph, LiveRange, Occupant, OperatorId, Placement, Plan, PlanBound, Problem, TensorId};
+
+impl PlanDocument {
+    /// Reads a PLAN.json. Fields that this version does not know are ignored.
+    ///
+    /// # Errors
+    /// [`DocumentError::Malformed`] saying where, [`DocumentError::Format`].
+    pub fn from_json(text: &str) -> Result<Self, DocumentError> {
+        // A later version may have other fields, so its name is read first.
+        #[derive(Deserialize)]
+        struct Head {
+            format: Option<serde_json::Value>,
+        }
+        let malformed = |error: serde_json::Error| DocumentError::Malformed(error.to_string());
+        let head: Head = serde_json::from_str(text).map_err(malformed)?;
+        match head.format {
+            Some(serde_json::Value::String(format)) if format == FORMAT => {
+                serde_json::from_str(text).map_err(malformed)
+            }
+            Some(serde_json::Value::String(format)) => {
+                Err(DocumentError::Format { found: format!("`{format}`") })
+            }
+            Some(other) => Err(DocumentError::Format { found: format!("`{other}`") }),
+            None => Err(DocumentError::Format { found: "not stated".to_owned() }),
+        }
+    }
+
+    /// The plan that it claims to be for `graph`: right in its references,
+    /// everything else as stated.
+    ///
+    /// # Errors
+    /// What does not refer to this graph, naming the culprit.
+    pub fn to_plan(&self, graph: &Graph) -> Result<Plan, DocumentError> {
+        let order = self.order.as_ref().ok_or(DocumentError::NoOrder)?;
+        let mut plan = Plan::unplaced(graph);
+        let steps = order.iter().enumerate();
+        let steps =
+            steps.map(|(step, &index)| operator(graph, index, || format!("step {step} of the order")));
+        plan.order = steps.collect::<Result<_, _>>()?;
+        self.place_tensors(graph, &mut plan)?;
+        self.place_workspaces(graph, &mut plan)?;
+        self.check_hash(|| graph_hash(graph))?;
+        plan.arena_bytes = self.arena_bytes;
+        plan.alignment = self.alignment;
+        plan.variables = self.variables;
+        plan.capacity = self.capacity_bytes;
+        plan.lower_bound = self.bound(graph)?;
+        plan.status = self.status;
+        plan.strategy.clone_from(&self.strategy);
+        Ok(plan)
+    }
+
+    /// Offsets by buffer id, and the size of the arena, which it claims to be
+    /// for `problem`. Buffers are told by name, so sizes and live ranges are
+    /// compared as well.
+    ///
+    /// # Errors
+    /// What does not fit this problem, naming the culprit.
+    pub fn to_offsets(&self, problem: &Problem) -> Result<(Vec<u64>, u64), DocumentError> {
+        let names = items::buffer_names(problem);
+        let mut offsets = Vec::with_capacity(names.len());
+        for (buffer, entry) in problem.buffers().iter().zip(self.entries_of(&names)?) {
+            let text = |bytes: u64, live: LiveRange| format!("{bytes} bytes live {live}");
+            if (entry.bytes, live(entry.live)) != (buffer.size(), buffer.live()) {
+                return Err(DocumentError::Geometry {
+                    buffer: entry.name.clone(),
+                    planned: text(entry.bytes, live(entry.live)),
+                    actual: text(buffer.size(), buffer.live()),
+                });
+            }
+            offsets.push(entry.offset);
+        }
+        self.check_hash(|| problem_hash(problem))?;
+        Ok((offsets, self.arena_bytes))
+    }
+
+    /// The entry of each name: every entry is of one, and every name has one.
+    fn entries_of(&self, names: &[String]) -> Result<Vec<&TensorEntry>, DocumentError> {
+        let mut entries: HashMap<&str, &TensorEntry> = HashMap::with_capacity(self.tensors.len());
+        for entry in &self.tensors {
+            entry.check_supported()?;
+            if entries.insert(&entry.name, entry).is_some() {
+                return Err(DocumentError::Twice { what: format!("buffer `{}`", entry.name) });
+            }
+        }
+        let (mut found, mut missing) = (Vec::with_capacity(names.len()), Vec::new());
+        for name in names {
+            match entries.remove(name.as_str()) {
+                Some(entry) => found.push(entry),
+                None => missing.push(name.clone()),
+            }
+        }
+        let unknown = self.tensors.iter().filter(|entry| entries.contains_key(entry.name.as_str()));
+        let unknown: Vec<String> = unknown.map(|entry| entry.name.clone()).collect();
+        if !unknown.is_empty() {
+            return Err(DocumentError::Unknown { ids: unknown });
+        }
+        if missing.is_empty() { Ok(found) } else { Err(DocumentError::Missing { ids: missing }) }
+    }
+
+    fn place_tensors(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
+        let names = items::tensor_names(graph);
+        for entry in &self.tensors {
+            entry.check_supported()?;
+            let id = tensor(graph, entry.index, || format!("the entry of tensor `{}`", entry.name))?;
+            let actual = &names[id.index()];
+            if *actual != entry.name {
+                let (planned, actual) = (entry.name.clone(), actual.clone());
+                return Err(DocumentError::Name { index: entry.index, planned, actual });
+            }
+            let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(entry.live) };
+            if plan.tensors[id.index()].replace(place).is_some() {
+                return Err(DocumentError::Twice { what: format!("tensor {} (`{actual}`)", entry.index) });
+            }
+        }
+        Ok(())
+    }
+
+    fn place_workspaces(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
+        for (position, entry) in self.scratch.iter().enumerate() {
+            let id = operator(graph, entry.operator, || format!("entry {position} of `scratch`"))?;
+            let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(entry.live) };
+            if plan.scratch[id.index()].replace(place).is_some() {
+                let what = format!("the workspace of operator {} (`{}`)", id, graph.operator(id).name());
+                return Err(DocumentError::Twice { what });
+            }
+        }
+        Ok(())
+    }
+
+    fn bound(&self, graph: &Graph) -> Result<PlanBound, DocumentError> {
+        let place = || "the lower bound".to_owned();
+        let mut causes = Vec::new();
+        for &index in &self.lower_bound.tensors {
+            causes.push(Occupant::Tensor(tensor(graph, index, place)?));
+        }
+        for &index in &self.lower_bound.scratch {
+            causes.push(Occupant::Scratch(operator(graph, index, place)?));
+        }
+        Ok(PlanBound { bytes: self.lower_bound_bytes, step: self.lower_bound.step, causes })
+    }
+
+    fn check_hash(&self, actual: impl FnOnce() -> String) -> Result<(), DocumentError> {
+        let Some(planned) = &self.graph_hash else { return Ok(()) };
+        let actual = actual();
+        if *planned == actual {
+            return Ok(());
+        }
+        Err(DocumentError::OtherModel { planned: planned.clone(), actual })
+    }
+}
+
+impl TensorEntry {
+    /// Refuses what later versions may mean, rather than to get it wrong.
+    fn check_supported(&self) -> Result<(), DocumentError> {
+        let tensor = self.name.clone();
+        if self.pool != arena() {
+            return Err(DocumentError::Pool { tensor, pool: self.pool.clone() });
+        }
+        match self.shares {
+            Some(with) => Err(DocumentError::Shares { tensor, with }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn live([start, end]: [u32; 2]) -> LiveRange {
+    LiveRange { start, end }
+}
+
+fn tensor(graph: &Graph, index: usize, place: impl Fn() -> String) -> Result<TensorId, DocumentError> {
+    let count = graph.tensors().len();
+    if index < count {
+        return Ok(TensorId::new(index));
+    }
+    Err(DocumentError::OutOfRange { place: place(), what: "tensor", index, count })
+}
+
+fn operator(graph: &Graph, index: usize, place: impl Fn() -> String) -> Result<OperatorId, DocumentError> {
+    let count = graph.operators().len();
+    if index < count {
+        return Ok(OperatorId::new(index));
+    }
+    Err(DocumentError::OutOfRange { place: place(), what: "operator", index, count })
+}

@@ -1,0 +1,148 @@
+use serde::Serialize;
+
+use super::document::arena;
+use super::{BoundEntry, FORMAT, ImportRecord, PlanDocument, ScratchEntry, TensorEntry, TensorRole};
+use crate::export::items::{self, Item};
+use crate::export::{graph_hash, problem_hash};
+use crate::import::ImportOptions;
+use crate::{Graph, LiveRange, Occupant, OperatorId, Plan, Problem, Solution, Variables};
+
+impl PlanDocument {
+    /// A plan of a graph that was imported with these options.
+    #[must_use]
+    pub fn of_graph(graph: &Graph, plan: &Plan, options: &ImportOptions) -> Self {
+        let mut lower_bound = BoundEntry { step: plan.lower_bound.step, ..BoundEntry::default() };
+        for &cause in &plan.lower_bound.causes {
+            match cause {
+                Occupant::Tensor(id) => lower_bound.tensors.push(id.index()),
+                Occupant::Scratch(id) => lower_bound.scratch.push(id.index()),
+            }
+        }
+        let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
+        let tensors = items::tensors(graph, plan).into_iter().map(|item| {
+            let tensor = &graph.tensors()[item.index];
+            TensorEntry::of(item, TensorRole::of(tensor.kind(), tensor.is_output()))
+        });
+        Self {
+            format: FORMAT.to_owned(),
+            model: graph.name().to_owned(),
+            status: plan.status,
+            strategy: plan.strategy.clone(),
+            arena_bytes: plan.arena_bytes,
+            lower_bound_bytes: plan.lower_bound.bytes,
+            capacity_bytes: plan.capacity,
+            alignment: plan.alignment,
+            variables: plan.variables,
+            options: ImportRecord::of(options),
+            graph_hash: Some(graph_hash(graph)),
+            order: Some(plan.order.iter().copied().map(OperatorId::index).collect()),
+            folded: folded.map(OperatorId::index).collect(),
+            lower_bound,
+            tensors: tensors.collect(),
+            scratch: items::workspaces(graph, plan).iter().map(ScratchEntry::of).collect(),
+        }
+    }
+
+    /// Offsets for the buffers of `model`, imported with these options.
+    #[must_use]
+    pub fn of_problem(model: &str, problem: &Problem, solution: &Solution, options: &ImportOptions) -> Self {
+        let bound = &solution.lower_bound;
+        let tensors = items::buffers(problem, solution).into_iter();
+        Self {
+            format: FORMAT.to_owned(),
+            model: model.to_owned(),
+            status: solution.status,
+            strategy: solution.strategy.clone(),
+            arena_bytes: solution.height,
+            lower_bound_bytes: bound.bytes,
+            capacity_bytes: problem.capacity(),
+            alignment: options.alignment.unwrap_or(1),
+            variables: Variables::default(),
+            options: ImportRecord::of(options),
+            graph_hash: Some(problem_hash(problem)),
+            order: None,
+            folded: Vec::new(),
+            lower_bound: BoundEntry {
+                step: bound.step,
+                tensors: bound.buffers.iter().map(|id| id.index()).collect(),
+                scratch: Vec::new(),
+            },
+            tensors: tensors.map(|item| TensorEntry::of(item, TensorRole::Intermediate)).collect(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The document: a field on each line, and a line for each tensor.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut fields = vec![
+            field("format", &self.format),
+            field("model", &self.model),
+            field("status", &self.status.to_string()),
+            field("strategy", &self.strategy),
+            field("arena_bytes", &self.arena_bytes),
+            field("lower_bound_bytes", &self.lower_bound_bytes),
+            field("capacity_bytes", &self.capacity_bytes),
+            field("alignment", &self.alignment),
+            field("variables", variables_text(self.variables)),
+            field("options", &self.options),
+        ];
+        fields.extend(self.graph_hash.as_ref().map(|hash| field("graph_hash", hash)));
+        fields.extend(self.order.as_ref().map(|order| field("order", order)));
+        fields.push(field("folded", &self.folded));
+        fields.push(field("lower_bound", &self.lower_bound));
+        fields.push(list("tensors", &self.tensors));
+        fields.push(list("scratch", &self.scratch));
+        format!("{{\n{}\n}}\n", fields.join(",\n"))
+    }
+}
+
+impl TensorEntry {
+    fn of(item: Item, kind: TensorRole) -> Self {
+        let place = item.place;
+        Self {
+            index: item.index,
+            name: item.name,
+            bytes: place.bytes,
+            kind,
+            pool: arena(),
+            offset: place.offset,
+            live: steps(place.live),
+            shares: None,
+        }
+    }
+}
+
+impl ScratchEntry {
+    fn of(item: &Item) -> Self {
+        let place = item.place;
+        Self { operator: item.index, bytes: place.bytes, offset: place.offset, live: steps(place.live) }
+    }
+}
+
+fn steps(live: LiveRange) -> [u32; 2] {
+    [live.start, live.end]
+}
+
+fn variables_text(variables: Variables) -> &'static str {
+    match variables {
+        Variables::Arena => "arena",
+        Variables::Outside => "outside",
+    }
+}
+
+fn field(name: &str, value: &(impl Serialize + ?Sized)) -> String {
+    format!("  \"{name}\": {}", json(value))
+}
+
+fn list(name: &str, entries: &[impl Serialize]) -> String {
+    if entries.is_empty() {
+        return field(name, entries);
+    }
+    let lines: Vec<String> = entries.iter().map(|entry| format!("    {}", json(entry))).collect();
+    format!("  \"{name}\": [\n{}\n  ]", lines.join(",\n"))
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("texts, numbers and maps with text keys are JSON")
+}

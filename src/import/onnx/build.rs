@@ -1,0 +1,122 @@
+//! From decoded messages to a graph.
+
+use std::collections::{HashMap, HashSet};
+
+use super::descriptions::Descriptions;
+use super::messages::{Graph, Model, Node};
+use super::{FORMAT, subgraphs, unshaped};
+use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
+use crate::ids::TensorId;
+use crate::import::{ImportError, ImportOptions, ImportedGraph};
+
+pub(super) fn build(
+    name: &str,
+    model: &Model,
+    options: &ImportOptions,
+) -> Result<ImportedGraph, ImportError> {
+    let Some(graph) = &model.graph else {
+        return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
+    };
+    let mut tensors = Tensors::new(graph, GraphBuilder::new(name), options)?;
+    for node in &graph.node {
+        add_operator(node, &mut tensors);
+    }
+    for output in &graph.output {
+        if let Some(id) = tensors.id(&output.name) {
+            tensors.builder.output(id);
+        }
+    }
+
+    let mut notes = Vec::new();
+    if !model.training_info.is_empty() {
+        notes.push("the file's training graphs are left out".to_owned());
+    }
+    let Tensors { builder, descriptions, unshaped, .. } = tensors;
+    let imported = crate::import::finish(builder, notes, options)?;
+    // Constants need no memory; what was folded is one by now.
+    let needs_memory = |id: TensorId| imported.graph.tensor(id).kind() != TensorKind::Constant;
+    let unshaped: Vec<_> = unshaped.into_iter().filter(|(id, _)| needs_memory(*id)).collect();
+    if unshaped.is_empty() {
+        return Ok(imported);
+    }
+    let known: Vec<_> = unshaped.iter().map(|(_, name)| (*name, descriptions.get(name))).collect();
+    Err(unshaped::error(&known))
+}
+
+fn add_operator<'m>(node: &'m Node, tensors: &mut Tensors<'m>) {
+    let mut reads = tensors.ids(node.input.iter().map(String::as_str));
+    let own: HashSet<TensorId> = reads.iter().copied().collect();
+    let outer = tensors.ids(subgraphs::outer_names(node));
+    reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
+    let writes = tensors.ids(node.output.iter().map(String::as_str));
+    let foldable = subgraphs::is_pure(node) && (!reads.is_empty() || node.op_type == "Constant");
+    let operator = tensors.builder.operator(name_of(node)).op_type(&node.op_type).reads(reads).writes(writes);
+    if foldable {
+        operator.foldable();
+    }
+}
+
+/// Names are optional; one without is called by what it writes.
+fn name_of(node: &Node) -> &str {
+    let names = std::iter::once(&node.name).chain(&node.output);
+    names.map(String::as_str).find(|name| !name.is_empty()).unwrap_or(&node.op_type)
+}
+
+/// Tensors exist by being mentioned; their ids follow the first mention.
+struct Tensors<'m> {
+    builder: GraphBuilder,
+    descriptions: Descriptions<'m>,
+    inputs: HashSet<&'m str>,
+    ids: HashMap<&'m str, TensorId>,
+    /// Those of which no size is known.
+    unshaped: Vec<(TensorId, &'m str)>,
+}
+
+impl<'m> Tensors<'m> {
+    fn new(graph: &'m Graph, builder: GraphBuilder, options: &ImportOptions) -> Result<Self, ImportError> {
+        let inputs = || graph.input.iter().map(|input| input.name.as_str());
+        let mut tensors = Self {
+            builder,
+            descriptions: Descriptions::new(graph, &options.dims)?,
+            inputs: inputs().collect(),
+            ids: HashMap::new(),
+            unshaped: Vec::new(),
+        };
+        tensors.ids(inputs());
+        Ok(tensors)
+    }
+
+    fn ids(&mut self, names: impl IntoIterator<Item = &'m str>) -> Vec<TensorId> {
+        names.into_iter().filter_map(|name| self.id(name)).collect()
+    }
+
+    /// The tensor of this name; none for the empty name, which stands for an
+    /// optional tensor that is absent.
+    fn id(&mut self, name: &'m str) -> Option<TensorId> {
+        if name.is_empty() {
+            return None;
+        }
+        if let Some(id) = self.ids.get(name) {
+            return Some(*id);
+        }
+        let kind = self.kind(name);
+        let spec = self.descriptions.get(name).and_then(|description| description.spec(kind));
+        let lacks_size = spec.is_none();
+        let id = self.builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
+        if lacks_size {
+            self.unshaped.push((id, name));
+        }
+        self.ids.insert(name, id);
+        Some(id)
+    }
+
+    fn kind(&self, name: &str) -> TensorKind {
+        if self.descriptions.is_constant(name) {
+            TensorKind::Constant
+        } else if self.inputs.contains(name) {
+            TensorKind::Input
+        } else {
+            TensorKind::Intermediate
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What lies in an arena, as rectangles over time: the matter of every report.
+
+use crate::{Graph, Occupant, Placement, Plan, Problem, Solution, TensorKind};
+
+/// What a rectangle holds; each has a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Input,
+    Output,
+    Intermediate,
+    Variable,
+    Scratch,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Input, Self::Intermediate, Self::Output, Self::Variable, Self::Scratch];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Intermediate => "intermediate",
+            Self::Variable => "variable",
+            Self::Scratch => "scratch",
+        }
+    }
+}
+
+/// One rectangle: as wide as its live range, as high as its size.
+pub(super) struct Rectangle {
+    pub name: String,
+    pub kind: Kind,
+    pub place: Placement,
+}
+
+pub(super) fn of_plan(graph: &Graph, plan: &Plan) -> Vec<Rectangle> {
+    let named = |(occupant, place)| {
+        let (name, kind) = name_and_kind(graph, occupant)?;
+        Some(Rectangle { name, kind, place })
+    };
+    plan.placements().filter_map(named).collect()
+}
+
+/// None of what the graph does not have: plans from elsewhere may name anything.
+pub(super) fn name_and_kind(graph: &Graph, occupant: Occupant) -> Option<(String, Kind)> {
+    match occupant {
+        Occupant::Tensor(id) => {
+            let tensor = graph.tensors().get(id.index())?;
+            let kind = match tensor.kind() {
+                TensorKind::Input => Kind::Input,
+                TensorKind::Variable => Kind::Variable,
+                _ if tensor.is_output() => Kind::Output,
+                _ => Kind::Intermediate,
+            };
+            Some((or_number(tensor.name(), id.index()), kind))
+        }
+        Occupant::Scratch(id) => {
+            let operator = graph.operators().get(id.index())?;
+            Some((format!("scratch of {}", or_number(operator.name(), id.index())), Kind::Scratch))
+        }
+    }
+}
+
+/// A name, or the number of what has none.
+pub(super) fn or_number(name: &str, number: usize) -> String {
+    if name.is_empty() { format!("#{number}") } else { name.to_owned() }
+}
+
+pub(super) fn of_solution(problem: &Problem, solution: &Solution) -> Vec<Rectangle> {
+    let placed = problem.ids().zip(&solution.offsets).map(|(id, &offset)| {
+        let buffer = problem.buffer(id);
+        let place = Placement { offset, bytes: buffer.size(), live: buffer.live() };
+        Rectangle { name: or_number(&problem.name(id), id.index()), kind: Kind::Intermediate, place }
+    });
+    placed.collect()
+}

@@ -1,0 +1,104 @@
+//! Steps along the bottom, offsets along the left.
+
+use svg::node::element::{Group, Line, Text};
+
+use super::frame::{BOTTOM, Frame, LEFT, RIGHT, TOP, px};
+
+const MOST_STEP_TICKS: u32 = 16;
+const MOST_OFFSET_TICKS: u64 = 10;
+
+pub(super) fn draw(frame: &Frame) -> Group {
+    let middle = f64::midpoint(TOP, BOTTOM);
+    let (unit, unit_bytes) = unit_for(frame.bytes);
+    let below = Text::new("step")
+        .set("class", "unit")
+        .set("text-anchor", "middle")
+        .set("x", f64::midpoint(LEFT, RIGHT))
+        .set("y", BOTTOM + 42.0);
+    let beside = Text::new(format!("offset in {unit}"))
+        .set("class", "unit")
+        .set("text-anchor", "middle")
+        .set("transform", format!("translate(24 {middle}) rotate(-90)"));
+    offset_axis(frame, unit_bytes).add(step_axis(frame)).add(below).add(beside)
+}
+
+/// Each number stands where its step begins; the last, where the run ends.
+fn step_axis(frame: &Frame) -> Group {
+    let every = step_distance(frame.steps) as usize;
+    let mut axis = Group::new().add(line("frame", LEFT, BOTTOM, RIGHT, BOTTOM));
+    for step in (0..=frame.steps).step_by(every) {
+        let x = px(frame.x(step));
+        let number = Text::new(step.to_string()).set("class", "axis").set("text-anchor", "middle");
+        axis = axis.add(line("frame", x, BOTTOM, x, BOTTOM + 5.0));
+        axis = axis.add(number.set("x", x).set("y", BOTTOM + 19.0));
+    }
+    axis
+}
+
+fn offset_axis(frame: &Frame, unit_bytes: u64) -> Group {
+    let every = offset_distance(frame.bytes);
+    let mut axis = Group::new();
+    for tick in 0..=frame.bytes / every {
+        let offset = tick * every;
+        let y = px(frame.y(offset));
+        // Exact: a distance is a power of two, and so is a unit.
+        let number = (offset as f64 / unit_bytes as f64).to_string();
+        axis = axis.add(line("grid", LEFT, y, RIGHT, y));
+        let number = Text::new(number).set("class", "axis").set("text-anchor", "end");
+        axis = axis.add(number.set("x", LEFT - 8.0).set("y", y + 4.0));
+    }
+    axis.add(line("frame", LEFT, TOP, LEFT, BOTTOM))
+}
+
+fn line(class: &str, x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
+    Line::new().set("class", class).set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2)
+}
+
+/// 1, 2 or 5 times a power of ten.
+fn step_distance(steps: u32) -> u32 {
+    let mut tens = 1;
+    loop {
+        for times in [1, 2, 5] {
+            if steps / (tens * times) <= MOST_STEP_TICKS {
+                return tens * times;
+            }
+        }
+        tens *= 10;
+    }
+}
+
+/// A power of two.
+fn offset_distance(bytes: u64) -> u64 {
+    let mut every = 1;
+    while bytes / every > MOST_OFFSET_TICKS {
+        every *= 2;
+    }
+    every
+}
+
+fn unit_for(bytes: u64) -> (&'static str, u64) {
+    match bytes {
+        0..0x800 => ("bytes", 1),
+        0x800..0x20_0000 => ("KiB", 1 << 10),
+        0x20_0000..0x8000_0000 => ("MiB", 1 << 20),
+        0x8000_0000..0x200_0000_0000 => ("GiB", 1 << 30),
+        _ => ("TiB", 1 << 40),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_few_for_any_size() {
+        for steps in [1, 16, 17, 99, 5000, u32::MAX] {
+            assert!(steps / step_distance(steps) <= MOST_STEP_TICKS, "{steps}");
+        }
+        for bytes in [1, 11, 4096, u64::MAX] {
+            assert!(bytes / offset_distance(bytes) <= MOST_OFFSET_TICKS, "{bytes}");
+        }
+        assert_eq!([step_distance(16), step_distance(17), step_distance(200)], [1, 2, 20]);
+        assert_eq!([offset_distance(10), offset_distance(11), offset_distance(1 << 20)], [1, 2, 1 << 17]);
+    }
+}

@@ -1,0 +1,115 @@
+//! Names, as far as there is room for them.
+
+use svg::node::element::{Group, Text};
+
+use super::frame::{Frame, px};
+use super::{Rectangle, short_bytes};
+
+const FONT_SIZE: f64 = 11.0;
+/// What a letter takes on average, of the font size.
+const LETTER_WIDTH: f64 = 0.62;
+const MARGIN: f64 = 4.0;
+const LINE_HEIGHT: f64 = 14.0;
+/// A name cut to fewer letters than this says nothing.
+const FEWEST_LETTERS: usize = 4;
+
+/// Name and size in the middle of a rectangle: the size below the name if the
+/// rectangle is high enough, upright if it is narrow and high. None if there is
+/// no room.
+pub(super) fn inside(frame: &Frame, one: &Rectangle) -> Option<Group> {
+    let place = one.place;
+    let (left, right) = (frame.x(place.live.start), frame.x(place.live.end));
+    let (top, bottom) = (frame.y(place.end()), frame.y(place.offset));
+    let (width, height) = (right - left, bottom - top);
+    let (x, y) = (f64::midpoint(left, right), f64::midpoint(top, bottom));
+    let size = short_bytes(place.bytes);
+    let upright = height > width && letters(width) < one.name.chars().count().min(12);
+    let (along, across) = if upright { (height, width) } else { (width, height) };
+    if across < LINE_HEIGHT {
+        return None;
+    }
+    let name = fitting(&one.name, along)?;
+    let turn = if upright { " rotate(-90)" } else { "" };
+    let group = Group::new()
+        .set("class", "label")
+        .set("font-size", FONT_SIZE)
+        .set("transform", format!("translate({} {}){turn}", px(x), px(y)));
+    if across >= 2.0 * LINE_HEIGHT && size.len() <= letters(along) {
+        return Some(group.add(text(&name, -2.0)).add(text(&size, LINE_HEIGHT - 3.0)));
+    }
+    Some(group.add(text(&name, 4.0)))
+}
+
+fn text(content: &str, y: f64) -> Text {
+    Text::new(xml(content)).set("y", y)
+}
+
+/// How many letters fit beside each other.
+#[allow(clippy::cast_sign_loss)] // at least 0
+fn letters(width: f64) -> usize {
+    ((width - 2.0 * MARGIN).max(0.0) / (FONT_SIZE * LETTER_WIDTH)) as usize
+}
+
+fn fitting(name: &str, width: f64) -> Option<String> {
+    let room = letters(width);
+    let fits = room >= FEWEST_LETTERS || room >= letter_count(name);
+    fits.then(|| shortened(name, room))
+}
+
+/// Letters of other scripts may be twice as wide.
+fn letter_count(name: &str) -> usize {
+    name.chars().map(letter_width).sum()
+}
+
+fn letter_width(letter: char) -> usize {
+    if letter.is_ascii() { 1 } else { 2 }
+}
+
+/// A name cut in its middle: names of one network tend to begin alike.
+pub(super) fn shortened(name: &str, room: usize) -> String {
+    if letter_count(name) <= room {
+        return name.to_owned();
+    }
+    let for_head = room.saturating_sub(1) / 2;
+    let for_tail = room.saturating_sub(1) - for_head;
+    let head: String = fill(name.chars(), for_head).collect();
+    let mut tail: Vec<char> = fill(name.chars().rev(), for_tail).collect();
+    tail.reverse();
+    head + "\u{2026}" + &tail.into_iter().collect::<String>()
+}
+
+fn fill(letters: impl Iterator<Item = char>, room: usize) -> impl Iterator<Item = char> {
+    let mut used = 0;
+    letters.take_while(move |&letter| {
+        used += letter_width(letter);
+        used <= room
+    })
+}
+
+/// Characters that XML does not allow, even escaped, become U+FFFD. The rest is
+/// escaped where it is written.
+pub(super) fn xml(text: &str) -> String {
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n') || (!c.is_control() && c != '\u{fffe}' && c != '\u{ffff}');
+    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        assert_eq!(shortened("conv", 4), "conv");
+        assert_eq!(shortened("model/block_1/relu", 9), "mode\u{2026}relu");
+        assert_eq!(shortened("\u{5c42}\u{5c42}\u{5c42}", 5), "\u{5c42}\u{2026}\u{5c42}");
+        assert_eq!(shortened("conv", 0), "\u{2026}");
+        assert_eq!(fitting("conv", 10.0), None);
+        assert_eq!(fitting("x", 15.0), Some("x".to_owned()));
+    }
+
+    #[test]
+    fn what_xml_forbids_is_replaced() {
+        assert_eq!(xml("a\u{0}b\u{1b}\n\u{ffff}c\u{7f}<&"), "a\u{fffd}b\u{fffd}\n\u{fffd}c\u{fffd}<&");
+    }
+}

@@ -1,0 +1,77 @@
+//! The top of the arena, the load line and the capacity, with their labels.
+
+use svg::node::element::{Group, Line, Polyline, Text};
+
+use super::frame::{BOTTOM, Frame, LEFT, RIGHT, px};
+use super::short_bytes;
+
+/// Between the first lines of two labels, each of two lines.
+const LABEL_DISTANCE: f64 = 34.0;
+
+struct Mark {
+    class: &'static str,
+    name: &'static str,
+    bytes: u64,
+    /// Where its label goes.
+    label_y: f64,
+}
+
+pub(super) fn draw(frame: &Frame, arena: u64, bound: u64, capacity: Option<u64>) -> Group {
+    let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
+    // The load line is last, so on top of the others where they meet.
+    let mut marks: Vec<Mark> =
+        capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
+    marks.retain(|mark| mark.bytes <= frame.bytes);
+    marks.push(mark("arena", "arena", arena));
+    marks.push(mark("bound", "lower bound", bound));
+    spread(&mut marks);
+    marks.iter().fold(Group::new(), |group, mark| draw_mark(group, frame, mark))
+}
+
+/// Moves labels apart: upwards from the lowest.
+fn spread(marks: &mut [Mark]) {
+    let mut lowest_first: Vec<&mut Mark> = marks.iter_mut().rev().collect();
+    lowest_first.sort_by(|a, b| b.label_y.total_cmp(&a.label_y));
+    let mut limit = BOTTOM - LABEL_DISTANCE / 2.0;
+    for mark in lowest_first {
+        mark.label_y = mark.label_y.min(limit);
+        limit = mark.label_y - LABEL_DISTANCE;
+    }
+}
+
+fn draw_mark(group: Group, frame: &Frame, mark: &Mark) -> Group {
+    let (y, label_y) = (px(frame.y(mark.bytes)), px(mark.label_y));
+    let across =
+        Line::new().set("class", mark.class).set("x1", LEFT).set("y1", y).set("x2", RIGHT).set("y2", y);
+    let pointer = Polyline::new()
+        .set("class", format!("{} pointer", mark.class))
+        .set("fill", "none")
+        .set("points", format!("{RIGHT},{y} {},{label_y} {},{label_y}", RIGHT + 12.0, RIGHT + 18.0));
+    let line = |text: String, down: f64| {
+        Text::new(text).set("class", "axis").set("x", RIGHT + 22.0).set("y", px(label_y + down))
+    };
+    group
+        .add(across)
+        .add(pointer)
+        .add(line(mark.name.to_owned(), -1.0))
+        .add(line(short_bytes(mark.bytes), 12.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_equal_marks_stand_apart() {
+        let frame = Frame { steps: 1, bytes: 100 };
+        for (arena, bound, capacity) in [(100, 100, 100), (0, 0, 0), (90, 89, 100)] {
+            let marks = [arena, bound, capacity];
+            let mut marks = marks.map(|bytes| Mark { class: "", name: "", bytes, label_y: frame.y(bytes) });
+            spread(&mut marks);
+            let mut places = marks.map(|mark| mark.label_y);
+            places.sort_by(f64::total_cmp);
+            assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= LABEL_DISTANCE - 1e-9), "{places:?}");
+            assert!(places[0] > 0.0 && places[2] < BOTTOM, "{places:?}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+use std::fmt::Write;
+
+use super::{bytes, percent, short_bytes};
+use crate::report::rectangles::{name_and_kind, or_number};
+use crate::{Graph, LowerBound, Occupant, Plan, Problem, Solution, Status};
+
+/// Causes of the bound that are listed; of more, only the number is told.
+const SHOWN: usize = 8;
+
+/// What a user wants to know of a plan, a line each.
+#[must_use]
+pub fn summary(graph: &Graph, plan: &Plan, seconds: Option<f64>) -> String {
+    let mut lines = Lines::default();
+    let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
+    let placed = plan.tensors.iter().flatten().count();
+    let workspaces = plan.scratch.iter().flatten().count();
+    lines.model(graph.name());
+    lines.say("operators", format!("{} ({folded} folded away)", graph.operators().len()));
+    lines.say("tensors", format!("{} ({placed} in the arena)", graph.tensors().len()));
+    lines.say("workspaces", workspaces.to_string());
+    lines.figures(&Figures {
+        no_reuse: plan.no_reuse_bytes(),
+        arena: plan.arena_bytes,
+        bound: plan.lower_bound.bytes,
+        gap: plan.gap(),
+        status: plan.status,
+        strategy: &plan.strategy,
+        capacity: plan.capacity,
+    });
+    lines.causes(&step_text(graph, plan), causes_of_plan(graph, plan));
+    lines.time(seconds);
+    lines.text
+}
+
+/// The same of buffers without a graph.
+#[must_use]
+pub fn summary_of_problem(
+    name: &str,
+    problem: &Problem,
+    solution: &Solution,
+    seconds: Option<f64>,
+) -> String {
+    let mut lines = Lines::default();
+    lines.model(name);
+    lines.say("buffers", problem.buffers().len().to_string());
+    let sizes = problem.buffers().iter().map(crate::Buffer::size);
+    lines.figures(&Figures {
+        no_reuse: sizes.fold(0, u64::saturating_add),
+        arena: solution.height,
+        bound: solution.lower_bound.bytes,
+        gap: solution.gap(),
+        status: solution.status,
+        strategy: &solution.strategy,
+        capacity: problem.capacity(),
+    });
+    let step = format!("step {}", solution.lower_bound.step);
+    lines.causes(&step, causes_of_solution(problem, &solution.lower_bound));
+    lines.time(seconds);
+    lines.text
+}
+
+struct Figures<'a> {
+    no_reuse: u64,
+    arena: u64,
+    bound: u64,
+    gap: f64,
+    status: Status,
+    strategy: &'a str,
+    capacity: Option<u64>,
+}
+
+/// Of what causes the bound.
+struct Cause {
+    name: String,
+    size: u64,
+    fixed_offset: Option<u64>,
+}
+
+#[derive(Default)]
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn say(&mut self, key: &str, value: impl AsRef<str>) {
+        // Names may hold line breaks; a summary line is one line.
+        let value: String =
+            value.as_ref().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        writeln!(self.text, "{key:<13}{value}").expect("a string takes every letter");
+    }
+
+    fn model(&mut self, name: &str) {
+        self.say("model", if name.is_empty() { "(unnamed)" } else { name });
+    }
+
+    fn figures(&mut self, figures: &Figures) {
+        self.say("no reuse", bytes(figures.no_reuse));
+        self.say("arena", bytes(figures.arena));
+        self.say("lower bound", bytes(figures.bound));
+        self.say("gap", percent(figures.gap));
+        let by =
+            if figures.strategy.is_empty() { String::new() } else { format!(" (by {})", figures.strategy) };
+        self.say("status", format!("{}{by}", figures.status));
+        if let Some(capacity) = figures.capacity {
+            self.say("capacity", format!("{}: {}", bytes(capacity), verdict(figures, capacity)));
+        }
+    }
+
+    fn causes(&mut self, step: &str, mut causes: Vec<Cause>) {
+        match causes.as_slice() {
+            [] => return,
+            [Cause { fixed_offset: Some(offset), .. }] => {
+                self.say("bound set by", format!("{step}, and the fixed offset {offset} of"));
+            }
+            _ => self.say("bound set by", step),
+        }
+        // Stable, so equal sizes stay in the order of their ids.
+        causes.sort_by_key(|cause| std::cmp::Reverse(cause.size));
+        let (shown, rest) = causes.split_at(causes.len().min(SHOWN));
+        let width = shown.iter().map(|cause| short_bytes(cause.size).len()).max().unwrap_or(0);
+        for Cause { name, size, .. } in shown {
+            self.say("", format!("{:>width$}  {name}", short_bytes(*size)));
+        }
+        if !rest.is_empty() {
+            let together = rest.iter().map(|cause| cause.size).fold(0, u64::saturating_add);
+            self.say("", format!("and {} more, {} together", rest.len(), short_bytes(together)));
+        }
+    }
+
+    fn time(&mut self, seconds: Option<f64>) {
+        if let Some(seconds) = seconds {
+            self.say("time", format!("{seconds:.3} s"));
+        }
+    }
+}
+
+fn verdict(figures: &Figures, capacity: u64) -> String {
+    if figures.bound > capacity {
+        let above = bytes(figures.bound - capacity);
+        return format!("does not fit, and nothing can: the lower bound is above it by {above}");
+    }
+    match figures.arena.checked_sub(capacity) {
+        None | Some(0) => format!("fits, {} to spare", bytes(capacity - figures.arena)),
+        Some(missing) => format!("does not fit by {}", bytes(missing)),
+    }
+}
+
+/// The step, and the operator that runs there.
+fn step_text(graph: &Graph, plan: &Plan) -> String {
+    let step = plan.lower_bound.step;
+    let id = plan.order.get(step as usize);
+    let Some((id, operator)) = id.and_then(|id| Some((id, graph.operators().get(id.index())?))) else {
+        return format!("step {step}");
+    };
+    let name = or_number(operator.name(), id.index());
+    match operator.op_type() {
+        "" => format!("step {step}, operator `{name}`"),
+        op_type => format!("step {step}, operator `{name}` ({op_type})"),
+    }
+}
+
+fn causes_of_plan(graph: &Graph, plan: &Plan) -> Vec<Cause> {
+    let causes = plan.lower_bound.causes.iter().filter_map(|&occupant| {
+        let (name, _) = name_and_kind(graph, occupant)?;
+        let size = plan.placement(occupant).map_or(0, |place| place.bytes);
+        let fixed_offset = match occupant {
+            Occupant::Tensor(id) => graph.tensor(id).fixed_offset(),
+            Occupant::Scratch(_) => None,
+        };
+        Some(Cause { name, size, fixed_offset })
+    });
+    causes.collect()
+}
+
+fn causes_of_solution(problem: &Problem, bound: &LowerBound) -> Vec<Cause> {
+    let known = bound.buffers.iter().filter(|id| id.index() < problem.buffers().len());
+    let causes = known.map(|&id| {
+        let buffer = problem.buffer(id);
+        let name = or_number(&problem.name(id), id.index());
+        Cause { name, size: buffer.size(), fixed_offset: buffer.fixed_offset() }
+    });
+    causes.collect()
+}

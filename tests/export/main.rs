@@ -1,0 +1,12 @@
+//! What leaves the library: plans as JSON, CSV, C, pictures and text.
+#![cfg(all(feature = "csv", feature = "json", feature = "report"))]
+
+mod c_header;
+mod csv;
+mod fixture;
+mod hash;
+mod json;
+mod names;
+mod rejected;
+mod svg;
+mod text;

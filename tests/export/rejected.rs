@@ -1,0 +1,189 @@
+//! Documents that are no plans, or not of this model; each is told apart.
+
+use plimsoll::export::json::{DocumentError, PlanDocument};
+use plimsoll::import::ImportOptions;
+use serde_json::{Value, json};
+
+use crate::fixture;
+
+fn graph_document() -> Value {
+    let graph = fixture::graph();
+    let document = PlanDocument::of_graph(&graph, &fixture::plan(&graph), &ImportOptions::default());
+    serde_json::from_str(&document.to_json()).unwrap()
+}
+
+fn problem_document() -> Value {
+    let problem = fixture::problem();
+    let solution = fixture::solution(&problem);
+    let document = PlanDocument::of_problem("four", &problem, &solution, &ImportOptions::default());
+    serde_json::from_str(&document.to_json()).unwrap()
+}
+
+/// What is said of the graph's plan after this change.
+fn graph_refusal(change: impl FnOnce(&mut Value)) -> String {
+    let mut document = graph_document();
+    change(&mut document);
+    let read = PlanDocument::from_json(&document.to_string());
+    read.and_then(|read| read.to_plan(&fixture::graph())).unwrap_err().to_string()
+}
+
+fn problem_refusal(change: impl FnOnce(&mut Value)) -> String {
+    let mut document = problem_document();
+    change(&mut document);
+    let read = PlanDocument::from_json(&document.to_string());
+    read.and_then(|read| read.to_offsets(&fixture::problem())).unwrap_err().to_string()
+}
+
+#[test]
+fn other_formats() {
+    let refusal = |text: &str| PlanDocument::from_json(text).unwrap_err().to_string();
+    assert_eq!(refusal("{}"), "the plan's format is not stated; this version reads `plimsoll-plan/1`");
+    assert_eq!(
+        refusal(r#"{"format": "plimsoll-plan/2", "tensors": 7}"#),
+        "the plan's format is `plimsoll-plan/2`; this version reads `plimsoll-plan/1`"
+    );
+    assert_eq!(refusal(r#"{"format": 1}"#), "the plan's format is `1`; this version reads `plimsoll-plan/1`");
+    assert_eq!(refusal("x"), "not a plan: expected value at line 1 column 1");
+    assert_eq!(refusal("[{]"), "not a plan: key must be a string at line 1 column 3");
+    assert_eq!(
+        refusal(r#"{"format": "plimsoll-plan/1"}"#),
+        "not a plan: missing field `status` at line 1 column 29"
+    );
+}
+
+#[test]
+fn wrong_fields() {
+    for (field, value, text) in [
+        (
+            "status",
+            json!("perfect"),
+            "unknown variant `perfect`, expected one of `optimal`, `feasible`, `infeasible`",
+        ),
+        ("arena_bytes", json!(-1), "invalid value: integer `-1`, expected u64"),
+        ("arena_bytes", json!(1.5), "invalid type: floating point `1.5`, expected u64"),
+        ("order", json!(["conv"]), "invalid type: string \"conv\", expected usize"),
+    ] {
+        let refusal = graph_refusal(|document| document[field] = value);
+        assert!(refusal.starts_with(&format!("not a plan: {text} at line 1 column ")), "{refusal}");
+    }
+    let text =
+        graph_document().to_string().replacen("\"offset\":16448", "\"offset\":18446744073709551616", 1);
+    let refusal = PlanDocument::from_json(&text).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("not a plan: invalid type: floating point `1.8446744073709552e+19`"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn references_out_of_range() {
+    assert_eq!(
+        graph_refusal(|document| document["order"][2] = json!(5)),
+        "step 2 of the order names operator 5, but the model has 5 operators"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["tensors"][0]["index"] = json!(u64::MAX)),
+        "the entry of tensor `image` names tensor 18446744073709551615, but the model has 8 tensors"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["scratch"][1]["operator"] = json!(9)),
+        "entry 1 of `scratch` names operator 9, but the model has 5 operators"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["lower_bound"]["tensors"][0] = json!(8)),
+        "the lower bound names tensor 8, but the model has 8 tensors"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["lower_bound"]["scratch"] = json!([5])),
+        "the lower bound names operator 5, but the model has 5 operators"
+    );
+}
+
+#[test]
+fn entries_of_the_wrong_thing() {
+    assert_eq!(
+        graph_refusal(|document| document["tensors"][1] = document["tensors"][0].clone()),
+        "the plan places tensor 0 (`image`) twice"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["scratch"][1] = document["scratch"][0].clone()),
+        "the plan places the workspace of operator 1 (`conv`) twice"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["tensors"][1]["name"] = json!("feature")),
+        "tensor 3 is called `feature` in the plan and `features` in the model"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["tensors"][1]["pool"] = json!("sram")),
+        "tensor `features` lies in pool `sram`; this version knows `arena` only"
+    );
+    assert_eq!(
+        graph_refusal(|document| document["tensors"][1]["shares"] = json!(0)),
+        "tensor `features` shares memory with tensor 0, which this version does not support"
+    );
+}
+
+#[test]
+fn plans_of_something_else() {
+    let problem_plan = PlanDocument::from_json(&problem_document().to_string()).unwrap();
+    assert_eq!(problem_plan.to_plan(&fixture::graph()), Err(DocumentError::NoOrder));
+    assert_eq!(
+        DocumentError::NoOrder.to_string(),
+        "the plan has no order: it is a plan of buffers, not of a graph"
+    );
+    let hash = graph_document()["graph_hash"].as_str().unwrap().to_owned();
+    let text = format!(
+        "the plan was made for another model, or one imported with other options: \
+         its hash is 123, that of this model is {hash}"
+    );
+    assert_eq!(graph_refusal(|document| document["graph_hash"] = json!("123")), text);
+}
+
+#[test]
+fn unknown_element_types() {
+    let mut document = graph_document();
+    document["options"]["floats_as"] = json!("int7");
+    let options = PlanDocument::from_json(&document.to_string()).unwrap().options;
+    let text = options.to_options().unwrap_err().to_string();
+    assert!(
+        text.starts_with("the plan's import options: `int7` is no element type; try one of float64"),
+        "{text}"
+    );
+}
+
+#[test]
+fn buffers_that_do_not_match() {
+    assert_eq!(
+        problem_refusal(|document| document["tensors"][1] = document["tensors"][0].clone()),
+        "the plan places buffer `a` twice"
+    );
+    assert_eq!(
+        problem_refusal(|document| document["tensors"][1]["name"] = json!("d")),
+        "the plan has buffers that the model lacks: `d`"
+    );
+    assert_eq!(
+        problem_refusal(|document| {
+            document["tensors"].as_array_mut().unwrap().truncate(2);
+        }),
+        "the plan has no offset for `c`, `empty`"
+    );
+    assert_eq!(
+        problem_refusal(|document| document["tensors"][0]["bytes"] = json!(95)),
+        "buffer `a` has 95 bytes live 0..2 in the plan and 96 bytes live 0..2 in the model"
+    );
+    assert_eq!(
+        problem_refusal(|document| document["tensors"][2]["live"][1] = json!(6)),
+        "buffer `c` has 64 bytes live 2..6 in the plan and 64 bytes live 2..5 in the model"
+    );
+    let many: Vec<Value> = (0..12)
+        .map(|index| json!({"index": index, "name": format!("n{index}"), "bytes": 1, "offset": 0, "live": [0, 1]}))
+        .collect();
+    assert_eq!(
+        problem_refusal(|document| document["tensors"] = Value::Array(many)),
+        "the plan has buffers that the model lacks: \
+         `n0`, `n1`, `n2`, `n3`, `n4`, `n5`, `n6`, `n7`, `n8`, `n9`, and 2 more"
+    );
+    assert!(problem_refusal(|document| document["graph_hash"] = json!("")).starts_with(
+        "the plan was made for another model, or one imported with other options: its hash is , "
+    ));
+}

@@ -1,0 +1,122 @@
+use plimsoll::report::svg;
+use plimsoll::{Buffer, Graph, Placement, Plan, Problem};
+use svg_parser::node::element::tag::Type;
+use svg_parser::parser::Event;
+
+use crate::fixture;
+
+extern crate svg as svg_parser;
+
+/// How many elements of a name there are; fails on what is not well-formed.
+fn count(picture: &str, name: &str) -> usize {
+    let (mut open, mut count) = (Vec::new(), 0);
+    for event in svg_parser::read(picture).unwrap() {
+        match event {
+            Event::Tag(tag, Type::Start, _) => {
+                count += usize::from(tag == name);
+                open.push(tag);
+            }
+            Event::Tag(tag, Type::End, _) => assert_eq!(open.pop(), Some(tag)),
+            Event::Tag(tag, Type::Empty, _) => count += usize::from(tag == name),
+            Event::Error(error) => panic!("{error}"),
+            _ => (),
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    count
+}
+
+#[test]
+fn graph_plan() {
+    let graph = fixture::graph();
+    insta::assert_snapshot!("graph_plan.svg", svg::of_graph(&graph, &fixture::plan(&graph)));
+}
+
+#[test]
+fn problem_plan() {
+    let problem = fixture::problem();
+    insta::assert_snapshot!(
+        "problem_plan.svg",
+        svg::of_problem("four", &problem, &fixture::solution(&problem))
+    );
+}
+
+/// The picture's own title and one for each rectangle.
+#[test]
+fn every_buffer_that_takes_room_is_drawn() {
+    let graph = fixture::graph();
+    assert_eq!(count(&svg::of_graph(&graph, &fixture::plan(&graph)), "title"), 1 + 8);
+    let problem = fixture::problem();
+    let picture = svg::of_problem("four", &problem, &fixture::solution(&problem));
+    assert_eq!(count(&picture, "title"), 1 + 3, "one of four is empty");
+    let (problem, solution) = fixture::stacked(200);
+    assert_eq!(count(&svg::of_problem("", &problem, &solution), "title"), 1 + 200);
+}
+
+#[test]
+fn pictures_of_nothing_are_pictures() {
+    let empty = Graph::builder("").build().unwrap();
+    let picture = svg::of_graph(&empty, &Plan::unplaced(&empty));
+    assert_eq!(count(&picture, "title"), 1);
+    let problem = Problem::new(vec![Buffer::new(0, 0..1)]).unwrap().with_capacity(Some(0));
+    let solution = plimsoll::Planner::new().solve(&problem).unwrap();
+    let other = svg::of_problem("", &problem, &solution);
+    assert_eq!(count(&other, "title"), 1);
+    for picture in [picture, other] {
+        assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
+    }
+}
+
+#[test]
+fn the_largest_numbers_have_a_place() {
+    let problem =
+        Problem::new(vec![Buffer::new(u64::MAX, 0..u32::MAX)]).unwrap().with_capacity(Some(u64::MAX));
+    let solution = plimsoll::Planner::new().solve(&problem).unwrap();
+    let picture = svg::of_problem("", &problem, &solution);
+    assert_eq!(count(&picture, "title"), 2);
+    assert!(picture.len() < 20_000, "{}", picture.len());
+}
+
+/// Claims that make no sense are drawn as far as they can be.
+#[test]
+fn wrong_plans_are_drawn() {
+    let graph = fixture::graph();
+    let mut plan = fixture::plan(&graph);
+    plan.tensors.resize(100, Some(Placement { offset: u64::MAX, bytes: u64::MAX, live: (9..3).into() }));
+    plan.tensors[0] = Some(Placement { offset: u64::MAX, bytes: 9, live: (7..8).into() });
+    plan.order.truncate(1);
+    assert_eq!(count(&svg::of_graph(&graph, &plan), "title"), 1 + 8);
+}
+
+#[test]
+fn many_buffers_are_bounded() {
+    let (problem, solution) = fixture::stacked(25_000);
+    let picture = svg::of_problem("many", &problem, &solution);
+    assert_eq!(count(&picture, "title"), 1 + 20_000);
+    // The few left without room for a byte count among the smallest.
+    let empty = problem.buffers().iter().filter(|buffer| buffer.size() == 0).count();
+    assert!(picture.contains(&format!("the {} smallest are not drawn", 5000 - empty)));
+}
+
+#[test]
+fn names_cannot_break_the_picture() {
+    let mut net = Graph::builder("<script>\u{0}\"'&]]>");
+    let a = net.input("</title>\u{1b}&amp;\u{fffe}", plimsoll::TensorSpec::bytes(64));
+    net.output(a);
+    let graph = net.build().unwrap();
+    let plan = plimsoll::Planner::new().plan(&graph).unwrap();
+    let picture = svg::of_graph(&graph, &plan);
+    assert_eq!((count(&picture, "script"), count(&picture, "title")), (0, 2));
+    assert!(picture.contains("&lt;/title&gt;\u{fffd}&amp;amp;\u{fffd}"), "{picture}");
+    assert!(picture.chars().all(|c| c == '\n' || !c.is_control()));
+}
+
+#[test]
+fn a_capacity_far_away_does_not_flatten_the_picture() {
+    let problem = |capacity| fixture::problem().with_capacity(Some(capacity));
+    let solution = fixture::solution(&problem(0));
+    let picture = |capacity| svg::of_problem("four", &problem(capacity), &solution);
+    assert_eq!(count(&picture(256), "polyline"), 3);
+    assert_eq!(count(&picture(1 << 40), "polyline"), 2);
+    assert!(picture(1 << 40).contains("capacity 1.00 TiB"));
+}
