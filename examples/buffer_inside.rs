@@ -6,7 +6,7 @@
 
 use plimsoll::{Graph, Planner, Result, TensorSpec};
 
-fn main() -> Result<()> {
+pub fn main() -> Result<()> {
     let mut net = Graph::builder("inside");
     let image = net.input("image", TensorSpec::bytes(900_000));
     let small = net.tensor("small", TensorSpec::bytes(100_000));

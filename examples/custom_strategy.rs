@@ -49,7 +49,7 @@ impl Strategy for AllAtZero {
     }
 }
 
-fn main() -> Result<()> {
+pub fn main() -> Result<()> {
     let buffers = [(400, 0..2), (300, 1..4), (500, 3..6), (200, 0..6)]
         .map(|(size, live)| Buffer::new(size, live).align(16));
     let problem = Problem::new(buffers.to_vec())?;

@@ -39,7 +39,9 @@ impl Strategy for SharedBuffers {
         let mut offsets = vec![0; problem.buffers().len()];
         let mut start = 0;
         for (size, tenants) in shared {
-            tenants.iter().for_each(|&i| offsets[i] = start);
+            for i in tenants {
+                offsets[i] = start;
+            }
             start += size;
         }
         Ok(Allocation::new(offsets))
@@ -65,7 +67,7 @@ fn arena(graph: &Graph, strategy: impl Strategy + 'static) -> Result<Plan> {
     Planner::new().alignment(1).strategy(strategy).plan(graph)
 }
 
-fn main() -> Result<()> {
+pub fn main() -> Result<()> {
     let graph = branching_graph()?;
     let given = arena(&graph, SharedBuffers { oversize: false })?;
     let oversized = arena(&graph, SharedBuffers { oversize: true })?;

@@ -2,7 +2,7 @@
 
 use plimsoll::{ElementType::Int8, Graph, Planner, TensorSpec};
 
-fn main() -> Result<(), plimsoll::Error> {
+pub fn main() -> Result<(), plimsoll::Error> {
     let mut net = Graph::builder("quickstart");
     let image = net.input("image", TensorSpec::shaped(Int8, [1, 96, 96, 3]));
     let weights = net.constant("weights", TensorSpec::bytes(2_000));

@@ -1,7 +1,7 @@
 //! Lower bounds on the arena, and who causes them.
 
 use crate::ids::BufferId;
-use crate::problem::Problem;
+use crate::problem::{Buffer, Problem};
 
 /// No placement is lower than this, and why.
 ///
@@ -62,7 +62,7 @@ fn highest_fixed(problem: &Problem) -> LowerBound {
 /// The different alignments of buffers that take room, ascending.
 fn alignments(problem: &Problem) -> Vec<u64> {
     let filled = problem.buffers().iter().filter(|buffer| buffer.size() > 0);
-    let mut alignments: Vec<u64> = filled.map(|buffer| buffer.alignment()).collect();
+    let mut alignments: Vec<u64> = filled.map(Buffer::alignment).collect();
     alignments.sort_unstable();
     alignments.dedup();
     alignments

@@ -1,4 +1,62 @@
-//! Static memory planning.
+//! Static memory planning for neural-network compilers: a graph goes in; an
+//! offset for every tensor comes out, in as little memory as possible,
+//! verified, with a lower bound that says how far from the limit it can be.
+//!
+//! # Should I use it?
+//!
+//! Yes, if you compile networks ahead of time for memory that is small and
+//! yours to lay out: an arena in SRAM, an L2 that the activations should fit.
+//! Sizes must be known before the run. No, if shapes change at run time: then
+//! you want an allocator.
+//!
+//! # Example
+//!
+//! ```
+//! use plimsoll::{ElementType::Int8, Graph, Planner, TensorSpec};
+//!
+//! let mut net = Graph::builder("tiny");
+//! let image = net.input("image", TensorSpec::shaped(Int8, [1, 32, 32, 3]));
+//! let weights = net.constant("weights", TensorSpec::bytes(432));
+//! let features = net.tensor("features", TensorSpec::shaped(Int8, [1, 32, 32, 16]));
+//! let classes = net.tensor("classes", TensorSpec::bytes(10));
+//! net.operator("conv").reads([image, weights]).writes([features]).scratch(256);
+//! net.operator("dense").reads([features]).writes([classes]);
+//! net.output(classes);
+//!
+//! let plan = Planner::new().alignment(64).plan(&net.build()?)?;
+//! assert_eq!(plan.arena_bytes, plan.lower_bound.bytes); // proven optimal
+//! println!("features at {:?} of {} bytes", plan.offset(features), plan.arena_bytes);
+//! # Ok::<(), plimsoll::Error>(())
+//! ```
+//!
+//! Buffers without a graph go through [`Problem`] and [`Planner::solve`].
+//! Strategies of your own implement [`allocate::Strategy`]. Plans from
+//! elsewhere can be checked by [`verify::verify`].
+//!
+//! # Glossary
+//!
+//! - **arena**: one block of memory in which all tensors of a run have places.
+//! - **offset**: where a tensor lies, in bytes from the start of the arena.
+//! - **order**: which operator runs at which step.
+//! - **live range**: the steps `[start, end)` at which a tensor's contents
+//!   matter. Ranges are half-open everywhere.
+//! - **scratch**, workspace: memory that an operator needs while it runs.
+//! - **buffer**: what gets one offset: a tensor or a workspace.
+//! - **load**: the live bytes at a step; **peak**: the largest load.
+//! - **lower bound**: no arena is smaller. A plan that meets it is optimal.
+//! - **folded**: run at compile time, as all inputs are constants.
+//!
+//! # Features
+//!
+//! None is on by default; the default build has four dependencies.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes) |
+//! | `json` | graphs from JSON; plans to and from JSON, in [`export`] |
+#![cfg_attr(feature = "report", doc = "| `report` | text summaries and SVG memory maps, in [`report`] |")]
+#![cfg_attr(not(feature = "report"), doc = "| `report` | text summaries and SVG memory maps |")]
+//! | `cli` | the command `plimsoll`, with all of the above |
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 

@@ -58,12 +58,14 @@ impl Planner {
 
     /// Alignment in bytes of tensors that ask for none, and of workspaces: a
     /// power of two. Buffers of a [`Problem`] bring their own.
+    #[must_use]
     pub fn alignment(mut self, bytes: u64) -> Self {
         self.alignment = bytes;
         self
     }
 
     /// Where variables live.
+    #[must_use]
     pub fn variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
         self
@@ -71,18 +73,21 @@ impl Planner {
 
     /// How many bytes there are. A plan that needs more is returned all the
     /// same, as [`Status::Infeasible`]. A problem's own capacity goes before.
+    #[must_use]
     pub fn capacity(mut self, bytes: u64) -> Self {
         self.capacity = Some(bytes);
         self
     }
 
     /// How to choose offsets.
+    #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
         self.strategy = Box::new(strategy);
         self
     }
 
     /// How to choose offsets, from [`by_name`](crate::allocate::by_name).
+    #[must_use]
     pub fn boxed_strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
         self.strategy = strategy;
         self

@@ -1,5 +1,7 @@
 //! Liveness, whole plans, and the verifier's judgement of wrong ones.
 
+#![allow(clippy::many_single_char_names)] // tensors of small graphs
+
 mod support;
 
 use plimsoll::allocate::{self, NAMES};

@@ -74,7 +74,7 @@ impl Occupancy {
     /// meet it.
     pub(super) fn find(&mut self, request: Request, fit: Fit) -> u64 {
         let Request { sections, size, alignment } = request;
-        let (first, end) = (sections.0 as i32, sections.1 as i32);
+        let (first, end) = signed(sections);
         let mut top = 0;
         let mut hole = None;
         let mut slack = u64::MAX;
@@ -115,9 +115,10 @@ impl Occupancy {
         }
         let summary = &mut self.index[place];
         let block = &mut self.blocks[summary.block as usize];
-        block.insert((sections.0 as i32, sections.1 as i32), offset, offset + size);
-        summary.first = summary.first.min(sections.0 as i32);
-        summary.end = summary.end.max(sections.1 as i32);
+        let (first, end) = signed(sections);
+        block.insert((first, end), offset, offset + size);
+        summary.first = summary.first.min(first);
+        summary.end = summary.end.max(end);
         summary.lowest = summary.lowest.min(offset);
         summary.top = summary.top.max(offset + size);
     }
@@ -142,6 +143,7 @@ impl Block {
     }
 
     /// Slots whose sections meet `first..end`, ascending.
+    #[allow(clippy::needless_bitwise_bool)] // without branches, so that it becomes vector code
     fn meeting(&self, first: i32, end: i32) -> Meeting {
         let mut flags = [0u8; BLOCK];
         for ((flag, own_first), own_end) in flags.iter_mut().zip(&self.first).zip(&self.end) {
@@ -212,6 +214,10 @@ impl Meeting {
         *word &= *word - 1;
         Some(slot)
     }
+}
+
+fn signed(sections: (u32, u32)) -> (i32, i32) {
+    (sections.0.cast_signed(), sections.1.cast_signed())
 }
 
 /// The next multiple of a power of two; what may overflow was refused when the

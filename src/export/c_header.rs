@@ -59,7 +59,8 @@ impl Header {
     }
 
     fn define(&mut self, name: &str, value: impl AsRef<str>) {
-        self.line(format!("#define {}_{name} {}", self.upper, value.as_ref()));
+        let line = format!("#define {}_{name} {}", self.upper, value.as_ref());
+        self.line(line.trim_end());
     }
 
     fn begin(&mut self, arena_bytes: u64, alignment: u64) {

@@ -147,6 +147,8 @@ pub struct OperatorBuilder<'a> {
     id: OperatorId,
 }
 
+// Each call has done its work; what it returns may be dropped.
+#[allow(clippy::must_use_candidate)]
 impl OperatorBuilder<'_> {
     /// Tensors that it reads; added to those said before.
     pub fn reads(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {

@@ -1,6 +1,6 @@
 //! Files to graphs and problems. Importers only build; they plan nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -98,6 +98,14 @@ pub enum ImportError {
         /// What to run to fix it.
         remedy: String,
     },
+    /// A dimension was bound that the file does not have.
+    #[error("no tensor has a symbolic dimension `{name}`; there are {known}")]
+    UnknownDimension {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
     /// The file's graph or buffers break a rule.
     #[error(transparent)]
     Invalid(#[from] Error),
@@ -115,6 +123,7 @@ fn unshaped_text(tensors: &[String], remedy: &str) -> String {
 
 impl ImportError {
     #[allow(dead_code)] // not every set of features has an importer
+    #[allow(clippy::needless_pass_by_value)] // errors of all sorts and texts, handed over
     fn malformed(format: &'static str, reason: impl ToString) -> Self {
         Self::Malformed { format, reason: reason.to_string() }
     }
@@ -170,6 +179,19 @@ fn finish(
         graph.count_floats_as(element_type)?;
     }
     Ok(ImportedGraph { graph, notes })
+}
+
+/// A name that binds nothing is a typing mistake; let it not pass silently.
+#[allow(dead_code)] // not every set of features has an importer
+fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Result<(), ImportError> {
+    const SHOWN: usize = 10;
+    let Some(unknown) = bound.keys().find(|name| !symbolic.contains(name.as_str())) else { return Ok(()) };
+    let mut shown: Vec<String> = symbolic.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if symbolic.len() > SHOWN {
+        shown.push(format!("and {} more", symbolic.len() - SHOWN));
+    }
+    let known = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
+    Err(ImportError::UnknownDimension { name: unknown.clone(), known })
 }
 
 #[allow(dead_code)] // not every set of features has an importer

@@ -50,8 +50,11 @@ fn expected(plan: &Plan) -> String {
     let mut text = "20544 64\n".to_owned();
     for (index, place) in plan.tensors.iter().enumerate() {
         if let Some(place) = place {
-            let name: String = names[index].bytes().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(text, "{index} {name} {} {}", place.offset, place.bytes).unwrap();
+            write!(text, "{index} ").unwrap();
+            for byte in names[index].bytes() {
+                write!(text, "{byte:02x}").unwrap();
+            }
+            writeln!(text, " {} {}", place.offset, place.bytes).unwrap();
         }
     }
     for (index, place) in plan.scratch.iter().enumerate() {

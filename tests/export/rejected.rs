@@ -31,7 +31,7 @@ fn problem_refusal(change: impl FnOnce(&mut Value)) -> String {
     let mut document = problem_document();
     change(&mut document);
     let read = PlanDocument::from_json(&document.to_string());
-    read.and_then(|read| read.to_offsets(&fixture::problem())).unwrap_err().to_string()
+    read.and_then(|read| read.to_solution(&fixture::problem())).unwrap_err().to_string()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn entries_of_the_wrong_thing() {
     );
     assert_eq!(
         graph_refusal(|document| document["tensors"][1]["shares"] = json!(0)),
-        "tensor `features` shares memory with tensor 0, which this version does not support"
+        "tensor `features` shares memory (0), which this version does not support"
     );
 }
 

@@ -1,5 +1,5 @@
 use plimsoll::report::svg;
-use plimsoll::{Buffer, Graph, Placement, Plan, Problem};
+use plimsoll::{Buffer, Graph, LiveRange, Placement, Plan, Problem};
 use svg_parser::node::element::tag::Type;
 use svg_parser::parser::Event;
 
@@ -82,7 +82,10 @@ fn the_largest_numbers_have_a_place() {
 fn wrong_plans_are_drawn() {
     let graph = fixture::graph();
     let mut plan = fixture::plan(&graph);
-    plan.tensors.resize(100, Some(Placement { offset: u64::MAX, bytes: u64::MAX, live: (9..3).into() }));
+    plan.tensors.resize(
+        100,
+        Some(Placement { offset: u64::MAX, bytes: u64::MAX, live: LiveRange { start: 9, end: 3 } }),
+    );
     plan.tensors[0] = Some(Placement { offset: u64::MAX, bytes: 9, live: (7..8).into() });
     plan.order.truncate(1);
     assert_eq!(count(&svg::of_graph(&graph, &plan), "title"), 1 + 8);

@@ -50,6 +50,7 @@ fn capacities_fit_or_do_not() {
     assert_eq!(said(20544, 20000), "capacity     20.06 KiB (20544 bytes): fits, 0 bytes to spare");
     assert_eq!(said(20545, 20000), "capacity     20.06 KiB (20545 bytes): fits, 1 byte to spare");
     assert_eq!(said(20543, 20000), "capacity     20.06 KiB (20543 bytes): does not fit by 1 byte");
+    assert_eq!(said(20000, 20000), "capacity     19.53 KiB (20000 bytes): does not fit by 544 bytes");
     assert_eq!(
         said(20000, 20001),
         "capacity     19.53 KiB (20000 bytes): does not fit, and nothing can: the lower bound is above it by 1 byte"
@@ -78,5 +79,5 @@ fn plans_of_nothing_and_wrong_plans_are_summed_up() {
     plan.status = Status::Infeasible;
     let text = summary(&graph, &plan, None);
     assert_eq!(line(&text, "bound set by"), "bound set by step 99");
-    assert_eq!(line(&text, "status"), "status       infeasible (by by hand)");
+    assert_eq!(line(&text, "status"), "status       infeasible (strategy: by hand)");
 }

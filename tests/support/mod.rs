@@ -4,3 +4,4 @@
 pub mod brute_force;
 pub mod data;
 pub mod random;
+pub mod tflite;

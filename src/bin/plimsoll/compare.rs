@@ -1,17 +1,18 @@
 //! `plimsoll compare`: many strategies on many inputs.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 use cpu_time::ProcessTime;
 use indicatif::{ProgressBar, ProgressStyle};
-use plimsoll::import::{self, Imported};
+use plimsoll::import::{self, ImportError, Imported};
 use plimsoll::{Liveness, Planner, Problem, Status, Variables, allocate};
 use serde::Serialize;
 
 use crate::arguments::{CompareArguments, VariablesArgument};
-use crate::inputs::expand;
+use crate::inputs::{expand, with_path};
 use crate::output::write_all;
 use crate::{Answer, Failure};
 
@@ -33,11 +34,12 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     let bar = progress(files.len() * arguments.strategies.len());
     let mut rows = Vec::new();
     let mut failures = 0;
+    let mut unused = arguments.reading.dims.iter().map(|(name, _)| name.clone()).collect();
     for file in &files {
         bar.set_message(file.display().to_string());
-        if let Err(failure) = compare(file, arguments, &bar, &mut rows) {
+        if let Err(failure) = compare(file, arguments, &mut unused, &bar, &mut rows) {
             failures += 1;
-            bar.suspend(|| eprintln!("error: {}: {failure}", file.display()));
+            bar.suspend(|| eprintln!("error: {failure}"));
         }
     }
     bar.finish_and_clear();
@@ -48,8 +50,11 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
         let text = serde_json::to_string_pretty(&rows)?;
         write_all(&[(path.clone(), text + "\n")])?;
     }
-    match failures {
-        0 => Ok(Answer::Yes),
+    match (failures, unused.first()) {
+        (0, None) => Ok(Answer::Yes),
+        (0, Some(name)) => {
+            Err(format!("--dim {name}: no input has a symbolic dimension of this name").into())
+        }
         _ => Err(format!("{failures} of {} inputs could not be read", files.len()).into()),
     }
 }
@@ -57,10 +62,11 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
 fn compare(
     file: &Path,
     arguments: &CompareArguments,
+    unused: &mut BTreeSet<String>,
     bar: &ProgressBar,
     rows: &mut Vec<Figures>,
 ) -> Result<(), Failure> {
-    let problem = problem(file, arguments)?;
+    let problem = problem(file, arguments, unused)?;
     for name in &arguments.strategies {
         let planner = Planner::new().boxed_strategy(allocate::by_name(name)?);
         let start = ProcessTime::now();
@@ -80,20 +86,43 @@ fn compare(
 }
 
 /// The geometry of an input, so that every strategy is timed on the same work.
-fn problem(file: &Path, arguments: &CompareArguments) -> Result<Problem, Failure> {
+fn problem(
+    file: &Path,
+    arguments: &CompareArguments,
+    unused: &mut BTreeSet<String>,
+) -> Result<Problem, Failure> {
     let reading = &arguments.reading;
-    match import::read(file, &reading.import_options())? {
+    match read(file, arguments, unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
             let variables = match reading.variables {
                 VariablesArgument::Arena => Variables::Arena,
                 VariablesArgument::Outside => Variables::Outside,
             };
             let graph = &imported.graph;
-            let liveness = Liveness::new(graph, graph.file_order(), reading.align, variables)?;
-            Ok(liveness.problem().clone())
+            let liveness = Liveness::new(graph, graph.file_order(), reading.align, variables);
+            Ok(liveness.map_err(|error| format!("{}: {error}", file.display()))?.problem().clone())
         }
         Imported::Problem(problem) => Ok(problem),
         _ => Err("this kind of input is not supported here".into()),
+    }
+}
+
+/// Among many inputs, each binds the dimensions that it has.
+fn read(
+    file: &Path,
+    arguments: &CompareArguments,
+    unused: &mut BTreeSet<String>,
+) -> Result<Imported, ImportError> {
+    let mut options = arguments.reading.import_options();
+    loop {
+        match import::read(file, &options) {
+            Err(ImportError::UnknownDimension { name, .. }) if options.dims.remove(&name).is_some() => {}
+            Err(error) => return Err(error),
+            Ok(imported) => {
+                unused.retain(|name| !options.dims.contains_key(name));
+                return Ok(imported);
+            }
+        }
     }
 }
 

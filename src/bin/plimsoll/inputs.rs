@@ -2,7 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use plimsoll::import::{self, ImportError, ImportOptions, Imported};
+
 use crate::Failure;
+
+/// Reads one file; whatever is wrong with it is told with its path.
+pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, Failure> {
+    import::read(path, options).map_err(|error| with_path(path, error))
+}
+
+/// The error with the file's path, if it does not name that by itself.
+pub fn with_path(path: &Path, error: ImportError) -> Failure {
+    match error {
+        ImportError::Read { .. } | ImportError::UnknownFormat { .. } => error.into(),
+        other => format!("{}: {other}", path.display()).into(),
+    }
+}
 
 /// In folders, graph JSON is left out: there it lies beside the network that it
 /// describes, and other JSON files too.

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use plimsoll::export::json::PlanDocument;
-use plimsoll::import::{self, ImportOptions, Imported, ImportedGraph};
+use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{svg, text};
 use plimsoll::{Graph, Plan, Problem, Solution, Status, allocate, export};
 
 use crate::arguments::PlanArguments;
-use crate::inputs::model_name;
+use crate::inputs::{model_name, read};
 use crate::output::write_all;
 use crate::{Answer, Failure};
 
@@ -30,7 +30,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     if let Some(capacity) = arguments.capacity {
         planner = planner.capacity(capacity);
     }
-    let planned = match import::read(&arguments.input, &options)? {
+    let result = match read(&arguments.input, &options)? {
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
             let plan = planner.plan(&graph)?;
             for note in notes {
@@ -46,11 +46,11 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
         _ => return Err("this kind of input is not supported here".into()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    let texts = formats.iter().map(|format| planned.written(*format, &options));
+    let texts = formats.iter().map(|format| result.written(*format, &options));
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
-    print!("{}", planned.summary(seconds));
-    Ok(if planned.status() == Status::Infeasible { Answer::No } else { Answer::Yes })
+    print!("{}", result.summary(seconds));
+    Ok(if result.status() == Status::Infeasible { Answer::No } else { Answer::Yes })
 }
 
 fn format_of(path: &Path) -> Result<Format, Failure> {

@@ -1,10 +1,11 @@
 //! `plimsoll verify`: is this plan right for this input?
 
 use plimsoll::export::json::PlanDocument;
-use plimsoll::import::{self, Imported};
-use plimsoll::verify::{Violations, verify, verify_offsets};
+use plimsoll::import::Imported;
+use plimsoll::verify::{Violations, verify, verify_solution};
 
 use crate::arguments::VerifyArguments;
+use crate::inputs::read;
 use crate::{Answer, Failure};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
@@ -12,12 +13,13 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
     let text = std::fs::read_to_string(&arguments.plan).map_err(|error| at_plan(&error))?;
     let document = PlanDocument::from_json(&text).map_err(|error| at_plan(&error))?;
     let options = document.options.to_options().map_err(|error| at_plan(&error))?;
-    let verdict = match import::read(&arguments.input, &options)? {
+    let verdict = match read(&arguments.input, &options)? {
         Imported::Graph(imported) => {
             document.to_plan(&imported.graph).map(|plan| verify(&imported.graph, &plan))
         }
         Imported::Problem(problem) => {
-            document.to_offsets(&problem).map(|(offsets, height)| verify_offsets(&problem, &offsets, height))
+            let problem = problem.with_capacity(document.capacity_bytes);
+            document.to_solution(&problem).map(|solution| verify_solution(&problem, &solution))
         }
         _ => return Err("this kind of input is not supported here".into()),
     };

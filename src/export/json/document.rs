@@ -44,9 +44,9 @@ pub struct PlanDocument {
     /// Operators folded away, by index.
     #[serde(default)]
     pub folded: Vec<usize>,
-    /// What causes the lower bound.
-    #[serde(default)]
-    pub lower_bound: BoundEntry,
+    /// What causes the lower bound; where absent, the bound comes without proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower_bound: Option<BoundEntry>,
     /// The tensors that have a place, by index.
     pub tensors: Vec<TensorEntry>,
     /// The workspaces that have a place, by operator.
@@ -88,9 +88,9 @@ pub struct TensorEntry {
     pub offset: u64,
     /// The first step at which it is live, and the step after the last.
     pub live: [u32; 2],
-    /// The tensor whose memory it shares; this version knows none.
+    /// Whose memory it shares, and how; this version knows `null` alone.
     #[serde(default)]
-    pub shares: Option<usize>,
+    pub shares: Option<serde_json::Value>,
 }
 
 /// The workspace of an operator.
@@ -103,8 +103,9 @@ pub struct ScratchEntry {
     pub bytes: u64,
     /// Where it lies.
     pub offset: u64,
-    /// The step of the operator, and the next.
-    pub live: [u32; 2],
+    /// The step of the operator, and the next; where absent, as the order says.
+    #[serde(default)]
+    pub live: Option<[u32; 2]>,
 }
 
 /// Kind and output mark in one word.

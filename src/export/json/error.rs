@@ -63,12 +63,12 @@ pub enum DocumentError {
     },
 
     /// Memory shared on purpose.
-    #[error("tensor `{tensor}` shares memory with tensor {with}, which this version does not support")]
+    #[error("tensor `{tensor}` shares memory ({with}), which this version does not support")]
     Shares {
         /// The tensor's name.
         tensor: String,
-        /// The index of the other.
-        with: usize,
+        /// With whom, and how.
+        with: String,
     },
 
     /// The fingerprint of the model is another.

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use super::document::arena;
 use super::{DocumentError, FORMAT, PlanDocument, TensorEntry};
 use crate::export::{graph_hash, items, problem_hash};
-use crate::{Graph, LiveRange, Occupant, OperatorId, Placement, Plan, PlanBound, Problem, TensorId};
+use crate::{
+    BufferId, Graph, LiveRange, Liveness, LowerBound, Occupant, OperatorId, Placement, Plan, PlanBound,
+    Problem, Solution, TensorId, lower_bound,
+};
 
 impl PlanDocument {
     /// Reads a PLAN.json. Fields that this version does not know are ignored.
@@ -51,19 +54,18 @@ impl PlanDocument {
         plan.alignment = self.alignment;
         plan.variables = self.variables;
         plan.capacity = self.capacity_bytes;
-        plan.lower_bound = self.bound(graph)?;
+        plan.lower_bound = self.bound(graph, &plan.order)?;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
         Ok(plan)
     }
 
-    /// Offsets by buffer id, and the size of the arena, which it claims to be
-    /// for `problem`. Buffers are told by name, so sizes and live ranges are
-    /// compared as well.
+    /// The solution that it claims to be of `problem`. Buffers are told by name,
+    /// so sizes and live ranges are compared as well.
     ///
     /// # Errors
     /// What does not fit this problem, naming the culprit.
-    pub fn to_offsets(&self, problem: &Problem) -> Result<(Vec<u64>, u64), DocumentError> {
+    pub fn to_solution(&self, problem: &Problem) -> Result<Solution, DocumentError> {
         let names = items::buffer_names(problem);
         let mut offsets = Vec::with_capacity(names.len());
         for (buffer, entry) in problem.buffers().iter().zip(self.entries_of(&names)?) {
@@ -78,7 +80,13 @@ impl PlanDocument {
             offsets.push(entry.offset);
         }
         self.check_hash(|| problem_hash(problem))?;
-        Ok((offsets, self.arena_bytes))
+        Ok(Solution {
+            offsets,
+            height: self.arena_bytes,
+            lower_bound: self.bound_of_problem(problem)?,
+            status: self.status,
+            strategy: self.strategy.clone(),
+        })
     }
 
     /// The entry of each name: every entry is of one, and every name has one.
@@ -124,9 +132,15 @@ impl PlanDocument {
     }
 
     fn place_workspaces(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
+        let mut step_of = vec![0; graph.operators().len()];
+        for (step, id) in plan.order.iter().enumerate() {
+            step_of[id.index()] = step as u32;
+        }
         for (position, entry) in self.scratch.iter().enumerate() {
             let id = operator(graph, entry.operator, || format!("entry {position} of `scratch`"))?;
-            let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(entry.live) };
+            let step = step_of[id.index()];
+            let steps = entry.live.unwrap_or([step, step + 1]);
+            let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(steps) };
             if plan.scratch[id.index()].replace(place).is_some() {
                 let what = format!("the workspace of operator {} (`{}`)", id, graph.operator(id).name());
                 return Err(DocumentError::Twice { what });
@@ -135,16 +149,41 @@ impl PlanDocument {
         Ok(())
     }
 
-    fn bound(&self, graph: &Graph) -> Result<PlanBound, DocumentError> {
-        let place = || "the lower bound".to_owned();
+    /// The bound with its causes; where the document names none, they are
+    /// sought, so that a bound without proof can be judged as well.
+    fn bound(&self, graph: &Graph, order: &[OperatorId]) -> Result<PlanBound, DocumentError> {
+        let bytes = self.lower_bound_bytes;
+        let Some(entry) = &self.lower_bound else {
+            // An order that cannot be run proves nothing; the verifier will say so.
+            let liveness = Liveness::new(graph, order, self.alignment, self.variables).ok();
+            let found = liveness.map(|liveness| {
+                let bound = lower_bound(liveness.problem());
+                let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
+                (bound.step, causes.collect())
+            });
+            let (step, causes) = found.unwrap_or_default();
+            return Ok(PlanBound { bytes, step, causes });
+        };
         let mut causes = Vec::new();
-        for &index in &self.lower_bound.tensors {
-            causes.push(Occupant::Tensor(tensor(graph, index, place)?));
+        for &index in &entry.tensors {
+            causes.push(Occupant::Tensor(tensor(graph, index, in_bound)?));
         }
-        for &index in &self.lower_bound.scratch {
-            causes.push(Occupant::Scratch(operator(graph, index, place)?));
+        for &index in &entry.scratch {
+            causes.push(Occupant::Scratch(operator(graph, index, in_bound)?));
         }
-        Ok(PlanBound { bytes: self.lower_bound_bytes, step: self.lower_bound.step, causes })
+        Ok(PlanBound { bytes, step: entry.step, causes })
+    }
+
+    fn bound_of_problem(&self, problem: &Problem) -> Result<LowerBound, DocumentError> {
+        let bytes = self.lower_bound_bytes;
+        let Some(entry) = &self.lower_bound else { return Ok(LowerBound { bytes, ..lower_bound(problem) }) };
+        let count = problem.buffers().len();
+        let buffer = |&index: &usize| match index {
+            index if index < count => Ok(BufferId::new(index)),
+            index => Err(DocumentError::OutOfRange { place: in_bound(), what: "buffer", index, count }),
+        };
+        let buffers = entry.tensors.iter().map(buffer).collect::<Result<_, _>>()?;
+        Ok(LowerBound { bytes, step: entry.step, buffers })
     }
 
     fn check_hash(&self, actual: impl FnOnce() -> String) -> Result<(), DocumentError> {
@@ -164,11 +203,15 @@ impl TensorEntry {
         if self.pool != arena() {
             return Err(DocumentError::Pool { tensor, pool: self.pool.clone() });
         }
-        match self.shares {
-            Some(with) => Err(DocumentError::Shares { tensor, with }),
+        match &self.shares {
+            Some(with) => Err(DocumentError::Shares { tensor, with: with.to_string() }),
             None => Ok(()),
         }
     }
+}
+
+fn in_bound() -> String {
+    "the lower bound".to_owned()
 }
 
 fn live([start, end]: [u32; 2]) -> LiveRange {

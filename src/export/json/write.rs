@@ -37,7 +37,7 @@ impl PlanDocument {
             graph_hash: Some(graph_hash(graph)),
             order: Some(plan.order.iter().copied().map(OperatorId::index).collect()),
             folded: folded.map(OperatorId::index).collect(),
-            lower_bound,
+            lower_bound: Some(lower_bound),
             tensors: tensors.collect(),
             scratch: items::workspaces(graph, plan).iter().map(ScratchEntry::of).collect(),
         }
@@ -62,11 +62,11 @@ impl PlanDocument {
             graph_hash: Some(problem_hash(problem)),
             order: None,
             folded: Vec::new(),
-            lower_bound: BoundEntry {
+            lower_bound: Some(BoundEntry {
                 step: bound.step,
                 tensors: bound.buffers.iter().map(|id| id.index()).collect(),
                 scratch: Vec::new(),
-            },
+            }),
             tensors: tensors.map(|item| TensorEntry::of(item, TensorRole::Intermediate)).collect(),
             scratch: Vec::new(),
         }
@@ -90,7 +90,7 @@ impl PlanDocument {
         fields.extend(self.graph_hash.as_ref().map(|hash| field("graph_hash", hash)));
         fields.extend(self.order.as_ref().map(|order| field("order", order)));
         fields.push(field("folded", &self.folded));
-        fields.push(field("lower_bound", &self.lower_bound));
+        fields.extend(self.lower_bound.as_ref().map(|bound| field("lower_bound", bound)));
         fields.push(list("tensors", &self.tensors));
         fields.push(list("scratch", &self.scratch));
         format!("{{\n{}\n}}\n", fields.join(",\n"))
@@ -116,7 +116,7 @@ impl TensorEntry {
 impl ScratchEntry {
     fn of(item: &Item) -> Self {
         let place = item.place;
-        Self { operator: item.index, bytes: place.bytes, offset: place.offset, live: steps(place.live) }
+        Self { operator: item.index, bytes: place.bytes, offset: place.offset, live: Some(steps(place.live)) }
     }
 }
 

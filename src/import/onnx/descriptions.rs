@@ -7,7 +7,7 @@ use std::fmt;
 use super::FORMAT;
 use super::messages::{Dimension, Graph, Node, SparseTensor, Tensor, ValueInfo};
 use crate::graph::{ElementType, TensorKind, TensorSpec};
-use crate::import::ImportError;
+use crate::import::{ImportError, check_dims};
 
 /// By ONNX's number of the type; none for 0 and for types newer than this.
 const ELEMENT_TYPES: [Option<ElementType>; 27] = {
@@ -115,7 +115,7 @@ impl<'m> Descriptions<'m> {
     pub(super) fn new(graph: &'m Graph, bound: &BTreeMap<String, u64>) -> Result<Self, ImportError> {
         let mut all = Self { constants: HashMap::new(), others: HashMap::new() };
         let infos = || graph.input.iter().chain(&graph.output).chain(&graph.value_info);
-        check_bound(bound, infos())?;
+        check_dims(bound, &symbolic(infos()))?;
         for tensor in &graph.initializer {
             all.constants.insert(&tensor.name, dense(tensor, &tensor.name)?);
         }
@@ -218,26 +218,11 @@ fn value_of(node: &Node) -> Result<Option<Description<'_>>, ImportError> {
     Ok(None)
 }
 
-/// A name that binds nothing is a typing mistake; let it not pass silently.
-fn check_bound<'m>(
-    bound: &BTreeMap<String, u64>,
-    infos: impl Iterator<Item = &'m ValueInfo>,
-) -> Result<(), ImportError> {
-    const SHOWN: usize = 10;
+/// The names of symbolic dimensions.
+fn symbolic<'m>(infos: impl Iterator<Item = &'m ValueInfo>) -> BTreeSet<&'m str> {
     let shapes = infos.filter_map(|info| info.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref());
-    let symbolic = shapes.flat_map(|shape| &shape.dim).filter(|dim| dim.dim_value.is_none());
-    let mut known: BTreeSet<&str> = symbolic.map(|dim| dim.dim_param.as_str()).collect();
-    known.remove("");
-    let Some(unknown) = bound.keys().find(|name| !known.contains(name.as_str())) else { return Ok(()) };
-    let mut shown: Vec<String> = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    if known.len() > SHOWN {
-        shown.push(format!("and {} more", known.len() - SHOWN));
-    }
-    let there_are = if shown.is_empty() { "no symbolic dimensions".to_owned() } else { shown.join(", ") };
-    Err(ImportError::malformed(
-        FORMAT,
-        format!("no tensor has a dimension `{unknown}`; there are {there_are}"),
-    ))
+    let unknown = shapes.flat_map(|shape| &shape.dim).filter(|dim| dim.dim_value.is_none());
+    unknown.map(|dim| dim.dim_param.as_str()).filter(|name| !name.is_empty()).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod operators;
 mod schema;
 mod tensors;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -49,6 +50,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     check_identifier(bytes)?;
+    super::check_dims(&options.dims, &BTreeSet::new())?;
     let tables = &bytes[..bytes.len().min(LONGEST as usize)];
     let model = schema::model(tables).map_err(|error| {
         let lines: Vec<String> = error.to_string().lines().map(|line| line.trim().to_owned()).collect();

@@ -11,7 +11,7 @@ const LETTER_WIDTH: f64 = 0.62;
 const MARGIN: f64 = 4.0;
 const LINE_HEIGHT: f64 = 14.0;
 /// A name cut to fewer letters than this says nothing.
-const FEWEST_LETTERS: usize = 4;
+const FEWEST_LETTERS: usize = 6;
 
 /// Name and size in the middle of a rectangle: the size below the name if the
 /// rectangle is high enough, upright if it is narrow and high. None if there is
@@ -65,12 +65,12 @@ fn letter_width(letter: char) -> usize {
     if letter.is_ascii() { 1 } else { 2 }
 }
 
-/// A name cut in its middle: names of one network tend to begin alike.
+/// A name cut before its middle: names of one network tend to begin alike.
 pub(super) fn shortened(name: &str, room: usize) -> String {
     if letter_count(name) <= room {
         return name.to_owned();
     }
-    let for_head = room.saturating_sub(1) / 2;
+    let for_head = room.saturating_sub(1) / 3;
     let for_tail = room.saturating_sub(1) - for_head;
     let head: String = fill(name.chars(), for_head).collect();
     let mut tail: Vec<char> = fill(name.chars().rev(), for_tail).collect();
@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn long_names_lose_their_middle() {
         assert_eq!(shortened("conv", 4), "conv");
-        assert_eq!(shortened("model/block_1/relu", 9), "mode\u{2026}relu");
-        assert_eq!(shortened("\u{5c42}\u{5c42}\u{5c42}", 5), "\u{5c42}\u{2026}\u{5c42}");
+        assert_eq!(shortened("model/block_1/relu", 9), "mo\u{2026}1/relu");
+        assert_eq!(shortened("\u{5c42}\u{5c42}\u{5c42}\u{5c42}", 7), "\u{5c42}\u{2026}\u{5c42}\u{5c42}");
         assert_eq!(shortened("conv", 0), "\u{2026}");
         assert_eq!(fitting("conv", 10.0), None);
         assert_eq!(fitting("x", 15.0), Some("x".to_owned()));

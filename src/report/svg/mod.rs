@@ -70,7 +70,7 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
 }
 
 fn standing(gap: f64, status: &str, strategy: &str) -> String {
-    let by = if strategy.is_empty() { String::new() } else { format!(" (by {strategy})") };
+    let by = if strategy.is_empty() { String::new() } else { format!(" (strategy: {strategy})") };
     format!("gap {} \u{b7} {status}{by}", percent(gap))
 }
 
@@ -113,8 +113,8 @@ impl Map<'_> {
                 names = names.add(label);
             }
         }
-        document = document.add(shapes).add(names);
-        document = document.add(lines::draw(&frame, self.arena, self.bound, self.capacity));
+        let lines = lines::draw(&frame, self.arena, self.bound, self.capacity);
+        document = document.add(shapes).add(lines).add(names);
         format!("{document}\n")
     }
 

@@ -98,8 +98,11 @@ impl Lines {
         self.say("arena", bytes(figures.arena));
         self.say("lower bound", bytes(figures.bound));
         self.say("gap", percent(figures.gap));
-        let by =
-            if figures.strategy.is_empty() { String::new() } else { format!(" (by {})", figures.strategy) };
+        let by = if figures.strategy.is_empty() {
+            String::new()
+        } else {
+            format!(" (strategy: {})", figures.strategy)
+        };
         self.say("status", format!("{}{by}", figures.status));
         if let Some(capacity) = figures.capacity {
             self.say("capacity", format!("{}: {}", bytes(capacity), verdict(figures, capacity)));

@@ -1,0 +1,274 @@
+//! The command line, as a user meets it.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn model(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models").join(file);
+    path.to_str().unwrap().to_owned()
+}
+
+const ONNX: &str = "squeezenet1_1.onnx";
+const TFLITE: &str = "inception_branchy_int8.tflite";
+const CSV: &str = "id,lower,upper,size\nconv1,0,3,4096\nconv2,1,5,300\nb,2,4,77\n";
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn with(&self, name: &str, contents: &str) -> String {
+        fs::write(self.path(name), contents).unwrap();
+        self.text(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn plan_prints_a_summary_and_writes_every_format() {
+    let folder = Folder::new();
+    let outs = ["a.json", "a.csv", "a.svg", "a.h"].map(|name| folder.text(name));
+    let mut arguments = vec!["plan".to_owned(), model(TFLITE), "--align".into(), "1".into()];
+    for out in &outs {
+        arguments.extend(["--out".to_owned(), out.clone()]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (status, text, errors) = plimsoll(&arguments);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    for line in [
+        "operators    33 (0 folded away)",
+        "no reuse     255.07 KiB (261192 bytes)",
+        "arena        104.00 KiB (106496 bytes)",
+        "lower bound  104.00 KiB (106496 bytes)",
+        "gap          0.00 %",
+        "status       optimal",
+        "bound set by step ",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+    assert_eq!(folder.names(), ["a.csv", "a.h", "a.json", "a.svg"]);
+    let json = fs::read_to_string(folder.path("a.json")).unwrap();
+    assert!(json.starts_with("{\n  \"format\": \"plimsoll-plan/1\","), "{}", &json[..80]);
+    assert!(fs::read_to_string(folder.path("a.svg")).unwrap().contains("<svg"));
+    assert!(fs::read_to_string(folder.path("a.h")).unwrap().contains("106496"));
+    assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
+}
+
+#[test]
+fn plans_are_the_same_every_time() {
+    let folder = Folder::new();
+    for name in ["one.json", "two.json"] {
+        assert_eq!(plimsoll(&["plan", &model(ONNX), "--out", &folder.text(name)]).0, 0);
+    }
+    let read = |name| fs::read_to_string(folder.path(name)).unwrap();
+    assert_eq!(read("one.json"), read("two.json"));
+}
+
+#[test]
+fn verify_accepts_what_plan_wrote_and_refuses_changes() {
+    let folder = Folder::new();
+    let csv = folder.with("buffers.csv", CSV);
+    let inputs: [(&str, Vec<&str>); 4] = [
+        (&model(ONNX), vec![]),
+        (&model(ONNX), vec!["--as", "int8", "--align", "64"]),
+        (&model(TFLITE), vec!["--fold", "none", "--variables", "outside", "--strategy", "first-fit"]),
+        (&csv, vec!["--align", "32"]),
+    ];
+    for (input, options) in inputs {
+        let plan = folder.text("plan.json");
+        let arguments = [vec!["plan", input, "--out", &plan], options].concat();
+        assert_eq!(plimsoll(&arguments).0, 0);
+        let (status, text, _) = plimsoll(&["verify", input, &plan]);
+        assert_eq!(status, 0, "{text}");
+        assert!(text.starts_with("right: "), "{text}");
+
+        let written = fs::read_to_string(&plan).unwrap();
+        let arena = written.split("\"arena_bytes\": ").nth(1).unwrap().split(',').next().unwrap();
+        let smaller = arena.parse::<u64>().unwrap() - 1;
+        fs::write(
+            &plan,
+            written.replace(&format!("\"arena_bytes\": {arena}"), &format!("\"arena_bytes\": {smaller}")),
+        )
+        .unwrap();
+        let (status, text, _) = plimsoll(&["verify", input, &plan]);
+        assert_eq!(status, 1);
+        assert!(text.contains(&format!("ends after the arena of {smaller} bytes")), "{text}");
+    }
+}
+
+#[test]
+fn a_plan_for_another_model_is_wrong_and_a_broken_one_is_bad_input() {
+    let folder = Folder::new();
+    let plan = folder.text("plan.json");
+    assert_eq!(plimsoll(&["plan", &model(ONNX), "--out", &plan]).0, 0);
+    let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &plan]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.starts_with("wrong: "), "{text}");
+    let broken = folder.with("broken.json", "{\"format\":\"plimsoll-plan/1\",");
+    let (status, _, errors) = plimsoll(&["verify", &model(ONNX), &broken]);
+    assert_eq!(status, 2);
+    assert!(errors.contains("broken.json: not a plan: "), "{errors}");
+}
+
+/// The contract of the format: nothing but the fields that it names.
+#[test]
+fn a_plan_with_the_documented_fields_alone_can_be_verified() {
+    let folder = Folder::new();
+    let graph = r#"{"name":"m","ops":[{"name":"a","type":"Relu","inputs":[0],"outputs":[1],"scratch":8}],
+        "tensors":[{"name":"x","bytes":100,"kind":"input"},{"name":"y","bytes":50,"kind":"output"}]}"#;
+    let plan = r#"{"format":"plimsoll-plan/1","model":"m","status":"optimal","arena_bytes":158,
+        "lower_bound_bytes":158,"alignment":1,"order":[0],"folded":[],"graph_hash":null,
+        "tensors":[{"index":0,"name":"x","bytes":100,"kind":"input","pool":"arena","offset":0,"live":[0,1],"shares":null},
+        {"index":1,"name":"y","bytes":50,"kind":"output","pool":"arena","offset":100,"live":[0,1],"shares":null}],
+        "scratch":[{"operator":0,"bytes":8,"offset":150}],"from the future":{"a":[1]}}"#;
+    let graph = folder.with("m.json", graph);
+    let plan_file = folder.with("plan.json", plan);
+    let (status, text, errors) = plimsoll(&["verify", &graph, &plan_file]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    let low = folder.with("low.json", &plan.replace("\"offset\":150", "\"offset\":149"));
+    let (status, text, _) = plimsoll(&["verify", &graph, &low]);
+    assert_eq!(status, 1);
+    assert!(
+        text.contains("tensor `y` (50 bytes at 100, live 0..1) overlaps scratch of operator `a`"),
+        "{text}"
+    );
+    let bold =
+        folder.with("bold.json", &plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
+    let (status, text, _) = plimsoll(&["verify", &graph, &bold]);
+    assert_eq!(status, 1, "{text}");
+}
+
+#[test]
+fn what_does_not_fit_is_planned_all_the_same() {
+    let folder = Folder::new();
+    let plan = folder.text("plan.json");
+    let (status, text, errors) =
+        plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "100KiB", "--out", &plan]);
+    assert_eq!((status, errors.as_str()), (1, ""));
+    assert!(
+        text.contains("does not fit, and nothing can: the lower bound is above it by 4.00 KiB"),
+        "{text}"
+    );
+    assert!(text.contains("status       infeasible"), "{text}");
+    assert!(fs::read_to_string(&plan).unwrap().contains(r#""status": "infeasible""#));
+    assert_eq!(plimsoll(&["verify", &model(TFLITE), &plan]).0, 0);
+    assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "104KiB"]).0, 0);
+    assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "0.1015625 MiB"]).0, 0);
+}
+
+#[test]
+fn bad_usage_names_the_culprit_and_writes_nothing() {
+    let folder = Folder::new();
+    let out = folder.text("out.json");
+    let onnx = model(ONNX);
+    let broken = folder.with("broken.onnx", "this is not a model");
+    let cases: [(&[&str], &str); 12] = [
+        (&["plan", &onnx, "--strategi", "auto"], "--strategi"),
+        (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
+        (&["plan", &onnx, "--align", "24"], "not a power of two"),
+        (&["plan", &onnx, "--capacity", "2 bananas"], "2 bananas"),
+        (&["plan", &onnx, "--as", "int9"], "`int9` is no element type; try one of float64"),
+        (&["plan", &onnx, "--dim", "batch"], "expected NAME=VALUE"),
+        (&["plan", &onnx, "--dim", "batch=1", "--out", &out], "symbolic dimension `batch`; there are none"),
+        (&["plan", &onnx, "--out", "plan.txt"], "plan.txt: expected a name ending in .json"),
+        (&["plan", "missing.onnx", "--out", &out], "missing.onnx: No such file"),
+        (&["plan", &broken, "--out", &out], "broken.onnx: not a valid ONNX file"),
+        (&["plan", "model.pt"], "model.pt: expected a file ending in"),
+        (&["plan", &onnx, "--order", "random"], "random"),
+    ];
+    for (arguments, culprit) in cases {
+        let (status, text, errors) = plimsoll(arguments);
+        assert_eq!((status, text.as_str()), (2, ""), "{arguments:?}");
+        assert!(errors.contains(culprit), "{arguments:?}: no `{culprit}` in\n{errors}");
+    }
+    assert_eq!(folder.names(), ["broken.onnx"]);
+    let nowhere = folder.text("no/such/folder/plan.json");
+    let (status, _, errors) = plimsoll(&["plan", &onnx, "--out", &nowhere]);
+    assert_eq!(status, 2);
+    assert!(errors.contains("cannot write") && errors.contains("plan.json"), "{errors}");
+    assert_eq!(folder.names(), ["broken.onnx"]);
+}
+
+#[test]
+fn compare_lists_strategies_and_writes_json() {
+    let folder = Folder::new();
+    let csv = folder.with("buffers.csv", CSV);
+    let json = folder.text("figures.json");
+    let models = model("");
+    let (status, text, errors) = plimsoll(&[
+        "compare",
+        &models,
+        &csv,
+        "--strategies",
+        "naive,auto",
+        "--as",
+        "int8",
+        "--align",
+        "1",
+        "--json",
+        &json,
+    ]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(text.contains("| input") && text.contains("| naive    |      3 |            1 |"), "{text}");
+    let figures: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(figures.as_array().unwrap().len(), 6);
+    let auto = &figures[5];
+    assert_eq!((auto["height"].as_u64(), auto["lower_bound"].as_u64()), (Some(4473), Some(4473)));
+    assert_eq!((auto["strategy"].as_str(), auto["status"].as_str()), (Some("auto"), Some("optimal")));
+}
+
+#[test]
+fn compare_goes_on_after_a_broken_file_and_says_so() {
+    let folder = Folder::new();
+    let broken = folder.with("broken.csv", "id,lower,upper,size\na,0,1,x\n");
+    let (status, text, errors) = plimsoll(&["compare", &broken, &model(TFLITE), "--strategies", "auto"]);
+    assert_eq!(status, 2);
+    assert!(text.contains("inception_branchy_int8"), "{text}");
+    assert!(
+        errors.contains("broken.csv: not a valid CSV file") && errors.contains("1 of 2 inputs"),
+        "{errors}"
+    );
+    let (status, _, errors) = plimsoll(&["compare", &folder.with("empty", "")]);
+    assert!(status == 2 && errors.contains("expected a file ending in"), "{errors}");
+    let (status, _, errors) = plimsoll(&["compare", &model(TFLITE), "--dim", "batch=1"]);
+    assert!(status == 2 && errors.contains("--dim batch: no input has"), "{errors}");
+}
+
+#[test]
+fn help_is_a_contract() {
+    for (name, arguments) in [
+        ("help", &["--help"][..]),
+        ("help-plan", &["plan", "--help"]),
+        ("help-compare", &["compare", "--help"]),
+        ("help-verify", &["verify", "--help"]),
+    ] {
+        insta::assert_snapshot!(name, plimsoll(arguments).1);
+    }
+}
