@@ -34,7 +34,7 @@ fn models(folder: &Path) -> Vec<PathBuf> {
 /// alignment 1.
 const OWN_MODELS: [(&str, usize, u64, u64, u64); 2] = [
     ("squeezenet1_1", 65, 7_111_904, 1_577_088, 1_577_088),
-    ("inception_branchy_int8", 33, 261_192, 106_496, 106_496),
+    ("nas_cell_irregular_int8", 118, 1_153_628, 110_592, 110_592),
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! Plans for people: the figures as text, and the memory map as a picture.
 
 mod rectangles;
+mod shorten;
 pub mod svg;
 pub mod text;
 

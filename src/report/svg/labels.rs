@@ -4,6 +4,7 @@ use svg::node::element::{Group, Text};
 
 use super::frame::{Frame, px};
 use super::{Rectangle, short_bytes};
+use crate::report::shorten::{letter_count, shortened};
 
 const FONT_SIZE: f64 = 11.0;
 /// What a letter takes on average, of the font size.
@@ -57,35 +58,6 @@ fn fitting(name: &str, width: f64) -> Option<String> {
 }
 
 /// Letters of other scripts may be twice as wide.
-fn letter_count(name: &str) -> usize {
-    name.chars().map(letter_width).sum()
-}
-
-fn letter_width(letter: char) -> usize {
-    if letter.is_ascii() { 1 } else { 2 }
-}
-
-/// A name cut before its middle: names of one network tend to begin alike.
-pub(super) fn shortened(name: &str, room: usize) -> String {
-    if letter_count(name) <= room {
-        return name.to_owned();
-    }
-    let for_head = room.saturating_sub(1) / 3;
-    let for_tail = room.saturating_sub(1) - for_head;
-    let head: String = fill(name.chars(), for_head).collect();
-    let mut tail: Vec<char> = fill(name.chars().rev(), for_tail).collect();
-    tail.reverse();
-    head + "\u{2026}" + &tail.into_iter().collect::<String>()
-}
-
-fn fill(letters: impl Iterator<Item = char>, room: usize) -> impl Iterator<Item = char> {
-    let mut used = 0;
-    letters.take_while(move |&letter| {
-        used += letter_width(letter);
-        used <= room
-    })
-}
-
 /// Characters that XML does not allow, even escaped, become U+FFFD. The rest is
 /// escaped where it is written.
 pub(super) fn xml(text: &str) -> String {
@@ -99,11 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_lose_their_middle() {
-        assert_eq!(shortened("conv", 4), "conv");
-        assert_eq!(shortened("model/block_1/relu", 9), "mo\u{2026}1/relu");
-        assert_eq!(shortened("\u{5c42}\u{5c42}\u{5c42}\u{5c42}", 7), "\u{5c42}\u{2026}\u{5c42}\u{5c42}");
-        assert_eq!(shortened("conv", 0), "\u{2026}");
+    fn labels_fit_or_are_left_out() {
         assert_eq!(fitting("conv", 10.0), None);
         assert_eq!(fitting("x", 15.0), Some("x".to_owned()));
     }

@@ -11,6 +11,7 @@ use svg::node::element::{Group, Rectangle as Shape, Style, Text, Title};
 
 use super::text::{bytes, percent, short_bytes};
 use super::{Kind, Rectangle, rectangles};
+use crate::report::shorten::shortened;
 use crate::{Graph, Plan, Problem, Solution};
 use frame::{Frame, px};
 
@@ -157,7 +158,7 @@ impl Map<'_> {
         let line = |class: &str, y: u32, text: &str| {
             Text::new(labels::xml(text)).set("class", class).set("x", frame::LEFT).set("y", y)
         };
-        let model = labels::shortened(self.title(), 90);
+        let model = shortened(self.title(), 90);
         Group::new().add(line("model", 34, &model)).add(line("caption", 57, &facts.join(" \u{b7} ")))
     }
 

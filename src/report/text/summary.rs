@@ -2,10 +2,14 @@ use std::fmt::Write;
 
 use super::{bytes, percent, short_bytes};
 use crate::report::rectangles::{name_and_kind, or_number};
+use crate::report::shorten::shortened;
 use crate::{Graph, LowerBound, Occupant, Plan, Problem, Solution, Status};
 
 /// Causes of the bound that are listed; of more, only the number is told.
 const SHOWN: usize = 8;
+
+/// Letters of a name that are shown: a line should fit a terminal.
+const NAME_ROOM: usize = 80;
 
 /// What a user wants to know of a plan, a line each.
 #[must_use]
@@ -122,7 +126,7 @@ impl Lines {
         let (shown, rest) = causes.split_at(causes.len().min(SHOWN));
         let width = shown.iter().map(|cause| short_bytes(cause.size).len()).max().unwrap_or(0);
         for Cause { name, size, .. } in shown {
-            self.say("", format!("{:>width$}  {name}", short_bytes(*size)));
+            self.say("", format!("{:>width$}  {}", short_bytes(*size), shortened(name, NAME_ROOM)));
         }
         if !rest.is_empty() {
             let together = rest.iter().map(|cause| cause.size).fold(0, u64::saturating_add);
