@@ -4,7 +4,7 @@
 //! plan becomes an error, not a corrupted inference.
 
 use plimsoll::allocate::{Allocation, Auto, Strategy};
-use plimsoll::{Buffer, Planner, Problem, Result};
+use plimsoll::{Buffer, Limits, Planner, Problem, Result};
 
 /// Two ends: what lives long is stacked from the bottom, what lives shortly
 /// lies above, each at the lowest place that is free.
@@ -15,7 +15,7 @@ impl Strategy for LongestAtTheBottom {
         "longest-at-the-bottom"
     }
 
-    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
         let buffers = problem.buffers();
         let mut order: Vec<usize> = (0..buffers.len()).collect();
         order.sort_by_key(|&i| (std::cmp::Reverse(buffers[i].live().steps()), i));
@@ -44,7 +44,7 @@ impl Strategy for AllAtZero {
         "all-at-zero"
     }
 
-    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
         Ok(Allocation::new(vec![0; problem.buffers().len()]))
     }
 }

@@ -6,7 +6,7 @@
 //! buffer larger than its first tensor needs, 800K + 1000K + 10K = 1.81M do.
 
 use plimsoll::allocate::{Allocation, Strategy};
-use plimsoll::{Graph, Plan, Planner, Problem, Result, TensorSpec};
+use plimsoll::{Graph, Limits, Plan, Planner, Problem, Result, TensorSpec};
 
 /// Shared buffers, filled in the order given.
 struct SharedBuffers {
@@ -19,7 +19,7 @@ impl Strategy for SharedBuffers {
         if self.oversize { "oversized shared buffers" } else { "shared buffers" }
     }
 
-    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
         let mut shared: Vec<(u64, Vec<usize>)> = Vec::new();
         for (i, buffer) in problem.buffers().iter().enumerate() {
             let is_free = |tenants: &[usize]| {

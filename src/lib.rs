@@ -67,7 +67,9 @@ pub mod export;
 mod graph;
 mod ids;
 pub mod import;
+mod limits;
 mod liveness;
+mod objects;
 mod occupant;
 mod plan;
 mod planner;
@@ -84,9 +86,11 @@ pub use graph::{
     UnknownElementType,
 };
 pub use ids::{BufferId, OperatorId, TensorId};
+pub use limits::{CancelToken, Limits, Progress, Stop};
 pub use liveness::{Liveness, Peak};
+pub use objects::Objects;
 pub use occupant::{Occupant, Variables};
-pub use plan::{Placement, Plan, PlanBound, Status};
+pub use plan::{Placement, Plan, PlanBound, PlanObjects, SharedObject, Status};
 pub use planner::Planner;
 pub use problem::{Buffer, LiveRange, Problem};
 pub use solution::Solution;

@@ -73,6 +73,46 @@ pub struct PlanBound {
     pub causes: Vec<Occupant>,
 }
 
+/// A fixed part of the arena that several tensors share, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedObject {
+    /// Bytes from the start of the arena.
+    pub offset: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// Shared objects, and who is in which.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanObjects {
+    /// The objects, by number.
+    pub list: Vec<SharedObject>,
+    /// The object of each tensor, by tensor id.
+    pub of_tensor: Vec<Option<u32>>,
+    /// The object of each workspace, by operator id.
+    pub of_scratch: Vec<Option<u32>>,
+    /// No sharing of objects has a smaller sum of sizes, says the strategy; not
+    /// checked by the verifier.
+    pub lower_bound: u64,
+}
+
+impl PlanObjects {
+    /// The object of an occupant.
+    #[must_use]
+    pub fn of(&self, occupant: Occupant) -> Option<u32> {
+        match occupant {
+            Occupant::Tensor(id) => self.of_tensor.get(id.index()).copied().flatten(),
+            Occupant::Scratch(id) => self.of_scratch.get(id.index()).copied().flatten(),
+        }
+    }
+
+    /// The sum of the sizes, in bytes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.list.iter().map(|object| object.bytes).fold(0, u64::saturating_add)
+    }
+}
+
 /// An order, and a place for everything that needs one.
 ///
 /// It is plain data, so a plan from elsewhere can be filled in and given to
@@ -101,6 +141,8 @@ pub struct Plan {
     pub status: Status,
     /// The strategy that found the offsets.
     pub strategy: String,
+    /// Shared objects, if the strategy thinks in them.
+    pub objects: Option<PlanObjects>,
 }
 
 impl Plan {
@@ -118,6 +160,7 @@ impl Plan {
             lower_bound: PlanBound::default(),
             status: Status::Feasible,
             strategy: String::new(),
+            objects: None,
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use crate::allocate::{Auto, Strategy};
+use crate::allocate::{Allocation, Auto, Strategy};
 use crate::bound::{LowerBound, lower_bound};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::OperatorId;
+use crate::limits::Limits;
 use crate::liveness::Liveness;
+use crate::objects::Objects;
 use crate::occupant::{Occupant, Variables};
-use crate::plan::{Placement, Plan, PlanBound, Status};
+use crate::plan::{Placement, Plan, PlanBound, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
 use crate::solution::Solution;
 use crate::verify::{Violations, verify, verify_solution};
@@ -29,11 +31,18 @@ pub struct Planner {
     variables: Variables,
     capacity: Option<u64>,
     strategy: Box<dyn Strategy>,
+    limits: Limits,
 }
 
 impl Default for Planner {
     fn default() -> Self {
-        Self { alignment: 16, variables: Variables::default(), capacity: None, strategy: Box::new(Auto) }
+        Self {
+            alignment: 16,
+            variables: Variables::default(),
+            capacity: None,
+            strategy: Box::new(Auto),
+            limits: Limits::new(),
+        }
     }
 }
 
@@ -44,6 +53,7 @@ impl fmt::Debug for Planner {
             .field("variables", &self.variables)
             .field("capacity", &self.capacity)
             .field("strategy", &self.strategy.name())
+            .field("limits", &self.limits)
             .finish()
     }
 }
@@ -93,6 +103,13 @@ impl Planner {
         self
     }
 
+    /// When searches must stop.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Plans a graph in its file order.
     ///
     /// # Errors
@@ -133,13 +150,13 @@ impl Planner {
     }
 
     fn allocate(&self, problem: &Problem) -> Result<Solution> {
-        let offsets = self.strategy.allocate(problem)?.offsets;
+        let Allocation { offsets, objects, nodes, stop } = self.strategy.allocate(problem, &self.limits)?;
         let reach = problem.buffers().iter().zip(&offsets);
         let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
         let lower_bound = lower_bound(problem);
         let status = Status::of(height, lower_bound.bytes, problem.capacity());
         let strategy = self.strategy.name().to_owned();
-        let solution = Solution { offsets, height, lower_bound, status, strategy };
+        let solution = Solution { offsets, height, lower_bound, status, strategy, objects, nodes, stop };
         verify_solution(problem, &solution).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(solution)
     }
@@ -165,6 +182,7 @@ impl Planner {
         plan.status = solution.status;
         plan.strategy = solution.strategy;
         plan.lower_bound = bound_in_graph_terms(&solution.lower_bound, liveness);
+        plan.objects = solution.objects.map(|objects| objects_in_graph_terms(graph, &objects, liveness));
         let buffers = liveness.problem().buffers().iter().zip(solution.offsets);
         for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
             let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
@@ -175,6 +193,23 @@ impl Planner {
         }
         plan
     }
+}
+
+fn objects_in_graph_terms(graph: &Graph, objects: &Objects, liveness: &Liveness) -> PlanObjects {
+    let list = objects.offsets.iter().zip(&objects.sizes);
+    let mut in_graph = PlanObjects {
+        list: list.map(|(&offset, &bytes)| SharedObject { offset, bytes }).collect(),
+        of_tensor: vec![None; graph.tensors().len()],
+        of_scratch: vec![None; graph.operators().len()],
+        lower_bound: objects.lower_bound,
+    };
+    for (occupant, object) in liveness.occupants().iter().zip(&objects.of_buffer) {
+        match occupant {
+            Occupant::Tensor(id) => in_graph.of_tensor[id.index()] = *object,
+            Occupant::Scratch(id) => in_graph.of_scratch[id.index()] = *object,
+        }
+    }
+    in_graph
 }
 
 fn bound_in_graph_terms(bound: &LowerBound, liveness: &Liveness) -> PlanBound {

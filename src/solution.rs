@@ -1,6 +1,8 @@
 //! Offsets for a problem, in the problem's own terms.
 
 use crate::bound::LowerBound;
+use crate::limits::Stop;
+use crate::objects::Objects;
 use crate::plan::{Status, gap};
 
 /// Offsets for every buffer of a [`Problem`](crate::Problem).
@@ -17,6 +19,12 @@ pub struct Solution {
     pub status: Status,
     /// The strategy that found it.
     pub strategy: String,
+    /// Shared objects, if the strategy thinks in them.
+    pub objects: Option<Objects>,
+    /// Search nodes spent.
+    pub nodes: u64,
+    /// Why the strategy was done.
+    pub stop: Stop,
 }
 
 impl Solution {

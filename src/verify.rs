@@ -14,16 +14,20 @@
 //!    rules of [`Liveness`](crate::Liveness);
 //! 5. no two that are live at the same step share a byte;
 //! 6. the lower bound follows from its certificate, the arena is not below it,
-//!    and the status is true.
+//!    and the status is true;
+//! 7. shared objects, if there are any, lie apart, and each tensor or workspace
+//!    that is in one lies inside of it.
 
 mod claims;
 mod geometry;
 mod needs;
+mod objects;
 mod order;
 
 use std::fmt;
 
 use crate::graph::Graph;
+use crate::objects::Objects;
 use crate::plan::Plan;
 use crate::problem::{LiveRange, Problem};
 use crate::solution::Solution;
@@ -125,6 +129,10 @@ pub enum Violation {
         second: String,
     },
 
+    /// Rule 7: objects that overlap, or do not hold what is in them.
+    #[error("{0}")]
+    Objects(String),
+
     /// Rule 6: a bound without ground, or a wrong status.
     #[error("{0}")]
     Claim(String),
@@ -188,6 +196,7 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
             capacity: plan.capacity,
         };
         claims::check(&claims, &needs.causes(), plan.lower_bound.step, &mut found);
+        needs.check_objects(&mut found);
     }
     found.finish()
 }
@@ -231,7 +240,25 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
         live: buffer.live(),
     });
     claims::check(&claims, &causes.collect::<Vec<_>>(), solution.lower_bound.step, &mut found);
+    if let Some(objects) = &solution.objects {
+        check_objects(problem, solution, objects, &mut found);
+    }
     found.finish()
+}
+
+fn check_objects(problem: &Problem, solution: &Solution, objects: &Objects, found: &mut Found) {
+    let (got, expected) = (objects.of_buffer.len(), problem.buffers().len());
+    if got != expected || objects.offsets.len() != objects.sizes.len() {
+        found.add(Violation::Shape { what: "objects of buffers", got, expected });
+        return;
+    }
+    let list: Vec<(u64, u64)> = objects.offsets.iter().copied().zip(objects.sizes.iter().copied()).collect();
+    let members = problem.ids().zip(&objects.of_buffer).filter_map(|(id, &object)| {
+        let offset = *solution.offsets.get(id.index())?;
+        let name = Box::new(move || format!("buffer `{}`", problem.name(id)));
+        Some(objects::Member { name, offset, bytes: problem.buffer(id).size(), object: object? })
+    });
+    objects::check(&list, &members.collect::<Vec<_>>(), found);
 }
 
 fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, found: &mut Found) {

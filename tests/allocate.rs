@@ -3,7 +3,7 @@
 mod support;
 
 use plimsoll::allocate::{self, Allocation, NAMES, Strategy};
-use plimsoll::{Buffer, Error, Planner, Problem, Result, Status, lower_bound};
+use plimsoll::{Buffer, Error, Limits, Planner, Problem, Result, Status, lower_bound};
 use proptest::prelude::*;
 use support::brute_force::lowest_height;
 use support::random;
@@ -11,6 +11,13 @@ use support::tflite::greedy_by_size;
 
 fn solve(problem: &Problem, name: &str) -> plimsoll::Solution {
     Planner::new().boxed_strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
+}
+
+/// The built-in strategies that take on this problem: shared objects know no
+/// fixed offsets.
+fn names(problem: &Problem) -> impl Iterator<Item = &'static str> {
+    let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
+    NAMES.into_iter().filter(move |name| !(fixed && *name == "knapsack"))
 }
 
 /// No two buffers that meet in time share a byte: the rule itself, pair by
@@ -38,14 +45,14 @@ fn holds(problem: &Problem, offsets: &[u64], height: u64) -> bool {
 const MIXED: &[u64] = &[1, 2, 8, 16, 32];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(random::cases(2000))]
 
     #[test]
     fn bound_optimum_and_heights_stand_in_order(problem in random::problem(6, MIXED, 2)) {
         let bound = lower_bound(&problem).bytes;
         let optimum = lowest_height(&problem);
         prop_assert!(bound <= optimum, "bound {bound} above optimum {optimum}");
-        for name in NAMES {
+        for name in names(&problem) {
             let solution = solve(&problem, name);
             prop_assert!(solution.height >= optimum, "{name}: {} below optimum {optimum}", solution.height);
             prop_assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
@@ -63,9 +70,9 @@ proptest! {
     }
 
     #[test]
-    fn auto_is_never_above_any_other(problem in random::problem(30, MIXED, 1)) {
+    fn auto_is_never_above_any_greedy_one(problem in random::problem(30, MIXED, 1)) {
         let auto = solve(&problem, "auto").height;
-        for name in NAMES {
+        for name in NAMES.into_iter().filter(|name| *name != "knapsack") {
             let other = solve(&problem, name).height;
             prop_assert!(auto <= other, "auto {auto}, {name} {other}");
         }
@@ -80,7 +87,7 @@ proptest! {
             buffer.fixed_offset().map_or(scaled.clone(), |offset| scaled.at(offset * factor))
         };
         let scaled = Problem::new(problem.buffers().iter().map(scale).collect()).unwrap();
-        for name in NAMES {
+        for name in names(&problem) {
             prop_assert_eq!(solve(&problem, name).height * factor, solve(&scaled, name).height);
         }
     }
@@ -112,11 +119,11 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(random::cases(100))]
 
     #[test]
     fn many_buffers_pass_the_rules(problem in random::problem(300, MIXED, 5)) {
-        for name in NAMES {
+        for name in names(&problem) {
             let solution = solve(&problem, name);
             prop_assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
         }
@@ -182,7 +189,7 @@ impl Strategy for Wrong {
         "wrong"
     }
 
-    fn allocate(&self, _: &Problem) -> Result<Allocation> {
+    fn allocate(&self, _: &Problem, _: &Limits) -> Result<Allocation> {
         Ok(Allocation::new(self.0.clone()))
     }
 }

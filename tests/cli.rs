@@ -95,7 +95,9 @@ fn plans_are_the_same_every_time() {
 fn verify_accepts_what_plan_wrote_and_refuses_changes() {
     let folder = Folder::new();
     let csv = folder.with("buffers.csv", CSV);
-    let inputs: [(&str, Vec<&str>); 4] = [
+    let inputs: [(&str, Vec<&str>); 6] = [
+        (&model(TFLITE), vec!["--strategy", "knapsack"]),
+        (&csv, vec!["--strategy", "knapsack"]),
         (&model(ONNX), vec![]),
         (&model(ONNX), vec!["--as", "int8", "--align", "64"]),
         (&model(TFLITE), vec!["--fold", "none", "--variables", "outside", "--strategy", "first-fit"]),
@@ -242,6 +244,34 @@ fn compare_lists_strategies_and_writes_json() {
     let auto = &figures[5];
     assert_eq!((auto["height"].as_u64(), auto["lower_bound"].as_u64()), (Some(4473), Some(4473)));
     assert_eq!((auto["strategy"].as_str(), auto["status"].as_str()), (Some("auto"), Some("optimal")));
+}
+
+#[test]
+fn shared_objects_are_written_and_checked() {
+    let folder = Folder::new();
+    let plan = folder.text("plan.json");
+    assert_eq!(plimsoll(&["plan", &model(ONNX), "--strategy", "knapsack", "--out", &plan]).0, 0);
+    let written = fs::read_to_string(&plan).unwrap();
+    assert!(written.contains("\"objects\": {\"lower_bound_bytes\":"), "{written}");
+    assert!(written.contains("\"object\":0"), "{written}");
+    let elsewhere = folder.with("elsewhere.json", &written.replacen("\"object\":0", "\"object\":1", 1));
+    let (status, text, _) = plimsoll(&["verify", &model(ONNX), &elsewhere]);
+    assert_eq!(status, 1);
+    assert!(text.contains("is not inside of object 1"), "{text}");
+    let none = folder.with("none.json", &written.replacen("\"object\":0", "\"object\":99", 1));
+    let (status, text, _) = plimsoll(&["verify", &model(ONNX), &none]);
+    assert_eq!(status, 1);
+    assert!(text.contains("is in object 99, but there are"), "{text}");
+}
+
+#[test]
+fn compare_notes_what_a_strategy_refuses() {
+    let folder = Folder::new();
+    let fixed = folder.with("fixed.csv", "id,lower,upper,size,offset\na,0,1,8,16\nb,0,1,8,\n");
+    let (status, text, errors) = plimsoll(&["compare", &fixed, "--strategies", "knapsack,auto"]);
+    assert_eq!(status, 0, "{errors}");
+    assert!(errors.contains("strategy `knapsack`: buffer `a` has a fixed offset"), "{errors}");
+    assert!(text.contains("| auto "), "{text}");
 }
 
 #[test]

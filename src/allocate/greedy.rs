@@ -4,6 +4,7 @@ use super::occupancy::{Fit, Occupancy, Request};
 use super::order::{Order, Orders};
 use super::{Allocation, Strategy};
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::problem::Problem;
 
 /// Places buffers in a fixed order, each in a hole between those placed before
@@ -69,7 +70,7 @@ impl Strategy for Greedy {
         self.name
     }
 
-    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
         placer.place(self.order, self.fit, u64::MAX);

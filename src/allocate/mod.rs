@@ -2,6 +2,7 @@
 
 mod auto;
 mod greedy;
+mod knapsack;
 mod naive;
 mod occupancy;
 mod order;
@@ -9,9 +10,12 @@ mod timeline;
 
 pub use auto::Auto;
 pub use greedy::Greedy;
+pub use knapsack::Knapsack;
 pub use naive::Naive;
 
 use crate::error::{Error, Result};
+use crate::limits::{Limits, Stop};
+use crate::objects::Objects;
 use crate::problem::Problem;
 
 /// Chooses an offset for every buffer of a problem.
@@ -22,7 +26,7 @@ use crate::problem::Problem;
 ///
 /// ```
 /// use plimsoll::allocate::{Allocation, Strategy};
-/// use plimsoll::{Buffer, Planner, Problem, Result};
+/// use plimsoll::{Buffer, Limits, Planner, Problem, Result};
 ///
 /// /// Everything on top of each other in time.
 /// struct Stack;
@@ -32,7 +36,7 @@ use crate::problem::Problem;
 ///         "stack"
 ///     }
 ///
-///     fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+///     fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
 ///         let mut top = 0;
 ///         let offsets = problem.buffers().iter().map(|buffer| {
 ///             let offset = top;
@@ -53,11 +57,12 @@ pub trait Strategy {
     fn name(&self) -> &str;
 
     /// Chooses offsets. The problem's capacity is a wish: where it cannot be
-    /// met, the lowest arena found is the answer.
+    /// met, the lowest arena found is the answer. A search that meets its
+    /// limits returns the best that it has.
     ///
     /// # Errors
     /// [`Error::Refused`] if the strategy does not handle this problem.
-    fn allocate(&self, problem: &Problem) -> Result<Allocation>;
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation>;
 }
 
 /// What a strategy returns.
@@ -66,13 +71,19 @@ pub trait Strategy {
 pub struct Allocation {
     /// Bytes from the start of the arena, by buffer id.
     pub offsets: Vec<u64>,
+    /// Shared objects, if the strategy thinks in them.
+    pub objects: Option<Objects>,
+    /// Search nodes spent.
+    pub nodes: u64,
+    /// Why the strategy was done.
+    pub stop: Stop,
 }
 
 impl Allocation {
     /// These offsets, one for each buffer.
     #[must_use]
     pub fn new(offsets: Vec<u64>) -> Self {
-        Self { offsets }
+        Self { offsets, objects: None, nodes: 0, stop: Stop::Finished }
     }
 }
 
@@ -83,7 +94,7 @@ fn height(problem: &Problem, offsets: &[u64]) -> u64 {
 }
 
 /// The names of all built-in strategies, in the order to list them.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "naive",
     "greedy-by-size",
     "greedy-by-breadth",
@@ -91,6 +102,7 @@ pub const NAMES: [&str; 8] = [
     "greedy-by-area",
     "first-fit",
     "best-fit",
+    "knapsack",
     "auto",
 ];
 
@@ -107,6 +119,7 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
         "greedy-by-area" => Box::new(Greedy::by_area()),
         "first-fit" => Box::new(Greedy::first_fit()),
         "best-fit" => Box::new(Greedy::best_fit()),
+        "knapsack" => Box::new(Knapsack::new()),
         "auto" => Box::new(Auto),
         _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
     })

@@ -1,6 +1,7 @@
 use super::occupancy::align_up;
 use super::{Allocation, Strategy};
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::problem::{Buffer, Problem};
 
 /// Every buffer in memory of its own, in the order of their ids: no reuse at
@@ -15,7 +16,7 @@ impl Strategy for Naive {
         "naive"
     }
 
-    fn allocate(&self, problem: &Problem) -> Result<Allocation> {
+    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
         let mut fixed: Vec<(u64, u64)> = Vec::new();
         for buffer in problem.buffers() {
             if let (Some(offset), true) = (buffer.fixed_offset(), buffer.size() > 0) {

@@ -79,26 +79,31 @@ impl Header {
     }
 
     fn tensors(&mut self, tensors: &[Item]) {
-        self.line("\n/* Tensors in the arena. `index` is the tensor's number in the model. */");
+        self.line("\n/* Tensors in the arena. `index` is the tensor's number in the model, `object` that of the\n * shared object that it is in, or -1. */");
         self.define("TENSOR_COUNT", tensors.len().to_string());
-        let fields = ["uint32_t index", "const char *name", "uint64_t offset", "uint64_t bytes"];
+        let fields =
+            ["uint32_t index", "const char *name", "uint64_t offset", "uint64_t bytes", "int64_t object"];
         self.structure("tensor", &fields);
-        let rows = tensors.iter().map(|Item { index, name, place, .. }| {
-            format!("{{{index}U, {}, {}ULL, {}ULL}}", string(name), place.offset, place.bytes)
+        let rows = tensors.iter().map(|Item { index, name, place, object, .. }| {
+            let object = object_number(*object);
+            format!("{{{index}U, {}, {}ULL, {}ULL, {object}}}", string(name), place.offset, place.bytes)
         });
         let element = format!("struct {}_tensor", self.lower);
-        self.table(&element, "tensors", "TENSOR_COUNT", rows, "{0xFFFFFFFFU, 0, 0ULL, 0ULL}");
+        self.table(&element, "tensors", "TENSOR_COUNT", rows, "{0xFFFFFFFFU, 0, 0ULL, 0ULL, -1}");
     }
 
     fn scratch(&mut self, workspaces: &[Item]) {
         self.line("\n/* Workspaces, each in use only while its operator runs. */");
         self.define("SCRATCH_COUNT", workspaces.len().to_string());
-        self.structure("scratch", &["uint32_t operator_index", "uint64_t offset", "uint64_t bytes"]);
-        let rows = workspaces.iter().map(|Item { index, place, .. }| {
-            format!("{{{index}U, {}ULL, {}ULL}}", place.offset, place.bytes)
+        self.structure(
+            "scratch",
+            &["uint32_t operator_index", "uint64_t offset", "uint64_t bytes", "int64_t object"],
+        );
+        let rows = workspaces.iter().map(|Item { index, place, object, .. }| {
+            format!("{{{index}U, {}ULL, {}ULL, {}}}", place.offset, place.bytes, object_number(*object))
         });
         let element = format!("struct {}_scratch", self.lower);
-        self.table(&element, "scratches", "SCRATCH_COUNT", rows, "{0xFFFFFFFFU, 0ULL, 0ULL}");
+        self.table(&element, "scratches", "SCRATCH_COUNT", rows, "{0xFFFFFFFFU, 0ULL, 0ULL, -1}");
     }
 
     fn order(&mut self, plan: &Plan) {
@@ -139,6 +144,11 @@ impl Header {
         self.line("\n#endif");
         self.text
     }
+}
+
+/// The number of a shared object, or -1.
+fn object_number(object: Option<u32>) -> i64 {
+    object.map_or(-1, i64::from)
 }
 
 /// `plimsoll_` and the model's name, as an identifier.

@@ -9,6 +9,8 @@ pub(super) struct Item {
     pub name: String,
     pub alignment: u64,
     pub place: Placement,
+    /// The shared object that it is in.
+    pub object: Option<u32>,
 }
 
 pub(super) fn tensor_names(graph: &Graph) -> Vec<String> {
@@ -29,6 +31,7 @@ pub(super) fn tensors(graph: &Graph, plan: &Plan) -> Vec<Item> {
             name: std::mem::take(&mut names[id.index()]),
             alignment: graph.tensor(id).alignment().unwrap_or(plan.alignment),
             place: plan.placement(Occupant::Tensor(id))?,
+            object: plan.objects.as_ref().and_then(|objects| objects.of(Occupant::Tensor(id))),
         })
     };
     graph.tensor_ids().filter_map(placed).collect()
@@ -43,6 +46,7 @@ pub(super) fn workspaces(graph: &Graph, plan: &Plan) -> Vec<Item> {
             name: std::mem::take(&mut names[id.index()]),
             alignment: plan.alignment,
             place: plan.placement(Occupant::Scratch(id))?,
+            object: plan.objects.as_ref().and_then(|objects| objects.of(Occupant::Scratch(id))),
         })
     };
     graph.operator_ids().filter_map(placed).collect()
@@ -54,7 +58,9 @@ pub(super) fn buffers(problem: &Problem, solution: &Solution) -> Vec<Item> {
     let placed = problem.ids().zip(names).map(|(id, (name, &offset))| {
         let buffer = problem.buffer(id);
         let place = Placement { offset, bytes: buffer.size(), live: buffer.live() };
-        Item { index: id.index(), name, alignment: buffer.alignment(), place }
+        let objects = solution.objects.as_ref();
+        let object = objects.and_then(|objects| *objects.of_buffer.get(id.index())?);
+        Item { index: id.index(), name, alignment: buffer.alignment(), place, object }
     });
     placed.collect()
 }

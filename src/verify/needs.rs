@@ -3,6 +3,7 @@
 
 use super::claims::Cause;
 use super::geometry::Rectangle;
+use super::objects::{self, Member};
 use super::{Found, Violation};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, TensorId};
@@ -104,6 +105,18 @@ impl<'a> Needs<'a> {
             Some(Cause { bytes, alignment, fixed, live })
         };
         named.into_iter().filter_map(cause).collect()
+    }
+
+    /// Rule 7. Nothing lies outside of the arena, but objects may: of an
+    /// object's size, only what its tensors take counts.
+    pub(super) fn check_objects(&self, found: &mut Found) {
+        let Some(objects) = &self.plan.objects else { return };
+        let list: Vec<(u64, u64)> = objects.list.iter().map(|object| (object.offset, object.bytes)).collect();
+        let members = self.plan.placements().filter_map(|(occupant, place)| {
+            let name = Box::new(move || name(self.graph, occupant));
+            Some(Member { name, offset: place.offset, bytes: place.bytes, object: objects.of(occupant)? })
+        });
+        objects::check(&list, &members.collect::<Vec<_>>(), found);
     }
 
     fn of(&self, occupant: Occupant) -> Need {

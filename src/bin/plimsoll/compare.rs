@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use cpu_time::ProcessTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use plimsoll::import::{self, ImportError, Imported};
-use plimsoll::{Liveness, Planner, Problem, Status, Variables, allocate};
+use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables, allocate};
 use serde::Serialize;
 
 use crate::arguments::{CompareArguments, VariablesArgument};
@@ -70,7 +70,13 @@ fn compare(
     for name in &arguments.strategies {
         let planner = Planner::new().boxed_strategy(allocate::by_name(name)?);
         let start = ProcessTime::now();
-        let solution = planner.solve(&problem)?;
+        let solution = match planner.solve(&problem) {
+            Err(refusal @ Error::Refused { .. }) => {
+                bar.suspend(|| eprintln!("note: {}: {refusal}", file.display()));
+                continue;
+            }
+            solution => solution.map_err(|error| format!("{}: {error}", file.display()))?,
+        };
         rows.push(Figures {
             input: file.display().to_string(),
             strategy: name.clone(),

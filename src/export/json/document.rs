@@ -47,6 +47,9 @@ pub struct PlanDocument {
     /// What causes the lower bound; where absent, the bound comes without proof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lower_bound: Option<BoundEntry>,
+    /// Shared objects by number, where the strategy thinks in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<ObjectList>,
     /// The tensors that have a place, by index.
     pub tensors: Vec<TensorEntry>,
     /// The workspaces that have a place, by operator.
@@ -66,6 +69,25 @@ pub struct BoundEntry {
     /// Operators, for their workspaces, by index.
     #[serde(default)]
     pub scratch: Vec<usize>,
+}
+
+/// Shared objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ObjectList {
+    /// No sharing of objects has a smaller sum of sizes, says the strategy.
+    pub lower_bound_bytes: u64,
+    /// The objects, by number.
+    pub list: Vec<ObjectEntry>,
+}
+
+/// A fixed part of the arena that several tensors share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectEntry {
+    /// Size.
+    pub bytes: u64,
+    /// Where it lies.
+    pub offset: u64,
 }
 
 /// A tensor in the arena.
@@ -88,6 +110,9 @@ pub struct TensorEntry {
     pub offset: u64,
     /// The first step at which it is live, and the step after the last.
     pub live: [u32; 2],
+    /// The number of the shared object that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
     /// Whose memory it shares, and how; this version knows `null` alone.
     #[serde(default)]
     pub shares: Option<serde_json::Value>,
@@ -106,6 +131,9 @@ pub struct ScratchEntry {
     /// The step of the operator, and the next; where absent, as the order says.
     #[serde(default)]
     pub live: Option<[u32; 2]>,
+    /// The number of the shared object that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
 }
 
 /// Kind and output mark in one word.

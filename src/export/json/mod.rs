@@ -24,7 +24,9 @@ mod read;
 mod record;
 mod write;
 
-pub use document::{BoundEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole};
+pub use document::{
+    BoundEntry, ObjectEntry, ObjectList, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+};
 pub use error::DocumentError;
 pub use record::ImportRecord;
 

@@ -6,8 +6,8 @@ use super::document::arena;
 use super::{DocumentError, FORMAT, PlanDocument, TensorEntry};
 use crate::export::{graph_hash, items, problem_hash};
 use crate::{
-    BufferId, Graph, LiveRange, Liveness, LowerBound, Occupant, OperatorId, Placement, Plan, PlanBound,
-    Problem, Solution, TensorId, lower_bound,
+    BufferId, Graph, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId, Placement, Plan,
+    PlanBound, PlanObjects, Problem, SharedObject, Solution, Stop, TensorId, lower_bound,
 };
 
 impl PlanDocument {
@@ -57,6 +57,7 @@ impl PlanDocument {
         plan.lower_bound = self.bound(graph, &plan.order)?;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
+        plan.objects = self.objects_of(graph);
         Ok(plan)
     }
 
@@ -86,6 +87,9 @@ impl PlanDocument {
             lower_bound: self.bound_of_problem(problem)?,
             status: self.status,
             strategy: self.strategy.clone(),
+            objects: self.objects_of_problem(&names)?,
+            nodes: 0,
+            stop: Stop::Finished,
         })
     }
 
@@ -184,6 +188,34 @@ impl PlanDocument {
         };
         let buffers = entry.tensors.iter().map(buffer).collect::<Result<_, _>>()?;
         Ok(LowerBound { bytes, step: entry.step, buffers })
+    }
+
+    /// Indices have been checked before.
+    fn objects_of(&self, graph: &Graph) -> Option<PlanObjects> {
+        let objects = self.objects.as_ref()?;
+        let list =
+            objects.list.iter().map(|object| SharedObject { offset: object.offset, bytes: object.bytes });
+        let mut of_tensor = vec![None; graph.tensors().len()];
+        let mut of_scratch = vec![None; graph.operators().len()];
+        for entry in &self.tensors {
+            of_tensor[entry.index] = entry.object;
+        }
+        for entry in &self.scratch {
+            of_scratch[entry.operator] = entry.object;
+        }
+        let lower_bound = objects.lower_bound_bytes;
+        Some(PlanObjects { list: list.collect(), of_tensor, of_scratch, lower_bound })
+    }
+
+    fn objects_of_problem(&self, names: &[String]) -> Result<Option<Objects>, DocumentError> {
+        let Some(objects) = &self.objects else { return Ok(None) };
+        let of_buffer = self.entries_of(names)?.into_iter().map(|entry| entry.object).collect();
+        Ok(Some(Objects {
+            of_buffer,
+            sizes: objects.list.iter().map(|object| object.bytes).collect(),
+            offsets: objects.list.iter().map(|object| object.offset).collect(),
+            lower_bound: objects.lower_bound_bytes,
+        }))
     }
 
     fn check_hash(&self, actual: impl FnOnce() -> String) -> Result<(), DocumentError> {

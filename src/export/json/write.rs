@@ -1,7 +1,10 @@
 use serde::Serialize;
 
 use super::document::arena;
-use super::{BoundEntry, FORMAT, ImportRecord, PlanDocument, ScratchEntry, TensorEntry, TensorRole};
+use super::{
+    BoundEntry, FORMAT, ImportRecord, ObjectEntry, ObjectList, PlanDocument, ScratchEntry, TensorEntry,
+    TensorRole,
+};
 use crate::export::items::{self, Item};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::ImportOptions;
@@ -38,6 +41,14 @@ impl PlanDocument {
             order: Some(plan.order.iter().copied().map(OperatorId::index).collect()),
             folded: folded.map(OperatorId::index).collect(),
             lower_bound: Some(lower_bound),
+            objects: plan.objects.as_ref().map(|objects| ObjectList {
+                lower_bound_bytes: objects.lower_bound,
+                list: objects
+                    .list
+                    .iter()
+                    .map(|object| ObjectEntry::of(object.offset, object.bytes))
+                    .collect(),
+            }),
             tensors: tensors.collect(),
             scratch: items::workspaces(graph, plan).iter().map(ScratchEntry::of).collect(),
         }
@@ -67,6 +78,15 @@ impl PlanDocument {
                 tensors: bound.buffers.iter().map(|id| id.index()).collect(),
                 scratch: Vec::new(),
             }),
+            objects: solution.objects.as_ref().map(|objects| ObjectList {
+                lower_bound_bytes: objects.lower_bound,
+                list: objects
+                    .offsets
+                    .iter()
+                    .zip(&objects.sizes)
+                    .map(|(&at, &size)| ObjectEntry::of(at, size))
+                    .collect(),
+            }),
             tensors: tensors.map(|item| TensorEntry::of(item, TensorRole::Intermediate)).collect(),
             scratch: Vec::new(),
         }
@@ -91,9 +111,16 @@ impl PlanDocument {
         fields.extend(self.order.as_ref().map(|order| field("order", order)));
         fields.push(field("folded", &self.folded));
         fields.extend(self.lower_bound.as_ref().map(|bound| field("lower_bound", bound)));
+        fields.extend(self.objects.as_ref().map(|objects| field("objects", objects)));
         fields.push(list("tensors", &self.tensors));
         fields.push(list("scratch", &self.scratch));
         format!("{{\n{}\n}}\n", fields.join(",\n"))
+    }
+}
+
+impl ObjectEntry {
+    fn of(offset: u64, bytes: u64) -> Self {
+        Self { bytes, offset }
     }
 }
 
@@ -108,6 +135,7 @@ impl TensorEntry {
             pool: arena(),
             offset: place.offset,
             live: steps(place.live),
+            object: item.object,
             shares: None,
         }
     }
@@ -116,7 +144,13 @@ impl TensorEntry {
 impl ScratchEntry {
     fn of(item: &Item) -> Self {
         let place = item.place;
-        Self { operator: item.index, bytes: place.bytes, offset: place.offset, live: Some(steps(place.live)) }
+        Self {
+            operator: item.index,
+            bytes: place.bytes,
+            offset: place.offset,
+            live: Some(steps(place.live)),
+            object: item.object,
+        }
     }
 }
 

@@ -1,0 +1,272 @@
+//! Can these tensors share objects of these sizes? The decision that the
+//! search asks again and again.
+
+use std::collections::HashSet;
+
+use super::intervals::Interval;
+use crate::limits::{Meter, Stop};
+
+/// The answer, for the intervals that meet a window of time.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// The object of each interval, by the interval's index; `u32::MAX` for
+    /// those outside of the window.
+    Yes(Vec<u32>),
+    /// There is no way. The search reached this section, but what comes later
+    /// may be the reason.
+    No {
+        /// The last section that was reached.
+        stuck: u32,
+    },
+    /// The share of nodes for this question is used up.
+    Unknown {
+        /// The last section that was reached.
+        stuck: u32,
+    },
+}
+
+/// A window of sections, `[start, end)`.
+pub(super) type Window = (u32, u32);
+
+/// Decides by depth-first search over the intervals in order of their start.
+/// An interval may take any object that is free and large enough, the smallest
+/// first; of free objects of equal size only one is tried. Cut off are states
+/// that were seen to fail before (what objects are busy until when is all that
+/// matters), and choices after which, in some section, more intervals are left
+/// for objects of some size than there are.
+///
+/// `sizes` descends. At most `most_nodes` nodes are spent. Intervals of size
+/// `trifle` or less are left out, as if there were any number of objects for
+/// them.
+///
+/// # Errors
+/// Why the whole search must stop.
+pub(super) fn decide(
+    intervals: &[Interval],
+    sizes: &[u64],
+    trifle: u64,
+    window: Window,
+    most_nodes: u64,
+    meter: &mut Meter<'_>,
+) -> Result<Decision, Stop> {
+    let mut search = match Search::new(intervals, sizes, trifle, window, meter)? {
+        Ok(search) => search,
+        Err(stuck) => return Ok(Decision::No { stuck }),
+    };
+    search.run(most_nodes, meter)
+}
+
+struct Search<'a> {
+    sizes: &'a [u64],
+    window: Window,
+    total: usize,
+    /// Those that meet the window, clipped to it, by start and size.
+    items: Vec<(Interval, u32)>,
+    /// The different sizes: the level of each object, and of each item the last
+    /// level that is large enough.
+    object_level: Vec<usize>,
+    item_level: Vec<usize>,
+    /// `spare[level][section]`: objects of that level or larger, less the items
+    /// that need one.
+    spare: Vec<i32>,
+    width: usize,
+    busy_until: Vec<u32>,
+    choice: Vec<Option<usize>>,
+    was_busy_until: Vec<u32>,
+    /// The next object to try for each item, counting down.
+    untried: Vec<usize>,
+    failed: Vec<HashSet<Box<[u32]>>>,
+    deepest: usize,
+}
+
+impl<'a> Search<'a> {
+    /// The search at its root, or the section at which it is hopeless.
+    fn new(
+        intervals: &[Interval],
+        sizes: &'a [u64],
+        trifle: u64,
+        window: Window,
+        meter: &mut Meter<'_>,
+    ) -> Result<Result<Self, u32>, Stop> {
+        let items = clipped(intervals, trifle, window);
+        let mut levels = sizes.to_vec();
+        levels.dedup();
+        let width = (window.1 - window.0) as usize;
+        meter.spend((levels.len() * width / 64 + items.len()) as u64)?;
+        let level_of = |size: u64| levels.partition_point(|&level| level > size);
+        let object_level: Vec<usize> = sizes.iter().map(|&size| level_of(size)).collect();
+        let mut item_level = Vec::with_capacity(items.len());
+        for (item, _) in &items {
+            let large_enough = levels.partition_point(|&level| level >= item.size);
+            if large_enough == 0 {
+                return Ok(Err(window.0 + item.first));
+            }
+            item_level.push(large_enough - 1);
+        }
+        let spare = spare_objects(&items, &item_level, &object_level, levels.len(), width);
+        if let Some(place) = spare.iter().position(|&spare| spare < 0) {
+            return Ok(Err(window.0 + (place % width) as u32));
+        }
+        let count = items.len();
+        Ok(Ok(Self {
+            sizes,
+            window,
+            total: intervals.len(),
+            items,
+            object_level,
+            item_level,
+            spare,
+            width,
+            busy_until: vec![0; sizes.len()],
+            choice: vec![None; count],
+            was_busy_until: vec![0; count],
+            untried: vec![sizes.len(); count],
+            failed: vec![HashSet::new(); count],
+            deepest: 0,
+        }))
+    }
+
+    fn run(&mut self, most_nodes: u64, meter: &mut Meter<'_>) -> Result<Decision, Stop> {
+        let mut at = 0;
+        let mut entered = true;
+        for _ in 0..most_nodes {
+            if at == self.items.len() {
+                return Ok(Decision::Yes(self.assignment()));
+            }
+            meter.tick()?;
+            self.deepest = self.deepest.max(at);
+            let hopeless =
+                entered && !self.failed[at].is_empty() && self.failed[at].contains(&self.state(at));
+            if !hopeless && self.place(at) {
+                at += 1;
+                entered = true;
+                continue;
+            }
+            if !hopeless {
+                let state = self.state(at);
+                self.failed[at].insert(state);
+            }
+            self.untried[at] = self.sizes.len();
+            self.choice[at] = None;
+            if at == 0 {
+                return Ok(Decision::No { stuck: self.stuck() });
+            }
+            at -= 1;
+            entered = false;
+            self.take_back(at);
+        }
+        Ok(Decision::Unknown { stuck: self.stuck() })
+    }
+
+    /// Gives the item the next object that it may have.
+    fn place(&mut self, at: usize) -> bool {
+        let item = self.items[at].0;
+        while self.untried[at] > 0 {
+            self.untried[at] -= 1;
+            let object = self.untried[at];
+            let size = self.sizes[object];
+            let tried = self.choice[at].is_some_and(|earlier| self.sizes[earlier] == size);
+            if size < item.size || self.busy_until[object] > item.first || tried {
+                continue;
+            }
+            self.choice[at] = Some(object);
+            if self.has_spare(at, object) {
+                self.change_spare(at, object, -1);
+                self.was_busy_until[at] = self.busy_until[object];
+                self.busy_until[object] = item.end;
+                return true;
+            }
+        }
+        false
+    }
+
+    fn take_back(&mut self, at: usize) {
+        if let Some(object) = self.choice[at] {
+            self.busy_until[object] = self.was_busy_until[at];
+            self.change_spare(at, object, 1);
+        }
+    }
+
+    /// Whether the objects larger than needed, up to this one, can be spared
+    /// throughout.
+    fn has_spare(&self, at: usize, object: usize) -> bool {
+        let item = self.items[at].0;
+        let levels = self.object_level[object]..self.item_level[at];
+        levels.into_iter().all(|level| {
+            let row = &self.spare[level * self.width..][item.first as usize..item.end as usize];
+            row.iter().all(|&spare| spare > 0)
+        })
+    }
+
+    fn change_spare(&mut self, at: usize, object: usize, by: i32) {
+        let item = self.items[at].0;
+        for level in self.object_level[object]..self.item_level[at] {
+            let row = &mut self.spare[level * self.width..][item.first as usize..item.end as usize];
+            row.iter_mut().for_each(|spare| *spare += by);
+        }
+    }
+
+    /// Until when each object is busy as seen by item `at`; objects of one size
+    /// are interchangeable.
+    fn state(&self, at: usize) -> Box<[u32]> {
+        let now = self.items[at].0.first;
+        let seen = self.busy_until.iter().map(|&until| if until <= now { 0 } else { until });
+        let mut state: Box<[u32]> = seen.collect();
+        let mut rest = &mut state[..];
+        for group in self.object_level.chunk_by(|a, b| a == b) {
+            let (own, others) = rest.split_at_mut(group.len());
+            own.sort_unstable();
+            rest = others;
+        }
+        state
+    }
+
+    fn stuck(&self) -> u32 {
+        self.window.0 + self.items.get(self.deepest).map_or(0, |(item, _)| item.first)
+    }
+
+    fn assignment(&self) -> Vec<u32> {
+        let mut objects = vec![u32::MAX; self.total];
+        for ((_, index), choice) in self.items.iter().zip(&self.choice) {
+            objects[*index as usize] = choice.map_or(u32::MAX, |object| object as u32);
+        }
+        objects
+    }
+}
+
+/// The intervals that meet a window, clipped to it and counted from its start,
+/// by start and then by size descending, each with its index.
+fn clipped(intervals: &[Interval], trifle: u64, window: Window) -> Vec<(Interval, u32)> {
+    let counts = |one: &Interval| one.size > trifle && one.first < window.1 && window.0 < one.end;
+    let meeting = intervals.iter().zip(0u32..).filter(|(one, _)| counts(one));
+    let mut items: Vec<(Interval, u32)> = meeting
+        .map(|(one, index)| {
+            let first = one.first.max(window.0) - window.0;
+            let end = one.end.min(window.1) - window.0;
+            (Interval { size: one.size, first, end }, index)
+        })
+        .collect();
+    items.sort_by_key(|(item, index)| (item.first, std::cmp::Reverse(item.size), *index));
+    items
+}
+
+fn spare_objects(
+    items: &[(Interval, u32)],
+    item_level: &[usize],
+    object_level: &[usize],
+    levels: usize,
+    width: usize,
+) -> Vec<i32> {
+    let mut spare = Vec::with_capacity(levels * width);
+    for level in 0..levels {
+        let objects = object_level.partition_point(|&other| other <= level) as i32;
+        spare.extend(std::iter::repeat_n(objects, width));
+    }
+    for ((item, _), &own) in items.iter().zip(item_level) {
+        for level in own..levels {
+            let row = &mut spare[level * width..][item.first as usize..item.end as usize];
+            row.iter_mut().for_each(|spare| *spare -= 1);
+        }
+    }
+    spare
+}

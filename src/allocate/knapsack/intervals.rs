@@ -1,0 +1,41 @@
+//! Tensors as the sharing of objects sees them: a size and a span of time.
+
+/// What needs an object: its size, and the sections at which it is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interval {
+    pub(super) size: u64,
+    pub(super) first: u32,
+    pub(super) end: u32,
+}
+
+/// Positional maxima: entry j is the largest j-th largest live size over time.
+/// Whatever the sharing, the j-th largest object is at least that large, so
+/// their sum bounds the total from below (Pisarchyk & Lee, arXiv 2001.03288).
+///
+/// O(n L) for L intervals live at a time.
+pub(super) fn positional_maxima(intervals: &[Interval], sections: u32) -> Vec<u64> {
+    let mut changes: Vec<(u32, bool, u64)> = Vec::with_capacity(intervals.len() * 2);
+    for interval in intervals {
+        changes.push((interval.first, true, interval.size));
+        changes.push((interval.end, false, interval.size));
+    }
+    // At one section ends come first.
+    changes.sort_unstable();
+    debug_assert!(changes.iter().all(|change| change.0 <= sections));
+    let mut live: Vec<u64> = Vec::new(); // descending
+    let mut maxima: Vec<u64> = Vec::new();
+    for (_, starts, size) in changes {
+        let place = live.partition_point(|&other| other > size);
+        if !starts {
+            live.remove(place);
+            continue;
+        }
+        live.insert(place, size);
+        maxima.resize(maxima.len().max(live.len()), 0);
+        // Those above the new one did not move.
+        for (maximum, &size) in maxima[place..].iter_mut().zip(&live[place..]) {
+            *maximum = size.max(*maximum);
+        }
+    }
+    maxima
+}

@@ -1,0 +1,227 @@
+//! Shared objects of the least total size, by branch and bound.
+
+mod conflict;
+mod decide;
+mod greedy;
+mod intervals;
+mod search;
+
+use super::occupancy::align_up;
+use super::timeline::Timeline;
+use super::{Allocation, Strategy};
+use crate::error::{Error, Result};
+use crate::ids::BufferId;
+use crate::limits::{Limits, Meter, Stop};
+use crate::objects::Objects;
+use crate::problem::Problem;
+use intervals::{Interval, positional_maxima};
+use search::{Freedom, Search, Sharing};
+
+/// Shared objects, for runtimes with a few fixed buffers instead of one arena:
+/// each tensor gets one object, an object is as large as its largest tensor,
+/// and tensors that live together never share one. The total size is as small
+/// as can be, and proven so, within the limits.
+///
+/// Sizes count rounded up to the buffer's alignment. Objects are laid out one
+/// after the other, those of large alignment first.
+///
+/// Published as a 0-1 knapsack solved by branch and bound in decreasing size;
+/// here the search is best-first over the sizes of the objects, bounded by
+/// positional maxima (Pisarchyk & Lee, arXiv 2001.03288) and by conflicts, see
+/// `docs/algorithms.md`. Exponential in the worst case.
+///
+/// ```
+/// use plimsoll::allocate::Knapsack;
+/// use plimsoll::{Buffer, Planner, Problem};
+///
+/// // The second object is made larger than its first buffer needs.
+/// let sizes = [(800, 0..4), (700, 0..2), (1000, 2..4), (10, 2..4)];
+/// let buffers = sizes.map(|(size, live)| Buffer::new(size, live)).to_vec();
+/// let solution = Planner::new().strategy(Knapsack::new()).solve(&Problem::new(buffers)?)?;
+/// assert_eq!(solution.height, 1810);
+/// assert_eq!(solution.objects.unwrap().lower_bound, 1810);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Knapsack {
+    given: Vec<u64>,
+    most_objects: Option<usize>,
+}
+
+/// Nodes where the limits name no number: about half a second.
+const DEFAULT_NODES: u64 = 5_000_000;
+
+/// Larger problems are not searched: sections times different sizes.
+const MOST_CELLS: usize = 20_000_000;
+
+impl Knapsack {
+    /// Any number of objects of any size.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most this many objects, the given ones included.
+    #[must_use]
+    pub fn most_objects(mut self, count: usize) -> Self {
+        self.most_objects = Some(count);
+        self
+    }
+
+    /// Objects of these sizes in bytes are there anyway, to be filled before
+    /// new ones are opened: what is opened besides is as small as can be.
+    #[must_use]
+    pub fn given(mut self, sizes: impl IntoIterator<Item = u64>) -> Self {
+        self.given = sizes.into_iter().filter(|&size| size > 0).collect();
+        self.given.sort_unstable_by(|a, b| b.cmp(a));
+        self
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        Error::Refused { strategy: self.name().to_owned(), reason }
+    }
+
+    fn no_sharing(&self, stop: Stop) -> Error {
+        let most = self.most_objects.unwrap_or(usize::MAX);
+        let given = self.given.len();
+        let verb = if stop == Stop::Finished { "there is no" } else { "found no" };
+        self.refused(format!("{verb} way to share {most} objects of which {given} are given ({stop})"))
+    }
+
+    fn check(&self, problem: &Problem) -> Result<()> {
+        let fixed = problem.ids().find(|&id| problem.buffer(id).fixed_offset().is_some());
+        if let Some(id) = fixed {
+            let name = problem.name(id);
+            return Err(self.refused(format!(
+                "buffer `{name}` has a fixed offset, but a shared object lies where there is room for it"
+            )));
+        }
+        let given = self.given.iter().try_fold(0u64, |sum, &size| sum.checked_add(size));
+        let sizes = problem.buffers().iter().map(|buffer| buffer.size() + (buffer.alignment() - 1));
+        let total = given.and_then(|given| given.checked_add(sizes.sum()));
+        total.map(|_| ()).ok_or_else(|| {
+            self.refused("given objects and buffers together are more than 2^64-1 bytes".to_owned())
+        })
+    }
+}
+
+impl Strategy for Knapsack {
+    fn name(&self) -> &'static str {
+        "knapsack"
+    }
+
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
+        self.check(problem)?;
+        let timeline = Timeline::new(problem);
+        let sections = timeline.section_count() as u32;
+        let shared: Vec<BufferId> = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
+        let interval = |id: &BufferId| {
+            let buffer = problem.buffer(*id);
+            let (first, end) = timeline.sections[id.index()];
+            Interval { size: align_up(buffer.size(), buffer.alignment()), first, end }
+        };
+        let intervals: Vec<Interval> = shared.iter().map(interval).collect();
+        let maxima = positional_maxima(&intervals, sections);
+        if let Some(most) = self.most_objects.filter(|&most| most < maxima.len()) {
+            let live = maxima.len();
+            return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
+        }
+        let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
+        let meter = Meter::new(limits, DEFAULT_NODES);
+        let result = solve(&intervals, sections, &maxima, &freedom, meter);
+        let Some(sharing) = result.sharing else { return Err(self.no_sharing(result.stop)) };
+        let mut allocation = lay_out(problem, &shared, &sharing);
+        if let Some(objects) = &mut allocation.objects {
+            objects.lower_bound = result.bound + self.given.iter().sum::<u64>();
+        }
+        allocation.nodes = result.nodes;
+        allocation.stop = result.stop;
+        Ok(allocation)
+    }
+}
+
+struct Solved {
+    /// None only where a limit on the number of objects is in the way.
+    sharing: Option<Sharing>,
+    /// Nothing less has to be opened.
+    bound: u64,
+    nodes: u64,
+    stop: Stop,
+}
+
+fn solve(
+    intervals: &[Interval],
+    sections: u32,
+    maxima: &[u64],
+    freedom: &Freedom,
+    mut meter: Meter<'_>,
+) -> Solved {
+    let given = freedom.given.len();
+    let opened = |sharing: &Sharing| sharing.sizes[given..].iter().sum::<u64>();
+    let greedy = greedy::share(intervals, freedom, maxima.len());
+    let sharing = greedy.or_else(|| one_size(intervals, maxima, freedom));
+    let incumbent = sharing.as_ref().map_or(u64::MAX, opened);
+    let search = Search { intervals, sections, freedom };
+    let mut different: Vec<u64> = intervals.iter().map(|one| one.size).collect();
+    different.sort_unstable();
+    different.dedup();
+    if different.len().saturating_mul(sections as usize) > MOST_CELLS {
+        let bound = search.least(maxima);
+        let stop = if bound == incumbent { Stop::Finished } else { Stop::Nodes };
+        return Solved { sharing, bound, nodes: 0, stop };
+    }
+    let found = search.run(maxima, incumbent, &mut meter);
+    let sharing = found.best.or(sharing);
+    Solved { sharing, bound: found.bound, nodes: meter.nodes(), stop: found.stop }
+}
+
+/// As many objects as intervals live at once, all as large as the largest, in
+/// order of start. Needed only where a limit on their number defeats the greedy
+/// rules; none if given objects that are too small take up that number.
+fn one_size(intervals: &[Interval], maxima: &[u64], freedom: &Freedom) -> Option<Sharing> {
+    let largest = maxima.first().copied().unwrap_or(0);
+    let useful = freedom.given.partition_point(|&size| size >= largest);
+    let mut sizes = freedom.given.clone();
+    sizes.resize(sizes.len() + maxima.len().saturating_sub(useful), largest);
+    if freedom.most_objects.is_some_and(|most| sizes.len() > most) {
+        return None;
+    }
+    let mut usable: Vec<usize> = (0..useful).chain(freedom.given.len()..sizes.len()).collect();
+    usable.truncate(maxima.len());
+    let mut until = vec![0; usable.len()];
+    let mut order: Vec<usize> = (0..intervals.len()).collect();
+    order.sort_by_key(|&i| (intervals[i].first, i));
+    let mut object = vec![0; intervals.len()];
+    for i in order {
+        let free = until.iter().position(|&until| until <= intervals[i].first).unwrap_or(0);
+        until[free] = intervals[i].end;
+        object[i] = usable[free] as u32;
+    }
+    Some(Sharing { object, sizes })
+}
+
+/// Objects one after the other, those of large alignment first, so that there
+/// is no padding between objects of sizes that are multiples of theirs.
+fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocation {
+    let mut alignments = vec![1; sharing.sizes.len()];
+    for (id, &object) in shared.iter().zip(&sharing.object) {
+        let alignment = &mut alignments[object as usize];
+        *alignment = problem.buffer(*id).alignment().max(*alignment);
+    }
+    let mut order: Vec<usize> = (0..sharing.sizes.len()).collect();
+    order.sort_by_key(|&object| (std::cmp::Reverse(alignments[object]), object));
+    let mut starts = vec![0; sharing.sizes.len()];
+    let mut top = 0;
+    for object in order {
+        starts[object] = align_up(top, alignments[object]);
+        top = starts[object] + sharing.sizes[object];
+    }
+    let mut offsets = vec![0; problem.buffers().len()];
+    let mut of_buffer = vec![None; problem.buffers().len()];
+    for (id, &object) in shared.iter().zip(&sharing.object) {
+        offsets[id.index()] = starts[object as usize];
+        of_buffer[id.index()] = Some(object);
+    }
+    let objects = Objects { of_buffer, sizes: sharing.sizes.clone(), offsets: starts, lower_bound: 0 };
+    Allocation { objects: Some(objects), ..Allocation::new(offsets) }
+}

@@ -1,0 +1,204 @@
+//! When a search must stop, and why it did.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// How far a search is, as told to a progress callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Search nodes so far.
+    pub nodes: u64,
+    /// The best found so far, in bytes.
+    pub best: u64,
+    /// Nothing is lower than this, as far as is proven, in bytes.
+    pub bound: u64,
+}
+
+type Callback = dyn Fn(Progress) -> ControlFlow<()> + Send + Sync;
+
+/// When a search must stop. Without limits it runs until it has a proof.
+///
+/// A limit in nodes gives the same result on every machine; a deadline does
+/// not. Callbacks run on the calling thread.
+///
+/// ```
+/// use plimsoll::{CancelToken, Limits};
+///
+/// let token = CancelToken::new();
+/// let limits = Limits::new().nodes(1_000_000).cancel(token.clone());
+/// token.cancel(); // from any thread
+/// # let _ = limits;
+/// ```
+#[derive(Clone, Default)]
+pub struct Limits {
+    nodes: Option<u64>,
+    deadline: Option<Instant>,
+    cancel: Option<CancelToken>,
+    progress: Option<Arc<Callback>>,
+}
+
+impl Limits {
+    /// No limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most about this many search nodes.
+    #[must_use]
+    pub fn nodes(mut self, nodes: u64) -> Self {
+        self.nodes = Some(nodes);
+        self
+    }
+
+    /// Not beyond this moment.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Until this token is cancelled.
+    #[must_use]
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// Calls this now and then; [`ControlFlow::Break`] stops the search.
+    #[must_use]
+    pub fn progress(
+        mut self,
+        callback: impl Fn(Progress) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.progress = Some(Arc::new(callback));
+        self
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limits")
+            .field("nodes", &self.nodes)
+            .field("deadline", &self.deadline)
+            .field("cancel", &self.cancel)
+            .field("progress", &self.progress.is_some())
+            .finish()
+    }
+}
+
+/// Stops a search from another thread. Clones share their state.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// Not cancelled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks every search that has this token, or a clone of it, to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a search stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stop {
+    /// It was done.
+    Finished,
+    /// The limit of search nodes, or of what the strategy takes on, was met.
+    Nodes,
+    /// The deadline passed.
+    Deadline,
+    /// The token was cancelled, or the callback said so.
+    Cancelled,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stop::Finished => "finished",
+            Stop::Nodes => "node limit",
+            Stop::Deadline => "deadline",
+            Stop::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// Counts nodes and watches the limits.
+#[derive(Debug)]
+pub(crate) struct Meter<'a> {
+    limits: &'a Limits,
+    most_nodes: u64,
+    nodes: u64,
+    next_poll: u64,
+    pub(crate) best: u64,
+    pub(crate) bound: u64,
+}
+
+/// Nodes between two looks at the clock and the token.
+const POLL_EVERY: u64 = 1024;
+
+impl<'a> Meter<'a> {
+    /// With at most `default_nodes` where the limits name no number.
+    pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
+        let most_nodes = limits.nodes.unwrap_or(default_nodes);
+        Self { limits, most_nodes, nodes: 0, next_poll: 0, best: u64::MAX, bound: 0 }
+    }
+
+    pub(crate) fn nodes(&self) -> u64 {
+        self.nodes
+    }
+
+    /// Counts one node.
+    ///
+    /// # Errors
+    /// Why the search must stop.
+    #[inline]
+    pub(crate) fn tick(&mut self) -> Result<(), Stop> {
+        self.spend(1)
+    }
+
+    /// Counts work worth so many nodes.
+    ///
+    /// # Errors
+    /// Why the search must stop.
+    #[inline]
+    pub(crate) fn spend(&mut self, nodes: u64) -> Result<(), Stop> {
+        self.nodes += nodes;
+        if self.nodes >= self.next_poll { self.poll() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn poll(&mut self) -> Result<(), Stop> {
+        self.next_poll = self.most_nodes.min(self.nodes + POLL_EVERY);
+        if self.nodes >= self.most_nodes {
+            return Err(Stop::Nodes);
+        }
+        if self.limits.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(Stop::Cancelled);
+        }
+        if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Stop::Deadline);
+        }
+        let Some(progress) = &self.limits.progress else { return Ok(()) };
+        match progress(Progress { nodes: self.nodes, best: self.best, bound: self.bound }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stop::Cancelled),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Rule 7: shared objects lie apart, and their tensors inside of them.
+
+use super::{Found, Violation};
+
+/// Something in a shared object. The name is made only when something is wrong.
+pub(super) struct Member<'a> {
+    pub(super) name: Box<dyn Fn() -> String + 'a>,
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+    pub(super) object: u32,
+}
+
+/// `objects` are offsets and sizes.
+pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut Found) {
+    let mut order: Vec<usize> = (0..objects.len()).filter(|&object| objects[object].1 > 0).collect();
+    order.sort_unstable_by_key(|&object| objects[object].0);
+    for pair in order.windows(2) {
+        let (low, high) = (objects[pair[0]], objects[pair[1]]);
+        if low.0.saturating_add(low.1) > high.0 {
+            found.add(Violation::Objects(format!(
+                "object {} ({} bytes at {}) overlaps object {} ({} bytes at {})",
+                pair[0], low.1, low.0, pair[1], high.1, high.0
+            )));
+        }
+    }
+    for Member { name, offset, bytes, object } in members {
+        let Some(&(start, size)) = objects.get(*object as usize) else {
+            let text = format!("{} is in object {object}, but there are {}", name(), objects.len());
+            found.add(Violation::Objects(text));
+            continue;
+        };
+        let end = start.saturating_add(size);
+        if *offset < start || offset.saturating_add(*bytes) > end {
+            found.add(Violation::Objects(format!(
+                "{} ({bytes} bytes at {offset}) is not inside of object {object} ({size} bytes at {start})",
+                name()
+            )));
+        }
+    }
+}
