@@ -96,6 +96,13 @@ pub enum Error {
         tensor: String,
     },
 
+    /// Floats counted as a type without a width.
+    #[error("elements cannot be counted as `{element_type}`, which has no width")]
+    NoWidth {
+        /// The element type's name.
+        element_type: &'static str,
+    },
+
     /// All sizes together, paddings included, do not fit 64 bits.
     #[error("the sizes add up to more than 2^64-1 bytes at buffer `{buffer}` ({bytes} bytes)")]
     TotalOverflow {
@@ -103,6 +110,8 @@ pub enum Error {
         buffer: String,
         /// Its size.
         bytes: u64,
+        /// Its alignment.
+        alignment: u64,
     },
 
     /// Zero, or not a power of two.

@@ -164,15 +164,6 @@ impl<'a> Meter<'a> {
         self.nodes
     }
 
-    /// Counts one node.
-    ///
-    /// # Errors
-    /// Why the search must stop.
-    #[inline]
-    pub(crate) fn tick(&mut self) -> Result<(), Stop> {
-        self.spend(1)
-    }
-
     /// Counts work worth so many nodes.
     ///
     /// # Errors

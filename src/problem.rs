@@ -233,7 +233,11 @@ impl Problem {
     fn check_total(&self) -> Result<()> {
         let mut total: u64 = 0;
         for (id, buffer) in self.ids().zip(&self.buffers) {
-            let overflow = || Error::TotalOverflow { buffer: self.name(id), bytes: buffer.size };
+            let overflow = || Error::TotalOverflow {
+                buffer: self.name(id),
+                bytes: buffer.size,
+                alignment: buffer.alignment,
+            };
             for part in [buffer.fixed_offset.unwrap_or(0), buffer.alignment - 1, buffer.size] {
                 total = total.checked_add(part).ok_or_else(overflow)?;
             }

@@ -191,11 +191,12 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
     let out = folder.text("out.json");
     let onnx = model(ONNX);
     let broken = folder.with("broken.onnx", "this is not a model");
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["plan", &onnx, "--strategi", "auto"], "--strategi"),
         (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
         (&["plan", &onnx, "--align", "24"], "not a power of two"),
         (&["plan", &onnx, "--capacity", "2 bananas"], "2 bananas"),
+        (&["plan", &onnx, "--as", "resource"], "have no width"),
         (&["plan", &onnx, "--as", "int9"], "`int9` is no element type; try one of float64"),
         (&["plan", &onnx, "--dim", "batch"], "expected NAME=VALUE"),
         (&["plan", &onnx, "--dim", "batch=1", "--out", &out], "symbolic dimension `batch`; there are none"),
@@ -216,6 +217,54 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
     assert_eq!(status, 2);
     assert!(errors.contains("cannot write") && errors.contains("plan.json"), "{errors}");
     assert_eq!(folder.names(), ["broken.onnx"]);
+}
+
+#[test]
+fn the_input_is_not_written_over_and_links_stay_links() {
+    let folder = Folder::new();
+    let csv = folder.with("buffers.csv", CSV);
+    let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &csv]);
+    assert_eq!(status, 2);
+    assert!(errors.contains("is the input; it is not written over"), "{errors}");
+    assert_eq!(fs::read_to_string(&csv).unwrap(), CSV);
+    #[cfg(unix)]
+    {
+        let real = folder.with("real.json", "old");
+        std::os::unix::fs::symlink(&real, folder.path("link.json")).unwrap();
+        assert_eq!(plimsoll(&["plan", &csv, "--out", &folder.text("link.json")]).0, 0);
+        assert!(fs::symlink_metadata(folder.path("link.json")).unwrap().is_symlink());
+        assert!(fs::read_to_string(&real).unwrap().contains("plimsoll-plan/1"));
+    }
+}
+
+/// Buffers that a reader looks up by number must have the right one.
+#[test]
+fn swapped_numbers_are_wrong() {
+    let folder = Folder::new();
+    let csv = folder.with("buffers.csv", CSV);
+    let plan = folder.text("plan.json");
+    assert_eq!(plimsoll(&["plan", &csv, "--out", &plan]).0, 0);
+    let written = fs::read_to_string(&plan).unwrap();
+    let swapped = written.replace("\"index\":0", "\"index\":x").replace("\"index\":1", "\"index\":0");
+    let swapped = folder.with("swapped.json", &swapped.replace("\"index\":x", "\"index\":1"));
+    let (status, text, _) = plimsoll(&["verify", &csv, &swapped]);
+    assert_eq!(
+        (status, text.as_str()),
+        (1, "wrong: buffer `conv1` is number 1 in the plan and 0 in the model\n")
+    );
+}
+
+#[test]
+fn names_cannot_forge_lines() {
+    let folder = Folder::new();
+    let csv = folder.with("buffers.csv", "id,lower,upper,size\n\"a\nright: all is well\",0,1,8\nb,0,1,8\n");
+    let plan = folder.text("plan.json");
+    assert_eq!(plimsoll(&["plan", &csv, "--out", &plan]).0, 0);
+    let same_place = fs::read_to_string(&plan).unwrap().replace("\"offset\":16", "\"offset\":0");
+    let wrong = folder.with("wrong.json", &same_place);
+    let (status, text, _) = plimsoll(&["verify", &csv, &wrong]);
+    assert_eq!(status, 1);
+    assert!(text.lines().all(|line| line.starts_with("wrong: ")), "{text}");
 }
 
 #[test]

@@ -151,18 +151,30 @@ fn object_number(object: Option<u32>) -> i64 {
     object.map_or(-1, i64::from)
 }
 
-/// `plimsoll_` and the model's name, as an identifier.
+/// `plimsoll_` and the model's name, as an identifier. Where that loses
+/// anything of the name, a hash of it follows: two models must not share a
+/// prefix, or the second header would be skipped in silence.
 fn prefix(model: &str) -> String {
     let letters = model.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
     // Two underscores in a row are reserved in C++.
     let words = letters.collect::<String>();
     let words: Vec<&str> = words.split('_').filter(|word| !word.is_empty()).collect();
     let words = words.join("_");
-    // C99 tells macros apart by 63 letters, the longest ending is 18.
-    format!(
-        "plimsoll_{}",
-        if words.is_empty() { "model" } else { words.get(..36).unwrap_or(&words).trim_end_matches('_') }
-    )
+    if words == model && words.len() <= LONGEST_PREFIX {
+        return format!("plimsoll_{words}");
+    }
+    let kept = words.get(..LONGEST_PREFIX - 9).unwrap_or(&words).trim_end_matches('_');
+    let kept = if kept.is_empty() { "model" } else { kept };
+    format!("plimsoll_{kept}_{:08x}", fnv1a(model.as_bytes()))
+}
+
+/// C99 tells macros apart by 63 letters; `plimsoll_` and the longest ending
+/// take 27.
+const LONGEST_PREFIX: usize = 36;
+
+/// The 32-bit FNV-1a hash (Fowler, Noll, Vo): short, and the same everywhere.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// A name within a comment, which nothing in it must end.

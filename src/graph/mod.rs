@@ -114,13 +114,22 @@ impl Graph {
     /// bytes keep their size.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`] where the wider type no longer fits.
+    /// [`Error::NoWidth`] if the type has none, [`Error::SizeOverflow`] where the
+    /// wider type no longer fits; the graph is as it was.
     pub fn count_floats_as(&mut self, element_type: ElementType) -> Result<()> {
-        for tensor in &mut self.tensors {
-            if let tensor::Size::Shaped(own, shape) = &mut tensor.spec.size
-                && own.is_float()
-            {
-                tensor.bytes = validate::shaped_bytes(&tensor.name, element_type, shape)?;
+        if element_type.bits().is_none_or(|bits| bits == 0) {
+            return Err(Error::NoWidth { element_type: element_type.name() });
+        }
+        let retyped = |tensor: &Tensor| match &tensor.spec.size {
+            tensor::Size::Shaped(own, shape) if own.is_float() => {
+                validate::shaped_bytes(&tensor.name, element_type, shape).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let sizes = self.tensors.iter().map(retyped).collect::<Result<Vec<_>>>()?;
+        for (tensor, size) in self.tensors.iter_mut().zip(sizes) {
+            if let (Some(bytes), tensor::Size::Shaped(own, _)) = (size, &mut tensor.spec.size) {
+                tensor.bytes = bytes;
                 *own = element_type;
             }
         }

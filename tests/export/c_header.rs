@@ -28,18 +28,18 @@ const PROGRAM: &str = r#"
 #include <stdio.h>
 int main(void) {
     unsigned i;
-    printf("%" PRIu64 " %" PRIu64 "\n", (uint64_t)PLIMSOLL_TINY_NET_ARENA_BYTES,
-           (uint64_t)PLIMSOLL_TINY_NET_ARENA_ALIGNMENT);
-    for (i = 0; i < PLIMSOLL_TINY_NET_TENSOR_COUNT; i++) {
+    printf("%" PRIu64 " %" PRIu64 "\n", (uint64_t)PLIMSOLL_TINY_NET_194C0304_ARENA_BYTES,
+           (uint64_t)PLIMSOLL_TINY_NET_194C0304_ARENA_ALIGNMENT);
+    for (i = 0; i < PLIMSOLL_TINY_NET_194C0304_TENSOR_COUNT; i++) {
         const char *c;
-        printf("%" PRIu32 " ", plimsoll_tiny_net_tensors[i].index);
-        for (c = plimsoll_tiny_net_tensors[i].name; *c; c++) printf("%02x", (unsigned char)*c);
-        printf(" %" PRIu64 " %" PRIu64 "\n", plimsoll_tiny_net_tensors[i].offset, plimsoll_tiny_net_tensors[i].bytes);
+        printf("%" PRIu32 " ", plimsoll_tiny_net_194c0304_tensors[i].index);
+        for (c = plimsoll_tiny_net_194c0304_tensors[i].name; *c; c++) printf("%02x", (unsigned char)*c);
+        printf(" %" PRIu64 " %" PRIu64 "\n", plimsoll_tiny_net_194c0304_tensors[i].offset, plimsoll_tiny_net_194c0304_tensors[i].bytes);
     }
-    for (i = 0; i < PLIMSOLL_TINY_NET_SCRATCH_COUNT; i++)
-        printf("%" PRIu32 " %" PRIu64 " %" PRIu64 "\n", plimsoll_tiny_net_scratches[i].operator_index,
-               plimsoll_tiny_net_scratches[i].offset, plimsoll_tiny_net_scratches[i].bytes);
-    for (i = 0; i < PLIMSOLL_TINY_NET_STEP_COUNT; i++) printf("%" PRIu32 "\n", plimsoll_tiny_net_order[i]);
+    for (i = 0; i < PLIMSOLL_TINY_NET_194C0304_SCRATCH_COUNT; i++)
+        printf("%" PRIu32 " %" PRIu64 " %" PRIu64 "\n", plimsoll_tiny_net_194c0304_scratches[i].operator_index,
+               plimsoll_tiny_net_194c0304_scratches[i].offset, plimsoll_tiny_net_194c0304_scratches[i].bytes);
+    for (i = 0; i < PLIMSOLL_TINY_NET_194C0304_STEP_COUNT; i++) printf("%" PRIu32 "\n", plimsoll_tiny_net_194c0304_order[i]);
     return 0;
 }
 "#;

@@ -5,7 +5,7 @@ use super::intervals::Interval;
 use crate::limits::{Meter, Stop};
 
 /// Nodes for one question while a conflict is looked into.
-const QUESTION: u64 = 20_000;
+const QUESTION: u64 = 50_000;
 
 /// Objects of sizes `ceiling`, and any number of size `tail` besides, or any
 /// that are nowhere larger when sorted, do not do for the intervals that meet a
@@ -89,7 +89,7 @@ impl Prober<'_> {
         if let Some(window) = self.window_near(stuck, sizes, meter)? {
             return self.refuted_in(sizes, window, meter);
         }
-        match self.ask(sizes, all, QUESTION * 50, meter)? {
+        match self.ask(sizes, all, QUESTION * 40, meter)? {
             Decision::Yes(objects) => Ok(Finding::Fits(objects)),
             Decision::No { stuck } => self.refuted_by(sizes, stuck, meter),
             Decision::Unknown { .. } => Ok(Finding::Open),

@@ -129,11 +129,13 @@ impl<'a> Search<'a> {
     fn run(&mut self, most_nodes: u64, meter: &mut Meter<'_>) -> Result<Decision, Stop> {
         let mut at = 0;
         let mut entered = true;
-        for _ in 0..most_nodes {
+        // A node looks at every object, so many objects make it dearer.
+        let price = 1 + self.sizes.len() as u64 / 8;
+        for _ in 0..most_nodes / price {
             if at == self.items.len() {
                 return Ok(Decision::Yes(self.assignment()));
             }
-            meter.tick()?;
+            meter.spend(price)?;
             self.deepest = self.deepest.max(at);
             let hopeless =
                 entered && !self.failed[at].is_empty() && self.failed[at].contains(&self.state(at));
@@ -202,7 +204,9 @@ impl<'a> Search<'a> {
         let item = self.items[at].0;
         for level in self.object_level[object]..self.item_level[at] {
             let row = &mut self.spare[level * self.width..][item.first as usize..item.end as usize];
-            row.iter_mut().for_each(|spare| *spare += by);
+            for spare in row {
+                *spare += by;
+            }
         }
     }
 
@@ -259,13 +263,17 @@ fn spare_objects(
 ) -> Vec<i32> {
     let mut spare = Vec::with_capacity(levels * width);
     for level in 0..levels {
-        let objects = object_level.partition_point(|&other| other <= level) as i32;
+        let objects = object_level.partition_point(|&other| other <= level);
+        // Objects are numbered in 32 bits.
+        let objects = i32::try_from(objects).unwrap_or(i32::MAX);
         spare.extend(std::iter::repeat_n(objects, width));
     }
     for ((item, _), &own) in items.iter().zip(item_level) {
         for level in own..levels {
             let row = &mut spare[level * width..][item.first as usize..item.end as usize];
-            row.iter_mut().for_each(|spare| *spare -= 1);
+            for spare in row {
+                *spare -= 1;
+            }
         }
     }
     spare

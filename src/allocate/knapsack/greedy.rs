@@ -107,15 +107,12 @@ fn sweep(intervals: &[Interval], freedom: &Freedom, grow: bool) -> Sharing {
         let fits = free.range((one.size, 0)..).next().copied();
         let largest_own = || free.iter().rev().find(|(_, k)| *k >= freedom.given.len()).copied();
         let taken = fits.or_else(|| if grow { largest_own() } else { None });
-        let k = match taken {
-            Some(entry) => {
-                free.remove(&entry);
-                entry.1
-            }
-            None => {
-                sizes.push(0);
-                sizes.len() - 1
-            }
+        let k = if let Some(entry) = taken {
+            free.remove(&entry);
+            entry.1
+        } else {
+            sizes.push(0);
+            sizes.len() - 1
         };
         sizes[k] = sizes[k].max(one.size);
         busy.push(Reverse((one.end, k)));

@@ -48,8 +48,8 @@ pub struct Knapsack {
     most_objects: Option<usize>,
 }
 
-/// Nodes where the limits name no number: about half a second.
-const DEFAULT_NODES: u64 = 5_000_000;
+/// Nodes where the limits name no number: at most about a second.
+const DEFAULT_NODES: u64 = 8_000_000;
 
 /// Larger problems are not searched: sections times different sizes.
 const MOST_CELLS: usize = 20_000_000;

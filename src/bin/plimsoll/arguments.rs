@@ -80,7 +80,7 @@ pub struct VerifyArguments {
 #[derive(Args, Debug)]
 pub struct ReadingArguments {
     /// Count every floating-point element as this type, as if quantized.
-    #[arg(long = "as", value_name = "TYPE")]
+    #[arg(long = "as", value_name = "TYPE", value_parser = counted_type)]
     pub floats_as: Option<ElementType>,
     /// Alignment in bytes of what asks for none.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment)]
@@ -145,6 +145,14 @@ fn strategy_names() -> clap::builder::PossibleValuesParser {
 fn size(text: &str) -> Result<u64, String> {
     parse_size::parse_size(text)
         .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
+}
+
+fn counted_type(text: &str) -> Result<ElementType, String> {
+    let element_type: ElementType = text.parse().map_err(|error| format!("{error}"))?;
+    match element_type.bits() {
+        None | Some(0) => Err(format!("elements of type `{element_type}` have no width")),
+        Some(_) => Ok(element_type),
+    }
 }
 
 fn alignment(text: &str) -> Result<u64, String> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::arguments::{CompareArguments, VariablesArgument};
 use crate::inputs::{expand, with_path};
-use crate::output::write_all;
+use crate::output::{one_line, say, write_all};
 use crate::{Answer, Failure};
 
 /// One strategy on one input.
@@ -31,20 +31,23 @@ struct Figures {
 
 pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     let files = expand(&arguments.inputs)?;
-    let bar = progress(files.len() * arguments.strategies.len());
+    let mut strategies = arguments.strategies.clone();
+    let mut seen = BTreeSet::new();
+    strategies.retain(|name| seen.insert(name.clone()));
+    let bar = progress(files.len() * strategies.len());
     let mut rows = Vec::new();
     let mut failures = 0;
     let mut unused = arguments.reading.dims.iter().map(|(name, _)| name.clone()).collect();
     for file in &files {
         bar.set_message(file.display().to_string());
-        if let Err(failure) = compare(file, arguments, &mut unused, &bar, &mut rows) {
+        if let Err(failure) = compare(file, arguments, &strategies, &mut unused, &bar, &mut rows) {
             failures += 1;
-            bar.suspend(|| eprintln!("error: {failure}"));
+            bar.suspend(|| eprintln!("error: {}", one_line(&failure.to_string())));
         }
     }
     bar.finish_and_clear();
     if !rows.is_empty() {
-        println!("{}\n\n{}", details(&rows), totals(&rows, &arguments.strategies));
+        say(&format!("{}\n\n{}\n", details(&rows), totals(&rows, &strategies)))?;
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&rows)?;
@@ -62,17 +65,18 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
 fn compare(
     file: &Path,
     arguments: &CompareArguments,
+    strategies: &[String],
     unused: &mut BTreeSet<String>,
     bar: &ProgressBar,
     rows: &mut Vec<Figures>,
 ) -> Result<(), Failure> {
     let problem = problem(file, arguments, unused)?;
-    for name in &arguments.strategies {
+    for name in strategies {
         let planner = Planner::new().boxed_strategy(allocate::by_name(name)?);
         let start = ProcessTime::now();
         let solution = match planner.solve(&problem) {
             Err(refusal @ Error::Refused { .. }) => {
-                bar.suspend(|| eprintln!("note: {}: {refusal}", file.display()));
+                bar.suspend(|| eprintln!("note: {}", one_line(&format!("{}: {refusal}", file.display()))));
                 continue;
             }
             solution => solution.map_err(|error| format!("{}: {error}", file.display()))?,
@@ -154,7 +158,7 @@ fn details(rows: &[Figures]) -> Table {
     let mut table = table(&["input", "strategy", "height", "lower bound", "height/bound", "CPU s"], 2);
     for row in rows {
         table.add_row([
-            row.input.clone(),
+            one_line(&row.input),
             row.strategy.clone(),
             row.height.to_string(),
             row.lower_bound.to_string(),

@@ -51,7 +51,11 @@ fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
         // Links to folders are not followed: they may lead in circles.
         if entry.file_type().map_err(failed)?.is_dir() {
             search(&path, files)?;
-        } else if path.extension().is_some_and(|ending| SEARCHED.iter().any(|known| ending == *known)) {
+        } else if path.is_file()
+            && path
+                .extension()
+                .is_some_and(|ending| SEARCHED.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+        {
             files.push(path);
         }
     }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         Err(failure) => {
-            eprintln!("error: {failure}");
+            eprintln!("error: {}", output::one_line(&failure.to_string()));
             ExitCode::from(2)
         }
     }

@@ -1,9 +1,36 @@
-//! Files appear whole or not at all.
+//! Files appear whole or not at all; the terminal sees no control characters.
 
-use std::io::Write;
+use std::fs;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Failure;
+
+/// Prints to standard output. A reader that has seen enough is no failure.
+pub fn say(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}").into()),
+        _ => Ok(()),
+    }
+}
+
+/// Names come from files and may hold anything; a line stays one line, in the
+/// order in which it is written.
+pub fn one_line(text: &str) -> String {
+    let reorders =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || reorders(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Refuses to write over what is read.
+pub fn check_apart(input: &Path, outputs: &[PathBuf]) -> Result<(), Failure> {
+    let Ok(input) = fs::canonicalize(input) else { return Ok(()) };
+    match outputs.iter().find(|output| fs::canonicalize(output).is_ok_and(|output| output == input)) {
+        Some(output) => Err(format!("{} is the input; it is not written over", output.display()).into()),
+        None => Ok(()),
+    }
+}
 
 /// Writes all of these, or says which could not be written. Each is complete
 /// under a name of its own before it takes its place.
@@ -15,23 +42,30 @@ pub fn write_all(files: &[(PathBuf, String)]) -> Result<(), Failure> {
 }
 
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    // What is no ordinary file (a pipe, /dev/stdout) cannot be replaced.
-    if path.exists() && !path.is_file() {
-        return std::fs::write(path, text);
+    let Ok(found) = fs::symlink_metadata(path) else { return replace(path, text, None) };
+    if found.is_file() {
+        return replace(path, text, Some(found.permissions()));
     }
-    let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?.to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = write_synced(&part, text).and_then(|()| std::fs::rename(&part, path));
+    // Links keep pointing where they do, and pipes and devices stay what they
+    // are: those are written to, not replaced.
+    fs::write(path, text)
+}
+
+fn replace(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> std::io::Result<()> {
+    let part = path.with_file_name(format!(".plimsoll.{}.part", std::process::id()));
+    let written = write_synced(&part, text, permissions).and_then(|()| fs::rename(&part, path));
     if written.is_err() {
         // Best effort: the first error is the one to report.
-        let _ = std::fs::remove_file(&part);
+        let _ = fs::remove_file(&part);
     }
     written
 }
 
-fn write_synced(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::File::create(path)?;
+fn write_synced(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> std::io::Result<()> {
+    let mut file = fs::File::create(path)?;
     file.write_all(text.as_bytes())?;
+    if let Some(permissions) = permissions {
+        file.set_permissions(permissions)?;
+    }
     file.sync_all()
 }

@@ -10,7 +10,7 @@ use plimsoll::{Graph, Plan, Problem, Solution, Status, allocate, export};
 
 use crate::arguments::PlanArguments;
 use crate::inputs::{model_name, read};
-use crate::output::write_all;
+use crate::output::{check_apart, one_line, say, write_all};
 use crate::{Answer, Failure};
 
 /// What `--out` can write, by the file's ending.
@@ -25,6 +25,7 @@ enum Format {
 pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    check_apart(&arguments.input, &arguments.out)?;
     let options = arguments.reading.import_options();
     let mut planner = arguments.reading.planner().boxed_strategy(allocate::by_name(&arguments.strategy)?);
     if let Some(capacity) = arguments.capacity {
@@ -34,14 +35,14 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
             let plan = planner.plan(&graph)?;
             for note in notes {
-                eprintln!("note: {note}");
+                eprintln!("note: {}", one_line(&note));
             }
             Planned::Graph(Box::new((graph, plan)))
         }
         Imported::Problem(problem) => {
             let problem = problem.with_capacity(arguments.capacity);
             let solution = planner.solve(&problem)?;
-            Planned::Problem(model_name(&arguments.input), problem, solution)
+            Planned::Problem(Box::new((model_name(&arguments.input), problem, solution)))
         }
         _ => return Err("this kind of input is not supported here".into()),
     };
@@ -49,7 +50,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let texts = formats.iter().map(|format| result.written(*format, &options));
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
-    print!("{}", result.summary(seconds));
+    say(&result.summary(seconds))?;
     Ok(if result.status() == Status::Infeasible { Answer::No } else { Answer::Yes })
 }
 
@@ -69,21 +70,22 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
 /// A plan with what it is for.
 enum Planned {
     Graph(Box<(Graph, Plan)>),
-    Problem(String, Problem, Solution),
+    Problem(Box<(String, Problem, Solution)>),
 }
 
 impl Planned {
     fn status(&self) -> Status {
         match self {
             Planned::Graph(pair) => pair.1.status,
-            Planned::Problem(_, _, solution) => solution.status,
+            Planned::Problem(parts) => parts.2.status,
         }
     }
 
     fn summary(&self, seconds: f64) -> String {
         match self {
             Planned::Graph(pair) => text::summary(&pair.0, &pair.1, Some(seconds)),
-            Planned::Problem(name, problem, solution) => {
+            Planned::Problem(parts) => {
+                let (name, problem, solution) = &**parts;
                 text::summary_of_problem(name, problem, solution, Some(seconds))
             }
         }
@@ -100,12 +102,15 @@ impl Planned {
                     Format::Header => export::c_header::of_graph(graph, plan),
                 }
             }
-            Planned::Problem(name, problem, solution) => match format {
-                Format::Json => PlanDocument::of_problem(name, problem, solution, options).to_json(),
-                Format::Csv => export::csv::of_problem(problem, solution),
-                Format::Svg => svg::of_problem(name, problem, solution),
-                Format::Header => export::c_header::of_problem(name, problem, solution),
-            },
+            Planned::Problem(parts) => {
+                let (name, problem, solution) = &**parts;
+                match format {
+                    Format::Json => PlanDocument::of_problem(name, problem, solution, options).to_json(),
+                    Format::Csv => export::csv::of_problem(problem, solution),
+                    Format::Svg => svg::of_problem(name, problem, solution),
+                    Format::Header => export::c_header::of_problem(name, problem, solution),
+                }
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `plimsoll verify`: is this plan right for this input?
 
 use plimsoll::export::json::PlanDocument;
-use plimsoll::import::Imported;
-use plimsoll::verify::{Violations, verify, verify_solution};
+use plimsoll::import::{Fold, ImportOptions, Imported};
+use plimsoll::verify::{verify, verify_solution};
 
 use crate::arguments::VerifyArguments;
 use crate::inputs::read;
+use crate::output::{one_line, say};
 use crate::{Answer, Failure};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
@@ -26,23 +27,29 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
     Ok(match verdict {
         Ok(Ok(())) => {
             let arena = document.arena_bytes;
-            println!(
-                "right: {} places in an arena of {arena} bytes",
-                document.tensors.len() + document.scratch.len()
-            );
+            let places = document.tensors.len() + document.scratch.len();
+            say(&format!("right: {places} places in an arena of {arena} bytes{}\n", imported_how(&options)))?;
             Answer::Yes
         }
-        Ok(Err(violations)) => wrong(&violations),
-        Err(mismatch) => {
-            println!("wrong: {mismatch}");
-            Answer::No
-        }
+        Ok(Err(violations)) => wrong(violations.list().iter().map(ToString::to_string))?,
+        Err(mismatch) => wrong([mismatch.to_string()])?,
     })
 }
 
-fn wrong(violations: &Violations) -> Answer {
-    for violation in violations.list() {
-        println!("wrong: {violation}");
+fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failure> {
+    let lines = reasons.into_iter().map(|reason| format!("wrong: {}\n", one_line(&reason)));
+    say(&lines.collect::<String>())?;
+    Ok(Answer::No)
+}
+
+/// The plan itself says how its input is to be read, so the user should see
+/// what is out of the ordinary.
+fn imported_how(options: &ImportOptions) -> String {
+    let mut how = Vec::new();
+    how.extend(options.floats_as.map(|element_type| format!("floats as {element_type}")));
+    if options.fold == Fold::None {
+        how.push("nothing folded".to_owned());
     }
-    Answer::No
+    how.extend(options.dims.iter().map(|(name, value)| format!("{} = {value}", one_line(name))));
+    if how.is_empty() { String::new() } else { format!(" ({})", how.join(", ")) }
 }

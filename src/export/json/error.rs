@@ -97,6 +97,17 @@ pub enum DocumentError {
         ids: Vec<String>,
     },
 
+    /// A buffer under another number.
+    #[error("buffer `{buffer}` is number {planned} in the plan and {actual} in the model")]
+    Index {
+        /// The buffer's id.
+        buffer: String,
+        /// Its index in the plan.
+        planned: usize,
+        /// Its position in the model.
+        actual: usize,
+    },
+
     /// A buffer of another size or live range.
     #[error("buffer `{buffer}` has {planned} in the plan and {actual} in the model")]
     Geometry {

@@ -69,7 +69,11 @@ impl PlanDocument {
     pub fn to_solution(&self, problem: &Problem) -> Result<Solution, DocumentError> {
         let names = items::buffer_names(problem);
         let mut offsets = Vec::with_capacity(names.len());
-        for (buffer, entry) in problem.buffers().iter().zip(self.entries_of(&names)?) {
+        for (index, (buffer, entry)) in problem.buffers().iter().zip(self.entries_of(&names)?).enumerate() {
+            if entry.index != index {
+                let buffer = entry.name.clone();
+                return Err(DocumentError::Index { buffer, planned: entry.index, actual: index });
+            }
             let text = |bytes: u64, live: LiveRange| format!("{bytes} bytes live {live}");
             if (entry.bytes, live(entry.live)) != (buffer.size(), buffer.live()) {
                 return Err(DocumentError::Geometry {
