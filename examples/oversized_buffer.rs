@@ -3,9 +3,10 @@
 //! A runtime with a few shared buffers takes tensors in the order given: each
 //! joins the first buffer that is free and large enough, or opens a new one. In
 //! this branching graph that takes 800K + 700K + 1000K = 2.5M. With the second
-//! buffer larger than its first tensor needs, 800K + 1000K + 10K = 1.81M do.
+//! buffer larger than its first tensor needs, 800K + 1000K + 10K = 1.81M do. The
+//! solver finds that by itself, and proves that nothing less does.
 
-use plimsoll::allocate::{Allocation, Strategy};
+use plimsoll::allocate::{Allocation, Auto, Knapsack, Strategy};
 use plimsoll::{Graph, Limits, Plan, Planner, Problem, Result, TensorSpec};
 
 /// Shared buffers, filled in the order given.
@@ -71,13 +72,14 @@ pub fn main() -> Result<()> {
     let graph = branching_graph()?;
     let given = arena(&graph, SharedBuffers { oversize: false })?;
     let oversized = arena(&graph, SharedBuffers { oversize: true })?;
-    let offsets = arena(&graph, plimsoll::allocate::Auto)?;
-    for plan in [&given, &oversized, &offsets] {
+    let solved = arena(&graph, Knapsack::new())?;
+    let offsets = arena(&graph, Auto)?;
+    for plan in [&given, &oversized, &solved, &offsets] {
         println!("{:>25}  {:>9} bytes, {}", plan.strategy, plan.arena_bytes, plan.status);
     }
-    assert_eq!(
-        (given.arena_bytes, oversized.arena_bytes, offsets.arena_bytes),
-        (2_500_000, 1_810_000, 1_810_000)
-    );
+    let heights = [&given, &oversized, &solved, &offsets].map(|plan| plan.arena_bytes);
+    assert_eq!(heights, [2_500_000, 1_810_000, 1_810_000, 1_810_000]);
+    let objects = solved.objects.expect("shared objects");
+    assert_eq!((objects.list.len(), objects.total(), objects.lower_bound), (3, 1_810_000, 1_810_000));
     Ok(())
 }

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use peak_alloc::PeakAlloc;
+use plimsoll::allocate::Knapsack;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{svg, text};
 use plimsoll::verify::{verify, verify_solution};
-use plimsoll::{Graph, Planner, Problem, export};
+use plimsoll::{Graph, Limits, Planner, Problem, export};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -160,6 +161,10 @@ fn mutate(bytes: &[u8], random: &mut Rng) -> Vec<u8> {
     bytes
 }
 
+fn share() -> Planner {
+    Planner::new().strategy(Knapsack::new()).limits(Limits::new().nodes(5_000))
+}
+
 /// Whether it was planned; anything else must be an error.
 fn check(format: Format, bytes: &[u8]) -> bool {
     let options = ImportOptions::default();
@@ -178,6 +183,7 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     let Ok(ImportedGraph { graph, .. }) = imported else { return false };
     let Ok(plan) = Planner::new().plan(&graph) else { return false };
     verify(&graph, &plan).unwrap();
+    share().plan(&graph).unwrap();
     let document = PlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json();
     assert_eq!(PlanDocument::from_json(&document).unwrap().to_plan(&graph).unwrap(), plan);
     let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None));
@@ -188,6 +194,8 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
 fn check_problem(problem: &Problem) -> bool {
     let solution = Planner::new().solve(problem).unwrap();
     verify_solution(problem, &solution).unwrap();
+    let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
+    assert_eq!(share().solve(problem).is_err(), fixed, "shared objects know no fixed offsets");
     let _ = (svg::of_problem("m", problem, &solution), export::csv::of_problem(problem, &solution));
     true
 }

@@ -299,7 +299,12 @@ fn compare_lists_strategies_and_writes_json() {
 fn shared_objects_are_written_and_checked() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
-    assert_eq!(plimsoll(&["plan", &model(ONNX), "--strategy", "knapsack", "--out", &plan]).0, 0);
+    let (status, text, _) = plimsoll(&["plan", &model(ONNX), "--strategy", "knapsack", "--out", &plan]);
+    assert_eq!(status, 0);
+    assert!(
+        text.contains("objects      3, together 6.75 MiB") && text.contains(": proven the least"),
+        "{text}"
+    );
     let written = fs::read_to_string(&plan).unwrap();
     assert!(written.contains("\"objects\": {\"lower_bound_bytes\":"), "{written}");
     assert!(written.contains("\"object\":0"), "{written}");

@@ -31,6 +31,9 @@ pub fn summary(graph: &Graph, plan: &Plan, seconds: Option<f64>) -> String {
         strategy: &plan.strategy,
         capacity: plan.capacity,
     });
+    if let Some(objects) = &plan.objects {
+        lines.objects(objects.list.len(), objects.total(), objects.lower_bound);
+    }
     lines.causes(&step_text(graph, plan), causes_of_plan(graph, plan));
     lines.time(seconds);
     lines.text
@@ -57,10 +60,18 @@ pub fn summary_of_problem(
         strategy: &solution.strategy,
         capacity: problem.capacity(),
     });
+    if let Some(objects) = &solution.objects {
+        lines.objects(objects.sizes.len(), objects.total(), objects.lower_bound);
+    }
     let step = format!("step {}", solution.lower_bound.step);
     lines.causes(&step, causes_of_solution(problem, &solution.lower_bound));
     lines.time(seconds);
     lines.text
+}
+
+/// How far above the bound: 0.01 is one percent.
+fn gap(total: u64, bound: u64) -> f64 {
+    if bound == 0 { 0.0 } else { total as f64 / bound as f64 - 1.0 }
 }
 
 struct Figures<'a> {
@@ -111,6 +122,16 @@ impl Lines {
         if let Some(capacity) = figures.capacity {
             self.say("capacity", format!("{}: {}", bytes(capacity), verdict(figures, capacity)));
         }
+    }
+
+    /// Shared objects, and how far from the least their sum can be.
+    fn objects(&mut self, count: usize, total: u64, bound: u64) {
+        let proof = if total == bound {
+            "proven the least".to_owned()
+        } else {
+            format!("at most {} above the least", percent(gap(total, bound)))
+        };
+        self.say("objects", format!("{count}, together {}: {proof}", bytes(total)));
     }
 
     fn causes(&mut self, step: &str, mut causes: Vec<Cause>) {
