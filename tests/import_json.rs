@@ -247,3 +247,27 @@ fn floats_may_count_as_another_type() {
     let bytes: Vec<u64> = graph.tensors().iter().map(plimsoll::Tensor::bytes).collect();
     assert_eq!(bytes, [16, 5, 8]);
 }
+
+/// Of operators in JSON nothing is known but their type: those that may do
+/// anything run, even if they read constants only.
+#[test]
+fn only_what_is_known_to_compute_is_folded() {
+    let text = r#"{"ops":[
+        {"name":"a","type":"random_uniform","inputs":[0],"outputs":[1]},
+        {"name":"b","type":"ReadSensor","inputs":[0],"outputs":[2]},
+        {"name":"c","type":"Cast","inputs":[0],"outputs":[3]},
+        {"name":"d","type":"Cast","inputs":[0],"outputs":[4],"scratch":64},
+        {"name":"e","type":"Mine","inputs":[0],"outputs":[5],"foldable":true},
+        {"name":"f","type":"Cast","inputs":[0],"outputs":[6],"foldable":false},
+        {"name":"g","inputs":[0],"outputs":[]}],
+        "tensors":[{"name":"w","bytes":16,"kind":"constant"},
+        {"name":"t1","bytes":9,"kind":"intermediate"},{"name":"t2","bytes":9,"kind":"intermediate"},
+        {"name":"t3","bytes":9,"kind":"intermediate"},{"name":"t4","bytes":9,"kind":"intermediate"},
+        {"name":"t5","bytes":9,"kind":"intermediate"},{"name":"t6","bytes":9,"kind":"intermediate"}]}"#;
+    for bytes in [text.as_bytes().to_vec(), ["\u{feff}".as_bytes(), text.as_bytes()].concat()] {
+        let graph = plimsoll::import::graph_json_from_bytes("m", &bytes, &ImportOptions::default()).unwrap().graph;
+        let folded: Vec<&str> =
+            graph.operators().iter().filter(|operator| operator.is_folded()).map(plimsoll::Operator::name).collect();
+        assert_eq!(folded, ["c", "e"]);
+    }
+}

@@ -79,6 +79,88 @@ pub(super) fn is_pure(op_type: &str) -> bool {
     !shares_state(op_type) && !NOT_THE_SAME_TWICE.contains(&op_type)
 }
 
+/// Types of ONNX and of TensorFlow Lite that constants are made with. Formats
+/// whose operators may be anything fold these alone unless told otherwise.
+const MAKES_CONSTANTS: [&str; 72] = [
+    "Abs",
+    "Add",
+    "Cast",
+    "Ceil",
+    "Concat",
+    "Constant",
+    "ConstantOfShape",
+    "DequantizeLinear",
+    "Div",
+    "Exp",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "Identity",
+    "Max",
+    "Min",
+    "Mul",
+    "Neg",
+    "Pad",
+    "Pow",
+    "QuantizeLinear",
+    "Range",
+    "Reshape",
+    "Shape",
+    "Slice",
+    "Split",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+    "Where",
+    "ABS",
+    "ADD",
+    "CAST",
+    "CEIL",
+    "CONCATENATION",
+    "DENSIFY",
+    "DEQUANTIZE",
+    "DIV",
+    "EXP",
+    "EXPAND_DIMS",
+    "FILL",
+    "FLOOR",
+    "GATHER",
+    "MAXIMUM",
+    "MINIMUM",
+    "MUL",
+    "NEG",
+    "PACK",
+    "PAD",
+    "PADV2",
+    "POW",
+    "QUANTIZE",
+    "RANGE",
+    "RESHAPE",
+    "RSQRT",
+    "SELECT",
+    "SELECT_V2",
+    "SHAPE",
+    "SLICE",
+    "SPLIT",
+    "SPLIT_V",
+    "SQRT",
+    "SQUEEZE",
+    "STRIDED_SLICE",
+    "SUB",
+    "TILE",
+    "TRANSPOSE",
+    "UNPACK",
+];
+
+/// Whether an operator of this type is known to do nothing but compute.
+pub(super) fn makes_constants(op_type: &str) -> bool {
+    MAKES_CONSTANTS.contains(&op_type)
+}
+
 /// What a tensor holds, as far as effects go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
@@ -105,11 +187,13 @@ impl OperatorAdder {
         Self { holds, last_to_share: None }
     }
 
-    /// The tensors must be of the graph.
+    /// The tensors must be of the graph. `may_fold` says that the type is known,
+    /// so that what is not listed as impure is pure.
     pub(super) fn add<'a>(
         &mut self,
         builder: &'a mut GraphBuilder,
         (name, op_type): (&str, &str),
+        may_fold: bool,
         inputs: &[TensorId],
         outputs: &[TensorId],
     ) -> OperatorBuilder<'a> {
@@ -117,7 +201,7 @@ impl OperatorAdder {
         let shares = shares_state(op_type) || any(Holds::Resource);
         // Without inputs there is nothing to fold from; a `Constant` is its output.
         let has_source = !inputs.is_empty() || op_type == "Constant";
-        let foldable = has_source && is_pure(op_type) && !shares && !any(Holds::State);
+        let foldable = may_fold && has_source && is_pure(op_type) && !shares && !any(Holds::State);
 
         let mut operator = builder.operator(name).op_type(op_type);
         operator = operator.reads(inputs.iter().copied()).writes(outputs.iter().copied());

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::foldable::{Holds, OperatorAdder};
+use super::foldable::{Holds, OperatorAdder, makes_constants};
 use super::{ImportError, ImportOptions, ImportedGraph};
 use crate::graph::{ElementType, GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
@@ -37,6 +37,16 @@ struct JsonOperator {
     /// Operators that must run before.
     #[serde(default)]
     after: Vec<usize>,
+    /// Whether it may run at compile time once its inputs are constants.
+    foldable: Option<bool>,
+}
+
+impl JsonOperator {
+    /// The type may be anything, so only what is known folds by itself.
+    fn may_fold(&self) -> bool {
+        let plain = self.scratch == 0 && !self.outputs.is_empty();
+        self.foldable.unwrap_or(plain && makes_constants(&self.op_type))
+    }
 }
 
 #[derive(Deserialize)]
@@ -91,12 +101,18 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// a tensor, and `outputs` of the graph, for outputs of another kind. Other
 /// keys are ignored.
 ///
+/// Operators that read constants only are folded away if their type is one that
+/// weights are commonly made with, in the spelling of ONNX or TensorFlow Lite,
+/// and they need no scratch; `foldable` of an operator says otherwise, either
+/// way.
+///
 /// # Errors
 /// [`ImportError::Malformed`] if the bytes are no such object,
 /// [`ImportError::Unshaped`] if tensors have no size,
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     super::check_dims(&options.dims, &BTreeSet::new())?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let json: JsonGraph = serde_json::from_slice(bytes).map_err(malformed)?;
     let mut builder = GraphBuilder::new(json.name.as_deref().unwrap_or(name));
     let adder = add_tensors(&mut builder, &json.tensors)?;
@@ -169,7 +185,8 @@ fn add_operators(
     mut adder: OperatorAdder,
     json: &JsonGraph,
 ) -> Result<(), ImportError> {
-    for JsonOperator { name, op_type, inputs, outputs, scratch, after } in &json.ops {
+    for operator in &json.ops {
+        let JsonOperator { name, op_type, inputs, outputs, scratch, after, .. } = operator;
         let place = format!("operator `{name}`");
         let inputs = tensor_ids(inputs, json.tensors.len(), &place)?;
         let outputs = tensor_ids(outputs, json.tensors.len(), &place)?;
@@ -180,7 +197,8 @@ fn add_operators(
             )));
         }
         let after = after.iter().map(|&other| OperatorId::new(other));
-        adder.add(builder, (name, op_type), &inputs, &outputs).scratch(*scratch).after(after);
+        let added = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
+        added.scratch(*scratch).after(after);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::descriptions::Descriptions;
-use super::messages::{Graph, Model, Node};
+use super::messages::{Function, Graph, Model, Node};
 use super::{FORMAT, subgraphs, unshaped};
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::TensorId;
@@ -19,7 +19,7 @@ pub(super) fn build(
     };
     let mut tensors = Tensors::new(graph, GraphBuilder::new(name), options)?;
     for node in &graph.node {
-        add_operator(node, &mut tensors);
+        add_operator(node, &model.functions, &mut tensors);
     }
     for output in &graph.output {
         if let Some(id) = tensors.id(&output.name) {
@@ -32,7 +32,8 @@ pub(super) fn build(
         notes.push("the file's training graphs are left out".to_owned());
     }
     let Tensors { builder, descriptions, unshaped, .. } = tensors;
-    let imported = crate::import::finish(builder, notes, options)?;
+    let mut imported = crate::import::finish(builder, notes, options)?;
+    imported.notes.extend(note_of_bodies(graph, &imported));
     // Constants need no memory; what was folded is one by now.
     let needs_memory = |id: TensorId| imported.graph.tensor(id).kind() != TensorKind::Constant;
     let unshaped: Vec<_> = unshaped.into_iter().filter(|(id, _)| needs_memory(*id)).collect();
@@ -43,13 +44,29 @@ pub(super) fn build(
     Err(unshaped::error(&known))
 }
 
-fn add_operator<'m>(node: &'m Node, tensors: &mut Tensors<'m>) {
+/// Names operators that run and have bodies, whose memory nobody plans.
+fn note_of_bodies(graph: &Graph, imported: &ImportedGraph) -> Option<String> {
+    const SHOWN: usize = 5;
+    let run = graph.node.iter().zip(imported.graph.operators());
+    let with_bodies = run.filter(|(node, operator)| subgraphs::has_bodies(node) && !operator.is_folded());
+    let mut names = with_bodies.map(|(node, _)| format!("`{}` ({})", name_of(node), node.op_type));
+    let mut shown: Vec<String> = names.by_ref().take(SHOWN).collect();
+    let more = names.count();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    let text =
+        || format!("memory inside of the bodies of these operators is not planned: {}", shown.join(", "));
+    (!shown.is_empty()).then(text)
+}
+
+fn add_operator<'m>(node: &'m Node, functions: &[Function], tensors: &mut Tensors<'m>) {
     let mut reads = tensors.ids(node.input.iter().map(String::as_str));
     let own: HashSet<TensorId> = reads.iter().copied().collect();
     let outer = tensors.ids(subgraphs::outer_names(node));
     reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
     let writes = tensors.ids(node.output.iter().map(String::as_str));
-    let foldable = subgraphs::is_pure(node) && (!reads.is_empty() || node.op_type == "Constant");
+    let foldable = subgraphs::is_pure(node, functions) && (!reads.is_empty() || node.op_type == "Constant");
     let operator = tensors.builder.operator(name_of(node)).op_type(&node.op_type).reads(reads).writes(writes);
     if foldable {
         operator.foldable();

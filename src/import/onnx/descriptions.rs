@@ -125,12 +125,12 @@ impl<'m> Descriptions<'m> {
         }
         for info in infos() {
             if let Some(description) = declared(info, bound)? {
-                all.offer(&info.name, description);
+                all.offer(&info.name, description)?;
             }
         }
         for node in graph.node.iter().filter(|node| node.op_type == "Constant") {
             if let (Some(output), Some(description)) = (node.output.first(), value_of(node)?) {
-                all.offer(output, description);
+                all.offer(output, description)?;
             }
         }
         Ok(all)
@@ -146,18 +146,26 @@ impl<'m> Descriptions<'m> {
         self.constants.get(name).or_else(|| self.others.get(name))
     }
 
-    /// The first description stands, unless a later one tells the shape and it does not.
-    fn offer(&mut self, name: &'m str, description: Description<'m>) {
-        match self.others.entry(name) {
+    /// The first description stands, unless a later one tells the shape and it
+    /// does not. Two that tell different ones cannot both be right, and a plan
+    /// for the smaller would be wrong.
+    fn offer(&mut self, name: &'m str, description: Description<'m>) -> Result<(), ImportError> {
+        let mut place = match self.others.entry(name) {
             Entry::Vacant(place) => {
                 place.insert(description);
+                return Ok(());
             }
-            Entry::Occupied(mut place) => {
-                if place.get().shape().is_none() && description.shape().is_some() {
-                    place.insert(description);
-                }
+            Entry::Occupied(place) => place,
+        };
+        match (place.get().shape(), description.shape()) {
+            (None, Some(_)) => drop(place.insert(description)),
+            (Some(first), Some(second)) if first != second => {
+                let reason = format!("tensor `{name}` is said to have shape {first:?} and shape {second:?}");
+                return Err(ImportError::malformed(FORMAT, reason));
             }
+            _ => {}
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::messages::{Graph, Node};
+use super::messages::{Function, Graph, Node};
 use crate::import::foldable;
 
 /// Pure if their bodies are.
@@ -19,14 +19,29 @@ const KNOWN_DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 const DRAW: [&str; 4] = ["BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Sampling"];
 
 /// Whether it computes nothing but its outputs, and those from its inputs and
-/// what its bodies take from around them. Of local functions and other
-/// domains nothing is known.
-pub(super) fn is_pure(node: &Node) -> bool {
+/// what its bodies take from around them. Of the model's own functions and of
+/// other domains nothing is known.
+pub(super) fn is_pure(node: &Node, functions: &[Function]) -> bool {
+    let is_own = |function: &Function| {
+        function.name == node.op_type && full_domain(&function.domain) == full_domain(&node.domain)
+    };
+    if functions.iter().any(is_own) {
+        return false;
+    }
     let op_type = node.op_type.as_str();
     let pure_here = RUN_BODIES.contains(&op_type) || STATELESS.contains(&op_type);
     let alone = pure_here || foldable::is_pure(op_type);
     let known = KNOWN_DOMAINS.contains(&node.domain.as_str()) && !DRAW.contains(&op_type);
-    alone && known && bodies(node).all(|body| body.node.iter().all(is_pure))
+    alone && known && bodies(node).all(|body| body.node.iter().all(|inner| is_pure(inner, functions)))
+}
+
+/// The standard domain has two names.
+fn full_domain(domain: &str) -> &str {
+    if domain.is_empty() { "ai.onnx" } else { domain }
+}
+
+pub(super) fn has_bodies(node: &Node) -> bool {
+    bodies(node).next().is_some()
 }
 
 /// Names of the scope around a node that its bodies use, nested ones included:

@@ -98,14 +98,14 @@ fn build(
         roles[result.index()].is_result = true;
     }
     let described = describe_tensors(model, subgraph, &roles)?;
-    let notes = note_of_blanks(&described).into_iter().collect();
+    let notes = note_of_blanks(&described).into_iter().chain(note_of_dynamic(&described)).collect();
 
     let mut adder = OperatorAdder::new(described.iter().map(|tensor| tensor.holds).collect());
     for tensor in described {
         builder.add_tensor(tensor.name, tensor.kind, tensor.spec);
     }
     for operator in &operators {
-        adder.add(builder, (&operator.name, &operator.op_type), &operator.inputs, &operator.outputs);
+        adder.add(builder, (&operator.name, &operator.op_type), true, &operator.inputs, &operator.outputs);
     }
     for output in outputs {
         builder.output(output);
@@ -139,6 +139,13 @@ fn note_of_blanks(tensors: &[Described]) -> Option<String> {
     let blanks = tensors.iter().filter(|tensor| tensor.is_blank);
     let names = listing(blanks.map(|tensor| format!("`{}`", tensor.name)))?;
     Some(format!("tensors that nothing fills, taken for constants: {names}"))
+}
+
+/// Names tensors that may be larger at run time than the file says.
+fn note_of_dynamic(tensors: &[Described]) -> Option<String> {
+    let dynamic = tensors.iter().filter_map(|tensor| Some((tensor, tensor.dynamic.as_ref()?)));
+    let names = listing(dynamic.map(|(tensor, shape)| format!("`{}` {shape}", tensor.name)))?;
+    Some(format!("tensors with dynamic dimensions, planned at the shape that the file states: {names}"))
 }
 
 /// Names the subgraphs that are not in the graph: bodies of control flow,

@@ -101,6 +101,7 @@ table! {
         buffer: u32 = 2,
         name: Bytes<'a> = 3,
         is_variable: bool = 5,
+        shape_signature: Numbers<'a> = 7,
         external_buffer: u32 = 10,
     }
 }

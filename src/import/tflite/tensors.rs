@@ -52,6 +52,8 @@ pub(super) struct Described {
     /// Operators read it, but nothing fills it: memory that a compiler gave to
     /// one of them to work in, or a mistake.
     pub(super) is_blank: bool,
+    /// The dimensions, if the file says that they may change at run time.
+    pub(super) dynamic: Option<String>,
     pub(super) spec: TensorSpec,
 }
 
@@ -68,10 +70,11 @@ pub(super) fn describe(
     let shape = static_shape(tensor);
 
     let is_variable = tensor.is_variable().unwrap_or(false);
-    let kind = if role.is_input {
-        TensorKind::Input
-    } else if is_variable {
+    // A variable that is listed as an input is state all the same.
+    let kind = if is_variable {
         TensorKind::Variable
+    } else if role.is_input {
+        TensorKind::Input
     } else if stored.is_some() || !role.is_result {
         TensorKind::Constant
     } else {
@@ -102,7 +105,18 @@ pub(super) fn describe(
             return Err(ImportError::malformed(FORMAT, reason));
         }
     };
-    Ok(Ok(Described { name, kind, holds, is_blank, spec }))
+    let computed = kind == TensorKind::Intermediate;
+    let dynamic = if computed { dynamic_shape(tensor) } else { None };
+    Ok(Ok(Described { name, kind, holds, is_blank, dynamic, spec }))
+}
+
+/// The signature of a shape that may be another at run time. A batch that the
+/// file sets to 1 does not count: nearly every converted model has one.
+fn dynamic_shape(tensor: Tensor<'_>) -> Option<String> {
+    let signature: Vec<i32> = tensor.shape_signature()?.into_iter().collect();
+    let batch_of_one = tensor.shape().is_some_and(|shape| !shape.is_empty() && shape.get(0) == 1);
+    let open = signature.iter().skip(usize::from(batch_of_one)).any(|&dim| dim < 0);
+    open.then(|| format!("{signature:?}"))
 }
 
 fn has_size(element_type: ElementType, shape: &[u64]) -> bool {
