@@ -265,9 +265,14 @@ fn only_what_is_known_to_compute_is_folded() {
         {"name":"t3","bytes":9,"kind":"intermediate"},{"name":"t4","bytes":9,"kind":"intermediate"},
         {"name":"t5","bytes":9,"kind":"intermediate"},{"name":"t6","bytes":9,"kind":"intermediate"}]}"#;
     for bytes in [text.as_bytes().to_vec(), ["\u{feff}".as_bytes(), text.as_bytes()].concat()] {
-        let graph = plimsoll::import::graph_json_from_bytes("m", &bytes, &ImportOptions::default()).unwrap().graph;
-        let folded: Vec<&str> =
-            graph.operators().iter().filter(|operator| operator.is_folded()).map(plimsoll::Operator::name).collect();
+        let graph =
+            plimsoll::import::graph_json_from_bytes("m", &bytes, &ImportOptions::default()).unwrap().graph;
+        let folded: Vec<&str> = graph
+            .operators()
+            .iter()
+            .filter(|operator| operator.is_folded())
+            .map(plimsoll::Operator::name)
+            .collect();
         assert_eq!(folded, ["c", "e"]);
     }
 }

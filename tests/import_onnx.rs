@@ -341,6 +341,45 @@ fn what_draws_random_numbers_is_never_folded() {
     assert_eq!(graph.file_order().len(), 8);
 }
 
+/// What the model calls its own may do anything, whatever it is called.
+#[test]
+fn functions_of_the_model_are_never_folded() {
+    let graph = |functions: &[Vec<u8>]| {
+        let parts = [initializer("w", FLOAT, &[4]), node("Neg", &["w"], &["y"]), output("y", FLOAT, "4")];
+        let bytes = [model(&parts), functions.concat()].concat();
+        onnx_from_bytes("m", &bytes, &ImportOptions::default()).unwrap().graph
+    };
+    let function = |name: &str, domain: &str| {
+        length_delimited(25, [length_delimited(1, name), length_delimited(10, domain)].concat())
+    };
+    assert_eq!(graph(&[]).file_order().len(), 0);
+    assert_eq!(graph(&[function("Neg", "elsewhere"), function("Abs", "")]).file_order().len(), 0);
+    assert_eq!(graph(&[function("Neg", "ai.onnx")]).file_order().len(), 1);
+}
+
+#[test]
+fn bodies_that_run_are_noted() {
+    let parts = |op_type| {
+        let inner = body("then_branch", &[node(op_type, &["x"], &["r"]), output("r", FLOAT, "4")]);
+        let outer = node_with("If", &["x"], &["y"], &[inner]);
+        [input("x", FLOAT, "4"), outer, output("y", FLOAT, "4")]
+    };
+    let notes = onnx_from_bytes("m", &model(&parts("Neg")), &ImportOptions::default()).unwrap().notes;
+    assert_eq!(notes, ["memory inside of the bodies of these operators is not planned: `the If` (If)"]);
+}
+
+#[test]
+fn shapes_that_contradict_each_other_are_refused() {
+    let parts = [
+        input("x", FLOAT, "4"),
+        node("Neg", &["x"], &["y"]),
+        output("y", FLOAT, "1"),
+        value_info("y", FLOAT, "1000"),
+    ];
+    let text = "not a valid ONNX file: tensor `y` is said to have shape [1] and shape [1000]";
+    assert_eq!(error_text(&parts, &ImportOptions::default()), text);
+}
+
 #[test]
 fn of_other_domains_nothing_is_known() {
     let domains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "pkg.torch", "my.functions"];

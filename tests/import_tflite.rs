@@ -162,6 +162,17 @@ fn an_input_may_be_an_output_but_is_not_written() {
 }
 
 #[test]
+fn dynamic_dimensions_are_noted_but_for_a_batch_of_one() {
+    let mut model = small();
+    model.subgraphs[0].tensors[2].shape = Some(vec![1, 16]);
+    model.subgraphs[0].tensors[2].shape_signature = Some(vec![-1, 16]);
+    assert_eq!(import(&model).unwrap().notes, [""; 0]);
+    model.subgraphs[0].tensors[2].shape_signature = Some(vec![1, -1]);
+    let note = "tensors with dynamic dimensions, planned at the shape that the file states: `sum` [1, -1]";
+    assert_eq!(import(&model).unwrap().notes, [note]);
+}
+
+#[test]
 fn other_subgraphs_are_named_in_a_note() {
     let mut model = small();
     model.codes.push(builtin(WHILE));
@@ -448,7 +459,10 @@ fn the_collection_is_the_same_by_json() {
             let (tflite, json) = (graph_of(&path, &options), graph_of(&json, &options));
             for (a, b) in tflite.operators().iter().zip(json.operators()) {
                 assert_eq!((a.name(), a.op_type(), a.is_folded()), (b.name(), b.op_type(), b.is_folded()));
-                assert_eq!((a.inputs(), a.outputs(), a.runs_after()), (b.inputs(), b.outputs(), b.runs_after()));
+                assert_eq!(
+                    (a.inputs(), a.outputs(), a.runs_after()),
+                    (b.inputs(), b.outputs(), b.runs_after())
+                );
             }
             assert_eq!(tflite.operators().len(), json.operators().len());
             assert_eq!(

@@ -197,8 +197,8 @@ fn add_operators(
             )));
         }
         let after = after.iter().map(|&other| OperatorId::new(other));
-        let added = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
-        added.scratch(*scratch).after(after);
+        let with_tensors = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
+        with_tensors.scratch(*scratch).after(after);
     }
     Ok(())
 }

@@ -47,6 +47,7 @@ pub struct Tensor {
     pub element_type: i8,
     pub buffer: u32,
     pub is_variable: bool,
+    pub shape_signature: Option<Vec<i32>>,
     pub external_buffer: u32,
 }
 
@@ -160,8 +161,12 @@ impl SubGraph {
 impl Tensor {
     fn write(&self, to: &mut FlatBufferBuilder) -> Written {
         let shape = self.shape.as_ref().map(|shape| to.create_vector(shape));
+        let signature = self.shape_signature.as_ref().map(|signature| to.create_vector(signature));
         let name = to.create_byte_string(&self.name);
         let table = to.start_table();
+        if let Some(signature) = signature {
+            to.push_slot_always(slot(7), signature);
+        }
         if let Some(shape) = shape {
             to.push_slot_always(slot(0), shape);
         }
