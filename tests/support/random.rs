@@ -95,5 +95,6 @@ fn add_output(net: &mut GraphBuilder, k: usize, j: usize, size: u64, role: u8) -
 /// So many cases, or as many as `PROPTEST_CASES` says.
 pub fn cases(default: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").map_or(default, |text| text.parse().unwrap());
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    let max_global_rejects = cases.max(1024);
+    ProptestConfig { cases, max_global_rejects, failure_persistence: None, ..ProptestConfig::default() }
 }
