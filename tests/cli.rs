@@ -191,7 +191,7 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
     let out = folder.text("out.json");
     let onnx = model(ONNX);
     let broken = folder.with("broken.onnx", "this is not a model");
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["plan", &onnx, "--strategi", "auto"], "--strategi"),
         (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
         (&["plan", &onnx, "--align", "24"], "not a power of two"),
@@ -200,6 +200,7 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
         (&["plan", &onnx, "--as", "int9"], "`int9` is no element type; try one of float64"),
         (&["plan", &onnx, "--dim", "batch"], "expected NAME=VALUE"),
         (&["plan", &onnx, "--dim", "batch=1", "--out", &out], "symbolic dimension `batch`; there are none"),
+        (&["plan", &onnx, "--dim", "a=1", "--dim", "a=2"], "--dim a is given twice"),
         (&["plan", &onnx, "--out", "plan.txt"], "plan.txt: expected a name ending in .json"),
         (&["plan", "missing.onnx", "--out", &out], "missing.onnx: No such file"),
         (&["plan", &broken, "--out", &out], "broken.onnx: not a valid ONNX file"),

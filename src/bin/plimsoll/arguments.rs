@@ -117,6 +117,16 @@ pub enum OrderArgument {
 }
 
 impl ReadingArguments {
+    /// Two values for one dimension are a mistake, and no order of theirs a rule.
+    pub fn check(&self) -> Result<(), String> {
+        for (place, (name, _)) in self.dims.iter().enumerate() {
+            if self.dims[..place].iter().any(|(earlier, _)| earlier == name) {
+                return Err(format!("--dim {name} is given twice"));
+            }
+        }
+        Ok(())
+    }
+
     pub fn import_options(&self) -> ImportOptions {
         let mut options = ImportOptions::default();
         options.dims = self.dims.iter().cloned().collect();

@@ -30,6 +30,7 @@ struct Figures {
 }
 
 pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
+    arguments.reading.check()?;
     let files = expand(&arguments.inputs)?;
     let mut strategies = arguments.strategies.clone();
     let mut seen = BTreeSet::new();

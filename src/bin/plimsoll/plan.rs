@@ -25,6 +25,7 @@ enum Format {
 pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
     let options = arguments.reading.import_options();
     let mut planner = arguments.reading.planner().boxed_strategy(allocate::by_name(&arguments.strategy)?);
