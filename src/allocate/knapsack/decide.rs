@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::cuts::Cut;
 use super::intervals::Interval;
 use crate::limits::{Meter, Stop};
 
@@ -106,6 +107,9 @@ impl<'a> Search<'a> {
         let spare = spare_objects(&items, &item_level, &object_level, levels.len(), width);
         if let Some(place) = spare.iter().position(|&spare| spare < 0) {
             return Ok(Err(window.0 + (place % width) as u32));
+        }
+        if let Some(stuck) = stuck_in_a_cut(&items, &item_level, &object_level, &spare, width, meter)? {
+            return Ok(Err(window.0 + stuck));
         }
         let count = items.len();
         Ok(Ok(Self {
@@ -277,4 +281,28 @@ fn spare_objects(
         }
     }
     spare
+}
+
+/// Whether at some level the objects above it and those below cannot be told
+/// apart as [`Cut`] asks, and where.
+fn stuck_in_a_cut(
+    items: &[(Interval, u32)],
+    item_level: &[usize],
+    object_level: &[usize],
+    spare: &[i32],
+    width: usize,
+    meter: &mut Meter<'_>,
+) -> Result<Option<u32>, Stop> {
+    for (level, spare) in spare.chunks(width.max(1)).enumerate() {
+        let small = items.iter().zip(item_level).filter(|(_, own)| **own > level);
+        let larger = object_level.partition_point(|&other| other <= level);
+        let small_objects = i32::try_from(object_level.len() - larger).unwrap_or(i32::MAX);
+        let cut = Cut::new(small.map(|((item, _), _)| *item), small_objects, spare);
+        if let Some(cut) = cut
+            && let Some(stuck) = cut.stuck(meter)?
+        {
+            return Ok(Some(stuck));
+        }
+    }
+    Ok(None)
 }

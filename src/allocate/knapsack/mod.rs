@@ -1,6 +1,7 @@
 //! Shared objects of the least total size, by branch and bound.
 
 mod conflict;
+mod cuts;
 mod decide;
 mod greedy;
 mod intervals;
