@@ -88,9 +88,9 @@ pub use graph::{
 pub use ids::{BufferId, OperatorId, TensorId};
 pub use limits::{CancelToken, Limits, Progress, Stop};
 pub use liveness::{Liveness, Peak};
-pub use objects::Objects;
+pub use objects::{Inside, Objects};
 pub use occupant::{Occupant, Variables};
-pub use plan::{Placement, Plan, PlanBound, PlanObjects, SharedObject, Status};
+pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 pub use planner::Planner;
 pub use problem::{Buffer, LiveRange, Problem};
 pub use solution::Solution;

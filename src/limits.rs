@@ -55,6 +55,12 @@ impl Limits {
         self
     }
 
+    /// The same for one of so many parts of a search.
+    pub(crate) fn share(mut self, parts: u64) -> Self {
+        self.nodes = self.nodes.map(|nodes| nodes / parts);
+        self
+    }
+
     /// Not beyond this moment.
     #[must_use]
     pub fn deadline(mut self, deadline: Instant) -> Self {

@@ -82,6 +82,18 @@ pub struct SharedObject {
     pub bytes: u64,
 }
 
+/// A tensor or workspace in the memory of a larger one, which is not live at the
+/// same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanInside {
+    /// The smaller one.
+    pub guest: Occupant,
+    /// The larger one.
+    pub host: Occupant,
+    /// Bytes from the start of the larger one.
+    pub at: u64,
+}
+
 /// Shared objects, and who is in which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanObjects {
@@ -91,6 +103,8 @@ pub struct PlanObjects {
     pub of_tensor: Vec<Option<u32>>,
     /// The object of each workspace, by operator id.
     pub of_scratch: Vec<Option<u32>>,
+    /// Where objects were merged: what was put into what.
+    pub inside: Vec<PlanInside>,
     /// No sharing of objects has a smaller sum of sizes, says the strategy; not
     /// checked by the verifier.
     pub lower_bound: u64,

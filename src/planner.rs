@@ -6,12 +6,12 @@ use crate::allocate::{Allocation, Auto, Strategy};
 use crate::bound::{LowerBound, lower_bound};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
+use crate::ids::{BufferId, OperatorId};
 use crate::limits::Limits;
 use crate::liveness::Liveness;
-use crate::objects::Objects;
+use crate::objects::{Inside, Objects};
 use crate::occupant::{Occupant, Variables};
-use crate::plan::{Placement, Plan, PlanBound, PlanObjects, SharedObject, Status};
+use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
 use crate::solution::Solution;
 use crate::verify::{Violations, verify, verify_solution};
@@ -197,10 +197,19 @@ impl Planner {
 
 fn objects_in_graph_terms(graph: &Graph, objects: &Objects, liveness: &Liveness) -> PlanObjects {
     let list = objects.offsets.iter().zip(&objects.sizes);
+    let occupant = |id: BufferId| liveness.occupants()[id.index()];
+    let inside = objects.inside.iter();
     let mut in_graph = PlanObjects {
         list: list.map(|(&offset, &bytes)| SharedObject { offset, bytes }).collect(),
         of_tensor: vec![None; graph.tensors().len()],
         of_scratch: vec![None; graph.operators().len()],
+        inside: inside
+            .map(|&Inside { guest, host, at }| PlanInside {
+                guest: occupant(guest),
+                host: occupant(host),
+                at,
+            })
+            .collect(),
         lower_bound: objects.lower_bound,
     };
     for (occupant, object) in liveness.occupants().iter().zip(&objects.of_buffer) {

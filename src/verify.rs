@@ -15,8 +15,9 @@
 //! 5. no two that are live at the same step share a byte;
 //! 6. the lower bound follows from its certificate, the arena is not below it,
 //!    and the status is true;
-//! 7. shared objects, if there are any, lie apart, and each tensor or workspace
-//!    that is in one lies inside of it.
+//! 7. shared objects, if there are any, lie apart, each tensor or workspace that
+//!    is in one lies inside of it, and what is said to be inside of another
+//!    tensor is, while that is not live.
 
 mod claims;
 mod geometry;
@@ -27,6 +28,7 @@ mod order;
 use std::fmt;
 
 use crate::graph::Graph;
+use crate::ids::BufferId;
 use crate::objects::Objects;
 use crate::plan::Plan;
 use crate::problem::{LiveRange, Problem};
@@ -253,12 +255,18 @@ fn check_objects(problem: &Problem, solution: &Solution, objects: &Objects, foun
         return;
     }
     let list: Vec<(u64, u64)> = objects.offsets.iter().copied().zip(objects.sizes.iter().copied()).collect();
-    let members = problem.ids().zip(&objects.of_buffer).filter_map(|(id, &object)| {
+    let member = |id: BufferId| {
+        let buffer = problem.buffers().get(id.index())?;
         let offset = *solution.offsets.get(id.index())?;
+        let object = objects.of_buffer[id.index()]?;
         let name = Box::new(move || format!("buffer `{}`", problem.name(id)));
-        Some(objects::Member { name, offset, bytes: problem.buffer(id).size(), object: object? })
-    });
-    objects::check(&list, &members.collect::<Vec<_>>(), found);
+        Some(objects::Member { name, offset, bytes: buffer.size(), live: buffer.live(), object })
+    };
+    let members: Vec<_> = problem.ids().filter_map(member).collect();
+    objects::check(&list, &members, found);
+    for inside in &objects.inside {
+        objects::check_inside(member(inside.guest).as_ref(), member(inside.host).as_ref(), inside.at, found);
+    }
 }
 
 fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, found: &mut Found) {

@@ -11,7 +11,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
     ("problem", &["error", "ids"]),
     ("bound", &["ids", "problem"]),
     ("limits", &[]),
-    ("objects", &[]),
+    ("objects", &["ids"]),
     ("allocate", &["bound", "error", "ids", "limits", "objects", "problem"]),
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),

@@ -3,14 +3,17 @@
 mod auto;
 mod greedy;
 mod knapsack;
+mod merge;
 mod naive;
 mod occupancy;
 mod order;
+mod random;
 mod timeline;
 
 pub use auto::Auto;
 pub use greedy::Greedy;
 pub use knapsack::Knapsack;
+pub use merge::Merge;
 pub use naive::Naive;
 
 use crate::error::{Error, Result};
@@ -94,7 +97,7 @@ fn height(problem: &Problem, offsets: &[u64]) -> u64 {
 }
 
 /// The names of all built-in strategies, in the order to list them.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "naive",
     "greedy-by-size",
     "greedy-by-breadth",
@@ -103,6 +106,7 @@ pub const NAMES: [&str; 9] = [
     "first-fit",
     "best-fit",
     "knapsack",
+    "merge",
     "auto",
 ];
 
@@ -120,6 +124,7 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
         "first-fit" => Box::new(Greedy::first_fit()),
         "best-fit" => Box::new(Greedy::best_fit()),
         "knapsack" => Box::new(Knapsack::new()),
+        "merge" => Box::new(Merge::new()),
         "auto" => Box::new(Auto),
         _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
     })

@@ -112,11 +112,17 @@ impl<'a> Needs<'a> {
     pub(super) fn check_objects(&self, found: &mut Found) {
         let Some(objects) = &self.plan.objects else { return };
         let list: Vec<(u64, u64)> = objects.list.iter().map(|object| (object.offset, object.bytes)).collect();
-        let members = self.plan.placements().filter_map(|(occupant, place)| {
+        let member = |occupant: Occupant| {
+            let Placement { offset, bytes, live } = self.plan.placement(occupant)?;
             let name = Box::new(move || name(self.graph, occupant));
-            Some(Member { name, offset: place.offset, bytes: place.bytes, object: objects.of(occupant)? })
-        });
-        objects::check(&list, &members.collect::<Vec<_>>(), found);
+            Some(Member { name, offset, bytes, live, object: objects.of(occupant)? })
+        };
+        let members: Vec<_> = self.plan.placements().filter_map(|(occupant, _)| member(occupant)).collect();
+        objects::check(&list, &members, found);
+        for inside in &objects.inside {
+            let (guest, host) = (member(inside.guest), member(inside.host));
+            objects::check_inside(guest.as_ref(), host.as_ref(), inside.at, found);
+        }
     }
 
     fn of(&self, occupant: Occupant) -> Need {

@@ -1,12 +1,15 @@
-//! Rule 7: shared objects lie apart, and their tensors inside of them.
+//! Rule 7: shared objects lie apart, their tensors inside of them, and tensors
+//! that were put into others inside of those.
 
 use super::{Found, Violation};
+use crate::problem::LiveRange;
 
 /// Something in a shared object. The name is made only when something is wrong.
 pub(super) struct Member<'a> {
     pub(super) name: Box<dyn Fn() -> String + 'a>,
     pub(super) offset: u64,
     pub(super) bytes: u64,
+    pub(super) live: LiveRange,
     pub(super) object: u32,
 }
 
@@ -23,7 +26,7 @@ pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut 
             )));
         }
     }
-    for Member { name, offset, bytes, object } in members {
+    for Member { name, offset, bytes, object, .. } in members {
         let Some(&(start, size)) = objects.get(*object as usize) else {
             let text = format!("{} is in object {object}, but there are {}", name(), objects.len());
             found.add(Violation::Objects(text));
@@ -37,4 +40,30 @@ pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut 
             )));
         }
     }
+}
+
+/// A larger one, `at` bytes from whose start a smaller one is said to be; none of
+/// the two if it is in no object.
+pub(super) fn check_inside(
+    guest: Option<&Member<'_>>,
+    host: Option<&Member<'_>>,
+    at: u64,
+    found: &mut Found,
+) {
+    let (Some(guest), Some(host)) = (guest, host) else {
+        found.add(Violation::Objects("what is said to be inside of another is in no object".to_owned()));
+        return;
+    };
+    let lies_at = host.offset.checked_add(at) == Some(guest.offset);
+    let fits = at.checked_add(guest.bytes).is_some_and(|end| end <= host.bytes);
+    let meet = guest.live.start < host.live.end && host.live.start < guest.live.end;
+    if guest.object == host.object && lies_at && fits && !meet {
+        return;
+    }
+    let describe = |member: &Member<'_>| {
+        let Member { name, offset, bytes, live, object } = member;
+        format!("{} ({bytes} bytes at {offset}, live {live}, object {object})", name())
+    };
+    let (guest, host) = (describe(guest), describe(host));
+    found.add(Violation::Objects(format!("{guest} is not inside of {host} at {at}")));
 }

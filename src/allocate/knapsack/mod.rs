@@ -223,6 +223,6 @@ fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocat
         offsets[id.index()] = starts[object as usize];
         of_buffer[id.index()] = Some(object);
     }
-    let objects = Objects { of_buffer, sizes: sharing.sizes.clone(), offsets: starts, lower_bound: 0 };
+    let objects = Objects::new(of_buffer, sharing.sizes.clone(), starts);
     Allocation { objects: Some(objects), ..Allocation::new(offsets) }
 }

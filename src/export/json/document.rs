@@ -79,6 +79,31 @@ pub struct ObjectList {
     pub lower_bound_bytes: u64,
     /// The objects, by number.
     pub list: Vec<ObjectEntry>,
+    /// Where objects were merged: what was put into what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inside: Vec<InsideEntry>,
+}
+
+/// A tensor or workspace in the memory of a larger one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsideEntry {
+    /// The smaller one.
+    pub guest: OccupantEntry,
+    /// The larger one.
+    pub host: OccupantEntry,
+    /// From the start of the larger one.
+    pub at: u64,
+}
+
+/// What lies in the arena, by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OccupantEntry {
+    /// A tensor, or a buffer.
+    Tensor(usize),
+    /// The workspace of an operator.
+    Scratch(usize),
 }
 
 /// A fixed part of the arena that several tensors share.

@@ -25,7 +25,8 @@ mod record;
 mod write;
 
 pub use document::{
-    BoundEntry, ObjectEntry, ObjectList, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    BoundEntry, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry,
+    TensorRole,
 };
 pub use error::DocumentError;
 pub use record::ImportRecord;

@@ -3,11 +3,11 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::document::arena;
-use super::{DocumentError, FORMAT, PlanDocument, TensorEntry};
+use super::{DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, TensorEntry};
 use crate::export::{graph_hash, items, problem_hash};
 use crate::{
-    BufferId, Graph, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId, Placement, Plan,
-    PlanBound, PlanObjects, Problem, SharedObject, Solution, Stop, TensorId, lower_bound,
+    BufferId, Graph, Inside, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId, Placement, Plan,
+    PlanBound, PlanInside, PlanObjects, Problem, SharedObject, Solution, Stop, TensorId, lower_bound,
 };
 
 impl PlanDocument {
@@ -57,7 +57,7 @@ impl PlanDocument {
         plan.lower_bound = self.bound(graph, &plan.order)?;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
-        plan.objects = self.objects_of(graph);
+        plan.objects = self.objects_of(graph)?;
         Ok(plan)
     }
 
@@ -195,8 +195,18 @@ impl PlanDocument {
     }
 
     /// Indices have been checked before.
-    fn objects_of(&self, graph: &Graph) -> Option<PlanObjects> {
-        let objects = self.objects.as_ref()?;
+    fn objects_of(&self, graph: &Graph) -> Result<Option<PlanObjects>, DocumentError> {
+        let Some(objects) = &self.objects else { return Ok(None) };
+        let occupant = |entry: OccupantEntry| {
+            Ok(match entry {
+                OccupantEntry::Tensor(index) => Occupant::Tensor(tensor(graph, index, in_objects)?),
+                OccupantEntry::Scratch(index) => Occupant::Scratch(operator(graph, index, in_objects)?),
+            })
+        };
+        let inside = objects.inside.iter().map(|&InsideEntry { guest, host, at }| {
+            Ok(PlanInside { guest: occupant(guest)?, host: occupant(host)?, at })
+        });
+        let inside = inside.collect::<Result<_, DocumentError>>()?;
         let list =
             objects.list.iter().map(|object| SharedObject { offset: object.offset, bytes: object.bytes });
         let mut of_tensor = vec![None; graph.tensors().len()];
@@ -208,18 +218,30 @@ impl PlanDocument {
             of_scratch[entry.operator] = entry.object;
         }
         let lower_bound = objects.lower_bound_bytes;
-        Some(PlanObjects { list: list.collect(), of_tensor, of_scratch, lower_bound })
+        Ok(Some(PlanObjects { list: list.collect(), of_tensor, of_scratch, inside, lower_bound }))
     }
 
     fn objects_of_problem(&self, names: &[String]) -> Result<Option<Objects>, DocumentError> {
         let Some(objects) = &self.objects else { return Ok(None) };
         let of_buffer = self.entries_of(names)?.into_iter().map(|entry| entry.object).collect();
-        Ok(Some(Objects {
-            of_buffer,
-            sizes: objects.list.iter().map(|object| object.bytes).collect(),
-            offsets: objects.list.iter().map(|object| object.offset).collect(),
-            lower_bound: objects.lower_bound_bytes,
-        }))
+        let sizes = objects.list.iter().map(|object| object.bytes).collect();
+        let offsets = objects.list.iter().map(|object| object.offset).collect();
+        let mut objects_of_buffers = Objects::new(of_buffer, sizes, offsets);
+        objects_of_buffers.lower_bound = objects.lower_bound_bytes;
+        let buffer = |entry: OccupantEntry| match entry {
+            OccupantEntry::Tensor(index) if index < names.len() => Ok(BufferId::new(index)),
+            OccupantEntry::Tensor(index) => {
+                let count = names.len();
+                Err(DocumentError::OutOfRange { place: in_objects(), what: "buffer", index, count })
+            }
+            OccupantEntry::Scratch(index) => {
+                Err(DocumentError::OutOfRange { place: in_objects(), what: "workspace", index, count: 0 })
+            }
+        };
+        for &InsideEntry { guest, host, at } in &objects.inside {
+            objects_of_buffers.inside.push(Inside { guest: buffer(guest)?, host: buffer(host)?, at });
+        }
+        Ok(Some(objects_of_buffers))
     }
 
     fn check_hash(&self, actual: impl FnOnce() -> String) -> Result<(), DocumentError> {
@@ -244,6 +266,10 @@ impl TensorEntry {
             None => Ok(()),
         }
     }
+}
+
+fn in_objects() -> String {
+    "the shared objects".to_owned()
 }
 
 fn in_bound() -> String {

@@ -2,8 +2,8 @@ use serde::Serialize;
 
 use super::document::arena;
 use super::{
-    BoundEntry, FORMAT, ImportRecord, ObjectEntry, ObjectList, PlanDocument, ScratchEntry, TensorEntry,
-    TensorRole,
+    BoundEntry, FORMAT, ImportRecord, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument,
+    ScratchEntry, TensorEntry, TensorRole,
 };
 use crate::export::items::{self, Item};
 use crate::export::{graph_hash, problem_hash};
@@ -48,6 +48,15 @@ impl PlanDocument {
                     .iter()
                     .map(|object| ObjectEntry::of(object.offset, object.bytes))
                     .collect(),
+                inside: objects
+                    .inside
+                    .iter()
+                    .map(|inside| InsideEntry {
+                        guest: inside.guest.into(),
+                        host: inside.host.into(),
+                        at: inside.at,
+                    })
+                    .collect(),
             }),
             tensors: tensors.collect(),
             scratch: items::workspaces(graph, plan).iter().map(ScratchEntry::of).collect(),
@@ -86,6 +95,15 @@ impl PlanDocument {
                     .zip(&objects.sizes)
                     .map(|(&at, &size)| ObjectEntry::of(at, size))
                     .collect(),
+                inside: objects
+                    .inside
+                    .iter()
+                    .map(|inside| InsideEntry {
+                        guest: OccupantEntry::Tensor(inside.guest.index()),
+                        host: OccupantEntry::Tensor(inside.host.index()),
+                        at: inside.at,
+                    })
+                    .collect(),
             }),
             tensors: tensors.map(|item| TensorEntry::of(item, TensorRole::Intermediate)).collect(),
             scratch: Vec::new(),
@@ -115,6 +133,15 @@ impl PlanDocument {
         fields.push(list("tensors", &self.tensors));
         fields.push(list("scratch", &self.scratch));
         format!("{{\n{}\n}}\n", fields.join(",\n"))
+    }
+}
+
+impl From<Occupant> for OccupantEntry {
+    fn from(occupant: Occupant) -> Self {
+        match occupant {
+            Occupant::Tensor(id) => Self::Tensor(id.index()),
+            Occupant::Scratch(id) => Self::Scratch(id.index()),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub fn summary(graph: &Graph, plan: &Plan, seconds: Option<f64>) -> String {
         capacity: plan.capacity,
     });
     if let Some(objects) = &plan.objects {
-        lines.objects(objects.list.len(), objects.total(), objects.lower_bound);
+        lines.objects(objects.list.len(), objects.total(), objects.lower_bound, objects.inside.len());
     }
     lines.causes(&step_text(graph, plan), causes_of_plan(graph, plan));
     lines.time(seconds);
@@ -61,7 +61,7 @@ pub fn summary_of_problem(
         capacity: problem.capacity(),
     });
     if let Some(objects) = &solution.objects {
-        lines.objects(objects.sizes.len(), objects.total(), objects.lower_bound);
+        lines.objects(objects.sizes.len(), objects.total(), objects.lower_bound, objects.inside.len());
     }
     let step = format!("step {}", solution.lower_bound.step);
     lines.causes(&step, causes_of_solution(problem, &solution.lower_bound));
@@ -125,13 +125,16 @@ impl Lines {
     }
 
     /// Shared objects, and how far from the least their sum can be.
-    fn objects(&mut self, count: usize, total: u64, bound: u64) {
+    fn objects(&mut self, count: usize, total: u64, bound: u64, inside: usize) {
         let proof = if total == bound {
             "proven the least".to_owned()
         } else {
             format!("at most {} above the least", percent(gap(total, bound)))
         };
         self.say("objects", format!("{count}, together {}: {proof}", bytes(total)));
+        if inside > 0 {
+            self.say("merged", format!("{inside} tensors lie inside of larger ones"));
+        }
     }
 
     fn causes(&mut self, step: &str, mut causes: Vec<Cause>) {

@@ -1,0 +1,50 @@
+//! Which tensor lives inside which.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::ids::BufferId;
+use crate::objects::Inside;
+use crate::problem::Problem;
+
+/// In every merged object, one of the objects that it was made of is at home:
+/// that of its largest tensor. Each tensor of the others is inside of the
+/// largest tensor at home that holds all of it and is not live with it, if there
+/// is one.
+///
+/// O(g h) for g guests and h tensors at home.
+pub(super) fn find(
+    problem: &Problem,
+    offsets: &[u64],
+    object: &[Option<u32>],
+    object_of_start: &[Option<u32>],
+) -> Vec<Inside> {
+    let size = |id: BufferId| problem.buffer(id).size();
+    let mut members: BTreeMap<u32, Vec<BufferId>> = BTreeMap::new();
+    for (id, object) in problem.ids().zip(object) {
+        if let Some(object) = object {
+            members.entry(*object).or_default().push(id);
+        }
+    }
+    let mut inside = Vec::new();
+    for mut members in members.into_values() {
+        members.sort_by_key(|&id| (Reverse(size(id)), id));
+        let start_of = |id: BufferId| object_of_start.get(id.index()).copied().flatten();
+        let home = start_of(members[0]);
+        let (hosts, guests): (Vec<_>, Vec<_>) = members.into_iter().partition(|&id| start_of(id) == home);
+        for guest in guests {
+            let offset = offsets[guest.index()];
+            let holds = |&&host: &&BufferId| {
+                let at = offsets[host.index()];
+                at <= offset
+                    && offset + size(guest) <= at + size(host)
+                    && !problem.buffer(host).live().overlaps(problem.buffer(guest).live())
+            };
+            if let Some(&host) = hosts.iter().find(holds) {
+                inside.push(Inside { guest, host, at: offset - offsets[host.index()] });
+            }
+        }
+    }
+    inside.sort_unstable_by_key(|inside: &Inside| inside.guest);
+    inside
+}
