@@ -2,16 +2,19 @@
 
 mod auto;
 mod greedy;
+mod greedy_objects;
 mod knapsack;
 mod merge;
 mod naive;
 mod occupancy;
 mod order;
 mod random;
+mod sharing;
 mod timeline;
 
 pub use auto::Auto;
 pub use greedy::Greedy;
+pub use greedy_objects::GreedyObjects;
 pub use knapsack::Knapsack;
 pub use merge::Merge;
 pub use naive::Naive;
@@ -97,7 +100,7 @@ fn height(problem: &Problem, offsets: &[u64]) -> u64 {
 }
 
 /// The names of all built-in strategies, in the order to list them.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 12] = [
     "naive",
     "greedy-by-size",
     "greedy-by-breadth",
@@ -105,6 +108,8 @@ pub const NAMES: [&str; 10] = [
     "greedy-by-area",
     "first-fit",
     "best-fit",
+    "objects-in-order",
+    "objects-by-size",
     "knapsack",
     "merge",
     "auto",
@@ -123,6 +128,8 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
         "greedy-by-area" => Box::new(Greedy::by_area()),
         "first-fit" => Box::new(Greedy::first_fit()),
         "best-fit" => Box::new(Greedy::best_fit()),
+        "objects-in-order" => Box::new(GreedyObjects::in_order()),
+        "objects-by-size" => Box::new(GreedyObjects::by_size()),
         "knapsack" => Box::new(Knapsack::new()),
         "merge" => Box::new(Merge::new()),
         "auto" => Box::new(Auto),

@@ -1,7 +1,7 @@
 //! Why objects of some sizes do not do, as strongly as can be said cheaply.
 
 use super::decide::{Decision, Window, decide};
-use super::intervals::Interval;
+use crate::allocate::sharing::Interval;
 use crate::limits::{Meter, Stop};
 
 /// Nodes for one question while a conflict is looked into.

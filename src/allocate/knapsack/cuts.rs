@@ -1,7 +1,7 @@
 //! Can large objects be spared where they are needed for small tensors, and
 //! only there? A test of sizes that takes no search.
 
-use super::intervals::Interval;
+use crate::allocate::sharing::Interval;
 use crate::limits::{Meter, Stop};
 
 /// Objects cut in two by size. Some of the small tensors, those for which the

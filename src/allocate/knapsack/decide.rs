@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::cuts::Cut;
-use super::intervals::Interval;
+use crate::allocate::sharing::Interval;
 use crate::limits::{Meter, Stop};
 
 /// The answer, for the intervals that meet a window of time.

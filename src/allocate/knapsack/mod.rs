@@ -4,19 +4,16 @@ mod conflict;
 mod cuts;
 mod decide;
 mod greedy;
-mod intervals;
+mod maxima;
 mod search;
 
-use super::occupancy::align_up;
-use super::timeline::Timeline;
+use super::sharing::{Interval, Shared, Sharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
-use crate::ids::BufferId;
 use crate::limits::{Limits, Meter, Stop};
-use crate::objects::Objects;
 use crate::problem::Problem;
-use intervals::{Interval, positional_maxima};
-use search::{Freedom, Search, Sharing};
+use maxima::positional_maxima;
+use search::{Freedom, Search};
 
 /// Shared objects, for runtimes with a few fixed buffers instead of one arena:
 /// each tensor gets one object, an object is as large as its largest tensor,
@@ -89,14 +86,7 @@ impl Knapsack {
         self.refused(format!("{verb} way to share {most} objects of which {given} are given ({stop})"))
     }
 
-    fn check(&self, problem: &Problem) -> Result<()> {
-        let fixed = problem.ids().find(|&id| problem.buffer(id).fixed_offset().is_some());
-        if let Some(id) = fixed {
-            let name = problem.name(id);
-            return Err(self.refused(format!(
-                "buffer `{name}` has a fixed offset, but a shared object lies where there is room for it"
-            )));
-        }
+    fn check_total(&self, problem: &Problem) -> Result<()> {
         let given = self.given.iter().try_fold(0u64, |sum, &size| sum.checked_add(size));
         let sizes = problem.buffers().iter().map(|buffer| buffer.size() + (buffer.alignment() - 1));
         let total = given.and_then(|given| given.checked_add(sizes.sum()));
@@ -112,26 +102,18 @@ impl Strategy for Knapsack {
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
-        self.check(problem)?;
-        let timeline = Timeline::new(problem);
-        let sections = timeline.section_count() as u32;
-        let shared: Vec<BufferId> = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-        let interval = |id: &BufferId| {
-            let buffer = problem.buffer(*id);
-            let (first, end) = timeline.sections[id.index()];
-            Interval { size: align_up(buffer.size(), buffer.alignment()), first, end }
-        };
-        let intervals: Vec<Interval> = shared.iter().map(interval).collect();
-        let maxima = positional_maxima(&intervals, sections);
+        self.check_total(problem)?;
+        let shared = Shared::new(self.name(), problem)?;
+        let maxima = positional_maxima(&shared.intervals, shared.sections);
         if let Some(most) = self.most_objects.filter(|&most| most < maxima.len()) {
             let live = maxima.len();
             return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
         }
         let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
         let meter = Meter::new(limits, DEFAULT_NODES);
-        let result = solve(&intervals, sections, &maxima, &freedom, meter);
+        let result = solve(&shared, &maxima, &freedom, meter);
         let Some(sharing) = result.sharing else { return Err(self.no_sharing(result.stop)) };
-        let mut allocation = lay_out(problem, &shared, &sharing);
+        let mut allocation = shared.lay_out(&sharing);
         if let Some(objects) = &mut allocation.objects {
             objects.lower_bound = result.bound + self.given.iter().sum::<u64>();
         }
@@ -150,16 +132,11 @@ struct Solved {
     stop: Stop,
 }
 
-fn solve(
-    intervals: &[Interval],
-    sections: u32,
-    maxima: &[u64],
-    freedom: &Freedom,
-    mut meter: Meter<'_>,
-) -> Solved {
+fn solve(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, mut meter: Meter<'_>) -> Solved {
+    let (intervals, sections) = (&shared.intervals, shared.sections);
     let given = freedom.given.len();
     let opened = |sharing: &Sharing| sharing.sizes[given..].iter().sum::<u64>();
-    let greedy = greedy::share(intervals, freedom, maxima.len());
+    let (greedy, stopped) = greedy::share(intervals, freedom, maxima.len(), &mut meter);
     let sharing = greedy.or_else(|| one_size(intervals, maxima, freedom));
     let incumbent = sharing.as_ref().map_or(u64::MAX, opened);
     let search = Search { intervals, sections, freedom };
@@ -169,7 +146,10 @@ fn solve(
     if different.len().saturating_mul(sections as usize) > MOST_CELLS {
         let bound = search.least(maxima);
         let stop = if bound == incumbent { Stop::Finished } else { Stop::Nodes };
-        return Solved { sharing, bound, nodes: 0, stop };
+        return Solved { sharing, bound, nodes: meter.nodes(), stop };
+    }
+    if let Err(stop) = stopped {
+        return Solved { sharing, bound: search.least(maxima), nodes: meter.nodes(), stop };
     }
     let found = search.run(maxima, incumbent, &mut meter);
     let sharing = found.best.or(sharing);
@@ -199,30 +179,4 @@ fn one_size(intervals: &[Interval], maxima: &[u64], freedom: &Freedom) -> Option
         object[i] = usable[free] as u32;
     }
     Some(Sharing { object, sizes })
-}
-
-/// Objects one after the other, those of large alignment first, so that there
-/// is no padding between objects of sizes that are multiples of theirs.
-fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocation {
-    let mut alignments = vec![1; sharing.sizes.len()];
-    for (id, &object) in shared.iter().zip(&sharing.object) {
-        let alignment = &mut alignments[object as usize];
-        *alignment = problem.buffer(*id).alignment().max(*alignment);
-    }
-    let mut order: Vec<usize> = (0..sharing.sizes.len()).collect();
-    order.sort_by_key(|&object| (std::cmp::Reverse(alignments[object]), object));
-    let mut starts = vec![0; sharing.sizes.len()];
-    let mut top = 0;
-    for object in order {
-        starts[object] = align_up(top, alignments[object]);
-        top = starts[object] + sharing.sizes[object];
-    }
-    let mut offsets = vec![0; problem.buffers().len()];
-    let mut of_buffer = vec![None; problem.buffers().len()];
-    for (id, &object) in shared.iter().zip(&sharing.object) {
-        offsets[id.index()] = starts[object as usize];
-        of_buffer[id.index()] = Some(object);
-    }
-    let objects = Objects::new(of_buffer, sharing.sizes.clone(), starts);
-    Allocation { objects: Some(objects), ..Allocation::new(offsets) }
 }

@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 
 use super::conflict::{Conflict, Finding, Prober};
-use super::intervals::Interval;
+use crate::allocate::sharing::{Interval, Sharing};
 use crate::limits::{Meter, Stop};
 
 /// What the search may choose.
@@ -21,14 +21,6 @@ pub(super) struct Freedom {
     pub(super) given: Vec<u64>,
     /// The most objects there may be, the given ones included.
     pub(super) most_objects: Option<usize>,
-}
-
-/// Which object each interval shares, and how large the objects are.
-#[derive(Clone, Debug)]
-pub(super) struct Sharing {
-    pub(super) object: Vec<u32>,
-    /// The given ones first, as large as they are; then those opened.
-    pub(super) sizes: Vec<u64>,
 }
 
 pub(super) struct Found {

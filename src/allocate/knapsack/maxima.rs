@@ -1,12 +1,6 @@
-//! Tensors as the sharing of objects sees them: a size and a span of time.
+//! What the sizes of objects are at least.
 
-/// What needs an object: its size, and the sections at which it is live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interval {
-    pub(super) size: u64,
-    pub(super) first: u32,
-    pub(super) end: u32,
-}
+use crate::allocate::sharing::Interval;
 
 /// Positional maxima: entry j is the largest j-th largest live size over time.
 /// Whatever the sharing, the j-th largest object is at least that large, so

@@ -1,0 +1,146 @@
+//! Shared objects by simple rules.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use super::sharing::{Interval, Shared, Sharing};
+use super::{Allocation, Strategy};
+use crate::error::Result;
+use crate::limits::Limits;
+use crate::problem::Problem;
+
+/// Shared objects, dealt out one tensor after the other: what runtimes with a
+/// few fixed buffers do, and the figure to compare [`Knapsack`](super::Knapsack)
+/// with. Buffers with fixed offsets are refused.
+#[derive(Clone, Copy, Debug)]
+pub struct GreedyObjects {
+    name: &'static str,
+    by_size: bool,
+}
+
+impl GreedyObjects {
+    /// In the order in which they start to live: each takes the smallest free
+    /// object that is large enough, or else the largest free one, which grows,
+    /// or else a new one. O(n log n).
+    #[must_use]
+    pub const fn in_order() -> Self {
+        Self { name: "objects-in-order", by_size: false }
+    }
+
+    /// Largest first: each takes, of the objects that are free throughout its
+    /// life, the one that is idle for the shortest time before or after, or else
+    /// a new one (Pisarchyk & Lee's greedy by size improved, arXiv 2001.03288).
+    /// O(n k log n) for k objects.
+    #[must_use]
+    pub const fn by_size() -> Self {
+        Self { name: "objects-by-size", by_size: true }
+    }
+}
+
+impl Strategy for GreedyObjects {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
+        let shared = Shared::new(self.name, problem)?;
+        let sharing = if self.by_size {
+            by_size(&shared.intervals, &[], Choice::Closest, false)
+        } else {
+            by_start(&shared.intervals, &[], true)
+        };
+        Ok(shared.lay_out(&sharing))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Choice {
+    /// The object that was opened first.
+    First,
+    /// The least time to a neighbour in the same object.
+    Closest,
+    /// The object that was opened last.
+    Last,
+}
+
+/// In decreasing size, each joins an object that is free and large enough at no
+/// cost, or opens one of its size.
+pub(super) fn by_size(intervals: &[Interval], given: &[u64], choice: Choice, longest_first: bool) -> Sharing {
+    let mut order: Vec<usize> = (0..intervals.len()).collect();
+    order.sort_by_key(|&i| {
+        let one = &intervals[i];
+        let second = if longest_first { u32::MAX - (one.end - one.first) } else { one.first };
+        (Reverse(one.size), second, i)
+    });
+    let mut sizes = given.to_vec();
+    let mut busy: Vec<BTreeSet<(u32, u32)>> = vec![BTreeSet::new(); sizes.len()];
+    let mut object = vec![0; intervals.len()];
+    for i in order {
+        let one = &intervals[i];
+        let free = (0..sizes.len())
+            .filter(|&k| sizes[k] >= one.size)
+            .filter_map(|k| Some((k, idle(&busy[k], one)?)));
+        let chosen = match choice {
+            Choice::First => free.min_by_key(|&(k, _)| k),
+            Choice::Closest => free.min_by_key(|&(k, time)| (time, k)),
+            Choice::Last => free.max_by_key(|&(k, _)| k),
+        };
+        let k = chosen.map_or_else(
+            || {
+                sizes.push(one.size);
+                busy.push(BTreeSet::new());
+                sizes.len() - 1
+            },
+            |(k, _)| k,
+        );
+        busy[k].insert((one.first, one.end));
+        object[i] = k as u32;
+    }
+    Sharing { object, sizes }
+}
+
+/// The least time between the interval and a neighbour, if the object is free.
+fn idle(busy: &BTreeSet<(u32, u32)>, one: &Interval) -> Option<u32> {
+    let before = busy.range(..(one.end, 0)).next_back();
+    let after = busy.range((one.end, 0)..).next();
+    let gap = before.map_or(u32::MAX, |&(_, end)| one.first.wrapping_sub(end));
+    if before.is_some_and(|&(_, end)| end > one.first) {
+        return None;
+    }
+    Some(gap.min(after.map_or(u32::MAX, |&(first, _)| first - one.end)))
+}
+
+/// In order of start, each takes the smallest free object that is large enough,
+/// or else the largest free one, which grows, or else a new one. If none may
+/// `grow`, more are opened. O(n log n).
+pub(super) fn by_start(intervals: &[Interval], given: &[u64], grow: bool) -> Sharing {
+    let mut order: Vec<usize> = (0..intervals.len()).collect();
+    order.sort_by_key(|&i| (intervals[i].first, Reverse(intervals[i].size), i));
+    let mut sizes = given.to_vec();
+    let mut free: BTreeSet<(u64, usize)> = sizes.iter().copied().zip(0..).collect();
+    let mut busy: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
+    let mut object = vec![0; intervals.len()];
+    for i in order {
+        let one = &intervals[i];
+        while let Some(&Reverse((end, k))) = busy.peek()
+            && end <= one.first
+        {
+            busy.pop();
+            free.insert((sizes[k], k));
+        }
+        let fits = free.range((one.size, 0)..).next().copied();
+        let largest_own = || free.iter().rev().find(|(_, k)| *k >= given.len()).copied();
+        let taken = fits.or_else(|| if grow { largest_own() } else { None });
+        let k = if let Some(entry) = taken {
+            free.remove(&entry);
+            entry.1
+        } else {
+            sizes.push(0);
+            sizes.len() - 1
+        };
+        sizes[k] = sizes[k].max(one.size);
+        busy.push(Reverse((one.end, k)));
+        object[i] = k as u32;
+    }
+    Sharing { object, sizes }
+}

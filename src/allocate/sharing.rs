@@ -1,0 +1,90 @@
+//! Tensors as the sharing of objects sees them, and what it results in.
+
+use super::Allocation;
+use super::occupancy::align_up;
+use super::timeline::Timeline;
+use crate::error::{Error, Result};
+use crate::ids::BufferId;
+use crate::objects::Objects;
+use crate::problem::Problem;
+
+/// What needs an object: its size, and the sections at which it is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interval {
+    pub(super) size: u64,
+    pub(super) first: u32,
+    pub(super) end: u32,
+}
+
+/// What shares objects: all buffers but those of 0 bytes, sizes rounded up to
+/// their alignment.
+pub(super) struct Shared<'a> {
+    problem: &'a Problem,
+    ids: Vec<BufferId>,
+    pub(super) intervals: Vec<Interval>,
+    pub(super) sections: u32,
+}
+
+impl<'a> Shared<'a> {
+    /// O(n log n).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for buffers with fixed offsets.
+    pub(super) fn new(strategy: &str, problem: &'a Problem) -> Result<Self> {
+        let fixed = problem.ids().find(|&id| problem.buffer(id).fixed_offset().is_some());
+        if let Some(id) = fixed {
+            let name = problem.name(id);
+            let reason = format!(
+                "buffer `{name}` has a fixed offset, but a shared object lies where there is room for it"
+            );
+            return Err(Error::Refused { strategy: strategy.to_owned(), reason });
+        }
+        let timeline = Timeline::new(problem);
+        let ids: Vec<BufferId> = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
+        let interval = |id: &BufferId| {
+            let buffer = problem.buffer(*id);
+            let (first, end) = timeline.sections[id.index()];
+            Interval { size: align_up(buffer.size(), buffer.alignment()), first, end }
+        };
+        let intervals = ids.iter().map(interval).collect();
+        Ok(Self { problem, ids, intervals, sections: timeline.section_count() as u32 })
+    }
+
+    pub(super) fn lay_out(&self, sharing: &Sharing) -> Allocation {
+        lay_out(self.problem, &self.ids, sharing)
+    }
+}
+
+/// Which object each interval shares, and how large the objects are.
+#[derive(Clone, Debug)]
+pub(super) struct Sharing {
+    pub(super) object: Vec<u32>,
+    /// The given ones first, as large as they are; then those opened.
+    pub(super) sizes: Vec<u64>,
+}
+
+/// Objects one after the other, those of large alignment first, so that there
+/// is no padding between objects of sizes that are multiples of theirs.
+fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocation {
+    let mut alignments = vec![1; sharing.sizes.len()];
+    for (id, &object) in shared.iter().zip(&sharing.object) {
+        let alignment = &mut alignments[object as usize];
+        *alignment = problem.buffer(*id).alignment().max(*alignment);
+    }
+    let mut order: Vec<usize> = (0..sharing.sizes.len()).collect();
+    order.sort_by_key(|&object| (std::cmp::Reverse(alignments[object]), object));
+    let mut starts = vec![0; sharing.sizes.len()];
+    let mut top = 0;
+    for object in order {
+        starts[object] = align_up(top, alignments[object]);
+        top = starts[object] + sharing.sizes[object];
+    }
+    let mut offsets = vec![0; problem.buffers().len()];
+    let mut of_buffer = vec![None; problem.buffers().len()];
+    for (id, &object) in shared.iter().zip(&sharing.object) {
+        offsets[id.index()] = starts[object as usize];
+        of_buffer[id.index()] = Some(object);
+    }
+    let objects = Objects::new(of_buffer, sharing.sizes.clone(), starts);
+    Allocation { objects: Some(objects), ..Allocation::new(offsets) }
+}
