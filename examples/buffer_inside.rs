@@ -1,12 +1,15 @@
 //! A worked figure: `cargo run --example buffer_inside`.
 //!
-//! A large buffer dies early; the smaller ones that come later sit inside of
-//! its memory, side by side, although none of them fills it. A runtime that
-//! gives each tensor one whole buffer needs 1000K + 500K; offsets need 1000K.
+//! A large buffer dies early. A runtime that gives each tensor one whole buffer,
+//! in the order given, lets the first of two later ones have all of it, and
+//! opens another for the second: 900K + 100K + 500K. As few bytes as whole
+//! buffers can do with are 900K + 400K + 100K. Merging puts both later ones side
+//! by side inside of the early one, 900K + 100K, and says so.
 
-use plimsoll::{Graph, Planner, Result, TensorSpec};
+use plimsoll::allocate::{GreedyObjects, Knapsack, Merge, Strategy};
+use plimsoll::{Graph, Occupant, Plan, Planner, Result, TensorSpec};
 
-pub fn main() -> Result<()> {
+fn two_branches() -> Result<Graph> {
     let mut net = Graph::builder("inside");
     let image = net.input("image", TensorSpec::bytes(900_000));
     let small = net.tensor("small", TensorSpec::bytes(100_000));
@@ -16,25 +19,38 @@ pub fn main() -> Result<()> {
     net.operator("branch").reads([small]).writes([left]);
     net.operator("other branch").reads([small]).writes([right]);
     net.operator("join").reads([left, right]);
-    let graph = net.build()?;
+    net.build()
+}
 
-    let plan = Planner::new().alignment(1).plan(&graph)?;
+fn plan(graph: &Graph, strategy: impl Strategy + 'static) -> Result<Plan> {
+    Planner::new().alignment(1).strategy(strategy).plan(graph)
+}
 
-    println!("arena {} bytes, {}", plan.arena_bytes, plan.status);
-    let early = plan.tensors[image.index()].expect("an input has a place");
-    for id in [left, right] {
-        let late = plan.tensors[id.index()].expect("an intermediate has a place");
-        let name = graph.tensor(id).name();
-        println!(
-            "{name} ({}..{}) lies inside of image ({}..{})",
-            late.offset,
-            late.end(),
-            early.offset,
-            early.end()
-        );
-        assert!(early.offset <= late.offset && late.end() <= early.end());
-        assert!(early.live.end <= late.live.start);
+/// Which tensor lives inside of which.
+fn insides(graph: &Graph, plan: &Plan) -> Vec<String> {
+    let name = |occupant: Occupant| match occupant {
+        Occupant::Tensor(id) => graph.tensor(id).name().to_owned(),
+        other => format!("{other:?}"),
+    };
+    let objects = plan.objects.as_ref().expect("a strategy of shared objects");
+    let insides = objects.inside.iter();
+    insides.map(|one| format!("{} inside of {} at {}", name(one.guest), name(one.host), one.at)).collect()
+}
+
+pub fn main() -> Result<()> {
+    let graph = two_branches()?;
+    let given = plan(&graph, GreedyObjects::in_order())?;
+    let whole = plan(&graph, Knapsack::new())?;
+    let merged = plan(&graph, Merge::of(GreedyObjects::in_order()))?;
+    for plan in [&given, &whole, &merged] {
+        println!("{:>16}  {:>9} bytes, {}", plan.strategy, plan.arena_bytes, plan.status);
     }
-    assert_eq!(plan.arena_bytes, 1_000_000);
+    let insides = insides(&graph, &merged);
+    for line in &insides {
+        println!("{line}");
+    }
+    let heights = [&given, &whole, &merged].map(|plan| plan.arena_bytes);
+    assert_eq!(heights, [1_500_000, 1_400_000, 1_000_000]);
+    assert_eq!(insides, ["right inside of image at 400000"]);
     Ok(())
 }

@@ -9,15 +9,20 @@ use support::brute_force::lowest_height;
 use support::random;
 use support::tflite::greedy_by_size;
 
+/// With few nodes: a local search that cannot reach the bound spends them all.
 fn solve(problem: &Problem, name: &str) -> plimsoll::Solution {
-    Planner::new().boxed_strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
+    let planner = Planner::new().limits(Limits::new().nodes(20_000));
+    planner.boxed_strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
 }
+
+/// Of whole objects, which lie where there is room for them.
+const SHARES: [&str; 3] = ["objects-in-order", "objects-by-size", "knapsack"];
 
 /// The built-in strategies that take on this problem: shared objects know no
 /// fixed offsets.
 fn names(problem: &Problem) -> impl Iterator<Item = &'static str> {
     let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
-    NAMES.into_iter().filter(move |name| !(fixed && *name == "knapsack"))
+    NAMES.into_iter().filter(move |name| !(fixed && SHARES.contains(name)))
 }
 
 /// No two buffers that meet in time share a byte: the rule itself, pair by
@@ -72,7 +77,7 @@ proptest! {
     #[test]
     fn auto_is_never_above_any_greedy_one(problem in random::problem(30, MIXED, 1)) {
         let auto = solve(&problem, "auto").height;
-        for name in NAMES.into_iter().filter(|name| *name != "knapsack") {
+        for name in names(&problem).filter(|name| *name != "merge") {
             let other = solve(&problem, name).height;
             prop_assert!(auto <= other, "auto {auto}, {name} {other}");
         }

@@ -7,8 +7,8 @@ mod support;
 use plimsoll::allocate::{self, NAMES};
 use plimsoll::verify::verify;
 use plimsoll::{
-    BufferId, Graph, LiveRange, Liveness, Occupant, OperatorId, Placement, Plan, Planner, Status, TensorId,
-    TensorKind, TensorSpec, Variables,
+    BufferId, Graph, Limits, LiveRange, Liveness, Occupant, OperatorId, Placement, Plan, Planner, Status,
+    TensorId, TensorKind, TensorSpec, Variables,
 };
 use proptest::prelude::*;
 use support::random;
@@ -109,7 +109,8 @@ proptest! {
         let variables = if outside { Variables::Outside } else { Variables::Arena };
         for name in NAMES {
             let strategy = allocate::by_name(name).unwrap();
-            let planner = Planner::new().alignment(alignment).variables(variables).boxed_strategy(strategy);
+            let planner = Planner::new().alignment(alignment).variables(variables);
+            let planner = planner.limits(Limits::new().nodes(20_000)).boxed_strategy(strategy);
             let plan = planner.plan_in_order(&graph, &order).unwrap();
             prop_assert_eq!(verify(&graph, &plan), Ok(()));
             prop_assert!(plan.arena_bytes >= plan.lower_bound.bytes);
@@ -289,7 +290,7 @@ fn fixed_offsets_and_alignments_reach_the_plan() {
     net.operator("op").reads([x]).writes([y, z]);
     net.output(y).output(z);
     let graph = net.build().unwrap();
-    for name in NAMES.into_iter().filter(|name| *name != "knapsack") {
+    for name in NAMES.into_iter().filter(|name| !name.starts_with("objects") && *name != "knapsack") {
         let plan = Planner::new().boxed_strategy(allocate::by_name(name).unwrap()).plan(&graph).unwrap();
         assert_eq!(plan.offset(x), Some(4096));
         assert_eq!(plan.offset(y).unwrap() % 256, 0);

@@ -205,7 +205,7 @@ mod tests {
                 let at = section as u32;
                 let lives =
                     |&(i, arc): &(usize, &(u32, u32))| chosen >> i & 1 == 1 && arc.0 <= at && at < arc.1;
-                let load = arcs.iter().enumerate().filter(lives).count() as i32;
+                let load = arcs.iter().enumerate().filter(lives).map(|_| 1).sum();
                 least[section] <= load && load <= most[section]
             })
         })
@@ -226,7 +226,7 @@ mod tests {
             arcs.sort_unstable();
             let small_objects = random.i32(0..4);
             let spare: Vec<i32> = (0..sections).map(|_| random.i32(0..4)).collect();
-            let live = |at: u32| arcs.iter().filter(|arc| arc.0 <= at && at < arc.1).count() as i32;
+            let live = |at: u32| arcs.iter().filter(|arc| arc.0 <= at && at < arc.1).map(|_| 1).sum::<i32>();
             let least: Vec<i32> = (0..sections).map(|at| (live(at) - small_objects).max(0)).collect();
             if least.iter().zip(&spare).any(|(least, spare)| least > spare) {
                 continue;

@@ -100,8 +100,7 @@ impl Merge {
         }
         let part = self.start.allocate(&part_of(problem, &free)?, &limits)?;
         self.check(&part, free.len())?;
-        let with_size = fixed.into_iter().filter(|&id| problem.buffer(id).size() > 0);
-        let pinned = with_size.map(|id| (id, problem.buffer(id).fixed_offset().unwrap_or(0)));
+        let pinned = fixed.into_iter().map(|id| (id, problem.buffer(id).fixed_offset().unwrap_or(0)));
         let mut objects = objects_of(problem, &free, &part);
         objects.push(Object::of(pinned.collect(), true, problem));
         Ok(Start { objects, nodes: part.nodes, stop: part.stop, whole: None })
@@ -154,7 +153,9 @@ fn objects_of(problem: &Problem, ids: &[BufferId], allocation: &Allocation) -> V
 fn unplaced(mut members: Vec<(BufferId, u64)>, problem: &Problem) -> Object {
     let alignment = members.iter().map(|&(id, _)| problem.buffer(id).alignment()).max().unwrap_or(1);
     let lowest = members.iter().map(|&(_, offset)| offset).min().unwrap_or(0);
-    members.iter_mut().for_each(|(_, offset)| *offset -= lowest & !(alignment - 1));
+    for (_, offset) in &mut members {
+        *offset -= lowest & !(alignment - 1);
+    }
     Object::of(members, false, problem)
 }
 
@@ -208,7 +209,7 @@ fn lay_out(problem: &Problem, mut objects: Vec<Object>, bound: u64) -> Allocatio
         let start = if object.pinned { 0 } else { align_up(top, object.alignment) };
         for &(id, offset) in &object.members {
             offsets[id.index()] = start + offset;
-            of_buffer[id.index()] = Some(number as u32);
+            of_buffer[id.index()] = Some(number as u32).filter(|_| problem.buffer(id).size() > 0);
         }
         starts.push(start);
         top = start + object.height;

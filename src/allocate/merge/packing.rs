@@ -95,7 +95,11 @@ impl<'a> Packer<'a> {
     }
 
     fn insert(&mut self, id: BufferId, offset: u64) {
-        self.occupancy.insert(self.sections[id.index()], offset, self.problem.buffer(id).size());
+        let size = self.problem.buffer(id).size();
+        // The arena reaches to what is fixed, even if that takes no room.
+        if size > 0 {
+            self.occupancy.insert(self.sections[id.index()], offset, size);
+        }
         self.members.push((id, offset));
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::packing::{Object, Packer};
-use crate::allocate::occupancy::Fit;
+use crate::allocate::occupancy::{Fit, align_up};
 use crate::allocate::order::{Order, Orders};
 use crate::allocate::random::Random;
 use crate::ids::BufferId;
@@ -76,12 +76,21 @@ impl<'a> Search<'a> {
         (meter.best, meter.bound) = (self.total(), self.bound);
     }
 
-    /// What the arena takes: the last object needs no padding, which is one of
-    /// those of the smallest alignment.
+    /// What the arena takes.
     fn total(&self) -> u64 {
-        let sizes: u64 = self.objects.iter().map(Object::size).sum();
-        let last = self.objects.iter().min_by_key(|o| (o.pinned, o.alignment, Reverse(o.padding())));
-        sizes - last.map_or(0, Object::padding)
+        arena(self.objects.iter())
+    }
+
+    /// A height that no merge helps to reach: the sum of sizes, and what may be
+    /// lost between pinned objects and others.
+    fn beyond(&self, sizes: u64) -> u64 {
+        sizes.saturating_add(self.objects.iter().map(|object| object.alignment).max().unwrap_or(1))
+    }
+
+    /// What it would take if these objects were replaced by others.
+    fn total_with(&self, gone: &[usize], new: &[&Object]) -> u64 {
+        let rest = self.objects.iter().enumerate().filter(|(object, _)| !gone.contains(object));
+        arena(rest.map(|(_, object)| object).chain(new.iter().copied()))
     }
 
     /// The smallest object goes into the one where that saves most, again and
@@ -110,19 +119,21 @@ impl<'a> Search<'a> {
         let size = self.objects[guest].size();
         let guests = self.sorted(&[guest], 0, 0);
         let mut best = None;
-        let mut saved = 0;
+        let mut least = self.total();
         for host in 0..guest {
-            let limit = self.objects[host].size() + size - saved;
             let object = &self.objects[host];
+            let limit = self.beyond(object.size() + size);
             let packed = self.packer.pack(&object.members, &guests, Fit::Lowest, limit, meter)?;
             let Some(members) = packed else { continue };
             let merged = Object::of(members.to_vec(), object.pinned, self.packer.problem);
-            if merged.size() < limit {
-                saved += limit - merged.size();
+            let whole = merged.height == object.height;
+            let total = self.total_with(&[guest, host], &[&merged]);
+            if total < least {
+                least = total;
                 best = Some((host, merged));
-            }
-            if saved == size {
-                break;
+                if whole {
+                    break;
+                }
             }
         }
         Ok(best)
@@ -169,16 +180,14 @@ impl<'a> Search<'a> {
     ) -> Result<(), Stop> {
         let guests = self.sorted(chosen, order, spread);
         let before: u64 = chosen.iter().map(|&object| self.objects[object].size()).sum();
-        let limit = match chosen {
-            [single] => self.objects[*single].height + 1,
-            _ => before,
-        };
+        let limit = self.beyond(before);
         let pinned = chosen.iter().copied().find(|&object| self.objects[object].pinned);
         let kept = pinned.map_or_else(Vec::new, |object| self.fixed(object));
         let packed = self.packer.pack(&kept, &guests, fit, limit, meter)?;
         let Some(members) = packed else { return Ok(()) };
         let merged = Object::of(members.to_vec(), pinned.is_some(), self.packer.problem);
-        if merged.height < limit && (chosen.len() == 1 || merged.size() < limit) {
+        let (total, now) = (self.total_with(chosen, &[&merged]), self.total());
+        if total < now || total == now && chosen.len() == 1 {
             let mut gone = chosen.to_vec();
             gone.sort_unstable_by(|a, b| b.cmp(a));
             for object in gone {
@@ -206,11 +215,11 @@ impl<'a> Search<'a> {
         }
         let rest = Object::of(rest, source.pinned, problem);
         let guests: Vec<BufferId> = top.into_iter().map(|(id, _)| id).collect();
-        let limit = source.size() + target.size() - rest.size();
+        let limit = self.beyond(source.size() + target.size() - rest.size());
         let packed = self.packer.pack(&target.members, &guests, Fit::Lowest, limit, meter)?;
         let Some(members) = packed else { return Ok(()) };
         let grown = Object::of(members.to_vec(), target.pinned, problem);
-        if grown.size() < limit {
+        if self.total_with(&[from, to], &[&rest, &grown]) < self.total() {
             self.objects[to] = grown;
             self.objects[from] = rest;
             self.objects.retain(|object| !object.members.is_empty());
@@ -236,4 +245,24 @@ impl<'a> Search<'a> {
         keyed.sort_unstable();
         keyed.into_iter().map(|(_, place)| ids[place]).collect()
     }
+}
+
+/// Where objects end that lie one after the other: what is pinned, then those of
+/// large alignment, so that there is no padding between objects whose sizes are
+/// whole numbers of alignments; the last needs none after it.
+fn arena<'a>(objects: impl Iterator<Item = &'a Object>) -> u64 {
+    let (mut pinned, mut alignment, mut sizes) = (0, 1, 0);
+    let mut last = (u64::MAX, 0);
+    for object in objects {
+        if object.pinned {
+            pinned = object.height;
+            continue;
+        }
+        alignment = object.alignment.max(alignment);
+        sizes += object.size();
+        if object.alignment < last.0 || object.alignment == last.0 && object.padding() > last.1 {
+            last = (object.alignment, object.padding());
+        }
+    }
+    if sizes == 0 { pinned } else { align_up(pinned, alignment) + sizes - last.1 }
 }
