@@ -170,6 +170,24 @@ impl<'a> Meter<'a> {
         self.nodes
     }
 
+    pub(crate) fn remaining(&self) -> u64 {
+        self.most_nodes.saturating_sub(self.nodes)
+    }
+
+    /// Keeps this part of the nodes that are left for later; returns what to
+    /// give back by [`allow`](Self::allow).
+    pub(crate) fn hold_back(&mut self, part: u64) -> u64 {
+        let whole = self.most_nodes;
+        self.allow(whole - self.remaining() / part);
+        whole
+    }
+
+    /// At most so many nodes in all.
+    pub(crate) fn allow(&mut self, most_nodes: u64) {
+        self.most_nodes = most_nodes;
+        self.next_poll = 0;
+    }
+
     /// Counts work worth so many nodes.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
+use super::occupancy::{Fit, Occupancy, Request};
 use super::sharing::{Interval, Shared, Sharing};
 use super::{Allocation, Strategy};
 use crate::error::Result;
@@ -99,6 +100,27 @@ pub(super) fn by_size(intervals: &[Interval], given: &[u64], choice: Choice, lon
     Sharing { object, sizes }
 }
 
+/// The same with [`Choice::First`], as placement in space: objects are places of
+/// one byte, and a tensor takes the lowest that is free.
+pub(super) fn by_size_quickly(intervals: &[Interval]) -> Sharing {
+    let mut order: Vec<usize> = (0..intervals.len()).collect();
+    order.sort_by_key(|&i| (Reverse(intervals[i].size), intervals[i].first, i));
+    let mut occupancy = Occupancy::default();
+    let mut sizes = Vec::new();
+    let mut object = vec![0; intervals.len()];
+    for i in order {
+        let one = &intervals[i];
+        let sections = (one.first, one.end);
+        let k = occupancy.find(Request { sections, size: 1, alignment: 1 }, Fit::Lowest);
+        occupancy.insert(sections, k, 1);
+        if k as usize == sizes.len() {
+            sizes.push(one.size);
+        }
+        object[i] = k as u32;
+    }
+    Sharing { object, sizes }
+}
+
 /// The least time between the interval and a neighbour, if the object is free.
 fn idle(busy: &BTreeSet<(u32, u32)>, one: &Interval) -> Option<u32> {
     let before = busy.range(..(one.end, 0)).next_back();
@@ -143,4 +165,25 @@ pub(super) fn by_start(intervals: &[Interval], given: &[u64], grow: bool) -> Sha
         object[i] = k as u32;
     }
     Sharing { object, sizes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quick_and_plain_share_alike() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for _ in 0..300 {
+            let intervals: Vec<Interval> = (0..random.usize(..300))
+                .map(|_| {
+                    let first = random.u32(..50);
+                    Interval { size: random.u64(1..60), first, end: first + random.u32(1..30) }
+                })
+                .collect();
+            let plain = by_size(&intervals, &[], Choice::First, false);
+            let quick = by_size_quickly(&intervals);
+            assert_eq!((quick.object, quick.sizes), (plain.object, plain.sizes));
+        }
+    }
 }

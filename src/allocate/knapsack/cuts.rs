@@ -55,12 +55,13 @@ impl Cut {
     /// # Errors
     /// Why the whole search must stop.
     pub(super) fn stuck(&self, meter: &mut Meter<'_>) -> Result<Option<u32>, Stop> {
+        meter.spend((self.arcs.len() + self.spare.len()) as u64 / 8)?;
         let mut flow = Flow::new(self);
         let mut before = 0;
         for section in 0..self.spare.len() {
             for _ in before..self.spare[section] {
                 let reached = flow.augment(section as u32);
-                meter.spend(1 + flow.queue.len() as u64 / 64)?;
+                meter.spend(1 + flow.queue.len() as u64 / 8)?;
                 if !reached {
                     let last = flow.queue.iter().copied().max().unwrap_or(0);
                     return Ok(Some(last.min(self.spare.len() as u32 - 1)));

@@ -265,19 +265,23 @@ fn spare_objects(
     levels: usize,
     width: usize,
 ) -> Vec<i32> {
+    // How many more items of each level live in a section than in the one before.
+    let mut changes = vec![0; levels * (width + 1)];
+    for ((item, _), &own) in items.iter().zip(item_level) {
+        changes[own * (width + 1) + item.first as usize] += 1;
+        changes[own * (width + 1) + item.end as usize] -= 1;
+    }
+    let mut live = vec![0; width];
     let mut spare = Vec::with_capacity(levels * width);
     for level in 0..levels {
         let objects = object_level.partition_point(|&other| other <= level);
         // Objects are numbered in 32 bits.
         let objects = i32::try_from(objects).unwrap_or(i32::MAX);
-        spare.extend(std::iter::repeat_n(objects, width));
-    }
-    for ((item, _), &own) in items.iter().zip(item_level) {
-        for level in own..levels {
-            let row = &mut spare[level * width..][item.first as usize..item.end as usize];
-            for spare in row {
-                *spare -= 1;
-            }
+        let mut own = 0;
+        for (live, change) in live.iter_mut().zip(&changes[level * (width + 1)..]) {
+            own += change;
+            *live += own;
+            spare.push(objects - *live);
         }
     }
     spare
@@ -294,6 +298,7 @@ fn stuck_in_a_cut(
     meter: &mut Meter<'_>,
 ) -> Result<Option<u32>, Stop> {
     for (level, spare) in spare.chunks(width.max(1)).enumerate() {
+        meter.spend((items.len() + width) as u64 / 32)?;
         let small = items.iter().zip(item_level).filter(|(_, own)| **own > level);
         let larger = object_level.partition_point(|&other| other <= level);
         let small_objects = i32::try_from(object_level.len() - larger).unwrap_or(i32::MAX);

@@ -1,7 +1,7 @@
 //! The best of simple rules, for a first solution.
 
 use super::search::Freedom;
-use crate::allocate::greedy_objects::{Choice, by_size, by_start};
+use crate::allocate::greedy_objects::{Choice, by_size, by_size_quickly, by_start};
 use crate::allocate::sharing::{Interval, Sharing};
 use crate::limits::{Meter, Stop};
 
@@ -29,6 +29,8 @@ pub(super) fn share(
                 }
             }
         }
+    } else if given.is_empty() {
+        best.push(by_size_quickly(intervals));
     }
     let most = freedom.most_objects.unwrap_or(usize::MAX);
     best.retain(|sharing| sharing.sizes.len() <= most);

@@ -4,6 +4,7 @@ mod conflict;
 mod cuts;
 mod decide;
 mod greedy;
+mod improve;
 mod maxima;
 mod search;
 
@@ -151,8 +152,14 @@ fn solve(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, mut meter: Mete
     if let Err(stop) = stopped {
         return Solved { sharing, bound: search.least(maxima), nodes: meter.nodes(), stop };
     }
+    let whole = meter.hold_back(2);
     let found = search.run(maxima, incumbent, &mut meter);
-    let sharing = found.best.or(sharing);
+    meter.allow(whole);
+    let mut sharing = found.best.or(sharing);
+    if let (Some(sharing), Stop::Nodes) = (&mut sharing, found.stop) {
+        // What stopped it may have been the share of nodes of one question.
+        let _ = improve::improve(intervals, given, found.bound, sharing, &mut meter);
+    }
     Solved { sharing, bound: found.bound, nodes: meter.nodes(), stop: found.stop }
 }
 
