@@ -163,6 +163,10 @@ pub enum Error {
         got: usize,
     },
 
+    /// What goes on chip cannot be chosen without a capacity.
+    #[error("no capacity is given: there is nothing to choose")]
+    NoCapacity,
+
     /// An order that cannot be run.
     #[error("order: {0}")]
     Order(String),

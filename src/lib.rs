@@ -62,6 +62,7 @@
 
 pub mod allocate;
 mod bound;
+mod choice;
 mod error;
 pub mod export;
 mod graph;
@@ -80,6 +81,7 @@ mod solution;
 pub mod verify;
 
 pub use bound::{LowerBound, lower_bound};
+pub use choice::Choice;
 pub use error::{Error, Result};
 pub use graph::{
     ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Shape, Tensor, TensorKind, TensorSpec,

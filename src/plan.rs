@@ -15,9 +15,12 @@ pub enum Status {
     Optimal,
     /// A right plan; a lower one may or may not exist.
     Feasible,
-    /// The lowest arena found is larger than the capacity. If the lower bound
-    /// is too, nothing fits.
+    /// Nothing fits the capacity, as the lower bound is larger. The plan is there
+    /// all the same: a right one that needs more.
     Infeasible,
+    /// The lowest arena found is larger than the capacity, but the lower bound is
+    /// not: something else may fit.
+    Unknown,
 }
 
 impl fmt::Display for Status {
@@ -26,14 +29,24 @@ impl fmt::Display for Status {
             Status::Optimal => "optimal",
             Status::Feasible => "feasible",
             Status::Infeasible => "infeasible",
+            Status::Unknown => "unknown",
         })
     }
 }
 
 impl Status {
+    /// Whether the arena is within the capacity, if there is one.
+    #[must_use]
+    pub fn fits(self) -> bool {
+        matches!(self, Status::Optimal | Status::Feasible)
+    }
+
     pub(crate) fn of(height: u64, lower_bound: u64, capacity: Option<u64>) -> Self {
-        if capacity.is_some_and(|capacity| height > capacity) {
+        let capacity = capacity.unwrap_or(u64::MAX);
+        if lower_bound > capacity {
             Status::Infeasible
+        } else if height > capacity {
+            Status::Unknown
         } else if height == lower_bound {
             Status::Optimal
         } else {

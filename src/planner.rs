@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::allocate::{Allocation, Auto, Strategy};
+use crate::allocate::{Allocation, Auto, Strategy, choose};
 use crate::bound::{LowerBound, lower_bound};
+use crate::choice::Choice;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::{BufferId, OperatorId};
@@ -14,7 +15,7 @@ use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
 use crate::solution::Solution;
-use crate::verify::{Violations, verify, verify_solution};
+use crate::verify::{Violations, verify, verify_choice, verify_solution};
 
 /// Plans graphs, and problems that come without one.
 ///
@@ -82,7 +83,8 @@ impl Planner {
     }
 
     /// How many bytes there are. A plan that needs more is returned all the
-    /// same, as [`Status::Infeasible`]. A problem's own capacity goes before.
+    /// same, as [`Status::Infeasible`] if that is proven, or else
+    /// [`Status::Unknown`]. A problem's own capacity goes before.
     #[must_use]
     pub fn capacity(mut self, bytes: u64) -> Self {
         self.capacity = Some(bytes);
@@ -147,6 +149,42 @@ impl Planner {
             return self.allocate(problem);
         }
         self.allocate(&problem.clone().with_capacity(capacity))
+    }
+
+    /// Where not everything fits: chooses what is kept on chip, in shared objects
+    /// that are together not larger than the capacity, so that the value kept is
+    /// greatest: of `values` by buffer id, or bytes. The strategy is always that
+    /// of [`Knapsack`](crate::allocate::Knapsack), in its 0-1 form: optimal
+    /// within the limits, else with a bound on the value. Where alignments
+    /// differ, what is left free between objects counts, and the choice need not
+    /// be proven.
+    ///
+    /// Exponential in the worst case; see `docs/algorithms.md`.
+    ///
+    /// # Errors
+    /// [`Error::NoCapacity`] if there is none; [`Error::Refused`] for buffers with
+    /// fixed offsets, and for values that are not one for each buffer or exceed 64
+    /// bits together; [`Error::WrongPlan`] if the choice is wrong.
+    ///
+    /// ```
+    /// use plimsoll::{Buffer, Planner, Problem};
+    ///
+    /// let sizes = [(60, 0..2), (50, 1..3), (40, 2..4)];
+    /// let buffers = sizes.map(|(size, live)| Buffer::new(size, live)).to_vec();
+    /// let problem = Problem::new(buffers)?;
+    /// let choice = Planner::new().capacity(100).choose(&problem, None)?;
+    /// assert_eq!((choice.value, choice.is_optimal()), (100, true));
+    /// assert_eq!(choice.offsets[1], None); // 60 and 40 bytes share one object
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    pub fn choose(&self, problem: &Problem, values: Option<&[u64]>) -> Result<Choice> {
+        let capacity = problem.capacity().or(self.capacity).ok_or(Error::NoCapacity)?;
+        let choice = choose(problem, capacity, values, &self.limits)?;
+        verify_choice(problem, capacity, values, &choice).map_err(|violations| {
+            let first = violations.list().first().map(ToString::to_string);
+            Error::WrongPlan { strategy: "knapsack".to_owned(), violation: first.unwrap_or_default() }
+        })?;
+        Ok(choice)
     }
 
     fn allocate(&self, problem: &Problem) -> Result<Solution> {

@@ -27,6 +27,7 @@ mod order;
 
 use std::fmt;
 
+use crate::choice::Choice;
 use crate::graph::Graph;
 use crate::ids::BufferId;
 use crate::objects::Objects;
@@ -243,12 +244,53 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
     });
     claims::check(&claims, &causes.collect::<Vec<_>>(), solution.lower_bound.step, &mut found);
     if let Some(objects) = &solution.objects {
-        check_objects(problem, solution, objects, &mut found);
+        check_objects(problem, |id| solution.offsets.get(id.index()).copied(), objects, &mut found);
     }
     found.finish()
 }
 
-fn check_objects(problem: &Problem, solution: &Solution, objects: &Objects, found: &mut Found) {
+/// Checks what is kept on chip: rules 3, 5 and 7 for it, arena and objects within
+/// the capacity, and the value; without `values`, bytes count.
+///
+/// O(n log n).
+///
+/// # Errors
+/// Every rule that it breaks, and where.
+pub fn verify_choice(
+    problem: &Problem,
+    capacity: u64,
+    values: Option<&[u64]>,
+    choice: &Choice,
+) -> Result<(), Violations> {
+    let mut found = Found::default();
+    let expected = problem.buffers().len();
+    let lengths = [("offsets", choice.offsets.len()), ("values", values.map_or(expected, <[u64]>::len))];
+    for (what, got) in lengths.into_iter().filter(|&(_, got)| got != expected) {
+        found.add(Violation::Shape { what, got, expected });
+    }
+    if found.0.is_empty() {
+        let place = |id: BufferId| Some(rectangle(problem, id, choice.offsets[id.index()]?));
+        let kept: Vec<_> = problem.ids().filter_map(place).collect();
+        geometry::check(&kept, choice.height, &mut found);
+        check_objects(problem, |id| choice.offsets[id.index()], &choice.objects, &mut found);
+        let value_of = |id: BufferId| match values {
+            Some(values) => values[id.index()],
+            None => problem.buffer(id).size(),
+        };
+        let kept = problem.ids().filter(|id| choice.offsets[id.index()].is_some());
+        let value = kept.map(|id| u128::from(value_of(id))).sum();
+        let total = choice.objects.sizes.iter().map(|&size| u128::from(size)).sum();
+        claims::check_choice(choice, value, total, capacity, &mut found);
+    }
+    found.finish()
+}
+
+fn check_objects(
+    problem: &Problem,
+    offset: impl Fn(BufferId) -> Option<u64>,
+    objects: &Objects,
+    found: &mut Found,
+) {
     let (got, expected) = (objects.of_buffer.len(), problem.buffers().len());
     if got != expected || objects.offsets.len() != objects.sizes.len() {
         found.add(Violation::Shape { what: "objects of buffers", got, expected });
@@ -257,7 +299,7 @@ fn check_objects(problem: &Problem, solution: &Solution, objects: &Objects, foun
     let list: Vec<(u64, u64)> = objects.offsets.iter().copied().zip(objects.sizes.iter().copied()).collect();
     let member = |id: BufferId| {
         let buffer = problem.buffers().get(id.index())?;
-        let offset = *solution.offsets.get(id.index())?;
+        let offset = offset(id)?;
         let object = objects.of_buffer[id.index()]?;
         let name = Box::new(move || format!("buffer `{}`", problem.name(id)));
         Some(objects::Member { name, offset, bytes: buffer.size(), live: buffer.live(), object })
@@ -275,16 +317,20 @@ fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, found: &mut Fo
         found.add(Violation::Shape { what: "offsets", got: offsets.len(), expected });
         return;
     }
-    let places = problem.ids().zip(problem.buffers()).zip(offsets);
-    let rectangles = places.map(|((id, buffer), &offset)| geometry::Rectangle {
+    let rectangles = problem.ids().zip(offsets).map(|(id, &offset)| rectangle(problem, id, offset));
+    geometry::check(&rectangles.collect::<Vec<_>>(), height, found);
+}
+
+fn rectangle(problem: &Problem, id: BufferId, offset: u64) -> geometry::Rectangle<'_> {
+    let buffer = problem.buffer(id);
+    geometry::Rectangle {
         name: Box::new(move || format!("buffer `{}`", problem.name(id))),
         offset,
         bytes: buffer.size(),
         live: buffer.live(),
         alignment: buffer.alignment(),
         fixed: buffer.fixed_offset(),
-    });
-    geometry::check(&rectangles.collect::<Vec<_>>(), height, found);
+    }
 }
 
 /// Collects violations up to the limit.

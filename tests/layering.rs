@@ -5,25 +5,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 18] = [
+const MAY_NAME: [(&str, &[&str]); 19] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids"]),
     ("bound", &["ids", "problem"]),
     ("limits", &[]),
     ("objects", &["ids"]),
-    ("allocate", &["bound", "error", "ids", "limits", "objects", "problem"]),
+    ("choice", &["ids", "limits", "objects"]),
+    ("allocate", &["bound", "choice", "error", "ids", "limits", "objects", "problem"]),
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
     ("plan", &["graph", "ids", "occupant", "problem"]),
     ("solution", &["bound", "limits", "objects", "plan"]),
-    ("verify", &["bound", "graph", "ids", "objects", "occupant", "plan", "problem", "solution"]),
+    ("verify", &["bound", "choice", "graph", "ids", "objects", "occupant", "plan", "problem", "solution"]),
     (
         "planner",
         &[
-            "allocate", "bound", "error", "graph", "ids", "limits", "liveness", "objects", "occupant",
-            "plan", "problem", "solution", "verify",
+            "allocate", "bound", "choice", "error", "graph", "ids", "limits", "liveness", "objects",
+            "occupant", "plan", "problem", "solution", "verify",
         ],
     ),
     ("import", &["error", "graph", "ids", "problem"]),

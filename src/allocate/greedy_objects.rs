@@ -122,7 +122,7 @@ pub(super) fn by_size_quickly(intervals: &[Interval]) -> Sharing {
 }
 
 /// The least time between the interval and a neighbour, if the object is free.
-fn idle(busy: &BTreeSet<(u32, u32)>, one: &Interval) -> Option<u32> {
+pub(super) fn idle(busy: &BTreeSet<(u32, u32)>, one: &Interval) -> Option<u32> {
     let before = busy.range(..(one.end, 0)).next_back();
     let after = busy.range((one.end, 0)..).next();
     let gap = before.map_or(u32::MAX, |&(_, end)| one.first.wrapping_sub(end));

@@ -1,6 +1,7 @@
 //! Strategies that choose offsets, all behind one trait.
 
 mod auto;
+mod choose;
 mod greedy;
 mod greedy_objects;
 mod knapsack;
@@ -13,6 +14,7 @@ mod sharing;
 mod timeline;
 
 pub use auto::Auto;
+pub(crate) use choose::choose;
 pub use greedy::Greedy;
 pub use greedy_objects::GreedyObjects;
 pub use knapsack::Knapsack;

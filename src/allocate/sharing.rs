@@ -20,7 +20,7 @@ pub(super) struct Interval {
 /// their alignment.
 pub(super) struct Shared<'a> {
     problem: &'a Problem,
-    ids: Vec<BufferId>,
+    pub(super) ids: Vec<BufferId>,
     pub(super) intervals: Vec<Interval>,
     pub(super) sections: u32,
 }
@@ -53,7 +53,16 @@ impl<'a> Shared<'a> {
     pub(super) fn lay_out(&self, sharing: &Sharing) -> Allocation {
         lay_out(self.problem, &self.ids, sharing)
     }
+
+    /// Where the objects end: their sum, and what is left free for alignment.
+    pub(super) fn height(&self, sharing: &Sharing) -> u64 {
+        let starts = starts(self.problem, &self.ids, sharing);
+        starts.iter().zip(&sharing.sizes).map(|(start, size)| start + size).max().unwrap_or(0)
+    }
 }
+
+/// The object of what has none.
+pub(super) const OUTSIDE: u32 = u32::MAX;
 
 /// Which object each interval shares, and how large the objects are.
 #[derive(Clone, Debug)]
@@ -65,9 +74,9 @@ pub(super) struct Sharing {
 
 /// Objects one after the other, those of large alignment first, so that there
 /// is no padding between objects of sizes that are multiples of theirs.
-fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocation {
+fn starts(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Vec<u64> {
     let mut alignments = vec![1; sharing.sizes.len()];
-    for (id, &object) in shared.iter().zip(&sharing.object) {
+    for (id, &object) in shared.iter().zip(&sharing.object).filter(|(_, object)| **object != OUTSIDE) {
         let alignment = &mut alignments[object as usize];
         *alignment = problem.buffer(*id).alignment().max(*alignment);
     }
@@ -79,9 +88,14 @@ fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocat
         starts[object] = align_up(top, alignments[object]);
         top = starts[object] + sharing.sizes[object];
     }
+    starts
+}
+
+fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocation {
+    let starts = starts(problem, shared, sharing);
     let mut offsets = vec![0; problem.buffers().len()];
     let mut of_buffer = vec![None; problem.buffers().len()];
-    for (id, &object) in shared.iter().zip(&sharing.object) {
+    for (id, &object) in shared.iter().zip(&sharing.object).filter(|(_, object)| **object != OUTSIDE) {
         offsets[id.index()] = starts[object as usize];
         of_buffer[id.index()] = Some(object);
     }

@@ -1,6 +1,7 @@
 //! Rule 6: the lower bound follows from its certificate, and the status is true.
 
 use super::{Found, Violation};
+use crate::choice::Choice;
 use crate::plan::Status;
 use crate::problem::LiveRange;
 
@@ -31,13 +32,32 @@ pub(super) fn check(claims: &Claims, causes: &[Cause], step: u32, found: &mut Fo
         let text = format!("the arena of {arena} bytes is below the lower bound of {bound}");
         found.add(Violation::Claim(text));
     }
-    let fits = capacity.is_none_or(|capacity| arena <= capacity);
-    let says_fits = status != Status::Infeasible;
-    if fits != says_fits || (status == Status::Optimal && arena != bound) {
+    let within = |bytes: u64| capacity.is_none_or(|capacity| bytes <= capacity);
+    let true_status = match status {
+        Status::Optimal => within(arena) && arena == bound,
+        Status::Feasible => within(arena),
+        Status::Infeasible => !within(bound),
+        Status::Unknown => !within(arena),
+    };
+    if !true_status {
         let limit = capacity.map_or("none".to_owned(), |capacity| capacity.to_string());
         let text = format!(
             "status `{status}` is not true of arena {arena}, lower bound {bound} and capacity {limit}"
         );
+        found.add(Violation::Claim(text));
+    }
+}
+
+/// What a choice says of itself: its value, by what it keeps; that nothing is
+/// worth more than the bound is not checked.
+pub(super) fn check_choice(choice: &Choice, value: u128, total: u128, capacity: u64, found: &mut Found) {
+    let Choice { height, value: claimed, bound, .. } = *choice;
+    if total.max(height.into()) > capacity.into() {
+        let text = format!("objects of {total} bytes, up to {height}, are beyond the capacity of {capacity}");
+        found.add(Violation::Claim(text));
+    }
+    if u128::from(claimed) != value || claimed > bound {
+        let text = format!("what is kept is worth {value}, said to be {claimed} and at most {bound}");
         found.add(Violation::Claim(text));
     }
 }

@@ -8,7 +8,7 @@ mod improve;
 mod maxima;
 mod search;
 
-use super::sharing::{Interval, Shared, Sharing};
+use super::sharing::{Interval, OUTSIDE, Shared, Sharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Meter, Stop};
@@ -111,8 +111,8 @@ impl Strategy for Knapsack {
             return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
         }
         let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
-        let meter = Meter::new(limits, DEFAULT_NODES);
-        let result = solve(&shared, &maxima, &freedom, meter);
+        let mut meter = Meter::new(limits, DEFAULT_NODES);
+        let result = solve(&shared.intervals, shared.sections, &maxima, &freedom, None, &mut meter);
         let Some(sharing) = result.sharing else { return Err(self.no_sharing(result.stop)) };
         let mut allocation = shared.lay_out(&sharing);
         if let Some(objects) = &mut allocation.objects {
@@ -133,14 +133,26 @@ struct Solved {
     stop: Stop,
 }
 
-fn solve(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, mut meter: Meter<'_>) -> Solved {
-    let (intervals, sections) = (&shared.intervals, shared.sections);
+/// `enough`: what is below that will do.
+fn solve(
+    intervals: &[Interval],
+    sections: u32,
+    maxima: &[u64],
+    freedom: &Freedom,
+    enough: Option<u64>,
+    meter: &mut Meter<'_>,
+) -> Solved {
     let given = freedom.given.len();
     let opened = |sharing: &Sharing| sharing.sizes[given..].iter().sum::<u64>();
-    let (greedy, stopped) = greedy::share(intervals, freedom, maxima.len(), &mut meter);
+    let (greedy, stopped) = greedy::share(intervals, freedom, maxima.len(), meter);
     let sharing = greedy.or_else(|| one_size(intervals, maxima, freedom));
     let incumbent = sharing.as_ref().map_or(u64::MAX, opened);
     let search = Search { intervals, sections, freedom };
+    if enough.is_some_and(|enough| incumbent < enough) {
+        let bound = search.least(maxima);
+        return Solved { sharing, bound, nodes: meter.nodes(), stop: Stop::Finished };
+    }
+    let incumbent = enough.map_or(incumbent, |enough| enough.min(incumbent));
     let mut different: Vec<u64> = intervals.iter().map(|one| one.size).collect();
     different.sort_unstable();
     different.dedup();
@@ -153,14 +165,58 @@ fn solve(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, mut meter: Mete
         return Solved { sharing, bound: search.least(maxima), nodes: meter.nodes(), stop };
     }
     let whole = meter.hold_back(2);
-    let found = search.run(maxima, incumbent, &mut meter);
+    let found = search.run(maxima, incumbent, meter);
     meter.allow(whole);
     let mut sharing = found.best.or(sharing);
     if let (Some(sharing), Stop::Nodes) = (&mut sharing, found.stop) {
         // What stopped it may have been the share of nodes of one question.
-        let _ = improve::improve(intervals, given, found.bound, sharing, &mut meter);
+        let _ = improve::improve(intervals, given, found.bound, sharing, meter);
     }
     Solved { sharing, bound: found.bound, nodes: meter.nodes(), stop: found.stop }
+}
+
+/// Whether these can share objects of a total size.
+pub(super) enum Verdict {
+    Fits(Sharing),
+    Never,
+    Unknown,
+}
+
+/// Nodes for one such question.
+const QUESTION: u64 = 50_000;
+
+/// Whether these can share objects that are together not larger than `most`.
+///
+/// # Errors
+/// Why the whole search must stop.
+pub(super) fn share_within(
+    intervals: &[Interval],
+    sections: u32,
+    most: u64,
+    meter: &mut Meter<'_>,
+) -> Result<Verdict, Stop> {
+    meter.spend(1)?;
+    let maxima = positional_maxima(intervals, sections);
+    if maxima.iter().sum::<u64>() > most {
+        return Ok(Verdict::Never);
+    }
+    let limits = Limits::new();
+    let mut few = Meter::new(&limits, QUESTION.min(meter.remaining()));
+    let solved = solve(intervals, sections, &maxima, &Freedom::default(), most.checked_add(1), &mut few);
+    meter.spend(few.nodes())?;
+    let fits = |sharing: &Sharing| sharing.sizes.iter().sum::<u64>() <= most;
+    Ok(match solved.sharing.filter(fits) {
+        Some(sharing) => Verdict::Fits(sharing),
+        None if solved.bound > most => Verdict::Never,
+        None => Verdict::Unknown,
+    })
+}
+
+/// What objects for these tensors, those outside left out, take at least.
+pub(super) fn least_total(shared: &Shared<'_>, sharing: &Sharing) -> u64 {
+    let kept = shared.intervals.iter().zip(&sharing.object).filter(|(_, object)| **object != OUTSIDE);
+    let kept: Vec<Interval> = kept.map(|(one, _)| *one).collect();
+    positional_maxima(&kept, shared.sections).iter().sum()
 }
 
 /// As many objects as intervals live at once, all as large as the largest, in

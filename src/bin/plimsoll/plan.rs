@@ -52,7 +52,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
     say(&result.summary(seconds))?;
-    Ok(if result.status() == Status::Infeasible { Answer::No } else { Answer::Yes })
+    Ok(if result.status().fits() { Answer::Yes } else { Answer::No })
 }
 
 fn format_of(path: &Path) -> Result<Format, Failure> {

@@ -200,6 +200,7 @@ enum StatusText {
     Optimal,
     Feasible,
     Infeasible,
+    Unknown,
 }
 
 /// How [`Variables`] is written.
