@@ -15,7 +15,7 @@ pub(super) struct Bound {
 }
 
 /// The relaxation: in each section, the sizes of what is kept are at most the
-/// capacity, and a fraction of an interval may be kept.
+/// capacity.
 pub(super) struct Relaxation<'a> {
     intervals: &'a [Interval],
     values: &'a [u64],
@@ -29,6 +29,10 @@ pub(super) struct Relaxation<'a> {
     live: Vec<u32>,
     /// Ends of what is live and decided on, with its size.
     kept: Vec<(u32, u64)>,
+    /// Sizes and values of what is live.
+    items: Vec<(u64, u64)>,
+    /// Nodes of the knapsacks of sections.
+    nodes: u64,
     /// `lost[s]`: value lost at least in disjoint sections below `s`.
     lost: Vec<u64>,
 }
@@ -57,6 +61,8 @@ impl<'a> Relaxation<'a> {
             by_rank,
             live: Vec::new(),
             kept: Vec::new(),
+            items: Vec::new(),
+            nodes: 0,
             lost: Vec::new(),
         }
     }
@@ -66,8 +72,7 @@ impl<'a> Relaxation<'a> {
         &self.by_rank
     }
 
-    /// In one section, what does not fit is at least the value beyond the
-    /// fractional knapsack. Sections between which nothing undecided is live in
+    /// In one section, at least what its 0-1 knapsack leaves is lost. Sections between which nothing undecided is live in
     /// both lose independently, so the losses of a set of such sections add up;
     /// the best set is found from left to right. None if what is kept already
     /// does not fit.
@@ -80,6 +85,7 @@ impl<'a> Relaxation<'a> {
         self.lost.push(0);
         let mut value = 0;
         let mut looks = 0;
+        self.nodes = 0;
         let mut worst = (0, None);
         let mut starting = 0;
         for section in 0..self.sections {
@@ -102,7 +108,7 @@ impl<'a> Relaxation<'a> {
             }
         }
         let lost = self.lost[self.sections as usize];
-        Some(Bound { value: value - lost, crowded: worst.1, looks })
+        Some(Bound { value: value - lost, crowded: worst.1, looks: looks + self.nodes * 8 })
     }
 
     fn first(&self, i: u32) -> u32 {
@@ -124,22 +130,64 @@ impl<'a> Relaxation<'a> {
 
     /// The value that does not fit into this room, and since when the undecided
     /// intervals here are live.
-    fn loss(&self, mut room: u64) -> (u64, u32) {
-        let mut loss = 0;
-        let mut since = u32::MAX;
+    fn loss(&mut self, room: u64) -> (u64, u32) {
+        self.items.clear();
+        let (mut since, mut size, mut value) = (u32::MAX, 0, 0);
         for &rank in &self.live {
             let i = self.by_rank[rank as usize] as usize;
-            let Interval { size, first, .. } = self.intervals[i];
-            since = first.min(since);
-            if size <= room {
-                room -= size;
-                continue;
-            }
-            // What of it fits is rounded down: whole values only are kept.
-            let kept = u128::from(self.values[i]) * u128::from(room) / u128::from(size);
-            loss += self.values[i] - kept as u64;
-            room = 0;
+            self.items.push((self.intervals[i].size, self.values[i]));
+            since = self.intervals[i].first.min(since);
+            size += self.intervals[i].size;
+            value += self.values[i];
         }
-        (loss, since)
+        if size <= room {
+            return (0, since);
+        }
+        let mut knapsack = ZeroOne { items: &self.items, best: 0, nodes: 0 };
+        knapsack.keep(0, room, 0);
+        self.nodes += u64::from(knapsack.nodes);
+        let kept = if knapsack.nodes < MOST_NODES { knapsack.best } else { fractional(&self.items, room) };
+        (value - kept, since)
     }
+}
+
+/// Nodes for the knapsack of one section; beyond, the fractional one has to do.
+const MOST_NODES: u32 = 300;
+
+/// The 0-1 knapsack of one section by branch and bound (Horowitz & Sahni).
+struct ZeroOne<'a> {
+    /// Sizes and values, by value a byte, descending.
+    items: &'a [(u64, u64)],
+    best: u64,
+    nodes: u32,
+}
+
+impl ZeroOne<'_> {
+    fn keep(&mut self, at: usize, room: u64, value: u64) {
+        self.best = self.best.max(value);
+        self.nodes += 1;
+        let rest = &self.items[at.min(self.items.len())..];
+        if self.nodes >= MOST_NODES || value + fractional(rest, room) <= self.best {
+            return;
+        }
+        let (size, own) = rest[0];
+        if size <= room {
+            self.keep(at + 1, room - size, value + own);
+        }
+        self.keep(at + 1, room, value);
+    }
+}
+
+/// The most value in this room if a fraction of one may be kept, rounded down, as
+/// values are whole.
+fn fractional(items: &[(u64, u64)], mut room: u64) -> u64 {
+    let mut kept = 0;
+    for &(size, value) in items {
+        if size > room {
+            return kept + (u128::from(value) * u128::from(room) / u128::from(size)) as u64;
+        }
+        room -= size;
+        kept += value;
+    }
+    kept
 }

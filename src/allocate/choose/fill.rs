@@ -1,4 +1,4 @@
-//! A first choice: one tensor after the other, while there is room.
+//! Choices by simple rules: one tensor after the other, while there is room.
 
 use std::collections::BTreeSet;
 
@@ -6,41 +6,158 @@ use crate::allocate::greedy_objects::idle;
 use crate::allocate::sharing::{Interval, OUTSIDE, Sharing};
 use crate::limits::{Meter, Stop};
 
-/// In this order, each tensor takes the smallest free object that is large
-/// enough, or else the free one that has to grow least, or else a new one, as far
-/// as `room` goes; what finds none stays outside.
-///
-/// # Errors
-/// Why it must stop; what comes after that stays outside.
-pub(super) fn fill(
-    intervals: &[Interval],
-    order: impl Iterator<Item = usize>,
-    mut room: u64,
-    meter: &mut Meter<'_>,
-) -> (Sharing, Result<(), Stop>) {
-    let mut sharing = Sharing { object: vec![OUTSIDE; intervals.len()], sizes: Vec::new() };
-    let mut busy: Vec<BTreeSet<(u32, u32)>> = Vec::new();
-    for i in order {
-        if let Err(stop) = meter.spend(1 + busy.len() as u64 / 8) {
-            return (sharing, Err(stop));
+/// Objects that are being filled, and when they are busy.
+#[derive(Clone)]
+pub(super) struct Filling<'a> {
+    intervals: &'a [Interval],
+    pub(super) sharing: Sharing,
+    busy: Vec<BTreeSet<(u32, u32)>>,
+    /// Bytes by which objects may still grow, or new ones be opened.
+    room: u64,
+}
+
+impl<'a> Filling<'a> {
+    pub(super) fn empty(intervals: &'a [Interval], capacity: u64) -> Self {
+        let sharing = Sharing { object: vec![OUTSIDE; intervals.len()], sizes: Vec::new() };
+        Self { intervals, sharing, busy: Vec::new(), room: capacity }
+    }
+
+    /// All of a sharing that may be too large: objects are shrunk, which leaves
+    /// their largest tensors outside, where that saves most bytes for the value,
+    /// until it is not.
+    pub(super) fn shrunk(intervals: &'a [Interval], sharing: Sharing, values: &[u64], capacity: u64) -> Self {
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); sharing.sizes.len()];
+        for (i, &object) in sharing.object.iter().enumerate() {
+            if object != OUTSIDE {
+                members[object as usize].push(i);
+            }
         }
-        let one = &intervals[i];
-        let free = (0..busy.len()).filter(|&k| idle(&busy[k], one).is_some());
-        // By how much it must grow, then how much is unused.
-        let growth = |k: usize| one.size.saturating_sub(sharing.sizes[k]);
-        let best = free.min_by_key(|&k| (growth(k), sharing.sizes[k], k));
-        let k = best.filter(|&k| growth(k) <= room).unwrap_or(busy.len());
-        if k == busy.len() {
-            if one.size > room {
+        for members in &mut members {
+            members.sort_by_key(|&i| (intervals[i].size, i));
+        }
+        let mut filling = Self { intervals, sharing, busy: Vec::new(), room: 0 };
+        let mut total: u64 = filling.sharing.sizes.iter().sum();
+        while total > capacity {
+            let steps = (0..members.len()).filter_map(|k| filling.best_step(&members[k], values, k));
+            let Some(step) = steps.min_by(|a, b| a.lost_per_byte_of(b)) else { break };
+            for i in members[step.object].drain(step.keep..) {
+                filling.sharing.object[i] = OUTSIDE;
+            }
+            filling.sharing.sizes[step.object] -= step.saved;
+            total -= step.saved;
+        }
+        filling.room = capacity.saturating_sub(total);
+        let busy = members.iter().map(|members| members.iter().map(|&i| filling.span(i)).collect());
+        filling.busy = busy.collect();
+        filling
+    }
+
+    fn span(&self, i: usize) -> (u32, u32) {
+        (self.intervals[i].first, self.intervals[i].end)
+    }
+
+    /// How far to shrink an object, for the least value lost a byte saved.
+    fn best_step(&self, members: &[usize], values: &[u64], object: usize) -> Option<Step> {
+        let mut lost = 0;
+        let mut best: Option<Step> = None;
+        for keep in (0..members.len()).rev() {
+            lost += u128::from(values[members[keep]]);
+            let size = keep.checked_sub(1).map_or(0, |last| self.intervals[members[last]].size);
+            let saved = self.sharing.sizes[object] - size;
+            let step = Step { object, keep, saved, lost };
+            if saved > 0 && best.as_ref().is_none_or(|best| step.lost_per_byte_of(best).is_lt()) {
+                best = Some(step);
+            }
+        }
+        best
+    }
+
+    /// In this order, each tensor that is outside takes the free object that has
+    /// to grow least and has least unused, or else a new one, as far as there is
+    /// room.
+    ///
+    /// # Errors
+    /// Why it must stop; what comes after that stays outside.
+    pub(super) fn fill(
+        &mut self,
+        order: impl Iterator<Item = usize>,
+        meter: &mut Meter<'_>,
+    ) -> Result<(), Stop> {
+        for i in order {
+            if self.sharing.object[i] != OUTSIDE {
                 continue;
             }
-            busy.push(BTreeSet::new());
-            sharing.sizes.push(0);
+            meter.spend(1 + self.busy.len() as u64 / 8)?;
+            let one = self.intervals[i];
+            let sizes = &self.sharing.sizes;
+            let growth = |k: usize| one.size.saturating_sub(sizes[k]);
+            let takes = |&k: &usize| growth(k) <= self.room && idle(&self.busy[k], &one).is_some();
+            let best = (0..sizes.len()).filter(takes).min_by_key(|&k| (growth(k), sizes[k], k));
+            match best {
+                Some(k) => self.put(i, k),
+                None if one.size <= self.room => {
+                    self.busy.push(BTreeSet::new());
+                    self.sharing.sizes.push(0);
+                    self.put(i, self.busy.len() - 1);
+                }
+                None => {}
+            }
         }
-        room -= one.size.saturating_sub(sharing.sizes[k]);
-        sharing.sizes[k] = sharing.sizes[k].max(one.size);
-        busy[k].insert((one.first, one.end));
-        sharing.object[i] = k as u32;
+        Ok(())
     }
-    (sharing, Ok(()))
+
+    fn put(&mut self, i: usize, object: usize) {
+        let size = &mut self.sharing.sizes[object];
+        let growth = self.intervals[i].size.saturating_sub(*size);
+        *size += growth;
+        self.room -= growth;
+        let span = self.span(i);
+        self.busy[object].insert(span);
+        self.sharing.object[i] = object as u32;
+    }
+
+    /// Leaves what is larger than `size` outside of this object; an object of 0
+    /// bytes is no more.
+    pub(super) fn shrink(&mut self, object: usize, size: u64) {
+        for i in 0..self.intervals.len() {
+            if self.sharing.object[i] as usize == object && self.intervals[i].size > size {
+                self.sharing.object[i] = OUTSIDE;
+                let span = self.span(i);
+                self.busy[object].remove(&span);
+            }
+        }
+        let largest = (0..self.intervals.len()).filter(|&i| self.sharing.object[i] as usize == object);
+        let size = largest.map(|i| self.intervals[i].size).max().unwrap_or(0);
+        self.room += self.sharing.sizes[object] - size;
+        self.sharing.sizes[object] = size;
+        if size == 0 {
+            self.remove(object);
+        }
+    }
+
+    fn remove(&mut self, object: usize) {
+        let last = self.sharing.sizes.len() - 1;
+        self.sharing.sizes.swap_remove(object);
+        self.busy.swap_remove(object);
+        for own in &mut self.sharing.object {
+            if *own as usize == last {
+                *own = object as u32;
+            }
+        }
+    }
+}
+
+struct Step {
+    object: usize,
+    /// How many members stay, the smallest.
+    keep: usize,
+    saved: u64,
+    lost: u128,
+}
+
+impl Step {
+    fn lost_per_byte_of(&self, other: &Step) -> std::cmp::Ordering {
+        // Values add up to at most 64 bits.
+        (self.lost * u128::from(other.saved)).cmp(&(other.lost * u128::from(self.saved)))
+    }
 }

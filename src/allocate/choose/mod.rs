@@ -2,6 +2,7 @@
 
 mod bound;
 mod fill;
+mod improve;
 mod search;
 
 use super::Allocation;

@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 
 use super::bound::{Bound, Relaxation};
-use super::fill::fill;
-use crate::allocate::knapsack::{Verdict, share_within};
+use super::fill::Filling;
+use super::improve::Improver;
+use crate::allocate::knapsack::{Verdict, share_greedily, share_within};
 use crate::allocate::sharing::{Interval, OUTSIDE, Shared, Sharing};
 use crate::limits::{Meter, Stop};
 
@@ -36,9 +37,14 @@ pub(super) struct Search<'a> {
     /// The decisions on the way to the node in hand, each with the bound of the
     /// node in which it was made, and whether keeping has been tried.
     path: Vec<(usize, u64, bool)>,
+    /// The node in hand.
+    next: Option<Node>,
     /// The most value of sets of which it could not be found out whether they fit.
     unknown: u64,
 }
+
+/// Nodes after which the search makes way for improvements for the first time.
+const FIRST_TURN: u64 = 10_000;
 
 /// What a node leads to.
 enum Node {
@@ -57,13 +63,14 @@ impl<'a> Search<'a> {
             states: shared.intervals.iter().map(|one| too_large(one, capacity)).collect(),
             best: Best { sharing: nothing, value: 0 },
             path: Vec::new(),
+            next: None,
             unknown: 0,
         }
     }
 
     /// The bound proven, and why it stopped.
     pub(super) fn run(&mut self, meter: &mut Meter<'_>) -> (u64, Stop) {
-        let stop = self.start(meter).and_then(|()| self.descend(meter));
+        let stop = self.alternate(meter);
         let open = match stop {
             Ok(()) => 0,
             // Nothing is known of the node in hand but what its parent says.
@@ -78,25 +85,69 @@ impl<'a> Search<'a> {
         )
     }
 
-    /// First choices by simple orders.
-    fn start(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    /// First choices by simple rules; then the search and improvements of the
+    /// best choice by turns, each for twice as long as before.
+    fn alternate(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let intervals = &self.shared.intervals;
+        let orders = self.orders();
+        let mut improver = Improver::new(self.values, orders.clone());
+        let all = self.all_shared(meter);
+        let mut best = Filling::shrunk(intervals, all, self.values, self.capacity);
+        best.fill(orders[0].iter().copied(), meter)?;
+        for order in orders {
+            let mut filling = Filling::empty(intervals, self.capacity);
+            let stopped = filling.fill(order.into_iter(), meter);
+            if improver.value(&filling) > improver.value(&best) {
+                best = filling;
+            }
+            self.propose(best.sharing.clone());
+            stopped?;
+        }
+        let mut turn = FIRST_TURN;
+        self.next = Some(self.node(false, meter)?);
+        loop {
+            if self.descend(meter.nodes() + turn, meter)? {
+                return Ok(());
+            }
+            let until = meter.nodes() + turn;
+            while meter.nodes() < until {
+                let stopped = improver.step(&mut best, meter);
+                if improver.value(&best) > self.best.value {
+                    self.propose(best.sharing.clone());
+                }
+                stopped?;
+            }
+            turn *= 2;
+        }
+    }
+
+    /// Everything that is not too large, in objects that may be too large
+    /// together.
+    fn all_shared(&self, meter: &mut Meter<'_>) -> Sharing {
+        let inside: Vec<usize> = (0..self.states.len()).filter(|&i| self.states[i] == State::Open).collect();
+        let intervals: Vec<Interval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
+        let part = share_greedily(&intervals, self.shared.sections, meter);
+        let mut object = vec![OUTSIDE; self.states.len()];
+        for (&i, &own) in inside.iter().zip(&part.object) {
+            object[i] = own;
+        }
+        Sharing { object, sizes: part.sizes }
+    }
+
+    /// By value a byte; by size; by value a byte and section.
+    fn orders(&self) -> Vec<Vec<usize>> {
         let intervals = &self.shared.intervals;
         let densest: Vec<usize> = self.relaxation.densest_first().iter().map(|&i| i as usize).collect();
         let mut largest = densest.clone();
         largest.sort_by_key(|&i| Reverse(intervals[i].size));
         let mut briefest = densest.clone();
-        let area =
-            |i: usize| u128::from(intervals[i].size) * u128::from(intervals[i].end - intervals[i].first);
-        briefest.sort_by(|&a, &b| {
-            (u128::from(self.values[b]).saturating_mul(area(a)))
-                .cmp(&u128::from(self.values[a]).saturating_mul(area(b)))
-        });
-        for order in [densest, largest, briefest] {
-            let (sharing, stopped) = fill(intervals, order.into_iter(), self.capacity, meter);
-            self.propose(sharing);
-            stopped?;
-        }
-        Ok(())
+        let area = |i: usize| {
+            let one = &intervals[i];
+            u128::from(one.size) * u128::from(one.end - one.first)
+        };
+        let worth = |a: usize, b: usize| u128::from(self.values[a]).saturating_mul(area(b));
+        briefest.sort_by(|&a, &b| worth(b, a).cmp(&worth(a, b)));
+        vec![densest, largest, briefest]
     }
 
     fn propose(&mut self, sharing: Sharing) {
@@ -107,10 +158,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Depth first; leaving outside is tried before keeping.
-    fn descend(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let mut node = self.node(false, meter)?;
-        loop {
+    /// Depth first; leaving outside is tried before keeping. Whether all is done.
+    fn descend(&mut self, until: u64, meter: &mut Meter<'_>) -> Result<bool, Stop> {
+        while let Some(node) = self.next.take() {
             // Of both, more is better.
             let bound = self.path.first().map_or(self.best.value, |&(_, bound, _)| bound);
             (meter.best, meter.bound) = (self.best.value, bound);
@@ -122,13 +172,17 @@ impl<'a> Search<'a> {
                 }
                 Node::Done => {
                     if !self.back() {
-                        return Ok(());
+                        return Ok(true);
                     }
                     true
                 }
             };
-            node = self.node(keep, meter)?;
+            self.next = Some(self.node(keep, meter)?);
+            if meter.nodes() >= until {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
 
     /// To the next node above of which keeping has not been tried.

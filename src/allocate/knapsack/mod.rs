@@ -212,6 +212,13 @@ pub(super) fn share_within(
     })
 }
 
+/// The best sharing that simple rules find.
+pub(super) fn share_greedily(intervals: &[Interval], sections: u32, meter: &mut Meter<'_>) -> Sharing {
+    let live_at_once = positional_maxima(intervals, sections).len();
+    let (sharing, _) = greedy::share(intervals, &Freedom::default(), live_at_once, meter);
+    sharing.unwrap_or(Sharing { object: Vec::new(), sizes: Vec::new() })
+}
+
 /// What objects for these tensors, those outside left out, take at least.
 pub(super) fn least_total(shared: &Shared<'_>, sharing: &Sharing) -> u64 {
     let kept = shared.intervals.iter().zip(&sharing.object).filter(|(_, object)| **object != OUTSIDE);
