@@ -39,7 +39,7 @@ impl<'a> Filling<'a> {
         let mut total: u64 = filling.sharing.sizes.iter().sum();
         while total > capacity {
             let steps = (0..members.len()).filter_map(|k| filling.best_step(&members[k], values, k));
-            let Some(step) = steps.min_by(|a, b| a.lost_per_byte_of(b)) else { break };
+            let Some(step) = steps.min_by(Step::lost_per_byte_of) else { break };
             for i in members[step.object].drain(step.keep..) {
                 filling.sharing.object[i] = OUTSIDE;
             }

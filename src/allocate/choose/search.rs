@@ -222,9 +222,8 @@ impl<'a> Search<'a> {
                         return Ok(Node::Done);
                     }
                 }
-                Verdict::Never => {}
                 Verdict::Unknown if next.is_none() => self.unknown = self.unknown.max(bound),
-                Verdict::Unknown => {}
+                Verdict::Unknown | Verdict::Never => {}
             }
         }
         Ok(next.map_or(Node::Done, |on| Node::Branch { on, bound }))

@@ -172,7 +172,9 @@ fn solve(
         // What stopped it may have been the share of nodes of one question.
         let _ = improve::improve(intervals, given, found.bound, sharing, meter);
     }
-    Solved { sharing, bound: found.bound, nodes: meter.nodes(), stop: found.stop }
+    let proven = sharing.as_ref().is_some_and(|sharing| opened(sharing) == found.bound);
+    let stop = if proven { Stop::Finished } else { found.stop };
+    Solved { sharing, bound: found.bound, nodes: meter.nodes(), stop }
 }
 
 /// Whether these can share objects of a total size.

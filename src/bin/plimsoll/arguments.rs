@@ -60,6 +60,12 @@ pub struct CompareArguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = allocate::NAMES,
           value_parser = strategy_names())]
     pub strategies: Vec<String>,
+    /// Count the inputs that fit so many bytes, by each strategy.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
+    pub capacity: Vec<u64>,
+    /// One line for each input: its height by each strategy.
+    #[arg(long)]
+    pub heights: bool,
     /// Write all figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use cpu_time::ProcessTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use plimsoll::import::{self, ImportError, Imported};
+use plimsoll::report::text::short_bytes;
 use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables, allocate};
 use serde::Serialize;
 
@@ -48,7 +49,8 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     }
     bar.finish_and_clear();
     if !rows.is_empty() {
-        say(&format!("{}\n\n{}\n", details(&rows), totals(&rows, &strategies)))?;
+        let details = if arguments.heights { heights(&rows, &strategies) } else { details(&rows) };
+        say(&format!("{details}\n\n{}\n", totals(&rows, &strategies, &arguments.capacity)))?;
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&rows)?;
@@ -170,23 +172,49 @@ fn details(rows: &[Figures]) -> Table {
     table
 }
 
-/// A line for each strategy: how often at the bound, mean ratio, time.
-fn totals(rows: &[Figures], strategies: &[String]) -> Table {
-    let mut table = table(&["strategy", "inputs", "at the bound", "geometric mean", "worst", "CPU s"], 1);
+/// A line for each input, a column for each strategy; empty where it was refused.
+fn heights(rows: &[Figures], strategies: &[String]) -> Table {
+    let names = strategies.iter().map(String::as_str);
+    let header: Vec<&str> = ["input", "lower bound"].into_iter().chain(names).collect();
+    let mut table = table(&header, 1);
+    for own in rows.chunk_by(|a, b| a.input == b.input) {
+        let height = |name: &String| {
+            let row = own.iter().find(|row| row.strategy == *name);
+            row.map_or_else(String::new, |row| row.height.to_string())
+        };
+        let first = [one_line(&own[0].input), own[0].lower_bound.to_string()];
+        table.add_row(first.into_iter().chain(strategies.iter().map(height)).collect::<Vec<_>>());
+    }
+    table
+}
+
+/// A line for each strategy: how often at the bound, mean ratio, time, and how
+/// many fit.
+fn totals(rows: &[Figures], strategies: &[String], capacities: &[u64]) -> Table {
+    let fits: Vec<String> =
+        capacities.iter().map(|&capacity| format!("fit {}", short_bytes(capacity))).collect();
+    let mut header = vec!["strategy", "inputs", "at the bound", "geometric mean", "worst", "CPU s"];
+    header.extend(fits.iter().map(String::as_str));
+    let mut table = table(&header, 1);
     for strategy in strategies {
         let own: Vec<&Figures> = rows.iter().filter(|row| row.strategy == *strategy).collect();
         let at_bound = own.iter().filter(|row| row.status == Status::Optimal.to_string()).count();
         let logarithms: f64 = own.iter().map(|row| row.ratio.ln()).sum();
         let worst = own.iter().map(|row| row.ratio).fold(1.0, f64::max);
         let seconds: f64 = own.iter().map(|row| row.cpu_seconds).sum();
-        table.add_row([
+        let fits = capacities.iter().map(|&capacity| {
+            let count = own.iter().filter(|row| row.height <= capacity).count();
+            format!("{count} ({:.0} %)", 100.0 * count as f64 / own.len().max(1) as f64)
+        });
+        let figures = [
             strategy.clone(),
             own.len().to_string(),
             at_bound.to_string(),
             format!("{:.4}", (logarithms / own.len().max(1) as f64).exp()),
             format!("{worst:.4}"),
             format!("{seconds:.3}"),
-        ]);
+        ];
+        table.add_row(figures.into_iter().chain(fits).collect::<Vec<_>>());
     }
     table
 }
