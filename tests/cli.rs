@@ -320,6 +320,74 @@ fn shared_objects_are_written_and_checked() {
 }
 
 #[test]
+fn merged_objects_are_written_and_checked() {
+    let folder = Folder::new();
+    let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\nb,0,3,10\nc,1,4,40\nd,2,4,50\n");
+    for input in [csv, model(TFLITE)] {
+        let plan = folder.text("plan.json");
+        let (status, text, _) =
+            plimsoll(&["plan", &input, "--align", "1", "--strategy", "merge", "--out", &plan]);
+        assert_eq!(status, 0);
+        assert!(text.contains(" lie inside of larger ones"), "{text}");
+        let (status, text, _) = plimsoll(&["verify", &input, &plan]);
+        assert_eq!((status, text.starts_with("right: ")), (0, true), "{text}");
+        let written: serde_json::Value = serde_json::from_str(&fs::read_to_string(&plan).unwrap()).unwrap();
+        let verdict = |field: &str, value: serde_json::Value| {
+            let mut changed = written.clone();
+            changed["objects"]["inside"][0][field] = value;
+            let wrong = folder.with("wrong.json", &changed.to_string());
+            let (status, text, errors) = plimsoll(&["verify", &input, &wrong]);
+            (status, text + &errors)
+        };
+        let (status, text) = verdict("at", serde_json::json!(7));
+        assert!(status == 1 && text.contains("is not inside of"), "{text}");
+        let (status, text) = verdict("host", serde_json::json!({ "tensor": 99999 }));
+        assert!(status == 1 && text.contains("the list of shared objects names"), "{text}");
+        let (status, text) = verdict("guest", serde_json::json!({ "scratch": 99999 }));
+        assert!(status == 1 && text.contains("the list of shared objects names"), "{text}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_proven_or_unknown() {
+    let folder = Folder::new();
+    let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\nb,0,3,10\nc,1,4,40\nd,2,4,50\n");
+    let run = |capacity, strategy| {
+        plimsoll(&["plan", &csv, "--align", "1", "--strategy", strategy, "--capacity", capacity])
+    };
+    let (status, text, _) = run("120", "knapsack");
+    assert_eq!(status, 1);
+    assert!(text.contains("status       unknown") && text.contains("does not fit by 20"), "{text}");
+    let (status, text, _) = run("99", "knapsack");
+    assert_eq!(status, 1);
+    assert!(text.contains("status       infeasible") && text.contains("nothing can"), "{text}");
+    let (status, text, _) = run("100", "merge");
+    assert_eq!(status, 0);
+    assert!(text.contains("status       optimal"), "{text}");
+}
+
+#[test]
+fn compare_shows_heights_and_what_fits() {
+    let folder = Folder::new();
+    let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");
+    let (status, text, _) = plimsoll(&[
+        "compare",
+        &csv,
+        &model(TFLITE),
+        "--strategies",
+        "naive,knapsack,merge",
+        "--capacity",
+        "100,1MiB",
+        "--heights",
+    ]);
+    assert_eq!(status, 0);
+    assert!(text.contains("| lower bound |   naive | knapsack |  merge |"), "{text}");
+    assert!(text.contains("|          98 |     194 |          |     98 |"), "{text}");
+    assert!(text.contains("| fit 100 B | fit 1.00 MiB |"), "{text}");
+    assert!(text.contains("|  1 (50 %) |    2 (100 %) |"), "{text}");
+}
+
+#[test]
 fn compare_notes_what_a_strategy_refuses() {
     let folder = Folder::new();
     let fixed = folder.with("fixed.csv", "id,lower,upper,size,offset\na,0,1,8,16\nb,0,1,8,\n");

@@ -57,7 +57,7 @@ fn wrong_fields() {
         (
             "status",
             json!("perfect"),
-            "unknown variant `perfect`, expected one of `optimal`, `feasible`, `infeasible`",
+            "unknown variant `perfect`, expected one of `optimal`, `feasible`, `infeasible`, `unknown`",
         ),
         ("arena_bytes", json!(-1), "invalid value: integer `-1`, expected u64"),
         ("arena_bytes", json!(1.5), "invalid type: floating point `1.5`, expected u64"),

@@ -269,7 +269,7 @@ impl TensorEntry {
 }
 
 fn in_objects() -> String {
-    "the shared objects".to_owned()
+    "the list of shared objects".to_owned()
 }
 
 fn in_bound() -> String {
