@@ -170,7 +170,29 @@ fn a_lie_about_who_is_inside_is_found() {
     }
 }
 
-/// A strategy of someone else's as the start: right, short of objects, or wrong.
+/// A strategy of someone else's as the start, which puts everything so far up.
+struct Far(u64);
+
+impl Strategy for Far {
+    fn name(&self) -> &'static str {
+        "far"
+    }
+
+    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
+        Ok(Allocation::new(vec![self.0; problem.buffers().len()]))
+    }
+}
+
+#[test]
+fn a_start_far_up_comes_down_or_is_refused() {
+    let problem = Problem::new(vec![Buffer::new(9, 0..1), Buffer::new(4, 1..2).align(8)]).unwrap();
+    let merged = |far| Planner::new().strategy(Merge::of(Far(far))).solve(&problem);
+    assert_eq!(merged(1 << 63).unwrap().height, 9);
+    let text = merged(u64::MAX - 4).unwrap_err().to_string();
+    assert_eq!(text, "strategy `merge`: strategy `far` put buffer `0` beyond 2^64-1 bytes");
+}
+
+/// Another: right, short of objects, or wrong.
 struct Theirs(Option<Vec<Option<u32>>>);
 
 impl Strategy for Theirs {

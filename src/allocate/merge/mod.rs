@@ -94,12 +94,13 @@ impl Merge {
         let limits = limits.clone().share(2);
         if fixed.is_empty() {
             let whole = self.start.allocate(problem, &limits)?;
-            self.check(&whole, free.len())?;
+            self.check(problem, &whole)?;
             let objects = objects_of(problem, &free, &whole);
             return Ok(Start { objects, nodes: whole.nodes, stop: whole.stop, whole: Some(whole) });
         }
-        let part = self.start.allocate(&part_of(problem, &free)?, &limits)?;
-        self.check(&part, free.len())?;
+        let rest = part_of(problem, &free)?;
+        let part = self.start.allocate(&rest, &limits)?;
+        self.check(&rest, &part)?;
         let pinned = fixed.into_iter().map(|id| (id, problem.buffer(id).fixed_offset().unwrap_or(0)));
         let mut objects = objects_of(problem, &free, &part);
         objects.push(Object::of(pinned.collect(), true, problem));
@@ -108,13 +109,23 @@ impl Merge {
 
     /// Where a strategy of someone else's is the start, what it returns need not
     /// be in order; whether it is right is for the verifier to say.
-    fn check(&self, allocation: &Allocation, expected: usize) -> Result<()> {
+    fn check(&self, problem: &Problem, allocation: &Allocation) -> Result<()> {
+        let expected = problem.buffers().len();
         let objects = allocation.objects.as_ref().map(|objects| objects.of_buffer.len());
         let got = [allocation.offsets.len(), objects.unwrap_or(expected)];
-        let Some(got) = got.into_iter().find(|&got| got != expected) else { return Ok(()) };
-        let start = self.start.name();
-        let reason = format!("strategy `{start}` gave places or objects to {got} of {expected} buffers");
-        Err(Error::Refused { strategy: self.name().to_owned(), reason })
+        if let Some(got) = got.into_iter().find(|&got| got != expected) {
+            return Err(self.refused(&format!("gave places or objects to {got} of {expected} buffers")));
+        }
+        let ends = |id: &BufferId| allocation.offsets[id.index()].checked_add(problem.buffer(*id).size());
+        match problem.ids().find(|id| ends(id).is_none()) {
+            Some(id) => Err(self.refused(&format!("put buffer `{}` beyond 2^64-1 bytes", problem.name(id)))),
+            None => Ok(()),
+        }
+    }
+
+    fn refused(&self, what: &str) -> Error {
+        let reason = format!("strategy `{}` {what}", self.start.name());
+        Error::Refused { strategy: self.name().to_owned(), reason }
     }
 }
 
