@@ -62,6 +62,8 @@
 
 pub mod allocate;
 mod bound;
+#[cfg(feature = "capi")]
+mod capi;
 mod choice;
 mod error;
 pub mod export;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::graph::Graph;
 use crate::ids::{OperatorId, TensorId};
+use crate::limits::Stop;
 use crate::occupant::{Occupant, Variables};
 use crate::problem::LiveRange;
 
@@ -170,6 +171,10 @@ pub struct Plan {
     pub strategy: String,
     /// Shared objects, if the strategy thinks in them.
     pub objects: Option<PlanObjects>,
+    /// Search nodes spent.
+    pub nodes: u64,
+    /// Why the search for it stopped.
+    pub stop: Stop,
 }
 
 impl Plan {
@@ -188,6 +193,8 @@ impl Plan {
             status: Status::Feasible,
             strategy: String::new(),
             objects: None,
+            nodes: 0,
+            stop: Stop::Finished,
         }
     }
 

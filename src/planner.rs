@@ -218,6 +218,8 @@ impl Planner {
         plan.variables = self.variables;
         plan.capacity = self.capacity;
         plan.status = solution.status;
+        plan.nodes = solution.nodes;
+        plan.stop = solution.stop;
         plan.strategy = solution.strategy;
         plan.lower_bound = bound_in_graph_terms(&solution.lower_bound, liveness);
         plan.objects = solution.objects.map(|objects| objects_in_graph_terms(graph, &objects, liveness));

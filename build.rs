@@ -1,0 +1,33 @@
+//! With the feature `capi`: generates the C header into the build's output
+//! folder, where a test compares it with `include/plimsoll.h`. Nothing is written
+//! to the source tree.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "capi")]
+    header();
+}
+
+/// In the order in which a reader needs them.
+#[cfg(feature = "capi")]
+const FILES: [&str; 11] = [
+    "status", "records", "boundary", "cancel", "graph", "problem", "import", "options", "plan", "choice",
+    "export",
+];
+
+#[cfg(feature = "capi")]
+fn header() {
+    use std::path::PathBuf;
+
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
+    println!("cargo::rerun-if-changed=cbindgen.toml");
+    println!("cargo::rerun-if-changed=src/capi");
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("a valid cbindgen.toml");
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for file in FILES {
+        builder = builder.with_src(root.join(format!("src/capi/{file}.rs")));
+    }
+    let bindings = builder.generate().expect("src/capi is what cbindgen can read");
+    bindings.write_to_file(out.join("plimsoll.h"));
+}

@@ -1,0 +1,726 @@
+/*
+ * plimsoll: a static memory planner for neural-network compilers.
+ *
+ * A graph of operators and tensors goes in, or a list of buffers with sizes and
+ * live ranges; an order and an offset for everything come out, in as little memory
+ * as possible, verified, with a lower bound that says how close to the limit it is.
+ *
+ * In every function:
+ *
+ * - What can fail returns a status, PLIMSOLL_OK or PLIMSOLL_ERROR_..., as an
+ *   int32_t. A function that fails writes nothing to where results go (but for
+ *   the sizes that it says are needed), and leaves its objects as they were.
+ *   plimsoll_last_error() has the message, which names the culprit.
+ * - Objects are opaque. They come from ..._new, plan and import functions, belong to
+ *   the caller, and go by the ..._free function of their type: once, or NULL. An
+ *   object that another was made of may be freed before that. const objects are
+ *   not changed. The comment on each type says how threads may share it.
+ * - Pointers must not be NULL where nothing else is said; NULL is an error, not a
+ *   crash. An array of no entries may be NULL. Arrays and texts that are passed in
+ *   are copied. Texts are UTF-8 and end with a zero byte.
+ * - Sizes and offsets are bytes. Steps count operators in the order to run, from 0;
+ *   live ranges are half-open. Indices count tensors, operators and buffers in the
+ *   order in which they were added, from 0.
+ * - Enumerations are int32_t, and numbers that are none of theirs are refused.
+ * - Callbacks run on the thread that called, and must return.
+ * - A mistake in the library ends the call with PLIMSOLL_ERROR_PANIC; if it was
+ *   built with panic = "abort", it ends the process.
+ *
+ * The library starts no threads, uses no environment variables and keeps no state
+ * but the message of each thread.
+ *
+ * This file is generated; do not edit it.
+ */
+
+
+#ifndef PLIMSOLL_H
+#define PLIMSOLL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// The number of this ABI: programs built for one number run with every library
+// that has the same. `plimsoll_abi()` says that of the library.
+#define PLIMSOLL_ABI 1
+
+// No value: no fixed offset, no capacity, no place in the arena.
+#define PLIMSOLL_NONE UINT64_MAX
+
+// No object, or no index.
+#define PLIMSOLL_NO_INDEX UINT32_MAX
+
+// Done.
+#define PLIMSOLL_OK 0
+
+// A pointer is NULL that must not be.
+#define PLIMSOLL_ERROR_NULL 1
+
+// A number, size or text is none that this argument can have.
+#define PLIMSOLL_ERROR_ARGUMENT 2
+
+// The object is not in a state in which it can do this.
+#define PLIMSOLL_ERROR_STATE 3
+
+// The graph or the buffers break a rule; the message names the culprit.
+#define PLIMSOLL_ERROR_INVALID 4
+
+// The strategy does not handle this problem.
+#define PLIMSOLL_ERROR_REFUSED 5
+
+// A plan, or what a strategy returned, is wrong; the message says where.
+#define PLIMSOLL_ERROR_WRONG_PLAN 6
+
+// A file or text could not be read as what it should be.
+#define PLIMSOLL_ERROR_IMPORT 7
+
+// A file could not be opened or written.
+#define PLIMSOLL_ERROR_IO 8
+
+// This build of the library lacks the feature.
+#define PLIMSOLL_ERROR_UNSUPPORTED 9
+
+// The memory handed over is too small; the size that is needed is written.
+#define PLIMSOLL_ERROR_TOO_SMALL 10
+
+// A callback returned a number other than 0.
+#define PLIMSOLL_ERROR_CALLBACK 11
+
+// A mistake in the library. The objects of the call are not to be used again,
+// but may be freed.
+#define PLIMSOLL_ERROR_PANIC 12
+
+// What is known of a plan: the arena is as low as the lower bound.
+#define PLIMSOLL_STATUS_OPTIMAL 0
+
+// A right plan; a lower one may or may not exist.
+#define PLIMSOLL_STATUS_FEASIBLE 1
+
+// Nothing fits the capacity; the plan needs more.
+#define PLIMSOLL_STATUS_INFEASIBLE 2
+
+// The plan needs more than the capacity, but something else may fit.
+#define PLIMSOLL_STATUS_UNKNOWN 3
+
+// Why a search stopped: it was done.
+#define PLIMSOLL_STOP_FINISHED 0
+
+// The limit of search nodes was met.
+#define PLIMSOLL_STOP_NODES 1
+
+// The time limit was met.
+#define PLIMSOLL_STOP_DEADLINE 2
+
+// It was cancelled, or the progress callback said so.
+#define PLIMSOLL_STOP_CANCELLED 3
+
+// Kinds of tensor. An external input, written by the caller before the first
+// step.
+#define PLIMSOLL_TENSOR_INPUT 0
+
+// A weight; lives outside of the arena.
+#define PLIMSOLL_TENSOR_CONSTANT 1
+
+// State that outlives a run.
+#define PLIMSOLL_TENSOR_VARIABLE 2
+
+// Written by one operator, read by any number.
+#define PLIMSOLL_TENSOR_INTERMEDIATE 3
+
+// What lies in an arena: a tensor, or a buffer of a problem.
+#define PLIMSOLL_OCCUPANT_TENSOR 0
+
+// The workspace of an operator.
+#define PLIMSOLL_OCCUPANT_SCRATCH 1
+
+// Variables live in the arena, throughout the run.
+#define PLIMSOLL_VARIABLES_ARENA 0
+
+// Variables live in memory of their own, uncounted.
+#define PLIMSOLL_VARIABLES_OUTSIDE 1
+
+// Formats to import from: ONNX.
+#define PLIMSOLL_IMPORT_ONNX 0
+
+// TensorFlow Lite.
+#define PLIMSOLL_IMPORT_TFLITE 1
+
+// A graph as JSON.
+#define PLIMSOLL_IMPORT_JSON 2
+
+// Buffers as CSV.
+#define PLIMSOLL_IMPORT_CSV 3
+
+// Formats to export to: PLAN.json.
+#define PLIMSOLL_EXPORT_JSON 0
+
+// Buffers with offsets.
+#define PLIMSOLL_EXPORT_CSV 1
+
+// A memory map.
+#define PLIMSOLL_EXPORT_SVG 2
+
+// A C header with tables.
+#define PLIMSOLL_EXPORT_C 3
+
+// A summary for people.
+#define PLIMSOLL_EXPORT_TEXT 4
+
+// Stops a search from another thread. Any thread may use it at any time.
+typedef struct plimsoll_cancel plimsoll_cancel;
+
+// What is kept on chip where not everything fits, and what stays outside. Never
+// changes; any number of threads may use it at the same time. It has been
+// verified.
+typedef struct plimsoll_choice plimsoll_choice;
+
+// Operators and tensors. It is added to first, then built once, then planned any
+// number of times. Not to be used by two threads at the same time as long as it
+// is not built; after that, any number may.
+typedef struct plimsoll_graph plimsoll_graph;
+
+// How to read a file. Not to be changed by one thread while another uses it;
+// otherwise any number of threads may use it at the same time.
+typedef struct plimsoll_import_options plimsoll_import_options;
+
+// How to plan. Not to be changed by one thread while another uses it; otherwise
+// any number of threads may use it at the same time, as far as its callbacks
+// allow that: they are called on the thread that plans.
+typedef struct plimsoll_options plimsoll_options;
+
+// A plan of a graph, or of a problem. Never changes; any number of threads may use
+// it at the same time. It has been verified.
+typedef struct plimsoll_plan plimsoll_plan;
+
+// Buffers to be given offsets. Never changes; any number of threads may use it
+// at the same time.
+typedef struct plimsoll_problem plimsoll_problem;
+
+// What a planner needs to know of a buffer. Frozen: 32 bytes.
+typedef struct plimsoll_buffer {
+    // Bytes; may be 0.
+    uint64_t size;
+    // The offset is a multiple of this power of two; 1 for any offset.
+    uint64_t alignment;
+    // The offset in bytes that it must have, or `PLIMSOLL_NONE`.
+    uint64_t fixed_offset;
+    // The first step at which it is live.
+    uint32_t start;
+    // The step after the last; larger than `start`.
+    uint32_t end;
+} plimsoll_buffer;
+
+// Chooses an offset in bytes for each of `count` buffers. `capacity` is a wish,
+// or PLIMSOLL_NONE. A number other than 0 ends planning with
+// PLIMSOLL_ERROR_CALLBACK. What it chooses is verified like the work of the
+// library. Called on the thread that plans. Must return.
+typedef int32_t (*plimsoll_strategy_fn)(void *userdata,
+                                        const struct plimsoll_buffer *buffers,
+                                        size_t count,
+                                        uint64_t capacity,
+                                        uint64_t *offsets);
+
+// How far a search is, as told to a progress callback. Frozen: 24 bytes.
+typedef struct plimsoll_progress {
+    // Search nodes so far.
+    uint64_t nodes;
+    // The best found so far, in bytes.
+    uint64_t best;
+    // Nothing is lower than this, as far as is proven, in bytes.
+    uint64_t bound;
+} plimsoll_progress;
+
+// Looks at how far a search is; a number other than 0 stops it. Called now and
+// then on the thread that plans. Must return: no exception, no longjmp.
+typedef int32_t (*plimsoll_progress_fn)(void *userdata, const struct plimsoll_progress *progress);
+
+// Takes a line of text, which is gone when it returns. Called on the thread that
+// plans, at the beginning and end of each plan. Must return.
+typedef void (*plimsoll_log_fn)(void *userdata, const char *line);
+
+// Where something lies in the arena, and when. Frozen: 32 bytes.
+typedef struct plimsoll_placement {
+    // Bytes from the start of the arena.
+    uint64_t offset;
+    // Size in bytes.
+    uint64_t bytes;
+    // The first step at which it is live.
+    uint32_t start;
+    // The step after the last.
+    uint32_t end;
+    // The tensor, the buffer, or the operator whose workspace it is.
+    uint32_t index;
+    // `PLIMSOLL_OCCUPANT_...`.
+    int32_t occupant;
+} plimsoll_placement;
+
+// What lies in the arena. Frozen: 8 bytes.
+typedef struct plimsoll_occupant {
+    // The tensor, the buffer, or the operator whose workspace it is.
+    uint32_t index;
+    // `PLIMSOLL_OCCUPANT_...`.
+    int32_t occupant;
+} plimsoll_occupant;
+
+// A fixed part of the arena that several tensors share. Frozen: 16 bytes.
+typedef struct plimsoll_object {
+    // Bytes from the start of the arena.
+    uint64_t offset;
+    // Size in bytes.
+    uint64_t bytes;
+} plimsoll_object;
+
+// A tensor or workspace in the memory of a larger one. Frozen: 24 bytes.
+typedef struct plimsoll_inside {
+    // The smaller one.
+    struct plimsoll_occupant guest;
+    // The larger one, which is not live at the same time.
+    struct plimsoll_occupant host;
+    // Bytes from the start of the larger one.
+    uint64_t at;
+} plimsoll_inside;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The ABI number of the library: the program's `PLIMSOLL_ABI` must be the same.
+uint32_t plimsoll_abi(void);
+
+// The version of the library, as in "1.2.3". Lives as long as the program.
+const char *plimsoll_version(void);
+
+// Copies out the message of the last call that failed on this thread: what is
+// wrong, naming the culprit; empty if none failed. Calls that succeed leave it
+// as it is.
+//
+// `size` is what the text needs, its zero byte included. With NULL for `text`
+// only that is written; if `capacity` is less, nothing but that, and the call
+// returns PLIMSOLL_ERROR_TOO_SMALL (without a message of its own). Any thread.
+int32_t plimsoll_last_error(char *text, size_t capacity, size_t *size);
+
+// Makes a token that is not cancelled. Free it with `plimsoll_cancel_free`; that
+// may be done while options that were given it are in use.
+int32_t plimsoll_cancel_new(struct plimsoll_cancel **cancel);
+
+// Asks every search that was given this token to stop soon; each returns the
+// best that it has, with PLIMSOLL_STOP_CANCELLED.
+int32_t plimsoll_cancel_cancel(const struct plimsoll_cancel *cancel);
+
+// Frees a token; NULL is allowed.
+void plimsoll_cancel_free(struct plimsoll_cancel *cancel);
+
+// Makes an empty graph of this name. Free it with `plimsoll_graph_free`.
+int32_t plimsoll_graph_new(const char *name, struct plimsoll_graph **graph);
+
+// Adds a tensor of `bytes` bytes and writes its index: they count from 0.
+//
+// `kind` is `PLIMSOLL_TENSOR_...`; `alignment` a power of two in bytes, or 0 for
+// that of the options; `fixed_offset` the offset in bytes that it must have, or
+// PLIMSOLL_NONE.
+int32_t plimsoll_graph_add_tensor(struct plimsoll_graph *graph,
+                                  const char *name,
+                                  int32_t kind,
+                                  uint64_t bytes,
+                                  uint64_t alignment,
+                                  uint64_t fixed_offset,
+                                  uint32_t *tensor);
+
+// The same of a tensor of `rank` dimensions with elements of a type such as
+// "int8", "float16" or "int4"; its size follows, sub-byte elements packed.
+int32_t plimsoll_graph_add_shaped_tensor(struct plimsoll_graph *graph,
+                                         const char *name,
+                                         int32_t kind,
+                                         const char *element_type,
+                                         const uint64_t *dims,
+                                         size_t rank,
+                                         uint64_t alignment,
+                                         uint64_t fixed_offset,
+                                         uint32_t *tensor);
+
+// Marks a tensor of any kind as a graph output: it lives to the end.
+int32_t plimsoll_graph_mark_output(struct plimsoll_graph *graph, uint32_t tensor);
+
+// Adds an operator and writes its index: they count from 0, in file order.
+//
+// `op_type` says what it computes, as in "Conv" (NULL: nothing said). It reads
+// `input_count` tensors, one perhaps more than once, and writes `output_count`.
+// `scratch_bytes` of workspace are alive only while it runs.
+int32_t plimsoll_graph_add_operator(struct plimsoll_graph *graph,
+                                    const char *name,
+                                    const char *op_type,
+                                    const uint32_t *inputs,
+                                    size_t input_count,
+                                    const uint32_t *outputs,
+                                    size_t output_count,
+                                    uint64_t scratch_bytes,
+                                    uint32_t *operator_);
+
+// Says that operator `after` must run after operator `before`, although it
+// reads nothing of it.
+int32_t plimsoll_graph_add_dependency(struct plimsoll_graph *graph,
+                                      uint32_t before,
+                                      uint32_t after);
+
+// Says that an operator may run at compile time once all of its inputs are
+// constants: it has no side effects and draws no random numbers.
+int32_t plimsoll_graph_mark_foldable(struct plimsoll_graph *graph, uint32_t operator_);
+
+// Checks all that was added; from then on the graph can be planned, and nothing
+// added to it. PLIMSOLL_ERROR_INVALID names the first mistake: a tensor with two
+// producers or none, a cycle, an unknown index. The graph is then as it was.
+int32_t plimsoll_graph_build(struct plimsoll_graph *graph);
+
+// Folds away operators that were marked for it and read constants only, again
+// and again; writes how many are folded then. Of a built graph that no other
+// thread uses. Plans that were made before stay as they are.
+int32_t plimsoll_graph_fold_constants(struct plimsoll_graph *graph, size_t *count);
+
+// Counts every floating-point element as one of this type, as if quantized. Of a
+// built graph that no other thread uses.
+int32_t plimsoll_graph_count_floats_as(struct plimsoll_graph *graph, const char *element_type);
+
+// How many tensors a built graph has.
+int32_t plimsoll_graph_tensor_count(const struct plimsoll_graph *graph, size_t *count);
+
+// How many operators a built graph has, folded ones included.
+int32_t plimsoll_graph_operator_count(const struct plimsoll_graph *graph, size_t *count);
+
+// The size in bytes of a tensor of a built graph.
+int32_t plimsoll_graph_tensor_bytes(const struct plimsoll_graph *graph,
+                                    uint32_t tensor,
+                                    uint64_t *bytes);
+
+// Copies out the name of a tensor of a built graph. `size` is what it needs, its
+// zero byte included; see `plimsoll_last_error`.
+int32_t plimsoll_graph_tensor_name(const struct plimsoll_graph *graph,
+                                   uint32_t tensor,
+                                   char *name,
+                                   size_t capacity,
+                                   size_t *size);
+
+// Copies out the name of an operator of a built graph, in the same way.
+int32_t plimsoll_graph_operator_name(const struct plimsoll_graph *graph,
+                                     uint32_t operator_,
+                                     char *name,
+                                     size_t capacity,
+                                     size_t *size);
+
+// Frees a graph; NULL is allowed. Plans that were made of it stay.
+void plimsoll_graph_free(struct plimsoll_graph *graph);
+
+// Checks `count` buffers and makes a problem of them, which takes a copy. Buffer
+// `i` has index `i` from then on. `names` is NULL, or has a name for each, for
+// messages.
+//
+// Free it with `plimsoll_problem_free`. PLIMSOLL_ERROR_INVALID names the first
+// buffer that is wrong: empty live range, alignment that is no power of two,
+// fixed offsets that overlap, sizes beyond 64 bits.
+int32_t plimsoll_problem_new(const struct plimsoll_buffer *buffers,
+                             size_t count,
+                             const char *const *names,
+                             struct plimsoll_problem **problem);
+
+// How many buffers there are.
+int32_t plimsoll_problem_buffer_count(const struct plimsoll_problem *problem, size_t *count);
+
+// Checks `count` offsets, one for each buffer, against the problem: aligned, at
+// fixed offsets, inside of an arena of `arena_bytes`, and no overlap of what is
+// live at the same time. PLIMSOLL_ERROR_WRONG_PLAN says what is wrong.
+int32_t plimsoll_problem_verify(const struct plimsoll_problem *problem,
+                                const uint64_t *offsets,
+                                size_t count,
+                                uint64_t arena_bytes);
+
+// Frees a problem; NULL is allowed. Plans that were made of it stay.
+void plimsoll_problem_free(struct plimsoll_problem *problem);
+
+// Makes options: operators that read constants only are folded away, buffers
+// without an alignment have 1, floats keep their size. Free them with
+// `plimsoll_import_options_free`.
+int32_t plimsoll_import_options_new(struct plimsoll_import_options **options);
+
+// Counts every floating-point element as one of this type, as in "int8"; NULL
+// for what it is.
+int32_t plimsoll_import_options_set_floats_as(struct plimsoll_import_options *options,
+                                              const char *name);
+
+// Binds a symbolic dimension.
+int32_t plimsoll_import_options_set_dimension(struct plimsoll_import_options *options,
+                                              const char *name,
+                                              uint64_t value);
+
+// Whether operators that read constants only are folded away: 1, or 0.
+int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options, int32_t fold);
+
+// Frees options; NULL is allowed.
+void plimsoll_import_options_free(struct plimsoll_import_options *options);
+
+// Reads a file by its ending: .onnx, .tflite and .json (a graph) make a graph,
+// already built; .csv (buffers) makes a problem. The other of the two is set to
+// NULL. `options` may be NULL for the defaults. Free both.
+//
+// PLIMSOLL_ERROR_IO if it cannot be opened, PLIMSOLL_ERROR_IMPORT with what is
+// wrong in it, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the
+// format.
+int32_t plimsoll_import_file(const char *path,
+                             const struct plimsoll_import_options *options,
+                             struct plimsoll_graph **graph,
+                             struct plimsoll_problem **problem);
+
+// The same of `size` bytes in memory, in the format `PLIMSOLL_IMPORT_...`. `name`
+// is that of the graph where the bytes name none.
+int32_t plimsoll_import_memory(const uint8_t *bytes,
+                               size_t size,
+                               int32_t format,
+                               const char *name,
+                               const struct plimsoll_import_options *options,
+                               struct plimsoll_graph **graph,
+                               struct plimsoll_problem **problem);
+
+// Makes options: alignment 16, variables in the arena, no capacity, strategy
+// "auto", no limits. Free them with `plimsoll_options_free`.
+int32_t plimsoll_options_new(struct plimsoll_options **options);
+
+// Alignment in bytes of tensors that ask for none, and of workspaces: a power of
+// two.
+int32_t plimsoll_options_set_alignment(struct plimsoll_options *options, uint64_t bytes);
+
+// Where variables live: `PLIMSOLL_VARIABLES_...`.
+int32_t plimsoll_options_set_variables(struct plimsoll_options *options, int32_t place);
+
+// How many bytes there are, or PLIMSOLL_NONE. A plan that needs more is made all
+// the same; its status says so.
+int32_t plimsoll_options_set_capacity(struct plimsoll_options *options, uint64_t bytes);
+
+// How to choose offsets: a name as `plimsoll_strategy_name` lists them.
+int32_t plimsoll_options_set_strategy(struct plimsoll_options *options, const char *name);
+
+// Choose offsets by a function of yours. `name` is for messages.
+int32_t plimsoll_options_set_custom_strategy(struct plimsoll_options *options,
+                                             const char *name,
+                                             plimsoll_strategy_fn strategy,
+                                             void *userdata);
+
+// Of strategy "knapsack", also as the start of "merge": at most this many shared
+// objects, the given ones included; 0 for any number.
+int32_t plimsoll_options_set_most_objects(struct plimsoll_options *options, size_t count);
+
+// Of strategy "knapsack", also as the start of "merge": objects of these sizes in
+// bytes are there anyway, to be filled before others are opened.
+int32_t plimsoll_options_set_given_objects(struct plimsoll_options *options,
+                                           const uint64_t *sizes,
+                                           size_t count);
+
+// Of strategy "merge": the strategy whose objects it starts from; "knapsack" if
+// not said.
+int32_t plimsoll_options_set_merge_from(struct plimsoll_options *options, const char *name);
+
+// Of strategies that draw random numbers: others for another seed, the same for
+// the same.
+int32_t plimsoll_options_set_seed(struct plimsoll_options *options, uint64_t seed);
+
+// At most about this many search nodes, or PLIMSOLL_NONE for what each strategy
+// takes by itself. Unlike a time limit, this gives the same plan on every machine.
+int32_t plimsoll_options_set_node_limit(struct plimsoll_options *options, uint64_t nodes);
+
+// At most about this many milliseconds for each call that plans, or
+// PLIMSOLL_NONE.
+int32_t plimsoll_options_set_time_limit(struct plimsoll_options *options, uint64_t milliseconds);
+
+// Searches stop when this token is cancelled. The options keep a share of it;
+// NULL for none.
+int32_t plimsoll_options_set_cancel(struct plimsoll_options *options,
+                                    const struct plimsoll_cancel *cancel);
+
+// A function to call now and then; NULL for none. `userdata` is passed to it and
+// must be there as long as these options plan.
+int32_t plimsoll_options_set_progress(struct plimsoll_options *options,
+                                      plimsoll_progress_fn progress,
+                                      void *userdata);
+
+// A function to tell what is done; NULL for none. `userdata` as above.
+int32_t plimsoll_options_set_log(struct plimsoll_options *options,
+                                 plimsoll_log_fn log,
+                                 void *userdata);
+
+// Copies out the name of strategy number `index`, from 0; PLIMSOLL_ERROR_ARGUMENT
+// where there are no more. `size` is what it needs; see `plimsoll_last_error`.
+int32_t plimsoll_strategy_name(size_t index, char *name, size_t capacity, size_t *size);
+
+// Frees options; NULL is allowed.
+void plimsoll_options_free(struct plimsoll_options *options);
+
+// Plans a built graph in its file order. `options` may be NULL for the defaults.
+// Free the plan with `plimsoll_plan_free`.
+//
+// Not fitting the capacity is no failure: the plan's status says so.
+int32_t plimsoll_graph_plan(const struct plimsoll_graph *graph,
+                            const struct plimsoll_options *options,
+                            struct plimsoll_plan **plan);
+
+// The same in this order: `count` indices of operators, each that is not folded
+// once. PLIMSOLL_ERROR_INVALID says why an order cannot be run.
+int32_t plimsoll_graph_plan_in_order(const struct plimsoll_graph *graph,
+                                     const uint32_t *order,
+                                     size_t count,
+                                     const struct plimsoll_options *options,
+                                     struct plimsoll_plan **plan);
+
+// Gives offsets to the buffers of a problem. `options` may be NULL for the
+// defaults; of those, alignment and variables do not matter here. Free the plan
+// with `plimsoll_plan_free`.
+int32_t plimsoll_problem_plan(const struct plimsoll_problem *problem,
+                              const struct plimsoll_options *options,
+                              struct plimsoll_plan **plan);
+
+// Size of the arena in bytes: the end of what lies topmost.
+int32_t plimsoll_plan_arena_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
+
+// What the address of the arena must be a multiple of: the largest alignment in
+// it, in bytes.
+int32_t plimsoll_plan_arena_alignment(const struct plimsoll_plan *plan, uint64_t *bytes);
+
+// No arena is smaller than this for this order, in bytes.
+int32_t plimsoll_plan_lower_bound_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
+
+// How far the arena is above the lower bound: 0.01 is one percent.
+int32_t plimsoll_plan_gap(const struct plimsoll_plan *plan, double *gap);
+
+// What is known of the plan: `PLIMSOLL_STATUS_...`.
+int32_t plimsoll_plan_status(const struct plimsoll_plan *plan, int32_t *status);
+
+// Why the search stopped: `PLIMSOLL_STOP_...`.
+int32_t plimsoll_plan_stop(const struct plimsoll_plan *plan, int32_t *stop);
+
+// Search nodes spent.
+int32_t plimsoll_plan_nodes(const struct plimsoll_plan *plan, uint64_t *nodes);
+
+// Copies out all placements: tensors by index, then workspaces by operator.
+//
+// `count` is how many there are. With NULL for `placements` only that is written;
+// if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+int32_t plimsoll_plan_placements(const struct plimsoll_plan *plan,
+                                 struct plimsoll_placement *placements,
+                                 size_t capacity,
+                                 size_t *count);
+
+// Copies out an offset in bytes for each tensor of the graph, or each buffer, by
+// index: PLIMSOLL_NONE for what has no place in the arena. `count` as above.
+int32_t plimsoll_plan_offsets(const struct plimsoll_plan *plan,
+                              uint64_t *offsets,
+                              size_t capacity,
+                              size_t *count);
+
+// The offset in bytes of one tensor, or buffer; PLIMSOLL_NONE if it has no place
+// in the arena.
+int32_t plimsoll_plan_offset(const struct plimsoll_plan *plan, uint32_t tensor, uint64_t *offset);
+
+// The offset in bytes of an operator's workspace; PLIMSOLL_NONE if it has none.
+int32_t plimsoll_plan_scratch_offset(const struct plimsoll_plan *plan,
+                                     uint32_t operator_,
+                                     uint64_t *offset);
+
+// Copies out the order in which to run: indices of operators, without the folded
+// ones; none of a problem. `count` as above.
+int32_t plimsoll_plan_order(const struct plimsoll_plan *plan,
+                            uint32_t *order,
+                            size_t capacity,
+                            size_t *count);
+
+// Copies out what causes the peak, and writes the step at which it is: all of it
+// is live then, and takes as much as the lower bound; or it is one tensor with a
+// fixed offset, whose end is the bound. `count` as above.
+int32_t plimsoll_plan_bound_causes(const struct plimsoll_plan *plan,
+                                   uint32_t *step,
+                                   struct plimsoll_occupant *causes,
+                                   size_t capacity,
+                                   size_t *count);
+
+// Copies out the shared objects, by number; none if the strategy does not think
+// in them. `least` is what they take at least, together, under the strategy's
+// rules. `count` as above.
+int32_t plimsoll_plan_objects(const struct plimsoll_plan *plan,
+                              struct plimsoll_object *objects,
+                              size_t capacity,
+                              size_t *count,
+                              uint64_t *least);
+
+// The number of the shared object that a tensor, buffer or workspace is in;
+// PLIMSOLL_NO_INDEX if in none. `occupant` is `PLIMSOLL_OCCUPANT_...`.
+int32_t plimsoll_plan_object_of(const struct plimsoll_plan *plan,
+                                int32_t occupant,
+                                uint32_t index,
+                                uint32_t *object);
+
+// Copies out what was put inside of what, where objects were merged. `count` as
+// above.
+int32_t plimsoll_plan_insides(const struct plimsoll_plan *plan,
+                              struct plimsoll_inside *insides,
+                              size_t capacity,
+                              size_t *count);
+
+// Verifies a plan again, by rules that share no code with what made it. Every
+// plan has passed this once.
+int32_t plimsoll_plan_verify(const struct plimsoll_plan *plan);
+
+// Frees a plan; NULL is allowed.
+void plimsoll_plan_free(struct plimsoll_plan *plan);
+
+// Chooses buffers to keep in shared objects that are together not larger than
+// the capacity of the options, so that the value kept is greatest: `values` has
+// one for each of `count` buffers, or is NULL, and bytes count. Free the choice
+// with `plimsoll_choice_free`.
+int32_t plimsoll_problem_choose(const struct plimsoll_problem *problem,
+                                const struct plimsoll_options *options,
+                                const uint64_t *values,
+                                size_t count,
+                                struct plimsoll_choice **choice);
+
+// The value kept, and what at most could be kept; equal if that is proven.
+int32_t plimsoll_choice_value(const struct plimsoll_choice *choice,
+                              uint64_t *value,
+                              uint64_t *bound);
+
+// Size of the arena in bytes, and why the search stopped: `PLIMSOLL_STOP_...`.
+int32_t plimsoll_choice_arena_bytes(const struct plimsoll_choice *choice,
+                                    uint64_t *bytes,
+                                    int32_t *stop);
+
+// Copies out an offset in bytes for each buffer; PLIMSOLL_NONE for what stays
+// outside. `count` as for `plimsoll_plan_placements`.
+int32_t plimsoll_choice_offsets(const struct plimsoll_choice *choice,
+                                uint64_t *offsets,
+                                size_t capacity,
+                                size_t *count);
+
+// Frees a choice; NULL is allowed.
+void plimsoll_choice_free(struct plimsoll_choice *choice);
+
+// Copies a plan out as text in a format, `PLIMSOLL_EXPORT_...`. `size` is what the
+// text needs, its zero byte included: with NULL for `place` only that is written;
+// if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+//
+// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the format.
+int32_t plimsoll_plan_export(const struct plimsoll_plan *plan,
+                             int32_t format,
+                             char *place,
+                             size_t capacity,
+                             size_t *size);
+
+// Writes a plan to a file, which appears whole or not at all: under another name
+// beside it first, then renamed.
+int32_t plimsoll_plan_write(const struct plimsoll_plan *plan, int32_t format, const char *path);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* PLIMSOLL_H */
+
+/* The records are frozen: these fail to compile if they are laid out otherwise. */
+typedef char plimsoll_size_of_buffer[sizeof(plimsoll_buffer) == 32 ? 1 : -1];
+typedef char plimsoll_size_of_placement[sizeof(plimsoll_placement) == 32 ? 1 : -1];
+typedef char plimsoll_size_of_occupant[sizeof(plimsoll_occupant) == 8 ? 1 : -1];
+typedef char plimsoll_size_of_object[sizeof(plimsoll_object) == 16 ? 1 : -1];
+typedef char plimsoll_size_of_inside[sizeof(plimsoll_inside) == 24 ? 1 : -1];
+typedef char plimsoll_size_of_progress[sizeof(plimsoll_progress) == 24 ? 1 : -1];

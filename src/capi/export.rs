@@ -1,0 +1,139 @@
+use std::ffi::c_char;
+use std::path::Path;
+
+use super::boundary::{Failure, copy_text, guard, reference, text};
+use super::plan::{Planned, plimsoll_plan};
+use super::status::{
+    PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_EXPORT_C, PLIMSOLL_EXPORT_CSV,
+    PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG, PLIMSOLL_EXPORT_TEXT,
+};
+use crate::export::c_header;
+
+/// Copies a plan out as text in a format, `PLIMSOLL_EXPORT_...`. `size` is what the
+/// text needs, its zero byte included: with NULL for `place` only that is written;
+/// if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+///
+/// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the format.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_export(
+    plan: *const plimsoll_plan,
+    format: i32,
+    place: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let exported = exported(unsafe { reference(plan, "plan") }?, format)?;
+        unsafe { copy_text(&exported, place, capacity, size) }
+    })
+}
+
+/// Writes a plan to a file, which appears whole or not at all: under another name
+/// beside it first, then renamed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_write(
+    plan: *const plimsoll_plan,
+    format: i32,
+    path: *const c_char,
+) -> i32 {
+    guard(|| {
+        let exported = exported(unsafe { reference(plan, "plan") }?, format)?;
+        let path = unsafe { text(path, "path") }?;
+        write_whole(Path::new(path), &exported)
+            .map_err(|error| Failure::new(PLIMSOLL_ERROR_IO, format!("cannot write {path}: {error}")))
+    })
+}
+
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let Some(name) = path.file_name() else { return Err(std::io::ErrorKind::InvalidFilename.into()) };
+    let part = path.with_file_name(format!("{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        // Best effort: the first error is the one to report.
+        let _ = std::fs::remove_file(&part);
+    }
+    written
+}
+
+#[allow(dead_code)] // not every set of features lacks one
+fn unsupported(feature: &str) -> Failure {
+    Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`"))
+}
+
+/// What buffers without a graph are called.
+const UNNAMED: &str = "buffers";
+
+fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
+    match format {
+        PLIMSOLL_EXPORT_JSON => json(plan),
+        PLIMSOLL_EXPORT_CSV => csv(plan),
+        PLIMSOLL_EXPORT_SVG => svg(plan),
+        PLIMSOLL_EXPORT_TEXT => summary(plan),
+        PLIMSOLL_EXPORT_C => Ok(match &plan.of {
+            Planned::Graph(graph, plan) => c_header::of_graph(graph, plan),
+            Planned::Problem(problem, solution) => c_header::of_problem(UNNAMED, problem, solution),
+        }),
+        _ => Err(Failure::argument(format!("{format} is no format to export to"))),
+    }
+}
+
+#[cfg(feature = "json")]
+#[allow(clippy::unnecessary_wraps)] // other builds refuse
+fn json(plan: &plimsoll_plan) -> Result<String, Failure> {
+    use crate::export::json::PlanDocument;
+    let mut options = crate::import::ImportOptions::default();
+    options.alignment = Some(plan.alignment);
+    let document = match &plan.of {
+        Planned::Graph(graph, plan) => PlanDocument::of_graph(graph, plan, &options),
+        Planned::Problem(problem, solution) => PlanDocument::of_problem(UNNAMED, problem, solution, &options),
+    };
+    Ok(document.to_json())
+}
+
+#[cfg(not(feature = "json"))]
+fn json(_: &plimsoll_plan) -> Result<String, Failure> {
+    Err(unsupported("json"))
+}
+
+#[cfg(feature = "csv")]
+#[allow(clippy::unnecessary_wraps)] // other builds refuse
+fn csv(plan: &plimsoll_plan) -> Result<String, Failure> {
+    Ok(match &plan.of {
+        Planned::Graph(graph, plan) => crate::export::csv::of_graph(graph, plan),
+        Planned::Problem(problem, solution) => crate::export::csv::of_problem(problem, solution),
+    })
+}
+
+#[cfg(not(feature = "csv"))]
+fn csv(_: &plimsoll_plan) -> Result<String, Failure> {
+    Err(unsupported("csv"))
+}
+
+#[cfg(feature = "report")]
+#[allow(clippy::unnecessary_wraps)] // other builds refuse
+fn svg(plan: &plimsoll_plan) -> Result<String, Failure> {
+    Ok(match &plan.of {
+        Planned::Graph(graph, plan) => crate::report::svg::of_graph(graph, plan),
+        Planned::Problem(problem, solution) => crate::report::svg::of_problem(UNNAMED, problem, solution),
+    })
+}
+
+#[cfg(not(feature = "report"))]
+fn svg(_: &plimsoll_plan) -> Result<String, Failure> {
+    Err(unsupported("report"))
+}
+
+#[cfg(feature = "report")]
+#[allow(clippy::unnecessary_wraps)] // other builds refuse
+fn summary(plan: &plimsoll_plan) -> Result<String, Failure> {
+    use crate::report::text;
+    Ok(match &plan.of {
+        Planned::Graph(graph, plan) => text::summary(graph, plan, None),
+        Planned::Problem(problem, solution) => text::summary_of_problem(UNNAMED, problem, solution, None),
+    })
+}
+
+#[cfg(not(feature = "report"))]
+fn summary(_: &plimsoll_plan) -> Result<String, Failure> {
+    Err(unsupported("report"))
+}

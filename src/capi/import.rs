@@ -1,0 +1,194 @@
+use std::ffi::c_char;
+use std::path::Path;
+
+use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
+use super::graph::{element_type, plimsoll_graph};
+use super::problem::plimsoll_problem;
+use super::status::{
+    PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_IMPORT_CSV,
+    PLIMSOLL_IMPORT_JSON, PLIMSOLL_IMPORT_ONNX, PLIMSOLL_IMPORT_TFLITE,
+};
+use crate::Problem;
+use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph};
+
+/// How to read a file. Not to be changed by one thread while another uses it;
+/// otherwise any number of threads may use it at the same time.
+pub struct plimsoll_import_options {
+    options: ImportOptions,
+}
+
+/// Makes options: operators that read constants only are folded away, buffers
+/// without an alignment have 1, floats keep their size. Free them with
+/// `plimsoll_import_options_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_new(options: *mut *mut plimsoll_import_options) -> i32 {
+    guard(|| {
+        let place = unsafe { mutable(options, "options") }?;
+        give(place, plimsoll_import_options { options: ImportOptions::default() });
+        Ok(())
+    })
+}
+
+/// Counts every floating-point element as one of this type, as in "int8"; NULL
+/// for what it is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_floats_as(
+    options: *mut plimsoll_import_options,
+    name: *const c_char,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        options.floats_as =
+            if name.is_null() { None } else { Some(element_type(unsafe { text(name, "name") }?)?) };
+        Ok(())
+    })
+}
+
+/// Binds a symbolic dimension.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_dimension(
+    options: *mut plimsoll_import_options,
+    name: *const c_char,
+    value: u64,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        options.dims.insert(unsafe { text(name, "name") }?.to_owned(), value);
+        Ok(())
+    })
+}
+
+/// Whether operators that read constants only are folded away: 1, or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_fold(
+    options: *mut plimsoll_import_options,
+    fold: i32,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        options.fold = match fold {
+            0 => Fold::None,
+            1 => Fold::Constants,
+            _ => return Err(Failure::argument(format!("{fold} is neither 0 nor 1"))),
+        };
+        Ok(())
+    })
+}
+
+/// Frees options; NULL is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_free(options: *mut plimsoll_import_options) {
+    unsafe { free(options) };
+}
+
+fn failure(error: &ImportError) -> Failure {
+    let status = match error {
+        ImportError::Read { .. } => PLIMSOLL_ERROR_IO,
+        ImportError::UnknownFormat { reason, .. } if reason.starts_with("this build") => {
+            PLIMSOLL_ERROR_UNSUPPORTED
+        }
+        _ => PLIMSOLL_ERROR_IMPORT,
+    };
+    Failure::new(status, error.to_string())
+}
+
+/// Reads a file by its ending: .onnx, .tflite and .json (a graph) make a graph,
+/// already built; .csv (buffers) makes a problem. The other of the two is set to
+/// NULL. `options` may be NULL for the defaults. Free both.
+///
+/// PLIMSOLL_ERROR_IO if it cannot be opened, PLIMSOLL_ERROR_IMPORT with what is
+/// wrong in it, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the
+/// format.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_file(
+    path: *const c_char,
+    options: *const plimsoll_import_options,
+    graph: *mut *mut plimsoll_graph,
+    problem: *mut *mut plimsoll_problem,
+) -> i32 {
+    guard(|| {
+        let path = unsafe { text(path, "path") }?;
+        let default = ImportOptions::default();
+        let options = unsafe { options_or_default(options, &default) }?;
+        let imported = || import::read(Path::new(path), options).map_err(|error| failure(&error));
+        unsafe { hand_over(imported, graph, problem) }
+    })
+}
+
+/// The same of `size` bytes in memory, in the format `PLIMSOLL_IMPORT_...`. `name`
+/// is that of the graph where the bytes name none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_memory(
+    bytes: *const u8,
+    size: usize,
+    format: i32,
+    name: *const c_char,
+    options: *const plimsoll_import_options,
+    graph: *mut *mut plimsoll_graph,
+    problem: *mut *mut plimsoll_problem,
+) -> i32 {
+    guard(|| {
+        let bytes = unsafe { array(bytes, size, "bytes") }?;
+        let name = unsafe { text(name, "name") }?;
+        let default = ImportOptions::default();
+        let options = unsafe { options_or_default(options, &default) }?;
+        unsafe { hand_over(|| from_memory(name, bytes, format, options), graph, problem) }
+    })
+}
+
+unsafe fn options_or_default<'a>(
+    options: *const plimsoll_import_options,
+    default: &'a ImportOptions,
+) -> Result<&'a ImportOptions, Failure> {
+    if options.is_null() { Ok(default) } else { Ok(&unsafe { reference(options, "options") }?.options) }
+}
+
+unsafe fn hand_over(
+    imported: impl FnOnce() -> Result<Imported, Failure>,
+    graph: *mut *mut plimsoll_graph,
+    problem: *mut *mut plimsoll_problem,
+) -> Result<(), Failure> {
+    let (graph, problem) = (unsafe { mutable(graph, "graph") }?, unsafe { mutable(problem, "problem") }?);
+    match imported()? {
+        Imported::Graph(imported) => {
+            give(graph, plimsoll_graph::built_of(imported.graph));
+            *problem = std::ptr::null_mut();
+        }
+        Imported::Problem(imported) => {
+            give(problem, plimsoll_problem { problem: imported });
+            *graph = std::ptr::null_mut();
+        }
+    }
+    Ok(())
+}
+
+fn from_memory(name: &str, bytes: &[u8], format: i32, options: &ImportOptions) -> Result<Imported, Failure> {
+    match format {
+        PLIMSOLL_IMPORT_ONNX => onnx(name, bytes, options).map(Imported::Graph),
+        PLIMSOLL_IMPORT_TFLITE => tflite(name, bytes, options).map(Imported::Graph),
+        PLIMSOLL_IMPORT_JSON => json(name, bytes, options).map(Imported::Graph),
+        PLIMSOLL_IMPORT_CSV => csv(name, bytes, options).map(Imported::Problem),
+        _ => Err(Failure::argument(format!("{format} is no format to import from"))),
+    }
+}
+
+/// An importer, or what takes its place in a build without it.
+macro_rules! importer {
+    ($name:ident, $feature:literal, $imported:ty, $from_bytes:ident) => {
+        #[cfg(feature = $feature)]
+        fn $name(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<$imported, Failure> {
+            import::$from_bytes(name, bytes, options).map_err(|error| failure(&error))
+        }
+
+        #[cfg(not(feature = $feature))]
+        fn $name(_: &str, _: &[u8], _: &ImportOptions) -> Result<$imported, Failure> {
+            let message = concat!("this build lacks the feature `", $feature, "`");
+            Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, message))
+        }
+    };
+}
+
+importer!(onnx, "onnx", ImportedGraph, onnx_from_bytes);
+importer!(tflite, "tflite", ImportedGraph, tflite_from_bytes);
+importer!(json, "json", ImportedGraph, graph_json_from_bytes);
+importer!(csv, "csv", Problem, csv_from_bytes);

@@ -1,0 +1,20 @@
+//! The C ABI: `include/plimsoll.h`, one file for each C object.
+//!
+//! The files are written for the header that is generated from them: what their
+//! comments say is what a C programmer reads. `docs/abi.md` has the rules of
+//! change.
+
+#![allow(non_camel_case_types, unsafe_code)]
+#![allow(clippy::missing_safety_doc)] // said once, in the header's introduction
+
+mod boundary;
+mod cancel;
+mod choice;
+mod export;
+mod graph;
+mod import;
+mod options;
+mod plan;
+mod problem;
+mod records;
+mod status;

@@ -1,0 +1,439 @@
+use std::ffi::{c_char, c_void};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::boundary::{Failure, Outcome, array, free, give, guard, mutable, reference, text};
+use super::cancel::plimsoll_cancel;
+use super::problem::record;
+use super::records::{plimsoll_buffer, plimsoll_progress};
+use super::status::{PLIMSOLL_NONE, PLIMSOLL_VARIABLES_ARENA, PLIMSOLL_VARIABLES_OUTSIDE};
+use crate::allocate::{self, Allocation, Knapsack, Merge, Strategy};
+use crate::{CancelToken, Error, Limits, Planner, Problem, Progress, Variables};
+
+/// How to plan. Not to be changed by one thread while another uses it; otherwise
+/// any number of threads may use it at the same time, as far as its callbacks
+/// allow that: they are called on the thread that plans.
+pub struct plimsoll_options {
+    alignment: u64,
+    variables: Variables,
+    capacity: Option<u64>,
+    strategy: Chosen,
+    most_objects: Option<usize>,
+    given_objects: Vec<u64>,
+    merge_from: Option<String>,
+    seed: u64,
+    nodes: Option<u64>,
+    time: Option<Duration>,
+    cancel: Option<CancelToken>,
+    progress: Option<Callback<ProgressFunction>>,
+    log: Option<Callback<LogFunction>>,
+}
+
+#[derive(Clone)]
+enum Chosen {
+    Named(String),
+    Theirs(String, Callback<StrategyFunction>),
+}
+
+/// Looks at how far a search is; a number other than 0 stops it. Called now and
+/// then on the thread that plans. Must return: no exception, no longjmp.
+pub type plimsoll_progress_fn =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, progress: *const plimsoll_progress) -> i32>;
+
+/// Takes a line of text, which is gone when it returns. Called on the thread that
+/// plans, at the beginning and end of each plan. Must return.
+pub type plimsoll_log_fn = Option<unsafe extern "C" fn(userdata: *mut c_void, line: *const c_char)>;
+
+/// Chooses an offset in bytes for each of `count` buffers. `capacity` is a wish,
+/// or PLIMSOLL_NONE. A number other than 0 ends planning with
+/// PLIMSOLL_ERROR_CALLBACK. What it chooses is verified like the work of the
+/// library. Called on the thread that plans. Must return.
+pub type plimsoll_strategy_fn = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        buffers: *const plimsoll_buffer,
+        count: usize,
+        capacity: u64,
+        offsets: *mut u64,
+    ) -> i32,
+>;
+
+type ProgressFunction = unsafe extern "C" fn(*mut c_void, *const plimsoll_progress) -> i32;
+type LogFunction = unsafe extern "C" fn(*mut c_void, *const c_char);
+type StrategyFunction =
+    unsafe extern "C" fn(*mut c_void, *const plimsoll_buffer, usize, u64, *mut u64) -> i32;
+
+/// A function of the caller's, with what it wants to be told.
+#[derive(Clone, Copy)]
+struct Callback<F> {
+    function: F,
+    userdata: *mut c_void,
+}
+
+// SAFETY: it is called on the thread that plans and on no other; whoever shares
+// options between threads answers for what `userdata` points to, as the header says.
+unsafe impl<F> Send for Callback<F> {}
+// SAFETY: as above.
+unsafe impl<F> Sync for Callback<F> {}
+
+impl Callback<ProgressFunction> {
+    fn call(self, progress: Progress) -> ControlFlow<()> {
+        let Progress { nodes, best, bound } = progress;
+        let progress = plimsoll_progress { nodes, best, bound };
+        // SAFETY: the caller's function, with the caller's data.
+        match unsafe { (self.function)(self.userdata, &raw const progress) } {
+            0 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    }
+}
+
+/// A strategy of the caller's.
+struct Theirs {
+    name: String,
+    callback: Callback<StrategyFunction>,
+}
+
+/// How a strategy of the caller's tells that it failed: the prefix of a reason.
+pub(super) const CALLBACK_FAILED: &str = "the callback returned ";
+
+impl Strategy for Theirs {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn allocate(&self, problem: &Problem, _: &Limits) -> crate::Result<Allocation> {
+        let buffers: Vec<plimsoll_buffer> = problem.buffers().iter().map(record).collect();
+        let mut offsets = vec![0; buffers.len()];
+        let capacity = problem.capacity().unwrap_or(PLIMSOLL_NONE);
+        let Callback { function, userdata } = self.callback;
+        // SAFETY: both arrays have as many entries as is said; the caller's
+        // function, with the caller's data.
+        let status =
+            unsafe { function(userdata, buffers.as_ptr(), buffers.len(), capacity, offsets.as_mut_ptr()) };
+        if status == 0 {
+            return Ok(Allocation::new(offsets));
+        }
+        Err(Error::Refused { strategy: self.name.clone(), reason: format!("{CALLBACK_FAILED}{status}") })
+    }
+}
+
+impl Default for plimsoll_options {
+    fn default() -> Self {
+        Self {
+            alignment: 16,
+            variables: Variables::Arena,
+            capacity: None,
+            strategy: Chosen::Named("auto".to_owned()),
+            most_objects: None,
+            given_objects: Vec::new(),
+            merge_from: None,
+            seed: 0,
+            nodes: None,
+            time: None,
+            cancel: None,
+            progress: None,
+            log: None,
+        }
+    }
+}
+
+impl plimsoll_options {
+    pub(super) fn alignment(&self) -> u64 {
+        self.alignment
+    }
+
+    pub(super) fn planner(&self) -> Result<Planner, Failure> {
+        let planner = Planner::new().alignment(self.alignment).variables(self.variables);
+        let planner = planner.limits(self.limits()).boxed_strategy(self.strategy()?);
+        Ok(match self.capacity {
+            Some(bytes) => planner.capacity(bytes),
+            None => planner,
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::new();
+        if let Some(nodes) = self.nodes {
+            limits = limits.nodes(nodes);
+        }
+        if let Some(deadline) = self.time.and_then(|time| Instant::now().checked_add(time)) {
+            limits = limits.deadline(deadline);
+        }
+        if let Some(token) = &self.cancel {
+            limits = limits.cancel(token.clone());
+        }
+        if let Some(callback) = self.progress {
+            limits = limits.progress(move |progress| callback.call(progress));
+        }
+        limits
+    }
+
+    fn strategy(&self) -> Result<Box<dyn Strategy>, Failure> {
+        Ok(match &self.strategy {
+            Chosen::Theirs(name, callback) => Box::new(Theirs { name: name.clone(), callback: *callback }),
+            Chosen::Named(name) if name == "knapsack" => Box::new(self.knapsack()),
+            Chosen::Named(name) if name == "merge" => Box::new(self.merge()?),
+            Chosen::Named(name) => allocate::by_name(name)?,
+        })
+    }
+
+    fn knapsack(&self) -> Knapsack {
+        let knapsack = Knapsack::new().given(self.given_objects.iter().copied());
+        match self.most_objects {
+            Some(count) => knapsack.most_objects(count),
+            None => knapsack,
+        }
+    }
+
+    fn merge(&self) -> Result<Merge, Failure> {
+        let merge = match self.merge_from.as_deref() {
+            None | Some("knapsack") => Merge::of(self.knapsack()),
+            Some(name) => Merge::of_boxed(allocate::by_name(name)?),
+        };
+        Ok(merge.seed(self.seed))
+    }
+
+    /// Tells the log a line, if there is one.
+    pub(super) fn log(&self, line: &str) {
+        let Some(Callback { function, userdata }) = self.log else { return };
+        if let Ok(line) = std::ffi::CString::new(line.replace('\0', " ")) {
+            // SAFETY: the caller's function, with the caller's data.
+            unsafe { function(userdata, line.as_ptr()) };
+        }
+    }
+}
+
+unsafe fn set(options: *mut plimsoll_options, change: impl FnOnce(&mut plimsoll_options) -> Outcome) -> i32 {
+    guard(|| change(unsafe { mutable(options, "options") }?))
+}
+
+/// Makes options: alignment 16, variables in the arena, no capacity, strategy
+/// "auto", no limits. Free them with `plimsoll_options_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_new(options: *mut *mut plimsoll_options) -> i32 {
+    guard(|| {
+        give(unsafe { mutable(options, "options") }?, plimsoll_options::default());
+        Ok(())
+    })
+}
+
+/// Alignment in bytes of tensors that ask for none, and of workspaces: a power of
+/// two.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_alignment(options: *mut plimsoll_options, bytes: u64) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        if !bytes.is_power_of_two() {
+            return Err(Failure::argument(format!("alignment {bytes} is not a power of two")));
+        }
+        options.alignment = bytes;
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Where variables live: `PLIMSOLL_VARIABLES_...`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_variables(options: *mut plimsoll_options, place: i32) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.variables = match place {
+            PLIMSOLL_VARIABLES_ARENA => Variables::Arena,
+            PLIMSOLL_VARIABLES_OUTSIDE => Variables::Outside,
+            _ => return Err(Failure::argument(format!("{place} is no place for variables"))),
+        };
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// How many bytes there are, or PLIMSOLL_NONE. A plan that needs more is made all
+/// the same; its status says so.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_capacity(options: *mut plimsoll_options, bytes: u64) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.capacity = Some(bytes).filter(|&bytes| bytes != PLIMSOLL_NONE);
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// How to choose offsets: a name as `plimsoll_strategy_name` lists them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_strategy(
+    options: *mut plimsoll_options,
+    name: *const c_char,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        let name = unsafe { text(name, "name") }?;
+        allocate::by_name(name)?;
+        options.strategy = Chosen::Named(name.to_owned());
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Choose offsets by a function of yours. `name` is for messages.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_custom_strategy(
+    options: *mut plimsoll_options,
+    name: *const c_char,
+    strategy: plimsoll_strategy_fn,
+    userdata: *mut c_void,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        let name = unsafe { text(name, "name") }?.to_owned();
+        let null = || Failure::new(super::status::PLIMSOLL_ERROR_NULL, "`strategy` is NULL");
+        let callback = Callback { function: strategy.ok_or_else(null)?, userdata };
+        options.strategy = Chosen::Theirs(name, callback);
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Of strategy "knapsack", also as the start of "merge": at most this many shared
+/// objects, the given ones included; 0 for any number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_most_objects(
+    options: *mut plimsoll_options,
+    count: usize,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.most_objects = Some(count).filter(|&count| count > 0);
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Of strategy "knapsack", also as the start of "merge": objects of these sizes in
+/// bytes are there anyway, to be filled before others are opened.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_given_objects(
+    options: *mut plimsoll_options,
+    sizes: *const u64,
+    count: usize,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.given_objects = unsafe { array(sizes, count, "sizes") }?.to_vec();
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Of strategy "merge": the strategy whose objects it starts from; "knapsack" if
+/// not said.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_merge_from(
+    options: *mut plimsoll_options,
+    name: *const c_char,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        let name = unsafe { text(name, "name") }?;
+        allocate::by_name(name)?;
+        options.merge_from = Some(name.to_owned());
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Of strategies that draw random numbers: others for another seed, the same for
+/// the same.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_seed(options: *mut plimsoll_options, seed: u64) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.seed = seed;
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// At most about this many search nodes, or PLIMSOLL_NONE for what each strategy
+/// takes by itself. Unlike a time limit, this gives the same plan on every machine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_node_limit(options: *mut plimsoll_options, nodes: u64) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.nodes = Some(nodes).filter(|&nodes| nodes != PLIMSOLL_NONE);
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// At most about this many milliseconds for each call that plans, or
+/// PLIMSOLL_NONE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_time_limit(
+    options: *mut plimsoll_options,
+    milliseconds: u64,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.time = Some(milliseconds).filter(|&time| time != PLIMSOLL_NONE).map(Duration::from_millis);
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Searches stop when this token is cancelled. The options keep a share of it;
+/// NULL for none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_cancel(
+    options: *mut plimsoll_options,
+    cancel: *const plimsoll_cancel,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.cancel =
+            if cancel.is_null() { None } else { Some(unsafe { reference(cancel, "cancel") }?.token.clone()) };
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// A function to call now and then; NULL for none. `userdata` is passed to it and
+/// must be there as long as these options plan.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_progress(
+    options: *mut plimsoll_options,
+    progress: plimsoll_progress_fn,
+    userdata: *mut c_void,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.progress = progress.map(|function| Callback { function, userdata });
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// A function to tell what is done; NULL for none. `userdata` as above.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_log(
+    options: *mut plimsoll_options,
+    log: plimsoll_log_fn,
+    userdata: *mut c_void,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.log = log.map(|function| Callback { function, userdata });
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Copies out the name of strategy number `index`, from 0; PLIMSOLL_ERROR_ARGUMENT
+/// where there are no more. `size` is what it needs; see `plimsoll_last_error`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_strategy_name(
+    index: usize,
+    name: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let count = allocate::NAMES.len();
+        let strategy = allocate::NAMES.get(index);
+        let strategy = strategy.ok_or_else(|| Failure::argument(format!("there are {count} strategies")))?;
+        unsafe { super::boundary::copy_text(strategy, name, capacity, size) }
+    })
+}
+
+/// Frees options; NULL is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_free(options: *mut plimsoll_options) {
+    unsafe { free(options) };
+}

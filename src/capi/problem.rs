@@ -1,0 +1,91 @@
+use std::ffi::c_char;
+
+use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
+use super::records::plimsoll_buffer;
+use super::status::PLIMSOLL_NONE;
+use crate::verify::verify_offsets;
+use crate::{Buffer, Problem};
+
+/// Buffers to be given offsets. Never changes; any number of threads may use it
+/// at the same time.
+pub struct plimsoll_problem {
+    pub(super) problem: Problem,
+}
+
+fn buffer(record: &plimsoll_buffer) -> Buffer {
+    let buffer = Buffer::new(record.size, record.start..record.end).align(record.alignment);
+    if record.fixed_offset == PLIMSOLL_NONE { buffer } else { buffer.at(record.fixed_offset) }
+}
+
+pub(super) fn record(buffer: &Buffer) -> plimsoll_buffer {
+    plimsoll_buffer {
+        size: buffer.size(),
+        alignment: buffer.alignment(),
+        fixed_offset: buffer.fixed_offset().unwrap_or(PLIMSOLL_NONE),
+        start: buffer.live().start,
+        end: buffer.live().end,
+    }
+}
+
+/// Checks `count` buffers and makes a problem of them, which takes a copy. Buffer
+/// `i` has index `i` from then on. `names` is NULL, or has a name for each, for
+/// messages.
+///
+/// Free it with `plimsoll_problem_free`. PLIMSOLL_ERROR_INVALID names the first
+/// buffer that is wrong: empty live range, alignment that is no power of two,
+/// fixed offsets that overlap, sizes beyond 64 bits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_problem_new(
+    buffers: *const plimsoll_buffer,
+    count: usize,
+    names: *const *const c_char,
+    problem: *mut *mut plimsoll_problem,
+) -> i32 {
+    guard(|| {
+        let place = unsafe { mutable(problem, "problem") }?;
+        let buffers = unsafe { array(buffers, count, "buffers") }?.iter().map(buffer).collect();
+        let names = if names.is_null() { &[] } else { unsafe { array(names, count, "names") }? };
+        let names: Result<Vec<String>, Failure> =
+            names.iter().map(|&name| unsafe { text(name, "names[i]") }.map(str::to_owned)).collect();
+        give(place, plimsoll_problem { problem: Problem::named(buffers, names?)? });
+        Ok(())
+    })
+}
+
+/// How many buffers there are.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_problem_buffer_count(
+    problem: *const plimsoll_problem,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        let problem = unsafe { reference(problem, "problem") }?;
+        *unsafe { mutable(count, "count") }? = problem.problem.buffers().len();
+        Ok(())
+    })
+}
+
+/// Checks `count` offsets, one for each buffer, against the problem: aligned, at
+/// fixed offsets, inside of an arena of `arena_bytes`, and no overlap of what is
+/// live at the same time. PLIMSOLL_ERROR_WRONG_PLAN says what is wrong.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_problem_verify(
+    problem: *const plimsoll_problem,
+    offsets: *const u64,
+    count: usize,
+    arena_bytes: u64,
+) -> i32 {
+    guard(|| {
+        let problem = unsafe { reference(problem, "problem") }?;
+        let offsets = unsafe { array(offsets, count, "offsets") }?;
+        verify_offsets(&problem.problem, offsets, arena_bytes).map_err(|violations| {
+            Failure::new(super::status::PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string())
+        })
+    })
+}
+
+/// Frees a problem; NULL is allowed. Plans that were made of it stay.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_problem_free(problem: *mut plimsoll_problem) {
+    unsafe { free(problem) };
+}

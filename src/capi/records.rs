@@ -1,0 +1,100 @@
+/// What a planner needs to know of a buffer. Frozen: 32 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_buffer {
+    /// Bytes; may be 0.
+    pub size: u64,
+    /// The offset is a multiple of this power of two; 1 for any offset.
+    pub alignment: u64,
+    /// The offset in bytes that it must have, or `PLIMSOLL_NONE`.
+    pub fixed_offset: u64,
+    /// The first step at which it is live.
+    pub start: u32,
+    /// The step after the last; larger than `start`.
+    pub end: u32,
+}
+
+/// Where something lies in the arena, and when. Frozen: 32 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_placement {
+    /// Bytes from the start of the arena.
+    pub offset: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// The first step at which it is live.
+    pub start: u32,
+    /// The step after the last.
+    pub end: u32,
+    /// The tensor, the buffer, or the operator whose workspace it is.
+    pub index: u32,
+    /// `PLIMSOLL_OCCUPANT_...`.
+    pub occupant: i32,
+}
+
+/// What lies in the arena. Frozen: 8 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_occupant {
+    /// The tensor, the buffer, or the operator whose workspace it is.
+    pub index: u32,
+    /// `PLIMSOLL_OCCUPANT_...`.
+    pub occupant: i32,
+}
+
+/// A fixed part of the arena that several tensors share. Frozen: 16 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_object {
+    /// Bytes from the start of the arena.
+    pub offset: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// A tensor or workspace in the memory of a larger one. Frozen: 24 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_inside {
+    /// The smaller one.
+    pub guest: plimsoll_occupant,
+    /// The larger one, which is not live at the same time.
+    pub host: plimsoll_occupant,
+    /// Bytes from the start of the larger one.
+    pub at: u64,
+}
+
+/// How far a search is, as told to a progress callback. Frozen: 24 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_progress {
+    /// Search nodes so far.
+    pub nodes: u64,
+    /// The best found so far, in bytes.
+    pub best: u64,
+    /// Nothing is lower than this, as far as is proven, in bytes.
+    pub bound: u64,
+}
+
+const _: () = {
+    assert!(size_of::<plimsoll_buffer>() == 32);
+    assert!(size_of::<plimsoll_placement>() == 32);
+    assert!(size_of::<plimsoll_occupant>() == 8);
+    assert!(size_of::<plimsoll_object>() == 16);
+    assert!(size_of::<plimsoll_inside>() == 24);
+    assert!(size_of::<plimsoll_progress>() == 24);
+};
+
+impl From<crate::Occupant> for plimsoll_occupant {
+    fn from(occupant: crate::Occupant) -> Self {
+        use super::status::{PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR};
+        match occupant {
+            crate::Occupant::Tensor(id) => {
+                Self { index: id.index() as u32, occupant: PLIMSOLL_OCCUPANT_TENSOR }
+            }
+            crate::Occupant::Scratch(id) => {
+                Self { index: id.index() as u32, occupant: PLIMSOLL_OCCUPANT_SCRATCH }
+            }
+        }
+    }
+}

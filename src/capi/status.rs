@@ -1,0 +1,97 @@
+/// The number of this ABI: programs built for one number run with every library
+/// that has the same. `plimsoll_abi()` says that of the library.
+pub const PLIMSOLL_ABI: u32 = 1;
+
+/// No value: no fixed offset, no capacity, no place in the arena.
+pub const PLIMSOLL_NONE: u64 = u64::MAX;
+/// No object, or no index.
+pub const PLIMSOLL_NO_INDEX: u32 = u32::MAX;
+
+// What every fallible function returns. Numbers are never used again for
+// something else.
+
+/// Done.
+pub const PLIMSOLL_OK: i32 = 0;
+/// A pointer is NULL that must not be.
+pub const PLIMSOLL_ERROR_NULL: i32 = 1;
+/// A number, size or text is none that this argument can have.
+pub const PLIMSOLL_ERROR_ARGUMENT: i32 = 2;
+/// The object is not in a state in which it can do this.
+pub const PLIMSOLL_ERROR_STATE: i32 = 3;
+/// The graph or the buffers break a rule; the message names the culprit.
+pub const PLIMSOLL_ERROR_INVALID: i32 = 4;
+/// The strategy does not handle this problem.
+pub const PLIMSOLL_ERROR_REFUSED: i32 = 5;
+/// A plan, or what a strategy returned, is wrong; the message says where.
+pub const PLIMSOLL_ERROR_WRONG_PLAN: i32 = 6;
+/// A file or text could not be read as what it should be.
+pub const PLIMSOLL_ERROR_IMPORT: i32 = 7;
+/// A file could not be opened or written.
+pub const PLIMSOLL_ERROR_IO: i32 = 8;
+/// This build of the library lacks the feature.
+pub const PLIMSOLL_ERROR_UNSUPPORTED: i32 = 9;
+/// The memory handed over is too small; the size that is needed is written.
+pub const PLIMSOLL_ERROR_TOO_SMALL: i32 = 10;
+/// A callback returned a number other than 0.
+pub const PLIMSOLL_ERROR_CALLBACK: i32 = 11;
+/// A mistake in the library. The objects of the call are not to be used again,
+/// but may be freed.
+pub const PLIMSOLL_ERROR_PANIC: i32 = 12;
+
+/// What is known of a plan: the arena is as low as the lower bound.
+pub const PLIMSOLL_STATUS_OPTIMAL: i32 = 0;
+/// A right plan; a lower one may or may not exist.
+pub const PLIMSOLL_STATUS_FEASIBLE: i32 = 1;
+/// Nothing fits the capacity; the plan needs more.
+pub const PLIMSOLL_STATUS_INFEASIBLE: i32 = 2;
+/// The plan needs more than the capacity, but something else may fit.
+pub const PLIMSOLL_STATUS_UNKNOWN: i32 = 3;
+
+/// Why a search stopped: it was done.
+pub const PLIMSOLL_STOP_FINISHED: i32 = 0;
+/// The limit of search nodes was met.
+pub const PLIMSOLL_STOP_NODES: i32 = 1;
+/// The time limit was met.
+pub const PLIMSOLL_STOP_DEADLINE: i32 = 2;
+/// It was cancelled, or the progress callback said so.
+pub const PLIMSOLL_STOP_CANCELLED: i32 = 3;
+
+/// Kinds of tensor. An external input, written by the caller before the first
+/// step.
+pub const PLIMSOLL_TENSOR_INPUT: i32 = 0;
+/// A weight; lives outside of the arena.
+pub const PLIMSOLL_TENSOR_CONSTANT: i32 = 1;
+/// State that outlives a run.
+pub const PLIMSOLL_TENSOR_VARIABLE: i32 = 2;
+/// Written by one operator, read by any number.
+pub const PLIMSOLL_TENSOR_INTERMEDIATE: i32 = 3;
+
+/// What lies in an arena: a tensor, or a buffer of a problem.
+pub const PLIMSOLL_OCCUPANT_TENSOR: i32 = 0;
+/// The workspace of an operator.
+pub const PLIMSOLL_OCCUPANT_SCRATCH: i32 = 1;
+
+/// Variables live in the arena, throughout the run.
+pub const PLIMSOLL_VARIABLES_ARENA: i32 = 0;
+/// Variables live in memory of their own, uncounted.
+pub const PLIMSOLL_VARIABLES_OUTSIDE: i32 = 1;
+
+/// Formats to import from: ONNX.
+pub const PLIMSOLL_IMPORT_ONNX: i32 = 0;
+/// TensorFlow Lite.
+pub const PLIMSOLL_IMPORT_TFLITE: i32 = 1;
+/// A graph as JSON.
+pub const PLIMSOLL_IMPORT_JSON: i32 = 2;
+/// Buffers as CSV.
+pub const PLIMSOLL_IMPORT_CSV: i32 = 3;
+
+/// Formats to export to: PLAN.json.
+pub const PLIMSOLL_EXPORT_JSON: i32 = 0;
+/// Buffers with offsets.
+pub const PLIMSOLL_EXPORT_CSV: i32 = 1;
+/// A memory map.
+pub const PLIMSOLL_EXPORT_SVG: i32 = 2;
+/// A C header with tables.
+pub const PLIMSOLL_EXPORT_C: i32 = 3;
+/// A summary for people.
+pub const PLIMSOLL_EXPORT_TEXT: i32 = 4;
