@@ -61,6 +61,12 @@ impl Limits {
         self
     }
 
+    /// The same without a limit of nodes, for what is bounded by itself.
+    pub(crate) fn without_nodes(mut self) -> Self {
+        self.nodes = None;
+        self
+    }
+
     /// Not beyond this moment.
     #[must_use]
     pub fn deadline(mut self, deadline: Instant) -> Self {

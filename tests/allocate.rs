@@ -3,7 +3,7 @@
 mod support;
 
 use plimsoll::allocate::{self, Allocation, NAMES, Strategy};
-use plimsoll::{Buffer, Error, Limits, Planner, Problem, Result, Status, lower_bound};
+use plimsoll::{Buffer, CancelToken, Error, Limits, Planner, Problem, Result, Status, Stop, lower_bound};
 use proptest::prelude::*;
 use support::brute_force::lowest_height;
 use support::random;
@@ -131,6 +131,32 @@ proptest! {
         for name in names(&problem) {
             let solution = solve(&problem, name);
             prop_assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
+        }
+    }
+}
+
+/// Cancelled or too late, every strategy still returns something right, soon.
+#[test]
+fn every_strategy_stops_when_told() {
+    let mut random = fastrand::Rng::with_seed(9);
+    let list = (0..4000).map(|_| {
+        let start = random.u32(..2000);
+        Buffer::new(random.u64(1..1000), start..start + random.u32(1..1000))
+    });
+    let problem = Problem::new(list.collect()).unwrap();
+    let token = CancelToken::new();
+    token.cancel();
+    let past = std::time::Instant::now();
+    for name in NAMES.into_iter().filter(|name| *name != "naive" && !name.starts_with("objects")) {
+        for (limits, stop) in [
+            (Limits::new().cancel(token.clone()), Stop::Cancelled),
+            (Limits::new().deadline(past), Stop::Deadline),
+            (Limits::new().progress(|_| std::ops::ControlFlow::Break(())), Stop::Cancelled),
+        ] {
+            let planner = Planner::new().limits(limits);
+            let solution = planner.boxed_strategy(allocate::by_name(name).unwrap()).solve(&problem).unwrap();
+            assert_eq!(solution.stop, stop, "{name}");
+            assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
         }
     }
 }

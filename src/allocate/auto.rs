@@ -4,7 +4,7 @@ use super::order::{Order, Orders};
 use super::{Allocation, Naive, Strategy, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
-use crate::limits::Limits;
+use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
 /// The best of many greedy placements: every strategy that has a name, then
@@ -77,6 +77,9 @@ impl Strategy for Auto {
         let mut placer = Placer::new(problem, &orders);
         let mut offsets = Naive.allocate(problem, limits)?.offsets;
         let mut best = height(problem, &offsets);
+        let limits = limits.clone().without_nodes();
+        let mut meter = Meter::new(&limits, u64::MAX);
+        let mut stop = Stop::Finished;
         let named = NAMED.iter().map(|strategy| strategy.choices());
         let always = named.chain([TFLITE]).map(|choices| (choices, true));
         let others = OTHERS.iter().map(|&choices| (choices, false));
@@ -87,11 +90,19 @@ impl Strategy for Auto {
             if placer.visits() > if required { MOST } else { BUDGET } {
                 break;
             }
-            if let Some(height) = placer.place(order, fit, best) {
-                best = height;
-                offsets.clone_from(&placer.offsets);
+            (meter.best, meter.bound) = (best, bound);
+            match placer.place(order, fit, best, &mut meter) {
+                Ok(None) => {}
+                Ok(Some(height)) => {
+                    best = height;
+                    offsets.clone_from(&placer.offsets);
+                }
+                Err(reason) => {
+                    stop = reason;
+                    break;
+                }
             }
         }
-        Ok(Allocation::new(offsets))
+        Ok(Allocation { stop, ..Allocation::new(offsets) })
     }
 }

@@ -2,9 +2,9 @@
 
 use super::occupancy::{Fit, Occupancy, Request};
 use super::order::{Order, Orders};
-use super::{Allocation, Strategy};
+use super::{Allocation, Naive, Strategy};
 use crate::error::Result;
-use crate::limits::Limits;
+use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
 /// Places buffers in a fixed order, each in a hole between those placed before
@@ -70,11 +70,16 @@ impl Strategy for Greedy {
         self.name
     }
 
-    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
+    /// Stopped before it is done, it returns what [`Naive`] would.
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
-        placer.place(self.order, self.fit, u64::MAX);
-        Ok(Allocation::new(placer.offsets))
+        let limits = limits.clone().without_nodes();
+        let mut meter = Meter::new(&limits, u64::MAX);
+        match placer.place(self.order, self.fit, u64::MAX, &mut meter) {
+            Ok(_) => Ok(Allocation::new(placer.offsets)),
+            Err(stop) => Ok(Allocation { stop, ..Naive.allocate(problem, &limits)? }),
+        }
     }
 }
 
@@ -99,10 +104,20 @@ impl<'a> Placer<'a> {
 
     /// Places everything and returns the height; none as soon as it is sure to
     /// be `limit` or more.
-    pub(super) fn place(&mut self, order: Order, fit: Fit, limit: u64) -> Option<u64> {
+    ///
+    /// # Errors
+    /// Why it must stop before that.
+    pub(super) fn place(
+        &mut self,
+        order: Order,
+        fit: Fit,
+        limit: u64,
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<u64>, Stop> {
         self.occupancy.clear();
         let mut height = self.place_fixed();
         for id in self.orders.sorted(order) {
+            let before = self.occupancy.visits();
             let buffer = self.problem.buffer(id);
             let sections = self.orders.timeline.sections[id.index()];
             let request = Request { sections, size: buffer.size(), alignment: buffer.alignment() };
@@ -110,11 +125,12 @@ impl<'a> Placer<'a> {
             self.occupancy.insert(sections, offset, buffer.size());
             self.offsets[id.index()] = offset;
             height = height.max(offset + buffer.size());
+            meter.spend(1 + self.occupancy.visits() - before)?;
             if height >= limit {
-                return None;
+                return Ok(None);
             }
         }
-        Some(height)
+        Ok(Some(height))
     }
 
     fn place_fixed(&mut self) -> u64 {
