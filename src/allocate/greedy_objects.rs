@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, BinaryHeap};
 use super::occupancy::{Fit, Occupancy, Request};
 use super::sharing::{Interval, Shared, Sharing};
 use super::{Allocation, Strategy};
-use crate::error::Result;
-use crate::limits::Limits;
+use crate::error;
+use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
 /// Shared objects, dealt out one tensor after the other: what runtimes with a
@@ -43,14 +43,18 @@ impl Strategy for GreedyObjects {
         self.name
     }
 
-    fn allocate(&self, problem: &Problem, _: &Limits) -> Result<Allocation> {
+    /// By size, stopped before it is done, it returns what the other would.
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> error::Result<Allocation> {
         let shared = Shared::new(self.name, problem)?;
-        let sharing = if self.by_size {
-            by_size(&shared.intervals, &[], Choice::Closest, false)
-        } else {
-            by_start(&shared.intervals, &[], true)
-        };
-        Ok(shared.lay_out(&sharing))
+        let intervals = &shared.intervals;
+        if !self.by_size {
+            return Ok(shared.lay_out(&by_start(intervals, &[], true)));
+        }
+        let limits = limits.clone().without_nodes();
+        match by_size(intervals, &[], Choice::Closest, false, &mut Meter::new(&limits, u64::MAX)) {
+            Ok(sharing) => Ok(shared.lay_out(&sharing)),
+            Err(stop) => Ok(Allocation { stop, ..shared.lay_out(&by_start(intervals, &[], true)) }),
+        }
     }
 }
 
@@ -64,9 +68,18 @@ pub(super) enum Choice {
     Last,
 }
 
+/// Objects looked at that count as one search node.
+const LOOKS_A_NODE: u64 = 1024;
+
 /// In decreasing size, each joins an object that is free and large enough at no
 /// cost, or opens one of its size.
-pub(super) fn by_size(intervals: &[Interval], given: &[u64], choice: Choice, longest_first: bool) -> Sharing {
+pub(super) fn by_size(
+    intervals: &[Interval],
+    given: &[u64],
+    choice: Choice,
+    longest_first: bool,
+    meter: &mut Meter<'_>,
+) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
     order.sort_by_key(|&i| {
         let one = &intervals[i];
@@ -76,7 +89,11 @@ pub(super) fn by_size(intervals: &[Interval], given: &[u64], choice: Choice, lon
     let mut sizes = given.to_vec();
     let mut busy: Vec<BTreeSet<(u32, u32)>> = vec![BTreeSet::new(); sizes.len()];
     let mut object = vec![0; intervals.len()];
+    let mut looks = LOOKS_A_NODE;
     for i in order {
+        looks += sizes.len() as u64;
+        meter.spend(looks / LOOKS_A_NODE)?;
+        looks %= LOOKS_A_NODE;
         let one = &intervals[i];
         let free = (0..sizes.len())
             .filter(|&k| sizes[k] >= one.size)
@@ -97,7 +114,7 @@ pub(super) fn by_size(intervals: &[Interval], given: &[u64], choice: Choice, lon
         busy[k].insert((one.first, one.end));
         object[i] = k as u32;
     }
-    Sharing { object, sizes }
+    Ok(Sharing { object, sizes })
 }
 
 /// The same with [`Choice::First`], as placement in space: objects are places of
@@ -181,7 +198,9 @@ mod tests {
                     Interval { size: random.u64(1..60), first, end: first + random.u32(1..30) }
                 })
                 .collect();
-            let plain = by_size(&intervals, &[], Choice::First, false);
+            let limits = Limits::new();
+            let mut meter = Meter::new(&limits, u64::MAX);
+            let plain = by_size(&intervals, &[], Choice::First, false, &mut meter).unwrap();
             let quick = by_size_quickly(&intervals);
             assert_eq!((quick.object, quick.sizes), (plain.object, plain.sizes));
         }

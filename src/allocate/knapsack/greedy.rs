@@ -23,10 +23,10 @@ pub(super) fn share(
     if looks <= MOST_LOOKS {
         for choice in [Choice::First, Choice::Closest, Choice::Last] {
             for longest_first in [false, true] {
-                stopped = stopped.and_then(|()| meter.spend(1 + looks as u64 / 1024));
-                if stopped.is_ok() {
-                    best.push(by_size(intervals, given, choice, longest_first));
-                }
+                stopped = stopped.and_then(|()| {
+                    best.push(by_size(intervals, given, choice, longest_first, meter)?);
+                    Ok(())
+                });
             }
         }
     } else if given.is_empty() {
