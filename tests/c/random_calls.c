@@ -1,0 +1,339 @@
+/*
+ * Random sequences of calls, valid and not: no crash, no leak, defined statuses.
+ * Arguments: how many sequences, and the seed.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plimsoll.h"
+
+static uint64_t state;
+
+static uint64_t next(void) {
+    uint64_t bits = (state += 0x9e3779b97f4a7c15u);
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
+    return bits ^ (bits >> 31);
+}
+
+static uint32_t below(uint32_t count) { return (uint32_t)(next() % count); }
+static int seldom(void) { return below(12) == 0; }
+
+/* Mostly a small number, sometimes one at an end. */
+static uint64_t number(void) {
+    static const uint64_t odd[] = {0, 1, 3, 1u << 20, UINT32_MAX, UINT64_MAX / 2, UINT64_MAX - 1, UINT64_MAX};
+    return seldom() ? odd[below(8)] : below(100);
+}
+
+static uint64_t alignment(void) { return seldom() ? number() : (uint64_t)1 << below(6); }
+static uint64_t fixed_offset(void) { return below(8) == 0 ? 16u * below(20) : seldom() ? number() : PLIMSOLL_NONE; }
+static uint32_t index_of(void) { return seldom() ? (uint32_t)number() : below(6); }
+static int32_t kind(void) { return seldom() ? (int32_t)number() : (int32_t)below(4); }
+
+static const char *name(void) {
+    static const char *const names[] = {"a", "conv", "int8", "float32", "auto", "knapsack", "merge", "", "\xff\xfe",
+                                        "greedy-by-size", "objects-in-order", "naive", "\xc3\xa4"};
+    return seldom() ? NULL : names[below(13)];
+}
+
+enum { SLOTS = 3 };
+
+static plimsoll_graph *graphs[SLOTS];
+static plimsoll_problem *problems[SLOTS];
+static plimsoll_options *options[SLOTS];
+static plimsoll_import_options *imports[SLOTS];
+static plimsoll_plan *plans[SLOTS];
+static plimsoll_choice *choices[SLOTS];
+static plimsoll_cancel *cancels[SLOTS];
+
+/* An object if there is one; sometimes none on purpose. */
+#define PICK(slots)                                            \
+    (seldom()                                ? NULL            \
+     : (slots)[0] != NULL && below(3) == 0   ? (slots)[0]      \
+     : (slots)[1] != NULL && below(2) == 0   ? (slots)[1]      \
+     : (slots)[2] != NULL                    ? (slots)[2]      \
+     : (slots)[1] != NULL                    ? (slots)[1]      \
+                                             : (slots)[0])
+#define MAYBE(pointer) (seldom() ? NULL : (pointer))
+
+static plimsoll_progress last_progress;
+
+static int32_t progress(void *userdata, const plimsoll_progress *now) {
+    last_progress = *now;
+    return userdata != NULL && below(50) == 0;
+}
+
+static void log_line(void *userdata, const char *line) { *(size_t *)userdata += strlen(line); }
+
+static int32_t strategy(void *userdata, const plimsoll_buffer *buffers, size_t count, uint64_t capacity,
+                        uint64_t *offsets) {
+    uint64_t top = 0;
+    size_t i;
+    (void)userdata, (void)capacity;
+    if (seldom()) {
+        return (int32_t)below(100);
+    }
+    for (i = 0; i < count; i++) {
+        const uint64_t rest = top % buffers[i].alignment;
+        top += rest == 0 ? 0 : buffers[i].alignment - rest;
+        offsets[i] = seldom() ? number() : buffers[i].fixed_offset == PLIMSOLL_NONE ? top : buffers[i].fixed_offset;
+        top += buffers[i].size;
+    }
+    return 0;
+}
+
+/* Empties a slot, so that a new object has a place. */
+static int32_t drop(int which, int slot) {
+    switch (which) {
+    case 0: plimsoll_graph_free(graphs[slot]); graphs[slot] = NULL; break;
+    case 1: plimsoll_problem_free(problems[slot]); problems[slot] = NULL; break;
+    case 2: plimsoll_options_free(options[slot]); options[slot] = NULL; break;
+    case 3: plimsoll_import_options_free(imports[slot]); imports[slot] = NULL; break;
+    case 4: plimsoll_plan_free(plans[slot]); plans[slot] = NULL; break;
+    case 5: plimsoll_choice_free(choices[slot]); choices[slot] = NULL; break;
+    default: plimsoll_cancel_free(cancels[slot]); cancels[slot] = NULL; break;
+    }
+    return PLIMSOLL_OK;
+}
+
+/* An empty slot of a kind, or NULL if all are full: that is refused, and tested too. */
+#define FREE_PLACE(type)                                                                          \
+    static plimsoll_##type **place_for_##type(plimsoll_##type **slots) {                          \
+        int slot;                                                                                 \
+        for (slot = 0; slot < SLOTS; slot++) {                                                    \
+            if (slots[slot] == NULL && !seldom()) {                                               \
+                return &slots[slot];                                                              \
+            }                                                                                     \
+        }                                                                                         \
+        return NULL;                                                                              \
+    }
+
+FREE_PLACE(graph)
+FREE_PLACE(problem)
+FREE_PLACE(options)
+FREE_PLACE(import_options)
+FREE_PLACE(plan)
+FREE_PLACE(choice)
+FREE_PLACE(cancel)
+
+static int32_t new_problem(void) {
+    plimsoll_buffer buffers[8];
+    const char *names[8];
+    const size_t count = below(9);
+    size_t i;
+    for (i = 0; i < 8; i++) {
+        buffers[i].size = number();
+        buffers[i].alignment = alignment();
+        buffers[i].fixed_offset = fixed_offset();
+        buffers[i].start = seldom() ? (uint32_t)number() : below(10);
+        buffers[i].end = buffers[i].start + (seldom() ? (uint32_t)number() : 1 + below(5));
+        names[i] = name();
+    }
+    return plimsoll_problem_new(MAYBE(buffers), count, below(2) ? NULL : names, place_for_problem(problems));
+}
+
+/* A size for an array that no memory can have. */
+static int32_t too_many(void) {
+    plimsoll_buffer buffer = {1, 1, PLIMSOLL_NONE, 0, 1};
+    plimsoll_problem *problem = NULL;
+    return plimsoll_problem_new(&buffer, SIZE_MAX / (1 + below(8)), NULL, &problem);
+}
+
+static int32_t import_text(void) {
+    static const char *const texts[] = {
+        "id,lower,upper,size\na,0,2,8\nb,1,3,9\n", "id,lower,upper,size\na,0,x,8\n", "{\"operators\": [], \"tensors\": []}",
+        "{", "", "TFL3"};
+    const char *text = texts[below(6)];
+    plimsoll_graph **graph = place_for_graph(graphs);
+    plimsoll_problem **problem = place_for_problem(problems);
+    return plimsoll_import_memory((const uint8_t *)MAYBE(text), strlen(text), seldom() ? (int32_t)number() : (int32_t)below(4),
+                                  name(), PICK(imports), graph, problem);
+}
+
+static int32_t graph_call(void) {
+    plimsoll_graph *graph = PICK(graphs);
+    uint32_t list[4], other[4], written = 0;
+    uint64_t dims[3] = {1 + below(5), number(), 1 + below(5)}, bytes = 0;
+    size_t size = 0, i;
+    char text[16];
+    for (i = 0; i < 4; i++) {
+        list[i] = index_of();
+        other[i] = index_of();
+    }
+    switch (below(14)) {
+    case 0: return plimsoll_graph_new(name(), place_for_graph(graphs));
+    case 1:
+    case 2: return plimsoll_graph_add_tensor(graph, name(), kind(), number(), seldom() ? number() : 0, fixed_offset(), MAYBE(&written));
+    case 3: return plimsoll_graph_add_shaped_tensor(graph, name(), kind(), name(), MAYBE(dims), below(4), seldom() ? number() : 0, PLIMSOLL_NONE, MAYBE(&written));
+    case 4:
+    case 5: return plimsoll_graph_add_operator(graph, name(), name(), MAYBE(list), below(3), MAYBE(other), 1, number(), MAYBE(&written));
+    case 6: return plimsoll_graph_mark_output(graph, index_of());
+    case 7: return plimsoll_graph_add_dependency(graph, index_of(), index_of());
+    case 8: return plimsoll_graph_mark_foldable(graph, index_of());
+    case 9: return plimsoll_graph_build(graph);
+    case 10: return plimsoll_graph_fold_constants(graph, MAYBE(&size));
+    case 11: return plimsoll_graph_count_floats_as(graph, name());
+    case 12: return below(2) ? plimsoll_graph_tensor_count(graph, MAYBE(&size)) : plimsoll_graph_operator_count(graph, MAYBE(&size));
+    default:
+        switch (below(3)) {
+        case 0: return plimsoll_graph_tensor_bytes(graph, index_of(), MAYBE(&bytes));
+        case 1: return plimsoll_graph_tensor_name(graph, index_of(), MAYBE(text), below(17), MAYBE(&size));
+        default: return plimsoll_graph_operator_name(graph, index_of(), MAYBE(text), below(17), MAYBE(&size));
+        }
+    }
+}
+
+static size_t logged;
+
+static int32_t options_call(void) {
+    plimsoll_options *own = PICK(options);
+    uint64_t sizes[3] = {number(), number(), number()};
+    char text[32];
+    size_t size = 0;
+    switch (below(16)) {
+    case 0: return plimsoll_options_new(place_for_options(options));
+    case 1: return plimsoll_options_set_alignment(own, alignment());
+    case 2: return plimsoll_options_set_variables(own, kind());
+    case 3: return plimsoll_options_set_capacity(own, number());
+    case 4:
+    case 5: return plimsoll_options_set_strategy(own, name());
+    case 6: return plimsoll_options_set_custom_strategy(own, name(), seldom() ? NULL : strategy, NULL);
+    case 7: return plimsoll_options_set_most_objects(own, (size_t)number());
+    case 8: return plimsoll_options_set_given_objects(own, MAYBE(sizes), below(4));
+    case 9: return plimsoll_options_set_merge_from(own, name());
+    case 10: return plimsoll_options_set_seed(own, number());
+    case 11: return plimsoll_options_set_node_limit(own, 100 + below(1000));
+    case 12: return plimsoll_options_set_time_limit(own, seldom() ? number() : 1 + below(3));
+    case 13: return plimsoll_options_set_cancel(own, PICK(cancels));
+    case 14: return plimsoll_options_set_progress(own, seldom() ? NULL : progress, below(2) ? &logged : NULL);
+    default: return below(2) ? plimsoll_options_set_log(own, log_line, &logged) : plimsoll_strategy_name(below(20), MAYBE(text), below(33), MAYBE(&size));
+    }
+}
+
+static int32_t plan_call(void) {
+    const plimsoll_plan *plan = PICK(plans);
+    plimsoll_placement places[8];
+    plimsoll_occupant occupants[8];
+    plimsoll_object objects[8];
+    plimsoll_inside insides[8];
+    uint64_t offsets[8], value = 0;
+    uint32_t order[8], step = 0;
+    char text[64];
+    double gap = 0;
+    size_t size = 0;
+    int32_t status = 0;
+    switch (below(19)) {
+    case 0: return plimsoll_plan_arena_bytes(plan, MAYBE(&value));
+    case 1: return plimsoll_plan_arena_alignment(plan, MAYBE(&value));
+    case 2: return plimsoll_plan_lower_bound_bytes(plan, MAYBE(&value));
+    case 3: return plimsoll_plan_gap(plan, MAYBE(&gap));
+    case 4: return plimsoll_plan_status(plan, MAYBE(&status));
+    case 5: return plimsoll_plan_stop(plan, MAYBE(&status));
+    case 6: return plimsoll_plan_nodes(plan, MAYBE(&value));
+    case 7: return plimsoll_plan_placements(plan, MAYBE(places), below(9), MAYBE(&size));
+    case 8: return plimsoll_plan_offsets(plan, MAYBE(offsets), below(9), MAYBE(&size));
+    case 9: return plimsoll_plan_offset(plan, index_of(), MAYBE(&value));
+    case 10: return plimsoll_plan_scratch_offset(plan, index_of(), MAYBE(&value));
+    case 11: return plimsoll_plan_order(plan, MAYBE(order), below(9), MAYBE(&size));
+    case 12: return plimsoll_plan_bound_causes(plan, MAYBE(&step), MAYBE(occupants), below(9), MAYBE(&size));
+    case 13: return plimsoll_plan_objects(plan, MAYBE(objects), below(9), MAYBE(&size), MAYBE(&value));
+    case 14: return plimsoll_plan_object_of(plan, kind(), index_of(), MAYBE(&step));
+    case 15: return plimsoll_plan_insides(plan, MAYBE(insides), below(9), MAYBE(&size));
+    case 16: return plimsoll_plan_verify(plan);
+    case 17: return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
+    default: return plimsoll_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
+    }
+}
+
+static int32_t other_call(void) {
+    uint64_t values[8], bytes = 0, bound = 0, offsets[8];
+    size_t size = 0, i;
+    int32_t stop = 0;
+    for (i = 0; i < 8; i++) {
+        values[i] = number();
+        offsets[i] = number();
+    }
+    switch (below(12)) {
+    case 0:
+    case 1: return new_problem();
+    case 2: return plimsoll_problem_buffer_count(PICK(problems), MAYBE(&size));
+    case 3: return plimsoll_problem_verify(PICK(problems), MAYBE(offsets), below(9), number());
+    case 4: return plimsoll_problem_choose(PICK(problems), PICK(options), below(2) ? NULL : values, below(9), place_for_choice(choices));
+    case 5: return plimsoll_choice_value(PICK(choices), MAYBE(&bytes), MAYBE(&bound));
+    case 6: return plimsoll_choice_arena_bytes(PICK(choices), MAYBE(&bytes), MAYBE(&stop));
+    case 7: return plimsoll_choice_offsets(PICK(choices), MAYBE(offsets), below(9), MAYBE(&size));
+    case 8: return below(2) ? plimsoll_cancel_new(place_for_cancel(cancels)) : plimsoll_cancel_cancel(PICK(cancels));
+    case 9: return import_text();
+    case 10:
+        switch (below(5)) {
+        case 0: return plimsoll_import_options_new(place_for_import_options(imports));
+        case 1: return plimsoll_import_options_set_floats_as(PICK(imports), name());
+        case 2: return plimsoll_import_options_set_dimension(PICK(imports), name(), number());
+        case 3: return plimsoll_import_options_set_fold(PICK(imports), kind());
+        default: return plimsoll_import_file(seldom() ? NULL : "/nowhere.onnx", PICK(imports), place_for_graph(graphs), place_for_problem(problems));
+        }
+    default: return too_many();
+    }
+}
+
+static int32_t plan_something(void) {
+    uint32_t order[3] = {index_of(), index_of(), index_of()};
+    plimsoll_plan **place = place_for_plan(plans);
+    switch (below(3)) {
+    case 0: return plimsoll_graph_plan(PICK(graphs), PICK(options), place);
+    case 1: return plimsoll_graph_plan_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), place);
+    default: return plimsoll_problem_plan(PICK(problems), PICK(options), place);
+    }
+}
+
+static uint64_t outcomes[PLIMSOLL_ERROR_PANIC + 1];
+
+static void one_call(void) {
+    char message[8];
+    size_t size = 0;
+    int32_t status;
+    switch (below(7)) {
+    case 0: status = below(4) ? graph_call() : drop((int)below(7), (int)below(SLOTS)); break;
+    case 1:
+    case 2: status = graph_call(); break;
+    case 3: status = options_call(); break;
+    case 4: status = plan_call(); break;
+    case 5: status = other_call(); break;
+    default: status = plan_something(); break;
+    }
+    if (status < 0 || status >= PLIMSOLL_ERROR_PANIC) {
+        plimsoll_last_error(NULL, 0, &size);
+        fprintf(stderr, "status %d\n", (int)status);
+        abort();
+    }
+    outcomes[status]++;
+    if (status != PLIMSOLL_OK && (plimsoll_last_error(NULL, 0, &size) != PLIMSOLL_OK || size < 2)) {
+        fprintf(stderr, "status %d without a message\n", (int)status);
+        abort();
+    }
+    (void)plimsoll_last_error(MAYBE(message), below(9), MAYBE(&size));
+}
+
+int main(int count, char **arguments) {
+    const unsigned long sequences = count > 1 ? strtoul(arguments[1], NULL, 10) : 1000;
+    const unsigned long seed = count > 2 ? strtoul(arguments[2], NULL, 10) : 1;
+    unsigned long sequence;
+    int which, slot, call;
+    for (sequence = 0; sequence < sequences; sequence++) {
+        state = seed * 1000003u + sequence;
+        for (call = 0; call < 100; call++) {
+            one_call();
+        }
+        for (which = 0; which < 7; which++) {
+            for (slot = 0; slot < SLOTS; slot++) {
+                drop(which, slot);
+            }
+        }
+    }
+    for (which = 0; which < PLIMSOLL_ERROR_PANIC; which++) {
+        printf("status %2d: %" PRIu64 " calls\n", which, outcomes[which]);
+    }
+    return 0;
+}

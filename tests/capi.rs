@@ -1,0 +1,202 @@
+//! The C ABI as its users see it: the header as committed, programs in C, C++ and
+//! Python built and run against the static and the shared library.
+#![cfg(feature = "capi")]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `UPDATE_HEADER=1` writes the committed header anew.
+#[test]
+fn the_committed_header_is_the_generated_one() {
+    let generated = include_str!(concat!(env!("OUT_DIR"), "/plimsoll.h"));
+    let committed = root().join("include/plimsoll.h");
+    if std::env::var_os("UPDATE_HEADER").is_some() {
+        std::fs::write(&committed, generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(committed).unwrap();
+    assert!(committed == generated, "include/plimsoll.h is out of date; UPDATE_HEADER=1 rewrites it");
+}
+
+/// Whether a program can be started here; what needs it is skipped if not.
+fn have(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        println!("skipped: there is no `{program}` here");
+    }
+    found
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}\n{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    output
+}
+
+/// The folder with `libplimsoll.a` and `libplimsoll.so`, built once, with all that
+/// this test is built with.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let target = root().join("target/capi");
+        let mut features = vec!["capi"];
+        for (built_in, name) in [
+            (cfg!(feature = "csv"), "csv"),
+            (cfg!(feature = "json"), "json"),
+            (cfg!(feature = "report"), "report"),
+            (cfg!(feature = "onnx"), "onnx"),
+            (cfg!(feature = "tflite"), "tflite"),
+        ] {
+            features.extend(built_in.then_some(name));
+        }
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(root()).env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+        cargo.args(["rustc", "--locked", "--release", "--lib", "--crate-type", "staticlib,cdylib"]);
+        run(cargo.arg("--features").arg(features.join(",")).arg("--target-dir").arg(&target));
+        target.join("release")
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Link {
+    Static,
+    Shared,
+}
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover"];
+
+/// Compiles a program, C99 or C++17 by its ending, and returns its path.
+fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
+    let cpp = Path::new(source).extension() == Some(OsStr::new("cpp"));
+    let stem = Path::new(source).file_stem().unwrap().to_str().unwrap();
+    let kind = if extra.is_empty() { "plain" } else { "sanitized" };
+    let program = library().join(format!("{stem}-{link:?}-{kind}"));
+    let mut compiler = Command::new(if cpp { "c++" } else { "cc" });
+    compiler.current_dir(root()).arg(if cpp { "-std=c++17" } else { "-std=c99" });
+    compiler.args(WARNINGS).args(extra).args(["-g", "-O1", "-D_POSIX_C_SOURCE=200809L", "-Iinclude", source]);
+    match link {
+        Link::Static => compiler.arg(library().join("libplimsoll.a")).args(["-lm", "-lpthread", "-ldl"]),
+        Link::Shared => {
+            let path = format!("-Wl,-rpath,{}", library().display());
+            compiler.arg(library().join("libplimsoll.so")).arg(path).args(["-lpthread"])
+        }
+    };
+    run(compiler.arg("-o").arg(&program));
+    program
+}
+
+/// Plain and with sanitizers, against both libraries; then under valgrind.
+fn try_out(source: &str, compiler: &str) {
+    if !have(compiler) {
+        return;
+    }
+    for link in [Link::Static, Link::Shared] {
+        for extra in [&[][..], &SANITIZERS] {
+            run(&mut Command::new(compile(source, link, extra)));
+        }
+    }
+    if have("valgrind") {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--quiet", "--leak-check=full", "--show-leak-kinds=all", "--error-exitcode=9"]);
+        run(valgrind.arg(compile(source, Link::Static, &[])));
+    }
+}
+
+macro_rules! programs {
+    ($($name:ident: $source:literal by $compiler:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                try_out($source, $compiler);
+            }
+        )*
+    };
+}
+
+programs! {
+    plan_graph_in_c: "examples/c/plan_graph.c" by "cc";
+    offsets_only_in_c: "examples/c/offsets_only.c" by "cc";
+    custom_strategy_in_c: "examples/c/custom_strategy.c" by "cc";
+    progress_cancel_in_c: "examples/c/progress_cancel.c" by "cc";
+}
+
+/// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.
+#[test]
+fn random_calls_have_defined_results() {
+    if !have("cc") {
+        return;
+    }
+    let sequences = std::env::var("PLIMSOLL_SEQUENCES").unwrap_or("3000".to_owned());
+    let program = compile("tests/c/random_calls.c", Link::Static, &SANITIZERS);
+    let output = run(Command::new(program).args([sequences.as_str(), "1"]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    // 9 is what a build without some feature returns.
+    for status in (0..12).filter(|&status| status != 9) {
+        let unseen = format!("status {status:2}: 0 calls");
+        assert!(!text.contains(&unseen), "{text}");
+    }
+}
+
+/// The header alone, with every warning, as C99 and as C++17.
+#[test]
+fn the_header_compiles_by_itself() {
+    if !have("cc") || !have("c++") {
+        return;
+    }
+    let strict = ["-Wconversion", "-Wshadow", "-fsyntax-only", "-include", "plimsoll.h", "-x"];
+    for (compiler, standard, language) in [("cc", "-std=c99", "c"), ("c++", "-std=c++17", "c++")] {
+        let mut command = Command::new(compiler);
+        command.current_dir(root()).arg(standard).args(WARNINGS).args(["-Iinclude"]).args(strict);
+        run(command.args([language, "/dev/null"]));
+    }
+}
+
+/// The shared library exports `plimsoll_...` and nothing else, all that the header
+/// declares.
+#[test]
+fn the_shared_library_exports_what_the_header_declares() {
+    if !have("nm") {
+        return;
+    }
+    let library = library().join("libplimsoll.so");
+    let output = run(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut exported: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+    exported.sort_unstable();
+    let header = include_str!("../include/plimsoll.h");
+    let code: String = header.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let after_name = |at: usize| code[at..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let mut declared: Vec<&str> = code
+        .match_indices("plimsoll_")
+        .filter_map(|(at, _)| Some(&code[at..at + after_name(at)?]))
+        .filter(|name| code.contains(&format!("{name}(")))
+        .collect();
+    declared.sort_unstable();
+    declared.dedup();
+    assert_eq!(exported, declared);
+}
+
+/// Python by ctypes, in twenty lines.
+#[test]
+fn python_plans() {
+    if !have("python3") {
+        return;
+    }
+    let mut python = Command::new("python3");
+    python.current_dir(root()).arg("examples/python/plan.py").arg(library().join("libplimsoll.so"));
+    let output = run(&mut python);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("arena 1000000 bytes"));
+}
