@@ -81,8 +81,7 @@ fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
 #[allow(clippy::unnecessary_wraps)] // other builds refuse
 fn json(plan: &plimsoll_plan) -> Result<String, Failure> {
     use crate::export::json::PlanDocument;
-    let mut options = crate::import::ImportOptions::default();
-    options.alignment = Some(plan.alignment);
+    let options = crate::import::ImportOptions { alignment: Some(plan.alignment), ..Default::default() };
     let document = match &plan.of {
         Planned::Graph(graph, plan) => PlanDocument::of_graph(graph, plan, &options),
         Planned::Problem(problem, solution) => PlanDocument::of_problem(UNNAMED, problem, solution, &options),

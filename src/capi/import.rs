@@ -136,10 +136,10 @@ pub unsafe extern "C" fn plimsoll_import_memory(
     })
 }
 
-unsafe fn options_or_default<'a>(
+unsafe fn options_or_default(
     options: *const plimsoll_import_options,
-    default: &'a ImportOptions,
-) -> Result<&'a ImportOptions, Failure> {
+    default: &ImportOptions,
+) -> Result<&ImportOptions, Failure> {
     if options.is_null() { Ok(default) } else { Ok(&unsafe { reference(options, "options") }?.options) }
 }
 

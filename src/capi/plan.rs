@@ -38,10 +38,10 @@ fn planning_failure(error: Error) -> Failure {
     }
 }
 
-unsafe fn options_or_default<'a>(
+unsafe fn options_or_default(
     options: *const plimsoll_options,
-    default: &'a plimsoll_options,
-) -> Result<&'a plimsoll_options, Failure> {
+    default: &plimsoll_options,
+) -> Result<&plimsoll_options, Failure> {
     if options.is_null() { Ok(default) } else { unsafe { reference(options, "options") } }
 }
 
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn plimsoll_graph_plan(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
-        unsafe { plan_graph(graph, &graph.file_order().to_vec(), options, plan) }
+        unsafe { plan_graph(graph, graph.file_order(), options, plan) }
     })
 }
 
