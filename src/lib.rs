@@ -56,7 +56,8 @@
 //! | `json` | graphs from JSON; plans to and from JSON, in [`export`] |
 #![cfg_attr(feature = "report", doc = "| `report` | text summaries and SVG memory maps, in [`report`] |")]
 #![cfg_attr(not(feature = "report"), doc = "| `report` | text summaries and SVG memory maps |")]
-//! | `cli` | the command `plimsoll`, with all of the above |
+//! | `capi` | the C ABI: `include/plimsoll.h` and `plimsoll.hpp` |
+//! | `cli` | the command `plimsoll`, with all of the above but `capi` |
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
