@@ -405,6 +405,13 @@ int32_t plimsoll_graph_operator_name(const struct plimsoll_graph *graph,
                                      size_t capacity,
                                      size_t *size);
 
+// Copies out what the importer of a graph left out or took for granted, a line
+// each; empty if there is nothing to say. `size` as above.
+int32_t plimsoll_graph_notes(const struct plimsoll_graph *graph,
+                             char *notes,
+                             size_t capacity,
+                             size_t *size);
+
 // Frees a graph; NULL is allowed. Plans that were made of it stay.
 void plimsoll_graph_free(struct plimsoll_graph *graph);
 

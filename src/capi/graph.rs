@@ -6,6 +6,7 @@ use super::status::{
     PLIMSOLL_ERROR_STATE, PLIMSOLL_NONE, PLIMSOLL_TENSOR_CONSTANT, PLIMSOLL_TENSOR_INPUT,
     PLIMSOLL_TENSOR_INTERMEDIATE, PLIMSOLL_TENSOR_VARIABLE,
 };
+use crate::import::ImportedGraph;
 use crate::{ElementType, Graph, GraphBuilder, OperatorId, TensorId, TensorKind, TensorSpec};
 
 /// Operators and tensors. It is added to first, then built once, then planned any
@@ -13,6 +14,8 @@ use crate::{ElementType, Graph, GraphBuilder, OperatorId, TensorId, TensorKind, 
 /// is not built; after that, any number may.
 pub struct plimsoll_graph {
     stage: Stage,
+    /// Of the importer, a line each.
+    notes: String,
 }
 
 enum Stage {
@@ -21,8 +24,8 @@ enum Stage {
 }
 
 impl plimsoll_graph {
-    pub(super) fn built_of(graph: Graph) -> Self {
-        Self { stage: Stage::Built(Arc::new(graph)) }
+    pub(super) fn imported(ImportedGraph { graph, notes }: ImportedGraph) -> Self {
+        Self { stage: Stage::Built(Arc::new(graph)), notes: notes.join("\n") }
     }
 
     pub(super) fn built(&self) -> Result<&Arc<Graph>, Failure> {
@@ -91,7 +94,7 @@ pub unsafe extern "C" fn plimsoll_graph_new(name: *const c_char, graph: *mut *mu
     guard(|| {
         let place = unsafe { mutable(graph, "graph") }?;
         let name = unsafe { text(name, "name") }?;
-        give(place, plimsoll_graph { stage: Stage::Building(GraphBuilder::new(name)) });
+        give(place, plimsoll_graph { stage: Stage::Building(GraphBuilder::new(name)), notes: String::new() });
         Ok(())
     })
 }
@@ -340,6 +343,21 @@ pub unsafe extern "C" fn plimsoll_graph_operator_name(
         let operator = graph.operators().get(operator_ as usize);
         let operator = operator.ok_or_else(|| Failure::argument("no such operator"))?;
         unsafe { copy_text(operator.name(), name, capacity, size) }
+    })
+}
+
+/// Copies out what the importer of a graph left out or took for granted, a line
+/// each; empty if there is nothing to say. `size` as above.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_notes(
+    graph: *const plimsoll_graph,
+    notes: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?;
+        unsafe { copy_text(&graph.notes, notes, capacity, size) }
     })
 }
 

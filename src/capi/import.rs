@@ -151,7 +151,7 @@ unsafe fn hand_over(
     let (graph, problem) = (unsafe { mutable(graph, "graph") }?, unsafe { mutable(problem, "problem") }?);
     match imported()? {
         Imported::Graph(imported) => {
-            give(graph, plimsoll_graph::built_of(imported.graph));
+            give(graph, plimsoll_graph::imported(imported));
             *problem = std::ptr::null_mut();
         }
         Imported::Problem(imported) => {

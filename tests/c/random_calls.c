@@ -173,7 +173,7 @@ static int32_t graph_call(void) {
     case 7: return plimsoll_graph_add_dependency(graph, index_of(), index_of());
     case 8: return plimsoll_graph_mark_foldable(graph, index_of());
     case 9: return plimsoll_graph_build(graph);
-    case 10: return plimsoll_graph_fold_constants(graph, MAYBE(&size));
+    case 10: return below(2) ? plimsoll_graph_fold_constants(graph, MAYBE(&size)) : plimsoll_graph_notes(graph, MAYBE(text), below(17), MAYBE(&size));
     case 11: return plimsoll_graph_count_floats_as(graph, name());
     case 12: return below(2) ? plimsoll_graph_tensor_count(graph, MAYBE(&size)) : plimsoll_graph_operator_count(graph, MAYBE(&size));
     default:
