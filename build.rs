@@ -10,8 +10,19 @@ fn main() {
 
 /// In the order in which a reader needs them.
 #[cfg(feature = "capi")]
-const FILES: [&str; 11] = [
-    "status", "records", "boundary", "cancel", "graph", "problem", "import", "options", "plan", "choice",
+const FILES: [&str; 13] = [
+    "status",
+    "records",
+    "boundary",
+    "cancel",
+    "graph",
+    "problem",
+    "import",
+    "callbacks",
+    "options",
+    "plan",
+    "results",
+    "choice",
     "export",
 ];
 

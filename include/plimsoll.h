@@ -580,6 +580,13 @@ int32_t plimsoll_problem_plan(const struct plimsoll_problem *problem,
                               const struct plimsoll_options *options,
                               struct plimsoll_plan **plan);
 
+// Verifies a plan again, by rules that share no code with what made it. Every
+// plan has passed this once.
+int32_t plimsoll_plan_verify(const struct plimsoll_plan *plan);
+
+// Frees a plan; NULL is allowed.
+void plimsoll_plan_free(struct plimsoll_plan *plan);
+
 // Size of the arena in bytes: the end of what lies topmost.
 int32_t plimsoll_plan_arena_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
 
@@ -665,13 +672,6 @@ int32_t plimsoll_plan_insides(const struct plimsoll_plan *plan,
                               struct plimsoll_inside *insides,
                               size_t capacity,
                               size_t *count);
-
-// Verifies a plan again, by rules that share no code with what made it. Every
-// plan has passed this once.
-int32_t plimsoll_plan_verify(const struct plimsoll_plan *plan);
-
-// Frees a plan; NULL is allowed.
-void plimsoll_plan_free(struct plimsoll_plan *plan);
 
 // Chooses buffers to keep in shared objects that are together not larger than
 // the capacity of the options, so that the value kept is greatest: `values` has

@@ -1,7 +1,8 @@
 use super::boundary::{array, copy_out, free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
-use super::plan::stop_number;
+
 use super::problem::plimsoll_problem;
+use super::results::stop_number;
 use super::status::PLIMSOLL_NONE;
 use crate::Choice;
 

@@ -11,6 +11,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod boundary;
+mod callbacks;
 mod cancel;
 mod choice;
 mod export;
@@ -20,4 +21,5 @@ mod options;
 mod plan;
 mod problem;
 mod records;
+mod results;
 mod status;
