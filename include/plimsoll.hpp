@@ -1,0 +1,704 @@
+// plimsoll in C++17: a header-only wrapper over plimsoll.h, which has the details.
+//
+// Objects own what they hold, can be moved and not copied; what the header says of
+// threads holds for them. What fails throws plimsoll::Error, which has the status
+// and the message. Callbacks are lambdas and may throw: planning stops, and the
+// exception arrives at the caller of plan() or choose().
+#ifndef PLIMSOLL_HPP
+#define PLIMSOLL_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "plimsoll.h"
+
+namespace plimsoll {
+
+// A call that failed: a status (PLIMSOLL_ERROR_...) and a message that names the
+// culprit.
+class Error : public std::runtime_error {
+public:
+    Error(std::int32_t status, const std::string &message) : std::runtime_error(message), status_(status) {}
+    std::int32_t status() const noexcept { return status_; }
+
+private:
+    std::int32_t status_;
+};
+
+enum class TensorKind : std::int32_t {
+    input = PLIMSOLL_TENSOR_INPUT,
+    constant = PLIMSOLL_TENSOR_CONSTANT,
+    variable = PLIMSOLL_TENSOR_VARIABLE,
+    intermediate = PLIMSOLL_TENSOR_INTERMEDIATE,
+};
+
+enum class Status : std::int32_t {
+    optimal = PLIMSOLL_STATUS_OPTIMAL,
+    feasible = PLIMSOLL_STATUS_FEASIBLE,
+    infeasible = PLIMSOLL_STATUS_INFEASIBLE,
+    unknown = PLIMSOLL_STATUS_UNKNOWN,
+};
+
+enum class Stop : std::int32_t {
+    finished = PLIMSOLL_STOP_FINISHED,
+    nodes = PLIMSOLL_STOP_NODES,
+    deadline = PLIMSOLL_STOP_DEADLINE,
+    cancelled = PLIMSOLL_STOP_CANCELLED,
+};
+
+enum class Variables : std::int32_t {
+    arena = PLIMSOLL_VARIABLES_ARENA,
+    outside = PLIMSOLL_VARIABLES_OUTSIDE,
+};
+
+enum class Occupant : std::int32_t {
+    tensor = PLIMSOLL_OCCUPANT_TENSOR,
+    scratch = PLIMSOLL_OCCUPANT_SCRATCH,
+};
+
+enum class ImportFormat : std::int32_t {
+    onnx = PLIMSOLL_IMPORT_ONNX,
+    tflite = PLIMSOLL_IMPORT_TFLITE,
+    json = PLIMSOLL_IMPORT_JSON,
+    csv = PLIMSOLL_IMPORT_CSV,
+};
+
+enum class ExportFormat : std::int32_t {
+    json = PLIMSOLL_EXPORT_JSON,
+    csv = PLIMSOLL_EXPORT_CSV,
+    svg = PLIMSOLL_EXPORT_SVG,
+    c = PLIMSOLL_EXPORT_C,
+    text = PLIMSOLL_EXPORT_TEXT,
+};
+
+using Buffer = plimsoll_buffer;
+using Placement = plimsoll_placement;
+using Object = plimsoll_object;
+using Inside = plimsoll_inside;
+
+// A buffer that may lie anywhere: bytes, first step, step after the last.
+inline Buffer buffer(std::uint64_t size, std::uint32_t start, std::uint32_t end, std::uint64_t alignment = 1,
+                     std::optional<std::uint64_t> fixed_offset = std::nullopt) {
+    return Buffer{size, alignment, fixed_offset.value_or(PLIMSOLL_NONE), start, end};
+}
+
+namespace detail {
+
+// What a callback threw, until the call into the library that it was called from
+// has returned: one for each thread, as callbacks run on the thread that called.
+inline std::exception_ptr &thrown() noexcept {
+    thread_local std::exception_ptr exception;
+    return exception;
+}
+
+inline std::string last_error() {
+    std::size_t size = 0;
+    if (plimsoll_last_error(nullptr, 0, &size) != PLIMSOLL_OK || size == 0) {
+        return std::string();
+    }
+    std::string text(size, '\0');
+    if (plimsoll_last_error(text.data(), text.size(), &size) != PLIMSOLL_OK) {
+        return std::string();
+    }
+    text.resize(size - 1);
+    return text;
+}
+
+inline void check(std::int32_t status) {
+    if (std::exception_ptr exception = std::exchange(thrown(), nullptr)) {
+        std::rethrow_exception(exception);
+    }
+    if (status != PLIMSOLL_OK) {
+        throw Error(status, last_error());
+    }
+}
+
+// Like check, but what was made must not be lost if a callback threw.
+template <class Handle>
+void check_made(std::int32_t status, Handle &handle) {
+    if (thrown()) {
+        handle.reset();
+    }
+    check(status);
+}
+
+template <class T, void (*free)(T *)>
+struct Free {
+    void operator()(T *object) const noexcept { free(object); }
+};
+
+template <class T, void (*free)(T *)>
+using Handle = std::unique_ptr<T, Free<T, free>>;
+
+// Copies an array out: first its size, then its contents.
+template <class T, class Call>
+std::vector<T> copy_out(Call call) {
+    std::size_t count = 0;
+    check(call(nullptr, 0, &count));
+    std::vector<T> items(count);
+    check(call(items.data(), items.size(), &count));
+    return items;
+}
+
+template <class Call>
+std::string copy_text(Call call) {
+    std::size_t size = 0;
+    check(call(nullptr, 0, &size));
+    std::string text(size, '\0');
+    check(call(text.data(), text.size(), &size));
+    text.resize(size - 1);
+    return text;
+}
+
+template <class T, class Call>
+T get(Call call) {
+    T value{};
+    check(call(&value));
+    return value;
+}
+
+inline std::optional<std::uint64_t> some(std::uint64_t offset) {
+    return offset == PLIMSOLL_NONE ? std::nullopt : std::optional<std::uint64_t>(offset);
+}
+
+} // namespace detail
+
+inline std::uint32_t abi() noexcept { return plimsoll_abi(); }
+inline std::string version() { return plimsoll_version(); }
+
+// The names that Options::strategy takes.
+inline std::vector<std::string> strategies() {
+    std::vector<std::string> names;
+    std::size_t size = 0;
+    while (plimsoll_strategy_name(names.size(), nullptr, 0, &size) == PLIMSOLL_OK) {
+        const std::size_t index = names.size();
+        names.push_back(detail::copy_text(
+            [&](char *text, std::size_t capacity, std::size_t *needed) {
+                return plimsoll_strategy_name(index, text, capacity, needed);
+            }));
+    }
+    return names;
+}
+
+// Stops a search from another thread.
+class Cancel {
+public:
+    Cancel() {
+        plimsoll_cancel *made = nullptr;
+        detail::check(plimsoll_cancel_new(&made));
+        handle_.reset(made);
+    }
+    void cancel() const { detail::check(plimsoll_cancel_cancel(handle_.get())); }
+    const plimsoll_cancel *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::Handle<plimsoll_cancel, plimsoll_cancel_free> handle_;
+};
+
+// How to plan. Setters return the options, so that they can be chained.
+class Options {
+public:
+    // Told how far a search is; false stops it.
+    using Progress = std::function<bool(const plimsoll_progress &)>;
+    // Told a line, which is gone when it returns.
+    using Log = std::function<void(std::string_view)>;
+    // Chooses an offset for each of `count` buffers.
+    using Strategy = std::function<void(const Buffer *buffers, std::size_t count,
+                                        std::optional<std::uint64_t> capacity, std::uint64_t *offsets)>;
+
+    Options() : callbacks_(std::make_unique<Callbacks>()) {
+        plimsoll_options *made = nullptr;
+        detail::check(plimsoll_options_new(&made));
+        handle_.reset(made);
+    }
+
+    Options &alignment(std::uint64_t bytes) { return set(plimsoll_options_set_alignment(handle_.get(), bytes)); }
+    Options &variables(Variables place) {
+        return set(plimsoll_options_set_variables(handle_.get(), static_cast<std::int32_t>(place)));
+    }
+    Options &capacity(std::optional<std::uint64_t> bytes) {
+        return set(plimsoll_options_set_capacity(handle_.get(), bytes.value_or(PLIMSOLL_NONE)));
+    }
+    Options &strategy(const std::string &name) {
+        return set(plimsoll_options_set_strategy(handle_.get(), name.c_str()));
+    }
+    Options &strategy(const std::string &name, Strategy strategy) {
+        if (!strategy) {
+            throw std::invalid_argument("no function is given as a strategy");
+        }
+        callbacks_->strategies.push_back(std::make_unique<Strategy>(std::move(strategy)));
+        return set(plimsoll_options_set_custom_strategy(handle_.get(), name.c_str(), on_strategy,
+                                                        callbacks_->strategies.back().get()));
+    }
+    Options &most_objects(std::size_t count) {
+        return set(plimsoll_options_set_most_objects(handle_.get(), count));
+    }
+    Options &given_objects(const std::vector<std::uint64_t> &sizes) {
+        return set(plimsoll_options_set_given_objects(handle_.get(), sizes.data(), sizes.size()));
+    }
+    Options &merge_from(const std::string &name) {
+        return set(plimsoll_options_set_merge_from(handle_.get(), name.c_str()));
+    }
+    Options &seed(std::uint64_t seed) { return set(plimsoll_options_set_seed(handle_.get(), seed)); }
+    Options &node_limit(std::optional<std::uint64_t> nodes) {
+        return set(plimsoll_options_set_node_limit(handle_.get(), nodes.value_or(PLIMSOLL_NONE)));
+    }
+    Options &time_limit(std::optional<std::uint64_t> milliseconds) {
+        return set(plimsoll_options_set_time_limit(handle_.get(), milliseconds.value_or(PLIMSOLL_NONE)));
+    }
+    // The options keep a share of the token.
+    Options &cancel(const Cancel &cancel) {
+        return set(plimsoll_options_set_cancel(handle_.get(), cancel.get()));
+    }
+    // An empty function for none.
+    Options &progress(Progress progress) {
+        callbacks_->progress = std::move(progress);
+        return set(plimsoll_options_set_progress(handle_.get(), callbacks_->progress ? on_progress : nullptr,
+                                                 callbacks_.get()));
+    }
+    Options &log(Log log) {
+        callbacks_->log = std::move(log);
+        return set(
+            plimsoll_options_set_log(handle_.get(), callbacks_->log ? on_log : nullptr, callbacks_.get()));
+    }
+    const plimsoll_options *get() const noexcept { return handle_.get(); }
+
+private:
+    // Their addresses stay where they are when the options are moved.
+    struct Callbacks {
+        Progress progress;
+        Log log;
+        // The last is in use; the setter may fail, and then the one before is.
+        std::vector<std::unique_ptr<Strategy>> strategies;
+    };
+
+    Options &set(std::int32_t status) {
+        detail::check(status);
+        return *this;
+    }
+
+    static std::int32_t on_progress(void *userdata, const plimsoll_progress *progress) noexcept {
+        if (detail::thrown()) {
+            return 1;
+        }
+        try {
+            return static_cast<Callbacks *>(userdata)->progress(*progress) ? 0 : 1;
+        } catch (...) {
+            detail::thrown() = std::current_exception();
+            return 1;
+        }
+    }
+
+    static void on_log(void *userdata, const char *line) noexcept {
+        if (detail::thrown()) {
+            return;
+        }
+        try {
+            static_cast<Callbacks *>(userdata)->log(line);
+        } catch (...) {
+            detail::thrown() = std::current_exception();
+        }
+    }
+
+    static std::int32_t on_strategy(void *userdata, const Buffer *buffers, std::size_t count,
+                                    std::uint64_t capacity, std::uint64_t *offsets) noexcept {
+        if (detail::thrown()) {
+            return 1;
+        }
+        try {
+            (*static_cast<Strategy *>(userdata))(buffers, count, detail::some(capacity), offsets);
+            return 0;
+        } catch (...) {
+            detail::thrown() = std::current_exception();
+            return 1;
+        }
+    }
+
+    std::unique_ptr<Callbacks> callbacks_;
+    detail::Handle<plimsoll_options, plimsoll_options_free> handle_;
+};
+
+// What causes the peak: all of it is live at one step.
+struct BoundCauses {
+    std::uint32_t step;
+    std::vector<plimsoll_occupant> causes;
+};
+
+// Shared objects, and what they take at least, together.
+struct Objects {
+    std::vector<Object> list;
+    std::uint64_t least;
+};
+
+// A verified plan.
+class Plan {
+public:
+    std::uint64_t arena_bytes() const { return number(plimsoll_plan_arena_bytes); }
+    std::uint64_t arena_alignment() const { return number(plimsoll_plan_arena_alignment); }
+    std::uint64_t lower_bound_bytes() const { return number(plimsoll_plan_lower_bound_bytes); }
+    std::uint64_t nodes() const { return number(plimsoll_plan_nodes); }
+    double gap() const {
+        return detail::get<double>([&](double *gap) { return plimsoll_plan_gap(handle_.get(), gap); });
+    }
+    Status status() const {
+        return static_cast<Status>(detail::get<std::int32_t>(
+            [&](std::int32_t *status) { return plimsoll_plan_status(handle_.get(), status); }));
+    }
+    Stop stop() const {
+        return static_cast<Stop>(detail::get<std::int32_t>(
+            [&](std::int32_t *stop) { return plimsoll_plan_stop(handle_.get(), stop); }));
+    }
+    // Tensors by index, then workspaces by operator.
+    std::vector<Placement> placements() const { return list<Placement>(plimsoll_plan_placements); }
+    // By tensor or buffer; PLIMSOLL_NONE for what has no place in the arena.
+    std::vector<std::uint64_t> offsets() const { return list<std::uint64_t>(plimsoll_plan_offsets); }
+    // Of one tensor or buffer; none if it has no place in the arena.
+    std::optional<std::uint64_t> offset(std::uint32_t tensor) const {
+        return detail::some(detail::get<std::uint64_t>([&](std::uint64_t *offset) {
+            return plimsoll_plan_offset(handle_.get(), tensor, offset);
+        }));
+    }
+    std::optional<std::uint64_t> scratch_offset(std::uint32_t operator_index) const {
+        return detail::some(detail::get<std::uint64_t>([&](std::uint64_t *offset) {
+            return plimsoll_plan_scratch_offset(handle_.get(), operator_index, offset);
+        }));
+    }
+    // Indices of operators, in the order to run.
+    std::vector<std::uint32_t> order() const { return list<std::uint32_t>(plimsoll_plan_order); }
+    BoundCauses bound_causes() const {
+        BoundCauses bound{};
+        bound.causes = detail::copy_out<plimsoll_occupant>(
+            [&](plimsoll_occupant *causes, std::size_t capacity, std::size_t *count) {
+                return plimsoll_plan_bound_causes(handle_.get(), &bound.step, causes, capacity, count);
+            });
+        return bound;
+    }
+    Objects objects() const {
+        Objects objects{};
+        objects.list =
+            detail::copy_out<Object>([&](Object *list, std::size_t capacity, std::size_t *count) {
+                return plimsoll_plan_objects(handle_.get(), list, capacity, count, &objects.least);
+            });
+        return objects;
+    }
+    // The number of the shared object that something is in.
+    std::optional<std::uint32_t> object_of(Occupant occupant, std::uint32_t index) const {
+        const auto object = detail::get<std::uint32_t>([&](std::uint32_t *number) {
+            return plimsoll_plan_object_of(handle_.get(), static_cast<std::int32_t>(occupant), index, number);
+        });
+        return object == PLIMSOLL_NO_INDEX ? std::nullopt : std::optional<std::uint32_t>(object);
+    }
+    std::vector<Inside> insides() const { return list<Inside>(plimsoll_plan_insides); }
+    void verify() const { detail::check(plimsoll_plan_verify(handle_.get())); }
+    std::string exported(ExportFormat format) const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);
+        });
+    }
+    void write(ExportFormat format, const std::string &path) const {
+        detail::check(
+            plimsoll_plan_write(handle_.get(), static_cast<std::int32_t>(format), path.c_str()));
+    }
+    const plimsoll_plan *get() const noexcept { return handle_.get(); }
+
+private:
+    friend class Graph;
+    friend class Problem;
+    Plan() = default;
+
+    // Takes what a call makes; frees it again if a callback threw.
+    template <class Call>
+    static Plan made_by(Call call) {
+        Plan plan;
+        plimsoll_plan *made = nullptr;
+        const std::int32_t status = call(&made);
+        plan.handle_.reset(made);
+        detail::check_made(status, plan.handle_);
+        return plan;
+    }
+    template <class Call>
+    std::uint64_t number(Call call) const {
+        return detail::get<std::uint64_t>([&](std::uint64_t *value) { return call(handle_.get(), value); });
+    }
+    template <class T, class Call>
+    std::vector<T> list(Call call) const {
+        return detail::copy_out<T>([&](T *items, std::size_t capacity, std::size_t *count) {
+            return call(handle_.get(), items, capacity, count);
+        });
+    }
+
+    detail::Handle<plimsoll_plan, plimsoll_plan_free> handle_;
+};
+
+// What is kept on chip, and what stays outside.
+class Choice {
+public:
+    std::uint64_t value() const { return both().first; }
+    // Nothing of more value can be kept.
+    std::uint64_t bound() const { return both().second; }
+    std::uint64_t arena_bytes() const { return arena().first; }
+    Stop stop() const { return static_cast<Stop>(arena().second); }
+    // By buffer; PLIMSOLL_NONE for what stays outside.
+    std::vector<std::uint64_t> offsets() const {
+        return detail::copy_out<std::uint64_t>(
+            [&](std::uint64_t *offsets, std::size_t capacity, std::size_t *count) {
+                return plimsoll_choice_offsets(handle_.get(), offsets, capacity, count);
+            });
+    }
+    const plimsoll_choice *get() const noexcept { return handle_.get(); }
+
+private:
+    friend class Problem;
+    Choice() = default;
+
+    std::pair<std::uint64_t, std::uint64_t> both() const {
+        std::pair<std::uint64_t, std::uint64_t> value;
+        detail::check(plimsoll_choice_value(handle_.get(), &value.first, &value.second));
+        return value;
+    }
+    std::pair<std::uint64_t, std::int32_t> arena() const {
+        std::pair<std::uint64_t, std::int32_t> arena;
+        detail::check(plimsoll_choice_arena_bytes(handle_.get(), &arena.first, &arena.second));
+        return arena;
+    }
+
+    detail::Handle<plimsoll_choice, plimsoll_choice_free> handle_;
+};
+
+// Buffers to be given offsets.
+class Problem {
+public:
+    explicit Problem(const std::vector<Buffer> &buffers, const std::vector<std::string> &names = {}) {
+        if (!names.empty() && names.size() != buffers.size()) {
+            throw std::invalid_argument("a name is needed for each buffer, or none");
+        }
+        std::vector<const char *> texts;
+        for (const std::string &name : names) {
+            texts.push_back(name.c_str());
+        }
+        plimsoll_problem *made = nullptr;
+        detail::check(plimsoll_problem_new(buffers.data(), buffers.size(),
+                                           texts.empty() ? nullptr : texts.data(), &made));
+        handle_.reset(made);
+    }
+
+    std::size_t buffer_count() const {
+        return detail::get<std::size_t>(
+            [&](std::size_t *count) { return plimsoll_problem_buffer_count(handle_.get(), count); });
+    }
+    Plan plan() const { return plan_with(nullptr); }
+    Plan plan(const Options &options) const { return plan_with(options.get()); }
+    // The most value within the capacity of the options; bytes count.
+    Choice choose(const Options &options) const { return choose_with(options, nullptr, 0); }
+    // The same with a value for each buffer.
+    Choice choose(const Options &options, const std::vector<std::uint64_t> &values) const {
+        static const std::uint64_t nothing = 0;
+        return choose_with(options, values.empty() ? &nothing : values.data(), values.size());
+    }
+    void verify(const std::vector<std::uint64_t> &offsets, std::uint64_t arena_bytes) const {
+        detail::check(plimsoll_problem_verify(handle_.get(), offsets.data(), offsets.size(), arena_bytes));
+    }
+    const plimsoll_problem *get() const noexcept { return handle_.get(); }
+
+private:
+    friend class Imported;
+    explicit Problem(plimsoll_problem *made) : handle_(made) {}
+
+    Plan plan_with(const plimsoll_options *options) const {
+        return Plan::made_by(
+            [&](plimsoll_plan **plan) { return plimsoll_problem_plan(handle_.get(), options, plan); });
+    }
+    Choice choose_with(const Options &options, const std::uint64_t *values, std::size_t count) const {
+        Choice choice;
+        plimsoll_choice *made = nullptr;
+        const std::int32_t status =
+            plimsoll_problem_choose(handle_.get(), options.get(), values, count, &made);
+        choice.handle_.reset(made);
+        detail::check_made(status, choice.handle_);
+        return choice;
+    }
+
+    detail::Handle<plimsoll_problem, plimsoll_problem_free> handle_;
+};
+
+// Operators and tensors: added to, built once, then planned.
+class Graph {
+public:
+    explicit Graph(const std::string &name) {
+        plimsoll_graph *made = nullptr;
+        detail::check(plimsoll_graph_new(name.c_str(), &made));
+        handle_.reset(made);
+    }
+
+    // A tensor of so many bytes; alignment 0 is that of the options.
+    std::uint32_t tensor(const std::string &name, TensorKind kind, std::uint64_t bytes,
+                         std::uint64_t alignment = 0,
+                         std::optional<std::uint64_t> fixed_offset = std::nullopt) {
+        return detail::get<std::uint32_t>([&](std::uint32_t *index) {
+            return plimsoll_graph_add_tensor(handle_.get(), name.c_str(), static_cast<std::int32_t>(kind),
+                                             bytes, alignment, fixed_offset.value_or(PLIMSOLL_NONE), index);
+        });
+    }
+    // A tensor with elements of a type such as "int8".
+    std::uint32_t tensor(const std::string &name, TensorKind kind, const std::string &element_type,
+                         const std::vector<std::uint64_t> &shape, std::uint64_t alignment = 0,
+                         std::optional<std::uint64_t> fixed_offset = std::nullopt) {
+        return detail::get<std::uint32_t>([&](std::uint32_t *index) {
+            return plimsoll_graph_add_shaped_tensor(
+                handle_.get(), name.c_str(), static_cast<std::int32_t>(kind), element_type.c_str(),
+                shape.data(), shape.size(), alignment, fixed_offset.value_or(PLIMSOLL_NONE), index);
+        });
+    }
+    std::uint32_t add_operator(const std::string &name, const std::string &op_type,
+                               const std::vector<std::uint32_t> &inputs,
+                               const std::vector<std::uint32_t> &outputs, std::uint64_t scratch_bytes = 0) {
+        return detail::get<std::uint32_t>([&](std::uint32_t *index) {
+            return plimsoll_graph_add_operator(handle_.get(), name.c_str(), op_type.c_str(), inputs.data(),
+                                               inputs.size(), outputs.data(), outputs.size(), scratch_bytes,
+                                               index);
+        });
+    }
+    void mark_output(std::uint32_t tensor) {
+        detail::check(plimsoll_graph_mark_output(handle_.get(), tensor));
+    }
+    // `after` must run after `before`.
+    void add_dependency(std::uint32_t before, std::uint32_t after) {
+        detail::check(plimsoll_graph_add_dependency(handle_.get(), before, after));
+    }
+    void mark_foldable(std::uint32_t operator_index) {
+        detail::check(plimsoll_graph_mark_foldable(handle_.get(), operator_index));
+    }
+    void build() { detail::check(plimsoll_graph_build(handle_.get())); }
+    // How many operators are folded away then.
+    std::size_t fold_constants() {
+        return detail::get<std::size_t>(
+            [&](std::size_t *count) { return plimsoll_graph_fold_constants(handle_.get(), count); });
+    }
+    void count_floats_as(const std::string &element_type) {
+        detail::check(plimsoll_graph_count_floats_as(handle_.get(), element_type.c_str()));
+    }
+    std::size_t tensor_count() const {
+        return detail::get<std::size_t>(
+            [&](std::size_t *count) { return plimsoll_graph_tensor_count(handle_.get(), count); });
+    }
+    std::size_t operator_count() const {
+        return detail::get<std::size_t>(
+            [&](std::size_t *count) { return plimsoll_graph_operator_count(handle_.get(), count); });
+    }
+    std::uint64_t tensor_bytes(std::uint32_t tensor) const {
+        return detail::get<std::uint64_t>([&](std::uint64_t *bytes) {
+            return plimsoll_graph_tensor_bytes(handle_.get(), tensor, bytes);
+        });
+    }
+    std::string tensor_name(std::uint32_t tensor) const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_graph_tensor_name(handle_.get(), tensor, text, capacity, size);
+        });
+    }
+    std::string operator_name(std::uint32_t operator_index) const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_graph_operator_name(handle_.get(), operator_index, text, capacity, size);
+        });
+    }
+    // What the importer left out or took for granted, a line each.
+    std::string notes() const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_graph_notes(handle_.get(), text, capacity, size);
+        });
+    }
+    Plan plan() const { return plan_with(nullptr); }
+    Plan plan(const Options &options) const { return plan_with(options.get()); }
+    Plan plan_in_order(const std::vector<std::uint32_t> &order, const Options &options) const {
+        return Plan::made_by([&](plimsoll_plan **plan) {
+            return plimsoll_graph_plan_in_order(handle_.get(), order.data(), order.size(), options.get(), plan);
+        });
+    }
+    const plimsoll_graph *get() const noexcept { return handle_.get(); }
+
+private:
+    friend class Imported;
+    explicit Graph(plimsoll_graph *made) : handle_(made) {}
+
+    Plan plan_with(const plimsoll_options *options) const {
+        return Plan::made_by(
+            [&](plimsoll_plan **plan) { return plimsoll_graph_plan(handle_.get(), options, plan); });
+    }
+
+    detail::Handle<plimsoll_graph, plimsoll_graph_free> handle_;
+};
+
+// How to read a file.
+class ImportOptions {
+public:
+    ImportOptions() {
+        plimsoll_import_options *made = nullptr;
+        detail::check(plimsoll_import_options_new(&made));
+        handle_.reset(made);
+    }
+    ImportOptions &floats_as(const std::string &element_type) {
+        detail::check(plimsoll_import_options_set_floats_as(handle_.get(), element_type.c_str()));
+        return *this;
+    }
+    ImportOptions &dimension(const std::string &name, std::uint64_t value) {
+        detail::check(plimsoll_import_options_set_dimension(handle_.get(), name.c_str(), value));
+        return *this;
+    }
+    ImportOptions &fold(bool constants) {
+        detail::check(plimsoll_import_options_set_fold(handle_.get(), constants ? 1 : 0));
+        return *this;
+    }
+    const plimsoll_import_options *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::Handle<plimsoll_import_options, plimsoll_import_options_free> handle_;
+};
+
+// What a file holds: a graph or a problem, one of the two.
+class Imported {
+public:
+    std::optional<Graph> graph;
+    std::optional<Problem> problem;
+
+    static Imported file(const std::string &path, const ImportOptions &options = ImportOptions()) {
+        return made_by([&](plimsoll_graph **graph_made, plimsoll_problem **problem_made) {
+            return plimsoll_import_file(path.c_str(), options.get(), graph_made, problem_made);
+        });
+    }
+    static Imported memory(const void *bytes, std::size_t size, ImportFormat format, const std::string &name,
+                           const ImportOptions &options = ImportOptions()) {
+        return made_by([&](plimsoll_graph **graph_made, plimsoll_problem **problem_made) {
+            return plimsoll_import_memory(static_cast<const std::uint8_t *>(bytes), size,
+                                          static_cast<std::int32_t>(format), name.c_str(), options.get(),
+                                          graph_made, problem_made);
+        });
+    }
+
+private:
+    template <class Call>
+    static Imported made_by(Call call) {
+        plimsoll_graph *graph_made = nullptr;
+        plimsoll_problem *problem_made = nullptr;
+        detail::check(call(&graph_made, &problem_made));
+        Imported imported;
+        if (graph_made != nullptr) {
+            imported.graph = Graph(graph_made);
+        }
+        if (problem_made != nullptr) {
+            imported.problem = Problem(problem_made);
+        }
+        return imported;
+    }
+};
+
+} // namespace plimsoll
+
+#endif

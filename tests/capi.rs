@@ -81,9 +81,9 @@ const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-re
 /// Compiles a program, C99 or C++17 by its ending, and returns its path.
 fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
     let cpp = Path::new(source).extension() == Some(OsStr::new("cpp"));
-    let stem = Path::new(source).file_stem().unwrap().to_str().unwrap();
+    let name = Path::new(source).file_name().unwrap().to_str().unwrap();
     let kind = if extra.is_empty() { "plain" } else { "sanitized" };
-    let program = library().join(format!("{stem}-{link:?}-{kind}"));
+    let program = library().join(format!("{name}-{link:?}-{kind}"));
     let mut compiler = Command::new(if cpp { "c++" } else { "cc" });
     compiler.current_dir(root()).arg(if cpp { "-std=c++17" } else { "-std=c99" });
     compiler.args(WARNINGS).args(extra).args(["-g", "-O1", "-D_POSIX_C_SOURCE=200809L", "-Iinclude", source]);
@@ -131,6 +131,8 @@ programs! {
     offsets_only_in_c: "examples/c/offsets_only.c" by "cc";
     custom_strategy_in_c: "examples/c/custom_strategy.c" by "cc";
     progress_cancel_in_c: "examples/c/progress_cancel.c" by "cc";
+    plan_graph_in_cpp: "examples/cpp/plan_graph.cpp" by "c++";
+    callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
 }
 
 /// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.
@@ -150,17 +152,21 @@ fn random_calls_have_defined_results() {
     }
 }
 
-/// The header alone, with every warning, as C99 and as C++17.
+/// The headers alone, with every warning, as C99 and as C++17.
 #[test]
-fn the_header_compiles_by_itself() {
+fn the_headers_compile_by_themselves() {
     if !have("cc") || !have("c++") {
         return;
     }
-    let strict = ["-Wconversion", "-Wshadow", "-fsyntax-only", "-include", "plimsoll.h", "-x"];
-    for (compiler, standard, language) in [("cc", "-std=c99", "c"), ("c++", "-std=c++17", "c++")] {
+    let strict = ["-Wconversion", "-Wshadow", "-fsyntax-only", "-Iinclude", "-include"];
+    for (compiler, standard, language, header) in [
+        ("cc", "-std=c99", "c", "plimsoll.h"),
+        ("c++", "-std=c++17", "c++", "plimsoll.h"),
+        ("c++", "-std=c++17", "c++", "plimsoll.hpp"),
+    ] {
         let mut command = Command::new(compiler);
-        command.current_dir(root()).arg(standard).args(WARNINGS).args(["-Iinclude"]).args(strict);
-        run(command.args([language, "/dev/null"]));
+        command.current_dir(root()).arg(standard).args(WARNINGS).args(strict);
+        run(command.args([header, "-x", language, "/dev/null"]));
     }
 }
 
