@@ -1,0 +1,235 @@
+/*
+ * A tiny inference runtime: int8 networks run in one arena, at the offsets and in the
+ * order of a plan, and must compute bit for bit what they compute when every tensor
+ * has memory of its own. Wrong plans must be refused, and are seen to do harm.
+ * cc -Iinclude examples/c/tiny_inference.c -lplimsoll
+ */
+#include "check.h"
+#include "tiny/kernels.h"
+
+enum { NETWORKS = 20 };
+
+/* The network as the planner sees it; tensor and layer numbers are the same there. */
+static plimsoll_graph *describe(const network *net) {
+    plimsoll_graph *graph = NULL;
+    uint32_t index = 0;
+    char name[32];
+    int i, j;
+    check(plimsoll_graph_new("tiny", &graph), "graph");
+    for (i = 0; i < net->tensor_count; i++) {
+        const tensor *t = &net->tensors[i];
+        snprintf(name, sizeof name, "tensor %d", i);
+        check(plimsoll_graph_add_tensor(graph, name, i == 0 ? PLIMSOLL_TENSOR_INPUT : PLIMSOLL_TENSOR_INTERMEDIATE,
+                                        tensor_bytes(t), 0, PLIMSOLL_NONE, &index),
+              name);
+        if (t->is_output) {
+            check(plimsoll_graph_mark_output(graph, index), name);
+        }
+    }
+    for (i = 0; i < net->layer_count; i++) {
+        const layer *l = &net->layers[i];
+        uint32_t inputs[MOST_INPUTS], output = (uint32_t)l->output;
+        for (j = 0; j < l->input_count; j++) {
+            inputs[j] = (uint32_t)l->inputs[j];
+        }
+        snprintf(name, sizeof name, "layer %d", i);
+        check(plimsoll_graph_add_operator(graph, name, NULL, inputs, (size_t)l->input_count, &output, 1,
+                                          scratch_bytes(net, l), &index),
+              name);
+    }
+    check(plimsoll_graph_build(graph), "build");
+    return graph;
+}
+
+/* Another order: of the layers that can run, always the last. */
+static void last_ready_first(const network *net, uint32_t *order) {
+    int written[MOST_TENSORS] = {1}, done[MOST_LAYERS] = {0}, step, i, j;
+    for (step = 0; step < net->layer_count; step++) {
+        for (i = net->layer_count - 1; i >= 0; i--) {
+            int ready = !done[i];
+            for (j = 0; j < net->layers[i].input_count; j++) {
+                ready = ready && written[net->layers[i].inputs[j]];
+            }
+            if (ready) {
+                break;
+            }
+        }
+        done[i] = written[net->layers[i].output] = 1;
+        order[step] = (uint32_t)i;
+    }
+}
+
+static void fill_input(int8_t *input, size_t bytes) {
+    size_t i;
+    for (i = 0; i < bytes; i++) {
+        input[i] = (int8_t)((i * 37 + 11) % 251);
+    }
+}
+
+/* What every tensor holds once it is written, in memory of its own. */
+static void run_apart(const network *net, memory *apart) {
+    int i;
+    for (i = 0; i < net->tensor_count; i++) {
+        apart->tensors[i] = calloc(1, tensor_bytes(&net->tensors[i]));
+    }
+    fill_input(apart->tensors[0], tensor_bytes(&net->tensors[0]));
+    for (i = 0; i < net->layer_count; i++) {
+        size_t scratch = scratch_bytes(net, &net->layers[i]);
+        apart->scratch[i] = scratch == 0 ? NULL : malloc(scratch);
+        run_layer(net, i, apart);
+    }
+}
+
+static void free_apart(const network *net, memory *apart) {
+    int i;
+    for (i = 0; i < net->tensor_count; i++) {
+        free(apart->tensors[i]);
+    }
+    for (i = 0; i < net->layer_count; i++) {
+        free(apart->scratch[i]);
+    }
+}
+
+/* A plan as a runtime keeps it. */
+typedef struct {
+    plimsoll_placement placements[MOST_TENSORS + MOST_LAYERS];
+    uint32_t order[MOST_LAYERS];
+    size_t placement_count, order_count;
+    uint64_t arena_bytes;
+} program;
+
+static void load(const plimsoll_plan *plan, program *p) {
+    uint64_t alignment = 0;
+    check(plimsoll_plan_placements(plan, p->placements, MOST_TENSORS + MOST_LAYERS, &p->placement_count), "placements");
+    check(plimsoll_plan_order(plan, p->order, MOST_LAYERS, &p->order_count), "order");
+    check(plimsoll_plan_arena_bytes(plan, &p->arena_bytes), "arena");
+    check(plimsoll_plan_arena_alignment(plan, &alignment), "alignment");
+    expect(alignment <= 16, "malloc aligns enough for this arena");
+}
+
+static int same(const network *net, const memory *a, const memory *b, int tensor_index) {
+    return memcmp(a->tensors[tensor_index], b->tensors[tensor_index],
+                  tensor_bytes(&net->tensors[tensor_index])) == 0;
+}
+
+/*
+ * Runs a program in one arena that holds rubbish before; returns how many results
+ * are wrong: of each layer right after it has run, of graph outputs at the end.
+ */
+static int run_in_arena(const network *net, const program *p, const memory *apart) {
+    int8_t *arena = malloc(p->arena_bytes);
+    memory m;
+    int wrong = 0, i;
+    size_t step;
+    memset(&m, 0, sizeof m);
+    memset(arena, 0xA5, p->arena_bytes);
+    for (step = 0; step < p->placement_count; step++) {
+        const plimsoll_placement *place = &p->placements[step];
+        if (place->occupant == PLIMSOLL_OCCUPANT_TENSOR) {
+            m.tensors[place->index] = arena + place->offset;
+        } else {
+            m.scratch[place->index] = arena + place->offset;
+        }
+    }
+    fill_input(m.tensors[0], tensor_bytes(&net->tensors[0]));
+    for (step = 0; step < p->order_count; step++) {
+        run_layer(net, (int)p->order[step], &m);
+        wrong += !same(net, &m, apart, net->layers[p->order[step]].output);
+    }
+    for (i = 0; i < net->tensor_count; i++) {
+        wrong += net->tensors[i].is_output && !same(net, &m, apart, i);
+    }
+    free(arena);
+    return wrong;
+}
+
+/* Whether the library finds these offsets right, by the live ranges of the program. */
+static int verified(const program *p) {
+    plimsoll_buffer buffers[MOST_TENSORS + MOST_LAYERS];
+    uint64_t offsets[MOST_TENSORS + MOST_LAYERS];
+    plimsoll_problem *problem = NULL;
+    int32_t status;
+    size_t i;
+    for (i = 0; i < p->placement_count; i++) {
+        const plimsoll_placement *place = &p->placements[i];
+        plimsoll_buffer buffer = {0, 16, PLIMSOLL_NONE, 0, 0};
+        buffer.size = place->bytes, buffer.start = place->start, buffer.end = place->end;
+        buffers[i] = buffer;
+        offsets[i] = place->offset;
+    }
+    check(plimsoll_problem_new(buffers, p->placement_count, NULL, &problem), "problem");
+    status = plimsoll_problem_verify(problem, offsets, p->placement_count, p->arena_bytes);
+    plimsoll_problem_free(problem);
+    expect(status == PLIMSOLL_OK || status == PLIMSOLL_ERROR_WRONG_PLAN, "right, or wrong");
+    return status == PLIMSOLL_OK;
+}
+
+/*
+ * Puts one tensor over another that is live at the same time, in all ways that there
+ * are. Each must be refused; how many of them change results is counted.
+ */
+static void break_in_all_ways(const network *net, const program *right, const memory *apart, int *tried, int *seen) {
+    size_t a, b;
+    for (a = 0; a < right->placement_count; a++) {
+        for (b = 0; b < right->placement_count; b++) {
+            const plimsoll_placement *keep = &right->placements[a], *move = &right->placements[b];
+            program broken = *right;
+            if (a == b || keep->start >= move->end || move->start >= keep->end ||
+                keep->offset + move->bytes > right->arena_bytes) {
+                continue;
+            }
+            broken.placements[b].offset = keep->offset;
+            expect(!verified(&broken), "a wrong plan is refused");
+            ++*tried;
+            *seen += run_in_arena(net, &broken, apart) != 0;
+        }
+    }
+}
+
+static void try_network(uint64_t seed, int *plans, int *tried, int *seen) {
+    network net;
+    memory apart;
+    program p;
+    uint32_t order[MOST_LAYERS];
+    plimsoll_options *options = NULL;
+    plimsoll_graph *graph;
+    plimsoll_plan *plan = NULL;
+    char strategy[64];
+    size_t size = 0, i;
+    int seen_before = *seen;
+
+    draw_network(&net, seed);
+    memset(&apart, 0, sizeof apart);
+    run_apart(&net, &apart);
+    graph = describe(&net);
+    check(plimsoll_options_new(&options), "options");
+    last_ready_first(&net, order);
+    for (i = 0; plimsoll_strategy_name(i / 2, strategy, sizeof strategy, &size) == PLIMSOLL_OK; i++) {
+        check(plimsoll_options_set_strategy(options, strategy), strategy);
+        check(i % 2 == 0 ? plimsoll_graph_plan(graph, options, &plan)
+                         : plimsoll_graph_plan_in_order(graph, order, (size_t)net.layer_count, options, &plan),
+              strategy);
+        load(plan, &p);
+        plimsoll_plan_free(plan);
+        plan = NULL;
+        expect(verified(&p), "a right plan is accepted");
+        expect(run_in_arena(&net, &p, &apart) == 0, strategy);
+        ++*plans;
+    }
+    break_in_all_ways(&net, &p, &apart, tried, seen);
+    expect(*seen > seen_before, "wrong plans are seen to change the outputs");
+    plimsoll_options_free(options);
+    plimsoll_graph_free(graph);
+    free_apart(&net, &apart);
+}
+
+int main(void) {
+    int plans = 0, tried = 0, seen = 0;
+    uint64_t seed;
+    for (seed = 1; seed <= NETWORKS; seed++) {
+        try_network(seed, &plans, &tried, &seen);
+    }
+    printf("%d networks, %d plans: bit-identical\n", NETWORKS, plans);
+    printf("%d wrong plans: all refused, %d seen to change results\n", tried, seen);
+    return 0;
+}
