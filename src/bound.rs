@@ -5,7 +5,7 @@ use crate::problem::{Buffer, Problem};
 
 /// No placement is lower than this, and why.
 ///
-/// The certificate can be checked by hand: all `buffers` are live at `step`, so
+/// The certificate of `certified` can be checked by hand: all `buffers` are live at `step`, so
 /// they lie on top of each other in some order. With `a` the smallest of their
 /// alignments, each takes a multiple of `a` but for the topmost, whose padding
 /// is outside of the arena. Or, for a single buffer with a fixed offset, the
@@ -14,6 +14,9 @@ use crate::problem::{Buffer, Problem};
 pub struct LowerBound {
     /// The bound in bytes.
     pub bytes: u64,
+    /// What `buffers` show of it. What is above, an exhaustive search has shown,
+    /// which has no short certificate.
+    pub certified: u64,
     /// A step at which `buffers` are all live.
     pub step: u32,
     /// The buffers that cause it, by id.
@@ -35,7 +38,7 @@ pub fn lower_bound(problem: &Problem) -> LowerBound {
     for alignment in alignments(problem) {
         let (bytes, step) = stacked_load(problem, alignment);
         if bytes > best.bytes {
-            best = LowerBound { bytes, step, buffers: Vec::new() };
+            best = LowerBound { bytes, certified: bytes, step, buffers: Vec::new() };
             let live = problem.ids().filter(|&id| {
                 let buffer = problem.buffer(id);
                 buffer.size() > 0 && buffer.alignment() >= alignment && buffer.live().contains(step)
@@ -53,7 +56,7 @@ fn highest_fixed(problem: &Problem) -> LowerBound {
             && offset + buffer.size() > best.bytes
         {
             let bytes = offset + buffer.size();
-            best = LowerBound { bytes, step: buffer.live().start, buffers: vec![id] };
+            best = LowerBound { bytes, certified: bytes, step: buffer.live().start, buffers: vec![id] };
         }
     }
     best

@@ -67,6 +67,11 @@ impl Limits {
         self
     }
 
+    /// The limit of nodes, or this if there is none.
+    pub(crate) fn most_nodes(&self, otherwise: u64) -> u64 {
+        self.nodes.unwrap_or(otherwise)
+    }
+
     /// Not beyond this moment.
     #[must_use]
     pub fn deadline(mut self, deadline: Instant) -> Self {
@@ -158,6 +163,7 @@ pub(crate) struct Meter<'a> {
     most_nodes: u64,
     nodes: u64,
     next_poll: u64,
+    work: u64,
     pub(crate) best: u64,
     pub(crate) bound: u64,
 }
@@ -165,11 +171,14 @@ pub(crate) struct Meter<'a> {
 /// Nodes between two looks at the clock and the token.
 const POLL_EVERY: u64 = 1024;
 
+/// Work between two looks at the clock and the token: about a millisecond.
+const POLL_WORK: u64 = 1 << 19;
+
 impl<'a> Meter<'a> {
     /// With at most `default_nodes` where the limits name no number.
     pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
         let most_nodes = limits.nodes.unwrap_or(default_nodes);
-        Self { limits, most_nodes, nodes: 0, next_poll: 0, best: u64::MAX, bound: 0 }
+        Self { limits, most_nodes, nodes: 0, next_poll: 0, work: 0, best: u64::MAX, bound: 0 }
     }
 
     pub(crate) fn nodes(&self) -> u64 {
@@ -202,6 +211,21 @@ impl<'a> Meter<'a> {
     pub(crate) fn spend(&mut self, nodes: u64) -> Result<(), Stop> {
         self.nodes += nodes;
         if self.nodes >= self.next_poll { self.poll() } else { Ok(()) }
+    }
+
+    /// Counts nodes, and work of another kind that only decides when to look at
+    /// the limits.
+    ///
+    /// # Errors
+    /// Why the search must stop.
+    #[inline]
+    pub(crate) fn spend_on(&mut self, nodes: u64, work: u64) -> Result<(), Stop> {
+        self.work += work;
+        if self.work >= POLL_WORK {
+            self.work = 0;
+            self.next_poll = 0;
+        }
+        self.spend(nodes)
     }
 
     #[cold]

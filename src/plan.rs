@@ -81,6 +81,9 @@ impl Placement {
 pub struct PlanBound {
     /// The bound in bytes.
     pub bytes: u64,
+    /// What the causes show of it. What is above, an exhaustive search has shown,
+    /// which has no short certificate.
+    pub certified: u64,
     /// The step at which the causes are live.
     pub step: u32,
     /// Who causes it.

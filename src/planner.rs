@@ -188,10 +188,11 @@ impl Planner {
     }
 
     fn allocate(&self, problem: &Problem) -> Result<Solution> {
-        let Allocation { offsets, objects, nodes, stop } = self.strategy.allocate(problem, &self.limits)?;
+        let Allocation { offsets, objects, nodes, stop, proven } = self.strategy.allocate(problem, &self.limits)?;
         let reach = problem.buffers().iter().zip(&offsets);
         let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
-        let lower_bound = lower_bound(problem);
+        let mut lower_bound = lower_bound(problem);
+        lower_bound.bytes = lower_bound.bytes.max(proven);
         let status = Status::of(height, lower_bound.bytes, problem.capacity());
         let strategy = self.strategy.name().to_owned();
         let solution = Solution { offsets, height, lower_bound, status, strategy, objects, nodes, stop };
@@ -263,5 +264,6 @@ fn objects_in_graph_terms(graph: &Graph, objects: &Objects, liveness: &Liveness)
 
 fn bound_in_graph_terms(bound: &LowerBound, liveness: &Liveness) -> PlanBound {
     let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
-    PlanBound { bytes: bound.bytes, step: bound.step, causes: causes.collect() }
+    let LowerBound { bytes, certified, step, .. } = *bound;
+    PlanBound { bytes, certified, step, causes: causes.collect() }
 }

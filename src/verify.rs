@@ -13,7 +13,8 @@
 //! 4. the live ranges it states are those that follow from the order, by the
 //!    rules of [`Liveness`](crate::Liveness);
 //! 5. no two that are live at the same step share a byte;
-//! 6. the lower bound follows from its certificate, the arena is not below it,
+//! 6. the certified part of the lower bound follows from its certificate (what an
+//!    exhaustive search adds to it is not searched again), the arena is not below it,
 //!    and the status is true;
 //! 7. shared objects, if there are any, lie apart, each tensor or workspace that
 //!    is in one lies inside of it, and what is said to be inside of another
@@ -195,6 +196,7 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
         let claims = Claims {
             arena: plan.arena_bytes,
             bound: plan.lower_bound.bytes,
+            certified: plan.lower_bound.certified,
             status: plan.status,
             capacity: plan.capacity,
         };
@@ -229,6 +231,7 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
     let claims = Claims {
         arena: solution.height,
         bound: solution.lower_bound.bytes,
+        certified: solution.lower_bound.certified,
         status: solution.status,
         capacity: problem.capacity(),
     };

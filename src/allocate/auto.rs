@@ -1,7 +1,7 @@
 use super::greedy::{Greedy, Placer};
 use super::occupancy::Fit::{self, Lowest, Tightest};
 use super::order::{Order, Orders};
-use super::{Allocation, Naive, Strategy, height};
+use super::{Allocation, Exact, Naive, Strategy, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
@@ -66,43 +66,55 @@ const BUDGET: u64 = 30_000_000;
 /// Nor is a named one, after so much: about six seconds.
 const MOST: u64 = 4 * BUDGET;
 
+/// Nodes of the exact search, and steps of its inner loops: less than a second.
+const SEARCH: (u64, u64) = (200_000, 500_000_000);
+
 impl Strategy for Auto {
     fn name(&self) -> &'static str {
         "auto"
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
-        let bound = lower_bound(problem).bytes;
-        let orders = Orders::new(problem);
-        let mut placer = Placer::new(problem, &orders);
-        let mut offsets = Naive.allocate(problem, limits)?.offsets;
-        let mut best = height(problem, &offsets);
-        let limits = limits.clone().without_nodes();
-        let mut meter = Meter::new(&limits, u64::MAX);
-        let mut stop = Stop::Finished;
-        let named = NAMED.iter().map(|strategy| strategy.choices());
-        let always = named.chain([TFLITE]).map(|choices| (choices, true));
-        let others = OTHERS.iter().map(|&choices| (choices, false));
-        for ((order, fit), required) in always.chain(others) {
-            if best <= bound {
-                break;
+        let mut allocation = best_greedy(problem, limits)?;
+        if allocation.stop == Stop::Finished {
+            let nodes = limits.most_nodes(SEARCH.0);
+            Exact::new().improve(problem, &mut allocation, limits, (nodes, SEARCH.1));
+        }
+        Ok(allocation)
+    }
+}
+
+/// The best of the greedy placements, as far as they are tried; or as soon as it
+/// is at the lower bound, or fits the capacity.
+pub(super) fn best_greedy(problem: &Problem, limits: &Limits) -> Result<Allocation> {
+    let bound = lower_bound(problem).bytes;
+    let enough = bound.max(problem.capacity().unwrap_or(0));
+    let orders = Orders::new(problem);
+    let mut placer = Placer::new(problem, &orders);
+    let mut offsets = Naive.allocate(problem, limits)?.offsets;
+    let mut best = height(problem, &offsets);
+    let limits = limits.clone().without_nodes();
+    let mut meter = Meter::new(&limits, u64::MAX);
+    let mut stop = Stop::Finished;
+    let named = NAMED.iter().map(|strategy| strategy.choices());
+    let always = named.chain([TFLITE]).map(|choices| (choices, true));
+    let others = OTHERS.iter().map(|&choices| (choices, false));
+    for ((order, fit), required) in always.chain(others) {
+        if best <= enough || placer.visits() > if required { MOST } else { BUDGET } {
+            break;
+        }
+        (meter.best, meter.bound) = (best, bound);
+        match placer.place(order, fit, best, &mut meter) {
+            Ok(None) => {}
+            Ok(Some(height)) => {
+                best = height;
+                offsets.clone_from(&placer.offsets);
             }
-            if placer.visits() > if required { MOST } else { BUDGET } {
+            Err(reason) => {
+                stop = reason;
                 break;
-            }
-            (meter.best, meter.bound) = (best, bound);
-            match placer.place(order, fit, best, &mut meter) {
-                Ok(None) => {}
-                Ok(Some(height)) => {
-                    best = height;
-                    offsets.clone_from(&placer.offsets);
-                }
-                Err(reason) => {
-                    stop = reason;
-                    break;
-                }
             }
         }
-        Ok(Allocation { stop, ..Allocation::new(offsets) })
     }
+    Ok(Allocation { stop, ..Allocation::new(offsets) })
 }

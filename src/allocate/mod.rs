@@ -2,6 +2,7 @@
 
 mod auto;
 mod choose;
+mod exact;
 mod greedy;
 mod greedy_objects;
 mod knapsack;
@@ -15,6 +16,7 @@ mod timeline;
 
 pub use auto::Auto;
 pub(crate) use choose::choose;
+pub use exact::{Exact, Rule};
 pub use greedy::Greedy;
 pub use greedy_objects::GreedyObjects;
 pub use knapsack::Knapsack;
@@ -85,13 +87,15 @@ pub struct Allocation {
     pub nodes: u64,
     /// Why the strategy was done.
     pub stop: Stop,
+    /// Nothing is lower than this, as a search of ours has shown; else 0.
+    pub(crate) proven: u64,
 }
 
 impl Allocation {
     /// These offsets, one for each buffer.
     #[must_use]
     pub fn new(offsets: Vec<u64>) -> Self {
-        Self { offsets, objects: None, nodes: 0, stop: Stop::Finished }
+        Self { offsets, objects: None, nodes: 0, stop: Stop::Finished, proven: 0 }
     }
 }
 
@@ -102,7 +106,7 @@ fn height(problem: &Problem, offsets: &[u64]) -> u64 {
 }
 
 /// The names of all built-in strategies, in the order to list them.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "naive",
     "greedy-by-size",
     "greedy-by-breadth",
@@ -114,6 +118,7 @@ pub const NAMES: [&str; 12] = [
     "objects-by-size",
     "knapsack",
     "merge",
+    "exact",
     "auto",
 ];
 
@@ -134,6 +139,7 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
         "objects-by-size" => Box::new(GreedyObjects::by_size()),
         "knapsack" => Box::new(Knapsack::new()),
         "merge" => Box::new(Merge::new()),
+        "exact" => Box::new(Exact::new()),
         "auto" => Box::new(Auto),
         _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
     })

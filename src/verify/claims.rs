@@ -17,15 +17,20 @@ pub(super) struct Cause {
 pub(super) struct Claims {
     pub(super) arena: u64,
     pub(super) bound: u64,
+    pub(super) certified: u64,
     pub(super) status: Status,
     pub(super) capacity: Option<u64>,
 }
 
 pub(super) fn check(claims: &Claims, causes: &[Cause], step: u32, found: &mut Found) {
-    let Claims { arena, bound, status, capacity } = *claims;
+    let Claims { arena, bound, certified, status, capacity } = *claims;
     let proven = proven_bytes(causes, step);
-    if bound > proven {
-        let text = format!("the lower bound is said to be {bound} bytes, but its causes prove {proven}");
+    if certified > proven {
+        let text = format!("the lower bound is said to be {certified} bytes, but its causes prove {proven}");
+        found.add(Violation::Claim(text));
+    }
+    if bound < certified {
+        let text = format!("the lower bound of {bound} bytes is below the {certified} that are certified");
         found.add(Violation::Claim(text));
     }
     if arena < bound {

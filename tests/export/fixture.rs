@@ -48,7 +48,7 @@ pub fn plan(graph: &Graph) -> Plan {
     plan.alignment = 16;
     plan.capacity = Some(32768);
     let causes = [3, 4, 5].map(|index| Occupant::Tensor(TensorId::new(index)));
-    plan.lower_bound = PlanBound { bytes: 20544, step: 1, causes: causes.to_vec() };
+    plan.lower_bound = PlanBound { bytes: 20544, certified: 20544, step: 1, causes: causes.to_vec() };
     plan.status = Status::Optimal;
     "by hand".clone_into(&mut plan.strategy);
     plan
@@ -58,7 +58,7 @@ pub fn plan(graph: &Graph) -> Plan {
 pub fn scratch_bound_plan(graph: &Graph) -> Plan {
     let mut plan = plan(graph);
     let causes = [Occupant::Tensor(TensorId::new(6)), Occupant::Scratch(OperatorId::new(4))];
-    plan.lower_bound = PlanBound { bytes: 228, step: 3, causes: causes.to_vec() };
+    plan.lower_bound = PlanBound { bytes: 228, certified: 228, step: 3, causes: causes.to_vec() };
     plan.status = Status::Feasible;
     plan.capacity = None;
     plan.variables = plimsoll::Variables::Outside;
@@ -83,7 +83,7 @@ pub fn solution(problem: &Problem) -> Solution {
     solution.offsets = vec![0, 96, 0, 0];
     solution.height = 128;
     let buffers = [0, 1].map(BufferId::new);
-    solution.lower_bound = LowerBound { bytes: 128, step: 1, buffers: buffers.to_vec() };
+    solution.lower_bound = LowerBound { bytes: 128, certified: 128, step: 1, buffers: buffers.to_vec() };
     solution.status = Status::Infeasible;
     "by hand".clone_into(&mut solution.strategy);
     solution

@@ -62,6 +62,10 @@ pub struct PlanDocument {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BoundEntry {
+    /// What these cause, where the bound is higher by an exhaustive search, which
+    /// is not searched again when the document is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certified_bytes: Option<u64>,
     /// The step.
     pub step: u32,
     /// Tensors by index.

@@ -170,7 +170,7 @@ impl PlanDocument {
                 (bound.step, causes.collect())
             });
             let (step, causes) = found.unwrap_or_default();
-            return Ok(PlanBound { bytes, step, causes });
+            return Ok(PlanBound { bytes, certified: bytes, step, causes });
         };
         let mut causes = Vec::new();
         for &index in &entry.tensors {
@@ -179,19 +179,19 @@ impl PlanDocument {
         for &index in &entry.scratch {
             causes.push(Occupant::Scratch(operator(graph, index, in_bound)?));
         }
-        Ok(PlanBound { bytes, step: entry.step, causes })
+        Ok(PlanBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, causes })
     }
 
     fn bound_of_problem(&self, problem: &Problem) -> Result<LowerBound, DocumentError> {
         let bytes = self.lower_bound_bytes;
-        let Some(entry) = &self.lower_bound else { return Ok(LowerBound { bytes, ..lower_bound(problem) }) };
+        let Some(entry) = &self.lower_bound else { return Ok(LowerBound { bytes, certified: bytes, ..lower_bound(problem) }) };
         let count = problem.buffers().len();
         let buffer = |&index: &usize| match index {
             index if index < count => Ok(BufferId::new(index)),
             index => Err(DocumentError::OutOfRange { place: in_bound(), what: "buffer", index, count }),
         };
         let buffers = entry.tensors.iter().map(buffer).collect::<Result<_, _>>()?;
-        Ok(LowerBound { bytes, step: entry.step, buffers })
+        Ok(LowerBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, buffers })
     }
 
     /// Indices have been checked before.

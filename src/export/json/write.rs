@@ -8,13 +8,15 @@ use super::{
 use crate::export::items::{self, Item};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::ImportOptions;
-use crate::{Graph, LiveRange, Occupant, OperatorId, Plan, Problem, Solution, Variables};
+use crate::{Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Solution, Variables};
 
 impl PlanDocument {
     /// A plan of a graph that was imported with these options.
     #[must_use]
     pub fn of_graph(graph: &Graph, plan: &Plan, options: &ImportOptions) -> Self {
-        let mut lower_bound = BoundEntry { step: plan.lower_bound.step, ..BoundEntry::default() };
+        let PlanBound { bytes, certified, step, .. } = plan.lower_bound;
+        let certified_bytes = Some(certified).filter(|&certified| certified < bytes);
+        let mut lower_bound = BoundEntry { certified_bytes, step, ..BoundEntry::default() };
         for &cause in &plan.lower_bound.causes {
             match cause {
                 Occupant::Tensor(id) => lower_bound.tensors.push(id.index()),
@@ -83,6 +85,7 @@ impl PlanDocument {
             order: None,
             folded: Vec::new(),
             lower_bound: Some(BoundEntry {
+                certified_bytes: Some(bound.certified).filter(|&certified| certified < bound.bytes),
                 step: bound.step,
                 tensors: bound.buffers.iter().map(|id| id.index()).collect(),
                 scratch: Vec::new(),

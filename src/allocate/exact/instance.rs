@@ -1,0 +1,257 @@
+//! A problem as the exact search sees it: sections, members, conflicts, in flat
+//! arrays.
+
+use crate::ids::BufferId;
+use crate::problem::{Buffer, Problem};
+
+/// No instance has more pairs, of item and section or of items that conflict:
+/// 256 MB.
+const MOST_PAIRS: usize = 1 << 25;
+
+/// Rows of different lengths, in one array.
+#[derive(Clone, Debug)]
+pub(super) struct Rows<T> {
+    starts: Vec<u32>,
+    entries: Vec<T>,
+}
+
+impl<T: Copy> Rows<T> {
+    fn new(rows: impl Iterator<Item = impl IntoIterator<Item = T>>) -> Self {
+        let mut built = Self { starts: vec![0], entries: Vec::new() };
+        for row in rows {
+            built.entries.extend(row);
+            built.starts.push(built.entries.len() as u32);
+        }
+        built
+    }
+
+    #[inline]
+    pub(super) fn row(&self, number: u32) -> &[T] {
+        let number = number as usize;
+        &self.entries[self.starts[number] as usize..self.starts[number + 1] as usize]
+    }
+
+    pub(super) fn start(&self, number: u32) -> u32 {
+        self.starts[number as usize]
+    }
+
+    pub(super) fn entry_count(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// What lies where it must, as others have to avoid it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Obstacle {
+    pub(super) offset: u64,
+    pub(super) top: u64,
+}
+
+/// One that shares sections with another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Conflict {
+    pub(super) item: u32,
+    /// How many sections both are in.
+    pub(super) sections: u32,
+}
+
+/// Items are the buffers that take room; sections the maximal sets of items
+/// that are live at one time. Two items conflict if they share a section.
+///
+/// All offsets are multiples of `unit`, the least alignment, so sizes are
+/// rounded up to it; `last_offset` of an item uses its true size.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) unit: u64,
+    /// The buffer that each item is.
+    pub(super) ids: Vec<BufferId>,
+    /// Size in bytes, rounded up.
+    pub(super) sizes: Vec<u64>,
+    /// What the rounding added.
+    pub(super) paddings: Vec<u64>,
+    pub(super) alignments: Vec<u64>,
+    /// The offset that it must have, or `u64::MAX`.
+    pub(super) fixed: Vec<u64>,
+    /// How long it is live.
+    pub(super) steps: Vec<u64>,
+    /// Sections of each item, ascending.
+    pub(super) sections: Rows<u32>,
+    /// Items of each section.
+    pub(super) members: Rows<u32>,
+    /// By size, ascending.
+    pub(super) conflicts: Rows<Conflict>,
+    /// What lies fixed and conflicts, by offset.
+    pub(super) obstacles: Rows<Obstacle>,
+    /// Live bytes of each section, rounded up.
+    pub(super) loads: Vec<u64>,
+    /// By section: how many items are live in it or after it, and before it.
+    pub(super) crossing: Vec<u32>,
+    /// The least size.
+    pub(super) smallest: u64,
+    /// Items that are alike in everything have the same number.
+    pub(super) classes: Vec<u32>,
+}
+
+impl Instance {
+    /// Of these buffers of a problem; none if it would be too large. Linear in the
+    /// pairs of item and section, and in the pairs of items that conflict.
+    pub(super) fn new(problem: &Problem, ids: Vec<BufferId>) -> Option<Self> {
+        let buffers: Vec<&Buffer> = ids.iter().map(|&id| problem.buffer(id)).collect();
+        let unit = buffers.iter().map(|buffer| buffer.alignment()).min().unwrap_or(1);
+        let sizes: Vec<u64> = buffers.iter().map(|buffer| buffer.size().next_multiple_of(unit)).collect();
+        let cuts = cuts(&buffers);
+        let section = |step: u32| cuts.partition_point(|&cut| cut <= step) as u32 - 1;
+        let range = |buffer: &&Buffer| section(buffer.live().start)..section(buffer.live().end - 1) + 1;
+        let pairs: usize = buffers.iter().map(|buffer| range(buffer).len()).sum();
+        if pairs > MOST_PAIRS {
+            return None;
+        }
+        let sections = Rows::new(buffers.iter().map(range));
+        let members = transposed(&sections, cuts.len());
+        let load = |section| members.row(section).iter().map(|&item| sizes[item as usize]).sum();
+        let loads = (0..cuts.len() as u32).map(load).collect();
+        let conflicts = conflicts(&sections, &members, &sizes)?;
+        let mut instance = Self {
+            unit,
+            crossing: crossing(&sections, cuts.len()),
+            smallest: sizes.iter().copied().min().unwrap_or(0),
+            classes: Vec::new(),
+            paddings: sizes.iter().zip(&buffers).map(|(size, buffer)| size - buffer.size()).collect(),
+            sizes,
+            alignments: buffers.iter().map(|buffer| buffer.alignment()).collect(),
+            fixed: buffers.iter().map(|buffer| buffer.fixed_offset().unwrap_or(u64::MAX)).collect(),
+            steps: buffers.iter().map(|buffer| buffer.live().steps().into()).collect(),
+            sections,
+            members,
+            conflicts,
+            obstacles: Rows::new(std::iter::empty::<[Obstacle; 0]>()),
+            loads,
+            ids,
+        };
+        instance.obstacles = instance.find_obstacles();
+        instance.classes = instance.find_classes();
+        Some(instance)
+    }
+
+    /// Where these offsets reach to.
+    pub(super) fn height(&self, offsets: &[u64]) -> u64 {
+        let sizes = self.sizes.iter().zip(&self.paddings);
+        let tops = sizes.zip(offsets).map(|((size, padding), offset)| offset + size - padding);
+        tops.max().unwrap_or(0)
+    }
+
+    pub(super) fn item_count(&self) -> u32 {
+        self.sizes.len() as u32
+    }
+
+    pub(super) fn section_count(&self) -> u32 {
+        self.loads.len() as u32
+    }
+
+    /// The last offset at which an item ends within `capacity`; none if it is
+    /// larger than that.
+    pub(super) fn last_offset(&self, item: u32, capacity: u64) -> Option<u64> {
+        let item = item as usize;
+        let last = capacity.checked_sub(self.sizes[item] - self.paddings[item])?;
+        Some(last & !(self.alignments[item] - 1))
+    }
+
+    fn find_classes(&self) -> Vec<u32> {
+        let alike = |item: u32| {
+            let at = item as usize;
+            let sizes = (self.sizes[at], self.paddings[at], self.alignments[at], self.fixed[at]);
+            (sizes, self.sections.row(item))
+        };
+        let mut sorted: Vec<u32> = (0..self.item_count()).collect();
+        sorted.sort_by(|&a, &b| alike(a).cmp(&alike(b)).then(a.cmp(&b)));
+        let mut classes = vec![0; sorted.len()];
+        for (place, &item) in sorted.iter().enumerate() {
+            let same = place > 0 && alike(sorted[place - 1]) == alike(item);
+            classes[item as usize] = if same { classes[sorted[place - 1] as usize] } else { item };
+        }
+        classes
+    }
+
+    fn find_obstacles(&self) -> Rows<Obstacle> {
+        let of_item = |item: u32| {
+            let fixed = self.conflicts.row(item).iter().filter(|other| self.fixed[other.item as usize] < u64::MAX);
+            let mut row: Vec<Obstacle> = fixed
+                .map(|other| {
+                    let other = other.item as usize;
+                    Obstacle { offset: self.fixed[other], top: self.fixed[other] + self.sizes[other] }
+                })
+                .collect();
+            row.sort_unstable_by_key(|obstacle| obstacle.offset);
+            row
+        };
+        Rows::new((0..self.item_count()).map(of_item))
+    }
+}
+
+fn crossing(sections: &Rows<u32>, count: usize) -> Vec<u32> {
+    let mut crossing = vec![0; count];
+    for item in 0..sections.starts.len() as u32 - 1 {
+        let row = sections.row(item);
+        (row[0] + 1..=row[row.len() - 1]).for_each(|section| crossing[section as usize] += 1);
+    }
+    crossing
+}
+
+/// Where sections begin: at a start that follows an end. What starts before the
+/// next end only adds to what is live.
+fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
+    let mut events: Vec<(u32, bool)> = Vec::with_capacity(buffers.len() * 2);
+    for buffer in buffers {
+        events.push((buffer.live().start, true));
+        events.push((buffer.live().end, false));
+    }
+    events.sort_unstable();
+    let mut cuts = Vec::new();
+    let mut ended = true;
+    for (step, starts) in events {
+        if starts && ended {
+            cuts.push(step);
+        }
+        ended = !starts;
+    }
+    cuts
+}
+
+fn transposed(rows: &Rows<u32>, columns: usize) -> Rows<u32> {
+    let mut turned: Vec<Vec<u32>> = vec![Vec::new(); columns];
+    for number in 0..rows.starts.len() as u32 - 1 {
+        for &column in rows.row(number) {
+            turned[column as usize].push(number);
+        }
+    }
+    Rows::new(turned.into_iter())
+}
+
+/// None if they are too many.
+fn conflicts(sections: &Rows<u32>, members: &Rows<u32>, sizes: &[u64]) -> Option<Rows<Conflict>> {
+    let mut common = vec![0; sizes.len()];
+    let mut rows = Rows { starts: vec![0], entries: Vec::new() };
+    let mut others: Vec<u32> = Vec::new();
+    for item in 0..sizes.len() as u32 {
+        others.clear();
+        for &section in sections.row(item) {
+            for &other in members.row(section) {
+                if common[other as usize] == 0 && other != item {
+                    others.push(other);
+                }
+                common[other as usize] += 1;
+            }
+        }
+        others.sort_unstable_by_key(|&other| (sizes[other as usize], other));
+        for &other in &others {
+            rows.entries.push(Conflict { item: other, sections: common[other as usize] });
+            common[other as usize] = 0;
+        }
+        common[item as usize] = 0;
+        rows.starts.push(rows.entries.len() as u32);
+        if rows.entries.len() > MOST_PAIRS {
+            return None;
+        }
+    }
+    Some(rows)
+}

@@ -1,0 +1,140 @@
+//! The exact search for offsets: branch and bound that proves its answers.
+
+mod dive;
+mod instance;
+mod lists;
+mod look;
+mod portfolio;
+mod rules;
+mod seen;
+mod state;
+mod taste;
+
+use instance::Instance;
+use portfolio::{Known, Task};
+pub use rules::Rule;
+use rules::Rules;
+
+use super::auto::best_greedy;
+use super::{Allocation, Naive, Strategy, height};
+use crate::bound::lower_bound;
+use crate::error::Result;
+use crate::limits::{Limits, Stop};
+use crate::problem::Problem;
+
+/// The lowest arena there is, or a proof that nothing fits the capacity: branch
+/// and bound over what lies at the floor of a moment in time.
+///
+/// Starts from the best greedy placement and narrows the gap between that and the
+/// lower bound from both sides. With a capacity, it is done as soon as something
+/// fits, or is proven not to. Stopped before that, it returns the best offsets
+/// found, and the bound proven so far.
+///
+/// Exponential in the worst case, and without limits it runs until it is done.
+/// Space is linear in the number of pairs that meet in time; if those are more
+/// than 16 million, only greedy placement is tried. `docs/exact.md` has the method,
+/// its proofs, and where it comes from.
+///
+/// ```
+/// use plimsoll::{Buffer, Planner, Problem, Status, allocate::Exact};
+///
+/// let buffers = [(2, 0..4), (3, 0..2), (1, 2..6), (3, 4..6), (2, 3..5)];
+/// let buffers = buffers.map(|(size, live)| Buffer::new(size, live)).to_vec();
+/// let solution = Planner::new().strategy(Exact::new()).solve(&Problem::new(buffers)?)?;
+/// assert_eq!(solution.status, Status::Optimal);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Exact {
+    rules: Rules,
+    seed: u64,
+    unaided: bool,
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Exact {
+    /// With all rules.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { rules: Rules::ALL, seed: 0, unaided: false }
+    }
+
+    /// Other random numbers for another seed, the same for the same.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Without this rule: slower, and as right. For tests and study.
+    #[must_use]
+    pub fn without(mut self, rule: Rule) -> Self {
+        self.rules = self.rules.without(rule);
+        self
+    }
+
+    /// Without the help of greedy placement and of the load as a lower bound: the
+    /// search has to find and to prove everything. For tests and study.
+    #[must_use]
+    pub const fn unaided(mut self) -> Self {
+        self.unaided = true;
+        self
+    }
+
+    /// Improves on offsets that another strategy found, within so many nodes and
+    /// so much work.
+    pub(super) fn improve(
+        self,
+        problem: &Problem,
+        allocation: &mut Allocation,
+        limits: &Limits,
+        (nodes, work): (u64, u64),
+    ) {
+        let bound = if self.unaided { 0 } else { lower_bound(problem).bytes };
+        let start = height(problem, &allocation.offsets);
+        // What is out of reach is no goal: the least height is the answer then.
+        let goal = problem.capacity().filter(|&capacity| capacity >= bound).unwrap_or(0);
+        if start <= bound.max(goal) {
+            return;
+        }
+        let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
+        let Some(instance) = Instance::new(problem, ids) else {
+            allocation.stop = Stop::Nodes;
+            return;
+        };
+        let mut known = Known { bound, height: start, offsets: None };
+        let task = Task { rules: self.rules, seed: self.seed, goal, nodes, work, limits };
+        (allocation.nodes, allocation.stop) = portfolio::search(&instance, &mut known, task);
+        allocation.proven = known.bound.min(known.height);
+        for (id, &offset) in instance.ids.iter().zip(known.offsets.iter().flatten()) {
+            allocation.offsets[id.index()] = offset;
+        }
+        // What takes no room was left out: anywhere within will do.
+        for (buffer, offset) in problem.buffers().iter().zip(&mut allocation.offsets) {
+            if buffer.size() == 0 && buffer.fixed_offset().is_none() {
+                *offset = 0;
+            }
+        }
+    }
+}
+
+impl Strategy for Exact {
+    fn name(&self) -> &'static str {
+        "exact"
+    }
+
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
+        let mut allocation =
+            if self.unaided { Naive.allocate(problem, limits)? } else { best_greedy(problem, limits)? };
+        if allocation.stop == Stop::Finished {
+            let nodes = limits.most_nodes(u64::MAX);
+            self.improve(problem, &mut allocation, limits, (nodes, u64::MAX));
+        }
+        Ok(allocation)
+    }
+}
