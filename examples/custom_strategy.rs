@@ -55,7 +55,7 @@ pub fn main() -> Result<()> {
     let problem = Problem::new(buffers.to_vec())?;
 
     let ours = Planner::new().strategy(LongestAtTheBottom).solve(&problem)?;
-    let auto = Planner::new().strategy(Auto).solve(&problem)?;
+    let auto = Planner::new().strategy(Auto::new()).solve(&problem)?;
     println!("{}: {} bytes at {:?}", ours.strategy, ours.height, ours.offsets);
     println!("{}: {} bytes at {:?}", auto.strategy, auto.height, auto.offsets);
 

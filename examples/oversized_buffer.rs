@@ -73,7 +73,7 @@ pub fn main() -> Result<()> {
     let given = arena(&graph, SharedBuffers { oversize: false })?;
     let oversized = arena(&graph, SharedBuffers { oversize: true })?;
     let solved = arena(&graph, Knapsack::new())?;
-    let offsets = arena(&graph, Auto)?;
+    let offsets = arena(&graph, Auto::new())?;
     for plan in [&given, &oversized, &solved, &offsets] {
         println!("{:>25}  {:>9} bytes, {}", plan.strategy, plan.arena_bytes, plan.status);
     }

@@ -20,7 +20,8 @@ pub struct Progress {
 
 type Callback = dyn Fn(Progress) -> ControlFlow<()> + Send + Sync;
 
-/// When a search must stop. Without limits it runs until it has a proof.
+/// When a search must stop. Without limits it runs until it
+/// has a proof, or gives up after so many nodes as its documentation says.
 ///
 /// A limit in nodes gives the same result on every machine; a deadline does
 /// not. Callbacks run on the calling thread.
@@ -70,6 +71,13 @@ impl Limits {
     /// The limit of nodes, or this if there is none.
     pub(crate) fn most_nodes(&self, otherwise: u64) -> u64 {
         self.nodes.unwrap_or(otherwise)
+    }
+
+    /// The same for other threads than the one that called.
+    #[cfg(feature = "parallel")]
+    pub(crate) fn without_progress(mut self) -> Self {
+        self.progress = None;
+        self
     }
 
     /// Not beyond this moment.
@@ -183,6 +191,11 @@ impl<'a> Meter<'a> {
 
     pub(crate) fn nodes(&self) -> u64 {
         self.nodes
+    }
+
+    /// Counts on from what others have spent.
+    pub(crate) fn start_at(&mut self, nodes: u64) {
+        (self.nodes, self.next_poll) = (nodes, nodes);
     }
 
     pub(crate) fn remaining(&self) -> u64 {

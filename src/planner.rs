@@ -41,7 +41,7 @@ impl Default for Planner {
             alignment: 16,
             variables: Variables::default(),
             capacity: None,
-            strategy: Box::new(Auto),
+            strategy: Box::new(Auto::new()),
             limits: Limits::new(),
         }
     }

@@ -61,7 +61,8 @@ proptest! {
             let solution = solve(&problem, name);
             prop_assert!(solution.height >= optimum, "{name}: {} below optimum {optimum}", solution.height);
             prop_assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
-            prop_assert_eq!(solution.status == Status::Optimal, solution.height == bound);
+            prop_assert!(solution.lower_bound.bytes <= optimum);
+            prop_assert_eq!(solution.status == Status::Optimal, solution.height == solution.lower_bound.bytes);
         }
     }
 
@@ -93,7 +94,11 @@ proptest! {
         };
         let scaled = Problem::new(problem.buffers().iter().map(scale).collect()).unwrap();
         for name in names(&problem) {
-            prop_assert_eq!(solve(&problem, name).height * factor, solve(&scaled, name).height);
+            let (solution, scaled) = (solve(&problem, name), solve(&scaled, name));
+            // A search that was cut short may have come upon something else.
+            if [&solution, &scaled].iter().all(|solution| solution.stop == Stop::Finished) {
+                prop_assert_eq!(solution.height * factor, scaled.height, "{}", name);
+            }
         }
     }
 

@@ -16,7 +16,30 @@ use crate::problem::Problem;
 /// buffers that crowd each other meet it; below, all named greedy strategies
 /// run, and the result is never above theirs.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Auto;
+pub struct Auto {
+    exact: Exact,
+}
+
+impl Auto {
+    /// The default strategy.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { exact: Exact::new() }
+    }
+
+    /// Other random numbers in the search for another seed, the same for the same.
+    #[must_use]
+    pub const fn seed(self, seed: u64) -> Self {
+        Self { exact: self.exact.seed(seed) }
+    }
+
+    /// Searches on so many threads, where the feature `parallel` is on. The result
+    /// is the same at any number.
+    #[must_use]
+    pub const fn threads(self, threads: usize) -> Self {
+        Self { exact: self.exact.threads(threads) }
+    }
+}
 
 /// Most promising first: a height that is hard to beat lets the
 /// others give up early.
@@ -78,7 +101,7 @@ impl Strategy for Auto {
         let mut allocation = best_greedy(problem, limits)?;
         if allocation.stop == Stop::Finished {
             let nodes = limits.most_nodes(SEARCH.0);
-            Exact::new().improve(problem, &mut allocation, limits, (nodes, SEARCH.1));
+            self.exact.improve(problem, &mut allocation, limits, (nodes, SEARCH.1));
         }
         Ok(allocation)
     }

@@ -122,11 +122,38 @@ pub const NAMES: [&str; 13] = [
     "auto",
 ];
 
+/// What built-in strategies can be told without knowing which one it is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Of strategies that draw random numbers: others for another seed, the same
+    /// for the same.
+    pub seed: u64,
+    /// Of strategies that search on several threads, where the feature `parallel`
+    /// is on. Results are the same at any number.
+    pub threads: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { seed: 0, threads: 1 }
+    }
+}
+
 /// The built-in strategy of this name.
 ///
 /// # Errors
 /// [`Error::UnknownStrategy`], listing the names there are.
 pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
+    by_name_with(name, Settings::default())
+}
+
+/// The built-in strategy of this name, told so.
+///
+/// # Errors
+/// [`Error::UnknownStrategy`], listing the names there are.
+pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>> {
+    let Settings { seed, threads } = settings;
     Ok(match name {
         "naive" => Box::new(Naive),
         "greedy-by-size" => Box::new(Greedy::by_size()),
@@ -138,9 +165,9 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
         "objects-in-order" => Box::new(GreedyObjects::in_order()),
         "objects-by-size" => Box::new(GreedyObjects::by_size()),
         "knapsack" => Box::new(Knapsack::new()),
-        "merge" => Box::new(Merge::new()),
-        "exact" => Box::new(Exact::new()),
-        "auto" => Box::new(Auto),
+        "merge" => Box::new(Merge::new().seed(seed)),
+        "exact" => Box::new(Exact::new().seed(seed).threads(threads)),
+        "auto" => Box::new(Auto::new().seed(seed).threads(threads)),
         _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
     })
 }

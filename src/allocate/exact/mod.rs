@@ -30,9 +30,9 @@ use crate::problem::Problem;
 /// fits, or is proven not to. Stopped before that, it returns the best offsets
 /// found, and the bound proven so far.
 ///
-/// Exponential in the worst case, and without limits it runs until it is done.
-/// Space is linear in the number of pairs that meet in time; if those are more
-/// than 16 million, only greedy placement is tried. `docs/exact.md` has the method,
+/// Exponential in the worst case: where the limits name no number of nodes, it
+/// gives up after two million. Space is linear in the number of pairs that meet in time; if those are more
+/// than 32 million, only greedy placement is tried. `docs/exact.md` has the method,
 /// its proofs, and where it comes from.
 ///
 /// ```
@@ -48,8 +48,12 @@ use crate::problem::Problem;
 pub struct Exact {
     rules: Rules,
     seed: u64,
+    threads: usize,
     unaided: bool,
 }
+
+/// Nodes where the limits name no number: seconds to a minute.
+const NODES: u64 = 2_000_000;
 
 impl Default for Exact {
     fn default() -> Self {
@@ -61,13 +65,21 @@ impl Exact {
     /// With all rules.
     #[must_use]
     pub const fn new() -> Self {
-        Self { rules: Rules::ALL, seed: 0, unaided: false }
+        Self { rules: Rules::ALL, seed: 0, threads: 1, unaided: false }
     }
 
     /// Other random numbers for another seed, the same for the same.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Searches on so many threads, where the feature `parallel` is on. The result
+    /// is the same at any number.
+    #[must_use]
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 
@@ -108,7 +120,7 @@ impl Exact {
             return;
         };
         let mut known = Known { bound, height: start, offsets: None };
-        let task = Task { rules: self.rules, seed: self.seed, goal, nodes, work, limits };
+        let task = Task { rules: self.rules, seed: self.seed, goal, nodes, work, threads: self.threads, limits };
         (allocation.nodes, allocation.stop) = portfolio::search(&instance, &mut known, task);
         allocation.proven = known.bound.min(known.height);
         for (id, &offset) in instance.ids.iter().zip(known.offsets.iter().flatten()) {
@@ -132,7 +144,7 @@ impl Strategy for Exact {
         let mut allocation =
             if self.unaided { Naive.allocate(problem, limits)? } else { best_greedy(problem, limits)? };
         if allocation.stop == Stop::Finished {
-            let nodes = limits.most_nodes(u64::MAX);
+            let nodes = limits.most_nodes(NODES);
             self.improve(problem, &mut allocation, limits, (nodes, u64::MAX));
         }
         Ok(allocation)

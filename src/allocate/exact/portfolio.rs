@@ -20,6 +20,14 @@ pub(super) struct Known {
     pub(super) offsets: Option<Vec<u64>>,
 }
 
+impl Known {
+    /// Whether nothing is left to find: the height is at the bound or good enough,
+    /// or the goal is out of reach.
+    fn settles(&self, goal: u64) -> bool {
+        self.height <= self.bound.max(goal) || (goal > 0 && self.bound > goal)
+    }
+}
+
 /// What a search is to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Task<'a> {
@@ -30,6 +38,8 @@ pub(super) struct Task<'a> {
     pub(super) nodes: u64,
     /// Steps of inner loops.
     pub(super) work: u64,
+    /// Dives at the same time, where the feature `parallel` is on.
+    pub(super) threads: usize,
     pub(super) limits: &'a Limits,
 }
 
@@ -38,164 +48,213 @@ pub(super) struct Task<'a> {
 ///
 /// Rounds of short dives with different tastes, at the bound and between bound
 /// and height, as long as those of Luby, Sinclair & Zuckerman (1993), beside one
-/// that goes on from round to round and would end by itself.
+/// that goes on from round to round and would end by itself. What the dives of a
+/// round do depends on what was known before it alone, and they are counted in
+/// their order up to the one that settles it: so any number of threads gives the
+/// same result.
 pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> (u64, Stop) {
     let limits = task.limits.clone().without_nodes();
-    let mut search = Search {
-        instance,
-        meter: Meter::new(&limits, u64::MAX),
-        random: Random::new(task.seed),
-        steady: None,
-        nodes: 0,
-        work: 0,
-        known,
-        task,
-    };
-    let stop = search.run();
-    (search.nodes, stop)
+    let task = Task { limits: &limits, ..task };
+    let mut random = Random::new(task.seed);
+    let mut steady = None;
+    let (mut nodes, mut work) = (0, 0);
+    for round in 1.. {
+        if known.settles(task.goal) {
+            break;
+        }
+        if nodes >= task.nodes || work >= task.work {
+            return (nodes, Stop::Nodes);
+        }
+        let mut turns = turns(instance, known, &task, round, &mut random, &mut steady);
+        allot(&mut turns, task.nodes - nodes);
+        let mut stopped = None;
+        let before = Known { offsets: None, ..*known };
+        for result in take(turns, before, &task, nodes) {
+            nodes += result.nodes;
+            work += result.work;
+            known.bound = known.bound.max(result.bound);
+            if result.height < known.height {
+                (known.height, known.offsets) = (result.height, result.offsets);
+            }
+            steady = result.steady.or(steady);
+            stopped = stopped.or(result.stop);
+            if known.settles(task.goal) {
+                break;
+            }
+        }
+        if let Some(stop) = stopped.filter(|_| !known.settles(task.goal)) {
+            return (nodes, stop);
+        }
+    }
+    (nodes, Stop::Finished)
 }
 
-struct Search<'a, 'b> {
-    instance: &'a Instance,
-    known: &'b mut Known,
-    task: Task<'b>,
-    meter: Meter<'b>,
-    random: Random,
-    /// The dive that goes on, at the bound.
-    steady: Option<Dive<'a>>,
+/// A dive to make, or to go on with, for so many nodes.
+struct Turn<'a> {
+    /// None if an item alone is larger than the capacity.
+    dive: Option<Dive<'a>>,
+    capacity: u64,
+    nodes: u64,
+    /// Whether it goes on in the next round.
+    is_steady: bool,
+}
+
+/// What came of it.
+struct Taken<'a> {
+    bound: u64,
+    height: u64,
+    offsets: Option<Vec<u64>>,
     nodes: u64,
     work: u64,
+    stop: Option<Stop>,
+    steady: Option<Dive<'a>>,
 }
 
-impl<'a> Search<'a, '_> {
-    fn run(&mut self) -> Stop {
-        for round in 1.. {
-            let slice = SLICE * luby(round);
-            for turn in 0..4 {
-                if self.is_done() {
-                    return Stop::Finished;
-                }
-                if self.nodes >= self.task.nodes || self.work >= self.task.work {
-                    return Stop::Nodes;
-                }
-                if let Err(stop) = self.turn(round, turn, slice) {
-                    return stop;
-                }
-            }
-        }
-        Stop::Finished
-    }
-
-    fn is_done(&self) -> bool {
-        let Known { bound, height, .. } = *self.known;
-        height <= bound || height <= self.task.goal || (self.task.goal > 0 && bound > self.task.goal)
-    }
-
-    fn turn(&mut self, round: u64, turn: u64, slice: u64) -> Result<(), Stop> {
-        let bound = self.known.bound;
-        match turn {
-            0 => {
-                let by = By::ALL[(round as usize - 1) / 2 % By::ALL.len()];
-                let by = if round % 2 == 1 { By::Load } else { by };
-                self.fresh(by, Where::Failures, bound, slice)
-            }
-            1 => {
-                let place = Where::OTHERS[self.random.below(Where::OTHERS.len())];
-                let by = By::ALL[self.random.below(By::ALL.len())];
-                self.fresh(by, place, bound, slice)
-            }
-            2 => self.steady(slice),
-            _ => self.between(round, slice),
-        }
-    }
-
-    /// Between bound and height, or at the goal.
-    fn between(&mut self, round: u64, slice: u64) -> Result<(), Stop> {
-        let Known { bound, height, .. } = *self.known;
-        let capacity = match self.task.goal {
-            0 => {
-                let eighths = [4, 2, 1, 6][(round % 4) as usize];
-                bound + ((u128::from(height - 1 - bound) * eighths) / 8) as u64
-            }
-            goal => goal,
+fn turns<'a>(
+    instance: &'a Instance,
+    known: &Known,
+    task: &Task<'_>,
+    round: u64,
+    random: &mut Random,
+    steady: &mut Option<Dive<'a>>,
+) -> Vec<Turn<'a>> {
+    let slice = SLICE * luby(round);
+    // To reach a goal is easier than to reach the bound.
+    let main = known.bound.max(task.goal);
+    let mut turn = |by: By, place: Where, aside: bool| {
+        let capacity = match (aside, task.goal) {
+            (false, _) => main,
+            (true, 0) => between(known, 1 + random.below(7) as u64),
+            (true, _) => known.bound,
         };
-        if capacity == bound {
-            return Ok(());
+        let noise = [0.0, 0.1, 0.2, 0.3][random.below(4)];
+        let taste = Taste { by, place, noise, seed: random.next() };
+        let dive = Dive::new(instance, task.rules, capacity, taste).ok();
+        Turn { dive, capacity, nodes: slice, is_steady: false }
+    };
+    // The longer the bound is not reached, the less likely it can be.
+    let late = round > 8 && task.goal == 0;
+    let by = |number: u64| By::ALL[(round + number) as usize % By::ALL.len()];
+    let place = |number: u64| Where::OTHERS[(round + number) as usize % Where::OTHERS.len()];
+    let mut turns = vec![
+        turn(By::Load, Where::Failures, false),
+        turn(by(0), place(0), late),
+        turn(by(1), Where::Failures, false),
+        turn(by(2), Where::FloorCandidates, true),
+        turn(by(3), place(1), late),
+        turn(by(4), Where::Failures, true),
+    ];
+    let steady = steady.take().filter(|dive| dive.state.capacity >= known.bound).or_else(|| {
+        let taste = Taste { by: By::Area, place: Where::Failures, noise: 0.0, seed: 0 };
+        Dive::new(instance, task.rules, main, taste).ok()
+    });
+    let capacity = steady.as_ref().map_or(main, |dive| dive.state.capacity);
+    turns.insert(4, Turn { dive: steady, capacity, nodes: slice, is_steady: true });
+    turns
+}
+
+/// A capacity between bound and height, so many eighths of the way.
+fn between(known: &Known, eighths: u64) -> u64 {
+    known.bound + (u128::from(known.height - 1 - known.bound) * u128::from(eighths) / 8) as u64
+}
+
+/// No more than so many nodes for all.
+fn allot(turns: &mut [Turn<'_>], mut nodes: u64) {
+    for turn in turns {
+        turn.nodes = turn.nodes.min(nodes);
+        nodes -= turn.nodes;
+    }
+}
+
+/// Takes turns, with results in their order.
+#[cfg(feature = "parallel")]
+fn take<'a, 't>(
+    turns: Vec<Turn<'a>>,
+    known: Known,
+    task: &'t Task<'t>,
+    nodes: u64,
+) -> Box<dyn Iterator<Item = Taken<'a>> + 't>
+where
+    'a: 't,
+{
+    let one_by_one = task.threads < 2;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(task.threads - usize::from(!one_by_one));
+    let Some(pool) = (!one_by_one).then(|| pool.build().ok()).flatten() else {
+        return Box::new(turns.into_iter().map(move |turn| turn.take(&known, task, task.limits, nodes)));
+    };
+    // Callbacks are for the calling thread only.
+    let silent = task.limits.clone().without_progress();
+    let mut results: Vec<Option<Taken<'a>>> = turns.iter().map(|_| None).collect();
+    pool.in_place_scope(|scope| {
+        let mut places = turns.into_iter().zip(&mut results);
+        let first = places.next();
+        for (turn, result) in places {
+            scope.spawn(|_| *result = Some(turn.take(&known, task, &silent, nodes)));
         }
-        let by = By::ALL[self.random.below(By::ALL.len())];
-        let place = if round % 2 == 1 { Where::FloorCandidates } else { Where::Failures };
-        self.fresh(by, place, capacity, slice)
-    }
-
-    fn fresh(&mut self, by: By, place: Where, capacity: u64, slice: u64) -> Result<(), Stop> {
-        let noise = [0.0, 0.1, 0.2, 0.3][self.random.below(4)];
-        let taste = Taste { by, place, noise, seed: self.random.next() };
-        match Dive::new(self.instance, self.task.rules, capacity, taste) {
-            Ok(mut dive) => self.go_on(&mut dive, slice),
-            Err(_) => {
-                self.raise_bound(capacity);
-                Ok(())
-            }
+        if let Some((turn, result)) = first {
+            *result = Some(turn.take(&known, task, task.limits, nodes));
         }
-    }
+    });
+    Box::new(results.into_iter().flatten())
+}
 
-    fn steady(&mut self, slice: u64) -> Result<(), Stop> {
-        let bound = self.known.bound;
-        let dive = match self.steady.take().filter(|dive| dive.state.capacity >= bound) {
-            Some(dive) => Ok(dive),
-            None => {
-                let taste = Taste { by: By::Area, place: Where::Failures, noise: 0.0, seed: 0 };
-                Dive::new(self.instance, self.task.rules, bound, taste)
-            }
-        };
-        let Ok(mut dive) = dive else {
-            self.raise_bound(bound);
-            return Ok(());
-        };
-        let went = self.go_on(&mut dive, slice);
-        self.steady = Some(dive);
-        went
-    }
+/// Takes turns, with results in their order.
+#[cfg(not(feature = "parallel"))]
+fn take<'a, 't>(
+    turns: Vec<Turn<'a>>,
+    known: Known,
+    task: &'t Task<'t>,
+    nodes: u64,
+) -> impl Iterator<Item = Taken<'a>> + 't
+where
+    'a: 't,
+{
+    turns.into_iter().map(move |turn| turn.take(&known, task, task.limits, nodes))
+}
 
-    /// Goes on with a dive, below what it finds.
-    fn go_on(&mut self, dive: &mut Dive<'a>, slice: u64) -> Result<(), Stop> {
+impl<'a> Turn<'a> {
+    /// Dives, and goes on below what it finds.
+    fn take(self, known: &Known, task: &Task<'_>, limits: &Limits, nodes: u64) -> Taken<'a> {
+        let Self { dive, capacity, nodes: most, is_steady } = self;
+        let mut own = Known { offsets: None, ..*known };
+        let Some(mut dive) = dive else {
+            return Taken { bound: capacity + 1, ..Taken::nothing(&own) };
+        };
         let (before, worked) = (dive.nodes, dive.state.work);
-        let most = slice.min(self.task.nodes - self.nodes);
-        let result = loop {
-            (self.meter.best, self.meter.bound) = (self.known.height, self.known.bound);
-            let left = most.saturating_sub(dive.nodes - before);
-            match dive.run(left, &mut self.meter) {
+        let mut meter = Meter::new(limits, u64::MAX);
+        let mut stop = None;
+        meter.start_at(nodes);
+        while !own.settles(task.goal) {
+            (meter.best, meter.bound) = (own.height, own.bound);
+            match dive.run(most - (dive.nodes - before), &mut meter) {
                 Ok(Dived::Found) => {
-                    self.keep(&dive.state.offsets);
-                    if self.is_done() {
-                        break Ok(());
+                    let height = dive.state.instance.height(&dive.state.offsets);
+                    if height < own.height {
+                        own.height = height;
+                        own.offsets = Some(dive.state.offsets.clone());
                     }
-                    dive.lower(self.known.height - 1);
+                    if !own.settles(task.goal) {
+                        dive.lower(own.height - 1);
+                    }
                 }
-                Ok(Dived::Exhausted) => {
-                    self.raise_bound(dive.state.capacity);
-                    break Ok(());
+                Ok(Dived::Exhausted) => own.bound = own.bound.max(dive.state.capacity + 1),
+                Ok(Dived::Paused) => break,
+                Err(reason) => {
+                    stop = Some(reason);
+                    break;
                 }
-                Ok(Dived::Paused) => break Ok(()),
-                Err(stop) => break Err(stop),
             }
-        };
-        self.nodes += dive.nodes - before;
-        self.work += dive.state.work - worked;
-        result
-    }
-
-    fn keep(&mut self, offsets: &[u64]) {
-        let height = self.instance.height(offsets);
-        if height < self.known.height {
-            self.known.height = height;
-            self.known.offsets = Some(offsets.to_vec());
         }
+        let nodes = dive.nodes - before;
+        let work = dive.state.work - worked;
+        Taken { nodes, work, stop, steady: is_steady.then_some(dive), ..Taken::nothing(&own) }
     }
+}
 
-    /// Nothing fits this capacity.
-    fn raise_bound(&mut self, capacity: u64) {
-        self.known.bound = self.known.bound.max(capacity + 1);
+impl Taken<'_> {
+    fn nothing(known: &Known) -> Self {
+        let Known { bound, height, ref offsets } = *known;
+        Self { bound, height, offsets: offsets.clone(), nodes: 0, work: 0, stop: None, steady: None }
     }
 }
 

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll::import::{Fold, ImportOptions};
 use plimsoll::{ElementType, Planner, Variables, allocate};
 
+use crate::searching::SearchArguments;
+
 /// Static memory planner for neural networks: offsets for every tensor in as
 /// little memory as possible, verified, with a proof of how close to the limit
 /// that is.
@@ -48,6 +50,8 @@ pub struct PlanArguments {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub capacity: Option<u64>,
     #[command(flatten)]
+    pub searching: SearchArguments,
+    #[command(flatten)]
     pub reading: ReadingArguments,
 }
 
@@ -69,6 +73,8 @@ pub struct CompareArguments {
     /// Write all figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub searching: SearchArguments,
     #[command(flatten)]
     pub reading: ReadingArguments,
 }

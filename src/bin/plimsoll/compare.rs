@@ -9,7 +9,7 @@ use cpu_time::ProcessTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use plimsoll::import::{self, ImportError, Imported};
 use plimsoll::report::text::short_bytes;
-use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables, allocate};
+use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables};
 use serde::Serialize;
 
 use crate::arguments::{CompareArguments, VariablesArgument};
@@ -27,6 +27,7 @@ struct Figures {
     /// Height over lower bound; 1 where both are 0.
     ratio: f64,
     status: String,
+    nodes: u64,
     cpu_seconds: f64,
 }
 
@@ -75,7 +76,8 @@ fn compare(
 ) -> Result<(), Failure> {
     let problem = problem(file, arguments, unused)?;
     for name in strategies {
-        let planner = Planner::new().boxed_strategy(allocate::by_name(name)?);
+        let searching = &arguments.searching;
+        let planner = Planner::new().boxed_strategy(searching.strategy(name)?).limits(searching.limits(bar));
         let start = ProcessTime::now();
         let solution = match planner.solve(&problem) {
             Err(refusal @ Error::Refused { .. }) => {
@@ -91,6 +93,7 @@ fn compare(
             lower_bound: solution.lower_bound.bytes,
             ratio: 1.0 + solution.gap(),
             status: solution.status.to_string(),
+            nodes: solution.nodes,
             cpu_seconds: start.elapsed().as_secs_f64(),
         });
         bar.inc(1);
@@ -158,14 +161,17 @@ fn table(header: &[&str], words: usize) -> Table {
 }
 
 fn details(rows: &[Figures]) -> Table {
-    let mut table = table(&["input", "strategy", "height", "lower bound", "height/bound", "CPU s"], 2);
+    let header = ["input", "strategy", "status", "height", "lower bound", "gap %", "nodes", "CPU s"];
+    let mut table = table(&header, 3);
     for row in rows {
         table.add_row([
             one_line(&row.input),
             row.strategy.clone(),
+            row.status.clone(),
             row.height.to_string(),
             row.lower_bound.to_string(),
-            format!("{:.4}", row.ratio),
+            format!("{:.3}", 100.0 * (row.ratio - 1.0)),
+            row.nodes.to_string(),
             format!("{:.3}", row.cpu_seconds),
         ]);
     }

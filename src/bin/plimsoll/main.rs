@@ -6,6 +6,7 @@ mod compare;
 mod inputs;
 mod output;
 mod plan;
+mod searching;
 mod verify;
 
 use std::process::ExitCode;

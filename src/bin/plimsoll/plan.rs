@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
+use indicatif::ProgressBar;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{svg, text};
-use plimsoll::{Graph, Plan, Problem, Solution, Status, allocate, export};
+use plimsoll::{Graph, Plan, Problem, Solution, Status, export};
 
 use crate::arguments::PlanArguments;
 use crate::inputs::{model_name, read};
@@ -28,7 +29,10 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
     let options = arguments.reading.import_options();
-    let mut planner = arguments.reading.planner().boxed_strategy(allocate::by_name(&arguments.strategy)?);
+    let searching = &arguments.searching;
+    let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
+    let mut planner = planner.limits(searching.limits(&bar));
     if let Some(capacity) = arguments.capacity {
         planner = planner.capacity(capacity);
     }
@@ -47,6 +51,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
         }
         _ => return Err("this kind of input is not supported here".into()),
     };
+    bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let texts = formats.iter().map(|format| result.written(*format, &options));
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
