@@ -248,6 +248,7 @@ public:
     Options &merge_from(const std::string &name) {
         return set(plimsoll_options_set_merge_from(handle_.get(), name.c_str()));
     }
+    Options &threads(std::uint32_t count) { return set(plimsoll_options_set_threads(handle_.get(), count)); }
     Options &seed(std::uint64_t seed) { return set(plimsoll_options_set_seed(handle_.get(), seed)); }
     Options &node_limit(std::optional<std::uint64_t> nodes) {
         return set(plimsoll_options_set_node_limit(handle_.get(), nodes.value_or(PLIMSOLL_NONE)));

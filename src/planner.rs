@@ -188,7 +188,8 @@ impl Planner {
     }
 
     fn allocate(&self, problem: &Problem) -> Result<Solution> {
-        let Allocation { offsets, objects, nodes, stop, proven } = self.strategy.allocate(problem, &self.limits)?;
+        let Allocation { offsets, objects, nodes, stop, proven } =
+            self.strategy.allocate(problem, &self.limits)?;
         let reach = problem.buffers().iter().zip(&offsets);
         let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
         let mut lower_bound = lower_bound(problem);

@@ -11,7 +11,7 @@ use support::tflite::greedy_by_size;
 
 /// With few nodes: a local search that cannot reach the bound spends them all.
 fn solve(problem: &Problem, name: &str) -> plimsoll::Solution {
-    let planner = Planner::new().limits(Limits::new().nodes(20_000));
+    let planner = Planner::new().limits(Limits::new().nodes(2_000));
     planner.boxed_strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
 }
 

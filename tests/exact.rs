@@ -14,7 +14,11 @@ fn solve(problem: &Problem, exact: Exact) -> Solution {
 
 /// Up to seven buffers, with alignments and fixed offsets.
 fn small_problem() -> impl Strategy<Value = Problem> {
-    prop_oneof![random::problem(7, &[1], 0), random::problem(7, &[1, 2, 4, 8], 0), random::problem(7, &[1, 4, 16], 3)]
+    prop_oneof![
+        random::problem(7, &[1], 0),
+        random::problem(7, &[1, 2, 4, 8], 0),
+        random::problem(7, &[1, 4, 16], 3)
+    ]
 }
 
 proptest! {

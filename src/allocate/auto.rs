@@ -1,6 +1,8 @@
 use super::greedy::{Greedy, Placer};
 use super::occupancy::Fit::{self, Lowest, Tightest};
 use super::order::{Order, Orders};
+use super::parts::{Part, in_parts};
+use super::sweep::sweep;
 use super::{Allocation, Exact, Naive, Strategy, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
@@ -43,17 +45,16 @@ impl Auto {
 
 /// Most promising first: a height that is hard to beat lets the
 /// others give up early.
-const NAMED: [Greedy; 6] = [
-    Greedy::by_size(),
-    Greedy::by_conflict(),
-    Greedy::by_area(),
-    Greedy::by_breadth(),
-    Greedy::first_fit(),
-    Greedy::best_fit(),
+const NAMED: [(Order, Fit); 7] = [
+    Greedy::by_size().choices(),
+    Greedy::by_conflict().choices(),
+    Greedy::by_area().choices(),
+    Greedy::by_breadth().choices(),
+    Greedy::first_fit().choices(),
+    Greedy::best_fit().choices(),
+    // TensorFlow Lite's greedy by size.
+    (Order::ThroughoutSizeStart, Tightest),
 ];
-
-/// TensorFlow Lite's greedy by size.
-const TFLITE: (Order, Fit) = (Order::ThroughoutSizeStart, Tightest);
 
 const OTHERS: [(Order, Fit); 24] = [
     (Order::ConflictSize, Tightest),
@@ -98,32 +99,73 @@ impl Strategy for Auto {
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
-        let mut allocation = best_greedy(problem, limits)?;
-        if allocation.stop == Stop::Finished {
-            let nodes = limits.most_nodes(SEARCH.0);
-            self.exact.improve(problem, &mut allocation, limits, (nodes, SEARCH.1));
-        }
-        Ok(allocation)
+        let nodes = limits.most_nodes(SEARCH.0);
+        in_parts(problem, (nodes, SEARCH.1), |part, aim| {
+            let mut allocation = best_named(part, limits, aim.enough)?;
+            let work = self.exact.improve(part, &mut allocation, limits, aim);
+            if work.is_none() && !is_too_large(part) {
+                best_of(part, limits, &OTHERS, (aim.enough, BUDGET), &mut allocation);
+            }
+            Ok(Part { allocation, work: work.unwrap_or(0) })
+        })
     }
 }
 
-/// The best of the greedy placements, as far as they are tried; or as soon as it
-/// is at the lower bound, or fits the capacity.
-pub(super) fn best_greedy(problem: &Problem, limits: &Limits) -> Result<Allocation> {
-    let bound = lower_bound(problem).bytes;
-    let enough = bound.max(problem.capacity().unwrap_or(0));
-    let orders = Orders::new(problem);
-    let mut placer = Placer::new(problem, &orders);
-    let mut offsets = Naive.allocate(problem, limits)?.offsets;
-    let mut best = height(problem, &offsets);
+/// The best of the greedy placements that have a name, as far as they are tried,
+/// or the first that is not above what is enough.
+pub(super) fn best_named(problem: &Problem, limits: &Limits, enough: u64) -> Result<Allocation> {
+    let mut allocation = Naive.allocate(problem, limits)?;
+    if is_too_large(problem) {
+        best_sweep(problem, limits, &mut allocation);
+    } else {
+        best_of(problem, limits, &NAMED, (enough, MOST), &mut allocation);
+    }
+    Ok(allocation)
+}
+
+/// Whether a single greedy placement may look at too many blocks of the occupancy:
+/// each buffer at half of what is placed before it.
+fn is_too_large(problem: &Problem) -> bool {
+    let buffers = problem.buffers().len() as u64;
+    buffers.saturating_mul(buffers) / 128 > MOST
+}
+
+/// Improves on offsets by walks through time, from either end.
+fn best_sweep(problem: &Problem, limits: &Limits, allocation: &mut Allocation) {
     let limits = limits.clone().without_nodes();
     let mut meter = Meter::new(&limits, u64::MAX);
-    let mut stop = Stop::Finished;
-    let named = NAMED.iter().map(|strategy| strategy.choices());
-    let always = named.chain([TFLITE]).map(|choices| (choices, true));
-    let others = OTHERS.iter().map(|&choices| (choices, false));
-    for ((order, fit), required) in always.chain(others) {
-        if best <= enough || placer.visits() > if required { MOST } else { BUDGET } {
+    for backwards in [false, true] {
+        match sweep(problem, backwards, &mut meter) {
+            Ok(offsets) if height(problem, &offsets) < height(problem, &allocation.offsets) => {
+                allocation.offsets = offsets;
+            }
+            Ok(_) => {}
+            Err(stop) => {
+                allocation.stop = stop;
+                return;
+            }
+        }
+    }
+}
+
+/// Improves on offsets by greedy placement in these orders; none is begun after so
+/// much work.
+fn best_of(
+    problem: &Problem,
+    limits: &Limits,
+    orders: &[(Order, Fit)],
+    (enough, work): (u64, u64),
+    allocation: &mut Allocation,
+) {
+    let bound = lower_bound(problem).bytes;
+    let enough = bound.max(enough);
+    let sorted = Orders::new(problem);
+    let mut placer = Placer::new(problem, &sorted);
+    let mut best = height(problem, &allocation.offsets);
+    let limits = limits.clone().without_nodes();
+    let mut meter = Meter::new(&limits, u64::MAX);
+    for &(order, fit) in orders {
+        if best <= enough || placer.visits() > work || allocation.stop != Stop::Finished {
             break;
         }
         (meter.best, meter.bound) = (best, bound);
@@ -131,13 +173,9 @@ pub(super) fn best_greedy(problem: &Problem, limits: &Limits) -> Result<Allocati
             Ok(None) => {}
             Ok(Some(height)) => {
                 best = height;
-                offsets.clone_from(&placer.offsets);
+                allocation.offsets.clone_from(&placer.offsets);
             }
-            Err(reason) => {
-                stop = reason;
-                break;
-            }
+            Err(reason) => allocation.stop = reason,
         }
     }
-    Ok(Allocation { stop, ..Allocation::new(offsets) })
 }

@@ -10,8 +10,10 @@ mod merge;
 mod naive;
 mod occupancy;
 mod order;
+mod parts;
 mod random;
 mod sharing;
+mod sweep;
 mod timeline;
 
 pub use auto::Auto;

@@ -8,8 +8,10 @@ use super::callbacks::{
 };
 use super::cancel::plimsoll_cancel;
 use super::status::{PLIMSOLL_NONE, PLIMSOLL_VARIABLES_ARENA, PLIMSOLL_VARIABLES_OUTSIDE};
-use crate::allocate::{self, Knapsack, Merge, Strategy};
+use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
 use crate::{CancelToken, Limits, Planner, Variables};
+
+const MOST_THREADS: u32 = 1024;
 
 /// How to plan. Not to be changed by one thread while another uses it; otherwise
 /// any number of threads may use it at the same time, as far as its callbacks
@@ -23,6 +25,7 @@ pub struct plimsoll_options {
     given_objects: Vec<u64>,
     merge_from: Option<String>,
     seed: u64,
+    threads: usize,
     nodes: Option<u64>,
     time: Option<Duration>,
     cancel: Option<CancelToken>,
@@ -47,6 +50,7 @@ impl Default for plimsoll_options {
             given_objects: Vec::new(),
             merge_from: None,
             seed: 0,
+            threads: 1,
             nodes: None,
             time: None,
             cancel: None,
@@ -92,8 +96,14 @@ impl plimsoll_options {
             Chosen::Theirs(name, callback) => Box::new(Theirs::new(name, *callback)),
             Chosen::Named(name) if name == "knapsack" => Box::new(self.knapsack()),
             Chosen::Named(name) if name == "merge" => Box::new(self.merge()?),
-            Chosen::Named(name) => allocate::by_name(name)?,
+            Chosen::Named(name) => allocate::by_name_with(name, self.settings())?,
         })
+    }
+
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        (settings.seed, settings.threads) = (self.seed, self.threads);
+        settings
     }
 
     fn knapsack(&self) -> Knapsack {
@@ -107,7 +117,7 @@ impl plimsoll_options {
     fn merge(&self) -> Result<Merge, Failure> {
         let merge = match self.merge_from.as_deref() {
             None | Some("knapsack") => Merge::of(self.knapsack()),
-            Some(name) => Merge::of_boxed(allocate::by_name(name)?),
+            Some(name) => Merge::of_boxed(allocate::by_name_with(name, self.settings())?),
         };
         Ok(merge.seed(self.seed))
     }
@@ -259,6 +269,21 @@ pub unsafe extern "C" fn plimsoll_options_set_merge_from(
 pub unsafe extern "C" fn plimsoll_options_set_seed(options: *mut plimsoll_options, seed: u64) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
         options.seed = seed;
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Strategies "exact" and "auto" search on so many threads, at least 1, if the
+/// library was built for that; otherwise on the one that calls. Plans are the same
+/// at any number. Callbacks still run on the thread that called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_threads(options: *mut plimsoll_options, count: u32) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        if !(1..=MOST_THREADS).contains(&count) {
+            return Err(Failure::argument(format!("{count} threads: expected 1 to {MOST_THREADS}")));
+        }
+        options.threads = count as usize;
         Ok(())
     };
     unsafe { set(options, set_to) }

@@ -192,7 +192,7 @@ static int32_t options_call(void) {
     uint64_t sizes[3] = {number(), number(), number()};
     char text[32];
     size_t size = 0;
-    switch (below(16)) {
+    switch (below(17)) {
     case 0: return plimsoll_options_new(place_for_options(options));
     case 1: return plimsoll_options_set_alignment(own, alignment());
     case 2: return plimsoll_options_set_variables(own, kind());
@@ -206,6 +206,7 @@ static int32_t options_call(void) {
     case 10: return plimsoll_options_set_seed(own, number());
     case 11: return plimsoll_options_set_node_limit(own, 100 + below(1000));
     case 12: return plimsoll_options_set_time_limit(own, seldom() ? number() : 1 + below(3));
+    case 15: return plimsoll_options_set_threads(own, below(4));
     case 13: return plimsoll_options_set_cancel(own, PICK(cancels));
     case 14: return plimsoll_options_set_progress(own, seldom() ? NULL : progress, below(2) ? &logged : NULL);
     default: return below(2) ? plimsoll_options_set_log(own, log_line, &logged) : plimsoll_strategy_name(below(20), MAYBE(text), below(33), MAYBE(&size));

@@ -3,5 +3,6 @@
 
 pub mod brute_force;
 pub mod data;
+pub mod packings;
 pub mod random;
 pub mod tflite;

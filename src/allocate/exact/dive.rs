@@ -49,7 +49,7 @@ pub(super) enum Dived {
 #[derive(Debug)]
 pub(super) struct Dive<'a> {
     pub(super) state: State<'a>,
-    taste: Taste,
+    pub(super) taste: Taste,
     frames: Vec<Frame>,
     /// Parts that came of the choices made, with those that wait.
     parts: Vec<Part>,
@@ -65,7 +65,12 @@ impl<'a> Dive<'a> {
     ///
     /// # Errors
     /// If an item alone is larger than the capacity.
-    pub(super) fn new(instance: &'a Instance, rules: Rules, capacity: u64, taste: Taste) -> Result<Self, DeadEnd> {
+    pub(super) fn new(
+        instance: &'a Instance,
+        rules: Rules,
+        capacity: u64,
+        taste: Taste,
+    ) -> Result<Self, DeadEnd> {
         let state = State::new(instance, rules, capacity, &taste.ranks(instance))?;
         let all = Part { first: 0, end: instance.section_count(), owner: NONE, then: NONE };
         let (frames, parts) = (Vec::new(), vec![all]);

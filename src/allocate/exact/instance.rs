@@ -76,6 +76,8 @@ pub(super) struct Instance {
     pub(super) steps: Vec<u64>,
     /// Sections of each item, ascending.
     pub(super) sections: Rows<u32>,
+    /// The same as ranges: first, and one past the last.
+    pub(super) runs: Rows<(u32, u32)>,
     /// Items of each section.
     pub(super) members: Rows<u32>,
     /// By size, ascending.
@@ -121,6 +123,7 @@ impl Instance {
             alignments: buffers.iter().map(|buffer| buffer.alignment()).collect(),
             fixed: buffers.iter().map(|buffer| buffer.fixed_offset().unwrap_or(u64::MAX)).collect(),
             steps: buffers.iter().map(|buffer| buffer.live().steps().into()).collect(),
+            runs: runs(&sections),
             sections,
             members,
             conflicts,
@@ -174,7 +177,8 @@ impl Instance {
 
     fn find_obstacles(&self) -> Rows<Obstacle> {
         let of_item = |item: u32| {
-            let fixed = self.conflicts.row(item).iter().filter(|other| self.fixed[other.item as usize] < u64::MAX);
+            let fixed =
+                self.conflicts.row(item).iter().filter(|other| self.fixed[other.item as usize] < u64::MAX);
             let mut row: Vec<Obstacle> = fixed
                 .map(|other| {
                     let other = other.item as usize;
@@ -186,6 +190,14 @@ impl Instance {
         };
         Rows::new((0..self.item_count()).map(of_item))
     }
+}
+
+fn runs(sections: &Rows<u32>) -> Rows<(u32, u32)> {
+    let row = |item: u32| {
+        let runs = sections.row(item).chunk_by(|&a, &b| a + 1 == b);
+        runs.map(|run| (run[0], run[run.len() - 1] + 1)).collect::<Vec<_>>()
+    };
+    Rows::new((0..sections.starts.len() as u32 - 1).map(row))
 }
 
 fn crossing(sections: &Rows<u32>, count: usize) -> Vec<u32> {

@@ -158,7 +158,7 @@ impl State<'_> {
     fn is_dominated(&mut self, section: u32) -> bool {
         let mut entry = section;
         while let Some((next, item)) = self.lists.after(entry) {
-            if self.fits_into_holes(item) {
+            if self.fits_into_holes(item, section) {
                 return true;
             }
             entry = next;
@@ -166,13 +166,18 @@ impl State<'_> {
         false
     }
 
-    fn fits_into_holes(&mut self, item: u32) -> bool {
+    /// `section` is the one that was just raised.
+    fn fits_into_holes(&mut self, item: u32, section: u32) -> bool {
         let number = item as usize;
         let (size, alignment) = (self.instance.sizes[number], self.instance.alignments[number]);
         if self.instance.fixed[number] < u64::MAX {
             return false;
         }
-        let (mut low, mut high) = (0, u64::MAX);
+        let (mut low, mut high) = (self.hole[section as usize], self.floor[section as usize]);
+        self.work += 1;
+        if high - low < size {
+            return false;
+        }
         for &section in self.instance.sections.row(item) {
             self.work += 1;
             low = low.max(self.hole[section as usize]);

@@ -1,6 +1,7 @@
 //! The exact search for offsets: branch and bound that proves its answers.
 
 mod dive;
+mod heights;
 mod instance;
 mod lists;
 mod look;
@@ -15,7 +16,8 @@ use portfolio::{Known, Task};
 pub use rules::Rule;
 use rules::Rules;
 
-use super::auto::best_greedy;
+use super::auto::best_named;
+use super::parts::{Aim, Part, in_parts};
 use super::{Allocation, Naive, Strategy, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
@@ -98,30 +100,28 @@ impl Exact {
         self
     }
 
-    /// Improves on offsets that another strategy found, within so many nodes and
-    /// so much work.
+    /// Improves on offsets that another strategy found; returns the work spent, or
+    /// none if the problem is too large for that.
     pub(super) fn improve(
         self,
         problem: &Problem,
         allocation: &mut Allocation,
         limits: &Limits,
-        (nodes, work): (u64, u64),
-    ) {
+        aim: Aim,
+    ) -> Option<u64> {
         let bound = if self.unaided { 0 } else { lower_bound(problem).bytes };
         let start = height(problem, &allocation.offsets);
-        // What is out of reach is no goal: the least height is the answer then.
-        let goal = problem.capacity().filter(|&capacity| capacity >= bound).unwrap_or(0);
-        if start <= bound.max(goal) {
-            return;
+        let enough = if self.unaided && !aim.needed { 0 } else { aim.enough };
+        if start <= bound.max(enough) || allocation.stop != Stop::Finished {
+            return Some(0);
         }
         let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-        let Some(instance) = Instance::new(problem, ids) else {
-            allocation.stop = Stop::Nodes;
-            return;
-        };
+        let instance = Instance::new(problem, ids)?;
         let mut known = Known { bound, height: start, offsets: None };
-        let task = Task { rules: self.rules, seed: self.seed, goal, nodes, work, threads: self.threads, limits };
-        (allocation.nodes, allocation.stop) = portfolio::search(&instance, &mut known, task);
+        let aim = Aim { enough, ..aim };
+        let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits };
+        let (nodes, work, stop) = portfolio::search(&instance, &mut known, task);
+        (allocation.nodes, allocation.stop) = (nodes, stop);
         allocation.proven = known.bound.min(known.height);
         for (id, &offset) in instance.ids.iter().zip(known.offsets.iter().flatten()) {
             allocation.offsets[id.index()] = offset;
@@ -132,6 +132,7 @@ impl Exact {
                 *offset = 0;
             }
         }
+        Some(work)
     }
 }
 
@@ -141,12 +142,18 @@ impl Strategy for Exact {
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
-        let mut allocation =
-            if self.unaided { Naive.allocate(problem, limits)? } else { best_greedy(problem, limits)? };
-        if allocation.stop == Stop::Finished {
-            let nodes = limits.most_nodes(NODES);
-            self.improve(problem, &mut allocation, limits, (nodes, u64::MAX));
-        }
-        Ok(allocation)
+        let nodes = limits.most_nodes(NODES);
+        in_parts(problem, (nodes, u64::MAX), |part, aim| {
+            let mut allocation = if self.unaided {
+                Naive.allocate(part, limits)?
+            } else {
+                best_named(part, limits, aim.enough)?
+            };
+            let work = self.improve(part, &mut allocation, limits, aim);
+            if work.is_none() && allocation.stop == Stop::Finished {
+                allocation.stop = Stop::Nodes;
+            }
+            Ok(Part { allocation, work: work.unwrap_or(0) })
+        })
     }
 }

@@ -34,6 +34,11 @@ pub(super) struct View {
 }
 
 impl View {
+    /// What is next if the floor stays empty; 0 if that is not known.
+    fn next(&self) -> u64 {
+        if let Empty::Until(next) = self.empty { next } else { 0 }
+    }
+
     fn count(&mut self, is_flat: bool) -> &mut u32 {
         if is_flat { &mut self.candidates } else { &mut self.blocked }
     }
@@ -102,8 +107,9 @@ pub(super) struct State<'a> {
     pub(super) is_dead: bool,
     /// By item: a random number.
     tokens: Vec<u128>,
-    /// By section: the tokens of the open items that begin there, added up.
-    open_key: Vec<u128>,
+    /// By section: the tokens of the open items that begin there, with floor and
+    /// hole.
+    keys: Vec<u128>,
     /// By section: how often it was found to be a dead end.
     pub(super) failures: Vec<u64>,
     /// Steps of inner loops.
@@ -115,7 +121,12 @@ impl<'a> State<'a> {
     ///
     /// # Errors
     /// If an item alone is larger than the capacity.
-    pub(super) fn new(instance: &'a Instance, rules: Rules, capacity: u64, rank: &[u32]) -> Result<Self, DeadEnd> {
+    pub(super) fn new(
+        instance: &'a Instance,
+        rules: Rules,
+        capacity: u64,
+        rank: &[u32],
+    ) -> Result<Self, DeadEnd> {
         let sections = instance.section_count() as usize;
         let items = instance.item_count();
         let tokens = tokens(instance);
@@ -143,7 +154,7 @@ impl<'a> State<'a> {
             is_dirty: vec![true; sections],
             narrow: Vec::new(),
             is_dead: false,
-            open_key: open_key(instance, &tokens),
+            keys: keys(instance, &tokens),
             tokens,
             failures: vec![1; sections],
             work: 0,
@@ -227,8 +238,7 @@ impl<'a> State<'a> {
         for (place, &section) in row.iter().enumerate() {
             self.lists.remove(first + place);
             let at = section as usize;
-            self.set_floor(section, top);
-            self.hole[at] = top;
+            self.set_floor(section, top, top);
             self.open_bytes[at] -= instance.sizes[number];
             self.split |= self.open_bytes[at] == 0;
         }
@@ -246,7 +256,7 @@ impl<'a> State<'a> {
 
     /// Raises a floor, so that what is below stays empty.
     pub(super) fn raise(&mut self, section: u32, to: u64) {
-        self.set_floor(section, to);
+        self.set_floor(section, to, self.hole[section as usize]);
         let mut entry = section;
         while let Some((next, item)) = self.lists.after(entry) {
             self.lift(item, to, 1);
@@ -254,11 +264,12 @@ impl<'a> State<'a> {
         }
     }
 
-    fn set_floor(&mut self, section: u32, to: u64) {
+    fn set_floor(&mut self, section: u32, to: u64, hole_from: u64) {
         let at = section as usize;
         let (floor, hole, view) = (self.floor[at], self.hole[at], self.views[at]);
         self.trail.push(Undo::Floor { section, floor, hole, view });
-        self.floor[at] = to;
+        self.keys[at] ^= mixed(floor, hole) ^ mixed(to, hole_from);
+        (self.floor[at], self.hole[at]) = (to, hole_from);
         self.views[at].stale = true;
         self.look_again(section);
     }
@@ -278,37 +289,40 @@ impl<'a> State<'a> {
             after.lowest = lowest(self.instance, item, to);
             self.is_dead |= after.lowest > self.last[item as usize];
         }
-        let row = self.instance.sections.row(item);
-        after.is_flat = after.sections as usize == row.len();
+        let instance = self.instance;
+        let count = instance.sections.row(item).len();
+        after.is_flat = after.sections as usize == count;
         self.levels[item as usize] = after;
         if before.lowest != after.lowest || before.is_flat != after.is_flat {
-            self.work += row.len() as u64;
-            row.iter().for_each(|&section| self.recount(section, before, after));
+            self.work += count as u64;
+            for &(first, end) in instance.runs.row(item) {
+                self.recount(first as usize, end as usize, before, after);
+            }
         }
     }
 
-    /// Counts an item of a section as what it is now.
+    /// Counts an item of these sections as what it is now.
     #[inline]
-    fn recount(&mut self, section: u32, before: Level, after: Level) {
-        let at = section as usize;
-        let view = self.views[at];
-        if view.stale {
-            return;
-        }
-        let (was, is) = (before.lowest == self.floor[at], after.lowest == self.floor[at]);
-        let was_next = matches!(view.empty, Empty::Until(next) if before.lowest <= next);
-        if !was && !is && !was_next {
-            return;
-        }
-        self.set_view(section, view);
-        let view = &mut self.views[at];
-        view.empty = Empty::Unknown;
-        *view.count(before.is_flat) -= u32::from(was);
-        *view.count(after.is_flat) += u32::from(is);
-        match view.candidates + view.blocked {
-            0 => self.look_again(section),
-            1 => self.narrow.push(section),
-            _ => {}
+    fn recount(&mut self, first: usize, end: usize, before: Level, after: Level) {
+        let sections = self.views[first..end].iter_mut().zip(&self.floor[first..end]);
+        for ((view, &floor), section) in sections.zip(first as u32..) {
+            let (was, is) = (before.lowest == floor, after.lowest == floor);
+            let was_next = before.lowest <= view.next();
+            if view.stale || !(was || is || was_next) {
+                continue;
+            }
+            self.trail.push(Undo::View { section, view: *view });
+            view.empty = Empty::Unknown;
+            *view.count(before.is_flat) -= u32::from(was);
+            *view.count(after.is_flat) += u32::from(is);
+            match view.candidates + view.blocked {
+                0 if !self.is_dirty[section as usize] => {
+                    self.is_dirty[section as usize] = true;
+                    self.dirty.push(section);
+                }
+                1 => self.narrow.push(section),
+                _ => {}
+            }
         }
     }
 
@@ -343,9 +357,10 @@ impl<'a> State<'a> {
             match self.trail.pop() {
                 Some(Undo::Place { item }) => self.take_back(item),
                 Some(Undo::Floor { section, floor, hole, view }) => {
-                    self.floor[section as usize] = floor;
-                    self.hole[section as usize] = hole;
-                    self.views[section as usize] = view;
+                    let at = section as usize;
+                    self.keys[at] ^= mixed(floor, hole) ^ mixed(self.floor[at], self.hole[at]);
+                    (self.floor[at], self.hole[at]) = (floor, hole);
+                    self.views[at] = view;
                 }
                 Some(Undo::Level { item, level }) => self.levels[item as usize] = level,
                 Some(Undo::View { section, view }) => self.views[section as usize] = view,
@@ -371,18 +386,15 @@ impl<'a> State<'a> {
 
     fn toggle(&mut self, item: u32) {
         let begin = self.instance.sections.row(item)[0];
-        self.open_key[begin as usize] ^= self.tokens[item as usize];
+        self.keys[begin as usize] ^= self.tokens[item as usize];
     }
 
     /// 128 bits for what the search for the rest of these sections depends on:
     /// floors, holes and open items.
     pub(super) fn key(&self, first: u32, end: u32) -> u128 {
-        const MULTIPLIER: u128 = 0x2d35_8dcc_aa6c_78a5_8bb8_4b93_962e_acc9;
-        let mut key = (u128::from(first) << 32 | u128::from(end)).wrapping_mul(MULTIPLIER);
-        for at in first as usize..end as usize {
-            let levels = u128::from(self.floor[at]) << 64 | u128::from(self.hole[at]);
-            key = (key ^ levels ^ self.open_key[at]).wrapping_mul(MULTIPLIER);
-            key ^= key >> 61;
+        let mut key = u128::from(first) << 32 | u128::from(end);
+        for part in &self.keys[first as usize..end as usize] {
+            key = key.rotate_left(5).wrapping_add(*part);
         }
         key
     }
@@ -398,8 +410,16 @@ fn tokens(instance: &Instance) -> Vec<u128> {
     (0..instance.item_count()).map(|_| wide()).collect()
 }
 
-fn open_key(instance: &Instance, tokens: &[u128]) -> Vec<u128> {
-    let mut keys = vec![0; instance.section_count() as usize];
+/// Floor and hole as something that looks random.
+#[inline]
+fn mixed(floor: u64, hole: u64) -> u128 {
+    const MULTIPLIER: u128 = 0x2d35_8dcc_aa6c_78a5_8bb8_4b93_962e_acc9;
+    let mixed = (u128::from(floor) << 64 | u128::from(hole)).wrapping_mul(MULTIPLIER);
+    (mixed ^ mixed >> 67).wrapping_mul(MULTIPLIER)
+}
+
+fn keys(instance: &Instance, tokens: &[u128]) -> Vec<u128> {
+    let mut keys = vec![mixed(0, 0); instance.section_count() as usize];
     for (item, token) in (0..instance.item_count()).zip(tokens) {
         keys[instance.sections.row(item)[0] as usize] ^= token;
     }

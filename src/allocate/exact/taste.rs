@@ -20,7 +20,7 @@ pub(super) enum By {
 }
 
 impl By {
-    pub(super) const ALL: [Self; 5] = [Self::Load, Self::Steps, Self::Area, Self::Size, Self::Sections];
+    pub(super) const ALL: [Self; 5] = [Self::Load, Self::Sections, Self::Area, Self::Steps, Self::Size];
 }
 
 /// The section to branch on: the least of this.

@@ -184,7 +184,9 @@ impl PlanDocument {
 
     fn bound_of_problem(&self, problem: &Problem) -> Result<LowerBound, DocumentError> {
         let bytes = self.lower_bound_bytes;
-        let Some(entry) = &self.lower_bound else { return Ok(LowerBound { bytes, certified: bytes, ..lower_bound(problem) }) };
+        let Some(entry) = &self.lower_bound else {
+            return Ok(LowerBound { bytes, certified: bytes, ..lower_bound(problem) });
+        };
         let count = problem.buffers().len();
         let buffer = |&index: &usize| match index {
             index if index < count => Ok(BufferId::new(index)),

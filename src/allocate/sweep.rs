@@ -1,0 +1,123 @@
+//! One walk through time, for problems that are too large for anything else.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::occupancy::align_up;
+use crate::ids::BufferId;
+use crate::limits::{Meter, Stop};
+use crate::problem::{LiveRange, Problem};
+
+/// Gives each buffer, when it begins to live, the smallest hole that it fits into
+/// (of several, the lowest), and takes it back when it dies: what a best-fit
+/// allocator would do at run time, but for those of one moment, which go by size.
+/// What is fixed has the bottom of the arena for itself. Backwards, time runs from
+/// the end to the start.
+///
+/// O(n log n) time, O(n) space.
+///
+/// # Errors
+/// Why it must stop before it is done.
+pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -> Result<Vec<u64>, Stop> {
+    let live = |id: BufferId| match problem.buffer(id).live() {
+        LiveRange { start, end } if backwards => (u32::MAX - end, u32::MAX - start),
+        LiveRange { start, end } => (start, end),
+    };
+    let fixed = problem.buffers().iter().filter_map(|buffer| Some(buffer.fixed_offset()? + buffer.size()));
+    let mut holes = Holes::above(fixed.max().unwrap_or(0));
+    let mut offsets: Vec<u64> =
+        problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect();
+    let is_free = |id: &BufferId| {
+        let buffer = problem.buffer(*id);
+        buffer.size() > 0 && buffer.fixed_offset().is_none()
+    };
+    let mut births: Vec<BufferId> = problem.ids().filter(is_free).collect();
+    let mut deaths = births.clone();
+    births.sort_by_key(|&id| (live(id).0, Reverse(problem.buffer(id).size())));
+    deaths.sort_by_key(|&id| live(id).1);
+    let mut deaths = deaths.into_iter().peekable();
+    for id in births {
+        let buffer = problem.buffer(id);
+        while let Some(dead) = deaths.next_if(|&dead| live(dead).1 <= live(id).0) {
+            holes.give_back(offsets[dead.index()], problem.buffer(dead).size());
+        }
+        offsets[id.index()] = holes.take(buffer.size(), buffer.alignment());
+        meter.spend(1)?;
+    }
+    Ok(offsets)
+}
+
+/// Free memory: holes by offset and by size, and all above the top.
+#[derive(Debug)]
+struct Holes {
+    /// Offset to size.
+    by_offset: BTreeMap<u64, u64>,
+    /// Size and offset.
+    by_size: BTreeSet<(u64, u64)>,
+    top: u64,
+}
+
+impl Holes {
+    fn above(top: u64) -> Self {
+        Self { by_offset: BTreeMap::new(), by_size: BTreeSet::new(), top }
+    }
+
+    fn take(&mut self, size: u64, alignment: u64) -> u64 {
+        // A hole that is large enough for any padding is near the best, and found
+        // at once.
+        let fits = |offset: u64, hole: u64| align_up(offset, alignment) - offset + size <= hole;
+        let best =
+            self.by_size.range((size, 0)..).next().copied().filter(|&(hole, offset)| fits(offset, hole));
+        let padded = size.saturating_add(alignment - 1);
+        let found = best.or_else(|| self.by_size.range((padded, 0)..).next().copied());
+        let Some((hole, start)) = found else { return self.grow(size, alignment) };
+        self.remove(start, hole);
+        let offset = align_up(start, alignment);
+        self.add(start, offset - start);
+        self.add(offset + size, start + hole - offset - size);
+        offset
+    }
+
+    /// Nothing is large enough: from the topmost hole, if it is at the top, on.
+    fn grow(&mut self, size: u64, alignment: u64) -> u64 {
+        let last = self.by_offset.last_key_value().map(|(&offset, &hole)| (offset, hole));
+        let start = match last.filter(|&(offset, hole)| offset + hole == self.top) {
+            Some((offset, hole)) => {
+                self.remove(offset, hole);
+                offset
+            }
+            None => self.top,
+        };
+        let offset = align_up(start, alignment);
+        self.add(start, offset - start);
+        self.top = offset + size;
+        offset
+    }
+
+    fn give_back(&mut self, offset: u64, size: u64) {
+        let (mut start, mut end) = (offset, offset + size);
+        if let Some((&below, &hole)) = self.by_offset.range(..start).next_back()
+            && below + hole == start
+        {
+            self.remove(below, hole);
+            start = below;
+        }
+        if let Some(&hole) = self.by_offset.get(&end) {
+            self.remove(end, hole);
+            end += hole;
+        }
+        self.add(start, end - start);
+    }
+
+    fn add(&mut self, offset: u64, size: u64) {
+        if size > 0 {
+            self.by_offset.insert(offset, size);
+            self.by_size.insert((size, offset));
+        }
+    }
+
+    fn remove(&mut self, offset: u64, size: u64) {
+        self.by_offset.remove(&offset);
+        self.by_size.remove(&(size, offset));
+    }
+}
