@@ -26,7 +26,8 @@
  * - A mistake in the library ends the call with PLIMSOLL_ERROR_PANIC; if it was
  *   built with panic = "abort", it ends the process.
  *
- * The library starts no threads, uses no environment variables and keeps no state
+ * The library starts no threads but those of plimsoll_options_set_threads() while it
+ * plans, uses no environment variables and keeps no state
  * but the message of each thread.
  *
  * This file is generated; do not edit it.
@@ -525,6 +526,11 @@ int32_t plimsoll_options_set_merge_from(struct plimsoll_options *options, const 
 // Of strategies that draw random numbers: others for another seed, the same for
 // the same.
 int32_t plimsoll_options_set_seed(struct plimsoll_options *options, uint64_t seed);
+
+// Strategies "exact" and "auto" search on so many threads, at least 1, if the
+// library was built for that; otherwise on the one that calls. Plans are the same
+// at any number. Callbacks still run on the thread that called.
+int32_t plimsoll_options_set_threads(struct plimsoll_options *options, uint32_t count);
 
 // At most about this many search nodes, or PLIMSOLL_NONE for what each strategy
 // takes by itself. Unlike a time limit, this gives the same plan on every machine.

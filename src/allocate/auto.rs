@@ -90,8 +90,11 @@ const BUDGET: u64 = 30_000_000;
 /// Nor is a named one, after so much: about six seconds.
 const MOST: u64 = 4 * BUDGET;
 
-/// Nodes of the exact search, and steps of its inner loops: less than a second.
+/// Nodes of the exact search, and steps of its inner loops: less than a second,
 const SEARCH: (u64, u64) = (200_000, 500_000_000);
+
+/// and so many more for each buffer: less than ten microseconds.
+const SEARCH_EACH: (u64, u64) = (20, 4_000);
 
 impl Strategy for Auto {
     fn name(&self) -> &'static str {
@@ -99,8 +102,10 @@ impl Strategy for Auto {
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
-        let nodes = limits.most_nodes(SEARCH.0);
-        in_parts(problem, (nodes, SEARCH.1), |part, aim| {
+        let buffers = problem.buffers().len() as u64;
+        let nodes = limits.most_nodes(SEARCH.0 + SEARCH_EACH.0 * buffers);
+        let work = SEARCH.1 + SEARCH_EACH.1 * buffers;
+        in_parts(problem, (nodes, work), |part, aim| {
             let mut allocation = best_named(part, limits, aim.enough)?;
             let work = self.exact.improve(part, &mut allocation, limits, aim);
             if work.is_none() && !is_too_large(part) {

@@ -4,9 +4,9 @@
 use crate::ids::BufferId;
 use crate::problem::{Buffer, Problem};
 
-/// No instance has more pairs, of item and section or of items that conflict:
-/// 256 MB.
-const MOST_PAIRS: usize = 1 << 25;
+/// No instance has more pairs, of item and section or of items that conflict: about
+/// 100 MB.
+const MOST_PAIRS: usize = 1 << 22;
 
 /// Rows of different lengths, in one array.
 #[derive(Clone, Debug)]

@@ -34,7 +34,7 @@ use crate::problem::Problem;
 ///
 /// Exponential in the worst case: where the limits name no number of nodes, it
 /// gives up after two million. Space is linear in the number of pairs that meet in time; if those are more
-/// than 32 million, only greedy placement is tried. `docs/exact.md` has the method,
+/// than 4 million, only greedy placement is tried. `docs/exact.md` has the method,
 /// its proofs, and where it comes from.
 ///
 /// ```
