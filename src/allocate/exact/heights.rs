@@ -48,7 +48,7 @@ impl Heights {
             return height;
         }
         let multiple = height.div_ceil(self.divisor);
-        let next = self.sums.get(multiple as usize..).and_then(|sums| sums.first_one());
+        let next = self.sums.get(multiple as usize..).and_then(bitvec::slice::BitSlice::first_one);
         multiple.saturating_add(next.unwrap_or(0) as u64).saturating_mul(self.divisor)
     }
 }
