@@ -144,9 +144,9 @@ fn turns<'a>(
     let by = |number: u64| By::ALL[(round + number) as usize % By::ALL.len()];
     let place = Where::OTHERS[round as usize % Where::OTHERS.len()];
     let mut turns = vec![
-        turn(By::Load, Where::Failures, false),
+        turn(By::Load, Where::Failures, late && round % 4 > 0),
         turn(By::Sections, Where::Open, late),
-        turn(By::Steps, Where::Floor, false),
+        turn(By::Steps, Where::Floor, late),
         turn(by(0), Where::Failures, late),
         turn(by(1), Where::FloorCandidates, true),
         turn(by(2), place, late),
