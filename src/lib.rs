@@ -71,6 +71,7 @@ pub mod export;
 mod graph;
 mod ids;
 pub mod import;
+mod infeasible;
 mod limits;
 mod liveness;
 mod objects;
@@ -91,6 +92,7 @@ pub use graph::{
     UnknownElementType,
 };
 pub use ids::{BufferId, OperatorId, TensorId};
+pub use infeasible::InfeasibleCore;
 pub use limits::{CancelToken, Limits, Progress, Stop};
 pub use liveness::{Liveness, Peak};
 pub use objects::{Inside, Objects};

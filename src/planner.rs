@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crate::allocate::{Allocation, Auto, Strategy, choose};
+use crate::allocate::{Allocation, Auto, Strategy, choose, infeasible_core};
 use crate::bound::{LowerBound, lower_bound};
 use crate::choice::Choice;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::{BufferId, OperatorId};
+use crate::infeasible::InfeasibleCore;
 use crate::limits::Limits;
 use crate::liveness::Liveness;
 use crate::objects::{Inside, Objects};
@@ -185,6 +186,30 @@ impl Planner {
             Error::WrongPlan { strategy: "knapsack".to_owned(), violation: first.unwrap_or_default() }
         })?;
         Ok(choice)
+    }
+
+    /// Why a problem does not fit its capacity, or this planner's: buffers that
+    /// cannot lie together. None if all fit, or if nothing is proven within the
+    /// limits. The strategy does not matter.
+    ///
+    /// As many exact searches as buffers in the worst case, each short; fast where
+    /// the load alone is too much.
+    ///
+    /// # Errors
+    /// [`Error::NoCapacity`] if there is none.
+    ///
+    /// ```
+    /// use plimsoll::{Buffer, Planner, Problem};
+    ///
+    /// let buffers = [(60, 0..2), (50, 1..3), (40, 2..4)];
+    /// let buffers = buffers.map(|(size, live)| Buffer::new(size, live)).to_vec();
+    /// let core = Planner::new().capacity(100).explain(&Problem::new(buffers)?)?.unwrap();
+    /// assert_eq!((core.buffers.len(), core.missing(), core.irreducible), (2, 10, true));
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    pub fn explain(&self, problem: &Problem) -> Result<Option<InfeasibleCore>> {
+        let capacity = problem.capacity().or(self.capacity).ok_or(Error::NoCapacity)?;
+        infeasible_core(problem, capacity, &self.limits)
     }
 
     fn allocate(&self, problem: &Problem) -> Result<Solution> {

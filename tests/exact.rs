@@ -3,7 +3,7 @@
 mod support;
 
 use plimsoll::allocate::{Exact, Rule};
-use plimsoll::{Planner, Problem, Solution, Status};
+use plimsoll::{Limits, Planner, Problem, Solution, Status};
 use proptest::prelude::*;
 use support::brute_force::lowest_height;
 use support::random;
@@ -52,6 +52,37 @@ proptest! {
             prop_assert!(solution.height <= capacity);
         } else {
             prop_assert_eq!(solution.status, Status::Infeasible);
+        }
+    }
+
+    #[test]
+    fn a_core_does_not_fit_and_fits_without_any_one(problem in small_problem(), less in 1u64..4) {
+        let least = lowest_height(&problem);
+        prop_assume!(least >= less);
+        let capacity = least - less;
+        let core = Planner::new().capacity(capacity).explain(&problem).unwrap().unwrap();
+        let without = |left_out| {
+            let kept = core.buffers.iter().filter(|&&id| Some(id) != left_out);
+            let buffers = kept.map(|&id| problem.buffer(id).clone()).collect();
+            lowest_height(&Problem::new(buffers).unwrap())
+        };
+        prop_assert!(core.irreducible);
+        prop_assert!(without(None) >= core.needed && core.needed > capacity);
+        for &id in &core.buffers {
+            prop_assert!(without(Some(id)) <= capacity);
+        }
+        prop_assert_eq!(Planner::new().capacity(least).explain(&problem).unwrap(), None);
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same(problem in random::problem(40, &[1, 4], 1), nodes in 0u64..5000) {
+        let planner = |threads| {
+            let limits = Limits::new().nodes(nodes);
+            Planner::new().strategy(Exact::new().unaided().threads(threads)).limits(limits)
+        };
+        let one = planner(1).solve(&problem).unwrap();
+        for threads in [2, 5] {
+            prop_assert_eq!(&planner(threads).solve(&problem).unwrap(), &one);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 20] = [
+const MAY_NAME: [(&str, &[&str]); 21] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids"]),
@@ -13,7 +13,8 @@ const MAY_NAME: [(&str, &[&str]); 20] = [
     ("limits", &[]),
     ("objects", &["ids"]),
     ("choice", &["ids", "limits", "objects"]),
-    ("allocate", &["bound", "choice", "error", "ids", "limits", "objects", "problem"]),
+    ("infeasible", &["ids"]),
+    ("allocate", &["bound", "choice", "error", "ids", "infeasible", "limits", "objects", "problem"]),
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
@@ -23,8 +24,21 @@ const MAY_NAME: [(&str, &[&str]); 20] = [
     (
         "planner",
         &[
-            "allocate", "bound", "choice", "error", "graph", "ids", "limits", "liveness", "objects",
-            "occupant", "plan", "problem", "solution", "verify",
+            "allocate",
+            "bound",
+            "choice",
+            "error",
+            "graph",
+            "ids",
+            "infeasible",
+            "limits",
+            "liveness",
+            "objects",
+            "occupant",
+            "plan",
+            "problem",
+            "solution",
+            "verify",
         ],
     ),
     ("import", &["error", "graph", "ids", "problem"]),

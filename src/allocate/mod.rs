@@ -18,6 +18,7 @@ mod timeline;
 
 pub use auto::Auto;
 pub(crate) use choose::choose;
+pub(crate) use exact::infeasible_core;
 pub use exact::{Exact, Rule};
 pub use greedy::Greedy;
 pub use greedy_objects::GreedyObjects;

@@ -68,7 +68,7 @@ pub(super) fn in_parts(
     Ok(whole)
 }
 
-/// Buffers by part, parts by time.
+/// Buffers by part and id, parts by time.
 fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
     let mut ids: Vec<BufferId> = problem.ids().collect();
     ids.sort_by_key(|&id| problem.buffer(id).live().start);
@@ -82,6 +82,8 @@ fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
         }
         end = end.max(live.end);
     }
+    // Ties are broken by id, here as in the whole.
+    parts.iter_mut().for_each(|part| part.sort_unstable());
     parts
 }
 

@@ -1,5 +1,6 @@
 //! The exact search for offsets: branch and bound that proves its answers.
 
+mod core;
 mod dive;
 mod heights;
 mod instance;
@@ -11,6 +12,7 @@ mod seen;
 mod state;
 mod taste;
 
+pub(crate) use core::infeasible_core;
 use instance::Instance;
 use portfolio::{Known, Task};
 pub use rules::Rule;

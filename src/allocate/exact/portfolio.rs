@@ -40,6 +40,7 @@ pub(super) struct Task<'a> {
     pub(super) seed: u64,
     pub(super) aim: Aim,
     /// Dives at the same time, where the feature `parallel` is on.
+    #[cfg_attr(not(feature = "parallel"), expect(dead_code, reason = "one thread only"))]
     pub(super) threads: usize,
     pub(super) limits: &'a Limits,
 }
@@ -144,7 +145,7 @@ fn turns<'a>(
     let by = |number: u64| By::ALL[(round + number) as usize % By::ALL.len()];
     let place = Where::OTHERS[round as usize % Where::OTHERS.len()];
     let mut turns = vec![
-        turn(By::Load, Where::Failures, late && round % 4 > 0),
+        turn(By::Load, Where::Failures, late && !round.is_multiple_of(4)),
         turn(By::Sections, Where::Open, late),
         turn(By::Steps, Where::Floor, late),
         turn(by(0), Where::Failures, late),

@@ -1,5 +1,6 @@
 //! `plimsoll plan`: one input to a plan, a summary and files.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
@@ -7,7 +8,7 @@ use indicatif::ProgressBar;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{svg, text};
-use plimsoll::{Graph, Plan, Problem, Solution, Status, export};
+use plimsoll::{Graph, Liveness, Plan, Planner, Problem, Solution, Status, export};
 
 use crate::arguments::PlanArguments;
 use crate::inputs::{model_name, read};
@@ -57,6 +58,9 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
     say(&result.summary(seconds))?;
+    if result.status() == Status::Infeasible {
+        say(&result.explained(&planner)?)?;
+    }
     Ok(if result.status().fits() { Answer::Yes } else { Answer::No })
 }
 
@@ -71,6 +75,31 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
             Err(format!("--out {}: expected a name ending in .json, .csv, .svg or .h", path.display()).into())
         }
     }
+}
+
+/// So many names are shown.
+const MOST_NAMES: usize = 12;
+
+fn explained(planner: &Planner, problem: &Problem) -> Result<String, Failure> {
+    let Some(core) = planner.explain(problem)? else { return Ok(String::new()) };
+    let count = core.buffers.len();
+    let mut text =
+        format!("too much     {} bytes missing: these {count} need {} together", core.missing(), core.needed);
+    if !core.irreducible {
+        text.push_str(" (fewer may do)");
+    }
+    text.push('\n');
+    for &id in core.buffers.iter().take(MOST_NAMES) {
+        let buffer = problem.buffer(id);
+        let line =
+            format!("             {:>12}  {}, live {}", buffer.size(), problem.name(id), buffer.live());
+        text.push_str(&one_line(&line));
+        text.push('\n');
+    }
+    if count > MOST_NAMES {
+        let _ = writeln!(text, "             and {} more", count - MOST_NAMES);
+    }
+    Ok(text)
 }
 
 /// A plan with what it is for.
@@ -94,6 +123,18 @@ impl Planned {
                 let (name, problem, solution) = &**parts;
                 text::summary_of_problem(name, problem, solution, Some(seconds))
             }
+        }
+    }
+
+    /// What cannot lie together, if that can be said.
+    fn explained(&self, planner: &Planner) -> Result<String, Failure> {
+        match self {
+            Planned::Graph(pair) => {
+                let (graph, plan) = &**pair;
+                let liveness = Liveness::new(graph, &plan.order, plan.alignment, plan.variables)?;
+                explained(planner, liveness.problem())
+            }
+            Planned::Problem(parts) => explained(planner, &parts.1),
         }
     }
 
