@@ -41,7 +41,7 @@ pub fn lower_bound(problem: &Problem) -> LowerBound {
             best = LowerBound { bytes, certified: bytes, step, buffers: Vec::new() };
             let live = problem.ids().filter(|&id| {
                 let buffer = problem.buffer(id);
-                buffer.size() > 0 && buffer.alignment() >= alignment && buffer.live().contains(step)
+                buffer.size() > 0 && buffer.alignment() >= alignment && buffer.is_live_at(step)
             });
             best.buffers.extend(live);
         }
@@ -79,8 +79,10 @@ fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
         if buffer.size() > 0 && buffer.alignment() >= alignment {
             let padding = padding(buffer.size(), alignment);
             // Ends sort before starts: ranges are half-open.
-            events.push((buffer.live().start, true, buffer.size(), padding));
-            events.push((buffer.live().end, false, buffer.size(), padding));
+            for piece in buffer.pieces() {
+                events.push((piece.start, true, buffer.size(), padding));
+                events.push((piece.end, false, buffer.size(), padding));
+            }
         }
     }
     events.sort_unstable();

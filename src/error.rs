@@ -134,6 +134,21 @@ pub enum Error {
         end: u32,
     },
 
+    /// A gap that is empty, not inside of the buffer's live range, or not apart from
+    /// another gap.
+    #[error(
+        "buffer `{buffer}`: gap {gap} must lie inside of the live range {live}, leave a step at either end, \
+         and be apart from other gaps"
+    )]
+    Gap {
+        /// The buffer's name.
+        buffer: String,
+        /// The gap.
+        gap: String,
+        /// The live range.
+        live: String,
+    },
+
     /// A fixed offset that is no multiple of the buffer's alignment.
     #[error("buffer `{buffer}` is fixed at {offset}, which is not a multiple of its alignment {alignment}")]
     FixedMisaligned {

@@ -50,13 +50,15 @@ impl fmt::Display for LiveRange {
 }
 
 /// One rectangle of a [`Problem`]: as wide as its live range, as high as its
-/// size. Only its offset is open, unless that is fixed too.
+/// size. Only its offset is open, unless that is fixed too. Where it has gaps, it
+/// is several rectangles at one offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
     size: u64,
     live: LiveRange,
     alignment: u64,
     fixed_offset: Option<u64>,
+    gaps: Box<[LiveRange]>,
 }
 
 impl Buffer {
@@ -64,7 +66,7 @@ impl Buffer {
     /// that may lie anywhere.
     #[must_use]
     pub fn new(size: u64, live: impl Into<LiveRange>) -> Self {
-        Self { size, live: live.into(), alignment: 1, fixed_offset: None }
+        Self { size, live: live.into(), alignment: 1, fixed_offset: None, gaps: Box::default() }
     }
 
     /// The offset must be a multiple of this power of two.
@@ -81,6 +83,25 @@ impl Buffer {
         self
     }
 
+    /// During these steps its memory is free for others; afterwards the buffer is
+    /// at its offset again, with other contents. A gap lies between the first and
+    /// the last step, and apart from other gaps.
+    #[must_use]
+    pub fn gap(mut self, steps: impl Into<LiveRange>) -> Self {
+        let mut gaps = std::mem::take(&mut self.gaps).into_vec();
+        gaps.push(steps.into());
+        self.with_gaps(gaps)
+    }
+
+    /// With all of these gaps, in any order, instead of those it had.
+    #[must_use]
+    pub fn with_gaps<R: Into<LiveRange>>(mut self, gaps: impl IntoIterator<Item = R>) -> Self {
+        let mut gaps: Vec<LiveRange> = gaps.into_iter().map(Into::into).collect();
+        gaps.sort_unstable_by_key(|gap| gap.start);
+        self.gaps = gaps.into();
+        self
+    }
+
     /// Size in bytes; may be 0.
     #[inline]
     #[must_use]
@@ -88,11 +109,38 @@ impl Buffer {
         self.size
     }
 
-    /// The steps at which it is live.
+    /// The steps at which it is live, from the first to the last, gaps included.
     #[inline]
     #[must_use]
     pub fn live(&self) -> LiveRange {
         self.live
+    }
+
+    /// When its memory is free for others, ascending.
+    #[inline]
+    #[must_use]
+    pub fn gaps(&self) -> &[LiveRange] {
+        &self.gaps
+    }
+
+    /// The live range without its gaps: one range more than there are gaps.
+    pub fn pieces(&self) -> impl Iterator<Item = LiveRange> + '_ {
+        let starts = std::iter::once(self.live.start).chain(self.gaps.iter().map(|gap| gap.end));
+        let ends = self.gaps.iter().map(|gap| gap.start).chain(std::iter::once(self.live.end));
+        starts.zip(ends).map(|(start, end)| LiveRange { start, end })
+    }
+
+    /// Whether it needs its memory at this step.
+    #[must_use]
+    pub fn is_live_at(&self, step: u32) -> bool {
+        self.live.contains(step) && !self.gaps.iter().any(|gap| gap.contains(step))
+    }
+
+    /// Whether both need their memory at some step.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.live.overlaps(other.live)
+            && self.pieces().any(|piece| other.pieces().any(|range| range.overlaps(piece)))
     }
 
     /// What its offset must be a multiple of: a power of two.
@@ -107,6 +155,19 @@ impl Buffer {
     #[must_use]
     pub fn fixed_offset(&self) -> Option<u64> {
         self.fixed_offset
+    }
+}
+
+impl Buffer {
+    /// The first gap that is empty, not inside of the live range, or not apart from
+    /// the one before.
+    fn wrong_gap(&self) -> Option<LiveRange> {
+        let mut before = self.live.start;
+        self.gaps.iter().copied().find(|gap| {
+            let is_wrong = gap.start <= before || gap.start >= gap.end || gap.end >= self.live.end;
+            before = gap.end;
+            is_wrong
+        })
     }
 }
 
@@ -135,7 +196,7 @@ impl Problem {
     /// O(n log n).
     ///
     /// # Errors
-    /// The first mistake found: [`Error::EmptyLiveRange`], [`Error::Alignment`],
+    /// The first mistake found: [`Error::EmptyLiveRange`], [`Error::Gap`], [`Error::Alignment`],
     /// [`Error::FixedMisaligned`], [`Error::FixedOverlap`],
     /// [`Error::TotalOverflow`], [`Error::TooMany`].
     pub fn new(buffers: Vec<Buffer>) -> Result<Self> {
@@ -214,6 +275,10 @@ impl Problem {
             if start >= end {
                 return Err(Error::EmptyLiveRange { buffer: self.name(id), start, end });
             }
+            if let Some(gap) = buffer.wrong_gap() {
+                let (buffer, live) = (self.name(id), buffer.live);
+                return Err(Error::Gap { buffer, gap: gap.to_string(), live: live.to_string() });
+            }
             let alignment = buffer.alignment;
             if !alignment.is_power_of_two() {
                 return Err(Error::Alignment { place: format!("buffer `{}`", self.name(id)), alignment });
@@ -248,9 +313,9 @@ impl Problem {
     fn check_fixed(&self) -> Result<()> {
         let fixed = self.ids().filter(|&id| self.buffer(id).size > 0);
         let placed = fixed.filter_map(|id| Some((id, self.buffer(id).fixed_offset?)));
-        let clash = first_overlap(placed.map(|(id, offset)| {
+        let clash = first_overlap(placed.flat_map(|(id, offset)| {
             let buffer = self.buffer(id);
-            (id, offset, offset + buffer.size, buffer.live)
+            buffer.pieces().map(move |piece| (id, offset, offset + buffer.size, piece))
         }));
         match clash {
             None => Ok(()),

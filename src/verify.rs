@@ -200,7 +200,7 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
             status: plan.status,
             capacity: plan.capacity,
         };
-        claims::check(&claims, &needs.causes(), plan.lower_bound.step, &mut found);
+        claims::check(&claims, &needs.causes(plan.lower_bound.step), &mut found);
         needs.check_objects(&mut found);
     }
     found.finish()
@@ -235,6 +235,7 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
         status: solution.status,
         capacity: problem.capacity(),
     };
+    let step = solution.lower_bound.step;
     let mut named = solution.lower_bound.buffers.clone();
     named.sort_unstable();
     named.dedup();
@@ -243,9 +244,9 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
         bytes: buffer.size(),
         alignment: buffer.alignment(),
         fixed: buffer.fixed_offset(),
-        live: buffer.live(),
+        live: !buffer.gaps().iter().any(|gap| gap.contains(step)) && buffer.live().contains(step),
     });
-    claims::check(&claims, &causes.collect::<Vec<_>>(), solution.lower_bound.step, &mut found);
+    claims::check(&claims, &causes.collect::<Vec<_>>(), &mut found);
     if let Some(objects) = &solution.objects {
         check_objects(problem, |id| solution.offsets.get(id.index()).copied(), objects, &mut found);
     }
@@ -272,8 +273,9 @@ pub fn verify_choice(
         found.add(Violation::Shape { what, got, expected });
     }
     if found.0.is_empty() {
-        let place = |id: BufferId| Some(rectangle(problem, id, choice.offsets[id.index()]?));
-        let kept: Vec<_> = problem.ids().filter_map(place).collect();
+        let placed = |id: BufferId| Some((id, choice.offsets[id.index()]?));
+        let kept = problem.ids().filter_map(placed);
+        let kept: Vec<_> = kept.flat_map(|(id, offset)| rectangles(problem, id, offset)).collect();
         geometry::check(&kept, choice.height, &mut found);
         check_objects(problem, |id| choice.offsets[id.index()], &choice.objects, &mut found);
         let value_of = |id: BufferId| match values {
@@ -320,20 +322,25 @@ fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, found: &mut Fo
         found.add(Violation::Shape { what: "offsets", got: offsets.len(), expected });
         return;
     }
-    let rectangles = problem.ids().zip(offsets).map(|(id, &offset)| rectangle(problem, id, offset));
+    let rectangles = problem.ids().zip(offsets).flat_map(|(id, &offset)| rectangles(problem, id, offset));
     geometry::check(&rectangles.collect::<Vec<_>>(), height, found);
 }
 
-fn rectangle(problem: &Problem, id: BufferId, offset: u64) -> geometry::Rectangle<'_> {
+/// One from each gap, or the start, to the next gap, or the end.
+fn rectangles(problem: &Problem, id: BufferId, offset: u64) -> impl Iterator<Item = geometry::Rectangle<'_>> {
     let buffer = problem.buffer(id);
-    geometry::Rectangle {
+    let (live, gaps) = (buffer.live(), buffer.gaps());
+    (0..=gaps.len()).map(move |piece| geometry::Rectangle {
         name: Box::new(move || format!("buffer `{}`", problem.name(id))),
         offset,
         bytes: buffer.size(),
-        live: buffer.live(),
+        live: LiveRange {
+            start: if piece == 0 { live.start } else { gaps[piece - 1].end },
+            end: gaps.get(piece).map_or(live.end, |gap| gap.start),
+        },
         alignment: buffer.alignment(),
         fixed: buffer.fixed_offset(),
-    }
+    })
 }
 
 /// Collects violations up to the limit.

@@ -12,12 +12,14 @@ fn solve(problem: &Problem, exact: Exact) -> Solution {
     Planner::new().strategy(exact).solve(problem).unwrap()
 }
 
-/// Up to seven buffers, with alignments and fixed offsets.
+/// Up to seven buffers, with alignments, fixed offsets and gaps.
 fn small_problem() -> impl Strategy<Value = Problem> {
     prop_oneof![
         random::problem(7, &[1], 0),
         random::problem(7, &[1, 2, 4, 8], 0),
-        random::problem(7, &[1, 4, 16], 3)
+        random::problem(7, &[1, 4, 16], 3),
+        random::gapped(7, &[1], 0),
+        random::gapped(7, &[1, 4, 16], 2)
     ]
 }
 

@@ -100,10 +100,22 @@ fn rows_are_complete_and_ids_unique() {
 }
 
 #[test]
-fn gaps_are_refused_unless_empty() {
-    let text = "id,lower,upper,size,gaps\na,0,9,8,\nb,0,9,8,2-4@3\n";
-    assert_eq!(error_of_file(text), "line 3: gaps (`2-4@3`) are not supported yet");
-    assert!(import("id,lower,upper,size,gaps\na,0,9,8,\n").is_ok());
+fn gaps_are_ranges() {
+    let problem = import("id,lower,upper,size,gaps\na,0,9,8,\nb,0,9,8, 6-8  2-4\n").unwrap();
+    let gaps: Vec<String> = problem.buffers()[1].gaps().iter().map(ToString::to_string).collect();
+    assert_eq!((problem.buffers()[0].gaps().len(), gaps), (0, vec!["2..4".to_owned(), "6..8".to_owned()]));
+    let error = |gaps| error_of_file(&format!("id,lower,upper,size,gaps\nb,0,9,8,{gaps}\n"));
+    assert_eq!(error("2:4"), "line 2: gap `2:4` is not like `3-5`, two whole numbers from 0 to 4294967295");
+    assert_eq!(
+        error("2-4@3:5"),
+        "line 2: gap `2-4@3:5` is not like `3-5`, two whole numbers from 0 to 4294967295; a gap that keeps \
+         a part of the memory is not known"
+    );
+    assert_eq!(
+        error("2-4 3-5"),
+        "buffer `b`: gap 3..5 must lie inside of the live range 0..9, leave a step at either end, and be \
+         apart from other gaps"
+    );
 }
 
 #[test]

@@ -119,10 +119,10 @@ impl<'a> Placer<'a> {
         for id in self.orders.sorted(order) {
             let before = self.occupancy.visits();
             let buffer = self.problem.buffer(id);
-            let sections = self.orders.timeline.sections[id.index()];
-            let request = Request { sections, size: buffer.size(), alignment: buffer.alignment() };
+            let pieces = self.orders.timeline.pieces(id);
+            let request = Request { pieces, size: buffer.size(), alignment: buffer.alignment() };
             let offset = self.occupancy.find(request, fit);
-            self.occupancy.insert(sections, offset, buffer.size());
+            pieces.iter().for_each(|&piece| self.occupancy.insert(piece, offset, buffer.size()));
             self.offsets[id.index()] = offset;
             height = height.max(offset + buffer.size());
             meter.spend(1 + self.occupancy.visits() - before)?;
@@ -140,7 +140,8 @@ impl<'a> Placer<'a> {
             self.offsets[id.index()] = offset;
             height = height.max(offset + buffer.size());
             if buffer.size() > 0 {
-                self.occupancy.insert(self.orders.timeline.sections[id.index()], offset, buffer.size());
+                let pieces = self.orders.timeline.pieces(id).iter();
+                pieces.for_each(|&piece| self.occupancy.insert(piece, offset, buffer.size()));
             }
         }
         height

@@ -128,7 +128,7 @@ pub(super) fn by_size_quickly(intervals: &[Interval]) -> Sharing {
     for i in order {
         let one = &intervals[i];
         let sections = (one.first, one.end);
-        let k = occupancy.find(Request { sections, size: 1, alignment: 1 }, Fit::Lowest);
+        let k = occupancy.find(Request { pieces: &[sections], size: 1, alignment: 1 }, Fit::Lowest);
         occupancy.insert(sections, k, 1);
         if k as usize == sizes.len() {
             sizes.push(one.size);

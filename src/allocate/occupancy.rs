@@ -40,10 +40,10 @@ struct Summary {
     top: u64,
 }
 
-/// What to place: sections, size and alignment.
+/// What to place: sections by piece, ascending, size and alignment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Request {
-    pub(super) sections: (u32, u32),
+pub(super) struct Request<'a> {
+    pub(super) pieces: &'a [(u32, u32)],
     pub(super) size: u64,
     pub(super) alignment: u64,
 }
@@ -72,9 +72,9 @@ impl Occupancy {
 
     /// The offset of a hole for `request`, or the lowest place above all that
     /// meet it.
-    pub(super) fn find(&mut self, request: Request, fit: Fit) -> u64 {
-        let Request { sections, size, alignment } = request;
-        let (first, end) = signed(sections);
+    pub(super) fn find(&mut self, request: Request<'_>, fit: Fit) -> u64 {
+        let Request { pieces, size, alignment } = request;
+        let (first, end) = signed((pieces[0].0, pieces[pieces.len() - 1].1));
         let mut top = 0;
         let mut hole = None;
         let mut slack = u64::MAX;
@@ -84,7 +84,7 @@ impl Occupancy {
             }
             self.visits += 1;
             let block = &self.blocks[summary.block as usize];
-            let mut groups = block.meeting(first, end);
+            let mut groups = block.meeting(pieces);
             while let Some(slot) = groups.next() {
                 let offset = block.offset[slot];
                 let start = align_up(top, alignment);
@@ -142,12 +142,15 @@ impl Block {
         Self { len: 0, first: [i32::MAX; BLOCK], end: [0; BLOCK], offset: [0; BLOCK], top: [0; BLOCK] }
     }
 
-    /// Slots whose sections meet `first..end`, ascending.
+    /// Slots whose sections meet one of these, ascending.
     #[allow(clippy::needless_bitwise_bool)] // without branches, so that it becomes vector code
-    fn meeting(&self, first: i32, end: i32) -> Meeting {
+    fn meeting(&self, pieces: &[(u32, u32)]) -> Meeting {
         let mut flags = [0u8; BLOCK];
-        for ((flag, own_first), own_end) in flags.iter_mut().zip(&self.first).zip(&self.end) {
-            *flag = u8::from((*own_first < end) & (first < *own_end));
+        for &piece in pieces {
+            let (first, end) = signed(piece);
+            for ((flag, own_first), own_end) in flags.iter_mut().zip(&self.first).zip(&self.end) {
+                *flag |= u8::from((*own_first < end) & (first < *own_end));
+            }
         }
         let mut words = [0; BLOCK / 8];
         for (word, bytes) in words.iter_mut().zip(flags.as_chunks::<8>().0) {

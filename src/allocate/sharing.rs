@@ -29,14 +29,22 @@ impl<'a> Shared<'a> {
     /// O(n log n).
     ///
     /// # Errors
-    /// [`Error::Refused`] for buffers with fixed offsets.
+    /// [`Error::Refused`] for buffers with fixed offsets or gaps.
     pub(super) fn new(strategy: &str, problem: &'a Problem) -> Result<Self> {
-        let fixed = problem.ids().find(|&id| problem.buffer(id).fixed_offset().is_some());
-        if let Some(id) = fixed {
-            let name = problem.name(id);
-            let reason = format!(
-                "buffer `{name}` has a fixed offset, but a shared object lies where there is room for it"
-            );
+        let why = |id: BufferId| {
+            let (buffer, name) = (problem.buffer(id), problem.name(id));
+            let reason = match (buffer.fixed_offset(), buffer.gaps()) {
+                (Some(_), _) => {
+                    format!(
+                        "`{name}` has a fixed offset, but a shared object lies where there is room for it"
+                    )
+                }
+                (None, []) => return None,
+                _ => format!("`{name}` has gaps, but has a shared object for itself from start to end"),
+            };
+            Some(format!("buffer {reason}"))
+        };
+        if let Some(reason) = problem.ids().find_map(why) {
             return Err(Error::Refused { strategy: strategy.to_owned(), reason });
         }
         let timeline = Timeline::new(problem);

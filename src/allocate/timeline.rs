@@ -1,9 +1,12 @@
 //! Time, reduced to the moments at which something starts to live.
 
-use crate::problem::{Buffer, Problem};
+use std::collections::BTreeMap;
+
+use crate::ids::BufferId;
+use crate::problem::{Buffer, LiveRange, Problem};
 
 /// Live ranges in sections: section `k` begins where the `k`-th different start
-/// lies. Two buffers meet in time if and only if they share a section, since
+/// of a piece lies. Two buffers meet in time if and only if they share a section, since
 /// the later of the two starts is a section that both contain.
 #[derive(Debug)]
 pub(super) struct Timeline {
@@ -11,25 +14,39 @@ pub(super) struct Timeline {
     starts: Vec<u32>,
     /// First and one past the last section of each buffer.
     pub(super) sections: Vec<(u32, u32)>,
+    /// Of those that have gaps: the same of each piece.
+    gapped: BTreeMap<BufferId, Vec<(u32, u32)>>,
 }
 
 impl Timeline {
     /// O(n log n).
     pub(super) fn new(problem: &Problem) -> Self {
-        let live = || problem.buffers().iter().map(Buffer::live);
-        let mut starts: Vec<u32> = live().map(|range| range.start).collect();
+        let pieces = problem.buffers().iter().flat_map(Buffer::pieces);
+        let mut starts: Vec<u32> = pieces.map(|piece| piece.start).collect();
         starts.sort_unstable();
         starts.dedup();
         let section = |step: u32| starts.partition_point(|&start| start < step) as u32;
-        let sections = live().map(|range| (section(range.start), section(range.end))).collect();
-        Self { starts, sections }
+        let range = |live: LiveRange| (section(live.start), section(live.end));
+        let sections = problem.buffers().iter().map(|buffer| range(buffer.live())).collect();
+        let gapped = problem.ids().filter(|&id| !problem.buffer(id).gaps().is_empty());
+        let gapped = gapped.map(|id| (id, problem.buffer(id).pieces().map(range).collect())).collect();
+        Self { starts, sections, gapped }
+    }
+
+    /// The sections in which a buffer is live, in one range for each piece of it.
+    #[inline]
+    pub(super) fn pieces(&self, id: BufferId) -> &[(u32, u32)] {
+        match self.gapped.get(&id) {
+            Some(pieces) => pieces,
+            None => std::slice::from_ref(&self.sections[id.index()]),
+        }
     }
 
     pub(super) fn section_count(&self) -> usize {
         self.starts.len()
     }
 
-    /// Live bytes in each section.
+    /// Live bytes in each section, gaps included.
     pub(super) fn loads(&self, problem: &Problem) -> Vec<u64> {
         let mut changes = vec![(0u64, 0u64); self.section_count() + 1];
         for (buffer, &(first, end)) in problem.buffers().iter().zip(&self.sections) {

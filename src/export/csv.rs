@@ -1,4 +1,5 @@
-//! Plans as CSV: `id,lower,upper,size,alignment,offset`. Read as a problem, it
+//! Plans as CSV: `id,lower,upper,size,alignment,offset`, and `gaps` where there are
+//! any. Read as a problem, it
 //! is the plan's geometry with every buffer fixed in its place.
 
 use csv::Writer;
@@ -26,14 +27,17 @@ fn table(rows: &[Item]) -> String {
     // Readers trim fields, and a tensor may be called `scratch of x`.
     let ids = unique_names(rows.iter().map(|row| row.name.trim()));
     let mut writer = Writer::from_writer(Vec::new());
-    let header = ["id", "lower", "upper", "size", "alignment", "offset"].map(String::from);
-    let lines = ids.into_iter().zip(rows).map(|(id, Item { alignment, place, .. })| {
+    let columns = if rows.iter().any(|row| !row.gaps.is_empty()) { 7 } else { 6 };
+    let header = ["id", "lower", "upper", "size", "alignment", "offset", "gaps"].map(String::from);
+    let lines = ids.into_iter().zip(rows).map(|(id, Item { alignment, place, gaps, .. })| {
         let numbers = [place.live.start.into(), place.live.end.into(), place.bytes, *alignment, place.offset];
         let [lower, upper, size, alignment, offset] = numbers.map(|number: u64| number.to_string());
-        [id, lower, upper, size, alignment, offset]
+        let gaps: Vec<String> = gaps.iter().map(|gap| format!("{}-{}", gap.start, gap.end)).collect();
+        [id, lower, upper, size, alignment, offset, gaps.join(" ")]
     });
     for line in [header].into_iter().chain(lines) {
-        writer.write_record(&line).expect("a vector takes every byte, and all rows have six fields");
+        let written = writer.write_record(&line[..columns]);
+        written.expect("a vector takes every byte, and all rows have as many fields");
     }
     let bytes = writer.into_inner().expect("a vector takes every byte");
     String::from_utf8(bytes).expect("fields are text")

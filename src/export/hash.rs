@@ -34,6 +34,12 @@ pub fn problem_hash(problem: &Problem) -> String {
         hash.number(buffer.live().end.into());
         hash.number(buffer.alignment());
         hash.optional(buffer.fixed_offset());
+        // Nothing where there are none, so that older plans stay valid.
+        for gap in buffer.gaps() {
+            hash.text("gap");
+            hash.number(gap.start.into());
+            hash.number(gap.end.into());
+        }
     }
     hash.digits()
 }

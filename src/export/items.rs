@@ -1,7 +1,7 @@
 //! What lies in an arena, with unique names: the rows of every format.
 
 use super::names::unique_names;
-use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Solution, TensorId};
+use crate::{Graph, LiveRange, Occupant, OperatorId, Placement, Plan, Problem, Solution, TensorId};
 
 /// One row. `index` counts tensors, operators or buffers.
 pub(super) struct Item {
@@ -9,6 +9,8 @@ pub(super) struct Item {
     pub name: String,
     pub alignment: u64,
     pub place: Placement,
+    /// When its memory is free for others.
+    pub gaps: Vec<LiveRange>,
     /// The shared object that it is in.
     pub object: Option<u32>,
 }
@@ -31,6 +33,7 @@ pub(super) fn tensors(graph: &Graph, plan: &Plan) -> Vec<Item> {
             name: std::mem::take(&mut names[id.index()]),
             alignment: graph.tensor(id).alignment().unwrap_or(plan.alignment),
             place: plan.placement(Occupant::Tensor(id))?,
+            gaps: Vec::new(),
             object: plan.objects.as_ref().and_then(|objects| objects.of(Occupant::Tensor(id))),
         })
     };
@@ -46,6 +49,7 @@ pub(super) fn workspaces(graph: &Graph, plan: &Plan) -> Vec<Item> {
             name: std::mem::take(&mut names[id.index()]),
             alignment: plan.alignment,
             place: plan.placement(Occupant::Scratch(id))?,
+            gaps: Vec::new(),
             object: plan.objects.as_ref().and_then(|objects| objects.of(Occupant::Scratch(id))),
         })
     };
@@ -60,7 +64,8 @@ pub(super) fn buffers(problem: &Problem, solution: &Solution) -> Vec<Item> {
         let place = Placement { offset, bytes: buffer.size(), live: buffer.live() };
         let objects = solution.objects.as_ref();
         let object = objects.and_then(|objects| *objects.of_buffer.get(id.index())?);
-        Item { index: id.index(), name, alignment: buffer.alignment(), place, object }
+        let (alignment, gaps) = (buffer.alignment(), buffer.gaps().to_vec());
+        Item { index: id.index(), name, alignment, place, gaps, object }
     });
     placed.collect()
 }

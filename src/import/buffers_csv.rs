@@ -1,4 +1,4 @@
-//! Buffers as CSV: `id,lower,upper,size[,alignment][,offset]`, the format of
+//! Buffers as CSV: `id,lower,upper,size[,alignment][,offset][,gaps]`, the format of
 //! `MiniMalloc`.
 
 use std::collections::{BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use std::str::FromStr;
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::{ImportError, ImportOptions};
-use crate::problem::{Buffer, Problem};
+use crate::problem::{Buffer, LiveRange, Problem};
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem, ImportError> {
     let mut bytes = Vec::new();
@@ -23,8 +23,9 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 ///
 /// A header names the columns, in any order: `id` (any text, once), `lower` and
 /// `upper` (the first step at which the buffer is live, and the step after the
-/// last), `size`, and optionally `alignment` and `offset` (where the buffer must
-/// lie), whose fields may be empty. Other columns are ignored, but for `gaps`.
+/// last), `size`, and optionally `alignment`, `offset` (where the buffer must
+/// lie), and `gaps` (ranges like `lower-upper`, with spaces between, in which its
+/// memory is free for others), whose fields may be empty. Other columns are ignored.
 ///
 /// # Errors
 /// [`ImportError::Malformed`] naming line, column and value,
@@ -118,12 +119,29 @@ impl Row<'_> {
             let line = self.line;
             return Err(malformed(format!("line {line}: {got} fields, but the header has {expected}")));
         }
-        match self.columns.gaps.map(|gaps| self.text(gaps)) {
-            None | Some("") => Ok(()),
-            Some(gaps) => {
-                Err(malformed(format!("line {}: gaps (`{gaps}`) are not supported yet", self.line)))
-            }
-        }
+        Ok(())
+    }
+
+    fn gaps(&self) -> Result<Vec<LiveRange>, ImportError> {
+        let text = self.columns.gaps.map_or("", |gaps| self.text(gaps));
+        let gap = |range: &str| {
+            let ends =
+                range.split_once('-').and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?)));
+            let line = self.line;
+            let wrong = || {
+                let rest = if range.contains('@') {
+                    "; a gap that keeps a part of the memory is not known"
+                } else {
+                    ""
+                };
+                malformed(format!(
+                    "line {line}: gap `{range}` is not like `3-5`, two whole numbers from 0 to {}{rest}",
+                    u32::MAX
+                ))
+            };
+            ends.map(|(start, end)| LiveRange { start, end }).ok_or_else(wrong)
+        };
+        text.split_whitespace().map(gap).collect()
     }
 
     fn buffer(&self, default_alignment: u64) -> Result<Buffer, ImportError> {
@@ -132,6 +150,7 @@ impl Row<'_> {
         let size = self.number("size", self.columns.size, u64::MAX)?;
         let alignment = self.optional("alignment", self.columns.alignment)?;
         let buffer = Buffer::new(size, lower..upper).align(alignment.unwrap_or(default_alignment));
+        let buffer = buffer.with_gaps(self.gaps()?);
         Ok(match self.optional("offset", self.columns.offset)? {
             Some(offset) => buffer.at(offset),
             None => buffer,

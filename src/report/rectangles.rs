@@ -67,11 +67,14 @@ pub(super) fn or_number(name: &str, number: usize) -> String {
     if name.is_empty() { format!("#{number}") } else { name.to_owned() }
 }
 
+/// One for each piece of what has gaps.
 pub(super) fn of_solution(problem: &Problem, solution: &Solution) -> Vec<Rectangle> {
-    let placed = problem.ids().zip(&solution.offsets).map(|(id, &offset)| {
+    let placed = problem.ids().zip(&solution.offsets).flat_map(|(id, &offset)| {
         let buffer = problem.buffer(id);
-        let place = Placement { offset, bytes: buffer.size(), live: buffer.live() };
-        Rectangle { name: or_number(&problem.name(id), id.index()), kind: Kind::Intermediate, place }
+        buffer.pieces().map(move |live| {
+            let place = Placement { offset, bytes: buffer.size(), live };
+            Rectangle { name: or_number(&problem.name(id), id.index()), kind: Kind::Intermediate, place }
+        })
     });
     placed.collect()
 }

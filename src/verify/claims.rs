@@ -3,14 +3,14 @@
 use super::{Found, Violation};
 use crate::choice::Choice;
 use crate::plan::Status;
-use crate::problem::LiveRange;
 
 /// One that a certificate names, as it truly is.
 pub(super) struct Cause {
     pub(super) bytes: u64,
     pub(super) alignment: u64,
     pub(super) fixed: Option<u64>,
-    pub(super) live: LiveRange,
+    /// Whether at the step of the certificate.
+    pub(super) live: bool,
 }
 
 /// What a plan or a solution says of itself.
@@ -22,9 +22,9 @@ pub(super) struct Claims {
     pub(super) capacity: Option<u64>,
 }
 
-pub(super) fn check(claims: &Claims, causes: &[Cause], step: u32, found: &mut Found) {
+pub(super) fn check(claims: &Claims, causes: &[Cause], found: &mut Found) {
     let Claims { arena, bound, certified, status, capacity } = *claims;
-    let proven = proven_bytes(causes, step);
+    let proven = proven_bytes(causes);
     if certified > proven {
         let text = format!("the lower bound is said to be {certified} bytes, but its causes prove {proven}");
         found.add(Violation::Claim(text));
@@ -67,11 +67,11 @@ pub(super) fn check_choice(choice: &Choice, value: u128, total: u128, capacity: 
     }
 }
 
-/// What different causes prove: those live at `step` lie on top of each other,
+/// What different causes prove: those live at one step lie on top of each other,
 /// each but the topmost padded to their smallest alignment; and one with a
 /// fixed offset reaches to its end.
-fn proven_bytes(causes: &[Cause], step: u32) -> u64 {
-    let stacked = || causes.iter().filter(|cause| cause.live.contains(step));
+fn proven_bytes(causes: &[Cause]) -> u64 {
+    let stacked = || causes.iter().filter(|cause| cause.live);
     let common = u128::from(stacked().map(|cause| cause.alignment).min().unwrap_or(1));
     let padded = |cause: &Cause| u128::from(cause.bytes).next_multiple_of(common);
     let sum: u128 = stacked().map(padded).sum();

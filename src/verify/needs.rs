@@ -92,7 +92,7 @@ impl<'a> Needs<'a> {
 
     /// The bound's causes as they truly are, each once; those that need no
     /// place prove nothing.
-    pub(super) fn causes(&self) -> Vec<Cause> {
+    pub(super) fn causes(&self, step: u32) -> Vec<Cause> {
         let mut named = self.plan.lower_bound.causes.clone();
         named.sort_unstable_by_key(|cause| match cause {
             Occupant::Tensor(id) => (0, id.index()),
@@ -102,7 +102,7 @@ impl<'a> Needs<'a> {
         let cause = |occupant: Occupant| {
             let (bytes, live) = self.of(occupant).ok()?;
             let (alignment, fixed) = self.demands(occupant);
-            Some(Cause { bytes, alignment, fixed, live })
+            Some(Cause { bytes, alignment, fixed, live: live.contains(step) })
         };
         named.into_iter().filter_map(cause).collect()
     }

@@ -38,7 +38,7 @@ fn stack(problem: &Problem, free: &[usize], offsets: &mut Vec<Option<u64>>, heig
 
 fn rest(problem: &Problem, i: usize, offsets: &[Option<u64>]) -> u64 {
     let buffer = &problem.buffers()[i];
-    let meets = |other: &Buffer| other.live().overlaps(buffer.live()) && other.size() > 0;
+    let meets = |other: &Buffer| share_a_step(other, buffer) && other.size() > 0;
     let placed = problem.buffers().iter().zip(offsets).filter(|(other, _)| meets(other));
     let mut offset = placed.filter_map(|(other, offset)| Some((*offset)? + other.size())).max().unwrap_or(0);
     loop {
@@ -53,4 +53,14 @@ fn rest(problem: &Problem, i: usize, offsets: &[Option<u64>]) -> u64 {
             None => return offset,
         }
     }
+}
+
+/// Whether both are live at some step, tried one by one.
+pub fn share_a_step(a: &Buffer, b: &Buffer) -> bool {
+    let is_live = |buffer: &Buffer, step: u32| {
+        let range = buffer.live();
+        let in_gap = buffer.gaps().iter().any(|gap| gap.start <= step && step < gap.end);
+        range.start <= step && step < range.end && !in_gap
+    };
+    (a.live().start..a.live().end).any(|step| is_live(a, step) && is_live(b, step))
 }

@@ -35,6 +35,25 @@ pub fn problem(
     })
 }
 
+/// The same with gaps.
+pub fn gapped(
+    max_buffers: usize,
+    alignments: &'static [u64],
+    fixed: usize,
+) -> impl Strategy<Value = Problem> {
+    let gaps = prop::collection::vec((1u32..8, 1u32..4), 0..3);
+    let all_gaps = prop::collection::vec(gaps, max_buffers);
+    (problem(max_buffers, alignments, fixed), all_gaps).prop_map(|(problem, gaps)| {
+        let buffers = problem.buffers().iter().zip(gaps).map(|(buffer, gaps)| {
+            gaps.into_iter().fold(buffer.clone(), |buffer, (start, steps)| {
+                let tried = buffer.clone().gap(start..start + steps);
+                if Problem::new(vec![tried.clone()]).is_ok() { tried } else { buffer }
+            })
+        });
+        Problem::new(buffers.collect()).unwrap()
+    })
+}
+
 /// What an operator of a random graph is made of: picks among the tensors
 /// before it, sizes of its outputs, scratch, whether it waits for its
 /// predecessor, and what else it does.

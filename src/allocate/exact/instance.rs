@@ -2,7 +2,7 @@
 //! arrays.
 
 use crate::ids::BufferId;
-use crate::problem::{Buffer, Problem};
+use crate::problem::{Buffer, LiveRange, Problem};
 
 /// No instance has more pairs, of item and section or of items that conflict: about
 /// 100 MB.
@@ -103,12 +103,12 @@ impl Instance {
         let sizes: Vec<u64> = buffers.iter().map(|buffer| buffer.size().next_multiple_of(unit)).collect();
         let cuts = cuts(&buffers);
         let section = |step: u32| cuts.partition_point(|&cut| cut <= step) as u32 - 1;
-        let range = |buffer: &&Buffer| section(buffer.live().start)..section(buffer.live().end - 1) + 1;
-        let pairs: usize = buffers.iter().map(|buffer| range(buffer).len()).sum();
-        if pairs > MOST_PAIRS {
+        let range = |piece: LiveRange| section(piece.start)..section(piece.end - 1) + 1;
+        let pieces = || buffers.iter().map(|buffer| buffer.pieces().map(range));
+        if pieces().flatten().map(|range| range.len()).sum::<usize>() > MOST_PAIRS {
             return None;
         }
-        let sections = Rows::new(buffers.iter().map(range));
+        let sections = Rows::new(pieces().map(Iterator::flatten));
         let members = transposed(&sections, cuts.len());
         let load = |section| members.row(section).iter().map(|&item| sizes[item as usize]).sum();
         let loads = (0..cuts.len() as u32).map(load).collect();
@@ -122,7 +122,7 @@ impl Instance {
             sizes,
             alignments: buffers.iter().map(|buffer| buffer.alignment()).collect(),
             fixed: buffers.iter().map(|buffer| buffer.fixed_offset().unwrap_or(u64::MAX)).collect(),
-            steps: buffers.iter().map(|buffer| buffer.live().steps().into()).collect(),
+            steps: buffers.iter().map(|buffer| steps(buffer)).collect(),
             runs: runs(&sections),
             sections,
             members,
@@ -192,6 +192,10 @@ impl Instance {
     }
 }
 
+fn steps(buffer: &Buffer) -> u64 {
+    buffer.pieces().map(|piece| u64::from(piece.steps())).sum()
+}
+
 fn runs(sections: &Rows<u32>) -> Rows<(u32, u32)> {
     let row = |item: u32| {
         let runs = sections.row(item).chunk_by(|&a, &b| a + 1 == b);
@@ -214,8 +218,10 @@ fn crossing(sections: &Rows<u32>, count: usize) -> Vec<u32> {
 fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
     let mut events: Vec<(u32, bool)> = Vec::with_capacity(buffers.len() * 2);
     for buffer in buffers {
-        events.push((buffer.live().start, true));
-        events.push((buffer.live().end, false));
+        for piece in buffer.pieces() {
+            events.push((piece.start, true));
+            events.push((piece.end, false));
+        }
     }
     events.sort_unstable();
     let mut cuts = Vec::new();

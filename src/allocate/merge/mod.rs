@@ -182,6 +182,10 @@ impl Strategy for Merge {
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
+        if let Some(id) = problem.ids().find(|&id| !problem.buffer(id).gaps().is_empty()) {
+            let reason = format!("buffer `{}` has gaps, which objects do not know", problem.name(id));
+            return Err(Error::Refused { strategy: self.name().to_owned(), reason });
+        }
         let Start { objects, whole, nodes, stop } = self.start(problem, limits)?;
         let bound = lower_bound(problem).bytes;
         let first = whole.unwrap_or_else(|| lay_out(problem, objects.clone(), bound));

@@ -84,7 +84,7 @@ impl<'a> Packer<'a> {
         for &id in guests {
             let buffer = self.problem.buffer(id);
             let sections = self.sections[id.index()];
-            let request = Request { sections, size: buffer.size(), alignment: buffer.alignment() };
+            let request = Request { pieces: &[sections], size: buffer.size(), alignment: buffer.alignment() };
             let offset = self.occupancy.find(request, fit);
             if offset + buffer.size() >= limit {
                 return false;

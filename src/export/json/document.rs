@@ -139,6 +139,9 @@ pub struct TensorEntry {
     pub offset: u64,
     /// The first step at which it is live, and the step after the last.
     pub live: [u32; 2],
+    /// When its memory is free for others: first step, and step after the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<[u32; 2]>,
     /// The number of the shared object that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<u32>,

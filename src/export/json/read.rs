@@ -74,12 +74,12 @@ impl PlanDocument {
                 let buffer = entry.name.clone();
                 return Err(DocumentError::Index { buffer, planned: entry.index, actual: index });
             }
-            let text = |bytes: u64, live: LiveRange| format!("{bytes} bytes live {live}");
-            if (entry.bytes, live(entry.live)) != (buffer.size(), buffer.live()) {
+            let gaps: Vec<LiveRange> = entry.gaps.iter().copied().map(live).collect();
+            if (entry.bytes, live(entry.live), &gaps[..]) != (buffer.size(), buffer.live(), buffer.gaps()) {
                 return Err(DocumentError::Geometry {
                     buffer: entry.name.clone(),
-                    planned: text(entry.bytes, live(entry.live)),
-                    actual: text(buffer.size(), buffer.live()),
+                    planned: geometry(entry.bytes, live(entry.live), &gaps),
+                    actual: geometry(buffer.size(), buffer.live(), buffer.gaps()),
                 });
             }
             offsets.push(entry.offset);
@@ -296,4 +296,9 @@ fn operator(graph: &Graph, index: usize, place: impl Fn() -> String) -> Result<O
         return Ok(OperatorId::new(index));
     }
     Err(DocumentError::OutOfRange { place: place(), what: "operator", index, count })
+}
+
+fn geometry(bytes: u64, live: LiveRange, gaps: &[LiveRange]) -> String {
+    let gaps: String = gaps.iter().map(|gap| format!(" but {gap}")).collect();
+    format!("{bytes} bytes live {live}{gaps}")
 }

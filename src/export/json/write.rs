@@ -165,6 +165,7 @@ impl TensorEntry {
             pool: arena(),
             offset: place.offset,
             live: steps(place.live),
+            gaps: item.gaps.into_iter().map(steps).collect(),
             object: item.object,
             shares: None,
         }
