@@ -174,6 +174,10 @@ typedef struct plimsoll_cancel plimsoll_cancel;
 // verified.
 typedef struct plimsoll_choice plimsoll_choice;
 
+// What cannot lie together within a capacity. Never changes; any number of threads
+// may use it at the same time.
+typedef struct plimsoll_core plimsoll_core;
+
 // Operators and tensors. It is added to first, then built once, then planned any
 // number of times. Not to be used by two threads at the same time as long as it
 // is not built; after that, any number may.
@@ -209,6 +213,16 @@ typedef struct plimsoll_buffer {
     // The step after the last; larger than `start`.
     uint32_t end;
 } plimsoll_buffer;
+
+// Steps at which the memory of a live buffer is free for others. Frozen: 12 bytes.
+typedef struct plimsoll_gap {
+    // The buffer, by its place in the array.
+    uint32_t buffer;
+    // The first step of the gap; the buffer is live before it.
+    uint32_t start;
+    // The step after the last; the buffer is live at it.
+    uint32_t end;
+} plimsoll_gap;
 
 // Chooses an offset in bytes for each of `count` buffers. `capacity` is a wish,
 // or PLIMSOLL_NONE. A number other than 0 ends planning with
@@ -428,6 +442,17 @@ int32_t plimsoll_problem_new(const struct plimsoll_buffer *buffers,
                              const char *const *names,
                              struct plimsoll_problem **problem);
 
+// The same with `gap_count` gaps, in any order: steps at which the memory of a live
+// buffer is free for others. A gap leaves its buffer at least a step at either end,
+// and is apart from the buffer's other gaps, or else PLIMSOLL_ERROR_INVALID names
+// both.
+int32_t plimsoll_problem_new_with_gaps(const struct plimsoll_buffer *buffers,
+                                       size_t count,
+                                       const char *const *names,
+                                       const struct plimsoll_gap *gaps,
+                                       size_t gap_count,
+                                       struct plimsoll_problem **problem);
+
 // How many buffers there are.
 int32_t plimsoll_problem_buffer_count(const struct plimsoll_problem *problem, size_t *count);
 
@@ -499,6 +524,15 @@ int32_t plimsoll_options_set_variables(struct plimsoll_options *options, int32_t
 // How many bytes there are, or PLIMSOLL_NONE. A plan that needs more is made all
 // the same; its status says so.
 int32_t plimsoll_options_set_capacity(struct plimsoll_options *options, uint64_t bytes);
+
+// Nothing may use the bytes of the arena from `start` up to and without `end`. May be
+// called several times; `plimsoll_options_clear_reserved` takes all of them back. Below
+// what is used, they count as a part of the arena. A strategy of your own sees them as
+// further buffers with fixed offsets, after all others.
+int32_t plimsoll_options_reserve(struct plimsoll_options *options, uint64_t start, uint64_t end);
+
+// From now on, nothing is reserved.
+int32_t plimsoll_options_clear_reserved(struct plimsoll_options *options);
 
 // How to choose offsets: a name as `plimsoll_strategy_name` lists them.
 int32_t plimsoll_options_set_strategy(struct plimsoll_options *options, const char *name);
@@ -679,6 +713,32 @@ int32_t plimsoll_plan_insides(const struct plimsoll_plan *plan,
                               size_t capacity,
                               size_t *count);
 
+// Why a plan does not fit its capacity: tensors or buffers, and workspaces, that
+// cannot lie together. Writes NULL if all fit, as they do without a capacity, or if nothing is proven within the
+// limits of the options, of which nothing else counts; NULL for the defaults. Free
+// it with `plimsoll_core_free`.
+//
+// As many searches as there are buffers in the worst case, each short.
+int32_t plimsoll_plan_explain(const struct plimsoll_plan *plan,
+                              const struct plimsoll_options *options,
+                              struct plimsoll_core **core);
+
+// Copies out what cannot lie together. `count` as for `plimsoll_plan_placements`.
+int32_t plimsoll_core_occupants(const struct plimsoll_core *core,
+                                struct plimsoll_occupant *occupants,
+                                size_t capacity,
+                                size_t *count);
+
+// The bytes that these need at least, and the bytes that there are, which are less.
+int32_t plimsoll_core_bytes(const struct plimsoll_core *core, uint64_t *needed, uint64_t *capacity);
+
+// 1 if they would fit without any one of them; 0 if that could not be decided for
+// all within the limits.
+int32_t plimsoll_core_is_irreducible(const struct plimsoll_core *core, int32_t *irreducible);
+
+// Frees it; NULL is allowed.
+void plimsoll_core_free(struct plimsoll_core *core);
+
 // Chooses buffers to keep in shared objects that are together not larger than
 // the capacity of the options, so that the value kept is greatest: `values` has
 // one for each of `count` buffers, or is NULL, and bytes count. Free the choice
@@ -732,6 +792,7 @@ int32_t plimsoll_plan_write(const struct plimsoll_plan *plan, int32_t format, co
 
 /* The records are frozen: these fail to compile if they are laid out otherwise. */
 typedef char plimsoll_size_of_buffer[sizeof(plimsoll_buffer) == 32 ? 1 : -1];
+typedef char plimsoll_size_of_gap[sizeof(plimsoll_gap) == 12 ? 1 : -1];
 typedef char plimsoll_size_of_placement[sizeof(plimsoll_placement) == 32 ? 1 : -1];
 typedef char plimsoll_size_of_occupant[sizeof(plimsoll_occupant) == 8 ? 1 : -1];
 typedef char plimsoll_size_of_object[sizeof(plimsoll_object) == 16 ? 1 : -1];

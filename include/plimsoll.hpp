@@ -81,6 +81,7 @@ enum class ExportFormat : std::int32_t {
 };
 
 using Buffer = plimsoll_buffer;
+using Gap = plimsoll_gap;
 using Placement = plimsoll_placement;
 using Object = plimsoll_object;
 using Inside = plimsoll_inside;
@@ -248,6 +249,11 @@ public:
     Options &merge_from(const std::string &name) {
         return set(plimsoll_options_set_merge_from(handle_.get(), name.c_str()));
     }
+    // Nothing may use the bytes of the arena from start up to and without end.
+    Options &reserve(std::uint64_t start, std::uint64_t end) {
+        return set(plimsoll_options_reserve(handle_.get(), start, end));
+    }
+    Options &clear_reserved() { return set(plimsoll_options_clear_reserved(handle_.get())); }
     Options &threads(std::uint32_t count) { return set(plimsoll_options_set_threads(handle_.get(), count)); }
     Options &seed(std::uint64_t seed) { return set(plimsoll_options_set_seed(handle_.get(), seed)); }
     Options &node_limit(std::optional<std::uint64_t> nodes) {
@@ -340,6 +346,16 @@ struct Objects {
     std::uint64_t least;
 };
 
+// What cannot lie together within a capacity.
+struct Core {
+    std::vector<plimsoll_occupant> occupants;
+    // At least, in bytes.
+    std::uint64_t needed;
+    std::uint64_t capacity;
+    // Whether they would fit without any one of them; else that is not known.
+    bool irreducible;
+};
+
 // A verified plan.
 class Plan {
 public:
@@ -397,6 +413,26 @@ public:
             return plimsoll_plan_object_of(handle_.get(), static_cast<std::int32_t>(occupant), index, number);
         });
         return object == PLIMSOLL_NO_INDEX ? std::nullopt : std::optional<std::uint32_t>(object);
+    }
+    // Why it does not fit; none if it does, or nothing is proven within the limits.
+    std::optional<Core> explain(const Options &options = Options()) const {
+        plimsoll_core *made = nullptr;
+        const std::int32_t status = plimsoll_plan_explain(handle_.get(), options.get(), &made);
+        detail::Handle<plimsoll_core, plimsoll_core_free> core(made);
+        detail::check_made(status, core);
+        if (!core) {
+            return std::nullopt;
+        }
+        Core found{};
+        detail::check(plimsoll_core_bytes(core.get(), &found.needed, &found.capacity));
+        std::int32_t irreducible = 0;
+        detail::check(plimsoll_core_is_irreducible(core.get(), &irreducible));
+        found.irreducible = irreducible != 0;
+        found.occupants = detail::copy_out<plimsoll_occupant>(
+            [&](plimsoll_occupant *occupants, std::size_t capacity, std::size_t *count) {
+                return plimsoll_core_occupants(core.get(), occupants, capacity, count);
+            });
+        return found;
     }
     std::vector<Inside> insides() const { return list<Inside>(plimsoll_plan_insides); }
     void verify() const { detail::check(plimsoll_plan_verify(handle_.get())); }
@@ -478,7 +514,8 @@ private:
 // Buffers to be given offsets.
 class Problem {
 public:
-    explicit Problem(const std::vector<Buffer> &buffers, const std::vector<std::string> &names = {}) {
+    explicit Problem(const std::vector<Buffer> &buffers, const std::vector<std::string> &names = {},
+                     const std::vector<Gap> &gaps = {}) {
         if (!names.empty() && names.size() != buffers.size()) {
             throw std::invalid_argument("a name is needed for each buffer, or none");
         }
@@ -487,8 +524,9 @@ public:
             texts.push_back(name.c_str());
         }
         plimsoll_problem *made = nullptr;
-        detail::check(plimsoll_problem_new(buffers.data(), buffers.size(),
-                                           texts.empty() ? nullptr : texts.data(), &made));
+        detail::check(plimsoll_problem_new_with_gaps(buffers.data(), buffers.size(),
+                                                     texts.empty() ? nullptr : texts.data(), gaps.data(),
+                                                     gaps.size(), &made));
         handle_.reset(made);
     }
 

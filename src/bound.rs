@@ -9,7 +9,9 @@ use crate::problem::{Buffer, Problem};
 /// they lie on top of each other in some order. With `a` the smallest of their
 /// alignments, each takes a multiple of `a` but for the topmost, whose padding
 /// is outside of the arena. Or, for a single buffer with a fixed offset, the
-/// arena reaches at least to its end.
+/// arena reaches at least to its end. Reserved ranges that the stack reaches count
+/// in whole multiples of `a`, where `a` may be any power of two that divides all
+/// alignments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LowerBound {
     /// The bound in bytes.
@@ -93,7 +95,7 @@ fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
         if starts {
             load += size + padding;
             paddings.add(padding);
-            let stacked = load - paddings.largest();
+            let stacked = lifted(problem, load, alignment) - paddings.largest();
             if stacked > best.0 {
                 best = (stacked, step);
             }
@@ -103,6 +105,23 @@ fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
         }
     }
     best
+}
+
+/// Where so many bytes end at least if they are spread over the arena around what
+/// is reserved. Cells of `alignment` bytes are either reserved as a whole, or not
+/// counted as reserved.
+fn lifted(problem: &Problem, bytes: u64, alignment: u64) -> u64 {
+    let mut end = bytes;
+    for range in problem.reserved() {
+        let (first, last) = (range.start + padding(range.start, alignment), range.end & !(alignment - 1));
+        if range.start >= end {
+            break;
+        }
+        if first < end {
+            end += last.saturating_sub(first);
+        }
+    }
+    end
 }
 
 fn padding(size: u64, alignment: u64) -> u64 {

@@ -149,6 +149,26 @@ pub enum Error {
         live: String,
     },
 
+    /// A reserved range without bytes.
+    #[error("reserved range {start}..{end} is empty (ranges are half-open)")]
+    Reserved {
+        /// First byte.
+        start: u64,
+        /// Byte after the last.
+        end: u64,
+    },
+
+    /// A fixed buffer in a reserved range.
+    #[error("buffer {buffer} is fixed inside of the reserved range {start}..{end}")]
+    FixedReserved {
+        /// Name, size, offset and live range.
+        buffer: String,
+        /// First byte of the range.
+        start: u64,
+        /// Byte after its last.
+        end: u64,
+    },
+
     /// A fixed offset that is no multiple of the buffer's alignment.
     #[error("buffer `{buffer}` is fixed at {offset}, which is not a multiple of its alignment {alignment}")]
     FixedMisaligned {
@@ -178,8 +198,8 @@ pub enum Error {
         got: usize,
     },
 
-    /// What goes on chip cannot be chosen without a capacity.
-    #[error("no capacity is given: there is nothing to choose")]
+    /// What goes on chip, or what does not fit, is a question of the capacity.
+    #[error("no capacity is given: everything fits")]
     NoCapacity,
 
     /// An order that cannot be run.

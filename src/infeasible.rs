@@ -1,13 +1,12 @@
 //! Why nothing fits.
 
-use crate::ids::BufferId;
-
-/// Buffers that cannot lie together within the capacity.
+/// What cannot lie together within the capacity: buffers of a problem, or what a
+/// graph needs memory for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct InfeasibleCore {
-    /// The buffers, by id.
-    pub buffers: Vec<BufferId>,
+pub struct InfeasibleCore<T> {
+    /// Of these, at least one cannot be there.
+    pub members: Vec<T>,
     /// The bytes that these need at least.
     pub needed: u64,
     /// The bytes that there are.
@@ -17,10 +16,16 @@ pub struct InfeasibleCore {
     pub irreducible: bool,
 }
 
-impl InfeasibleCore {
+impl<T> InfeasibleCore<T> {
     /// The bytes missing.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.needed - self.capacity
+    }
+
+    /// The same in other terms.
+    pub(crate) fn map<U>(self, term: impl FnMut(T) -> U) -> InfeasibleCore<U> {
+        let Self { members, needed, capacity, irreducible } = self;
+        InfeasibleCore { members: members.into_iter().map(term).collect(), needed, capacity, irreducible }
     }
 }

@@ -1,6 +1,7 @@
 //! The result, in the graph's terms.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::graph::Graph;
 use crate::ids::{OperatorId, TensorId};
@@ -166,6 +167,8 @@ pub struct Plan {
     pub variables: Variables,
     /// Bytes that there are, if that was said.
     pub capacity: Option<u64>,
+    /// Ranges of the arena that nothing may use, in bytes from its start, ascending.
+    pub reserved: Vec<Range<u64>>,
     /// No arena is smaller than this for this order.
     pub lower_bound: PlanBound,
     /// What is known of it.
@@ -192,6 +195,7 @@ impl Plan {
             alignment: 1,
             variables: Variables::default(),
             capacity: None,
+            reserved: Vec::new(),
             lower_bound: PlanBound::default(),
             status: Status::Feasible,
             strategy: String::new(),

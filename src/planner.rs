@@ -1,8 +1,9 @@
 //! The facade: a graph or a problem in, a verified plan out.
 
 use std::fmt;
+use std::ops::Range;
 
-use crate::allocate::{Allocation, Auto, Strategy, choose, infeasible_core};
+use crate::allocate::{Allocation, Auto, Strategy, allocate_around, choose, infeasible_core};
 use crate::bound::{LowerBound, lower_bound};
 use crate::choice::Choice;
 use crate::error::{Error, Result};
@@ -32,6 +33,7 @@ pub struct Planner {
     alignment: u64,
     variables: Variables,
     capacity: Option<u64>,
+    reserved: Vec<Range<u64>>,
     strategy: Box<dyn Strategy>,
     limits: Limits,
 }
@@ -42,6 +44,7 @@ impl Default for Planner {
             alignment: 16,
             variables: Variables::default(),
             capacity: None,
+            reserved: Vec::new(),
             strategy: Box::new(Auto::new()),
             limits: Limits::new(),
         }
@@ -54,6 +57,7 @@ impl fmt::Debug for Planner {
             .field("alignment", &self.alignment)
             .field("variables", &self.variables)
             .field("capacity", &self.capacity)
+            .field("reserved", &self.reserved)
             .field("strategy", &self.strategy.name())
             .field("limits", &self.limits)
             .finish()
@@ -89,6 +93,15 @@ impl Planner {
     #[must_use]
     pub fn capacity(mut self, bytes: u64) -> Self {
         self.capacity = Some(bytes);
+        self
+    }
+
+    /// Nothing may use this range of the arena, in bytes from its start. May be
+    /// called several times. Below what is used, the range counts as a part of the
+    /// arena. A problem's own ranges are reserved as well.
+    #[must_use]
+    pub fn reserve(mut self, range: Range<u64>) -> Self {
+        self.reserved.push(range);
         self
     }
 
@@ -132,9 +145,10 @@ impl Planner {
     /// strategy says; [`Error::WrongPlan`] if it returned a wrong plan.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
         let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
-        let problem = liveness.problem().clone().with_capacity(self.capacity);
+        let problem = self.equipped(liveness.problem())?;
         let solution = self.allocate(&problem)?;
-        let plan = self.in_graph_terms(graph, order, &liveness, solution);
+        let mut plan = self.in_graph_terms(graph, order, &liveness, solution);
+        plan.reserved = problem.reserved().to_vec();
         verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
@@ -145,11 +159,17 @@ impl Planner {
     /// What the strategy says; [`Error::WrongPlan`] if it returned wrong
     /// offsets.
     pub fn solve(&self, problem: &Problem) -> Result<Solution> {
-        let capacity = problem.capacity().or(self.capacity);
-        if capacity == problem.capacity() {
+        if self.reserved.is_empty() && self.capacity.is_none() {
             return self.allocate(problem);
         }
-        self.allocate(&problem.clone().with_capacity(capacity))
+        self.allocate(&self.equipped(problem)?)
+    }
+
+    /// With the capacity and the reserved ranges of this planner.
+    pub(crate) fn equipped(&self, problem: &Problem) -> Result<Problem> {
+        let capacity = problem.capacity().or(self.capacity);
+        let reserved = problem.reserved().iter().chain(&self.reserved).cloned();
+        problem.clone().with_capacity(capacity).with_reserved(reserved)
     }
 
     /// Where not everything fits: chooses what is kept on chip, in shared objects
@@ -180,6 +200,7 @@ impl Planner {
     /// ```
     pub fn choose(&self, problem: &Problem, values: Option<&[u64]>) -> Result<Choice> {
         let capacity = problem.capacity().or(self.capacity).ok_or(Error::NoCapacity)?;
+        let problem = &self.equipped(problem)?;
         let choice = choose(problem, capacity, values, &self.limits)?;
         verify_choice(problem, capacity, values, &choice).map_err(|violations| {
             let first = violations.list().first().map(ToString::to_string);
@@ -189,14 +210,14 @@ impl Planner {
     }
 
     /// Why a problem does not fit its capacity, or this planner's: buffers that
-    /// cannot lie together. None if all fit, or if nothing is proven within the
+    /// cannot lie together. None if all fit, as they do without a capacity, or if nothing is proven within the
     /// limits. The strategy does not matter.
     ///
     /// As many exact searches as buffers in the worst case, each short; fast where
     /// the load alone is too much.
     ///
     /// # Errors
-    /// [`Error::NoCapacity`] if there is none.
+    /// What [`Problem::with_reserved`] says of this planner's reserved ranges.
     ///
     /// ```
     /// use plimsoll::{Buffer, Planner, Problem};
@@ -204,17 +225,29 @@ impl Planner {
     /// let buffers = [(60, 0..2), (50, 1..3), (40, 2..4)];
     /// let buffers = buffers.map(|(size, live)| Buffer::new(size, live)).to_vec();
     /// let core = Planner::new().capacity(100).explain(&Problem::new(buffers)?)?.unwrap();
-    /// assert_eq!((core.buffers.len(), core.missing(), core.irreducible), (2, 10, true));
+    /// assert_eq!((core.members.len(), core.missing(), core.irreducible), (2, 10, true));
     /// # Ok::<(), plimsoll::Error>(())
     /// ```
-    pub fn explain(&self, problem: &Problem) -> Result<Option<InfeasibleCore>> {
-        let capacity = problem.capacity().or(self.capacity).ok_or(Error::NoCapacity)?;
-        infeasible_core(problem, capacity, &self.limits)
+    pub fn explain(&self, problem: &Problem) -> Result<Option<InfeasibleCore<BufferId>>> {
+        infeasible_core(&self.equipped(problem)?, &self.limits)
+    }
+
+    /// The same for a plan of a graph: what of it cannot lie together within the
+    /// plan's capacity, outside of what the plan says is reserved.
+    ///
+    /// # Errors
+    /// What [`plan_in_order`](Self::plan_in_order) says of the plan's order, and of
+    /// what is reserved.
+    pub fn explain_plan(&self, graph: &Graph, plan: &Plan) -> Result<Option<InfeasibleCore<Occupant>>> {
+        let liveness = Liveness::new(graph, &plan.order, plan.alignment, plan.variables)?;
+        let problem = liveness.problem().clone().with_capacity(plan.capacity);
+        let core = infeasible_core(&problem.with_reserved(plan.reserved.iter().cloned())?, &self.limits)?;
+        Ok(core.map(|core| core.map(|id| liveness.occupants()[id.index()])))
     }
 
     fn allocate(&self, problem: &Problem) -> Result<Solution> {
         let Allocation { offsets, objects, nodes, stop, proven } =
-            self.strategy.allocate(problem, &self.limits)?;
+            allocate_around(problem, &*self.strategy, &self.limits)?;
         let reach = problem.buffers().iter().zip(&offsets);
         let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
         let mut lower_bound = lower_bound(problem);

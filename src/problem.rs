@@ -187,6 +187,7 @@ pub struct Problem {
     buffers: Vec<Buffer>,
     names: Vec<String>,
     capacity: Option<u64>,
+    reserved: Vec<Range<u64>>,
 }
 
 impl Problem {
@@ -214,7 +215,7 @@ impl Problem {
         if !names.is_empty() && names.len() != buffers.len() {
             return Err(Error::NameCount { expected: buffers.len(), got: names.len() });
         }
-        let problem = Self { buffers, names, capacity: None };
+        let problem = Self { buffers, names, capacity: None, reserved: Vec::new() };
         problem.check_each()?;
         problem.check_total()?;
         problem.check_fixed()?;
@@ -226,6 +227,39 @@ impl Problem {
     pub fn with_capacity(mut self, bytes: Option<u64>) -> Self {
         self.capacity = bytes;
         self
+    }
+
+    /// With ranges of the arena, in bytes from its start, that nothing may use,
+    /// instead of those it had. Below what is used, they count as a part of the arena.
+    ///
+    /// O((n + r) log (n + r)).
+    ///
+    /// # Errors
+    /// [`Error::Reserved`] for an empty range, [`Error::FixedReserved`] if a fixed
+    /// buffer lies in one, [`Error::TotalOverflow`].
+    pub fn with_reserved(mut self, ranges: impl IntoIterator<Item = Range<u64>>) -> Result<Self> {
+        let mut ranges: Vec<Range<u64>> = ranges.into_iter().collect();
+        if let Some(Range { start, end }) = ranges.iter().find(|range| range.is_empty()) {
+            return Err(Error::Reserved { start: *start, end: *end });
+        }
+        ranges.sort_unstable_by_key(|range| range.start);
+        ranges.dedup_by(|next, range| {
+            let meet = next.start <= range.end;
+            if meet {
+                range.end = range.end.max(next.end);
+            }
+            meet
+        });
+        self.reserved = ranges;
+        self.check_total()?;
+        self.check_reserved()?;
+        Ok(self)
+    }
+
+    /// Ranges of the arena that nothing may use, ascending and apart.
+    #[must_use]
+    pub fn reserved(&self) -> &[Range<u64>] {
+        &self.reserved
     }
 
     /// The buffers, by id.
@@ -293,18 +327,33 @@ impl Problem {
     }
 
     /// Every offset that any strategy computes is the end of a stack of
-    /// buffers and paddings, possibly on top of a fixed one. If that cannot
-    /// overflow, nothing can, and inner loops need no checks.
+    /// buffers and paddings, possibly on top of a fixed one or a reserved range. If
+    /// that cannot overflow, nothing can, and inner loops need no checks.
     fn check_total(&self) -> Result<()> {
-        let mut total: u64 = 0;
+        let fixed = self.buffers.iter().filter_map(|buffer| buffer.fixed_offset);
+        let reserved = self.reserved.last().map_or(0, |range| range.end);
+        let mut total: u64 = fixed.max().unwrap_or(0).max(reserved);
         for (id, buffer) in self.ids().zip(&self.buffers) {
             let overflow = || Error::TotalOverflow {
                 buffer: self.name(id),
                 bytes: buffer.size,
                 alignment: buffer.alignment,
             };
-            for part in [buffer.fixed_offset.unwrap_or(0), buffer.alignment - 1, buffer.size] {
+            for part in [buffer.alignment - 1, buffer.size] {
                 total = total.checked_add(part).ok_or_else(overflow)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_reserved(&self) -> Result<()> {
+        for id in self.ids().filter(|&id| self.buffer(id).size > 0) {
+            let buffer = self.buffer(id);
+            let Some(offset) = buffer.fixed_offset else { continue };
+            let place = self.reserved.partition_point(|range| range.end <= offset);
+            if let Some(range) = self.reserved.get(place).filter(|range| range.start < offset + buffer.size) {
+                let buffer = self.describe(id, offset);
+                return Err(Error::FixedReserved { buffer, start: range.start, end: range.end });
             }
         }
         Ok(())

@@ -8,8 +8,8 @@
 //!    operators on the same variable;
 //! 2. every tensor and workspace that needs memory has a place of its true
 //!    size, and nothing else has one;
-//! 3. every place is aligned, at its fixed offset if it has one, and inside of
-//!    the arena;
+//! 3. every place is aligned, at its fixed offset if it has one, inside of the
+//!    arena, and outside of what is reserved;
 //! 4. the live ranges it states are those that follow from the order, by the
 //!    rules of [`Liveness`](crate::Liveness);
 //! 5. no two that are live at the same step share a byte;
@@ -113,6 +113,21 @@ pub enum Violation {
         arena: u64,
     },
 
+    /// Rule 3: in a reserved range.
+    #[error("{what} ({bytes} bytes at {offset}) lies in the reserved range {start}..{end}")]
+    Reserved {
+        /// Tensor, workspace or buffer.
+        what: String,
+        /// Its offset.
+        offset: u64,
+        /// Its size.
+        bytes: u64,
+        /// First byte of the range.
+        start: u64,
+        /// Byte after its last.
+        end: u64,
+    },
+
     /// Rule 4: another live range than the order gives.
     #[error("{what} is said to live in {planned} but lives in {actual}")]
     Live {
@@ -192,13 +207,14 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
     {
         let needs = Needs { graph, plan, steps: &steps };
         let rectangles = needs.check_places(&mut found);
-        geometry::check(&rectangles, plan.arena_bytes, &mut found);
+        geometry::check(&rectangles, plan.arena_bytes, &plan.reserved, &mut found);
         let claims = Claims {
             arena: plan.arena_bytes,
             bound: plan.lower_bound.bytes,
             certified: plan.lower_bound.certified,
             status: plan.status,
             capacity: plan.capacity,
+            reserved: &plan.reserved,
         };
         claims::check(&claims, &needs.causes(plan.lower_bound.step), &mut found);
         needs.check_objects(&mut found);
@@ -234,6 +250,7 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
         certified: solution.lower_bound.certified,
         status: solution.status,
         capacity: problem.capacity(),
+        reserved: problem.reserved(),
     };
     let step = solution.lower_bound.step;
     let mut named = solution.lower_bound.buffers.clone();
@@ -276,7 +293,7 @@ pub fn verify_choice(
         let placed = |id: BufferId| Some((id, choice.offsets[id.index()]?));
         let kept = problem.ids().filter_map(placed);
         let kept: Vec<_> = kept.flat_map(|(id, offset)| rectangles(problem, id, offset)).collect();
-        geometry::check(&kept, choice.height, &mut found);
+        geometry::check(&kept, choice.height, problem.reserved(), &mut found);
         check_objects(problem, |id| choice.offsets[id.index()], &choice.objects, &mut found);
         let value_of = |id: BufferId| match values {
             Some(values) => values[id.index()],
@@ -323,7 +340,7 @@ fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, found: &mut Fo
         return;
     }
     let rectangles = problem.ids().zip(offsets).flat_map(|(id, &offset)| rectangles(problem, id, offset));
-    geometry::check(&rectangles.collect::<Vec<_>>(), height, found);
+    geometry::check(&rectangles.collect::<Vec<_>>(), height, problem.reserved(), found);
 }
 
 /// One from each gap, or the start, to the next gap, or the end.

@@ -23,6 +23,7 @@ const SHARES: [&str; 3] = ["objects-in-order", "objects-by-size", "knapsack"];
 fn names(problem: &Problem) -> impl Iterator<Item = &'static str> {
     let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
     let gapped = problem.buffers().iter().any(|buffer| !buffer.gaps().is_empty());
+    let fixed = fixed || !problem.reserved().is_empty();
     let refused = move |name: &str| (fixed || gapped) && SHARES.contains(&name) || gapped && name == "merge";
     NAMES.into_iter().filter(move |name| !refused(name))
 }
@@ -45,6 +46,9 @@ fn holds(problem: &Problem, offsets: &[u64], height: u64) -> bool {
         offset % buffer.alignment() == 0
             && offset + buffer.size() <= height
             && buffer.fixed_offset().is_none_or(|fixed| fixed == offset)
+            && problem.reserved().iter().all(|range| {
+                buffer.size() == 0 || offset + buffer.size() <= range.start || range.end <= offset
+            })
     });
     each && overlap_free(problem, offsets)
 }
@@ -56,7 +60,10 @@ proptest! {
 
     #[test]
     fn bound_optimum_and_heights_stand_in_order(
-        problem in prop_oneof![random::problem(6, MIXED, 2), random::gapped(6, MIXED, 1)],
+        problem in prop_oneof![
+            random::problem(6, MIXED, 2),
+            random::reserved(random::gapped(6, MIXED, 1)),
+        ],
     ) {
         let bound = lower_bound(&problem).bytes;
         let optimum = lowest_height(&problem);

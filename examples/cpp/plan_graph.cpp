@@ -47,6 +47,13 @@ int main() {
     expect(plan.order() == std::vector<std::uint32_t>{0, 1, 2}, "the order is that of the file");
     plan.verify();
 
+    // Where it does not fit, what cannot lie together is told.
+    options.capacity(40000).reserve(0, 64);
+    const auto core = graph.plan(options).explain();
+    expect(core && core->occupants.size() == 3 && core->irreducible, "three feature maps are too much");
+    std::cout << core->needed - core->capacity << " bytes are missing\n";
+    expect(!plan.explain(), "what has no capacity fits") ;
+
     // A mistake names its culprit.
     plimsoll::Graph wrong("wrong");
     wrong.add_operator("reader", "", {7}, {});

@@ -1,5 +1,6 @@
 //! Strategies that choose offsets, all behind one trait.
 
+mod around;
 mod auto;
 mod choose;
 mod exact;
@@ -16,6 +17,7 @@ mod sharing;
 mod sweep;
 mod timeline;
 
+pub(crate) use around::allocate_around;
 pub use auto::Auto;
 pub(crate) use choose::choose;
 pub(crate) use exact::infeasible_core;

@@ -17,6 +17,7 @@ mod choice;
 mod export;
 mod graph;
 mod import;
+mod infeasible;
 mod options;
 mod plan;
 mod problem;

@@ -1,4 +1,5 @@
 use std::ffi::{c_char, c_void};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::boundary::{Failure, Outcome, array, free, give, guard, mutable, reference, text};
@@ -20,6 +21,7 @@ pub struct plimsoll_options {
     alignment: u64,
     variables: Variables,
     capacity: Option<u64>,
+    reserved: Vec<Range<u64>>,
     strategy: Chosen,
     most_objects: Option<usize>,
     given_objects: Vec<u64>,
@@ -45,6 +47,7 @@ impl Default for plimsoll_options {
             alignment: 16,
             variables: Variables::Arena,
             capacity: None,
+            reserved: Vec::new(),
             strategy: Chosen::Named("auto".to_owned()),
             most_objects: None,
             given_objects: Vec::new(),
@@ -68,10 +71,16 @@ impl plimsoll_options {
     pub(super) fn planner(&self) -> Result<Planner, Failure> {
         let planner = Planner::new().alignment(self.alignment).variables(self.variables);
         let planner = planner.limits(self.limits()).boxed_strategy(self.strategy()?);
+        let planner = self.reserved.iter().cloned().fold(planner, Planner::reserve);
         Ok(match self.capacity {
             Some(bytes) => planner.capacity(bytes),
             None => planner,
         })
+    }
+
+    /// For searches in which nothing but the limits counts.
+    pub(super) fn explainer(&self) -> Planner {
+        Planner::new().limits(self.limits())
     }
 
     fn limits(&self) -> Limits {
@@ -180,6 +189,36 @@ pub unsafe extern "C" fn plimsoll_options_set_variables(options: *mut plimsoll_o
 pub unsafe extern "C" fn plimsoll_options_set_capacity(options: *mut plimsoll_options, bytes: u64) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
         options.capacity = Some(bytes).filter(|&bytes| bytes != PLIMSOLL_NONE);
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Nothing may use the bytes of the arena from `start` up to and without `end`. May be
+/// called several times; `plimsoll_options_clear_reserved` takes all of them back. Below
+/// what is used, they count as a part of the arena. A strategy of your own sees them as
+/// further buffers with fixed offsets, after all others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_reserve(
+    options: *mut plimsoll_options,
+    start: u64,
+    end: u64,
+) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        if start >= end {
+            return Err(Failure::argument(format!("reserved range {start}..{end} is empty")));
+        }
+        options.reserved.push(start..end);
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// From now on, nothing is reserved.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_clear_reserved(options: *mut plimsoll_options) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.reserved.clear();
         Ok(())
     };
     unsafe { set(options, set_to) }

@@ -33,7 +33,7 @@ fn planning_failure(error: Error) -> Failure {
     }
 }
 
-unsafe fn options_or_default(
+pub(super) unsafe fn options_or_default(
     options: *const plimsoll_options,
     default: &plimsoll_options,
 ) -> Result<&plimsoll_options, Failure> {
@@ -110,9 +110,11 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
         options.log(&format!("planning {} buffers", problem.buffers().len()));
-        let solution = options.planner()?.solve(problem).map_err(planning_failure)?;
+        let planner = options.planner()?;
+        let problem = planner.equipped(problem)?;
+        let solution = planner.solve(&problem).map_err(planning_failure)?;
         options.log(&format!("planned: {} bytes, {}, {}", solution.height, solution.status, solution.stop));
-        let of = Planned::Problem(Box::new(problem.clone()), Box::new(solution));
+        let of = Planned::Problem(Box::new(problem), Box::new(solution));
         give(place, plimsoll_plan { of, alignment: 1 });
         Ok(())
     })

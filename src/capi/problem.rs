@@ -1,7 +1,7 @@
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
-use super::records::plimsoll_buffer;
+use super::records::{plimsoll_buffer, plimsoll_gap};
 use super::status::PLIMSOLL_NONE;
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
@@ -41,15 +41,45 @@ pub unsafe extern "C" fn plimsoll_problem_new(
     names: *const *const c_char,
     problem: *mut *mut plimsoll_problem,
 ) -> i32 {
+    unsafe { plimsoll_problem_new_with_gaps(buffers, count, names, std::ptr::null(), 0, problem) }
+}
+
+/// The same with `gap_count` gaps, in any order: steps at which the memory of a live
+/// buffer is free for others. A gap leaves its buffer at least a step at either end,
+/// and is apart from the buffer's other gaps, or else PLIMSOLL_ERROR_INVALID names
+/// both.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_problem_new_with_gaps(
+    buffers: *const plimsoll_buffer,
+    count: usize,
+    names: *const *const c_char,
+    gaps: *const plimsoll_gap,
+    gap_count: usize,
+    problem: *mut *mut plimsoll_problem,
+) -> i32 {
     guard(|| {
         let place = unsafe { mutable(problem, "problem") }?;
         let buffers = unsafe { array(buffers, count, "buffers") }?.iter().map(buffer).collect();
         let names = if names.is_null() { &[] } else { unsafe { array(names, count, "names") }? };
         let names: Result<Vec<String>, Failure> =
             names.iter().map(|&name| unsafe { text(name, "names[i]") }.map(str::to_owned)).collect();
+        let buffers = with_gaps(buffers, unsafe { array(gaps, gap_count, "gaps") }?)?;
         give(place, plimsoll_problem { problem: Problem::named(buffers, names?)? });
         Ok(())
     })
+}
+
+fn with_gaps(mut buffers: Vec<Buffer>, gaps: &[plimsoll_gap]) -> Result<Vec<Buffer>, Failure> {
+    let mut sorted: Vec<&plimsoll_gap> = gaps.iter().collect();
+    sorted.sort_by_key(|gap| gap.buffer);
+    for own in sorted.chunk_by(|a, b| a.buffer == b.buffer) {
+        let (index, count) = (own[0].buffer, buffers.len());
+        let Some(buffer) = buffers.get_mut(index as usize) else {
+            return Err(Failure::argument(format!("a gap is of buffer {index}, but there are {count}")));
+        };
+        *buffer = buffer.clone().with_gaps(own.iter().map(|gap| gap.start..gap.end));
+    }
+    Ok(buffers)
 }
 
 /// How many buffers there are.

@@ -14,6 +14,18 @@ pub struct plimsoll_buffer {
     pub end: u32,
 }
 
+/// Steps at which the memory of a live buffer is free for others. Frozen: 12 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_gap {
+    /// The buffer, by its place in the array.
+    pub buffer: u32,
+    /// The first step of the gap; the buffer is live before it.
+    pub start: u32,
+    /// The step after the last; the buffer is live at it.
+    pub end: u32,
+}
+
 /// Where something lies in the arena, and when. Frozen: 32 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -78,6 +90,7 @@ pub struct plimsoll_progress {
 
 const _: () = {
     assert!(size_of::<plimsoll_buffer>() == 32);
+    assert!(size_of::<plimsoll_gap>() == 12);
     assert!(size_of::<plimsoll_placement>() == 32);
     assert!(size_of::<plimsoll_occupant>() == 8);
     assert!(size_of::<plimsoll_object>() == 16);

@@ -1,5 +1,7 @@
 //! Rule 6: the lower bound follows from its certificate, and the status is true.
 
+use std::ops::Range;
+
 use super::{Found, Violation};
 use crate::choice::Choice;
 use crate::plan::Status;
@@ -14,17 +16,18 @@ pub(super) struct Cause {
 }
 
 /// What a plan or a solution says of itself.
-pub(super) struct Claims {
+pub(super) struct Claims<'a> {
     pub(super) arena: u64,
     pub(super) bound: u64,
     pub(super) certified: u64,
     pub(super) status: Status,
     pub(super) capacity: Option<u64>,
+    pub(super) reserved: &'a [Range<u64>],
 }
 
-pub(super) fn check(claims: &Claims, causes: &[Cause], found: &mut Found) {
-    let Claims { arena, bound, certified, status, capacity } = *claims;
-    let proven = proven_bytes(causes);
+pub(super) fn check(claims: &Claims<'_>, causes: &[Cause], found: &mut Found) {
+    let Claims { arena, bound, certified, status, capacity, reserved } = *claims;
+    let proven = proven_bytes(causes, reserved);
     if certified > proven {
         let text = format!("the lower bound is said to be {certified} bytes, but its causes prove {proven}");
         found.add(Violation::Claim(text));
@@ -68,15 +71,45 @@ pub(super) fn check_choice(choice: &Choice, value: u128, total: u128, capacity: 
 }
 
 /// What different causes prove: those live at one step lie on top of each other,
-/// each but the topmost padded to their smallest alignment; and one with a
-/// fixed offset reaches to its end.
-fn proven_bytes(causes: &[Cause]) -> u64 {
-    let stacked = || causes.iter().filter(|cause| cause.live);
-    let common = u128::from(stacked().map(|cause| cause.alignment).min().unwrap_or(1));
-    let padded = |cause: &Cause| u128::from(cause.bytes).next_multiple_of(common);
-    let sum: u128 = stacked().map(padded).sum();
-    let largest_padding = stacked().map(|cause| padded(cause) - u128::from(cause.bytes)).max();
-    let height = u64::try_from(sum - largest_padding.unwrap_or(0)).unwrap_or(u64::MAX);
+/// and one with a fixed offset reaches to its end.
+fn proven_bytes(causes: &[Cause], reserved: &[Range<u64>]) -> u64 {
+    let stacked: Vec<&Cause> = causes.iter().filter(|cause| cause.live).collect();
+    let common = stacked.iter().map(|cause| cause.alignment).min().unwrap_or(1);
+    // In larger cells there is more padding, but less of what is reserved counts.
+    let smallest = if reserved.is_empty() { common.trailing_zeros() } else { 0 };
+    let cells = (smallest..=common.trailing_zeros()).map(|power| 1 << power);
+    let height = cells.map(|cell| stacked_bytes(&stacked, cell, reserved)).max().unwrap_or(0);
     let ends = causes.iter().filter_map(|cause| Some(cause.fixed?.saturating_add(cause.bytes)));
     height.max(ends.max().unwrap_or(0))
+}
+
+/// Each but the topmost is padded to whole cells, which divide all alignments. What
+/// is reserved is in the way as far as it fills whole cells.
+fn stacked_bytes(stacked: &[&Cause], cell: u128, reserved: &[Range<u64>]) -> u64 {
+    let padded = |cause: &Cause| u128::from(cause.bytes).next_multiple_of(cell);
+    let sum: u128 = stacked.iter().map(|cause| padded(cause)).sum();
+    let largest_padding = stacked.iter().map(|cause| padded(cause) - u128::from(cause.bytes)).max();
+    let height = end_around(sum, cell, reserved) - largest_padding.unwrap_or(0);
+    u64::try_from(height).unwrap_or(u64::MAX)
+}
+
+/// Free cells are counted from below until these bytes are reached.
+fn end_around(bytes: u128, cell: u128, reserved: &[Range<u64>]) -> u128 {
+    let whole = |range: &Range<u64>| {
+        let (start, end) = (u128::from(range.start), u128::from(range.end));
+        (start.next_multiple_of(cell), end / cell * cell)
+    };
+    let mut taken: Vec<(u128, u128)> =
+        reserved.iter().map(whole).filter(|(start, end)| start < end).collect();
+    taken.sort_unstable();
+    let (mut left, mut at) = (bytes, 0);
+    for (start, end) in taken {
+        let free = start.saturating_sub(at);
+        if left <= free {
+            break;
+        }
+        left -= free;
+        at = at.max(end);
+    }
+    at + left
 }

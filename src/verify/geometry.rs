@@ -1,6 +1,7 @@
-//! Rules 3 and 5: places are aligned and inside, and nothing overlaps.
+//! Rules 3 and 5: places are aligned, inside, and not reserved, and nothing overlaps.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::{Found, Violation};
 use crate::problem::LiveRange;
@@ -21,9 +22,11 @@ impl Rectangle<'_> {
     }
 }
 
-pub(super) fn check(rectangles: &[Rectangle<'_>], arena: u64, found: &mut Found) {
+pub(super) fn check(rectangles: &[Rectangle<'_>], arena: u64, reserved: &[Range<u64>], found: &mut Found) {
+    let reserved = joined(reserved);
     for rectangle in rectangles {
         check_place(rectangle, arena, found);
+        check_reserved(rectangle, &reserved, found);
     }
     check_overlaps(rectangles, found);
 }
@@ -40,6 +43,32 @@ fn check_place(rectangle: &Rectangle<'_>, arena: u64, found: &mut Found) {
     }
     if offset.checked_add(bytes).is_none_or(|end| end > arena) {
         found.add(Violation::OutsideArena { what: (rectangle.name)(), offset, bytes, arena });
+    }
+}
+
+/// Ascending, those that touch as one.
+fn joined(ranges: &[Range<u64>]) -> Vec<(u64, u64)> {
+    let mut sorted: Vec<(u64, u64)> = ranges.iter().map(|range| (range.start, range.end)).collect();
+    sorted.retain(|(start, end)| start < end);
+    sorted.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (start, end) in sorted {
+        match joined.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            _ => joined.push((start, end)),
+        }
+    }
+    joined
+}
+
+fn check_reserved(rectangle: &Rectangle<'_>, reserved: &[(u64, u64)], found: &mut Found) {
+    let Rectangle { offset, bytes, .. } = *rectangle;
+    let place = reserved.partition_point(|&(_, end)| end <= offset);
+    if let Some(&(start, end)) = reserved.get(place)
+        && start < offset.saturating_add(bytes)
+        && bytes > 0
+    {
+        found.add(Violation::Reserved { what: (rectangle.name)(), offset, bytes, start, end });
     }
 }
 

@@ -131,6 +131,15 @@ static int32_t new_problem(void) {
         buffers[i].end = buffers[i].start + (seldom() ? (uint32_t)number() : 1 + below(5));
         names[i] = name();
     }
+    if (below(3) == 0) {
+        plimsoll_gap gaps[2];
+        for (i = 0; i < 2; i++) {
+            gaps[i].buffer = index_of();
+            gaps[i].start = seldom() ? (uint32_t)number() : 1 + below(10);
+            gaps[i].end = gaps[i].start + below(3);
+        }
+        return plimsoll_problem_new_with_gaps(MAYBE(buffers), count, NULL, MAYBE(gaps), below(3), place_for_problem(problems));
+    }
     return plimsoll_problem_new(MAYBE(buffers), count, below(2) ? NULL : names, place_for_problem(problems));
 }
 
@@ -192,7 +201,7 @@ static int32_t options_call(void) {
     uint64_t sizes[3] = {number(), number(), number()};
     char text[32];
     size_t size = 0;
-    switch (below(17)) {
+    switch (below(19)) {
     case 0: return plimsoll_options_new(place_for_options(options));
     case 1: return plimsoll_options_set_alignment(own, alignment());
     case 2: return plimsoll_options_set_variables(own, kind());
@@ -206,11 +215,28 @@ static int32_t options_call(void) {
     case 10: return plimsoll_options_set_seed(own, number());
     case 11: return plimsoll_options_set_node_limit(own, 100 + below(1000));
     case 12: return plimsoll_options_set_time_limit(own, seldom() ? number() : 1 + below(3));
-    case 15: return plimsoll_options_set_threads(own, below(4));
     case 13: return plimsoll_options_set_cancel(own, PICK(cancels));
     case 14: return plimsoll_options_set_progress(own, seldom() ? NULL : progress, below(2) ? &logged : NULL);
+    case 15: return plimsoll_options_set_threads(own, below(4));
+    case 16: return plimsoll_options_reserve(own, sizes[0] >> below(64), sizes[1] >> below(64));
+    case 17: return plimsoll_options_clear_reserved(own);
     default: return below(2) ? plimsoll_options_set_log(own, log_line, &logged) : plimsoll_strategy_name(below(20), MAYBE(text), below(33), MAYBE(&size));
     }
+}
+
+static int32_t explain(const plimsoll_plan *plan) {
+    plimsoll_core *core = NULL;
+    plimsoll_occupant occupants[8];
+    uint64_t needed = 0, capacity = 0;
+    size_t size = 0;
+    int32_t irreducible = 0, status = plimsoll_plan_explain(plan, PICK(options), seldom() ? NULL : &core);
+    (void)plimsoll_core_occupants(core, MAYBE(occupants), below(9), MAYBE(&size));
+    (void)plimsoll_core_is_irreducible(core, MAYBE(&irreducible));
+    if (plimsoll_core_bytes(core, &needed, &capacity) == PLIMSOLL_OK && needed <= capacity) {
+        abort();
+    }
+    plimsoll_core_free(core);
+    return status;
 }
 
 static int32_t plan_call(void) {
@@ -225,7 +251,7 @@ static int32_t plan_call(void) {
     double gap = 0;
     size_t size = 0;
     int32_t status = 0;
-    switch (below(19)) {
+    switch (below(20)) {
     case 0: return plimsoll_plan_arena_bytes(plan, MAYBE(&value));
     case 1: return plimsoll_plan_arena_alignment(plan, MAYBE(&value));
     case 2: return plimsoll_plan_lower_bound_bytes(plan, MAYBE(&value));
@@ -244,6 +270,7 @@ static int32_t plan_call(void) {
     case 15: return plimsoll_plan_insides(plan, MAYBE(insides), below(9), MAYBE(&size));
     case 16: return plimsoll_plan_verify(plan);
     case 17: return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
+    case 18: return explain(plan);
     default: return plimsoll_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
     }
 }

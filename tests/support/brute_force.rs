@@ -3,7 +3,7 @@
 use plimsoll::{Buffer, Problem};
 
 /// Stacks the free buffers in every order, each at the lowest place that is not
-/// below the end of an earlier one that it meets and free of fixed ones. Some
+/// below the end of an earlier one that it meets, and free of what is fixed or reserved. Some
 /// order gives the optimum: take an optimal packing, sort it by offset, and
 /// drop each buffer in turn; none ends up higher than it was.
 pub fn lowest_height(problem: &Problem) -> u64 {
@@ -48,7 +48,11 @@ fn rest(problem: &Problem, i: usize, offsets: &[Option<u64>]) -> u64 {
             let clash = meets(other) && other.fixed_offset()? < offset + buffer.size() && offset < end;
             clash.then_some(end)
         });
-        match in_the_way {
+        let reserved = problem
+            .reserved()
+            .iter()
+            .find(|range| buffer.size() > 0 && range.start < offset + buffer.size() && offset < range.end);
+        match in_the_way.or(reserved.map(|range| range.end)) {
             Some(end) => offset = end,
             None => return offset,
         }

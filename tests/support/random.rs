@@ -54,6 +54,15 @@ pub fn gapped(
     })
 }
 
+/// A problem with up to two ranges reserved, as far as its fixed buffers allow it.
+pub fn reserved(problem: impl Strategy<Value = Problem>) -> impl Strategy<Value = Problem> {
+    let ranges = prop::collection::vec((0u64..120, 1u64..30), 0..3);
+    (problem, ranges).prop_map(|(problem, ranges)| {
+        let ranges = ranges.into_iter().map(|(start, bytes)| start..start + bytes);
+        problem.clone().with_reserved(ranges).unwrap_or(problem)
+    })
+}
+
 /// What an operator of a random graph is made of: picks among the tensors
 /// before it, sizes of its outputs, scratch, whether it waits for its
 /// predecessor, and what else it does.

@@ -70,6 +70,12 @@ pub(crate) fn choose(
 
 fn check(problem: &Problem, values: &[u64]) -> Result<()> {
     let refused = |reason| Err(Error::Refused { strategy: NAME.to_owned(), reason });
+    if let Some(range) = problem.reserved().first() {
+        return refused(format!(
+            "the range {}..{} is reserved, which it does not know",
+            range.start, range.end
+        ));
+    }
     let (got, expected) = (values.len(), problem.buffers().len());
     if got != expected {
         return refused(format!("got {got} values for {expected} buffers"));

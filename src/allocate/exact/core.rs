@@ -1,7 +1,7 @@
 //! Why nothing fits: buffers that cannot lie together.
 
 use super::Exact;
-use crate::allocate::Strategy;
+use crate::allocate::allocate_around;
 use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::ids::BufferId;
@@ -12,7 +12,7 @@ use crate::problem::{Buffer, Problem};
 /// Nodes for the question whether it works without one of the buffers.
 const NODES_EACH: u64 = 20_000;
 
-/// Buffers that do not fit the capacity together; none if all fit, or nothing is
+/// Buffers that do not fit the problem's capacity together; none if all fit, or nothing is
 /// proven within the limits.
 ///
 /// Starts from what causes the lower bound, if that is above the capacity, or else
@@ -20,9 +20,9 @@ const NODES_EACH: u64 = 20_000;
 /// (the deletion filter of Chinneck & Dravnieks, 1991).
 pub(crate) fn infeasible_core(
     problem: &Problem,
-    capacity: u64,
     limits: &Limits,
-) -> Result<Option<InfeasibleCore>> {
+) -> Result<Option<InfeasibleCore<BufferId>>> {
+    let Some(capacity) = problem.capacity() else { return Ok(None) };
     let bound = lower_bound(problem);
     let mut ids = if bound.bytes > capacity {
         bound.buffers
@@ -43,7 +43,7 @@ pub(crate) fn infeasible_core(
             Needs::Unknown => irreducible = false,
         }
     }
-    Ok(Some(InfeasibleCore { buffers: ids, needed, capacity, irreducible }))
+    Ok(Some(InfeasibleCore { members: ids, needed, capacity, irreducible }))
 }
 
 /// What some buffers need.
@@ -65,12 +65,13 @@ impl Needs {
 
 fn needs(problem: &Problem, ids: &[BufferId], capacity: u64, limits: &Limits) -> Result<Needs> {
     let buffers: Vec<Buffer> = ids.iter().map(|&id| problem.buffer(id).clone()).collect();
-    let part = Problem::new(buffers)?.with_capacity(Some(capacity));
+    let reserved = problem.reserved().iter().cloned();
+    let part = Problem::new(buffers)?.with_capacity(Some(capacity)).with_reserved(reserved)?;
     let bound = lower_bound(&part).bytes;
     if bound > capacity {
         return Ok(Needs::More(bound));
     }
-    let found = Exact::new().allocate(&part, limits)?;
+    let found = allocate_around(&part, &Exact::new(), limits)?;
     Ok(match found {
         _ if found.proven > capacity => Needs::More(found.proven),
         _ if super::height(&part, &found.offsets) <= capacity => Needs::NotMore,

@@ -1,5 +1,6 @@
 //! What may be written on the command line: a contract, kept stable.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +50,9 @@ pub struct PlanArguments {
     /// Bytes that there are, as in 2MiB, 512KiB, 1MB or 1048576.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub capacity: Option<u64>,
+    /// Leave this range of the arena free, as in 0..4KiB. May be given several times.
+    #[arg(long, value_name = "START..END", value_parser = range)]
+    pub reserve: Vec<Range<u64>>,
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
@@ -167,6 +171,12 @@ fn strategy_names() -> clap::builder::PossibleValuesParser {
 fn size(text: &str) -> Result<u64, String> {
     parse_size::parse_size(text)
         .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
+}
+
+fn range(text: &str) -> Result<Range<u64>, String> {
+    let (start, end) = text.split_once("..").ok_or("expected START..END, as in 0..4KiB")?;
+    let range = size(start)?..size(end)?;
+    if range.is_empty() { Err("no byte is in this range".to_owned()) } else { Ok(range) }
 }
 
 fn counted_type(text: &str) -> Result<ElementType, String> {

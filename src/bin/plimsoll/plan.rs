@@ -1,6 +1,5 @@
 //! `plimsoll plan`: one input to a plan, a summary and files.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
@@ -8,7 +7,7 @@ use indicatif::ProgressBar;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{svg, text};
-use plimsoll::{Graph, Liveness, Plan, Planner, Problem, Solution, Status, export};
+use plimsoll::{Graph, Plan, Planner, Problem, Solution, Status, export};
 
 use crate::arguments::PlanArguments;
 use crate::inputs::{model_name, read};
@@ -37,6 +36,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     if let Some(capacity) = arguments.capacity {
         planner = planner.capacity(capacity);
     }
+    planner = arguments.reserve.iter().cloned().fold(planner, Planner::reserve);
     let result = match read(&arguments.input, &options)? {
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
             let plan = planner.plan(&graph)?;
@@ -46,7 +46,8 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
             Planned::Graph(Box::new((graph, plan)))
         }
         Imported::Problem(problem) => {
-            let problem = problem.with_capacity(arguments.capacity);
+            let problem =
+                problem.with_capacity(arguments.capacity).with_reserved(arguments.reserve.clone())?;
             let solution = planner.solve(&problem)?;
             Planned::Problem(Box::new((model_name(&arguments.input), problem, solution)))
         }
@@ -77,31 +78,6 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
     }
 }
 
-/// So many names are shown.
-const MOST_NAMES: usize = 12;
-
-fn explained(planner: &Planner, problem: &Problem) -> Result<String, Failure> {
-    let Some(core) = planner.explain(problem)? else { return Ok(String::new()) };
-    let count = core.buffers.len();
-    let mut text =
-        format!("too much     {} bytes missing: these {count} need {} together", core.missing(), core.needed);
-    if !core.irreducible {
-        text.push_str(" (fewer may do)");
-    }
-    text.push('\n');
-    for &id in core.buffers.iter().take(MOST_NAMES) {
-        let buffer = problem.buffer(id);
-        let line =
-            format!("             {:>12}  {}, live {}", buffer.size(), problem.name(id), buffer.live());
-        text.push_str(&one_line(&line));
-        text.push('\n');
-    }
-    if count > MOST_NAMES {
-        let _ = writeln!(text, "             and {} more", count - MOST_NAMES);
-    }
-    Ok(text)
-}
-
 /// A plan with what it is for.
 enum Planned {
     Graph(Box<(Graph, Plan)>),
@@ -128,14 +104,16 @@ impl Planned {
 
     /// What cannot lie together, if that can be said.
     fn explained(&self, planner: &Planner) -> Result<String, Failure> {
-        match self {
+        Ok(match self {
             Planned::Graph(pair) => {
-                let (graph, plan) = &**pair;
-                let liveness = Liveness::new(graph, &plan.order, plan.alignment, plan.variables)?;
-                explained(planner, liveness.problem())
+                let core = planner.explain_plan(&pair.0, &pair.1)?;
+                core.map_or_else(String::new, |core| text::core_of_graph(&pair.0, &core))
             }
-            Planned::Problem(parts) => explained(planner, &parts.1),
-        }
+            Planned::Problem(parts) => {
+                let core = planner.explain(&parts.1)?;
+                core.map_or_else(String::new, |core| text::core_of_problem(&parts.1, &core))
+            }
+        })
     }
 
     fn written(&self, format: Format, options: &ImportOptions) -> String {

@@ -19,7 +19,8 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
             document.to_plan(&imported.graph).map(|plan| verify(&imported.graph, &plan))
         }
         Imported::Problem(problem) => {
-            let problem = problem.with_capacity(document.capacity_bytes);
+            let reserved = document.reserved.iter().map(|&[start, end]| start..end);
+            let problem = problem.with_capacity(document.capacity_bytes).with_reserved(reserved)?;
             document.to_solution(&problem).map(|solution| verify_solution(&problem, &solution))
         }
         _ => return Err("this kind of input is not supported here".into()),

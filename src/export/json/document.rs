@@ -26,6 +26,9 @@ pub struct PlanDocument {
     /// Bytes that there are, if that was said.
     #[serde(default)]
     pub capacity_bytes: Option<u64>,
+    /// Ranges of the arena that nothing may use: first byte, and byte after the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved: Vec<[u64; 2]>,
     /// Alignment of what asks for none.
     pub alignment: u64,
     /// Where variables live.

@@ -54,6 +54,7 @@ impl PlanDocument {
         plan.alignment = self.alignment;
         plan.variables = self.variables;
         plan.capacity = self.capacity_bytes;
+        plan.reserved = self.reserved.iter().map(|&[start, end]| start..end).collect();
         plan.lower_bound = self.bound(graph, &plan.order)?;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);

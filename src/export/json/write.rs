@@ -36,6 +36,7 @@ impl PlanDocument {
             arena_bytes: plan.arena_bytes,
             lower_bound_bytes: plan.lower_bound.bytes,
             capacity_bytes: plan.capacity,
+            reserved: plan.reserved.iter().map(|range| [range.start, range.end]).collect(),
             alignment: plan.alignment,
             variables: plan.variables,
             options: ImportRecord::of(options),
@@ -78,6 +79,7 @@ impl PlanDocument {
             arena_bytes: solution.height,
             lower_bound_bytes: bound.bytes,
             capacity_bytes: problem.capacity(),
+            reserved: problem.reserved().iter().map(|range| [range.start, range.end]).collect(),
             alignment: options.alignment.unwrap_or(1),
             variables: Variables::default(),
             options: ImportRecord::of(options),
@@ -124,10 +126,13 @@ impl PlanDocument {
             field("arena_bytes", &self.arena_bytes),
             field("lower_bound_bytes", &self.lower_bound_bytes),
             field("capacity_bytes", &self.capacity_bytes),
-            field("alignment", &self.alignment),
-            field("variables", variables_text(self.variables)),
-            field("options", &self.options),
         ];
+        if !self.reserved.is_empty() {
+            fields.push(field("reserved", &self.reserved));
+        }
+        fields.push(field("alignment", &self.alignment));
+        fields.push(field("variables", variables_text(self.variables)));
+        fields.push(field("options", &self.options));
         fields.extend(self.graph_hash.as_ref().map(|hash| field("graph_hash", hash)));
         fields.extend(self.order.as_ref().map(|order| field("order", order)));
         fields.push(field("folded", &self.folded));

@@ -6,6 +6,8 @@ mod frame;
 mod labels;
 mod lines;
 
+use std::ops::Range;
+
 use svg::Document;
 use svg::node::element::{Group, Rectangle as Shape, Style, Text, Title};
 
@@ -50,6 +52,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
         arena: plan.arena_bytes,
         bound: plan.lower_bound.bytes,
         capacity: plan.capacity,
+        reserved: &plan.reserved,
         standing: standing(plan.gap(), &plan.status.to_string(), &plan.strategy),
     };
     map.draw()
@@ -65,6 +68,7 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
         arena: solution.height,
         bound: solution.lower_bound.bytes,
         capacity: problem.capacity(),
+        reserved: problem.reserved(),
         standing: standing(solution.gap(), &solution.status.to_string(), &solution.strategy),
     };
     map.draw()
@@ -84,6 +88,7 @@ struct Map<'a> {
     arena: u64,
     bound: u64,
     capacity: Option<u64>,
+    reserved: &'a [Range<u64>],
     /// Gap, status and strategy.
     standing: String,
 }
@@ -115,8 +120,23 @@ impl Map<'_> {
             }
         }
         let lines = lines::draw(&frame, self.arena, self.bound, self.capacity);
+        if !self.reserved.is_empty() {
+            document = document.add(self.reserved_bands(&frame));
+        }
         document = document.add(shapes).add(lines).add(names);
         format!("{document}\n")
+    }
+
+    /// What is reserved, as far as the picture reaches.
+    fn reserved_bands(&self, frame: &Frame) -> Group {
+        let seen = self.reserved.iter().filter(|range| range.start < frame.bytes);
+        let bands = Group::new().set("fill", "#7b8a8b").set("fill-opacity", 0.45);
+        seen.fold(bands, |group, range| {
+            let (top, bottom) = (frame.y(range.end.min(frame.bytes)), frame.y(range.start));
+            let band = Shape::new().set("x", frame::LEFT).set("y", px(top));
+            let band = band.set("width", frame::RIGHT - frame::LEFT).set("height", px(bottom - top));
+            group.add(band.add(Title::new(format!("reserved: {} to {}", range.start, range.end))))
+        })
     }
 
     fn title(&self) -> &str {

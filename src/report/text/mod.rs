@@ -3,5 +3,5 @@
 mod summary;
 mod units;
 
-pub use summary::{summary, summary_of_problem};
+pub use summary::{core_of_graph, core_of_problem, summary, summary_of_problem};
 pub use units::{bytes, percent, short_bytes};

@@ -1,9 +1,10 @@
 use std::fmt::Write;
+use std::ops::Range;
 
 use super::{bytes, percent, short_bytes};
 use crate::report::rectangles::{name_and_kind, or_number};
 use crate::report::shorten::shortened;
-use crate::{Graph, LowerBound, Occupant, Plan, Problem, Solution, Status};
+use crate::{BufferId, Graph, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status};
 
 /// Causes of the bound that are listed; of more, only the number is told.
 const SHOWN: usize = 8;
@@ -30,6 +31,7 @@ pub fn summary(graph: &Graph, plan: &Plan, seconds: Option<f64>) -> String {
         status: plan.status,
         strategy: &plan.strategy,
         capacity: plan.capacity,
+        reserved: &plan.reserved,
     });
     if let Some(objects) = &plan.objects {
         lines.objects(objects.list.len(), objects.total(), objects.lower_bound, objects.inside.len());
@@ -59,6 +61,7 @@ pub fn summary_of_problem(
         status: solution.status,
         strategy: &solution.strategy,
         capacity: problem.capacity(),
+        reserved: problem.reserved(),
     });
     if let Some(objects) = &solution.objects {
         lines.objects(objects.sizes.len(), objects.total(), objects.lower_bound, objects.inside.len());
@@ -66,6 +69,34 @@ pub fn summary_of_problem(
     let step = format!("step {}", solution.lower_bound.step);
     lines.causes(&step, causes_of_solution(problem, &solution.lower_bound));
     lines.time(seconds);
+    lines.text
+}
+
+/// What of a graph cannot lie together.
+#[must_use]
+pub fn core_of_graph(graph: &Graph, core: &InfeasibleCore<Occupant>) -> String {
+    let size = |occupant: Occupant| match occupant {
+        Occupant::Tensor(id) => graph.tensors().get(id.index()).map_or(0, crate::Tensor::bytes),
+        Occupant::Scratch(id) => graph.operators().get(id.index()).map_or(0, crate::Operator::scratch_bytes),
+    };
+    let known = core.members.iter().filter_map(|&one| Some((name_and_kind(graph, one)?.0, size(one))));
+    too_much(core, known.collect())
+}
+
+/// What of a problem cannot lie together.
+#[must_use]
+pub fn core_of_problem(problem: &Problem, core: &InfeasibleCore<BufferId>) -> String {
+    let known = core.members.iter().filter(|id| id.index() < problem.buffers().len());
+    let named = known.map(|&id| (or_number(&problem.name(id), id.index()), problem.buffer(id).size()));
+    too_much(core, named.collect())
+}
+
+fn too_much<T>(core: &InfeasibleCore<T>, members: Vec<(String, u64)>) -> String {
+    let mut lines = Lines::default();
+    let (missing, needed, count) = (bytes(core.missing()), bytes(core.needed), members.len());
+    let rest = if core.irreducible { "any one less would fit" } else { "fewer may be too much" };
+    lines.say("too much", format!("{missing} are missing: these {count} need {needed}; {rest}"));
+    lines.list(members);
     lines.text
 }
 
@@ -82,6 +113,7 @@ struct Figures<'a> {
     status: Status,
     strategy: &'a str,
     capacity: Option<u64>,
+    reserved: &'a [Range<u64>],
 }
 
 /// Of what causes the bound.
@@ -119,6 +151,20 @@ impl Lines {
             format!(" (strategy: {})", figures.strategy)
         };
         self.say("status", format!("{}{by}", figures.status));
+        if !figures.reserved.is_empty() {
+            let total = figures.reserved.iter().map(|range| range.end.saturating_sub(range.start));
+            let ranges: Vec<String> = figures
+                .reserved
+                .iter()
+                .take(3)
+                .map(|range| format!("{}..{}", range.start, range.end))
+                .collect();
+            let more = if figures.reserved.len() > 3 { ", ..." } else { "" };
+            self.say(
+                "reserved",
+                format!("{} at {}{more}", bytes(total.fold(0, u64::saturating_add)), ranges.join(", ")),
+            );
+        }
         if let Some(capacity) = figures.capacity {
             self.say("capacity", format!("{}: {}", bytes(capacity), verdict(figures, capacity)));
         }
@@ -137,7 +183,7 @@ impl Lines {
         }
     }
 
-    fn causes(&mut self, step: &str, mut causes: Vec<Cause>) {
+    fn causes(&mut self, step: &str, causes: Vec<Cause>) {
         match causes.as_slice() {
             [] => return,
             [Cause { fixed_offset: Some(offset), .. }] => {
@@ -145,15 +191,20 @@ impl Lines {
             }
             _ => self.say("bound set by", step),
         }
+        self.list(causes.into_iter().map(|cause| (cause.name, cause.size)).collect());
+    }
+
+    /// Names and sizes, the largest first.
+    fn list(&mut self, mut members: Vec<(String, u64)>) {
         // Stable, so equal sizes stay in the order of their ids.
-        causes.sort_by_key(|cause| std::cmp::Reverse(cause.size));
-        let (shown, rest) = causes.split_at(causes.len().min(SHOWN));
-        let width = shown.iter().map(|cause| short_bytes(cause.size).len()).max().unwrap_or(0);
-        for Cause { name, size, .. } in shown {
+        members.sort_by_key(|&(_, size)| std::cmp::Reverse(size));
+        let (shown, rest) = members.split_at(members.len().min(SHOWN));
+        let width = shown.iter().map(|&(_, size)| short_bytes(size).len()).max().unwrap_or(0);
+        for (name, size) in shown {
             self.say("", format!("{:>width$}  {}", short_bytes(*size), shortened(name, NAME_ROOM)));
         }
         if !rest.is_empty() {
-            let together = rest.iter().map(|cause| cause.size).fold(0, u64::saturating_add);
+            let together = rest.iter().map(|&(_, size)| size).fold(0, u64::saturating_add);
             self.say("", format!("and {} more, {} together", rest.len(), short_bytes(together)));
         }
     }

@@ -1,0 +1,101 @@
+//! Around what is reserved.
+
+use std::ops::Range;
+
+use super::{Allocation, Naive, Strategy, height};
+use crate::bound::lower_bound;
+use crate::error::Result;
+use crate::ids::BufferId;
+use crate::limits::{Limits, Stop};
+use crate::objects::Objects;
+use crate::problem::{Buffer, Problem};
+
+/// So many of the reserved ranges are tried as the ceiling.
+const MOST_CEILINGS: usize = 8;
+
+/// Lets a strategy plan around the reserved ranges of a problem, of which it knows
+/// nothing: those that the arena reaches are buffers with fixed offsets, live
+/// throughout, after all others; the next one is the ceiling.
+///
+/// The ceilings are tried from below. What is shown of a problem with some of the
+/// ranges holds for that with all of them, so bounds stay sound.
+///
+/// Runs the strategy up to nine times.
+pub(crate) fn allocate_around(
+    problem: &Problem,
+    strategy: &dyn Strategy,
+    limits: &Limits,
+) -> Result<Allocation> {
+    let ranges = problem.reserved();
+    if ranges.is_empty() {
+        return strategy.allocate(problem, limits);
+    }
+    let bound = lower_bound(problem).bytes;
+    let lowest = ranges.partition_point(|range| range.start < bound);
+    let (mut nodes, mut proven) = (0, 0);
+    for below in (lowest..ranges.len()).take(MOST_CEILINGS) {
+        let ceiling = ranges[below].start;
+        let part = with_obstacles(problem, &ranges[..below])?;
+        let found = strategy.allocate(&part, &less(limits, nodes))?;
+        nodes += found.nodes;
+        proven = shown(&part, &ranges[..below], &found).max(proven);
+        if found.stop == Stop::Deadline || found.stop == Stop::Cancelled {
+            let whole = Naive.allocate(&with_obstacles(problem, ranges)?, limits)?;
+            return Ok(Allocation { stop: found.stop, nodes, proven, ..own(problem, whole) });
+        }
+        let own = own(problem, found);
+        if height(problem, &own.offsets) <= ceiling {
+            return Ok(Allocation { nodes, proven, ..own });
+        }
+        if proven > ceiling {
+            // Nothing ends in what is reserved.
+            proven = proven.max(ranges[below].end + 1);
+        }
+    }
+    let part = with_obstacles(problem, ranges)?;
+    let found = strategy.allocate(&part, &less(limits, nodes))?;
+    nodes += found.nodes;
+    proven = shown(&part, ranges, &found).max(proven);
+    Ok(Allocation { nodes, proven, ..own(problem, found) })
+}
+
+/// What is shown of a problem with these obstacles, if it is more than where they
+/// end.
+fn shown(part: &Problem, ranges: &[Range<u64>], found: &Allocation) -> u64 {
+    let shown = found.proven.max(lower_bound(part).bytes);
+    if ranges.last().is_none_or(|range| shown > range.end) { shown } else { 0 }
+}
+
+fn less(limits: &Limits, nodes: u64) -> Limits {
+    match limits.most_nodes(u64::MAX) {
+        u64::MAX => limits.clone(),
+        most => limits.clone().nodes(most.saturating_sub(nodes)),
+    }
+}
+
+fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result<Problem> {
+    let end = problem.buffers().iter().map(|buffer| buffer.live().end).max().unwrap_or(1);
+    let start = problem.buffers().iter().map(|buffer| buffer.live().start).min().unwrap_or(0);
+    let alignment = problem.buffers().iter().map(Buffer::alignment).max().unwrap_or(1);
+    let obstacle = |range: &Range<u64>| {
+        let own = 1 << range.start.trailing_zeros().min(63);
+        Buffer::new(range.end - range.start, start..end).align(alignment.min(own)).at(range.start)
+    };
+    let buffers = problem.buffers().iter().cloned().chain(ranges.iter().map(obstacle));
+    let names = problem.ids().map(|id| problem.name(id));
+    let obstacles = ranges.iter().map(|range| format!("reserved range {}..{}", range.start, range.end));
+    let named = Problem::named(buffers.collect(), names.chain(obstacles).collect())?;
+    Ok(named.with_capacity(problem.capacity()))
+}
+
+/// Without what was found for the obstacles.
+fn own(problem: &Problem, mut found: Allocation) -> Allocation {
+    let count = problem.buffers().len();
+    found.offsets.truncate(count);
+    if let Some(Objects { of_buffer, inside, .. }) = &mut found.objects {
+        of_buffer.truncate(count);
+        let is_own = |id: BufferId| id.index() < count;
+        inside.retain(|one| is_own(one.guest) && is_own(one.host));
+    }
+    found
+}
