@@ -367,6 +367,54 @@ fn what_does_not_fit_is_proven_or_unknown() {
 }
 
 #[test]
+fn gaps_and_reserved_ranges_go_all_the_way() {
+    let folder = Folder::new();
+    let csv =
+        folder.with("b.csv", "id,lower,upper,size,gaps\nstate,0,6,600,2-5\nlarge,2,4,500,\nsmall,3,5,300,\n");
+    let (json, copy, svg) = (folder.text("p.json"), folder.text("p.csv"), folder.text("p.svg"));
+    let reserving = ["plan", &csv, "--align", "1", "--reserve", "0..64", "--reserve", "700..750"];
+    let run = |more: &[&str]| plimsoll(&[&reserving[..], more].concat());
+    let (status, text, errors) = run(&["--capacity", "1050", "--out", &json, "--out", &copy, "--out", &svg]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(text.contains("arena        1.03 KiB (1050 bytes)"), "{text}");
+    assert!(text.contains("status       feasible"), "{text}");
+    assert!(text.contains("reserved     114 bytes at 0..64, 700..750"), "{text}");
+    assert_eq!(plimsoll(&["verify", &csv, &json]).0, 0);
+    let plan = fs::read_to_string(&json).unwrap();
+    assert!(plan.contains(r#""reserved": [[0,64],[700,750]]"#), "{plan}");
+    assert!(plan.contains(r#""gaps":[[2,5]]"#), "{plan}");
+    let elsewhere = folder.with("wrong.json", &plan.replace("[0,64]", "[0,65]"));
+    let (status, text, _) = plimsoll(&["verify", &csv, &elsewhere]);
+    assert_eq!((status, text.contains("lies in the reserved range 0..65")), (1, true), "{text}");
+    let other = folder.with("c.csv", &fs::read_to_string(&csv).unwrap().replace("2-5", "2-4"));
+    assert_eq!(plimsoll(&["verify", &other, &json]).0, 1);
+    // Fixed where they are, they lie there again, in the gap too.
+    assert!(fs::read_to_string(&copy).unwrap().contains("state,0,6,600,1,64,2-5"));
+    assert_eq!(plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..64"]).0, 0);
+    let (status, _, errors) = plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..65"]);
+    assert_eq!(status, 2);
+    assert!(
+        errors.contains("`state` (600 bytes at 64, live 0..6) is fixed inside of the reserved range 0..65"),
+        "{errors}"
+    );
+
+    let (status, text, _) = run(&["--capacity", "1049"]);
+    assert_eq!(status, 1);
+    assert!(
+        text.contains(
+            "too much     1 byte more than there is: these 2 need 1.03 KiB (1050 bytes); any one less would fit"
+        ),
+        "{text}"
+    );
+    for (wrong, message) in
+        [("5", "expected START..END, as in 0..4KiB"), ("7..7", "no byte is in this range")]
+    {
+        let (status, _, errors) = plimsoll(&["plan", &csv, "--reserve", wrong]);
+        assert_eq!((status, errors.contains(message)), (2, true), "{errors}");
+    }
+}
+
+#[test]
 fn compare_shows_heights_and_what_fits() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");

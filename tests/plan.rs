@@ -118,6 +118,26 @@ proptest! {
         }
     }
 
+    #[test]
+    fn nothing_lies_in_what_is_reserved(
+        graph in random::graph(12),
+        ranges in prop::collection::vec((0u64..300, 1u64..80), 1..4),
+        alignment in prop::sample::select(&[1u64, 16, 64]),
+    ) {
+        let ranges: Vec<_> = ranges.into_iter().map(|(start, bytes)| start..start + bytes).collect();
+        let free = Planner::new().alignment(alignment).plan(&graph).unwrap();
+        let planner = Planner::new().alignment(alignment).limits(Limits::new().nodes(20_000));
+        let plan = ranges.iter().cloned().fold(planner, Planner::reserve).plan(&graph).unwrap();
+        prop_assert!(plan.arena_bytes >= free.lower_bound.bytes);
+        for (_, place) in plan.placements().filter(|(_, place)| place.bytes > 0) {
+            prop_assert!(ranges.iter().all(|range| place.end() <= range.start || range.end <= place.offset));
+        }
+        let mut moved = plan.clone();
+        let in_the_way = plan.placements().find(|(_, place)| place.bytes > 0).unwrap().1;
+        moved.reserved.push(in_the_way.offset..in_the_way.offset + 1);
+        prop_assert!(verify(&graph, &moved).is_err());
+    }
+
     /// Any single change to a plan is either refused or harmless by the rules.
     #[test]
     fn changed_plans_are_refused(graph in random::graph(10), which: prop::sample::Index, change in 0usize..6, by in 1u64..40) {

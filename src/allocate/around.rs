@@ -84,8 +84,8 @@ fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result<Problem> {
     let buffers = problem.buffers().iter().cloned().chain(ranges.iter().map(obstacle));
     let names = problem.ids().map(|id| problem.name(id));
     let obstacles = ranges.iter().map(|range| format!("reserved range {}..{}", range.start, range.end));
-    let named = Problem::named(buffers.collect(), names.chain(obstacles).collect())?;
-    Ok(named.with_capacity(problem.capacity()))
+    let part = Problem::named(buffers.collect(), names.chain(obstacles).collect())?;
+    Ok(part.with_capacity(problem.capacity()))
 }
 
 /// Without what was found for the obstacles.

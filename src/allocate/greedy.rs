@@ -122,7 +122,9 @@ impl<'a> Placer<'a> {
             let pieces = self.orders.timeline.pieces(id);
             let request = Request { pieces, size: buffer.size(), alignment: buffer.alignment() };
             let offset = self.occupancy.find(request, fit);
-            pieces.iter().for_each(|&piece| self.occupancy.insert(piece, offset, buffer.size()));
+            for &piece in pieces {
+                self.occupancy.insert(piece, offset, buffer.size());
+            }
             self.offsets[id.index()] = offset;
             height = height.max(offset + buffer.size());
             meter.spend(1 + self.occupancy.visits() - before)?;
@@ -140,8 +142,9 @@ impl<'a> Placer<'a> {
             self.offsets[id.index()] = offset;
             height = height.max(offset + buffer.size());
             if buffer.size() > 0 {
-                let pieces = self.orders.timeline.pieces(id).iter();
-                pieces.for_each(|&piece| self.occupancy.insert(piece, offset, buffer.size()));
+                for &piece in self.orders.timeline.pieces(id) {
+                    self.occupancy.insert(piece, offset, buffer.size());
+                }
             }
         }
         height

@@ -83,7 +83,9 @@ fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
         end = end.max(live.end);
     }
     // Ties are broken by id, here as in the whole.
-    parts.iter_mut().for_each(|part| part.sort_unstable());
+    for part in &mut parts {
+        part.sort_unstable();
+    }
     parts
 }
 

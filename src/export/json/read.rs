@@ -300,6 +300,7 @@ fn operator(graph: &Graph, index: usize, place: impl Fn() -> String) -> Result<O
 }
 
 fn geometry(bytes: u64, live: LiveRange, gaps: &[LiveRange]) -> String {
-    let gaps: String = gaps.iter().map(|gap| format!(" but {gap}")).collect();
-    format!("{bytes} bytes live {live}{gaps}")
+    let texts: Vec<String> = gaps.iter().map(LiveRange::to_string).collect();
+    let but = if texts.is_empty() { "" } else { " but " };
+    format!("{bytes} bytes live {live}{but}{}", texts.join(", "))
 }

@@ -21,6 +21,9 @@ use frame::{Frame, px};
 /// take more.
 const MOST_DRAWN: usize = 20_000;
 
+/// The colour of what is reserved.
+const RESERVED: &str = "#c1c9ca";
+
 const STYLE: &str = "
 text{font-family:'DejaVu Sans',Verdana,Helvetica,Arial,sans-serif;fill:#1c2833}
 .model{font-size:20px;font-weight:bold}
@@ -48,6 +51,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     let map = Map {
         model: graph.name(),
         rectangles: rectangles::of_plan(graph, plan),
+        buffers: plan.placements().count(),
         steps: plan.order.len() as u32,
         arena: plan.arena_bytes,
         bound: plan.lower_bound.bytes,
@@ -64,6 +68,7 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
     let map = Map {
         model: name,
         rectangles: rectangles::of_solution(problem, solution),
+        buffers: problem.buffers().len(),
         steps: 0,
         arena: solution.height,
         bound: solution.lower_bound.bytes,
@@ -83,6 +88,8 @@ fn standing(gap: f64, status: &str, strategy: &str) -> String {
 struct Map<'a> {
     model: &'a str,
     rectangles: Vec<Rectangle>,
+    /// What has gaps counts once.
+    buffers: usize,
     /// At least; buffers may live longer.
     steps: u32,
     arena: u64,
@@ -95,7 +102,6 @@ struct Map<'a> {
 
 impl Map<'_> {
     fn draw(mut self) -> String {
-        let buffers = self.rectangles.len();
         self.rectangles.retain(|one| one.place.bytes > 0 && one.place.live.steps() > 0);
         let left_out = self.leave_out_smallest();
         let frame = Frame::around(&self.rectangles, self.steps, self.tops());
@@ -106,7 +112,7 @@ impl Map<'_> {
             .add(Title::new(labels::xml(&format!("Memory map of {}", self.title()))))
             .add(Style::new(STYLE))
             .add(Shape::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"))
-            .add(self.head(buffers, left_out))
+            .add(self.head(left_out))
             .add(self.legend())
             .add(axes::draw(&frame));
         // Thin outlines where rectangles are thin, or nothing else is seen.
@@ -130,7 +136,7 @@ impl Map<'_> {
     /// What is reserved, as far as the picture reaches.
     fn reserved_bands(&self, frame: &Frame) -> Group {
         let seen = self.reserved.iter().filter(|range| range.start < frame.bytes);
-        let bands = Group::new().set("fill", "#7b8a8b").set("fill-opacity", 0.45);
+        let bands = Group::new().set("fill", RESERVED);
         seen.fold(bands, |group, range| {
             let (top, bottom) = (frame.y(range.end.min(frame.bytes)), frame.y(range.start));
             let band = Shape::new().set("x", frame::LEFT).set("y", px(top));
@@ -164,12 +170,12 @@ impl Map<'_> {
         count - MOST_DRAWN
     }
 
-    fn head(&self, buffers: usize, left_out: usize) -> Group {
+    fn head(&self, left_out: usize) -> Group {
         let mut facts = vec![
             format!("arena {}", bytes(self.arena)),
             format!("lower bound {}", bytes(self.bound)),
             self.standing.clone(),
-            format!("{buffers} buffers"),
+            format!("{} buffers", self.buffers),
         ];
         facts.extend(self.capacity.map(|capacity| format!("capacity {}", short_bytes(capacity))));
         if left_out > 0 {
@@ -194,6 +200,11 @@ impl Map<'_> {
             let name = Text::new(kind.name()).set("class", "axis").set("x", x + 20.0).set("y", 84);
             legend = legend.add(sample.set("height", 14)).add(name);
             x += 110.0;
+        }
+        if !self.reserved.is_empty() {
+            let sample = Shape::new().set("fill", RESERVED).set("x", x).set("y", 73).set("width", 14);
+            let name = Text::new("reserved").set("class", "axis").set("x", x + 20.0).set("y", 84);
+            legend = legend.add(sample.set("height", 14)).add(name);
         }
         legend
     }

@@ -95,7 +95,7 @@ fn too_much<T>(core: &InfeasibleCore<T>, members: Vec<(String, u64)>) -> String 
     let mut lines = Lines::default();
     let (missing, needed, count) = (bytes(core.missing()), bytes(core.needed), members.len());
     let rest = if core.irreducible { "any one less would fit" } else { "fewer may be too much" };
-    lines.say("too much", format!("{missing} are missing: these {count} need {needed}; {rest}"));
+    lines.say("too much", format!("{missing} more than there is: these {count} need {needed}; {rest}"));
     lines.list(members);
     lines.text
 }
