@@ -10,6 +10,7 @@ pub(super) struct Item {
     pub alignment: u64,
     pub place: Placement,
     /// When its memory is free for others.
+    #[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "not in a C header"))]
     pub gaps: Vec<LiveRange>,
     /// The shared object that it is in.
     pub object: Option<u32>,
