@@ -10,7 +10,8 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
 /// The best of many greedy placements: every strategy that has a name, then
-/// the published orders with other tie-breaks and the other choice of hole.
+/// the published orders with other tie-breaks and the other choice of hole, then the
+/// exact search within a budget of nodes.
 /// Stops at the lower bound.
 ///
 /// No order is begun after an amount of work that is counted, not timed, so the
@@ -45,7 +46,11 @@ impl Auto {
 
 /// Most promising first: a height that is hard to beat lets the
 /// others give up early.
-const NAMED: [(Order, Fit); 7] = [
+const FIRST: [(Order, Fit); 9] = [
+    // What is live at the peak leaves no hole there, and elsewhere is more room.
+    (Order::PeakLengthSize, Lowest),
+    (Order::PeakSizeConflict, Lowest),
+    // Every strategy that has a name.
     Greedy::by_size().choices(),
     Greedy::by_conflict().choices(),
     Greedy::by_area().choices(),
@@ -87,7 +92,7 @@ const OTHERS: [(Order, Fit); 24] = [
 /// searched: about a second and a half.
 const BUDGET: u64 = 30_000_000;
 
-/// Nor is a named one, after so much: about six seconds.
+/// Nor is one of the first, after so much: about six seconds.
 const MOST: u64 = 4 * BUDGET;
 
 /// Nodes of the exact search, and steps of its inner loops: less than a second,
@@ -106,7 +111,7 @@ impl Strategy for Auto {
         let nodes = limits.most_nodes(SEARCH.0 + SEARCH_EACH.0 * buffers);
         let work = SEARCH.1 + SEARCH_EACH.1 * buffers;
         in_parts(problem, (nodes, work), |part, aim| {
-            let mut allocation = best_named(part, limits, aim.enough)?;
+            let mut allocation = best_of_first(part, limits, aim.enough)?;
             let work = self.exact.improve(part, &mut allocation, limits, aim);
             if work.is_none() && !is_too_large(part) {
                 best_of(part, limits, &OTHERS, (aim.enough, BUDGET), &mut allocation);
@@ -116,14 +121,14 @@ impl Strategy for Auto {
     }
 }
 
-/// The best of the greedy placements that have a name, as far as they are tried,
-/// or the first that is not above what is enough.
-pub(super) fn best_named(problem: &Problem, limits: &Limits, enough: u64) -> Result<Allocation> {
+/// The best of the first orders, as far as they are tried, or one that is not above
+/// what is enough.
+pub(super) fn best_of_first(problem: &Problem, limits: &Limits, enough: u64) -> Result<Allocation> {
     let mut allocation = Naive.allocate(problem, limits)?;
     if is_too_large(problem) {
         best_sweep(problem, limits, &mut allocation);
     } else {
-        best_of(problem, limits, &NAMED, (enough, MOST), &mut allocation);
+        best_of(problem, limits, &FIRST, (enough, MOST), &mut allocation);
     }
     Ok(allocation)
 }

@@ -26,6 +26,12 @@ pub(super) enum Order {
     LoadAreaLength,
     /// Load of the fullest section, then length of life, then area.
     LoadLengthArea,
+    /// Those that live where the load is greatest by length of life, then the others
+    /// by size.
+    PeakLengthSize,
+    /// Those that live where the load is greatest by size, then the others by how many
+    /// they meet.
+    PeakSizeConflict,
     /// How many others it meets, then size.
     ConflictSize,
     /// Size times length of life, then length.
@@ -52,6 +58,8 @@ pub(super) struct Orders<'a> {
     /// Of each buffer: load and number of its fullest section, the earliest of
     /// those.
     fullest: Vec<(u64, u32)>,
+    /// The greatest load.
+    peak: u64,
     /// Of each buffer: how many others it meets in time.
     conflicts: Vec<u32>,
 }
@@ -67,7 +75,8 @@ impl<'a> Orders<'a> {
         let free = problem.ids().filter(is_free).collect();
         let fullest = fullest_sections(problem, &timeline);
         let conflicts = conflict_counts(&timeline);
-        Self { problem, timeline, free, fullest, conflicts }
+        let peak = fullest.iter().map(|&(load, _)| load).max().unwrap_or(0);
+        Self { problem, timeline, free, fullest, peak, conflicts }
     }
 
     /// The buffers to be placed, in this order.
@@ -88,7 +97,9 @@ impl<'a> Orders<'a> {
         let length = down((end - first).into());
         let area = u128::MAX - u128::from(buffer.size()) * u128::from(end - first);
         let (load, fullest) = self.fullest[id.index()];
+        let at_peak = load == self.peak;
         let (size, load) = (down(buffer.size()), down(load));
+        let conflicts = down(self.conflicts[id.index()].into());
         let throughout = first == 0 && end as usize == self.timeline.section_count();
         match order {
             Order::SizeStart => [size, up(live.start), 0],
@@ -101,7 +112,11 @@ impl<'a> Orders<'a> {
             Order::BreadthSize => [load, up(fullest), size],
             Order::LoadAreaLength => [load, area, length],
             Order::LoadLengthArea => [load, length, area],
-            Order::ConflictSize => [down(self.conflicts[id.index()].into()), size, 0],
+            Order::PeakLengthSize if at_peak => [0, length, size],
+            Order::PeakLengthSize => [1, size, up(live.start)],
+            Order::PeakSizeConflict if at_peak => [0, size, up(live.start)],
+            Order::PeakSizeConflict => [1, conflicts, size],
+            Order::ConflictSize => [conflicts, size, 0],
             Order::AreaLength => [area, length, 0],
             Order::LengthSize => [length, size, 0],
             Order::LengthLoadArea => [length, load, area],

@@ -18,7 +18,7 @@ use portfolio::{Known, Task};
 pub use rules::Rule;
 use rules::Rules;
 
-use super::auto::best_named;
+use super::auto::best_of_first;
 use super::parts::{Aim, Part, in_parts};
 use super::{Allocation, Naive, Strategy, height};
 use crate::bound::lower_bound;
@@ -149,7 +149,7 @@ impl Strategy for Exact {
             let mut allocation = if self.unaided {
                 Naive.allocate(part, limits)?
             } else {
-                best_named(part, limits, aim.enough)?
+                best_of_first(part, limits, aim.enough)?
             };
             let work = self.improve(part, &mut allocation, limits, aim);
             if work.is_none() && allocation.stop == Stop::Finished {
