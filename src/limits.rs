@@ -222,6 +222,8 @@ impl<'a> Meter<'a> {
     /// Why the search must stop.
     #[inline]
     pub(crate) fn spend(&mut self, nodes: u64) -> Result<(), Stop> {
+        #[cfg(test)]
+        tests::spent(nodes);
         self.nodes += nodes;
         if self.nodes >= self.next_poll { self.poll() } else { Ok(()) }
     }
@@ -233,6 +235,8 @@ impl<'a> Meter<'a> {
     /// Why the search must stop.
     #[inline]
     pub(crate) fn spend_on(&mut self, nodes: u64, work: u64) -> Result<(), Stop> {
+        #[cfg(test)]
+        tests::spent(work);
         self.work += work;
         if self.work >= POLL_WORK {
             self.work = 0;
@@ -241,8 +245,19 @@ impl<'a> Meter<'a> {
         self.spend(nodes)
     }
 
+    /// Counts work that is worth no nodes.
+    ///
+    /// # Errors
+    /// Why the search must stop.
+    #[inline]
+    pub(crate) fn work(&mut self, steps: usize) -> Result<(), Stop> {
+        self.spend_on(0, steps as u64)
+    }
+
     #[cold]
     fn poll(&mut self) -> Result<(), Stop> {
+        #[cfg(test)]
+        tests::polled();
         self.next_poll = self.most_nodes.min(self.nodes + POLL_EVERY);
         if self.nodes >= self.most_nodes {
             return Err(Stop::Nodes);
@@ -258,5 +273,29 @@ impl<'a> Meter<'a> {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Stop::Cancelled),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Steps since the last poll, and the most there were between two.
+        static STEPS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    }
+
+    pub(super) fn spent(steps: u64) {
+        let (since, most) = STEPS.get();
+        STEPS.set((since + steps, most.max(since + steps)));
+    }
+
+    pub(super) fn polled() {
+        STEPS.set((0, STEPS.get().1));
+    }
+
+    /// The most steps between two polls since this was last asked.
+    pub(crate) fn most_between_polls() -> u64 {
+        STEPS.replace((0, 0)).1
     }
 }

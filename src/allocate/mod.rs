@@ -176,3 +176,35 @@ pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>>
         _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::tests::most_between_polls;
+    use crate::problem::Buffer;
+
+    /// Long and short lives, so that everything has much to look at.
+    fn crowded(count: usize) -> Problem {
+        let mut random = random::Random::new(5);
+        let buffers = (0..count).map(|_| {
+            let start = random.below(count) as u32;
+            let steps = if random.below(8) == 0 { count / 4 } else { 30 };
+            Buffer::new(1 + random.next() % 1000, start..start + 1 + random.below(steps) as u32)
+        });
+        Problem::new(buffers.collect()).unwrap()
+    }
+
+    #[test]
+    fn no_phase_works_long_between_two_polls() {
+        for (count, names) in [(1500, &NAMES[1..]), (20_000, &["auto", "exact"]), (200_000, &["auto"])] {
+            let problem = crowded(count);
+            for name in names {
+                let limits = Limits::new().nodes(3000);
+                by_name(name).unwrap().allocate(&problem, &limits).unwrap();
+                let most = most_between_polls();
+                println!("{count} buffers, {name}: {most} steps");
+                assert!(most < 1 << 20, "{count} buffers, {name}: {most} steps");
+            }
+        }
+    }
+}

@@ -61,20 +61,24 @@ pub(super) struct Dive<'a> {
 }
 
 impl<'a> Dive<'a> {
-    /// Before the first choice.
+    /// Before the first choice; none if an item alone is larger than the capacity.
     ///
     /// # Errors
-    /// If an item alone is larger than the capacity.
+    /// Why it must stop before it is done.
     pub(super) fn new(
         instance: &'a Instance,
         rules: Rules,
         capacity: u64,
         taste: Taste,
-    ) -> Result<Self, DeadEnd> {
-        let state = State::new(instance, rules, capacity, &taste.ranks(instance))?;
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<Self>, Stop> {
+        let state = State::new(instance, rules, capacity, &taste.ranks(instance), meter)?;
+        let Ok(state) = state else { return Ok(None) };
         let all = Part { first: 0, end: instance.section_count(), owner: NONE, then: NONE };
         let (frames, parts) = (Vec::new(), vec![all]);
-        Ok(Self { state, taste, frames, parts, part: 0, seen: Seen::default(), done: false, nodes: 0 })
+        let dive =
+            Self { state, taste, frames, parts, part: 0, seen: Seen::default(), done: false, nodes: 0 };
+        Ok(Some(dive))
     }
 
     /// Goes on with at most so many nodes.

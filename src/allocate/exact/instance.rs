@@ -2,6 +2,7 @@
 //! arrays.
 
 use crate::ids::BufferId;
+use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
 
 /// No instance has more pairs, of item and section or of items that conflict: about
@@ -16,13 +17,18 @@ pub(super) struct Rows<T> {
 }
 
 impl<T: Copy> Rows<T> {
-    fn new(rows: impl Iterator<Item = impl IntoIterator<Item = T>>) -> Self {
+    fn new(
+        rows: impl Iterator<Item = impl IntoIterator<Item = T>>,
+        meter: &mut Meter<'_>,
+    ) -> Result<Self, Stop> {
         let mut built = Self { starts: vec![0], entries: Vec::new() };
         for row in rows {
+            let before = built.entries.len();
             built.entries.extend(row);
             built.starts.push(built.entries.len() as u32);
+            meter.work(1 + built.entries.len() - before)?;
         }
-        built
+        Ok(built)
     }
 
     #[inline]
@@ -97,7 +103,14 @@ pub(super) struct Instance {
 impl Instance {
     /// Of these buffers of a problem; none if it would be too large. Linear in the
     /// pairs of item and section, and in the pairs of items that conflict.
-    pub(super) fn new(problem: &Problem, ids: Vec<BufferId>) -> Option<Self> {
+    ///
+    /// # Errors
+    /// Why it must stop before it is done.
+    pub(super) fn new(
+        problem: &Problem,
+        ids: Vec<BufferId>,
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<Self>, Stop> {
         let buffers: Vec<&Buffer> = ids.iter().map(|&id| problem.buffer(id)).collect();
         let unit = buffers.iter().map(|buffer| buffer.alignment()).min().unwrap_or(1);
         let sizes: Vec<u64> = buffers.iter().map(|buffer| buffer.size().next_multiple_of(unit)).collect();
@@ -106,13 +119,14 @@ impl Instance {
         let range = |piece: LiveRange| section(piece.start)..section(piece.end - 1) + 1;
         let pieces = || buffers.iter().map(|buffer| buffer.pieces().map(range));
         if pieces().flatten().map(|range| range.len()).sum::<usize>() > MOST_PAIRS {
-            return None;
+            return Ok(None);
         }
-        let sections = Rows::new(pieces().map(Iterator::flatten));
-        let members = transposed(&sections, cuts.len());
+        let sections = Rows::new(pieces().map(Iterator::flatten), meter)?;
+        let members = transposed(&sections, cuts.len(), meter)?;
         let load = |section| members.row(section).iter().map(|&item| sizes[item as usize]).sum();
         let loads = (0..cuts.len() as u32).map(load).collect();
-        let conflicts = conflicts(&sections, &members, &sizes)?;
+        let runs = runs(&sections, meter)?;
+        let Some(conflicts) = conflicts(&runs, &members, &sizes, meter)? else { return Ok(None) };
         let mut instance = Self {
             unit,
             crossing: crossing(&sections, cuts.len()),
@@ -123,17 +137,17 @@ impl Instance {
             alignments: buffers.iter().map(|buffer| buffer.alignment()).collect(),
             fixed: buffers.iter().map(|buffer| buffer.fixed_offset().unwrap_or(u64::MAX)).collect(),
             steps: buffers.iter().map(|buffer| steps(buffer)).collect(),
-            runs: runs(&sections),
+            runs,
             sections,
             members,
             conflicts,
-            obstacles: Rows::new(std::iter::empty::<[Obstacle; 0]>()),
+            obstacles: Rows { starts: vec![0], entries: Vec::new() },
             loads,
             ids,
         };
-        instance.obstacles = instance.find_obstacles();
+        instance.obstacles = instance.find_obstacles(meter)?;
         instance.classes = instance.find_classes();
-        Some(instance)
+        Ok(Some(instance))
     }
 
     /// Where these offsets reach to.
@@ -163,7 +177,7 @@ impl Instance {
         let alike = |item: u32| {
             let at = item as usize;
             let sizes = (self.sizes[at], self.paddings[at], self.alignments[at], self.fixed[at]);
-            (sizes, self.sections.row(item))
+            (sizes, self.runs.row(item))
         };
         let mut sorted: Vec<u32> = (0..self.item_count()).collect();
         sorted.sort_by(|&a, &b| alike(a).cmp(&alike(b)).then(a.cmp(&b)));
@@ -175,7 +189,10 @@ impl Instance {
         classes
     }
 
-    fn find_obstacles(&self) -> Rows<Obstacle> {
+    fn find_obstacles(&self, meter: &mut Meter<'_>) -> Result<Rows<Obstacle>, Stop> {
+        if self.fixed.iter().all(|&offset| offset == u64::MAX) {
+            return Rows::new((0..self.item_count()).map(|_| []), meter);
+        }
         let of_item = |item: u32| {
             let fixed =
                 self.conflicts.row(item).iter().filter(|other| self.fixed[other.item as usize] < u64::MAX);
@@ -188,7 +205,7 @@ impl Instance {
             row.sort_unstable_by_key(|obstacle| obstacle.offset);
             row
         };
-        Rows::new((0..self.item_count()).map(of_item))
+        Rows::new((0..self.item_count()).map(of_item), meter)
     }
 }
 
@@ -196,12 +213,12 @@ fn steps(buffer: &Buffer) -> u64 {
     buffer.pieces().map(|piece| u64::from(piece.steps())).sum()
 }
 
-fn runs(sections: &Rows<u32>) -> Rows<(u32, u32)> {
+fn runs(sections: &Rows<u32>, meter: &mut Meter<'_>) -> Result<Rows<(u32, u32)>, Stop> {
     let row = |item: u32| {
         let runs = sections.row(item).chunk_by(|&a, &b| a + 1 == b);
         runs.map(|run| (run[0], run[run.len() - 1] + 1)).collect::<Vec<_>>()
     };
-    Rows::new((0..sections.starts.len() as u32 - 1).map(row))
+    Rows::new((0..sections.starts.len() as u32 - 1).map(row), meter)
 }
 
 fn crossing(sections: &Rows<u32>, count: usize) -> Vec<u32> {
@@ -235,29 +252,44 @@ fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
     cuts
 }
 
-fn transposed(rows: &Rows<u32>, columns: usize) -> Rows<u32> {
+fn transposed(rows: &Rows<u32>, columns: usize, meter: &mut Meter<'_>) -> Result<Rows<u32>, Stop> {
     let mut turned: Vec<Vec<u32>> = vec![Vec::new(); columns];
     for number in 0..rows.starts.len() as u32 - 1 {
         for &column in rows.row(number) {
             turned[column as usize].push(number);
         }
+        meter.work(rows.row(number).len())?;
     }
-    Rows::new(turned.into_iter())
+    Rows::new(turned.into_iter(), meter)
 }
 
-/// None if they are too many.
-fn conflicts(sections: &Rows<u32>, members: &Rows<u32>, sizes: &[u64]) -> Option<Rows<Conflict>> {
+/// None if they are too many. What meets a run is live where it begins, or begins
+/// within it.
+fn conflicts(
+    runs: &Rows<(u32, u32)>,
+    members: &Rows<u32>,
+    sizes: &[u64],
+    meter: &mut Meter<'_>,
+) -> Result<Option<Rows<Conflict>>, Stop> {
+    let begin = beginning(runs, members.starts.len() - 1, meter)?;
     let mut common = vec![0; sizes.len()];
     let mut rows = Rows { starts: vec![0], entries: Vec::new() };
     let mut others: Vec<u32> = Vec::new();
     for item in 0..sizes.len() as u32 {
         others.clear();
-        for &section in sections.row(item) {
-            for &other in members.row(section) {
-                if common[other as usize] == 0 && other != item {
-                    others.push(other);
-                }
-                common[other as usize] += 1;
+        let mut meet = |other: u32, sections: u32| {
+            if common[other as usize] == 0 {
+                others.push(other);
+            }
+            common[other as usize] += sections;
+        };
+        for &(first, end) in runs.row(item) {
+            for &other in members.row(first).iter().filter(|&&other| other != item) {
+                let run = runs.row(other).iter().find(|run| run.0 <= first && first < run.1);
+                meet(other, run.map_or(0, |run| run.1.min(end) - first));
+            }
+            for section in first + 1..end {
+                begin.row(section).iter().for_each(|&(other, until)| meet(other, until.min(end) - section));
             }
         }
         others.sort_unstable_by_key(|&other| (sizes[other as usize], other));
@@ -265,11 +297,27 @@ fn conflicts(sections: &Rows<u32>, members: &Rows<u32>, sizes: &[u64]) -> Option
             rows.entries.push(Conflict { item: other, sections: common[other as usize] });
             common[other as usize] = 0;
         }
-        common[item as usize] = 0;
         rows.starts.push(rows.entries.len() as u32);
+        let length = runs.row(item).iter().map(|run| (run.1 - run.0) as usize).sum::<usize>();
+        meter.work(length + 8 * others.len())?;
         if rows.entries.len() > MOST_PAIRS {
-            return None;
+            return Ok(None);
         }
     }
-    Some(rows)
+    Ok(Some(rows))
+}
+
+/// By section: the items of which a run begins there, and where it ends.
+fn beginning(
+    runs: &Rows<(u32, u32)>,
+    sections: usize,
+    meter: &mut Meter<'_>,
+) -> Result<Rows<(u32, u32)>, Stop> {
+    let mut begin: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sections];
+    for item in 0..runs.starts.len() as u32 - 1 {
+        for &(first, end) in runs.row(item) {
+            begin[first as usize].push((item, end));
+        }
+    }
+    Rows::new(begin.into_iter(), meter)
 }

@@ -1,6 +1,7 @@
 //! The open items of each section, in the order in which they are to be tried.
 
 use super::instance::Instance;
+use crate::limits::{Meter, Stop};
 
 /// Doubly linked lists, from which an item goes and to which it comes back in
 /// constant time for each of its sections (Knuth's dancing links).
@@ -22,7 +23,10 @@ struct Link {
 
 impl Lists {
     /// With all items, by rank.
-    pub(super) fn new(instance: &Instance, rank: &[u32]) -> Self {
+    ///
+    /// # Errors
+    /// Why it must stop before it is done.
+    pub(super) fn new(instance: &Instance, rank: &[u32], meter: &mut Meter<'_>) -> Result<Self, Stop> {
         let heads = instance.section_count();
         let link = |number| Link { next: number, previous: number, item: u32::MAX };
         let mut lists = Self {
@@ -42,8 +46,9 @@ impl Lists {
                 lists.entries[filled[item as usize]] = lists.append(section, item);
                 filled[item as usize] += 1;
             }
+            meter.work(8 * members.len())?;
         }
-        lists
+        Ok(lists)
     }
 
     fn append(&mut self, head: u32, item: u32) -> u32 {

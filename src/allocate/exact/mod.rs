@@ -23,7 +23,7 @@ use super::parts::{Aim, Part, in_parts};
 use super::{Allocation, Naive, Strategy, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
-use crate::limits::{Limits, Stop};
+use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
 /// The lowest arena there is, or a proof that nothing fits the capacity: branch
@@ -118,7 +118,16 @@ impl Exact {
             return Some(0);
         }
         let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-        let instance = Instance::new(problem, ids)?;
+        let unlimited = limits.clone().without_nodes();
+        let mut meter = Meter::new(&unlimited, u64::MAX);
+        (meter.best, meter.bound) = (start, bound);
+        let instance = match Instance::new(problem, ids, &mut meter) {
+            Ok(instance) => instance?,
+            Err(stop) => {
+                allocation.stop = stop;
+                return Some(0);
+            }
+        };
         let mut known = Known { bound, height: start, offsets: None };
         let aim = Aim { enough, ..aim };
         let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits };

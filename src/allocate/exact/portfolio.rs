@@ -68,11 +68,11 @@ pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> 
         if nodes >= task.aim.nodes || work >= task.aim.work {
             return (nodes, work, Stop::Nodes);
         }
-        let mut turns = turns(instance, known, &task, round, &mut random, &mut steady);
+        let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
         allot(&mut turns, task.aim.nodes - nodes);
         let mut stopped = None;
         let before = Known { offsets: None, ..*known };
-        for result in take(turns, before, &task, nodes) {
+        for result in take(instance, turns, before, &task, nodes) {
             nodes += result.nodes;
             work += result.work;
             // Where something was found to be too low, on to what can be at all.
@@ -98,12 +98,16 @@ pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> 
 
 /// A dive to make, or to go on with, for so many nodes.
 struct Turn<'a> {
-    /// None if an item alone is larger than the capacity.
-    dive: Option<Dive<'a>>,
+    start: Start<'a>,
     capacity: u64,
     nodes: u64,
     /// Whether it goes on in the next round.
     is_steady: bool,
+}
+
+enum Start<'a> {
+    New(Taste),
+    Again(Box<Dive<'a>>),
 }
 
 /// What came of it.
@@ -114,18 +118,22 @@ struct Taken<'a> {
     nodes: u64,
     work: u64,
     stop: Option<Stop>,
-    steady: Option<Dive<'a>>,
+    steady: Option<Box<Dive<'a>>>,
+}
+
+/// Nodes of each dive of a round.
+fn slice(instance: &Instance, round: u64) -> u64 {
+    SLICE.max(2 * u64::from(instance.item_count())) * luby(round)
 }
 
 fn turns<'a>(
-    instance: &'a Instance,
+    slice: u64,
     known: &Known,
     task: &Task<'_>,
     round: u64,
     random: &mut Random,
-    steady: &mut Option<Dive<'a>>,
+    steady: &mut Option<Box<Dive<'a>>>,
 ) -> Vec<Turn<'a>> {
-    let slice = SLICE.max(2 * u64::from(instance.item_count())) * luby(round);
     // What is enough is easier to reach than the bound.
     let main = known.bound.max(task.aim.enough);
     let minimises = !task.aim.needed;
@@ -137,8 +145,7 @@ fn turns<'a>(
         };
         let noise = [0.0, 0.1, 0.2, 0.3][random.below(4)];
         let taste = Taste { by, place, noise, seed: random.next() };
-        let dive = Dive::new(instance, task.rules, capacity, taste).ok();
-        Turn { dive, capacity, nodes: slice, is_steady: false }
+        Turn { start: Start::New(taste), capacity, nodes: slice, is_steady: false }
     };
     // The longer the bound is not reached, the less likely it can be.
     let late = round > 8 && minimises;
@@ -155,12 +162,11 @@ fn turns<'a>(
     if minimises {
         turns.push(turn(by(3), Where::Failures, true));
     }
-    let steady = steady.take().filter(|dive| dive.state.capacity >= known.bound).or_else(|| {
-        let taste = Taste { by: By::Area, place: Where::Failures, noise: 0.0, seed: 0 };
-        Dive::new(instance, task.rules, main, taste).ok()
-    });
-    let capacity = steady.as_ref().map_or(main, |dive| dive.state.capacity);
-    turns.insert(4, Turn { dive: steady, capacity, nodes: slice, is_steady: true });
+    let (capacity, start) = match steady.take().filter(|dive| dive.state.capacity >= known.bound) {
+        Some(dive) => (dive.state.capacity, Start::Again(dive)),
+        None => (main, Start::New(Taste { by: By::Area, place: Where::Failures, noise: 0.0, seed: 0 })),
+    };
+    turns.insert(4, Turn { start, capacity, nodes: slice, is_steady: true });
     turns
 }
 
@@ -180,6 +186,7 @@ fn allot(turns: &mut [Turn<'_>], mut nodes: u64) {
 /// Takes turns, with results in their order.
 #[cfg(feature = "parallel")]
 fn take<'a, 't>(
+    instance: &'a Instance,
     turns: Vec<Turn<'a>>,
     known: Known,
     task: &'t Task<'t>,
@@ -191,7 +198,9 @@ where
     let one_by_one = task.threads < 2;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(task.threads - usize::from(!one_by_one));
     let Some(pool) = (!one_by_one).then(|| pool.build().ok()).flatten() else {
-        return Box::new(turns.into_iter().map(move |turn| turn.take(&known, task, task.limits, nodes)));
+        return Box::new(
+            turns.into_iter().map(move |turn| turn.take(instance, &known, task, task.limits, nodes)),
+        );
     };
     // Callbacks are for the calling thread only.
     let silent = task.limits.clone().without_progress();
@@ -200,10 +209,10 @@ where
         let mut places = turns.into_iter().zip(&mut results);
         let first = places.next();
         for (turn, result) in places {
-            scope.spawn(|_| *result = Some(turn.take(&known, task, &silent, nodes)));
+            scope.spawn(|_| *result = Some(turn.take(instance, &known, task, &silent, nodes)));
         }
         if let Some((turn, result)) = first {
-            *result = Some(turn.take(&known, task, task.limits, nodes));
+            *result = Some(turn.take(instance, &known, task, task.limits, nodes));
         }
     });
     Box::new(results.into_iter().flatten())
@@ -212,6 +221,7 @@ where
 /// Takes turns, with results in their order.
 #[cfg(not(feature = "parallel"))]
 fn take<'a, 't>(
+    instance: &'a Instance,
     turns: Vec<Turn<'a>>,
     known: Known,
     task: &'t Task<'t>,
@@ -220,21 +230,38 @@ fn take<'a, 't>(
 where
     'a: 't,
 {
-    turns.into_iter().map(move |turn| turn.take(&known, task, task.limits, nodes))
+    turns.into_iter().map(move |turn| turn.take(instance, &known, task, task.limits, nodes))
 }
 
 impl<'a> Turn<'a> {
     /// Dives, and goes on below what it finds.
-    fn take(self, known: &Known, task: &Task<'_>, limits: &Limits, nodes: u64) -> Taken<'a> {
-        let Self { dive, capacity, nodes: most, is_steady } = self;
+    fn take(
+        self,
+        instance: &'a Instance,
+        known: &Known,
+        task: &Task<'_>,
+        limits: &Limits,
+        nodes: u64,
+    ) -> Taken<'a> {
+        let Self { start, capacity, nodes: most, is_steady } = self;
         let mut own = Known { offsets: None, ..*known };
-        let Some(mut dive) = dive else {
-            return Taken { bound: capacity + 1, ..Taken::nothing(&own) };
+        let mut meter = Meter::new(limits, u64::MAX);
+        meter.start_at(nodes);
+        (meter.best, meter.bound) = (own.height, own.bound);
+        let dive = match start {
+            Start::Again(dive) => Ok(Some(dive)),
+            Start::New(taste) => {
+                let dive = Dive::new(instance, task.rules, capacity, taste, &mut meter);
+                dive.map(|dive| dive.map(Box::new))
+            }
+        };
+        let mut dive = match dive {
+            Ok(Some(dive)) => dive,
+            Ok(None) => return Taken { bound: capacity + 1, ..Taken::nothing(&own) },
+            Err(stop) => return Taken { stop: Some(stop), ..Taken::nothing(&own) },
         };
         let (before, worked) = (dive.nodes, dive.state.work);
-        let mut meter = Meter::new(limits, u64::MAX);
         let mut stop = None;
-        meter.start_at(nodes);
         while !own.settles(&task.aim) {
             (meter.best, meter.bound) = (own.height, own.bound);
             match dive.run(most - (dive.nodes - before), &mut meter) {

@@ -9,6 +9,7 @@ use super::instance::{Conflict, Instance};
 use super::lists::Lists;
 use super::rules::{Rule, Rules};
 use crate::allocate::random::Random;
+use crate::limits::{Meter, Stop};
 
 /// A step back.
 #[derive(Clone, Copy, Debug)]
@@ -120,13 +121,14 @@ impl<'a> State<'a> {
     /// Nothing placed. `rank` is the order in which items are tried.
     ///
     /// # Errors
-    /// If an item alone is larger than the capacity.
+    /// Why it must stop before it is done.
     pub(super) fn new(
         instance: &'a Instance,
         rules: Rules,
         capacity: u64,
         rank: &[u32],
-    ) -> Result<Self, DeadEnd> {
+        meter: &mut Meter<'_>,
+    ) -> Result<Result<Self, DeadEnd>, Stop> {
         let sections = instance.section_count() as usize;
         let items = instance.item_count();
         let tokens = tokens(instance);
@@ -139,7 +141,7 @@ impl<'a> State<'a> {
             rules,
             capacity,
             rounded_capacity: capacity,
-            lists: Lists::new(instance, rank),
+            lists: Lists::new(instance, rank, meter)?,
             floor: vec![0; sections],
             hole: vec![0; sections],
             open_bytes: instance.loads.clone(),
@@ -159,8 +161,7 @@ impl<'a> State<'a> {
             failures: vec![1; sections],
             work: 0,
         };
-        state.set_capacity(capacity)?;
-        Ok(state)
+        Ok(state.set_capacity(capacity).map(|()| state))
     }
 
     /// From now on nothing may end above this.
