@@ -28,7 +28,7 @@ fn main() {
                 instances.extend(files.filter_map(|path| read(&path)));
             }
             Err(_) => {
-                println!("skipped: no {folder} in {}; name the folder by PLIMSOLL_DATA", data.display())
+                println!("skipped: no {folder} in {}; name the folder by PLIMSOLL_DATA", data.display());
             }
         }
     }

@@ -36,6 +36,7 @@ use crate::plan::Plan;
 use crate::problem::{LiveRange, Problem};
 use crate::solution::Solution;
 use claims::{Cause, Claims};
+use geometry::{Bounds, Rectangle};
 use needs::Needs;
 
 /// The most violations that one report lists.
@@ -207,7 +208,8 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
     {
         let needs = Needs { graph, plan, steps: &steps };
         let rectangles = needs.check_places(&mut found);
-        geometry::check(&rectangles, plan.arena_bytes, &plan.reserved, &mut found);
+        let bounds = Bounds { arena: plan.arena_bytes, reserved: &plan.reserved };
+        geometry::check(&rectangles, &bounds, &|occupant| needs::name(graph, occupant), &mut found);
         let claims = Claims {
             arena: plan.arena_bytes,
             bound: plan.lower_bound.bytes,
@@ -293,7 +295,8 @@ pub fn verify_choice(
         let placed = |id: BufferId| Some((id, choice.offsets[id.index()]?));
         let kept = problem.ids().filter_map(placed);
         let kept: Vec<_> = kept.flat_map(|(id, offset)| rectangles(problem, id, offset)).collect();
-        geometry::check(&kept, choice.height, problem.reserved(), &mut found);
+        let bounds = Bounds { arena: choice.height, reserved: problem.reserved() };
+        geometry::check(&kept, &bounds, &|id| name(problem, id), &mut found);
         check_objects(problem, |id| choice.offsets[id.index()], &choice.objects, &mut found);
         let value_of = |id: BufferId| match values {
             Some(values) => values[id.index()],
@@ -323,7 +326,7 @@ fn check_objects(
         let buffer = problem.buffers().get(id.index())?;
         let offset = offset(id)?;
         let object = objects.of_buffer[id.index()]?;
-        let name = Box::new(move || format!("buffer `{}`", problem.name(id)));
+        let name = Box::new(move || name(problem, id));
         Some(objects::Member { name, offset, bytes: buffer.size(), live: buffer.live(), object })
     };
     let members: Vec<_> = problem.ids().filter_map(member).collect();
@@ -340,15 +343,20 @@ fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, found: &mut Fo
         return;
     }
     let rectangles = problem.ids().zip(offsets).flat_map(|(id, &offset)| rectangles(problem, id, offset));
-    geometry::check(&rectangles.collect::<Vec<_>>(), height, problem.reserved(), found);
+    let bounds = Bounds { arena: height, reserved: problem.reserved() };
+    geometry::check(&rectangles.collect::<Vec<_>>(), &bounds, &|id| name(problem, id), found);
 }
 
 /// One from each gap, or the start, to the next gap, or the end.
-fn rectangles(problem: &Problem, id: BufferId, offset: u64) -> impl Iterator<Item = geometry::Rectangle<'_>> {
+fn rectangles(
+    problem: &Problem,
+    id: BufferId,
+    offset: u64,
+) -> impl Iterator<Item = Rectangle<BufferId>> + '_ {
     let buffer = problem.buffer(id);
     let (live, gaps) = (buffer.live(), buffer.gaps());
-    (0..=gaps.len()).map(move |piece| geometry::Rectangle {
-        name: Box::new(move || format!("buffer `{}`", problem.name(id))),
+    (0..=gaps.len()).map(move |piece| Rectangle {
+        of: id,
         offset,
         bytes: buffer.size(),
         live: LiveRange {
@@ -358,6 +366,10 @@ fn rectangles(problem: &Problem, id: BufferId, offset: u64) -> impl Iterator<Ite
         alignment: buffer.alignment(),
         fixed: buffer.fixed_offset(),
     })
+}
+
+fn name(problem: &Problem, id: BufferId) -> String {
+    format!("buffer `{}`", problem.name(id))
 }
 
 /// Collects violations up to the limit.

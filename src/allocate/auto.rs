@@ -1,10 +1,9 @@
 use super::greedy::{Greedy, Placer};
 use super::occupancy::Fit::{self, Lowest, Tightest};
 use super::order::{Order, Orders};
-use super::parts::{Part, in_parts};
+use super::parts::{Aim, Part, in_parts};
 use super::sweep::sweep;
 use super::{Allocation, Exact, Naive, Strategy, height};
-use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
@@ -111,10 +110,10 @@ impl Strategy for Auto {
         let nodes = limits.most_nodes(SEARCH.0 + SEARCH_EACH.0 * buffers);
         let work = SEARCH.1 + SEARCH_EACH.1 * buffers;
         in_parts(problem, (nodes, work), |part, aim| {
-            let mut allocation = best_of_first(part, limits, aim.enough)?;
+            let mut allocation = best_of_first(part, limits, aim)?;
             let work = self.exact.improve(part, &mut allocation, limits, aim);
             if work.is_none() && !is_too_large(part) {
-                best_of(part, limits, &OTHERS, (aim.enough, BUDGET), &mut allocation);
+                best_of(part, limits, &OTHERS, (aim, BUDGET), &mut allocation);
             }
             Ok(Part { allocation, work: work.unwrap_or(0) })
         })
@@ -123,12 +122,12 @@ impl Strategy for Auto {
 
 /// The best of the first orders, as far as they are tried, or one that is not above
 /// what is enough.
-pub(super) fn best_of_first(problem: &Problem, limits: &Limits, enough: u64) -> Result<Allocation> {
+pub(super) fn best_of_first(problem: &Problem, limits: &Limits, aim: Aim) -> Result<Allocation> {
     let mut allocation = Naive.allocate(problem, limits)?;
     if is_too_large(problem) {
         best_sweep(problem, limits, &mut allocation);
     } else {
-        best_of(problem, limits, &FIRST, (enough, MOST), &mut allocation);
+        best_of(problem, limits, &FIRST, (aim, MOST), &mut allocation);
     }
     Ok(allocation)
 }
@@ -164,21 +163,25 @@ fn best_of(
     problem: &Problem,
     limits: &Limits,
     orders: &[(Order, Fit)],
-    (enough, work): (u64, u64),
+    (aim, work): (Aim, u64),
     allocation: &mut Allocation,
 ) {
-    let bound = lower_bound(problem).bytes;
-    let enough = bound.max(enough);
-    let sorted = Orders::new(problem);
-    let mut placer = Placer::new(problem, &sorted);
+    let enough = aim.bound.max(aim.enough);
     let mut best = height(problem, &allocation.offsets);
     let limits = limits.clone().without_nodes();
     let mut meter = Meter::new(&limits, u64::MAX);
+    (meter.best, meter.bound) = (best, aim.bound);
+    if let Err(reason) = meter.work(0) {
+        allocation.stop = reason;
+        return;
+    }
+    let sorted = Orders::new(problem);
+    let mut placer = Placer::new(problem, &sorted);
     for &(order, fit) in orders {
         if best <= enough || placer.visits() > work || allocation.stop != Stop::Finished {
             break;
         }
-        (meter.best, meter.bound) = (best, bound);
+        meter.best = best;
         match placer.place(order, fit, best, &mut meter) {
             Ok(None) => {}
             Ok(Some(height)) => {

@@ -43,18 +43,21 @@ impl Strategy for GreedyObjects {
         self.name
     }
 
-    /// By size, stopped before it is done, it returns what the other would.
+    /// Stopped before it is done, it gives each buffer an object of its own.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> error::Result<Allocation> {
         let shared = Shared::new(self.name, problem)?;
         let intervals = &shared.intervals;
-        if !self.by_size {
-            return Ok(shared.lay_out(&by_start(intervals, &[], true)));
-        }
         let limits = limits.clone().without_nodes();
-        match by_size(intervals, &[], Choice::Closest, false, &mut Meter::new(&limits, u64::MAX)) {
-            Ok(sharing) => Ok(shared.lay_out(&sharing)),
-            Err(stop) => Ok(Allocation { stop, ..shared.lay_out(&by_start(intervals, &[], true)) }),
-        }
+        let mut meter = Meter::new(&limits, u64::MAX);
+        let sharing = if self.by_size {
+            by_size(intervals, &[], Choice::Closest, false, &mut meter)
+        } else {
+            by_start(intervals, &[], true, &mut meter)
+        };
+        Ok(match sharing {
+            Ok(sharing) => shared.lay_out(&sharing),
+            Err(stop) => Allocation { stop, ..shared.lay_out(&each_alone(intervals, &[])) },
+        })
     }
 }
 
@@ -119,7 +122,7 @@ pub(super) fn by_size(
 
 /// The same with [`Choice::First`], as placement in space: objects are places of
 /// one byte, and a tensor takes the lowest that is free.
-pub(super) fn by_size_quickly(intervals: &[Interval]) -> Sharing {
+pub(super) fn by_size_quickly(intervals: &[Interval], meter: &mut Meter<'_>) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
     order.sort_by_key(|&i| (Reverse(intervals[i].size), intervals[i].first, i));
     let mut occupancy = Occupancy::default();
@@ -128,14 +131,16 @@ pub(super) fn by_size_quickly(intervals: &[Interval]) -> Sharing {
     for i in order {
         let one = &intervals[i];
         let sections = (one.first, one.end);
+        let before = occupancy.visits();
         let k = occupancy.find(Request { pieces: &[sections], size: 1, alignment: 1 }, Fit::Lowest);
         occupancy.insert(sections, k, 1);
         if k as usize == sizes.len() {
             sizes.push(one.size);
         }
         object[i] = k as u32;
+        meter.work(64 * (1 + occupancy.visits() - before) as usize)?;
     }
-    Sharing { object, sizes }
+    Ok(Sharing { object, sizes })
 }
 
 /// The least time between the interval and a neighbour, if the object is free.
@@ -152,7 +157,12 @@ pub(super) fn idle(busy: &BTreeSet<(u32, u32)>, one: &Interval) -> Option<u32> {
 /// In order of start, each takes the smallest free object that is large enough,
 /// or else the largest free one, which grows, or else a new one. If none may
 /// `grow`, more are opened. O(n log n).
-pub(super) fn by_start(intervals: &[Interval], given: &[u64], grow: bool) -> Sharing {
+pub(super) fn by_start(
+    intervals: &[Interval],
+    given: &[u64],
+    grow: bool,
+    meter: &mut Meter<'_>,
+) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
     order.sort_by_key(|&i| (intervals[i].first, Reverse(intervals[i].size), i));
     let mut sizes = given.to_vec();
@@ -180,8 +190,16 @@ pub(super) fn by_start(intervals: &[Interval], given: &[u64], grow: bool) -> Sha
         sizes[k] = sizes[k].max(one.size);
         busy.push(Reverse((one.end, k)));
         object[i] = k as u32;
+        meter.work(16)?;
     }
-    Sharing { object, sizes }
+    Ok(Sharing { object, sizes })
+}
+
+/// Each in an object of its own, none in what is given.
+pub(super) fn each_alone(intervals: &[Interval], given: &[u64]) -> Sharing {
+    let first = given.len() as u32;
+    let sizes = given.iter().copied().chain(intervals.iter().map(|one| one.size));
+    Sharing { object: (first..first + intervals.len() as u32).collect(), sizes: sizes.collect() }
 }
 
 #[cfg(test)]
@@ -201,7 +219,7 @@ mod tests {
             let limits = Limits::new();
             let mut meter = Meter::new(&limits, u64::MAX);
             let plain = by_size(&intervals, &[], Choice::First, false, &mut meter).unwrap();
-            let quick = by_size_quickly(&intervals);
+            let quick = by_size_quickly(&intervals, &mut meter).unwrap();
             assert_eq!((quick.object, quick.sizes), (plain.object, plain.sizes));
         }
     }

@@ -10,6 +10,8 @@ use crate::problem::{Buffer, Problem};
 /// What a part is to reach.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Aim {
+    /// The lower bound of the part.
+    pub(super) bound: u64,
     /// A height that is good enough.
     pub(super) enough: u64,
     /// Whether a higher one is of no use.
@@ -39,21 +41,21 @@ pub(super) fn in_parts(
     // What is out of reach is no aim: the least height is the answer then.
     let capacity = problem.capacity().filter(|&capacity| capacity >= bound);
     let mut enough = capacity.unwrap_or(bound);
-    let mut aim = |enough, spent: &Part| {
+    let mut aim = |bound, enough, spent: &Part| {
         nodes = nodes.saturating_sub(spent.allocation.nodes);
         work = work.saturating_sub(spent.work);
-        Aim { enough, needed: capacity.is_some(), nodes, work }
+        Aim { bound, enough, needed: capacity.is_some(), nodes, work }
     };
     let nothing = Part { allocation: Allocation::new(Vec::new()), work: 0 };
     let parts = parts(problem);
     if let [_] = &parts[..] {
-        return Ok(plan(problem, aim(enough, &nothing))?.allocation);
+        return Ok(plan(problem, aim(bound, enough, &nothing))?.allocation);
     }
     let mut whole = Allocation::new(vec![0; problem.buffers().len()]);
     let mut spent = nothing;
-    for ids in hardest_first(problem, parts)? {
+    for (bound, ids) in hardest_first(problem, parts)? {
         let own = of(problem, &ids)?;
-        let part = plan(&own, aim(enough, &spent))?;
+        let part = plan(&own, aim(bound, enough, &spent))?;
         enough = enough.max(height(&own, &part.allocation.offsets));
         for (id, &offset) in ids.iter().zip(&part.allocation.offsets) {
             whole.offsets[id.index()] = offset;
@@ -94,9 +96,10 @@ fn of(problem: &Problem, ids: &[BufferId]) -> Result<Problem> {
     Problem::new(buffers)
 }
 
-fn hardest_first(problem: &Problem, parts: Vec<Vec<BufferId>>) -> Result<Vec<Vec<BufferId>>> {
+/// With their lower bounds.
+fn hardest_first(problem: &Problem, parts: Vec<Vec<BufferId>>) -> Result<Vec<(u64, Vec<BufferId>)>> {
     let bound = |ids: Vec<BufferId>| Ok((lower_bound(&of(problem, &ids)?).bytes, ids));
     let mut bounded = parts.into_iter().map(bound).collect::<Result<Vec<_>>>()?;
     bounded.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-    Ok(bounded.into_iter().map(|(_, ids)| ids).collect())
+    Ok(bounded)
 }

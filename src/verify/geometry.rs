@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::{Found, Violation};
 use crate::problem::LiveRange;
 
-/// A place to check. The name is made only when something is wrong.
-pub(super) struct Rectangle<'a> {
-    pub(super) name: Box<dyn Fn() -> String + 'a>,
+/// A place to check, of a tensor, workspace or buffer.
+pub(super) struct Rectangle<W> {
+    pub(super) of: W,
     pub(super) offset: u64,
     pub(super) bytes: u64,
     pub(super) live: LiveRange,
@@ -16,33 +16,44 @@ pub(super) struct Rectangle<'a> {
     pub(super) fixed: Option<u64>,
 }
 
-impl Rectangle<'_> {
-    fn describe(&self) -> String {
-        format!("{} ({} bytes at {}, live {})", (self.name)(), self.bytes, self.offset, self.live)
-    }
+/// The arena that places must be inside of, and what is reserved of it.
+pub(super) struct Bounds<'a> {
+    pub(super) arena: u64,
+    pub(super) reserved: &'a [Range<u64>],
 }
 
-pub(super) fn check(rectangles: &[Rectangle<'_>], arena: u64, reserved: &[Range<u64>], found: &mut Found) {
-    let reserved = joined(reserved);
+/// Names are made only when something is wrong.
+pub(super) fn check<W: Copy>(
+    rectangles: &[Rectangle<W>],
+    bounds: &Bounds<'_>,
+    name: &dyn Fn(W) -> String,
+    found: &mut Found,
+) {
+    let reserved = joined(bounds.reserved);
     for rectangle in rectangles {
-        check_place(rectangle, arena, found);
-        check_reserved(rectangle, &reserved, found);
+        check_place(rectangle, bounds.arena, name, found);
+        check_reserved(rectangle, &reserved, name, found);
     }
-    check_overlaps(rectangles, found);
+    check_overlaps(rectangles, name, found);
 }
 
-fn check_place(rectangle: &Rectangle<'_>, arena: u64, found: &mut Found) {
+fn describe<W: Copy>(rectangle: &Rectangle<W>, name: &dyn Fn(W) -> String) -> String {
+    let Rectangle { bytes, offset, live, .. } = rectangle;
+    format!("{} ({bytes} bytes at {offset}, live {live})", name(rectangle.of))
+}
+
+fn check_place<W: Copy>(rectangle: &Rectangle<W>, arena: u64, name: &dyn Fn(W) -> String, found: &mut Found) {
     let Rectangle { offset, bytes, alignment, .. } = *rectangle;
     if !offset.is_multiple_of(alignment) {
-        found.add(Violation::Misaligned { what: (rectangle.name)(), offset, alignment });
+        found.add(Violation::Misaligned { what: name(rectangle.of), offset, alignment });
     }
     if let Some(fixed) = rectangle.fixed
         && fixed != offset
     {
-        found.add(Violation::NotFixed { what: (rectangle.name)(), offset, fixed });
+        found.add(Violation::NotFixed { what: name(rectangle.of), offset, fixed });
     }
     if offset.checked_add(bytes).is_none_or(|end| end > arena) {
-        found.add(Violation::OutsideArena { what: (rectangle.name)(), offset, bytes, arena });
+        found.add(Violation::OutsideArena { what: name(rectangle.of), offset, bytes, arena });
     }
 }
 
@@ -61,27 +72,32 @@ fn joined(ranges: &[Range<u64>]) -> Vec<(u64, u64)> {
     joined
 }
 
-fn check_reserved(rectangle: &Rectangle<'_>, reserved: &[(u64, u64)], found: &mut Found) {
+fn check_reserved<W: Copy>(
+    rectangle: &Rectangle<W>,
+    reserved: &[(u64, u64)],
+    name: &dyn Fn(W) -> String,
+    found: &mut Found,
+) {
     let Rectangle { offset, bytes, .. } = *rectangle;
     let place = reserved.partition_point(|&(_, end)| end <= offset);
     if let Some(&(start, end)) = reserved.get(place)
         && start < offset.saturating_add(bytes)
         && bytes > 0
     {
-        found.add(Violation::Reserved { what: (rectangle.name)(), offset, bytes, start, end });
+        found.add(Violation::Reserved { what: name(rectangle.of), offset, bytes, start, end });
     }
 }
 
 /// Walks through time with the live rectangles sorted by offset. As long as
 /// those do not overlap, a new one can only touch its neighbours.
-fn check_overlaps(rectangles: &[Rectangle<'_>], found: &mut Found) {
-    let filled = |rectangle: &&Rectangle<'_>| rectangle.bytes > 0 && rectangle.live.steps() > 0;
-    let mut by_start: Vec<&Rectangle<'_>> = rectangles.iter().filter(filled).collect();
+fn check_overlaps<W: Copy>(rectangles: &[Rectangle<W>], name: &dyn Fn(W) -> String, found: &mut Found) {
+    let filled = |rectangle: &&Rectangle<W>| rectangle.bytes > 0 && rectangle.live.steps() > 0;
+    let mut by_start: Vec<&Rectangle<W>> = rectangles.iter().filter(filled).collect();
     by_start.sort_by_key(|rectangle| rectangle.live.start);
     let mut by_end = by_start.clone();
     by_end.sort_by_key(|rectangle| rectangle.live.end);
     let mut ended = by_end.into_iter().peekable();
-    let mut live: BTreeMap<u64, &Rectangle<'_>> = BTreeMap::new();
+    let mut live: BTreeMap<u64, &Rectangle<W>> = BTreeMap::new();
     for new in by_start {
         while let Some(old) = ended.next_if(|old| old.live.end <= new.live.start) {
             // One that was left out below may share its offset with another.
@@ -95,7 +111,7 @@ fn check_overlaps(rectangles: &[Rectangle<'_>], found: &mut Found) {
         let touches_below = below.filter(|other| other.offset.saturating_add(other.bytes) > new.offset);
         let touches_above = above.filter(|other| other.offset < end);
         if let Some(other) = touches_below.or(touches_above) {
-            found.add(Violation::Overlap { first: other.describe(), second: new.describe() });
+            found.add(Violation::Overlap { first: describe(other, name), second: describe(new, name) });
             if found.is_full() {
                 return;
             }

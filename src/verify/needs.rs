@@ -38,17 +38,17 @@ pub(super) fn check_shape(graph: &Graph, plan: &Plan, found: &mut Found) -> bool
     lists.iter().all(|(_, got, expected)| got == expected) && plan.alignment.is_power_of_two()
 }
 
-impl<'a> Needs<'a> {
+impl Needs<'_> {
     /// Checks presence, size and live range of everything; returns the places
     /// with their true sizes and ranges.
-    pub(super) fn check_places(&self, found: &mut Found) -> Vec<Rectangle<'a>> {
+    pub(super) fn check_places(&self, found: &mut Found) -> Vec<Rectangle<Occupant>> {
         let tensors = self.graph.tensor_ids().map(Occupant::Tensor);
         let scratch = self.graph.operator_ids().map(Occupant::Scratch);
         tensors.chain(scratch).filter_map(|occupant| self.check_place(occupant, found)).collect()
     }
 
     /// The place with its true size and range, if there is one and should be.
-    fn check_place(&self, occupant: Occupant, found: &mut Found) -> Option<Rectangle<'a>> {
+    fn check_place(&self, occupant: Occupant, found: &mut Found) -> Option<Rectangle<Occupant>> {
         let what = || name(self.graph, occupant);
         match (self.of(occupant), self.plan.placement(occupant)) {
             (Err(_), None) => None,
@@ -72,11 +72,10 @@ impl<'a> Needs<'a> {
         }
     }
 
-    fn rectangle(&self, occupant: Occupant, place: Placement) -> Rectangle<'a> {
-        let graph = self.graph;
+    fn rectangle(&self, occupant: Occupant, place: Placement) -> Rectangle<Occupant> {
         let Placement { offset, bytes, live } = place;
         let (alignment, fixed) = self.demands(occupant);
-        Rectangle { name: Box::new(move || name(graph, occupant)), offset, bytes, live, alignment, fixed }
+        Rectangle { of: occupant, offset, bytes, live, alignment, fixed }
     }
 
     /// Alignment and fixed offset.
@@ -163,7 +162,7 @@ impl<'a> Needs<'a> {
     }
 }
 
-fn name(graph: &Graph, occupant: Occupant) -> String {
+pub(super) fn name(graph: &Graph, occupant: Occupant) -> String {
     match occupant {
         Occupant::Tensor(id) => format!("tensor `{}`", graph.tensor(id).name()),
         Occupant::Scratch(id) => format!("scratch of operator `{}`", graph.operator(id).name()),

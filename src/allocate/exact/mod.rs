@@ -21,7 +21,6 @@ use rules::Rules;
 use super::auto::best_of_first;
 use super::parts::{Aim, Part, in_parts};
 use super::{Allocation, Naive, Strategy, height};
-use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
@@ -111,7 +110,7 @@ impl Exact {
         limits: &Limits,
         aim: Aim,
     ) -> Option<u64> {
-        let bound = if self.unaided { 0 } else { lower_bound(problem).bytes };
+        let bound = if self.unaided { 0 } else { aim.bound };
         let start = height(problem, &allocation.offsets);
         let enough = if self.unaided && !aim.needed { 0 } else { aim.enough };
         if start <= bound.max(enough) || allocation.stop != Stop::Finished {
@@ -155,11 +154,8 @@ impl Strategy for Exact {
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         let nodes = limits.most_nodes(NODES);
         in_parts(problem, (nodes, u64::MAX), |part, aim| {
-            let mut allocation = if self.unaided {
-                Naive.allocate(part, limits)?
-            } else {
-                best_of_first(part, limits, aim.enough)?
-            };
+            let mut allocation =
+                if self.unaided { Naive.allocate(part, limits)? } else { best_of_first(part, limits, aim)? };
             let work = self.improve(part, &mut allocation, limits, aim);
             if work.is_none() && allocation.stop == Stop::Finished {
                 allocation.stop = Stop::Nodes;

@@ -1,7 +1,7 @@
 //! The best of simple rules, for a first solution.
 
 use super::search::Freedom;
-use crate::allocate::greedy_objects::{Choice, by_size, by_size_quickly, by_start};
+use crate::allocate::greedy_objects::{Choice, by_size, by_size_quickly, by_start, each_alone};
 use crate::allocate::sharing::{Interval, Sharing};
 use crate::limits::{Meter, Stop};
 
@@ -9,7 +9,8 @@ use crate::limits::{Meter, Stop};
 const MOST_LOOKS: usize = 20_000_000;
 
 /// The best of several rules; none if a limit on the number of objects is in
-/// the way of all of them. After the first two it may be told to stop.
+/// the way of all of them. Told to stop before any is done, each has an object of
+/// its own.
 pub(super) fn share(
     intervals: &[Interval],
     freedom: &Freedom,
@@ -17,8 +18,14 @@ pub(super) fn share(
     meter: &mut Meter<'_>,
 ) -> (Option<Sharing>, Result<(), Stop>) {
     let given = &freedom.given;
-    let mut best = vec![by_start(intervals, given, true), by_start(intervals, given, false)];
+    let mut best = Vec::new();
     let mut stopped = Ok(());
+    for grow in [true, false] {
+        stopped = stopped.and_then(|()| {
+            best.push(by_start(intervals, given, grow, meter)?);
+            Ok(())
+        });
+    }
     let looks = intervals.len().saturating_mul(live_at_once + given.len());
     if looks <= MOST_LOOKS {
         for choice in [Choice::First, Choice::Closest, Choice::Last] {
@@ -29,8 +36,11 @@ pub(super) fn share(
                 });
             }
         }
-    } else if given.is_empty() {
-        best.push(by_size_quickly(intervals));
+    } else if given.is_empty() && stopped.is_ok() {
+        stopped = by_size_quickly(intervals, meter).map(|sharing| best.push(sharing));
+    }
+    if stopped.is_err() && best.is_empty() {
+        best.push(each_alone(intervals, given));
     }
     let most = freedom.most_objects.unwrap_or(usize::MAX);
     best.retain(|sharing| sharing.sizes.len() <= most);

@@ -1,6 +1,7 @@
 //! What the sizes of objects are at least.
 
 use crate::allocate::sharing::Interval;
+use crate::limits::{Limits, Meter, Stop};
 
 /// Positional maxima: entry j is the largest j-th largest live size over time.
 /// Whatever the sharing, the j-th largest object is at least that large, so
@@ -8,6 +9,16 @@ use crate::allocate::sharing::Interval;
 ///
 /// O(n L) for L intervals live at a time.
 pub(super) fn positional_maxima(intervals: &[Interval], sections: u32) -> Vec<u64> {
+    let limits = Limits::new();
+    maxima_until_stopped(intervals, sections, &mut Meter::new(&limits, u64::MAX)).0
+}
+
+/// The same, or what is shown up to where it is stopped, and why.
+pub(super) fn maxima_until_stopped(
+    intervals: &[Interval],
+    sections: u32,
+    meter: &mut Meter<'_>,
+) -> (Vec<u64>, Result<(), Stop>) {
     let mut changes: Vec<(u32, bool, u64)> = Vec::with_capacity(intervals.len() * 2);
     for interval in intervals {
         changes.push((interval.first, true, interval.size));
@@ -30,6 +41,9 @@ pub(super) fn positional_maxima(intervals: &[Interval], sections: u32) -> Vec<u6
         for (maximum, &size) in maxima[place..].iter_mut().zip(&live[place..]) {
             *maximum = size.max(*maximum);
         }
+        if let Err(stop) = meter.work(live.len()) {
+            return (maxima, Err(stop));
+        }
     }
-    maxima
+    (maxima, Ok(()))
 }

@@ -8,12 +8,13 @@ mod improve;
 mod maxima;
 mod search;
 
+use super::greedy_objects::each_alone;
 use super::sharing::{Interval, OUTSIDE, Shared, Sharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
-use maxima::positional_maxima;
+use maxima::{maxima_until_stopped, positional_maxima};
 use search::{Freedom, Search};
 
 /// Shared objects, for runtimes with a few fixed buffers instead of one arena:
@@ -80,6 +81,22 @@ impl Knapsack {
         Error::Refused { strategy: self.name().to_owned(), reason }
     }
 
+    /// What to return if told to stop before anything is known.
+    fn at_once(&self, shared: &Shared<'_>, maxima: &[u64], stop: Stop) -> Result<Allocation> {
+        let sharing = each_alone(&shared.intervals, &self.given);
+        if self.most_objects.is_some_and(|most| sharing.sizes.len() > most) {
+            return Err(self.no_sharing(stop));
+        }
+        let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
+        let search = Search { intervals: &shared.intervals, sections: shared.sections, freedom: &freedom };
+        let mut allocation = shared.lay_out(&sharing);
+        if let Some(objects) = &mut allocation.objects {
+            objects.lower_bound = search.least(maxima) + self.given.iter().sum::<u64>();
+        }
+        allocation.stop = stop;
+        Ok(allocation)
+    }
+
     fn no_sharing(&self, stop: Stop) -> Error {
         let most = self.most_objects.unwrap_or(usize::MAX);
         let given = self.given.len();
@@ -105,13 +122,16 @@ impl Strategy for Knapsack {
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         self.check_total(problem)?;
         let shared = Shared::new(self.name(), problem)?;
-        let maxima = positional_maxima(&shared.intervals, shared.sections);
+        let mut meter = Meter::new(limits, DEFAULT_NODES);
+        let (maxima, shown) = maxima_until_stopped(&shared.intervals, shared.sections, &mut meter);
+        if let Err(stop) = shown {
+            return self.at_once(&shared, &maxima, stop);
+        }
         if let Some(most) = self.most_objects.filter(|&most| most < maxima.len()) {
             let live = maxima.len();
             return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
         }
         let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
-        let mut meter = Meter::new(limits, DEFAULT_NODES);
         let result = solve(&shared.intervals, shared.sections, &maxima, &freedom, None, &mut meter);
         let Some(sharing) = result.sharing else { return Err(self.no_sharing(result.stop)) };
         let mut allocation = shared.lay_out(&sharing);

@@ -188,17 +188,18 @@ impl Strategy for Merge {
         }
         let Start { objects, whole, nodes, stop } = self.start(problem, limits)?;
         let bound = lower_bound(problem).bytes;
+        if matches!(stop, Stop::Deadline | Stop::Cancelled) {
+            let first = whole.unwrap_or_else(|| lay_out(problem, objects, bound));
+            return Ok(Allocation { nodes, stop, ..first });
+        }
         let first = whole.unwrap_or_else(|| lay_out(problem, objects.clone(), bound));
         let orders = Orders::new(problem);
         let packer = Packer::new(problem, &orders.timeline.sections);
         let mut search = Search::new(objects, packer, &orders, self.seed, bound);
         let mut meter = Meter::new(limits, nodes.saturating_add(DEFAULT_NODES));
-        let stop = match stop {
-            Stop::Deadline | Stop::Cancelled => stop,
-            Stop::Finished | Stop::Nodes => match meter.spend(nodes).and_then(|()| search.run(&mut meter)) {
-                Ok(()) => Stop::Finished,
-                Err(stop) => stop,
-            },
+        let stop = match meter.spend(nodes).and_then(|()| search.run(&mut meter)) {
+            Ok(()) => Stop::Finished,
+            Err(stop) => stop,
         };
         let of_start = first.objects.as_ref().map_or(&[][..], |objects| &objects.of_buffer);
         let mut merged = lay_out(problem, search.objects, bound);
