@@ -172,6 +172,8 @@ pub(crate) struct Meter<'a> {
     nodes: u64,
     next_poll: u64,
     work: u64,
+    /// Whether progress is not told.
+    silent: bool,
     pub(crate) best: u64,
     pub(crate) bound: u64,
 }
@@ -186,11 +188,18 @@ impl<'a> Meter<'a> {
     /// With at most `default_nodes` where the limits name no number.
     pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
         let most_nodes = limits.nodes.unwrap_or(default_nodes);
-        Self { limits, most_nodes, nodes: 0, next_poll: 0, work: 0, best: u64::MAX, bound: 0 }
+        Self { limits, most_nodes, nodes: 0, next_poll: 0, work: 0, silent: false, best: u64::MAX, bound: 0 }
     }
 
     pub(crate) fn nodes(&self) -> u64 {
         self.nodes
+    }
+
+    /// For a question within the search, of at most so many nodes, whose progress is
+    /// not told.
+    pub(crate) fn of_question(&self, nodes: u64) -> Self {
+        let most_nodes = nodes.min(self.remaining());
+        Self { most_nodes, silent: true, ..Self::new(self.limits, 0) }
     }
 
     /// Counts on from what others have spent.
@@ -268,7 +277,7 @@ impl<'a> Meter<'a> {
         if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Stop::Deadline);
         }
-        let Some(progress) = &self.limits.progress else { return Ok(()) };
+        let Some(progress) = self.limits.progress.as_ref().filter(|_| !self.silent) else { return Ok(()) };
         match progress(Progress { nodes: self.nodes, best: self.best, bound: self.bound }) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Stop::Cancelled),

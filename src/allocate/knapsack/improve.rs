@@ -6,7 +6,7 @@ use super::maxima::positional_maxima;
 use super::search::{Freedom, Search};
 use crate::allocate::random::Random;
 use crate::allocate::sharing::{Interval, Sharing};
-use crate::limits::{Limits, Meter, Stop};
+use crate::limits::{Meter, Stop};
 
 /// Nodes for sharing the tensors of a few objects anew.
 const FEW: u64 = 20_000;
@@ -76,8 +76,7 @@ fn share_anew(
         return Ok(false);
     }
     let freedom = Freedom { given: Vec::new(), most_objects: Some(chosen.len()) };
-    let limits = Limits::new();
-    let mut few = Meter::new(&limits, FEW.min(meter.remaining()));
+    let mut few = meter.of_question(FEW);
     let search = Search { intervals: &own, sections, freedom: &freedom };
     let found = search.run(&maxima, before, &mut few);
     meter.spend(few.nodes())?;

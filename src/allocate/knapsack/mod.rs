@@ -222,8 +222,7 @@ pub(super) fn share_within(
     if maxima.iter().sum::<u64>() > most {
         return Ok(Verdict::Never);
     }
-    let limits = Limits::new();
-    let mut few = Meter::new(&limits, QUESTION.min(meter.remaining()));
+    let mut few = meter.of_question(QUESTION);
     let solved = solve(intervals, sections, &maxima, &Freedom::default(), most.checked_add(1), &mut few);
     meter.spend(few.nodes())?;
     let fits = |sharing: &Sharing| sharing.sizes.iter().sum::<u64>() <= most;
