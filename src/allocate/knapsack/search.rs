@@ -55,6 +55,10 @@ impl Search<'_> {
             if cost >= incumbent {
                 return Found { best: None, bound: incumbent, stop: Stop::Finished };
             }
+            // Each may take some ten microseconds, whatever nodes it counts.
+            if let Err(stop) = meter.work(1 << 13) {
+                return Found { best: None, bound, stop };
+            }
             let sizes = self.with_given(&opened);
             let known = conflicts.iter().position(|conflict| conflict.refutes(&sizes));
             let conflict = match known {
