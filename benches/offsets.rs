@@ -8,6 +8,7 @@
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
+use cpu_time::ProcessTime;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use plimsoll::allocate::Exact;
 use plimsoll::import::{self, ImportOptions, Imported};
@@ -15,6 +16,27 @@ use plimsoll::{Limits, Planner, Problem};
 
 #[path = "../tests/support/packings.rs"]
 mod packings;
+
+/// How CPU time grows with the number of buffers, planning and verification: three
+/// runs each, the median. Ten times as many may take no more than ten times as long,
+/// times the ratio of logarithms.
+fn growth(_: &mut Criterion) {
+    println!("| buffers | above the optimum | CPU s | ns / (n log2 n) |\n| ---: | ---: | ---: | ---: |");
+    for count in [10_000_usize, 30_000, 100_000, 300_000, 1_000_000] {
+        let problem = packings::packing(count, 1 << 30, count as u32, 1);
+        let mut runs: Vec<(f64, f64)> = (0..3)
+            .map(|_| {
+                let start = ProcessTime::now();
+                let solution = Planner::new().solve(black_box(&problem)).expect("pieces of a rectangle");
+                (start.elapsed().as_secs_f64(), solution.gap())
+            })
+            .collect();
+        runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (seconds, gap) = runs[1];
+        let each = seconds * 1e9 / (count as f64 * (count as f64).log2());
+        println!("| {count} | {:.3} % | {seconds:.3} | {each:.1} |", gap * 100.0);
+    }
+}
 
 fn cut_rectangles(c: &mut Criterion) {
     let mut group = c.benchmark_group("cut rectangles, auto");
@@ -58,5 +80,5 @@ fn problem(path: &Path) -> Problem {
     }
 }
 
-criterion_group!(benches, cut_rectangles, published);
+criterion_group!(benches, growth, cut_rectangles, published);
 criterion_main!(benches);
