@@ -17,6 +17,9 @@ use plimsoll::{Limits, Planner, Problem};
 #[path = "../tests/support/packings.rs"]
 mod packings;
 
+#[path = "../tests/support/adversarial.rs"]
+mod adversarial;
+
 /// How CPU time grows with the number of buffers, planning and verification: three
 /// runs each, the median. Ten times as many may take no more than ten times as long,
 /// times the ratio of logarithms.
@@ -53,6 +56,25 @@ fn cut_rectangles(c: &mut Criterion) {
     group.finish();
 }
 
+fn hard_for_simple_rules(c: &mut Criterion) {
+    let mut group = c.benchmark_group("adversarial, auto");
+    group.sample_size(10);
+    let families = [
+        ("pinwheels", adversarial::pinwheels(101, 10_000, 1000, 1)),
+        ("pinwheels", adversarial::pinwheels(10_001, 1 << 30, 1 << 30, 1)),
+        ("holes", adversarial::holes(1000, 1000)),
+    ];
+    for (family, problem) in families {
+        let count = problem.buffers().len();
+        let solution = Planner::new().solve(&problem).expect("pieces of a rectangle");
+        println!("{count} buffers, {family}: {:.3} % above the bound", solution.gap() * 100.0);
+        group.bench_function(BenchmarkId::new(family, count), |b| {
+            b.iter(|| Planner::new().solve(black_box(&problem)));
+        });
+    }
+    group.finish();
+}
+
 fn published(c: &mut Criterion) {
     let data = std::env::var_os("PLIMSOLL_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
@@ -80,5 +102,5 @@ fn problem(path: &Path) -> Problem {
     }
 }
 
-criterion_group!(benches, growth, cut_rectangles, published);
+criterion_group!(benches, growth, cut_rectangles, hard_for_simple_rules, published);
 criterion_main!(benches);

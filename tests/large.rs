@@ -4,7 +4,8 @@ mod support;
 
 use plimsoll::allocate::Exact;
 use plimsoll::{Limits, Planner, Status};
-use support::packings::{holes, packing, pinwheels};
+use support::adversarial::{holes, pinwheels};
+use support::packings::packing;
 
 #[test]
 fn cut_rectangles_are_put_together_again() {

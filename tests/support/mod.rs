@@ -1,6 +1,7 @@
 //! Shared by several tests; each uses a part.
 #![allow(dead_code)]
 
+pub mod adversarial;
 pub mod brute_force;
 pub mod data;
 pub mod packings;

@@ -1,0 +1,51 @@
+//! Problems that are hard for simple rules, with a known answer.
+
+use plimsoll::{Buffer, Problem};
+
+/// A rectangle of `height` bytes and `steps` steps, cut into pinwheels, four pieces around a fifth, again and again: no
+/// straight cut goes through. About `count` pieces, in whole fours and one more.
+pub fn pinwheels(count: usize, height: u64, steps: u32, seed: u64) -> Problem {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut pieces = vec![(0..height, 0..steps)];
+    let mut tries = 0;
+    while pieces.len() < count && tries < 20 * count {
+        tries += 1;
+        let chosen = random.usize(..pieces.len());
+        let (rows, columns) = pieces[chosen].clone();
+        if rows.end - rows.start < 3 || columns.end - columns.start < 3 {
+            continue;
+        }
+        let low = random.u64(rows.start + 1..rows.end - 1);
+        let high = random.u64(low + 1..rows.end);
+        let left = random.u32(columns.start + 1..columns.end - 1);
+        let right = random.u32(left + 1..columns.end);
+        pieces.swap_remove(chosen);
+        pieces.push((rows.start..low, columns.start..right));
+        pieces.push((rows.start..high, right..columns.end));
+        pieces.push((high..rows.end, left..columns.end));
+        pieces.push((low..rows.end, columns.start..left));
+        pieces.push((low..high, left..right));
+    }
+    let mut buffers: Vec<Buffer> =
+        pieces.into_iter().map(|(rows, columns)| Buffer::new(rows.end - rows.start, columns)).collect();
+    random.shuffle(&mut buffers);
+    Problem::new(buffers).expect("pieces of a rectangle")
+}
+
+/// What leads greedy placement astray, `count` times one after the other: small
+/// buffers that stay, each born under a large one that goes (Robson, 1971), so that
+/// what they leave free is in pieces, and then one as large as all of those together.
+pub fn holes(count: usize, size: u64) -> Problem {
+    let mut buffers = Vec::new();
+    for number in 0..count as u32 {
+        let start = 20 * number;
+        for step in 0..8 {
+            buffers.push(Buffer::new(size, start + step..start + 9));
+            buffers.push(Buffer::new(1, start + step..start + 18));
+        }
+        buffers.push(Buffer::new(8 * size, start + 9..start + 18));
+        // Keeps the times together.
+        buffers.push(Buffer::new(1, start + 17..start + 21));
+    }
+    Problem::new(buffers).expect("small sizes")
+}
