@@ -34,13 +34,8 @@ pub fn problem_hash(problem: &Problem) -> String {
         hash.number(buffer.live().end.into());
         hash.number(buffer.alignment());
         hash.optional(buffer.fixed_offset());
-        // Nothing where there are none, so that older plans stay valid.
-        for gap in buffer.gaps() {
-            hash.text("gap");
-            hash.number(gap.start.into());
-            hash.number(gap.end.into());
-        }
     }
+    hash.gaps(problem);
     hash.digits()
 }
 
@@ -71,6 +66,23 @@ impl Hasher {
     fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.0.update(text.as_bytes());
+    }
+
+    /// Nothing where there are none, so that older plans stay valid.
+    fn gaps(&mut self, problem: &Problem) {
+        let count: usize = problem.buffers().iter().map(|buffer| buffer.gaps().len()).sum();
+        if count == 0 {
+            return;
+        }
+        self.text("gaps");
+        self.number(count as u64);
+        for (index, buffer) in problem.buffers().iter().enumerate() {
+            for gap in buffer.gaps() {
+                self.number(index as u64);
+                self.number(gap.start.into());
+                self.number(gap.end.into());
+            }
+        }
     }
 
     fn list(&mut self, numbers: impl ExactSizeIterator<Item = usize>) {

@@ -73,6 +73,10 @@ fn hashes_tell_problems_apart() {
         hash("a", base().align(2)),
         hash("a", base().at(0)),
         hash("a", base().at(1)),
+        hash("a", Buffer::new(64, 0..9)),
+        hash("a", Buffer::new(64, 0..9).gap(2..3)),
+        hash("a", Buffer::new(64, 0..9).gap(2..4)),
+        hash("a", Buffer::new(64, 0..9).gap(2..3).gap(4..5)),
         problem_hash(&Problem::new(Vec::new()).unwrap()),
         graph_hash(&Graph::builder("").build().unwrap()),
     ];
