@@ -3,7 +3,7 @@
 mod support;
 
 use plimsoll::allocate::{Exact, Rule};
-use plimsoll::{Limits, Planner, Problem, Solution, Status};
+use plimsoll::{Buffer, Limits, Planner, Problem, Solution, Status, lower_bound};
 use proptest::prelude::*;
 use support::brute_force::lowest_height;
 use support::random;
@@ -97,4 +97,44 @@ proptest! {
             prop_assert_eq!(&planner(threads).solve(&problem).unwrap(), &one);
         }
     }
+}
+
+/// A few buffers that need more than their load.
+fn above_its_load() -> Vec<Buffer> {
+    let mut random = fastrand::Rng::with_seed(1);
+    let buffers = std::iter::repeat_with(|| {
+        let buffer = |_| {
+            let start = random.u32(0..6);
+            let alignment = if random.bool() { 1 } else { 1 << 22 };
+            Buffer::new(random.u64(1..9) * 1_000_000, start..start + random.u32(1..6)).align(alignment)
+        };
+        (0..7).map(buffer).collect::<Vec<_>>()
+    });
+    let is_above = |buffers: &Vec<Buffer>| {
+        let problem = Problem::new(buffers.clone()).unwrap();
+        lowest_height(&problem) > lower_bound(&problem).bytes
+    };
+    buffers.take(10_000).find(is_above).unwrap()
+}
+
+/// Three thousand that live together are too many pairs for a search of the whole.
+#[test]
+fn a_window_proves_what_the_whole_is_too_large_for() {
+    let few = above_its_load();
+    let least = lowest_height(&Problem::new(few.clone()).unwrap());
+    let crowd = (0..3000).map(|number| Buffer::new(1, 100 + number % 7..200 + number % 5));
+    let bridge = Buffer::new(1, 11..101);
+    let many = few.into_iter().chain([bridge]).chain(crowd).map(|buffer| {
+        // One part: what lives until 11 begins before.
+        let live = buffer.live();
+        if live.end == 11 {
+            Buffer::new(buffer.size(), live.start..12).align(buffer.alignment())
+        } else {
+            buffer
+        }
+    });
+    let problem = Problem::new(many.collect()).unwrap();
+    let solution = Planner::new().solve(&problem).unwrap();
+    assert!(solution.lower_bound.bytes > solution.lower_bound.certified);
+    assert!(solution.lower_bound.bytes >= least && solution.status == Status::Optimal, "{solution:?}");
 }

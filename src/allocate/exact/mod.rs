@@ -11,6 +11,7 @@ mod rules;
 mod seen;
 mod state;
 mod taste;
+mod windows;
 
 pub(crate) use core::infeasible_core;
 use instance::Instance;
@@ -116,24 +117,46 @@ impl Exact {
         if start <= bound.max(enough) || allocation.stop != Stop::Finished {
             return Some(0);
         }
-        let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
         let unlimited = limits.clone().without_nodes();
         let mut meter = Meter::new(&unlimited, u64::MAX);
         (meter.best, meter.bound) = (start, bound);
-        let instance = match Instance::new(problem, ids, &mut meter) {
-            Ok(instance) => instance?,
-            Err(stop) => {
-                allocation.stop = stop;
-                return Some(0);
-            }
-        };
         let mut known = Known { bound, height: start, offsets: None };
         let aim = Aim { enough, ..aim };
         let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits };
-        let (nodes, work, stop) = portfolio::search(&instance, &mut known, task);
-        (allocation.nodes, allocation.stop) = (nodes, stop);
+        let work = self.search(problem, &mut known, task, &mut meter, allocation);
         allocation.proven = known.bound.min(known.height);
-        for (id, &offset) in instance.ids.iter().zip(known.offsets.iter().flatten()) {
+        work.unwrap_or_else(|stop| {
+            allocation.stop = stop;
+            Some(0)
+        })
+    }
+
+    /// Windows of time first, then the whole; returns the work spent, or none if the
+    /// whole is too large.
+    fn search(
+        self,
+        problem: &Problem,
+        known: &mut Known,
+        mut task: Task<'_>,
+        meter: &mut Meter<'_>,
+        allocation: &mut Allocation,
+    ) -> std::result::Result<Option<u64>, Stop> {
+        let mut spent = 0;
+        if !self.unaided {
+            let (nodes, work) = windows::raise(problem, known, &task, meter)?;
+            (allocation.nodes, spent) = (nodes, work);
+            task.aim.nodes -= nodes;
+        }
+        if known.settles(&task.aim) {
+            return Ok(Some(spent));
+        }
+        let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
+        let Some(instance) = Instance::new(problem, ids, meter)? else { return Ok(None) };
+        let (nodes, work, stop) = portfolio::search(&instance, known, task);
+        allocation.nodes += nodes;
+        allocation.stop = stop;
+        let found = known.offsets.take().unwrap_or_default();
+        for (id, offset) in instance.ids.iter().zip(found) {
             allocation.offsets[id.index()] = offset;
         }
         // What takes no room was left out: anywhere within will do.
@@ -142,7 +165,7 @@ impl Exact {
                 *offset = 0;
             }
         }
-        Some(work)
+        Ok(Some(spent + work))
     }
 }
 

@@ -28,8 +28,13 @@ pub(super) struct Known {
 impl Known {
     /// Whether nothing is left to find: the height is at the bound or good enough,
     /// or what is needed is out of reach.
-    fn settles(&self, aim: &Aim) -> bool {
+    pub(super) fn settles(&self, aim: &Aim) -> bool {
         self.height <= self.bound.max(aim.enough) || (aim.needed && self.bound > aim.enough)
+    }
+
+    /// What is tried first: what is enough is easier to reach than the bound.
+    pub(super) fn aimed_at(&self, aim: &Aim) -> u64 {
+        self.bound.max(aim.enough)
     }
 }
 
@@ -134,8 +139,7 @@ fn turns<'a>(
     random: &mut Random,
     steady: &mut Option<Box<Dive<'a>>>,
 ) -> Vec<Turn<'a>> {
-    // What is enough is easier to reach than the bound.
-    let main = known.bound.max(task.aim.enough);
+    let main = known.aimed_at(&task.aim);
     let minimises = !task.aim.needed;
     let mut turn = |by: By, place: Where, aside: bool| {
         let capacity = match (aside, minimises) {
