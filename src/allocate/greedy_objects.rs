@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use super::occupancy::{Fit, Occupancy, Request};
 use super::sharing::{Interval, Shared, Sharing};
+use super::sorting::sort_by_keys;
 use super::{Allocation, Strategy};
 use crate::error;
 use crate::limits::{Limits, Meter, Stop};
@@ -84,10 +85,10 @@ pub(super) fn by_size(
     meter: &mut Meter<'_>,
 ) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    order.sort_by_key(|&i| {
+    sort_by_keys(&mut order, |i| {
         let one = &intervals[i];
         let second = if longest_first { u32::MAX - (one.end - one.first) } else { one.first };
-        (Reverse(one.size), second, i)
+        [!one.size, second.into()]
     });
     let mut sizes = given.to_vec();
     let mut busy: Vec<BTreeSet<(u32, u32)>> = vec![BTreeSet::new(); sizes.len()];
@@ -124,7 +125,7 @@ pub(super) fn by_size(
 /// one byte, and a tensor takes the lowest that is free.
 pub(super) fn by_size_quickly(intervals: &[Interval], meter: &mut Meter<'_>) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    order.sort_by_key(|&i| (Reverse(intervals[i].size), intervals[i].first, i));
+    sort_by_keys(&mut order, |i| [!intervals[i].size, intervals[i].first.into()]);
     let mut occupancy = Occupancy::default();
     let mut sizes = Vec::new();
     let mut object = vec![0; intervals.len()];
@@ -164,7 +165,7 @@ pub(super) fn by_start(
     meter: &mut Meter<'_>,
 ) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    order.sort_by_key(|&i| (intervals[i].first, Reverse(intervals[i].size), i));
+    sort_by_keys(&mut order, |i| [intervals[i].first.into(), !intervals[i].size]);
     let mut sizes = given.to_vec();
     let mut free: BTreeSet<(u64, usize)> = sizes.iter().copied().zip(0..).collect();
     let mut busy: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();

@@ -14,6 +14,7 @@ mod order;
 mod parts;
 mod random;
 mod sharing;
+mod sorting;
 mod sweep;
 mod timeline;
 

@@ -1,5 +1,6 @@
 //! Times that share no buffer are planned each for itself.
 
+use super::sorting::sort_by_keys;
 use super::{Allocation, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
@@ -73,7 +74,7 @@ pub(super) fn in_parts(
 /// Buffers by part and id, parts by time.
 fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
     let mut ids: Vec<BufferId> = problem.ids().collect();
-    ids.sort_by_key(|&id| problem.buffer(id).live().start);
+    sort_by_keys(&mut ids, |id| [problem.buffer(id).live().start.into(), 0]);
     let mut parts: Vec<Vec<BufferId>> = Vec::new();
     let mut end = 0;
     for id in ids {

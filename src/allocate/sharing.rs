@@ -2,6 +2,7 @@
 
 use super::Allocation;
 use super::occupancy::align_up;
+use super::sorting::sort_by_keys;
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
 use crate::ids::BufferId;
@@ -89,7 +90,7 @@ fn starts(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Vec<u64>
         *alignment = problem.buffer(*id).alignment().max(*alignment);
     }
     let mut order: Vec<usize> = (0..sharing.sizes.len()).collect();
-    order.sort_by_key(|&object| (std::cmp::Reverse(alignments[object]), object));
+    sort_by_keys(&mut order, |object| [!alignments[object], 0]);
     let mut starts = vec![0; sharing.sizes.len()];
     let mut top = 0;
     for object in order {

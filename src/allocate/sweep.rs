@@ -1,9 +1,9 @@
 //! One walk through time, for problems that are too large for anything else.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::occupancy::align_up;
+use super::sorting::sort_by_keys;
 use crate::ids::BufferId;
 use crate::limits::{Meter, Stop};
 use crate::problem::{LiveRange, Problem};
@@ -33,8 +33,8 @@ pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -
     };
     let mut births: Vec<BufferId> = problem.ids().filter(is_free).collect();
     let mut deaths = births.clone();
-    births.sort_by_key(|&id| (live(id).0, Reverse(problem.buffer(id).size())));
-    deaths.sort_by_key(|&id| live(id).1);
+    sort_by_keys(&mut births, |id| [live(id).0.into(), !problem.buffer(id).size()]);
+    sort_by_keys(&mut deaths, |id| [live(id).1.into(), 0]);
     let mut deaths = deaths.into_iter().peekable();
     for id in births {
         let buffer = problem.buffer(id);

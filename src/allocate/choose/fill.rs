@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::allocate::greedy_objects::idle;
 use crate::allocate::sharing::{Interval, OUTSIDE, Sharing};
+use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
 
 /// Objects that are being filled, and when they are busy.
@@ -33,7 +34,7 @@ impl<'a> Filling<'a> {
             }
         }
         for members in &mut members {
-            members.sort_by_key(|&i| (intervals[i].size, i));
+            sort_by_keys(members, |i| [intervals[i].size, i as u64]);
         }
         let mut filling = Self { intervals, sharing, busy: Vec::new(), room: 0 };
         let mut total: u64 = filling.sharing.sizes.iter().sum();

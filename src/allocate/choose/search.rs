@@ -1,12 +1,11 @@
 //! Branch and bound over what is kept.
 
-use std::cmp::Reverse;
-
 use super::bound::{Bound, Relaxation};
 use super::fill::Filling;
 use super::improve::Improver;
 use crate::allocate::knapsack::{Verdict, share_greedily, share_within};
 use crate::allocate::sharing::{Interval, OUTSIDE, Shared, Sharing};
+use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
 
 /// What is decided of an interval.
@@ -139,7 +138,7 @@ impl<'a> Search<'a> {
         let intervals = &self.shared.intervals;
         let densest: Vec<usize> = self.relaxation.densest_first().iter().map(|&i| i as usize).collect();
         let mut largest = densest.clone();
-        largest.sort_by_key(|&i| Reverse(intervals[i].size));
+        sort_by_keys(&mut largest, |i| [!intervals[i].size, 0]);
         let mut briefest = densest.clone();
         let area = |i: usize| {
             let one = &intervals[i];

@@ -2,6 +2,7 @@
 
 use super::Exact;
 use crate::allocate::allocate_around;
+use crate::allocate::sorting::sort_by_keys;
 use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::ids::BufferId;
@@ -33,7 +34,7 @@ pub(crate) fn infeasible_core(
     let mut irreducible = true;
     // The small ones first, so that what stays is little and large.
     let mut order = ids.clone();
-    order.sort_by_key(|&id| (problem.buffer(id).size(), id));
+    sort_by_keys(&mut order, |id| [problem.buffer(id).size(), id.index() as u64]);
     for id in order {
         let without: Vec<BufferId> = ids.iter().copied().filter(|&other| other != id).collect();
         let each = limits.clone().nodes(limits.most_nodes(NODES_EACH).min(NODES_EACH));

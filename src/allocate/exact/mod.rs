@@ -131,30 +131,24 @@ impl Exact {
         })
     }
 
-    /// Windows of time first, then the whole; returns the work spent, or none if the
-    /// whole is too large.
+    /// Searches the whole, or windows of time if that is too large; returns the work
+    /// spent, or none if nothing is settled by that.
     fn search(
         self,
         problem: &Problem,
         known: &mut Known,
-        mut task: Task<'_>,
+        task: Task<'_>,
         meter: &mut Meter<'_>,
         allocation: &mut Allocation,
     ) -> std::result::Result<Option<u64>, Stop> {
-        let mut spent = 0;
-        if !self.unaided {
-            let (nodes, work) = windows::raise(problem, known, &task, meter)?;
-            (allocation.nodes, spent) = (nodes, work);
-            task.aim.nodes -= nodes;
-        }
-        if known.settles(&task.aim) {
-            return Ok(Some(spent));
-        }
         let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-        let Some(instance) = Instance::new(problem, ids, meter)? else { return Ok(None) };
+        let Some(instance) = Instance::new(problem, ids, meter)? else {
+            let (nodes, work) = windows::raise(problem, known, &task, meter)?;
+            allocation.nodes = nodes;
+            return Ok(known.settles(&task.aim).then_some(work));
+        };
         let (nodes, work, stop) = portfolio::search(&instance, known, task);
-        allocation.nodes += nodes;
-        allocation.stop = stop;
+        (allocation.nodes, allocation.stop) = (nodes, stop);
         let found = known.offsets.take().unwrap_or_default();
         for (id, offset) in instance.ids.iter().zip(found) {
             allocation.offsets[id.index()] = offset;
@@ -165,7 +159,7 @@ impl Exact {
                 *offset = 0;
             }
         }
-        Ok(Some(spent + work))
+        Ok(Some(work))
     }
 }
 

@@ -2,6 +2,7 @@
 //! only there? A test of sizes that takes no search.
 
 use crate::allocate::sharing::Interval;
+use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
 
 /// Objects cut in two by size. Some of the small tensors, those for which the
@@ -97,7 +98,7 @@ impl<'a> Flow<'a> {
         let nodes = cut.spare.len() + 1;
         let count = cut.arcs.len();
         let mut ending: Vec<u32> = (0..count as u32).collect();
-        ending.sort_by_key(|&arc| cut.arcs[arc as usize].1);
+        sort_by_keys(&mut ending, |arc| [cut.arcs[arc as usize].1.into(), 0]);
         let index = |sorted: &dyn Fn(usize) -> u32| -> Vec<u32> {
             let mut at = 0;
             (0..=nodes as u32)

@@ -1,11 +1,10 @@
 //! A better sharing from a good one, when the search finds none in time.
 
-use std::cmp::Reverse;
-
 use super::maxima::positional_maxima;
 use super::search::{Freedom, Search};
 use crate::allocate::random::Random;
 use crate::allocate::sharing::{Interval, Sharing};
+use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
 
 /// Nodes for sharing the tensors of a few objects anew.
@@ -106,7 +105,7 @@ fn compressed(mut intervals: Vec<Interval>) -> (Vec<Interval>, u32) {
 /// Opened objects by size, without those that have become empty.
 fn tidy(sharing: &mut Sharing, given: usize) {
     let mut order: Vec<usize> = (given..sharing.sizes.len()).filter(|&k| sharing.sizes[k] > 0).collect();
-    order.sort_by_key(|&k| (Reverse(sharing.sizes[k]), k));
+    sort_by_keys(&mut order, |k| [!sharing.sizes[k], 0]);
     let mut number: Vec<u32> = (0..sharing.sizes.len() as u32).collect();
     for (place, &k) in order.iter().enumerate() {
         number[k] = (given + place) as u32;

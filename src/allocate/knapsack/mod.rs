@@ -10,6 +10,7 @@ mod search;
 
 use super::greedy_objects::each_alone;
 use super::sharing::{Interval, OUTSIDE, Shared, Sharing};
+use super::sorting::sort_by_keys;
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Meter, Stop};
@@ -262,7 +263,7 @@ fn one_size(intervals: &[Interval], maxima: &[u64], freedom: &Freedom) -> Option
     usable.truncate(maxima.len());
     let mut until = vec![0; usable.len()];
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    order.sort_by_key(|&i| (intervals[i].first, i));
+    sort_by_keys(&mut order, |i| [intervals[i].first.into(), 0]);
     let mut object = vec![0; intervals.len()];
     for i in order {
         let free = until.iter().position(|&until| until <= intervals[i].first).unwrap_or(0);

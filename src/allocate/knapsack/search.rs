@@ -12,6 +12,7 @@ use std::collections::{BinaryHeap, HashSet};
 
 use super::conflict::{Conflict, Finding, Prober};
 use crate::allocate::sharing::{Interval, Sharing};
+use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
 
 /// What the search may choose.
@@ -142,7 +143,7 @@ impl Search<'_> {
     fn with_given_first(&self, object: &[u32], opened: &[u64]) -> Sharing {
         let sizes = [&self.freedom.given, opened].concat();
         let mut by_size: Vec<u32> = (0..sizes.len() as u32).collect();
-        by_size.sort_by_key(|&number| Reverse(sizes[number as usize]));
+        sort_by_keys(&mut by_size, |number| [!sizes[number as usize], 0]);
         Sharing { object: object.iter().map(|&place| by_size[place as usize]).collect(), sizes }
     }
 }

@@ -1,8 +1,8 @@
 //! Which tensor lives inside which.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use crate::allocate::sorting::sort_by_keys;
 use crate::ids::BufferId;
 use crate::objects::Inside;
 use crate::problem::Problem;
@@ -28,7 +28,7 @@ pub(super) fn find(
     }
     let mut inside = Vec::new();
     for mut members in members.into_values() {
-        members.sort_by_key(|&id| (Reverse(size(id)), id));
+        sort_by_keys(&mut members, |id| [!size(id), id.index() as u64]);
         let start_of = |id: BufferId| object_of_start.get(id.index()).copied().flatten();
         let home = start_of(members[0]);
         let (hosts, guests): (Vec<_>, Vec<_>) = members.into_iter().partition(|&id| start_of(id) == home);
