@@ -637,6 +637,10 @@ int32_t plimsoll_plan_arena_alignment(const struct plimsoll_plan *plan, uint64_t
 // No arena is smaller than this for this order, in bytes.
 int32_t plimsoll_plan_lower_bound_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
 
+// What of the lower bound `plimsoll_plan_bound_causes` shows, in bytes. What is above,
+// an exhaustive search has shown.
+int32_t plimsoll_plan_certified_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
+
 // How far the arena is above the lower bound: 0.01 is one percent.
 int32_t plimsoll_plan_gap(const struct plimsoll_plan *plan, double *gap);
 
@@ -682,8 +686,8 @@ int32_t plimsoll_plan_order(const struct plimsoll_plan *plan,
                             size_t *count);
 
 // Copies out what causes the peak, and writes the step at which it is: all of it
-// is live then, and takes as much as the lower bound; or it is one tensor with a
-// fixed offset, whose end is the bound. `count` as above.
+// is live then, and takes as much as the certified part of the lower bound; or it is
+// one tensor with a fixed offset, whose end is that. `count` as above.
 int32_t plimsoll_plan_bound_causes(const struct plimsoll_plan *plan,
                                    uint32_t *step,
                                    struct plimsoll_occupant *causes,

@@ -362,6 +362,8 @@ public:
     std::uint64_t arena_bytes() const { return number(plimsoll_plan_arena_bytes); }
     std::uint64_t arena_alignment() const { return number(plimsoll_plan_arena_alignment); }
     std::uint64_t lower_bound_bytes() const { return number(plimsoll_plan_lower_bound_bytes); }
+    // What of it the causes show; the rest, an exhaustive search.
+    std::uint64_t certified_bytes() const { return number(plimsoll_plan_certified_bytes); }
     std::uint64_t nodes() const { return number(plimsoll_plan_nodes); }
     double gap() const {
         return detail::get<double>([&](double *gap) { return plimsoll_plan_gap(handle_.get(), gap); });

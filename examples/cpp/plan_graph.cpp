@@ -45,6 +45,7 @@ int main() {
     expect(!plan.offset(1), "weights have no place in the arena");
     expect(plan.scratch_offset(0).has_value(), "a convolution has a workspace");
     expect(plan.order() == std::vector<std::uint32_t>{0, 1, 2}, "the order is that of the file");
+    expect(plan.certified_bytes() == plan.lower_bound_bytes(), "the causes show all of the bound");
     plan.verify();
 
     // Where it does not fit, what cannot lie together is told.

@@ -117,6 +117,17 @@ pub unsafe extern "C" fn plimsoll_plan_lower_bound_bytes(plan: *const plimsoll_p
     unsafe { read(plan, bytes, "bytes", plimsoll_plan::lower_bound_bytes) }
 }
 
+/// What of the lower bound `plimsoll_plan_bound_causes` shows, in bytes. What is above,
+/// an exhaustive search has shown.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_certified_bytes(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
+    let certified = |plan: &plimsoll_plan| match &plan.of {
+        Planned::Graph(_, plan) => plan.lower_bound.certified,
+        Planned::Problem(_, solution) => solution.lower_bound.certified,
+    };
+    unsafe { read(plan, bytes, "bytes", certified) }
+}
+
 /// How far the arena is above the lower bound: 0.01 is one percent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_gap(plan: *const plimsoll_plan, gap: *mut f64) -> i32 {
@@ -257,8 +268,8 @@ pub unsafe extern "C" fn plimsoll_plan_order(
 }
 
 /// Copies out what causes the peak, and writes the step at which it is: all of it
-/// is live then, and takes as much as the lower bound; or it is one tensor with a
-/// fixed offset, whose end is the bound. `count` as above.
+/// is live then, and takes as much as the certified part of the lower bound; or it is
+/// one tensor with a fixed offset, whose end is that. `count` as above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_bound_causes(
     plan: *const plimsoll_plan,

@@ -270,7 +270,7 @@ static int32_t plan_call(void) {
     case 15: return plimsoll_plan_insides(plan, MAYBE(insides), below(9), MAYBE(&size));
     case 16: return plimsoll_plan_verify(plan);
     case 17: return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
-    case 18: return explain(plan);
+    case 18: return below(2) ? explain(plan) : plimsoll_plan_certified_bytes(plan, MAYBE(&value));
     default: return plimsoll_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
     }
 }

@@ -123,43 +123,12 @@ impl Exact {
         let mut known = Known { bound, height: start, offsets: None };
         let aim = Aim { enough, ..aim };
         let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits };
-        let work = self.search(problem, &mut known, task, &mut meter, allocation);
+        let work = search(problem, &mut known, task, &mut meter, allocation);
         allocation.proven = known.bound.min(known.height);
         work.unwrap_or_else(|stop| {
             allocation.stop = stop;
             Some(0)
         })
-    }
-
-    /// Searches the whole, or windows of time if that is too large; returns the work
-    /// spent, or none if nothing is settled by that.
-    fn search(
-        self,
-        problem: &Problem,
-        known: &mut Known,
-        task: Task<'_>,
-        meter: &mut Meter<'_>,
-        allocation: &mut Allocation,
-    ) -> std::result::Result<Option<u64>, Stop> {
-        let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-        let Some(instance) = Instance::new(problem, ids, meter)? else {
-            let (nodes, work) = windows::raise(problem, known, &task, meter)?;
-            allocation.nodes = nodes;
-            return Ok(known.settles(&task.aim).then_some(work));
-        };
-        let (nodes, work, stop) = portfolio::search(&instance, known, task);
-        (allocation.nodes, allocation.stop) = (nodes, stop);
-        let found = known.offsets.take().unwrap_or_default();
-        for (id, offset) in instance.ids.iter().zip(found) {
-            allocation.offsets[id.index()] = offset;
-        }
-        // What takes no room was left out: anywhere within will do.
-        for (buffer, offset) in problem.buffers().iter().zip(&mut allocation.offsets) {
-            if buffer.size() == 0 && buffer.fixed_offset().is_none() {
-                *offset = 0;
-            }
-        }
-        Ok(Some(work))
     }
 }
 
@@ -180,4 +149,34 @@ impl Strategy for Exact {
             Ok(Part { allocation, work: work.unwrap_or(0) })
         })
     }
+}
+
+/// Searches the whole, or windows of time if that is too large; returns the work
+/// spent, or none if nothing is settled by that.
+fn search(
+    problem: &Problem,
+    known: &mut Known,
+    task: Task<'_>,
+    meter: &mut Meter<'_>,
+    allocation: &mut Allocation,
+) -> std::result::Result<Option<u64>, Stop> {
+    let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
+    let Some(instance) = Instance::new(problem, ids, meter)? else {
+        let (nodes, work) = windows::raise(problem, known, &task, meter)?;
+        allocation.nodes = nodes;
+        return Ok(known.settles(&task.aim).then_some(work));
+    };
+    let (nodes, work, stop) = portfolio::search(&instance, known, task);
+    (allocation.nodes, allocation.stop) = (nodes, stop);
+    let found = known.offsets.take().unwrap_or_default();
+    for (id, offset) in instance.ids.iter().zip(found) {
+        allocation.offsets[id.index()] = offset;
+    }
+    // What takes no room was left out: anywhere within will do.
+    for (buffer, offset) in problem.buffers().iter().zip(&mut allocation.offsets) {
+        if buffer.size() == 0 && buffer.fixed_offset().is_none() {
+            *offset = 0;
+        }
+    }
+    Ok(Some(work))
 }
