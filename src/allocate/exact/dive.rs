@@ -81,16 +81,20 @@ impl<'a> Dive<'a> {
         Ok(Some(dive))
     }
 
-    /// Goes on with at most so many nodes.
+    /// Goes on with at most so many nodes, and about so much work.
     ///
     /// # Errors
     /// Why it must stop altogether.
-    pub(super) fn run(&mut self, nodes: u64, meter: &mut Meter<'_>) -> Result<Dived, Stop> {
+    pub(super) fn run(&mut self, nodes: u64, work: u64, meter: &mut Meter<'_>) -> Result<Dived, Stop> {
+        let most_work = self.state.work.saturating_add(work);
         for _ in 0..nodes {
             if self.done {
                 return Ok(Dived::Exhausted);
             }
             let before = self.state.work;
+            if before >= most_work {
+                return Ok(Dived::Paused);
+            }
             self.nodes += 1;
             match self.advance() {
                 Ok(true) => return Ok(Dived::Found),

@@ -74,7 +74,7 @@ pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> 
             return (nodes, work, Stop::Nodes);
         }
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
-        allot(&mut turns, task.aim.nodes - nodes);
+        allot(&mut turns, task.aim.nodes - nodes, task.aim.work - work);
         let mut stopped = None;
         let before = Known { offsets: None, ..*known };
         for result in take(instance, turns, before, &task, nodes) {
@@ -106,6 +106,8 @@ struct Turn<'a> {
     start: Start<'a>,
     capacity: u64,
     nodes: u64,
+    /// Steps of inner loops.
+    work: u64,
     /// Whether it goes on in the next round.
     is_steady: bool,
 }
@@ -149,7 +151,7 @@ fn turns<'a>(
         };
         let noise = [0.0, 0.1, 0.2, 0.3][random.below(4)];
         let taste = Taste { by, place, noise, seed: random.next() };
-        Turn { start: Start::New(taste), capacity, nodes: slice, is_steady: false }
+        Turn { start: Start::New(taste), capacity, nodes: slice, work: 0, is_steady: false }
     };
     // The longer the bound is not reached, the less likely it can be.
     let late = round > 8 && minimises;
@@ -170,7 +172,7 @@ fn turns<'a>(
         Some(dive) => (dive.state.capacity, Start::Again(dive)),
         None => (main, Start::New(Taste { by: By::Area, place: Where::Failures, noise: 0.0, seed: 0 })),
     };
-    turns.insert(4, Turn { start, capacity, nodes: slice, is_steady: true });
+    turns.insert(4, Turn { start, capacity, nodes: slice, work: 0, is_steady: true });
     turns
 }
 
@@ -179,9 +181,12 @@ fn between(low: u64, height: u64, eighths: u64) -> u64 {
     low + (u128::from(height - 1 - low) * u128::from(eighths) / 8) as u64
 }
 
-/// No more than so many nodes for all.
-fn allot(turns: &mut [Turn<'_>], mut nodes: u64) {
+/// No more than so many nodes for all, and the same part of the work for each: what
+/// one leaves over cannot go to another that may run at the same time.
+fn allot(turns: &mut [Turn<'_>], mut nodes: u64, work: u64) {
+    let work = work.div_ceil(turns.len() as u64);
     for turn in turns {
+        turn.work = work;
         turn.nodes = turn.nodes.min(nodes);
         nodes -= turn.nodes;
     }
@@ -247,7 +252,7 @@ impl<'a> Turn<'a> {
         limits: &Limits,
         nodes: u64,
     ) -> Taken<'a> {
-        let Self { start, capacity, nodes: most, is_steady } = self;
+        let Self { start, capacity, nodes: most, work: most_work, is_steady } = self;
         let mut own = Known { offsets: None, ..*known };
         let mut meter = Meter::new(limits, u64::MAX);
         meter.start_at(nodes);
@@ -268,7 +273,8 @@ impl<'a> Turn<'a> {
         let mut stop = None;
         while !own.settles(&task.aim) {
             (meter.best, meter.bound) = (own.height, own.bound);
-            match dive.run(most - (dive.nodes - before), &mut meter) {
+            let left = most_work.saturating_sub(dive.state.work - worked);
+            match dive.run(most - (dive.nodes - before), left, &mut meter) {
                 Ok(Dived::Found) => {
                     let height = dive.state.instance.height(&dive.state.offsets);
                     if height < own.height {

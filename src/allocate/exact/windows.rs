@@ -50,7 +50,7 @@ pub(super) fn raise(
             let taste = Taste { by: By::Load, place: Where::Failures, noise: 0.0, seed: 0 };
             let dive = Dive::new(&instance, task.rules, capacity, taste, meter)?;
             if let Some(mut dive) = dive {
-                let dived = dive.run(NODES.min(task.aim.nodes - nodes), meter);
+                let dived = dive.run(NODES.min(task.aim.nodes - nodes), task.aim.work, meter);
                 nodes += dive.nodes;
                 work += dive.state.work;
                 if dived? != Dived::Exhausted {
