@@ -16,6 +16,9 @@ const WIDTHS: [usize; 4] = [3, 8, 20, 50];
 /// For one question.
 const NODES: u64 = 2_000;
 
+/// Where sums of sizes are not known, a bound may rise by a byte at a time.
+const MOST_RAISES: u32 = 32;
+
 /// Windows with more buffers are left to the search as a whole.
 const MOST_BUFFERS: usize = 1_000;
 
@@ -45,17 +48,18 @@ pub(super) fn raise(
         let ids = part.ids().collect();
         let Some(instance) = Instance::new(&part, ids, meter)? else { break };
         let heights = Heights::new(&instance, known.height);
-        while nodes < task.aim.nodes && !known.settles(&task.aim) {
+        for _ in 0..MOST_RAISES {
+            if nodes >= task.aim.nodes || known.settles(&task.aim) {
+                break;
+            }
             let capacity = known.aimed_at(&task.aim);
             let taste = Taste { by: By::Load, place: Where::Failures, noise: 0.0, seed: 0 };
-            let dive = Dive::new(&instance, task.rules, capacity, taste, meter)?;
-            if let Some(mut dive) = dive {
-                let dived = dive.run(NODES.min(task.aim.nodes - nodes), task.aim.work, meter);
-                nodes += dive.nodes;
-                work += dive.state.work;
-                if dived? != Dived::Exhausted {
-                    break;
-                }
+            let Some(mut dive) = Dive::new(&instance, task.rules, capacity, taste, meter)? else { break };
+            let dived = dive.run(NODES.min(task.aim.nodes - nodes), task.aim.work, meter);
+            nodes += dive.nodes;
+            work += dive.state.work;
+            if dived? != Dived::Exhausted {
+                break;
             }
             known.bound = heights.from(capacity + 1).min(known.height);
         }
