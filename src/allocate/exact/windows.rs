@@ -6,7 +6,6 @@ use super::instance::Instance;
 use super::portfolio::{Known, Task};
 use super::taste::{By, Taste, Where};
 use crate::bound::lower_bound;
-use crate::error::Result as PlanResult;
 use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
 
@@ -16,16 +15,13 @@ const WIDTHS: [usize; 4] = [3, 8, 20, 50];
 /// For one question.
 const NODES: u64 = 2_000;
 
-/// Where sums of sizes are not known, a bound may rise by a byte at a time.
-const MOST_RAISES: u32 = 32;
-
 /// Windows with more buffers are left to the search as a whole.
 const MOST_BUFFERS: usize = 1_000;
 
 /// Raises the bound by what windows around the peak need: any offsets for all buffers
 /// are offsets for those parts of their lives that lie in a window. Each is asked
-/// whether it fits the bound, and as long as it does not, the bound rises to the next
-/// height that sums of the window's sizes can have.
+/// whether it fits the bound; if not, the bound rises to the next height that sums of
+/// the window's sizes can have, and by bisection towards the least that it fits.
 ///
 /// Returns nodes and work.
 ///
@@ -44,24 +40,25 @@ pub(super) fn raise(
     for width in WIDTHS {
         let last = (peak + width - 1).min(times.len() - 1);
         let window = LiveRange { start: times[peak.saturating_sub(width)], end: times[last] };
-        let Some(Ok(part)) = within(problem, window) else { break };
-        let ids = part.ids().collect();
-        let Some(instance) = Instance::new(&part, ids, meter)? else { break };
+        let Some(part) = within(problem, window) else { break };
+        let Some(instance) = Instance::new(&part, part.ids().collect(), meter)? else { break };
         let heights = Heights::new(&instance, known.height);
-        for _ in 0..MOST_RAISES {
-            if nodes >= task.aim.nodes || known.settles(&task.aim) {
-                break;
-            }
-            let capacity = known.aimed_at(&task.aim);
+        // The window fits this; what is asked is halfway to it, but first the aim.
+        let mut fits = known.height;
+        let mut capacity = known.aimed_at(&task.aim);
+        while capacity < fits && nodes < task.aim.nodes && !known.settles(&task.aim) {
             let taste = Taste { by: By::Load, place: Where::Failures, noise: 0.0, seed: 0 };
             let Some(mut dive) = Dive::new(&instance, task.rules, capacity, taste, meter)? else { break };
             let dived = dive.run(NODES.min(task.aim.nodes - nodes), task.aim.work, meter);
             nodes += dive.nodes;
             work += dive.state.work;
-            if dived? != Dived::Exhausted {
-                break;
+            match dived? {
+                Dived::Found => fits = instance.height(&dive.state.offsets),
+                Dived::Exhausted => known.bound = heights.from(capacity + 1).min(known.height),
+                Dived::Paused => break,
             }
-            known.bound = heights.from(capacity + 1).min(known.height);
+            let aim = known.aimed_at(&task.aim);
+            capacity = aim + fits.saturating_sub(aim) / 2;
         }
     }
     Ok((nodes, work))
@@ -77,7 +74,7 @@ fn times(problem: &Problem) -> Vec<u32> {
 }
 
 /// What is live in a window, for as long as it is; none if that is too much.
-fn within(problem: &Problem, window: LiveRange) -> Option<PlanResult<Problem>> {
+fn within(problem: &Problem, window: LiveRange) -> Option<Problem> {
     let mut buffers = Vec::new();
     for buffer in problem.buffers().iter().filter(|buffer| buffer.size() > 0) {
         let clipped = |piece: LiveRange| LiveRange {
@@ -95,5 +92,5 @@ fn within(problem: &Problem, window: LiveRange) -> Option<PlanResult<Problem>> {
             return None;
         }
     }
-    Some(Problem::new(buffers))
+    Problem::new(buffers).ok()
 }
