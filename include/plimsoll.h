@@ -718,9 +718,9 @@ int32_t plimsoll_plan_insides(const struct plimsoll_plan *plan,
                               size_t *count);
 
 // Why a plan does not fit its capacity: tensors or buffers, and workspaces, that
-// cannot lie together. Writes NULL if all fit, as they do without a capacity, or if nothing is proven within the
-// limits of the options, of which nothing else counts; NULL for the defaults. Free
-// it with `plimsoll_core_free`.
+// cannot lie together. Writes NULL if all fit, as they do without a capacity, or if
+// nothing is proven within the limits of the options, of which nothing else counts;
+// NULL for the defaults. Free it with `plimsoll_core_free`.
 //
 // As many searches as there are buffers in the worst case, each short.
 int32_t plimsoll_plan_explain(const struct plimsoll_plan *plan,

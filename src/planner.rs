@@ -210,8 +210,8 @@ impl Planner {
     }
 
     /// Why a problem does not fit its capacity, or this planner's: buffers that
-    /// cannot lie together. None if all fit, as they do without a capacity, or if nothing is proven within the
-    /// limits. The strategy does not matter.
+    /// cannot lie together. None if all fit, as they do without a capacity, or if
+    /// nothing is proven within the limits. The strategy does not matter.
     ///
     /// As many exact searches as buffers in the worst case, each short; fast where
     /// the load alone is too much.
@@ -245,7 +245,8 @@ impl Planner {
         Ok(core.map(|core| core.map(|id| liveness.occupants()[id.index()])))
     }
 
-    fn allocate(&self, problem: &Problem) -> Result<Solution> {
+    /// Of a problem that is equipped.
+    pub(crate) fn allocate(&self, problem: &Problem) -> Result<Solution> {
         let Allocation { offsets, objects, nodes, stop, proven } =
             allocate_around(problem, &*self.strategy, &self.limits)?;
         let reach = problem.buffers().iter().zip(&offsets);

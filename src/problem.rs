@@ -136,13 +136,6 @@ impl Buffer {
         self.live.contains(step) && !self.gaps.iter().any(|gap| gap.contains(step))
     }
 
-    /// Whether both need their memory at some step.
-    #[must_use]
-    pub fn meets(&self, other: &Self) -> bool {
-        self.live.overlaps(other.live)
-            && self.pieces().any(|piece| other.pieces().any(|range| range.overlaps(piece)))
-    }
-
     /// What its offset must be a multiple of: a power of two.
     #[inline]
     #[must_use]

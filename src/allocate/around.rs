@@ -34,29 +34,38 @@ pub(crate) fn allocate_around(
     let lowest = ranges.partition_point(|range| range.start < bound);
     let (mut nodes, mut proven) = (0, 0);
     for below in (lowest..ranges.len()).take(MOST_CEILINGS) {
-        let ceiling = ranges[below].start;
-        let part = with_obstacles(problem, &ranges[..below])?;
-        let found = strategy.allocate(&part, &less(limits, nodes))?;
-        nodes += found.nodes;
-        proven = shown(&part, &ranges[..below], &found).max(proven);
+        let found = attempt(problem, below, strategy, limits, (nodes, proven))?;
+        (nodes, proven) = (found.nodes, found.proven);
         if found.stop == Stop::Deadline || found.stop == Stop::Cancelled {
             let whole = Naive.allocate(&with_obstacles(problem, ranges)?, limits)?;
             return Ok(Allocation { stop: found.stop, nodes, proven, ..own(problem, whole) });
         }
-        let own = own(problem, found);
-        if height(problem, &own.offsets) <= ceiling {
-            return Ok(Allocation { nodes, proven, ..own });
+        let Range { start: ceiling, end } = ranges[below];
+        if height(problem, &found.offsets) <= ceiling {
+            return Ok(found);
         }
         if proven > ceiling {
             // Nothing ends in what is reserved.
-            proven = proven.max(ranges[below].end + 1);
+            proven = proven.max(end + 1);
         }
     }
+    attempt(problem, ranges.len(), strategy, limits, (nodes, proven))
+}
+
+/// With so many of the ranges as obstacles, after so many nodes, and what was shown by
+/// those.
+fn attempt(
+    problem: &Problem,
+    below: usize,
+    strategy: &dyn Strategy,
+    limits: &Limits,
+    (nodes, proven): (u64, u64),
+) -> Result<Allocation> {
+    let ranges = &problem.reserved()[..below];
     let part = with_obstacles(problem, ranges)?;
     let found = strategy.allocate(&part, &less(limits, nodes))?;
-    nodes += found.nodes;
-    proven = shown(&part, ranges, &found).max(proven);
-    Ok(Allocation { nodes, proven, ..own(problem, found) })
+    let proven = shown(&part, ranges, &found).max(proven);
+    Ok(Allocation { nodes: nodes + found.nodes, proven, ..own(problem, found) })
 }
 
 /// What is shown of a problem with these obstacles, if it is more than where they

@@ -4,6 +4,7 @@ use super::occupancy::{Fit, Occupancy, Request};
 use super::order::{Order, Orders};
 use super::{Allocation, Naive, Strategy};
 use crate::error::Result;
+use crate::ids::BufferId;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
@@ -122,11 +123,7 @@ impl<'a> Placer<'a> {
             let pieces = self.orders.timeline.pieces(id);
             let request = Request { pieces, size: buffer.size(), alignment: buffer.alignment() };
             let offset = self.occupancy.find(request, fit);
-            for &piece in pieces {
-                self.occupancy.insert(piece, offset, buffer.size());
-            }
-            self.offsets[id.index()] = offset;
-            height = height.max(offset + buffer.size());
+            height = height.max(self.put(id, offset));
             meter.spend(1 + self.occupancy.visits() - before)?;
             if height >= limit {
                 return Ok(None);
@@ -139,14 +136,20 @@ impl<'a> Placer<'a> {
         let mut height = 0;
         for (id, buffer) in self.problem.ids().zip(self.problem.buffers()) {
             let Some(offset) = buffer.fixed_offset() else { continue };
-            self.offsets[id.index()] = offset;
-            height = height.max(offset + buffer.size());
-            if buffer.size() > 0 {
-                for &piece in self.orders.timeline.pieces(id) {
-                    self.occupancy.insert(piece, offset, buffer.size());
-                }
-            }
+            height = height.max(self.put(id, offset));
         }
         height
+    }
+
+    /// Returns where it ends.
+    fn put(&mut self, id: BufferId, offset: u64) -> u64 {
+        let size = self.problem.buffer(id).size();
+        self.offsets[id.index()] = offset;
+        if size > 0 {
+            for &piece in self.orders.timeline.pieces(id) {
+                self.occupancy.insert(piece, offset, size);
+            }
+        }
+        offset + size
     }
 }

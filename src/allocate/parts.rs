@@ -6,7 +6,7 @@ use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::ids::BufferId;
 use crate::limits::Stop;
-use crate::problem::{Buffer, Problem};
+use crate::problem::Problem;
 
 /// What a part is to reach.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,7 @@ pub(super) fn in_parts(
     }
     let mut whole = Allocation::new(vec![0; problem.buffers().len()]);
     let mut spent = nothing;
-    for (bound, ids) in hardest_first(problem, parts)? {
-        let own = of(problem, &ids)?;
+    for (bound, ids, own) in hardest_first(problem, parts)? {
         let part = plan(&own, aim(bound, enough, &spent))?;
         enough = enough.max(height(&own, &part.allocation.offsets));
         for (id, &offset) in ids.iter().zip(&part.allocation.offsets) {
@@ -92,15 +91,20 @@ fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
     parts
 }
 
-fn of(problem: &Problem, ids: &[BufferId]) -> Result<Problem> {
-    let buffers: Vec<Buffer> = ids.iter().map(|&id| problem.buffer(id).clone()).collect();
-    Problem::new(buffers)
+/// A problem of these buffers alone, without names.
+pub(super) fn part_of(problem: &Problem, ids: &[BufferId]) -> Result<Problem> {
+    Problem::new(ids.iter().map(|&id| problem.buffer(id).clone()).collect())
 }
 
-/// With their lower bounds.
-fn hardest_first(problem: &Problem, parts: Vec<Vec<BufferId>>) -> Result<Vec<(u64, Vec<BufferId>)>> {
-    let bound = |ids: Vec<BufferId>| Ok((lower_bound(&of(problem, &ids)?).bytes, ids));
-    let mut bounded = parts.into_iter().map(bound).collect::<Result<Vec<_>>>()?;
-    bounded.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-    Ok(bounded)
+/// Lower bound, buffers, and the problem of each part.
+type Bounded = (u64, Vec<BufferId>, Problem);
+
+fn hardest_first(problem: &Problem, parts: Vec<Vec<BufferId>>) -> Result<Vec<Bounded>> {
+    let bounded = |ids: Vec<BufferId>| {
+        let part = part_of(problem, &ids)?;
+        Ok((lower_bound(&part).bytes, ids, part))
+    };
+    let mut parts = parts.into_iter().map(bounded).collect::<Result<Vec<Bounded>>>()?;
+    parts.sort_by_key(|&(bytes, ..)| std::cmp::Reverse(bytes));
+    Ok(parts)
 }

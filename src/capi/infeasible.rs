@@ -2,7 +2,7 @@ use super::boundary::{copy_out, free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
 use super::plan::{Planned, options_or_default, plimsoll_plan};
 use super::records::plimsoll_occupant;
-use super::status::PLIMSOLL_OCCUPANT_TENSOR;
+use super::results::tensor;
 use crate::InfeasibleCore;
 
 /// What cannot lie together within a capacity. Never changes; any number of threads
@@ -12,9 +12,9 @@ pub struct plimsoll_core {
 }
 
 /// Why a plan does not fit its capacity: tensors or buffers, and workspaces, that
-/// cannot lie together. Writes NULL if all fit, as they do without a capacity, or if nothing is proven within the
-/// limits of the options, of which nothing else counts; NULL for the defaults. Free
-/// it with `plimsoll_core_free`.
+/// cannot lie together. Writes NULL if all fit, as they do without a capacity, or if
+/// nothing is proven within the limits of the options, of which nothing else counts;
+/// NULL for the defaults. Free it with `plimsoll_core_free`.
 ///
 /// As many searches as there are buffers in the worst case, each short.
 #[unsafe(no_mangle)]
@@ -28,14 +28,12 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
         let place = unsafe { mutable(core, "core") }?;
         let default = plimsoll_options::default();
         let planner = unsafe { options_or_default(options, &default) }?.explainer();
-        let buffer =
-            |index: usize| plimsoll_occupant { index: index as u32, occupant: PLIMSOLL_OCCUPANT_TENSOR };
         let core = match &plan.of {
             Planned::Graph(graph, plan) => {
                 planner.explain_plan(graph, plan)?.map(|core| core.map(plimsoll_occupant::from))
             }
             Planned::Problem(problem, _) => {
-                planner.explain(problem)?.map(|core| core.map(|id| buffer(id.index())))
+                planner.explain(problem)?.map(|core| core.map(|id| tensor(id.index())))
             }
         };
         match core {

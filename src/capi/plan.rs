@@ -112,7 +112,7 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
         options.log(&format!("planning {} buffers", problem.buffers().len()));
         let planner = options.planner()?;
         let problem = planner.equipped(problem)?;
-        let solution = planner.solve(&problem).map_err(planning_failure)?;
+        let solution = planner.allocate(&problem).map_err(planning_failure)?;
         options.log(&format!("planned: {} bytes, {}, {}", solution.height, solution.status, solution.stop));
         let of = Planned::Problem(Box::new(problem), Box::new(solution));
         give(place, plimsoll_plan { of, alignment: 1 });

@@ -61,7 +61,7 @@ impl plimsoll_plan {
     }
 }
 
-fn tensor(index: usize) -> plimsoll_occupant {
+pub(super) fn tensor(index: usize) -> plimsoll_occupant {
     plimsoll_occupant { index: index as u32, occupant: PLIMSOLL_OCCUPANT_TENSOR }
 }
 

@@ -2,8 +2,8 @@
 
 use plimsoll::{Buffer, Problem};
 
-/// A rectangle of `height` bytes and `steps` steps, cut into pinwheels, four pieces around a fifth, again and again: no
-/// straight cut goes through. About `count` pieces, in whole fours and one more.
+/// A rectangle of `height` bytes and `steps` steps, cut into pinwheels, four pieces
+/// around a fifth, again and again: no straight cut goes through. About `count` pieces, in whole fours and one more.
 pub fn pinwheels(count: usize, height: u64, steps: u32, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pieces = vec![(0..height, 0..steps)];

@@ -2,19 +2,20 @@
 
 use super::Exact;
 use crate::allocate::allocate_around;
+use crate::allocate::parts::part_of;
 use crate::allocate::sorting::sort_by_keys;
 use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::ids::BufferId;
 use crate::infeasible::InfeasibleCore;
 use crate::limits::Limits;
-use crate::problem::{Buffer, Problem};
+use crate::problem::Problem;
 
 /// Nodes for the question whether it works without one of the buffers.
 const NODES_EACH: u64 = 20_000;
 
-/// Buffers that do not fit the problem's capacity together; none if all fit, or nothing is
-/// proven within the limits.
+/// Buffers that do not fit the problem's capacity together; none if all fit, or
+/// nothing is proven within the limits.
 ///
 /// Starts from what causes the lower bound, if that is above the capacity, or else
 /// from all, and leaves out one after the other as long as the rest does not fit
@@ -30,7 +31,7 @@ pub(crate) fn infeasible_core(
     } else {
         problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect()
     };
-    let Some(mut needed) = needs(problem, &ids, capacity, limits)?.over(capacity) else { return Ok(None) };
+    let Needs::More(mut needed) = needs(problem, &ids, capacity, limits)? else { return Ok(None) };
     let mut irreducible = true;
     // The small ones first, so that what stays is little and large.
     let mut order = ids.clone();
@@ -55,19 +56,9 @@ enum Needs {
     Unknown,
 }
 
-impl Needs {
-    fn over(self, capacity: u64) -> Option<u64> {
-        match self {
-            Needs::More(bytes) => Some(bytes.max(capacity + 1)),
-            _ => None,
-        }
-    }
-}
-
 fn needs(problem: &Problem, ids: &[BufferId], capacity: u64, limits: &Limits) -> Result<Needs> {
-    let buffers: Vec<Buffer> = ids.iter().map(|&id| problem.buffer(id).clone()).collect();
     let reserved = problem.reserved().iter().cloned();
-    let part = Problem::new(buffers)?.with_capacity(Some(capacity)).with_reserved(reserved)?;
+    let part = part_of(problem, ids)?.with_capacity(Some(capacity)).with_reserved(reserved)?;
     let bound = lower_bound(&part).bytes;
     if bound > capacity {
         return Ok(Needs::More(bound));

@@ -49,7 +49,7 @@ pub(super) enum Dived {
 #[derive(Debug)]
 pub(super) struct Dive<'a> {
     pub(super) state: State<'a>,
-    pub(super) taste: Taste,
+    taste: Taste,
     frames: Vec<Frame>,
     /// Parts that came of the choices made, with those that wait.
     parts: Vec<Part>,

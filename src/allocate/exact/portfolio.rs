@@ -1,5 +1,9 @@
 //! Which dives are made, for how long, and what follows from them.
 
+/// Threads beside the one that calls.
+#[cfg(feature = "parallel")]
+use rayon::ThreadPool as Others;
+
 use super::dive::{Dive, Dived};
 use super::heights::Heights;
 use super::instance::Instance;
@@ -45,7 +49,6 @@ pub(super) struct Task<'a> {
     pub(super) seed: u64,
     pub(super) aim: Aim,
     /// Dives at the same time, where the feature `parallel` is on.
-    #[cfg_attr(not(feature = "parallel"), expect(dead_code, reason = "one thread only"))]
     pub(super) threads: usize,
     pub(super) limits: &'a Limits,
 }
@@ -62,6 +65,7 @@ pub(super) struct Task<'a> {
 pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> (u64, u64, Stop) {
     let limits = task.limits.clone().without_nodes();
     let task = Task { limits: &limits, ..task };
+    let others = others(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
     let mut steady = None;
     let (mut heights, highest) = (None, known.height);
@@ -77,7 +81,7 @@ pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> 
         allot(&mut turns, task.aim.nodes - nodes, task.aim.work - work);
         let mut stopped = None;
         let before = Known { offsets: None, ..*known };
-        for result in take(instance, turns, before, &task, nodes) {
+        for result in take(others.as_ref(), instance, turns, before, &task, nodes) {
             nodes += result.nodes;
             work += result.work;
             // Where something was found to be too low, on to what can be at all.
@@ -192,9 +196,24 @@ fn allot(turns: &mut [Turn<'_>], mut nodes: u64, work: u64) {
     }
 }
 
-/// Takes turns, with results in their order.
+/// There are none.
+#[cfg(not(feature = "parallel"))]
+enum Others {}
+
 #[cfg(feature = "parallel")]
+fn others(threads: usize) -> Option<Others> {
+    let count = threads.checked_sub(1).filter(|&count| count > 0)?;
+    rayon::ThreadPoolBuilder::new().num_threads(count).build().ok()
+}
+
+#[cfg(not(feature = "parallel"))]
+fn others(_: usize) -> Option<Others> {
+    None
+}
+
+/// Takes turns, with results in their order; on one thread, each when it is asked for.
 fn take<'a, 't>(
+    others: Option<&Others>,
     instance: &'a Instance,
     turns: Vec<Turn<'a>>,
     known: Known,
@@ -204,42 +223,40 @@ fn take<'a, 't>(
 where
     'a: 't,
 {
-    let one_by_one = task.threads < 2;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(task.threads - usize::from(!one_by_one));
-    let Some(pool) = (!one_by_one).then(|| pool.build().ok()).flatten() else {
-        return Box::new(
-            turns.into_iter().map(move |turn| turn.take(instance, &known, task, task.limits, nodes)),
-        );
-    };
+    match others {
+        None => {
+            Box::new(turns.into_iter().map(move |turn| turn.take(instance, &known, task, task.limits, nodes)))
+        }
+        #[cfg(feature = "parallel")]
+        Some(others) => Box::new(take_at_once(others, instance, turns, &known, task, nodes).into_iter()),
+        #[cfg(not(feature = "parallel"))]
+        Some(none) => match *none {},
+    }
+}
+
+#[cfg(feature = "parallel")]
+fn take_at_once<'a>(
+    others: &rayon::ThreadPool,
+    instance: &'a Instance,
+    turns: Vec<Turn<'a>>,
+    known: &Known,
+    task: &Task<'_>,
+    nodes: u64,
+) -> Vec<Taken<'a>> {
     // Callbacks are for the calling thread only.
     let silent = task.limits.clone().without_progress();
     let mut results: Vec<Option<Taken<'a>>> = turns.iter().map(|_| None).collect();
-    pool.in_place_scope(|scope| {
+    others.in_place_scope(|scope| {
         let mut places = turns.into_iter().zip(&mut results);
         let first = places.next();
         for (turn, result) in places {
-            scope.spawn(|_| *result = Some(turn.take(instance, &known, task, &silent, nodes)));
+            scope.spawn(|_| *result = Some(turn.take(instance, known, task, &silent, nodes)));
         }
         if let Some((turn, result)) = first {
-            *result = Some(turn.take(instance, &known, task, task.limits, nodes));
+            *result = Some(turn.take(instance, known, task, task.limits, nodes));
         }
     });
-    Box::new(results.into_iter().flatten())
-}
-
-/// Takes turns, with results in their order.
-#[cfg(not(feature = "parallel"))]
-fn take<'a, 't>(
-    instance: &'a Instance,
-    turns: Vec<Turn<'a>>,
-    known: Known,
-    task: &'t Task<'t>,
-    nodes: u64,
-) -> impl Iterator<Item = Taken<'a>> + 't
-where
-    'a: 't,
-{
-    turns.into_iter().map(move |turn| turn.take(instance, &known, task, task.limits, nodes))
+    results.into_iter().flatten().collect()
 }
 
 impl<'a> Turn<'a> {

@@ -82,22 +82,6 @@ impl Knapsack {
         Error::Refused { strategy: self.name().to_owned(), reason }
     }
 
-    /// What to return if told to stop before anything is known.
-    fn at_once(&self, shared: &Shared<'_>, maxima: &[u64], stop: Stop) -> Result<Allocation> {
-        let sharing = each_alone(&shared.intervals, &self.given);
-        if self.most_objects.is_some_and(|most| sharing.sizes.len() > most) {
-            return Err(self.no_sharing(stop));
-        }
-        let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
-        let search = Search { intervals: &shared.intervals, sections: shared.sections, freedom: &freedom };
-        let mut allocation = shared.lay_out(&sharing);
-        if let Some(objects) = &mut allocation.objects {
-            objects.lower_bound = search.least(maxima) + self.given.iter().sum::<u64>();
-        }
-        allocation.stop = stop;
-        Ok(allocation)
-    }
-
     fn no_sharing(&self, stop: Stop) -> Error {
         let most = self.most_objects.unwrap_or(usize::MAX);
         let given = self.given.len();
@@ -125,15 +109,15 @@ impl Strategy for Knapsack {
         let shared = Shared::new(self.name(), problem)?;
         let mut meter = Meter::new(limits, DEFAULT_NODES);
         let (maxima, shown) = maxima_until_stopped(&shared.intervals, shared.sections, &mut meter);
-        if let Err(stop) = shown {
-            return self.at_once(&shared, &maxima, stop);
-        }
-        if let Some(most) = self.most_objects.filter(|&most| most < maxima.len()) {
-            let live = maxima.len();
-            return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
-        }
         let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
-        let result = solve(&shared.intervals, shared.sections, &maxima, &freedom, None, &mut meter);
+        let result = match (shown, self.most_objects) {
+            (Err(stop), _) => at_once(&shared, &maxima, &freedom, stop),
+            (Ok(()), Some(most)) if most < maxima.len() => {
+                let live = maxima.len();
+                return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
+            }
+            _ => solve(&shared.intervals, shared.sections, &maxima, &freedom, None, &mut meter),
+        };
         let Some(sharing) = result.sharing else { return Err(self.no_sharing(result.stop)) };
         let mut allocation = shared.lay_out(&sharing);
         if let Some(objects) = &mut allocation.objects {
@@ -152,6 +136,15 @@ struct Solved {
     bound: u64,
     nodes: u64,
     stop: Stop,
+}
+
+/// What there is if told to stop before anything is known.
+fn at_once(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, stop: Stop) -> Solved {
+    let search = Search { intervals: &shared.intervals, sections: shared.sections, freedom };
+    let alone = each_alone(&shared.intervals, &freedom.given);
+    let sharing =
+        Some(alone).filter(|alone| freedom.most_objects.is_none_or(|most| alone.sizes.len() <= most));
+    Solved { sharing, bound: search.least(maxima), nodes: 0, stop }
 }
 
 /// `enough`: what is below that will do.
