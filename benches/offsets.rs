@@ -41,6 +41,24 @@ fn growth(_: &mut Criterion) {
     }
 }
 
+/// Random lives that crowd each other: how far `auto`, and `exact` with 500 000 nodes,
+/// stay above the bound.
+fn crowds(_: &mut Criterion) {
+    println!("| buffers | auto | CPU s | exact | CPU s |\n| ---: | ---: | ---: | ---: | ---: |");
+    for count in [1_000, 3_000, 10_000] {
+        let problem = adversarial::crowd(count, 1);
+        print!("| {count}");
+        for planner in
+            [Planner::new(), Planner::new().strategy(Exact::new()).limits(Limits::new().nodes(500_000))]
+        {
+            let start = ProcessTime::now();
+            let solution = planner.solve(black_box(&problem)).expect("small sizes");
+            print!(" | {:.3} % | {:.2}", solution.gap() * 100.0, start.elapsed().as_secs_f64());
+        }
+        println!(" |");
+    }
+}
+
 fn cut_rectangles(c: &mut Criterion) {
     let mut group = c.benchmark_group("cut rectangles, auto");
     group.sample_size(10);
@@ -102,5 +120,5 @@ fn problem(path: &Path) -> Problem {
     }
 }
 
-criterion_group!(benches, growth, cut_rectangles, hard_for_simple_rules, published);
+criterion_group!(benches, growth, crowds, cut_rectangles, hard_for_simple_rules, published);
 criterion_main!(benches);

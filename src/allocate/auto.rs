@@ -107,8 +107,10 @@ impl Strategy for Auto {
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         let buffers = problem.buffers().len() as u64;
-        let nodes = limits.most_nodes(SEARCH.0 + SEARCH_EACH.0 * buffers);
-        let work = SEARCH.1 + SEARCH_EACH.1 * buffers;
+        let usual = SEARCH.0 + SEARCH_EACH.0 * buffers;
+        let nodes = limits.most_nodes(usual);
+        // Who allows more nodes allows more work.
+        let work = (SEARCH.1 + SEARCH_EACH.1 * buffers).saturating_mul(1 + nodes / (usual + 1));
         in_parts(problem, (nodes, work), |part, aim| {
             let mut allocation = best_of_first(part, limits, aim)?;
             let work = self.exact.improve(part, &mut allocation, limits, aim);

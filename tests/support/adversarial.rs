@@ -49,3 +49,16 @@ pub fn holes(count: usize, size: u64) -> Problem {
     }
     Problem::new(buffers).expect("small sizes")
 }
+
+/// As many steps as buffers, sizes up to 1000, most lives short, a few a tenth of the
+/// whole: hundreds of buffers crowd every step. The least height is not known.
+#[allow(dead_code, reason = "not every test that includes this asks for crowds")]
+pub fn crowd(count: u32, seed: u64) -> Problem {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let buffer = |_| {
+        let (size, start) = (random.u64(1..=1000), random.u32(..count));
+        let cube = u64::from(random.u32(..1000)).pow(3) / 1000;
+        Buffer::new(size, start..start + 1 + (u64::from(count) * cube / 10_000_000) as u32)
+    };
+    Problem::new((0..count).map(buffer).collect()).expect("small sizes")
+}

@@ -6,8 +6,8 @@ use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
 
 /// No instance has more pairs, of item and section or of items that conflict: about
-/// 100 MB.
-const MOST_PAIRS: usize = 1 << 22;
+/// 200 MB.
+const MOST_PAIRS: usize = 1 << 23;
 
 /// Rows of different lengths, in one array.
 #[derive(Clone, Debug)]

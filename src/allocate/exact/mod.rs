@@ -1,6 +1,7 @@
 //! The exact search for offsets: branch and bound that proves its answers.
 
 mod core;
+mod displace;
 mod dive;
 mod heights;
 mod instance;
@@ -36,7 +37,7 @@ use crate::problem::Problem;
 ///
 /// Exponential in the worst case: where the limits name no number of nodes, it
 /// gives up after two million. Space is linear in the number of pairs that meet in time; if those are more
-/// than 4 million, only greedy placement is tried. `docs/exact.md` has the method,
+/// than 8 million, only greedy placement is tried. `docs/exact.md` has the method,
 /// its proofs, and where it comes from.
 ///
 /// ```
@@ -166,7 +167,8 @@ fn search(
         allocation.nodes = nodes;
         return Ok(known.settles(&task.aim).then_some(work));
     };
-    let (nodes, work, stop) = portfolio::search(&instance, known, task);
+    let start = instance.ids.iter().map(|id| allocation.offsets[id.index()]).collect();
+    let (nodes, work, stop) = portfolio::search(&instance, start, known, task);
     (allocation.nodes, allocation.stop) = (nodes, stop);
     let found = known.offsets.take().unwrap_or_default();
     for (id, offset) in instance.ids.iter().zip(found) {

@@ -4,6 +4,7 @@
 #[cfg(feature = "parallel")]
 use rayon::ThreadPool as Others;
 
+use super::displace::{Displacement, Moved};
 use super::dive::{Dive, Dived};
 use super::heights::Heights;
 use super::instance::Instance;
@@ -15,6 +16,15 @@ use crate::limits::{Limits, Meter, Stop};
 
 /// Nodes of the shortest dive, if all items can be placed in as many.
 const SLICE: u64 = 500;
+
+/// The first round with a local search.
+const LOCAL_FROM: u64 = 4;
+
+/// With so many items, it is in the first.
+const MANY: u32 = 1_000;
+
+/// As many as there are dives in a round.
+const LOCAL_SHARE: u64 = 8;
 
 /// Seed 0 draws these: the best of some dozens on MiniMalloc's instances.
 const FIRST_SEED: u64 = 31;
@@ -62,12 +72,20 @@ pub(super) struct Task<'a> {
 /// round do depends on what was known before it alone, and they are counted in
 /// their order up to the one that settles it: so any number of threads gives the
 /// same result.
-pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> (u64, u64, Stop) {
+///
+/// Where dives alone have not settled it soon, half of the nodes go to a local search
+/// from the best offsets on (`displace.rs`).
+pub(super) fn search(
+    instance: &Instance,
+    start: Vec<u64>,
+    known: &mut Known,
+    task: Task<'_>,
+) -> (u64, u64, Stop) {
     let limits = task.limits.clone().without_nodes();
     let task = Task { limits: &limits, ..task };
     let others = others(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
-    let mut steady = None;
+    let (mut steady, mut local) = (None, Some(Box::new(Displacement::new(instance, start, task.seed))));
     let (mut heights, highest) = (None, known.height);
     let (mut nodes, mut work) = (0, 0);
     for round in 1.. {
@@ -78,6 +96,9 @@ pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> 
             return (nodes, work, Stop::Nodes);
         }
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
+        if round >= LOCAL_FROM || instance.item_count() >= MANY {
+            turns.extend(local.take().map(|local| local_turn(local, &turns)));
+        }
         allot(&mut turns, task.aim.nodes - nodes, task.aim.work - work);
         let mut stopped = None;
         let before = Known { offsets: None, ..*known };
@@ -92,7 +113,7 @@ pub(super) fn search(instance: &Instance, known: &mut Known, task: Task<'_>) -> 
             if result.height < known.height {
                 (known.height, known.offsets) = (result.height, result.offsets);
             }
-            steady = result.steady.or(steady);
+            (steady, local) = (result.steady.or(steady), result.local.or(local));
             stopped = stopped.or(result.stop);
             if known.settles(&task.aim) {
                 break;
@@ -119,6 +140,7 @@ struct Turn<'a> {
 enum Start<'a> {
     New(Taste),
     Again(Box<Dive<'a>>),
+    Local(Box<Displacement>),
 }
 
 /// What came of it.
@@ -130,6 +152,7 @@ struct Taken<'a> {
     work: u64,
     stop: Option<Stop>,
     steady: Option<Box<Dive<'a>>>,
+    local: Option<Box<Displacement>>,
 }
 
 /// Nodes of each dive of a round.
@@ -180,6 +203,12 @@ fn turns<'a>(
     turns
 }
 
+/// As many nodes as all others together, and as much work.
+fn local_turn<'a>(local: Box<Displacement>, others: &[Turn<'_>]) -> Turn<'a> {
+    let nodes = others.iter().map(|turn| turn.nodes).sum();
+    Turn { start: Start::Local(local), capacity: 0, nodes, work: 0, is_steady: false }
+}
+
 /// A capacity below `height`, so many eighths of the way from `low` on.
 fn between(low: u64, height: u64, eighths: u64) -> u64 {
     low + (u128::from(height - 1 - low) * u128::from(eighths) / 8) as u64
@@ -188,9 +217,9 @@ fn between(low: u64, height: u64, eighths: u64) -> u64 {
 /// No more than so many nodes for all, and the same part of the work for each: what
 /// one leaves over cannot go to another that may run at the same time.
 fn allot(turns: &mut [Turn<'_>], mut nodes: u64, work: u64) {
-    let work = work.div_ceil(turns.len() as u64);
+    let shares: u64 = turns.iter().map(Turn::share).sum();
     for turn in turns {
-        turn.work = work;
+        turn.work = work.div_ceil(shares) * turn.share();
         turn.nodes = turn.nodes.min(nodes);
         nodes -= turn.nodes;
     }
@@ -260,6 +289,11 @@ fn take_at_once<'a>(
 }
 
 impl<'a> Turn<'a> {
+    /// Of the work, compared to other turns.
+    fn share(&self) -> u64 {
+        if matches!(self.start, Start::Local(_)) { LOCAL_SHARE } else { 1 }
+    }
+
     /// Dives, and goes on below what it finds.
     fn take(
         self,
@@ -275,6 +309,7 @@ impl<'a> Turn<'a> {
         meter.start_at(nodes);
         (meter.best, meter.bound) = (own.height, own.bound);
         let dive = match start {
+            Start::Local(local) => return move_on(local, instance, own, task, (most, most_work), &mut meter),
             Start::Again(dive) => Ok(Some(dive)),
             Start::New(taste) => {
                 let dive = Dive::new(instance, task.rules, capacity, taste, &mut meter);
@@ -319,10 +354,54 @@ impl<'a> Turn<'a> {
     }
 }
 
+/// Searches locally, and goes on below what it finds.
+fn move_on<'a>(
+    mut local: Box<Displacement>,
+    instance: &Instance,
+    mut own: Known,
+    task: &Task<'_>,
+    most: (u64, u64),
+    meter: &mut Meter<'_>,
+) -> Taken<'a> {
+    let (mut spent, mut stop) = ((0, 0), None);
+    while !own.settles(&task.aim) {
+        let low = own.aimed_at(&task.aim);
+        if task.aim.needed {
+            local.aim(instance, low);
+        } else {
+            local.aim_below(instance, own.height, low);
+        }
+        meter.best = own.height;
+        match local.run(instance, most, &mut spent, meter) {
+            Ok(Moved::Found) if instance.height(local.offsets()) < own.height => {
+                own.height = instance.height(local.offsets());
+                own.offsets = Some(local.offsets().to_vec());
+            }
+            // Or something fixed reaches up to the height.
+            Ok(Moved::Paused | Moved::Found) => break,
+            Err(reason) => {
+                stop = Some(reason);
+                break;
+            }
+        }
+    }
+    let (nodes, work) = spent;
+    Taken { nodes, work, stop, local: Some(local), ..Taken::nothing(&own) }
+}
+
 impl Taken<'_> {
     fn nothing(known: &Known) -> Self {
         let Known { bound, height, ref offsets } = *known;
-        Self { bound, height, offsets: offsets.clone(), nodes: 0, work: 0, stop: None, steady: None }
+        Self {
+            bound,
+            height,
+            offsets: offsets.clone(),
+            nodes: 0,
+            work: 0,
+            stop: None,
+            steady: None,
+            local: None,
+        }
     }
 }
 
