@@ -81,6 +81,7 @@ mod planner;
 mod problem;
 #[cfg(feature = "report")]
 pub mod report;
+mod schedule;
 mod solution;
 pub mod verify;
 
@@ -100,4 +101,5 @@ pub use occupant::{Occupant, Variables};
 pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 pub use planner::Planner;
 pub use problem::{Buffer, LiveRange, Problem};
+pub use schedule::{Ordering, Schedule};
 pub use solution::Solution;

@@ -16,6 +16,7 @@ use crate::objects::{Inside, Objects};
 use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
+use crate::schedule::{Ordering, Schedule, schedule};
 use crate::solution::Solution;
 use crate::verify::{Violations, verify, verify_choice, verify_solution};
 
@@ -34,6 +35,7 @@ pub struct Planner {
     variables: Variables,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
+    ordering: Ordering,
     strategy: Box<dyn Strategy>,
     limits: Limits,
 }
@@ -45,6 +47,7 @@ impl Default for Planner {
             variables: Variables::default(),
             capacity: None,
             reserved: Vec::new(),
+            ordering: Ordering::default(),
             strategy: Box::new(Auto::new()),
             limits: Limits::new(),
         }
@@ -105,6 +108,13 @@ impl Planner {
         self
     }
 
+    /// Which order the operators of a graph get.
+    #[must_use]
+    pub fn order(mut self, ordering: Ordering) -> Self {
+        self.ordering = ordering;
+        self
+    }
+
     /// How to choose offsets.
     #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
@@ -132,6 +142,15 @@ impl Planner {
     /// As [`plan_in_order`](Self::plan_in_order).
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
         self.plan_in_order(graph, graph.file_order())
+    }
+
+    /// An order for a graph, without offsets.
+    ///
+    /// # Errors
+    /// What [`Liveness::new`] says of sizes and alignments.
+    pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
+        Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
+        Ok(schedule(graph, self.ordering, self.alignment, self.variables, &self.limits))
     }
 
     /// Plans a graph in this order.

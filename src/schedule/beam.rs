@@ -1,0 +1,123 @@
+//! Many orders side by side, of which the best go on.
+
+use std::collections::HashSet;
+
+use super::network::Network;
+use super::walk::{Walk, marks};
+use crate::limits::{Meter, Stop};
+
+/// A set of operators that have run, somewhere on the way.
+struct Point {
+    parent: u32,
+    /// What ran since the parent: a range of `Beam::ran`.
+    ran: (u32, u32),
+}
+
+/// A point to go on from.
+#[derive(Clone, Copy)]
+struct Tip {
+    point: u32,
+    peak: u64,
+    key: u128,
+}
+
+/// One more step from a tip.
+struct Choice {
+    peak: u64,
+    after: u64,
+    tip: u32,
+    operator: u32,
+    key: u128,
+}
+
+/// Looks for an order with a peak below `above`: of all that can run next after `width`
+/// sets of operators, those that lead to the least peaks and then the least live bytes go on.
+///
+/// O(n w r (d + log)) for n operators, w the width, r that are ready at once.
+///
+/// # Errors
+/// Why it must stop.
+pub(super) fn beam(
+    network: &Network,
+    width: usize,
+    above: u64,
+    meter: &mut Meter<'_>,
+) -> Result<Option<(u64, Vec<u32>)>, Stop> {
+    let marks = marks(network.operator_count());
+    let mut walk = Walk::new(network);
+    let (mut points, mut ran): (Vec<Point>, Vec<u32>) = (Vec::new(), Vec::new());
+    let mut best: Option<(u64, u32)> = None;
+    let mut tips: Vec<Tip> = Vec::new();
+    let mut sets: Vec<u64> = Vec::new();
+    let words = walk.cursor.done.as_raw_slice().len();
+    let mut seen: HashSet<u128> = HashSet::new();
+    let mut choices = vec![Choice { peak: 0, after: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
+    loop {
+        let (mut next_tips, mut next_sets) = (Vec::new(), Vec::new());
+        for choice in &choices {
+            let below = best.map_or(above, |best| best.0);
+            if next_tips.len() == width || choice.peak >= below {
+                break;
+            }
+            let mut tip = Tip { point: points.len() as u32, peak: choice.peak, key: choice.key };
+            let (parent, from) = (choice.tip, ran.len() as u32);
+            if parent < u32::MAX {
+                let first = parent as usize * words;
+                let flipped = walk.go_to(&sets[first..first + words]);
+                walk.flip(choice.operator);
+                ran.push(choice.operator);
+                meter.spend_on(1, 16 * flipped as u64)?;
+            }
+            let looked = walk.run_free(below - 1, |operator, bytes| {
+                ran.push(operator);
+                tip.peak = tip.peak.max(bytes);
+                tip.key ^= marks[operator as usize];
+            });
+            meter.work(8 * looked as usize)?;
+            if !seen.insert(tip.key) {
+                ran.truncate(from as usize);
+                continue;
+            }
+            let parent = tips.get(parent as usize).map_or(u32::MAX, |tip: &Tip| tip.point);
+            points.push(Point { parent, ran: (from, ran.len() as u32) });
+            if walk.is_at_end() {
+                best = Some((tip.peak, tip.point));
+                continue;
+            }
+            next_tips.push(tip);
+            next_sets.extend_from_slice(walk.cursor.done.as_raw_slice());
+        }
+        if next_tips.is_empty() {
+            break;
+        }
+        (tips, sets) = (next_tips, next_sets);
+        choices.clear();
+        for (number, tip) in tips.iter().enumerate() {
+            let first = number * words;
+            let flipped = walk.go_to(&sets[first..first + words]);
+            for &operator in walk.ready() {
+                let step = walk.cursor.step(operator);
+                let key = tip.key ^ marks[operator as usize];
+                let peak = tip.peak.max(step.bytes);
+                choices.push(Choice { peak, after: step.after, tip: number as u32, operator, key });
+            }
+            meter.work(16 * flipped + 8 * walk.ready().len())?;
+        }
+        choices.sort_unstable_by_key(|choice| (choice.peak, choice.after, choice.tip, choice.operator));
+    }
+    Ok(best.map(|(peak, end)| (peak, way(&points, &ran, end))))
+}
+
+fn way(points: &[Point], ran: &[u32], end: u32) -> Vec<u32> {
+    let mut path = Vec::new();
+    let mut point = end;
+    while point < u32::MAX {
+        path.push(point);
+        point = points[point as usize].parent;
+    }
+    let steps = path.iter().rev().flat_map(|&point| {
+        let (from, to) = points[point as usize].ran;
+        &ran[from as usize..to as usize]
+    });
+    steps.copied().collect()
+}

@@ -1,0 +1,255 @@
+//! Which operator runs when: orders of a low peak, and how low any can be.
+
+mod beam;
+mod cursor;
+mod greedy;
+mod network;
+mod reduce;
+mod rows;
+mod search;
+mod segments;
+mod walk;
+
+use beam::beam;
+use cursor::peak;
+use greedy::Greedy;
+use network::Network;
+use reduce::Reduced;
+use search::search;
+use segments::segments;
+
+use crate::graph::Graph;
+use crate::ids::OperatorId;
+use crate::limits::{Limits, Meter, Stop};
+use crate::occupant::Variables;
+
+/// Which order a [`Planner`](crate::Planner) gives to a graph's operators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ordering {
+    /// That of the file.
+    File,
+    /// The best that can be found quickly; for most networks one that is proven.
+    #[default]
+    Auto,
+    /// One of the least peak, with proof, as far as the limits and memory reach.
+    Optimal,
+}
+
+/// An order, its peak, and how low the peak of any order can be.
+///
+/// A peak is the most bytes that are live at a step, as [`lower_bound`](crate::lower_bound)
+/// counts them at the least alignment there is: no arena for the order is smaller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Schedule {
+    /// The operators that run.
+    pub order: Vec<OperatorId>,
+    /// The peak in bytes.
+    pub peak: u64,
+    /// The peak of the file's order.
+    pub file_peak: u64,
+    /// No order has a lower peak, so none has a smaller arena.
+    pub lower_bound: u64,
+    /// Nodes of the search: sets of operators that it left.
+    pub nodes: u64,
+    /// Why the search stopped.
+    pub stop: Stop,
+}
+
+impl Schedule {
+    /// Whether no order has a lower peak.
+    #[must_use]
+    pub fn is_optimal(&self) -> bool {
+        self.peak == self.lower_bound
+    }
+}
+
+/// How far to go.
+#[derive(Clone, Copy)]
+struct Effort {
+    nodes: u64,
+    /// Of beams, one after the other.
+    widths: &'static [usize],
+}
+
+impl Ordering {
+    fn effort(self) -> Effort {
+        match self {
+            Self::File => Effort { nodes: 0, widths: &[] },
+            Self::Auto => Effort { nodes: 100_000, widths: &[4, 32] },
+            Self::Optimal => Effort { nodes: 10_000_000, widths: &[4, 32, 256] },
+        }
+    }
+}
+
+/// No more operators are searched than this, but for the first beam's, no more for each.
+const MOST_SEARCHED: u32 = 20_000;
+
+/// An order of a graph.
+pub(crate) fn schedule(
+    graph: &Graph,
+    ordering: Ordering,
+    default_alignment: u64,
+    variables: Variables,
+    limits: &Limits,
+) -> Schedule {
+    let network = Network::new(graph, default_alignment, variables);
+    let effort = ordering.effort();
+    let mut meter = Meter::new(limits, 4 * effort.nodes);
+    let mut parts = Parts::new(&network);
+    let stop = match parts.improve(effort, &mut meter) {
+        Ok(()) => Stop::Finished,
+        Err(stop) => stop,
+    };
+    let order: Vec<u32> =
+        parts.list.iter().flat_map(|part| part.order.iter().map(|&operator| part.from + operator)).collect();
+    let file: Vec<u32> = (0..network.operator_count()).collect();
+    let peak = peak(&network, &order);
+    let file_peak = cursor::peak(&network, &file);
+    debug_assert!(peak <= file_peak);
+    Schedule {
+        order: order.into_iter().map(|operator| graph.file_order()[operator as usize]).collect(),
+        peak,
+        file_peak,
+        lower_bound: parts.bound().min(peak),
+        nodes: meter.nodes(),
+        stop: if parts.bound() >= peak { Stop::Finished } else { stop },
+    }
+}
+
+/// A range of operators that all orders run together.
+struct Part {
+    from: u32,
+    network: Network,
+    /// Numbered from 0.
+    order: Vec<u32>,
+    peak: u64,
+    /// No order has a lower peak.
+    bound: u64,
+}
+
+struct Parts {
+    list: Vec<Part>,
+}
+
+impl Parts {
+    fn new(network: &Network) -> Self {
+        let part = |(from, to)| {
+            let network = network.part(from, to);
+            let order: Vec<u32> = (0..to - from).collect();
+            let peak = peak(&network, &order);
+            let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
+            Part { from, network, order, peak, bound }
+        };
+        Self { list: segments(network).into_iter().map(part).collect() }
+    }
+
+    fn bound(&self) -> u64 {
+        self.list.iter().map(|part| part.bound).max().unwrap_or(u64::MAX)
+    }
+
+    /// The part of the highest peak, as long as that is not proven.
+    fn worst(&self) -> Option<usize> {
+        let bound = self.bound();
+        let open = (0..self.list.len()).filter(|&part| self.list[part].peak > bound);
+        open.max_by_key(|&part| self.list[part].peak)
+    }
+
+    /// Lowers the peak and raises the bound, until they meet. The parts with the highest
+    /// peaks come first; the others then only have to stay below what those need.
+    fn improve(&mut self, effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        if effort.widths.is_empty() {
+            return Ok(());
+        }
+        meter.work(0)?;
+        let mut settled = vec![false; self.list.len()];
+        while let Some(worst) = self.worst().filter(|&worst| !settled[worst]) {
+            let bound = self.bound();
+            settled[worst] = true;
+            self.list[worst].improve(bound, effort, meter)?;
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    /// As far as `enough`.
+    fn improve(&mut self, enough: u64, effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        for greedy in Greedy::ALL {
+            let order = greedy.order(&self.network);
+            meter.work(32 * order.len())?;
+            self.offer(peak(&self.network, &order), order);
+            if self.peak <= enough {
+                return Ok(());
+            }
+        }
+        let reduced = Reduced::new(&self.network);
+        if reduced.network.operator_count() > MOST_SEARCHED {
+            return Err(Stop::Nodes);
+        }
+        let mut stop = Stop::Finished;
+        for (turn, &width) in effort.widths.iter().enumerate() {
+            meter.best = self.peak;
+            if let Some((_, order)) = beam(&reduced.network, width, self.peak, meter)? {
+                let order = reduced.expand(&order);
+                self.offer(peak(&self.network, &order), order);
+            }
+            if self.peak <= enough {
+                return Ok(());
+            }
+            if turn == 0 {
+                let mut own = meter.of_question(effort.nodes.min(meter.remaining() / 4 * 3));
+                let searched = search(&reduced.network, self.bound.max(enough), self.peak, &mut own);
+                meter.start_at(meter.nodes() + own.nodes());
+                if searched.bound > enough {
+                    self.bound = self.bound.max(searched.bound.min(self.peak));
+                }
+                if let Some((_, order)) = searched.found {
+                    let order = reduced.expand(&order);
+                    self.offer(peak(&self.network, &order), order);
+                }
+                if searched.stop == Stop::Finished {
+                    return Ok(());
+                }
+                stop = searched.stop;
+                if stop != Stop::Nodes {
+                    return Err(stop);
+                }
+            }
+        }
+        if stop == Stop::Finished { Ok(()) } else { Err(stop) }
+    }
+
+    fn offer(&mut self, peak: u64, order: Vec<u32>) {
+        if peak < self.peak {
+            (self.peak, self.order) = (peak, order);
+        }
+    }
+}
+
+/// The largest step of a single operator: what it reads and writes, what it needs for
+/// itself, what is live throughout.
+fn largest_step(network: &Network) -> u64 {
+    let bytes = |row: &[u32]| row.iter().map(|&tensor| network.sizes[tensor as usize]).sum::<u64>();
+    let padding = |operator: u32| {
+        let paddings = &network.paddings;
+        if paddings.any {
+            paddings
+                .tensors
+                .iter()
+                .copied()
+                .max()
+                .unwrap_or(0)
+                .max(paddings.base)
+                .max(paddings.transient[operator as usize])
+                .max(paddings.first)
+        } else {
+            0
+        }
+    };
+    let step = |operator: u32| {
+        let both = bytes(network.reads.row(operator)) + bytes(network.writes.row(operator));
+        network.base + both + network.transient[operator as usize] - padding(operator)
+    };
+    (0..network.operator_count()).map(step).max().unwrap_or(network.base)
+}

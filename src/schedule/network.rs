@@ -1,0 +1,296 @@
+//! A graph as the scheduler sees it: operators, what they read and write, in flat
+//! arrays.
+
+use super::rows::Rows;
+use crate::graph::{Graph, Tensor, TensorKind};
+use crate::occupant::Variables;
+
+/// Operators are numbered in an order in which they can run. Tensors are those that
+/// take room in the arena and are not there throughout.
+///
+/// Bytes are rounded up to `unit`, the least alignment there is: no arena for an
+/// order is smaller than the rounded bytes live at a step, less the largest rounding
+/// among them (that of the topmost may hang over the end). See [`bound`](crate::bound).
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    /// By operator: who must have run.
+    pub(super) before: Rows,
+    /// By operator: who waits for it.
+    pub(super) after: Rows,
+    /// By operator: tensors read, each once.
+    pub(super) reads: Rows,
+    /// By operator: tensors written that someone reads or that stay.
+    pub(super) writes: Rows,
+    /// By tensor.
+    pub(super) readers: Rows,
+    /// By tensor.
+    pub(super) sizes: Vec<u64>,
+    /// By tensor: live to the end, once it is.
+    pub(super) stays: Vec<bool>,
+    /// Live when the first operator runs.
+    pub(super) present: Vec<u32>,
+    /// By operator: bytes live at its step only: workspace, outputs that nobody reads.
+    pub(super) transient: Vec<u64>,
+    /// Bytes that are live throughout.
+    pub(super) base: u64,
+    /// Bytes that are live at the first step only: inputs that nobody reads.
+    pub(super) first: u64,
+    /// What rounding added: by tensor, by operator's transient bytes (the most), for
+    /// what is live throughout, and at the first step.
+    pub(super) paddings: Paddings,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Paddings {
+    pub(super) tensors: Vec<u64>,
+    pub(super) transient: Vec<u64>,
+    pub(super) base: u64,
+    pub(super) first: u64,
+    /// Whether there is any.
+    pub(super) any: bool,
+}
+
+impl Paddings {
+    fn settle(&mut self) {
+        let all = self.tensors.iter().chain(&self.transient).chain([&self.base, &self.first]);
+        self.any = all.copied().any(|padding| padding > 0);
+    }
+}
+
+/// What becomes of a tensor.
+#[derive(Clone, Copy)]
+enum Role {
+    /// Not in the arena, or takes no room.
+    None,
+    Throughout,
+    FirstStep,
+    /// Only while it is written.
+    Transient,
+    /// The number it gets.
+    Numbered(u32),
+}
+
+impl Network {
+    /// Linear in the graph. Operators are numbered as in `Graph::file_order`.
+    pub(super) fn new(graph: &Graph, default_alignment: u64, variables: Variables) -> Self {
+        let order = graph.file_order();
+        let mut number = vec![u32::MAX; graph.operators().len()];
+        for (place, id) in order.iter().enumerate() {
+            number[id.index()] = place as u32;
+        }
+        let unit = unit(graph, default_alignment, variables);
+        let read = is_read(graph);
+        let mut network = Self::empty(order.len());
+        let mut roles = vec![Role::None; graph.tensors().len()];
+        for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
+            let role = role(tensor, read[id.index()], variables, network.sizes.len() as u32);
+            roles[id.index()] = role;
+            network.count(role, tensor, unit);
+        }
+        let tensor = |id: crate::ids::TensorId| match roles[id.index()] {
+            Role::Numbered(number) => Some(number),
+            _ => None,
+        };
+        let unique = |mut row: Vec<u32>| {
+            row.sort_unstable();
+            row.dedup();
+            row
+        };
+        let operator = |place: usize| graph.operator(order[place]);
+        let reads = |place| unique(operator(place).inputs().iter().filter_map(|&id| tensor(id)).collect());
+        let writes = |place| unique(operator(place).outputs().iter().filter_map(|&id| tensor(id)).collect());
+        network.reads = Rows::new((0..order.len()).map(reads));
+        network.writes = Rows::new((0..order.len()).map(writes));
+        network.readers = network.reads.transposed(network.sizes.len());
+        for place in 0..order.len() {
+            network.count_transient(place, graph, operator(place), &roles, unit);
+        }
+        let mut waits: Vec<(u32, u32)> =
+            graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()])).collect();
+        waits.sort_unstable();
+        waits.dedup();
+        network.set_waits(&waits);
+        network.paddings.settle();
+        network
+    }
+
+    fn empty(operators: usize) -> Self {
+        Self {
+            before: Rows::default(),
+            after: Rows::default(),
+            reads: Rows::default(),
+            writes: Rows::default(),
+            readers: Rows::default(),
+            sizes: Vec::new(),
+            stays: Vec::new(),
+            present: Vec::new(),
+            transient: vec![0; operators],
+            base: 0,
+            first: 0,
+            paddings: Paddings { transient: vec![0; operators], ..Paddings::default() },
+        }
+    }
+
+    fn count(&mut self, role: Role, tensor: &Tensor, unit: u64) {
+        let size = tensor.bytes().next_multiple_of(unit);
+        let padding = size - tensor.bytes();
+        match role {
+            Role::None | Role::Transient => {}
+            Role::Throughout => {
+                self.base += size;
+                self.paddings.base = self.paddings.base.max(padding);
+            }
+            Role::FirstStep => {
+                self.first += size;
+                self.paddings.first = self.paddings.first.max(padding);
+            }
+            Role::Numbered(number) => {
+                self.sizes.push(size);
+                self.stays.push(tensor.is_output());
+                self.paddings.tensors.push(padding);
+                if tensor.kind() == TensorKind::Input {
+                    self.present.push(number);
+                }
+            }
+        }
+    }
+
+    fn count_transient(
+        &mut self,
+        place: usize,
+        graph: &Graph,
+        operator: &crate::graph::Operator,
+        roles: &[Role],
+        unit: u64,
+    ) {
+        let unread = operator.outputs().iter().filter(|id| matches!(roles[id.index()], Role::Transient));
+        let sizes = unread.map(|&id| graph.tensor(id).bytes()).chain([operator.scratch_bytes()]);
+        for bytes in sizes {
+            let size = bytes.next_multiple_of(unit);
+            self.transient[place] += size;
+            let padding = &mut self.paddings.transient[place];
+            *padding = (size - bytes).max(*padding);
+        }
+    }
+
+    /// Pairs (operator, one that must run before it), sorted.
+    pub(super) fn set_waits(&mut self, waits: &[(u32, u32)]) {
+        let count = self.transient.len();
+        let mut rest = waits;
+        self.before = Rows::new((0..count as u32).map(|operator| {
+            let length = rest.iter().take_while(|wait| wait.0 == operator).count();
+            let (own, others) = rest.split_at(length);
+            rest = others;
+            own.iter().map(|wait| wait.1)
+        }));
+        self.after = self.before.transposed(count);
+    }
+
+    pub(super) fn operator_count(&self) -> u32 {
+        self.transient.len() as u32
+    }
+
+    pub(super) fn tensor_count(&self) -> u32 {
+        self.sizes.len() as u32
+    }
+
+    /// The part of a schedule in which just these operators run, in ascending order,
+    /// after all with lower numbers and before all others.
+    pub(super) fn part(&self, from: u32, to: u32) -> Self {
+        let mut part = Self::empty((to - from) as usize);
+        part.transient = self.transient[from as usize..to as usize].to_vec();
+        part.paddings.transient = self.paddings.transient[from as usize..to as usize].to_vec();
+        (part.base, part.paddings.base) = (self.base, self.paddings.base);
+        if from == 0 {
+            (part.first, part.paddings.first) = (self.first, self.paddings.first);
+        }
+        let mut numbers = vec![u32::MAX; self.sizes.len()];
+        let writer = self.writers();
+        for tensor in 0..self.tensor_count() {
+            let at = tensor as usize;
+            let readers = self.readers.row(tensor);
+            let last = readers.iter().copied().max();
+            let born = writer[at];
+            let inside = |operator: u32| from <= operator && operator < to;
+            let later = self.stays[at] || last.is_some_and(|last| last >= to);
+            let earlier = born.is_none_or(|born| born < from);
+            if born.is_some_and(|born| born >= to) || (!later && last.is_some_and(|last| last < from)) {
+                continue;
+            }
+            if earlier && later {
+                part.base += self.sizes[at];
+                part.paddings.base = part.paddings.base.max(self.paddings.tensors[at]);
+                continue;
+            }
+            debug_assert!(earlier || born.is_some_and(inside));
+            numbers[at] = part.sizes.len() as u32;
+            if earlier {
+                part.present.push(numbers[at]);
+            }
+            part.sizes.push(self.sizes[at]);
+            part.stays.push(later);
+            part.paddings.tensors.push(self.paddings.tensors[at]);
+        }
+        let local = |row: &[u32]| -> Vec<u32> {
+            row.iter().map(|&tensor| numbers[tensor as usize]).filter(|&number| number < u32::MAX).collect()
+        };
+        part.reads = Rows::new((from..to).map(|operator| local(self.reads.row(operator))));
+        part.writes = Rows::new((from..to).map(|operator| local(self.writes.row(operator))));
+        part.readers = part.reads.transposed(part.sizes.len());
+        let inner = |operator: u32| {
+            let row = self.before.row(operator).iter().filter(|&&other| other >= from);
+            row.map(|&other| (operator - from, other - from)).collect::<Vec<_>>()
+        };
+        let waits: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
+        part.set_waits(&waits);
+        part.paddings.settle();
+        part
+    }
+
+    /// By tensor: the operator that writes it.
+    pub(super) fn writers(&self) -> Vec<Option<u32>> {
+        let mut writers = vec![None; self.sizes.len()];
+        for operator in 0..self.operator_count() {
+            for &tensor in self.writes.row(operator) {
+                writers[tensor as usize] = Some(operator);
+            }
+        }
+        writers
+    }
+}
+
+fn role(tensor: &Tensor, is_read: bool, variables: Variables, number: u32) -> Role {
+    if tensor.bytes() == 0 {
+        return Role::None;
+    }
+    match (tensor.kind(), tensor.is_output()) {
+        (TensorKind::Constant, _) => Role::None,
+        (TensorKind::Variable, _) if variables == Variables::Outside => Role::None,
+        (TensorKind::Variable, _) | (TensorKind::Input, true) => Role::Throughout,
+        (TensorKind::Input, false) if !is_read => Role::FirstStep,
+        (TensorKind::Intermediate, _) if tensor.producer().is_none() => Role::None,
+        (TensorKind::Intermediate, false) if !is_read => Role::Transient,
+        (TensorKind::Input | TensorKind::Intermediate, _) => Role::Numbered(number),
+    }
+}
+
+/// By tensor: whether an operator that runs reads it.
+fn is_read(graph: &Graph) -> Vec<bool> {
+    let mut read = vec![false; graph.tensors().len()];
+    for &id in graph.file_order() {
+        for input in graph.operator(id).inputs() {
+            read[input.index()] = true;
+        }
+    }
+    read
+}
+
+/// The least alignment of what takes room.
+fn unit(graph: &Graph, default_alignment: u64, variables: Variables) -> u64 {
+    let in_arena = |tensor: &&Tensor| !matches!(role(tensor, true, variables, 0), Role::None);
+    let tensors = graph.tensors().iter().filter(in_arena);
+    let own = tensors.map(|tensor| tensor.alignment().unwrap_or(default_alignment));
+    let works = |id: &&crate::ids::OperatorId| graph.operator(**id).scratch_bytes() > 0;
+    let scratch = graph.file_order().iter().find(works).map(|_| default_alignment);
+    own.chain(scratch).min().unwrap_or(1)
+}

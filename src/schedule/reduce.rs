@@ -1,0 +1,242 @@
+//! What can be decided before the search, without losing an optimum.
+
+use bitvec::vec::BitVec;
+
+use super::network::Network;
+use super::rows::Rows;
+
+/// A smaller network, and the operators of the larger one that each of its operators
+/// stands for, in the order in which they run.
+pub(super) struct Reduced {
+    pub(super) network: Network,
+    pub(super) stands_for: Rows,
+}
+
+impl Reduced {
+    /// Both reductions.
+    pub(super) fn new(network: &Network) -> Self {
+        let mut reduced = postpone(network);
+        order_twins(&mut reduced.network);
+        reduced
+    }
+
+    /// An order of the larger network.
+    pub(super) fn expand(&self, order: &[u32]) -> Vec<u32> {
+        order.iter().flat_map(|&operator| self.stands_for.row(operator)).copied().collect()
+    }
+}
+
+/// An operator as it changes by what is put into it.
+#[derive(Default)]
+struct Part {
+    sequence: Vec<u32>,
+    reads: Vec<u32>,
+    before: Vec<u32>,
+    transient: u64,
+    gone: bool,
+}
+
+/// Puts operators right before the only one that waits for them, where that costs
+/// nothing in any order.
+///
+/// Let `w` alone wait for `v`, `v` write `K` bytes and free `F <= K`. In any order, move
+/// `v` later, to right before `w`. The steps between lose `K` bytes and keep `F`. The step
+/// of `v` takes what is live before that of `w` in the old order, less `K`, plus `F`, plus
+/// `K` and what is live at `v` alone, `T(v)`: no more than `w` takes in the old order, if
+/// `F + T(v)` is at most what `w` writes and needs for itself. So both can be one
+/// operator, which takes what `w` does. It has to be sure what `v` frees: what it reads
+/// it alone reads, or it is live after `w` anyway.
+///
+/// What is rounded up could hang over the end of the arena before it is moved and not
+/// after; inputs that are live at the first step only, too, need to know who is first.
+/// Neither is touched.
+fn postpone(network: &Network) -> Reduced {
+    let count = network.operator_count();
+    let part = |operator: u32| Part {
+        sequence: vec![operator],
+        reads: network.reads.row(operator).to_vec(),
+        before: network.before.row(operator).to_vec(),
+        transient: network.transient[operator as usize],
+        gone: false,
+    };
+    let mut parts: Vec<Part> = (0..count).map(part).collect();
+    let mut into: Vec<u32> = (0..count).collect();
+    for operator in 0..count {
+        let &[next] = network.after.row(operator) else { continue };
+        let Some((written, freed)) = moved_bytes(network, &parts[operator as usize], operator, next, &into)
+        else {
+            continue;
+        };
+        let own = parts[operator as usize].transient;
+        let after = bytes(network, network.writes.row(next)) + parts[next as usize].transient;
+        if freed > written || freed + own > after {
+            continue;
+        }
+        let moved = std::mem::replace(&mut parts[operator as usize], Part { gone: true, ..Part::default() });
+        let target = &mut parts[next as usize];
+        target.sequence.splice(0..0, moved.sequence);
+        let inner = network.writes.row(operator);
+        target.reads.retain(|tensor| !inner.contains(tensor));
+        target.reads.extend(moved.reads);
+        target.before.retain(|&before| before != operator);
+        target.before.extend(moved.before);
+        target.transient += written - freed;
+        into[operator as usize] = next;
+    }
+    rebuild(network, parts)
+}
+
+/// What an operator writes and frees, if that is the same in all orders and nothing is
+/// in the way of moving it.
+fn moved_bytes(network: &Network, part: &Part, operator: u32, next: u32, into: &[u32]) -> Option<(u64, u64)> {
+    let padded = |operator: u32| {
+        let paddings = &network.paddings;
+        let row = network.writes.row(operator).iter().chain(network.reads.row(operator));
+        paddings.transient[operator as usize] > 0
+            || row.map(|&tensor| paddings.tensors[tensor as usize]).any(|padding| padding > 0)
+    };
+    if network.first > 0 || (network.paddings.any && (padded(operator) || padded(next))) {
+        return None;
+    }
+    if network.writes.row(operator).iter().any(|&tensor| network.stays[tensor as usize]) {
+        return None;
+    }
+    let mut freed = 0;
+    for &tensor in &part.reads {
+        let readers = network.readers.row(tensor);
+        // Those that were put into this one, and those into the next.
+        let at = |&reader: &u32| end(into, reader);
+        if network.stays[tensor as usize] || readers.iter().any(|reader| at(reader) == next) {
+            continue;
+        }
+        if readers.iter().any(|reader| at(reader) != operator) {
+            return None;
+        }
+        freed += network.sizes[tensor as usize];
+    }
+    Some((bytes(network, network.writes.row(operator)), freed))
+}
+
+/// Where an operator has gone.
+fn end(into: &[u32], mut operator: u32) -> u32 {
+    while into[operator as usize] != operator {
+        operator = into[operator as usize];
+    }
+    operator
+}
+
+fn bytes(network: &Network, tensors: &[u32]) -> u64 {
+    tensors.iter().map(|&tensor| network.sizes[tensor as usize]).sum()
+}
+
+fn rebuild(network: &Network, mut parts: Vec<Part>) -> Reduced {
+    let mut number = vec![u32::MAX; parts.len()];
+    let mut kept = Vec::new();
+    for (operator, part) in parts.iter_mut().enumerate() {
+        if !part.gone {
+            number[operator] = kept.len() as u32;
+            kept.push(operator as u32);
+        }
+    }
+    let mut smaller = network.clone();
+    smaller.transient = kept.iter().map(|&operator| parts[operator as usize].transient).collect();
+    smaller.paddings.transient =
+        kept.iter().map(|&operator| network.paddings.transient[operator as usize]).collect();
+    let reads = |&operator: &u32| {
+        let mut row = parts[operator as usize].reads.clone();
+        row.sort_unstable();
+        row.dedup();
+        row
+    };
+    smaller.reads = Rows::new(kept.iter().map(reads));
+    smaller.writes = Rows::new(kept.iter().map(|&operator| network.writes.row(operator).iter().copied()));
+    smaller.readers = smaller.reads.transposed(smaller.sizes.len());
+    let mut waits: Vec<(u32, u32)> = Vec::new();
+    for &operator in &kept {
+        let before = &parts[operator as usize].before;
+        waits.extend(before.iter().map(|&other| (number[operator as usize], number[other as usize])));
+    }
+    waits.sort_unstable();
+    waits.dedup();
+    smaller.set_waits(&waits);
+    let stands_for =
+        Rows::new(kept.iter().map(|&operator| std::mem::take(&mut parts[operator as usize].sequence)));
+    Reduced { network: smaller, stands_for }
+}
+
+/// No network with more operators is looked at for twins: a bit for each pair.
+const MOST: u32 = 8_192;
+
+/// Puts operators that are alike into one order.
+///
+/// Let `a` and `b` read and wait for the same, write the same sizes and need the same for
+/// themselves, and let all that wait for `b` come after `a` in any order. In an order in
+/// which `b` runs before `a`, exchange them: everything that waits for either still comes
+/// after it, and every step takes what it did before. So `b` may wait for `a`. By
+/// exchange of neighbours, a whole chain of such pairs can be sorted.
+fn order_twins(network: &mut Network) {
+    let count = network.operator_count();
+    if count > MOST {
+        return;
+    }
+    let mut groups: Vec<(Vec<u64>, u32)> =
+        (0..count).map(|operator| (likeness(network, operator), operator)).collect();
+    groups.sort_unstable();
+    if groups.windows(2).all(|pair| pair[0].0 != pair[1].0) {
+        return;
+    }
+    let later = descendants(network);
+    let mut waits: Vec<(u32, u32)> = Vec::new();
+    for group in groups.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+        let mut members: Vec<u32> = group.iter().map(|entry| entry.1).collect();
+        members.sort_by_key(|&member| (network.after.row(member).iter().min().copied(), member));
+        for pair in members.windows(2) {
+            let (a, b) = (pair[0] as usize, pair[1]);
+            let same = network.after.row(pair[0]) == network.after.row(b);
+            if same || network.after.row(b).iter().all(|&next| later[a][next as usize]) {
+                waits.push((b, pair[0]));
+            }
+        }
+    }
+    if waits.is_empty() {
+        return;
+    }
+    for operator in 0..count {
+        waits.extend(network.before.row(operator).iter().map(|&other| (operator, other)));
+    }
+    waits.sort_unstable();
+    waits.dedup();
+    network.set_waits(&waits);
+}
+
+/// The same for operators that are alike: what they read and wait for, what they write.
+fn likeness(network: &Network, operator: u32) -> Vec<u64> {
+    let paddings = &network.paddings;
+    let mut key = vec![network.transient[operator as usize], paddings.transient[operator as usize]];
+    for row in [network.reads.row(operator), network.before.row(operator)] {
+        key.push(row.len() as u64);
+        key.extend(row.iter().map(|&entry| u64::from(entry)));
+    }
+    let of_tensor = |&tensor: &u32| {
+        let at = tensor as usize;
+        [network.sizes[at], paddings.tensors[at], u64::from(network.stays[at])]
+    };
+    let mut written: Vec<[u64; 3]> = network.writes.row(operator).iter().map(of_tensor).collect();
+    written.sort_unstable();
+    key.extend(written.into_iter().flatten());
+    key
+}
+
+/// By operator: all that come after it in any order.
+fn descendants(network: &Network) -> Vec<BitVec<u64>> {
+    let count = network.operator_count() as usize;
+    let mut later: Vec<BitVec<u64>> = vec![BitVec::repeat(false, count); count];
+    for operator in (0..count).rev() {
+        let (own, others) = later[operator..].split_first_mut().expect("one of them");
+        for &next in network.after.row(operator as u32) {
+            own.set(next as usize, true);
+            *own |= &others[next as usize - operator - 1];
+        }
+    }
+    later
+}

@@ -1,0 +1,48 @@
+//! Rows of different lengths in one array.
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    starts: Vec<u32>,
+    entries: Vec<u32>,
+}
+
+impl Rows {
+    pub(super) fn new(rows: impl IntoIterator<Item = impl IntoIterator<Item = u32>>) -> Self {
+        let mut built = Self { starts: vec![0], entries: Vec::new() };
+        for row in rows {
+            built.entries.extend(row);
+            built.starts.push(built.entries.len() as u32);
+        }
+        built
+    }
+
+    /// Which rows name each of `0..columns`.
+    pub(super) fn transposed(&self, columns: usize) -> Self {
+        let mut starts = vec![0; columns + 1];
+        for &column in &self.entries {
+            starts[column as usize + 1] += 1;
+        }
+        for column in 0..columns {
+            starts[column + 1] += starts[column];
+        }
+        let mut next = starts.clone();
+        let mut entries = vec![0; self.entries.len()];
+        for row in 0..self.count() {
+            for &column in self.row(row) {
+                entries[next[column as usize] as usize] = row;
+                next[column as usize] += 1;
+            }
+        }
+        Self { starts, entries }
+    }
+
+    #[inline]
+    pub(super) fn row(&self, number: u32) -> &[u32] {
+        let number = number as usize;
+        &self.entries[self.starts[number] as usize..self.starts[number + 1] as usize]
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        (self.starts.len() - 1) as u32
+    }
+}

@@ -1,0 +1,116 @@
+//! A cursor that knows who is ready.
+
+use super::cursor::Cursor;
+use super::network::Network;
+
+#[derive(Clone, Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) cursor: Cursor<'a>,
+    /// Operators that are ready, in no order that means anything.
+    ready: Vec<u32>,
+    /// By operator: its place among those.
+    place: Vec<u32>,
+    changed: Vec<u32>,
+}
+
+impl<'a> Walk<'a> {
+    /// Nothing has run.
+    pub(super) fn new(network: &'a Network) -> Self {
+        let count = network.operator_count();
+        let cursor = Cursor::new(network);
+        let mut walk =
+            Self { cursor, ready: Vec::new(), place: vec![u32::MAX; count as usize], changed: Vec::new() };
+        (0..count).for_each(|operator| walk.update(operator));
+        walk
+    }
+
+    pub(super) fn ready(&self) -> &[u32] {
+        &self.ready
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.cursor.done_count == self.cursor.network.operator_count()
+    }
+
+    fn update(&mut self, operator: u32) {
+        let (place, is_ready) = (self.place[operator as usize], self.cursor.is_ready(operator));
+        if is_ready && place == u32::MAX {
+            self.place[operator as usize] = self.ready.len() as u32;
+            self.ready.push(operator);
+        } else if !is_ready && place < u32::MAX {
+            self.ready.swap_remove(place as usize);
+            if let Some(&moved) = self.ready.get(place as usize) {
+                self.place[moved as usize] = place;
+            }
+            self.place[operator as usize] = u32::MAX;
+        }
+    }
+
+    /// Runs an operator, or takes it back.
+    pub(super) fn flip(&mut self, operator: u32) {
+        let mut changed = std::mem::take(&mut self.changed);
+        self.cursor.flip(operator, |other| changed.push(other));
+        for other in changed.drain(..) {
+            self.update(other);
+        }
+        self.changed = changed;
+    }
+
+    /// Moves to a set of operators; returns how many were flipped.
+    pub(super) fn go_to(&mut self, set: &[u64]) -> usize {
+        let mut flipped = 0;
+        for (word, &wanted) in set.iter().enumerate() {
+            let mut different = wanted ^ self.cursor.done.as_raw_slice()[word];
+            while different != 0 {
+                self.flip((word * 64) as u32 + different.trailing_zeros());
+                different &= different - 1;
+                flipped += 1;
+            }
+        }
+        flipped
+    }
+
+    /// Runs at once what fits the peak and leaves no more live than before, the first
+    /// ones first: in any order from here, moving such an operator to the front raises
+    /// nothing. Tells whom, and what it took; returns how many it looked at.
+    ///
+    /// What frees something that was rounded up is left alone: its rounding may have hung
+    /// over the end of the arena.
+    pub(super) fn run_free(&mut self, peak: u64, mut ran: impl FnMut(u32, u64)) -> u64 {
+        let mut looked = 0;
+        loop {
+            let cursor = &self.cursor;
+            let free = |&operator: &u32| {
+                let step = cursor.step(operator);
+                let is_free =
+                    step.after <= cursor.live && step.bytes <= peak && !reads_padded(cursor, operator);
+                is_free.then_some((operator, step.bytes))
+            };
+            looked += self.ready.len() as u64;
+            let Some((operator, bytes)) = self.ready.iter().filter_map(free).min() else { return looked };
+            self.flip(operator);
+            ran(operator, bytes);
+        }
+    }
+}
+
+fn reads_padded(cursor: &Cursor<'_>, operator: u32) -> bool {
+    let network = cursor.network;
+    let padded = |&tensor: &u32| network.paddings.tensors[tensor as usize] > 0;
+    network.paddings.any && network.reads.row(operator).iter().any(padded)
+}
+
+/// A mark for each operator: sets are told apart by those of their members together, 128
+/// bits of which two alike are taken for one set.
+pub(super) fn marks(count: u32) -> Vec<u128> {
+    let mut bits = 0x243f_6a88_85a3_08d3_u64;
+    let mut next = || {
+        // SplitMix64 (Steele, Lea & Flood, 2014).
+        bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = bits;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u128::from(mixed ^ (mixed >> 31))
+    };
+    (0..count).map(|_| (next() << 64) | next()).collect()
+}
