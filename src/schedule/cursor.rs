@@ -151,10 +151,12 @@ impl<'a> Cursor<'a> {
         let network = self.network;
         let written: u64 = network.writes.row(operator).iter().map(|&t| network.sizes[t as usize]).sum();
         let dies = |&&tensor: &&u32| self.left[tensor as usize] == 1 && !network.stays[tensor as usize];
-        let freed: u64 =
-            network.reads.row(operator).iter().filter(dies).map(|&t| network.sizes[t as usize]).sum();
+        let dying =
+            |row: &[u32]| row.iter().filter(dies).map(|&tensor| network.sizes[tensor as usize]).sum::<u64>();
+        let freed = dying(network.reads.row(operator));
         let first = if self.done_count == 0 { network.first } else { 0 };
-        let bytes = self.live + written + network.transient[operator as usize] + first;
+        let more = written + network.transient[operator as usize] + first;
+        let bytes = self.live + more - dying(network.early.row(operator));
         Step { bytes: bytes - self.padding(operator), after: self.live + written - freed }
     }
 

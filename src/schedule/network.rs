@@ -19,6 +19,9 @@ pub(super) struct Network {
     pub(super) after: Rows,
     /// By operator: tensors read, each once.
     pub(super) reads: Rows,
+    /// By operator: of the tensors read, those that die before the step is fullest, if they
+    /// die at the step at all.
+    pub(super) early: Rows,
     /// By operator: tensors written that someone reads or that stay.
     pub(super) writes: Rows,
     /// By tensor.
@@ -119,6 +122,7 @@ impl Network {
             before: Rows::default(),
             after: Rows::default(),
             reads: Rows::default(),
+            early: Rows::empty(operators),
             writes: Rows::default(),
             readers: Rows::default(),
             sizes: Vec::new(),

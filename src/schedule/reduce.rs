@@ -31,6 +31,7 @@ impl Reduced {
 struct Part {
     sequence: Vec<u32>,
     reads: Vec<u32>,
+    early: Vec<u32>,
     before: Vec<u32>,
     transient: u64,
     gone: bool,
@@ -44,8 +45,8 @@ struct Part {
 /// of `v` takes what is live before that of `w` in the old order, less `K`, plus `F`, plus
 /// `K` and what is live at `v` alone, `T(v)`: no more than `w` takes in the old order, if
 /// `F + T(v)` is at most what `w` writes and needs for itself. So both can be one
-/// operator, which takes what `w` does. It has to be sure what `v` frees: what it reads
-/// it alone reads, or it is live after `w` anyway.
+/// operator, which takes what `w` does. `F` is what `v` frees at most: what it reads and
+/// `w` does not. What others read too it may free or not (`Network::early`).
 ///
 /// What is rounded up could hang over the end of the arena before it is moved and not
 /// after; inputs that are live at the first step only, too, need to know who is first.
@@ -55,6 +56,7 @@ fn postpone(network: &Network) -> Reduced {
     let part = |operator: u32| Part {
         sequence: vec![operator],
         reads: network.reads.row(operator).to_vec(),
+        early: Vec::new(),
         before: network.before.row(operator).to_vec(),
         transient: network.transient[operator as usize],
         gone: false,
@@ -63,13 +65,14 @@ fn postpone(network: &Network) -> Reduced {
     let mut into: Vec<u32> = (0..count).collect();
     for operator in 0..count {
         let &[next] = network.after.row(operator) else { continue };
-        let Some((written, freed)) = moved_bytes(network, &parts[operator as usize], operator, next, &into)
-        else {
+        let Some(freed) = freed_by(network, &parts[operator as usize], operator, next, &into) else {
             continue;
         };
-        let own = parts[operator as usize].transient;
-        let after = bytes(network, network.writes.row(next)) + parts[next as usize].transient;
-        if freed > written || freed + own > after {
+        let written = bytes(network, network.writes.row(operator));
+        let most_freed = bytes(network, &freed);
+        let (own, target) = (parts[operator as usize].transient, &parts[next as usize]);
+        let least = bytes(network, network.writes.row(next)) + target.transient - bytes(network, &target.early);
+        if most_freed > written || most_freed + own > least {
             continue;
         }
         let moved = std::mem::replace(&mut parts[operator as usize], Part { gone: true, ..Part::default() });
@@ -80,41 +83,37 @@ fn postpone(network: &Network) -> Reduced {
         target.reads.extend(moved.reads);
         target.before.retain(|&before| before != operator);
         target.before.extend(moved.before);
-        target.transient += written - freed;
+        // What the next one reads too, dies no sooner.
+        target.early.extend(moved.early.into_iter().filter(|tensor| freed.contains(tensor)));
+        target.early.extend(&freed);
+        target.early.sort_unstable();
+        target.early.dedup();
+        target.transient += written;
         into[operator as usize] = next;
     }
     rebuild(network, parts)
 }
 
-/// What an operator writes and frees, if that is the same in all orders and nothing is
-/// in the way of moving it.
-fn moved_bytes(network: &Network, part: &Part, operator: u32, next: u32, into: &[u32]) -> Option<(u64, u64)> {
+/// What an operator may free before the next one runs; none if something is in the way
+/// of moving it.
+fn freed_by(network: &Network, part: &Part, operator: u32, next: u32, into: &[u32]) -> Option<Vec<u32>> {
     let padded = |operator: u32| {
         let paddings = &network.paddings;
         let row = network.writes.row(operator).iter().chain(network.reads.row(operator));
         paddings.transient[operator as usize] > 0
             || row.map(|&tensor| paddings.tensors[tensor as usize]).any(|padding| padding > 0)
     };
-    if network.first > 0 || (network.paddings.any && (padded(operator) || padded(next))) {
+    let stays = |tensor: u32| network.stays[tensor as usize];
+    if network.first > 0
+        || (network.paddings.any && (padded(operator) || padded(next)))
+        || network.writes.row(operator).iter().any(|&tensor| stays(tensor))
+    {
         return None;
     }
-    if network.writes.row(operator).iter().any(|&tensor| network.stays[tensor as usize]) {
-        return None;
-    }
-    let mut freed = 0;
-    for &tensor in &part.reads {
-        let readers = network.readers.row(tensor);
-        // Those that were put into this one, and those into the next.
-        let at = |&reader: &u32| end(into, reader);
-        if network.stays[tensor as usize] || readers.iter().any(|reader| at(reader) == next) {
-            continue;
-        }
-        if readers.iter().any(|reader| at(reader) != operator) {
-            return None;
-        }
-        freed += network.sizes[tensor as usize];
-    }
-    Some((bytes(network, network.writes.row(operator)), freed))
+    let read_by_next = |tensor: u32| {
+        network.readers.row(tensor).iter().any(|&reader| reader == next || end(into, reader) == next)
+    };
+    Some(part.reads.iter().copied().filter(|&tensor| !stays(tensor) && !read_by_next(tensor)).collect())
 }
 
 /// Where an operator has gone.
@@ -149,6 +148,7 @@ fn rebuild(network: &Network, mut parts: Vec<Part>) -> Reduced {
         row
     };
     smaller.reads = Rows::new(kept.iter().map(reads));
+    smaller.early = Rows::new(kept.iter().map(|&operator| parts[operator as usize].early.iter().copied()));
     smaller.writes = Rows::new(kept.iter().map(|&operator| network.writes.row(operator).iter().copied()));
     smaller.readers = smaller.reads.transposed(smaller.sizes.len());
     let mut waits: Vec<(u32, u32)> = Vec::new();
@@ -213,7 +213,7 @@ fn order_twins(network: &mut Network) {
 fn likeness(network: &Network, operator: u32) -> Vec<u64> {
     let paddings = &network.paddings;
     let mut key = vec![network.transient[operator as usize], paddings.transient[operator as usize]];
-    for row in [network.reads.row(operator), network.before.row(operator)] {
+    for row in [network.reads.row(operator), network.early.row(operator), network.before.row(operator)] {
         key.push(row.len() as u64);
         key.extend(row.iter().map(|&entry| u64::from(entry)));
     }

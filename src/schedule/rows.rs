@@ -16,6 +16,11 @@ impl Rows {
         built
     }
 
+    /// So many rows with nothing in them.
+    pub(super) fn empty(count: usize) -> Self {
+        Self { starts: vec![0; count + 1], entries: Vec::new() }
+    }
+
     /// Which rows name each of `0..columns`.
     pub(super) fn transposed(&self, columns: usize) -> Self {
         let mut starts = vec![0; columns + 1];
