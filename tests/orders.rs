@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use plimsoll::import::{self, ImportOptions, Imported};
-use plimsoll::{ElementType, Graph, Ordering, Planner, Variables};
-use support::data;
+use plimsoll::{
+    ElementType, Graph, Liveness, OperatorId, Ordering, Planner, TensorKind, TensorSpec, Variables,
+};
+use proptest::prelude::*;
+use support::{data, random};
 
 fn import_int8(path: &Path) -> Graph {
     let mut options = ImportOptions::default();
@@ -24,6 +27,147 @@ fn models(folder: &Path) -> Vec<PathBuf> {
     [data::files(folder, ".onnx"), data::files(folder, ".tflite")].concat()
 }
 
+/// The least alignment of what takes room, as the liveness of an order has it.
+fn unit(graph: &Graph, alignment: u64) -> u64 {
+    let liveness = Liveness::new(graph, graph.file_order(), alignment, Variables::Arena).unwrap();
+    let filled = liveness.problem().buffers().iter().filter(|buffer| buffer.size() > 0);
+    filled.map(|buffer| buffer.alignment()).min().unwrap_or(1)
+}
+
+/// The peak of an order, from its live ranges.
+fn peak_of(graph: &Graph, order: &[OperatorId], alignment: u64) -> u64 {
+    let unit = unit(graph, alignment);
+    let liveness = Liveness::new(graph, order, alignment, Variables::Arena).unwrap();
+    let at = |step: u32| {
+        let live = liveness.live_at(step).map(|(id, _)| liveness.problem().buffer(id).size());
+        live.fold((0, 0), |(sum, most), size| {
+            let rounded = size.next_multiple_of(unit);
+            (sum + rounded, (rounded - size).max(most))
+        })
+    };
+    (0..liveness.steps().max(1)).map(at).map(|(sum, most)| sum - most).max().unwrap()
+}
+
+/// The least peak over all orders: for each set of operators that have run, the least
+/// peak on the way to it. What is live is told anew at each step.
+fn least_peak(graph: &Graph, alignment: u64) -> u64 {
+    let unit = unit(graph, alignment);
+    let order = graph.file_order();
+    let bit = |id: OperatorId| order.iter().position(|&other| other == id).map(|place| 1_usize << place);
+    let before: Vec<usize> = order
+        .iter()
+        .map(|&id| {
+            graph
+                .dependencies()
+                .filter(|pair| pair.1 == id)
+                .map(|pair| bit(pair.0).unwrap())
+                .fold(0, |a, b| a | b)
+        })
+        .collect();
+    // Producer, readers.
+    let users: Vec<(usize, usize)> = graph
+        .tensor_ids()
+        .map(|tensor| {
+            let producer = graph.tensor(tensor).producer().and_then(bit).unwrap_or(0);
+            let reads = |id: &&OperatorId| graph.operator(**id).inputs().contains(&tensor);
+            (producer, order.iter().filter(reads).map(|&id| bit(id).unwrap()).fold(0, |a, b| a | b))
+        })
+        .collect();
+    let step = |done: usize, place: Option<usize>| {
+        let now = place.map_or(0, |place| 1 << place);
+        let (mut sum, mut most) = (0, 0);
+        let mut count = |bytes: u64| {
+            let rounded = bytes.next_multiple_of(unit);
+            (sum, most) = (sum + rounded, most.max(rounded - bytes));
+        };
+        for (tensor, &(producer, readers)) in graph.tensors().iter().zip(&users) {
+            let wanted = readers & !done != 0 || tensor.is_output();
+            let live = match tensor.kind() {
+                TensorKind::Constant => false,
+                TensorKind::Variable => true,
+                TensorKind::Input => done == 0 || wanted,
+                TensorKind::Intermediate => producer & now != 0 || (producer & done != 0 && wanted),
+            };
+            if live && (tensor.kind() != TensorKind::Intermediate || producer != 0) {
+                count(tensor.bytes());
+            }
+        }
+        if let Some(place) = place {
+            count(graph.operator(order[place]).scratch_bytes());
+        }
+        sum - most
+    };
+    let mut least = vec![u64::MAX; 1 << order.len()];
+    least[0] = if order.is_empty() { step(0, None) } else { 0 };
+    for done in 0..least.len() {
+        for place in 0..order.len() {
+            if least[done] < u64::MAX && done & (1 << place) == 0 && before[place] & !done == 0 {
+                let next = done | (1 << place);
+                least[next] = least[next].min(least[done].max(step(done, Some(place))));
+            }
+        }
+    }
+    least[least.len() - 1]
+}
+
+/// Inputs that are all read, few sizes, many readers of one tensor: what twins and
+/// postponed operators are made of.
+fn crossing() -> impl Strategy<Value = Graph> {
+    let picks = prop::collection::vec(any::<prop::sample::Index>(), 1..4);
+    let sizes = prop::collection::vec(prop::sample::select(vec![8_u64, 8, 8, 16, 24, 5, 0]), 1..3);
+    let scratch = prop::sample::select(vec![0_u64, 0, 0, 8, 3]);
+    let operator = (picks, sizes, scratch, prop::bool::weighted(0.1), prop::bool::weighted(0.1));
+    prop::collection::vec(operator, 2..=9).prop_map(|operators| {
+        let mut net = Graph::builder("crossing");
+        let mut tensors = vec![net.input("x", TensorSpec::bytes(16)), net.input("y", TensorSpec::bytes(8))];
+        let mut last = None;
+        for (k, (picks, sizes, scratch, waits, is_output)) in operators.iter().enumerate() {
+            let mut inputs: Vec<_> = picks.iter().map(|pick| *pick.get(&tensors)).collect();
+            if k < 2 {
+                inputs.push(tensors[k]);
+            }
+            let name = |j: usize| format!("t{k}.{j}");
+            let outputs: Vec<_> =
+                (0..sizes.len()).map(|j| net.tensor(name(j), TensorSpec::bytes(sizes[j]))).collect();
+            let mut operator =
+                net.operator(format!("op{k}")).reads(inputs).writes(outputs.clone()).scratch(*scratch);
+            if let (true, Some(last)) = (*waits, last) {
+                operator = operator.after([last]);
+            }
+            last = Some(operator.id());
+            if *is_output {
+                net.output(outputs[0]);
+            }
+            tensors.extend(outputs);
+        }
+        net.build().unwrap()
+    })
+}
+
+fn check(graph: &Graph, alignment: u64) {
+    let planner = Planner::new().alignment(alignment).order(Ordering::Optimal);
+    let schedule = planner.schedule(graph).unwrap();
+    graph.check_order(&schedule.order).unwrap();
+    assert_eq!(schedule.peak, peak_of(graph, &schedule.order, alignment));
+    assert_eq!(schedule.file_peak, peak_of(graph, graph.file_order(), alignment));
+    assert_eq!(schedule.peak, least_peak(graph, alignment), "{:?}", schedule.order);
+    assert_eq!(schedule.lower_bound, schedule.peak);
+}
+
+proptest! {
+    #![proptest_config(random::cases(500))]
+
+    #[test]
+    fn no_order_has_a_lower_peak(graph in random::graph(9), alignment in prop::sample::select(vec![1, 4, 16])) {
+        check(&graph, alignment);
+    }
+
+    #[test]
+    fn nor_where_much_is_shared(graph in crossing(), alignment in prop::sample::select(vec![1, 4, 8])) {
+        check(&graph, alignment);
+    }
+}
+
 #[test]
 fn the_zoo_gets_its_best_orders() {
     let Some(zoo) = data::folder("zoo") else { return };
@@ -33,7 +177,10 @@ fn the_zoo_gets_its_best_orders() {
         .skip(1)
         .map(|line| (line.split('\t').next().unwrap(), line.split('\t').collect()))
         .collect();
-    let planner = Planner::new().alignment(1).variables(Variables::Outside).order(if std::env::var("OPT").is_ok() { Ordering::Optimal } else { Ordering::Auto });
+    let planner = Planner::new()
+        .alignment(1)
+        .variables(Variables::Outside)
+        .order(if std::env::var("OPT").is_ok() { Ordering::Optimal } else { Ordering::Auto });
     let mut times = Vec::new();
     for path in models(&zoo) {
         let stem = path.file_stem().unwrap().to_str().unwrap().trim_end_matches(".stripped");

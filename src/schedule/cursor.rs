@@ -178,10 +178,9 @@ impl<'a> Cursor<'a> {
 /// The most bytes that any step of an order takes.
 pub(super) fn peak(network: &Network, order: &[u32]) -> u64 {
     let mut cursor = Cursor::new(network);
-    let mut peak = network.base + network.first;
-    if !order.is_empty() {
-        peak = 0;
-    }
+    // Inputs are there even if nothing runs.
+    let padding = network.paddings.base.max(network.paddings.first);
+    let mut peak = if order.is_empty() { network.base + network.first - padding } else { 0 };
     for &operator in order {
         debug_assert!(cursor.is_ready(operator), "operator {operator} cannot run yet");
         peak = peak.max(cursor.step(operator).bytes);

@@ -231,25 +231,12 @@ impl Part {
 /// itself, what is live throughout.
 fn largest_step(network: &Network) -> u64 {
     let bytes = |row: &[u32]| row.iter().map(|&tensor| network.sizes[tensor as usize]).sum::<u64>();
-    let padding = |operator: u32| {
-        let paddings = &network.paddings;
-        if paddings.any {
-            paddings
-                .tensors
-                .iter()
-                .copied()
-                .max()
-                .unwrap_or(0)
-                .max(paddings.base)
-                .max(paddings.transient[operator as usize])
-                .max(paddings.first)
-        } else {
-            0
-        }
-    };
+    let paddings = &network.paddings;
+    let shared = paddings.tensors.iter().copied().max().unwrap_or(0).max(paddings.base).max(paddings.first);
     let step = |operator: u32| {
         let both = bytes(network.reads.row(operator)) + bytes(network.writes.row(operator));
-        network.base + both + network.transient[operator as usize] - padding(operator)
+        let padding = shared.max(paddings.transient[operator as usize]);
+        (network.base + both + network.transient[operator as usize]).saturating_sub(padding)
     };
     (0..network.operator_count()).map(step).max().unwrap_or(network.base)
 }

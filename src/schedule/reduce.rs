@@ -71,7 +71,8 @@ fn postpone(network: &Network) -> Reduced {
         let written = bytes(network, network.writes.row(operator));
         let most_freed = bytes(network, &freed);
         let (own, target) = (parts[operator as usize].transient, &parts[next as usize]);
-        let least = bytes(network, network.writes.row(next)) + target.transient - bytes(network, &target.early);
+        let least =
+            bytes(network, network.writes.row(next)) + target.transient - bytes(network, &target.early);
         if most_freed > written || most_freed + own > least {
             continue;
         }
