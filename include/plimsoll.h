@@ -139,6 +139,15 @@
 // Variables live in memory of their own, uncounted.
 #define PLIMSOLL_VARIABLES_OUTSIDE 1
 
+// Operators run in the order of the file.
+#define PLIMSOLL_ORDER_FILE 0
+
+// In the best order that can be found quickly; for most networks one that is proven.
+#define PLIMSOLL_ORDER_AUTO 1
+
+// In one of the least peak, with proof, as far as limits and memory reach.
+#define PLIMSOLL_ORDER_OPTIMAL 2
+
 // Formats to import from: ONNX.
 #define PLIMSOLL_IMPORT_ONNX 0
 
@@ -251,6 +260,18 @@ typedef int32_t (*plimsoll_progress_fn)(void *userdata, const struct plimsoll_pr
 // Takes a line of text, which is gone when it returns. Called on the thread that
 // plans, at the beginning and end of each plan. Must return.
 typedef void (*plimsoll_log_fn)(void *userdata, const char *line);
+
+// What is known of an order. Frozen: 32 bytes.
+typedef struct plimsoll_schedule {
+    // The most bytes live at a step.
+    uint64_t peak_bytes;
+    // The same in the order of the file.
+    uint64_t file_peak_bytes;
+    // No order has a lower peak.
+    uint64_t lower_bound_bytes;
+    // Nodes of the search.
+    uint64_t nodes;
+} plimsoll_schedule;
 
 // Where something lies in the arena, and when. Frozen: 32 bytes.
 typedef struct plimsoll_placement {
@@ -521,6 +542,10 @@ int32_t plimsoll_options_set_alignment(struct plimsoll_options *options, uint64_
 // Where variables live: `PLIMSOLL_VARIABLES_...`.
 int32_t plimsoll_options_set_variables(struct plimsoll_options *options, int32_t place);
 
+// Which order `plimsoll_graph_plan` gives to the operators: `PLIMSOLL_ORDER_...`, AUTO
+// unless set. A strategy of yours may be asked for offsets in several orders.
+int32_t plimsoll_options_set_order(struct plimsoll_options *options, int32_t order);
+
 // How many bytes there are, or PLIMSOLL_NONE. A plan that needs more is made all
 // the same; its status says so.
 int32_t plimsoll_options_set_capacity(struct plimsoll_options *options, uint64_t bytes);
@@ -597,15 +622,25 @@ int32_t plimsoll_strategy_name(size_t index, char *name, size_t capacity, size_t
 // Frees options; NULL is allowed.
 void plimsoll_options_free(struct plimsoll_options *options);
 
-// Plans a built graph in its file order. `options` may be NULL for the defaults.
-// Free the plan with `plimsoll_plan_free`.
+// Plans a built graph: order and offsets, in the kind of order that the options say.
+// `options` may be NULL for the defaults. Free the plan with `plimsoll_plan_free`.
 //
 // Not fitting the capacity is no failure: the plan's status says so.
 int32_t plimsoll_graph_plan(const struct plimsoll_graph *graph,
                             const struct plimsoll_options *options,
                             struct plimsoll_plan **plan);
 
-// The same in this order: `count` indices of operators, each that is not folded
+// An order alone, without offsets: indices of operators, without the folded ones. As
+// many as fit are copied to `order`, `count` says how many there are. `figures` may be
+// NULL.
+int32_t plimsoll_graph_schedule(const struct plimsoll_graph *graph,
+                                const struct plimsoll_options *options,
+                                uint32_t *order,
+                                size_t capacity,
+                                size_t *count,
+                                struct plimsoll_schedule *figures);
+
+// Plans in this order: `count` indices of operators, each that is not folded
 // once. PLIMSOLL_ERROR_INVALID says why an order cannot be run.
 int32_t plimsoll_graph_plan_in_order(const struct plimsoll_graph *graph,
                                      const uint32_t *order,
@@ -640,6 +675,10 @@ int32_t plimsoll_plan_lower_bound_bytes(const struct plimsoll_plan *plan, uint64
 // What of the lower bound `plimsoll_plan_bound_causes` shows, in bytes. What is above,
 // an exhaustive search has shown.
 int32_t plimsoll_plan_certified_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
+
+// No arena of any order is smaller than this, in bytes; PLIMSOLL_NONE if no other order
+// was looked at. The status and the gap are measured by this, if it is there.
+int32_t plimsoll_plan_bound_over_orders(const struct plimsoll_plan *plan, uint64_t *bytes);
 
 // How far the arena is above the lower bound: 0.01 is one percent.
 int32_t plimsoll_plan_gap(const struct plimsoll_plan *plan, double *gap);

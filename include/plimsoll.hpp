@@ -60,6 +60,12 @@ enum class Variables : std::int32_t {
     outside = PLIMSOLL_VARIABLES_OUTSIDE,
 };
 
+enum class Order : std::int32_t {
+    file = PLIMSOLL_ORDER_FILE,
+    automatic = PLIMSOLL_ORDER_AUTO,
+    optimal = PLIMSOLL_ORDER_OPTIMAL,
+};
+
 enum class Occupant : std::int32_t {
     tensor = PLIMSOLL_OCCUPANT_TENSOR,
     scratch = PLIMSOLL_OCCUPANT_SCRATCH,
@@ -226,6 +232,10 @@ public:
     Options &variables(Variables place) {
         return set(plimsoll_options_set_variables(handle_.get(), static_cast<std::int32_t>(place)));
     }
+    // Which order `Graph::plan` gives to the operators.
+    Options &order(Order order) {
+        return set(plimsoll_options_set_order(handle_.get(), static_cast<std::int32_t>(order)));
+    }
     Options &capacity(std::optional<std::uint64_t> bytes) {
         return set(plimsoll_options_set_capacity(handle_.get(), bytes.value_or(PLIMSOLL_NONE)));
     }
@@ -346,6 +356,12 @@ struct Objects {
     std::uint64_t least;
 };
 
+// An order without offsets: indices of operators.
+struct Schedule {
+    std::vector<std::uint32_t> order;
+    plimsoll_schedule figures;
+};
+
 // What cannot lie together within a capacity.
 struct Core {
     std::vector<plimsoll_occupant> occupants;
@@ -362,6 +378,10 @@ public:
     std::uint64_t arena_bytes() const { return number(plimsoll_plan_arena_bytes); }
     std::uint64_t arena_alignment() const { return number(plimsoll_plan_arena_alignment); }
     std::uint64_t lower_bound_bytes() const { return number(plimsoll_plan_lower_bound_bytes); }
+    // Over all orders; none if no other order was looked at.
+    std::optional<std::uint64_t> bound_over_orders() const {
+        return detail::some(number(plimsoll_plan_bound_over_orders));
+    }
     // What of it the causes show; the rest, an exhaustive search.
     std::uint64_t certified_bytes() const { return number(plimsoll_plan_certified_bytes); }
     std::uint64_t nodes() const { return number(plimsoll_plan_nodes); }
@@ -662,6 +682,15 @@ public:
         return Plan::made_by([&](plimsoll_plan **plan) {
             return plimsoll_graph_plan_in_order(handle_.get(), order.data(), order.size(), options.get(), plan);
         });
+    }
+    // An order alone, and what is known of it.
+    Schedule schedule(const Options &options) const {
+        Schedule schedule{};
+        schedule.order = detail::copy_out<std::uint32_t>(
+            [&](std::uint32_t *order, std::size_t capacity, std::size_t *count) {
+                return plimsoll_graph_schedule(handle_.get(), options.get(), order, capacity, count, &schedule.figures);
+            });
+        return schedule;
     }
     const plimsoll_graph *get() const noexcept { return handle_.get(); }
 

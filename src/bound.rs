@@ -51,6 +51,15 @@ pub fn lower_bound(problem: &Problem) -> LowerBound {
     best
 }
 
+/// What no arena is below if at least so many bytes are live at some step, counted as at
+/// the least alignment: around what is reserved, and up to the highest fixed buffer.
+pub(crate) fn bound_of_load(problem: &Problem, bytes: u64) -> u64 {
+    let unit = alignments(problem).first().copied().unwrap_or(1);
+    // Lifting what is counted less a padding gives no more than lifting it all and then
+    // taking off the padding.
+    lifted(problem, bytes, unit).max(highest_fixed(problem).bytes)
+}
+
 fn highest_fixed(problem: &Problem) -> LowerBound {
     let mut best = LowerBound::default();
     for (id, buffer) in problem.ids().zip(problem.buffers()) {

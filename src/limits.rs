@@ -62,6 +62,12 @@ impl Limits {
         self
     }
 
+    /// Fewer nodes, if a number is named.
+    pub(crate) fn less(mut self, nodes: u64) -> Self {
+        self.nodes = self.nodes.map(|all| all.saturating_sub(nodes));
+        self
+    }
+
     /// The same without a limit of nodes, for what is bounded by itself.
     pub(crate) fn without_nodes(mut self) -> Self {
         self.nodes = None;

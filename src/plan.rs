@@ -171,6 +171,9 @@ pub struct Plan {
     pub reserved: Vec<Range<u64>>,
     /// No arena is smaller than this for this order.
     pub lower_bound: PlanBound,
+    /// No arena of any order is smaller than this; none if only this order was looked at.
+    /// Found by a search, which has no short certificate.
+    pub bound_over_orders: Option<u64>,
     /// What is known of it.
     pub status: Status,
     /// The strategy that found the offsets.
@@ -197,6 +200,7 @@ impl Plan {
             capacity: None,
             reserved: Vec::new(),
             lower_bound: PlanBound::default(),
+            bound_over_orders: None,
             status: Status::Feasible,
             strategy: String::new(),
             objects: None,
@@ -237,10 +241,17 @@ impl Plan {
         self.placements().map(|(_, place)| place.bytes).fold(0, u64::saturating_add)
     }
 
-    /// How far the arena is above the lower bound: 0.01 is one percent.
+    /// What the arena is measured by: over all orders, or else for this one, no arena is
+    /// smaller.
+    #[must_use]
+    pub fn bound(&self) -> u64 {
+        self.bound_over_orders.unwrap_or(self.lower_bound.bytes)
+    }
+
+    /// How far the arena is above [`bound`](Self::bound): 0.01 is one percent.
     #[must_use]
     pub fn gap(&self) -> f64 {
-        gap(self.arena_bytes, self.lower_bound.bytes)
+        gap(self.arena_bytes, self.bound())
     }
 }
 

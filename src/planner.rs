@@ -4,19 +4,19 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::allocate::{Allocation, Auto, Strategy, allocate_around, choose, infeasible_core};
-use crate::bound::{LowerBound, lower_bound};
+use crate::bound::{LowerBound, bound_of_load, lower_bound};
 use crate::choice::Choice;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::{BufferId, OperatorId};
 use crate::infeasible::InfeasibleCore;
-use crate::limits::Limits;
+use crate::limits::{Limits, Stop};
 use crate::liveness::Liveness;
 use crate::objects::{Inside, Objects};
 use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
-use crate::schedule::{Ordering, Schedule, schedule};
+use crate::schedule::{Ordering, Schedule, another, schedule};
 use crate::solution::Solution;
 use crate::verify::{Violations, verify, verify_choice, verify_solution};
 
@@ -39,6 +39,9 @@ pub struct Planner {
     strategy: Box<dyn Strategy>,
     limits: Limits,
 }
+
+/// How many orders are tried besides the first, where its offsets do not reach the bound.
+const ATTEMPTS: u64 = 6;
 
 impl Default for Planner {
     fn default() -> Self {
@@ -136,12 +139,55 @@ impl Planner {
         self
     }
 
-    /// Plans a graph in its file order.
+    /// Plans a graph: order and offsets together, so that the arena is smallest. Never
+    /// worse than the file's order; [`order`](Self::order) says how far other orders are
+    /// searched.
+    ///
+    /// Where the offsets do not reach the least peak of all orders, further orders that
+    /// might are tried, a few. The plan is [`Status::Optimal`] only if no order has a
+    /// smaller arena ([`Plan::bound_over_orders`]).
     ///
     /// # Errors
     /// As [`plan_in_order`](Self::plan_in_order).
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
-        self.plan_in_order(graph, graph.file_order())
+        if self.ordering == Ordering::File {
+            return self.plan_in_order(graph, graph.file_order());
+        }
+        let schedule = self.schedule(graph)?;
+        let mut best = self.plan_with(graph, &schedule.order, &schedule, 0)?;
+        for attempt in 0..ATTEMPTS {
+            let order = match attempt {
+                0 if schedule.file_peak < best.arena_bytes => graph.file_order().to_vec(),
+                0 => continue,
+                _ => another(graph, &schedule, attempt, self.alignment, self.variables, &self.limits),
+            };
+            if best.arena_bytes <= best.bound() || best.stop != Stop::Finished {
+                break;
+            }
+            let plan = self.plan_with(graph, &order, &schedule, best.nodes)?;
+            let nodes = best.nodes + plan.nodes;
+            if plan.arena_bytes < best.arena_bytes {
+                best = plan;
+            }
+            best.nodes = nodes;
+        }
+        best.nodes += schedule.nodes;
+        if best.stop == Stop::Finished && best.status != Status::Optimal {
+            best.stop = schedule.stop;
+        }
+        Ok(best)
+    }
+
+    /// Plans in one of many orders, of which this is known.
+    fn plan_with(
+        &self,
+        graph: &Graph,
+        order: &[OperatorId],
+        schedule: &Schedule,
+        spent: u64,
+    ) -> Result<Plan> {
+        let limits = self.limits.clone().less(schedule.nodes.saturating_add(spent));
+        self.plan_within(graph, order, Some(schedule.lower_bound), &limits)
     }
 
     /// An order for a graph, without offsets.
@@ -163,11 +209,24 @@ impl Planner {
     /// [`Liveness::new`] says of sizes, alignments and fixed offsets; what the
     /// strategy says; [`Error::WrongPlan`] if it returned a wrong plan.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
+        self.plan_within(graph, order, None, &self.limits)
+    }
+
+    fn plan_within(
+        &self,
+        graph: &Graph,
+        order: &[OperatorId],
+        over_orders: Option<u64>,
+        limits: &Limits,
+    ) -> Result<Plan> {
         let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
         let problem = self.equipped(liveness.problem())?;
-        let solution = self.allocate(&problem)?;
+        let solution = self.allocate_within(&problem, limits)?;
         let mut plan = self.in_graph_terms(graph, order, &liveness, solution);
         plan.reserved = problem.reserved().to_vec();
+        plan.bound_over_orders =
+            over_orders.map(|load| bound_of_load(&problem, load).min(plan.lower_bound.bytes));
+        plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
@@ -266,8 +325,12 @@ impl Planner {
 
     /// Of a problem that is equipped.
     pub(crate) fn allocate(&self, problem: &Problem) -> Result<Solution> {
+        self.allocate_within(problem, &self.limits)
+    }
+
+    fn allocate_within(&self, problem: &Problem, limits: &Limits) -> Result<Solution> {
         let Allocation { offsets, objects, nodes, stop, proven } =
-            allocate_around(problem, &*self.strategy, &self.limits)?;
+            allocate_around(problem, &*self.strategy, limits)?;
         let reach = problem.buffers().iter().zip(&offsets);
         let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
         let mut lower_bound = lower_bound(problem);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 21] = [
+const MAY_NAME: [(&str, &[&str]); 22] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids"]),
@@ -18,6 +18,7 @@ const MAY_NAME: [(&str, &[&str]); 21] = [
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
+    ("schedule", &["graph", "ids", "limits", "occupant"]),
     ("plan", &["graph", "ids", "limits", "occupant", "problem"]),
     ("solution", &["bound", "limits", "objects", "plan"]),
     ("verify", &["bound", "choice", "graph", "ids", "objects", "occupant", "plan", "problem", "solution"]),
@@ -37,6 +38,7 @@ const MAY_NAME: [(&str, &[&str]); 21] = [
             "occupant",
             "plan",
             "problem",
+            "schedule",
             "solution",
             "verify",
         ],

@@ -152,6 +152,10 @@ fn check(graph: &Graph, alignment: u64) {
     assert_eq!(schedule.file_peak, peak_of(graph, graph.file_order(), alignment));
     assert_eq!(schedule.peak, least_peak(graph, alignment), "{:?}", schedule.order);
     assert_eq!(schedule.lower_bound, schedule.peak);
+    let plan = planner.plan(graph).unwrap();
+    let file = Planner::new().alignment(alignment).order(Ordering::File).plan(graph).unwrap();
+    assert!(plan.arena_bytes <= file.arena_bytes);
+    assert!(plan.bound() <= plan.arena_bytes && plan.bound() >= schedule.peak);
 }
 
 proptest! {

@@ -7,8 +7,8 @@ mod support;
 use plimsoll::allocate::{self, NAMES};
 use plimsoll::verify::verify;
 use plimsoll::{
-    BufferId, Graph, Limits, LiveRange, Liveness, Occupant, OperatorId, Placement, Plan, Planner, Status,
-    TensorId, TensorKind, TensorSpec, Variables,
+    BufferId, Graph, Limits, LiveRange, Liveness, Occupant, OperatorId, Ordering, Placement, Plan, Planner,
+    Status, TensorId, TensorKind, TensorSpec, Variables,
 };
 use proptest::prelude::*;
 use support::random;
@@ -188,7 +188,7 @@ fn diamond() -> (Graph, [TensorId; 5]) {
 #[test]
 fn a_plan_says_where_why_and_when() {
     let (graph, [x, a, b, c, d]) = diamond();
-    let plan = Planner::new().alignment(1).plan(&graph).unwrap();
+    let plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
     // Step 2: a (20) + b (30) + c (40) + scratch (8).
     assert_eq!((plan.lower_bound.bytes, plan.lower_bound.step), (98, 2));
     let causes = [a, b, c].map(Occupant::Tensor).into_iter().chain([Occupant::Scratch(OperatorId::new(2))]);
@@ -206,7 +206,7 @@ fn a_plan_says_where_why_and_when() {
 /// What the verifier says of the diamond's plan after a change.
 fn verdict(change: impl FnOnce(&mut Plan)) -> String {
     let (graph, _) = diamond();
-    let mut plan = Planner::new().alignment(1).plan(&graph).unwrap();
+    let mut plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
     change(&mut plan);
     verify(&graph, &plan).unwrap_err().to_string()
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll::allocate::{GreedyObjects, Knapsack, Merge};
 use plimsoll::import::{self, ImportOptions, Imported};
-use plimsoll::{ElementType, Graph, Liveness, Planner, Status, Variables};
+use plimsoll::{ElementType, Graph, Liveness, Ordering, Planner, Status, Variables};
 use support::data;
 use support::tflite::greedy_by_size;
 
@@ -45,7 +45,7 @@ fn own_models_keep_their_figures() {
     assert_eq!(files.len(), OWN_MODELS.len());
     for path in files {
         let graph = import_int8(&path);
-        let plan = Planner::new().alignment(1).plan(&graph).unwrap();
+        let plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
         let figures = (plan.order.len(), plan.no_reuse_bytes(), plan.lower_bound.bytes, plan.arena_bytes);
         let golden = OWN_MODELS.iter().find(|row| row.0 == name(&path)).unwrap();
         assert_eq!(figures, (golden.1, golden.2, golden.3, golden.4), "{}", golden.0);
@@ -65,7 +65,7 @@ fn the_zoo_reaches_the_bound_and_agrees_with_the_baselines() {
     for path in files {
         let name = name(&path);
         let graph = import_int8(&path);
-        let planner = Planner::new().alignment(1).variables(Variables::Outside);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
         let plan = planner.plan(&graph).unwrap();
         let liveness = Liveness::new(&graph, graph.file_order(), 1, Variables::Outside).unwrap();
         let tflite = greedy_by_size(liveness.problem());
@@ -111,7 +111,7 @@ fn shared_objects_of_the_zoo_are_proven() {
     for path in models(&zoo) {
         let name = name(&path);
         let graph = import_int8(&path);
-        let planner = Planner::new().alignment(1).variables(Variables::Outside);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
         let plan = planner.strategy(Knapsack::new()).plan(&graph).unwrap();
         let objects = plan.objects.unwrap();
         assert_eq!(objects.total(), objects.lower_bound, "{name}");
@@ -119,13 +119,13 @@ fn shared_objects_of_the_zoo_are_proven() {
             // What a general solver of integer programs finds, too.
             assert_eq!(objects.total(), 3_118_066);
         }
-        let planner = Planner::new().alignment(1).variables(Variables::Outside);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
         let greedy = planner.strategy(GreedyObjects::in_order()).plan(&graph).unwrap();
         assert!(objects.total() <= greedy.arena_bytes, "{name}");
         if !BASELINE_IS_WRONG.contains(&name.as_str()) {
             assert_eq!(greedy.arena_bytes, baselines[&name]["objects"], "{name}");
         }
-        let planner = Planner::new().alignment(1).variables(Variables::Outside);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
         let merged = planner.strategy(Merge::new()).plan(&graph).unwrap();
         assert!(merged.arena_bytes <= objects.total(), "{name}");
         if merged.arena_bytes > merged.lower_bound.bytes {

@@ -186,6 +186,31 @@ static void break_in_all_ways(const network *net, const program *right, const me
     }
 }
 
+/* In the file's order, in the planner's, in one of ours, and in the planner's by itself. */
+enum { WAYS = 4 };
+
+static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *options, const uint32_t *own,
+                              size_t count, size_t way) {
+    plimsoll_plan *plan = NULL;
+    plimsoll_schedule figures;
+    uint32_t order[MOST_LAYERS];
+
+    check(plimsoll_options_set_order(options, way == 0 ? PLIMSOLL_ORDER_FILE : PLIMSOLL_ORDER_OPTIMAL), "order");
+    switch (way) {
+    case 2:
+        check(plimsoll_graph_plan_in_order(graph, own, count, options, &plan), "plan in order");
+        break;
+    case 3:
+        check(plimsoll_graph_schedule(graph, options, order, MOST_LAYERS, &count, &figures), "schedule");
+        expect(figures.lower_bound_bytes == figures.peak_bytes, "no order has a lower peak");
+        expect(figures.peak_bytes <= figures.file_peak_bytes, "no worse than the file's order");
+        check(plimsoll_graph_plan_in_order(graph, order, count, options, &plan), "plan in order");
+        break;
+    default: check(plimsoll_graph_plan(graph, options, &plan), "plan"); break;
+    }
+    return plan;
+}
+
 static void try_network(uint64_t seed, int *plans, int *tried, int *seen) {
     network net;
     memory apart;
@@ -204,11 +229,9 @@ static void try_network(uint64_t seed, int *plans, int *tried, int *seen) {
     graph = describe(&net);
     check(plimsoll_options_new(&options), "options");
     last_ready_first(&net, order);
-    for (i = 0; plimsoll_strategy_name(i / 2, strategy, sizeof strategy, &size) == PLIMSOLL_OK; i++) {
+    for (i = 0; plimsoll_strategy_name(i / WAYS, strategy, sizeof strategy, &size) == PLIMSOLL_OK; i++) {
         check(plimsoll_options_set_strategy(options, strategy), strategy);
-        check(i % 2 == 0 ? plimsoll_graph_plan(graph, options, &plan)
-                         : plimsoll_graph_plan_in_order(graph, order, (size_t)net.layer_count, options, &plan),
-              strategy);
+        plan = planned(graph, options, order, (size_t)net.layer_count, i % WAYS);
         load(plan, &p);
         plimsoll_plan_free(plan);
         plan = NULL;

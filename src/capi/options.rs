@@ -8,9 +8,12 @@ use super::callbacks::{
     plimsoll_strategy_fn,
 };
 use super::cancel::plimsoll_cancel;
-use super::status::{PLIMSOLL_NONE, PLIMSOLL_VARIABLES_ARENA, PLIMSOLL_VARIABLES_OUTSIDE};
+use super::status::{
+    PLIMSOLL_NONE, PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_FILE, PLIMSOLL_ORDER_OPTIMAL, PLIMSOLL_VARIABLES_ARENA,
+    PLIMSOLL_VARIABLES_OUTSIDE,
+};
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
-use crate::{CancelToken, Limits, Planner, Variables};
+use crate::{CancelToken, Limits, Ordering, Planner, Variables};
 
 const MOST_THREADS: u32 = 1024;
 
@@ -20,6 +23,7 @@ const MOST_THREADS: u32 = 1024;
 pub struct plimsoll_options {
     alignment: u64,
     variables: Variables,
+    ordering: Ordering,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
     strategy: Chosen,
@@ -46,6 +50,7 @@ impl Default for plimsoll_options {
         Self {
             alignment: 16,
             variables: Variables::Arena,
+            ordering: Ordering::default(),
             capacity: None,
             reserved: Vec::new(),
             strategy: Chosen::Named("auto".to_owned()),
@@ -69,7 +74,7 @@ impl plimsoll_options {
     }
 
     pub(super) fn planner(&self) -> Result<Planner, Failure> {
-        let planner = Planner::new().alignment(self.alignment).variables(self.variables);
+        let planner = Planner::new().alignment(self.alignment).variables(self.variables).order(self.ordering);
         let planner = planner.limits(self.limits()).boxed_strategy(self.strategy()?);
         let planner = self.reserved.iter().cloned().fold(planner, Planner::reserve);
         Ok(match self.capacity {
@@ -177,6 +182,22 @@ pub unsafe extern "C" fn plimsoll_options_set_variables(options: *mut plimsoll_o
             PLIMSOLL_VARIABLES_ARENA => Variables::Arena,
             PLIMSOLL_VARIABLES_OUTSIDE => Variables::Outside,
             _ => return Err(Failure::argument(format!("{place} is no place for variables"))),
+        };
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Which order `plimsoll_graph_plan` gives to the operators: `PLIMSOLL_ORDER_...`, AUTO
+/// unless set. A strategy of yours may be asked for offsets in several orders.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_order(options: *mut plimsoll_options, order: i32) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.ordering = match order {
+            PLIMSOLL_ORDER_FILE => Ordering::File,
+            PLIMSOLL_ORDER_AUTO => Ordering::Auto,
+            PLIMSOLL_ORDER_OPTIMAL => Ordering::Optimal,
+            _ => return Err(Failure::argument(format!("{order} is no kind of order"))),
         };
         Ok(())
     };

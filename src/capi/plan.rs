@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use super::boundary::{Failure, array, free, give, guard, mutable, reference};
+use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, reference};
 use super::callbacks::CALLBACK_FAILED;
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::problem::plimsoll_problem;
+use super::records::plimsoll_schedule;
 use super::status::{PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_WRONG_PLAN};
 use crate::verify::{verify, verify_solution};
 use crate::{Error, Graph, OperatorId, Plan, Problem, Solution};
@@ -40,8 +41,8 @@ pub(super) unsafe fn options_or_default(
     if options.is_null() { Ok(default) } else { unsafe { reference(options, "options") } }
 }
 
-/// Plans a built graph in its file order. `options` may be NULL for the defaults.
-/// Free the plan with `plimsoll_plan_free`.
+/// Plans a built graph: order and offsets, in the kind of order that the options say.
+/// `options` may be NULL for the defaults. Free the plan with `plimsoll_plan_free`.
 ///
 /// Not fitting the capacity is no failure: the plan's status says so.
 #[unsafe(no_mangle)]
@@ -52,11 +53,42 @@ pub unsafe extern "C" fn plimsoll_graph_plan(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
-        unsafe { plan_graph(graph, graph.file_order(), options, plan) }
+        unsafe { plan_graph(graph, None, options, plan) }
     })
 }
 
-/// The same in this order: `count` indices of operators, each that is not folded
+/// An order alone, without offsets: indices of operators, without the folded ones. As
+/// many as fit are copied to `order`, `count` says how many there are. `figures` may be
+/// NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_schedule(
+    graph: *const plimsoll_graph,
+    options: *const plimsoll_options,
+    order: *mut u32,
+    capacity: usize,
+    count: *mut usize,
+    figures: *mut plimsoll_schedule,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?.built()?;
+        let default = plimsoll_options::default();
+        let options = unsafe { options_or_default(options, &default) }?;
+        let schedule = options.planner()?.schedule(graph).map_err(planning_failure)?;
+        let own: Vec<u32> = schedule.order.iter().map(|id| id.index() as u32).collect();
+        unsafe { copy_out(&own, order, capacity, count) }?;
+        if !figures.is_null() {
+            *unsafe { mutable(figures, "figures") }? = plimsoll_schedule {
+                peak_bytes: schedule.peak,
+                file_peak_bytes: schedule.file_peak,
+                lower_bound_bytes: schedule.lower_bound,
+                nodes: schedule.nodes,
+            };
+        }
+        Ok(())
+    })
+}
+
+/// Plans in this order: `count` indices of operators, each that is not folded
 /// once. PLIMSOLL_ERROR_INVALID says why an order cannot be run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_plan_in_order(
@@ -73,13 +105,13 @@ pub unsafe extern "C" fn plimsoll_graph_plan_in_order(
             index => Err(Failure::argument(format!("{index} is no operator"))),
         };
         let order = unsafe { array(order, count, "order") }?.iter().map(known);
-        unsafe { plan_graph(graph, &order.collect::<Result<Vec<_>, _>>()?, options, plan) }
+        unsafe { plan_graph(graph, Some(&order.collect::<Result<Vec<_>, _>>()?), options, plan) }
     })
 }
 
 unsafe fn plan_graph(
     graph: &Arc<Graph>,
-    order: &[OperatorId],
+    order: Option<&[OperatorId]>,
     options: *const plimsoll_options,
     plan: *mut *mut plimsoll_plan,
 ) -> Result<(), Failure> {
@@ -87,8 +119,10 @@ unsafe fn plan_graph(
     let default = plimsoll_options::default();
     let options = unsafe { options_or_default(options, &default) }?;
     let name = graph.name();
-    options.log(&format!("planning `{name}`: {} operators, {} tensors", order.len(), graph.tensors().len()));
-    let plan = options.planner()?.plan_in_order(graph, order).map_err(planning_failure)?;
+    options.log(&format!("planning `{name}`: {} operators, {} tensors", graph.file_order().len(), graph.tensors().len()));
+    let planner = options.planner()?;
+    let plan = order.map_or_else(|| planner.plan(graph), |order| planner.plan_in_order(graph, order));
+    let plan = plan.map_err(planning_failure)?;
     options.log(&format!("planned `{name}`: {} bytes, {}, {}", plan.arena_bytes, plan.status, plan.stop));
     let of = Planned::Graph(Arc::clone(graph), Box::new(plan));
     give(place, plimsoll_plan { of, alignment: options.alignment() });

@@ -14,6 +14,20 @@ pub struct plimsoll_buffer {
     pub end: u32,
 }
 
+/// What is known of an order. Frozen: 32 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_schedule {
+    /// The most bytes live at a step.
+    pub peak_bytes: u64,
+    /// The same in the order of the file.
+    pub file_peak_bytes: u64,
+    /// No order has a lower peak.
+    pub lower_bound_bytes: u64,
+    /// Nodes of the search.
+    pub nodes: u64,
+}
+
 /// Steps at which the memory of a live buffer is free for others. Frozen: 12 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

@@ -128,6 +128,17 @@ pub unsafe extern "C" fn plimsoll_plan_certified_bytes(plan: *const plimsoll_pla
     unsafe { read(plan, bytes, "bytes", certified) }
 }
 
+/// No arena of any order is smaller than this, in bytes; PLIMSOLL_NONE if no other order
+/// was looked at. The status and the gap are measured by this, if it is there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_bound_over_orders(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
+    let bound = |plan: &plimsoll_plan| match &plan.of {
+        Planned::Graph(_, plan) => plan.bound_over_orders.unwrap_or(PLIMSOLL_NONE),
+        Planned::Problem(..) => PLIMSOLL_NONE,
+    };
+    unsafe { read(plan, bytes, "bytes", bound) }
+}
+
 /// How far the arena is above the lower bound: 0.01 is one percent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_gap(plan: *const plimsoll_plan, gap: *mut f64) -> i32 {

@@ -76,6 +76,13 @@ pub const PLIMSOLL_VARIABLES_ARENA: i32 = 0;
 /// Variables live in memory of their own, uncounted.
 pub const PLIMSOLL_VARIABLES_OUTSIDE: i32 = 1;
 
+/// Operators run in the order of the file.
+pub const PLIMSOLL_ORDER_FILE: i32 = 0;
+/// In the best order that can be found quickly; for most networks one that is proven.
+pub const PLIMSOLL_ORDER_AUTO: i32 = 1;
+/// In one of the least peak, with proof, as far as limits and memory reach.
+pub const PLIMSOLL_ORDER_OPTIMAL: i32 = 2;
+
 /// Formats to import from: ONNX.
 pub const PLIMSOLL_IMPORT_ONNX: i32 = 0;
 /// TensorFlow Lite.

@@ -25,13 +25,16 @@ struct Tip {
 struct Choice {
     peak: u64,
     after: u64,
+    /// Between what is alike otherwise.
+    draw: u64,
     tip: u32,
     operator: u32,
     key: u128,
 }
 
 /// Looks for an order with a peak below `above`: of all that can run next after `width`
-/// sets of operators, those that lead to the least peaks and then the least live bytes go on.
+/// sets of operators, those that lead to the least peaks and then the least live bytes go on;
+/// other seeds than 0 draw among equals.
 ///
 /// O(n w r (d + log)) for n operators, w the width, r that are ready at once.
 ///
@@ -41,6 +44,7 @@ pub(super) fn beam(
     network: &Network,
     width: usize,
     above: u64,
+    seed: u64,
     meter: &mut Meter<'_>,
 ) -> Result<Option<(u64, Vec<u32>)>, Stop> {
     let marks = marks(network.operator_count());
@@ -51,7 +55,7 @@ pub(super) fn beam(
     let mut sets: Vec<u64> = Vec::new();
     let words = walk.cursor.done.as_raw_slice().len();
     let mut seen: HashSet<u128> = HashSet::new();
-    let mut choices = vec![Choice { peak: 0, after: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
+    let mut choices = vec![Choice { peak: 0, after: 0, draw: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
     loop {
         let (mut next_tips, mut next_sets) = (Vec::new(), Vec::new());
         for choice in &choices {
@@ -99,11 +103,14 @@ pub(super) fn beam(
                 let step = walk.cursor.step(operator);
                 let key = tip.key ^ marks[operator as usize];
                 let peak = tip.peak.max(step.bytes);
-                choices.push(Choice { peak, after: step.after, tip: number as u32, operator, key });
+                let draw = if seed == 0 { 0 } else { (key as u64).wrapping_mul(2 * seed + 1) };
+                choices.push(Choice { peak, after: step.after, draw, tip: number as u32, operator, key });
             }
             meter.work(16 * flipped + 8 * walk.ready().len())?;
         }
-        choices.sort_unstable_by_key(|choice| (choice.peak, choice.after, choice.tip, choice.operator));
+        choices.sort_unstable_by_key(|choice| {
+            (choice.peak, choice.after, choice.draw, choice.tip, choice.operator)
+        });
     }
     Ok(best.map(|(peak, end)| (peak, way(&points, &ran, end))))
 }

@@ -20,13 +20,15 @@ pub(super) struct Claims<'a> {
     pub(super) arena: u64,
     pub(super) bound: u64,
     pub(super) certified: u64,
+    /// Over all orders, if that is said.
+    pub(super) over_orders: Option<u64>,
     pub(super) status: Status,
     pub(super) capacity: Option<u64>,
     pub(super) reserved: &'a [Range<u64>],
 }
 
 pub(super) fn check(claims: &Claims<'_>, causes: &[Cause], found: &mut Found) {
-    let Claims { arena, bound, certified, status, capacity, reserved } = *claims;
+    let Claims { arena, bound, certified, over_orders, status, capacity, reserved } = *claims;
     let proven = proven_bytes(causes, reserved);
     if certified > proven {
         let text = format!("the lower bound is said to be {certified} bytes, but its causes prove {proven}");
@@ -40,6 +42,11 @@ pub(super) fn check(claims: &Claims<'_>, causes: &[Cause], found: &mut Found) {
         let text = format!("the arena of {arena} bytes is below the lower bound of {bound}");
         found.add(Violation::Claim(text));
     }
+    if let Some(over) = over_orders.filter(|&over| over > bound) {
+        let text = format!("the bound over all orders, {over} bytes, is above the {bound} of this order");
+        found.add(Violation::Claim(text));
+    }
+    let bound = over_orders.unwrap_or(bound);
     let within = |bytes: u64| capacity.is_none_or(|capacity| bytes <= capacity);
     let true_status = match status {
         Status::Optimal => within(arena) && arena == bound,

@@ -201,7 +201,7 @@ static int32_t options_call(void) {
     uint64_t sizes[3] = {number(), number(), number()};
     char text[32];
     size_t size = 0;
-    switch (below(19)) {
+    switch (below(20)) {
     case 0: return plimsoll_options_new(place_for_options(options));
     case 1: return plimsoll_options_set_alignment(own, alignment());
     case 2: return plimsoll_options_set_variables(own, kind());
@@ -220,6 +220,7 @@ static int32_t options_call(void) {
     case 15: return plimsoll_options_set_threads(own, below(4));
     case 16: return plimsoll_options_reserve(own, sizes[0] >> below(64), sizes[1] >> below(64));
     case 17: return plimsoll_options_clear_reserved(own);
+    case 18: return plimsoll_options_set_order(own, kind());
     default: return below(2) ? plimsoll_options_set_log(own, log_line, &logged) : plimsoll_strategy_name(below(20), MAYBE(text), below(33), MAYBE(&size));
     }
 }
@@ -309,7 +310,12 @@ static int32_t other_call(void) {
 static int32_t plan_something(void) {
     uint32_t order[3] = {index_of(), index_of(), index_of()};
     plimsoll_plan **place = place_for_plan(plans);
-    switch (below(3)) {
+    plimsoll_schedule figures;
+    size_t count = 0;
+    switch (below(4)) {
+    case 3:
+        return plimsoll_graph_schedule(PICK(graphs), PICK(options), MAYBE(order), below(4), MAYBE(&count),
+                                       below(2) ? &figures : NULL);
     case 0: return plimsoll_graph_plan(PICK(graphs), PICK(options), place);
     case 1: return plimsoll_graph_plan_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), place);
     default: return plimsoll_problem_plan(PICK(problems), PICK(options), place);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use plimsoll::import::{Fold, ImportOptions};
-use plimsoll::{ElementType, Planner, Variables, allocate};
+use plimsoll::{ElementType, Ordering, Planner, Variables, allocate};
 
 use crate::searching::SearchArguments;
 
@@ -47,6 +47,9 @@ pub struct PlanArguments {
     /// How to choose offsets.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
     pub strategy: String,
+    /// Order of the operators.
+    #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]
+    pub order: OrderArgument,
     /// Bytes that there are, as in 2MiB, 512KiB, 1MB or 1048576.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub capacity: Option<u64>,
@@ -68,6 +71,9 @@ pub struct CompareArguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = allocate::NAMES,
           value_parser = strategy_names())]
     pub strategies: Vec<String>,
+    /// Order of the operators.
+    #[arg(long, value_enum, default_value_t = OrderArgument::File)]
+    pub order: OrderArgument,
     /// Count the inputs that fit so many bytes, by each strategy.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub capacity: Vec<u64>,
@@ -81,6 +87,26 @@ pub struct CompareArguments {
     pub searching: SearchArguments,
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OrderArgument {
+    /// That of the file.
+    File,
+    /// The best that can be found quickly; for most networks proven.
+    Auto,
+    /// The best there is, as far as limits and memory reach.
+    Optimal,
+}
+
+impl From<OrderArgument> for Ordering {
+    fn from(argument: OrderArgument) -> Self {
+        match argument {
+            OrderArgument::File => Self::File,
+            OrderArgument::Auto => Self::Auto,
+            OrderArgument::Optimal => Self::Optimal,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -110,9 +136,6 @@ pub struct ReadingArguments {
     /// Where variables live: in the arena, or outside, uncounted.
     #[arg(long, value_enum, default_value_t = VariablesArgument::Arena)]
     pub variables: VariablesArgument,
-    /// The operator order: that of the file.
-    #[arg(long, value_enum, default_value_t = OrderArgument::File)]
-    pub order: OrderArgument,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -125,11 +148,6 @@ pub enum FoldArgument {
 pub enum VariablesArgument {
     Arena,
     Outside,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum OrderArgument {
-    File,
 }
 
 impl ReadingArguments {
@@ -156,7 +174,6 @@ impl ReadingArguments {
     }
 
     pub fn planner(&self) -> Planner {
-        let OrderArgument::File = self.order;
         Planner::new().alignment(self.align).variables(match self.variables {
             VariablesArgument::Arena => Variables::Arena,
             VariablesArgument::Outside => Variables::Outside,

@@ -115,7 +115,9 @@ fn problem(
                 VariablesArgument::Outside => Variables::Outside,
             };
             let graph = &imported.graph;
-            let liveness = Liveness::new(graph, graph.file_order(), reading.align, variables);
+            let planner = reading.planner().order(arguments.order.into());
+            let schedule = planner.schedule(graph).map_err(|error| with_path(file, error.into()))?;
+            let liveness = Liveness::new(graph, &schedule.order, reading.align, variables);
             Ok(liveness.map_err(|error| format!("{}: {error}", file.display()))?.problem().clone())
         }
         Imported::Problem(problem) => Ok(problem),

@@ -9,7 +9,7 @@ use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{svg, text};
 use plimsoll::{Graph, Plan, Planner, Problem, Solution, Status, export};
 
-use crate::arguments::PlanArguments;
+use crate::arguments::{OrderArgument, PlanArguments};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
 use crate::{Answer, Failure};
@@ -32,16 +32,21 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let searching = &arguments.searching;
     let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
-    let mut planner = planner.limits(searching.limits(&bar));
+    let mut planner = planner.order(arguments.order.into()).limits(searching.limits(&bar));
     if let Some(capacity) = arguments.capacity {
         planner = planner.capacity(capacity);
     }
     planner = arguments.reserve.iter().cloned().fold(planner, Planner::reserve);
+    let mut file_arena = None;
     let result = match read(&arguments.input, &options)? {
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
             let plan = planner.plan(&graph)?;
             for note in notes {
                 eprintln!("note: {}", one_line(&note));
+            }
+            if !matches!(arguments.order, OrderArgument::File) {
+                let arena = planner.plan_in_order(&graph, graph.file_order())?.arena_bytes;
+                file_arena = Some(arena);
             }
             Planned::Graph(Box::new((graph, plan)))
         }
@@ -58,7 +63,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let texts = formats.iter().map(|format| result.written(*format, &options));
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
-    say(&result.summary(seconds))?;
+    say(&result.summary(file_arena, seconds))?;
     if result.status() == Status::Infeasible {
         say(&result.explained(&planner)?)?;
     }
@@ -92,9 +97,9 @@ impl Planned {
         }
     }
 
-    fn summary(&self, seconds: f64) -> String {
+    fn summary(&self, file_arena: Option<u64>, seconds: f64) -> String {
         match self {
-            Planned::Graph(pair) => text::summary(&pair.0, &pair.1, Some(seconds)),
+            Planned::Graph(pair) => text::summary(&pair.0, &pair.1, file_arena, Some(seconds)),
             Planned::Problem(parts) => {
                 let (name, problem, solution) = &**parts;
                 text::summary_of_problem(name, problem, solution, Some(seconds))

@@ -23,6 +23,9 @@ pub struct PlanDocument {
     pub arena_bytes: u64,
     /// No arena is smaller than this for this order.
     pub lower_bound_bytes: u64,
+    /// No arena of any order is smaller than this, where orders were searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_over_orders_bytes: Option<u64>,
     /// Bytes that there are, if that was said.
     #[serde(default)]
     pub capacity_bytes: Option<u64>,

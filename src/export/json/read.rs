@@ -56,6 +56,7 @@ impl PlanDocument {
         plan.capacity = self.capacity_bytes;
         plan.reserved = self.reserved.iter().map(|&[start, end]| start..end).collect();
         plan.lower_bound = self.bound(graph, &plan.order)?;
+        plan.bound_over_orders = self.bound_over_orders_bytes;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
         plan.objects = self.objects_of(graph)?;

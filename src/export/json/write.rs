@@ -35,6 +35,7 @@ impl PlanDocument {
             strategy: plan.strategy.clone(),
             arena_bytes: plan.arena_bytes,
             lower_bound_bytes: plan.lower_bound.bytes,
+            bound_over_orders_bytes: plan.bound_over_orders,
             capacity_bytes: plan.capacity,
             reserved: plan.reserved.iter().map(|range| [range.start, range.end]).collect(),
             alignment: plan.alignment,
@@ -78,6 +79,7 @@ impl PlanDocument {
             strategy: solution.strategy.clone(),
             arena_bytes: solution.height,
             lower_bound_bytes: bound.bytes,
+            bound_over_orders_bytes: None,
             capacity_bytes: problem.capacity(),
             reserved: problem.reserved().iter().map(|range| [range.start, range.end]).collect(),
             alignment: options.alignment.unwrap_or(1),
@@ -125,8 +127,9 @@ impl PlanDocument {
             field("strategy", &self.strategy),
             field("arena_bytes", &self.arena_bytes),
             field("lower_bound_bytes", &self.lower_bound_bytes),
-            field("capacity_bytes", &self.capacity_bytes),
         ];
+        fields.extend(self.bound_over_orders_bytes.map(|bytes| field("bound_over_orders_bytes", &bytes)));
+        fields.push(field("capacity_bytes", &self.capacity_bytes));
         if !self.reserved.is_empty() {
             fields.push(field("reserved", &self.reserved));
         }

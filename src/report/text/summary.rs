@@ -12,9 +12,10 @@ const SHOWN: usize = 8;
 /// Letters of a name that are shown: a line should fit a terminal.
 const NAME_ROOM: usize = 80;
 
-/// What a user wants to know of a plan, a line each.
+/// What a user wants to know of a plan, a line each: beside it, the arena in the file's
+/// order and the CPU seconds, if they are known.
 #[must_use]
-pub fn summary(graph: &Graph, plan: &Plan, seconds: Option<f64>) -> String {
+pub fn summary(graph: &Graph, plan: &Plan, file_arena: Option<u64>, seconds: Option<f64>) -> String {
     let mut lines = Lines::default();
     let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
     let placed = plan.tensors.iter().flatten().count();
@@ -26,7 +27,7 @@ pub fn summary(graph: &Graph, plan: &Plan, seconds: Option<f64>) -> String {
     lines.figures(&Figures {
         no_reuse: plan.no_reuse_bytes(),
         arena: plan.arena_bytes,
-        bound: plan.lower_bound.bytes,
+        bound: plan.bound(),
         gap: plan.gap(),
         status: plan.status,
         strategy: &plan.strategy,
@@ -35,6 +36,9 @@ pub fn summary(graph: &Graph, plan: &Plan, seconds: Option<f64>) -> String {
     });
     if let Some(objects) = &plan.objects {
         lines.objects(objects.list.len(), objects.total(), objects.lower_bound, objects.inside.len());
+    }
+    if let Some(arena) = file_arena {
+        lines.file_order(plan, arena);
     }
     lines.causes(&step_text(graph, plan), causes_of_plan(graph, plan));
     lines.time(seconds);
@@ -167,6 +171,18 @@ impl Lines {
         }
         if let Some(capacity) = figures.capacity {
             self.say("capacity", format!("{}: {}", bytes(capacity), verdict(figures, capacity)));
+        }
+    }
+
+    /// What the order of the file needs, and what this one does beyond the bound.
+    fn file_order(&mut self, plan: &Plan, arena: u64) {
+        let saved = if arena == 0 { 0.0 } else { 1.0 - plan.arena_bytes as f64 / arena as f64 };
+        let saves =
+            if saved > 0.0 { format!("; this order saves {}", percent(saved)) } else { String::new() };
+        self.say("file order", format!("{}{saves}", bytes(arena)));
+        if plan.lower_bound.bytes > plan.bound() {
+            let own = bytes(plan.lower_bound.bytes);
+            self.say("this order", format!("no less than {own}; the lower bound is that of all orders"));
         }
     }
 
