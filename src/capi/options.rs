@@ -9,8 +9,8 @@ use super::callbacks::{
 };
 use super::cancel::plimsoll_cancel;
 use super::status::{
-    PLIMSOLL_NONE, PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_FILE, PLIMSOLL_ORDER_OPTIMAL, PLIMSOLL_VARIABLES_ARENA,
-    PLIMSOLL_VARIABLES_OUTSIDE,
+    PLIMSOLL_NONE, PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_FILE, PLIMSOLL_ORDER_OPTIMAL,
+    PLIMSOLL_VARIABLES_ARENA, PLIMSOLL_VARIABLES_OUTSIDE,
 };
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
 use crate::{CancelToken, Limits, Ordering, Planner, Variables};

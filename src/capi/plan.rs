@@ -119,7 +119,11 @@ unsafe fn plan_graph(
     let default = plimsoll_options::default();
     let options = unsafe { options_or_default(options, &default) }?;
     let name = graph.name();
-    options.log(&format!("planning `{name}`: {} operators, {} tensors", graph.file_order().len(), graph.tensors().len()));
+    options.log(&format!(
+        "planning `{name}`: {} operators, {} tensors",
+        graph.file_order().len(),
+        graph.tensors().len()
+    ));
     let planner = options.planner()?;
     let plan = order.map_or_else(|| planner.plan(graph), |order| planner.plan_in_order(graph, order));
     let plan = plan.map_err(planning_failure)?;

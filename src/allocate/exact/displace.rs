@@ -35,6 +35,8 @@ pub(super) struct Displacement {
     part: u64,
     /// How often all parts were too much.
     rounds: u32,
+    /// Turns since the last that found something.
+    pub(super) idle: u64,
 }
 
 /// An end of the range of offsets at which an item would overlap another.
@@ -76,6 +78,7 @@ impl Displacement {
             part: if weights.len() < MANY { 4 } else { 32 },
             weights,
             rounds: 0,
+            idle: 0,
         }
     }
 

@@ -123,7 +123,8 @@ impl Exact {
         (meter.best, meter.bound) = (start, bound);
         let mut known = Known { bound, height: start, offsets: None };
         let aim = Aim { enough, ..aim };
-        let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits };
+        let local = !self.unaided;
+        let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits, local };
         let work = search(problem, &mut known, task, &mut meter, allocation);
         allocation.proven = known.bound.min(known.height);
         work.unwrap_or_else(|stop| {

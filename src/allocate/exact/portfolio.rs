@@ -61,6 +61,8 @@ pub(super) struct Task<'a> {
     /// Dives at the same time, where the feature `parallel` is on.
     pub(super) threads: usize,
     pub(super) limits: &'a Limits,
+    /// Whether the local search may help.
+    pub(super) local: bool,
 }
 
 /// Narrows the gap between bound and height until it is closed, or what is
@@ -96,7 +98,7 @@ pub(super) fn search(
             return (nodes, work, Stop::Nodes);
         }
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
-        if round >= LOCAL_FROM || instance.item_count() >= MANY {
+        if task.local && (round >= LOCAL_FROM || instance.item_count() >= MANY) {
             turns.extend(local.take().map(|local| local_turn(local, &turns)));
         }
         allot(&mut turns, task.aim.nodes - nodes, task.aim.work - work);
@@ -203,9 +205,10 @@ fn turns<'a>(
     turns
 }
 
-/// As many nodes as all others together, and as much work.
+/// As many nodes as all others together, and as much work; less and less as long as
+/// nothing comes of it.
 fn local_turn<'a>(local: Box<Displacement>, others: &[Turn<'_>]) -> Turn<'a> {
-    let nodes = others.iter().map(|turn| turn.nodes).sum();
+    let nodes = others.iter().map(|turn| turn.nodes).sum::<u64>() / (1 + local.idle / 4);
     Turn { start: Start::Local(local), capacity: 0, nodes, work: 0, is_steady: false }
 }
 
@@ -385,6 +388,7 @@ fn move_on<'a>(
             }
         }
     }
+    local.idle = if own.offsets.is_some() { 0 } else { local.idle + 1 };
     let (nodes, work) = spent;
     Taken { nodes, work, stop, local: Some(local), ..Taken::nothing(&own) }
 }
