@@ -156,14 +156,16 @@ impl Planner {
         let schedule = self.schedule(graph)?;
         let mut best = self.plan_with(graph, &schedule.order, &schedule, 0)?;
         for attempt in 0..ATTEMPTS {
-            let order = match attempt {
-                0 if schedule.file_peak < best.arena_bytes => graph.file_order().to_vec(),
-                0 => continue,
-                _ => another(graph, &schedule, attempt, self.alignment, self.variables, &self.limits),
-            };
-            if best.arena_bytes <= best.bound() || best.stop != Stop::Finished {
+            let order = if attempt == 0 {
+                if schedule.file_peak >= best.arena_bytes {
+                    continue;
+                }
+                graph.file_order().to_vec()
+            } else if best.arena_bytes > best.bound() && best.stop == Stop::Finished {
+                another(graph, &schedule, attempt, self.alignment, self.variables, &self.limits)
+            } else {
                 break;
-            }
+            };
             let plan = self.plan_with(graph, &order, &schedule, best.nodes)?;
             let nodes = best.nodes + plan.nodes;
             if plan.arena_bytes < best.arena_bytes {

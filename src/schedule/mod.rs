@@ -4,16 +4,19 @@ mod beam;
 mod cursor;
 mod greedy;
 mod network;
+mod parting;
 mod reduce;
 mod rows;
 mod search;
 mod segments;
+mod trees;
 mod walk;
 
 use beam::beam;
 use cursor::peak;
 use greedy::Greedy;
 use network::Network;
+use parting::Parting;
 use reduce::Reduced;
 use search::search;
 use segments::segments;
@@ -76,7 +79,7 @@ impl Ordering {
     fn effort(self) -> Effort {
         match self {
             Self::File => Effort { nodes: 0, widths: &[] },
-            Self::Auto => Effort { nodes: 100_000, widths: &[4, 32] },
+            Self::Auto => Effort { nodes: 400_000, widths: &[4, 32] },
             Self::Optimal => Effort { nodes: 10_000_000, widths: &[4, 32, 256] },
         }
     }
@@ -133,11 +136,12 @@ pub(crate) fn another(
     let limits = limits.clone().without_nodes();
     let mut meter = Meter::new(&limits, u64::MAX);
     let mut order: Vec<OperatorId> = Vec::with_capacity(known.order.len());
+    let mut parting = Parting::new(&network);
     for (from, to) in segments(&network) {
         if to - from > MOST_SEARCHED {
             return known.order.clone();
         }
-        let part = network.part(from, to);
+        let part = parting.part(from, to);
         let Ok(Some((_, found))) = beam(&part, OTHERS_WIDTH, known.peak + 1, seed, &mut meter) else {
             return known.order.clone();
         };
@@ -163,8 +167,9 @@ struct Parts {
 
 impl Parts {
     fn new(network: &Network) -> Self {
+        let mut parting = Parting::new(network);
         let part = |(from, to)| {
-            let network = network.part(from, to);
+            let network = parting.part(from, to);
             let order: Vec<u32> = (0..to - from).collect();
             let peak = peak(&network, &order);
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };

@@ -54,7 +54,7 @@ pub(super) struct Paddings {
 }
 
 impl Paddings {
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let all = self.tensors.iter().chain(&self.transient).chain([&self.base, &self.first]);
         self.any = all.copied().any(|padding| padding > 0);
     }
@@ -117,7 +117,7 @@ impl Network {
         network
     }
 
-    fn empty(operators: usize) -> Self {
+    pub(super) fn empty(operators: usize) -> Self {
         Self {
             before: Rows::default(),
             after: Rows::default(),
@@ -196,70 +196,6 @@ impl Network {
 
     pub(super) fn tensor_count(&self) -> u32 {
         self.sizes.len() as u32
-    }
-
-    /// The part of a schedule in which just these operators run, in ascending order,
-    /// after all with lower numbers and before all others.
-    pub(super) fn part(&self, from: u32, to: u32) -> Self {
-        let mut part = Self::empty((to - from) as usize);
-        part.transient = self.transient[from as usize..to as usize].to_vec();
-        part.paddings.transient = self.paddings.transient[from as usize..to as usize].to_vec();
-        (part.base, part.paddings.base) = (self.base, self.paddings.base);
-        if from == 0 {
-            (part.first, part.paddings.first) = (self.first, self.paddings.first);
-        }
-        let mut numbers = vec![u32::MAX; self.sizes.len()];
-        let writer = self.writers();
-        for tensor in 0..self.tensor_count() {
-            let at = tensor as usize;
-            let readers = self.readers.row(tensor);
-            let last = readers.iter().copied().max();
-            let born = writer[at];
-            let inside = |operator: u32| from <= operator && operator < to;
-            let later = self.stays[at] || last.is_some_and(|last| last >= to);
-            let earlier = born.is_none_or(|born| born < from);
-            if born.is_some_and(|born| born >= to) || (!later && last.is_some_and(|last| last < from)) {
-                continue;
-            }
-            if earlier && later {
-                part.base += self.sizes[at];
-                part.paddings.base = part.paddings.base.max(self.paddings.tensors[at]);
-                continue;
-            }
-            debug_assert!(earlier || born.is_some_and(inside));
-            numbers[at] = part.sizes.len() as u32;
-            if earlier {
-                part.present.push(numbers[at]);
-            }
-            part.sizes.push(self.sizes[at]);
-            part.stays.push(later);
-            part.paddings.tensors.push(self.paddings.tensors[at]);
-        }
-        let local = |row: &[u32]| -> Vec<u32> {
-            row.iter().map(|&tensor| numbers[tensor as usize]).filter(|&number| number < u32::MAX).collect()
-        };
-        part.reads = Rows::new((from..to).map(|operator| local(self.reads.row(operator))));
-        part.writes = Rows::new((from..to).map(|operator| local(self.writes.row(operator))));
-        part.readers = part.reads.transposed(part.sizes.len());
-        let inner = |operator: u32| {
-            let row = self.before.row(operator).iter().filter(|&&other| other >= from);
-            row.map(|&other| (operator - from, other - from)).collect::<Vec<_>>()
-        };
-        let waits: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
-        part.set_waits(&waits);
-        part.paddings.settle();
-        part
-    }
-
-    /// By tensor: the operator that writes it.
-    pub(super) fn writers(&self) -> Vec<Option<u32>> {
-        let mut writers = vec![None; self.sizes.len()];
-        for operator in 0..self.operator_count() {
-            for &tensor in self.writes.row(operator) {
-                writers[tensor as usize] = Some(operator);
-            }
-        }
-        writers
     }
 }
 

@@ -2,8 +2,9 @@
 
 use bitvec::vec::BitVec;
 
-use super::network::Network;
+use super::network::{Network, Paddings};
 use super::rows::Rows;
+use super::trees::{Segment, trees};
 
 /// A smaller network, and the operators of the larger one that each of its operators
 /// stands for, in the order in which they run.
@@ -13,9 +14,11 @@ pub(super) struct Reduced {
 }
 
 impl Reduced {
-    /// Both reductions.
+    /// All reductions.
     pub(super) fn new(network: &Network) -> Self {
-        let mut reduced = postpone(network);
+        let merged = merge_trees(network);
+        let mut reduced = postpone(&merged.network);
+        reduced.stands_for = Rows::new(reduced.stands_for.rows().map(|row| merged.expand(row)));
         order_twins(&mut reduced.network);
         reduced
     }
@@ -24,6 +27,104 @@ impl Reduced {
     pub(super) fn expand(&self, order: &[u32]) -> Vec<u32> {
         order.iter().flat_map(|&operator| self.stands_for.row(operator)).copied().collect()
     }
+}
+
+/// Each segment of a tree's best order becomes one operator, after the segment before it.
+fn merge_trees(network: &Network) -> Reduced {
+    let mut segments: Vec<Option<Vec<Segment>>> = (0..network.operator_count()).map(|_| None).collect();
+    let mut inner = vec![false; segments.len()];
+    for tree in trees(network) {
+        let members = tree.iter().flat_map(|segment| &segment.operators);
+        members.for_each(|&operator| inner[operator as usize] = true);
+        // The root is the last of the tree in any order.
+        if let Some(&root) = tree.last().and_then(|segment| segment.operators.last()) {
+            segments[root as usize] = Some(tree);
+        }
+    }
+    let mut groups: Vec<(Vec<u32>, Option<i128>, bool)> = Vec::new();
+    for operator in 0..network.operator_count() {
+        if let Some(tree) = segments[operator as usize].take() {
+            let named = tree.into_iter().enumerate();
+            groups.extend(named.map(|(place, part)| (part.operators, Some(part.hill), place > 0)));
+        } else if !inner[operator as usize] {
+            groups.push((vec![operator], None, false));
+        }
+    }
+    regroup(network, &groups)
+}
+
+/// A network of groups of operators: their members, the most bytes that they take within,
+/// if that is not told by the only member, and whether a group waits for that before it.
+fn regroup(network: &Network, groups: &[(Vec<u32>, Option<i128>, bool)]) -> Reduced {
+    let mut group_of = vec![0; network.operator_count() as usize];
+    for (number, group) in groups.iter().enumerate() {
+        group.0.iter().for_each(|&member| group_of[member as usize] = number as u32);
+    }
+    let writers = writers(network);
+    let sorted = |mut row: Vec<u32>| {
+        row.sort_unstable();
+        row.dedup();
+        row
+    };
+    let mut parts = Network::empty(groups.len());
+    let (mut reads, mut writes, mut early) = (Vec::new(), Vec::new(), Vec::new());
+    let mut waits: Vec<(u32, u32)> = Vec::new();
+    for (number, (members, hill, chained)) in groups.iter().enumerate() {
+        let number = number as u32;
+        let inside = |operator: u32| group_of[operator as usize] == number;
+        let of_all = |row: &Rows| -> Vec<u32> {
+            sorted(members.iter().flat_map(|&member| row.row(member)).copied().collect())
+        };
+        let from_outside = |&tensor: &u32| writers[tensor as usize].is_none_or(|writer| !inside(writer));
+        let to_outside = |&tensor: &u32| {
+            network.stays[tensor as usize]
+                || network.readers.row(tensor).iter().any(|&reader| !inside(reader))
+        };
+        let read: Vec<u32> = of_all(&network.reads).into_iter().filter(from_outside).collect();
+        let written: Vec<u32> = of_all(&network.writes).into_iter().filter(to_outside).collect();
+        let at = number as usize;
+        if let Some(hill) = *hill {
+            // What a segment reads it alone reads; it may die before the hill.
+            let transient = hill + i128::from(bytes(network, &read)) - i128::from(bytes(network, &written));
+            parts.transient[at] = u64::try_from(transient).unwrap_or(0);
+            early.push(read.clone());
+        } else {
+            parts.transient[at] = network.transient[members[0] as usize];
+            parts.paddings.transient[at] = network.paddings.transient[members[0] as usize];
+            early.push(network.early.row(members[0]).to_vec());
+        }
+        if *chained {
+            waits.push((number, number - 1));
+        }
+        let before = of_all(&network.before).into_iter().filter(|&other| !inside(other));
+        waits.extend(before.map(|other| (number, group_of[other as usize])));
+        reads.push(read);
+        writes.push(written);
+    }
+    waits.sort_unstable();
+    waits.dedup();
+    let mut smaller = Network {
+        reads: Rows::new(reads),
+        writes: Rows::new(writes),
+        early: Rows::new(early),
+        transient: parts.transient,
+        paddings: Paddings { transient: parts.paddings.transient, ..network.paddings.clone() },
+        ..network.clone()
+    };
+    smaller.readers = smaller.reads.transposed(smaller.sizes.len());
+    smaller.set_waits(&waits);
+    Reduced { network: smaller, stands_for: Rows::new(groups.iter().map(|group| group.0.iter().copied())) }
+}
+
+/// By tensor: the operator that writes it.
+fn writers(network: &Network) -> Vec<Option<u32>> {
+    let mut writers = vec![None; network.sizes.len()];
+    for operator in 0..network.operator_count() {
+        for &tensor in network.writes.row(operator) {
+            writers[tensor as usize] = Some(operator);
+        }
+    }
+    writers
 }
 
 /// An operator as it changes by what is put into it.
@@ -56,7 +157,7 @@ fn postpone(network: &Network) -> Reduced {
     let part = |operator: u32| Part {
         sequence: vec![operator],
         reads: network.reads.row(operator).to_vec(),
-        early: Vec::new(),
+        early: network.early.row(operator).to_vec(),
         before: network.before.row(operator).to_vec(),
         transient: network.transient[operator as usize],
         gone: false,

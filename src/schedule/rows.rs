@@ -47,6 +47,10 @@ impl Rows {
         &self.entries[self.starts[number] as usize..self.starts[number + 1] as usize]
     }
 
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[u32]> {
+        (0..self.count()).map(|number| self.row(number))
+    }
+
     pub(super) fn count(&self) -> u32 {
         (self.starts.len() - 1) as u32
     }

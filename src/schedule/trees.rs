@@ -1,0 +1,102 @@
+//! Trees of operators, put into the best order in polynomial time.
+
+use super::network::Network;
+
+/// A stretch of a tree's order that is run at once: nothing is gained by running others
+/// in between.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub(super) operators: Vec<u32>,
+    /// The most bytes within, above what is live before it.
+    pub(super) hill: i128,
+    /// Bytes live after it, above what is live before it.
+    pub(super) net: i128,
+}
+
+impl Segment {
+    fn fall(&self) -> i128 {
+        self.hill - self.net
+    }
+}
+
+/// The largest trees: each operator but the root is read by one other of the tree alone,
+/// and nothing comes from outside but what is live throughout.
+///
+/// The order of a tree that needs least, whatever else runs in between (Liu, 1987): the
+/// orders of the subtrees, each cut into segments, merged by how far each segment falls
+/// from its hill, the deepest fall first; then the root. The first segment of the result
+/// ends at the lowest point after its highest hill, and so on with the rest. What another
+/// operator, outside of the tree, takes adds to every step alike, so an order that is no
+/// higher at any depth is no worse there either.
+///
+/// O(n^2 log n) at worst; linear and a sort for each level of a balanced tree.
+pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
+    let count = network.operator_count();
+    if network.first > 0 || network.paddings.any {
+        return Vec::new();
+    }
+    let mut orders: Vec<Option<Vec<Segment>>> = (0..count).map(|_| None).collect();
+    for operator in 0..count {
+        let below = network.before.row(operator);
+        let whole = below.iter().all(|&child| {
+            orders[child as usize].is_some()
+                && network.after.row(child).len() == 1
+                && reads_all(network, operator, child)
+        });
+        let own = |tensor: &u32| below.iter().any(|&child| network.writes.row(child).contains(tensor));
+        if !whole || !network.reads.row(operator).iter().all(own) || !network.early.row(operator).is_empty() {
+            continue;
+        }
+        let mut merged: Vec<Segment> =
+            below.iter().flat_map(|&child| orders[child as usize].take().unwrap_or_default()).collect();
+        // Stable, so that those of one child stay in their order.
+        merged.sort_by_key(|segment| std::cmp::Reverse(segment.fall()));
+        let bytes =
+            |row: &[u32]| row.iter().map(|&tensor| i128::from(network.sizes[tensor as usize])).sum::<i128>();
+        let written = bytes(network.writes.row(operator));
+        merged.push(Segment {
+            operators: vec![operator],
+            hill: written + i128::from(network.transient[operator as usize]),
+            net: written - bytes(network.reads.row(operator)),
+        });
+        orders[operator as usize] = Some(canonical(merged));
+    }
+    // What is a part of a larger tree was taken by that.
+    orders
+        .into_iter()
+        .flatten()
+        .filter(|order| order.iter().map(|segment| segment.operators.len()).sum::<usize>() > 1)
+        .collect()
+}
+
+/// Whether all that a child writes is read by its parent, and does not stay.
+fn reads_all(network: &Network, operator: u32, child: u32) -> bool {
+    let reads = |tensor: &u32| network.readers.row(*tensor) == [operator] && !network.stays[*tensor as usize];
+    network.writes.row(child).iter().all(reads)
+}
+
+/// Cut where it pays to stop: at the lowest point after the highest hill of what is left.
+fn canonical(steps: Vec<Segment>) -> Vec<Segment> {
+    let mut cut = Vec::new();
+    let mut rest = &steps[..];
+    while !rest.is_empty() {
+        let (mut level, mut highest, mut lowest, mut end) = (0, i128::MIN, i128::MAX, 0);
+        for (place, step) in rest.iter().enumerate() {
+            if level + step.hill >= highest {
+                (highest, lowest) = (level + step.hill, i128::MAX);
+            }
+            level += step.net;
+            if level <= lowest {
+                (lowest, end) = (level, place + 1);
+            }
+        }
+        let (segment, others) = rest.split_at(end);
+        cut.push(Segment {
+            operators: segment.iter().flat_map(|step| step.operators.iter().copied()).collect(),
+            hill: highest,
+            net: lowest,
+        });
+        rest = others;
+    }
+    cut
+}
