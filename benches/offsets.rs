@@ -18,6 +18,7 @@ use plimsoll::{Limits, Planner, Problem};
 mod packings;
 
 #[path = "../tests/support/adversarial.rs"]
+#[allow(dead_code)]
 mod adversarial;
 
 /// How CPU time grows with the number of buffers, planning and verification: three

@@ -9,6 +9,7 @@ use plimsoll::import::{self, ImportOptions, Imported};
 use plimsoll::{ElementType, Graph, Ordering, Planner, Variables};
 
 #[path = "../tests/support/networks.rs"]
+#[allow(dead_code)]
 mod networks;
 
 fn main() {
@@ -99,7 +100,7 @@ fn zoo() {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let entries =
-        std::fs::read_dir(folder).map(|entries| entries.flatten().collect()).unwrap_or_else(|_| Vec::new());
+        std::fs::read_dir(folder).map_or_else(|_| Vec::new(), |entries| entries.flatten().collect());
     for entry in entries {
         let path = entry.path();
         match path.extension().and_then(|ending| ending.to_str()) {

@@ -64,6 +64,7 @@ impl fmt::Debug for Planner {
             .field("variables", &self.variables)
             .field("capacity", &self.capacity)
             .field("reserved", &self.reserved)
+            .field("ordering", &self.ordering)
             .field("strategy", &self.strategy.name())
             .field("limits", &self.limits)
             .finish()

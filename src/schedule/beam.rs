@@ -54,7 +54,7 @@ pub(super) fn beam(
     let mut tips: Vec<Tip> = Vec::new();
     let mut sets: Vec<u64> = Vec::new();
     let words = walk.cursor.done.as_raw_slice().len();
-    let mut seen: HashSet<u128> = HashSet::new();
+    let mut known: HashSet<u128> = HashSet::new();
     let mut choices = vec![Choice { peak: 0, after: 0, draw: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
     loop {
         let (mut next_tips, mut next_sets) = (Vec::new(), Vec::new());
@@ -78,7 +78,7 @@ pub(super) fn beam(
                 tip.key ^= marks[operator as usize];
             });
             meter.work(8 * looked as usize)?;
-            if !seen.insert(tip.key) {
+            if !known.insert(tip.key) {
                 ran.truncate(from as usize);
                 continue;
             }

@@ -72,7 +72,9 @@ impl<'a> Parting<'a> {
         let waits: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
         part.set_waits(&waits);
         part.paddings.settle();
-        touched.into_iter().for_each(|tensor| self.numbers[tensor as usize] = u32::MAX);
+        for tensor in touched {
+            self.numbers[tensor as usize] = u32::MAX;
+        }
         part
     }
 

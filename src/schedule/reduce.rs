@@ -60,7 +60,7 @@ fn regroup(network: &Network, groups: &[(Vec<u32>, Option<i128>, bool)]) -> Redu
     for (number, group) in groups.iter().enumerate() {
         group.0.iter().for_each(|&member| group_of[member as usize] = number as u32);
     }
-    let writers = writers(network);
+    let origin = writers(network);
     let sorted = |mut row: Vec<u32>| {
         row.sort_unstable();
         row.dedup();
@@ -75,7 +75,7 @@ fn regroup(network: &Network, groups: &[(Vec<u32>, Option<i128>, bool)]) -> Redu
         let of_all = |row: &Rows| -> Vec<u32> {
             sorted(members.iter().flat_map(|&member| row.row(member)).copied().collect())
         };
-        let from_outside = |&tensor: &u32| writers[tensor as usize].is_none_or(|writer| !inside(writer));
+        let from_outside = |&tensor: &u32| origin[tensor as usize].is_none_or(|writer| !inside(writer));
         let to_outside = |&tensor: &u32| {
             network.stays[tensor as usize]
                 || network.readers.row(tensor).iter().any(|&reader| !inside(reader))

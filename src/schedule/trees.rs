@@ -59,7 +59,7 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
             hill: written + i128::from(network.transient[operator as usize]),
             net: written - bytes(network.reads.row(operator)),
         });
-        orders[operator as usize] = Some(canonical(merged));
+        orders[operator as usize] = Some(canonical(&merged));
     }
     // What is a part of a larger tree was taken by that.
     orders
@@ -76,9 +76,9 @@ fn reads_all(network: &Network, operator: u32, child: u32) -> bool {
 }
 
 /// Cut where it pays to stop: at the lowest point after the highest hill of what is left.
-fn canonical(steps: Vec<Segment>) -> Vec<Segment> {
+fn canonical(steps: &[Segment]) -> Vec<Segment> {
     let mut cut = Vec::new();
-    let mut rest = &steps[..];
+    let mut rest = steps;
     while !rest.is_empty() {
         let (mut level, mut highest, mut lowest, mut end) = (0, i128::MIN, i128::MAX, 0);
         for (place, step) in rest.iter().enumerate() {

@@ -52,7 +52,6 @@ pub fn holes(count: usize, size: u64) -> Problem {
 
 /// As many steps as buffers, sizes up to 1000, most lives short, a few a tenth of the
 /// whole: hundreds of buffers crowd every step. The least height is not known.
-#[allow(dead_code, reason = "not every test that includes this asks for crowds")]
 pub fn crowd(count: u32, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let buffer = |_| {

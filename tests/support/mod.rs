@@ -4,6 +4,7 @@
 pub mod adversarial;
 pub mod brute_force;
 pub mod data;
+pub mod networks;
 pub mod packings;
 pub mod random;
 pub mod tflite;

@@ -1,5 +1,4 @@
 //! Networks by the hundred operators: the families that orders are measured on.
-#![allow(dead_code, reason = "not every program that includes this uses all families")]
 
 use fastrand::Rng;
 use plimsoll::{Graph, GraphBuilder, TensorId, TensorSpec};
@@ -34,9 +33,9 @@ impl Net {
     }
 
     fn build(mut self, outputs: &[TensorId]) -> Graph {
-        outputs.iter().for_each(|&output| {
+        for &output in outputs {
             self.builder.output(output);
-        });
+        }
         self.builder.build().expect("a network")
     }
 }
@@ -55,7 +54,9 @@ pub fn randomly_wired(weighted: bool, seed: u64) -> Graph {
         let mut nodes: Vec<TensorId> = Vec::new();
         let mut read = [false; 32];
         for from in &inputs {
-            from.iter().for_each(|&node| read[node] = true);
+            for &node in from {
+                read[node] = true;
+            }
             let mut parts: Vec<TensorId> = from.iter().map(|&node| nodes[node]).collect();
             if parts.is_empty() {
                 parts.push(tensor);
@@ -83,14 +84,13 @@ fn watts_strogatz(nodes: usize, k: usize, p: f64, random: &mut Rng) -> Vec<Vec<u
             linked[node][(node + near) % nodes] = true;
         }
     }
-    for near in 1..=k / 2 {
-        for node in 0..nodes {
-            let other = (node + near) % nodes;
-            let far = random.usize(..nodes);
-            if random.f64() < p && far != node && !linked[node][far] && !linked[far][node] {
-                linked[node][other] = false;
-                linked[node][far] = true;
-            }
+    for place in 0..k / 2 * nodes {
+        let (near, node) = (1 + place / nodes, place % nodes);
+        let other = (node + near) % nodes;
+        let far = random.usize(..nodes);
+        if random.f64() < p && far != node && !linked[node][far] && !linked[far][node] {
+            linked[node][other] = false;
+            linked[node][far] = true;
         }
     }
     (0..nodes).map(|to| (0..to).filter(|&from| linked[from][to] || linked[to][from]).collect()).collect()

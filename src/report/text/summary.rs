@@ -176,9 +176,8 @@ impl Lines {
 
     /// What the order of the file needs, and what this one does beyond the bound.
     fn file_order(&mut self, plan: &Plan, arena: u64) {
-        let saved = if arena == 0 { 0.0 } else { 1.0 - plan.arena_bytes as f64 / arena as f64 };
-        let saves =
-            if saved > 0.0 { format!("; this order saves {}", percent(saved)) } else { String::new() };
+        let part = if arena == 0 { 0.0 } else { 1.0 - plan.arena_bytes as f64 / arena as f64 };
+        let saves = if part > 0.0 { format!("; this order saves {}", percent(part)) } else { String::new() };
         self.say("file order", format!("{}{saves}", bytes(arena)));
         if plan.lower_bound.bytes > plan.bound() {
             let own = bytes(plan.lower_bound.bytes);
