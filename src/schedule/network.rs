@@ -51,12 +51,15 @@ pub(super) struct Paddings {
     pub(super) first: u64,
     /// Whether there is any.
     pub(super) any: bool,
+    /// The most but for the transient.
+    pub(super) shared: u64,
 }
 
 impl Paddings {
     pub(super) fn settle(&mut self) {
-        let all = self.tensors.iter().chain(&self.transient).chain([&self.base, &self.first]);
-        self.any = all.copied().any(|padding| padding > 0);
+        let shared = self.tensors.iter().chain([&self.base, &self.first]);
+        self.shared = shared.copied().max().unwrap_or(0);
+        self.any = self.shared > 0 || self.transient.iter().any(|&padding| padding > 0);
     }
 }
 
@@ -188,6 +191,20 @@ impl Network {
             own.iter().map(|wait| wait.1)
         }));
         self.after = self.before.transposed(count);
+    }
+
+    /// Bytes at the step of an operator: what it writes, needs for itself, and what is live
+    /// throughout; and what it reads.
+    pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
+        let bytes = |row: &[u32]| row.iter().map(|&tensor| self.sizes[tensor as usize]).sum::<u64>();
+        let own = self.base + bytes(self.writes.row(operator)) + self.transient[operator as usize];
+        (own, bytes(self.reads.row(operator)))
+    }
+
+    /// No more than this of what rounding added can hang over the end at a step.
+    pub(super) fn padding_at(&self, operator: u32) -> u64 {
+        let paddings = &self.paddings;
+        paddings.shared.max(paddings.transient[operator as usize])
     }
 
     pub(super) fn operator_count(&self) -> u32 {

@@ -1,0 +1,203 @@
+//! Bounds on the peak by cuts: what must be live when an operator runs.
+
+use std::cmp::Reverse;
+
+use super::network::Network;
+use crate::limits::{Meter, Stop};
+
+/// More than any sum of sizes.
+const UNBOUNDED: u64 = u64::MAX / 4;
+
+/// No more edges are looked at, over all operators: about a second.
+const MOST_WORK: u64 = 200_000_000;
+
+/// A peak that no order stays below.
+///
+/// When operator `v` runs, all that it waits for has run, and nothing that waits for it;
+/// of the others any may have run that leaves the set closed. The least bytes that are live
+/// after such a set are a minimum cut: from the operators that have run to those that have
+/// not, a tensor counts if its writer has run and a reader has not. With what `v` writes and
+/// needs for itself, that bounds every order; the most over all operators is the result.
+///
+/// A maximum flow for each operator (Dinitz, 1970), those with the largest steps first, as far as the work
+/// lasts. Of what is rounded up, the most is taken off, as with the largest step.
+///
+/// # Errors
+/// Why it must stop.
+pub(super) fn cut_bound(network: &Network, meter: &mut Meter<'_>) -> Result<u64, Stop> {
+    let total = network.sizes.iter().copied().fold(0, u64::saturating_add);
+    if total >= UNBOUNDED {
+        return Ok(0);
+    }
+    let mut flow = Flow::new(network);
+    let mut operators: Vec<u32> = (0..network.operator_count()).collect();
+    operators.sort_by_cached_key(|&operator| {
+        let (own, read) = network.step_bytes(operator);
+        (Reverse(own + read), operator)
+    });
+    let (mut best, mut work) = (0, 0);
+    for operator in operators {
+        if work > MOST_WORK {
+            break;
+        }
+        let before = flow.work;
+        let live = flow.least_live(network, operator);
+        work += flow.work - before;
+        meter.work((flow.work - before) as usize)?;
+        // What the operator reads is live before it.
+        let (own, _) = network.step_bytes(operator);
+        best = best.max((own + live).saturating_sub(network.padding_at(operator)));
+    }
+    Ok(best)
+}
+
+/// Edges in pairs: the second of each goes back.
+struct Flow {
+    to: Vec<u32>,
+    capacity: Vec<u64>,
+    /// Capacities without any flow, and without what is forced.
+    clean: Vec<u64>,
+    /// By node: its edges.
+    edges: Vec<Vec<u32>>,
+    level: Vec<u32>,
+    next: Vec<u32>,
+    work: u64,
+}
+
+/// Operators, then tensors, then both ends.
+impl Flow {
+    fn new(network: &Network) -> Self {
+        let (operators, tensors) = (network.operator_count(), network.tensor_count());
+        let mut flow = Self {
+            to: Vec::new(),
+            capacity: Vec::new(),
+            clean: Vec::new(),
+            edges: vec![Vec::new(); (operators + tensors + 2) as usize],
+            level: Vec::new(),
+            next: Vec::new(),
+            work: 0,
+        };
+        let (source, sink) = (operators + tensors, operators + tensors + 1);
+        // These edges come first, two pairs for each operator: what is forced.
+        for operator in 0..operators {
+            flow.add(source, operator, 0);
+            flow.add(operator, sink, 0);
+        }
+        for operator in 0..operators {
+            for &before in network.before.row(operator) {
+                flow.add(operator, before, UNBOUNDED);
+            }
+            for &tensor in network.writes.row(operator) {
+                let end = if network.stays[tensor as usize] { sink } else { operators + tensor };
+                flow.add(operator, end, network.sizes[tensor as usize]);
+            }
+        }
+        for &tensor in &network.present {
+            let end = if network.stays[tensor as usize] { sink } else { operators + tensor };
+            flow.add(source, end, network.sizes[tensor as usize]);
+        }
+        for tensor in 0..tensors {
+            for &reader in network.readers.row(tensor) {
+                flow.add(operators + tensor, reader, UNBOUNDED);
+            }
+        }
+        flow
+    }
+
+    fn add(&mut self, from: u32, to: u32, capacity: u64) {
+        self.edges[from as usize].push(self.to.len() as u32);
+        self.edges[to as usize].push(self.to.len() as u32 + 1);
+        self.to.extend([to, from]);
+        self.clean.extend([capacity, 0]);
+    }
+
+    /// The least bytes live before an operator runs, without what is live throughout.
+    fn least_live(&mut self, network: &Network, operator: u32) -> u64 {
+        self.capacity.clone_from(&self.clean);
+        self.work += (self.clean.len() + self.edges.len()) as u64;
+        let mut force = |operator: u32, after: bool| {
+            self.capacity[4 * operator as usize + 2 * usize::from(after)] = UNBOUNDED;
+        };
+        force(operator, true);
+        for (rows, after) in [(&network.before, false), (&network.after, true)] {
+            let mut known = vec![false; network.operator_count() as usize];
+            let mut open = vec![operator];
+            while let Some(at) = open.pop() {
+                for &other in rows.row(at) {
+                    if !std::mem::replace(&mut known[other as usize], true) {
+                        force(other, after);
+                        open.push(other);
+                    }
+                }
+            }
+        }
+        let source = network.operator_count() + network.tensor_count();
+        let mut total = 0;
+        while self.find_levels(source) {
+            self.next.clear();
+            self.next.resize(self.edges.len(), 0);
+            total += self.push_all(source);
+        }
+        total
+    }
+
+    /// How many edges with room lead to each node; whether the sink is reached.
+    fn find_levels(&mut self, source: u32) -> bool {
+        self.level.clear();
+        self.level.resize(self.edges.len(), u32::MAX);
+        self.level[source as usize] = 0;
+        let mut queue = vec![source];
+        let mut first = 0;
+        while let Some(&node) = queue.get(first) {
+            first += 1;
+            for &edge in &self.edges[node as usize] {
+                let to = self.to[edge as usize];
+                self.work += 1;
+                if self.capacity[edge as usize] > 0 && self.level[to as usize] == u32::MAX {
+                    self.level[to as usize] = self.level[node as usize] + 1;
+                    queue.push(to);
+                }
+            }
+        }
+        self.level[source as usize + 1] < u32::MAX
+    }
+
+    /// Pushes flow along shortest ways until there is none; returns how much.
+    fn push_all(&mut self, source: u32) -> u64 {
+        let sink = source + 1;
+        let mut total = 0;
+        // Edges of the way so far.
+        let mut way: Vec<u32> = Vec::new();
+        loop {
+            let node = way.last().map_or(source, |&edge| self.to[edge as usize]);
+            self.work += 1;
+            if node == sink {
+                let room = way.iter().map(|&edge| self.capacity[edge as usize]).min().unwrap_or(0);
+                total += room;
+                for &edge in &way {
+                    self.capacity[edge as usize] -= room;
+                    self.capacity[edge as usize ^ 1] += room;
+                }
+                let full = way.iter().position(|&edge| self.capacity[edge as usize] == 0);
+                way.truncate(full.unwrap_or(0));
+                continue;
+            }
+            let edges = &self.edges[node as usize];
+            let leads = |edge: u32| {
+                let to = self.to[edge as usize] as usize;
+                self.capacity[edge as usize] > 0
+                    && self.level[to] == self.level[node as usize].wrapping_add(1)
+            };
+            let from = self.next[node as usize] as usize;
+            if let Some(place) = edges[from..].iter().position(|&edge| leads(edge)) {
+                self.next[node as usize] = (from + place) as u32;
+                way.push(edges[from + place]);
+                continue;
+            }
+            self.next[node as usize] = edges.len() as u32;
+            let Some(edge) = way.pop() else { return total };
+            let before = self.to[edge as usize ^ 1];
+            self.next[before as usize] += 1;
+        }
+    }
+}
