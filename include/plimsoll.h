@@ -630,9 +630,8 @@ int32_t plimsoll_graph_plan(const struct plimsoll_graph *graph,
                             const struct plimsoll_options *options,
                             struct plimsoll_plan **plan);
 
-// An order alone, without offsets: indices of operators, without the folded ones. As
-// many as fit are copied to `order`, `count` says how many there are. `figures` may be
-// NULL.
+// An order alone, without offsets: indices of operators, without the folded ones. Every
+// call searches, so give room for all operators at once. `figures` may be NULL.
 int32_t plimsoll_graph_schedule(const struct plimsoll_graph *graph,
                                 const struct plimsoll_options *options,
                                 uint32_t *order,

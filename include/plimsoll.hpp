@@ -685,11 +685,11 @@ public:
     }
     // An order alone, and what is known of it.
     Schedule schedule(const Options &options) const {
-        Schedule schedule{};
-        schedule.order = detail::copy_out<std::uint32_t>(
-            [&](std::uint32_t *order, std::size_t capacity, std::size_t *count) {
-                return plimsoll_graph_schedule(handle_.get(), options.get(), order, capacity, count, &schedule.figures);
-            });
+        Schedule schedule{std::vector<std::uint32_t>(operator_count()), {}};
+        std::size_t count = 0;
+        detail::check(plimsoll_graph_schedule(handle_.get(), options.get(), schedule.order.data(),
+                                              schedule.order.size(), &count, &schedule.figures));
+        schedule.order.resize(count);
         return schedule;
     }
     const plimsoll_graph *get() const noexcept { return handle_.get(); }

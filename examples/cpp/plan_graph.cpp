@@ -46,6 +46,10 @@ int main() {
     expect(plan.scratch_offset(0).has_value(), "a convolution has a workspace");
     expect(plan.order() == std::vector<std::uint32_t>{0, 1, 2}, "the order is that of the file");
     expect(plan.certified_bytes() == plan.lower_bound_bytes(), "the causes show all of the bound");
+    expect(plan.bound_over_orders() == plan.lower_bound_bytes(), "no other order needs less");
+    const plimsoll::Schedule schedule = graph.schedule(options.order(plimsoll::Order::optimal));
+    expect(schedule.order == plan.order() && schedule.figures.peak_bytes == plan.arena_bytes(), "order alone");
+    expect(!graph.plan_in_order(schedule.order, options).bound_over_orders(), "only this order was looked at");
     plan.verify();
 
     // Where it does not fit, what cannot lie together is told.

@@ -57,9 +57,8 @@ pub unsafe extern "C" fn plimsoll_graph_plan(
     })
 }
 
-/// An order alone, without offsets: indices of operators, without the folded ones. As
-/// many as fit are copied to `order`, `count` says how many there are. `figures` may be
-/// NULL.
+/// An order alone, without offsets: indices of operators, without the folded ones. Every
+/// call searches, so give room for all operators at once. `figures` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_schedule(
     graph: *const plimsoll_graph,

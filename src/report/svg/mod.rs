@@ -54,7 +54,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
         buffers: plan.placements().count(),
         steps: plan.order.len() as u32,
         arena: plan.arena_bytes,
-        bound: plan.lower_bound.bytes,
+        bound: plan.bound(),
         capacity: plan.capacity,
         reserved: &plan.reserved,
         standing: standing(plan.gap(), &plan.status.to_string(), &plan.strategy),
