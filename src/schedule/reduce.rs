@@ -16,7 +16,7 @@ pub(super) struct Reduced {
 impl Reduced {
     /// All reductions.
     pub(super) fn new(network: &Network) -> Self {
-        let merged = merge_trees(network);
+        let merged = merge_trees(&without_redundant(network));
         let mut reduced = postpone(&merged.network);
         reduced.stands_for = Rows::new(reduced.stands_for.rows().map(|row| merged.expand(row)));
         order_twins(&mut reduced.network);
@@ -27,6 +27,24 @@ impl Reduced {
     pub(super) fn expand(&self, order: &[u32]) -> Vec<u32> {
         order.iter().flat_map(|&operator| self.stands_for.row(operator)).copied().collect()
     }
+}
+
+/// Without dependencies that follow from others: an operator need not wait for one that
+/// another waits for, for which it waits itself. What it reads stays as it is.
+fn without_redundant(network: &Network) -> Network {
+    let mut smaller = network.clone();
+    if network.operator_count() <= MOST {
+        let later = descendants(network);
+        let follows = |operator: u32, before: u32| {
+            let others = network.before.row(operator).iter();
+            others.into_iter().any(|&other| later[before as usize][other as usize])
+        };
+        let row = |operator: u32| network.before.row(operator).iter().map(move |&before| (operator, before));
+        let waits = (0..network.operator_count()).flat_map(row);
+        let waits: Vec<(u32, u32)> = waits.filter(|&(operator, before)| !follows(operator, before)).collect();
+        smaller.set_waits(&waits);
+    }
+    smaller
 }
 
 /// Each segment of a tree's best order becomes one operator, after the segment before it.
@@ -206,7 +224,10 @@ fn freed_by(network: &Network, part: &Part, operator: u32, next: u32, into: &[u3
             || row.map(|&tensor| paddings.tensors[tensor as usize]).any(|padding| padding > 0)
     };
     let stays = |tensor: u32| network.stays[tensor as usize];
+    // Others that read it wait for the next one as well, so that alone is noted.
+    let read_by_others = |&tensor: &u32| network.readers.row(tensor) != [next];
     if network.first > 0
+        || network.writes.row(operator).iter().any(read_by_others)
         || (network.paddings.any && (padded(operator) || padded(next)))
         || network.writes.row(operator).iter().any(|&tensor| stays(tensor))
     {
@@ -266,7 +287,8 @@ fn rebuild(network: &Network, mut parts: Vec<Part>) -> Reduced {
     Reduced { network: smaller, stands_for }
 }
 
-/// No network with more operators is looked at for twins: a bit for each pair.
+/// No network with more operators is looked at for twins or redundant dependencies: a bit
+/// for each pair.
 const MOST: u32 = 8_192;
 
 /// Puts operators that are alike into one order.
