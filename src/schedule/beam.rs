@@ -1,9 +1,8 @@
 //! Many orders side by side, of which the best go on.
 
-use std::collections::HashSet;
-
 use super::network::Network;
-use super::walk::{Walk, marks};
+use super::sorting::{Keyed, sort};
+use super::walk::{Sets, Walk, marks};
 use crate::limits::{Meter, Stop};
 
 /// A set of operators that have run, somewhere on the way.
@@ -24,9 +23,6 @@ struct Tip {
 /// One more step from a tip.
 struct Choice {
     peak: u64,
-    after: u64,
-    /// Between what is alike otherwise.
-    draw: u64,
     tip: u32,
     operator: u32,
     key: u128,
@@ -54,11 +50,14 @@ pub(super) fn beam(
     let mut tips: Vec<Tip> = Vec::new();
     let mut sets: Vec<u64> = Vec::new();
     let words = walk.cursor.done.as_raw_slice().len();
-    let mut known: HashSet<u128> = HashSet::new();
-    let mut choices = vec![Choice { peak: 0, after: 0, draw: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
+    let mut known: Sets = Sets::default();
+    let mut choices = vec![Choice { peak: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
+    // By peak, live bytes, and what is drawn between equals, with the place of the choice.
+    let mut ranks: Vec<Keyed> = vec![(0, 0, 0)];
     loop {
         let (mut next_tips, mut next_sets) = (Vec::new(), Vec::new());
-        for choice in &choices {
+        for &(.., rank) in &ranks {
+            let choice = &choices[(rank & u64::from(u32::MAX)) as usize];
             let below = best.map_or(above, |best| best.0);
             if next_tips.len() == width || choice.peak >= below {
                 break;
@@ -96,6 +95,7 @@ pub(super) fn beam(
         }
         (tips, sets) = (next_tips, next_sets);
         choices.clear();
+        ranks.clear();
         for (number, tip) in tips.iter().enumerate() {
             let first = number * words;
             let flipped = walk.go_to(&sets[first..first + words]);
@@ -103,14 +103,13 @@ pub(super) fn beam(
                 let step = walk.cursor.step(operator);
                 let key = tip.key ^ marks[operator as usize];
                 let peak = tip.peak.max(step.bytes);
-                let draw = if seed == 0 { 0 } else { (key as u64).wrapping_mul(2 * seed + 1) };
-                choices.push(Choice { peak, after: step.after, draw, tip: number as u32, operator, key });
+                let draw = if seed == 0 { 0 } else { (key as u64).wrapping_mul(2 * seed + 1) >> 32 };
+                ranks.push((peak, step.after, (draw << 32) | choices.len() as u64));
+                choices.push(Choice { peak, tip: number as u32, operator, key });
             }
             meter.work(16 * flipped + 8 * walk.ready().len())?;
         }
-        choices.sort_unstable_by_key(|choice| {
-            (choice.peak, choice.after, choice.draw, choice.tip, choice.operator)
-        });
+        sort(&mut ranks);
     }
     Ok(best.map(|(peak, end)| (peak, way(&points, &ran, end))))
 }

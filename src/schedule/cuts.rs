@@ -1,8 +1,7 @@
 //! Bounds on the peak by cuts: what must be live when an operator runs.
 
-use std::cmp::Reverse;
-
 use super::network::Network;
+use super::sorting::{Keyed, sort};
 use crate::limits::{Meter, Stop};
 
 /// More than any sum of sizes.
@@ -30,13 +29,15 @@ pub(super) fn cut_bound(network: &Network, meter: &mut Meter<'_>) -> Result<u64,
         return Ok(0);
     }
     let mut flow = Flow::new(network);
-    let mut operators: Vec<u32> = (0..network.operator_count()).collect();
-    operators.sort_by_cached_key(|&operator| {
+    let ranked = |operator: u32| {
         let (own, read) = network.step_bytes(operator);
-        (Reverse(own + read), operator)
-    });
+        (u64::MAX - own - read, 0, u64::from(operator))
+    };
+    let mut operators: Vec<Keyed> = (0..network.operator_count()).map(ranked).collect();
+    sort(&mut operators);
     let (mut best, mut work) = (0, 0);
-    for operator in operators {
+    for (.., operator) in operators {
+        let operator = operator as u32;
         if work > MOST_WORK {
             break;
         }

@@ -10,6 +10,7 @@ mod reduce;
 mod rows;
 mod search;
 mod segments;
+mod sorting;
 mod trees;
 mod walk;
 

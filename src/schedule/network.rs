@@ -2,6 +2,7 @@
 //! arrays.
 
 use super::rows::Rows;
+use super::sorting::{unique, unique_pairs};
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::occupant::Variables;
 
@@ -97,11 +98,6 @@ impl Network {
             Role::Numbered(number) => Some(number),
             _ => None,
         };
-        let unique = |mut row: Vec<u32>| {
-            row.sort_unstable();
-            row.dedup();
-            row
-        };
         let operator = |place: usize| graph.operator(order[place]);
         let reads = |place| unique(operator(place).inputs().iter().filter_map(|&id| tensor(id)).collect());
         let writes = |place| unique(operator(place).outputs().iter().filter_map(|&id| tensor(id)).collect());
@@ -113,8 +109,7 @@ impl Network {
         }
         let mut waits: Vec<(u32, u32)> =
             graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()])).collect();
-        waits.sort_unstable();
-        waits.dedup();
+        unique_pairs(&mut waits);
         network.set_waits(&waits);
         network.paddings.settle();
         network

@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::network::Network;
 use super::rows::Rows;
+use super::sorting::unique;
 
 /// With no more tensors, all are looked at for each part.
 const FEW: u32 = 4_096;
@@ -48,12 +49,11 @@ impl<'a> Parting<'a> {
             (part.first, part.paddings.first) = (network.first, network.paddings.first);
         }
         part.base = self.live[from as usize];
-        let mut touched: Vec<u32> = (from..to)
+        let touched: Vec<u32> = (from..to)
             .flat_map(|operator| network.reads.row(operator).iter().chain(network.writes.row(operator)))
             .copied()
             .collect();
-        touched.sort_unstable();
-        touched.dedup();
+        let touched = unique(touched);
         for &tensor in &touched {
             self.take(&mut part, tensor, from, to);
         }

@@ -4,6 +4,7 @@ use bitvec::vec::BitVec;
 
 use super::network::{Network, Paddings};
 use super::rows::Rows;
+use super::sorting::{Keyed, sort, unique, unique_pairs};
 use super::trees::{Segment, trees};
 
 /// A smaller network, and the operators of the larger one that each of its operators
@@ -79,11 +80,6 @@ fn regroup(network: &Network, groups: &[(Vec<u32>, Option<i128>, bool)]) -> Redu
         group.0.iter().for_each(|&member| group_of[member as usize] = number as u32);
     }
     let origin = writers(network);
-    let sorted = |mut row: Vec<u32>| {
-        row.sort_unstable();
-        row.dedup();
-        row
-    };
     let mut parts = Network::empty(groups.len());
     let (mut reads, mut writes, mut early) = (Vec::new(), Vec::new(), Vec::new());
     let mut waits: Vec<(u32, u32)> = Vec::new();
@@ -91,7 +87,7 @@ fn regroup(network: &Network, groups: &[(Vec<u32>, Option<i128>, bool)]) -> Redu
         let number = number as u32;
         let inside = |operator: u32| group_of[operator as usize] == number;
         let of_all = |row: &Rows| -> Vec<u32> {
-            sorted(members.iter().flat_map(|&member| row.row(member)).copied().collect())
+            unique(members.iter().flat_map(|&member| row.row(member)).copied().collect())
         };
         let from_outside = |&tensor: &u32| origin[tensor as usize].is_none_or(|writer| !inside(writer));
         let to_outside = |&tensor: &u32| {
@@ -119,8 +115,7 @@ fn regroup(network: &Network, groups: &[(Vec<u32>, Option<i128>, bool)]) -> Redu
         reads.push(read);
         writes.push(written);
     }
-    waits.sort_unstable();
-    waits.dedup();
+    unique_pairs(&mut waits);
     let mut smaller = Network {
         reads: Rows::new(reads),
         writes: Rows::new(writes),
@@ -206,8 +201,7 @@ fn postpone(network: &Network) -> Reduced {
         // What the next one reads too, dies no sooner.
         target.early.extend(moved.early.into_iter().filter(|tensor| freed.contains(tensor)));
         target.early.extend(&freed);
-        target.early.sort_unstable();
-        target.early.dedup();
+        target.early = unique(std::mem::take(&mut target.early));
         target.transient += written;
         into[operator as usize] = next;
     }
@@ -264,12 +258,7 @@ fn rebuild(network: &Network, mut parts: Vec<Part>) -> Reduced {
     smaller.transient = kept.iter().map(|&operator| parts[operator as usize].transient).collect();
     smaller.paddings.transient =
         kept.iter().map(|&operator| network.paddings.transient[operator as usize]).collect();
-    let reads = |&operator: &u32| {
-        let mut row = parts[operator as usize].reads.clone();
-        row.sort_unstable();
-        row.dedup();
-        row
-    };
+    let reads = |&operator: &u32| unique(parts[operator as usize].reads.clone());
     smaller.reads = Rows::new(kept.iter().map(reads));
     smaller.early = Rows::new(kept.iter().map(|&operator| parts[operator as usize].early.iter().copied()));
     smaller.writes = Rows::new(kept.iter().map(|&operator| network.writes.row(operator).iter().copied()));
@@ -279,8 +268,7 @@ fn rebuild(network: &Network, mut parts: Vec<Part>) -> Reduced {
         let before = &parts[operator as usize].before;
         waits.extend(before.iter().map(|&other| (number[operator as usize], number[other as usize])));
     }
-    waits.sort_unstable();
-    waits.dedup();
+    unique_pairs(&mut waits);
     smaller.set_waits(&waits);
     let stands_for =
         Rows::new(kept.iter().map(|&operator| std::mem::take(&mut parts[operator as usize].sequence)));
@@ -303,23 +291,26 @@ fn order_twins(network: &mut Network) {
     if count > MOST {
         return;
     }
-    let mut groups: Vec<(Vec<u64>, u32)> =
-        (0..count).map(|operator| (likeness(network, operator), operator)).collect();
-    groups.sort_unstable();
-    if groups.windows(2).all(|pair| pair[0].0 != pair[1].0) {
+    let mixed = |operator: u32| {
+        let fold =
+            |mixed: u64, &part: &u64| (mixed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        let first = network.after.row(operator).iter().min().copied();
+        let first = first.map_or(u64::MAX, u64::from);
+        (likeness(network, operator).iter().fold(0, fold), first, u64::from(operator))
+    };
+    let mut ranked: Vec<Keyed> = (0..count).map(mixed).collect();
+    sort(&mut ranked);
+    if ranked.windows(2).all(|pair| pair[0].0 != pair[1].0) {
         return;
     }
     let later = descendants(network);
     let mut waits: Vec<(u32, u32)> = Vec::new();
-    for group in groups.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
-        let mut members: Vec<u32> = group.iter().map(|entry| entry.1).collect();
-        members.sort_by_key(|&member| (network.after.row(member).iter().min().copied(), member));
-        for pair in members.windows(2) {
-            let (a, b) = (pair[0] as usize, pair[1]);
-            let same = network.after.row(pair[0]) == network.after.row(b);
-            if same || network.after.row(b).iter().all(|&next| later[a][next as usize]) {
-                waits.push((b, pair[0]));
-            }
+    for pair in ranked.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        let (a, b) = (pair[0].2 as u32, pair[1].2 as u32);
+        let same = network.after.row(a) == network.after.row(b);
+        let after = || network.after.row(b).iter().all(|&next| later[a as usize][next as usize]);
+        if likeness(network, a) == likeness(network, b) && (same || after()) {
+            waits.push((b, a));
         }
     }
     if waits.is_empty() {
@@ -328,8 +319,7 @@ fn order_twins(network: &mut Network) {
     for operator in 0..count {
         waits.extend(network.before.row(operator).iter().map(|&other| (operator, other)));
     }
-    waits.sort_unstable();
-    waits.dedup();
+    unique_pairs(&mut waits);
     network.set_waits(&waits);
 }
 

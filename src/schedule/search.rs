@@ -1,11 +1,11 @@
 //! The exact search for an order: least peaks first, over sets of operators.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BinaryHeap;
 
 use super::network::Network;
-use super::walk::{Walk, marks};
+use super::sorting::{Keyed, sort};
+use super::walk::{Sets, Walk, marks};
 use crate::limits::{Meter, Stop};
 
 /// A set of operators that have run, reached with the least peak.
@@ -64,33 +64,13 @@ struct Search<'a> {
     sets: Vec<u64>,
     words: usize,
     /// By set, before and after what ran at once.
-    seen: HashSet<u128, BuildHasherDefault<Taken>>,
+    seen: Sets,
     open: BinaryHeap<Next>,
-    options: Vec<(u64, u64, u32)>,
+    options: Vec<Keyed>,
     marks: Vec<u128>,
     bound: u64,
     above: u64,
     end: Option<u32>,
-}
-
-/// The keys are random already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Taken(u64);
-
-impl Hasher for Taken {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
 }
 
 impl<'a> Search<'a> {
@@ -102,7 +82,7 @@ impl<'a> Search<'a> {
             network,
             states: Vec::new(),
             sets: Vec::new(),
-            seen: HashSet::default(),
+            seen: Sets::default(),
             open: BinaryHeap::new(),
             options: Vec::new(),
             bound,
@@ -155,14 +135,14 @@ impl<'a> Search<'a> {
         for &operator in self.walk.ready() {
             let step = self.walk.cursor.step(operator);
             if step.bytes < self.above {
-                self.options.push((step.after, step.bytes, operator));
+                self.options.push((step.after, step.bytes, operator.into()));
             }
         }
+        sort(&mut self.options);
         // The last is taken first.
-        self.options.sort_unstable_by_key(|&option| Reverse(option));
-        for (place, &(_, bytes, operator)) in self.options.iter().enumerate() {
+        for (place, &(_, bytes, operator)) in self.options.iter().rev().enumerate() {
             let newest = (u64::from(number) << 32) | place as u64;
-            self.open.push((Reverse(bytes.max(peak)), newest, number, operator));
+            self.open.push((Reverse(bytes.max(peak)), newest, number, operator as u32));
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Trees of operators, put into the best order in polynomial time.
 
 use super::network::Network;
+use super::sorting::{Keyed, sort};
 
 /// A stretch of a tree's order that is run at once: nothing is gained by running others
 /// in between.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Segment {
     pub(super) operators: Vec<u32>,
     /// The most bytes within, above what is live before it.
@@ -14,8 +15,9 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    fn fall(&self) -> i128 {
-        self.hill - self.net
+    /// At least 0, and no more than all sizes together.
+    fn fall(&self) -> u64 {
+        u64::try_from(self.hill - self.net).unwrap_or(0)
     }
 }
 
@@ -49,8 +51,12 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
         }
         let mut merged: Vec<Segment> =
             below.iter().flat_map(|&child| orders[child as usize].take().unwrap_or_default()).collect();
-        // Stable, so that those of one child stay in their order.
-        merged.sort_by_key(|segment| std::cmp::Reverse(segment.fall()));
+        // By place among equals, so that those of one child stay in their order.
+        let deepest = |(place, segment): (usize, &Segment)| (u64::MAX - segment.fall(), 0, place as u64);
+        let mut ranks: Vec<Keyed> = merged.iter().enumerate().map(deepest).collect();
+        sort(&mut ranks);
+        let mut merged: Vec<Segment> =
+            ranks.iter().map(|&(.., place)| std::mem::take(&mut merged[place as usize])).collect();
         let bytes =
             |row: &[u32]| row.iter().map(|&tensor| i128::from(network.sizes[tensor as usize])).sum::<i128>();
         let written = bytes(network.writes.row(operator));

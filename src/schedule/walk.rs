@@ -1,5 +1,8 @@
 //! A cursor that knows who is ready.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use super::cursor::Cursor;
 use super::network::Network;
 
@@ -113,4 +116,27 @@ pub(super) fn marks(count: u32) -> Vec<u128> {
         u128::from(mixed ^ (mixed >> 31))
     };
     (0..count).map(|_| (next() << 64) | next()).collect()
+}
+
+/// Sets of operators, by their marks.
+pub(super) type Sets = HashSet<u128, BuildHasherDefault<Taken>>;
+
+/// The keys are random already.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken(u64);
+
+impl Hasher for Taken {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
 }
