@@ -79,10 +79,12 @@ mod occupant;
 mod plan;
 mod planner;
 mod problem;
+mod random;
 #[cfg(feature = "report")]
 pub mod report;
 mod schedule;
 mod solution;
+mod sorting;
 pub mod verify;
 
 pub use bound::{LowerBound, lower_bound};

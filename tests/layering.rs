@@ -5,20 +5,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 22] = [
+const MAY_NAME: [(&str, &[&str]); 24] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids"]),
     ("bound", &["ids", "problem"]),
     ("limits", &[]),
+    ("random", &[]),
+    ("sorting", &[]),
     ("objects", &["ids"]),
     ("choice", &["ids", "limits", "objects"]),
     ("infeasible", &["ids"]),
-    ("allocate", &["bound", "choice", "error", "ids", "infeasible", "limits", "objects", "problem"]),
+    (
+        "allocate",
+        &[
+            "bound",
+            "choice",
+            "error",
+            "ids",
+            "infeasible",
+            "limits",
+            "objects",
+            "problem",
+            "random",
+            "sorting",
+        ],
+    ),
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
-    ("schedule", &["graph", "ids", "limits", "occupant"]),
+    ("schedule", &["graph", "ids", "limits", "occupant", "random", "sorting"]),
     ("plan", &["graph", "ids", "limits", "occupant", "problem"]),
     ("solution", &["bound", "limits", "objects", "plan"]),
     ("verify", &["bound", "choice", "graph", "ids", "objects", "occupant", "plan", "problem", "solution"]),

@@ -63,7 +63,7 @@ fn attempt(
 ) -> Result<Allocation> {
     let ranges = &problem.reserved()[..below];
     let part = with_obstacles(problem, ranges)?;
-    let found = strategy.allocate(&part, &less(limits, nodes))?;
+    let found = strategy.allocate(&part, &limits.clone().less(nodes))?;
     let proven = shown(&part, ranges, &found).max(proven);
     Ok(Allocation { nodes: nodes + found.nodes, proven, ..own(problem, found) })
 }
@@ -73,13 +73,6 @@ fn attempt(
 fn shown(part: &Problem, ranges: &[Range<u64>], found: &Allocation) -> u64 {
     let shown = found.proven.max(lower_bound(part).bytes);
     if ranges.last().is_none_or(|range| shown > range.end) { shown } else { 0 }
-}
-
-fn less(limits: &Limits, nodes: u64) -> Limits {
-    match limits.most_nodes(u64::MAX) {
-        u64::MAX => limits.clone(),
-        most => limits.clone().nodes(most.saturating_sub(nodes)),
-    }
 }
 
 fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result<Problem> {

@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use super::occupancy::{Fit, Occupancy, Request};
 use super::sharing::{Interval, Shared, Sharing};
-use super::sorting::sort_by_keys;
 use super::{Allocation, Strategy};
 use crate::error;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
+use crate::sorting::sort_by_keys;
 
 /// Shared objects, dealt out one tensor after the other: what runtimes with a
 /// few fixed buffers do, and the figure to compare [`Knapsack`](super::Knapsack)

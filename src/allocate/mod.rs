@@ -12,9 +12,7 @@ mod naive;
 mod occupancy;
 mod order;
 mod parts;
-mod random;
 mod sharing;
-mod sorting;
 mod sweep;
 mod timeline;
 
@@ -186,7 +184,7 @@ mod tests {
 
     /// Long and short lives, so that everything has much to look at.
     fn crowded(count: usize) -> Problem {
-        let mut random = random::Random::new(5);
+        let mut random = crate::random::Random::new(5);
         let buffers = (0..count).map(|_| {
             let start = random.below(count) as u32;
             let steps = if random.below(8) == 0 { count / 4 } else { 30 };

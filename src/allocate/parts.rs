@@ -1,12 +1,12 @@
 //! Times that share no buffer are planned each for itself.
 
-use super::sorting::sort_by_keys;
 use super::{Allocation, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::ids::BufferId;
 use crate::limits::Stop;
 use crate::problem::Problem;
+use crate::sorting::sort_by_keys;
 
 /// What a part is to reach.
 #[derive(Clone, Copy, Debug)]

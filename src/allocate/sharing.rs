@@ -2,12 +2,12 @@
 
 use super::Allocation;
 use super::occupancy::align_up;
-use super::sorting::sort_by_keys;
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
 use crate::ids::BufferId;
 use crate::objects::Objects;
 use crate::problem::Problem;
+use crate::sorting::sort_by_keys;
 
 /// What needs an object: its size, and the sections at which it is live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

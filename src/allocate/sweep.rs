@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::occupancy::align_up;
-use super::sorting::sort_by_keys;
 use crate::ids::BufferId;
 use crate::limits::{Meter, Stop};
 use crate::problem::{LiveRange, Problem};
+use crate::sorting::sort_by_keys;
 
 /// Gives each buffer, when it begins to live, the smallest hole that it fits into
 /// (of several, the lowest), and takes it back when it dies: what a best-fit

@@ -1,14 +1,15 @@
 //! Many orders side by side, of which the best go on.
 
 use super::network::Network;
-use super::sorting::{Keyed, sort};
-use super::walk::{Sets, Walk, marks};
+use super::walk::{Walk, marks};
 use crate::limits::{Meter, Stop};
+use crate::random::Keys;
+use crate::sorting::{Keyed, sort_keyed};
 
 /// A set of operators that have run, somewhere on the way.
 struct Point {
     parent: u32,
-    /// What ran since the parent: a range of `Beam::ran`.
+    /// What ran since the parent: a range of all that ran.
     ran: (u32, u32),
 }
 
@@ -50,13 +51,13 @@ pub(super) fn beam(
     let mut tips: Vec<Tip> = Vec::new();
     let mut sets: Vec<u64> = Vec::new();
     let words = walk.cursor.done.as_raw_slice().len();
-    let mut known: Sets = Sets::default();
+    let mut known = Keys::default();
     let mut choices = vec![Choice { peak: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
     // By peak, live bytes, and what is drawn between equals, with the place of the choice.
-    let mut ranks: Vec<Keyed> = vec![(0, 0, 0)];
+    let mut ranks: Vec<Keyed> = vec![([0, 0], 0)];
     loop {
         let (mut next_tips, mut next_sets) = (Vec::new(), Vec::new());
-        for &(.., rank) in &ranks {
+        for &(_, rank) in &ranks {
             let choice = &choices[(rank & u64::from(u32::MAX)) as usize];
             let below = best.map_or(above, |best| best.0);
             if next_tips.len() == width || choice.peak >= below {
@@ -104,12 +105,12 @@ pub(super) fn beam(
                 let key = tip.key ^ marks[operator as usize];
                 let peak = tip.peak.max(step.bytes);
                 let draw = if seed == 0 { 0 } else { (key as u64).wrapping_mul(2 * seed + 1) >> 32 };
-                ranks.push((peak, step.after, (draw << 32) | choices.len() as u64));
+                ranks.push(([peak, step.after], (draw << 32) | choices.len() as u64));
                 choices.push(Choice { peak, tip: number as u32, operator, key });
             }
             meter.work(16 * flipped + 8 * walk.ready().len())?;
         }
-        sort(&mut ranks);
+        sort_keyed(&mut ranks);
     }
     Ok(best.map(|(peak, end)| (peak, way(&points, &ran, end))))
 }

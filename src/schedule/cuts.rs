@@ -1,8 +1,8 @@
 //! Bounds on the peak by cuts: what must be live when an operator runs.
 
 use super::network::Network;
-use super::sorting::{Keyed, sort};
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// More than any sum of sizes.
 const UNBOUNDED: u64 = u64::MAX / 4;
@@ -29,15 +29,13 @@ pub(super) fn cut_bound(network: &Network, meter: &mut Meter<'_>) -> Result<u64,
         return Ok(0);
     }
     let mut flow = Flow::new(network);
-    let ranked = |operator: u32| {
+    let mut operators: Vec<u32> = (0..network.operator_count()).collect();
+    sort_by_keys(&mut operators, |operator| {
         let (own, read) = network.step_bytes(operator);
-        (u64::MAX - own - read, 0, u64::from(operator))
-    };
-    let mut operators: Vec<Keyed> = (0..network.operator_count()).map(ranked).collect();
-    sort(&mut operators);
+        [!(own + read), 0]
+    });
     let (mut best, mut work) = (0, 0);
-    for (.., operator) in operators {
-        let operator = operator as u32;
+    for operator in operators {
         if work > MOST_WORK {
             break;
         }

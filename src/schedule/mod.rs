@@ -6,12 +6,13 @@ mod cuts;
 mod greedy;
 mod network;
 mod parting;
+mod postpone;
 mod reduce;
 mod rows;
 mod search;
 mod segments;
-mod sorting;
 mod trees;
+mod twins;
 mod walk;
 
 use beam::beam;

@@ -2,9 +2,9 @@
 //! arrays.
 
 use super::rows::Rows;
-use super::sorting::{unique, unique_pairs};
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::occupant::Variables;
+use crate::sorting::unique;
 
 /// Operators are numbered in an order in which they can run. Tensors are those that
 /// take room in the arena and are not there throughout.
@@ -107,10 +107,8 @@ impl Network {
         for place in 0..order.len() {
             network.count_transient(place, graph, operator(place), &roles, unit);
         }
-        let mut waits: Vec<(u32, u32)> =
-            graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()])).collect();
-        unique_pairs(&mut waits);
-        network.set_waits(&waits);
+        let waits = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
+        network.set_waits(waits.collect());
         network.paddings.settle();
         network
     }
@@ -175,25 +173,48 @@ impl Network {
         }
     }
 
-    /// Pairs (operator, one that must run before it), sorted.
-    pub(super) fn set_waits(&mut self, waits: &[(u32, u32)]) {
-        let count = self.transient.len();
-        let mut rest = waits;
-        self.before = Rows::new((0..count as u32).map(|operator| {
+    /// Pairs (operator, one that must run before it).
+    pub(super) fn set_waits(&mut self, mut waits: Vec<(u32, u32)>) {
+        waits.sort_unstable();
+        waits.dedup();
+        let count = self.operator_count();
+        let mut rest = waits.as_slice();
+        self.before = Rows::new((0..count).map(|operator| {
             let length = rest.iter().take_while(|wait| wait.0 == operator).count();
             let (own, others) = rest.split_at(length);
             rest = others;
             own.iter().map(|wait| wait.1)
         }));
-        self.after = self.before.transposed(count);
+        self.after = self.before.transposed(count as usize);
+    }
+
+    /// As [`set_waits`](Self::set_waits) takes them.
+    pub(super) fn waits(&self) -> impl Iterator<Item = (u32, u32)> {
+        let row = |operator| self.before.row(operator).iter().map(move |&before| (operator, before));
+        (0..self.operator_count()).flat_map(row)
+    }
+
+    /// By tensor: the operator that writes it, if one does.
+    pub(super) fn writers(&self) -> Vec<Option<u32>> {
+        let mut writers = vec![None; self.sizes.len()];
+        for operator in 0..self.operator_count() {
+            for &tensor in self.writes.row(operator) {
+                writers[tensor as usize] = Some(operator);
+            }
+        }
+        writers
+    }
+
+    pub(super) fn bytes(&self, tensors: &[u32]) -> u64 {
+        tensors.iter().map(|&tensor| self.sizes[tensor as usize]).sum()
     }
 
     /// Bytes at the step of an operator: what it writes, needs for itself, and what is live
     /// throughout; and what it reads.
     pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
-        let bytes = |row: &[u32]| row.iter().map(|&tensor| self.sizes[tensor as usize]).sum::<u64>();
-        let own = self.base + bytes(self.writes.row(operator)) + self.transient[operator as usize];
-        (own, bytes(self.reads.row(operator)))
+        let written = self.bytes(self.writes.row(operator));
+        let own = self.base + written + self.transient[operator as usize];
+        (own, self.bytes(self.reads.row(operator)))
     }
 
     /// No more than this of what rounding added can hang over the end at a step.

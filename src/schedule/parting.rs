@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::network::Network;
 use super::rows::Rows;
-use super::sorting::unique;
+use crate::sorting::unique;
 
 /// With no more tensors, all are looked at for each part.
 const FEW: u32 = 4_096;
@@ -24,18 +24,14 @@ pub(super) struct Parting<'a> {
 
 impl<'a> Parting<'a> {
     pub(super) fn new(network: &'a Network) -> Self {
-        let mut born = vec![None; network.sizes.len()];
         let mut cursor = Cursor::new(network);
         let mut live = vec![cursor.live];
         for operator in 0..network.operator_count() {
-            for &tensor in network.writes.row(operator) {
-                born[tensor as usize] = Some(operator);
-            }
             cursor.flip(operator, |_| {});
             live.push(cursor.live);
         }
         let padding = network.paddings.tensors.iter().copied().max().unwrap_or(0);
-        Self { network, born, live, padding, numbers: vec![u32::MAX; network.sizes.len()] }
+        Self { network, born: network.writers(), live, padding, numbers: vec![u32::MAX; network.sizes.len()] }
     }
 
     /// The part in which just the operators of `from..to` run, after all before and
@@ -70,7 +66,7 @@ impl<'a> Parting<'a> {
             row.map(|&other| (operator - from, other - from)).collect::<Vec<_>>()
         };
         let waits: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
-        part.set_waits(&waits);
+        part.set_waits(waits);
         part.paddings.settle();
         for tensor in touched {
             self.numbers[tensor as usize] = u32::MAX;

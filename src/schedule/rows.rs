@@ -10,7 +10,7 @@ impl Rows {
     pub(super) fn new(rows: impl IntoIterator<Item = impl IntoIterator<Item = u32>>) -> Self {
         let mut built = Self { starts: vec![0], entries: Vec::new() };
         for row in rows {
-            row.into_iter().for_each(|entry| built.entries.push(entry));
+            built.entries.extend(row);
             built.starts.push(built.entries.len() as u32);
         }
         built

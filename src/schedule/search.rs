@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::network::Network;
-use super::sorting::{Keyed, sort};
-use super::walk::{Sets, Walk, marks};
+use super::walk::{Walk, marks};
 use crate::limits::{Meter, Stop};
+use crate::random::Keys;
+use crate::sorting::{Keyed, sort_keyed};
 
 /// A set of operators that have run, reached with the least peak.
 struct State {
@@ -60,11 +61,11 @@ struct Search<'a> {
     network: &'a Network,
     walk: Walk<'a>,
     states: Vec<State>,
-    /// Sets of the states, after what ran at once.
+    /// Keys of the states, after what ran at once.
     sets: Vec<u64>,
     words: usize,
     /// By set, before and after what ran at once.
-    seen: Sets,
+    seen: Keys,
     open: BinaryHeap<Next>,
     options: Vec<Keyed>,
     marks: Vec<u128>,
@@ -82,7 +83,7 @@ impl<'a> Search<'a> {
             network,
             states: Vec::new(),
             sets: Vec::new(),
-            seen: Sets::default(),
+            seen: Keys::default(),
             open: BinaryHeap::new(),
             options: Vec::new(),
             bound,
@@ -135,12 +136,12 @@ impl<'a> Search<'a> {
         for &operator in self.walk.ready() {
             let step = self.walk.cursor.step(operator);
             if step.bytes < self.above {
-                self.options.push((step.after, step.bytes, operator.into()));
+                self.options.push(([step.after, step.bytes], operator.into()));
             }
         }
-        sort(&mut self.options);
+        sort_keyed(&mut self.options);
         // The last is taken first.
-        for (place, &(_, bytes, operator)) in self.options.iter().rev().enumerate() {
+        for (place, &([_, bytes], operator)) in self.options.iter().rev().enumerate() {
             let newest = (u64::from(number) << 32) | place as u64;
             self.open.push((Reverse(bytes.max(peak)), newest, number, operator as u32));
         }

@@ -14,11 +14,9 @@ pub(super) fn segments(network: &Network) -> Vec<(u32, u32)> {
     // The latest first successor of what is before; the earliest last predecessor after.
     let mut after: Vec<u32> = vec![u32::MAX; count as usize + 1];
     for operator in (0..count).rev() {
-        let last = network.before.row(operator).iter().copied().max();
         // What waits for nobody could run before all others.
-        let last = last.unwrap_or(0);
-        let alone = network.before.row(operator).is_empty();
-        let earliest = if alone { 0 } else { last + 1 };
+        let last = network.before.row(operator).iter().copied().max();
+        let earliest = last.map_or(0, |last| last + 1);
         after[operator as usize] = after[operator as usize + 1].min(earliest);
     }
     let mut latest = 0;

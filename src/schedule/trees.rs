@@ -1,7 +1,7 @@
 //! Trees of operators, put into the best order in polynomial time.
 
 use super::network::Network;
-use super::sorting::{Keyed, sort};
+use crate::sorting::sort_by_keys;
 
 /// A stretch of a tree's order that is run at once: nothing is gained by running others
 /// in between.
@@ -51,12 +51,11 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
         }
         let mut merged: Vec<Segment> =
             below.iter().flat_map(|&child| orders[child as usize].take().unwrap_or_default()).collect();
-        // By place among equals, so that those of one child stay in their order.
-        let deepest = |(place, segment): (usize, &Segment)| (u64::MAX - segment.fall(), 0, place as u64);
-        let mut ranks: Vec<Keyed> = merged.iter().enumerate().map(deepest).collect();
-        sort(&mut ranks);
+        // What ties stays in its order, so that those of one child do.
+        let mut places: Vec<usize> = (0..merged.len()).collect();
+        sort_by_keys(&mut places, |place| [!merged[place].fall(), 0]);
         let mut merged: Vec<Segment> =
-            ranks.iter().map(|&(.., place)| std::mem::take(&mut merged[place as usize])).collect();
+            places.into_iter().map(|place| std::mem::take(&mut merged[place])).collect();
         let bytes =
             |row: &[u32]| row.iter().map(|&tensor| i128::from(network.sizes[tensor as usize])).sum::<i128>();
         let written = bytes(network.writes.row(operator));

@@ -1,10 +1,8 @@
 //! A cursor that knows who is ready.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use super::cursor::Cursor;
 use super::network::Network;
+use crate::random::Random;
 
 #[derive(Clone, Debug)]
 pub(super) struct Walk<'a> {
@@ -103,40 +101,8 @@ fn reads_padded(cursor: &Cursor<'_>, operator: u32) -> bool {
     network.paddings.any && network.reads.row(operator).iter().any(padded)
 }
 
-/// A mark for each operator: sets are told apart by those of their members together, 128
-/// bits of which two alike are taken for one set.
+/// A key for each operator; a set of them has the sum of theirs.
 pub(super) fn marks(count: u32) -> Vec<u128> {
-    let mut bits = 0x243f_6a88_85a3_08d3_u64;
-    let mut next = || {
-        // SplitMix64 (Steele, Lea & Flood, 2014).
-        bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = bits;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        u128::from(mixed ^ (mixed >> 31))
-    };
-    (0..count).map(|_| (next() << 64) | next()).collect()
-}
-
-/// Sets of operators, by their marks.
-pub(super) type Sets = HashSet<u128, BuildHasherDefault<Taken>>;
-
-/// The keys are random already.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Taken(u64);
-
-impl Hasher for Taken {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
+    let mut random = Random::new(0x243f_6a88_85a3_08d3);
+    (0..count).map(|_| random.key()).collect()
 }

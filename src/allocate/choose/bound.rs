@@ -2,7 +2,7 @@
 
 use super::search::State;
 use crate::allocate::sharing::Interval;
-use crate::allocate::sorting::sort_by_keys;
+use crate::sorting::sort_by_keys;
 
 /// What is known of a node.
 pub(super) struct Bound {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::allocate::greedy_objects::idle;
 use crate::allocate::sharing::{Interval, OUTSIDE, Sharing};
-use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// Objects that are being filled, and when they are busy.
 #[derive(Clone)]

@@ -1,9 +1,9 @@
 //! A better choice from a good one.
 
 use super::fill::Filling;
-use crate::allocate::random::Random;
 use crate::allocate::sharing::OUTSIDE;
 use crate::limits::{Meter, Stop};
+use crate::random::Random;
 
 /// Shrinks a few objects, so that tensors go outside, and fills again what has
 /// become free; keeps what is not worse. A large-neighbourhood search.

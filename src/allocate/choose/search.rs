@@ -5,8 +5,8 @@ use super::fill::Filling;
 use super::improve::Improver;
 use crate::allocate::knapsack::{Verdict, share_greedily, share_within};
 use crate::allocate::sharing::{Interval, OUTSIDE, Shared, Sharing};
-use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// What is decided of an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

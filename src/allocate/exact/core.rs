@@ -3,13 +3,13 @@
 use super::Exact;
 use crate::allocate::allocate_around;
 use crate::allocate::parts::part_of;
-use crate::allocate::sorting::sort_by_keys;
 use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::ids::BufferId;
 use crate::infeasible::InfeasibleCore;
 use crate::limits::Limits;
 use crate::problem::Problem;
+use crate::sorting::sort_by_keys;
 
 /// Nodes for the question whether it works without one of the buffers.
 const NODES_EACH: u64 = 20_000;

@@ -1,8 +1,8 @@
 //! Local search: each item goes where it displaces least.
 
 use super::instance::Instance;
-use crate::allocate::random::Random;
 use crate::limits::{Meter, Stop};
+use crate::random::Random;
 
 /// Where an item is that waits for its place.
 const NOWHERE: u64 = u64::MAX;
@@ -62,7 +62,7 @@ const PATIENCE: (u64, u64) = (100_000, 20);
 const LEAST: u64 = 64;
 
 /// With so many items, little is gone for at first: each has few moves.
-const MANY: usize = 1_000;
+pub(super) const MANY: u32 = 1_000;
 
 impl Displacement {
     /// From these offsets on.
@@ -75,7 +75,7 @@ impl Displacement {
             edges: Vec::new(),
             random: Random::new(seed),
             moves: 0,
-            part: if weights.len() < MANY { 4 } else { 32 },
+            part: if instance.item_count() < MANY { 4 } else { 32 },
             weights,
             rounds: 0,
             idle: 0,

@@ -4,24 +4,21 @@
 #[cfg(feature = "parallel")]
 use rayon::ThreadPool as Others;
 
-use super::displace::{Displacement, Moved};
+use super::displace::{Displacement, MANY, Moved};
 use super::dive::{Dive, Dived};
 use super::heights::Heights;
 use super::instance::Instance;
 use super::rules::Rules;
 use super::taste::{By, Taste, Where};
 use crate::allocate::parts::Aim;
-use crate::allocate::random::Random;
 use crate::limits::{Limits, Meter, Stop};
+use crate::random::Random;
 
 /// Nodes of the shortest dive, if all items can be placed in as many.
 const SLICE: u64 = 500;
 
-/// The first round with a local search.
+/// The first round with a local search, unless items are `MANY`: then it is in every one.
 const LOCAL_FROM: u64 = 4;
-
-/// With so many items, it is in the first.
-const MANY: u32 = 1_000;
 
 /// As many as there are dives in a round.
 const LOCAL_SHARE: u64 = 8;

@@ -8,8 +8,8 @@
 use super::instance::{Conflict, Instance};
 use super::lists::Lists;
 use super::rules::{Rule, Rules};
-use crate::allocate::random::Random;
 use crate::limits::{Meter, Stop};
+use crate::random::Random;
 
 /// A step back.
 #[derive(Clone, Copy, Debug)]
@@ -407,8 +407,7 @@ impl<'a> State<'a> {
 
 fn tokens(instance: &Instance) -> Vec<u128> {
     let mut random = Random::new(instance.item_count().into());
-    let mut wide = || (u128::from(random.next()) << 64) | u128::from(random.next());
-    (0..instance.item_count()).map(|_| wide()).collect()
+    (0..instance.item_count()).map(|_| random.key()).collect()
 }
 
 /// Floor and hole as something that looks random.

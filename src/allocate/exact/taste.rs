@@ -2,7 +2,7 @@
 
 use super::instance::Instance;
 use super::state::{DeadEnd, State};
-use crate::allocate::random::Random;
+use crate::random::Random;
 
 /// What is tried first: the larger of this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

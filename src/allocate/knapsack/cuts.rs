@@ -2,8 +2,8 @@
 //! only there? A test of sizes that takes no search.
 
 use crate::allocate::sharing::Interval;
-use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// Objects cut in two by size. Some of the small tensors, those for which the
 /// small objects would do, must go into large ones: in every section at least

@@ -2,10 +2,10 @@
 
 use super::maxima::positional_maxima;
 use super::search::{Freedom, Search};
-use crate::allocate::random::Random;
 use crate::allocate::sharing::{Interval, Sharing};
-use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
+use crate::random::Random;
+use crate::sorting::sort_by_keys;
 
 /// Nodes for sharing the tensors of a few objects anew.
 const FEW: u64 = 20_000;

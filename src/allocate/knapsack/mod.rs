@@ -10,11 +10,11 @@ mod search;
 
 use super::greedy_objects::each_alone;
 use super::sharing::{Interval, OUTSIDE, Shared, Sharing};
-use super::sorting::sort_by_keys;
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
+use crate::sorting::sort_by_keys;
 use maxima::{maxima_until_stopped, positional_maxima};
 use search::{Freedom, Search};
 

@@ -12,8 +12,8 @@ use std::collections::{BinaryHeap, HashSet};
 
 use super::conflict::{Conflict, Finding, Prober};
 use crate::allocate::sharing::{Interval, Sharing};
-use crate::allocate::sorting::sort_by_keys;
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// What the search may choose.
 #[derive(Clone, Debug, Default)]

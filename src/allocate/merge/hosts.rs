@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::allocate::sorting::sort_by_keys;
 use crate::ids::BufferId;
 use crate::objects::Inside;
 use crate::problem::Problem;
+use crate::sorting::sort_by_keys;
 
 /// In every merged object, one of the objects that it was made of is at home:
 /// that of its largest tensor. Each tensor of the others is inside of the

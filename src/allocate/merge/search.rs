@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use super::packing::{Object, Packer};
 use crate::allocate::occupancy::{Fit, align_up};
 use crate::allocate::order::{Order, Orders};
-use crate::allocate::random::Random;
 use crate::ids::BufferId;
 use crate::limits::{Meter, Stop};
+use crate::random::Random;
 
 /// The orders in which the tensors of several objects are packed anew.
 const ORDERS: [Order; 6] = [

@@ -1,0 +1,40 @@
+//! One sort for many lists.
+
+/// Two keys, and what they are the keys of.
+pub(crate) type Keyed = ([u64; 2], u64);
+
+/// Ascending, what ties by what it is. Everything that is sorted by keys comes here, so
+/// that the library holds one sort instead of thirty.
+#[inline(never)]
+pub(crate) fn sort_keyed(keyed: &mut [Keyed]) {
+    keyed.sort_unstable();
+}
+
+/// Sorts by two keys; what ties stays in its order. `!key` descends.
+pub(crate) fn sort_by_keys<T: Copy>(items: &mut [T], keys: impl Fn(T) -> [u64; 2]) {
+    let places = items.iter().zip(0..);
+    let mut keyed: Vec<Keyed> = places.map(|(&item, place)| (keys(item), place)).collect();
+    sort_keyed(&mut keyed);
+    let before = items.to_vec();
+    for (item, (_, place)) in items.iter_mut().zip(keyed) {
+        *item = before[place as usize];
+    }
+}
+
+/// Ascending, each once.
+#[inline(never)]
+pub(crate) fn unique(mut row: Vec<u32>) -> Vec<u32> {
+    row.sort_unstable();
+    row.dedup();
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn keys_decide_and_ties_stay() {
+        let mut items = [(2, 7, 'a'), (1, 5, 'b'), (2, 7, 'c'), (1, 9, 'd'), (2, 6, 'e')];
+        super::sort_by_keys(&mut items, |(first, second, _)| [first, !second]);
+        assert_eq!(items.map(|item| item.2), ['d', 'b', 'a', 'c', 'e']);
+    }
+}
