@@ -16,7 +16,7 @@ use crate::objects::{Inside, Objects};
 use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
-use crate::schedule::{Ordering, Schedule, another, schedule};
+use crate::schedule::{Ordering, Others, Schedule, schedule};
 use crate::solution::Solution;
 use crate::verify::{Violations, verify, verify_choice, verify_solution};
 
@@ -40,8 +40,9 @@ pub struct Planner {
     limits: Limits,
 }
 
-/// How many orders are tried besides the first, where its offsets do not reach the bound.
-const ATTEMPTS: u64 = 6;
+/// How many orders are drawn besides the best one and that of the file, where their offsets
+/// do not reach the bound.
+const OTHERS: u64 = 5;
 
 impl Default for Planner {
     fn default() -> Self {
@@ -156,29 +157,33 @@ impl Planner {
         }
         let schedule = self.schedule(graph)?;
         let mut best = self.plan_with(graph, &schedule.order, &schedule, 0)?;
-        for attempt in 0..ATTEMPTS {
-            let order = if attempt == 0 {
-                if schedule.file_peak >= best.arena_bytes {
-                    continue;
+        if schedule.file_peak < best.arena_bytes {
+            best = self.better(best, graph, graph.file_order(), &schedule)?;
+        }
+        let open = |plan: &Plan| plan.arena_bytes > plan.bound() && plan.stop == Stop::Finished;
+        if open(&best) {
+            let others = Others::new(graph, &schedule, self.alignment, self.variables, &self.limits);
+            for seed in 1..=OTHERS {
+                if open(&best)
+                    && let Some(order) = others.drawn(seed)
+                {
+                    best = self.better(best, graph, &order, &schedule)?;
                 }
-                graph.file_order().to_vec()
-            } else if best.arena_bytes > best.bound() && best.stop == Stop::Finished {
-                another(graph, &schedule, attempt, self.alignment, self.variables, &self.limits)
-            } else {
-                break;
-            };
-            let plan = self.plan_with(graph, &order, &schedule, best.nodes)?;
-            let nodes = best.nodes + plan.nodes;
-            if plan.arena_bytes < best.arena_bytes {
-                best = plan;
             }
-            best.nodes = nodes;
         }
         best.nodes += schedule.nodes;
         if best.stop == Stop::Finished && best.status != Status::Optimal {
             best.stop = schedule.stop;
         }
         Ok(best)
+    }
+
+    /// The better of a plan and one in another order.
+    fn better(&self, known: Plan, graph: &Graph, order: &[OperatorId], schedule: &Schedule) -> Result<Plan> {
+        let plan = self.plan_with(graph, order, schedule, known.nodes)?;
+        let nodes = known.nodes + plan.nodes;
+        let better = if plan.arena_bytes < known.arena_bytes { plan } else { known };
+        Ok(Plan { nodes, ..better })
     }
 
     /// Plans in one of many orders, of which this is known.

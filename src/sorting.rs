@@ -11,14 +11,28 @@ pub(crate) fn sort_keyed(keyed: &mut [Keyed]) {
 }
 
 /// Sorts by two keys; what ties stays in its order. `!key` descends.
-pub(crate) fn sort_by_keys<T: Copy>(items: &mut [T], keys: impl Fn(T) -> [u64; 2]) {
-    let places = items.iter().zip(0..);
-    let mut keyed: Vec<Keyed> = places.map(|(&item, place)| (keys(item), place)).collect();
+pub(crate) fn sort_by_keys<T>(items: &mut [T], keys: impl Fn(&T) -> [u64; 2]) {
+    let mut keyed: Vec<Keyed> = items.iter().zip(0..).map(|(item, place)| (keys(item), place)).collect();
     sort_keyed(&mut keyed);
-    let before = items.to_vec();
-    for (item, (_, place)) in items.iter_mut().zip(keyed) {
-        *item = before[place as usize];
+    // Along each cycle of the permutation.
+    for start in 0..items.len() {
+        let mut place = start;
+        loop {
+            let from = std::mem::replace(&mut keyed[place].1, place as u64) as usize;
+            if from == start {
+                break;
+            }
+            items.swap(place, from);
+            place = from;
+        }
     }
+}
+
+/// Descending.
+#[inline(never)]
+pub(crate) fn descend(numbers: &mut [u64]) {
+    numbers.sort_unstable();
+    numbers.reverse();
 }
 
 /// Ascending, each once.
@@ -34,7 +48,7 @@ mod tests {
     #[test]
     fn keys_decide_and_ties_stay() {
         let mut items = [(2, 7, 'a'), (1, 5, 'b'), (2, 7, 'c'), (1, 9, 'd'), (2, 6, 'e')];
-        super::sort_by_keys(&mut items, |(first, second, _)| [first, !second]);
+        super::sort_by_keys(&mut items, |&(first, second, _)| [first, !second]);
         assert_eq!(items.map(|item| item.2), ['d', 'b', 'a', 'c', 'e']);
     }
 }

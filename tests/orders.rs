@@ -3,29 +3,13 @@
 
 mod support;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-
-use plimsoll::import::{self, ImportOptions, Imported};
 use plimsoll::{
-    CancelToken, ElementType, Graph, Limits, Liveness, OperatorId, Ordering, Planner, Status, Stop,
-    TensorKind, TensorSpec, Variables,
+    CancelToken, Graph, Limits, Liveness, OperatorId, Ordering, Planner, Status, Stop, TensorKind,
+    TensorSpec, Variables,
 };
 use proptest::prelude::*;
+use support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 use support::{data, networks, random};
-
-fn import_int8(path: &Path) -> Graph {
-    let mut options = ImportOptions::default();
-    options.floats_as = Some(ElementType::Int8);
-    match import::read(path, &options).unwrap_or_else(|error| panic!("{}: {error}", path.display())) {
-        Imported::Graph(imported) => imported.graph,
-        other => panic!("{}: {other:?}", path.display()),
-    }
-}
-
-fn models(folder: &Path) -> Vec<PathBuf> {
-    [data::files(folder, ".onnx"), data::files(folder, ".tflite")].concat()
-}
 
 /// The least alignment of what takes room, as the liveness of an order has it.
 fn unit(graph: &Graph, alignment: u64) -> u64 {
@@ -216,28 +200,21 @@ proptest! {
     }
 }
 
-/// The reference program folds variables and resources of these away.
-const BASELINE_IS_WRONG: [&str; 3] =
-    ["pymicro_wakeword__hey_jarvis", "pymicro_wakeword__hey_mycroft", "pymicro_wakeword__okay_nabu"];
-
 #[test]
 fn the_zoo_gets_its_best_orders() {
     let Some(zoo) = data::folder("zoo") else { return };
-    let text = std::fs::read_to_string(zoo.join("baselines.tsv")).unwrap();
-    let rows = text.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
-    let rows: HashMap<&str, Vec<&str>> = rows.map(|row| (row[0], row)).collect();
+    let baselines = baselines(&zoo);
     let planner = Planner::new().alignment(1).variables(Variables::Outside);
     let mut known = 0;
     for path in models(&zoo) {
-        let name = path.file_stem().unwrap().to_str().unwrap().trim_end_matches(".stripped");
+        let name = name(&path);
         let graph = import_int8(&path);
         let schedule = planner.schedule(&graph).unwrap();
         assert!(schedule.is_optimal(), "{name}: {} of {}", schedule.lower_bound, schedule.peak);
-        // `order_best` and `order_proven`.
-        let best: u64 = rows[name][9].parse().unwrap();
-        if !BASELINE_IS_WRONG.contains(&name) {
+        if !BASELINE_IS_WRONG.contains(&name.as_str()) {
+            let best = baselines[&name]["order_best"];
             assert!(schedule.peak <= best, "{name}: {} above {best}", schedule.peak);
-            if rows[name][10] == "1" {
+            if baselines[&name]["order_proven"] == 1 {
                 assert_eq!(schedule.peak, best, "{name}");
                 known += 1;
             }

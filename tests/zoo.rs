@@ -4,32 +4,13 @@
 
 mod support;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use plimsoll::allocate::{GreedyObjects, Knapsack, Merge};
-use plimsoll::import::{self, ImportOptions, Imported};
-use plimsoll::{ElementType, Graph, Liveness, Ordering, Planner, Status, Variables};
+use plimsoll::{Liveness, Ordering, Planner, Status, Variables};
 use support::data;
 use support::tflite::greedy_by_size;
-
-fn import_int8(path: &Path) -> Graph {
-    let mut options = ImportOptions::default();
-    options.floats_as = Some(ElementType::Int8);
-    match import::read(path, &options).unwrap_or_else(|error| panic!("{}: {error}", path.display())) {
-        Imported::Graph(imported) => imported.graph,
-        other => panic!("{}: {other:?}", path.display()),
-    }
-}
-
-fn name(path: &Path) -> String {
-    let stem = path.file_stem().unwrap().to_str().unwrap();
-    stem.trim_end_matches(".stripped").to_owned()
-}
-
-fn models(folder: &Path) -> Vec<PathBuf> {
-    [data::files(folder, ".onnx"), data::files(folder, ".tflite")].concat()
-}
+use support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 
 /// Model, operators that run, no reuse, lower bound, arena by `auto`: at int8,
 /// alignment 1.
@@ -52,14 +33,10 @@ fn own_models_keep_their_figures() {
     }
 }
 
-/// The reference program folds variables and resources of these away.
-const BASELINE_IS_WRONG: [&str; 3] =
-    ["pymicro_wakeword__hey_jarvis", "pymicro_wakeword__hey_mycroft", "pymicro_wakeword__okay_nabu"];
-
 #[test]
 fn the_zoo_reaches_the_bound_and_agrees_with_the_baselines() {
     let Some(zoo) = data::folder("zoo") else { return };
-    let baselines = baselines(&zoo.join("baselines.tsv"));
+    let baselines = baselines(&zoo);
     let files = models(&zoo);
     assert_eq!(files.len(), 121);
     for path in files {
@@ -89,24 +66,12 @@ fn the_zoo_reaches_the_bound_and_agrees_with_the_baselines() {
     }
 }
 
-fn baselines(path: &Path) -> HashMap<String, HashMap<String, u64>> {
-    let text = std::fs::read_to_string(path).unwrap();
-    let mut lines = text.lines().map(|line| line.split('\t'));
-    let header: Vec<&str> = lines.next().unwrap().skip(1).collect();
-    let row = |mut fields: std::str::Split<'_, char>| {
-        let name = fields.next().unwrap().to_owned();
-        let values = fields.map(|field| field.parse().unwrap());
-        (name, header.iter().map(|key| (*key).to_owned()).zip(values).collect())
-    };
-    lines.map(row).collect()
-}
-
 /// Shared objects: proven least on all; the greedy ones as in the reference;
 /// merged, at the bound of offsets on all but one.
 #[test]
 fn shared_objects_of_the_zoo_are_proven() {
     let Some(zoo) = data::folder("zoo") else { return };
-    let baselines = baselines(&zoo.join("baselines.tsv"));
+    let baselines = baselines(&zoo);
     let mut above = Vec::new();
     for path in models(&zoo) {
         let name = name(&path);

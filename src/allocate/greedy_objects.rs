@@ -85,7 +85,7 @@ pub(super) fn by_size(
     meter: &mut Meter<'_>,
 ) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    sort_by_keys(&mut order, |i| {
+    sort_by_keys(&mut order, |&i| {
         let one = &intervals[i];
         let second = if longest_first { u32::MAX - (one.end - one.first) } else { one.first };
         [!one.size, second.into()]
@@ -125,7 +125,7 @@ pub(super) fn by_size(
 /// one byte, and a tensor takes the lowest that is free.
 pub(super) fn by_size_quickly(intervals: &[Interval], meter: &mut Meter<'_>) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    sort_by_keys(&mut order, |i| [!intervals[i].size, intervals[i].first.into()]);
+    sort_by_keys(&mut order, |&i| [!intervals[i].size, intervals[i].first.into()]);
     let mut occupancy = Occupancy::default();
     let mut sizes = Vec::new();
     let mut object = vec![0; intervals.len()];
@@ -165,7 +165,7 @@ pub(super) fn by_start(
     meter: &mut Meter<'_>,
 ) -> Result<Sharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    sort_by_keys(&mut order, |i| [intervals[i].first.into(), !intervals[i].size]);
+    sort_by_keys(&mut order, |&i| [intervals[i].first.into(), !intervals[i].size]);
     let mut sizes = given.to_vec();
     let mut free: BTreeSet<(u64, usize)> = sizes.iter().copied().zip(0..).collect();
     let mut busy: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();

@@ -73,7 +73,7 @@ pub(super) fn in_parts(
 /// Buffers by part and id, parts by time.
 fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
     let mut ids: Vec<BufferId> = problem.ids().collect();
-    sort_by_keys(&mut ids, |id| [problem.buffer(id).live().start.into(), 0]);
+    sort_by_keys(&mut ids, |&id| [problem.buffer(id).live().start.into(), 0]);
     let mut parts: Vec<Vec<BufferId>> = Vec::new();
     let mut end = 0;
     for id in ids {
@@ -105,6 +105,6 @@ fn hardest_first(problem: &Problem, parts: Vec<Vec<BufferId>>) -> Result<Vec<Bou
         Ok((lower_bound(&part).bytes, ids, part))
     };
     let mut parts = parts.into_iter().map(bounded).collect::<Result<Vec<Bounded>>>()?;
-    parts.sort_by_key(|&(bytes, ..)| std::cmp::Reverse(bytes));
+    sort_by_keys(&mut parts, |&(bytes, ..)| [!bytes, 0]);
     Ok(parts)
 }

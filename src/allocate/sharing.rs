@@ -90,7 +90,7 @@ fn starts(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Vec<u64>
         *alignment = problem.buffer(*id).alignment().max(*alignment);
     }
     let mut order: Vec<usize> = (0..sharing.sizes.len()).collect();
-    sort_by_keys(&mut order, |object| [!alignments[object], 0]);
+    sort_by_keys(&mut order, |&object| [!alignments[object], 0]);
     let mut starts = vec![0; sharing.sizes.len()];
     let mut top = 0;
     for object in order {

@@ -33,8 +33,8 @@ pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -
     };
     let mut births: Vec<BufferId> = problem.ids().filter(is_free).collect();
     let mut deaths = births.clone();
-    sort_by_keys(&mut births, |id| [live(id).0.into(), !problem.buffer(id).size()]);
-    sort_by_keys(&mut deaths, |id| [live(id).1.into(), 0]);
+    sort_by_keys(&mut births, |&id| [live(id).0.into(), !problem.buffer(id).size()]);
+    sort_by_keys(&mut deaths, |&id| [live(id).1.into(), 0]);
     let mut deaths = deaths.into_iter().peekable();
     for id in births {
         let buffer = problem.buffer(id);

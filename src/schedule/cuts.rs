@@ -30,7 +30,7 @@ pub(super) fn cut_bound(network: &Network, meter: &mut Meter<'_>) -> Result<u64,
     }
     let mut flow = Flow::new(network);
     let mut operators: Vec<u32> = (0..network.operator_count()).collect();
-    sort_by_keys(&mut operators, |operator| {
+    sort_by_keys(&mut operators, |&operator| {
         let (own, read) = network.step_bytes(operator);
         [!(own + read), 0]
     });

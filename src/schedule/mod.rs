@@ -5,6 +5,7 @@ mod cursor;
 mod cuts;
 mod greedy;
 mod network;
+mod others;
 mod parting;
 mod postpone;
 mod reduce;
@@ -20,6 +21,7 @@ use cursor::peak;
 use cuts::cut_bound;
 use greedy::Greedy;
 use network::Network;
+pub(crate) use others::Others;
 use parting::Parting;
 use reduce::Reduced;
 use search::search;
@@ -89,9 +91,6 @@ impl Ordering {
     }
 }
 
-/// Of the beam that looks for another order.
-const OTHERS_WIDTH: usize = 8;
-
 /// No more operators are searched than this, but for the first beam's, no more for each.
 const MOST_SEARCHED: u32 = 20_000;
 
@@ -125,33 +124,6 @@ pub(crate) fn schedule(
         nodes: meter.nodes(),
         stop: if parts.bound() >= peak { Stop::Finished } else { stop },
     }
-}
-
-/// Another order, of the same peak or less if one is found, else the same order.
-pub(crate) fn another(
-    graph: &Graph,
-    known: &Schedule,
-    seed: u64,
-    default_alignment: u64,
-    variables: Variables,
-    limits: &Limits,
-) -> Vec<OperatorId> {
-    let network = Network::new(graph, default_alignment, variables);
-    let limits = limits.clone().without_nodes();
-    let mut meter = Meter::new(&limits, u64::MAX);
-    let mut order: Vec<OperatorId> = Vec::with_capacity(known.order.len());
-    let mut parting = Parting::new(&network);
-    for (from, to) in segments(&network) {
-        if to - from > MOST_SEARCHED {
-            return known.order.clone();
-        }
-        let part = parting.part(from, to);
-        let Ok(Some((_, found))) = beam(&part, OTHERS_WIDTH, known.peak + 1, seed, &mut meter) else {
-            return known.order.clone();
-        };
-        order.extend(found.into_iter().map(|operator| graph.file_order()[(from + operator) as usize]));
-    }
-    order
 }
 
 /// A range of operators that all orders run together.

@@ -53,7 +53,7 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
             below.iter().flat_map(|&child| orders[child as usize].take().unwrap_or_default()).collect();
         // What ties stays in its order, so that those of one child do.
         let mut places: Vec<usize> = (0..merged.len()).collect();
-        sort_by_keys(&mut places, |place| [!merged[place].fall(), 0]);
+        sort_by_keys(&mut places, |&place| [!merged[place].fall(), 0]);
         let mut merged: Vec<Segment> =
             places.into_iter().map(|place| std::mem::take(&mut merged[place])).collect();
         let bytes =

@@ -8,3 +8,5 @@ pub mod networks;
 pub mod packings;
 pub mod random;
 pub mod tflite;
+#[cfg(feature = "cli")]
+pub mod zoo;

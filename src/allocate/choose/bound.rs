@@ -41,7 +41,7 @@ pub(super) struct Relaxation<'a> {
 impl<'a> Relaxation<'a> {
     pub(super) fn new(intervals: &'a [Interval], sections: u32, values: &'a [u64], capacity: u64) -> Self {
         let mut by_start: Vec<u32> = (0..intervals.len() as u32).collect();
-        sort_by_keys(&mut by_start, |i| [intervals[i as usize].first.into(), 0]);
+        sort_by_keys(&mut by_start, |&i| [intervals[i as usize].first.into(), 0]);
         let mut by_rank: Vec<u32> = (0..intervals.len() as u32).collect();
         by_rank.sort_by(|&a, &b| {
             let (a, b) = (a as usize, b as usize);

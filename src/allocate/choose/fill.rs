@@ -34,7 +34,7 @@ impl<'a> Filling<'a> {
             }
         }
         for members in &mut members {
-            sort_by_keys(members, |i| [intervals[i].size, i as u64]);
+            sort_by_keys(members, |&i| [intervals[i].size, i as u64]);
         }
         let mut filling = Self { intervals, sharing, busy: Vec::new(), room: 0 };
         let mut total: u64 = filling.sharing.sizes.iter().sum();

@@ -138,7 +138,7 @@ impl<'a> Search<'a> {
         let intervals = &self.shared.intervals;
         let densest: Vec<usize> = self.relaxation.densest_first().iter().map(|&i| i as usize).collect();
         let mut largest = densest.clone();
-        sort_by_keys(&mut largest, |i| [!intervals[i].size, 0]);
+        sort_by_keys(&mut largest, |&i| [!intervals[i].size, 0]);
         let mut briefest = densest.clone();
         let area = |i: usize| {
             let one = &intervals[i];

@@ -35,7 +35,7 @@ pub(crate) fn infeasible_core(
     let mut irreducible = true;
     // The small ones first, so that what stays is little and large.
     let mut order = ids.clone();
-    sort_by_keys(&mut order, |id| [problem.buffer(id).size(), id.index() as u64]);
+    sort_by_keys(&mut order, |&id| [problem.buffer(id).size(), id.index() as u64]);
     for id in order {
         let without: Vec<BufferId> = ids.iter().copied().filter(|&other| other != id).collect();
         let each = limits.clone().nodes(limits.most_nodes(NODES_EACH).min(NODES_EACH));

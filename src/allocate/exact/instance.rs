@@ -1,9 +1,12 @@
 //! A problem as the exact search sees it: sections, members, conflicts, in flat
 //! arrays.
 
+use std::collections::HashMap;
+
 use crate::ids::BufferId;
 use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::sorting::{Keyed, sort_keyed};
 
 /// No instance has more pairs, of item and section or of items that conflict: about
 /// 200 MB.
@@ -179,14 +182,8 @@ impl Instance {
             let sizes = (self.sizes[at], self.paddings[at], self.alignments[at], self.fixed[at]);
             (sizes, self.runs.row(item))
         };
-        let mut sorted: Vec<u32> = (0..self.item_count()).collect();
-        sorted.sort_by(|&a, &b| alike(a).cmp(&alike(b)).then(a.cmp(&b)));
-        let mut classes = vec![0; sorted.len()];
-        for (place, &item) in sorted.iter().enumerate() {
-            let same = place > 0 && alike(sorted[place - 1]) == alike(item);
-            classes[item as usize] = if same { classes[sorted[place - 1] as usize] } else { item };
-        }
-        classes
+        let mut first = HashMap::new();
+        (0..self.item_count()).map(|item| *first.entry(alike(item)).or_insert(item)).collect()
     }
 
     fn find_obstacles(&self, meter: &mut Meter<'_>) -> Result<Rows<Obstacle>, Stop> {
@@ -274,12 +271,12 @@ fn conflicts(
     let begin = beginning(runs, members.starts.len() - 1, meter)?;
     let mut common = vec![0; sizes.len()];
     let mut rows = Rows { starts: vec![0], entries: Vec::new() };
-    let mut others: Vec<u32> = Vec::new();
+    let mut others: Vec<Keyed> = Vec::new();
     for item in 0..sizes.len() as u32 {
         others.clear();
         let mut meet = |other: u32, sections: u32| {
             if common[other as usize] == 0 {
-                others.push(other);
+                others.push(([sizes[other as usize], 0], other.into()));
             }
             common[other as usize] += sections;
         };
@@ -292,10 +289,10 @@ fn conflicts(
                 begin.row(section).iter().for_each(|&(other, until)| meet(other, until.min(end) - section));
             }
         }
-        others.sort_unstable_by_key(|&other| (sizes[other as usize], other));
-        for &other in &others {
-            rows.entries.push(Conflict { item: other, sections: common[other as usize] });
-            common[other as usize] = 0;
+        sort_keyed(&mut others);
+        for &(_, other) in &others {
+            let sections = std::mem::take(&mut common[other as usize]);
+            rows.entries.push(Conflict { item: other as u32, sections });
         }
         rows.starts.push(rows.entries.len() as u32);
         let length = runs.row(item).iter().map(|run| (run.1 - run.0) as usize).sum::<usize>();

@@ -2,6 +2,7 @@
 
 use super::instance::Instance;
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// Doubly linked lists, from which an item goes and to which it comes back in
 /// constant time for each of its sections (Knuth's dancing links).
@@ -40,7 +41,7 @@ impl Lists {
         for section in 0..heads {
             members.clear();
             members.extend_from_slice(instance.members.row(section));
-            members.sort_unstable_by_key(|&item| rank[item as usize]);
+            sort_by_keys(&mut members, |&item| [rank[item as usize].into(), 0]);
             for &item in &members {
                 // Sections come in ascending order, as they do in the row of the item.
                 lists.entries[filled[item as usize]] = lists.append(section, item);

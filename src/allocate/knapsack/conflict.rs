@@ -3,6 +3,7 @@
 use super::decide::{Decision, Window, decide};
 use crate::allocate::sharing::Interval;
 use crate::limits::{Meter, Stop};
+use crate::sorting::descend;
 
 /// Nodes for one question while a conflict is looked into.
 const QUESTION: u64 = 50_000;
@@ -27,7 +28,7 @@ impl Conflict {
         let below_next = |size: u64| next(size).map_or(u64::MAX, |step| step - 1);
         let tail = below_next(tail);
         let mut ceiling: Vec<u64> = ceiling.iter().map(|&size| below_next(size).max(tail)).collect();
-        ceiling.sort_unstable_by(|a, b| b.cmp(a));
+        descend(&mut ceiling);
         Self { ceiling, tail, steps }
     }
 
@@ -127,7 +128,7 @@ impl Prober<'_> {
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
         let mut larger: Vec<u64> = sizes.iter().copied().filter(|&size| size > tail).collect();
-        larger.sort_unstable_by(|a, b| b.cmp(a));
+        descend(&mut larger);
         let decision = decide(self.intervals, &larger, tail, window, QUESTION, meter)?;
         Ok(matches!(decision, Decision::No { .. }))
     }

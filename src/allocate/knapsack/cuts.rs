@@ -98,7 +98,7 @@ impl<'a> Flow<'a> {
         let nodes = cut.spare.len() + 1;
         let count = cut.arcs.len();
         let mut ending: Vec<u32> = (0..count as u32).collect();
-        sort_by_keys(&mut ending, |arc| [cut.arcs[arc as usize].1.into(), 0]);
+        sort_by_keys(&mut ending, |&arc| [cut.arcs[arc as usize].1.into(), 0]);
         let index = |sorted: &dyn Fn(usize) -> u32| -> Vec<u32> {
             let mut at = 0;
             (0..=nodes as u32)

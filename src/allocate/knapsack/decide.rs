@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::cuts::Cut;
 use crate::allocate::sharing::Interval;
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// The answer, for the intervals that meet a window of time.
 #[derive(Debug)]
@@ -254,7 +255,7 @@ fn clipped(intervals: &[Interval], trifle: u64, window: Window) -> Vec<(Interval
             (Interval { size: one.size, first, end }, index)
         })
         .collect();
-    items.sort_by_key(|(item, index)| (item.first, std::cmp::Reverse(item.size), *index));
+    sort_by_keys(&mut items, |(item, _)| [item.first.into(), !item.size]);
     items
 }
 

@@ -105,7 +105,7 @@ fn compressed(mut intervals: Vec<Interval>) -> (Vec<Interval>, u32) {
 /// Opened objects by size, without those that have become empty.
 fn tidy(sharing: &mut Sharing, given: usize) {
     let mut order: Vec<usize> = (given..sharing.sizes.len()).filter(|&k| sharing.sizes[k] > 0).collect();
-    sort_by_keys(&mut order, |k| [!sharing.sizes[k], 0]);
+    sort_by_keys(&mut order, |&k| [!sharing.sizes[k], 0]);
     let mut number: Vec<u32> = (0..sharing.sizes.len() as u32).collect();
     for (place, &k) in order.iter().enumerate() {
         number[k] = (given + place) as u32;

@@ -14,7 +14,7 @@ use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::sorting::{descend, sort_by_keys};
 use maxima::{maxima_until_stopped, positional_maxima};
 use search::{Freedom, Search};
 
@@ -74,7 +74,7 @@ impl Knapsack {
     #[must_use]
     pub fn given(mut self, sizes: impl IntoIterator<Item = u64>) -> Self {
         self.given = sizes.into_iter().filter(|&size| size > 0).collect();
-        self.given.sort_unstable_by(|a, b| b.cmp(a));
+        descend(&mut self.given);
         self
     }
 
@@ -256,7 +256,7 @@ fn one_size(intervals: &[Interval], maxima: &[u64], freedom: &Freedom) -> Option
     usable.truncate(maxima.len());
     let mut until = vec![0; usable.len()];
     let mut order: Vec<usize> = (0..intervals.len()).collect();
-    sort_by_keys(&mut order, |i| [intervals[i].first.into(), 0]);
+    sort_by_keys(&mut order, |&i| [intervals[i].first.into(), 0]);
     let mut object = vec![0; intervals.len()];
     for i in order {
         let free = until.iter().position(|&until| until <= intervals[i].first).unwrap_or(0);

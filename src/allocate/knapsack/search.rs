@@ -13,7 +13,7 @@ use std::collections::{BinaryHeap, HashSet};
 use super::conflict::{Conflict, Finding, Prober};
 use crate::allocate::sharing::{Interval, Sharing};
 use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::sorting::{descend, sort_by_keys};
 
 /// What the search may choose.
 #[derive(Clone, Debug, Default)]
@@ -135,7 +135,7 @@ impl Search<'_> {
 
     fn with_given(&self, opened: &[u64]) -> Vec<u64> {
         let mut sizes = [&self.freedom.given, opened].concat();
-        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        descend(&mut sizes);
         sizes
     }
 
@@ -143,7 +143,7 @@ impl Search<'_> {
     fn with_given_first(&self, object: &[u32], opened: &[u64]) -> Sharing {
         let sizes = [&self.freedom.given, opened].concat();
         let mut by_size: Vec<u32> = (0..sizes.len() as u32).collect();
-        sort_by_keys(&mut by_size, |number| [!sizes[number as usize], 0]);
+        sort_by_keys(&mut by_size, |&number| [!sizes[number as usize], 0]);
         Sharing { object: object.iter().map(|&place| by_size[place as usize]).collect(), sizes }
     }
 }

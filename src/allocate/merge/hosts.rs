@@ -28,7 +28,7 @@ pub(super) fn find(
     }
     let mut inside = Vec::new();
     for mut members in members.into_values() {
-        sort_by_keys(&mut members, |id| [!size(id), id.index() as u64]);
+        sort_by_keys(&mut members, |&id| [!size(id), id.index() as u64]);
         let start_of = |id: BufferId| object_of_start.get(id.index()).copied().flatten();
         let home = start_of(members[0]);
         let (hosts, guests): (Vec<_>, Vec<_>) = members.into_iter().partition(|&id| start_of(id) == home);

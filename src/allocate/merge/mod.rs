@@ -4,7 +4,6 @@ mod hosts;
 mod packing;
 mod search;
 
-use std::cmp::Reverse;
 use std::fmt;
 
 use super::occupancy::align_up;
@@ -16,6 +15,7 @@ use crate::ids::BufferId;
 use crate::limits::{Limits, Meter, Stop};
 use crate::objects::Objects;
 use crate::problem::Problem;
+use crate::sorting::sort_by_keys;
 use packing::{Object, Packer};
 use search::Search;
 
@@ -218,10 +218,12 @@ impl Strategy for Merge {
 /// last the one of the rest whose size is least a multiple of its alignment.
 /// Each reaches to the next.
 fn lay_out(problem: &Problem, mut objects: Vec<Object>, bound: u64) -> Allocation {
-    objects.sort_by_key(|object| {
-        let first = object.members.iter().map(|&(id, _)| id).min();
-        (!object.pinned, Reverse(object.alignment), object.padding(), Reverse(object.height), first)
+    sort_by_keys(&mut objects, |object| {
+        let first = object.members.iter().map(|&(id, _)| id.index()).min();
+        [!object.height, first.map_or(0, |id| id as u64)]
     });
+    let class = |object: &Object| if object.pinned { 0 } else { !object.alignment };
+    sort_by_keys(&mut objects, |object| [class(object), object.padding()]);
     let mut offsets: Vec<u64> =
         problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect();
     let mut of_buffer = vec![None; offsets.len()];

@@ -1,13 +1,12 @@
 //! Merging: pair by pair while it helps, then a local search.
 
-use std::cmp::Reverse;
-
 use super::packing::{Object, Packer};
 use crate::allocate::occupancy::{Fit, align_up};
 use crate::allocate::order::{Order, Orders};
 use crate::ids::BufferId;
 use crate::limits::{Meter, Stop};
 use crate::random::Random;
+use crate::sorting::{Keyed, sort_by_keys, sort_keyed};
 
 /// The orders in which the tensors of several objects are packed anew.
 const ORDERS: [Order; 6] = [
@@ -98,7 +97,7 @@ impl<'a> Search<'a> {
     fn merge_pairs(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let most = meter.nodes() + MOST_FOR_PAIRS;
         loop {
-            self.objects.sort_by_key(|object| Reverse((object.pinned, object.size())));
+            sort_by_keys(&mut self.objects, |object| [u64::from(!object.pinned), !object.size()]);
             let before = self.objects.len();
             let mut guest = before;
             while guest > 1 && self.total() > self.bound && meter.nodes() < most {
@@ -239,11 +238,12 @@ impl<'a> Search<'a> {
         let members = objects.iter().flat_map(|&object| &self.objects[object].members);
         let free = members.filter(|&&(id, _)| self.packer.problem.buffer(id).fixed_offset().is_none());
         let mut ids: Vec<BufferId> = free.map(|&(id, _)| id).collect();
-        ids.sort_unstable_by_key(|id| ranks[id.index()]);
-        let mut keyed: Vec<(usize, usize)> =
-            (0..ids.len()).map(|place| (place + self.random.below(spread + 1), place)).collect();
-        keyed.sort_unstable();
-        keyed.into_iter().map(|(_, place)| ids[place]).collect()
+        sort_by_keys(&mut ids, |id| [ranks[id.index()].into(), 0]);
+        let places = 0..ids.len();
+        let moved = places.map(|place| [(place + self.random.below(spread + 1)) as u64, place as u64]);
+        let mut keyed: Vec<Keyed> = moved.map(|keys| (keys, keys[1])).collect();
+        sort_keyed(&mut keyed);
+        keyed.into_iter().map(|(_, place)| ids[place as usize]).collect()
     }
 }
 
