@@ -47,6 +47,15 @@ pub enum Error {
         needed_by: String,
     },
 
+    /// A permission to share memory that cannot be meant.
+    #[error("operator `{operator}` permits sharing, but {problem}")]
+    Permit {
+        /// The operator's name.
+        operator: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// A tensor id from elsewhere.
     #[error("{place} names tensor {tensor}, but the graph has {count} tensors")]
     UnknownTensor {

@@ -83,6 +83,7 @@ mod random;
 #[cfg(feature = "report")]
 pub mod report;
 mod schedule;
+mod sharing;
 mod solution;
 mod sorting;
 pub mod verify;
@@ -91,8 +92,8 @@ pub use bound::{LowerBound, lower_bound};
 pub use choice::Choice;
 pub use error::{Error, Result};
 pub use graph::{
-    ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Shape, Tensor, TensorKind, TensorSpec,
-    UnknownElementType,
+    ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, Shape, Side, Tensor, TensorKind,
+    TensorSpec, UnknownElementType,
 };
 pub use ids::{BufferId, OperatorId, TensorId};
 pub use infeasible::InfeasibleCore;
@@ -100,8 +101,9 @@ pub use limits::{CancelToken, Limits, Progress, Stop};
 pub use liveness::{Liveness, Peak};
 pub use objects::{Inside, Objects};
 pub use occupant::{Occupant, Variables};
-pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
+pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, Share, SharedObject, Status};
 pub use planner::Planner;
 pub use problem::{Buffer, LiveRange, Problem};
 pub use schedule::{Ordering, Schedule};
+pub use sharing::{How, Sharing};
 pub use solution::Solution;

@@ -8,6 +8,7 @@ use crate::ids::{OperatorId, TensorId};
 use crate::limits::Stop;
 use crate::occupant::{Occupant, Variables};
 use crate::problem::LiveRange;
+use crate::sharing::How;
 
 /// What is known of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,6 +113,21 @@ pub struct PlanInside {
     pub at: u64,
 }
 
+/// A tensor that shares memory with another one while both are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Share {
+    /// The operator that permits it.
+    pub operator: OperatorId,
+    /// The tensor.
+    pub tensor: TensorId,
+    /// The other one.
+    pub of: TensorId,
+    /// Bytes from the start of the other one.
+    pub at: u64,
+    /// What is the same, or why it may be overwritten.
+    pub how: How,
+}
+
 /// Shared objects, and who is in which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanObjects {
@@ -180,6 +196,8 @@ pub struct Plan {
     pub strategy: String,
     /// Shared objects, if the strategy thinks in them.
     pub objects: Option<PlanObjects>,
+    /// Tensors that share memory while both are needed.
+    pub shares: Vec<Share>,
     /// Search nodes spent.
     pub nodes: u64,
     /// Why the search for it stopped.
@@ -204,6 +222,7 @@ impl Plan {
             status: Status::Feasible,
             strategy: String::new(),
             objects: None,
+            shares: Vec::new(),
             nodes: 0,
             stop: Stop::Finished,
         }

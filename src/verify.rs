@@ -12,19 +12,23 @@
 //!    arena, and outside of what is reserved;
 //! 4. the live ranges it states are those that follow from the order, by the
 //!    rules of [`Liveness`](crate::Liveness);
-//! 5. no two that are live at the same step share a byte;
+//! 5. no two that are live at the same step share a byte, but for rule 8;
 //! 6. the certified part of the lower bound follows from its certificate (what an
 //!    exhaustive search adds to it is not searched again), the arena is not below it,
 //!    and the status is true;
 //! 7. shared objects, if there are any, lie apart, each tensor or workspace that
 //!    is in one lies inside of it, and what is said to be inside of another
-//!    tensor is, while that is not live.
+//!    tensor is, while that is not live;
+//! 8. where tensors share memory (instead of rule 5), an operator of theirs permits
+//!    it, each lies where the plan says, and a replay of the whole run on memory that
+//!    remembers who wrote each byte finds everything that is read as it was written.
 
 mod claims;
 mod geometry;
 mod needs;
 mod objects;
 mod order;
+mod replay;
 
 use std::fmt;
 
@@ -149,6 +153,14 @@ pub enum Violation {
         second: String,
     },
 
+    /// Rule 8: tensors that share memory as nobody permits, or not as the plan says.
+    #[error("sharing: {0}")]
+    Share(String),
+
+    /// Rule 8: bytes that are needed but were overwritten.
+    #[error("{0}")]
+    Stale(String),
+
     /// Rule 7: objects that overlap, or do not hold what is in them.
     #[error("{0}")]
     Objects(String),
@@ -209,7 +221,13 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
         let needs = Needs { graph, plan, steps: &steps };
         let rectangles = needs.check_places(&mut found);
         let bounds = Bounds { arena: plan.arena_bytes, reserved: &plan.reserved };
-        geometry::check(&rectangles, &bounds, &|occupant| needs::name(graph, occupant), &mut found);
+        let name = |occupant| needs::name(graph, occupant);
+        geometry::check_places(&rectangles, &bounds, &name, &mut found);
+        if plan.shares.is_empty() {
+            geometry::check_overlaps(&rectangles, &name, &mut found);
+        } else if found.0.is_empty() {
+            replay::check(graph, plan, &mut found);
+        }
         let claims = Claims {
             arena: plan.arena_bytes,
             bound: plan.lower_bound.bytes,

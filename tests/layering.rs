@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 24] = [
+const MAY_NAME: [(&str, &[&str]); 25] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids"]),
@@ -34,10 +34,14 @@ const MAY_NAME: [(&str, &[&str]); 24] = [
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
-    ("schedule", &["graph", "ids", "limits", "occupant", "random", "sorting"]),
-    ("plan", &["graph", "ids", "limits", "occupant", "problem"]),
+    ("sharing", &["error", "graph", "ids", "liveness", "occupant", "problem"]),
+    ("schedule", &["graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
+    ("plan", &["graph", "ids", "limits", "occupant", "problem", "sharing"]),
     ("solution", &["bound", "limits", "objects", "plan"]),
-    ("verify", &["bound", "choice", "graph", "ids", "objects", "occupant", "plan", "problem", "solution"]),
+    (
+        "verify",
+        &["bound", "choice", "graph", "ids", "objects", "occupant", "plan", "problem", "sharing", "solution"],
+    ),
     (
         "planner",
         &[
@@ -55,6 +59,7 @@ const MAY_NAME: [(&str, &[&str]); 24] = [
             "plan",
             "problem",
             "schedule",
+            "sharing",
             "solution",
             "verify",
         ],

@@ -1,7 +1,7 @@
 use smallvec::SmallVec;
 
 use super::dependencies::Dependencies;
-use super::{Graph, Operator, Tensor, TensorKind, TensorSpec, validate};
+use super::{Graph, Operator, Permit, Side, Tensor, TensorKind, TensorSpec, permit, validate};
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
 
@@ -26,6 +26,7 @@ pub struct GraphBuilder {
     operators: Vec<Operator>,
     tensors: Vec<Tensor>,
     outputs: Vec<TensorId>,
+    overwritable: Vec<TensorId>,
     overfull: Option<&'static str>,
 }
 
@@ -66,12 +67,20 @@ impl GraphBuilder {
             name: name.into(),
             kind,
             is_output: false,
+            overwritable: false,
             spec,
             bytes: 0,
             producer: None,
             readers: SmallVec::new(),
         });
         TensorId::new(self.tensors.len() - 1)
+    }
+
+    /// Says that operators may overwrite this input once nobody reads it any more: the
+    /// caller does not need it after the run. Of other kinds, it says nothing.
+    pub fn overwritable(&mut self, input: TensorId) -> &mut Self {
+        self.overwritable.push(input);
+        self
     }
 
     /// Marks a tensor of any kind as a graph output.
@@ -93,6 +102,7 @@ impl GraphBuilder {
             outputs: SmallVec::new(),
             scratch_bytes: 0,
             runs_after: SmallVec::new(),
+            permits: Vec::new(),
             foldable: false,
             folded: false,
         });
@@ -122,19 +132,24 @@ impl GraphBuilder {
     /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
     /// [`Error::Alignment`], [`Error::FixedMisaligned`],
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
-    /// [`Error::Cycle`], [`Error::TooMany`].
+    /// [`Error::Permit`], [`Error::Cycle`], [`Error::TooMany`].
     pub fn build(mut self) -> Result<Graph> {
         if let Some(what) = self.overfull {
             return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
         }
         validate::ids(&self.operators, self.tensors.len())?;
-        validate::outputs(&self.outputs, self.tensors.len())?;
+        validate::listed(&self.outputs, self.tensors.len(), "the list of graph outputs")?;
+        validate::listed(&self.overwritable, self.tensors.len(), "the list of overwritable inputs")?;
         for id in &self.outputs {
             self.tensors[id.index()].is_output = true;
+        }
+        for id in &self.overwritable {
+            self.tensors[id.index()].overwritable = true;
         }
         validate::tensors(&mut self.tensors)?;
         validate::connect(&self.operators, &mut self.tensors)?;
         validate::producers(&self.operators, &self.tensors)?;
+        permit::check(&self.operators, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors)?;
         Ok(Graph { name: self.name, operators: self.operators, tensors: self.tensors, dependencies })
     }
@@ -186,6 +201,33 @@ impl OperatorBuilder<'_> {
     pub fn foldable(self) -> Self {
         self.operator.foldable = true;
         self
+    }
+
+    /// Memory that an input and an output may share; added to what was said before.
+    pub fn permits(self, permits: impl IntoIterator<Item = Permit>) -> Self {
+        self.operator.permits.extend(permits);
+        self
+    }
+
+    /// [`Permit::InPlace`]: the output may be written over the input.
+    pub fn in_place(self, input: TensorId, output: TensorId) -> Self {
+        self.permits([Permit::InPlace { input, output }])
+    }
+
+    /// [`Permit::View`]: the output is bytes of the input, from `at` on.
+    pub fn view(self, input: TensorId, output: TensorId, at: u64) -> Self {
+        self.permits([Permit::View { input, output, at }])
+    }
+
+    /// [`Permit::Piece`]: the input is bytes of the output, from `at` on.
+    pub fn piece(self, input: TensorId, output: TensorId, at: u64) -> Self {
+        self.permits([Permit::Piece { input, output, at }])
+    }
+
+    /// [`Permit::Overlap`]: so many bytes at the end of the lower one may be the start of
+    /// the upper one.
+    pub fn overlap(self, input: TensorId, output: TensorId, bytes: u64, lower: Side) -> Self {
+        self.permits([Permit::Overlap { input, output, bytes, lower }])
     }
 
     /// The operator's id.

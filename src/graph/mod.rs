@@ -5,12 +5,14 @@ mod dependencies;
 mod element_type;
 mod fold;
 mod operator;
+mod permit;
 mod tensor;
 mod validate;
 
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
 pub use operator::Operator;
+pub use permit::{Permit, Side};
 pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
 
 use crate::error::{Error, Result};
@@ -127,6 +129,7 @@ impl Graph {
             _ => Ok(None),
         };
         let sizes = self.tensors.iter().map(retyped).collect::<Result<Vec<_>>>()?;
+        self.rescale_permits(element_type, &sizes);
         for (tensor, size) in self.tensors.iter_mut().zip(sizes) {
             if let (Some(bytes), tensor::Size::Shaped(own, _)) = (size, &mut tensor.spec.size) {
                 tensor.bytes = bytes;
@@ -134,6 +137,52 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// Adds permissions to an operator, as [`OperatorBuilder::permits`] does before the graph
+    /// is made.
+    ///
+    /// # Errors
+    /// [`Error::Permit`], and [`Error::UnknownOperator`]; the graph is as it was.
+    pub fn permit(&mut self, id: OperatorId, permits: impl IntoIterator<Item = Permit>) -> Result<()> {
+        let count = self.operators.len();
+        let place = || "a permission".to_owned();
+        let unknown = || Error::UnknownOperator { place: place(), operator: id, count };
+        let operator = self.operators.get_mut(id.index()).ok_or_else(unknown)?;
+        let before = operator.permits.len();
+        operator.permits.extend(permits);
+        let checked = permit::check_one(operator, before, &self.tensors);
+        if checked.is_err() {
+            operator.permits.truncate(before);
+        }
+        checked
+    }
+
+    /// Lets every input be overwritten once it is read.
+    pub fn overwrite_inputs(&mut self) {
+        for tensor in &mut self.tensors {
+            tensor.overwritable |= tensor.kind == TensorKind::Input;
+        }
+    }
+
+    /// As the tensors that have a size here become elements of this type. A permission
+    /// between tensors that do not both become so is only kept in place.
+    fn rescale_permits(&mut self, element_type: ElementType, sizes: &[Option<u64>]) {
+        let tensors = &self.tensors;
+        let bits = |id: TensorId| tensors[id.index()].element_type().and_then(ElementType::bits);
+        let rescaled = |permit: &Permit| {
+            let (input, output) = (permit.input(), permit.output());
+            match (sizes[input.index()], sizes[output.index()]) {
+                (None, None) => Some(*permit),
+                (Some(_), Some(_)) if bits(input) == bits(output) => {
+                    permit.rescaled(bits(input)?.into(), element_type.bits()?.into())
+                }
+                _ => Some(*permit).filter(|permit| matches!(permit, Permit::InPlace { .. })),
+            }
+        };
+        for operator in &mut self.operators {
+            operator.permits = operator.permits.iter().filter_map(rescaled).collect();
+        }
     }
 
     /// Checks that `order` names every operator that runs, once, and respects

@@ -1,5 +1,6 @@
 use smallvec::SmallVec;
 
+use super::Permit;
 use crate::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
@@ -11,6 +12,7 @@ pub struct Operator {
     pub(crate) outputs: SmallVec<[TensorId; 2]>,
     pub(crate) scratch_bytes: u64,
     pub(crate) runs_after: SmallVec<[OperatorId; 1]>,
+    pub(crate) permits: Vec<Permit>,
     pub(crate) foldable: bool,
     pub(crate) folded: bool,
 }
@@ -50,6 +52,12 @@ impl Operator {
     #[must_use]
     pub fn runs_after(&self) -> &[OperatorId] {
         &self.runs_after
+    }
+
+    /// Memory that its inputs and outputs may share.
+    #[must_use]
+    pub fn permits(&self) -> &[Permit] {
+        &self.permits
     }
 
     /// Whether it was folded away: it runs at compile time, its outputs are

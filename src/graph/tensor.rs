@@ -96,6 +96,7 @@ pub struct Tensor {
     pub(crate) name: String,
     pub(crate) kind: TensorKind,
     pub(crate) is_output: bool,
+    pub(crate) overwritable: bool,
     pub(crate) spec: TensorSpec,
     pub(crate) bytes: u64,
     pub(crate) producer: Option<OperatorId>,
@@ -119,6 +120,12 @@ impl Tensor {
     #[must_use]
     pub fn is_output(&self) -> bool {
         self.is_output
+    }
+
+    /// Whether it is an input that operators may overwrite once it is read.
+    #[must_use]
+    pub fn is_overwritable(&self) -> bool {
+        self.overwritable
     }
 
     /// Size in bytes.

@@ -120,12 +120,10 @@ pub(super) fn producers(operators: &[Operator], tensors: &[Tensor]) -> Result<()
     Ok(())
 }
 
-pub(super) fn outputs(outputs: &[TensorId], tensor_count: usize) -> Result<()> {
-    match outputs.iter().find(|id| id.index() >= tensor_count) {
+/// Every id of a list exists.
+pub(super) fn listed(ids: &[TensorId], count: usize, place: &str) -> Result<()> {
+    match ids.iter().find(|id| id.index() >= count) {
         None => Ok(()),
-        Some(&tensor) => {
-            let place = "the list of graph outputs".to_owned();
-            Err(Error::UnknownTensor { place, tensor, count: tensor_count })
-        }
+        Some(&tensor) => Err(Error::UnknownTensor { place: place.to_owned(), tensor, count }),
     }
 }

@@ -14,6 +14,7 @@ mod foldable;
 mod graph_json;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod permits;
 #[cfg(feature = "tflite")]
 mod tflite;
 
@@ -27,6 +28,9 @@ pub struct ImportOptions {
     pub fold: Fold,
     /// Count every floating-point element in this type, as if quantized.
     pub floats_as: Option<ElementType>,
+    /// Let operators overwrite graph inputs once they are read
+    /// ([`Graph::overwrite_inputs`]).
+    pub overwrite_inputs: bool,
     /// Alignment of CSV buffers that name none; graphs take the planner's.
     pub alignment: Option<u64>,
 }
@@ -177,6 +181,9 @@ fn finish(
     }
     if let Some(element_type) = options.floats_as {
         graph.count_floats_as(element_type)?;
+    }
+    if options.overwrite_inputs {
+        graph.overwrite_inputs();
     }
     Ok(ImportedGraph { graph, notes })
 }

@@ -156,7 +156,10 @@ impl<'a> Cursor<'a> {
         let freed = dying(network.reads.row(operator));
         let first = if self.done_count == 0 { network.first } else { 0 };
         let more = written + network.transient[operator as usize] + first;
-        let bytes = self.live + more - dying(network.early.row(operator));
+        let mut bytes = self.live + more - dying(network.early.row(operator));
+        if !network.saves.is_empty(operator) {
+            bytes -= network.saves.bytes(operator, |tensor| dies(&&tensor));
+        }
         Step { bytes: bytes - self.padding(operator), after: self.live + written - freed }
     }
 

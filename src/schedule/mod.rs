@@ -1,5 +1,6 @@
 //! Which operator runs when: orders of a low peak, and how low any can be.
 
+mod atoms;
 mod beam;
 mod cursor;
 mod cuts;
@@ -10,6 +11,7 @@ mod parting;
 mod postpone;
 mod reduce;
 mod rows;
+mod saves;
 mod search;
 mod segments;
 mod trees;
@@ -31,6 +33,7 @@ use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Limits, Meter, Stop};
 use crate::occupant::Variables;
+use crate::sharing::Sharing;
 
 /// Which order a [`Planner`](crate::Planner) gives to a graph's operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -100,9 +103,10 @@ pub(crate) fn schedule(
     ordering: Ordering,
     default_alignment: u64,
     variables: Variables,
+    sharing: Sharing,
     limits: &Limits,
 ) -> Schedule {
-    let network = Network::new(graph, default_alignment, variables);
+    let network = Network::new(graph, default_alignment, variables, sharing);
     let effort = ordering.effort();
     let mut meter = Meter::new(limits, 4 * effort.nodes);
     let mut parts = Parts::new(&network);
@@ -124,6 +128,23 @@ pub(crate) fn schedule(
         nodes: meter.nodes(),
         stop: if parts.bound() >= peak { Stop::Finished } else { stop },
     }
+}
+
+/// The most bytes live at a step of this order, as in [`Schedule::peak`]: with all the
+/// sharing that may be done there, no arena is smaller.
+pub(crate) fn load(
+    graph: &Graph,
+    order: &[OperatorId],
+    default_alignment: u64,
+    variables: Variables,
+    sharing: Sharing,
+) -> u64 {
+    let network = Network::new(graph, default_alignment, variables, sharing);
+    let mut number = vec![0; graph.operators().len()];
+    for (place, id) in (0..).zip(graph.file_order()) {
+        number[id.index()] = place;
+    }
+    peak(&network, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>())
 }
 
 /// A range of operators that all orders run together.
@@ -295,9 +316,10 @@ mod tests {
             let graph = drawn(seed);
             for alignment in [1, 8] {
                 let mut meter = Meter::new(&limits, u64::MAX);
-                let network = Network::new(&graph, alignment, Variables::Arena);
+                let network = Network::new(&graph, alignment, Variables::Arena, Sharing::None);
                 let bound = cut_bound(&network, &mut meter).expect("no limit");
-                let best = schedule(&graph, Ordering::Optimal, alignment, Variables::Arena, &limits);
+                let best =
+                    schedule(&graph, Ordering::Optimal, alignment, Variables::Arena, Sharing::None, &limits);
                 assert!(best.is_optimal());
                 assert!(bound <= best.peak, "seed {seed}: {bound} above {}", best.peak);
                 let step = largest_step(&network);

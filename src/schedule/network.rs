@@ -1,9 +1,13 @@
 //! A graph as the scheduler sees it: operators, what they read and write, in flat
 //! arrays.
 
+use super::atoms::{Atom, Atoms};
 use super::rows::Rows;
-use crate::graph::{Graph, Tensor, TensorKind};
+use super::saves::{Save, Saves};
+use crate::graph::{Graph, Permit, Tensor, TensorKind};
+use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Variables;
+use crate::sharing::Sharing;
 use crate::sorting::unique;
 
 /// Operators are numbered in an order in which they can run. Tensors are those that
@@ -23,6 +27,8 @@ pub(super) struct Network {
     /// By operator: of the tensors read, those that die before the step is fullest, if they
     /// die at the step at all.
     pub(super) early: Rows,
+    /// By operator: what it may write in place.
+    pub(super) saves: Saves,
     /// By operator: tensors written that someone reads or that stay.
     pub(super) writes: Rows,
     /// By tensor.
@@ -64,7 +70,7 @@ impl Paddings {
     }
 }
 
-/// What becomes of a tensor.
+/// What becomes of an atom.
 #[derive(Clone, Copy)]
 enum Role {
     /// Not in the arena, or takes no room.
@@ -78,35 +84,48 @@ enum Role {
 }
 
 impl Network {
-    /// Linear in the graph. Operators are numbered as in `Graph::file_order`.
-    pub(super) fn new(graph: &Graph, default_alignment: u64, variables: Variables) -> Self {
+    /// Linear in the graph, but for tensors in many pieces. Operators are numbered as in
+    /// `Graph::file_order`.
+    ///
+    /// Its tensors are [`Atoms`]: what shares memory by its contents is counted once. What
+    /// may be written in place is in `saves`.
+    pub(super) fn new(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sharing) -> Self {
         let order = graph.file_order();
         let mut number = vec![u32::MAX; graph.operators().len()];
         for (place, id) in order.iter().enumerate() {
             number[id.index()] = place as u32;
         }
-        let unit = unit(graph, default_alignment, variables);
-        let read = is_read(graph);
+        let unit = unit(graph, default_alignment, variables, sharing);
+        let atoms = Atoms::new(graph, default_alignment, sharing, unit);
         let mut network = Self::empty(order.len());
-        let mut roles = vec![Role::None; graph.tensors().len()];
-        for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
-            let role = role(tensor, read[id.index()], variables, network.sizes.len() as u32);
-            roles[id.index()] = role;
-            network.count(role, tensor, unit);
+        let mut roles = vec![Role::None; atoms.list.len()];
+        for (role, atom) in roles.iter_mut().zip(&atoms.list) {
+            *role = network.role(graph.tensor(atom.source), atom, variables);
+            network.count(*role, graph.tensor(atom.source), atom);
         }
-        let tensor = |id: crate::ids::TensorId| match roles[id.index()] {
+        let number_of = |atom: u32| match roles[atom as usize] {
             Role::Numbered(number) => Some(number),
             _ => None,
         };
+        let numbered = |id: &TensorId| atoms.of(*id).iter().filter_map(|&atom| number_of(atom));
         let operator = |place: usize| graph.operator(order[place]);
-        let reads = |place| unique(operator(place).inputs().iter().filter_map(|&id| tensor(id)).collect());
-        let writes = |place| unique(operator(place).outputs().iter().filter_map(|&id| tensor(id)).collect());
+        let reads = |place| unique(operator(place).inputs().iter().flat_map(numbered).collect());
+        let first_written = |place| operator(place).outputs().iter().flat_map(|&id| atoms.first_in(id));
+        let writes = |place| unique(first_written(place).filter_map(number_of).collect());
         network.reads = Rows::new((0..order.len()).map(reads));
         network.writes = Rows::new((0..order.len()).map(writes));
         network.readers = network.reads.transposed(network.sizes.len());
         for place in 0..order.len() {
-            network.count_transient(place, graph, operator(place), &roles, unit);
+            let unread = first_written(place).filter(|&atom| matches!(roles[atom as usize], Role::Transient));
+            network.count_transient(
+                place,
+                unread.map(|atom| &atoms.list[atom as usize]),
+                operator(place),
+                unit,
+            );
         }
+        let saves = |place: usize| saves(graph, order[place], sharing, unit, &atoms, &numbered);
+        network.saves = Saves::new((0..order.len()).map(saves));
         let waits = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
         network.set_waits(waits.collect());
         network.paddings.settle();
@@ -119,6 +138,7 @@ impl Network {
             after: Rows::default(),
             reads: Rows::default(),
             early: Rows::empty(operators),
+            saves: Saves::empty(operators),
             writes: Rows::default(),
             readers: Rows::default(),
             sizes: Vec::new(),
@@ -131,9 +151,24 @@ impl Network {
         }
     }
 
-    fn count(&mut self, role: Role, tensor: &Tensor, unit: u64) {
-        let size = tensor.bytes().next_multiple_of(unit);
-        let padding = size - tensor.bytes();
+    fn role(&self, source: &Tensor, atom: &Atom, variables: Variables) -> Role {
+        let number = self.sizes.len() as u32;
+        if atom.bytes == 0 {
+            return Role::None;
+        }
+        match (source.kind(), atom.is_output) {
+            (TensorKind::Constant, _) => Role::None,
+            (TensorKind::Variable, _) if variables == Variables::Outside => Role::None,
+            (TensorKind::Variable, _) | (TensorKind::Input, true) => Role::Throughout,
+            (TensorKind::Input, false) if !atom.is_read => Role::FirstStep,
+            (TensorKind::Intermediate, _) if source.producer().is_none() => Role::None,
+            (TensorKind::Intermediate, false) if !atom.is_read => Role::Transient,
+            (TensorKind::Input | TensorKind::Intermediate, _) => Role::Numbered(number),
+        }
+    }
+
+    fn count(&mut self, role: Role, source: &Tensor, atom: &Atom) {
+        let Atom { bytes: size, padding, .. } = *atom;
         match role {
             Role::None | Role::Transient => {}
             Role::Throughout => {
@@ -146,30 +181,27 @@ impl Network {
             }
             Role::Numbered(number) => {
                 self.sizes.push(size);
-                self.stays.push(tensor.is_output());
+                self.stays.push(atom.is_output);
                 self.paddings.tensors.push(padding);
-                if tensor.kind() == TensorKind::Input {
+                if source.kind() == TensorKind::Input {
                     self.present.push(number);
                 }
             }
         }
     }
 
-    fn count_transient(
+    fn count_transient<'a>(
         &mut self,
         place: usize,
-        graph: &Graph,
+        unread: impl Iterator<Item = &'a Atom>,
         operator: &crate::graph::Operator,
-        roles: &[Role],
         unit: u64,
     ) {
-        let unread = operator.outputs().iter().filter(|id| matches!(roles[id.index()], Role::Transient));
-        let sizes = unread.map(|&id| graph.tensor(id).bytes()).chain([operator.scratch_bytes()]);
-        for bytes in sizes {
-            let size = bytes.next_multiple_of(unit);
+        let scratch = operator.scratch_bytes().next_multiple_of(unit);
+        let sizes = unread.map(|atom| (atom.bytes, atom.padding));
+        for (size, padding) in sizes.chain([(scratch, scratch - operator.scratch_bytes())]) {
             self.transient[place] += size;
-            let padding = &mut self.paddings.transient[place];
-            *padding = (size - bytes).max(*padding);
+            self.paddings.transient[place] = self.paddings.transient[place].max(padding);
         }
     }
 
@@ -209,11 +241,11 @@ impl Network {
         tensors.iter().map(|&tensor| self.sizes[tensor as usize]).sum()
     }
 
-    /// Bytes at the step of an operator: what it writes, needs for itself, and what is live
-    /// throughout; and what it reads.
+    /// Bytes at the step of an operator: what it writes, less what it may write in place,
+    /// needs for itself, and what is live throughout; and what it reads.
     pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
         let written = self.bytes(self.writes.row(operator));
-        let own = self.base + written + self.transient[operator as usize];
+        let own = self.base + written + self.transient[operator as usize] - self.saves.most(operator);
         (own, self.bytes(self.reads.row(operator)))
     }
 
@@ -232,38 +264,65 @@ impl Network {
     }
 }
 
-fn role(tensor: &Tensor, is_read: bool, variables: Variables, number: u32) -> Role {
-    if tensor.bytes() == 0 {
-        return Role::None;
-    }
-    match (tensor.kind(), tensor.is_output()) {
-        (TensorKind::Constant, _) => Role::None,
-        (TensorKind::Variable, _) if variables == Variables::Outside => Role::None,
-        (TensorKind::Variable, _) | (TensorKind::Input, true) => Role::Throughout,
-        (TensorKind::Input, false) if !is_read => Role::FirstStep,
-        (TensorKind::Intermediate, _) if tensor.producer().is_none() => Role::None,
-        (TensorKind::Intermediate, false) if !is_read => Role::Transient,
-        (TensorKind::Input | TensorKind::Intermediate, _) => Role::Numbered(number),
-    }
-}
-
-/// By tensor: whether an operator that runs reads it.
-fn is_read(graph: &Graph) -> Vec<bool> {
-    let mut read = vec![false; graph.tensors().len()];
-    for &id in graph.file_order() {
-        for input in graph.operator(id).inputs() {
-            read[input.index()] = true;
-        }
-    }
-    read
-}
-
-/// The least alignment of what takes room.
-fn unit(graph: &Graph, default_alignment: u64, variables: Variables) -> u64 {
-    let in_arena = |tensor: &&Tensor| !matches!(role(tensor, true, variables, 0), Role::None);
+/// The least alignment of what takes room. Where tensors share memory and alignments
+/// differ, parts of one need not start at a multiple of it: then bytes are counted as they
+/// are.
+fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sharing) -> u64 {
+    let in_arena = |tensor: &&Tensor| match tensor.kind() {
+        TensorKind::Constant => false,
+        TensorKind::Variable => variables == Variables::Arena && tensor.bytes() > 0,
+        TensorKind::Input => tensor.bytes() > 0,
+        TensorKind::Intermediate => tensor.bytes() > 0 && tensor.producer().is_some(),
+    };
     let tensors = graph.tensors().iter().filter(in_arena);
     let own = tensors.map(|tensor| tensor.alignment().unwrap_or(default_alignment));
-    let works = |id: &&crate::ids::OperatorId| graph.operator(**id).scratch_bytes() > 0;
+    let works = |id: &&OperatorId| graph.operator(**id).scratch_bytes() > 0;
     let scratch = graph.file_order().iter().find(works).map(|_| default_alignment);
-    own.chain(scratch).min().unwrap_or(1)
+    let (mut least, mut most) = (u64::MAX, 1);
+    for alignment in own.chain(scratch) {
+        (least, most) = (least.min(alignment), most.max(alignment));
+    }
+    if least > most || (least < most && sharing > Sharing::None) { 1 } else { least }
+}
+
+/// What an operator may write in place.
+fn saves<I: Iterator<Item = u32>>(
+    graph: &Graph,
+    id: OperatorId,
+    sharing: Sharing,
+    unit: u64,
+    atoms: &Atoms,
+    numbered: impl Fn(&TensorId) -> I,
+) -> Vec<Save> {
+    let operator = graph.operator(id);
+    let save = |permit: &Permit| {
+        let (input, output) = (permit.input(), permit.output());
+        let room = graph.tensor(input).bytes();
+        let written = graph.tensor(output).bytes();
+        let bytes = match *permit {
+            Permit::InPlace { .. } if sharing >= Sharing::InPlace && written <= room => written,
+            Permit::Overlap { bytes, .. } if sharing >= Sharing::All => bytes.min(written).min(room),
+            _ => return None,
+        };
+        let of_output = atoms.of(output);
+        let own = of_output.iter().all(|&atom| atoms.list[atom as usize].source == output);
+        let overwritable = |&atom: &u32| {
+            let source = graph.tensor(atoms.list[atom as usize].source);
+            match source.kind() {
+                TensorKind::Intermediate => true,
+                TensorKind::Input => source.is_overwritable(),
+                TensorKind::Constant | TensorKind::Variable => false,
+            }
+        };
+        let may = own && bytes > 0 && atoms.of(input).iter().all(overwritable);
+        let needs = unique(numbered(&input).collect());
+        let may = may && needs.len() == atoms.of(input).len();
+        let number = operator.outputs().iter().position(|&other| other == output)? as u32;
+        (may && !needs.is_empty()).then(|| Save {
+            output: number,
+            bytes: bytes.next_multiple_of(unit),
+            needs,
+        })
+    };
+    operator.permits().iter().filter_map(save).collect()
 }

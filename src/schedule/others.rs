@@ -9,6 +9,7 @@ use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Limits, Meter};
 use crate::occupant::Variables;
+use crate::sharing::Sharing;
 
 /// Of the beam.
 const WIDTH: usize = 8;
@@ -29,9 +30,10 @@ impl<'a> Others<'a> {
         known: &Schedule,
         default_alignment: u64,
         variables: Variables,
+        sharing: Sharing,
         limits: &Limits,
     ) -> Self {
-        let network = Network::new(graph, default_alignment, variables);
+        let network = Network::new(graph, default_alignment, variables, sharing);
         let mut parting = Parting::new(&network);
         let ranges = segments(&network).into_iter();
         let parts = ranges.map(|(from, to)| (from, parting.part(from, to))).collect();

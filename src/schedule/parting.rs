@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::network::Network;
 use super::rows::Rows;
+use super::saves::Saves;
 use crate::sorting::unique;
 
 /// With no more tensors, all are looked at for each part.
@@ -54,13 +55,22 @@ impl<'a> Parting<'a> {
             self.take(&mut part, tensor, from, to);
         }
         part.paddings.base = self.padding_of_the_rest(&touched, from, to);
-        let local = |row: &[u32]| -> Vec<u32> {
-            let numbers = row.iter().map(|&tensor| self.numbers[tensor as usize]);
-            numbers.filter(|&number| number < u32::MAX).collect()
+        let local =
+            |row: &[u32]| -> Vec<u32> { row.iter().map(|&tensor| self.numbers[tensor as usize]).collect() };
+        let rows = |rows: &Rows| {
+            let row = |operator| local(rows.row(operator)).into_iter().filter(|&number| number < u32::MAX);
+            Rows::new((from..to).map(row))
         };
-        part.reads = Rows::new((from..to).map(|operator| local(network.reads.row(operator))));
-        part.writes = Rows::new((from..to).map(|operator| local(network.writes.row(operator))));
+        (part.reads, part.writes) = (rows(&network.reads), rows(&network.writes));
         part.readers = part.reads.transposed(part.sizes.len());
+        let saves = |operator| {
+            let mut saves = network.saves.of(operator);
+            saves.iter_mut().for_each(|save| save.needs = local(&save.needs));
+            // What is there throughout does not die.
+            saves.retain(|save| save.needs.iter().all(|&tensor| tensor < u32::MAX));
+            saves
+        };
+        part.saves = Saves::new((from..to).map(saves));
         let inner = |operator: u32| {
             let row = network.before.row(operator).iter().filter(|&&other| other >= from);
             row.map(|&other| (operator - from, other - from)).collect::<Vec<_>>()

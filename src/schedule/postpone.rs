@@ -28,7 +28,8 @@ pub(super) fn postpone(network: &Network) -> Vec<Part> {
         let Some(freed) = freed_by(network, moved, operator, next, &into) else { continue };
         let (written, most_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
         let target = &parts[next as usize];
-        let least = network.bytes(&target.writes) + target.transient - network.bytes(&target.early);
+        let taken_off = network.bytes(&target.early) + network.saves.most(next);
+        let least = (network.bytes(&target.writes) + target.transient).saturating_sub(taken_off);
         if most_freed <= written && most_freed + moved.transient <= least {
             let moved = std::mem::take(&mut parts[operator as usize]);
             put(&mut parts[next as usize], moved, &freed, written);
@@ -63,7 +64,10 @@ fn freed_by(network: &Network, part: &Part, operator: u32, next: u32, into: &[u3
     let stays = |tensor: u32| network.stays[tensor as usize];
     // Others that read it wait for the next one as well, so that alone is noted.
     let read_by_others = |&tensor: &u32| network.readers.row(tensor) != [next];
+    let over = |tensor: &u32| network.saves.of(next).iter().any(|save| save.needs.contains(tensor));
     if network.first > 0
+        || !network.saves.is_empty(operator)
+        || network.writes.row(operator).iter().any(over)
         || network.writes.row(operator).iter().any(read_by_others)
         || (network.paddings.any && (padded(operator) || padded(next)))
         || network.writes.row(operator).iter().any(|&tensor| stays(tensor))

@@ -5,6 +5,7 @@ use bitvec::vec::BitVec;
 use super::network::{Network, Paddings};
 use super::postpone::postpone;
 use super::rows::Rows;
+use super::saves::{Save, Saves};
 use super::trees::{Segment, trees};
 use super::twins::order_twins;
 use crate::sorting::unique;
@@ -44,6 +45,7 @@ pub(super) struct Part {
     pub(super) writes: Vec<u32>,
     /// Operators of the larger network; its own do not count.
     pub(super) before: Vec<u32>,
+    pub(super) saves: Vec<Save>,
     pub(super) transient: u64,
     pub(super) padding: u64,
 }
@@ -57,6 +59,7 @@ impl Part {
             early: network.early.row(operator).to_vec(),
             writes: network.writes.row(operator).to_vec(),
             before: network.before.row(operator).to_vec(),
+            saves: network.saves.of(operator),
             transient: network.transient[operator as usize],
             padding: network.paddings.transient[operator as usize],
         }
@@ -81,6 +84,7 @@ impl Part {
             reads,
             writes,
             before: of_all(&network.before).into_iter().chain(previous).collect(),
+            saves: Vec::new(),
             transient: u64::try_from(within).unwrap_or(0),
             padding: 0,
         }
@@ -143,6 +147,7 @@ fn assemble(network: &Network, parts: &[Part]) -> Reduced {
         reads: rows(|part| &part.reads),
         early: rows(|part| &part.early),
         writes: rows(|part| &part.writes),
+        saves: Saves::new(kept.iter().map(|part| part.saves.clone())),
         transient: kept.iter().map(|part| part.transient).collect(),
         paddings: Paddings { transient: paddings, ..network.paddings.clone() },
         ..network.clone()

@@ -46,7 +46,11 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
                 && reads_all(network, operator, child)
         });
         let own = |tensor: &u32| below.iter().any(|&child| network.writes.row(child).contains(tensor));
-        if !whole || !network.reads.row(operator).iter().all(own) || !network.early.row(operator).is_empty() {
+        if !whole
+            || !network.reads.row(operator).iter().all(own)
+            || !network.early.row(operator).is_empty()
+            || !network.saves.is_empty(operator)
+        {
             continue;
         }
         let mut merged: Vec<Segment> =

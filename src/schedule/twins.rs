@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use super::reduce::{MOST, descendants};
+use super::saves::Save;
 use crate::sorting::{Keyed, sort_keyed};
 
 /// Puts operators that are alike into one order.
@@ -53,6 +54,10 @@ fn likeness(network: &Network, operator: u32) -> Vec<u64> {
     for row in [network.reads.row(operator), network.early.row(operator), network.before.row(operator)] {
         key.push(row.len() as u64);
         key.extend(row.iter().map(|&entry| u64::from(entry)));
+    }
+    for Save { output, bytes, needs } in network.saves.of(operator) {
+        key.extend([output.into(), bytes, needs.len() as u64]);
+        key.extend(needs.iter().map(|&entry| u64::from(entry)));
     }
     let of_tensor = |&tensor: &u32| {
         let at = tensor as usize;

@@ -29,12 +29,22 @@ pub(super) fn check<W: Copy>(
     name: &dyn Fn(W) -> String,
     found: &mut Found,
 ) {
+    check_places(rectangles, bounds, name, found);
+    check_overlaps(rectangles, name, found);
+}
+
+/// Rule 3 alone.
+pub(super) fn check_places<W: Copy>(
+    rectangles: &[Rectangle<W>],
+    bounds: &Bounds<'_>,
+    name: &dyn Fn(W) -> String,
+    found: &mut Found,
+) {
     let reserved = joined(bounds.reserved);
     for rectangle in rectangles {
         check_place(rectangle, bounds.arena, name, found);
         check_reserved(rectangle, &reserved, name, found);
     }
-    check_overlaps(rectangles, name, found);
 }
 
 fn describe<W: Copy>(rectangle: &Rectangle<W>, name: &dyn Fn(W) -> String) -> String {
@@ -90,7 +100,11 @@ fn check_reserved<W: Copy>(
 
 /// Walks through time with the live rectangles sorted by offset. As long as
 /// those do not overlap, a new one can only touch its neighbours.
-fn check_overlaps<W: Copy>(rectangles: &[Rectangle<W>], name: &dyn Fn(W) -> String, found: &mut Found) {
+pub(super) fn check_overlaps<W: Copy>(
+    rectangles: &[Rectangle<W>],
+    name: &dyn Fn(W) -> String,
+    found: &mut Found,
+) {
     let filled = |rectangle: &&Rectangle<W>| rectangle.bytes > 0 && rectangle.live.steps() > 0;
     let mut by_start: Vec<&Rectangle<W>> = rectangles.iter().filter(filled).collect();
     by_start.sort_by_key(|rectangle| rectangle.live.start);

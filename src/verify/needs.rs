@@ -10,6 +10,7 @@ use crate::ids::{OperatorId, TensorId};
 use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan};
 use crate::problem::LiveRange;
+use crate::sharing::How;
 
 /// A plan and its graph, with the step of each operator.
 pub(super) struct Needs<'a> {
@@ -90,7 +91,7 @@ impl Needs<'_> {
     }
 
     /// The bound's causes as they truly are, each once; those that need no
-    /// place prove nothing.
+    /// place prove nothing. Of those that share a byte, or may, one counts.
     pub(super) fn causes(&self, step: u32) -> Vec<Cause> {
         let mut named = self.plan.lower_bound.causes.clone();
         named.sort_unstable_by_key(|cause| match cause {
@@ -103,7 +104,37 @@ impl Needs<'_> {
             let (alignment, fixed) = self.demands(occupant);
             Some(Cause { bytes, alignment, fixed, live: live.contains(step) })
         };
+        if !self.plan.shares.is_empty() {
+            named = self.apart(named, step);
+        }
         named.into_iter().filter_map(cause).collect()
+    }
+
+    /// Those live at a step that share no byte with the larger ones, nor may overlap them.
+    fn apart(&self, mut named: Vec<Occupant>, step: u32) -> Vec<Occupant> {
+        let place = |occupant: Occupant| {
+            let placement = self.plan.placement(occupant)?;
+            placement.live.contains(step).then_some((placement.offset, placement.end()))
+        };
+        named.sort_by_key(|&occupant| std::cmp::Reverse(place(occupant).map(|(from, end)| end - from)));
+        let overlaps = |one: Occupant, other: Occupant| {
+            self.plan.shares.iter().filter(|share| share.how == How::Overlap).any(|share| {
+                let (a, b) = (Occupant::Tensor(share.tensor), Occupant::Tensor(share.of));
+                [(a, b), (b, a)].contains(&(one, other))
+            })
+        };
+        let mut kept: Vec<Occupant> = Vec::new();
+        for occupant in named {
+            let Some((from, end)) = place(occupant) else { continue };
+            let shared = |&other: &Occupant| {
+                place(other).is_some_and(|(start, stop)| from < stop && start < end)
+                    || overlaps(occupant, other)
+            };
+            if !kept.iter().any(shared) {
+                kept.push(occupant);
+            }
+        }
+        kept
     }
 
     /// Rule 7. Nothing lies outside of the arena, but objects may: of an

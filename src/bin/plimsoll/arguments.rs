@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use plimsoll::import::{Fold, ImportOptions};
-use plimsoll::{ElementType, Ordering, Planner, Variables, allocate};
+use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
 
 use crate::searching::SearchArguments;
 
@@ -50,6 +50,10 @@ pub struct PlanArguments {
     /// Order of the operators.
     #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]
     pub order: OrderArgument,
+    /// What tensors may share memory while both are needed. The file's types of operators
+    /// say what could; only your target's kernels can promise it.
+    #[arg(long, value_enum, default_value_t = ShareArgument::None)]
+    pub share: ShareArgument,
     /// Bytes that there are, as in 2MiB, 512KiB, 1MB or 1048576.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub capacity: Option<u64>,
@@ -87,6 +91,38 @@ pub struct CompareArguments {
     pub searching: SearchArguments,
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum ShareArgument {
+    /// Nothing.
+    None,
+    /// Reshapes, slices and splits with what they are made of.
+    Views,
+    /// And outputs with inputs that they are written over.
+    #[value(name = "inplace")]
+    InPlace,
+    /// And pieces with what they are put together to, and what may overlap in part.
+    All,
+}
+
+impl From<ShareArgument> for Sharing {
+    fn from(argument: ShareArgument) -> Self {
+        match argument {
+            ShareArgument::None => Self::None,
+            ShareArgument::Views => Self::Views,
+            ShareArgument::InPlace => Self::InPlace,
+            ShareArgument::All => Self::All,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InputsArgument {
+    /// The caller's.
+    Kept,
+    /// Operators may overwrite them once they are read.
+    Overwritable,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -133,6 +169,9 @@ pub struct ReadingArguments {
     /// Operators to fold away: those that read constants only, or none.
     #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
     pub fold: FoldArgument,
+    /// Whether operators may overwrite graph inputs in place.
+    #[arg(long, value_enum, default_value_t = InputsArgument::Kept)]
+    pub inputs: InputsArgument,
     /// Where variables live: in the arena, or outside, uncounted.
     #[arg(long, value_enum, default_value_t = VariablesArgument::Arena)]
     pub variables: VariablesArgument,
@@ -170,6 +209,7 @@ impl ReadingArguments {
             FoldArgument::Constants => Fold::Constants,
             FoldArgument::None => Fold::None,
         };
+        options.overwrite_inputs = matches!(self.inputs, InputsArgument::Overwritable);
         options
     }
 

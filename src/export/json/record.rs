@@ -18,6 +18,9 @@ pub struct ImportRecord {
     pub floats_as: Option<String>,
     /// Values for symbolic dimensions.
     pub dims: BTreeMap<String, u64>,
+    /// Whether operators may overwrite graph inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrite_inputs: bool,
     /// Alignment of CSV buffers that name none.
     pub alignment: Option<u64>,
 }
@@ -38,6 +41,7 @@ impl ImportRecord {
             fold: options.fold,
             floats_as: options.floats_as.map(|element_type| element_type.name().to_owned()),
             dims: options.dims.clone(),
+            overwrite_inputs: options.overwrite_inputs,
             alignment: options.alignment,
         }
     }
@@ -52,6 +56,7 @@ impl ImportRecord {
             dims: self.dims.clone(),
             fold: self.fold,
             floats_as: floats_as.map_err(|unknown| DocumentError::Options(unknown.to_string()))?,
+            overwrite_inputs: self.overwrite_inputs,
             alignment: self.alignment,
         })
     }

@@ -7,7 +7,7 @@ use super::messages::{Function, Graph, Model, Node};
 use super::{FORMAT, subgraphs, unshaped};
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::TensorId;
-use crate::import::{ImportError, ImportOptions, ImportedGraph};
+use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
 
 pub(super) fn build(
     name: &str,
@@ -33,6 +33,7 @@ pub(super) fn build(
     }
     let Tensors { builder, descriptions, unshaped, .. } = tensors;
     let mut imported = crate::import::finish(builder, notes, options)?;
+    permits::add(&mut imported.graph, |_| true)?;
     imported.notes.extend(note_of_bodies(graph, &imported));
     // Constants need no memory; what was folded is one by now.
     let needs_memory = |id: TensorId| imported.graph.tensor(id).kind() != TensorKind::Constant;

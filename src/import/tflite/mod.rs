@@ -60,9 +60,11 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     let first =
         subgraphs.next().ok_or_else(|| ImportError::malformed(FORMAT, "the model has no subgraph"))?;
     let mut builder = GraphBuilder::new(name);
-    let mut notes = build(&mut builder, model, first)?;
+    let (mut notes, joins) = build(&mut builder, model, first)?;
     notes.extend(note_of_others(subgraphs));
-    super::finish(builder, notes, options)
+    let mut imported = super::finish(builder, notes, options)?;
+    super::permits::add(&mut imported.graph, |id| joins[id.index()])?;
+    Ok(imported)
 }
 
 fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
@@ -76,12 +78,13 @@ fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
     }
 }
 
-/// Returns what the user should know.
+/// Returns what the user should know, and by operator whether it does nothing to its inputs
+/// but put them together, if it is a concatenation.
 fn build(
     builder: &mut GraphBuilder,
     model: Model<'_>,
     subgraph: SubGraph<'_>,
-) -> Result<Vec<String>, ImportError> {
+) -> Result<(Vec<String>, Vec<bool>), ImportError> {
     let tensor_count = subgraph.tensors().map_or(0, |tensors| tensors.len());
     let inputs = operators::tensor_ids(subgraph.inputs(), tensor_count, "the list of graph inputs")?;
     let outputs = operators::tensor_ids(subgraph.outputs(), tensor_count, "the list of graph outputs")?;
@@ -110,7 +113,8 @@ fn build(
     for output in outputs {
         builder.output(output);
     }
-    Ok(notes)
+    let joins = operators::joins(subgraph, &operators);
+    Ok((notes, joins))
 }
 
 fn describe_tensors(

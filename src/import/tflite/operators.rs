@@ -38,6 +38,24 @@ pub(super) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>
     read.collect()
 }
 
+/// By operator: whether its result is made of its inputs' bytes as they are, if it is a
+/// concatenation: no activation, and all tensors quantized alike.
+pub(super) fn joins(subgraph: SubGraph<'_>, read: &[Read]) -> Vec<bool> {
+    let operators = subgraph.operators().into_iter().flatten().zip(read);
+    let tensors = subgraph.tensors();
+    let quantization = |id: TensorId| -> Option<(Vec<f32>, Vec<i64>)> {
+        let quantization = tensors?.get(id.index()).quantization()?;
+        let (scales, zeros) = (quantization.scale(), quantization.zero_point());
+        Some((scales.into_iter().flatten().collect(), zeros.into_iter().flatten().collect()))
+    };
+    let own = operators.map(|(operator, read)| {
+        let mut all = read.inputs.iter().chain(&read.outputs).map(|&id| quantization(id));
+        let first = all.next();
+        !operator.activates() && all.all(|other| Some(other) == first)
+    });
+    own.collect()
+}
+
 /// The tensors of a list; -1, a tensor that is not given, is left out.
 pub(super) fn tensor_ids(
     list: Option<Vector<'_, i32>>,

@@ -100,9 +100,18 @@ table! {
         element_type: i8 = 1,
         buffer: u32 = 2,
         name: Bytes<'a> = 3,
+        quantization: ForwardsUOffset<Quantization<'a>> = 4,
         is_variable: bool = 5,
         shape_signature: Numbers<'a> = 7,
         external_buffer: u32 = 10,
+    }
+}
+
+table! {
+    /// How integers stand for real numbers.
+    Quantization<'a> {
+        scale: ForwardsUOffset<Vector<'a, f32>> = 2,
+        zero_point: ForwardsUOffset<Vector<'a, i64>> = 3,
     }
 }
 
@@ -112,6 +121,25 @@ table! {
         code: u32 = 0,
         inputs: Numbers<'a> = 1,
         outputs: Numbers<'a> = 2,
+        options_type: u8 = 3,
+        options: ForwardsUOffset<Options<'a>> = 4,
+    }
+}
+
+table! {
+    /// What an operator is told. Which table it is, its type says; of each that has it, the
+    /// second field takes a byte at least.
+    Options<'a> {
+        second_byte: i8 = 1,
+    }
+}
+
+impl Operator<'_> {
+    /// Whether it is a concatenation with an activation in it.
+    pub(super) fn activates(self) -> bool {
+        const CONCATENATION: u8 = 10;
+        let options = self.options().filter(|_| self.options_type() == Some(CONCATENATION));
+        options.and_then(Options::second_byte).unwrap_or(0) != 0
     }
 }
 
@@ -127,8 +155,8 @@ table! {
 /// The root of a file whose every table is sound.
 pub(super) fn model(bytes: &[u8]) -> Result<Model<'_>, InvalidFlatbuffer> {
     let options = VerifierOptions {
-        // Model, subgraph, operator.
-        max_depth: 4,
+        // Model, subgraph, operator, options.
+        max_depth: 5,
         // Every table takes an offset that leads to it.
         max_tables: bytes.len() / size_of::<u32>(),
         // Parts may be shared, but not so often that a small file unfolds to

@@ -1,5 +1,7 @@
 //! The facade: a graph or a problem in, a verified plan out.
 
+mod shared;
+
 use std::fmt;
 use std::ops::Range;
 
@@ -17,6 +19,7 @@ use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
 use crate::schedule::{Ordering, Others, Schedule, schedule};
+use crate::sharing::Sharing;
 use crate::solution::Solution;
 use crate::verify::{Violations, verify, verify_choice, verify_solution};
 
@@ -36,6 +39,7 @@ pub struct Planner {
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
     ordering: Ordering,
+    sharing: Sharing,
     strategy: Box<dyn Strategy>,
     limits: Limits,
 }
@@ -52,6 +56,7 @@ impl Default for Planner {
             capacity: None,
             reserved: Vec::new(),
             ordering: Ordering::default(),
+            sharing: Sharing::default(),
             strategy: Box::new(Auto::new()),
             limits: Limits::new(),
         }
@@ -66,6 +71,7 @@ impl fmt::Debug for Planner {
             .field("capacity", &self.capacity)
             .field("reserved", &self.reserved)
             .field("ordering", &self.ordering)
+            .field("sharing", &self.sharing)
             .field("strategy", &self.strategy.name())
             .field("limits", &self.limits)
             .finish()
@@ -120,6 +126,14 @@ impl Planner {
         self
     }
 
+    /// Which tensors of a graph may share memory while both are needed; only what its
+    /// operators permit is done, and [`Plan::shares`] says what was.
+    #[must_use]
+    pub fn share(mut self, sharing: Sharing) -> Self {
+        self.sharing = sharing;
+        self
+    }
+
     /// How to choose offsets.
     #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
@@ -162,7 +176,8 @@ impl Planner {
         }
         let open = |plan: &Plan| plan.arena_bytes > plan.bound() && plan.stop == Stop::Finished;
         if open(&best) {
-            let others = Others::new(graph, &schedule, self.alignment, self.variables, &self.limits);
+            let others =
+                Others::new(graph, &schedule, self.alignment, self.variables, self.sharing, &self.limits);
             for seed in 1..=OTHERS {
                 if open(&best)
                     && let Some(order) = others.drawn(seed)
@@ -204,7 +219,7 @@ impl Planner {
     /// What [`Liveness::new`] says of sizes and alignments.
     pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
         Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
-        Ok(schedule(graph, self.ordering, self.alignment, self.variables, &self.limits))
+        Ok(schedule(graph, self.ordering, self.alignment, self.variables, self.sharing, &self.limits))
     }
 
     /// Plans a graph in this order.
@@ -228,6 +243,9 @@ impl Planner {
         limits: &Limits,
     ) -> Result<Plan> {
         let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
+        if self.sharing > Sharing::None {
+            return self.plan_shared(graph, order, &liveness, over_orders, limits);
+        }
         let problem = self.equipped(liveness.problem())?;
         let solution = self.allocate_within(&problem, limits)?;
         let mut plan = self.in_graph_terms(graph, order, &liveness, solution);

@@ -1,0 +1,179 @@
+//! What an operator's type says of sharing memory. Only what its definition says: whether a
+//! target's kernels do it so is for its owner to say, so a plan shares nothing unless asked.
+#![allow(dead_code)] // not every set of features has a graph importer
+
+use crate::error::Result;
+use crate::graph::{Graph, Operator, Permit, Tensor, TensorKind};
+use crate::ids::{OperatorId, TensorId};
+
+/// The contents of the first output are those of the first input. Of ONNX, then of
+/// TensorFlow Lite.
+const RESHAPES: [&str; 9] = [
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "EXPAND_DIMS",
+    "RESHAPE",
+    "SQUEEZE",
+];
+
+/// Each element of the output depends on no later element of an input of its size.
+const ELEMENTWISE: [&str; 42] = [
+    "Add",
+    "BatchNormalization",
+    "Clip",
+    "Div",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "LeakyRelu",
+    "Mul",
+    "Neg",
+    "PRelu",
+    "Pow",
+    "Relu",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Sqrt",
+    "Sub",
+    "Sum",
+    "Tanh",
+    "Where",
+    "ADD",
+    "DEQUANTIZE",
+    "DIV",
+    "EXP",
+    "GELU",
+    "HARD_SWISH",
+    "LEAKY_RELU",
+    "LOGISTIC",
+    "MUL",
+    "NEG",
+    "PRELU",
+    "QUANTIZE",
+    "RELU",
+    "RELU6",
+    "RSQRT",
+    "SOFTMAX",
+    "SUB",
+    "SQUARED_DIFFERENCE",
+];
+
+/// Their inputs follow each other in the output, along some axis.
+const CONCATENATIONS: [&str; 2] = ["Concat", "CONCATENATION"];
+
+/// Their outputs follow each other in the first or the last input, along some axis.
+const SPLITS: [&str; 3] = ["Split", "SPLIT", "SPLIT_V"];
+
+/// Permits what the types of operators say; `joins` tells of which a concatenation is
+/// nothing but one.
+pub(super) fn add(graph: &mut Graph, joins: impl Fn(OperatorId) -> bool) -> Result<()> {
+    for id in graph.operator_ids() {
+        let operator = graph.operator(id);
+        let op_type = operator.op_type();
+        let permits = if operator.is_folded() {
+            Vec::new()
+        } else if RESHAPES.contains(&op_type) {
+            reshape(graph, operator)
+        } else if ELEMENTWISE.contains(&op_type) {
+            in_place(graph, operator)
+        } else if CONCATENATIONS.contains(&op_type) && joins(id) {
+            concatenation(graph, operator)
+        } else if SPLITS.contains(&op_type) {
+            split(graph, operator)
+        } else {
+            Vec::new()
+        };
+        graph.permit(id, permits)?;
+    }
+    Ok(())
+}
+
+fn reshape(graph: &Graph, operator: &Operator) -> Vec<Permit> {
+    let ends = operator.inputs().first().zip(operator.outputs().first());
+    let view = ends.filter(|&(&input, &output)| {
+        let (from, to) = (graph.tensor(input), graph.tensor(output));
+        from.bytes() == to.bytes() && from.element_type() == to.element_type() && is_data(from) && is_data(to)
+    });
+    view.map(|(&input, &output)| Permit::View { input, output, at: 0 }).into_iter().collect()
+}
+
+/// Variables change, and so are no contents.
+fn is_data(tensor: &Tensor) -> bool {
+    tensor.kind() != TensorKind::Variable
+}
+
+/// The first output over each input of as many elements, none of them smaller.
+fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
+    let Some(&output) = operator.outputs().first() else { return Vec::new() };
+    let written = graph.tensor(output);
+    let fits = |id: &TensorId| {
+        let read = graph.tensor(*id);
+        let elements = |tensor: &Tensor| tensor.shape().map(|shape| shape.iter().product::<u64>());
+        let bits = |tensor: &Tensor| tensor.element_type().and_then(crate::graph::ElementType::bits);
+        matches!(read.kind(), TensorKind::Input | TensorKind::Intermediate)
+            && is_data(written)
+            && elements(read) == elements(written)
+            && bits(read) >= bits(written)
+    };
+    let mut inputs: Vec<TensorId> = operator.inputs().iter().copied().filter(fits).collect();
+    inputs.dedup();
+    inputs.into_iter().map(|input| Permit::InPlace { input, output }).collect()
+}
+
+fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
+    let &[output] = operator.outputs() else { return Vec::new() };
+    let places = stacked(graph, output, operator.inputs()).unwrap_or_default().into_iter();
+    let once = |input: TensorId| operator.inputs().iter().filter(|&&other| other == input).count() == 1;
+    let free =
+        |input: TensorId| matches!(graph.tensor(input).kind(), TensorKind::Input | TensorKind::Intermediate);
+    let pieces = places.filter(|&(input, _)| once(input) && free(input) && is_data(graph.tensor(output)));
+    pieces.map(|(input, at)| Permit::Piece { input, output, at }).collect()
+}
+
+fn split(graph: &Graph, operator: &Operator) -> Vec<Permit> {
+    // `SPLIT` has its axis before what it splits.
+    let whole = operator.inputs().iter().copied().max_by_key(|&id| graph.tensor(id).bytes());
+    let whole =
+        whole.filter(|&id| matches!(graph.tensor(id).kind(), TensorKind::Input | TensorKind::Intermediate));
+    let Some(input) = whole else { return Vec::new() };
+    let places = stacked(graph, input, operator.outputs()).unwrap_or_default().into_iter();
+    let views = places.filter(|&(output, _)| is_data(graph.tensor(output)));
+    views.map(|(output, at)| Permit::View { input, output, at }).collect()
+}
+
+/// Where parts lie in a whole that they make up along one axis, if no dimension before it
+/// is more than 1: else they are interleaved.
+fn stacked(graph: &Graph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<(TensorId, u64)>> {
+    let tensor = graph.tensor(whole);
+    let shape = tensor.shape()?;
+    let mut axis = None;
+    let mut at = 0;
+    let mut places = Vec::new();
+    for &id in parts {
+        let part = graph.tensor(id);
+        let own = part.shape()?;
+        if own.len() != shape.len() || part.element_type() != tensor.element_type() {
+            return None;
+        }
+        let mut different = (0..shape.len()).filter(|&axis| own[axis] != shape[axis]);
+        let here = different.next();
+        if different.next().is_some() || axis.is_some_and(|axis| here.is_some_and(|here| here != axis)) {
+            return None;
+        }
+        axis = axis.or(here);
+        places.push((id, at));
+        at += part.bytes();
+    }
+    let outermost = axis.is_none_or(|axis| shape[..axis].iter().all(|&dim| dim == 1));
+    // Parts of a byte do not add up.
+    let whole_bytes = tensor.element_type()?.bits()?.is_multiple_of(8);
+    (outermost && whole_bytes && at == tensor.bytes()).then_some(places)
+}

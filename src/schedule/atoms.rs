@@ -1,0 +1,93 @@
+//! Tensors cut where others share parts of them.
+
+use super::rows::Rows;
+use crate::graph::Graph;
+use crate::ids::TensorId;
+use crate::sharing::{Contents, Sharing, Stretch};
+
+/// Bytes that the same tensors hold, of one tensor's contents.
+#[derive(Clone, Debug)]
+pub(super) struct Atom {
+    /// The tensor in which they are first written.
+    pub(super) source: TensorId,
+    /// Rounded up.
+    pub(super) bytes: u64,
+    /// What rounding added to a tensor that ends here.
+    pub(super) padding: u64,
+    /// Whether an operator that runs reads a tensor that holds them.
+    pub(super) is_read: bool,
+    /// Whether a tensor that holds them is an output.
+    pub(super) is_output: bool,
+}
+
+pub(super) struct Atoms {
+    pub(super) list: Vec<Atom>,
+    of_tensor: Rows,
+}
+
+impl Atoms {
+    pub(super) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing, unit: u64) -> Self {
+        let contents = (sharing > Sharing::None).then(|| Contents::new(graph, default_alignment, sharing));
+        let stretches = |id: TensorId| match &contents {
+            Some(contents) => contents.stretches(graph, id),
+            None => vec![Stretch { from: 0, bytes: graph.tensor(id).bytes(), source: id, at: 0 }],
+        };
+        let of_tensor: Vec<Vec<Stretch>> = graph.tensor_ids().map(stretches).collect();
+        // By source: where stretches of it begin and end.
+        let end = |stretch: &Stretch| (stretch.at + stretch.bytes).next_multiple_of(unit);
+        let mut cuts: Vec<Vec<u64>> =
+            graph.tensors().iter().map(|tensor| vec![0, tensor.bytes().next_multiple_of(unit)]).collect();
+        for stretch in of_tensor.iter().flatten() {
+            let own = &mut cuts[stretch.source.index()];
+            for cut in [stretch.at, end(stretch)] {
+                if let Err(place) = own.binary_search(&cut) {
+                    own.insert(place, cut);
+                }
+            }
+        }
+        let mut list = Vec::new();
+        let mut first = Vec::with_capacity(cuts.len());
+        for (source, cuts) in graph.tensor_ids().zip(&cuts) {
+            first.push(list.len() as u32);
+            list.extend(cuts.windows(2).map(|pair| Atom {
+                source,
+                bytes: pair[1] - pair[0],
+                padding: 0,
+                is_read: false,
+                is_output: false,
+            }));
+        }
+        let atoms = |stretch: &Stretch| {
+            let source = stretch.source.index();
+            let place = |cut: u64| first[source] + cuts[source].partition_point(|&other| other < cut) as u32;
+            place(stretch.at)..place(end(stretch)).min(first[source] + cuts[source].len() as u32 - 1)
+        };
+        for (tensor, own) in graph.tensors().iter().zip(&of_tensor) {
+            let runs = |id: &crate::ids::OperatorId| !graph.operator(*id).is_folded();
+            let is_read = tensor.readers().iter().any(runs);
+            for stretch in own {
+                for atom in atoms(stretch) {
+                    let atom = &mut list[atom as usize];
+                    atom.is_read |= is_read;
+                    atom.is_output |= tensor.is_output();
+                }
+                if let Some(last) = atoms(stretch).last() {
+                    let padding = &mut list[last as usize].padding;
+                    *padding = (end(stretch) - stretch.at - stretch.bytes).max(*padding);
+                }
+            }
+        }
+        let of_tensor = Rows::new(of_tensor.iter().map(|own| own.iter().flat_map(atoms)));
+        Self { list, of_tensor }
+    }
+
+    /// Where the contents of a tensor are.
+    pub(super) fn of(&self, tensor: TensorId) -> &[u32] {
+        self.of_tensor.row(tensor.index() as u32)
+    }
+
+    /// What of it no tensor held before.
+    pub(super) fn first_in(&self, tensor: TensorId) -> impl Iterator<Item = u32> {
+        self.of(tensor).iter().copied().filter(move |&atom| self.list[atom as usize].source == tensor)
+    }
+}

@@ -1,0 +1,197 @@
+//! Tensors that share memory, as one buffer.
+
+use super::layout::{Allowance, Layout};
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::ids::{BufferId, TensorId};
+use crate::liveness::Liveness;
+use crate::occupant::Occupant;
+use crate::problem::{Buffer, LiveRange, Problem};
+
+/// What lies in the arena, in groups that move as one.
+#[derive(Clone, Debug)]
+pub(crate) struct Groups {
+    /// A buffer for each group: as high as all of it, live while any of it is.
+    pub(crate) problem: Problem,
+    /// By buffer of the liveness: its group, and bytes from the start of that.
+    pub(crate) place: Vec<(u32, u64)>,
+    /// By group.
+    pub(crate) members: Vec<Vec<BufferId>>,
+}
+
+/// The fullest step of an order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Load {
+    pub(crate) bytes: u64,
+    pub(crate) step: u32,
+    /// Live at that step, and apart from each other.
+    pub(crate) causes: Vec<Occupant>,
+    /// Their bytes.
+    pub(crate) certified: u64,
+}
+
+impl Groups {
+    /// O(n log n), and the square of each group for its gaps.
+    pub(crate) fn new(liveness: &Liveness, layout: &Layout) -> Result<Self> {
+        let mut count = layout.group_count;
+        let place: Vec<(u32, u64)> = liveness
+            .occupants()
+            .iter()
+            .map(|occupant| match occupant {
+                Occupant::Tensor(id) => layout.place[id.index()].unwrap_or((u32::MAX, 0)),
+                Occupant::Scratch(_) => (u32::MAX, 0),
+            })
+            .map(|(group, at)| {
+                if group < u32::MAX {
+                    return (group, at);
+                }
+                count += 1;
+                (count - 1, 0)
+            })
+            .collect();
+        let mut members: Vec<Vec<BufferId>> = vec![Vec::new(); count as usize];
+        for (id, &(group, _)) in liveness.problem().ids().zip(&place) {
+            members[group as usize].push(id);
+        }
+        let problem = liveness.problem();
+        let buffers = members.iter().map(|own| joined(problem, own, &place)).collect();
+        let largest = |own: &Vec<BufferId>| {
+            own.iter().copied().max_by_key(|&id| (problem.buffer(id).size(), std::cmp::Reverse(id)))
+        };
+        let names = members.iter().map(|own| largest(own).map_or_else(String::new, |id| problem.name(id)));
+        let problem = Problem::named(buffers, names.collect())?.with_capacity(problem.capacity());
+        Ok(Self { problem, place, members })
+    }
+
+    /// Offsets of all buffers of the liveness, from those of the groups.
+    pub(crate) fn offsets(&self, of_groups: &[u64]) -> Vec<u64> {
+        self.place.iter().map(|&(group, at)| of_groups[group as usize] + at).collect()
+    }
+
+    /// The most bytes live at a step, what is shared counted once, and who they are.
+    pub(crate) fn load(&self, graph: &Graph, liveness: &Liveness, allowances: &[Allowance]) -> Load {
+        let steps = liveness.steps().max(1) as usize;
+        let mut changes = vec![(0u64, 0u64); steps + 1];
+        let mut add = |live: LiveRange, bytes: u64| {
+            changes[live.start as usize].0 += bytes;
+            changes[live.end as usize].1 += bytes;
+        };
+        for own in &self.members {
+            self.pieces(liveness.problem(), own, &mut add);
+        }
+        let live = live_ranges(graph, liveness);
+        let step_of =
+            |one: &Allowance| Some(live[one.lower.index()]?.start.max(live[one.upper.index()]?.start));
+        let smaller = |one: &Allowance| {
+            let bytes = |id: TensorId| graph.tensor(id).bytes();
+            if bytes(one.lower) < bytes(one.upper) { one.lower } else { one.upper }
+        };
+        let mut saved = vec![0u64; steps];
+        for one in allowances {
+            if let Some(step) = step_of(one) {
+                saved[step as usize] += one.bytes;
+            }
+        }
+        let (mut now, mut best) = (0, Load::default());
+        for (step, (born, died)) in changes[..steps].iter().enumerate() {
+            now = now + born - died;
+            if now - saved[step] > best.bytes {
+                best = Load { bytes: now - saved[step], step: step as u32, ..Load::default() };
+            }
+        }
+        let skipped = allowances.iter().filter(|one| step_of(one) == Some(best.step)).map(smaller);
+        self.certify(liveness, &skipped.collect::<Vec<_>>(), &mut best);
+        best
+    }
+
+    /// Parts of a group, each with when it is live.
+    fn pieces(&self, problem: &Problem, own: &[BufferId], add: &mut impl FnMut(LiveRange, u64)) {
+        let range = |id: BufferId| {
+            let at = self.place[id.index()].1;
+            (at, at + problem.buffer(id).size())
+        };
+        if let &[only] = own {
+            return add(problem.buffer(only).live(), problem.buffer(only).size());
+        }
+        let mut cuts: Vec<u64> = own.iter().flat_map(|&id| <[u64; 2]>::from(range(id))).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut live = Vec::new();
+        for pair in cuts.windows(2) {
+            live.clear();
+            let covers = |id: &BufferId| range(*id).0 <= pair[0] && pair[1] <= range(*id).1;
+            live.extend(own.iter().copied().filter(covers).map(|id| problem.buffer(id).live()));
+            united(&mut live);
+            live.iter().for_each(|&live| add(live, pair[1] - pair[0]));
+        }
+    }
+
+    /// Names who is live at the fullest step; of what shares bytes, the larger one; without
+    /// those that are skipped.
+    fn certify(&self, liveness: &Liveness, skipped: &[TensorId], bound: &mut Load) {
+        let problem = liveness.problem();
+        for own in &self.members {
+            let mut live: Vec<BufferId> = own
+                .iter()
+                .copied()
+                .filter(|&id| problem.buffer(id).size() > 0 && problem.buffer(id).live().contains(bound.step))
+                .filter(|&id| match liveness.occupants()[id.index()] {
+                    Occupant::Tensor(tensor) => !skipped.contains(&tensor),
+                    Occupant::Scratch(_) => true,
+                })
+                .collect();
+            live.sort_by_key(|&id| std::cmp::Reverse(problem.buffer(id).size()));
+            let mut taken: Vec<(u64, u64)> = Vec::new();
+            for id in live {
+                let from = self.place[id.index()].1;
+                let end = from + problem.buffer(id).size();
+                if taken.iter().all(|&(start, stop)| end <= start || stop <= from) {
+                    taken.push((from, end));
+                    bound.causes.push(liveness.occupants()[id.index()]);
+                    bound.certified += end - from;
+                }
+            }
+        }
+    }
+}
+
+/// By tensor: when it is live in the arena.
+pub(crate) fn live_ranges(graph: &Graph, liveness: &Liveness) -> Vec<Option<LiveRange>> {
+    let mut live = vec![None; graph.tensors().len()];
+    for (occupant, buffer) in liveness.occupants().iter().zip(liveness.problem().buffers()) {
+        if let Occupant::Tensor(id) = occupant {
+            live[id.index()] = Some(buffer.live());
+        }
+    }
+    live
+}
+
+/// The buffer of a group.
+fn joined(problem: &Problem, own: &[BufferId], place: &[(u32, u64)]) -> Buffer {
+    if let &[only] = own {
+        return problem.buffer(only).clone();
+    }
+    let at = |id: &BufferId| place[id.index()].1;
+    let buffers = || own.iter().map(|&id| problem.buffer(id));
+    let size = own.iter().map(|id| at(id) + problem.buffer(*id).size()).max().unwrap_or(0);
+    let mut live: Vec<LiveRange> = buffers().map(Buffer::live).collect();
+    united(&mut live);
+    let (start, end) = (live[0].start, live[live.len() - 1].end);
+    let gaps = live.windows(2).map(|pair| LiveRange { start: pair[0].end, end: pair[1].start });
+    let alignment = buffers().map(Buffer::alignment).max().unwrap_or(1);
+    let buffer = Buffer::new(size, start..end).align(alignment).with_gaps(gaps);
+    let fixed = own.iter().find_map(|id| Some(problem.buffer(*id).fixed_offset()? - at(id)));
+    fixed.into_iter().fold(buffer, Buffer::at)
+}
+
+/// Ascending, those that meet or touch as one.
+fn united(live: &mut Vec<LiveRange>) {
+    live.sort_unstable_by_key(|range| (range.start, range.end));
+    live.dedup_by(|next, range| {
+        let meet = next.start <= range.end;
+        if meet {
+            range.end = range.end.max(next.end);
+        }
+        meet
+    });
+}

@@ -1,0 +1,272 @@
+//! Which tensors share memory in a given order, and where they lie in each other.
+
+use super::contents::{Contents, Places, Relation, Stretch};
+use super::{How, Sharing};
+use crate::graph::{Graph, Permit, Side};
+use crate::ids::{OperatorId, TensorId};
+use crate::problem::LiveRange;
+
+/// What to share, of all that may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) views: bool,
+    pub(crate) pieces: bool,
+    pub(crate) in_place: bool,
+    pub(crate) overlap: bool,
+    /// Of several inputs to write over, the last instead of the first.
+    pub(crate) last: bool,
+}
+
+/// A tensor that may start within another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) lower: TensorId,
+    pub(crate) upper: TensorId,
+    pub(crate) bytes: u64,
+}
+
+/// Groups of tensors that lie at fixed distances from each other.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// By tensor: its group, and bytes from the start of that.
+    pub(crate) place: Vec<Option<(u32, u64)>>,
+    /// What is shared: a tensor, so many bytes into another.
+    pub(crate) shares: Vec<Relation>,
+    pub(crate) allowances: Vec<Allowance>,
+    pub(crate) group_count: u32,
+}
+
+/// Tensors of a group, each so many bytes from the place of its root.
+type Members = Vec<(TensorId, i128)>;
+
+pub(crate) struct Making<'a> {
+    graph: &'a Graph,
+    contents: &'a Contents,
+    /// By tensor: when it is live.
+    live: &'a [Option<LiveRange>],
+    alignment: u64,
+    places: Places,
+    /// By root.
+    members: Vec<Members>,
+    shares: Vec<Relation>,
+    allowances: Vec<Allowance>,
+}
+
+impl<'a> Making<'a> {
+    pub(crate) fn new(
+        graph: &'a Graph,
+        contents: &'a Contents,
+        live: &'a [Option<LiveRange>],
+        alignment: u64,
+    ) -> Self {
+        let members = graph.tensor_ids().map(|id| vec![(id, 0)]).collect();
+        let places = Places::new(graph.tensors().len());
+        Self { graph, contents, live, alignment, places, members, shares: Vec::new(), allowances: Vec::new() }
+    }
+
+    /// Lets as much be shared as can be, the contents first, what runs first before the rest.
+    pub(crate) fn grant(&mut self, order: &[OperatorId], wish: Wish) {
+        let mut step = vec![u32::MAX; self.graph.operators().len()];
+        for (place, id) in (0..).zip(order) {
+            step[id.index()] = place;
+        }
+        let wanted = |relation: &&Relation| match relation.how {
+            How::View | How::Slice => wish.views,
+            How::Concat => wish.pieces,
+            How::InPlace | How::Overlap => false,
+        };
+        let mut relations: Vec<Relation> = self.contents.relations.iter().filter(wanted).copied().collect();
+        relations.sort_by_key(|relation| step[relation.operator.index()]);
+        for relation in relations {
+            self.tie(relation);
+        }
+        for &id in order {
+            if wish.in_place {
+                self.write_in_place(id, wish.last);
+            }
+            if wish.overlap {
+                self.allow(id);
+            }
+        }
+    }
+
+    /// Lets one thing be shared, if nothing is in the way.
+    pub(crate) fn tie(&mut self, relation: Relation) -> bool {
+        let Relation { tensor, of, at, how, .. } = relation;
+        let over = (how == How::InPlace).then_some((of, tensor));
+        let (inner, outer) = (self.places.find(tensor.index()), self.places.find(of.index()));
+        let distance = outer.1 + i128::from(at) - inner.1;
+        if inner.0 == outer.0 {
+            if distance == 0 {
+                self.shares.push(relation);
+            }
+            return distance == 0;
+        }
+        let moved: Members =
+            self.members[inner.0].iter().map(|&(id, place)| (id, place + distance)).collect();
+        let there = &self.members[outer.0];
+        let clash = moved.iter().any(|&one| there.iter().any(|&other| self.clash(one, other, over)));
+        if clash || !self.is_aligned(moved.iter().chain(there)) {
+            return false;
+        }
+        self.places.tie(tensor, of, at);
+        self.members[inner.0] = Vec::new();
+        self.members[outer.0].extend(moved);
+        self.shares.push(relation);
+        true
+    }
+
+    /// Whether two tensors need the same byte at the same time, for different contents;
+    /// but for one that is written over the other.
+    fn clash(
+        &self,
+        one: (TensorId, i128),
+        other: (TensorId, i128),
+        over: Option<(TensorId, TensorId)>,
+    ) -> bool {
+        let (Some(a), Some(b)) = (self.live[one.0.index()], self.live[other.0.index()]) else { return false };
+        let end = |(id, place): (TensorId, i128)| place + i128::from(self.graph.tensor(id).bytes());
+        if !a.overlaps(b) || end(one) <= other.1 || end(other) <= one.1 {
+            return false;
+        }
+        let written_over = over.is_some_and(|(input, output)| {
+            ((one.0, other.0) == (input, output) && a.end == b.start + 1)
+                || ((other.0, one.0) == (input, output) && b.end == a.start + 1)
+        });
+        !written_over && !self.same_bytes(one, other)
+    }
+
+    /// Whether what two tensors have in common of places has the same contents.
+    fn same_bytes(&self, one: (TensorId, i128), other: (TensorId, i128)) -> bool {
+        let stretches = |(id, place): (TensorId, i128)| {
+            let own = self.contents.stretches(self.graph, id).into_iter();
+            own.map(move |Stretch { from, bytes, source, at }| {
+                (place + i128::from(from), i128::from(bytes), source, at)
+            })
+        };
+        let others: Vec<_> = stretches(other).collect();
+        stretches(one).all(|(from, bytes, source, at)| {
+            others.iter().all(|&(from2, bytes2, source2, at2)| {
+                let apart = from + bytes <= from2 || from2 + bytes2 <= from;
+                apart || (source == source2 && i128::from(at) - from == i128::from(at2) - from2)
+            })
+        })
+    }
+
+    /// Whether all members can be aligned, and at their fixed offsets: from the lowest on,
+    /// which is aligned for all.
+    fn is_aligned<'m>(&self, members: impl Iterator<Item = &'m (TensorId, i128)> + Clone) -> bool {
+        let lowest = members.clone().map(|member| member.1).min().unwrap_or(0);
+        let mut fixed = members.clone().filter_map(|&(id, place)| {
+            Some(i128::from(self.graph.tensor(id).fixed_offset()?) - (place - lowest))
+        });
+        let all_aligned = members.clone().all(|&(id, place)| {
+            let alignment = self.graph.tensor(id).alignment().unwrap_or(self.alignment);
+            (place - lowest) % i128::from(alignment) == 0
+        });
+        let first = fixed.next();
+        let most = members.map(|&(id, _)| self.graph.tensor(id).alignment().unwrap_or(self.alignment)).max();
+        let fits = first.is_none_or(|offset| offset >= 0 && offset % i128::from(most.unwrap_or(1)) == 0);
+        all_aligned && fits && fixed.all(|offset| Some(offset) == first)
+    }
+
+    fn write_in_place(&mut self, operator: OperatorId, last: bool) {
+        let graph = self.graph;
+        let permits = graph.operator(operator).permits();
+        for &output in graph.operator(operator).outputs() {
+            let over = |permit: &Permit| match *permit {
+                Permit::InPlace { input, output: own } if own == output => Some(input),
+                _ => None,
+            };
+            let mut inputs: Vec<TensorId> = permits.iter().filter_map(over).collect();
+            if last {
+                inputs.reverse();
+            }
+            let _ = inputs.into_iter().any(|input| self.write_over(operator, input, output));
+        }
+    }
+
+    /// Writes an output over an input, if that may be.
+    pub(crate) fn write_over(&mut self, operator: OperatorId, input: TensorId, output: TensorId) -> bool {
+        let relation = Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
+        let copies =
+            self.contents.stretches(self.graph, output).iter().all(|stretch| stretch.source == output);
+        let (bytes, room) = (self.graph.tensor(output).bytes(), self.graph.tensor(input).bytes());
+        let both_live = self.live[input.index()].is_some() && self.live[output.index()].is_some();
+        copies && both_live && bytes > 0 && bytes <= room && self.may_overwrite(input) && self.tie(relation)
+    }
+
+    /// Whether nobody needs the tensor's bytes after the run.
+    fn may_overwrite(&self, tensor: TensorId) -> bool {
+        !self.graph.tensor(tensor).is_output()
+            && self.contents.stretches(self.graph, tensor).iter().all(|stretch| {
+                let source = self.graph.tensor(stretch.source);
+                match source.kind() {
+                    crate::graph::TensorKind::Intermediate => true,
+                    crate::graph::TensorKind::Input => source.is_overwritable(),
+                    _ => false,
+                }
+            })
+    }
+
+    /// Lets tensors overlap in part that are not in one group.
+    fn allow(&mut self, operator: OperatorId) {
+        for permit in self.graph.operator(operator).permits() {
+            let Permit::Overlap { input, output, bytes, lower } = *permit else { continue };
+            let (Some(read), Some(written)) = (self.live[input.index()], self.live[output.index()]) else {
+                continue;
+            };
+            let sizes = [input, output].map(|id| self.graph.tensor(id).bytes());
+            let bytes = bytes.min(sizes[0]).min(sizes[1]);
+            let alone = [input, output].iter().all(|id| {
+                let root = self.places.find(id.index()).0;
+                self.members[root].len() == 1
+            });
+            if bytes > 0 && alone && read.end == written.start + 1 && self.may_overwrite(input) {
+                let (lower, upper) = if lower == Side::Input { (input, output) } else { (output, input) };
+                self.allowances.push(Allowance { lower, upper, bytes });
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Layout {
+        let mut place = vec![None; self.graph.tensors().len()];
+        let mut group_count = 0;
+        for members in &self.members {
+            let placed = |member: &&(TensorId, i128)| self.live[member.0.index()].is_some();
+            let Some(lowest) = members.iter().filter(placed).map(|member| member.1).min() else { continue };
+            for &(id, at) in members.iter().filter(placed) {
+                place[id.index()] = Some((group_count, (at - lowest) as u64));
+            }
+            group_count += 1;
+        }
+        Layout { place, shares: self.shares, allowances: self.allowances, group_count }
+    }
+}
+
+impl Wish {
+    /// All that a level lets be shared.
+    pub(crate) fn all(sharing: Sharing) -> Self {
+        Self {
+            views: sharing >= Sharing::Views,
+            in_place: sharing >= Sharing::InPlace,
+            pieces: sharing >= Sharing::All,
+            overlap: sharing >= Sharing::All,
+            last: false,
+        }
+    }
+
+    /// What to try, the most first, nothing last.
+    pub(crate) fn variants(sharing: Sharing) -> [Self; 6] {
+        let all = Self::all(sharing);
+        let none = Self::all(Sharing::None);
+        [
+            all,
+            Self { last: true, ..all },
+            Self { pieces: false, ..all },
+            Self { in_place: false, overlap: false, ..all },
+            Self { views: all.views, ..none },
+            none,
+        ]
+    }
+}

@@ -1,0 +1,39 @@
+//! Tensors that share memory while both are needed: which can, and which do.
+
+mod contents;
+mod groups;
+mod layout;
+
+pub(crate) use contents::{Contents, Relation, Stretch};
+pub(crate) use groups::{Groups, live_ranges};
+pub(crate) use layout::{Layout, Making, Wish};
+
+/// How far a [`Planner`](crate::Planner) goes in letting tensors share memory while both
+/// are needed. Only what an operator permits ([`Permit`](crate::Permit)) is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sharing {
+    /// Not at all.
+    #[default]
+    None,
+    /// Views: reshapes, slices, splits.
+    Views,
+    /// And outputs written over inputs.
+    InPlace,
+    /// And concatenation without copies, and partial overlap.
+    All,
+}
+
+/// How a tensor shares memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum How {
+    /// It is all of the other one.
+    View,
+    /// It is a part of the other one.
+    Slice,
+    /// It was made as a part of the other one, and is not copied there.
+    Concat,
+    /// It is written over the other one.
+    InPlace,
+    /// It starts within the other one, which is below it.
+    Overlap,
+}

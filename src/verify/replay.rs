@@ -1,0 +1,348 @@
+//! Rule 8: where tensors share memory, the plan is run on memory that remembers of every
+//! byte who wrote it. Each byte that an operator reads must still be what its producer, or
+//! one that holds the same contents, wrote.
+
+use std::collections::BTreeMap;
+
+use super::{Found, Violation};
+use crate::graph::{Graph, Permit, Side, TensorKind};
+use crate::ids::{OperatorId, TensorId};
+use crate::occupant::Occupant;
+use crate::plan::{Plan, Share};
+use crate::sharing::How;
+
+/// Bytes `from..end` of something, and what they hold: bytes of a tensor's contents, from
+/// `at` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stretch {
+    from: u64,
+    end: u64,
+    source: TensorId,
+    at: u64,
+}
+
+/// What each byte of the arena holds; nothing that matters where it does not say.
+#[derive(Default)]
+struct Memory(BTreeMap<u64, Stretch>);
+
+impl Memory {
+    /// Forgets what was at `from..end`.
+    fn clear(&mut self, from: u64, end: u64) {
+        let before = self.0.range(..from).next_back().map(|(_, &held)| held).filter(|held| held.end > from);
+        let within = self.0.range(from..end).map(|(_, &held)| held);
+        let touched: Vec<Stretch> = before.into_iter().chain(within).collect();
+        for held in touched {
+            self.0.remove(&held.from);
+            if held.from < from {
+                self.0.insert(held.from, Stretch { end: from, ..held });
+            }
+            if held.end > end {
+                self.0.insert(end, Stretch { from: end, at: held.at + (end - held.from), ..held });
+            }
+        }
+    }
+
+    fn write(&mut self, stretch: Stretch) {
+        self.clear(stretch.from, stretch.end);
+        self.0.insert(stretch.from, stretch);
+    }
+
+    /// The first byte of these that does not hold what it should, and what it holds.
+    fn wrong(&self, expected: Stretch) -> Option<(u64, Option<TensorId>)> {
+        let mut from = expected.from;
+        while from < expected.end {
+            let held =
+                self.0.range(..=from).next_back().map(|(_, &held)| held).filter(|held| held.end > from);
+            let Some(held) = held else { return Some((from, None)) };
+            if held.source != expected.source
+                || held.at + (from - held.from) != expected.at + (from - expected.from)
+            {
+                return Some((from, Some(held.source)));
+            }
+            from = held.end;
+        }
+        None
+    }
+}
+
+pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
+    let mut by_operator: Vec<Vec<Share>> = vec![Vec::new(); graph.operators().len()];
+    for &share in &plan.shares {
+        match problem(graph, plan, &share) {
+            Some(text) => found.add(Violation::Share(text)),
+            None => by_operator[share.operator.index()].push(share),
+        }
+    }
+    let truths = vec![Vec::new(); graph.tensors().len()];
+    let mut replay = Replay { graph, plan, memory: Memory::default(), truths, found };
+    replay.start();
+    for (step, &operator) in plan.order.iter().enumerate() {
+        if replay.found.is_full() {
+            return;
+        }
+        replay.run(step, operator, &by_operator[operator.index()]);
+    }
+    replay.end();
+}
+
+/// What is wrong with what is said of one share.
+fn problem(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
+    let Share { operator, tensor, of, at, how } = *share;
+    let known = operator.index() < graph.operators().len();
+    if !known || [tensor, of].iter().any(|id| id.index() >= graph.tensors().len()) {
+        return Some("an operator or a tensor is not of this graph".to_owned());
+    }
+    let name = |id: TensorId| format!("tensor `{}`", graph.tensor(id).name());
+    let bytes = |id: TensorId| graph.tensor(id).bytes();
+    let whole = bytes(tensor) == bytes(of);
+    let permits = |permit: &Permit| match (*permit, how) {
+        (Permit::View { input, output, at: own }, How::View | How::Slice) => {
+            (input, output, own) == (of, tensor, at) && whole == (how == How::View)
+        }
+        (Permit::Piece { input, output, at: own }, How::Concat) => (input, output, own) == (tensor, of, at),
+        (Permit::InPlace { input, output }, How::InPlace) => {
+            (input, output, 0) == (of, tensor, at) && bytes(tensor) <= bytes(of)
+        }
+        (Permit::Overlap { input, output, bytes: most, lower }, How::Overlap) => {
+            let ends = if lower == Side::Input { (input, output) } else { (output, input) };
+            ends == (of, tensor) && bytes(of).saturating_sub(at) <= most
+        }
+        _ => false,
+    };
+    let operator = graph.operator(operator);
+    if operator.is_folded() || !operator.permits().iter().any(permits) {
+        let (tensor, of) = (name(tensor), name(of));
+        return Some(format!("operator `{}` does not permit {tensor} at {at} of {of}", operator.name()));
+    }
+    let offset = |id: TensorId| Some(plan.placement(Occupant::Tensor(id))?.offset);
+    let (Some(own), Some(other)) = (offset(tensor), offset(of)) else {
+        return Some(format!("{} and {} are not both in the arena", name(tensor), name(of)));
+    };
+    (other.checked_add(at) != Some(own)).then(|| {
+        format!("{} lies at {own}, not at {at} of {}, which lies at {other}", name(tensor), name(of))
+    })
+}
+
+struct Replay<'a> {
+    graph: &'a Graph,
+    plan: &'a Plan,
+    memory: Memory,
+    /// By tensor, once it is written: what it holds.
+    truths: Vec<Vec<Stretch>>,
+    found: &'a mut Found,
+}
+
+impl Replay<'_> {
+    fn name(&self, tensor: TensorId) -> &str {
+        self.graph.tensor(tensor).name()
+    }
+
+    /// Where a tensor is, if it has bytes in the arena.
+    fn place(&self, tensor: TensorId) -> Option<(u64, u64)> {
+        let place = self.plan.placement(Occupant::Tensor(tensor))?;
+        let bytes = self.graph.tensor(tensor).bytes();
+        (bytes > 0).then(|| (place.offset, place.offset.saturating_add(bytes)))
+    }
+
+    /// What the caller and earlier runs have written.
+    fn start(&mut self) {
+        let there =
+            |id: &TensorId| matches!(self.graph.tensor(*id).kind(), TensorKind::Input | TensorKind::Variable);
+        let there: Vec<TensorId> = self.graph.tensor_ids().filter(there).collect();
+        for &id in &there {
+            self.truths[id.index()] = self.own(id);
+            self.write(id);
+        }
+        for &id in &there {
+            self.expect(id, || "when the run starts".to_owned());
+        }
+    }
+
+    fn own(&self, id: TensorId) -> Vec<Stretch> {
+        let end = self.graph.tensor(id).bytes();
+        vec![Stretch { from: 0, end, source: id, at: 0 }]
+    }
+
+    /// A part of a tensor's truth where it lies, if it is in the arena.
+    fn placed(&self, id: TensorId) -> Vec<Stretch> {
+        let Some((offset, _)) = self.place(id) else { return Vec::new() };
+        let truth = self.truths[id.index()].iter();
+        truth.map(|own| Stretch { from: offset + own.from, end: offset + own.end, ..*own }).collect()
+    }
+
+    fn write(&mut self, id: TensorId) {
+        for stretch in self.placed(id).into_iter().filter(|own| own.from < own.end) {
+            self.memory.write(stretch);
+        }
+    }
+
+    /// All bytes of a tensor hold what they should.
+    fn expect(&mut self, id: TensorId, when: impl Fn() -> String) {
+        let wrong = self.placed(id).into_iter().find_map(|own| self.memory.wrong(own));
+        if let Some((byte, held)) = wrong {
+            let holds = match held {
+                Some(other) if other == id => format!("other bytes of tensor `{}`", self.name(id)),
+                Some(other) => format!("bytes of tensor `{}`", self.name(other)),
+                None => "nothing of use".to_owned(),
+            };
+            let text = format!(
+                "{}, byte {byte} of the arena should be of tensor `{}` but holds {holds}",
+                when(),
+                self.name(id)
+            );
+            self.found.add(Violation::Stale(text));
+        }
+    }
+
+    fn run(&mut self, step: usize, id: OperatorId, shares: &[Share]) {
+        let (graph, operator) = (self.graph, self.graph.operator(id));
+        for &input in operator.inputs() {
+            self.expect(input, || format!("when operator `{}` reads at step {step}", operator.name()));
+        }
+        let mut written: Vec<(Occupant, u64, u64)> = Vec::new();
+        if let Some(place) = self.plan.placement(Occupant::Scratch(id)) {
+            let end = place.offset.saturating_add(operator.scratch_bytes());
+            written.push((Occupant::Scratch(id), place.offset, end));
+        }
+        let outputs: Vec<TensorId> =
+            operator.outputs().iter().copied().filter(|&id| self.place(id).is_some()).collect();
+        for &output in &outputs {
+            self.truths[output.index()] = self.truth(output, shares);
+            let ranges = self.written(output, shares);
+            written.extend(ranges.into_iter().map(|(from, end)| (Occupant::Tensor(output), from, end)));
+        }
+        self.check_operands(id, &written, shares);
+        for &(occupant, from, end) in &written {
+            match occupant {
+                Occupant::Scratch(_) => self.memory.clear(from, end),
+                Occupant::Tensor(output) => {
+                    for held in self.placed(output) {
+                        let (from, end) = (held.from.max(from), held.end.min(end));
+                        if from < end {
+                            self.memory.write(Stretch {
+                                from,
+                                end,
+                                at: held.at + (from - held.from),
+                                ..held
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        for output in outputs {
+            self.expect(output, || format!("after operator `{}` at step {step}", graph.operator(id).name()));
+        }
+    }
+
+    /// What an output holds: bytes of what it is a view of, bytes of the pieces that were
+    /// made in it, and its own.
+    fn truth(&self, output: TensorId, shares: &[Share]) -> Vec<Stretch> {
+        let bytes = self.graph.tensor(output).bytes();
+        let view =
+            shares.iter().find(|share| share.tensor == output && matches!(share.how, How::View | How::Slice));
+        if let Some(&Share { of, at, .. }) = view {
+            let cut = |held: &Stretch| {
+                let (from, end) = (held.from.max(at), held.end.min(at + bytes));
+                (from < end).then(|| Stretch {
+                    from: from - at,
+                    end: end - at,
+                    source: held.source,
+                    at: held.at + (from - held.from),
+                })
+            };
+            return self.truths[of.index()].iter().filter_map(cut).collect();
+        }
+        let mut truth = Memory::default();
+        for stretch in self.own(output) {
+            truth.write(stretch);
+        }
+        for share in shares.iter().filter(|share| share.of == output && share.how == How::Concat) {
+            for held in &self.truths[share.tensor.index()] {
+                truth.write(Stretch { from: held.from + share.at, end: held.end + share.at, ..*held });
+            }
+        }
+        truth.0.into_values().collect()
+    }
+
+    /// The bytes of the arena that the operator really writes for an output.
+    fn written(&self, output: TensorId, shares: &[Share]) -> Vec<(u64, u64)> {
+        let Some((from, end)) = self.place(output) else { return Vec::new() };
+        if shares.iter().any(|share| share.tensor == output && matches!(share.how, How::View | How::Slice)) {
+            return Vec::new();
+        }
+        let pieces = shares.iter().filter(|share| share.of == output && share.how == How::Concat);
+        let mut there: Vec<(u64, u64)> = pieces.filter_map(|share| self.place(share.tensor)).collect();
+        there.sort_unstable();
+        let (mut ranges, mut next) = (Vec::new(), from);
+        for (start, stop) in there.into_iter().chain([(end, end)]) {
+            if next < start {
+                ranges.push((next, start));
+            }
+            next = next.max(stop);
+        }
+        ranges
+    }
+
+    /// Nothing is written over what the operator reads, unless that is permitted, nor twice.
+    fn check_operands(&mut self, id: OperatorId, written: &[(Occupant, u64, u64)], shares: &[Share]) {
+        let operator = self.graph.operator(id);
+        let describe = |occupant| super::needs::name(self.graph, occupant);
+        let mut wrong = Vec::new();
+        for (number, &(occupant, from, end)) in written.iter().enumerate() {
+            for &input in operator.inputs() {
+                let Some((start, stop)) = self.place(input) else { continue };
+                let meet = from < stop && start < end;
+                if meet && !self.may_meet(occupant, input, shares) {
+                    let (own, input) = (describe(occupant), describe(Occupant::Tensor(input)));
+                    wrong.push(format!("operator `{}` writes {own} over its input {input}", operator.name()));
+                }
+            }
+            for &(other, start, stop) in &written[..number] {
+                if other != occupant && from < stop && start < end {
+                    let (own, other) = (describe(occupant), describe(other));
+                    wrong.push(format!("operator `{}` writes {own} over {other}", operator.name()));
+                }
+            }
+        }
+        for text in wrong {
+            self.found.add(Violation::Share(text));
+        }
+    }
+
+    fn may_meet(&self, occupant: Occupant, input: TensorId, shares: &[Share]) -> bool {
+        let Occupant::Tensor(output) = occupant else { return false };
+        // A variable that an operator reads and writes is one tensor.
+        if output == input {
+            return true;
+        }
+        shares.iter().any(|share| match share.how {
+            How::InPlace => (share.tensor, share.of) == (output, input) && self.may_overwrite(input),
+            How::Overlap => {
+                [(share.tensor, share.of), (share.of, share.tensor)].contains(&(output, input))
+                    && self.may_overwrite(input)
+            }
+            How::View | How::Slice | How::Concat => false,
+        })
+    }
+
+    /// Whether the caller does not count on these bytes.
+    fn may_overwrite(&self, tensor: TensorId) -> bool {
+        let kept = |held: &Stretch| {
+            let source = self.graph.tensor(held.source);
+            source.kind() == TensorKind::Variable
+                || (source.kind() == TensorKind::Input && !source.is_overwritable())
+        };
+        !self.graph.tensor(tensor).is_output() && !self.truths[tensor.index()].iter().any(kept)
+    }
+
+    /// What the caller and later runs read.
+    fn end(&mut self) {
+        for id in self.graph.tensor_ids() {
+            let tensor = self.graph.tensor(id);
+            if tensor.is_output() || tensor.kind() == TensorKind::Variable {
+                self.expect(id, || "when the run ends".to_owned());
+            }
+        }
+    }
+}
