@@ -12,6 +12,7 @@ mod naive;
 mod occupancy;
 mod order;
 mod parts;
+mod shapes;
 mod sharing;
 mod sweep;
 mod timeline;
@@ -26,6 +27,7 @@ pub use greedy_objects::GreedyObjects;
 pub use knapsack::Knapsack;
 pub use merge::Merge;
 pub use naive::Naive;
+pub(crate) use shapes::{Packed, Piece, Reach, Shapes};
 
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Stop};

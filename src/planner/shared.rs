@@ -1,18 +1,19 @@
 //! Plans in which tensors share memory.
 
 use super::{Planner, objects_in_graph_terms};
-use crate::allocate::{Allocation, allocate_around};
+use crate::allocate::{Allocation, Packed, Piece, Reach, Shapes, allocate_around};
 use crate::bound::bound_of_load;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::{Limits, Stop};
+use crate::ids::{BufferId, OperatorId};
+use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::objects::Objects;
 use crate::occupant::Occupant;
 use crate::plan::{Placement, Plan, PlanBound, Share, Status};
+use crate::problem::{Buffer, Problem};
 use crate::schedule::load;
-use crate::sharing::{Contents, Groups, Layout, Making, Relation, Wish, live_ranges};
+use crate::sharing::{Allowance, Contents, Groups, How, Layout, Making, Relation, Wish, live_ranges};
 use crate::verify::verify;
 
 /// What all plans of an order have in common.
@@ -83,10 +84,17 @@ impl Planner {
         let Order { graph, liveness, .. } = *order;
         let groups = Groups::new(liveness, layout)?;
         let problem = self.equipped(&groups.problem)?;
-        let Allocation { offsets, objects, nodes, stop, .. } =
+        let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
             allocate_around(&problem, &*self.strategy, limits)?;
         crate::verify::verify_offsets(&problem, &offsets, u64::MAX)
             .map_err(|violations| self.wrong_plan(&violations))?;
+        if objects.is_none() && stop == Stop::Finished {
+            let limits = limits.clone().less(nodes);
+            if let Some(packed) = packed(order, layout, &groups, &problem, &offsets, &limits) {
+                (offsets, stop) = (packed.offsets, packed.stop);
+                nodes += packed.nodes;
+            }
+        }
         let mut plan = Plan::unplaced(graph);
         let places = groups.offsets(&offsets);
         let buffers = liveness.problem().buffers().iter().zip(places);
@@ -115,15 +123,73 @@ impl Planner {
         let share =
             |&Relation { operator, tensor, of, at, how }: &Relation| Share { operator, tensor, of, at, how };
         plan.shares = layout.shares.iter().map(share).collect();
+        let overlaps: Vec<Share> = layout.allowances.iter().filter_map(|one| overlap(&plan, one)).collect();
+        plan.shares.extend(overlaps);
         Ok(plan)
     }
+}
+
+/// What is shared where two tensors overlap in part, if they do.
+fn overlap(plan: &Plan, one: &Allowance) -> Option<Share> {
+    let place = |id| plan.placement(Occupant::Tensor(id));
+    let (lower, upper) = (place(one.lower)?, place(one.upper)?);
+    let meet = lower.offset < upper.end() && upper.offset < lower.end();
+    let Allowance { operator, lower: of, upper: tensor, .. } = *one;
+    let share = || Share { operator, tensor, of, at: upper.offset - lower.offset, how: How::Overlap };
+    (meet && lower.offset <= upper.offset).then(share)
+}
+
+/// Packs groups as what they are, where that is less than the frames around them.
+fn packed(
+    order: &Order<'_>,
+    layout: &Layout,
+    groups: &Groups,
+    problem: &Problem,
+    offsets: &[u64],
+    limits: &Limits,
+) -> Option<Packed> {
+    let ends = offsets.iter().zip(problem.buffers()).map(|(offset, frame)| offset + frame.size());
+    let enough = order.over_orders.unwrap_or(order.bound);
+    if ends.max().unwrap_or(0) <= enough
+        || (groups.are_rectangles(order.liveness) && layout.allowances.is_empty())
+    {
+        return None;
+    }
+    let mut buffer_of = vec![None; order.graph.tensors().len()];
+    for (id, occupant) in order.liveness.problem().ids().zip(order.liveness.occupants()) {
+        if let Occupant::Tensor(tensor) = occupant {
+            buffer_of[tensor.index()] = Some(id);
+        }
+    }
+    let reach = |one: &Allowance| {
+        Some(Reach {
+            lower: buffer_of[one.lower.index()]?,
+            upper: buffer_of[one.upper.index()]?,
+            bytes: one.bytes,
+        })
+    };
+    let reaches: Vec<Reach> = layout.allowances.iter().filter_map(reach).collect();
+    let shapes = Shapes::new(problem, &pieces(order.liveness, groups), &reaches)?;
+    Some(shapes.pack(offsets, enough, &mut Meter::new(limits, u64::MAX)))
+}
+
+fn pieces(liveness: &Liveness, groups: &Groups) -> Vec<Piece> {
+    let buffers = liveness.problem().ids().zip(liveness.problem().buffers());
+    let piece = |((id, buffer), &(shape, from)): ((BufferId, &Buffer), &(u32, u64))| Piece {
+        shape,
+        from,
+        end: from + buffer.size(),
+        live: buffer.live(),
+        buffer: id,
+    };
+    buffers.zip(&groups.place).map(piece).collect()
 }
 
 /// Shared objects of groups as those of their members. What is inside of another is only
 /// told of tensors that are alone in their groups.
 fn of_members(objects: &Objects, groups: &Groups) -> Objects {
     let of_buffer = groups.place.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
-    let alone = |group: crate::ids::BufferId| match groups.members[group.index()].as_slice() {
+    let alone = |group: BufferId| match groups.members[group.index()].as_slice() {
         &[only] => Some(only),
         _ => None,
     };

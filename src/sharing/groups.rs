@@ -68,6 +68,14 @@ impl Groups {
         self.place.iter().map(|&(group, at)| of_groups[group as usize] + at).collect()
     }
 
+    /// Whether each takes all of its frame whenever it is live.
+    pub(crate) fn are_rectangles(&self, liveness: &Liveness) -> bool {
+        self.members
+            .iter()
+            .zip(self.problem.buffers())
+            .all(|(own, frame)| own.iter().all(|&id| liveness.problem().buffer(id).size() == frame.size()))
+    }
+
     /// The most bytes live at a step, what is shared counted once, and who they are.
     pub(crate) fn load(&self, graph: &Graph, liveness: &Liveness, allowances: &[Allowance]) -> Load {
         let steps = liveness.steps().max(1) as usize;

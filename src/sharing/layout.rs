@@ -20,6 +20,7 @@ pub(crate) struct Wish {
 /// A tensor that may start within another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
+    pub(crate) operator: OperatorId,
     pub(crate) lower: TensorId,
     pub(crate) upper: TensorId,
     pub(crate) bytes: u64,
@@ -224,7 +225,7 @@ impl<'a> Making<'a> {
             });
             if bytes > 0 && alone && read.end == written.start + 1 && self.may_overwrite(input) {
                 let (lower, upper) = if lower == Side::Input { (input, output) } else { (output, input) };
-                self.allowances.push(Allowance { lower, upper, bytes });
+                self.allowances.push(Allowance { operator, lower, upper, bytes });
             }
         }
     }

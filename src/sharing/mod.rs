@@ -6,7 +6,7 @@ mod layout;
 
 pub(crate) use contents::{Contents, Relation, Stretch};
 pub(crate) use groups::{Groups, live_ranges};
-pub(crate) use layout::{Layout, Making, Wish};
+pub(crate) use layout::{Allowance, Layout, Making, Wish};
 
 /// How far a [`Planner`](crate::Planner) goes in letting tensors share memory while both
 /// are needed. Only what an operator permits ([`Permit`](crate::Permit)) is done.

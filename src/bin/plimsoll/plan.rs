@@ -32,7 +32,8 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let searching = &arguments.searching;
     let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
-    let mut planner = planner.order(arguments.order.into()).share(arguments.share.into()).limits(searching.limits(&bar));
+    let mut planner =
+        planner.order(arguments.order.into()).share(arguments.share.into()).limits(searching.limits(&bar));
     if let Some(capacity) = arguments.capacity {
         planner = planner.capacity(capacity);
     }

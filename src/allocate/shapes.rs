@@ -1,0 +1,373 @@
+//! Offsets for things that are no rectangles: groups of buffers at fixed distances, and
+//! pairs that may overlap in part.
+
+use crate::ids::BufferId;
+use crate::limits::{Meter, Stop};
+use crate::problem::{LiveRange, Problem};
+use crate::random::{Keys, Random};
+use crate::sorting::{sort_by_keys, sort_keyed};
+
+/// No more conflicts between pieces are looked at.
+const MOST_CONFLICTS: usize = 4_000_000;
+
+/// No more shapes are packed by exhaustive search.
+const FEW: usize = 12;
+
+/// Of the exhaustive search, in nodes, where the limits name no number.
+const NODES: u64 = 200_000;
+
+/// Of the local search: looks at conflicts.
+const WORK: u64 = 30_000_000;
+
+/// A part of a shape: a buffer's piece of its live range.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) shape: u32,
+    /// Bytes of the shape.
+    pub(crate) from: u64,
+    pub(crate) end: u64,
+    pub(crate) live: LiveRange,
+    /// Whose it is.
+    pub(crate) buffer: BufferId,
+}
+
+/// The first buffer may reach so many bytes into the second one from below.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    pub(crate) lower: BufferId,
+    pub(crate) upper: BufferId,
+    pub(crate) bytes: u64,
+}
+
+/// Offsets whose difference (the first's less the other's) is strictly between these are
+/// not possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Conflict {
+    other: u32,
+    above: i64,
+    below: i64,
+}
+
+/// What is to be packed: the shapes' frames are the buffers of a problem.
+pub(crate) struct Shapes<'a> {
+    frames: &'a Problem,
+    /// By shape: the first of its conflicts.
+    starts: Vec<u32>,
+    conflicts: Vec<Conflict>,
+}
+
+/// What was found.
+pub(crate) struct Packed {
+    pub(crate) offsets: Vec<u64>,
+    pub(crate) height: u64,
+    /// Whether no offsets need less.
+    pub(crate) is_least: bool,
+    pub(crate) nodes: u64,
+    pub(crate) stop: Stop,
+}
+
+impl<'a> Shapes<'a> {
+    /// None if there are too many conflicts, or too large sizes.
+    pub(crate) fn new(frames: &'a Problem, pieces: &[Piece], reaches: &[Reach]) -> Option<Self> {
+        let sizes =
+            frames.buffers().iter().map(|frame| u128::from(frame.size()) + u128::from(frame.alignment()));
+        let fixed = frames.buffers().iter().filter_map(|frame| frame.fixed_offset()).max().unwrap_or(0);
+        let reserved = frames.reserved().last().map_or(0, |range| range.end);
+        if sizes.sum::<u128>() + u128::from(fixed) + u128::from(reserved) > 1 << 60 {
+            return None;
+        }
+        let mut order: Vec<u32> = (0..pieces.len() as u32).collect();
+        sort_by_keys(&mut order, |&piece| [pieces[piece as usize].live.start.into(), 0]);
+        let mut rows: Vec<Vec<Conflict>> = vec![Vec::new(); frames.buffers().len()];
+        let mut live: Vec<u32> = Vec::new();
+        let mut count = 0;
+        for number in order {
+            let piece = &pieces[number as usize];
+            live.retain(|&other| pieces[other as usize].live.end > piece.live.start);
+            for &other in &live {
+                let other = &pieces[other as usize];
+                if other.shape == piece.shape {
+                    continue;
+                }
+                count += 2;
+                if count > MOST_CONFLICTS {
+                    return None;
+                }
+                let reach = |lower: &Piece, upper: &Piece| {
+                    let own = reaches
+                        .iter()
+                        .find(|reach| (reach.lower, reach.upper) == (lower.buffer, upper.buffer));
+                    own.map_or(0, |reach| reach.bytes as i64)
+                };
+                let above = other.from as i64 - piece.end as i64 + reach(piece, other);
+                let below = other.end as i64 - piece.from as i64 - reach(other, piece);
+                if above < below - 1 {
+                    rows[piece.shape as usize].push(Conflict { other: other.shape, above, below });
+                    rows[other.shape as usize].push(Conflict {
+                        other: piece.shape,
+                        above: -below,
+                        below: -above,
+                    });
+                }
+            }
+            if piece.from < piece.end {
+                live.push(number);
+            }
+        }
+        let (mut starts, mut conflicts) = (vec![0], Vec::new());
+        for mut row in rows {
+            row.sort_unstable();
+            row.dedup_by(|next, last| {
+                let meet = next.other == last.other && next.above < last.below;
+                if meet {
+                    last.below = last.below.max(next.below);
+                }
+                meet
+            });
+            conflicts.extend(row);
+            starts.push(conflicts.len() as u32);
+        }
+        Some(Self { frames, starts, conflicts })
+    }
+
+    fn row(&self, shape: u32) -> &[Conflict] {
+        &self.conflicts[self.starts[shape as usize] as usize..self.starts[shape as usize + 1] as usize]
+    }
+
+    fn count(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The lowest place of a shape at or above `from`, given those that have one.
+    fn lowest(&self, shape: u32, from: u64, offsets: &[Option<u64>], blocked: &mut Vec<(i64, i64)>) -> u64 {
+        let frame = self.frames.buffer(BufferId::new(shape as usize));
+        if let Some(fixed) = frame.fixed_offset() {
+            return fixed;
+        }
+        blocked.clear();
+        for conflict in self.row(shape) {
+            if let Some(offset) = offsets[conflict.other as usize] {
+                blocked.push((offset as i64 + conflict.above, offset as i64 + conflict.below));
+            }
+        }
+        let size = frame.size() as i64;
+        blocked
+            .extend(self.frames.reserved().iter().map(|range| (range.start as i64 - size, range.end as i64)));
+        blocked.sort_unstable();
+        let mut place = from.next_multiple_of(frame.alignment()) as i64;
+        for &(above, below) in &*blocked {
+            if above >= place {
+                break;
+            }
+            if below > place {
+                place = (below as u64).next_multiple_of(frame.alignment()) as i64;
+            }
+        }
+        place as u64
+    }
+
+    /// Each in turn as low as it can be; the height.
+    fn place(&self, order: &[u32], offsets: &mut [Option<u64>], blocked: &mut Vec<(i64, i64)>) -> u64 {
+        offsets.fill(None);
+        let is_fixed =
+            |shape: u32| self.frames.buffer(BufferId::new(shape as usize)).fixed_offset().is_some();
+        let mut height = 0;
+        for fixed in [true, false] {
+            for &shape in order.iter().filter(|&&shape| is_fixed(shape) == fixed) {
+                let offset = self.lowest(shape, 0, offsets, blocked);
+                offsets[shape as usize] = Some(offset);
+                height = height.max(offset + self.frames.buffer(BufferId::new(shape as usize)).size());
+            }
+        }
+        height
+    }
+
+    /// Packs as low as can be found, down to `enough`: a few orders, then moves of what is
+    /// highest, then, if there are few, all of them. Starts from what is known.
+    pub(crate) fn pack(&self, known: &[u64], enough: u64, meter: &mut Meter<'_>) -> Packed {
+        let ends = known.iter().zip(self.frames.buffers()).map(|(offset, frame)| offset + frame.size());
+        let height = ends.max().unwrap_or(0);
+        let mut best =
+            Packed { offsets: known.to_vec(), height, is_least: false, nodes: 0, stop: Stop::Finished };
+        let before = meter.nodes();
+        if let Err(stop) = self.improve(&mut best, enough, meter) {
+            best.stop = stop;
+        } else if best.height > enough && self.count() <= FEW {
+            let mut own = meter.of_question(NODES);
+            match Exhaustive::new(self, &mut best).run(&mut own) {
+                Ok(()) => best.is_least = true,
+                // Out of its own nodes, not of those that there are.
+                Err(Stop::Nodes) if own.nodes() < meter.remaining() => {}
+                Err(stop) => best.stop = stop,
+            }
+            meter.start_at(meter.nodes() + own.nodes());
+        }
+        best.is_least |= best.height <= enough;
+        best.nodes = meter.nodes() - before;
+        best
+    }
+
+    fn improve(&self, best: &mut Packed, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let (mut offsets, mut blocked) = (vec![None; self.count()], Vec::new());
+        let cost = self.conflicts.len() as u64 + 8 * self.count() as u64;
+        let mut left = WORK;
+        let mut current: Option<(u64, Vec<u32>)> = None;
+        for order in self.orders(&best.offsets) {
+            meter.spend_on(1, cost)?;
+            left = left.saturating_sub(cost);
+            let height = self.place(&order, &mut offsets, &mut blocked);
+            best.offer(height, &offsets);
+            if best.height <= enough {
+                return Ok(());
+            }
+            if current.as_ref().is_none_or(|known| height < known.0) {
+                current = Some((height, order));
+            }
+        }
+        let Some((mut height, mut order)) = current else { return Ok(()) };
+        let mut random = Random::new(self.count() as u64);
+        let mut highest: Vec<u32> = Vec::new();
+        while left >= cost && order.len() > 1 {
+            meter.spend_on(1, cost)?;
+            left -= cost;
+            // Offsets are those of the order, or of one that was given up.
+            let _ = self.place(&order, &mut offsets, &mut blocked);
+            highest.clear();
+            highest.extend(order.iter().copied().filter(|&shape| {
+                let size = self.frames.buffer(BufferId::new(shape as usize)).size();
+                offsets[shape as usize].is_some_and(|offset| offset + size == height)
+            }));
+            let mut tries = 0;
+            let before = order.clone();
+            loop {
+                // The highest, or one in its way, goes to an earlier turn.
+                let mut moved = highest[random.below(highest.len())];
+                let row = self.row(moved);
+                if !row.is_empty() && random.below(3) == 0 {
+                    moved = row[random.below(row.len())].other;
+                }
+                let place = order.iter().position(|&shape| shape == moved).unwrap_or(0);
+                let to = random.below(place + 1);
+                order[to..=place].rotate_right(1);
+                meter.spend_on(1, cost)?;
+                left = left.saturating_sub(cost);
+                let found = self.place(&order, &mut offsets, &mut blocked);
+                if found <= height {
+                    height = found;
+                    best.offer(height, &offsets);
+                    break;
+                }
+                order.clone_from(&before);
+                tries += 1;
+                if left < cost || tries > 4 * self.count() {
+                    return Ok(());
+                }
+            }
+            if best.height <= enough {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// By known offsets, by size, by area, by start.
+    fn orders(&self, known: &[u64]) -> [Vec<u32>; 4] {
+        let frame = |shape: u32| self.frames.buffer(BufferId::new(shape as usize));
+        let by = |keys: &dyn Fn(u32) -> u64| {
+            let mut keyed: Vec<_> =
+                (0..self.count() as u32).map(|shape| ([keys(shape), 0], u64::from(shape))).collect();
+            sort_keyed(&mut keyed);
+            keyed.into_iter().map(|(_, shape)| shape as u32).collect()
+        };
+        [
+            by(&|shape| known[shape as usize]),
+            by(&|shape| !frame(shape).size()),
+            by(&|shape| !frame(shape).size().saturating_mul(frame(shape).live().steps().into())),
+            by(&|shape| frame(shape).live().start.into()),
+        ]
+    }
+}
+
+impl Packed {
+    fn offer(&mut self, height: u64, offsets: &[Option<u64>]) {
+        if height < self.height {
+            self.height = height;
+            self.offsets = offsets.iter().map(|offset| offset.unwrap_or(0)).collect();
+        }
+    }
+}
+
+/// All ways of putting shapes on the floor or on others.
+///
+/// In a packing in which nothing can be lowered any more, one after the other or together,
+/// there is an order in which each lies on the floor, on what is reserved or on one before
+/// it. Sets of places are looked at once. Where alignments differ, things can hold each
+/// other up in a circle; then nothing is proven.
+struct Exhaustive<'s, 'a> {
+    shapes: &'s Shapes<'a>,
+    best: &'s mut Packed,
+    offsets: Vec<Option<u64>>,
+    seen: Keys,
+    blocked: Vec<(i64, i64)>,
+}
+
+impl<'s, 'a> Exhaustive<'s, 'a> {
+    fn new(shapes: &'s Shapes<'a>, best: &'s mut Packed) -> Self {
+        let offsets = shapes.frames.buffers().iter().map(|frame| frame.fixed_offset()).collect();
+        Self { shapes, best, offsets, seen: Keys::default(), blocked: Vec::new() }
+    }
+
+    fn run(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let fixed = self.offsets.iter().zip(self.shapes.frames.buffers());
+        let top = fixed.filter_map(|(offset, frame)| Some((*offset)? + frame.size())).max().unwrap_or(0);
+        self.descend(0, top, meter)?;
+        let mut alignments = self.shapes.frames.buffers().iter().map(|frame| frame.alignment());
+        let first = alignments.next();
+        if alignments.all(|alignment| Some(alignment) == first) { Ok(()) } else { Err(Stop::Nodes) }
+    }
+
+    fn descend(&mut self, key: u128, top: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        meter.spend_on(1, 64 * self.offsets.len() as u64)?;
+        if top >= self.best.height {
+            return Ok(());
+        }
+        if self.offsets.iter().all(Option::is_some) {
+            let offsets = std::mem::take(&mut self.offsets);
+            self.best.offer(top, &offsets);
+            self.offsets = offsets;
+            return Ok(());
+        }
+        for shape in 0..self.offsets.len() as u32 {
+            if self.offsets[shape as usize].is_some() {
+                continue;
+            }
+            for place in self.places(shape) {
+                let end = place + self.shapes.frames.buffer(BufferId::new(shape as usize)).size();
+                let mark = Random::new(Random::new(shape.into()).next() ^ place).key();
+                let next = key ^ mark;
+                if end < self.best.height && self.seen.insert(next) {
+                    self.offsets[shape as usize] = Some(place);
+                    let done = self.descend(next, top.max(end), meter);
+                    self.offsets[shape as usize] = None;
+                    done?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a shape can lie on the floor or on something.
+    fn places(&mut self, shape: u32) -> Vec<u64> {
+        let (shapes, frame) = (self.shapes, self.shapes.frames.buffer(BufferId::new(shape as usize)));
+        let placed = shapes.row(shape).iter().filter_map(|conflict| {
+            u64::try_from(self.offsets[conflict.other as usize]? as i64 + conflict.below).ok()
+        });
+        let mut from: Vec<u64> =
+            placed.chain(shapes.frames.reserved().iter().map(|range| range.end)).chain([0]).collect();
+        from.iter_mut().for_each(|place| *place = place.next_multiple_of(frame.alignment()));
+        from.sort_unstable();
+        from.dedup();
+        from.retain(|&place| shapes.lowest(shape, place, &self.offsets, &mut self.blocked) == place);
+        from
+    }
+}
