@@ -195,7 +195,7 @@ impl<'a> Shapes<'a> {
         } else if best.height > enough && self.count() <= FEW {
             let mut own = meter.of_question(NODES);
             match Exhaustive::new(self, &mut best).run(&mut own) {
-                Ok(()) => best.is_least = true,
+                Ok(done) => best.is_least = done,
                 // Out of its own nodes, not of those that there are.
                 Err(Stop::Nodes) if own.nodes() < meter.remaining() => {}
                 Err(stop) => best.stop = stop,
@@ -205,6 +205,18 @@ impl<'a> Shapes<'a> {
         best.is_least |= best.height <= enough;
         best.nodes = meter.nodes() - before;
         best
+    }
+
+    /// Offsets below a height, if there are any; and whether, if not, that is proven, or if
+    /// so, that none are lower.
+    ///
+    /// # Errors
+    /// Why it must stop.
+    pub(crate) fn below(&self, height: u64, meter: &mut Meter<'_>) -> Result<(Option<Vec<u64>>, bool), Stop> {
+        let mut best =
+            Packed { offsets: Vec::new(), height, is_least: false, nodes: 0, stop: Stop::Finished };
+        let done = Exhaustive::new(self, &mut best).run(meter)?;
+        Ok(((best.height < height).then_some(best.offsets), done))
     }
 
     fn improve(&self, best: &mut Packed, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
@@ -317,13 +329,14 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         Self { shapes, best, offsets, seen: Keys::default(), blocked: Vec::new() }
     }
 
-    fn run(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    /// Whether what was found is proven to be lowest.
+    fn run(&mut self, meter: &mut Meter<'_>) -> Result<bool, Stop> {
         let fixed = self.offsets.iter().zip(self.shapes.frames.buffers());
         let top = fixed.filter_map(|(offset, frame)| Some((*offset)? + frame.size())).max().unwrap_or(0);
         self.descend(0, top, meter)?;
         let mut alignments = self.shapes.frames.buffers().iter().map(|frame| frame.alignment());
         let first = alignments.next();
-        if alignments.all(|alignment| Some(alignment) == first) { Ok(()) } else { Err(Stop::Nodes) }
+        Ok(alignments.all(|alignment| Some(alignment) == first))
     }
 
     fn descend(&mut self, key: u128, top: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {

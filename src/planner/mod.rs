@@ -1,5 +1,6 @@
 //! The facade: a graph or a problem in, a verified plan out.
 
+mod joint;
 mod shared;
 
 use std::fmt;
@@ -186,6 +187,9 @@ impl Planner {
                 }
             }
         }
+        if self.sharing > Sharing::None {
+            best = self.exhausted(graph, best)?;
+        }
         best.nodes += schedule.nodes;
         if best.stop == Stop::Finished && best.status != Status::Optimal {
             best.stop = schedule.stop;
@@ -267,6 +271,12 @@ impl Planner {
             return self.allocate(problem);
         }
         self.allocate(&self.equipped(problem)?)
+    }
+
+    /// What is reserved, ascending and apart.
+    fn reserved_ranges(&self) -> Vec<Range<u64>> {
+        let none = Problem::new(Vec::new()).and_then(|problem| self.equipped(&problem));
+        none.map_or_else(|_| Vec::new(), |problem| problem.reserved().to_vec())
     }
 
     /// With the capacity and the reserved ranges of this planner.

@@ -14,13 +14,14 @@ use crate::plan::{Placement, Plan, PlanBound, Share, Status};
 use crate::problem::{Buffer, Problem};
 use crate::schedule::load;
 use crate::sharing::{Allowance, Contents, Groups, How, Layout, Making, Relation, Wish, live_ranges};
-use crate::verify::verify;
+use crate::verify::{verify, verify_offsets};
 
 /// What all plans of an order have in common.
-struct Order<'a> {
+pub(super) struct Order<'a> {
+    planner: &'a Planner,
     graph: &'a Graph,
-    order: &'a [OperatorId],
-    liveness: &'a Liveness,
+    pub(super) order: &'a [OperatorId],
+    pub(super) liveness: &'a Liveness,
     /// No sharing and no offsets need less in this order.
     bound: u64,
     over_orders: Option<u64>,
@@ -38,23 +39,18 @@ impl Planner {
     ) -> Result<Plan> {
         let contents = Contents::new(graph, self.alignment, self.sharing);
         let live = live_ranges(graph, liveness);
-        let problem = self.equipped(liveness.problem())?;
-        let least = load(graph, order, self.alignment, self.variables, self.sharing);
-        let bound = bound_of_load(&problem, least);
-        let over_orders = over_orders.map(|load| bound_of_load(&problem, load).min(bound));
-        let order = Order { graph, order, liveness, bound, over_orders };
+        let common = Order::new(self, graph, order, liveness, over_orders)?;
         let mut best: Option<Plan> = None;
         let mut tried: Vec<Vec<Relation>> = Vec::new();
         for wish in Wish::variants(self.sharing) {
             let mut making = Making::new(graph, &contents, &live, self.alignment);
-            making.grant(order.order, wish);
+            making.grant(order, wish);
             let layout = making.finish();
             if tried.contains(&layout.shares) {
                 continue;
             }
             let spent = best.as_ref().map_or(0, |plan| plan.nodes);
-            let last = layout.shares.is_empty();
-            match self.plan_layout(&order, &layout, &limits.clone().less(spent)) {
+            match common.plan_layout(&layout, &limits.clone().less(spent)) {
                 Ok(plan) => {
                     let nodes = spent + plan.nodes;
                     let better = match best {
@@ -63,15 +59,13 @@ impl Planner {
                     };
                     best = Some(Plan { nodes, ..better });
                 }
-                // Where what is fixed is too near for these groups.
-                Err(Error::FixedOverlap { .. }) if !last => {}
+                // What is fixed is too near for the frames of these groups.
+                Err(Error::FixedOverlap { .. }) if !layout.shares.is_empty() => {}
                 Err(error) => return Err(error),
             }
             tried.push(layout.shares);
-            if best
-                .as_ref()
-                .is_some_and(|plan| plan.arena_bytes <= plan.bound() || plan.stop != Stop::Finished)
-            {
+            let is_done = |plan: &Plan| plan.arena_bytes <= plan.bound() || plan.stop != Stop::Finished;
+            if best.as_ref().is_some_and(is_done) {
                 break;
             }
         }
@@ -79,25 +73,50 @@ impl Planner {
         verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
+}
 
-    fn plan_layout(&self, order: &Order<'_>, layout: &Layout, limits: &Limits) -> Result<Plan> {
-        let Order { graph, liveness, .. } = *order;
-        let groups = Groups::new(liveness, layout)?;
-        let problem = self.equipped(&groups.problem)?;
+impl<'a> Order<'a> {
+    pub(super) fn new(
+        planner: &'a Planner,
+        graph: &'a Graph,
+        order: &'a [OperatorId],
+        liveness: &'a Liveness,
+        over_orders: Option<u64>,
+    ) -> Result<Self> {
+        let problem = planner.equipped(liveness.problem())?;
+        let least = load(graph, order, planner.alignment, planner.variables, planner.sharing);
+        let bound = bound_of_load(&problem, least);
+        let over_orders = over_orders.map(|load| bound_of_load(&problem, load).min(bound));
+        Ok(Self { planner, graph, order, liveness, bound, over_orders })
+    }
+
+    fn plan_layout(&self, layout: &Layout, limits: &Limits) -> Result<Plan> {
+        let groups = Groups::new(self.liveness, layout)?;
+        let problem = self.planner.equipped(&groups.problem)?;
+        let strategy = &*self.planner.strategy;
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
-            allocate_around(&problem, &*self.strategy, limits)?;
-        crate::verify::verify_offsets(&problem, &offsets, u64::MAX)
-            .map_err(|violations| self.wrong_plan(&violations))?;
+            allocate_around(&problem, strategy, limits)?;
+        verify_offsets(&problem, &offsets, u64::MAX)
+            .map_err(|violations| self.planner.wrong_plan(&violations))?;
         if objects.is_none() && stop == Stop::Finished {
             let limits = limits.clone().less(nodes);
-            if let Some(packed) = packed(order, layout, &groups, &problem, &offsets, &limits) {
+            if let Some(packed) = self.packed(layout, &groups, &problem, &offsets, &limits) {
                 (offsets, stop) = (packed.offsets, packed.stop);
                 nodes += packed.nodes;
             }
         }
+        let mut plan = self.plan_of(layout, &groups, &offsets);
+        (plan.nodes, plan.stop) = (nodes, stop);
+        plan.objects = objects
+            .map(|objects| objects_in_graph_terms(self.graph, &of_members(&objects, &groups), self.liveness));
+        Ok(plan)
+    }
+
+    /// A plan that gives groups these offsets.
+    pub(super) fn plan_of(&self, layout: &Layout, groups: &Groups, offsets: &[u64]) -> Plan {
+        let Self { planner, graph, liveness, .. } = *self;
         let mut plan = Plan::unplaced(graph);
-        let places = groups.offsets(&offsets);
-        let buffers = liveness.problem().buffers().iter().zip(places);
+        let buffers = liveness.problem().buffers().iter().zip(groups.offsets(offsets));
         for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
             let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
             plan.arena_bytes = plan.arena_bytes.max(placement.end());
@@ -107,25 +126,62 @@ impl Planner {
             }
         }
         let load = groups.load(graph, liveness, &layout.allowances);
-        let certified = load.certified.min(order.bound);
-        plan.lower_bound = PlanBound { bytes: order.bound, certified, step: load.step, causes: load.causes };
-        plan.bound_over_orders = order.over_orders;
-        plan.order = order.order.to_vec();
-        plan.alignment = self.alignment;
-        plan.variables = self.variables;
-        plan.capacity = self.capacity;
-        plan.reserved = problem.reserved().to_vec();
-        plan.strategy = self.strategy.name().to_owned();
-        (plan.nodes, plan.stop) = (nodes, stop);
+        let certified = load.certified.min(self.bound);
+        plan.lower_bound = PlanBound { bytes: self.bound, certified, step: load.step, causes: load.causes };
+        plan.bound_over_orders = self.over_orders;
+        plan.order = self.order.to_vec();
+        plan.alignment = planner.alignment;
+        plan.variables = planner.variables;
+        plan.capacity = planner.capacity;
+        plan.reserved = planner.reserved_ranges();
+        plan.strategy = planner.strategy.name().to_owned();
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
-        plan.objects =
-            objects.map(|objects| objects_in_graph_terms(graph, &of_members(&objects, &groups), liveness));
         let share =
             |&Relation { operator, tensor, of, at, how }: &Relation| Share { operator, tensor, of, at, how };
         plan.shares = layout.shares.iter().map(share).collect();
         let overlaps: Vec<Share> = layout.allowances.iter().filter_map(|one| overlap(&plan, one)).collect();
         plan.shares.extend(overlaps);
-        Ok(plan)
+        plan
+    }
+
+    /// Packs groups as what they are, where that is less than the frames around them.
+    fn packed(
+        &self,
+        layout: &Layout,
+        groups: &Groups,
+        problem: &Problem,
+        offsets: &[u64],
+        limits: &Limits,
+    ) -> Option<Packed> {
+        let ends = offsets.iter().zip(problem.buffers()).map(|(offset, frame)| offset + frame.size());
+        let enough = self.over_orders.unwrap_or(self.bound);
+        let are_plain = groups.are_rectangles(self.liveness) && layout.allowances.is_empty();
+        if ends.max().unwrap_or(0) <= enough || are_plain {
+            return None;
+        }
+        let shapes = self.shapes(layout, groups, problem)?;
+        Some(shapes.pack(offsets, enough, &mut Meter::new(limits, u64::MAX)))
+    }
+
+    /// Groups as what they are; none if there is too much of them.
+    pub(super) fn shapes<'p>(
+        &self,
+        layout: &Layout,
+        groups: &Groups,
+        problem: &'p Problem,
+    ) -> Option<Shapes<'p>> {
+        let mut buffer_of = vec![None; self.graph.tensors().len()];
+        for (id, occupant) in self.liveness.problem().ids().zip(self.liveness.occupants()) {
+            if let Occupant::Tensor(tensor) = occupant {
+                buffer_of[tensor.index()] = Some(id);
+            }
+        }
+        let reach = |one: &Allowance| {
+            let (lower, upper) = (buffer_of[one.lower.index()]?, buffer_of[one.upper.index()]?);
+            Some(Reach { lower, upper, bytes: one.bytes })
+        };
+        let reaches: Vec<Reach> = layout.allowances.iter().filter_map(reach).collect();
+        Shapes::new(problem, &pieces(self.liveness, groups), &reaches)
     }
 }
 
@@ -137,40 +193,6 @@ fn overlap(plan: &Plan, one: &Allowance) -> Option<Share> {
     let Allowance { operator, lower: of, upper: tensor, .. } = *one;
     let share = || Share { operator, tensor, of, at: upper.offset - lower.offset, how: How::Overlap };
     (meet && lower.offset <= upper.offset).then(share)
-}
-
-/// Packs groups as what they are, where that is less than the frames around them.
-fn packed(
-    order: &Order<'_>,
-    layout: &Layout,
-    groups: &Groups,
-    problem: &Problem,
-    offsets: &[u64],
-    limits: &Limits,
-) -> Option<Packed> {
-    let ends = offsets.iter().zip(problem.buffers()).map(|(offset, frame)| offset + frame.size());
-    let enough = order.over_orders.unwrap_or(order.bound);
-    if ends.max().unwrap_or(0) <= enough
-        || (groups.are_rectangles(order.liveness) && layout.allowances.is_empty())
-    {
-        return None;
-    }
-    let mut buffer_of = vec![None; order.graph.tensors().len()];
-    for (id, occupant) in order.liveness.problem().ids().zip(order.liveness.occupants()) {
-        if let Occupant::Tensor(tensor) = occupant {
-            buffer_of[tensor.index()] = Some(id);
-        }
-    }
-    let reach = |one: &Allowance| {
-        Some(Reach {
-            lower: buffer_of[one.lower.index()]?,
-            upper: buffer_of[one.upper.index()]?,
-            bytes: one.bytes,
-        })
-    };
-    let reaches: Vec<Reach> = layout.allowances.iter().filter_map(reach).collect();
-    let shapes = Shapes::new(problem, &pieces(order.liveness, groups), &reaches)?;
-    Some(shapes.pack(offsets, enough, &mut Meter::new(limits, u64::MAX)))
 }
 
 fn pieces(liveness: &Liveness, groups: &Groups) -> Vec<Piece> {

@@ -34,12 +34,14 @@ impl Atoms {
         };
         let of_tensor: Vec<Vec<Stretch>> = graph.tensor_ids().map(stretches).collect();
         // By source: where stretches of it begin and end.
+        // What does not begin at a cell shares its first one with what is before it.
+        let start = |stretch: &Stretch| stretch.at.next_multiple_of(unit);
         let end = |stretch: &Stretch| (stretch.at + stretch.bytes).next_multiple_of(unit);
         let mut cuts: Vec<Vec<u64>> =
             graph.tensors().iter().map(|tensor| vec![0, tensor.bytes().next_multiple_of(unit)]).collect();
         for stretch in of_tensor.iter().flatten() {
             let own = &mut cuts[stretch.source.index()];
-            for cut in [stretch.at, end(stretch)] {
+            for cut in [start(stretch), end(stretch)] {
                 if let Err(place) = own.binary_search(&cut) {
                     own.insert(place, cut);
                 }
@@ -60,7 +62,7 @@ impl Atoms {
         let atoms = |stretch: &Stretch| {
             let source = stretch.source.index();
             let place = |cut: u64| first[source] + cuts[source].partition_point(|&other| other < cut) as u32;
-            place(stretch.at)..place(end(stretch)).min(first[source] + cuts[source].len() as u32 - 1)
+            place(start(stretch))..place(end(stretch)).min(first[source] + cuts[source].len() as u32 - 1)
         };
         for (tensor, own) in graph.tensors().iter().zip(&of_tensor) {
             let runs = |id: &crate::ids::OperatorId| !graph.operator(*id).is_folded();

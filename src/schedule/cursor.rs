@@ -158,7 +158,7 @@ impl<'a> Cursor<'a> {
         let more = written + network.transient[operator as usize] + first;
         let mut bytes = self.live + more - dying(network.early.row(operator));
         if !network.saves.is_empty(operator) {
-            bytes -= network.saves.bytes(operator, |tensor| dies(&&tensor));
+            bytes -= network.saves.bytes(operator, &network.sizes, |tensor| dies(&&tensor));
         }
         Step { bytes: bytes - self.padding(operator), after: self.live + written - freed }
     }

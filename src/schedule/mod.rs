@@ -1,5 +1,7 @@
 //! Which operator runs when: orders of a low peak, and how low any can be.
 
+mod absorb;
+mod all;
 mod atoms;
 mod beam;
 mod cursor;
@@ -18,6 +20,7 @@ mod trees;
 mod twins;
 mod walk;
 
+pub(crate) use all::all_orders;
 use beam::beam;
 use cursor::peak;
 use cuts::cut_bound;

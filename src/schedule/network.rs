@@ -124,7 +124,7 @@ impl Network {
                 unit,
             );
         }
-        let saves = |place: usize| saves(graph, order[place], sharing, unit, &atoms, &numbered);
+        let saves = |place: usize| saves(graph, order[place], sharing, unit, &atoms, number_of);
         network.saves = Saves::new((0..order.len()).map(saves));
         let waits = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
         network.set_waits(waits.collect());
@@ -286,13 +286,13 @@ fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sh
 }
 
 /// What an operator may write in place.
-fn saves<I: Iterator<Item = u32>>(
+fn saves(
     graph: &Graph,
     id: OperatorId,
     sharing: Sharing,
     unit: u64,
     atoms: &Atoms,
-    numbered: impl Fn(&TensorId) -> I,
+    number_of: impl Fn(u32) -> Option<u32>,
 ) -> Vec<Save> {
     let operator = graph.operator(id);
     let save = |permit: &Permit| {
@@ -306,17 +306,14 @@ fn saves<I: Iterator<Item = u32>>(
         };
         let of_output = atoms.of(output);
         let own = of_output.iter().all(|&atom| atoms.list[atom as usize].source == output);
-        let overwritable = |&atom: &u32| {
-            let source = graph.tensor(atoms.list[atom as usize].source);
-            match source.kind() {
-                TensorKind::Intermediate => true,
-                TensorKind::Input => source.is_overwritable(),
-                TensorKind::Constant | TensorKind::Variable => false,
-            }
-        };
-        let may = own && bytes > 0 && atoms.of(input).iter().all(overwritable);
-        let needs = unique(numbered(&input).collect());
-        let may = may && needs.len() == atoms.of(input).len();
+        let read = graph.tensor(input);
+        let may =
+            own && (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
+        // What has no number is there throughout.
+        let there = atoms.of(input).iter().filter(|&&atom| number_of(atom).is_none());
+        let there: u64 = there.map(|&atom| atoms.list[atom as usize].bytes).sum();
+        let needs = unique(atoms.of(input).iter().filter_map(|&atom| number_of(atom)).collect());
+        let bytes = bytes.next_multiple_of(unit).saturating_sub(there);
         let number = operator.outputs().iter().position(|&other| other == output)? as u32;
         (may && !needs.is_empty()).then(|| Save {
             output: number,

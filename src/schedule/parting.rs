@@ -65,9 +65,15 @@ impl<'a> Parting<'a> {
         part.readers = part.reads.transposed(part.sizes.len());
         let saves = |operator| {
             let mut saves = network.saves.of(operator);
-            saves.iter_mut().for_each(|save| save.needs = local(&save.needs));
-            // What is there throughout does not die.
-            saves.retain(|save| save.needs.iter().all(|&tensor| tensor < u32::MAX));
+            for save in &mut saves {
+                // What is there throughout does not die.
+                let through = |&&tensor: &&u32| self.numbers[tensor as usize] == u32::MAX;
+                let kept: Vec<u32> = save.needs.iter().filter(through).copied().collect();
+                save.bytes = save.bytes.saturating_sub(network.bytes(&kept));
+                save.needs = local(&save.needs);
+                save.needs.retain(|&number| number < u32::MAX);
+            }
+            saves.retain(|save| save.bytes > 0);
             saves
         };
         part.saves = Saves::new((from..to).map(saves));

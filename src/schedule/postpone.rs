@@ -66,7 +66,6 @@ fn freed_by(network: &Network, part: &Part, operator: u32, next: u32, into: &[u3
     let read_by_others = |&tensor: &u32| network.readers.row(tensor) != [next];
     let over = |tensor: &u32| network.saves.of(next).iter().any(|save| save.needs.contains(tensor));
     if network.first > 0
-        || !network.saves.is_empty(operator)
         || network.writes.row(operator).iter().any(over)
         || network.writes.row(operator).iter().any(read_by_others)
         || (network.paddings.any && (padded(operator) || padded(next)))

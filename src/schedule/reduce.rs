@@ -2,6 +2,7 @@
 
 use bitvec::vec::BitVec;
 
+use super::absorb::absorb;
 use super::network::{Network, Paddings};
 use super::postpone::postpone;
 use super::rows::Rows;
@@ -20,10 +21,18 @@ pub(super) struct Reduced {
 impl Reduced {
     /// All reductions.
     pub(super) fn new(network: &Network) -> Self {
-        let merged = merge_trees(&without_redundant(network));
-        let mut reduced = assemble(&merged.network, &postpone(&merged.network));
-        reduced.stands_for = Rows::new(reduced.stands_for.rows().map(|row| merged.expand(row)));
+        let network = without_redundant(network);
+        let mut reduced = assemble(&network, &absorb(&network));
+        reduced = reduced.then(merge_trees);
+        reduced = reduced.then(|network| assemble(network, &postpone(network)));
         order_twins(&mut reduced.network);
+        reduced
+    }
+
+    /// With a further reduction.
+    fn then(&self, reduce: impl Fn(&Network) -> Reduced) -> Self {
+        let mut reduced = reduce(&self.network);
+        reduced.stands_for = Rows::new(reduced.stands_for.rows().map(|row| self.expand(row)));
         reduced
     }
 

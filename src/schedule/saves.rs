@@ -2,14 +2,15 @@
 
 use super::rows::Rows;
 
-/// Bytes that an output need not have of its own, if the tensors that it is written over
-/// die at the step.
+/// Bytes that an output need not have of its own, less those tensors that it is written over
+/// and that do not die at the step. (What it is written over may be a copy of those, made
+/// before: then they are there twice already.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Save {
     /// Its number among the operator's outputs: of each, only one save counts.
     pub(super) output: u32,
     pub(super) bytes: u64,
-    /// Tensors, ascending; at least one.
+    /// Tensors, ascending.
     pub(super) needs: Vec<u32>,
 }
 
@@ -59,23 +60,22 @@ impl Saves {
 
     /// Bytes saved if these tensors die: of each output, the most of what it can.
     #[inline]
-    pub(super) fn bytes(&self, operator: u32, dies: impl Fn(u32) -> bool) -> u64 {
+    pub(super) fn bytes(&self, operator: u32, sizes: &[u64], dies: impl Fn(u32) -> bool) -> u64 {
         let (mut sum, mut output, mut most) = (0, u32::MAX, 0);
         for number in self.starts[operator as usize]..self.starts[operator as usize + 1] {
             if self.outputs[number as usize] != output {
                 (sum, most) = (sum + most, 0);
                 output = self.outputs[number as usize];
             }
-            if self.bytes[number as usize] > most && self.needs.row(number).iter().all(|&tensor| dies(tensor))
-            {
-                most = self.bytes[number as usize];
-            }
+            let kept = self.needs.row(number).iter().filter(|&&tensor| !dies(tensor));
+            let kept: u64 = kept.map(|&tensor| sizes[tensor as usize]).sum();
+            most = most.max(self.bytes[number as usize].saturating_sub(kept));
         }
         sum + most
     }
 
     /// No more than so much is saved.
     pub(super) fn most(&self, operator: u32) -> u64 {
-        self.bytes(operator, |_| true)
+        self.bytes(operator, &[], |_| true)
     }
 }

@@ -46,11 +46,7 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
                 && reads_all(network, operator, child)
         });
         let own = |tensor: &u32| below.iter().any(|&child| network.writes.row(child).contains(tensor));
-        if !whole
-            || !network.reads.row(operator).iter().all(own)
-            || !network.early.row(operator).is_empty()
-            || !network.saves.is_empty(operator)
-        {
+        if !whole || !network.reads.row(operator).iter().all(own) || !network.early.row(operator).is_empty() {
             continue;
         }
         let mut merged: Vec<Segment> =
@@ -63,9 +59,11 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
         let bytes =
             |row: &[u32]| row.iter().map(|&tensor| i128::from(network.sizes[tensor as usize])).sum::<i128>();
         let written = bytes(network.writes.row(operator));
+        // All that it reads dies.
+        let saved = network.saves.bytes(operator, &network.sizes, |tensor| !network.stays[tensor as usize]);
         merged.push(Segment {
             operators: vec![operator],
-            hill: written + i128::from(network.transient[operator as usize]),
+            hill: written + i128::from(network.transient[operator as usize]) - i128::from(saved),
             net: written - bytes(network.reads.row(operator)),
         });
         orders[operator as usize] = Some(canonical(&merged));

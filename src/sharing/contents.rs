@@ -30,7 +30,7 @@ pub(crate) struct Relation {
 /// The first ones of the file go before.
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
-    stretches: Vec<Vec<Stretch>>,
+    stretches: Stretches,
     pub(crate) relations: Vec<Relation>,
     places: Places,
 }
@@ -40,7 +40,7 @@ impl Contents {
     pub(crate) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing) -> Self {
         let count = graph.tensors().len();
         let mut contents =
-            Self { stretches: vec![Vec::new(); count], relations: Vec::new(), places: Places::new(count) };
+            Self { stretches: Stretches::new(count), relations: Vec::new(), places: Places::new(count) };
         for &id in graph.file_order() {
             for &output in graph.operator(id).outputs() {
                 contents.add(graph, id, output, default_alignment, sharing);
@@ -51,9 +51,7 @@ impl Contents {
 
     /// Where the bytes of a tensor come from, ascending, without holes.
     pub(crate) fn stretches(&self, graph: &Graph, tensor: TensorId) -> Vec<Stretch> {
-        let own = &self.stretches[tensor.index()];
-        let whole = Stretch { from: 0, bytes: graph.tensor(tensor).bytes(), source: tensor, at: 0 };
-        if own.is_empty() && whole.bytes > 0 { vec![whole] } else { own.clone() }
+        self.stretches.of(graph, tensor)
     }
 
     fn add(
@@ -80,9 +78,9 @@ impl Contents {
             }
             let is_view = matches!(permit, Permit::View { .. });
             let free = if is_view {
-                pieces.is_empty() && self.stretches[output.index()].is_empty()
+                pieces.is_empty() && self.stretches.is_own(output)
             } else {
-                self.stretches[output.index()].is_empty()
+                self.stretches.is_own(output)
                     && pieces.iter().all(|&(from, other)| {
                         from + graph.tensor(other).bytes() <= at || at + sizes[0] <= from
                     })
@@ -92,7 +90,7 @@ impl Contents {
             }
             let whole = sizes[0] == sizes[1];
             if is_view {
-                self.stretches[output.index()] = cut(&self.stretches(graph, of), at, sizes[0]);
+                self.stretches.make_view(graph, output, of, at);
             } else {
                 pieces.push((at, tensor));
             }
@@ -104,12 +102,44 @@ impl Contents {
             self.relations.push(Relation { operator, tensor, of, at, how });
         }
         if !pieces.is_empty() {
-            self.stretches[output.index()] = self.joined(graph, output, pieces);
+            self.stretches.join(graph, output, pieces);
         }
     }
+}
 
-    /// The contents of a concatenation: those of its pieces, and between them its own.
-    fn joined(&self, graph: &Graph, output: TensorId, mut pieces: Vec<(u64, TensorId)>) -> Vec<Stretch> {
+/// Constants lie elsewhere, and variables change.
+fn takes_part(tensor: &Tensor) -> bool {
+    matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate)
+}
+
+/// By tensor: where its bytes come from.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretches(Vec<Vec<Stretch>>);
+
+impl Stretches {
+    /// All bytes are first written where they are.
+    pub(crate) fn new(tensors: usize) -> Self {
+        Self(vec![Vec::new(); tensors])
+    }
+
+    pub(crate) fn is_own(&self, tensor: TensorId) -> bool {
+        self.0[tensor.index()].is_empty()
+    }
+
+    /// Ascending, without holes.
+    pub(crate) fn of(&self, graph: &Graph, tensor: TensorId) -> Vec<Stretch> {
+        let own = &self.0[tensor.index()];
+        let whole = Stretch { from: 0, bytes: graph.tensor(tensor).bytes(), source: tensor, at: 0 };
+        if own.is_empty() && whole.bytes > 0 { vec![whole] } else { own.clone() }
+    }
+
+    /// All of a tensor comes from another one, from `at` on.
+    pub(crate) fn make_view(&mut self, graph: &Graph, tensor: TensorId, of: TensorId, at: u64) {
+        self.0[tensor.index()] = cut(&self.of(graph, of), at, graph.tensor(tensor).bytes());
+    }
+
+    /// What is not of these pieces, each with its place, is the tensor's own.
+    pub(crate) fn join(&mut self, graph: &Graph, output: TensorId, mut pieces: Vec<(u64, TensorId)>) {
         pieces.sort_unstable();
         let end = graph.tensor(output).bytes();
         let mut joined = Vec::new();
@@ -119,18 +149,22 @@ impl Contents {
                 joined.push(Stretch { from, bytes: at - from, source: output, at: from });
             }
             if at < end {
-                let inner = self.stretches(graph, piece).into_iter();
+                let inner = self.of(graph, piece).into_iter();
                 joined.extend(inner.map(|stretch| Stretch { from: stretch.from + at, ..stretch }));
                 from = at + graph.tensor(piece).bytes();
             }
         }
-        joined
+        self.0[output.index()] = joined;
     }
-}
 
-/// Constants lie elsewhere, and variables change.
-fn takes_part(tensor: &Tensor) -> bool {
-    matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate)
+    /// What is said of a tensor, to be put back by [`put`](Self::put).
+    pub(crate) fn take(&self, tensor: TensorId) -> Vec<Stretch> {
+        self.0[tensor.index()].clone()
+    }
+
+    pub(crate) fn put(&mut self, tensor: TensorId, stretches: Vec<Stretch>) {
+        self.0[tensor.index()] = stretches;
+    }
 }
 
 /// So many bytes of these stretches from `at` on, counted from there.

@@ -1,6 +1,6 @@
 //! Which tensors share memory in a given order, and where they lie in each other.
 
-use super::contents::{Contents, Places, Relation, Stretch};
+use super::contents::{Contents, Places, Relation, Stretch, Stretches};
 use super::{How, Sharing};
 use crate::graph::{Graph, Permit, Side};
 use crate::ids::{OperatorId, TensorId};
@@ -40,6 +40,7 @@ pub(crate) struct Layout {
 /// Tensors of a group, each so many bytes from the place of its root.
 type Members = Vec<(TensorId, i128)>;
 
+#[derive(Clone)]
 pub(crate) struct Making<'a> {
     graph: &'a Graph,
     contents: &'a Contents,
@@ -47,6 +48,8 @@ pub(crate) struct Making<'a> {
     live: &'a [Option<LiveRange>],
     alignment: u64,
     places: Places,
+    /// Contents as far as they are shared.
+    stretches: Stretches,
     /// By root.
     members: Vec<Members>,
     shares: Vec<Relation>,
@@ -62,7 +65,18 @@ impl<'a> Making<'a> {
     ) -> Self {
         let members = graph.tensor_ids().map(|id| vec![(id, 0)]).collect();
         let places = Places::new(graph.tensors().len());
-        Self { graph, contents, live, alignment, places, members, shares: Vec::new(), allowances: Vec::new() }
+        let stretches = Stretches::new(graph.tensors().len());
+        Self {
+            graph,
+            contents,
+            live,
+            alignment,
+            places,
+            stretches,
+            members,
+            shares: Vec::new(),
+            allowances: Vec::new(),
+        }
     }
 
     /// Lets as much be shared as can be, the contents first, what runs first before the rest.
@@ -85,14 +99,34 @@ impl<'a> Making<'a> {
             if wish.in_place {
                 self.write_in_place(id, wish.last);
             }
-            if wish.overlap {
-                self.allow(id);
-            }
+        }
+        if wish.overlap {
+            order.iter().for_each(|&id| self.allow(id));
         }
     }
 
     /// Lets one thing be shared, if nothing is in the way.
     pub(crate) fn tie(&mut self, relation: Relation) -> bool {
+        let Relation { tensor, of, at, how, .. } = relation;
+        let changed = if how == How::Concat { of } else { tensor };
+        let before = self.stretches.take(changed);
+        match how {
+            How::View | How::Slice => self.stretches.make_view(self.graph, tensor, of, at),
+            How::Concat => {
+                let pieces = self.shares.iter().filter(|share| share.of == of && share.how == How::Concat);
+                let pieces = pieces.map(|share| (share.at, share.tensor)).chain([(at, tensor)]);
+                self.stretches.join(self.graph, of, pieces.collect());
+            }
+            How::InPlace | How::Overlap => {}
+        }
+        let is_tied = self.tie_places(relation);
+        if !is_tied {
+            self.stretches.put(changed, before);
+        }
+        is_tied
+    }
+
+    fn tie_places(&mut self, relation: Relation) -> bool {
         let Relation { tensor, of, at, how, .. } = relation;
         let over = (how == How::InPlace).then_some((of, tensor));
         let (inner, outer) = (self.places.find(tensor.index()), self.places.find(of.index()));
@@ -140,7 +174,7 @@ impl<'a> Making<'a> {
     /// Whether what two tensors have in common of places has the same contents.
     fn same_bytes(&self, one: (TensorId, i128), other: (TensorId, i128)) -> bool {
         let stretches = |(id, place): (TensorId, i128)| {
-            let own = self.contents.stretches(self.graph, id).into_iter();
+            let own = self.stretches.of(self.graph, id).into_iter();
             own.map(move |Stretch { from, bytes, source, at }| {
                 (place + i128::from(from), i128::from(bytes), source, at)
             })
@@ -190,8 +224,7 @@ impl<'a> Making<'a> {
     /// Writes an output over an input, if that may be.
     pub(crate) fn write_over(&mut self, operator: OperatorId, input: TensorId, output: TensorId) -> bool {
         let relation = Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
-        let copies =
-            self.contents.stretches(self.graph, output).iter().all(|stretch| stretch.source == output);
+        let copies = self.stretches.of(self.graph, output).iter().all(|stretch| stretch.source == output);
         let (bytes, room) = (self.graph.tensor(output).bytes(), self.graph.tensor(input).bytes());
         let both_live = self.live[input.index()].is_some() && self.live[output.index()].is_some();
         copies && both_live && bytes > 0 && bytes <= room && self.may_overwrite(input) && self.tie(relation)
@@ -200,7 +233,7 @@ impl<'a> Making<'a> {
     /// Whether nobody needs the tensor's bytes after the run.
     fn may_overwrite(&self, tensor: TensorId) -> bool {
         !self.graph.tensor(tensor).is_output()
-            && self.contents.stretches(self.graph, tensor).iter().all(|stretch| {
+            && self.stretches.of(self.graph, tensor).iter().all(|stretch| {
                 let source = self.graph.tensor(stretch.source);
                 match source.kind() {
                     crate::graph::TensorKind::Intermediate => true,
@@ -210,8 +243,8 @@ impl<'a> Making<'a> {
             })
     }
 
-    /// Lets tensors overlap in part that are not in one group.
-    fn allow(&mut self, operator: OperatorId) {
+    /// Lets tensors overlap in part that are in no group, now that all groups are made.
+    pub(crate) fn allow(&mut self, operator: OperatorId) {
         for permit in self.graph.operator(operator).permits() {
             let Permit::Overlap { input, output, bytes, lower } = *permit else { continue };
             let (Some(read), Some(written)) = (self.live[input.index()], self.live[output.index()]) else {

@@ -7,6 +7,7 @@ pub mod data;
 pub mod networks;
 pub mod packings;
 pub mod random;
+pub mod sharing;
 pub mod tflite;
 #[cfg(feature = "cli")]
 pub mod zoo;

@@ -1,0 +1,72 @@
+//! Operators that cost nothing right after the one that they wait for.
+
+use super::network::Network;
+use super::reduce::Part;
+use crate::sorting::unique;
+
+/// Puts operators right after the only one that they wait for, where that costs nothing in
+/// any order: the step takes no more than what is live before it, as what it writes is
+/// written in place, and leaves no more live. Activations after what they read, views.
+///
+/// Right after the other one, such an operator may run at once: whatever order an optimum
+/// has, moving it to the front raises nothing. What it is written over must die at its step
+/// in any order: it alone reads that.
+///
+/// Where what it frees was rounded up, that may have hung over the end of the arena; then it
+/// is left alone.
+pub(super) fn absorb(network: &Network) -> Vec<Part> {
+    let count = network.operator_count();
+    let mut parts: Vec<Part> = (0..count).map(|operator| Part::single(network, operator)).collect();
+    let mut into: Vec<u32> = (0..count).collect();
+    for operator in 0..count {
+        let &[before] = network.before.row(operator) else { continue };
+        let host = into[before as usize];
+        let there = &parts[host as usize];
+        let own = |tensor: u32| {
+            network.readers.row(tensor) == [operator]
+                && !network.stays[tensor as usize]
+                && there.writes.binary_search(&tensor).is_ok()
+        };
+        // The host may not write over what this one still reads.
+        let over = |tensor: &u32| there.saves.iter().any(|save| save.needs.contains(tensor));
+        let written = network.bytes(network.writes.row(operator));
+        let saved = network.saves.bytes(operator, &network.sizes, own);
+        let dying: Vec<u32> =
+            network.reads.row(operator).iter().copied().filter(|&tensor| own(tensor)).collect();
+        let costs = written + network.transient[operator as usize] > saved || written > network.bytes(&dying);
+        let padded = network.paddings.any
+            && network
+                .reads
+                .row(operator)
+                .iter()
+                .any(|&tensor| network.paddings.tensors[tensor as usize] > 0);
+        if costs
+            || padded
+            || network.reads.row(operator).iter().any(over)
+            || network.first > 0
+            || network.paddings.transient[operator as usize] > 0
+        {
+            continue;
+        }
+        let moved = std::mem::take(&mut parts[operator as usize]);
+        put(network, &mut parts[host as usize], moved, &dying);
+        into[operator as usize] = host;
+    }
+    parts
+}
+
+/// Puts a part after another one, which has written what dies there.
+fn put(network: &Network, host: &mut Part, moved: Part, dying: &[u32]) {
+    let before = network.bytes(&host.writes);
+    host.writes.retain(|tensor| !dying.contains(tensor));
+    host.writes.extend(moved.writes);
+    host.writes = unique(std::mem::take(&mut host.writes));
+    // What was written and is no more took room at the step.
+    let now = network.bytes(&host.writes);
+    host.transient += before - now;
+    let there = |tensor: &u32| dying.contains(tensor) || host.writes.contains(tensor);
+    let reads: Vec<u32> = moved.reads.into_iter().filter(|tensor| !there(tensor)).collect();
+    host.reads = unique([std::mem::take(&mut host.reads), reads].concat());
+    host.sequence.extend(moved.sequence);
+    host.before.extend(moved.before);
+}

@@ -1,0 +1,403 @@
+//! Small graphs with permissions to share memory, and their ground truth: runs on bytes.
+
+use std::collections::HashSet;
+
+use plimsoll::{Graph, How, OperatorId, Permit, Plan, Side, TensorId, TensorKind, TensorSpec};
+
+/// `SplitMix64`.
+pub struct Draw(pub u64);
+
+impl Draw {
+    pub fn below(&mut self, count: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits ^ (bits >> 31)) % count
+    }
+}
+
+/// A graph of so many operators, with sizes up to `most` bytes: convolutions that may
+/// overlap, elementwise ones in place, reshapes, slices, splits and concatenations. No
+/// tensor is a piece of two, and no two permissions contradict each other.
+pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
+    let mut draw = Draw(seed);
+    let mut net = Graph::builder(format!("drawn {seed}"));
+    // By tensor: its bytes, and what it is tied to.
+    let mut made: Vec<(TensorId, u64, usize)> = Vec::new();
+    for number in 0..=draw.below(2) {
+        let bytes = 1 + draw.below(most);
+        let id = net.input(format!("in{number}"), TensorSpec::bytes(bytes));
+        if draw.below(2) == 0 {
+            net.overwritable(id);
+        }
+        made.push((id, bytes, made.len()));
+    }
+    for number in 0..operators {
+        let pick = |draw: &mut Draw, made: &[(TensorId, u64, usize)]| {
+            // The newest more often.
+            let back = draw.below(made.len() as u64).min(draw.below(made.len() as u64));
+            made.len() - 1 - back as usize
+        };
+        let first = pick(&mut draw, &made);
+        let (x, bytes, root) = made[first];
+        let own = made.len();
+        let name = format!("op{number}");
+        let mut add = |made: &mut Vec<(TensorId, u64, usize)>, bytes: u64, root: usize| {
+            let id = net.tensor(format!("t{number}"), TensorSpec::bytes(bytes));
+            made.push((id, bytes, root));
+            id
+        };
+        let written = match draw.below(6) {
+            0 => {
+                let y = add(&mut made, bytes, root);
+                net.operator(name).op_type("Reshape").reads([x]).writes([y]).view(x, y, 0);
+                y
+            }
+            1 if bytes > 1 => {
+                let size = 1 + draw.below(bytes - 1);
+                let at = draw.below(bytes - size + 1);
+                let y = add(&mut made, size, root);
+                net.operator(name).op_type("Slice").reads([x]).writes([y]).view(x, y, at);
+                y
+            }
+            2 => {
+                let second = (0..own).find(|&other| made[other].2 != root && draw.below(2) == 0);
+                let Some(second) = second else {
+                    let y = add(&mut made, bytes, own);
+                    net.operator(name).op_type("Copy").reads([x]).writes([y]);
+                    continue;
+                };
+                let (other, size, second_root) = made[second];
+                for entry in &mut made {
+                    if entry.2 == second_root {
+                        entry.2 = root;
+                    }
+                }
+                let y = add(&mut made, bytes + size, root);
+                let concat = net.operator(name).op_type("Concat").reads([x, other]).writes([y]);
+                concat.piece(x, y, 0).piece(other, y, bytes);
+                y
+            }
+            3 => {
+                let size = 1 + draw.below(most);
+                let overlap = draw.below(size.min(bytes) + 1);
+                let lower = if draw.below(2) == 0 { Side::Input } else { Side::Output };
+                let scratch = draw.below(2);
+                let y = add(&mut made, size, own);
+                let conv = net.operator(name).op_type("Conv").reads([x]).writes([y]).scratch(scratch);
+                conv.overlap(x, y, overlap, lower);
+                y
+            }
+            _ => {
+                let second = pick(&mut draw, &made);
+                let (z, size, _) = made[second];
+                let out = if draw.below(3) == 0 { 1 + draw.below(bytes) } else { bytes };
+                let y = add(&mut made, out, own);
+                let mut operator = net.operator(name).op_type("Add").reads([x, z]).writes([y]).in_place(x, y);
+                if z != x && size >= out && draw.below(2) == 0 {
+                    operator = operator.in_place(z, y);
+                }
+                let _ = operator;
+                y
+            }
+        };
+        if draw.below(6) == 0 {
+            net.output(written);
+        }
+    }
+    net.build().expect("a right graph")
+}
+
+/// What a byte holds: a byte of a tensor.
+type Byte = Option<(usize, u64)>;
+
+/// Runs a plan on bytes; says what is wrong first.
+pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
+    let mut memory: Vec<Byte> = vec![None; usize::try_from(plan.arena_bytes).unwrap()];
+    let mut truth: Vec<Vec<Byte>> = vec![Vec::new(); graph.tensors().len()];
+    let bytes = |id: TensorId| graph.tensor(id).bytes();
+    let own = |id: TensorId| -> Vec<Byte> { (0..bytes(id)).map(|byte| Some((id.index(), byte))).collect() };
+    let place = |id: TensorId| plan.offset(id).map(|offset| offset as usize);
+    let check = |memory: &[Byte], truth: &[Byte], id: TensorId, when: &str| {
+        let Some(offset) = place(id) else { return Ok(()) };
+        let same = memory[offset..offset + truth.len()] == *truth;
+        if same { Ok(()) } else { Err(format!("{when}: `{}` is gone", graph.tensor(id).name())) }
+    };
+    for id in graph.tensor_ids().filter(|&id| graph.tensor(id).kind() == TensorKind::Input) {
+        truth[id.index()] = own(id);
+        let offset = place(id).unwrap();
+        memory[offset..offset + truth[id.index()].len()].copy_from_slice(&truth[id.index()]);
+    }
+    for &id in &plan.order {
+        let operator = graph.operator(id);
+        for &input in operator.inputs() {
+            check(&memory, &truth[input.index()], input, operator.name())?;
+        }
+        let shares: Vec<_> = plan.shares.iter().filter(|share| share.operator == id).collect();
+        let mut written: HashSet<usize> = HashSet::new();
+        if let Some(scratch) = plan.scratch[id.index()] {
+            for byte in scratch.offset..scratch.end() {
+                written.insert(byte as usize);
+                memory[byte as usize] = None;
+            }
+        }
+        for &output in operator.outputs() {
+            let offset = place(output).unwrap();
+            let mut expected = own(output);
+            let mut copied: Vec<bool> = vec![true; expected.len()];
+            for share in &shares {
+                if share.tensor == output && matches!(share.how, How::View | How::Slice) {
+                    let from = share.at as usize;
+                    expected = truth[share.of.index()][from..from + bytes(output) as usize].to_vec();
+                    copied.fill(false);
+                }
+                if share.of == output && share.how == How::Concat {
+                    for (byte, held) in truth[share.tensor.index()].iter().enumerate() {
+                        expected[share.at as usize + byte] = *held;
+                        copied[share.at as usize + byte] = false;
+                    }
+                }
+            }
+            for (byte, held) in expected.iter().enumerate().filter(|(byte, _)| copied[*byte]) {
+                if !written.insert(offset + byte) {
+                    return Err(format!("{}: byte {byte} is written twice", operator.name()));
+                }
+                memory[offset + byte] = *held;
+            }
+            // What is written over what is read must be permitted for that pair.
+            for &input in operator.inputs() {
+                let start = place(input).unwrap();
+                let meets = (0..expected.len()).any(|byte| {
+                    copied[byte] && (start..start + bytes(input) as usize).contains(&(offset + byte))
+                });
+                if meets && !permitted(graph, id, input, output, start, offset) {
+                    return Err(format!("{} writes over its input", operator.name()));
+                }
+            }
+            truth[output.index()] = expected;
+        }
+        let scratch =
+            plan.scratch[id.index()].map_or(0..0, |place| place.offset as usize..place.end() as usize);
+        for &input in operator.inputs() {
+            let start = place(input).unwrap();
+            if (start..start + bytes(input) as usize).any(|byte| scratch.contains(&byte)) {
+                return Err(format!("{} works in its input", operator.name()));
+            }
+        }
+        for &output in operator.outputs() {
+            check(&memory, &truth[output.index()], output, operator.name())?;
+        }
+    }
+    for id in graph.tensor_ids().filter(|&id| graph.tensor(id).is_output()) {
+        check(&memory, &truth[id.index()], id, "the end")?;
+    }
+    Ok(plan.order.len())
+}
+
+/// Whether an operator may write its output at `to` over its input at `from`.
+fn permitted(
+    graph: &Graph,
+    id: OperatorId,
+    input: TensorId,
+    output: TensorId,
+    from: usize,
+    to: usize,
+) -> bool {
+    let sizes = [input, output].map(|id| graph.tensor(id).bytes() as usize);
+    graph.operator(id).permits().iter().any(|permit| match *permit {
+        Permit::InPlace { input: own, output: result } => {
+            (own, result) == (input, output) && from == to && sizes[1] <= sizes[0]
+        }
+        Permit::Overlap { input: own, output: result, bytes, lower } => {
+            let (low, high) = if lower == Side::Input { (from, to) } else { (to, from) };
+            let size = if lower == Side::Input { sizes[0] } else { sizes[1] };
+            (own, result) == (input, output) && low <= high && low + size <= high + bytes as usize
+        }
+        _ => false,
+    })
+}
+
+/// Whether the graph can run in so few bytes, by trying every order and every place.
+pub fn runs_in(graph: &Graph, arena: u64) -> bool {
+    Brute { graph, arena: arena as usize, seen: HashSet::new() }.start()
+}
+
+struct Brute<'a> {
+    graph: &'a Graph,
+    arena: usize,
+    seen: HashSet<(Vec<OperatorId>, Vec<Option<usize>>)>,
+}
+
+#[derive(Clone)]
+struct State {
+    done: Vec<OperatorId>,
+    places: Vec<Option<usize>>,
+    truth: Vec<Vec<Byte>>,
+    memory: Vec<Byte>,
+}
+
+impl Brute<'_> {
+    fn bytes(&self, id: TensorId) -> usize {
+        self.graph.tensor(id).bytes() as usize
+    }
+
+    fn start(&mut self) -> bool {
+        let count = self.graph.tensors().len();
+        let state = State {
+            done: Vec::new(),
+            places: vec![None; count],
+            truth: vec![Vec::new(); count],
+            memory: vec![None; self.arena],
+        };
+        let inputs: Vec<TensorId> =
+            self.graph.tensor_ids().filter(|&id| self.graph.tensor(id).kind() == TensorKind::Input).collect();
+        self.place_inputs(state, &inputs)
+    }
+
+    fn place_inputs(&mut self, state: State, inputs: &[TensorId]) -> bool {
+        let Some((&id, rest)) = inputs.split_first() else { return self.run(state) };
+        let size = self.bytes(id);
+        (0..=self.arena.saturating_sub(size)).any(|offset| {
+            if offset + size > self.arena || state.memory[offset..offset + size].iter().any(Option::is_some) {
+                return false;
+            }
+            let mut next = state.clone();
+            next.places[id.index()] = Some(offset);
+            next.truth[id.index()] = (0..size as u64).map(|byte| Some((id.index(), byte))).collect();
+            next.memory[offset..offset + size].copy_from_slice(&next.truth[id.index()]);
+            self.place_inputs(next, rest)
+        })
+    }
+
+    /// Whether what is needed from now on still is where it was.
+    fn is_whole(&self, state: &State) -> bool {
+        self.graph.tensor_ids().all(|id| {
+            let tensor = self.graph.tensor(id);
+            let needed =
+                tensor.is_output() || tensor.readers().iter().any(|reader| !state.done.contains(reader));
+            let Some(offset) = state.places[id.index()].filter(|_| needed) else { return true };
+            state.memory[offset..offset + self.bytes(id)] == *state.truth[id.index()]
+        })
+    }
+
+    fn run(&mut self, mut state: State) -> bool {
+        if !self.is_whole(&state) {
+            return false;
+        }
+        if state.done.len() == self.graph.operators().len() {
+            return true;
+        }
+        // What is not needed any more may lie anywhere.
+        for id in self.graph.tensor_ids() {
+            let tensor = self.graph.tensor(id);
+            let needed =
+                tensor.is_output() || tensor.readers().iter().any(|reader| !state.done.contains(reader));
+            if !needed && !state.done.is_empty() {
+                state.places[id.index()] = None;
+            }
+        }
+        let mut done = state.done.clone();
+        done.sort();
+        if !self.seen.insert((done, state.places.clone())) {
+            return false;
+        }
+        let ready = |id: &OperatorId| {
+            !state.done.contains(id)
+                && self.graph.operator(*id).inputs().iter().all(|&input| {
+                    let producer = self.graph.tensor(input).producer();
+                    producer.is_none_or(|producer| state.done.contains(&producer))
+                })
+        };
+        let ready: Vec<OperatorId> = self.graph.operator_ids().filter(ready).collect();
+        ready.into_iter().any(|id| self.step(&state, id))
+    }
+
+    fn step(&mut self, state: &State, id: OperatorId) -> bool {
+        let graph = self.graph;
+        let operator = graph.operator(id);
+        let &[output] = operator.outputs() else { panic!("one output") };
+        let (size, scratch) = (self.bytes(output), operator.scratch_bytes() as usize);
+        let place = |id: TensorId| state.places[id.index()].unwrap();
+        let inputs: Vec<(usize, usize)> =
+            operator.inputs().iter().map(|&input| (place(input), place(input) + self.bytes(input))).collect();
+        let arena = self.arena;
+        // Inputs that nobody reads are there at the first step.
+        let is_unread = |id: &TensorId| {
+            let tensor = graph.tensor(*id);
+            state.done.is_empty()
+                && tensor.kind() == TensorKind::Input
+                && tensor.readers().is_empty()
+                && !operator.inputs().contains(id)
+        };
+        let unread: Vec<TensorId> = graph.tensor_ids().filter(is_unread).collect();
+        for offset in (0..arena).filter(|offset| offset + size <= arena) {
+            let own: Vec<Byte> = (0..size as u64).map(|byte| Some((output.index(), byte))).collect();
+            let mut ways: Vec<(Vec<Byte>, Vec<bool>)> = vec![(own.clone(), vec![true; size])];
+            let mut joined = (own, vec![true; size]);
+            for permit in operator.permits() {
+                match *permit {
+                    Permit::View { input, at, .. } if place(input) + at as usize == offset => {
+                        let from = at as usize;
+                        ways.push((
+                            state.truth[input.index()][from..from + size].to_vec(),
+                            vec![false; size],
+                        ));
+                    }
+                    Permit::Piece { input, at, .. } if offset + at as usize == place(input) => {
+                        for byte in 0..self.bytes(input) {
+                            joined.0[at as usize + byte] = state.truth[input.index()][byte];
+                            joined.1[at as usize + byte] = false;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            ways.push(joined);
+            for (truth, copied) in ways {
+                let legal = operator.inputs().iter().zip(&inputs).all(|(&input, &(start, end))| {
+                    let meets = (0..size).any(|byte| copied[byte] && (start..end).contains(&(offset + byte)));
+                    let kept = graph.tensor(input).is_output()
+                        || state.truth[input.index()].iter().flatten().any(|&(source, _)| {
+                            let source = &graph.tensors()[source];
+                            source.kind() == TensorKind::Input && !source.is_overwritable()
+                        });
+                    !meets || (!kept && permitted(graph, id, input, output, start, offset))
+                });
+                if !legal {
+                    continue;
+                }
+                for working in (0..arena).filter(|at| at + scratch <= arena) {
+                    let works_in = |start: usize, end: usize| working < end && start < working + scratch;
+                    let free = scratch == 0
+                        || (!inputs.iter().any(|&(start, end)| works_in(start, end))
+                            && !works_in(offset, offset + size));
+                    if !free {
+                        continue;
+                    }
+                    let mut next = state.clone();
+                    next.memory[working..working + scratch].fill(None);
+                    for byte in (0..size).filter(|&byte| copied[byte]) {
+                        next.memory[offset + byte] = truth[byte];
+                    }
+                    let clear = unread.iter().all(|id| {
+                        let (from, held) = (place(*id), &state.truth[id.index()]);
+                        next.memory[from..from + held.len()] == **held
+                    });
+                    if clear && next.memory[offset..offset + size] == *truth {
+                        next.places[output.index()] = Some(offset);
+                        next.truth[output.index()].clone_from(&truth);
+                        next.done.push(id);
+                        if self.run(next) {
+                            return true;
+                        }
+                    }
+                    if scratch == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        false
+    }
+}
