@@ -27,7 +27,7 @@ pub use greedy_objects::GreedyObjects;
 pub use knapsack::Knapsack;
 pub use merge::Merge;
 pub use naive::Naive;
-pub(crate) use shapes::{Packed, Piece, Reach, Shapes};
+pub(crate) use shapes::{Effort, Packed, Piece, Reach, Shapes};
 
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Stop};

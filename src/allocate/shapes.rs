@@ -13,11 +13,21 @@ const MOST_CONFLICTS: usize = 4_000_000;
 /// No more shapes are packed by exhaustive search.
 const FEW: usize = 12;
 
-/// Of the exhaustive search, in nodes, where the limits name no number.
-const NODES: u64 = 200_000;
+/// How hard to look for lower offsets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Of the exhaustive search.
+    nodes: u64,
+    /// Of the local search: looks at conflicts.
+    work: u64,
+}
 
-/// Of the local search: looks at conflicts.
-const WORK: u64 = 30_000_000;
+impl Effort {
+    /// A few milliseconds.
+    pub(crate) const QUICK: Self = Self { nodes: 10_000, work: 2_000_000 };
+    /// A fraction of a second.
+    pub(crate) const FULL: Self = Self { nodes: 200_000, work: 40_000_000 };
+}
 
 /// A part of a shape: a buffer's piece of its live range.
 #[derive(Clone, Copy, Debug)]
@@ -184,16 +194,16 @@ impl<'a> Shapes<'a> {
 
     /// Packs as low as can be found, down to `enough`: a few orders, then moves of what is
     /// highest, then, if there are few, all of them. Starts from what is known.
-    pub(crate) fn pack(&self, known: &[u64], enough: u64, meter: &mut Meter<'_>) -> Packed {
+    pub(crate) fn pack(&self, known: &[u64], enough: u64, effort: Effort, meter: &mut Meter<'_>) -> Packed {
         let ends = known.iter().zip(self.frames.buffers()).map(|(offset, frame)| offset + frame.size());
         let height = ends.max().unwrap_or(0);
         let mut best =
             Packed { offsets: known.to_vec(), height, is_least: false, nodes: 0, stop: Stop::Finished };
         let before = meter.nodes();
-        if let Err(stop) = self.improve(&mut best, enough, meter) {
+        if let Err(stop) = self.improve(&mut best, enough, effort.work, meter) {
             best.stop = stop;
         } else if best.height > enough && self.count() <= FEW {
-            let mut own = meter.of_question(NODES);
+            let mut own = meter.of_question(effort.nodes);
             match Exhaustive::new(self, &mut best).run(&mut own) {
                 Ok(done) => best.is_least = done,
                 // Out of its own nodes, not of those that there are.
@@ -219,10 +229,15 @@ impl<'a> Shapes<'a> {
         Ok(((best.height < height).then_some(best.offsets), done))
     }
 
-    fn improve(&self, best: &mut Packed, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn improve(
+        &self,
+        best: &mut Packed,
+        enough: u64,
+        mut left: u64,
+        meter: &mut Meter<'_>,
+    ) -> Result<(), Stop> {
         let (mut offsets, mut blocked) = (vec![None; self.count()], Vec::new());
         let cost = self.conflicts.len() as u64 + 8 * self.count() as u64;
-        let mut left = WORK;
         let mut current: Option<(u64, Vec<u32>)> = None;
         for order in self.orders(&best.offsets) {
             meter.spend_on(1, cost)?;

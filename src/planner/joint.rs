@@ -113,7 +113,7 @@ impl Joint<'_> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
-        let making = Making::new(self.graph, self.contents, &live, planner.alignment);
+        let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing);
         let order = Order::new(planner, self.graph, order, &liveness, self.best.bound_over_orders)?;
         self.choose(making, 0, &order, meter)?;
         Ok(self.best.arena_bytes)

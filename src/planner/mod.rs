@@ -6,7 +6,7 @@ mod shared;
 use std::fmt;
 use std::ops::Range;
 
-use crate::allocate::{Allocation, Auto, Strategy, allocate_around, choose, infeasible_core};
+use crate::allocate::{Allocation, Auto, Effort, Strategy, allocate_around, choose, infeasible_core};
 use crate::bound::{LowerBound, bound_of_load, lower_bound};
 use crate::choice::Choice;
 use crate::error::{Error, Result};
@@ -187,7 +187,8 @@ impl Planner {
                 }
             }
         }
-        if self.sharing > Sharing::None {
+        if self.sharing > Sharing::None && open(&best) {
+            best = self.polished(graph, best, &schedule)?;
             best = self.exhausted(graph, best)?;
         }
         best.nodes += schedule.nodes;
@@ -248,7 +249,8 @@ impl Planner {
     ) -> Result<Plan> {
         let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
         if self.sharing > Sharing::None {
-            return self.plan_shared(graph, order, &liveness, over_orders, limits);
+            let effort = if over_orders.is_some() { Effort::QUICK } else { Effort::FULL };
+            return self.plan_shared(graph, order, &liveness, over_orders, effort, limits);
         }
         let problem = self.equipped(liveness.problem())?;
         let solution = self.allocate_within(&problem, limits)?;

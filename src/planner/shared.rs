@@ -1,7 +1,7 @@
 //! Plans in which tensors share memory.
 
 use super::{Planner, objects_in_graph_terms};
-use crate::allocate::{Allocation, Packed, Piece, Reach, Shapes, allocate_around};
+use crate::allocate::{Allocation, Effort, Packed, Piece, Reach, Shapes, allocate_around};
 use crate::bound::bound_of_load;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -12,7 +12,7 @@ use crate::objects::Objects;
 use crate::occupant::Occupant;
 use crate::plan::{Placement, Plan, PlanBound, Share, Status};
 use crate::problem::{Buffer, Problem};
-use crate::schedule::load;
+use crate::schedule::{Schedule, load};
 use crate::sharing::{Allowance, Contents, Groups, How, Layout, Making, Relation, Wish, live_ranges};
 use crate::verify::{verify, verify_offsets};
 
@@ -35,6 +35,7 @@ impl Planner {
         order: &[OperatorId],
         liveness: &Liveness,
         over_orders: Option<u64>,
+        effort: Effort,
         limits: &Limits,
     ) -> Result<Plan> {
         let contents = Contents::new(graph, self.alignment, self.sharing);
@@ -43,14 +44,14 @@ impl Planner {
         let mut best: Option<Plan> = None;
         let mut tried: Vec<Vec<Relation>> = Vec::new();
         for wish in Wish::variants(self.sharing) {
-            let mut making = Making::new(graph, &contents, &live, self.alignment);
+            let mut making = Making::new(graph, &contents, &live, self.alignment, self.sharing);
             making.grant(order, wish);
             let layout = making.finish();
             if tried.contains(&layout.shares) {
                 continue;
             }
             let spent = best.as_ref().map_or(0, |plan| plan.nodes);
-            match common.plan_layout(&layout, &limits.clone().less(spent)) {
+            match common.plan_layout(&layout, effort, &limits.clone().less(spent)) {
                 Ok(plan) => {
                     let nodes = spent + plan.nodes;
                     let better = match best {
@@ -73,6 +74,17 @@ impl Planner {
         verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
+
+    /// The same order with more effort.
+    pub(super) fn polished(&self, graph: &Graph, known: Plan, schedule: &Schedule) -> Result<Plan> {
+        let limits = self.limits.clone().less(schedule.nodes.saturating_add(known.nodes));
+        let liveness = Liveness::new(graph, &known.order, self.alignment, self.variables)?;
+        let bound = Some(schedule.lower_bound);
+        let plan = self.plan_shared(graph, &known.order, &liveness, bound, Effort::FULL, &limits)?;
+        let nodes = known.nodes + plan.nodes;
+        let better = if plan.arena_bytes < known.arena_bytes { plan } else { known };
+        Ok(Plan { nodes, ..better })
+    }
 }
 
 impl<'a> Order<'a> {
@@ -90,7 +102,7 @@ impl<'a> Order<'a> {
         Ok(Self { planner, graph, order, liveness, bound, over_orders })
     }
 
-    fn plan_layout(&self, layout: &Layout, limits: &Limits) -> Result<Plan> {
+    fn plan_layout(&self, layout: &Layout, effort: Effort, limits: &Limits) -> Result<Plan> {
         let groups = Groups::new(self.liveness, layout)?;
         let problem = self.planner.equipped(&groups.problem)?;
         let strategy = &*self.planner.strategy;
@@ -100,7 +112,7 @@ impl<'a> Order<'a> {
             .map_err(|violations| self.planner.wrong_plan(&violations))?;
         if objects.is_none() && stop == Stop::Finished {
             let limits = limits.clone().less(nodes);
-            if let Some(packed) = self.packed(layout, &groups, &problem, &offsets, &limits) {
+            if let Some(packed) = self.packed(layout, &groups, (&problem, &offsets), effort, &limits) {
                 (offsets, stop) = (packed.offsets, packed.stop);
                 nodes += packed.nodes;
             }
@@ -149,8 +161,8 @@ impl<'a> Order<'a> {
         &self,
         layout: &Layout,
         groups: &Groups,
-        problem: &Problem,
-        offsets: &[u64],
+        (problem, offsets): (&Problem, &[u64]),
+        effort: Effort,
         limits: &Limits,
     ) -> Option<Packed> {
         let ends = offsets.iter().zip(problem.buffers()).map(|(offset, frame)| offset + frame.size());
@@ -160,7 +172,7 @@ impl<'a> Order<'a> {
             return None;
         }
         let shapes = self.shapes(layout, groups, problem)?;
-        Some(shapes.pack(offsets, enough, &mut Meter::new(limits, u64::MAX)))
+        Some(shapes.pack(offsets, enough, effort, &mut Meter::new(limits, u64::MAX)))
     }
 
     /// Groups as what they are; none if there is too much of them.

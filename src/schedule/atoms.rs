@@ -1,7 +1,7 @@
 //! Tensors cut where others share parts of them.
 
 use super::rows::Rows;
-use crate::graph::Graph;
+use crate::graph::{Graph, Permit, Side};
 use crate::ids::TensorId;
 use crate::sharing::{Contents, Sharing, Stretch};
 
@@ -42,6 +42,20 @@ impl Atoms {
         for stretch in of_tensor.iter().flatten() {
             let own = &mut cuts[stretch.source.index()];
             for cut in [start(stretch), end(stretch)] {
+                if let Err(place) = own.binary_search(&cut) {
+                    own.insert(place, cut);
+                }
+            }
+        }
+        let permits = graph.operators().iter().flat_map(|operator| operator.permits());
+        for (input, cut) in permits.filter_map(|permit| {
+            let (from, bytes) = written_over(graph, permit, sharing)?;
+            Some((permit.input(), if from > 0 { from } else { bytes }))
+        }) {
+            let within = |stretch: &&Stretch| stretch.from < cut && cut < stretch.from + stretch.bytes;
+            if let Some(stretch) = of_tensor[input.index()].iter().find(within) {
+                let own = &mut cuts[stretch.source.index()];
+                let cut = (stretch.at + (cut - stretch.from)).next_multiple_of(unit);
                 if let Err(place) = own.binary_search(&cut) {
                     own.insert(place, cut);
                 }
@@ -88,8 +102,32 @@ impl Atoms {
         self.of_tensor.row(tensor.index() as u32)
     }
 
+    /// Those of them that hold bytes `from..end` of it.
+    pub(super) fn within(&self, tensor: TensorId, from: u64, end: u64) -> Vec<u32> {
+        let mut at = 0;
+        let holds = |&atom: &u32| {
+            let start = at;
+            at += self.list[atom as usize].bytes;
+            start < end && from < at
+        };
+        self.of(tensor).iter().copied().filter(holds).collect()
+    }
+
     /// What of it no tensor held before.
     pub(super) fn first_in(&self, tensor: TensorId) -> impl Iterator<Item = u32> {
         self.of(tensor).iter().copied().filter(move |&atom| self.list[atom as usize].source == tensor)
+    }
+}
+
+/// Which bytes of its input an operator may write its output over: from where, and how many.
+pub(super) fn written_over(graph: &Graph, permit: &Permit, sharing: Sharing) -> Option<(u64, u64)> {
+    let [room, written] = [permit.input(), permit.output()].map(|id| graph.tensor(id).bytes());
+    match *permit {
+        Permit::InPlace { .. } if sharing >= Sharing::InPlace && written <= room => Some((0, written)),
+        Permit::Overlap { bytes, lower, .. } if sharing >= Sharing::All => {
+            let bytes = bytes.min(written).min(room);
+            Some((if lower == Side::Input { room - bytes } else { 0 }, bytes))
+        }
+        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! A graph as the scheduler sees it: operators, what they read and write, in flat
 //! arrays.
 
-use super::atoms::{Atom, Atoms};
+use super::atoms::{Atom, Atoms, written_over};
 use super::rows::Rows;
 use super::saves::{Save, Saves};
 use crate::graph::{Graph, Permit, Tensor, TensorKind};
@@ -297,29 +297,20 @@ fn saves(
     let operator = graph.operator(id);
     let save = |permit: &Permit| {
         let (input, output) = (permit.input(), permit.output());
-        let room = graph.tensor(input).bytes();
-        let written = graph.tensor(output).bytes();
-        let bytes = match *permit {
-            Permit::InPlace { .. } if sharing >= Sharing::InPlace && written <= room => written,
-            Permit::Overlap { bytes, .. } if sharing >= Sharing::All => bytes.min(written).min(room),
-            _ => return None,
-        };
+        let (from, bytes) = written_over(graph, permit, sharing)?;
         let of_output = atoms.of(output);
         let own = of_output.iter().all(|&atom| atoms.list[atom as usize].source == output);
         let read = graph.tensor(input);
         let may =
             own && (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
+        let over = atoms.within(input, from, (from + bytes).next_multiple_of(unit));
         // What has no number is there throughout.
-        let there = atoms.of(input).iter().filter(|&&atom| number_of(atom).is_none());
+        let there = over.iter().filter(|&&atom| number_of(atom).is_none());
         let there: u64 = there.map(|&atom| atoms.list[atom as usize].bytes).sum();
-        let needs = unique(atoms.of(input).iter().filter_map(|&atom| number_of(atom)).collect());
+        let needs = unique(over.iter().filter_map(|&atom| number_of(atom)).collect());
         let bytes = bytes.next_multiple_of(unit).saturating_sub(there);
-        let number = operator.outputs().iter().position(|&other| other == output)? as u32;
-        (may && !needs.is_empty()).then(|| Save {
-            output: number,
-            bytes: bytes.next_multiple_of(unit),
-            needs,
-        })
+        let output = operator.outputs().iter().position(|&other| other == output)? as u32;
+        (may && bytes > 0).then_some(Save { output, bytes, needs })
     };
     operator.permits().iter().filter_map(save).collect()
 }

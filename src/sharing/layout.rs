@@ -37,6 +37,15 @@ pub(crate) struct Layout {
     pub(crate) group_count: u32,
 }
 
+/// What it means that two tensors have places in common.
+enum Meeting {
+    /// Nothing, or that they hold the same.
+    Right,
+    /// That one is written over the other, as it may be.
+    InPlace(Relation),
+    Clash,
+}
+
 /// Tensors of a group, each so many bytes from the place of its root.
 type Members = Vec<(TensorId, i128)>;
 
@@ -48,6 +57,7 @@ pub(crate) struct Making<'a> {
     live: &'a [Option<LiveRange>],
     alignment: u64,
     places: Places,
+    may_in_place: bool,
     /// Contents as far as they are shared.
     stretches: Stretches,
     /// By root.
@@ -62,6 +72,7 @@ impl<'a> Making<'a> {
         contents: &'a Contents,
         live: &'a [Option<LiveRange>],
         alignment: u64,
+        sharing: Sharing,
     ) -> Self {
         let members = graph.tensor_ids().map(|id| vec![(id, 0)]).collect();
         let places = Places::new(graph.tensors().len());
@@ -72,6 +83,7 @@ impl<'a> Making<'a> {
             live,
             alignment,
             places,
+            may_in_place: sharing >= Sharing::InPlace,
             stretches,
             members,
             shares: Vec::new(),
@@ -128,11 +140,10 @@ impl<'a> Making<'a> {
 
     fn tie_places(&mut self, relation: Relation) -> bool {
         let Relation { tensor, of, at, how, .. } = relation;
-        let over = (how == How::InPlace).then_some((of, tensor));
         let (inner, outer) = (self.places.find(tensor.index()), self.places.find(of.index()));
         let distance = outer.1 + i128::from(at) - inner.1;
         if inner.0 == outer.0 {
-            if distance == 0 {
+            if distance == 0 && !self.shares.contains(&relation) {
                 self.shares.push(relation);
             }
             return distance == 0;
@@ -140,35 +151,64 @@ impl<'a> Making<'a> {
         let moved: Members =
             self.members[inner.0].iter().map(|&(id, place)| (id, place + distance)).collect();
         let there = &self.members[outer.0];
-        let clash = moved.iter().any(|&one| there.iter().any(|&other| self.clash(one, other, over)));
-        if clash || !self.is_aligned(moved.iter().chain(there)) {
+        let mut in_place = Vec::new();
+        for &one in &moved {
+            for &other in there {
+                match self.meeting(one, other) {
+                    Meeting::Clash => return false,
+                    Meeting::InPlace(relation) => in_place.push(relation),
+                    Meeting::Right => {}
+                }
+            }
+        }
+        if !self.is_aligned(moved.iter().chain(there)) {
             return false;
         }
         self.places.tie(tensor, of, at);
         self.members[inner.0] = Vec::new();
         self.members[outer.0].extend(moved);
-        self.shares.push(relation);
+        if how != How::InPlace {
+            self.shares.push(relation);
+        }
+        self.shares.extend(in_place);
         true
     }
 
-    /// Whether two tensors need the same byte at the same time, for different contents;
-    /// but for one that is written over the other.
-    fn clash(
-        &self,
-        one: (TensorId, i128),
-        other: (TensorId, i128),
-        over: Option<(TensorId, TensorId)>,
-    ) -> bool {
-        let (Some(a), Some(b)) = (self.live[one.0.index()], self.live[other.0.index()]) else { return false };
+    /// What it means that two tensors are where they are.
+    fn meeting(&self, one: (TensorId, i128), other: (TensorId, i128)) -> Meeting {
+        let (Some(a), Some(b)) = (self.live[one.0.index()], self.live[other.0.index()]) else {
+            return Meeting::Right;
+        };
         let end = |(id, place): (TensorId, i128)| place + i128::from(self.graph.tensor(id).bytes());
-        if !a.overlaps(b) || end(one) <= other.1 || end(other) <= one.1 {
-            return false;
+        if !a.overlaps(b) || end(one) <= other.1 || end(other) <= one.1 || self.same_bytes(one, other) {
+            return Meeting::Right;
         }
-        let written_over = over.is_some_and(|(input, output)| {
-            ((one.0, other.0) == (input, output) && a.end == b.start + 1)
-                || ((other.0, one.0) == (input, output) && b.end == a.start + 1)
-        });
-        !written_over && !self.same_bytes(one, other)
+        // At the first step, what nobody writes was there before.
+        let written = |id: TensorId| self.graph.tensor(id).producer().is_some();
+        let in_order = (a.start, written(one.0)) <= (b.start, written(other.0));
+        let (input, output) = if in_order { (one.0, other.0) } else { (other.0, one.0) };
+        let (first, then) = if in_order { (a, b) } else { (b, a) };
+        let relation = |operator| Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
+        let relation = self.graph.tensor(output).producer().map(relation);
+        let dies_there = one.1 == other.1 && first.end == then.start + 1;
+        match relation.filter(|relation| dies_there && self.may_write_over(relation)) {
+            Some(relation) => Meeting::InPlace(relation),
+            None => Meeting::Clash,
+        }
+    }
+
+    /// Whether the operator permits it, and nobody needs what is overwritten, if that dies at
+    /// its step.
+    fn may_write_over(&self, relation: &Relation) -> bool {
+        let Relation { operator, tensor: output, of: input, .. } = *relation;
+        let permits = self.graph.operator(operator).permits();
+        let bytes = self.graph.tensor(output).bytes();
+        self.may_in_place
+            && permits.contains(&Permit::InPlace { input, output })
+            && self.stretches.is_own(output)
+            && 0 < bytes
+            && bytes <= self.graph.tensor(input).bytes()
+            && self.may_overwrite(input)
     }
 
     /// Whether what two tensors have in common of places has the same contents.
@@ -224,10 +264,8 @@ impl<'a> Making<'a> {
     /// Writes an output over an input, if that may be.
     pub(crate) fn write_over(&mut self, operator: OperatorId, input: TensorId, output: TensorId) -> bool {
         let relation = Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
-        let copies = self.stretches.of(self.graph, output).iter().all(|stretch| stretch.source == output);
-        let (bytes, room) = (self.graph.tensor(output).bytes(), self.graph.tensor(input).bytes());
         let both_live = self.live[input.index()].is_some() && self.live[output.index()].is_some();
-        copies && both_live && bytes > 0 && bytes <= room && self.may_overwrite(input) && self.tie(relation)
+        both_live && self.may_write_over(&relation) && self.tie(relation)
     }
 
     /// Whether nobody needs the tensor's bytes after the run.
@@ -243,7 +281,7 @@ impl<'a> Making<'a> {
             })
     }
 
-    /// Lets tensors overlap in part that are in no group, now that all groups are made.
+    /// Lets tensors of different groups overlap in part, now that all groups are made.
     pub(crate) fn allow(&mut self, operator: OperatorId) {
         for permit in self.graph.operator(operator).permits() {
             let Permit::Overlap { input, output, bytes, lower } = *permit else { continue };
@@ -252,11 +290,9 @@ impl<'a> Making<'a> {
             };
             let sizes = [input, output].map(|id| self.graph.tensor(id).bytes());
             let bytes = bytes.min(sizes[0]).min(sizes[1]);
-            let alone = [input, output].iter().all(|id| {
-                let root = self.places.find(id.index()).0;
-                self.members[root].len() == 1
-            });
-            if bytes > 0 && alone && read.end == written.start + 1 && self.may_overwrite(input) {
+            let roots = [input, output].map(|id| self.places.find(id.index()).0);
+            if bytes > 0 && roots[0] != roots[1] && read.end == written.start + 1 && self.may_overwrite(input)
+            {
                 let (lower, upper) = if lower == Side::Input { (input, output) } else { (output, input) };
                 self.allowances.push(Allowance { operator, lower, upper, bytes });
             }
