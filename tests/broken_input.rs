@@ -188,7 +188,7 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     share().plan(&graph).unwrap();
     let document = PlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json();
     assert_eq!(PlanDocument::from_json(&document).unwrap().to_plan(&graph).unwrap(), plan);
-    let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None, None));
+    let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None, None, None));
     let _ = (export::csv::of_graph(&graph, &plan), export::c_header::of_graph(&graph, &plan));
     true
 }

@@ -127,7 +127,7 @@ fn svg(_: &plimsoll_plan) -> Result<String, Failure> {
 fn summary(plan: &plimsoll_plan) -> Result<String, Failure> {
     use crate::report::text;
     Ok(match &plan.of {
-        Planned::Graph(graph, plan) => text::summary(graph, plan, None, None),
+        Planned::Graph(graph, plan) => text::summary(graph, plan, None, None, None),
         Planned::Problem(problem, solution) => text::summary_of_problem(UNNAMED, problem, solution, None),
     })
 }

@@ -6,7 +6,10 @@ use crate::fixture;
 #[test]
 fn graph_plan() {
     let graph = fixture::graph();
-    insta::assert_snapshot!("graph_plan.txt", summary(&graph, &fixture::plan(&graph), None, Some(0.012_34)));
+    insta::assert_snapshot!(
+        "graph_plan.txt",
+        summary(&graph, &fixture::plan(&graph), None, None, Some(0.012_34))
+    );
 }
 
 #[test]
@@ -14,7 +17,7 @@ fn graph_plan_bound_by_a_workspace() {
     let graph = fixture::graph();
     insta::assert_snapshot!(
         "scratch_bound_plan.txt",
-        summary(&graph, &fixture::scratch_bound_plan(&graph), None, None)
+        summary(&graph, &fixture::scratch_bound_plan(&graph), None, None, None)
     );
 }
 
@@ -45,7 +48,7 @@ fn capacities_fit_or_do_not() {
         let mut plan = fixture::plan(&graph);
         plan.capacity = Some(capacity);
         plan.lower_bound.bytes = bound;
-        line(&summary(&graph, &plan, None, None), "capacity")
+        line(&summary(&graph, &plan, None, None, None), "capacity")
     };
     assert_eq!(said(20544, 20000), "capacity     20.06 KiB (20544 bytes): fits, 0 bytes to spare");
     assert_eq!(said(20545, 20000), "capacity     20.06 KiB (20545 bytes): fits, 1 byte to spare");
@@ -69,7 +72,7 @@ fn a_fixed_offset_is_named_as_the_cause() {
 #[test]
 fn plans_of_nothing_and_wrong_plans_are_summed_up() {
     let empty = Graph::builder("").build().unwrap();
-    let text = summary(&empty, &Plan::unplaced(&empty), None, None);
+    let text = summary(&empty, &Plan::unplaced(&empty), None, None, None);
     assert_eq!(line(&text, "model"), "model        (unnamed)");
     assert_eq!(line(&text, "gap"), "gap          0.00 %");
     let graph = fixture::graph();
@@ -77,7 +80,7 @@ fn plans_of_nothing_and_wrong_plans_are_summed_up() {
     plan.lower_bound.step = 99;
     plan.lower_bound.causes.push(plimsoll::Occupant::Tensor(plimsoll::TensorId::new(99)));
     plan.status = Status::Infeasible;
-    let text = summary(&graph, &plan, None, None);
+    let text = summary(&graph, &plan, None, None, None);
     assert_eq!(line(&text, "bound set by"), "bound set by step 99");
     assert_eq!(line(&text, "status"), "status       infeasible (strategy: by hand)");
 }

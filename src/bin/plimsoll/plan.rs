@@ -7,9 +7,9 @@ use indicatif::ProgressBar;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{svg, text};
-use plimsoll::{Graph, Plan, Planner, Problem, Solution, Status, export};
+use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export};
 
-use crate::arguments::{OrderArgument, PlanArguments};
+use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
 use crate::{Answer, Failure};
@@ -31,14 +31,8 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let options = arguments.reading.import_options();
     let searching = &arguments.searching;
     let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
-    let mut planner =
-        planner.order(arguments.order.into()).share(arguments.share.into()).limits(searching.limits(&bar));
-    if let Some(capacity) = arguments.capacity {
-        planner = planner.capacity(capacity);
-    }
-    planner = arguments.reserve.iter().cloned().fold(planner, Planner::reserve);
-    let mut file_arena = None;
+    let planner = planner(arguments, &bar)?.share(arguments.share.into());
+    let (mut file_arena, mut shared_arena) = (None, None);
     let result = match read(&arguments.input, &options)? {
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
             let plan = planner.plan(&graph)?;
@@ -48,6 +42,10 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
             if !matches!(arguments.order, OrderArgument::File) {
                 let arena = planner.plan_in_order(&graph, graph.file_order())?.arena_bytes;
                 file_arena = Some(arena);
+            }
+            if arguments.share == ShareArgument::None {
+                shared_arena =
+                    Some(self::planner(arguments, &bar)?.share(Sharing::All).plan(&graph)?.arena_bytes);
             }
             Planned::Graph(Box::new((graph, plan)))
         }
@@ -64,11 +62,22 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let texts = formats.iter().map(|format| result.written(*format, &options));
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
-    say(&result.summary(file_arena, seconds))?;
+    say(&result.summary(file_arena, shared_arena, seconds))?;
     if result.status() == Status::Infeasible {
         say(&result.explained(&planner)?)?;
     }
     Ok(if result.status().fits() { Answer::Yes } else { Answer::No })
+}
+
+/// What the arguments say, but for what is shared.
+fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
+    let searching = &arguments.searching;
+    let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
+    let mut planner = planner.order(arguments.order.into()).limits(searching.limits(bar));
+    if let Some(capacity) = arguments.capacity {
+        planner = planner.capacity(capacity);
+    }
+    Ok(arguments.reserve.iter().cloned().fold(planner, Planner::reserve))
 }
 
 fn format_of(path: &Path) -> Result<Format, Failure> {
@@ -98,9 +107,9 @@ impl Planned {
         }
     }
 
-    fn summary(&self, file_arena: Option<u64>, seconds: f64) -> String {
+    fn summary(&self, file_arena: Option<u64>, shared_arena: Option<u64>, seconds: f64) -> String {
         match self {
-            Planned::Graph(pair) => text::summary(&pair.0, &pair.1, file_arena, Some(seconds)),
+            Planned::Graph(pair) => text::summary(&pair.0, &pair.1, file_arena, shared_arena, Some(seconds)),
             Planned::Problem(parts) => {
                 let (name, problem, solution) = &**parts;
                 text::summary_of_problem(name, problem, solution, Some(seconds))

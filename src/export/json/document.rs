@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ImportRecord;
-use crate::{Status, TensorKind, Variables};
+use crate::{How, Status, TensorKind, Variables};
 
 /// The contents of a PLAN.json, as they stand there: claims, which
 /// [`verify`](crate::verify) judges. All sizes and offsets are bytes.
@@ -151,9 +151,58 @@ pub struct TensorEntry {
     /// The number of the shared object that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<u32>,
-    /// Whose memory it shares, and how; this version knows `null` alone.
+    /// Whose memory it shares while both are needed, and how.
     #[serde(default)]
-    pub shares: Option<serde_json::Value>,
+    pub shares: Option<SharesEntry>,
+}
+
+/// One, or if there are more, all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SharesEntry {
+    /// With one tensor.
+    One(ShareEntry),
+    /// With several, or in several ways.
+    Several(Vec<ShareEntry>),
+}
+
+impl SharesEntry {
+    /// All of them.
+    #[must_use]
+    pub fn list(&self) -> &[ShareEntry] {
+        match self {
+            Self::One(share) => std::slice::from_ref(share),
+            Self::Several(list) => list,
+        }
+    }
+}
+
+/// Where a tensor lies in another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ShareEntry {
+    /// The other one's unique name.
+    pub tensor: String,
+    /// The other one's number in the model.
+    pub index: usize,
+    /// The number of the operator that permits it.
+    pub operator: usize,
+    /// `view`, `slice`, `concat`, `in_place` or `overlap`.
+    #[serde(with = "HowText")]
+    pub how: How,
+    /// Bytes from the other one's start.
+    pub at: u64,
+}
+
+/// How [`How`] is written.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "How", rename_all = "snake_case")]
+enum HowText {
+    View,
+    Slice,
+    Concat,
+    InPlace,
+    Overlap,
 }
 
 /// The workspace of an operator.

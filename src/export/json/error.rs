@@ -62,13 +62,17 @@ pub enum DocumentError {
         pool: String,
     },
 
-    /// Memory shared on purpose.
-    #[error("tensor `{tensor}` shares memory ({with}), which this version does not support")]
+    /// Memory shared with a tensor whose number and name are not of the same one.
+    #[error("{place} names tensor {index} `{tensor}`, but that is `{other}`")]
     Shares {
-        /// The tensor's name.
+        /// Where it stands.
+        place: String,
+        /// The number.
+        index: usize,
+        /// The name beside it.
         tensor: String,
-        /// With whom, and how.
-        with: String,
+        /// The name of the tensor of that number.
+        other: String,
     },
 
     /// The fingerprint of the model is another.

@@ -25,8 +25,8 @@ mod record;
 mod write;
 
 pub use document::{
-    BoundEntry, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry,
-    TensorRole,
+    BoundEntry, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument, ScratchEntry, ShareEntry,
+    SharesEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
 pub use record::ImportRecord;

@@ -3,11 +3,11 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::document::arena;
-use super::{DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, TensorEntry};
+use super::{DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, SharesEntry, TensorEntry};
 use crate::export::{graph_hash, items, problem_hash};
 use crate::{
     BufferId, Graph, Inside, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId, Placement, Plan,
-    PlanBound, PlanInside, PlanObjects, Problem, SharedObject, Solution, Stop, TensorId, lower_bound,
+    PlanBound, PlanInside, PlanObjects, Problem, Share, SharedObject, Solution, Stop, TensorId, lower_bound,
 };
 
 impl PlanDocument {
@@ -60,6 +60,7 @@ impl PlanDocument {
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
         plan.objects = self.objects_of(graph)?;
+        plan.shares = self.shares_of(graph)?;
         Ok(plan)
     }
 
@@ -198,6 +199,30 @@ impl PlanDocument {
         Ok(LowerBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, buffers })
     }
 
+    /// The tensors' own indices have been checked before.
+    fn shares_of(&self, graph: &Graph) -> Result<Vec<Share>, DocumentError> {
+        let names = items::tensor_names(graph);
+        let mut shares = Vec::new();
+        for entry in &self.tensors {
+            for share in entry.shares.iter().flat_map(SharesEntry::list) {
+                let place = || format!("what tensor `{}` shares", entry.name);
+                let of = tensor(graph, share.index, place)?;
+                if names[of.index()] != share.tensor {
+                    let (tensor, other) = (share.tensor.clone(), names[of.index()].clone());
+                    return Err(DocumentError::Shares { place: place(), index: share.index, tensor, other });
+                }
+                shares.push(Share {
+                    operator: operator(graph, share.operator, place)?,
+                    tensor: TensorId::new(entry.index),
+                    of,
+                    at: share.at,
+                    how: share.how,
+                });
+            }
+        }
+        Ok(shares)
+    }
+
     /// Indices have been checked before.
     fn objects_of(&self, graph: &Graph) -> Result<Option<PlanObjects>, DocumentError> {
         let Some(objects) = &self.objects else { return Ok(None) };
@@ -265,10 +290,7 @@ impl TensorEntry {
         if self.pool != arena() {
             return Err(DocumentError::Pool { tensor, pool: self.pool.clone() });
         }
-        match &self.shares {
-            Some(with) => Err(DocumentError::Shares { tensor, with: with.to_string() }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

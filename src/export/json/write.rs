@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::document::arena;
 use super::{
     BoundEntry, FORMAT, ImportRecord, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument,
-    ScratchEntry, TensorEntry, TensorRole,
+    ScratchEntry, ShareEntry, SharesEntry, TensorEntry, TensorRole,
 };
 use crate::export::items::{self, Item};
 use crate::export::{graph_hash, problem_hash};
@@ -24,9 +24,11 @@ impl PlanDocument {
             }
         }
         let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
+        let names = items::tensor_names(graph);
         let tensors = items::tensors(graph, plan).into_iter().map(|item| {
             let tensor = &graph.tensors()[item.index];
-            TensorEntry::of(item, TensorRole::of(tensor.kind(), tensor.is_output()))
+            let shares = shares(plan, item.index, &names);
+            TensorEntry { shares, ..TensorEntry::of(item, TensorRole::of(tensor.kind(), tensor.is_output())) }
         });
         Self {
             format: FORMAT.to_owned(),
@@ -190,6 +192,24 @@ impl ScratchEntry {
             live: Some(steps(place.live)),
             object: item.object,
         }
+    }
+}
+
+fn shares(plan: &Plan, tensor: usize, names: &[String]) -> Option<SharesEntry> {
+    let own = plan.shares.iter().filter(|share| share.tensor.index() == tensor);
+    let mut list: Vec<ShareEntry> = own
+        .map(|share| ShareEntry {
+            tensor: names[share.of.index()].clone(),
+            index: share.of.index(),
+            operator: share.operator.index(),
+            how: share.how,
+            at: share.at,
+        })
+        .collect();
+    match list.len() {
+        0 => None,
+        1 => list.pop().map(SharesEntry::One),
+        _ => Some(SharesEntry::Several(list)),
     }
 }
 

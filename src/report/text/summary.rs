@@ -4,7 +4,7 @@ use std::ops::Range;
 use super::{bytes, percent, short_bytes};
 use crate::report::rectangles::{name_and_kind, or_number};
 use crate::report::shorten::shortened;
-use crate::{BufferId, Graph, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status};
+use crate::{BufferId, Graph, How, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status};
 
 /// Causes of the bound that are listed; of more, only the number is told.
 const SHOWN: usize = 8;
@@ -13,9 +13,15 @@ const SHOWN: usize = 8;
 const NAME_ROOM: usize = 80;
 
 /// What a user wants to know of a plan, a line each: beside it, the arena in the file's
-/// order and the CPU seconds, if they are known.
+/// order, the arena if all were shared that may be, and the CPU seconds, if they are known.
 #[must_use]
-pub fn summary(graph: &Graph, plan: &Plan, file_arena: Option<u64>, seconds: Option<f64>) -> String {
+pub fn summary(
+    graph: &Graph,
+    plan: &Plan,
+    file_arena: Option<u64>,
+    shared_arena: Option<u64>,
+    seconds: Option<f64>,
+) -> String {
     let mut lines = Lines::default();
     let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
     let placed = plan.tensors.iter().flatten().count();
@@ -37,12 +43,31 @@ pub fn summary(graph: &Graph, plan: &Plan, file_arena: Option<u64>, seconds: Opt
     if let Some(objects) = &plan.objects {
         lines.objects(objects.list.len(), objects.total(), objects.lower_bound, objects.inside.len());
     }
+    if !plan.shares.is_empty() {
+        lines.say("sharing", sharing_text(plan));
+    } else if let Some(arena) = shared_arena.filter(|&arena| arena < plan.arena_bytes) {
+        let saved = 1.0 - arena as f64 / plan.arena_bytes as f64;
+        lines.say("sharing", format!("none; all would need {}, {} less", bytes(arena), percent(saved)));
+    }
     if let Some(arena) = file_arena {
         lines.file_order(plan, arena);
     }
     lines.causes(&step_text(graph, plan), causes_of_plan(graph, plan));
     lines.time(seconds);
     lines.text
+}
+
+fn sharing_text(plan: &Plan) -> String {
+    let kinds = [
+        (How::View, "views"),
+        (How::Slice, "slices"),
+        (How::InPlace, "in place"),
+        (How::Concat, "pieces of concatenations"),
+        (How::Overlap, "overlaps"),
+    ];
+    let count = |how: How| plan.shares.iter().filter(|share| share.how == how).count();
+    let texts = kinds.map(|(how, name)| (count(how), name)).into_iter().filter(|&(count, _)| count > 0);
+    texts.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The same of buffers without a graph.
