@@ -10,7 +10,7 @@ fn main() {
 
 /// In the order in which a reader needs them.
 #[cfg(feature = "capi")]
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "status",
     "records",
     "boundary",
@@ -22,6 +22,7 @@ const FILES: [&str; 14] = [
     "options",
     "plan",
     "results",
+    "sharing",
     "infeasible",
     "choice",
     "export",

@@ -148,6 +148,48 @@
 // In one of the least peak, with proof, as far as limits and memory reach.
 #define PLIMSOLL_ORDER_OPTIMAL 2
 
+// What an operator permits: its output is bytes of its input.
+#define PLIMSOLL_PERMIT_VIEW 0
+
+// Its input is bytes of its output.
+#define PLIMSOLL_PERMIT_PIECE 1
+
+// Its output may be written over its input, from the first byte on.
+#define PLIMSOLL_PERMIT_IN_PLACE 2
+
+// The end of its input may be the start of its output.
+#define PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW 3
+
+// The end of its output may be the start of its input.
+#define PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW 4
+
+// Tensors share no memory while both are needed.
+#define PLIMSOLL_SHARING_NONE 0
+
+// Views do: reshapes, slices, splits.
+#define PLIMSOLL_SHARING_VIEWS 1
+
+// And outputs are written over inputs.
+#define PLIMSOLL_SHARING_IN_PLACE 2
+
+// And pieces are made where they are put together, and tensors overlap in part.
+#define PLIMSOLL_SHARING_ALL 3
+
+// How a tensor shares memory: it is all of the other one.
+#define PLIMSOLL_SHARE_VIEW 0
+
+// It is a part of the other one.
+#define PLIMSOLL_SHARE_SLICE 1
+
+// It was made as a part of the other one, and is not to be copied there.
+#define PLIMSOLL_SHARE_CONCAT 2
+
+// It is written over the other one.
+#define PLIMSOLL_SHARE_IN_PLACE 3
+
+// It starts within the other one, which is below it.
+#define PLIMSOLL_SHARE_OVERLAP 4
+
 // Formats to import from: ONNX.
 #define PLIMSOLL_IMPORT_ONNX 0
 
@@ -314,6 +356,21 @@ typedef struct plimsoll_inside {
     // Bytes from the start of the larger one.
     uint64_t at;
 } plimsoll_inside;
+
+// A tensor that shares memory with another one while both are needed. Frozen: 24
+// bytes.
+typedef struct plimsoll_share {
+    // Bytes from the start of the other one.
+    uint64_t at;
+    // The tensor.
+    uint32_t tensor;
+    // The other one.
+    uint32_t of;
+    // The operator that permits it.
+    uint32_t operator_;
+    // `PLIMSOLL_SHARE_...`.
+    int32_t how;
+} plimsoll_share;
 
 #ifdef __cplusplus
 extern "C" {
@@ -505,6 +562,10 @@ int32_t plimsoll_import_options_set_dimension(struct plimsoll_import_options *op
 
 // Whether operators that read constants only are folded away: 1, or 0.
 int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options, int32_t fold);
+
+// Whether operators may overwrite graph inputs once they are read: 1, or 0.
+int32_t plimsoll_import_options_set_overwrite_inputs(struct plimsoll_import_options *options,
+                                                     int32_t overwrite);
 
 // Frees options; NULL is allowed.
 void plimsoll_import_options_free(struct plimsoll_import_options *options);
@@ -754,6 +815,37 @@ int32_t plimsoll_plan_insides(const struct plimsoll_plan *plan,
                               struct plimsoll_inside *insides,
                               size_t capacity,
                               size_t *count);
+
+// Says what memory an input and an output of an operator may share: a permission,
+// which a plan may use or not. `permit` is one of `PLIMSOLL_PERMIT_...`; `bytes` is
+// for VIEW where in the input the output's first byte is, for PIECE where in the
+// output the input's first byte is, for an OVERLAP how many bytes at the lower one's
+// end may be the upper one's start, and 0 for IN_PLACE.
+//
+// Of a graph that is still added to, it is checked by `plimsoll_graph_build`; of one
+// that is built, and that no other thread uses, at once.
+int32_t plimsoll_graph_permit(struct plimsoll_graph *graph,
+                              uint32_t operator_,
+                              int32_t permit,
+                              uint32_t input,
+                              uint32_t output,
+                              uint64_t bytes);
+
+// Says that operators may overwrite this graph input once nobody reads it any more.
+// Of a graph that is still added to.
+int32_t plimsoll_graph_mark_overwritable(struct plimsoll_graph *graph, uint32_t tensor);
+
+// What tensors may share memory while both are needed, of what operators permit:
+// `PLIMSOLL_SHARING_...`, NONE unless set.
+int32_t plimsoll_options_set_sharing(struct plimsoll_options *options, int32_t sharing);
+
+// Copies out which tensors share memory while both are needed, and how: what a
+// program that runs the plan need not copy. Up to `capacity` of them; `count` is how
+// many there are.
+int32_t plimsoll_plan_shares(const struct plimsoll_plan *plan,
+                             struct plimsoll_share *shares,
+                             size_t capacity,
+                             size_t *count);
 
 // Why a plan does not fit its capacity: tensors or buffers, and workspaces, that
 // cannot lie together. Writes NULL if all fit, as they do without a capacity, or if

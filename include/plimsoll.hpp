@@ -66,6 +66,22 @@ enum class Order : std::int32_t {
     optimal = PLIMSOLL_ORDER_OPTIMAL,
 };
 
+// What memory an input and an output of an operator may share.
+enum class Permit : std::int32_t {
+    view = PLIMSOLL_PERMIT_VIEW,
+    piece = PLIMSOLL_PERMIT_PIECE,
+    in_place = PLIMSOLL_PERMIT_IN_PLACE,
+    overlap_input_below = PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW,
+    overlap_output_below = PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW,
+};
+
+enum class Sharing : std::int32_t {
+    none = PLIMSOLL_SHARING_NONE,
+    views = PLIMSOLL_SHARING_VIEWS,
+    in_place = PLIMSOLL_SHARING_IN_PLACE,
+    all = PLIMSOLL_SHARING_ALL,
+};
+
 enum class Occupant : std::int32_t {
     tensor = PLIMSOLL_OCCUPANT_TENSOR,
     scratch = PLIMSOLL_OCCUPANT_SCRATCH,
@@ -91,6 +107,7 @@ using Gap = plimsoll_gap;
 using Placement = plimsoll_placement;
 using Object = plimsoll_object;
 using Inside = plimsoll_inside;
+using Share = plimsoll_share;
 
 // A buffer that may lie anywhere: bytes, first step, step after the last.
 inline Buffer buffer(std::uint64_t size, std::uint32_t start, std::uint32_t end, std::uint64_t alignment = 1,
@@ -235,6 +252,10 @@ public:
     // Which order `Graph::plan` gives to the operators.
     Options &order(Order order) {
         return set(plimsoll_options_set_order(handle_.get(), static_cast<std::int32_t>(order)));
+    }
+    // Which tensors may share memory while both are needed.
+    Options &sharing(Sharing sharing) {
+        return set(plimsoll_options_set_sharing(handle_.get(), static_cast<std::int32_t>(sharing)));
     }
     Options &capacity(std::optional<std::uint64_t> bytes) {
         return set(plimsoll_options_set_capacity(handle_.get(), bytes.value_or(PLIMSOLL_NONE)));
@@ -456,6 +477,8 @@ public:
             });
         return found;
     }
+    // What shares memory while both are needed, and how: `PLIMSOLL_SHARE_...`.
+    std::vector<Share> shares() const { return list<Share>(plimsoll_plan_shares); }
     std::vector<Inside> insides() const { return list<Inside>(plimsoll_plan_insides); }
     void verify() const { detail::check(plimsoll_plan_verify(handle_.get())); }
     std::string exported(ExportFormat format) const {
@@ -637,6 +660,15 @@ public:
     }
     void mark_foldable(std::uint32_t operator_index) {
         detail::check(plimsoll_graph_mark_foldable(handle_.get(), operator_index));
+    }
+    // `bytes`: where one is in the other, or how many of them overlap.
+    void permit(std::uint32_t operator_index, Permit permit, std::uint32_t input, std::uint32_t output,
+                std::uint64_t bytes = 0) {
+        detail::check(plimsoll_graph_permit(handle_.get(), operator_index, static_cast<std::int32_t>(permit), input,
+                                            output, bytes));
+    }
+    void mark_overwritable(std::uint32_t tensor) {
+        detail::check(plimsoll_graph_mark_overwritable(handle_.get(), tensor));
     }
     void build() { detail::check(plimsoll_graph_build(handle_.get())); }
     // How many operators are folded away then.

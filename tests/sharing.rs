@@ -1,9 +1,15 @@
 //! Tensors that share memory: against brute force, and against runs on bytes.
+#![cfg(feature = "cli")]
 
 mod support;
 
-use plimsoll::{Ordering, Planner, Sharing, Status};
+use plimsoll::verify::verify;
+use plimsoll::{
+    Graph, How, Limits, OperatorId, Ordering, Plan, Planner, Share, Sharing, Status, TensorSpec, Variables,
+};
+use support::data;
 use support::sharing::{drawn, runs_in, simulate};
+use support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 
 const LEVELS: [Sharing; 3] = [Sharing::Views, Sharing::InPlace, Sharing::All];
 
@@ -43,46 +49,141 @@ fn plans_run_on_bytes() {
         seed += 1;
         let graph = drawn(seed, 5 + seed % 40, 1 + seed % 300);
         for level in LEVELS {
-            let strategy = plimsoll::allocate::by_name("best-fit").unwrap();
-            let planner = Planner::new().alignment(1 << (seed % 4)).share(level).boxed_strategy(strategy);
+            // Quick rather than good.
+            let limits = Limits::new().nodes(40);
+            let planner = Planner::new().alignment(1 << (seed % 4)).share(level).limits(limits);
             let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed} {level:?}: {error}"));
             steps += simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed} {level:?}: {wrong}"));
         }
     }
 }
 
+/// A small graph with one of each kind, and its plan: `x` is cut, reshaped, written over,
+/// put together.
+fn mixed() -> (Graph, Plan) {
+    let mut net = Graph::builder("mixed");
+    let bytes = TensorSpec::bytes;
+    let x = net.input("x", bytes(64));
+    let [a, b, r, c, s, y] = [("a", 48), ("b", 16), ("r", 48), ("c", 16), ("s", 80), ("y", 32)]
+        .map(|(name, size)| net.tensor(name, bytes(size)));
+    net.operator("conv a").reads([x]).writes([a]);
+    net.operator("conv b").reads([x]).writes([b]);
+    net.operator("relu").reads([a]).writes([r]).in_place(a, r);
+    net.operator("copy").reads([b]).writes([c]);
+    net.operator("concat").reads([r, b, c]).writes([s]).piece(r, s, 0).piece(b, s, 48).piece(c, s, 64);
+    net.operator("slice").reads([s]).writes([y]).view(s, y, 16);
+    net.output(y);
+    let graph = net.build().unwrap();
+    let plan = Planner::new().alignment(16).share(Sharing::All).order(Ordering::File).plan(&graph).unwrap();
+    (graph, plan)
+}
+
 #[test]
-#[ignore = "shows a graph"]
-fn show() {
-    let (seed, operators, most) = (count("SEED", 0), count("OPS", 1), count("MOST", 4));
-    let graph = drawn(seed, operators, most);
-    for id in graph.tensor_ids() {
-        let tensor = graph.tensor(id);
-        println!(
-            "{id} {} {} bytes {:?} out {} over {}",
-            tensor.name(),
-            tensor.bytes(),
-            tensor.kind(),
-            tensor.is_output(),
-            tensor.is_overwritable()
-        );
+fn one_of_each_kind_is_shared() {
+    let (graph, plan) = mixed();
+    let kinds = [How::InPlace, How::Concat, How::Slice]
+        .map(|how| plan.shares.iter().filter(|share| share.how == how).count());
+    assert_eq!(kinds, [1, 3, 1], "{:?}", plan.shares);
+    assert_eq!((plan.arena_bytes, plan.status), (128, Status::Optimal));
+    simulate(&graph, &plan).unwrap();
+}
+
+/// Each of these plans is wrong in one thing, and the verifier says in which.
+#[test]
+fn wrong_plans_are_refused_with_the_reason() {
+    let mut refused = 0;
+    let mut refuse = |graph: &Graph, wrong: &Plan, reason: &str| {
+        let found = verify(graph, wrong).expect_err(reason).to_string();
+        assert!(found.contains(reason), "{reason}: {found}");
+        refused += 1;
+    };
+    let (graph, right) = mixed();
+    verify(&graph, &right).unwrap();
+    // A lost alias, and one of another kind.
+    for lost in 0..right.shares.len() {
+        let mut wrong = right.clone();
+        let share = wrong.shares.remove(lost);
+        let reason = if share.how == How::InPlace { "over its input" } else { "" };
+        refuse(&graph, &wrong, reason);
+        for how in [How::View, How::Slice, How::Concat, How::InPlace, How::Overlap] {
+            let mut wrong = right.clone();
+            wrong.shares[lost].how = how;
+            if how != share.how {
+                refuse(&graph, &wrong, "does not permit");
+            }
+        }
+        // One byte off, in what is said.
+        let mut wrong = right.clone();
+        wrong.shares[lost].at += 1;
+        refuse(&graph, &wrong, "does not permit");
     }
-    for operator in graph.operators() {
-        println!(
-            "{} {:?} -> {:?} scratch {} {:?}",
-            operator.name(),
-            operator.inputs(),
-            operator.outputs(),
-            operator.scratch_bytes(),
-            operator.permits()
-        );
-    }
-    for sharing in LEVELS {
-        let planner = Planner::new().alignment(count("ALIGN", 1)).share(sharing).order(Ordering::Optimal);
-        println!("{sharing:?} {:?}", planner.schedule(&graph).unwrap());
-        match planner.plan(&graph) {
-            Ok(plan) => println!("{plan:?}"),
-            Err(e) => println!("{e}"),
+    // Off in where it lies.
+    for tensor in 1..graph.tensors().len() {
+        for off in [1, 16, u64::MAX - 15] {
+            let mut wrong = right.clone();
+            let Some(place) = &mut wrong.tensors[tensor] else { continue };
+            place.offset = place.offset.wrapping_add(off);
+            if place.offset <= right.arena_bytes - place.bytes {
+                refuse(&graph, &wrong, "");
+            }
         }
     }
+    // A step too early: what is written over is read afterwards.
+    let mut net = Graph::builder("early");
+    let x = net.input("x", TensorSpec::bytes(8));
+    let [a, r, y] = ["a", "r", "y"].map(|name| net.tensor(name, TensorSpec::bytes(8)));
+    net.operator("conv").reads([x]).writes([a]);
+    net.operator("relu").reads([a]).writes([r]).in_place(a, r);
+    net.operator("add").reads([a, r]).writes([y]);
+    net.output(y);
+    let graph = net.build().unwrap();
+    let mut wrong = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
+    let over = wrong.tensors[a.index()].unwrap().offset;
+    wrong.tensors[r.index()].as_mut().unwrap().offset = over;
+    let operator = graph.tensor(r).producer().unwrap();
+    wrong.shares = vec![Share { operator, tensor: r, of: a, at: 0, how: How::InPlace }];
+    refuse(&graph, &wrong, "when operator `add` reads at step 2");
+    // An operator that permits nothing.
+    let (graph, right) = mixed();
+    for number in 0..right.shares.len() {
+        let mut wrong = right.clone();
+        wrong.shares[number].operator = OperatorId::new(0);
+        refuse(&graph, &wrong, "operator `conv a` does not permit");
+    }
+    // An input that is the caller's.
+    let mut net = Graph::builder("kept");
+    let x = net.input("x", TensorSpec::bytes(8));
+    let y = net.tensor("y", TensorSpec::bytes(8));
+    net.operator("relu").reads([x]).writes([y]).in_place(x, y);
+    net.output(y);
+    let graph = net.build().unwrap();
+    let mut wrong = Planner::new().share(Sharing::All).plan(&graph).unwrap();
+    assert!(wrong.shares.is_empty());
+    wrong.tensors[y.index()] = wrong.tensors[x.index()];
+    wrong.shares = vec![Share { operator: OperatorId::new(0), tensor: y, of: x, at: 0, how: How::InPlace }];
+    refuse(&graph, &wrong, "over its input");
+    println!("{refused} wrong plans refused");
+    assert!(refused >= 50, "{refused}");
+}
+
+/// The zoo: never above the reference peaks where those count.
+#[test]
+fn the_zoo_shares_as_well_as_the_reference() {
+    let Some(zoo) = data::folder("zoo") else { return };
+    let baselines = baselines(&zoo);
+    let (mut proven, mut above) = (0, Vec::new());
+    for path in models(&zoo) {
+        let name = name(&path);
+        let mut graph = import_int8(&path);
+        graph.overwrite_inputs();
+        let planner = Planner::new().alignment(1).variables(Variables::Outside);
+        let plan = planner.share(Sharing::All).plan(&graph).unwrap();
+        let best = baselines[&name]["inplace_best"];
+        proven += u64::from(plan.status == Status::Optimal);
+        if plan.arena_bytes > best && !BASELINE_IS_WRONG.contains(&name.as_str()) {
+            above.push(name);
+        }
+    }
+    assert!(above.is_empty(), "{above:?}");
+    assert!(proven >= 105, "{proven}");
 }

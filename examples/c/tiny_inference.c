@@ -1,7 +1,8 @@
 /*
  * A tiny inference runtime: int8 networks run in one arena, at the offsets and in the
  * order of a plan, and must compute bit for bit what they compute when every tensor
- * has memory of its own. Wrong plans must be refused, and are seen to do harm.
+ * has memory of its own: also where tensors share memory while both are needed. Wrong
+ * plans must be refused, and are seen to do harm.
  * cc -Iinclude examples/c/tiny_inference.c -lplimsoll
  */
 #include "check.h"
@@ -9,8 +10,33 @@
 
 enum { NETWORKS = 20 };
 
-/* The network as the planner sees it; tensor and layer numbers are the same there. */
-static plimsoll_graph *describe(const network *net) {
+/* What the kernels of a layer allow. */
+static void permit(plimsoll_graph *graph, const network *net, int index) {
+    const layer *l = &net->layers[index];
+    uint32_t layer_index = (uint32_t)index, input = (uint32_t)l->inputs[0], output = (uint32_t)l->output;
+    uint64_t at = 0;
+    int i;
+    if (l->kind == CROP || l->kind == RESHAPE) {
+        at = first_byte(net, l);
+        check(plimsoll_graph_permit(graph, layer_index, PLIMSOLL_PERMIT_VIEW, input, output, at), "view");
+    }
+    for (i = 0; i < l->input_count; i++) {
+        input = (uint32_t)l->inputs[i];
+        if (l->kind == ADD) {
+            check(plimsoll_graph_permit(graph, layer_index, PLIMSOLL_PERMIT_IN_PLACE, input, output, 0), "in place");
+        }
+        if (l->kind == STACK && (i == 0 || l->inputs[i] != l->inputs[0])) {
+            check(plimsoll_graph_permit(graph, layer_index, PLIMSOLL_PERMIT_PIECE, input, output, at), "piece");
+        }
+        at += tensor_bytes(&net->tensors[l->inputs[i]]);
+    }
+}
+
+/*
+ * The network as the planner sees it; tensor and layer numbers are the same there. An
+ * alignment of 0 is the planner's default.
+ */
+static plimsoll_graph *describe(const network *net, uint64_t alignment) {
     plimsoll_graph *graph = NULL;
     uint32_t index = 0;
     char name[32];
@@ -20,7 +46,7 @@ static plimsoll_graph *describe(const network *net) {
         const tensor *t = &net->tensors[i];
         snprintf(name, sizeof name, "tensor %d", i);
         check(plimsoll_graph_add_tensor(graph, name, i == 0 ? PLIMSOLL_TENSOR_INPUT : PLIMSOLL_TENSOR_INTERMEDIATE,
-                                        tensor_bytes(t), 0, PLIMSOLL_NONE, &index),
+                                        tensor_bytes(t), alignment, PLIMSOLL_NONE, &index),
               name);
         if (t->is_output) {
             check(plimsoll_graph_mark_output(graph, index), name);
@@ -36,6 +62,7 @@ static plimsoll_graph *describe(const network *net) {
         check(plimsoll_graph_add_operator(graph, name, NULL, inputs, (size_t)l->input_count, &output, 1,
                                           scratch_bytes(net, l), &index),
               name);
+        permit(graph, net, i);
     }
     check(plimsoll_graph_build(graph), "build");
     return graph;
@@ -211,7 +238,40 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *opt
     return plan;
 }
 
-static void try_network(uint64_t seed, int *plans, int *tried, int *seen) {
+/* At each level of sharing, in both orders; counts what is shared, by kind. */
+static void share(const network *net, const memory *apart, int *plans, int *shared) {
+    plimsoll_options *options = NULL;
+    plimsoll_graph *graph = describe(net, 1);
+    int32_t level;
+    int way;
+    check(plimsoll_options_new(&options), "options");
+    for (way = 0; way < 2; way++) {
+        uint64_t before = UINT64_MAX;
+        for (level = PLIMSOLL_SHARING_NONE; level <= PLIMSOLL_SHARING_ALL; level++) {
+            plimsoll_share shares[MOST_LAYERS * MOST_INPUTS];
+            plimsoll_plan *plan = NULL;
+            program p;
+            size_t count = 0, i;
+            check(plimsoll_options_set_sharing(options, level), "sharing");
+            plan = planned(graph, options, NULL, 0, (size_t)way);
+            check(plimsoll_plan_verify(plan), "verify");
+            check(plimsoll_plan_shares(plan, shares, MOST_LAYERS * MOST_INPUTS, &count), "shares");
+            for (i = 0; i < count; i++) {
+                shared[shares[i].how]++;
+            }
+            load(plan, &p);
+            plimsoll_plan_free(plan);
+            expect(way > 0 || p.arena_bytes <= before, "in one order, sharing more takes no more");
+            expect(run_in_arena(net, &p, apart) == 0, "a plan with sharing");
+            before = p.arena_bytes;
+            ++*plans;
+        }
+    }
+    plimsoll_options_free(options);
+    plimsoll_graph_free(graph);
+}
+
+static void try_network(uint64_t seed, int *plans, int *tried, int *seen, int *shared) {
     network net;
     memory apart;
     program p;
@@ -226,7 +286,7 @@ static void try_network(uint64_t seed, int *plans, int *tried, int *seen) {
     draw_network(&net, seed);
     memset(&apart, 0, sizeof apart);
     run_apart(&net, &apart);
-    graph = describe(&net);
+    graph = describe(&net, 0);
     check(plimsoll_options_new(&options), "options");
     last_ready_first(&net, order);
     for (i = 0; plimsoll_strategy_name(i / WAYS, strategy, sizeof strategy, &size) == PLIMSOLL_OK; i++) {
@@ -239,6 +299,7 @@ static void try_network(uint64_t seed, int *plans, int *tried, int *seen) {
         expect(run_in_arena(&net, &p, &apart) == 0, strategy);
         ++*plans;
     }
+    share(&net, &apart, plans, shared);
     break_in_all_ways(&net, &p, &apart, tried, seen);
     expect(*seen > seen_before, "wrong plans are seen to change the outputs");
     plimsoll_options_free(options);
@@ -247,12 +308,17 @@ static void try_network(uint64_t seed, int *plans, int *tried, int *seen) {
 }
 
 int main(void) {
-    int plans = 0, tried = 0, seen = 0;
+    int plans = 0, tried = 0, seen = 0, shared[PLIMSOLL_SHARE_OVERLAP + 1] = {0};
     uint64_t seed;
     for (seed = 1; seed <= NETWORKS; seed++) {
-        try_network(seed, &plans, &tried, &seen);
+        try_network(seed, &plans, &tried, &seen, shared);
     }
     printf("%d networks, %d plans: bit-identical\n", NETWORKS, plans);
+    printf("shared: %d views, %d slices, %d pieces, %d in place\n", shared[PLIMSOLL_SHARE_VIEW],
+           shared[PLIMSOLL_SHARE_SLICE], shared[PLIMSOLL_SHARE_CONCAT], shared[PLIMSOLL_SHARE_IN_PLACE]);
+    expect(shared[PLIMSOLL_SHARE_VIEW] > 0 && shared[PLIMSOLL_SHARE_SLICE] > 0 && shared[PLIMSOLL_SHARE_CONCAT] > 0 &&
+               shared[PLIMSOLL_SHARE_IN_PLACE] > 0,
+           "every kind of sharing is seen");
     printf("%d wrong plans: all refused, %d seen to change results\n", tried, seen);
     return 0;
 }

@@ -81,7 +81,8 @@ impl<'a> Shapes<'a> {
     pub(crate) fn new(frames: &'a Problem, pieces: &[Piece], reaches: &[Reach]) -> Option<Self> {
         let sizes =
             frames.buffers().iter().map(|frame| u128::from(frame.size()) + u128::from(frame.alignment()));
-        let fixed = frames.buffers().iter().filter_map(|frame| frame.fixed_offset()).max().unwrap_or(0);
+        let fixed =
+            frames.buffers().iter().filter_map(crate::problem::Buffer::fixed_offset).max().unwrap_or(0);
         let reserved = frames.reserved().last().map_or(0, |range| range.end);
         if sizes.sum::<u128>() + u128::from(fixed) + u128::from(reserved) > 1 << 60 {
             return None;
@@ -107,10 +108,10 @@ impl<'a> Shapes<'a> {
                     let own = reaches
                         .iter()
                         .find(|reach| (reach.lower, reach.upper) == (lower.buffer, upper.buffer));
-                    own.map_or(0, |reach| reach.bytes as i64)
+                    own.map_or(0, |reach| reach.bytes.cast_signed())
                 };
-                let above = other.from as i64 - piece.end as i64 + reach(piece, other);
-                let below = other.end as i64 - piece.from as i64 - reach(other, piece);
+                let above = other.from.cast_signed() - piece.end.cast_signed() + reach(piece, other);
+                let below = other.end.cast_signed() - piece.from.cast_signed() - reach(other, piece);
                 if above < below - 1 {
                     rows[piece.shape as usize].push(Conflict { other: other.shape, above, below });
                     rows[other.shape as usize].push(Conflict {
@@ -157,23 +158,27 @@ impl<'a> Shapes<'a> {
         blocked.clear();
         for conflict in self.row(shape) {
             if let Some(offset) = offsets[conflict.other as usize] {
-                blocked.push((offset as i64 + conflict.above, offset as i64 + conflict.below));
+                blocked.push((offset.cast_signed() + conflict.above, offset.cast_signed() + conflict.below));
             }
         }
-        let size = frame.size() as i64;
-        blocked
-            .extend(self.frames.reserved().iter().map(|range| (range.start as i64 - size, range.end as i64)));
+        let size = frame.size().cast_signed();
+        blocked.extend(
+            self.frames
+                .reserved()
+                .iter()
+                .map(|range| (range.start.cast_signed() - size, range.end.cast_signed())),
+        );
         blocked.sort_unstable();
-        let mut place = from.next_multiple_of(frame.alignment()) as i64;
+        let mut place = from.next_multiple_of(frame.alignment()).cast_signed();
         for &(above, below) in &*blocked {
             if above >= place {
                 break;
             }
             if below > place {
-                place = (below as u64).next_multiple_of(frame.alignment()) as i64;
+                place = below.cast_unsigned().next_multiple_of(frame.alignment()).cast_signed();
             }
         }
-        place as u64
+        place.cast_unsigned()
     }
 
     /// Each in turn as low as it can be; the height.
@@ -340,7 +345,7 @@ struct Exhaustive<'s, 'a> {
 
 impl<'s, 'a> Exhaustive<'s, 'a> {
     fn new(shapes: &'s Shapes<'a>, best: &'s mut Packed) -> Self {
-        let offsets = shapes.frames.buffers().iter().map(|frame| frame.fixed_offset()).collect();
+        let offsets = shapes.frames.buffers().iter().map(crate::problem::Buffer::fixed_offset).collect();
         Self { shapes, best, offsets, seen: Keys::default(), blocked: Vec::new() }
     }
 
@@ -349,7 +354,7 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         let fixed = self.offsets.iter().zip(self.shapes.frames.buffers());
         let top = fixed.filter_map(|(offset, frame)| Some((*offset)? + frame.size())).max().unwrap_or(0);
         self.descend(0, top, meter)?;
-        let mut alignments = self.shapes.frames.buffers().iter().map(|frame| frame.alignment());
+        let mut alignments = self.shapes.frames.buffers().iter().map(crate::problem::Buffer::alignment);
         let first = alignments.next();
         Ok(alignments.all(|alignment| Some(alignment) == first))
     }
@@ -388,11 +393,13 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
     fn places(&mut self, shape: u32) -> Vec<u64> {
         let (shapes, frame) = (self.shapes, self.shapes.frames.buffer(BufferId::new(shape as usize)));
         let placed = shapes.row(shape).iter().filter_map(|conflict| {
-            u64::try_from(self.offsets[conflict.other as usize]? as i64 + conflict.below).ok()
+            u64::try_from(self.offsets[conflict.other as usize]?.cast_signed() + conflict.below).ok()
         });
         let mut from: Vec<u64> =
             placed.chain(shapes.frames.reserved().iter().map(|range| range.end)).chain([0]).collect();
-        from.iter_mut().for_each(|place| *place = place.next_multiple_of(frame.alignment()));
+        for place in &mut from {
+            *place = place.next_multiple_of(frame.alignment());
+        }
         from.sort_unstable();
         from.dedup();
         from.retain(|&place| shapes.lowest(shape, place, &self.offsets, &mut self.blocked) == place);

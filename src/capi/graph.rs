@@ -35,7 +35,7 @@ impl plimsoll_graph {
         }
     }
 
-    fn builder(&mut self) -> Result<&mut GraphBuilder, Failure> {
+    pub(super) fn builder(&mut self) -> Result<&mut GraphBuilder, Failure> {
         match &mut self.stage {
             Stage::Building(builder) => Ok(builder),
             Stage::Built(_) => {
@@ -44,13 +44,18 @@ impl plimsoll_graph {
         }
     }
 
-    fn change(&mut self) -> Result<&mut Graph, Failure> {
+    pub(super) fn change(&mut self) -> Result<&mut Graph, Failure> {
         match &mut self.stage {
             // Plans that were made of it keep the one they know.
             Stage::Built(graph) => Ok(Arc::make_mut(graph)),
             Stage::Building(_) => Err(Failure::new(PLIMSOLL_ERROR_STATE, "the graph is not built yet")),
         }
     }
+}
+
+/// None if no operator can have this index.
+pub(super) fn operator_id(index: u32) -> Option<OperatorId> {
+    ((index as usize) < OperatorId::MAX_COUNT).then(|| OperatorId::new(index as usize))
 }
 
 fn kind(number: i32) -> Result<TensorKind, Failure> {
@@ -76,7 +81,7 @@ fn placed(mut spec: TensorSpec, alignment: u64, fixed_offset: u64) -> TensorSpec
 
 /// An id as the library counts them; what is out of range is refused when the
 /// graph is built, as things may be added in any order.
-fn tensor_ids(indices: &[u32]) -> Result<Vec<TensorId>, Failure> {
+pub(super) fn tensor_ids(indices: &[u32]) -> Result<Vec<TensorId>, Failure> {
     let known = |&index: &u32| {
         let index = index as usize;
         if index < TensorId::MAX_COUNT {
@@ -208,12 +213,10 @@ pub unsafe extern "C" fn plimsoll_graph_add_dependency(
     guard(|| {
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
         let unknown = |index: u32| Failure::argument(format!("{index} is no operator"));
-        if before as usize >= OperatorId::MAX_COUNT || after as usize >= OperatorId::MAX_COUNT {
-            return Err(unknown(before.max(after)));
-        }
-        builder.operator_mut(OperatorId::new(before as usize)).ok_or_else(|| unknown(before))?;
-        let operator = builder.operator_mut(OperatorId::new(after as usize)).ok_or_else(|| unknown(after))?;
-        operator.after([OperatorId::new(before as usize)]);
+        let id = |index: u32| operator_id(index).ok_or_else(|| unknown(index));
+        let (first, then) = (id(before)?, id(after)?);
+        builder.operator_mut(first).ok_or_else(|| unknown(before))?;
+        builder.operator_mut(then).ok_or_else(|| unknown(after))?.after([first]);
         Ok(())
     })
 }
@@ -224,8 +227,7 @@ pub unsafe extern "C" fn plimsoll_graph_add_dependency(
 pub unsafe extern "C" fn plimsoll_graph_mark_foldable(graph: *mut plimsoll_graph, operator_: u32) -> i32 {
     guard(|| {
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-        let known = (operator_ as usize) < OperatorId::MAX_COUNT;
-        let operator = known.then(|| builder.operator_mut(OperatorId::new(operator_ as usize))).flatten();
+        let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
         operator.ok_or_else(|| Failure::argument(format!("{operator_} is no operator")))?.foldable();
         Ok(())
     })

@@ -75,6 +75,23 @@ pub unsafe extern "C" fn plimsoll_import_options_set_fold(
     })
 }
 
+/// Whether operators may overwrite graph inputs once they are read: 1, or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
+    options: *mut plimsoll_import_options,
+    overwrite: i32,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        options.overwrite_inputs = match overwrite {
+            0 => false,
+            1 => true,
+            _ => return Err(Failure::argument(format!("{overwrite} is neither 0 nor 1"))),
+        };
+        Ok(())
+    })
+}
+
 /// Frees options; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_free(options: *mut plimsoll_import_options) {

@@ -23,4 +23,5 @@ mod plan;
 mod problem;
 mod records;
 mod results;
+mod sharing;
 mod status;

@@ -13,7 +13,7 @@ use super::status::{
     PLIMSOLL_VARIABLES_ARENA, PLIMSOLL_VARIABLES_OUTSIDE,
 };
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
-use crate::{CancelToken, Limits, Ordering, Planner, Variables};
+use crate::{CancelToken, Limits, Ordering, Planner, Sharing, Variables};
 
 const MOST_THREADS: u32 = 1024;
 
@@ -24,6 +24,7 @@ pub struct plimsoll_options {
     alignment: u64,
     variables: Variables,
     ordering: Ordering,
+    pub(super) sharing: Sharing,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
     strategy: Chosen,
@@ -51,6 +52,7 @@ impl Default for plimsoll_options {
             alignment: 16,
             variables: Variables::Arena,
             ordering: Ordering::default(),
+            sharing: Sharing::default(),
             capacity: None,
             reserved: Vec::new(),
             strategy: Chosen::Named("auto".to_owned()),
@@ -74,7 +76,11 @@ impl plimsoll_options {
     }
 
     pub(super) fn planner(&self) -> Result<Planner, Failure> {
-        let planner = Planner::new().alignment(self.alignment).variables(self.variables).order(self.ordering);
+        let planner = Planner::new()
+            .alignment(self.alignment)
+            .variables(self.variables)
+            .order(self.ordering)
+            .share(self.sharing);
         let planner = planner.limits(self.limits()).boxed_strategy(self.strategy()?);
         let planner = self.reserved.iter().cloned().fold(planner, Planner::reserve);
         Ok(match self.capacity {
@@ -146,7 +152,10 @@ impl plimsoll_options {
     }
 }
 
-unsafe fn set(options: *mut plimsoll_options, change: impl FnOnce(&mut plimsoll_options) -> Outcome) -> i32 {
+pub(super) unsafe fn set(
+    options: *mut plimsoll_options,
+    change: impl FnOnce(&mut plimsoll_options) -> Outcome,
+) -> i32 {
     guard(|| change(unsafe { mutable(options, "options") }?))
 }
 

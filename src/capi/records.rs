@@ -90,6 +90,23 @@ pub struct plimsoll_inside {
     pub at: u64,
 }
 
+/// A tensor that shares memory with another one while both are needed. Frozen: 24
+/// bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_share {
+    /// Bytes from the start of the other one.
+    pub at: u64,
+    /// The tensor.
+    pub tensor: u32,
+    /// The other one.
+    pub of: u32,
+    /// The operator that permits it.
+    pub operator_: u32,
+    /// `PLIMSOLL_SHARE_...`.
+    pub how: i32,
+}
+
 /// How far a search is, as told to a progress callback. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -109,6 +126,7 @@ const _: () = {
     assert!(size_of::<plimsoll_occupant>() == 8);
     assert!(size_of::<plimsoll_object>() == 16);
     assert!(size_of::<plimsoll_inside>() == 24);
+    assert!(size_of::<plimsoll_share>() == 24);
     assert!(size_of::<plimsoll_progress>() == 24);
 };
 

@@ -83,6 +83,37 @@ pub const PLIMSOLL_ORDER_AUTO: i32 = 1;
 /// In one of the least peak, with proof, as far as limits and memory reach.
 pub const PLIMSOLL_ORDER_OPTIMAL: i32 = 2;
 
+/// What an operator permits: its output is bytes of its input.
+pub const PLIMSOLL_PERMIT_VIEW: i32 = 0;
+/// Its input is bytes of its output.
+pub const PLIMSOLL_PERMIT_PIECE: i32 = 1;
+/// Its output may be written over its input, from the first byte on.
+pub const PLIMSOLL_PERMIT_IN_PLACE: i32 = 2;
+/// The end of its input may be the start of its output.
+pub const PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW: i32 = 3;
+/// The end of its output may be the start of its input.
+pub const PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW: i32 = 4;
+
+/// Tensors share no memory while both are needed.
+pub const PLIMSOLL_SHARING_NONE: i32 = 0;
+/// Views do: reshapes, slices, splits.
+pub const PLIMSOLL_SHARING_VIEWS: i32 = 1;
+/// And outputs are written over inputs.
+pub const PLIMSOLL_SHARING_IN_PLACE: i32 = 2;
+/// And pieces are made where they are put together, and tensors overlap in part.
+pub const PLIMSOLL_SHARING_ALL: i32 = 3;
+
+/// How a tensor shares memory: it is all of the other one.
+pub const PLIMSOLL_SHARE_VIEW: i32 = 0;
+/// It is a part of the other one.
+pub const PLIMSOLL_SHARE_SLICE: i32 = 1;
+/// It was made as a part of the other one, and is not to be copied there.
+pub const PLIMSOLL_SHARE_CONCAT: i32 = 2;
+/// It is written over the other one.
+pub const PLIMSOLL_SHARE_IN_PLACE: i32 = 3;
+/// It starts within the other one, which is below it.
+pub const PLIMSOLL_SHARE_OVERLAP: i32 = 4;
+
 /// Formats to import from: ONNX.
 pub const PLIMSOLL_IMPORT_ONNX: i32 = 0;
 /// TensorFlow Lite.

@@ -175,7 +175,7 @@ impl Graph {
             match (sizes[input.index()], sizes[output.index()]) {
                 (None, None) => Some(*permit),
                 (Some(_), Some(_)) if bits(input) == bits(output) => {
-                    permit.rescaled(bits(input)?.into(), element_type.bits()?.into())
+                    permit.rescaled(bits(input)?, element_type.bits()?)
                 }
                 _ => Some(*permit).filter(|permit| matches!(permit, Permit::InPlace { .. })),
             }

@@ -129,7 +129,9 @@ impl Joint<'_> {
     ) -> std::result::Result<(), End> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
-                order.order.iter().for_each(|&id| making.allow(id));
+                for &id in order.operators {
+                    making.allow(id);
+                }
             }
             return self.pack(&making.finish(), order, meter);
         };

@@ -188,6 +188,12 @@ impl Planner {
             }
         }
         if self.sharing > Sharing::None && open(&best) {
+            // Where not all can be shared, the best order without may be better.
+            let Self { ordering, alignment, variables, .. } = *self;
+            let plain = self::schedule(graph, ordering, alignment, variables, Sharing::None, &self.limits);
+            best = self.better(best, graph, &plain.order, &schedule)?;
+        }
+        if self.sharing > Sharing::None && open(&best) {
             best = self.polished(graph, best, &schedule)?;
             best = self.exhausted(graph, best)?;
         }

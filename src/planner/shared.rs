@@ -20,7 +20,7 @@ use crate::verify::{verify, verify_offsets};
 pub(super) struct Order<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
-    pub(super) order: &'a [OperatorId],
+    pub(super) operators: &'a [OperatorId],
     pub(super) liveness: &'a Liveness,
     /// No sharing and no offsets need less in this order.
     bound: u64,
@@ -99,7 +99,7 @@ impl<'a> Order<'a> {
         let least = load(graph, order, planner.alignment, planner.variables, planner.sharing);
         let bound = bound_of_load(&problem, least);
         let over_orders = over_orders.map(|load| bound_of_load(&problem, load).min(bound));
-        Ok(Self { planner, graph, order, liveness, bound, over_orders })
+        Ok(Self { planner, graph, operators: order, liveness, bound, over_orders })
     }
 
     fn plan_layout(&self, layout: &Layout, effort: Effort, limits: &Limits) -> Result<Plan> {
@@ -141,12 +141,12 @@ impl<'a> Order<'a> {
         let certified = load.certified.min(self.bound);
         plan.lower_bound = PlanBound { bytes: self.bound, certified, step: load.step, causes: load.causes };
         plan.bound_over_orders = self.over_orders;
-        plan.order = self.order.to_vec();
+        plan.order = self.operators.to_vec();
         plan.alignment = planner.alignment;
         plan.variables = planner.variables;
         plan.capacity = planner.capacity;
         plan.reserved = planner.reserved_ranges();
-        plan.strategy = planner.strategy.name().to_owned();
+        planner.strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         let share =
             |&Relation { operator, tensor, of, at, how }: &Relation| Share { operator, tensor, of, at, how };

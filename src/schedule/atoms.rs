@@ -47,7 +47,7 @@ impl Atoms {
                 }
             }
         }
-        let permits = graph.operators().iter().flat_map(|operator| operator.permits());
+        let permits = graph.operators().iter().flat_map(crate::graph::Operator::permits);
         for (input, cut) in permits.filter_map(|permit| {
             let (from, bytes) = written_over(graph, permit, sharing)?;
             Some((permit.input(), if from > 0 { from } else { bytes }))

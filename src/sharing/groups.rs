@@ -130,7 +130,9 @@ impl Groups {
             let covers = |id: &BufferId| range(*id).0 <= pair[0] && pair[1] <= range(*id).1;
             live.extend(own.iter().copied().filter(covers).map(|id| problem.buffer(id).live()));
             united(&mut live);
-            live.iter().for_each(|&live| add(live, pair[1] - pair[0]));
+            for &live in &live {
+                add(live, pair[1] - pair[0]);
+            }
         }
     }
 

@@ -9,12 +9,10 @@ use crate::problem::LiveRange;
 /// What to share, of all that may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
-    pub(crate) views: bool,
-    pub(crate) pieces: bool,
-    pub(crate) in_place: bool,
-    pub(crate) overlap: bool,
+    sharing: Sharing,
+    in_place: bool,
     /// Of several inputs to write over, the last instead of the first.
-    pub(crate) last: bool,
+    last: bool,
 }
 
 /// A tensor that may start within another one.
@@ -98,8 +96,8 @@ impl<'a> Making<'a> {
             step[id.index()] = place;
         }
         let wanted = |relation: &&Relation| match relation.how {
-            How::View | How::Slice => wish.views,
-            How::Concat => wish.pieces,
+            How::View | How::Slice => wish.sharing >= Sharing::Views,
+            How::Concat => wish.sharing >= Sharing::All,
             How::InPlace | How::Overlap => false,
         };
         let mut relations: Vec<Relation> = self.contents.relations.iter().filter(wanted).copied().collect();
@@ -112,8 +110,10 @@ impl<'a> Making<'a> {
                 self.write_in_place(id, wish.last);
             }
         }
-        if wish.overlap {
-            order.iter().for_each(|&id| self.allow(id));
+        if wish.sharing >= Sharing::All {
+            for &id in order {
+                self.allow(id);
+            }
         }
     }
 
@@ -306,7 +306,8 @@ impl<'a> Making<'a> {
             let placed = |member: &&(TensorId, i128)| self.live[member.0.index()].is_some();
             let Some(lowest) = members.iter().filter(placed).map(|member| member.1).min() else { continue };
             for &(id, at) in members.iter().filter(placed) {
-                place[id.index()] = Some((group_count, (at - lowest) as u64));
+                let at = u64::try_from(at - lowest).expect("the lowest is the lowest");
+                place[id.index()] = Some((group_count, at));
             }
             group_count += 1;
         }
@@ -315,28 +316,16 @@ impl<'a> Making<'a> {
 }
 
 impl Wish {
-    /// All that a level lets be shared.
-    pub(crate) fn all(sharing: Sharing) -> Self {
-        Self {
-            views: sharing >= Sharing::Views,
-            in_place: sharing >= Sharing::InPlace,
-            pieces: sharing >= Sharing::All,
-            overlap: sharing >= Sharing::All,
-            last: false,
-        }
-    }
-
     /// What to try, the most first, nothing last.
     pub(crate) fn variants(sharing: Sharing) -> [Self; 6] {
-        let all = Self::all(sharing);
-        let none = Self::all(Sharing::None);
+        let all = Self { sharing, in_place: sharing >= Sharing::InPlace, last: false };
         [
             all,
             Self { last: true, ..all },
-            Self { pieces: false, ..all },
-            Self { in_place: false, overlap: false, ..all },
-            Self { views: all.views, ..none },
-            none,
+            Self { sharing: sharing.min(Sharing::InPlace), ..all },
+            Self { in_place: false, ..all },
+            Self { sharing: sharing.min(Sharing::Views), in_place: false, ..all },
+            Self { sharing: Sharing::None, in_place: false, ..all },
         ]
     }
 }

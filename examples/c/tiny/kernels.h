@@ -114,6 +114,29 @@ static inline void concat(const network *net, const layer *l, const memory *m) {
     }
 }
 
+/* Bytes that are where they belong already need no copy: the planner may have seen to it. */
+static inline void copy(int8_t *to, const int8_t *from, size_t bytes) {
+    if (to != from) {
+        memmove(to, from, bytes);
+    }
+}
+
+static inline void stack(const network *net, const layer *l, const memory *m) {
+    int8_t *to = m->tensors[l->output];
+    int i;
+    for (i = 0; i < l->input_count; i++) {
+        size_t bytes = tensor_bytes(&net->tensors[l->inputs[i]]);
+        copy(to, m->tensors[l->inputs[i]], bytes);
+        to += bytes;
+    }
+}
+
+/* Where in the input of a crop or a reshape the output begins. */
+static inline size_t first_byte(const network *net, const layer *l) {
+    const tensor *in = &net->tensors[l->inputs[0]];
+    return (size_t)l->first_row * (size_t)in->columns * (size_t)in->channels;
+}
+
 static inline void fully_connected(const network *net, const layer *l, const memory *m, int32_t *sums) {
     int size = (int)tensor_bytes(&net->tensors[l->inputs[0]]), outputs = net->tensors[l->output].channels, i, o;
     memset(sums, 0, (size_t)outputs * sizeof *sums);
@@ -133,6 +156,11 @@ static inline void run_layer(const network *net, int index, const memory *m) {
         add(net, l, m);
     } else if (l->kind == CONCAT) {
         concat(net, l, m);
+    } else if (l->kind == STACK) {
+        stack(net, l, m);
+    } else if (l->kind == CROP || l->kind == RESHAPE) {
+        copy(m->tensors[l->output], m->tensors[l->inputs[0]] + first_byte(net, l),
+             tensor_bytes(&net->tensors[l->output]));
     } else if (l->kind == FULLY_CONNECTED) {
         fully_connected(net, l, m, (int32_t *)m->scratch[index]);
     } else {

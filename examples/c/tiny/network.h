@@ -8,7 +8,18 @@
 
 enum { MOST_TENSORS = 40, MOST_LAYERS = 32, MOST_INPUTS = 3, MOST_WEIGHTS = 8192 };
 
-typedef enum { CONVOLUTION, DEPTHWISE, ADD, CONCAT, MAX_POOL, AVERAGE_POOL, FULLY_CONNECTED } layer_kind;
+typedef enum {
+    CONVOLUTION,
+    DEPTHWISE,
+    ADD,
+    CONCAT, /* of channels, the innermost axis */
+    STACK,  /* of rows, the outermost axis */
+    CROP,   /* to the rows from `first_row` on */
+    RESHAPE,
+    MAX_POOL,
+    AVERAGE_POOL,
+    FULLY_CONNECTED
+} layer_kind;
 
 /* Rows, columns, channels; one byte for each element, channels innermost. */
 typedef struct {
@@ -20,7 +31,7 @@ typedef struct {
 typedef struct {
     layer_kind kind;
     int inputs[MOST_INPUTS], input_count, output;
-    int window, stride, shift;
+    int window, stride, shift, first_row;
     int weights, weight_count; /* in network.weights */
 } layer;
 
@@ -86,8 +97,8 @@ static inline void draw_weights(network *net, layer *l, int count) {
 /* Adds a layer that reads `from`, and perhaps others; nothing if it gets too large. */
 static inline void draw_layer(network *net, layer_kind kind, int from) {
     const tensor in = net->tensors[from];
-    layer l = {CONVOLUTION, {0, 0, 0}, 1, 0, 1, 1, 0, 0, 0};
-    int channels = in.channels, weights = 0, i;
+    layer l = {CONVOLUTION, {0, 0, 0}, 1, 0, 1, 1, 0, 0, 0, 0};
+    int rows = in.rows, columns = in.columns, channels = in.channels, weights = 0, i;
     l.kind = kind;
     l.inputs[0] = from;
     l.shift = 6;
@@ -108,17 +119,25 @@ static inline void draw_layer(network *net, layer_kind kind, int from) {
             l.inputs[i] = draw_alike(net, from, 0);
             channels += net->tensors[l.inputs[i]].channels;
         }
+    } else if (kind == STACK) {
+        l.inputs[l.input_count++] = draw_alike(net, from, 1);
+        rows *= 2;
+    } else if (kind == CROP && in.rows > 1) {
+        l.first_row = draw(net, in.rows);
+        rows -= l.first_row;
+    } else if (kind == RESHAPE) {
+        rows = in.columns, columns = in.rows;
     } else if (kind == FULLY_CONNECTED) {
         channels = 10;
         weights = channels * (int)tensor_bytes(&in);
     }
-    if (channels > 16 || net->weight_count + weights > MOST_WEIGHTS) {
+    if (channels > 16 || rows > 24 || net->weight_count + weights > MOST_WEIGHTS) {
         return;
     }
     draw_weights(net, &l, weights);
     l.output = kind == FULLY_CONNECTED
                    ? add_tensor(net, 1, 1, channels)
-                   : add_tensor(net, (in.rows - 1) / l.stride + 1, (in.columns - 1) / l.stride + 1, channels);
+                   : add_tensor(net, (rows - 1) / l.stride + 1, (columns - 1) / l.stride + 1, channels);
     net->layers[net->layer_count++] = l;
 }
 
