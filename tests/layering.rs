@@ -34,7 +34,7 @@ const MAY_NAME: [(&str, &[&str]); 25] = [
     ("graph", &["error", "ids"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
-    ("sharing", &["error", "graph", "ids", "liveness", "occupant", "problem"]),
+    ("sharing", &["error", "graph", "ids", "liveness", "occupant", "problem", "sorting"]),
     ("schedule", &["graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
     ("plan", &["graph", "ids", "limits", "occupant", "problem", "sharing"]),
     ("solution", &["bound", "limits", "objects", "plan"]),

@@ -63,16 +63,17 @@ fn plans_run_on_bytes() {
 fn mixed() -> (Graph, Plan) {
     let mut net = Graph::builder("mixed");
     let bytes = TensorSpec::bytes;
-    let x = net.input("x", bytes(64));
-    let [a, b, r, c, s, y] = [("a", 48), ("b", 16), ("r", 48), ("c", 16), ("s", 80), ("y", 32)]
-        .map(|(name, size)| net.tensor(name, bytes(size)));
-    net.operator("conv a").reads([x]).writes([a]);
-    net.operator("conv b").reads([x]).writes([b]);
-    net.operator("relu").reads([a]).writes([r]).in_place(a, r);
-    net.operator("copy").reads([b]).writes([c]);
-    net.operator("concat").reads([r, b, c]).writes([s]).piece(r, s, 0).piece(b, s, 48).piece(c, s, 64);
-    net.operator("slice").reads([s]).writes([y]).view(s, y, 16);
-    net.output(y);
+    let image = net.input("image", bytes(64));
+    let sizes = [("large", 48), ("small", 16), ("relu", 48), ("copy", 16), ("joined", 80), ("cut", 32)];
+    let [large, small, relu, copy, joined, cut] = sizes.map(|(name, size)| net.tensor(name, bytes(size)));
+    net.operator("conv a").reads([image]).writes([large]);
+    net.operator("conv b").reads([image]).writes([small]);
+    net.operator("relu").reads([large]).writes([relu]).in_place(large, relu);
+    net.operator("copy").reads([small]).writes([copy]);
+    let concat = net.operator("concat").reads([relu, small, copy]).writes([joined]);
+    concat.piece(relu, joined, 0).piece(small, joined, 48).piece(copy, joined, 64);
+    net.operator("slice").reads([joined]).writes([cut]).view(joined, cut, 16);
+    net.output(cut);
     let graph = net.build().unwrap();
     let plan = Planner::new().alignment(16).share(Sharing::All).order(Ordering::File).plan(&graph).unwrap();
     (graph, plan)

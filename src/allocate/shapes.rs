@@ -127,7 +127,7 @@ impl<'a> Shapes<'a> {
         }
         let (mut starts, mut conflicts) = (vec![0], Vec::new());
         for mut row in rows {
-            row.sort_unstable();
+            sort_by_keys(&mut row, |one| [one.other.into(), (one.above + (1 << 62)).cast_unsigned()]);
             row.dedup_by(|next, last| {
                 let meet = next.other == last.other && next.above < last.below;
                 if meet {

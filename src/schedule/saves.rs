@@ -1,6 +1,7 @@
 //! What operators may write in place.
 
 use super::rows::Rows;
+use crate::sorting::sort_by_keys;
 
 /// Bytes that an output need not have of its own, less those tensors that it is written over
 /// and that do not die at the step. (What it is written over may be a copy of those, made
@@ -27,7 +28,7 @@ impl Saves {
     pub(super) fn new(rows: impl Iterator<Item = Vec<Save>>) -> Self {
         let (mut starts, mut outputs, mut bytes, mut needs) = (vec![0], Vec::new(), Vec::new(), Vec::new());
         for save in rows.map(|mut row| {
-            row.sort_unstable_by_key(|save| save.output);
+            sort_by_keys(&mut row, |save| [save.output.into(), 0]);
             row
         }) {
             for Save { output, bytes: own, needs: all } in save {

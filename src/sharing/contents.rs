@@ -3,6 +3,7 @@
 use super::{How, Sharing};
 use crate::graph::{Graph, Permit, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
+use crate::sorting::sort_by_keys;
 
 /// Bytes of a tensor that are bytes of the tensor in which they were first written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +141,7 @@ impl Stretches {
 
     /// What is not of these pieces, each with its place, is the tensor's own.
     pub(crate) fn join(&mut self, graph: &Graph, output: TensorId, mut pieces: Vec<(u64, TensorId)>) {
-        pieces.sort_unstable();
+        sort_by_keys(&mut pieces, |&(at, _)| [at, 0]);
         let end = graph.tensor(output).bytes();
         let mut joined = Vec::new();
         let mut from = 0;

@@ -7,6 +7,7 @@ use crate::ids::{BufferId, TensorId};
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::sorting::sort_by_keys;
 
 /// What lies in the arena, in groups that move as one.
 #[derive(Clone, Debug)]
@@ -150,7 +151,7 @@ impl Groups {
                     Occupant::Scratch(_) => true,
                 })
                 .collect();
-            live.sort_by_key(|&id| std::cmp::Reverse(problem.buffer(id).size()));
+            sort_by_keys(&mut live, |&id| [!problem.buffer(id).size(), 0]);
             let mut taken: Vec<(u64, u64)> = Vec::new();
             for id in live {
                 let from = self.place[id.index()].1;
@@ -196,7 +197,7 @@ fn joined(problem: &Problem, own: &[BufferId], place: &[(u32, u64)]) -> Buffer {
 
 /// Ascending, those that meet or touch as one.
 fn united(live: &mut Vec<LiveRange>) {
-    live.sort_unstable_by_key(|range| (range.start, range.end));
+    sort_by_keys(live, |range| [range.start.into(), range.end.into()]);
     live.dedup_by(|next, range| {
         let meet = next.start <= range.end;
         if meet {

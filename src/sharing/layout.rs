@@ -5,6 +5,7 @@ use super::{How, Sharing};
 use crate::graph::{Graph, Permit, Side};
 use crate::ids::{OperatorId, TensorId};
 use crate::problem::LiveRange;
+use crate::sorting::sort_by_keys;
 
 /// What to share, of all that may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl<'a> Making<'a> {
             How::InPlace | How::Overlap => false,
         };
         let mut relations: Vec<Relation> = self.contents.relations.iter().filter(wanted).copied().collect();
-        relations.sort_by_key(|relation| step[relation.operator.index()]);
+        sort_by_keys(&mut relations, |relation| [u64::from(step[relation.operator.index()]), 0]);
         for relation in relations {
             self.tie(relation);
         }

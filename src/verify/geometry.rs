@@ -105,12 +105,16 @@ pub(super) fn check_overlaps<W: Copy>(
     name: &dyn Fn(W) -> String,
     found: &mut Found,
 ) {
-    let filled = |rectangle: &&Rectangle<W>| rectangle.bytes > 0 && rectangle.live.steps() > 0;
-    let mut by_start: Vec<&Rectangle<W>> = rectangles.iter().filter(filled).collect();
-    by_start.sort_by_key(|rectangle| rectangle.live.start);
-    let mut by_end = by_start.clone();
-    by_end.sort_by_key(|rectangle| rectangle.live.end);
-    let mut ended = by_end.into_iter().peekable();
+    let filled = |rectangle: &Rectangle<W>| rectangle.bytes > 0 && rectangle.live.steps() > 0;
+    let by = |step: &dyn Fn(&Rectangle<W>) -> u32| {
+        let keyed = rectangles.iter().zip(0..).filter(|(rectangle, _)| filled(rectangle));
+        let mut keyed: Vec<(u64, usize)> =
+            keyed.map(|(rectangle, number)| (step(rectangle).into(), number)).collect();
+        keyed.sort_unstable();
+        keyed.into_iter().map(|(_, number)| &rectangles[number])
+    };
+    let by_start = by(&|rectangle| rectangle.live.start);
+    let mut ended = by(&|rectangle| rectangle.live.end).peekable();
     let mut live: BTreeMap<u64, &Rectangle<W>> = BTreeMap::new();
     for new in by_start {
         while let Some(old) = ended.next_if(|old| old.live.end <= new.live.start) {

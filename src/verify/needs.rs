@@ -105,18 +105,20 @@ impl Needs<'_> {
             Some(Cause { bytes, alignment, fixed, live: live.contains(step) })
         };
         if !self.plan.shares.is_empty() {
-            named = self.apart(named, step);
+            named = self.apart(&named, step);
         }
         named.into_iter().filter_map(cause).collect()
     }
 
     /// Those live at a step that share no byte with the larger ones, nor may overlap them.
-    fn apart(&self, mut named: Vec<Occupant>, step: u32) -> Vec<Occupant> {
+    fn apart(&self, named: &[Occupant], step: u32) -> Vec<Occupant> {
         let place = |occupant: Occupant| {
             let placement = self.plan.placement(occupant)?;
             placement.live.contains(step).then_some((placement.offset, placement.end()))
         };
-        named.sort_by_key(|&occupant| std::cmp::Reverse(place(occupant).map(|(from, end)| end - from)));
+        let size = |&occupant: &Occupant| place(occupant).map_or(0, |(from, end)| end - from);
+        let mut largest: Vec<(u64, usize)> = named.iter().map(|one| !size(one)).zip(0..).collect();
+        largest.sort_unstable();
         let overlaps = |one: Occupant, other: Occupant| {
             self.plan.shares.iter().filter(|share| share.how == How::Overlap).any(|share| {
                 let (a, b) = (Occupant::Tensor(share.tensor), Occupant::Tensor(share.of));
@@ -124,7 +126,7 @@ impl Needs<'_> {
             })
         };
         let mut kept: Vec<Occupant> = Vec::new();
-        for occupant in named {
+        for occupant in largest.into_iter().map(|(_, number)| named[number]) {
             let Some((from, end)) = place(occupant) else { continue };
             let shared = |&other: &Occupant| {
                 place(other).is_some_and(|(start, stop)| from < stop && start < end)

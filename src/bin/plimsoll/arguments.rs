@@ -170,8 +170,8 @@ pub struct ReadingArguments {
     #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
     pub fold: FoldArgument,
     /// Whether operators may overwrite graph inputs in place.
-    #[arg(long, value_enum, default_value_t = InputsArgument::Kept)]
-    pub inputs: InputsArgument,
+    #[arg(long = "inputs", value_name = "INPUTS", value_enum, default_value_t = InputsArgument::Kept)]
+    pub graph_inputs: InputsArgument,
     /// Where variables live: in the arena, or outside, uncounted.
     #[arg(long, value_enum, default_value_t = VariablesArgument::Arena)]
     pub variables: VariablesArgument,
@@ -209,7 +209,7 @@ impl ReadingArguments {
             FoldArgument::Constants => Fold::Constants,
             FoldArgument::None => Fold::None,
         };
-        options.overwrite_inputs = matches!(self.inputs, InputsArgument::Overwritable);
+        options.overwrite_inputs = matches!(self.graph_inputs, InputsArgument::Overwritable);
         options
     }
 
