@@ -93,7 +93,7 @@ pub use choice::Choice;
 pub use error::{Error, Result};
 pub use graph::{
     ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, Shape, Side, Tensor, TensorKind,
-    TensorSpec, UnknownElementType,
+    TensorSpec, UnknownElementType, Windowed,
 };
 pub use ids::{BufferId, OperatorId, TensorId};
 pub use infeasible::InfeasibleCore;

@@ -8,12 +8,14 @@ mod operator;
 mod permit;
 mod tensor;
 mod validate;
+mod windowed;
 
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
 pub use operator::Operator;
 pub use permit::{Permit, Side};
 pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
+pub use windowed::Windowed;
 
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};

@@ -117,10 +117,35 @@ fn entries_of_the_wrong_thing() {
         graph_refusal(|document| document["tensors"][1]["pool"] = json!("sram")),
         "tensor `features` lies in pool `sram`; this version knows `arena` only"
     );
-    assert_eq!(
-        graph_refusal(|document| document["tensors"][1]["shares"] = json!(0)),
-        "tensor `features` shares memory (0), which this version does not support"
-    );
+}
+
+#[test]
+fn shares_of_the_wrong_thing() {
+    let refusal =
+        |shares: serde_json::Value| graph_refusal(|document| document["tensors"][1]["shares"] = shares);
+    let share = |index: usize, tensor: &str, operator: usize, how: &str| json!({ "tensor": tensor, "index": index, "operator": operator, "how": how, "at": 0 });
+    let expected = [
+        (json!(0), "not a plan: invalid type: integer `0`, expected what the tensor shares"),
+        (json!([0]), "not a plan: invalid type: integer `0`, expected struct ShareEntry"),
+        (json!({ "tensor": "image" }), "not a plan: missing field `index`"),
+        (share(0, "image", 0, "borrowed"), "not a plan: unknown variant `borrowed`, expected one of `view`"),
+        (
+            share(99, "image", 0, "view"),
+            "what tensor `features` shares names tensor 99, but the model has 8 tensors",
+        ),
+        (
+            share(0, "features", 0, "view"),
+            "what tensor `features` shares names tensor 0 `features`, but that is `image`",
+        ),
+        (
+            share(0, "image", 99, "view"),
+            "what tensor `features` shares names operator 99, but the model has 5 operators",
+        ),
+    ];
+    for (shares, start) in expected {
+        let refusal = refusal(shares.clone());
+        assert!(refusal.starts_with(start), "{shares}: {refusal}");
+    }
 }
 
 #[test]

@@ -1,4 +1,8 @@
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ImportRecord;
 use crate::{How, Status, TensorKind, Variables};
@@ -157,7 +161,7 @@ pub struct TensorEntry {
 }
 
 /// One, or if there are more, all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum SharesEntry {
     /// With one tensor.
@@ -174,6 +178,31 @@ impl SharesEntry {
             Self::One(share) => std::slice::from_ref(share),
             Self::Several(list) => list,
         }
+    }
+}
+
+/// Unlike the derived one, this says what is wrong and where.
+impl<'de> Deserialize<'de> for SharesEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SharesVisitor)
+    }
+}
+
+struct SharesVisitor;
+
+impl<'de> Visitor<'de> for SharesVisitor {
+    type Value = SharesEntry;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("what the tensor shares: an object or a list of objects")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SharesEntry, A::Error> {
+        ShareEntry::deserialize(MapAccessDeserializer::new(map)).map(SharesEntry::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<SharesEntry, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(SharesEntry::Several)
     }
 }
 

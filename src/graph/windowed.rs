@@ -1,0 +1,234 @@
+//! How far a kernel's output may reach into its input, from its loops.
+
+/// A convolution, depthwise convolution or pooling as it is computed: for each row of the
+/// output, each column, each channel, in this order, all that the element needs is read, and
+/// then it is written. Rows, columns, channels; channels are innermost in memory.
+///
+/// What later elements need lies behind: so the output may start below the input and follow
+/// it, if it stays far enough behind (diagonal memory optimisation, arXiv 2010.01668).
+///
+/// ```
+/// use plimsoll::{Side, Windowed};
+///
+/// // A depthwise convolution of 3 by 3, "same" padding: one row and one column stay.
+/// let depthwise = Windowed {
+///     input: [8, 8, 4], output: [8, 8, 4], window: [3, 3], stride: [1, 1],
+///     padding: [1, 1], dilation: [1, 1], by_channel: true, element_bytes: [1, 1],
+/// };
+/// assert_eq!(depthwise.safe_overlap(), Some(8 * 8 * 4 - (8 + 1) * 4));
+/// // net.operator("dw").reads([x]).writes([y]).overlap(x, y, bytes, Side::Output);
+/// # let _ = Side::Output;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windowed {
+    /// Rows, columns and channels that are read.
+    pub input: [u64; 3],
+    /// Rows, columns and channels that are written.
+    pub output: [u64; 3],
+    /// Rows and columns of the window.
+    pub window: [u64; 2],
+    /// Rows and columns from one window to the next.
+    pub stride: [u64; 2],
+    /// Rows above and columns left of the input that the first window covers.
+    pub padding: [u64; 2],
+    /// Rows and columns from one element of the window to the next.
+    pub dilation: [u64; 2],
+    /// Whether an element needs its own channel alone, as in depthwise convolutions and
+    /// pooling; then the output has a multiple of the input's channels. Else it needs all.
+    pub by_channel: bool,
+    /// Of the input and of the output.
+    pub element_bytes: [u64; 2],
+}
+
+impl Windowed {
+    /// The largest number that may stand in a field.
+    pub const MOST: u64 = 1 << 24;
+
+    /// So many bytes at the output's end may be the input's start, for
+    /// [`Permit::Overlap`](crate::Permit::Overlap) with the output as the lower one. None if
+    /// the numbers do not fit each other, or one is above [`Windowed::MOST`].
+    ///
+    /// O(rows + columns + channels) of the output.
+    #[must_use]
+    pub fn safe_overlap(&self) -> Option<u64> {
+        let Self { input, output, window, stride, padding, dilation, by_channel, element_bytes } = *self;
+        let positive = [window, stride, dilation].as_flattened().iter().all(|&number| number > 0);
+        let small = [input.as_slice(), &output, &window, &stride, &padding, &dilation, &element_bytes]
+            .into_iter()
+            .flatten()
+            .all(|&number| number <= Self::MOST);
+        let fits = !by_channel || (input[2] > 0 && output[2].is_multiple_of(input[2]));
+        if !(positive && small && fits) {
+            return None;
+        }
+        let [read, written] = [bytes(input, element_bytes[0]), bytes(output, element_bytes[1])];
+        u64::try_from((written - self.distance().max(0)).clamp(0, read.min(written))).ok()
+    }
+
+    /// How far the input has to start after the output, at least: the most, over all pairs of
+    /// an element and a later one, that the end of the one lies after the first byte read for
+    /// the other. Either is a sum of a row's part, a column's and a channel's, so the most is
+    /// found along each axis by itself.
+    fn distance(&self) -> i128 {
+        let steps = |shape: [u64; 3], element: u64| {
+            [bytes([1, shape[1], shape[2]], element), bytes([1, 1, shape[2]], element), i128::from(element)]
+        };
+        let written = steps(self.output, self.element_bytes[1]);
+        let read = steps(self.input, self.element_bytes[0]);
+        let along =
+            |axis: usize| Axis::new(self.output[axis], written[axis], read[axis], |at| self.first(at, axis));
+        let [rows, columns, channels] = [along(0), along(1), along(2)];
+        let of_pixel = written[1];
+        let later_channel = sum([rows.same, columns.same, channels.later, Some(written[2])]);
+        let later_column = sum([rows.same, columns.later, Some(of_pixel)]);
+        let later_row =
+            sum([rows.later, Some(columns.last), columns.lowest.map(|first| -first), Some(of_pixel)]);
+        [later_channel, later_column, later_row].into_iter().flatten().max().unwrap_or(0)
+    }
+
+    /// The first place along this axis of the input that the output at this place reads, if
+    /// it reads any.
+    fn first(&self, at: u64, axis: usize) -> Option<u64> {
+        if axis == 2 {
+            return Some(if self.by_channel { at / (self.output[2] / self.input[2]) } else { 0 });
+        }
+        let (start, padding) = (at * self.stride[axis], self.padding[axis]);
+        let skipped = padding.saturating_sub(start).div_ceil(self.dilation[axis]);
+        let first = start + skipped * self.dilation[axis] - padding;
+        (skipped < self.window[axis] && first < self.input[axis]).then_some(first)
+    }
+}
+
+/// What one axis adds to the distance.
+struct Axis {
+    /// The most from what is read for an element to the element.
+    same: Option<i128>,
+    /// The most from what is read for an element to the one before it.
+    later: Option<i128>,
+    /// The first byte that is read.
+    lowest: Option<i128>,
+    /// The last place's first byte.
+    last: i128,
+}
+
+impl Axis {
+    fn new(places: u64, written: i128, read: i128, first: impl Fn(u64) -> Option<u64>) -> Self {
+        let reads = || (0..places).filter_map(|at| Some((at, i128::from(first(at)?) * read)));
+        let behind = |(at, byte): (u64, i128)| i128::from(at) * written - byte;
+        Self {
+            same: reads().map(behind).max(),
+            later: reads().filter(|&(at, _)| at > 0).map(behind).max().map(|most| most - written),
+            lowest: reads().map(|(_, byte)| byte).min(),
+            last: i128::from(places.saturating_sub(1)) * written,
+        }
+    }
+}
+
+fn bytes(shape: [u64; 3], element: u64) -> i128 {
+    shape.iter().map(|&dim| i128::from(dim)).product::<i128>() * i128::from(element)
+}
+
+fn sum<const N: usize>(parts: [Option<i128>; N]) -> Option<i128> {
+    parts.into_iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the loops on bytes with the input so far after the output's start; whether all
+    /// that is read is as it was.
+    fn is_safe(kernel: &Windowed, distance: u64) -> bool {
+        let [rows, columns, channels] = kernel.output;
+        let mut overwritten = std::collections::HashSet::new();
+        for row in 0..rows {
+            for column in 0..columns {
+                for channel in 0..channels {
+                    for byte in read_by(kernel, row, column, channel) {
+                        if overwritten.contains(&(byte + distance)) {
+                            return false;
+                        }
+                    }
+                    let element = (row * columns + column) * channels + channel;
+                    let bytes = kernel.element_bytes[1];
+                    overwritten.extend(element * bytes..(element + 1) * bytes);
+                }
+            }
+        }
+        true
+    }
+
+    fn read_by(kernel: &Windowed, row: u64, column: u64, channel: u64) -> Vec<u64> {
+        let mut bytes = Vec::new();
+        let at = |place: u64, tap: u64, axis: usize| {
+            (place * kernel.stride[axis] + tap * kernel.dilation[axis])
+                .checked_sub(kernel.padding[axis])
+                .filter(|&at| at < kernel.input[axis])
+        };
+        let own = if kernel.by_channel { channel / (kernel.output[2] / kernel.input[2]) } else { 0 };
+        let channels = if kernel.by_channel { own..own + 1 } else { 0..kernel.input[2] };
+        for y in 0..kernel.window[0] {
+            for x in 0..kernel.window[1] {
+                let (Some(r), Some(c)) = (at(row, y, 0), at(column, x, 1)) else { continue };
+                for channel in channels.clone() {
+                    let element = (r * kernel.input[1] + c) * kernel.input[2] + channel;
+                    let size = kernel.element_bytes[0];
+                    bytes.extend(element * size..(element + 1) * size);
+                }
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn loops_run_on_bytes_agree() {
+        let mut random = crate::random::Random::new(1);
+        let mut tight = 0;
+        for _ in 0..3000 {
+            let mut draw = |most: usize| 1 + random.below(most) as u64;
+            let channels = draw(3);
+            let by_channel = draw(2) == 1;
+            let kernel = Windowed {
+                input: [draw(6), draw(6), channels],
+                output: [draw(6), draw(6), if by_channel { channels * draw(2) } else { draw(3) }],
+                window: [draw(3), draw(3)],
+                stride: [draw(2), draw(2)],
+                padding: [draw(3) - 1, draw(3) - 1],
+                dilation: [draw(2), draw(2)],
+                by_channel,
+                element_bytes: [draw(2), draw(2)],
+            };
+            let size = kernel.output.iter().product::<u64>() * kernel.element_bytes[1];
+            let room = kernel.input.iter().product::<u64>() * kernel.element_bytes[0];
+            let overlap = kernel.safe_overlap().expect("small numbers");
+            assert!(is_safe(&kernel, size - overlap), "{kernel:?}: {overlap}");
+            if overlap < size.min(room) {
+                assert!(!is_safe(&kernel, size - overlap - 1), "{kernel:?}: more than {overlap}");
+                tight += 1;
+            }
+        }
+        assert!(tight > 1000, "only {tight} are tight");
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_give_none() {
+        let right = Windowed {
+            input: [4, 4, 2],
+            output: [4, 4, 2],
+            window: [3, 3],
+            stride: [1, 1],
+            padding: [1, 1],
+            dilation: [1, 1],
+            by_channel: true,
+            element_bytes: [1, 1],
+        };
+        assert!(right.safe_overlap().is_some());
+        for wrong in [
+            Windowed { stride: [0, 1], ..right },
+            Windowed { output: [4, 4, 3], ..right },
+            Windowed { input: [Windowed::MOST + 1, 4, 2], ..right },
+        ] {
+            assert_eq!(wrong.safe_overlap(), None, "{wrong:?}");
+        }
+    }
+}
