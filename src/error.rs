@@ -56,6 +56,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A demand on where tensors lie in relation to each other that cannot be met.
+    #[error("{place} cannot be: {problem}")]
+    Constraint {
+        /// What it is.
+        place: String,
+        /// Who is concerned, and what stands in the way.
+        problem: String,
+    },
+
     /// A tensor id from elsewhere.
     #[error("{place} names tensor {tensor}, but the graph has {count} tensors")]
     UnknownTensor {

@@ -76,6 +76,7 @@ mod limits;
 mod liveness;
 mod objects;
 mod occupant;
+mod places;
 mod plan;
 mod planner;
 mod problem;
@@ -92,8 +93,8 @@ pub use bound::{LowerBound, lower_bound};
 pub use choice::Choice;
 pub use error::{Error, Result};
 pub use graph::{
-    ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, Shape, Side, Tensor, TensorKind,
-    TensorSpec, UnknownElementType, Windowed,
+    ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, RelativePlacement, Shape, Side,
+    Tensor, TensorKind, TensorSpec, UnknownElementType, Windowed,
 };
 pub use ids::{BufferId, OperatorId, TensorId};
 pub use infeasible::InfeasibleCore;

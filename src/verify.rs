@@ -21,9 +21,12 @@
 //!    tensor is, while that is not live;
 //! 8. where tensors share memory (instead of rule 5), an operator of theirs permits
 //!    it, each lies where the plan says, and a replay of the whole run on memory that
-//!    remembers who wrote each byte finds everything that is read as it was written.
+//!    remembers who wrote each byte finds everything that is read as it was written;
+//! 9. tensors lie as far from each other as the graph demands, and those that it keeps
+//!    apart have no byte in common while both are live.
 
 mod claims;
+mod constraints;
 mod geometry;
 mod needs;
 mod objects;
@@ -161,6 +164,10 @@ pub enum Violation {
     #[error("{0}")]
     Stale(String),
 
+    /// Rule 9: tensors that are not where others demand them, or share memory and must not.
+    #[error("{0}")]
+    Constraint(String),
+
     /// Rule 7: objects that overlap, or do not hold what is in them.
     #[error("{0}")]
     Objects(String),
@@ -220,6 +227,7 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
     {
         let needs = Needs { graph, plan, steps: &steps };
         let rectangles = needs.check_places(&mut found);
+        constraints::check(graph, &rectangles, &mut found);
         let bounds = Bounds { arena: plan.arena_bytes, reserved: &plan.reserved };
         let name = |occupant| needs::name(graph, occupant);
         geometry::check_places(&rectangles, &bounds, &name, &mut found);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 25] = [
+const MAY_NAME: [(&str, &[&str]); 26] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids"]),
@@ -31,10 +31,11 @@ const MAY_NAME: [(&str, &[&str]); 25] = [
             "sorting",
         ],
     ),
-    ("graph", &["error", "ids"]),
+    ("places", &["ids"]),
+    ("graph", &["error", "ids", "places", "random"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
-    ("sharing", &["error", "graph", "ids", "liveness", "occupant", "problem", "sorting"]),
+    ("sharing", &["error", "graph", "ids", "liveness", "occupant", "places", "problem", "sorting"]),
     ("schedule", &["graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
     ("plan", &["graph", "ids", "limits", "occupant", "problem", "sharing"]),
     ("solution", &["bound", "limits", "objects", "plan"]),
@@ -61,6 +62,7 @@ const MAY_NAME: [(&str, &[&str]); 25] = [
             "schedule",
             "sharing",
             "solution",
+            "sorting",
             "verify",
         ],
     ),

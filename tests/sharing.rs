@@ -5,10 +5,11 @@ mod support;
 
 use plimsoll::verify::verify;
 use plimsoll::{
-    Graph, How, Limits, OperatorId, Ordering, Plan, Planner, Share, Sharing, Status, TensorSpec, Variables,
+    Error, Graph, How, Limits, OperatorId, Ordering, Plan, Planner, Share, Sharing, Status, TensorSpec,
+    Variables,
 };
 use support::data;
-use support::sharing::{drawn, runs_in, simulate};
+use support::sharing::{drawn, drawn_with_constraints, runs_in, runs_in_file_order, simulate};
 use support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 
 const LEVELS: [Sharing; 3] = [Sharing::Views, Sharing::InPlace, Sharing::All];
@@ -38,6 +39,40 @@ fn brute_force_finds_nothing_better() {
     }
     println!("{total} graphs, {proven} proven, {shared} share");
     assert!(proven * 100 >= total * 95 && shared * 2 > total, "{proven} proven, {shared} share");
+}
+
+/// The same where tensors must lie at distances from each other, or apart; and where the
+/// planner says that this cannot be, it cannot in the order of the file.
+#[test]
+fn brute_force_agrees_under_constraints() {
+    let (mut planned, mut proven, mut refused) = (0, 0, 0);
+    for seed in 0..count("PLIMSOLL_GRAPHS", 300) {
+        let graph = drawn_with_constraints(seed, 1 + seed % 6, 3);
+        for level in [Sharing::None, Sharing::All] {
+            let planner = Planner::new().alignment(1).share(level).order(Ordering::Optimal);
+            match planner.plan(&graph) {
+                Ok(plan) => {
+                    simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+                    planned += 1;
+                    proven += u64::from(plan.status == Status::Optimal);
+                    let arena = plan.arena_bytes;
+                    // At other levels, brute force shares more.
+                    if level == Sharing::All && arena > 0 {
+                        assert!(!runs_in(&graph, arena - 1), "seed {seed}: {} do", arena - 1);
+                    }
+                }
+                Err(error @ Error::Constraint { .. }) => {
+                    refused += 1;
+                    if level == Sharing::All {
+                        assert!(!runs_in_file_order(&graph, 14), "seed {seed}: {error}");
+                    }
+                }
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
+        }
+    }
+    println!("{planned} plans, {proven} proven; {refused} refused");
+    assert!(proven * 10 >= planned * 8 && refused * 20 > planned, "{planned} {proven} {refused}");
 }
 
 /// What leaves the planner runs on bytes, at every level.

@@ -1,7 +1,10 @@
 use smallvec::SmallVec;
 
 use super::dependencies::Dependencies;
-use super::{Graph, Operator, Permit, Side, Tensor, TensorKind, TensorSpec, permit, validate};
+use super::ties::Ties;
+use super::{
+    Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, permit, validate,
+};
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
 
@@ -27,6 +30,8 @@ pub struct GraphBuilder {
     tensors: Vec<Tensor>,
     outputs: Vec<TensorId>,
     overwritable: Vec<TensorId>,
+    placements: Vec<RelativePlacement>,
+    apart: Vec<[TensorId; 2]>,
     overfull: Option<&'static str>,
 }
 
@@ -83,6 +88,24 @@ impl GraphBuilder {
         self
     }
 
+    /// Says that a tensor must lie `at` bytes after the start of another one, in every plan;
+    /// at 0 bytes, the two are colocated. With a permission of an operator that reads the one
+    /// and writes the other, it is a must-alias. See [`RelativePlacement`].
+    ///
+    /// Where both have bytes in common and nothing permits them to be there at once, their
+    /// operators keep the order of the file.
+    pub fn place_at(&mut self, tensor: TensorId, of: TensorId, at: u64) -> &mut Self {
+        self.placements.push(RelativePlacement { tensor, of, at });
+        self
+    }
+
+    /// Says that no plan may let these two have a byte in common while both are needed,
+    /// whatever operators permit: must-not-alias.
+    pub fn keep_apart(&mut self, one: TensorId, other: TensorId) -> &mut Self {
+        self.apart.push([one, other]);
+        self
+    }
+
     /// Marks a tensor of any kind as a graph output.
     pub fn output(&mut self, tensor: TensorId) -> &mut Self {
         self.outputs.push(tensor);
@@ -132,7 +155,7 @@ impl GraphBuilder {
     /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
     /// [`Error::Alignment`], [`Error::FixedMisaligned`],
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
-    /// [`Error::Permit`], [`Error::Cycle`], [`Error::TooMany`].
+    /// [`Error::Permit`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`].
     pub fn build(mut self) -> Result<Graph> {
         if let Some(what) = self.overfull {
             return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
@@ -150,8 +173,10 @@ impl GraphBuilder {
         validate::connect(&self.operators, &mut self.tensors)?;
         validate::producers(&self.operators, &self.tensors)?;
         permit::check(&self.operators, &self.tensors)?;
-        let dependencies = Dependencies::new(&self.operators, &self.tensors)?;
-        Ok(Graph { name: self.name, operators: self.operators, tensors: self.tensors, dependencies })
+        let ties = Ties::new(self.placements, self.apart, &self.tensors)?;
+        let dependencies = Dependencies::new(&self.operators, &self.tensors, &ties)?;
+        let Self { name, operators, tensors, .. } = self;
+        Ok(Graph { name, operators, tensors, ties, dependencies })
     }
 }
 

@@ -7,6 +7,7 @@ use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
+use super::ties::Ties;
 use super::{Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::ids::OperatorId;
@@ -20,7 +21,7 @@ pub(super) struct Dependencies {
 }
 
 impl Dependencies {
-    pub(super) fn new(operators: &[Operator], tensors: &[Tensor]) -> Result<Self> {
+    pub(super) fn new(operators: &[Operator], tensors: &[Tensor], ties: &Ties) -> Result<Self> {
         let mut waits = DiGraph::with_capacity(operators.len(), operators.len() * 2);
         for _ in operators {
             waits.add_node(());
@@ -42,6 +43,10 @@ impl Dependencies {
         if chain_variables(&mut waits, &file_order, operators, tensors) {
             // Every chain follows the order just found, so no cycle can appear.
             file_order = lowest_id_first(&waits).map_err(|cycle| name_cycle(&cycle, operators))?;
+        }
+        // Neither can these, which follow it as well.
+        for (before, after) in ties.waits(&file_order, operators.len(), tensors) {
+            waits.add_edge(node(before), node(after), ());
         }
         Ok(Self { waits, file_order })
     }

@@ -7,6 +7,7 @@ mod fold;
 mod operator;
 mod permit;
 mod tensor;
+mod ties;
 mod validate;
 mod windowed;
 
@@ -15,11 +16,13 @@ pub use element_type::{ElementType, UnknownElementType};
 pub use operator::Operator;
 pub use permit::{Permit, Side};
 pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
+pub use ties::RelativePlacement;
 pub use windowed::Windowed;
 
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
 use dependencies::Dependencies;
+use ties::Ties;
 
 /// Operators and tensors that passed every check; made by [`GraphBuilder`].
 ///
@@ -31,6 +34,7 @@ pub struct Graph {
     name: String,
     operators: Vec<Operator>,
     tensors: Vec<Tensor>,
+    ties: Ties,
     dependencies: Dependencies,
 }
 
@@ -119,8 +123,16 @@ impl Graph {
     ///
     /// # Errors
     /// [`Error::NoWidth`] if the type has none, [`Error::SizeOverflow`] where the
-    /// wider type no longer fits; the graph is as it was.
+    /// wider type no longer fits, [`Error::Constraint`] where a relative placement would
+    /// not be at a byte; the graph is as it was.
     pub fn count_floats_as(&mut self, element_type: ElementType) -> Result<()> {
+        let mut counted = self.clone();
+        counted.recount(element_type)?;
+        *self = counted;
+        Ok(())
+    }
+
+    fn recount(&mut self, element_type: ElementType) -> Result<()> {
         if element_type.bits().is_none_or(|bits| bits == 0) {
             return Err(Error::NoWidth { element_type: element_type.name() });
         }
@@ -131,6 +143,7 @@ impl Graph {
             _ => Ok(None),
         };
         let sizes = self.tensors.iter().map(retyped).collect::<Result<Vec<_>>>()?;
+        let placements = self.rescaled_placements(element_type, &sizes)?;
         self.rescale_permits(element_type, &sizes);
         for (tensor, size) in self.tensors.iter_mut().zip(sizes) {
             if let (Some(bytes), tensor::Size::Shaped(own, _)) = (size, &mut tensor.spec.size) {
@@ -138,6 +151,37 @@ impl Graph {
                 *own = element_type;
             }
         }
+        self.place_anew(placements)
+    }
+
+    /// Relative placements as they are once tensors have these sizes: between two that become
+    /// elements of this type, as many elements apart as before.
+    fn rescaled_placements(
+        &self,
+        element_type: ElementType,
+        sizes: &[Option<u64>],
+    ) -> Result<Vec<RelativePlacement>> {
+        let bits = |id: TensorId| self.tensor(id).element_type().and_then(ElementType::bits);
+        let rescaled = |one: &RelativePlacement| {
+            let both = [one.tensor, one.of].iter().all(|id| sizes[id.index()].is_some());
+            if !both || bits(one.tensor) != bits(one.of) {
+                return Ok(*one);
+            }
+            let at = bits(one.of).zip(element_type.bits());
+            let at = at.and_then(|(old, new)| permit::rescaled(one.at, old, new));
+            at.map(|at| RelativePlacement { at, ..*one })
+                .ok_or_else(|| ties::wrong(one, "that is no number of elements", &self.tensors))
+        };
+        self.ties.list.iter().map(rescaled).collect()
+    }
+
+    fn place_anew(&mut self, placements: Vec<RelativePlacement>) -> Result<()> {
+        if placements.is_empty() {
+            return Ok(());
+        }
+        self.ties = Ties::new(placements, self.ties.apart.clone(), &self.tensors)?;
+        self.dependencies = Dependencies::new(&self.operators, &self.tensors, &self.ties)?;
+        self.dependencies.forget_folded(&self.operators);
         Ok(())
     }
 
@@ -158,6 +202,34 @@ impl Graph {
             operator.permits.truncate(before);
         }
         checked
+    }
+
+    /// Tensors that must lie at fixed distances from others, as said to the builder.
+    #[must_use]
+    pub fn relative_placements(&self) -> &[RelativePlacement] {
+        &self.ties.list
+    }
+
+    /// Pairs of tensors that may never have a byte in common while both are needed, each the
+    /// lower id first, ascending.
+    #[must_use]
+    pub fn kept_apart(&self) -> &[[TensorId; 2]] {
+        &self.ties.apart
+    }
+
+    /// Whether these two are kept apart. O(log pairs).
+    pub(crate) fn are_kept_apart(&self, one: TensorId, other: TensorId) -> bool {
+        self.ties.apart.binary_search(&[one.min(other), one.max(other)]).is_ok()
+    }
+
+    /// How far one must lie after the other.
+    pub(crate) fn distance(&self, one: TensorId, other: TensorId) -> Option<i128> {
+        self.ties.distance(one, other)
+    }
+
+    /// Whether what is permitted is as it must be, by relative placement.
+    pub(crate) fn is_forced(&self, permit: &Permit) -> bool {
+        self.ties.force(permit, &self.tensors)
     }
 
     /// Lets every input be overwritten once it is read.

@@ -89,11 +89,7 @@ impl Permit {
     /// As elements of `old` bits become elements of `new` bits; none if a place within
     /// would not be at a byte.
     pub(super) fn rescaled(self, old: u64, new: u64) -> Option<Self> {
-        let scale = |bytes: u64| {
-            let bits = u128::from(bytes) * 8 / u128::from(old) * u128::from(new);
-            let whole = (u128::from(bytes) * 8).is_multiple_of(u128::from(old)) && bits.is_multiple_of(8);
-            whole.then(|| u64::try_from(bits / 8).ok()).flatten()
-        };
+        let scale = |bytes: u64| rescaled(bytes, old, new);
         Some(match self {
             Self::InPlace { .. } => self,
             Self::View { input, output, at } => Self::View { input, output, at: scale(at)? },
@@ -103,6 +99,13 @@ impl Permit {
             }
         })
     }
+}
+
+/// Bytes of elements of `old` bits, as elements of `new` bits, where that is whole bytes.
+pub(super) fn rescaled(bytes: u64, old: u64, new: u64) -> Option<u64> {
+    let bits = u128::from(bytes) * 8 / u128::from(old) * u128::from(new);
+    let whole = (u128::from(bytes) * 8).is_multiple_of(u128::from(old)) && bits.is_multiple_of(8);
+    whole.then(|| u64::try_from(bits / 8).ok()).flatten()
 }
 
 /// Permissions name what their operator reads and writes, and bytes that are there.

@@ -3,13 +3,14 @@
 use super::Planner;
 use super::shared::Order;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Permit};
+use crate::graph::{Graph, Permit, Tensor};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::{Plan, Status};
 use crate::schedule::all_orders;
-use crate::sharing::{Contents, Groups, Layout, Making, Relation, Sharing, live_ranges};
+use crate::sharing::{Contents, Groups, Layout, Making, Relation, Sharing, in_force, live_ranges};
+use crate::sorting::sort_by_keys;
 use crate::verify::verify;
 
 /// No graphs with more operators.
@@ -62,8 +63,10 @@ impl Planner {
         let limits = self.limits.clone().less(known.nodes);
         let mut meter = Meter::new(&limits, NODES);
         let height = known.arena_bytes;
-        let mut joint =
-            Joint { planner: self, graph, contents: &contents, choices, best: known, is_proven: true };
+        // Where alignments differ, groups are not placed wherever they could be.
+        let own = graph.tensors().iter().filter_map(Tensor::alignment);
+        let is_proven = own.into_iter().all(|alignment| alignment == self.alignment);
+        let mut joint = Joint { planner: self, graph, contents: &contents, choices, best: known, is_proven };
         let known = (self.alignment, self.variables, self.sharing);
         let done =
             all_orders(graph, known, height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
@@ -83,13 +86,19 @@ impl Planner {
     }
 
     fn choices(&self, graph: &Graph, contents: &Contents) -> Vec<Choice> {
-        let mut choices: Vec<Choice> = contents.relations.iter().copied().map(Choice::Same).collect();
-        if self.sharing >= Sharing::InPlace {
-            for &operator in graph.file_order() {
-                for permit in graph.operator(operator).permits() {
-                    if let Permit::InPlace { input, output } = *permit {
-                        choices.push(Choice::Over { operator, input, output });
-                    }
+        let mut relations = contents.relations.clone();
+        relations.extend(&contents.dropped);
+        // In the order of the file, in which it is known where the bytes of each come from.
+        let mut step = vec![0u64; graph.operators().len()];
+        (0..).zip(graph.file_order()).for_each(|(place, id)| step[id.index()] = place);
+        sort_by_keys(&mut relations, |relation| [step[relation.operator.index()], 0]);
+        let mut choices: Vec<Choice> = relations.into_iter().map(Choice::Same).collect();
+        for &operator in graph.file_order() {
+            for permit in graph.operator(operator).permits() {
+                if let Permit::InPlace { input, output } = *permit
+                    && in_force(graph, permit, self.sharing)
+                {
+                    choices.push(Choice::Over { operator, input, output });
                 }
             }
         }
@@ -113,7 +122,7 @@ impl Joint<'_> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
-        let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing);
+        let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing)?;
         let order = Order::new(planner, self.graph, order, &liveness, self.best.bound_over_orders)?;
         self.choose(making, 0, &order, meter)?;
         Ok(self.best.arena_bytes)

@@ -20,7 +20,7 @@ use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
 use crate::schedule::{Ordering, Others, Schedule, schedule};
-use crate::sharing::Sharing;
+use crate::sharing::{Sharing, concerns};
 use crate::solution::Solution;
 use crate::verify::{Violations, verify, verify_choice, verify_solution};
 
@@ -193,7 +193,7 @@ impl Planner {
             let plain = self::schedule(graph, ordering, alignment, variables, Sharing::None, &self.limits);
             best = self.better(best, graph, &plain.order, &schedule)?;
         }
-        if self.sharing > Sharing::None && open(&best) {
+        if concerns(graph, self.sharing) && open(&best) {
             best = self.polished(graph, best, &schedule)?;
             best = self.exhausted(graph, best)?;
         }
@@ -254,7 +254,7 @@ impl Planner {
         limits: &Limits,
     ) -> Result<Plan> {
         let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
-        if self.sharing > Sharing::None {
+        if concerns(graph, self.sharing) {
             let effort = if over_orders.is_some() { Effort::QUICK } else { Effort::FULL };
             return self.plan_shared(graph, order, &liveness, over_orders, effort, limits);
         }

@@ -43,8 +43,9 @@ impl Planner {
         let common = Order::new(self, graph, order, liveness, over_orders)?;
         let mut best: Option<Plan> = None;
         let mut tried: Vec<Vec<Relation>> = Vec::new();
+        let mut too_near = None;
         for wish in Wish::variants(self.sharing) {
-            let mut making = Making::new(graph, &contents, &live, self.alignment, self.sharing);
+            let mut making = Making::new(graph, &contents, &live, self.alignment, self.sharing)?;
             making.grant(order, wish);
             let layout = making.finish();
             if tried.contains(&layout.shares) {
@@ -61,7 +62,7 @@ impl Planner {
                     best = Some(Plan { nodes, ..better });
                 }
                 // What is fixed is too near for the frames of these groups.
-                Err(Error::FixedOverlap { .. }) if !layout.shares.is_empty() => {}
+                Err(error @ Error::FixedOverlap { .. }) => too_near = Some(error),
                 Err(error) => return Err(error),
             }
             tried.push(layout.shares);
@@ -70,7 +71,9 @@ impl Planner {
                 break;
             }
         }
-        let plan = best.expect("without sharing, there is a plan or an error");
+        let Some(plan) = best else {
+            return Err(too_near.expect("there is a plan or an error"));
+        };
         verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }

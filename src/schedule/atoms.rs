@@ -3,7 +3,7 @@
 use super::rows::Rows;
 use crate::graph::{Graph, Permit, Side};
 use crate::ids::TensorId;
-use crate::sharing::{Contents, Sharing, Stretch};
+use crate::sharing::{Contents, Sharing, Stretch, concerns, in_force};
 
 /// Bytes that the same tensors hold, of one tensor's contents.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub(super) struct Atom {
     /// The tensor in which they are first written.
     pub(super) source: TensorId,
     /// Rounded up.
+    length: u64,
+    /// The same, or nothing if no bound may count them.
     pub(super) bytes: u64,
     /// What rounding added to a tensor that ends here.
     pub(super) padding: u64,
@@ -27,7 +29,7 @@ pub(super) struct Atoms {
 
 impl Atoms {
     pub(super) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing, unit: u64) -> Self {
-        let contents = (sharing > Sharing::None).then(|| Contents::new(graph, default_alignment, sharing));
+        let contents = concerns(graph, sharing).then(|| Contents::new(graph, default_alignment, sharing));
         let stretches = |id: TensorId| match &contents {
             Some(contents) => contents.stretches(graph, id),
             None => vec![Stretch { from: 0, bytes: graph.tensor(id).bytes(), source: id, at: 0 }],
@@ -39,13 +41,15 @@ impl Atoms {
         let end = |stretch: &Stretch| (stretch.at + stretch.bytes).next_multiple_of(unit);
         let mut cuts: Vec<Vec<u64>> =
             graph.tensors().iter().map(|tensor| vec![0, tensor.bytes().next_multiple_of(unit)]).collect();
-        for stretch in of_tensor.iter().flatten() {
-            let own = &mut cuts[stretch.source.index()];
-            for cut in [start(stretch), end(stretch)] {
-                if let Err(place) = own.binary_search(&cut) {
-                    own.insert(place, cut);
-                }
+        let mut insert = |tensor: TensorId, cut: u64| {
+            let own = &mut cuts[tensor.index()];
+            if let Err(place) = own.binary_search(&cut) {
+                own.insert(place, cut);
             }
+        };
+        for stretch in of_tensor.iter().flatten() {
+            insert(stretch.source, start(stretch));
+            insert(stretch.source, end(stretch));
         }
         let permits = graph.operators().iter().flat_map(crate::graph::Operator::permits);
         for (input, cut) in permits.filter_map(|permit| {
@@ -54,12 +58,13 @@ impl Atoms {
         }) {
             let within = |stretch: &&Stretch| stretch.from < cut && cut < stretch.from + stretch.bytes;
             if let Some(stretch) = of_tensor[input.index()].iter().find(within) {
-                let own = &mut cuts[stretch.source.index()];
-                let cut = (stretch.at + (cut - stretch.from)).next_multiple_of(unit);
-                if let Err(place) = own.binary_search(&cut) {
-                    own.insert(place, cut);
-                }
+                insert(stretch.source, (stretch.at + (cut - stretch.from)).next_multiple_of(unit));
             }
+        }
+        let free = contents.as_ref().map_or(&[][..], |contents| &contents.free);
+        for &(tensor, from, end) in free {
+            insert(tensor, from.next_multiple_of(unit));
+            insert(tensor, end.next_multiple_of(unit));
         }
         let mut list = Vec::new();
         let mut first = Vec::with_capacity(cuts.len());
@@ -67,6 +72,7 @@ impl Atoms {
             first.push(list.len() as u32);
             list.extend(cuts.windows(2).map(|pair| Atom {
                 source,
+                length: pair[1] - pair[0],
                 bytes: pair[1] - pair[0],
                 padding: 0,
                 is_read: false,
@@ -93,6 +99,11 @@ impl Atoms {
                 }
             }
         }
+        for &(source, from, end) in free {
+            for atom in atoms(&Stretch { from, bytes: end - from, source, at: from }) {
+                (list[atom as usize].bytes, list[atom as usize].padding) = (0, 0);
+            }
+        }
         let of_tensor = Rows::new(of_tensor.iter().map(|own| own.iter().flat_map(atoms)));
         Self { list, of_tensor }
     }
@@ -107,7 +118,7 @@ impl Atoms {
         let mut at = 0;
         let holds = |&atom: &u32| {
             let start = at;
-            at += self.list[atom as usize].bytes;
+            at += self.list[atom as usize].length;
             start < end && from < at
         };
         self.of(tensor).iter().copied().filter(holds).collect()
@@ -123,8 +134,9 @@ impl Atoms {
 pub(super) fn written_over(graph: &Graph, permit: &Permit, sharing: Sharing) -> Option<(u64, u64)> {
     let [room, written] = [permit.input(), permit.output()].map(|id| graph.tensor(id).bytes());
     match *permit {
-        Permit::InPlace { .. } if sharing >= Sharing::InPlace && written <= room => Some((0, written)),
-        Permit::Overlap { bytes, lower, .. } if sharing >= Sharing::All => {
+        _ if !in_force(graph, permit, sharing) => None,
+        Permit::InPlace { .. } if written <= room => Some((0, written)),
+        Permit::Overlap { bytes, lower, .. } => {
             let bytes = bytes.min(written).min(room);
             Some((if lower == Side::Input { room - bytes } else { 0 }, bytes))
         }

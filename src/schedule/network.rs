@@ -7,7 +7,7 @@ use super::saves::{Save, Saves};
 use crate::graph::{Graph, Permit, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Variables;
-use crate::sharing::Sharing;
+use crate::sharing::{Sharing, concerns};
 use crate::sorting::unique;
 
 /// Operators are numbered in an order in which they can run. Tensors are those that
@@ -282,7 +282,7 @@ fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sh
     for alignment in own.chain(scratch) {
         (least, most) = (least.min(alignment), most.max(alignment));
     }
-    if least > most || (least < most && sharing > Sharing::None) { 1 } else { least }
+    if least > most || (least < most && concerns(graph, sharing)) { 1 } else { least }
 }
 
 /// What an operator may write in place.
@@ -308,7 +308,8 @@ fn saves(
         let there = over.iter().filter(|&&atom| number_of(atom).is_none());
         let there: u64 = there.map(|&atom| atoms.list[atom as usize].bytes).sum();
         let needs = unique(over.iter().filter_map(|&atom| number_of(atom)).collect());
-        let bytes = bytes.next_multiple_of(unit).saturating_sub(there);
+        let counted = of_output.iter().map(|&atom| atoms.list[atom as usize].bytes).sum();
+        let bytes = bytes.next_multiple_of(unit).saturating_sub(there).min(counted);
         let output = operator.outputs().iter().position(|&other| other == output)? as u32;
         (may && bytes > 0).then_some(Save { output, bytes, needs })
     };

@@ -1,8 +1,11 @@
 //! Which bytes of which tensors are the same.
 
-use super::{How, Sharing};
+use std::ops::Range;
+
+use super::{How, Sharing, in_force};
 use crate::graph::{Graph, Permit, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
+use crate::places::Places;
 use crate::sorting::sort_by_keys;
 
 /// Bytes of a tensor that are bytes of the tensor in which they were first written.
@@ -27,12 +30,20 @@ pub(crate) struct Relation {
 }
 
 /// What views and concatenations say of the contents of tensors, where they can all hold
-/// at once: a tensor has one place in another, and no two of them contradict each other.
-/// The first ones of the file go before.
+/// at once: a tensor has one place in another, and no two of them contradict each other, nor
+/// the graph's relative placements. The first ones of the file go before.
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
     stretches: Stretches,
     pub(crate) relations: Vec<Relation>,
+    /// By operator: where its relations are.
+    of_operator: Vec<Range<usize>>,
+    /// Those that contradict them, or would only be aligned where another is not.
+    pub(crate) dropped: Vec<Relation>,
+    /// Bytes of which these say that they are another's: of a tensor, from where to where.
+    /// No bound may count them.
+    pub(crate) free: Vec<(TensorId, u64, u64)>,
+    default_alignment: u64,
     places: Places,
 }
 
@@ -40,14 +51,31 @@ impl Contents {
     /// O((tensors + stretches) log tensors).
     pub(crate) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing) -> Self {
         let count = graph.tensors().len();
-        let mut contents =
-            Self { stretches: Stretches::new(count), relations: Vec::new(), places: Places::new(count) };
+        let mut contents = Self {
+            stretches: Stretches::new(count),
+            relations: Vec::new(),
+            of_operator: vec![0..0; graph.operators().len()],
+            dropped: Vec::new(),
+            free: Vec::new(),
+            default_alignment,
+            places: Places::new(count),
+        };
+        for one in graph.relative_placements() {
+            contents.places.tie(one.tensor, one.of, one.at);
+        }
         for &id in graph.file_order() {
+            let first = contents.relations.len();
             for &output in graph.operator(id).outputs() {
-                contents.add(graph, id, output, default_alignment, sharing);
+                contents.add(graph, id, output, sharing);
             }
+            contents.of_operator[id.index()] = first..contents.relations.len();
         }
         contents
+    }
+
+    /// What this operator permits of them.
+    pub(crate) fn of(&self, operator: OperatorId) -> &[Relation] {
+        &self.relations[self.of_operator[operator.index()].clone()]
     }
 
     /// Where the bytes of a tensor come from, ascending, without holes.
@@ -55,57 +83,92 @@ impl Contents {
         self.stretches.of(graph, tensor)
     }
 
-    fn add(
-        &mut self,
-        graph: &Graph,
-        operator: OperatorId,
-        output: TensorId,
-        default_alignment: u64,
-        sharing: Sharing,
-    ) {
-        let alignment = |id: TensorId| graph.tensor(id).alignment().unwrap_or(default_alignment);
-        let mut pieces: Vec<(u64, TensorId)> = Vec::new();
-        for permit in graph.operator(operator).permits().iter().filter(|permit| permit.output() == output) {
-            let (tensor, of, at) = match *permit {
-                Permit::View { input, output, at } if sharing >= Sharing::Views => (output, input, at),
-                Permit::Piece { input, output, at } if sharing >= Sharing::All => (input, output, at),
-                _ => continue,
-            };
-            let sizes = [tensor, of].map(|id| graph.tensor(id).bytes());
-            let fits = sizes[0] > 0 && at.checked_add(sizes[0]).is_some_and(|end| end <= sizes[1]);
-            let both = [tensor, of].iter().all(|&id| takes_part(graph.tensor(id)));
-            if !fits || !both || !at.is_multiple_of(alignment(tensor)) {
+    /// What an operator permits of the contents of one of its outputs.
+    fn add(&mut self, graph: &Graph, operator: OperatorId, output: TensorId, sharing: Sharing) {
+        let permits = graph.operator(operator).permits().iter();
+        let permits = permits.filter(|permit| permit.output() == output && in_force(graph, permit, sharing));
+        let (forced, free): (Vec<&Permit>, _) = permits.partition(|permit| graph.is_forced(permit));
+        let mut accepted: Vec<Relation> = Vec::new();
+        let mut dropped: Vec<Relation> = Vec::new();
+        for relation in forced.into_iter().chain(free).filter_map(|permit| relation(graph, operator, permit))
+        {
+            if !self.is_possible(graph, &relation) || accepted.contains(&relation) {
                 continue;
             }
-            let is_view = matches!(permit, Permit::View { .. });
-            let free = if is_view {
-                pieces.is_empty() && self.stretches.is_own(output)
+            let Relation { tensor, of, at, .. } = relation;
+            let is_apart = accepted.iter().all(|other| are_apart(graph, &relation, other));
+            if is_apart && self.is_aligned(graph, &relation) && self.places.tie(tensor, of, at) {
+                accepted.push(relation);
             } else {
-                self.stretches.is_own(output)
-                    && pieces.iter().all(|&(from, other)| {
-                        from + graph.tensor(other).bytes() <= at || at + sizes[0] <= from
-                    })
-            };
-            if !free || !self.places.tie(tensor, of, at) {
-                continue;
+                dropped.push(relation);
             }
-            let whole = sizes[0] == sizes[1];
-            if is_view {
-                self.stretches.make_view(graph, output, of, at);
-            } else {
-                pieces.push((at, tensor));
+        }
+        if dropped.iter().any(|one| accepted.iter().any(|other| !are_apart(graph, one, other))) {
+            self.free.push((output, 0, graph.tensor(output).bytes()));
+        } else {
+            self.free
+                .extend(dropped.iter().map(|one| range(graph, one)).map(|(from, end)| (output, from, end)));
+            match accepted.first() {
+                Some(view) if view.how != How::Concat => {
+                    self.stretches.make_view(graph, output, view.of, view.at);
+                }
+                Some(_) => {
+                    let pieces = accepted.iter().map(|piece| (piece.at, piece.tensor));
+                    self.stretches.join(graph, output, pieces.collect());
+                }
+                None => {}
             }
-            let how = match (is_view, whole) {
-                (true, true) => How::View,
-                (true, false) => How::Slice,
-                (false, _) => How::Concat,
-            };
-            self.relations.push(Relation { operator, tensor, of, at, how });
         }
-        if !pieces.is_empty() {
-            self.stretches.join(graph, output, pieces);
-        }
+        self.relations.extend(accepted);
+        self.dropped.extend(dropped);
     }
+
+    /// Whether relative placement and alignments leave room for it.
+    fn is_possible(&self, graph: &Graph, relation: &Relation) -> bool {
+        let Relation { tensor, of, at, .. } = *relation;
+        let distance = graph.distance(tensor, of);
+        let can_be_aligned =
+            self.is_aligned(graph, relation) || self.alignment(graph, of) < self.alignment(graph, tensor);
+        can_be_aligned && distance.is_none_or(|distance| distance == i128::from(at))
+    }
+
+    fn is_aligned(&self, graph: &Graph, relation: &Relation) -> bool {
+        relation.at.is_multiple_of(self.alignment(graph, relation.tensor))
+    }
+
+    fn alignment(&self, graph: &Graph, id: TensorId) -> u64 {
+        graph.tensor(id).alignment().unwrap_or(self.default_alignment)
+    }
+}
+
+/// What a permission says of contents, if it does.
+fn relation(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Relation> {
+    let (tensor, of, at) = match *permit {
+        Permit::View { input, output, at } => (output, input, at),
+        Permit::Piece { input, output, at } => (input, output, at),
+        Permit::InPlace { .. } | Permit::Overlap { .. } => return None,
+    };
+    let [bytes, room] = [tensor, of].map(|id| graph.tensor(id).bytes());
+    let fits = bytes > 0 && at.checked_add(bytes).is_some_and(|end| end <= room);
+    let both = [tensor, of].iter().all(|&id| takes_part(graph.tensor(id)));
+    let how = match permit {
+        Permit::Piece { .. } => How::Concat,
+        _ if bytes == room => How::View,
+        _ => How::Slice,
+    };
+    (fits && both).then_some(Relation { operator, tensor, of, at, how })
+}
+
+/// The bytes of an output that a relation concerns.
+fn range(graph: &Graph, relation: &Relation) -> (u64, u64) {
+    let from = if relation.how == How::Concat { relation.at } else { 0 };
+    (from, from + graph.tensor(relation.tensor).bytes())
+}
+
+/// Whether two relations of an output concern different bytes of it.
+fn are_apart(graph: &Graph, one: &Relation, other: &Relation) -> bool {
+    let (one, other) = (range(graph, one), range(graph, other));
+    one.1 <= other.0 || other.1 <= one.0
 }
 
 /// Constants lie elsewhere, and variables change.
@@ -158,6 +221,29 @@ impl Stretches {
         self.0[output.index()] = joined;
     }
 
+    /// Where others were said to hold bytes of this tensor, now that it is known where those
+    /// come from; what was said of them before.
+    pub(crate) fn look_through(&mut self, graph: &Graph, tensor: TensorId) -> Vec<(TensorId, Vec<Stretch>)> {
+        let through = self.of(graph, tensor);
+        let mut before = Vec::new();
+        for (id, own) in graph.tensor_ids().zip(&mut self.0) {
+            if id == tensor || own.iter().all(|stretch| stretch.source != tensor) {
+                continue;
+            }
+            let seen = own.iter().flat_map(|stretch| {
+                if stretch.source != tensor {
+                    return vec![*stretch];
+                }
+                let mut parts = cut(&through, stretch.at, stretch.bytes);
+                parts.iter_mut().for_each(|part| part.from += stretch.from);
+                parts
+            });
+            let seen = seen.collect();
+            before.push((id, std::mem::replace(own, seen)));
+        }
+        before
+    }
+
     /// What is said of a tensor, to be put back by [`put`](Self::put).
     pub(crate) fn take(&self, tensor: TensorId) -> Vec<Stretch> {
         self.0[tensor.index()].clone()
@@ -181,48 +267,4 @@ fn cut(stretches: &[Stretch], at: u64, bytes: u64) -> Vec<Stretch> {
         })
     };
     stretches.iter().filter_map(within).collect()
-}
-
-/// Places of tensors relative to each other.
-#[derive(Clone, Debug)]
-pub(crate) struct Places {
-    parent: Vec<u32>,
-    /// Bytes from the parent's start; the root's own: 0.
-    at: Vec<i128>,
-}
-
-impl Places {
-    pub(crate) fn new(count: usize) -> Self {
-        Self { parent: (0..count as u32).collect(), at: vec![0; count] }
-    }
-
-    /// The root of a tensor's group, and how far from its start the tensor's is.
-    pub(crate) fn find(&mut self, tensor: usize) -> (usize, i128) {
-        let (mut root, mut distance) = (tensor, 0);
-        while self.parent[root] as usize != root {
-            distance += self.at[root];
-            root = self.parent[root] as usize;
-        }
-        let (mut place, mut rest) = (tensor, distance);
-        while self.parent[place] as usize != place {
-            let next = self.parent[place] as usize;
-            let own = self.at[place];
-            (self.parent[place], self.at[place]) = (root as u32, rest);
-            rest -= own;
-            place = next;
-        }
-        (root, distance)
-    }
-
-    /// One tensor is so many bytes into another; whether that is so or may be.
-    pub(crate) fn tie(&mut self, tensor: TensorId, of: TensorId, at: u64) -> bool {
-        let (inner, outer) = (self.find(tensor.index()), self.find(of.index()));
-        let distance = outer.1 + i128::from(at) - inner.1;
-        if inner.0 == outer.0 {
-            return distance == 0;
-        }
-        self.parent[inner.0] = outer.0 as u32;
-        self.at[inner.0] = distance;
-        true
-    }
 }

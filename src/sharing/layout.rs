@@ -1,9 +1,11 @@
 //! Which tensors share memory in a given order, and where they lie in each other.
 
-use super::contents::{Contents, Places, Relation, Stretch, Stretches};
-use super::{How, Sharing};
-use crate::graph::{Graph, Permit, Side};
+use super::contents::{Contents, Relation, Stretch, Stretches};
+use super::{How, Sharing, in_force};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Permit, RelativePlacement, Side};
 use crate::ids::{OperatorId, TensorId};
+use crate::places::Places;
 use crate::problem::LiveRange;
 use crate::sorting::sort_by_keys;
 
@@ -41,8 +43,15 @@ enum Meeting {
     /// Nothing, or that they hold the same.
     Right,
     /// That one is written over the other, as it may be.
-    InPlace(Relation),
+    Over(Relation),
     Clash,
+}
+
+/// Why two groups do not go together.
+enum Obstacle {
+    /// Two of them need a byte at one time.
+    Clash(TensorId, TensorId),
+    Places,
 }
 
 /// Tensors of a group, each so many bytes from the place of its root.
@@ -56,38 +65,86 @@ pub(crate) struct Making<'a> {
     live: &'a [Option<LiveRange>],
     alignment: u64,
     places: Places,
-    may_in_place: bool,
+    sharing: Sharing,
     /// Contents as far as they are shared.
     stretches: Stretches,
     /// By root.
     members: Vec<Members>,
-    shares: Vec<Relation>,
+    /// By operator.
+    shares: Vec<Vec<Relation>>,
     allowances: Vec<Allowance>,
 }
 
 impl<'a> Making<'a> {
+    /// With what relative placement demands.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`] if that cannot be.
     pub(crate) fn new(
         graph: &'a Graph,
         contents: &'a Contents,
         live: &'a [Option<LiveRange>],
         alignment: u64,
         sharing: Sharing,
-    ) -> Self {
+    ) -> Result<Self> {
         let members = graph.tensor_ids().map(|id| vec![(id, 0)]).collect();
         let places = Places::new(graph.tensors().len());
         let stretches = Stretches::new(graph.tensors().len());
-        Self {
+        let (shares, allowances) = (vec![Vec::new(); graph.operators().len()], Vec::new());
+        let mut making = Self {
             graph,
             contents,
             live,
             alignment,
             places,
-            may_in_place: sharing >= Sharing::InPlace,
+            sharing,
             stretches,
             members,
-            shares: Vec::new(),
-            allowances: Vec::new(),
+            shares,
+            allowances,
+        };
+        if !making.has_forced() {
+            return Ok(making);
         }
+        let mut with_views = making.clone();
+        let is_forced =
+            |relation: &Relation| graph.distance(relation.tensor, relation.of) == Some(relation.at.into());
+        match making.place(is_forced) {
+            Ok(()) => Ok(making),
+            // Two may only lie there because both are views of another.
+            Err(_) => with_views.place(|_| true).map(|()| with_views),
+        }
+    }
+
+    /// Puts tensors where they must lie; what shares contents first, so that this is known of
+    /// all that meet.
+    fn place(&mut self, is_forced: impl Fn(&Relation) -> bool) -> Result<()> {
+        let graph = self.graph;
+        for &relation in self.contents.relations.iter().filter(|relation| is_forced(relation)) {
+            self.tie(relation);
+        }
+        for one in graph.relative_placements() {
+            if [one.tensor, one.of].iter().any(|id| self.live[id.index()].is_none()) {
+                continue;
+            }
+            self.join(one.tensor, one.of, one.at).map_err(|obstacle| self.cannot_place(one, &obstacle))?;
+        }
+        Ok(())
+    }
+
+    fn cannot_place(&self, one: &RelativePlacement, obstacle: &Obstacle) -> Error {
+        let name = |id: TensorId| self.graph.tensor(id).name();
+        let why = match *obstacle {
+            Obstacle::Clash(first, other) => format!(
+                "tensors `{}` and `{}` would have bytes in common while both are needed, \
+                 which nothing permits at this level of sharing",
+                name(first),
+                name(other)
+            ),
+            Obstacle::Places => "alignments or fixed offsets do not allow it".to_owned(),
+        };
+        let place = format!("tensor `{}` at {} bytes of tensor `{}`", name(one.tensor), one.at, name(one.of));
+        Error::Constraint { place, problem: why }
     }
 
     /// Lets as much be shared as can be, the contents first, what runs first before the rest.
@@ -120,59 +177,145 @@ impl<'a> Making<'a> {
 
     /// Lets one thing be shared, if nothing is in the way.
     pub(crate) fn tie(&mut self, relation: Relation) -> bool {
-        let Relation { tensor, of, at, how, .. } = relation;
-        let changed = if how == How::Concat { of } else { tensor };
-        let before = self.stretches.take(changed);
-        match how {
-            How::View | How::Slice => self.stretches.make_view(self.graph, tensor, of, at),
-            How::Concat => {
-                let pieces = self.shares.iter().filter(|share| share.of == of && share.how == How::Concat);
-                let pieces = pieces.map(|share| (share.at, share.tensor)).chain([(at, tensor)]);
-                self.stretches.join(self.graph, of, pieces.collect());
-            }
-            How::InPlace | How::Overlap => {}
+        let Relation { operator, tensor, of, at, how } = relation;
+        if self.shares[operator.index()].contains(&relation) {
+            return true;
         }
-        let is_tied = self.tie_places(relation);
-        if !is_tied {
-            self.stretches.put(changed, before);
+        if how != How::InPlace && !self.is_free_for(&relation) {
+            return false;
+        }
+        let mut added = if how == How::InPlace { Vec::new() } else { vec![relation] };
+        added.extend(self.companions(&relation));
+        let before = self.say(&added);
+        let is_tied = self.forced_hold() && self.join(tensor, of, at).is_ok();
+        if is_tied {
+            added.into_iter().for_each(|one| self.shares[one.operator.index()].push(one));
+        } else {
+            before.into_iter().rev().for_each(|(id, stretches)| self.stretches.put(id, stretches));
         }
         is_tied
     }
 
-    fn tie_places(&mut self, relation: Relation) -> bool {
-        let Relation { tensor, of, at, how, .. } = relation;
+    /// Says where bytes come from that are shared from now on; what was said before.
+    fn say(&mut self, added: &[Relation]) -> Vec<(TensorId, Vec<Stretch>)> {
+        let mut before = Vec::new();
+        for (number, one) in added.iter().enumerate() {
+            let output = output(one);
+            if added[..number].iter().any(|other| self::output(other) == output) {
+                continue;
+            }
+            before.push((output, self.stretches.take(output)));
+            if one.how == How::Concat {
+                let own = self.shares[one.operator.index()].iter().chain(added);
+                let pieces = own.filter(|share| share.of == output && share.how == How::Concat);
+                let pieces = pieces.map(|share| (share.at, share.tensor)).collect();
+                self.stretches.join(self.graph, output, pieces);
+            } else {
+                self.stretches.make_view(self.graph, output, one.of, one.at);
+            }
+            if self.has_forced() {
+                // What is forced was said before, and knew nothing of this.
+                before.extend(self.stretches.look_through(self.graph, output));
+            }
+        }
+        before
+    }
+
+    /// What else is the same once these two lie there: the other pieces of a concatenation,
+    /// and with relative placement, anything.
+    fn companions(&mut self, relation: &Relation) -> Vec<Relation> {
+        let contents = self.contents;
+        let has_forced = self.has_forced();
+        let candidates = match has_forced {
+            true => &contents.relations[..],
+            false if relation.how == How::Concat => contents.of(relation.operator),
+            false => return Vec::new(),
+        };
+        let (inner, outer) =
+            (self.places.find(relation.tensor.index()), self.places.find(relation.of.index()));
+        let distance = outer.1 + i128::from(relation.at) - inner.1;
+        let places = &mut self.places;
+        let mut place = |id: TensorId| match places.find(id.index()) {
+            (root, at) if root == outer.0 => Some(at),
+            (root, at) if root == inner.0 => Some(at + distance),
+            _ => None,
+        };
+        let mut companions = Vec::new();
+        let candidates = candidates.iter().chain(&contents.dropped);
+        for other in candidates.filter(|other| *other != relation) {
+            let places = place(other.tensor).zip(place(other.of));
+            let lies_there = places.is_some_and(|(own, of)| own == of + i128::from(other.at));
+            if lies_there && (has_forced || other.operator == relation.operator) {
+                companions.push(*other);
+            }
+        }
+        companions
+            .retain(|other| !self.shares[other.operator.index()].contains(other) && self.is_free_for(other));
+        companions
+    }
+
+    /// Whether nothing is said of the output's bytes that contradicts this.
+    fn is_free_for(&self, relation: &Relation) -> bool {
+        let end = |one: &Relation| one.at + self.graph.tensor(one.tensor).bytes();
+        self.shares[relation.operator.index()].iter().filter(|other| output(other) == output(relation)).all(
+            |other| match (other.how, relation.how) {
+                (How::InPlace | How::Overlap, _) => true,
+                (How::Concat, How::Concat) => end(other) <= relation.at || end(relation) <= other.at,
+                _ => false,
+            },
+        )
+    }
+
+    fn has_forced(&self) -> bool {
+        !self.graph.relative_placements().is_empty()
+    }
+
+    /// Whether what is written over because it must be still may be.
+    fn forced_hold(&self) -> bool {
+        let holds = |share: &Relation| match share.how {
+            How::InPlace => self.stretches.is_own(share.tensor) && self.may_overwrite(share.of),
+            How::Overlap => {
+                let (output, input) = match self.graph.tensor(share.tensor).producer() {
+                    Some(producer) if producer == share.operator => (share.tensor, share.of),
+                    _ => (share.of, share.tensor),
+                };
+                self.stretches.is_own(output) && self.may_overwrite(input)
+            }
+            How::View | How::Slice | How::Concat => true,
+        };
+        !self.has_forced() || self.shares.iter().flatten().all(holds)
+    }
+
+    /// Puts two groups together, if nothing is in the way.
+    fn join(&mut self, tensor: TensorId, of: TensorId, at: u64) -> std::result::Result<(), Obstacle> {
         let (inner, outer) = (self.places.find(tensor.index()), self.places.find(of.index()));
         let distance = outer.1 + i128::from(at) - inner.1;
         if inner.0 == outer.0 {
-            if distance == 0 && !self.shares.contains(&relation) {
-                self.shares.push(relation);
-            }
-            return distance == 0;
+            return if distance == 0 { Ok(()) } else { Err(Obstacle::Places) };
         }
         let moved: Members =
             self.members[inner.0].iter().map(|&(id, place)| (id, place + distance)).collect();
         let there = &self.members[outer.0];
-        let mut in_place = Vec::new();
+        let mut written_over = Vec::new();
         for &one in &moved {
             for &other in there {
                 match self.meeting(one, other) {
-                    Meeting::Clash => return false,
-                    Meeting::InPlace(relation) => in_place.push(relation),
+                    Meeting::Clash => return Err(Obstacle::Clash(one.0, other.0)),
+                    Meeting::Over(relation) => written_over.push(relation),
                     Meeting::Right => {}
                 }
             }
         }
         if !self.is_aligned(moved.iter().chain(there)) {
-            return false;
+            return Err(Obstacle::Places);
         }
         self.places.tie(tensor, of, at);
         self.members[inner.0] = Vec::new();
         self.members[outer.0].extend(moved);
-        if how != How::InPlace {
-            self.shares.push(relation);
+        for relation in written_over {
+            self.shares[relation.operator.index()].push(relation);
         }
-        self.shares.extend(in_place);
-        true
+        Ok(())
     }
 
     /// What it means that two tensors are where they are.
@@ -181,7 +324,13 @@ impl<'a> Making<'a> {
             return Meeting::Right;
         };
         let end = |(id, place): (TensorId, i128)| place + i128::from(self.graph.tensor(id).bytes());
-        if !a.overlaps(b) || end(one) <= other.1 || end(other) <= one.1 || self.same_bytes(one, other) {
+        if !a.overlaps(b) || end(one) <= other.1 || end(other) <= one.1 {
+            return Meeting::Right;
+        }
+        if self.graph.are_kept_apart(one.0, other.0) {
+            return Meeting::Clash;
+        }
+        if self.same_bytes(one, other) {
             return Meeting::Right;
         }
         // At the first step, what nobody writes was there before.
@@ -189,23 +338,48 @@ impl<'a> Making<'a> {
         let in_order = (a.start, written(one.0)) <= (b.start, written(other.0));
         let (input, output) = if in_order { (one.0, other.0) } else { (other.0, one.0) };
         let (first, then) = if in_order { (a, b) } else { (b, a) };
-        let relation = |operator| Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
-        let relation = self.graph.tensor(output).producer().map(relation);
-        let dies_there = one.1 == other.1 && first.end == then.start + 1;
-        match relation.filter(|relation| dies_there && self.may_write_over(relation)) {
-            Some(relation) => Meeting::InPlace(relation),
-            None => Meeting::Clash,
-        }
+        let dies_there = first.end == then.start + 1;
+        let (read, write) = if in_order { (one, other) } else { (other, one) };
+        let over = || match write.1 - read.1 {
+            0 => self.in_place(input, output).or_else(|| self.overlap(read, write)),
+            _ => self.overlap(read, write),
+        };
+        dies_there.then(over).flatten().map_or(Meeting::Clash, Meeting::Over)
+    }
+
+    fn in_place(&self, input: TensorId, output: TensorId) -> Option<Relation> {
+        let operator = self.graph.tensor(output).producer()?;
+        let relation = Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
+        self.may_write_over(&relation).then_some(relation)
+    }
+
+    /// Whether the lower one may reach so far into the upper one.
+    fn overlap(&self, read: (TensorId, i128), write: (TensorId, i128)) -> Option<Relation> {
+        let (input, output) = (read.0, write.0);
+        let operator = self.graph.tensor(output).producer()?;
+        let relation = |permit: &Permit| {
+            let Permit::Overlap { bytes, lower, .. } = *permit else { return None };
+            let ((of, start), (tensor, upper)) =
+                if lower == Side::Input { (read, write) } else { (write, read) };
+            let at = u64::try_from(upper - start).ok()?;
+            let may = (permit.input(), permit.output()) == (input, output)
+                && self.graph.tensor(of).bytes().saturating_sub(at) <= bytes
+                && in_force(self.graph, permit, self.sharing);
+            may.then_some(Relation { operator, tensor, of, at, how: How::Overlap })
+        };
+        let may = self.stretches.is_own(output) && self.may_overwrite(input);
+        let permits = may.then(|| self.graph.operator(operator).permits());
+        permits.into_iter().flatten().find_map(relation)
     }
 
     /// Whether the operator permits it, and nobody needs what is overwritten, if that dies at
     /// its step.
     fn may_write_over(&self, relation: &Relation) -> bool {
         let Relation { operator, tensor: output, of: input, .. } = *relation;
-        let permits = self.graph.operator(operator).permits();
+        let permit = Permit::InPlace { input, output };
         let bytes = self.graph.tensor(output).bytes();
-        self.may_in_place
-            && permits.contains(&Permit::InPlace { input, output })
+        self.graph.operator(operator).permits().contains(&permit)
+            && in_force(self.graph, &permit, self.sharing)
             && self.stretches.is_own(output)
             && 0 < bytes
             && bytes <= self.graph.tensor(input).bytes()
@@ -292,8 +466,8 @@ impl<'a> Making<'a> {
             let sizes = [input, output].map(|id| self.graph.tensor(id).bytes());
             let bytes = bytes.min(sizes[0]).min(sizes[1]);
             let roots = [input, output].map(|id| self.places.find(id.index()).0);
-            if bytes > 0 && roots[0] != roots[1] && read.end == written.start + 1 && self.may_overwrite(input)
-            {
+            let may = self.may_overwrite(input) && !self.graph.are_kept_apart(input, output);
+            if may && bytes > 0 && roots[0] != roots[1] && read.end == written.start + 1 {
                 let (lower, upper) = if lower == Side::Input { (input, output) } else { (output, input) };
                 self.allowances.push(Allowance { operator, lower, upper, bytes });
             }
@@ -312,8 +486,14 @@ impl<'a> Making<'a> {
             }
             group_count += 1;
         }
-        Layout { place, shares: self.shares, allowances: self.allowances, group_count }
+        let shares = self.shares.into_iter().flatten().collect();
+        Layout { place, shares, allowances: self.allowances, group_count }
     }
+}
+
+/// The tensor of whose bytes a relation says where they come from.
+fn output(relation: &Relation) -> TensorId {
+    if relation.how == How::Concat { relation.of } else { relation.tensor }
 }
 
 impl Wish {

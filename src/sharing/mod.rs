@@ -4,6 +4,8 @@ mod contents;
 mod groups;
 mod layout;
 
+use crate::graph::{Graph, Permit};
+
 pub(crate) use contents::{Contents, Relation, Stretch};
 pub(crate) use groups::{Groups, live_ranges};
 pub(crate) use layout::{Allowance, Layout, Making, Wish};
@@ -21,6 +23,22 @@ pub enum Sharing {
     InPlace,
     /// And concatenation without copies, and partial overlap.
     All,
+}
+
+/// Whether a permission is used where it can be: at this level, or as relative placement
+/// demands it.
+pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
+    let level = match permit {
+        Permit::View { .. } => Sharing::Views,
+        Permit::InPlace { .. } => Sharing::InPlace,
+        Permit::Piece { .. } | Permit::Overlap { .. } => Sharing::All,
+    };
+    sharing >= level || graph.is_forced(permit)
+}
+
+/// Whether a plan of this graph has to look at what is shared.
+pub(crate) fn concerns(graph: &Graph, sharing: Sharing) -> bool {
+    sharing > Sharing::None || !graph.relative_placements().is_empty()
 }
 
 /// How a tensor shares memory.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use plimsoll::{Graph, How, OperatorId, Permit, Plan, Side, TensorId, TensorKind, TensorSpec};
+use plimsoll::{Graph, GraphBuilder, How, OperatorId, Permit, Plan, Side, TensorId, TensorKind, TensorSpec};
 
 /// `SplitMix64`.
 pub struct Draw(pub u64);
@@ -18,10 +18,41 @@ impl Draw {
 }
 
 /// A graph of so many operators, with sizes up to `most` bytes: convolutions that may
-/// overlap, elementwise ones in place, reshapes, slices, splits and concatenations. No
-/// tensor is a piece of two, and no two permissions contradict each other.
+/// overlap, elementwise ones in place, reshapes, slices, splits and concatenations; now and
+/// then permissions contradict each other.
 pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
+    let (net, _) = drawn_builder(&mut Draw(seed), seed, operators, most);
+    net.build().expect("a right graph")
+}
+
+/// Such a graph in which some tensors must lie at distances, and others apart; often where
+/// permissions would have them, and often where that cannot be.
+pub fn drawn_with_constraints(seed: u64, operators: u64, most: u64) -> Graph {
     let mut draw = Draw(seed);
+    loop {
+        let (mut net, tensors) = drawn_builder(&mut draw, seed, operators, most);
+        for _ in 0..=draw.below(2) {
+            let [one, other] = [0, 1].map(|_| tensors[draw.below(tensors.len() as u64) as usize]);
+            let at = [0, other.1, draw.below(most + 2)][draw.below(3) as usize];
+            if one != other && draw.below(4) == 0 {
+                net.keep_apart(one.0, other.0);
+            } else if one != other {
+                net.place_at(one.0, other.0, at);
+            }
+        }
+        // Those that contradict each other are refused, by other tests.
+        if let Ok(graph) = net.build() {
+            return graph;
+        }
+    }
+}
+
+fn drawn_builder(
+    draw: &mut Draw,
+    seed: u64,
+    operators: u64,
+    most: u64,
+) -> (GraphBuilder, Vec<(TensorId, u64)>) {
     let mut net = Graph::builder(format!("drawn {seed}"));
     // By tensor: its bytes, and what it is tied to.
     let mut made: Vec<(TensorId, u64, usize)> = Vec::new();
@@ -39,7 +70,7 @@ pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
             let back = draw.below(made.len() as u64).min(draw.below(made.len() as u64));
             made.len() - 1 - back as usize
         };
-        let first = pick(&mut draw, &made);
+        let first = pick(draw, &made);
         let (x, bytes, root) = made[first];
         let own = made.len();
         let name = format!("op{number}");
@@ -62,7 +93,9 @@ pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
                 y
             }
             2 => {
-                let second = (0..own).find(|&other| made[other].2 != root && draw.below(2) == 0);
+                // Now and then pieces of one whole, or one tensor twice.
+                let suits = |other: usize, draw: &mut Draw| made[other].2 != root || draw.below(4) == 0;
+                let second = (0..own).find(|&other| suits(other, draw) && draw.below(2) == 0);
                 let Some(second) = second else {
                     let y = add(&mut made, bytes, own);
                     net.operator(name).op_type("Copy").reads([x]).writes([y]);
@@ -90,7 +123,7 @@ pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
                 y
             }
             _ => {
-                let second = pick(&mut draw, &made);
+                let second = pick(draw, &made);
                 let (z, size, _) = made[second];
                 let out = if draw.below(3) == 0 { 1 + draw.below(bytes) } else { bytes };
                 let y = add(&mut made, out, own);
@@ -106,7 +139,7 @@ pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
             net.output(written);
         }
     }
-    net.build().expect("a right graph")
+    (net, made.into_iter().map(|(id, bytes, _)| (id, bytes)).collect())
 }
 
 /// What a byte holds: a byte of a tensor.
@@ -218,21 +251,29 @@ fn permitted(
     })
 }
 
-/// Whether the graph can run in so few bytes, by trying every order and every place.
+/// Whether the graph can run in so few bytes, as it demands, by trying every order and every place.
 pub fn runs_in(graph: &Graph, arena: u64) -> bool {
-    Brute { graph, arena: arena as usize, seen: HashSet::new() }.start()
+    Brute { graph, arena: arena as usize, only_file_order: false, seen: HashSet::new() }.start()
+}
+
+/// The same in one order.
+pub fn runs_in_file_order(graph: &Graph, arena: u64) -> bool {
+    Brute { graph, arena: arena as usize, only_file_order: true, seen: HashSet::new() }.start()
 }
 
 struct Brute<'a> {
     graph: &'a Graph,
     arena: usize,
-    seen: HashSet<(Vec<OperatorId>, Vec<Option<usize>>)>,
+    only_file_order: bool,
+    seen: HashSet<(Vec<OperatorId>, Vec<Option<usize>>, Vec<Option<usize>>)>,
 }
 
 #[derive(Clone)]
 struct State {
     done: Vec<OperatorId>,
     places: Vec<Option<usize>>,
+    /// Where what others lie at a distance from is, or was.
+    anchors: Vec<Option<usize>>,
     truth: Vec<Vec<Byte>>,
     memory: Vec<Byte>,
 }
@@ -247,6 +288,7 @@ impl Brute<'_> {
         let state = State {
             done: Vec::new(),
             places: vec![None; count],
+            anchors: vec![None; count],
             truth: vec![Vec::new(); count],
             memory: vec![None; self.arena],
         };
@@ -263,11 +305,35 @@ impl Brute<'_> {
                 return false;
             }
             let mut next = state.clone();
-            next.places[id.index()] = Some(offset);
+            if !self.put(&mut next, id, offset) {
+                return false;
+            }
             next.truth[id.index()] = (0..size as u64).map(|byte| Some((id.index(), byte))).collect();
             next.memory[offset..offset + size].copy_from_slice(&next.truth[id.index()]);
             self.place_inputs(next, rest)
         })
+    }
+
+    /// Puts a tensor where it lies as far from others as it must, and apart.
+    fn put(&self, state: &mut State, id: TensorId, offset: usize) -> bool {
+        let end = offset + self.bytes(id);
+        let meets = |other: TensorId| {
+            let place = state.places[other.index()];
+            place.is_some_and(|start| offset < start + self.bytes(other) && start < end)
+        };
+        let shares =
+            self.graph.kept_apart().iter().any(|&[a, b]| (a == id && meets(b)) || (b == id && meets(a)));
+        state.places[id.index()] = Some(offset);
+        let placements = self.graph.relative_placements();
+        if placements.iter().any(|one| one.tensor == id || one.of == id) {
+            state.anchors[id.index()] = Some(offset);
+        }
+        let anchor = |id: TensorId| state.anchors[id.index()];
+        !shares
+            && placements.iter().all(|one| match (anchor(one.tensor), anchor(one.of)) {
+                (Some(own), Some(other)) => own == other + one.at as usize,
+                _ => true,
+            })
     }
 
     /// Whether what is needed from now on still is where it was.
@@ -299,15 +365,16 @@ impl Brute<'_> {
         }
         let mut done = state.done.clone();
         done.sort();
-        if !self.seen.insert((done, state.places.clone())) {
+        if !self.seen.insert((done, state.places.clone(), state.anchors.clone())) {
             return false;
         }
         let ready = |id: &OperatorId| {
             !state.done.contains(id)
-                && self.graph.operator(*id).inputs().iter().all(|&input| {
-                    let producer = self.graph.tensor(input).producer();
-                    producer.is_none_or(|producer| state.done.contains(&producer))
-                })
+                && (!self.only_file_order || self.graph.file_order()[state.done.len()] == *id)
+                && self
+                    .graph
+                    .dependencies()
+                    .all(|(before, after)| after != *id || state.done.contains(&before))
         };
         let ready: Vec<OperatorId> = self.graph.operator_ids().filter(ready).collect();
         ready.into_iter().any(|id| self.step(&state, id))
@@ -384,8 +451,8 @@ impl Brute<'_> {
                         let (from, held) = (place(*id), &state.truth[id.index()]);
                         next.memory[from..from + held.len()] == **held
                     });
-                    if clear && next.memory[offset..offset + size] == *truth {
-                        next.places[output.index()] = Some(offset);
+                    let whole = next.memory[offset..offset + size] == *truth;
+                    if clear && whole && self.put(&mut next, output, offset) {
                         next.truth[output.index()].clone_from(&truth);
                         next.done.push(id);
                         if self.run(next) {

@@ -1,0 +1,200 @@
+//! Tensors that must lie at distances from each other, or apart.
+
+use plimsoll::verify::verify;
+use plimsoll::{
+    ElementType, Error, Graph, GraphBuilder, How, Ordering, Planner, Sharing, Status, TensorId, TensorSpec,
+};
+
+/// `x` → conv → `a` → relu → `b` → conv → `y`, each of 64 bytes, in place where it may be.
+fn chain() -> (GraphBuilder, [TensorId; 4]) {
+    let mut net = Graph::builder("chain");
+    let x = net.input("x", TensorSpec::bytes(64));
+    let [a, b, y] = ["a", "b", "y"].map(|name| net.tensor(name, TensorSpec::bytes(64)));
+    net.operator("conv").reads([x]).writes([a]);
+    net.operator("relu").reads([a]).writes([b]).in_place(a, b);
+    net.operator("last").reads([b]).writes([y]);
+    net.output(y);
+    (net, [x, a, b, y])
+}
+
+fn planner() -> Planner {
+    Planner::new().alignment(16)
+}
+
+#[test]
+fn a_permission_and_a_duty_are_a_must_alias() {
+    let (mut net, [_, a, b, _]) = chain();
+    net.place_at(b, a, 0);
+    let graph = net.build().unwrap();
+    let plan = planner().plan(&graph).unwrap();
+    assert_eq!(plan.offset(a), plan.offset(b));
+    assert_eq!(plan.shares.iter().map(|share| share.how).collect::<Vec<_>>(), [How::InPlace]);
+    assert_eq!((plan.arena_bytes, plan.status), (128, Status::Optimal));
+}
+
+#[test]
+fn tensors_of_different_times_are_colocated() {
+    let (mut net, [x, a, b, y]) = chain();
+    net.place_at(b, x, 0).place_at(y, a, 0);
+    let plan = planner().plan(&net.build().unwrap()).unwrap();
+    assert_eq!((plan.offset(x), plan.offset(a)), (plan.offset(b), plan.offset(y)));
+    assert_eq!((plan.arena_bytes, plan.status, plan.shares.len()), (128, Status::Optimal, 0));
+}
+
+#[test]
+fn distances_are_kept() {
+    let (mut net, [x, a, _, y]) = chain();
+    net.place_at(a, x, 64).place_at(y, x, 1024);
+    let plan = planner().plan(&net.build().unwrap()).unwrap();
+    let offset = |id| plan.offset(id).unwrap();
+    assert_eq!([offset(a), offset(y)], [offset(x) + 64, offset(x) + 1024]);
+    assert_eq!(plan.arena_bytes, 1024 + 64);
+}
+
+#[test]
+fn what_is_kept_apart_is_not_written_in_place() {
+    let (mut net, [_, a, b, _]) = chain();
+    net.keep_apart(b, a);
+    let graph = net.build().unwrap();
+    assert_eq!(graph.kept_apart(), [[a, b]]);
+    let plan = planner().share(Sharing::All).plan(&graph).unwrap();
+    assert_ne!(plan.offset(a), plan.offset(b));
+    assert!(plan.shares.is_empty());
+}
+
+/// The one that lies there first is done before the other comes, in every order.
+#[test]
+fn tensors_of_one_place_keep_the_order_of_the_file() {
+    let mut net = Graph::builder("two");
+    let x = net.input("x", TensorSpec::bytes(16));
+    let [a, b] = ["a", "b"].map(|name| net.tensor(name, TensorSpec::bytes(64)));
+    let [c, d] = ["c", "d"].map(|name| net.tensor(name, TensorSpec::bytes(16)));
+    let first = net.operator("to a").reads([x]).writes([a]).id();
+    let read = net.operator("from a").reads([a]).writes([c]).id();
+    let second = net.operator("to b").reads([x]).writes([b]).id();
+    net.operator("from b").reads([b]).writes([d]);
+    net.output(c).output(d).place_at(b, a, 32);
+    let graph = net.build().unwrap();
+    let waits: Vec<_> = graph.dependencies().collect();
+    assert!(waits.contains(&(read, second)) && waits.contains(&(first, second)), "{waits:?}");
+    let plan = planner().order(Ordering::Optimal).plan(&graph).unwrap();
+    assert_eq!(plan.offset(b).unwrap(), plan.offset(a).unwrap() + 32);
+}
+
+#[test]
+fn distances_count_in_elements() {
+    let mut net = Graph::builder("floats");
+    let spec = || TensorSpec::shaped(ElementType::Float32, [1, 64]);
+    let x = net.input("x", spec());
+    let y = net.tensor("y", spec());
+    net.operator("relu").reads([x]).writes([y]);
+    net.output(y).place_at(y, x, 512);
+    let mut graph = net.build().unwrap();
+    graph.count_floats_as(ElementType::Int8).unwrap();
+    assert_eq!(graph.relative_placements()[0].at, 128);
+    let plan = planner().plan(&graph).unwrap();
+    assert_eq!(plan.offset(y).unwrap(), plan.offset(x).unwrap() + 128);
+    // Of an odd distance, no half bytes.
+    let mut net = Graph::builder("odd");
+    let [x, y] = ["x", "y"].map(|name| net.input(name, spec()));
+    net.place_at(y, x, 257);
+    let mut graph = net.build().unwrap();
+    let error = graph.count_floats_as(ElementType::Int8).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "a relative placement cannot be: tensor `y` at 257 bytes of tensor `x`: that is no number of elements"
+    );
+    assert_eq!((graph.tensor(x).bytes(), graph.relative_placements()[0].at), (256, 257));
+}
+
+#[test]
+fn demands_that_contradict_each_other_are_named() {
+    let refusal = |say: &dyn Fn(&mut GraphBuilder, [TensorId; 4])| {
+        let (mut net, ids) = chain();
+        say(&mut net, ids);
+        net.build().and_then(|graph| planner().plan(&graph)).unwrap_err().to_string()
+    };
+    let clash = "tensor `b` at 0 bytes of tensor `a` cannot be: tensors `b` and `a` would have bytes in common \
+                 while both are needed, which nothing permits at this level of sharing";
+    let last = |net: &mut GraphBuilder, [_, _, b, y]: [TensorId; 4]| {
+        net.place_at(y, b, 0);
+    };
+    assert_eq!(refusal(&last), clash.replace("`a`", "`B`").replace("`b`", "`y`").replace("`B`", "`b`"));
+    assert_eq!(
+        refusal(&|net, [x, a, b, _]| {
+            net.place_at(b, a, 64).place_at(a, x, 64).place_at(b, x, 64);
+        }),
+        "a relative placement cannot be: tensor `b` at 64 bytes of tensor `x`: \
+         from the other placements it is 128 bytes"
+    );
+    assert_eq!(
+        refusal(&|net, [x, a, _, _]| {
+            net.place_at(a, x, 72);
+        }),
+        "tensor `a` at 72 bytes of tensor `x` cannot be: alignments or fixed offsets do not allow it"
+    );
+    assert_eq!(
+        refusal(&|net, [_, a, b, _]| {
+            net.place_at(b, a, 0).keep_apart(a, b);
+        }),
+        clash
+    );
+    assert_eq!(
+        refusal(&|net, [x, a, b, _]| {
+            net.place_at(a, x, u64::MAX - 15).place_at(b, a, u64::MAX - 15);
+        }),
+        "a relative placement cannot be: tensor `a` at 18446744073709551600 bytes of tensor `x`: \
+         with the others, they take more than 2^64-1 bytes"
+    );
+    assert_eq!(
+        refusal(&|net, [x, _, _, _]| {
+            let weights = net.constant("weights", TensorSpec::bytes(8));
+            net.place_at(x, weights, 0);
+        }),
+        "a relative placement cannot be: tensor `weights` is a constant, which lies elsewhere"
+    );
+    assert_eq!(
+        refusal(&|net, [x, _, _, _]| {
+            net.keep_apart(x, x);
+        }),
+        "what is kept apart cannot be: tensor `x` is named twice"
+    );
+    assert_eq!(
+        refusal(&|net, [x, _, _, _]| {
+            net.place_at(x, TensorId::new(9), 0);
+        }),
+        "a relative placement names tensor 9, but the graph has 4 tensors"
+    );
+    // Far away, but no more than there are numbers for.
+    let far = refusal(&|net, [x, a, _, _]| {
+        net.place_at(a, x, u64::MAX - 79);
+    });
+    assert!(far.contains("2^64-1 bytes at buffer"), "{far}");
+}
+
+#[test]
+fn wrong_plans_are_refused() {
+    let (mut net, [x, a, b, y]) = chain();
+    net.place_at(y, x, 1024).keep_apart(a, b);
+    let graph = net.build().unwrap();
+    let right = planner().plan(&graph).unwrap();
+    verify(&graph, &right).unwrap();
+    let mut wrong = right.clone();
+    wrong.tensors[y.index()].as_mut().unwrap().offset -= 16;
+    let offset = right.offset(x).unwrap();
+    assert!(verify(&graph, &wrong).unwrap_err().to_string().contains(&format!(
+        "tensor `y` lies at {}, not 1024 bytes after tensor `x`, which lies at {offset}",
+        offset + 1008
+    )));
+    let mut wrong = right.clone();
+    wrong.tensors[b.index()].as_mut().unwrap().offset = right.offset(a).unwrap();
+    let found = verify(&graph, &wrong).unwrap_err().to_string();
+    assert!(found.contains("tensors `a` and `b` share memory but must be kept apart"), "{found}");
+}
+
+#[test]
+fn errors_have_a_kind() {
+    let (mut net, [x, ..]) = chain();
+    net.keep_apart(x, x);
+    assert!(matches!(net.build(), Err(Error::Constraint { .. })));
+}
