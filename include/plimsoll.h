@@ -357,6 +357,28 @@ typedef struct plimsoll_inside {
     uint64_t at;
 } plimsoll_inside;
 
+// A convolution, depthwise convolution or pooling, as `plimsoll_safe_overlap` looks at
+// it. Rows, columns, channels; channels are innermost in memory. Frozen: 136 bytes.
+typedef struct plimsoll_windowed {
+    // Rows, columns and channels that are read.
+    uint64_t input[3];
+    // Rows, columns and channels that are written.
+    uint64_t output[3];
+    // Rows and columns of the window.
+    uint64_t window[2];
+    // Rows and columns from one window to the next.
+    uint64_t stride[2];
+    // Rows above and columns left of the input that the first window covers.
+    uint64_t padding[2];
+    // Rows and columns from one element of the window to the next.
+    uint64_t dilation[2];
+    // Bytes of an element, of the input and of the output.
+    uint64_t element_bytes[2];
+    // 1 if an element needs its own channel alone, as in depthwise convolutions and
+    // pooling; 0 if it needs all.
+    int32_t by_channel;
+} plimsoll_windowed;
+
 // A tensor that shares memory with another one while both are needed. Frozen: 24
 // bytes.
 typedef struct plimsoll_share {
@@ -835,6 +857,29 @@ int32_t plimsoll_graph_permit(struct plimsoll_graph *graph,
 // Of a graph that is still added to.
 int32_t plimsoll_graph_mark_overwritable(struct plimsoll_graph *graph, uint32_t tensor);
 
+// Says that a tensor must lie `at` bytes after the start of tensor `of` in every plan;
+// at 0 bytes, the two are colocated; with a permission of an operator that reads one and
+// writes the other, it is a must-alias. Of a graph that is still added to.
+//
+// Gives no right to share: where both have bytes in common, either the one is done
+// before the other comes, and their operators keep the order of the file, or an
+// operator permits it, which then counts whatever the options say of sharing. What
+// cannot be is `PLIMSOLL_ERROR_INVALID` when the graph is built or planned.
+int32_t plimsoll_graph_place_at(struct plimsoll_graph *graph,
+                                uint32_t tensor,
+                                uint32_t of,
+                                uint64_t at);
+
+// Says that no plan may let these two tensors have a byte in common while both are
+// needed, whatever operators permit. Of a graph that is still added to.
+int32_t plimsoll_graph_keep_apart(struct plimsoll_graph *graph, uint32_t one, uint32_t other);
+
+// So many bytes at the output's end may be the input's start, where a convolution,
+// depthwise convolution or pooling is computed row by row, column by column and channel
+// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
+// the numbers do not fit each other, or one is above 2^24.
+int32_t plimsoll_safe_overlap(const struct plimsoll_windowed *kernel, uint64_t *bytes);
+
 // What tensors may share memory while both are needed, of what operators permit:
 // `PLIMSOLL_SHARING_...`, NONE unless set.
 int32_t plimsoll_options_set_sharing(struct plimsoll_options *options, int32_t sharing);
@@ -931,4 +976,6 @@ typedef char plimsoll_size_of_placement[sizeof(plimsoll_placement) == 32 ? 1 : -
 typedef char plimsoll_size_of_occupant[sizeof(plimsoll_occupant) == 8 ? 1 : -1];
 typedef char plimsoll_size_of_object[sizeof(plimsoll_object) == 16 ? 1 : -1];
 typedef char plimsoll_size_of_inside[sizeof(plimsoll_inside) == 24 ? 1 : -1];
+typedef char plimsoll_size_of_share[sizeof(plimsoll_share) == 24 ? 1 : -1];
+typedef char plimsoll_size_of_windowed[sizeof(plimsoll_windowed) == 136 ? 1 : -1];
 typedef char plimsoll_size_of_progress[sizeof(plimsoll_progress) == 24 ? 1 : -1];

@@ -108,6 +108,7 @@ using Placement = plimsoll_placement;
 using Object = plimsoll_object;
 using Inside = plimsoll_inside;
 using Share = plimsoll_share;
+using Windowed = plimsoll_windowed;
 
 // A buffer that may lie anywhere: bytes, first step, step after the last.
 inline Buffer buffer(std::uint64_t size, std::uint32_t start, std::uint32_t end, std::uint64_t alignment = 1,
@@ -195,6 +196,11 @@ inline std::optional<std::uint64_t> some(std::uint64_t offset) {
 }
 
 } // namespace detail
+
+// For Permit::overlap_output_below.
+inline std::uint64_t safe_overlap(const Windowed &kernel) {
+    return detail::get<std::uint64_t>([&](std::uint64_t *bytes) { return plimsoll_safe_overlap(&kernel, bytes); });
+}
 
 inline std::uint32_t abi() noexcept { return plimsoll_abi(); }
 inline std::string version() { return plimsoll_version(); }
@@ -669,6 +675,14 @@ public:
     }
     void mark_overwritable(std::uint32_t tensor) {
         detail::check(plimsoll_graph_mark_overwritable(handle_.get(), tensor));
+    }
+    // This tensor lies so many bytes after the start of that one, in every plan.
+    void place_at(std::uint32_t tensor, std::uint32_t of, std::uint64_t at = 0) {
+        detail::check(plimsoll_graph_place_at(handle_.get(), tensor, of, at));
+    }
+    // No plan lets these have a byte in common while both are needed.
+    void keep_apart(std::uint32_t one, std::uint32_t other) {
+        detail::check(plimsoll_graph_keep_apart(handle_.get(), one, other));
     }
     void build() { detail::check(plimsoll_graph_build(handle_.get())); }
     // How many operators are folded away then.

@@ -135,6 +135,7 @@ programs! {
     tiny_inference_in_c: "examples/c/tiny_inference.c" by "cc";
     plan_graph_in_cpp: "examples/cpp/plan_graph.cpp" by "c++";
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
+    sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
 }
 
 /// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.

@@ -66,14 +66,14 @@ fn what_is_kept_apart_is_not_written_in_place() {
 #[test]
 fn tensors_of_one_place_keep_the_order_of_the_file() {
     let mut net = Graph::builder("two");
-    let x = net.input("x", TensorSpec::bytes(16));
+    let image = net.input("image", TensorSpec::bytes(16));
     let [a, b] = ["a", "b"].map(|name| net.tensor(name, TensorSpec::bytes(64)));
-    let [c, d] = ["c", "d"].map(|name| net.tensor(name, TensorSpec::bytes(16)));
-    let first = net.operator("to a").reads([x]).writes([a]).id();
-    let read = net.operator("from a").reads([a]).writes([c]).id();
-    let second = net.operator("to b").reads([x]).writes([b]).id();
-    net.operator("from b").reads([b]).writes([d]);
-    net.output(c).output(d).place_at(b, a, 32);
+    let [left, right] = ["left", "right"].map(|name| net.tensor(name, TensorSpec::bytes(16)));
+    let first = net.operator("to a").reads([image]).writes([a]).id();
+    let read = net.operator("from a").reads([a]).writes([left]).id();
+    let second = net.operator("to b").reads([image]).writes([b]).id();
+    net.operator("from b").reads([b]).writes([right]);
+    net.output(left).output(right).place_at(b, a, 32);
     let graph = net.build().unwrap();
     let waits: Vec<_> = graph.dependencies().collect();
     assert!(waits.contains(&(read, second)) && waits.contains(&(first, second)), "{waits:?}");

@@ -2,7 +2,7 @@
 #![cfg(feature = "json")]
 
 use plimsoll::import::{Fold, ImportError, ImportOptions, ImportedGraph, graph_json_from_bytes};
-use plimsoll::{ElementType, Graph, OperatorId, TensorKind};
+use plimsoll::{ElementType, Graph, OperatorId, Permit, RelativePlacement, Side, TensorId, TensorKind};
 use serde_json::{Value, json};
 
 fn import_text(text: &str) -> Result<ImportedGraph, ImportError> {
@@ -275,4 +275,85 @@ fn only_what_is_known_to_compute_is_folded() {
             .collect();
         assert_eq!(folded, ["c", "e"]);
     }
+}
+
+/// `small`, and then `relu`, which may write `result` over `features`.
+fn shared() -> Value {
+    let mut value = small();
+    let relu = json!({"name": "relu", "type": "Relu", "inputs": [2], "outputs": [3]});
+    value["ops"].as_array_mut().unwrap().push(relu);
+    value["tensors"].as_array_mut().unwrap().push(json!({"name": "result", "bytes": 32, "kind": "output"}));
+    value["tensors"][2]["kind"] = json!("intermediate");
+    value
+}
+
+#[test]
+fn sharing_is_read() {
+    let mut value = shared();
+    value["tensors"][0]["overwritable"] = json!(true);
+    value["ops"][0]["permits"] =
+        json!([{"how": "overlap", "input": 0, "output": 2, "bytes": 4, "lower": "output"}]);
+    value["ops"][1]["permits"] = json!([
+        {"how": "in_place", "input": 2, "output": 3},
+        {"how": "view", "input": 2, "output": 3},
+        {"how": "piece", "input": 2, "output": 3, "at": 0},
+    ]);
+    value["placements"] = json!([{"tensor": 3, "of": 2}, {"tensor": 2, "of": 0, "at": 64}]);
+    value["apart"] = json!([[3, 0]]);
+    let graph = import(&value);
+    let ids: Vec<TensorId> = graph.tensor_ids().collect();
+    let (input, output) = (ids[2], ids[3]);
+    assert!(graph.tensor(ids[0]).is_overwritable() && !graph.tensor(input).is_overwritable());
+    assert_eq!(
+        graph.operators()[0].permits(),
+        [Permit::Overlap { input: ids[0], output: input, bytes: 4, lower: Side::Output }]
+    );
+    assert_eq!(
+        graph.operators()[1].permits(),
+        [
+            Permit::InPlace { input, output },
+            Permit::View { input, output, at: 0 },
+            Permit::Piece { input, output, at: 0 },
+        ]
+    );
+    assert_eq!(
+        graph.relative_placements(),
+        [
+            RelativePlacement { tensor: output, of: input, at: 0 },
+            RelativePlacement { tensor: input, of: ids[0], at: 64 },
+        ]
+    );
+    assert_eq!(graph.kept_apart(), [[ids[0], output]]);
+}
+
+#[test]
+fn wrong_sharing_is_named() {
+    let refusal = |change: &dyn Fn(&mut Value)| {
+        let mut value = shared();
+        change(&mut value);
+        error(&value)
+    };
+    let permit = |permit: Value| move |value: &mut Value| value["ops"][1]["permits"] = json!([permit]);
+    assert_eq!(
+        refusal(&permit(json!({"how": "in_place", "input": 9, "output": 3}))),
+        "a permission of operator `relu` names tensor 9, but there are 4 tensors"
+    );
+    assert_eq!(
+        refusal(&permit(json!({"how": "overlap", "input": 2, "output": 3, "bytes": 4}))),
+        "an overlap of operator `relu` does not say which is lower"
+    );
+    assert_eq!(
+        refusal(&permit(json!({"how": "in_place", "input": 0, "output": 3}))),
+        "operator `relu` permits sharing, but tensor `image` is none of its inputs"
+    );
+    let unknown = refusal(&permit(json!({"how": "borrowed", "input": 2, "output": 3})));
+    assert!(unknown.starts_with("unknown variant `borrowed`, expected one of `in_place`"), "{unknown}");
+    assert_eq!(
+        refusal(&|value| value["placements"] = json!([{"tensor": 3, "of": 4}])),
+        "a relative placement names tensor 4, but there are 4 tensors"
+    );
+    assert_eq!(
+        refusal(&|value| value["apart"] = json!([[1, 2]])),
+        "what is kept apart cannot be: tensor `weights` is a constant, which lies elsewhere"
+    );
 }

@@ -45,7 +45,7 @@ fn brute_force_finds_nothing_better() {
 /// planner says that this cannot be, it cannot in the order of the file.
 #[test]
 fn brute_force_agrees_under_constraints() {
-    let (mut planned, mut proven, mut refused) = (0, 0, 0);
+    let (mut plans, mut proven, mut refused) = (0, 0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 300) {
         let graph = drawn_with_constraints(seed, 1 + seed % 6, 3);
         for level in [Sharing::None, Sharing::All] {
@@ -53,7 +53,7 @@ fn brute_force_agrees_under_constraints() {
             match planner.plan(&graph) {
                 Ok(plan) => {
                     simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
-                    planned += 1;
+                    plans += 1;
                     proven += u64::from(plan.status == Status::Optimal);
                     let arena = plan.arena_bytes;
                     // At other levels, brute force shares more.
@@ -71,8 +71,8 @@ fn brute_force_agrees_under_constraints() {
             }
         }
     }
-    println!("{planned} plans, {proven} proven; {refused} refused");
-    assert!(proven * 10 >= planned * 8 && refused * 20 > planned, "{planned} {proven} {refused}");
+    println!("{plans} plans, {proven} proven; {refused} refused");
+    assert!(proven * 10 >= plans * 8 && refused * 20 > plans, "{plans} {proven} {refused}");
 }
 
 /// What leaves the planner runs on bytes, at every level.

@@ -107,6 +107,30 @@ pub struct plimsoll_share {
     pub how: i32,
 }
 
+/// A convolution, depthwise convolution or pooling, as `plimsoll_safe_overlap` looks at
+/// it. Rows, columns, channels; channels are innermost in memory. Frozen: 136 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_windowed {
+    /// Rows, columns and channels that are read.
+    pub input: [u64; 3],
+    /// Rows, columns and channels that are written.
+    pub output: [u64; 3],
+    /// Rows and columns of the window.
+    pub window: [u64; 2],
+    /// Rows and columns from one window to the next.
+    pub stride: [u64; 2],
+    /// Rows above and columns left of the input that the first window covers.
+    pub padding: [u64; 2],
+    /// Rows and columns from one element of the window to the next.
+    pub dilation: [u64; 2],
+    /// Bytes of an element, of the input and of the output.
+    pub element_bytes: [u64; 2],
+    /// 1 if an element needs its own channel alone, as in depthwise convolutions and
+    /// pooling; 0 if it needs all.
+    pub by_channel: i32,
+}
+
 /// How far a search is, as told to a progress callback. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -127,6 +151,7 @@ const _: () = {
     assert!(size_of::<plimsoll_object>() == 16);
     assert!(size_of::<plimsoll_inside>() == 24);
     assert!(size_of::<plimsoll_share>() == 24);
+    assert!(size_of::<plimsoll_windowed>() == 136);
     assert!(size_of::<plimsoll_progress>() == 24);
 };
 

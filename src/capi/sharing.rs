@@ -4,14 +4,14 @@ use super::boundary::{Failure, copy_out, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::{plimsoll_options, set};
 use super::plan::{Planned, plimsoll_plan};
-use super::records::plimsoll_share;
+use super::records::{plimsoll_share, plimsoll_windowed};
 use super::status::{
     PLIMSOLL_PERMIT_IN_PLACE, PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW, PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW,
     PLIMSOLL_PERMIT_PIECE, PLIMSOLL_PERMIT_VIEW, PLIMSOLL_SHARE_CONCAT, PLIMSOLL_SHARE_IN_PLACE,
     PLIMSOLL_SHARE_OVERLAP, PLIMSOLL_SHARE_SLICE, PLIMSOLL_SHARE_VIEW, PLIMSOLL_SHARING_ALL,
     PLIMSOLL_SHARING_IN_PLACE, PLIMSOLL_SHARING_NONE, PLIMSOLL_SHARING_VIEWS,
 };
-use crate::{How, Permit, Sharing, Side, TensorId};
+use crate::{How, Permit, Sharing, Side, TensorId, Windowed};
 
 /// Says what memory an input and an output of an operator may share: a permission,
 /// which a plan may use or not. `permit` is one of `PLIMSOLL_PERMIT_...`; `bytes` is
@@ -64,6 +64,60 @@ pub unsafe extern "C" fn plimsoll_graph_mark_overwritable(graph: *mut plimsoll_g
     guard(|| {
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
         builder.overwritable(super::graph::tensor_ids(&[tensor])?[0]);
+        Ok(())
+    })
+}
+
+/// Says that a tensor must lie `at` bytes after the start of tensor `of` in every plan;
+/// at 0 bytes, the two are colocated; with a permission of an operator that reads one and
+/// writes the other, it is a must-alias. Of a graph that is still added to.
+///
+/// Gives no right to share: where both have bytes in common, either the one is done
+/// before the other comes, and their operators keep the order of the file, or an
+/// operator permits it, which then counts whatever the options say of sharing. What
+/// cannot be is `PLIMSOLL_ERROR_INVALID` when the graph is built or planned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_place_at(
+    graph: *mut plimsoll_graph,
+    tensor: u32,
+    of: u32,
+    at: u64,
+) -> i32 {
+    guard(|| {
+        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
+        let ids = super::graph::tensor_ids(&[tensor, of])?;
+        builder.place_at(ids[0], ids[1], at);
+        Ok(())
+    })
+}
+
+/// Says that no plan may let these two tensors have a byte in common while both are
+/// needed, whatever operators permit. Of a graph that is still added to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_keep_apart(graph: *mut plimsoll_graph, one: u32, other: u32) -> i32 {
+    guard(|| {
+        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
+        let ids = super::graph::tensor_ids(&[one, other])?;
+        builder.keep_apart(ids[0], ids[1]);
+        Ok(())
+    })
+}
+
+/// So many bytes at the output's end may be the input's start, where a convolution,
+/// depthwise convolution or pooling is computed row by row, column by column and channel
+/// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
+/// the numbers do not fit each other, or one is above 2^24.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_safe_overlap(kernel: *const plimsoll_windowed, bytes: *mut u64) -> i32 {
+    guard(|| {
+        let kernel = unsafe { reference(kernel, "kernel") }?;
+        let plimsoll_windowed { input, output, window, stride, padding, dilation, by_channel, element_bytes } =
+            *kernel;
+        let by_channel = by_channel != 0;
+        let windowed =
+            Windowed { input, output, window, stride, padding, dilation, by_channel, element_bytes };
+        let wrong = || Failure::argument(format!("no kernel has these numbers: {windowed:?}"));
+        *unsafe { mutable(bytes, "bytes") }? = windowed.safe_overlap().ok_or_else(wrong)?;
         Ok(())
     })
 }

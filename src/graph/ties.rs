@@ -40,13 +40,13 @@ impl Ties {
     ) -> Result<Self> {
         for pair in &mut apart {
             pair.sort_unstable();
-            check_ids("what is kept apart", pair, tensors)?;
+            check_ids("what is kept apart", *pair, tensors)?;
         }
         apart.sort_unstable();
         apart.dedup();
         let mut places = Places::new(if list.is_empty() { 0 } else { tensors.len() });
         for one in &list {
-            check_ids("a relative placement", &[one.tensor, one.of], tensors)?;
+            check_ids("a relative placement", [one.tensor, one.of], tensors)?;
             let (inner, outer) = (places.find(one.tensor.index()), places.find(one.of.index()));
             if !places.tie(one.tensor, one.of, one.at) {
                 let why = format!("from the other placements it is {} bytes", inner.1 - outer.1);
@@ -169,8 +169,8 @@ fn small((root, at): (usize, i128)) -> (u32, i128) {
     (root as u32, at)
 }
 
-fn check_ids(place: &str, ids: &[TensorId; 2], tensors: &[Tensor]) -> Result<()> {
-    super::validate::listed(ids, tensors.len(), place)?;
+fn check_ids(place: &str, ids: [TensorId; 2], tensors: &[Tensor]) -> Result<()> {
+    super::validate::listed(&ids, tensors.len(), place)?;
     let name = |id: TensorId| tensors[id.index()].name.clone();
     if let Some(&constant) = ids.iter().find(|id| tensors[id.index()].kind == TensorKind::Constant) {
         let problem = format!("tensor `{}` is a constant, which lies elsewhere", name(constant));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::foldable::{Holds, OperatorAdder, makes_constants};
 use super::{ImportError, ImportOptions, ImportedGraph};
-use crate::graph::{ElementType, GraphBuilder, TensorKind, TensorSpec};
+use crate::graph::{ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
@@ -22,6 +22,52 @@ struct JsonGraph {
     /// Graph outputs besides the tensors of kind `output`.
     #[serde(default)]
     outputs: Vec<usize>,
+    #[serde(default)]
+    placements: Vec<JsonPlacement>,
+    /// Pairs of tensors that never share memory.
+    #[serde(default)]
+    apart: Vec<[usize; 2]>,
+}
+
+/// A tensor that must lie so many bytes after another's start.
+#[derive(Deserialize)]
+struct JsonPlacement {
+    tensor: usize,
+    of: usize,
+    #[serde(default)]
+    at: u64,
+}
+
+/// Memory that an input and an output may share.
+#[derive(Deserialize)]
+struct JsonPermit {
+    how: JsonHow,
+    input: usize,
+    output: usize,
+    /// Of a view or a piece: where in the other one it is.
+    #[serde(default)]
+    at: u64,
+    /// Of an overlap.
+    #[serde(default)]
+    bytes: u64,
+    /// Of an overlap.
+    lower: Option<JsonSide>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum JsonHow {
+    InPlace,
+    View,
+    Piece,
+    Overlap,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum JsonSide {
+    Input,
+    Output,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +85,8 @@ struct JsonOperator {
     after: Vec<usize>,
     /// Whether it may run at compile time once its inputs are constants.
     foldable: Option<bool>,
+    #[serde(default)]
+    permits: Vec<JsonPermit>,
 }
 
 impl JsonOperator {
@@ -59,6 +107,9 @@ struct JsonTensor {
     alignment: Option<u64>,
     /// Where the tensor must lie.
     offset: Option<u64>,
+    /// Of an input: whether it may be overwritten once it is read.
+    #[serde(default)]
+    overwritable: bool,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]
@@ -101,6 +152,13 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// a tensor, and `outputs` of the graph, for outputs of another kind. Other
 /// keys are ignored.
 ///
+/// What may share memory is in `permits` of an operator: `how` (`in_place`, `view`,
+/// `piece`, `overlap`), `input` and `output` (positions in `tensors`), `at` of a view or
+/// piece, `bytes` and `lower` (`input` or `output`) of an overlap; and `overwritable` of an
+/// input. What must lie where, in `placements` of the graph: `tensor` lies `at` bytes after
+/// the start of `of`; and in `apart`, pairs of tensors. See [`Permit`] and
+/// [`RelativePlacement`](crate::RelativePlacement).
+///
 /// Operators that read constants only are folded away if their type is one that
 /// weights are commonly made with, in the spelling of ONNX or TensorFlow Lite,
 /// and they need no scratch; `foldable` of an operator says otherwise, either
@@ -120,6 +178,7 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     for output in tensor_ids(&json.outputs, json.tensors.len(), "the list of graph outputs")? {
         builder.output(output);
     }
+    add_constraints(&mut builder, &json)?;
     super::finish(builder, Vec::new(), options)
 }
 
@@ -150,6 +209,9 @@ fn add_tensors(builder: &mut GraphBuilder, tensors: &[JsonTensor]) -> Result<Ope
         let id = builder.add_tensor(tensor.name.as_str(), tensor.kind.into(), spec);
         if tensor.kind == JsonKind::Output {
             builder.output(id);
+        }
+        if tensor.overwritable {
+            builder.overwritable(id);
         }
     }
     if unshaped.is_empty() {
@@ -198,7 +260,41 @@ fn add_operators(
         }
         let after = after.iter().map(|&other| OperatorId::new(other));
         let with_tensors = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
-        with_tensors.scratch(*scratch).after(after);
+        let permits = operator.permits.iter().map(|one| permit(one, json.tensors.len(), &place));
+        let permits = permits.collect::<Result<Vec<_>, _>>()?;
+        with_tensors.scratch(*scratch).after(after).permits(permits);
+    }
+    Ok(())
+}
+
+fn permit(permit: &JsonPermit, count: usize, place: &str) -> Result<Permit, ImportError> {
+    let ids = tensor_ids(&[permit.input, permit.output], count, &format!("a permission of {place}"))?;
+    let (input, output) = (ids[0], ids[1]);
+    let JsonPermit { at, bytes, .. } = *permit;
+    Ok(match permit.how {
+        JsonHow::InPlace => Permit::InPlace { input, output },
+        JsonHow::View => Permit::View { input, output, at },
+        JsonHow::Piece => Permit::Piece { input, output, at },
+        JsonHow::Overlap => {
+            let lower = match permit.lower {
+                Some(JsonSide::Input) => Side::Input,
+                Some(JsonSide::Output) => Side::Output,
+                None => return Err(malformed(format!("an overlap of {place} does not say which is lower"))),
+            };
+            Permit::Overlap { input, output, bytes, lower }
+        }
+    })
+}
+
+fn add_constraints(builder: &mut GraphBuilder, json: &JsonGraph) -> Result<(), ImportError> {
+    let pair = |ids: [usize; 2], place: &str| tensor_ids(&ids, json.tensors.len(), place);
+    for &JsonPlacement { tensor, of, at } in &json.placements {
+        let ids = pair([tensor, of], "a relative placement")?;
+        builder.place_at(ids[0], ids[1], at);
+    }
+    for &two in &json.apart {
+        let ids = pair(two, "what is kept apart")?;
+        builder.keep_apart(ids[0], ids[1]);
     }
     Ok(())
 }

@@ -235,7 +235,9 @@ impl Stretches {
                     return vec![*stretch];
                 }
                 let mut parts = cut(&through, stretch.at, stretch.bytes);
-                parts.iter_mut().for_each(|part| part.from += stretch.from);
+                for part in &mut parts {
+                    part.from += stretch.from;
+                }
                 parts
             });
             let seen = seen.collect();

@@ -189,9 +189,13 @@ impl<'a> Making<'a> {
         let before = self.say(&added);
         let is_tied = self.forced_hold() && self.join(tensor, of, at).is_ok();
         if is_tied {
-            added.into_iter().for_each(|one| self.shares[one.operator.index()].push(one));
+            for one in added {
+                self.shares[one.operator.index()].push(one);
+            }
         } else {
-            before.into_iter().rev().for_each(|(id, stretches)| self.stretches.put(id, stretches));
+            for (id, stretches) in before.into_iter().rev() {
+                self.stretches.put(id, stretches);
+            }
         }
         is_tied
     }

@@ -171,7 +171,11 @@ static int32_t graph_call(void) {
         list[i] = index_of();
         other[i] = index_of();
     }
-    switch (below(14)) {
+    switch (below(18)) {
+    case 14: return plimsoll_graph_permit(graph, index_of(), seldom() ? (int32_t)number() : (int32_t)below(5), index_of(), index_of(), number());
+    case 15: return plimsoll_graph_mark_overwritable(graph, index_of());
+    case 16: return plimsoll_graph_place_at(graph, index_of(), index_of(), below(2) ? 16u * below(4) : number());
+    case 17: return plimsoll_graph_keep_apart(graph, index_of(), index_of());
     case 0: return plimsoll_graph_new(name(), place_for_graph(graphs));
     case 1:
     case 2: return plimsoll_graph_add_tensor(graph, name(), kind(), number(), seldom() ? number() : 0, fixed_offset(), MAYBE(&written));
@@ -220,7 +224,7 @@ static int32_t options_call(void) {
     case 15: return plimsoll_options_set_threads(own, below(4));
     case 16: return plimsoll_options_reserve(own, sizes[0] >> below(64), sizes[1] >> below(64));
     case 17: return plimsoll_options_clear_reserved(own);
-    case 18: return plimsoll_options_set_order(own, kind());
+    case 18: return below(2) ? plimsoll_options_set_order(own, kind()) : plimsoll_options_set_sharing(own, kind());
     default: return below(2) ? plimsoll_options_set_log(own, log_line, &logged) : plimsoll_strategy_name(below(20), MAYBE(text), below(33), MAYBE(&size));
     }
 }
@@ -246,6 +250,7 @@ static int32_t plan_call(void) {
     plimsoll_occupant occupants[8];
     plimsoll_object objects[8];
     plimsoll_inside insides[8];
+    plimsoll_share shares[8];
     uint64_t offsets[8], value = 0;
     uint32_t order[8], step = 0;
     char text[64];
@@ -269,7 +274,7 @@ static int32_t plan_call(void) {
     case 13: return plimsoll_plan_objects(plan, MAYBE(objects), below(9), MAYBE(&size), MAYBE(&value));
     case 14: return plimsoll_plan_object_of(plan, kind(), index_of(), MAYBE(&step));
     case 15: return plimsoll_plan_insides(plan, MAYBE(insides), below(9), MAYBE(&size));
-    case 16: return plimsoll_plan_verify(plan);
+    case 16: return below(2) ? plimsoll_plan_shares(plan, MAYBE(shares), below(9), MAYBE(&size)) : plimsoll_plan_verify(plan);
     case 17: return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
     case 18: return below(2) ? explain(plan) : plimsoll_plan_certified_bytes(plan, MAYBE(&value));
     default: return plimsoll_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
@@ -284,9 +289,14 @@ static int32_t other_call(void) {
         values[i] = number();
         offsets[i] = number();
     }
-    switch (below(12)) {
+    switch (below(13)) {
     case 0:
     case 1: return new_problem();
+    case 12: {
+        const plimsoll_windowed kernel = {{number(), below(9), below(9)}, {below(9), number(), below(9)}, {below(4), 3}, {1, below(3)},
+                                          {below(3), number()}, {1, below(3)}, {1, below(5)}, kind()};
+        return plimsoll_safe_overlap(seldom() ? NULL : &kernel, MAYBE(&bytes));
+    }
     case 2: return plimsoll_problem_buffer_count(PICK(problems), MAYBE(&size));
     case 3: return plimsoll_problem_verify(PICK(problems), MAYBE(offsets), below(9), number());
     case 4: return plimsoll_problem_choose(PICK(problems), PICK(options), below(2) ? NULL : values, below(9), place_for_choice(choices));

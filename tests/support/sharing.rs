@@ -261,11 +261,14 @@ pub fn runs_in_file_order(graph: &Graph, arena: u64) -> bool {
     Brute { graph, arena: arena as usize, only_file_order: true, seen: HashSet::new() }.start()
 }
 
+/// What is done, where what is needed is, and where what others are tied to was.
+type Seen = (Vec<OperatorId>, Vec<Option<usize>>, Vec<Option<usize>>);
+
 struct Brute<'a> {
     graph: &'a Graph,
     arena: usize,
     only_file_order: bool,
-    seen: HashSet<(Vec<OperatorId>, Vec<Option<usize>>, Vec<Option<usize>>)>,
+    seen: HashSet<Seen>,
 }
 
 #[derive(Clone)]

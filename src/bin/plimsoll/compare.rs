@@ -115,6 +115,11 @@ fn problem(
                 VariablesArgument::Outside => Variables::Outside,
             };
             let graph = &imported.graph;
+            if !graph.relative_placements().is_empty() {
+                let why = "its tensors lie at distances from each other; \
+                           strategies give each an offset of its own, so use `plan`";
+                return Err(format!("{}: {why}", file.display()).into());
+            }
             let planner = reading.planner().order(arguments.order.into());
             let schedule = planner.schedule(graph).map_err(|error| with_path(file, error.into()))?;
             let liveness = Liveness::new(graph, &schedule.order, reading.align, variables);
