@@ -41,6 +41,22 @@ fn tensors_of_different_times_are_colocated() {
     assert_eq!((plan.arena_bytes, plan.status, plan.shares.len()), (128, Status::Optimal, 0));
 }
 
+/// Of two that may be one, neither is too much.
+#[test]
+fn what_may_be_shared_is_not_called_too_much() {
+    let (mut net, [_, a, b, _]) = chain();
+    let explained = |graph: &Graph, sharing: Sharing| {
+        let planner = planner().share(sharing).capacity(100);
+        let plan = planner.plan(graph).unwrap();
+        assert_eq!(plan.status, Status::Infeasible);
+        planner.explain_plan(graph, &plan).unwrap().is_some()
+    };
+    let graph = net.clone().build().unwrap();
+    assert!(explained(&graph, Sharing::None) && !explained(&graph, Sharing::InPlace));
+    net.place_at(b, a, 0);
+    assert!(!explained(&net.build().unwrap(), Sharing::None));
+}
+
 #[test]
 fn distances_are_kept() {
     let (mut net, [x, a, _, y]) = chain();

@@ -355,12 +355,16 @@ impl Planner {
     }
 
     /// The same for a plan of a graph: what of it cannot lie together within the
-    /// plan's capacity, outside of what the plan says is reserved.
+    /// plan's capacity, outside of what the plan says is reserved. None where tensors share
+    /// memory or may, as then none of them is too much by itself.
     ///
     /// # Errors
     /// What [`plan_in_order`](Self::plan_in_order) says of the plan's order, and of
     /// what is reserved.
     pub fn explain_plan(&self, graph: &Graph, plan: &Plan) -> Result<Option<InfeasibleCore<Occupant>>> {
+        if concerns(graph, self.sharing) || !plan.shares.is_empty() {
+            return Ok(None);
+        }
         let liveness = Liveness::new(graph, &plan.order, plan.alignment, plan.variables)?;
         let problem = liveness.problem().clone().with_capacity(plan.capacity);
         let core = infeasible_core(&problem.with_reserved(plan.reserved.iter().cloned())?, &self.limits)?;
