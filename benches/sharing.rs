@@ -1,6 +1,6 @@
 //! What sharing memory saves on every network of the zoo of `PLIMSOLL_DATA` (default
 //! `../shared`), counted as int8, with inputs that may be overwritten: tables for
-//! `docs/results.md`.
+//! `docs/results.md`, and its plot if `PLIMSOLL_PLOT` names a file for it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,22 @@ use plimsoll::allocate::{self, Exact};
 use plimsoll::import::{self, ImportOptions, Imported};
 use plimsoll::{ElementType, Graph, Ordering, Plan, Planner, Sharing, Status, Variables};
 
-const LEVELS: [&str; 8] =
-    ["no reuse", "knapsack", "merge", "exact", "+ order", "+ views", "+ in place", "+ concatenation"];
+#[path = "support/kernels.rs"]
+mod kernels;
+#[path = "support/plot.rs"]
+mod plot;
+
+const LEVELS: [&str; 9] = [
+    "no reuse",
+    "knapsack",
+    "merge",
+    "exact",
+    "+ order",
+    "+ views",
+    "+ in place",
+    "+ concatenation",
+    "+ overlap",
+];
 
 const MIB: u64 = 1 << 20;
 
@@ -33,7 +47,9 @@ fn main() {
         let start = ProcessTime::now();
         let shared = planner().share(Sharing::All).plan(&graph).expect("a plan");
         let seconds = start.elapsed().as_secs_f64();
-        let arenas = arenas(&graph, &shared);
+        let overlapping = kernels::channels_last(&graph, path);
+        let overlapping = planner().share(Sharing::All).plan(&overlapping).expect("a plan");
+        let arenas = arenas(&graph, &shared, overlapping.arena_bytes);
         for (level, &arena) in arenas.iter().enumerate() {
             fits[0][level] += usize::from(arena <= 2 * MIB);
             fits[1][level] += usize::from(arena <= 4 * MIB);
@@ -53,12 +69,17 @@ fn main() {
     let count = files.len();
     println!("\n{proven} of {count} proven optimal over orders, sharing and offsets\n");
     println!("| | {} |\n| --- |{}", LEVELS.join(" | "), " ---: |".repeat(LEVELS.len()));
-    for (row, capacity) in fits.iter().zip([2, 4]) {
-        let shares = row.map(|fit| format!("{:.0} %", fit as f64 / count as f64 * 100.0));
+    let percents = fits.map(|row| row.map(|fit| fit as f64 / count as f64 * 100.0));
+    for (row, capacity) in percents.iter().zip([2, 4]) {
+        let shares = row.map(|percent| format!("{percent:.0} %"));
         println!("| fit {capacity} MiB | {} |", shares.join(" | "));
     }
     let means = ratios.map(|ratio| format!("{:.2}", (ratio / count as f64).exp()));
     println!("| no reuse / arena, geometric mean | {} |", means.join(" | "));
+    if let Some(file) = std::env::var_os("PLIMSOLL_PLOT") {
+        let lines = [("2 MiB", &percents[0][..]), ("4 MiB", &percents[1][..])];
+        std::fs::write(file, plot::svg(&LEVELS, &lines)).expect("a place for the plot");
+    }
 }
 
 fn planner() -> Planner {
@@ -66,7 +87,7 @@ fn planner() -> Planner {
 }
 
 /// By level. Where one does not reach what the one before it did, that counts.
-fn arenas(graph: &Graph, shared: &Plan) -> [u64; LEVELS.len()] {
+fn arenas(graph: &Graph, shared: &Plan, overlapping: u64) -> [u64; LEVELS.len()] {
     let in_file_order = |name: &str| {
         let strategy = allocate::by_name(name).expect("a known strategy");
         let planner = planner().order(Ordering::File).boxed_strategy(strategy);
@@ -83,6 +104,7 @@ fn arenas(graph: &Graph, shared: &Plan) -> [u64; LEVELS.len()] {
         sharing(Sharing::Views),
         sharing(Sharing::InPlace),
         shared.arena_bytes,
+        overlapping,
     ];
     for level in 1..arenas.len() {
         arenas[level] = arenas[level].min(arenas[level - 1]);
