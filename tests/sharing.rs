@@ -78,19 +78,28 @@ fn brute_force_agrees_under_constraints() {
 /// What leaves the planner runs on bytes, at every level.
 #[test]
 fn plans_run_on_bytes() {
-    let (mut steps, mut seed) = (0, 0);
+    let (mut steps, mut seed, mut constrained) = (0, 0, 0);
     let most = count("PLIMSOLL_STEPS", 20_000) as usize;
     while steps < most {
         seed += 1;
-        let graph = drawn(seed, 5 + seed % 40, 1 + seed % 300);
+        let (operators, size) = (5 + seed % 40, 1 + seed % 300);
+        let graph = match seed % 3 {
+            0 => drawn_with_constraints(seed, operators, size),
+            _ => drawn(seed, operators, size),
+        };
         for level in LEVELS {
             // Quick rather than good.
             let limits = Limits::new().nodes(40);
             let planner = Planner::new().alignment(1 << (seed % 4)).share(level).limits(limits);
-            let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed} {level:?}: {error}"));
+            let plan = match planner.plan(&graph) {
+                Err(Error::Constraint { .. }) if seed % 3 == 0 => continue,
+                plan => plan.unwrap_or_else(|error| panic!("seed {seed} {level:?}: {error}")),
+            };
+            constrained += usize::from(seed % 3 == 0);
             steps += simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed} {level:?}: {wrong}"));
         }
     }
+    assert!(constrained > steps / 1000, "{constrained} plans with constraints in {steps} steps");
 }
 
 /// A small graph with one of each kind, and its plan: `x` is cut, reshaped, written over,
