@@ -377,6 +377,8 @@ typedef struct plimsoll_windowed {
     // 1 if an element needs its own channel alone, as in depthwise convolutions and
     // pooling; 0 if it needs all.
     int32_t by_channel;
+    // 1 if the loops run from the last element to the first.
+    int32_t descending;
 } plimsoll_windowed;
 
 // A tensor that shares memory with another one while both are needed. Frozen: 24
@@ -876,9 +878,11 @@ int32_t plimsoll_graph_keep_apart(struct plimsoll_graph *graph, uint32_t one, ui
 
 // So many bytes at the output's end may be the input's start, where a convolution,
 // depthwise convolution or pooling is computed row by row, column by column and channel
-// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
+// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. Of loops that run from the last
+// element to the first, at the input's end: for `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
 // the numbers do not fit each other, or one is above 2^24.
-int32_t plimsoll_safe_overlap(const struct plimsoll_windowed *kernel, uint64_t *bytes);
+int32_t plimsoll_safe_overlap(const struct plimsoll_windowed *kernel,
+                              uint64_t *bytes);
 
 // What tensors may share memory while both are needed, of what operators permit:
 // `PLIMSOLL_SHARING_...`, NONE unless set.

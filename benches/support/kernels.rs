@@ -58,8 +58,17 @@ fn overlap(graph: &Graph, operator: &Operator, kernel: Kernel, dims: [usize; 3])
         }),
     };
     let Kernel { window, stride, dilation, by_channel, .. } = kernel;
-    let windowed =
-        Windowed { input: from, output: to, window, stride, padding, dilation, by_channel, element_bytes };
+    let windowed = Windowed {
+        input: from,
+        output: to,
+        window,
+        stride,
+        padding,
+        dilation,
+        by_channel,
+        descending: false,
+        element_bytes,
+    };
     let bytes = windowed.safe_overlap().filter(|&bytes| bytes > 0)?;
     Some(Permit::Overlap { input, output, bytes, lower: Side::Output })
 }

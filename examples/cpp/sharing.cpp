@@ -25,7 +25,7 @@ int main() {
 
     // A permission: the convolution may start one row and one column below its input.
     graph.mark_overwritable(image);
-    const plimsoll::Windowed kernel{{16, 16, 8}, {16, 16, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1};
+    const plimsoll::Windowed kernel{{16, 16, 8}, {16, 16, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 0};
     const auto overlap = plimsoll::safe_overlap(kernel);
     expect(overlap == SIZE - (16 + 1) * 8, "a row and a pixel stay");
     graph.permit(first, Permit::overlap_output_below, image, depthwise, overlap);

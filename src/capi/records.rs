@@ -129,6 +129,8 @@ pub struct plimsoll_windowed {
     /// 1 if an element needs its own channel alone, as in depthwise convolutions and
     /// pooling; 0 if it needs all.
     pub by_channel: i32,
+    /// 1 if the loops run from the last element to the first.
+    pub descending: i32,
 }
 
 /// How far a search is, as told to a progress callback. Frozen: 24 bytes.

@@ -105,17 +105,27 @@ pub unsafe extern "C" fn plimsoll_graph_keep_apart(graph: *mut plimsoll_graph, o
 
 /// So many bytes at the output's end may be the input's start, where a convolution,
 /// depthwise convolution or pooling is computed row by row, column by column and channel
-/// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
+/// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. Of loops that run from the last
+/// element to the first, at the input's end: for `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
 /// the numbers do not fit each other, or one is above 2^24.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_safe_overlap(kernel: *const plimsoll_windowed, bytes: *mut u64) -> i32 {
     guard(|| {
         let kernel = unsafe { reference(kernel, "kernel") }?;
-        let plimsoll_windowed { input, output, window, stride, padding, dilation, by_channel, element_bytes } =
+        let plimsoll_windowed { input, output, window, stride, padding, dilation, element_bytes, .. } =
             *kernel;
-        let by_channel = by_channel != 0;
-        let windowed =
-            Windowed { input, output, window, stride, padding, dilation, by_channel, element_bytes };
+        let [by_channel, descending] = [kernel.by_channel, kernel.descending].map(|flag| flag != 0);
+        let windowed = Windowed {
+            input,
+            output,
+            window,
+            stride,
+            padding,
+            dilation,
+            by_channel,
+            descending,
+            element_bytes,
+        };
         let wrong = || Failure::argument(format!("no kernel has these numbers: {windowed:?}"));
         *unsafe { mutable(bytes, "bytes") }? = windowed.safe_overlap().ok_or_else(wrong)?;
         Ok(())

@@ -1,11 +1,12 @@
 //! How far a kernel's output may reach into its input, from its loops.
 
 /// A convolution, depthwise convolution or pooling as it is computed: for each row of the
-/// output, each column, each channel, in this order, all that the element needs is read, and
-/// then it is written. Rows, columns, channels; channels are innermost in memory.
+/// output, each column, each channel, in this order or all the other way round, all that the
+/// element needs is read, and then it is written. Channels are innermost in memory.
 ///
 /// What later elements need lies behind: so the output may start below the input and follow
-/// it, if it stays far enough behind (diagonal memory optimisation, arXiv 2010.01668).
+/// it, if it stays far enough behind (diagonal memory optimisation, arXiv 2010.01668). From
+/// the last element to the first, it follows from above.
 ///
 /// ```
 /// use plimsoll::{Side, Windowed};
@@ -13,7 +14,8 @@
 /// // A depthwise convolution of 3 by 3, "same" padding: one row and one column stay.
 /// let depthwise = Windowed {
 ///     input: [8, 8, 4], output: [8, 8, 4], window: [3, 3], stride: [1, 1],
-///     padding: [1, 1], dilation: [1, 1], by_channel: true, element_bytes: [1, 1],
+///     padding: [1, 1], dilation: [1, 1], by_channel: true, descending: false,
+///     element_bytes: [1, 1],
 /// };
 /// assert_eq!(depthwise.safe_overlap(), Some(8 * 8 * 4 - (8 + 1) * 4));
 /// // net.operator("dw").reads([x]).writes([y]).overlap(x, y, bytes, Side::Output);
@@ -36,6 +38,8 @@ pub struct Windowed {
     /// Whether an element needs its own channel alone, as in depthwise convolutions and
     /// pooling; then the output has a multiple of the input's channels. Else it needs all.
     pub by_channel: bool,
+    /// Whether the loops run from the last element to the first.
+    pub descending: bool,
     /// Of the input and of the output.
     pub element_bytes: [u64; 2],
 }
@@ -45,13 +49,15 @@ impl Windowed {
     pub const MOST: u64 = 1 << 24;
 
     /// So many bytes at the output's end may be the input's start, for
-    /// [`Permit::Overlap`](crate::Permit::Overlap) with the output as the lower one. None if
-    /// the numbers do not fit each other, or one is above [`Windowed::MOST`].
+    /// [`Permit::Overlap`](crate::Permit::Overlap) with the output as the lower one; of
+    /// descending loops, so many at the input's end may be the output's start, with the input
+    /// as the lower one. None if the numbers do not fit each other, or one is above
+    /// [`Windowed::MOST`].
     ///
     /// O(rows + columns + channels) of the output.
     #[must_use]
     pub fn safe_overlap(&self) -> Option<u64> {
-        let Self { input, output, window, stride, padding, dilation, by_channel, element_bytes } = *self;
+        let Self { input, output, window, stride, padding, dilation, by_channel, element_bytes, .. } = *self;
         let positive = [window, stride, dilation].as_flattened().iter().all(|&number| number > 0);
         let small = [input.as_slice(), &output, &window, &stride, &padding, &dilation, &element_bytes]
             .into_iter()
@@ -92,10 +98,23 @@ impl Windowed {
         if axis == 2 {
             return Some(if self.by_channel { at / (self.output[2] / self.input[2]) } else { 0 });
         }
-        let (start, padding) = (at * self.stride[axis], self.padding[axis]);
-        let skipped = padding.saturating_sub(start).div_ceil(self.dilation[axis]);
-        let first = start + skipped * self.dilation[axis] - padding;
-        (skipped < self.window[axis] && first < self.input[axis]).then_some(first)
+        let [start, step] = [at * self.stride[axis], self.dilation[axis]].map(i128::from);
+        let start = start - self.before(axis);
+        let skipped = if start < 0 { (step - 1 - start) / step } else { 0 };
+        let first = u64::try_from(start + skipped * step).ok()?;
+        (skipped < i128::from(self.window[axis]) && first < self.input[axis]).then_some(first)
+    }
+
+    /// By how much the first window that is looked at begins before the input does.
+    fn before(&self, axis: usize) -> i128 {
+        let padding = i128::from(self.padding[axis]);
+        if !self.descending {
+            return padding;
+        }
+        // The last window, in a mirror.
+        let last = i128::from(self.output[axis].max(1) - 1) * i128::from(self.stride[axis]) - padding;
+        let reach = i128::from(self.window[axis] - 1) * i128::from(self.dilation[axis]) + 1;
+        last + reach - i128::from(self.input[axis])
     }
 }
 
@@ -136,24 +155,28 @@ fn sum<const N: usize>(parts: [Option<i128>; N]) -> Option<i128> {
 mod tests {
     use super::*;
 
-    /// Runs the loops on bytes with the input so far after the output's start; whether all
-    /// that is read is as it was.
-    fn is_safe(kernel: &Windowed, distance: u64) -> bool {
+    /// Runs the loops on bytes where so many of the lower one's end are the upper one's start;
+    /// whether all that is read is as it was.
+    fn is_safe(kernel: &Windowed, overlap: u64) -> bool {
         let [rows, columns, channels] = kernel.output;
+        let size = |shape: [u64; 3], bytes: u64| shape.iter().product::<u64>() * bytes;
+        let (read, written) =
+            (size(kernel.input, kernel.element_bytes[0]), size(kernel.output, kernel.element_bytes[1]));
+        let (input, output) = if kernel.descending { (0, read - overlap) } else { (written - overlap, 0) };
         let mut overwritten = std::collections::HashSet::new();
-        for row in 0..rows {
-            for column in 0..columns {
-                for channel in 0..channels {
-                    for byte in read_by(kernel, row, column, channel) {
-                        if overwritten.contains(&(byte + distance)) {
-                            return false;
-                        }
-                    }
-                    let element = (row * columns + column) * channels + channel;
-                    let bytes = kernel.element_bytes[1];
-                    overwritten.extend(element * bytes..(element + 1) * bytes);
+        let mut elements: Vec<u64> = (0..rows * columns * channels).collect();
+        if kernel.descending {
+            elements.reverse();
+        }
+        for element in elements {
+            let (pixel, channel) = (element / channels, element % channels);
+            for byte in read_by(kernel, pixel / columns, pixel % columns, channel) {
+                if overwritten.contains(&(byte + input)) {
+                    return false;
                 }
             }
+            let bytes = kernel.element_bytes[1];
+            overwritten.extend(output + element * bytes..output + (element + 1) * bytes);
         }
         true
     }
@@ -196,14 +219,15 @@ mod tests {
                 padding: [draw(3) - 1, draw(3) - 1],
                 dilation: [draw(2), draw(2)],
                 by_channel,
+                descending: draw(2) == 1,
                 element_bytes: [draw(2), draw(2)],
             };
             let size = kernel.output.iter().product::<u64>() * kernel.element_bytes[1];
             let room = kernel.input.iter().product::<u64>() * kernel.element_bytes[0];
             let overlap = kernel.safe_overlap().expect("small numbers");
-            assert!(is_safe(&kernel, size - overlap), "{kernel:?}: {overlap}");
+            assert!(is_safe(&kernel, overlap), "{kernel:?}: {overlap}");
             if overlap < size.min(room) {
-                assert!(!is_safe(&kernel, size - overlap - 1), "{kernel:?}: more than {overlap}");
+                assert!(!is_safe(&kernel, overlap + 1), "{kernel:?}: more than {overlap}");
                 tight += 1;
             }
         }
@@ -220,6 +244,7 @@ mod tests {
             padding: [1, 1],
             dilation: [1, 1],
             by_channel: true,
+            descending: false,
             element_bytes: [1, 1],
         };
         assert!(right.safe_overlap().is_some());

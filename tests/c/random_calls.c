@@ -294,7 +294,7 @@ static int32_t other_call(void) {
     case 1: return new_problem();
     case 12: {
         const plimsoll_windowed kernel = {{number(), below(9), below(9)}, {below(9), number(), below(9)}, {below(4), 3}, {1, below(3)},
-                                          {below(3), number()}, {1, below(3)}, {1, below(5)}, kind()};
+                                          {below(3), number()}, {1, below(3)}, {1, below(5)}, kind(), kind()};
         return plimsoll_safe_overlap(seldom() ? NULL : &kernel, MAYBE(&bytes));
     }
     case 2: return plimsoll_problem_buffer_count(PICK(problems), MAYBE(&size));
