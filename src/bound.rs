@@ -2,6 +2,7 @@
 
 use crate::ids::BufferId;
 use crate::problem::{Buffer, Problem};
+use crate::sorting::sort_by_keys;
 
 /// No placement is lower than this, and why.
 ///
@@ -96,7 +97,7 @@ fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
             }
         }
     }
-    events.sort_unstable();
+    sort_by_keys(&mut events, |&(step, starts, size, _)| [u64::from(step) * 2 + u64::from(starts), size]);
     let mut load: u64 = 0;
     let mut paddings = LivePaddings::default();
     let mut best = (0, 0);

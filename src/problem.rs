@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::ids::BufferId;
+use crate::sorting::sort_by_keys;
 
 /// Steps `[start, end)` during which a buffer's contents matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl Buffer {
     #[must_use]
     pub fn with_gaps<R: Into<LiveRange>>(mut self, gaps: impl IntoIterator<Item = R>) -> Self {
         let mut gaps: Vec<LiveRange> = gaps.into_iter().map(Into::into).collect();
-        gaps.sort_unstable_by_key(|gap| gap.start);
+        sort_by_keys(&mut gaps, |gap| [gap.start.into(), 0]);
         self.gaps = gaps.into();
         self
     }
@@ -235,7 +236,7 @@ impl Problem {
         if let Some(Range { start, end }) = ranges.iter().find(|range| range.is_empty()) {
             return Err(Error::Reserved { start: *start, end: *end });
         }
-        ranges.sort_unstable_by_key(|range| range.start);
+        sort_by_keys(&mut ranges, |range| [range.start, 0]);
         ranges.dedup_by(|next, range| {
             let meet = next.start <= range.end;
             if meet {
@@ -382,7 +383,7 @@ fn first_overlap(
         events.push((rectangle.3.start, true, index));
         events.push((rectangle.3.end, false, index));
     }
-    events.sort_unstable();
+    sort_by_keys(&mut events, |&(step, starts, _)| [step.into(), starts.into()]);
     let mut live: BTreeMap<u64, (u64, BufferId)> = BTreeMap::new();
     for (_, starts, index) in events {
         let (id, offset, end, _) = rectangles[index];

@@ -3,6 +3,7 @@ use super::{Allocation, Strategy};
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::problem::{Buffer, Problem};
+use crate::sorting::sort_by_keys;
 
 /// Every buffer in memory of its own, in the order of their ids: no reuse at
 /// all. The figure to compare with.
@@ -23,7 +24,7 @@ impl Strategy for Naive {
                 fixed.push((offset, buffer.size()));
             }
         }
-        fixed.sort_unstable();
+        sort_by_keys(&mut fixed, |&(offset, size)| [offset, size]);
         let mut fixed = fixed.into_iter().peekable();
         let mut top = 0;
         let place = |buffer: &Buffer| {

@@ -93,7 +93,8 @@ impl GraphBuilder {
     /// and writes the other, it is a must-alias. See [`RelativePlacement`].
     ///
     /// Where both have bytes in common and nothing permits them to be there at once, their
-    /// operators keep the order of the file.
+    /// operators keep the order of the file. Planning takes the square of the tensors that
+    /// are tied to each other.
     pub fn place_at(&mut self, tensor: TensorId, of: TensorId, at: u64) -> &mut Self {
         self.placements.push(RelativePlacement { tensor, of, at });
         self

@@ -4,6 +4,7 @@ use super::{Permit, Side, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
 use crate::places::Places;
+use crate::sorting::sort_by_keys;
 
 /// A tensor that must start so many bytes after another one's start: a duty, where
 /// [`Permit`] is a permission.
@@ -39,10 +40,12 @@ impl Ties {
         tensors: &[Tensor],
     ) -> Result<Self> {
         for pair in &mut apart {
-            pair.sort_unstable();
+            if pair[0] > pair[1] {
+                pair.swap(0, 1);
+            }
             check_ids("what is kept apart", *pair, tensors)?;
         }
-        apart.sort_unstable();
+        sort_by_keys(&mut apart, |pair| pair.map(|id| id.index() as u64));
         apart.dedup();
         let mut places = Places::new(if list.is_empty() { 0 } else { tensors.len() });
         for one in &list {
@@ -132,7 +135,7 @@ impl Ties {
             })
         };
         let mut lives: Vec<Life> = (0..tensors.len()).filter_map(live).collect();
-        lives.sort_unstable_by_key(|life| (life.root, life.born, life.tensor));
+        sort_by_keys(&mut lives, |life| [life.root.into(), life.born.into()]);
         let mut waits = Vec::new();
         for (place, life) in lives.iter().enumerate() {
             let Some(writer) = tensors[life.tensor.index()].producer else { continue };

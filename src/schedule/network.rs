@@ -8,7 +8,7 @@ use crate::graph::{Graph, Permit, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Variables;
 use crate::sharing::{Sharing, concerns};
-use crate::sorting::unique;
+use crate::sorting::{sort_by_keys, unique};
 
 /// Operators are numbered in an order in which they can run. Tensors are those that
 /// take room in the arena and are not there throughout.
@@ -207,7 +207,7 @@ impl Network {
 
     /// Pairs (operator, one that must run before it).
     pub(super) fn set_waits(&mut self, mut waits: Vec<(u32, u32)>) {
-        waits.sort_unstable();
+        sort_by_keys(&mut waits, |&(operator, before)| [operator.into(), before.into()]);
         waits.dedup();
         let count = self.operator_count();
         let mut rest = waits.as_slice();

@@ -4,6 +4,7 @@ use super::fill::Filling;
 use crate::allocate::sharing::OUTSIDE;
 use crate::limits::{Meter, Stop};
 use crate::random::Random;
+use crate::sorting::sort_by_keys;
 
 /// Shrinks a few objects, so that tensors go outside, and fills again what has
 /// become free; keeps what is not worse. A large-neighbourhood search.
@@ -56,7 +57,7 @@ impl<'a> Improver<'a> {
         let spread = [1, 4, 16, order.len()][self.random.below(4)];
         let mut keyed: Vec<(usize, usize)> =
             order.iter().enumerate().map(|(place, &i)| (place + self.random.below(spread), i)).collect();
-        keyed.sort_unstable();
+        sort_by_keys(&mut keyed, |&(place, i)| [place as u64, i as u64]);
         keyed.into_iter().map(|(_, i)| i).collect()
     }
 }

@@ -144,8 +144,10 @@ impl<'a> Search<'a> {
             let one = &intervals[i];
             u128::from(one.size) * u128::from(one.end - one.first)
         };
-        let worth = |a: usize, b: usize| u128::from(self.values[a]).saturating_mul(area(b));
-        briefest.sort_by(|&a, &b| worth(b, a).cmp(&worth(a, b)));
+        sort_by_keys(&mut briefest, |&i| {
+            let worth = (u128::from(self.values[i]) << 64) / area(i).max(1);
+            [!((worth >> 64) as u64), !(worth as u64)]
+        });
         vec![densest, largest, briefest]
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::ids::BufferId;
 use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::sorting::{Keyed, sort_keyed};
+use crate::sorting::{Keyed, sort_by_keys, sort_keyed};
 
 /// No instance has more pairs, of item and section or of items that conflict: about
 /// 200 MB.
@@ -199,7 +199,7 @@ impl Instance {
                     Obstacle { offset: self.fixed[other], top: self.fixed[other] + self.sizes[other] }
                 })
                 .collect();
-            row.sort_unstable_by_key(|obstacle| obstacle.offset);
+            sort_by_keys(&mut row, |obstacle| [obstacle.offset, 0]);
             row
         };
         Rows::new((0..self.item_count()).map(of_item), meter)
@@ -237,7 +237,7 @@ fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
             events.push((piece.end, false));
         }
     }
-    events.sort_unstable();
+    sort_by_keys(&mut events, |&(step, starts)| [step.into(), starts.into()]);
     let mut cuts = Vec::new();
     let mut ended = true;
     for (step, starts) in events {

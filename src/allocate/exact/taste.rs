@@ -3,6 +3,7 @@
 use super::instance::Instance;
 use super::state::{DeadEnd, State};
 use crate::random::Random;
+use crate::sorting::sort_by_keys;
 
 /// What is tried first: the larger of this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Taste {
                 (self.key(instance, item) * factor, item)
             })
             .collect();
-        keyed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        sort_by_keys(&mut keyed, |&(key, item)| [!ordered(key), item.into()]);
         let mut ranks = vec![0; keyed.len()];
         for (rank, (_, item)) in keyed.into_iter().enumerate() {
             ranks[item as usize] = rank as u32;
@@ -113,4 +114,10 @@ impl Taste {
         state.work += u64::from(end - first);
         if best.1 == u32::MAX { Err(DeadEnd) } else { Ok(best.1) }
     }
+}
+
+/// Ascending as the numbers are.
+fn ordered(number: f64) -> u64 {
+    let bits = number.to_bits();
+    if number.is_sign_negative() { !bits } else { bits | 1 << 63 }
 }

@@ -2,6 +2,7 @@
 
 use crate::allocate::sharing::Interval;
 use crate::limits::{Limits, Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// Positional maxima: entry j is the largest j-th largest live size over time.
 /// Whatever the sharing, the j-th largest object is at least that large, so
@@ -25,7 +26,7 @@ pub(super) fn maxima_until_stopped(
         changes.push((interval.end, false, interval.size));
     }
     // At one section ends come first.
-    changes.sort_unstable();
+    sort_by_keys(&mut changes, |&(step, starts, size)| [u64::from(step) * 2 + u64::from(starts), size]);
     debug_assert!(changes.iter().all(|change| change.0 <= sections));
     let mut live: Vec<u64> = Vec::new(); // descending
     let mut maxima: Vec<u64> = Vec::new();

@@ -45,6 +45,6 @@ pub(super) fn find(
             }
         }
     }
-    inside.sort_unstable_by_key(|inside: &Inside| inside.guest);
+    sort_by_keys(&mut inside, |inside: &Inside| [inside.guest.index() as u64, 0]);
     inside
 }

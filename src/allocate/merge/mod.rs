@@ -152,12 +152,12 @@ fn part_of(problem: &Problem, ids: &[BufferId]) -> Result<Problem> {
 /// The objects of an allocation of these buffers; without any, its whole arena.
 fn objects_of(problem: &Problem, ids: &[BufferId], allocation: &Allocation) -> Vec<Object> {
     let group = |place: usize| match &allocation.objects {
-        Some(objects) => objects.of_buffer[place].map_or((1, place), |object| (0, object as usize)),
+        Some(objects) => objects.of_buffer[place].map_or((1u64, place), |object| (0, object as usize)),
         None => (0, 0),
     };
     let with_size = (0..ids.len()).filter(|&place| problem.buffer(ids[place]).size() > 0);
     let mut keyed: Vec<_> = with_size.map(|place| (group(place), place)).collect();
-    keyed.sort_unstable();
+    sort_by_keys(&mut keyed, |&((kind, number), _)| [kind, number as u64]);
     let groups = keyed.chunk_by(|a, b| a.0 == b.0).map(|group| {
         let placed = group.iter().map(|&(_, place)| (ids[place], allocation.offsets[place]));
         unplaced(placed.collect(), problem)

@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
         let (total, now) = (self.total_with(chosen, &[&merged]), self.total());
         if total < now || total == now && chosen.len() == 1 {
             let mut gone = chosen.to_vec();
-            gone.sort_unstable_by(|a, b| b.cmp(a));
+            sort_by_keys(&mut gone, |&object| [!(object as u64), 0]);
             for object in gone {
                 self.objects.swap_remove(object);
             }
