@@ -72,9 +72,16 @@ const CONCATENATIONS: [&str; 2] = ["Concat", "CONCATENATION"];
 /// Their outputs follow each other in the first or the last input, along some axis.
 const SPLITS: [&str; 3] = ["Split", "SPLIT", "SPLIT_V"];
 
+/// Their output is a part of the first input.
+const SLICES: [&str; 2] = ["Slice", "SLICE"];
+
 /// Permits what the types of operators say; `joins` tells of which a concatenation is
-/// nothing but one.
-pub(super) fn add(graph: &mut Graph, joins: impl Fn(OperatorId) -> bool) -> Result<()> {
+/// nothing but one, `begin` where a slice begins along each axis.
+pub(super) fn add(
+    graph: &mut Graph,
+    joins: impl Fn(OperatorId) -> bool,
+    begin: impl Fn(&Graph, OperatorId) -> Option<Vec<u64>>,
+) -> Result<()> {
     for id in graph.operator_ids() {
         let operator = graph.operator(id);
         let op_type = operator.op_type();
@@ -88,6 +95,8 @@ pub(super) fn add(graph: &mut Graph, joins: impl Fn(OperatorId) -> bool) -> Resu
             concatenation(graph, operator)
         } else if SPLITS.contains(&op_type) {
             split(graph, operator)
+        } else if SLICES.contains(&op_type) {
+            begin(graph, id).and_then(|begin| slice(graph, operator, &begin)).into_iter().collect()
         } else {
             Vec::new()
         };
@@ -147,6 +156,29 @@ fn split(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let places = stacked(graph, input, operator.outputs()).unwrap_or_default().into_iter();
     let views = places.filter(|&(output, _)| is_data(graph.tensor(output)));
     views.map(|(output, at)| Permit::View { input, output, at }).collect()
+}
+
+/// If what is cut out is in one piece: nothing is before the axis that is cut, and all that is
+/// behind it is kept.
+fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
+    let (&input, &output) = operator.inputs().first().zip(operator.outputs().first())?;
+    let (whole, part) = (graph.tensor(input), graph.tensor(output));
+    let (from, to) = (whole.shape()?, part.shape()?);
+    let element = whole.element_type()?.bits().filter(|bits| bits.is_multiple_of(8))? / 8;
+    let are_data = [whole, part]
+        .iter()
+        .all(|tensor| matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate));
+    let fit =
+        from.len() == to.len() && from.len() == begin.len() && whole.element_type() == part.element_type();
+    let within = || begin.iter().zip(to).zip(from).all(|((&at, &own), &dim)| at.saturating_add(own) <= dim);
+    if !are_data || !fit || part.bytes() == 0 || !within() {
+        return None;
+    }
+    let cut = to.iter().position(|&dim| dim != 1).unwrap_or(to.len());
+    let is_whole = (cut + 1..to.len()).all(|axis| to[axis] == from[axis]);
+    // No overflow: the first element is within the tensor, which has some.
+    let place = begin.iter().zip(from).fold(0, |place, (&at, &dim)| place * dim + at);
+    is_whole.then_some(Permit::View { input, output, at: place * element })
 }
 
 /// Where parts lie in a whole that they make up along one axis, if no dimension before it

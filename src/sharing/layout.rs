@@ -13,6 +13,8 @@ use crate::sorting::sort_by_keys;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
     sharing: Sharing,
+    /// Views of a part.
+    slices: bool,
     in_place: bool,
     /// Of several inputs to write over, the last instead of the first.
     last: bool,
@@ -154,7 +156,8 @@ impl<'a> Making<'a> {
             step[id.index()] = place;
         }
         let wanted = |relation: &&Relation| match relation.how {
-            How::View | How::Slice => wish.sharing >= Sharing::Views,
+            How::View => wish.sharing >= Sharing::Views,
+            How::Slice => wish.slices && wish.sharing >= Sharing::Views,
             How::Concat => wish.sharing >= Sharing::All,
             How::InPlace | How::Overlap => false,
         };
@@ -502,12 +505,14 @@ fn output(relation: &Relation) -> TensorId {
 
 impl Wish {
     /// What to try, the most first, nothing last.
-    pub(crate) fn variants(sharing: Sharing) -> [Self; 6] {
-        let all = Self { sharing, in_place: sharing >= Sharing::InPlace, last: false };
+    pub(crate) fn variants(sharing: Sharing) -> [Self; 8] {
+        let all = Self { sharing, slices: true, in_place: sharing >= Sharing::InPlace, last: false };
         [
             all,
             Self { last: true, ..all },
+            Self { slices: false, ..all },
             Self { sharing: sharing.min(Sharing::InPlace), ..all },
+            Self { sharing: sharing.min(Sharing::InPlace), slices: false, ..all },
             Self { in_place: false, ..all },
             Self { sharing: sharing.min(Sharing::Views), in_place: false, ..all },
             Self { sharing: Sharing::None, in_place: false, ..all },

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::descriptions::Descriptions;
 use super::messages::{Function, Graph, Model, Node};
+use super::slices::Slices;
 use super::{FORMAT, subgraphs, unshaped};
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
-use crate::ids::TensorId;
+use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
 
 pub(super) fn build(
@@ -33,7 +34,9 @@ pub(super) fn build(
     }
     let Tensors { builder, descriptions, unshaped, .. } = tensors;
     let mut imported = crate::import::finish(builder, notes, options)?;
-    permits::add(&mut imported.graph, |_| true)?;
+    let slices = Slices::new(graph);
+    let begin = |whole: &crate::Graph, id: OperatorId| slices.begin(graph.node.get(id.index())?, whole, id);
+    permits::add(&mut imported.graph, |_| true, begin)?;
     imported.notes.extend(note_of_bodies(graph, &imported));
     // Constants need no memory; what was folded is one by now.
     let needs_memory = |id: TensorId| imported.graph.tensor(id).kind() != TensorKind::Constant;

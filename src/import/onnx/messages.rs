@@ -4,7 +4,9 @@
 //! (`raw_data`, `float_data`, ..., `external_data`) and all documentation.
 //! Names and numbers are those of `onnx.proto`.
 
-use prost::Message;
+use bytes::{Buf, BufMut};
+use prost::encoding::{self, DecodeContext, WireType};
+use prost::{DecodeError, Message};
 
 #[derive(Message)]
 pub(super) struct Model {
@@ -79,14 +81,67 @@ pub(super) struct Attribute {
     pub(super) sparse_tensor: Option<SparseTensor>,
 }
 
-#[derive(Message)]
+/// A tensor's description, and its numbers if they are few: where a slice starts is data.
+#[derive(Debug, Default)]
 pub(super) struct Tensor {
-    #[prost(int64, repeated, tag = "1")]
     pub(super) dims: Vec<i64>,
-    #[prost(int32, tag = "2")]
     pub(super) data_type: i32,
-    #[prost(string, tag = "8")]
     pub(super) name: String,
+    few_numbers: Vec<u8>,
+}
+
+/// No more bytes of data are read of a tensor: a number for each axis.
+const FEW: u64 = 64;
+
+const INT64: i32 = 7;
+
+impl Tensor {
+    /// Its contents, if they are few numbers of 64 bits, in the form that exporters write.
+    pub(super) fn numbers(&self) -> Option<Vec<i64>> {
+        let count = self.dims.iter().try_fold(1, |count: i64, &dim| count.checked_mul(dim))?;
+        let (numbers, rest) = self.few_numbers.as_chunks::<8>();
+        let fits = self.data_type == INT64 && rest.is_empty() && usize::try_from(count) == Ok(numbers.len());
+        fits.then(|| numbers.iter().copied().map(i64::from_le_bytes).collect())
+    }
+}
+
+/// As it would be derived, but for `raw_data`, of which only a little is read.
+impl Message for Tensor {
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        match tag {
+            1 => encoding::int64::merge_repeated(wire_type, &mut self.dims, buf, context),
+            2 => encoding::int32::merge(wire_type, &mut self.data_type, buf, context),
+            8 => encoding::string::merge(wire_type, &mut self.name, buf, context),
+            9 if is_short(buf) => encoding::bytes::merge(wire_type, &mut self.few_numbers, buf, context),
+            9 => {
+                self.few_numbers.clear();
+                encoding::skip_field(wire_type, tag, buf, context)
+            }
+            _ => encoding::skip_field(wire_type, tag, buf, context),
+        }
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    // Nothing is written.
+    fn encode_raw(&self, _: &mut impl BufMut) {}
+
+    fn encoded_len(&self) -> usize {
+        0
+    }
+}
+
+/// Whether few bytes follow: their number is a varint, which is short if it is small.
+fn is_short(buf: &impl Buf) -> bool {
+    buf.chunk().first().is_some_and(|&length| u64::from(length) <= FEW)
 }
 
 #[derive(Message)]

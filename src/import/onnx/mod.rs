@@ -4,6 +4,7 @@ mod build;
 mod descriptions;
 mod file_buf;
 mod messages;
+mod slices;
 mod subgraphs;
 mod unshaped;
 

@@ -60,10 +60,11 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     let first =
         subgraphs.next().ok_or_else(|| ImportError::malformed(FORMAT, "the model has no subgraph"))?;
     let mut builder = GraphBuilder::new(name);
-    let (mut notes, joins) = build(&mut builder, model, first)?;
+    let (mut notes, joins, begins) = build(&mut builder, model, first)?;
     notes.extend(note_of_others(subgraphs));
     let mut imported = super::finish(builder, notes, options)?;
-    super::permits::add(&mut imported.graph, |id| joins[id.index()])?;
+    let begin = |_: &crate::Graph, id: crate::OperatorId| begins[id.index()].clone();
+    super::permits::add(&mut imported.graph, |id| joins[id.index()], begin)?;
     Ok(imported)
 }
 
@@ -78,13 +79,11 @@ fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
     }
 }
 
-/// Returns what the user should know, and by operator whether it does nothing to its inputs
-/// but put them together, if it is a concatenation.
-fn build(
-    builder: &mut GraphBuilder,
-    model: Model<'_>,
-    subgraph: SubGraph<'_>,
-) -> Result<(Vec<String>, Vec<bool>), ImportError> {
+/// What the user should know; by operator whether it does nothing to its inputs but put them
+/// together, if it is a concatenation, and where it begins, if it is a slice.
+type Built = (Vec<String>, Vec<bool>, Vec<Option<Vec<u64>>>);
+
+fn build(builder: &mut GraphBuilder, model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Built, ImportError> {
     let tensor_count = subgraph.tensors().map_or(0, |tensors| tensors.len());
     let inputs = operators::tensor_ids(subgraph.inputs(), tensor_count, "the list of graph inputs")?;
     let outputs = operators::tensor_ids(subgraph.outputs(), tensor_count, "the list of graph outputs")?;
@@ -114,7 +113,8 @@ fn build(
         builder.output(output);
     }
     let joins = operators::joins(subgraph, &operators);
-    Ok((notes, joins))
+    let begins = operators.iter().map(|operator| operators::begin(model, subgraph, operator)).collect();
+    Ok((notes, joins, begins))
 }
 
 fn describe_tensors(

@@ -94,3 +94,28 @@ fn op_type(index: usize, code: OperatorCode<'_>) -> Result<String, ImportError> 
         (None, _) => Ok(format!("BUILTIN_{number}")),
     }
 }
+
+/// Where a slice begins along each axis, if that is constant: numbers of 32 or 64 bits.
+pub(super) fn begin(model: Model<'_>, subgraph: SubGraph<'_>, read: &Read) -> Option<Vec<u64>> {
+    const INT32: i8 = 2;
+    const INT64: i8 = 4;
+    if read.op_type != "SLICE" {
+        return None;
+    }
+    let tensor = subgraph.tensors()?.into_iter().nth(read.inputs.get(1)?.index())?;
+    let buffer = model.buffers()?.into_iter().nth(tensor.buffer()? as usize)?;
+    let bytes = buffer.data()?.bytes();
+    match tensor.element_type() {
+        Some(INT32) => {
+            let (numbers, rest) = bytes.as_chunks::<4>();
+            let numbers = numbers.iter().map(|&bytes| u64::try_from(i32::from_le_bytes(bytes)).ok());
+            rest.is_empty().then(|| numbers.collect()).flatten()
+        }
+        Some(INT64) => {
+            let (numbers, rest) = bytes.as_chunks::<8>();
+            let numbers = numbers.iter().map(|&bytes| u64::try_from(i64::from_le_bytes(bytes)).ok());
+            rest.is_empty().then(|| numbers.collect()).flatten()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,188 @@
+//! What importers permit of views, against the elements that an operator moves.
+#![cfg(all(feature = "onnx", feature = "tflite"))]
+
+#[path = "support/onnx_models.rs"]
+mod onnx_models;
+#[path = "support/tflite_models.rs"]
+mod tflite_models;
+
+use onnx_models::{INT64, UINT8, attribute, initializer, input, length_delimited, node, node_with, output};
+use plimsoll::import::{ImportOptions, onnx_from_bytes, tflite_from_bytes};
+use plimsoll::{Graph, OperatorId, Permit};
+use proptest::prelude::*;
+
+/// Little-endian.
+fn raw(numbers: &[i64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+/// An initializer with its contents.
+fn numbers(name: &str, list: &[i64]) -> Vec<u8> {
+    let dims = [i64::try_from(list.len()).unwrap()];
+    let described = onnx_models::tensor(name, INT64, &dims);
+    length_delimited(5, [described, length_delimited(9, raw(list))].concat())
+}
+
+fn shape(dims: &[i64]) -> String {
+    dims.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn import(parts: &[Vec<u8>]) -> Graph {
+    let model = onnx_models::model(parts);
+    onnx_from_bytes("slices", &model, &ImportOptions::default()).unwrap().graph
+}
+
+/// The view that the last operator permits, if it does.
+fn view(graph: &Graph) -> Option<u64> {
+    let last = graph.operators().last().unwrap();
+    match last.permits() {
+        [] => None,
+        &[Permit::View { input, output, at }] => {
+            assert_eq!((input, output), (last.inputs()[0], last.outputs()[0]));
+            Some(at)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Where the elements of a slice are in what is cut, by going through all of them.
+fn elements(dims: &[i64], starts: &[i64], lengths: &[i64]) -> Vec<i64> {
+    let mut places = vec![0];
+    for ((&dim, &start), &length) in dims.iter().zip(starts).zip(lengths) {
+        let along = |place: &i64| {
+            (start..start + length).map(move |at| at).collect::<Vec<_>>().into_iter().map({
+                let place = *place;
+                move |at| place * dim + at
+            })
+        };
+        places = places.iter().flat_map(along).collect();
+    }
+    places
+}
+
+/// Dimensions, and of each where a slice of it starts and how long it is.
+fn slices() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
+    let axis = (1..4i64).prop_flat_map(|dim| (Just(dim), 0..dim));
+    let axis = axis.prop_flat_map(|(dim, start)| (Just(dim), Just(start), 1..=dim - start));
+    prop::collection::vec(axis, 1..5)
+}
+
+proptest! {
+    /// A slice is a view exactly where its elements follow each other.
+    #[test]
+    fn slices_are_views_where_they_are_in_one_piece(axes in slices(), negative: bool, old: bool) {
+        let dims: Vec<i64> = axes.iter().map(|axis| axis.0).collect();
+        let starts: Vec<i64> = axes.iter().map(|axis| axis.1).collect();
+        let lengths: Vec<i64> = axes.iter().map(|axis| axis.2).collect();
+        let places = elements(&dims, &starts, &lengths);
+        let in_one_piece = places.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let expected = in_one_piece.then(|| places[0].cast_unsigned());
+
+        let said: Vec<i64> =
+            axes.iter().map(|&(dim, start, _)| if negative { start - dim } else { start }).collect();
+        let ends: Vec<i64> = axes.iter().map(|&(_, start, length)| start + length).collect();
+        let slice = if old {
+            let list = |name: &str, list: &[i64]| {
+                attribute(name, list.iter().flat_map(|&one| onnx_models::number(8, one)).collect())
+            };
+            node_with("Slice", &["x"], &["y"], &[list("starts", &said), list("ends", &ends)])
+        } else {
+            node("Slice", &["x", "starts", "ends"], &["y"])
+        };
+        let graph = import(&[
+            input("x", UINT8, &shape(&dims)),
+            numbers("starts", &said),
+            numbers("ends", &ends),
+            slice,
+            output("y", UINT8, &shape(&lengths)),
+        ]);
+        prop_assert_eq!(view(&graph), expected);
+
+        let as_i32 = |list: &[i64]| list.iter().map(|&one| i32::try_from(one).unwrap()).collect::<Vec<_>>();
+        for wide in [false, true] {
+            use tflite_models::{INT8, SubGraph, Tensor, data, model, operator, tensor};
+            const SLICE: i32 = 65;
+            const INT32: i8 = 2;
+            const INT64: i8 = 4;
+            let rank = [i32::try_from(axes.len()).unwrap()];
+            let bytes = |list: &[i64]| match wide {
+                true => raw(list),
+                false => as_i32(list).iter().flat_map(|one| one.to_le_bytes()).collect(),
+            };
+            let of = if wide { INT64 } else { INT32 };
+            let main = SubGraph {
+                tensors: vec![
+                    tensor("x", INT8, &as_i32(&dims)),
+                    Tensor { buffer: 1, ..tensor("begin", of, &rank) },
+                    Tensor { buffer: 2, ..tensor("size", of, &rank) },
+                    tensor("y", INT8, &as_i32(&lengths)),
+                ],
+                inputs: vec![0],
+                outputs: vec![3],
+                operators: vec![operator(0, &[0, 1, 2], &[3])],
+                ..SubGraph::default()
+            };
+            let file = model(&[SLICE], main, vec![data(&bytes(&starts)), data(&bytes(&lengths))]).bytes();
+            let graph = tflite_from_bytes("slices", &file, &ImportOptions::default()).unwrap().graph;
+            prop_assert_eq!(view(&graph), expected);
+        }
+    }
+}
+
+/// `x` of 4 by 8 bytes, cut to 2 by 8.
+fn cut(more: &[Vec<u8>], slice: Vec<u8>) -> Option<u64> {
+    let ends = [input("x", UINT8, "4, 8"), slice, output("y", UINT8, "2, 8")];
+    view(&import(&[&ends[..1], more, &ends[1..]].concat()))
+}
+
+#[test]
+fn axes_and_steps_are_heeded() {
+    let lists = |axes: &[i64], steps: &[i64]| {
+        vec![numbers("starts", &[1]), numbers("ends", &[3]), numbers("axes", axes), numbers("steps", steps)]
+    };
+    let slice = || node("Slice", &["x", "starts", "ends", "axes", "steps"], &["y"]);
+    assert_eq!(cut(&lists(&[0], &[1]), slice()), Some(8));
+    assert_eq!(cut(&lists(&[-2], &[1]), slice()), Some(8));
+    assert_eq!(cut(&lists(&[0], &[2]), slice()), None, "a step leaves out rows");
+    assert_eq!(cut(&lists(&[0], &[-1]), slice()), None, "rows are turned round");
+    assert_eq!(cut(&lists(&[2], &[1]), slice()), None, "there is no such axis");
+    assert_eq!(cut(&lists(&[0, 1], &[1]), slice()), None, "one start for two axes");
+}
+
+#[test]
+fn what_is_not_known_is_no_view() {
+    let slice = || node("Slice", &["x", "starts", "ends"], &["y"]);
+    let ends = || numbers("ends", &[3]);
+    // Computed at run time.
+    assert_eq!(cut(&[input("starts", INT64, "1"), ends()], slice()), None);
+    // Without data, with too little, and with data in another file.
+    assert_eq!(cut(&[initializer("starts", INT64, &[1]), ends()], slice()), None);
+    let short = [onnx_models::tensor("starts", INT64, &[1]), length_delimited(9, [1; 4])].concat();
+    assert_eq!(cut(&[length_delimited(5, short), ends()], slice()), None);
+    assert_eq!(cut(&[onnx_models::external("starts", INT64, &[1], "weights"), ends()], slice()), None);
+    // Of two fields, the last counts, long as it is.
+    let own = onnx_models::tensor("starts", INT64, &[1]);
+    let twice = [own, length_delimited(9, raw(&[1])), length_delimited(9, [0; 80])].concat();
+    assert_eq!(cut(&[length_delimited(5, twice), ends()], slice()), None);
+    // Past the end.
+    assert_eq!(cut(&[numbers("starts", &[3]), ends()], slice()), None);
+    // Right, to see that the rest is.
+    assert_eq!(cut(&[numbers("starts", &[2]), ends()], slice()), Some(16));
+}
+
+#[test]
+fn a_constant_node_says_where_as_well() {
+    let value =
+        length_delimited(5, [onnx_models::tensor("", INT64, &[1]), length_delimited(9, raw(&[2]))].concat());
+    let constant = node_with("Constant", &[], &["starts"], &[attribute("value", value)]);
+    let slice = node("Slice", &["x", "starts", "ends"], &["y"]);
+    let graph = import(&[
+        input("x", UINT8, "4, 8"),
+        numbers("ends", &[4]),
+        constant,
+        slice,
+        output("y", UINT8, "2, 8"),
+    ]);
+    assert!(graph.operator(OperatorId::new(0)).is_folded());
+    assert_eq!(view(&graph), Some(16));
+}
