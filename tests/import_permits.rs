@@ -49,13 +49,8 @@ fn view(graph: &Graph) -> Option<u64> {
 fn elements(dims: &[i64], starts: &[i64], lengths: &[i64]) -> Vec<i64> {
     let mut places = vec![0];
     for ((&dim, &start), &length) in dims.iter().zip(starts).zip(lengths) {
-        let along = |place: &i64| {
-            (start..start + length).map(move |at| at).collect::<Vec<_>>().into_iter().map({
-                let place = *place;
-                move |at| place * dim + at
-            })
-        };
-        places = places.iter().flat_map(along).collect();
+        let row = |place: i64| (start..start + length).map(move |at| place * dim + at);
+        places = places.into_iter().flat_map(row).collect();
     }
     places
 }
@@ -105,10 +100,9 @@ proptest! {
             const INT32: i8 = 2;
             const INT64: i8 = 4;
             let rank = [i32::try_from(axes.len()).unwrap()];
-            let bytes = |list: &[i64]| match wide {
-                true => raw(list),
-                false => as_i32(list).iter().flat_map(|one| one.to_le_bytes()).collect(),
-            };
+            let narrow =
+                |list: &[i64]| as_i32(list).iter().flat_map(|one| one.to_le_bytes()).collect::<Vec<u8>>();
+            let bytes = |list: &[i64]| if wide { raw(list) } else { narrow(list) };
             let of = if wide { INT64 } else { INT32 };
             let main = SubGraph {
                 tensors: vec![

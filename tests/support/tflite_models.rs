@@ -1,4 +1,5 @@
 //! Hand-made TensorFlow Lite files: as much of the schema as the importer reads.
+#![allow(dead_code)]
 
 use flatbuffers::{FlatBufferBuilder, VOffsetT, WIPOffset};
 
