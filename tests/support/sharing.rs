@@ -21,7 +21,13 @@ impl Draw {
 /// overlap, elementwise ones in place, reshapes, slices, splits and concatenations; now and
 /// then permissions contradict each other.
 pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
-    let (net, _) = drawn_builder(&mut Draw(seed), seed, operators, most);
+    let (net, _) = drawn_builder(&mut Draw(seed), seed, operators, most, false);
+    net.build().expect("a right graph")
+}
+
+/// Such a graph in which tensors have alignments of their own, up to 4 bytes.
+pub fn drawn_with_alignments(seed: u64, operators: u64, most: u64) -> Graph {
+    let (net, _) = drawn_builder(&mut Draw(seed), seed, operators, most, true);
     net.build().expect("a right graph")
 }
 
@@ -30,7 +36,7 @@ pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
 pub fn drawn_with_constraints(seed: u64, operators: u64, most: u64) -> Graph {
     let mut draw = Draw(seed);
     loop {
-        let (mut net, tensors) = drawn_builder(&mut draw, seed, operators, most);
+        let (mut net, tensors) = drawn_builder(&mut draw, seed, operators, most, false);
         for _ in 0..=draw.below(2) {
             let [one, other] = [0, 1].map(|_| tensors[draw.below(tensors.len() as u64) as usize]);
             let at = [0, other.1, draw.below(most + 2)][draw.below(3) as usize];
@@ -52,13 +58,18 @@ fn drawn_builder(
     seed: u64,
     operators: u64,
     most: u64,
+    aligned: bool,
 ) -> (GraphBuilder, Vec<(TensorId, u64)>) {
     let mut net = Graph::builder(format!("drawn {seed}"));
+    let spec = |draw: &mut Draw, bytes: u64| {
+        let spec = TensorSpec::bytes(bytes);
+        if aligned { spec.align(1 << draw.below(3)) } else { spec }
+    };
     // By tensor: its bytes, and what it is tied to.
     let mut made: Vec<(TensorId, u64, usize)> = Vec::new();
     for number in 0..=draw.below(2) {
         let bytes = 1 + draw.below(most);
-        let id = net.input(format!("in{number}"), TensorSpec::bytes(bytes));
+        let id = net.input(format!("in{number}"), spec(draw, bytes));
         if draw.below(2) == 0 {
             net.overwritable(id);
         }
@@ -74,21 +85,21 @@ fn drawn_builder(
         let (x, bytes, root) = made[first];
         let own = made.len();
         let name = format!("op{number}");
-        let mut add = |made: &mut Vec<(TensorId, u64, usize)>, bytes: u64, root: usize| {
-            let id = net.tensor(format!("t{number}"), TensorSpec::bytes(bytes));
+        let mut add = |draw: &mut Draw, made: &mut Vec<(TensorId, u64, usize)>, bytes: u64, root: usize| {
+            let id = net.tensor(format!("t{number}"), spec(draw, bytes));
             made.push((id, bytes, root));
             id
         };
         let written = match draw.below(6) {
             0 => {
-                let y = add(&mut made, bytes, root);
+                let y = add(draw, &mut made, bytes, root);
                 net.operator(name).op_type("Reshape").reads([x]).writes([y]).view(x, y, 0);
                 y
             }
             1 if bytes > 1 => {
                 let size = 1 + draw.below(bytes - 1);
                 let at = draw.below(bytes - size + 1);
-                let y = add(&mut made, size, root);
+                let y = add(draw, &mut made, size, root);
                 net.operator(name).op_type("Slice").reads([x]).writes([y]).view(x, y, at);
                 y
             }
@@ -97,7 +108,7 @@ fn drawn_builder(
                 let suits = |other: usize, draw: &mut Draw| made[other].2 != root || draw.below(4) == 0;
                 let second = (0..own).find(|&other| suits(other, draw) && draw.below(2) == 0);
                 let Some(second) = second else {
-                    let y = add(&mut made, bytes, own);
+                    let y = add(draw, &mut made, bytes, own);
                     net.operator(name).op_type("Copy").reads([x]).writes([y]);
                     continue;
                 };
@@ -107,7 +118,7 @@ fn drawn_builder(
                         entry.2 = root;
                     }
                 }
-                let y = add(&mut made, bytes + size, root);
+                let y = add(draw, &mut made, bytes + size, root);
                 let concat = net.operator(name).op_type("Concat").reads([x, other]).writes([y]);
                 concat.piece(x, y, 0).piece(other, y, bytes);
                 y
@@ -117,7 +128,7 @@ fn drawn_builder(
                 let overlap = draw.below(size.min(bytes) + 1);
                 let lower = if draw.below(2) == 0 { Side::Input } else { Side::Output };
                 let scratch = draw.below(2);
-                let y = add(&mut made, size, own);
+                let y = add(draw, &mut made, size, own);
                 let conv = net.operator(name).op_type("Conv").reads([x]).writes([y]).scratch(scratch);
                 conv.overlap(x, y, overlap, lower);
                 y
@@ -126,7 +137,7 @@ fn drawn_builder(
                 let second = pick(draw, &made);
                 let (z, size, _) = made[second];
                 let out = if draw.below(3) == 0 { 1 + draw.below(bytes) } else { bytes };
-                let y = add(&mut made, out, own);
+                let y = add(draw, &mut made, out, own);
                 let mut operator = net.operator(name).op_type("Add").reads([x, z]).writes([y]).in_place(x, y);
                 if z != x && size >= out && draw.below(2) == 0 {
                     operator = operator.in_place(z, y);
@@ -303,7 +314,8 @@ impl Brute<'_> {
     fn place_inputs(&mut self, state: State, inputs: &[TensorId]) -> bool {
         let Some((&id, rest)) = inputs.split_first() else { return self.run(state) };
         let size = self.bytes(id);
-        (0..=self.arena.saturating_sub(size)).any(|offset| {
+        let alignment = self.graph.tensor(id).alignment().unwrap_or(1) as usize;
+        (0..=self.arena.saturating_sub(size)).step_by(alignment).any(|offset| {
             if offset + size > self.arena || state.memory[offset..offset + size].iter().any(Option::is_some) {
                 return false;
             }
@@ -401,7 +413,8 @@ impl Brute<'_> {
                 && !operator.inputs().contains(id)
         };
         let unread: Vec<TensorId> = graph.tensor_ids().filter(is_unread).collect();
-        for offset in (0..arena).filter(|offset| offset + size <= arena) {
+        let alignment = graph.tensor(output).alignment().unwrap_or(1) as usize;
+        for offset in (0..arena).step_by(alignment).filter(|offset| offset + size <= arena) {
             let own: Vec<Byte> = (0..size as u64).map(|byte| Some((output.index(), byte))).collect();
             let mut ways: Vec<(Vec<Byte>, Vec<bool>)> = vec![(own.clone(), vec![true; size])];
             let mut joined = (own, vec![true; size]);
