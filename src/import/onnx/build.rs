@@ -35,7 +35,8 @@ pub(super) fn build(
     let Tensors { builder, descriptions, unshaped, .. } = tensors;
     let mut imported = crate::import::finish(builder, notes, options)?;
     let slices = Slices::new(graph);
-    let begin = |whole: &crate::Graph, id: OperatorId| slices.begin(graph.node.get(id.index())?, whole, id);
+    let begin =
+        |whole: &crate::graph::Graph, id: OperatorId| slices.begin(graph.node.get(id.index())?, whole, id);
     permits::add(&mut imported.graph, |_| true, begin)?;
     imported.notes.extend(note_of_bodies(graph, &imported));
     // Constants need no memory; what was folded is one by now.

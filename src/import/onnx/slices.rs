@@ -20,7 +20,7 @@ impl<'m> Slices<'m> {
 
     /// By axis of what is cut: where the slice begins. None if that is not known, or if it
     /// leaves out elements in between.
-    pub(super) fn begin(&self, node: &Node, graph: &crate::Graph, id: OperatorId) -> Option<Vec<u64>> {
+    pub(super) fn begin(&self, node: &Node, graph: &crate::graph::Graph, id: OperatorId) -> Option<Vec<u64>> {
         if node.op_type != "Slice" {
             return None;
         }
