@@ -98,7 +98,8 @@ fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
     program
 }
 
-/// Plain and with sanitizers, against both libraries; then under valgrind.
+/// Plain and with sanitizers, against both libraries; then under valgrind, where what takes
+/// a number of networks takes that of `PLIMSOLL_NETWORKS`.
 fn try_out(source: &str, compiler: &str) {
     if !have(compiler) {
         return;
@@ -111,7 +112,8 @@ fn try_out(source: &str, compiler: &str) {
     if have("valgrind") {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--leak-check=full", "--show-leak-kinds=all", "--error-exitcode=9"]);
-        run(valgrind.arg(compile(source, Link::Static, &[])));
+        let networks = std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| "4".to_owned());
+        run(valgrind.arg(compile(source, Link::Static, &[])).arg(networks));
     }
 }
 

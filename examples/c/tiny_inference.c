@@ -8,8 +8,6 @@
 #include "check.h"
 #include "tiny/kernels.h"
 
-enum { NETWORKS = 20 };
-
 /* What the kernels of a layer allow. */
 static void permit(plimsoll_graph *graph, const network *net, int index) {
     const layer *l = &net->layers[index];
@@ -307,13 +305,15 @@ static void try_network(uint64_t seed, int *plans, int *tried, int *seen, int *s
     free_apart(&net, &apart);
 }
 
-int main(void) {
+/* How many networks are drawn may be given: 20, if not. */
+int main(int argc, char **argv) {
+    const long networks = argc > 1 ? strtol(argv[1], NULL, 10) : 20;
     int plans = 0, tried = 0, seen = 0, shared[PLIMSOLL_SHARE_OVERLAP + 1] = {0};
     uint64_t seed;
-    for (seed = 1; seed <= NETWORKS; seed++) {
+    for (seed = 1; seed <= (uint64_t)networks; seed++) {
         try_network(seed, &plans, &tried, &seen, shared);
     }
-    printf("%d networks, %d plans: bit-identical\n", NETWORKS, plans);
+    printf("%ld networks, %d plans: bit-identical\n", networks, plans);
     printf("shared: %d views, %d slices, %d pieces, %d in place\n", shared[PLIMSOLL_SHARE_VIEW],
            shared[PLIMSOLL_SHARE_SLICE], shared[PLIMSOLL_SHARE_CONCAT], shared[PLIMSOLL_SHARE_IN_PLACE]);
     expect(shared[PLIMSOLL_SHARE_VIEW] > 0 && shared[PLIMSOLL_SHARE_SLICE] > 0 && shared[PLIMSOLL_SHARE_CONCAT] > 0 &&
