@@ -220,6 +220,10 @@ pub enum Error {
     #[error("no capacity is given: everything fits")]
     NoCapacity,
 
+    /// Memories that cannot be meant, or that cannot hold what must live in them.
+    #[error("pools: {0}")]
+    Pools(String),
+
     /// An order that cannot be run.
     #[error("order: {0}")]
     Order(String),

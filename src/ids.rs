@@ -53,3 +53,7 @@ dense_id! {
     /// that the problem was made from.
     BufferId
 }
+dense_id! {
+    /// One of several [`Pools`](crate::Pools): its position in the list.
+    PoolId
+}

@@ -76,9 +76,12 @@ mod limits;
 mod liveness;
 mod objects;
 mod occupant;
+mod placement;
 mod places;
 mod plan;
 mod planner;
+mod pool_plan;
+mod pools;
 mod problem;
 mod random;
 #[cfg(feature = "report")]
@@ -96,7 +99,7 @@ pub use graph::{
     ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, RelativePlacement, Shape, Side,
     Tensor, TensorKind, TensorSpec, UnknownElementType, Windowed,
 };
-pub use ids::{BufferId, OperatorId, TensorId};
+pub use ids::{BufferId, OperatorId, PoolId, TensorId};
 pub use infeasible::InfeasibleCore;
 pub use limits::{CancelToken, Limits, Progress, Stop};
 pub use liveness::{Liveness, Peak};
@@ -104,6 +107,8 @@ pub use objects::{Inside, Objects};
 pub use occupant::{Occupant, Variables};
 pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, Share, SharedObject, Status};
 pub use planner::Planner;
+pub use pool_plan::{PoolPlan, Stay, Traffic, Transfer, Use};
+pub use pools::{Content, Loading, Pool, Pools};
 pub use problem::{Buffer, LiveRange, Problem};
 pub use schedule::{Ordering, Schedule};
 pub use sharing::{How, Sharing};

@@ -68,6 +68,12 @@ impl Limits {
         self
     }
 
+    /// At most so many nodes, or fewer if that was said.
+    pub(crate) fn at_most(mut self, nodes: u64) -> Self {
+        self.nodes = Some(self.nodes.unwrap_or(nodes).min(nodes));
+        self
+    }
+
     /// The same without a limit of nodes, for what is bounded by itself.
     pub(crate) fn without_nodes(mut self) -> Self {
         self.nodes = None;

@@ -126,6 +126,10 @@ impl Graph {
     /// wider type no longer fits, [`Error::Constraint`] where a relative placement would
     /// not be at a byte; the graph is as it was.
     pub fn count_floats_as(&mut self, element_type: ElementType) -> Result<()> {
+        // Without placements, nothing is refused once sizes have changed.
+        if self.ties.list.is_empty() {
+            return self.recount(element_type);
+        }
         let mut counted = self.clone();
         counted.recount(element_type)?;
         *self = counted;

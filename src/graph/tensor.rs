@@ -21,6 +21,13 @@ pub enum TensorKind {
     Intermediate,
 }
 
+impl TensorKind {
+    /// Whether its contents are made anew in every run.
+    pub(crate) fn is_activation(self) -> bool {
+        matches!(self, Self::Input | Self::Intermediate)
+    }
+}
+
 impl fmt::Display for TensorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -124,7 +124,7 @@ impl Ties {
         let last_use = |tensor: &Tensor| users(tensor).iter().map(|id| step[id.index()]).max().unwrap_or(0);
         let live = |id: usize| {
             let tensor = &tensors[id];
-            let takes_part = matches!(tensor.kind, TensorKind::Input | TensorKind::Intermediate);
+            let takes_part = tensor.kind.is_activation();
             (takes_part && tensor.bytes > 0).then(|| Life {
                 root: self.places[id].0,
                 from: self.places[id].1,

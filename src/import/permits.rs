@@ -127,7 +127,7 @@ fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
         let read = graph.tensor(*id);
         let elements = |tensor: &Tensor| tensor.shape().map(|shape| shape.iter().product::<u64>());
         let bits = |tensor: &Tensor| tensor.element_type().and_then(crate::graph::ElementType::bits);
-        matches!(read.kind(), TensorKind::Input | TensorKind::Intermediate)
+        read.kind().is_activation()
             && is_data(written)
             && elements(read) == elements(written)
             && bits(read) >= bits(written)
@@ -141,8 +141,7 @@ fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let &[output] = operator.outputs() else { return Vec::new() };
     let places = stacked(graph, output, operator.inputs()).unwrap_or_default().into_iter();
     let once = |input: TensorId| operator.inputs().iter().filter(|&&other| other == input).count() == 1;
-    let free =
-        |input: TensorId| matches!(graph.tensor(input).kind(), TensorKind::Input | TensorKind::Intermediate);
+    let free = |input: TensorId| graph.tensor(input).kind().is_activation();
     let pieces = places.filter(|&(input, _)| once(input) && free(input) && is_data(graph.tensor(output)));
     pieces.map(|(input, at)| Permit::Piece { input, output, at }).collect()
 }
@@ -150,8 +149,7 @@ fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
 fn split(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     // `SPLIT` has its axis before what it splits.
     let whole = operator.inputs().iter().copied().max_by_key(|&id| graph.tensor(id).bytes());
-    let whole =
-        whole.filter(|&id| matches!(graph.tensor(id).kind(), TensorKind::Input | TensorKind::Intermediate));
+    let whole = whole.filter(|&id| graph.tensor(id).kind().is_activation());
     let Some(input) = whole else { return Vec::new() };
     let places = stacked(graph, input, operator.outputs()).unwrap_or_default().into_iter();
     let views = places.filter(|&(output, _)| is_data(graph.tensor(output)));
@@ -165,9 +163,7 @@ fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
     let (whole, part) = (graph.tensor(input), graph.tensor(output));
     let (from, to) = (whole.shape()?, part.shape()?);
     let element = whole.element_type()?.bits().filter(|bits| bits.is_multiple_of(8))? / 8;
-    let are_data = [whole, part]
-        .iter()
-        .all(|tensor| matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate));
+    let are_data = [whole, part].iter().all(|tensor| tensor.kind().is_activation());
     let fit =
         from.len() == to.len() && from.len() == begin.len() && whole.element_type() == part.element_type();
     let within = || begin.iter().zip(to).zip(from).all(|((&at, &own), &dim)| at.saturating_add(own) <= dim);

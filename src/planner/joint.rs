@@ -26,7 +26,7 @@ const NODES: u64 = 1_000_000;
 #[derive(Clone, Copy)]
 enum Choice {
     Same(Relation),
-    Over { operator: OperatorId, input: TensorId, output: TensorId },
+    Over { input: TensorId, output: TensorId },
 }
 
 /// Why the search ends early.
@@ -98,7 +98,7 @@ impl Planner {
                 if let Permit::InPlace { input, output } = *permit
                     && in_force(graph, permit, self.sharing)
                 {
-                    choices.push(Choice::Over { operator, input, output });
+                    choices.push(Choice::Over { input, output });
                 }
             }
         }
@@ -138,16 +138,14 @@ impl Joint<'_> {
     ) -> std::result::Result<(), End> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
-                for &id in order.operators {
-                    making.allow(id);
-                }
+                making.allow(order.operators);
             }
             return self.pack(&making.finish(), order, meter);
         };
         let mut with = making.clone();
         let may = match choice {
             Choice::Same(relation) => with.tie(relation),
-            Choice::Over { operator, input, output } => with.write_over(operator, input, output),
+            Choice::Over { input, output } => with.write_over(input, output),
         };
         if may {
             self.choose(with, next + 1, order, meter)?;

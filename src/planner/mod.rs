@@ -1,6 +1,7 @@
 //! The facade: a graph or a problem in, a verified plan out.
 
 mod joint;
+mod pools;
 mod shared;
 
 use std::fmt;
@@ -279,12 +280,6 @@ impl Planner {
             return self.allocate(problem);
         }
         self.allocate(&self.equipped(problem)?)
-    }
-
-    /// What is reserved, ascending and apart.
-    fn reserved_ranges(&self) -> Vec<Range<u64>> {
-        let none = Problem::new(Vec::new()).and_then(|problem| self.equipped(&problem));
-        none.map_or_else(|_| Vec::new(), |problem| problem.reserved().to_vec())
     }
 
     /// With the capacity and the reserved ranges of this planner.

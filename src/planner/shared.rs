@@ -1,5 +1,7 @@
 //! Plans in which tensors share memory.
 
+use std::ops::Range;
+
 use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, Effort, Packed, Piece, Reach, Shapes, allocate_around};
 use crate::bound::bound_of_load;
@@ -22,6 +24,8 @@ pub(super) struct Order<'a> {
     graph: &'a Graph,
     pub(super) operators: &'a [OperatorId],
     pub(super) liveness: &'a Liveness,
+    /// What is reserved, ascending and apart.
+    reserved: Vec<Range<u64>>,
     /// No sharing and no offsets need less in this order.
     bound: u64,
     over_orders: Option<u64>,
@@ -102,7 +106,8 @@ impl<'a> Order<'a> {
         let least = load(graph, order, planner.alignment, planner.variables, planner.sharing);
         let bound = bound_of_load(&problem, least);
         let over_orders = over_orders.map(|load| bound_of_load(&problem, load).min(bound));
-        Ok(Self { planner, graph, operators: order, liveness, bound, over_orders })
+        let reserved = problem.reserved().to_vec();
+        Ok(Self { planner, graph, operators: order, liveness, reserved, bound, over_orders })
     }
 
     fn plan_layout(&self, layout: &Layout, effort: Effort, limits: &Limits) -> Result<Plan> {
@@ -148,7 +153,7 @@ impl<'a> Order<'a> {
         plan.alignment = planner.alignment;
         plan.variables = planner.variables;
         plan.capacity = planner.capacity;
-        plan.reserved = planner.reserved_ranges();
+        plan.reserved.clone_from(&self.reserved);
         planner.strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         let share =

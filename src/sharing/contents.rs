@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{How, Sharing, in_force};
-use crate::graph::{Graph, Permit, Tensor, TensorKind};
+use crate::graph::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
 use crate::places::Places;
 use crate::sorting::sort_by_keys;
@@ -150,7 +150,8 @@ fn relation(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Rela
     };
     let [bytes, room] = [tensor, of].map(|id| graph.tensor(id).bytes());
     let fits = bytes > 0 && at.checked_add(bytes).is_some_and(|end| end <= room);
-    let both = [tensor, of].iter().all(|&id| takes_part(graph.tensor(id)));
+    // Constants lie elsewhere, and variables change.
+    let both = [tensor, of].iter().all(|&id| graph.tensor(id).kind().is_activation());
     let how = match permit {
         Permit::Piece { .. } => How::Concat,
         _ if bytes == room => How::View,
@@ -169,11 +170,6 @@ fn range(graph: &Graph, relation: &Relation) -> (u64, u64) {
 fn are_apart(graph: &Graph, one: &Relation, other: &Relation) -> bool {
     let (one, other) = (range(graph, one), range(graph, other));
     one.1 <= other.0 || other.1 <= one.0
-}
-
-/// Constants lie elsewhere, and variables change.
-fn takes_part(tensor: &Tensor) -> bool {
-    matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate)
 }
 
 /// By tensor: where its bytes come from.

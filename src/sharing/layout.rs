@@ -172,9 +172,7 @@ impl<'a> Making<'a> {
             }
         }
         if wish.sharing >= Sharing::All {
-            for &id in order {
-                self.allow(id);
-            }
+            self.allow(order);
         }
     }
 
@@ -354,10 +352,19 @@ impl<'a> Making<'a> {
         dies_there.then(over).flatten().map_or(Meeting::Clash, Meeting::Over)
     }
 
+    /// Whether the operator permits it, and nobody needs what is overwritten, if that dies at
+    /// its step.
     fn in_place(&self, input: TensorId, output: TensorId) -> Option<Relation> {
         let operator = self.graph.tensor(output).producer()?;
-        let relation = Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
-        self.may_write_over(&relation).then_some(relation)
+        let permit = Permit::InPlace { input, output };
+        let bytes = self.graph.tensor(output).bytes();
+        let may = self.graph.operator(operator).permits().contains(&permit)
+            && in_force(self.graph, &permit, self.sharing)
+            && self.stretches.is_own(output)
+            && 0 < bytes
+            && bytes <= self.graph.tensor(input).bytes()
+            && self.may_overwrite(input);
+        may.then_some(Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace })
     }
 
     /// Whether the lower one may reach so far into the upper one.
@@ -377,20 +384,6 @@ impl<'a> Making<'a> {
         let may = self.stretches.is_own(output) && self.may_overwrite(input);
         let permits = may.then(|| self.graph.operator(operator).permits());
         permits.into_iter().flatten().find_map(relation)
-    }
-
-    /// Whether the operator permits it, and nobody needs what is overwritten, if that dies at
-    /// its step.
-    fn may_write_over(&self, relation: &Relation) -> bool {
-        let Relation { operator, tensor: output, of: input, .. } = *relation;
-        let permit = Permit::InPlace { input, output };
-        let bytes = self.graph.tensor(output).bytes();
-        self.graph.operator(operator).permits().contains(&permit)
-            && in_force(self.graph, &permit, self.sharing)
-            && self.stretches.is_own(output)
-            && 0 < bytes
-            && bytes <= self.graph.tensor(input).bytes()
-            && self.may_overwrite(input)
     }
 
     /// Whether what two tensors have in common of places has the same contents.
@@ -439,15 +432,14 @@ impl<'a> Making<'a> {
             if last {
                 inputs.reverse();
             }
-            let _ = inputs.into_iter().any(|input| self.write_over(operator, input, output));
+            let _ = inputs.into_iter().any(|input| self.write_over(input, output));
         }
     }
 
     /// Writes an output over an input, if that may be.
-    pub(crate) fn write_over(&mut self, operator: OperatorId, input: TensorId, output: TensorId) -> bool {
-        let relation = Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace };
+    pub(crate) fn write_over(&mut self, input: TensorId, output: TensorId) -> bool {
         let both_live = self.live[input.index()].is_some() && self.live[output.index()].is_some();
-        both_live && self.may_write_over(&relation) && self.tie(relation)
+        both_live && self.in_place(input, output).is_some_and(|relation| self.tie(relation))
     }
 
     /// Whether nobody needs the tensor's bytes after the run.
@@ -464,8 +456,10 @@ impl<'a> Making<'a> {
     }
 
     /// Lets tensors of different groups overlap in part, now that all groups are made.
-    pub(crate) fn allow(&mut self, operator: OperatorId) {
-        for permit in self.graph.operator(operator).permits() {
+    pub(crate) fn allow(&mut self, order: &[OperatorId]) {
+        let graph = self.graph;
+        let permits = |&id: &OperatorId| graph.operator(id).permits().iter().map(move |permit| (id, permit));
+        for (operator, permit) in order.iter().flat_map(permits) {
             let Permit::Overlap { input, output, bytes, lower } = *permit else { continue };
             let (Some(read), Some(written)) = (self.live[input.index()], self.live[output.index()]) else {
                 continue;

@@ -24,10 +24,10 @@ impl PlanDocument {
             }
         }
         let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
-        let names = items::tensor_names(graph);
+        let mut shares = shares(graph, plan);
         let tensors = items::tensors(graph, plan).into_iter().map(|item| {
             let tensor = &graph.tensors()[item.index];
-            let shares = shares(plan, item.index, &names);
+            let shares = entry_of(std::mem::take(&mut shares[item.index]));
             TensorEntry { shares, ..TensorEntry::of(item, TensorRole::of(tensor.kind(), tensor.is_output())) }
         });
         Self {
@@ -195,17 +195,24 @@ impl ScratchEntry {
     }
 }
 
-fn shares(plan: &Plan, tensor: usize, names: &[String]) -> Option<SharesEntry> {
-    let own = plan.shares.iter().filter(|share| share.tensor.index() == tensor);
-    let mut list: Vec<ShareEntry> = own
-        .map(|share| ShareEntry {
+/// By tensor: what it shares.
+fn shares(graph: &Graph, plan: &Plan) -> Vec<Vec<ShareEntry>> {
+    let names = items::tensor_names(graph);
+    let mut shares = vec![Vec::new(); names.len()];
+    for share in &plan.shares {
+        let Some(own) = shares.get_mut(share.tensor.index()) else { continue };
+        own.push(ShareEntry {
             tensor: names[share.of.index()].clone(),
             index: share.of.index(),
             operator: share.operator.index(),
             how: share.how,
             at: share.at,
-        })
-        .collect();
+        });
+    }
+    shares
+}
+
+fn entry_of(mut list: Vec<ShareEntry>) -> Option<SharesEntry> {
     match list.len() {
         0 => None,
         1 => list.pop().map(SharesEntry::One),

@@ -102,20 +102,17 @@ pub(super) fn begin(model: Model<'_>, subgraph: SubGraph<'_>, read: &Read) -> Op
     if read.op_type != "SLICE" {
         return None;
     }
-    let tensor = subgraph.tensors()?.into_iter().nth(read.inputs.get(1)?.index())?;
-    let buffer = model.buffers()?.into_iter().nth(tensor.buffer()? as usize)?;
-    let bytes = buffer.data()?.bytes();
-    match tensor.element_type() {
-        Some(INT32) => {
-            let (numbers, rest) = bytes.as_chunks::<4>();
-            let numbers = numbers.iter().map(|&bytes| u64::try_from(i32::from_le_bytes(bytes)).ok());
-            rest.is_empty().then(|| numbers.collect()).flatten()
+    let tensor = subgraph.tensors()?.get(read.inputs.get(1)?.index());
+    let (buffers, buffer) = (model.buffers()?, tensor.buffer()? as usize);
+    let bytes = (buffer < buffers.len()).then(|| buffers.get(buffer).data()).flatten()?.bytes();
+    let numbers: Vec<i64> = match tensor.element_type() {
+        Some(INT32) if bytes.len().is_multiple_of(4) => {
+            bytes.as_chunks().0.iter().map(|&number| i32::from_le_bytes(number).into()).collect()
         }
-        Some(INT64) => {
-            let (numbers, rest) = bytes.as_chunks::<8>();
-            let numbers = numbers.iter().map(|&bytes| u64::try_from(i64::from_le_bytes(bytes)).ok());
-            rest.is_empty().then(|| numbers.collect()).flatten()
+        Some(INT64) if bytes.len().is_multiple_of(8) => {
+            bytes.as_chunks().0.iter().map(|&number| i64::from_le_bytes(number)).collect()
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    numbers.into_iter().map(|number| u64::try_from(number).ok()).collect()
 }

@@ -1,0 +1,318 @@
+//! Which pool everything lives in, and when: least traffic within the capacities.
+
+mod dual;
+mod instance;
+mod pack;
+mod path;
+mod primal;
+mod residents;
+mod room;
+mod split;
+mod state;
+mod sweep;
+mod way;
+
+pub(crate) use instance::{Access, Instance, NewItem, Room};
+pub(crate) use pack::Laid;
+pub(crate) use room::MOST;
+pub(crate) use way::{Presence, Trip};
+
+use crate::error::Result;
+use crate::limits::{Limits, Meter, Stop};
+use crate::random::Random;
+use dual::{Aim, Masks, Relaxed, Shown};
+use pack::{Packed, pack};
+use path::{Allowed, Prices, Ways};
+use primal::by_worth;
+use split::Split;
+use state::{Chosen, State};
+
+/// A placement, and what is known of it.
+pub(crate) struct Found {
+    /// Ways by cell, and what they cost.
+    pub(crate) ways: Vec<u8>,
+    pub(crate) cost: u64,
+    /// Offsets of all stays on chip.
+    pub(crate) laid: Vec<Laid>,
+    /// No placement costs less.
+    pub(crate) bound: u64,
+    /// What no capacity would save.
+    pub(crate) floor: u64,
+    pub(crate) nodes: u64,
+    pub(crate) stop: Stop,
+}
+
+/// Nodes of a search for offsets, and how often something is sent home for want of them.
+const QUICK: u64 = 20_000;
+const ATTEMPTS: usize = 60;
+
+/// Rounds of the dual at the root.
+const ROUNDS: u32 = 3000;
+
+/// Places everything at the least cost that is found; none if what must be on chip does not
+/// fit there.
+pub(crate) fn place(mut instance: Instance, limits: &Limits) -> Result<Option<Found>> {
+    let free = Prices::none(instance.home(), instance.steps);
+    instance.least = least(&instance, &free, u8::MAX);
+    let instance = &instance;
+    let mut meter = Meter::new(limits, 2_000_000);
+    let mut search = Search::new(instance, free);
+    let stop = search.run(&mut meter, limits)?;
+    Ok(search.finish(meter.nodes(), stop))
+}
+
+/// By item: the least that it may cost, of ways that are throughout in these pools or come
+/// and go.
+fn least(instance: &Instance, free: &Prices, whole: u8) -> Vec<u64> {
+    let mut ways = Ways::default();
+    let mut way = Vec::new();
+    let everywhere = vec![u8::MAX; instance.accesses.len()];
+    let each = |item: usize| {
+        let cells = &instance.cells[instance.cells_of(item)];
+        way.clear();
+        way.resize(cells.len(), 0);
+        let allowed = Allowed { cells, arrivals: &everywhere, whole };
+        ways.best(instance, item, free, allowed, &mut way);
+        Trip { instance, item, way: &way }.cost()
+    };
+    (0..instance.items.len()).map(each).collect()
+}
+
+struct Search<'a> {
+    instance: &'a Instance,
+    free: Prices,
+    state: State<'a>,
+    /// By item: what it costs at home.
+    at_home: Vec<u64>,
+    floor: u64,
+    split: Split,
+    /// The best that fits by load.
+    best: Chosen,
+    /// The best that has offsets.
+    laid: Option<(Chosen, Vec<Laid>)>,
+    bound: f64,
+    magnitude: f64,
+}
+
+impl<'a> Search<'a> {
+    fn new(instance: &'a Instance, free: Prices) -> Self {
+        let state = State::new(instance);
+        let at_home = state.chosen.costs.clone();
+        let best = state.chosen.clone();
+        let floor = instance.least.iter().sum();
+        let magnitude = at_home.iter().map(|&cost| cost as f64).sum();
+        let split = Split::new(instance, &at_home, &least(instance, &free, 0));
+        let (laid, bound) = (None, floor as f64);
+        Self { instance, free, state, at_home, floor, split, best, laid, bound, magnitude }
+    }
+
+    fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
+        let _ = self.lay(limits)?;
+        let order = by_worth(&self.first_worth());
+        let free = self.free.clone();
+        self.state.rebuild(&order, &free);
+        self.keep();
+        if self.best.cost > self.floor {
+            if let Err(stop) = self.search(meter) {
+                let _ = self.lay(limits)?;
+                return Ok(stop);
+            }
+        }
+        self.lay(limits)
+    }
+
+    fn search(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let instance = self.instance;
+        let free = self.free.clone();
+        let order = by_worth(&self.first_worth());
+        self.state.settle(&order, &free, meter)?;
+        self.keep();
+        let mut relaxed = Relaxed::new(instance);
+        let mut shown = Shown { prices: vec![0.0; instance.home() * instance.steps as usize], bound: 0.0 };
+        let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
+        let masks = Masks { cells: &instance.cells, whole: &whole };
+        let aim = Aim { rounds: ROUNDS, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
+        let mut round = 0;
+        let mut prices = free.clone();
+        let outcome = relaxed.raise(&mut shown, masks, aim, meter, |relaxed, _, target| {
+            round += 1;
+            if round % 50 == 0 {
+                let worth = self.worth(&relaxed.costs);
+                prices.clone_from(&free);
+                self.state.rebuild(&by_worth(&worth), &prices);
+                self.keep();
+                *target = self.best.cost as f64;
+            }
+        });
+        self.bound = self.bound.max(shown.bound - 1e-11 * self.magnitude);
+        outcome?;
+        let best = self.best.clone();
+        self.state.adopt(&best.ways);
+        relaxed.evaluate(&shown.prices, masks);
+        let worth = self.worth(&relaxed.costs);
+        self.state.settle(&by_worth(&worth), &free, meter)?;
+        self.keep();
+        let mut random = Random::new(1);
+        for _ in 0..20 {
+            if self.best.cost as f64 - 0.999 <= self.bound {
+                break;
+            }
+            self.state.shake(1000, &free, &worth, &mut random, meter)?;
+            self.keep();
+        }
+        if self.best.cost as f64 - 0.999 > self.bound && instance.prefetch == 0 {
+            self.settle_exactly(&shown.prices, &relaxed.costs, meter)?;
+        }
+        Ok(())
+    }
+
+    /// The least cost by load, if it is found.
+    fn settle_exactly(&mut self, rates: &[f64], priced: &[f64], meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let instance = self.instance;
+        let split = &self.split;
+        let tolerance = (1e-11 * self.magnitude).max(1e-6);
+        let known = self.best.cost as f64;
+        let (outcome, result) = if instance.home() == 1 {
+            let priced = split.others.iter().map(|&item| priced[item]).sum();
+            let widths = (500, 32_000);
+            split::Sharing { instance, split, rates, priced, widths, known, tolerance }.search(meter)
+        } else {
+            split::all(instance, split, rates, (known, tolerance, 8000), meter)
+        };
+        self.bound = self.bound.max(outcome.bound - tolerance);
+        if let Some((cost, ways, residents)) = outcome.best {
+            let mut chosen = State::at_home(instance);
+            let mut from = 0;
+            for &item in &self.split.others {
+                let cells = instance.cells_of(item);
+                let count = cells.len();
+                chosen[cells].copy_from_slice(&ways[from..from + count]);
+                from += count;
+            }
+            for item in residents {
+                chosen[instance.cells_of(item)].fill(0);
+            }
+            self.state.adopt(&chosen);
+            debug_assert_eq!(self.state.chosen.cost, cost);
+            self.keep();
+        }
+        result
+    }
+
+    /// How much an item saves for its size and time on chip.
+    fn first_worth(&self) -> Vec<f64> {
+        let instance = self.instance;
+        let worth = |item: usize| {
+            let one = &instance.items[item];
+            let saved = self.at_home[item].saturating_sub(instance.least[item]) as f64;
+            let accesses = &instance.accesses[one.accesses()];
+            let span = accesses.last().map_or(0, |last| last.step) - accesses[0].step + 1;
+            let span = if one.whole > 0 { instance.steps } else { span };
+            saved / (one.size.max(1) as f64 * f64::from(span))
+        };
+        (0..instance.items.len()).map(worth).collect()
+    }
+
+    /// How much an item saves above the price of its room, for what it costs at home.
+    fn worth(&self, priced: &[f64]) -> Vec<f64> {
+        let worth = |(&home, &priced): (&u64, &f64)| {
+            let home = home as f64;
+            if home > 0.0 { ((home - priced) / home).max(0.0) } else { 0.0 }
+        };
+        self.at_home.iter().zip(priced).map(worth).collect()
+    }
+
+    fn keep(&mut self) {
+        if self.state.chosen.cost < self.best.cost {
+            self.best = self.state.chosen.clone();
+        }
+    }
+
+    /// Gives offsets to the best, or to something near it.
+    fn lay(&mut self, limits: &Limits) -> Result<Stop> {
+        let quick = limits.clone().at_most(QUICK);
+        let mut best = self.best.clone();
+        self.state.adopt(&best.ways);
+        for _ in 0..ATTEMPTS {
+            if self.laid.as_ref().is_some_and(|laid| laid.0.cost <= best.cost) {
+                break;
+            }
+            let (packed, _, stop) = pack(self.instance, &best, &quick)?;
+            let (over, needed) = match packed {
+                Packed::Fits(laid) => {
+                    self.laid = Some((best, laid));
+                    return Ok(stop);
+                }
+                Packed::Over(over, needed) | Packed::Never(over, needed) => (over, needed),
+            };
+            if stop == Stop::Cancelled || stop == Stop::Deadline {
+                return Ok(stop);
+            }
+            if !self.fewer_residents(needed) && !self.evict(&over) {
+                break;
+            }
+            best = self.state.chosen.clone();
+        }
+        self.state.free_all();
+        Ok(Stop::Finished)
+    }
+
+    /// Takes as much from residents as the rest needs above the capacity.
+    fn fewer_residents(&mut self, needed: u64) -> bool {
+        let instance = self.instance;
+        let room = &instance.rooms[0];
+        let residents = self.split.residents.items();
+        let there: Vec<usize> = residents.filter(|&item| self.state.trip(item).whole().is_some()).collect();
+        let taken: u64 = there.iter().map(|&item| instance.taken(item, 0)).sum();
+        let Some(left) =
+            taken.checked_sub(needed.saturating_sub(room.bytes).next_multiple_of(room.alignment))
+        else {
+            return false;
+        };
+        if there.is_empty() || needed <= room.bytes {
+            return false;
+        }
+        let (_, _, items) = self.split.residents.best(left);
+        let home = instance.home() as u8;
+        for item in there.iter().copied().chain(items.iter().copied()) {
+            let pool = if items.contains(&item) { 0 } else { home };
+            let way = vec![pool; instance.cells_of(item).len()];
+            self.state.lift(item);
+            self.state.put_back(item, &way);
+        }
+        true
+    }
+
+    /// Sends what costs least of what does not fit away from where it lies.
+    fn evict(&mut self, over: &[Laid]) -> bool {
+        let mut least: Option<(u64, usize)> = None;
+        for (place, laid) in over.iter().enumerate().take(16) {
+            let undo = self.state.forbid(laid.item, laid.presence);
+            let way = self.state.chosen.ways[self.instance.cells_of(laid.item)].to_vec();
+            let cost = self.state.chosen.cost;
+            self.state.lift(laid.item);
+            if self.state.put(laid.item, &self.free) {
+                let more = self.state.chosen.cost.saturating_sub(cost);
+                if least.is_none_or(|least| more < least.0) {
+                    least = Some((more, place));
+                }
+                self.state.lift(laid.item);
+            }
+            self.state.put_back(laid.item, &way);
+            self.state.permit(laid.item, &undo);
+        }
+        let Some((_, place)) = least else { return false };
+        let laid = over[place];
+        self.state.forbid(laid.item, laid.presence);
+        self.state.lift(laid.item);
+        let is_put = self.state.put(laid.item, &self.free);
+        debug_assert!(is_put, "it was put before");
+        true
+    }
+
+    fn finish(self, nodes: u64, stop: Stop) -> Option<Found> {
+        let (chosen, laid) = self.laid?;
+        let bound = (self.bound.ceil().max(0.0) as u64).min(chosen.cost);
+        Some(Found { ways: chosen.ways, cost: chosen.cost, laid, bound, floor: self.floor, nodes, stop })
+    }
+}

@@ -1,0 +1,217 @@
+//! Where some items may be on chip throughout: how much of the pool those get, and how much
+//! is left for what comes and goes.
+
+use super::instance::{Instance, MOST_POOLS};
+use super::residents::Residents;
+use super::sweep::{Question, Swept, sweep};
+use crate::limits::{Meter, Stop};
+
+/// Items that are on chip throughout or at home and have no other choice, and all others
+/// that have one.
+pub(crate) struct Split {
+    pub(crate) residents: Residents,
+    pub(crate) others: Vec<usize>,
+    /// What all items cost that have no choice, and the residents at home.
+    pub(crate) fixed: u64,
+}
+
+impl Split {
+    /// With several pools on chip there are no residents: each is one of the others.
+    pub(crate) fn new(instance: &Instance, at_home: &[u64], chain_least: &[u64]) -> Self {
+        let home = instance.home();
+        let (mut residents, mut others, mut fixed) = (Vec::new(), Vec::new(), 0);
+        for (item, one) in instance.items.iter().enumerate() {
+            let has_choice = at_home[item] > instance.least[item]
+                || one.start as usize != home
+                || one.finish as usize != home;
+            if !has_choice {
+                fixed += at_home[item];
+            } else if home == 1 && one.whole > 0 && chain_least[item] == at_home[item] {
+                residents.push((instance.taken(item, 0), at_home[item] - instance.least[item], item));
+                fixed += at_home[item];
+            } else {
+                others.push(item);
+            }
+        }
+        Self { residents: Residents::new(residents), others, fixed }
+    }
+}
+
+/// What is known of all ways to share a pool.
+pub(crate) struct Outcome {
+    /// Nothing costs less.
+    pub(crate) bound: f64,
+    /// The best below what was known: cost, the others' ways, the residents.
+    pub(crate) best: Option<(u64, Vec<u8>, Vec<usize>)>,
+}
+
+/// Bytes for what comes and goes, from `least` to `most`, what no such cost less than, and
+/// how many states a step may have.
+#[derive(Clone, Copy, Debug)]
+struct Interval {
+    least: u64,
+    most: u64,
+    bound: f64,
+    width: usize,
+}
+
+pub(crate) struct Sharing<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) split: &'a Split,
+    /// By pool and step.
+    pub(crate) rates: &'a [f64],
+    /// The least that the others cost at these rates, without the rates' sum.
+    pub(crate) priced: f64,
+    /// States of a step, at first and at most.
+    pub(crate) widths: (usize, usize),
+    /// What is known to be possible.
+    pub(crate) known: f64,
+    /// Numbers this far apart may be the same.
+    pub(crate) tolerance: f64,
+}
+
+impl Sharing<'_> {
+    /// Looks at all ways to share the pool, the most promising first. What stopped it is
+    /// beside what was found.
+    pub(crate) fn search(&self, meter: &mut Meter<'_>) -> (Outcome, Result<(), Stop>) {
+        let capacity = self.instance.rooms[0].capacity;
+        let fixed = self.split.fixed as f64;
+        let mut known = self.known;
+        let mut best = None;
+        let width = self.widths.0;
+        let mut open =
+            vec![Interval { least: 0, most: capacity, bound: self.least_cost(0, capacity), width }];
+        // With so many bytes, the others do not cost less.
+        let mut facts: Vec<(u64, f64)> = Vec::new();
+        // What intervals cost that were given up.
+        let mut given_up = f64::INFINITY;
+        while let Some(place) = lowest(&open) {
+            let Interval { least, most, bound, width } = open.swap_remove(place);
+            let enough = known - 1.0 + self.tolerance;
+            if bound > enough.min(given_up) {
+                open.push(Interval { least, most, bound, width });
+                break;
+            }
+            let most_saved = self.saved(least);
+            let fact = facts.iter().filter(|fact| fact.0 >= most).map(|fact| fact.1).fold(0.0, f64::max);
+            let bound = bound.max(fact + fixed - most_saved);
+            if bound > enough {
+                continue;
+            }
+            if most_saved - self.saved(most) > f64::max((known - bound) / 8.0, 1e-4 * known).max(1.0)
+                && least < most
+            {
+                let middle = least + (most - least) / 2;
+                for (least, most) in [(least, middle), (middle + 1, most)] {
+                    let bound = self.least_cost(least, most).max(bound);
+                    open.push(Interval { least, most, bound, width });
+                }
+                continue;
+            }
+            // Cheaper than that, the others would help.
+            let below = enough - fixed + most_saved;
+            let (instance, items, rates) = (self.instance, &self.split.others, self.rates);
+            let question = Question { instance, items, capacities: &[most], rates, below, width };
+            let answer = match sweep(&question, meter) {
+                Ok(answer) => answer,
+                Err(stop) => {
+                    let left = open.iter().map(|one| one.bound).fold(given_up.min(bound), f64::min);
+                    return (Outcome { bound: left.min(known), best }, Err(stop));
+                }
+            };
+            facts.push((most, answer.bound));
+            let own = answer.bound + fixed;
+            let mut is_whole = answer.bound >= below;
+            let mut next = least;
+            if let Some(Swept { cost, ways, peaks }) = answer.best {
+                // From the fullest step up to all, it is the same.
+                let peak = peaks[0];
+                let (saved, proven, items) = self.split.residents.best(capacity - peak);
+                let total = (cost + fixed).round() - saved as f64;
+                if total < known - 0.5 {
+                    known = total;
+                    best = Some((total as u64, ways, items));
+                }
+                is_whole = answer.bound >= cost - self.tolerance;
+                next = peak.max(least);
+                if is_whole && !proven {
+                    given_up = given_up.min((own - self.saved(next)).max(bound));
+                }
+                if next > least {
+                    let bound = bound.max(own - most_saved);
+                    open.push(Interval { least, most: next - 1, bound, width });
+                }
+            } else if is_whole {
+                continue;
+            }
+            if !is_whole {
+                let bound = bound.max(own - self.saved(next));
+                if width < self.widths.1 {
+                    open.push(Interval { least: next, most, bound, width: 4 * width });
+                } else {
+                    given_up = given_up.min(bound);
+                }
+            }
+        }
+        let left = open.iter().map(|one| one.bound).fold(given_up, f64::min);
+        (Outcome { bound: left.min(known), best }, Ok(()))
+    }
+
+    /// What residents save at most if so many bytes are not for them.
+    fn saved(&self, bytes: u64) -> f64 {
+        self.split.residents.most(self.instance.rooms[0].capacity - bytes)
+    }
+
+    /// With `least..=most` bytes for what comes and goes, nothing costs less: by the prices.
+    fn least_cost(&self, least: u64, most: u64) -> f64 {
+        let sum: f64 = self.rates.iter().sum();
+        let at = |bytes: u64| self.split.fixed as f64 + self.priced - sum * bytes as f64 - self.saved(bytes);
+        // Convex in the bytes.
+        let (mut from, mut end) = (least, most);
+        while end - from > 2 {
+            let third = (end - from) / 3;
+            let (low, high) = (from + third, end - third);
+            if at(low) <= at(high) { end = high } else { from = low }
+        }
+        (from..=end).map(at).fold(f64::INFINITY, f64::min) - self.tolerance
+    }
+}
+
+fn lowest(open: &[Interval]) -> Option<usize> {
+    let mut best: Option<usize> = None;
+    for (place, one) in open.iter().enumerate() {
+        if best.is_none_or(|best| one.bound < open[best].bound) {
+            best = Some(place);
+        }
+    }
+    best
+}
+
+/// All others at once, where there are no residents.
+pub(crate) fn all(
+    instance: &Instance,
+    split: &Split,
+    rates: &[f64],
+    (known, tolerance, width): (f64, f64, usize),
+    meter: &mut Meter<'_>,
+) -> (Outcome, Result<(), Stop>) {
+    let mut capacities = [0; MOST_POOLS];
+    for (capacity, room) in capacities.iter_mut().zip(&instance.rooms[..instance.home()]) {
+        *capacity = room.capacity;
+    }
+    let fixed = split.fixed as f64;
+    let below = known - 1.0 + tolerance - fixed;
+    let capacities = &capacities[..instance.home()];
+    let question = Question { instance, items: &split.others, capacities, rates, below, width };
+    match sweep(&question, meter) {
+        Ok(answer) => {
+            let better = |one: Swept| ((one.cost + fixed).round() as u64, one.ways, Vec::new());
+            let best = answer.best.map(better).filter(|best| (best.0 as f64) < known - 0.5);
+            let own = answer.bound + fixed;
+            // What is not below what is known was dropped.
+            let bound = if answer.bound >= below { known } else { own };
+            (Outcome { bound: bound.min(known), best }, Ok(()))
+        }
+        Err(stop) => (Outcome { bound: f64::NEG_INFINITY, best: None }, Err(stop)),
+    }
+}

@@ -1,0 +1,380 @@
+//! From a graph, an order and what shares memory to what is to be placed.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, TensorKind};
+use crate::ids::{BufferId, OperatorId, PoolId, TensorId};
+use crate::liveness::Liveness;
+use crate::occupant::Occupant;
+use crate::placement::{Access, Instance, MOST, NewItem, Room};
+use crate::pools::{Content, Loading, Pools};
+use crate::problem::LiveRange;
+use crate::sharing::{Groups, How, Relation};
+use crate::sorting::sort_by_keys;
+
+/// A tensor or workspace in an item.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    pub(super) occupant: Occupant,
+    /// Bytes from the start of the item.
+    pub(super) at: u64,
+    pub(super) bytes: u64,
+    pub(super) live: LiveRange,
+}
+
+/// What is to be placed, and who it is.
+pub(super) struct Items {
+    pub(super) instance: Instance,
+    pub(super) members: Vec<Vec<Member>>,
+}
+
+/// What is known of the run that is planned.
+pub(super) struct Run<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) order: &'a [OperatorId],
+    pub(super) pools: &'a Pools,
+    pub(super) alignment: u64,
+    pub(super) liveness: &'a Liveness,
+    pub(super) groups: &'a Groups,
+    pub(super) shares: &'a [Relation],
+}
+
+/// Bytes that are read and written, by step.
+type Accesses = BTreeMap<u32, (u64, u64)>;
+
+impl Run<'_> {
+    /// # Errors
+    /// [`Error::Pools`] if it exceeds what can be counted, or something lies together that
+    /// must start in different pools.
+    pub(super) fn items(&self) -> Result<Items> {
+        let steps = self.liveness.steps();
+        let instance = Instance::new(self.rooms(), steps, self.pools.prefetch_steps());
+        let mut items = Items { instance, members: Vec::new() };
+        let mut accesses: Vec<Accesses> = vec![Accesses::new(); self.groups.members.len()];
+        let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
+        self.collect(&mut accesses, &mut reads);
+        for (own, accesses) in self.groups.members.iter().zip(accesses) {
+            let members: Vec<Member> = own.iter().map(|&id| self.member(id)).collect();
+            self.add(&mut items, members, accesses)?;
+        }
+        for (id, reads) in self.graph.tensor_ids().zip(&reads).filter(|(_, reads)| !reads.is_empty()) {
+            let bytes = self.graph.tensor(id).bytes();
+            let live = LiveRange { start: 0, end: steps.max(1) };
+            let member = Member { occupant: Occupant::Tensor(id), at: 0, bytes, live };
+            let accesses = reads.iter().map(|&step| (step, (bytes, 0))).collect();
+            self.add(&mut items, vec![member], accesses)?;
+        }
+        self.check_total(&items.instance)?;
+        Ok(items)
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        let room = |id: PoolId| {
+            let pool = self.pools.pool(id);
+            let bytes = pool.bytes().unwrap_or(MOST).min(MOST);
+            let ((read, write), (from, to)) = (pool.in_place(), pool.copied());
+            let alignment = pool.alignment;
+            Room { capacity: bytes.next_multiple_of(alignment), bytes, alignment, read, write, from, to }
+        };
+        self.pools.ids().map(room).collect()
+    }
+
+    fn member(&self, id: BufferId) -> Member {
+        let buffer = self.liveness.problem().buffer(id);
+        let occupant = self.liveness.occupants()[id.index()];
+        Member { occupant, at: self.groups.place[id.index()].1, bytes: buffer.size(), live: buffer.live() }
+    }
+
+    /// What operators do, to groups and to constants.
+    fn collect(&self, accesses: &mut [Accesses], reads: &mut [Vec<u32>]) {
+        let graph = self.graph;
+        let mut group_of = vec![None; graph.tensors().len()];
+        let mut scratch_of = vec![None; graph.operators().len()];
+        for (occupant, &(group, _)) in self.liveness.occupants().iter().zip(&self.groups.place) {
+            match occupant {
+                Occupant::Tensor(id) => group_of[id.index()] = Some(group as usize),
+                Occupant::Scratch(id) => scratch_of[id.index()] = Some(group as usize),
+            }
+        }
+        let mut shares: Vec<Vec<Relation>> = vec![Vec::new(); graph.operators().len()];
+        for relation in self.shares {
+            shares[relation.operator.index()].push(*relation);
+        }
+        for (step, &id) in (0..).zip(self.order) {
+            let operator = graph.operator(id);
+            let shares = &shares[id.index()];
+            for (place, &input) in operator.inputs().iter().enumerate() {
+                if operator.inputs()[..place].contains(&input) {
+                    continue;
+                }
+                if graph.tensor(input).kind() == TensorKind::Constant {
+                    reads[input.index()].push(step);
+                } else if let Some(group) = group_of[input.index()]
+                    && is_read(operator.outputs(), input, shares)
+                {
+                    accesses[group].entry(step).or_default().0 += graph.tensor(input).bytes();
+                }
+            }
+            for &output in operator.outputs() {
+                if let Some(group) = group_of[output.index()]
+                    && let Some(bytes) = written(graph, output, shares)
+                {
+                    accesses[group].entry(step).or_default().1 += bytes;
+                }
+            }
+            if let Some(group) = scratch_of[id.index()] {
+                let both = accesses[group].entry(step).or_default();
+                both.0 += operator.scratch_bytes();
+                both.1 += operator.scratch_bytes();
+            }
+        }
+    }
+
+    fn add(&self, items: &mut Items, members: Vec<Member>, accesses: Accesses) -> Result<()> {
+        let frame = Frame { run: self, members: &members };
+        let size = members.iter().map(|one| one.at + one.bytes).max().unwrap_or(0);
+        if size == 0 {
+            return Ok(());
+        }
+        let mut accesses: Vec<Access> = accesses
+            .into_iter()
+            .map(|(step, (read, write))| Access { step, read, write, before: 0, after: 0 })
+            .collect();
+        if accesses.is_empty() {
+            // Nobody does anything with it: an input that is an output, say.
+            accesses.push(Access { step: 0, read: 0, write: 0, before: 0, after: 0 });
+        }
+        frame.fill(&mut accesses, self.pools.prefetch_steps());
+        let content = |one: &Member| Content::of_occupant(self.graph, one.occupant);
+        let takes = |id: &PoolId| members.iter().all(|one| self.pools.pool(*id).takes(content(one), size));
+        let home = self.pools.home_id();
+        let pools = self.pools.ids().filter(|id| *id == home || takes(id));
+        let pools = pools.fold(0u8, |mask, id| mask | 1 << id.index());
+        let (start, finish) = (frame.start()?, frame.finish()?);
+        for forced in [start, finish] {
+            if pools >> forced.index() & 1 == 0 {
+                let name = super::describe(self.graph, members[0].occupant);
+                let pool = self.pools.pool(forced).name();
+                return Err(Error::Pools(format!(
+                    "{name} ({size} bytes) must be in `{pool}`, which cannot take it"
+                )));
+            }
+        }
+        let alignment = |one: &Member| match one.occupant {
+            Occupant::Tensor(id) => self.graph.tensor(id).alignment().unwrap_or(self.alignment),
+            Occupant::Scratch(_) => self.alignment,
+        };
+        let alignment = members.iter().map(alignment).max().unwrap_or(1);
+        let whole = match (members.as_slice(), self.pools.loads()) {
+            ([one], loading) => match content(one) {
+                Content::Constants => loading == Loading::Once,
+                Content::Variables => true,
+                Content::Activations | Content::Scratch => false,
+            },
+            _ => false,
+        };
+        items.instance.add(&NewItem { size, alignment, pools, start, finish, whole, accesses: &accesses });
+        items.members.push(members);
+        Ok(())
+    }
+
+    /// All sums that a search may make stay far below 64 bits.
+    fn check_total(&self, instance: &Instance) -> Result<()> {
+        let largest = |of: fn(&Room) -> u64| instance.rooms.iter().map(of).max().unwrap_or(0);
+        let each = largest(|room| room.read) + largest(|room| room.write);
+        let copied = 2 * (largest(|room| room.from) + largest(|room| room.to));
+        let each = u128::from(each.max(copied).max(1));
+        let moved = |access: &Access| {
+            [access.read, access.write, access.before, access.after].map(u128::from).iter().sum::<u128>()
+        };
+        let cost: u128 = instance.accesses.iter().map(|access| moved(access) * each).sum();
+        let coarsest = instance.rooms.iter().map(|room| room.alignment).max().unwrap_or(1);
+        let bytes = instance.items.iter().map(|item| {
+            let most_stays = 2 * u128::from(item.end - item.first) + 1;
+            (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * most_stays
+        });
+        let bytes: u128 = bytes.sum();
+        if cost > u128::from(MOST) || bytes > u128::from(MOST) {
+            let text = format!("sizes ({bytes} bytes in all) or costs ({cost} in all) are more than 2^61");
+            return Err(Error::Pools(text));
+        }
+        Ok(())
+    }
+}
+
+/// Whether an operator reads an input, which it need not if all that comes of it is there
+/// already.
+fn is_read(outputs: &[TensorId], input: TensorId, shares: &[Relation]) -> bool {
+    let is_view = |output: &TensorId| {
+        shares
+            .iter()
+            .any(|one| matches!(one.how, How::View | How::Slice) && (one.tensor, one.of) == (*output, input))
+    };
+    let is_piece = shares.iter().any(|one| one.how == How::Concat && one.tensor == input);
+    !is_piece && !(!outputs.is_empty() && outputs.iter().all(is_view))
+}
+
+/// The bytes of an output that an operator writes; none if they are all there already.
+fn written(graph: &Graph, output: TensorId, shares: &[Relation]) -> Option<u64> {
+    let is_view = |one: &Relation| matches!(one.how, How::View | How::Slice) && one.tensor == output;
+    if shares.iter().any(is_view) {
+        return None;
+    }
+    let mut pieces: Vec<(u64, u64)> = shares
+        .iter()
+        .filter(|one| one.how == How::Concat && one.of == output)
+        .map(|one| (one.at, one.at + graph.tensor(one.tensor).bytes()))
+        .collect();
+    if pieces.is_empty() {
+        return Some(graph.tensor(output).bytes());
+    }
+    pieces.sort_unstable();
+    let (mut bytes, mut next) = (graph.tensor(output).bytes(), 0);
+    for (from, end) in pieces {
+        bytes -= end.max(next) - from.max(next);
+        next = next.max(end);
+    }
+    (bytes > 0).then_some(bytes)
+}
+
+/// Tensors that lie together.
+struct Frame<'a, 'r> {
+    run: &'a Run<'r>,
+    members: &'a [Member],
+}
+
+impl Frame<'_, '_> {
+    fn tensor(&self, member: &Member) -> Option<&crate::graph::Tensor> {
+        match member.occupant {
+            Occupant::Tensor(id) => Some(self.run.graph.tensor(id)),
+            Occupant::Scratch(_) => None,
+        }
+    }
+
+    /// Where it is before the run.
+    fn start(&self) -> Result<PoolId> {
+        let kinds = self.members.iter().filter_map(|one| Some(self.tensor(one)?.kind()));
+        let home = self.run.pools.home_id();
+        let pools = kinds.filter_map(|kind| match kind {
+            TensorKind::Input => Some(self.run.pools.inputs_in()),
+            TensorKind::Variable | TensorKind::Constant => Some(home),
+            TensorKind::Intermediate => None,
+        });
+        self.agreed(pools.collect())
+    }
+
+    /// Where it must be after the run.
+    fn finish(&self) -> Result<PoolId> {
+        let home = self.run.pools.home_id();
+        let pools = self.members.iter().filter(|one| is_wanted(self.run.graph, one)).map(|one| {
+            let is_output = self.tensor(one).is_some_and(crate::graph::Tensor::is_output);
+            if is_output { self.run.pools.outputs_in() } else { home }
+        });
+        self.agreed(pools.collect())
+    }
+
+    fn agreed(&self, mut pools: Vec<PoolId>) -> Result<PoolId> {
+        pools.dedup();
+        match pools.as_slice() {
+            [] => Ok(self.run.pools.home_id()),
+            &[pool] => Ok(pool),
+            _ => {
+                let name = super::describe(self.run.graph, self.members[0].occupant);
+                let names = pools.iter().map(|id| format!("`{}`", self.run.pools.pool(*id).name()));
+                let names: Vec<String> = names.collect();
+                let text = format!("{name} and what lies with it must be in {} at once", names.join(" and "));
+                Err(Error::Pools(text))
+            }
+        }
+    }
+
+    /// What matters before and after each access.
+    fn fill(&self, accesses: &mut [Access], prefetch: u32) {
+        let steps = self.run.liveness.steps().max(1);
+        let bytes = |step| self.held(step).iter().map(|one| one.bytes).sum();
+        for place in 0..accesses.len() {
+            let step = accesses[place].step;
+            let previous = place.checked_sub(1).map(|before| accesses[before].step);
+            let arrival = step.saturating_sub(prefetch).max(previous.map_or(0, |step| step + 1));
+            let next = accesses.get(place + 1).map_or(steps, |next| next.step);
+            let own = &mut accesses[place];
+            own.before = if self.spans(previous.map_or(-1, i64::from), step) { bytes(arrival) } else { 0 };
+            own.after = if self.spans(step.into(), next) { bytes(step + 1) } else { 0 };
+        }
+    }
+
+    fn held(&self, step: u32) -> Vec<Member> {
+        held(self.run.graph, self.members, step, self.run.liveness.steps().max(1))
+    }
+
+    /// Whether some byte that was there after the operator of `from` is needed at `until` or
+    /// later.
+    fn spans(&self, from: i64, until: u32) -> bool {
+        let steps = self.run.liveness.steps().max(1);
+        let lives = |one: &Member| {
+            let start = if is_there(self.run.graph, one) { -1 } else { i64::from(one.live.start) };
+            (start, if is_wanted(self.run.graph, one) { steps + 1 } else { one.live.end })
+        };
+        if let [only] = self.members {
+            return lives(only).0 <= from && lives(only).1 > until;
+        }
+        let mut cuts: Vec<u64> = self.members.iter().flat_map(|one| [one.at, one.at + one.bytes]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        cuts.windows(2).any(|pair| {
+            let covers = |one: &&Member| one.at <= pair[0] && pair[1] <= one.at + one.bytes;
+            let mut live: Vec<(i64, u32)> = self.members.iter().filter(covers).map(lives).collect();
+            live.sort_unstable();
+            // What one holds another takes over, if both are live at a step.
+            let (mut since, mut end) = (i64::MAX, i64::MIN);
+            live.into_iter().any(|(start, stop)| {
+                if start >= end {
+                    (since, end) = (start, stop.into());
+                }
+                end = end.max(stop.into());
+                since <= from && end > i64::from(until)
+            })
+        })
+    }
+}
+
+/// Members of which no other one holds everything, the largest first.
+fn cover(mut members: Vec<Member>) -> Vec<Member> {
+    sort_by_keys(&mut members, |one| [!one.bytes, one.at]);
+    let mut kept: Vec<Member> = Vec::new();
+    for one in members {
+        let within = |other: &Member| other.at <= one.at && one.at + one.bytes <= other.at + other.bytes;
+        if one.bytes > 0 && !kept.iter().any(within) {
+            kept.push(one);
+        }
+    }
+    kept
+}
+
+/// Who holds what is copied at the start of a step: there before it, and needed at it or later.
+pub(super) fn held(graph: &Graph, members: &[Member], step: u32, steps: u32) -> Vec<Member> {
+    let holds = |one: &&Member| {
+        (is_there(graph, one) || one.live.start < step)
+            && (one.live.end > step || (is_wanted(graph, one) && step >= steps))
+    };
+    cover(members.iter().filter(holds).copied().collect())
+}
+
+/// Whether somebody wrote it before the run.
+fn is_there(graph: &Graph, member: &Member) -> bool {
+    match member.occupant {
+        Occupant::Tensor(id) => graph.tensor(id).kind() != TensorKind::Intermediate,
+        Occupant::Scratch(_) => false,
+    }
+}
+
+/// Whether somebody needs it after the run.
+fn is_wanted(graph: &Graph, member: &Member) -> bool {
+    match member.occupant {
+        Occupant::Tensor(id) => {
+            graph.tensor(id).is_output() || graph.tensor(id).kind() == TensorKind::Variable
+        }
+        Occupant::Scratch(_) => false,
+    }
+}

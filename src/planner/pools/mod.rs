@@ -1,0 +1,214 @@
+//! Plans for several memories.
+
+mod items;
+
+use super::Planner;
+use crate::allocate::{Auto, Strategy};
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::ids::OperatorId;
+use crate::limits::Limits;
+use crate::liveness::Liveness;
+use crate::occupant::Occupant;
+use crate::placement::{Found, Presence, Trip, place};
+use crate::plan::Share;
+use crate::pool_plan::{PoolPlan, Stay, Traffic, Transfer, key};
+use crate::pools::{Content, Pools};
+use crate::problem::{Buffer, LiveRange, Problem};
+use crate::sharing::{Contents, Groups, Layout, Making, Wish, live_ranges};
+use crate::sorting::sort_by_keys;
+use items::{Items, Member, Run, held};
+
+impl Planner {
+    /// Plans a graph for several memories: what lives where and when, so that a run costs
+    /// least by the costs of the [`Pools`], with offsets that exist.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan); [`Error::Pools`] if what must be in a pool does not fit there,
+    /// or a tensor has a fixed offset, which does not say in which pool.
+    pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
+        let order = self.plan(graph)?.order;
+        self.place_in_order(graph, &order, pools)
+    }
+
+    /// The same in this order.
+    ///
+    /// # Errors
+    /// As [`place`](Self::place).
+    pub fn place_in_order(&self, graph: &Graph, order: &[OperatorId], pools: &Pools) -> Result<PoolPlan> {
+        if let Some(tensor) = graph.tensors().iter().find(|tensor| tensor.fixed_offset().is_some()) {
+            let text =
+                format!("tensor `{}` has a fixed offset, which does not say in which pool", tensor.name());
+            return Err(Error::Pools(text));
+        }
+        let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
+        // What lies at some distance in one pool must be right in all of them.
+        let coarsest = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1).max(self.alignment);
+        let contents = Contents::new(graph, coarsest, self.sharing);
+        let live = live_ranges(graph, &liveness);
+        let mut making = Making::new(graph, &contents, &live, coarsest, self.sharing)?;
+        for wish in Wish::variants(self.sharing).into_iter().take(1) {
+            making.grant(order, wish);
+        }
+        let layout = making.finish();
+        let task = Task { planner: self, graph, order, pools, liveness: &liveness, layout: &layout };
+        task.place()
+    }
+}
+
+struct Task<'a> {
+    planner: &'a Planner,
+    graph: &'a Graph,
+    order: &'a [OperatorId],
+    pools: &'a Pools,
+    liveness: &'a Liveness,
+    layout: &'a Layout,
+}
+
+impl Task<'_> {
+    fn place(&self) -> Result<PoolPlan> {
+        let groups = Groups::new(self.liveness, self.layout)?;
+        let run = Run {
+            graph: self.graph,
+            order: self.order,
+            pools: self.pools,
+            alignment: self.planner.alignment,
+            liveness: self.liveness,
+            groups: &groups,
+            shares: &self.layout.shares,
+        };
+        let items = run.items()?;
+        let Some(found) = place(items.instance.clone(), &self.planner.limits)? else {
+            return Err(Error::Pools("inputs and outputs do not fit where they must be".to_owned()));
+        };
+        let mut plan = self.plan_of(&items, &found);
+        self.settle_home(&items, &found, &mut plan)?;
+        self.finish(&mut plan);
+        Ok(plan)
+    }
+
+    fn plan_of(&self, items: &Items, found: &Found) -> PoolPlan {
+        let mut plan = PoolPlan::unplaced(self.graph, self.pools);
+        plan.order = self.order.to_vec();
+        plan.alignment = self.planner.alignment;
+        plan.variables = self.planner.variables;
+        let share = self.layout.shares.iter();
+        plan.shares = share
+            .map(|one| Share {
+                operator: one.operator,
+                tensor: one.tensor,
+                of: one.of,
+                at: one.at,
+                how: one.how,
+            })
+            .collect();
+        (plan.cost, plan.lower_bound, plan.floor) = (found.cost, found.bound, found.floor);
+        (plan.nodes, plan.stop) = (found.nodes, found.stop);
+        for laid in &found.laid {
+            self.stay(&items.members[laid.item], laid.presence, laid.offset, &mut plan);
+        }
+        for item in 0..items.members.len() {
+            self.moves(items, found, item, &mut plan);
+        }
+        plan
+    }
+
+    /// Places of all that lie in an item.
+    fn stay(&self, members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan) {
+        for one in members.iter().filter(|one| one.bytes > 0) {
+            let live =
+                LiveRange { start: presence.from.max(one.live.start), end: presence.end.min(one.live.end) };
+            if live.start < live.end {
+                let (pool, offset) = (crate::ids::PoolId::new(presence.pool), offset + one.at);
+                plan.stays.push(Stay { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
+            }
+        }
+    }
+
+    /// Copies of an item, and what operators and copies move.
+    fn moves(&self, items: &Items, found: &Found, item: usize, plan: &mut PoolPlan) {
+        let instance = &items.instance;
+        let way = &found.ways[instance.cells_of(item)];
+        let trip = Trip { instance, item, way };
+        for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
+            let traffic = &mut plan.traffic[way[2 * number + 1] as usize];
+            traffic.read += access.read;
+            traffic.written += access.write;
+        }
+        let members = &items.members[item];
+        trip.copies(|copied| {
+            for one in held(self.graph, members, copied.step, instance.steps) {
+                let Occupant::Tensor(tensor) = one.occupant else { continue };
+                let [from, to] = [copied.from, copied.to].map(crate::ids::PoolId::new);
+                let (step, due, bytes) = (copied.step, copied.due, one.bytes);
+                plan.traffic[copied.from].read += bytes;
+                plan.traffic[copied.to].written += bytes;
+                plan.transfers.push(Transfer { tensor, step, due, from, to, bytes });
+            }
+        });
+        if trip.whole().is_some()
+            && let [Member { occupant: Occupant::Tensor(id), bytes, .. }] = members.as_slice()
+            && Content::of(self.graph.tensor(*id)) == Content::Constants
+        {
+            plan.preloaded += bytes;
+        }
+    }
+
+    /// Offsets at home.
+    fn settle_home(&self, items: &Items, found: &Found, plan: &mut PoolPlan) -> Result<()> {
+        let instance = &items.instance;
+        let room = &instance.rooms[instance.home()];
+        let mut there: Vec<(usize, Presence)> = Vec::new();
+        for item in 0..items.members.len() {
+            let way = &found.ways[instance.cells_of(item)];
+            there.extend(Trip { instance, item, way }.at_home().map(|presence| (item, presence)));
+        }
+        let buffer = |&(item, presence): &(usize, Presence)| {
+            let one = &instance.items[item];
+            Buffer::new(one.size, presence.from..presence.end).align(one.alignment.max(room.alignment))
+        };
+        let problem = Problem::new(there.iter().map(buffer).collect())?;
+        // Home is large: greedy placement will do, unless it does not fit.
+        let mut offsets = Auto::new().allocate(&problem, &Limits::new().nodes(1))?.offsets;
+        let over = |offsets: &[u64]| {
+            let ends = offsets.iter().zip(problem.buffers()).map(|(offset, buffer)| offset + buffer.size());
+            ends.max().unwrap_or(0)
+        };
+        if over(&offsets) > room.bytes {
+            offsets = Auto::new().allocate(&problem, &self.planner.limits)?.offsets;
+            let needed = over(&offsets);
+            if needed > room.bytes {
+                let (name, bytes) = (self.pools.home().name(), room.bytes);
+                let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
+                return Err(Error::Pools(text));
+            }
+        }
+        for (&(item, presence), offset) in there.iter().zip(offsets) {
+            let presence = Presence { pool: instance.home(), ..presence };
+            self.stay(&items.members[item], presence, offset, plan);
+        }
+        Ok(())
+    }
+
+    /// In the order that is promised.
+    fn finish(&self, plan: &mut PoolPlan) {
+        sort_by_keys(&mut plan.stays, |stay| [stay.live.start.into(), 0]);
+        sort_by_keys(&mut plan.stays, |stay| {
+            let (kind, id) = key(stay.occupant);
+            [u64::from(kind) << 32 | id as u64, stay.pool.index() as u64]
+        });
+        sort_by_keys(&mut plan.transfers, |one| [one.due.into(), one.tensor.index() as u64]);
+        for stay in &plan.stays {
+            let used = &mut plan.used[stay.pool.index()];
+            *used = (*used).max(stay.end());
+        }
+        let _ = Traffic::default();
+    }
+}
+
+pub(super) fn describe(graph: &Graph, occupant: Occupant) -> String {
+    match occupant {
+        Occupant::Tensor(id) => format!("tensor `{}`", graph.tensor(id).name()),
+        Occupant::Scratch(id) => format!("scratch of operator `{}`", graph.operator(id).name()),
+    }
+}
