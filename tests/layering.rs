@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 26] = [
+const MAY_NAME: [(&str, &[&str]); 29] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids", "sorting"]),
@@ -38,10 +38,26 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     ("sharing", &["error", "graph", "ids", "liveness", "occupant", "places", "problem", "sorting"]),
     ("schedule", &["graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
     ("plan", &["graph", "ids", "limits", "occupant", "problem", "sharing"]),
+    ("pools", &["error", "graph", "ids", "occupant"]),
+    ("pool_plan", &["graph", "ids", "limits", "occupant", "plan", "pools", "problem"]),
+    ("placement", &["allocate", "bound", "error", "ids", "limits", "pools", "problem", "random", "sorting"]),
     ("solution", &["bound", "limits", "objects", "plan"]),
     (
         "verify",
-        &["bound", "choice", "graph", "ids", "objects", "occupant", "plan", "problem", "sharing", "solution"],
+        &[
+            "bound",
+            "choice",
+            "graph",
+            "ids",
+            "objects",
+            "occupant",
+            "plan",
+            "pool_plan",
+            "pools",
+            "problem",
+            "sharing",
+            "solution",
+        ],
     ),
     (
         "planner",
@@ -57,7 +73,10 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
             "liveness",
             "objects",
             "occupant",
+            "placement",
             "plan",
+            "pool_plan",
+            "pools",
             "problem",
             "schedule",
             "sharing",

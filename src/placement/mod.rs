@@ -1,5 +1,8 @@
 //! Which pool everything lives in, and when: least traffic within the capacities.
 
+// Bytes and costs stay below 2^61: items are checked for it before they come here.
+#![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+
 mod dual;
 mod instance;
 mod pack;
@@ -112,11 +115,11 @@ impl<'a> Search<'a> {
         let free = self.free.clone();
         self.state.rebuild(&order, &free);
         self.keep();
-        if self.best.cost > self.floor {
-            if let Err(stop) = self.search(meter) {
-                let _ = self.lay(limits)?;
-                return Ok(stop);
-            }
+        if self.best.cost > self.floor
+            && let Err(stop) = self.search(meter)
+        {
+            let _ = self.lay(limits)?;
+            return Ok(stop);
         }
         self.lay(limits)
     }

@@ -65,7 +65,7 @@ impl Run<'_> {
             let accesses = reads.iter().map(|&step| (step, (bytes, 0))).collect();
             self.add(&mut items, vec![member], accesses)?;
         }
-        self.check_total(&items.instance)?;
+        check_total(&items.instance)?;
         Ok(items)
     }
 
@@ -178,29 +178,29 @@ impl Run<'_> {
         items.members.push(members);
         Ok(())
     }
+}
 
-    /// All sums that a search may make stay far below 64 bits.
-    fn check_total(&self, instance: &Instance) -> Result<()> {
-        let largest = |of: fn(&Room) -> u64| instance.rooms.iter().map(of).max().unwrap_or(0);
-        let each = largest(|room| room.read) + largest(|room| room.write);
-        let copied = 2 * (largest(|room| room.from) + largest(|room| room.to));
-        let each = u128::from(each.max(copied).max(1));
-        let moved = |access: &Access| {
-            [access.read, access.write, access.before, access.after].map(u128::from).iter().sum::<u128>()
-        };
-        let cost: u128 = instance.accesses.iter().map(|access| moved(access) * each).sum();
-        let coarsest = instance.rooms.iter().map(|room| room.alignment).max().unwrap_or(1);
-        let bytes = instance.items.iter().map(|item| {
-            let most_stays = 2 * u128::from(item.end - item.first) + 1;
-            (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * most_stays
-        });
-        let bytes: u128 = bytes.sum();
-        if cost > u128::from(MOST) || bytes > u128::from(MOST) {
-            let text = format!("sizes ({bytes} bytes in all) or costs ({cost} in all) are more than 2^61");
-            return Err(Error::Pools(text));
-        }
-        Ok(())
+/// All sums that a search may make stay far below 64 bits.
+fn check_total(instance: &Instance) -> Result<()> {
+    let largest = |of: fn(&Room) -> u64| instance.rooms.iter().map(of).max().unwrap_or(0);
+    let each = largest(|room| room.read) + largest(|room| room.write);
+    let copied = 2 * (largest(|room| room.from) + largest(|room| room.to));
+    let each = u128::from(each.max(copied).max(1));
+    let moved = |access: &Access| {
+        [access.read, access.write, access.before, access.after].map(u128::from).iter().sum::<u128>()
+    };
+    let cost: u128 = instance.accesses.iter().map(|access| moved(access) * each).sum();
+    let coarsest = instance.rooms.iter().map(|room| room.alignment).max().unwrap_or(1);
+    let bytes = instance.items.iter().map(|item| {
+        let most_stays = 2 * u128::from(item.end - item.first) + 1;
+        (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * most_stays
+    });
+    let bytes: u128 = bytes.sum();
+    if cost > u128::from(MOST) || bytes > u128::from(MOST) {
+        let text = format!("sizes ({bytes} bytes in all) or costs ({cost} in all) are more than 2^61");
+        return Err(Error::Pools(text));
     }
+    Ok(())
 }
 
 /// Whether an operator reads an input, which it need not if all that comes of it is there
@@ -212,7 +212,7 @@ fn is_read(outputs: &[TensorId], input: TensorId, shares: &[Relation]) -> bool {
             .any(|one| matches!(one.how, How::View | How::Slice) && (one.tensor, one.of) == (*output, input))
     };
     let is_piece = shares.iter().any(|one| one.how == How::Concat && one.tensor == input);
-    !is_piece && !(!outputs.is_empty() && outputs.iter().all(is_view))
+    !is_piece && (outputs.is_empty() || !outputs.iter().all(is_view))
 }
 
 /// The bytes of an output that an operator writes; none if they are all there already.

@@ -12,7 +12,7 @@ use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::placement::{Found, Presence, Trip, place};
 use crate::plan::Share;
-use crate::pool_plan::{PoolPlan, Stay, Traffic, Transfer, key};
+use crate::pool_plan::{PoolPlan, Stay, Transfer, key};
 use crate::pools::{Content, Pools};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::sharing::{Contents, Groups, Layout, Making, Wish, live_ranges};
@@ -83,7 +83,7 @@ impl Task<'_> {
         };
         let mut plan = self.plan_of(&items, &found);
         self.settle_home(&items, &found, &mut plan)?;
-        self.finish(&mut plan);
+        finish(&mut plan);
         Ok(plan)
     }
 
@@ -105,24 +105,12 @@ impl Task<'_> {
         (plan.cost, plan.lower_bound, plan.floor) = (found.cost, found.bound, found.floor);
         (plan.nodes, plan.stop) = (found.nodes, found.stop);
         for laid in &found.laid {
-            self.stay(&items.members[laid.item], laid.presence, laid.offset, &mut plan);
+            stay(&items.members[laid.item], laid.presence, laid.offset, &mut plan);
         }
         for item in 0..items.members.len() {
             self.moves(items, found, item, &mut plan);
         }
         plan
-    }
-
-    /// Places of all that lie in an item.
-    fn stay(&self, members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan) {
-        for one in members.iter().filter(|one| one.bytes > 0) {
-            let live =
-                LiveRange { start: presence.from.max(one.live.start), end: presence.end.min(one.live.end) };
-            if live.start < live.end {
-                let (pool, offset) = (crate::ids::PoolId::new(presence.pool), offset + one.at);
-                plan.stays.push(Stay { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
-            }
-        }
     }
 
     /// Copies of an item, and what operators and copies move.
@@ -185,24 +173,35 @@ impl Task<'_> {
         }
         for (&(item, presence), offset) in there.iter().zip(offsets) {
             let presence = Presence { pool: instance.home(), ..presence };
-            self.stay(&items.members[item], presence, offset, plan);
+            stay(&items.members[item], presence, offset, plan);
         }
         Ok(())
     }
+}
 
-    /// In the order that is promised.
-    fn finish(&self, plan: &mut PoolPlan) {
-        sort_by_keys(&mut plan.stays, |stay| [stay.live.start.into(), 0]);
-        sort_by_keys(&mut plan.stays, |stay| {
-            let (kind, id) = key(stay.occupant);
-            [u64::from(kind) << 32 | id as u64, stay.pool.index() as u64]
-        });
-        sort_by_keys(&mut plan.transfers, |one| [one.due.into(), one.tensor.index() as u64]);
-        for stay in &plan.stays {
-            let used = &mut plan.used[stay.pool.index()];
-            *used = (*used).max(stay.end());
+/// Places of all that lie in an item.
+fn stay(members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan) {
+    for one in members.iter().filter(|one| one.bytes > 0) {
+        let live =
+            LiveRange { start: presence.from.max(one.live.start), end: presence.end.min(one.live.end) };
+        if live.start < live.end {
+            let (pool, offset) = (crate::ids::PoolId::new(presence.pool), offset + one.at);
+            plan.stays.push(Stay { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
         }
-        let _ = Traffic::default();
+    }
+}
+
+/// In the order that is promised.
+fn finish(plan: &mut PoolPlan) {
+    sort_by_keys(&mut plan.stays, |stay| [stay.live.start.into(), 0]);
+    sort_by_keys(&mut plan.stays, |stay| {
+        let (kind, id) = key(stay.occupant);
+        [u64::from(kind) << 32 | id as u64, stay.pool.index() as u64]
+    });
+    sort_by_keys(&mut plan.transfers, |one| [one.due.into(), one.tensor.index() as u64]);
+    for stay in &plan.stays {
+        let used = &mut plan.used[stay.pool.index()];
+        *used = (*used).max(stay.end());
     }
 }
 
