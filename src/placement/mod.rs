@@ -20,6 +20,8 @@ pub(crate) use pack::Laid;
 pub(crate) use room::MOST;
 pub(crate) use way::{Presence, Trip};
 
+use std::cell::RefCell;
+
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::random::Random;
@@ -58,7 +60,7 @@ pub(crate) fn place(mut instance: Instance, limits: &Limits) -> Result<Option<Fo
     let free = Prices::none(instance.home(), instance.steps);
     instance.least = least(&instance, &free, u8::MAX);
     let instance = &instance;
-    let mut meter = Meter::new(limits, 2_000_000);
+    let mut meter = Meter::new(limits, 400_000);
     let mut search = Search::new(instance, free);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
@@ -148,6 +150,18 @@ impl<'a> Search<'a> {
             }
         });
         self.bound = self.bound.max(shown.bound - 1e-11 * self.magnitude);
+        if std::env::var_os("PLIM_DEBUG").is_some() {
+            eprintln!(
+                "items {} others {} residents {} steps {} dual {:.0} best {} fixed {}",
+                instance.items.len(),
+                self.split.others.len(),
+                self.split.residents.items().count(),
+                instance.steps,
+                self.bound,
+                self.best.cost,
+                self.split.fixed
+            );
+        }
         outcome?;
         let best = self.best.clone();
         self.state.adopt(&best.ways);
@@ -162,6 +176,9 @@ impl<'a> Search<'a> {
             }
             self.state.shake(1000, &free, &worth, &mut random, meter)?;
             self.keep();
+        }
+        if std::env::var_os("PLIM_DEBUG").is_some() {
+            eprintln!("after shake {} nodes {}", self.best.cost, meter.nodes());
         }
         if self.best.cost as f64 - 0.999 > self.bound && instance.prefetch == 0 {
             self.settle_exactly(&shown.prices, &relaxed.costs, meter)?;
@@ -178,11 +195,21 @@ impl<'a> Search<'a> {
         let (outcome, result) = if instance.home() == 1 {
             let priced = split.others.iter().map(|&item| priced[item]).sum();
             let widths = (500, 32_000);
-            split::Sharing { instance, split, rates, priced, widths, known, tolerance }.search(meter)
+            split::Sharing {
+                instance,
+                split,
+                rates,
+                priced,
+                widths,
+                known,
+                tolerance,
+                saved: RefCell::default(),
+            }
+            .search(meter)
         } else {
             split::all(instance, split, rates, (known, tolerance, 8000), meter)
         };
-        self.bound = self.bound.max(outcome.bound - tolerance);
+        self.bound = self.bound.max(outcome.bound - split.slack as f64 - tolerance);
         if let Some((cost, ways, residents)) = outcome.best {
             let mut chosen = State::at_home(instance);
             let mut from = 0;
@@ -275,7 +302,7 @@ impl<'a> Search<'a> {
         if there.is_empty() || needed <= room.bytes {
             return false;
         }
-        let (_, _, items) = self.split.residents.best(left);
+        let items = self.split.residents.best(left).items;
         let home = instance.home() as u8;
         for item in there.iter().copied().chain(items.iter().copied()) {
             let pool = if items.contains(&item) { 0 } else { home };
@@ -314,6 +341,15 @@ impl<'a> Search<'a> {
     }
 
     fn finish(self, nodes: u64, stop: Stop) -> Option<Found> {
+        if std::env::var_os("PLIM_DEBUG").is_some() {
+            eprintln!(
+                "by load {} laid {:?} bound {:.0} floor {}",
+                self.best.cost,
+                self.laid.as_ref().map(|l| l.0.cost),
+                self.bound,
+                self.floor
+            );
+        }
         let (chosen, laid) = self.laid?;
         let bound = (self.bound.ceil().max(0.0) as u64).min(chosen.cost);
         Some(Found { ways: chosen.ways, cost: chosen.cost, laid, bound, floor: self.floor, nodes, stop })

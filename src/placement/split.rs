@@ -1,10 +1,14 @@
 //! Where some items may be on chip throughout: how much of the pool those get, and how much
 //! is left for what comes and goes.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use super::instance::{Instance, MOST_POOLS};
-use super::residents::Residents;
+use super::residents::{Best, Residents};
 use super::sweep::{Question, Swept, sweep};
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// Items that are on chip throughout or at home and have no other choice, and all others
 /// that have one.
@@ -13,7 +17,14 @@ pub(crate) struct Split {
     pub(crate) others: Vec<usize>,
     /// What all items cost that have no choice, and the residents at home.
     pub(crate) fixed: u64,
+    /// Residents that come and go instead may cost so much less than at home, all together.
+    pub(crate) slack: u64,
 }
+
+/// Items that could come and go as well are made residents if all together lose no more by
+/// that than one in so many of what could be saved, and if there are more than a few.
+const SLACK: u64 = 5000;
+const FEW: usize = 6;
 
 impl Split {
     /// With several pools on chip there are no residents: each is one of the others.
@@ -33,7 +44,27 @@ impl Split {
                 others.push(item);
             }
         }
-        Self { residents: Residents::new(residents), others, fixed }
+        let mut slack = 0;
+        if home == 1 {
+            let loss = |item: usize| at_home[item] - chain_least[item];
+            let mut both: Vec<usize> =
+                others.iter().copied().filter(|&item| instance.items[item].whole > 0).collect();
+            sort_by_keys(&mut both, |&item| [loss(item), item as u64]);
+            let most = (at_home.iter().sum::<u64>() - instance.least.iter().sum::<u64>()) / SLACK;
+            both.truncate(both.len().saturating_sub(FEW));
+            both.retain(|&item| {
+                slack += loss(item);
+                slack <= most
+            });
+            slack = both.iter().map(|&item| loss(item)).sum();
+            fixed += both.iter().map(|&item| at_home[item]).sum::<u64>();
+            residents.extend(
+                both.iter()
+                    .map(|&item| (instance.taken(item, 0), at_home[item] - instance.least[item], item)),
+            );
+            others.retain(|item| !both.contains(item));
+        }
+        Self { residents: Residents::new(residents), others, fixed, slack }
     }
 }
 
@@ -68,6 +99,8 @@ pub(crate) struct Sharing<'a> {
     pub(crate) known: f64,
     /// Numbers this far apart may be the same.
     pub(crate) tolerance: f64,
+    /// What residents save at most, by bytes that are not for them.
+    pub(crate) saved: RefCell<BTreeMap<u64, u64>>,
 }
 
 impl Sharing<'_> {
@@ -112,8 +145,23 @@ impl Sharing<'_> {
             let below = enough - fixed + most_saved;
             let (instance, items, rates) = (self.instance, &self.split.others, self.rates);
             let question = Question { instance, items, capacities: &[most], rates, below, width };
+            if std::env::var_os("PLIM_DEBUG").is_some() {
+                eprintln!(
+                    "sweep {least}..={most} bound {bound:.0} width {width} below {below:.0} nodes {}",
+                    meter.nodes()
+                );
+            }
             let answer = match sweep(&question, meter) {
-                Ok(answer) => answer,
+                Ok(answer) => {
+                    if std::env::var_os("PLIM_DEBUG").is_some() {
+                        eprintln!(
+                            "  bound {:.0} best {:?}",
+                            answer.bound + fixed,
+                            answer.best.as_ref().map(|b| (b.cost, b.peaks[0]))
+                        );
+                    }
+                    answer
+                }
                 Err(stop) => {
                     let left = open.iter().map(|one| one.bound).fold(given_up.min(bound), f64::min);
                     return (Outcome { bound: left.min(known), best }, Err(stop));
@@ -126,7 +174,8 @@ impl Sharing<'_> {
             if let Some(Swept { cost, ways, peaks }) = answer.best {
                 // From the fullest step up to all, it is the same.
                 let peak = peaks[0];
-                let (saved, proven, items) = self.split.residents.best(capacity - peak);
+                let Best { saved, most: most_here, items } = self.split.residents.best(capacity - peak);
+                let proven = saved == most_here;
                 let total = (cost + fixed).round() - saved as f64;
                 if total < known - 0.5 {
                     known = total;
@@ -159,13 +208,24 @@ impl Sharing<'_> {
 
     /// What residents save at most if so many bytes are not for them.
     fn saved(&self, bytes: u64) -> f64 {
+        let room = self.instance.rooms[0].capacity - bytes;
+        let known = self.saved.borrow().get(&bytes).copied();
+        let most = known.unwrap_or_else(|| self.split.residents.best(room).most);
+        self.saved.borrow_mut().insert(bytes, most);
+        most as f64
+    }
+
+    /// The same, parts of residents allowed: concave in the bytes.
+    fn saved_by_parts(&self, bytes: u64) -> f64 {
         self.split.residents.most(self.instance.rooms[0].capacity - bytes)
     }
 
     /// With `least..=most` bytes for what comes and goes, nothing costs less: by the prices.
     fn least_cost(&self, least: u64, most: u64) -> f64 {
         let sum: f64 = self.rates.iter().sum();
-        let at = |bytes: u64| self.split.fixed as f64 + self.priced - sum * bytes as f64 - self.saved(bytes);
+        let at = |bytes: u64| {
+            self.split.fixed as f64 + self.priced - sum * bytes as f64 - self.saved_by_parts(bytes)
+        };
         // Convex in the bytes.
         let (mut from, mut end) = (least, most);
         while end - from > 2 {
@@ -173,7 +233,9 @@ impl Sharing<'_> {
             let (low, high) = (from + third, end - third);
             if at(low) <= at(high) { end = high } else { from = low }
         }
-        (from..=end).map(at).fold(f64::INFINITY, f64::min) - self.tolerance
+        let by_parts = (from..=end).map(at).fold(f64::INFINITY, f64::min);
+        let whole = self.split.fixed as f64 + self.priced - sum * most as f64 - self.saved(least);
+        by_parts.max(whole) - self.tolerance
     }
 }
 
