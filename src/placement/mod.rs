@@ -3,6 +3,7 @@
 // Bytes and costs stay below 2^61: items are checked for it before they come here.
 #![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod cuts;
 mod dual;
 mod instance;
 mod pack;
@@ -19,8 +20,6 @@ pub(crate) use instance::{Access, Instance, NewItem, Room};
 pub(crate) use pack::Laid;
 pub(crate) use room::MOST;
 pub(crate) use way::{Presence, Trip};
-
-use std::cell::RefCell;
 
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
@@ -96,6 +95,8 @@ struct Search<'a> {
     /// The best that has offsets.
     laid: Option<(Chosen, Vec<Laid>)>,
     bound: f64,
+    /// Prices by pool and step that show most of the bound.
+    rates: Vec<f64>,
     magnitude: f64,
 }
 
@@ -108,7 +109,8 @@ impl<'a> Search<'a> {
         let magnitude = at_home.iter().map(|&cost| cost as f64).sum();
         let split = Split::new(instance, &at_home, &least(instance, &free, 0));
         let (laid, bound) = (None, floor as f64);
-        Self { instance, free, state, at_home, floor, split, best, laid, bound, magnitude }
+        let rates = vec![0.0; instance.home() * instance.steps as usize];
+        Self { instance, free, state, at_home, floor, split, best, laid, bound, rates, magnitude }
     }
 
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
@@ -123,7 +125,10 @@ impl<'a> Search<'a> {
             let _ = self.lay(limits)?;
             return Ok(stop);
         }
-        self.lay(limits)
+        match self.lay(limits)? {
+            Stop::Finished => self.cut_off(meter, limits),
+            stop => Ok(stop),
+        }
     }
 
     fn search(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
@@ -150,18 +155,7 @@ impl<'a> Search<'a> {
             }
         });
         self.bound = self.bound.max(shown.bound - 1e-11 * self.magnitude);
-        if std::env::var_os("PLIM_DEBUG").is_some() {
-            eprintln!(
-                "items {} others {} residents {} steps {} dual {:.0} best {} fixed {}",
-                instance.items.len(),
-                self.split.others.len(),
-                self.split.residents.items().count(),
-                instance.steps,
-                self.bound,
-                self.best.cost,
-                self.split.fixed
-            );
-        }
+        self.rates.clone_from(&shown.prices);
         outcome?;
         let best = self.best.clone();
         self.state.adopt(&best.ways);
@@ -177,52 +171,19 @@ impl<'a> Search<'a> {
             self.state.shake(1000, &free, &worth, &mut random, meter)?;
             self.keep();
         }
-        if std::env::var_os("PLIM_DEBUG").is_some() {
-            eprintln!("after shake {} nodes {}", self.best.cost, meter.nodes());
-        }
         if self.best.cost as f64 - 0.999 > self.bound && instance.prefetch == 0 {
-            self.settle_exactly(&shown.prices, &relaxed.costs, meter)?;
+            self.settle_exactly(meter)?;
         }
         Ok(())
     }
 
     /// The least cost by load, if it is found.
-    fn settle_exactly(&mut self, rates: &[f64], priced: &[f64], meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let instance = self.instance;
-        let split = &self.split;
-        let tolerance = (1e-11 * self.magnitude).max(1e-6);
+    fn settle_exactly(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let known = self.best.cost as f64;
-        let (outcome, result) = if instance.home() == 1 {
-            let priced = split.others.iter().map(|&item| priced[item]).sum();
-            let widths = (500, 32_000);
-            split::Sharing {
-                instance,
-                split,
-                rates,
-                priced,
-                widths,
-                known,
-                tolerance,
-                saved: RefCell::default(),
-            }
-            .search(meter)
-        } else {
-            split::all(instance, split, rates, (known, tolerance, 8000), meter)
-        };
-        self.bound = self.bound.max(outcome.bound - split.slack as f64 - tolerance);
-        if let Some((cost, ways, residents)) = outcome.best {
-            let mut chosen = State::at_home(instance);
-            let mut from = 0;
-            for &item in &self.split.others {
-                let cells = instance.cells_of(item);
-                let count = cells.len();
-                chosen[cells].copy_from_slice(&ways[from..from + count]);
-                from += count;
-            }
-            for item in residents {
-                chosen[instance.cells_of(item)].fill(0);
-            }
-            self.state.adopt(&chosen);
+        let (found, result) = split::least_by_load(self.instance, &self.rates, known, meter);
+        self.bound = self.bound.max(found.bound);
+        if let Some((cost, ways)) = found.best {
+            self.state.adopt(&ways);
             debug_assert_eq!(self.state.chosen.cost, cost);
             self.keep();
         }
@@ -273,7 +234,7 @@ impl<'a> Search<'a> {
                     self.laid = Some((best, laid));
                     return Ok(stop);
                 }
-                Packed::Over(over, needed) | Packed::Never(over, needed) => (over, needed),
+                Packed::Over(over, needed) | Packed::Never(over, needed, _) => (over, needed),
             };
             if stop == Stop::Cancelled || stop == Stop::Deadline {
                 return Ok(stop);
@@ -341,15 +302,6 @@ impl<'a> Search<'a> {
     }
 
     fn finish(self, nodes: u64, stop: Stop) -> Option<Found> {
-        if std::env::var_os("PLIM_DEBUG").is_some() {
-            eprintln!(
-                "by load {} laid {:?} bound {:.0} floor {}",
-                self.best.cost,
-                self.laid.as_ref().map(|l| l.0.cost),
-                self.bound,
-                self.floor
-            );
-        }
         let (chosen, laid) = self.laid?;
         let bound = (self.bound.ceil().max(0.0) as u64).min(chosen.cost);
         Some(Found { ways: chosen.ways, cost: chosen.cost, laid, bound, floor: self.floor, nodes, stop })

@@ -4,9 +4,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::dual::{Masks, Relaxed};
 use super::instance::{Instance, MOST_POOLS};
+use super::path::Prices;
 use super::residents::{Best, Residents};
+use super::state::State;
 use super::sweep::{Question, Swept, sweep};
+use super::way::Trip;
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
@@ -68,12 +72,64 @@ impl Split {
     }
 }
 
-/// What is known of all ways to share a pool.
+/// The least cost by load that is below what is known, if it is found, and what none is below.
+/// What stopped it is beside that.
+pub(crate) fn least_by_load(
+    instance: &Instance,
+    rates: &[f64],
+    known: f64,
+    meter: &mut Meter<'_>,
+) -> (Outcome, Result<(), Stop>) {
+    let ways = State::at_home(instance);
+    let cost = |item| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
+    let at_home: Vec<u64> = (0..instance.items.len()).map(cost).collect();
+    let free = Prices::none(instance.home(), instance.steps);
+    let split = Split::new(instance, &at_home, &super::least(instance, &free, 0));
+    let tolerance = (1e-11 * at_home.iter().map(|&cost| cost as f64).sum::<f64>()).max(1e-6);
+    let (found, result) = if instance.home() == 1 {
+        let mut relaxed = Relaxed::new(instance);
+        let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
+        relaxed.evaluate(rates, Masks { cells: &instance.cells, whole: &whole });
+        let priced = split.others.iter().map(|&item| relaxed.costs[item]).sum();
+        let (split, saved) = (&split, RefCell::default());
+        Sharing { instance, split, rates, priced, widths: WIDTHS, known, tolerance, saved }.search(meter)
+    } else {
+        all(instance, &split, rates, (known, tolerance, WIDTHS.1), meter)
+    };
+    let best = found.best.map(|(cost, others, residents)| {
+        let mut ways = ways;
+        let mut from = 0;
+        for &item in &split.others {
+            let cells = instance.cells_of(item);
+            let count = cells.len();
+            ways[cells].copy_from_slice(&others[from..from + count]);
+            from += count;
+        }
+        for item in residents {
+            ways[instance.cells_of(item)].fill(0);
+        }
+        (cost, ways)
+    });
+    (Outcome { bound: found.bound - split.slack as f64 - tolerance, best }, result)
+}
+
+/// States of a step, at first and at most.
+const WIDTHS: (usize, usize) = (500, 16_000);
+
+/// What is known of all ways.
 pub(crate) struct Outcome {
     /// Nothing costs less.
     pub(crate) bound: f64,
+    /// The best below what was known: what it costs, and its ways.
+    pub(crate) best: Option<(u64, Vec<u8>)>,
+}
+
+/// What is known of all ways to share a pool.
+struct Shares {
+    /// Nothing costs less.
+    bound: f64,
     /// The best below what was known: cost, the others' ways, the residents.
-    pub(crate) best: Option<(u64, Vec<u8>, Vec<usize>)>,
+    best: Option<(u64, Vec<u8>, Vec<usize>)>,
 }
 
 /// Bytes for what comes and goes, from `least` to `most`, what no such cost less than, and
@@ -86,27 +142,27 @@ struct Interval {
     width: usize,
 }
 
-pub(crate) struct Sharing<'a> {
-    pub(crate) instance: &'a Instance,
-    pub(crate) split: &'a Split,
+struct Sharing<'a> {
+    instance: &'a Instance,
+    split: &'a Split,
     /// By pool and step.
-    pub(crate) rates: &'a [f64],
+    rates: &'a [f64],
     /// The least that the others cost at these rates, without the rates' sum.
-    pub(crate) priced: f64,
+    priced: f64,
     /// States of a step, at first and at most.
-    pub(crate) widths: (usize, usize),
+    widths: (usize, usize),
     /// What is known to be possible.
-    pub(crate) known: f64,
+    known: f64,
     /// Numbers this far apart may be the same.
-    pub(crate) tolerance: f64,
+    tolerance: f64,
     /// What residents save at most, by bytes that are not for them.
-    pub(crate) saved: RefCell<BTreeMap<u64, u64>>,
+    saved: RefCell<BTreeMap<u64, u64>>,
 }
 
 impl Sharing<'_> {
     /// Looks at all ways to share the pool, the most promising first. What stopped it is
     /// beside what was found.
-    pub(crate) fn search(&self, meter: &mut Meter<'_>) -> (Outcome, Result<(), Stop>) {
+    fn search(&self, meter: &mut Meter<'_>) -> (Shares, Result<(), Stop>) {
         let capacity = self.instance.rooms[0].capacity;
         let fixed = self.split.fixed as f64;
         let mut known = self.known;
@@ -164,7 +220,7 @@ impl Sharing<'_> {
                 }
                 Err(stop) => {
                     let left = open.iter().map(|one| one.bound).fold(given_up.min(bound), f64::min);
-                    return (Outcome { bound: left.min(known), best }, Err(stop));
+                    return (Shares { bound: left.min(known), best }, Err(stop));
                 }
             };
             facts.push((most, answer.bound));
@@ -203,7 +259,7 @@ impl Sharing<'_> {
             }
         }
         let left = open.iter().map(|one| one.bound).fold(given_up, f64::min);
-        (Outcome { bound: left.min(known), best }, Ok(()))
+        (Shares { bound: left.min(known), best }, Ok(()))
     }
 
     /// What residents save at most if so many bytes are not for them.
@@ -250,13 +306,13 @@ fn lowest(open: &[Interval]) -> Option<usize> {
 }
 
 /// All others at once, where there are no residents.
-pub(crate) fn all(
+fn all(
     instance: &Instance,
     split: &Split,
     rates: &[f64],
     (known, tolerance, width): (f64, f64, usize),
     meter: &mut Meter<'_>,
-) -> (Outcome, Result<(), Stop>) {
+) -> (Shares, Result<(), Stop>) {
     let mut capacities = [0; MOST_POOLS];
     for (capacity, room) in capacities.iter_mut().zip(&instance.rooms[..instance.home()]) {
         *capacity = room.capacity;
@@ -272,8 +328,8 @@ pub(crate) fn all(
             let own = answer.bound + fixed;
             // What is not below what is known was dropped.
             let bound = if answer.bound >= below { known } else { own };
-            (Outcome { bound: bound.min(known), best }, Ok(()))
+            (Shares { bound: bound.min(known), best }, Ok(()))
         }
-        Err(stop) => (Outcome { bound: f64::NEG_INFINITY, best: None }, Err(stop)),
+        Err(stop) => (Shares { bound: f64::NEG_INFINITY, best: None }, Err(stop)),
     }
 }

@@ -6,13 +6,13 @@ use super::Planner;
 use crate::allocate::{Auto, Strategy};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
+use crate::ids::{OperatorId, PoolId};
 use crate::limits::Limits;
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::placement::{Found, Presence, Trip, place};
 use crate::plan::Share;
-use crate::pool_plan::{PoolPlan, Stay, Transfer, key};
+use crate::pool_plan::{PoolPlan, Stay, Transfer, Use, key};
 use crate::pools::{Content, Pools};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::sharing::{Contents, Groups, Layout, Making, Wish, live_ranges};
@@ -84,6 +84,10 @@ impl Task<'_> {
         let mut plan = self.plan_of(&items, &found);
         self.settle_home(&items, &found, &mut plan)?;
         finish(&mut plan);
+        for item in 0..items.members.len() {
+            uses(&items, &found, item, &mut plan);
+        }
+        sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
         Ok(plan)
     }
 
@@ -127,7 +131,7 @@ impl Task<'_> {
         trip.copies(|copied| {
             for one in held(self.graph, members, copied.step, instance.steps) {
                 let Occupant::Tensor(tensor) = one.occupant else { continue };
-                let [from, to] = [copied.from, copied.to].map(crate::ids::PoolId::new);
+                let [from, to] = [copied.from, copied.to].map(PoolId::new);
                 let (step, due, bytes) = (copied.step, copied.due, one.bytes);
                 plan.traffic[copied.from].read += bytes;
                 plan.traffic[copied.to].written += bytes;
@@ -185,8 +189,22 @@ fn stay(members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan
         let live =
             LiveRange { start: presence.from.max(one.live.start), end: presence.end.min(one.live.end) };
         if live.start < live.end {
-            let (pool, offset) = (crate::ids::PoolId::new(presence.pool), offset + one.at);
+            let (pool, offset) = (PoolId::new(presence.pool), offset + one.at);
             plan.stays.push(Stay { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
+        }
+    }
+}
+
+/// Where operators find what has several places at their step, if not in the first of them.
+fn uses(items: &Items, found: &Found, item: usize, plan: &mut PoolPlan) {
+    let instance = &items.instance;
+    let way = &found.ways[instance.cells_of(item)];
+    for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
+        let (step, pool) = (access.step, PoolId::new(way[2 * number + 1].into()));
+        for one in items.members[item].iter().filter(|one| one.bytes > 0 && one.live.contains(step)) {
+            if plan.place_at(step, one.occupant).is_some_and(|stay| stay.pool != pool) {
+                plan.uses.push(Use { step, occupant: one.occupant, pool });
+            }
         }
     }
 }
