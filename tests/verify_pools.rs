@@ -5,7 +5,7 @@ mod support;
 use plimsoll::verify::verify_pools;
 use plimsoll::{Error, Graph, Limits, Planner, PoolPlan, Pools, Sharing};
 use proptest::prelude::*;
-use support::pools::{drawn_pools, run_on_bytes};
+use support::pools::{drawn_pools, drawn_pools_unaligned, run_on_bytes};
 use support::random::{cases, graph};
 use support::sharing::{Draw, drawn, drawn_with_alignments, drawn_with_constraints};
 
@@ -54,7 +54,10 @@ fn shared_plans_are_right() {
             1 => drawn_with_alignments(seed, operators, size),
             _ => drawn(seed, operators, size),
         };
-        let pools = drawn_pools(&mut Draw(seed), bytes_of(&graph) / 2);
+        let draw = &mut Draw(seed);
+        let bytes = bytes_of(&graph) / 2;
+        // Tensors of a smaller alignment than their pool's, in others.
+        let pools = if seed % 3 == 1 { drawn_pools_unaligned(draw, bytes) } else { drawn_pools(draw, bytes) };
         for level in [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All] {
             let planner =
                 Planner::new().alignment(1 << (seed % 4)).share(level).limits(Limits::new().nodes(2000));

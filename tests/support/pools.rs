@@ -10,11 +10,24 @@ use super::sharing::Draw;
 /// One to four pools for a graph that has so many bytes: sizes, alignments, costs, what they
 /// hold, where inputs and outputs are.
 pub fn drawn_pools(draw: &mut Draw, bytes: u64) -> Pools {
+    drawn_pools_aligned(draw, bytes, true)
+}
+
+/// The same without alignments.
+pub fn drawn_pools_unaligned(draw: &mut Draw, bytes: u64) -> Pools {
+    drawn_pools_aligned(draw, bytes, false)
+}
+
+fn drawn_pools_aligned(draw: &mut Draw, bytes: u64, aligned: bool) -> Pools {
+    let shift = |draw: &mut Draw, shifts: &[u32]| {
+        let shift = shifts[draw.below(shifts.len() as u64) as usize];
+        if aligned { shift } else { 0 }
+    };
     let count = draw.below(4);
     let mut list = Vec::new();
     for number in 0..count {
         let mut pool = Pool::on_chip(format!("chip{number}"), 1 + draw.below(bytes.max(1)))
-            .alignment(1 << [0, 0, 2, 4, 6][draw.below(5) as usize])
+            .alignment(1 << shift(draw, &[0, 0, 2, 4, 6]))
             .read_cost(draw.below(3) as u32)
             .write_cost(draw.below(3) as u32);
         if draw.below(6) == 0 {
@@ -30,7 +43,7 @@ pub fn drawn_pools(draw: &mut Draw, bytes: u64) -> Pools {
         list.push(pool);
     }
     let home = Pool::new("ddr")
-        .alignment(1 << [0, 0, 3, 6][draw.below(4) as usize])
+        .alignment(1 << shift(draw, &[0, 0, 3, 6]))
         .read_cost(2 + draw.below(6) as u32)
         .write_cost(2 + draw.below(6) as u32);
     list.push(if draw.below(3) == 0 { home.copy_costs(1, 1) } else { home });
