@@ -40,10 +40,10 @@ pub(super) fn check(
     let cost: u128 = plan.pools.ids().map(|pool| cost(plan, pool, &moved[pool.index()])).sum();
     let constants = graph.tensor_ids().filter(|&id| graph.tensor(id).kind() == TensorKind::Constant);
     let preloaded = constants.filter_map(|id| places.residence(id)).map(|stay| u128::from(stay.bytes)).sum();
-    let figures = [("cost", plan.cost, cost), ("preloaded bytes", plan.preloaded, preloaded)];
-    for (what, said, actual) in figures {
+    let figures = [("cost", "is", plan.cost, cost), ("preloaded bytes", "are", plan.preloaded, preloaded)];
+    for (what, verb, said, actual) in figures {
         if u128::from(said) != actual {
-            found.add(Violation::Claim(format!("the {what} are said to be {said}, but are {actual}")));
+            found.add(Violation::Claim(format!("the {what} {verb} said to be {said}, but {verb} {actual}")));
         }
     }
     if plan.lower_bound > plan.cost {

@@ -7,7 +7,7 @@ use super::transfers::{self, Copy};
 use super::{Found, Violation, name, pool_name};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, PoolId, TensorId};
-use crate::occupant::Occupant;
+use crate::occupant::{Occupant, Variables};
 use crate::plan::Share;
 use crate::pool_plan::{PoolPlan, Stay};
 use crate::sharing::How;
@@ -285,8 +285,7 @@ impl Replay<'_> {
 
     fn is_outside(&self, occupant: Occupant) -> bool {
         let Occupant::Tensor(id) = occupant else { return false };
-        self.graph.tensor(id).kind() == TensorKind::Variable
-            && self.plan.variables == crate::occupant::Variables::Outside
+        self.graph.tensor(id).kind() == TensorKind::Variable && self.plan.variables == Variables::Outside
     }
 
     fn put(&mut self, step: u32, range: &Range) {
@@ -389,6 +388,20 @@ impl Replay<'_> {
         !self.graph.tensor(tensor).is_output() && !self.truths[tensor.index()].iter().any(kept)
     }
 
+    /// Where the next run looks for it, it is.
+    fn check_return(&mut self, id: TensorId, end: &Stay) {
+        let Start::At(start) = self.places.start(id) else { return };
+        let is_kept = self.graph.tensor(id).kind() != TensorKind::Input;
+        if is_kept && start.pool == end.pool && start.offset != end.offset {
+            let (what, pool) = (name(self.graph, Occupant::Tensor(id)), pool_name(self.plan, end.pool));
+            let text = format!(
+                "{what} lies at {} of {pool} when the run starts, but at {} when it ends",
+                start.offset, end.offset
+            );
+            self.found.add(Violation::Stay(text));
+        }
+    }
+
     /// What the caller and later runs read.
     fn end(&mut self) {
         let last = self.places.steps() - 1;
@@ -402,7 +415,10 @@ impl Replay<'_> {
             }
             for pool in self.places.ends(id) {
                 match self.places.find(occupant, pool, last) {
-                    Some(stay) => self.expect(id, &stay, || "when the run ends".to_owned()),
+                    Some(stay) => {
+                        self.expect(id, &stay, || "when the run ends".to_owned());
+                        self.check_return(id, &stay);
+                    }
                     None => self.missing(id, pool, "when the run ends"),
                 }
             }

@@ -1,6 +1,11 @@
 //! Plans for several memories: what the planner makes is right, what is wrong is refused.
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod by_hand;
+mod mutants;
+mod wrong;
 
 use plimsoll::verify::verify_pools;
 use plimsoll::{Error, Graph, Limits, Planner, PoolPlan, Pools, Sharing};
