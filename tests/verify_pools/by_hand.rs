@@ -17,10 +17,10 @@ fn chain() -> Graph {
     let mut last = net.input("x", bytes(96));
     for (number, size) in [128, 64, 192, 32].into_iter().enumerate() {
         let weights = net.constant(format!("w{number}"), bytes(size / 2));
-        let next = net.tensor(format!("t{number}"), bytes(size));
-        let conv = net.operator(format!("conv{number}")).reads([last, weights]).writes([next]);
+        let made = net.tensor(format!("t{number}"), bytes(size));
+        let conv = net.operator(format!("conv{number}")).reads([last, weights]).writes([made]);
         let _ = if number % 2 == 1 { conv.scratch(48) } else { conv };
-        last = next;
+        last = made;
     }
     net.output(last);
     net.build().unwrap()

@@ -22,17 +22,17 @@ fn pools() -> Pools {
 fn graph() -> Graph {
     let mut net = Graph::builder("net");
     let bytes = TensorSpec::bytes;
-    let x = net.input("x", bytes(16));
-    let w = net.constant("w", bytes(32));
-    let v = net.constant("v", bytes(8));
-    let s = net.variable("s", bytes(8));
-    let [a, b, c, y, none] = [("a", 16), ("b", 16), ("c", 16), ("y", 16), ("none", 0)]
+    let image = net.input("x", bytes(16));
+    let weights = net.constant("w", bytes(32));
+    let scales = net.constant("v", bytes(8));
+    let state = net.variable("s", bytes(8));
+    let [first, second, third, sum, none] = [("a", 16), ("b", 16), ("c", 16), ("y", 16), ("none", 0)]
         .map(|(name, size)| net.tensor(name, bytes(size)));
-    net.operator("conv").reads([x, w]).writes([a, none]).scratch(8);
-    net.operator("update").reads([a, s, none]).writes([s, b]);
-    net.operator("relu").reads([b, v]).writes([c]).in_place(b, c);
-    net.operator("add").reads([a, c]).writes([y]);
-    net.output(y);
+    net.operator("conv").reads([image, weights]).writes([first, none]).scratch(8);
+    net.operator("update").reads([first, state, none]).writes([state, second]);
+    net.operator("relu").reads([second, scales]).writes([third]).in_place(second, third);
+    net.operator("add").reads([first, third]).writes([sum]);
+    net.output(sum);
     net.build().unwrap()
 }
 
@@ -45,11 +45,11 @@ const B: usize = 5;
 const C: usize = 6;
 const Y: usize = 7;
 
-fn tensor(id: usize) -> Occupant {
+pub fn tensor(id: usize) -> Occupant {
     Occupant::Tensor(TensorId::new(id))
 }
 
-fn stay(occupant: Occupant, pool: usize, offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Stay {
+pub fn stay(occupant: Occupant, pool: usize, offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Stay {
     Stay { occupant, pool: PoolId::new(pool), offset, bytes, live: LiveRange::from(live) }
 }
 
@@ -274,7 +274,7 @@ const WRONG: &[(Break, &str)] = &[
     (
         |p| {
             at(p, A, DDR).live.start = 0;
-            p.transfers.insert(0, copy(A, 0..=0, CHIP, DDR, 16))
+            p.transfers.insert(0, copy(A, 0..=0, CHIP, DDR, 16));
         },
         "the copy of tensor `a` from pool `chip` to pool `ddr` at step 0: the tensor is not yet written",
     ),
