@@ -138,10 +138,10 @@ const WRONG: &[(Break, &str)] = &[
     (|p| at(p, X, DDR).pool = PoolId::new(2), "tensor `x` lies in pool 2, but there are 2"),
     (
         |p| p.stays.push(stay(tensor(99), DDR, 0, 1, 0..1)),
-        "tensor 99 has a place in the arena, but it is not of this graph",
+        "tensor 99 has a place in pool `ddr`, but it is not of this graph",
     ),
     (|p| scratch(p).occupant = Occupant::Scratch(OperatorId::new(7)), "scratch of operator 7 has a place"),
-    (|p| p.variables = Variables::Outside, "tensor `s` has a place in the arena, but it is a variable"),
+    (|p| p.variables = Variables::Outside, "tensor `s` has a place in pool `chip`, but it is a variable"),
     (|p| at(p, B, CHIP).bytes = 15, "tensor `b` in pool `chip` has a place of 15 bytes but needs 16"),
     (
         |p| scratch(p).bytes = 16,

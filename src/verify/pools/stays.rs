@@ -52,7 +52,10 @@ fn check_one(graph: &Graph, plan: &PoolPlan, stay: &Stay, found: &mut Found) {
     let what = name(graph, occupant);
     let actual = match need(graph, plan, occupant) {
         Ok(actual) => actual,
-        Err(why) => return found.add(Violation::Superfluous { what, why }),
+        Err(why) => {
+            let text = format!("{what} has a place in {}, but {why}", pool_name(plan, id));
+            return found.add(Violation::Stay(text));
+        }
     };
     let Some(pool) = plan.pools.list().get(id.index()) else {
         let count = plan.pools.list().len();
