@@ -7,6 +7,7 @@ pub mod brute_pools;
 pub mod data;
 pub mod networks;
 pub mod packings;
+pub mod pools;
 pub mod random;
 pub mod sharing;
 pub mod tflite;
