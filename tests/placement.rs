@@ -2,6 +2,7 @@
 
 mod support;
 
+use plimsoll::verify::verify_pools;
 use plimsoll::{Graph, GraphBuilder, Loading, Planner, Pool, Pools, Sharing, Stop, TensorId, TensorSpec};
 use support::brute_pools::Brute;
 
@@ -18,13 +19,13 @@ impl Random {
     }
 }
 
-/// Up to eight tensors of up to six bytes.
+/// Up to eight tensors of up to four bytes.
 fn graph(random: &mut Random) -> Graph {
     let mut net = Graph::builder("random");
     let mut readable: Vec<TensorId> = Vec::new();
     let mut variables: Vec<TensorId> = Vec::new();
     let spec = |random: &mut Random| {
-        let spec = TensorSpec::bytes(random.below(7).max(random.below(4)));
+        let spec = TensorSpec::bytes(random.below(5).max(random.below(3)));
         if random.below(8) == 0 { spec.align(2) } else { spec }
     };
     let mut left = 4 + random.below(5);
@@ -92,7 +93,7 @@ fn as_cheap_as_the_best_of_all_ways() {
     for seed in first..first + count {
         let mut random = Random(seed);
         let graph = graph(&mut random);
-        let capacity = 3 + random.below(9);
+        let capacity = 2 + random.below(6);
         let (alignment, coarse) =
             (1 << random.below(8).saturating_sub(6), 1 << random.below(8).saturating_sub(6));
         let loading = if random.below(2) == 0 { Loading::Once } else { Loading::EachRun };
@@ -100,6 +101,7 @@ fn as_cheap_as_the_best_of_all_ways() {
         let pools = Pools::new([chip, Pool::off_chip("ddr")]).unwrap().loading(loading);
         let planner = Planner::new().alignment(alignment).share(Sharing::None);
         let plan = planner.place_in_order(&graph, graph.file_order(), &pools).unwrap();
+        verify_pools(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         let best = Brute { graph: &graph, pools: &pools, capacity, alignment, coarse }.least_cost();
         assert_eq!((plan.cost, plan.stop), (best, Stop::Finished), "seed {seed}: bound {}", plan.lower_bound);
         assert_eq!(plan.lower_bound, best, "seed {seed}: not proven");

@@ -87,11 +87,12 @@ impl Brute<'_> {
     fn starts(&self) -> BTreeMap<Chip, u64> {
         let mut states = BTreeMap::from([(vec![None; self.graph.tensors().len()], 0)]);
         for id in self.tensors().filter(|id| self.bytes(*id) > 0 && self.is_used_from(*id, 0)) {
-            let may_stay = match self.graph.tensor(id).kind() {
-                TensorKind::Constant => self.pools.loads() == Loading::Once,
-                TensorKind::Variable => true,
-                _ => false,
-            };
+            let may_stay = self.pools.loads() == Loading::Once
+                && match self.graph.tensor(id).kind() {
+                    TensorKind::Constant => true,
+                    TensorKind::Variable => !self.graph.tensor(id).is_output(),
+                    _ => false,
+                };
             if !may_stay {
                 continue;
             }
