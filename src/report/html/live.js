@@ -95,6 +95,17 @@ class LiveChart extends Picture {
     context.lineTo(this.x(data.figures.steps), bottom);
   }
 
+  curve(context, live, style, alpha) {
+    this.path(context, live);
+    context.globalAlpha = alpha;
+    context.fillStyle = style;
+    context.fill();
+    context.globalAlpha = 1;
+    context.strokeStyle = style;
+    context.lineWidth = data.figures.steps > this.width ? 0.6 : 1.5;
+    context.stroke();
+  }
+
   draw(context, colours) {
     const { left, right, top, bottom } = this.frame;
     const [unit, size] = unitFor(this.top);
@@ -114,7 +125,8 @@ class LiveChart extends Picture {
     context.textAlign = "center";
     const every = tickDistance(data.figures.steps, this.width / 70, 10);
     for (let step = 0; step <= data.figures.steps; step += every) {
-      context.fillText(whole(step), this.x(step), bottom + 16);
+      const half = context.measureText(whole(step)).width / 2;
+      context.fillText(whole(step), Math.min(this.x(step), this.width - 4 - half), bottom + 16);
     }
     context.textAlign = "left";
     context.fillText(`live ${unit}`, 6, this.height - 6);
@@ -124,19 +136,9 @@ class LiveChart extends Picture {
   }
 
   drawCurves(context, colours, left, right, top, bottom) {
-    this.path(context, this.live);
-    context.globalAlpha = 0.35;
-    context.fillStyle = colours.mark;
-    context.fill();
-    context.globalAlpha = 1;
-    context.strokeStyle = colours.mark;
-    context.lineWidth = 1.5;
-    context.stroke();
-    if (this.before) {
-      this.path(context, this.before);
-      context.strokeStyle = colours.before;
-      context.stroke();
-    }
+    // The plan on top: where there are more steps than pixels, lines are areas.
+    if (this.before) this.curve(context, this.before, colours.before, 0.15);
+    this.curve(context, this.live, colours.mark, 0.35);
     context.strokeStyle = colours.accent;
     context.lineWidth = 2;
     context.setLineDash([9, 5]);

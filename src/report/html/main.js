@@ -20,9 +20,14 @@ function head() {
     ["arena", shortBytes(pool.bytes), `${whole(pool.bytes)} bytes`],
     ["lower bound", shortBytes(pool.bound), `gap ${figures.gap}`],
     ["no reuse", shortBytes(figures.noReuse), ratio(figures.noReuse, pool.bytes)],
-    ["buffers", whole(figures.buffers), data.shares.length ? `${whole(data.shares.length)} shared` : ""],
+    ["buffers", whole(figures.buffers), data.shares.length ? `${whole(data.shares.length)} times shared` : ""],
     ["steps", whole(figures.steps), ""],
   ];
+  const file = Number(figures.fileArena ?? 0);
+  if (file) {
+    const saved = 100 * (1 - Number(pool.bytes) / file);
+    facts.splice(3, 0, ["saved by order", `${saved.toFixed(1)} %`, `of ${shortBytes(file)}`]);
+  }
   if (pool.capacity != null) facts.splice(2, 0, ["capacity", shortBytes(pool.capacity), ratio(pool.bytes, pool.capacity, "used")]);
   byId("figures").append(...facts.map(([name, text, small]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, text, small ? make("small", {}, small) : ""))));
@@ -52,7 +57,7 @@ function poolPanel(pool, number) {
   const count = make("span", { class: "count", role: "status" });
   const button = (text, label, onclick) => make("button", { type: "button", "aria-label": label, title: label, onclick }, text);
   const mode = make("select", { "aria-label": "Colours", onchange: () => recolour(panel, mode.value) },
-    make("option", { value: "kind" }, "colour by kind"), make("option", { value: "operator" }, "colour by operator"));
+    make("option", { value: "operator" }, "colour by operator"), make("option", { value: "kind" }, "colour by kind"));
   section.append(make("div", { class: "tools" }, search, count, data.types.length ? mode : "",
     button("+", "Zoom in", () => panel.map.zoom(1.4)), button("\u2212", "Zoom out", () => panel.map.zoom(1 / 1.4)),
     button("Fit", "Show all", () => panel.map.fitAll())));
@@ -68,6 +73,7 @@ function poolPanel(pool, number) {
   panel.map = new MemoryMap(place, pool, number, { select, view: (view) => panel.live.setWindow(view) });
   peakPanel(section, pool, (row) => show(row));
   panels.push(panel);
+  panel.map.setMode(data.types.length ? "operator" : "kind");
   drawLegend(panel);
   describe(panel, -1);
 }
@@ -96,7 +102,8 @@ function drawLegend(panel) {
   } else {
     const seen = new Set(map.rows.map((row) => buffers.type[row]));
     colours.types.forEach((style, type) => seen.has(type) && entries.push(swatch(style, data.types[type])));
-    if ([...seen].some((type) => type < 0 || type >= colours.types.length)) entries.push(swatch(colours.other, "others"));
+    const others = data.types.length > colours.types.length ? "others" : "no operator";
+    if ([...seen].some((type) => type < 0 || type >= colours.types.length)) entries.push(swatch(colours.other, others));
   }
   const hatch = (kind, text) => make("span", {}, make("i", { class: kind }), text);
   if (map.shared.some((one) => one.same)) entries.push(hatch("hatch", "shared: same bytes"));
@@ -174,7 +181,7 @@ const kinds = data.kinds.map((name, kind) => [name, (row) => buffers.kind[row] =
   return false;
 });
 const table = new VirtualTable(byId("buffer-table"), {
-  label: "Buffers", rows: buffers.count, columns, select: (row) => show(row),
+  label: "Buffers", rows: buffers.count, columns, first: columns.findIndex((column) => column.title === "Bytes"), select: (row) => show(row),
   choices: kinds.length > 1 ? { label: "Kind", all: "every kind", some: kinds } : null,
 });
 darkMedia.addEventListener("change", () => panels.forEach(drawLegend));

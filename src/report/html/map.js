@@ -272,7 +272,10 @@ class MemoryMap extends Picture {
     this.drawLevels(context, colours, frame, scale);
     context.fillStyle = colours.text;
     context.textAlign = "center";
-    for (const label of labels) this.drawLabel(context, ...label);
+    for (const [row, free, all] of labels) {
+      // On its hatching if it does not fit beside it, unless that is another one's.
+      if (!this.drawLabel(context, row, ...free) && all) this.drawLabel(context, row, ...all);
+    }
     this.outline(context, this.selected, colours.mark, 3, scale);
     this.outline(context, this.hovered, colours.text, 1.5, scale);
     context.restore();
@@ -303,7 +306,7 @@ class MemoryMap extends Picture {
       context.moveTo(x, frame.bottom);
       context.lineTo(x, frame.bottom + 4);
       context.stroke();
-      context.fillText(whole(step), x, frame.bottom + 16);
+      context.fillText(whole(step), Math.min(x, this.width - 4 - context.measureText(whole(step)).width / 2), frame.bottom + 16);
     }
     context.textAlign = "left";
     context.fillText(`offset in ${unit}`, 6, 14);
@@ -324,35 +327,40 @@ class MemoryMap extends Picture {
     const { x0, x1, y0, y1 } = this.view;
     const { start, end, offset, bytes } = buffers;
     const { matches } = this;
+    const pixel = 1 / this.ratio;
+    const snap = (place) => Math.round(place * this.ratio) / this.ratio;
     const labels = [];
     let last = null;
     for (const row of this.rows) {
       const high = offset[row] + bytes[row];
       if (end[row] <= x0 || start[row] >= x1 || high <= y0 || offset[row] >= y1) continue;
-      const [left, right] = [scale.x(start[row]), scale.x(end[row])];
-      const [top, bottom] = [scale.y(high), scale.y(offset[row])];
-      const [width, height] = [right - left, bottom - top];
+      // Whole pixels, and one at least: at half a pixel, ten thousand buffers are a grey haze.
+      const left = snap(scale.x(start[row]));
+      const top = snap(scale.y(high));
+      const width = Math.max(snap(scale.x(end[row])) - left, pixel);
+      const height = Math.max(snap(scale.y(offset[row])) - top, pixel);
       const style = this.colourOf(row);
       if (style !== last) context.fillStyle = last = style;
       const dim = matches !== null && !matches.has(row);
       if (dim) context.globalAlpha = 0.18;
       // Paper between neighbours, where there is room for it.
       const [gx, gy] = [width > 3 ? 1 : 0, height > 3 ? 1 : 0];
-      context.fillRect(left, top, Math.max(width - gx, 0.6), Math.max(height - gy, 0.6));
+      context.fillRect(left, top, width - gx, height - gy);
       if (dim) context.globalAlpha = 1;
       else if ((width > 44 && height > LINE) || (height > 44 && width > LINE)) {
         const seen = this.seen(row);
-        const [a, b] = [Math.max(scale.x(seen[0]), frame.left), Math.min(scale.x(seen[1]), frame.right)];
-        labels.push([row, a, b, Math.max(top, frame.top), Math.min(bottom, frame.bottom)]);
+        const sides = [Math.max(top, frame.top), Math.min(top + height, frame.bottom)];
+        const part = (from, to) => [Math.max(scale.x(from), frame.left), Math.min(scale.x(to), frame.right), ...sides];
+        labels.push([row, part(seen.from, seen.to), seen.front ? part(start[row], end[row]) : null]);
       }
     }
     return labels;
   }
 
-  /** Of one that others lie on, the longer of what is seen before and after those. */
+  /** Of one that shares memory, the longer of what is not hatched before and after that. */
   seen(row) {
     this.seenOf ??= this.seenOfAll();
-    return this.seenOf.get(row) ?? [buffers.start[row], buffers.end[row]];
+    return this.seenOf.get(row) ?? { from: buffers.start[row], to: buffers.end[row], front: true };
   }
 
   seenOfAll() {
@@ -361,11 +369,12 @@ class MemoryMap extends Picture {
     data.shares.forEach(([, tensor, of], share) => {
       const common = this.common(share);
       if (!common) return;
-      const back = depth.get(tensor) > depth.get(of) ? of : tensor;
-      const [start, end] = seen.get(back) ?? [buffers.start[back], buffers.end[back]];
-      const before = [start, Math.min(end, common.x0)];
-      const after = [Math.max(start, common.x1), end];
-      seen.set(back, before[1] - before[0] > after[1] - after[0] ? before : after);
+      for (const [row, other] of [[tensor, of], [of, tensor]]) {
+        const { from, to, front } = seen.get(row) ?? { from: buffers.start[row], to: buffers.end[row], front: true };
+        const inFront = front && depth.get(row) > depth.get(other);
+        const [before, after] = [Math.min(to, common.x0), Math.max(from, common.x1)];
+        seen.set(row, before - from > to - after ? { from, to: before, front: inFront } : { from: after, to, front: inFront });
+      }
     });
     return seen;
   }
@@ -376,7 +385,7 @@ class MemoryMap extends Picture {
     const room = (length) => Math.floor((length - 8) / LETTER);
     const upright = height > width && room(width) < Math.min(name.length, 12);
     const [along, across] = upright ? [height, width] : [width, height];
-    if (across < LINE || (room(along) < 6 && room(along) < name.length)) return;
+    if (across < LINE || (room(along) < 6 && room(along) < name.length)) return false;
     const text = shortened(name, room(along));
     const size = shortBytes(buffers.exactBytes[row]);
     const two = across >= 2 * LINE && size.length <= room(along);
@@ -386,6 +395,7 @@ class MemoryMap extends Picture {
     context.fillText(text, 0, two ? -2 : 4);
     if (two) context.fillText(size, 0, LINE - 3);
     context.restore();
+    return true;
   }
 
   hatch(context, colours, same) {

@@ -3,9 +3,9 @@
 const ROW = 34;
 
 class VirtualTable {
-  /** Columns have `title`, `value(row)`, and maybe `text(row)`, `number`, `wide`. */
-  constructor(place, { label, rows, columns, choices, select }) {
-    Object.assign(this, { columns, select, count: rows, sorted: 0, down: false, selected: -1 });
+  /** Columns have `title`, `value(row)`, and maybe `text(row)`, `number`, `wide`. Sorted by the `first`, the largest on top. */
+  constructor(place, { label, rows, columns, choices, select, first = 0 }) {
+    Object.assign(this, { columns, select, count: rows, sorted: first, down: first > 0, selected: -1 });
     this.search = make("input", { type: "search", placeholder: "Filter", "aria-label": `Filter: ${label}`, oninput: () => this.filter() });
     this.told = make("span", { class: "count", role: "status" });
     const tools = make("div", { class: "tools" }, this.search);
@@ -91,12 +91,14 @@ class VirtualTable {
   }
 
   line(row, place) {
+    const room = window.innerWidth < 760 ? 18 : 64;
     const cells = this.columns.map((column) => {
       const text = this.text(column, row);
+      const short = column.wide ? shortened(text, room) : text;
       const kind = column.number ? "number" : column.wide ? "wide" : null;
       const inner = column.wide && this.select
-        ? make("button", { type: "button", class: "name", title: text, onclick: () => this.select(row) }, text)
-        : make("span", { class: "name", title: column.wide ? text : null }, text);
+        ? make("button", { type: "button", class: "name", title: text, onclick: () => this.select(row) }, short)
+        : make("span", { class: "name", title: column.wide ? text : null }, short);
       return make("td", { class: kind }, inner);
     });
     return make("tr", { "aria-rowindex": place + 2, class: row === this.selected ? "selected" : null, "data-row": row }, ...cells);

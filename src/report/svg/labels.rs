@@ -21,14 +21,20 @@ pub(super) fn draw(scene: &Scene, layers: &Layers, frame: &Frame) -> Group {
     let seen = seen(scene, layers);
     let all = layers.titled.iter().filter_map(|&row| {
         let one = &scene.rectangles[row as usize];
-        inside(frame, one, seen[row as usize].unwrap_or(one.place.live))
+        match seen[row as usize] {
+            // On its hatching if it does not fit beside it, unless that is another one's.
+            Some((free, is_front)) => inside(frame, one, free)
+                .or_else(|| is_front.then(|| inside(frame, one, one.place.live)).flatten()),
+            None => inside(frame, one, one.place.live),
+        }
     });
     all.fold(Group::new(), Group::add)
 }
 
-/// Of rectangles with others in front, the longer of what is seen before and after those.
-fn seen(scene: &Scene, layers: &Layers) -> Vec<Option<LiveRange>> {
-    let mut seen: Vec<Option<LiveRange>> = vec![None; scene.rectangles.len()];
+/// Of rectangles that share memory, the longer of what is not hatched before and after that,
+/// and whether it is never behind another.
+fn seen(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
+    let mut seen: Vec<Option<(LiveRange, bool)>> = vec![None; scene.rectangles.len()];
     let mut depth = vec![0; scene.rectangles.len()];
     for (place, &row) in layers.titled.iter().enumerate() {
         depth[row as usize] = place;
@@ -38,12 +44,15 @@ fn seen(scene: &Scene, layers: &Layers) -> Vec<Option<LiveRange>> {
         if common.steps() == 0 || one.common.bytes == 0 {
             continue;
         }
-        let (front, back) = (one.tensor as usize, one.of as usize);
-        let back = if depth[front] > depth[back] { back } else { front };
-        let whole = seen[back].unwrap_or(scene.rectangles[back].place.live);
-        let before = LiveRange { start: whole.start, end: whole.end.min(common.start) };
-        let after = LiveRange { start: whole.start.max(common.end), end: whole.end };
-        seen[back] = Some(if before.steps() > after.steps() { before } else { after });
+        let (one, other) = (one.tensor as usize, one.of as usize);
+        let first_behind = depth[one] < depth[other];
+        for (row, is_front) in [(one, !first_behind), (other, first_behind)] {
+            let (whole, was_front) = seen[row].unwrap_or((scene.rectangles[row].place.live, true));
+            let before = LiveRange { start: whole.start, end: whole.end.min(common.start) };
+            let after = LiveRange { start: whole.start.max(common.end), end: whole.end };
+            let free = if before.steps() > after.steps() { before } else { after };
+            seen[row] = Some((free, is_front && was_front));
+        }
     }
     seen
 }

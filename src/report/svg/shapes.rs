@@ -9,6 +9,12 @@ use super::{Colouring, Rectangle, Scene, bytes, labels};
 use crate::report::scene::words;
 use crate::report::shorten::shortened;
 
+/// Of more, rectangles have whole pixels: smoothed, what is thin fades away.
+const MOST_SMOOTH: usize = 1000;
+/// What is drawn of the narrowest and lowest.
+const LEAST: f64 = 0.8;
+/// Outlines of less would be all that is seen.
+const LEAST_OUTLINED: f64 = 3.0;
 /// So many have a title and an outline each.
 const MOST_TITLED: usize = 10_000;
 /// So many more have a place in the picture: no eye and few viewers can take more.
@@ -44,16 +50,19 @@ impl Layers {
 }
 
 pub(super) fn draw(scene: &Scene, layers: &Layers, colouring: &Colouring, frame: &Frame) -> Group {
-    // Thin outlines where rectangles are thin, or nothing else is seen.
-    let outline = if layers.titled.len() > 1000 { 0.2 } else { 0.7 };
-    let mut shapes = Group::new().set("stroke-width", outline);
+    let mut shapes = Group::new().set("stroke-width", 0.7);
+    if layers.titled.len() > MOST_SMOOTH {
+        shapes = shapes.set("shape-rendering", "crispEdges");
+    }
     for path in without_titles(scene, layers, colouring, frame) {
         shapes = shapes.add(path);
     }
     let shares = shares_of(scene);
     for &row in &layers.titled {
         let one = &scene.rectangles[row as usize];
-        let class = format!("buffer c{}", colouring.of[row as usize]);
+        let (left, right, top, bottom) = frame.sides(one.place);
+        let outline = if (right - left).min(bottom - top) < LEAST_OUTLINED { "" } else { "buffer " };
+        let class = format!("{outline}c{}", colouring.of[row as usize]);
         let title = Title::new(labels::xml(&details(scene, one, &shares[row as usize])));
         shapes = shapes.add(shape(frame, one).set("class", class).add(title));
     }
@@ -65,8 +74,8 @@ fn shape(frame: &Frame, one: &Rectangle) -> Shape {
     Shape::new()
         .set("x", px(left))
         .set("y", px(top))
-        .set("width", px((right - left).max(0.1)))
-        .set("height", px((bottom - top).max(0.1)))
+        .set("width", px((right - left).max(LEAST)))
+        .set("height", px((bottom - top).max(LEAST)))
 }
 
 /// All of one colour as one path.
@@ -74,7 +83,7 @@ fn without_titles(scene: &Scene, layers: &Layers, colouring: &Colouring, frame: 
     let mut paths = vec![String::new(); colouring.legend.len()];
     for &row in &layers.small {
         let (left, right, top, bottom) = frame.sides(scene.rectangles[row as usize].place);
-        let (width, height) = (px((right - left).max(0.1)), px((bottom - top).max(0.1)));
+        let (width, height) = (px((right - left).max(LEAST)), px((bottom - top).max(LEAST)));
         let path = &mut paths[usize::from(colouring.of[row as usize])];
         write!(path, "M{} {}h{width}v{height}h-{width}z", px(left), px(top)).expect("a string takes all");
     }

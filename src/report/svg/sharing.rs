@@ -10,7 +10,7 @@ use crate::report::scene::{Shared, same_bytes, words};
 use crate::report::shorten::shortened;
 
 /// What is narrower or lower cannot be seen as hatched.
-const LEAST: f64 = 1.0;
+const LEAST: f64 = 2.0;
 const MOST_DRAWN: usize = 10_000;
 
 pub(super) fn patterns() -> Definitions {
