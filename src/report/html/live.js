@@ -9,7 +9,7 @@ class LiveChart extends Picture {
     this.before = curve(pool.before);
     const all = [this.live, this.before].flatMap((live) => (live ? [...live.bytes] : []));
     this.top = all.reduce((a, b) => Math.max(a, b), Math.max(Number(pool.bytes), Number(pool.bound), 1)) * 1.06;
-    this.at_step = null;
+    this.step = null;
     this.tip = make("div", { class: "tip", hidden: true });
     place.append(this.tip);
     this.canvas.addEventListener("pointermove", (event) => this.hover(...this.at(event)));
@@ -47,7 +47,7 @@ class LiveChart extends Picture {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!by) return;
     event.preventDefault();
-    const step = Math.min(Math.max((this.at_step ?? -1) + by, 0), data.figures.steps - 1);
+    const step = Math.min(Math.max((this.step ?? -1) + by, 0), data.figures.steps - 1);
     this.show(step);
   }
 
@@ -58,8 +58,8 @@ class LiveChart extends Picture {
   }
 
   show(step) {
-    if (step === this.at_step) return;
-    this.at_step = step;
+    if (step === this.step) return;
+    this.step = step;
     this.redraw();
     this.tip.hidden = step === null;
     if (step === null) return;
@@ -81,14 +81,17 @@ class LiveChart extends Picture {
   }
 
   path(context, live) {
-    const { bottom } = this.frame;
+    const { left, bottom } = this.frame;
     context.beginPath();
-    context.moveTo(this.x(0), bottom);
+    context.moveTo(left, bottom);
     let y = bottom;
-    for (let i = 0; i < live.step.length; i++) {
+    // Of changes within one pixel, the highest: a path of ten thousand corners is slow.
+    for (let i = 0; i < live.step.length;) {
       const x = this.x(live.step[i]);
       context.lineTo(x, y);
-      y = this.y(live.bytes[i]);
+      let most = live.bytes[i];
+      for (i++; i < live.step.length && this.x(live.step[i]) < x + 0.5; i++) most = Math.max(most, live.bytes[i]);
+      y = this.y(most);
       context.lineTo(x, y);
     }
     context.lineTo(this.x(data.figures.steps), y);
@@ -106,8 +109,23 @@ class LiveChart extends Picture {
     context.stroke();
   }
 
+  /** What moves is drawn over what does not, which is drawn once for each size and theme. */
   draw(context, colours) {
-    const { left, right, top, bottom } = this.frame;
+    const key = `${this.width} ${this.ratio} ${colours.paper}`;
+    if (this.still?.key !== key) {
+      const canvas = make("canvas", { width: this.canvas.width, height: this.canvas.height });
+      const pen = canvas.getContext("2d");
+      pen.scale(this.ratio, this.ratio);
+      pen.font = context.font;
+      this.drawStill(pen, colours);
+      this.still = { key, canvas };
+    }
+    context.drawImage(this.still.canvas, 0, 0, this.width, this.height);
+    this.drawMoving(context, colours);
+  }
+
+  drawStill(context, colours) {
+    const { left, right, bottom } = this.frame;
     const [unit, size] = unitFor(this.top);
     context.strokeStyle = colours.line;
     context.fillStyle = colours.quiet;
@@ -132,10 +150,10 @@ class LiveChart extends Picture {
     context.fillText(`live ${unit}`, 6, this.height - 6);
     context.textAlign = "right";
     context.fillText("step", right, this.height - 5);
-    this.drawCurves(context, colours, left, right, top, bottom);
+    this.drawCurves(context, colours, left, right);
   }
 
-  drawCurves(context, colours, left, right, top, bottom) {
+  drawCurves(context, colours, left, right) {
     // The plan on top: where there are more steps than pixels, lines are areas.
     if (this.before) this.curve(context, this.before, colours.before, 0.15);
     this.curve(context, this.live, colours.mark, 0.35);
@@ -147,15 +165,20 @@ class LiveChart extends Picture {
     context.lineTo(right, this.y(Number(this.pool.bound)));
     context.stroke();
     context.setLineDash([]);
+  }
+
+  /** What the map does not show is in the shade; a line is at the pointer. */
+  drawMoving(context, colours) {
+    const { left, right, top, bottom } = this.frame;
     const { x0 = 0, x1 = data.figures.steps } = this.window ?? {};
     context.globalAlpha = 0.12;
     context.fillStyle = colours.quiet;
     if (x0 > 0) context.fillRect(left, top, this.x(x0) - left, bottom - top);
     if (x1 < data.figures.steps) context.fillRect(this.x(x1), top, right - this.x(x1), bottom - top);
     context.globalAlpha = 1;
-    if (this.at_step !== null) {
+    if (this.step !== null) {
       context.fillStyle = colours.text;
-      context.fillRect(this.x(this.at_step + 0.5) - 0.5, top, 1, bottom - top);
+      context.fillRect(this.x(this.step + 0.5) - 0.5, top, 1, bottom - top);
     }
   }
 }

@@ -8,12 +8,15 @@ use super::labels::xml;
 use crate::report::shorten::{letter_count, shortened};
 
 const LETTER: f64 = 6.6;
+const LEAST_FRAMED: f64 = 5.0;
 
 pub(super) fn draw(scene: &Scene, step: u32, frame: &Frame) -> Group {
     let (left, right) = (frame.x(step), frame.x(step.saturating_add(1)));
     let (middle, width) = (f64::midpoint(left, right), (right - left).max(1.5));
+    // Sides where they leave something to see between them.
+    let class = if width < LEAST_FRAMED { "peak narrow" } else { "peak" };
     let band = Shape::new()
-        .set("class", "peak")
+        .set("class", class)
         .set("x", px(middle - width / 2.0))
         .set("y", TOP)
         .set("width", px(width))

@@ -13,8 +13,8 @@ use crate::report::shorten::shortened;
 const MOST_SMOOTH: usize = 1000;
 /// What is drawn of the narrowest and lowest.
 const LEAST: f64 = 0.8;
-/// Outlines of less would be all that is seen.
-const LEAST_OUTLINED: f64 = 3.0;
+/// Among many, outlines of less would be all that is seen.
+const LEAST_OUTLINED: f64 = 12.0;
 /// So many have a title and an outline each.
 const MOST_TITLED: usize = 10_000;
 /// So many more have a place in the picture: no eye and few viewers can take more.
@@ -51,7 +51,8 @@ impl Layers {
 
 pub(super) fn draw(scene: &Scene, layers: &Layers, colouring: &Colouring, frame: &Frame) -> Group {
     let mut shapes = Group::new().set("stroke-width", 0.7);
-    if layers.titled.len() > MOST_SMOOTH {
+    let many = layers.titled.len() > MOST_SMOOTH;
+    if many {
         shapes = shapes.set("shape-rendering", "crispEdges");
     }
     for path in without_titles(scene, layers, colouring, frame) {
@@ -61,7 +62,7 @@ pub(super) fn draw(scene: &Scene, layers: &Layers, colouring: &Colouring, frame:
     for &row in &layers.titled {
         let one = &scene.rectangles[row as usize];
         let (left, right, top, bottom) = frame.sides(one.place);
-        let outline = if (right - left).min(bottom - top) < LEAST_OUTLINED { "" } else { "buffer " };
+        let outline = if many && (right - left).min(bottom - top) < LEAST_OUTLINED { "" } else { "buffer " };
         let class = format!("{outline}c{}", colouring.of[row as usize]);
         let title = Title::new(labels::xml(&details(scene, one, &shares[row as usize])));
         shapes = shapes.add(shape(frame, one).set("class", class).add(title));

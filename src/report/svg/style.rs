@@ -25,6 +25,7 @@ text{font-family:'DejaVu Sans',Verdana,Helvetica,Arial,sans-serif;fill:#1c2833}
 .capacity{stroke:#2471a3;stroke-width:2;stroke-dasharray:2 4}
 .pointer{stroke-width:1;stroke-dasharray:none}
 .peak{fill:#c0392b;fill-opacity:.13;stroke:#c0392b;stroke-width:1;pointer-events:none}
+.narrow{stroke:none;fill-opacity:.4}
 .peak-name{font-size:11px;fill:#a93226}
 ";
 
@@ -41,6 +42,7 @@ text{fill:#e8ecef}
 .bound{stroke:#ff7361}
 .capacity{stroke:#62b0e8}
 .peak{fill:#ff7361;stroke:#ff7361}
+.narrow{stroke:none}
 .peak-name{fill:#ff9385}
 ";
 
