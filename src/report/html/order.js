@@ -43,7 +43,7 @@ class OrderPicture extends Picture {
     };
     const moved = new Set(this.moved);
     // No more lines than there are places for them.
-    const every = Math.max(1, Math.ceil(this.positions.length / (this.width * 2)));
+    const every = Math.max(1, Math.ceil(this.positions.length / (this.width / 5)));
     const stay = this.positions.map((_, step) => step).filter((step) => !moved.has(step) && step % every === 0);
     lines(stay, colours.quiet, 0.35, 1);
     lines(this.moved, colours.before, this.moved.length > 500 ? 0.5 : 0.9, this.moved.length > 500 ? 0.7 : 1.4);
