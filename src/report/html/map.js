@@ -1,7 +1,6 @@
 // The memory map: time to the right, offsets upwards. Drawn on a canvas, so that ten thousand
 // buffers move as fast as ten.
 
-const LETTER = 6.3;
 const LINE = 14;
 
 class MemoryMap extends Picture {
@@ -413,7 +412,8 @@ class MemoryMap extends Picture {
   drawLabel(context, row, left, right, top, bottom) {
     const [width, height] = [right - left, bottom - top];
     const name = buffers.name[row];
-    const room = (length) => Math.floor((length - 8) / LETTER);
+    this.letter ??= context.measureText("model/average_pool_1/Conv").width / 25;
+    const room = (length) => Math.floor((length - 8) / this.letter);
     const upright = height > width && room(width) < Math.min(name.length, 12);
     const [along, across] = upright ? [height, width] : [width, height];
     if (across < LINE || (room(along) < 6 && room(along) < name.length)) return false;
