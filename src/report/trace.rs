@@ -89,15 +89,16 @@ fn slices<'a>(scene: &'a Scene, order: &'a [OperatorId], pid: u32) -> impl Itera
             let known = tensors.iter().filter_map(|id| scene.graph?.tensors().get(id.index()));
             known.map(Tensor::bytes).fold(0, u64::saturating_add)
         };
+        // Keys ascend: that is how they are written, whatever features other crates ask for.
         let mut args = Map::new();
-        args.insert("step".to_owned(), json!(step));
         args.insert("operator".to_owned(), json!(id.index()));
-        args.insert("type".to_owned(), json!(operator.op_type()));
         args.insert("reads (bytes)".to_owned(), json!(sum(operator.inputs())));
-        args.insert("writes (bytes)".to_owned(), json!(sum(operator.outputs())));
         if operator.scratch_bytes() > 0 {
             args.insert("scratch (bytes)".to_owned(), json!(operator.scratch_bytes()));
         }
+        args.insert("step".to_owned(), json!(step));
+        args.insert("type".to_owned(), json!(operator.op_type()));
+        args.insert("writes (bytes)".to_owned(), json!(sum(operator.outputs())));
         let name = scene.operator_name(id)?;
         let ts = step.into();
         Some(Event { name, cat: "operator", ph: "X", ts, dur: Some(1), pid, tid: 1, args })
@@ -111,9 +112,9 @@ fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> Event {
 
 fn text(scene: &Scene, events: Vec<Event>) -> String {
     let about = json!({
-        "model": scene.model,
         "arena": bytes(scene.arena),
         "lower bound": bytes(scene.bound),
+        "model": scene.model,
         "status": scene.status.to_string(),
         "time": "one step is 1 us",
     });
