@@ -34,7 +34,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
             }
         }
     }
-    text(&scene, events)
+    text(&scene, &events)
 }
 
 /// The trace of buffers without a graph, as the text of a JSON file.
@@ -42,7 +42,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
 pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
     let scene = Scene::of_solution(name, problem, solution);
     let events = of_scene(&scene);
-    text(&scene, events)
+    text(&scene, &events)
 }
 
 /// One event; a member that a kind of event does not have is left out.
@@ -110,7 +110,7 @@ fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> Event {
     Event { name: name.to_owned(), cat: "memory", ph: "C", ts: step.into(), dur: None, pid, tid: 1, args }
 }
 
-fn text(scene: &Scene, events: Vec<Event>) -> String {
+fn text(scene: &Scene, events: &[Event]) -> String {
     let about = json!({
         "arena": bytes(scene.arena),
         "lower bound": bytes(scene.bound),

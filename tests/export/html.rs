@@ -114,8 +114,7 @@ fn names_cannot_break_the_page() {
 /// Numbers that JavaScript would round come as text.
 #[test]
 fn the_largest_numbers_are_exact() {
-    let buffers =
-        vec![Buffer::new(u64::MAX, 0..u32::MAX), Buffer::new((1 << 53) - 1, u32::MAX - 1..u32::MAX)];
+    let buffers = [Buffer::new(u64::MAX, 0..u32::MAX), Buffer::new((1 << 53) - 1, u32::MAX - 1..u32::MAX)];
     let problem = Problem::new(buffers[..1].to_vec()).unwrap();
     let told = data(&html::of_problem("", &problem, &Planner::new().solve(&problem).unwrap()));
     assert_eq!(told["buffers"]["bytes"][0], "18446744073709551615");

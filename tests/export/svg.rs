@@ -113,9 +113,9 @@ fn the_rarest_types_share_a_colour() {
     let mut net = Graph::builder("types");
     let mut last = net.input("in", plimsoll::TensorSpec::bytes(10));
     for number in 0..12u64 {
-        let next = net.tensor(format!("t{number}"), plimsoll::TensorSpec::bytes(1000 + number));
-        net.operator("").op_type(format!("Type{number}")).reads([last]).writes([next]);
-        last = next;
+        let made = net.tensor(format!("t{number}"), plimsoll::TensorSpec::bytes(1000 + number));
+        net.operator("").op_type(format!("Type{number}")).reads([last]).writes([made]);
+        last = made;
     }
     let graph = net.build().unwrap();
     let plan = plimsoll::Planner::new().plan(&graph).unwrap();

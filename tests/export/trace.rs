@@ -77,15 +77,18 @@ fn the_order_of_the_file_is_beside_the_plan() {
     let mut net = Graph::builder("orders");
     let spec = plimsoll::TensorSpec::bytes;
     let image = net.input("image", spec(10));
-    let [a, b, c, d, e] = [("a", 900), ("b", 10), ("c", 900), ("d", 10), ("e", 10)]
-        .map(|(name, bytes)| net.tensor(name, spec(bytes)));
-    for (name, reads, writes) in
-        [("1", vec![image], a), ("2", vec![image], c), ("3", vec![a], b), ("4", vec![c], d)]
-    {
-        net.operator(name).op_type("Conv").reads(reads).writes([writes]);
+    let mut ends = Vec::new();
+    let wide = [0, 1].map(|i| net.tensor(format!("wide {i}"), spec(900)));
+    for one in wide {
+        net.operator("spread").op_type("Conv").reads([image]).writes([one]);
     }
-    net.operator("5").op_type("Add").reads([b, d]).writes([e]);
-    net.output(e);
+    for one in wide {
+        ends.push(net.tensor("narrow", spec(10)));
+        net.operator("gather").op_type("Conv").reads([one]).writes([ends[ends.len() - 1]]);
+    }
+    let sum = net.tensor("sum", spec(10));
+    net.operator("add").op_type("Add").reads(ends).writes([sum]);
+    net.output(sum);
     let graph = net.build().unwrap();
     let plan = Planner::new().plan(&graph).unwrap();
     assert_ne!(plan.order, graph.file_order());

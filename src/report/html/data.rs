@@ -133,12 +133,9 @@ impl Data {
         let before = Liveness::new(graph, graph.file_order(), plan.alignment, plan.variables);
         data.pools[0].before = before.ok().map(|before| {
             let mut live = Live::default();
-            before
-                .live_bytes()
-                .into_iter()
-                .chain([0])
-                .zip(0..)
-                .for_each(|(bytes, step)| live.add(step, bytes));
+            for (step, bytes) in (0..).zip(before.live_bytes().into_iter().chain([0])) {
+                live.add(step, bytes);
+            }
             live
         });
         data
@@ -179,11 +176,12 @@ fn both(swatches: &[Swatch]) -> [Vec<&'static str>; 2] {
 
 fn buffers(scene: &Scene, types: &Types) -> Buffers {
     let mut buffers = Buffers::default();
+    let number = |id: crate::OperatorId| i64::from(id.index() as u32);
     for (one, op_type) in scene.rectangles.iter().zip(&types.of) {
         buffers.name.push(one.name.clone());
         buffers.kind.push(Kind::ALL.iter().position(|&kind| kind == one.kind).unwrap_or(0) as u8);
         buffers.op_type.push(op_type.map_or(-1, i64::from));
-        buffers.operator.push(one.operator.map_or(-1, |id| id.index() as i64));
+        buffers.operator.push(one.operator.map_or(-1, number));
         buffers.bytes.push(Bytes(one.place.bytes));
         buffers.offset.push(Bytes(one.place.offset));
         buffers.start.push(one.place.live.start);
@@ -194,7 +192,9 @@ fn buffers(scene: &Scene, types: &Types) -> Buffers {
 
 fn pool(scene: &Scene) -> Pool {
     let mut live = Live::default();
-    profile::of(&scene.rectangles).iter().for_each(|point| live.add(point.step, point.live));
+    for point in profile::of(&scene.rectangles) {
+        live.add(point.step, point.live);
+    }
     Pool {
         name: "arena".to_owned(),
         bytes: Bytes(scene.arena),
@@ -224,7 +224,7 @@ fn order(scene: &Scene, graph: &Graph, plan: &Plan) -> Order {
     let mut type_names: Vec<&str> = graph.operators().iter().map(crate::Operator::op_type).collect();
     type_names.sort_unstable();
     type_names.dedup();
-    let number = |name: &str| type_names.binary_search(&name).map_or(-1, |place| place as i64);
+    let number = |name: &str| type_names.binary_search(&name).map_or(-1, |place| i64::from(place as u32));
     let known = |id: &crate::OperatorId| id.index() < graph.operators().len();
     Order {
         names: graph.operator_ids().filter_map(|id| scene.operator_name(id)).collect(),

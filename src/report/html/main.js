@@ -24,12 +24,12 @@ function head() {
     ["steps", whole(figures.steps), ""],
   ];
   const file = Number(figures.fileArena ?? 0);
-  if (file) {
+  if (file > Number(pool.bytes)) {
     const saved = 100 * (1 - Number(pool.bytes) / file);
     facts.splice(3, 0, ["saved by order", `${saved.toFixed(1)} %`, `of ${shortBytes(file)}`]);
   }
   if (pool.capacity != null) facts.splice(2, 0, ["capacity", shortBytes(pool.capacity), ratio(pool.bytes, pool.capacity, "used")]);
-  byId("figures").append(...facts.map(([name, text, small]) =>
+  byId("figures").append(...facts.slice(0, 6).map(([name, text, small]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, text, small ? make("small", {}, small) : ""))));
   const bars = [["no reuse", figures.noReuse, ""], ["file order", figures.fileArena, "before"],
     ["this plan", pool.bytes, "plan"], ["lower bound", pool.bound, "bound"]].filter(([, bytes]) => bytes != null);

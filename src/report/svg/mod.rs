@@ -76,20 +76,19 @@ fn draw(scene: &Scene, colour: Colour) -> String {
 
 /// What the picture shows, for who cannot see it.
 fn description(scene: &Scene) -> String {
-    let mut text = format!(
+    let bound = scene.peak.map_or_else(String::new, |step| {
+        let causes = scene.causes.len();
+        format!(" The bound is set at step {step} by {causes} buffers that are live there.")
+    });
+    format!(
         "Time runs to the right in {} steps, offsets upwards; each of {} buffers is a rectangle. Arena {}, \
-         lower bound {}, {}.",
+         lower bound {}, {}.{bound}",
         scene.all_steps(),
         scene.buffers,
         bytes(scene.arena),
         bytes(scene.bound),
         scene.status
-    );
-    if let Some(step) = scene.peak {
-        let causes = scene.causes.len();
-        text += &format!(" The bound is set at step {step} by {causes} buffers that are live there.");
-    }
-    text
+    )
 }
 
 /// The highest that is drawn; at least 1. A capacity far above all else would flatten the rest.

@@ -58,13 +58,13 @@ pub(super) fn draw(scene: &Scene, layers: &Layers, colouring: &Colouring, frame:
     for path in without_titles(scene, layers, colouring, frame) {
         shapes = shapes.add(path);
     }
-    let shares = shares_of(scene);
+    let parts = shares_of(scene);
     for &row in &layers.titled {
         let one = &scene.rectangles[row as usize];
         let (left, right, top, bottom) = frame.sides(one.place);
         let outline = if many && (right - left).min(bottom - top) < LEAST_OUTLINED { "" } else { "buffer " };
         let class = format!("{outline}c{}", colouring.of[row as usize]);
-        let title = Title::new(labels::xml(&details(scene, one, &shares[row as usize])));
+        let title = Title::new(labels::xml(&details(scene, one, &parts[row as usize])));
         shapes = shapes.add(shape(frame, one).set("class", class).add(title));
     }
     shapes
