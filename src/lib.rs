@@ -54,8 +54,14 @@
 //! | --- | --- |
 //! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes) |
 //! | `json` | graphs from JSON; plans to and from JSON, in [`export`] |
-#![cfg_attr(feature = "report", doc = "| `report` | text summaries and SVG memory maps, in [`report`] |")]
-#![cfg_attr(not(feature = "report"), doc = "| `report` | text summaries and SVG memory maps |")]
+#![cfg_attr(
+    feature = "report",
+    doc = "| `report` | text summaries, memory maps (SVG), reports (HTML) and traces, in [`report`] |"
+)]
+#![cfg_attr(
+    not(feature = "report"),
+    doc = "| `report` | text summaries, memory maps (SVG), reports (HTML) and traces |"
+)]
 //! | `capi` | the C ABI: `include/plimsoll.h` and `plimsoll.hpp` |
 //! | `cli` | the command `plimsoll`, with all of the above but `capi` |
 #![warn(missing_docs)]

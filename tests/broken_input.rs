@@ -15,7 +15,7 @@ use peak_alloc::PeakAlloc;
 use plimsoll::allocate::Knapsack;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported, ImportedGraph};
-use plimsoll::report::{svg, text};
+use plimsoll::report::{html, svg, text, trace};
 use plimsoll::verify::{verify, verify_solution};
 use plimsoll::{Graph, Limits, Planner, Problem, Stop, export};
 
@@ -188,6 +188,7 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     share().plan(&graph).unwrap();
     let document = PlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json();
     assert_eq!(PlanDocument::from_json(&document).unwrap().to_plan(&graph).unwrap(), plan);
+    let _ = (html::of_graph(&graph, &plan, None), trace::of_graph(&graph, &plan));
     let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None, None, None));
     let _ = (export::csv::of_graph(&graph, &plan), export::c_header::of_graph(&graph, &plan));
     true
@@ -198,6 +199,7 @@ fn check_problem(problem: &Problem) -> bool {
     verify_solution(problem, &solution).unwrap();
     let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
     assert_eq!(share().solve(problem).is_err(), fixed, "shared objects know no fixed offsets");
+    let _ = (html::of_problem("m", problem, &solution), trace::of_problem("m", problem, &solution));
     let _ = (svg::of_problem("m", problem, &solution), export::csv::of_problem(problem, &solution));
     true
 }

@@ -54,7 +54,7 @@ impl Folder {
 #[test]
 fn plan_prints_a_summary_and_writes_every_format() {
     let folder = Folder::new();
-    let outs = ["a.json", "a.csv", "a.svg", "a.h"].map(|name| folder.text(name));
+    let outs = ["a.json", "a.csv", "a.svg", "a.html", "a.trace.json", "a.h"].map(|name| folder.text(name));
     let mut arguments = vec!["plan".to_owned(), model(TFLITE), "--align".into(), "1".into()];
     for out in &outs {
         arguments.extend(["--out".to_owned(), out.clone()]);
@@ -74,10 +74,13 @@ fn plan_prints_a_summary_and_writes_every_format() {
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
-    assert_eq!(folder.names(), ["a.csv", "a.h", "a.json", "a.svg"]);
+    assert_eq!(folder.names(), ["a.csv", "a.h", "a.html", "a.json", "a.svg", "a.trace.json"]);
     let json = fs::read_to_string(folder.path("a.json")).unwrap();
     assert!(json.starts_with("{\n  \"format\": \"plimsoll-plan/1\","), "{}", &json[..80]);
     assert!(fs::read_to_string(folder.path("a.svg")).unwrap().contains("<svg"));
+    let html = fs::read_to_string(folder.path("a.html")).unwrap();
+    assert!(html.starts_with("<!doctype html>") && html.contains("\"fileArena\":110592"));
+    assert!(fs::read_to_string(folder.path("a.trace.json")).unwrap().starts_with("{\"displayTimeUnit\""));
     assert!(fs::read_to_string(folder.path("a.h")).unwrap().contains("86016"));
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
@@ -192,7 +195,7 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
     let out = folder.text("out.json");
     let onnx = model(ONNX);
     let broken = folder.with("broken.onnx", "this is not a model");
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["plan", &onnx, "--strategi", "auto"], "--strategi"),
         (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
         (&["plan", &onnx, "--align", "24"], "not a power of two"),
@@ -203,6 +206,7 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
         (&["plan", &onnx, "--dim", "batch=1", "--out", &out], "symbolic dimension `batch`; there are none"),
         (&["plan", &onnx, "--dim", "a=1", "--dim", "a=2"], "--dim a is given twice"),
         (&["plan", &onnx, "--out", "plan.txt"], "plan.txt: expected a name ending in .json"),
+        (&["plan", &onnx, "--colour", "taste"], "possible values: kind, operator"),
         (&["plan", "missing.onnx", "--out", &out], "missing.onnx: No such file"),
         (&["plan", &broken, "--out", &out], "broken.onnx: not a valid ONNX file"),
         (&["plan", "model.pt"], "model.pt: expected a file ending in"),

@@ -1,13 +1,13 @@
 //! What lies in an arena, as rectangles over time: the matter of every report.
 
-use crate::{Graph, Occupant, Placement, Plan, Problem, Solution, TensorKind};
+use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Solution, TensorKind};
 
 /// What a rectangle holds; each has a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Input,
-    Output,
     Intermediate,
+    Output,
     Variable,
     Scratch,
 }
@@ -31,15 +31,34 @@ impl Kind {
 pub(super) struct Rectangle {
     pub name: String,
     pub kind: Kind,
+    /// The operator that writes it, or works in it.
+    pub operator: Option<OperatorId>,
     pub place: Placement,
 }
 
-pub(super) fn of_plan(graph: &Graph, plan: &Plan) -> Vec<Rectangle> {
+impl Rectangle {
+    /// Whether there is anything to draw.
+    pub(super) fn is_empty(&self) -> bool {
+        self.place.bytes == 0 || self.place.live.steps() == 0
+    }
+
+    /// Bytes times steps.
+    pub(super) fn area(&self) -> u128 {
+        u128::from(self.place.bytes) * u128::from(self.place.live.steps())
+    }
+}
+
+/// With the occupant that each is of.
+pub(super) fn of_plan(graph: &Graph, plan: &Plan) -> (Vec<Rectangle>, Vec<Occupant>) {
     let named = |(occupant, place)| {
         let (name, kind) = name_and_kind(graph, occupant)?;
-        Some(Rectangle { name, kind, place })
+        let operator = match occupant {
+            Occupant::Tensor(id) => graph.tensor(id).producer(),
+            Occupant::Scratch(id) => Some(id),
+        };
+        Some((Rectangle { name, kind, operator, place }, occupant))
     };
-    plan.placements().filter_map(named).collect()
+    plan.placements().filter_map(named).unzip()
 }
 
 /// None of what the graph does not have: plans from elsewhere may name anything.
@@ -67,14 +86,15 @@ pub(super) fn or_number(name: &str, number: usize) -> String {
     if name.is_empty() { format!("#{number}") } else { name.to_owned() }
 }
 
-/// One for each piece of what has gaps.
-pub(super) fn of_solution(problem: &Problem, solution: &Solution) -> Vec<Rectangle> {
+/// One for each piece of what has gaps, with the buffer that it is of.
+pub(super) fn of_solution(problem: &Problem, solution: &Solution) -> (Vec<Rectangle>, Vec<u32>) {
     let placed = problem.ids().zip(&solution.offsets).flat_map(|(id, &offset)| {
         let buffer = problem.buffer(id);
         buffer.pieces().map(move |live| {
             let place = Placement { offset, bytes: buffer.size(), live };
-            Rectangle { name: or_number(&problem.name(id), id.index()), kind: Kind::Intermediate, place }
+            let name = or_number(&problem.name(id), id.index());
+            (Rectangle { name, kind: Kind::Intermediate, operator: None, place }, id.index() as u32)
         })
     });
-    placed.collect()
+    placed.unzip()
 }

@@ -54,6 +54,29 @@ pub fn plan(graph: &Graph) -> Plan {
     plan
 }
 
+/// A network whose tensors share memory in every way, and its plan: a slice and a view, one
+/// written over another, and two that are made in their places in a third.
+pub fn shared() -> (Graph, Plan) {
+    let mut net = Graph::builder("shared");
+    let image = net.input("image", TensorSpec::bytes(4096));
+    let [left, right, sum, flat, both] =
+        [("left", 2048), ("right", 1024), ("sum", 2048), ("flat", 2048), ("both", 4096)]
+            .map(|(name, bytes)| net.tensor(name, TensorSpec::bytes(bytes)));
+    let slice = net.tensor("slice", TensorSpec::bytes(512));
+    let last = net.tensor("last", TensorSpec::bytes(10));
+    net.operator("conv").op_type("Conv").reads([image]).writes([left, right]);
+    net.operator("add").op_type("Add").reads([left, right]).writes([sum]).in_place(left, sum);
+    net.operator("flatten").op_type("Reshape").reads([sum]).writes([flat]).view(sum, flat, 0);
+    let concat = net.operator("concat").op_type("Concat").reads([flat, right]).writes([both]);
+    concat.piece(flat, both, 0).piece(right, both, 2048);
+    net.operator("slice").op_type("Slice").reads([both]).writes([slice]).view(both, slice, 1024);
+    net.operator("dense").op_type("Gemm").reads([slice, both]).writes([last]);
+    net.output(last);
+    let graph = net.build().unwrap();
+    let plan = plimsoll::Planner::new().share(plimsoll::Sharing::All).plan(&graph).unwrap();
+    (graph, plan)
+}
+
 /// A plan with a workspace among the causes, without a capacity.
 pub fn scratch_bound_plan(graph: &Graph) -> Plan {
     let mut plan = plan(graph);

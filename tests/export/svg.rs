@@ -1,4 +1,4 @@
-use plimsoll::report::svg;
+use plimsoll::report::{Colour, svg};
 use plimsoll::{Buffer, Graph, LiveRange, Placement, Plan, Problem};
 use svg_parser::node::element::tag::Type;
 use svg_parser::parser::Event;
@@ -92,10 +92,65 @@ fn wrong_plans_are_drawn() {
 }
 
 #[test]
-fn many_buffers_are_bounded() {
-    let (problem, solution) = fixture::stacked(25_000);
+fn shared_plan() {
+    let (graph, plan) = fixture::shared();
+    assert_eq!(plan.shares.len(), 5, "{:?}", plan.shares);
+    let picture = svg::coloured(&graph, &plan, Colour::Operator);
+    insta::assert_snapshot!("shared_plan.svg", picture);
+    // The picture's own, one for each of eight rectangles, and one for all that is hatched.
+    assert_eq!(count(&picture, "title"), 1 + 8 + 5);
+    assert_eq!(count(&picture, "pattern"), 2);
+    for text in
+        ["sum\nis written over left", "slice\nis a slice of both", "flat\nis made in its place in both"]
+    {
+        assert!(picture.contains(text), "no `{text}` in {picture}");
+    }
+}
+
+/// Twelve types of operators: those that take most of the arena have a colour.
+#[test]
+fn the_rarest_types_share_a_colour() {
+    let mut net = Graph::builder("types");
+    let mut last = net.input("in", plimsoll::TensorSpec::bytes(10));
+    for number in 0..12u64 {
+        let made = net.tensor(format!("t{number}"), plimsoll::TensorSpec::bytes(1000 + number));
+        net.operator("").op_type(format!("Type{number}")).reads([last]).writes([made]);
+        last = made;
+    }
+    let graph = net.build().unwrap();
+    let plan = plimsoll::Planner::new().plan(&graph).unwrap();
+    let picture = svg::coloured(&graph, &plan, Colour::Operator);
+    let legend = |name: &str| picture.contains(&format!("\n{name}\n"));
+    assert_eq!((0..12).filter(|number| legend(&format!("Type{number}"))).count(), 10, "{picture}");
+    assert!(legend("others") && !legend("Type0") && !legend("no operator"));
+    assert!(!svg::of_graph(&graph, &plan).contains("\nothers\n"));
+}
+
+#[test]
+fn pictures_are_for_light_and_dark_and_for_readers() {
+    let graph = fixture::graph();
+    let picture = svg::of_graph(&graph, &fixture::plan(&graph));
+    assert_eq!(picture.matches("@media(prefers-color-scheme:dark)").count(), 1);
+    assert!(picture.contains("aria-labelledby=\"plimsoll-title plimsoll-desc\""));
+    assert!(picture.contains("The bound is set at step 1 by 3 buffers"), "{picture}");
+    assert!(picture.contains("bound set at step 1, pool (MaxPool)"), "{picture}");
+}
+
+#[test]
+fn ten_thousand_buffers_make_two_megabytes() {
+    let (problem, solution) = fixture::stacked(10_000);
     let picture = svg::of_problem("many", &problem, &solution);
-    assert_eq!(count(&picture, "title"), 1 + 20_000);
+    assert!(picture.len() < 2_500_000, "{}", picture.len());
+    let empty = problem.buffers().iter().filter(|buffer| buffer.size() == 0).count();
+    assert_eq!(count(&picture, "title"), 1 + 10_000 - empty);
+}
+
+#[test]
+fn many_buffers_are_bounded() {
+    let (problem, solution) = fixture::stacked(65_000);
+    let picture = svg::of_problem("many", &problem, &solution);
+    assert_eq!((count(&picture, "title"), count(&picture, "path")), (1 + 10_000, 1));
+    assert!(picture.len() < 4_500_000, "{}", picture.len());
     // The few left without room for a byte count among the smallest.
     let empty = problem.buffers().iter().filter(|buffer| buffer.size() == 0).count();
     assert!(picture.contains(&format!("the {} smallest are not drawn", 5000 - empty)));

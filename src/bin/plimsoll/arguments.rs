@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use plimsoll::import::{Fold, ImportOptions};
+use plimsoll::report::Colour;
 use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
 
 use crate::searching::SearchArguments;
@@ -41,9 +42,13 @@ pub struct PlanArguments {
     /// Network (.onnx, .tflite, graph .json) or buffer list (.csv).
     pub input: PathBuf,
     /// Write the plan; its ending says how: .json (plan), .csv (buffers with
-    /// offsets), .svg (memory map), .h (C table). May be given several times.
+    /// offsets), .svg (memory map), .html (report to look into), .trace.json
+    /// (for Perfetto), .h (C table). May be given several times.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
+    /// What the colours of an .svg say.
+    #[arg(long, value_enum, default_value_t = ColourArgument::Kind)]
+    pub colour: ColourArgument,
     /// How to choose offsets.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
     pub strategy: String,
@@ -113,6 +118,23 @@ impl From<ShareArgument> for Sharing {
             ShareArgument::Views => Self::Views,
             ShareArgument::InPlace => Self::InPlace,
             ShareArgument::All => Self::All,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ColourArgument {
+    /// Input, intermediate, output, variable or workspace.
+    Kind,
+    /// The type of the operator that writes it.
+    Operator,
+}
+
+impl From<ColourArgument> for Colour {
+    fn from(argument: ColourArgument) -> Self {
+        match argument {
+            ColourArgument::Kind => Self::Kind,
+            ColourArgument::Operator => Self::Operator,
         }
     }
 }

@@ -6,7 +6,7 @@ use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
-use plimsoll::report::{svg, text};
+use plimsoll::report::{Colour, html, svg, text, trace};
 use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export};
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
@@ -20,6 +20,8 @@ enum Format {
     Json,
     Csv,
     Svg,
+    Html,
+    Trace,
     Header,
 }
 
@@ -59,7 +61,8 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let texts = formats.iter().map(|format| result.written(*format, &options));
+    let texts =
+        formats.iter().map(|format| result.written(*format, &options, arguments.colour.into(), file_arena));
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
     say(&result.summary(file_arena, shared_arena, seconds))?;
@@ -81,15 +84,22 @@ fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Fail
 }
 
 fn format_of(path: &Path) -> Result<Format, Failure> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    if name.to_ascii_lowercase().ends_with(".trace.json") {
+        return Ok(Format::Trace);
+    }
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
     match ending.to_ascii_lowercase().as_str() {
         "json" => Ok(Format::Json),
         "csv" => Ok(Format::Csv),
         "svg" => Ok(Format::Svg),
+        "html" => Ok(Format::Html),
         "h" => Ok(Format::Header),
-        _ => {
-            Err(format!("--out {}: expected a name ending in .json, .csv, .svg or .h", path.display()).into())
-        }
+        _ => Err(format!(
+            "--out {}: expected a name ending in .json, .csv, .svg, .html, .trace.json or .h",
+            path.display()
+        )
+        .into()),
     }
 }
 
@@ -131,14 +141,22 @@ impl Planned {
         })
     }
 
-    fn written(&self, format: Format, options: &ImportOptions) -> String {
+    fn written(
+        &self,
+        format: Format,
+        options: &ImportOptions,
+        colour: Colour,
+        file_arena: Option<u64>,
+    ) -> String {
         match self {
             Planned::Graph(pair) => {
                 let (graph, plan) = &**pair;
                 match format {
                     Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
                     Format::Csv => export::csv::of_graph(graph, plan),
-                    Format::Svg => svg::of_graph(graph, plan),
+                    Format::Svg => svg::coloured(graph, plan, colour),
+                    Format::Html => html::of_graph(graph, plan, file_arena),
+                    Format::Trace => trace::of_graph(graph, plan),
                     Format::Header => export::c_header::of_graph(graph, plan),
                 }
             }
@@ -148,6 +166,8 @@ impl Planned {
                     Format::Json => PlanDocument::of_problem(name, problem, solution, options).to_json(),
                     Format::Csv => export::csv::of_problem(problem, solution),
                     Format::Svg => svg::of_problem(name, problem, solution),
+                    Format::Html => html::of_problem(name, problem, solution),
+                    Format::Trace => trace::of_problem(name, problem, solution),
                     Format::Header => export::c_header::of_problem(name, problem, solution),
                 }
             }

@@ -1,13 +1,13 @@
 //! From steps and bytes to places in the picture.
 
-use super::Rectangle;
+use crate::Placement;
 
 pub(super) const WIDTH: f64 = 1280.0;
-pub(super) const HEIGHT: f64 = 760.0;
+pub(super) const HEIGHT: f64 = 780.0;
 pub(super) const LEFT: f64 = 88.0;
 pub(super) const RIGHT: f64 = 1140.0;
-pub(super) const TOP: f64 = 104.0;
-pub(super) const BOTTOM: f64 = 700.0;
+pub(super) const TOP: f64 = 130.0;
+pub(super) const BOTTOM: f64 = 720.0;
 
 /// Free space above the highest line.
 const HEADROOM: f64 = 1.03;
@@ -21,18 +21,17 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn around(rectangles: &[Rectangle], steps: u32, bytes: u64) -> Self {
-        let ends = rectangles.iter().map(|one| one.place.live.end);
-        let tops = rectangles.iter().map(|one| one.place.end());
-        Self { steps: ends.fold(steps.max(1), u32::max), bytes: tops.fold(bytes.max(1), u64::max) }
-    }
-
     pub(super) fn x(&self, step: u32) -> f64 {
         LEFT + (RIGHT - LEFT) * f64::from(step) / f64::from(self.steps)
     }
 
     pub(super) fn y(&self, offset: u64) -> f64 {
         BOTTOM - (BOTTOM - TOP) * (offset as f64 / (self.bytes as f64 * HEADROOM))
+    }
+
+    /// Left, right, top and bottom.
+    pub(super) fn sides(&self, place: Placement) -> (f64, f64, f64, f64) {
+        (self.x(place.live.start), self.x(place.live.end), self.y(place.end()), self.y(place.offset))
     }
 }
 

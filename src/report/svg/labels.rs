@@ -3,7 +3,9 @@
 use svg::node::element::{Group, Text};
 
 use super::frame::{Frame, px};
-use super::{Rectangle, short_bytes};
+use super::shapes::Layers;
+use super::{Rectangle, Scene, short_bytes};
+use crate::LiveRange;
 use crate::report::shorten::{letter_count, shortened};
 
 const FONT_SIZE: f64 = 11.0;
@@ -14,12 +16,53 @@ const LINE_HEIGHT: f64 = 14.0;
 /// A name cut to fewer letters than this says nothing.
 const FEWEST_LETTERS: usize = 6;
 
-/// Name and size in the middle of a rectangle: the size below the name if the
+/// Names on what is seen of each rectangle.
+pub(super) fn draw(scene: &Scene, layers: &Layers, frame: &Frame) -> Group {
+    let seen = seen(scene, layers);
+    let all = layers.titled.iter().filter_map(|&row| {
+        let one = &scene.rectangles[row as usize];
+        match seen[row as usize] {
+            // On its hatching if it does not fit beside it, unless that is another one's.
+            Some((free, is_front)) => inside(frame, one, free)
+                .or_else(|| is_front.then(|| inside(frame, one, one.place.live)).flatten()),
+            None => inside(frame, one, one.place.live),
+        }
+    });
+    all.fold(Group::new(), Group::add)
+}
+
+/// Of rectangles that share memory, the longer of what is not hatched before and after that,
+/// and whether it is never behind another.
+fn seen(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
+    let mut seen: Vec<Option<(LiveRange, bool)>> = vec![None; scene.rectangles.len()];
+    let mut depth = vec![0; scene.rectangles.len()];
+    for (place, &row) in layers.titled.iter().enumerate() {
+        depth[row as usize] = place;
+    }
+    for one in &scene.shared {
+        let common = one.common.live;
+        if common.steps() == 0 || one.common.bytes == 0 {
+            continue;
+        }
+        let (one, other) = (one.tensor as usize, one.of as usize);
+        let first_behind = depth[one] < depth[other];
+        for (row, is_front) in [(one, !first_behind), (other, first_behind)] {
+            let (whole, was_front) = seen[row].unwrap_or((scene.rectangles[row].place.live, true));
+            let before = LiveRange { start: whole.start, end: whole.end.min(common.start) };
+            let after = LiveRange { start: whole.start.max(common.end), end: whole.end };
+            let free = if before.steps() > after.steps() { before } else { after };
+            seen[row] = Some((free, is_front && was_front));
+        }
+    }
+    seen
+}
+
+/// Name and size in the middle of what is seen of a rectangle: the size below the name if the
 /// rectangle is high enough, upright if it is narrow and high. None if there is
 /// no room.
-pub(super) fn inside(frame: &Frame, one: &Rectangle) -> Option<Group> {
+fn inside(frame: &Frame, one: &Rectangle, seen: LiveRange) -> Option<Group> {
     let place = one.place;
-    let (left, right) = (frame.x(place.live.start), frame.x(place.live.end));
+    let (left, right) = (frame.x(seen.start), frame.x(seen.end));
     let (top, bottom) = (frame.y(place.end()), frame.y(place.offset));
     let (width, height) = (right - left, bottom - top);
     let (x, y) = (f64::midpoint(left, right), f64::midpoint(top, bottom));
@@ -57,7 +100,6 @@ fn fitting(name: &str, width: f64) -> Option<String> {
     fits.then(|| shortened(name, room))
 }
 
-/// Letters of other scripts may be twice as wide.
 /// Characters that XML does not allow, even escaped, become U+FFFD. The rest is
 /// escaped where it is written.
 pub(super) fn xml(text: &str) -> String {

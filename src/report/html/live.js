@@ -1,0 +1,184 @@
+// Live bytes over time: this plan, and the order of the file before it.
+
+class LiveChart extends Picture {
+  constructor(place, pool) {
+    super(place, `Live bytes over time in ${pool.name}`, (width) => (width < 600 ? 200 : 240));
+    this.pool = pool;
+    const curve = (live) => live && { step: numbers(live.step), bytes: numbers(live.bytes) };
+    this.live = curve(pool.live);
+    this.before = curve(pool.before);
+    const all = [this.live, this.before].flatMap((live) => (live ? [...live.bytes] : []));
+    this.top = all.reduce((a, b) => Math.max(a, b), Math.max(Number(pool.bytes), Number(pool.bound), 1)) * 1.06;
+    this.step = null;
+    this.tip = make("div", { class: "tip", hidden: true });
+    place.append(this.tip);
+    this.canvas.addEventListener("pointermove", (event) => this.hover(...this.at(event)));
+    this.canvas.addEventListener("pointerleave", () => this.hover(-1, -1));
+    this.canvas.tabIndex = 0;
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  get frame() {
+    return { left: 62, right: this.width - 12, top: 10, bottom: this.height - 34 };
+  }
+
+  x(step) {
+    const { left, right } = this.frame;
+    return left + (right - left) * step / data.figures.steps;
+  }
+
+  y(bytes) {
+    const { top, bottom } = this.frame;
+    return bottom - (bottom - top) * bytes / this.top;
+  }
+
+  /** Bytes at a step: those of the last change before it. */
+  bytesAt(live, step) {
+    let [low, high] = [0, live.step.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (live.step[middle] <= step) low = middle + 1;
+      else high = middle;
+    }
+    return low ? live.bytes[low - 1] : 0;
+  }
+
+  key(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const step = Math.min(Math.max((this.step ?? -1) + by, 0), data.figures.steps - 1);
+    this.show(step);
+  }
+
+  hover(x, y) {
+    const { left, right } = this.frame;
+    const outside = x < left || x > right || y < 0;
+    this.show(outside ? null : Math.min(Math.floor((x - left) / (right - left) * data.figures.steps), data.figures.steps - 1));
+  }
+
+  show(step) {
+    if (step === this.step) return;
+    this.step = step;
+    this.redraw();
+    this.tip.hidden = step === null;
+    if (step === null) return;
+    const line = (name, live, order) => {
+      const runs = order?.[step] == null ? "" : `, ${shortened(data.order.names[order[step]], 60)}`;
+      return make("div", { class: "name" }, `${name}: ${bytesText(this.bytesAt(live, step))}${runs}`);
+    };
+    this.tip.replaceChildren(make("b", {}, `step ${whole(step)}`), line("plan", this.live, data.order?.plan));
+    if (this.before) this.tip.append(line("file order", this.before, data.order?.file));
+    const x = this.x(step + 0.5);
+    this.tip.style.left = `${Math.max(4, Math.min(x + 14, this.width - this.tip.offsetWidth - 4))}px`;
+    this.tip.style.top = "12px";
+  }
+
+  /** The part of time that the map shows. */
+  setWindow(view) {
+    this.window = view;
+    this.redraw();
+  }
+
+  path(context, live) {
+    const { left, bottom } = this.frame;
+    context.beginPath();
+    context.moveTo(left, bottom);
+    let y = bottom;
+    // Of changes within one pixel, the highest: a path of ten thousand corners is slow.
+    for (let i = 0; i < live.step.length;) {
+      const x = this.x(live.step[i]);
+      context.lineTo(x, y);
+      let most = live.bytes[i];
+      for (i++; i < live.step.length && this.x(live.step[i]) < x + 0.5; i++) most = Math.max(most, live.bytes[i]);
+      y = this.y(most);
+      context.lineTo(x, y);
+    }
+    context.lineTo(this.x(data.figures.steps), y);
+    context.lineTo(this.x(data.figures.steps), bottom);
+  }
+
+  curve(context, live, style, alpha) {
+    this.path(context, live);
+    context.globalAlpha = alpha;
+    context.fillStyle = style;
+    context.fill();
+    context.globalAlpha = 1;
+    context.strokeStyle = style;
+    context.lineWidth = data.figures.steps > this.width ? 0.6 : 1.5;
+    context.stroke();
+  }
+
+  /** What moves is drawn over what does not, which is drawn once for each size and theme. */
+  draw(context, colours) {
+    const key = `${this.width} ${this.ratio} ${colours.paper}`;
+    if (this.still?.key !== key) {
+      const canvas = make("canvas", { width: this.canvas.width, height: this.canvas.height });
+      const pen = canvas.getContext("2d");
+      pen.scale(this.ratio, this.ratio);
+      pen.font = context.font;
+      this.drawStill(pen, colours);
+      this.still = { key, canvas };
+    }
+    context.drawImage(this.still.canvas, 0, 0, this.width, this.height);
+    this.drawMoving(context, colours);
+  }
+
+  drawStill(context, colours) {
+    const { left, right, bottom } = this.frame;
+    const [unit, size] = unitFor(this.top);
+    context.strokeStyle = colours.line;
+    context.fillStyle = colours.quiet;
+    context.lineWidth = 1;
+    context.textAlign = "right";
+    const distance = tickDistance(this.top, 5, 2);
+    for (let bytes = 0; bytes <= this.top; bytes += distance) {
+      const y = Math.round(this.y(bytes)) + 0.5;
+      context.beginPath();
+      context.moveTo(left, y);
+      context.lineTo(right, y);
+      context.stroke();
+      context.fillText(tidy(bytes / size), left - 7, y + 4);
+    }
+    context.textAlign = "center";
+    const every = tickDistance(data.figures.steps, this.width / 70, 10);
+    for (let step = 0; step <= data.figures.steps; step += every) {
+      const half = context.measureText(whole(step)).width / 2;
+      context.fillText(whole(step), Math.min(this.x(step), this.width - 4 - half), bottom + 16);
+    }
+    context.textAlign = "left";
+    context.fillText(`live ${unit}`, 6, this.height - 6);
+    context.textAlign = "right";
+    context.fillText("step", right, this.height - 5);
+    this.drawCurves(context, colours, left, right);
+  }
+
+  drawCurves(context, colours, left, right) {
+    // The plan on top: where there are more steps than pixels, lines are areas.
+    if (this.before) this.curve(context, this.before, colours.before, 0.15);
+    this.curve(context, this.live, colours.mark, 0.35);
+    context.strokeStyle = colours.accent;
+    context.lineWidth = 2;
+    context.setLineDash([9, 5]);
+    context.beginPath();
+    context.moveTo(left, this.y(Number(this.pool.bound)));
+    context.lineTo(right, this.y(Number(this.pool.bound)));
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  /** What the map does not show is in the shade; a line is at the pointer. */
+  drawMoving(context, colours) {
+    const { left, right, top, bottom } = this.frame;
+    const { x0 = 0, x1 = data.figures.steps } = this.window ?? {};
+    context.globalAlpha = 0.12;
+    context.fillStyle = colours.quiet;
+    if (x0 > 0) context.fillRect(left, top, this.x(x0) - left, bottom - top);
+    if (x1 < data.figures.steps) context.fillRect(this.x(x1), top, right - this.x(x1), bottom - top);
+    context.globalAlpha = 1;
+    if (this.step !== null) {
+      context.fillStyle = colours.text;
+      context.fillRect(this.x(this.step + 0.5) - 0.5, top, 1, bottom - top);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+//! Colours, for light and dark paper, and what each stands for.
+
+use super::{Colour, Kind, Scene};
+
+pub(super) struct Swatch {
+    pub light: &'static str,
+    pub dark: &'static str,
+}
+
+const fn swatch(light: &'static str, dark: &'static str) -> Swatch {
+    Swatch { light, dark }
+}
+
+/// By kind, in the order of [`Kind::ALL`].
+pub(super) const KINDS: [Swatch; 5] = [
+    swatch("#8ec3e6", "#2c6c99"),
+    swatch("#f6d99c", "#7d6228"),
+    swatch("#93d6a4", "#2f7a4a"),
+    swatch("#cdb2e2", "#6b4d8e"),
+    swatch("#cfd4d6", "#535b62"),
+];
+
+/// By type of operator, the most important first.
+pub(super) const TYPES: [Swatch; 10] = [
+    swatch("#8ab8e0", "#2b6296"),
+    swatch("#f7bd7b", "#9a5c1c"),
+    swatch("#90d09c", "#2e7444"),
+    swatch("#e89a9f", "#98404c"),
+    swatch("#c3abdd", "#684c90"),
+    swatch("#f0de82", "#80701c"),
+    swatch("#86d2cf", "#22706f"),
+    swatch("#d3b190", "#76522f"),
+    swatch("#eab2d8", "#8c4378"),
+    swatch("#b7c878", "#5f6c24"),
+];
+
+/// Inputs and other types.
+pub(super) const OTHER: Swatch = swatch("#d3d8da", "#50585f");
+
+/// What each colour stands for, and the colour of each rectangle.
+pub(super) struct Colouring {
+    pub legend: Vec<(String, &'static Swatch)>,
+    pub of: Vec<u8>,
+}
+
+impl Colouring {
+    pub(super) fn new(scene: &Scene, colour: Colour) -> Self {
+        match colour {
+            Colour::Kind => Self::by_kind(scene),
+            Colour::Operator => Self::by_operator(scene),
+        }
+    }
+
+    fn by_kind(scene: &Scene) -> Self {
+        let mut legend = Vec::new();
+        let mut of = vec![0; scene.rectangles.len()];
+        for (kind, swatch) in Kind::ALL.into_iter().zip(&KINDS) {
+            let mine = |i: &usize| scene.rectangles[*i].kind == kind;
+            let mut seen = false;
+            for i in (0..of.len()).filter(mine) {
+                of[i] = legend.len() as u8;
+                seen |= !scene.rectangles[i].is_empty();
+            }
+            if seen {
+                legend.push((kind.name().to_owned(), swatch));
+            }
+        }
+        Self { legend, of }
+    }
+
+    fn by_operator(scene: &Scene) -> Self {
+        let types = Types::new(scene);
+        let shown = types.names.len().min(TYPES.len());
+        let mut legend: Vec<(String, &'static Swatch)> =
+            types.names[..shown].iter().cloned().zip(&TYPES).collect();
+        let number = |place: Option<u32>| place.map_or(shown, |place| (place as usize).min(shown));
+        let of: Vec<u8> = types.of.iter().map(|&place| number(place) as u8).collect();
+        let drawn = scene.rectangles.iter().zip(&of).filter(|(one, _)| !one.is_empty());
+        if drawn.clone().any(|(_, &place)| usize::from(place) == shown) {
+            let name = if types.names.len() > shown { "others" } else { "no operator" };
+            legend.push((name.to_owned(), &OTHER));
+        }
+        Self { legend, of }
+    }
+}
+
+/// Types of operators, those first whose tensors take most bytes over time.
+pub(super) struct Types {
+    pub names: Vec<String>,
+    /// The type of each rectangle; none of what no operator makes, or one without a type.
+    pub of: Vec<Option<u32>>,
+}
+
+impl Types {
+    pub(super) fn new(scene: &Scene) -> Self {
+        let name_of = |row: usize| {
+            let name = scene.operator_type(scene.rectangles[row].operator?);
+            (!name.is_empty()).then_some(name)
+        };
+        let mut areas = std::collections::BTreeMap::<&str, u128>::new();
+        for (row, one) in scene.rectangles.iter().enumerate() {
+            if let Some(name) = name_of(row) {
+                let area = areas.entry(name).or_default();
+                *area = area.saturating_add(one.area());
+            }
+        }
+        let mut ranked: Vec<(&str, u128)> = areas.iter().map(|(&name, &area)| (name, area)).collect();
+        // Stable, so equal ones stay in the order of their names.
+        ranked.sort_by_key(|&(_, area)| std::cmp::Reverse(area));
+        let places: std::collections::BTreeMap<&str, u32> =
+            ranked.iter().zip(0..).map(|(&(name, _), place)| (name, place)).collect();
+        let of = (0..scene.rectangles.len()).map(|row| Some(places[name_of(row)?])).collect();
+        Self { names: ranked.into_iter().map(|(name, _)| name.to_owned()).collect(), of }
+    }
+}

@@ -1,0 +1,34 @@
+//! The step at which the lower bound is set.
+
+use svg::node::element::{Group, Rectangle as Shape, Text};
+
+use super::Scene;
+use super::frame::{BOTTOM, Frame, LEFT, RIGHT, TOP, px};
+use super::labels::xml;
+use crate::report::shorten::{letter_count, shortened};
+
+const LETTER: f64 = 6.6;
+const LEAST_FRAMED: f64 = 5.0;
+
+pub(super) fn draw(scene: &Scene, step: u32, frame: &Frame) -> Group {
+    let (left, right) = (frame.x(step), frame.x(step.saturating_add(1)));
+    let (middle, width) = (f64::midpoint(left, right), (right - left).max(1.5));
+    // Sides where they leave something to see between them.
+    let class = if width < LEAST_FRAMED { "peak narrow" } else { "peak" };
+    let band = Shape::new()
+        .set("class", class)
+        .set("x", px(middle - width / 2.0))
+        .set("y", TOP)
+        .set("width", px(width))
+        .set("height", BOTTOM - TOP);
+    let name = scene.runs_at(step).map_or_else(String::new, |name| format!(", {}", shortened(&name, 60)));
+    let name = format!("bound set at step {step}{name}");
+    let half = letter_count(&name) as f64 * LETTER / 2.0;
+    let x = middle.min(RIGHT - half).max(LEFT + half);
+    let text = Text::new(xml(&name))
+        .set("class", "peak-name")
+        .set("text-anchor", "middle")
+        .set("x", px(x))
+        .set("y", TOP - 6.0);
+    Group::new().add(band).add(text)
+}

@@ -1,0 +1,57 @@
+//! Light, and dark where the viewer prefers that. Plain rules only: many programs that
+//! take SVG know no variables.
+
+use std::fmt::Write;
+
+use crate::report::palette::Swatch;
+
+const LIGHT: &str = "
+text{font-family:'DejaVu Sans',Verdana,Helvetica,Arial,sans-serif;fill:#1c2833}
+.model{font-size:20px;font-weight:bold}
+.caption{font-size:13px}
+.axis{font-size:11px;fill:#515a5a}
+.unit{font-size:12px;fill:#515a5a}
+.label{text-anchor:middle;pointer-events:none}
+.paper{fill:#ffffff}
+.reserved{fill:#c1c9ca}
+.grid{stroke:#e5e8e8;stroke-width:1}
+.frame{stroke:#839192;stroke-width:1}
+.buffer{stroke:#2c3e50;stroke-opacity:.75}
+.hatch{stroke:#1c2833;stroke-opacity:.55;fill:none}
+.same{fill:url(#plimsoll-same)}
+.over{fill:url(#plimsoll-over)}
+.arena{stroke:#1c2833;stroke-width:1.5}
+.bound{stroke:#c0392b;stroke-width:2.5;stroke-dasharray:9 5}
+.capacity{stroke:#2471a3;stroke-width:2;stroke-dasharray:2 4}
+.pointer{stroke-width:1;stroke-dasharray:none}
+.peak{fill:#c0392b;fill-opacity:.13;stroke:#c0392b;stroke-width:1;pointer-events:none}
+.narrow{stroke:none;fill-opacity:.4}
+.peak-name{font-size:11px;fill:#a93226}
+";
+
+const DARK: &str = "
+text{fill:#e8ecef}
+.axis,.unit{fill:#a9b4bb}
+.paper{fill:#14191e}
+.reserved{fill:#3d464d}
+.grid{stroke:#262e35}
+.frame{stroke:#6d7a83}
+.buffer{stroke:#05080a}
+.hatch{stroke:#ffffff;stroke-opacity:.5}
+.arena{stroke:#e8ecef}
+.bound{stroke:#ff7361}
+.capacity{stroke:#62b0e8}
+.peak{fill:#ff7361;stroke:#ff7361}
+.narrow{stroke:none}
+.peak-name{fill:#ff9385}
+";
+
+pub(super) fn of(legend: &[(String, &Swatch)]) -> String {
+    let (mut light, mut dark) = (LIGHT.to_owned(), DARK.to_owned());
+    for (number, (_, swatch)) in legend.iter().enumerate() {
+        for (text, fill) in [(&mut light, swatch.light), (&mut dark, swatch.dark)] {
+            writeln!(text, ".c{number}{{fill:{fill}}}").expect("a string takes every letter");
+        }
+    }
+    format!("{light}@media(prefers-color-scheme:dark){{{dark}}}\n")
+}

@@ -1,0 +1,127 @@
+//! A plan as a trace: what a timeline viewer such as [Perfetto](https://ui.perfetto.dev) or
+//! `chrome://tracing` opens.
+//!
+//! One step is one microsecond. The process `plan` has a slice for each operator, and counters:
+//! live bytes (shared ones once), the arena in use (the end of the highest that is live), and
+//! the lower bound. The process `file order` has the operators and live bytes of the order of
+//! the file, without sharing. The format is Chrome's Trace Event Format, an object with
+//! `traceEvents`.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::text::bytes;
+use super::{Scene, profile};
+use crate::{Graph, Liveness, OperatorId, Plan, Problem, Solution, Tensor, TensorId};
+
+const PLAN: u32 = 1;
+const FILE: u32 = 2;
+
+/// The trace of a graph's plan, as the text of a JSON file.
+#[must_use]
+pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
+    let scene = Scene::of_plan(graph, plan);
+    let mut events = of_scene(&scene);
+    if plan.order != graph.file_order()
+        && let Ok(live) = Liveness::new(graph, graph.file_order(), plan.alignment, plan.variables)
+    {
+        events.extend(named(FILE, "file order"));
+        events.extend(slices(&scene, graph.file_order(), FILE));
+        let mut last = None;
+        for (step, bytes) in (0..).zip(live.live_bytes().into_iter().chain([0])) {
+            if last.replace(bytes) != Some(bytes) {
+                events.push(counter(FILE, "live bytes", step, bytes));
+            }
+        }
+    }
+    text(&scene, &events)
+}
+
+/// The trace of buffers without a graph, as the text of a JSON file.
+#[must_use]
+pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
+    let scene = Scene::of_solution(name, problem, solution);
+    let events = of_scene(&scene);
+    text(&scene, &events)
+}
+
+/// One event; a member that a kind of event does not have is left out.
+#[derive(Serialize)]
+struct Event {
+    name: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    cat: &'static str,
+    ph: &'static str,
+    ts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dur: Option<u64>,
+    pid: u32,
+    tid: u32,
+    args: Map<String, Value>,
+}
+
+fn of_scene(scene: &Scene) -> Vec<Event> {
+    let mut events = named(PLAN, "plan");
+    events.extend(slices(scene, scene.order, PLAN));
+    for point in profile::of(&scene.rectangles) {
+        events.push(counter(PLAN, "live bytes", point.step, point.live));
+        events.push(counter(PLAN, "arena in use", point.step, point.top));
+    }
+    for step in [0, scene.all_steps()] {
+        events.push(counter(PLAN, "lower bound", step, scene.bound));
+    }
+    events
+}
+
+/// What a process and its one thread are called.
+fn named(pid: u32, name: &str) -> Vec<Event> {
+    let event = |what: &str, name: &str| {
+        let args = Map::from_iter([("name".to_owned(), json!(name))]);
+        Event { name: what.to_owned(), cat: "", ph: "M", ts: 0, dur: None, pid, tid: 1, args }
+    };
+    vec![event("process_name", name), event("thread_name", "operators")]
+}
+
+fn slices<'a>(scene: &'a Scene, order: &'a [OperatorId], pid: u32) -> impl Iterator<Item = Event> + 'a {
+    order.iter().zip(0u32..).filter_map(move |(&id, step)| {
+        let operator = scene.graph?.operators().get(id.index())?;
+        let sum = |tensors: &[TensorId]| {
+            let known = tensors.iter().filter_map(|id| scene.graph?.tensors().get(id.index()));
+            known.map(Tensor::bytes).fold(0, u64::saturating_add)
+        };
+        // Keys ascend: that is how they are written, whatever features other crates ask for.
+        let mut args = Map::new();
+        args.insert("operator".to_owned(), json!(id.index()));
+        args.insert("reads (bytes)".to_owned(), json!(sum(operator.inputs())));
+        if operator.scratch_bytes() > 0 {
+            args.insert("scratch (bytes)".to_owned(), json!(operator.scratch_bytes()));
+        }
+        args.insert("step".to_owned(), json!(step));
+        args.insert("type".to_owned(), json!(operator.op_type()));
+        args.insert("writes (bytes)".to_owned(), json!(sum(operator.outputs())));
+        let name = scene.operator_name(id)?;
+        let ts = step.into();
+        Some(Event { name, cat: "operator", ph: "X", ts, dur: Some(1), pid, tid: 1, args })
+    })
+}
+
+fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> Event {
+    let args = Map::from_iter([("bytes".to_owned(), json!(bytes))]);
+    Event { name: name.to_owned(), cat: "memory", ph: "C", ts: step.into(), dur: None, pid, tid: 1, args }
+}
+
+fn text(scene: &Scene, events: &[Event]) -> String {
+    let about = json!({
+        "arena": bytes(scene.arena),
+        "lower bound": bytes(scene.bound),
+        "model": scene.model,
+        "status": scene.status.to_string(),
+        "time": "one step is 1 us",
+    });
+    let lines: Vec<String> =
+        events.iter().map(|event| serde_json::to_string(event).expect("keys are text")).collect();
+    format!(
+        "{{\"displayTimeUnit\":\"ns\",\"otherData\":{about},\"traceEvents\":[\n{}\n]}}\n",
+        lines.join(",\n")
+    )
+}

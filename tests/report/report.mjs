@@ -1,0 +1,299 @@
+// What a reader does with a report: looks, points, zooms, searches, filters. Fails on whatever
+// the browser complains of, and on every request for anything but the file.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { network } from "./network.mjs";
+
+const { BROWSER, PLACE, PLIMSOLL, PLIMSOLL_SCREENSHOTS: pictures } = process.env;
+const { chromium } = createRequire(join(PLACE, "index.js"))("playwright-core");
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+
+const SIZES = {
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true, colorScheme: "dark" },
+  desk: { viewport: { width: 1440, height: 900 }, colorScheme: "light" },
+};
+
+/** For one drawing: with that, every other frame of a 60 Hz screen shows the map where it is. */
+const MOST_MS = 33;
+/** From frame to frame: two of a 60 Hz screen. */
+const MOST_BETWEEN = 34;
+
+function plan(name, input, ...options) {
+  const report = join(PLACE, `${name}.html`);
+  execFileSync(PLIMSOLL, ["plan", input, "--out", report, ...options], { stdio: ["ignore", "ignore", "inherit"] });
+  return report;
+}
+
+function written(name, graph) {
+  const path = join(PLACE, `${name}.json`);
+  writeFileSync(path, JSON.stringify(graph));
+  return path;
+}
+
+/** Names that would run as code wherever text is taken for HTML or for the end of a script. */
+function hostile() {
+  const names = ["</script><script>window.pwned = 1</script>", "<img src=x onerror='window.pwned = 2'>", "<!--<script>", "\u2028{{script}}$&\u202e"];
+  const tensors = names.map((name, i) => ({ name, shape: [64], dtype: "int8", bytes: 64, kind: ["input", "intermediate", "intermediate", "output"][i] }));
+  const ops = [0, 1, 2].map((i) => ({ name: names[i], type: names[i + 1], inputs: [i], outputs: [i + 1] }));
+  return { name: names[0], ops, tensors };
+}
+
+const browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+
+async function open(file, size, use) {
+  const context = await browser.newContext(SIZES[size]);
+  const page = await context.newPage();
+  const wrong = [];
+  // The one on readback is about this test, which reads pixels to see that they are painted.
+  page.on("console", (message) => message.text().includes("getImageData") || wrong.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => wrong.push(`dialog: ${dialog.message()}`));
+  page.on("request", (request) => {
+    if (request.url() !== pathToFileURL(file).href && !request.url().startsWith("data:")) wrong.push(`request: ${request.url()}`);
+  });
+  await page.goto(pathToFileURL(file).href);
+  await page.waitForFunction(() => window.plimsollReport?.panels[0].map.width > 0);
+  try {
+    await use(page);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= SIZES[size].viewport.width, `${size}: the page is ${width} wide`);
+    assert.deepEqual(wrong, [], `${file} at ${size}`);
+    if (pictures) {
+      mkdirSync(pictures, { recursive: true });
+      await page.screenshot({ path: join(pictures, `${file.split("/").at(-1).replace(".html", "")}-${size}.png`), fullPage: true });
+    }
+  } finally {
+    await context.close();
+  }
+}
+
+const view = (page) => page.evaluate(() => ({ ...plimsollReport.panels[0].map.view }));
+const map = (page) => page.locator(".map canvas");
+const details = (page) => page.locator(".details").first().innerText();
+
+/** A buffer that can be pointed at: the largest, with its name and where it is. */
+function largest(page) {
+  return page.evaluate(() => {
+    const { buffers, panels: [{ map }] } = plimsollReport;
+    map.place.scrollIntoView({ block: "center" });
+    const area = (row) => buffers.bytes[row] * (buffers.end[row] - buffers.start[row]);
+    const row = map.rows.reduce((best, row) => (area(row) > area(best) ? row : best));
+    const at = map.locate(row);
+    const box = map.canvas.getBoundingClientRect();
+    const front = map.find(at.x - box.left, at.y - box.top);
+    return { ...at, row: front, name: buffers.name[front] };
+  });
+}
+
+async function drawn(page) {
+  const colours = await page.evaluate(() => [...document.querySelectorAll("canvas")].filter((one) => one.width > 0).map((one) => {
+    const { data } = one.getContext("2d").getImageData(0, 0, one.width, one.height);
+    return new Set(new Uint32Array(data.buffer)).size;
+  }));
+  assert.ok(colours.length >= 2 && colours.every((count) => count > 4), `colours on each canvas: ${colours}`);
+}
+
+async function points(page, size) {
+  const { x, y, name, row } = await largest(page);
+  if (size === "phone") {
+    await page.touchscreen.tap(x, y);
+  } else {
+    await page.mouse.move(x, y);
+    const tip = page.locator(".map .tip");
+    await tip.waitFor({ state: "visible" });
+    assert.ok((await tip.innerText()).startsWith(name.slice(0, 40)), await tip.innerText());
+    assert.match(await tip.innerText(), /live at steps [\d,]+ to [\d,]+/);
+    await page.mouse.click(x, y);
+  }
+  await page.waitForFunction((row) => plimsollReport.panels[0].map.selected === row, row);
+  assert.ok((await details(page)).includes(name));
+  assert.equal(await page.locator("#buffer-table tr.selected").getAttribute("data-row"), String(row));
+}
+
+async function zooms(page, size) {
+  const before = await view(page);
+  const { x, y } = await largest(page);
+  if (size === "phone") {
+    const session = await page.context().newCDPSession(page);
+    const touch = (type, ...places) => session.send("Input.dispatchTouchEvent", { type, touchPoints: places.map(([x, y], id) => ({ x, y, id })) });
+    await touch("touchStart", [x - 20, y], [x + 20, y]);
+    for (const d of [30, 40, 60, 80]) await touch("touchMove", [x - d, y], [x + d, y]);
+    await touch("touchEnd");
+  } else {
+    // Until the map has the focus, the wheel is the page's.
+    await page.evaluate(() => document.activeElement.blur());
+    await page.mouse.move(x, y);
+    await page.mouse.wheel(0, 10);
+    await page.waitForTimeout(100);
+    assert.deepEqual(await view(page), before);
+    await map(page).focus();
+    await page.mouse.wheel(0, -400);
+  }
+  await page.waitForFunction((span) => plimsollReport.panels[0].map.view.x1 - plimsollReport.panels[0].map.view.x0 < 0.9 * span, before.x1 - before.x0);
+  const near = await view(page);
+  assert.ok(near.x0 >= before.x0 && near.x1 <= before.x1, JSON.stringify(near));
+  await page.getByRole("button", { name: "Show all" }).click();
+  assert.deepEqual(await view(page), before);
+}
+
+async function keys(page) {
+  const before = await view(page);
+  await map(page).focus();
+  for (const key of ["+", "+", "+"]) await page.keyboard.press(key);
+  const near = await view(page);
+  assert.ok(near.x1 - near.x0 < 0.5 * (before.x1 - before.x0));
+  await page.keyboard.press("ArrowRight");
+  assert.ok((await view(page)).x0 > near.x0);
+  await page.keyboard.press("0");
+  assert.deepEqual(await view(page), before);
+  await page.keyboard.press("Escape");
+  assert.match(await details(page), /Nothing is selected/);
+  await page.keyboard.press(".");
+  const first = await page.evaluate(() => plimsollReport.panels[0].map.selected);
+  assert.equal(await page.evaluate((row) => plimsollReport.buffers.start[row], first), 0);
+  await page.keyboard.press("Enter");
+  assert.notDeepEqual(await view(page), before);
+  await page.keyboard.press("0");
+  // Every control can be reached, and has a name.
+  const unnamed = await page.evaluate(() => [...document.querySelectorAll("button, input, select, canvas")]
+    .filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim())).map((one) => one.outerHTML));
+  assert.deepEqual(unnamed, []);
+}
+
+async function searches(page, wanted) {
+  const search = page.getByRole("searchbox", { name: "Search the map" });
+  const expected = await page.evaluate((wanted) => {
+    const { data, buffers } = plimsollReport;
+    const has = (text) => text.toLowerCase().includes(wanted);
+    return buffers.name.filter((name, row) => has(name) || has(data.types[buffers.type[row]] ?? "")).length;
+  }, wanted);
+  assert.ok(expected > 0);
+  await search.fill(wanted.toUpperCase());
+  assert.equal(await page.locator(".tools .count").first().innerText(), `${expected.toLocaleString("en")} found`);
+  await search.press("Enter");
+  assert.ok((await details(page)).toLowerCase().includes(wanted), await details(page));
+  await search.fill("no such buffer");
+  assert.equal(await page.locator(".tools .count").first().innerText(), "0 found");
+  await search.fill("");
+  await page.getByRole("button", { name: "Show all" }).click();
+}
+
+async function filters(page, wanted) {
+  const table = page.locator("#buffer-table");
+  const cell = (column) => table.locator("tr[data-row] td.number").nth(column).innerText();
+  // Whatever was selected before has been scrolled to.
+  await table.locator(".scroller").evaluate((scroller) => scroller.scrollTo(0, 0));
+  await table.locator("tr[aria-rowindex='2']").waitFor();
+  const largest = await page.evaluate(() => Math.max(...plimsollReport.buffers.bytes).toLocaleString("en"));
+  assert.equal(await cell(0), largest);
+  await table.getByRole("button", { name: "Bytes" }).click();
+  const least = await page.evaluate(() => Math.min(...plimsollReport.buffers.bytes).toLocaleString("en"));
+  assert.equal(await cell(0), least);
+  assert.equal(await table.locator("th").nth(3).getAttribute("aria-sort"), "ascending");
+  const filter = table.getByRole("searchbox");
+  const all = await page.evaluate(() => plimsollReport.buffers.count);
+  await filter.fill(wanted);
+  const names = await table.locator("tr[data-row]").evaluateAll((rows) => rows.map((row) => row.innerHTML.toLowerCase()));
+  assert.ok(names.length > 0 && names.every((name) => name.includes(wanted)), names[0]);
+  await table.getByRole("combobox").selectOption({ label: "input" });
+  await filter.fill("");
+  assert.match(await table.locator(".count").innerText(), new RegExp(`^\\d+ of ${all.toLocaleString("en")}$`));
+  assert.ok((await table.locator("tr[data-row]").allInnerTexts()).every((text) => text.includes("input")));
+  await table.locator("tr[data-row] button").first().click();
+  assert.ok(await page.evaluate(() => plimsollReport.panels[0].map.selected >= 0));
+  await table.getByRole("combobox").selectOption({ label: "every kind" });
+  await page.getByRole("button", { name: "Show all" }).click();
+}
+
+/** Milliseconds from frame to frame while the whole map moves, and for one drawing alone. */
+async function frames(page) {
+  return page.evaluate(async () => {
+    const [{ map }] = plimsollReport.panels;
+    map.place.scrollIntoView({ block: "center" });
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
+    const [between, alone] = [[], []];
+    let last = await frame();
+    for (let i = 0; i < 60; i++) {
+      map.zoom(i % 20 < 10 ? 1.01 : 1 / 1.01);
+      const now = await frame();
+      if (i > 3) between.push(now - last);
+      last = now;
+    }
+    map.fitAll();
+    for (let i = 0; i < 15; i++) {
+      const start = performance.now();
+      map.drawNow();
+      // Waits until it is painted.
+      map.context.getImageData(0, 0, 1, 1);
+      alone.push(performance.now() - start);
+    }
+    return { between: median(between), alone: median(alone) };
+  });
+}
+
+const small = plan("small", "examples/models/nas_cell_irregular_int8.tflite");
+const shared = plan("shared", "examples/models/squeezenet1_1.onnx", "--as", "int8", "--share", "all", "--capacity", "2MiB");
+const thousand = plan("thousand", written("thousand", network("thousand", 1000)));
+const many = plan("many", written("many", network("many", 10_000)));
+const csv = join(PLACE, "buffers.csv");
+writeFileSync(csv, "id,lower,upper,size\na,0,2,64\nb,1,3,32\nc,0,1,4611686018427387904\n");
+const list = plan("list", csv);
+const evil = plan("evil", written("evil", hostile()));
+assert.ok(statSync(thousand).size <= 1 << 20, `a report on 1000 buffers has ${statSync(thousand).size} bytes`);
+
+for (const size of Object.keys(SIZES)) {
+  await open(small, size, async (page) => {
+    await drawn(page);
+    await points(page, size);
+    await zooms(page, size);
+    await keys(page);
+    await searches(page, "pool");
+    await filters(page, "concat");
+    await page.getByRole("combobox", { name: "Colours" }).selectOption("kind");
+    assert.match(await page.locator(".legend").first().innerText(), /intermediate/);
+    assert.match(await page.locator("#order-says").innerText(), /\d+ of 118 operators have moved/);
+    await page.getByRole("combobox", { name: /Operators in planned order/ }).selectOption({ label: "those that moved" });
+    assert.equal(await page.locator(".causes li").count(), await page.evaluate(() => plimsollReport.data.pools[0].causes.length));
+  });
+  await open(shared, size, async (page) => {
+    await drawn(page);
+    assert.match(await page.locator(".legend").first().innerText(), /shared: /);
+    await points(page, size);
+  });
+  await open(list, size, async (page) => {
+    await drawn(page);
+    assert.match(await page.locator("#figures").innerText(), /4\.00 EiB/);
+    assert.match(await page.locator("#buffer-table").innerText(), /4611686018427387904/);
+  });
+  await open(evil, size, async (page) => {
+    assert.equal(await page.evaluate(() => window.pwned), undefined);
+    const names = await page.evaluate(() => plimsollReport.buffers.name);
+    assert.deepEqual(names.sort(), hostile().tensors.map((tensor) => tensor.name).sort());
+    await page.evaluate(() => plimsollReport.select(0));
+    assert.equal(await page.locator("main img, main script").count(), 0);
+    assert.equal(await page.title(), `${hostile().name} \u00b7 memory plan`);
+  });
+  await open(many, size, async (page) => {
+    await drawn(page);
+    // Other programs may be in the way: the best of five.
+    let { between, alone } = await frames(page);
+    for (let tries = 1; tries < 5 && (between > MOST_BETWEEN || alone > MOST_MS); tries++) ({ between, alone } = await frames(page));
+    console.log(`${size}: 10 000 buffers, ${between.toFixed(1)} ms from frame to frame, ${alone.toFixed(1)} ms for one drawing`);
+    assert.ok(between <= MOST_BETWEEN, `${between} ms from frame to frame`);
+    assert.ok(alone <= MOST_MS, `${alone} ms for one drawing`);
+    await searches(page, "tensor_77");
+    await points(page, size);
+    const made = await page.locator("#buffer-table tr").count();
+    assert.ok(made < 80, `${made} rows are made for 10 000`);
+  });
+}
+await browser.close();
+console.log("reports: as they should be, at both sizes");
