@@ -2,7 +2,7 @@
 
 use crate::ids::BufferId;
 use crate::problem::{Buffer, Problem};
-use crate::sorting::sort_by_keys;
+use crate::sorting::{Keyed, sort_keyed};
 
 /// No placement is lower than this, and why.
 ///
@@ -86,28 +86,28 @@ fn alignments(problem: &Problem) -> Vec<u64> {
 /// The fullest step among buffers aligned to `alignment` or more: its bytes,
 /// paddings between them included, and the step.
 fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
-    let mut events: Vec<(u32, bool, u64, u64)> = Vec::new();
+    let mut events: Vec<Keyed> = Vec::new();
     for buffer in problem.buffers() {
         if buffer.size() > 0 && buffer.alignment() >= alignment {
-            let padding = padding(buffer.size(), alignment);
             // Ends sort before starts: ranges are half-open.
             for piece in buffer.pieces() {
-                events.push((piece.start, true, buffer.size(), padding));
-                events.push((piece.end, false, buffer.size(), padding));
+                events.push(([u64::from(piece.start) * 2 + 1, buffer.size()], 0));
+                events.push(([u64::from(piece.end) * 2, buffer.size()], 0));
             }
         }
     }
-    sort_by_keys(&mut events, |&(step, starts, size, _)| [u64::from(step) * 2 + u64::from(starts), size]);
+    sort_keyed(&mut events);
     let mut load: u64 = 0;
     let mut paddings = LivePaddings::default();
     let mut best = (0, 0);
-    for (step, starts, size, padding) in events {
-        if starts {
+    for ([moment, size], _) in events {
+        let padding = padding(size, alignment);
+        if moment % 2 == 1 {
             load += size + padding;
             paddings.add(padding);
             let stacked = lifted(problem, load, alignment) - paddings.largest();
             if stacked > best.0 {
-                best = (stacked, step);
+                best = (stacked, (moment / 2) as u32);
             }
         } else {
             load -= size + padding;
@@ -138,13 +138,15 @@ fn padding(size: u64, alignment: u64) -> u64 {
     size.wrapping_neg() & (alignment - 1)
 }
 
-/// Paddings of the live buffers, counted by value.
+/// Paddings of the live buffers, counted by value; none is not counted.
 #[derive(Default)]
 struct LivePaddings(std::collections::BTreeMap<u64, u32>);
 
 impl LivePaddings {
     fn add(&mut self, padding: u64) {
-        *self.0.entry(padding).or_insert(0) += 1;
+        if padding > 0 {
+            *self.0.entry(padding).or_insert(0) += 1;
+        }
     }
 
     fn remove(&mut self, padding: u64) {

@@ -101,7 +101,8 @@ impl Merge {
         if fixed.is_empty() {
             let whole = self.start.allocate(problem, &limits)?;
             self.check(problem, &whole)?;
-            let objects = objects_of(problem, &free, &whole);
+            // Told to stop, it is at once.
+            let objects = if is_told(whole.stop) { Vec::new() } else { objects_of(problem, &free, &whole) };
             return Ok(Start { objects, nodes: whole.nodes, stop: whole.stop, whole: Some(whole) });
         }
         let rest = part_of(problem, &free)?;
@@ -135,8 +136,14 @@ impl Merge {
     }
 }
 
+/// Whether that is to be obeyed at once.
+fn is_told(stop: Stop) -> bool {
+    matches!(stop, Stop::Deadline | Stop::Cancelled)
+}
+
 /// What there is before anything is merged.
 struct Start {
+    /// None are named if the strategy was told to stop and returned the whole.
     objects: Vec<Object>,
     /// What the strategy returned, if nothing is fixed.
     whole: Option<Allocation>,
@@ -187,22 +194,21 @@ impl Strategy for Merge {
             return Err(Error::Refused { strategy: self.name().to_owned(), reason });
         }
         let Start { objects, whole, nodes, stop } = self.start(problem, limits)?;
+        let whole = match whole {
+            Some(first) if is_told(stop) => return Ok(Allocation { nodes, stop, ..first }),
+            whole => whole,
+        };
         let bound = lower_bound(problem).bytes;
-        if matches!(stop, Stop::Deadline | Stop::Cancelled) {
-            let first = whole.unwrap_or_else(|| lay_out(problem, objects, bound));
-            return Ok(Allocation { nodes, stop, ..first });
+        if is_told(stop) {
+            return Ok(Allocation { nodes, stop, ..lay_out(problem, objects, bound) });
         }
         let first = whole.unwrap_or_else(|| lay_out(problem, objects.clone(), bound));
-        let orders = Orders::new(problem);
-        let packer = Packer::new(problem, &orders.timeline.sections);
-        let mut search = Search::new(objects, packer, &orders, self.seed, bound);
         let mut meter = Meter::new(limits, nodes.saturating_add(DEFAULT_NODES));
-        let stop = match meter.spend(nodes).and_then(|()| search.run(&mut meter)) {
-            Ok(()) => Stop::Finished,
-            Err(stop) => stop,
-        };
+        let (objects, stop) = merged(problem, objects, (self.seed, bound), nodes, &mut meter);
+        let nodes = meter.nodes();
+        let Some(objects) = objects else { return Ok(Allocation { nodes, stop, ..first }) };
         let of_start = first.objects.as_ref().map_or(&[][..], |objects| &objects.of_buffer);
-        let mut merged = lay_out(problem, search.objects, bound);
+        let mut merged = lay_out(problem, objects, bound);
         if let Some(objects) = &mut merged.objects {
             objects.inside = hosts::find(problem, &merged.offsets, &objects.of_buffer, of_start);
         }
@@ -210,8 +216,30 @@ impl Strategy for Merge {
         // not in the sum that was searched for.
         let worse = height(problem, &merged.offsets) > height(problem, &first.offsets);
         let best = if worse { first } else { merged };
-        Ok(Allocation { nodes: meter.nodes(), stop, ..best })
+        Ok(Allocation { nodes, stop, ..best })
     }
+}
+
+/// What the search makes of objects, after so many nodes; none if it is told to stop before
+/// it begins.
+fn merged(
+    problem: &Problem,
+    objects: Vec<Object>,
+    (seed, bound): (u64, u64),
+    nodes: u64,
+    meter: &mut Meter<'_>,
+) -> (Option<Vec<Object>>, Stop) {
+    if let Err(stop) = meter.spend(nodes) {
+        return (Some(objects).filter(|_| !is_told(stop)), stop);
+    }
+    let orders = Orders::new(problem);
+    let packer = Packer::new(problem, &orders.timeline.sections);
+    let mut search = match Search::new(objects, packer, &orders, (seed, bound), meter) {
+        Ok(search) => search,
+        Err(stop) => return (None, stop),
+    };
+    let stop = search.run(meter).err().unwrap_or(Stop::Finished);
+    (Some(search.objects), stop)
 }
 
 /// Objects one after the other: what is pinned, then those of large alignment;

@@ -32,21 +32,27 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    /// # Errors
+    /// Why it must stop before it begins.
     pub(super) fn new(
         objects: Vec<Object>,
         packer: Packer<'a>,
         orders: &Orders<'_>,
-        seed: u64,
-        bound: u64,
-    ) -> Self {
-        let ranks = ORDERS.map(|order| {
-            let mut ranks = vec![0; packer.problem.buffers().len()];
+        (seed, bound): (u64, u64),
+        meter: &mut Meter<'_>,
+    ) -> Result<Self, Stop> {
+        let count = packer.problem.buffers().len();
+        let mut all = Vec::with_capacity(ORDERS.len());
+        for order in ORDERS {
+            // Sorting takes as long as some dozens of steps for each.
+            meter.work(32 * count)?;
+            let mut ranks = vec![0; count];
             for (rank, id) in orders.sorted(order).into_iter().enumerate() {
                 ranks[id.index()] = rank as u32;
             }
-            ranks
-        });
-        Self { objects, packer, ranks: ranks.into(), random: Random::new(seed), bound }
+            all.push(ranks);
+        }
+        Ok(Self { objects, packer, ranks: all, random: Random::new(seed), bound })
     }
 
     /// # Errors
