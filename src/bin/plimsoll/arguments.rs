@@ -225,7 +225,7 @@ pub struct ReadingArguments {
     /// Alignment in bytes of what asks for none.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment)]
     pub align: u64,
-    /// Bind a symbolic dimension. May be given several times.
+    /// Bind a symbolic dimension, and what is computed from it. May be given several times.
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
     pub dims: Vec<(String, u64)>,
     /// Operators to fold away: those that read constants only, or none.

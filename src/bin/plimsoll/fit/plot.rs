@@ -119,9 +119,11 @@ fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool)
     points.push((left + PANEL, share(rows.len())));
     points.dedup();
     let points: Vec<String> = points.into_iter().map(|(x, y)| format!("{x},{y}")).collect();
-    // Where curves lie on each other, those below are seen at the edges.
-    let width = 4.0 - 0.4 * level as f64;
+    // Where curves lie on each other, those below are seen at the edges and between dashes.
+    let width = 4.6 - 0.5 * level as f64;
+    let dashes = if level == 4 { "7 4" } else { "none" };
     Polyline::new()
+        .set("stroke-dasharray", dashes)
         .set("points", points.join(" "))
         .set("fill", "none")
         .set("stroke", COLOURS[level])

@@ -192,7 +192,7 @@ fn text(fit: &Fit, pools: &Pools, seconds: f64) -> String {
 
 fn about_placement(lines: &mut Lines, home: &str, placed: &Placed) {
     let needed = placed.moved.iter().filter(|one| !one.avoidable).map(super::traffic::Moved::total);
-    let needed = format!("{} of it must be", short_bytes(needed.sum()));
+    let needed = format!("no less than {} with all on chip", short_bytes(needed.sum()));
     lines.say(&format!("{home} after"), &traffic(placed.after, &needed));
     lines.say("cost", &format!("{}; no placement costs less than {}", placed.cost, placed.lower_bound));
     lines.say("gap", &format!("{} of what more memory could save", gap(placed)));
@@ -230,6 +230,6 @@ struct Lines(String);
 
 impl Lines {
     fn say(&mut self, key: &str, value: &str) {
-        writeln!(self.0, "{:<13}{}", one_line(key), one_line(value)).expect("a string takes every letter");
+        writeln!(self.0, "{:<12} {}", one_line(key), one_line(value)).expect("a string takes every letter");
     }
 }
