@@ -14,10 +14,11 @@ use plimsoll::report::text::bytes;
 use plimsoll::{Error, Pools};
 use serde::Serialize;
 
+use super::Lines;
 use super::placed::Fit;
 use crate::arguments::FitArguments;
 use crate::inputs::{model_name, with_path};
-use crate::output::{check_apart, one_line, progress, say, write_all};
+use crate::output::{check_apart, progress, say, write_all};
 use crate::{Answer, Failure};
 
 /// No larger value is tried.
@@ -214,25 +215,27 @@ impl Outcome {
         } else {
             String::new()
         };
-        let mut lines = vec![("model", self.model.clone()), ("dimension", names)];
+        let mut lines = Lines::default();
+        lines.say("model", &self.model);
+        lines.say("dimension", &names);
         match self.largest {
-            None => lines.push(("largest", format!("none of the values tried: {what} do not fit"))),
+            None => lines.say("largest", &format!("none of the values tried: {what} do not fit")),
             Some(value) => {
-                let mut text = format!("{value}{multiples}: {what} fit");
-                if let Some(arena) = self.tried[&value].arena {
-                    text += &format!(", an arena of {}", bytes(arena));
+                let arena = self.tried[&value].arena;
+                let arena = arena.map_or_else(String::new, |arena| format!(", an arena of {}", bytes(arena)));
+                lines.say("largest", &format!("{value}{multiples}: {what} fit{arena}"));
+                if let Some(text) = self.next(value) {
+                    lines.say("next", &text);
                 }
-                lines.push(("largest", text));
-                lines.extend(self.next(value).map(|text| ("next", text)));
             }
         }
         let (first, last) = (self.tried.keys().next(), self.tried.keys().next_back());
         if let (Some(first), Some(last)) = (first, last) {
             let count = self.tried.len();
             let text = format!("{count} values, {first} to {last}; what was not tried is not proven");
-            lines.push(("tried", text));
+            lines.say("tried", &text);
         }
-        lines.into_iter().map(|(key, value)| format!("{key:<13}{}\n", one_line(&value))).collect()
+        lines.text
     }
 
     /// What is known of the next value.

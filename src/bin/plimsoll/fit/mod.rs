@@ -10,12 +10,14 @@ mod report;
 mod shares;
 mod traffic;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use plimsoll::{Ordering, Planner};
 
 use crate::arguments::{FitArguments, OrderArgument};
+use crate::output::one_line;
 use crate::{Answer, Failure};
 
 pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
@@ -47,5 +49,18 @@ impl FitArguments {
     fn outputs(&self) -> Vec<PathBuf> {
         let all = [&self.csv, &self.shares, &self.markdown, &self.svg, &self.json];
         all.into_iter().flatten().cloned().collect()
+    }
+}
+
+/// A report: a key and a fact in each line.
+#[derive(Default)]
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn say(&mut self, key: &str, value: &str) {
+        writeln!(self.text, "{:<12} {}", one_line(key), one_line(value))
+            .expect("a string takes every letter");
     }
 }

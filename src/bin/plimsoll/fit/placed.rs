@@ -73,7 +73,8 @@ impl Figures {
 pub struct Used {
     pub name: String,
     pub capacity: Option<u64>,
-    pub used: u64,
+    /// The end of its topmost place.
+    pub filled: u64,
     pub traffic: Figures,
 }
 
@@ -127,23 +128,9 @@ impl Fit {
         self.activations = self.everything
             || room.is_some_and(|room| arena <= room.bytes)
             || activations_stay(&placed.moved)
-            || self.activations_alone(graph, planner, found)?;
+            || fits_without_weights(graph, planner, found)?;
         self.placed = Some(placed);
         Ok(())
-    }
-
-    /// Weights may have taken the room of activations where that saves more, so those are
-    /// tried without them.
-    fn activations_alone(&self, graph: &Graph, planner: &Planner, found: &PoolPlan) -> Result<bool, Failure> {
-        if found.preloaded == 0 && !found.transfers.iter().any(|one| is_constant(graph, one.tensor)) {
-            return Ok(false);
-        }
-        let pools = without_weights(&found.pools)?;
-        match planner.place_in_order(graph, &found.order, &pools) {
-            Ok(plan) => Ok(activations_stay(&at_home(graph, &plan))),
-            Err(Error::Pools(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 
@@ -160,10 +147,10 @@ impl Placed {
             floor: plan.floor,
             gap: Some(plan.gap()).filter(|gap| gap.is_finite()),
             pools: used
-                .map(|((pool, &used), &traffic)| Used {
+                .map(|((pool, &filled), &traffic)| Used {
                     name: pool.name().to_owned(),
                     capacity: pool.bytes(),
-                    used,
+                    filled,
                     traffic: traffic.into(),
                 })
                 .collect(),
@@ -175,8 +162,11 @@ impl Placed {
     }
 }
 
-/// Bytes of constants that operators of a run read, each rounded up to its alignment.
+/// Bytes of constants that operators of a run read, below an arena: each is rounded up to the
+/// coarsest alignment of all, so that what comes after it is aligned, whatever it is.
 pub fn weights(graph: &Graph, align: u64) -> u64 {
+    let own = graph.tensors().iter().filter_map(Tensor::alignment);
+    let coarsest = own.fold(align, u64::max);
     let mut read = vec![false; graph.tensors().len()];
     for &id in graph.file_order() {
         for input in graph.operator(id).inputs() {
@@ -185,10 +175,7 @@ pub fn weights(graph: &Graph, align: u64) -> u64 {
     }
     let read = graph.tensors().iter().zip(read).filter(|(_, read)| *read).map(|(tensor, _)| tensor);
     let constants = read.filter(|tensor| tensor.kind() == TensorKind::Constant);
-    let aligned = |tensor: &Tensor| {
-        let align = tensor.alignment().unwrap_or(align);
-        tensor.bytes().checked_next_multiple_of(align).unwrap_or(u64::MAX)
-    };
+    let aligned = |tensor: &Tensor| tensor.bytes().checked_next_multiple_of(coarsest).unwrap_or(u64::MAX);
     constants.map(aligned).fold(0, u64::saturating_add)
 }
 
@@ -212,6 +199,20 @@ fn plain_room(graph: &Graph, pools: &Pools) -> Option<Room> {
     let all =
         activations.clone().all(fits) && scratch.clone().all(|bytes| pool.takes(Content::Scratch, bytes));
     all.then(|| Room { bytes: pool.bytes().unwrap_or(u64::MAX), holds_weights: constants.clone().all(fits) })
+}
+
+/// Weights may have taken the room of activations where that saves more, so those are
+/// tried without them.
+fn fits_without_weights(graph: &Graph, planner: &Planner, found: &PoolPlan) -> Result<bool, Failure> {
+    if found.preloaded == 0 && !found.transfers.iter().any(|one| is_constant(graph, one.tensor)) {
+        return Ok(false);
+    }
+    let pools = without_weights(&found.pools)?;
+    match planner.place_in_order(graph, &found.order, &pools) {
+        Ok(plan) => Ok(activations_stay(&at_home(graph, &plan))),
+        Err(Error::Pools(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether nothing of activations goes home that need not.

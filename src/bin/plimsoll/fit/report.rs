@@ -1,7 +1,6 @@
 //! Networks in one machine's memories: a report of one, a table of many.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use comfy_table::Table;
@@ -11,6 +10,7 @@ use plimsoll::Pools;
 use plimsoll::import::Imported;
 use plimsoll::report::text::{bytes, percent, short_bytes};
 
+use super::Lines;
 use super::many::failed_inputs;
 use super::placed::{Fit, Placed};
 use crate::arguments::FitArguments;
@@ -164,19 +164,18 @@ fn gap(placed: &Placed) -> String {
 
 /// All about one.
 fn text(fit: &Fit, pools: &Pools, seconds: f64) -> String {
-    let mut lines = Lines(String::new());
+    let mut lines = Lines::default();
     lines.say("model", if fit.model.is_empty() { "(unnamed)" } else { &fit.model });
     let memories = pools.list().iter().map(|pool| match pool.bytes() {
         Some(bytes) => format!("{} {}", pool.name(), short_bytes(bytes)),
         None => pool.name().to_owned(),
     });
     lines.say("memories", &memories.collect::<Vec<_>>().join(", "));
-    let arena = match fit.arena == fit.arena_lower_bound {
-        true => format!("an arena of {}, the least there is", bytes(fit.arena)),
-        false => format!("an arena of {}, no less than {}", bytes(fit.arena), bytes(fit.arena_lower_bound)),
-    };
+    let (arena, bound) = (bytes(fit.arena), bytes(fit.arena_lower_bound));
+    let least =
+        if arena == bound { "the least there is".to_owned() } else { format!("no less than {bound}") };
     let verdict = |fits| if fits { "fit on chip" } else { "do not fit on chip" };
-    lines.say("activations", &format!("{}: {arena}", verdict(fit.activations)));
+    lines.say("activations", &format!("{}: an arena of {arena}, {least}", verdict(fit.activations)));
     lines.say("and weights", &format!("{}: {} of weights", verdict(fit.everything), bytes(fit.weights)));
     let home = pools.home().name();
     lines.say(&format!("{home} before"), &traffic(fit.before, "everything there"));
@@ -187,7 +186,7 @@ fn text(fit: &Fit, pools: &Pools, seconds: f64) -> String {
         about_placement(&mut lines, home, placed);
     }
     lines.say("time", &format!("{seconds:.3} s"));
-    lines.0
+    lines.text
 }
 
 fn about_placement(lines: &mut Lines, home: &str, placed: &Placed) {
@@ -198,7 +197,7 @@ fn about_placement(lines: &mut Lines, home: &str, placed: &Placed) {
     lines.say("gap", &format!("{} of what more memory could save", gap(placed)));
     for pool in &placed.pools {
         let of = pool.capacity.map_or_else(String::new, |capacity| format!(" of {}", short_bytes(capacity)));
-        lines.say(&pool.name, &format!("{}{of} used", bytes(pool.used)));
+        lines.say(&pool.name, &format!("{}{of} used", bytes(pool.filled)));
     }
     lines.say("preloaded", &format!("{} of weights", bytes(placed.preloaded)));
     let out: Vec<_> = placed.moved.iter().filter(|one| one.avoidable).collect();
@@ -224,12 +223,4 @@ fn about_placement(lines: &mut Lines, home: &str, placed: &Placed) {
 fn traffic(figures: super::placed::Figures, more: &str) -> String {
     let (read, written) = (short_bytes(figures.read), short_bytes(figures.written));
     format!("{} a run, {read} read and {written} written; {more}", bytes(figures.total()))
-}
-
-struct Lines(String);
-
-impl Lines {
-    fn say(&mut self, key: &str, value: &str) {
-        writeln!(self.0, "{:<12} {}", one_line(key), one_line(value)).expect("a string takes every letter");
-    }
 }

@@ -22,22 +22,20 @@ fn percent(part: usize, of: usize) -> String {
 /// Two tables over all, and two by family.
 pub fn markdown(rows: &[Row], capacities: &[u64], by_family: bool) -> String {
     let all: Vec<&Row> = rows.iter().collect();
+    let count = rows.len();
     let proven = rows.iter().filter(|row| row.proven).count();
-    let mut text = String::new();
+    let mut parts: Vec<String> = Vec::new();
     for (with_weights, title) in WITH_WEIGHTS {
-        let count = rows.len();
-        text += &format!("{count} networks, {title}: how many fit\n\n");
-        text += &format!("{}\n\n", by_level(&all, capacities, with_weights));
+        parts.push(format!("{count} networks, {title}: how many fit\n"));
+        parts.push(format!("{}\n", by_level(&all, capacities, with_weights)));
     }
-    text += &format!("{proven} of {} proven the least at the last level\n", rows.len());
-    if by_family {
-        for (with_weights, title) in WITH_WEIGHTS {
-            let (first, last) = (LEVELS[0], LEVELS[LEVELS.len() - 1]);
-            text += &format!("\nBy family, {title}: % that fit, `{first}` -> `{last}`\n\n");
-            text += &format!("{}\n", families(&all, capacities, with_weights));
-        }
+    parts.push(format!("{proven} of {count} proven the least at the last level\n"));
+    let (first, last) = (LEVELS[0], LEVELS[LEVELS.len() - 1]);
+    for (with_weights, title) in WITH_WEIGHTS.into_iter().filter(|_| by_family) {
+        parts.push(format!("By family, {title}: % that fit, `{first}` -> `{last}`\n"));
+        parts.push(format!("{}\n", families(&all, capacities, with_weights)));
     }
-    text
+    parts.join("\n")
 }
 
 fn by_level(rows: &[&Row], capacities: &[u64], with_weights: bool) -> comfy_table::Table {

@@ -206,16 +206,17 @@ fn written(graph: &Graph, output: TensorId, shares: &[Share]) -> u64 {
 /// By tensor: a number that those have in common that share bytes.
 fn groups(count: usize, shares: &[Share]) -> Vec<usize> {
     let mut group: Vec<usize> = (0..count).collect();
-    fn root(group: &mut [usize], mut one: usize) -> usize {
-        while group[one] != one {
-            group[one] = group[group[one]];
-            one = group[one];
-        }
-        one
-    }
     for share in shares.iter().filter(|one| matches!(one.how, How::View | How::Slice | How::Concat)) {
         let (one, other) = (root(&mut group, share.tensor.index()), root(&mut group, share.of.index()));
         group[one.max(other)] = one.min(other);
     }
     (0..count).map(|one| root(&mut group, one)).collect()
+}
+
+fn root(group: &mut [usize], mut one: usize) -> usize {
+    while group[one] != one {
+        group[one] = group[group[one]];
+        one = group[one];
+    }
+    one
 }
