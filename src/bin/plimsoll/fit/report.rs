@@ -67,7 +67,7 @@ fn fit(
     match read_among(file, options, unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
             for note in &imported.notes {
-                bar.suspend(|| eprintln!("note: {}", one_line(note)));
+                bar.suspend(|| eprintln!("note: {}", one_line(&format!("{}: {note}", file.display()))));
             }
             let fit = Fit::of(&imported.graph, &arguments.planner(bar), pools, arguments.reading.align);
             fit.map_err(|error| format!("{}: {error}", file.display()).into())
