@@ -152,6 +152,12 @@ impl Pool {
         self.capacity
     }
 
+    /// What every offset is a multiple of, besides what the tensors ask for.
+    #[must_use]
+    pub fn offset_alignment(&self) -> u64 {
+        self.alignment
+    }
+
     /// Whether something of this kind and size can live here.
     #[must_use]
     pub fn takes(&self, content: Content, bytes: u64) -> bool {

@@ -22,7 +22,8 @@ mod tflite;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {
-    /// Values for symbolic dimensions, by name.
+    /// Values for symbolic dimensions, by name. Dimensions computed from these, as in
+    /// `floor(height/2) + 1`, follow.
     pub dims: BTreeMap<String, u64>,
     /// Which operators are folded away.
     pub fold: Fold,

@@ -9,6 +9,7 @@ use plimsoll::import::{Fold, ImportOptions};
 use plimsoll::report::Colour;
 use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
 
+use crate::memory::MemoryArguments;
 use crate::searching::SearchArguments;
 
 /// Static memory planner for neural networks: offsets for every tensor in as
@@ -31,6 +32,14 @@ pub enum Command {
     ///
     /// Exit status: 0 compared, 2 bad input or usage.
     Compare(CompareArguments),
+    /// What fits on chip, and what goes to DDR if not everything does.
+    ///
+    /// One network with --memory: a report, with the traffic of a run. Many, or without
+    /// --memory: tables of what fits which capacity, with and without weights.
+    ///
+    /// Exit status: 0 all activations fit the memory (with --weights, all weights beside
+    /// them), or tables were made; 1 they do not; 2 bad input or usage.
+    Fit(FitArguments),
     /// Check a plan against its network or buffer list.
     ///
     /// Exit status: 0 right, 1 wrong (with the reasons), 2 bad input or usage.
@@ -92,6 +101,59 @@ pub struct CompareArguments {
     /// Write all figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub searching: SearchArguments,
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+#[derive(Args, Debug)]
+pub struct FitArguments {
+    /// Files, or folders to search for .onnx, .tflite and .csv files.
+    #[arg(required = true)]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub memory: MemoryArguments,
+    /// Weights must fit beside the activations.
+    #[arg(long, requires = "given")]
+    pub weights: bool,
+    /// The largest value of this symbolic dimension with which it still fits; of several,
+    /// one value for all. For one network.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "given",
+          conflicts_with_all = ["csv", "markdown"])]
+    pub largest_input: Vec<String>,
+    /// Try only multiples of this as values of --largest-input.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..),
+          requires = "largest_input")]
+    pub multiple_of: u64,
+    /// Capacities of the tables.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size,
+          default_value = "512KiB,1MiB,2MiB,4MiB", conflicts_with = "given")]
+    pub capacity: Vec<u64>,
+    /// Families of networks, for a table of its own: a CSV file of `model,family`.
+    #[arg(long, value_name = "FILE", conflicts_with = "given")]
+    pub families: Option<PathBuf>,
+    /// Write a line for each network as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write the share that fits each capacity as CSV, a line for each.
+    #[arg(long, value_name = "FILE", conflicts_with = "given")]
+    pub shares: Option<PathBuf>,
+    /// Write the tables as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Draw the share of networks that fit against the capacity.
+    #[arg(long, value_name = "FILE", conflicts_with = "given")]
+    pub svg: Option<PathBuf>,
+    /// Write all figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Order of the operators. Tables compare that of the file with the best.
+    #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]
+    pub order: OrderArgument,
+    /// What tensors may share memory while both are needed. Tables compare none with all.
+    #[arg(long, value_enum, default_value_t = ShareArgument::None)]
+    pub share: ShareArgument,
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
@@ -185,7 +247,7 @@ pub struct ReadingArguments {
     /// Alignment in bytes of what asks for none.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment)]
     pub align: u64,
-    /// Bind a symbolic dimension. May be given several times.
+    /// Bind a symbolic dimension, and what is computed from it. May be given several times.
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
     pub dims: Vec<(String, u64)>,
     /// Operators to fold away: those that read constants only, or none.
@@ -247,7 +309,7 @@ fn strategy_names() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(allocate::NAMES)
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     parse_size::parse_size(text)
         .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
 }

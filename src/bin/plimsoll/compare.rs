@@ -1,20 +1,19 @@
 //! `plimsoll compare`: many strategies on many inputs.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::Path;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 use cpu_time::ProcessTime;
-use indicatif::{ProgressBar, ProgressStyle};
-use plimsoll::import::{self, ImportError, Imported};
+use indicatif::ProgressBar;
+use plimsoll::import::Imported;
 use plimsoll::report::text::short_bytes;
 use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables};
 use serde::Serialize;
 
 use crate::arguments::{CompareArguments, VariablesArgument};
-use crate::inputs::{expand, with_path};
-use crate::output::{one_line, say, write_all};
+use crate::inputs::{expand, read_among, with_path};
+use crate::output::{one_line, progress, say, table, write_all};
 use crate::{Answer, Failure};
 
 /// One strategy on one input.
@@ -108,7 +107,7 @@ fn problem(
     unused: &mut BTreeSet<String>,
 ) -> Result<Problem, Failure> {
     let reading = &arguments.reading;
-    match read(file, arguments, unused).map_err(|error| with_path(file, error))? {
+    match read_among(file, reading.import_options(), unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
             let variables = match reading.variables {
                 VariablesArgument::Arena => Variables::Arena,
@@ -128,43 +127,6 @@ fn problem(
         Imported::Problem(problem) => Ok(problem),
         _ => Err("this kind of input is not supported here".into()),
     }
-}
-
-/// Among many inputs, each binds the dimensions that it has.
-fn read(
-    file: &Path,
-    arguments: &CompareArguments,
-    unused: &mut BTreeSet<String>,
-) -> Result<Imported, ImportError> {
-    let mut options = arguments.reading.import_options();
-    loop {
-        match import::read(file, &options) {
-            Err(ImportError::UnknownDimension { name, .. }) if options.dims.remove(&name).is_some() => {}
-            Err(error) => return Err(error),
-            Ok(imported) => {
-                unused.retain(|name| !options.dims.contains_key(name));
-                return Ok(imported);
-            }
-        }
-    }
-}
-
-/// On a terminal only: what is piped away stays clean.
-fn progress(steps: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");
-    ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn table(header: &[&str], words: usize) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(header.to_vec());
-    for column in table.column_iter_mut().skip(words) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 fn details(rows: &[Figures]) -> Table {

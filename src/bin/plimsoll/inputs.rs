@@ -1,5 +1,6 @@
 //! Files, and folders of files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use plimsoll::import::{self, ImportError, ImportOptions, Imported};
@@ -9,6 +10,24 @@ use crate::Failure;
 /// Reads one file; whatever is wrong with it is told with its path.
 pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, Failure> {
     import::read(path, options).map_err(|error| with_path(path, error))
+}
+
+/// Among many inputs, each binds the dimensions that it has; `unused` loses those.
+pub fn read_among(
+    file: &Path,
+    mut options: ImportOptions,
+    unused: &mut BTreeSet<String>,
+) -> Result<Imported, ImportError> {
+    loop {
+        match import::read(file, &options) {
+            Err(ImportError::UnknownDimension { name, .. }) if options.dims.remove(&name).is_some() => {}
+            Err(error) => return Err(error),
+            Ok(imported) => {
+                unused.retain(|name| !options.dims.contains_key(name));
+                return Ok(imported);
+            }
+        }
+    }
 }
 
 /// The error with the file's path, if it does not name that by itself.

@@ -1,9 +1,11 @@
-//! The command line. Exit status: 0 planned, verified or compared; 1 does not
+//! The command line. Exit status: 0 planned, verified, compared or fits; 1 does not
 //! fit, or the plan is wrong; 2 bad input or usage.
 
 mod arguments;
 mod compare;
+mod fit;
 mod inputs;
+mod memory;
 mod output;
 mod plan;
 mod searching;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
     match result {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::FORMAT;
+use super::expression::evaluate;
 use super::messages::{Dimension, Graph, Node, SparseTensor, Tensor, ValueInfo};
 use crate::graph::{ElementType, TensorKind, TensorSpec};
 use crate::import::{ImportError, check_dims};
@@ -198,7 +199,10 @@ fn declared<'m>(
     let dim = |dim: &'m Dimension| match (dim.dim_value, dim.dim_param.as_str()) {
         (Some(value), _) => known_dim(value, &info.name),
         (None, "") => Ok(Dim::Unknown),
-        (None, name) => Ok(bound.get(name).map_or(Dim::Named(name), |&value| Dim::Known(value))),
+        (None, name) => {
+            let value = bound.get(name).copied().or_else(|| evaluate(name, bound));
+            Ok(value.map_or(Dim::Named(name), Dim::Known))
+        }
     };
     let dims = tensor.shape.as_ref().map(|shape| shape.dim.iter().map(dim).collect());
     Ok(Some(Description::Tensor { data_type: tensor.elem_type, dims: dims.transpose()? }))

@@ -2,6 +2,7 @@
 
 mod build;
 mod descriptions;
+mod expression;
 mod file_buf;
 mod messages;
 mod slices;

@@ -1,0 +1,145 @@
+//! Shares of networks that fit, against the capacity, as an SVG: one picture without
+//! weights and one with, a curve for each level.
+
+use svg::Document;
+use svg::node::element::{Group, Line, Polyline, Rectangle, Text, Title};
+
+use super::levels::{LEVELS, Row};
+use super::shares::size_text;
+
+const WIDTH: f64 = 1120.0;
+const PANEL: f64 = 450.0;
+const LEFT: [f64; 2] = [56.0, 610.0];
+const TOP: f64 = 52.0;
+const HEIGHT: f64 = 320.0;
+const BOTTOM: f64 = TOP + HEIGHT;
+
+/// By level; told apart by eyes that confuse red and green as well.
+const COLOURS: [&str; LEVELS.len()] =
+    ["#8a8a8a", "#e69f00", "#56b4e9", "#009e73", "#1c2833", "#cc79a7", "#d55e00"];
+
+/// Doublings of the capacity at most: what is smaller would only fill the left of the picture.
+const DOUBLINGS: u32 = 14;
+
+pub fn svg(rows: &[Row], capacities: &[u64]) -> String {
+    let axis = Axis::of(rows, capacities);
+    let mut picture = Document::new().set("viewBox", (0, 0, WIDTH, BOTTOM + 96.0));
+    picture = picture.set("width", WIDTH).set("height", BOTTOM + 96.0);
+    picture = picture.set("font-family", "'DejaVu Sans',Verdana,Helvetica,Arial,sans-serif");
+    picture = picture.set("font-size", 11).set("fill", "#1c2833");
+    picture = picture.add(Title::new("Share of networks that fit, by capacity"));
+    picture = picture.add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"));
+    for (left, with_weights) in LEFT.into_iter().zip([false, true]) {
+        let what = if with_weights { "activations and weights" } else { "activations" };
+        let title = format!("{what}: % of {} networks that fit", rows.len());
+        let title = Text::new(title).set("x", left).set("y", 24).set("font-size", 14);
+        picture = picture.add(title.set("font-weight", "bold"));
+        picture = picture.add(grid(&axis, left)).add(marks(&axis, left, capacities));
+        for level in 0..LEVELS.len() {
+            picture = picture.add(curve(&axis, left, rows, level, with_weights));
+        }
+    }
+    format!("{}\n", picture.add(legend()))
+}
+
+/// Capacities, by powers of two.
+struct Axis {
+    from: u32,
+    until: u32,
+}
+
+impl Axis {
+    fn of(rows: &[Row], capacities: &[u64]) -> Self {
+        let most = rows.iter().map(|row| row.needed(0, true)).chain(capacities.iter().copied());
+        let least = rows.iter().map(|row| row.needed(LEVELS.len() - 1, false));
+        let least = least.chain(capacities.iter().copied()).filter(|&bytes| bytes > 0).min().unwrap_or(1);
+        let most = most.max().unwrap_or(1).max(2);
+        let until = u64::BITS - (most - 1).leading_zeros();
+        Self { from: least.ilog2().clamp(until.saturating_sub(DOUBLINGS), until - 1), until }
+    }
+
+    fn x(&self, left: f64, bytes: u64) -> f64 {
+        let exponent = (bytes.max(1) as f64).log2().clamp(self.from.into(), self.until.into());
+        px(left + PANEL * (exponent - f64::from(self.from)) / f64::from(self.until - self.from))
+    }
+}
+
+fn px(place: f64) -> f64 {
+    (place * 10.0).round() / 10.0
+}
+
+fn y(share: f64) -> f64 {
+    px(BOTTOM - HEIGHT * share)
+}
+
+fn line(x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
+    Line::new().set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2)
+}
+
+fn grid(axis: &Axis, left: f64) -> Group {
+    let mut group = Group::new().set("stroke", "none").set("fill", "#515a5a");
+    for percent in [0, 25, 50, 75, 100] {
+        let y = y(f64::from(percent) / 100.0);
+        group = group.add(line(left, y, left + PANEL, y).set("stroke", "#d5d8dc"));
+        let label = Text::new(percent.to_string()).set("x", left - 8.0).set("y", y + 4.0);
+        group = group.add(label.set("text-anchor", "end"));
+    }
+    let every = (axis.until - axis.from).div_ceil(8).max(1) as usize;
+    for exponent in (axis.from..=axis.until).rev().step_by(every) {
+        let bytes = 1u64.checked_shl(exponent).unwrap_or(u64::MAX);
+        let x = axis.x(left, bytes);
+        group = group.add(line(x, BOTTOM, x, BOTTOM + 5.0).set("stroke", "#839192"));
+        let label = Text::new(size_text(bytes)).set("x", x).set("y", BOTTOM + 19.0);
+        group = group.add(label.set("text-anchor", "middle"));
+    }
+    group
+}
+
+/// The capacities that were asked for.
+fn marks(axis: &Axis, left: f64, capacities: &[u64]) -> Group {
+    let mut group = Group::new();
+    for &capacity in capacities {
+        let x = axis.x(left, capacity);
+        let mark = line(x, TOP, x, BOTTOM).set("stroke", "#839192").set("stroke-dasharray", "3 4");
+        group = group.add(mark.add(Title::new(size_text(capacity))));
+    }
+    group
+}
+
+/// Goes up wherever a network begins to fit.
+fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool) -> Polyline {
+    let mut needed: Vec<u64> = rows.iter().map(|row| row.needed(level, with_weights)).collect();
+    needed.sort_unstable();
+    let share = |count: usize| y(count as f64 / rows.len().max(1) as f64);
+    let mut points = vec![(left, share(0))];
+    for (before, &bytes) in needed.iter().enumerate() {
+        let x = axis.x(left, bytes);
+        points.extend([(x, share(before)), (x, share(before + 1))]);
+    }
+    points.push((left + PANEL, share(rows.len())));
+    points.dedup();
+    let points: Vec<String> = points.into_iter().map(|(x, y)| format!("{x},{y}")).collect();
+    // Where curves lie on each other, those below are seen at the edges and between dashes.
+    let width = 4.6 - 0.5 * level as f64;
+    let dashes = if level == 4 { "7 4" } else { "none" };
+    Polyline::new()
+        .set("stroke-dasharray", dashes)
+        .set("points", points.join(" "))
+        .set("fill", "none")
+        .set("stroke", COLOURS[level])
+        .set("stroke-width", px(width))
+        .set("stroke-linejoin", "round")
+        .add(Title::new(LEVELS[level]))
+}
+
+fn legend() -> Group {
+    let mut group = Group::new().set("font-size", 12);
+    let mut x = LEFT[0];
+    for (name, colour) in LEVELS.into_iter().zip(COLOURS) {
+        let sample = line(x, BOTTOM + 60.0, x + 26.0, BOTTOM + 60.0).set("stroke", colour);
+        group = group.add(sample.set("stroke-width", 4));
+        group = group.add(Text::new(name).set("x", x + 34.0).set("y", BOTTOM + 64.0));
+        x += 66.0 + 7.6 * name.len() as f64;
+    }
+    group
+}

@@ -1,0 +1,428 @@
+//! `plimsoll fit`, as a user meets it.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+#[path = "support/onnx_models.rs"]
+mod onnx_models;
+
+use onnx_models::{FLOAT, initializer, input, model, node, output, value_info};
+
+fn fit(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("plimsoll").unwrap().arg("fit").args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn here(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().unwrap().to_owned()
+}
+
+const SQUEEZENET: &str = "examples/models/squeezenet1_1.onnx";
+const CELLS: &str = "examples/models/nas_cell_irregular_int8.tflite";
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn with(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
+        fs::write(self.path(name), contents).unwrap();
+        self.text(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).unwrap()
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("no number: {value}"))
+}
+
+fn total(figures: &Value) -> u64 {
+    number(&figures["read"]) + number(&figures["written"])
+}
+
+#[test]
+fn a_report_says_what_fits_and_what_stays_out() {
+    let (status, text, errors) =
+        fit(&[&here(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    for line in [
+        "model        squeezenet1_1",
+        "memories     l2 2.00 MiB, ddr",
+        "activations  fit on chip: an arena of 1.50 MiB (1577088 bytes), the least there is",
+        "and weights  do not fit on chip: 1.18 MiB (1233288 bytes) of weights",
+        "ddr before   14.77 MiB (15489088 bytes) a run",
+        "ddr after    ",
+        "cost         ",
+        "gap          ",
+        "l2           ",
+        "preloaded    ",
+        "stays out    ",
+        "(weights, 500.00 KiB)",
+        "time         ",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+    assert!(!text.contains("(activation,"), "{text}");
+}
+
+/// The list of what is moved is made from places and copies alone; the sums are those that
+/// the planner counts.
+#[test]
+fn what_is_listed_adds_up_to_the_traffic() {
+    let folder = Folder::new();
+    for (memory, share) in
+        [("l2=256KiB", "none"), ("l2=256KiB", "all"), ("l2=64KiB", "all"), ("l2=8MiB", "inplace")]
+    {
+        for network in [CELLS, SQUEEZENET] {
+            let json = folder.text("fit.json");
+            let (_, _, errors) =
+                fit(&[&here(network), "--as", "int8", "--memory", memory, "--share", share, "--json", &json]);
+            assert_eq!(errors, "");
+            let found = &folder.json("fit.json")[0];
+            let placed = &found["placed"];
+            let moved = placed["moved"].as_array().unwrap();
+            let of = |field: &str| -> u64 { moved.iter().map(|one| number(&one[field])).sum() };
+            assert_eq!(of("read"), number(&placed["after"]["read"]), "{network} {memory} {share}");
+            assert_eq!(of("written"), number(&placed["after"]["written"]), "{network} {memory} {share}");
+            // A byte at home costs one, all others nothing.
+            assert_eq!(number(&placed["cost"]), total(&placed["after"]));
+            assert!(total(&placed["after"]) <= total(&found["before"]));
+            assert!(number(&placed["lower_bound"]) <= number(&placed["cost"]));
+            let avoidable = moved.iter().any(|one| one["avoidable"] == true);
+            assert!(!avoidable || number(&placed["cost"]) > 0);
+        }
+    }
+}
+
+#[test]
+fn the_exit_status_is_the_answer() {
+    let run = |more: &[&str]| {
+        let network = here(CELLS);
+        fit(&[&[network.as_str(), "--align", "1"], more].concat())
+    };
+    // 86016 bytes of activations, 29042 of weights.
+    let json = |memory: &str| {
+        let folder = Folder::new();
+        let file = folder.text("fit.json");
+        run(&["--memory", memory, "--json", &file]);
+        folder.json("fit.json")[0].clone()
+    };
+    assert_eq!(run(&["--memory", "l2=86016"]).0, 0);
+    assert_eq!(run(&["--memory", "l2=84KiB", "--weights"]).0, 1);
+    assert_eq!(run(&["--memory", "l2=16KiB"]).0, 1);
+    let weights = number(&json("l2=1MiB")["weights"]);
+    assert!(weights > 10_000);
+    let (status, text, _) = run(&["--memory", &format!("l2={}", 86016 + weights), "--weights"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("and weights  fit on chip") && !text.contains("stays out"), "{text}");
+
+    let nothing = json("l2=0");
+    assert_eq!((&nothing["activations"], &nothing["everything"]), (&false.into(), &false.into()));
+    assert_eq!(total(&nothing["placed"]["after"]), total(&nothing["before"]));
+    let all = json("l2=18446744073709551615");
+    assert_eq!((&all["activations"], &all["everything"]), (&true.into(), &true.into()));
+    assert_eq!(all["placed"]["cost"], all["placed"]["floor"]);
+    assert_eq!(all["placed"]["preloaded"], json("l2=1MiB")["placed"]["preloaded"]);
+}
+
+#[test]
+fn example_machines_are_those_with_names() {
+    let folder = Folder::new();
+    let files = fs::read_dir(here("examples/memory")).unwrap();
+    let files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 4);
+    for path in files {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let run = |memory: &str| {
+            let json = folder.text("fit.json");
+            let (status, _, errors) = fit(&[&here(CELLS), "--memory", memory, "--json", &json]);
+            assert_eq!(errors, "");
+            (status, folder.json("fit.json"))
+        };
+        let (status, found) = run(name);
+        assert_eq!((status, &found), (0, &run(path.to_str().unwrap()).1), "{name}");
+        assert_eq!(found[0]["activations"], true, "{name}");
+        // Where weights stay outside or come anew, they do not stay on chip.
+        let resident = number(&found[0]["placed"]["preloaded"]);
+        assert_eq!(resident > 0, name == "mcu" || name == "npu", "{name}: {resident}");
+    }
+}
+
+#[test]
+fn bad_usage_names_the_culprit() {
+    let folder = Folder::new();
+    let cells = here(CELLS);
+    let home = "[[pool]]\nname = \"ddr\"\n";
+    let broken = folder.with("broken.toml", "[[pool]\nname = 1\n");
+    let misspelt = folder.with("misspelt.toml", format!("{home}capasity = \"2MiB\"\n"));
+    let nowhere = folder.with("nowhere.toml", format!("inputs = \"l9\"\n{home}"));
+    let families = folder.with("families.csv", "model,kind\na,b\n");
+    let svg = folder.text("out.svg");
+    let cases: [(&[&str], &str); 18] = [
+        (&["--memry", "l2=2MiB"], "--memry"),
+        (&["--memory", "gpu"], "mcu, npu, shared-sram, dedicated-sram"),
+        (&["--memory", "l2=2 bananas"], "2 bananas"),
+        (&["--memory", "l2=1", "--memory", "l2=2"], "two are called `l2`"),
+        (&["--memory", "npu", "--memory", "l2=2"], "npu is a whole machine"),
+        (&["--memory", "missing.toml"], "missing.toml: No such file"),
+        (&["--memory", &broken], "broken.toml:1: "),
+        (&["--memory", &misspelt], "misspelt.toml:3: unknown field `capasity`"),
+        (&["--memory", &nowhere], "nowhere.toml:1: pools: none is called `l9`; there are `ddr`"),
+        (&["--weights"], "--memory"),
+        (&["--memory", "l2=1", "--svg", &svg], "--svg"),
+        (&["--memory", "l2=1", "--capacity", "1MiB"], "--capacity"),
+        (&["--families", &families], "unknown field `kind`"),
+        (&["--largest-input", "batch"], "--memory"),
+        (&["--multiple-of", "8"], "--largest-input"),
+        (&["--memory", "l2=1", "--largest-input", "n", "--dim", "n=1"], "--dim n binds it"),
+        (&["--memory", "l2=1", "--largest-input", "n,n"], "it is there twice"),
+        (&["--memory", "l2=1", "--dim", "n=1"], "--dim n: no input has a symbolic dimension"),
+    ];
+    for (more, culprit) in cases {
+        let (status, _, errors) = fit(&[&[cells.as_str()], more].concat());
+        assert_eq!(status, 2, "{more:?}: {errors}");
+        assert!(errors.contains(culprit), "{more:?}: no `{culprit}` in\n{errors}");
+    }
+    assert!(!folder.path("out.svg").exists());
+    let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\n");
+    let (status, _, errors) = fit(&[&csv, "--memory", "l2=1"]);
+    assert!(status == 2 && errors.contains("buffers alone have no traffic"), "{errors}");
+    let (status, _, errors) = fit(&[&csv, "--csv", &csv]);
+    assert!(status == 2 && errors.contains("is the input; it is not written over"), "{errors}");
+}
+
+#[test]
+fn what_cannot_run_at_all_does_not_fit() {
+    let folder = Folder::new();
+    let machine = folder.with(
+        "small.toml",
+        "inputs = \"sram\"\n[[pool]]\nname = \"sram\"\ncapacity = \"1KiB\"\n[[pool]]\nname = \"flash\"\n",
+    );
+    let json = folder.text("fit.json");
+    let (status, text, errors) = fit(&[&here(CELLS), "--memory", &machine, "--json", &json]);
+    assert_eq!((status, errors.as_str()), (1, ""));
+    assert!(text.contains("impossible ") && text.contains("must be in `sram`"), "{text}");
+    assert_eq!(folder.json("fit.json")[0]["placed"], Value::Null);
+}
+
+#[test]
+fn a_broken_file_is_told_and_the_rest_goes_on() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("nets")).unwrap();
+    fs::copy(here(CELLS), folder.path("nets/cells.tflite")).unwrap();
+    folder.with("nets/broken.onnx", "this is not a model");
+    for more in [&["--memory", "l2=1MiB"][..], &["--capacity", "1MiB"]] {
+        let nets = folder.text("nets");
+        let (status, text, errors) = fit(&[&[nets.as_str()], more].concat());
+        assert_eq!(status, 2, "{errors}");
+        assert!(errors.contains("broken.onnx: not a valid ONNX file"), "{errors}");
+        assert!(errors.contains("1 of 2 inputs could not be read"), "{errors}");
+        assert!(text.contains("| cells "), "{text}");
+    }
+}
+
+#[test]
+fn many_networks_make_tables_and_a_plot() {
+    let folder = Folder::new();
+    let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");
+    let families =
+        folder.with("families.csv", "model,family\nsqueezenet1_1,classification\nb,\"odd, ones\"\n");
+    let names = ["models.csv", "shares.csv", "fit.md", "fit.svg", "fit.json"];
+    let [models, shares, markdown, svg, json] = names.map(|name| folder.text(name));
+    let examples = here("examples/models");
+    let (status, text, errors) = fit(&[
+        &examples,
+        &csv,
+        "--as",
+        "int8",
+        "--align",
+        "1",
+        "--capacity",
+        "100,128KiB,2MB,2MiB",
+        "--families",
+        &families,
+        "--csv",
+        &models,
+        "--shares",
+        &shares,
+        "--markdown",
+        &markdown,
+        "--svg",
+        &svg,
+        "--json",
+        &json,
+    ]);
+    assert_eq!(status, 0, "{errors}");
+    assert!(errors.contains("note: ") && errors.contains("has a fixed offset"), "{errors}");
+
+    let row = |name: &str| {
+        let text = folder.read("models.csv");
+        let line = text.lines().find(|line| line.contains(&format!(",{name},")));
+        line.unwrap_or_else(|| panic!("no {name} in\n{text}")).to_owned()
+    };
+    assert!(row("nas_cell_irregular_int8").contains(",other,"), "{}", row("nas_cell_irregular_int8"));
+    assert!(row("nas_cell_irregular_int8").ends_with(",110592,110592,86016,86016,86016,true"));
+    assert!(row("squeezenet1_1").contains(",classification,1233288,"), "{}", row("squeezenet1_1"));
+    assert!(row("b").ends_with("\"odd, ones\",0,180,180,180,90,90,90,90,90,true"), "{}", row("b"));
+
+    assert!(text.contains("3 networks, activations: how many fit"), "{text}");
+    assert!(text.contains("3 networks, activations and weights: how many fit"), "{text}");
+    assert!(text.contains("By family, activations: % that fit, `naive` -> `+ sharing`"), "{text}");
+    let markdown = folder.read("fit.md");
+    let level = |name: &str| {
+        let line = markdown.lines().find(|line| line.starts_with(&format!("| {name} ")));
+        line.unwrap().split('|').map(str::trim).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(level("level")[2..6], ["100 B", "128 KiB", "2 MB", "2 MiB"]);
+    assert_eq!(level("naive")[2..6], ["0 (0 %)", "1 (33 %)", "2 (67 %)", "2 (67 %)"]);
+    assert_eq!(level("+ sharing")[2..6], ["1 (33 %)", "2 (67 %)", "3 (100 %)", "3 (100 %)"]);
+    assert_eq!(level("classification")[2..7], ["1", "0 -> 0", "0 -> 0", "0 -> 100", "0 -> 100"]);
+
+    // The long table says the same, counted here from the lines of networks.
+    let shares = folder.read("shares.csv");
+    assert!(shares.starts_with("family,weights,level,capacity,networks,fit\n"), "{shares}");
+    let lines: Vec<Value> = folder.json("fit.json").as_array().unwrap().clone();
+    for (with_weights, said) in [(false, "no"), (true, "yes")] {
+        for (level, capacity) in [("naive", 2_097_152), ("merge", 100), ("+ sharing", 2_000_000)] {
+            let needed = |line: &Value| {
+                number(&line["arenas"][level]) + if with_weights { number(&line["weights"]) } else { 0 }
+            };
+            let count = lines.iter().filter(|line| needed(line) <= capacity).count();
+            let line = format!("all,{said},{level},{capacity},3,{count}");
+            assert!(shares.lines().any(|one| one == line), "no `{line}` in\n{shares}");
+        }
+    }
+    let picture = folder.read("fit.svg");
+    assert_eq!(picture.matches("<polyline").count(), 14);
+    assert!(picture.contains("activations and weights: % of 3 networks that fit"), "{picture}");
+}
+
+#[test]
+fn many_networks_in_one_machine_are_a_table() {
+    let folder = Folder::new();
+    let (csv, markdown) = (folder.text("fit.csv"), folder.text("fit.md"));
+    let examples = here("examples/models");
+    let (status, text, errors) =
+        fit(&[&examples, "--as", "int8", "--memory", "l2=256KiB", "--csv", &csv, "--markdown", &markdown]);
+    assert_eq!((status, errors.as_str()), (1, ""));
+    assert!(text.contains("| nas_cell_irregular_int8 | all "), "{text}");
+    assert!(text.contains("| squeezenet1_1           | no "), "{text}");
+    assert_eq!(text, folder.read("fit.md"));
+    assert!(folder.read("fit.csv").contains("\nnas_cell_irregular_int8,true,true,86016,"));
+}
+
+/// Convolution, activation and pooling of an image whose size is open.
+fn resizable() -> Vec<u8> {
+    model(&[
+        node("Conv", &["image", "weights"], &["features"]),
+        node("Relu", &["features"], &["positive"]),
+        node("MaxPool", &["positive"], &["half"]),
+        initializer("weights", FLOAT, &[8, 3, 3, 3]),
+        input("image", FLOAT, "1, 3, height, width"),
+        value_info("features", FLOAT, "1, 8, height, width"),
+        value_info("positive", FLOAT, "1, 8, height, width"),
+        output("half", FLOAT, "1, 8, floor(height/2), floor(width/2)"),
+    ])
+}
+
+#[test]
+fn the_largest_input_is_found() {
+    let folder = Folder::new();
+    let network = folder.with("net.onnx", resizable());
+    let run = |more: &[&str]| {
+        let usual = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB"];
+        fit(&[&usual[..], more].concat())
+    };
+    let json = folder.text("largest.json");
+    let both = ["--largest-input", "height,width"];
+    // Features before and after the activation are 16 bytes a pixel.
+    let (status, text, errors) = run(&[&both[..], &["--json", &json]].concat());
+    assert_eq!((status, errors.as_str()), (0, ""));
+    for line in [
+        "dimension    height, width",
+        "largest      256: activations fit, an arena of 1.00 MiB (1048576 bytes)",
+        "next         257 does not fit, with an arena of 1.01 MiB (1056784 bytes), the least there is",
+        "what was not tried is not proven",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+    let outcome = folder.json("largest.json");
+    assert_eq!((&outcome["largest"], &outcome["tried"]["256"]["fits"]), (&256.into(), &true.into()));
+    assert_eq!(outcome["tried"]["257"]["fits"], false);
+    // With 216 bytes of weights beside them.
+    let (_, text, _) = run(&[&both[..], &["--weights"]].concat());
+    assert!(text.contains("largest      255: activations and weights fit"), "{text}");
+    let (_, text, _) = run(&[&both[..], &["--multiple-of", "100"]].concat());
+    assert!(text.contains("largest      200 of multiples of 100: activations fit"), "{text}");
+    let (_, text, _) = run(&["--largest-input", "height", "--dim", "width=64"]);
+    assert!(text.contains("largest      1024: activations fit"), "{text}");
+
+    let (status, _, errors) = run(&["--largest-input", "height"]);
+    assert_eq!(status, 2);
+    assert!(errors.contains("`height` alone leaves sizes open"), "{errors}");
+    assert!(errors.contains("--dim width=1"), "{errors}");
+    let (status, _, errors) = run(&["--largest-input", "hight,width"]);
+    assert!(status == 2 && errors.contains("symbolic dimension `hight`; there are"), "{errors}");
+    let tiny = ["--as", "int8", "--align", "1", "--memory", "l2=15", "--largest-input", "height,width"];
+    let (status, text, _) = fit(&[&[network.as_str()], &tiny[..]].concat());
+    assert_eq!(
+        (status, text.contains("none of the values tried: activations do not fit")),
+        (1, true),
+        "{text}"
+    );
+    let (status, _, errors) = fit(&[&here(CELLS), "--memory", "l2=1MiB", "--largest-input", "batch"]);
+    assert_eq!(status, 2);
+    assert!(errors.contains("needs a symbolic dimension `batch`, but all dimensions are fixed"), "{errors}");
+}
+
+/// Odd sizes need more room than even ones, so what fits goes up and down.
+#[test]
+fn what_fits_need_not_be_monotone() {
+    let folder = Folder::new();
+    let shape = "batch + 1000*(batch % 2)";
+    let network = folder.with(
+        "odd.onnx",
+        model(&[
+            node("Relu", &["x"], &["a"]),
+            node("Sigmoid", &["a"], &["b"]),
+            node("ReduceSum", &["b"], &["y"]),
+            input("x", FLOAT, "batch"),
+            value_info("a", FLOAT, shape),
+            value_info("b", FLOAT, shape),
+            output("y", FLOAT, "1"),
+        ]),
+    );
+    let (status, text, errors) =
+        fit(&[&network, "--as", "int8", "--align", "1", "--memory", "l2=2000", "--largest-input", "batch"]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(text.contains("largest      1000: activations fit"), "{text}");
+    assert!(text.contains("tried        "), "{text}");
+}
+
+#[test]
+fn help_is_a_contract() {
+    insta::assert_snapshot!("help-fit", fit(&["--help"]).1);
+}
