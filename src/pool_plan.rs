@@ -7,6 +7,7 @@ use crate::occupant::{Occupant, Variables};
 use crate::plan::Share;
 use crate::pools::Pools;
 use crate::problem::LiveRange;
+use crate::sorting::sort_by_keys;
 
 /// A tensor or a workspace has a place in a pool for some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +141,7 @@ impl PoolPlan {
     /// pools: 0.01 is one percent.
     #[must_use]
     pub fn gap(&self) -> f64 {
-        match (self.cost - self.lower_bound, self.lower_bound.saturating_sub(self.floor)) {
+        match (self.cost.saturating_sub(self.lower_bound), self.lower_bound.saturating_sub(self.floor)) {
             (0, _) => 0.0,
             (_, 0) => f64::INFINITY,
             (above, avoidable) => above as f64 / avoidable as f64,
@@ -201,6 +202,51 @@ impl PoolPlan {
             nodes: 0,
             stop: Stop::Finished,
         }
+    }
+}
+
+/// A [`Transfer`] and its places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The copy.
+    pub transfer: Transfer,
+    /// Bytes from the start of the pool it comes from; none if the plan is wrong and has
+    /// no such place.
+    pub from_offset: Option<u64>,
+    /// Bytes from the start of the pool it goes to.
+    pub to_offset: Option<u64>,
+    /// Whether its destination is new at the step at which it is due: such copies come
+    /// after all others that are due then.
+    pub is_late: bool,
+}
+
+impl PoolPlan {
+    /// The copies in the order in which they are to be done, with the places that they read
+    /// and write.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        let mut routes: Vec<Route> = self.transfers.iter().map(|one| self.route(one)).collect();
+        sort_by_keys(&mut routes, |one| [one.transfer.due.into(), one.is_late.into()]);
+        routes
+    }
+
+    fn route(&self, transfer: &Transfer) -> Route {
+        let place = |pool: PoolId, holds: &dyn Fn(&LiveRange) -> bool| {
+            let mut stays = self.stays_of(Occupant::Tensor(transfer.tensor));
+            stays.find(|stay| stay.pool == pool && holds(&stay.live)).map(|stay| stay.offset)
+        };
+        let (due, steps) = (transfer.due, self.order.len() as u32);
+        // Nothing needs a place that ends as it is filled, but after the last step.
+        let is_kept =
+            |live: &LiveRange| live.start < due && (live.end > due || (due >= steps && live.end == due));
+        let was_there = |live: &LiveRange| live.start < due && live.end >= due;
+        let is_there = |live: &LiveRange| live.contains(due);
+        let kept = place(transfer.to, &is_kept);
+        let is_late = kept.is_none();
+        let from_offset =
+            if is_late { place(transfer.from, &is_there) } else { place(transfer.from, &was_there) };
+        let to_offset = kept.or_else(|| place(transfer.to, &is_there));
+        Route { transfer: *transfer, from_offset, to_offset, is_late }
     }
 }
 

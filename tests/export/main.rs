@@ -7,6 +7,7 @@ mod fixture;
 mod hash;
 mod json;
 mod names;
+mod pool_fixture;
 mod rejected;
 mod svg;
 mod text;
