@@ -236,9 +236,10 @@ impl PoolPlan {
             stays.find(|stay| stay.pool == pool && holds(&stay.live)).map(|stay| stay.offset)
         };
         let (due, steps) = (transfer.due, self.order.len() as u32);
-        // Nothing needs a place that ends as it is filled, but after the last step.
-        let is_kept =
-            |live: &LiveRange| live.start < due && (live.end > due || (due >= steps && live.end == due));
+        // A place that ends as it is filled is of use after the last step only, or to what
+        // takes over from the tensor while it is copied.
+        let may_end = due >= steps || transfer.step < due;
+        let is_kept = |live: &LiveRange| live.start < due && (live.end > due || (may_end && live.end == due));
         let was_there = |live: &LiveRange| live.start < due && live.end >= due;
         let is_there = |live: &LiveRange| live.contains(due);
         let kept = place(transfer.to, &is_kept);

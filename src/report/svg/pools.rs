@@ -9,7 +9,7 @@ use super::{STYLE, axes, labels, lines, percent, shape_at, short_bytes};
 use crate::report::rectangles::{Kind, Rectangle, of_stay};
 use crate::report::shorten::shortened;
 use crate::report::text::gap_text;
-use crate::{Graph, PoolId, PoolPlan, Stay, Transfer};
+use crate::{Graph, Occupant, PoolId, PoolPlan, Stay, TensorKind, Transfer};
 
 /// Of more places and copies, the smallest are left out.
 const MOST_DRAWN: usize = 20_000;
@@ -95,7 +95,7 @@ struct Drawn {
 fn panels(graph: &Graph, plan: &PoolPlan) -> Vec<Panel> {
     let list = plan.pools.list();
     let mut drawn: Vec<Vec<Drawn>> = list.iter().map(|_| Vec::new()).collect();
-    for stay in shown(plan) {
+    for stay in shown(graph, plan) {
         if let Some(one) = of_stay(graph, &stay) {
             drawn[stay.pool.index()].push(Drawn { stay, one, offset: stay.offset });
         }
@@ -128,15 +128,22 @@ fn panels(graph: &Graph, plan: &PoolPlan) -> Vec<Panel> {
     panels
 }
 
-/// What is drawn of all stays: at home, what has its place for a part of the run.
-fn shown(plan: &PoolPlan) -> Vec<Stay> {
+/// What is drawn of all stays: at home no constants, and nothing that is there throughout.
+fn shown(graph: &Graph, plan: &PoolPlan) -> Vec<Stay> {
     let (home, steps) = (plan.pools.home_id(), plan.order.len() as u32);
-    let is_always = |stay: &Stay| stay.live.start == 0 && stay.live.end >= steps;
+    let is_constant = |stay: &Stay| match stay.occupant {
+        Occupant::Tensor(id) => {
+            graph.tensors().get(id.index()).is_some_and(|one| one.kind() == TensorKind::Constant)
+        }
+        Occupant::Scratch(_) => false,
+    };
+    let comes_and_goes =
+        |stay: &Stay| !is_constant(stay) && (stay.live.start > 0 || stay.live.end < steps || steps <= 1);
     let is_shown = |stay: &&Stay| {
         stay.bytes > 0
             && stay.live.start < stay.live.end
             && stay.pool <= home
-            && (stay.pool != home || !is_always(stay) || steps <= 1)
+            && (stay.pool != home || comes_and_goes(stay))
     };
     let mut shown: Vec<Stay> = plan.stays.iter().filter(is_shown).copied().collect();
     if shown.len() > MOST_DRAWN {
@@ -226,7 +233,7 @@ impl Panel {
         let found = self.drawn.iter().find(|drawn| {
             let live = drawn.stay.live;
             let is_near = live.start <= transfer.due && live.end >= transfer.due;
-            drawn.stay.occupant == crate::Occupant::Tensor(transfer.tensor)
+            drawn.stay.occupant == Occupant::Tensor(transfer.tensor)
                 && Some(drawn.stay.offset) == offset
                 && is_near
         });
