@@ -230,24 +230,25 @@ impl PoolPlan {
         routes
     }
 
+    /// What takes time has both places from its start on; so has what comes to a place that
+    /// was there before. To a place that is new, it comes from one that is there then.
     fn route(&self, transfer: &Transfer) -> Route {
-        let place = |pool: PoolId, holds: &dyn Fn(&LiveRange) -> bool| {
+        let &Transfer { step, due, from, to, .. } = transfer;
+        let place = |pool: PoolId, step: u32| {
             let mut stays = self.stays_of(Occupant::Tensor(transfer.tensor));
-            stays.find(|stay| stay.pool == pool && holds(&stay.live)).map(|stay| stay.offset)
+            stays.find(|stay| stay.pool == pool && stay.live.contains(step)).copied()
         };
-        let (due, steps) = (transfer.due, self.order.len() as u32);
-        // A place that ends as it is filled is of use after the last step only, or to what
-        // takes over from the tensor while it is copied.
-        let may_end = due >= steps || transfer.step < due;
-        let is_kept = |live: &LiveRange| live.start < due && (live.end > due || (may_end && live.end == due));
-        let was_there = |live: &LiveRange| live.start < due && live.end >= due;
-        let is_there = |live: &LiveRange| live.contains(due);
-        let kept = place(transfer.to, &is_kept);
-        let is_late = kept.is_none();
-        let from_offset =
-            if is_late { place(transfer.from, &is_there) } else { place(transfer.from, &was_there) };
-        let to_offset = kept.or_else(|| place(transfer.to, &is_there));
-        Route { transfer: *transfer, from_offset, to_offset, is_late }
+        let last = due.saturating_sub(1);
+        let (from, to, is_late) = if step < due {
+            (place(from, step), place(to, step), false)
+        } else {
+            let is_after = due >= self.order.len().max(1) as u32;
+            let to = place(to, if is_after { last } else { due });
+            let is_late = to.is_some_and(|stay| stay.live.start == due);
+            (place(from, if is_late { due } else { last }), to, is_late)
+        };
+        let offset = |stay: Option<Stay>| stay.map(|stay| stay.offset);
+        Route { transfer: *transfer, from_offset: offset(from), to_offset: offset(to), is_late }
     }
 }
 

@@ -96,9 +96,12 @@ fn pool(name: &str, record: &plimsoll_pool) -> Result<Pool, Failure> {
     if largest != PLIMSOLL_NONE {
         pool = pool.largest(largest);
     }
+    let copied = [record.copy_from_cost, record.copy_to_cost];
+    if copied == [PLIMSOLL_COST_IN_PLACE; 2] {
+        return Ok(pool);
+    }
     let cost = |copied, in_place| if copied == PLIMSOLL_COST_IN_PLACE { in_place } else { copied };
-    let from = cost(record.copy_from_cost, record.read_cost);
-    Ok(pool.copy_costs(from, cost(record.copy_to_cost, record.write_cost)))
+    Ok(pool.copy_costs(cost(copied[0], record.read_cost), cost(copied[1], record.write_cost)))
 }
 
 /// The pool into which the caller puts inputs, by its number; PLIMSOLL_NO_INDEX for home.
