@@ -157,6 +157,7 @@ fn random_calls_have_defined_results() {
         let unseen = format!("status {status:2}: 0 calls");
         assert!(!text.contains(&unseen), "{text}");
     }
+    assert!(!text.contains("placed in pools: 0 times"), "{text}");
 }
 
 /// The headers alone, with every warning, as C99 and as C++17.

@@ -339,6 +339,8 @@ static int32_t plan_something(void) {
     }
 }
 
+static uint64_t placed;
+
 static uint32_t cost(void) { return seldom() ? (uint32_t)number() : below(3); }
 
 /* Memories of which the last one mostly takes everything. */
@@ -395,7 +397,10 @@ static int32_t pool_plan_call(void) {
             abort();
         }
         return status;
-    default: return plimsoll_graph_place(PICK(graphs), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
+    default:
+        status = plimsoll_graph_place(PICK(graphs), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
+        placed += status == PLIMSOLL_OK;
+        return status;
     }
 }
 
@@ -448,5 +453,6 @@ int main(int count, char **arguments) {
     for (which = 0; which < PLIMSOLL_ERROR_PANIC; which++) {
         printf("status %2d: %" PRIu64 " calls\n", which, outcomes[which]);
     }
+    printf("placed in pools: %" PRIu64 " times\n", placed);
     return 0;
 }
