@@ -21,6 +21,8 @@ const BETWEEN: f64 = 46.0;
 /// Of home, and of a pool that holds nothing.
 const HOME_HEIGHT: f64 = 190.0;
 const EMPTY_HEIGHT: f64 = 36.0;
+/// An arrow from or to what is not drawn.
+const STUB: f64 = 18.0;
 /// Below the last panel.
 const FOOT: f64 = 62.0;
 
@@ -227,9 +229,8 @@ impl Panel {
         labels.fold(Group::new(), Group::add)
     }
 
-    /// The middle of the place of this offset at a step; else the edge that faces the other
-    /// panel.
-    fn height_of(&self, transfer: &Transfer, offset: Option<u64>, is_below: bool) -> f64 {
+    /// The middle of the place of this offset at a step, if that is drawn.
+    fn height_of(&self, transfer: &Transfer, offset: Option<u64>) -> Option<f64> {
         let found = self.drawn.iter().find(|drawn| {
             let live = drawn.stay.live;
             let is_near = live.start <= transfer.due && live.end >= transfer.due;
@@ -237,11 +238,7 @@ impl Panel {
                 && Some(drawn.stay.offset) == offset
                 && is_near
         });
-        match found {
-            Some(drawn) => self.frame.y(drawn.offset.saturating_add(drawn.stay.bytes / 2)),
-            None if is_below => self.frame.top,
-            None => self.frame.bottom,
-        }
+        found.map(|drawn| self.frame.y(drawn.offset.saturating_add(drawn.stay.bytes / 2)))
     }
 }
 
@@ -266,8 +263,16 @@ fn copies(plan: &PoolPlan, panels: &[Panel]) -> Group {
         let rises = transfer.to < transfer.from;
         let steps = from.frame.steps;
         let [x1, x2] = [transfer.step, transfer.due].map(|step| px(from.frame.x(step.min(steps))));
-        let y1 = px(from.height_of(transfer, route.from_offset, rises));
-        let y2 = px(to.height_of(transfer, route.to_offset, !rises));
+        // Where one end is not drawn, a short arrow says so.
+        let down = if rises { STUB } else { -STUB };
+        let ends = (from.height_of(transfer, route.from_offset), to.height_of(transfer, route.to_offset));
+        let (y1, y2) = match ends {
+            (Some(y1), Some(y2)) => (px(y1), px(y2)),
+            (None, Some(y2)) => (px(y2 + down), px(y2)),
+            (Some(y1), None) => (px(y1), px(y1 - down)),
+            (None, None) if rises => (px(from.frame.top), px(to.frame.bottom)),
+            (None, None) => (px(from.frame.bottom), px(to.frame.top)),
+        };
         let back = if rises { 2.0 * head } else { -2.0 * head };
         let points =
             format!("{x2},{y2} {},{} {},{}", px(x2 - head), px(y2 + back), px(x2 + head), px(y2 + back));
