@@ -1192,6 +1192,11 @@ int32_t plimsoll_pool_plan_order(const struct plimsoll_pool_plan *plan,
                                  size_t capacity,
                                  size_t *count);
 
+// Verifies a plan again, by rules that share no code with what made it: its places, a run
+// of its copies and operators on memory that remembers who wrote each byte, and its figures.
+// That nothing costs less than the lower bound is not proven again.
+int32_t plimsoll_pool_plan_verify(const struct plimsoll_pool_plan *plan);
+
 // Frees a plan; NULL is allowed.
 void plimsoll_pool_plan_free(struct plimsoll_pool_plan *plan);
 

@@ -697,6 +697,7 @@ public:
     std::vector<Share> shares() const { return list<Share>(plimsoll_pool_plan_shares); }
     // Indices of operators, in the order to run.
     std::vector<std::uint32_t> order() const { return list<std::uint32_t>(plimsoll_pool_plan_order); }
+    void verify() const { detail::check(plimsoll_pool_plan_verify(handle_.get())); }
     std::string exported(ExportFormat format) const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
             return plimsoll_pool_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);

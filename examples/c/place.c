@@ -179,6 +179,7 @@ static void try_out(const plimsoll_graph *graph, int32_t loading, uint32_t prefe
     check(plimsoll_pools_set_prefetch(memories, prefetch), "prefetch");
     check(plimsoll_graph_place(graph, NULL, memories, &plan), "place");
     plimsoll_pools_free(memories);
+    check(plimsoll_pool_plan_verify(plan), "verify");
     check(plimsoll_pool_plan_figures(plan, &figures), "figures");
     printf("cost %lu, no less than %lu; %lu with any memory; %lu bytes of weights are loaded once\n",
            (unsigned long)figures.cost, (unsigned long)figures.lower_bound, (unsigned long)figures.floor,

@@ -31,6 +31,7 @@ int main() {
     plimsoll::Options options;
     options.alignment(64);
     plimsoll::PoolPlan plan = graph.place(pools, options);
+    plan.verify();
     const plimsoll::PoolFigures figures = plan.figures();
     expect(figures.cost == figures.lower_bound, "nothing costs less");
     expect(figures.preloaded == 4096, "the weights stay on chip, run after run");

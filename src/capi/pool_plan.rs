@@ -11,7 +11,10 @@ use super::records::{
 };
 use super::results::stop_number;
 use super::sharing::record;
-use super::status::{PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR};
+use super::status::{
+    PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR,
+};
+use crate::verify::verify_pools;
 use crate::{Graph, Occupant, OperatorId, PoolPlan, Stay, TensorId};
 
 /// Where everything lives when there are several memories, and what is copied. Never
@@ -257,6 +260,18 @@ pub unsafe extern "C" fn plimsoll_pool_plan_order(
     guard(|| {
         let own: Vec<u32> = unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32).collect();
         unsafe { copy_out(&own, order, capacity, count) }
+    })
+}
+
+/// Verifies a plan again, by rules that share no code with what made it: its places, a run
+/// of its copies and operators on memory that remembers who wrote each byte, and its figures.
+/// That nothing costs less than the lower bound is not proven again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pool_plan_verify(plan: *const plimsoll_pool_plan) -> i32 {
+    guard(|| {
+        let planned = unsafe { reference(plan, "plan") }?;
+        let verdict = verify_pools(&planned.graph, &planned.plan);
+        verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
     })
 }
 

@@ -379,7 +379,8 @@ static int32_t pool_plan_call(void) {
     char text[64];
     size_t size = 0;
     int32_t status;
-    switch (below(14)) {
+    switch (below(15)) {
+    case 11: return plimsoll_pool_plan_verify(plan);
     case 0: return plimsoll_pool_plan_traffic(plan, MAYBE(traffic), below(9), MAYBE(&size));
     case 1: return plimsoll_pool_plan_stays(plan, MAYBE(stays), below(9), MAYBE(&size));
     case 2: return plimsoll_pool_plan_transfers(plan, MAYBE(transfers), below(9), MAYBE(&size));

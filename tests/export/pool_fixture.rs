@@ -90,10 +90,11 @@ pub fn early_plan(graph: &Graph) -> PoolPlan {
 }
 
 #[test]
-fn the_figures_are_those_of_the_plan() {
+fn the_fixture_is_a_right_plan() {
     let graph = graph();
     let plan = plan(&graph);
     let planner = plimsoll::Planner::new().alignment(16).share(plimsoll::Sharing::All);
     let best = planner.place_in_order(&graph, &plan.order, &pools()).unwrap();
+    plimsoll::verify::verify_pools(&graph, &plan).unwrap();
     assert_eq!((LOWER_BOUND, FLOOR), (best.lower_bound, best.floor));
 }
