@@ -28,9 +28,11 @@
 mod claims;
 mod constraints;
 mod geometry;
+mod memory;
 mod needs;
 mod objects;
 mod order;
+mod pools;
 mod replay;
 
 use std::fmt;
@@ -40,6 +42,7 @@ use crate::graph::Graph;
 use crate::ids::BufferId;
 use crate::objects::Objects;
 use crate::plan::Plan;
+use crate::pool_plan::PoolPlan;
 use crate::problem::{LiveRange, Problem};
 use crate::solution::Solution;
 use claims::{Cause, Claims};
@@ -156,6 +159,14 @@ pub enum Violation {
         second: String,
     },
 
+    /// In several memories: a place that is not right, or is missing.
+    #[error("{0}")]
+    Stay(String),
+
+    /// In several memories: a copy that is not right.
+    #[error("{0}")]
+    Transfer(String),
+
     /// Rule 8: tensors that share memory as nobody permits, or not as the plan says.
     #[error("sharing: {0}")]
     Share(String),
@@ -248,6 +259,49 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
         claims::check(&claims, &needs.causes(plan.lower_bound.step), &mut found);
         needs.check_objects(&mut found);
     }
+    found.finish()
+}
+
+/// Checks a plan for several memories against its graph, by its [`PoolPlan::pools`].
+///
+/// It is right if
+///
+/// 1. its order is right, as for [`verify`];
+/// 2. every place is of somebody who needs one, has its true size, is aligned as the tensor
+///    (or the plan) and the pool demand, lies within the capacity of a pool that takes it, and
+///    is held for steps of the run; places are in the order that is promised, and nobody has
+///    two in one pool at once; what has no bytes needs none;
+/// 3. tensors lie as the graph demands wherever both are in one pool at one time, and no
+///    tensor has a fixed offset, as that does not say in which pool;
+/// 4. what is copied is all of a tensor, from one pool to another, within the run and not
+///    longer before it is due than may be prefetched; it has its places at both ends all that
+///    time;
+/// 5. a replay of the run on memory that remembers who wrote each byte, copies included, finds
+///    whatever is read whole where it is read: by operators, by copies when they start, by the
+///    caller and by the next run. While a copy is under way, nobody writes to its source, and
+///    nobody writes to its destination or reads it;
+/// 6. before the run, inputs are whole where the caller puts them; constants and variables are
+///    at home, but for those that are resident: with one place for the whole run on chip and
+///    without any copies (constants only with [`Loading::Once`](crate::Loading::Once)). After
+///    the run, outputs are whole where the caller takes them, but for constants, which are
+///    known without a run; constants and variables are whole where they were before it;
+/// 7. where tensors share memory, an operator of theirs permits it, each lies where the plan
+///    says, and nothing else of an operator's operands is written over;
+/// 8. bytes used and moved by pool, bytes loaded before the first run, and cost are what
+///    follows from all that, and floor, lower bound and cost do not decrease. That nothing
+///    costs less than the lower bound is not proven again.
+///
+/// Copies that are due at a step are done in the order of the list: first those to places that
+/// are there already, then those to places that are new. After those, copies that take time
+/// start.
+///
+/// O((operators + edges + n) log n) for n places and transfers.
+///
+/// # Errors
+/// Every rule that the plan breaks, and where.
+pub fn verify_pools(graph: &Graph, plan: &PoolPlan) -> Result<(), Violations> {
+    let mut found = Found::default();
+    pools::check(graph, plan, &mut found);
     found.finish()
 }
 

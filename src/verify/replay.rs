@@ -2,8 +2,7 @@
 //! byte who wrote it. Each byte that an operator reads must still be what its producer, or
 //! one that holds the same contents, wrote.
 
-use std::collections::BTreeMap;
-
+use super::memory::{self, Memory};
 use super::{Found, Violation};
 use crate::graph::{Graph, Permit, Side, TensorKind};
 use crate::ids::{OperatorId, TensorId};
@@ -11,59 +10,7 @@ use crate::occupant::Occupant;
 use crate::plan::{Plan, Share};
 use crate::sharing::How;
 
-/// Bytes `from..end` of something, and what they hold: bytes of a tensor's contents, from
-/// `at` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stretch {
-    from: u64,
-    end: u64,
-    source: TensorId,
-    at: u64,
-}
-
-/// What each byte of the arena holds; nothing that matters where it does not say.
-#[derive(Default)]
-struct Memory(BTreeMap<u64, Stretch>);
-
-impl Memory {
-    /// Forgets what was at `from..end`.
-    fn clear(&mut self, from: u64, end: u64) {
-        let before = self.0.range(..from).next_back().map(|(_, &held)| held).filter(|held| held.end > from);
-        let within = self.0.range(from..end).map(|(_, &held)| held);
-        let touched: Vec<Stretch> = before.into_iter().chain(within).collect();
-        for held in touched {
-            self.0.remove(&held.from);
-            if held.from < from {
-                self.0.insert(held.from, Stretch { end: from, ..held });
-            }
-            if held.end > end {
-                self.0.insert(end, Stretch { from: end, at: held.at + (end - held.from), ..held });
-            }
-        }
-    }
-
-    fn write(&mut self, stretch: Stretch) {
-        self.clear(stretch.from, stretch.end);
-        self.0.insert(stretch.from, stretch);
-    }
-
-    /// The first byte of these that does not hold what it should, and what it holds.
-    fn wrong(&self, expected: Stretch) -> Option<(u64, Option<TensorId>)> {
-        let mut from = expected.from;
-        while from < expected.end {
-            let held =
-                self.0.range(..=from).next_back().map(|(_, &held)| held).filter(|held| held.end > from);
-            let Some(held) = held else { return Some((from, None)) };
-            if held.source != expected.source
-                || held.at + (from - held.from) != expected.at + (from - expected.from)
-            {
-                return Some((from, Some(held.source)));
-            }
-            from = held.end;
-        }
-        None
-    }
-}
+type Stretch = memory::Stretch<TensorId>;
 
 pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
     let mut by_operator: Vec<Vec<Share>> = vec![Vec::new(); graph.operators().len()];
@@ -87,6 +34,22 @@ pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
 
 /// What is wrong with what is said of one share.
 fn problem(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
+    let Share { tensor, of, at, .. } = *share;
+    if let Some(text) = not_permitted(graph, share) {
+        return Some(text);
+    }
+    let name = |id: TensorId| format!("tensor `{}`", graph.tensor(id).name());
+    let offset = |id: TensorId| Some(plan.placement(Occupant::Tensor(id))?.offset);
+    let (Some(own), Some(other)) = (offset(tensor), offset(of)) else {
+        return Some(format!("{} and {} are not both in the arena", name(tensor), name(of)));
+    };
+    (other.checked_add(at) != Some(own)).then(|| {
+        format!("{} lies at {own}, not at {at} of {}, which lies at {other}", name(tensor), name(of))
+    })
+}
+
+/// Why no operator permits a share, if none does.
+pub(super) fn not_permitted(graph: &Graph, share: &Share) -> Option<String> {
     let Share { operator, tensor, of, at, how } = *share;
     let known = operator.index() < graph.operators().len();
     if !known || [tensor, of].iter().any(|id| id.index() >= graph.tensors().len()) {
@@ -110,23 +73,16 @@ fn problem(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
         _ => false,
     };
     let operator = graph.operator(operator);
-    if operator.is_folded() || !operator.permits().iter().any(permits) {
+    (operator.is_folded() || !operator.permits().iter().any(permits)).then(|| {
         let (tensor, of) = (name(tensor), name(of));
-        return Some(format!("operator `{}` does not permit {tensor} at {at} of {of}", operator.name()));
-    }
-    let offset = |id: TensorId| Some(plan.placement(Occupant::Tensor(id))?.offset);
-    let (Some(own), Some(other)) = (offset(tensor), offset(of)) else {
-        return Some(format!("{} and {} are not both in the arena", name(tensor), name(of)));
-    };
-    (other.checked_add(at) != Some(own)).then(|| {
-        format!("{} lies at {own}, not at {at} of {}, which lies at {other}", name(tensor), name(of))
+        format!("operator `{}` does not permit {tensor} at {at} of {of}", operator.name())
     })
 }
 
 struct Replay<'a> {
     graph: &'a Graph,
     plan: &'a Plan,
-    memory: Memory,
+    memory: Memory<TensorId>,
     /// By tensor, once it is written: what it holds.
     truths: Vec<Vec<Stretch>>,
     found: &'a mut Found,
@@ -216,16 +172,8 @@ impl Replay<'_> {
             match occupant {
                 Occupant::Scratch(_) => self.memory.clear(from, end),
                 Occupant::Tensor(output) => {
-                    for held in self.placed(output) {
-                        let (from, end) = (held.from.max(from), held.end.min(end));
-                        if from < end {
-                            self.memory.write(Stretch {
-                                from,
-                                end,
-                                at: held.at + (from - held.from),
-                                ..held
-                            });
-                        }
+                    for held in self.placed(output).iter().filter_map(|held| held.within(from, end)) {
+                        self.memory.write(held);
                     }
                 }
             }
@@ -242,16 +190,7 @@ impl Replay<'_> {
         let view =
             shares.iter().find(|share| share.tensor == output && matches!(share.how, How::View | How::Slice));
         if let Some(&Share { of, at, .. }) = view {
-            let cut = |held: &Stretch| {
-                let (from, end) = (held.from.max(at), held.end.min(at + bytes));
-                (from < end).then(|| Stretch {
-                    from: from - at,
-                    end: end - at,
-                    source: held.source,
-                    at: held.at + (from - held.from),
-                })
-            };
-            return self.truths[of.index()].iter().filter_map(cut).collect();
+            return memory::cut(&self.truths[of.index()], at, bytes);
         }
         let mut truth = Memory::default();
         for stretch in self.own(output) {
@@ -259,10 +198,10 @@ impl Replay<'_> {
         }
         for share in shares.iter().filter(|share| share.of == output && share.how == How::Concat) {
             for held in &self.truths[share.tensor.index()] {
-                truth.write(Stretch { from: held.from + share.at, end: held.end + share.at, ..*held });
+                truth.write(held.moved_up(share.at));
             }
         }
-        truth.0.into_values().collect()
+        truth.into_stretches()
     }
 
     /// The bytes of the arena that the operator really writes for an output.

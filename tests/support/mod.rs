@@ -6,6 +6,7 @@ pub mod brute_force;
 pub mod data;
 pub mod networks;
 pub mod packings;
+pub mod pools;
 pub mod random;
 pub mod sharing;
 pub mod tflite;

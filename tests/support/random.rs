@@ -2,6 +2,8 @@
 
 use plimsoll::{Buffer, Graph, GraphBuilder, Problem, TensorSpec};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 /// One buffer: size (sometimes 0), live range, alignment.
 fn buffer(max_time: u32, alignments: &'static [u64]) -> impl Strategy<Value = Buffer> {
@@ -80,6 +82,15 @@ pub fn graph(max_operators: usize) -> impl Strategy<Value = Graph> {
         0u8..12,
     );
     prop::collection::vec(recipe, 0..=max_operators).prop_map(|recipes| build(&recipes))
+}
+
+/// One of these by a number.
+pub fn mixed(seed: u64, max_operators: usize) -> Graph {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let draw = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), draw);
+    graph(max_operators).new_tree(&mut runner).unwrap().current()
 }
 
 fn build(recipes: &[Recipe]) -> Graph {

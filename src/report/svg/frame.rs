@@ -18,13 +18,18 @@ pub(super) struct Frame {
     pub steps: u32,
     /// The highest that is drawn; at least 1.
     pub bytes: u64,
+    /// Where it is in the picture.
+    pub top: f64,
+    /// The same of offset 0.
+    pub bottom: f64,
 }
 
 impl Frame {
     pub(super) fn around(rectangles: &[Rectangle], steps: u32, bytes: u64) -> Self {
         let ends = rectangles.iter().map(|one| one.place.live.end);
         let tops = rectangles.iter().map(|one| one.place.end());
-        Self { steps: ends.fold(steps.max(1), u32::max), bytes: tops.fold(bytes.max(1), u64::max) }
+        let (steps, bytes) = (ends.fold(steps.max(1), u32::max), tops.fold(bytes.max(1), u64::max));
+        Self { steps, bytes, top: TOP, bottom: BOTTOM }
     }
 
     pub(super) fn x(&self, step: u32) -> f64 {
@@ -32,7 +37,7 @@ impl Frame {
     }
 
     pub(super) fn y(&self, offset: u64) -> f64 {
-        BOTTOM - (BOTTOM - TOP) * (offset as f64 / (self.bytes as f64 * HEADROOM))
+        self.bottom - (self.bottom - self.top) * (offset as f64 / (self.bytes as f64 * HEADROOM))
     }
 }
 

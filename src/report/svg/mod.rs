@@ -5,6 +5,7 @@ mod axes;
 mod frame;
 mod labels;
 mod lines;
+mod pools;
 
 use std::ops::Range;
 
@@ -16,6 +17,7 @@ use super::{Kind, Rectangle, rectangles};
 use crate::report::shorten::shortened;
 use crate::{Graph, Plan, Problem, Solution};
 use frame::{Frame, px};
+pub use pools::of_pools;
 
 /// Of more rectangles, the smallest are left out: no eye and few viewers can
 /// take more.
@@ -211,9 +213,14 @@ impl Map<'_> {
 }
 
 fn shape(frame: &Frame, one: &Rectangle) -> Shape {
+    shape_at(frame, one, one.place.offset)
+}
+
+/// A rectangle that is drawn at another height than its own.
+fn shape_at(frame: &Frame, one: &Rectangle, offset: u64) -> Shape {
     let place = one.place;
     let (left, right) = (frame.x(place.live.start), frame.x(place.live.end));
-    let (top, bottom) = (frame.y(place.end()), frame.y(place.offset));
+    let (top, bottom) = (frame.y(offset.saturating_add(place.bytes)), frame.y(offset));
     let details = format!(
         "{}\n{}, {}\noffset {} to {}\nlive at steps {} to {}",
         one.name,

@@ -1,0 +1,123 @@
+//! What the verifier accepts runs: plans with something changed at random.
+
+use plimsoll::verify::{Violation, verify_pools};
+use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, Sharing, TensorId, Transfer, Use};
+
+use crate::support::pools::{drawn_pools, run_on_quiet_bytes};
+use crate::support::random::mixed;
+use crate::support::sharing::{Draw, drawn};
+use crate::{bytes_of, count};
+
+fn pick(draw: &mut Draw, count: usize) -> usize {
+    draw.below(count.max(1) as u64) as usize
+}
+
+/// One up, one down, or twice as far.
+fn near(draw: &mut Draw, number: u32) -> u32 {
+    match draw.below(3) {
+        0 => number + 1,
+        1 => number.saturating_sub(1),
+        _ => number.saturating_sub(2) + draw.below(5) as u32,
+    }
+}
+
+/// Changes one thing.
+fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
+    let pools = plan.pools.list().len();
+    let (stay, copy) = (pick(draw, plan.stays.len()), pick(draw, plan.transfers.len()));
+    let pool = PoolId::new(pick(draw, pools));
+    match draw.below(12) {
+        0 | 1 if !plan.stays.is_empty() => {
+            let offset = plan.stays[pick(draw, plan.stays.len())].offset;
+            plan.stays[stay].offset = offset;
+        }
+        2 if !plan.stays.is_empty() => plan.stays[stay].pool = pool,
+        3 if !plan.stays.is_empty() => plan.stays[stay].live.start = near(draw, plan.stays[stay].live.start),
+        4 if !plan.stays.is_empty() => plan.stays[stay].live.end = near(draw, plan.stays[stay].live.end),
+        5 if !plan.stays.is_empty() => drop(plan.stays.splice(stay..=stay, [])),
+        6 if !plan.transfers.is_empty() => {
+            let one = &mut plan.transfers[copy];
+            one.step = near(draw, one.step);
+            one.due = one.due.max(one.step);
+        }
+        7 if !plan.transfers.is_empty() => plan.transfers[copy].due = near(draw, plan.transfers[copy].due),
+        8 if !plan.transfers.is_empty() => drop(plan.transfers.splice(copy..=copy, [])),
+        9 if plan.order.len() > 1 => {
+            let [a, b] = [0, 1].map(|_| pick(draw, plan.order.len()));
+            plan.order.swap(a, b);
+        }
+        10 => {
+            let tensor = TensorId::new(pick(draw, graph.tensors().len()));
+            let [from, to] = [0, 1].map(|_| PoolId::new(pick(draw, pools)));
+            let due = draw.below(plan.order.len() as u64 + 1) as u32;
+            let step = due.saturating_sub(draw.below(2) as u32);
+            let place = plan.transfers.partition_point(|one| one.due <= due);
+            let bytes = graph.tensor(tensor).bytes();
+            plan.transfers.insert(place, Transfer { tensor, step, due, from, to, bytes });
+        }
+        11 if !plan.shares.is_empty() && draw.below(4) == 0 => {
+            let share = pick(draw, plan.shares.len());
+            plan.shares.remove(share);
+        }
+        _ if !plan.order.is_empty() => {
+            let step = pick(draw, plan.order.len());
+            let inputs = graph.operator(plan.order[step]).inputs();
+            if let Some(&input) = inputs.get(pick(draw, inputs.len())) {
+                plan.uses.push(Use { step: step as u32, occupant: Occupant::Tensor(input), pool });
+            }
+        }
+        _ => {}
+    }
+}
+
+/// As places are now.
+fn tidy(plan: &mut PoolPlan) {
+    let key = |occupant| match occupant {
+        Occupant::Scratch(id) => (1, id.index()),
+        Occupant::Tensor(id) => (0, id.index()),
+        _ => (2, 0),
+    };
+    plan.stays.sort_by_key(|stay| (key(stay.occupant), stay.pool, stay.live.start));
+    plan.used.fill(0);
+    for stay in &plan.stays {
+        let used = &mut plan.used[stay.pool.index()];
+        *used = (*used).max(stay.end());
+    }
+    plan.transfers.sort_by_key(|one| one.due);
+}
+
+#[test]
+fn what_is_accepted_runs() {
+    let (mut accepted, mut changed) = (0, 0);
+    for seed in 0..count("PLIMSOLL_GRAPHS", 150) {
+        let draw = &mut Draw(seed);
+        let graph = if seed % 2 == 0 { drawn(seed, 1 + seed % 7, 12) } else { mixed(seed, 7) };
+        let pools = drawn_pools(draw, bytes_of(&graph) / 2);
+        let level = [Sharing::None, Sharing::All][draw.below(2) as usize];
+        let planner = Planner::new().alignment(1).share(level).limits(Limits::new().nodes(200));
+        let Ok(plan) = planner.place(&graph, &pools) else { continue };
+        for _ in 0..60 {
+            let mut other = plan.clone();
+            for _ in 0..=draw.below(3) {
+                change(draw, &graph, &mut other);
+            }
+            tidy(&mut other);
+            if other == plan {
+                continue;
+            }
+            changed += 1;
+            // What it costs may be another matter.
+            let is_claim = |one: &Violation| matches!(one, Violation::Claim(_));
+            match verify_pools(&graph, &other) {
+                Err(found) if !found.list().iter().all(is_claim) => {}
+                _ => {
+                    accepted += 1;
+                    run_on_quiet_bytes(&graph, &other, 3)
+                        .unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}\n{other:#?}"));
+                }
+            }
+        }
+    }
+    println!("{changed} changed plans, {accepted} accepted");
+    assert!(accepted * 20 > changed && accepted * 2 < changed, "{accepted} of {changed}");
+}

@@ -1,0 +1,176 @@
+//! Rules that need graphs of their own: demands of the graph, views and pieces, numbers near 2^64.
+
+use plimsoll::verify::verify_pools;
+use plimsoll::{
+    Graph, How, LiveRange, OperatorId, Pool, PoolId, PoolPlan, Pools, Share, TensorId, TensorSpec, Traffic,
+    Transfer,
+};
+
+use crate::support::pools::run_on_bytes;
+use crate::wrong::{stay, tensor};
+
+fn refuse(graph: &Graph, plan: &PoolPlan, reason: &str) {
+    let found = verify_pools(graph, plan).expect_err(reason).to_string();
+    assert!(found.contains(reason), "{reason}: {found}");
+}
+
+/// Two operators on chip, `y` right after `x`, and `z` apart from both.
+fn tied() -> (Graph, PoolPlan) {
+    let mut net = Graph::builder("tied");
+    let [x, y, z] = [
+        net.input("x", TensorSpec::bytes(8)),
+        net.tensor("y", TensorSpec::bytes(8)),
+        net.tensor("z", TensorSpec::bytes(8)),
+    ];
+    net.operator("one").reads([x]).writes([y]);
+    net.operator("two").reads([x, y]).writes([z]);
+    net.place_at(y, x, 8).keep_apart(x, z).output(z);
+    let graph = net.build().unwrap();
+    let mut plan = PoolPlan::unplaced(&graph, &Pools::new([Pool::new("sram")]).unwrap());
+    plan.stays =
+        vec![stay(tensor(0), 0, 0, 8, 0..2), stay(tensor(1), 0, 8, 8, 0..2), stay(tensor(2), 0, 16, 8, 1..2)];
+    plan.used = vec![24];
+    plan.traffic = vec![Traffic { read: 24, written: 16 }];
+    (graph, plan)
+}
+
+#[test]
+fn what_the_graph_demands_holds_in_each_pool() {
+    let (graph, plan) = tied();
+    verify_pools(&graph, &plan).unwrap();
+    let mut wrong = plan.clone();
+    wrong.stays[1].offset = 32;
+    refuse(
+        &graph,
+        &wrong,
+        "in pool `sram`, tensor `y` lies at 32, not 8 bytes after tensor `x`, which lies at 0",
+    );
+    let mut wrong = plan.clone();
+    wrong.stays[2].offset = 4;
+    refuse(&graph, &wrong, "tensors `x` and `z` share memory of pool `sram` but must be kept apart");
+    // In another pool, at any distance.
+    let mut apart = plan.clone();
+    apart.pools = Pools::new([Pool::new("sram"), Pool::new("bank"), Pool::new("ddr")]).unwrap();
+    apart.pools = apart.pools.inputs("sram").unwrap().outputs("sram").unwrap();
+    (apart.stays[1].pool, apart.stays[1].offset) = (PoolId::new(1), 100);
+    apart.used = vec![24, 108, 0];
+    let traffic = [(16, 8), (8, 8), (0, 0)];
+    apart.traffic = traffic.map(|(read, written)| Traffic { read, written }).to_vec();
+    verify_pools(&graph, &apart).unwrap();
+    // A fixed offset says nothing of pools.
+    let mut net = Graph::builder("fixed");
+    net.input("x", TensorSpec::bytes(8).at(64));
+    let graph = net.build().unwrap();
+    let plan = PoolPlan::unplaced(&graph, &plan.pools);
+    refuse(&graph, &plan, "tensor `x` is fixed at 64, which does not say in which pool");
+}
+
+/// A cut, a piece that is not copied, and what is written over an input that is kept.
+#[test]
+fn wrong_views_and_pieces_are_refused() {
+    let mut net = Graph::builder("views");
+    let image = net.input("image", TensorSpec::bytes(16));
+    let [cut, piece, joined, over] = [("cut", 8), ("piece", 8), ("joined", 24), ("over", 16)]
+        .map(|(name, size)| net.tensor(name, TensorSpec::bytes(size)));
+    net.operator("slice").reads([image]).writes([cut]).view(image, cut, 8);
+    net.operator("conv").reads([cut]).writes([piece]);
+    let concat = net.operator("concat").reads([piece, image]).writes([joined]);
+    concat.piece(piece, joined, 0).piece(image, joined, 8);
+    net.operator("relu").reads([image]).writes([over]).in_place(image, over);
+    net.output(joined).output(over);
+    let graph = net.build().unwrap();
+    let mut plan = PoolPlan::unplaced(&graph, &Pools::new([Pool::new("sram")]).unwrap());
+    plan.stays = vec![
+        stay(tensor(0), 0, 32, 16, 0..4),
+        stay(tensor(1), 0, 40, 8, 0..2),
+        stay(tensor(2), 0, 0, 8, 1..3),
+        stay(tensor(3), 0, 0, 24, 2..4),
+        stay(tensor(4), 0, 48, 16, 3..4),
+    ];
+    let share = |operator, tensor, of, at, how| {
+        let (operator, [tensor, of]) = (OperatorId::new(operator), [tensor, of].map(TensorId::new));
+        Share { operator, tensor, of, at, how }
+    };
+    plan.shares = vec![share(0, 1, 0, 8, How::Slice), share(2, 2, 3, 0, How::Concat)];
+    plan.used = vec![64];
+    plan.traffic = vec![Traffic { read: 8 + 16 + 16, written: 8 + 16 + 16 }];
+    verify_pools(&graph, &plan).unwrap();
+    run_on_bytes(&graph, &plan, 5).unwrap();
+    let change = |spoil: fn(&mut PoolPlan), reason: &str| {
+        let mut wrong = plan.clone();
+        spoil(&mut wrong);
+        refuse(&graph, &wrong, reason);
+    };
+    change(
+        |p| p.stays[1].offset = 32,
+        "at step 0, tensor `cut` lies at 32 of pool `sram`, not at 8 of tensor `image`",
+    );
+    change(
+        |p| p.stays[2].offset = 8,
+        "at step 2, tensor `piece` lies at 8 of pool `sram`, not at 0 of tensor `joined`",
+    );
+    change(
+        |p| p.stays[0].offset = 8,
+        "operator `concat` writes tensor `joined` over its input tensor `image`",
+    );
+    change(|p| p.stays[4].offset = 32, "operator `relu` writes tensor `over` over its input tensor `image`");
+    change(
+        |p| p.stays[4].offset = 16,
+        "when the run ends, byte 16 of pool `sram` should be of tensor `joined`",
+    );
+    change(|p| p.shares[0].how = How::View, "does not permit");
+    change(
+        |p| p.shares[1].at = 8,
+        "operator `concat` does not permit tensor `piece` at 8 of tensor `joined`",
+    );
+    // The caller's input may not be written over, even where the operator permits it.
+    change(
+        |p| {
+            p.shares.push(Share {
+                operator: OperatorId::new(3),
+                tensor: TensorId::new(4),
+                of: TensorId::new(0),
+                at: 0,
+                how: How::InPlace,
+            });
+            p.stays[4].offset = 32;
+        },
+        "operator `relu` writes tensor `over` over its input tensor `image`",
+    );
+}
+
+/// Numbers near the end of 64 bits are added up, not around.
+#[test]
+fn nothing_overflows() {
+    let mut net = Graph::builder("huge");
+    let half = TensorSpec::bytes(1 << 63);
+    let [x, y] = [net.input("x", half.clone()), net.tensor("y", half)];
+    net.operator("copy").reads([x]).writes([y]);
+    net.output(y);
+    let graph = net.build().unwrap();
+    let pool = Pool::new("ddr").read_cost(u32::MAX).write_cost(u32::MAX);
+    let mut plan = PoolPlan::unplaced(&graph, &Pools::new([pool]).unwrap());
+    plan.stays = vec![stay(tensor(0), 0, 0, 1 << 63, 0..1), stay(tensor(1), 0, 1 << 63, 1 << 63, 0..1)];
+    plan.used = vec![u64::MAX];
+    plan.traffic = vec![Traffic { read: 1 << 63, written: 1 << 63 }];
+    refuse(
+        &graph,
+        &plan,
+        "tensor `y` in pool `ddr` (9223372036854775808 bytes at 9223372036854775808) ends above 2^64",
+    );
+    plan.stays[1].offset = 0;
+    refuse(&graph, &plan, "overlaps tensor `y`");
+    plan.stays[1].live = LiveRange { start: u32::MAX, end: u32::MAX };
+    refuse(&graph, &plan, "lives in 4294967295..4294967295, which is not within the run of 1 steps");
+    let tensor = TensorId::new(0);
+    plan.stays.pop();
+    plan.transfers = vec![Transfer {
+        tensor,
+        step: 0,
+        due: u32::MAX,
+        from: PoolId::new(0),
+        to: PoolId::new(9),
+        bytes: u64::MAX,
+    }];
+    refuse(&graph, &plan, "there is no pool 9, but 1 of them");
+}

@@ -1,0 +1,380 @@
+//! Plans that are wrong in one thing, each refused with the reason.
+
+use plimsoll::verify::verify_pools;
+use plimsoll::{
+    Graph, How, LiveRange, Loading, Occupant, OperatorId, Pool, PoolId, PoolPlan, Pools, Share, Stay,
+    TensorId, TensorSpec, Traffic, Transfer, Use, Variables,
+};
+
+use crate::support::pools::run_on_bytes;
+
+const CHIP: usize = 0;
+const DDR: usize = 1;
+
+fn pools() -> Pools {
+    let chip = Pool::on_chip("chip", 64).alignment(8).largest(16);
+    let ddr = Pool::new("ddr").alignment(16).read_cost(2).write_cost(3);
+    Pools::new([chip, ddr]).unwrap().prefetch(1)
+}
+
+/// A convolution, an update of a state, a relu in place, and a sum with what was computed long
+/// before.
+fn graph() -> Graph {
+    let mut net = Graph::builder("net");
+    let bytes = TensorSpec::bytes;
+    let image = net.input("x", bytes(16));
+    let weights = net.constant("w", bytes(32));
+    let scales = net.constant("v", bytes(8));
+    let state = net.variable("s", bytes(8));
+    let [first, second, third, sum, none] = [("a", 16), ("b", 16), ("c", 16), ("y", 16), ("none", 0)]
+        .map(|(name, size)| net.tensor(name, bytes(size)));
+    net.operator("conv").reads([image, weights]).writes([first, none]).scratch(8);
+    net.operator("update").reads([first, state, none]).writes([state, second]);
+    net.operator("relu").reads([second, scales]).writes([third]).in_place(second, third);
+    net.operator("add").reads([first, third]).writes([sum]);
+    net.output(sum);
+    net.build().unwrap()
+}
+
+const X: usize = 0;
+const W: usize = 1;
+const V: usize = 2;
+const S: usize = 3;
+const A: usize = 4;
+const B: usize = 5;
+const C: usize = 6;
+const Y: usize = 7;
+
+pub fn tensor(id: usize) -> Occupant {
+    Occupant::Tensor(TensorId::new(id))
+}
+
+pub fn stay(occupant: Occupant, pool: usize, offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Stay {
+    Stay { occupant, pool: PoolId::new(pool), offset, bytes, live: LiveRange::from(live) }
+}
+
+fn copy(id: usize, steps: std::ops::RangeInclusive<u32>, from: usize, to: usize, bytes: u64) -> Transfer {
+    let (step, due) = steps.into_inner();
+    Transfer { tensor: TensorId::new(id), step, due, from: PoolId::new(from), to: PoolId::new(to), bytes }
+}
+
+/// By hand: `v` is resident, `s` is fetched while the convolution runs and brought back, `a` is
+/// parked off chip.
+fn right() -> PoolPlan {
+    let mut plan = PoolPlan::unplaced(&graph(), &pools());
+    plan.alignment = 4;
+    plan.stays = vec![
+        stay(tensor(X), DDR, 0, 16, 0..1),
+        stay(tensor(W), DDR, 32, 32, 0..4),
+        stay(tensor(V), CHIP, 40, 8, 0..4),
+        stay(tensor(S), CHIP, 16, 8, 0..2),
+        stay(tensor(S), DDR, 64, 8, 0..4),
+        stay(tensor(A), CHIP, 0, 16, 0..2),
+        stay(tensor(A), CHIP, 16, 16, 3..4),
+        stay(tensor(A), DDR, 80, 16, 1..4),
+        stay(tensor(B), CHIP, 48, 16, 1..3),
+        stay(tensor(C), CHIP, 48, 16, 2..4),
+        stay(tensor(Y), DDR, 96, 16, 3..4),
+        stay(Occupant::Scratch(OperatorId::new(0)), CHIP, 32, 8, 0..1),
+    ];
+    plan.transfers = vec![
+        copy(S, 0..=1, DDR, CHIP, 8),
+        copy(S, 2..=2, CHIP, DDR, 8),
+        copy(A, 2..=2, CHIP, DDR, 16),
+        copy(A, 3..=3, DDR, CHIP, 16),
+    ];
+    plan.uses = vec![Use { step: 3, occupant: tensor(A), pool: PoolId::new(CHIP) }];
+    let [tensor, of] = [C, B].map(TensorId::new);
+    plan.shares = vec![Share { operator: OperatorId::new(2), tensor, of, at: 0, how: How::InPlace }];
+    plan.used = vec![64, 112];
+    plan.traffic = vec![Traffic { read: 112, written: 88 }, Traffic { read: 72, written: 40 }];
+    (plan.preloaded, plan.cost, plan.lower_bound, plan.floor) = (8, 264, 200, 100);
+    plan
+}
+
+/// The first place of a tensor in a pool.
+fn at(plan: &mut PoolPlan, id: usize, pool: usize) -> &mut Stay {
+    let own = plan.stays.iter_mut().filter(|stay| stay.occupant == tensor(id));
+    own.into_iter().find(|stay| stay.pool.index() == pool).unwrap()
+}
+
+fn scratch(plan: &mut PoolPlan) -> &mut Stay {
+    plan.stays.last_mut().unwrap()
+}
+
+fn remove(plan: &mut PoolPlan, id: usize, pool: usize) {
+    let gone = *at(plan, id, pool);
+    plan.stays.retain(|stay| *stay != gone);
+}
+
+type Break = fn(&mut PoolPlan);
+
+/// What is broken, and what the verifier says of it.
+const WRONG: &[(Break, &str)] = &[
+    // The order.
+    (|p| p.order.swap(0, 1), "operator `update` at step 0 reads tensor `a`, which is not yet written"),
+    (
+        |p| {
+            p.order.pop();
+        },
+        "operator `add` never runs",
+    ),
+    (|p| p.order[3] = p.order[2], "step 3 runs operator `relu` again"),
+    (|p| p.order[3] = OperatorId::new(9), "step 3 names operator 9, but the graph has 4 operators"),
+    // Lists.
+    (
+        |p| {
+            p.used.pop();
+        },
+        "the plan has 1 bytes used by pool, expected 2",
+    ),
+    (|p| p.traffic.push(Traffic::default()), "the plan has 3 traffic by pool, expected 2"),
+    (|p| p.alignment = 3, "alignment 3 is not a power of two"),
+    (|p| p.stays.swap(0, 1), "is not in the order of places"),
+    (|p| p.stays.swap(3, 4), "tensor `s` in pool `chip` from step 0 on is not in the order of places"),
+    (|p| p.stays.insert(1, p.stays[0]), "tensor `x` has two places in pool `ddr` at once, in 0..1 and 0..1"),
+    (|p| p.transfers.swap(0, 3), "is listed after one that is due at 3"),
+    // Who, where, how much.
+    (|p| at(p, X, DDR).pool = PoolId::new(2), "tensor `x` lies in pool 2, but there are 2"),
+    (
+        |p| p.stays.push(stay(tensor(99), DDR, 0, 1, 0..1)),
+        "tensor 99 has a place in pool `ddr`, but it is not of this graph",
+    ),
+    (|p| scratch(p).occupant = Occupant::Scratch(OperatorId::new(7)), "scratch of operator 7 has a place"),
+    (|p| p.variables = Variables::Outside, "tensor `s` has a place in pool `chip`, but it is a variable"),
+    (|p| at(p, B, CHIP).bytes = 15, "tensor `b` in pool `chip` has a place of 15 bytes but needs 16"),
+    (
+        |p| scratch(p).bytes = 16,
+        "scratch of operator `conv` in pool `chip` has a place of 16 bytes but needs 8",
+    ),
+    (
+        |p| at(p, A, CHIP).offset = 4,
+        "tensor `a` in pool `chip` lies at 4, which is not a multiple of its alignment 8",
+    ),
+    (
+        |p| at(p, Y, DDR).offset = 120,
+        "tensor `y` in pool `ddr` lies at 120, which is not a multiple of its alignment 16",
+    ),
+    (
+        |p| p.alignment = 32,
+        "tensor `s` in pool `chip` lies at 16, which is not a multiple of its alignment 32",
+    ),
+    (|p| at(p, V, CHIP).offset = 64, "tensor `v` in pool `chip` ends at 72, above its 64 bytes"),
+    (
+        |p| at(p, Y, DDR).offset = u64::MAX - 15,
+        "tensor `y` in pool `ddr` (16 bytes at 18446744073709551600) ends above 2^64",
+    ),
+    (
+        |p| at(p, W, DDR).pool = PoolId::new(CHIP),
+        "tensor `w` in pool `chip` (32 bytes) is of a kind or a size that this pool does not take",
+    ),
+    (
+        |p| at(p, Y, DDR).live.end = 5,
+        "tensor `y` in pool `ddr` lives in 3..5, which is not within the run of 4 steps",
+    ),
+    (|p| at(p, X, DDR).live.end = 0, "tensor `x` in pool `ddr` lives in 0..0"),
+    // Presence when needed.
+    (|p| remove(p, X, DDR), "tensor `x` has no place in pool `ddr` when the run starts"),
+    (|p| remove(p, S, DDR), "it has no place in pool `ddr` at step 0"),
+    (|p| remove(p, Y, DDR), "tensor `y` (16 bytes) has no place when operator `add` runs at step 3"),
+    (
+        |p| at(p, C, CHIP).live.end = 3,
+        "tensor `c` (16 bytes) has no place when operator `add` runs at step 3",
+    ),
+    (
+        |p| {
+            p.stays.pop();
+        },
+        "scratch of operator `conv` (8 bytes) has no place when operator `conv` runs at step 0",
+    ),
+    (|p| at(p, W, DDR).live.end = 3, "tensor `w` has no place in pool `ddr` when the run ends"),
+    (|p| at(p, W, DDR).live.start = 1, "tensor `w` has no place in pool `ddr` when the run starts"),
+    (|p| at(p, V, CHIP).live.end = 3, "tensor `v` has no place in pool `ddr` when the run starts"),
+    (
+        |p| p.pools = p.pools.clone().loading(Loading::EachRun),
+        "tensor `v` has no place in pool `ddr` when the run starts",
+    ),
+    (
+        |p| p.pools = p.pools.clone().inputs("chip").unwrap(),
+        "tensor `x` has no place in pool `chip` when the run starts",
+    ),
+    (
+        |p| p.pools = p.pools.clone().outputs("chip").unwrap(),
+        "tensor `y` has no place in pool `chip` when the run ends",
+    ),
+    // Uses.
+    (|p| p.uses[0].pool = PoolId::new(DDR), "72 bytes of pool `ddr` are said to be read, but 88 are"),
+    (|p| p.uses[0].step = 4, "a use at step 4, but there are 4 operators"),
+    (|p| p.uses[0].occupant = tensor(B), "operator `add` at step 3 does not use tensor `b`"),
+    (|p| p.uses.push(p.uses[0]), "it is said twice where operator `add` at step 3 finds tensor `a`"),
+    (
+        |p| (p.uses[0].occupant, p.uses[0].pool) = (tensor(C), PoolId::new(DDR)),
+        "tensor `c` is said to be in pool `ddr` for operator `add` at step 3, but is not",
+    ),
+    // Copies.
+    (
+        |p| p.transfers[0].tensor = TensorId::new(99),
+        "the copy of tensor 99 from pool `ddr` to pool `chip` at steps 0 to 1: the tensor is not of this graph",
+    ),
+    (|p| p.transfers[0].from = PoolId::new(5), "there is no pool 5, but 2 of them"),
+    (
+        |p| p.transfers[0].to = PoolId::new(DDR),
+        "the copy of tensor `s` from pool `ddr` to pool `ddr` at steps 0 to 1: it leads nowhere",
+    ),
+    (|p| p.transfers[0].bytes = 4, "it is said to be of 4 bytes, but the tensor has 8"),
+    (
+        |p| p.transfers[3].step = 4,
+        "the copy of tensor `a` from pool `ddr` to pool `chip` at steps 4 to 3: it is not within the run of 4 steps",
+    ),
+    (|p| p.transfers[3].due = 5, "it is not within the run of 4 steps"),
+    (|p| p.pools = p.pools.clone().prefetch(0), "it takes 1 steps, and at most 0 may be prefetched"),
+    (
+        |p| p.transfers[2].step = 0,
+        "the copy of tensor `a` from pool `chip` to pool `ddr` at steps 0 to 2: it takes 2 steps",
+    ),
+    (|p| p.transfers[3].step = 2, "it has no place in pool `chip` at step 2"),
+    (|p| at(p, S, CHIP).live.start = 1, "it has no place in pool `chip` at step 0"),
+    (|p| at(p, A, DDR).live.end = 3, "it has no place in pool `ddr` at step 3"),
+    (
+        |p| {
+            p.transfers.remove(0);
+        },
+        "when operator `update` reads at step 1, byte 16 of pool `chip` should be of tensor `s` but holds nothing of use",
+    ),
+    (
+        |p| {
+            p.transfers.remove(1);
+        },
+        "when the run ends, byte 64 of pool `ddr` should be of tensor `s` but holds other bytes of tensor `s`",
+    ),
+    (
+        |p| {
+            p.transfers.remove(2);
+        },
+        "when the copy of tensor `a` from pool `ddr` to pool `chip` at step 3 starts, byte 80 of pool `ddr` should be of tensor `a` but holds nothing of use",
+    ),
+    (
+        |p| {
+            p.transfers.remove(3);
+        },
+        "when operator `add` reads at step 3, byte 16 of pool `chip` should be of tensor `a` but holds",
+    ),
+    (
+        |p| (p.transfers[0].step, p.transfers[0].due) = (1, 2),
+        "byte 16 of pool `chip` should be of tensor `s` but holds what the copy of tensor `s` from pool `ddr` to pool `chip` at steps 1 to 2 brings",
+    ),
+    (
+        |p| p.transfers.insert(0, copy(C, 0..=0, CHIP, DDR, 16)),
+        "the copy of tensor `c` from pool `chip` to pool `ddr` at step 0: it has no place",
+    ),
+    (
+        |p| p.transfers.insert(1, copy(A, 1..=1, DDR, CHIP, 16)),
+        "the copy of tensor `a` from pool `ddr` to pool `chip` at step 1: it has no place in pool `ddr` at step 0",
+    ),
+    (
+        |p| {
+            at(p, A, DDR).live.start = 0;
+            p.transfers.insert(0, copy(A, 0..=0, CHIP, DDR, 16));
+        },
+        "the copy of tensor `a` from pool `chip` to pool `ddr` at step 0: the tensor is not yet written",
+    ),
+    // Bytes that are somebody else's.
+    (
+        |p| scratch(p).offset = 16,
+        "byte 16 of pool `chip`, of its destination, is written while it is under way",
+    ),
+    (
+        |p| (scratch(p).pool, scratch(p).offset) = (PoolId::new(DDR), 64),
+        "byte 64 of pool `ddr`, of its source, is written while it is under way",
+    ),
+    (|p| scratch(p).offset = 0, "operator `conv` writes tensor `a` over scratch of operator `conv`"),
+    (
+        |p| scratch(p).offset = 40,
+        "when operator `relu` reads at step 2, byte 40 of pool `chip` should be of tensor `v` but holds nothing of use",
+    ),
+    (|p| at(p, B, CHIP).offset = 0, "operator `update` writes tensor `b` over its input tensor `a`"),
+    (|p| at(p, B, CHIP).offset = 16, "operator `update` writes tensor `b` over its input tensor `s`"),
+    (
+        |p| at(p, X, DDR).offset = 64,
+        "when the run starts, byte 64 of pool `ddr` should be of tensor `x` but holds bytes of tensor `s`",
+    ),
+    (
+        |p| at(p, A, DDR).offset = 64,
+        "when the run ends, byte 64 of pool `ddr` should be of tensor `s` but holds bytes of tensor `a`",
+    ),
+    (
+        |p| at(p, Y, DDR).offset = 32,
+        "when the run ends, byte 32 of pool `ddr` should be of tensor `w` but holds bytes of tensor `y`",
+    ),
+    (
+        |p| p.stays[6].offset = 48,
+        "when operator `add` reads at step 3, byte 48 of pool `chip` should be of tensor `c` but holds bytes of tensor `a`",
+    ),
+    (
+        |p| p.stays[6].offset = 32,
+        "when the run ends, byte 40 of pool `chip` should be of tensor `v` but holds bytes of tensor `a`",
+    ),
+    (
+        |p| p.stays.insert(5, stay(tensor(S), DDR, 112, 8, 3..4)),
+        "tensor `s` has two places in pool `ddr` at once",
+    ),
+    (
+        |p| {
+            at(p, S, DDR).live.end = 1;
+            p.stays.insert(5, stay(tensor(S), DDR, 112, 8, 1..4));
+        },
+        "tensor `s` lies at 64 of pool `ddr` when the run starts, but at 112 when it ends",
+    ),
+    // What is shared.
+    (|p| p.shares[0].how = How::View, "operator `relu` does not permit tensor `c` at 0 of tensor `b`"),
+    (|p| p.shares[0].at = 4, "operator `relu` does not permit tensor `c` at 4 of tensor `b`"),
+    (
+        |p| p.shares[0].operator = OperatorId::new(1),
+        "operator `update` does not permit tensor `c` at 0 of tensor `b`",
+    ),
+    (|p| p.shares[0].of = TensorId::new(99), "an operator or a tensor is not of this graph"),
+    (
+        |p| p.shares.clear(),
+        "tensor `b` in pool `chip` (16 bytes at 48, live 1..3) overlaps tensor `c` in pool `chip` (16 bytes at 48, live 2..4)",
+    ),
+    (
+        |p| at(p, C, CHIP).offset = 0,
+        "at step 2, tensor `c` lies at 0 of pool `chip`, not at 0 of tensor `b`, which lies at 48 of pool `chip`",
+    ),
+    // Figures.
+    (|p| p.used[CHIP] = 72, "72 bytes of pool `chip` are said to be used, but 64 are"),
+    (|p| p.used[DDR] = 96, "96 bytes of pool `ddr` are said to be used, but 112 are"),
+    (|p| p.traffic[CHIP].read = 111, "111 bytes of pool `chip` are said to be read, but 112 are"),
+    (|p| p.traffic[DDR].written = 41, "41 bytes of pool `ddr` are said to be written, but 40 are"),
+    (|p| p.preloaded = 40, "the preloaded bytes are said to be 40, but are 8"),
+    (|p| p.cost = 263, "the cost is said to be 263, but is 264"),
+    (|p| p.lower_bound = 265, "the lower bound of 265 is above the cost of 264"),
+    (|p| p.floor = 201, "the floor of 201 is above the lower bound of 200"),
+];
+
+#[test]
+fn a_plan_by_hand_is_right() {
+    let (graph, plan) = (graph(), right());
+    verify_pools(&graph, &plan).unwrap();
+    run_on_bytes(&graph, &plan, 7).unwrap();
+}
+
+#[test]
+fn each_wrong_plan_is_refused_with_the_reason() {
+    let graph = graph();
+    let mut wrong = Vec::new();
+    for (number, (spoil, reason)) in WRONG.iter().enumerate() {
+        let mut plan = right();
+        spoil(&mut plan);
+        match verify_pools(&graph, &plan) {
+            Ok(()) => wrong.push(format!("{number} is accepted, not: {reason}")),
+            Err(found) if !found.to_string().contains(reason) => {
+                wrong.push(format!("{number} is not: {reason}\n   but: {found}"));
+            }
+            Err(_) => {}
+        }
+    }
+    println!("{} wrong plans", WRONG.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(WRONG.len() >= 80);
+}
