@@ -12,11 +12,11 @@ use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export}
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, plan_pools};
 
 /// What `--out` can write, by the file's ending.
 #[derive(Clone, Copy)]
-enum Format {
+pub enum Format {
     Json,
     Csv,
     Svg,
@@ -24,6 +24,9 @@ enum Format {
 }
 
 pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
+    if arguments.memory.is_given() {
+        return plan_pools::run(arguments);
+    }
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
@@ -70,7 +73,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
 }
 
 /// What the arguments say, but for what is shared.
-fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
+pub fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
     let searching = &arguments.searching;
     let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
     let mut planner = planner.order(arguments.order.into()).limits(searching.limits(bar));
@@ -80,7 +83,7 @@ fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Fail
     Ok(arguments.reserve.iter().cloned().fold(planner, Planner::reserve))
 }
 
-fn format_of(path: &Path) -> Result<Format, Failure> {
+pub fn format_of(path: &Path) -> Result<Format, Failure> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
     match ending.to_ascii_lowercase().as_str() {
         "json" => Ok(Format::Json),
