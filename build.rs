@@ -10,7 +10,7 @@ fn main() {
 
 /// In the order in which a reader needs them.
 #[cfg(feature = "capi")]
-const FILES: [&str; 15] = [
+const FILES: [&str; 17] = [
     "status",
     "records",
     "boundary",
@@ -25,6 +25,8 @@ const FILES: [&str; 15] = [
     "sharing",
     "infeasible",
     "choice",
+    "pools",
+    "pool_plan",
     "export",
 ];
 

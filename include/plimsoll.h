@@ -190,6 +190,30 @@
 // It starts within the other one, which is below it.
 #define PLIMSOLL_SHARE_OVERLAP 4
 
+// What a pool may hold, as bits: inputs, outputs, and what lies between operators.
+#define PLIMSOLL_HOLDS_ACTIVATIONS 1
+
+// Weights and other data that no run changes.
+#define PLIMSOLL_HOLDS_CONSTANTS 2
+
+// State that outlives a run.
+#define PLIMSOLL_HOLDS_VARIABLES 4
+
+// Workspaces of operators.
+#define PLIMSOLL_HOLDS_SCRATCH 8
+
+// All of them.
+#define PLIMSOLL_HOLDS_ALL 15
+
+// A copy costs what an operator pays in place.
+#define PLIMSOLL_COST_IN_PLACE UINT32_MAX
+
+// Constants come on chip before the first run: those that stay there cost no run anything.
+#define PLIMSOLL_LOADING_ONCE 0
+
+// In each run anew.
+#define PLIMSOLL_LOADING_EACH_RUN 1
+
 // Formats to import from: ONNX.
 #define PLIMSOLL_IMPORT_ONNX 0
 
@@ -246,6 +270,15 @@ typedef struct plimsoll_options plimsoll_options;
 // A plan of a graph, or of a problem. Never changes; any number of threads may use
 // it at the same time. It has been verified.
 typedef struct plimsoll_plan plimsoll_plan;
+
+// Where everything lives when there are several memories, and what is copied. Never
+// changes; any number of threads may use it at the same time.
+typedef struct plimsoll_pool_plan plimsoll_pool_plan;
+
+// The memories of a machine, fast ones first; the last that is added is home, where
+// everything lives that has no place elsewhere. Not to be changed by one thread while
+// another uses it; otherwise any number of threads may use it at the same time.
+typedef struct plimsoll_pools plimsoll_pools;
 
 // Buffers to be given offsets. Never changes; any number of threads may use it
 // at the same time.
@@ -395,6 +428,111 @@ typedef struct plimsoll_share {
     // `PLIMSOLL_SHARE_...`.
     int32_t how;
 } plimsoll_share;
+
+// A memory. Costs are per byte, in a unit of the caller's. Frozen: 48 bytes.
+typedef struct plimsoll_pool {
+    // How many bytes there are, or `PLIMSOLL_NONE` for any number.
+    uint64_t capacity;
+    // Every offset is a multiple of this power of two; 1 for any offset.
+    uint64_t alignment;
+    // Nothing above this size can live there; `PLIMSOLL_NONE` for any size.
+    uint64_t largest;
+    // `PLIMSOLL_HOLDS_...`, together.
+    uint32_t holds;
+    // What a byte costs that an operator reads there in place.
+    uint32_t read_cost;
+    // What a byte costs that an operator writes there in place.
+    uint32_t write_cost;
+    // What a byte costs that is copied from there, or `PLIMSOLL_COST_IN_PLACE`.
+    uint32_t copy_from_cost;
+    // What a byte costs that is copied to there, or `PLIMSOLL_COST_IN_PLACE`.
+    uint32_t copy_to_cost;
+    // 0.
+    uint32_t unused;
+} plimsoll_pool;
+
+// What is known of a plan for several memories. Frozen: 48 bytes.
+typedef struct plimsoll_pool_figures {
+    // What a run costs.
+    uint64_t cost;
+    // No choice of places costs less, for this order.
+    uint64_t lower_bound;
+    // What would be left if every pool were as large as one wishes.
+    uint64_t floor;
+    // Bytes of constants that are on chip before the first run.
+    uint64_t preloaded;
+    // Search nodes spent.
+    uint64_t nodes;
+    // Why the search stopped: `PLIMSOLL_STOP_...`.
+    int32_t stop;
+    // How many pools there are.
+    uint32_t pools;
+} plimsoll_pool_figures;
+
+// What a plan does with a pool. Frozen: 24 bytes.
+typedef struct plimsoll_pool_traffic {
+    // The end of what lies topmost, in bytes.
+    uint64_t used;
+    // Bytes that a run reads from it.
+    uint64_t read;
+    // Bytes that a run writes to it.
+    uint64_t written;
+} plimsoll_pool_traffic;
+
+// A tensor or workspace has a place in a pool for some steps. Frozen: 40 bytes.
+typedef struct plimsoll_stay {
+    // Bytes from the start of the pool.
+    uint64_t offset;
+    // Size in bytes.
+    uint64_t bytes;
+    // The first step at which the place is its own.
+    uint32_t start;
+    // The step after the last.
+    uint32_t end;
+    // The tensor, or the operator whose workspace it is.
+    uint32_t index;
+    // `PLIMSOLL_OCCUPANT_...`.
+    int32_t occupant;
+    // The pool, by its number.
+    uint32_t pool;
+    // 0.
+    uint32_t unused;
+} plimsoll_stay;
+
+// A tensor is copied from one pool to another. Frozen: 48 bytes.
+typedef struct plimsoll_transfer {
+    // Bytes from the start of the pool it comes from.
+    uint64_t from_offset;
+    // Bytes from the start of the pool it goes to.
+    uint64_t to_offset;
+    // Bytes.
+    uint64_t bytes;
+    // The tensor.
+    uint32_t tensor;
+    // From the start of this step it may be under way.
+    uint32_t step;
+    // Before the operator of this step it is done; the number of steps if after the last.
+    uint32_t due;
+    // 1 if it comes after those that are due at the same step and have 0 here, as they
+    // may read what it writes over.
+    uint32_t late;
+    // The pool it comes from.
+    uint32_t from;
+    // The pool it goes to.
+    uint32_t to;
+} plimsoll_transfer;
+
+// The operator of a step finds something in a pool. Frozen: 16 bytes.
+typedef struct plimsoll_use {
+    // The step.
+    uint32_t step;
+    // The tensor, or the operator whose workspace it is.
+    uint32_t index;
+    // `PLIMSOLL_OCCUPANT_...`.
+    int32_t occupant;
+    // The pool.
+    uint32_t pool;
+} plimsoll_use;
 
 #ifdef __cplusplus
 extern "C" {
@@ -952,6 +1090,116 @@ int32_t plimsoll_choice_offsets(const struct plimsoll_choice *choice,
 // Frees a choice; NULL is allowed.
 void plimsoll_choice_free(struct plimsoll_choice *choice);
 
+// Makes a machine without memories: inputs and outputs at home, constants loaded once,
+// copies without lead. Free it with `plimsoll_pools_free`.
+int32_t plimsoll_pools_new(struct plimsoll_pools **pools);
+
+// Adds a memory, slower than those before it; they count from 0, and 8 are the most. The
+// last one must take everything, and no two may have one name: both is checked as a graph
+// is placed.
+int32_t plimsoll_pools_add(struct plimsoll_pools *pools,
+                           const char *name,
+                           const struct plimsoll_pool *pool);
+
+// The pool into which the caller puts inputs, by its number; PLIMSOLL_NO_INDEX for home.
+int32_t plimsoll_pools_set_inputs(struct plimsoll_pools *pools, uint32_t pool);
+
+// The pool from which the caller takes outputs, in the same way.
+int32_t plimsoll_pools_set_outputs(struct plimsoll_pools *pools, uint32_t pool);
+
+// When constants come on chip: `PLIMSOLL_LOADING_...`.
+int32_t plimsoll_pools_set_loading(struct plimsoll_pools *pools, int32_t loading);
+
+// So many steps before an operator needs it, what is copied has its place, so that copying
+// and computing go on at once; 1 is double buffering.
+int32_t plimsoll_pools_set_prefetch(struct plimsoll_pools *pools, uint32_t steps);
+
+// Frees memories; NULL is allowed. Plans that were made for them stay.
+void plimsoll_pools_free(struct plimsoll_pools *pools);
+
+// Plans a built graph for several memories: what lives where and when, so that a run costs
+// least by the costs of the pools. `options` may be NULL for the defaults; their capacity
+// and what they reserve do not matter here. Free the plan with `plimsoll_pool_plan_free`.
+//
+// PLIMSOLL_ERROR_INVALID if what must be in a pool does not fit there, a tensor has a fixed
+// offset, or the pools are none that can be meant.
+int32_t plimsoll_graph_place(const struct plimsoll_graph *graph,
+                             const struct plimsoll_options *options,
+                             const struct plimsoll_pools *pools,
+                             struct plimsoll_pool_plan **plan);
+
+// The same in this order: `count` indices of operators, each that is not folded once.
+int32_t plimsoll_graph_place_in_order(const struct plimsoll_graph *graph,
+                                      const uint32_t *order,
+                                      size_t count,
+                                      const struct plimsoll_options *options,
+                                      const struct plimsoll_pools *pools,
+                                      struct plimsoll_pool_plan **plan);
+
+// What is known of the plan.
+int32_t plimsoll_pool_plan_figures(const struct plimsoll_pool_plan *plan,
+                                   struct plimsoll_pool_figures *figures);
+
+// Copies out what is used of each pool, and what goes through it in a run.
+//
+// `count` is how many there are. With NULL for `traffic` only that is written; if
+// `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+int32_t plimsoll_pool_plan_traffic(const struct plimsoll_pool_plan *plan,
+                                   struct plimsoll_pool_traffic *traffic,
+                                   size_t capacity,
+                                   size_t *count);
+
+// Copies out all places: tensors by index, then workspaces by operator, each by pool and
+// time. `count` as above.
+int32_t plimsoll_pool_plan_stays(const struct plimsoll_pool_plan *plan,
+                                 struct plimsoll_stay *stays,
+                                 size_t capacity,
+                                 size_t *count);
+
+// Copies out what is copied from pool to pool, in the order in which it is to be done: at
+// the start of each step, before its operator, those that are due then. `count` as above.
+int32_t plimsoll_pool_plan_transfers(const struct plimsoll_pool_plan *plan,
+                                     struct plimsoll_transfer *transfers,
+                                     size_t capacity,
+                                     size_t *count);
+
+// Copies out where operators find what they read and write, if that is not the first of
+// the pools in which it has a place at their step. `count` as above.
+int32_t plimsoll_pool_plan_uses(const struct plimsoll_pool_plan *plan,
+                                struct plimsoll_use *uses,
+                                size_t capacity,
+                                size_t *count);
+
+// Where the operator of a step finds a tensor or its workspace: `occupant` is
+// `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if that has no place at this step.
+int32_t plimsoll_pool_plan_place_at(const struct plimsoll_pool_plan *plan,
+                                    uint32_t step,
+                                    int32_t occupant,
+                                    uint32_t index,
+                                    struct plimsoll_stay *place);
+
+// Copies out which tensors share memory while both are needed, in whatever pool. `count`
+// as above.
+int32_t plimsoll_pool_plan_shares(const struct plimsoll_pool_plan *plan,
+                                  struct plimsoll_share *shares,
+                                  size_t capacity,
+                                  size_t *count);
+
+// Copies out the order in which to run: indices of operators, without the folded ones.
+// `count` as above.
+int32_t plimsoll_pool_plan_order(const struct plimsoll_pool_plan *plan,
+                                 uint32_t *order,
+                                 size_t capacity,
+                                 size_t *count);
+
+// Verifies a plan again, by rules that share no code with what made it: its places, a run
+// of its copies and operators on memory that remembers who wrote each byte, and its figures.
+// That nothing costs less than the lower bound is not proven again.
+int32_t plimsoll_pool_plan_verify(const struct plimsoll_pool_plan *plan);
+
+// Frees a plan; NULL is allowed.
+void plimsoll_pool_plan_free(struct plimsoll_pool_plan *plan);
+
 // Copies a plan out as text in a format, `PLIMSOLL_EXPORT_...`. `size` is what the
 // text needs, its zero byte included: with NULL for `place` only that is written;
 // if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
@@ -966,6 +1214,19 @@ int32_t plimsoll_plan_export(const struct plimsoll_plan *plan,
 // Writes a plan to a file, which appears whole or not at all: under another name
 // beside it first, then renamed.
 int32_t plimsoll_plan_write(const struct plimsoll_plan *plan, int32_t format, const char *path);
+
+// Copies a plan for several memories out as text in a format, in the same way.
+// `PLIMSOLL_EXPORT_CSV` has a row for each place.
+int32_t plimsoll_pool_plan_export(const struct plimsoll_pool_plan *plan,
+                                  int32_t format,
+                                  char *place,
+                                  size_t capacity,
+                                  size_t *size);
+
+// Writes a plan for several memories to a file, in the same way.
+int32_t plimsoll_pool_plan_write(const struct plimsoll_pool_plan *plan,
+                                 int32_t format,
+                                 const char *path);
 
 #ifdef __cplusplus
 }  // extern "C"
@@ -982,4 +1243,10 @@ typedef char plimsoll_size_of_object[sizeof(plimsoll_object) == 16 ? 1 : -1];
 typedef char plimsoll_size_of_inside[sizeof(plimsoll_inside) == 24 ? 1 : -1];
 typedef char plimsoll_size_of_share[sizeof(plimsoll_share) == 24 ? 1 : -1];
 typedef char plimsoll_size_of_windowed[sizeof(plimsoll_windowed) == 136 ? 1 : -1];
+typedef char plimsoll_size_of_pool[sizeof(plimsoll_pool) == 48 ? 1 : -1];
+typedef char plimsoll_size_of_stay[sizeof(plimsoll_stay) == 40 ? 1 : -1];
+typedef char plimsoll_size_of_transfer[sizeof(plimsoll_transfer) == 48 ? 1 : -1];
+typedef char plimsoll_size_of_use[sizeof(plimsoll_use) == 16 ? 1 : -1];
+typedef char plimsoll_size_of_pool_traffic[sizeof(plimsoll_pool_traffic) == 24 ? 1 : -1];
+typedef char plimsoll_size_of_pool_figures[sizeof(plimsoll_pool_figures) == 48 ? 1 : -1];
 typedef char plimsoll_size_of_progress[sizeof(plimsoll_progress) == 24 ? 1 : -1];

@@ -3,7 +3,7 @@
 // Objects own what they hold, can be moved and not copied; what the header says of
 // threads holds for them. What fails throws plimsoll::Error, which has the status
 // and the message. Callbacks are lambdas and may throw: planning stops, and the
-// exception arrives at the caller of plan() or choose().
+// exception arrives at the caller of plan(), place() or choose().
 #ifndef PLIMSOLL_HPP
 #define PLIMSOLL_HPP
 
@@ -82,6 +82,12 @@ enum class Sharing : std::int32_t {
     all = PLIMSOLL_SHARING_ALL,
 };
 
+// When constants come on chip.
+enum class Loading : std::int32_t {
+    once = PLIMSOLL_LOADING_ONCE,
+    each_run = PLIMSOLL_LOADING_EACH_RUN,
+};
+
 enum class Occupant : std::int32_t {
     tensor = PLIMSOLL_OCCUPANT_TENSOR,
     scratch = PLIMSOLL_OCCUPANT_SCRATCH,
@@ -109,11 +115,26 @@ using Object = plimsoll_object;
 using Inside = plimsoll_inside;
 using Share = plimsoll_share;
 using Windowed = plimsoll_windowed;
+using Pool = plimsoll_pool;
+using PoolTraffic = plimsoll_pool_traffic;
+using PoolFigures = plimsoll_pool_figures;
+using Stay = plimsoll_stay;
+using Transfer = plimsoll_transfer;
+using Use = plimsoll_use;
 
 // A buffer that may lie anywhere: bytes, first step, step after the last.
 inline Buffer buffer(std::uint64_t size, std::uint32_t start, std::uint32_t end, std::uint64_t alignment = 1,
                      std::optional<std::uint64_t> fixed_offset = std::nullopt) {
     return Buffer{size, alignment, fixed_offset.value_or(PLIMSOLL_NONE), start, end};
+}
+
+// On-chip memory: so many bytes, at no cost, for everything.
+inline Pool on_chip(std::uint64_t bytes, std::uint64_t alignment = 1) {
+    return Pool{bytes, alignment, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 0, 0, PLIMSOLL_COST_IN_PLACE, PLIMSOLL_COST_IN_PLACE, 0};
+}
+// Off-chip memory: any size; each byte read or written costs one.
+inline Pool off_chip(std::uint64_t alignment = 1) {
+    return Pool{PLIMSOLL_NONE, alignment, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 1, 1, PLIMSOLL_COST_IN_PLACE, PLIMSOLL_COST_IN_PLACE, 0};
 }
 
 namespace detail {
@@ -620,6 +641,97 @@ private:
     detail::Handle<plimsoll_problem, plimsoll_problem_free> handle_;
 };
 
+// The memories of a machine, fast ones first; the last that is added is home.
+class Pools {
+public:
+    Pools() {
+        plimsoll_pools *made = nullptr;
+        detail::check(plimsoll_pools_new(&made));
+        handle_.reset(made);
+    }
+    Pools &add(const std::string &name, const Pool &pool) {
+        return set(plimsoll_pools_add(handle_.get(), name.c_str(), &pool));
+    }
+    // By number; none for home.
+    Pools &inputs(std::optional<std::uint32_t> pool) {
+        return set(plimsoll_pools_set_inputs(handle_.get(), pool.value_or(PLIMSOLL_NO_INDEX)));
+    }
+    Pools &outputs(std::optional<std::uint32_t> pool) {
+        return set(plimsoll_pools_set_outputs(handle_.get(), pool.value_or(PLIMSOLL_NO_INDEX)));
+    }
+    Pools &loading(Loading loading) {
+        return set(plimsoll_pools_set_loading(handle_.get(), static_cast<std::int32_t>(loading)));
+    }
+    Pools &prefetch(std::uint32_t steps) { return set(plimsoll_pools_set_prefetch(handle_.get(), steps)); }
+    const plimsoll_pools *get() const noexcept { return handle_.get(); }
+
+private:
+    Pools &set(std::int32_t status) {
+        detail::check(status);
+        return *this;
+    }
+
+    detail::Handle<plimsoll_pools, plimsoll_pools_free> handle_;
+};
+
+// Where everything lives when there are several memories, and what is copied.
+class PoolPlan {
+public:
+    PoolFigures figures() const {
+        return detail::get<PoolFigures>(
+            [&](PoolFigures *figures) { return plimsoll_pool_plan_figures(handle_.get(), figures); });
+    }
+    // By pool.
+    std::vector<PoolTraffic> traffic() const { return list<PoolTraffic>(plimsoll_pool_plan_traffic); }
+    // Tensors by index, then workspaces by operator, each by pool and time.
+    std::vector<Stay> stays() const { return list<Stay>(plimsoll_pool_plan_stays); }
+    // In the order in which they are to be done.
+    std::vector<Transfer> transfers() const { return list<Transfer>(plimsoll_pool_plan_transfers); }
+    std::vector<Use> uses() const { return list<Use>(plimsoll_pool_plan_uses); }
+    // Where the operator of a step finds a tensor or its workspace.
+    Stay place_at(std::uint32_t step, Occupant occupant, std::uint32_t index) const {
+        return detail::get<Stay>([&](Stay *stay) {
+            return plimsoll_pool_plan_place_at(handle_.get(), step, static_cast<std::int32_t>(occupant), index, stay);
+        });
+    }
+    std::vector<Share> shares() const { return list<Share>(plimsoll_pool_plan_shares); }
+    // Indices of operators, in the order to run.
+    std::vector<std::uint32_t> order() const { return list<std::uint32_t>(plimsoll_pool_plan_order); }
+    void verify() const { detail::check(plimsoll_pool_plan_verify(handle_.get())); }
+    std::string exported(ExportFormat format) const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_pool_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);
+        });
+    }
+    void write(ExportFormat format, const std::string &path) const {
+        detail::check(plimsoll_pool_plan_write(handle_.get(), static_cast<std::int32_t>(format), path.c_str()));
+    }
+    const plimsoll_pool_plan *get() const noexcept { return handle_.get(); }
+
+private:
+    friend class Graph;
+    PoolPlan() = default;
+
+    // Takes what a call makes; frees it again if a callback threw.
+    template <class Call>
+    static PoolPlan made_by(Call call) {
+        PoolPlan plan;
+        plimsoll_pool_plan *made = nullptr;
+        const std::int32_t status = call(&made);
+        plan.handle_.reset(made);
+        detail::check_made(status, plan.handle_);
+        return plan;
+    }
+    template <class T, class Call>
+    std::vector<T> list(Call call) const {
+        return detail::copy_out<T>([&](T *items, std::size_t capacity, std::size_t *count) {
+            return call(handle_.get(), items, capacity, count);
+        });
+    }
+
+    detail::Handle<plimsoll_pool_plan, plimsoll_pool_plan_free> handle_;
+};
+
 // Operators and tensors: added to, built once, then planned.
 class Graph {
 public:
@@ -727,6 +839,19 @@ public:
     Plan plan_in_order(const std::vector<std::uint32_t> &order, const Options &options) const {
         return Plan::made_by([&](plimsoll_plan **plan) {
             return plimsoll_graph_plan_in_order(handle_.get(), order.data(), order.size(), options.get(), plan);
+        });
+    }
+    // What lives where and when in several memories, so that a run costs least.
+    PoolPlan place(const Pools &pools, const Options &options = Options()) const {
+        return PoolPlan::made_by([&](plimsoll_pool_plan **plan) {
+            return plimsoll_graph_place(handle_.get(), options.get(), pools.get(), plan);
+        });
+    }
+    PoolPlan place_in_order(const std::vector<std::uint32_t> &order, const Pools &pools,
+                            const Options &options = Options()) const {
+        return PoolPlan::made_by([&](plimsoll_pool_plan **plan) {
+            return plimsoll_graph_place_in_order(handle_.get(), order.data(), order.size(), options.get(),
+                                                 pools.get(), plan);
         });
     }
     // An order alone, and what is known of it.

@@ -113,7 +113,7 @@ pub use objects::{Inside, Objects};
 pub use occupant::{Occupant, Variables};
 pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, Share, SharedObject, Status};
 pub use planner::Planner;
-pub use pool_plan::{PoolPlan, Stay, Traffic, Transfer, Use};
+pub use pool_plan::{PoolPlan, Route, Stay, Traffic, Transfer, Use};
 pub use pools::{Content, Loading, Pool, Pools};
 pub use problem::{Buffer, LiveRange, Problem};
 pub use schedule::{Ordering, Schedule};

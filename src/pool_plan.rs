@@ -7,6 +7,7 @@ use crate::occupant::{Occupant, Variables};
 use crate::plan::Share;
 use crate::pools::Pools;
 use crate::problem::LiveRange;
+use crate::sorting::sort_by_keys;
 
 /// A tensor or a workspace has a place in a pool for some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +141,7 @@ impl PoolPlan {
     /// pools: 0.01 is one percent.
     #[must_use]
     pub fn gap(&self) -> f64 {
-        match (self.cost - self.lower_bound, self.lower_bound.saturating_sub(self.floor)) {
+        match (self.cost.saturating_sub(self.lower_bound), self.lower_bound.saturating_sub(self.floor)) {
             (0, _) => 0.0,
             (_, 0) => f64::INFINITY,
             (above, avoidable) => above as f64 / avoidable as f64,
@@ -201,6 +202,53 @@ impl PoolPlan {
             nodes: 0,
             stop: Stop::Finished,
         }
+    }
+}
+
+/// A [`Transfer`] and its places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The copy.
+    pub transfer: Transfer,
+    /// Bytes from the start of the pool it comes from; none if the plan is wrong and has
+    /// no such place.
+    pub from_offset: Option<u64>,
+    /// Bytes from the start of the pool it goes to.
+    pub to_offset: Option<u64>,
+    /// Whether its destination is new at the step at which it is due: such copies come
+    /// after all others that are due then.
+    pub is_late: bool,
+}
+
+impl PoolPlan {
+    /// The copies in the order in which they are to be done, with the places that they read
+    /// and write.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        let mut routes: Vec<Route> = self.transfers.iter().map(|one| self.route(one)).collect();
+        sort_by_keys(&mut routes, |one| [one.transfer.due.into(), one.is_late.into()]);
+        routes
+    }
+
+    /// What takes time has both places from its start on; so has what comes to a place that
+    /// was there before. To a place that is new, it comes from one that is there then.
+    fn route(&self, transfer: &Transfer) -> Route {
+        let &Transfer { step, due, from, to, .. } = transfer;
+        let place = |pool: PoolId, step: u32| {
+            let mut stays = self.stays_of(Occupant::Tensor(transfer.tensor));
+            stays.find(|stay| stay.pool == pool && stay.live.contains(step)).copied()
+        };
+        let last = due.saturating_sub(1);
+        let (from, to, is_late) = if step < due {
+            (place(from, step), place(to, step), false)
+        } else {
+            let is_after = due >= self.order.len().max(1) as u32;
+            let to = place(to, if is_after { last } else { due });
+            let is_late = to.is_some_and(|stay| stay.live.start == due);
+            (place(from, if is_late { due } else { last }), to, is_late)
+        };
+        let offset = |stay: Option<Stay>| stay.map(|stay| stay.offset);
+        Route { transfer: *transfer, from_offset: offset(from), to_offset: offset(to), is_late }
     }
 }
 

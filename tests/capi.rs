@@ -134,10 +134,12 @@ programs! {
     why_not_in_c: "examples/c/why_not.c" by "cc";
     custom_strategy_in_c: "examples/c/custom_strategy.c" by "cc";
     progress_cancel_in_c: "examples/c/progress_cancel.c" by "cc";
+    place_in_c: "examples/c/place.c" by "cc";
     tiny_inference_in_c: "examples/c/tiny_inference.c" by "cc";
     plan_graph_in_cpp: "examples/cpp/plan_graph.cpp" by "c++";
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
+    place_in_cpp: "examples/cpp/place.cpp" by "c++";
 }
 
 /// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.
@@ -155,6 +157,7 @@ fn random_calls_have_defined_results() {
         let unseen = format!("status {status:2}: 0 calls");
         assert!(!text.contains(&unseen), "{text}");
     }
+    assert!(!text.contains("placed in pools: 0 times"), "{text}");
 }
 
 /// The headers alone, with every warning, as C99 and as C++17.
@@ -206,8 +209,16 @@ fn python_plans() {
     if !have("python3") {
         return;
     }
-    let mut python = Command::new("python3");
-    python.current_dir(root()).arg("examples/python/plan.py").arg(library().join("libplimsoll.so"));
-    let output = run(&mut python);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("arena 1000000 bytes"));
+    for (source, expected) in [
+        ("plan.py", "arena 1000000 bytes"),
+        ("place.py", "cost 2000, at least 2000; 5000 bytes stay on chip"),
+    ] {
+        let mut python = Command::new("python3");
+        python
+            .current_dir(root())
+            .arg(format!("examples/python/{source}"))
+            .arg(library().join("libplimsoll.so"));
+        let output = run(&mut python);
+        assert!(String::from_utf8_lossy(&output.stdout).contains(expected), "{source}: {output:?}");
+    }
 }

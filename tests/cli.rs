@@ -143,6 +143,41 @@ fn a_plan_for_another_model_is_wrong_and_a_broken_one_is_bad_input() {
     assert!(errors.contains("broken.json: not a plan: "), "{errors}");
 }
 
+/// Plans for several memories are told by their format.
+#[test]
+fn verify_knows_plans_for_several_memories() {
+    use plimsoll::export::json::PoolPlanDocument;
+    use plimsoll::import::{ImportOptions, Imported, read};
+    use plimsoll::{Planner, Pool, Pools};
+
+    let options = ImportOptions::default();
+    let Imported::Graph(imported) = read(Path::new(&model(TFLITE)), &options).unwrap() else {
+        panic!("a network")
+    };
+    let pools = Pools::new([Pool::on_chip("l2", 64 << 10), Pool::off_chip("ddr")]).unwrap();
+    let plan = Planner::new().place(&imported.graph, &pools).unwrap();
+    let document = PoolPlanDocument::of_graph(&imported.graph, &plan, &options);
+    let folder = Folder::new();
+    let file = folder.with("pools.json", &document.to_json());
+    let (status, text, errors) = plimsoll(&["verify", &model(TFLITE), &file]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    let expected = format!("{} places in 2 pools, {} copies", plan.stays.len(), plan.transfers.len());
+    assert!(text.starts_with(&format!("right: {expected}, cost {}", plan.cost)), "{text}");
+
+    let mut cheaper = document;
+    cheaper.cost -= 1;
+    let file = folder.with("cheaper.json", &cheaper.to_json());
+    let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &file]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.starts_with("wrong: "), "{text}");
+    let buffers = folder.with("buffers.csv", CSV);
+    let (status, text, _) = plimsoll(&["verify", &buffers, &file]);
+    assert_eq!((status, text.as_str()), (1, "wrong: the plan is of a graph, not of buffers\n"));
+    let (status, text, _) = plimsoll(&["verify", &model(ONNX), &file]);
+    assert_eq!(status, 1);
+    assert!(text.starts_with("wrong: "), "{text}");
+}
+
 /// The contract of the format: nothing but the fields that it names.
 #[test]
 fn a_plan_with_the_documented_fields_alone_can_be_verified() {

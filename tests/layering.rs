@@ -39,7 +39,7 @@ const MAY_NAME: [(&str, &[&str]); 29] = [
     ("schedule", &["graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
     ("plan", &["graph", "ids", "limits", "occupant", "problem", "sharing"]),
     ("pools", &["error", "graph", "ids", "occupant"]),
-    ("pool_plan", &["graph", "ids", "limits", "occupant", "plan", "pools", "problem"]),
+    ("pool_plan", &["graph", "ids", "limits", "occupant", "plan", "pools", "problem", "sorting"]),
     ("placement", &["allocate", "bound", "error", "ids", "limits", "pools", "problem", "random", "sorting"]),
     ("solution", &["bound", "limits", "objects", "plan"]),
     (

@@ -1,8 +1,9 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use super::boundary::{Failure, copy_text, guard, reference, text};
+use super::boundary::{Failure, Outcome, copy_text, guard, reference, text};
 use super::plan::{Planned, plimsoll_plan};
+use super::pool_plan::plimsoll_pool_plan;
 use super::status::{
     PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_EXPORT_C, PLIMSOLL_EXPORT_CSV,
     PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG, PLIMSOLL_EXPORT_TEXT,
@@ -38,10 +39,43 @@ pub unsafe extern "C" fn plimsoll_plan_write(
 ) -> i32 {
     guard(|| {
         let exported = exported(unsafe { reference(plan, "plan") }?, format)?;
-        let path = unsafe { text(path, "path") }?;
-        write_whole(Path::new(path), &exported)
-            .map_err(|error| Failure::new(PLIMSOLL_ERROR_IO, format!("cannot write {path}: {error}")))
+        unsafe { write(path, &exported) }
     })
+}
+
+/// Copies a plan for several memories out as text in a format, in the same way.
+/// `PLIMSOLL_EXPORT_CSV` has a row for each place.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pool_plan_export(
+    plan: *const plimsoll_pool_plan,
+    format: i32,
+    place: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let exported = exported_pools(unsafe { reference(plan, "plan") }?, format)?;
+        unsafe { copy_text(&exported, place, capacity, size) }
+    })
+}
+
+/// Writes a plan for several memories to a file, in the same way.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pool_plan_write(
+    plan: *const plimsoll_pool_plan,
+    format: i32,
+    path: *const c_char,
+) -> i32 {
+    guard(|| {
+        let exported = exported_pools(unsafe { reference(plan, "plan") }?, format)?;
+        unsafe { write(path, &exported) }
+    })
+}
+
+unsafe fn write(path: *const c_char, exported: &str) -> Outcome {
+    let path = unsafe { text(path, "path") }?;
+    write_whole(Path::new(path), exported)
+        .map_err(|error| Failure::new(PLIMSOLL_ERROR_IO, format!("cannot write {path}: {error}")))
 }
 
 fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
@@ -135,4 +169,29 @@ fn summary(plan: &plimsoll_plan) -> Result<String, Failure> {
 #[cfg(not(feature = "report"))]
 fn summary(_: &plimsoll_plan) -> Result<String, Failure> {
     Err(unsupported("report"))
+}
+
+fn exported_pools(planned: &plimsoll_pool_plan, format: i32) -> Result<String, Failure> {
+    let (graph, plan) = (&planned.graph, &planned.plan);
+    match format {
+        PLIMSOLL_EXPORT_C => Ok(c_header::of_pools(graph, plan)),
+        #[cfg(feature = "json")]
+        PLIMSOLL_EXPORT_JSON => {
+            let options = crate::import::ImportOptions::default();
+            Ok(crate::export::json::PoolPlanDocument::of_graph(graph, plan, &options).to_json())
+        }
+        #[cfg(feature = "csv")]
+        PLIMSOLL_EXPORT_CSV => Ok(crate::export::csv::of_pools(graph, plan)),
+        #[cfg(feature = "report")]
+        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::of_pools(graph, plan)),
+        #[cfg(feature = "report")]
+        PLIMSOLL_EXPORT_TEXT => Ok(crate::report::text::summary_of_pools(graph, plan, None)),
+        #[cfg(not(feature = "json"))]
+        PLIMSOLL_EXPORT_JSON => Err(unsupported("json")),
+        #[cfg(not(feature = "csv"))]
+        PLIMSOLL_EXPORT_CSV => Err(unsupported("csv")),
+        #[cfg(not(feature = "report"))]
+        PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT => Err(unsupported("report")),
+        _ => Err(Failure::argument(format!("{format} is no format to export to"))),
+    }
 }

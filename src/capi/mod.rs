@@ -20,6 +20,8 @@ mod import;
 mod infeasible;
 mod options;
 mod plan;
+mod pool_plan;
+mod pools;
 mod problem;
 mod records;
 mod results;

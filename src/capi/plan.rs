@@ -25,7 +25,7 @@ pub(super) enum Planned {
 }
 
 /// A strategy of the caller's tells by its reason that its function failed.
-fn planning_failure(error: Error) -> Failure {
+pub(super) fn planning_failure(error: Error) -> Failure {
     match &error {
         Error::Refused { reason, .. } if reason.starts_with(CALLBACK_FAILED) => {
             Failure::new(PLIMSOLL_ERROR_CALLBACK, error.to_string())
@@ -99,13 +99,17 @@ pub unsafe extern "C" fn plimsoll_graph_plan_in_order(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let known = |&index: &u32| match index as usize {
-            index if index < graph.operators().len() => Ok(OperatorId::new(index)),
-            index => Err(Failure::argument(format!("{index} is no operator"))),
-        };
-        let order = unsafe { array(order, count, "order") }?.iter().map(known);
-        unsafe { plan_graph(graph, Some(&order.collect::<Result<Vec<_>, _>>()?), options, plan) }
+        let order = operator_ids(graph, unsafe { array(order, count, "order") }?)?;
+        unsafe { plan_graph(graph, Some(&order), options, plan) }
     })
+}
+
+pub(super) fn operator_ids(graph: &Graph, order: &[u32]) -> Result<Vec<OperatorId>, Failure> {
+    let known = |&index: &u32| match index as usize {
+        index if index < graph.operators().len() => Ok(OperatorId::new(index)),
+        index => Err(Failure::argument(format!("{index} is no operator"))),
+    };
+    order.iter().map(known).collect()
 }
 
 unsafe fn plan_graph(

@@ -133,6 +133,123 @@ pub struct plimsoll_windowed {
     pub descending: i32,
 }
 
+/// A memory. Costs are per byte, in a unit of the caller's. Frozen: 48 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_pool {
+    /// How many bytes there are, or `PLIMSOLL_NONE` for any number.
+    pub capacity: u64,
+    /// Every offset is a multiple of this power of two; 1 for any offset.
+    pub alignment: u64,
+    /// Nothing above this size can live there; `PLIMSOLL_NONE` for any size.
+    pub largest: u64,
+    /// `PLIMSOLL_HOLDS_...`, together.
+    pub holds: u32,
+    /// What a byte costs that an operator reads there in place.
+    pub read_cost: u32,
+    /// What a byte costs that an operator writes there in place.
+    pub write_cost: u32,
+    /// What a byte costs that is copied from there, or `PLIMSOLL_COST_IN_PLACE`.
+    pub copy_from_cost: u32,
+    /// What a byte costs that is copied to there, or `PLIMSOLL_COST_IN_PLACE`.
+    pub copy_to_cost: u32,
+    /// 0.
+    pub unused: u32,
+}
+
+/// A tensor or workspace has a place in a pool for some steps. Frozen: 40 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_stay {
+    /// Bytes from the start of the pool.
+    pub offset: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// The first step at which the place is its own.
+    pub start: u32,
+    /// The step after the last.
+    pub end: u32,
+    /// The tensor, or the operator whose workspace it is.
+    pub index: u32,
+    /// `PLIMSOLL_OCCUPANT_...`.
+    pub occupant: i32,
+    /// The pool, by its number.
+    pub pool: u32,
+    /// 0.
+    pub unused: u32,
+}
+
+/// A tensor is copied from one pool to another. Frozen: 48 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_transfer {
+    /// Bytes from the start of the pool it comes from.
+    pub from_offset: u64,
+    /// Bytes from the start of the pool it goes to.
+    pub to_offset: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// The tensor.
+    pub tensor: u32,
+    /// From the start of this step it may be under way.
+    pub step: u32,
+    /// Before the operator of this step it is done; the number of steps if after the last.
+    pub due: u32,
+    /// 1 if it comes after those that are due at the same step and have 0 here, as they
+    /// may read what it writes over.
+    pub late: u32,
+    /// The pool it comes from.
+    pub from: u32,
+    /// The pool it goes to.
+    pub to: u32,
+}
+
+/// The operator of a step finds something in a pool. Frozen: 16 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_use {
+    /// The step.
+    pub step: u32,
+    /// The tensor, or the operator whose workspace it is.
+    pub index: u32,
+    /// `PLIMSOLL_OCCUPANT_...`.
+    pub occupant: i32,
+    /// The pool.
+    pub pool: u32,
+}
+
+/// What a plan does with a pool. Frozen: 24 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_pool_traffic {
+    /// The end of what lies topmost, in bytes.
+    pub used: u64,
+    /// Bytes that a run reads from it.
+    pub read: u64,
+    /// Bytes that a run writes to it.
+    pub written: u64,
+}
+
+/// What is known of a plan for several memories. Frozen: 48 bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_pool_figures {
+    /// What a run costs.
+    pub cost: u64,
+    /// No choice of places costs less, for this order.
+    pub lower_bound: u64,
+    /// What would be left if every pool were as large as one wishes.
+    pub floor: u64,
+    /// Bytes of constants that are on chip before the first run.
+    pub preloaded: u64,
+    /// Search nodes spent.
+    pub nodes: u64,
+    /// Why the search stopped: `PLIMSOLL_STOP_...`.
+    pub stop: i32,
+    /// How many pools there are.
+    pub pools: u32,
+}
+
 /// How far a search is, as told to a progress callback. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -154,6 +271,12 @@ const _: () = {
     assert!(size_of::<plimsoll_inside>() == 24);
     assert!(size_of::<plimsoll_share>() == 24);
     assert!(size_of::<plimsoll_windowed>() == 136);
+    assert!(size_of::<plimsoll_pool>() == 48);
+    assert!(size_of::<plimsoll_stay>() == 40);
+    assert!(size_of::<plimsoll_transfer>() == 48);
+    assert!(size_of::<plimsoll_use>() == 16);
+    assert!(size_of::<plimsoll_pool_traffic>() == 24);
+    assert!(size_of::<plimsoll_pool_figures>() == 48);
     assert!(size_of::<plimsoll_progress>() == 24);
 };
 

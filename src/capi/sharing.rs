@@ -168,7 +168,7 @@ pub unsafe extern "C" fn plimsoll_plan_shares(
     })
 }
 
-fn record(share: &crate::Share) -> plimsoll_share {
+pub(super) fn record(share: &crate::Share) -> plimsoll_share {
     let how = match share.how {
         How::View => PLIMSOLL_SHARE_VIEW,
         How::Slice => PLIMSOLL_SHARE_SLICE,

@@ -114,6 +114,24 @@ pub const PLIMSOLL_SHARE_IN_PLACE: i32 = 3;
 /// It starts within the other one, which is below it.
 pub const PLIMSOLL_SHARE_OVERLAP: i32 = 4;
 
+/// What a pool may hold, as bits: inputs, outputs, and what lies between operators.
+pub const PLIMSOLL_HOLDS_ACTIVATIONS: u32 = 1;
+/// Weights and other data that no run changes.
+pub const PLIMSOLL_HOLDS_CONSTANTS: u32 = 2;
+/// State that outlives a run.
+pub const PLIMSOLL_HOLDS_VARIABLES: u32 = 4;
+/// Workspaces of operators.
+pub const PLIMSOLL_HOLDS_SCRATCH: u32 = 8;
+/// All of them.
+pub const PLIMSOLL_HOLDS_ALL: u32 = 15;
+/// A copy costs what an operator pays in place.
+pub const PLIMSOLL_COST_IN_PLACE: u32 = u32::MAX;
+
+/// Constants come on chip before the first run: those that stay there cost no run anything.
+pub const PLIMSOLL_LOADING_ONCE: i32 = 0;
+/// In each run anew.
+pub const PLIMSOLL_LOADING_EACH_RUN: i32 = 1;
+
 /// Formats to import from: ONNX.
 pub const PLIMSOLL_IMPORT_ONNX: i32 = 0;
 /// TensorFlow Lite.

@@ -1,9 +1,12 @@
 //! Plans as a C header: constants and tables, for C99 and C++ alike.
 
+mod pools;
+
 use std::fmt::Write;
 
 use super::items::{self, Item};
-use crate::{Graph, Plan, Problem, Solution};
+use crate::{Graph, OperatorId, Plan, Problem, Solution};
+pub use pools::of_pools;
 
 /// What a C99 compiler must accept in one string.
 const LONGEST_STRING: usize = 4095;
@@ -18,7 +21,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     header.begin(plan.arena_bytes, alignment);
     header.tensors(&tensors);
     header.scratch(&workspaces);
-    header.order(plan);
+    header.order(&plan.order);
     header.end()
 }
 
@@ -64,12 +67,21 @@ impl Header {
     }
 
     fn begin(&mut self, arena_bytes: u64, alignment: u64) {
-        let (model, guard) = (comment(&self.model), format!("{}_H", self.upper));
+        let model = comment(&self.model);
         self.line(format!("/* Memory plan of {model}, made by plimsoll. Offsets count from the start of"));
         self.line(" * the arena, in bytes; the arena itself must be aligned as said below. */");
-        self.line(format!("#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n"));
+        self.guard();
         self.define("ARENA_BYTES", format!("{arena_bytes}ULL"));
         self.define("ARENA_ALIGNMENT", format!("{alignment}ULL"));
+        self.unused();
+    }
+
+    fn guard(&mut self) {
+        let guard = format!("{}_H", self.upper);
+        self.line(format!("#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n"));
+    }
+
+    fn unused(&mut self) {
         self.line("\n/* Whoever includes this need not use every table. */");
         self.line("#if defined(__GNUC__)");
         self.define("UNUSED", "__attribute__((unused))");
@@ -106,10 +118,10 @@ impl Header {
         self.table(&element, "scratches", "SCRATCH_COUNT", rows, "{0xFFFFFFFFU, 0ULL, 0ULL, -1}");
     }
 
-    fn order(&mut self, plan: &Plan) {
+    fn order(&mut self, order: &[OperatorId]) {
         self.line("\n/* The model's operators by number, in the order to run. */");
-        self.define("STEP_COUNT", plan.order.len().to_string());
-        let rows = plan.order.iter().map(|operator| format!("{operator}U"));
+        self.define("STEP_COUNT", order.len().to_string());
+        let rows = order.iter().map(|operator| format!("{operator}U"));
         self.table("uint32_t", "order", "STEP_COUNT", rows, "0xFFFFFFFFU");
     }
 

@@ -1,7 +1,10 @@
 //! What lies in an arena, with unique names: the rows of every format.
 
 use super::names::unique_names;
-use crate::{Graph, LiveRange, Occupant, OperatorId, Placement, Plan, Problem, Solution, TensorId};
+use crate::{
+    Graph, LiveRange, Occupant, OperatorId, Placement, Plan, PoolId, PoolPlan, Problem, Solution, Stay,
+    TensorId,
+};
 
 /// One row. `index` counts tensors, operators or buffers.
 pub(super) struct Item {
@@ -69,4 +72,35 @@ pub(super) fn buffers(problem: &Problem, solution: &Solution) -> Vec<Item> {
         Item { index: id.index(), name, alignment, place, gaps, object }
     });
     placed.collect()
+}
+
+/// A place in a pool.
+pub(super) struct Place {
+    /// The tensor's number, or the operator's.
+    pub index: usize,
+    /// The tensor's name, or the operator's.
+    pub name: String,
+    pub stay: Stay,
+}
+
+/// The places of tensors, then of workspaces, of all that the graph has.
+pub(super) fn places(graph: &Graph, plan: &PoolPlan) -> (Vec<Place>, Vec<Place>) {
+    let names = [tensor_names(graph), unique_names(graph.operators().iter().map(crate::Operator::name))];
+    let (mut tensors, mut workspaces) = (Vec::new(), Vec::new());
+    for &stay in plan.stays.iter().filter(|stay| stay.pool.index() < plan.pools.list().len()) {
+        let (kind, index, list) = match stay.occupant {
+            Occupant::Tensor(id) => (0, id.index(), &mut tensors),
+            Occupant::Scratch(id) => (1, id.index(), &mut workspaces),
+        };
+        if let Some(name) = names[kind].get(index) {
+            list.push(Place { index, name: name.clone(), stay });
+        }
+    }
+    (tensors, workspaces)
+}
+
+/// A pool's name; plans from elsewhere may name pools that are not there.
+#[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "C headers have numbers"))]
+pub(super) fn pool_name(plan: &PoolPlan, id: PoolId) -> String {
+    plan.pools.list().get(id.index()).map_or_else(|| format!("#{id}"), |pool| pool.name().to_owned())
 }

@@ -1,6 +1,6 @@
 //! What lies in an arena, as rectangles over time: the matter of every report.
 
-use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Solution, TensorKind};
+use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Solution, Stay, TensorKind};
 
 /// What a rectangle holds; each has a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,11 +10,13 @@ pub(super) enum Kind {
     Output,
     Variable,
     Scratch,
+    /// In pools only: one arena holds none.
+    Constant,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Input, Self::Intermediate, Self::Output, Self::Variable, Self::Scratch];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Input, Self::Intermediate, Self::Output, Self::Variable, Self::Scratch, Self::Constant];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -23,6 +25,7 @@ impl Kind {
             Self::Intermediate => "intermediate",
             Self::Variable => "variable",
             Self::Scratch => "scratch",
+            Self::Constant => "constant",
         }
     }
 }
@@ -59,6 +62,20 @@ pub(super) fn of_plan(graph: &Graph, plan: &Plan) -> (Vec<Rectangle>, Vec<Occupa
         Some((Rectangle { name, kind, operator, place }, occupant))
     };
     plan.placements().filter_map(named).unzip()
+}
+
+/// A place in a pool; none of what the graph does not have.
+pub(super) fn of_stay(graph: &Graph, stay: &Stay) -> Option<Rectangle> {
+    let (name, kind) = name_and_kind(graph, stay.occupant)?;
+    let is_constant =
+        matches!(stay.occupant, Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant);
+    let kind = if is_constant { Kind::Constant } else { kind };
+    let place = Placement { offset: stay.offset, bytes: stay.bytes, live: stay.live };
+    let operator = match stay.occupant {
+        Occupant::Tensor(id) => graph.tensor(id).producer(),
+        Occupant::Scratch(id) => Some(id),
+    };
+    Some(Rectangle { name, kind, operator, place })
 }
 
 /// None of what the graph does not have: plans from elsewhere may name anything.

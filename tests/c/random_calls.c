@@ -47,6 +47,9 @@ static plimsoll_import_options *imports[SLOTS];
 static plimsoll_plan *plans[SLOTS];
 static plimsoll_choice *choices[SLOTS];
 static plimsoll_cancel *cancels[SLOTS];
+static plimsoll_pools *pools[SLOTS];
+static plimsoll_pool_plan *pool_plans[SLOTS];
+enum { KINDS = 9 };
 
 /* An object if there is one; sometimes none on purpose. */
 #define PICK(slots)                                            \
@@ -93,6 +96,8 @@ static int32_t drop(int which, int slot) {
     case 3: plimsoll_import_options_free(imports[slot]); imports[slot] = NULL; break;
     case 4: plimsoll_plan_free(plans[slot]); plans[slot] = NULL; break;
     case 5: plimsoll_choice_free(choices[slot]); choices[slot] = NULL; break;
+    case 6: plimsoll_pools_free(pools[slot]); pools[slot] = NULL; break;
+    case 7: plimsoll_pool_plan_free(pool_plans[slot]); pool_plans[slot] = NULL; break;
     default: plimsoll_cancel_free(cancels[slot]); cancels[slot] = NULL; break;
     }
     return PLIMSOLL_OK;
@@ -117,6 +122,8 @@ FREE_PLACE(import_options)
 FREE_PLACE(plan)
 FREE_PLACE(choice)
 FREE_PLACE(cancel)
+FREE_PLACE(pools)
+FREE_PLACE(pool_plan)
 
 static int32_t new_problem(void) {
     plimsoll_buffer buffers[8];
@@ -332,14 +339,82 @@ static int32_t plan_something(void) {
     }
 }
 
+static uint64_t placed;
+
+static uint32_t cost(void) { return seldom() ? (uint32_t)number() : below(3); }
+
+/* Memories of which the last one mostly takes everything. */
+static int32_t pools_call(void) {
+    plimsoll_pools *own = PICK(pools);
+    plimsoll_pool pool;
+    pool.capacity = below(2) ? PLIMSOLL_NONE : number();
+    pool.alignment = alignment();
+    pool.largest = seldom() ? number() : PLIMSOLL_NONE;
+    pool.holds = seldom() ? (uint32_t)number() : PLIMSOLL_HOLDS_ALL;
+    pool.read_cost = cost();
+    pool.write_cost = cost();
+    pool.copy_from_cost = below(2) ? PLIMSOLL_COST_IN_PLACE : cost();
+    pool.copy_to_cost = below(2) ? PLIMSOLL_COST_IN_PLACE : cost();
+    pool.unused = seldom() ? below(2) : 0;
+    switch (below(9)) {
+    case 0:
+    case 1: return plimsoll_pools_new(place_for_pools(pools));
+    case 2: return plimsoll_pools_set_inputs(own, below(2) ? PLIMSOLL_NO_INDEX : below(4));
+    case 3: return plimsoll_pools_set_outputs(own, below(2) ? PLIMSOLL_NO_INDEX : below(4));
+    case 4: return plimsoll_pools_set_loading(own, kind());
+    case 5: return plimsoll_pools_set_prefetch(own, seldom() ? (uint32_t)number() : below(3));
+    default: return plimsoll_pools_add(own, name(), MAYBE(&pool));
+    }
+}
+
+static int32_t pool_plan_call(void) {
+    const plimsoll_pool_plan *plan = PICK(pool_plans);
+    uint32_t order[3] = {index_of(), index_of(), index_of()};
+    plimsoll_pool_figures figures;
+    plimsoll_pool_traffic traffic[8];
+    plimsoll_stay stays[8];
+    plimsoll_transfer transfers[8];
+    plimsoll_use uses[8];
+    plimsoll_share shares[8];
+    char text[64];
+    size_t size = 0;
+    int32_t status;
+    switch (below(15)) {
+    case 11: return plimsoll_pool_plan_verify(plan);
+    case 0: return plimsoll_pool_plan_traffic(plan, MAYBE(traffic), below(9), MAYBE(&size));
+    case 1: return plimsoll_pool_plan_stays(plan, MAYBE(stays), below(9), MAYBE(&size));
+    case 2: return plimsoll_pool_plan_transfers(plan, MAYBE(transfers), below(9), MAYBE(&size));
+    case 3: return plimsoll_pool_plan_uses(plan, MAYBE(uses), below(9), MAYBE(&size));
+    case 4: return plimsoll_pool_plan_shares(plan, MAYBE(shares), below(9), MAYBE(&size));
+    case 5: return plimsoll_pool_plan_order(plan, MAYBE(order), below(4), MAYBE(&size));
+    case 6: return plimsoll_pool_plan_place_at(plan, index_of(), kind(), index_of(), MAYBE(stays));
+    case 7: return plimsoll_pool_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
+    case 8: return plimsoll_pool_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
+    case 9: return plimsoll_graph_place_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
+    case 10:
+        status = plimsoll_pool_plan_figures(plan, MAYBE(&figures));
+        /* Whatever was asked for, a bound is one. */
+        if (status == PLIMSOLL_OK && plimsoll_pool_plan_figures(plan, &figures) == PLIMSOLL_OK && figures.lower_bound > figures.cost) {
+            abort();
+        }
+        return status;
+    default:
+        status = plimsoll_graph_place(PICK(graphs), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
+        placed += status == PLIMSOLL_OK;
+        return status;
+    }
+}
+
 static uint64_t outcomes[PLIMSOLL_ERROR_PANIC + 1];
 
 static void one_call(void) {
     char message[8];
     size_t size = 0;
     int32_t status;
-    switch (below(7)) {
-    case 0: status = below(4) ? graph_call() : drop((int)below(7), (int)below(SLOTS)); break;
+    switch (below(9)) {
+    case 7: status = pools_call(); break;
+    case 8: status = pool_plan_call(); break;
+    case 0: status = below(4) ? graph_call() : drop((int)below(KINDS), (int)below(SLOTS)); break;
     case 1:
     case 2: status = graph_call(); break;
     case 3: status = options_call(); break;
@@ -370,7 +445,7 @@ int main(int count, char **arguments) {
         for (call = 0; call < 100; call++) {
             one_call();
         }
-        for (which = 0; which < 7; which++) {
+        for (which = 0; which < KINDS; which++) {
             for (slot = 0; slot < SLOTS; slot++) {
                 drop(which, slot);
             }
@@ -379,5 +454,6 @@ int main(int count, char **arguments) {
     for (which = 0; which < PLIMSOLL_ERROR_PANIC; which++) {
         printf("status %2d: %" PRIu64 " calls\n", which, outcomes[which]);
     }
+    printf("placed in pools: %" PRIu64 " times\n", placed);
     return 0;
 }

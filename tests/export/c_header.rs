@@ -68,11 +68,11 @@ fn expected(plan: &Plan) -> String {
     text
 }
 
-const LANGUAGES: [(&str, &[&str]); 2] =
+pub const LANGUAGES: [(&str, &[&str]); 2] =
     [("cc", &["-x", "c", "-std=c99"]), ("c++", &["-x", "c++", "-std=c++17"])];
 
 /// Compiles without a warning; none if this machine has no such compiler.
-fn compile(compiler: &str, language: &[&str], source: &Path, program: &Path) -> Option<()> {
+pub fn compile(compiler: &str, language: &[&str], source: &Path, program: &Path) -> Option<()> {
     let strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
     let mut command = Command::new(compiler);
     let result = command.args(strict).args(language).arg(source).arg("-o").arg(program).output();

@@ -8,7 +8,7 @@ use crate::fixture;
 extern crate svg as svg_parser;
 
 /// How many elements of a name there are; fails on what is not well-formed.
-fn count(picture: &str, name: &str) -> usize {
+pub fn count(picture: &str, name: &str) -> usize {
     let (mut open, mut count) = (Vec::new(), 0);
     for event in svg_parser::read(picture).unwrap() {
         match event {

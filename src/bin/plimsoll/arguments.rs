@@ -69,10 +69,12 @@ pub struct PlanArguments {
     #[arg(long, value_enum, default_value_t = ShareArgument::None)]
     pub share: ShareArgument,
     /// Bytes that there are, as in 2MiB, 512KiB, 1MB or 1048576.
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "given")]
     pub capacity: Option<u64>,
+    #[command(flatten)]
+    pub memory: MemoryArguments,
     /// Leave this range of the arena free, as in 0..4KiB. May be given several times.
-    #[arg(long, value_name = "START..END", value_parser = range)]
+    #[arg(long, value_name = "START..END", value_parser = range, conflicts_with = "given")]
     pub reserve: Vec<Range<u64>>,
     #[command(flatten)]
     pub searching: SearchArguments,

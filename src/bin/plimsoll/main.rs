@@ -8,6 +8,7 @@ mod inputs;
 mod memory;
 mod output;
 mod plan;
+mod plan_pools;
 mod searching;
 mod verify;
 

@@ -12,11 +12,11 @@ use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export}
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, plan_pools};
 
 /// What `--out` can write, by the file's ending.
 #[derive(Clone, Copy)]
-enum Format {
+pub enum Format {
     Json,
     Csv,
     Svg,
@@ -26,6 +26,9 @@ enum Format {
 }
 
 pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
+    if arguments.memory.is_given() {
+        return plan_pools::run(arguments);
+    }
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
@@ -73,7 +76,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
 }
 
 /// What the arguments say, but for what is shared.
-fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
+pub fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
     let searching = &arguments.searching;
     let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
     let mut planner = planner.order(arguments.order.into()).limits(searching.limits(bar));
@@ -83,7 +86,7 @@ fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Fail
     Ok(arguments.reserve.iter().cloned().fold(planner, Planner::reserve))
 }
 
-fn format_of(path: &Path) -> Result<Format, Failure> {
+pub fn format_of(path: &Path) -> Result<Format, Failure> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
     if name.to_ascii_lowercase().ends_with(".trace.json") {
         return Ok(Format::Trace);

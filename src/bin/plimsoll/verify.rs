@@ -1,8 +1,8 @@
 //! `plimsoll verify`: is this plan right for this input?
 
-use plimsoll::export::json::PlanDocument;
+use plimsoll::export::json::{DocumentError, POOL_FORMAT, PlanDocument, PoolPlanDocument, format_of};
 use plimsoll::import::{Fold, ImportOptions, Imported};
-use plimsoll::verify::{verify, verify_solution};
+use plimsoll::verify::{Violations, verify, verify_pools, verify_solution};
 
 use crate::arguments::VerifyArguments;
 use crate::inputs::read;
@@ -12,6 +12,9 @@ use crate::{Answer, Failure};
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
     let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", arguments.plan.display());
     let text = std::fs::read_to_string(&arguments.plan).map_err(|error| at_plan(&error))?;
+    if format_of(&text).is_ok_and(|format| format == POOL_FORMAT) {
+        return in_pools(arguments, &text);
+    }
     let document = PlanDocument::from_json(&text).map_err(|error| at_plan(&error))?;
     let options = document.options.to_options().map_err(|error| at_plan(&error))?;
     let verdict = match read(&arguments.input, &options)? {
@@ -25,16 +28,47 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
         }
         _ => return Err("this kind of input is not supported here".into()),
     };
-    Ok(match verdict {
-        Ok(Ok(())) => {
-            let arena = document.arena_bytes;
-            let places = document.tensors.len() + document.scratch.len();
-            say(&format!("right: {places} places in an arena of {arena} bytes{}\n", imported_how(&options)))?;
-            Answer::Yes
-        }
-        Ok(Err(violations)) => wrong(violations.list().iter().map(ToString::to_string))?,
-        Err(mismatch) => wrong([mismatch.to_string()])?,
+    answer(verdict, || {
+        let arena = document.arena_bytes;
+        let places = document.tensors.len() + document.scratch.len();
+        format!("{places} places in an arena of {arena} bytes{}", imported_how(&options))
     })
+}
+
+/// A plan for several memories.
+fn in_pools(arguments: &VerifyArguments, text: &str) -> Result<Answer, Failure> {
+    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", arguments.plan.display());
+    let document = PoolPlanDocument::from_json(text).map_err(|error| at_plan(&error))?;
+    let options = document.options.to_options().map_err(|error| at_plan(&error))?;
+    let Imported::Graph(imported) = read(&arguments.input, &options)? else {
+        return wrong(["the plan is of a graph, not of buffers".to_owned()]);
+    };
+    let verdict = document.to_plan(&imported.graph).map(|plan| verify_pools(&imported.graph, &plan));
+    answer(verdict, || {
+        let entries = document.tensors.iter().map(|entry| &entry.stays);
+        let places: usize =
+            entries.chain(document.scratch.iter().map(|entry| &entry.stays)).map(Vec::len).sum();
+        let (pools, copies) = (document.pools.len(), document.transfers.len());
+        format!(
+            "{places} places in {pools} pools, {copies} copies, cost {}{}",
+            document.cost,
+            imported_how(&options)
+        )
+    })
+}
+
+fn answer(
+    verdict: Result<Result<(), Violations>, DocumentError>,
+    right: impl FnOnce() -> String,
+) -> Result<Answer, Failure> {
+    match verdict {
+        Ok(Ok(())) => {
+            say(&format!("right: {}\n", right()))?;
+            Ok(Answer::Yes)
+        }
+        Ok(Err(violations)) => wrong(violations.list().iter().map(ToString::to_string)),
+        Err(mismatch) => wrong([mismatch.to_string()]),
+    }
 }
 
 fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failure> {

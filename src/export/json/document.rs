@@ -297,7 +297,7 @@ enum StatusText {
 /// How [`Variables`] is written.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Variables", rename_all = "lowercase")]
-enum VariablesText {
+pub(super) enum VariablesText {
     Arena,
     Outside,
 }

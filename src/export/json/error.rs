@@ -8,10 +8,12 @@ pub enum DocumentError {
     Malformed(String),
 
     /// A document of another kind or of a later version.
-    #[error("the plan's format is {found}; this version reads `{expected}`", expected = super::FORMAT)]
+    #[error("the plan's format is {found}; this version reads `{expected}`")]
     Format {
         /// The `format` in the document.
         found: String,
+        /// The one that can be read.
+        expected: &'static str,
     },
 
     /// The import options name something unknown.
@@ -58,6 +60,19 @@ pub enum DocumentError {
     Pool {
         /// The tensor's name.
         tensor: String,
+        /// The pool's name.
+        pool: String,
+    },
+
+    /// Memories that cannot be meant.
+    #[error("the plan's {0}")]
+    Pools(String),
+
+    /// A pool that the plan does not have.
+    #[error("{place} names pool `{pool}`, which the plan does not have")]
+    UnknownPool {
+        /// Where it stands.
+        place: String,
         /// The pool's name.
         pool: String,
     },

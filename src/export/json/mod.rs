@@ -1,4 +1,5 @@
-//! Plans as JSON, with all that is needed to check them.
+//! Plans as JSON, with all that is needed to check them: [`PlanDocument`] for one arena,
+//! [`PoolPlanDocument`] for several memories.
 //!
 //! ```
 //! use plimsoll::export::json::PlanDocument;
@@ -20,6 +21,7 @@
 
 mod document;
 mod error;
+mod pools;
 mod read;
 mod record;
 mod write;
@@ -29,7 +31,14 @@ pub use document::{
     SharesEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
+pub use pools::{
+    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry,
+    UseEntry,
+};
+pub use read::format_of;
 pub use record::ImportRecord;
 
 /// The version that this library writes and reads.
 pub const FORMAT: &str = "plimsoll-plan/1";
+/// The same of plans for several memories.
+pub const POOL_FORMAT: &str = "plimsoll-pool-plan/1";

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::document::arena;
 use super::{DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, SharesEntry, TensorEntry};
@@ -16,23 +17,7 @@ impl PlanDocument {
     /// # Errors
     /// [`DocumentError::Malformed`] saying where, [`DocumentError::Format`].
     pub fn from_json(text: &str) -> Result<Self, DocumentError> {
-        // A later version may have other fields, so its name is read first.
-        #[derive(Deserialize)]
-        struct Head {
-            format: Option<serde_json::Value>,
-        }
-        let malformed = |error: serde_json::Error| DocumentError::Malformed(error.to_string());
-        let head: Head = serde_json::from_str(text).map_err(malformed)?;
-        match head.format {
-            Some(serde_json::Value::String(format)) if format == FORMAT => {
-                serde_json::from_str(text).map_err(malformed)
-            }
-            Some(serde_json::Value::String(format)) => {
-                Err(DocumentError::Format { found: format!("`{format}`") })
-            }
-            Some(other) => Err(DocumentError::Format { found: format!("`{other}`") }),
-            None => Err(DocumentError::Format { found: "not stated".to_owned() }),
-        }
+        parse(text, FORMAT)
     }
 
     /// The plan that it claims to be for `graph`: right in its references,
@@ -49,7 +34,7 @@ impl PlanDocument {
         plan.order = steps.collect::<Result<_, _>>()?;
         self.place_tensors(graph, &mut plan)?;
         self.place_workspaces(graph, &mut plan)?;
-        self.check_hash(|| graph_hash(graph))?;
+        check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
         plan.arena_bytes = self.arena_bytes;
         plan.alignment = self.alignment;
         plan.variables = self.variables;
@@ -60,7 +45,11 @@ impl PlanDocument {
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
         plan.objects = self.objects_of(graph)?;
-        plan.shares = self.shares_of(graph)?;
+        let names = items::tensor_names(graph);
+        for entry in &self.tensors {
+            let list = entry.shares.as_ref();
+            shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.shares)?;
+        }
         Ok(plan)
     }
 
@@ -87,7 +76,7 @@ impl PlanDocument {
             }
             offsets.push(entry.offset);
         }
-        self.check_hash(|| problem_hash(problem))?;
+        check_hash(self.graph_hash.as_ref(), || problem_hash(problem))?;
         Ok(Solution {
             offsets,
             height: self.arena_bytes,
@@ -199,30 +188,6 @@ impl PlanDocument {
         Ok(LowerBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, buffers })
     }
 
-    /// The tensors' own indices have been checked before.
-    fn shares_of(&self, graph: &Graph) -> Result<Vec<Share>, DocumentError> {
-        let names = items::tensor_names(graph);
-        let mut shares = Vec::new();
-        for entry in &self.tensors {
-            for share in entry.shares.iter().flat_map(SharesEntry::list) {
-                let place = || format!("what tensor `{}` shares", entry.name);
-                let of = tensor(graph, share.index, place)?;
-                if names[of.index()] != share.tensor {
-                    let (tensor, other) = (share.tensor.clone(), names[of.index()].clone());
-                    return Err(DocumentError::Shares { place: place(), index: share.index, tensor, other });
-                }
-                shares.push(Share {
-                    operator: operator(graph, share.operator, place)?,
-                    tensor: TensorId::new(entry.index),
-                    of,
-                    at: share.at,
-                    how: share.how,
-                });
-            }
-        }
-        Ok(shares)
-    }
-
     /// Indices have been checked before.
     fn objects_of(&self, graph: &Graph) -> Result<Option<PlanObjects>, DocumentError> {
         let Some(objects) = &self.objects else { return Ok(None) };
@@ -272,15 +237,6 @@ impl PlanDocument {
         }
         Ok(Some(objects_of_buffers))
     }
-
-    fn check_hash(&self, actual: impl FnOnce() -> String) -> Result<(), DocumentError> {
-        let Some(planned) = &self.graph_hash else { return Ok(()) };
-        let actual = actual();
-        if *planned == actual {
-            return Ok(());
-        }
-        Err(DocumentError::OtherModel { planned: planned.clone(), actual })
-    }
 }
 
 impl TensorEntry {
@@ -294,6 +250,77 @@ impl TensorEntry {
     }
 }
 
+/// The format that a document says it has.
+///
+/// # Errors
+/// [`DocumentError::Malformed`], and [`DocumentError::Format`] if it does not say one.
+pub fn format_of(text: &str) -> Result<String, DocumentError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: Option<serde_json::Value>,
+    }
+    let head: Head = serde_json::from_str(text).map_err(malformed)?;
+    let found = match head.format {
+        Some(serde_json::Value::String(format)) => return Ok(format),
+        Some(other) => format!("`{other}`"),
+        None => "not stated".to_owned(),
+    };
+    Err(DocumentError::Format { found, expected: FORMAT })
+}
+
+/// A document of this format.
+pub(super) fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, DocumentError> {
+    // A later version may have other fields, so its name is read first.
+    match format_of(text) {
+        Ok(format) if format == expected => serde_json::from_str(text).map_err(malformed),
+        Ok(format) => Err(DocumentError::Format { found: format!("`{format}`"), expected }),
+        Err(DocumentError::Format { found, .. }) => Err(DocumentError::Format { found, expected }),
+        Err(error) => Err(error),
+    }
+}
+
+fn malformed(error: serde_json::Error) -> DocumentError {
+    DocumentError::Malformed(error.to_string())
+}
+
+pub(super) fn check_hash(
+    planned: Option<&String>,
+    actual: impl FnOnce() -> String,
+) -> Result<(), DocumentError> {
+    let Some(planned) = planned else { return Ok(()) };
+    let actual = actual();
+    if *planned == actual {
+        return Ok(());
+    }
+    Err(DocumentError::OtherModel { planned: planned.clone(), actual })
+}
+
+/// What the tensor of this index and name shares; the two have been checked before.
+pub(super) fn shares_of(
+    graph: &Graph,
+    names: &[String],
+    (index, name): (usize, &str),
+    list: Option<&SharesEntry>,
+    shares: &mut Vec<Share>,
+) -> Result<(), DocumentError> {
+    for share in list.into_iter().flat_map(SharesEntry::list) {
+        let place = || format!("what tensor `{name}` shares");
+        let of = tensor(graph, share.index, place)?;
+        if names[of.index()] != share.tensor {
+            let (tensor, other) = (share.tensor.clone(), names[of.index()].clone());
+            return Err(DocumentError::Shares { place: place(), index: share.index, tensor, other });
+        }
+        shares.push(Share {
+            operator: operator(graph, share.operator, place)?,
+            tensor: TensorId::new(index),
+            of,
+            at: share.at,
+            how: share.how,
+        });
+    }
+    Ok(())
+}
+
 fn in_objects() -> String {
     "the list of shared objects".to_owned()
 }
@@ -302,11 +329,15 @@ fn in_bound() -> String {
     "the lower bound".to_owned()
 }
 
-fn live([start, end]: [u32; 2]) -> LiveRange {
+pub(super) fn live([start, end]: [u32; 2]) -> LiveRange {
     LiveRange { start, end }
 }
 
-fn tensor(graph: &Graph, index: usize, place: impl Fn() -> String) -> Result<TensorId, DocumentError> {
+pub(super) fn tensor(
+    graph: &Graph,
+    index: usize,
+    place: impl Fn() -> String,
+) -> Result<TensorId, DocumentError> {
     let count = graph.tensors().len();
     if index < count {
         return Ok(TensorId::new(index));
@@ -314,7 +345,11 @@ fn tensor(graph: &Graph, index: usize, place: impl Fn() -> String) -> Result<Ten
     Err(DocumentError::OutOfRange { place: place(), what: "tensor", index, count })
 }
 
-fn operator(graph: &Graph, index: usize, place: impl Fn() -> String) -> Result<OperatorId, DocumentError> {
+pub(super) fn operator(
+    graph: &Graph,
+    index: usize,
+    place: impl Fn() -> String,
+) -> Result<OperatorId, DocumentError> {
     let count = graph.operators().len();
     if index < count {
         return Ok(OperatorId::new(index));

@@ -8,7 +8,7 @@ use super::{
 use crate::export::items::{self, Item};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::ImportOptions;
-use crate::{Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Solution, Variables};
+use crate::{Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Share, Solution, Variables};
 
 impl PlanDocument {
     /// A plan of a graph that was imported with these options.
@@ -24,7 +24,7 @@ impl PlanDocument {
             }
         }
         let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
-        let mut shares = shares(graph, plan);
+        let mut shares = shares(graph, &plan.shares);
         let tensors = items::tensors(graph, plan).into_iter().map(|item| {
             let tensor = &graph.tensors()[item.index];
             let shares = entry_of(std::mem::take(&mut shares[item.index]));
@@ -196,10 +196,10 @@ impl ScratchEntry {
 }
 
 /// By tensor: what it shares.
-fn shares(graph: &Graph, plan: &Plan) -> Vec<Vec<ShareEntry>> {
+pub(super) fn shares(graph: &Graph, list: &[Share]) -> Vec<Vec<ShareEntry>> {
     let names = items::tensor_names(graph);
     let mut shares = vec![Vec::new(); names.len()];
-    for share in &plan.shares {
+    for share in list {
         let Some(own) = shares.get_mut(share.tensor.index()) else { continue };
         own.push(ShareEntry {
             tensor: names[share.of.index()].clone(),
@@ -212,7 +212,7 @@ fn shares(graph: &Graph, plan: &Plan) -> Vec<Vec<ShareEntry>> {
     shares
 }
 
-fn entry_of(mut list: Vec<ShareEntry>) -> Option<SharesEntry> {
+pub(super) fn entry_of(mut list: Vec<ShareEntry>) -> Option<SharesEntry> {
     match list.len() {
         0 => None,
         1 => list.pop().map(SharesEntry::One),
@@ -220,22 +220,22 @@ fn entry_of(mut list: Vec<ShareEntry>) -> Option<SharesEntry> {
     }
 }
 
-fn steps(live: LiveRange) -> [u32; 2] {
+pub(super) fn steps(live: LiveRange) -> [u32; 2] {
     [live.start, live.end]
 }
 
-fn variables_text(variables: Variables) -> &'static str {
+pub(super) fn variables_text(variables: Variables) -> &'static str {
     match variables {
         Variables::Arena => "arena",
         Variables::Outside => "outside",
     }
 }
 
-fn field(name: &str, value: &(impl Serialize + ?Sized)) -> String {
+pub(super) fn field(name: &str, value: &(impl Serialize + ?Sized)) -> String {
     format!("  \"{name}\": {}", json(value))
 }
 
-fn list(name: &str, entries: &[impl Serialize]) -> String {
+pub(super) fn list(name: &str, entries: &[impl Serialize]) -> String {
     if entries.is_empty() {
         return field(name, entries);
     }

@@ -2,41 +2,64 @@
 
 use svg::node::element::{Group, Line, Text};
 
-use super::frame::{BOTTOM, Frame, LEFT, RIGHT, TOP, px};
+use super::frame::{Frame, LEFT, RIGHT, px};
 
 const MOST_STEP_TICKS: u32 = 16;
 const MOST_OFFSET_TICKS: u64 = 10;
+/// A tick of offsets needs as much, at least.
+const TICK_HEIGHT: f64 = 30.0;
 
 pub(super) fn draw(frame: &Frame) -> Group {
-    let middle = f64::midpoint(TOP, BOTTOM);
     let (unit, unit_bytes) = unit_for(frame.bytes);
-    let below = Text::new("step")
+    let axes = offset_axis(frame, unit_bytes).add(step_axis(frame)).add(below(frame));
+    axes.add(beside(frame, &format!("offset in {unit}")))
+}
+
+/// The steps alone.
+pub(super) fn steps(frame: &Frame) -> Group {
+    Group::new().add(step_axis(frame)).add(below(frame))
+}
+
+/// What is beside a frame, without steps: `what` is counted in a unit that fits.
+pub(super) fn bytes(frame: &Frame, what: &str) -> Group {
+    let (unit, unit_bytes) = unit_for(frame.bytes);
+    let bottom = line("frame", LEFT, frame.bottom, RIGHT, frame.bottom);
+    offset_axis(frame, unit_bytes).add(bottom).add(beside(frame, &format!("{what}{unit}")))
+}
+
+fn below(frame: &Frame) -> Text {
+    Text::new("step")
         .set("class", "unit")
         .set("text-anchor", "middle")
         .set("x", f64::midpoint(LEFT, RIGHT))
-        .set("y", BOTTOM + 42.0);
-    let beside = Text::new(format!("offset in {unit}"))
+        .set("y", frame.bottom + 42.0)
+}
+
+fn beside(frame: &Frame, text: &str) -> Text {
+    let middle = f64::midpoint(frame.top, frame.bottom);
+    Text::new(text)
         .set("class", "unit")
         .set("text-anchor", "middle")
-        .set("transform", format!("translate(24 {middle}) rotate(-90)"));
-    offset_axis(frame, unit_bytes).add(step_axis(frame)).add(below).add(beside)
+        .set("transform", format!("translate(24 {middle}) rotate(-90)"))
 }
 
 /// Each number stands where its step begins; the last, where the run ends.
 fn step_axis(frame: &Frame) -> Group {
     let every = step_distance(frame.steps) as usize;
-    let mut axis = Group::new().add(line("frame", LEFT, BOTTOM, RIGHT, BOTTOM));
+    let mut axis = Group::new().add(line("frame", LEFT, frame.bottom, RIGHT, frame.bottom));
     for step in (0..=frame.steps).step_by(every) {
         let x = px(frame.x(step));
         let number = Text::new(step.to_string()).set("class", "axis").set("text-anchor", "middle");
-        axis = axis.add(line("frame", x, BOTTOM, x, BOTTOM + 5.0));
-        axis = axis.add(number.set("x", x).set("y", BOTTOM + 19.0));
+        axis = axis.add(line("frame", x, frame.bottom, x, frame.bottom + 5.0));
+        axis = axis.add(number.set("x", x).set("y", frame.bottom + 19.0));
     }
     axis
 }
 
 fn offset_axis(frame: &Frame, unit_bytes: u64) -> Group {
-    let every = offset_distance(frame.bytes);
+    #[allow(clippy::cast_sign_loss)] // a frame has a height
+    let most = ((frame.bottom - frame.top) / TICK_HEIGHT) as u64;
+    let every = offset_distance(frame.bytes, most.clamp(1, MOST_OFFSET_TICKS));
     let mut axis = Group::new();
     for tick in 0..=frame.bytes / every {
         let offset = tick * every;
@@ -47,7 +70,7 @@ fn offset_axis(frame: &Frame, unit_bytes: u64) -> Group {
         let number = Text::new(number).set("class", "axis").set("text-anchor", "end");
         axis = axis.add(number.set("x", LEFT - 8.0).set("y", y + 4.0));
     }
-    axis.add(line("frame", LEFT, TOP, LEFT, BOTTOM))
+    axis.add(line("frame", LEFT, frame.top, LEFT, frame.bottom))
 }
 
 fn line(class: &str, x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
@@ -68,9 +91,9 @@ fn step_distance(steps: u32) -> u32 {
 }
 
 /// A power of two.
-fn offset_distance(bytes: u64) -> u64 {
+fn offset_distance(bytes: u64, most: u64) -> u64 {
     let mut every = 1;
-    while bytes / every > MOST_OFFSET_TICKS {
+    while bytes / every > most {
         every *= 2;
     }
     every
@@ -96,9 +119,11 @@ mod tests {
             assert!(steps / step_distance(steps) <= MOST_STEP_TICKS, "{steps}");
         }
         for bytes in [1, 11, 4096, u64::MAX] {
-            assert!(bytes / offset_distance(bytes) <= MOST_OFFSET_TICKS, "{bytes}");
+            assert!(bytes / offset_distance(bytes, MOST_OFFSET_TICKS) <= MOST_OFFSET_TICKS, "{bytes}");
         }
         assert_eq!([step_distance(16), step_distance(17), step_distance(200)], [1, 2, 20]);
-        assert_eq!([offset_distance(10), offset_distance(11), offset_distance(1 << 20)], [1, 2, 1 << 17]);
+        let distance = |bytes| offset_distance(bytes, MOST_OFFSET_TICKS);
+        assert_eq!([distance(10), distance(11), distance(1 << 20)], [1, 2, 1 << 17]);
+        assert_eq!(offset_distance(1 << 20, 1), 1 << 20);
     }
 }

@@ -18,6 +18,10 @@ pub(super) struct Frame {
     pub steps: u32,
     /// The highest that is drawn; at least 1.
     pub bytes: u64,
+    /// Where it is in the picture.
+    pub top: f64,
+    /// The same of offset 0.
+    pub bottom: f64,
 }
 
 impl Frame {
@@ -26,7 +30,7 @@ impl Frame {
     }
 
     pub(super) fn y(&self, offset: u64) -> f64 {
-        BOTTOM - (BOTTOM - TOP) * (offset as f64 / (self.bytes as f64 * HEADROOM))
+        self.bottom - (self.bottom - self.top) * (offset as f64 / (self.bytes as f64 * HEADROOM))
     }
 
     /// Left, right, top and bottom.

@@ -60,7 +60,7 @@ fn seen(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
 /// Name and size in the middle of what is seen of a rectangle: the size below the name if the
 /// rectangle is high enough, upright if it is narrow and high. None if there is
 /// no room.
-fn inside(frame: &Frame, one: &Rectangle, seen: LiveRange) -> Option<Group> {
+pub(super) fn inside(frame: &Frame, one: &Rectangle, seen: LiveRange) -> Option<Group> {
     let place = one.place;
     let (left, right) = (frame.x(seen.start), frame.x(seen.end));
     let (top, bottom) = (frame.y(place.end()), frame.y(place.offset));

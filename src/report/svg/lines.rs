@@ -2,7 +2,7 @@
 
 use svg::node::element::{Group, Line, Polyline, Text};
 
-use super::frame::{BOTTOM, Frame, LEFT, RIGHT, px};
+use super::frame::{Frame, LEFT, RIGHT, px};
 use super::short_bytes;
 
 /// Between the first lines of two labels, each of two lines.
@@ -24,15 +24,29 @@ pub(super) fn draw(frame: &Frame, arena: u64, bound: u64, capacity: Option<u64>)
     marks.retain(|mark| mark.bytes <= frame.bytes);
     marks.push(mark("arena", "arena", arena));
     marks.push(mark("bound", "lower bound", bound));
-    spread(&mut marks);
+    draw_all(frame, marks)
+}
+
+/// What is used of a pool, and its capacity.
+pub(super) fn of_pool(frame: &Frame, used: u64, capacity: Option<u64>) -> Group {
+    let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
+    let mut marks: Vec<Mark> =
+        capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
+    marks.retain(|mark| mark.bytes <= frame.bytes);
+    marks.push(mark("arena", "used", used));
+    draw_all(frame, marks)
+}
+
+fn draw_all(frame: &Frame, mut marks: Vec<Mark>) -> Group {
+    spread(&mut marks, frame.bottom);
     marks.iter().fold(Group::new(), |group, mark| draw_mark(group, frame, mark))
 }
 
 /// Moves labels apart: upwards from the lowest.
-fn spread(marks: &mut [Mark]) {
+fn spread(marks: &mut [Mark], bottom: f64) {
     let mut lowest_first: Vec<&mut Mark> = marks.iter_mut().rev().collect();
     lowest_first.sort_by(|a, b| b.label_y.total_cmp(&a.label_y));
-    let mut limit = BOTTOM - LABEL_DISTANCE / 2.0;
+    let mut limit = bottom - LABEL_DISTANCE / 2.0;
     for mark in lowest_first {
         mark.label_y = mark.label_y.min(limit);
         limit = mark.label_y - LABEL_DISTANCE;
@@ -59,15 +73,16 @@ fn draw_mark(group: Group, frame: &Frame, mark: &Mark) -> Group {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::{BOTTOM, TOP};
     use super::*;
 
     #[test]
     fn labels_of_equal_marks_stand_apart() {
-        let frame = Frame { steps: 1, bytes: 100 };
+        let frame = Frame { steps: 1, bytes: 100, top: TOP, bottom: BOTTOM };
         for (arena, bound, capacity) in [(100, 100, 100), (0, 0, 0), (90, 89, 100)] {
             let marks = [arena, bound, capacity];
             let mut marks = marks.map(|bytes| Mark { class: "", name: "", bytes, label_y: frame.y(bytes) });
-            spread(&mut marks);
+            spread(&mut marks, frame.bottom);
             let mut places = marks.map(|mark| mark.label_y);
             places.sort_by(f64::total_cmp);
             assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= LABEL_DISTANCE - 1e-9), "{places:?}");

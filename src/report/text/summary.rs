@@ -7,10 +7,10 @@ use crate::report::shorten::shortened;
 use crate::{BufferId, Graph, How, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status};
 
 /// Causes of the bound that are listed; of more, only the number is told.
-const SHOWN: usize = 8;
+pub(super) const SHOWN: usize = 8;
 
 /// Letters of a name that are shown: a line should fit a terminal.
-const NAME_ROOM: usize = 80;
+pub(super) const NAME_ROOM: usize = 80;
 
 /// What a user wants to know of a plan, a line each: beside it, the arena in the file's
 /// order, the arena if all were shared that may be, and the CPU seconds, if they are known.
@@ -153,19 +153,19 @@ struct Cause {
 }
 
 #[derive(Default)]
-struct Lines {
-    text: String,
+pub(super) struct Lines {
+    pub(super) text: String,
 }
 
 impl Lines {
-    fn say(&mut self, key: &str, value: impl AsRef<str>) {
+    pub(super) fn say(&mut self, key: &str, value: impl AsRef<str>) {
         // Names may hold line breaks; a summary line is one line.
         let value: String =
             value.as_ref().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         writeln!(self.text, "{key:<13}{value}").expect("a string takes every letter");
     }
 
-    fn model(&mut self, name: &str) {
+    pub(super) fn model(&mut self, name: &str) {
         self.say("model", if name.is_empty() { "(unnamed)" } else { name });
     }
 
@@ -235,7 +235,7 @@ impl Lines {
     }
 
     /// Names and sizes, the largest first.
-    fn list(&mut self, mut members: Vec<(String, u64)>) {
+    pub(super) fn list(&mut self, mut members: Vec<(String, u64)>) {
         // Stable, so equal sizes stay in the order of their ids.
         members.sort_by_key(|&(_, size)| std::cmp::Reverse(size));
         let (shown, rest) = members.split_at(members.len().min(SHOWN));
@@ -249,7 +249,7 @@ impl Lines {
         }
     }
 
-    fn time(&mut self, seconds: Option<f64>) {
+    pub(super) fn time(&mut self, seconds: Option<f64>) {
         if let Some(seconds) = seconds {
             self.say("time", format!("{seconds:.3} s"));
         }

@@ -1,0 +1,211 @@
+/*
+ * Fits a network into 20 KiB on chip and as much DDR as it takes, and runs the plan on
+ * arrays: cc -Iinclude examples/c/place.c -lplimsoll
+ *
+ * Operators mix the bytes of what they read, so that a tensor in the wrong place, copied
+ * too late or overwritten too early changes the result.
+ */
+#include <string.h>
+
+#include "check.h"
+
+enum { TENSORS = 9, OPERATORS = 4, CHIP = 0, DDR = 1 };
+
+struct tensor {
+    const char *name;
+    int32_t kind;
+    uint64_t bytes;
+};
+
+static const struct tensor tensors[TENSORS] = {
+    {"image", PLIMSOLL_TENSOR_INPUT, 4096},       {"weights1", PLIMSOLL_TENSOR_CONSTANT, 2048},
+    {"weights2", PLIMSOLL_TENSOR_CONSTANT, 2048}, {"weights3", PLIMSOLL_TENSOR_CONSTANT, 4096},
+    {"first", PLIMSOLL_TENSOR_INTERMEDIATE, 8192}, {"second", PLIMSOLL_TENSOR_INTERMEDIATE, 8192},
+    {"third", PLIMSOLL_TENSOR_INTERMEDIATE, 8192}, {"sum", PLIMSOLL_TENSOR_INTERMEDIATE, 8192},
+    {"state", PLIMSOLL_TENSOR_VARIABLE, 64},
+};
+/* Two inputs, and one output; the last adds what the first wrote (a skip connection). */
+static const uint32_t operands[OPERATORS][3] = {{0, 1, 4}, {4, 2, 5}, {5, 3, 6}, {6, 4, 7}};
+
+static plimsoll_graph *network(void) {
+    plimsoll_graph *graph = NULL;
+    uint32_t index = 0, i;
+    check(plimsoll_graph_new("skip", &graph), "new graph");
+    for (i = 0; i < TENSORS; i++) {
+        check(plimsoll_graph_add_tensor(graph, tensors[i].name, tensors[i].kind, tensors[i].bytes, 0, PLIMSOLL_NONE, &index),
+              tensors[i].name);
+    }
+    for (i = 0; i < OPERATORS; i++) {
+        const uint32_t state_too[3] = {operands[i][0], operands[i][1], 8};
+        const uint32_t outputs[2] = {operands[i][2], 8};
+        const int stateful = i == 1;
+        check(plimsoll_graph_add_operator(graph, "mix", "Mix", stateful ? state_too : operands[i],
+                                          stateful ? 3 : 2, outputs, stateful ? 2 : 1, 512, &index),
+              "operator");
+    }
+    check(plimsoll_graph_mark_output(graph, 7), "output");
+    check(plimsoll_graph_build(graph), "build");
+    return graph;
+}
+
+static uint8_t initial(uint32_t tensor, uint64_t at) { return (uint8_t)(tensor * 37u + at * 11u + (at >> 8)); }
+
+static void mix(const uint8_t *one, uint64_t size, const uint8_t *other, uint64_t other_size, uint8_t *result, uint64_t bytes) {
+    uint64_t i;
+    for (i = 0; i < bytes; i++) {
+        result[i] = (uint8_t)(one[i * 7 % size] * 3u + other[i * 5 % other_size] + i);
+    }
+}
+
+static void count_up(uint8_t *state) {
+    int i;
+    for (i = 0; i < 64; i++) {
+        state[i] = (uint8_t)(state[i] * 5u + 1u);
+    }
+}
+
+/* Every tensor in an array of its own. */
+static void run_apart(uint8_t *result, uint8_t *state) {
+    static uint8_t memory[TENSORS][8192];
+    uint32_t i;
+    uint64_t at;
+    for (i = 0; i < TENSORS; i++) {
+        for (at = 0; at < tensors[i].bytes; at++) {
+            memory[i][at] = initial(i, at);
+        }
+    }
+    for (i = 0; i < OPERATORS; i++) {
+        const uint32_t *own = operands[i];
+        mix(memory[own[0]], tensors[own[0]].bytes, memory[own[1]], tensors[own[1]].bytes, memory[own[2]], tensors[own[2]].bytes);
+        if (i == 1) {
+            count_up(memory[8]);
+        }
+    }
+    memcpy(result, memory[7], 8192);
+    memcpy(state, memory[8], 64);
+}
+
+static uint8_t *pools[2];
+
+static uint8_t *find(const plimsoll_pool_plan *plan, uint32_t step, int32_t occupant, uint32_t index) {
+    plimsoll_stay place;
+    check(plimsoll_pool_plan_place_at(plan, step, occupant, index, &place), "place");
+    return pools[place.pool] + place.offset;
+}
+
+/* Inputs are in DDR, and so is what has no place on chip for the whole run. */
+static void fill(const plimsoll_stay *stays, size_t count, size_t steps) {
+    size_t i;
+    uint64_t at;
+    for (i = 0; i < count; i++) {
+        const int outlives = stays[i].occupant == PLIMSOLL_OCCUPANT_TENSOR && tensors[stays[i].index].kind != PLIMSOLL_TENSOR_INTERMEDIATE;
+        const int is_resident = stays[i].start == 0 && stays[i].end == steps;
+        if (outlives && (stays[i].pool == DDR || is_resident)) {
+            for (at = 0; at < stays[i].bytes; at++) {
+                pools[stays[i].pool][stays[i].offset + at] = initial(stays[i].index, at);
+            }
+        }
+    }
+}
+
+static void do_transfers(const plimsoll_transfer *transfers, size_t count, size_t *next, uint32_t step) {
+    for (; *next < count && transfers[*next].due == step; (*next)++) {
+        const plimsoll_transfer *one = &transfers[*next];
+        memcpy(pools[one->to] + one->to_offset, pools[one->from] + one->from_offset, (size_t)one->bytes);
+        printf("before step %u: %s, %u bytes from pool %u to pool %u\n", (unsigned)step, tensors[one->tensor].name,
+               (unsigned)one->bytes, (unsigned)one->from, (unsigned)one->to);
+    }
+}
+
+static void run(const plimsoll_pool_plan *plan, uint8_t *result, uint8_t *state) {
+    plimsoll_pool_traffic traffic[2];
+    plimsoll_stay stays[64];
+    plimsoll_transfer transfers[64];
+    uint32_t order[OPERATORS], step, i;
+    size_t stay_count = 0, transfer_count = 0, steps = 0, count = 0, next = 0;
+    check(plimsoll_pool_plan_traffic(plan, traffic, 2, &count), "traffic");
+    check(plimsoll_pool_plan_stays(plan, stays, 64, &stay_count), "stays");
+    check(plimsoll_pool_plan_transfers(plan, transfers, 64, &transfer_count), "transfers");
+    check(plimsoll_pool_plan_order(plan, order, OPERATORS, &steps), "order");
+    for (i = 0; i < 2; i++) {
+        pools[i] = malloc((size_t)traffic[i].used + 1);
+        expect(pools[i] != NULL, "there is memory");
+        memset(pools[i], 0xee, (size_t)traffic[i].used + 1);
+    }
+    expect(traffic[CHIP].used <= 20480, "it fits on chip");
+    fill(stays, stay_count, steps);
+    for (step = 0; step < steps; step++) {
+        const uint32_t *own = operands[order[step]];
+        uint8_t *found[3];
+        do_transfers(transfers, transfer_count, &next, step);
+        for (i = 0; i < 3; i++) {
+            found[i] = find(plan, step, PLIMSOLL_OCCUPANT_TENSOR, own[i]);
+        }
+        memset(find(plan, step, PLIMSOLL_OCCUPANT_SCRATCH, order[step]), 0xdd, 512);
+        mix(found[0], tensors[own[0]].bytes, found[1], tensors[own[1]].bytes, found[2], tensors[own[2]].bytes);
+        if (order[step] == 1) {
+            count_up(find(plan, step, PLIMSOLL_OCCUPANT_TENSOR, 8));
+        }
+    }
+    do_transfers(transfers, transfer_count, &next, (uint32_t)steps);
+    expect(next == transfer_count, "every copy is done");
+    for (i = 0; i < stay_count; i++) {
+        const int to_the_end = stays[i].end == steps && stays[i].occupant == PLIMSOLL_OCCUPANT_TENSOR;
+        if (to_the_end && stays[i].index == 7 && stays[i].pool == DDR) {
+            memcpy(result, pools[DDR] + stays[i].offset, 8192);
+        }
+        if (to_the_end && stays[i].index == 8) {
+            /* At home if it moves, as home is the last in the list. */
+            memcpy(state, pools[stays[i].pool] + stays[i].offset, 64);
+        }
+    }
+    free(pools[CHIP]);
+    free(pools[DDR]);
+}
+
+static void try_out(const plimsoll_graph *graph, int32_t loading, uint32_t prefetch) {
+    /* DDR reads and writes in place cost twice what a copy costs. */
+    const plimsoll_pool chip = {20480, 64, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 0, 0, PLIMSOLL_COST_IN_PLACE, PLIMSOLL_COST_IN_PLACE, 0};
+    const plimsoll_pool ddr = {PLIMSOLL_NONE, 64, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 2, 2, 1, 1, 0};
+    static uint8_t result[8192], expected[8192];
+    uint8_t state[64], expected_state[64];
+    plimsoll_pools *memories = NULL;
+    plimsoll_pool_plan *plan = NULL;
+    plimsoll_pool_figures figures;
+    check(plimsoll_pools_new(&memories), "pools");
+    check(plimsoll_pools_add(memories, "l2", &chip), "l2");
+    check(plimsoll_pools_add(memories, "ddr", &ddr), "ddr");
+    check(plimsoll_pools_set_loading(memories, loading), "loading");
+    check(plimsoll_pools_set_prefetch(memories, prefetch), "prefetch");
+    check(plimsoll_graph_place(graph, NULL, memories, &plan), "place");
+    plimsoll_pools_free(memories);
+    check(plimsoll_pool_plan_verify(plan), "verify");
+    check(plimsoll_pool_plan_figures(plan, &figures), "figures");
+    printf("cost %lu, no less than %lu; %lu with any memory; %lu bytes of weights are loaded once\n",
+           (unsigned long)figures.cost, (unsigned long)figures.lower_bound, (unsigned long)figures.floor,
+           (unsigned long)figures.preloaded);
+    expect(figures.floor <= figures.lower_bound && figures.lower_bound <= figures.cost, "bounds are bounds");
+    expect(figures.pools == 2 && figures.floor < figures.cost, "not everything fits");
+    expect(loading == PLIMSOLL_LOADING_ONCE || figures.preloaded == 0, "nothing is there before");
+    run_apart(expected, expected_state);
+    run(plan, result, state);
+    expect(memcmp(result, expected, sizeof result) == 0, "the result is that of a run without a plan");
+    expect(memcmp(state, expected_state, sizeof state) == 0, "and so is the state");
+    plimsoll_pool_plan_free(plan);
+}
+
+int main(void) {
+    plimsoll_graph *graph = network();
+    plimsoll_pools *none = NULL;
+    plimsoll_pool_plan *plan = NULL;
+    try_out(graph, PLIMSOLL_LOADING_ONCE, 0);
+    try_out(graph, PLIMSOLL_LOADING_EACH_RUN, 0);
+    try_out(graph, PLIMSOLL_LOADING_EACH_RUN, 1);
+
+    check(plimsoll_pools_new(&none), "pools");
+    expect(plimsoll_graph_place(graph, NULL, none, &plan) == PLIMSOLL_ERROR_INVALID && plan == NULL, "there is no memory");
+    expect(plimsoll_pools_set_loading(none, 7) == PLIMSOLL_ERROR_ARGUMENT, "there are two kinds of loading");
+    plimsoll_pools_free(none);
+    plimsoll_graph_free(graph);
+    return 0;
+}

@@ -1,0 +1,71 @@
+// What lives on chip and what in DDR: c++ -std=c++17 -Iinclude examples/cpp/place.cpp -lplimsoll
+#include <iostream>
+#include <string>
+
+#include "check.hpp"
+#include "plimsoll.hpp"
+
+using plimsoll::TensorKind;
+
+static const char *const NAMES[] = {"l1", "l2", "ddr"};
+
+int main() {
+    plimsoll::Graph graph("two layers");
+    const auto image = graph.tensor("image", TensorKind::input, 3072);
+    const auto weights = graph.tensor("weights", TensorKind::constant, 4096);
+    const auto hidden = graph.tensor("hidden", TensorKind::intermediate, 8192);
+    const auto table = graph.tensor("table", TensorKind::constant, 1 << 20);
+    const auto result = graph.tensor("result", TensorKind::intermediate, 1024);
+    graph.add_operator("conv", "Conv", {image, weights}, {hidden}, 512);
+    graph.add_operator("lookup", "Gather", {hidden, table}, {result});
+    graph.mark_output(result);
+    graph.build();
+
+    // A tiny memory for workspaces, one for everything, and DDR.
+    plimsoll::Pool tiny = plimsoll::on_chip(1024);
+    tiny.holds = PLIMSOLL_HOLDS_SCRATCH;
+    plimsoll::Pools pools;
+    pools.add("l1", tiny).add("l2", plimsoll::on_chip(16 << 10, 64)).add("ddr", plimsoll::off_chip(64));
+    pools.loading(plimsoll::Loading::once).prefetch(0).outputs(std::nullopt);
+
+    plimsoll::Options options;
+    options.alignment(64);
+    plimsoll::PoolPlan plan = graph.place(pools, options);
+    plan.verify();
+    const plimsoll::PoolFigures figures = plan.figures();
+    expect(figures.cost == figures.lower_bound, "nothing costs less");
+    expect(figures.preloaded == 4096, "the weights stay on chip, run after run");
+    expect(figures.cost == (1 << 20) + 3072 + 1024, "the table, the image and the result go through DDR");
+    for (const plimsoll::Stay &stay : plan.stays()) {
+        const bool is_tensor = stay.occupant == PLIMSOLL_OCCUPANT_TENSOR;
+        const std::string name = is_tensor ? graph.tensor_name(stay.index) : "scratch of " + graph.operator_name(stay.index);
+        std::cout << name << " in " << NAMES[stay.pool] << " at " << stay.offset << ", steps " << stay.start << " to "
+                  << stay.end << "\n";
+    }
+    expect(plan.place_at(1, plimsoll::Occupant::tensor, table).pool == 2, "too large for the chip");
+    expect(plan.place_at(0, plimsoll::Occupant::scratch, 0).pool == 0, "workspaces lie near");
+    expect(plan.traffic().size() == 3 && plan.traffic()[1].used <= 16 << 10, "it fits");
+    expect(plan.uses().empty() && plan.shares().empty(), "nothing is out of the ordinary");
+    const plimsoll::PoolPlan again = graph.place_in_order(plan.order(), pools, options);
+    expect(again.transfers().size() == plan.transfers().size(), "the same in the same order");
+
+    // The C header is there in every build.
+    const std::string header = plan.exported(plimsoll::ExportFormat::c);
+    expect(header.find("_POOL_1_BYTES") != std::string::npos, "a constant for each pool");
+
+    // Inputs that must be where they cannot be.
+    try {
+        graph.place(pools.inputs(0), options);
+        expect(false, "the image is too large for the first memory");
+    } catch (const plimsoll::Error &error) {
+        expect(error.status() == PLIMSOLL_ERROR_INVALID, "it is an error of the input");
+        std::cout << "as it should be: " << error.what() << "\n";
+    }
+    try {
+        plan.place_at(0, plimsoll::Occupant::tensor, result);
+        expect(false, "nothing has written the result yet");
+    } catch (const plimsoll::Error &error) {
+        expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "it has no place");
+    }
+    return 0;
+}

@@ -1,0 +1,64 @@
+//! `plimsoll plan --memory`: one network to a plan for several memories.
+
+use std::path::PathBuf;
+
+use cpu_time::ProcessTime;
+use indicatif::ProgressBar;
+use plimsoll::export::json::PoolPlanDocument;
+use plimsoll::import::Imported;
+use plimsoll::report::{svg, text};
+use plimsoll::verify::verify_pools;
+use plimsoll::{Error, export};
+
+use crate::arguments::PlanArguments;
+use crate::inputs::read;
+use crate::output::{check_apart, one_line, say, write_all};
+use crate::plan::{Format, format_of, planner};
+use crate::{Answer, Failure};
+
+pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
+    let start = ProcessTime::now();
+    let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    arguments.reading.check()?;
+    check_apart(&arguments.input, &arguments.out)?;
+    let pools = arguments.memory.pools()?;
+    let options = arguments.reading.import_options();
+    let Imported::Graph(imported) = read(&arguments.input, &options)? else {
+        return Err("--memory is for networks: buffers alone have no traffic".into());
+    };
+    for note in &imported.notes {
+        eprintln!("note: {}", one_line(note));
+    }
+    let graph = &imported.graph;
+    // Not a question of room, which would be an answer.
+    if let Some(tensor) = graph.tensors().iter().find(|tensor| tensor.fixed_offset().is_some()) {
+        let name = tensor.name();
+        return Err(format!("tensor `{name}` has a fixed offset, which does not say in which memory").into());
+    }
+    let progress = arguments.searching.progress;
+    let bar = if progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let placed = planner(arguments, &bar)?.share(arguments.share.into()).place(graph, &pools);
+    bar.finish_and_clear();
+    let plan = match placed {
+        Err(Error::Pools(why)) => {
+            say(&format!("does not fit: {}\n", one_line(&why)))?;
+            return Ok(Answer::No);
+        }
+        placed => placed?,
+    };
+    verify_pools(graph, &plan).map_err(|violations| {
+        let first = violations.list().first().map(ToString::to_string);
+        format!("the plan is wrong, and not written: {}", first.unwrap_or_default())
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    let texts = formats.iter().map(|format| match format {
+        Format::Json => PoolPlanDocument::of_graph(graph, &plan, &options).to_json(),
+        Format::Csv => export::csv::of_pools(graph, &plan),
+        Format::Svg => svg::of_pools(graph, &plan),
+        Format::Header => export::c_header::of_pools(graph, &plan),
+    });
+    let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
+    write_all(&files)?;
+    say(&text::summary_of_pools(graph, &plan, Some(seconds)))?;
+    Ok(Answer::Yes)
+}

@@ -1,0 +1,156 @@
+use std::ffi::c_char;
+
+use super::boundary::{Failure, Outcome, free, give, guard, mutable, reference, text};
+use super::records::plimsoll_pool;
+use super::status::{
+    PLIMSOLL_COST_IN_PLACE, PLIMSOLL_HOLDS_ACTIVATIONS, PLIMSOLL_HOLDS_ALL, PLIMSOLL_HOLDS_CONSTANTS,
+    PLIMSOLL_HOLDS_SCRATCH, PLIMSOLL_HOLDS_VARIABLES, PLIMSOLL_LOADING_EACH_RUN, PLIMSOLL_LOADING_ONCE,
+    PLIMSOLL_NO_INDEX, PLIMSOLL_NONE,
+};
+use crate::{Content, Loading, Pool, Pools};
+
+/// The memories of a machine, fast ones first; the last that is added is home, where
+/// everything lives that has no place elsewhere. Not to be changed by one thread while
+/// another uses it; otherwise any number of threads may use it at the same time.
+#[derive(Default)]
+pub struct plimsoll_pools {
+    list: Vec<Pool>,
+    inputs: Option<u32>,
+    outputs: Option<u32>,
+    loading: Loading,
+    prefetch: u32,
+}
+
+impl plimsoll_pools {
+    pub(super) fn pools(&self) -> Result<Pools, Failure> {
+        let mut pools = Pools::new(self.list.iter().cloned())?.loading(self.loading).prefetch(self.prefetch);
+        if let Some(number) = self.inputs {
+            pools = pools.inputs(self.name(number)?)?;
+        }
+        if let Some(number) = self.outputs {
+            pools = pools.outputs(self.name(number)?)?;
+        }
+        Ok(pools)
+    }
+
+    fn name(&self, number: u32) -> Result<&str, Failure> {
+        let pool = self.list.get(number as usize);
+        Ok(pool.ok_or_else(|| Failure::argument(format!("{number} is no pool")))?.name())
+    }
+}
+
+unsafe fn set(pools: *mut plimsoll_pools, change: impl FnOnce(&mut plimsoll_pools) -> Outcome) -> i32 {
+    guard(|| change(unsafe { mutable(pools, "pools") }?))
+}
+
+/// Makes a machine without memories: inputs and outputs at home, constants loaded once,
+/// copies without lead. Free it with `plimsoll_pools_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pools_new(pools: *mut *mut plimsoll_pools) -> i32 {
+    guard(|| {
+        give(unsafe { mutable(pools, "pools") }?, plimsoll_pools::default());
+        Ok(())
+    })
+}
+
+/// Adds a memory, slower than those before it; they count from 0, and 8 are the most. The
+/// last one must take everything, and no two may have one name: both is checked as a graph
+/// is placed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pools_add(
+    pools: *mut plimsoll_pools,
+    name: *const c_char,
+    pool: *const plimsoll_pool,
+) -> i32 {
+    let add = |pools: &mut plimsoll_pools| {
+        let (name, record) = (unsafe { text(name, "name") }?, unsafe { reference(pool, "pool") }?);
+        if pools.list.len() == Pools::MAX_COUNT {
+            return Err(Failure::argument(format!("at most {} pools may be", Pools::MAX_COUNT)));
+        }
+        pools.list.push(self::pool(name, record)?);
+        Ok(())
+    };
+    unsafe { set(pools, add) }
+}
+
+fn pool(name: &str, record: &plimsoll_pool) -> Result<Pool, Failure> {
+    let &plimsoll_pool { capacity, alignment, largest, holds, .. } = record;
+    if !alignment.is_power_of_two() {
+        return Err(Failure::argument(format!("alignment {alignment} is not a power of two")));
+    }
+    if holds & !PLIMSOLL_HOLDS_ALL != 0 || record.unused != 0 {
+        return Err(Failure::argument(format!("pool `{name}`: `holds` or `unused` has unknown bits")));
+    }
+    let bits = [
+        (PLIMSOLL_HOLDS_ACTIVATIONS, Content::Activations),
+        (PLIMSOLL_HOLDS_CONSTANTS, Content::Constants),
+        (PLIMSOLL_HOLDS_VARIABLES, Content::Variables),
+        (PLIMSOLL_HOLDS_SCRATCH, Content::Scratch),
+    ];
+    let holds = bits.into_iter().filter(|&(bit, _)| holds & bit != 0).map(|(_, content)| content);
+    let mut pool = Pool::new(name).alignment(alignment).only(holds);
+    pool = pool.read_cost(record.read_cost).write_cost(record.write_cost);
+    if capacity != PLIMSOLL_NONE {
+        pool = pool.capacity(capacity);
+    }
+    if largest != PLIMSOLL_NONE {
+        pool = pool.largest(largest);
+    }
+    let copied = [record.copy_from_cost, record.copy_to_cost];
+    if copied == [PLIMSOLL_COST_IN_PLACE; 2] {
+        return Ok(pool);
+    }
+    let cost = |copied, in_place| if copied == PLIMSOLL_COST_IN_PLACE { in_place } else { copied };
+    Ok(pool.copy_costs(cost(copied[0], record.read_cost), cost(copied[1], record.write_cost)))
+}
+
+/// The pool into which the caller puts inputs, by its number; PLIMSOLL_NO_INDEX for home.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pools_set_inputs(pools: *mut plimsoll_pools, pool: u32) -> i32 {
+    let set_to = |pools: &mut plimsoll_pools| {
+        pools.inputs = Some(pool).filter(|&pool| pool != PLIMSOLL_NO_INDEX);
+        Ok(())
+    };
+    unsafe { set(pools, set_to) }
+}
+
+/// The pool from which the caller takes outputs, in the same way.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pools_set_outputs(pools: *mut plimsoll_pools, pool: u32) -> i32 {
+    let set_to = |pools: &mut plimsoll_pools| {
+        pools.outputs = Some(pool).filter(|&pool| pool != PLIMSOLL_NO_INDEX);
+        Ok(())
+    };
+    unsafe { set(pools, set_to) }
+}
+
+/// When constants come on chip: `PLIMSOLL_LOADING_...`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pools_set_loading(pools: *mut plimsoll_pools, loading: i32) -> i32 {
+    let set_to = |pools: &mut plimsoll_pools| {
+        pools.loading = match loading {
+            PLIMSOLL_LOADING_ONCE => Loading::Once,
+            PLIMSOLL_LOADING_EACH_RUN => Loading::EachRun,
+            _ => return Err(Failure::argument(format!("{loading} is no kind of loading"))),
+        };
+        Ok(())
+    };
+    unsafe { set(pools, set_to) }
+}
+
+/// So many steps before an operator needs it, what is copied has its place, so that copying
+/// and computing go on at once; 1 is double buffering.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pools_set_prefetch(pools: *mut plimsoll_pools, steps: u32) -> i32 {
+    let set_to = |pools: &mut plimsoll_pools| {
+        pools.prefetch = steps;
+        Ok(())
+    };
+    unsafe { set(pools, set_to) }
+}
+
+/// Frees memories; NULL is allowed. Plans that were made for them stay.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pools_free(pools: *mut plimsoll_pools) {
+    unsafe { free(pools) };
+}

@@ -1,0 +1,10 @@
+//! Plans for several memories as JSON.
+
+mod document;
+mod read;
+mod write;
+
+pub use document::{
+    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry,
+    UseEntry,
+};

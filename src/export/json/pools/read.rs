@@ -1,0 +1,192 @@
+use std::collections::HashSet;
+
+use super::{PoolEntry, PoolPlanDocument, StayEntry};
+use crate::export::json::read::{check_hash, live, operator, parse, shares_of, tensor};
+use crate::export::json::{DocumentError, OccupantEntry, POOL_FORMAT};
+use crate::export::{graph_hash, items};
+use crate::{Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Stay, TensorId, Traffic, Transfer, Use};
+
+impl PoolPlanDocument {
+    /// Reads a plan for several memories. Fields that this version does not know are
+    /// ignored.
+    ///
+    /// # Errors
+    /// [`DocumentError::Malformed`] saying where, [`DocumentError::Format`].
+    pub fn from_json(text: &str) -> Result<Self, DocumentError> {
+        parse(text, POOL_FORMAT)
+    }
+
+    /// The memories that it is for.
+    ///
+    /// # Errors
+    /// [`DocumentError::Pools`] if they cannot be meant.
+    pub fn to_pools(&self) -> Result<Pools, DocumentError> {
+        let pools = || -> Result<Pools, Error> {
+            // More than there may be are refused, and not made first.
+            let list = self.pools.iter().take(Pools::MAX_COUNT + 1).map(PoolEntry::to_pool);
+            let mut pools = Pools::new(list)?.loading(self.loading).prefetch(self.prefetch);
+            if let Some(name) = &self.inputs {
+                pools = pools.inputs(name)?;
+            }
+            if let Some(name) = &self.outputs {
+                pools = pools.outputs(name)?;
+            }
+            Ok(pools)
+        };
+        pools().map_err(|error| DocumentError::Pools(error.to_string()))
+    }
+
+    /// The plan that it claims to be for `graph`: right in its references, everything else
+    /// as stated.
+    ///
+    /// # Errors
+    /// What does not refer to this graph, naming the culprit.
+    pub fn to_plan(&self, graph: &Graph) -> Result<PoolPlan, DocumentError> {
+        let pools = self.to_pools()?;
+        let mut plan = PoolPlan::unplaced(graph, &pools);
+        let steps = self.order.iter().enumerate();
+        let steps =
+            steps.map(|(step, &index)| operator(graph, index, || format!("step {step} of the order")));
+        plan.order = steps.collect::<Result<_, _>>()?;
+        let names = items::tensor_names(graph);
+        plan.stays = self.stays(graph, &pools, &names)?;
+        plan.transfers = self.transfers(graph, &pools, &names)?;
+        plan.uses = self.uses(graph, &pools)?;
+        for entry in &self.tensors {
+            let list = entry.shares.as_ref();
+            shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.shares)?;
+        }
+        check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
+        (plan.alignment, plan.variables) = (self.alignment, self.variables);
+        plan.used = self.pools.iter().map(|pool| pool.used_bytes).collect();
+        let traffic = |pool: &PoolEntry| Traffic { read: pool.read_bytes, written: pool.written_bytes };
+        plan.traffic = self.pools.iter().map(traffic).collect();
+        plan.preloaded = self.preloaded_bytes;
+        (plan.cost, plan.lower_bound, plan.floor) = (self.cost, self.lower_bound, self.floor);
+        Ok(plan)
+    }
+
+    /// Tensors by id, then workspaces, each by pool and time.
+    fn stays(&self, graph: &Graph, pools: &Pools, names: &[String]) -> Result<Vec<Stay>, DocumentError> {
+        let mut list = List { pools, stays: Vec::new(), seen: HashSet::new() };
+        for entry in &self.tensors {
+            let id = tensor(graph, entry.index, || format!("the entry of tensor `{}`", entry.name))?;
+            let actual = &names[id.index()];
+            if *actual != entry.name {
+                let (planned, actual) = (entry.name.clone(), actual.clone());
+                return Err(DocumentError::Name { index: entry.index, planned, actual });
+            }
+            let what = || format!("tensor {} (`{actual}`)", entry.index);
+            list.add(Occupant::Tensor(id), entry.bytes, &entry.stays, &what)?;
+        }
+        for (position, entry) in self.scratch.iter().enumerate() {
+            let id = operator(graph, entry.operator, || format!("entry {position} of `scratch`"))?;
+            let what = || format!("the workspace of operator {} (`{}`)", id, graph.operator(id).name());
+            list.add(Occupant::Scratch(id), entry.bytes, &entry.stays, &what)?;
+        }
+        let key = |occupant| match occupant {
+            Occupant::Tensor(id) => (0, id.index()),
+            Occupant::Scratch(id) => (1, id.index()),
+        };
+        list.stays.sort_by_key(|stay| (key(stay.occupant), stay.pool, stay.live.start));
+        Ok(list.stays)
+    }
+
+    fn transfers(
+        &self,
+        graph: &Graph,
+        pools: &Pools,
+        names: &[String],
+    ) -> Result<Vec<Transfer>, DocumentError> {
+        let entries = self.transfers.iter().enumerate();
+        let transfers = entries.map(|(position, entry)| {
+            let place = || format!("entry {position} of `transfers`");
+            let id = tensor(graph, entry.index, place)?;
+            check_name(names, id, &entry.tensor, place)?;
+            Ok(Transfer {
+                tensor: id,
+                step: entry.step,
+                due: entry.due.unwrap_or(entry.step),
+                from: pool(pools, &entry.from, place)?,
+                to: pool(pools, &entry.to, place)?,
+                bytes: entry.bytes,
+            })
+        });
+        transfers.collect()
+    }
+
+    fn uses(&self, graph: &Graph, pools: &Pools) -> Result<Vec<Use>, DocumentError> {
+        let uses = self.uses.iter().enumerate().map(|(position, entry)| {
+            let place = || format!("entry {position} of `uses`");
+            let occupant = match entry.occupant {
+                OccupantEntry::Tensor(index) => Occupant::Tensor(tensor(graph, index, place)?),
+                OccupantEntry::Scratch(index) => Occupant::Scratch(operator(graph, index, place)?),
+            };
+            Ok(Use { step: entry.step, occupant, pool: pool(pools, &entry.pool, place)? })
+        });
+        uses.collect()
+    }
+}
+
+impl PoolEntry {
+    fn to_pool(&self) -> Pool {
+        let mut pool = Pool::new(self.name.clone()).alignment(self.alignment);
+        (pool.capacity, pool.largest) = (self.capacity_bytes, self.largest_bytes);
+        if let Some(holds) = &self.holds {
+            pool = pool.only(holds.iter().map(|&one| one.into()));
+        }
+        (pool.read, pool.write) = (self.read_cost, self.write_cost);
+        (pool.copy_from, pool.copy_to) = (self.copy_from_cost, self.copy_to_cost);
+        pool
+    }
+}
+
+/// Places, as they are read.
+struct List<'a> {
+    pools: &'a Pools,
+    stays: Vec<Stay>,
+    seen: HashSet<Occupant>,
+}
+
+impl List<'_> {
+    fn add(
+        &mut self,
+        occupant: Occupant,
+        bytes: u64,
+        entries: &[StayEntry],
+        what: &dyn Fn() -> String,
+    ) -> Result<(), DocumentError> {
+        if !self.seen.insert(occupant) {
+            return Err(DocumentError::Twice { what: what() });
+        }
+        for entry in entries {
+            self.stays.push(Stay {
+                occupant,
+                pool: pool(self.pools, &entry.pool, || format!("a place of {}", what()))?,
+                offset: entry.offset,
+                bytes: entry.bytes.unwrap_or(bytes),
+                live: live(entry.live),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn pool(pools: &Pools, name: &str, place: impl Fn() -> String) -> Result<PoolId, DocumentError> {
+    let found = pools.ids().find(|&id| pools.pool(id).name() == name);
+    found.ok_or_else(|| DocumentError::UnknownPool { place: place(), pool: name.to_owned() })
+}
+
+fn check_name(
+    names: &[String],
+    id: TensorId,
+    name: &str,
+    place: impl Fn() -> String,
+) -> Result<(), DocumentError> {
+    let actual = &names[id.index()];
+    if actual == name {
+        return Ok(());
+    }
+    let (tensor, other) = (name.to_owned(), actual.clone());
+    Err(DocumentError::Shares { place: place(), index: id.index(), tensor, other })
+}

@@ -1,0 +1,167 @@
+use super::{
+    PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry, UseEntry,
+};
+use crate::export::json::write::{entry_of, field, list, shares, steps, variables_text};
+use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole};
+use crate::export::{graph_hash, items};
+use crate::import::ImportOptions;
+use crate::{Content, Graph, Loading, Occupant, OperatorId, Pool, PoolPlan, Stay, TensorId, Traffic};
+
+impl PoolPlanDocument {
+    /// A plan of a graph that was imported with these options.
+    #[must_use]
+    pub fn of_graph(graph: &Graph, plan: &PoolPlan, options: &ImportOptions) -> Self {
+        let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
+        let name = |id| items::pool_name(plan, id);
+        let pools = plan.pools.list().iter().enumerate().map(|(number, pool)| {
+            let used = plan.used.get(number).copied().unwrap_or(0);
+            PoolEntry::of(pool, used, plan.traffic.get(number).copied().unwrap_or_default())
+        });
+        Self {
+            format: POOL_FORMAT.to_owned(),
+            model: graph.name().to_owned(),
+            cost: plan.cost,
+            lower_bound: plan.lower_bound,
+            floor: plan.floor,
+            preloaded_bytes: plan.preloaded,
+            alignment: plan.alignment,
+            variables: plan.variables,
+            loading: plan.pools.loads(),
+            prefetch: plan.pools.prefetch_steps(),
+            inputs: Some(name(plan.pools.inputs_in())),
+            outputs: Some(name(plan.pools.outputs_in())),
+            options: ImportRecord::of(options),
+            graph_hash: Some(graph_hash(graph)),
+            order: plan.order.iter().copied().map(OperatorId::index).collect(),
+            folded: folded.map(OperatorId::index).collect(),
+            pools: pools.collect(),
+            tensors: tensors(graph, plan),
+            scratch: workspaces(graph, plan),
+            transfers: transfers(graph, plan),
+            uses: uses(plan),
+        }
+    }
+
+    /// The document: a field on each line, and a line for each pool, tensor and copy.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut fields = vec![
+            field("format", &self.format),
+            field("model", &self.model),
+            field("cost", &self.cost),
+            field("lower_bound", &self.lower_bound),
+            field("floor", &self.floor),
+            field("preloaded_bytes", &self.preloaded_bytes),
+            field("alignment", &self.alignment),
+            field("variables", variables_text(self.variables)),
+            field("loading", loading_text(self.loading)),
+            field("prefetch", &self.prefetch),
+        ];
+        fields.extend(self.inputs.as_ref().map(|pool| field("inputs", pool)));
+        fields.extend(self.outputs.as_ref().map(|pool| field("outputs", pool)));
+        fields.push(field("options", &self.options));
+        fields.extend(self.graph_hash.as_ref().map(|hash| field("graph_hash", hash)));
+        fields.push(field("order", &self.order));
+        fields.push(field("folded", &self.folded));
+        fields.push(list("pools", &self.pools));
+        fields.push(list("tensors", &self.tensors));
+        fields.push(list("scratch", &self.scratch));
+        fields.push(list("transfers", &self.transfers));
+        fields.push(list("uses", &self.uses));
+        format!("{{\n{}\n}}\n", fields.join(",\n"))
+    }
+}
+
+impl PoolEntry {
+    fn of(pool: &Pool, used_bytes: u64, traffic: Traffic) -> Self {
+        let holds = (pool.holds != Content::ALL).then(|| pool.holds.iter().map(|&one| one.into()).collect());
+        Self {
+            name: pool.name.clone(),
+            capacity_bytes: pool.capacity,
+            alignment: pool.alignment,
+            largest_bytes: pool.largest,
+            holds,
+            read_cost: pool.read,
+            write_cost: pool.write,
+            copy_from_cost: pool.copy_from,
+            copy_to_cost: pool.copy_to,
+            used_bytes,
+            read_bytes: traffic.read,
+            written_bytes: traffic.written,
+        }
+    }
+}
+
+impl StayEntry {
+    fn of(stay: &Stay, plan: &PoolPlan, bytes: u64) -> Self {
+        Self {
+            pool: items::pool_name(plan, stay.pool),
+            offset: stay.offset,
+            bytes: Some(stay.bytes).filter(|&own| own != bytes),
+            live: steps(stay.live),
+        }
+    }
+}
+
+fn stays(plan: &PoolPlan, occupant: Occupant, bytes: u64) -> Vec<StayEntry> {
+    plan.stays_of(occupant).map(|stay| StayEntry::of(stay, plan, bytes)).collect()
+}
+
+fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
+    let names = items::tensor_names(graph);
+    let shares = shares(graph, &plan.shares);
+    let entries = names.into_iter().zip(shares).zip(graph.tensors()).enumerate();
+    let entries = entries.filter_map(|(index, ((name, shares), tensor))| {
+        let id = TensorId::new(index);
+        let (bytes, shares) = (tensor.bytes(), entry_of(shares));
+        let stays = stays(plan, Occupant::Tensor(id), bytes);
+        if stays.is_empty() && shares.is_none() {
+            return None;
+        }
+        let pool = plan.pool_of(id).map(|pool| items::pool_name(plan, pool));
+        let kind = TensorRole::of(tensor.kind(), tensor.is_output());
+        Some(PoolTensorEntry { index, name, bytes, kind, pool, stays, shares })
+    });
+    entries.collect()
+}
+
+fn workspaces(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
+    let entries = graph.operator_ids().filter_map(|id| {
+        let bytes = graph.operator(id).scratch_bytes();
+        let stays = stays(plan, Occupant::Scratch(id), bytes);
+        (!stays.is_empty()).then(|| PoolScratchEntry { operator: id.index(), bytes, stays })
+    });
+    entries.collect()
+}
+
+fn transfers(graph: &Graph, plan: &PoolPlan) -> Vec<TransferEntry> {
+    let names = items::tensor_names(graph);
+    let name = |id| items::pool_name(plan, id);
+    let known = plan.transfers.iter().filter(|one| one.tensor.index() < names.len());
+    let entries = known.map(|one| TransferEntry {
+        tensor: names[one.tensor.index()].clone(),
+        index: one.tensor.index(),
+        step: one.step,
+        due: Some(one.due),
+        from: name(one.from),
+        to: name(one.to),
+        bytes: one.bytes,
+    });
+    entries.collect()
+}
+
+fn uses(plan: &PoolPlan) -> Vec<UseEntry> {
+    let entries = plan.uses.iter().map(|one| UseEntry {
+        step: one.step,
+        occupant: one.occupant.into(),
+        pool: items::pool_name(plan, one.pool),
+    });
+    entries.collect()
+}
+
+fn loading_text(loading: Loading) -> &'static str {
+    match loading {
+        Loading::Once => "once",
+        Loading::EachRun => "each_run",
+    }
+}

@@ -1,0 +1,154 @@
+//! Plans for several memories as tables, as a C header, as text and as a picture.
+
+use std::fs;
+use std::process::Command;
+
+use plimsoll::export::{c_header, csv};
+use plimsoll::report::{svg, text};
+use plimsoll::{Graph, Planner, Pool, PoolId, PoolPlan, Pools, Stay, TensorSpec};
+
+use crate::c_header::{LANGUAGES, compile};
+use crate::pool_fixture;
+use crate::svg::count;
+
+#[test]
+fn tables() {
+    let graph = pool_fixture::graph();
+    insta::assert_snapshot!("pool_plan.csv", csv::of_pools(&graph, &pool_fixture::plan(&graph)));
+}
+
+#[test]
+fn headers() {
+    let graph = pool_fixture::graph();
+    insta::assert_snapshot!("pool_plan.h", c_header::of_pools(&graph, &pool_fixture::plan(&graph)));
+}
+
+#[test]
+fn texts() {
+    let graph = pool_fixture::graph();
+    let plan = pool_fixture::plan(&graph);
+    insta::assert_snapshot!("pool_plan.txt", text::summary_of_pools(&graph, &plan, Some(0.5)));
+    let early = pool_fixture::early_plan(&graph);
+    insta::assert_snapshot!("early_pool_plan.txt", text::summary_of_pools(&graph, &early, None));
+}
+
+#[test]
+fn pictures() {
+    let graph = pool_fixture::graph();
+    insta::assert_snapshot!("pool_plan.svg", svg::of_pools(&graph, &pool_fixture::plan(&graph)));
+}
+
+/// Runs the copies of the header's table on arrays of the header's sizes: bytes arrive.
+const PROGRAM: &str = r#"
+#include "plan.h"
+#include <string.h>
+static unsigned char pool_1[PLIMSOLL_TWO_MEMORIES_135FA770_POOL_1_BYTES];
+static unsigned char pool_2[PLIMSOLL_TWO_MEMORIES_135FA770_POOL_2_BYTES];
+int main(void) {
+    unsigned i;
+    unsigned char *pools[3] = {0, pool_1, pool_2};
+    if (PLIMSOLL_TWO_MEMORIES_135FA770_TRANSFER_COUNT != 2 || PLIMSOLL_TWO_MEMORIES_135FA770_POOL_COUNT != 3) return 1;
+    if (plimsoll_two_memories_135fa770_pools[1].bytes != sizeof pool_1) return 2;
+    memset(pool_1 + plimsoll_two_memories_135fa770_places[2].offset, 7, (size_t)plimsoll_two_memories_135fa770_places[2].bytes);
+    for (i = 0; i < PLIMSOLL_TWO_MEMORIES_135FA770_TRANSFER_COUNT; i++) {
+        const struct plimsoll_two_memories_135fa770_transfer *one = &plimsoll_two_memories_135fa770_transfers[i];
+        memcpy(pools[one->to] + one->to_offset, pools[one->from] + one->from_offset, (size_t)one->bytes);
+        memset(pools[one->from] + one->from_offset, i == 0 ? 0 : 7, i == 0 ? (size_t)one->bytes : 1u);
+    }
+    for (i = 0; i < 4096; i++)
+        if (pool_1[plimsoll_two_memories_135fa770_places[3].offset + i] != 7) return 3;
+    return 0;
+}
+"#;
+
+#[test]
+fn programs_do_the_copies_of_the_header() {
+    let graph = pool_fixture::graph();
+    let folder = tempfile::tempdir().unwrap();
+    let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
+    fs::write(folder.path().join("plan.h"), c_header::of_pools(&graph, &pool_fixture::plan(&graph))).unwrap();
+    fs::write(&source, PROGRAM).unwrap();
+    for (compiler, language) in LANGUAGES {
+        if compile(compiler, language, &source, &program).is_some() {
+            let status = Command::new(&program).status().unwrap();
+            assert!(status.success(), "{compiler}: {status}");
+        }
+    }
+}
+
+/// Plans of nothing, and wrong ones: everything is written, as far as it can be.
+#[test]
+fn plans_of_nothing_and_wrong_plans_leave_the_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = Graph::builder("").build().unwrap();
+    let nothing = PoolPlan::unplaced(&empty, &Pools::new([Pool::new("")]).unwrap());
+    let graph = pool_fixture::graph();
+    let mut wrong = pool_fixture::plan(&graph);
+    wrong.order.truncate(1);
+    wrong.used.clear();
+    wrong.traffic.clear();
+    let first = wrong.stays[0];
+    wrong.stays[0].bytes = u64::MAX;
+    wrong.stays[1].offset = u64::MAX;
+    wrong.stays.push(Stay { pool: PoolId::new(7), ..first });
+    wrong.transfers[0].to = PoolId::new(9);
+    wrong.transfers[1].tensor = plimsoll::TensorId::new(99);
+    (wrong.cost, wrong.lower_bound) = (3, u64::MAX);
+    for (graph, plan) in [(&empty, nothing), (&graph, wrong)] {
+        let picture = svg::of_pools(graph, &plan);
+        assert!(count(&picture, "title") >= 1 && !picture.contains("NaN") && !picture.contains("inf"));
+        assert!(text::summary_of_pools(graph, &plan, None).lines().count() > 8);
+        assert!(csv::of_pools(graph, &plan).starts_with("tensor,pool,"));
+        let _ =
+            plimsoll::export::json::PoolPlanDocument::of_graph(graph, &plan, &Default::default()).to_json();
+        let header = folder.path().join("plan.h");
+        fs::write(&header, c_header::of_pools(graph, &plan)).unwrap();
+        for (compiler, language) in LANGUAGES {
+            compile(compiler, &[language, &["-c"]].concat(), &header, &folder.path().join("plan.o"));
+        }
+    }
+}
+
+/// Home is as high as what comes and goes, however much lies there for good.
+#[test]
+fn weights_at_home_do_not_flatten_the_picture() {
+    let mut net = Graph::builder("large");
+    let image = net.input("image", TensorSpec::bytes(100));
+    let weights = net.constant("weights", TensorSpec::bytes(1 << 40));
+    let kernel = net.constant("kernel", TensorSpec::bytes(9));
+    let hidden = net.tensor("hidden", TensorSpec::bytes(50));
+    let result = net.tensor("result", TensorSpec::bytes(30));
+    net.operator("first").reads([image, weights]).writes([hidden]);
+    net.operator("second").reads([hidden, kernel]).writes([result]);
+    net.output(result);
+    let graph = net.build().unwrap();
+    let pools = Pools::new([Pool::on_chip("l1", 70), Pool::off_chip("ddr")]).unwrap();
+    let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
+    assert!(plan.used[1] > 1 << 40);
+    let picture = svg::of_pools(&graph, &plan);
+    assert!(!picture.contains(">weights\n"), "{picture}");
+    assert!(
+        picture.contains(">\nimage\n") && picture.contains("below, only what comes and goes"),
+        "{picture}"
+    );
+    assert!(!picture.contains("TiB\n</text>\n<g"), "{picture}");
+}
+
+#[test]
+fn many_places_are_bounded() {
+    let mut net = Graph::builder("many");
+    let inputs: Vec<_> = (0..25_000).map(|_| net.input("", TensorSpec::bytes(1))).collect();
+    net.operator("").reads(inputs);
+    let graph = net.build().unwrap();
+    let pools = Pools::new([Pool::on_chip("l1", 1 << 20), Pool::off_chip("ddr")]).unwrap();
+    let mut plan = PoolPlan::unplaced(&graph, &pools);
+    for tensor in graph.tensor_ids() {
+        let (occupant, offset) = (plimsoll::Occupant::Tensor(tensor), tensor.index() as u64);
+        plan.stays.push(Stay { occupant, pool: PoolId::new(0), offset, bytes: 1, live: (0..1).into() });
+        let (from, to) = (PoolId::new(1), PoolId::new(0));
+        plan.transfers.push(plimsoll::Transfer { tensor, step: 0, due: 0, from, to, bytes: 1 });
+    }
+    let picture = svg::of_pools(&graph, &plan);
+    assert_eq!(count(&picture, "title"), 1 + 20_000);
+    assert_eq!(count(&picture, "polygon"), 4_000);
+}
