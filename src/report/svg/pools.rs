@@ -41,8 +41,8 @@ text{fill:#e5e8e8}
 .grid{stroke:#2c3e50}
 .arena{stroke:#fdfefe}
 .capacity{stroke:#85c1e9}
-.in{stroke:#85c1e9;fill:#85c1e9}
-.out{stroke:#f1948a;fill:#f1948a}
+.in{stroke:#2e86c1;fill:#2e86c1}
+.out{stroke:#cb4335;fill:#cb4335}
 }
 ";
 
