@@ -25,8 +25,14 @@ fn main() {
         let graph = import_int8(path);
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or("");
         for capacity in CAPACITIES {
+            if std::env::var("PLIM_KIB").is_ok_and(|kib| kib != (capacity / KIB).to_string()) {
+                continue;
+            }
             pairs += 1;
             for (number, loading) in [Loading::Once, Loading::EachRun].into_iter().enumerate() {
+                if std::env::var("PLIM_LOADING").is_ok_and(|one| one != format!("{loading:?}")) {
+                    continue;
+                }
                 let start = ProcessTime::now();
                 let pools =
                     Pools::new([Pool::on_chip("l2", capacity), Pool::off_chip("ddr")]).expect("pools");

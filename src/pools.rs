@@ -170,10 +170,10 @@ impl Pool {
     }
 }
 
-/// When constants come on chip.
+/// When constants and variables come on chip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Loading {
-    /// Before the first run: those that are resident cost no run anything.
+    /// Before the first run: those that are resident stay there from run to run, at no cost.
     #[default]
     Once,
     /// In each run anew, as other programs use the memory between two runs.

@@ -3,6 +3,7 @@
 // Bytes and costs stay below 2^61: items are checked for it before they come here.
 #![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod cuts;
 mod dual;
 mod instance;
 mod pack;
@@ -58,7 +59,7 @@ pub(crate) fn place(mut instance: Instance, limits: &Limits) -> Result<Option<Fo
     let free = Prices::none(instance.home(), instance.steps);
     instance.least = least(&instance, &free, u8::MAX);
     let instance = &instance;
-    let mut meter = Meter::new(limits, 2_000_000);
+    let mut meter = Meter::new(limits, 400_000);
     let mut search = Search::new(instance, free);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
@@ -94,6 +95,8 @@ struct Search<'a> {
     /// The best that has offsets.
     laid: Option<(Chosen, Vec<Laid>)>,
     bound: f64,
+    /// Prices by pool and step that show most of the bound.
+    rates: Vec<f64>,
     magnitude: f64,
 }
 
@@ -106,7 +109,8 @@ impl<'a> Search<'a> {
         let magnitude = at_home.iter().map(|&cost| cost as f64).sum();
         let split = Split::new(instance, &at_home, &least(instance, &free, 0));
         let (laid, bound) = (None, floor as f64);
-        Self { instance, free, state, at_home, floor, split, best, laid, bound, magnitude }
+        let rates = vec![0.0; instance.home() * instance.steps as usize];
+        Self { instance, free, state, at_home, floor, split, best, laid, bound, rates, magnitude }
     }
 
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
@@ -121,7 +125,10 @@ impl<'a> Search<'a> {
             let _ = self.lay(limits)?;
             return Ok(stop);
         }
-        self.lay(limits)
+        match self.lay(limits)? {
+            Stop::Finished => self.cut_off(meter, limits),
+            stop => Ok(stop),
+        }
     }
 
     fn search(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
@@ -148,6 +155,7 @@ impl<'a> Search<'a> {
             }
         });
         self.bound = self.bound.max(shown.bound - 1e-11 * self.magnitude);
+        self.rates.clone_from(&shown.prices);
         outcome?;
         let best = self.best.clone();
         self.state.adopt(&best.ways);
@@ -164,38 +172,18 @@ impl<'a> Search<'a> {
             self.keep();
         }
         if self.best.cost as f64 - 0.999 > self.bound && instance.prefetch == 0 {
-            self.settle_exactly(&shown.prices, &relaxed.costs, meter)?;
+            self.settle_exactly(meter)?;
         }
         Ok(())
     }
 
     /// The least cost by load, if it is found.
-    fn settle_exactly(&mut self, rates: &[f64], priced: &[f64], meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let instance = self.instance;
-        let split = &self.split;
-        let tolerance = (1e-11 * self.magnitude).max(1e-6);
+    fn settle_exactly(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let known = self.best.cost as f64;
-        let (outcome, result) = if instance.home() == 1 {
-            let priced = split.others.iter().map(|&item| priced[item]).sum();
-            let widths = (500, 32_000);
-            split::Sharing { instance, split, rates, priced, widths, known, tolerance }.search(meter)
-        } else {
-            split::all(instance, split, rates, (known, tolerance, 8000), meter)
-        };
-        self.bound = self.bound.max(outcome.bound - tolerance);
-        if let Some((cost, ways, residents)) = outcome.best {
-            let mut chosen = State::at_home(instance);
-            let mut from = 0;
-            for &item in &self.split.others {
-                let cells = instance.cells_of(item);
-                let count = cells.len();
-                chosen[cells].copy_from_slice(&ways[from..from + count]);
-                from += count;
-            }
-            for item in residents {
-                chosen[instance.cells_of(item)].fill(0);
-            }
-            self.state.adopt(&chosen);
+        let (found, result) = split::least_by_load(self.instance, &self.rates, known, meter);
+        self.bound = self.bound.max(found.bound);
+        if let Some((cost, ways)) = found.best {
+            self.state.adopt(&ways);
             debug_assert_eq!(self.state.chosen.cost, cost);
             self.keep();
         }
@@ -246,7 +234,7 @@ impl<'a> Search<'a> {
                     self.laid = Some((best, laid));
                     return Ok(stop);
                 }
-                Packed::Over(over, needed) | Packed::Never(over, needed) => (over, needed),
+                Packed::Over(over, needed) | Packed::Never(over, needed, _) => (over, needed),
             };
             if stop == Stop::Cancelled || stop == Stop::Deadline {
                 return Ok(stop);
@@ -275,7 +263,7 @@ impl<'a> Search<'a> {
         if there.is_empty() || needed <= room.bytes {
             return false;
         }
-        let (_, _, items) = self.split.residents.best(left);
+        let items = self.split.residents.best(left).items;
         let home = instance.home() as u8;
         for item in there.iter().copied().chain(items.iter().copied()) {
             let pool = if items.contains(&item) { 0 } else { home };

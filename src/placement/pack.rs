@@ -1,9 +1,11 @@
 //! Offsets for what is on chip.
 
+use std::ops::Range;
+
 use super::instance::Instance;
 use super::state::Chosen;
 use super::way::{Presence, Trip};
-use crate::allocate::{Allocation, Auto, Strategy};
+use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
 use crate::limits::{Limits, Stop};
 use crate::problem::{Buffer, Problem};
@@ -22,8 +24,8 @@ pub(crate) enum Packed {
     Fits(Vec<Laid>),
     /// These do not, and so many bytes would be needed.
     Over(Vec<Laid>, u64),
-    /// As `Over`, and no offsets fit: it is proven.
-    Never(Vec<Laid>, u64),
+    /// As `Over`, and no offsets fit: it is proven for these pools.
+    Never(Vec<Laid>, u64, u8),
 }
 
 /// Gives offsets to all stays on chip, each pool by itself.
@@ -34,14 +36,14 @@ pub(crate) fn pack(instance: &Instance, chosen: &Chosen, limits: &Limits) -> Res
         Trip { instance, item, way }.stays(|stay| stays[stay.pool].push((item, stay)));
     }
     let (mut laid, mut over) = (Vec::new(), Vec::new());
-    let (mut nodes, mut never, mut needed) = (0, false, 0);
+    let (mut nodes, mut never, mut needed) = (0, 0, 0);
     for (pool, stays) in stays.iter().enumerate() {
         let (offsets, own, proven) = offsets(instance, pool, stays, limits)?;
         nodes += own.0;
         if own.1 == Stop::Cancelled || own.1 == Stop::Deadline {
             return Ok((Packed::Over(Vec::new(), 0), nodes, own.1));
         }
-        never |= proven;
+        never |= u8::from(proven) << pool;
         for (&(item, presence), offset) in stays.iter().zip(offsets) {
             let one = Laid { item, presence, offset };
             let end = offset + instance.items[item].size;
@@ -54,8 +56,8 @@ pub(crate) fn pack(instance: &Instance, chosen: &Chosen, limits: &Limits) -> Res
     }
     let packed = match (over.is_empty(), never) {
         (true, _) => Packed::Fits(laid),
-        (false, false) => Packed::Over(over, needed),
-        (false, true) => Packed::Never(over, needed),
+        (false, 0) => Packed::Over(over, needed),
+        (false, _) => Packed::Never(over, needed, never),
     };
     Ok((packed, nodes, Stop::Finished))
 }
@@ -70,12 +72,49 @@ fn offsets(
     limits: &Limits,
 ) -> Result<Offsets> {
     let room = &instance.rooms[pool];
+    let problem = problem(instance, pool, stays)?;
+    let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(&problem, limits)?;
+    let proven = proven.max(crate::bound::lower_bound(&problem).bytes) > room.bytes;
+    Ok((offsets, (nodes, stop), proven))
+}
+
+/// Stays in one pool, as what has to be packed there.
+fn problem(instance: &Instance, pool: usize, stays: &[(usize, Presence)]) -> Result<Problem> {
+    let room = &instance.rooms[pool];
     let buffer = |&(item, stay): &(usize, Presence)| {
         let one = &instance.items[item];
         Buffer::new(one.size, stay.from..stay.end).align(one.alignment.max(room.alignment))
     };
-    let problem = Problem::new(stays.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
-    let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(&problem, limits)?;
-    let proven = proven.max(crate::bound::lower_bound(&problem).bytes) > room.bytes;
-    Ok((offsets, (nodes, stop), proven))
+    Ok(Problem::new(stays.iter().map(buffer).collect())?.with_capacity(Some(room.bytes)))
+}
+
+/// Most stays of which those are sought that are at fault.
+const MOST: usize = 64;
+
+/// Of the stays in a pool that have no offsets, some that have none even by themselves: each
+/// with the cells of its item's way that make it.
+pub(crate) fn conflict(
+    instance: &Instance,
+    chosen: &Chosen,
+    pool: usize,
+    limits: &Limits,
+) -> Result<Vec<(usize, Range<usize>)>> {
+    let (mut stays, mut cells) = (Vec::new(), Vec::new());
+    for item in 0..instance.items.len() {
+        let way = &chosen.ways[instance.cells_of(item)];
+        Trip { instance, item, way }.stays_by_cells(|stay, own| {
+            if stay.pool == pool {
+                stays.push((item, stay));
+                cells.push((item, own));
+            }
+        });
+    }
+    if stays.len() > MOST {
+        return Ok(cells);
+    }
+    let core = infeasible_core(&problem(instance, pool, &stays)?, limits)?;
+    Ok(match core {
+        Some(core) => core.members.iter().map(|id| cells[id.index()].clone()).collect(),
+        None => cells,
+    })
 }

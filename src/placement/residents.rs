@@ -12,7 +12,16 @@ pub(crate) struct Residents {
 }
 
 /// Nodes of one search.
-const NODES: u32 = 20_000;
+const NODES: u32 = 10_000;
+
+/// What is best in some room.
+#[derive(Clone, Debug)]
+pub(crate) struct Best {
+    pub(crate) saved: u64,
+    /// Nothing that fits saves more than this.
+    pub(crate) most: u64,
+    pub(crate) items: Vec<usize>,
+}
 
 impl Residents {
     pub(crate) fn new(mut list: Vec<(u64, u64, usize)>) -> Self {
@@ -53,62 +62,61 @@ impl Residents {
         (whole.1 - savings) as f64 + part
     }
 
-    /// What is best in `room` bytes: savings, whether that is proven, and the items.
-    pub(crate) fn best(&self, room: u64) -> (u64, bool, Vec<usize>) {
-        let mut search = Search { of: self, best: 0, taken: Vec::new(), chosen: Vec::new(), nodes: NODES };
-        search.go(0, room, 0);
-        let proven = search.nodes > 0;
-        let items = search.chosen.iter().map(|&place| self.list[place].2).collect();
-        (search.best, proven, items)
+    /// More than `room` bytes cannot save of items that fit there one by one, parts allowed.
+    fn most_of_fitting(&self, room: u64) -> u64 {
+        let (mut left, mut saved) = (room, 0);
+        for &(size, saving, _) in self.list.iter().filter(|one| one.0 <= room) {
+            if size > left {
+                let part = u128::from(saving) * u128::from(left) / u128::from(size);
+                return saved + part as u64;
+            }
+            left -= size;
+            saved += saving;
+        }
+        saved
     }
-}
 
-/// Depth first, in the order of the list (Horowitz & Sahni, 1974).
-struct Search<'a> {
-    of: &'a Residents,
-    best: u64,
-    taken: Vec<usize>,
-    chosen: Vec<usize>,
-    nodes: u32,
-}
-
-impl Search<'_> {
-    fn go(&mut self, mut place: usize, mut room: u64, mut saved: u64) {
-        let before = self.taken.len();
-        while let Some(&(size, saving, _)) = self.of.list.get(place) {
-            if self.nodes == 0 || (saved as f64 + self.of.most_from(place, room)).floor() <= self.best as f64
-            {
+    /// What is best in `room` bytes: depth first, in the order of the list (Horowitz & Sahni,
+    /// 1974), within a number of nodes.
+    pub(crate) fn best(&self, room: u64) -> Best {
+        let most = self.most_of_fitting(room);
+        let (mut left, mut saved, mut place) = (room, 0, 0);
+        let mut taken: Vec<usize> = Vec::new();
+        let mut best = Best { saved: 0, most, items: Vec::new() };
+        let mut chosen: Vec<usize> = Vec::new();
+        for _ in 0..NODES {
+            // On, as long as more can come of it than is known.
+            while place < self.list.len() && saved + self.most_from(place, left) as u64 > best.saved {
+                let (size, saving, _) = self.list[place];
+                if size <= left {
+                    taken.push(place);
+                    left -= size;
+                    saved += saving;
+                }
+                place += 1;
+            }
+            if saved > best.saved {
+                best.saved = saved;
+                chosen.clone_from(&taken);
+            }
+            // Without the last that was taken.
+            let last = if best.saved >= most { None } else { taken.pop() };
+            let Some(last) = last else {
+                best.most = best.saved;
                 break;
-            }
-            self.nodes -= 1;
-            if size <= room {
-                // What comes without it is looked at later.
-                self.taken.push(place);
-                room -= size;
-                saved += saving;
-            }
-            place += 1;
+            };
+            left += self.list[last].0;
+            saved -= self.list[last].1;
+            place = last + 1;
         }
-        if saved > self.best {
-            self.best = saved;
-            self.chosen.clone_from(&self.taken);
-        }
-        // Without the last that was taken, and so on back to the first.
-        while self.taken.len() > before {
-            let last = self.taken.pop().expect("longer than before");
-            let (size, saving, _) = self.of.list[last];
-            room += size;
-            saved -= saving;
-            if self.nodes > 0 {
-                self.go(last + 1, room, saved);
-            }
-        }
+        best.items = chosen.into_iter().map(|place| self.list[place].2).collect();
+        best
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Residents;
+    use super::{Best, Residents};
     use crate::random::Random;
 
     #[test]
@@ -125,8 +133,9 @@ mod tests {
             };
             let all = (0..1 << count).map(of).filter(|sum| sum.0 <= room).map(|sum| sum.1).max().unwrap();
             let residents = Residents::new(list.clone());
-            let (saved, proven, items) = residents.best(room);
-            assert_eq!((saved, proven), (all, true));
+            let Best { saved, most, items } = residents.best(room);
+            assert_eq!((saved, most), (all, all));
+            assert!(residents.most_of_fitting(room) >= all);
             assert!(residents.most(room) >= all as f64);
             let set = items.iter().fold(0, |set, item| set | 1 << item);
             assert_eq!((of(set).1, of(set).0 <= room), (saved, true));

@@ -1,10 +1,18 @@
 //! Where some items may be on chip throughout: how much of the pool those get, and how much
 //! is left for what comes and goes.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::dual::{Masks, Relaxed};
 use super::instance::{Instance, MOST_POOLS};
-use super::residents::Residents;
+use super::path::Prices;
+use super::residents::{Best, Residents};
+use super::state::State;
 use super::sweep::{Question, Swept, sweep};
+use super::way::Trip;
 use crate::limits::{Meter, Stop};
+use crate::sorting::sort_by_keys;
 
 /// Items that are on chip throughout or at home and have no other choice, and all others
 /// that have one.
@@ -13,7 +21,14 @@ pub(crate) struct Split {
     pub(crate) others: Vec<usize>,
     /// What all items cost that have no choice, and the residents at home.
     pub(crate) fixed: u64,
+    /// Residents that come and go instead may cost so much less than at home, all together.
+    pub(crate) slack: u64,
 }
+
+/// Items that could come and go as well are made residents if all together lose no more by
+/// that than one in so many of what could be saved, and if there are more than a few.
+const SLACK: u64 = 5000;
+const FEW: usize = 6;
 
 impl Split {
     /// With several pools on chip there are no residents: each is one of the others.
@@ -33,16 +48,88 @@ impl Split {
                 others.push(item);
             }
         }
-        Self { residents: Residents::new(residents), others, fixed }
+        let mut slack = 0;
+        if home == 1 {
+            let loss = |item: usize| at_home[item] - chain_least[item];
+            let mut both: Vec<usize> =
+                others.iter().copied().filter(|&item| instance.items[item].whole > 0).collect();
+            sort_by_keys(&mut both, |&item| [loss(item), item as u64]);
+            let most = (at_home.iter().sum::<u64>() - instance.least.iter().sum::<u64>()) / SLACK;
+            both.truncate(both.len().saturating_sub(FEW));
+            both.retain(|&item| {
+                slack += loss(item);
+                slack <= most
+            });
+            slack = both.iter().map(|&item| loss(item)).sum();
+            fixed += both.iter().map(|&item| at_home[item]).sum::<u64>();
+            residents.extend(
+                both.iter()
+                    .map(|&item| (instance.taken(item, 0), at_home[item] - instance.least[item], item)),
+            );
+            others.retain(|item| !both.contains(item));
+        }
+        Self { residents: Residents::new(residents), others, fixed, slack }
     }
 }
 
-/// What is known of all ways to share a pool.
+/// The least cost by load that is below what is known, if it is found, and what none is below.
+/// What stopped it is beside that.
+pub(crate) fn least_by_load(
+    instance: &Instance,
+    rates: &[f64],
+    known: f64,
+    meter: &mut Meter<'_>,
+) -> (Outcome, Result<(), Stop>) {
+    let ways = State::at_home(instance);
+    let cost = |item| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
+    let at_home: Vec<u64> = (0..instance.items.len()).map(cost).collect();
+    let free = Prices::none(instance.home(), instance.steps);
+    let split = Split::new(instance, &at_home, &super::least(instance, &free, 0));
+    let tolerance = (1e-11 * at_home.iter().map(|&cost| cost as f64).sum::<f64>()).max(1e-6);
+    let (found, result) = if instance.home() == 1 {
+        let mut relaxed = Relaxed::new(instance);
+        let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
+        relaxed.evaluate(rates, Masks { cells: &instance.cells, whole: &whole });
+        let priced = split.others.iter().map(|&item| relaxed.costs[item]).sum();
+        let (split, saved) = (&split, RefCell::default());
+        Sharing { instance, split, rates, priced, widths: WIDTHS, known, tolerance, saved }.search(meter)
+    } else {
+        all(instance, &split, rates, (known, tolerance, WIDTHS.1), meter)
+    };
+    let best = found.best.map(|(cost, others, residents)| {
+        let mut ways = ways;
+        let mut from = 0;
+        for &item in &split.others {
+            let cells = instance.cells_of(item);
+            let count = cells.len();
+            ways[cells].copy_from_slice(&others[from..from + count]);
+            from += count;
+        }
+        for item in residents {
+            ways[instance.cells_of(item)].fill(0);
+        }
+        (cost, ways)
+    });
+    (Outcome { bound: found.bound - split.slack as f64 - tolerance, best }, result)
+}
+
+/// States of a step, at first and at most.
+const WIDTHS: (usize, usize) = (500, 16_000);
+
+/// What is known of all ways.
 pub(crate) struct Outcome {
     /// Nothing costs less.
     pub(crate) bound: f64,
+    /// The best below what was known: what it costs, and its ways.
+    pub(crate) best: Option<(u64, Vec<u8>)>,
+}
+
+/// What is known of all ways to share a pool.
+struct Shares {
+    /// Nothing costs less.
+    bound: f64,
     /// The best below what was known: cost, the others' ways, the residents.
-    pub(crate) best: Option<(u64, Vec<u8>, Vec<usize>)>,
+    best: Option<(u64, Vec<u8>, Vec<usize>)>,
 }
 
 /// Bytes for what comes and goes, from `least` to `most`, what no such cost less than, and
@@ -55,25 +142,27 @@ struct Interval {
     width: usize,
 }
 
-pub(crate) struct Sharing<'a> {
-    pub(crate) instance: &'a Instance,
-    pub(crate) split: &'a Split,
+struct Sharing<'a> {
+    instance: &'a Instance,
+    split: &'a Split,
     /// By pool and step.
-    pub(crate) rates: &'a [f64],
+    rates: &'a [f64],
     /// The least that the others cost at these rates, without the rates' sum.
-    pub(crate) priced: f64,
+    priced: f64,
     /// States of a step, at first and at most.
-    pub(crate) widths: (usize, usize),
+    widths: (usize, usize),
     /// What is known to be possible.
-    pub(crate) known: f64,
+    known: f64,
     /// Numbers this far apart may be the same.
-    pub(crate) tolerance: f64,
+    tolerance: f64,
+    /// What residents save at most, by bytes that are not for them.
+    saved: RefCell<BTreeMap<u64, u64>>,
 }
 
 impl Sharing<'_> {
     /// Looks at all ways to share the pool, the most promising first. What stopped it is
     /// beside what was found.
-    pub(crate) fn search(&self, meter: &mut Meter<'_>) -> (Outcome, Result<(), Stop>) {
+    fn search(&self, meter: &mut Meter<'_>) -> (Shares, Result<(), Stop>) {
         let capacity = self.instance.rooms[0].capacity;
         let fixed = self.split.fixed as f64;
         let mut known = self.known;
@@ -112,11 +201,26 @@ impl Sharing<'_> {
             let below = enough - fixed + most_saved;
             let (instance, items, rates) = (self.instance, &self.split.others, self.rates);
             let question = Question { instance, items, capacities: &[most], rates, below, width };
+            if std::env::var_os("PLIM_DEBUG").is_some() {
+                eprintln!(
+                    "sweep {least}..={most} bound {bound:.0} width {width} below {below:.0} nodes {}",
+                    meter.nodes()
+                );
+            }
             let answer = match sweep(&question, meter) {
-                Ok(answer) => answer,
+                Ok(answer) => {
+                    if std::env::var_os("PLIM_DEBUG").is_some() {
+                        eprintln!(
+                            "  bound {:.0} best {:?}",
+                            answer.bound + fixed,
+                            answer.best.as_ref().map(|b| (b.cost, b.peaks[0]))
+                        );
+                    }
+                    answer
+                }
                 Err(stop) => {
                     let left = open.iter().map(|one| one.bound).fold(given_up.min(bound), f64::min);
-                    return (Outcome { bound: left.min(known), best }, Err(stop));
+                    return (Shares { bound: left.min(known), best }, Err(stop));
                 }
             };
             facts.push((most, answer.bound));
@@ -126,7 +230,8 @@ impl Sharing<'_> {
             if let Some(Swept { cost, ways, peaks }) = answer.best {
                 // From the fullest step up to all, it is the same.
                 let peak = peaks[0];
-                let (saved, proven, items) = self.split.residents.best(capacity - peak);
+                let Best { saved, most: most_here, items } = self.split.residents.best(capacity - peak);
+                let proven = saved == most_here;
                 let total = (cost + fixed).round() - saved as f64;
                 if total < known - 0.5 {
                     known = total;
@@ -154,18 +259,29 @@ impl Sharing<'_> {
             }
         }
         let left = open.iter().map(|one| one.bound).fold(given_up, f64::min);
-        (Outcome { bound: left.min(known), best }, Ok(()))
+        (Shares { bound: left.min(known), best }, Ok(()))
     }
 
     /// What residents save at most if so many bytes are not for them.
     fn saved(&self, bytes: u64) -> f64 {
+        let room = self.instance.rooms[0].capacity - bytes;
+        let known = self.saved.borrow().get(&bytes).copied();
+        let most = known.unwrap_or_else(|| self.split.residents.best(room).most);
+        self.saved.borrow_mut().insert(bytes, most);
+        most as f64
+    }
+
+    /// The same, parts of residents allowed: concave in the bytes.
+    fn saved_by_parts(&self, bytes: u64) -> f64 {
         self.split.residents.most(self.instance.rooms[0].capacity - bytes)
     }
 
     /// With `least..=most` bytes for what comes and goes, nothing costs less: by the prices.
     fn least_cost(&self, least: u64, most: u64) -> f64 {
         let sum: f64 = self.rates.iter().sum();
-        let at = |bytes: u64| self.split.fixed as f64 + self.priced - sum * bytes as f64 - self.saved(bytes);
+        let at = |bytes: u64| {
+            self.split.fixed as f64 + self.priced - sum * bytes as f64 - self.saved_by_parts(bytes)
+        };
         // Convex in the bytes.
         let (mut from, mut end) = (least, most);
         while end - from > 2 {
@@ -173,7 +289,9 @@ impl Sharing<'_> {
             let (low, high) = (from + third, end - third);
             if at(low) <= at(high) { end = high } else { from = low }
         }
-        (from..=end).map(at).fold(f64::INFINITY, f64::min) - self.tolerance
+        let by_parts = (from..=end).map(at).fold(f64::INFINITY, f64::min);
+        let whole = self.split.fixed as f64 + self.priced - sum * most as f64 - self.saved(least);
+        by_parts.max(whole) - self.tolerance
     }
 }
 
@@ -188,13 +306,13 @@ fn lowest(open: &[Interval]) -> Option<usize> {
 }
 
 /// All others at once, where there are no residents.
-pub(crate) fn all(
+fn all(
     instance: &Instance,
     split: &Split,
     rates: &[f64],
     (known, tolerance, width): (f64, f64, usize),
     meter: &mut Meter<'_>,
-) -> (Outcome, Result<(), Stop>) {
+) -> (Shares, Result<(), Stop>) {
     let mut capacities = [0; MOST_POOLS];
     for (capacity, room) in capacities.iter_mut().zip(&instance.rooms[..instance.home()]) {
         *capacity = room.capacity;
@@ -210,8 +328,8 @@ pub(crate) fn all(
             let own = answer.bound + fixed;
             // What is not below what is known was dropped.
             let bound = if answer.bound >= below { known } else { own };
-            (Outcome { bound: bound.min(known), best }, Ok(()))
+            (Shares { bound: bound.min(known), best }, Ok(()))
         }
-        Err(stop) => (Outcome { bound: f64::NEG_INFINITY, best: None }, Err(stop)),
+        Err(stop) => (Shares { bound: f64::NEG_INFINITY, best: None }, Err(stop)),
     }
 }

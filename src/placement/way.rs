@@ -1,5 +1,7 @@
 //! What a way through the pools means: stays, copies, and what they cost.
 
+use std::ops::Range;
+
 use super::instance::Instance;
 
 /// An item lies in a pool at steps `from..end`.
@@ -39,32 +41,39 @@ impl Trip<'_> {
 
     /// Where it lies on chip, in the order of time for each pool.
     pub(crate) fn stays(&self, mut stay: impl FnMut(Presence)) {
+        self.stays_by_cells(|presence, _| stay(presence));
+    }
+
+    /// The same, each with those of its cells that make it.
+    pub(crate) fn stays_by_cells(&self, mut stay: impl FnMut(Presence, Range<usize>)) {
         let (instance, home) = (self.instance, self.instance.home());
         if let Some(pool) = self.whole() {
-            return stay(Presence { pool, from: 0, end: instance.steps });
+            return stay(Presence { pool, from: 0, end: instance.steps }, 0..self.way.len());
         }
         let one = &instance.items[self.item];
-        // Where it is now, and since when.
-        let mut open = (self.way[0] as usize, 0);
+        // Where it is now, since when, and from which cell on.
+        let mut open = (self.way[0] as usize, 0, 0);
         for (number, access) in instance.accesses[one.accesses()].iter().enumerate() {
             let step = access.step;
             let (via, after) = (self.way[2 * number + 1] as usize, self.way[2 * number + 2] as usize);
             if via != open.0 {
                 if open.0 != home {
-                    stay(Presence { pool: open.0, from: open.1, end: step + 1 });
+                    let presence = Presence { pool: open.0, from: open.1, end: step + 1 };
+                    stay(presence, open.2..2 * number + 1);
                 }
                 let arrives = access.before > 0;
-                open = (via, if arrives { instance.arrival(self.item, number) } else { step });
+                let from = if arrives { instance.arrival(self.item, number) } else { step };
+                open = (via, from, 2 * number + 1);
             }
             if after != via {
                 if via != home {
-                    stay(Presence { pool: via, from: open.1, end: step + 1 });
+                    stay(Presence { pool: via, from: open.1, end: step + 1 }, open.2..2 * number + 2);
                 }
-                open = (after, step);
+                open = (after, step, 2 * number + 2);
             }
         }
         if open.0 != home {
-            stay(Presence { pool: open.0, from: open.1, end: instance.steps });
+            stay(Presence { pool: open.0, from: open.1, end: instance.steps }, open.2..self.way.len());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{How, Sharing, in_force};
+use super::{Alignment, How, Sharing, in_force};
 use crate::graph::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
 use crate::places::Places;
@@ -43,13 +43,13 @@ pub(crate) struct Contents {
     /// Bytes of which these say that they are another's: of a tensor, from where to where.
     /// No bound may count them.
     pub(crate) free: Vec<(TensorId, u64, u64)>,
-    default_alignment: u64,
+    alignment: Alignment,
     places: Places,
 }
 
 impl Contents {
     /// O((tensors + stretches) log tensors).
-    pub(crate) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing) -> Self {
+    pub(crate) fn new(graph: &Graph, alignment: impl Into<Alignment>, sharing: Sharing) -> Self {
         let count = graph.tensors().len();
         let mut contents = Self {
             stretches: Stretches::new(count),
@@ -57,7 +57,7 @@ impl Contents {
             of_operator: vec![0..0; graph.operators().len()],
             dropped: Vec::new(),
             free: Vec::new(),
-            default_alignment,
+            alignment: alignment.into(),
             places: Places::new(count),
         };
         for one in graph.relative_placements() {
@@ -137,7 +137,7 @@ impl Contents {
     }
 
     fn alignment(&self, graph: &Graph, id: TensorId) -> u64 {
-        graph.tensor(id).alignment().unwrap_or(self.default_alignment)
+        self.alignment.of(graph.tensor(id))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which tensors share memory in a given order, and where they lie in each other.
 
 use super::contents::{Contents, Relation, Stretch, Stretches};
-use super::{How, Sharing, in_force};
+use super::{Alignment, How, Sharing, in_force};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit, RelativePlacement, Side};
 use crate::ids::{OperatorId, TensorId};
@@ -65,7 +65,7 @@ pub(crate) struct Making<'a> {
     contents: &'a Contents,
     /// By tensor: when it is live.
     live: &'a [Option<LiveRange>],
-    alignment: u64,
+    alignment: Alignment,
     places: Places,
     sharing: Sharing,
     /// Contents as far as they are shared.
@@ -86,7 +86,7 @@ impl<'a> Making<'a> {
         graph: &'a Graph,
         contents: &'a Contents,
         live: &'a [Option<LiveRange>],
-        alignment: u64,
+        alignment: impl Into<Alignment>,
         sharing: Sharing,
     ) -> Result<Self> {
         let members = graph.tensor_ids().map(|id| vec![(id, 0)]).collect();
@@ -97,7 +97,7 @@ impl<'a> Making<'a> {
             graph,
             contents,
             live,
-            alignment,
+            alignment: alignment.into(),
             places,
             sharing,
             stretches,
@@ -411,11 +411,11 @@ impl<'a> Making<'a> {
             Some(i128::from(self.graph.tensor(id).fixed_offset()?) - (place - lowest))
         });
         let all_aligned = members.clone().all(|&(id, place)| {
-            let alignment = self.graph.tensor(id).alignment().unwrap_or(self.alignment);
+            let alignment = self.alignment.of(self.graph.tensor(id));
             (place - lowest) % i128::from(alignment) == 0
         });
         let first = fixed.next();
-        let most = members.map(|&(id, _)| self.graph.tensor(id).alignment().unwrap_or(self.alignment)).max();
+        let most = members.map(|&(id, _)| self.alignment.of(self.graph.tensor(id))).max();
         let fits = first.is_none_or(|offset| offset >= 0 && offset % i128::from(most.unwrap_or(1)) == 0);
         all_aligned && fits && fixed.all(|offset| Some(offset) == first)
     }

@@ -4,7 +4,7 @@ mod contents;
 mod groups;
 mod layout;
 
-use crate::graph::{Graph, Permit};
+use crate::graph::{Graph, Permit, Tensor};
 
 pub(crate) use contents::{Contents, Relation, Stretch};
 pub(crate) use groups::{Groups, live_ranges};
@@ -23,6 +23,27 @@ pub enum Sharing {
     InPlace,
     /// And concatenation without copies, and partial overlap.
     All,
+}
+
+/// Alignments of tensors, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alignment {
+    /// Of tensors that ask for none.
+    pub(crate) default: u64,
+    /// Of all, whatever they ask for.
+    pub(crate) least: u64,
+}
+
+impl Alignment {
+    pub(crate) fn of(self, tensor: &Tensor) -> u64 {
+        tensor.alignment().unwrap_or(self.default).max(self.least)
+    }
+}
+
+impl From<u64> for Alignment {
+    fn from(default: u64) -> Self {
+        Self { default, least: 1 }
+    }
 }
 
 /// Whether a permission is used where it can be: at this level, or as relative placement

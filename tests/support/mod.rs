@@ -3,6 +3,7 @@
 
 pub mod adversarial;
 pub mod brute_force;
+pub mod brute_pools;
 pub mod data;
 pub mod networks;
 pub mod packings;

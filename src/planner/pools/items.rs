@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, TensorKind};
+use crate::graph::{Graph, Operator, TensorKind};
 use crate::ids::{BufferId, OperatorId, PoolId, TensorId};
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
@@ -111,7 +111,7 @@ impl Run<'_> {
                 if graph.tensor(input).kind() == TensorKind::Constant {
                     reads[input.index()].push(step);
                 } else if let Some(group) = group_of[input.index()]
-                    && is_read(operator.outputs(), input, shares)
+                    && is_read(operator, input, shares)
                 {
                     accesses[group].entry(step).or_default().0 += graph.tensor(input).bytes();
                 }
@@ -131,7 +131,11 @@ impl Run<'_> {
         }
     }
 
-    fn add(&self, items: &mut Items, members: Vec<Member>, accesses: Accesses) -> Result<()> {
+    fn add(&self, items: &mut Items, members: Vec<Member>, mut accesses: Accesses) -> Result<()> {
+        // What is there before the run has its place from then on, whoever reads it first.
+        if members.len() > 1 && members.iter().any(|one| is_there(self.graph, one)) {
+            accesses.entry(0).or_default();
+        }
         let frame = Frame { run: self, members: &members };
         let size = members.iter().map(|one| one.at + one.bytes).max().unwrap_or(0);
         if size == 0 {
@@ -166,14 +170,13 @@ impl Run<'_> {
             Occupant::Scratch(_) => self.alignment,
         };
         let alignment = members.iter().map(alignment).max().unwrap_or(1);
-        let whole = match (members.as_slice(), self.pools.loads()) {
-            ([one], loading) => match content(one) {
-                Content::Constants => loading == Loading::Once,
-                Content::Variables => true,
-                Content::Activations | Content::Scratch => false,
-            },
-            _ => false,
+        // What stays on chip from run to run is not where outputs are looked for.
+        let is_wanted_elsewhere = |one: &Member| {
+            frame.tensor(one).is_some_and(|one| one.is_output() && one.kind() != TensorKind::Constant)
         };
+        let whole = self.pools.loads() == Loading::Once
+            && matches!(members.as_slice(), [one] if !is_wanted_elsewhere(one)
+                && matches!(content(one), Content::Constants | Content::Variables));
         items.instance.add(&NewItem { size, alignment, pools, start, finish, whole, accesses: &accesses });
         items.members.push(members);
         Ok(())
@@ -205,13 +208,16 @@ fn check_total(instance: &Instance) -> Result<()> {
 
 /// Whether an operator reads an input, which it need not if all that comes of it is there
 /// already.
-fn is_read(outputs: &[TensorId], input: TensorId, shares: &[Relation]) -> bool {
+fn is_read(operator: &Operator, input: TensorId, shares: &[Relation]) -> bool {
+    let (inputs, outputs) = (operator.inputs(), operator.outputs());
     let is_view = |output: &TensorId| {
         shares
             .iter()
             .any(|one| matches!(one.how, How::View | How::Slice) && (one.tensor, one.of) == (*output, input))
     };
-    let is_piece = shares.iter().any(|one| one.how == How::Concat && one.tensor == input);
+    let pieces = shares.iter().filter(|one| one.how == How::Concat && one.tensor == input).count();
+    // One that is concatenated with itself lies at one of its places only.
+    let is_piece = pieces > 0 && pieces >= inputs.iter().filter(|&&one| one == input).count();
     !is_piece && (outputs.is_empty() || !outputs.iter().all(is_view))
 }
 
@@ -267,8 +273,22 @@ impl Frame<'_, '_> {
     /// Where it must be after the run.
     fn finish(&self) -> Result<PoolId> {
         let home = self.run.pools.home_id();
+        let outputs = self.run.pools.outputs_in();
+        let both = |one: &&Member| {
+            self.tensor(one).is_some_and(|one| one.is_output() && one.kind() == TensorKind::Variable)
+        };
+        if let Some(both) = self.members.iter().find(both).filter(|_| outputs != home) {
+            let name = super::describe(self.run.graph, both.occupant);
+            let names = [outputs, home].map(|id| self.run.pools.pool(id).name());
+            let text = format!(
+                "{name} is a variable and an output: outputs are in `{}`, variables in `{}`",
+                names[0], names[1]
+            );
+            return Err(Error::Pools(text));
+        }
         let pools = self.members.iter().filter(|one| is_wanted(self.run.graph, one)).map(|one| {
-            let is_output = self.tensor(one).is_some_and(crate::graph::Tensor::is_output);
+            let is_output =
+                self.tensor(one).is_some_and(|one| one.is_output() && one.kind() != TensorKind::Constant);
             if is_output { self.run.pools.outputs_in() } else { home }
         });
         self.agreed(pools.collect())
@@ -373,7 +393,8 @@ fn is_there(graph: &Graph, member: &Member) -> bool {
 fn is_wanted(graph: &Graph, member: &Member) -> bool {
     match member.occupant {
         Occupant::Tensor(id) => {
-            graph.tensor(id).is_output() || graph.tensor(id).kind() == TensorKind::Variable
+            graph.tensor(id).is_output()
+                || matches!(graph.tensor(id).kind(), TensorKind::Variable | TensorKind::Constant)
         }
         Occupant::Scratch(_) => false,
     }

@@ -6,17 +6,18 @@ use super::Planner;
 use crate::allocate::{Auto, Strategy};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
+use crate::ids::{OperatorId, PoolId};
 use crate::limits::Limits;
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::placement::{Found, Presence, Trip, place};
 use crate::plan::Share;
-use crate::pool_plan::{PoolPlan, Stay, Transfer, key};
+use crate::pool_plan::{PoolPlan, Stay, Transfer, Use, key};
 use crate::pools::{Content, Pools};
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::sharing::{Contents, Groups, Layout, Making, Wish, live_ranges};
+use crate::sharing::{Alignment, Contents, Groups, Layout, Making, Wish, live_ranges};
 use crate::sorting::sort_by_keys;
+use crate::verify::verify_pools;
 use items::{Items, Member, Run, held};
 
 impl Planner {
@@ -43,16 +44,19 @@ impl Planner {
         }
         let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
         // What lies at some distance in one pool must be right in all of them.
-        let coarsest = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1).max(self.alignment);
-        let contents = Contents::new(graph, coarsest, self.sharing);
+        let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
+        let alignment = Alignment { default: self.alignment, least };
+        let contents = Contents::new(graph, alignment, self.sharing);
         let live = live_ranges(graph, &liveness);
-        let mut making = Making::new(graph, &contents, &live, coarsest, self.sharing)?;
+        let mut making = Making::new(graph, &contents, &live, alignment, self.sharing)?;
         for wish in Wish::variants(self.sharing).into_iter().take(1) {
             making.grant(order, wish);
         }
         let layout = making.finish();
         let task = Task { planner: self, graph, order, pools, liveness: &liveness, layout: &layout };
-        task.place()
+        let plan = task.place()?;
+        verify_pools(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
+        Ok(plan)
     }
 }
 
@@ -83,7 +87,12 @@ impl Task<'_> {
         };
         let mut plan = self.plan_of(&items, &found);
         self.settle_home(&items, &found, &mut plan)?;
+        keep_while_copied(&mut plan);
         finish(&mut plan);
+        for item in 0..items.members.len() {
+            self.uses(&items, &found, item, &mut plan);
+        }
+        sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
         Ok(plan)
     }
 
@@ -127,7 +136,7 @@ impl Task<'_> {
         trip.copies(|copied| {
             for one in held(self.graph, members, copied.step, instance.steps) {
                 let Occupant::Tensor(tensor) = one.occupant else { continue };
-                let [from, to] = [copied.from, copied.to].map(crate::ids::PoolId::new);
+                let [from, to] = [copied.from, copied.to].map(PoolId::new);
                 let (step, due, bytes) = (copied.step, copied.due, one.bytes);
                 plan.traffic[copied.from].read += bytes;
                 plan.traffic[copied.to].written += bytes;
@@ -139,6 +148,26 @@ impl Task<'_> {
             && Content::of(self.graph.tensor(*id)) == Content::Constants
         {
             plan.preloaded += bytes;
+        }
+    }
+
+    /// Where operators find what has several places at their step, if not in the first of them.
+    fn uses(&self, items: &Items, found: &Found, item: usize, plan: &mut PoolPlan) {
+        let instance = &items.instance;
+        let way = &found.ways[instance.cells_of(item)];
+        for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
+            let (step, pool) = (access.step, PoolId::new(way[2 * number + 1].into()));
+            let Some(&id) = self.order.get(step as usize) else { continue };
+            let operator = self.graph.operator(id);
+            let is_operand = |one: &&Member| match one.occupant {
+                Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
+                Occupant::Scratch(own) => own == id,
+            };
+            for one in items.members[item].iter().filter(is_operand) {
+                if plan.place_at(step, one.occupant).is_some_and(|stay| stay.pool != pool) {
+                    plan.uses.push(Use { step, occupant: one.occupant, pool });
+                }
+            }
         }
     }
 
@@ -185,8 +214,25 @@ fn stay(members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan
         let live =
             LiveRange { start: presence.from.max(one.live.start), end: presence.end.min(one.live.end) };
         if live.start < live.end {
-            let (pool, offset) = (crate::ids::PoolId::new(presence.pool), offset + one.at);
+            let (pool, offset) = (PoolId::new(presence.pool), offset + one.at);
             plan.stays.push(Stay { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
+        }
+    }
+}
+
+/// Tensors that something else takes over from while they are copied have their places until
+/// that is done. Their items have them anyway.
+fn keep_while_copied(plan: &mut PoolPlan) {
+    let mut under_way: Vec<Transfer> =
+        plan.transfers.iter().filter(|one| one.step < one.due).copied().collect();
+    sort_by_keys(&mut under_way, |one| [one.tensor.index() as u64, one.step.into()]);
+    for stay in &mut plan.stays {
+        let Occupant::Tensor(tensor) = stay.occupant else { continue };
+        let from = under_way.partition_point(|one| one.tensor < tensor);
+        for one in under_way[from..].iter().take_while(|one| one.tensor == tensor) {
+            if [one.from, one.to].contains(&stay.pool) && stay.live.contains(one.step) {
+                stay.live.end = stay.live.end.max(one.due);
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 //! last. States that cannot lead below what is known are dropped, by what the prices show
 //! of the steps that follow.
 
+mod merge;
+
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
@@ -59,12 +61,32 @@ struct Event {
 struct State {
     /// No way on costs less.
     cost: f64,
+    /// What has been paid of that.
+    paid: f64,
+    /// Ways on from states that were merged into this one may cost so much less.
+    debt: f64,
     /// Bytes at this step and at the next, by pool.
     now: [u64; MOST_POOLS],
     next: [u64; MOST_POOLS],
     peaks: [u64; MOST_POOLS],
     key: u128,
     trace: u32,
+}
+
+impl State {
+    /// No way on from this, or from what was merged into it, costs less.
+    fn low(&self) -> f64 {
+        self.cost - self.debt
+    }
+
+    /// Becomes the cheaper of the two, which differ in nothing else that matters.
+    fn join(&mut self, other: &State) {
+        let low = self.low().min(other.low());
+        if other.cost < self.cost {
+            *self = *other;
+        }
+        self.debt = self.cost - low;
+    }
 }
 
 /// How a state came about.
@@ -90,6 +112,8 @@ struct Sweep<'a> {
     new_states: Vec<State>,
     new_codes: Vec<u8>,
     index: Index,
+    held: Vec<merge::Held>,
+    merging: merge::Merging,
     traces: Vec<Trace>,
     /// The least of what was dropped for want of room.
     dropped: f64,
@@ -130,7 +154,7 @@ pub(crate) fn sweep(question: &Question<'_>, meter: &mut Meter<'_>) -> Result<An
             step += 1;
         }
         if sweep.traces.len() > MOST_TRACES {
-            let least = sweep.states.iter().map(|state| state.cost).fold(f64::INFINITY, f64::min);
+            let least = sweep.states.iter().map(State::low).fold(f64::INFINITY, f64::min);
             return Ok(Answer { bound: sweep.dropped.min(least).min(question.below), best: None });
         }
     }
@@ -157,6 +181,8 @@ impl<'a> Sweep<'a> {
             new_states: Vec::new(),
             new_codes: Vec::new(),
             index: Index::default(),
+            held: Vec::new(),
+            merging: merge::Merging::default(),
             traces: Vec::new(),
             dropped: f64::INFINITY,
             limit: question.below,
@@ -219,6 +245,8 @@ impl<'a> Sweep<'a> {
         let instance = self.question.instance;
         let mut state = State {
             cost: 0.0,
+            paid: 0.0,
+            debt: 0.0,
             now: [0; MOST_POOLS],
             next: [0; MOST_POOLS],
             peaks: [0; MOST_POOLS],
@@ -244,6 +272,7 @@ impl<'a> Sweep<'a> {
             state.cost -= capacity * self.prices.over(pool, (0, instance.steps));
         }
         state.now = state.next;
+        self.held.resize(self.slots, merge::Held::default());
         if self.fits(&state) && state.cost <= self.limit {
             self.states.push(state);
             self.codes.resize(self.slots, u8::MAX);
@@ -288,12 +317,14 @@ impl<'a> Sweep<'a> {
                 (0, u8::MAX),
             );
             for &(pool, cost) in &wholes {
-                let mut new = State { cost: state.cost + cost - least, ..state };
+                let paid = state.paid + whole_cost(instance, item, pool);
+                let mut new = State { cost: state.cost + cost - least, paid, ..state };
                 new.next[pool] += instance.taken(item, pool);
                 new.now = new.next;
                 self.push(place, new, slot, WHOLE | pool as u8, (pool as u8, WHOLE));
             }
         }
+        self.hold(event, 0);
         self.turn();
     }
 
@@ -332,8 +363,9 @@ impl<'a> Sweep<'a> {
             }
             let pool = code as usize / 2;
             for &(one, more) in &moves[code as usize] {
-                let mut new = State { cost: state.cost + more, ..state };
-                if new.cost > self.limit {
+                let paid = state.paid + one.cost;
+                let mut new = State { cost: state.cost + more, paid, ..state };
+                if new.low() > self.limit {
                     continue;
                 }
                 for taken in bits(one.at_step & !(1 << pool)) {
@@ -353,12 +385,13 @@ impl<'a> Sweep<'a> {
             }
         }
         self.everywhere = everywhere;
+        self.hold(event, number + 1);
         self.turn();
     }
 
     /// Adds a state, unless one that is as good is there.
     fn push(&mut self, parent: usize, mut state: State, slot: usize, code: u8, (via, to): (u8, u8)) {
-        if state.cost > self.limit || !self.fits(&state) {
+        if state.low() > self.limit || !self.fits(&state) {
             return;
         }
         let held = self.codes[parent * self.slots + slot];
@@ -374,11 +407,11 @@ impl<'a> Sweep<'a> {
         match self.index.entry(own) {
             std::collections::hash_map::Entry::Occupied(entry) => {
                 let known = &mut self.new_states[*entry.get() as usize];
+                state.trace = known.trace;
                 if state.cost < known.cost {
-                    state.trace = known.trace;
                     self.traces[known.trace as usize] = trace;
-                    *known = state;
                 }
+                known.join(&state);
             }
             std::collections::hash_map::Entry::Vacant(entry) => {
                 entry.insert(self.new_states.len() as u32);
@@ -401,7 +434,7 @@ impl<'a> Sweep<'a> {
         self.new_codes.clear();
         self.index.clear();
         if self.states.len() > 4 * self.question.width {
-            self.trim();
+            self.merge();
         }
     }
 
@@ -417,16 +450,13 @@ impl<'a> Sweep<'a> {
                 state.peaks[pool] = state.peaks[pool].max(state.now[pool]);
             }
             state.now = state.next;
-            if state.cost > self.limit {
+            if state.low() > self.limit {
                 continue;
             }
             let from = place * self.slots;
             match self.index.entry(state.key) {
                 std::collections::hash_map::Entry::Occupied(entry) => {
-                    let known = &mut self.new_states[*entry.get() as usize];
-                    if state.cost < known.cost {
-                        *known = state;
-                    }
+                    self.new_states[*entry.get() as usize].join(&state);
                 }
                 std::collections::hash_map::Entry::Vacant(entry) => {
                     entry.insert(self.new_states.len() as u32);
@@ -436,35 +466,14 @@ impl<'a> Sweep<'a> {
             }
         }
         self.turn();
-        if self.states.len() > self.question.width {
-            self.trim();
+        if self.states.len() > 32 {
+            self.merge();
         }
-    }
-
-    /// Drops the worst states.
-    fn trim(&mut self) {
-        let width = self.question.width;
-        let mut order: Vec<(u64, u32)> =
-            self.states.iter().zip(0..).map(|(state, place)| (rising(state.cost), place)).collect();
-        order.select_nth_unstable(width);
-        let least = order[width..].iter().map(|&(_, place)| self.states[place as usize].cost);
-        self.dropped = self.dropped.min(least.fold(f64::INFINITY, f64::min));
-        order.truncate(width);
-        order.sort_unstable_by_key(|&(_, place)| place);
-        for &(_, place) in &order {
-            let from = place as usize * self.slots;
-            self.new_states.push(self.states[place as usize]);
-            self.new_codes.extend_from_slice(&self.codes[from..from + self.slots]);
-        }
-        std::mem::swap(&mut self.states, &mut self.new_states);
-        std::mem::swap(&mut self.codes, &mut self.new_codes);
-        self.new_states.clear();
-        self.new_codes.clear();
     }
 
     fn answer(&self, events: &[Event]) -> Answer {
         let best = self.states.iter().min_by_key(|state| rising(state.cost));
-        let least = best.map_or(f64::INFINITY, |state| state.cost);
+        let least = self.states.iter().map(State::low).fold(f64::INFINITY, f64::min);
         let swept = best.map(|state| self.swept(state, events));
         Answer { bound: self.dropped.min(least).min(self.question.below), best: swept }
     }
