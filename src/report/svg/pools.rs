@@ -39,8 +39,8 @@ const OWN_STYLE: &str = "
 .cut{stroke:#839192;stroke-width:1;stroke-dasharray:1 5}
 @media(prefers-color-scheme:dark){
 .label text,.label{fill:#1c2833}
-.in{stroke:#85c1e9;fill:#85c1e9}
-.out{stroke:#f1948a;fill:#f1948a}
+.in{stroke:#2e86c1;fill:#2e86c1}
+.out{stroke:#cb4335;fill:#cb4335}
 }
 ";
 
