@@ -7,7 +7,6 @@ use indicatif::ProgressBar;
 use plimsoll::export::json::PoolPlanDocument;
 use plimsoll::import::Imported;
 use plimsoll::report::{svg, text};
-use plimsoll::verify::verify_pools;
 use plimsoll::{Error, export};
 
 use crate::arguments::PlanArguments;
