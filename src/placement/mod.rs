@@ -16,6 +16,7 @@ mod state;
 mod sweep;
 mod way;
 
+use instance::MOST_POOLS;
 pub(crate) use instance::{Access, Instance, NewItem, Room};
 pub(crate) use pack::Laid;
 pub(crate) use room::MOST;
@@ -48,10 +49,20 @@ pub(crate) struct Found {
 
 /// Nodes of a search for offsets, and how often something is sent home for want of them.
 const QUICK: u64 = 20_000;
-const ATTEMPTS: usize = 60;
+const PATIENT: usize = 60;
+/// So many stays too high are looked at one by one.
+const FEW_OVER: usize = 16;
+/// From then on all that is too high goes.
+const ATTEMPTS: usize = 66;
 
 /// Rounds of the dual at the root.
 const ROUNDS: u32 = 3000;
+/// Accesses and steps that all rounds look at.
+const ROUND_WORK: usize = 40_000_000;
+/// Items that each turn of the local search looks at.
+const SHAKE_WORK: usize = 4_000_000;
+/// Nodes where the limits name no number.
+const NODES: u64 = 400_000;
 
 /// Places everything at the least cost that is found; none if what must be on chip does not
 /// fit there.
@@ -59,7 +70,7 @@ pub(crate) fn place(mut instance: Instance, limits: &Limits) -> Result<Option<Fo
     let free = Prices::none(instance.home(), instance.steps);
     instance.least = least(&instance, &free, u8::MAX);
     let instance = &instance;
-    let mut meter = Meter::new(limits, 400_000);
+    let mut meter = Meter::new(limits, NODES);
     let mut search = Search::new(instance, free);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
@@ -141,7 +152,9 @@ impl<'a> Search<'a> {
         let mut shown = Shown { prices: vec![0.0; instance.home() * instance.steps as usize], bound: 0.0 };
         let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
         let masks = Masks { cells: &instance.cells, whole: &whole };
-        let aim = Aim { rounds: ROUNDS, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
+        let size = instance.accesses.len() + instance.steps as usize;
+        let rounds = (ROUND_WORK / size).clamp(100, ROUNDS as usize) as u32;
+        let aim = Aim { rounds, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
         let mut round = 0;
         let mut prices = free.clone();
         let outcome = relaxed.raise(&mut shown, masks, aim, meter, |relaxed, _, target| {
@@ -168,10 +181,14 @@ impl<'a> Search<'a> {
             if self.best.cost as f64 - 0.999 <= self.bound {
                 break;
             }
-            self.state.shake(1000, &free, &worth, &mut random, meter)?;
+            let times = (SHAKE_WORK / instance.items.len()).min(1000);
+            self.state.shake(times, &free, &worth, &mut random, meter)?;
             self.keep();
         }
-        if self.best.cost as f64 - 0.999 > self.bound && instance.prefetch == 0 {
+        // States of each access, if there are as many as may be at first.
+        let least_nodes = (instance.accesses.len() * split::WIDTHS.0 / 64) as u64;
+        let is_open = self.best.cost as f64 - 0.999 > self.bound;
+        if is_open && instance.prefetch == 0 && least_nodes < meter.remaining() {
             self.settle_exactly(meter)?;
         }
         Ok(())
@@ -224,7 +241,7 @@ impl<'a> Search<'a> {
         let quick = limits.clone().at_most(QUICK);
         let mut best = self.best.clone();
         self.state.adopt(&best.ways);
-        for _ in 0..ATTEMPTS {
+        for attempt in 0.. {
             if self.laid.as_ref().is_some_and(|laid| laid.0.cost <= best.cost) {
                 break;
             }
@@ -239,7 +256,12 @@ impl<'a> Search<'a> {
             if stop == Stop::Cancelled || stop == Stop::Deadline {
                 return Ok(stop);
             }
-            if !self.fewer_residents(needed) && !self.evict(&over) {
+            let is_gone = match attempt {
+                0..PATIENT if over.len() <= FEW_OVER => self.fewer_residents(needed) || self.evict(&over),
+                0..ATTEMPTS => self.evict_apart(&over),
+                _ => self.evict_all(over.iter()),
+            };
+            if !is_gone {
                 break;
             }
             best = self.state.chosen.clone();
@@ -277,7 +299,7 @@ impl<'a> Search<'a> {
     /// Sends what costs least of what does not fit away from where it lies.
     fn evict(&mut self, over: &[Laid]) -> bool {
         let mut least: Option<(u64, usize)> = None;
-        for (place, laid) in over.iter().enumerate().take(16) {
+        for (place, laid) in over.iter().enumerate() {
             let undo = self.state.forbid(laid.item, laid.presence);
             let way = self.state.chosen.ways[self.instance.cells_of(laid.item)].to_vec();
             let cost = self.state.chosen.cost;
@@ -299,6 +321,38 @@ impl<'a> Search<'a> {
         let is_put = self.state.put(laid.item, &self.free);
         debug_assert!(is_put, "it was put before");
         true
+    }
+
+    /// Sends away what is too high, one at each time.
+    fn evict_apart(&mut self, over: &[Laid]) -> bool {
+        let mut until = [0; MOST_POOLS];
+        let mut order: Vec<&Laid> = over.iter().collect();
+        order.sort_by_key(|laid| (laid.presence.end, laid.item));
+        order.retain(|laid| {
+            let is_apart = laid.presence.from >= until[laid.presence.pool];
+            if is_apart {
+                until[laid.presence.pool] = laid.presence.end;
+            }
+            is_apart
+        });
+        self.evict_all(order.into_iter())
+    }
+
+    /// Sends these away from where they lie; whether any is gone.
+    fn evict_all<'l>(&mut self, over: impl Iterator<Item = &'l Laid>) -> bool {
+        let mut is_gone = false;
+        for laid in over {
+            let undo = self.state.forbid(laid.item, laid.presence);
+            let way = self.state.chosen.ways[self.instance.cells_of(laid.item)].to_vec();
+            self.state.lift(laid.item);
+            if self.state.put(laid.item, &self.free) {
+                is_gone = true;
+            } else {
+                self.state.put_back(laid.item, &way);
+                self.state.permit(laid.item, &undo);
+            }
+        }
+        is_gone
     }
 
     fn finish(self, nodes: u64, stop: Stop) -> Option<Found> {

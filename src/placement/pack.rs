@@ -9,6 +9,7 @@ use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
 use crate::limits::{Limits, Stop};
 use crate::problem::{Buffer, Problem};
+use crate::sorting::sort_by_keys;
 
 /// A stay of an item, and where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -65,17 +66,67 @@ pub(crate) fn pack(instance: &Instance, chosen: &Chosen, limits: &Limits) -> Res
 type Offsets = (Vec<u64>, (u64, Stop), bool);
 
 /// Offsets in one pool, and whether it is proven that none fit.
+///
+/// What is there throughout lies at the bottom, all in one: with that out of the way, times
+/// that share nothing else are packed by themselves.
 fn offsets(
     instance: &Instance,
     pool: usize,
     stays: &[(usize, Presence)],
     limits: &Limits,
 ) -> Result<Offsets> {
+    let (mut resident, mut passing): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    for (place, (_, stay)) in stays.iter().enumerate() {
+        let is_whole = stay.from == 0 && stay.end == instance.steps;
+        if is_whole { resident.push(place) } else { passing.push(place) }
+    }
+    if !resident.is_empty() && !passing.is_empty() {
+        let all = all_together(instance, pool, stays, (&mut resident, &passing), limits)?;
+        if let Some(offsets) = all {
+            return Ok(offsets);
+        }
+    }
+    packed(&problem(instance, pool, stays)?, limits)
+}
+
+/// Offsets with all that is resident below the rest; none if that may be too high for the
+/// bytes between what is aligned.
+fn all_together(
+    instance: &Instance,
+    pool: usize,
+    stays: &[(usize, Presence)],
+    (resident, passing): (&mut [usize], &[usize]),
+    limits: &Limits,
+) -> Result<Option<Offsets>> {
     let room = &instance.rooms[pool];
-    let problem = problem(instance, pool, stays)?;
-    let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(&problem, limits)?;
-    let proven = proven.max(crate::bound::lower_bound(&problem).bytes) > room.bytes;
-    Ok((offsets, (nodes, stop), proven))
+    let alignment = |place: usize| instance.items[stays[place].0].alignment.max(room.alignment);
+    sort_by_keys(resident, |&place| [!alignment(place), stays[place].0 as u64]);
+    let mut offsets = vec![0; stays.len()];
+    let (mut top, mut bytes) = (0u64, 0u64);
+    for &mut place in &mut *resident {
+        offsets[place] = top.next_multiple_of(alignment(place));
+        bytes += instance.items[stays[place].0].size;
+        top = offsets[place] + instance.items[stays[place].0].size;
+    }
+    let base = top.next_multiple_of(passing.iter().map(|&place| alignment(place)).max().unwrap_or(1));
+    let Some(left) = room.bytes.checked_sub(base) else { return Ok(None) };
+    let rest: Vec<(usize, Presence)> = passing.iter().map(|&place| stays[place]).collect();
+    let own = problem(instance, pool, &rest)?.with_capacity(Some(left));
+    let (places, spent, proven) = packed(&own, limits)?;
+    let mut is_over = false;
+    for (&place, own) in passing.iter().zip(places) {
+        offsets[place] = base + own;
+        is_over |= offsets[place] + instance.items[stays[place].0].size > room.bytes;
+    }
+    let is_exact = base == bytes;
+    Ok((is_exact || !is_over).then_some((offsets, spent, proven)))
+}
+
+fn packed(problem: &Problem, limits: &Limits) -> Result<Offsets> {
+    let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, limits)?;
+    let least = proven.max(crate::bound::lower_bound(problem).bytes);
+    let is_proven = problem.capacity().is_some_and(|capacity| least > capacity);
+    Ok((offsets, (nodes, stop), is_proven))
 }
 
 /// Stays in one pool, as what has to be packed there.

@@ -114,7 +114,7 @@ pub(crate) fn least_by_load(
 }
 
 /// States of a step, at first and at most.
-const WIDTHS: (usize, usize) = (500, 16_000);
+pub(super) const WIDTHS: (usize, usize) = (500, 16_000);
 
 /// What is known of all ways.
 pub(crate) struct Outcome {

@@ -138,8 +138,8 @@ pub(crate) fn sweep(question: &Question<'_>, meter: &mut Meter<'_>) -> Result<An
         sweep.wait(step, next);
         step = next;
         while done < events.len() && events[done].step == step {
-            let work = sweep.states.len() * (8 + sweep.slots / 8);
-            meter.spend_on(1 + sweep.states.len() as u64 / 64, work as u64)?;
+            let work = sweep.states.len() * (8 + sweep.slots / 2);
+            meter.spend_on(1 + work as u64 / 512, work as u64)?;
             match events[done].number {
                 Some(number) => sweep.cross(events[done], number as usize),
                 None => sweep.choose(events[done]),
