@@ -41,7 +41,8 @@ pub struct PlanArguments {
     /// Network (.onnx, .tflite, graph .json) or buffer list (.csv).
     pub input: PathBuf,
     /// Write the plan; its ending says how: .json (plan), .csv (buffers with
-    /// offsets), .svg (memory map), .h (C table). May be given several times.
+    /// offsets), .svg (memory map), .h (C table), .tflite (the model for TensorFlow Lite
+    /// Micro, with the plan inside). May be given several times.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
     /// How to choose offsets.
@@ -57,6 +58,11 @@ pub struct PlanArguments {
     /// Bytes that there are, as in 2MiB, 512KiB, 1MB or 1048576.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub capacity: Option<u64>,
+    /// Scratch of kernels as measured, for a .tflite: a table with the columns subgraph,
+    /// operator, type and bytes, as tools/tflm_scratch.py writes it. Operators that are not in
+    /// it get what TensorFlow Lite Micro's reference kernels ask for.
+    #[arg(long, value_name = "FILE.csv")]
+    pub scratch: Option<PathBuf>,
     /// Leave this range of the arena free, as in 0..4KiB. May be given several times.
     #[arg(long, value_name = "START..END", value_parser = range)]
     pub reserve: Vec<Range<u64>>,
@@ -149,9 +155,13 @@ impl From<OrderArgument> for Ordering {
 pub struct VerifyArguments {
     /// Network or buffer list that the plan is for.
     pub input: PathBuf,
-    /// The plan. The network is read with the options noted in it.
+    /// The plan. The network is read with the options noted in it. Without it, the plan
+    /// inside of a .tflite is checked.
     #[arg(value_name = "PLAN.json")]
-    pub plan: PathBuf,
+    pub plan: Option<PathBuf>,
+    /// Scratch of kernels as measured, for the plan inside of a .tflite.
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "plan")]
+    pub scratch: Option<PathBuf>,
 }
 
 /// How to read inputs, and what to plan them for.

@@ -12,22 +12,30 @@ use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export}
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, tflm};
 
 /// What `--out` can write, by the file's ending.
-#[derive(Clone, Copy)]
-enum Format {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Format {
     Json,
     Csv,
     Svg,
     Header,
+    Tflite,
 }
 
-pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
+/// `given` are the options that do not have their defaults.
+pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failure> {
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
+    if formats.iter().any(|format| matches!(format, Format::Tflite)) {
+        return tflm::run(arguments, &formats, given);
+    }
+    if arguments.scratch.is_some() {
+        return Err("--scratch goes with --out FILE.tflite".into());
+    }
     let options = arguments.reading.import_options();
     let searching = &arguments.searching;
     let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
@@ -59,8 +67,8 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let texts = formats.iter().map(|format| result.written(*format, &options));
-    let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
+    let texts = formats.iter().map(|format| result.written(*format, &options).into_bytes());
+    let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
     say(&result.summary(file_arena, shared_arena, seconds))?;
     if result.status() == Status::Infeasible {
@@ -70,7 +78,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
 }
 
 /// What the arguments say, but for what is shared.
-fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
+pub fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
     let searching = &arguments.searching;
     let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
     let mut planner = planner.order(arguments.order.into()).limits(searching.limits(bar));
@@ -87,9 +95,22 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
         "csv" => Ok(Format::Csv),
         "svg" => Ok(Format::Svg),
         "h" => Ok(Format::Header),
+        "tflite" => Ok(Format::Tflite),
         _ => {
-            Err(format!("--out {}: expected a name ending in .json, .csv, .svg or .h", path.display()).into())
+            let endings = ".json, .csv, .svg, .h or .tflite";
+            Err(format!("--out {}: expected a name ending in {endings}", path.display()).into())
         }
+    }
+}
+
+/// A graph's plan in a format other than a model's.
+pub fn graph_written(format: Format, graph: &Graph, plan: &Plan, options: &ImportOptions) -> String {
+    match format {
+        Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
+        Format::Csv => export::csv::of_graph(graph, plan),
+        Format::Svg => svg::of_graph(graph, plan),
+        Format::Header => export::c_header::of_graph(graph, plan),
+        Format::Tflite => unreachable!("a model is written by another function"),
     }
 }
 
@@ -135,12 +156,7 @@ impl Planned {
         match self {
             Planned::Graph(pair) => {
                 let (graph, plan) = &**pair;
-                match format {
-                    Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
-                    Format::Csv => export::csv::of_graph(graph, plan),
-                    Format::Svg => svg::of_graph(graph, plan),
-                    Format::Header => export::c_header::of_graph(graph, plan),
-                }
+                graph_written(format, graph, plan, options)
             }
             Planned::Problem(parts) => {
                 let (name, problem, solution) = &**parts;
@@ -149,6 +165,7 @@ impl Planned {
                     Format::Csv => export::csv::of_problem(problem, solution),
                     Format::Svg => svg::of_problem(name, problem, solution),
                     Format::Header => export::c_header::of_problem(name, problem, solution),
+                    Format::Tflite => unreachable!("a model is written by another function"),
                 }
             }
         }

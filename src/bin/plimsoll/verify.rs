@@ -7,11 +7,14 @@ use plimsoll::verify::{verify, verify_solution};
 use crate::arguments::VerifyArguments;
 use crate::inputs::read;
 use crate::output::{one_line, say};
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, tflm};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
-    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", arguments.plan.display());
-    let text = std::fs::read_to_string(&arguments.plan).map_err(|error| at_plan(&error))?;
+    let Some(plan) = &arguments.plan else {
+        return tflm::verify(&arguments.input, arguments.scratch.as_deref());
+    };
+    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
+    let text = std::fs::read_to_string(plan).map_err(|error| at_plan(&error))?;
     let document = PlanDocument::from_json(&text).map_err(|error| at_plan(&error))?;
     let options = document.options.to_options().map_err(|error| at_plan(&error))?;
     let verdict = match read(&arguments.input, &options)? {
@@ -37,7 +40,7 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
     })
 }
 
-fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failure> {
+pub fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failure> {
     let lines = reasons.into_iter().map(|reason| format!("wrong: {}\n", one_line(&reason)));
     say(&lines.collect::<String>())?;
     Ok(Answer::No)
