@@ -179,11 +179,14 @@ fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[Block]) -> (
 }
 
 /// The runtime finds memory even for tensors that nobody names; any place will do. Returns
-/// where the largest ends.
+/// where the largest ends. Tensors without bytes are left to the runtime.
 fn place_unreferenced(subgraph: &NetSubgraph, offsets: &mut [Option<u64>]) -> u64 {
     let mut end = 0;
     for ((tensor, offset), referenced) in subgraph.tensors.iter().zip(offsets).zip(subgraph.referenced()) {
-        if tensor.memory == Memory::Head && !referenced {
+        if tensor.bytes == 0 {
+            // Whatever the runtime thinks of it, it need not think of the plan.
+            *offset = None;
+        } else if tensor.memory == Memory::Head && !referenced {
             *offset = Some(0);
             end = end.max(tensor.bytes);
         }

@@ -181,8 +181,8 @@ fn notes(net: &Net, model: Model<'_>, unknown: &[(usize, usize)]) -> Vec<String>
     }
     if has_metadata(model, "COMPRESSION_METADATA") {
         notes.push(
-            "compressed tensors: runtimes built with compression need scratch to unpack them; measure it by \
-             tools/tflm_scratch.py and give it by --scratch"
+            "compressed tensors: runtimes built with compression need scratch to unpack them; give it by --scratch, \
+             or the arena may be larger than planned"
                 .to_owned(),
         );
     }

@@ -69,11 +69,16 @@ impl Net {
                 constants_outside |= outside;
                 Ok(described)
             });
-            let tensors = tensors.collect::<Result<Vec<_>, TfliteError>>()?;
+            let mut tensors = tensors.collect::<Result<Vec<_>, TfliteError>>()?;
             let ids = |list, place| operators::tensor_ids(list, tensors.len(), place);
             let inputs = ids(subgraph.inputs(), "the list of graph inputs")?;
             let outputs = ids(subgraph.outputs(), "the list of graph outputs")?;
             let operators = operators_of(bytes, model, (index, subgraph), count)?;
+            let handles = operators.iter().filter(|operator| operator.read.op_type == "VAR_HANDLE");
+            for id in handles.flat_map(|operator| &operator.read.outputs) {
+                // The kernel keeps handles in persistent memory.
+                tensors[id.index()].bytes = 0;
+            }
             Ok(NetSubgraph { tensors, inputs, outputs, operators })
         });
         let subgraphs = read.collect::<Result<Vec<_>, TfliteError>>()?;
@@ -182,15 +187,12 @@ fn head_bytes(tensor: &NetTensor, number: i8) -> Result<u64, String> {
         }
         other => other.bits().unwrap_or(0) / 8,
     };
-    if tensor.shape.is_none() {
+    let Some(shape) = &tensor.shape else {
         return Err("has no static shape; convert the model again with fixed input shapes".to_owned());
-    }
+    };
     let bytes = tensor.elements().and_then(|elements| elements.checked_mul(width));
     let rounded = bytes.and_then(|bytes| bytes.checked_next_multiple_of(ALIGNMENT));
     rounded.filter(|&bytes| bytes <= i32::MAX as u64).ok_or_else(|| {
-        format!(
-            "{element_type} of shape {:?} is more than the 2 GiB that the runtime can count",
-            tensor.shape
-        )
+        format!("{element_type} of shape {shape:?} is more than the 2 GiB that the runtime can count")
     })
 }

@@ -9,7 +9,7 @@ use crate::{Buffer, Problem};
 
 /// More tensors looked at than this are no model for a microcontroller, but bodies that call
 /// each other so often that it would take forever.
-const MOST_WORK: usize = 1 << 26;
+const MOST_WORK: usize = 1 << 23;
 
 /// So many pairs of scratch and tensors are looked at; what more there is, no runtime on a
 /// microcontroller plans.
