@@ -59,8 +59,8 @@ pub struct PlanArguments {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub capacity: Option<u64>,
     /// Scratch of kernels as measured, for a .tflite: a table with the columns subgraph,
-    /// operator, type and bytes, as tools/tflm_scratch.py writes it. Operators that are not in
-    /// it get what TensorFlow Lite Micro's reference kernels ask for.
+    /// operator, type and bytes. Operators that are not in it get what TensorFlow Lite
+    /// Micro's reference kernels ask for.
     #[arg(long, value_name = "FILE.csv")]
     pub scratch: Option<PathBuf>,
     /// Leave this range of the arena free, as in 0..4KiB. May be given several times.

@@ -5,7 +5,7 @@ use super::layout::{check_orders, refuse_later_variables};
 use super::net::Net;
 use super::{Layout, Scratch, TfliteError, metadata, rewrite, runtime};
 use crate::import::tflite;
-use crate::import::tflite::schema::{At, Model, SubGraph};
+use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 
 /// What a file's plan is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) fn check_sized(
     }
     let (number, buffers) = (plan.buffer().unwrap_or(0) as usize, model.buffers());
     let buffer = buffers.filter(|buffers| number < buffers.len()).map(|buffers| buffers.get(number));
-    let data = buffer.and_then(|buffer| buffer.data()).map_or(&[][..], |data| data.bytes());
+    let data = buffer.and_then(Buffer::data).map_or(&[][..], |data| data.bytes());
     let offsets = metadata::decode(data, &net)?;
     let orders: Vec<Vec<usize>> =
         net.subgraphs.iter().map(|subgraph| (0..subgraph.operators.len()).collect()).collect();

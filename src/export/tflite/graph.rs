@@ -25,20 +25,19 @@ pub(super) fn graph_of(name: &str, subgraph: &NetSubgraph, workspaces: &[u64]) -
     for (index, tensor) in subgraph.tensors.iter().enumerate() {
         let kind = match tensor.memory {
             Memory::Tail => TensorKind::Variable,
-            Memory::File => TensorKind::Constant,
             Memory::Head if is_written[index] => TensorKind::Intermediate,
             Memory::Head if referenced[index] => TensorKind::Input,
-            Memory::Head => TensorKind::Constant,
+            Memory::Head | Memory::File => TensorKind::Constant,
         };
         let is_handle = tensor.element_type == Some(ElementType::Resource);
         holds.push(if is_handle { Holds::Resource } else { Holds::Data });
         builder.add_tensor(tensor.name.as_str(), kind, TensorSpec::bytes(tensor.bytes));
     }
-    let mut adder = OperatorAdder::new(holds);
+    let mut sequence = OperatorAdder::new(holds);
     for (operator, &bytes) in subgraph.operators.iter().zip(workspaces) {
         let read = &operator.read;
         let names = (read.name.as_str(), read.op_type.as_str());
-        let added = adder.add(&mut builder, names, false, &read.inputs, &read.outputs);
+        let added = sequence.add(&mut builder, names, false, &read.inputs, &read.outputs);
         added.scratch(bytes);
     }
     for &output in &subgraph.outputs {

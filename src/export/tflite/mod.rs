@@ -33,7 +33,7 @@
 //!
 //! # How several subgraphs are planned
 //!
-//! Bodies of IF, WHILE and CALL_ONCE are planned by themselves, and lie in the workspace of the
+//! Bodies of `IF`, `WHILE` and `CALL_ONCE` are planned by themselves, and lie in the workspace of the
 //! operator that runs them, so that they reuse what is free at that step. What runs from
 //! several places gets memory of its own, as the runtime keeps it from the first run to the
 //! last. Subgraphs that nobody runs are planned as if they ran alone.
@@ -109,8 +109,8 @@ pub fn plan(
             .push(format!("operators keep the order of the file: `{CONTROL_DEPENDENCIES}` names them by it"));
         planner = planner.order(Ordering::File);
     }
-    let planned = layout::plan(name, &net, &calls, &sizes, &planner)?;
-    let layout::Planned { layout, head_bytes, graph, plan } = planned;
+    let all = layout::plan(name, &net, &calls, &sizes, &planner)?;
+    let layout::Planned { layout, head_bytes, graph, plan } = all;
     let (bytes, checked) = write_checked(bytes, model, &net, &layout, &sizes)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
     Ok(TflitePlan { bytes, head_bytes, layout, graph, plan, notes })

@@ -192,7 +192,7 @@ fn head_bytes(tensor: &NetTensor, number: i8) -> Result<u64, String> {
     };
     let bytes = tensor.elements().and_then(|elements| elements.checked_mul(width));
     let rounded = bytes.and_then(|bytes| bytes.checked_next_multiple_of(ALIGNMENT));
-    rounded.filter(|&bytes| bytes <= i32::MAX as u64).ok_or_else(|| {
+    rounded.filter(|&bytes| i32::try_from(bytes).is_ok()).ok_or_else(|| {
         format!("{element_type} of shape {shape:?} is more than the 2 GiB that the runtime can count")
     })
 }

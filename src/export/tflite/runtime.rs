@@ -180,16 +180,16 @@ fn fit_scratch(walk: &Walk<'_>, buffers: &[Buffer], places: &[u64]) -> u64 {
         return 0;
     }
     waiting.sort_by_key(|&(bytes, first, last)| (std::cmp::Reverse(bytes), first, last));
-    let mut placed: Vec<(u64, u64, u32, u32)> = buffers
+    let mut taken: Vec<(u64, u64, u32, u32)> = buffers
         .iter()
         .zip(places)
         .map(|(buffer, &place)| (place, buffer.size(), buffer.live().start, buffer.live().end - 1))
         .collect();
-    placed.sort_unstable();
+    taken.sort_unstable();
     let mut head = 0;
     for (bytes, first, last) in waiting {
         let mut offset = 0;
-        for &(start, size, from, to) in &placed {
+        for &(start, size, from, to) in &taken {
             if from <= last && first <= to {
                 if start >= offset + bytes {
                     break;
@@ -199,8 +199,8 @@ fn fit_scratch(walk: &Walk<'_>, buffers: &[Buffer], places: &[u64]) -> u64 {
         }
         head = head.max(offset + bytes);
         let entry = (offset, bytes, first, last);
-        let at = placed.partition_point(|other| *other < entry);
-        placed.insert(at, entry);
+        let at = taken.partition_point(|other| *other < entry);
+        taken.insert(at, entry);
     }
     head
 }

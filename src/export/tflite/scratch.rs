@@ -17,6 +17,9 @@ pub struct Scratch {
     measured: BTreeMap<(usize, usize), Measured>,
 }
 
+/// Bytes by subgraph and operator, and the operators of which nothing is known.
+type Sizes = (Vec<Vec<u64>>, Vec<(usize, usize)>);
+
 #[derive(Clone, Debug)]
 struct Measured {
     op_type: Option<String>,
@@ -52,8 +55,7 @@ impl Scratch {
         self
     }
 
-    /// Bytes by subgraph and operator, and the operators of which nothing is known.
-    pub(super) fn of(&self, net: &Net) -> Result<(Vec<Vec<u64>>, Vec<(usize, usize)>), TfliteError> {
+    pub(super) fn of(&self, net: &Net) -> Result<Sizes, TfliteError> {
         let mut unknown = Vec::new();
         let of_subgraph = |(index, subgraph): (usize, &NetSubgraph)| -> Vec<u64> {
             let operators = subgraph.operators.iter().enumerate().map(|(number, operator)| {
@@ -78,7 +80,7 @@ impl Scratch {
             }
             let rounded = measured.bytes.checked_next_multiple_of(ALIGNMENT);
             all[subgraph][operator] = rounded
-                .filter(|&bytes| bytes <= i32::MAX as u64)
+                .filter(|&bytes| i32::try_from(bytes).is_ok())
                 .ok_or_else(|| wrong(format!("{} bytes are more than 2 GiB", measured.bytes)))?;
         }
         Ok((all, unknown))
@@ -170,7 +172,7 @@ fn requests<const N: usize>(bytes: [Option<u64>; N]) -> Option<u64> {
     let sum = bytes
         .into_iter()
         .try_fold(0u64, |sum, bytes| sum.checked_add(bytes?.checked_next_multiple_of(ALIGNMENT)?));
-    sum.filter(|&bytes| bytes <= i32::MAX as u64)
+    sum.filter(|&bytes| i32::try_from(bytes).is_ok())
 }
 
 fn times(tensor: &NetTensor, width: u64) -> Option<u64> {
