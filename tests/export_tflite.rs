@@ -217,7 +217,7 @@ fn all_else_of_the_model_is_kept() {
 fn field(file: &[u8], table: usize, slot: usize) -> Option<usize> {
     let number = |at: usize| u16::from_le_bytes(*file[at..].first_chunk().unwrap());
     let back = i32::from_le_bytes(*file[table..].first_chunk().unwrap());
-    let vtable = usize::try_from(table as i64 - i64::from(back)).unwrap();
+    let vtable = table.checked_add_signed(-(back as isize)).unwrap();
     let entry = 4 + 2 * slot;
     let known = entry < usize::from(number(vtable));
     let from_table = if known { usize::from(number(vtable + entry)) } else { 0 };
@@ -672,8 +672,8 @@ fn mutated_files_give_an_error_or_a_right_plan() {
         let bytes = mutated(&seeds[seed], &mut random);
         let checked = tflite::check(&bytes, &Scratch::reference());
         counts[0] += usize::from(checked.is_ok());
-        let planner = Planner::new().limits(Limits::new().nodes(10_000));
-        match tflite::plan("m", &bytes, planner, &Scratch::reference()) {
+        let limited = Planner::new().limits(Limits::new().nodes(10_000));
+        match tflite::plan("m", &bytes, limited, &Scratch::reference()) {
             Ok(plan) => {
                 assert!(head(&plan.bytes) <= plan.head_bytes, "mutation {number}");
                 counts[1] += 1;
