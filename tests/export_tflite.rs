@@ -674,8 +674,8 @@ fn mutated_files_give_an_error_or_a_right_plan() {
         counts[0] += usize::from(checked.is_ok());
         let limited = Planner::new().limits(Limits::new().nodes(10_000));
         match tflite::plan("m", &bytes, limited, &Scratch::reference()) {
-            Ok(plan) => {
-                assert!(head(&plan.bytes) <= plan.head_bytes, "mutation {number}");
+            Ok(done) => {
+                assert!(head(&done.bytes) <= done.head_bytes, "mutation {number}");
                 counts[1] += 1;
             }
             Err(TfliteError::Wrong(text)) => panic!("mutation {number}: we made a wrong plan: {text}"),
