@@ -87,7 +87,7 @@ const MAY_NAME: [(&str, &[&str]); 29] = [
     ),
     ("import", &["error", "graph", "ids", "problem"]),
     // These see what a user sees: items of the crate's root, and public modules.
-    ("export", &["ROOT", "import"]),
+    ("export", &["ROOT", "import", "verify"]),
     ("report", &["ROOT"]),
     ("capi", &["ROOT", "allocate", "export", "import", "report", "verify"]),
     ("lib", &[]),

@@ -1,6 +1,7 @@
 //! Plans in the formats that other programs read: JSON with everything, CSV
 //! with the rectangles, a C header with the offsets. All are defined in
-//! `docs/plan-format.md`, and all are the same text for the same plan.
+//! `docs/plan-format.md`, and all are the same text for the same plan. And models for
+//! TensorFlow Lite Micro with the plan inside.
 
 pub mod c_header;
 #[cfg(feature = "csv")]
@@ -11,6 +12,8 @@ mod items;
 #[cfg(feature = "json")]
 pub mod json;
 mod names;
+#[cfg(feature = "tflite")]
+pub mod tflite;
 
 #[cfg(feature = "json")]
 pub use hash::{graph_hash, problem_hash};

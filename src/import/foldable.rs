@@ -163,7 +163,7 @@ pub(super) fn makes_constants(op_type: &str) -> bool {
 
 /// What a tensor holds, as far as effects go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(crate) enum Holds {
     /// What operators compute, or a constant.
     Data,
     /// What no compiler can know: a variable, or memory that nobody fills. The
@@ -176,20 +176,20 @@ pub(super) enum Holds {
 /// Adds operators in the order of the file: marks the foldable ones, and
 /// chains those that may share state, each to the one before.
 #[derive(Debug)]
-pub(super) struct OperatorAdder {
+pub(crate) struct OperatorAdder {
     holds: Vec<Holds>,
     last_to_share: Option<OperatorId>,
 }
 
 impl OperatorAdder {
     /// `holds` has an entry for each tensor of the graph.
-    pub(super) fn new(holds: Vec<Holds>) -> Self {
+    pub(crate) fn new(holds: Vec<Holds>) -> Self {
         Self { holds, last_to_share: None }
     }
 
     /// The tensors must be of the graph. `may_fold` says that the type is known,
     /// so that what is not listed as impure is pure.
-    pub(super) fn add<'a>(
+    pub(crate) fn add<'a>(
         &mut self,
         builder: &'a mut GraphBuilder,
         (name, op_type): (&str, &str),

@@ -9,14 +9,14 @@ use crate::problem::Problem;
 
 #[cfg(feature = "csv")]
 mod buffers_csv;
-mod foldable;
+pub(crate) mod foldable;
 #[cfg(feature = "json")]
 mod graph_json;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod permits;
 #[cfg(feature = "tflite")]
-mod tflite;
+pub(crate) mod tflite;
 
 /// What to make of a file.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +129,7 @@ fn unshaped_text(tensors: &[String], remedy: &str) -> String {
 impl ImportError {
     #[allow(dead_code)] // not every set of features has an importer
     #[allow(clippy::needless_pass_by_value)] // errors of all sorts and texts, handed over
-    fn malformed(format: &'static str, reason: impl ToString) -> Self {
+    pub(crate) fn malformed(format: &'static str, reason: impl ToString) -> Self {
         Self::Malformed { format, reason: reason.to_string() }
     }
 }

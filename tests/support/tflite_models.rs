@@ -7,9 +7,14 @@ use flatbuffers::{FlatBufferBuilder, VOffsetT, WIPOffset};
 pub const ADD: i32 = 0;
 pub const CONV_2D: i32 = 3;
 pub const DEQUANTIZE: i32 = 6;
+pub const UNIDIRECTIONAL_SEQUENCE_LSTM: i32 = 44;
+pub const MEAN: i32 = 40;
+pub const TRANSPOSE_CONV: i32 = 67;
+pub const IF: i32 = 118;
 pub const CUSTOM: i32 = 32;
 pub const WHILE: i32 = 119;
 pub const CALL_ONCE: i32 = 129;
+pub const VAR_HANDLE: i32 = 142;
 pub const READ_VARIABLE: i32 = 143;
 
 /// Numbers of element types.
@@ -24,6 +29,13 @@ pub struct Model {
     pub codes: Vec<Code>,
     pub subgraphs: Vec<SubGraph>,
     pub buffers: Vec<Buffer>,
+    pub description: Option<&'static str>,
+    /// Names and buffers.
+    pub metadata: Vec<(&'static str, u32)>,
+    /// No list of buffers at all.
+    pub without_buffers: bool,
+    /// A field that no schema has yet.
+    pub unknown_field: bool,
 }
 
 #[derive(Clone, Default)]
@@ -58,6 +70,9 @@ pub struct Operator {
     pub inputs: Vec<i32>,
     pub outputs: Vec<i32>,
     pub intermediates: Vec<i32>,
+    /// The number of the table's type, and its first fields.
+    pub options: Option<(u8, Vec<i32>)>,
+    pub large_options: u64,
 }
 
 #[derive(Clone, Default)]
@@ -76,7 +91,7 @@ pub fn tensor(name: &str, element_type: i8, shape: &[i32]) -> Tensor {
 }
 
 pub fn operator(code: u32, inputs: &[i32], outputs: &[i32]) -> Operator {
-    Operator { code, inputs: inputs.to_vec(), outputs: outputs.to_vec(), intermediates: Vec::new() }
+    Operator { code, inputs: inputs.to_vec(), outputs: outputs.to_vec(), ..Operator::default() }
 }
 
 pub fn data(bytes: &[u8]) -> Buffer {
@@ -87,7 +102,7 @@ pub fn data(bytes: &[u8]) -> Buffer {
 pub fn model(codes: &[i32], main: SubGraph, buffers: Vec<Buffer>) -> Model {
     let codes = codes.iter().map(|&code| builtin(code)).collect();
     let buffers = std::iter::once(Buffer::default()).chain(buffers).collect();
-    Model { codes, subgraphs: vec![SubGraph { name: "main", ..main }], buffers }
+    Model { codes, subgraphs: vec![SubGraph { name: "main", ..main }], buffers, ..Model::default() }
 }
 
 impl Model {
@@ -100,11 +115,23 @@ impl Model {
         let codes = to.create_vector(&codes);
         let subgraphs: Vec<_> = self.subgraphs.iter().map(|subgraph| subgraph.write(&mut to)).collect();
         let subgraphs = to.create_vector(&subgraphs);
+        let description = self.description.map(|text| to.create_string(text));
+        let metadata: Vec<_> = self.metadata.iter().map(|entry| write_metadata(entry, &mut to)).collect();
+        let metadata = (!metadata.is_empty()).then(|| to.create_vector(&metadata));
         let model = to.start_table();
         to.push_slot_always::<u32>(slot(0), 3);
         to.push_slot_always(slot(1), codes);
         to.push_slot_always(slot(2), subgraphs);
-        to.push_slot_always(slot(4), buffers);
+        if !self.without_buffers {
+            to.push_slot_always(slot(4), buffers);
+        }
+        if let Some(description) = description {
+            to.push_slot_always(slot(3), description);
+        }
+        if let Some(metadata) = metadata {
+            to.push_slot_always(slot(6), metadata);
+        }
+        to.push_slot::<u32>(slot(12), u32::from(self.unknown_field), 0);
         let model = to.end_table(model);
         to.finish(model, Some("TFL3"));
         to.finished_data().to_vec()
@@ -112,6 +139,14 @@ impl Model {
 }
 
 type Written = WIPOffset<flatbuffers::TableFinishedWIPOffset>;
+
+fn write_metadata((name, buffer): &(&str, u32), to: &mut FlatBufferBuilder) -> Written {
+    let name = to.create_string(name);
+    let table = to.start_table();
+    to.push_slot_always(slot(0), name);
+    to.push_slot::<u32>(slot(1), *buffer, 0);
+    to.end_table(table)
+}
 
 impl Buffer {
     fn write(&self, to: &mut FlatBufferBuilder) -> Written {
@@ -185,7 +220,19 @@ impl Operator {
         let inputs = to.create_vector(&self.inputs);
         let outputs = to.create_vector(&self.outputs);
         let intermediates = to.create_vector(&self.intermediates);
+        let options = self.options.as_ref().map(|(_, fields)| {
+            let table = to.start_table();
+            for (number, &field) in fields.iter().enumerate() {
+                to.push_slot::<i32>(slot(number as VOffsetT), field, 0);
+            }
+            to.end_table(table)
+        });
         let table = to.start_table();
+        if let (Some((number, _)), Some(options)) = (&self.options, options) {
+            to.push_slot::<u8>(slot(3), *number, 0);
+            to.push_slot_always(slot(4), options);
+        }
+        to.push_slot::<u64>(slot(9), self.large_options, 0);
         to.push_slot::<u32>(slot(0), self.code, 0);
         to.push_slot_always(slot(1), inputs);
         to.push_slot_always(slot(2), outputs);

@@ -51,8 +51,9 @@ pub struct PlanArguments {
     /// Network (.onnx, .tflite, graph .json) or buffer list (.csv).
     pub input: PathBuf,
     /// Write the plan; its ending says how: .json (plan), .csv (buffers with
-    /// offsets), .svg (memory map), .html (report to look into), .trace.json
-    /// (for Perfetto), .h (C table). May be given several times.
+    /// offsets), .svg (memory map), .html (report to look into), .trace.json (for
+    /// Perfetto), .h (C table), .tflite (the model for TensorFlow Lite Micro, with the
+    /// plan inside). May be given several times.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
     /// What the colours of an .svg say.
@@ -73,6 +74,11 @@ pub struct PlanArguments {
     pub capacity: Option<u64>,
     #[command(flatten)]
     pub memory: MemoryArguments,
+    /// Scratch of kernels as measured, for a .tflite: a table with the columns subgraph,
+    /// operator, type and bytes. Operators that are not in it get what TensorFlow Lite
+    /// Micro's reference kernels ask for.
+    #[arg(long, value_name = "FILE.csv")]
+    pub scratch: Option<PathBuf>,
     /// Leave this range of the arena free, as in 0..4KiB. May be given several times.
     #[arg(long, value_name = "START..END", value_parser = range, conflicts_with = "given")]
     pub reserve: Vec<Range<u64>>,
@@ -235,9 +241,13 @@ impl From<OrderArgument> for Ordering {
 pub struct VerifyArguments {
     /// Network or buffer list that the plan is for.
     pub input: PathBuf,
-    /// The plan. The network is read with the options noted in it.
+    /// The plan. The network is read with the options noted in it. Without it, the plan
+    /// inside of a .tflite is checked.
     #[arg(value_name = "PLAN.json")]
-    pub plan: PathBuf,
+    pub plan: Option<PathBuf>,
+    /// Scratch of kernels as measured, for the plan inside of a .tflite.
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "plan")]
+    pub scratch: Option<PathBuf>,
 }
 
 /// How to read inputs, and what to plan them for.

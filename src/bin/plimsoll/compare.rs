@@ -54,7 +54,7 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&rows)?;
-        write_all(&[(path.clone(), text + "\n")])?;
+        write_all(&[(path.clone(), (text + "\n").into_bytes())])?;
     }
     match (failures, unused.first()) {
         (0, None) => Ok(Answer::Yes),

@@ -10,11 +10,13 @@ mod output;
 mod plan;
 mod plan_pools;
 mod searching;
+mod tflm;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use arguments::{Arguments, Command};
 
@@ -29,8 +31,10 @@ enum Answer {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Plan(arguments) => plan::run(&arguments),
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match arguments.command {
+        Command::Plan(arguments) => plan::run(&arguments, &given(&matches)),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
@@ -43,4 +47,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The command's options that the user gave, by name; the others have their defaults.
+fn given(matches: &ArgMatches) -> Vec<String> {
+    let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
+    let ids = matches.ids().map(clap::Id::as_str);
+    let given = ids.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+    given.map(str::to_owned).collect()
 }

@@ -56,26 +56,27 @@ pub fn check_apart(input: &Path, outputs: &[PathBuf]) -> Result<(), Failure> {
 
 /// Writes all of these, or says which could not be written. Each is complete
 /// under a name of its own before it takes its place.
-pub fn write_all(files: &[(PathBuf, String)]) -> Result<(), Failure> {
-    for (path, text) in files {
-        write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+pub fn write_all<T: AsRef<[u8]>>(files: &[(PathBuf, T)]) -> Result<(), Failure> {
+    for (path, contents) in files {
+        write(path, contents.as_ref())
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(())
 }
 
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let Ok(found) = fs::symlink_metadata(path) else { return replace(path, text, None) };
+fn write(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    let Ok(found) = fs::symlink_metadata(path) else { return replace(path, contents, None) };
     if found.is_file() {
-        return replace(path, text, Some(found.permissions()));
+        return replace(path, contents, Some(found.permissions()));
     }
     // Links keep pointing where they do, and pipes and devices stay what they
     // are: those are written to, not replaced.
-    fs::write(path, text)
+    fs::write(path, contents)
 }
 
-fn replace(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> std::io::Result<()> {
+fn replace(path: &Path, contents: &[u8], permissions: Option<fs::Permissions>) -> std::io::Result<()> {
     let part = path.with_file_name(format!(".plimsoll.{}.part", std::process::id()));
-    let written = write_synced(&part, text, permissions).and_then(|()| fs::rename(&part, path));
+    let written = write_synced(&part, contents, permissions).and_then(|()| fs::rename(&part, path));
     if written.is_err() {
         // Best effort: the first error is the one to report.
         let _ = fs::remove_file(&part);
@@ -83,9 +84,9 @@ fn replace(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> std
     written
 }
 
-fn write_synced(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> std::io::Result<()> {
+fn write_synced(path: &Path, contents: &[u8], permissions: Option<fs::Permissions>) -> std::io::Result<()> {
     let mut file = fs::File::create(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(contents)?;
     if let Some(permissions) = permissions {
         file.set_permissions(permissions)?;
     }

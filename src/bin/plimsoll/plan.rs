@@ -12,10 +12,10 @@ use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export}
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
-use crate::{Answer, Failure, plan_pools};
+use crate::{Answer, Failure, plan_pools, tflm};
 
 /// What `--out` can write, by the file's ending.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Json,
     Csv,
@@ -23,9 +23,11 @@ pub enum Format {
     Html,
     Trace,
     Header,
+    Tflite,
 }
 
-pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
+/// `given` are the options that do not have their defaults.
+pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failure> {
     if arguments.memory.is_given() {
         return plan_pools::run(arguments);
     }
@@ -33,6 +35,12 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
+    if formats.iter().any(|format| matches!(format, Format::Tflite)) {
+        return tflm::run(arguments, &formats, given);
+    }
+    if arguments.scratch.is_some() {
+        return Err("--scratch goes with --out FILE.tflite".into());
+    }
     let options = arguments.reading.import_options();
     let searching = &arguments.searching;
     let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
@@ -64,9 +72,10 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let texts =
-        formats.iter().map(|format| result.written(*format, &options, arguments.colour.into(), file_arena));
-    let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
+    let texts = formats
+        .iter()
+        .map(|format| result.written(*format, &options, arguments.colour.into(), file_arena).into_bytes());
+    let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
     say(&result.summary(file_arena, shared_arena, seconds))?;
     if result.status() == Status::Infeasible {
@@ -98,11 +107,30 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
         "svg" => Ok(Format::Svg),
         "html" => Ok(Format::Html),
         "h" => Ok(Format::Header),
-        _ => Err(format!(
-            "--out {}: expected a name ending in .json, .csv, .svg, .html, .trace.json or .h",
-            path.display()
-        )
-        .into()),
+        "tflite" => Ok(Format::Tflite),
+        _ => {
+            let endings = ".json, .csv, .svg, .html, .trace.json, .h or .tflite";
+            Err(format!("--out {}: expected a name ending in {endings}", path.display()).into())
+        }
+    }
+}
+
+/// A graph's plan in a format other than a model's; the arena in file order is for reports.
+pub fn graph_written(
+    format: Format,
+    (graph, plan): (&Graph, &Plan),
+    options: &ImportOptions,
+    colour: Colour,
+    file_arena: Option<u64>,
+) -> String {
+    match format {
+        Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
+        Format::Csv => export::csv::of_graph(graph, plan),
+        Format::Svg => svg::coloured(graph, plan, colour),
+        Format::Html => html::of_graph(graph, plan, file_arena),
+        Format::Trace => trace::of_graph(graph, plan),
+        Format::Header => export::c_header::of_graph(graph, plan),
+        Format::Tflite => unreachable!("a model is written by another function"),
     }
 }
 
@@ -154,14 +182,7 @@ impl Planned {
         match self {
             Planned::Graph(pair) => {
                 let (graph, plan) = &**pair;
-                match format {
-                    Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
-                    Format::Csv => export::csv::of_graph(graph, plan),
-                    Format::Svg => svg::coloured(graph, plan, colour),
-                    Format::Html => html::of_graph(graph, plan, file_arena),
-                    Format::Trace => trace::of_graph(graph, plan),
-                    Format::Header => export::c_header::of_graph(graph, plan),
-                }
+                graph_written(format, (graph, plan), options, colour, file_arena)
             }
             Planned::Problem(parts) => {
                 let (name, problem, solution) = &**parts;
@@ -172,6 +193,7 @@ impl Planned {
                     Format::Html => html::of_problem(name, problem, solution),
                     Format::Trace => trace::of_problem(name, problem, solution),
                     Format::Header => export::c_header::of_problem(name, problem, solution),
+                    Format::Tflite => unreachable!("a model is written by another function"),
                 }
             }
         }

@@ -28,8 +28,9 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     for note in &imported.notes {
         eprintln!("note: {}", one_line(note));
     }
-    if formats.iter().any(|format| matches!(format, Format::Html | Format::Trace)) {
-        return Err("pages and traces are of one memory; with --memory, write .json, .csv, .svg or .h".into());
+    if formats.iter().any(|format| matches!(format, Format::Html | Format::Trace | Format::Tflite)) {
+        let text = "pages, traces and models are of one memory; with --memory, write .json, .csv, .svg or .h";
+        return Err(text.into());
     }
     let graph = &imported.graph;
     // Not a question of room, which would be an answer.
@@ -54,7 +55,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
         Format::Csv => export::csv::of_pools(graph, &plan),
         Format::Svg => svg::of_pools(graph, &plan),
         Format::Header => export::c_header::of_pools(graph, &plan),
-        Format::Html | Format::Trace => unreachable!("refused above"),
+        Format::Html | Format::Trace | Format::Tflite => unreachable!("refused above"),
     });
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;

@@ -1,5 +1,7 @@
 //! `plimsoll verify`: is this plan right for this input?
 
+use std::path::Path;
+
 use plimsoll::export::json::{DocumentError, POOL_FORMAT, PlanDocument, PoolPlanDocument, format_of};
 use plimsoll::import::{Fold, ImportOptions, Imported};
 use plimsoll::verify::{Violations, verify, verify_pools, verify_solution};
@@ -7,13 +9,16 @@ use plimsoll::verify::{Violations, verify, verify_pools, verify_solution};
 use crate::arguments::VerifyArguments;
 use crate::inputs::read;
 use crate::output::{one_line, say};
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, tflm};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
-    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", arguments.plan.display());
-    let text = std::fs::read_to_string(&arguments.plan).map_err(|error| at_plan(&error))?;
+    let Some(plan) = &arguments.plan else {
+        return tflm::verify(&arguments.input, arguments.scratch.as_deref());
+    };
+    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
+    let text = std::fs::read_to_string(plan).map_err(|error| at_plan(&error))?;
     if format_of(&text).is_ok_and(|format| format == POOL_FORMAT) {
-        return in_pools(arguments, &text);
+        return in_pools(&arguments.input, plan, &text);
     }
     let document = PlanDocument::from_json(&text).map_err(|error| at_plan(&error))?;
     let options = document.options.to_options().map_err(|error| at_plan(&error))?;
@@ -36,11 +41,11 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
 }
 
 /// A plan for several memories.
-fn in_pools(arguments: &VerifyArguments, text: &str) -> Result<Answer, Failure> {
-    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", arguments.plan.display());
+fn in_pools(input: &Path, plan: &Path, text: &str) -> Result<Answer, Failure> {
+    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
     let document = PoolPlanDocument::from_json(text).map_err(|error| at_plan(&error))?;
     let options = document.options.to_options().map_err(|error| at_plan(&error))?;
-    let Imported::Graph(imported) = read(&arguments.input, &options)? else {
+    let Imported::Graph(imported) = read(input, &options)? else {
         return wrong(["the plan is of a graph, not of buffers".to_owned()]);
     };
     let verdict = document.to_plan(&imported.graph).map(|plan| verify_pools(&imported.graph, &plan));
@@ -71,7 +76,7 @@ fn answer(
     }
 }
 
-fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failure> {
+pub fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failure> {
     let lines = reasons.into_iter().map(|reason| format!("wrong: {}\n", one_line(&reason)));
     say(&lines.collect::<String>())?;
     Ok(Answer::No)

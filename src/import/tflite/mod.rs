@@ -1,8 +1,8 @@
 //! TensorFlow Lite models.
 
 mod builtins;
-mod operators;
-mod schema;
+pub(crate) mod operators;
+pub(crate) mod schema;
 mod tensors;
 
 use std::collections::BTreeSet;
@@ -49,13 +49,8 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// [`ImportError::Unshaped`] if tensors have dimensions that are not static,
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    check_identifier(bytes)?;
     super::check_dims(&options.dims, &BTreeSet::new())?;
-    let tables = &bytes[..bytes.len().min(LONGEST as usize)];
-    let model = schema::model(tables).map_err(|error| {
-        let lines: Vec<String> = error.to_string().lines().map(|line| line.trim().to_owned()).collect();
-        ImportError::malformed(FORMAT, lines.join(" ").trim())
-    })?;
+    let model = model(bytes)?;
     let mut subgraphs = model.subgraphs().into_iter().flatten();
     let first =
         subgraphs.next().ok_or_else(|| ImportError::malformed(FORMAT, "the model has no subgraph"))?;
@@ -66,6 +61,16 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     let begin = |_: &crate::graph::Graph, id: crate::ids::OperatorId| begins[id.index()].clone();
     super::permits::add(&mut imported.graph, |id| joins[id.index()], begin)?;
     Ok(imported)
+}
+
+/// The tables of a file, all of them sound.
+pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, ImportError> {
+    check_identifier(bytes)?;
+    let tables = &bytes[..bytes.len().min(LONGEST as usize)];
+    schema::model(tables).map_err(|error| {
+        let lines: Vec<String> = error.to_string().lines().map(|line| line.trim().to_owned()).collect();
+        ImportError::malformed(FORMAT, lines.join(" ").trim())
+    })
 }
 
 fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
@@ -164,7 +169,7 @@ fn note_of_others<'a>(subgraphs: impl Iterator<Item = SubGraph<'a>>) -> Option<S
 }
 
 /// The first few of them, and how many more there are; none of none.
-fn listing(mut things: impl Iterator<Item = String>) -> Option<String> {
+pub(crate) fn listing(mut things: impl Iterator<Item = String>) -> Option<String> {
     const SHOWN: usize = 10;
     let mut shown: Vec<String> = things.by_ref().take(SHOWN).collect();
     let more = things.count();
@@ -175,6 +180,6 @@ fn listing(mut things: impl Iterator<Item = String>) -> Option<String> {
 }
 
 /// A name; what is no UTF-8 of it is replaced.
-fn text(bytes: Option<Vector<'_, u8>>) -> String {
+pub(crate) fn text(bytes: Option<Vector<'_, u8>>) -> String {
     bytes.map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes.bytes()).into_owned())
 }

@@ -12,14 +12,14 @@ use crate::import::ImportError;
 const LONGEST_CUSTOM_CODE: usize = 255;
 
 /// An operator, with its tensors found to exist.
-pub(super) struct Read {
-    pub(super) name: String,
-    pub(super) op_type: String,
-    pub(super) inputs: Vec<TensorId>,
-    pub(super) outputs: Vec<TensorId>,
+pub(crate) struct Read {
+    pub(crate) name: String,
+    pub(crate) op_type: String,
+    pub(crate) inputs: Vec<TensorId>,
+    pub(crate) outputs: Vec<TensorId>,
 }
 
-pub(super) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>, ImportError> {
+pub(crate) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>, ImportError> {
     let types = op_types(model)?;
     let tensor_count = subgraph.tensors().map_or(0, |tensors| tensors.len());
     let operators = subgraph.operators().into_iter().flatten().enumerate();
@@ -57,7 +57,7 @@ pub(super) fn joins(subgraph: SubGraph<'_>, read: &[Read]) -> Vec<bool> {
 }
 
 /// The tensors of a list; -1, a tensor that is not given, is left out.
-pub(super) fn tensor_ids(
+pub(crate) fn tensor_ids(
     list: Option<Vector<'_, i32>>,
     count: usize,
     place: &str,

@@ -1,4 +1,5 @@
-//! The tables of TensorFlow Lite's schema, with those fields that a graph needs.
+//! The tables of TensorFlow Lite's schema, with those fields that a graph needs, or whoever
+//! writes the file anew.
 //!
 //! A flatbuffer refers to its parts by offset. [`model`] follows every offset
 //! of these tables once and checks it against the bounds of the file before it
@@ -17,14 +18,27 @@ type Bytes<'a> = ForwardsUOffset<Vector<'a, u8>>;
 type Tables<'a, T> = ForwardsUOffset<Vector<'a, ForwardsUOffset<T>>>;
 
 /// A list of tables, which may be missing.
-pub(super) type List<'a, T> = Option<Vector<'a, ForwardsUOffset<T>>>;
+pub(crate) type List<'a, T> = Option<Vector<'a, ForwardsUOffset<T>>>;
+
+/// Where in the file a table and its fields are.
+pub(crate) trait At: Copy {
+    /// The table's first byte.
+    fn at(self) -> usize;
+
+    /// The first byte of a field, if the table has it. Of a field that is not in the list of
+    /// those below, nobody has checked that it lies inside of the file.
+    fn field_at(self, slot: VOffsetT) -> Option<usize>;
+
+    /// How many fields the writer of the file knew.
+    fn slots(self) -> VOffsetT;
+}
 
 /// A table with optional fields, each with its type and its slot in the schema.
 macro_rules! table {
     ($(#[$doc:meta])* $name:ident<$life:lifetime> { $($field:ident: $type:ty = $slot:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
-        pub(super) struct $name<$life>(Table<$life>);
+        pub(crate) struct $name<$life>(Table<$life>);
 
         impl<$life> Follow<$life> for $name<$life> {
             type Inner = Self;
@@ -46,9 +60,25 @@ macro_rules! table {
             }
         }
 
+        impl At for $name<'_> {
+            fn at(self) -> usize {
+                self.0.loc()
+            }
+
+            fn field_at(self, slot: VOffsetT) -> Option<usize> {
+                // The vtable was checked with the table.
+                let from_here = self.0.vtable().get(vtable_entry(slot));
+                (from_here != 0).then(|| self.0.loc() + usize::from(from_here))
+            }
+
+            fn slots(self) -> VOffsetT {
+                (self.0.vtable().num_bytes() / size_of::<VOffsetT>()).saturating_sub(2) as VOffsetT
+            }
+        }
+
         impl<$life> $name<$life> {
             $(
-                pub(super) fn $field(self) -> Option<<$type as Follow<$life>>::Inner> {
+                pub(crate) fn $field(self) -> Option<<$type as Follow<$life>>::Inner> {
                     // SAFETY: tables are only made by following offsets from
                     // the root that `model` returns; it ran `run_verifier` on
                     // them all, which checked this slot for this very type.
@@ -70,6 +100,16 @@ table! {
         operator_codes: Tables<'a, OperatorCode<'a>> = 1,
         subgraphs: Tables<'a, SubGraph<'a>> = 2,
         buffers: Tables<'a, Buffer<'a>> = 4,
+        metadata_buffer: Numbers<'a> = 5,
+        metadata: Tables<'a, Metadata<'a>> = 6,
+    }
+}
+
+table! {
+    /// Something about the model, in a buffer.
+    Metadata<'a> {
+        name: Bytes<'a> = 0,
+        buffer: u32 = 1,
     }
 }
 
@@ -123,6 +163,7 @@ table! {
         outputs: Numbers<'a> = 2,
         options_type: u8 = 3,
         options: ForwardsUOffset<Options<'a>> = 4,
+        large_custom_options_offset: u64 = 9,
     }
 }
 
@@ -153,7 +194,7 @@ table! {
 }
 
 /// The root of a file whose every table is sound.
-pub(super) fn model(bytes: &[u8]) -> Result<Model<'_>, InvalidFlatbuffer> {
+pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, InvalidFlatbuffer> {
     let options = VerifierOptions {
         // Model, subgraph, operator, options.
         max_depth: 5,

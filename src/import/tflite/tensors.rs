@@ -57,6 +57,14 @@ pub(super) struct Described {
     pub(super) spec: TensorSpec,
 }
 
+impl Tensor<'_> {
+    /// The type of the elements; none for a number that the schema of this version lacks.
+    pub(crate) fn known_type(self) -> Option<ElementType> {
+        let number = usize::try_from(self.element_type().unwrap_or(0)).ok()?;
+        ELEMENT_TYPES.get(number).copied()
+    }
+}
+
 /// The inner error says what is known of a shape that is not static.
 pub(super) fn describe(
     tensor: Tensor<'_>,
@@ -66,7 +74,7 @@ pub(super) fn describe(
 ) -> Result<Result<Described, String>, ImportError> {
     let stored = stored_bytes(tensor, index, buffers)?;
     let number = tensor.element_type().unwrap_or(0);
-    let element_type = usize::try_from(number).ok().and_then(|number| ELEMENT_TYPES.get(number).copied());
+    let element_type = tensor.known_type();
     let shape = static_shape(tensor);
 
     let is_variable = tensor.is_variable().unwrap_or(false);

@@ -1,0 +1,169 @@
+//! Models for TensorFlow Lite Micro: `plan --out FILE.tflite`, and `verify FILE.tflite`.
+
+use std::path::{Path, PathBuf};
+
+use cpu_time::ProcessTime;
+use indicatif::ProgressBar;
+use plimsoll::Ordering;
+use plimsoll::export::tflite::{self, Scratch, TfliteError, TflitePlan};
+use plimsoll::report::text;
+
+use crate::arguments::{
+    FoldArgument, InputsArgument, OrderArgument, PlanArguments, ShareArgument, VariablesArgument,
+};
+use crate::inputs::model_name;
+use crate::output::{one_line, say, write_all};
+use crate::plan::{Format, graph_written, planner};
+use crate::verify::wrong;
+use crate::{Answer, Failure};
+
+/// Plans a model, and writes it with whatever else is asked for.
+pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> Result<Answer, Failure> {
+    let start = ProcessTime::now();
+    check_options(arguments, formats, given)?;
+    let bar = if arguments.searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let (bytes, scratch) = (read(&arguments.input)?, scratch_of(arguments.scratch.as_deref())?);
+    let name = model_name(&arguments.input);
+    let planned = tflite::plan(&name, &bytes, planner(arguments, &bar)?, &scratch)
+        .map_err(|error| at(&arguments.input, &error))?;
+    let file_arena = match arguments.order {
+        OrderArgument::File => None,
+        OrderArgument::Auto | OrderArgument::Optimal => {
+            let in_order = planner(arguments, &bar)?.order(Ordering::File);
+            let in_order = tflite::plan(&name, &bytes, in_order, &scratch);
+            Some(in_order.map_err(|error| at(&arguments.input, &error))?.plan.arena_bytes)
+        }
+    };
+    bar.finish_and_clear();
+    let seconds = start.elapsed().as_secs_f64();
+    let contents = formats.iter().map(|&format| match format {
+        Format::Tflite => planned.bytes.clone(),
+        other => {
+            let options = arguments.reading.import_options();
+            let pair = (&planned.graph, &planned.plan);
+            graph_written(other, pair, &options, arguments.colour.into(), file_arena).into_bytes()
+        }
+    });
+    let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(contents).collect();
+    write_all(&files)?;
+    for note in &planned.notes {
+        eprintln!("note: {}", one_line(note));
+    }
+    say(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
+    say(&head_line(&planned))?;
+    let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
+    Ok(if fits { Answer::Yes } else { Answer::No })
+}
+
+fn head_line(planned: &TflitePlan) -> String {
+    let subgraphs = planned.layout.orders.len();
+    let of = if subgraphs > 1 { format!(", all {subgraphs} subgraphs together") } else { String::new() };
+    format!("head of TensorFlow Lite Micro's arena: {} bytes{of}\n", planned.head_bytes)
+}
+
+/// What the runtime does by itself cannot be asked for otherwise.
+fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> Result<(), Failure> {
+    if !is_tflite(&arguments.input) {
+        return Err(format!("{}: a .tflite is made of a .tflite", arguments.input.display()).into());
+    }
+    let reading = &arguments.reading;
+    let given = |name: &str| given.iter().any(|given| given == name);
+    let contradictions = [
+        (reading.align != 16, "--align: TensorFlow Lite Micro aligns to 16"),
+        (
+            given("fold") && matches!(reading.fold, FoldArgument::Constants),
+            "--fold constants: TensorFlow Lite Micro runs every operator of the file",
+        ),
+        (
+            given("variables") && matches!(reading.variables, VariablesArgument::Arena),
+            "--variables arena: TensorFlow Lite Micro keeps variables at the arena's tail",
+        ),
+        (
+            arguments.share != ShareArgument::None,
+            "--share: no kernel of TensorFlow Lite Micro promises to bear it",
+        ),
+        (
+            matches!(reading.graph_inputs, InputsArgument::Overwritable),
+            "--inputs overwritable: no kernel of TensorFlow Lite Micro promises to bear it",
+        ),
+        (reading.floats_as.is_some(), "--as: tensors are of the types that the file says"),
+        (!reading.dims.is_empty(), "--dim: TensorFlow Lite files have no symbolic dimensions"),
+        (
+            !arguments.reserve.is_empty(),
+            "--reserve: TensorFlow Lite Micro puts scratch wherever there is room",
+        ),
+        (
+            formats.contains(&Format::Json),
+            "--out FILE.json: the plan is inside of the .tflite, and `plimsoll verify FILE.tflite` checks it",
+        ),
+    ];
+    match contradictions.iter().find(|contradiction| contradiction.0) {
+        Some((_, why)) => Err(format!("does not go with --out FILE.tflite: {why}").into()),
+        None => Ok(()),
+    }
+}
+
+fn is_tflite(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tflite"))
+}
+
+/// Checks the plan inside of a model.
+pub fn verify(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
+    if !is_tflite(input) {
+        return Err(
+            format!("{}: name its PLAN.json; only a .tflite has a plan inside", input.display()).into()
+        );
+    }
+    match tflite::check(&read(input)?, &scratch_of(scratch)?) {
+        Ok(checked) => {
+            let places = checked.layout.offsets.iter().flatten().flatten().count();
+            let head = checked.head_bytes;
+            say(&format!("right: {places} places in a head of {head} bytes, scratch included\n"))?;
+            Ok(Answer::Yes)
+        }
+        Err(error @ (TfliteError::Wrong(_) | TfliteError::Plan(_))) => wrong([error.to_string()]),
+        Err(error) => Err(at(input, &error)),
+    }
+}
+
+fn at(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    format!("{}: {error}", path.display()).into()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| at(path, &error))
+}
+
+/// A table of measured sizes: `operator` and `bytes`, with `subgraph` (or else 0) and `type`.
+fn scratch_of(path: Option<&Path>) -> Result<Scratch, Failure> {
+    let Some(path) = path else { return Ok(Scratch::reference()) };
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|error| at(path, &error))?;
+    let header = reader.headers().map_err(|error| at(path, &error))?.clone();
+    let column = |name: &str| header.iter().position(|found| found == name);
+    let needed = |name: &str| column(name).ok_or_else(|| at(path, &format!("there is no column `{name}`")));
+    let (operators, sizes) = (needed("operator")?, needed("bytes")?);
+    let mut scratch = Scratch::reference();
+    let mut seen = std::collections::BTreeSet::new();
+    for (number, row) in reader.records().enumerate() {
+        let row = row.map_err(|error| at(path, &error))?;
+        let field = |column: usize| row.get(column).unwrap_or("");
+        let whole = |column: usize| {
+            let text = field(column);
+            text.parse::<u64>()
+                .map_err(|_| at(path, &format!("row {}: `{text}` is not a whole number", number + 1)))
+        };
+        let subgraph = column("subgraph").map_or(Ok(0), &whole)? as usize;
+        let (operator, bytes) = (whole(operators)? as usize, whole(sizes)?);
+        if !seen.insert((subgraph, operator)) {
+            let text =
+                format!("row {}: operator {operator} of subgraph {subgraph} is there twice", number + 1);
+            return Err(at(path, &text));
+        }
+        scratch = match column("type").map(field).filter(|op_type| !op_type.is_empty()) {
+            Some(op_type) => scratch.measured_of_type(subgraph, operator, op_type, bytes),
+            None => scratch.measured(subgraph, operator, bytes),
+        };
+    }
+    Ok(scratch)
+}

@@ -1,0 +1,126 @@
+//! Is a written file right? It is read again, from its bytes.
+
+use super::calls::Calls;
+use super::layout::{check_orders, refuse_later_variables};
+use super::net::Net;
+use super::{Layout, Scratch, TfliteError, metadata, rewrite, runtime};
+use crate::import::tflite;
+use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
+
+/// What a file's plan is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checked {
+    /// Size of the arena's head in bytes, scratch included: what the runtime will report.
+    pub head_bytes: u64,
+    /// The file's order, and the offsets of its plan.
+    pub layout: Layout,
+}
+
+/// Reads the plan in a model, and checks it by the runtime's own rules of who is live when:
+/// operators are in an order that can be run, no two tensors share a byte while both are
+/// needed, offsets are multiples of 16, and variables are left to the runtime. The runtime itself
+/// checks nothing of this.
+///
+/// `scratch` counts operators as they stand in this file.
+///
+/// # Errors
+/// [`TfliteError::NotPlanned`] if there is no plan, [`TfliteError::Wrong`] if it is wrong; what
+/// is wrong with the file.
+pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<Checked, TfliteError> {
+    check_sized(bytes, |net| Ok(scratch.of(net)?.0))
+}
+
+/// The same with sizes of scratch, by subgraph and operator of this file.
+pub(super) fn check_sized(
+    bytes: &[u8],
+    scratch: impl FnOnce(&Net) -> Result<Vec<Vec<u64>>, TfliteError>,
+) -> Result<Checked, TfliteError> {
+    let model = tflite::model(bytes)?;
+    let net = Net::new(bytes, model)?;
+    let calls = Calls::new(&net)?;
+    let mut plans = model.metadata().into_iter().flatten().filter(|entry| rewrite::is_a_plan(entry.name()));
+    let plan = plans.next().ok_or(TfliteError::NotPlanned)?;
+    if plans.next().is_some() {
+        return Err(TfliteError::Wrong("the model has two plans".to_owned()));
+    }
+    let (number, buffers) = (plan.buffer().unwrap_or(0) as usize, model.buffers());
+    let buffer = buffers.filter(|buffers| number < buffers.len()).map(|buffers| buffers.get(number));
+    let data = buffer.and_then(Buffer::data).map_or(&[][..], |data| data.bytes());
+    let offsets = metadata::decode(data, &net)?;
+    let orders: Vec<Vec<usize>> =
+        net.subgraphs.iter().map(|subgraph| (0..subgraph.operators.len()).collect()).collect();
+    check_orders(&net, &orders)?;
+    refuse_later_variables(&net)?;
+    let head_bytes = runtime::head_bytes(&net, &calls, &scratch(&net)?, &offsets)?;
+    Ok(Checked { head_bytes, layout: Layout { orders, offsets } })
+}
+
+/// Whether a new file is the old one with another order and another plan, and nothing else.
+pub(super) fn same_but_planned(
+    old: (&[u8], Model<'_>),
+    new: (&[u8], usize),
+    layout: &Layout,
+) -> Result<(), TfliteError> {
+    let (old, old_model) = old;
+    let (new, start) = new;
+    let differs = |what: &str| Err(TfliteError::Wrong(format!("the written file has other {what}")));
+    let new_model = tflite::model(new)?;
+    if !old_bytes_are_there(old, old_model, &new[start..], start) {
+        return differs("bytes behind the new root");
+    }
+    // Old tables are known by their places.
+    let moved = |place: usize| place + start;
+    let (old_graphs, new_graphs) = (old_model.subgraphs(), new_model.subgraphs());
+    let pairs = old_graphs.into_iter().flatten().zip(new_graphs.into_iter().flatten());
+    let lengths = (old_graphs.map_or(0, |list| list.len()), new_graphs.map_or(0, |list| list.len()));
+    if lengths.0 != lengths.1 {
+        return differs("subgraphs");
+    }
+    for ((old, new), order) in pairs.zip(&layout.orders) {
+        let tensors = old.tensors().into_iter().flatten().map(|tensor| moved(tensor.at()));
+        if !tensors.eq(new.tensors().into_iter().flatten().map(At::at)) {
+            return differs("tensors");
+        }
+        let old_operators: Vec<usize> =
+            old.operators().into_iter().flatten().map(|operator| moved(operator.at())).collect();
+        let ordered = order.iter().map(|&operator| old_operators[operator]);
+        if !ordered.eq(new.operators().into_iter().flatten().map(At::at)) {
+            return differs("operators");
+        }
+        let lists = |graph: SubGraph| {
+            let numbers =
+                |list: Option<flatbuffers::Vector<i32>>| -> Vec<i32> { list.into_iter().flatten().collect() };
+            (numbers(graph.inputs()), numbers(graph.outputs()))
+        };
+        if lists(old) != lists(new) {
+            return differs("inputs or outputs");
+        }
+    }
+    let codes = old_model.operator_codes().into_iter().flatten().map(|code| moved(code.at()));
+    if !codes.eq(new_model.operator_codes().into_iter().flatten().map(At::at)) {
+        return differs("operator codes");
+    }
+    Ok(())
+}
+
+/// Nothing but places in the file may have changed, each by as much as it moved.
+fn old_bytes_are_there(old: &[u8], model: Model<'_>, new: &[u8], start: usize) -> bool {
+    if old.len() != new.len() {
+        return false;
+    }
+    let mut from = 0;
+    for place in rewrite::absolute_places(model) {
+        let end = place + 8;
+        // Two of them that overlap have both moved, each wrongly.
+        if place < from || old[from..place] != new[from..place] {
+            return false;
+        }
+        let number = |bytes: &[u8]| bytes[place..end].first_chunk().map(|chunk| u64::from_le_bytes(*chunk));
+        if number(new) != number(old).and_then(|offset| offset.checked_add(start as u64)) {
+            return false;
+        }
+        from = end;
+    }
+    old[from..] == new[from..]
+}

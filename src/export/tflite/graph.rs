@@ -1,0 +1,47 @@
+//! A subgraph as the planner wants it, by the rules of the runtime.
+
+use super::net::{Memory, NetSubgraph};
+use crate::import::foldable::{Holds, OperatorAdder};
+use crate::{ElementType, Graph, GraphBuilder, Result, TensorKind, TensorSpec};
+
+/// A graph of a subgraph: every size rounded up as the runtime does it, nothing folded, and
+/// for each operator `workspaces[operator]` bytes alive at its step. Ids are positions in the
+/// subgraph.
+///
+/// A tensor in the head that operators read and none writes lives from the start, as an
+/// input does. One that nobody names has no place in the graph.
+pub(super) fn graph_of(name: &str, subgraph: &NetSubgraph, workspaces: &[u64]) -> Result<Graph> {
+    let mut builder = GraphBuilder::new(name);
+    let referenced = subgraph.referenced();
+    let mut is_written = vec![false; subgraph.tensors.len()];
+    for id in subgraph.operators.iter().flat_map(|operator| &operator.read.outputs) {
+        is_written[id.index()] = true;
+    }
+    for id in &subgraph.inputs {
+        // What an operator writes to an input is an error of the graph.
+        is_written[id.index()] = false;
+    }
+    let mut holds = Vec::with_capacity(subgraph.tensors.len());
+    for (index, tensor) in subgraph.tensors.iter().enumerate() {
+        let kind = match tensor.memory {
+            Memory::Tail => TensorKind::Variable,
+            Memory::Head if is_written[index] => TensorKind::Intermediate,
+            Memory::Head if referenced[index] => TensorKind::Input,
+            Memory::Head | Memory::File => TensorKind::Constant,
+        };
+        let is_handle = tensor.element_type == Some(ElementType::Resource);
+        holds.push(if is_handle { Holds::Resource } else { Holds::Data });
+        builder.add_tensor(tensor.name.as_str(), kind, TensorSpec::bytes(tensor.bytes));
+    }
+    let mut sequence = OperatorAdder::new(holds);
+    for (operator, &bytes) in subgraph.operators.iter().zip(workspaces) {
+        let read = &operator.read;
+        let names = (read.name.as_str(), read.op_type.as_str());
+        let added = sequence.add(&mut builder, names, false, &read.inputs, &read.outputs);
+        added.scratch(bytes);
+    }
+    for &output in &subgraph.outputs {
+        builder.output(output);
+    }
+    builder.build()
+}

@@ -1,0 +1,198 @@
+//! A model as TensorFlow Lite Micro sees it: which tensors need memory, and how much.
+
+use super::TfliteError;
+use super::calls::called;
+use crate::import::ImportError;
+use crate::import::tflite::operators::{self, Read};
+use crate::import::tflite::schema::{Buffer, List, Model, SubGraph, Tensor};
+use crate::import::tflite::text;
+use crate::{ElementType, TensorId};
+
+/// Everything in the arena starts at a multiple of this, and is as large as one.
+pub(super) const ALIGNMENT: u64 = 16;
+
+/// Whose memory a tensor is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// The file's.
+    File,
+    /// Persistent memory at the arena's tail, where the runtime puts variables.
+    Tail,
+    /// The arena's head, which is planned.
+    Head,
+}
+
+pub(super) struct NetTensor {
+    pub(super) name: String,
+    pub(super) memory: Memory,
+    /// None if the type is unknown to this crate.
+    pub(super) element_type: Option<ElementType>,
+    /// None if a dimension is not static.
+    pub(super) shape: Option<Vec<u64>>,
+    /// What the runtime reserves for it in the head; 0 if it is elsewhere.
+    pub(super) bytes: u64,
+}
+
+pub(super) struct NetOperator {
+    pub(super) read: Read,
+    /// All inputs by position; none where an optional one is not given.
+    pub(super) inputs: Vec<Option<TensorId>>,
+    /// Subgraphs that it runs, in this order.
+    pub(super) calls: Vec<usize>,
+}
+
+pub(super) struct NetSubgraph {
+    pub(super) tensors: Vec<NetTensor>,
+    pub(super) inputs: Vec<TensorId>,
+    pub(super) outputs: Vec<TensorId>,
+    pub(super) operators: Vec<NetOperator>,
+}
+
+/// All subgraphs of a model.
+pub(super) struct Net {
+    pub(super) subgraphs: Vec<NetSubgraph>,
+    /// Constants that are in the file behind its tables, where this runtime does not look.
+    pub(super) constants_outside: bool,
+}
+
+impl Net {
+    pub(super) fn new(bytes: &[u8], model: Model<'_>) -> Result<Self, TfliteError> {
+        let subgraphs: Vec<SubGraph> = model.subgraphs().into_iter().flatten().collect();
+        if subgraphs.is_empty() {
+            return Err(ImportError::malformed("TFLite", "the model has no subgraph").into());
+        }
+        let count = subgraphs.len();
+        let mut constants_outside = false;
+        let read = subgraphs.into_iter().enumerate().map(|(index, subgraph)| {
+            let tensors = subgraph.tensors().into_iter().flatten().enumerate().map(|(number, tensor)| {
+                let (described, outside) = describe(tensor, (index, number), model.buffers())?;
+                constants_outside |= outside;
+                Ok(described)
+            });
+            let mut tensors = tensors.collect::<Result<Vec<_>, TfliteError>>()?;
+            let ids = |list, place| operators::tensor_ids(list, tensors.len(), place);
+            let inputs = ids(subgraph.inputs(), "the list of graph inputs")?;
+            let outputs = ids(subgraph.outputs(), "the list of graph outputs")?;
+            let operators = operators_of(bytes, model, (index, subgraph), count)?;
+            let handles = operators.iter().filter(|operator| operator.read.op_type == "VAR_HANDLE");
+            for id in handles.flat_map(|operator| &operator.read.outputs) {
+                // The kernel keeps handles in persistent memory.
+                tensors[id.index()].bytes = 0;
+            }
+            Ok(NetSubgraph { tensors, inputs, outputs, operators })
+        });
+        let subgraphs = read.collect::<Result<Vec<_>, TfliteError>>()?;
+        Ok(Self { subgraphs, constants_outside })
+    }
+
+    pub(super) fn tensor_count(&self) -> usize {
+        self.subgraphs.iter().map(|subgraph| subgraph.tensors.len()).sum()
+    }
+}
+
+impl NetSubgraph {
+    /// By tensor: whether an operator or a list of the subgraph names it. The runtime finds
+    /// memory for the others all the same.
+    pub(super) fn referenced(&self) -> Vec<bool> {
+        let mut referenced = vec![false; self.tensors.len()];
+        let read = self.operators.iter().flat_map(|operator| operator.read.inputs.iter());
+        let written = self.operators.iter().flat_map(|operator| operator.read.outputs.iter());
+        for id in self.inputs.iter().chain(&self.outputs).chain(read).chain(written) {
+            referenced[id.index()] = true;
+        }
+        referenced
+    }
+
+    /// The type of an input, by its position among all of them.
+    pub(super) fn input(&self, operator: &NetOperator, position: usize) -> Option<&NetTensor> {
+        let id = operator.inputs.get(position).copied().flatten()?;
+        self.tensors.get(id.index())
+    }
+}
+
+impl NetTensor {
+    /// None where that is unknown, or more than 64 bits hold.
+    pub(super) fn elements(&self) -> Option<u64> {
+        let shape = self.shape.as_ref()?;
+        shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim))
+    }
+
+    pub(super) fn rank(&self) -> Option<u64> {
+        Some(self.shape.as_ref()?.len() as u64)
+    }
+}
+
+fn operators_of(
+    bytes: &[u8],
+    model: Model<'_>,
+    (index, subgraph): (usize, SubGraph<'_>),
+    subgraphs: usize,
+) -> Result<Vec<NetOperator>, TfliteError> {
+    let read = operators::read(model, subgraph)?;
+    let tables = subgraph.operators().into_iter().flatten();
+    let operators = read.into_iter().zip(tables).enumerate().map(|(number, (read, operator))| {
+        let all = operator.inputs().into_iter().flatten();
+        let inputs = all.map(|id| usize::try_from(id).ok().map(TensorId::new)).collect();
+        let calls = called(bytes, &read.op_type, operator);
+        if let Some(&unknown) = calls.iter().find(|&&callee| callee >= subgraphs) {
+            let reason = format!("runs subgraph {unknown}, but there are {subgraphs}");
+            return Err(TfliteError::Call { subgraph: index, operator: number, reason });
+        }
+        Ok(NetOperator { read, inputs, calls })
+    });
+    operators.collect()
+}
+
+/// The tensor, and whether it is a constant behind the tables.
+fn describe(
+    tensor: Tensor<'_>,
+    (subgraph, number): (usize, usize),
+    buffers: List<'_, Buffer<'_>>,
+) -> Result<(NetTensor, bool), TfliteError> {
+    let wrong =
+        |reason: String| TfliteError::Tensor { subgraph, tensor: number, name: text(tensor.name()), reason };
+    let buffer = tensor.buffer().unwrap_or(0) as usize;
+    let count = buffers.map_or(0, |buffers| buffers.len());
+    if buffer >= count.max(1) {
+        return Err(wrong(format!("names buffer {buffer}, but there are {count} buffers")));
+    }
+    let stored = buffers.filter(|_| buffer < count).map(|buffers| buffers.get(buffer));
+    let here = stored.and_then(Buffer::data).is_some_and(|data| !data.is_empty());
+    // The schema: an offset is valid if more than 1.
+    let behind = stored.and_then(Buffer::offset).unwrap_or(0) > 1;
+    let outside = !here && (behind || tensor.external_buffer().unwrap_or(0) != 0);
+    let memory = match (tensor.is_variable().unwrap_or(false), here || outside) {
+        (true, _) => Memory::Tail,
+        (false, true) => Memory::File,
+        (false, false) => Memory::Head,
+    };
+    let element_type = tensor.known_type();
+    let shape: Option<Vec<u64>> =
+        tensor.shape().into_iter().flatten().map(|dim| u64::try_from(dim).ok()).collect();
+    let mut described = NetTensor { name: text(tensor.name()), memory, element_type, shape, bytes: 0 };
+    if memory == Memory::Head {
+        described.bytes = head_bytes(&described, tensor.element_type().unwrap_or(0)).map_err(wrong)?;
+    }
+    Ok((described, outside))
+}
+
+/// As the runtime counts: it does not pack elements of 4 bits, and gives handles 4 bytes.
+fn head_bytes(tensor: &NetTensor, number: i8) -> Result<u64, String> {
+    let element_type = tensor.element_type.ok_or_else(|| format!("is of the unknown type {number}"))?;
+    let width = match element_type {
+        ElementType::Int4 => 1,
+        ElementType::Resource => 4,
+        ElementType::Int2 | ElementType::UInt4 | ElementType::Float8 | ElementType::String => {
+            return Err(format!("TensorFlow Lite Micro has no tensors of type `{element_type}`"));
+        }
+        other => other.bits().unwrap_or(0) / 8,
+    };
+    let Some(shape) = &tensor.shape else {
+        return Err("has no static shape; convert the model again with fixed input shapes".to_owned());
+    };
+    let bytes = tensor.elements().and_then(|elements| elements.checked_mul(width));
+    let rounded = bytes.and_then(|bytes| bytes.checked_next_multiple_of(ALIGNMENT));
+    rounded.filter(|&bytes| i32::try_from(bytes).is_ok()).ok_or_else(|| {
+        format!("{element_type} of shape {shape:?} is more than the 2 GiB that the runtime can count")
+    })
+}

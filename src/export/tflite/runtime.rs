@@ -1,0 +1,206 @@
+//! The plan as the runtime will carry it out: live ranges by its rules, scratch where it will
+//! put it. A second opinion on a written file, from its bytes alone.
+
+use super::TfliteError;
+use super::calls::Calls;
+use super::net::{Memory, Net};
+use crate::verify::verify_offsets;
+use crate::{Buffer, Problem};
+
+/// More tensors looked at than this are no model for a microcontroller, but bodies that call
+/// each other so often that it would take forever.
+const MOST_WORK: usize = 1 << 23;
+
+/// So many pairs of scratch and tensors are looked at; what more there is, no runtime on a
+/// microcontroller plans.
+const MOST_PAIRS: usize = 1 << 30;
+
+/// Bodies in bodies, as deep as a call stack bears.
+const DEEPEST: usize = 64;
+
+/// First and last step, both included.
+type Steps = Option<(u32, u32)>;
+
+/// What is live when, from one root on.
+struct Walk<'a> {
+    net: &'a Net,
+    scratch: &'a [Vec<u64>],
+    now: u32,
+    work: usize,
+    tensors: Vec<Vec<Steps>>,
+    scratches: Vec<Vec<Steps>>,
+}
+
+fn extend(steps: &mut Steps, first: u32, last: u32) {
+    let known = steps.unwrap_or((first, last));
+    *steps = Some((known.0.min(first), known.1.max(last)));
+}
+
+impl<'a> Walk<'a> {
+    fn new(net: &'a Net, scratch: &'a [Vec<u64>]) -> Self {
+        let tensors = net.subgraphs.iter().map(|subgraph| vec![None; subgraph.tensors.len()]).collect();
+        let scratches = scratch.iter().map(|operators| vec![None; operators.len()]).collect();
+        Self { net, scratch, now: 0, work: 0, tensors, scratches }
+    }
+
+    /// Inputs are live from the start, outputs to the end; each operator is a step, and its
+    /// bodies run within it.
+    fn run(&mut self, index: usize, depth: usize) -> Result<(), TfliteError> {
+        let net = self.net;
+        let subgraph = &net.subgraphs[index];
+        let too_much = |operator: usize, reason: &str| TfliteError::Call {
+            subgraph: index,
+            operator,
+            reason: reason.to_owned(),
+        };
+        self.work += 1 + subgraph.tensors.len() + subgraph.operators.len();
+        if self.work > MOST_WORK {
+            let reason = "is one of too many: bodies run each other more often than can be looked at";
+            return Err(too_much(0, reason));
+        }
+        let referenced = subgraph.referenced();
+        for input in &subgraph.inputs {
+            extend(&mut self.tensors[index][input.index()], self.now, self.now);
+        }
+        // What nobody writes is there from the start.
+        let mut is_written = vec![false; subgraph.tensors.len()];
+        for id in subgraph.operators.iter().flat_map(|operator| &operator.read.outputs) {
+            is_written[id.index()] = true;
+        }
+        for id in 0..subgraph.tensors.len() {
+            if referenced[id] && !is_written[id] {
+                extend(&mut self.tensors[index][id], self.now, self.now);
+            }
+        }
+        for (number, operator) in subgraph.operators.iter().enumerate() {
+            self.now += 1;
+            let start = self.now;
+            for output in &operator.read.outputs {
+                extend(&mut self.tensors[index][output.index()], start, start);
+            }
+            for &callee in &operator.calls {
+                if depth == DEEPEST {
+                    return Err(too_much(number, "runs bodies that are nested too deep"));
+                }
+                self.now += 1;
+                self.run(callee, depth + 1)?;
+            }
+            for id in operator.read.inputs.iter().chain(&operator.read.outputs) {
+                extend(&mut self.tensors[index][id.index()], self.now, self.now);
+            }
+            extend(&mut self.scratches[index][number], start, self.now);
+        }
+        for output in &subgraph.outputs {
+            extend(&mut self.tensors[index][output.index()], self.now, self.now);
+        }
+        Ok(())
+    }
+}
+
+/// Checks that no two tensors that are live at once share a byte, and returns the size of the
+/// arena's head with scratch.
+///
+/// # Errors
+/// [`TfliteError::Wrong`], naming the tensors.
+pub(super) fn head_bytes(
+    net: &Net,
+    calls: &Calls,
+    scratch: &[Vec<u64>],
+    offsets: &[Vec<Option<u64>>],
+) -> Result<u64, TfliteError> {
+    check_places(net, offsets)?;
+    let mut head = 0;
+    for index in (0..net.subgraphs.len()).filter(|&index| calls.is_root[index]) {
+        let mut walk = Walk::new(net, scratch);
+        walk.run(index, 0)?;
+        head = head.max(root_bytes(&walk, offsets)?);
+    }
+    for (subgraph, offsets) in net.subgraphs.iter().zip(offsets) {
+        // Those that nobody names have places too.
+        let placed = subgraph.tensors.iter().zip(offsets).filter(|(tensor, _)| tensor.memory == Memory::Head);
+        let ends = placed.map(|(tensor, offset)| offset.unwrap_or(0) + tensor.bytes);
+        head = head.max(ends.max().unwrap_or(0));
+    }
+    Ok(head)
+}
+
+/// Variables must be left to the runtime, and what is in the head must not.
+fn check_places(net: &Net, offsets: &[Vec<Option<u64>>]) -> Result<(), TfliteError> {
+    for (index, (subgraph, offsets)) in net.subgraphs.iter().zip(offsets).enumerate() {
+        for (number, (tensor, offset)) in subgraph.tensors.iter().zip(offsets).enumerate() {
+            let reason = match (tensor.memory, offset) {
+                (Memory::Tail, Some(_)) => "is a variable, but has an offset in the head",
+                (Memory::Head, None) if tensor.bytes > 0 => "has no offset",
+                (Memory::Head, Some(offset)) if !offset.is_multiple_of(super::net::ALIGNMENT) => {
+                    "has an offset that is no multiple of 16"
+                }
+                _ => continue,
+            };
+            let name = &tensor.name;
+            let text = format!("tensor {number} (`{name}`) of subgraph {index} {reason}");
+            return Err(TfliteError::Wrong(text));
+        }
+    }
+    Ok(())
+}
+
+fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, TfliteError> {
+    let (mut buffers, mut names, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, subgraph) in walk.net.subgraphs.iter().enumerate() {
+        for (number, tensor) in subgraph.tensors.iter().enumerate() {
+            let steps = walk.tensors[index][number];
+            if let (Memory::Head, Some((first, last))) = (tensor.memory, steps) {
+                buffers.push(Buffer::new(tensor.bytes, first..last + 1));
+                names.push(tensor.name.clone());
+                places.push(offsets[index][number].unwrap_or(0));
+            }
+        }
+    }
+    let ends = buffers.iter().zip(&places).map(|(buffer, place)| place + buffer.size());
+    let planned = ends.max().unwrap_or(0);
+    let problem = Problem::named(buffers.clone(), names.clone())?;
+    let wrong = |violations: crate::verify::Violations| {
+        let first = violations.list().first().map(ToString::to_string);
+        TfliteError::Wrong(first.unwrap_or_default())
+    };
+    verify_offsets(&problem, &places, planned).map_err(wrong)?;
+    Ok(planned.max(fit_scratch(walk, &buffers, &places)))
+}
+
+/// The runtime's way with what has no offset: the largest first, each in the lowest gap of its
+/// steps. An operator's requests are taken as one, so it may find lower places in truth.
+fn fit_scratch(walk: &Walk<'_>, buffers: &[Buffer], places: &[u64]) -> u64 {
+    let mut waiting: Vec<(u64, u32, u32)> = Vec::new();
+    for (sizes, steps) in walk.scratch.iter().zip(&walk.scratches) {
+        for (&bytes, steps) in sizes.iter().zip(steps).filter(|(bytes, _)| **bytes > 0) {
+            waiting.extend(steps.map(|(first, last)| (bytes, first, last)));
+        }
+    }
+    if waiting.len().saturating_mul(buffers.len() + waiting.len()) > MOST_PAIRS {
+        return 0;
+    }
+    waiting.sort_by_key(|&(bytes, first, last)| (std::cmp::Reverse(bytes), first, last));
+    let mut taken: Vec<(u64, u64, u32, u32)> = buffers
+        .iter()
+        .zip(places)
+        .map(|(buffer, &place)| (place, buffer.size(), buffer.live().start, buffer.live().end - 1))
+        .collect();
+    taken.sort_unstable();
+    let mut head = 0;
+    for (bytes, first, last) in waiting {
+        let mut offset = 0;
+        for &(start, size, from, to) in &taken {
+            if from <= last && first <= to {
+                if start >= offset + bytes {
+                    break;
+                }
+                offset = offset.max(start + size);
+            }
+        }
+        head = head.max(offset + bytes);
+        let entry = (offset, bytes, first, last);
+        let at = taken.partition_point(|other| *other < entry);
+        taken.insert(at, entry);
+    }
+    head
+}

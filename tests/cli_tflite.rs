@@ -1,0 +1,127 @@
+//! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`, as a user meets them.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use plimsoll::export::tflite::{Scratch, check};
+use tempfile::TempDir;
+
+fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn model() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
+    folder.join("nas_cell_irregular_int8.tflite").to_str().unwrap().to_owned()
+}
+
+fn path(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_model_is_planned_and_its_plan_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, map) = (path(&folder, "planned.tflite"), path(&folder, "map.svg"));
+    let (status, text, errors) = plimsoll(&["plan", &model(), "--out", &out, "--out", &map]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(text.contains("file order   108.00 KiB (110592 bytes)"), "{text}");
+    assert!(text.ends_with("head of TensorFlow Lite Micro's arena: 86016 bytes\n"), "{text}");
+    assert!(fs::read_to_string(&map).unwrap().starts_with("<svg"));
+    let (status, text, _) = plimsoll(&["verify", &out]);
+    assert!(status == 0 && text.contains("in a head of 86016 bytes, scratch included"), "{text}");
+    let again = path(&folder, "again.tflite");
+    let (status, text, _) = plimsoll(&["plan", &out, "--order", "file", "--out", &again]);
+    assert!(status == 0 && text.ends_with("arena: 86016 bytes\n"), "{text}");
+
+    // Everything that has a place at one place.
+    let mut bytes = fs::read(&out).unwrap();
+    let offsets = check(&bytes, &Scratch::reference()).unwrap().layout.offsets.concat();
+    let words = |word: &dyn Fn(u64) -> i32| -> Vec<u8> {
+        offsets.iter().flat_map(|offset| offset.map_or(-1, word).to_le_bytes()).collect()
+    };
+    let right = words(&|offset| i32::try_from(offset).unwrap());
+    let start = bytes.windows(right.len()).position(|window| window == right).unwrap();
+    bytes[start..start + right.len()].copy_from_slice(&words(&|_| 0));
+    fs::write(&out, bytes).unwrap();
+    let (status, text, _) = plimsoll(&["verify", &out]);
+    assert!(status == 1 && text.starts_with("wrong: "), "{status}: {text}");
+    let (status, _, errors) = plimsoll(&["verify", &model()]);
+    assert!(status == 2 && errors.contains("it is not planned"), "{errors}");
+    let (status, _, errors) = plimsoll(&["verify", "a.onnx"]);
+    assert!(status == 2 && errors.contains("a.onnx: name its PLAN.json"), "{errors}");
+}
+
+#[test]
+fn what_does_not_fit_is_written_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "planned.tflite");
+    let (status, text, _) = plimsoll(&["plan", &model(), "--out", &out, "--capacity", "80KiB"]);
+    assert!(status == 1 && text.contains("infeasible"), "{text}");
+    assert_eq!(plimsoll(&["verify", &out]).0, 0);
+}
+
+#[test]
+fn contradicting_options_write_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, json) = (path(&folder, "planned.tflite"), path(&folder, "plan.json"));
+    let cases: [(&[&str], &str); 10] = [
+        (&["--align", "64"], "--align"),
+        (&["--fold", "constants"], "--fold constants"),
+        (&["--variables", "arena"], "--variables arena"),
+        (&["--share", "views"], "--share"),
+        (&["--inputs", "overwritable"], "--inputs overwritable"),
+        (&["--as", "int8"], "--as"),
+        (&["--dim", "n=1"], "--dim"),
+        (&["--reserve", "0..16"], "--reserve"),
+        (&["--out", &json], "--out FILE.json"),
+        (&["--scratch", "missing.csv"], "missing.csv"),
+    ];
+    for (extra, expected) in cases {
+        let plain = model();
+        let mut arguments = vec!["plan", plain.as_str(), "--out", out.as_str()];
+        arguments.extend(extra);
+        let (status, _, errors) = plimsoll(&arguments);
+        assert!(status == 2 && errors.contains(expected), "{extra:?}: {errors}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    // What is said in the runtime's sense is no contradiction.
+    let same = ["--align", "16", "--fold", "none", "--variables", "outside", "--share", "none"];
+    let plain = model();
+    let mut arguments = vec!["plan", plain.as_str(), "--out", out.as_str()];
+    arguments.extend(same);
+    assert_eq!(plimsoll(&arguments).0, 0);
+    let (status, _, errors) = plimsoll(&["plan", &model(), "--scratch", "x.csv"]);
+    assert!(status == 2 && errors.contains("--scratch goes with --out FILE.tflite"), "{errors}");
+    let onnx = model().replace("nas_cell_irregular_int8.tflite", "squeezenet1_1.onnx");
+    let (status, _, errors) = plimsoll(&["plan", &onnx, "--out", &out]);
+    assert!(status == 2 && errors.contains("a .tflite is made of a .tflite"), "{errors}");
+}
+
+#[test]
+fn scratch_comes_from_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, table) = (path(&folder, "planned.tflite"), path(&folder, "scratch.csv"));
+    let planned = |text: &str| {
+        fs::write(&table, text).unwrap();
+        plimsoll(&["plan", &model(), "--out", &out, "--scratch", &table])
+    };
+    let (status, text, _) = planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n");
+    assert!(status == 0 && text.contains("workspaces   "), "{text}");
+    let head: u64 = text.rsplit(' ').nth(1).unwrap().parse().unwrap();
+    assert!(head > 1_000_000, "{text}");
+    for (text, expected) in [
+        ("operator,bytes\n0,many\n", "row 1: `many` is not a whole number"),
+        ("operator,size\n0,1\n", "there is no column `bytes`"),
+        ("operator,bytes\n0,1\n0,2\n", "row 2: operator 0 of subgraph 0 is there twice"),
+        ("operator,bytes\n900,1\n", "the model has no such operator"),
+        ("operator,type,bytes\n0,MEAN,1\n", "it was measured for MEAN"),
+    ] {
+        let (status, _, errors) = planned(text);
+        assert!(status == 2 && errors.contains(expected), "{errors}");
+    }
+}

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""Runs planned models in the real interpreters beside the originals.
+
+    python tests/tflm/compare.py target/release/plimsoll MODEL...
+
+For each model: `plimsoll plan` writes it anew; in TensorFlow Lite Micro's interpreter its
+outputs must be those of the original, bit by bit, over ten random inputs; the arena's head must
+be what plimsoll says and not above the original's, and the smallest arena in which the model
+starts not larger. In LiteRT the outputs must be equal too. Then the plan is broken: `plimsoll verify` must say so, and
+the outputs must differ, or this comparison would see nothing. Fails on any difference.
+"""
+
+import csv
+import io
+import os
+import pathlib
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import tflm
+import tflm_scratch
+from models import generated as models_of_ours
+
+INPUTS = 10
+# Seconds, after which a broken plan is taken to make a loop run forever.
+PATIENCE = 10
+
+failures = []
+
+
+def expect(truth, text):
+    if not truth:
+        failures.append(text)
+        print(f"FAILED: {text}")
+
+
+def random_inputs(details, seed):
+    random = np.random.default_rng(seed)
+    def one(detail):
+        shape, kind = detail["shape"], np.dtype(detail["dtype"])
+        if kind.kind == "f":
+            return random.standard_normal(shape).astype(kind)
+        if kind.kind == "b":
+            return random.integers(0, 2, shape).astype(kind)
+        limits = np.iinfo(kind)
+        low, high = max(limits.min, -(2**15)), min(limits.max, 2**15 - 1)
+        return random.integers(low, high, shape, endpoint=True).astype(kind)
+    return [[one(detail) for detail in details] for _ in range(INPUTS)]
+
+
+def input_details(running, count):
+    return [running.get_input_details(place) for place in range(count)]
+
+
+def micro_outputs(running, inputs, output_count):
+    """One after the other, as state may pass from run to run."""
+    outputs = []
+    for values in inputs:
+        for place, value in enumerate(values):
+            running.set_input(value, place)
+        tflm.quietly(running.invoke)
+        outputs.append([running.get_output(place).tobytes() for place in range(output_count)])
+    return outputs
+
+
+def isolated(action):
+    """What `action` returns in a process of its own; None if that does not end well and soon."""
+    with tempfile.TemporaryFile() as file:
+        process = os.fork()
+        if process == 0:
+            try:
+                signal.alarm(PATIENCE)
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                pickle.dump(action(), file)
+                file.flush()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        if os.waitpid(process, 0)[1] != 0:
+            return None
+        file.seek(0)
+        return pickle.load(file)
+
+
+def litert_outputs(model, inputs):
+    running = Interpreter(model_content=model)
+    running.allocate_tensors()
+    outputs = []
+    for values in inputs:
+        for detail, value in zip(running.get_input_details(), values):
+            running.set_tensor(detail["index"], value)
+        running.invoke()
+        outputs.append([running.get_tensor(d["index"]).tobytes() for d in running.get_output_details()])
+    return outputs
+
+
+def smallest_arena(model, used):
+    """The least bytes, to 16, with which an interpreter can be made. While it plans, it keeps its
+    lists where the head will be, so that small heads do not count in full."""
+    is_enough = lambda size: tflm.started(model, size)[0]
+    low, high = used // 16 - 1, used // 16 + 1
+    while not is_enough(high * 16):
+        low, high = high, high + max(high // 8, 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle * 16) else (middle, high)
+    return high * 16
+
+
+def command(*arguments):
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def planned_by(plimsoll, model, folder, *options):
+    out = folder / "planned.tflite"
+    status, text, errors = command(plimsoll, "plan", model, "--out", out, *options)
+    if status != 0:
+        raise SystemExit(f"{model}: {errors}")
+    head = int(re.search(r"^head of TensorFlow Lite Micro's arena: (\d+) bytes", text, re.M)[1])
+    return out.read_bytes(), head
+
+
+def broken(model):
+    """Everything that has a place at one place."""
+    offsets = tflm.plan_of(model)[1]
+    return tflm.with_offsets(model, [min(offset, 0) for offset in offsets])
+
+
+def check_scratch(plimsoll, path, model, head, folder):
+    """Scratch as measured must lead to the head that the built-in table led to."""
+    whole = tflm.schema.ModelT.InitFromObj(tflm.schema.Model.GetRootAsModel(model, 0))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["subgraph", "operator", "type", "bytes"])
+    rows = list(tflm_scratch.measured(whole))
+    writer.writerows(rows)
+    table = folder / "scratch.csv"
+    table.write_text(text.getvalue())
+    _, measured = planned_by(plimsoll, path, folder, "--scratch", table)
+    expect(measured == head, f"{path.stem}: head {head} by the built-in scratch, {measured} by the measured")
+    return sum(row[3] > 0 for row in rows)
+
+
+def compare(plimsoll, path, folder):
+    original = path.read_bytes()
+    name = path.stem
+    try:
+        before = tflm.interpreter(original)
+    except tflm.Refused as error:
+        print(f"{name}: not run by TensorFlow Lite Micro: {str(error)[:60]}")
+        return None
+    planned, said = planned_by(plimsoll, path, folder)
+    after = tflm.interpreter(planned)
+    root = tflm.schema.Model.GetRootAsModel(original, 0).Subgraphs(0)
+    inputs = random_inputs(input_details(before, root.InputsLength()), len(original))
+    expected = micro_outputs(before, inputs, root.OutputsLength())
+    found = micro_outputs(after, inputs, root.OutputsLength())
+    expect(found == expected, f"{name}: outputs differ in TensorFlow Lite Micro")
+
+    (old_head, _), (head, tail) = tflm.arena(before), tflm.arena(after)
+    expect(head == said, f"{name}: head {head}, but plimsoll said {said}")
+    expect(head <= old_head, f"{name}: head {head} is above the original's {old_head}")
+    arenas = smallest_arena(original, sum(tflm.arena(before))), smallest_arena(planned, head + tail)
+    expect(arenas[1] <= arenas[0], f"{name}: needs an arena of {arenas[1]} bytes, the original {arenas[0]}")
+    smallest = tflm.interpreter(planned, arenas[1])
+    expect(micro_outputs(smallest, inputs[:1], root.OutputsLength()) == expected[:1],
+           f"{name}: outputs differ in the smallest arena")
+
+    # None if LiteRT does not know some operator, or does not survive the model.
+    reference = isolated(lambda: litert_outputs(original, inputs))
+    expect(isolated(lambda: litert_outputs(planned, inputs)) == reference, f"{name}: outputs differ in LiteRT")
+    scratched = check_scratch(plimsoll, path, original, head, folder)
+
+    # Forced past the check, a wrong plan must show.
+    wrong = folder / "broken.tflite"
+    wrong.write_bytes(broken(planned))
+    status, text, _ = command(plimsoll, "verify", wrong)
+    expect(status == 1 and text.startswith("wrong: "), f"{name}: a wrong plan passed `plimsoll verify`")
+    status, text, _ = command(plimsoll, "verify", folder / "planned.tflite")
+    expect(status == 0 and f" {head} bytes" in text, f"{name}: `plimsoll verify` says {text}")
+    spoilt = lambda: micro_outputs(tflm.interpreter(wrong.read_bytes()), inputs[:1], root.OutputsLength())
+    shows = isolated(spoilt) != expected[:1]
+    return {"name": name, "before": old_head, "after": head, "arenas": arenas, "scratch": scratched,
+            "litert": reference is not None, "shows": shows, "operators": root.OperatorsLength()}
+
+
+def table(rows):
+    print("| model | operators | with scratch | head before | head after | saved | arena before | arena after | LiteRT |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
+    for row in rows:
+        saved = 1 - row["after"] / row["before"] if row["before"] else 0
+        litert = "equal" if row["litert"] else "does not run it"
+        print(f"| {row['name']} | {row['operators']} | {row['scratch']} | {row['before']} | {row['after']} "
+              f"| {saved:.0%} | {row['arenas'][0]} | {row['arenas'][1]} | {litert} |")
+
+
+def main():
+    start = time.monotonic()
+    warnings.simplefilter("ignore")
+    plimsoll, models = sys.argv[1], [pathlib.Path(path) for path in sys.argv[2:]]
+    sys.stdout.reconfigure(line_buffering=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in models_of_ours():
+            models.append(pathlib.Path(folder) / f"{name}.tflite")
+            models[-1].write_bytes(data)
+        compared = [compare(plimsoll, path, pathlib.Path(folder)) for path in models]
+    rows = [row for row in compared if row is not None]
+    table(rows)
+    # Kernels that work element by element may bear to be overlapped; all of them cannot.
+    larger = [row for row in rows if row["operators"] > 1]
+    hidden = [row["name"] for row in larger if not row["shows"]]
+    expect(len(hidden) * 8 <= len(larger), f"a wrong plan does not show in the outputs of {', '.join(hidden)}")
+    print(f"a plan broken on purpose: refused by verify on all, other outputs in {len(larger) - len(hidden)} "
+          f"of {len(larger)} with more than one operator" + (f" (not in {', '.join(hidden)})" if hidden else ""))
+    expect(bool(rows), "no model was run")
+    print(f"{len(rows)} models compared over {INPUTS} inputs, {len(failures)} differences, "
+          f"{time.monotonic() - start:.0f} s")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Small models of what the zoo lacks: bodies of IF and WHILE, and kernels that ask for scratch."""
+
+import flatbuffers
+import numpy as np
+
+from tflm import schema
+
+TYPES = {
+    np.dtype("float32"): schema.TensorType.FLOAT32, np.dtype("int8"): schema.TensorType.INT8,
+    np.dtype("int16"): schema.TensorType.INT16, np.dtype("int32"): schema.TensorType.INT32,
+    np.dtype("int64"): schema.TensorType.INT64, np.dtype("bool"): schema.TensorType.BOOL,
+}
+
+
+class Graph:
+    """One subgraph; tensors are numbers, operators run in the order in which they are added."""
+
+    def __init__(self, model, name):
+        self.model, self.made = model, schema.SubGraphT()
+        self.made.name, self.made.tensors, self.made.operators = name, [], []
+        model.made.subgraphs.append(self.made)
+
+    def tensor(self, shape, kind="float32", data=None, channels=None, packed=False):
+        made = schema.TensorT()
+        made.name, made.shape = f"t{len(self.made.tensors)}", list(shape)
+        made.type = schema.TensorType.INT4 if packed else TYPES[np.dtype(kind)]
+        if kind in ("int8", "int16") or channels:
+            count = channels[1] if channels else 1
+            made.quantization = schema.QuantizationParametersT()
+            # A bias has the scale of the product.
+            scale = 0.25 if kind == "int32" else 0.5
+            made.quantization.scale, made.quantization.zeroPoint = [scale] * count, [0] * count
+            made.quantization.quantizedDimension = channels[0] if channels else 0
+        if data is not None:
+            buffer = schema.BufferT()
+            raw = np.asarray(data, kind)
+            buffer.data = list((raw.reshape(-1)[: (raw.size + 1) // 2] if packed else raw).tobytes())
+            self.model.made.buffers.append(buffer)
+            made.buffer = len(self.model.made.buffers) - 1
+        self.made.tensors.append(made)
+        return len(self.made.tensors) - 1
+
+    def constant(self, data, kind="float32", **more):
+        data = np.asarray(data, kind)
+        return self.tensor(data.shape, kind, data, **more)
+
+    def add(self, name, inputs, outputs, options=None, **fields):
+        operator = schema.OperatorT()
+        operator.opcodeIndex = self.model.code(name)
+        operator.inputs, operator.outputs = inputs, outputs
+        if options is not None:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, options)
+            operator.builtinOptions = getattr(schema, options + "T")()
+            operator.builtinOptions.__dict__.update(fields)
+        self.made.operators.append(operator)
+        return outputs[0]
+
+    def ends(self, inputs, outputs):
+        self.made.inputs, self.made.outputs = inputs, outputs
+
+
+class Model:
+    def __init__(self):
+        self.made = schema.ModelT()
+        self.made.version, self.made.operatorCodes, self.made.subgraphs = 3, [], []
+        self.made.buffers = [schema.BufferT()]
+
+    def code(self, name):
+        number = getattr(schema.BuiltinOperator, name)
+        codes = self.made.operatorCodes
+        known = [place for place, code in enumerate(codes) if code.builtinCode == number]
+        if known:
+            return known[0]
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1
+        codes.append(code)
+        return len(codes) - 1
+
+    def bytes(self):
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.made.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def widen(graph, value, rows):
+    """Something that needs room, and scratch: to `rows` rows and back to their mean."""
+    table = graph.constant(np.linspace(-1, 1, rows * 64).reshape(rows, 64))
+    wide = graph.add("ADD", [value, table], [graph.tensor([rows, 64])], "AddOptions")
+    again = graph.add("MUL", [wide, value], [graph.tensor([rows, 64])], "MulOptions")
+    axis = graph.constant([0], "int32")
+    return graph.add("MEAN", [again, axis], [graph.tensor([1, 64])], "ReducerOptions", keepDims=True)
+
+
+def branch(calls):
+    """`calls` times an IF with the same two bodies, between other work."""
+    model = Model()
+    main, one, other = (Graph(model, name) for name in ["main", "then", "else"])
+    truth, value = main.tensor([1], "bool"), main.tensor([1, 64])
+    inputs = [truth, value]
+    for _ in range(calls):
+        value = widen(main, value, 6)
+        value = main.add("IF", [truth, value], [main.tensor([1, 64])], "IfOptions", thenSubgraphIndex=1, elseSubgraphIndex=2)
+    main.ends(inputs, [widen(main, value, 5)])
+    for body, rows in [(one, 4), (other, 3)]:
+        value = body.tensor([1, 64])
+        body.ends([value], [widen(body, widen(body, value, rows), rows)])
+    return model.bytes()
+
+
+def loop():
+    """Three turns, with an IF inside."""
+    model = Model()
+    main, condition, body, one, other = (Graph(model, name) for name in ["main", "condition", "body", "then", "else"])
+    value = main.tensor([1, 64])
+    start = main.add("ADD", [main.constant([0], "int32")] * 2, [main.tensor([1], "int32")], "AddOptions")
+    wide = widen(main, value, 7)
+    turns, result = main.tensor([1], "int32"), main.tensor([1, 64])
+    main.add("WHILE", [start, wide], [turns, result], "WhileOptions", condSubgraphIndex=1, bodySubgraphIndex=2)
+    main.ends([value], [main.add("ADD", [widen(main, result, 3), value], [main.tensor([1, 64])], "AddOptions")])
+    turn, value = condition.tensor([1], "int32"), condition.tensor([1, 64])
+    condition.ends([turn, value], [condition.add("LESS", [turn, condition.constant([3], "int32")], [condition.tensor([1], "bool")])])
+    turn, value = body.tensor([1], "int32"), body.tensor([1, 64])
+    following = body.add("ADD", [turn, body.constant([1], "int32")], [body.tensor([1], "int32")], "AddOptions")
+    small = body.add("LESS", [turn, body.constant([2], "int32")], [body.tensor([1], "bool")])
+    chosen = body.add("IF", [small, value], [body.tensor([1, 64])], "IfOptions", thenSubgraphIndex=3, elseSubgraphIndex=4)
+    body.ends([turn, value], [following, widen(body, chosen, 4)])
+    for inner, rows in [(one, 2), (other, 3)]:
+        value = inner.tensor([1, 64])
+        inner.ends([value], [widen(inner, value, rows)])
+    return model.bytes()
+
+
+def alone(name, inputs, output, options=None, **fields):
+    """One operator; inputs are shape and type, or data as well."""
+    model = Model()
+    main = Graph(model, "main")
+    tensors = [main.tensor(*one[:2]) if len(one) == 2 else main.tensor(*one[:3], **(one[3] if one[3:] else {})) for one in inputs]
+    main.ends([tensors[place] for place, one in enumerate(inputs) if len(one) == 2], [main.tensor(*output)])
+    main.add(name, tensors, main.made.outputs, options, **fields)
+    return model.bytes()
+
+
+def generated():
+    """Names and bytes."""
+    yield "made_if", branch(1)
+    yield "made_if_twice", branch(2)
+    yield "made_while", loop()
+    image, small = ([1, 3, 3, 8], [1, 9])
+    convolved = {"padding": schema.Padding.SAME, "strideW": 2, "strideH": 2}
+    shape = [1, 6, 6, 3]
+    weights = np.ones([3, 2, 2, 8])
+    for kind in ["float32", "int8", "int16"]:
+        held = "int8" if kind == "int16" else kind
+        inputs = [([4], "int32", shape), ([3, 2, 2, 8], held, weights, {"channels": (0, 3)}), (image, kind)]
+        yield f"made_transpose_conv_{kind}", alone("TRANSPOSE_CONV", inputs, (shape, kind), "TransposeConvOptions", **convolved)
+    for name in ["MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"]:
+        for kind in ["float32", "int8"]:
+            inputs = [([1, 5, 5, 9], kind), ([2], "int32", [1, 2])]
+            yield f"made_{name.lower()}_{kind}", alone(name, inputs, (small, kind), "ReducerOptions", keepDims=False)
+    yield "made_reduce_all", alone("REDUCE_ALL", [([2, 8], "bool"), ([1], "int32", [1])], ([2], "bool"), "ReducerOptions", keepDims=False)
+    for kind in ["float32", "int8"]:
+        yield f"made_add_n_{kind}", alone("ADD_N", [([7, 5], kind)] * 3, ([7, 5], kind), "AddNOptions")
+        pads = ([2, 2], "int32", [[1, 1], [2, 2]])
+        yield f"made_mirror_pad_{kind}", alone("MIRROR_PAD", [([5, 6], kind), pads], ([7, 10], kind), "MirrorPadOptions", mode=0)
+    packed = {"channels": (0, 4), "packed": True}
+    conv = [([1, 5, 5, 9], "int8"), ([4, 1, 1, 9], "int8", np.ones([4, 1, 1, 9]), packed), ([4], "int32", [0] * 4, {"channels": (0, 4)})]
+    yield "made_conv_int4", alone("CONV_2D", conv, ([1, 5, 5, 4], "int8"), "Conv2DOptions", padding=1, strideW=1, strideH=1, dilationWFactor=1, dilationHFactor=1)
+    deep = [([1, 5, 5, 4], "int8"), ([1, 2, 2, 4], "int8", np.ones([1, 2, 2, 4]), {"channels": (3, 4), "packed": True}), ([4], "int32", [0] * 4, {"channels": (0, 4)})]
+    yield "made_depthwise_int4", alone("DEPTHWISE_CONV_2D", deep, ([1, 4, 4, 4], "int8"), "DepthwiseConv2DOptions", padding=1, strideW=1, strideH=1, depthMultiplier=1, dilationWFactor=1, dilationHFactor=1)
+    dense = [([1, 30], "int8"), ([10, 30], "int8", np.ones([10, 30]), {"packed": True}), ([10], "int32", [0] * 10, {"channels": (0, 1)})]
+    yield "made_fully_connected_int4", alone("FULLY_CONNECTED", dense, ([1, 10], "int8"), "FullyConnectedOptions")
