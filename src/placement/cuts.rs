@@ -78,29 +78,21 @@ impl Search<'_> {
         meter: &mut Meter<'_>,
         limits: &Limits,
     ) -> Result<Option<Stop>> {
-        let best = match node.best.take() {
-            Some(best) => best,
-            None => {
-                let instance = without(self.instance, &node.cuts);
-                let known = self.enough() + 1.0 - self.tolerance();
-                let known = if known < f64::INFINITY { known } else { 2.0 * self.magnitude + 2.0 };
-                let (Outcome { bound, best }, result) = least_by_load(&instance, &self.rates, known, meter);
-                node.bound = node.bound.max(bound);
-                let Some((_, ways)) = best else {
-                    if let Err(stop) = result {
-                        tree.open.push(node);
-                        return Ok(Some(stop));
+        let best = if let Some(best) = node.best.take() {
+            best
+        } else {
+            match self.solve(&mut node, meter) {
+                Ok(Some(best)) => best,
+                Ok(None) => {
+                    if node.bound <= self.enough() - 2.0 * self.tolerance() {
+                        tree.given_up = tree.given_up.min(node.bound);
                     }
-                    tree.given_up = tree.given_up.min(if bound > self.enough() - 2.0 * self.tolerance() {
-                        f64::INFINITY
-                    } else {
-                        node.bound
-                    });
                     return Ok(None);
-                };
-                let mut state = State::new(self.instance);
-                state.adopt(&ways);
-                state.chosen
+                }
+                Err(stop) => {
+                    tree.open.push(node);
+                    return Ok(Some(stop));
+                }
             }
         };
         let quick = limits.clone().at_most(super::QUICK);
@@ -130,6 +122,21 @@ impl Search<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+impl Search<'_> {
+    /// The best of a node by load, if it is of use; raises the node's bound.
+    fn solve(&self, node: &mut Node, meter: &mut Meter<'_>) -> Result<Option<Chosen>, Stop> {
+        let instance = without(self.instance, &node.cuts);
+        let known = self.enough() + 1.0 - self.tolerance();
+        let known = if known < f64::INFINITY { known } else { 2.0 * self.magnitude + 2.0 };
+        let (Outcome { bound, best }, result) = least_by_load(&instance, &self.rates, known, meter);
+        node.bound = node.bound.max(bound);
+        let Some((_, ways)) = best else { return result.map(|()| None) };
+        let mut state = State::new(self.instance);
+        state.adopt(&ways);
+        Ok(Some(state.chosen))
     }
 }
 

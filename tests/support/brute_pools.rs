@@ -34,7 +34,7 @@ impl Brute<'_> {
         for (step, &id) in self.graph.file_order().iter().enumerate() {
             let mut next = BTreeMap::new();
             for (chip, cost) in &states {
-                self.boundary(chip, *cost, step, 0, &mut chip.clone(), &mut |chip, cost| {
+                self.boundary(*cost, step, 0, &mut chip.clone(), &mut |chip, cost| {
                     self.run(id, chip, cost, &mut next);
                 });
             }
@@ -112,7 +112,6 @@ impl Brute<'_> {
     /// What is given up between two steps.
     fn boundary(
         &self,
-        before: &Chip,
         cost: u64,
         step: usize,
         from: usize,
@@ -127,11 +126,11 @@ impl Brute<'_> {
         let place = chip[index].unwrap();
         let is_needed = self.is_used_from(id, step) || self.is_wanted(id);
         if is_needed {
-            self.boundary(before, cost, step, index + 1, chip, each);
+            self.boundary(cost, step, index + 1, chip, each);
         }
         chip[index] = None;
         let back = if place.dirty && is_needed { self.bytes(id) } else { 0 };
-        self.boundary(before, cost + back, step, index + 1, chip, each);
+        self.boundary(cost + back, step, index + 1, chip, each);
         chip[index] = Some(place);
     }
 
