@@ -29,7 +29,7 @@ fn graph(random: &mut Random) -> Graph {
         if random.below(8) == 0 { spec.align(2) } else { spec }
     };
     let mut left = 4 + random.below(5);
-    for number in 0..1 + random.below(2) {
+    for number in 0..=random.below(2) {
         let spec = spec(random);
         readable.push(net.input(format!("in{number}"), spec));
         left -= 1;
