@@ -55,10 +55,13 @@ const FEW_OVER: usize = 16;
 /// From then on all that is too high goes.
 const ATTEMPTS: usize = 66;
 
+/// With more accesses than this, offsets are sought greedily.
+const LARGE: usize = 50_000;
+
 /// Rounds of the dual at the root.
 const ROUNDS: u32 = 3000;
 /// Accesses and steps that all rounds look at.
-const ROUND_WORK: usize = 40_000_000;
+const ROUND_WORK: usize = 20_000_000;
 /// Items that each turn of the local search looks at.
 const SHAKE_WORK: usize = 4_000_000;
 /// Nodes where the limits name no number.
@@ -153,13 +156,14 @@ impl<'a> Search<'a> {
         let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
         let masks = Masks { cells: &instance.cells, whole: &whole };
         let size = instance.accesses.len() + instance.steps as usize;
-        let rounds = (ROUND_WORK / size).clamp(100, ROUNDS as usize) as u32;
+        let is_large = instance.accesses.len() > LARGE;
+        let rounds = (ROUND_WORK / size).clamp(60, ROUNDS as usize) as u32;
         let aim = Aim { rounds, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
-        let mut round = 0;
+        let (mut round, every) = (0, if is_large { rounds } else { 50 });
         let mut prices = free.clone();
         let outcome = relaxed.raise(&mut shown, masks, aim, meter, |relaxed, _, target| {
             round += 1;
-            if round % 50 == 0 {
+            if round % every == 0 {
                 let worth = self.worth(&relaxed.costs);
                 prices.clone_from(&free);
                 self.state.rebuild(&by_worth(&worth), &prices);
@@ -238,7 +242,9 @@ impl<'a> Search<'a> {
 
     /// Gives offsets to the best, or to something near it.
     fn lay(&mut self, limits: &Limits) -> Result<Stop> {
-        let quick = limits.clone().at_most(QUICK);
+        let is_large = self.instance.accesses.len() > LARGE;
+        let quick = limits.clone().at_most(if is_large { 1 } else { QUICK });
+        let (patient, attempts) = if is_large { (0, 0) } else { (PATIENT, ATTEMPTS) };
         let mut best = self.best.clone();
         self.state.adopt(&best.ways);
         for attempt in 0.. {
@@ -256,10 +262,12 @@ impl<'a> Search<'a> {
             if stop == Stop::Cancelled || stop == Stop::Deadline {
                 return Ok(stop);
             }
-            let is_gone = match attempt {
-                0..PATIENT if over.len() <= FEW_OVER => self.fewer_residents(needed) || self.evict(&over),
-                0..ATTEMPTS => self.evict_apart(&over),
-                _ => self.evict_all(over.iter()),
+            let is_gone = if attempt < patient && over.len() <= FEW_OVER {
+                self.fewer_residents(needed) || self.evict(&over)
+            } else if attempt < attempts {
+                self.evict_apart(&over)
+            } else {
+                self.evict_all(over.iter())
             };
             if !is_gone {
                 break;

@@ -1,5 +1,7 @@
 //! Offsets for what is on chip.
 
+mod in_time;
+
 use std::ops::Range;
 
 use super::instance::Instance;
@@ -28,6 +30,9 @@ pub(crate) enum Packed {
     /// As `Over`, and no offsets fit: it is proven for these pools.
     Never(Vec<Laid>, u64, u8),
 }
+
+/// Of more stays, offsets are found by one walk through time.
+const MOST_SEARCHED: usize = 20_000;
 
 /// Gives offsets to all stays on chip, each pool by itself.
 pub(crate) fn pack(instance: &Instance, chosen: &Chosen, limits: &Limits) -> Result<(Packed, u64, Stop)> {
@@ -123,6 +128,9 @@ fn all_together(
 }
 
 fn packed(problem: &Problem, limits: &Limits) -> Result<Offsets> {
+    if problem.buffers().len() > MOST_SEARCHED {
+        return Ok((in_time::offsets(problem), (0, Stop::Finished), false));
+    }
     let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, limits)?;
     let least = proven.max(crate::bound::lower_bound(problem).bytes);
     let is_proven = problem.capacity().is_some_and(|capacity| least > capacity);

@@ -6,6 +6,9 @@ use crate::limits::{Meter, Stop};
 use crate::random::Random;
 use crate::sorting::sort_by_keys;
 
+/// Items that are looked at again and again.
+const SETTLE_WORK: usize = 1_000_000;
+
 impl State<'_> {
     /// All items anew, in this order, each as is best at these prices.
     pub(crate) fn rebuild(&mut self, order: &[usize], prices: &Prices) {
@@ -35,7 +38,9 @@ impl State<'_> {
         free: &Prices,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
-        loop {
+        // Where there are very many, most is gained at first.
+        let rounds = (SETTLE_WORK / order.len().max(1)).max(2);
+        for _ in 0..rounds {
             let before = self.chosen.cost;
             for &item in order {
                 if self.chosen.costs[item] > self.instance.least[item] {
@@ -44,9 +49,10 @@ impl State<'_> {
                 }
             }
             if self.chosen.cost >= before {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Takes out what lies at a random step, with some more, and puts it back in another
