@@ -112,7 +112,7 @@ fn try_out(source: &str, compiler: &str) {
     if have("valgrind") {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--leak-check=full", "--show-leak-kinds=all", "--error-exitcode=9"]);
-        let networks = std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| "4".to_owned());
+        let networks = std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| "2".to_owned());
         run(valgrind.arg(compile(source, Link::Static, &[])).arg(networks));
     }
 }
