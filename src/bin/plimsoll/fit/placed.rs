@@ -191,27 +191,31 @@ pub struct Room {
 /// The only memory on chip, if it takes whatever a plan for one arena puts there.
 fn plain_room(graph: &Graph, pools: &Pools) -> Option<Room> {
     let [pool, _] = pools.list() else { return None };
-    room_in(graph, pool)
+    room_in(graph, pool, u64::MAX)
 }
 
-/// The largest memory on chip that takes whatever a plan for one arena puts there, and its
-/// name; of equal ones, the first.
+/// The largest memory on chip that would take whatever a plan for one arena puts there if it
+/// were large enough, and its name; of equal ones, the first.
 pub fn largest_room<'a>(graph: &Graph, pools: &'a Pools) -> Option<(&'a str, Room)> {
     let (_home, on_chip) = pools.list().split_last()?;
-    let rooms = on_chip.iter().filter_map(|pool| Some((pool.name(), room_in(graph, pool)?)));
+    let rooms = on_chip.iter().filter_map(|pool| {
+        let own = pool.bytes().unwrap_or(u64::MAX);
+        Some((pool.name(), room_in(graph, pool, own)?))
+    });
     rooms.rev().max_by_key(|(_, room)| room.bytes)
 }
 
-fn room_in(graph: &Graph, pool: &Pool) -> Option<Room> {
+/// Nothing counts as larger than `most`.
+fn room_in(graph: &Graph, pool: &Pool, most: u64) -> Option<Room> {
     let activations = graph.tensors().iter().filter(|tensor| tensor.kind() != TensorKind::Constant);
     let constants = graph.tensors().iter().filter(|tensor| tensor.kind() == TensorKind::Constant);
     let fits = |tensor: &Tensor| {
         let aligned = tensor.alignment().is_none_or(|own| own >= pool.offset_alignment());
-        aligned && pool.takes(Content::of(tensor), tensor.bytes())
+        aligned && pool.takes(Content::of(tensor), tensor.bytes().min(most))
     };
     let scratch = graph.operators().iter().map(plimsoll::Operator::scratch_bytes);
-    let all =
-        activations.clone().all(fits) && scratch.clone().all(|bytes| pool.takes(Content::Scratch, bytes));
+    let all = activations.clone().all(fits)
+        && scratch.clone().all(|bytes| pool.takes(Content::Scratch, bytes.min(most)));
     all.then(|| Room { bytes: pool.bytes().unwrap_or(u64::MAX), holds_weights: constants.clone().all(fits) })
 }
 

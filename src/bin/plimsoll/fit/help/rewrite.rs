@@ -30,7 +30,7 @@ impl<'a> Rewrite<'a> {
         Self { graph, builder, ids: vec![None; graph.operators().len()] }
     }
 
-    /// An operator with `old` instead of another tensor, and only such permissions.
+    /// An operator with other tensors, and only such permissions.
     fn copy(
         &mut self,
         id: OperatorId,
@@ -168,7 +168,7 @@ impl Pair {
             if graph.operator(id).inputs().contains(&self.whole) {
                 let last = new.ids[self.second.index()];
                 if let Some(copied) = new.builder.operator_mut(copied) {
-                    let _ = copied.after(last);
+                    copied.after(last);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use plimsoll::report::text::{bytes, short_bytes};
 
-use super::{Capacity, Help};
+use super::{Capacity, Help, Kind};
 use crate::fit::Lines;
 use crate::output::one_line;
 
@@ -38,7 +38,11 @@ pub fn about(lines: &mut Lines, help: &Help) {
     lines.say("would help", &found);
     for one in help.remedies.iter().take(SHOWN) {
         let fits = if one.fits { "fits" } else { "does not fit" };
-        let estimate = if one.estimate { "; an estimate" } else { "" };
+        let estimate = match one.kind {
+            Kind::Stripes => "; an estimate, without what stripes need of their neighbours",
+            Kind::NotKept => "; an estimate, without what making it again needs",
+            _ => "",
+        };
         let (arena, saves) = (short_bytes(one.arena), short_bytes(one.saves));
         lines.say("", &format!("{saves:>11}  less, {fits} with {arena}: {}{estimate}", one.what));
     }

@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::arguments::{FitArguments, InputsArgument, OrderArgument};
 
 /// Search nodes for each remedy: enough for what is quick, the same on every machine.
-const NODES: u64 = 50_000;
+const NODES: u64 = 20_000;
 
 /// Operators that are tried alone.
 const OPERATORS: usize = 8;
