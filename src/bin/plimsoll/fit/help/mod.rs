@@ -66,8 +66,10 @@ pub struct Capacity {
     pub bytes: u64,
     /// Whether a plan with so much room for its arena fits.
     pub confirmed: bool,
-    /// Less does not do, without one of the remedies.
-    pub lower_bound: u64,
+    /// How much of it is for the arena, and no arena of this network as it is is smaller
+    /// than the other.
+    pub arena: u64,
+    pub arena_lower_bound: u64,
     /// Whether that is for all orders, not just the one asked for.
     pub over_orders: bool,
 }

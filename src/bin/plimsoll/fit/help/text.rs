@@ -55,10 +55,10 @@ pub fn about(lines: &mut Lines, help: &Help) {
 fn more_memory(capacity: &Capacity) -> String {
     let enough = if capacity.confirmed { "are enough" } else { "are needed by the plan found" };
     let order = if capacity.over_orders { "any order" } else { "this order" };
-    let least = if capacity.bytes == capacity.lower_bound {
-        format!("less are not, in {order}")
+    let least = if capacity.arena == capacity.arena_lower_bound {
+        format!("no arena is smaller, in {order}")
     } else {
-        format!("less than {} are not, in {order}", bytes(capacity.lower_bound))
+        format!("no arena is below {}, in {order}", bytes(capacity.arena_lower_bound))
     };
     format!("{} {enough}; {least}", bytes(capacity.bytes))
 }

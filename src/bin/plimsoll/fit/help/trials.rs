@@ -56,7 +56,8 @@ impl Trials<'_> {
         Ok(Capacity {
             bytes: arena.saturating_add(self.weights),
             confirmed: plan.status.fits(),
-            lower_bound: self.plan.bound().saturating_add(self.weights),
+            arena,
+            arena_lower_bound: self.plan.bound(),
             over_orders: self.plan.bound_over_orders.is_some(),
         })
     }
