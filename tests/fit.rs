@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 #[path = "support/onnx_models.rs"]
@@ -146,6 +146,210 @@ fn the_exit_status_is_the_answer() {
     assert_eq!((&all["activations"], &all["everything"]), (&true.into(), &true.into()));
     assert_eq!(all["placed"]["cost"], all["placed"]["floor"]);
     assert_eq!(all["placed"]["preloaded"], json("l2=1MiB")["placed"]["preloaded"]);
+}
+
+/// A network as JSON: tensors as name, bytes and kind, operators as name, type, inputs,
+/// outputs.
+fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[usize])]) -> Value {
+    let tensors = tensors.iter().map(|(name, bytes, kind)| {
+        // With the axis for stripes, where there is room for some.
+        json!({"name": name, "shape": [1, bytes / 10, 10, 1], "dtype": "int8", "kind": kind})
+    });
+    let operators = operators.iter().map(|(name, op_type, inputs, outputs)| {
+        json!({"name": name, "type": op_type, "inputs": inputs, "outputs": outputs})
+    });
+    json!({"name": "net", "tensors": tensors.collect::<Vec<_>>(), "ops": operators.collect::<Vec<_>>()})
+}
+
+/// Two branches that the file runs side by side.
+fn branches() -> Value {
+    let inner = "intermediate";
+    network(
+        &[
+            ("x", 10, "input"),
+            ("a", 100, inner),
+            ("b", 100, inner),
+            ("c", 10, inner),
+            ("d", 10, inner),
+            ("y", 10, "output"),
+        ],
+        &[
+            ("left", "MatMul", &[0], &[1]),
+            ("right", "MatMul", &[0], &[2]),
+            ("shrink left", "MatMul", &[1], &[3]),
+            ("shrink right", "MatMul", &[2], &[4]),
+            ("join", "MatMul", &[3, 4], &[5]),
+        ],
+    )
+}
+
+/// A chain that may run in place, with 50 bytes of weights.
+fn chain() -> Value {
+    let mut net = network(
+        &[
+            ("x", 10, "input"),
+            ("a", 100, "intermediate"),
+            ("b", 100, "intermediate"),
+            ("y", 10, "output"),
+            ("w", 50, "constant"),
+        ],
+        &[("conv", "Conv", &[0, 4], &[1]), ("relu", "Relu", &[1], &[2]), ("pool", "MaxPool", &[2], &[3])],
+    );
+    net["ops"][1]["permits"] = json!([{"how": "in_place", "input": 1, "output": 2}]);
+    net
+}
+
+/// A tensor that waits while two larger ones are made.
+fn skip() -> Value {
+    let inner = "intermediate";
+    network(
+        &[
+            ("x", 10, "input"),
+            ("s", 60, inner),
+            ("m", 100, inner),
+            ("n", 100, inner),
+            ("k", 60, inner),
+            ("y", 60, "output"),
+        ],
+        &[
+            ("c1", "MatMul", &[0], &[1]),
+            ("c2", "MatMul", &[1], &[2]),
+            ("c3", "MatMul", &[2], &[3]),
+            ("c4", "MatMul", &[3], &[4]),
+            ("add", "MatMul", &[1, 4], &[5]),
+        ],
+    )
+}
+
+/// Kind, what, arena, saved and whether it fits, of each remedy.
+fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let list = help["remedies"].as_array().unwrap().iter();
+    list.map(|one| {
+        let (arena, saves) = (number(&one["arena"]), number(&one["saves"]));
+        (text(&one["kind"]), text(&one["what"]), arena, saves, one["fits"].as_bool().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn what_would_help_is_told_with_what_it_saves() {
+    let folder = Folder::new();
+    let run = |net: &Value, more: &[&str]| {
+        let file = folder.with("net.json", net.to_string());
+        let json = folder.text("fit.json");
+        let (status, text, errors) = fit(&[&[&file, "--align", "1", "--json", &json], more].concat());
+        assert_eq!(errors, "");
+        (status, text, folder.json("fit.json")[0].clone())
+    };
+    let expected = |list: &[(&str, &str, u64, u64, bool)]| -> Vec<(String, String, u64, u64, bool)> {
+        let owned = |one: &(&str, &str, u64, u64, bool)| (one.0.into(), one.1.into(), one.2, one.3, one.4);
+        list.iter().map(owned).collect()
+    };
+
+    // 10 + 100 + 100 bytes; one branch after the other needs 10 + 10 + 100.
+    let (status, text, found) = run(&branches(), &["--order", "file", "--memory", "l2=150"]);
+    let help = &found["help"];
+    assert_eq!((status, number(&help["needed"]), number(&help["missing"])), (1, 210, 60));
+    assert_eq!(remedies(help), expected(&[("order", "--order optimal", 120, 90, true)]));
+    assert_eq!((&help["peak"]["operator"], &help["peak"]["step"]), (&"right".into(), &1.into()));
+    assert_eq!(number(&help["peak"]["bytes"]), 210);
+    let live: Vec<_> = help["peak"]["live"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(live, ["a", "b", "x"]);
+    for line in [
+        "missing      60 bytes: 210 B are needed, l2 has 150 B",
+        "peak         210 bytes at step 1, MatMul `right`",
+        "100 B  a (activation, waits)",
+        "90 B  less, fits with 120 B: --order optimal",
+        "more memory  210 bytes are enough; no arena is smaller, in this order",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+    let (status, _, found) = run(&branches(), &["--order", "optimal", "--memory", "l2=150"]);
+    assert_eq!((status, number(&found["arena"]), &found["help"]), (0, 120, &Value::Null));
+
+    // In 4 stripes, of 10 columns 3 are there at a time: 10 + 30 + 100; in 2, 10 + 50 + 100.
+    let by_a = "`a` in 4 stripes, by `conv` and `relu` in turn";
+    let by_b = "`b` in 4 stripes, by `relu` and `pool` in turn";
+    let (status, text, found) = run(&chain(), &["--memory", "l2=150"]);
+    assert_eq!((status, number(&found["help"]["missing"])), (1, 50));
+    assert_eq!(
+        remedies(&found["help"]),
+        expected(&[
+            ("sharing_at_one", "Relu `relu` alone in place", 110, 90, true),
+            ("sharing", "--share inplace", 110, 90, true),
+            ("stripes", by_a, 140, 60, true),
+            ("stripes", by_b, 140, 60, true),
+        ])
+    );
+    assert!(text.contains("an estimate, without what stripes need of their neighbours"), "{text}");
+    let (_, _, found) = run(&chain(), &["--memory", "l2=150", "--share", "inplace"]);
+    assert_eq!((number(&found["arena"]), &found["help"]), (110, &Value::Null));
+    // Of what does not fit, what saves most is first; more stripes than 5 of 2 columns save nothing.
+    let (_, _, found) = run(&chain(), &["--memory", "l2=100"]);
+    let found = remedies(&found["help"]);
+    assert_eq!(found.iter().map(|one| one.2).collect::<Vec<_>>(), [110, 110, 130, 130]);
+    assert!(found.iter().all(|one| !one.4) && found[2].1.starts_with("`a` in 8 stripes"), "{found:?}");
+
+    // With 60 bytes less over the peak.
+    let (_, text, found) = run(&skip(), &["--memory", "l2=220"]);
+    let what = "`s` not kept, but brought back or made again before `add`";
+    assert_eq!(remedies(&found["help"]), expected(&[("not_kept", what, 200, 60, true)]));
+    assert!(text.contains("60 B  less, fits with 200 B: `s` not kept"), "{text}");
+}
+
+#[test]
+fn so_much_memory_is_enough() {
+    let folder = Folder::new();
+    let cells = here(CELLS);
+    let weighty = folder.with("chain.json", chain().to_string());
+    for (network, memory, more) in [
+        (&weighty, "l2=150", &["--align", "1"][..]),
+        (&weighty, "l2=220", &["--align", "1", "--weights"]),
+        (&weighty, "l2=0", &["--align", "16", "--weights"]),
+        (&cells, "l2=80KiB", &["--node-limit", "1000"]),
+    ] {
+        let json = folder.text("fit.json");
+        let run = |memory: &str| {
+            let usual = [network.as_str(), "--memory", memory, "--json", &json];
+            fit(&[&usual[..], more].concat()).0
+        };
+        assert_eq!(run(memory), 1);
+        let capacity = folder.json("fit.json")[0]["help"]["capacity"].clone();
+        let bytes = number(&capacity["bytes"]);
+        let arena = number(&capacity["arena"]);
+        assert_eq!((&capacity["confirmed"], number(&capacity["arena_lower_bound"])), (&true.into(), arena));
+        assert_eq!(run(&format!("l2={bytes}")), 0, "{network} {more:?}: {bytes}");
+        assert_eq!(folder.json("fit.json")[0]["help"], Value::Null);
+        if bytes == arena && network == &weighty {
+            assert_eq!(run(&format!("l2={}", bytes - 1)), 1, "{more:?}: {bytes}");
+            assert_eq!(number(&folder.json("fit.json")[0]["help"]["missing"]), 1);
+        }
+    }
+}
+
+#[test]
+fn nothing_helps_where_nothing_can() {
+    let folder = Folder::new();
+    let inner = "intermediate";
+    let net = network(
+        &[("x", 10, "input"), ("a", 100, inner), ("b", 100, inner), ("y", 10, "output")],
+        &[("one", "MatMul", &[0], &[1]), ("two", "MatMul", &[1], &[2]), ("three", "MatMul", &[2], &[3])],
+    );
+    let file = folder.with("net.json", net.to_string());
+    let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "l2=150"]);
+    assert_eq!(status, 1);
+    assert!(text.contains("would help   nothing of what was tried, but more memory\n"), "{text}");
+    assert!(text.contains("more memory  200 bytes are enough; no arena is smaller, in any order"), "{text}");
+    // Where no memory takes an arena, there is no answer.
+    let machine = "[[pool]]\nname = \"a\"\ncapacity = 9\nholds = [\"constants\"]\n[[pool]]\nname = \"ddr\"\n";
+    let machine = folder.with("machine.toml", machine);
+    let (_, text, errors) = fit(&[&file, "--memory", &machine]);
+    assert!(errors.is_empty() && !text.contains("would help"), "{text}{errors}");
+    // Of several networks, it is not asked.
+    let json = folder.text("fit.json");
+    fit(&[&file, &file, "--memory", "l2=150", "--json", &json]);
+    assert_eq!(folder.json("fit.json")[0]["help"], Value::Null);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `plimsoll fit`: does it fit, and what goes to DDR if it does not?
 
 mod families;
+mod help;
 mod largest;
 mod levels;
 mod many;

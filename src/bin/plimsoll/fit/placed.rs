@@ -5,6 +5,7 @@ use plimsoll::{
 };
 use serde::Serialize;
 
+use super::help::Help;
 use super::traffic::{Moved, at_home};
 use crate::Failure;
 
@@ -27,6 +28,11 @@ pub struct Fit {
     pub placed: Option<Placed>,
     /// Why it cannot run at all.
     pub impossible: Option<String>,
+    /// What would help; only of a single network that does not fit.
+    pub help: Option<Help>,
+    /// For one arena, whatever its size.
+    #[serde(skip)]
+    pub plan: Plan,
 }
 
 /// What is known of a placement.
@@ -102,25 +108,21 @@ impl Fit {
             before,
             placed: None,
             impossible: None,
+            help: None,
+            plan,
         };
-        match planner.place_in_order(graph, &plan.order, pools) {
-            Ok(found) => fit.judge(graph, planner, &plan, &found)?,
+        match planner.place_in_order(graph, &fit.plan.order, pools) {
+            Ok(found) => fit.judge(graph, planner, &found)?,
             Err(Error::Pools(why)) => fit.impossible = Some(why),
             Err(error) => return Err(error.into()),
         }
         Ok(fit)
     }
 
-    fn judge(
-        &mut self,
-        graph: &Graph,
-        planner: &Planner,
-        plan: &Plan,
-        found: &PoolPlan,
-    ) -> Result<(), Failure> {
+    fn judge(&mut self, graph: &Graph, planner: &Planner, found: &PoolPlan) -> Result<(), Failure> {
         let placed = Placed::of(graph, found);
         let room = plain_room(graph, &found.pools);
-        let arena = plan.arena_bytes;
+        let arena = self.arena;
         self.everything = placed.moved.iter().all(|one| !one.avoidable)
             || room.is_some_and(|room| {
                 room.holds_weights && self.weights.checked_add(arena).is_some_and(|all| all <= room.bytes)
@@ -181,23 +183,39 @@ pub fn weights(graph: &Graph, align: u64) -> u64 {
 
 /// A memory on chip in which an arena has its place.
 #[derive(Clone, Copy)]
-struct Room {
-    bytes: u64,
-    holds_weights: bool,
+pub struct Room {
+    pub bytes: u64,
+    pub holds_weights: bool,
 }
 
 /// The only memory on chip, if it takes whatever a plan for one arena puts there.
 fn plain_room(graph: &Graph, pools: &Pools) -> Option<Room> {
     let [pool, _] = pools.list() else { return None };
+    room_in(graph, pool, u64::MAX)
+}
+
+/// The largest memory on chip that would take whatever a plan for one arena puts there if it
+/// were large enough, and its name; of equal ones, the first.
+pub fn largest_room<'a>(graph: &Graph, pools: &'a Pools) -> Option<(&'a str, Room)> {
+    let (_home, on_chip) = pools.list().split_last()?;
+    let rooms = on_chip.iter().filter_map(|pool| {
+        let own = pool.bytes().unwrap_or(u64::MAX);
+        Some((pool.name(), room_in(graph, pool, own)?))
+    });
+    rooms.rev().max_by_key(|(_, room)| room.bytes)
+}
+
+/// Nothing counts as larger than `most`.
+fn room_in(graph: &Graph, pool: &Pool, most: u64) -> Option<Room> {
     let activations = graph.tensors().iter().filter(|tensor| tensor.kind() != TensorKind::Constant);
     let constants = graph.tensors().iter().filter(|tensor| tensor.kind() == TensorKind::Constant);
     let fits = |tensor: &Tensor| {
         let aligned = tensor.alignment().is_none_or(|own| own >= pool.offset_alignment());
-        aligned && pool.takes(Content::of(tensor), tensor.bytes())
+        aligned && pool.takes(Content::of(tensor), tensor.bytes().min(most))
     };
     let scratch = graph.operators().iter().map(plimsoll::Operator::scratch_bytes);
-    let all =
-        activations.clone().all(fits) && scratch.clone().all(|bytes| pool.takes(Content::Scratch, bytes));
+    let all = activations.clone().all(fits)
+        && scratch.clone().all(|bytes| pool.takes(Content::Scratch, bytes.min(most)));
     all.then(|| Room { bytes: pool.bytes().unwrap_or(u64::MAX), holds_weights: constants.clone().all(fits) })
 }
 

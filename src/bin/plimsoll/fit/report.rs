@@ -11,6 +11,7 @@ use plimsoll::import::Imported;
 use plimsoll::report::text::{bytes, percent, short_bytes};
 
 use super::Lines;
+use super::help::{self, Help};
 use super::many::failed_inputs;
 use super::placed::{Fit, Placed};
 use crate::arguments::FitArguments;
@@ -29,13 +30,14 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     }
     let is_one = matches!(arguments.inputs.as_slice(), [one] if !one.is_dir());
     let bar = progress(files.len());
+    let reading = Reading { arguments, pools: &pools, is_one, bar: &bar };
     let mut fits = Vec::new();
     let mut failures = 0;
     let mut unused = arguments.reading.dims.iter().map(|(name, _)| name.clone()).collect();
     let start = ProcessTime::now();
     for file in &files {
         bar.set_message(file.display().to_string());
-        match fit(file, arguments, &pools, &mut unused, &bar) {
+        match fit(file, &reading, &mut unused) {
             Ok(fit) => fits.push(fit),
             Err(failure) => {
                 failures += 1;
@@ -56,21 +58,31 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     Ok(if fits.iter().all(fits_all) { Answer::Yes } else { Answer::No })
 }
 
-fn fit(
-    file: &Path,
-    arguments: &FitArguments,
-    pools: &Pools,
-    unused: &mut BTreeSet<String>,
-    bar: &ProgressBar,
-) -> Result<Fit, Failure> {
+/// What every file is looked at with.
+struct Reading<'a> {
+    arguments: &'a FitArguments,
+    pools: &'a Pools,
+    /// Whether there is one file only, of which more is told.
+    is_one: bool,
+    bar: &'a ProgressBar,
+}
+
+fn fit(file: &Path, reading: &Reading, unused: &mut BTreeSet<String>) -> Result<Fit, Failure> {
+    let Reading { arguments, pools, is_one, bar } = *reading;
     let options = arguments.reading.import_options();
     match read_among(file, options, unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
             for note in &imported.notes {
                 bar.suspend(|| eprintln!("note: {}", one_line(&format!("{}: {note}", file.display()))));
             }
-            let fit = Fit::of(&imported.graph, &arguments.planner(bar), pools, arguments.reading.align);
-            fit.map_err(|error| format!("{}: {error}", file.display()).into())
+            let graph = &imported.graph;
+            let named = |error: Failure| -> Failure { format!("{}: {error}", file.display()).into() };
+            let fit = Fit::of(graph, &arguments.planner(bar), pools, arguments.reading.align);
+            let mut fit = fit.map_err(named)?;
+            if is_one {
+                fit.help = Help::of(graph, &fit, arguments, pools, bar).map_err(named)?;
+            }
+            Ok(fit)
         }
         _ => Err(format!(
             "{}: buffers alone have no traffic; use `plan --capacity`, or `fit` without --memory",
@@ -184,6 +196,9 @@ fn text(fit: &Fit, pools: &Pools, seconds: f64) -> String {
     }
     if let Some(placed) = &fit.placed {
         about_placement(&mut lines, home, placed);
+    }
+    if let Some(help) = &fit.help {
+        help::about(&mut lines, help);
     }
     lines.say("time", &format!("{seconds:.3} s"));
     lines.text
