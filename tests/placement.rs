@@ -85,6 +85,19 @@ fn mark_outputs(net: &mut GraphBuilder, made: &[TensorId], random: &mut Random) 
     }
 }
 
+fn described(graph: &Graph) -> String {
+    let tensor = |id: &TensorId| {
+        let tensor = graph.tensor(*id);
+        let mark = if tensor.is_output() { "!" } else { "" };
+        format!("{}{mark}:{}@{:?}", tensor.name(), tensor.bytes(), tensor.alignment())
+    };
+    let all = |ids: &[TensorId]| ids.iter().map(tensor).collect::<Vec<_>>().join(" ");
+    let lines = graph.operators().iter().map(|one| {
+        format!("{} -> {} scratch {}", all(one.inputs()), all(one.outputs()), one.scratch_bytes())
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn as_cheap_as_the_best_of_all_ways() {
     let count = std::env::var("PLIMSOLL_INSTANCES").map_or(150, |count| count.parse().expect("a number"));
@@ -103,7 +116,15 @@ fn as_cheap_as_the_best_of_all_ways() {
         let plan = planner.place_in_order(&graph, graph.file_order(), &pools).unwrap();
         verify_pools(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         let best = Brute { graph: &graph, pools: &pools, capacity, alignment, coarse }.least_cost();
-        assert_eq!((plan.cost, plan.stop), (best, Stop::Finished), "seed {seed}: bound {}", plan.lower_bound);
+        assert_eq!(
+            (plan.cost, plan.stop),
+            (best, Stop::Finished),
+            "seed {seed}: bound {}, {capacity} bytes aligned to {coarse}, {alignment}, {loading:?}\n{}\n{:?}\n{:?}",
+            plan.lower_bound,
+            described(&graph),
+            plan.stays,
+            plan.transfers
+        );
         assert_eq!(plan.lower_bound, best, "seed {seed}: not proven");
         above_floor += usize::from(plan.cost > plan.floor);
         cut += usize::from(plan.nodes > 0 && plan.cost > plan.floor);

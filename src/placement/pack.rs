@@ -113,7 +113,8 @@ fn all_together(
         bytes += instance.items[stays[place].0].size;
         top = offsets[place] + instance.items[stays[place].0].size;
     }
-    let base = top.next_multiple_of(passing.iter().map(|&place| alignment(place)).max().unwrap_or(1));
+    let coarsest = passing.iter().map(|&place| alignment(place)).max().unwrap_or(1);
+    let base = top.next_multiple_of(coarsest);
     let Some(left) = room.bytes.checked_sub(base) else { return Ok(None) };
     let rest: Vec<(usize, Presence)> = passing.iter().map(|&place| stays[place]).collect();
     let own = problem(instance, pool, &rest)?.with_capacity(Some(left));
@@ -123,7 +124,8 @@ fn all_together(
         offsets[place] = base + own;
         is_over |= offsets[place] + instance.items[stays[place].0].size > room.bytes;
     }
-    let is_exact = base == bytes;
+    // Where alignment leaves gaps between what passes, residents might lie in those.
+    let is_exact = base == bytes && coarsest == 1;
     Ok((is_exact || !is_over).then_some((offsets, spent, proven)))
 }
 
