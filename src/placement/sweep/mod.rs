@@ -232,8 +232,8 @@ impl<'a> Sweep<'a> {
                 });
             }
             event.slot = slot_of[place];
-            let accesses = instance.items[self.question.items[place]].accesses().len();
-            if event.number == Some(accesses as u32 - 1) {
+            let item = &instance.items[self.question.items[place]];
+            if event.number == Some(item.accesses().len() as u32 - 1) && item.whole == 0 {
                 free.push(event.slot);
             }
         }
@@ -357,8 +357,8 @@ impl<'a> Sweep<'a> {
             let held = self.codes[parent * self.slots + slot];
             let code = if held == u8::MAX { self.starts[place] } else { held };
             if code & WHOLE > 0 {
-                let held = if is_last { u8::MAX } else { code };
-                self.push(parent, state, slot, held, (code & !WHOLE, WHOLE));
+                // It keeps its room, and its slot, to the end.
+                self.push(parent, state, slot, code, (code & !WHOLE, WHOLE));
                 continue;
             }
             let pool = code as usize / 2;
