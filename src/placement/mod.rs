@@ -54,6 +54,7 @@ const PATIENT: usize = 60;
 const FEW_OVER: usize = 16;
 /// From then on all that is too high goes.
 const ATTEMPTS: usize = 66;
+const MOST_ATTEMPTS: usize = 300;
 
 /// With more accesses than this, offsets are sought greedily.
 const LARGE: usize = 50_000;
@@ -247,7 +248,7 @@ impl<'a> Search<'a> {
         let (patient, attempts) = if is_large { (0, 0) } else { (PATIENT, ATTEMPTS) };
         let mut best = self.best.clone();
         self.state.adopt(&best.ways);
-        for attempt in 0.. {
+        for attempt in 0..MOST_ATTEMPTS {
             if self.laid.as_ref().is_some_and(|laid| laid.0.cost <= best.cost) {
                 break;
             }
@@ -354,7 +355,8 @@ impl<'a> Search<'a> {
             let way = self.state.chosen.ways[self.instance.cells_of(laid.item)].to_vec();
             self.state.lift(laid.item);
             if self.state.put(laid.item, &self.free) {
-                is_gone = true;
+                // Where it has to be, it comes back as it was.
+                is_gone |= self.state.chosen.ways[self.instance.cells_of(laid.item)] != way;
             } else {
                 self.state.put_back(laid.item, &way);
                 self.state.permit(laid.item, &undo);
