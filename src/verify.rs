@@ -32,6 +32,7 @@ mod memory;
 mod needs;
 mod objects;
 mod order;
+mod permitted;
 mod pools;
 mod replay;
 

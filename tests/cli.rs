@@ -2,10 +2,14 @@
 #![cfg(feature = "cli")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
-use tempfile::TempDir;
+
+#[path = "support/folder.rs"]
+mod folder;
+
+use folder::Folder;
 
 fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
@@ -21,35 +25,6 @@ fn model(file: &str) -> String {
 const ONNX: &str = "squeezenet1_1.onnx";
 const TFLITE: &str = "nas_cell_irregular_int8.tflite";
 const CSV: &str = "id,lower,upper,size\nconv1,0,3,4096\nconv2,1,5,300\nb,2,4,77\n";
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn with(&self, name: &str, contents: &str) -> String {
-        fs::write(self.path(name), contents).unwrap();
-        self.text(name)
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().to_owned()).collect();
-        names.sort();
-        names
-    }
-}
 
 #[test]
 fn plan_prints_a_summary_and_writes_every_format() {
@@ -158,7 +133,7 @@ fn verify_knows_plans_for_several_memories() {
     let plan = Planner::new().place(&imported.graph, &pools).unwrap();
     let document = PoolPlanDocument::of_graph(&imported.graph, &plan, &options);
     let folder = Folder::new();
-    let file = folder.with("pools.json", &document.to_json());
+    let file = folder.with("pools.json", document.to_json());
     let (status, text, errors) = plimsoll(&["verify", &model(TFLITE), &file]);
     assert_eq!((status, errors.as_str()), (0, ""), "{text}");
     let expected = format!("{} places in 2 pools, {} copies", plan.stays.len(), plan.transfers.len());
@@ -166,7 +141,7 @@ fn verify_knows_plans_for_several_memories() {
 
     let mut cheaper = document;
     cheaper.cost -= 1;
-    let file = folder.with("cheaper.json", &cheaper.to_json());
+    let file = folder.with("cheaper.json", cheaper.to_json());
     let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &file]);
     assert_eq!(status, 1, "{text}");
     assert!(text.starts_with("wrong: "), "{text}");
@@ -193,7 +168,7 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
     let plan_file = folder.with("plan.json", plan);
     let (status, text, errors) = plimsoll(&["verify", &graph, &plan_file]);
     assert_eq!((status, errors.as_str()), (0, ""), "{text}");
-    let low = folder.with("low.json", &plan.replace("\"offset\":150", "\"offset\":149"));
+    let low = folder.with("low.json", plan.replace("\"offset\":150", "\"offset\":149"));
     let (status, text, _) = plimsoll(&["verify", &graph, &low]);
     assert_eq!(status, 1);
     assert!(
@@ -201,7 +176,7 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
         "{text}"
     );
     let bold =
-        folder.with("bold.json", &plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
+        folder.with("bold.json", plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
     let (status, text, _) = plimsoll(&["verify", &graph, &bold]);
     assert_eq!(status, 1, "{text}");
 }
@@ -287,7 +262,7 @@ fn swapped_numbers_are_wrong() {
     assert_eq!(plimsoll(&["plan", &csv, "--out", &plan]).0, 0);
     let written = fs::read_to_string(&plan).unwrap();
     let swapped = written.replace("\"index\":0", "\"index\":x").replace("\"index\":1", "\"index\":0");
-    let swapped = folder.with("swapped.json", &swapped.replace("\"index\":x", "\"index\":1"));
+    let swapped = folder.with("swapped.json", swapped.replace("\"index\":x", "\"index\":1"));
     let (status, text, _) = plimsoll(&["verify", &csv, &swapped]);
     assert_eq!(
         (status, text.as_str()),
@@ -349,11 +324,11 @@ fn shared_objects_are_written_and_checked() {
     let written = fs::read_to_string(&plan).unwrap();
     assert!(written.contains("\"objects\": {\"lower_bound_bytes\":"), "{written}");
     assert!(written.contains("\"object\":0"), "{written}");
-    let elsewhere = folder.with("elsewhere.json", &written.replacen("\"object\":0", "\"object\":1", 1));
+    let elsewhere = folder.with("elsewhere.json", written.replacen("\"object\":0", "\"object\":1", 1));
     let (status, text, _) = plimsoll(&["verify", &model(ONNX), &elsewhere]);
     assert_eq!(status, 1);
     assert!(text.contains("is not inside of object 1"), "{text}");
-    let none = folder.with("none.json", &written.replacen("\"object\":0", "\"object\":99", 1));
+    let none = folder.with("none.json", written.replacen("\"object\":0", "\"object\":99", 1));
     let (status, text, _) = plimsoll(&["verify", &model(ONNX), &none]);
     assert_eq!(status, 1);
     assert!(text.contains("is in object 99, but there are"), "{text}");
@@ -375,7 +350,7 @@ fn merged_objects_are_written_and_checked() {
         let verdict = |field: &str, value: serde_json::Value| {
             let mut changed = written.clone();
             changed["objects"]["inside"][0][field] = value;
-            let wrong = folder.with("wrong.json", &changed.to_string());
+            let wrong = folder.with("wrong.json", changed.to_string());
             let (status, text, errors) = plimsoll(&["verify", &input, &wrong]);
             (status, text + &errors)
         };
@@ -423,10 +398,10 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
     let plan = fs::read_to_string(&json).unwrap();
     assert!(plan.contains(r#""reserved": [[0,64],[700,750]]"#), "{plan}");
     assert!(plan.contains(r#""gaps":[[2,5]]"#), "{plan}");
-    let elsewhere = folder.with("wrong.json", &plan.replace("[0,64]", "[0,65]"));
+    let elsewhere = folder.with("wrong.json", plan.replace("[0,64]", "[0,65]"));
     let (status, text, _) = plimsoll(&["verify", &csv, &elsewhere]);
     assert_eq!((status, text.contains("lies in the reserved range 0..65")), (1, true), "{text}");
-    let other = folder.with("c.csv", &fs::read_to_string(&csv).unwrap().replace("2-5", "2-4"));
+    let other = folder.with("c.csv", fs::read_to_string(&csv).unwrap().replace("2-5", "2-4"));
     assert_eq!(plimsoll(&["verify", &other, &json]).0, 1);
     // Fixed where they are, they lie there again, in the gap too.
     assert!(fs::read_to_string(&copy).unwrap().contains("state,0,6,600,1,64,2-5"));

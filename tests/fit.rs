@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "support/onnx_models.rs"]
 mod onnx_models;
 
+use folder::Folder;
 use onnx_models::{FLOAT, initializer, input, model, node, output, value_info};
 
 fn fit(arguments: &[&str]) -> (i32, String, String) {
@@ -26,33 +28,8 @@ fn here(path: &str) -> String {
 const SQUEEZENET: &str = "examples/models/squeezenet1_1.onnx";
 const CELLS: &str = "examples/models/nas_cell_irregular_int8.tflite";
 
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn with(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
-        fs::write(self.path(name), contents).unwrap();
-        self.text(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_str(&self.read(name)).unwrap()
-    }
+fn parsed(folder: &Folder, name: &str) -> Value {
+    serde_json::from_str(&folder.read(name)).unwrap()
 }
 
 fn number(value: &Value) -> u64 {
@@ -101,7 +78,7 @@ fn what_is_listed_adds_up_to_the_traffic() {
             let (_, _, errors) =
                 fit(&[&here(network), "--as", "int8", "--memory", memory, "--share", share, "--json", &json]);
             assert_eq!(errors, "");
-            let found = &folder.json("fit.json")[0];
+            let found = &parsed(&folder, "fit.json")[0];
             let placed = &found["placed"];
             let moved = placed["moved"].as_array().unwrap();
             let of = |field: &str| -> u64 { moved.iter().map(|one| number(&one[field])).sum() };
@@ -128,7 +105,7 @@ fn the_exit_status_is_the_answer() {
         let folder = Folder::new();
         let file = folder.text("fit.json");
         run(&["--memory", memory, "--json", &file]);
-        folder.json("fit.json")[0].clone()
+        parsed(&folder, "fit.json")[0].clone()
     };
     assert_eq!(run(&["--memory", "l2=86016"]).0, 0);
     assert_eq!(run(&["--memory", "l2=84KiB", "--weights"]).0, 1);
@@ -240,7 +217,7 @@ fn what_would_help_is_told_with_what_it_saves() {
         let json = folder.text("fit.json");
         let (status, text, errors) = fit(&[&[&file, "--align", "1", "--json", &json], more].concat());
         assert_eq!(errors, "");
-        (status, text, folder.json("fit.json")[0].clone())
+        (status, text, parsed(&folder, "fit.json")[0].clone())
     };
     let expected = |list: &[(&str, &str, u64, u64, bool)]| -> Vec<(String, String, u64, u64, bool)> {
         let owned = |one: &(&str, &str, u64, u64, bool)| (one.0.into(), one.1.into(), one.2, one.3, one.4);
@@ -315,15 +292,15 @@ fn so_much_memory_is_enough() {
             fit(&[&usual[..], more].concat()).0
         };
         assert_eq!(run(memory), 1);
-        let capacity = folder.json("fit.json")[0]["help"]["capacity"].clone();
+        let capacity = parsed(&folder, "fit.json")[0]["help"]["capacity"].clone();
         let bytes = number(&capacity["bytes"]);
         let arena = number(&capacity["arena"]);
         assert_eq!((&capacity["confirmed"], number(&capacity["arena_lower_bound"])), (&true.into(), arena));
         assert_eq!(run(&format!("l2={bytes}")), 0, "{network} {more:?}: {bytes}");
-        assert_eq!(folder.json("fit.json")[0]["help"], Value::Null);
+        assert_eq!(parsed(&folder, "fit.json")[0]["help"], Value::Null);
         if bytes == arena && network == &weighty {
             assert_eq!(run(&format!("l2={}", bytes - 1)), 1, "{more:?}: {bytes}");
-            assert_eq!(number(&folder.json("fit.json")[0]["help"]["missing"]), 1);
+            assert_eq!(number(&parsed(&folder, "fit.json")[0]["help"]["missing"]), 1);
         }
     }
 }
@@ -349,7 +326,7 @@ fn nothing_helps_where_nothing_can() {
     // Of several networks, it is not asked.
     let json = folder.text("fit.json");
     fit(&[&file, &file, "--memory", "l2=150", "--json", &json]);
-    assert_eq!(folder.json("fit.json")[0]["help"], Value::Null);
+    assert_eq!(parsed(&folder, "fit.json")[0]["help"], Value::Null);
 }
 
 #[test]
@@ -364,7 +341,7 @@ fn example_machines_are_those_with_names() {
             let json = folder.text("fit.json");
             let (status, _, errors) = fit(&[&here(CELLS), "--memory", memory, "--json", &json]);
             assert_eq!(errors, "");
-            (status, folder.json("fit.json"))
+            (status, parsed(&folder, "fit.json"))
         };
         let (status, found) = run(name);
         assert_eq!((status, &found), (0, &run(path.to_str().unwrap()).1), "{name}");
@@ -429,7 +406,7 @@ fn what_cannot_run_at_all_does_not_fit() {
     let (status, text, errors) = fit(&[&here(CELLS), "--memory", &machine, "--json", &json]);
     assert_eq!((status, errors.as_str()), (1, ""));
     assert!(text.contains("impossible ") && text.contains("must be in `sram`"), "{text}");
-    assert_eq!(folder.json("fit.json")[0]["placed"], Value::Null);
+    assert_eq!(parsed(&folder, "fit.json")[0]["placed"], Value::Null);
 }
 
 #[test]
@@ -508,7 +485,7 @@ fn many_networks_make_tables_and_a_plot() {
     // The long table says the same, counted here from the lines of networks.
     let shares = folder.read("shares.csv");
     assert!(shares.starts_with("family,weights,level,capacity,networks,fit\n"), "{shares}");
-    let lines: Vec<Value> = folder.json("fit.json").as_array().unwrap().clone();
+    let lines: Vec<Value> = parsed(&folder, "fit.json").as_array().unwrap().clone();
     for (with_weights, said) in [(false, "no"), (true, "yes")] {
         for (level, capacity) in [("naive", 2_097_152), ("merge", 100), ("+ sharing", 2_000_000)] {
             let needed = |line: &Value| {
@@ -573,7 +550,7 @@ fn the_largest_input_is_found() {
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
-    let outcome = folder.json("largest.json");
+    let outcome = parsed(&folder, "largest.json");
     assert_eq!((&outcome["largest"], &outcome["tried"]["256"]["fits"]), (&256.into(), &true.into()));
     assert_eq!(outcome["tried"]["257"]["fits"], false);
     // With 216 bytes of weights beside them.

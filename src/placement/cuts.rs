@@ -68,7 +68,7 @@ impl Search<'_> {
     }
 
     fn tolerance(&self) -> f64 {
-        (1e-11 * self.magnitude).max(1e-6)
+        super::tolerance(self.magnitude)
     }
 
     fn branch(
@@ -123,9 +123,7 @@ impl Search<'_> {
         }
         Ok(None)
     }
-}
 
-impl Search<'_> {
     /// The best of a node by load, if it is of use; raises the node's bound.
     fn solve(&self, node: &mut Node, meter: &mut Meter<'_>) -> Result<Option<Chosen>, Stop> {
         let instance = without(self.instance, &node.cuts);

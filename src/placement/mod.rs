@@ -25,6 +25,7 @@ pub(crate) use way::{Presence, Trip};
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::random::Random;
+use crate::sorting::sort_by_keys;
 use dual::{Aim, Masks, Relaxed, Shown};
 use pack::{Packed, pack};
 use path::{Allowed, Prices, Ways};
@@ -78,6 +79,11 @@ pub(crate) fn place(mut instance: Instance, limits: &Limits) -> Result<Option<Fo
     let mut search = Search::new(instance, free);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
+}
+
+/// Costs this far apart may be the same, where all together are of this magnitude.
+fn tolerance(magnitude: f64) -> f64 {
+    (1e-11 * magnitude).max(1e-6)
 }
 
 /// By item: the least that it may cost, of ways that are throughout in these pools or come
@@ -157,7 +163,7 @@ impl<'a> Search<'a> {
         let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
         let masks = Masks { cells: &instance.cells, whole: &whole };
         let size = instance.accesses.len() + instance.steps as usize;
-        let is_large = instance.accesses.len() > LARGE;
+        let is_large = self.is_large();
         let rounds = (ROUND_WORK / size).clamp(60, ROUNDS as usize) as u32;
         let aim = Aim { rounds, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
         let (mut round, every) = (0, if is_large { rounds } else { 50 });
@@ -241,9 +247,14 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether there is no time for more than greedy choices.
+    fn is_large(&self) -> bool {
+        self.instance.accesses.len() > LARGE
+    }
+
     /// Gives offsets to the best, or to something near it.
     fn lay(&mut self, limits: &Limits) -> Result<Stop> {
-        let is_large = self.instance.accesses.len() > LARGE;
+        let is_large = self.is_large();
         let quick = limits.clone().at_most(if is_large { 1 } else { QUICK });
         let (patient, attempts) = if is_large { (0, 0) } else { (PATIENT, ATTEMPTS) };
         let mut best = self.best.clone();
@@ -324,19 +335,31 @@ impl<'a> Search<'a> {
             self.state.permit(laid.item, &undo);
         }
         let Some((_, place)) = least else { return false };
-        let laid = over[place];
-        self.state.forbid(laid.item, laid.presence);
-        self.state.lift(laid.item);
-        let is_put = self.state.put(laid.item, &self.free);
+        let is_put = self.send_away(&over[place]).is_some();
         debug_assert!(is_put, "it was put before");
         true
+    }
+
+    /// Keeps an item away from where it lies, if there is another way for it; whether that is
+    /// another one. Where it has to be, it comes back as it was.
+    fn send_away(&mut self, laid: &Laid) -> Option<bool> {
+        let undo = self.state.forbid(laid.item, laid.presence);
+        let cells = self.instance.cells_of(laid.item);
+        let way = self.state.chosen.ways[cells.clone()].to_vec();
+        self.state.lift(laid.item);
+        if self.state.put(laid.item, &self.free) {
+            return Some(self.state.chosen.ways[cells] != way);
+        }
+        self.state.put_back(laid.item, &way);
+        self.state.permit(laid.item, &undo);
+        None
     }
 
     /// Sends away what is too high, one at each time.
     fn evict_apart(&mut self, over: &[Laid]) -> bool {
         let mut until = [0; MOST_POOLS];
         let mut order: Vec<&Laid> = over.iter().collect();
-        order.sort_by_key(|laid| (laid.presence.end, laid.item));
+        sort_by_keys(&mut order, |laid| [laid.presence.end.into(), laid.item as u64]);
         order.retain(|laid| {
             let is_apart = laid.presence.from >= until[laid.presence.pool];
             if is_apart {
@@ -351,16 +374,7 @@ impl<'a> Search<'a> {
     fn evict_all<'l>(&mut self, over: impl Iterator<Item = &'l Laid>) -> bool {
         let mut is_gone = false;
         for laid in over {
-            let undo = self.state.forbid(laid.item, laid.presence);
-            let way = self.state.chosen.ways[self.instance.cells_of(laid.item)].to_vec();
-            self.state.lift(laid.item);
-            if self.state.put(laid.item, &self.free) {
-                // Where it has to be, it comes back as it was.
-                is_gone |= self.state.chosen.ways[self.instance.cells_of(laid.item)] != way;
-            } else {
-                self.state.put_back(laid.item, &way);
-                self.state.permit(laid.item, &undo);
-            }
+            is_gone |= self.send_away(laid) == Some(true);
         }
         is_gone
     }

@@ -85,7 +85,7 @@ pub(crate) fn least_by_load(
     let at_home: Vec<u64> = (0..instance.items.len()).map(cost).collect();
     let free = Prices::none(instance.home(), instance.steps);
     let split = Split::new(instance, &at_home, &super::least(instance, &free, 0));
-    let tolerance = (1e-11 * at_home.iter().map(|&cost| cost as f64).sum::<f64>()).max(1e-6);
+    let tolerance = super::tolerance(at_home.iter().map(|&cost| cost as f64).sum());
     let (found, result) = if instance.home() == 1 {
         let mut relaxed = Relaxed::new(instance);
         let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();

@@ -3,6 +3,7 @@
 //! one that holds the same contents, wrote.
 
 use super::memory::{self, Memory};
+use super::permitted::may_meet;
 use super::{Found, Violation};
 use crate::graph::{Graph, Permit, Side, TensorKind};
 use crate::ids::{OperatorId, TensorId};
@@ -232,7 +233,7 @@ impl Replay<'_> {
             for &input in operator.inputs() {
                 let Some((start, stop)) = self.place(input) else { continue };
                 let meet = from < stop && start < end;
-                if meet && !self.may_meet(occupant, input, shares) {
+                if meet && !may_meet(occupant, input, shares, || self.may_overwrite(input)) {
                     let (own, input) = (describe(occupant), describe(Occupant::Tensor(input)));
                     wrong.push(format!("operator `{}` writes {own} over its input {input}", operator.name()));
                 }
@@ -247,22 +248,6 @@ impl Replay<'_> {
         for text in wrong {
             self.found.add(Violation::Share(text));
         }
-    }
-
-    fn may_meet(&self, occupant: Occupant, input: TensorId, shares: &[Share]) -> bool {
-        let Occupant::Tensor(output) = occupant else { return false };
-        // A variable that an operator reads and writes is one tensor.
-        if output == input {
-            return true;
-        }
-        shares.iter().any(|share| match share.how {
-            How::InPlace => (share.tensor, share.of) == (output, input) && self.may_overwrite(input),
-            How::Overlap => {
-                [(share.tensor, share.of), (share.of, share.tensor)].contains(&(output, input))
-                    && self.may_overwrite(input)
-            }
-            How::View | How::Slice | How::Concat => false,
-        })
     }
 
     /// Whether the caller does not count on these bytes.

@@ -12,6 +12,7 @@ use crate::plan::Share;
 use crate::pool_plan::{PoolPlan, Stay};
 use crate::sharing::How;
 use crate::verify::memory::{self, Memory};
+use crate::verify::permitted::may_meet;
 
 /// What a byte is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,7 +343,9 @@ impl Replay<'_> {
         for (number, one) in ranges.iter().enumerate() {
             for (input, stay) in read {
                 let there = Range::of(stay);
-                if one.meets(&there) && !self.may_meet(one.of, *input, &self.shares[id.index()]) {
+                if one.meets(&there)
+                    && !may_meet(one.of, *input, &self.shares[id.index()], || self.may_overwrite(*input))
+                {
                     let what = name(self.graph, one.of);
                     let input = name(self.graph, Occupant::Tensor(*input));
                     wrong.push(format!("operator `{operator}` writes {what} over its input {input}"));
@@ -356,22 +359,6 @@ impl Replay<'_> {
         for text in wrong {
             self.found.add(Violation::Share(text));
         }
-    }
-
-    fn may_meet(&self, occupant: Occupant, input: TensorId, shares: &[Share]) -> bool {
-        let Occupant::Tensor(output) = occupant else { return false };
-        // A variable that an operator reads and writes is one tensor.
-        if output == input {
-            return true;
-        }
-        shares.iter().any(|share| match share.how {
-            How::InPlace => (share.tensor, share.of) == (output, input) && self.may_overwrite(input),
-            How::Overlap => {
-                [(share.tensor, share.of), (share.of, share.tensor)].contains(&(output, input))
-                    && self.may_overwrite(input)
-            }
-            How::View | How::Slice | How::Concat => false,
-        })
     }
 
     /// Whether the caller and later runs do not count on these bytes.

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
-use plimsoll::{Ordering, Planner};
+use plimsoll::{Ordering, Planner, Tensor, TensorKind};
 
 use crate::arguments::{FitArguments, OrderArgument};
 use crate::output::one_line;
@@ -30,6 +30,17 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
         return report::run(arguments);
     }
     many::run(arguments)
+}
+
+/// What a tensor is called in reports.
+fn kind_of(tensor: &Tensor) -> &'static str {
+    match tensor.kind() {
+        TensorKind::Input => "input",
+        TensorKind::Constant => "weights",
+        TensorKind::Variable => "variable",
+        TensorKind::Intermediate if tensor.is_output() => "output",
+        TensorKind::Intermediate => "activation",
+    }
 }
 
 impl FitArguments {

@@ -122,9 +122,7 @@ fn csv_of(fits: &[Fit]) -> Result<String, Failure> {
         "preloaded",
     ])?;
     for fit in fits {
-        let number = |of: fn(&Placed) -> u64| {
-            fit.placed.as_ref().map_or_else(String::new, |placed| of(placed).to_string())
-        };
+        let number = |of| number(fit, of);
         writer.write_record([
             fit.model.clone(),
             fit.activations.to_string(),
@@ -152,9 +150,7 @@ fn overview(fits: &[Fit]) -> Table {
             (false, true) => "activations",
             (false, false) => "no",
         };
-        let number = |of: fn(&Placed) -> u64| {
-            fit.placed.as_ref().map_or_else(String::new, |placed| of(placed).to_string())
-        };
+        let number = |of| number(fit, of);
         table.add_row([
             one_line(&fit.model),
             fits.to_owned(),
@@ -168,6 +164,11 @@ fn overview(fits: &[Fit]) -> Table {
         ]);
     }
     table
+}
+
+/// A figure of what is placed, if it can run at all.
+fn number(fit: &Fit, of: fn(&Placed) -> u64) -> String {
+    fit.placed.as_ref().map_or_else(String::new, |placed| of(placed).to_string())
 }
 
 fn gap(placed: &Placed) -> String {

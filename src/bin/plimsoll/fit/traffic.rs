@@ -7,6 +7,8 @@ use plimsoll::{
 };
 use serde::Serialize;
 
+use super::kind_of;
+
 /// Bytes that a run moves between the chip and home for one tensor or workspace.
 #[derive(Serialize)]
 pub struct Moved {
@@ -149,13 +151,7 @@ impl<'a> Ledger<'a> {
         }
         let tensors = self.graph.tensor_ids().map(|id| {
             let tensor = self.graph.tensor(id);
-            let kind = match tensor.kind() {
-                TensorKind::Input => "input",
-                TensorKind::Constant => "weights",
-                TensorKind::Variable => "variable",
-                TensorKind::Intermediate if tensor.is_output() => "output",
-                TensorKind::Intermediate => "activation",
-            };
+            let kind = kind_of(tensor);
             let avoidable = above.contains(&groups[id.index()]);
             let [read, written] = self.moved[id.index()];
             let (name, bytes, content) = (tensor.name().to_owned(), tensor.bytes(), Content::of(tensor));

@@ -1,7 +1,9 @@
 //! Where a plan needs the most, and for what.
 
-use plimsoll::{Graph, Occupant, Operator, OperatorId, Plan, TensorKind};
+use plimsoll::{Graph, Occupant, Operator, OperatorId, Plan};
 use serde::Serialize;
+
+use crate::fit::kind_of;
 
 /// The step at which most of the arena is in use; the first of them.
 #[derive(Serialize)]
@@ -50,13 +52,7 @@ impl Live {
         let (name, kind, used) = match occupant {
             Occupant::Tensor(id) => {
                 let tensor = graph.tensor(id);
-                let kind = match tensor.kind() {
-                    TensorKind::Input => "input",
-                    TensorKind::Constant => "weights",
-                    TensorKind::Variable => "variable",
-                    TensorKind::Intermediate if tensor.is_output() => "output",
-                    TensorKind::Intermediate => "activation",
-                };
+                let kind = kind_of(tensor);
                 (tensor.name(), kind, at.inputs().contains(&id) || at.outputs().contains(&id))
             }
             Occupant::Scratch(id) => (graph.operator(id).name(), "workspace", true),
