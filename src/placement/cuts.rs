@@ -3,7 +3,7 @@
 
 use super::Search;
 use super::instance::Instance;
-use super::pack::{Packed, conflict, pack};
+use super::pack::{Packer, conflict, pack};
 use super::split::{Outcome, least_by_load};
 use super::state::{Chosen, State};
 use crate::error::Result;
@@ -33,7 +33,7 @@ const MOST_BRANCHES: usize = 400;
 impl Search<'_> {
     /// Raises the bound above placements that have no offsets, and finds the best that has.
     pub(super) fn cut_off(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
-        if self.instance.prefetch > 0 {
+        if self.instance.prefetch > 0 || self.is_large() {
             return Ok(Stop::Finished);
         }
         let root = Node { bound: self.bound, cuts: Vec::new(), best: Some(self.best.clone()) };
@@ -96,7 +96,7 @@ impl Search<'_> {
             }
         };
         let quick = limits.clone().at_most(super::QUICK);
-        let (packed, nodes, stop) = pack(self.instance, &best, &quick)?;
+        let (packed, nodes, stop) = pack(self.instance, &best, Packer::Search(&quick))?;
         if matches!(stop, Stop::Cancelled | Stop::Deadline) {
             tree.open.push(node);
             return Ok(Some(stop));
@@ -105,21 +105,19 @@ impl Search<'_> {
             tree.open.push(node);
             return Ok(Some(stop));
         }
-        match packed {
-            Packed::Fits(laid) => {
-                if node.bound < best.cost as f64 - 1.0 + self.tolerance() {
-                    tree.given_up = tree.given_up.min(node.bound);
-                }
-                if self.laid.as_ref().is_none_or(|known| best.cost < known.0.cost) {
-                    self.laid = Some((best, laid));
-                }
+        if packed.over.is_empty() {
+            if node.bound < best.cost as f64 - 1.0 + self.tolerance() {
+                tree.given_up = tree.given_up.min(node.bound);
             }
-            Packed::Over(..) => tree.given_up = tree.given_up.min(node.bound),
-            Packed::Never(_, _, pools) => {
-                let pool = pools.trailing_zeros() as usize;
-                let conflict = conflict(self.instance, &best, pool, &quick)?;
-                tree.grow(self.instance, &node, pool, &conflict, &best);
+            if self.laid.as_ref().is_none_or(|known| best.cost < known.0.cost) {
+                self.laid = Some((best, packed.laid));
             }
+        } else if packed.never == 0 {
+            tree.given_up = tree.given_up.min(node.bound);
+        } else {
+            let pool = packed.never.trailing_zeros() as usize;
+            let conflict = conflict(self.instance, &best, pool, &quick)?;
+            tree.grow(self.instance, &node, pool, &conflict, &best);
         }
         Ok(None)
     }

@@ -15,16 +15,13 @@ pub(crate) struct Shown {
     pub(crate) bound: f64,
 }
 
-/// What cells and items may do.
-#[derive(Clone, Copy)]
-pub(crate) struct Masks<'a> {
-    pub(crate) cells: &'a [u8],
-    pub(crate) whole: &'a [u8],
-}
-
 /// Evaluates prices.
 pub(crate) struct Relaxed<'a> {
     instance: &'a Instance,
+    /// Items for which prices matter.
+    open: Vec<usize>,
+    /// What all others cost.
+    fixed: f64,
     /// By item: ways at the prices that were evaluated last.
     pub(crate) ways: Vec<u8>,
     /// By item: what those cost, prices included.
@@ -37,13 +34,19 @@ pub(crate) struct Relaxed<'a> {
 }
 
 impl<'a> Relaxed<'a> {
-    pub(crate) fn new(instance: &'a Instance) -> Self {
+    /// With what each item costs at home.
+    pub(crate) fn new(instance: &'a Instance, at_home: &[u64]) -> Self {
         let chips = instance.home();
         let longest = instance.items.iter().map(|item| item.accesses().len()).max().unwrap_or(0);
+        let is_open = |&item: &usize| instance.has_choice(item, at_home[item]);
+        let open: Vec<usize> = (0..instance.items.len()).filter(is_open).collect();
+        let fixed = at_home.iter().sum::<u64>() - open.iter().map(|&item| at_home[item]).sum::<u64>();
         Self {
             instance,
-            ways: vec![0; instance.cells.len()],
-            costs: vec![0.0; instance.items.len()],
+            open,
+            fixed: fixed as f64,
+            ways: vec![chips as u8; instance.cells.len()],
+            costs: at_home.iter().map(|&cost| cost as f64).collect(),
             excess: vec![0.0; chips * instance.steps as usize],
             prices: Prices::none(chips, instance.steps),
             finder: Ways::default(),
@@ -54,17 +57,17 @@ impl<'a> Relaxed<'a> {
     /// The least cost at these prices; infinite if an item has no way.
     ///
     /// O(accesses + steps).
-    pub(crate) fn evaluate(&mut self, prices: &[f64], masks: Masks<'_>) -> f64 {
+    pub(crate) fn evaluate(&mut self, prices: &[f64]) -> f64 {
         let instance = self.instance;
         let steps = instance.steps as usize;
         self.prices.set(prices);
         self.excess.fill(0.0);
-        let mut sum = 0.0;
-        for item in 0..instance.items.len() {
+        let mut sum = self.fixed;
+        for &item in &self.open {
             let cells = instance.cells_of(item);
             let way = &mut self.ways[cells.clone()];
-            let allowed =
-                Allowed { cells: &masks.cells[cells], arrivals: &self.everywhere, whole: masks.whole[item] };
+            let (cells, whole) = (&instance.cells[cells], instance.items[item].whole);
+            let allowed = Allowed { cells, arrivals: &self.everywhere, whole };
             let cost = self.finder.best(instance, item, &self.prices, allowed, way);
             self.costs[item] = cost;
             sum += cost;
@@ -101,13 +104,12 @@ impl<'a> Relaxed<'a> {
     pub(crate) fn raise(
         &mut self,
         known: &mut Shown,
-        masks: Masks<'_>,
         aim: Aim,
         meter: &mut Meter<'_>,
         mut each: impl FnMut(&mut Self, f64, &mut f64),
     ) -> Result<(), Stop> {
         let work = self.instance.accesses.len() + self.instance.steps as usize;
-        known.bound = self.evaluate(&known.prices, masks);
+        known.bound = self.evaluate(&known.prices);
         let mut mean = self.excess.clone();
         let mut prices = known.prices.clone();
         let (mut factor, mut weight, mut failures) = (0.1, 0.1, 0u32);
@@ -131,7 +133,7 @@ impl<'a> Relaxed<'a> {
             for ((price, known), mean) in prices.iter_mut().zip(&known.prices).zip(&mean) {
                 *price = (known + stride * mean).max(0.0);
             }
-            let shown = self.evaluate(&prices, masks);
+            let shown = self.evaluate(&prices);
             let (mut along, mut difference) = (0.0, 0.0);
             for (mean, own) in mean.iter().zip(&self.excess) {
                 along += mean * (own - mean);

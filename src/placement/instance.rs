@@ -131,6 +131,14 @@ impl Instance {
         from..from + 2 * (one.end - one.first) as usize + 1
     }
 
+    /// Whether an item could be anywhere else than at home, where it costs so much, and save
+    /// something by that.
+    pub(crate) fn has_choice(&self, item: usize, at_home: u64) -> bool {
+        let one = &self.items[item];
+        let home = self.home();
+        at_home > self.least[item] || usize::from(one.start) != home || usize::from(one.finish) != home
+    }
+
     /// Bytes that an item takes in a pool: all offsets there are multiples of its alignment.
     pub(crate) fn taken(&self, item: usize, pool: usize) -> u64 {
         self.items[item].size.next_multiple_of(self.rooms[pool].alignment)

@@ -9,27 +9,28 @@ mod instance;
 mod pack;
 mod path;
 mod primal;
+mod refit;
 mod residents;
 mod room;
+mod shelf;
 mod split;
 mod state;
 mod sweep;
 mod way;
 
-use instance::MOST_POOLS;
 pub(crate) use instance::{Access, Instance, NewItem, Room};
-pub(crate) use pack::Laid;
+pub(crate) use pack::{Laid, in_time};
 pub(crate) use room::MOST;
 pub(crate) use way::{Presence, Trip};
 
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::random::Random;
-use crate::sorting::sort_by_keys;
-use dual::{Aim, Masks, Relaxed, Shown};
-use pack::{Packed, pack};
+use dual::{Aim, Relaxed, Shown};
+use pack::{Packer, pack};
 use path::{Allowed, Prices, Ways};
 use primal::by_worth;
+use refit::{Refit, Start};
 use split::Split;
 use state::{Chosen, State};
 
@@ -50,12 +51,9 @@ pub(crate) struct Found {
 
 /// Nodes of a search for offsets, and how often something is sent home for want of them.
 const QUICK: u64 = 20_000;
-const PATIENT: usize = 60;
+const PATIENT: usize = 20;
 /// So many stays too high are looked at one by one.
 const FEW_OVER: usize = 16;
-/// From then on all that is too high goes.
-const ATTEMPTS: usize = 66;
-const MOST_ATTEMPTS: usize = 300;
 
 /// With more accesses than this, offsets are sought greedily.
 const LARGE: usize = 50_000;
@@ -63,7 +61,7 @@ const LARGE: usize = 50_000;
 /// Rounds of the dual at the root.
 const ROUNDS: u32 = 3000;
 /// Accesses and steps that all rounds look at.
-const ROUND_WORK: usize = 20_000_000;
+const ROUND_WORK: usize = 80_000_000;
 /// Items that each turn of the local search looks at.
 const SHAKE_WORK: usize = 4_000_000;
 /// Nodes where the limits name no number.
@@ -135,18 +133,19 @@ impl<'a> Search<'a> {
     }
 
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
-        let _ = self.lay(limits)?;
+        let _ = self.lay(meter, limits)?;
         let order = by_worth(&self.first_worth());
         let free = self.free.clone();
         self.state.rebuild(&order, &free);
         self.keep();
-        if self.best.cost > self.floor
-            && let Err(stop) = self.search(meter)
-        {
-            let _ = self.lay(limits)?;
+        let most_nodes = meter.hold_back(8);
+        let searched = if self.best.cost > self.floor { self.search(meter) } else { Ok(()) };
+        meter.allow(most_nodes);
+        let end = self.lay(meter, limits)?;
+        if let Err(stop) = searched {
             return Ok(stop);
         }
-        match self.lay(limits)? {
+        match end {
             Stop::Finished => self.cut_off(meter, limits),
             stop => Ok(stop),
         }
@@ -158,17 +157,15 @@ impl<'a> Search<'a> {
         let order = by_worth(&self.first_worth());
         self.state.settle(&order, &free, meter)?;
         self.keep();
-        let mut relaxed = Relaxed::new(instance);
+        let mut relaxed = Relaxed::new(instance, &self.at_home);
         let mut shown = Shown { prices: vec![0.0; instance.home() * instance.steps as usize], bound: 0.0 };
-        let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
-        let masks = Masks { cells: &instance.cells, whole: &whole };
         let size = instance.accesses.len() + instance.steps as usize;
         let is_large = self.is_large();
         let rounds = (ROUND_WORK / size).clamp(60, ROUNDS as usize) as u32;
         let aim = Aim { rounds, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
         let (mut round, every) = (0, if is_large { rounds } else { 50 });
         let mut prices = free.clone();
-        let outcome = relaxed.raise(&mut shown, masks, aim, meter, |relaxed, _, target| {
+        let outcome = relaxed.raise(&mut shown, aim, meter, |relaxed, _, target| {
             round += 1;
             if round % every == 0 {
                 let worth = self.worth(&relaxed.costs);
@@ -183,12 +180,12 @@ impl<'a> Search<'a> {
         outcome?;
         let best = self.best.clone();
         self.state.adopt(&best.ways);
-        relaxed.evaluate(&shown.prices, masks);
+        relaxed.evaluate(&shown.prices);
         let worth = self.worth(&relaxed.costs);
         self.state.settle(&by_worth(&worth), &free, meter)?;
         self.keep();
         let mut random = Random::new(1);
-        for _ in 0..20 {
+        for _ in 0..if is_large { 0 } else { 20 } {
             if self.best.cost as f64 - 0.999 <= self.bound {
                 break;
             }
@@ -253,41 +250,62 @@ impl<'a> Search<'a> {
     }
 
     /// Gives offsets to the best, or to something near it.
-    fn lay(&mut self, limits: &Limits) -> Result<Stop> {
-        let is_large = self.is_large();
-        let quick = limits.clone().at_most(if is_large { 1 } else { QUICK });
-        let (patient, attempts) = if is_large { (0, 0) } else { (PATIENT, ATTEMPTS) };
-        let mut best = self.best.clone();
+    fn lay(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
+        let quick = limits.clone().at_most(QUICK);
+        let mut how = if self.is_large() { Packer::Walk } else { Packer::Search(&quick) };
+        let best = self.best.clone();
         self.state.adopt(&best.ways);
-        for attempt in 0..MOST_ATTEMPTS {
-            if self.laid.as_ref().is_some_and(|laid| laid.0.cost <= best.cost) {
+        let mut end = Stop::Finished;
+        for attempt in 0..=PATIENT {
+            let cost = self.state.chosen.cost;
+            if self.laid.as_ref().is_some_and(|laid| laid.0.cost <= cost) {
                 break;
             }
-            let (packed, _, stop) = pack(self.instance, &best, &quick)?;
-            let (over, needed) = match packed {
-                Packed::Fits(laid) => {
-                    self.laid = Some((best, laid));
-                    return Ok(stop);
-                }
-                Packed::Over(over, needed) | Packed::Never(over, needed, _) => (over, needed),
-            };
-            if stop == Stop::Cancelled || stop == Stop::Deadline {
-                return Ok(stop);
+            let (mut packed, _, mut stop) = pack(self.instance, &self.state.chosen, how)?;
+            if stop == Stop::Deadline {
+                (end, how) = (stop, Packer::Walk);
+                (packed, _, stop) = pack(self.instance, &self.state.chosen, how)?;
             }
-            let is_gone = if attempt < patient && over.len() <= FEW_OVER {
-                self.fewer_residents(needed) || self.evict(&over)
-            } else if attempt < attempts {
-                self.evict_apart(&over)
-            } else {
-                self.evict_all(over.iter())
-            };
-            if !is_gone {
+            if stop == Stop::Cancelled {
+                end = stop;
                 break;
             }
-            best = self.state.chosen.clone();
+            let is_hopeless = packed.over.len() > FEW_OVER || attempt == PATIENT || end == Stop::Deadline;
+            if packed.over.is_empty() && attempt == 0 {
+                self.laid = Some((best, packed.laid));
+                break;
+            } else if packed.over.is_empty() || is_hopeless {
+                self.state.free_all();
+                self.refit(&packed.laid, meter);
+                break;
+            } else if !self.fewer_residents(packed.needed) && !self.evict(&packed.over) {
+                break;
+            }
         }
         self.state.free_all();
-        Ok(Stop::Finished)
+        Ok(end)
+    }
+
+    /// Takes these offsets as far as they are within their pools, or others, and looks for
+    /// something better.
+    fn refit(&mut self, laid: &[Laid], meter: &mut Meter<'_>) {
+        let enough = self.best.cost.min((self.bound + 1.0) as u64);
+        let ways = self.state.chosen.ways.clone();
+        let known = (&self.free, self.at_home.as_slice());
+        let cost = |start: Start, state: &mut State<'a>| {
+            let cost = Refit::new(state, known, laid, start).map(|refit| refit.cost());
+            state.adopt(&ways);
+            cost.unwrap_or(u64::MAX)
+        };
+        let given = cost(Start::Given, &mut self.state);
+        let start = if cost(Start::BySize, &mut self.state) < given { Start::BySize } else { Start::Given };
+        let Some(mut refit) = Refit::new(&mut self.state, known, laid, start) else { return };
+        // What stopped it is seen by what comes next.
+        let _ = refit.improve(enough, meter);
+        let laid = refit.all_laid();
+        if self.laid.as_ref().is_none_or(|known| self.state.chosen.cost < known.0.cost) {
+            self.laid = Some((self.state.chosen.clone(), laid));
+        }
     }
 
     /// Takes as much from residents as the rest needs above the capacity.
@@ -353,30 +371,6 @@ impl<'a> Search<'a> {
         self.state.put_back(laid.item, &way);
         self.state.permit(laid.item, &undo);
         None
-    }
-
-    /// Sends away what is too high, one at each time.
-    fn evict_apart(&mut self, over: &[Laid]) -> bool {
-        let mut until = [0; MOST_POOLS];
-        let mut order: Vec<&Laid> = over.iter().collect();
-        sort_by_keys(&mut order, |laid| [laid.presence.end.into(), laid.item as u64]);
-        order.retain(|laid| {
-            let is_apart = laid.presence.from >= until[laid.presence.pool];
-            if is_apart {
-                until[laid.presence.pool] = laid.presence.end;
-            }
-            is_apart
-        });
-        self.evict_all(order.into_iter())
-    }
-
-    /// Sends these away from where they lie; whether any is gone.
-    fn evict_all<'l>(&mut self, over: impl Iterator<Item = &'l Laid>) -> bool {
-        let mut is_gone = false;
-        for laid in over {
-            is_gone |= self.send_away(laid) == Some(true);
-        }
-        is_gone
     }
 
     fn finish(self, nodes: u64, stop: Stop) -> Option<Found> {

@@ -1,6 +1,6 @@
 //! Offsets for what is on chip.
 
-mod in_time;
+pub(crate) mod in_time;
 
 use std::ops::Range;
 
@@ -22,20 +22,28 @@ pub(crate) struct Laid {
 }
 
 /// What became of offsets.
-pub(crate) enum Packed {
-    /// All lie within their pools.
-    Fits(Vec<Laid>),
-    /// These do not, and so many bytes would be needed.
-    Over(Vec<Laid>, u64),
-    /// As `Over`, and no offsets fit: it is proven for these pools.
-    Never(Vec<Laid>, u64, u8),
+pub(crate) struct Packed {
+    /// All stays.
+    pub(crate) laid: Vec<Laid>,
+    /// Those that end above their pools.
+    pub(crate) over: Vec<Laid>,
+    /// So many bytes would be needed, if some do.
+    pub(crate) needed: u64,
+    /// Pools for which it is proven that no offsets fit, as bits.
+    pub(crate) never: u8,
 }
 
-/// Of more stays, offsets are found by one walk through time.
-const MOST_SEARCHED: usize = 20_000;
+/// How offsets are found.
+#[derive(Clone, Copy)]
+pub(crate) enum Packer<'a> {
+    /// By one walk through time.
+    Walk,
+    /// By a search.
+    Search(&'a Limits),
+}
 
 /// Gives offsets to all stays on chip, each pool by itself.
-pub(crate) fn pack(instance: &Instance, chosen: &Chosen, limits: &Limits) -> Result<(Packed, u64, Stop)> {
+pub(crate) fn pack(instance: &Instance, chosen: &Chosen, packer: Packer<'_>) -> Result<(Packed, u64, Stop)> {
     let mut stays: Vec<Vec<(usize, Presence)>> = vec![Vec::new(); instance.home()];
     for item in 0..instance.items.len() {
         let way = &chosen.ways[instance.cells_of(item)];
@@ -44,10 +52,10 @@ pub(crate) fn pack(instance: &Instance, chosen: &Chosen, limits: &Limits) -> Res
     let (mut laid, mut over) = (Vec::new(), Vec::new());
     let (mut nodes, mut never, mut needed) = (0, 0, 0);
     for (pool, stays) in stays.iter().enumerate() {
-        let (offsets, own, proven) = offsets(instance, pool, stays, limits)?;
+        let (offsets, own, proven) = offsets(instance, pool, stays, packer)?;
         nodes += own.0;
         if own.1 == Stop::Cancelled || own.1 == Stop::Deadline {
-            return Ok((Packed::Over(Vec::new(), 0), nodes, own.1));
+            return Ok((Packed { laid, over, needed, never }, nodes, own.1));
         }
         never |= u8::from(proven) << pool;
         for (&(item, presence), offset) in stays.iter().zip(offsets) {
@@ -60,12 +68,7 @@ pub(crate) fn pack(instance: &Instance, chosen: &Chosen, limits: &Limits) -> Res
             laid.push(one);
         }
     }
-    let packed = match (over.is_empty(), never) {
-        (true, _) => Packed::Fits(laid),
-        (false, 0) => Packed::Over(over, needed),
-        (false, _) => Packed::Never(over, needed, never),
-    };
-    Ok((packed, nodes, Stop::Finished))
+    Ok((Packed { laid, over, needed, never }, nodes, Stop::Finished))
 }
 
 type Offsets = (Vec<u64>, (u64, Stop), bool);
@@ -78,7 +81,7 @@ fn offsets(
     instance: &Instance,
     pool: usize,
     stays: &[(usize, Presence)],
-    limits: &Limits,
+    packer: Packer<'_>,
 ) -> Result<Offsets> {
     let (mut resident, mut passing): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
     for (place, (_, stay)) in stays.iter().enumerate() {
@@ -86,12 +89,12 @@ fn offsets(
         if is_whole { resident.push(place) } else { passing.push(place) }
     }
     if !resident.is_empty() && !passing.is_empty() {
-        let all = all_together(instance, pool, stays, (&mut resident, &passing), limits)?;
+        let all = all_together(instance, pool, stays, (&mut resident, &passing), packer)?;
         if let Some(offsets) = all {
             return Ok(offsets);
         }
     }
-    packed(&problem(instance, pool, stays)?, limits)
+    packed(&problem(instance, pool, stays)?, packer)
 }
 
 /// Offsets with all that is resident below the rest; none if that may be too high for the
@@ -101,7 +104,7 @@ fn all_together(
     pool: usize,
     stays: &[(usize, Presence)],
     (resident, passing): (&mut [usize], &[usize]),
-    limits: &Limits,
+    packer: Packer<'_>,
 ) -> Result<Option<Offsets>> {
     let room = &instance.rooms[pool];
     let alignment = |place: usize| instance.items[stays[place].0].alignment.max(room.alignment);
@@ -118,7 +121,7 @@ fn all_together(
     let Some(left) = room.bytes.checked_sub(base) else { return Ok(None) };
     let rest: Vec<(usize, Presence)> = passing.iter().map(|&place| stays[place]).collect();
     let own = problem(instance, pool, &rest)?.with_capacity(Some(left));
-    let (places, spent, proven) = packed(&own, limits)?;
+    let (places, spent, proven) = packed(&own, packer)?;
     let mut is_over = false;
     for (&place, own) in passing.iter().zip(places) {
         offsets[place] = base + own;
@@ -129,10 +132,10 @@ fn all_together(
     Ok((is_exact || !is_over).then_some((offsets, spent, proven)))
 }
 
-fn packed(problem: &Problem, limits: &Limits) -> Result<Offsets> {
-    if problem.buffers().len() > MOST_SEARCHED {
+fn packed(problem: &Problem, packer: Packer<'_>) -> Result<Offsets> {
+    let Packer::Search(limits) = packer else {
         return Ok((in_time::offsets(problem), (0, Stop::Finished), false));
-    }
+    };
     let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, limits)?;
     let least = proven.max(crate::bound::lower_bound(problem).bytes);
     let is_proven = problem.capacity().is_some_and(|capacity| least > capacity);

@@ -86,10 +86,6 @@ impl<'a> Crossing<'a> {
         }
     }
 
-    pub(crate) fn step(&self) -> u32 {
-        self.instance.accesses[self.instance.items[self.item].first as usize + self.number].step
-    }
-
     /// All that can follow on a state.
     #[inline]
     pub(crate) fn leave(&self, state: usize, mut each: impl FnMut(Move)) {
@@ -123,30 +119,45 @@ impl<'a> Crossing<'a> {
         }
     }
 
+    /// What room costs around this access.
+    #[inline]
+    pub(crate) fn tolls(&self, prices: &Prices) -> Tolls {
+        let instance = self.instance;
+        let one = &instance.items[self.item];
+        let accesses = &instance.accesses[one.accesses()];
+        let step = accesses[self.number].step;
+        let next = accesses.get(self.number + 1).map_or(instance.steps, |next| next.step);
+        let arrival = instance.arrival(self.item, self.number);
+        let mut tolls =
+            Tolls { here: [0.0; MOST_POOLS], before: [0.0; MOST_POOLS], after: [0.0; MOST_POOLS] };
+        for pool in 0..instance.home() {
+            let bytes = instance.taken(self.item, pool) as f64;
+            tolls.here[pool] = prices.over(pool, (step, step + 1)) * bytes;
+            tolls.before[pool] = prices.over(pool, (arrival, step)) * bytes;
+            tolls.after[pool] = prices.over(pool, (step + 1, next)) * bytes;
+        }
+        tolls
+    }
+}
+
+/// What an item's room costs, by pool: at the step of an access, from the first step at which
+/// what is copied for it takes room, and from then to the next access. Nothing at home.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tolls {
+    here: [f64; MOST_POOLS],
+    before: [f64; MOST_POOLS],
+    after: [f64; MOST_POOLS],
+}
+
+impl Tolls {
     /// The price of the room that a move takes, until the next access.
     #[inline]
-    pub(crate) fn price(&self, one: &Move, prices: &Prices) -> f64 {
-        let instance = self.instance;
-        let step = self.step();
-        let mut sum = 0.0;
+    pub(crate) fn of(&self, one: &Move) -> f64 {
+        let mut sum = self.after[one.to as usize / 2];
         for pool in bits(one.at_step) {
-            sum += prices.over(pool, (step, step + 1)) * instance.taken(self.item, pool) as f64;
+            sum += self.here[pool];
         }
-        let via = one.via as usize;
-        if one.arrives && via != instance.home() {
-            let arrival = instance.arrival(self.item, self.number);
-            sum += prices.over(via, (arrival, step)) * instance.taken(self.item, via) as f64;
-        }
-        sum + self.waiting(one.to as usize / 2, prices)
-    }
-
-    /// The price of a place from this access to the next.
-    fn waiting(&self, pool: usize, prices: &Prices) -> f64 {
-        if pool == self.instance.home() {
-            return 0.0;
-        }
-        let range = self.instance.between(self.item, 2 * (self.number + 1));
-        prices.over(pool, range) * self.instance.taken(self.item, pool) as f64
+        if one.arrives { sum + self.before[one.via as usize] } else { sum }
     }
 }
 
@@ -201,12 +212,13 @@ impl Ways {
         }
         for number in 0..instance.items[item].accesses().len() {
             let crossing = Crossing::new(instance, item, number, allowed);
+            let tolls = crossing.tolls(prices);
             let mut next = [f64::INFINITY; STATES];
             let mut back = [(0, 0); STATES];
             for (state, &cost) in costs[..2 * instance.rooms.len()].iter().enumerate() {
                 if cost < f64::INFINITY {
                     crossing.leave(state, |one| {
-                        let cost = cost + one.cost + crossing.price(&one, prices);
+                        let cost = cost + one.cost + tolls.of(&one);
                         let to = one.to as usize;
                         if cost < next[to] {
                             next[to] = cost;
@@ -265,11 +277,12 @@ pub(crate) fn to_go(instance: &Instance, item: usize, prices: &Prices, allowed: 
     costs[count * STATES..].fill(0.0);
     for number in (0..count).rev() {
         let crossing = Crossing::new(instance, item, number, allowed);
+        let tolls = crossing.tolls(prices);
         let (before, after) = costs.split_at_mut((number + 1) * STATES);
         for (state, least) in before[number * STATES..].iter_mut().enumerate().take(2 * instance.rooms.len())
         {
             crossing.leave(state, |one| {
-                let cost = one.cost + crossing.price(&one, prices) + after[one.to as usize];
+                let cost = one.cost + tolls.of(&one) + after[one.to as usize];
                 *least = least.min(cost);
             });
         }

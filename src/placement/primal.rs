@@ -158,7 +158,7 @@ impl State<'_> {
     }
 }
 
-fn shuffle(items: &mut [usize], random: &mut Random) {
+pub(super) fn shuffle(items: &mut [usize], random: &mut Random) {
     for place in (1..items.len()).rev() {
         items.swap(place, random.below(place + 1));
     }

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::dual::{Masks, Relaxed};
+use super::dual::Relaxed;
 use super::instance::{Instance, MOST_POOLS};
 use super::path::Prices;
 use super::residents::{Best, Residents};
@@ -36,10 +36,7 @@ impl Split {
         let home = instance.home();
         let (mut residents, mut others, mut fixed) = (Vec::new(), Vec::new(), 0);
         for (item, one) in instance.items.iter().enumerate() {
-            let has_choice = at_home[item] > instance.least[item]
-                || one.start as usize != home
-                || one.finish as usize != home;
-            if !has_choice {
+            if !instance.has_choice(item, at_home[item]) {
                 fixed += at_home[item];
             } else if home == 1 && one.whole > 0 && chain_least[item] == at_home[item] {
                 residents.push((instance.taken(item, 0), at_home[item] - instance.least[item], item));
@@ -87,9 +84,8 @@ pub(crate) fn least_by_load(
     let split = Split::new(instance, &at_home, &super::least(instance, &free, 0));
     let tolerance = super::tolerance(at_home.iter().map(|&cost| cost as f64).sum());
     let (found, result) = if instance.home() == 1 {
-        let mut relaxed = Relaxed::new(instance);
-        let whole: Vec<u8> = instance.items.iter().map(|item| item.whole).collect();
-        relaxed.evaluate(rates, Masks { cells: &instance.cells, whole: &whole });
+        let mut relaxed = Relaxed::new(instance, &at_home);
+        relaxed.evaluate(rates);
         let priced = split.others.iter().map(|&item| relaxed.costs[item]).sum();
         let (split, saved) = (&split, RefCell::default());
         Sharing { instance, split, rates, priced, widths: WIDTHS, known, tolerance, saved }.search(meter)
@@ -201,23 +197,8 @@ impl Sharing<'_> {
             let below = enough - fixed + most_saved;
             let (instance, items, rates) = (self.instance, &self.split.others, self.rates);
             let question = Question { instance, items, capacities: &[most], rates, below, width };
-            if std::env::var_os("PLIM_DEBUG").is_some() {
-                eprintln!(
-                    "sweep {least}..={most} bound {bound:.0} width {width} below {below:.0} nodes {}",
-                    meter.nodes()
-                );
-            }
             let answer = match sweep(&question, meter) {
-                Ok(answer) => {
-                    if std::env::var_os("PLIM_DEBUG").is_some() {
-                        eprintln!(
-                            "  bound {:.0} best {:?}",
-                            answer.bound + fixed,
-                            answer.best.as_ref().map(|b| (b.cost, b.peaks[0]))
-                        );
-                    }
-                    answer
-                }
+                Ok(answer) => answer,
                 Err(stop) => {
                     let left = open.iter().map(|one| one.bound).fold(given_up.min(bound), f64::min);
                     return (Shares { bound: left.min(known), best }, Err(stop));

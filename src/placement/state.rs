@@ -1,9 +1,12 @@
 //! A way for every item, and the room that they leave.
 
+use std::ops::Range;
+
 use super::instance::Instance;
 use super::path::{Allowed, Prices, Ways, bits};
 use super::room::Left;
 use super::way::{Presence, Trip};
+use crate::random::Random;
 
 /// Ways of all items, by cell, each of the cost by item.
 #[derive(Clone, Debug)]
@@ -74,7 +77,7 @@ impl<'a> State<'a> {
     }
 
     /// Takes the way at hand for an item that has none.
-    fn take(&mut self, item: usize) {
+    pub(super) fn take(&mut self, item: usize) {
         let cells = self.instance.cells_of(item);
         self.chosen.ways[cells].copy_from_slice(&self.way);
         self.occupy(item, -1);
@@ -109,15 +112,72 @@ impl<'a> State<'a> {
     /// is one.
     pub(crate) fn put(&mut self, item: usize, prices: &Prices) -> bool {
         self.find_room(item);
+        let is_found = self.find_way(item, self.whole_room(item), prices);
+        if is_found {
+            self.take(item);
+        }
+        is_found
+    }
+
+    /// Finds the cheapest way through what [`find_room`](Self::find_room) found, and has it at
+    /// hand; whether there is one.
+    pub(super) fn find_way(&mut self, item: usize, whole: u8, prices: &Prices) -> bool {
         self.way.clear();
         self.way.resize(self.mask.len(), 0);
-        let allowed = Allowed { cells: &self.mask, arrivals: &self.arrivals, whole: self.whole_room(item) };
-        let cost = self.ways.best(self.instance, item, prices, allowed, &mut self.way);
-        if cost == f64::INFINITY {
-            return false;
+        let allowed = Allowed { cells: &self.mask, arrivals: &self.arrivals, whole };
+        self.ways.best(self.instance, item, prices, allowed, &mut self.way) < f64::INFINITY
+    }
+
+    /// The way at hand.
+    pub(super) fn trip_at_hand(&self, item: usize) -> Trip<'_> {
+        Trip { instance: self.instance, item, way: &self.way }
+    }
+
+    /// As if there were room everywhere: but for waits that are closed by chance, all that an
+    /// item may do.
+    pub(super) fn dream(&mut self, item: usize, random: &mut Random) {
+        let home = self.instance.home();
+        self.mask.clear();
+        self.mask.extend_from_slice(&self.cells[self.instance.cells_of(item)]);
+        self.arrivals.clear();
+        self.arrivals.resize(self.mask.len() / 2, u8::MAX);
+        let last = self.mask.len() - 1;
+        if last > 4 && random.below(2) == 0 {
+            for cell in (2..last).step_by(2) {
+                if self.mask[cell] >> home & 1 == 1 && random.below(2) == 0 {
+                    self.mask[cell] = 1 << home;
+                }
+            }
         }
-        self.take(item);
-        true
+    }
+
+    /// Closes a pool for the longest wait among these cells of an item, or if there is none, for
+    /// its accesses there, until room is looked for again.
+    pub(super) fn close(&mut self, item: usize, pool: usize, cells: Range<usize>) {
+        let last = self.mask.len() - 1;
+        let length = |&cell: &usize| {
+            let (from, end) = self.instance.between(item, cell);
+            end - from
+        };
+        let waits = cells.clone().filter(|&cell| cell % 2 == 0 && cell > 0 && cell < last);
+        if let Some(longest) = waits.max_by_key(length) {
+            self.mask[longest] &= !(1 << pool);
+        } else {
+            cells.filter(|cell| cell % 2 == 1).for_each(|cell| self.mask[cell] &= !(1 << pool));
+        }
+    }
+
+    /// Closes all but home, where an item may be there, until room is looked for again.
+    pub(super) fn close_chips(&mut self, item: usize) {
+        let (home, one) = (self.instance.home(), &self.instance.items[item]);
+        let last = self.mask.len() - 1;
+        let (first, end) = (usize::from(one.start) != home, usize::from(one.finish) != home);
+        for (cell, mask) in self.mask.iter_mut().enumerate() {
+            let is_bound = (first && cell <= 1) || (end && cell + 1 >= last);
+            if cell > 0 && cell < last && !is_bound {
+                *mask &= 1 << home;
+            }
+        }
     }
 
     /// Gives a lifted item the way that it had.
@@ -178,7 +238,7 @@ impl<'a> State<'a> {
     }
 
     /// Masks of where there is room for an item.
-    fn find_room(&mut self, item: usize) {
+    pub(super) fn find_room(&mut self, item: usize) {
         let instance = self.instance;
         let one = &instance.items[item];
         let cells = instance.cells_of(item);

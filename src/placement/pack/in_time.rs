@@ -4,10 +4,11 @@
 use crate::problem::{Buffer, Problem};
 use crate::sorting::sort_by_keys;
 
-/// Offsets of all buffers, those above the capacity included.
+/// Offsets of all buffers, those above the capacity included. Without one, the highest end is
+/// as it comes.
 ///
 /// O(n log n + n a) for n buffers of which at most a are live at once.
-pub(super) fn offsets(problem: &Problem) -> Vec<u64> {
+pub(crate) fn offsets(problem: &Problem) -> Vec<u64> {
     let capacity = problem.capacity().unwrap_or(u64::MAX);
     let buffers = problem.buffers();
     let mut order: Vec<usize> = (0..buffers.len()).filter(|&one| buffers[one].size() > 0).collect();
@@ -51,7 +52,8 @@ fn best_hole(
         let low = from.next_multiple_of(alignment);
         if low <= end && end - low >= size && best.is_none_or(|best| end - from < best.0) {
             let high = (end - size) / alignment * alignment;
-            best = Some((end - from, if buffer.live().steps() >= LONG { low } else { high }));
+            let is_low = buffer.live().steps() >= LONG || end == u64::MAX;
+            best = Some((end - from, if is_low { low } else { high }));
         }
     };
     let mut top = 0;

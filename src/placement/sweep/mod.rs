@@ -337,6 +337,7 @@ impl<'a> Sweep<'a> {
         let everywhere = std::mem::take(&mut self.everywhere);
         let allowed = Allowed { cells, arrivals: &everywhere, whole: u8::MAX };
         let crossing = Crossing::new(instance, item, number, allowed);
+        let tolls = crossing.tolls(&self.prices);
         let is_last = number + 1 == instance.items[item].accesses().len();
         let mut moves: Vec<Vec<(super::path::Move, f64)>> = vec![Vec::new(); STATES];
         for (code, moves) in moves.iter_mut().enumerate().take(2 * instance.rooms.len()) {
@@ -344,7 +345,7 @@ impl<'a> Sweep<'a> {
             if before < f64::INFINITY {
                 crossing.leave(code, |one| {
                     let after = self.to_go[place][(number + 1) * STATES + one.to as usize];
-                    let more = one.cost + crossing.price(&one, &self.prices) + after - before;
+                    let more = one.cost + tolls.of(&one) + after - before;
                     if more < f64::INFINITY {
                         moves.push((one, more.max(0.0)));
                     }

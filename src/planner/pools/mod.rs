@@ -1,13 +1,12 @@
 //! Plans for several memories.
 
+mod home;
 mod items;
 
 use super::Planner;
-use crate::allocate::{Auto, Strategy};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::{OperatorId, PoolId};
-use crate::limits::Limits;
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::placement::{Found, Presence, Trip, place};
@@ -184,21 +183,13 @@ impl Task<'_> {
             let one = &instance.items[item];
             Buffer::new(one.size, presence.from..presence.end).align(one.alignment.max(room.alignment))
         };
-        let problem = Problem::new(there.iter().map(buffer).collect())?;
-        // Home is large: greedy placement will do, unless it does not fit.
-        let mut offsets = Auto::new().allocate(&problem, &Limits::new().nodes(1))?.offsets;
-        let over = |offsets: &[u64]| {
-            let ends = offsets.iter().zip(problem.buffers()).map(|(offset, buffer)| offset + buffer.size());
-            ends.max().unwrap_or(0)
-        };
-        if over(&offsets) > room.bytes {
-            offsets = Auto::new().allocate(&problem, &self.planner.limits)?.offsets;
-            let needed = over(&offsets);
-            if needed > room.bytes {
-                let (name, bytes) = (self.pools.home().name(), room.bytes);
-                let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
-                return Err(Error::Pools(text));
-            }
+        let problem = Problem::new(there.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
+        let offsets = home::offsets(&problem, instance.steps, &self.planner.limits)?;
+        let needed = home::highest(&problem, &offsets);
+        if needed > room.bytes {
+            let (name, bytes) = (self.pools.home().name(), room.bytes);
+            let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
+            return Err(Error::Pools(text));
         }
         for (&(item, presence), offset) in there.iter().zip(offsets) {
             let presence = Presence { pool: instance.home(), ..presence };

@@ -1,0 +1,97 @@
+//! Offsets at home, which is large: what is there throughout lies at the bottom, where nothing is
+//! to be chosen, and the rest above it.
+
+use crate::allocate::{Auto, Strategy};
+use crate::error::Result;
+use crate::limits::Limits;
+use crate::placement::in_time;
+use crate::problem::{Buffer, Problem};
+use crate::sorting::sort_by_keys;
+
+/// Of more buffers that come and go, offsets are found by one walk through time.
+const MOST_SEARCHED: usize = 20_000;
+
+/// Offsets of all buffers, of which some may last from the first of so many steps to the last.
+/// They are within the capacity if the limits allow to find such.
+pub(super) fn offsets(problem: &Problem, steps: u32, limits: &Limits) -> Result<Vec<u64>> {
+    if let Some(offsets) = stacked(problem, steps)?
+        && highest(problem, &offsets) <= problem.capacity().unwrap_or(u64::MAX)
+    {
+        return Ok(offsets);
+    }
+    Ok(Auto::new().allocate(problem, limits)?.offsets)
+}
+
+/// The highest end.
+pub(super) fn highest(problem: &Problem, offsets: &[u64]) -> u64 {
+    let ends =
+        offsets.iter().zip(problem.buffers()).map(|(offset, buffer)| offset.saturating_add(buffer.size()));
+    ends.max().unwrap_or(0)
+}
+
+/// None if offsets would not be numbers.
+fn stacked(problem: &Problem, steps: u32) -> Result<Option<Vec<u64>>> {
+    let buffers = problem.buffers();
+    let lasts = |&one: &usize| buffers[one].live().start == 0 && buffers[one].live().end == steps;
+    let (mut lasting, passing): (Vec<usize>, Vec<usize>) = (0..buffers.len()).partition(lasts);
+    sort_by_keys(&mut lasting, |&one| [!buffers[one].alignment(), 0]);
+    let mut offsets = vec![0; buffers.len()];
+    let mut top = 0;
+    for one in lasting {
+        let Some(end) = on_top(top, &buffers[one]) else { return Ok(None) };
+        offsets[one] = end - buffers[one].size();
+        top = end;
+    }
+    let coarsest = passing.iter().map(|&one| buffers[one].alignment()).max().unwrap_or(1);
+    let Some(base) = top.checked_next_multiple_of(coarsest) else { return Ok(None) };
+    let above = Problem::new(passing.iter().map(|&one| buffers[one].clone()).collect())?;
+    let above = if passing.len() > MOST_SEARCHED {
+        in_time::offsets(&above)
+    } else {
+        Auto::new().allocate(&above, &Limits::new().nodes(1))?.offsets
+    };
+    for (one, offset) in passing.into_iter().zip(above) {
+        let Some(offset) = base.checked_add(offset) else { return Ok(None) };
+        offsets[one] = offset;
+    }
+    Ok(Some(offsets))
+}
+
+fn on_top(top: u64, buffer: &Buffer) -> Option<u64> {
+    top.checked_next_multiple_of(buffer.alignment())?.checked_add(buffer.size())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{highest, offsets};
+    use crate::limits::Limits;
+    use crate::problem::{Buffer, Problem};
+    use crate::random::Random;
+    use crate::verify::verify_offsets;
+
+    #[test]
+    fn nothing_overlaps_whatever_lasts() {
+        let mut random = Random::new(2);
+        for _ in 0..200 {
+            let buffers: Vec<Buffer> = (0..=random.below(30))
+                .map(|_| {
+                    let lasts = random.below(3) == 0;
+                    let from = if lasts { 0 } else { random.below(20) as u32 };
+                    let end = if lasts { 20 } else { from + 1 + random.below(20 - from as usize) as u32 };
+                    Buffer::new(random.below(40) as u64, from..end).align(1 << random.below(5))
+                })
+                .collect();
+            let problem = Problem::new(buffers).unwrap();
+            let offsets = offsets(&problem, 20, &Limits::new()).unwrap();
+            assert!(verify_offsets(&problem, &offsets, highest(&problem, &offsets)).is_ok());
+            assert!(highest(&problem, &offsets) >= crate::bound::lower_bound(&problem).bytes);
+        }
+    }
+
+    #[test]
+    fn what_would_be_too_high_is_left_to_the_search() {
+        let lasting = [3u64, 5].map(|size| Buffer::new(size, 0..4).align(1 << 62));
+        let problem = Problem::new(lasting.to_vec()).unwrap();
+        assert_eq!(offsets(&problem, 4, &Limits::new()).unwrap(), [0, 1 << 62]);
+    }
+}
