@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::descriptions::Descriptions;
 use super::messages::{Function, Graph, Model, Node};
 use super::slices::Slices;
-use super::{FORMAT, subgraphs, unshaped};
+use super::unshaped::{self, Reasons};
+use super::{FORMAT, subgraphs};
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
@@ -18,7 +19,7 @@ pub(super) fn build(
     let Some(graph) = &model.graph else {
         return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
     };
-    let mut tensors = Tensors::new(graph, GraphBuilder::new(name), options)?;
+    let mut tensors = Tensors::new(model, graph, GraphBuilder::new(name), options)?;
     for node in &graph.node {
         add_operator(node, &model.functions, &mut tensors);
     }
@@ -32,7 +33,7 @@ pub(super) fn build(
     if !model.training_info.is_empty() {
         notes.push("the file's training graphs are left out".to_owned());
     }
-    let Tensors { builder, descriptions, unshaped, .. } = tensors;
+    let Tensors { builder, descriptions, reasons, unshaped, .. } = tensors;
     let mut imported = crate::import::finish(builder, notes, options)?;
     let slices = Slices::new(graph);
     let begin =
@@ -46,7 +47,29 @@ pub(super) fn build(
         return Ok(imported);
     }
     let known: Vec<_> = unshaped.iter().map(|(_, name)| (*name, descriptions.get(name))).collect();
-    Err(unshaped::error(&known))
+    Err(unshaped::error(known, &reasons))
+}
+
+/// Computes what the file does not tell, if there is anything.
+fn infer<'m>(
+    model: &'m Model,
+    graph: &'m Graph,
+    descriptions: &mut Descriptions<'m>,
+) -> Result<Reasons<'m>, ImportError> {
+    let has_size = |name: &str| {
+        let spec = descriptions.get(name).and_then(|description| description.spec(TensorKind::Intermediate));
+        name.is_empty() || spec.is_some()
+    };
+    if graph.node.iter().flat_map(|node| &node.output).all(|name| has_size(name)) {
+        return Ok(Reasons::new());
+    }
+    #[cfg(feature = "onnx-shapes")]
+    return super::shapes::infer(model, graph, descriptions);
+    #[cfg(not(feature = "onnx-shapes"))]
+    {
+        let _ = model;
+        Ok(Reasons::new())
+    }
 }
 
 /// Names operators that run and have bodies, whose memory nobody plans.
@@ -88,6 +111,8 @@ fn name_of(node: &Node) -> &str {
 struct Tensors<'m> {
     builder: GraphBuilder,
     descriptions: Descriptions<'m>,
+    /// Why shapes could not be computed, by name.
+    reasons: Reasons<'m>,
     inputs: HashSet<&'m str>,
     ids: HashMap<&'m str, TensorId>,
     /// Those of which no size is known.
@@ -95,11 +120,19 @@ struct Tensors<'m> {
 }
 
 impl<'m> Tensors<'m> {
-    fn new(graph: &'m Graph, builder: GraphBuilder, options: &ImportOptions) -> Result<Self, ImportError> {
+    fn new(
+        model: &'m Model,
+        graph: &'m Graph,
+        builder: GraphBuilder,
+        options: &ImportOptions,
+    ) -> Result<Self, ImportError> {
         let inputs = || graph.input.iter().map(|input| input.name.as_str());
+        let mut descriptions = Descriptions::new(graph, &options.dims)?;
+        let reasons = infer(model, graph, &mut descriptions)?;
         let mut tensors = Self {
             builder,
-            descriptions: Descriptions::new(graph, &options.dims)?,
+            descriptions,
+            reasons,
             inputs: inputs().collect(),
             ids: HashMap::new(),
             unshaped: Vec::new(),

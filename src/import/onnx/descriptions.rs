@@ -147,6 +147,21 @@ impl<'m> Descriptions<'m> {
         self.constants.get(name).or_else(|| self.others.get(name))
     }
 
+    /// Takes a computed shape where the file does not tell one.
+    #[cfg(feature = "onnx-shapes")]
+    pub(super) fn complete(&mut self, name: &'m str, data_type: i32, dims: &[u64]) {
+        let place = self.others.entry(name);
+        let is_open = |description: &Description| match description {
+            Description::NoTensor => false,
+            Description::Tensor { data_type, .. } => *data_type == 0 || description.shape().is_none(),
+        };
+        if matches!(&place, Entry::Occupied(place) if !is_open(place.get())) {
+            return;
+        }
+        let dims = Some(dims.iter().copied().map(Dim::Known).collect());
+        place.insert_entry(Description::Tensor { data_type, dims });
+    }
+
     /// The first description stands, unless a later one tells the shape and it
     /// does not. Two that tell different ones cannot both be right, and a plan
     /// for the smaller would be wrong.

@@ -5,8 +5,11 @@ mod descriptions;
 mod expression;
 mod file_buf;
 mod messages;
+#[cfg(feature = "onnx-shapes")]
+mod shapes;
 mod slices;
 mod subgraphs;
+mod tensor;
 mod unshaped;
 
 use std::path::Path;
