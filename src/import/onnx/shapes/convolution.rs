@@ -159,12 +159,15 @@ pub(super) fn conv_transpose(call: &Call) -> Told<Vec<Value>> {
     };
     for (axis, &dim) in spatial.iter().enumerate() {
         let (dim, stride) = (i128::from(dim), i128::from(window.strides[axis]));
+        let whole = stride * (dim - 1) + i128::from(more[axis]) + window.reach(axis);
         dims.push(narrowed(match &window.padding {
-            Padding::Same => dim * stride,
-            Padding::Given(pads) => {
-                let (before, after) = (i128::from(pads[axis].0), i128::from(pads[axis].1));
-                stride * (dim - 1) + i128::from(more[axis]) + window.reach(axis) - before - after
+            Padding::Given(pads) => whole - i128::from(pads[axis].0) - i128::from(pads[axis].1),
+            // Nothing is added to reach the size.
+            Padding::Same if whole <= dim * stride => whole,
+            Padding::Same if more[axis] > 0 => {
+                return Err("padding by itself beside `output_padding` is done differently by runtimes".to_owned());
             }
+            Padding::Same => dim * stride,
         })?);
     }
     Ok(vec![Value::new(input.data_type, dims)?])
@@ -188,7 +191,15 @@ pub(super) fn qlinear_average_pool(call: &Call) -> Told<Vec<Value>> {
 fn pooled(call: &Call, input: &Value, data_type: i32) -> Told<[Value; 2]> {
     let (batch, channels, spatial) = parts(input)?;
     let window = Window::new(call, sizes(call.required_ints("kernel_shape")?)?)?;
-    let dims = [vec![batch, channels], window.all_steps(spatial, call.flag("ceil_mode", false))?].concat();
+    if matches!(window.padding, Padding::Same) && window.dilations.iter().any(|&dilation| dilation > 1) {
+        return Err("padding by itself with gaps in the window is done differently by runtimes".to_owned());
+    }
+    let ceil = call.flag("ceil_mode", false);
+    let steps = window.all_steps(spatial, ceil)?;
+    if call.node.op_type == "LpPool" && steps != window.all_steps(spatial, false)? {
+        return Err("ONNX Runtime ignores its attribute `ceil_mode`, and so its size is not sure".to_owned());
+    }
+    let dims = [vec![batch, channels], steps].concat();
     let output = Value::new(data_type, dims)?;
     let places = output.like(types::INT64);
     Ok([output, places])

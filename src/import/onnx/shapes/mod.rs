@@ -66,7 +66,7 @@ pub(super) fn infer<'m>(
     for place in order::order(&graph.node) {
         let node = &graph.node[place];
         let facts = engine.outputs(node, &scope);
-        for (name, fact) in node.output.iter().zip(facts) {
+        for (name, fact) in node.output.iter().zip(facts).filter(|(name, _)| !name.is_empty()) {
             let fact = settled(node, name, fact, descriptions.get(name))?;
             if let Ok(value) = &fact
                 && !descriptions.is_constant(name)

@@ -134,7 +134,11 @@ fn cut(dim: u64, start: i64, end: i64, step: i64) -> Told<Cut> {
     let (start, end) = match step {
         0 => return Err("its step is 0".to_owned()),
         1.. => (from_start(start).clamp(0, dim), from_start(end).clamp(0, dim)),
-        _ => (from_start(start).clamp(0, (dim - 1).max(0)), from_start(end).clamp(-1, dim - 1)),
+        // ONNX Runtime takes these for the beginning, the standard for the end.
+        ..0 if end >= i32::MAX.into() => {
+            return Err(format!("a step of {step} to {end} is read differently by runtimes"));
+        }
+        ..0 => (from_start(start).clamp(0, (dim - 1).max(0)), from_start(end).clamp(-1, dim - 1)),
     };
     let distance = i128::from(end) - i128::from(start);
     let step_wide = i128::from(step);
