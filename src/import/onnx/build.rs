@@ -124,10 +124,10 @@ impl<'m> Tensors<'m> {
         model: &'m Model,
         graph: &'m Graph,
         builder: GraphBuilder,
-        options: &ImportOptions,
+        options: &'m ImportOptions,
     ) -> Result<Self, ImportError> {
         let inputs = || graph.input.iter().map(|input| input.name.as_str());
-        let mut descriptions = Descriptions::new(graph, &options.dims)?;
+        let mut descriptions = Descriptions::new(graph, options)?;
         let reasons = infer(model, graph, &mut descriptions)?;
         let mut tensors = Self {
             builder,

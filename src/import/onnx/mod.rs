@@ -4,6 +4,7 @@ mod build;
 mod descriptions;
 mod expression;
 mod file_buf;
+mod given;
 mod messages;
 #[cfg(feature = "onnx-shapes")]
 mod shapes;

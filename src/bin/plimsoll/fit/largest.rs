@@ -188,7 +188,8 @@ impl Search<'_> {
         match error {
             ImportError::UnknownDimension { name, known } if known == "none" => format!(
                 "{file}: --largest-input needs a symbolic dimension `{name}`, but all dimensions are fixed; \
-                 export the network with dynamic axes (TFLite and JSON have none)"
+                 name it in the shape of an input, as in --input-shape x=1x3x{name}x{name} (ONNX), or export \
+                 the network with dynamic axes (TFLite and JSON have none)"
             )
             .into(),
             error @ ImportError::Unshaped { .. } => {

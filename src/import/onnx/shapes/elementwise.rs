@@ -90,6 +90,12 @@ pub(super) fn cast(call: &Call) -> Told<Vec<Value>> {
     to_type(call, call.data_type("to", 0)?)
 }
 
+/// The same bits as another type of the same width.
+pub(super) fn bit_cast(call: &Call) -> Told<Vec<Value>> {
+    call.required_int("to")?;
+    Ok(vec![call.input(0)?.like(call.data_type("to", 0)?)])
+}
+
 pub(super) fn cast_like(call: &Call) -> Told<Vec<Value>> {
     to_type(call, call.input(1)?.data_type)
 }

@@ -60,6 +60,7 @@ pub(super) const FAMILIES: &[Family] = &[
     standard(1, elementwise::variadic, &["Max", "Mean", "Min", "Sum"]),
     standard(9, elementwise::choose, &["Where"]),
     standard(6, elementwise::cast, &["Cast"]),
+    standard(26, elementwise::bit_cast, &["BitCast"]),
     standard(15, elementwise::cast_like, &["CastLike"]),
     standard(1, elementwise::drawn_like, &["Bernoulli", "RandomNormalLike", "RandomUniformLike"]),
     standard(1, elementwise::dropout, &["Dropout"]),
