@@ -149,9 +149,30 @@ fn lacks_shapes(graph: &Graph) -> bool {
     graph.tensors().iter().any(|tensor| tensor.shape().is_none())
 }
 
-/// Rows of which nothing is computed, by operator: how much they put out depends on data, or
-/// they are not known.
-const REFUSED: [(&str, usize); 0] = [];
+/// Rows of which nothing is computed, by operator: how much they put out depends on data, runtimes
+/// differ, they read text, or they are not known.
+const REFUSED: [(&str, usize); 18] = [
+    ("CausalConvWithState", 13),
+    // A window larger than the input.
+    ("Conv", 1),
+    ("DFT", 2),
+    ("Equal", 2),
+    ("ImageDecoder", 9),
+    ("LinearAttention", 13),
+    ("LpPool", 2),
+    ("NonMaxSuppression", 8),
+    ("OptionalGetElement", 1),
+    ("OptionalHasElement", 1),
+    // Of floating-point numbers with 16 bits.
+    ("Range", 2),
+    ("RegexFullMatch", 3),
+    ("StringConcat", 3),
+    ("StringNormalizer", 1),
+    ("StringSplit", 6),
+    ("SwiGLU", 3),
+    ("TfIdfVectorizer", 7),
+    ("Unique", 7),
+];
 
 #[test]
 fn operators_are_as_other_programs_say() {
@@ -190,7 +211,7 @@ fn operators_are_as_other_programs_say() {
         }
     }
     assert!(wrong.is_empty(), "{} rows are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    println!("{computed} rows of {} operators are computed", operators.len());
+    assert_eq!((computed, operators.len()), (2423, 196));
     let refused: Vec<(&str, usize)> = refused.into_iter().collect();
     assert_eq!(refused, REFUSED, "{}", texts.join("\n"));
 }

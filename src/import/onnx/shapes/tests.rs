@@ -83,3 +83,27 @@ fn the_zoo_is_computed_as_it_tells() {
     println!("{} models, {tensors} tensors", models.len());
     assert_eq!((models.len(), tensors), (66, 20_381));
 }
+
+/// Models of all kinds, in a folder that `PLIMSOLL_ONNX` names: what is computed must be right.
+#[test]
+fn what_is_computed_of_other_models_is_as_they_tell() {
+    let Some(folder) = std::env::var_os("PLIMSOLL_ONNX") else { return };
+    let (mut right, mut unknown) = (0, Vec::new());
+    for path in files(Path::new(&folder)) {
+        let Ok(mut model) = super::super::decode(std::fs::read(&path).unwrap().as_slice()) else { continue };
+        if model.graph.is_none() {
+            continue;
+        }
+        let told = told(&model);
+        let (computed, reasons) = computed(&mut model);
+        for (tensor, told) in &told {
+            match computed.get(tensor) {
+                Some(computed) => assert_eq!(computed, told, "{}: `{tensor}`", path.display()),
+                None => unknown.push(format!("{}: {tensor}", path.display())),
+            }
+            right += usize::from(computed.contains_key(tensor));
+        }
+        unknown.extend(reasons.into_iter().filter(|reason| !reason.ends_with("Follows")).map(|reason| format!("    {reason}")));
+    }
+    println!("{}\n{right} tensors are right, {} lines of others", unknown.join("\n"), unknown.len());
+}
