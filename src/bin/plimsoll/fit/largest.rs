@@ -169,6 +169,12 @@ impl Search<'_> {
                 let reason = with_path(self.file, error).to_string();
                 return Ok(Tried { refused: Some(reason), ..too_large });
             }
+            // A window may be larger than a small input; where all values are refused, the reason
+            // is told.
+            Err(error @ ImportError::Unshaped { .. }) => {
+                let reason = self.explained(error, &options).to_string();
+                return Ok(Tried { refused: Some(reason), ..too_large });
+            }
             Err(error) => return Err(self.explained(error, &options)),
         };
         let (planner, align) = (self.arguments.planner(self.bar), self.arguments.reading.align);

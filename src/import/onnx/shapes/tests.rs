@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::descriptions::{Description, Descriptions};
 use super::super::messages::{Graph, Model};
 use super::infer;
+use super::table::{FAMILIES, MICROSOFT, NEWEST, WITH_BODIES};
 use crate::graph::ElementType;
 use crate::import::ImportOptions;
 
@@ -106,4 +107,32 @@ fn what_is_computed_of_other_models_is_as_they_tell() {
         unknown.extend(reasons.into_iter().filter(|reason| !reason.ends_with("Follows")).map(|reason| format!("    {reason}")));
     }
     println!("{}\n{right} tensors are right, {} lines of others", unknown.join("\n"), unknown.len());
+}
+
+/// The table of the documentation for a domain: each operator with its first version.
+fn listed(domain: &str) -> Vec<String> {
+    let families = FAMILIES.iter().filter(|family| family.domain == domain);
+    let with_bodies = WITH_BODIES.iter().filter(|_| domain.is_empty()).map(|(name, since)| (*name, *since));
+    let all = families.flat_map(|family| family.names.iter().map(|name| (*name, family.since)));
+    let mut all: Vec<(&str, i64)> = all.chain(with_bodies).collect();
+    all.sort_unstable();
+    let text = |(name, since): (&str, i64)| if since == 1 { format!("`{name}`") } else { format!("`{name}` {since}") };
+    all.into_iter().map(text).collect()
+}
+
+#[test]
+fn the_documentation_lists_what_the_table_has() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/onnx.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    for domain in ["", MICROSOFT] {
+        let list = listed(domain);
+        for pair in list.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+        let list = list.join(", ");
+        assert!(text.contains(&list), "docs/onnx.md should have\n{list}.");
+    }
+    assert!(text.contains(&format!("up to version {NEWEST}")));
 }
