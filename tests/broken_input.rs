@@ -3,9 +3,9 @@
 //! many for each format.
 #![cfg(feature = "cli")]
 
-mod support;
 #[path = "support/onnx_models.rs"]
 mod onnx_models;
+mod support;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -504,7 +504,10 @@ fn inputs_may_be_given_other_shapes() {
     let (status, text, _) = plimsoll(&["verify", &network, &plan]);
     assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
     for (given, reason) in [
-        ("image=1x3x8x8", "no shape can be given to `image`: the file has no such input; there are `input.1`"),
+        (
+            "image=1x3x8x8",
+            "no shape can be given to `image`: the file has no such input; there are `input.1`",
+        ),
         ("input.1=1x3x8", "it has 4 dimensions, not 3"),
         ("input.1=1x3x2x2", "its window reaches over 3 of 2 elements"),
         ("input.1=1x3xx8", "is no shape; write it as in 1x3x224x224"),

@@ -296,7 +296,8 @@ fn folded_tensors_need_no_shape() {
     assert_eq!(tensor_of(&graph, "folded").kind(), TensorKind::Constant);
     let text = error_text(&parts, &unfolded());
     assert!(
-        text.starts_with("2 tensors have no static size: `halved` (no type, no shape)") && text.contains(", `folded` (no"),
+        text.starts_with("2 tensors have no static size: `halved` (no type, no shape)")
+            && text.contains(", `folded` (no"),
         "{text}"
     );
 }

@@ -15,9 +15,33 @@ const OPERATORS: &str = include_str!("onnx_operators/table.tsv");
 
 /// By ONNX's number.
 const TYPES: [&str; 27] = [
-    "", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "float64",
-    "uint32", "uint64", "complex64", "complex128", "bfloat16", "float8", "float8", "float8", "float8", "uint4",
-    "int4", "float4", "float8", "uint2", "int2",
+    "",
+    "float32",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "int64",
+    "string",
+    "bool",
+    "float16",
+    "float64",
+    "uint32",
+    "uint64",
+    "complex64",
+    "complex128",
+    "bfloat16",
+    "float8",
+    "float8",
+    "float8",
+    "float8",
+    "uint4",
+    "int4",
+    "float4",
+    "float8",
+    "uint2",
+    "int2",
 ];
 
 /// A line of the table.
@@ -53,7 +77,8 @@ fn described(text: &str) -> Option<Described<'_>> {
 
 fn rows() -> impl Iterator<Item = Row<'static>> {
     OPERATORS.lines().map(|line| {
-        let [operator, version, inputs, attributes, outputs] = line.split('\t').collect::<Vec<_>>()[..] else {
+        let [operator, version, inputs, attributes, outputs] = line.split('\t').collect::<Vec<_>>()[..]
+        else {
             panic!("{line}");
         };
         let all = |text: &'static str| text.split(';').map(described).collect();
@@ -81,7 +106,9 @@ fn constant(name: &str, of: &Described, raw: bool) -> Vec<u8> {
         (11, true) => length_delimited(9, real().flat_map(f64::to_le_bytes).collect::<Vec<u8>>()),
         (7, true) => length_delimited(9, whole().flat_map(i64::to_le_bytes).collect::<Vec<u8>>()),
         (7, false) => length_delimited(7, varints()),
-        (6, true) => length_delimited(9, whole().flat_map(|one| (one as i32).to_le_bytes()).collect::<Vec<u8>>()),
+        (6, true) => {
+            length_delimited(9, whole().flat_map(|one| (one as i32).to_le_bytes()).collect::<Vec<u8>>())
+        }
         (2 | 3 | 9, true) => length_delimited(9, whole().map(|number| number as u8).collect::<Vec<u8>>()),
         (2..=6 | 9, false) => length_delimited(5, varints()),
         _ => Vec::new(),
@@ -129,8 +156,9 @@ fn model_of(row: &Row, raw: bool) -> Vec<u8> {
     }
     let count = row.outputs.as_ref().map_or(1, Vec::len);
     let is_there = |number: usize| row.outputs.as_ref().is_none_or(|outputs| outputs[number].is_some());
-    let outputs: Vec<String> =
-        (0..count).map(|number| if is_there(number) { format!("y{number}") } else { String::new() }).collect();
+    let outputs: Vec<String> = (0..count)
+        .map(|number| if is_there(number) { format!("y{number}") } else { String::new() })
+        .collect();
     let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
     let mut more: Vec<Vec<u8>> = row.attributes.iter().map(|text| attribute_of(text)).collect();
     more.push(domain(domain_name));
@@ -198,13 +226,20 @@ fn operators_are_as_other_programs_say() {
             (Ok(graph), Some(outputs)) => {
                 computed += 1;
                 operators.insert(row.operator);
-                for (place, expected) in outputs.iter().enumerate().filter_map(|(place, of)| Some((place, of.as_ref()?))) {
+                for (place, expected) in
+                    outputs.iter().enumerate().filter_map(|(place, of)| Some((place, of.as_ref()?)))
+                {
                     let name = format!("y{place}");
                     let tensor = graph.tensors().iter().find(|tensor| tensor.name() == name).unwrap();
                     let dims: Vec<u64> = expected.dims.iter().map(|&dim| dim.cast_unsigned()).collect();
                     let element_type: ElementType = TYPES[expected.data_type as usize].parse().unwrap();
                     if tensor.shape() != Some(&dims) || tensor.element_type() != Some(element_type) {
-                        wrong.push(format!("{}\n    {:?} {:?}", row.line, tensor.element_type(), tensor.shape()));
+                        wrong.push(format!(
+                            "{}\n    {:?} {:?}",
+                            row.line,
+                            tensor.element_type(),
+                            tensor.shape()
+                        ));
                     }
                 }
             }

@@ -129,7 +129,8 @@ fn nodes_may_stand_in_any_order() {
         result("y"),
     ];
     assert_eq!(shape(&parts), [2, 12]);
-    let circle = [input("x", FLOAT, "2"), node("Add", &["x", "b"], &["a"]), node("Relu", &["a"], &["b"]), result("b")];
+    let circle =
+        [input("x", FLOAT, "2"), node("Add", &["x", "b"], &["a"]), node("Relu", &["a"], &["b"]), result("b")];
     assert!(import(&circle).is_err());
 }
 
@@ -148,7 +149,9 @@ fn what_cannot_be_known_is_named_with_its_reason() {
          no shape); what cannot be computed must be told by the file's value_info"
     );
     let misspelt = [input("x", FLOAT, "2, 3"), node("Rleu", &["x"], &["y"]), result("y")];
-    assert!(error(&misspelt).contains("node `the Rleu` (Rleu) cannot tell the shape: this operator is not known"));
+    assert!(
+        error(&misspelt).contains("node `the Rleu` (Rleu) cannot tell the shape: this operator is not known")
+    );
     let on_data = |op_type| [input("x", FLOAT, "2, 3"), node(op_type, &["x"], &["y"]), result("y")];
     let text = error(&on_data("NonZero"));
     assert!(text.contains("depends on the numbers in `x`"), "{text}");
@@ -179,7 +182,15 @@ fn what_the_file_tells_helps() {
 
 #[test]
 fn what_the_file_tells_must_be_true() {
-    let relu = |told| [input("x", FLOAT, "2, 3"), node("Relu", &["x"], &["a"]), node("Relu", &["a"], &["y"]), result("y"), told];
+    let relu = |told| {
+        [
+            input("x", FLOAT, "2, 3"),
+            node("Relu", &["x"], &["a"]),
+            node("Relu", &["a"], &["y"]),
+            result("y"),
+            told,
+        ]
+    };
     assert_eq!(
         error(&relu(value_info("a", FLOAT, "2, 4"))),
         "not a valid ONNX file: tensor `a` is said to have shape [2, 4], but node `the Relu` (Relu) makes shape [2, 3]"
@@ -233,7 +244,12 @@ fn inputs_may_be_given_other_shapes() {
     assert_eq!(given("x", "5x3xSxS", &[("S", 4)]).unwrap(), expected);
     assert_eq!(given("x", "5x3xSxS", &[("S", 4), ("n", 5)]).unwrap(), expected);
     for (name, shape, dims, text) in [
-        ("X", "5x3x4x4", &[][..], "no shape can be given to `X`: the file has no such input; there are `x`, `mask`"),
+        (
+            "X",
+            "5x3x4x4",
+            &[][..],
+            "no shape can be given to `X`: the file has no such input; there are `x`, `mask`",
+        ),
         ("x", "5x3x4", &[], "no shape can be given to `x`: it has 4 dimensions, not 3"),
         ("x", "5x3x4x4", &[("n", 6)], "no shape can be given to `x`: `n` is 6 and 5"),
         ("x", "5x3xSxS", &[], "bind `S` by --dim S=1"),
@@ -254,7 +270,8 @@ fn branches_must_agree_unless_the_condition_is_known() {
     assert_eq!(shape(&parts(input("c", BOOL, ""), "Exp")), [2, 3]);
     let text = error(&parts(input("c", BOOL, ""), "Transpose"));
     assert!(text.contains("its branches make [2, 3] of element type 1 and [3, 2] of 1"), "{text}");
-    let known = |byte: u8| length_delimited(5, [tensor("c", BOOL, &[]), length_delimited(9, [byte])].concat());
+    let known =
+        |byte: u8| length_delimited(5, [tensor("c", BOOL, &[]), length_delimited(9, [byte])].concat());
     assert_eq!(shape(&parts(known(1), "Transpose")), [2, 3]);
     assert_eq!(shape(&parts(known(0), "Transpose")), [3, 2]);
 }
@@ -262,7 +279,10 @@ fn branches_must_agree_unless_the_condition_is_known() {
 #[test]
 fn loops_keep_their_states_and_stack_what_they_put_out() {
     let parts = |count: Vec<u8>, step: Vec<Vec<u8>>| {
-        let inside = [vec![inner("i"), inner("on"), inner("state"), result("on"), result("next"), result("row")], step];
+        let inside = [
+            vec![inner("i"), inner("on"), inner("state"), result("on"), result("next"), result("row")],
+            step,
+        ];
         let own = body("body", &inside.concat());
         [
             input("x", FLOAT, "2, 3"),
@@ -296,14 +316,17 @@ fn loops_keep_their_states_and_stack_what_they_put_out() {
 
 #[test]
 fn scans_go_along_an_axis() {
-    let own = body("body", &[
-        inner("state"),
-        inner("piece"),
-        node("Add", &["state", "piece"], &["next"]),
-        node("Relu", &["next"], &["row"]),
-        result("next"),
-        result("row"),
-    ]);
+    let own = body(
+        "body",
+        &[
+            inner("state"),
+            inner("piece"),
+            node("Add", &["state", "piece"], &["next"]),
+            node("Relu", &["next"], &["row"]),
+            result("next"),
+            result("row"),
+        ],
+    );
     let axes = |name, axis: u8| attribute(name, length_delimited(8, [axis]));
     let more = [own, int("num_scan_inputs", 1), axes("scan_input_axes", 1), axes("scan_output_axes", 1)];
     let parts = [
@@ -320,23 +343,33 @@ fn scans_go_along_an_axis() {
 /// A function of one input `a` and one output `b`, with the operators of version 21.
 fn function(name: &str, nodes: &[Vec<u8>]) -> Vec<u8> {
     // Nodes of a function are its seventh field, those of a graph its first.
-    let nodes: Vec<u8> = nodes.iter().flat_map(|node| [varint(7 << 3 | 2), node[1..].to_vec()].concat()).collect();
+    let nodes: Vec<u8> =
+        nodes.iter().flat_map(|node| [varint(7 << 3 | 2), node[1..].to_vec()].concat()).collect();
     let opset = length_delimited(9, number(2, 21));
-    let texts = [(1, name), (4, "a"), (5, "b"), (10, "my.own")].map(|(field, text)| length_delimited(field, text));
+    let texts =
+        [(1, name), (4, "a"), (5, "b"), (10, "my.own")].map(|(field, text)| length_delimited(field, text));
     length_delimited(25, [texts.concat(), nodes, opset].concat())
 }
 
 #[test]
 fn functions_of_the_file_are_run_through() {
     let reference = attribute("axis", length_delimited(21, "where"));
-    let outer = function("Outer", &[node_with("Inner", &["a"], &["b"], &[domain("my.own"), attribute("where", number(3, 2))])]);
-    let inner = function("Inner", &[node("Relu", &["a"], &["c"]), node_with("Flatten", &["c"], &["b"], &[reference])]);
-    let parts = [input("x", FLOAT, "2, 3, 4"), node_with("Outer", &["x"], &["y"], &[domain("my.own")]), result("y")];
+    let outer = function(
+        "Outer",
+        &[node_with("Inner", &["a"], &["b"], &[domain("my.own"), attribute("where", number(3, 2))])],
+    );
+    let inner = function(
+        "Inner",
+        &[node("Relu", &["a"], &["c"]), node_with("Flatten", &["c"], &["b"], &[reference])],
+    );
+    let parts =
+        [input("x", FLOAT, "2, 3, 4"), node_with("Outer", &["x"], &["y"], &[domain("my.own")]), result("y")];
     let bytes = [model(&parts), outer, inner].concat();
     let graph = onnx_from_bytes("model", &bytes, &ImportOptions::default()).unwrap().graph;
     assert_eq!(shape_of(&graph, "y"), [6, 4]);
     let failing = function("Outer", &[node("NonZero", &["a"], &["b"])]);
-    let text = onnx_from_bytes("model", &[model(&parts), failing].concat(), &ImportOptions::default()).unwrap_err();
+    let text =
+        onnx_from_bytes("model", &[model(&parts), failing].concat(), &ImportOptions::default()).unwrap_err();
     assert!(text.to_string().contains("inside, node `the NonZero` (NonZero)"), "{text}");
 }
 
@@ -345,7 +378,8 @@ fn functions_that_call_each_other_without_end_are_stopped() {
     let parts = [input("x", FLOAT, "2"), node_with("F0", &["x"], &["y"], &[domain("my.own")]), result("y")];
     let call = |name: &str, from: &str, to: &str| node_with(name, &[from], &[to], &[domain("my.own")]);
     let own = function("F0", &[call("F0", "a", "b")]);
-    let text = onnx_from_bytes("model", &[model(&parts), own].concat(), &ImportOptions::default()).unwrap_err();
+    let text =
+        onnx_from_bytes("model", &[model(&parts), own].concat(), &ImportOptions::default()).unwrap_err();
     assert!(text.to_string().contains("functions call each other more than 16 deep"), "{text}");
     // Each calls the next ten times: 10^12 nodes.
     let names: Vec<String> = (0..=12).map(|number| format!("F{number}")).collect();
@@ -372,7 +406,13 @@ fn numbers_without_bounds_are_refused() {
     ] {
         let numbers = ints("n", &[numbers.len() as i64], numbers);
         let reads = if name == "ConstantOfShape" { &["n"][..] } else { &["x", "n"] };
-        let parts = [input("x", FLOAT, "2, 1"), numbers, node(name, reads, &["z"]), node("Add", &["x", "z"], &["y"]), result("y")];
+        let parts = [
+            input("x", FLOAT, "2, 1"),
+            numbers,
+            node(name, reads, &["z"]),
+            node("Add", &["x", "z"], &["y"]),
+            result("y"),
+        ];
         let text = error(&parts);
         assert!(!text.is_empty(), "{name}");
     }
@@ -388,20 +428,30 @@ fn numbers_without_bounds_are_refused() {
     assert!(import(&range).is_err());
     // More axes than anybody has.
     let axes: Vec<i64> = (0..60).collect();
-    let deep = [input("x", FLOAT, "2"), ints("n", &[60], &axes), node("Unsqueeze", &["x", "n"], &["y"]), result("y")];
+    let deep = [
+        input("x", FLOAT, "2"),
+        ints("n", &[60], &axes),
+        node("Unsqueeze", &["x", "n"], &["y"]),
+        result("y"),
+    ];
     assert!(error(&deep).contains("61 axes are more than 32"));
 }
 
 #[test]
 fn versions_that_are_not_known_are_refused() {
-    let graph = length_delimited(7, [input("x", FLOAT, "2"), node("Relu", &["x"], &["y"]), result("y")].concat());
+    let graph =
+        length_delimited(7, [input("x", FLOAT, "2"), node("Relu", &["x"], &["y"]), result("y")].concat());
     let text = |opset: Vec<u8>| {
         let model = [graph.clone(), length_delimited(8, opset)].concat();
-        onnx_from_bytes("model", &model, &ImportOptions::default()).map(drop).map_err(|error| error.to_string())
+        onnx_from_bytes("model", &model, &ImportOptions::default())
+            .map(drop)
+            .map_err(|error| error.to_string())
     };
     text(number(2, 13)).unwrap();
     text([length_delimited(1, "ai.onnx"), number(2, 13)].concat()).unwrap();
-    assert!(text(number(2, 1000)).unwrap_err().contains("versions 1 to 28 of this operator are known, not 1000"));
+    assert!(
+        text(number(2, 1000)).unwrap_err().contains("versions 1 to 28 of this operator are known, not 1000")
+    );
     let other = text([length_delimited(1, "other"), number(2, 13)].concat()).unwrap_err();
     assert!(other.contains("which version of the domain `` it uses"), "{other}");
 }

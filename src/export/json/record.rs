@@ -44,7 +44,11 @@ impl ImportRecord {
             fold: options.fold,
             floats_as: options.floats_as.map(|element_type| element_type.name().to_owned()),
             dims: options.dims.clone(),
-            input_shapes: options.input_shapes.iter().map(|(name, shape)| (name.clone(), shape.to_string())).collect(),
+            input_shapes: options
+                .input_shapes
+                .iter()
+                .map(|(name, shape)| (name.clone(), shape.to_string()))
+                .collect(),
             overwrite_inputs: options.overwrite_inputs,
             alignment: options.alignment,
         }

@@ -131,9 +131,12 @@ impl Tensor {
             encoding::check_wire_type(alone, wire_type)?;
             Some(taken(width as u64, buf)?)
         };
-        let found: Option<Vec<f64>> = bytes.map(|bytes| if width == 4 { singles(&bytes) } else { doubles(&bytes) });
+        let found: Option<Vec<f64>> =
+            bytes.map(|bytes| if width == 4 { singles(&bytes) } else { doubles(&bytes) });
         match (&mut self.contents, found) {
-            (Contents::Real(numbers), Some(found)) if numbers.len() + found.len() <= FEW => numbers.extend(found),
+            (Contents::Real(numbers), Some(found)) if numbers.len() + found.len() <= FEW => {
+                numbers.extend(found);
+            }
             (Contents::Raw(bytes), Some(found)) if bytes.is_empty() => self.contents = Contents::Real(found),
             _ => self.lacks = true,
         }

@@ -121,12 +121,18 @@ pub(super) fn choose(condition: &Data, one: &Data, other: &Data) -> Option<Data>
     match (one, other) {
         (Data::Whole(one), Data::Whole(other)) => {
             let pairs = one.iter().zip(other.iter());
-            let chosen = condition.iter().zip(pairs).map(|(&holds, (&one, &other))| if holds == 0 { other } else { one });
+            let chosen = condition
+                .iter()
+                .zip(pairs)
+                .map(|(&holds, (&one, &other))| if holds == 0 { other } else { one });
             Some(Data::Whole(chosen.collect()))
         }
         (Data::Real(one), Data::Real(other)) => {
             let pairs = one.iter().zip(other.iter());
-            let chosen = condition.iter().zip(pairs).map(|(&holds, (&one, &other))| if holds == 0 { other } else { one });
+            let chosen = condition
+                .iter()
+                .zip(pairs)
+                .map(|(&holds, (&one, &other))| if holds == 0 { other } else { one });
             Some(Data::Real(chosen.collect()))
         }
         _ => None,

@@ -12,7 +12,11 @@ fn heads(call: &Call, name: &str) -> Told<u64> {
 
 /// What each of so many heads gets.
 fn each(all: u64, heads: u64) -> Told<u64> {
-    if all.is_multiple_of(heads) { Ok(all / heads) } else { Err(format!("{all} cannot be split among {heads} heads")) }
+    if all.is_multiple_of(heads) {
+        Ok(all / heads)
+    } else {
+        Err(format!("{all} cannot be split among {heads} heads"))
+    }
 }
 
 fn times(one: u64, other: u64) -> Told<u64> {

@@ -42,7 +42,11 @@ fn truth(value: Option<&Value>) -> Option<bool> {
     }
 }
 
-pub(super) fn branch<'m>(engine: &mut Engine<'m>, call: &Call<'_, 'm>, scope: &Scope<'_, 'm>) -> Told<Vec<Value>> {
+pub(super) fn branch<'m>(
+    engine: &mut Engine<'m>,
+    call: &Call<'_, 'm>,
+    scope: &Scope<'_, 'm>,
+) -> Told<Vec<Value>> {
     let condition = call.optional(0).unwrap_or(None);
     let (yes, no) = (call.body("then_branch")?, call.body("else_branch")?);
     if let Some(holds) = truth(condition) {
@@ -65,7 +69,11 @@ fn either(yes: &Value, no: &Value) -> Told<Value> {
     ))
 }
 
-pub(super) fn repeat<'m>(engine: &mut Engine<'m>, call: &Call<'_, 'm>, scope: &Scope<'_, 'm>) -> Told<Vec<Value>> {
+pub(super) fn repeat<'m>(
+    engine: &mut Engine<'m>,
+    call: &Call<'_, 'm>,
+    scope: &Scope<'_, 'm>,
+) -> Told<Vec<Value>> {
     let body = call.body("body")?;
     let states = (2..call.inputs.len()).map(|number| call.input(number)).collect::<Told<Vec<_>>>()?;
     let mut inputs = vec![
@@ -111,12 +119,19 @@ fn unchanged(before: &[&Value], after: &mut impl Iterator<Item = Told<Value>>) -
         if (after.data_type, &after.dims) == (state.data_type, &state.dims) {
             return Ok(state.like(state.data_type));
         }
-        Err(format!("state {number} changes from turn to turn: from shape {:?} to {:?}", state.dims, after.dims))
+        Err(format!(
+            "state {number} changes from turn to turn: from shape {:?} to {:?}",
+            state.dims, after.dims
+        ))
     };
     before.iter().enumerate().map(one).collect()
 }
 
-pub(super) fn scan<'m>(engine: &mut Engine<'m>, call: &Call<'_, 'm>, scope: &Scope<'_, 'm>) -> Told<Vec<Value>> {
+pub(super) fn scan<'m>(
+    engine: &mut Engine<'m>,
+    call: &Call<'_, 'm>,
+    scope: &Scope<'_, 'm>,
+) -> Told<Vec<Value>> {
     let body = call.body("body")?;
     let all = call.all()?;
     let scanned = usize::try_from(call.required_int("num_scan_inputs")?).ok().filter(|&count| count > 0);

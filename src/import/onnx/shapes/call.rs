@@ -99,7 +99,9 @@ impl<'c, 'm> Call<'c, 'm> {
 
     /// An attribute that must be there.
     pub fn required_int(&self, name: &str) -> Told<i64> {
-        self.attribute(name).map(|attribute| attribute.i).ok_or_else(|| format!("it lacks the attribute `{name}`"))
+        self.attribute(name)
+            .map(|attribute| attribute.i)
+            .ok_or_else(|| format!("it lacks the attribute `{name}`"))
     }
 
     pub fn ints(&self, name: &str) -> Option<&'c [i64]> {

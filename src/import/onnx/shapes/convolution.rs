@@ -24,7 +24,9 @@ impl Window {
         let list = |name: &str| match call.ints(name) {
             // Some exporters write empty lists.
             None | Some([]) => Ok(vec![1; axes]),
-            Some(numbers) if numbers.len() == axes && numbers.iter().all(|&number| number > 0) => sizes(numbers),
+            Some(numbers) if numbers.len() == axes && numbers.iter().all(|&number| number > 0) => {
+                sizes(numbers)
+            }
             Some(numbers) => Err(format!("its attribute `{name}` is {numbers:?} for {axes} spatial axes")),
         };
         let pads = match call.ints("pads") {
@@ -80,7 +82,9 @@ impl Window {
 }
 
 fn narrowed(number: i128) -> Told<u64> {
-    i64::try_from(number).map_err(|_| format!("a size of {number} is more than 63 bits can tell")).and_then(size)
+    i64::try_from(number)
+        .map_err(|_| format!("a size of {number} is more than 63 bits can tell"))
+        .and_then(size)
 }
 
 /// Batch, channels, and the spatial axes.
@@ -112,12 +116,18 @@ fn convolved(call: &Call, input: &Value, weights: &Value, data_type: i32) -> Tol
     let (made, read, kernel) = parts(weights)?;
     let groups = size(call.int("group", 1))?;
     if read.checked_mul(groups) != Some(channels) {
-        return Err(format!("weights of shape {:?} in {groups} groups do not fit {channels} channels", weights.dims));
+        return Err(format!(
+            "weights of shape {:?} in {groups} groups do not fit {channels} channels",
+            weights.dims
+        ));
     }
     if let Some(given) = call.ints("kernel_shape").filter(|given| !given.is_empty())
         && sizes(given)? != kernel
     {
-        return Err(format!("its attribute `kernel_shape` is {given:?}, its weights have shape {:?}", weights.dims));
+        return Err(format!(
+            "its attribute `kernel_shape` is {given:?}, its weights have shape {:?}",
+            weights.dims
+        ));
     }
     let window = Window::new(call, kernel.to_vec())?;
     let dims = [vec![batch, made], window.all_steps(spatial, false)?].concat();
@@ -139,14 +149,20 @@ pub(super) fn conv_transpose(call: &Call) -> Told<Vec<Value>> {
     let groups = size(call.int("group", 1))?;
     let made = made.checked_mul(groups).ok_or("it makes more channels than 64 bits can count")?;
     if kernel.len() != spatial.len() {
-        return Err(format!("weights of shape {:?} do not fit an input of shape {:?}", weights.dims, input.dims));
+        return Err(format!(
+            "weights of shape {:?} do not fit an input of shape {:?}",
+            weights.dims, input.dims
+        ));
     }
     let mut dims = vec![batch, made];
     if let Some(given) = call.ints("output_shape").filter(|given| !given.is_empty()) {
         // Some exporters write batch and channels as well.
         let given = given.get(given.len().saturating_sub(spatial.len())..).unwrap_or(&[]);
         if given.len() != spatial.len() {
-            return Err(format!("its attribute `output_shape` is {given:?} for {} spatial axes", spatial.len()));
+            return Err(format!(
+                "its attribute `output_shape` is {given:?} for {} spatial axes",
+                spatial.len()
+            ));
         }
         dims.extend(sizes(given)?);
         return Ok(vec![Value::new(input.data_type, dims)?]);
@@ -165,7 +181,9 @@ pub(super) fn conv_transpose(call: &Call) -> Told<Vec<Value>> {
             // Nothing is added to reach the size.
             Padding::Same if whole <= dim * stride => whole,
             Padding::Same if more[axis] > 0 => {
-                return Err("padding by itself beside `output_padding` is done differently by runtimes".to_owned());
+                return Err(
+                    "padding by itself beside `output_padding` is done differently by runtimes".to_owned()
+                );
             }
             Padding::Same => dim * stride,
         })?);
@@ -229,7 +247,8 @@ pub(super) fn max_unpool(call: &Call) -> Told<Vec<Value>> {
     let mut dims = vec![batch, channels];
     for (axis, &dim) in spatial.iter().enumerate() {
         let (before, after) = (i128::from(pads[axis].0), i128::from(pads[axis].1));
-        let reached = (i128::from(dim) - 1) * i128::from(window.strides[axis]) + i128::from(window.kernel[axis]);
+        let reached =
+            (i128::from(dim) - 1) * i128::from(window.strides[axis]) + i128::from(window.kernel[axis]);
         dims.push(narrowed(reached - before - after)?);
     }
     Ok(vec![Value::new(input.data_type, dims)?])

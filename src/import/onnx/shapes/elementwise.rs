@@ -17,7 +17,8 @@ pub(super) fn identity(call: &Call) -> Told<Vec<Value>> {
 
 pub(super) fn unary(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
-    let data = input.data.as_ref().and_then(|data| arithmetic::unary(&call.node.op_type, input.data_type, data));
+    let data =
+        input.data.as_ref().and_then(|data| arithmetic::unary(&call.node.op_type, input.data_type, data));
     Ok(vec![Value::with(input.data_type, input.dims.clone(), data)?])
 }
 
@@ -44,7 +45,8 @@ fn paired(call: &Call, one: &Value, other: &Value, data_type: i32) -> Told<Vec<V
         return Ok(vec![one.like(data_type)]);
     }
     let dims = broadcast(&[&one.dims, &other.dims])?;
-    let all = [one, other].map(|value| value.rearranged(dims.clone(), |at| broadcast_source(&value.dims, at)));
+    let all =
+        [one, other].map(|value| value.rearranged(dims.clone(), |at| broadcast_source(&value.dims, at)));
     let [one, other] = all;
     let (one, other) = (one?, other?);
     let data = match (&one.data, &other.data) {

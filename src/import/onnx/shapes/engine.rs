@@ -29,9 +29,9 @@ pub(super) struct Engine<'m> {
 
 impl<'m> Engine<'m> {
     pub fn new(functions: &'m [Function]) -> Self {
-        let all = FAMILIES.iter().flat_map(|family| {
-            family.names.iter().map(move |name| ((family.domain, *name), family))
-        });
+        let all = FAMILIES
+            .iter()
+            .flat_map(|family| family.names.iter().map(move |name| ((family.domain, *name), family)));
         let mut own: HashMap<_, Vec<_>> = HashMap::new();
         for function in functions {
             own.entry((domain(&function.domain), function.name.as_str())).or_default().push(function);
@@ -42,7 +42,9 @@ impl<'m> Engine<'m> {
     pub fn initializers(&mut self, graph: &'m Graph, scope: &mut Scope<'_, 'm>) {
         for tensor in &graph.initializer {
             let value = Value::of_tensor(tensor);
-            let fact = value.ok_or_else(|| Unknown::new(format!("the initializer `{}` has no shape that can be", tensor.name)));
+            let fact = value.ok_or_else(|| {
+                Unknown::new(format!("the initializer `{}` has no shape that can be", tensor.name))
+            });
             self.define(&tensor.name, fact, scope);
         }
         for sparse in &graph.sparse_initializer {
@@ -118,7 +120,9 @@ impl<'m> Engine<'m> {
         let version = match (version, domain) {
             (Some(version), _) => version,
             (None, MICROSOFT) => 1,
-            (None, _) => return Err(format!("the file does not say which version of the domain `{domain}` it uses")),
+            (None, _) => {
+                return Err(format!("the file does not say which version of the domain `{domain}` it uses"));
+            }
         };
         let with_bodies = WITH_BODIES.iter().find(|(name, _)| domain.is_empty() && *name == node.op_type);
         let rule = self.rules.get(&(domain, node.op_type.as_str())).copied();

@@ -1,14 +1,13 @@
 //! The same elements in another shape or order, or several times.
 
 use super::call::Call;
-use super::value::{Told, Value, axes, axis, broadcast, broadcast_source, place, product, size, sizes};
+use super::value::{
+    Told, Value, axes, axis, broadcast, broadcast_source, count, place, product, size, sizes,
+};
 
 pub(super) fn reshape(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
-    let target = match call.numbers_since(5, "shape", 1)? {
-        Some(target) => target,
-        None => return Err("it lacks a shape".to_owned()),
-    };
+    let Some(target) = call.numbers_since(5, "shape", 1)? else { return Err("it lacks a shape".to_owned()) };
     let mut dims = Vec::new();
     let mut open = None;
     for (axis, &wanted) in target.iter().enumerate() {
@@ -37,7 +36,7 @@ pub(super) fn flatten(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
     let number = call.int("axis", 1);
     let rank = input.rank();
-    let at = if number == rank as i64 { rank } else { axis(number, rank)? };
+    let at = if number == count(rank) { rank } else { axis(number, rank)? };
     let (rows, columns) = input.dims.split_at(at);
     Ok(vec![input.reshaped(vec![product(rows)?, product(columns)?])?])
 }

@@ -47,11 +47,11 @@ pub(super) fn constant_of_shape(call: &Call) -> Told<Vec<Value>> {
 
 pub(super) fn shape(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
-    let rank = input.rank() as i64;
+    let rank = super::value::count(input.rank());
     let place = |name, default| {
         let number = if call.version < 15 { default } else { call.int(name, default) };
         let from_start = if number < 0 { number.saturating_add(rank) } else { number };
-        from_start.clamp(0, rank) as usize
+        usize::try_from(from_start.clamp(0, rank)).unwrap_or(0)
     };
     let (start, end) = (place("start", 0), place("end", rank));
     let numbers: Vec<i64> =
@@ -95,7 +95,7 @@ pub(super) fn range(call: &Call) -> Told<Vec<Value>> {
     if count >= 9e15 {
         return Err("it exceeds 53 bits".to_owned());
     }
-    Ok(vec![Value::new(data_type, [count.max(0.0) as u64])?])
+    Ok(vec![Value::new(data_type, [size(count.max(0.0) as i64)?])?])
 }
 
 pub(super) fn eye_like(call: &Call) -> Told<Vec<Value>> {
@@ -107,7 +107,9 @@ pub(super) fn one_hot(call: &Call) -> Told<Vec<Value>> {
     let (indices, values) = (call.input(0)?, call.input(2)?);
     // The depth may be a floating-point number.
     let depth = match &call.input(1)?.data {
-        Some(Data::Real(numbers)) if matches!(numbers[..], [number] if (0.0..1e15).contains(&number)) => numbers[0] as i64,
+        Some(Data::Real(numbers)) if matches!(numbers[..], [number] if (0.0..1e15).contains(&number)) => {
+            numbers[0] as i64
+        }
         _ => call.number(1)?,
     };
     let rank = indices.rank() + 1;

@@ -112,8 +112,11 @@ fn settled(
         let fits = |(dim, computed): (&Dim, &u64)| !matches!(dim, Dim::Known(known) if known != computed);
         if dims.len() != value.dims.len() || !dims.iter().zip(&value.dims).all(fits) {
             let said = said(dims);
-            let reason =
-                format!("tensor `{name}` is said to have shape {said}, but {} makes shape {:?}", engine::title(node), value.dims);
+            let reason = format!(
+                "tensor `{name}` is said to have shape {said}, but {} makes shape {:?}",
+                engine::title(node),
+                value.dims
+            );
             return Err(ImportError::malformed(FORMAT, reason));
         }
     }

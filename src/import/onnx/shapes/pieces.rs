@@ -9,7 +9,8 @@ pub(super) fn concat(call: &Call) -> Told<Vec<Value>> {
 
 /// Scale and zero point of the output, then each input with its own.
 pub(super) fn qlinear_concat(call: &Call) -> Told<Vec<Value>> {
-    let inputs = (2..call.inputs.len()).step_by(3).map(|number| call.input(number)).collect::<Told<Vec<_>>>()?;
+    let inputs =
+        (2..call.inputs.len()).step_by(3).map(|number| call.input(number)).collect::<Told<Vec<_>>>()?;
     joined(call, &inputs)
 }
 
@@ -62,7 +63,8 @@ pub(super) fn split(call: &Call) -> Told<Vec<Value>> {
         let mut dims = input.dims.clone();
         dims[along] = part;
         let source = |at: &[u64]| {
-            let moved = at.iter().enumerate().map(|(axis, &place)| if axis == along { place + begin } else { place });
+            let moved =
+                at.iter().enumerate().map(|(axis, &place)| if axis == along { place + begin } else { place });
             place(&input.dims, moved)
         };
         outputs.push(input.rearranged(dims, source)?);
@@ -109,10 +111,15 @@ pub(super) fn slice(call: &Call) -> Told<Vec<Value>> {
     let steps = if call.version < 10 { None } else { call.optional_numbers(4)? };
     let steps = steps.map_or_else(|| vec![1; starts.len()], <[i64]>::to_vec);
     if [ends.len(), along.len(), steps.len()].iter().any(|&length| length != starts.len()) {
-        return Err(format!("{} starts, {} ends, {} axes, {} steps", starts.len(), ends.len(), along.len(), steps.len()));
+        return Err(format!(
+            "{} starts, {} ends, {} axes, {} steps",
+            starts.len(),
+            ends.len(),
+            along.len(),
+            steps.len()
+        ));
     }
-    let mut cuts: Vec<Cut> =
-        input.dims.iter().map(|&count| Cut { start: 0, step: 1, count }).collect();
+    let mut cuts: Vec<Cut> = input.dims.iter().map(|&count| Cut { start: 0, step: 1, count }).collect();
     for (number, &axis) in along.iter().enumerate() {
         let dim = input.dim(axis)?;
         cuts[axis] = cut(dim, starts[number], ends[number], steps[number])?;
@@ -120,7 +127,8 @@ pub(super) fn slice(call: &Call) -> Told<Vec<Value>> {
     let dims = cuts.iter().map(|cut| cut.count).collect();
     let source = |at: &[u64]| {
         let moved = at.iter().zip(&cuts).map(|(&along, cut)| {
-            u64::try_from(i128::from(cut.start) + i128::from(along) * i128::from(cut.step)).unwrap_or(u64::MAX)
+            u64::try_from(i128::from(cut.start) + i128::from(along) * i128::from(cut.step))
+                .unwrap_or(u64::MAX)
         });
         place(&input.dims, moved)
     };
@@ -180,7 +188,9 @@ pub(super) fn gather_elements(call: &Call) -> Told<Vec<Value>> {
 pub(super) fn gather_nd(call: &Call) -> Told<Vec<Value>> {
     let (input, indices) = (call.input(0)?, call.input(1)?);
     let batch = usize::try_from(call.int("batch_dims", 0)).map_err(|_| "its batch axes are negative")?;
-    let Some((&named, front)) = indices.dims.split_last() else { return Err("its indices are a scalar".to_owned()) };
+    let Some((&named, front)) = indices.dims.split_last() else {
+        return Err("its indices are a scalar".to_owned());
+    };
     let begin = usize::try_from(named).ok().and_then(|named| named.checked_add(batch));
     let rest = begin.and_then(|begin| input.dims.get(begin..));
     let (Some(rest), true) = (rest, batch <= front.len()) else {
@@ -203,8 +213,10 @@ pub(super) fn pad(call: &Call) -> Told<Vec<Value>> {
     }
     let mut dims = input.dims.clone();
     for (number, &axis) in along.iter().enumerate() {
-        let padded = i128::from(dims[axis]) + i128::from(pads[number]) + i128::from(pads[number + along.len()]);
-        dims[axis] = u64::try_from(padded).map_err(|_| format!("axis {axis} padded has a size of {padded}"))?;
+        let padded =
+            i128::from(dims[axis]) + i128::from(pads[number]) + i128::from(pads[number + along.len()]);
+        dims[axis] =
+            u64::try_from(padded).map_err(|_| format!("axis {axis} padded has a size of {padded}"))?;
     }
     Ok(vec![Value::new(input.data_type, dims)?])
 }
@@ -228,7 +240,9 @@ pub(super) fn center_crop_pad(call: &Call) -> Told<Vec<Value>> {
 pub(super) fn compress(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
     let holds = call.numbers(1)?;
-    let count = |dim: u64| holds.iter().take(usize::try_from(dim).unwrap_or(usize::MAX)).filter(|&&one| one != 0).count();
+    let count = |dim: u64| {
+        holds.iter().take(usize::try_from(dim).unwrap_or(usize::MAX)).filter(|&&one| one != 0).count()
+    };
     let mut dims = input.dims.clone();
     match call.attribute("axis") {
         Some(attribute) => {

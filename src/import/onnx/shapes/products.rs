@@ -53,14 +53,16 @@ pub(super) fn matmul_n_bits(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
     let made = super::value::size(call.required_int("N")?)?;
     let summed = super::value::size(call.required_int("K")?)?;
-    let Some((&last, batch)) = input.dims.split_last() else { return Err("its input is a scalar".to_owned()) };
+    let Some((&last, batch)) = input.dims.split_last() else {
+        return Err("its input is a scalar".to_owned());
+    };
     if last != summed {
         return Err(format!("its input of shape {:?} has not {summed} columns", input.dims));
     }
     Ok(vec![Value::new(input.data_type, [batch, &[made]].concat())?])
 }
 
-/// As NumPy does: vectors count as a row on the left and as a column on the right.
+/// As `NumPy` does: vectors count as a row on the left and as a column on the right.
 pub(super) fn multiplied(one: &[u64], other: &[u64]) -> Told<Vec<u64>> {
     let misfit = || format!("shapes {one:?} and {other:?} do not multiply");
     let (rows, inner, batch) = match one {

@@ -19,7 +19,10 @@ pub(super) fn recurrent(call: &Call) -> Told<Vec<Value>> {
     // The recurrent weights are of shape [directions, gates * hidden, hidden].
     let hidden = weights.dim(2)?;
     if weights.dim(0)? != directions {
-        return Err(format!("recurrent weights of shape {:?} are not for {directions} directions", weights.dims));
+        return Err(format!(
+            "recurrent weights of shape {:?} are not for {directions} directions",
+            weights.dims
+        ));
     }
     if let Some(attribute) = call.attribute("hidden_size")
         && size(attribute.i)? != hidden

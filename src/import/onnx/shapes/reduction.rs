@@ -10,7 +10,9 @@ pub(super) fn reduce(call: &Call) -> Told<Vec<Value>> {
     let numbers = call.numbers_since(since, "axes", 1)?.filter(|numbers| !numbers.is_empty());
     let gone = match numbers {
         Some(numbers) => axes(numbers, input.rank())?,
-        None if call.version >= since && call.flag("noop_with_empty_axes", false) => return Ok(vec![input.like(input.data_type)]),
+        None if call.version >= since && call.flag("noop_with_empty_axes", false) => {
+            return Ok(vec![input.like(input.data_type)]);
+        }
         None => (0..input.rank()).collect(),
     };
     let kept = without(&input.dims, &gone, true);

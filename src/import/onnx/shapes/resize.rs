@@ -12,7 +12,8 @@ pub(super) fn upsample(call: &Call) -> Told<Vec<Value>> {
             scales.floats.iter().map(|&scale| scale.into()).collect()
         }
         _ => {
-            let scale = |name| call.attribute(name).map(|attribute| f64::from(attribute.f)).ok_or("it lacks scales");
+            let scale =
+                |name| call.attribute(name).map(|attribute| f64::from(attribute.f)).ok_or("it lacks scales");
             vec![1.0, 1.0, scale("height_scale")?, scale("width_scale")?]
         }
     };
@@ -80,7 +81,7 @@ fn kept_ratio(before: &[u64], wanted: &[u64], better: fn(f32, f32) -> f32) -> To
 /// Above 24 bits, numbers of 32 bits are not exact, and runtimes differ.
 fn whole(number: f32) -> Told<u64> {
     if (0.0..16_777_216.0).contains(&number) {
-        Ok(number as u64)
+        size(number as i64)
     } else {
         Err(format!("it makes a size of {number}"))
     }
@@ -102,6 +103,6 @@ pub(super) fn affine_grid(call: &Call) -> Told<Vec<Value>> {
         [batch, _, spatial @ ..] if (2..=3).contains(&spatial.len()) => (*batch, spatial),
         _ => return Err(format!("a size of {target:?} is of no image")),
     };
-    let dims = [&[batch], spatial, &[size(spatial.len() as i64)?]].concat();
+    let dims = [&[batch], spatial, &[spatial.len() as u64]].concat();
     Ok(vec![Value::new(theta.data_type, dims)?])
 }

@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::value::{Told, Value};
 use super::{
-    attention, convolution, elementwise, layout, making, normalization, pieces, products, quantised, recurrent,
-    reduction, resize, signal,
+    attention, convolution, elementwise, layout, making, normalization, pieces, products, quantised,
+    recurrent, reduction, resize, signal,
 };
 
 /// What a node's outputs are like, of as many as the rule can tell.

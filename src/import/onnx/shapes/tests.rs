@@ -17,7 +17,9 @@ fn known(graph: &Graph, descriptions: &Descriptions) -> Known {
     let names = graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
     let description = |name: &String| match descriptions.get(name)? {
         Description::NoTensor => None,
-        tensor @ Description::Tensor { .. } => Some((name.clone(), (tensor.element_type()?, tensor.shape()?))),
+        tensor @ Description::Tensor { .. } => {
+            Some((name.clone(), (tensor.element_type()?, tensor.shape()?)))
+        }
     };
     names.filter_map(description).collect()
 }
@@ -38,7 +40,8 @@ fn computed(model: &mut Model) -> (Known, Vec<String>) {
     let options = ImportOptions::default();
     let mut descriptions = Descriptions::new(graph, &options).unwrap();
     let reasons = infer(model, graph, &mut descriptions).unwrap();
-    let mut reasons: Vec<String> = reasons.iter().map(|(name, reason)| format!("{name}: {reason:?}")).collect();
+    let mut reasons: Vec<String> =
+        reasons.iter().map(|(name, reason)| format!("{name}: {reason:?}")).collect();
     reasons.sort();
     (known(graph, &descriptions), reasons)
 }
@@ -104,7 +107,12 @@ fn what_is_computed_of_other_models_is_as_they_tell() {
             }
             right += usize::from(computed.contains_key(tensor));
         }
-        unknown.extend(reasons.into_iter().filter(|reason| !reason.ends_with("Follows")).map(|reason| format!("    {reason}")));
+        unknown.extend(
+            reasons
+                .into_iter()
+                .filter(|reason| !reason.ends_with("Follows"))
+                .map(|reason| format!("    {reason}")),
+        );
     }
     println!("{}\n{right} tensors are right, {} lines of others", unknown.join("\n"), unknown.len());
 }
@@ -116,7 +124,9 @@ fn listed(domain: &str) -> Vec<String> {
     let all = families.flat_map(|family| family.names.iter().map(|name| (*name, family.since)));
     let mut all: Vec<(&str, i64)> = all.chain(with_bodies).collect();
     all.sort_unstable();
-    let text = |(name, since): (&str, i64)| if since == 1 { format!("`{name}`") } else { format!("`{name}` {since}") };
+    let text = |(name, since): (&str, i64)| {
+        if since == 1 { format!("`{name}`") } else { format!("`{name}` {since}") }
+    };
     all.into_iter().map(text).collect()
 }
 

@@ -142,7 +142,10 @@ impl Value {
 
     /// The dimension of this axis.
     pub fn dim(&self, axis: usize) -> Told<u64> {
-        self.dims.get(axis).copied().ok_or_else(|| format!("a tensor of shape {:?} has no axis {axis}", self.dims))
+        self.dims
+            .get(axis)
+            .copied()
+            .ok_or_else(|| format!("a tensor of shape {:?} has no axis {axis}", self.dims))
     }
 
     /// The same shape without numbers.
@@ -205,7 +208,7 @@ pub(super) fn place(dims: &[u64], at: impl Iterator<Item = u64>) -> Option<u64> 
     dims.iter().zip(at).try_fold(0, |place: u64, (&dim, along)| place.checked_mul(dim)?.checked_add(along))
 }
 
-/// As NumPy does: equal from the right, where 1 stands for any.
+/// As `NumPy` does: equal from the right, where 1 stands for any.
 pub(super) fn broadcast(shapes: &[&[u64]]) -> Told<Vec<u64>> {
     let rank = shapes.iter().map(|dims| dims.len()).max().unwrap_or(0);
     let mut all = vec![1; rank];
@@ -233,12 +236,16 @@ pub(super) fn broadcast_source(dims: &[u64], at: &[u64]) -> Option<u64> {
     place(dims, along)
 }
 
+/// A number of axes, which are few.
+pub(super) fn count(rank: usize) -> i64 {
+    i64::from(rank as u32)
+}
+
 /// The axis that a number, negative from the end, stands for.
 pub(super) fn axis(number: i64, rank: usize) -> Told<usize> {
-    let count = rank as i64;
-    let from_start = if number < 0 { number.checked_add(count) } else { Some(number) };
-    let found = from_start.filter(|axis| (0..count).contains(axis));
-    found.map(|axis| axis as usize).ok_or_else(|| format!("there is no axis {number} of {rank}"))
+    let from_start = if number < 0 { number.checked_add(count(rank)) } else { Some(number) };
+    let found = from_start.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank);
+    found.ok_or_else(|| format!("there is no axis {number} of {rank}"))
 }
 
 /// Each once.
