@@ -41,7 +41,7 @@ fn ints(name: &str, dims: &[i64], numbers: &[i64]) -> Vec<u8> {
 
 fn reals(name: &str, numbers: &[f32]) -> Vec<u8> {
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-    let dims = if let [_] = numbers { Vec::new() } else { vec![numbers.len() as i64] };
+    let dims = if let [_] = numbers { Vec::new() } else { vec![numbers.len().cast_signed() as i64] };
     length_delimited(5, [tensor(name, FLOAT, &dims), length_delimited(9, bytes)].concat())
 }
 
@@ -404,7 +404,7 @@ fn numbers_without_bounds_are_refused() {
         ("ConstantOfShape", &[most, most, 2]),
         ("Pad", &[most, 0, most, 0]),
     ] {
-        let numbers = ints("n", &[numbers.len() as i64], numbers);
+        let numbers = ints("n", &[numbers.len().cast_signed() as i64], numbers);
         let reads = if name == "ConstantOfShape" { &["n"][..] } else { &["x", "n"] };
         let parts = [
             input("x", FLOAT, "2, 1"),
@@ -435,6 +435,13 @@ fn numbers_without_bounds_are_refused() {
         result("y"),
     ];
     assert!(error(&deep).contains("61 axes are more than 32"));
+}
+
+#[test]
+fn attributes_of_other_versions_are_refused() {
+    let axes = attribute("axes", length_delimited(8, [1]));
+    let parts = [input("x", FLOAT, "2, 3"), node_with("ReduceMean", &["x"], &["y"], &[axes]), result("y")];
+    assert!(error(&parts).contains("`axes` is an input in version 21, not an attribute"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::descriptions::Descriptions;
 use super::messages::{Function, Graph, Model, Node};
 use super::slices::Slices;
 use super::unshaped::{self, Reasons};
-use super::{FORMAT, subgraphs};
+use super::{FORMAT, shapes, subgraphs};
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
@@ -19,7 +19,8 @@ pub(super) fn build(
     let Some(graph) = &model.graph else {
         return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
     };
-    let mut tensors = Tensors::new(model, graph, GraphBuilder::new(name), options)?;
+    let (descriptions, reasons) = described(model, graph, options)?;
+    let mut tensors = Tensors::new(graph, GraphBuilder::new(name), descriptions, reasons);
     for node in &graph.node {
         add_operator(node, &model.functions, &mut tensors);
     }
@@ -50,26 +51,20 @@ pub(super) fn build(
     Err(unshaped::error(known, &reasons))
 }
 
-/// Computes what the file does not tell, if there is anything.
-fn infer<'m>(
+/// What is known of the tensors, computed where the file does not tell it; and why that failed.
+fn described<'m>(
     model: &'m Model,
     graph: &'m Graph,
-    descriptions: &mut Descriptions<'m>,
-) -> Result<Reasons<'m>, ImportError> {
+    options: &'m ImportOptions,
+) -> Result<(Descriptions<'m>, Reasons<'m>), ImportError> {
+    let mut descriptions = Descriptions::new(graph, options)?;
     let has_size = |name: &str| {
         let spec = descriptions.get(name).and_then(|description| description.spec(TensorKind::Intermediate));
         name.is_empty() || spec.is_some()
     };
-    if graph.node.iter().flat_map(|node| &node.output).all(|name| has_size(name)) {
-        return Ok(Reasons::new());
-    }
-    #[cfg(feature = "onnx-shapes")]
-    return super::shapes::infer(model, graph, descriptions);
-    #[cfg(not(feature = "onnx-shapes"))]
-    {
-        let _ = model;
-        Ok(Reasons::new())
-    }
+    let is_complete = graph.node.iter().flat_map(|node| &node.output).all(|name| has_size(name));
+    let reasons = if is_complete { Reasons::new() } else { shapes::infer(model, graph, &mut descriptions)? };
+    Ok((descriptions, reasons))
 }
 
 /// Names operators that run and have bodies, whose memory nobody plans.
@@ -121,14 +116,12 @@ struct Tensors<'m> {
 
 impl<'m> Tensors<'m> {
     fn new(
-        model: &'m Model,
         graph: &'m Graph,
         builder: GraphBuilder,
-        options: &'m ImportOptions,
-    ) -> Result<Self, ImportError> {
+        descriptions: Descriptions<'m>,
+        reasons: Reasons<'m>,
+    ) -> Self {
         let inputs = || graph.input.iter().map(|input| input.name.as_str());
-        let mut descriptions = Descriptions::new(graph, options)?;
-        let reasons = infer(model, graph, &mut descriptions)?;
         let mut tensors = Self {
             builder,
             descriptions,
@@ -138,7 +131,7 @@ impl<'m> Tensors<'m> {
             unshaped: Vec::new(),
         };
         tensors.ids(inputs());
-        Ok(tensors)
+        tensors
     }
 
     fn ids(&mut self, names: impl IntoIterator<Item = &'m str>) -> Vec<TensorId> {

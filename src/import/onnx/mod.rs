@@ -8,6 +8,9 @@ mod given;
 mod messages;
 #[cfg(feature = "onnx-shapes")]
 mod shapes;
+#[cfg(not(feature = "onnx-shapes"))]
+#[path = "shapeless.rs"]
+mod shapes;
 mod slices;
 mod subgraphs;
 mod tensor;

@@ -8,6 +8,7 @@ use crate::import::ImportError;
 
 /// Why a shape could not be computed.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is computed"))]
 pub(super) enum Reason {
     /// It is an input, and its shape is open.
     Input,

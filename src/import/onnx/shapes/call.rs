@@ -130,6 +130,15 @@ impl<'c, 'm> Call<'c, 'm> {
 
     /// Numbers that are an input since a version, and an attribute before; none if absent.
     pub fn numbers_since(&self, since: i64, name: &str, number: usize) -> Told<Option<&'c [i64]>> {
-        if self.version >= since { self.optional_numbers(number) } else { Ok(self.ints(name)) }
+        match (self.version >= since, self.has(number), self.attribute(name)) {
+            (true, _, Some(_)) => {
+                Err(format!("`{name}` is an input in version {}, not an attribute", self.version))
+            }
+            (false, true, _) => {
+                Err(format!("`{name}` is an attribute in version {}, not an input", self.version))
+            }
+            (true, _, None) => self.optional_numbers(number),
+            (false, false, _) => Ok(self.ints(name)),
+        }
     }
 }

@@ -42,9 +42,10 @@ pub(super) fn split(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
     let along = axis(call.int("axis", 0), input.rank())?;
     let dim = input.dims[along];
-    let given = match call.numbers_since(13, "split", 1)? {
-        // Before version 2, an input as well.
+    // In the first version, it could be both.
+    let given = match call.ints("split").filter(|_| call.version < 2) {
         None if call.version < 2 => call.optional_numbers(1)?,
+        None => call.numbers_since(13, "split", 1)?,
         given => given,
     };
     let parts = match given {
