@@ -41,7 +41,7 @@ fn ints(name: &str, dims: &[i64], numbers: &[i64]) -> Vec<u8> {
 
 fn reals(name: &str, numbers: &[f32]) -> Vec<u8> {
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-    let dims = if let [_] = numbers { Vec::new() } else { vec![numbers.len().cast_signed() as i64] };
+    let dims = if let [_] = numbers { Vec::new() } else { vec![i64::try_from(numbers.len()).unwrap()] };
     length_delimited(5, [tensor(name, FLOAT, &dims), length_delimited(9, bytes)].concat())
 }
 
@@ -404,7 +404,7 @@ fn numbers_without_bounds_are_refused() {
         ("ConstantOfShape", &[most, most, 2]),
         ("Pad", &[most, 0, most, 0]),
     ] {
-        let numbers = ints("n", &[numbers.len().cast_signed() as i64], numbers);
+        let numbers = ints("n", &[i64::try_from(numbers.len()).unwrap()], numbers);
         let reads = if name == "ConstantOfShape" { &["n"][..] } else { &["x", "n"] };
         let parts = [
             input("x", FLOAT, "2, 1"),
