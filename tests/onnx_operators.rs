@@ -109,7 +109,9 @@ fn constant(name: &str, of: &Described, raw: bool) -> Vec<u8> {
         (6, true) => {
             length_delimited(9, whole().flat_map(|one| (one as i32).to_le_bytes()).collect::<Vec<u8>>())
         }
-        (2 | 3 | 9, true) => length_delimited(9, whole().map(|number| number as u8).collect::<Vec<u8>>()),
+        (2 | 3 | 9, true) => {
+            length_delimited(9, whole().map(|number| number.to_le_bytes()[0]).collect::<Vec<u8>>())
+        }
         (2..=6 | 9, false) => length_delimited(5, varints()),
         _ => Vec::new(),
     };

@@ -445,6 +445,16 @@ fn attributes_of_other_versions_are_refused() {
 }
 
 #[test]
+fn large_constants_leave_room_for_shapes() {
+    let mut parts = vec![ints("t0", &[1024], &[1; 1024]), input("x", FLOAT, "2, 3"), result("y")];
+    for number in 0..5000 {
+        parts.push(node("Neg", &[&format!("t{number}")], &[&format!("t{}", number + 1)]));
+    }
+    parts.extend([node("Shape", &["x"], &["shape"]), node("Reshape", &["x", "shape"], &["y"])]);
+    assert_eq!(shape(&parts), [2, 3]);
+}
+
+#[test]
 fn versions_that_are_not_known_are_refused() {
     let graph =
         length_delimited(7, [input("x", FLOAT, "2"), node("Relu", &["x"], &["y"]), result("y")].concat());

@@ -138,13 +138,13 @@ impl Search<'_> {
         fitting.map(|(value, _)| value / self.arguments.multiple_of)
     }
 
-    /// None fits; if the file refused all values, that is the reason.
+    /// None fits; if none could be planned and the file refused some, that is the reason.
     fn none(&self) -> Result<Option<u64>, Failure> {
-        let reasons: Vec<_> = self.tried.values().map(|tried| tried.refused.clone()).collect();
-        match reasons.first() {
-            Some(Some(reason)) if reasons.iter().all(Option::is_some) => Err(reason.clone().into()),
-            _ => Ok(None),
+        if self.tried.values().any(|tried| tried.arena.is_some()) {
+            return Ok(None);
         }
+        let refused = self.tried.values().find_map(|tried| tried.refused.clone());
+        refused.map_or(Ok(None), |reason| Err(reason.into()))
     }
 
     fn fits(&mut self, multiple: u64) -> Result<bool, Failure> {

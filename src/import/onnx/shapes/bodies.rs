@@ -6,7 +6,7 @@
 use super::call::Call;
 use super::engine::Engine;
 use super::scope::{Fact, Scope, Unknown};
-use super::value::{Data, Told, Value, axis, size, types};
+use super::value::{Told, Value, axis, size, types};
 use crate::import::onnx::messages::Graph;
 
 /// The known outputs of a body, or why one is not known.
@@ -173,9 +173,4 @@ pub(super) fn facts_of(call: &Call) -> Vec<Option<Fact>> {
         Err(reason) => Some(Err(Unknown { reason, follows: true })),
     })
     .collect()
-}
-
-/// Whether the numbers of a value are worth remembering.
-pub(super) fn held(value: &Value) -> usize {
-    value.data.as_ref().map_or(0, Data::len)
 }

@@ -6,15 +6,18 @@ use super::bodies;
 use super::call::{Call, Slot};
 use super::scope::{Fact, Scope, Setting, Unknown, domain, versions};
 use super::table::{FAMILIES, Family, MICROSOFT, NEWEST, WITH_BODIES};
-use super::value::{Told, Value};
+use super::value::{Data, Told, Value};
 use crate::import::onnx::messages::{Attribute, Function, Graph, Node};
 
 /// How much is done inside of bodies and functions, which may call each other: names and
 /// numbers of nodes that are looked at.
 const MOST_WORK: usize = 5_000_000;
 
-/// How many numbers of tensors are remembered in all.
+/// How many numbers of larger tensors are remembered in all.
 const MOST_NUMBERS: usize = 4_000_000;
+
+/// Shapes have no more numbers, and are always remembered.
+const SMALL: usize = 32;
 
 /// Functions within functions.
 const DEEPEST: u32 = 16;
@@ -57,8 +60,11 @@ impl<'m> Engine<'m> {
     /// Remembers what is known of a tensor.
     pub fn define(&mut self, name: &'m str, mut fact: Fact, scope: &mut Scope<'_, 'm>) {
         if let Ok(value) = &mut fact {
-            self.numbers += bodies::held(value);
-            if self.numbers > MOST_NUMBERS {
+            let held = value.data.as_ref().map_or(0, Data::len);
+            if held > SMALL {
+                self.numbers += held;
+            }
+            if held > SMALL && self.numbers > MOST_NUMBERS {
                 value.data = None;
             }
         }
