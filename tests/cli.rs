@@ -8,6 +8,8 @@ use assert_cmd::Command;
 
 #[path = "support/folder.rs"]
 mod folder;
+#[path = "support/onnx_models.rs"]
+mod onnx_models;
 
 use folder::Folder;
 
@@ -475,6 +477,50 @@ fn compare_goes_on_after_a_broken_file_and_says_so() {
     assert!(status == 2 && errors.contains("expected a file ending in"), "{errors}");
     let (status, _, errors) = plimsoll(&["compare", &model(TFLITE), "--dim", "batch=1"]);
     assert!(status == 2 && errors.contains("--dim batch: no input has"), "{errors}");
+}
+
+/// A network whose file tells the shapes of its inputs, and no others.
+#[test]
+fn shapes_are_computed_where_the_file_tells_none() {
+    let folder = Folder::new();
+    let told = fs::read(model(ONNX)).unwrap();
+    fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&told)).unwrap();
+    let bare = folder.text("bare.onnx");
+    let (status, text, errors) = plimsoll(&["plan", &bare, "--as", "int8", "--align", "1"]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(text.contains("arena        1.50 MiB (1577088 bytes)"), "{text}");
+}
+
+#[test]
+fn inputs_may_be_given_other_shapes() {
+    let folder = Folder::new();
+    let (network, plan) = (model(ONNX), folder.text("plan.json"));
+    let usual = ["plan", &network, "--as", "int8", "--align", "1"];
+    let named = ["--input-shape", "input.1=1x3xSx112", "--dim", "S=112", "--out", &plan];
+    let (status, text, errors) = plimsoll(&[&usual[..], &named].concat());
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(text.contains("arena        378.13 KiB (387200 bytes)"), "{text}");
+    // The plan says how the network was read.
+    let (status, text, _) = plimsoll(&["verify", &network, &plan]);
+    assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
+    for (given, reason) in [
+        (
+            "image=1x3x8x8",
+            "no shape can be given to `image`: the file has no such input; there are `input.1`",
+        ),
+        ("input.1=1x3x8", "it has 4 dimensions, not 3"),
+        ("input.1=1x3x2x2", "its window reaches over 3 of 2 elements"),
+        ("input.1=1x3xx8", "is no shape; write it as in 1x3x224x224"),
+        ("1x3x8x8", "expected NAME=SHAPE"),
+    ] {
+        let (status, _, errors) = plimsoll(&[&usual[..], &["--input-shape", given]].concat());
+        assert!(status == 2 && errors.contains(reason), "{errors}");
+    }
+    let (_, _, errors) = plimsoll(&["plan", &model(TFLITE), "--input-shape", "x=1"]);
+    assert!(errors.contains("no shape can be given to `x`: only those of ONNX files can change"), "{errors}");
+    let twice = ["--input-shape", "input.1=1x3x8x8", "--input-shape", "input.1=1x3x8x8"];
+    let (_, _, errors) = plimsoll(&[&usual[..], &twice].concat());
+    assert!(errors.contains("--input-shape input.1 is given twice"), "{errors}");
 }
 
 #[test]

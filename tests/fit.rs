@@ -530,6 +530,34 @@ fn resizable() -> Vec<u8> {
 }
 
 #[test]
+fn the_largest_input_is_found_where_the_file_has_a_fixed_one() {
+    let folder = Folder::new();
+    let parts = [
+        input("image", FLOAT, "1, 3, 64, 64"),
+        initializer("weights", FLOAT, &[8, 3, 3, 3]),
+        node("Conv", &["image", "weights"], &["features"]),
+        node("Relu", &["features"], &["positive"]),
+        node("GlobalAveragePool", &["positive"], &["mean"]),
+        value_info("features", FLOAT, "1, 8, 62, 62"),
+        value_info("positive", FLOAT, "1, 8, 62, 62"),
+        output("mean", FLOAT, "1, 8, 1, 1"),
+    ];
+    let network = folder.with("net.onnx", model(&parts));
+    let usual = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB", "--largest-input", "S"];
+    let given = ["--input-shape", "image=1x3xSxS"];
+    let (status, text, errors) = fit(&[&usual[..], &given].concat());
+    assert_eq!((status, errors.as_str()), (0, ""));
+    // Features are 16 bytes a pixel, of which there are two less in both directions; inputs of
+    // one and two are smaller than the window.
+    let line = "largest      258: activations fit, an arena of 1.00 MiB (1048576 bytes)";
+    assert!(text.contains(line), "{text}");
+    let (status, _, errors) = fit(&usual);
+    assert!(status == 2 && errors.contains("--input-shape x=1x3xSxS"), "{errors}");
+    let (status, _, errors) = fit(&[&usual[..], &["--input-shape", "image=1x4xSxS"]].concat());
+    assert!(status == 2 && errors.contains("do not fit 4 channels"), "{errors}");
+}
+
+#[test]
 fn the_largest_input_is_found() {
     let folder = Folder::new();
     let network = folder.with("net.onnx", resizable());

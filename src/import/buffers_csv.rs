@@ -1,7 +1,7 @@
 //! Buffers as CSV: `id,lower,upper,size[,alignment][,offset][,gaps]`, the format of
 //! `MiniMalloc`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::Read;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 /// [`ImportError::Malformed`] naming line, column and value,
 /// [`ImportError::Invalid`] if the buffers break a rule.
 pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Problem, ImportError> {
-    super::check_dims(&options.dims, &BTreeSet::new())?;
+    super::check_fixed(options)?;
     // Flexible: rows of a wrong length are told in our own words.
     let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes);
     let columns = Columns::find(reader.headers().map_err(malformed)?)?;

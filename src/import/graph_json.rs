@@ -1,7 +1,6 @@
 //! Graphs as JSON: `{"name", "ops": [..], "tensors": [..]}`, operators referring
 //! to tensors by position.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -169,7 +168,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// [`ImportError::Unshaped`] if tensors have no size,
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    super::check_dims(&options.dims, &BTreeSet::new())?;
+    super::check_fixed(options)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let json: JsonGraph = serde_json::from_slice(bytes).map_err(malformed)?;
     let mut builder = GraphBuilder::new(json.name.as_deref().unwrap_or(name));

@@ -12,6 +12,7 @@ mod buffers_csv;
 pub(crate) mod foldable;
 #[cfg(feature = "json")]
 mod graph_json;
+mod input_shape;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod permits;
@@ -25,6 +26,9 @@ pub struct ImportOptions {
     /// Values for symbolic dimensions, by name. Dimensions computed from these, as in
     /// `floor(height/2) + 1`, follow.
     pub dims: BTreeMap<String, u64>,
+    /// Shapes of inputs, by name, instead of those of the file. All others are computed then, and
+    /// what the file says of them is not read. For ONNX, with the feature `onnx-shapes`.
+    pub input_shapes: BTreeMap<String, InputShape>,
     /// Which operators are folded away.
     pub fold: Fold,
     /// Count every floating-point element in this type, as if quantized.
@@ -111,6 +115,14 @@ pub enum ImportError {
         /// The names there are.
         known: String,
     },
+    /// An input cannot have the shape that it is given.
+    #[error("no shape can be given to `{name}`: {reason}")]
+    InputShape {
+        /// The input.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// The file's graph or buffers break a rule.
     #[error(transparent)]
     Invalid(#[from] Error),
@@ -160,6 +172,8 @@ pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportErro
 /// Endings of files that some build can read.
 const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
 
+pub use input_shape::{InputDimension, InputShape};
+
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;
 #[cfg(feature = "json")]
@@ -200,6 +214,15 @@ fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Resul
     }
     let known = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
     Err(ImportError::UnknownDimension { name: unknown.clone(), known })
+}
+
+/// For formats whose shapes are fixed.
+#[allow(dead_code)] // not every set of features has an importer
+fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
+    check_dims(&options.dims, &BTreeSet::new())?;
+    let Some(name) = options.input_shapes.keys().next() else { return Ok(()) };
+    let reason = "only those of ONNX files can change".to_owned();
+    Err(ImportError::InputShape { name: name.clone(), reason })
 }
 
 #[allow(dead_code)] // not every set of features has an importer

@@ -130,3 +130,52 @@ pub fn info_of_type(field: u64, name: &str, of: Vec<u8>) -> Vec<u8> {
 pub fn info_without_type(field: u64, name: &str) -> Vec<u8> {
     length_delimited(field, texts(1, &[name]))
 }
+
+/// The fields of a message: number, wire type, and the bytes of the whole field.
+fn fields(message: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let mut rest = message;
+    let read = |rest: &mut &[u8]| {
+        let mut value = 0;
+        for place in 0.. {
+            let byte = rest[0];
+            *rest = &rest[1..];
+            value |= u64::from(byte & 127) << (7 * place);
+            if byte < 128 {
+                break;
+            }
+        }
+        value
+    };
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let begin = rest;
+        let key = read(&mut rest);
+        let length = match key & 7 {
+            0 => {
+                read(&mut rest);
+                0
+            }
+            1 => 8,
+            2 => read(&mut rest) as usize,
+            5 => 4,
+            other => panic!("wire type {other}"),
+        };
+        rest = &rest[length..];
+        found.push((key >> 3, begin[..begin.len() - rest.len()].to_vec()));
+    }
+    found
+}
+
+/// A model that says nothing of the tensors between its inputs and outputs.
+pub fn without_value_info(model: &[u8]) -> Vec<u8> {
+    let stripped = fields(model).into_iter().map(|(number, bytes)| {
+        if number != 7 {
+            return bytes;
+        }
+        // Past the key and the length.
+        let begin = 1 + bytes[1..].iter().position(|byte| *byte < 128).unwrap() + 1;
+        let kept = fields(&bytes[begin..]).into_iter().filter(|(number, _)| *number != 13);
+        length_delimited(7, kept.flat_map(|(_, bytes)| bytes).collect::<Vec<u8>>())
+    });
+    stripped.collect::<Vec<_>>().concat()
+}

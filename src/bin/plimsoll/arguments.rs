@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use plimsoll::import::{Fold, ImportOptions};
+use plimsoll::import::{Fold, ImportOptions, InputShape};
 use plimsoll::report::Colour;
 use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
 
@@ -262,6 +262,10 @@ pub struct ReadingArguments {
     /// Bind a symbolic dimension, and what is computed from it. May be given several times.
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
     pub dims: Vec<(String, u64)>,
+    /// Give an input of an ONNX file this shape, as in x=1x3x320x320, and compute all others anew.
+    /// Names in it are symbolic dimensions, as in x=1x3xHxW. May be given several times.
+    #[arg(long = "input-shape", value_name = "NAME=SHAPE", value_parser = input_shape)]
+    pub input_shapes: Vec<(String, InputShape)>,
     /// Operators to fold away: those that read constants only, or none.
     #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
     pub fold: FoldArgument,
@@ -293,12 +297,18 @@ impl ReadingArguments {
                 return Err(format!("--dim {name} is given twice"));
             }
         }
+        for (place, (name, _)) in self.input_shapes.iter().enumerate() {
+            if self.input_shapes[..place].iter().any(|(earlier, _)| earlier == name) {
+                return Err(format!("--input-shape {name} is given twice"));
+            }
+        }
         Ok(())
     }
 
     pub fn import_options(&self) -> ImportOptions {
         let mut options = ImportOptions::default();
         options.dims = self.dims.iter().cloned().collect();
+        options.input_shapes = self.input_shapes.iter().cloned().collect();
         options.floats_as = self.floats_as;
         options.alignment = Some(self.align);
         options.fold = match self.fold {
@@ -343,6 +353,14 @@ fn counted_type(text: &str) -> Result<ElementType, String> {
 fn alignment(text: &str) -> Result<u64, String> {
     let bytes: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
     if bytes.is_power_of_two() { Ok(bytes) } else { Err("not a power of two".to_owned()) }
+}
+
+fn input_shape(text: &str) -> Result<(String, InputShape), String> {
+    // Names may hold anything, shapes no equals sign.
+    match text.rsplit_once('=') {
+        Some((name, shape)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), shape.parse()?)),
+        _ => Err("expected NAME=SHAPE, as in x=1x3x320x320".to_owned()),
+    }
 }
 
 fn dimension(text: &str) -> Result<(String, u64), String> {

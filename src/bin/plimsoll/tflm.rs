@@ -88,6 +88,7 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]
         ),
         (reading.floats_as.is_some(), "--as: tensors are of the types that the file says"),
         (!reading.dims.is_empty(), "--dim: TensorFlow Lite files have no symbolic dimensions"),
+        (!reading.input_shapes.is_empty(), "--input-shape: shapes of TensorFlow Lite files are fixed"),
         (
             !arguments.reserve.is_empty(),
             "--reserve: TensorFlow Lite Micro puts scratch wherever there is room",

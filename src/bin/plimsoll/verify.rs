@@ -91,5 +91,11 @@ fn imported_how(options: &ImportOptions) -> String {
         how.push("nothing folded".to_owned());
     }
     how.extend(options.dims.iter().map(|(name, value)| format!("{} = {value}", one_line(name))));
+    how.extend(
+        options
+            .input_shapes
+            .iter()
+            .map(|(name, shape)| format!("{} of shape {}", one_line(name), one_line(&shape.to_string()))),
+    );
     if how.is_empty() { String::new() } else { format!(" ({})", how.join(", ")) }
 }

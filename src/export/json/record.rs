@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DocumentError;
 use crate::ElementType;
-use crate::import::{Fold, ImportOptions};
+use crate::import::{Fold, ImportOptions, InputShape};
 
 /// How a model was imported, so that a reader can import it the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct ImportRecord {
     pub floats_as: Option<String>,
     /// Values for symbolic dimensions.
     pub dims: BTreeMap<String, u64>,
+    /// Shapes that inputs are given, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_shapes: BTreeMap<String, String>,
     /// Whether operators may overwrite graph inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
@@ -41,6 +44,11 @@ impl ImportRecord {
             fold: options.fold,
             floats_as: options.floats_as.map(|element_type| element_type.name().to_owned()),
             dims: options.dims.clone(),
+            input_shapes: options
+                .input_shapes
+                .iter()
+                .map(|(name, shape)| (name.clone(), shape.to_string()))
+                .collect(),
             overwrite_inputs: options.overwrite_inputs,
             alignment: options.alignment,
         }
@@ -49,11 +57,16 @@ impl ImportRecord {
     /// The options that say this.
     ///
     /// # Errors
-    /// [`DocumentError::Options`] if there is no such element type.
+    /// [`DocumentError::Options`] if there is no such element type, or a shape is none.
     pub fn to_options(&self) -> Result<ImportOptions, DocumentError> {
         let floats_as = self.floats_as.as_deref().map(str::parse::<ElementType>).transpose();
+        let shape = |(name, text): (&String, &String)| match text.parse::<InputShape>() {
+            Ok(shape) => Ok((name.clone(), shape)),
+            Err(reason) => Err(DocumentError::Options(format!("input shape of `{name}`: {reason}"))),
+        };
         Ok(ImportOptions {
             dims: self.dims.clone(),
+            input_shapes: self.input_shapes.iter().map(shape).collect::<Result<_, _>>()?,
             fold: self.fold,
             floats_as: floats_as.map_err(|unknown| DocumentError::Options(unknown.to_string()))?,
             overwrite_inputs: self.overwrite_inputs,

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::descriptions::Descriptions;
 use super::messages::{Function, Graph, Model, Node};
 use super::slices::Slices;
-use super::{FORMAT, subgraphs, unshaped};
+use super::unshaped::{self, Reasons};
+use super::{FORMAT, shapes, subgraphs};
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
@@ -18,7 +19,8 @@ pub(super) fn build(
     let Some(graph) = &model.graph else {
         return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
     };
-    let mut tensors = Tensors::new(graph, GraphBuilder::new(name), options)?;
+    let (descriptions, reasons) = described(model, graph, options)?;
+    let mut tensors = Tensors::new(graph, GraphBuilder::new(name), descriptions, reasons);
     for node in &graph.node {
         add_operator(node, &model.functions, &mut tensors);
     }
@@ -32,7 +34,7 @@ pub(super) fn build(
     if !model.training_info.is_empty() {
         notes.push("the file's training graphs are left out".to_owned());
     }
-    let Tensors { builder, descriptions, unshaped, .. } = tensors;
+    let Tensors { builder, descriptions, reasons, unshaped, .. } = tensors;
     let mut imported = crate::import::finish(builder, notes, options)?;
     let slices = Slices::new(graph);
     let begin =
@@ -46,7 +48,23 @@ pub(super) fn build(
         return Ok(imported);
     }
     let known: Vec<_> = unshaped.iter().map(|(_, name)| (*name, descriptions.get(name))).collect();
-    Err(unshaped::error(&known))
+    Err(unshaped::error(known, &reasons))
+}
+
+/// What is known of the tensors, computed where the file does not tell it; and why that failed.
+fn described<'m>(
+    model: &'m Model,
+    graph: &'m Graph,
+    options: &'m ImportOptions,
+) -> Result<(Descriptions<'m>, Reasons<'m>), ImportError> {
+    let mut descriptions = Descriptions::new(graph, options)?;
+    let has_size = |name: &str| {
+        let spec = descriptions.get(name).and_then(|description| description.spec(TensorKind::Intermediate));
+        name.is_empty() || spec.is_some()
+    };
+    let is_complete = graph.node.iter().flat_map(|node| &node.output).all(|name| has_size(name));
+    let reasons = if is_complete { Reasons::new() } else { shapes::infer(model, graph, &mut descriptions)? };
+    Ok((descriptions, reasons))
 }
 
 /// Names operators that run and have bodies, whose memory nobody plans.
@@ -88,6 +106,8 @@ fn name_of(node: &Node) -> &str {
 struct Tensors<'m> {
     builder: GraphBuilder,
     descriptions: Descriptions<'m>,
+    /// Why shapes could not be computed, by name.
+    reasons: Reasons<'m>,
     inputs: HashSet<&'m str>,
     ids: HashMap<&'m str, TensorId>,
     /// Those of which no size is known.
@@ -95,17 +115,23 @@ struct Tensors<'m> {
 }
 
 impl<'m> Tensors<'m> {
-    fn new(graph: &'m Graph, builder: GraphBuilder, options: &ImportOptions) -> Result<Self, ImportError> {
+    fn new(
+        graph: &'m Graph,
+        builder: GraphBuilder,
+        descriptions: Descriptions<'m>,
+        reasons: Reasons<'m>,
+    ) -> Self {
         let inputs = || graph.input.iter().map(|input| input.name.as_str());
         let mut tensors = Self {
             builder,
-            descriptions: Descriptions::new(graph, &options.dims)?,
+            descriptions,
+            reasons,
             inputs: inputs().collect(),
             ids: HashMap::new(),
             unshaped: Vec::new(),
         };
         tensors.ids(inputs());
-        Ok(tensors)
+        tensors
     }
 
     fn ids(&mut self, names: impl IntoIterator<Item = &'m str>) -> Vec<TensorId> {

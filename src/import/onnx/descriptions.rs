@@ -4,11 +4,11 @@ use std::collections::hash_map::{Entry, HashMap};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::FORMAT;
 use super::expression::evaluate;
 use super::messages::{Dimension, Graph, Node, SparseTensor, Tensor, ValueInfo};
+use super::{FORMAT, given};
 use crate::graph::{ElementType, TensorKind, TensorSpec};
-use crate::import::{ImportError, check_dims};
+use crate::import::{ImportError, ImportOptions, check_dims};
 
 /// By ONNX's number of the type; none for 0 and for types newer than this.
 const ELEMENT_TYPES: [Option<ElementType>; 27] = {
@@ -109,14 +109,17 @@ pub(super) struct Descriptions<'m> {
 }
 
 impl<'m> Descriptions<'m> {
-    /// Of a graph, with symbolic dimensions bound by name.
+    /// Of a graph, with symbolic dimensions bound by name, and inputs in the shapes that they
+    /// are given.
     ///
     /// # Errors
     /// A negative dimension, or a name to bind that no dimension has.
-    pub(super) fn new(graph: &'m Graph, bound: &BTreeMap<String, u64>) -> Result<Self, ImportError> {
+    pub(super) fn new(graph: &'m Graph, options: &'m ImportOptions) -> Result<Self, ImportError> {
         let mut all = Self { constants: HashMap::new(), others: HashMap::new() };
         let infos = || graph.input.iter().chain(&graph.output).chain(&graph.value_info);
-        check_dims(bound, &symbolic(infos()))?;
+        let mut names = symbolic(infos());
+        names.extend(given::symbols(options));
+        check_dims(&options.dims, &names)?;
         for tensor in &graph.initializer {
             all.constants.insert(&tensor.name, dense(tensor, &tensor.name)?);
         }
@@ -124,8 +127,16 @@ impl<'m> Descriptions<'m> {
             let name = sparse.values.as_ref().map_or("", |values| &values.name);
             all.constants.insert(name, sparse_as_dense(sparse, name)?);
         }
-        for info in infos() {
-            if let Some(description) = declared(info, bound)? {
+        let bound = given::check(graph, options)?;
+        for input in &graph.input {
+            if let Some(description) = declared(input, &bound)? {
+                all.offer(&input.name, given::given(&input.name, description, options, &bound))?;
+            }
+        }
+        // What the file says of others is for other inputs.
+        let others = graph.output.iter().chain(&graph.value_info);
+        for info in others.filter(|_| options.input_shapes.is_empty()) {
+            if let Some(description) = declared(info, &bound)? {
                 all.offer(&info.name, description)?;
             }
         }
@@ -145,6 +156,21 @@ impl<'m> Descriptions<'m> {
     /// None if nothing is said of the tensor.
     pub(super) fn get(&self, name: &str) -> Option<&Description<'m>> {
         self.constants.get(name).or_else(|| self.others.get(name))
+    }
+
+    /// Takes a computed shape where the file does not tell one.
+    #[cfg(feature = "onnx-shapes")]
+    pub(super) fn complete(&mut self, name: &'m str, data_type: i32, dims: &[u64]) {
+        let place = self.others.entry(name);
+        let is_open = |description: &Description| match description {
+            Description::NoTensor => false,
+            Description::Tensor { data_type, .. } => *data_type == 0 || description.shape().is_none(),
+        };
+        if matches!(&place, Entry::Occupied(place) if !is_open(place.get())) {
+            return;
+        }
+        let dims = Some(dims.iter().copied().map(Dim::Known).collect());
+        place.insert_entry(Description::Tensor { data_type, dims });
     }
 
     /// The first description stands, unless a later one tells the shape and it

@@ -1,21 +1,32 @@
 //! The fields of ONNX's protobuf messages that matter to memory.
 //!
-//! Whatever is not declared here is skipped by its length: all weights
-//! (`raw_data`, `float_data`, ..., `external_data`) and all documentation.
+//! Whatever is not declared here is skipped by its length: all documentation, and
+//! all weights but the few numbers that shapes are made of (`tensor`).
 //! Names and numbers are those of `onnx.proto`.
 
-use bytes::{Buf, BufMut};
-use prost::encoding::{self, DecodeContext, WireType};
-use prost::{DecodeError, Message};
+use prost::Message;
+
+pub(super) use super::tensor::Tensor;
 
 #[derive(Message)]
 pub(super) struct Model {
     #[prost(message, optional, tag = "7")]
     pub(super) graph: Option<Graph>,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) opset_import: Vec<OperatorSet>,
     #[prost(message, repeated, tag = "20")]
     pub(super) training_info: Vec<Unread>,
     #[prost(message, repeated, tag = "25")]
     pub(super) functions: Vec<Function>,
+}
+
+/// A version of the operators of a domain.
+#[derive(Message)]
+pub(super) struct OperatorSet {
+    #[prost(string, tag = "1")]
+    pub(super) domain: String,
+    #[prost(int64, tag = "2")]
+    pub(super) version: i64,
 }
 
 /// A function of the model's own, which stands for any operator of its name.
@@ -23,8 +34,19 @@ pub(super) struct Model {
 pub(super) struct Function {
     #[prost(string, tag = "1")]
     pub(super) name: String,
+    #[prost(string, repeated, tag = "4")]
+    pub(super) input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub(super) output: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) node: Vec<Node>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) opset_import: Vec<OperatorSet>,
     #[prost(string, tag = "10")]
     pub(super) domain: String,
+    /// Attributes with what they are if the caller gives none.
+    #[prost(message, repeated, tag = "11")]
+    pub(super) attribute_proto: Vec<Attribute>,
 }
 
 /// A message of which only the presence matters.
@@ -67,8 +89,14 @@ pub(super) struct Node {
 pub(super) struct Attribute {
     #[prost(string, tag = "1")]
     pub(super) name: String,
-    #[prost(message, optional, tag = "5")]
-    pub(super) t: Option<Tensor>,
+    #[prost(float, tag = "2")]
+    pub(super) f: f32,
+    #[prost(int64, tag = "3")]
+    pub(super) i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) s: Vec<u8>,
+    #[prost(message, optional, boxed, tag = "5")]
+    pub(super) t: Option<Box<Tensor>>,
     #[prost(message, optional, boxed, tag = "6")]
     pub(super) g: Option<Box<Graph>>,
     #[prost(float, repeated, tag = "7")]
@@ -77,71 +105,11 @@ pub(super) struct Attribute {
     pub(super) ints: Vec<i64>,
     #[prost(message, repeated, tag = "11")]
     pub(super) graphs: Vec<Graph>,
-    #[prost(message, optional, tag = "22")]
-    pub(super) sparse_tensor: Option<SparseTensor>,
-}
-
-/// A tensor's description, and its numbers if they are few: where a slice starts is data.
-#[derive(Debug, Default)]
-pub(super) struct Tensor {
-    pub(super) dims: Vec<i64>,
-    pub(super) data_type: i32,
-    pub(super) name: String,
-    few_numbers: Vec<u8>,
-}
-
-/// No more bytes of data are read of a tensor: a number for each axis.
-const FEW: u64 = 64;
-
-const INT64: i32 = 7;
-
-impl Tensor {
-    /// Its contents, if they are few numbers of 64 bits, in the form that exporters write.
-    pub(super) fn numbers(&self) -> Option<Vec<i64>> {
-        let count = self.dims.iter().try_fold(1, |count: i64, &dim| count.checked_mul(dim))?;
-        let (numbers, rest) = self.few_numbers.as_chunks::<8>();
-        let fits = self.data_type == INT64 && rest.is_empty() && usize::try_from(count) == Ok(numbers.len());
-        fits.then(|| numbers.iter().copied().map(i64::from_le_bytes).collect())
-    }
-}
-
-/// As it would be derived, but for `raw_data`, of which only a little is read.
-impl Message for Tensor {
-    fn merge_field(
-        &mut self,
-        tag: u32,
-        wire_type: WireType,
-        buf: &mut impl Buf,
-        context: DecodeContext,
-    ) -> Result<(), DecodeError> {
-        match tag {
-            1 => encoding::int64::merge_repeated(wire_type, &mut self.dims, buf, context),
-            2 => encoding::int32::merge(wire_type, &mut self.data_type, buf, context),
-            8 => encoding::string::merge(wire_type, &mut self.name, buf, context),
-            9 if is_short(buf) => encoding::bytes::merge(wire_type, &mut self.few_numbers, buf, context),
-            9 => {
-                self.few_numbers.clear();
-                encoding::skip_field(wire_type, tag, buf, context)
-            }
-            _ => encoding::skip_field(wire_type, tag, buf, context),
-        }
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    // Nothing is written.
-    fn encode_raw(&self, _: &mut impl BufMut) {}
-
-    fn encoded_len(&self) -> usize {
-        0
-    }
-}
-
-/// Whether few bytes follow: their number is a varint, which is short if it is small.
-fn is_short(buf: &impl Buf) -> bool {
-    buf.chunk().first().is_some_and(|&length| u64::from(length) <= FEW)
+    /// In a function: the caller's attribute that stands here.
+    #[prost(string, tag = "21")]
+    pub(super) ref_attr_name: String,
+    #[prost(message, optional, boxed, tag = "22")]
+    pub(super) sparse_tensor: Option<Box<SparseTensor>>,
 }
 
 #[derive(Message)]

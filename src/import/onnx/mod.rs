@@ -1,12 +1,20 @@
-//! ONNX: protobuf messages to a graph. Weights are stepped over, not read.
+//! ONNX: protobuf messages to a graph. Weights are stepped over, not read; only the few numbers
+//! that shapes are made of are.
 
 mod build;
 mod descriptions;
 mod expression;
 mod file_buf;
+mod given;
 mod messages;
+#[cfg(feature = "onnx-shapes")]
+mod shapes;
+#[cfg(not(feature = "onnx-shapes"))]
+#[path = "shapeless.rs"]
+mod shapes;
 mod slices;
 mod subgraphs;
+mod tensor;
 mod unshaped;
 
 use std::path::Path;
@@ -43,10 +51,14 @@ pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, 
 ///
 /// # Errors
 /// - [`ImportError::Malformed`] if the bytes are no ONNX model, a dimension is
-///   negative, or `options` binds a symbolic dimension that no tensor has;
+///   negative, or the file says of a tensor what its operator cannot make;
+/// - [`ImportError::UnknownDimension`] if `options` binds a symbolic dimension
+///   that no tensor has;
+/// - [`ImportError::InputShape`] if an input cannot have the shape that
+///   `options` gives it;
 /// - [`ImportError::Invalid`] if the graph breaks a rule;
 /// - [`ImportError::Unshaped`], naming all tensors that need memory and have
-///   no static size.
+///   no static size; with the feature `onnx-shapes`, none that can be computed.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     build::build(name, &decode(bytes)?, options)
 }

@@ -12,7 +12,7 @@ impl<'m> Slices<'m> {
     pub(super) fn new(graph: &'m Graph) -> Self {
         let initializers = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
         let constants = graph.node.iter().filter(|node| node.op_type == "Constant").filter_map(|node| {
-            let value = node.attribute.iter().find_map(|attribute| attribute.t.as_ref());
+            let value = node.attribute.iter().find_map(|attribute| attribute.t.as_deref());
             Some((node.output.first()?.as_str(), value?))
         });
         Self(initializers.chain(constants).collect())

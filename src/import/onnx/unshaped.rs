@@ -1,15 +1,39 @@
 //! Tensors without a static size: how to name them, and what to do about them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::descriptions::{Description, Dim};
 use crate::graph::ElementType;
 use crate::import::ImportError;
 
-/// Makes the error of them all, each given by name with what is known of it.
-pub(super) fn error(tensors: &[(&str, Option<&Description>)]) -> ImportError {
-    let texts = tensors.iter().map(|(name, description)| format!("`{name}` {}", known(*description)));
-    ImportError::Unshaped { tensors: texts.collect(), remedy: remedy(tensors) }
+/// Why a shape could not be computed.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is computed"))]
+pub(super) enum Reason {
+    /// It is an input, and its shape is open.
+    Input,
+    /// Its operator cannot tell.
+    Own(String),
+    /// What its operator reads is not known.
+    Follows,
+}
+
+/// By name of the tensor; of those that were computed, nothing is here. Empty where nothing
+/// was computed at all.
+pub(super) type Reasons<'m> = HashMap<&'m str, Reason>;
+
+/// Makes the error of them all, each given by name with what is known of it. Those that only
+/// follow from others come last.
+pub(super) fn error(mut tensors: Vec<(&str, Option<&Description>)>, reasons: &Reasons) -> ImportError {
+    let follows = |name: &str| matches!(reasons.get(name), Some(Reason::Follows));
+    tensors.sort_by_key(|(name, _)| follows(name));
+    let texts = tensors.iter().map(|(name, description)| match reasons.get(name) {
+        Some(Reason::Own(text)) => format!("`{name}` {}, as {text}", known(*description)),
+        _ => format!("`{name}` {}", known(*description)),
+    });
+    let texts = texts.collect();
+    tensors.retain(|(name, _)| !follows(name));
+    ImportError::Unshaped { tensors: texts, remedy: remedy(&tensors, reasons) }
 }
 
 fn known(description: Option<&Description>) -> String {
@@ -29,22 +53,28 @@ fn known(description: Option<&Description>) -> String {
     }
 }
 
-fn remedy(tensors: &[(&str, Option<&Description>)]) -> String {
+fn remedy(tensors: &[(&str, Option<&Description>)], reasons: &Reasons) -> String {
     let mut names = BTreeSet::new();
-    let mut infer = false;
-    let mut never = false;
-    for (_, description) in tensors {
+    let (mut infer, mut open, mut untold, mut never) = (false, false, false, false);
+    for (name, description) in tensors {
+        let mut lacks = || match reasons.get(name) {
+            Some(Reason::Own(_)) => untold = true,
+            Some(_) => open = true,
+            None => infer = true,
+        };
         match description {
             Some(Description::Tensor { dims: Some(dims), .. }) => {
                 names.extend(dims.iter().filter_map(|dim| match dim {
                     Dim::Named(name) => Some(*name),
                     Dim::Known(_) | Dim::Unknown => None,
                 }));
-                infer |= dims.iter().any(|dim| matches!(dim, Dim::Unknown));
+                if dims.iter().any(|dim| matches!(dim, Dim::Unknown)) {
+                    lacks();
+                }
                 never |= description
                     .is_some_and(|tensor| tensor.element_type().and_then(ElementType::bits).is_none());
             }
-            Some(Description::Tensor { dims: None, .. }) | None => infer = true,
+            Some(Description::Tensor { dims: None, .. }) | None => lacks(),
             Some(Description::NoTensor) => never = true,
         }
     }
@@ -52,13 +82,18 @@ fn remedy(tensors: &[(&str, Option<&Description>)]) -> String {
     if !names.is_empty() {
         remedies.push(bind(&names));
     }
-    if infer {
+    if open || (infer && cfg!(feature = "onnx-shapes")) {
+        remedies.push("give the inputs fixed shapes by --input-shape NAME=1x3x224x224".to_owned());
+    } else if infer {
         remedies.push(
-            "give the inputs fixed shapes and run shape inference: python3 -c \"import onnx; \
-             onnx.save(onnx.shape_inference.infer_shapes(onnx.load('IN.onnx', \
-             load_external_data=False)), 'OUT.onnx')\""
+            "use a build with the feature `onnx-shapes`, or give the inputs fixed shapes and run shape \
+             inference: python3 -c \"import onnx; onnx.save(onnx.shape_inference.infer_shapes(\
+             onnx.load('IN.onnx', load_external_data=False)), 'OUT.onnx')\""
                 .to_owned(),
         );
+    }
+    if untold {
+        remedies.push("what cannot be computed must be told by the file's value_info".to_owned());
     }
     if never {
         remedies.push("only dense tensors of numbers have a size before the run".to_owned());

@@ -5,7 +5,6 @@ pub(crate) mod operators;
 pub(crate) mod schema;
 mod tensors;
 
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -49,7 +48,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// [`ImportError::Unshaped`] if tensors have dimensions that are not static,
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    super::check_dims(&options.dims, &BTreeSet::new())?;
+    super::check_fixed(options)?;
     let model = model(bytes)?;
     let mut subgraphs = model.subgraphs().into_iter().flatten();
     let first =

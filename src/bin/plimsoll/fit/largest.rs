@@ -138,13 +138,13 @@ impl Search<'_> {
         fitting.map(|(value, _)| value / self.arguments.multiple_of)
     }
 
-    /// None fits; if the file refused all values, that is the reason.
+    /// None fits; if none could be planned and the file refused some, that is the reason.
     fn none(&self) -> Result<Option<u64>, Failure> {
-        let reasons: Vec<_> = self.tried.values().map(|tried| tried.refused.clone()).collect();
-        match reasons.first() {
-            Some(Some(reason)) if reasons.iter().all(Option::is_some) => Err(reason.clone().into()),
-            _ => Ok(None),
+        if self.tried.values().any(|tried| tried.arena.is_some()) {
+            return Ok(None);
         }
+        let refused = self.tried.values().find_map(|tried| tried.refused.clone());
+        refused.map_or(Ok(None), |reason| Err(reason.into()))
     }
 
     fn fits(&mut self, multiple: u64) -> Result<bool, Failure> {
@@ -169,6 +169,12 @@ impl Search<'_> {
                 let reason = with_path(self.file, error).to_string();
                 return Ok(Tried { refused: Some(reason), ..too_large });
             }
+            // A window may be larger than a small input; where all values are refused, the reason
+            // is told.
+            Err(error @ ImportError::Unshaped { .. }) => {
+                let reason = self.explained(error, &options).to_string();
+                return Ok(Tried { refused: Some(reason), ..too_large });
+            }
             Err(error) => return Err(self.explained(error, &options)),
         };
         let (planner, align) = (self.arguments.planner(self.bar), self.arguments.reading.align);
@@ -188,7 +194,8 @@ impl Search<'_> {
         match error {
             ImportError::UnknownDimension { name, known } if known == "none" => format!(
                 "{file}: --largest-input needs a symbolic dimension `{name}`, but all dimensions are fixed; \
-                 export the network with dynamic axes (TFLite and JSON have none)"
+                 name it in the shape of an input, as in --input-shape x=1x3x{name}x{name} (ONNX), or export \
+                 the network with dynamic axes (TFLite and JSON have none)"
             )
             .into(),
             error @ ImportError::Unshaped { .. } => {

@@ -1,0 +1,90 @@
+//! Inputs in shapes of the user's.
+
+use std::collections::BTreeMap;
+
+use super::descriptions::{Description, Dim};
+use super::messages::{Graph, ValueInfo};
+use crate::import::{ImportError, ImportOptions, InputDimension};
+
+/// Names of the dimensions that the user gives names to.
+pub(super) fn symbols(options: &ImportOptions) -> impl Iterator<Item = &str> {
+    let all = options.input_shapes.values().flat_map(|shape| &shape.0);
+    all.filter_map(|dimension| match dimension {
+        InputDimension::Symbol(name) => Some(name.as_str()),
+        InputDimension::Size(_) => None,
+    })
+}
+
+/// The bound dimensions, with those that the file has names for and the user sizes.
+///
+/// # Errors
+/// An input that is not there, or has another number of axes; a dimension of two sizes.
+pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<String, u64>, ImportError> {
+    let mut bound = options.dims.clone();
+    for (name, shape) in &options.input_shapes {
+        let wrong = |reason: String| ImportError::InputShape { name: name.clone(), reason };
+        if !cfg!(feature = "onnx-shapes") {
+            return Err(wrong("this build lacks the feature `onnx-shapes`".to_owned()));
+        }
+        let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+        let Some(input) = graph.input.iter().find(|input| input.name == *name && !is_constant(name)) else {
+            return Err(wrong(there_are(graph, is_constant)));
+        };
+        let Some(tensor) = tensor_type(input) else { return Err(wrong("it is no tensor".to_owned())) };
+        let Some(declared) = &tensor.shape else { continue };
+        if declared.dim.len() != shape.0.len() {
+            let (has, given) = (declared.dim.len(), shape.0.len());
+            return Err(wrong(format!("it has {has} dimensions, not {given}")));
+        }
+        for (dimension, given) in declared.dim.iter().zip(&shape.0) {
+            let size = match given {
+                InputDimension::Size(size) => Some(*size),
+                InputDimension::Symbol(name) => options.dims.get(name).copied(),
+            };
+            let is_named = dimension.dim_value.is_none() && !dimension.dim_param.is_empty();
+            let Some(size) = size.filter(|_| is_named) else { continue };
+            let known = *bound.entry(dimension.dim_param.clone()).or_insert(size);
+            if known != size {
+                return Err(wrong(format!("`{}` is {known} and {size}", dimension.dim_param)));
+            }
+        }
+    }
+    Ok(bound)
+}
+
+fn there_are(graph: &Graph, is_constant: impl Fn(&str) -> bool) -> String {
+    const SHOWN: usize = 10;
+    let names = || graph.input.iter().map(|input| &input.name).filter(|name| !is_constant(name));
+    let mut shown: Vec<String> = names().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let count = names().count();
+    if count > SHOWN {
+        shown.push(format!("and {} more", count - SHOWN));
+    }
+    if shown.is_empty() {
+        "the file has no inputs".to_owned()
+    } else {
+        format!("the file has no such input; there are {}", shown.join(", "))
+    }
+}
+
+fn tensor_type(input: &ValueInfo) -> Option<&super::messages::TensorType> {
+    input.r#type.as_ref()?.tensor_type.as_ref()
+}
+
+/// The input as the user gives it, if the user does.
+pub(super) fn given<'m>(
+    name: &str,
+    description: Description<'m>,
+    options: &'m ImportOptions,
+    bound: &BTreeMap<String, u64>,
+) -> Description<'m> {
+    let (Some(shape), Description::Tensor { data_type, .. }) = (options.input_shapes.get(name), &description)
+    else {
+        return description;
+    };
+    let dims = shape.0.iter().map(|dimension| match dimension {
+        InputDimension::Size(size) => Dim::Known(*size),
+        InputDimension::Symbol(name) => bound.get(name).map_or(Dim::Named(name), |size| Dim::Known(*size)),
+    });
+    Description::Tensor { data_type: *data_type, dims: Some(dims.collect()) }
+}

@@ -1,0 +1,209 @@
+//! Walks through the nodes, and finds the rule of each.
+
+use std::collections::HashMap;
+
+use super::bodies;
+use super::call::{Call, Slot};
+use super::scope::{Fact, Scope, Setting, Unknown, domain, versions};
+use super::table::{FAMILIES, Family, MICROSOFT, NEWEST, WITH_BODIES};
+use super::value::{Data, Told, Value};
+use crate::import::onnx::messages::{Attribute, Function, Graph, Node};
+
+/// How much is done inside of bodies and functions, which may call each other: names and
+/// numbers of nodes that are looked at.
+const MOST_WORK: usize = 5_000_000;
+
+/// How many numbers of larger tensors are remembered in all.
+const MOST_NUMBERS: usize = 4_000_000;
+
+/// Shapes have no more numbers, and are always remembered.
+const SMALL: usize = 32;
+
+/// Functions within functions.
+const DEEPEST: u32 = 16;
+
+pub(super) struct Engine<'m> {
+    rules: HashMap<(&'static str, &'static str), &'static Family>,
+    functions: HashMap<(&'m str, &'m str), Vec<&'m Function>>,
+    work: usize,
+    numbers: usize,
+    depth: u32,
+}
+
+impl<'m> Engine<'m> {
+    pub fn new(functions: &'m [Function]) -> Self {
+        let all = FAMILIES
+            .iter()
+            .flat_map(|family| family.names.iter().map(move |name| ((family.domain, *name), family)));
+        let mut own: HashMap<_, Vec<_>> = HashMap::new();
+        for function in functions {
+            own.entry((domain(&function.domain), function.name.as_str())).or_default().push(function);
+        }
+        Self { rules: all.collect(), functions: own, work: 0, numbers: 0, depth: 0 }
+    }
+
+    pub fn initializers(&mut self, graph: &'m Graph, scope: &mut Scope<'_, 'm>) {
+        for tensor in &graph.initializer {
+            let value = Value::of_tensor(tensor);
+            let fact = value.ok_or_else(|| {
+                Unknown::new(format!("the initializer `{}` has no shape that can be", tensor.name))
+            });
+            self.define(&tensor.name, fact, scope);
+        }
+        for sparse in &graph.sparse_initializer {
+            let Some(values) = &sparse.values else { continue };
+            let value = super::value::sizes(&sparse.dims).and_then(|dims| Value::new(values.data_type, dims));
+            self.define(&values.name, value.map_err(Unknown::new), scope);
+        }
+    }
+
+    /// Remembers what is known of a tensor.
+    pub fn define(&mut self, name: &'m str, mut fact: Fact, scope: &mut Scope<'_, 'm>) {
+        if let Ok(value) = &mut fact {
+            let held = value.data.as_ref().map_or(0, Data::len);
+            if held > SMALL {
+                self.numbers += held;
+            }
+            if held > SMALL && self.numbers > MOST_NUMBERS {
+                value.data = None;
+            }
+        }
+        if !name.is_empty() {
+            scope.facts.insert(name, fact);
+        }
+    }
+
+    /// In a body or a function, where limits hold.
+    pub fn node_into(&mut self, node: &'m Node, scope: &mut Scope<'_, 'm>) {
+        self.work += cost(node);
+        let facts = if self.work > MOST_WORK {
+            vec![Err(Unknown::new("functions and bodies are nested too much")); node.output.len()]
+        } else {
+            self.outputs(node, scope)
+        };
+        for (name, fact) in node.output.iter().zip(facts) {
+            self.define(name, fact, scope);
+        }
+    }
+
+    /// What is known of each output of a node.
+    pub fn outputs(&mut self, node: &'m Node, scope: &Scope<'_, 'm>) -> Vec<Fact> {
+        let mut follows = false;
+        let slots: Vec<Slot> = node
+            .input
+            .iter()
+            .map(|name| match scope.get(name) {
+                _ if name.is_empty() => Slot::Absent,
+                Some(Ok(value)) => Slot::Known(value),
+                Some(Err(_)) | None => {
+                    follows = true;
+                    Slot::Unknown
+                }
+            })
+            .collect();
+        let named = |reason: String| Unknown { reason: format!("{} {reason}", title(node)), follows };
+        match self.values(node, &slots, scope) {
+            Ok(values) => {
+                let missing = || named("cannot tell the shape of this output".to_owned());
+                let mut values = values.into_iter();
+                node.output.iter().map(|_| values.next().ok_or_else(missing)).collect()
+            }
+            Err(reason) => vec![Err(named(format!("cannot tell the shape: {reason}"))); node.output.len()],
+        }
+    }
+
+    fn values(&mut self, node: &'m Node, slots: &[Slot], scope: &Scope<'_, 'm>) -> Told<Vec<Value>> {
+        let attributes = attributes(node, scope.setting);
+        let domain = domain(&node.domain);
+        if let Some(functions) = self.functions.get(&(domain, node.op_type.as_str())) {
+            let &[function] = functions.as_slice() else {
+                return Err("the file has several functions of this name".to_owned());
+            };
+            let call = Call { node, version: 0, inputs: slots, attributes: &attributes };
+            return self.function(function, &call);
+        }
+        let version = scope.setting.versions.get(domain).copied();
+        let version = match (version, domain) {
+            (Some(version), _) => version,
+            (None, MICROSOFT) => 1,
+            (None, _) => {
+                return Err(format!("the file does not say which version of the domain `{domain}` it uses"));
+            }
+        };
+        let with_bodies = WITH_BODIES.iter().find(|(name, _)| domain.is_empty() && *name == node.op_type);
+        let rule = self.rules.get(&(domain, node.op_type.as_str())).copied();
+        let since = match (with_bodies, rule) {
+            (Some((_, since)), _) => *since,
+            (None, Some(family)) => family.since,
+            (None, None) => return Err("this operator is not known".to_owned()),
+        };
+        if version < since || (domain.is_empty() && version > NEWEST) {
+            return Err(format!("versions {since} to {NEWEST} of this operator are known, not {version}"));
+        }
+        let call = Call { node, version, inputs: slots, attributes: &attributes };
+        match (rule, node.op_type.as_str()) {
+            (Some(family), _) => (family.rule)(&call),
+            (None, "If") => bodies::branch(self, &call, scope),
+            (None, "Loop") => bodies::repeat(self, &call, scope),
+            (None, _) => bodies::scan(self, &call, scope),
+        }
+    }
+
+    /// Runs through a function of the model's own.
+    fn function(&mut self, function: &'m Function, call: &Call<'_, 'm>) -> Told<Vec<Value>> {
+        if self.depth >= DEEPEST {
+            return Err(format!("functions call each other more than {DEEPEST} deep"));
+        }
+        let defaults = function.attribute_proto.iter().map(|attribute| (attribute.name.as_str(), attribute));
+        let mut given: HashMap<&'m str, &'m Attribute> = defaults.collect();
+        given.extend(call.attributes.iter().copied());
+        let setting = Setting { versions: versions(&function.opset_import), given: Some(given) };
+        let mut scope = Scope::new(&setting);
+        for (name, fact) in function.input.iter().zip(bodies::facts_of(call)) {
+            if let Some(fact) = fact {
+                self.define(name, fact, &mut scope);
+            }
+        }
+        self.depth += 1;
+        for node in &function.node {
+            self.node_into(node, &mut scope);
+        }
+        self.depth -= 1;
+        let fact = |name: &String| match scope.get(name) {
+            Some(Ok(value)) => Ok(value.clone()),
+            Some(Err(unknown)) => Err(format!("inside, {}", unknown.reason)),
+            None => Err(format!("the function does not define its output `{name}`")),
+        };
+        function.output.iter().map(fact).collect()
+    }
+}
+
+/// The attributes of a node, where those of the caller of a function are put in.
+fn attributes<'m>(node: &'m Node, setting: &Setting<'m>) -> Vec<(&'m str, &'m Attribute)> {
+    let all = node.attribute.iter().filter_map(|attribute| {
+        let reference = attribute.ref_attr_name.as_str();
+        match &setting.given {
+            Some(given) if !reference.is_empty() => {
+                given.get(reference).map(|caller| (attribute.name.as_str(), *caller))
+            }
+            _ => Some((attribute.name.as_str(), attribute)),
+        }
+    });
+    all.collect()
+}
+
+fn cost(node: &Node) -> usize {
+    let numbers = node.attribute.iter().map(|attribute| attribute.ints.len() + attribute.floats.len() + 1);
+    let names = node.input.iter().chain(&node.output).map(|name| 1 + name.len() / 16);
+    10 + numbers.sum::<usize>() + names.sum::<usize>()
+}
+
+/// How messages name a node.
+pub(super) fn title(node: &Node) -> String {
+    let names = std::iter::once(&node.name).chain(&node.output);
+    let name = names.map(String::as_str).find(|name| !name.is_empty()).unwrap_or("");
+    match node.domain.as_str() {
+        "" | "ai.onnx" => format!("node `{name}` ({})", node.op_type),
+        domain => format!("node `{name}` ({domain}.{})", node.op_type),
+    }
+}

@@ -1,0 +1,277 @@
+//! Pieces of tensors, and tensors put together from pieces.
+
+use super::call::Call;
+use super::value::{Data, Told, Value, axes, axis, place, size, sizes, types};
+
+pub(super) fn concat(call: &Call) -> Told<Vec<Value>> {
+    joined(call, &call.all()?)
+}
+
+/// Scale and zero point of the output, then each input with its own.
+pub(super) fn qlinear_concat(call: &Call) -> Told<Vec<Value>> {
+    let inputs =
+        (2..call.inputs.len()).step_by(3).map(|number| call.input(number)).collect::<Told<Vec<_>>>()?;
+    joined(call, &inputs)
+}
+
+fn joined(call: &Call, inputs: &[&Value]) -> Told<Vec<Value>> {
+    let Some(first) = inputs.first() else { return Err("it has no input".to_owned()) };
+    // Then, there was a default.
+    let along = if call.version < 4 { call.int("axis", 1) } else { call.required_int("axis")? };
+    let along = axis(along, first.rank())?;
+    let mut dims = first.dims.clone();
+    dims[along] = 0;
+    for input in inputs {
+        if input.data_type != first.data_type {
+            return Err(format!("its inputs have element types {} and {}", first.data_type, input.data_type));
+        }
+        let alike = |axis: usize| axis == along || input.dims[axis] == first.dims[axis];
+        if input.rank() != first.rank() || !(0..first.rank()).all(alike) {
+            return Err(format!("{:?} and {:?} differ beside axis {along}", first.dims, input.dims));
+        }
+        dims[along] = dims[along].checked_add(input.dims[along]).ok_or("its output exceeds 64 bits")?;
+    }
+    // One after another, if nothing is around.
+    let plain = dims[..along].iter().all(|&dim| dim == 1);
+    let parts: Option<Vec<&Data>> = inputs.iter().map(|input| input.data.as_ref()).collect();
+    let data = parts.filter(|_| plain).and_then(|parts| Data::joined(&parts));
+    Ok(vec![Value::with(first.data_type, dims, data)?])
+}
+
+pub(super) fn split(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let along = axis(call.int("axis", 0), input.rank())?;
+    let dim = input.dims[along];
+    // In the first version, it could be both.
+    let given = match call.ints("split").filter(|_| call.version < 2) {
+        None if call.version < 2 => call.optional_numbers(1)?,
+        None => call.numbers_since(13, "split", 1)?,
+        given => given,
+    };
+    let parts = match given {
+        Some(parts) => sizes(parts)?,
+        None => equal_parts(call, dim)?,
+    };
+    if parts.iter().try_fold(0, |all: u64, &part| all.checked_add(part)) != Some(dim) {
+        return Err(format!("parts of {parts:?} are not the {dim} that there are"));
+    }
+    if parts.len() != call.outputs() {
+        return Err(format!("it has {} parts and {} outputs", parts.len(), call.outputs()));
+    }
+    let mut begin = 0;
+    let mut outputs = Vec::new();
+    for part in parts {
+        let mut dims = input.dims.clone();
+        dims[along] = part;
+        let source = |at: &[u64]| {
+            let moved =
+                at.iter().enumerate().map(|(axis, &place)| if axis == along { place + begin } else { place });
+            place(&input.dims, moved)
+        };
+        outputs.push(input.rearranged(dims, source)?);
+        begin += part;
+    }
+    Ok(outputs)
+}
+
+fn equal_parts(call: &Call, dim: u64) -> Told<Vec<u64>> {
+    let outputs = call.outputs() as u64;
+    let count = match call.attribute("num_outputs").filter(|_| call.version >= 18) {
+        Some(attribute) => size(attribute.i)?,
+        None if dim.is_multiple_of(outputs) => outputs,
+        None => return Err(format!("{dim} cannot be split into {outputs} equal parts")),
+    };
+    if count != outputs {
+        return Err(format!("it has {count} parts and {outputs} outputs"));
+    }
+    // The last may be smaller.
+    let part = dim.div_ceil(count);
+    let rest = part.checked_mul(count - 1).and_then(|others| dim.checked_sub(others));
+    let Some(rest) = rest else { return Err(format!("{dim} cannot be split into {count} parts")) };
+    Ok([vec![part; call.outputs() - 1], vec![rest]].concat())
+}
+
+/// What is cut from one axis.
+#[derive(Clone, Copy)]
+struct Cut {
+    start: i64,
+    step: i64,
+    count: u64,
+}
+
+pub(super) fn slice(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let given = |name, number| call.numbers_since(10, name, number);
+    let (Some(starts), Some(ends)) = (given("starts", 1)?, given("ends", 2)?) else {
+        return Err("it lacks starts or ends".to_owned());
+    };
+    let along = match given("axes", 3)? {
+        Some(numbers) => axes(numbers, input.rank())?,
+        None => (0..starts.len()).collect(),
+    };
+    let steps = if call.version < 10 { None } else { call.optional_numbers(4)? };
+    let steps = steps.map_or_else(|| vec![1; starts.len()], <[i64]>::to_vec);
+    if [ends.len(), along.len(), steps.len()].iter().any(|&length| length != starts.len()) {
+        return Err(format!(
+            "{} starts, {} ends, {} axes, {} steps",
+            starts.len(),
+            ends.len(),
+            along.len(),
+            steps.len()
+        ));
+    }
+    let mut cuts: Vec<Cut> = input.dims.iter().map(|&count| Cut { start: 0, step: 1, count }).collect();
+    for (number, &axis) in along.iter().enumerate() {
+        let dim = input.dim(axis)?;
+        cuts[axis] = cut(dim, starts[number], ends[number], steps[number])?;
+    }
+    let dims = cuts.iter().map(|cut| cut.count).collect();
+    let source = |at: &[u64]| {
+        let moved = at.iter().zip(&cuts).map(|(&along, cut)| {
+            u64::try_from(i128::from(cut.start) + i128::from(along) * i128::from(cut.step))
+                .unwrap_or(u64::MAX)
+        });
+        place(&input.dims, moved)
+    };
+    Ok(vec![input.rearranged(dims, source)?])
+}
+
+/// Negative places count from the end; places beyond the ends are brought back.
+fn cut(dim: u64, start: i64, end: i64, step: i64) -> Told<Cut> {
+    let dim = i64::try_from(dim).map_err(|_| "its input exceeds 63 bits")?;
+    let from_start = |place: i64| if place < 0 { place.saturating_add(dim) } else { place };
+    let (start, end) = match step {
+        0 => return Err("its step is 0".to_owned()),
+        1.. => (from_start(start).clamp(0, dim), from_start(end).clamp(0, dim)),
+        // ONNX Runtime takes these for the beginning, the standard for the end.
+        ..0 if end >= i32::MAX.into() => {
+            return Err(format!("a step of {step} to {end} is read differently by runtimes"));
+        }
+        ..0 => (from_start(start).clamp(0, (dim - 1).max(0)), from_start(end).clamp(-1, dim - 1)),
+    };
+    let distance = i128::from(end) - i128::from(start);
+    let step_wide = i128::from(step);
+    let count = if (distance > 0) == (step > 0) && distance != 0 {
+        (distance.abs() + step_wide.abs() - 1) / step_wide.abs()
+    } else {
+        0
+    };
+    let count = if dim == 0 { 0 } else { u64::try_from(count).map_err(|_| "its slice exceeds 64 bits")? };
+    Ok(Cut { start, step, count })
+}
+
+pub(super) fn gather(call: &Call) -> Told<Vec<Value>> {
+    let (input, indices) = (call.input(0)?, call.input(1)?);
+    let along = axis(call.int("axis", 0), input.rank())?;
+    let (before, after) = (&input.dims[..along], &input.dims[along + 1..]);
+    let dims = [before, &indices.dims, after].concat();
+    let numbers = indices.data.as_ref().and_then(Data::whole);
+    let source = |at: &[u64]| {
+        let (front, rest) = at.split_at(along);
+        let (which, back) = rest.split_at(indices.rank());
+        let index = numbers?.get(usize::try_from(place(&indices.dims, which.iter().copied())?).ok()?)?;
+        let dim = i64::try_from(input.dims[along]).ok()?;
+        let index = if *index < 0 { index.checked_add(dim)? } else { *index };
+        let index = u64::try_from(index).ok().filter(|_| index < dim)?;
+        place(&input.dims, front.iter().copied().chain([index]).chain(back.iter().copied()))
+    };
+    Ok(vec![input.rearranged(dims, source)?])
+}
+
+pub(super) fn gather_elements(call: &Call) -> Told<Vec<Value>> {
+    let (input, indices) = (call.input(0)?, call.input(1)?);
+    if input.rank() != indices.rank() {
+        return Err(format!("{:?} and {:?} have different numbers of axes", input.dims, indices.dims));
+    }
+    Ok(vec![indices.like(input.data_type)])
+}
+
+pub(super) fn gather_nd(call: &Call) -> Told<Vec<Value>> {
+    let (input, indices) = (call.input(0)?, call.input(1)?);
+    let batch = usize::try_from(call.int("batch_dims", 0)).map_err(|_| "its batch axes are negative")?;
+    let Some((&named, front)) = indices.dims.split_last() else {
+        return Err("its indices are a scalar".to_owned());
+    };
+    let begin = usize::try_from(named).ok().and_then(|named| named.checked_add(batch));
+    let rest = begin.and_then(|begin| input.dims.get(begin..));
+    let (Some(rest), true) = (rest, batch <= front.len()) else {
+        return Err(format!("indices of shape {:?} do not fit {:?}", indices.dims, input.dims));
+    };
+    Ok(vec![Value::new(input.data_type, [front, rest].concat())?])
+}
+
+pub(super) fn pad(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let rank = input.rank();
+    let name = if call.version < 2 { "paddings" } else { "pads" };
+    let Some(pads) = call.numbers_since(11, name, 1)? else { return Err("it lacks pads".to_owned()) };
+    let along = match if call.version >= 18 { call.optional_numbers(3)? } else { None } {
+        Some(numbers) => axes(numbers, rank)?,
+        None => (0..rank).collect(),
+    };
+    if pads.len() != 2 * along.len() {
+        return Err(format!("pads of {pads:?} are not two for each of {} axes", along.len()));
+    }
+    let mut dims = input.dims.clone();
+    for (number, &axis) in along.iter().enumerate() {
+        let padded =
+            i128::from(dims[axis]) + i128::from(pads[number]) + i128::from(pads[number + along.len()]);
+        dims[axis] =
+            u64::try_from(padded).map_err(|_| format!("axis {axis} padded has a size of {padded}"))?;
+    }
+    Ok(vec![Value::new(input.data_type, dims)?])
+}
+
+pub(super) fn center_crop_pad(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let target = sizes(call.numbers(1)?)?;
+    let along = match call.ints("axes") {
+        Some(numbers) => axes(numbers, input.rank())?,
+        None => (0..input.rank()).collect(),
+    };
+    if target.len() != along.len() {
+        return Err(format!("{target:?} are not the sizes of {} axes", along.len()));
+    }
+    let mut dims = input.dims.clone();
+    along.iter().zip(target).for_each(|(&axis, dim)| dims[axis] = dim);
+    Ok(vec![Value::new(input.data_type, dims)?])
+}
+
+/// Those that a condition holds for.
+pub(super) fn compress(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let holds = call.numbers(1)?;
+    let count = |dim: u64| {
+        holds.iter().take(usize::try_from(dim).unwrap_or(usize::MAX)).filter(|&&one| one != 0).count()
+    };
+    let mut dims = input.dims.clone();
+    match call.attribute("axis") {
+        Some(attribute) => {
+            let along = axis(attribute.i, input.rank())?;
+            dims[along] = count(dims[along]) as u64;
+        }
+        None => dims = vec![count(super::value::product(&dims)?) as u64],
+    }
+    Ok(vec![Value::new(input.data_type, dims)?])
+}
+
+/// Known only where the elements are.
+pub(super) fn non_zero(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let count = match input.data.as_ref() {
+        Some(Data::Whole(numbers)) => numbers.iter().filter(|&&number| number != 0).count(),
+        Some(Data::Real(numbers)) => numbers.iter().filter(|&&number| number != 0.0).count(),
+        None => call.numbers(0)?.len(),
+    };
+    // Before version 13 it was not said for scalars, and runtimes differ.
+    if input.rank() == 0 {
+        return Err("what it makes of a scalar depends on the runtime".to_owned());
+    }
+    Ok(vec![Value::new(types::INT64, [input.rank() as u64, count as u64])?])
+}
+
+/// How many there are depends on data whatever the inputs.
+pub(super) fn on_data(call: &Call) -> Told<Vec<Value>> {
+    call.input(0)?;
+    Err("how much it puts out depends on data, not on shapes".to_owned())
+}

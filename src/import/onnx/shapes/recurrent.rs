@@ -1,0 +1,43 @@
+//! Recurrent layers.
+
+use super::call::Call;
+use super::value::{Told, Value, size};
+
+/// All states, the last state, and of an LSTM the last cell.
+pub(super) fn recurrent(call: &Call) -> Told<Vec<Value>> {
+    let (input, weights) = (call.input(0)?, call.input(2)?);
+    let &[first, second, _] = input.dims.as_slice() else {
+        return Err(format!("its input has shape {:?}, not three axes", input.dims));
+    };
+    let batch_first = call.version >= 14 && call.flag("layout", false);
+    let (steps, batch) = if batch_first { (second, first) } else { (first, second) };
+    let directions = match call.text("direction", "forward")? {
+        "forward" | "reverse" => 1,
+        "bidirectional" => 2,
+        other => return Err(format!("its attribute `direction` is `{other}`")),
+    };
+    // The recurrent weights are of shape [directions, gates * hidden, hidden].
+    let hidden = weights.dim(2)?;
+    if weights.dim(0)? != directions {
+        return Err(format!(
+            "recurrent weights of shape {:?} are not for {directions} directions",
+            weights.dims
+        ));
+    }
+    if let Some(attribute) = call.attribute("hidden_size")
+        && size(attribute.i)? != hidden
+    {
+        return Err(format!("its hidden size is {}, its weights have shape {:?}", attribute.i, weights.dims));
+    }
+    let (all, last) = if batch_first {
+        (vec![batch, steps, directions, hidden], vec![batch, directions, hidden])
+    } else {
+        (vec![steps, directions, batch, hidden], vec![directions, batch, hidden])
+    };
+    let last = Value::new(input.data_type, last)?;
+    let mut outputs = vec![Value::new(input.data_type, all)?, last.clone()];
+    if call.node.op_type == "LSTM" {
+        outputs.push(last);
+    }
+    Ok(outputs)
+}

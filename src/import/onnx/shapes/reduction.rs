@@ -1,0 +1,69 @@
+//! Axes that are summed up, searched or sorted.
+
+use super::arithmetic;
+use super::call::Call;
+use super::value::{Data, Told, Value, axes, axis, coordinates, few, place, size, types};
+
+pub(super) fn reduce(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let since = if call.node.op_type == "ReduceSum" { 13 } else { 18 };
+    let numbers = call.numbers_since(since, "axes", 1)?.filter(|numbers| !numbers.is_empty());
+    let gone = match numbers {
+        Some(numbers) => axes(numbers, input.rank())?,
+        None if call.version >= since && call.flag("noop_with_empty_axes", false) => {
+            return Ok(vec![input.like(input.data_type)]);
+        }
+        None => (0..input.rank()).collect(),
+    };
+    let kept = without(&input.dims, &gone, true);
+    let data = reduced(call, input, &kept);
+    let dims = without(&input.dims, &gone, call.flag("keepdims", true));
+    Ok(vec![Value::with(input.data_type, dims, data)?])
+}
+
+/// The shape where some axes are gone, or are 1.
+fn without(dims: &[u64], gone: &[usize], keep: bool) -> Vec<u64> {
+    let all = dims.iter().enumerate();
+    all.filter_map(|(axis, &dim)| if gone.contains(&axis) { keep.then_some(1) } else { Some(dim) }).collect()
+}
+
+/// The numbers, by their places in a shape where reduced axes are 1.
+fn reduced(call: &Call, input: &Value, kept: &[u64]) -> Option<Data> {
+    let numbers = input.data.as_ref()?.whole()?;
+    let mut groups = vec![Vec::new(); few(kept)?];
+    for (at, &number) in coordinates(&input.dims, numbers.len()).zip(numbers) {
+        let along = at.iter().zip(kept).map(|(&along, &dim)| if dim == 1 { 0 } else { along });
+        groups.get_mut(usize::try_from(place(kept, along)?).ok()?)?.push(number);
+    }
+    let reduce = |group: &Vec<i64>| arithmetic::reduce(&call.node.op_type, input.data_type, group);
+    Some(Data::Whole(groups.iter().map(reduce).collect::<Option<_>>()?))
+}
+
+/// The place of the greatest or least.
+pub(super) fn arg(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let gone = axis(call.int("axis", 0), input.rank())?;
+    Ok(vec![Value::new(types::INT64, without(&input.dims, &[gone], call.flag("keepdims", true)))?])
+}
+
+pub(super) fn top_k(call: &Call) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
+    let count = size(if call.version < 10 { call.required_int("k")? } else { call.number(1)? })?;
+    let along = axis(call.int("axis", -1), input.rank())?;
+    let mut dims = input.dims.clone();
+    if count > dims[along] {
+        return Err(format!("{count} of {} on axis {along} are asked for", dims[along]));
+    }
+    dims[along] = count;
+    Ok(vec![Value::new(input.data_type, dims.clone())?, Value::new(types::INT64, dims)?])
+}
+
+/// Losses: one number, or one for each label; then the logarithms of the probabilities.
+pub(super) fn loss(call: &Call) -> Told<Vec<Value>> {
+    let (scores, labels) = (call.input(0)?, call.input(1)?);
+    let loss = match call.text("reduction", "mean")? {
+        "none" => labels.like(scores.data_type),
+        _ => Value::new(scores.data_type, [])?,
+    };
+    Ok(vec![loss, scores.like(scores.data_type)])
+}

@@ -1,0 +1,148 @@
+//! Shapes computed from a file without any, against those that the file tells.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::super::descriptions::{Description, Descriptions};
+use super::super::messages::{Graph, Model};
+use super::infer;
+use super::table::{FAMILIES, MICROSOFT, NEWEST, WITH_BODIES};
+use crate::graph::ElementType;
+use crate::import::ImportOptions;
+
+/// What tensors are, by name, as far as it is known.
+type Known = BTreeMap<String, (ElementType, Vec<u64>)>;
+
+fn known(graph: &Graph, descriptions: &Descriptions) -> Known {
+    let names = graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
+    let description = |name: &String| match descriptions.get(name)? {
+        Description::NoTensor => None,
+        tensor @ Description::Tensor { .. } => {
+            Some((name.clone(), (tensor.element_type()?, tensor.shape()?)))
+        }
+    };
+    names.filter_map(description).collect()
+}
+
+/// As the file tells them.
+fn told(model: &Model) -> Known {
+    let graph = model.graph.as_ref().unwrap();
+    let options = ImportOptions::default();
+    known(graph, &Descriptions::new(graph, &options).unwrap())
+}
+
+/// As they are computed when the file tells nothing but its inputs.
+fn computed(model: &mut Model) -> (Known, Vec<String>) {
+    let graph = model.graph.as_mut().unwrap();
+    graph.value_info.clear();
+    graph.output.iter_mut().for_each(|output| output.r#type = None);
+    let graph = model.graph.as_ref().unwrap();
+    let options = ImportOptions::default();
+    let mut descriptions = Descriptions::new(graph, &options).unwrap();
+    let reasons = infer(model, graph, &mut descriptions).unwrap();
+    let mut reasons: Vec<String> =
+        reasons.iter().map(|(name, reason)| format!("{name}: {reason:?}")).collect();
+    reasons.sort();
+    (known(graph, &descriptions), reasons)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "onnx")).collect();
+    files.sort();
+    files
+}
+
+/// The number of tensors of which the file tells the shape; each must be computed the same.
+fn compare(path: &Path) -> usize {
+    let name = path.display();
+    let mut model = super::super::decode(std::fs::read(path).unwrap().as_slice()).unwrap();
+    let told = told(&model);
+    let (computed, reasons) = computed(&mut model);
+    for (tensor, told) in &told {
+        let computed = computed.get(tensor);
+        assert_eq!(computed, Some(told), "{name}: `{tensor}`; not known: {reasons:#?}");
+    }
+    told.len()
+}
+
+#[test]
+fn own_models_are_computed_as_they_tell() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
+    let tensors: usize = files(&folder).iter().map(|path| compare(path)).sum();
+    assert_eq!(tensors, 65);
+}
+
+#[test]
+fn the_zoo_is_computed_as_it_tells() {
+    let root = std::env::var("PLIMSOLL_DATA").unwrap_or_else(|_| "../shared".to_owned());
+    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join(root).join("zoo/onnx");
+    if !zoo.is_dir() {
+        eprintln!("skipped: no {}", zoo.display());
+        return;
+    }
+    let models = files(&zoo);
+    let tensors: usize = models.iter().map(|path| compare(path)).sum();
+    println!("{} models, {tensors} tensors", models.len());
+    assert_eq!((models.len(), tensors), (66, 20_381));
+}
+
+/// Models of all kinds, in a folder that `PLIMSOLL_ONNX` names: what is computed must be right.
+#[test]
+fn what_is_computed_of_other_models_is_as_they_tell() {
+    let Some(folder) = std::env::var_os("PLIMSOLL_ONNX") else { return };
+    let (mut right, mut unknown) = (0, Vec::new());
+    for path in files(Path::new(&folder)) {
+        let Ok(mut model) = super::super::decode(std::fs::read(&path).unwrap().as_slice()) else { continue };
+        if model.graph.is_none() {
+            continue;
+        }
+        let told = told(&model);
+        let (computed, reasons) = computed(&mut model);
+        for (tensor, told) in &told {
+            match computed.get(tensor) {
+                Some(computed) => assert_eq!(computed, told, "{}: `{tensor}`", path.display()),
+                None => unknown.push(format!("{}: {tensor}", path.display())),
+            }
+            right += usize::from(computed.contains_key(tensor));
+        }
+        unknown.extend(
+            reasons
+                .into_iter()
+                .filter(|reason| !reason.ends_with("Follows"))
+                .map(|reason| format!("    {reason}")),
+        );
+    }
+    println!("{}\n{right} tensors are right, {} lines of others", unknown.join("\n"), unknown.len());
+}
+
+/// The table of the documentation for a domain: each operator with its first version.
+fn listed(domain: &str) -> Vec<String> {
+    let families = FAMILIES.iter().filter(|family| family.domain == domain);
+    let with_bodies = WITH_BODIES.iter().filter(|_| domain.is_empty()).map(|(name, since)| (*name, *since));
+    let all = families.flat_map(|family| family.names.iter().map(|name| (*name, family.since)));
+    let mut all: Vec<(&str, i64)> = all.chain(with_bodies).collect();
+    all.sort_unstable();
+    let text = |(name, since): (&str, i64)| {
+        if since == 1 { format!("`{name}`") } else { format!("`{name}` {since}") }
+    };
+    all.into_iter().map(text).collect()
+}
+
+#[test]
+fn the_documentation_lists_what_the_table_has() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/onnx.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    for domain in ["", MICROSOFT] {
+        let list = listed(domain);
+        for pair in list.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+        let list = list.join(", ");
+        assert!(text.contains(&list), "docs/onnx.md should have\n{list}.");
+    }
+    assert!(text.contains(&format!("up to version {NEWEST}")));
+}

@@ -1,0 +1,488 @@
+//! Shapes that an ONNX file does not tell: graphs by hand.
+#![cfg(feature = "onnx-shapes")]
+
+#[path = "support/onnx_models.rs"]
+mod onnx_models;
+
+use onnx_models::*;
+use plimsoll::Graph;
+use plimsoll::import::{ImportError, ImportOptions, InputShape, onnx_from_bytes};
+
+const INT32: u64 = 6;
+const BOOL: u64 = 9;
+
+fn import(parts: &[Vec<u8>]) -> Result<Graph, ImportError> {
+    import_with(parts, &ImportOptions::default())
+}
+
+fn import_with(parts: &[Vec<u8>], options: &ImportOptions) -> Result<Graph, ImportError> {
+    onnx_from_bytes("model", &model(parts), options).map(|imported| imported.graph)
+}
+
+fn error(parts: &[Vec<u8>]) -> String {
+    import(parts).unwrap_err().to_string()
+}
+
+/// Of the tensor `y`.
+fn shape(parts: &[Vec<u8>]) -> Vec<u64> {
+    shape_of(&import(parts).unwrap(), "y")
+}
+
+fn shape_of(graph: &Graph, name: &str) -> Vec<u64> {
+    let tensor = graph.tensors().iter().find(|tensor| tensor.name() == name).unwrap();
+    tensor.shape().unwrap().to_vec()
+}
+
+/// An initializer of 64-bit integers.
+fn ints(name: &str, dims: &[i64], numbers: &[i64]) -> Vec<u8> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    length_delimited(5, [tensor(name, INT64, dims), length_delimited(9, bytes)].concat())
+}
+
+fn reals(name: &str, numbers: &[f32]) -> Vec<u8> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let dims = if let [_] = numbers { Vec::new() } else { vec![i64::try_from(numbers.len()).unwrap()] };
+    length_delimited(5, [tensor(name, FLOAT, &dims), length_delimited(9, bytes)].concat())
+}
+
+fn int(name: &str, value: i64) -> Vec<u8> {
+    attribute(name, number(3, value))
+}
+
+/// An output of which the file says nothing.
+fn result(name: &str) -> Vec<u8> {
+    info_without_type(12, name)
+}
+
+/// One of a body, of which the file says nothing.
+fn inner(name: &str) -> Vec<u8> {
+    info_without_type(11, name)
+}
+
+#[test]
+fn sizes_are_computed_on_the_way() {
+    // x.view(x.size(0), -1), as exported.
+    let view = [
+        input("x", FLOAT, "4, 3, 5"),
+        node("Shape", &["x"], &["shape"]),
+        ints("zero", &[], &[0]),
+        node("Gather", &["shape", "zero"], &["batch"]),
+        ints("axis", &[1], &[0]),
+        node("Unsqueeze", &["batch", "axis"], &["one"]),
+        ints("rest", &[1], &[-1]),
+        node_with("Concat", &["one", "rest"], &["target"], &[int("axis", 0)]),
+        node("Reshape", &["x", "target"], &["y"]),
+        result("y"),
+    ];
+    assert_eq!(shape(&view), [4, 15]);
+    // Half the size, computed with floating-point numbers.
+    let half = [
+        input("x", FLOAT, "1, 3, 7, 9"),
+        node("Shape", &["x"], &["shape"]),
+        ints("two", &[1], &[2]),
+        ints("four", &[1], &[4]),
+        node("Slice", &["shape", "two", "four"], &["image"]),
+        node_with("Cast", &["image"], &["real"], &[int("to", 1)]),
+        reals("half", &[0.5]),
+        node("Mul", &["real", "half"], &["halved"]),
+        node("Floor", &["halved"], &["floored"]),
+        node_with("Cast", &["floored"], &["whole"], &[int("to", 7)]),
+        ints("zero", &[1], &[0]),
+        node("Slice", &["shape", "zero", "two"], &["kept"]),
+        node_with("Concat", &["kept", "whole"], &["sizes"], &[int("axis", 0)]),
+        node("Resize", &["x", "", "", "sizes"], &["y"]),
+        result("y"),
+    ];
+    assert_eq!(shape(&half), [1, 3, 3, 4]);
+    // x.expand(): sizes of -1 stay what they are.
+    let expand = [
+        input("x", FLOAT, "2, 1, 1"),
+        ints("wanted", &[3], &[-1, 5, -1]),
+        ints("minus", &[], &[-1]),
+        node("Equal", &["wanted", "minus"], &["kept"]),
+        ints("ones", &[3], &[1, 1, 1]),
+        node("Where", &["kept", "ones", "wanted"], &["target"]),
+        node("Expand", &["x", "target"], &["y"]),
+        result("y"),
+    ];
+    assert_eq!(shape(&expand), [2, 5, 1]);
+    // As many as there are elements.
+    let counted = [
+        input("x", FLOAT, "4, 3, 5"),
+        node("Shape", &["x"], &["shape"]),
+        node_with("ReduceProd", &["shape"], &["count"], &[int("keepdims", 0)]),
+        ints("zero", &[], &[0]),
+        ints("step", &[], &[7]),
+        node("Range", &["zero", "count", "step"], &["y"]),
+        result("y"),
+    ];
+    assert_eq!(shape(&counted), [9]);
+}
+
+#[test]
+fn nodes_may_stand_in_any_order() {
+    let parts = [
+        node("Relu", &["b"], &["y"]),
+        node("Flatten", &["a"], &["b"]),
+        node("Relu", &["x"], &["a"]),
+        input("x", FLOAT, "2, 3, 4"),
+        result("y"),
+    ];
+    assert_eq!(shape(&parts), [2, 12]);
+    let circle =
+        [input("x", FLOAT, "2"), node("Add", &["x", "b"], &["a"]), node("Relu", &["a"], &["b"]), result("b")];
+    assert!(import(&circle).is_err());
+}
+
+#[test]
+fn what_cannot_be_known_is_named_with_its_reason() {
+    let unknown = [
+        input("x", FLOAT, "2, 3"),
+        node_with("Fancy", &["x"], &["z"], &[domain("my.own")]),
+        node("Relu", &["z"], &["y"]),
+        result("y"),
+    ];
+    assert_eq!(
+        error(&unknown),
+        "2 tensors have no static size: `z` (no type, no shape), as node `the Fancy` (my.own.Fancy) cannot \
+         tell the shape: the file does not say which version of the domain `my.own` it uses, `y` (no type, \
+         no shape); what cannot be computed must be told by the file's value_info"
+    );
+    let misspelt = [input("x", FLOAT, "2, 3"), node("Rleu", &["x"], &["y"]), result("y")];
+    assert!(
+        error(&misspelt).contains("node `the Rleu` (Rleu) cannot tell the shape: this operator is not known")
+    );
+    let on_data = |op_type| [input("x", FLOAT, "2, 3"), node(op_type, &["x"], &["y"]), result("y")];
+    let text = error(&on_data("NonZero"));
+    assert!(text.contains("depends on the numbers in `x`"), "{text}");
+    assert!(error(&on_data("Unique")).contains("depends on data"));
+    let weights = [
+        input("x", FLOAT, "2, 3"),
+        external("target", INT64, &[2], "elsewhere"),
+        node("Reshape", &["x", "target"], &["y"]),
+        result("y"),
+    ];
+    assert!(error(&weights).contains("depends on the numbers in `target`"));
+}
+
+#[test]
+fn what_the_file_tells_helps() {
+    let parts = [
+        input("x", FLOAT, "2, 3"),
+        node("NonZero", &["x"], &["places"]),
+        value_info("places", INT64, "2, 6"),
+        node("Transpose", &["places"], &["y"]),
+        result("y"),
+    ];
+    assert_eq!(shape(&parts), [6, 2]);
+    // Names that only the outputs have need not be bound.
+    let named = [input("x", FLOAT, "2, 3"), node("Relu", &["x"], &["y"]), output("y", FLOAT, "some, ?")];
+    assert_eq!(shape(&named), [2, 3]);
+}
+
+#[test]
+fn what_the_file_tells_must_be_true() {
+    let relu = |told| {
+        [
+            input("x", FLOAT, "2, 3"),
+            node("Relu", &["x"], &["a"]),
+            node("Relu", &["a"], &["y"]),
+            result("y"),
+            told,
+        ]
+    };
+    assert_eq!(
+        error(&relu(value_info("a", FLOAT, "2, 4"))),
+        "not a valid ONNX file: tensor `a` is said to have shape [2, 4], but node `the Relu` (Relu) makes shape [2, 3]"
+    );
+    assert!(error(&relu(value_info("a", FLOAT, "n, 4"))).contains("shape [n, 4], but"));
+    assert!(error(&relu(value_info("a", FLOAT, "2, 3, 1"))).contains("shape [2, 3, 1], but"));
+    assert!(error(&relu(value_info("a", FLOAT16, "2, 3"))).contains("element type 10, but"));
+    assert_eq!(shape(&relu(value_info("a", FLOAT, "2, n"))), [2, 3]);
+}
+
+#[test]
+fn symbolic_dimensions_of_inputs_are_enough() {
+    let parts = [
+        input("x", FLOAT, "n, 3, h, w"),
+        initializer("w", FLOAT, &[8, 3, 3, 3]),
+        node_with("Conv", &["x", "w"], &["c"], &[attribute("strides", length_delimited(8, [2, 2]))]),
+        node("GlobalAveragePool", &["c"], &["y"]),
+        output("y", FLOAT, "n, 8, made_up, 1"),
+    ];
+    assert_eq!(
+        error(&parts),
+        "3 tensors have no static size: `x` [n, 3, h, w], `c` (no type, no shape), `y` [n, 8, made_up, 1]; \
+         bind `h`, `n`, `w` by --dim h=1 --dim n=1 --dim w=1"
+    );
+    let mut options = ImportOptions::default();
+    options.dims = [("n", 2), ("h", 9), ("w", 11)].map(|(name, value)| (name.to_owned(), value)).into();
+    let graph = import_with(&parts, &options).unwrap();
+    assert_eq!(shape_of(&graph, "c"), [2, 8, 4, 5]);
+    assert_eq!(shape_of(&graph, "y"), [2, 8, 1, 1]);
+}
+
+#[test]
+fn inputs_may_be_given_other_shapes() {
+    let parts = [
+        input("x", FLOAT, "n, 3, 8, 8"),
+        input("mask", FLOAT, "n, 1"),
+        node("Flatten", &["x"], &["f"]),
+        value_info("f", FLOAT, "n, 192"),
+        node("Mul", &["f", "mask"], &["y"]),
+        output("y", FLOAT, "n, 192"),
+    ];
+    let given = |name: &str, shape: &str, dims: &[(&str, u64)]| {
+        let mut options = ImportOptions::default();
+        options.input_shapes = [(name.to_owned(), shape.parse::<InputShape>().unwrap())].into();
+        options.dims = dims.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        import_with(&parts, &options).map(|graph| ["x", "mask", "f", "y"].map(|name| shape_of(&graph, name)))
+    };
+    // The file's name for the first dimension is bound by the given size.
+    let expected = [vec![5, 3, 4, 4], vec![5, 1], vec![5, 48], vec![5, 48]];
+    assert_eq!(given("x", "5x3x4x4", &[]).unwrap(), expected);
+    assert_eq!(given("x", "5x3xSxS", &[("S", 4)]).unwrap(), expected);
+    assert_eq!(given("x", "5x3xSxS", &[("S", 4), ("n", 5)]).unwrap(), expected);
+    for (name, shape, dims, text) in [
+        (
+            "X",
+            "5x3x4x4",
+            &[][..],
+            "no shape can be given to `X`: the file has no such input; there are `x`, `mask`",
+        ),
+        ("x", "5x3x4", &[], "no shape can be given to `x`: it has 4 dimensions, not 3"),
+        ("x", "5x3x4x4", &[("n", 6)], "no shape can be given to `x`: `n` is 6 and 5"),
+        ("x", "5x3xSxS", &[], "bind `S` by --dim S=1"),
+        ("x", "5x3xSxS", &[("T", 1)], "no tensor has a symbolic dimension `T`; there are `S`, `n`"),
+    ] {
+        let error = given(name, shape, dims).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}
+
+#[test]
+fn branches_must_agree_unless_the_condition_is_known() {
+    let branch = |name, op_type: &str| body(name, &[node(op_type, &["x"], &["inner"]), result("inner")]);
+    let parts = |condition: Vec<u8>, other: &str| {
+        let bodies = [branch("then_branch", "Relu"), branch("else_branch", other)];
+        [input("x", FLOAT, "2, 3"), condition, node_with("If", &["c"], &["y"], &bodies), result("y")]
+    };
+    assert_eq!(shape(&parts(input("c", BOOL, ""), "Exp")), [2, 3]);
+    let text = error(&parts(input("c", BOOL, ""), "Transpose"));
+    assert!(text.contains("its branches make [2, 3] of element type 1 and [3, 2] of 1"), "{text}");
+    let known =
+        |byte: u8| length_delimited(5, [tensor("c", BOOL, &[]), length_delimited(9, [byte])].concat());
+    assert_eq!(shape(&parts(known(1), "Transpose")), [2, 3]);
+    assert_eq!(shape(&parts(known(0), "Transpose")), [3, 2]);
+}
+
+#[test]
+fn loops_keep_their_states_and_stack_what_they_put_out() {
+    let parts = |count: Vec<u8>, step: Vec<Vec<u8>>| {
+        let inside = [
+            vec![inner("i"), inner("on"), inner("state"), result("on"), result("next"), result("row")],
+            step,
+        ];
+        let own = body("body", &inside.concat());
+        [
+            input("x", FLOAT, "2, 3"),
+            count,
+            node_with("Loop", &["count", "", "x"], &["last", "y"], &[own]),
+            result("last"),
+            result("y"),
+        ]
+    };
+    let same = || vec![node("Relu", &["state"], &["next"]), node("Flatten", &["state"], &["row"])];
+    let graph = import(&parts(ints("count", &[], &[7]), same())).unwrap();
+    assert_eq!((shape_of(&graph, "last"), shape_of(&graph, "y")), (vec![2, 3], vec![7, 2, 3]));
+    let text = error(&parts(input("count", INT64, ""), same()));
+    assert!(text.contains("depends on the numbers in `count`"), "{text}");
+    let grows = vec![
+        node_with("Concat", &["state", "state"], &["next"], &[int("axis", 0)]),
+        node("Relu", &["state"], &["row"]),
+    ];
+    let text = error(&parts(ints("count", &[], &[7]), grows));
+    assert!(text.contains("state 0 changes from turn to turn: from shape [2, 3] to [4, 3]"), "{text}");
+    // The number of a turn is not known, and neither is what is made of it.
+    let counts = vec![
+        node("Relu", &["state"], &["next"]),
+        ints("one", &[1], &[1]),
+        node("Reshape", &["i", "one"], &["times"]),
+        node("Expand", &["one", "times"], &["row"]),
+    ];
+    let text = error(&parts(ints("count", &[], &[7]), counts));
+    assert!(text.contains("in its body, node `the Expand` (Expand)"), "{text}");
+}
+
+#[test]
+fn scans_go_along_an_axis() {
+    let own = body(
+        "body",
+        &[
+            inner("state"),
+            inner("piece"),
+            node("Add", &["state", "piece"], &["next"]),
+            node("Relu", &["next"], &["row"]),
+            result("next"),
+            result("row"),
+        ],
+    );
+    let axes = |name, axis: u8| attribute(name, length_delimited(8, [axis]));
+    let more = [own, int("num_scan_inputs", 1), axes("scan_input_axes", 1), axes("scan_output_axes", 1)];
+    let parts = [
+        input("x", FLOAT, "2, 9, 3"),
+        input("zero", FLOAT, "2, 3"),
+        node_with("Scan", &["zero", "x"], &["last", "y"], &more),
+        result("last"),
+        result("y"),
+    ];
+    assert_eq!(shape(&parts), [2, 9, 3]);
+    assert_eq!(shape_of(&import(&parts).unwrap(), "last"), [2, 3]);
+}
+
+/// A function of one input `a` and one output `b`, with the operators of version 21.
+fn function(name: &str, nodes: &[Vec<u8>]) -> Vec<u8> {
+    // Nodes of a function are its seventh field, those of a graph its first.
+    let nodes: Vec<u8> =
+        nodes.iter().flat_map(|node| [varint(7 << 3 | 2), node[1..].to_vec()].concat()).collect();
+    let opset = length_delimited(9, number(2, 21));
+    let texts =
+        [(1, name), (4, "a"), (5, "b"), (10, "my.own")].map(|(field, text)| length_delimited(field, text));
+    length_delimited(25, [texts.concat(), nodes, opset].concat())
+}
+
+#[test]
+fn functions_of_the_file_are_run_through() {
+    let reference = attribute("axis", length_delimited(21, "where"));
+    let outer = function(
+        "Outer",
+        &[node_with("Inner", &["a"], &["b"], &[domain("my.own"), attribute("where", number(3, 2))])],
+    );
+    let inner = function(
+        "Inner",
+        &[node("Relu", &["a"], &["c"]), node_with("Flatten", &["c"], &["b"], &[reference])],
+    );
+    let parts =
+        [input("x", FLOAT, "2, 3, 4"), node_with("Outer", &["x"], &["y"], &[domain("my.own")]), result("y")];
+    let bytes = [model(&parts), outer, inner].concat();
+    let graph = onnx_from_bytes("model", &bytes, &ImportOptions::default()).unwrap().graph;
+    assert_eq!(shape_of(&graph, "y"), [6, 4]);
+    let failing = function("Outer", &[node("NonZero", &["a"], &["b"])]);
+    let text =
+        onnx_from_bytes("model", &[model(&parts), failing].concat(), &ImportOptions::default()).unwrap_err();
+    assert!(text.to_string().contains("inside, node `the NonZero` (NonZero)"), "{text}");
+}
+
+#[test]
+fn functions_that_call_each_other_without_end_are_stopped() {
+    let parts = [input("x", FLOAT, "2"), node_with("F0", &["x"], &["y"], &[domain("my.own")]), result("y")];
+    let call = |name: &str, from: &str, to: &str| node_with(name, &[from], &[to], &[domain("my.own")]);
+    let own = function("F0", &[call("F0", "a", "b")]);
+    let text =
+        onnx_from_bytes("model", &[model(&parts), own].concat(), &ImportOptions::default()).unwrap_err();
+    assert!(text.to_string().contains("functions call each other more than 16 deep"), "{text}");
+    // Each calls the next ten times: 10^12 nodes.
+    let names: Vec<String> = (0..=12).map(|number| format!("F{number}")).collect();
+    let mut bytes = model(&parts);
+    for pair in names.windows(2) {
+        let mut nodes: Vec<Vec<u8>> = (0..10).map(|_| call(&pair[1], "a", "c")).collect();
+        nodes.push(node("Relu", &["c"], &["b"]));
+        bytes.extend(function(&pair[0], &nodes));
+    }
+    bytes.extend(function("F12", &[node("Relu", &["a"], &["b"])]));
+    let text = onnx_from_bytes("model", &bytes, &ImportOptions::default()).unwrap_err();
+    assert!(text.to_string().contains("functions and bodies are nested too much"), "{text}");
+}
+
+#[test]
+fn numbers_without_bounds_are_refused() {
+    let most = i64::MAX;
+    for (name, numbers) in [
+        ("Expand", &[most, most][..]),
+        ("Tile", &[most, most]),
+        ("Reshape", &[most, most]),
+        ("ConstantOfShape", &[most, most, 2]),
+        ("Pad", &[most, 0, most, 0]),
+    ] {
+        let numbers = ints("n", &[i64::try_from(numbers.len()).unwrap()], numbers);
+        let reads = if name == "ConstantOfShape" { &["n"][..] } else { &["x", "n"] };
+        let parts = [
+            input("x", FLOAT, "2, 1"),
+            numbers,
+            node(name, reads, &["z"]),
+            node("Add", &["x", "z"], &["y"]),
+            result("y"),
+        ];
+        let text = error(&parts);
+        assert!(!text.is_empty(), "{name}");
+    }
+    let range = [
+        ints("zero", &[], &[i64::MIN]),
+        ints("end", &[], &[most]),
+        ints("one", &[], &[1]),
+        input("x", INT64, "1"),
+        node("Range", &["zero", "end", "one"], &["z"]),
+        node("Add", &["x", "z"], &["y"]),
+        result("y"),
+    ];
+    assert!(import(&range).is_err());
+    // More axes than anybody has.
+    let axes: Vec<i64> = (0..60).collect();
+    let deep = [
+        input("x", FLOAT, "2"),
+        ints("n", &[60], &axes),
+        node("Unsqueeze", &["x", "n"], &["y"]),
+        result("y"),
+    ];
+    assert!(error(&deep).contains("61 axes are more than 32"));
+}
+
+#[test]
+fn attributes_of_other_versions_are_refused() {
+    let axes = attribute("axes", length_delimited(8, [1]));
+    let parts = [input("x", FLOAT, "2, 3"), node_with("ReduceMean", &["x"], &["y"], &[axes]), result("y")];
+    assert!(error(&parts).contains("`axes` is an input in version 21, not an attribute"));
+}
+
+#[test]
+fn large_constants_leave_room_for_shapes() {
+    let mut parts = vec![ints("t0", &[1024], &[1; 1024]), input("x", FLOAT, "2, 3"), result("y")];
+    for number in 0..5000 {
+        parts.push(node("Neg", &[&format!("t{number}")], &[&format!("t{}", number + 1)]));
+    }
+    parts.extend([node("Shape", &["x"], &["shape"]), node("Reshape", &["x", "shape"], &["y"])]);
+    assert_eq!(shape(&parts), [2, 3]);
+}
+
+#[test]
+fn versions_that_are_not_known_are_refused() {
+    let graph =
+        length_delimited(7, [input("x", FLOAT, "2"), node("Relu", &["x"], &["y"]), result("y")].concat());
+    let text = |opset: Vec<u8>| {
+        let model = [graph.clone(), length_delimited(8, opset)].concat();
+        onnx_from_bytes("model", &model, &ImportOptions::default())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    text(number(2, 13)).unwrap();
+    text([length_delimited(1, "ai.onnx"), number(2, 13)].concat()).unwrap();
+    assert!(
+        text(number(2, 1000)).unwrap_err().contains("versions 1 to 28 of this operator are known, not 1000")
+    );
+    let other = text([length_delimited(1, "other"), number(2, 13)].concat()).unwrap_err();
+    assert!(other.contains("which version of the domain `` it uses"), "{other}");
+}
+
+#[test]
+fn integers_of_any_form_are_numbers() {
+    // As one number after another in a field of 32 bits.
+    let unpacked = [tensor("n", INT32, &[2]), number(5, 3), number(5, 2)].concat();
+    let parts = [
+        input("x", FLOAT, "2, 3"),
+        length_delimited(5, unpacked),
+        node_with("Cast", &["n"], &["target"], &[int("to", 7)]),
+        node("Reshape", &["x", "target"], &["y"]),
+        result("y"),
+    ];
+    assert_eq!(shape(&parts), [3, 2]);
+}
