@@ -241,6 +241,15 @@
 // A summary for people.
 #define PLIMSOLL_EXPORT_TEXT 4
 
+// Parts of a plan as C code: a header alone, with tables.
+#define PLIMSOLL_C_ALONE 0
+
+// A header that declares what the source defines.
+#define PLIMSOLL_C_HEADER 1
+
+// The source: the arena and the tables.
+#define PLIMSOLL_C_SOURCE 2
+
 // Stops a search from another thread. Any thread may use it at any time.
 typedef struct plimsoll_cancel plimsoll_cancel;
 
@@ -1227,6 +1236,27 @@ int32_t plimsoll_pool_plan_export(const struct plimsoll_pool_plan *plan,
 int32_t plimsoll_pool_plan_write(const struct plimsoll_pool_plan *plan,
                                  int32_t format,
                                  const char *path);
+
+// Copies a plan out as C code, in the same way as `plimsoll_plan_export`. `part` is one of
+// `PLIMSOLL_C_...`. All names begin with `prefix` (macros in upper case), a letter, then
+// letters, digits and single underscores, at most 45; NULL for `plimsoll_` and the model's
+// name. The source includes `header_name`, which for other parts is NULL or not read.
+int32_t plimsoll_plan_export_code(const struct plimsoll_plan *plan,
+                                  int32_t part,
+                                  const char *prefix,
+                                  const char *header_name,
+                                  char *place,
+                                  size_t capacity,
+                                  size_t *size);
+
+// Copies a plan for several memories out as C code, in the same way.
+int32_t plimsoll_pool_plan_export_code(const struct plimsoll_pool_plan *plan,
+                                       int32_t part,
+                                       const char *prefix,
+                                       const char *header_name,
+                                       char *place,
+                                       size_t capacity,
+                                       size_t *size);
 
 #ifdef __cplusplus
 }  // extern "C"

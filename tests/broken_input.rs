@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use peak_alloc::PeakAlloc;
 use plimsoll::allocate::Knapsack;
+use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{html, svg, text, trace};
@@ -190,7 +191,7 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     assert_eq!(PlanDocument::from_json(&document).unwrap().to_plan(&graph).unwrap(), plan);
     let _ = (html::of_graph(&graph, &plan, None), trace::of_graph(&graph, &plan));
     let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None, None, None));
-    let _ = (export::csv::of_graph(&graph, &plan), export::c_header::of_graph(&graph, &plan));
+    let _ = (export::csv::of_graph(&graph, &plan), CCode::of_graph(&graph, &plan, None).alone());
     true
 }
 

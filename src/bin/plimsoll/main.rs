@@ -2,6 +2,7 @@
 //! fit, or the plan is wrong; 2 bad input or usage.
 
 mod arguments;
+mod code;
 mod compare;
 mod fit;
 mod inputs;

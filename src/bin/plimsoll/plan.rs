@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
+use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
-use plimsoll::report::{Colour, html, svg, text, trace};
+use plimsoll::report::{html, svg, text, trace};
 use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export};
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
-use crate::{Answer, Failure, plan_pools, tflm};
+use crate::{Answer, Failure, code, plan_pools, tflm};
 
 /// What `--out` can write, by the file's ending.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub enum Format {
     Html,
     Trace,
     Header,
+    Source,
     Tflite,
 }
 
@@ -35,6 +37,7 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
+    code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     if formats.iter().any(|format| matches!(format, Format::Tflite)) {
         return tflm::run(arguments, &formats, given);
     }
@@ -72,9 +75,10 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let texts = formats
-        .iter()
-        .map(|format| result.written(*format, &options, arguments.colour.into(), file_arena).into_bytes());
+    let texts =
+        arguments.out.iter().zip(&formats).map(|(path, &format)| {
+            result.written((path, format), arguments, &options, file_arena).into_bytes()
+        });
     let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;
     say(&result.summary(file_arena, shared_arena, seconds))?;
@@ -107,9 +111,10 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
         "svg" => Ok(Format::Svg),
         "html" => Ok(Format::Html),
         "h" => Ok(Format::Header),
+        "c" => Ok(Format::Source),
         "tflite" => Ok(Format::Tflite),
         _ => {
-            let endings = ".json, .csv, .svg, .html, .trace.json, .h or .tflite";
+            let endings = ".json, .csv, .svg, .html, .trace.json, .h, .c or .tflite";
             Err(format!("--out {}: expected a name ending in {endings}", path.display()).into())
         }
     }
@@ -117,19 +122,22 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
 
 /// A graph's plan in a format other than a model's; the arena in file order is for reports.
 pub fn graph_written(
-    format: Format,
+    (path, format): (&Path, Format),
     (graph, plan): (&Graph, &Plan),
+    arguments: &PlanArguments,
     options: &ImportOptions,
-    colour: Colour,
     file_arena: Option<u64>,
 ) -> String {
     match format {
         Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
         Format::Csv => export::csv::of_graph(graph, plan),
-        Format::Svg => svg::coloured(graph, plan, colour),
+        Format::Svg => svg::coloured(graph, plan, arguments.colour.into()),
         Format::Html => html::of_graph(graph, plan, file_arena),
         Format::Trace => trace::of_graph(graph, plan),
-        Format::Header => export::c_header::of_graph(graph, plan),
+        Format::Header | Format::Source => {
+            let code = CCode::of_graph(graph, plan, arguments.symbol_prefix.as_ref());
+            code::written(&code, path, format, &arguments.out)
+        }
         Format::Tflite => unreachable!("a model is written by another function"),
     }
 }
@@ -174,15 +182,15 @@ impl Planned {
 
     fn written(
         &self,
-        format: Format,
+        (path, format): (&Path, Format),
+        arguments: &PlanArguments,
         options: &ImportOptions,
-        colour: Colour,
         file_arena: Option<u64>,
     ) -> String {
         match self {
             Planned::Graph(pair) => {
                 let (graph, plan) = &**pair;
-                graph_written(format, (graph, plan), options, colour, file_arena)
+                graph_written((path, format), (graph, plan), arguments, options, file_arena)
             }
             Planned::Problem(parts) => {
                 let (name, problem, solution) = &**parts;
@@ -192,7 +200,11 @@ impl Planned {
                     Format::Svg => svg::of_problem(name, problem, solution),
                     Format::Html => html::of_problem(name, problem, solution),
                     Format::Trace => trace::of_problem(name, problem, solution),
-                    Format::Header => export::c_header::of_problem(name, problem, solution),
+                    Format::Header | Format::Source => {
+                        let prefix = arguments.symbol_prefix.as_ref();
+                        let code = CCode::of_problem(name, problem, solution, prefix);
+                        code::written(&code, path, format, &arguments.out)
+                    }
                     Format::Tflite => unreachable!("a model is written by another function"),
                 }
             }
