@@ -7,6 +7,7 @@ mod compare;
 mod fit;
 mod inputs;
 mod memory;
+mod onnx;
 mod output;
 mod plan;
 mod plan_pools;

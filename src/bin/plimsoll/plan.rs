@@ -13,7 +13,7 @@ use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export}
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
-use crate::{Answer, Failure, code, plan_pools, tflm};
+use crate::{Answer, Failure, code, onnx, plan_pools, tflm};
 
 /// What `--out` can write, by the file's ending.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub enum Format {
     Header,
     Source,
     Tflite,
+    Onnx,
 }
 
 /// `given` are the options that do not have their defaults.
@@ -38,6 +39,7 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
     code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
+    onnx::check_input(&arguments.input, &formats)?;
     if formats.iter().any(|format| matches!(format, Format::Tflite)) {
         return tflm::run(arguments, &formats, given);
     }
@@ -75,12 +77,12 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let texts =
-        arguments.out.iter().zip(&formats).map(|(path, &format)| {
-            result.written((path, format), arguments, &options, file_arena).into_bytes()
-        });
-    let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(texts).collect();
-    write_all(&files)?;
+    write_all(&result.files(arguments, &formats, &options, file_arena)?)?;
+    if formats.contains(&Format::Onnx) {
+        for note in onnx::notes(&arguments.input, &arguments.out)? {
+            eprintln!("note: {}", one_line(&note));
+        }
+    }
     say(&result.summary(file_arena, shared_arena, seconds))?;
     if result.status() == Status::Infeasible {
         say(&result.explained(&planner)?)?;
@@ -113,8 +115,9 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
         "h" => Ok(Format::Header),
         "c" => Ok(Format::Source),
         "tflite" => Ok(Format::Tflite),
+        "onnx" => Ok(Format::Onnx),
         _ => {
-            let endings = ".json, .csv, .svg, .html, .trace.json, .h, .c or .tflite";
+            let endings = ".json, .csv, .svg, .html, .trace.json, .h, .c, .tflite or .onnx";
             Err(format!("--out {}: expected a name ending in {endings}", path.display()).into())
         }
     }
@@ -138,7 +141,7 @@ pub fn graph_written(
             let code = CCode::of_graph(graph, plan, arguments.symbol_prefix.as_ref());
             code::written(&code, path, format, &arguments.out)
         }
-        Format::Tflite => unreachable!("a model is written by another function"),
+        Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
     }
 }
 
@@ -180,6 +183,26 @@ impl Planned {
         })
     }
 
+    /// All that is asked for, before any of it is written.
+    fn files(
+        &self,
+        arguments: &PlanArguments,
+        formats: &[Format],
+        options: &ImportOptions,
+        file_arena: Option<u64>,
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+        let files = arguments.out.iter().zip(formats).map(|(path, &format)| {
+            let contents = match (format, self) {
+                (Format::Onnx, Planned::Graph(pair)) => {
+                    onnx::written(&arguments.input, (&pair.0, &pair.1), options)?
+                }
+                _ => self.written((path, format), arguments, options, file_arena).into_bytes(),
+            };
+            Ok((path.clone(), contents))
+        });
+        files.collect()
+    }
+
     fn written(
         &self,
         (path, format): (&Path, Format),
@@ -205,7 +228,7 @@ impl Planned {
                         let code = CCode::of_problem(name, problem, solution, prefix);
                         code::written(&code, path, format, &arguments.out)
                     }
-                    Format::Tflite => unreachable!("a model is written by another function"),
+                    Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
                 }
             }
         }

@@ -30,7 +30,8 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     for note in &imported.notes {
         eprintln!("note: {}", one_line(note));
     }
-    if formats.iter().any(|format| matches!(format, Format::Html | Format::Trace | Format::Tflite)) {
+    let of_one_memory = [Format::Html, Format::Trace, Format::Tflite, Format::Onnx];
+    if formats.iter().any(|format| of_one_memory.contains(format)) {
         let text =
             "pages, traces and models are of one memory; with --memory, write .json, .csv, .svg, .h or .c";
         return Err(text.into());
@@ -61,7 +62,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
             let code = CCode::of_pools(graph, &plan, arguments.symbol_prefix.as_ref());
             code::written(&code, path, format, &arguments.out)
         }
-        Format::Html | Format::Trace | Format::Tflite => unreachable!("refused above"),
+        Format::Html | Format::Trace | Format::Tflite | Format::Onnx => unreachable!("refused above"),
     });
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;

@@ -110,9 +110,11 @@ fn is_tflite(path: &Path) -> bool {
 /// Checks the plan inside of a model.
 pub fn verify(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
     if !is_tflite(input) {
-        return Err(
-            format!("{}: name its PLAN.json; only a .tflite has a plan inside", input.display()).into()
-        );
+        return Err(format!(
+            "{}: name its PLAN.json; only a .tflite or an .onnx has a plan inside",
+            input.display()
+        )
+        .into());
     }
     match tflite::check(&read(input)?, &scratch_of(scratch)?) {
         Ok(checked) => {
