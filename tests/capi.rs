@@ -276,3 +276,16 @@ fn python_plans_onnx() {
     assert!(printed.contains("arena 6308352 bytes (optimal); 3928576 with"), "{printed}");
     assert!(printed.contains("as in "), "{printed}");
 }
+
+/// ExecuTorch takes its offsets from this library, and runs. Where its packages are, some
+/// gigabytes, this runs by itself; see the example.
+#[test]
+fn python_plans_for_executorch() {
+    if !have_python("executorch.exir") {
+        return;
+    }
+    let library = library().join("libplimsoll.so");
+    let printed = python(&["examples/python/executorch_plan.py", library.to_str().unwrap()]);
+    assert_eq!(printed.matches("outputs equal, bit by bit").count(), 4, "{printed}");
+    assert!(printed.contains("wired: greedy 34304 bytes, plimsoll 28160;"), "{printed}");
+}
