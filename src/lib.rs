@@ -31,7 +31,8 @@
 //!
 //! Buffers without a graph go through [`Problem`] and [`Planner::solve`].
 //! Strategies of your own implement [`allocate::Strategy`]. Plans from
-//! elsewhere can be checked by [`verify::verify`].
+//! elsewhere can be checked by [`verify::verify`]. `docs/guide.md` goes from a compiler's IR
+//! to a plan and to code.
 //!
 //! # Glossary
 //!
@@ -119,3 +120,8 @@ pub use problem::{Buffer, LiveRange, Problem};
 pub use schedule::{Ordering, Schedule};
 pub use sharing::{How, Sharing};
 pub use solution::Solution;
+
+/// The samples of the guide are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide.md")]
+mod guide {}

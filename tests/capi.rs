@@ -132,6 +132,7 @@ programs! {
     plan_graph_in_c: "examples/c/plan_graph.c" by "cc";
     offsets_only_in_c: "examples/c/offsets_only.c" by "cc";
     why_not_in_c: "examples/c/why_not.c" by "cc";
+    from_ir_in_c: "examples/c/from_ir.c" by "cc";
     custom_strategy_in_c: "examples/c/custom_strategy.c" by "cc";
     progress_cancel_in_c: "examples/c/progress_cancel.c" by "cc";
     place_in_c: "examples/c/place.c" by "cc";
