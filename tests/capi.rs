@@ -278,7 +278,7 @@ fn python_plans_onnx() {
     assert!(printed.contains("as in "), "{printed}");
 }
 
-/// ExecuTorch takes its offsets from this library, and runs. Where its packages are, some
+/// `ExecuTorch` takes its offsets from this library, and runs. Where its packages are, some
 /// gigabytes, this runs by itself; see the example.
 #[test]
 fn python_plans_for_executorch() {
