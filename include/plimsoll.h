@@ -1258,6 +1258,28 @@ int32_t plimsoll_pool_plan_export_code(const struct plimsoll_pool_plan *plan,
                                        size_t capacity,
                                        size_t *size);
 
+// Copies out an ONNX model, of `model_size` bytes in memory, with its nodes in the order of
+// a plan and the plan in its metadata. All else of the model is as it was. The plan must be
+// of the graph that these options import from it; `options` may be NULL for the defaults.
+// `size` is how many bytes that needs; with NULL for `place` only that is written, which
+// takes as long.
+//
+// PLIMSOLL_ERROR_ARGUMENT if the plan is of another graph, PLIMSOLL_ERROR_IMPORT with what
+// is wrong with the model, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX
+// or JSON.
+int32_t plimsoll_plan_export_onnx(const struct plimsoll_plan *plan,
+                                  const uint8_t *model,
+                                  size_t model_size,
+                                  const struct plimsoll_import_options *options,
+                                  uint8_t *place,
+                                  size_t capacity,
+                                  size_t *size);
+
+// Verifies the plan in the metadata of an ONNX model: PLIMSOLL_ERROR_WRONG_PLAN with what is
+// wrong with it, PLIMSOLL_ERROR_IMPORT if there is none or the model is broken,
+// PLIMSOLL_ERROR_UNSUPPORTED as above.
+int32_t plimsoll_onnx_verify(const uint8_t *model, size_t model_size);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

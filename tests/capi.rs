@@ -141,6 +141,7 @@ programs! {
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
     place_in_cpp: "examples/cpp/place.cpp" by "c++";
+    planned_onnx_in_cpp: "examples/cpp/planned_onnx.cpp" by "c++";
 }
 
 /// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.

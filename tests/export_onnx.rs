@@ -52,7 +52,7 @@ fn fields(bytes: &[u8]) -> Vec<Field<'_>> {
     list
 }
 
-fn texts_of<'a>(message: &'a [u8], number: u64) -> Vec<&'a str> {
+fn texts_of(message: &[u8], number: u64) -> Vec<&str> {
     let of = fields(message).into_iter().filter(|field| field.number == number);
     of.map(|field| std::str::from_utf8(field.contents).unwrap()).collect()
 }
@@ -149,8 +149,8 @@ fn assert_same_but_planned(name: &str, old: &[u8], new: &[u8], plan: &Plan) {
     // The nodes that run are in the plan's order.
     let position: HashMap<&[u8], usize> =
         new.nodes.iter().enumerate().map(|(place, node)| (node.whole, place)).collect();
-    let places: Vec<usize> = plan.order.iter().map(|id| position[old.nodes[id.index()].whole]).collect();
-    assert!(places.is_sorted(), "{name}: another order");
+    let steps = plan.order.iter().map(|id| position[old.nodes[id.index()].whole]);
+    assert!(steps.is_sorted(), "{name}: another order");
     let keys: Vec<&str> =
         new.metadata.iter().map(|entry| entry.0).filter(|key| key.starts_with("plimsoll.")).collect();
     let expected = ["format", "arena_bytes", "alignment", "lower_bound_bytes", "plan"];

@@ -287,7 +287,14 @@ static int32_t plan_call(void) {
             return plimsoll_plan_export_code(plan, (int32_t)below(4), below(2) ? name() : NULL, MAYBE("a.h"), MAYBE(text), below(65), MAYBE(&size));
         }
         return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
-    case 18: return below(2) ? explain(plan) : plimsoll_plan_certified_bytes(plan, MAYBE(&value));
+    case 18:
+        if (below(4) == 0) {
+            const uint8_t model[4] = {0x3a, (uint8_t)below(256), (uint8_t)below(256), 0};
+            uint8_t written[8];
+            return below(2) ? plimsoll_onnx_verify(MAYBE(model), below(5))
+                            : plimsoll_plan_export_onnx(plan, MAYBE(model), below(5), PICK(imports), MAYBE(written), below(9), MAYBE(&size));
+        }
+        return below(2) ? explain(plan) : plimsoll_plan_certified_bytes(plan, MAYBE(&value));
     default: return plimsoll_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
     }
 }

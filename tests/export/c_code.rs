@@ -268,6 +268,31 @@ fn what_is_wrong_does_not_compile() {
     }
 }
 
+/// The guard of the first would leave out the second.
+#[test]
+fn two_plans_of_one_prefix_are_told_apart() {
+    let graph = fixture::graph();
+    let (other, other_plan) = fixture::shared();
+    let [first, second] = [
+        CCode::of_graph(&graph, &fixture::plan(&graph), Some(&prefix("net"))),
+        CCode::of_graph(&other, &other_plan, Some(&prefix("Net"))),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("both.c", "#include \"first.h\"\n#include \"second.h\"\n");
+    for pair in [false, true] {
+        for (name, code) in [("first.h", &first), ("second.h", &second)] {
+            write(name, &if pair { code.header() } else { code.alone() });
+        }
+        for (compiler, language) in LANGUAGES {
+            let arguments = [language, &["-c", "both.c"]].concat();
+            let Some(result) = compiled(compiler, &arguments, folder.path()) else { continue };
+            let said = result.unwrap_err();
+            assert!(said.contains("two plans have the prefix NET"), "{said}");
+        }
+    }
+}
+
 /// Plans of nothing, plans of much, included twice or compiled alone.
 #[test]
 fn every_header_compiles_without_a_warning() {

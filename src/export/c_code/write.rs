@@ -74,7 +74,7 @@ impl CCode {
             rows(table, &declaration, &mut text);
         }
         self.checks(&mut text);
-        line(&mut text, "\n#endif");
+        self.end(&mut text);
         text
     }
 
@@ -83,8 +83,6 @@ impl CCode {
     #[must_use]
     pub fn header(&self) -> String {
         let mut text = self.begin();
-        let id = self.id();
-        line(&mut text, format!("#define {}_PLAN_ID {id}", self.prefix.upper()));
         for table in &self.tables {
             self.types(table, &mut text);
         }
@@ -97,7 +95,7 @@ impl CCode {
             line(&mut text, format!("extern const {};", self.declared(table)));
         }
         line(&mut text, "#ifdef __cplusplus\n}\n#endif");
-        line(&mut text, "\n#endif");
+        self.end(&mut text);
         text
     }
 
@@ -132,8 +130,16 @@ impl CCode {
         let mut text = format!("/* Memory plan of {model}, made by plimsoll. {} */\n", self.intro);
         line(&mut text, format!("#ifndef {upper}_H\n#define {upper}_H\n\n#include <stdint.h>\n"));
         text.push_str(&self.constants);
+        line(&mut text, format!("#define {upper}_PLAN_ID {}", self.id()));
         text.push_str(&self.filled(ASSERT));
         text
+    }
+
+    /// Of a second plan with the same prefix, the guard would leave out everything in silence.
+    fn end(&self, text: &mut String) {
+        let upper = self.prefix.upper();
+        line(text, format!("\n#elif {upper}_PLAN_ID != {}", self.id()));
+        line(text, format!("#error \"two plans have the prefix {upper}\"\n#endif"));
     }
 
     /// Of all that is said: a source must not be used with the header of another plan.
