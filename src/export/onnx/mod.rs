@@ -1,6 +1,6 @@
 //! ONNX models with a plan inside.
 //!
-//! [`write`] puts a model's nodes in the order of a plan, and the plan into its metadata. The
+//! [`write()`] puts a model's nodes in the order of a plan, and the plan into its metadata. The
 //! file stays a valid model for every runtime: one that runs nodes in the order of the file
 //! needs the arena of the plan, and one that takes offsets finds them there. `docs/plan-format.md`
 //! says under which keys.
