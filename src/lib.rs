@@ -53,7 +53,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes; `tflite` writes models for TensorFlow Lite Micro with a plan inside, in [`export`]) |
+//! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes; `tflite`, and `onnx` with `json`, write models with a plan inside, in [`export`]) |
 //! | `json` | graphs from JSON; plans to and from JSON, in [`export`] |
 #![cfg_attr(
     feature = "report",
