@@ -12,10 +12,11 @@ use std::path::Path;
 
 use fastrand::Rng;
 use onnx_models::*;
+use plimsoll::allocate::Knapsack;
 use plimsoll::export::onnx::{OnnxError, check, external_files, write};
 use plimsoll::import::{Fold, ImportOptions, onnx_from_bytes};
 use plimsoll::verify::verify;
-use plimsoll::{Limits, Plan, Planner, Sharing};
+use plimsoll::{Limits, Plan, PlanObjects, Planner, Sharing};
 
 /// A field as it is, and its contents if it has a length.
 #[derive(Clone, Copy)]
@@ -265,6 +266,10 @@ fn padded(value: u64) -> Vec<u8> {
 fn what_nobody_knows_is_kept() {
     let bytes = odd_model();
     let (written, plan) = planned("odd", &bytes, &Planner::new(), &ImportOptions::default());
+    // Shared objects move along.
+    let (_, in_objects) =
+        planned("odd", &bytes, &Planner::new().strategy(Knapsack::new()), &ImportOptions::default());
+    assert!(in_objects.objects.is_some_and(|objects| !objects.list.is_empty()));
     // One branch, then the other.
     assert!(plan.arena_bytes < 2 * 3200, "{}", plan.arena_bytes);
     let model = Model::new(&written);
@@ -391,6 +396,9 @@ fn what_cannot_be_written_anew_is_said() {
     let mut short = plan.clone();
     short.order.clear();
     assert!(error(&bytes, &short).is_wrong_plan());
+    let mut objects = plan.clone();
+    objects.objects = Some(PlanObjects { of_tensor: vec![None; 9], ..PlanObjects::default() });
+    assert!(error(&bytes, &objects).to_string().contains("the graph lacks"));
     let mut none = plan;
     none.order[0] = plimsoll::OperatorId::new(7);
     assert!(error(&bytes, &none).to_string().contains("operator 7 of 1"));

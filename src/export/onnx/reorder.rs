@@ -130,6 +130,8 @@ impl Numbers {
 
     fn objects(&self, old: &PlanObjects) -> Result<PlanObjects, OnnxError> {
         let mut objects = old.clone();
+        objects.of_tensor = vec![None; self.tensors.len()];
+        objects.of_scratch = vec![None; self.operators.len()];
         for (index, object) in old.of_tensor.iter().enumerate() {
             objects.of_tensor[self.tensor(TensorId::new(index))?.index()] = *object;
         }
