@@ -10,7 +10,7 @@ fn main() {
 
 /// In the order in which a reader needs them.
 #[cfg(feature = "capi")]
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "status",
     "records",
     "boundary",
@@ -28,6 +28,7 @@ const FILES: [&str; 17] = [
     "pools",
     "pool_plan",
     "export",
+    "onnx",
 ];
 
 #[cfg(feature = "capi")]

@@ -241,6 +241,15 @@
 // A summary for people.
 #define PLIMSOLL_EXPORT_TEXT 4
 
+// Parts of a plan as C code: a header alone, with tables.
+#define PLIMSOLL_C_ALONE 0
+
+// A header that declares what the source defines.
+#define PLIMSOLL_C_HEADER 1
+
+// The source: the arena and the tables.
+#define PLIMSOLL_C_SOURCE 2
+
 // Stops a search from another thread. Any thread may use it at any time.
 typedef struct plimsoll_cancel plimsoll_cancel;
 
@@ -1227,6 +1236,49 @@ int32_t plimsoll_pool_plan_export(const struct plimsoll_pool_plan *plan,
 int32_t plimsoll_pool_plan_write(const struct plimsoll_pool_plan *plan,
                                  int32_t format,
                                  const char *path);
+
+// Copies a plan out as C code, in the same way as `plimsoll_plan_export`. `part` is one of
+// `PLIMSOLL_C_...`. All names begin with `prefix` (macros in upper case), a letter, then
+// letters, digits and single underscores, at most 45; NULL for `plimsoll_` and the model's
+// name. The source includes `header_name`, which for other parts is NULL or not read.
+int32_t plimsoll_plan_export_code(const struct plimsoll_plan *plan,
+                                  int32_t part,
+                                  const char *prefix,
+                                  const char *header_name,
+                                  char *place,
+                                  size_t capacity,
+                                  size_t *size);
+
+// Copies a plan for several memories out as C code, in the same way.
+int32_t plimsoll_pool_plan_export_code(const struct plimsoll_pool_plan *plan,
+                                       int32_t part,
+                                       const char *prefix,
+                                       const char *header_name,
+                                       char *place,
+                                       size_t capacity,
+                                       size_t *size);
+
+// Copies out an ONNX model, of `model_size` bytes in memory, with its nodes in the order of
+// a plan and the plan in its metadata. All else of the model is as it was. The plan must be
+// of the graph that these options import from it; `options` may be NULL for the defaults.
+// `size` is how many bytes that needs; with NULL for `place` only that is written, which
+// takes as long.
+//
+// PLIMSOLL_ERROR_ARGUMENT if the plan is of another graph, PLIMSOLL_ERROR_IMPORT with what
+// is wrong with the model, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX
+// or JSON.
+int32_t plimsoll_plan_export_onnx(const struct plimsoll_plan *plan,
+                                  const uint8_t *model,
+                                  size_t model_size,
+                                  const struct plimsoll_import_options *options,
+                                  uint8_t *place,
+                                  size_t capacity,
+                                  size_t *size);
+
+// Verifies the plan in the metadata of an ONNX model: PLIMSOLL_ERROR_WRONG_PLAN with what is
+// wrong with it, PLIMSOLL_ERROR_IMPORT if there is none or the model is broken,
+// PLIMSOLL_ERROR_UNSUPPORTED as above.
+int32_t plimsoll_onnx_verify(const uint8_t *model, size_t model_size);
 
 #ifdef __cplusplus
 }  // extern "C"

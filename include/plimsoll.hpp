@@ -108,6 +108,12 @@ enum class ExportFormat : std::int32_t {
     text = PLIMSOLL_EXPORT_TEXT,
 };
 
+enum class CodePart : std::int32_t {
+    alone = PLIMSOLL_C_ALONE,
+    header = PLIMSOLL_C_HEADER,
+    source = PLIMSOLL_C_SOURCE,
+};
+
 using Buffer = plimsoll_buffer;
 using Gap = plimsoll_gap;
 using Placement = plimsoll_placement;
@@ -513,6 +519,24 @@ public:
             return plimsoll_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);
         });
     }
+    // As C code whose names begin with `prefix`; empty: plimsoll_ and the model's name. The
+    // source includes `header_name`.
+    std::string code(CodePart part, const std::string &prefix = "", const std::string &header_name = "") const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_plan_export_code(handle_.get(), static_cast<std::int32_t>(part),
+                                             prefix.empty() ? nullptr : prefix.c_str(), header_name.c_str(), text,
+                                             capacity, size);
+        });
+    }
+    // An ONNX model with its nodes in this plan's order, and the plan in its metadata.
+    // `options` are those that it was imported with; none for the defaults.
+    std::vector<std::uint8_t> onnx(const void *model, std::size_t model_size,
+                                   const plimsoll_import_options *options = nullptr) const {
+        return detail::copy_out<std::uint8_t>([&](std::uint8_t *bytes, std::size_t capacity, std::size_t *size) {
+            return plimsoll_plan_export_onnx(handle_.get(), static_cast<const std::uint8_t *>(model), model_size,
+                                             options, bytes, capacity, size);
+        });
+    }
     void write(ExportFormat format, const std::string &path) const {
         detail::check(
             plimsoll_plan_write(handle_.get(), static_cast<std::int32_t>(format), path.c_str()));
@@ -701,6 +725,15 @@ public:
     std::string exported(ExportFormat format) const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
             return plimsoll_pool_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);
+        });
+    }
+    // As C code whose names begin with `prefix`; empty: plimsoll_ and the model's name. The
+    // source includes `header_name`.
+    std::string code(CodePart part, const std::string &prefix = "", const std::string &header_name = "") const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_pool_plan_export_code(handle_.get(), static_cast<std::int32_t>(part),
+                                             prefix.empty() ? nullptr : prefix.c_str(), header_name.c_str(), text,
+                                             capacity, size);
         });
     }
     void write(ExportFormat format, const std::string &path) const {
@@ -902,6 +935,11 @@ public:
 private:
     detail::Handle<plimsoll_import_options, plimsoll_import_options_free> handle_;
 };
+
+// Throws what is wrong with the plan in an ONNX model's metadata.
+inline void verify_onnx(const void *model, std::size_t size) {
+    detail::check(plimsoll_onnx_verify(static_cast<const std::uint8_t *>(model), size));
+}
 
 // What a file holds: a graph or a problem, one of the two.
 class Imported {

@@ -31,7 +31,8 @@
 //!
 //! Buffers without a graph go through [`Problem`] and [`Planner::solve`].
 //! Strategies of your own implement [`allocate::Strategy`]. Plans from
-//! elsewhere can be checked by [`verify::verify`].
+//! elsewhere can be checked by [`verify::verify`]. `docs/guide.md` goes from a compiler's IR
+//! to a plan and to code.
 //!
 //! # Glossary
 //!
@@ -52,7 +53,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes; `tflite` writes models for TensorFlow Lite Micro with a plan inside, in [`export`]) |
+//! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes; `tflite`, and `onnx` with `json`, write models with a plan inside, in [`export`]) |
 //! | `onnx-shapes` | shapes that an ONNX file does not tell, computed |
 //! | `json` | graphs from JSON; plans to and from JSON, in [`export`] |
 #![cfg_attr(
@@ -120,3 +121,8 @@ pub use problem::{Buffer, LiveRange, Problem};
 pub use schedule::{Ordering, Schedule};
 pub use sharing::{How, Sharing};
 pub use solution::Solution;
+
+/// The samples of the guide are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide.md")]
+mod guide {}

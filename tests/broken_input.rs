@@ -15,11 +15,12 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use peak_alloc::PeakAlloc;
 use plimsoll::allocate::Knapsack;
+use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{html, svg, text, trace};
 use plimsoll::verify::{verify, verify_solution};
-use plimsoll::{Graph, Limits, Planner, Problem, Stop, export};
+use plimsoll::{Graph, Limits, Planner, Problem, Sharing, Stop, export};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -35,6 +36,7 @@ enum Format {
     Csv,
     Json,
     PlanJson,
+    PlannedOnnx,
 }
 
 /// A small network, as graph JSON.
@@ -53,7 +55,9 @@ struct Seed {
 fn mutated_files_give_an_error_or_a_verified_plan() {
     let mutations: u64 = std::env::var("PLIMSOLL_MUTATIONS").map_or(500, |text| text.parse().unwrap());
     let watched = watchdog();
-    for format in [Format::Onnx, Format::Tflite, Format::Csv, Format::Json, Format::PlanJson] {
+    let formats =
+        [Format::Onnx, Format::Tflite, Format::Csv, Format::Json, Format::PlanJson, Format::PlannedOnnx];
+    for format in formats {
         let seeds: Vec<Seed> = seeds().into_iter().filter(|seed| seed.format == format).collect();
         assert!(!seeds.is_empty(), "{format:?}");
         let planned = (0..mutations).filter(|&number| {
@@ -123,6 +127,7 @@ fn seeds() -> Vec<Seed> {
     }
     let csv = "id,lower,upper,size,alignment,offset\nconv1,0,3,4096,16,\nconv2,1,5,300,,0\nb,2,4,77,64,\n";
     let plan = plan_of(NETWORK);
+    seeds.push(Seed { format: Format::PlannedOnnx, bytes: planned_onnx() });
     for (format, text) in [(Format::Csv, csv), (Format::Json, NETWORK), (Format::PlanJson, &plan)] {
         seeds.push(Seed { format, bytes: text.as_bytes().to_vec() });
     }
@@ -137,6 +142,14 @@ fn plan_of(json: &str) -> String {
     let graph = model(json);
     let plan = Planner::new().plan(&graph).unwrap();
     PlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json()
+}
+
+fn planned_onnx() -> Vec<u8> {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models/squeezenet1_1.onnx");
+    let (bytes, options) = (std::fs::read(model).unwrap(), ImportOptions::default());
+    let graph = import::onnx_from_bytes("m", &bytes, &options).unwrap().graph;
+    let plan = Planner::new().share(Sharing::All).plan(&graph).unwrap();
+    export::onnx::write("m", &bytes, &graph, &plan, &options).unwrap()
 }
 
 fn mutate(bytes: &[u8], random: &mut Rng) -> Vec<u8> {
@@ -183,6 +196,8 @@ fn check(format: Format, bytes: &[u8]) -> bool {
             import::csv_from_bytes("m", bytes, &options).is_ok_and(|problem| check_problem(&problem))
         }
         Format::PlanJson => check_document(bytes),
+        // Refused, or right: it says so itself.
+        Format::PlannedOnnx => export::onnx::check("m", bytes).is_ok(),
     }
 }
 
@@ -197,7 +212,7 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     assert_eq!(PlanDocument::from_json(&document).unwrap().to_plan(&graph).unwrap(), plan);
     let _ = (html::of_graph(&graph, &plan, None), trace::of_graph(&graph, &plan));
     let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None, None, None));
-    let _ = (export::csv::of_graph(&graph, &plan), export::c_header::of_graph(&graph, &plan));
+    let _ = (export::csv::of_graph(&graph, &plan), CCode::of_graph(&graph, &plan, None).alone());
     true
 }
 

@@ -132,6 +132,7 @@ programs! {
     plan_graph_in_c: "examples/c/plan_graph.c" by "cc";
     offsets_only_in_c: "examples/c/offsets_only.c" by "cc";
     why_not_in_c: "examples/c/why_not.c" by "cc";
+    from_ir_in_c: "examples/c/from_ir.c" by "cc";
     custom_strategy_in_c: "examples/c/custom_strategy.c" by "cc";
     progress_cancel_in_c: "examples/c/progress_cancel.c" by "cc";
     place_in_c: "examples/c/place.c" by "cc";
@@ -140,6 +141,7 @@ programs! {
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
     place_in_cpp: "examples/cpp/place.cpp" by "c++";
+    planned_onnx_in_cpp: "examples/cpp/planned_onnx.cpp" by "c++";
 }
 
 /// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.
@@ -203,22 +205,89 @@ fn the_shared_library_exports_what_the_header_declares() {
     assert_eq!(exported, declared);
 }
 
-/// Python by ctypes, in twenty lines.
+/// Python by ctypes. `PLIMSOLL_PYTHON` names an interpreter, for one that has the packages.
+fn python(arguments: &[&str]) -> String {
+    let interpreter = std::env::var("PLIMSOLL_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut python = Command::new(interpreter);
+    let output = run(python.current_dir(root()).env("PYTHONDONTWRITEBYTECODE", "1").args(arguments));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn have_python(package: &str) -> bool {
+    let interpreter = std::env::var("PLIMSOLL_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    if !have(&interpreter) {
+        return false;
+    }
+    let mut python = Command::new(&interpreter);
+    let found = python.args(["-c", &format!("import {package}")]).output().unwrap().status.success();
+    if !found {
+        println!("skipped: {interpreter} has no package `{package}`");
+    }
+    found
+}
+
 #[test]
 fn python_plans() {
-    if !have("python3") {
+    if !have_python("ctypes") {
         return;
     }
+    let library = library().join("libplimsoll.so");
     for (source, expected) in [
         ("plan.py", "arena 1000000 bytes"),
         ("place.py", "cost 2000, at least 2000; 5000 bytes stay on chip"),
     ] {
-        let mut python = Command::new("python3");
-        python
-            .current_dir(root())
-            .arg(format!("examples/python/{source}"))
-            .arg(library().join("libplimsoll.so"));
-        let output = run(&mut python);
-        assert!(String::from_utf8_lossy(&output.stdout).contains(expected), "{source}: {output:?}");
+        let printed = python(&[&format!("examples/python/{source}"), library.to_str().unwrap()]);
+        assert!(printed.contains(expected), "{source}: {printed}");
     }
+    // Errors are exceptions with the library's message.
+    let wrong = "import sys; sys.path.insert(0, 'examples/python'); import plimsoll; plimsoll.load(sys.argv[1])\n\
+                 try: plimsoll.Graph('m').output(7)\n\
+                 except plimsoll.Error as error: print(error)\n\
+                 graph = plimsoll.Graph('m'); graph.operator('one', writes=[3])\n\
+                 try: graph.plan()\n\
+                 except plimsoll.Error as error: print(error)";
+    let printed = python(&["-c", wrong, library.to_str().unwrap()]);
+    assert!(printed.contains("`one`") && printed.contains('3'), "{printed}");
+}
+
+/// An importer in Python makes the plan that the library's own importer makes.
+#[cfg(all(feature = "onnx", feature = "json"))]
+#[test]
+fn python_plans_onnx() {
+    use plimsoll::export::json::PlanDocument;
+    use plimsoll::import::{self, ImportOptions, Imported};
+
+    if !have_python("onnx") {
+        return;
+    }
+    let model = "examples/models/squeezenet1_1.onnx";
+    let Imported::Graph(imported) = import::read(&root().join(model), &ImportOptions::default()).unwrap()
+    else {
+        panic!("a network");
+    };
+    let planner = plimsoll::Planner::new().alignment(16).share(plimsoll::Sharing::All);
+    let plan = planner.plan(&imported.graph).unwrap();
+    let document = PlanDocument::of_graph(&imported.graph, &plan, &ImportOptions::default()).to_json();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), document).unwrap();
+    let library = library().join("libplimsoll.so");
+    let arguments =
+        ["examples/python/plan_onnx.py", library.to_str().unwrap(), model, file.path().to_str().unwrap()];
+    let printed = python(&arguments);
+    assert!(printed.contains("65 operators to run, 0 folded away"), "{printed}");
+    assert!(printed.contains("arena 6308352 bytes (optimal); 3928576 with"), "{printed}");
+    assert!(printed.contains("as in "), "{printed}");
+}
+
+/// `ExecuTorch` takes its offsets from this library, and runs. Where its packages are, some
+/// gigabytes, this runs by itself; see the example.
+#[test]
+fn python_plans_for_executorch() {
+    if !have_python("executorch.exir") {
+        return;
+    }
+    let library = library().join("libplimsoll.so");
+    let printed = python(&["examples/python/executorch_plan.py", library.to_str().unwrap()]);
+    assert_eq!(printed.matches("outputs equal, bit by bit").count(), 4, "{printed}");
+    assert!(printed.contains("wired: greedy 34304 bytes, plimsoll 28160;"), "{printed}");
 }

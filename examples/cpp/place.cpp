@@ -52,6 +52,9 @@ int main() {
     // The C header is there in every build.
     const std::string header = plan.exported(plimsoll::ExportFormat::c);
     expect(header.find("_POOL_1_BYTES") != std::string::npos, "a constant for each pool");
+    const std::string source = plan.code(plimsoll::CodePart::source, "npu", "npu.h");
+    expect(source.find("#include \"npu.h\"") != std::string::npos && source.find("npu_pool_1[") != std::string::npos,
+           "a source with the pools");
 
     // Inputs that must be where they cannot be.
     try {

@@ -5,10 +5,10 @@ use super::boundary::{Failure, Outcome, copy_text, guard, reference, text};
 use super::plan::{Planned, plimsoll_plan};
 use super::pool_plan::plimsoll_pool_plan;
 use super::status::{
-    PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_EXPORT_C, PLIMSOLL_EXPORT_CSV,
-    PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG, PLIMSOLL_EXPORT_TEXT,
+    PLIMSOLL_C_ALONE, PLIMSOLL_C_HEADER, PLIMSOLL_C_SOURCE, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED,
+    PLIMSOLL_EXPORT_C, PLIMSOLL_EXPORT_CSV, PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG, PLIMSOLL_EXPORT_TEXT,
 };
-use crate::export::c_header;
+use crate::export::c_code::{CCode, SymbolPrefix, can_include};
 
 /// Copies a plan out as text in a format, `PLIMSOLL_EXPORT_...`. `size` is what the
 /// text needs, its zero byte included: with NULL for `place` only that is written;
@@ -72,6 +72,73 @@ pub unsafe extern "C" fn plimsoll_pool_plan_write(
     })
 }
 
+/// Copies a plan out as C code, in the same way as `plimsoll_plan_export`. `part` is one of
+/// `PLIMSOLL_C_...`. All names begin with `prefix` (macros in upper case), a letter, then
+/// letters, digits and single underscores, at most 45; NULL for `plimsoll_` and the model's
+/// name. The source includes `header_name`, which for other parts is NULL or not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_export_code(
+    plan: *const plimsoll_plan,
+    part: i32,
+    prefix: *const c_char,
+    header_name: *const c_char,
+    place: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let prefix = unsafe { prefix_of(prefix) }?;
+        let code = code_of(unsafe { reference(plan, "plan") }?, prefix.as_ref());
+        unsafe { copy_text(&part_of(&code, part, header_name)?, place, capacity, size) }
+    })
+}
+
+/// Copies a plan for several memories out as C code, in the same way.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pool_plan_export_code(
+    plan: *const plimsoll_pool_plan,
+    part: i32,
+    prefix: *const c_char,
+    header_name: *const c_char,
+    place: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let prefix = unsafe { prefix_of(prefix) }?;
+        let planned = unsafe { reference(plan, "plan") }?;
+        let code = CCode::of_pools(&planned.graph, &planned.plan, prefix.as_ref());
+        unsafe { copy_text(&part_of(&code, part, header_name)?, place, capacity, size) }
+    })
+}
+
+unsafe fn prefix_of(prefix: *const c_char) -> Result<Option<SymbolPrefix>, Failure> {
+    if prefix.is_null() {
+        return Ok(None);
+    }
+    let text = unsafe { text(prefix, "prefix") }?;
+    SymbolPrefix::new(text).map(Some).map_err(|error| Failure::argument(error.to_string()))
+}
+
+fn code_of(plan: &plimsoll_plan, prefix: Option<&SymbolPrefix>) -> CCode {
+    match &plan.of {
+        Planned::Graph(graph, plan) => CCode::of_graph(graph, plan, prefix),
+        Planned::Problem(problem, solution) => CCode::of_problem(UNNAMED, problem, solution, prefix),
+    }
+}
+
+unsafe fn part_of(code: &CCode, part: i32, header_name: *const c_char) -> Result<String, Failure> {
+    match part {
+        PLIMSOLL_C_ALONE => Ok(code.alone()),
+        PLIMSOLL_C_HEADER => Ok(code.header()),
+        PLIMSOLL_C_SOURCE => match unsafe { text(header_name, "header_name") }? {
+            name if can_include(name) => Ok(code.source(name)),
+            name => Err(Failure::argument(format!("a source cannot include a file called `{name}`"))),
+        },
+        _ => Err(Failure::argument(format!("{part} is no part of C code"))),
+    }
+}
+
 unsafe fn write(path: *const c_char, exported: &str) -> Outcome {
     let path = unsafe { text(path, "path") }?;
     write_whole(Path::new(path), exported)
@@ -103,10 +170,7 @@ fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
         PLIMSOLL_EXPORT_CSV => csv(plan),
         PLIMSOLL_EXPORT_SVG => svg(plan),
         PLIMSOLL_EXPORT_TEXT => summary(plan),
-        PLIMSOLL_EXPORT_C => Ok(match &plan.of {
-            Planned::Graph(graph, plan) => c_header::of_graph(graph, plan),
-            Planned::Problem(problem, solution) => c_header::of_problem(UNNAMED, problem, solution),
-        }),
+        PLIMSOLL_EXPORT_C => Ok(code_of(plan, None).alone()),
         _ => Err(Failure::argument(format!("{format} is no format to export to"))),
     }
 }
@@ -174,7 +238,7 @@ fn summary(_: &plimsoll_plan) -> Result<String, Failure> {
 fn exported_pools(planned: &plimsoll_pool_plan, format: i32) -> Result<String, Failure> {
     let (graph, plan) = (&planned.graph, &planned.plan);
     match format {
-        PLIMSOLL_EXPORT_C => Ok(c_header::of_pools(graph, plan)),
+        PLIMSOLL_EXPORT_C => Ok(CCode::of_pools(graph, plan, None).alone()),
         #[cfg(feature = "json")]
         PLIMSOLL_EXPORT_JSON => {
             let options = crate::import::ImportOptions::default();

@@ -153,7 +153,7 @@ pub unsafe extern "C" fn plimsoll_import_memory(
     })
 }
 
-unsafe fn options_or_default(
+pub(super) unsafe fn options_or_default(
     options: *const plimsoll_import_options,
     default: &ImportOptions,
 ) -> Result<&ImportOptions, Failure> {

@@ -18,6 +18,7 @@ mod export;
 mod graph;
 mod import;
 mod infeasible;
+mod onnx;
 mod options;
 mod plan;
 mod pool_plan;

@@ -151,3 +151,10 @@ pub const PLIMSOLL_EXPORT_SVG: i32 = 2;
 pub const PLIMSOLL_EXPORT_C: i32 = 3;
 /// A summary for people.
 pub const PLIMSOLL_EXPORT_TEXT: i32 = 4;
+
+/// Parts of a plan as C code: a header alone, with tables.
+pub const PLIMSOLL_C_ALONE: i32 = 0;
+/// A header that declares what the source defines.
+pub const PLIMSOLL_C_HEADER: i32 = 1;
+/// The source: the arena and the tables.
+pub const PLIMSOLL_C_SOURCE: i32 = 2;

@@ -1,9 +1,9 @@
 //! Plans in the formats that other programs read: JSON with everything, CSV
-//! with the rectangles, a C header with the offsets. All are defined in
+//! with the rectangles, C code with the offsets. All are defined in
 //! `docs/plan-format.md`, and all are the same text for the same plan. And models for
-//! TensorFlow Lite Micro with the plan inside.
+//! TensorFlow Lite Micro, and ONNX models, with the plan inside.
 
-pub mod c_header;
+pub mod c_code;
 #[cfg(feature = "csv")]
 pub mod csv;
 #[cfg(feature = "json")]
@@ -12,6 +12,8 @@ mod items;
 #[cfg(feature = "json")]
 pub mod json;
 mod names;
+#[cfg(all(feature = "json", feature = "onnx"))]
+pub mod onnx;
 #[cfg(feature = "tflite")]
 pub mod tflite;
 

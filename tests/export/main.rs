@@ -1,7 +1,7 @@
 //! What leaves the library: plans as JSON, CSV, C, pictures and text.
 #![cfg(all(feature = "csv", feature = "json", feature = "report"))]
 
-mod c_header;
+mod c_code;
 mod csv;
 mod fixture;
 mod hash;

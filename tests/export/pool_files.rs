@@ -3,12 +3,13 @@
 use std::fs;
 use std::process::Command;
 
-use plimsoll::export::{c_header, csv};
+use plimsoll::export::c_code::CCode;
+use plimsoll::export::csv;
 use plimsoll::import::ImportOptions;
 use plimsoll::report::{svg, text};
 use plimsoll::{Graph, Planner, Pool, PoolId, PoolPlan, Pools, Stay, TensorSpec};
 
-use crate::c_header::{LANGUAGES, compile};
+use crate::c_code::{LANGUAGES, compile, prefix};
 use crate::pool_fixture;
 use crate::svg::count;
 
@@ -21,7 +22,11 @@ fn tables() {
 #[test]
 fn headers() {
     let graph = pool_fixture::graph();
-    insta::assert_snapshot!("pool_plan.h", c_header::of_pools(&graph, &pool_fixture::plan(&graph)));
+    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), None);
+    insta::assert_snapshot!("pool_plan.h", code.alone());
+    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), Some(&prefix("npu")));
+    insta::assert_snapshot!("pool_pair.h", code.header());
+    insta::assert_snapshot!("pool_pair.c", code.source("npu.h"));
 }
 
 #[test]
@@ -67,7 +72,8 @@ fn programs_do_the_copies_of_the_header() {
     let graph = pool_fixture::graph();
     let folder = tempfile::tempdir().unwrap();
     let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
-    fs::write(folder.path().join("plan.h"), c_header::of_pools(&graph, &pool_fixture::plan(&graph))).unwrap();
+    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), None);
+    fs::write(folder.path().join("plan.h"), code.alone()).unwrap();
     fs::write(&source, PROGRAM).unwrap();
     for (compiler, language) in LANGUAGES {
         if compile(compiler, language, &source, &program).is_some() {
@@ -77,7 +83,49 @@ fn programs_do_the_copies_of_the_header() {
     }
 }
 
-/// Plans of nothing, and wrong ones: everything is written, as far as it can be.
+/// The same copies, with the pools, tables and constants of a source.
+const POOLS_OF_THE_SOURCE: &str = r#"
+#include "plan.h"
+#include "pools.c"
+#include <string.h>
+int main(void) {
+    unsigned i;
+    unsigned char *const pools[NPU_POOL_COUNT] = {npu_pool_0, npu_pool_1, npu_pool_2};
+    for (i = 0; i < NPU_POOL_COUNT; i++)
+        if ((uintptr_t)pools[i] % npu_pools[i].alignment) return 1;
+    if (NPU_POOL_OF_WEIGHTS != 1 || NPU_OFFSET_X_5 != 448 || npu_places[7].offset != NPU_OFFSET_X_5) return 2;
+    if (NPU_SCRATCH_POOL_OF_GATE != 0 || NPU_SCRATCH_BYTES_GATE != 100) return 3;
+    memset(pools[1] + npu_places[2].offset, 7, (size_t)npu_places[2].bytes);
+    for (i = 0; i < NPU_TRANSFER_COUNT; i++) {
+        const struct npu_transfer *one = &npu_transfers[i];
+        memcpy(pools[one->to] + one->to_offset, pools[one->from] + one->from_offset, (size_t)one->bytes);
+        if (i == 0) memset(pools[1], 0, (size_t)NPU_POOL_1_BYTES);
+    }
+    for (i = 0; i < npu_places[3].bytes; i++)
+        if (npu_pool_1[npu_places[3].offset + i] != 7) return 4;
+    return 0;
+}
+"#;
+
+#[test]
+fn programs_use_the_pools_of_the_source() {
+    let graph = pool_fixture::graph();
+    let folder = tempfile::tempdir().unwrap();
+    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), Some(&prefix("npu")));
+    fs::write(folder.path().join("plan.h"), code.header()).unwrap();
+    fs::write(folder.path().join("pools.c"), code.source("plan.h")).unwrap();
+    let (source, binary) = (folder.path().join("main.c"), folder.path().join("main"));
+    fs::write(&source, POOLS_OF_THE_SOURCE).unwrap();
+    for (compiler, language) in LANGUAGES {
+        if compile(compiler, language, &source, &binary).is_some() {
+            let status = Command::new(&binary).status().unwrap();
+            assert!(status.success(), "{compiler}: {status}");
+        }
+    }
+}
+
+/// Plans of nothing, and wrong ones: everything is written, as far as it can be, and no
+/// compiler takes a place that is nowhere.
 #[test]
 fn plans_of_nothing_and_wrong_plans_leave_the_library() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,10 +150,21 @@ fn plans_of_nothing_and_wrong_plans_leave_the_library() {
         assert!(csv::of_pools(graph, &plan).starts_with("tensor,pool,"));
         let _ = plimsoll::export::json::PoolPlanDocument::of_graph(graph, &plan, &ImportOptions::default())
             .to_json();
-        let header = folder.path().join("plan.h");
-        fs::write(&header, c_header::of_pools(graph, &plan)).unwrap();
+        let code = CCode::of_pools(graph, &plan, None);
+        let [header, source] = ["plan.h", "plan.c"].map(|name| folder.path().join(name));
+        fs::write(&header, code.header()).unwrap();
+        fs::write(&source, code.source("plan.h")).unwrap();
         for (compiler, language) in LANGUAGES {
-            compile(compiler, &[language, &["-c"]].concat(), &header, &folder.path().join("plan.o"));
+            let arguments = [language, &["-c"]].concat();
+            let object = folder.path().join("plan.o");
+            compile(compiler, &arguments, &header, &object);
+            if graph.operators().is_empty() {
+                compile(compiler, &arguments, &source, &object);
+            } else {
+                let output =
+                    Command::new(compiler).args(&arguments).arg(&source).arg("-o").arg(&object).output();
+                assert!(output.is_ok_and(|output| !output.status.success()));
+            }
         }
     }
 }

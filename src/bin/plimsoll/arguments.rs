@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use plimsoll::export::c_code::SymbolPrefix;
 use plimsoll::import::{Fold, ImportOptions, InputShape};
 use plimsoll::report::Colour;
 use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
@@ -52,10 +53,16 @@ pub struct PlanArguments {
     pub input: PathBuf,
     /// Write the plan; its ending says how: .json (plan), .csv (buffers with
     /// offsets), .svg (memory map), .html (report to look into), .trace.json (for
-    /// Perfetto), .h (C table), .tflite (the model for TensorFlow Lite Micro, with the
-    /// plan inside). May be given several times.
+    /// Perfetto), .h (C header with tables; with .c of the same name beside it, declarations
+    /// of the tables and the arena in that), .tflite (the model for TensorFlow Lite Micro,
+    /// with the plan inside), .onnx (the model with its nodes in the plan's order, and the
+    /// plan in its metadata). May be given several times.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
+    /// What all names in C code begin with (macros in upper case); otherwise plimsoll_ and
+    /// the model's name.
+    #[arg(long, value_name = "PREFIX")]
+    pub symbol_prefix: Option<SymbolPrefix>,
     /// What the colours of an .svg say.
     #[arg(long, value_enum, default_value_t = ColourArgument::Kind)]
     pub colour: ColourArgument,
@@ -242,7 +249,7 @@ pub struct VerifyArguments {
     /// Network or buffer list that the plan is for.
     pub input: PathBuf,
     /// The plan. The network is read with the options noted in it. Without it, the plan
-    /// inside of a .tflite is checked.
+    /// inside of a .tflite or an .onnx is checked.
     #[arg(value_name = "PLAN.json")]
     pub plan: Option<PathBuf>,
     /// Scratch of kernels as measured, for the plan inside of a .tflite.

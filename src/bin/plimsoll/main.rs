@@ -2,10 +2,12 @@
 //! fit, or the plan is wrong; 2 bad input or usage.
 
 mod arguments;
+mod code;
 mod compare;
 mod fit;
 mod inputs;
 mod memory;
+mod onnx;
 mod output;
 mod plan;
 mod plan_pools;

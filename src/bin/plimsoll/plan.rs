@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
+use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
-use plimsoll::report::{Colour, html, svg, text, trace};
+use plimsoll::report::{html, svg, text, trace};
 use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export};
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{model_name, read};
 use crate::output::{check_apart, one_line, say, write_all};
-use crate::{Answer, Failure, plan_pools, tflm};
+use crate::{Answer, Failure, code, onnx, plan_pools, tflm};
 
 /// What `--out` can write, by the file's ending.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,9 @@ pub enum Format {
     Html,
     Trace,
     Header,
+    Source,
     Tflite,
+    Onnx,
 }
 
 /// `given` are the options that do not have their defaults.
@@ -35,6 +38,8 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
+    code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
+    onnx::check_input(&arguments.input, &formats)?;
     if formats.iter().any(|format| matches!(format, Format::Tflite)) {
         return tflm::run(arguments, &formats, given);
     }
@@ -72,11 +77,12 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let texts = formats
-        .iter()
-        .map(|format| result.written(*format, &options, arguments.colour.into(), file_arena).into_bytes());
-    let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(texts).collect();
-    write_all(&files)?;
+    write_all(&result.files(arguments, &formats, &options, file_arena)?)?;
+    if formats.contains(&Format::Onnx) {
+        for note in onnx::notes(&arguments.input, &arguments.out)? {
+            eprintln!("note: {}", one_line(&note));
+        }
+    }
     say(&result.summary(file_arena, shared_arena, seconds))?;
     if result.status() == Status::Infeasible {
         say(&result.explained(&planner)?)?;
@@ -107,9 +113,11 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
         "svg" => Ok(Format::Svg),
         "html" => Ok(Format::Html),
         "h" => Ok(Format::Header),
+        "c" => Ok(Format::Source),
         "tflite" => Ok(Format::Tflite),
+        "onnx" => Ok(Format::Onnx),
         _ => {
-            let endings = ".json, .csv, .svg, .html, .trace.json, .h or .tflite";
+            let endings = ".json, .csv, .svg, .html, .trace.json, .h, .c, .tflite or .onnx";
             Err(format!("--out {}: expected a name ending in {endings}", path.display()).into())
         }
     }
@@ -117,20 +125,23 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
 
 /// A graph's plan in a format other than a model's; the arena in file order is for reports.
 pub fn graph_written(
-    format: Format,
+    (path, format): (&Path, Format),
     (graph, plan): (&Graph, &Plan),
+    arguments: &PlanArguments,
     options: &ImportOptions,
-    colour: Colour,
     file_arena: Option<u64>,
 ) -> String {
     match format {
         Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
         Format::Csv => export::csv::of_graph(graph, plan),
-        Format::Svg => svg::coloured(graph, plan, colour),
+        Format::Svg => svg::coloured(graph, plan, arguments.colour.into()),
         Format::Html => html::of_graph(graph, plan, file_arena),
         Format::Trace => trace::of_graph(graph, plan),
-        Format::Header => export::c_header::of_graph(graph, plan),
-        Format::Tflite => unreachable!("a model is written by another function"),
+        Format::Header | Format::Source => {
+            let code = CCode::of_graph(graph, plan, arguments.symbol_prefix.as_ref());
+            code::written(&code, path, format, &arguments.out)
+        }
+        Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
     }
 }
 
@@ -172,17 +183,37 @@ impl Planned {
         })
     }
 
+    /// All that is asked for, before any of it is written.
+    fn files(
+        &self,
+        arguments: &PlanArguments,
+        formats: &[Format],
+        options: &ImportOptions,
+        file_arena: Option<u64>,
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+        let files = arguments.out.iter().zip(formats).map(|(path, &format)| {
+            let contents = match (format, self) {
+                (Format::Onnx, Planned::Graph(pair)) => {
+                    onnx::written(&arguments.input, (&pair.0, &pair.1), options)?
+                }
+                _ => self.written((path, format), arguments, options, file_arena).into_bytes(),
+            };
+            Ok((path.clone(), contents))
+        });
+        files.collect()
+    }
+
     fn written(
         &self,
-        format: Format,
+        (path, format): (&Path, Format),
+        arguments: &PlanArguments,
         options: &ImportOptions,
-        colour: Colour,
         file_arena: Option<u64>,
     ) -> String {
         match self {
             Planned::Graph(pair) => {
                 let (graph, plan) = &**pair;
-                graph_written(format, (graph, plan), options, colour, file_arena)
+                graph_written((path, format), (graph, plan), arguments, options, file_arena)
             }
             Planned::Problem(parts) => {
                 let (name, problem, solution) = &**parts;
@@ -192,8 +223,12 @@ impl Planned {
                     Format::Svg => svg::of_problem(name, problem, solution),
                     Format::Html => html::of_problem(name, problem, solution),
                     Format::Trace => trace::of_problem(name, problem, solution),
-                    Format::Header => export::c_header::of_problem(name, problem, solution),
-                    Format::Tflite => unreachable!("a model is written by another function"),
+                    Format::Header | Format::Source => {
+                        let prefix = arguments.symbol_prefix.as_ref();
+                        let code = CCode::of_problem(name, problem, solution, prefix);
+                        code::written(&code, path, format, &arguments.out)
+                    }
+                    Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
                 }
             }
         }

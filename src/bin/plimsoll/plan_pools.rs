@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
+use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PoolPlanDocument;
 use plimsoll::import::Imported;
 use plimsoll::report::{svg, text};
@@ -13,13 +14,14 @@ use crate::arguments::PlanArguments;
 use crate::inputs::read;
 use crate::output::{check_apart, one_line, say, write_all};
 use crate::plan::{Format, format_of, planner};
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, code};
 
 pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     check_apart(&arguments.input, &arguments.out)?;
+    code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     let pools = arguments.memory.pools()?;
     let options = arguments.reading.import_options();
     let Imported::Graph(imported) = read(&arguments.input, &options)? else {
@@ -28,8 +30,10 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     for note in &imported.notes {
         eprintln!("note: {}", one_line(note));
     }
-    if formats.iter().any(|format| matches!(format, Format::Html | Format::Trace | Format::Tflite)) {
-        let text = "pages, traces and models are of one memory; with --memory, write .json, .csv, .svg or .h";
+    let of_one_memory = [Format::Html, Format::Trace, Format::Tflite, Format::Onnx];
+    if formats.iter().any(|format| of_one_memory.contains(format)) {
+        let text =
+            "pages, traces and models are of one memory; with --memory, write .json, .csv, .svg, .h or .c";
         return Err(text.into());
     }
     let graph = &imported.graph;
@@ -50,12 +54,15 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
         placed => placed?,
     };
     let seconds = start.elapsed().as_secs_f64();
-    let texts = formats.iter().map(|format| match format {
+    let texts = arguments.out.iter().zip(&formats).map(|(path, &format)| match format {
         Format::Json => PoolPlanDocument::of_graph(graph, &plan, &options).to_json(),
         Format::Csv => export::csv::of_pools(graph, &plan),
         Format::Svg => svg::of_pools(graph, &plan),
-        Format::Header => export::c_header::of_pools(graph, &plan),
-        Format::Html | Format::Trace | Format::Tflite => unreachable!("refused above"),
+        Format::Header | Format::Source => {
+            let code = CCode::of_pools(graph, &plan, arguments.symbol_prefix.as_ref());
+            code::written(&code, path, format, &arguments.out)
+        }
+        Format::Html | Format::Trace | Format::Tflite | Format::Onnx => unreachable!("refused above"),
     });
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;

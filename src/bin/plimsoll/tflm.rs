@@ -36,12 +36,12 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let contents = formats.iter().map(|&format| match format {
+    let contents = arguments.out.iter().zip(formats).map(|(path, &format)| match format {
         Format::Tflite => planned.bytes.clone(),
         other => {
             let options = arguments.reading.import_options();
             let pair = (&planned.graph, &planned.plan);
-            graph_written(other, pair, &options, arguments.colour.into(), file_arena).into_bytes()
+            graph_written((path, other), pair, arguments, &options, file_arena).into_bytes()
         }
     });
     let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(contents).collect();
@@ -111,9 +111,11 @@ fn is_tflite(path: &Path) -> bool {
 /// Checks the plan inside of a model.
 pub fn verify(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
     if !is_tflite(input) {
-        return Err(
-            format!("{}: name its PLAN.json; only a .tflite has a plan inside", input.display()).into()
-        );
+        return Err(format!(
+            "{}: name its PLAN.json; only a .tflite or an .onnx has a plan inside",
+            input.display()
+        )
+        .into());
     }
     match tflite::check(&read(input)?, &scratch_of(scratch)?) {
         Ok(checked) => {

@@ -9,10 +9,16 @@ use plimsoll::verify::{Violations, verify, verify_pools, verify_solution};
 use crate::arguments::VerifyArguments;
 use crate::inputs::read;
 use crate::output::{one_line, say};
-use crate::{Answer, Failure, tflm};
+use crate::{Answer, Failure, onnx, tflm};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
     let Some(plan) = &arguments.plan else {
+        if onnx::is_onnx(&arguments.input) {
+            if arguments.scratch.is_some() {
+                return Err("--scratch is of TensorFlow Lite Micro's kernels: it goes with a .tflite".into());
+            }
+            return onnx::verify(&arguments.input);
+        }
         return tflm::verify(&arguments.input, arguments.scratch.as_deref());
     };
     let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
@@ -84,7 +90,7 @@ pub fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failur
 
 /// The plan itself says how its input is to be read, so the user should see
 /// what is out of the ordinary.
-fn imported_how(options: &ImportOptions) -> String {
+pub fn imported_how(options: &ImportOptions) -> String {
     let mut how = Vec::new();
     how.extend(options.floats_as.map(|element_type| format!("floats as {element_type}")));
     if options.fold == Fold::None {

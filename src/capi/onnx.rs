@@ -1,0 +1,95 @@
+use super::boundary::{Failure, array, copy_out, guard, reference};
+use super::import::{options_or_default, plimsoll_import_options};
+use super::plan::{Planned, plimsoll_plan};
+use crate::import::ImportOptions;
+use crate::{Graph, Plan};
+
+/// Copies out an ONNX model, of `model_size` bytes in memory, with its nodes in the order of
+/// a plan and the plan in its metadata. All else of the model is as it was. The plan must be
+/// of the graph that these options import from it; `options` may be NULL for the defaults.
+/// `size` is how many bytes that needs; with NULL for `place` only that is written, which
+/// takes as long.
+///
+/// PLIMSOLL_ERROR_ARGUMENT if the plan is of another graph, PLIMSOLL_ERROR_IMPORT with what
+/// is wrong with the model, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX
+/// or JSON.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_export_onnx(
+    plan: *const plimsoll_plan,
+    model: *const u8,
+    model_size: usize,
+    options: *const plimsoll_import_options,
+    place: *mut u8,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let Planned::Graph(graph, plan) = &unsafe { reference(plan, "plan") }?.of else {
+            return Err(Failure::argument("the plan is of buffers, not of a model".to_owned()));
+        };
+        let model = unsafe { array(model, model_size, "model") }?;
+        let default = ImportOptions::default();
+        let options = unsafe { options_or_default(options, &default) }?;
+        unsafe { copy_out(&written(model, graph, plan, options)?, place, capacity, size) }
+    })
+}
+
+/// Verifies the plan in the metadata of an ONNX model: PLIMSOLL_ERROR_WRONG_PLAN with what is
+/// wrong with it, PLIMSOLL_ERROR_IMPORT if there is none or the model is broken,
+/// PLIMSOLL_ERROR_UNSUPPORTED as above.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_onnx_verify(model: *const u8, model_size: usize) -> i32 {
+    guard(|| checked(unsafe { array(model, model_size, "model") }?))
+}
+
+#[cfg(all(feature = "json", feature = "onnx"))]
+mod supported {
+    use super::super::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
+    use super::{Failure, Graph, ImportOptions, Plan};
+    use crate::export::onnx::{self, OnnxError};
+
+    /// What messages call a model that has only bytes.
+    const UNNAMED: &str = "model";
+
+    pub(super) fn written(
+        model: &[u8],
+        graph: &Graph,
+        plan: &Plan,
+        options: &ImportOptions,
+    ) -> Result<Vec<u8>, Failure> {
+        onnx::write(UNNAMED, model, graph, plan, options).map_err(|error| failure(&error))
+    }
+
+    pub(super) fn checked(model: &[u8]) -> Result<(), Failure> {
+        onnx::check(UNNAMED, model).map(|_| ()).map_err(|error| failure(&error))
+    }
+
+    fn failure(error: &OnnxError) -> Failure {
+        let text = error.to_string();
+        match error {
+            OnnxError::OtherModel => Failure::argument(text),
+            error if error.is_wrong_plan() => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, text),
+            _ => Failure::new(PLIMSOLL_ERROR_IMPORT, text),
+        }
+    }
+}
+
+#[cfg(not(all(feature = "json", feature = "onnx")))]
+mod supported {
+    use super::super::status::PLIMSOLL_ERROR_UNSUPPORTED;
+    use super::{Failure, Graph, ImportOptions, Plan};
+
+    pub(super) fn written(_: &[u8], _: &Graph, _: &Plan, _: &ImportOptions) -> Result<Vec<u8>, Failure> {
+        Err(unsupported())
+    }
+
+    pub(super) fn checked(_: &[u8]) -> Result<(), Failure> {
+        Err(unsupported())
+    }
+
+    fn unsupported() -> Failure {
+        Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the feature `onnx` or `json`")
+    }
+}
+
+use supported::{checked, written};
