@@ -6,7 +6,7 @@ use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
 use plimsoll::export::json::PoolPlanDocument;
 use plimsoll::import::Imported;
-use plimsoll::report::{svg, text};
+use plimsoll::report::{html, svg, text, trace};
 use plimsoll::{Error, export};
 
 use crate::arguments::PlanArguments;
@@ -28,9 +28,8 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     for note in &imported.notes {
         eprintln!("note: {}", one_line(note));
     }
-    if formats.iter().any(|format| matches!(format, Format::Html | Format::Trace | Format::Tflite)) {
-        let text = "pages, traces and models are of one memory; with --memory, write .json, .csv, .svg or .h";
-        return Err(text.into());
+    if formats.contains(&Format::Tflite) {
+        return Err("--out FILE.tflite does not go with --memory: TensorFlow Lite Micro has one arena".into());
     }
     let graph = &imported.graph;
     // Not a question of room, which would be an answer.
@@ -53,9 +52,11 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let texts = formats.iter().map(|format| match format {
         Format::Json => PoolPlanDocument::of_graph(graph, &plan, &options).to_json(),
         Format::Csv => export::csv::of_pools(graph, &plan),
-        Format::Svg => svg::of_pools(graph, &plan),
+        Format::Svg => svg::coloured_pools(graph, &plan, arguments.colour.into()),
+        Format::Html => html::of_pools(graph, &plan),
+        Format::Trace => trace::of_pools(graph, &plan),
         Format::Header => export::c_header::of_pools(graph, &plan),
-        Format::Html | Format::Trace | Format::Tflite => unreachable!("refused above"),
+        Format::Tflite => unreachable!("refused above"),
     });
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;

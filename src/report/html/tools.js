@@ -40,6 +40,7 @@ function palette() {
     kinds: data.colours.kinds[theme],
     types: data.colours.types[theme],
     other: data.colours.other[theme],
+    copies: data.colours.copies[theme],
   };
 }
 
