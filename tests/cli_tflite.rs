@@ -30,13 +30,18 @@ fn a_model_is_planned_and_its_plan_verified() {
     let (status, text, errors) = plimsoll(&["plan", &model(), "--out", &out, "--out", &map]);
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("file order   108.00 KiB (110592 bytes)"), "{text}");
-    assert!(text.ends_with("head of TensorFlow Lite Micro's arena: 86016 bytes\n"), "{text}");
+    assert!(
+        text.ends_with(
+            "head of TensorFlow Lite Micro's arena: 86016 bytes; 122880 without this plan, so 30.00 % saved\n"
+        ),
+        "{text}"
+    );
     assert!(fs::read_to_string(&map).unwrap().starts_with("<svg"));
     let (status, text, _) = plimsoll(&["verify", &out]);
     assert!(status == 0 && text.contains("in a head of 86016 bytes, scratch included"), "{text}");
     let again = path(&folder, "again.tflite");
     let (status, text, _) = plimsoll(&["plan", &out, "--order", "file", "--out", &again]);
-    assert!(status == 0 && text.ends_with("arena: 86016 bytes\n"), "{text}");
+    assert!(status == 0 && text.contains("arena: 86016 bytes"), "{text}");
 
     // Everything that has a place at one place.
     let mut bytes = fs::read(&out).unwrap();
