@@ -282,9 +282,9 @@ static int32_t plan_call(void) {
     case 14: return plimsoll_plan_object_of(plan, kind(), index_of(), MAYBE(&step));
     case 15: return plimsoll_plan_insides(plan, MAYBE(insides), below(9), MAYBE(&size));
     case 16: return below(2) ? plimsoll_plan_shares(plan, MAYBE(shares), below(9), MAYBE(&size)) : plimsoll_plan_verify(plan);
-    case 17: return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
+    case 17: return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(7), MAYBE(text), below(65), MAYBE(&size));
     case 18: return below(2) ? explain(plan) : plimsoll_plan_certified_bytes(plan, MAYBE(&value));
-    default: return plimsoll_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
+    default: return plimsoll_plan_write(plan, (int32_t)below(8), seldom() ? NULL : "/nowhere/at/all");
     }
 }
 
@@ -388,8 +388,8 @@ static int32_t pool_plan_call(void) {
     case 4: return plimsoll_pool_plan_shares(plan, MAYBE(shares), below(9), MAYBE(&size));
     case 5: return plimsoll_pool_plan_order(plan, MAYBE(order), below(4), MAYBE(&size));
     case 6: return plimsoll_pool_plan_place_at(plan, index_of(), kind(), index_of(), MAYBE(stays));
-    case 7: return plimsoll_pool_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
-    case 8: return plimsoll_pool_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
+    case 7: return plimsoll_pool_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(7), MAYBE(text), below(65), MAYBE(&size));
+    case 8: return plimsoll_pool_plan_write(plan, (int32_t)below(8), seldom() ? NULL : "/nowhere/at/all");
     case 9: return plimsoll_graph_place_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
     case 10:
         status = plimsoll_pool_plan_figures(plan, MAYBE(&figures));

@@ -158,7 +158,7 @@ def needed_together(subgraph):
     return kept + touching
 
 
-def overlapped(model, most=4):
+def overlapped(model, most=2):
     """The model with one tensor over another that is needed at the same time, in a few ways."""
     root = tflm.schema.Model.GetRootAsModel(model, 0)
     offsets = tflm.plan_of(model)[1]
