@@ -241,6 +241,13 @@
 // A summary for people.
 #define PLIMSOLL_EXPORT_TEXT 4
 
+// A page to look into: the memory map, live bytes, what causes the bound, tables. One HTML
+// file that loads nothing.
+#define PLIMSOLL_EXPORT_HTML 5
+
+// A trace for a timeline viewer, in Chrome's Trace Event Format.
+#define PLIMSOLL_EXPORT_TRACE 6
+
 // Stops a search from another thread. Any thread may use it at any time.
 typedef struct plimsoll_cancel plimsoll_cancel;
 

@@ -41,7 +41,9 @@ function drawCopies(context, map, colours, frame, scale) {
     const [step, due] = [copies.step[copy], copies.due[copy]];
     if (due < view.x0 || step > view.x1) continue;
     const dim = map.matches !== null && !map.matches.has(row);
-    const [x0, x1] = [scale.x(Math.min(step, due)), Math.min(scale.x(due), frame.right - head)];
+    // Heads are seen whole at the sides of the map.
+    const x1 = Math.min(Math.max(scale.x(due), frame.left + head), frame.right - head);
+    const x0 = Math.min(step < due ? scale.x(step) : x1, x1);
     const y = scale.y(buffers.at[row] + buffers.bytes[row] / 2);
     // Slower memories are below: from there it comes, and there it goes.
     const up = rises(copy) ? -1 : 1;
