@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "../../examples/c/check.h"
 
 enum { FORMATS = 7 };
 
