@@ -1,5 +1,6 @@
 //! Plans for several memories as pages and as traces.
 
+#[allow(dead_code)] // other tests use the rest
 #[path = "../support/sharing.rs"]
 mod sharing;
 

@@ -35,8 +35,11 @@ function copiesText(row, most = Infinity) {
 /** An arrow at each place that something is copied to or from: as long as that may be under way. */
 function drawCopies(context, map, colours, frame, scale) {
   const { view } = map;
-  const far = map.copied.length > 200 && view.x1 - view.x0 > 0.5 * data.figures.steps;
+  // Where there are many, small ones: 12 pixels each would be too much.
+  const far = map.copied.length * 12 * (view.x1 - view.x0) > data.figures.steps * (frame.right - frame.left);
   const [length, head] = far ? [9, 2.5] : [15, 4];
+  // One path for each look: a path for each arrow takes ten times as long.
+  const looks = new Map();
   for (const { copy, row, comes } of map.copied) {
     const [step, due] = [copies.step[copy], copies.due[copy]];
     if (due < view.x0 || step > view.x1) continue;
@@ -48,23 +51,27 @@ function drawCopies(context, map, colours, frame, scale) {
     // Slower memories are below: from there it comes, and there it goes.
     const up = rises(copy) ? -1 : 1;
     const [y0, y1] = comes ? [y - up * length, y] : [y, y + up * length];
-    context.strokeStyle = context.fillStyle = colours.copies[rises(copy) ? 0 : 1];
-    context.globalAlpha = dim ? 0.15 : 1;
-    context.lineWidth = far ? 1 : 1.6;
-    context.beginPath();
-    context.moveTo(comes ? x0 : x1, y0);
-    if (comes && x1 - x0 > 1) context.lineTo(x0, y1);
-    context.lineTo(x1, y1);
+    const key = (rises(copy) ? 0 : 1) + (dim ? 2 : 0);
+    if (!looks.has(key)) looks.set(key, { lines: new Path2D(), heads: new Path2D() });
+    const { lines, heads } = looks.get(key);
+    lines.moveTo(comes ? x0 : x1, y0);
+    if (comes && x1 - x0 > 1) lines.lineTo(x0, y1);
+    lines.lineTo(x1, y1);
     if (!comes && x1 - x0 > 1) {
-      context.moveTo(x0, y);
-      context.lineTo(x1, y);
+      lines.moveTo(x0, y);
+      lines.lineTo(x1, y);
     }
-    context.stroke();
-    context.beginPath();
-    context.moveTo(x1, y1);
-    context.lineTo(x1 - head, y1 - up * 2 * head);
-    context.lineTo(x1 + head, y1 - up * 2 * head);
-    context.fill();
+    heads.moveTo(x1, y1);
+    heads.lineTo(x1 - head, y1 - up * 2 * head);
+    heads.lineTo(x1 + head, y1 - up * 2 * head);
+    heads.closePath();
+  }
+  context.lineWidth = far ? 1 : 1.6;
+  for (const [key, { lines, heads }] of looks) {
+    context.strokeStyle = context.fillStyle = colours.copies[key & 1];
+    context.globalAlpha = key > 1 ? 0.15 : 1;
+    context.stroke(lines);
+    context.fill(heads);
   }
   context.globalAlpha = 1;
 }
