@@ -103,8 +103,9 @@ mod tests {
         // The second of the equal ones is placed first, at 0; the small one goes beside it.
         let all = [wanted(32, 0, 1), wanted(32, 1, 2), wanted(16, 2, 3), wanted(16, 0, 0)];
         assert_eq!(placed(&all), 64);
-        // What all meet at -1 is stacked.
-        assert_eq!(placed(&[wanted(16, -1, -1), wanted(32, -1, 4), wanted(48, 0, 4)]), 96);
+        // What is live at -1 meets others that are, and not what is created later.
+        assert_eq!(placed(&[wanted(16, -1, -1), wanted(16, -1, -1), wanted(16, -1, -1)]), 48);
+        assert_eq!(placed(&[wanted(16, -1, -1), wanted(32, -1, 4), wanted(48, 0, 4)]), 80);
         // A gap that is just large enough.
         let gap = [wanted(64, 0, 9), wanted(48, 0, 1), wanted(40, 1, 9), wanted(32, 3, 9), wanted(8, 3, 9)];
         assert_eq!(placed(&gap), 152);
