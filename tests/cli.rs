@@ -66,8 +66,7 @@ fn plan_writes_every_format_for_several_memories() {
     let folder = Folder::new();
     let plan = |more: &[&str]| {
         let network = model(TFLITE);
-        let memory = ["--memory", "l1=16KiB", "--memory", "l2=32KiB"];
-        plimsoll(&[&["plan", &network][..], &memory, more].concat())
+        plimsoll(&[&["plan", &network, "--memory", "l2=48KiB"][..], more].concat())
     };
     let names = ["a.csv", "a.h", "a.html", "a.json", "a.svg", "a.trace.json"];
     let outs = names.map(|name| folder.text(name));
@@ -78,7 +77,7 @@ fn plan_writes_every_format_for_several_memories() {
     let cost = text.lines().find_map(|line| line.strip_prefix("cost         ")).unwrap();
     let html = folder.read("a.html");
     assert!(html.contains(&format!("\"placement\":{{\"cost\":{cost},")), "{cost}");
-    for name in ["l1", "l2", "ddr"] {
+    for name in ["l2", "ddr"] {
         assert!(html.contains(&format!("{{\"name\":\"{name}\",\"bytes\":")), "{name}");
         assert!(folder.read("a.trace.json").contains(&format!("\"memory {name}\"")), "{name}");
     }

@@ -221,7 +221,9 @@ async function filters(page, wanted) {
 /** Pixels of a map that have exactly this colour. */
 function pixels(page, panel, colour) {
   return page.evaluate(([panel, colour]) => {
-    const { canvas } = plimsollReport.panels[panel].map;
+    const { map, map: { canvas } } = plimsollReport.panels[panel];
+    // What is out of sight need not be up to date.
+    map.drawNow();
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
     let count = 0;
