@@ -343,7 +343,7 @@ const thousand = plan("thousand", written("thousand", network("thousand", 1000))
 const many = plan("many", written("many", network("many", 10_000)));
 const pooled = plan("pooled", "examples/models/nas_cell_irregular_int8.tflite", "--memory", "l1=16KiB", "--memory", "l2=32KiB");
 const home = plan("home", "examples/models/nas_cell_irregular_int8.tflite", "--memory", "ddr=unlimited");
-const busy = plan("busy", written("busy", network("busy", 3000)), "--memory", "l1=96KiB", "--memory", "l2=160KiB",
+const busy = plan("busy", written("busy", network("busy", 2000)), "--memory", "l1=96KiB", "--memory", "l2=160KiB",
   "--order", "file", "--node-limit", "1000");
 const csv = join(PLACE, "buffers.csv");
 writeFileSync(csv, "id,lower,upper,size\na,0,2,64\nb,1,3,32\nc,0,1,4611686018427387904\n");
