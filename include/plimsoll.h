@@ -241,6 +241,13 @@
 // A summary for people.
 #define PLIMSOLL_EXPORT_TEXT 4
 
+// A page to look into: the memory map, live bytes, what causes the bound, tables. One HTML
+// file that loads nothing.
+#define PLIMSOLL_EXPORT_HTML 5
+
+// A trace for a timeline viewer, in Chrome's Trace Event Format.
+#define PLIMSOLL_EXPORT_TRACE 6
+
 // Parts of a plan as C code: a header alone, with tables.
 #define PLIMSOLL_C_ALONE 0
 

@@ -106,6 +106,8 @@ enum class ExportFormat : std::int32_t {
     svg = PLIMSOLL_EXPORT_SVG,
     c = PLIMSOLL_EXPORT_C,
     text = PLIMSOLL_EXPORT_TEXT,
+    html = PLIMSOLL_EXPORT_HTML,
+    trace = PLIMSOLL_EXPORT_TRACE,
 };
 
 enum class CodePart : std::int32_t {

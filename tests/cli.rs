@@ -62,6 +62,36 @@ fn plan_prints_a_summary_and_writes_every_format() {
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
 
+/// Several memories in the same formats, but for models, which have one arena.
+#[test]
+fn plan_writes_every_format_for_several_memories() {
+    let folder = Folder::new();
+    let plan = |more: &[&str]| {
+        let network = model(TFLITE);
+        plimsoll(&[&["plan", &network, "--memory", "l2=48KiB"][..], more].concat())
+    };
+    let names = ["a.csv", "a.h", "a.html", "a.json", "a.svg", "a.trace.json"];
+    let outs = names.map(|name| folder.text(name));
+    let arguments: Vec<&str> = outs.iter().flat_map(|out| ["--out", out.as_str()]).collect();
+    let (status, text, errors) = plan(&arguments);
+    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    assert_eq!(folder.names(), names);
+    let cost = text.lines().find_map(|line| line.strip_prefix("cost         ")).unwrap();
+    let html = folder.read("a.html");
+    assert!(html.contains(&format!("\"placement\":{{\"cost\":{cost},")), "{cost}");
+    for name in ["l2", "ddr"] {
+        assert!(html.contains(&format!("{{\"name\":\"{name}\",\"bytes\":")), "{name}");
+        assert!(folder.read("a.trace.json").contains(&format!("\"memory {name}\"")), "{name}");
+    }
+    let by_kind = folder.read("a.svg");
+    assert!(by_kind.contains("\nconstant\n") && !by_kind.contains("\nCONV_2D\n"));
+    plan(&["--colour", "operator", "--out", &folder.text("a.svg")]);
+    assert!(folder.read("a.svg").contains("\nCONV_2D\n"));
+    let (status, _, errors) = plan(&["--out", &folder.text("b.tflite")]);
+    assert!(status == 2 && errors.contains("TensorFlow Lite Micro has one arena"), "{errors}");
+    assert_eq!(folder.names(), names);
+}
+
 #[test]
 fn plans_are_the_same_every_time() {
     let folder = Folder::new();

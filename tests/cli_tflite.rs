@@ -30,13 +30,18 @@ fn a_model_is_planned_and_its_plan_verified() {
     let (status, text, errors) = plimsoll(&["plan", &model(), "--out", &out, "--out", &map]);
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("file order   108.00 KiB (110592 bytes)"), "{text}");
-    assert!(text.ends_with("head of TensorFlow Lite Micro's arena: 86016 bytes\n"), "{text}");
+    assert!(
+        text.ends_with(
+            "head of TensorFlow Lite Micro's arena: 86016 bytes; 122880 without this plan, so 30.00 % saved\n"
+        ),
+        "{text}"
+    );
     assert!(fs::read_to_string(&map).unwrap().starts_with("<svg"));
     let (status, text, _) = plimsoll(&["verify", &out]);
     assert!(status == 0 && text.contains("in a head of 86016 bytes, scratch included"), "{text}");
     let again = path(&folder, "again.tflite");
     let (status, text, _) = plimsoll(&["plan", &out, "--order", "file", "--out", &again]);
-    assert!(status == 0 && text.ends_with("arena: 86016 bytes\n"), "{text}");
+    assert!(status == 0 && text.contains("arena: 86016 bytes"), "{text}");
 
     // Everything that has a place at one place.
     let mut bytes = fs::read(&out).unwrap();
@@ -112,8 +117,9 @@ fn scratch_comes_from_a_table() {
     };
     let (status, text, _) = planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n");
     assert!(status == 0 && text.contains("workspaces   "), "{text}");
-    let head: u64 = text.rsplit(' ').nth(1).unwrap().parse().unwrap();
-    assert!(head > 1_000_000, "{text}");
+    let (_, heads) = text.split_once("Micro's arena: ").unwrap();
+    let (head, own) = heads.split_once(" bytes; ").unwrap();
+    assert!(head.parse::<u64>().unwrap() > 1_000_000 && own == "as many without this plan\n", "{text}");
     for (text, expected) in [
         ("operator,bytes\n0,many\n", "row 1: `many` is not a whole number"),
         ("operator,size\n0,1\n", "there is no column `bytes`"),

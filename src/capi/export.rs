@@ -6,7 +6,8 @@ use super::plan::{Planned, plimsoll_plan};
 use super::pool_plan::plimsoll_pool_plan;
 use super::status::{
     PLIMSOLL_C_ALONE, PLIMSOLL_C_HEADER, PLIMSOLL_C_SOURCE, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED,
-    PLIMSOLL_EXPORT_C, PLIMSOLL_EXPORT_CSV, PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG, PLIMSOLL_EXPORT_TEXT,
+    PLIMSOLL_EXPORT_C, PLIMSOLL_EXPORT_CSV, PLIMSOLL_EXPORT_HTML, PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG,
+    PLIMSOLL_EXPORT_TEXT, PLIMSOLL_EXPORT_TRACE,
 };
 use crate::export::c_code::{CCode, SymbolPrefix, can_include};
 
@@ -168,8 +169,9 @@ fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
     match format {
         PLIMSOLL_EXPORT_JSON => json(plan),
         PLIMSOLL_EXPORT_CSV => csv(plan),
-        PLIMSOLL_EXPORT_SVG => svg(plan),
-        PLIMSOLL_EXPORT_TEXT => summary(plan),
+        PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT | PLIMSOLL_EXPORT_HTML | PLIMSOLL_EXPORT_TRACE => {
+            report(plan, format)
+        }
         PLIMSOLL_EXPORT_C => Ok(code_of(plan, None).alone()),
         _ => Err(Failure::argument(format!("{format} is no format to export to"))),
     }
@@ -208,30 +210,30 @@ fn csv(_: &plimsoll_plan) -> Result<String, Failure> {
 
 #[cfg(feature = "report")]
 #[allow(clippy::unnecessary_wraps)] // other builds refuse
-fn svg(plan: &plimsoll_plan) -> Result<String, Failure> {
-    Ok(match &plan.of {
-        Planned::Graph(graph, plan) => crate::report::svg::of_graph(graph, plan),
-        Planned::Problem(problem, solution) => crate::report::svg::of_problem(UNNAMED, problem, solution),
+fn report(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
+    use crate::report::{html, svg, text, trace};
+    Ok(match (&plan.of, format) {
+        (Planned::Graph(graph, plan), PLIMSOLL_EXPORT_SVG) => svg::of_graph(graph, plan),
+        (Planned::Graph(graph, plan), PLIMSOLL_EXPORT_HTML) => html::of_graph(graph, plan, None),
+        (Planned::Graph(graph, plan), PLIMSOLL_EXPORT_TRACE) => trace::of_graph(graph, plan),
+        (Planned::Graph(graph, plan), _) => text::summary(graph, plan, None, None, None),
+        (Planned::Problem(problem, solution), PLIMSOLL_EXPORT_SVG) => {
+            svg::of_problem(UNNAMED, problem, solution)
+        }
+        (Planned::Problem(problem, solution), PLIMSOLL_EXPORT_HTML) => {
+            html::of_problem(UNNAMED, problem, solution)
+        }
+        (Planned::Problem(problem, solution), PLIMSOLL_EXPORT_TRACE) => {
+            trace::of_problem(UNNAMED, problem, solution)
+        }
+        (Planned::Problem(problem, solution), _) => {
+            text::summary_of_problem(UNNAMED, problem, solution, None)
+        }
     })
 }
 
 #[cfg(not(feature = "report"))]
-fn svg(_: &plimsoll_plan) -> Result<String, Failure> {
-    Err(unsupported("report"))
-}
-
-#[cfg(feature = "report")]
-#[allow(clippy::unnecessary_wraps)] // other builds refuse
-fn summary(plan: &plimsoll_plan) -> Result<String, Failure> {
-    use crate::report::text;
-    Ok(match &plan.of {
-        Planned::Graph(graph, plan) => text::summary(graph, plan, None, None, None),
-        Planned::Problem(problem, solution) => text::summary_of_problem(UNNAMED, problem, solution, None),
-    })
-}
-
-#[cfg(not(feature = "report"))]
-fn summary(_: &plimsoll_plan) -> Result<String, Failure> {
+fn report(_: &plimsoll_plan, _: i32) -> Result<String, Failure> {
     Err(unsupported("report"))
 }
 
@@ -250,12 +252,18 @@ fn exported_pools(planned: &plimsoll_pool_plan, format: i32) -> Result<String, F
         PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::of_pools(graph, plan)),
         #[cfg(feature = "report")]
         PLIMSOLL_EXPORT_TEXT => Ok(crate::report::text::summary_of_pools(graph, plan, None)),
+        #[cfg(feature = "report")]
+        PLIMSOLL_EXPORT_HTML => Ok(crate::report::html::of_pools(graph, plan)),
+        #[cfg(feature = "report")]
+        PLIMSOLL_EXPORT_TRACE => Ok(crate::report::trace::of_pools(graph, plan)),
         #[cfg(not(feature = "json"))]
         PLIMSOLL_EXPORT_JSON => Err(unsupported("json")),
         #[cfg(not(feature = "csv"))]
         PLIMSOLL_EXPORT_CSV => Err(unsupported("csv")),
         #[cfg(not(feature = "report"))]
-        PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT => Err(unsupported("report")),
+        PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT | PLIMSOLL_EXPORT_HTML | PLIMSOLL_EXPORT_TRACE => {
+            Err(unsupported("report"))
+        }
         _ => Err(Failure::argument(format!("{format} is no format to export to"))),
     }
 }

@@ -151,6 +151,11 @@ pub const PLIMSOLL_EXPORT_SVG: i32 = 2;
 pub const PLIMSOLL_EXPORT_C: i32 = 3;
 /// A summary for people.
 pub const PLIMSOLL_EXPORT_TEXT: i32 = 4;
+/// A page to look into: the memory map, live bytes, what causes the bound, tables. One HTML
+/// file that loads nothing.
+pub const PLIMSOLL_EXPORT_HTML: i32 = 5;
+/// A trace for a timeline viewer, in Chrome's Trace Event Format.
+pub const PLIMSOLL_EXPORT_TRACE: i32 = 6;
 
 /// Parts of a plan as C code: a header alone, with tables.
 pub const PLIMSOLL_C_ALONE: i32 = 0;

@@ -3,6 +3,7 @@
 
 pub mod html;
 mod palette;
+mod pooled;
 mod profile;
 mod rectangles;
 mod scene;

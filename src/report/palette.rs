@@ -1,6 +1,8 @@
 //! Colours, for light and dark paper, and what each stands for.
 
-use super::{Colour, Kind, Scene};
+use super::rectangles::operator_type;
+use super::{Colour, Kind, Rectangle};
+use crate::Graph;
 
 pub(super) struct Swatch {
     pub light: &'static str,
@@ -12,13 +14,17 @@ const fn swatch(light: &'static str, dark: &'static str) -> Swatch {
 }
 
 /// By kind, in the order of [`Kind::ALL`].
-pub(super) const KINDS: [Swatch; 5] = [
+pub(super) const KINDS: [Swatch; 6] = [
     swatch("#8ec3e6", "#2c6c99"),
     swatch("#f6d99c", "#7d6228"),
     swatch("#93d6a4", "#2f7a4a"),
     swatch("#cdb2e2", "#6b4d8e"),
     swatch("#cfd4d6", "#535b62"),
+    swatch("#eeb5ae", "#8a4a45"),
 ];
+
+/// Of what is copied from one memory to another: closer to the operators, and away from them.
+pub(super) const COPIES: [Swatch; 2] = [swatch("#1f618d", "#6bb7f0"), swatch("#b03a2e", "#ff8d7a")];
 
 /// By type of operator, the most important first.
 pub(super) const TYPES: [Swatch; 10] = [
@@ -44,22 +50,22 @@ pub(super) struct Colouring {
 }
 
 impl Colouring {
-    pub(super) fn new(scene: &Scene, colour: Colour) -> Self {
+    pub(super) fn new(graph: Option<&Graph>, rectangles: &[Rectangle], colour: Colour) -> Self {
         match colour {
-            Colour::Kind => Self::by_kind(scene),
-            Colour::Operator => Self::by_operator(scene),
+            Colour::Kind => Self::by_kind(rectangles),
+            Colour::Operator => Self::by_operator(graph, rectangles),
         }
     }
 
-    fn by_kind(scene: &Scene) -> Self {
+    fn by_kind(rectangles: &[Rectangle]) -> Self {
         let mut legend = Vec::new();
-        let mut of = vec![0; scene.rectangles.len()];
+        let mut of = vec![0; rectangles.len()];
         for (kind, swatch) in Kind::ALL.into_iter().zip(&KINDS) {
-            let mine = |i: &usize| scene.rectangles[*i].kind == kind;
+            let mine = |i: &usize| rectangles[*i].kind == kind;
             let mut seen = false;
             for i in (0..of.len()).filter(mine) {
                 of[i] = legend.len() as u8;
-                seen |= !scene.rectangles[i].is_empty();
+                seen |= !rectangles[i].is_empty();
             }
             if seen {
                 legend.push((kind.name().to_owned(), swatch));
@@ -68,14 +74,14 @@ impl Colouring {
         Self { legend, of }
     }
 
-    fn by_operator(scene: &Scene) -> Self {
-        let types = Types::new(scene);
+    fn by_operator(graph: Option<&Graph>, rectangles: &[Rectangle]) -> Self {
+        let types = Types::new(graph, rectangles);
         let shown = types.names.len().min(TYPES.len());
         let mut legend: Vec<(String, &'static Swatch)> =
             types.names[..shown].iter().cloned().zip(&TYPES).collect();
         let number = |place: Option<u32>| place.map_or(shown, |place| (place as usize).min(shown));
         let of: Vec<u8> = types.of.iter().map(|&place| number(place) as u8).collect();
-        let drawn = scene.rectangles.iter().zip(&of).filter(|(one, _)| !one.is_empty());
+        let drawn = rectangles.iter().zip(&of).filter(|(one, _)| !one.is_empty());
         if drawn.clone().any(|(_, &place)| usize::from(place) == shown) {
             let name = if types.names.len() > shown { "others" } else { "no operator" };
             legend.push((name.to_owned(), &OTHER));
@@ -92,13 +98,13 @@ pub(super) struct Types {
 }
 
 impl Types {
-    pub(super) fn new(scene: &Scene) -> Self {
+    pub(super) fn new(graph: Option<&Graph>, rectangles: &[Rectangle]) -> Self {
         let name_of = |row: usize| {
-            let name = scene.operator_type(scene.rectangles[row].operator?);
+            let name = operator_type(graph, rectangles[row].operator?);
             (!name.is_empty()).then_some(name)
         };
         let mut areas = std::collections::BTreeMap::<&str, u128>::new();
-        for (row, one) in scene.rectangles.iter().enumerate() {
+        for (row, one) in rectangles.iter().enumerate() {
             if let Some(name) = name_of(row) {
                 let area = areas.entry(name).or_default();
                 *area = area.saturating_add(one.area());
@@ -109,7 +115,7 @@ impl Types {
         ranked.sort_by_key(|&(_, area)| std::cmp::Reverse(area));
         let places: std::collections::BTreeMap<&str, u32> =
             ranked.iter().zip(0..).map(|(&(name, _), place)| (name, place)).collect();
-        let of = (0..scene.rectangles.len()).map(|row| Some(places[name_of(row)?])).collect();
+        let of = (0..rectangles.len()).map(|row| Some(places[name_of(row)?])).collect();
         Self { names: ranked.into_iter().map(|(name, _)| name.to_owned()).collect(), of }
     }
 }

@@ -1,6 +1,7 @@
 //! Live bytes over time.
 
 use super::Rectangle;
+use crate::Placement;
 
 /// From this step on, up to the next point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +15,14 @@ pub(super) struct Point {
 
 /// The points at which live bytes or the highest place in use change, ascending; from step 0
 /// on if anything is live. O(n log n), whatever the number of steps.
-pub(super) fn of(rectangles: &[Rectangle]) -> Vec<Point> {
-    let drawn = || rectangles.iter().filter(|one| !one.is_empty());
-    let mut heights: Vec<u64> = drawn().flat_map(|one| [one.place.offset, one.place.end()]).collect();
+pub(super) fn of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<Point> {
+    let drawn = rectangles.into_iter().filter(|one| !one.is_empty());
+    let places: Vec<Placement> = drawn.map(|one| one.place).collect();
+    let mut heights: Vec<u64> = places.iter().flat_map(|place| [place.offset, place.end()]).collect();
     heights.sort_unstable();
     heights.dedup();
     let mut changes: Vec<(u32, bool, u64, u64)> = Vec::new();
-    for place in drawn().map(|one| one.place) {
+    for place in &places {
         changes.push((place.live.start, true, place.offset, place.end()));
         changes.push((place.live.end, false, place.offset, place.end()));
     }
@@ -108,7 +110,6 @@ impl<'a> Covered<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Placement;
     use crate::report::Kind;
 
     fn rectangle(offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Rectangle {

@@ -98,6 +98,22 @@ pub(super) fn name_and_kind(graph: &Graph, occupant: Occupant) -> Option<(String
     }
 }
 
+/// The type of an operator; empty if it has none, or there is no such operator.
+pub(super) fn operator_type(graph: Option<&Graph>, id: OperatorId) -> &str {
+    graph.and_then(|graph| graph.operators().get(id.index())).map_or("", |one| one.op_type())
+}
+
+/// The name of an operator, or its number; none if there is no such operator.
+pub(super) fn operator_name(graph: Option<&Graph>, id: OperatorId) -> Option<String> {
+    let operator = graph?.operators().get(id.index())?;
+    Some(or_number(operator.name(), id.index()))
+}
+
+/// The name of a model, if it has one.
+pub(super) fn title(model: &str) -> &str {
+    if model.is_empty() { "an unnamed model" } else { model }
+}
+
 /// A name, or the number of what has none.
 pub(super) fn or_number(name: &str, number: usize) -> String {
     if name.is_empty() { format!("#{number}") } else { name.to_owned() }

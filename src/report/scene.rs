@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::rectangles::{self, Rectangle, or_number};
+use super::rectangles::{self, Rectangle};
 use crate::{Graph, How, LiveRange, Occupant, OperatorId, Placement, Plan, Problem, Solution, Status};
 
 pub(super) struct Scene<'a> {
@@ -96,7 +96,7 @@ impl<'a> Scene<'a> {
     }
 
     pub(super) fn title(&self) -> &str {
-        if self.model.is_empty() { "an unnamed model" } else { self.model }
+        rectangles::title(self.model)
     }
 
     /// Steps that the picture reaches: at least one.
@@ -107,13 +107,12 @@ impl<'a> Scene<'a> {
 
     /// The name of an operator, or its number; none if there is no such operator.
     pub(super) fn operator_name(&self, id: OperatorId) -> Option<String> {
-        let operator = self.graph?.operators().get(id.index())?;
-        Some(or_number(operator.name(), id.index()))
+        rectangles::operator_name(self.graph, id)
     }
 
     /// The type of an operator; empty if it has none.
     pub(super) fn operator_type(&self, id: OperatorId) -> &'a str {
-        self.graph.and_then(|graph| graph.operators().get(id.index())).map_or("", |one| one.op_type())
+        rectangles::operator_type(self.graph, id)
     }
 
     /// What runs at a step: its name, and its type in parentheses unless the name has it.

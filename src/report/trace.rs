@@ -6,10 +6,20 @@
 //! the lower bound. The process `file order` has the operators and live bytes of the order of
 //! the file, without sharing. The format is Chrome's Trace Event Format, an object with
 //! `traceEvents`.
+//!
+//! Of a plan for several memories, each memory is a process with counters: live bytes, what is in
+//! use, the capacity, and the bytes that operators and copies move in each step. The process
+//! `copies` has a slice for each copy: what takes time, from when it may start until it is done;
+//! what is done at the start of a step, in that step, one after the other.
 
-use serde::Serialize;
+mod pools;
+
+pub use pools::of_pools;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::rectangles::operator_name;
 use super::text::bytes;
 use super::{Scene, profile};
 use crate::{Graph, Liveness, OperatorId, Plan, Problem, Solution, Tensor, TensorId};
@@ -26,7 +36,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
         && let Ok(live) = Liveness::new(graph, graph.file_order(), plan.alignment, plan.variables)
     {
         events.extend(named(FILE, "file order"));
-        events.extend(slices(&scene, graph.file_order(), FILE));
+        events.extend(slices(Some(graph), graph.file_order(), FILE));
         let mut last = None;
         for (step, bytes) in (0..).zip(live.live_bytes().into_iter().chain([0])) {
             if last.replace(bytes) != Some(bytes) {
@@ -34,7 +44,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
             }
         }
     }
-    text(&scene, &events)
+    text(&about(&scene), &events)
 }
 
 /// The trace of buffers without a graph, as the text of a JSON file.
@@ -42,7 +52,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
 pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
     let scene = Scene::of_solution(name, problem, solution);
     let events = of_scene(&scene);
-    text(&scene, &events)
+    text(&about(&scene), &events)
 }
 
 /// One event; a member that a kind of event does not have is left out.
@@ -52,17 +62,36 @@ struct Event {
     #[serde(skip_serializing_if = "str::is_empty")]
     cat: &'static str,
     ph: &'static str,
-    ts: u64,
+    ts: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
-    dur: Option<u64>,
+    dur: Option<Time>,
     pid: u32,
     tid: u32,
     args: Map<String, Value>,
 }
 
+/// Nanoseconds; the format counts microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Time(u64);
+
+impl Time {
+    fn of_step(step: u32) -> Self {
+        Self(u64::from(step) * 1000)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 % 1000 {
+            0 => serializer.serialize_u64(self.0 / 1000),
+            _ => serializer.serialize_f64(self.0 as f64 / 1000.0),
+        }
+    }
+}
+
 fn of_scene(scene: &Scene) -> Vec<Event> {
     let mut events = named(PLAN, "plan");
-    events.extend(slices(scene, scene.order, PLAN));
+    events.extend(slices(scene.graph, scene.order, PLAN));
     for point in profile::of(&scene.rectangles) {
         events.push(counter(PLAN, "live bytes", point.step, point.live));
         events.push(counter(PLAN, "arena in use", point.step, point.top));
@@ -75,18 +104,23 @@ fn of_scene(scene: &Scene) -> Vec<Event> {
 
 /// What a process and its one thread are called.
 fn named(pid: u32, name: &str) -> Vec<Event> {
-    let event = |what: &str, name: &str| {
-        let args = Map::from_iter([("name".to_owned(), json!(name))]);
-        Event { name: what.to_owned(), cat: "", ph: "M", ts: 0, dur: None, pid, tid: 1, args }
-    };
-    vec![event("process_name", name), event("thread_name", "operators")]
+    vec![name_event(pid, 1, "process_name", name), name_event(pid, 1, "thread_name", "operators")]
 }
 
-fn slices<'a>(scene: &'a Scene, order: &'a [OperatorId], pid: u32) -> impl Iterator<Item = Event> + 'a {
+fn name_event(pid: u32, tid: u32, what: &str, name: &str) -> Event {
+    let args = Map::from_iter([("name".to_owned(), json!(name))]);
+    Event { name: what.to_owned(), cat: "", ph: "M", ts: Time(0), dur: None, pid, tid, args }
+}
+
+fn slices<'a>(
+    graph: Option<&'a Graph>,
+    order: &'a [OperatorId],
+    pid: u32,
+) -> impl Iterator<Item = Event> + 'a {
     order.iter().zip(0u32..).filter_map(move |(&id, step)| {
-        let operator = scene.graph?.operators().get(id.index())?;
+        let operator = graph?.operators().get(id.index())?;
         let sum = |tensors: &[TensorId]| {
-            let known = tensors.iter().filter_map(|id| scene.graph?.tensors().get(id.index()));
+            let known = tensors.iter().filter_map(|id| graph?.tensors().get(id.index()));
             known.map(Tensor::bytes).fold(0, u64::saturating_add)
         };
         // Keys ascend: that is how they are written, whatever features other crates ask for.
@@ -99,25 +133,29 @@ fn slices<'a>(scene: &'a Scene, order: &'a [OperatorId], pid: u32) -> impl Itera
         args.insert("step".to_owned(), json!(step));
         args.insert("type".to_owned(), json!(operator.op_type()));
         args.insert("writes (bytes)".to_owned(), json!(sum(operator.outputs())));
-        let name = scene.operator_name(id)?;
-        let ts = step.into();
-        Some(Event { name, cat: "operator", ph: "X", ts, dur: Some(1), pid, tid: 1, args })
+        let name = operator_name(graph, id)?;
+        let (ts, dur) = (Time::of_step(step), Some(Time::of_step(1)));
+        Some(Event { name, cat: "operator", ph: "X", ts, dur, pid, tid: 1, args })
     })
 }
 
 fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> Event {
     let args = Map::from_iter([("bytes".to_owned(), json!(bytes))]);
-    Event { name: name.to_owned(), cat: "memory", ph: "C", ts: step.into(), dur: None, pid, tid: 1, args }
+    let ts = Time::of_step(step);
+    Event { name: name.to_owned(), cat: "memory", ph: "C", ts, dur: None, pid, tid: 1, args }
 }
 
-fn text(scene: &Scene, events: &[Event]) -> String {
-    let about = json!({
+fn about(scene: &Scene) -> Value {
+    json!({
         "arena": bytes(scene.arena),
         "lower bound": bytes(scene.bound),
         "model": scene.model,
         "status": scene.status.to_string(),
         "time": "one step is 1 us",
-    });
+    })
+}
+
+fn text(about: &Value, events: &[Event]) -> String {
     let lines: Vec<String> =
         events.iter().map(|event| serde_json::to_string(event).expect("keys are text")).collect();
     format!(

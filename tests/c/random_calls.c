@@ -286,7 +286,7 @@ static int32_t plan_call(void) {
         if (below(2)) {
             return plimsoll_plan_export_code(plan, (int32_t)below(4), below(2) ? name() : NULL, MAYBE("a.h"), MAYBE(text), below(65), MAYBE(&size));
         }
-        return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
+        return plimsoll_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(7), MAYBE(text), below(65), MAYBE(&size));
     case 18:
         if (below(4) == 0) {
             const uint8_t model[4] = {0x3a, (uint8_t)below(256), (uint8_t)below(256), 0};
@@ -295,7 +295,7 @@ static int32_t plan_call(void) {
                             : plimsoll_plan_export_onnx(plan, MAYBE(model), below(5), PICK(imports), MAYBE(written), below(9), MAYBE(&size));
         }
         return below(2) ? explain(plan) : plimsoll_plan_certified_bytes(plan, MAYBE(&value));
-    default: return plimsoll_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
+    default: return plimsoll_plan_write(plan, (int32_t)below(8), seldom() ? NULL : "/nowhere/at/all");
     }
 }
 
@@ -403,8 +403,8 @@ static int32_t pool_plan_call(void) {
         if (below(2)) {
             return plimsoll_pool_plan_export_code(plan, (int32_t)below(4), below(2) ? name() : NULL, MAYBE("a.h"), MAYBE(text), below(65), MAYBE(&size));
         }
-        return plimsoll_pool_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(5), MAYBE(text), below(65), MAYBE(&size));
-    case 8: return plimsoll_pool_plan_write(plan, (int32_t)below(6), seldom() ? NULL : "/nowhere/at/all");
+        return plimsoll_pool_plan_export(plan, seldom() ? (int32_t)number() : (int32_t)below(7), MAYBE(text), below(65), MAYBE(&size));
+    case 8: return plimsoll_pool_plan_write(plan, (int32_t)below(8), seldom() ? NULL : "/nowhere/at/all");
     case 9: return plimsoll_graph_place_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
     case 10:
         status = plimsoll_pool_plan_figures(plan, MAYBE(&figures));

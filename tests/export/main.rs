@@ -11,6 +11,7 @@ mod names;
 mod pool_files;
 mod pool_fixture;
 mod pool_json;
+mod pool_reports;
 mod rejected;
 mod svg;
 mod text;

@@ -6,12 +6,14 @@ use std::process::Command;
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::csv;
 use plimsoll::import::ImportOptions;
-use plimsoll::report::{svg, text};
+use plimsoll::report::{Colour, html, svg, text, trace};
 use plimsoll::{Graph, Planner, Pool, PoolId, PoolPlan, Pools, Stay, TensorSpec};
 
 use crate::c_code::{LANGUAGES, compile, prefix};
+use crate::html::data;
 use crate::pool_fixture;
 use crate::svg::count;
+use crate::trace::events;
 
 #[test]
 fn tables() {
@@ -41,7 +43,16 @@ fn texts() {
 #[test]
 fn pictures() {
     let graph = pool_fixture::graph();
-    insta::assert_snapshot!("pool_plan.svg", svg::of_pools(&graph, &pool_fixture::plan(&graph)));
+    let plan = pool_fixture::plan(&graph);
+    insta::assert_snapshot!("pool_plan.svg", svg::of_pools(&graph, &plan));
+    // Colours are the palette's, by what a rectangle holds or by the type of operator.
+    let legend = |picture: &str, name: &str| picture.contains(&format!("\n{name}\n"));
+    let by_kind = svg::of_pools(&graph, &plan);
+    assert!(legend(&by_kind, "constant") && legend(&by_kind, "scratch") && !legend(&by_kind, "Conv"));
+    assert!(by_kind.contains(".c4{fill:#eeb5ae}") && by_kind.contains(".c4{fill:#8a4a45}"), "{by_kind}");
+    let by_type = svg::coloured_pools(&graph, &plan, Colour::Operator);
+    assert!(legend(&by_type, "Conv") && legend(&by_type, "no operator") && !legend(&by_type, "constant"));
+    assert_eq!(count(&by_kind, "title"), count(&by_type, "title"));
 }
 
 /// Runs the copies of the header's table on arrays of the header's sizes: bytes arrive.
@@ -146,6 +157,8 @@ fn plans_of_nothing_and_wrong_plans_leave_the_library() {
     for (graph, plan) in [(&empty, nothing), (&graph, wrong)] {
         let picture = svg::of_pools(graph, &plan);
         assert!(count(&picture, "title") >= 1 && !picture.contains("NaN") && !picture.contains("inf"));
+        data(&html::of_pools(graph, &plan));
+        events(&trace::of_pools(graph, &plan));
         assert!(text::summary_of_pools(graph, &plan, None).lines().count() > 8);
         assert!(csv::of_pools(graph, &plan).starts_with("tensor,pool,"));
         let _ = plimsoll::export::json::PoolPlanDocument::of_graph(graph, &plan, &ImportOptions::default())

@@ -245,6 +245,8 @@ fn broken_documents_are_refused_or_read() {
         // Whatever it claims can be shown.
         let _ = plan.routes();
         let _ = plimsoll::report::svg::of_pools(&graph, &plan);
+        let _ = plimsoll::report::html::of_pools(&graph, &plan);
+        let _ = plimsoll::report::trace::of_pools(&graph, &plan);
         let _ = plimsoll::report::text::summary_of_pools(&graph, &plan, None);
         let _ = plimsoll::export::c_code::CCode::of_pools(&graph, &plan, None).source("plan.h");
         let again = PoolPlanDocument::of_graph(&graph, &plan, &ImportOptions::default());

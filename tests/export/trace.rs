@@ -9,31 +9,38 @@ use crate::fixture;
 /// The events of a trace, checked by the rules of the Trace Event Format: an object with
 /// `traceEvents`; every event has a name, a phase, a process and a thread; complete events have a
 /// duration and do not overlap on a thread; counters have numbers, and time does not run back.
-fn events(text: &str) -> Vec<Value> {
+/// Threads and processes with events have names.
+pub fn events(text: &str) -> Vec<Value> {
     let trace: Value = serde_json::from_str(text).unwrap();
     assert!(["ms", "ns"].contains(&trace["displayTimeUnit"].as_str().unwrap()));
     assert!(trace["otherData"].is_object());
     let events = trace["traceEvents"].as_array().unwrap().clone();
     let mut ends = BTreeMap::<(u64, u64), u64>::new();
+    let mut names = std::collections::BTreeSet::<(u64, Option<u64>)>::new();
     let mut counted = BTreeMap::<(u64, String), u64>::new();
     for event in &events {
         let name = event["name"].as_str().unwrap().to_owned();
         let (pid, tid) = (event["pid"].as_u64().unwrap(), event["tid"].as_u64().unwrap());
-        let ts = event["ts"].as_u64().unwrap();
+        let ts = nanoseconds(&event["ts"]);
         assert!(event["args"].is_object());
         match event["ph"].as_str().unwrap() {
             "M" => {
                 assert!(["process_name", "thread_name"].contains(&name.as_str()));
                 assert!(event["args"]["name"].is_string());
+                names.insert((pid, (name == "thread_name").then_some(tid)));
             }
             "X" => {
+                assert!(names.contains(&(pid, Some(tid))), "{event} is on a thread without a name");
                 let end = ends.entry((pid, tid)).or_default();
                 assert!(ts >= *end, "{event} begins before the one before it ends at {end}");
-                *end = ts + event["dur"].as_u64().unwrap();
+                let dur = nanoseconds(&event["dur"]);
+                assert!(dur > 0, "{event} takes no time");
+                *end = ts + dur;
             }
             "C" => {
                 let args = event["args"].as_object().unwrap();
                 assert!(!args.is_empty() && args.values().all(Value::is_number), "{event}");
+                assert!(names.contains(&(pid, None)), "{event} is of a process without a name");
                 let last = counted.insert((pid, name), ts);
                 assert!(last.is_none_or(|last| last < ts), "{event} after {last:?}");
             }
@@ -43,8 +50,14 @@ fn events(text: &str) -> Vec<Value> {
     events
 }
 
+/// The format counts microseconds, with decimals.
+fn nanoseconds(time: &Value) -> u64 {
+    #[allow(clippy::cast_sign_loss)] // less would not be a time
+    time.as_u64().map_or_else(|| (time.as_f64().unwrap() * 1000.0).round() as u64, |whole| 1000 * whole)
+}
+
 /// A counter of a process at each step.
-fn counter(events: &[Value], pid: u64, name: &str, steps: u64) -> Vec<u64> {
+pub fn counter(events: &[Value], pid: u64, name: &str, steps: u64) -> Vec<u64> {
     let mine: Vec<&Value> =
         events.iter().filter(|one| one["ph"] == "C" && one["pid"] == pid && one["name"] == name).collect();
     let at = |step: u64| mine.iter().rev().find(|one| one["ts"].as_u64().unwrap() <= step);

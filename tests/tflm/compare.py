@@ -5,9 +5,13 @@
 
 For each model: `plimsoll plan` writes it anew; in TensorFlow Lite Micro's interpreter its
 outputs must be those of the original, bit by bit, over ten random inputs; the arena's head must
-be what plimsoll says and not above the original's, and the smallest arena in which the model
-starts not larger. In LiteRT the outputs must be equal too. Then the plan is broken: `plimsoll verify` must say so, and
-the outputs must differ, or this comparison would see nothing. Fails on any difference.
+be what plimsoll says and not above the original's, which must be what plimsoll says as well, and the
+smallest arena in which the model starts not larger. In LiteRT the outputs must be equal too.
+
+Then wrong plans are made on purpose: all tensors at one place, and one tensor over another that is
+needed at the same time. `plimsoll verify` must refuse each. Forced past it, in the interpreter, the
+outputs must differ, or this comparison would see nothing; so must those of different inputs. Fails on
+any difference, and where too few of the wrong plans show.
 """
 
 import csv
@@ -127,14 +131,52 @@ def planned_by(plimsoll, model, folder, *options):
     status, text, errors = command(plimsoll, "plan", model, "--out", out, *options)
     if status != 0:
         raise SystemExit(f"{model}: {errors}")
-    head = int(re.search(r"^head of TensorFlow Lite Micro's arena: (\d+) bytes", text, re.M)[1])
-    return out.read_bytes(), head
+    found = re.search(r"^head of TensorFlow Lite Micro's arena: (\d+) bytes.*?(?:; (as many|\d+) without this plan.*)?$", text, re.M)
+    head, own = int(found[1]), found[2]
+    return out.read_bytes(), head, head if own == "as many" else own and int(own)
 
 
 def broken(model):
     """Everything that has a place at one place."""
     offsets = tflm.plan_of(model)[1]
     return tflm.with_offsets(model, [min(offset, 0) for offset in offsets])
+
+
+def needed_together(subgraph):
+    """Pairs of tensors of a subgraph that some operator needs at once, inputs before outputs: what is
+    read later as well, beside what is written now, comes first, as no kernel can bear that."""
+    lists = lambda number: (subgraph.Operators(number).InputsAsNumpy(), subgraph.Operators(number).OutputsAsNumpy())
+    operators = [[[int(tensor) for tensor in one if tensor >= 0] if not isinstance(one, int) else [] for one in lists(number)]
+                 for number in range(subgraph.OperatorsLength())]
+    last_read = {tensor: step for step, (read, _) in enumerate(operators) for tensor in read}
+    made = {tensor: step for step, (_, written) in enumerate(operators) for tensor in written}
+    kept, touching = [], []
+    for step, (read, written) in enumerate(operators):
+        for new in written:
+            kept += [(old, new) for old in last_read if last_read[old] > step and made.get(old, -1) < step]
+            touching += [(old, new) for old in read if last_read[old] == step]
+    return kept + touching
+
+
+def overlapped(model, most=2):
+    """The model with one tensor over another that is needed at the same time, in a few ways."""
+    root = tflm.schema.Model.GetRootAsModel(model, 0)
+    offsets = tflm.plan_of(model)[1]
+    subgraph = root.Subgraphs(0)
+    planned = lambda tensor: offsets[tensor] >= 0 and subgraph.Tensors(tensor).Buffer() < root.BuffersLength() \
+        and root.Buffers(subgraph.Tensors(tensor).Buffer()).DataLength() == 0
+    pairs = [(old, new) for old, new in needed_together(subgraph) if old != new and planned(old) and planned(new)]
+    for old, new in pairs[:most]:
+        yield tflm.with_offsets(model, [offsets[old] if tensor == new else offset for tensor, offset in enumerate(offsets)])
+
+
+def spoilt(plimsoll, wrong, folder, inputs, expected, output_count):
+    """Whether a wrong plan is refused by `plimsoll verify`, and whether it shows in the outputs."""
+    place = folder / "broken.tflite"
+    place.write_bytes(wrong)
+    status, text, _ = command(plimsoll, "verify", place)
+    run = lambda: micro_outputs(tflm.interpreter(wrong), inputs, output_count)
+    return status == 1 and text.startswith("wrong: "), isolated(run) != expected
 
 
 def check_scratch(plimsoll, path, model, head, folder):
@@ -147,7 +189,7 @@ def check_scratch(plimsoll, path, model, head, folder):
     writer.writerows(rows)
     table = folder / "scratch.csv"
     table.write_text(text.getvalue())
-    _, measured = planned_by(plimsoll, path, folder, "--scratch", table)
+    _, measured, _ = planned_by(plimsoll, path, folder, "--scratch", table)
     expect(measured == head, f"{path.stem}: head {head} by the built-in scratch, {measured} by the measured")
     return sum(row[3] > 0 for row in rows)
 
@@ -160,7 +202,7 @@ def compare(plimsoll, path, folder):
     except tflm.Refused as error:
         print(f"{name}: not run by TensorFlow Lite Micro: {str(error)[:60]}")
         return None
-    planned, said = planned_by(plimsoll, path, folder)
+    planned, said, said_own = planned_by(plimsoll, path, folder)
     after = tflm.interpreter(planned)
     root = tflm.schema.Model.GetRootAsModel(original, 0).Subgraphs(0)
     inputs = random_inputs(input_details(before, root.InputsLength()), len(original))
@@ -182,17 +224,25 @@ def compare(plimsoll, path, folder):
     expect(isolated(lambda: litert_outputs(planned, inputs)) == reference, f"{name}: outputs differ in LiteRT")
     scratched = check_scratch(plimsoll, path, original, head, folder)
 
-    # Forced past the check, a wrong plan must show.
-    wrong = folder / "broken.tflite"
-    wrong.write_bytes(broken(planned))
-    status, text, _ = command(plimsoll, "verify", wrong)
-    expect(status == 1 and text.startswith("wrong: "), f"{name}: a wrong plan passed `plimsoll verify`")
+    # What TensorFlow Lite Micro needs by itself: the original without the plan that it may have.
+    bare = original
+    if tflm.plan_of(original):
+        bare = tflm.with_offsets(original, [-1] * len(tflm.plan_of(original)[1]))
+    own = tflm.arena(tflm.interpreter(bare))[0]
+    expect(said_own == own, f"{name}: a head of {own} without a plan, but plimsoll said {said_own}")
+
     status, text, _ = command(plimsoll, "verify", folder / "planned.tflite")
     expect(status == 0 and f" {head} bytes" in text, f"{name}: `plimsoll verify` says {text}")
-    spoilt = lambda: micro_outputs(tflm.interpreter(wrong.read_bytes()), inputs[:1], root.OutputsLength())
-    shows = isolated(spoilt) != expected[:1]
+    first, count = inputs[:3], root.OutputsLength()
+    refused, shows = spoilt(plimsoll, broken(planned), folder, first, expected[:3], count)
+    expect(refused, f"{name}: all tensors at one place passed `plimsoll verify`")
+    pairs = [spoilt(plimsoll, wrong, folder, first, expected[:3], count) for wrong in overlapped(planned)]
+    expect(all(refused for refused, _ in pairs), f"{name}: two tensors at one place passed `plimsoll verify`")
+    # Outputs that are the same whatever goes in would be equal with any plan.
+    tells = len({tuple(one) for one in expected}) > 1
     return {"name": name, "before": old_head, "after": head, "arenas": arenas, "scratch": scratched,
-            "litert": reference is not None, "shows": shows, "operators": root.OperatorsLength()}
+            "litert": reference is not None, "shows": shows, "pairs": [shows for _, shows in pairs], "tells": tells,
+            "operators": root.OperatorsLength()}
 
 
 def table(rows):
@@ -223,7 +273,14 @@ def main():
     expect(len(hidden) * 8 <= len(larger), f"a wrong plan does not show in the outputs of {', '.join(hidden)}")
     print(f"a plan broken on purpose: refused by verify on all, other outputs in {len(larger) - len(hidden)} "
           f"of {len(larger)} with more than one operator" + (f" (not in {', '.join(hidden)})" if hidden else ""))
-    expect(bool(rows), "no model was run")
+    pairs = [shows for row in larger if row["tells"] for shows in row["pairs"]]
+    expect(bool(pairs) and sum(pairs) * 4 >= len(pairs) * 3, f"of {len(pairs)} pairs of tensors at one place, only {sum(pairs)} show")
+    print(f"two tensors at one place: refused by verify each time, other outputs in {sum(pairs)} of {len(pairs)}")
+    mute = [row["name"] for row in rows if not row["tells"]]
+    expect(len(mute) * 8 <= len(rows), f"whatever goes in, the same comes out of {', '.join(mute)}")
+    print(f"outputs that depend on inputs: {len(rows) - len(mute)} of {len(rows)}" + (f" (not {', '.join(mute)})" if mute else ""))
+    expect(bool(larger), "no model of more than one operator was run")
+    print(f"heads without a plan, by plimsoll and by the interpreter: compared on {len(rows)}")
     print(f"{len(rows)} models compared over {INPUTS} inputs, {len(failures)} differences, "
           f"{time.monotonic() - start:.0f} s")
     sys.exit(1 if failures else 0)

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PoolPlanDocument;
 use plimsoll::import::Imported;
-use plimsoll::report::{svg, text};
+use plimsoll::report::{html, svg, text, trace};
 use plimsoll::{Error, export};
 
 use crate::arguments::PlanArguments;
@@ -30,11 +30,13 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     for note in &imported.notes {
         eprintln!("note: {}", one_line(note));
     }
-    let of_one_memory = [Format::Html, Format::Trace, Format::Tflite, Format::Onnx];
-    if formats.iter().any(|format| of_one_memory.contains(format)) {
-        let text =
-            "pages, traces and models are of one memory; with --memory, write .json, .csv, .svg, .h or .c";
-        return Err(text.into());
+    for (format, ending, why) in [
+        (Format::Tflite, "tflite", "TensorFlow Lite Micro has one arena"),
+        (Format::Onnx, "onnx", "the plan in a model is of one memory"),
+    ] {
+        if formats.contains(&format) {
+            return Err(format!("--out FILE.{ending} does not go with --memory: {why}").into());
+        }
     }
     let graph = &imported.graph;
     // Not a question of room, which would be an answer.
@@ -57,12 +59,14 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let texts = arguments.out.iter().zip(&formats).map(|(path, &format)| match format {
         Format::Json => PoolPlanDocument::of_graph(graph, &plan, &options).to_json(),
         Format::Csv => export::csv::of_pools(graph, &plan),
-        Format::Svg => svg::of_pools(graph, &plan),
+        Format::Svg => svg::coloured_pools(graph, &plan, arguments.colour.into()),
+        Format::Html => html::of_pools(graph, &plan),
+        Format::Trace => trace::of_pools(graph, &plan),
         Format::Header | Format::Source => {
             let code = CCode::of_pools(graph, &plan, arguments.symbol_prefix.as_ref());
             code::written(&code, path, format, &arguments.out)
         }
-        Format::Html | Format::Trace | Format::Tflite | Format::Onnx => unreachable!("refused above"),
+        Format::Tflite | Format::Onnx => unreachable!("refused above"),
     });
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     write_all(&files)?;

@@ -58,7 +58,17 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
 fn head_line(planned: &TflitePlan) -> String {
     let subgraphs = planned.layout.orders.len();
     let of = if subgraphs > 1 { format!(", all {subgraphs} subgraphs together") } else { String::new() };
-    format!("head of TensorFlow Lite Micro's arena: {} bytes{of}\n", planned.head_bytes)
+    let head = planned.head_bytes;
+    let own = match planned.own_head_bytes {
+        Some(own) if own > head => {
+            let saved = (own - head) as f64 / own as f64;
+            format!("; {own} without this plan, so {} saved", text::percent(saved))
+        }
+        Some(own) if own == head => "; as many without this plan".to_owned(),
+        Some(own) => format!("; {own} without this plan, which is no use here"),
+        None => String::new(),
+    };
+    format!("head of TensorFlow Lite Micro's arena: {head} bytes{of}{own}\n")
 }
 
 /// What the runtime does by itself cannot be asked for otherwise.

@@ -28,7 +28,7 @@ pub struct Checked {
 /// [`TfliteError::NotPlanned`] if there is no plan, [`TfliteError::Wrong`] if it is wrong; what
 /// is wrong with the file.
 pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<Checked, TfliteError> {
-    check_sized(bytes, |net| Ok(scratch.of(net)?.0))
+    check_sized(bytes, |net| Ok(scratch.of(net)?.sums()))
 }
 
 /// The same with sizes of scratch, by subgraph and operator of this file.

@@ -13,7 +13,8 @@
 //! # fn main() -> Result<(), tflite::TfliteError> {
 //! let model = std::fs::read("examples/models/nas_cell_irregular_int8.tflite").unwrap();
 //! let planned = tflite::plan("nas_cell", &model, Planner::new(), &Scratch::reference())?;
-//! assert_eq!(planned.head_bytes, 86_016); // TensorFlow Lite Micro's own: 122 880
+//! assert_eq!(planned.head_bytes, 86_016);
+//! assert_eq!(planned.own_head_bytes, Some(122_880)); // without a plan
 //! assert_eq!(tflite::check(&planned.bytes, &Scratch::reference())?.head_bytes, 86_016);
 //! # Ok(())
 //! # }
@@ -46,6 +47,7 @@ mod graph;
 mod layout;
 mod metadata;
 mod net;
+mod own;
 mod rewrite;
 mod runtime;
 mod scratch;
@@ -71,6 +73,10 @@ pub struct TflitePlan {
     /// What the arena's head needs, scratch included. The arena must have room for the tail as
     /// well, where the runtime keeps its own records and variables.
     pub head_bytes: u64,
+    /// What the head needs if the runtime plans by itself, in the order of the file; a plan that
+    /// the file already has does not count. None if there is too much to plan, or nothing is
+    /// known of some operator's scratch.
+    pub own_head_bytes: Option<u64>,
     /// What was written.
     pub layout: Layout,
     /// The first subgraph, with sizes as the runtime rounds them; the workspace of an operator
@@ -101,9 +107,11 @@ pub fn plan(
     let model = tflite::model(bytes)?;
     let net = Net::new(bytes, model)?;
     let calls = Calls::new(&net)?;
-    let (sizes, unknown) = scratch.of(&net)?;
+    let requests = scratch.of(&net)?;
+    let (sizes, unknown) = (requests.sums(), &requests.unknown);
+    let own_head_bytes = if unknown.is_empty() { own::head_bytes(&net, &requests.each)? } else { None };
     let mut planner = planner.alignment(ALIGNMENT).variables(Variables::Outside).share(Sharing::None);
-    let mut notes = notes(&net, model, &unknown);
+    let mut notes = notes(&net, model, unknown);
     if has_metadata(model, CONTROL_DEPENDENCIES) {
         notes
             .push(format!("operators keep the order of the file: `{CONTROL_DEPENDENCIES}` names them by it"));
@@ -113,7 +121,7 @@ pub fn plan(
     let layout::Planned { layout, head_bytes, graph, plan } = all;
     let (bytes, checked) = write_checked(bytes, model, &net, &layout, &sizes)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
-    Ok(TflitePlan { bytes, head_bytes, layout, graph, plan, notes })
+    Ok(TflitePlan { bytes, head_bytes, own_head_bytes, layout, graph, plan, notes })
 }
 
 /// Writes a model anew with an order and offsets from elsewhere, checked as in [`check`].
@@ -124,7 +132,7 @@ pub fn plan(
 pub fn write(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, TfliteError> {
     let model = tflite::model(bytes)?;
     let net = Net::new(bytes, model)?;
-    let (sizes, _) = Scratch::reference().of(&net)?;
+    let sizes = Scratch::reference().of(&net)?.sums();
     Ok(write_checked(bytes, model, &net, layout, &sizes)?.0)
 }
 

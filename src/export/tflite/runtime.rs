@@ -22,13 +22,13 @@ const DEEPEST: usize = 64;
 type Steps = Option<(u32, u32)>;
 
 /// What is live when, from one root on.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     net: &'a Net,
     scratch: &'a [Vec<u64>],
     now: u32,
     work: usize,
-    tensors: Vec<Vec<Steps>>,
-    scratches: Vec<Vec<Steps>>,
+    pub(super) tensors: Vec<Vec<Steps>>,
+    pub(super) scratches: Vec<Vec<Steps>>,
 }
 
 fn extend(steps: &mut Steps, first: u32, last: u32) {
@@ -37,7 +37,7 @@ fn extend(steps: &mut Steps, first: u32, last: u32) {
 }
 
 impl<'a> Walk<'a> {
-    fn new(net: &'a Net, scratch: &'a [Vec<u64>]) -> Self {
+    pub(super) fn new(net: &'a Net, scratch: &'a [Vec<u64>]) -> Self {
         let tensors = net.subgraphs.iter().map(|subgraph| vec![None; subgraph.tensors.len()]).collect();
         let scratches = scratch.iter().map(|operators| vec![None; operators.len()]).collect();
         Self { net, scratch, now: 0, work: 0, tensors, scratches }
@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
 
     /// Inputs are live from the start, outputs to the end; each operator is a step, and its
     /// bodies run within it.
-    fn run(&mut self, index: usize, depth: usize) -> Result<(), TfliteError> {
+    pub(super) fn run(&mut self, index: usize, depth: usize) -> Result<(), TfliteError> {
         let net = self.net;
         let subgraph = &net.subgraphs[index];
         let too_much = |operator: usize, reason: &str| TfliteError::Call {

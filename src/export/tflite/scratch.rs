@@ -17,8 +17,22 @@ pub struct Scratch {
     measured: BTreeMap<(usize, usize), Measured>,
 }
 
-/// Bytes by subgraph and operator, and the operators of which nothing is known.
-type Sizes = (Vec<Vec<u64>>, Vec<(usize, usize)>);
+/// What operators ask for, and those of which nothing is known.
+pub(super) struct Requests {
+    /// By subgraph and operator, in the order in which they are made; each rounded up. What was
+    /// measured is one.
+    pub(super) each: Vec<Vec<Vec<u64>>>,
+    pub(super) unknown: Vec<(usize, usize)>,
+}
+
+impl Requests {
+    /// By subgraph and operator: all together.
+    pub(super) fn sums(&self) -> Vec<Vec<u64>> {
+        let sums =
+            |operators: &Vec<Vec<u64>>| operators.iter().map(|requests| requests.iter().sum()).collect();
+        self.each.iter().map(sums).collect()
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Measured {
@@ -55,21 +69,21 @@ impl Scratch {
         self
     }
 
-    pub(super) fn of(&self, net: &Net) -> Result<Sizes, TfliteError> {
+    pub(super) fn of(&self, net: &Net) -> Result<Requests, TfliteError> {
         let mut unknown = Vec::new();
-        let of_subgraph = |(index, subgraph): (usize, &NetSubgraph)| -> Vec<u64> {
+        let of_subgraph = |(index, subgraph): (usize, &NetSubgraph)| -> Vec<Vec<u64>> {
             let operators = subgraph.operators.iter().enumerate().map(|(number, operator)| {
                 if self.measured.contains_key(&(index, number)) {
-                    return 0;
+                    return Vec::new();
                 }
                 reference(subgraph, operator).unwrap_or_else(|| {
                     unknown.push((index, number));
-                    0
+                    Vec::new()
                 })
             });
             operators.collect()
         };
-        let mut all: Vec<Vec<u64>> = net.subgraphs.iter().enumerate().map(of_subgraph).collect();
+        let mut each: Vec<Vec<Vec<u64>>> = net.subgraphs.iter().enumerate().map(of_subgraph).collect();
         for (&(subgraph, operator), measured) in &self.measured {
             let wrong = |reason: String| TfliteError::Scratch { subgraph, operator, reason };
             let found = net.subgraphs.get(subgraph).and_then(|one| one.operators.get(operator));
@@ -79,11 +93,12 @@ impl Scratch {
                 return Err(wrong(format!("it was measured for {other}, but the operator is {op_type}")));
             }
             let rounded = measured.bytes.checked_next_multiple_of(ALIGNMENT);
-            all[subgraph][operator] = rounded
+            let bytes = rounded
                 .filter(|&bytes| i32::try_from(bytes).is_ok())
                 .ok_or_else(|| wrong(format!("{} bytes are more than 2 GiB", measured.bytes)))?;
+            each[subgraph][operator] = vec![bytes];
         }
-        Ok((all, unknown))
+        Ok(Requests { each, unknown })
     }
 }
 
@@ -107,7 +122,7 @@ const NO_SCRATCH: [&str; 14] = [
 
 /// What the reference kernel asks for; none if that is not known. Read from the kernels'
 /// sources, and measured; see docs/tflm.md.
-fn reference(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<u64> {
+fn reference(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
     let input = |position: usize| subgraph.input(operator, position);
     let output = || operator.read.outputs.first().and_then(|id| subgraph.tensors.get(id.index()));
     let type_of = |tensor: Option<&NetTensor>| tensor.and_then(|tensor| tensor.element_type);
@@ -122,7 +137,7 @@ fn reference(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<u64> {
                     let bias = input(3).filter(|bias| bias.element_type == Some(ElementType::Int16));
                     requests([times(output()?, 8), bias.map_or(Some(0), |bias| times(bias, 8))])
                 }
-                _ => Some(0),
+                _ => Some(Vec::new()),
             }
         }
         "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
@@ -162,17 +177,18 @@ fn reference(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<u64> {
         }
         "CUSTOM" => None,
         other => match other.strip_prefix("CUSTOM:") {
-            Some(code) => NO_SCRATCH.contains(&code).then_some(0),
-            None => (!other.starts_with("BUILTIN_")).then_some(0),
+            Some(code) => NO_SCRATCH.contains(&code).then(Vec::new),
+            None => (!other.starts_with("BUILTIN_")).then(Vec::new),
         },
     }
 }
 
-fn requests<const N: usize>(bytes: [Option<u64>; N]) -> Option<u64> {
-    let sum = bytes
-        .into_iter()
-        .try_fold(0u64, |sum, bytes| sum.checked_add(bytes?.checked_next_multiple_of(ALIGNMENT)?));
-    sum.filter(|&bytes| i32::try_from(bytes).is_ok())
+/// Each rounded up; none if that, or all together, is more than the runtime can count.
+fn requests<const N: usize>(bytes: [Option<u64>; N]) -> Option<Vec<u64>> {
+    let rounded = bytes.into_iter().map(|bytes| bytes?.checked_next_multiple_of(ALIGNMENT));
+    let rounded = rounded.collect::<Option<Vec<u64>>>()?;
+    let sum = rounded.iter().try_fold(0u64, |sum, &bytes| sum.checked_add(bytes))?;
+    i32::try_from(sum).is_ok().then_some(rounded)
 }
 
 fn times(tensor: &NetTensor, width: u64) -> Option<u64> {

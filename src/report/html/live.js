@@ -1,14 +1,28 @@
-// Live bytes over time: this plan, and the order of the file before it.
+// Bytes over time: what is live, in this plan and in the order of the file; what a memory moves.
 
-class LiveChart extends Picture {
-  constructor(place, pool) {
-    super(place, `Live bytes over time in ${pool.name}`, (width) => (width < 600 ? 200 : 240));
-    this.pool = pool;
-    const curve = (live) => live && { step: numbers(live.step), bytes: numbers(live.bytes) };
-    this.live = curve(pool.live);
-    this.before = curve(pool.before);
-    const all = [this.live, this.before].flatMap((live) => (live ? [...live.bytes] : []));
-    this.top = all.reduce((a, b) => Math.max(a, b), Math.max(Number(pool.bytes), Number(pool.bound), 1)) * 1.06;
+/** Steps, and bytes from each of them on. */
+const curve = (live) => ({ step: numbers(live.step), bytes: numbers(live.bytes) });
+
+/** The sum of two, at all steps at which one of them changes. */
+function sumOf(one, other) {
+  const steps = [...new Set([...one.step, ...other.step])].sort((a, b) => a - b);
+  let [i, j] = [0, 0];
+  const bytes = steps.map((step) => {
+    while (i < one.step.length && one.step[i] <= step) i++;
+    while (j < other.step.length && other.step[j] <= step) j++;
+    return (i ? one.bytes[i - 1] : 0) + (j ? other.bytes[j - 1] : 0);
+  });
+  return { step: Float64Array.from(steps), bytes: Float64Array.from(bytes) };
+}
+
+class StepChart extends Picture {
+  /** Curves have `name`, `live`, `style` (a colour's name), `alpha`, and maybe the order that runs; those
+   * in front come last. Levels have `bytes`, `style` and `dash`. At least `least` bytes are seen. */
+  constructor(place, { label, unit, curves, levels, high = true, least = 1 }) {
+    super(place, label, (width) => (high ? (width < 600 ? 200 : 240) : 150));
+    Object.assign(this, { unit, curves, levels });
+    const all = curves.flatMap(({ live }) => [...live.bytes]);
+    this.top = all.reduce((a, b) => Math.max(a, b), levels.reduce((top, { bytes }) => Math.max(top, Number(bytes)), least)) * 1.06;
     this.step = null;
     this.tip = make("div", { class: "tip", hidden: true });
     place.append(this.tip);
@@ -67,8 +81,8 @@ class LiveChart extends Picture {
       const runs = order?.[step] == null ? "" : `, ${shortened(data.order.names[order[step]], 60)}`;
       return make("div", { class: "name" }, `${name}: ${bytesText(this.bytesAt(live, step))}${runs}`);
     };
-    this.tip.replaceChildren(make("b", {}, `step ${whole(step)}`), line("plan", this.live, data.order?.plan));
-    if (this.before) this.tip.append(line("file order", this.before, data.order?.file));
+    const lines = [...this.curves].reverse().map(({ name, live, order }) => line(name, live, order));
+    this.tip.replaceChildren(make("b", {}, `step ${whole(step)}`), ...lines);
     const x = this.x(step + 0.5);
     this.tip.style.left = `${Math.max(4, Math.min(x + 14, this.width - this.tip.offsetWidth - 4))}px`;
     this.tip.style.top = "12px";
@@ -147,7 +161,7 @@ class LiveChart extends Picture {
       context.fillText(whole(step), Math.min(this.x(step), this.width - 4 - half), bottom + 16);
     }
     context.textAlign = "left";
-    context.fillText(`live ${unit}`, 6, this.height - 6);
+    context.fillText(`${this.unit} ${unit}`, 6, this.height - 6);
     context.textAlign = "right";
     context.fillText("step", right, this.height - 5);
     this.drawCurves(context, colours, left, right);
@@ -155,15 +169,16 @@ class LiveChart extends Picture {
 
   drawCurves(context, colours, left, right) {
     // The plan on top: where there are more steps than pixels, lines are areas.
-    if (this.before) this.curve(context, this.before, colours.before, 0.15);
-    this.curve(context, this.live, colours.mark, 0.35);
-    context.strokeStyle = colours.accent;
+    for (const { live, style, alpha } of this.curves) this.curve(context, live, colours[style], alpha);
     context.lineWidth = 2;
-    context.setLineDash([9, 5]);
-    context.beginPath();
-    context.moveTo(left, this.y(Number(this.pool.bound)));
-    context.lineTo(right, this.y(Number(this.pool.bound)));
-    context.stroke();
+    for (const { bytes, style, dash } of this.levels) {
+      context.strokeStyle = colours[style];
+      context.setLineDash(dash);
+      context.beginPath();
+      context.moveTo(left, this.y(Number(bytes)));
+      context.lineTo(right, this.y(Number(bytes)));
+      context.stroke();
+    }
     context.setLineDash([]);
   }
 
@@ -181,4 +196,26 @@ class LiveChart extends Picture {
       context.fillRect(this.x(this.step + 0.5) - 0.5, top, 1, bottom - top);
     }
   }
+}
+
+/** Live bytes of this plan, and of the order of the file before it. */
+function liveChart(place, pool) {
+  const curves = [{ name: "plan", live: curve(pool.live), style: "mark", alpha: 0.35, order: data.order?.plan }];
+  if (pool.before) curves.unshift({ name: "file order", live: curve(pool.before), style: "before", alpha: 0.15, order: data.order?.file });
+  const levels = pool.bound == null ? [] : [{ bytes: pool.bound, style: "accent", dash: [9, 5] }];
+  if (data.placement && pool.capacity != null && Number(pool.capacity) <= 2 * Number(pool.bytes)) {
+    levels.push({ bytes: pool.capacity, style: "mark", dash: [2, 4] });
+  }
+  const label = `Live bytes over time in ${pool.name}`;
+  return new StepChart(place, { label, unit: "live", curves, levels, high: !data.placement, least: data.placement ? 1 : Number(pool.bytes) });
+}
+
+/** What goes through a memory: what copies move is drawn over all that it moves. */
+function trafficChart(place, pool) {
+  const [inPlace, copied] = [curve(pool.traffic.inPlace), curve(pool.traffic.copied)];
+  const curves = [
+    { name: "all", live: sumOf(inPlace, copied), style: "mark", alpha: 0.35, order: data.order?.plan },
+    { name: "of it, copied", live: copied, style: "before", alpha: 0.45 },
+  ];
+  return new StepChart(place, { label: `Bytes read and written in ${pool.name}, step by step`, unit: "moved", curves, levels: [], high: false });
 }

@@ -5,24 +5,30 @@ const LINE = 14;
 
 class MemoryMap extends Picture {
   constructor(place, pool, number, on) {
-    super(place, `Memory map of ${pool.name}`, (width) => Math.round(Math.min(620, Math.max(380, width * 0.52))));
+    const several = data.pools.length > 1;
+    const [least, most, share] = several ? (pool.isHome ? [180, 240, 0.2] : [260, 420, 0.32]) : [380, 620, 0.52];
+    super(place, `Memory map of ${pool.name}`, (width) => Math.round(Math.min(most, Math.max(least, width * share))));
     this.pool = pool;
+    this.number = number;
     this.on = on;
     this.rows = [];
     for (let row = 0; row < buffers.count; row++) {
       const empty = !(buffers.bytes[row] > 0 && buffers.end[row] > buffers.start[row]);
-      if (buffers.poolOf(row) === number && !empty) this.rows.push(row);
+      if (buffers.poolOf(row) === number && !empty && buffers.at[row] >= 0) this.rows.push(row);
     }
     const area = (row) => buffers.bytes[row] * (buffers.end[row] - buffers.start[row]);
     // The smaller lie on the larger that they share memory with.
     if (data.shares.length) this.rows.sort((a, b) => area(b) - area(a) || a - b);
     this.shared = data.shares.map((_, share) => this.common(share)).filter(Boolean);
+    const copied = (map, comes) => this.rows.flatMap((row) => (map.get(row) ?? []).map((copy) => ({ copy, row, comes })));
+    this.copied = [...copied(copiesTo, true), ...copied(copiesFrom, false)];
     this.mode = "kind";
     this.matches = null;
     this.hovered = this.selected = -1;
-    const tops = this.rows.map((row) => buffers.offset[row] + buffers.bytes[row]);
-    const own = Math.max(Number(pool.bytes), Number(pool.bound), 1);
-    const capacity = Number(pool.capacity ?? 0);
+    const tops = this.rows.map((row) => buffers.at[row] + buffers.bytes[row]);
+    // Of home, only a part is shown.
+    const own = pool.isHome ? 1 : Math.max(Number(pool.bytes), Number(pool.bound ?? 0), 1);
+    const capacity = pool.isHome ? 0 : Number(pool.capacity ?? 0);
     const top = tops.reduce((a, b) => Math.max(a, b), capacity / 2 <= own ? Math.max(own, capacity) : own);
     this.all = { x0: 0, x1: data.figures.steps, y0: 0, y1: top * 1.04 };
     this.view = { ...this.all };
@@ -35,8 +41,9 @@ class MemoryMap extends Picture {
   /** What two that share memory both cover, and how. */
   common(share) {
     const [, one, other, how] = data.shares[share];
-    const top = (row) => buffers.offset[row] + buffers.bytes[row];
-    const y0 = Math.max(buffers.offset[one], buffers.offset[other]);
+    if (buffers.poolOf(one) !== this.number || buffers.at[one] < 0 || buffers.at[other] < 0) return null;
+    const top = (row) => buffers.at[row] + buffers.bytes[row];
+    const y0 = Math.max(buffers.at[one], buffers.at[other]);
     const x0 = Math.max(buffers.start[one], buffers.start[other]);
     const y1 = Math.min(top(one), top(other));
     const x1 = Math.min(buffers.end[one], buffers.end[other]);
@@ -66,11 +73,11 @@ class MemoryMap extends Picture {
     const scale = this.scale();
     const middle = (a, b, low, high) => (Math.max(a, low) + Math.min(b, high)) / 2;
     const { x0, x1, y0, y1 } = this.view;
-    const top = buffers.offset[row] + buffers.bytes[row];
-    if (buffers.end[row] <= x0 || buffers.start[row] >= x1 || top <= y0 || buffers.offset[row] >= y1) return null;
+    const top = buffers.at[row] + buffers.bytes[row];
+    if (buffers.end[row] <= x0 || buffers.start[row] >= x1 || top <= y0 || buffers.at[row] >= y1) return null;
     const box = this.canvas.getBoundingClientRect();
     const x = scale.x(middle(buffers.start[row], buffers.end[row], x0, x1));
-    return { x: box.left + x, y: box.top + scale.y(middle(buffers.offset[row], top, y0, y1)) };
+    return { x: box.left + x, y: box.top + scale.y(middle(buffers.at[row], top, y0, y1)) };
   }
 
   /** The one in front at a place of the canvas; -1 if there is none. */
@@ -82,14 +89,15 @@ class MemoryMap extends Picture {
     for (let i = this.rows.length - 1; i >= 0; i--) {
       const row = this.rows[i];
       const inTime = buffers.start[row] <= step && step < buffers.end[row];
-      if (inTime && buffers.offset[row] <= offset && offset < buffers.offset[row] + buffers.bytes[row]) return row;
+      if (inTime && buffers.at[row] <= offset && offset < buffers.at[row] + buffers.bytes[row]) return row;
     }
     return -1;
   }
 
   // What is seen.
 
-  setView(view) {
+  /** `quiet` if another map leads, whose time this one follows. */
+  setView(view, quiet = false) {
     const fit = (low, high, all0, all1, least) => {
       const span = Math.min(Math.max(high - low, least), all1 - all0);
       const start = Math.min(Math.max((low + high - span) / 2, all0), all1 - span);
@@ -100,7 +108,7 @@ class MemoryMap extends Picture {
     const [y0, y1] = fit(view.y0, view.y1, all.y0, all.y1, Math.min(64, all.y1));
     this.view = { x0, x1, y0, y1 };
     this.redraw();
-    this.on.view?.(this.view);
+    if (!quiet) this.on.view?.(this.view, this);
   }
 
   zoom(factor, x, y, alongX = true, alongY = true) {
@@ -130,7 +138,7 @@ class MemoryMap extends Picture {
 
   /** So near that it fills a third of the map. */
   zoomTo(row) {
-    const [start, end, low, bytes] = [buffers.start[row], buffers.end[row], buffers.offset[row], buffers.bytes[row]];
+    const [start, end, low, bytes] = [buffers.start[row], buffers.end[row], buffers.at[row], buffers.bytes[row]];
     const [time, size] = [end - start, bytes];
     this.setView({ x0: start - time, x1: end + time, y0: low - size, y1: low + bytes + size });
   }
@@ -142,6 +150,13 @@ class MemoryMap extends Picture {
 
   select(row) {
     this.selected = row;
+    this.redraw();
+  }
+
+  /** What the pointer is on in another map is seen in this one as well. */
+  setHovered(row) {
+    if (row === this.hovered) return;
+    this.hovered = row;
     this.redraw();
   }
 
@@ -233,9 +248,9 @@ class MemoryMap extends Picture {
 
   hover(x, y) {
     const row = this.find(x, y);
-    if (row !== this.hovered) {
-      this.hovered = row;
-      this.redraw();
+    if (row !== this.hovered || this.tip.hidden !== row < 0) {
+      this.setHovered(row);
+      this.on.hover?.(row, this);
       this.tip.replaceChildren();
       if (row >= 0) {
         const lines = facts(row, 3).map((line) => make("div", { class: "name" }, shortened(line, 150)));
@@ -270,6 +285,7 @@ class MemoryMap extends Picture {
       // On its hatching if it does not fit beside it, unless that is another one's.
       if (!this.drawLabel(context, row, ...free) && all) this.drawLabel(context, row, ...all);
     }
+    drawCopies(context, this, colours, frame, scale);
     this.outline(context, this.selected, colours.mark, 3, scale);
     this.outline(context, this.hovered, colours.text, 1.5, scale);
     context.restore();
@@ -303,7 +319,7 @@ class MemoryMap extends Picture {
       context.fillText(whole(step), Math.min(x, this.width - 4 - context.measureText(whole(step)).width / 2), frame.bottom + 16);
     }
     context.textAlign = "left";
-    context.fillText(`offset in ${unit}`, 6, 14);
+    context.fillText(this.pool.isHome ? `${unit}, gaps left out` : `offset in ${unit}`, 6, 14);
     context.textAlign = "right";
     context.fillText("step", frame.right, frame.bottom + 29);
   }
@@ -322,7 +338,7 @@ class MemoryMap extends Picture {
    */
   drawBuffers(context, frame, scale) {
     const { x0, x1, y0, y1 } = this.view;
-    const { start, end, offset, bytes } = buffers;
+    const { start, end, at: offset, bytes } = buffers;
     const { matches, ratio } = this;
     const { layer, image, pixels } = this.pixels(frame);
     const [across, down] = [layer.width, layer.height];
@@ -488,7 +504,8 @@ class MemoryMap extends Picture {
   }
 
   drawLevels(context, colours, frame, scale) {
-    const levels = [
+    const cuts = (this.pool.traffic?.cuts ?? []).map((cut) => [cut, colours.quiet, [1, 5], "cut"]);
+    const levels = this.pool.isHome ? cuts : [
       [this.pool.capacity, colours.mark, [2, 4], "capacity"],
       [this.pool.bytes, colours.text, [], "arena"],
       [this.pool.bound, colours.accent, [9, 5], "lower bound"],
@@ -498,7 +515,7 @@ class MemoryMap extends Picture {
       if (bytes == null) continue;
       const y = scale.y(Number(bytes));
       context.strokeStyle = style;
-      context.lineWidth = name === "arena" ? 1.5 : 2.2;
+      context.lineWidth = { arena: 1.5, cut: 1 }[name] ?? 2.2;
       context.setLineDash(dash);
       context.beginPath();
       context.moveTo(frame.left, y);
@@ -508,11 +525,18 @@ class MemoryMap extends Picture {
     context.setLineDash([]);
   }
 
+  /** All places that it has in this memory. */
   outline(context, row, style, width, scale) {
-    if (row < 0 || !this.rows.includes(row)) return;
+    if (row < 0) return;
+    for (const place of placesOf(row)) {
+      if (buffers.poolOf(place) === this.number && buffers.at[place] >= 0) this.outlineOne(context, place, style, place === row ? width : width / 2, scale);
+    }
+  }
+
+  outlineOne(context, row, style, width, scale) {
     const [left, right] = [scale.x(buffers.start[row]), scale.x(buffers.end[row])];
-    const top = scale.y(buffers.offset[row] + buffers.bytes[row]);
-    const bottom = scale.y(buffers.offset[row]);
+    const top = scale.y(buffers.at[row] + buffers.bytes[row]);
+    const bottom = scale.y(buffers.at[row]);
     context.strokeStyle = style;
     context.lineWidth = width;
     context.strokeRect(left, top, Math.max(right - left, 1), Math.max(bottom - top, 1));

@@ -20,7 +20,20 @@ const buffers = {
   /** Shares that a buffer has a part in. */
   shares: new Map(),
   poolOf: (row) => data.buffers.pool[row] ?? 0,
+  /** The same for all places of one tensor. */
+  of: (row) => data.buffers.of[row] ?? row,
+  /** Places of one tensor, or of one workspace. */
+  places: new Map(),
 };
+/** Where maps show it; below zero if none does. */
+buffers.at = data.buffers.at.length ? Float64Array.from(data.buffers.at, (at) => (at === null ? -1 : Number(at))) : buffers.offset;
+data.buffers.of.forEach((of, row) => {
+  if (!buffers.places.has(of)) buffers.places.set(of, []);
+  buffers.places.get(of).push(row);
+});
+
+const placesOf = (row) => buffers.places.get(buffers.of(row)) ?? [row];
+const poolName = (pool) => data.pools[pool].name;
 
 data.shares.forEach(([, tensor, of], number) => {
   for (const row of new Set([tensor, of])) {
@@ -51,8 +64,9 @@ function facts(row, most) {
   return [
     `${data.kinds[buffers.kind[row]]}${type ? `, made by ${type}` : ""}`,
     bytesText(buffers.exactBytes[row]),
-    `offset ${whole(buffers.exactOffset[row])} to ${whole(end)}`,
+    `${data.pools.length > 1 ? `in ${poolName(buffers.poolOf(row))}, ` : ""}offset ${whole(buffers.exactOffset[row])} to ${whole(end)}`,
     `live at steps ${whole(buffers.start[row])} to ${whole(buffers.end[row] - 1)}`,
+    ...copiesText(row, most),
     ...sharesText(row, most),
   ];
 }

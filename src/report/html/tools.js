@@ -40,6 +40,7 @@ function palette() {
     kinds: data.colours.kinds[theme],
     types: data.colours.types[theme],
     other: data.colours.other[theme],
+    copies: data.colours.copies[theme],
   };
 }
 
@@ -84,6 +85,15 @@ class Picture {
     });
     new ResizeObserver(() => this.fit()).observe(place);
     this.width = this.height = 0;
+    // What nobody sees is drawn when somebody does.
+    this.isSeen = true;
+    this.isStale = false;
+    const seen = (entries) => {
+      this.isSeen = entries.at(-1).isIntersecting;
+      if (this.isSeen && this.isStale) this.redraw();
+    };
+    new IntersectionObserver(seen, { rootMargin: "100px" }).observe(place);
+    window.addEventListener("beforeprint", () => this.isStale && this.drawNow());
   }
 
   fit() {
@@ -100,7 +110,8 @@ class Picture {
 
   /** Once in a frame, however often it is asked for. */
   redraw() {
-    if (this.pending) return;
+    this.isStale = true;
+    if (this.pending || !this.isSeen) return;
     this.pending = true;
     requestAnimationFrame(() => this.drawNow());
   }
@@ -108,6 +119,7 @@ class Picture {
   drawNow() {
     this.pending = false;
     if (!this.width) return;
+    this.isStale = false;
     const context = this.context;
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = this.colours.paper;

@@ -23,7 +23,7 @@ use super::text::{bytes, percent, short_bytes};
 use super::{Colour, Rectangle, Scene, palette::Colouring};
 use crate::{Graph, Plan, Problem, Solution};
 use frame::Frame;
-pub use pools::of_pools;
+pub use pools::{coloured_pools, of_pools};
 
 /// The memory map of a graph's plan, as the text of an SVG file.
 #[must_use]
@@ -44,7 +44,7 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
 }
 
 fn draw(scene: &Scene, colour: Colour) -> String {
-    let colouring = Colouring::new(scene, colour);
+    let colouring = Colouring::new(scene.graph, &scene.rectangles, colour);
     let layers = shapes::Layers::new(scene);
     let frame = Frame { steps: scene.all_steps(), bytes: top(scene), top: frame::TOP, bottom: frame::BOTTOM };
     let title = format!("Memory map of {}", labels::xml(scene.title()));

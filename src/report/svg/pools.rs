@@ -6,10 +6,13 @@ use svg::node::element::{Group, Line, Polygon, Rectangle as Shape, Style, Text, 
 
 use super::frame::{self, Frame, LEFT, RIGHT, px};
 use super::{axes, bytes, labels, lines, percent, short_bytes, style};
-use crate::report::rectangles::{Kind, Rectangle, of_stay};
-use crate::report::shorten::shortened;
+use crate::report::Colour;
+use crate::report::palette::{COPIES, Colouring};
+use crate::report::pooled::{Copied, PoolScene};
+use crate::report::rectangles::{Rectangle, operator_type};
+use crate::report::shorten::{letter_count, shortened};
 use crate::report::text::gap_text;
-use crate::{Graph, Occupant, PoolId, PoolPlan, Stay, TensorKind, Transfer};
+use crate::{Graph, LiveRange, Placement, PoolId, PoolPlan};
 
 /// Of more places and copies, the smallest are left out.
 const MOST_DRAWN: usize = 20_000;
@@ -26,51 +29,70 @@ const STUB: f64 = 18.0;
 /// Below the last panel.
 const FOOT: f64 = 62.0;
 
-const OWN_STYLE: &str = "
-.input{fill:#8ec3e6}
-.intermediate{fill:#f6d99c}
-.output{fill:#93d6a4}
-.variable{fill:#cdb2e2}
-.scratch{fill:#cfd4d6}
-.constant{fill:#e6b8a2}
-.pool{font-size:14px;font-weight:bold}
-.in{stroke:#1f618d;fill:#1f618d}
-.out{stroke:#b03a2e;fill:#b03a2e}
-.cut{stroke:#839192;stroke-width:1;stroke-dasharray:1 5}
-@media(prefers-color-scheme:dark){
-.label text,.label{fill:#1c2833}
-.in{stroke:#2e86c1;fill:#2e86c1}
-.out{stroke:#cb4335;fill:#cb4335}
-}
-";
-
 /// The memory map of a plan for several memories, as the text of an SVG file: home shows
 /// only what comes and goes, not what lies there throughout.
 #[must_use]
 pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
-    let panels = panels(graph, plan);
+    coloured_pools(graph, plan, Colour::Kind)
+}
+
+/// The same, with colours that say something else.
+#[must_use]
+pub fn coloured_pools(graph: &Graph, plan: &PoolPlan, colour: Colour) -> String {
+    let scene = PoolScene::new(graph, plan);
+    let drawn = drawn(&scene);
+    let colouring = Colouring::new(Some(graph), &drawn.rectangles, colour);
+    let panels = panels(&scene, &drawn);
     let height = panels.last().map_or(FIRST_TOP, |panel| panel.frame.bottom) + FOOT;
-    let name = if graph.name().is_empty() { "an unnamed model" } else { graph.name() };
     let mut document = Document::new()
         .set("viewBox", (0, 0, frame::WIDTH, px(height)))
         .set("width", frame::WIDTH)
         .set("height", px(height))
-        .add(Title::new(labels::xml(&format!("Memory map of {name}"))))
-        .add(Style::new(format!("{}{OWN_STYLE}", style::of(&[]))))
+        .add(Title::new(labels::xml(&format!("Memory map of {}", scene.title()))))
+        .add(Style::new(style::of_pools(&colouring.legend, &COPIES)))
         .add(Shape::new().set("width", "100%").set("height", "100%").set("class", "paper"))
-        .add(head(name, plan))
-        .add(legend(&panels, plan));
+        .add(head(&scene))
+        .add(legend(&colouring, plan));
     for panel in &panels {
-        document = document.add(panel.draw());
+        document = document.add(panel.draw(&scene, &drawn, &colouring));
     }
     if let Some(last) = panels.last() {
         document = document.add(axes::steps(&last.frame));
     }
-    document = document.add(copies(plan, &panels));
+    document = document.add(copies(&scene, &drawn, &panels));
     for panel in &panels {
-        document = document.add(panel.names());
+        document = document.add(panel.names(&drawn));
     }
     format!("{document}\n")
+}
+
+/// What is drawn of all places.
+struct Drawn {
+    /// As they are drawn: at home, without the offsets that are left out.
+    rectangles: Vec<Rectangle>,
+    /// By drawn rectangle, the scene's.
+    rows: Vec<usize>,
+    /// By the scene's rectangle, the drawn one's.
+    places: Vec<Option<usize>>,
+}
+
+fn drawn(scene: &PoolScene) -> Drawn {
+    let mut rows: Vec<usize> =
+        (0..scene.rectangles.len()).filter(|&row| scene.shown_at[row].is_some()).collect();
+    if rows.len() > MOST_DRAWN {
+        rows.sort_by_key(|&row| std::cmp::Reverse(scene.rectangles[row].area()));
+        rows.truncate(MOST_DRAWN);
+        rows.sort_unstable();
+    }
+    let mut places = vec![None; scene.rectangles.len()];
+    let mut rectangles = Vec::new();
+    for (place, &row) in rows.iter().enumerate() {
+        places[row] = Some(place);
+        let Rectangle { name, kind, operator, place } = &scene.rectangles[row];
+        let place = scene.shown(row).unwrap_or(*place);
+        rectangles.push(Rectangle { name: name.clone(), kind: *kind, operator: *operator, place });
+    }
+    Drawn { rectangles, rows, places }
 }
 
 /// One pool.
@@ -80,96 +102,39 @@ struct Panel {
     used: u64,
     capacity: Option<u64>,
     is_home: bool,
-    drawn: Vec<Drawn>,
-    /// Heights at which offsets are left out.
-    cuts: Vec<u64>,
+    /// Drawn rectangles.
+    places: Vec<usize>,
 }
 
-struct Drawn {
-    stay: Stay,
-    one: Rectangle,
-    /// Where it is drawn: its offset, without what is left out below.
-    offset: u64,
-}
-
-fn panels(graph: &Graph, plan: &PoolPlan) -> Vec<Panel> {
-    let list = plan.pools.list();
-    let mut drawn: Vec<Vec<Drawn>> = list.iter().map(|_| Vec::new()).collect();
-    for stay in shown(graph, plan) {
-        if let Some(one) = of_stay(graph, &stay) {
-            drawn[stay.pool.index()].push(Drawn { stay, one, offset: stay.offset });
-        }
+fn panels(scene: &PoolScene, drawn: &Drawn) -> Vec<Panel> {
+    let list = scene.plan.pools.list();
+    let mut places: Vec<Vec<usize>> = vec![Vec::new(); list.len()];
+    for (place, &row) in drawn.rows.iter().enumerate() {
+        places[scene.pools[row]].push(place);
     }
-    let all = || drawn.iter().flatten();
-    let steps = all().map(|one| one.stay.live.end).fold(plan.order.len().max(1) as u32, u32::max);
-    let busy = drawn[..list.len() - 1].iter().filter(|list| !list.is_empty()).count().max(1);
+    let busy = places[..list.len() - 1].iter().filter(|list| !list.is_empty()).count().max(1);
     // One panel has as much as the map of an arena has, many have less each.
     let height = (520.0 / busy as f64).max(170.0);
     let mut top = FIRST_TOP;
     let mut panels = Vec::new();
-    for (number, (pool, mut drawn)) in list.iter().zip(drawn).enumerate() {
-        let is_home = number + 1 == list.len();
-        let cuts = if is_home { compact(&mut drawn) } else { Vec::new() };
-        let used = plan.used.get(number).copied().unwrap_or(0);
-        let own = match (drawn.is_empty(), is_home) {
+    for (number, (pool, places)) in list.iter().zip(places).enumerate() {
+        let is_home = number == scene.home();
+        let used = scene.plan.used.get(number).copied().unwrap_or(0);
+        let own = match (places.is_empty(), is_home) {
             (true, _) => EMPTY_HEIGHT,
             (false, true) => HOME_HEIGHT,
             (false, false) => height,
         };
-        let tops = drawn.iter().map(|one| one.offset.saturating_add(one.stay.bytes)).max().unwrap_or(0);
+        let tops = places.iter().map(|&place| drawn.rectangles[place].place.end()).max().unwrap_or(0);
         // A capacity far above all else would flatten the rest.
         let near = pool.bytes().filter(|&capacity| !is_home && capacity / 2 <= used.max(tops));
         let bytes = if is_home { tops } else { tops.max(used).max(near.unwrap_or(0)) }.max(1);
-        let frame = Frame { steps, bytes, top, bottom: top + own };
+        let frame = Frame { steps: scene.steps, bytes, top, bottom: top + own };
         top += own + BETWEEN;
-        let title = title(plan, PoolId::new(number), is_home, drawn.is_empty());
-        panels.push(Panel { frame, title, used, capacity: pool.bytes(), is_home, drawn, cuts });
+        let title = title(scene.plan, PoolId::new(number), is_home, places.is_empty());
+        panels.push(Panel { frame, title, used, capacity: pool.bytes(), is_home, places });
     }
     panels
-}
-
-/// What is drawn of all stays: at home no constants, and nothing that is there throughout.
-fn shown(graph: &Graph, plan: &PoolPlan) -> Vec<Stay> {
-    let (home, steps) = (plan.pools.home_id(), plan.order.len() as u32);
-    let is_constant = |stay: &Stay| match stay.occupant {
-        Occupant::Tensor(id) => {
-            graph.tensors().get(id.index()).is_some_and(|one| one.kind() == TensorKind::Constant)
-        }
-        Occupant::Scratch(_) => false,
-    };
-    let comes_and_goes =
-        |stay: &Stay| !is_constant(stay) && (stay.live.start > 0 || stay.live.end < steps || steps <= 1);
-    let is_shown = |stay: &&Stay| {
-        stay.bytes > 0
-            && stay.live.start < stay.live.end
-            && stay.pool <= home
-            && (stay.pool != home || comes_and_goes(stay))
-    };
-    let mut shown: Vec<Stay> = plan.stays.iter().filter(is_shown).copied().collect();
-    if shown.len() > MOST_DRAWN {
-        let area = |one: &Stay| u128::from(one.bytes) * u128::from(one.live.steps());
-        shown.sort_by_key(|one| std::cmp::Reverse(area(one)));
-        shown.truncate(MOST_DRAWN);
-    }
-    shown
-}
-
-/// Takes out the offsets at which nothing is drawn; says where something was taken out.
-fn compact(drawn: &mut [Drawn]) -> Vec<u64> {
-    let mut order: Vec<usize> = (0..drawn.len()).collect();
-    order.sort_by_key(|&place| drawn[place].stay.offset);
-    let (mut end, mut left_out, mut cuts) = (0, 0, Vec::new());
-    for place in order {
-        let one = &mut drawn[place];
-        let offset = one.stay.offset;
-        if offset > end {
-            left_out += offset - end;
-            cuts.push(offset - left_out);
-        }
-        one.offset = offset - left_out;
-        end = end.max(one.stay.end());
-    }
-    cuts
 }
 
 fn title(plan: &PoolPlan, id: PoolId, is_home: bool, is_empty: bool) -> String {
@@ -193,20 +158,24 @@ fn title(plan: &PoolPlan, id: PoolId, is_home: bool, is_empty: bool) -> String {
 }
 
 impl Panel {
-    fn draw(&self) -> Group {
+    fn draw(&self, scene: &PoolScene, drawn: &Drawn, colouring: &Colouring) -> Group {
         let frame = &self.frame;
         let title = Text::new(labels::xml(&self.title)).set("class", "pool");
         let title = title.set("x", LEFT).set("y", px(frame.top - 10.0));
         let mut group = Group::new().add(title);
-        if self.drawn.is_empty() {
+        if self.places.is_empty() {
             return group.add(axes::bytes(frame, ""));
         }
         group = group.add(axes::bytes(frame, if self.is_home { "" } else { "offset in " }));
-        let outline = if self.drawn.len() > 1000 { 0.2 } else { 0.7 };
-        let shapes = self.drawn.iter().map(|drawn| shape_at(frame, &drawn.one, drawn.offset));
+        let outline = if self.places.len() > 1000 { 0.2 } else { 0.7 };
+        let shapes = self.places.iter().map(|&place| {
+            let own = &scene.rectangles[drawn.rows[place]];
+            let title = Title::new(labels::xml(&details(scene.graph, own)));
+            let class = format!("buffer c{}", colouring.of[place]);
+            shape(frame, drawn.rectangles[place].place).set("class", class).add(title)
+        });
         group = group.add(shapes.fold(Group::new().set("stroke-width", outline), Group::add));
-        // A cut at the very bottom is no news.
-        for &cut in self.cuts.iter().filter(|&&cut| cut > 0) {
+        for &cut in scene.cuts.iter().filter(|_| self.is_home) {
             let y = px(frame.y(cut));
             group = group.add(
                 Line::new().set("class", "cut").set("x1", LEFT).set("y1", y).set("x2", RIGHT).set("y2", y),
@@ -218,53 +187,38 @@ impl Panel {
         group
     }
 
-    fn names(&self) -> Group {
-        let labels = self.drawn.iter().filter_map(|drawn| {
-            let place = crate::Placement { offset: drawn.offset, ..drawn.one.place };
-            let (name, kind, operator) = (drawn.one.name.clone(), drawn.one.kind, drawn.one.operator);
-            labels::inside(&self.frame, &Rectangle { name, kind, operator, place }, place.live)
-        });
-        labels.fold(Group::new(), Group::add)
-    }
-
-    /// The middle of the place of this offset at a step, if that is drawn.
-    fn height_of(&self, transfer: &Transfer, offset: Option<u64>) -> Option<f64> {
-        let found = self.drawn.iter().find(|drawn| {
-            let live = drawn.stay.live;
-            let is_near = live.start <= transfer.due && live.end >= transfer.due;
-            drawn.stay.occupant == Occupant::Tensor(transfer.tensor)
-                && Some(drawn.stay.offset) == offset
-                && is_near
-        });
-        found.map(|drawn| self.frame.y(drawn.offset.saturating_add(drawn.stay.bytes / 2)))
+    fn names(&self, drawn: &Drawn) -> Group {
+        let all = self.places.iter().map(|&place| &drawn.rectangles[place]);
+        let named = all.filter_map(|one| labels::inside(&self.frame, one, one.place.live));
+        named.fold(Group::new(), Group::add)
     }
 }
 
 /// An arrow for each copy, from when it may start to when it is done.
-fn copies(plan: &PoolPlan, panels: &[Panel]) -> Group {
-    let mut routes = plan.routes();
-    let known = |one: &Transfer| one.from.index() < panels.len() && one.to.index() < panels.len();
-    routes.retain(|route| known(&route.transfer));
-    if routes.len() > MOST_COPIES {
-        routes.sort_by_key(|route| std::cmp::Reverse(route.transfer.bytes));
-        routes.truncate(MOST_COPIES);
+fn copies(scene: &PoolScene, drawn: &Drawn, panels: &[Panel]) -> Group {
+    let mut copies: Vec<&Copied> = scene.copies.iter().collect();
+    if copies.len() > MOST_COPIES {
+        copies.sort_by_key(|one| std::cmp::Reverse(one.route.transfer.bytes));
+        copies.truncate(MOST_COPIES);
     }
-    let (width, head, opacity) = match routes.len() {
+    let (width, head, opacity) = match copies.len() {
         0..100 => (1.6, 4.0, 0.9),
         100..500 => (1.0, 3.0, 0.7),
         _ => (0.6, 2.0, 0.5),
     };
+    let middle = |panel: &Panel, row: Option<u32>| {
+        let place = drawn.rectangles[drawn.places[row? as usize]?].place;
+        Some(panel.frame.y(place.offset.saturating_add(place.bytes / 2)))
+    };
     let group = Group::new().set("stroke-width", width).set("opacity", opacity);
-    routes.iter().fold(group, |group, route| {
-        let transfer = &route.transfer;
+    copies.iter().fold(group, |group, one| {
+        let transfer = &one.route.transfer;
         let (from, to) = (&panels[transfer.from.index()], &panels[transfer.to.index()]);
         let rises = transfer.to < transfer.from;
-        let steps = from.frame.steps;
-        let [x1, x2] = [transfer.step, transfer.due].map(|step| px(from.frame.x(step.min(steps))));
+        let [x1, x2] = [transfer.step, transfer.due].map(|step| px(from.frame.x(step.min(scene.steps))));
         // Where one end is not drawn, a short arrow says so.
         let down = if rises { STUB } else { -STUB };
-        let ends = (from.height_of(transfer, route.from_offset), to.height_of(transfer, route.to_offset));
-        let (y1, y2) = match ends {
+        let (y1, y2) = match (middle(from, one.from), middle(to, one.to)) {
             (Some(y1), Some(y2)) => (px(y1), px(y2)),
             (None, Some(y2)) => (px(y2 + down), px(y2)),
             (Some(y1), None) => (px(y1), px(y1 - down)),
@@ -280,7 +234,8 @@ fn copies(plan: &PoolPlan, panels: &[Panel]) -> Group {
     })
 }
 
-fn head(name: &str, plan: &PoolPlan) -> Group {
+fn head(scene: &PoolScene) -> Group {
+    let plan = scene.plan;
     let moved = plan.transfers.iter().map(|one| one.bytes).fold(0, u64::saturating_add);
     let mut facts = vec![
         format!("cost {}", plan.cost),
@@ -298,55 +253,59 @@ fn head(name: &str, plan: &PoolPlan) -> Group {
     let line = |class: &str, y: u32, text: &str| {
         Text::new(labels::xml(text)).set("class", class).set("x", LEFT).set("y", y)
     };
-    Group::new().add(line("model", 34, &shortened(name, 90))).add(line(
+    Group::new().add(line("model", 34, &shortened(scene.title(), 90))).add(line(
         "caption",
         57,
         &facts.join(" \u{b7} "),
     ))
 }
 
-fn legend(panels: &[Panel], plan: &PoolPlan) -> Group {
+fn legend(colouring: &Colouring, plan: &PoolPlan) -> Group {
+    let (mut x, mut y) = (LEFT, 71.0);
     let mut legend = Group::new();
-    let mut x = LEFT;
-    let drawn = || panels.iter().flat_map(|panel| &panel.drawn);
-    let name = |text: &str, x: f64| Text::new(text).set("class", "axis").set("x", x + 20.0).set("y", 84);
-    for kind in Kind::ALL.into_iter().filter(|&kind| drawn().any(|one| one.one.kind == kind)) {
-        let class = format!("buffer {}", kind.name());
-        let sample = Shape::new().set("class", class).set("x", x).set("y", 73).set("width", 14);
-        legend = legend.add(sample.set("height", 14)).add(name(kind.name(), x));
-        x += 110.0;
+    // The sample, then its name; in two rows at most, as ten types of operators have short names.
+    let mut entry = |name: &str| {
+        let width = 14.0 + 6.0 + letter_count(name) as f64 * 7.0 + 18.0;
+        if x + width > frame::WIDTH - 20.0 {
+            (x, y) = (LEFT, y + 20.0);
+        }
+        let at = (x, y);
+        x += width;
+        let text = Text::new(labels::xml(name)).set("class", "axis");
+        (at, text.set("x", at.0 + 20.0).set("y", at.1 + 11.0))
+    };
+    for (number, (name, _)) in colouring.legend.iter().enumerate() {
+        let ((x, y), text) = entry(&shortened(name, 22));
+        let sample = Shape::new().set("class", format!("buffer c{number}")).set("x", x).set("y", y);
+        legend = legend.add(sample.set("width", 14).set("height", 14)).add(text);
     }
-    for (class, text, rises) in [("in", "copied closer", true), ("out", "copied away", false)] {
+    for (class, name, rises) in [("in", "copied closer", true), ("out", "copied away", false)] {
         if plan.transfers.iter().any(|one| (one.to < one.from) == rises) {
-            let sample =
-                Line::new().set("class", class).set("stroke-width", 2).set("x1", x).set("x2", x + 14.0);
-            legend = legend.add(sample.set("y1", 80).set("y2", 80)).add(name(text, x));
-            x += 120.0;
+            let ((x, y), text) = entry(name);
+            let sample = Line::new().set("class", class).set("stroke-width", 2).set("x1", x);
+            legend = legend.add(sample.set("x2", x + 14.0).set("y1", y + 7.0).set("y2", y + 7.0)).add(text);
         }
     }
     legend
 }
 
-/// A rectangle that is drawn at another height than its own.
-fn shape_at(frame: &Frame, one: &Rectangle, offset: u64) -> Shape {
-    let place = one.place;
-    let (left, right) = (frame.x(place.live.start), frame.x(place.live.end));
-    let (top, bottom) = (frame.y(offset.saturating_add(place.bytes)), frame.y(offset));
-    let details = format!(
-        "{}\n{}, {}\noffset {} to {}\nlive at steps {} to {}",
-        one.name,
-        one.kind.name(),
-        bytes(place.bytes),
-        place.offset,
-        place.end(),
-        place.live.start,
-        place.live.end - 1
-    );
+fn details(graph: &Graph, one: &Rectangle) -> String {
+    let Placement { offset, live: LiveRange { start, end }, .. } = one.place;
+    let name = shortened(&one.name, 80);
+    let (kind, size, last) = (one.kind.name(), bytes(one.place.bytes), end - 1);
+    let top = one.place.end();
+    let text = format!("{name}\n{kind}, {size}\noffset {offset} to {top}\nlive at steps {start} to {last}");
+    match one.operator.map_or("", |id| operator_type(Some(graph), id)) {
+        "" => text,
+        op_type => format!("{text}\nmade by {}", shortened(op_type, 80)),
+    }
+}
+
+fn shape(frame: &Frame, place: Placement) -> Shape {
+    let (left, right, top, bottom) = frame.sides(place);
     Shape::new()
-        .set("class", format!("buffer {}", one.kind.name()))
         .set("x", px(left))
         .set("y", px(top))
         .set("width", px((right - left).max(0.1)))
         .set("height", px((bottom - top).max(0.1)))
-        .add(Title::new(labels::xml(&details)))
 }

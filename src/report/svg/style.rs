@@ -46,8 +46,28 @@ text{fill:#e8ecef}
 .peak-name{fill:#ff9385}
 ";
 
+/// What only maps of several memories have.
+const POOLS: &str = "
+.pool{font-size:14px;font-weight:bold}
+.cut{stroke:#839192;stroke-width:1;stroke-dasharray:1 5}
+";
+
 pub(super) fn of(legend: &[(String, &Swatch)]) -> String {
-    let (mut light, mut dark) = (LIGHT.to_owned(), DARK.to_owned());
+    sheet(LIGHT.to_owned(), DARK.to_owned(), legend)
+}
+
+/// With copies closer and copies away in these colours.
+pub(super) fn of_pools(legend: &[(String, &Swatch)], copies: &[Swatch; 2]) -> String {
+    let (mut light, mut dark) = (format!("{LIGHT}{}", POOLS.trim_start()), DARK.to_owned());
+    for (class, swatch) in ["in", "out"].into_iter().zip(copies) {
+        for (text, colour) in [(&mut light, swatch.light), (&mut dark, swatch.dark)] {
+            writeln!(text, ".{class}{{stroke:{colour};fill:{colour}}}").expect("a string takes every letter");
+        }
+    }
+    sheet(light, dark, legend)
+}
+
+fn sheet(mut light: String, mut dark: String, legend: &[(String, &Swatch)]) -> String {
     for (number, (_, swatch)) in legend.iter().enumerate() {
         for (text, fill) in [(&mut light, swatch.light), (&mut dark, swatch.dark)] {
             writeln!(text, ".c{number}{{fill:{fill}}}").expect("a string takes every letter");

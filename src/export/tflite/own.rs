@@ -1,0 +1,113 @@
+//! What the runtime needs by itself: its own planner, buffer by buffer.
+//!
+//! TensorFlow Lite Micro's `GreedyMemoryPlanner`, in the file's order of operators: the largest
+//! first, each at the lowest offset at which it fits among those that are live with it.
+
+use super::TfliteError;
+use super::net::{Memory, Net};
+use super::runtime::Walk;
+
+/// More pairs are not looked at: no runtime on a microcontroller plans as many.
+const MOST_PAIRS: usize = 1 << 30;
+
+/// What the planner is asked for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    bytes: u64,
+    /// Both included. What nobody creates is live before the first step, at -1.
+    first: i64,
+    last: i64,
+}
+
+#[derive(Clone, Copy)]
+struct Placed {
+    offset: u64,
+    wanted: Wanted,
+}
+
+/// Bytes of the head of a model as it is, without any plan; none if there is too much of it.
+/// `requests` are those of each operator's kernel, by subgraph and operator. O(buffers squared).
+///
+/// # Errors
+/// As [`check`](super::check), where bodies cannot be looked through.
+pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option<u64>, TfliteError> {
+    let none: Vec<Vec<u64>> = requests.iter().map(|operators| vec![0; operators.len()]).collect();
+    let mut walk = Walk::new(net, &none);
+    walk.run(0, 0)?;
+    let mut all = tensors(net, &walk);
+    for (subgraph, steps) in requests.iter().zip(&walk.scratches) {
+        for (requests, steps) in subgraph.iter().zip(steps) {
+            let (first, last) = steps.map_or((-1, -1), |(first, last)| (first.into(), last.into()));
+            all.extend(requests.iter().map(|&bytes| Wanted { bytes, first, last }));
+        }
+    }
+    all.retain(|one| one.bytes > 0);
+    Ok((all.len().saturating_mul(all.len()) <= MOST_PAIRS).then(|| placed(&all)))
+}
+
+/// Those of all subgraphs, whether they run or not. What nobody writes, and is no input, is there
+/// before the first step.
+fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Wanted> {
+    let mut all = Vec::with_capacity(net.tensor_count());
+    for (index, subgraph) in net.subgraphs.iter().enumerate() {
+        let mut is_created = vec![false; subgraph.tensors.len()];
+        let written = subgraph.operators.iter().flat_map(|operator| &operator.read.outputs);
+        for id in subgraph.inputs.iter().chain(written) {
+            is_created[id.index()] = true;
+        }
+        for (number, tensor) in subgraph.tensors.iter().enumerate() {
+            let steps = walk.tensors[index][number];
+            let (first, last) = steps.map_or((-1, -1), |(first, last)| (first.into(), last.into()));
+            let first = if is_created[number] { first } else { -1 };
+            let bytes = if tensor.memory == Memory::Head { tensor.bytes } else { 0 };
+            all.push(Wanted { bytes, first, last });
+        }
+    }
+    all
+}
+
+/// The end of the topmost.
+fn placed(all: &[Wanted]) -> u64 {
+    // Of equal ones, the last comes first: the runtime lists them from behind before it sorts.
+    let mut order: Vec<Wanted> = all.iter().rev().copied().collect();
+    order.sort_by_key(|one| std::cmp::Reverse(one.bytes));
+    let mut by_offset: Vec<Placed> = Vec::with_capacity(order.len());
+    let mut head = 0;
+    for wanted in order {
+        let mut offset = 0;
+        let meets = |one: &&Placed| one.wanted.first <= wanted.last && wanted.first <= one.wanted.last;
+        for other in by_offset.iter().filter(meets) {
+            if other.offset >= offset + wanted.bytes {
+                break;
+            }
+            offset = offset.max(other.offset + other.wanted.bytes);
+        }
+        head = head.max(offset + wanted.bytes);
+        let at = by_offset.partition_point(|other| other.offset <= offset);
+        by_offset.insert(at, Placed { offset, wanted });
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(bytes: u64, first: i64, last: i64) -> Wanted {
+        Wanted { bytes, first, last }
+    }
+
+    #[test]
+    fn the_largest_first_and_of_equal_ones_the_last() {
+        assert_eq!(placed(&[]), 0);
+        // The second of the equal ones is placed first, at 0; the small one goes beside it.
+        let all = [wanted(32, 0, 1), wanted(32, 1, 2), wanted(16, 2, 3), wanted(16, 0, 0)];
+        assert_eq!(placed(&all), 64);
+        // What is live at -1 meets others that are, and not what is created later.
+        assert_eq!(placed(&[wanted(16, -1, -1), wanted(16, -1, -1), wanted(16, -1, -1)]), 48);
+        assert_eq!(placed(&[wanted(16, -1, -1), wanted(32, -1, 4), wanted(48, 0, 4)]), 80);
+        // A gap that is just large enough.
+        let gap = [wanted(64, 0, 9), wanted(48, 0, 1), wanted(40, 1, 9), wanted(32, 3, 9), wanted(8, 3, 9)];
+        assert_eq!(placed(&gap), 152);
+    }
+}
