@@ -147,7 +147,7 @@ fn what_is_no_planned_model_is_said() {
     for (arguments, expected) in [
         (vec!["plan", &tflite, "--out", &out], "an .onnx is made of an .onnx"),
         (vec!["plan", &csv, "--out", &out], "an .onnx is made of an .onnx"),
-        (vec!["plan", &onnx, "--memory", "l2=2MiB", "--out", &out], "models are of one memory"),
+        (vec!["plan", &onnx, "--memory", "l2=2MiB", "--out", &out], "the plan in a model is of one memory"),
         (vec!["plan", &onnx, "--out", &onnx], "it is not written over"),
         (vec!["plan", &broken, "--out", &out], "not a valid ONNX file"),
         (vec!["plan", &onnx, "--out", "/nowhere/at/all.onnx"], "cannot write /nowhere"),

@@ -57,7 +57,7 @@ fn a_report_says_what_fits_and_what_stays_out() {
         "l2           ",
         "preloaded    ",
         "stays out    ",
-        "(weights, 500.00 KiB)",
+        "(weights, 144.00 KiB)",
         "time         ",
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");

@@ -127,7 +127,8 @@ impl Search<'_> {
         let instance = without(self.instance, &node.cuts);
         let known = self.enough() + 1.0 - self.tolerance();
         let known = if known < f64::INFINITY { known } else { 2.0 * self.magnitude + 2.0 };
-        let (Outcome { bound, best }, result) = least_by_load(&instance, &self.rates, known, meter);
+        let (Outcome { bound, best }, result) =
+            least_by_load(&instance, &self.rates, (known, self.small), meter);
         node.bound = node.bound.max(bound);
         let Some((_, ways)) = best else { return result.map(|()| None) };
         let mut state = State::new(self.instance);

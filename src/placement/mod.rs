@@ -31,7 +31,7 @@ use pack::{Packer, pack};
 use path::{Allowed, Prices, Ways};
 use primal::by_worth;
 use refit::{Refit, Start};
-use split::Split;
+use split::{Small, Split};
 use state::{Chosen, State};
 
 /// A placement, and what is known of it.
@@ -117,6 +117,8 @@ struct Search<'a> {
     /// Prices by pool and step that show most of the bound.
     rates: Vec<f64>,
     magnitude: f64,
+    /// What is done with small items in the exact search.
+    small: Small,
 }
 
 impl<'a> Search<'a> {
@@ -126,10 +128,23 @@ impl<'a> Search<'a> {
         let best = state.chosen.clone();
         let floor = instance.least.iter().sum();
         let magnitude = at_home.iter().map(|&cost| cost as f64).sum();
-        let split = Split::new(instance, &at_home, &least(instance, &free, 0));
+        let split = Split::new(instance, &at_home, &least(instance, &free, 0), Small::AtHome);
         let (laid, bound) = (None, floor as f64);
         let rates = vec![0.0; instance.home() * instance.steps as usize];
-        Self { instance, free, state, at_home, floor, split, best, laid, bound, rates, magnitude }
+        Self {
+            instance,
+            free,
+            state,
+            at_home,
+            floor,
+            split,
+            best,
+            laid,
+            bound,
+            rates,
+            magnitude,
+            small: Small::Others,
+        }
     }
 
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
@@ -186,7 +201,7 @@ impl<'a> Search<'a> {
         self.keep();
         let mut random = Random::new(1);
         for _ in 0..if is_large { 0 } else { 20 } {
-            if self.best.cost as f64 - 0.999 <= self.bound {
+            if self.is_settled() {
                 break;
             }
             let times = (SHAKE_WORK / instance.items.len()).min(1000);
@@ -195,17 +210,38 @@ impl<'a> Search<'a> {
         }
         // States of each access, if there are as many as may be at first.
         let least_nodes = (instance.accesses.len() * split::WIDTHS.0 / 64) as u64;
-        let is_open = self.best.cost as f64 - 0.999 > self.bound;
-        if is_open && instance.prefetch == 0 && least_nodes < meter.remaining() {
-            self.settle_exactly(meter)?;
+        if !self.is_settled() && instance.prefetch == 0 && least_nodes < meter.remaining() {
+            self.settle_exactly(&worth, meter)?;
         }
         Ok(())
     }
 
-    /// The least cost by load, if it is found.
-    fn settle_exactly(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    /// The least cost by load, if it is found. Where much is small, that is not looked at one by
+    /// one if the bound stays open otherwise.
+    fn settle_exactly(&mut self, worth: &[f64], meter: &mut Meter<'_>) -> Result<(), Stop> {
+        if self.split.small > 0 {
+            let mut first = meter.of_question(meter.remaining() / 4);
+            let _ = self.solve_by_load(Small::Others, &mut first);
+            meter.spend(first.nodes())?;
+            if self.is_settled() {
+                return Ok(());
+            }
+            self.small = Small::AtHome;
+        }
+        let result = self.solve_by_load(self.small, meter);
+        if self.small == Small::AtHome {
+            // What is small may find room even so.
+            let best = self.best.clone();
+            self.state.adopt(&best.ways);
+            self.state.settle(&by_worth(worth), &self.free, meter)?;
+            self.keep();
+        }
+        result
+    }
+
+    fn solve_by_load(&mut self, small: Small, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let known = self.best.cost as f64;
-        let (found, result) = split::least_by_load(self.instance, &self.rates, known, meter);
+        let (found, result) = split::least_by_load(self.instance, &self.rates, (known, small), meter);
         self.bound = self.bound.max(found.bound);
         if let Some((cost, ways)) = found.best {
             self.state.adopt(&ways);
@@ -213,6 +249,11 @@ impl<'a> Search<'a> {
             self.keep();
         }
         result
+    }
+
+    /// Whether nothing can cost less than the best by load.
+    fn is_settled(&self) -> bool {
+        self.best.cost as f64 - 0.999 <= self.bound
     }
 
     /// How much an item saves for its size and time on chip.

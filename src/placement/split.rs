@@ -21,51 +21,69 @@ pub(crate) struct Split {
     pub(crate) others: Vec<usize>,
     /// What all items cost that have no choice, and the residents at home.
     pub(crate) fixed: u64,
-    /// Residents that come and go instead may cost so much less than at home, all together.
+    /// Residents that come and go instead may cost so much less, and what is at home, all together.
     pub(crate) slack: u64,
+    /// So many others are at home, for how little they cost.
+    pub(crate) small: usize,
 }
 
-/// Items that could come and go as well are made residents if all together lose no more by
-/// that than one in so many of what could be saved, and if there are more than a few.
+/// Items that cost little to be without, all together no more than one in so many of what could
+/// be saved, are not looked at one by one, if there are more than a few: those that could be
+/// residents as well are nothing else, and those with several reads are at home.
 const SLACK: u64 = 5000;
 const FEW: usize = 6;
+/// So many accesses are several: fewer are soon over.
+const SEVERAL: usize = 3;
+
+/// What becomes of items that cost little to be without, and could be no residents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Small {
+    /// They are looked at as all others are.
+    Others,
+    AtHome,
+}
 
 impl Split {
     /// With several pools on chip there are no residents: each is one of the others.
-    pub(crate) fn new(instance: &Instance, at_home: &[u64], chain_least: &[u64]) -> Self {
+    pub(crate) fn new(instance: &Instance, at_home: &[u64], chain_least: &[u64], small: Small) -> Self {
         let home = instance.home();
         let (mut residents, mut others, mut fixed) = (Vec::new(), Vec::new(), 0);
+        let resident = |item: usize| (instance.taken(item, 0), at_home[item] - instance.least[item], item);
         for (item, one) in instance.items.iter().enumerate() {
             if !instance.has_choice(item, at_home[item]) {
                 fixed += at_home[item];
             } else if home == 1 && one.whole > 0 && chain_least[item] == at_home[item] {
-                residents.push((instance.taken(item, 0), at_home[item] - instance.least[item], item));
+                residents.push(resident(item));
                 fixed += at_home[item];
             } else {
                 others.push(item);
             }
         }
+        let loss = |item: usize| at_home[item] - chain_least[item];
+        let is_long = |item: usize| {
+            let one = &instance.items[item];
+            let is_home = usize::from(one.start) == home && usize::from(one.finish) == home;
+            one.whole == 0 && one.accesses().len() >= SEVERAL && is_home
+        };
+        let is_resident = |item: usize| home == 1 && instance.items[item].whole > 0;
+        let most = (at_home.iter().sum::<u64>() - instance.least.iter().sum::<u64>()) / SLACK;
         let mut slack = 0;
-        if home == 1 {
-            let loss = |item: usize| at_home[item] - chain_least[item];
-            let mut both: Vec<usize> =
-                others.iter().copied().filter(|&item| instance.items[item].whole > 0).collect();
-            sort_by_keys(&mut both, |&item| [loss(item), item as u64]);
-            let most = (at_home.iter().sum::<u64>() - instance.least.iter().sum::<u64>()) / SLACK;
-            both.truncate(both.len().saturating_sub(FEW));
-            both.retain(|&item| {
-                slack += loss(item);
-                slack <= most
+        let mut leave = |is_meant: &dyn Fn(usize) -> bool| {
+            let mut some: Vec<usize> = others.iter().copied().filter(|&item| is_meant(item)).collect();
+            sort_by_keys(&mut some, |&item| [loss(item), item as u64]);
+            some.truncate(some.len().saturating_sub(FEW));
+            some.retain(|&item| {
+                let is_little = slack + loss(item) <= most;
+                slack += if is_little { loss(item) } else { 0 };
+                is_little
             });
-            slack = both.iter().map(|&item| loss(item)).sum();
-            fixed += both.iter().map(|&item| at_home[item]).sum::<u64>();
-            residents.extend(
-                both.iter()
-                    .map(|&item| (instance.taken(item, 0), at_home[item] - instance.least[item], item)),
-            );
-            others.retain(|item| !both.contains(item));
-        }
-        Self { residents: Residents::new(residents), others, fixed, slack }
+            fixed += some.iter().map(|&item| at_home[item]).sum::<u64>();
+            others.retain(|item| !some.contains(item));
+            some
+        };
+        residents.extend(leave(&is_resident).into_iter().map(resident));
+        let small = if small == Small::AtHome { leave(&is_long).len() } else { 0 };
+        Self { residents: Residents::new(residents), others, fixed, slack, small }
     }
 }
 
@@ -74,14 +92,14 @@ impl Split {
 pub(crate) fn least_by_load(
     instance: &Instance,
     rates: &[f64],
-    known: f64,
+    (known, small): (f64, Small),
     meter: &mut Meter<'_>,
 ) -> (Outcome, Result<(), Stop>) {
     let ways = State::at_home(instance);
     let cost = |item| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
     let at_home: Vec<u64> = (0..instance.items.len()).map(cost).collect();
     let free = Prices::none(instance.home(), instance.steps);
-    let split = Split::new(instance, &at_home, &super::least(instance, &free, 0));
+    let split = Split::new(instance, &at_home, &super::least(instance, &free, 0), small);
     let tolerance = super::tolerance(at_home.iter().map(|&cost| cost as f64).sum());
     let (found, result) = if instance.home() == 1 {
         let mut relaxed = Relaxed::new(instance, &at_home);

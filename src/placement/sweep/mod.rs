@@ -2,6 +2,7 @@
 //! last. States that cannot lead below what is known are dropped, by what the prices show
 //! of the steps that follow.
 
+mod classes;
 mod merge;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use super::instance::{Instance, MOST_POOLS};
 use super::path::{Allowed, Crossing, Prices, STATES, bits, start, to_go, whole_cost, whole_price};
 use crate::limits::{Meter, Stop};
 use crate::random::{AsItIs, Random};
+use classes::Classes;
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -54,6 +56,14 @@ struct Event {
     /// The access; none for the choice whether it is in one pool throughout.
     number: Option<u32>,
     slot: u32,
+}
+
+/// An item's slot, and its class before and after an event.
+#[derive(Clone, Copy)]
+struct Slot {
+    place: usize,
+    class: u32,
+    next: u32,
 }
 
 /// What is on chip.
@@ -106,6 +116,7 @@ struct Sweep<'a> {
     /// By place in the list of items.
     to_go: Vec<Vec<f64>>,
     starts: Vec<u8>,
+    classes: Classes,
     slots: usize,
     states: Vec<State>,
     codes: Vec<u8>,
@@ -114,6 +125,7 @@ struct Sweep<'a> {
     index: Index,
     held: Vec<merge::Held>,
     merging: merge::Merging,
+    groups: Vec<merge::Group>,
     traces: Vec<Trace>,
     /// The least of what was dropped for want of room.
     dropped: f64,
@@ -175,6 +187,7 @@ impl<'a> Sweep<'a> {
             everywhere,
             to_go: Vec::new(),
             starts: Vec::new(),
+            classes: Classes::new(instance, question.items),
             slots: 0,
             states: Vec::new(),
             codes: Vec::new(),
@@ -183,6 +196,7 @@ impl<'a> Sweep<'a> {
             index: Index::default(),
             held: Vec::new(),
             merging: merge::Merging::default(),
+            groups: Vec::new(),
             traces: Vec::new(),
             dropped: f64::INFINITY,
             limit: question.below,
@@ -307,6 +321,8 @@ impl<'a> Sweep<'a> {
             })
             .collect();
         let least = wholes.iter().map(|whole| whole.1).fold(chain, f64::min);
+        let class = self.classes.of(place, 0);
+        let slot = Slot { place: slot, class, next: class };
         for place in 0..self.states.len() {
             let state = self.states[place];
             self.push(
@@ -353,9 +369,11 @@ impl<'a> Sweep<'a> {
             }
         }
         let home = instance.home();
+        let (class, next) = (self.classes.of(place, number), self.classes.of(place, number + 1));
+        let slot = Slot { place: slot, class, next };
         for parent in 0..self.states.len() {
             let state = self.states[parent];
-            let held = self.codes[parent * self.slots + slot];
+            let held = self.codes[parent * self.slots + slot.place];
             let code = if held == u8::MAX { self.starts[place] } else { held };
             if code & WHOLE > 0 {
                 // It keeps its room, and its slot, to the end.
@@ -391,12 +409,12 @@ impl<'a> Sweep<'a> {
     }
 
     /// Adds a state, unless one that is as good is there.
-    fn push(&mut self, parent: usize, mut state: State, slot: usize, code: u8, (via, to): (u8, u8)) {
+    fn push(&mut self, parent: usize, mut state: State, slot: Slot, code: u8, (via, to): (u8, u8)) {
         if state.low() > self.limit || !self.fits(&state) {
             return;
         }
-        let held = self.codes[parent * self.slots + slot];
-        state.key = state.key.wrapping_sub(mark(slot, held)).wrapping_add(mark(slot, code));
+        let held = self.codes[parent * self.slots + slot.place];
+        state.key = state.key.wrapping_sub(mark(slot.class, held)).wrapping_add(mark(slot.next, code));
         let trace = Trace { before: state.trace, via, to };
         // States that leave other room at this step are apart.
         let mut own = state.key;
@@ -407,10 +425,15 @@ impl<'a> Sweep<'a> {
         }
         match self.index.entry(own) {
             std::collections::hash_map::Entry::Occupied(entry) => {
-                let known = &mut self.new_states[*entry.get() as usize];
+                let place = *entry.get() as usize;
+                let known = &mut self.new_states[place];
                 state.trace = known.trace;
                 if state.cost < known.cost {
                     self.traces[known.trace as usize] = trace;
+                    // Of items that are alike, others may be where they are.
+                    let codes = &mut self.new_codes[place * self.slots..(place + 1) * self.slots];
+                    codes.copy_from_slice(&self.codes[parent * self.slots..(parent + 1) * self.slots]);
+                    codes[slot.place] = code;
                 }
                 known.join(&state);
             }
@@ -420,7 +443,7 @@ impl<'a> Sweep<'a> {
                 self.traces.push(trace);
                 self.new_states.push(state);
                 let from = parent * self.slots;
-                let at = self.new_codes.len() + slot;
+                let at = self.new_codes.len() + slot.place;
                 self.new_codes.extend_from_slice(&self.codes[from..from + self.slots]);
                 self.new_codes[at] = code;
             }
@@ -435,7 +458,7 @@ impl<'a> Sweep<'a> {
         self.new_codes.clear();
         self.index.clear();
         if self.states.len() > 4 * self.question.width {
-            self.merge();
+            self.merge(merge::When::WithinStep);
         }
     }
 
@@ -457,7 +480,12 @@ impl<'a> Sweep<'a> {
             let from = place * self.slots;
             match self.index.entry(state.key) {
                 std::collections::hash_map::Entry::Occupied(entry) => {
-                    self.new_states[*entry.get() as usize].join(&state);
+                    let known = *entry.get() as usize;
+                    if state.cost < self.new_states[known].cost {
+                        self.new_codes[known * self.slots..(known + 1) * self.slots]
+                            .copy_from_slice(&self.codes[from..from + self.slots]);
+                    }
+                    self.new_states[known].join(&state);
                 }
                 std::collections::hash_map::Entry::Vacant(entry) => {
                     entry.insert(self.new_states.len() as u32);
@@ -468,7 +496,7 @@ impl<'a> Sweep<'a> {
         }
         self.turn();
         if self.states.len() > 32 {
-            self.merge();
+            self.merge(merge::When::BetweenSteps);
         }
     }
 
@@ -511,9 +539,9 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// What tells a slot's code from others.
-fn mark(slot: usize, code: u8) -> u128 {
-    if code == u8::MAX { 0 } else { Random::new((slot as u64) << 8 | u64::from(code)).key() }
+/// What tells the code of an item of a class from others.
+fn mark(class: u32, code: u8) -> u128 {
+    if code == u8::MAX { 0 } else { Random::new(u64::from(class) << 8 | u64::from(code)).key() }
 }
 
 /// Numbers that rise as costs do.
@@ -521,3 +549,6 @@ fn rising(cost: f64) -> u64 {
     let bits = cost.to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }
+
+#[cfg(test)]
+mod tests;

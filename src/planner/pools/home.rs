@@ -66,19 +66,18 @@ mod tests {
     use super::{highest, offsets};
     use crate::limits::Limits;
     use crate::problem::{Buffer, Problem};
-    use crate::random::Random;
     use crate::verify::verify_offsets;
 
     #[test]
     fn nothing_overlaps_whatever_lasts() {
-        let mut random = Random::new(2);
+        let mut random = fastrand::Rng::with_seed(2);
         for _ in 0..200 {
-            let buffers: Vec<Buffer> = (0..=random.below(30))
+            let buffers: Vec<Buffer> = (0..=random.usize(..30))
                 .map(|_| {
-                    let lasts = random.below(3) == 0;
-                    let from = if lasts { 0 } else { random.below(20) as u32 };
-                    let end = if lasts { 20 } else { from + 1 + random.below(20 - from as usize) as u32 };
-                    Buffer::new(random.below(40) as u64, from..end).align(1 << random.below(5))
+                    let lasts = random.u8(..3) == 0;
+                    let from = if lasts { 0 } else { random.u32(..20) };
+                    let end = if lasts { 20 } else { random.u32(from + 1..=20) };
+                    Buffer::new(random.u64(..40), from..end).align(1 << random.u8(..5))
                 })
                 .collect();
             let problem = Problem::new(buffers).unwrap();
