@@ -50,7 +50,6 @@ fn run(command: &mut Command) -> Output {
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let target = root().join("target/capi");
         let mut features = vec!["capi"];
         for (built_in, name) in [
             (cfg!(feature = "csv"), "csv"),
@@ -64,6 +63,8 @@ fn library() -> &'static Path {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(root()).env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         cargo.args(["rustc", "--locked", "--release", "--lib", "--crate-type", "staticlib,cdylib"]);
+        // Beside the command line: what both depend on is built once.
+        let target = root().join("target");
         run(cargo.arg("--features").arg(features.join(",")).arg("--target-dir").arg(&target));
         target.join("release")
     })
@@ -112,7 +113,7 @@ fn try_out(source: &str, compiler: &str) {
     if have("valgrind") {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--leak-check=full", "--show-leak-kinds=all", "--error-exitcode=9"]);
-        let networks = std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| "2".to_owned());
+        let networks = std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| "1".to_owned());
         run(valgrind.arg(compile(source, Link::Static, &[])).arg(networks));
     }
 }
@@ -151,7 +152,7 @@ fn random_calls_have_defined_results() {
     if !have("cc") {
         return;
     }
-    let sequences = std::env::var("PLIMSOLL_SEQUENCES").unwrap_or("3000".to_owned());
+    let sequences = std::env::var("PLIMSOLL_SEQUENCES").unwrap_or("1500".to_owned());
     let program = compile("tests/c/random_calls.c", Link::Static, &SANITIZERS);
     let output = run(Command::new(program).args([sequences.as_str(), "1"]));
     let text = String::from_utf8(output.stdout).unwrap();

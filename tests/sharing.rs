@@ -24,7 +24,7 @@ fn count(name: &str, default: u64) -> u64 {
 #[test]
 fn brute_force_finds_nothing_better() {
     let (mut proven, mut shared, mut total) = (0, 0, 0);
-    for seed in 0..count("PLIMSOLL_GRAPHS", 150) {
+    for seed in 0..count("PLIMSOLL_GRAPHS", 80) {
         let graph = drawn(seed, 1 + seed % 7, 4);
         let planner = Planner::new().alignment(1).share(Sharing::All).order(Ordering::Optimal);
         let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
@@ -48,7 +48,7 @@ fn brute_force_finds_nothing_better() {
 #[test]
 fn brute_force_agrees_under_constraints() {
     let (mut plans, mut proven, mut refused) = (0, 0, 0);
-    for seed in 0..count("PLIMSOLL_GRAPHS", 300) {
+    for seed in 0..count("PLIMSOLL_GRAPHS", 150) {
         let graph = drawn_with_constraints(seed, 1 + seed % 6, 3);
         for level in [Sharing::None, Sharing::All] {
             let planner = Planner::new().alignment(1).share(level).order(Ordering::Optimal);
@@ -82,7 +82,7 @@ fn brute_force_agrees_under_constraints() {
 #[test]
 fn bounds_hold_where_alignments_differ() {
     let (mut total, mut proven) = (0, 0);
-    for seed in 0..count("PLIMSOLL_GRAPHS", 60) {
+    for seed in 0..count("PLIMSOLL_GRAPHS", 30) {
         let graph = drawn_with_alignments(seed, 1 + seed % 6, 4);
         let planner = Planner::new().alignment(1).share(Sharing::All).order(Ordering::Optimal);
         let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
