@@ -4,23 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
-
+#[path = "support/command.rs"]
+mod command;
 #[path = "support/folder.rs"]
 mod folder;
 
+use command::{model, plimsoll};
 use folder::Folder;
-
-fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
-
-fn model(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models").join(file);
-    path.to_str().unwrap().to_owned()
-}
 
 const ONNX: &str = "squeezenet1_1.onnx";
 const TFLITE: &str = "nas_cell_irregular_int8.tflite";

@@ -2,21 +2,17 @@
 #![cfg(feature = "cli")]
 
 use std::fs;
-use std::path::Path;
 
-use assert_cmd::Command;
 use plimsoll::export::tflite::{Scratch, check};
 use tempfile::TempDir;
 
-fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
+#[path = "support/command.rs"]
+mod command;
+
+use command::plimsoll;
 
 fn model() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
-    folder.join("nas_cell_irregular_int8.tflite").to_str().unwrap().to_owned()
+    command::model("nas_cell_irregular_int8.tflite")
 }
 
 fn path(folder: &TempDir, name: &str) -> String {

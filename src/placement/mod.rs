@@ -19,7 +19,7 @@ mod sweep;
 mod way;
 
 pub(crate) use instance::{Access, Instance, NewItem, Room};
-pub(crate) use pack::{Laid, in_time};
+pub(crate) use pack::{Laid, in_time, stacked};
 pub(crate) use room::MOST;
 pub(crate) use way::{Presence, Trip};
 
@@ -179,13 +179,11 @@ impl<'a> Search<'a> {
         let rounds = (ROUND_WORK / size).clamp(60, ROUNDS as usize) as u32;
         let aim = Aim { rounds, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
         let (mut round, every) = (0, if is_large { rounds } else { 50 });
-        let mut prices = free.clone();
         let outcome = relaxed.raise(&mut shown, aim, meter, |relaxed, _, target| {
             round += 1;
             if round % every == 0 {
                 let worth = self.worth(&relaxed.costs);
-                prices.clone_from(&free);
-                self.state.rebuild(&by_worth(&worth), &prices);
+                self.state.rebuild(&by_worth(&worth), &free);
                 self.keep();
                 *target = self.best.cost as f64;
             }
@@ -333,14 +331,15 @@ impl<'a> Search<'a> {
         let enough = self.best.cost.min((self.bound + 1.0) as u64);
         let ways = self.state.chosen.ways.clone();
         let known = (&self.free, self.at_home.as_slice());
-        let cost = |start: Start, state: &mut State<'a>| {
-            let cost = Refit::new(state, known, laid, start).map(|refit| refit.cost());
-            state.adopt(&ways);
-            cost.unwrap_or(u64::MAX)
-        };
-        let given = cost(Start::Given, &mut self.state);
-        let start = if cost(Start::BySize, &mut self.state) < given { Start::BySize } else { Start::Given };
-        let Some(mut refit) = Refit::new(&mut self.state, known, laid, start) else { return };
+        let given = Refit::new(&mut self.state, known, laid, Start::Given).map(|refit| refit.cost());
+        self.state.adopt(&ways);
+        let mut refit = Refit::new(&mut self.state, known, laid, Start::BySize)
+            .filter(|refit| given.is_none_or(|given| refit.cost() < given));
+        if refit.is_none() {
+            self.state.adopt(&ways);
+            refit = Refit::new(&mut self.state, known, laid, Start::Given);
+        }
+        let Some(mut refit) = refit else { return };
         // What stopped it is seen by what comes next.
         let _ = refit.improve(enough, meter);
         let laid = refit.all_laid();

@@ -110,11 +110,12 @@ fn all_together(
     let alignment = |place: usize| instance.items[stays[place].0].alignment.max(room.alignment);
     sort_by_keys(resident, |&place| [!alignment(place), stays[place].0 as u64]);
     let mut offsets = vec![0; stays.len()];
-    let (mut top, mut bytes) = (0u64, 0u64);
-    for &mut place in &mut *resident {
-        offsets[place] = top.next_multiple_of(alignment(place));
-        bytes += instance.items[stays[place].0].size;
-        top = offsets[place] + instance.items[stays[place].0].size;
+    let sizes = resident.iter().map(|&place| instance.items[stays[place].0].size);
+    let bytes: u64 = sizes.clone().sum();
+    let aligned = sizes.zip(resident.iter().map(|&place| alignment(place)));
+    let Some((bottom, top)) = stacked(aligned) else { return Ok(None) };
+    for (&place, offset) in resident.iter().zip(bottom) {
+        offsets[place] = offset;
     }
     let coarsest = passing.iter().map(|&place| alignment(place)).max().unwrap_or(1);
     let base = top.next_multiple_of(coarsest);
@@ -130,6 +131,19 @@ fn all_together(
     // Where alignment leaves gaps between what passes, residents might lie in those.
     let is_exact = base == bytes && coarsest == 1;
     Ok((is_exact || !is_over).then_some((offsets, spent, proven)))
+}
+
+/// Offsets of sizes and alignments that lie on each other from the bottom, in this order, and
+/// their end; none if those would not be numbers.
+pub(crate) fn stacked(sizes: impl Iterator<Item = (u64, u64)>) -> Option<(Vec<u64>, u64)> {
+    let mut top = 0u64;
+    let offsets = sizes.map(|(size, alignment)| {
+        let offset = top.checked_next_multiple_of(alignment)?;
+        top = offset.checked_add(size)?;
+        Some(offset)
+    });
+    let offsets = offsets.collect::<Option<Vec<u64>>>()?;
+    Some((offsets, top))
 }
 
 fn packed(problem: &Problem, packer: Packer<'_>) -> Result<Offsets> {

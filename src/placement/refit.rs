@@ -92,10 +92,16 @@ impl<'s, 'a> Refit<'s, 'a> {
             }
         }
         let out: Vec<usize> = (0..is_out.len()).filter(|&item| is_out[item]).collect();
-        for &item in &out {
-            refit.lift(item);
+        let out: Vec<Out> = out.into_iter().map(|item| refit.lift(item)).collect();
+        let mut has_room = true;
+        for one in out {
+            if !refit.put(one.item) {
+                // The state has a way for everything even so.
+                refit.state.put_back(one.item, &one.way);
+                has_room = false;
+            }
         }
-        out.into_iter().all(|item| refit.put(item)).then_some(refit)
+        has_room.then_some(refit)
     }
 
     pub(super) fn cost(&self) -> u64 {

@@ -4,8 +4,8 @@
 use crate::allocate::{Auto, Strategy};
 use crate::error::Result;
 use crate::limits::Limits;
-use crate::placement::in_time;
-use crate::problem::{Buffer, Problem};
+use crate::placement::{in_time, stacked};
+use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
 
 /// Of more buffers that come and go, offsets are found by one walk through time.
@@ -14,7 +14,7 @@ const MOST_SEARCHED: usize = 20_000;
 /// Offsets of all buffers, of which some may last from the first of so many steps to the last.
 /// They are within the capacity if the limits allow to find such.
 pub(super) fn offsets(problem: &Problem, steps: u32, limits: &Limits) -> Result<Vec<u64>> {
-    if let Some(offsets) = stacked(problem, steps)?
+    if let Some(offsets) = in_layers(problem, steps)?
         && highest(problem, &offsets) <= problem.capacity().unwrap_or(u64::MAX)
     {
         return Ok(offsets);
@@ -30,17 +30,16 @@ pub(super) fn highest(problem: &Problem, offsets: &[u64]) -> u64 {
 }
 
 /// None if offsets would not be numbers.
-fn stacked(problem: &Problem, steps: u32) -> Result<Option<Vec<u64>>> {
+fn in_layers(problem: &Problem, steps: u32) -> Result<Option<Vec<u64>>> {
     let buffers = problem.buffers();
     let lasts = |&one: &usize| buffers[one].live().start == 0 && buffers[one].live().end == steps;
     let (mut lasting, passing): (Vec<usize>, Vec<usize>) = (0..buffers.len()).partition(lasts);
     sort_by_keys(&mut lasting, |&one| [!buffers[one].alignment(), 0]);
     let mut offsets = vec![0; buffers.len()];
-    let mut top = 0;
-    for one in lasting {
-        let Some(end) = on_top(top, &buffers[one]) else { return Ok(None) };
-        offsets[one] = end - buffers[one].size();
-        top = end;
+    let aligned = lasting.iter().map(|&one| (buffers[one].size(), buffers[one].alignment()));
+    let Some((bottom, top)) = stacked(aligned) else { return Ok(None) };
+    for (&one, offset) in lasting.iter().zip(bottom) {
+        offsets[one] = offset;
     }
     let coarsest = passing.iter().map(|&one| buffers[one].alignment()).max().unwrap_or(1);
     let Some(base) = top.checked_next_multiple_of(coarsest) else { return Ok(None) };
@@ -55,10 +54,6 @@ fn stacked(problem: &Problem, steps: u32) -> Result<Option<Vec<u64>>> {
         offsets[one] = offset;
     }
     Ok(Some(offsets))
-}
-
-fn on_top(top: u64, buffer: &Buffer) -> Option<u64> {
-    top.checked_next_multiple_of(buffer.alignment())?.checked_add(buffer.size())
 }
 
 #[cfg(test)]
