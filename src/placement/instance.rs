@@ -167,4 +167,17 @@ impl Instance {
         };
         step.saturating_sub(self.prefetch).max(earliest)
     }
+
+    /// By item: how much it saves for its size and time on chip, of what it costs at home.
+    pub(crate) fn worth(&self, at_home: &[u64]) -> Vec<f64> {
+        let worth = |item: usize| {
+            let one = &self.items[item];
+            let saved = at_home[item].saturating_sub(self.least[item]) as f64;
+            let accesses = &self.accesses[one.accesses()];
+            let span = accesses.last().map_or(0, |last| last.step) - accesses[0].step + 1;
+            let span = if one.whole > 0 { self.steps } else { span };
+            saved / (one.size.max(1) as f64 * f64::from(span))
+        };
+        (0..self.items.len()).map(worth).collect()
+    }
 }

@@ -5,6 +5,7 @@
 
 mod cuts;
 mod dual;
+mod estimate;
 mod instance;
 mod pack;
 mod path;
@@ -18,6 +19,7 @@ mod state;
 mod sweep;
 mod way;
 
+pub(crate) use estimate::{Estimate, Gap, estimate};
 pub(crate) use instance::{Access, Instance, NewItem, Room};
 pub(crate) use pack::{Laid, in_time, stacked};
 pub(crate) use room::MOST;
@@ -65,14 +67,12 @@ const ROUND_WORK: usize = 80_000_000;
 /// Items that each turn of the local search looks at.
 const SHAKE_WORK: usize = 4_000_000;
 /// Nodes where the limits name no number.
-const NODES: u64 = 400_000;
+const NODES: u64 = 1_000_000;
 
 /// Places everything at the least cost that is found; none if what must be on chip does not
 /// fit there.
-pub(crate) fn place(mut instance: Instance, limits: &Limits) -> Result<Option<Found>> {
+pub(crate) fn place(instance: &Instance, limits: &Limits) -> Result<Option<Found>> {
     let free = Prices::none(instance.home(), instance.steps);
-    instance.least = least(&instance, &free, u8::MAX);
-    let instance = &instance;
     let mut meter = Meter::new(limits, NODES);
     let mut search = Search::new(instance, free);
     let stop = search.run(&mut meter, limits)?;
@@ -82,6 +82,12 @@ pub(crate) fn place(mut instance: Instance, limits: &Limits) -> Result<Option<Fo
 /// Costs this far apart may be the same, where all together are of this magnitude.
 fn tolerance(magnitude: f64) -> f64 {
     (1e-11 * magnitude).max(1e-6)
+}
+
+/// Counts what each item costs at least, when all are known.
+pub(crate) fn complete(instance: &mut Instance) {
+    let free = Prices::none(instance.home(), instance.steps);
+    instance.least = least(instance, &free, u8::MAX);
 }
 
 /// By item: the least that it may cost, of ways that are throughout in these pools or come
@@ -149,7 +155,7 @@ impl<'a> Search<'a> {
 
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
         let _ = self.lay(meter, limits)?;
-        let order = by_worth(&self.first_worth());
+        let order = by_worth(&self.instance.worth(&self.at_home));
         let free = self.free.clone();
         self.state.rebuild(&order, &free);
         self.keep();
@@ -169,7 +175,7 @@ impl<'a> Search<'a> {
     fn search(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let instance = self.instance;
         let free = self.free.clone();
-        let order = by_worth(&self.first_worth());
+        let order = by_worth(&self.instance.worth(&self.at_home));
         self.state.settle(&order, &free, meter)?;
         self.keep();
         let mut relaxed = Relaxed::new(instance, &self.at_home);
@@ -252,20 +258,6 @@ impl<'a> Search<'a> {
     /// Whether nothing can cost less than the best by load.
     fn is_settled(&self) -> bool {
         self.best.cost as f64 - 0.999 <= self.bound
-    }
-
-    /// How much an item saves for its size and time on chip.
-    fn first_worth(&self) -> Vec<f64> {
-        let instance = self.instance;
-        let worth = |item: usize| {
-            let one = &instance.items[item];
-            let saved = self.at_home[item].saturating_sub(instance.least[item]) as f64;
-            let accesses = &instance.accesses[one.accesses()];
-            let span = accesses.last().map_or(0, |last| last.step) - accesses[0].step + 1;
-            let span = if one.whole > 0 { instance.steps } else { span };
-            saved / (one.size.max(1) as f64 * f64::from(span))
-        };
-        (0..instance.items.len()).map(worth).collect()
     }
 
     /// How much an item saves above the price of its room, for what it costs at home.

@@ -255,6 +255,7 @@ impl Sweep<'_> {
         for &one in kept.iter().rev().take(COMPARED) {
             let own = self.states[one as usize];
             let most = paid - own.paid + own.debt + allowed;
+            self.compared += self.slots;
             let detour = self.detour(one as usize, state, most, when);
             if detour <= most {
                 let debt = own.paid - paid + detour;

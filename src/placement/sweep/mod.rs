@@ -127,6 +127,8 @@ struct Sweep<'a> {
     merging: merge::Merging,
     groups: Vec<merge::Group>,
     traces: Vec<Trace>,
+    /// Slots that were compared since this was last counted.
+    compared: usize,
     /// The least of what was dropped for want of room.
     dropped: f64,
     limit: f64,
@@ -150,7 +152,7 @@ pub(crate) fn sweep(question: &Question<'_>, meter: &mut Meter<'_>) -> Result<An
         sweep.wait(step, next);
         step = next;
         while done < events.len() && events[done].step == step {
-            let work = sweep.states.len() * (8 + sweep.slots / 2);
+            let work = sweep.states.len() * (8 + sweep.slots / 2) + std::mem::take(&mut sweep.compared);
             meter.spend_on(1 + work as u64 / 512, work as u64)?;
             match events[done].number {
                 Some(number) => sweep.cross(events[done], number as usize),
@@ -198,6 +200,7 @@ impl<'a> Sweep<'a> {
             merging: merge::Merging::default(),
             groups: Vec::new(),
             traces: Vec::new(),
+            compared: 0,
             dropped: f64::INFINITY,
             limit: question.below,
         };

@@ -7,7 +7,7 @@ use crate::graph::{Graph, Operator, TensorKind};
 use crate::ids::{BufferId, OperatorId, PoolId, TensorId};
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
-use crate::placement::{Access, Instance, MOST, NewItem, Room};
+use crate::placement::{Access, Instance, MOST, NewItem, Room, complete};
 use crate::pools::{Content, Loading, Pools};
 use crate::problem::LiveRange;
 use crate::sharing::{Groups, How, Relation};
@@ -66,6 +66,7 @@ impl Run<'_> {
             self.add(&mut items, vec![member], accesses)?;
         }
         check_total(&items.instance)?;
+        complete(&mut items.instance);
         Ok(items)
     }
 

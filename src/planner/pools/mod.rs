@@ -1,34 +1,60 @@
 //! Plans for several memories.
 
+mod draft;
 mod home;
 mod items;
+mod orders;
 
 use super::Planner;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::{OperatorId, PoolId};
-use crate::liveness::Liveness;
+use crate::limits::{Limits, Meter};
 use crate::occupant::Occupant;
 use crate::placement::{Found, Presence, Trip, place};
 use crate::plan::Share;
 use crate::pool_plan::{PoolPlan, Stay, Transfer, Use, key};
 use crate::pools::{Content, Pools};
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::sharing::{Alignment, Contents, Groups, Layout, Making, Wish, live_ranges};
+use crate::schedule::Ordering;
 use crate::sorting::sort_by_keys;
 use crate::verify::verify_pools;
-use items::{Items, Member, Run, held};
+use draft::{Draft, Drafts};
+use items::{Items, Member, held};
+
+/// Nodes of the search for an order where the limits name no number.
+const ORDERS: u64 = 10_000;
 
 impl Planner {
-    /// Plans a graph for several memories: what lives where and when, so that a run costs
-    /// least by the costs of the [`Pools`], with offsets that exist.
+    /// Plans a graph for several memories: an order, what lives where and when, so that a run
+    /// costs least by the costs of the [`Pools`], with offsets that exist.
+    ///
+    /// The order starts from that of the least arena or that of the file, and is changed bit by
+    /// bit where that saves traffic. Whether another would cost less is not proven, unless all
+    /// fits.
     ///
     /// # Errors
     /// As [`plan`](Self::plan); [`Error::Pools`] if what must be in a pool does not fit there,
     /// or a tensor has a fixed offset, which does not say in which pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
-        let order = self.plan(graph)?.order;
-        self.place_in_order(graph, &order, pools)
+        let planned = self.plan(graph)?.order;
+        if self.ordering == Ordering::File {
+            return self.place_in_order(graph, &planned, pools);
+        }
+        let drafts = Drafts::new(self, graph, pools)?;
+        let planned = drafts.best_shared(&planned)?;
+        let mut meter = Meter::new(&self.limits, ORDERS);
+        let changed = orders::better(&drafts, &planned, &mut meter)?;
+        let limits = self.limits.clone().less(meter.nodes());
+        let Some(changed) = changed else { return self.place_draft(graph, pools, &planned.draft, &limits) };
+        let plan = self.place_draft(graph, pools, &changed.draft, &limits)?;
+        if plan.cost <= planned.estimate.cost {
+            return Ok(plan);
+        }
+        // More was hoped for.
+        let limits = limits.less(plan.nodes);
+        let other = self.place_draft(graph, pools, &planned.draft, &limits)?;
+        Ok(if other.cost < plan.cost { other } else { plan })
     }
 
     /// The same in this order.
@@ -36,24 +62,13 @@ impl Planner {
     /// # Errors
     /// As [`place`](Self::place).
     pub fn place_in_order(&self, graph: &Graph, order: &[OperatorId], pools: &Pools) -> Result<PoolPlan> {
-        if let Some(tensor) = graph.tensors().iter().find(|tensor| tensor.fixed_offset().is_some()) {
-            let text =
-                format!("tensor `{}` has a fixed offset, which does not say in which pool", tensor.name());
-            return Err(Error::Pools(text));
-        }
-        let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
-        // What lies at some distance in one pool must be right in all of them.
-        let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
-        let alignment = Alignment { default: self.alignment, least };
-        let contents = Contents::new(graph, alignment, self.sharing);
-        let live = live_ranges(graph, &liveness);
-        let mut making = Making::new(graph, &contents, &live, alignment, self.sharing)?;
-        for wish in Wish::variants(self.sharing).into_iter().take(1) {
-            making.grant(order, wish);
-        }
-        let layout = making.finish();
-        let task = Task { planner: self, graph, order, pools, liveness: &liveness, layout: &layout };
-        let plan = task.place()?;
+        let drafts = Drafts::new(self, graph, pools)?;
+        let known = drafts.best_shared(order)?;
+        self.place_draft(graph, pools, &known.draft, &self.limits)
+    }
+
+    fn place_draft(&self, graph: &Graph, pools: &Pools, draft: &Draft, limits: &Limits) -> Result<PoolPlan> {
+        let plan = Task { planner: self, graph, pools, draft, limits }.place()?;
         verify_pools(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
@@ -62,34 +77,23 @@ impl Planner {
 struct Task<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
-    order: &'a [OperatorId],
     pools: &'a Pools,
-    liveness: &'a Liveness,
-    layout: &'a Layout,
+    draft: &'a Draft,
+    limits: &'a Limits,
 }
 
 impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
-        let groups = Groups::new(self.liveness, self.layout)?;
-        let run = Run {
-            graph: self.graph,
-            order: self.order,
-            pools: self.pools,
-            alignment: self.planner.alignment,
-            liveness: self.liveness,
-            groups: &groups,
-            shares: &self.layout.shares,
-        };
-        let items = run.items()?;
-        let Some(found) = place(items.instance.clone(), &self.planner.limits)? else {
+        let items = &self.draft.items;
+        let Some(found) = place(&items.instance, self.limits)? else {
             return Err(Error::Pools("inputs and outputs do not fit where they must be".to_owned()));
         };
-        let mut plan = self.plan_of(&items, &found);
-        self.settle_home(&items, &found, &mut plan)?;
+        let mut plan = self.plan_of(items, &found);
+        self.settle_home(items, &found, &mut plan)?;
         keep_while_copied(&mut plan);
         finish(&mut plan);
         for item in 0..items.members.len() {
-            self.uses(&items, &found, item, &mut plan);
+            self.uses(items, &found, item, &mut plan);
         }
         sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
         Ok(plan)
@@ -97,10 +101,10 @@ impl Task<'_> {
 
     fn plan_of(&self, items: &Items, found: &Found) -> PoolPlan {
         let mut plan = PoolPlan::unplaced(self.graph, self.pools);
-        plan.order = self.order.to_vec();
+        plan.order = self.draft.order.clone();
         plan.alignment = self.planner.alignment;
         plan.variables = self.planner.variables;
-        let share = self.layout.shares.iter();
+        let share = self.draft.layout.shares.iter();
         plan.shares = share
             .map(|one| Share {
                 operator: one.operator,
@@ -156,7 +160,7 @@ impl Task<'_> {
         let way = &found.ways[instance.cells_of(item)];
         for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
             let (step, pool) = (access.step, PoolId::new(way[2 * number + 1].into()));
-            let Some(&id) = self.order.get(step as usize) else { continue };
+            let Some(&id) = self.draft.order.get(step as usize) else { continue };
             let operator = self.graph.operator(id);
             let is_operand = |one: &&Member| match one.occupant {
                 Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
@@ -184,7 +188,7 @@ impl Task<'_> {
             Buffer::new(one.size, presence.from..presence.end).align(one.alignment.max(room.alignment))
         };
         let problem = Problem::new(there.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
-        let offsets = home::offsets(&problem, instance.steps, &self.planner.limits)?;
+        let offsets = home::offsets(&problem, instance.steps, self.limits)?;
         let needed = home::highest(&problem, &offsets);
         if needed > room.bytes {
             let (name, bytes) = (self.pools.home().name(), room.bytes);

@@ -1,0 +1,104 @@
+//! An order, what shares memory in it, and what is to be placed then.
+
+use super::items::{Items, Run};
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::ids::OperatorId;
+use crate::liveness::Liveness;
+use crate::placement::{Estimate, estimate};
+use crate::planner::Planner;
+use crate::pools::Pools;
+use crate::sharing::{Alignment, Contents, Groups, Layout, Making, Wish, concerns, live_ranges};
+
+pub(super) struct Draft {
+    pub(super) order: Vec<OperatorId>,
+    pub(super) layout: Layout,
+    pub(super) items: Items,
+}
+
+/// A draft, and about what it costs.
+pub(super) struct Known {
+    pub(super) draft: Draft,
+    pub(super) wish: Wish,
+    pub(super) estimate: Estimate,
+}
+
+/// What all drafts of a graph have in common.
+pub(super) struct Drafts<'a> {
+    planner: &'a Planner,
+    pub(super) graph: &'a Graph,
+    pools: &'a Pools,
+    alignment: Alignment,
+    contents: Contents,
+}
+
+impl<'a> Drafts<'a> {
+    /// # Errors
+    /// [`Error::Pools`] if a tensor has a fixed offset.
+    pub(super) fn new(planner: &'a Planner, graph: &'a Graph, pools: &'a Pools) -> Result<Self> {
+        if let Some(tensor) = graph.tensors().iter().find(|tensor| tensor.fixed_offset().is_some()) {
+            let text =
+                format!("tensor `{}` has a fixed offset, which does not say in which pool", tensor.name());
+            return Err(Error::Pools(text));
+        }
+        // What lies at some distance in one pool must be right in all of them.
+        let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
+        let alignment = Alignment { default: planner.alignment, least };
+        let contents = Contents::new(graph, alignment, planner.sharing);
+        Ok(Self { planner, graph, pools, alignment, contents })
+    }
+
+    /// This order, with what of the wish can be shared in it.
+    ///
+    /// # Errors
+    /// As [`Planner::place_in_order`].
+    pub(super) fn draft(&self, order: &[OperatorId], wish: Wish) -> Result<Draft> {
+        let Planner { alignment, variables, sharing, .. } = *self.planner;
+        let liveness = Liveness::new(self.graph, order, alignment, variables)?;
+        let live = live_ranges(self.graph, &liveness);
+        let mut making = Making::new(self.graph, &self.contents, &live, self.alignment, sharing)?;
+        making.grant(order, wish);
+        let layout = making.finish();
+        let groups = Groups::new(&liveness, &layout)?;
+        let run = Run {
+            graph: self.graph,
+            order,
+            pools: self.pools,
+            alignment,
+            liveness: &liveness,
+            groups: &groups,
+            shares: &layout.shares,
+        };
+        let items = run.items()?;
+        Ok(Draft { order: order.to_vec(), layout, items })
+    }
+
+    /// # Errors
+    /// As [`draft`](Self::draft).
+    pub(super) fn known(&self, order: &[OperatorId], wish: Wish) -> Result<Known> {
+        let draft = self.draft(order, wish)?;
+        let estimate = estimate(&draft.items.instance);
+        Ok(Known { draft, wish, estimate })
+    }
+
+    /// This order, shared in the way that seems to cost least.
+    ///
+    /// # Errors
+    /// As [`draft`](Self::draft).
+    pub(super) fn best_shared(&self, order: &[OperatorId]) -> Result<Known> {
+        let [most, others @ ..] = Wish::variants(self.planner.sharing);
+        let mut best = self.known(order, most)?;
+        if !concerns(self.graph, self.planner.sharing) {
+            return Ok(best);
+        }
+        for wish in others {
+            if best.estimate.cost > best.estimate.floor
+                && let Ok(known) = self.known(order, wish)
+                && known.estimate.cost < best.estimate.cost
+            {
+                best = known;
+            }
+        }
+        Ok(best)
+    }
+}
