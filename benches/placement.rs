@@ -151,7 +151,7 @@ fn generated(count: u64) {
     for loading in [Loading::Once, Loading::EachRun] {
         let start = ProcessTime::now();
         let pools = pools(2048 * KIB, loading);
-        let plan = planner().place_in_order(&graph, graph.file_order(), &pools).expect("a plan");
+        let plan = planner().place(&graph, &pools).expect("a plan");
         let seconds = start.elapsed().as_secs_f64();
         println!(
             "{count} operators, {loading:?}: cost {} bound {} floor {} gap {:.3} % nodes {} {seconds:.2} s",

@@ -220,9 +220,13 @@ pub enum Error {
     #[error("no capacity is given: everything fits")]
     NoCapacity,
 
-    /// Memories that cannot be meant, or that cannot hold what must live in them.
+    /// Memories that cannot be meant, or that contradict what a graph says.
     #[error("pools: {0}")]
     Pools(String),
+
+    /// A pool cannot hold what must live there.
+    #[error("does not fit: {0}")]
+    DoesNotFit(String),
 
     /// An order that cannot be run.
     #[error("order: {0}")]

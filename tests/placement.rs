@@ -3,7 +3,10 @@
 mod support;
 
 use plimsoll::verify::verify_pools;
-use plimsoll::{Graph, GraphBuilder, Loading, Planner, Pool, Pools, Sharing, Stop, TensorId, TensorSpec};
+use plimsoll::{
+    Error, Graph, GraphBuilder, Loading, OperatorId, Planner, Pool, Pools, Sharing, Stop, TensorId,
+    TensorSpec,
+};
 use support::brute_pools::Brute;
 
 /// `SplitMix64`.
@@ -131,4 +134,86 @@ fn as_cheap_as_the_best_of_all_ways() {
     }
     println!("{count} instances, {above_floor} do not fit on chip, {cut} searched");
     assert!(above_floor as u64 > count / 4, "too few that do not fit: {above_floor}");
+}
+
+/// All orders in which a graph can run; none if there are more than `most`.
+fn all_orders(graph: &Graph, most: usize) -> Option<Vec<Vec<OperatorId>>> {
+    let dependencies: Vec<(OperatorId, OperatorId)> = graph.dependencies().collect();
+    let mut found = Vec::new();
+    let mut open = vec![Vec::new()];
+    while let Some(order) = open.pop() {
+        if order.len() == graph.file_order().len() {
+            found.push(order);
+            continue;
+        }
+        let is_next = |&&one: &&OperatorId| {
+            let waits =
+                |&&(before, after): &&(OperatorId, OperatorId)| after == one && !order.contains(&before);
+            !order.contains(&one) && !dependencies.iter().any(|pair| waits(&pair))
+        };
+        for &next in graph.file_order().iter().filter(is_next) {
+            open.push([order.as_slice(), &[next]].concat());
+        }
+        if found.len() + open.len() > most {
+            return None;
+        }
+    }
+    Some(found)
+}
+
+#[test]
+fn orders_are_no_dearer_than_the_planned_one_and_mostly_the_cheapest() {
+    let count = std::env::var("PLIMSOLL_INSTANCES").map_or(60, |count| count.parse().expect("a number"));
+    let (mut asked, mut planned_best, mut best_found) = (0, 0, 0);
+    for seed in 0..count {
+        let mut random = Random(seed);
+        let graph = graph(&mut random);
+        let Some(orders) = all_orders(&graph, 300) else { continue };
+        let chip = Pool::on_chip("l2", 3 + random.below(6));
+        let loading = if random.below(2) == 0 { Loading::Once } else { Loading::EachRun };
+        let pools = Pools::new([chip, Pool::off_chip("ddr")]).unwrap().loading(loading);
+        let planner = Planner::new().alignment(1).share(Sharing::None);
+        let in_order = |order: &[OperatorId]| planner.place_in_order(&graph, order, &pools).unwrap().cost;
+        let plan = planner.place(&graph, &pools).unwrap();
+        verify_pools(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+        let planned = in_order(&planner.plan(&graph).unwrap().order);
+        let best = orders.iter().map(|order| in_order(order)).min().unwrap();
+        assert!(best <= plan.cost && plan.cost <= planned, "seed {seed}: {best} {} {planned}", plan.cost);
+        if best < in_order(graph.file_order()).max(planned) {
+            asked += 1;
+            planned_best += usize::from(planned == best);
+            best_found += usize::from(plan.cost == best);
+        }
+    }
+    println!(
+        "order matters to {asked} of {count}: the planned is best of {planned_best}, ours of {best_found}"
+    );
+    assert!(asked > 0 && best_found > planned_best && 3 * best_found >= 2 * asked, "{best_found} of {asked}");
+}
+
+#[test]
+fn what_must_be_on_chip_and_does_not_fit_is_named() {
+    let mut net = Graph::builder("two inputs");
+    let [left, right] = ["left", "right"].map(|name| net.input(name, TensorSpec::bytes(600)));
+    let sum = net.tensor("sum", TensorSpec::bytes(600));
+    net.operator("add").reads([left, right]).writes([sum]);
+    net.output(sum);
+    let graph = net.build().unwrap();
+    let pools = |bytes| {
+        let pools = Pools::new([Pool::on_chip("sram", bytes), Pool::off_chip("flash")]).unwrap();
+        pools.inputs("sram").unwrap()
+    };
+    let planner = Planner::new().alignment(1);
+    let error = planner.place(&graph, &pools(1024)).unwrap_err();
+    assert!(matches!(error, Error::DoesNotFit(_)));
+    assert_eq!(
+        error.to_string(),
+        "does not fit: `sram` has 1024 bytes, but inputs and outputs that must be there at operator `add` need 1200"
+    );
+    let error = planner.place(&graph, &pools(512)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "does not fit: tensor `left` (600 bytes) must be in `sram`, which cannot take it"
+    );
+    planner.place(&graph, &pools(1200)).unwrap();
 }

@@ -37,6 +37,8 @@ pub const PLIMSOLL_ERROR_CALLBACK: i32 = 11;
 /// A mistake in the library. The objects of the call are not to be used again,
 /// but may be freed.
 pub const PLIMSOLL_ERROR_PANIC: i32 = 12;
+/// A memory cannot hold what must live there; the message says how much that is.
+pub const PLIMSOLL_ERROR_DOES_NOT_FIT: i32 = 13;
 
 /// What is known of a plan: the arena is as low as the lower bound.
 pub const PLIMSOLL_STATUS_OPTIMAL: i32 = 0;

@@ -33,7 +33,7 @@ const MOST_BRANCHES: usize = 400;
 impl Search<'_> {
     /// Raises the bound above placements that have no offsets, and finds the best that has.
     pub(super) fn cut_off(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
-        if self.instance.prefetch > 0 || self.is_large() {
+        if self.instance.prefetch > 0 || self.instance.is_large() {
             return Ok(Stop::Finished);
         }
         let root = Node { bound: self.bound, cuts: Vec::new(), best: Some(self.best.clone()) };

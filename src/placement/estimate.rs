@@ -29,7 +29,7 @@ pub(crate) struct Gap {
 pub(crate) fn estimate(instance: &Instance) -> Estimate {
     let mut state = State::new(instance);
     let worth = instance.worth(&state.chosen.costs);
-    let free=Prices::none(instance.home(), instance.steps);
+    let free = Prices::none(instance.home(), instance.steps);
     state.rebuild(&by_worth(&worth), &free);
     let mut gaps = Vec::new();
     for item in 0..instance.items.len() {

@@ -5,6 +5,9 @@ use crate::ids::PoolId;
 /// So many pools, the last of them home.
 pub(crate) const MOST_POOLS: usize = crate::pools::Pools::MAX_COUNT;
 
+/// With more accesses than this, choices are greedy.
+const LARGE: usize = 50_000;
+
 /// A pool, as far as the choice goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
@@ -166,6 +169,11 @@ impl Instance {
             _ => self.accesses[one.first as usize + number - 1].step + 1,
         };
         step.saturating_sub(self.prefetch).max(earliest)
+    }
+
+    /// Whether there is no time for more than greedy choices.
+    pub(crate) fn is_large(&self) -> bool {
+        self.accesses.len() > LARGE
     }
 
     /// By item: how much it saves for its size and time on chip, of what it costs at home.

@@ -57,9 +57,6 @@ const PATIENT: usize = 20;
 /// So many stays too high are looked at one by one.
 const FEW_OVER: usize = 16;
 
-/// With more accesses than this, offsets are sought greedily.
-const LARGE: usize = 50_000;
-
 /// Rounds of the dual at the root.
 const ROUNDS: u32 = 3000;
 /// Accesses and steps that all rounds look at.
@@ -67,14 +64,14 @@ const ROUND_WORK: usize = 80_000_000;
 /// Items that each turn of the local search looks at.
 const SHAKE_WORK: usize = 4_000_000;
 /// Nodes where the limits name no number.
-const NODES: u64 = 1_000_000;
+const NODES: u64 = 800_000;
 
 /// Places everything at the least cost that is found; none if what must be on chip does not
-/// fit there.
-pub(crate) fn place(instance: &Instance, limits: &Limits) -> Result<Option<Found>> {
+/// fit there. Once it is known that nothing costs less than `below`, that is all.
+pub(crate) fn place(instance: &Instance, below: u64, limits: &Limits) -> Result<Option<Found>> {
     let free = Prices::none(instance.home(), instance.steps);
     let mut meter = Meter::new(limits, NODES);
-    let mut search = Search::new(instance, free);
+    let mut search = Search::new(instance, free, below);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
 }
@@ -107,9 +104,39 @@ fn least(instance: &Instance, free: &Prices, whole: u8) -> Vec<u64> {
     (0..instance.items.len()).map(each).collect()
 }
 
+/// A pool that cannot hold what must be there, and the first step at which that needs most.
+pub(crate) struct Overfull {
+    pub(crate) pool: usize,
+    pub(crate) step: u32,
+    /// What it needs.
+    pub(crate) bytes: u64,
+}
+
+/// The first pool that cannot hold what must be there even if all else is at home.
+pub(crate) fn fullest(instance: &Instance) -> Option<Overfull> {
+    let ways = State::at_home(instance);
+    let steps = instance.steps as usize;
+    let mut load = vec![0u64; instance.home() * steps];
+    for item in 0..instance.items.len() {
+        Trip { instance, item, way: &ways[instance.cells_of(item)] }.stays(|stay| {
+            let of_pool = &mut load[stay.pool * steps..(stay.pool + 1) * steps];
+            for bytes in &mut of_pool[stay.from as usize..stay.end as usize] {
+                *bytes += instance.taken(item, stay.pool);
+            }
+        });
+    }
+    load.chunks(steps).enumerate().find_map(|(pool, load)| {
+        let bytes = load.iter().copied().max()?;
+        let step = load.iter().position(|&one| one == bytes)? as u32;
+        (bytes > instance.rooms[pool].bytes).then_some(Overfull { pool, step, bytes })
+    })
+}
+
 struct Search<'a> {
     instance: &'a Instance,
     free: Prices,
+    /// Only what costs less is of use.
+    below: u64,
     state: State<'a>,
     /// By item: what it costs at home.
     at_home: Vec<u64>,
@@ -128,7 +155,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(instance: &'a Instance, free: Prices) -> Self {
+    fn new(instance: &'a Instance, free: Prices, below: u64) -> Self {
         let state = State::new(instance);
         let at_home = state.chosen.costs.clone();
         let best = state.chosen.clone();
@@ -140,6 +167,7 @@ impl<'a> Search<'a> {
         Self {
             instance,
             free,
+            below,
             state,
             at_home,
             floor,
@@ -162,6 +190,9 @@ impl<'a> Search<'a> {
         let most_nodes = meter.hold_back(8);
         let searched = if self.best.cost > self.floor { self.search(meter) } else { Ok(()) };
         meter.allow(most_nodes);
+        if self.bound >= self.below as f64 {
+            return Ok(searched.err().unwrap_or(Stop::Finished));
+        }
         let end = self.lay(meter, limits)?;
         if let Err(stop) = searched {
             return Ok(stop);
@@ -181,9 +212,10 @@ impl<'a> Search<'a> {
         let mut relaxed = Relaxed::new(instance, &self.at_home);
         let mut shown = Shown { prices: vec![0.0; instance.home() * instance.steps as usize], bound: 0.0 };
         let size = instance.accesses.len() + instance.steps as usize;
-        let is_large = self.is_large();
+        let is_large = self.instance.is_large();
         let rounds = (ROUND_WORK / size).clamp(60, ROUNDS as usize) as u32;
-        let aim = Aim { rounds, target: self.best.cost as f64, enough: self.best.cost as f64 - 0.5 };
+        let known = self.best.cost.min(self.below) as f64;
+        let aim = Aim { rounds, target: known, enough: known - 0.5 };
         let (mut round, every) = (0, if is_large { rounds } else { 50 });
         let outcome = relaxed.raise(&mut shown, aim, meter, |relaxed, _, target| {
             round += 1;
@@ -191,7 +223,7 @@ impl<'a> Search<'a> {
                 let worth = self.worth(&relaxed.costs);
                 self.state.rebuild(&by_worth(&worth), &free);
                 self.keep();
-                *target = self.best.cost as f64;
+                *target = self.best.cost.min(self.below) as f64;
             }
         });
         self.bound = self.bound.max(shown.bound - 1e-11 * self.magnitude);
@@ -244,7 +276,7 @@ impl<'a> Search<'a> {
     }
 
     fn solve_by_load(&mut self, small: Small, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let known = self.best.cost as f64;
+        let known = self.best.cost.min(self.below) as f64;
         let (found, result) = split::least_by_load(self.instance, &self.rates, (known, small), meter);
         self.bound = self.bound.max(found.bound);
         if let Some((cost, ways)) = found.best {
@@ -255,9 +287,9 @@ impl<'a> Search<'a> {
         result
     }
 
-    /// Whether nothing can cost less than the best by load.
+    /// Whether nothing of use can cost less than the best by load.
     fn is_settled(&self) -> bool {
-        self.best.cost as f64 - 0.999 <= self.bound
+        self.best.cost.min(self.below) as f64 - 0.999 <= self.bound
     }
 
     /// How much an item saves above the price of its room, for what it costs at home.
@@ -275,15 +307,10 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether there is no time for more than greedy choices.
-    fn is_large(&self) -> bool {
-        self.instance.accesses.len() > LARGE
-    }
-
     /// Gives offsets to the best, or to something near it.
     fn lay(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
         let quick = limits.clone().at_most(QUICK);
-        let mut how = if self.is_large() { Packer::Walk } else { Packer::Search(&quick) };
+        let mut how = if self.instance.is_large() { Packer::Walk } else { Packer::Search(&quick) };
         let best = self.best.clone();
         self.state.adopt(&best.ways);
         let mut end = Stop::Finished;

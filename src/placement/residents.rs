@@ -1,5 +1,7 @@
 //! Items that are either in one pool throughout or at home: a knapsack.
 
+use std::cell::Cell;
+
 use crate::sorting::sort_by_keys;
 
 /// Items with sizes and what they save on chip.
@@ -9,10 +11,14 @@ pub(crate) struct Residents {
     list: Vec<(u64, u64, usize)>,
     /// Sums of sizes and savings of all before.
     sums: Vec<(u64, u64)>,
+    /// All savings are multiples of this.
+    unit: u64,
+    /// Items that searches looked at since this was last asked.
+    steps: Cell<u64>,
 }
 
-/// Nodes of one search.
-const NODES: u32 = 10_000;
+/// Items that one search looks at.
+const STEPS: u64 = 100_000;
 
 /// What is best in some room.
 #[derive(Clone, Debug)]
@@ -37,7 +43,13 @@ impl Residents {
             let &(sizes, savings) = sums.last().expect("never empty");
             sums.push((sizes + size, savings + saving));
         }
-        Self { list, sums }
+        let unit = list.iter().fold(0, |unit, one| gcd(unit, one.1)).max(1);
+        Self { list, sums, unit, steps: Cell::new(0) }
+    }
+
+    /// The work done since this was last asked, in items looked at.
+    pub(crate) fn take_steps(&self) -> u64 {
+        self.steps.take()
     }
 
     pub(crate) fn items(&self) -> impl Iterator<Item = usize> + '_ {
@@ -77,16 +89,20 @@ impl Residents {
     }
 
     /// What is best in `room` bytes: depth first, in the order of the list (Horowitz & Sahni,
-    /// 1974), within a number of nodes.
+    /// 1974), within a number of steps.
     pub(crate) fn best(&self, room: u64) -> Best {
         let most = self.most_of_fitting(room);
+        let most = most - most % self.unit;
+        let mut steps = 0;
         let (mut left, mut saved, mut place) = (room, 0, 0);
         let mut taken: Vec<usize> = Vec::new();
         let mut best = Best { saved: 0, most, items: Vec::new() };
         let mut chosen: Vec<usize> = Vec::new();
-        for _ in 0..NODES {
+        while steps < STEPS {
             // On, as long as more can come of it than is known.
-            while place < self.list.len() && saved + self.most_from(place, left) as u64 > best.saved {
+            let enough = best.saved + self.unit;
+            while place < self.list.len() && saved + self.most_from(place, left) as u64 >= enough {
+                steps += 1;
                 let (size, saving, _) = self.list[place];
                 if size <= left {
                     taken.push(place);
@@ -109,9 +125,14 @@ impl Residents {
             saved -= self.list[last].1;
             place = last + 1;
         }
+        self.steps.set(self.steps.get() + steps);
         best.items = chosen.into_iter().map(|place| self.list[place].2).collect();
         best
     }
+}
+
+fn gcd(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { gcd(other, one % other) }
 }
 
 #[cfg(test)]

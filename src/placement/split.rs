@@ -189,6 +189,11 @@ impl Sharing<'_> {
         // What intervals cost that were given up.
         let mut given_up = f64::INFINITY;
         while let Some(place) = lowest(&open) {
+            let steps = self.split.residents.take_steps();
+            if let Err(stop) = meter.spend_on(steps / 32, 8 * steps) {
+                let left = open.iter().map(|one| one.bound).fold(given_up, f64::min);
+                return (Shares { bound: left.min(known), best }, Err(stop));
+            }
             let Interval { least, most, bound, width } = open.swap_remove(place);
             let enough = known - 1.0 + self.tolerance;
             if bound > enough.min(given_up) {

@@ -20,7 +20,7 @@ use support::sharing::{Draw, drawn, drawn_with_alignments, drawn_with_constraint
 fn place(planner: &Planner, graph: &Graph, pools: &Pools) -> Result<Option<PoolPlan>, String> {
     let plan = match planner.place(graph, pools) {
         Ok(plan) => plan,
-        Err(Error::Pools(_) | Error::Constraint { .. }) => return Ok(None),
+        Err(Error::Pools(_) | Error::DoesNotFit(_) | Error::Constraint { .. }) => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
     let judged = verify_pools(graph, &plan).map_err(|found| format!("{found}\n{plan:#?}"));

@@ -49,7 +49,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let placed = planner(arguments, &bar)?.share(arguments.share.into()).place(graph, &pools);
     bar.finish_and_clear();
     let plan = match placed {
-        Err(Error::Pools(why)) => {
+        Err(Error::DoesNotFit(why)) => {
             say(&format!("does not fit: {}\n", one_line(&why)))?;
             return Ok(Answer::No);
         }

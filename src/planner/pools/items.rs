@@ -161,9 +161,8 @@ impl Run<'_> {
             if pools >> forced.index() & 1 == 0 {
                 let name = super::describe(self.graph, members[0].occupant);
                 let pool = self.pools.pool(forced).name();
-                return Err(Error::Pools(format!(
-                    "{name} ({size} bytes) must be in `{pool}`, which cannot take it"
-                )));
+                let text = format!("{name} ({size} bytes) must be in `{pool}`, which cannot take it");
+                return Err(Error::DoesNotFit(text));
             }
         }
         let alignment = |one: &Member| match one.occupant {
@@ -200,9 +199,11 @@ fn check_total(instance: &Instance) -> Result<()> {
         (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * most_stays
     });
     let bytes: u128 = bytes.sum();
-    if cost > u128::from(MOST) || bytes > u128::from(MOST) {
-        let text = format!("sizes ({bytes} bytes in all) or costs ({cost} in all) are more than 2^61");
-        return Err(Error::Pools(text));
+    if bytes > u128::from(MOST) {
+        return Err(Error::DoesNotFit(format!("sizes, {bytes} bytes in all, are more than 2^61")));
+    }
+    if cost > u128::from(MOST) {
+        return Err(Error::Pools(format!("costs, {cost} in all, are more than 2^61")));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::graph::Graph;
 use crate::ids::{OperatorId, PoolId};
 use crate::limits::{Limits, Meter};
 use crate::occupant::Occupant;
-use crate::placement::{Found, Presence, Trip, place};
+use crate::placement::{Found, Presence, Trip, fullest, place};
 use crate::plan::Share;
 use crate::pool_plan::{PoolPlan, Stay, Transfer, Use, key};
 use crate::pools::{Content, Pools};
@@ -29,13 +29,14 @@ impl Planner {
     /// Plans a graph for several memories: an order, what lives where and when, so that a run
     /// costs least by the costs of the [`Pools`], with offsets that exist.
     ///
-    /// The order starts from that of the least arena or that of the file, and is changed bit by
-    /// bit where that saves traffic. Whether another would cost less is not proven, unless all
-    /// fits.
+    /// The order is the planned one (of the least arena) or the file's, changed bit by bit where
+    /// that seems to save traffic. Within the limits it costs no more than the planned one. That
+    /// no other order costs less is known only if [all fits](PoolPlan::all_fits).
     ///
     /// # Errors
-    /// As [`plan`](Self::plan); [`Error::Pools`] if what must be in a pool does not fit there,
-    /// or a tensor has a fixed offset, which does not say in which pool.
+    /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold what must be there;
+    /// [`Error::Pools`] if what lies together must be in different pools, or a tensor has a fixed
+    /// offset, which does not say in which pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
         let planned = self.plan(graph)?.order;
         if self.ordering == Ordering::File {
@@ -46,15 +47,17 @@ impl Planner {
         let mut meter = Meter::new(&self.limits, ORDERS);
         let changed = orders::better(&drafts, &planned, &mut meter)?;
         let limits = self.limits.clone().less(meter.nodes());
-        let Some(changed) = changed else { return self.place_draft(graph, pools, &planned.draft, &limits) };
-        let plan = self.place_draft(graph, pools, &changed.draft, &limits)?;
-        if plan.cost <= planned.estimate.cost {
+        let Some(changed) = changed else {
+            return self.place_draft(graph, pools, &planned.draft, u64::MAX, &limits);
+        };
+        let plan = self.place_draft(graph, pools, &changed.draft, u64::MAX, &limits)?;
+        if changed.draft.items.instance.is_large() {
             return Ok(plan);
         }
-        // More was hoped for.
-        let limits = limits.less(plan.nodes);
-        let other = self.place_draft(graph, pools, &planned.draft, &limits)?;
-        Ok(if other.cost < plan.cost { other } else { plan })
+        let other = self.place_draft(graph, pools, &planned.draft, plan.cost, &limits.less(plan.nodes))?;
+        let nodes = meter.nodes() + plan.nodes + other.nodes;
+        let better = if other.cost < plan.cost { other } else { plan };
+        Ok(PoolPlan { nodes, ..better })
     }
 
     /// The same in this order.
@@ -64,11 +67,19 @@ impl Planner {
     pub fn place_in_order(&self, graph: &Graph, order: &[OperatorId], pools: &Pools) -> Result<PoolPlan> {
         let drafts = Drafts::new(self, graph, pools)?;
         let known = drafts.best_shared(order)?;
-        self.place_draft(graph, pools, &known.draft, &self.limits)
+        self.place_draft(graph, pools, &known.draft, u64::MAX, &self.limits)
     }
 
-    fn place_draft(&self, graph: &Graph, pools: &Pools, draft: &Draft, limits: &Limits) -> Result<PoolPlan> {
-        let plan = Task { planner: self, graph, pools, draft, limits }.place()?;
+    /// The best plan of a draft, or any if none costs less than `below`.
+    fn place_draft(
+        &self,
+        graph: &Graph,
+        pools: &Pools,
+        draft: &Draft,
+        below: u64,
+        limits: &Limits,
+    ) -> Result<PoolPlan> {
+        let plan = Task { planner: self, graph, pools, draft, below, limits }.place()?;
         verify_pools(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
@@ -79,14 +90,15 @@ struct Task<'a> {
     graph: &'a Graph,
     pools: &'a Pools,
     draft: &'a Draft,
+    below: u64,
     limits: &'a Limits,
 }
 
 impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
         let items = &self.draft.items;
-        let Some(found) = place(&items.instance, self.limits)? else {
-            return Err(Error::Pools("inputs and outputs do not fit where they must be".to_owned()));
+        let Some(found) = place(&items.instance, self.below, self.limits)? else {
+            return Err(Error::DoesNotFit(self.too_much()));
         };
         let mut plan = self.plan_of(items, &found);
         self.settle_home(items, &found, &mut plan)?;
@@ -97,6 +109,25 @@ impl Task<'_> {
         }
         sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
         Ok(plan)
+    }
+
+    /// Why there is no placement.
+    fn too_much(&self) -> String {
+        let instance = &self.draft.items.instance;
+        let Some(one) = fullest(instance) else {
+            return "inputs and outputs have no offsets where they must be, though their bytes fit"
+                .to_owned();
+        };
+        let pool = self.pools.pool(PoolId::new(one.pool)).name();
+        let bytes = instance.rooms[one.pool].bytes;
+        let when = match self.draft.order.get(one.step as usize) {
+            Some(&id) => format!("at operator `{}`", self.graph.operator(id).name()),
+            None => "after the last operator".to_owned(),
+        };
+        format!(
+            "`{pool}` has {bytes} bytes, but inputs and outputs that must be there {when} need {}",
+            one.bytes
+        )
     }
 
     fn plan_of(&self, items: &Items, found: &Found) -> PoolPlan {
@@ -193,7 +224,7 @@ impl Task<'_> {
         if needed > room.bytes {
             let (name, bytes) = (self.pools.home().name(), room.bytes);
             let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
-            return Err(Error::Pools(text));
+            return Err(Error::DoesNotFit(text));
         }
         for (&(item, presence), offset) in there.iter().zip(offsets) {
             let presence = Presence { pool: instance.home(), ..presence };

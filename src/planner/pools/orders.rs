@@ -1,66 +1,141 @@
 //! Orders for several memories: what is used again soon need not leave the chip in between.
 
+use std::ops::Range;
+
 use super::draft::{Drafts, Known};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::Meter;
 use crate::placement::Gap;
+use crate::random::Random;
 use crate::sorting::sort_by_keys;
 
 /// Accesses and steps that all orders tried together have.
 const WORK: usize = 2_000_000;
+
+/// The search ends when each operator that can move was moved so often in vain, on average.
+const PATIENCE: usize = 4;
 
 /// An order that seems to cost less than a known one, if one is found.
 ///
 /// # Errors
 /// As [`Drafts::draft`].
 pub(super) fn better(drafts: &Drafts<'_>, known: &Known, meter: &mut Meter<'_>) -> Result<Option<Known>> {
+    if known.estimate.cost <= known.estimate.floor {
+        return Ok(None);
+    }
     let file = drafts.graph.file_order();
     let mut best = None;
-    if known.estimate.cost > known.estimate.floor && known.draft.order != file {
-        best = cheaper(drafts.known(file, known.wish)?, known);
+    if known.draft.order != file {
+        best = Some(drafts.known(file, known.wish)?).filter(|one| one.estimate.cost < known.estimate.cost);
     }
     let start = best.as_ref().unwrap_or(known);
-    Ok(improved(drafts, start, meter).or(best))
-}
-
-fn cheaper(one: Known, than: &Known) -> Option<Known> {
-    (one.estimate.cost < than.estimate.cost).then_some(one)
-}
-
-/// Changes an order bit by bit as long as that seems to save something: of two accesses between
-/// which something is not on chip, the operators are brought together.
-fn improved(drafts: &Drafts<'_>, start: &Known, meter: &mut Meter<'_>) -> Option<Known> {
-    let mut moves = Moves::new(drafts.graph);
     let instance = &start.draft.items.instance;
+    if instance.is_large() {
+        return Ok(best);
+    }
+    let moves = Moves::new(drafts.graph);
     let size = instance.accesses.len() + instance.steps as usize;
-    let mut left = WORK / size;
-    let mut found: Option<Known> = None;
-    loop {
-        let before = found.as_ref().unwrap_or(start).estimate.cost;
-        for pair in apart(found.as_ref().unwrap_or(start)) {
-            for side in [Side::Up, Side::Down] {
-                let best = found.as_ref().unwrap_or(start);
-                if best.estimate.cost <= best.estimate.floor || left == 0 {
-                    return found;
-                }
-                let Some(order) = moves.together(&best.draft.order, pair, side) else { continue };
-                left -= 1;
-                if meter.spend_on(1, 32 * size as u64).is_err() {
-                    return found;
-                }
-                // Where tensors lie together, not all orders do.
-                let Ok(next) = drafts.known(&order, best.wish) else { continue };
-                if let Some(next) = cheaper(next, best) {
-                    found = Some(next);
-                    break;
-                }
+    let mut search = Search { drafts, meter, moves, size, left: WORK / size, start, found: None };
+    let _ = search.run();
+    let found = search.found.filter(|one| one.estimate.cost < start.estimate.cost);
+    Ok(found.or(best))
+}
+
+/// Why no more orders are tried: all fits, or enough was done.
+struct Enough;
+
+type Outcome<T = ()> = std::result::Result<T, Enough>;
+
+/// Changes an order bit by bit as long as that seems to save something.
+struct Search<'s, 'm> {
+    drafts: &'s Drafts<'s>,
+    meter: &'s mut Meter<'m>,
+    moves: Moves,
+    /// Accesses and steps.
+    size: usize,
+    /// Orders that may be tried.
+    left: usize,
+    start: &'s Known,
+    /// No dearer than the start.
+    found: Option<Known>,
+}
+
+impl Search<'_, '_> {
+    fn run(&mut self) -> Outcome {
+        loop {
+            let before = self.cost();
+            self.bring_together()?;
+            self.move_some()?;
+            if self.cost() >= before {
+                return Ok(());
             }
         }
-        if found.as_ref().unwrap_or(start).estimate.cost >= before {
-            return found;
+    }
+
+    fn at_hand(&self) -> &Known {
+        self.found.as_ref().unwrap_or(self.start)
+    }
+
+    fn cost(&self) -> u64 {
+        self.at_hand().estimate.cost
+    }
+
+    /// Brings operators together that access the same.
+    fn bring_together(&mut self) -> Outcome {
+        loop {
+            let before = self.cost();
+            for pair in apart(self.at_hand()) {
+                for side in [Side::Up, Side::Down] {
+                    let order = self.found.as_ref().unwrap_or(self.start).draft.order.as_slice();
+                    if let Some(order) = self.moves.together(order, pair, side)
+                        && self.take_if_better(&order)?
+                    {
+                        break;
+                    }
+                }
+            }
+            if self.cost() >= before {
+                return Ok(());
+            }
         }
+    }
+
+    /// Moves single operators to where they could be as well.
+    fn move_some(&mut self) -> Outcome {
+        let mut random = Random::new(1);
+        let movable = self.moves.movable(&self.at_hand().draft.order.clone());
+        let mut in_vain = 0;
+        while in_vain < PATIENCE * movable.len() {
+            let operator = movable[random.below(movable.len())];
+            let order = self.found.as_ref().unwrap_or(self.start).draft.order.as_slice();
+            in_vain += 1;
+            if let Some(order) = self.moves.elsewhere(order, operator, &mut random)
+                && self.take_if_better(&order)?
+            {
+                in_vain = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on from an order if it seems no dearer; whether it seems cheaper.
+    fn take_if_better(&mut self, order: &[OperatorId]) -> Outcome<bool> {
+        let known = self.at_hand();
+        let (cost, wish, fits) =
+            (known.estimate.cost, known.wish, known.estimate.cost <= known.estimate.floor);
+        if fits || self.left == 0 || self.meter.spend_on(1, 32 * self.size as u64).is_err() {
+            return Err(Enough);
+        }
+        self.left -= 1;
+        // Where tensors lie together, not all orders do.
+        let Ok(next) = self.drafts.known(order, wish) else { return Ok(false) };
+        let is_better = next.estimate.cost < cost;
+        if next.estimate.cost <= cost {
+            self.found = Some(next);
+        }
+        Ok(is_better)
     }
 }
 
@@ -100,6 +175,45 @@ impl Moves {
         Self { before, after, step: vec![usize::MAX; count], goes: vec![false; count] }
     }
 
+    fn number(&mut self, order: &[OperatorId]) {
+        for (step, &operator) in order.iter().enumerate() {
+            self.step[operator.index()] = step;
+        }
+    }
+
+    /// Operators that can be at some other step while all others stay in order.
+    fn movable(&mut self, order: &[OperatorId]) -> Vec<OperatorId> {
+        self.number(order);
+        order.iter().copied().filter(|&one| self.steps(order, one).len() > 1).collect()
+    }
+
+    /// Steps at which an operator can be, its own among them; all are numbered.
+    fn steps(&self, order: &[OperatorId], operator: OperatorId) -> Range<usize> {
+        let step = |one: &OperatorId| self.step[one.index()];
+        let first = self.before.of(operator).iter().map(step).max().map_or(0, |last| last + 1);
+        let end = self.after.of(operator).iter().map(step).min().unwrap_or(order.len());
+        first..end
+    }
+
+    /// The order with an operator at some other step; none if it stays.
+    fn elsewhere(
+        &mut self,
+        order: &[OperatorId],
+        operator: OperatorId,
+        random: &mut Random,
+    ) -> Option<Vec<OperatorId>> {
+        self.number(order);
+        let steps = self.steps(order, operator);
+        let (from, to) = (self.step[operator.index()], steps.start + random.below(steps.len()));
+        let mut order = order.to_vec();
+        if to < from {
+            order[to..=from].rotate_right(1);
+        } else {
+            order[from..=to].rotate_left(1);
+        }
+        (to != from).then_some(order)
+    }
+
     /// The order with two operators as near to each other as they can be; none if they are.
     fn together(
         &mut self,
@@ -107,9 +221,7 @@ impl Moves {
         (from, until): (OperatorId, OperatorId),
         side: Side,
     ) -> Option<Vec<OperatorId>> {
-        for (step, &operator) in order.iter().enumerate() {
-            self.step[operator.index()] = step;
-        }
+        self.number(order);
         let (first, last) = (self.step[from.index()], self.step[until.index()]);
         let (first, last) = (first.min(last), first.max(last));
         let window = &order[first..=last];

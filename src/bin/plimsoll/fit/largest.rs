@@ -210,7 +210,7 @@ impl Search<'_> {
 
 /// More than 64 bits can count fits nowhere.
 fn overflows(error: &Error) -> bool {
-    matches!(error, Error::SizeOverflow { .. } | Error::TotalOverflow { .. } | Error::Pools(_))
+    matches!(error, Error::SizeOverflow { .. } | Error::TotalOverflow { .. } | Error::DoesNotFit(_))
 }
 
 impl Outcome {

@@ -1,7 +1,8 @@
 //! One network in one machine's memories.
 
 use plimsoll::{
-    Content, Error, Graph, Plan, Planner, Pool, PoolPlan, Pools, Tensor, TensorId, TensorKind, Traffic,
+    Content, Error, Graph, OperatorId, Plan, Planner, Pool, PoolPlan, Pools, Tensor, TensorId, TensorKind,
+    Traffic,
 };
 use serde::Serialize;
 
@@ -111,9 +112,9 @@ impl Fit {
             help: None,
             plan,
         };
-        match planner.place_in_order(graph, &fit.plan.order, pools) {
+        match planner.place(graph, pools) {
             Ok(found) => fit.judge(graph, planner, &found)?,
-            Err(Error::Pools(why)) => fit.impossible = Some(why),
+            Err(Error::DoesNotFit(why)) => fit.impossible = Some(why),
             Err(error) => return Err(error.into()),
         }
         Ok(fit)
@@ -130,7 +131,7 @@ impl Fit {
         self.activations = self.everything
             || room.is_some_and(|room| arena <= room.bytes)
             || activations_stay(&placed.moved)
-            || fits_without_weights(graph, planner, found)?;
+            || fits_without_weights(graph, planner, &self.plan.order, found)?;
         self.placed = Some(placed);
         Ok(())
     }
@@ -220,15 +221,20 @@ fn room_in(graph: &Graph, pool: &Pool, most: u64) -> Option<Room> {
 }
 
 /// Weights may have taken the room of activations where that saves more, so those are
-/// tried without them.
-fn fits_without_weights(graph: &Graph, planner: &Planner, found: &PoolPlan) -> Result<bool, Failure> {
+/// tried without them, in the order that needs the least for them.
+fn fits_without_weights(
+    graph: &Graph,
+    planner: &Planner,
+    order: &[OperatorId],
+    found: &PoolPlan,
+) -> Result<bool, Failure> {
     if found.preloaded == 0 && !found.transfers.iter().any(|one| is_constant(graph, one.tensor)) {
         return Ok(false);
     }
     let pools = without_weights(&found.pools)?;
-    match planner.place_in_order(graph, &found.order, &pools) {
+    match planner.place_in_order(graph, order, &pools) {
         Ok(plan) => Ok(activations_stay(&at_home(graph, &plan))),
-        Err(Error::Pools(_)) => Ok(false),
+        Err(Error::DoesNotFit(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
