@@ -9,7 +9,7 @@ use super::Planner;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::{OperatorId, PoolId};
-use crate::limits::{Limits, Meter};
+use crate::limits::{Limits, Meter, Stop};
 use crate::occupant::Occupant;
 use crate::placement::{Found, Presence, Trip, fullest, place};
 use crate::plan::Share;
@@ -19,11 +19,13 @@ use crate::problem::{Buffer, LiveRange, Problem};
 use crate::schedule::Ordering;
 use crate::sorting::sort_by_keys;
 use crate::verify::verify_pools;
-use draft::{Draft, Drafts};
+use draft::{Draft, Drafts, Known};
 use items::{Items, Member, held};
 
 /// Nodes of the search for an order where the limits name no number.
 const ORDERS: u64 = 10_000;
+/// Nodes for each of a few orders, to see which is best.
+const SOME: u64 = 60_000;
 
 impl Planner {
     /// Plans a graph for several memories: an order, what lives where and when, so that a run
@@ -45,19 +47,49 @@ impl Planner {
         let drafts = Drafts::new(self, graph, pools)?;
         let planned = drafts.best_shared(&planned)?;
         let mut meter = Meter::new(&self.limits, ORDERS);
-        let changed = orders::better(&drafts, &planned, &mut meter)?;
+        let mut all = orders::better(&drafts, &planned, &mut meter)?;
         let limits = self.limits.clone().less(meter.nodes());
-        let Some(changed) = changed else {
-            return self.place_draft(graph, pools, &planned.draft, u64::MAX, &limits);
-        };
-        let plan = self.place_draft(graph, pools, &changed.draft, u64::MAX, &limits)?;
-        if changed.draft.items.instance.is_large() {
-            return Ok(plan);
+        if all.is_empty() || !planned.draft.items.instance.is_large() {
+            all.push(planned);
         }
-        let other = self.place_draft(graph, pools, &planned.draft, plan.cost, &limits.less(plan.nodes))?;
-        let nodes = meter.nodes() + plan.nodes + other.nodes;
-        let better = if other.cost < plan.cost { other } else { plan };
-        Ok(PoolPlan { nodes, ..better })
+        let plan = self.place_best(graph, pools, &all, &limits)?;
+        Ok(PoolPlan { nodes: meter.nodes() + plan.nodes, ..plan })
+    }
+
+    /// The cheapest of some drafts: each is tried a little, the best then in full.
+    fn place_best(&self, graph: &Graph, pools: &Pools, all: &[Known], limits: &Limits) -> Result<PoolPlan> {
+        let place = |one: &Known, below: u64, limits: &Limits| {
+            self.place_draft(graph, pools, &one.draft, below, limits)
+        };
+        if let [only] = all {
+            return place(only, u64::MAX, limits);
+        }
+        let mut nodes = 0;
+        let mut best: Option<(PoolPlan, &Known)> = None;
+        let mut failed = None;
+        for one in all {
+            let below = best.as_ref().map_or(u64::MAX, |best| best.0.cost);
+            match place(one, below, &limits.clone().less(nodes).at_most(SOME)) {
+                Ok(plan) => {
+                    nodes += plan.nodes;
+                    if plan.cost < below {
+                        best = Some((plan, one));
+                    }
+                }
+                // What must be on chip at once may depend on the order.
+                Err(error @ Error::DoesNotFit(_)) => failed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let Some((mut plan, one)) = best else { return Err(failed.expect("there is a plan or an error")) };
+        if plan.stop == Stop::Nodes {
+            let full = place(one, u64::MAX, &limits.clone().less(nodes))?;
+            nodes += full.nodes;
+            let bound = plan.lower_bound.max(full.lower_bound);
+            plan = if full.cost <= plan.cost { full } else { plan };
+            plan.lower_bound = bound.min(plan.cost);
+        }
+        Ok(PoolPlan { nodes, ..plan })
     }
 
     /// The same in this order.

@@ -17,36 +17,53 @@ const WORK: usize = 2_000_000;
 /// The search ends when each operator that can move was moved so often in vain, on average.
 const PATIENCE: usize = 4;
 
-/// An order that seems to cost less than a known one, if one is found.
+/// Orders that seem to cost less than a known one, a few, the best first.
 ///
 /// # Errors
 /// As [`Drafts::draft`].
-pub(super) fn better(drafts: &Drafts<'_>, known: &Known, meter: &mut Meter<'_>) -> Result<Option<Known>> {
+pub(super) fn better(drafts: &Drafts<'_>, known: &Known, meter: &mut Meter<'_>) -> Result<Vec<Known>> {
     if known.estimate.cost <= known.estimate.floor {
-        return Ok(None);
+        return Ok(Vec::new());
     }
+    let is_cheaper = |one: &Known| one.estimate.cost < known.estimate.cost;
     let file = drafts.graph.file_order();
-    let mut best = None;
+    let mut of_file = None;
     if known.draft.order != file {
-        best = Some(drafts.known(file, known.wish)?).filter(|one| one.estimate.cost < known.estimate.cost);
+        of_file = Some(drafts.known(file, known.wish)?).filter(is_cheaper);
     }
-    let start = best.as_ref().unwrap_or(known);
+    let start = of_file.as_ref().unwrap_or(known);
     let instance = &start.draft.items.instance;
     if instance.is_large() {
-        return Ok(best);
+        return Ok(of_file.into_iter().collect());
     }
     let moves = Moves::new(drafts.graph);
     let size = instance.accesses.len() + instance.steps as usize;
-    let mut search = Search { drafts, meter, moves, size, left: WORK / size, start, found: None };
+    let (left, brought, found) = (WORK / size, Vec::new(), None);
+    let mut search = Search { drafts, meter, moves, size, left, start, brought, found };
     let _ = search.run();
-    let found = search.found.filter(|one| one.estimate.cost < start.estimate.cost);
-    Ok(found.or(best))
+    let Search { brought, found, .. } = search;
+    let mut all: Vec<Known> = found.into_iter().filter(is_cheaper).collect();
+    if !brought.is_empty() && all.iter().chain([known]).all(|one| one.draft.order != brought) {
+        all.extend(Some(drafts.known(&brought, known.wish)?).filter(is_cheaper));
+    }
+    if all.is_empty() {
+        all.extend(of_file);
+    }
+    Ok(all)
 }
 
 /// Why no more orders are tried: all fits, or enough was done.
 struct Enough;
 
 type Outcome<T = ()> = std::result::Result<T, Enough>;
+
+/// Which orders to go on from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Take {
+    Better,
+    /// To leave places where no single change is better.
+    NoWorse,
+}
 
 /// Changes an order bit by bit as long as that seems to save something.
 struct Search<'s, 'm> {
@@ -58,15 +75,20 @@ struct Search<'s, 'm> {
     /// Orders that may be tried.
     left: usize,
     start: &'s Known,
+    /// The order as it was before single operators were moved.
+    brought: Vec<OperatorId>,
     /// No dearer than the start.
     found: Option<Known>,
 }
 
 impl Search<'_, '_> {
     fn run(&mut self) -> Outcome {
+        let brought = self.bring_together(Take::Better);
+        self.brought = self.at_hand().draft.order.clone();
+        brought?;
         loop {
             let before = self.cost();
-            self.bring_together()?;
+            self.bring_together(Take::NoWorse)?;
             self.move_some()?;
             if self.cost() >= before {
                 return Ok(());
@@ -83,14 +105,14 @@ impl Search<'_, '_> {
     }
 
     /// Brings operators together that access the same.
-    fn bring_together(&mut self) -> Outcome {
+    fn bring_together(&mut self, take: Take) -> Outcome {
         loop {
             let before = self.cost();
             for pair in apart(self.at_hand()) {
                 for side in [Side::Up, Side::Down] {
                     let order = self.found.as_ref().unwrap_or(self.start).draft.order.as_slice();
                     if let Some(order) = self.moves.together(order, pair, side)
-                        && self.take_if_better(&order)?
+                        && self.take(&order, take)?
                     {
                         break;
                     }
@@ -112,7 +134,7 @@ impl Search<'_, '_> {
             let order = self.found.as_ref().unwrap_or(self.start).draft.order.as_slice();
             in_vain += 1;
             if let Some(order) = self.moves.elsewhere(order, operator, &mut random)
-                && self.take_if_better(&order)?
+                && self.take(&order, Take::NoWorse)?
             {
                 in_vain = 0;
             }
@@ -120,8 +142,8 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    /// Goes on from an order if it seems no dearer; whether it seems cheaper.
-    fn take_if_better(&mut self, order: &[OperatorId]) -> Outcome<bool> {
+    /// Goes on from an order if it is good enough; whether it seems cheaper.
+    fn take(&mut self, order: &[OperatorId], take: Take) -> Outcome<bool> {
         let known = self.at_hand();
         let (cost, wish, fits) =
             (known.estimate.cost, known.wish, known.estimate.cost <= known.estimate.floor);
@@ -132,7 +154,7 @@ impl Search<'_, '_> {
         // Where tensors lie together, not all orders do.
         let Ok(next) = self.drafts.known(order, wish) else { return Ok(false) };
         let is_better = next.estimate.cost < cost;
-        if next.estimate.cost <= cost {
+        if is_better || (take == Take::NoWorse && next.estimate.cost == cost) {
             self.found = Some(next);
         }
         Ok(is_better)
