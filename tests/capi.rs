@@ -56,6 +56,7 @@ fn library() -> &'static Path {
             (cfg!(feature = "json"), "json"),
             (cfg!(feature = "report"), "report"),
             (cfg!(feature = "onnx"), "onnx"),
+            (cfg!(feature = "onnx-shapes"), "onnx-shapes"),
             (cfg!(feature = "tflite"), "tflite"),
         ] {
             features.extend(built_in.then_some(name));
@@ -143,7 +144,8 @@ programs! {
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
     place_in_cpp: "examples/cpp/place.cpp" by "c++";
-    planned_onnx_in_cpp: "examples/cpp/planned_onnx.cpp" by "c++";
+    planned_tflite_in_c: "examples/c/planned_tflite.c" by "cc";
+    planned_models_in_cpp: "examples/cpp/planned_models.cpp" by "c++";
 }
 
 /// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.
@@ -162,6 +164,8 @@ fn random_calls_have_defined_results() {
         assert!(!text.contains(&unseen), "{text}");
     }
     assert!(!text.contains("placed in pools: 0 times"), "{text}");
+    let planned = !text.contains("planned for TensorFlow Lite Micro: 0 times");
+    assert_eq!(planned, cfg!(feature = "tflite"), "{text}");
 }
 
 /// The headers alone, with every warning, as C99 and as C++17.
