@@ -102,7 +102,7 @@ fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
 
 /// In safe code of theirs (`export::tflite::runtime`, `Walk::run`), valgrind reports a jump that
 /// depends on an uninitialised value: most likely the payload of a `None` that optimised code looks
-/// at before it looks whether there is one. AddressSanitizer sees their leaks.
+/// at before it looks whether there is one. `AddressSanitizer` sees their leaks.
 const WITHOUT_VALGRIND: [&str; 2] = ["examples/c/planned_tflite.c", "examples/cpp/planned_models.cpp"];
 
 /// Plain and with sanitizers, against both libraries; then under valgrind, where what takes
