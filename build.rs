@@ -10,7 +10,7 @@ fn main() {
 
 /// In the order in which a reader needs them.
 #[cfg(feature = "capi")]
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "status",
     "records",
     "boundary",
@@ -29,6 +29,7 @@ const FILES: [&str; 18] = [
     "pool_plan",
     "export",
     "onnx",
+    "tflite",
 ];
 
 #[cfg(feature = "capi")]

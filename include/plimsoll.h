@@ -300,6 +300,14 @@ typedef struct plimsoll_pools plimsoll_pools;
 // at the same time.
 typedef struct plimsoll_problem plimsoll_problem;
 
+// A model for TensorFlow Lite Micro with a plan inside. Never changes; any number of threads may
+// use it at the same time. It has been verified.
+typedef struct plimsoll_tflite_plan plimsoll_tflite_plan;
+
+// Scratch of a TensorFlow Lite model's operators, as measured on a target. Not to be changed by
+// one thread while another uses it; otherwise any number of threads may use it at the same time.
+typedef struct plimsoll_tflite_scratch plimsoll_tflite_scratch;
+
 // What a planner needs to know of a buffer. Frozen: 32 bytes.
 typedef struct plimsoll_buffer {
     // Bytes; may be 0.
@@ -737,6 +745,16 @@ int32_t plimsoll_import_options_set_floats_as(struct plimsoll_import_options *op
 int32_t plimsoll_import_options_set_dimension(struct plimsoll_import_options *options,
                                               const char *name,
                                               uint64_t value);
+
+// Gives an input of an ONNX model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
+// instead of the file's; all other shapes are computed then, and what the file says of them is
+// not read. Names stand for symbolic dimensions. NULL for what the file says.
+//
+// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An input that
+// is not there, or cannot have this shape, is an error of the import.
+int32_t plimsoll_import_options_set_input_shape(struct plimsoll_import_options *options,
+                                                const char *name,
+                                                const char *shape);
 
 // Whether operators that read constants only are folded away: 1, or 0.
 int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options, int32_t fold);
@@ -1282,10 +1300,111 @@ int32_t plimsoll_plan_export_onnx(const struct plimsoll_plan *plan,
                                   size_t capacity,
                                   size_t *size);
 
+// Writes the same to a file, which appears whole or not at all. Weights in other files are
+// looked for beside it.
+int32_t plimsoll_plan_write_onnx(const struct plimsoll_plan *plan,
+                                 const uint8_t *model,
+                                 size_t model_size,
+                                 const struct plimsoll_import_options *options,
+                                 const char *path);
+
 // Verifies the plan in the metadata of an ONNX model: PLIMSOLL_ERROR_WRONG_PLAN with what is
 // wrong with it, PLIMSOLL_ERROR_IMPORT if there is none or the model is broken,
 // PLIMSOLL_ERROR_UNSUPPORTED as above.
 int32_t plimsoll_onnx_verify(const uint8_t *model, size_t model_size);
+
+// Makes a table of scratch in which nothing is measured: operators need what the reference
+// kernels ask for. Free it with `plimsoll_tflite_scratch_free`.
+//
+// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without TensorFlow Lite.
+int32_t plimsoll_tflite_scratch_new(struct plimsoll_tflite_scratch **scratch);
+
+// So many bytes for an operator, by the positions of its subgraph and of itself in the file; all
+// of its requests together, each rounded up to 16. `op_type`, as in "CONV_2D", is what the
+// operator must be, so that a table for another model is noticed; NULL for any.
+int32_t plimsoll_tflite_scratch_set(struct plimsoll_tflite_scratch *scratch,
+                                    size_t subgraph,
+                                    size_t operator_index,
+                                    const char *op_type,
+                                    uint64_t bytes);
+
+// Frees a table of scratch; NULL is allowed.
+void plimsoll_tflite_scratch_free(struct plimsoll_tflite_scratch *scratch);
+
+// Plans a TensorFlow Lite model, of `model_size` bytes in memory, for TensorFlow Lite Micro, and
+// makes it anew with the plan inside. `name` is what the graph is called. `options` may be NULL
+// for the defaults: strategy, order, capacity, limits and callbacks count; the alignment must be
+// 16, nothing may be reserved or shared, and variables are left to the runtime. `scratch` may be
+// NULL for that of the reference kernels. Free the result with `plimsoll_tflite_plan_free`.
+//
+// PLIMSOLL_ERROR_ARGUMENT if the options or the scratch do not go with the model,
+// PLIMSOLL_ERROR_IMPORT with what is wrong with the model or why it cannot have a plan,
+// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without TensorFlow Lite.
+int32_t plimsoll_tflite_plan_new(const uint8_t *model,
+                                 size_t model_size,
+                                 const char *name,
+                                 const struct plimsoll_options *options,
+                                 const struct plimsoll_tflite_scratch *scratch,
+                                 struct plimsoll_tflite_plan **planned);
+
+// Copies out the model with the plan inside. `size` is how many bytes it has; with NULL for
+// `place` only that is written.
+int32_t plimsoll_tflite_plan_model(const struct plimsoll_tflite_plan *planned,
+                                   uint8_t *place,
+                                   size_t capacity,
+                                   size_t *size);
+
+// Writes the model with the plan inside to a file, which appears whole or not at all.
+int32_t plimsoll_tflite_plan_write(const struct plimsoll_tflite_plan *planned, const char *path);
+
+// What the head of the runtime's arena needs, scratch included, and what it needs without this
+// plan: PLIMSOLL_NONE if that is not known. Either may be NULL.
+int32_t plimsoll_tflite_plan_head_bytes(const struct plimsoll_tflite_plan *planned,
+                                        uint64_t *head,
+                                        uint64_t *own_head);
+
+// Copies out what the user should know, a line each; empty if there is nothing. `size` is what it
+// needs; see `plimsoll_last_error`.
+int32_t plimsoll_tflite_plan_notes(const struct plimsoll_tflite_plan *planned,
+                                   char *notes,
+                                   size_t capacity,
+                                   size_t *size);
+
+// The plan of the first subgraph, with sizes as the runtime rounds them: for its figures, and to
+// be exported. Its tensors and operators count as in the file that was read; the workspace of an
+// operator is its scratch and what its bodies need. Free it with `plimsoll_plan_free`.
+int32_t plimsoll_tflite_plan_main(const struct plimsoll_tflite_plan *planned,
+                                  struct plimsoll_plan **plan);
+
+// Copies out the order of a subgraph's operators: their positions in the file that was read.
+// PLIMSOLL_ERROR_ARGUMENT where there are no more subgraphs.
+int32_t plimsoll_tflite_plan_order(const struct plimsoll_tflite_plan *planned,
+                                   size_t subgraph,
+                                   uint32_t *order,
+                                   size_t capacity,
+                                   size_t *count);
+
+// Copies out a subgraph's offsets in the arena's head, by tensor; PLIMSOLL_NONE where the runtime
+// plans: variables and constants. PLIMSOLL_ERROR_ARGUMENT where there are no more subgraphs.
+int32_t plimsoll_tflite_plan_offsets(const struct plimsoll_tflite_plan *planned,
+                                     size_t subgraph,
+                                     uint64_t *offsets,
+                                     size_t capacity,
+                                     size_t *count);
+
+// Frees a planned model; NULL is allowed.
+void plimsoll_tflite_plan_free(struct plimsoll_tflite_plan *planned);
+
+// Verifies the plan inside of a model for TensorFlow Lite Micro by the runtime's own rules, as it
+// checks nothing itself. `scratch`, which may be NULL, counts operators as they stand in this
+// file. `head` is what the arena's head needs, scratch included; it may be NULL.
+//
+// PLIMSOLL_ERROR_WRONG_PLAN with what is wrong with the plan, PLIMSOLL_ERROR_IMPORT if there is
+// none or the model is broken, PLIMSOLL_ERROR_ARGUMENT and PLIMSOLL_ERROR_UNSUPPORTED as above.
+int32_t plimsoll_tflite_verify(const uint8_t *model,
+                               size_t model_size,
+                               const struct plimsoll_tflite_scratch *scratch,
+                               uint64_t *head);
 
 #ifdef __cplusplus
 }  // extern "C"

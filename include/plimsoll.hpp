@@ -539,6 +539,11 @@ public:
                                              options, bytes, capacity, size);
         });
     }
+    void write_onnx(const void *model, std::size_t model_size, const std::string &path,
+                    const plimsoll_import_options *options = nullptr) const {
+        detail::check(plimsoll_plan_write_onnx(handle_.get(), static_cast<const std::uint8_t *>(model), model_size,
+                                               options, path.c_str()));
+    }
     void write(ExportFormat format, const std::string &path) const {
         detail::check(
             plimsoll_plan_write(handle_.get(), static_cast<std::int32_t>(format), path.c_str()));
@@ -548,6 +553,7 @@ public:
 private:
     friend class Graph;
     friend class Problem;
+    friend class TflitePlan;
     Plan() = default;
 
     // Takes what a call makes; frees it again if a callback threw.
@@ -928,6 +934,16 @@ public:
         detail::check(plimsoll_import_options_set_dimension(handle_.get(), name.c_str(), value));
         return *this;
     }
+    // As in "1x3x224x224" or "1,3,height,width"; none for what the file says.
+    ImportOptions &input_shape(const std::string &name, const std::optional<std::string> &shape) {
+        detail::check(plimsoll_import_options_set_input_shape(handle_.get(), name.c_str(),
+                                                              shape ? shape->c_str() : nullptr));
+        return *this;
+    }
+    ImportOptions &overwrite_inputs(bool overwrite) {
+        detail::check(plimsoll_import_options_set_overwrite_inputs(handle_.get(), overwrite ? 1 : 0));
+        return *this;
+    }
     ImportOptions &fold(bool constants) {
         detail::check(plimsoll_import_options_set_fold(handle_.get(), constants ? 1 : 0));
         return *this;
@@ -941,6 +957,96 @@ private:
 // Throws what is wrong with the plan in an ONNX model's metadata.
 inline void verify_onnx(const void *model, std::size_t size) {
     detail::check(plimsoll_onnx_verify(static_cast<const std::uint8_t *>(model), size));
+}
+
+// Scratch of a TensorFlow Lite model's operators, as measured on a target; of the others, that of
+// the reference kernels.
+class TfliteScratch {
+public:
+    TfliteScratch() {
+        plimsoll_tflite_scratch *made = nullptr;
+        detail::check(plimsoll_tflite_scratch_new(&made));
+        handle_.reset(made);
+    }
+    // `op_type`, as in "CONV_2D", is what the operator must be; empty for any.
+    TfliteScratch &set(std::size_t subgraph, std::size_t operator_index, std::uint64_t bytes,
+                       const std::string &op_type = "") {
+        detail::check(plimsoll_tflite_scratch_set(handle_.get(), subgraph, operator_index,
+                                                  op_type.empty() ? nullptr : op_type.c_str(), bytes));
+        return *this;
+    }
+    const plimsoll_tflite_scratch *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::Handle<plimsoll_tflite_scratch, plimsoll_tflite_scratch_free> handle_;
+};
+
+// A model for TensorFlow Lite Micro with a plan inside.
+class TflitePlan {
+public:
+    // `scratch` may be NULL for that of the reference kernels.
+    TflitePlan(const void *model, std::size_t model_size, const std::string &name, const Options &options = Options(),
+               const plimsoll_tflite_scratch *scratch = nullptr) {
+        plimsoll_tflite_plan *made = nullptr;
+        const std::int32_t status = plimsoll_tflite_plan_new(static_cast<const std::uint8_t *>(model), model_size,
+                                                             name.c_str(), options.get(), scratch, &made);
+        handle_.reset(made);
+        detail::check_made(status, handle_);
+    }
+    // The file.
+    std::vector<std::uint8_t> model() const {
+        return detail::copy_out<std::uint8_t>([&](std::uint8_t *bytes, std::size_t capacity, std::size_t *size) {
+            return plimsoll_tflite_plan_model(handle_.get(), bytes, capacity, size);
+        });
+    }
+    void write(const std::string &path) const {
+        detail::check(plimsoll_tflite_plan_write(handle_.get(), path.c_str()));
+    }
+    // What the head of the runtime's arena needs, scratch included.
+    std::uint64_t head_bytes() const {
+        return detail::get<std::uint64_t>([&](std::uint64_t *head) {
+            return plimsoll_tflite_plan_head_bytes(handle_.get(), head, nullptr);
+        });
+    }
+    // The same without this plan, if that is known.
+    std::optional<std::uint64_t> own_head_bytes() const {
+        return detail::some(detail::get<std::uint64_t>([&](std::uint64_t *own) {
+            return plimsoll_tflite_plan_head_bytes(handle_.get(), nullptr, own);
+        }));
+    }
+    // What the user should know, a line each.
+    std::string notes() const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_tflite_plan_notes(handle_.get(), text, capacity, size);
+        });
+    }
+    // Of the first subgraph, to be exported.
+    Plan main() const {
+        return Plan::made_by([&](plimsoll_plan **plan) { return plimsoll_tflite_plan_main(handle_.get(), plan); });
+    }
+    // Positions of operators in the file that was read.
+    std::vector<std::uint32_t> order(std::size_t subgraph = 0) const {
+        return detail::copy_out<std::uint32_t>([&](std::uint32_t *order, std::size_t capacity, std::size_t *count) {
+            return plimsoll_tflite_plan_order(handle_.get(), subgraph, order, capacity, count);
+        });
+    }
+    // By tensor; PLIMSOLL_NONE where the runtime plans.
+    std::vector<std::uint64_t> offsets(std::size_t subgraph = 0) const {
+        return detail::copy_out<std::uint64_t>([&](std::uint64_t *offsets, std::size_t capacity, std::size_t *count) {
+            return plimsoll_tflite_plan_offsets(handle_.get(), subgraph, offsets, capacity, count);
+        });
+    }
+    const plimsoll_tflite_plan *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::Handle<plimsoll_tflite_plan, plimsoll_tflite_plan_free> handle_;
+};
+
+// What the head of the arena needs by the plan inside of a model; throws what is wrong with it.
+inline std::uint64_t verify_tflite(const void *model, std::size_t size, const plimsoll_tflite_scratch *scratch = nullptr) {
+    return detail::get<std::uint64_t>([&](std::uint64_t *head) {
+        return plimsoll_tflite_verify(static_cast<const std::uint8_t *>(model), size, scratch, head);
+    });
 }
 
 // What a file holds: a graph or a problem, one of the two.

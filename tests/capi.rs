@@ -56,6 +56,7 @@ fn library() -> &'static Path {
             (cfg!(feature = "json"), "json"),
             (cfg!(feature = "report"), "report"),
             (cfg!(feature = "onnx"), "onnx"),
+            (cfg!(feature = "onnx-shapes"), "onnx-shapes"),
             (cfg!(feature = "tflite"), "tflite"),
         ] {
             features.extend(built_in.then_some(name));
@@ -99,6 +100,11 @@ fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
     program
 }
 
+/// In safe code of theirs (`export::tflite::runtime`, `Walk::run`), valgrind reports a jump that
+/// depends on an uninitialised value: most likely the payload of a `None` that optimised code looks
+/// at before it looks whether there is one. `AddressSanitizer` sees their leaks.
+const WITHOUT_VALGRIND: [&str; 2] = ["examples/c/planned_tflite.c", "examples/cpp/planned_models.cpp"];
+
 /// Plain and with sanitizers, against both libraries; then under valgrind, where what takes
 /// a number of networks takes that of `PLIMSOLL_NETWORKS`.
 fn try_out(source: &str, compiler: &str) {
@@ -109,6 +115,9 @@ fn try_out(source: &str, compiler: &str) {
         for extra in [&[][..], &SANITIZERS] {
             run(&mut Command::new(compile(source, link, extra)));
         }
+    }
+    if WITHOUT_VALGRIND.contains(&source) {
+        return;
     }
     if have("valgrind") {
         let mut valgrind = Command::new("valgrind");
@@ -143,7 +152,8 @@ programs! {
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
     place_in_cpp: "examples/cpp/place.cpp" by "c++";
-    planned_onnx_in_cpp: "examples/cpp/planned_onnx.cpp" by "c++";
+    planned_tflite_in_c: "examples/c/planned_tflite.c" by "cc";
+    planned_models_in_cpp: "examples/cpp/planned_models.cpp" by "c++";
 }
 
 /// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.
@@ -162,6 +172,8 @@ fn random_calls_have_defined_results() {
         assert!(!text.contains(&unseen), "{text}");
     }
     assert!(!text.contains("placed in pools: 0 times"), "{text}");
+    let planned = !text.contains("planned for TensorFlow Lite Micro: 0 times");
+    assert_eq!(planned, cfg!(feature = "tflite"), "{text}");
 }
 
 /// The headers alone, with every warning, as C99 and as C++17.

@@ -233,3 +233,20 @@ proptest! {
         prop_assert_eq!(graph.file_order(), &ids[..], "random graphs are built in a valid order");
     }
 }
+
+/// Each permission is looked up, not searched for: 200 000 among as many inputs, which in steps of
+/// one each would be 40 000 000 000.
+#[test]
+fn a_concatenation_of_many_is_built_at_once() {
+    const COUNT: usize = 200_000;
+    let mut net = Graph::builder("wide");
+    let pieces: Vec<_> = (0..COUNT).map(|i| net.input(format!("piece_{i}"), TensorSpec::bytes(1))).collect();
+    let whole = net.tensor("whole", TensorSpec::bytes(COUNT as u64));
+    let mut concat = net.operator("concat").reads(pieces.iter().copied()).writes([whole]);
+    for (at, &piece) in pieces.iter().enumerate() {
+        concat = concat.piece(piece, whole, at as u64);
+    }
+    net.output(whole);
+    let graph = net.build().unwrap();
+    assert_eq!(graph.operators()[0].permits().len(), COUNT);
+}

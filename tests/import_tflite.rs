@@ -329,7 +329,10 @@ fn other_files_are_told_apart() {
         "not a valid TFLite file: bytes 4 to 7 are \"ONNX\" instead of \"TFL3\""
     );
     let far = text(b"\xfc\0\0\0TFL3\n\0\0\0");
-    assert_eq!(far, "not a valid TFLite file: Range [252, 256) is out of bounds.");
+    assert_eq!(
+        far,
+        "not a valid TFLite file: it is cut short or damaged (Range [252, 256) is out of bounds)"
+    );
 }
 
 #[test]
@@ -380,7 +383,7 @@ fn shared_parts_do_not_unfold_without_limit() {
         bytes[entry(index)..entry(index) + 4].copy_from_slice(&offset.to_le_bytes());
     }
     let text = tflite_from_bytes("x", &bytes, &ImportOptions::default()).unwrap_err().to_string();
-    assert_eq!(text, "not a valid TFLite file: Apparent size too large.");
+    assert_eq!(text, "not a valid TFLite file: it is cut short or damaged (Apparent size too large)");
 }
 
 fn number(bytes: &[u8], at: usize) -> u32 {

@@ -1,6 +1,7 @@
 //! What every function does at the boundary: check pointers, catch panics, keep
 //! the message.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,21 +50,31 @@ thread_local! {
 
 /// Runs the body of a function; nothing unwinds beyond it.
 pub(super) fn guard(body: impl FnOnce() -> Outcome) -> i32 {
-    let failure = match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(())) => return PLIMSOLL_OK,
-        Ok(Err(failure)) => failure,
-        Err(payload) => {
-            let text = payload.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-            let text = format!("a mistake in the library: {}", text.unwrap_or("no message"));
-            // What it holds may panic as it is dropped.
-            std::mem::forget(payload);
-            Failure::new(PLIMSOLL_ERROR_PANIC, text)
-        }
-    };
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => PLIMSOLL_OK,
+        Ok(Err(failure)) => keep(failure),
+        Err(payload) => keep(panicked(payload)),
+    }
+}
+
+// Not inlined: one of each, instead of one for every function of the ABI.
+#[cold]
+#[inline(never)]
+fn keep(failure: Failure) -> i32 {
     // At the end of a thread there may be no place for it any more.
     let _ = MESSAGE.try_with(|message| *message.borrow_mut() = failure.message);
     failure.status
+}
+
+#[cold]
+#[inline(never)]
+fn panicked(payload: Box<dyn Any + Send>) -> Failure {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = format!("a mistake in the library: {}", text.unwrap_or("no message"));
+    // What it holds may panic as it is dropped.
+    std::mem::forget(payload);
+    Failure::new(PLIMSOLL_ERROR_PANIC, text)
 }
 
 /// Frees what was made by [`give`]; NULL is nothing to free.
@@ -81,6 +92,8 @@ pub(super) fn give<T>(place: &mut *mut T, object: T) {
     *place = Box::into_raw(Box::new(object));
 }
 
+#[cold]
+#[inline(never)]
 fn null(name: &str) -> Failure {
     Failure::new(PLIMSOLL_ERROR_NULL, format!("`{name}` is NULL"))
 }

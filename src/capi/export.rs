@@ -141,15 +141,19 @@ unsafe fn part_of(code: &CCode, part: i32, header_name: *const c_char) -> Result
 }
 
 unsafe fn write(path: *const c_char, exported: &str) -> Outcome {
+    unsafe { write_bytes(path, exported.as_bytes()) }
+}
+
+pub(super) unsafe fn write_bytes(path: *const c_char, bytes: &[u8]) -> Outcome {
     let path = unsafe { text(path, "path") }?;
-    write_whole(Path::new(path), exported)
+    write_whole(Path::new(path), bytes)
         .map_err(|error| Failure::new(PLIMSOLL_ERROR_IO, format!("cannot write {path}: {error}")))
 }
 
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let Some(name) = path.file_name() else { return Err(std::io::ErrorKind::InvalidFilename.into()) };
     let part = path.with_file_name(format!("{}.{}.part", name.to_string_lossy(), std::process::id()));
-    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, path));
+    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
     if written.is_err() {
         // Best effort: the first error is the one to report.
         let _ = std::fs::remove_file(&part);

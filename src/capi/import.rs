@@ -58,6 +58,41 @@ pub unsafe extern "C" fn plimsoll_import_options_set_dimension(
     })
 }
 
+/// Gives an input of an ONNX model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
+/// instead of the file's; all other shapes are computed then, and what the file says of them is
+/// not read. Names stand for symbolic dimensions. NULL for what the file says.
+///
+/// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An input that
+/// is not there, or cannot have this shape, is an error of the import.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_input_shape(
+    options: *mut plimsoll_import_options,
+    name: *const c_char,
+    shape: *const c_char,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        let name = unsafe { text(name, "name") }?;
+        if shape.is_null() {
+            options.input_shapes.remove(name);
+            return Ok(());
+        }
+        let shape = input_shape(unsafe { text(shape, "shape") }?)?;
+        options.input_shapes.insert(name.to_owned(), shape);
+        Ok(())
+    })
+}
+
+#[cfg(feature = "onnx-shapes")]
+fn input_shape(text: &str) -> Result<import::InputShape, Failure> {
+    text.parse().map_err(|reason: String| Failure::argument(reason))
+}
+
+#[cfg(not(feature = "onnx-shapes"))]
+fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
+    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the feature `onnx-shapes`"))
+}
+
 /// Whether operators that read constants only are folded away: 1, or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_fold(

@@ -28,3 +28,4 @@ mod records;
 mod results;
 mod sharing;
 mod status;
+mod tflite;

@@ -1,4 +1,7 @@
+use std::ffi::c_char;
+
 use super::boundary::{Failure, array, copy_out, guard, reference};
+use super::export::write_bytes;
 use super::import::{options_or_default, plimsoll_import_options};
 use super::plan::{Planned, plimsoll_plan};
 use crate::import::ImportOptions;
@@ -24,14 +27,37 @@ pub unsafe extern "C" fn plimsoll_plan_export_onnx(
     size: *mut usize,
 ) -> i32 {
     guard(|| {
-        let Planned::Graph(graph, plan) = &unsafe { reference(plan, "plan") }?.of else {
-            return Err(Failure::argument("the plan is of buffers, not of a model".to_owned()));
-        };
-        let model = unsafe { array(model, model_size, "model") }?;
-        let default = ImportOptions::default();
-        let options = unsafe { options_or_default(options, &default) }?;
-        unsafe { copy_out(&written(model, graph, plan, options)?, place, capacity, size) }
+        let written = unsafe { planned(plan, model, model_size, options) }?;
+        unsafe { copy_out(&written, place, capacity, size) }
     })
+}
+
+/// Writes the same to a file, which appears whole or not at all. Weights in other files are
+/// looked for beside it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_write_onnx(
+    plan: *const plimsoll_plan,
+    model: *const u8,
+    model_size: usize,
+    options: *const plimsoll_import_options,
+    path: *const c_char,
+) -> i32 {
+    guard(|| unsafe { write_bytes(path, &planned(plan, model, model_size, options)?) })
+}
+
+unsafe fn planned(
+    plan: *const plimsoll_plan,
+    model: *const u8,
+    model_size: usize,
+    options: *const plimsoll_import_options,
+) -> Result<Vec<u8>, Failure> {
+    let Planned::Graph(graph, plan) = &unsafe { reference(plan, "plan") }?.of else {
+        return Err(Failure::argument("the plan is of buffers, not of a model".to_owned()));
+    };
+    let model = unsafe { array(model, model_size, "model") }?;
+    let default = ImportOptions::default();
+    let options = unsafe { options_or_default(options, &default) }?;
+    written(model, graph, plan, options)
 }
 
 /// Verifies the plan in the metadata of an ONNX model: PLIMSOLL_ERROR_WRONG_PLAN with what is

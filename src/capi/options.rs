@@ -89,6 +89,19 @@ impl plimsoll_options {
         })
     }
 
+    /// Whether TensorFlow Lite Micro can do what is asked for.
+    pub(super) fn check_for_tflite(&self) -> Outcome {
+        let contradictions = [
+            (self.alignment != 16, "it aligns to 16"),
+            (!self.reserved.is_empty(), "it puts scratch wherever there is room, reserved or not"),
+            (self.sharing != Sharing::None, "none of its kernels promises to bear memory that is shared"),
+        ];
+        match contradictions.iter().find(|contradiction| contradiction.0) {
+            Some((_, why)) => Err(Failure::argument(format!("not for TensorFlow Lite Micro: {why}"))),
+            None => Ok(()),
+        }
+    }
+
     /// For searches in which nothing but the limits counts.
     pub(super) fn explainer(&self) -> Planner {
         Planner::new().limits(self.limits())

@@ -115,23 +115,40 @@ pub(super) fn check(operators: &[Operator], tensors: &[Tensor]) -> Result<()> {
 
 /// Those of an operator, from the `from`-th on.
 pub(super) fn check_one(operator: &Operator, from: usize, tensors: &[Tensor]) -> Result<()> {
-    let wrong = operator.permits[from..].iter().find_map(|&permit| problem(operator, permit, tensors));
+    let permits = &operator.permits[from..];
+    if permits.is_empty() {
+        return Ok(());
+    }
+    // Of a concatenation of n tensors, each of n permissions is looked up among n inputs.
+    let (inputs, outputs) = (sorted(&operator.inputs), sorted(&operator.outputs));
+    let wrong = permits.iter().find_map(|&permit| problem((&inputs, &outputs), permit, tensors));
     match wrong {
         Some(problem) => Err(Error::Permit { operator: operator.name.clone(), problem }),
         None => Ok(()),
     }
 }
 
-fn problem(operator: &Operator, permit: Permit, tensors: &[Tensor]) -> Option<String> {
+fn sorted(ids: &[TensorId]) -> Vec<TensorId> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids
+}
+
+/// `inputs` and `outputs` ascend.
+fn problem(
+    (inputs, outputs): (&[TensorId], &[TensorId]),
+    permit: Permit,
+    tensors: &[Tensor],
+) -> Option<String> {
     let (input, output) = permit.ends();
     let name = |id: TensorId| match tensors.get(id.index()) {
         Some(tensor) => format!("tensor `{}`", tensor.name),
         None => format!("tensor {id}"),
     };
-    if !operator.inputs.contains(&input) {
+    if inputs.binary_search(&input).is_err() {
         return Some(format!("{} is none of its inputs", name(input)));
     }
-    if !operator.outputs.contains(&output) {
+    if outputs.binary_search(&output).is_err() {
         return Some(format!("{} is none of its outputs", name(output)));
     }
     let outside = |id: &TensorId| {

@@ -140,7 +140,12 @@ fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
 fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let &[output] = operator.outputs() else { return Vec::new() };
     let places = stacked(graph, output, operator.inputs()).unwrap_or_default().into_iter();
-    let once = |input: TensorId| operator.inputs().iter().filter(|&&other| other == input).count() == 1;
+    let mut sorted = operator.inputs().to_vec();
+    sorted.sort_unstable();
+    let once = |input: TensorId| {
+        let first = sorted.partition_point(|&other| other < input);
+        sorted.get(first + 1) != Some(&input)
+    };
     let free = |input: TensorId| graph.tensor(input).kind().is_activation();
     let pieces = places.filter(|&(input, _)| once(input) && free(input) && is_data(graph.tensor(output)));
     pieces.map(|(input, at)| Permit::Piece { input, output, at }).collect()

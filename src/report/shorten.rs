@@ -8,12 +8,16 @@ fn letter_width(letter: char) -> usize {
     if letter.is_ascii() { 1 } else { 2 }
 }
 
-/// A name cut before its middle: names of one network tend to begin alike.
+/// Where there is room for fewer letters, the end alone says more than the end and a beginning.
+const ROOM_FOR_BOTH: usize = 16;
+
+/// A name cut before its middle, or short of its beginning: names of one network tend to begin
+/// alike.
 pub(super) fn shortened(name: &str, room: usize) -> String {
     if letter_count(name) <= room {
         return name.to_owned();
     }
-    let for_head = room.saturating_sub(1) / 3;
+    let for_head = if room < ROOM_FOR_BOTH { 0 } else { (room - 1) / 3 };
     let for_tail = room.saturating_sub(1) - for_head;
     let head: String = fill(name.chars(), for_head).collect();
     let mut tail: Vec<char> = fill(name.chars().rev(), for_tail).collect();
@@ -36,8 +40,9 @@ mod tests {
     #[test]
     fn long_names_lose_their_middle() {
         assert_eq!(shortened("conv", 4), "conv");
-        assert_eq!(shortened("model/block_1/relu", 9), "mo\u{2026}1/relu");
-        assert_eq!(shortened("\u{5c42}\u{5c42}\u{5c42}\u{5c42}", 7), "\u{5c42}\u{2026}\u{5c42}\u{5c42}");
+        assert_eq!(shortened("model/block_1/relu", 16), "model\u{2026}ock_1/relu");
+        assert_eq!(shortened("model/block_1/relu", 9), "\u{2026}k_1/relu");
+        assert_eq!(shortened("\u{5c42}\u{5c42}\u{5c42}\u{5c42}", 7), "\u{2026}\u{5c42}\u{5c42}\u{5c42}");
         assert_eq!(shortened("conv", 0), "\u{2026}");
     }
 }

@@ -40,7 +40,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
         let mut last = None;
         for (step, bytes) in (0..).zip(live.live_bytes().into_iter().chain([0])) {
             if last.replace(bytes) != Some(bytes) {
-                events.push(counter(FILE, "live bytes", step, bytes));
+                events.push(counter(FILE, "live", step, bytes));
             }
         }
     }
@@ -93,7 +93,7 @@ fn of_scene(scene: &Scene) -> Vec<Event> {
     let mut events = named(PLAN, "plan");
     events.extend(slices(scene.graph, scene.order, PLAN));
     for point in profile::of(&scene.rectangles) {
-        events.push(counter(PLAN, "live bytes", point.step, point.live));
+        events.push(counter(PLAN, "live", point.step, point.live));
         events.push(counter(PLAN, "arena in use", point.step, point.top));
     }
     for step in [0, scene.all_steps()] {
@@ -139,6 +139,7 @@ fn slices<'a>(
     })
 }
 
+/// Perfetto shows the counter's name and that of what it counts together: "live bytes".
 fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> Event {
     let args = Map::from_iter([("bytes".to_owned(), json!(bytes))]);
     let ts = Time::of_step(step);

@@ -38,6 +38,11 @@ static const char *name(void) {
     return seldom() ? NULL : names[below(13)];
 }
 
+static const char *shape(void) {
+    static const char *const shapes[] = {"1x3x8x8", "1,3,a,conv", "x", "", "99999999999999999999", "0", "\xff\xfe"};
+    return seldom() ? NULL : shapes[below(7)];
+}
+
 enum { SLOTS = 3 };
 
 static plimsoll_graph *graphs[SLOTS];
@@ -49,7 +54,9 @@ static plimsoll_choice *choices[SLOTS];
 static plimsoll_cancel *cancels[SLOTS];
 static plimsoll_pools *pools[SLOTS];
 static plimsoll_pool_plan *pool_plans[SLOTS];
-enum { KINDS = 9 };
+static plimsoll_tflite_scratch *scratches[SLOTS];
+static plimsoll_tflite_plan *tflite_plans[SLOTS];
+enum { KINDS = 11 };
 
 /* An object if there is one; sometimes none on purpose. */
 #define PICK(slots)                                            \
@@ -98,6 +105,8 @@ static int32_t drop(int which, int slot) {
     case 5: plimsoll_choice_free(choices[slot]); choices[slot] = NULL; break;
     case 6: plimsoll_pools_free(pools[slot]); pools[slot] = NULL; break;
     case 7: plimsoll_pool_plan_free(pool_plans[slot]); pool_plans[slot] = NULL; break;
+    case 8: plimsoll_tflite_scratch_free(scratches[slot]); scratches[slot] = NULL; break;
+    case 9: plimsoll_tflite_plan_free(tflite_plans[slot]); tflite_plans[slot] = NULL; break;
     default: plimsoll_cancel_free(cancels[slot]); cancels[slot] = NULL; break;
     }
     return PLIMSOLL_OK;
@@ -124,6 +133,8 @@ FREE_PLACE(choice)
 FREE_PLACE(cancel)
 FREE_PLACE(pools)
 FREE_PLACE(pool_plan)
+FREE_PLACE(tflite_scratch)
+FREE_PLACE(tflite_plan)
 
 static int32_t new_problem(void) {
     plimsoll_buffer buffers[8];
@@ -291,6 +302,9 @@ static int32_t plan_call(void) {
         if (below(4) == 0) {
             const uint8_t model[4] = {0x3a, (uint8_t)below(256), (uint8_t)below(256), 0};
             uint8_t written[8];
+            if (below(3) == 0) {
+                return plimsoll_plan_write_onnx(plan, MAYBE(model), below(5), PICK(imports), MAYBE("/nowhere/at/all"));
+            }
             return below(2) ? plimsoll_onnx_verify(MAYBE(model), below(5))
                             : plimsoll_plan_export_onnx(plan, MAYBE(model), below(5), PICK(imports), MAYBE(written), below(9), MAYBE(&size));
         }
@@ -324,7 +338,9 @@ static int32_t other_call(void) {
     case 8: return below(2) ? plimsoll_cancel_new(place_for_cancel(cancels)) : plimsoll_cancel_cancel(PICK(cancels));
     case 9: return import_text();
     case 10:
-        switch (below(5)) {
+        switch (below(7)) {
+        case 4: return plimsoll_import_options_set_overwrite_inputs(PICK(imports), kind());
+        case 5: return plimsoll_import_options_set_input_shape(PICK(imports), name(), shape());
         case 0: return plimsoll_import_options_new(place_for_import_options(imports));
         case 1: return plimsoll_import_options_set_floats_as(PICK(imports), name());
         case 2: return plimsoll_import_options_set_dimension(PICK(imports), name(), number());
@@ -347,6 +363,65 @@ static int32_t plan_something(void) {
     case 0: return plimsoll_graph_plan(PICK(graphs), PICK(options), place);
     case 1: return plimsoll_graph_plan_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), place);
     default: return plimsoll_problem_plan(PICK(problems), PICK(options), place);
+    }
+}
+
+/* A TensorFlow Lite model: two RELUs, one after the other. */
+static const unsigned char tflite_model[] = {
+    0x18, 0x00, 0x00, 0x00, 0x54, 0x46, 0x4c, 0x33, 0x00, 0x00, 0x0e, 0x00, 0x14, 0x00, 0x10, 0x00, 0x0c, 0x00, 0x08, 0x00,
+    0x00, 0x00, 0x04, 0x00, 0x0e, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x1c, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00,
+    0x03, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x18, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00,
+    0x01, 0x00, 0x00, 0x00, 0x30, 0x00, 0x00, 0x00, 0x04, 0x00, 0x04, 0x00, 0x04, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x0c, 0x00,
+    0x0b, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x0c, 0x00, 0x00, 0x00, 0x13, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x13,
+    0x0c, 0x00, 0x14, 0x00, 0x10, 0x00, 0x0c, 0x00, 0x08, 0x00, 0x04, 0x00, 0x0c, 0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00,
+    0x0c, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00,
+    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00, 0x00, 0x14, 0x00, 0x00, 0x00,
+    0x03, 0x00, 0x00, 0x00, 0xb4, 0x00, 0x00, 0x00, 0x78, 0x00, 0x00, 0x00, 0x48, 0x00, 0x00, 0x00, 0xe2, 0xff, 0xff, 0xff,
+    0x08, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00,
+    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0a, 0x00, 0x0c, 0x00, 0x00, 0x00, 0x08, 0x00, 0x04, 0x00, 0x0a, 0x00, 0x00, 0x00,
+    0x08, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0xa8, 0xff, 0xff, 0xff, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x09, 0x04, 0x00, 0x00, 0x00,
+    0x04, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00,
+    0x02, 0x00, 0x00, 0x00, 0x74, 0x32, 0x00, 0x00, 0xd4, 0xff, 0xff, 0xff, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x09,
+    0x04, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00,
+    0x04, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x74, 0x31, 0x00, 0x00, 0x0c, 0x00, 0x10, 0x00, 0x0c, 0x00, 0x0b, 0x00,
+    0x00, 0x00, 0x04, 0x00, 0x0c, 0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x09, 0x04, 0x00, 0x00, 0x00,
+    0x04, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00,
+    0x02, 0x00, 0x00, 0x00, 0x74, 0x30, 0x00, 0x00,
+};
+static uint64_t planned_models;
+
+static int32_t tflite_call(void) {
+    plimsoll_tflite_plan *planned = PICK(tflite_plans);
+    plimsoll_tflite_scratch *scratch = PICK(scratches);
+    const size_t size = seldom() ? below(sizeof tflite_model + 1) : sizeof tflite_model;
+    unsigned char model[sizeof tflite_model];
+    uint64_t offsets[8], head = 0, own = 0;
+    uint32_t order[8];
+    uint8_t written[8];
+    char text[16];
+    size_t count = 0;
+    int32_t status;
+    memcpy(model, tflite_model, sizeof model);
+    if (below(4) == 0) {
+        model[below(sizeof model)] ^= (unsigned char)(1u << below(8));
+    }
+    switch (below(14)) {
+    case 0: return plimsoll_tflite_scratch_new(place_for_tflite_scratch(scratches));
+    case 1: return plimsoll_tflite_scratch_set(scratch, seldom() ? (size_t)number() : 0, index_of(), name(), number());
+    case 2: return plimsoll_tflite_plan_model(planned, MAYBE(written), below(9), MAYBE(&count));
+    case 3: return plimsoll_tflite_plan_write(planned, MAYBE("/nowhere/at/all"));
+    case 4: return plimsoll_tflite_plan_head_bytes(planned, below(2) ? &head : NULL, below(2) ? &own : NULL);
+    case 5: return plimsoll_tflite_plan_notes(planned, MAYBE(text), below(17), MAYBE(&count));
+    case 6: return plimsoll_tflite_plan_main(planned, place_for_plan(plans));
+    case 7: return plimsoll_tflite_plan_order(planned, below(3), MAYBE(order), below(9), MAYBE(&count));
+    case 8: return plimsoll_tflite_plan_offsets(planned, below(3), MAYBE(offsets), below(9), MAYBE(&count));
+    case 9: return plimsoll_tflite_verify(MAYBE(model), size, scratch, below(2) ? &head : NULL);
+    default:
+        status = plimsoll_tflite_plan_new(MAYBE(model), size, name(), PICK(options), below(2) ? NULL : scratch,
+                                          place_for_tflite_plan(tflite_plans));
+        planned_models += status == PLIMSOLL_OK;
+        return status;
     }
 }
 
@@ -426,7 +501,8 @@ static void one_call(void) {
     char message[8];
     size_t size = 0;
     int32_t status;
-    switch (below(9)) {
+    switch (below(10)) {
+    case 9: status = tflite_call(); break;
     case 7: status = pools_call(); break;
     case 8: status = pool_plan_call(); break;
     case 0: status = below(4) ? graph_call() : drop((int)below(KINDS), (int)below(SLOTS)); break;
@@ -470,5 +546,6 @@ int main(int count, char **arguments) {
         printf("status %2d: %" PRIu64 " calls\n", which, outcomes[which]);
     }
     printf("placed in pools: %" PRIu64 " times\n", placed);
+    printf("planned for TensorFlow Lite Micro: %" PRIu64 " times\n", planned_models);
     return 0;
 }

@@ -79,7 +79,7 @@ fn steps_add_up_to_what_the_plan_says() {
             assert_eq!(moved, plan.traffic[pool.index()].total(), "seed {seed}, {pool:?}: {plan:#?}");
             let live = at_each_step(&one["live"], steps);
             assert!(live.iter().all(|&live| live <= plan.used[pool.index()]));
-            assert_eq!(live, counter(&traced, 3 + number, "live bytes", steps));
+            assert_eq!(live, counter(&traced, 3 + number, "live", steps));
             let in_place: u64 = counter(&traced, 3 + number, "read and written in place", steps).iter().sum();
             assert_eq!(in_place, sum(&one["traffic"]["inPlace"], steps));
         }

@@ -79,7 +79,7 @@ fn graph_plan() {
 fn problem_plan() {
     let problem = fixture::problem();
     let events = events(&trace::of_problem("four", &problem, &fixture::solution(&problem)));
-    assert_eq!(counter(&events, 1, "live bytes", 6), [96, 128, 96, 96, 64, 0]);
+    assert_eq!(counter(&events, 1, "live", 6), [96, 128, 96, 96, 64, 0]);
     assert_eq!(counter(&events, 1, "arena in use", 6), [96, 128, 128, 128, 64, 0]);
     assert_eq!(counter(&events, 1, "lower bound", 6), [128; 6]);
 }
@@ -108,7 +108,7 @@ fn the_order_of_the_file_is_beside_the_plan() {
     let events = events(&trace::of_graph(&graph, &plan));
     for (pid, order) in [(1, plan.order.as_slice()), (2, graph.file_order())] {
         let live = Liveness::new(&graph, order, 1, Variables::Arena).unwrap().live_bytes();
-        assert_eq!(counter(&events, pid, "live bytes", 5), live);
+        assert_eq!(counter(&events, pid, "live", 5), live);
         assert_eq!(events.iter().filter(|one| one["ph"] == "X" && one["pid"] == pid).count(), 5);
     }
 }
@@ -119,8 +119,8 @@ fn traces_of_anything_are_traces() {
     events(&trace::of_graph(&empty, &Plan::unplaced(&empty)));
     let (graph, plan) = fixture::shared();
     let shared = events(&trace::of_graph(&graph, &plan));
-    assert_eq!(*counter(&shared, 1, "live bytes", 6).iter().max().unwrap(), plan.arena_bytes);
+    assert_eq!(*counter(&shared, 1, "live", 6).iter().max().unwrap(), plan.arena_bytes);
     let problem = Problem::new(vec![Buffer::new(u64::MAX, 7..u32::MAX)]).unwrap();
     let all = events(&trace::of_problem("", &problem, &Planner::new().solve(&problem).unwrap()));
-    assert_eq!(counter(&all, 1, "live bytes", 8), [0, 0, 0, 0, 0, 0, 0, u64::MAX]);
+    assert_eq!(counter(&all, 1, "live", 8), [0, 0, 0, 0, 0, 0, 0, u64::MAX]);
 }

@@ -1,6 +1,6 @@
 //! Inputs in shapes of the user's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::descriptions::{Description, Dim};
 use super::messages::{Graph, ValueInfo};
@@ -28,7 +28,7 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
         }
         let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
         let Some(input) = graph.input.iter().find(|input| input.name == *name && !is_constant(name)) else {
-            return Err(wrong(there_are(graph, is_constant)));
+            return Err(wrong(there_are(graph)));
         };
         let Some(tensor) = tensor_type(input) else { return Err(wrong("it is no tensor".to_owned())) };
         let Some(declared) = &tensor.shape else { continue };
@@ -52,9 +52,11 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
     Ok(bound)
 }
 
-fn there_are(graph: &Graph, is_constant: impl Fn(&str) -> bool) -> String {
+fn there_are(graph: &Graph) -> String {
     const SHOWN: usize = 10;
-    let names = || graph.input.iter().map(|input| &input.name).filter(|name| !is_constant(name));
+    let constants: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let names =
+        || graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains(name));
     let mut shown: Vec<String> = names().take(SHOWN).map(|name| format!("`{name}`")).collect();
     let count = names().count();
     if count > SHOWN {

@@ -68,7 +68,9 @@ pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, ImportError> {
     let tables = &bytes[..bytes.len().min(LONGEST as usize)];
     schema::model(tables).map_err(|error| {
         let lines: Vec<String> = error.to_string().lines().map(|line| line.trim().to_owned()).collect();
-        ImportError::malformed(FORMAT, lines.join(" ").trim())
+        let what = lines.join(" ").replace(". while", ", while");
+        let what = what.trim().trim_end_matches('.');
+        ImportError::malformed(FORMAT, format!("it is cut short or damaged ({what})"))
     })
 }
 

@@ -32,14 +32,14 @@ function copiesText(row, most = Infinity) {
   return lines.length > most ? [...lines.slice(0, most), `and ${lines.length - most} more copies`] : lines;
 }
 
-/** An arrow at each place that something is copied to or from: as long as that may be under way. */
-function drawCopies(context, map, colours, frame, scale) {
+/** Whether there are so many arrows that 12 pixels each would be too much: then small ones. */
+function copiesAreFar(map, frame) {
+  return map.copied.length * 12 * (map.view.x1 - map.view.x0) > data.figures.steps * (frame.right - frame.left);
+}
+
+/** Of each arrow that is seen: where it stands, its length, and which look it has. */
+function forEachArrow(map, frame, scale, [length, head], use) {
   const { view } = map;
-  // Where there are many, small ones: 12 pixels each would be too much.
-  const far = map.copied.length * 12 * (view.x1 - view.x0) > data.figures.steps * (frame.right - frame.left);
-  const [length, head] = far ? [9, 2.5] : [15, 4];
-  // One path for each look: a path for each arrow takes ten times as long.
-  const looks = new Map();
   for (const { copy, row, comes } of map.copied) {
     const [step, due] = [copies.step[copy], copies.due[copy]];
     if (due < view.x0 || step > view.x1) continue;
@@ -51,13 +51,56 @@ function drawCopies(context, map, colours, frame, scale) {
     // Slower memories are below: from there it comes, and there it goes.
     const up = rises(copy) ? -1 : 1;
     const [y0, y1] = comes ? [y - up * length, y] : [y, y + up * length];
-    const key = (rises(copy) ? 0 : 1) + (dim ? 2 : 0);
+    use({ x0, x1, y, y0, y1, up, comes, dim });
+  }
+}
+
+const SMALL_ARROW = [9, 2.5];
+const LARGE_ARROW = [15, 4];
+/** Of an arrow that says how long it takes. */
+const isLong = ({ x0, x1 }) => x1 - x0 > 1;
+
+/**
+ * Small arrows, as pixels of the map's layer: thousands of them through the canvas take longer than
+ * all the rest together.
+ */
+function stampCopies(map, { pixels, across, down }, frame, scale) {
+  if (!copiesAreFar(map, frame)) return;
+  const { ratio } = map;
+  const looks = map.colours.copies.map((hex) => map.pixelPair(hex));
+  const [length, head] = SMALL_ARROW.map((size) => Math.round(size * ratio));
+  const shaft = Math.floor(ratio / 2);
+  forEachArrow(map, frame, scale, SMALL_ARROW, (arrow) => {
+    if (isLong(arrow)) return;
+    const number = looks[arrow.up < 0 ? 0 : 1][arrow.dim ? 1 : 0];
+    const x = Math.round((arrow.x1 - frame.left) * ratio);
+    const tip = Math.round((arrow.y1 - frame.top) * ratio);
+    for (let i = 0; i < length; i++) {
+      const line = tip - arrow.up * i;
+      if (line < 0 || line >= down) continue;
+      const half = i < 2 * head ? i >> 1 : shaft;
+      pixels.fill(number, line * across + Math.max(0, x - half), line * across + Math.min(across, x + half + 1));
+    }
+  });
+}
+
+/** An arrow at each place that something is copied to or from: as long as that may be under way. */
+function drawCopies(context, map, colours, frame, scale) {
+  const far = copiesAreFar(map, frame);
+  const size = far ? SMALL_ARROW : LARGE_ARROW;
+  const head = size[1];
+  // One path for each look: a path for each arrow takes ten times as long.
+  const looks = new Map();
+  forEachArrow(map, frame, scale, size, (arrow) => {
+    if (far && !isLong(arrow)) return;
+    const { x0, x1, y, y0, y1, up, comes, dim } = arrow;
+    const key = (up < 0 ? 0 : 1) + (dim ? 2 : 0);
     if (!looks.has(key)) looks.set(key, { lines: new Path2D(), heads: new Path2D() });
     const { lines, heads } = looks.get(key);
     lines.moveTo(comes ? x0 : x1, y0);
-    if (comes && x1 - x0 > 1) lines.lineTo(x0, y1);
+    if (comes && isLong(arrow)) lines.lineTo(x0, y1);
     lines.lineTo(x1, y1);
-    if (!comes && x1 - x0 > 1) {
+    if (!comes && isLong(arrow)) {
       lines.moveTo(x0, y);
       lines.lineTo(x1, y);
     }
@@ -65,7 +108,7 @@ function drawCopies(context, map, colours, frame, scale) {
     heads.lineTo(x1 - head, y1 - up * 2 * head);
     heads.lineTo(x1 + head, y1 - up * 2 * head);
     heads.closePath();
-  }
+  });
   context.lineWidth = far ? 1 : 1.6;
   for (const [key, { lines, heads }] of looks) {
     context.strokeStyle = context.fillStyle = colours.copies[key & 1];

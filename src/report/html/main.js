@@ -48,9 +48,11 @@ function ofArena(pool) {
 function ofPlacement({ cost, bound, floor, preloaded }) {
   const home = data.pools.at(-1);
   const copied = copies.bytes.reduce((sum, bytes) => sum + Number(bytes), 0);
+  // Not of the bound: what even memories of any size cost cannot be saved.
+  const gap = figures.gap.includes("%") && Number(bound) < Number(cost) ? `gap ${figures.gap} of what larger memories could save` : `gap ${figures.gap}`;
   const facts = [
     ["cost of a run", whole(cost), Number(floor) < Number(cost) ? `${whole(floor)} in memories of any size` : "as in memories of any size"],
-    ["lower bound", whole(bound), `gap ${figures.gap}`],
+    ["lower bound", whole(bound), gap],
     [`moved by ${home.name}`, shortBytes(Number(home.traffic.read) + Number(home.traffic.written)), `${shortBytes(home.traffic.read)} read, ${shortBytes(home.traffic.written)} written`],
     ["copies", whole(copies.of.length), shortBytes(copied)],
     ["preloaded", shortBytes(preloaded), "constants that stay on chip"],

@@ -370,6 +370,7 @@ class MemoryMap extends Picture {
         labels.push([row, part(seen.from, seen.to), seen.front ? part(start[row], end[row]) : null]);
       }
     }
+    stampCopies(this, { pixels, across, down }, frame, scale);
     layer.getContext("2d").putImageData(image, 0, 0);
     context.imageSmoothingEnabled = false;
     context.drawImage(layer, frame.left, frame.top, across / ratio, down / ratio);
@@ -389,15 +390,17 @@ class MemoryMap extends Picture {
     return this.layers;
   }
 
-  /** Colours as pixels have them: of a buffer, dim or not. */
-  colourNumbers() {
+  /** A colour as pixels have it: as it is, and dim. */
+  pixelPair(hex) {
     const split = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-    const paper = split(this.colours.paper);
+    const [paper, parts] = [split(this.colours.paper), split(hex)];
     const number = (parts) => new Uint32Array(Uint8Array.of(...parts, 255).buffer)[0];
-    const both = (hex) => {
-      const parts = split(hex);
-      return [number(parts), number(parts.map((part, i) => Math.round(0.18 * part + 0.82 * paper[i])))];
-    };
+    return [number(parts), number(parts.map((part, i) => Math.round(0.18 * part + 0.82 * paper[i])))];
+  }
+
+  /** Colours of a buffer, dim or not. */
+  colourNumbers() {
+    const both = (hex) => this.pixelPair(hex);
     const [kinds, types, other] = [this.colours.kinds.map(both), this.colours.types.map(both), both(this.colours.other)];
     if (this.mode === "kind") return (row, dim) => kinds[buffers.kind[row]][dim ? 1 : 0];
     return (row, dim) => (types[buffers.type[row]] ?? other)[dim ? 1 : 0];

@@ -44,10 +44,13 @@ function palette() {
   };
 }
 
-/** A name cut before its middle: names of one network tend to begin alike. */
+/**
+ * A name cut before its middle: names of one network tend to begin alike. Where there is little
+ * room, the end alone says more.
+ */
 function shortened(name, room) {
   if (name.length <= room) return name;
-  const head = Math.floor((room - 1) / 3);
+  const head = room < 16 ? 0 : Math.floor((room - 1) / 3);
   return `${name.slice(0, head)}\u2026${name.slice(name.length - (room - 1 - head))}`;
 }
 

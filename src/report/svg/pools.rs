@@ -160,9 +160,7 @@ fn title(plan: &PoolPlan, id: PoolId, is_home: bool, is_empty: bool) -> String {
 impl Panel {
     fn draw(&self, scene: &PoolScene, drawn: &Drawn, colouring: &Colouring) -> Group {
         let frame = &self.frame;
-        let title = Text::new(labels::xml(&self.title)).set("class", "pool");
-        let title = title.set("x", LEFT).set("y", px(frame.top - 10.0));
-        let mut group = Group::new().add(title);
+        let mut group = Group::new();
         if self.places.is_empty() {
             return group.add(axes::bytes(frame, ""));
         }
@@ -187,10 +185,13 @@ impl Panel {
         group
     }
 
+    /// On top of the arrows: the pool's, and those of what lies there.
     fn names(&self, drawn: &Drawn) -> Group {
+        let title = Text::new(labels::xml(&self.title)).set("class", "pool");
+        let title = title.set("x", LEFT).set("y", px(self.frame.top - 10.0));
         let all = self.places.iter().map(|&place| &drawn.rectangles[place]);
         let named = all.filter_map(|one| labels::inside(&self.frame, one, one.place.live));
-        named.fold(Group::new(), Group::add)
+        named.fold(Group::new().add(title), Group::add)
     }
 }
 

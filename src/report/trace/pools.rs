@@ -49,7 +49,7 @@ fn memory(scene: &PoolScene, number: usize, moved: &traffic::Moved) -> Vec<Event
     let pool = &scene.plan.pools.list()[number];
     let mut events = vec![name_event(pid, 1, "process_name", &format!("memory {}", pool.name()))];
     for point in profile::of(scene.rows_of(number).map(|row| &scene.rectangles[row])) {
-        events.push(counter(pid, "live bytes", point.step, point.live));
+        events.push(counter(pid, "live", point.step, point.live));
         events.push(counter(pid, "in use", point.step, point.top));
     }
     if let Some(capacity) = pool.bytes() {

@@ -1,0 +1,128 @@
+/*
+ * A model for TensorFlow Lite Micro with its plan inside: cc -Iinclude examples/c/planned_tflite.c -lplimsoll
+ *
+ * Reads a model, plans it, and writes it anew: what `plimsoll plan model.tflite --out planned.tflite`
+ * does. An application loads the new file instead of the old one.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define MODEL "examples/models/nas_cell_irregular_int8.tflite"
+
+static unsigned char *read_file(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    unsigned char *bytes;
+    long end;
+    expect(file != NULL && fseek(file, 0, SEEK_END) == 0, path);
+    end = ftell(file);
+    expect(end > 0 && fseek(file, 0, SEEK_SET) == 0, path);
+    *size = (size_t)end;
+    bytes = malloc(*size);
+    expect(bytes != NULL && fread(bytes, 1, *size, file) == *size, path);
+    fclose(file);
+    return bytes;
+}
+
+/* Operators and tensors count as in the file that was read. */
+static void look_into(const plimsoll_tflite_plan *planned) {
+    plimsoll_plan *plan = NULL;
+    uint64_t *offsets, arena = 0;
+    uint32_t *order;
+    size_t operators = 0, tensors = 0, again = 0, i, places = 0;
+    check(plimsoll_tflite_plan_order(planned, 0, NULL, 0, &operators), "how many operators");
+    check(plimsoll_tflite_plan_offsets(planned, 0, NULL, 0, &tensors), "how many tensors");
+    order = malloc(operators * sizeof *order);
+    offsets = malloc(tensors * sizeof *offsets);
+    expect(order != NULL && offsets != NULL, "there is memory");
+    check(plimsoll_tflite_plan_order(planned, 0, order, operators, &again), "order");
+    check(plimsoll_tflite_plan_offsets(planned, 0, offsets, tensors, &again), "offsets");
+    for (i = 0; i < tensors; i++) {
+        places += offsets[i] != PLIMSOLL_NONE;
+    }
+    printf("%lu operators, the first to run is %lu; %lu of %lu tensors have a place\n", (unsigned long)operators,
+           (unsigned long)order[0], (unsigned long)places, (unsigned long)tensors);
+    expect(plimsoll_tflite_plan_order(planned, 1, NULL, 0, &again) == PLIMSOLL_ERROR_ARGUMENT, "there is one subgraph");
+    free(order);
+    free(offsets);
+
+    /* For pictures and tables: the plan of the first subgraph, as any other. */
+    check(plimsoll_tflite_plan_main(planned, &plan), "plan");
+    check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
+    check(plimsoll_plan_verify(plan), "verify");
+    expect(arena == 86016, "it is as low as the command line's");
+    plimsoll_plan_free(plan);
+}
+
+/* What a target asks for, as tools/tflm_scratch.py measures it. */
+static void with_scratch(const unsigned char *model, size_t size, uint64_t head_without) {
+    plimsoll_tflite_scratch *scratch = NULL;
+    plimsoll_tflite_plan *planned = NULL;
+    uint64_t head = 0;
+    check(plimsoll_tflite_scratch_new(&scratch), "scratch");
+    check(plimsoll_tflite_scratch_set(scratch, 0, 2, "DEPTHWISE_CONV_2D", 100000), "measured");
+    check(plimsoll_tflite_plan_new(model, size, "nas_cell", NULL, scratch, &planned), "plan with scratch");
+    check(plimsoll_tflite_plan_head_bytes(planned, &head, NULL), "head");
+    expect(head > head_without && head >= 100000, "scratch counts");
+    plimsoll_tflite_plan_free(planned);
+
+    /* A table of another model is noticed. */
+    check(plimsoll_tflite_scratch_set(scratch, 0, 2, "SOFTMAX", 16), "measured elsewhere");
+    planned = NULL;
+    expect(plimsoll_tflite_plan_new(model, size, "nas_cell", NULL, scratch, &planned) == PLIMSOLL_ERROR_ARGUMENT && planned == NULL,
+           "the operator is no SOFTMAX");
+    plimsoll_tflite_scratch_free(scratch);
+}
+
+int main(void) {
+    plimsoll_options *options = NULL;
+    plimsoll_tflite_plan *planned = NULL;
+    uint64_t head = 0, own_head = 0, verified = 0;
+    size_t size = 0, planned_size = 0, read_size = 0;
+    unsigned char *model = read_file(MODEL, &size), *copy, *file;
+    char path[64], note[256];
+    const int32_t status = plimsoll_tflite_plan_new(model, size, "nas_cell", NULL, NULL, &planned);
+
+    if (status == PLIMSOLL_ERROR_UNSUPPORTED) {
+        printf("skipped: the library was built without TensorFlow Lite\n");
+        free(model);
+        return 0;
+    }
+    check(status, "plan");
+    check(plimsoll_tflite_plan_head_bytes(planned, &head, &own_head), "head");
+    printf("head of the arena: %lu bytes, %lu without this plan\n", (unsigned long)head, (unsigned long)own_head);
+    expect(head == 86016 && own_head == 122880, "as docs/tflm.md counts");
+    check(plimsoll_tflite_plan_notes(planned, note, sizeof note, &read_size), "notes");
+    expect(note[0] == '\0', "there is nothing to know");
+    look_into(planned);
+
+    sprintf(path, "/tmp/plimsoll-planned-%ld.tflite", (long)getpid());
+    check(plimsoll_tflite_plan_write(planned, path), "write");
+    check(plimsoll_tflite_plan_model(planned, NULL, 0, &planned_size), "how long");
+    copy = malloc(planned_size);
+    expect(copy != NULL, "there is memory");
+    check(plimsoll_tflite_plan_model(planned, copy, planned_size, &planned_size), "model");
+    plimsoll_tflite_plan_free(planned);
+    file = read_file(path, &read_size);
+    expect(read_size == planned_size && memcmp(file, copy, read_size) == 0, "the file is the model");
+    expect(remove(path) == 0, "the file can be removed");
+    check(plimsoll_tflite_verify(file, read_size, NULL, &verified), "verify");
+    expect(verified == head, "the same head");
+    free(file);
+    free(copy);
+    with_scratch(model, size, head);
+
+    /* Bad input is told. */
+    expect(plimsoll_tflite_verify(model, size, NULL, NULL) == PLIMSOLL_ERROR_IMPORT, "no plan is inside");
+    planned = NULL;
+    expect(plimsoll_tflite_plan_new(model, size / 2, "half", NULL, NULL, &planned) == PLIMSOLL_ERROR_IMPORT && planned == NULL,
+           "half a model is none");
+    check(plimsoll_options_new(&options), "options");
+    check(plimsoll_options_set_alignment(options, 64), "alignment");
+    expect(plimsoll_tflite_plan_new(model, size, "aligned", options, NULL, &planned) == PLIMSOLL_ERROR_ARGUMENT,
+           "the runtime aligns to 16");
+    plimsoll_options_free(options);
+    free(model);
+    return 0;
+}
