@@ -78,6 +78,7 @@ const MAY_NAME: [(&str, &[&str]); 29] = [
             "pool_plan",
             "pools",
             "problem",
+            "random",
             "schedule",
             "sharing",
             "solution",

@@ -7,7 +7,7 @@ mod orders;
 
 use super::Planner;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, Operator};
 use crate::ids::{OperatorId, PoolId};
 use crate::limits::{Limits, Meter, Stop};
 use crate::occupant::Occupant;
@@ -24,8 +24,10 @@ use items::{Items, Member, held};
 
 /// Nodes of the search for an order where the limits name no number.
 const ORDERS: u64 = 10_000;
+/// Of graphs with more operands, the order is not planned together with offsets.
+const MOST_PLANNED: usize = 50_000;
 /// Nodes for each of a few orders, to see which is best.
-const SOME: u64 = 60_000;
+const SOME: u64 = 40_000;
 
 impl Planner {
     /// Plans a graph for several memories: an order, what lives where and when, so that a run
@@ -40,7 +42,7 @@ impl Planner {
     /// [`Error::Pools`] if what lies together must be in different pools, or a tensor has a fixed
     /// offset, which does not say in which pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
-        let planned = self.plan(graph)?.order;
+        let planned = self.planned_order(graph)?;
         if self.ordering == Ordering::File {
             return self.place_in_order(graph, &planned, pools);
         }
@@ -54,6 +56,15 @@ impl Planner {
         }
         let plan = self.place_best(graph, pools, &all, &limits)?;
         Ok(PoolPlan { nodes: meter.nodes() + plan.nodes, ..plan })
+    }
+
+    /// The order of the least arena, or where offsets would take long, of the least peak.
+    fn planned_order(&self, graph: &Graph) -> Result<Vec<OperatorId>> {
+        let operands = |one: &Operator| one.inputs().len() + one.outputs().len();
+        if graph.operators().iter().map(operands).sum::<usize>() > MOST_PLANNED {
+            return Ok(self.schedule(graph)?.order);
+        }
+        Ok(self.plan(graph)?.order)
     }
 
     /// The cheapest of some drafts: each is tried a little, the best then in full.
@@ -164,7 +175,7 @@ impl Task<'_> {
 
     fn plan_of(&self, items: &Items, found: &Found) -> PoolPlan {
         let mut plan = PoolPlan::unplaced(self.graph, self.pools);
-        plan.order = self.draft.order.clone();
+        plan.order.clone_from(&self.draft.order);
         plan.alignment = self.planner.alignment;
         plan.variables = self.planner.variables;
         let share = self.draft.layout.shares.iter();

@@ -12,7 +12,7 @@ use crate::random::Random;
 use crate::sorting::sort_by_keys;
 
 /// Accesses and steps that all orders tried together have.
-const WORK: usize = 2_000_000;
+const WORK: usize = 3_000_000;
 
 /// The search ends when each operator that can move was moved so often in vain, on average.
 const PATIENCE: usize = 4;
