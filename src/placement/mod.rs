@@ -64,7 +64,7 @@ const ROUND_WORK: usize = 80_000_000;
 /// Items that each turn of the local search looks at.
 const SHAKE_WORK: usize = 4_000_000;
 /// Nodes where the limits name no number.
-const NODES: u64 = 450_000;
+const NODES: u64 = 700_000;
 
 /// Places everything at the least cost that is found; none if what must be on chip does not
 /// fit there. Once it is known that nothing costs less than `below`, that is all.

@@ -190,7 +190,7 @@ impl Sharing<'_> {
         let mut given_up = f64::INFINITY;
         while let Some(place) = lowest(&open) {
             let steps = self.split.residents.take_steps();
-            if let Err(stop) = meter.spend_on(steps / 32, 8 * steps) {
+            if let Err(stop) = meter.spend_on(steps / 128, 4 * steps) {
                 let left = open.iter().map(|one| one.bound).fold(given_up, f64::min);
                 return (Shares { bound: left.min(known), best }, Err(stop));
             }
