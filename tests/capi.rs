@@ -100,11 +100,6 @@ fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
     program
 }
 
-/// In safe code of theirs (`export::tflite::runtime`, `Walk::run`), valgrind reports a jump that
-/// depends on an uninitialised value: most likely the payload of a `None` that optimised code looks
-/// at before it looks whether there is one. `AddressSanitizer` sees their leaks.
-const WITHOUT_VALGRIND: [&str; 2] = ["examples/c/planned_tflite.c", "examples/cpp/planned_models.cpp"];
-
 /// Plain and with sanitizers, against both libraries; then under valgrind, where what takes
 /// a number of networks takes that of `PLIMSOLL_NETWORKS`.
 fn try_out(source: &str, compiler: &str) {
@@ -115,9 +110,6 @@ fn try_out(source: &str, compiler: &str) {
         for extra in [&[][..], &SANITIZERS] {
             run(&mut Command::new(compile(source, link, extra)));
         }
-    }
-    if WITHOUT_VALGRIND.contains(&source) {
-        return;
     }
     if have("valgrind") {
         let mut valgrind = Command::new("valgrind");

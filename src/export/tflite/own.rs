@@ -37,7 +37,7 @@ pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option
     let mut all = tensors(net, &walk);
     for (subgraph, steps) in requests.iter().zip(&walk.scratches) {
         for (requests, steps) in subgraph.iter().zip(steps) {
-            let (first, last) = steps.map_or((-1, -1), |(first, last)| (first.into(), last.into()));
+            let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
             all.extend(requests.iter().map(|&bytes| Wanted { bytes, first, last }));
         }
     }
@@ -57,7 +57,7 @@ fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Wanted> {
         }
         for (number, tensor) in subgraph.tensors.iter().enumerate() {
             let steps = walk.tensors[index][number];
-            let (first, last) = steps.map_or((-1, -1), |(first, last)| (first.into(), last.into()));
+            let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
             let first = if is_created[number] { first } else { -1 };
             let bytes = if tensor.memory == Memory::Head { tensor.bytes } else { 0 };
             all.push(Wanted { bytes, first, last });

@@ -18,8 +18,25 @@ const MOST_PAIRS: usize = 1 << 30;
 /// Bodies in bodies, as deep as a call stack bears.
 const DEEPEST: usize = 64;
 
-/// First and last step, both included.
-type Steps = Option<(u32, u32)>;
+/// First and last step, both included; none if the first is above the last.
+#[derive(Clone, Copy)]
+pub(super) struct Steps {
+    first: u32,
+    last: u32,
+}
+
+impl Steps {
+    const NONE: Self = Self { first: u32::MAX, last: 0 };
+
+    fn extend(&mut self, first: u32, last: u32) {
+        self.first = self.first.min(first);
+        self.last = self.last.max(last);
+    }
+
+    pub(super) fn ends(self) -> Option<(u32, u32)> {
+        (self.first <= self.last).then_some((self.first, self.last))
+    }
+}
 
 /// What is live when, from one root on.
 pub(super) struct Walk<'a> {
@@ -31,15 +48,11 @@ pub(super) struct Walk<'a> {
     pub(super) scratches: Vec<Vec<Steps>>,
 }
 
-fn extend(steps: &mut Steps, first: u32, last: u32) {
-    let known = steps.unwrap_or((first, last));
-    *steps = Some((known.0.min(first), known.1.max(last)));
-}
-
 impl<'a> Walk<'a> {
     pub(super) fn new(net: &'a Net, scratch: &'a [Vec<u64>]) -> Self {
-        let tensors = net.subgraphs.iter().map(|subgraph| vec![None; subgraph.tensors.len()]).collect();
-        let scratches = scratch.iter().map(|operators| vec![None; operators.len()]).collect();
+        let tensors =
+            net.subgraphs.iter().map(|subgraph| vec![Steps::NONE; subgraph.tensors.len()]).collect();
+        let scratches = scratch.iter().map(|operators| vec![Steps::NONE; operators.len()]).collect();
         Self { net, scratch, now: 0, work: 0, tensors, scratches }
     }
 
@@ -60,7 +73,7 @@ impl<'a> Walk<'a> {
         }
         let referenced = subgraph.referenced();
         for input in &subgraph.inputs {
-            extend(&mut self.tensors[index][input.index()], self.now, self.now);
+            self.tensors[index][input.index()].extend(self.now, self.now);
         }
         // What nobody writes is there from the start.
         let mut is_written = vec![false; subgraph.tensors.len()];
@@ -69,14 +82,14 @@ impl<'a> Walk<'a> {
         }
         for id in 0..subgraph.tensors.len() {
             if referenced[id] && !is_written[id] {
-                extend(&mut self.tensors[index][id], self.now, self.now);
+                self.tensors[index][id].extend(self.now, self.now);
             }
         }
         for (number, operator) in subgraph.operators.iter().enumerate() {
             self.now += 1;
             let start = self.now;
             for output in &operator.read.outputs {
-                extend(&mut self.tensors[index][output.index()], start, start);
+                self.tensors[index][output.index()].extend(start, start);
             }
             for &callee in &operator.calls {
                 if depth == DEEPEST {
@@ -86,12 +99,12 @@ impl<'a> Walk<'a> {
                 self.run(callee, depth + 1)?;
             }
             for id in operator.read.inputs.iter().chain(&operator.read.outputs) {
-                extend(&mut self.tensors[index][id.index()], self.now, self.now);
+                self.tensors[index][id.index()].extend(self.now, self.now);
             }
-            extend(&mut self.scratches[index][number], start, self.now);
+            self.scratches[index][number].extend(start, self.now);
         }
         for output in &subgraph.outputs {
-            extend(&mut self.tensors[index][output.index()], self.now, self.now);
+            self.tensors[index][output.index()].extend(self.now, self.now);
         }
         Ok(())
     }
@@ -149,7 +162,7 @@ fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, Tfli
     for (index, subgraph) in walk.net.subgraphs.iter().enumerate() {
         for (number, tensor) in subgraph.tensors.iter().enumerate() {
             let steps = walk.tensors[index][number];
-            if let (Memory::Head, Some((first, last))) = (tensor.memory, steps) {
+            if let (Memory::Head, Some((first, last))) = (tensor.memory, steps.ends()) {
                 buffers.push(Buffer::new(tensor.bytes, first..last + 1));
                 names.push(tensor.name.clone());
                 places.push(offsets[index][number].unwrap_or(0));
@@ -173,7 +186,7 @@ fn fit_scratch(walk: &Walk<'_>, buffers: &[Buffer], places: &[u64]) -> u64 {
     let mut waiting: Vec<(u64, u32, u32)> = Vec::new();
     for (sizes, steps) in walk.scratch.iter().zip(&walk.scratches) {
         for (&bytes, steps) in sizes.iter().zip(steps).filter(|(bytes, _)| **bytes > 0) {
-            waiting.extend(steps.map(|(first, last)| (bytes, first, last)));
+            waiting.extend(steps.ends().map(|(first, last)| (bytes, first, last)));
         }
     }
     if waiting.len().saturating_mul(buffers.len() + waiting.len()) > MOST_PAIRS {
