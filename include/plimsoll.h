@@ -90,6 +90,9 @@
 // but may be freed.
 #define PLIMSOLL_ERROR_PANIC 12
 
+// A memory cannot hold what must live there; the message says how much that is.
+#define PLIMSOLL_ERROR_DOES_NOT_FIT 13
+
 // What is known of a plan: the arena is as low as the lower bound.
 #define PLIMSOLL_STATUS_OPTIMAL 0
 

@@ -61,7 +61,7 @@ int main() {
         graph.place(pools.inputs(0), options);
         expect(false, "the image is too large for the first memory");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_INVALID, "it is an error of the input");
+        expect(error.status() == PLIMSOLL_ERROR_DOES_NOT_FIT, "it says that it does not fit");
         std::cout << "as it should be: " << error.what() << "\n";
     }
     try {
