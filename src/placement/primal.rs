@@ -108,8 +108,10 @@ impl State<'_> {
             let before = self.chosen.cost;
             saved.clear();
             out.push(wanting);
+            // Whatever stops it must not find items without ways.
+            let cells: usize = out.iter().map(|&item| instance.cells_of(item).len()).sum();
+            meter.work(64 * cells)?;
             for &item in &out {
-                meter.work(64 * instance.cells_of(item).len())?;
                 saved.extend_from_slice(&self.chosen.ways[instance.cells_of(item)]);
                 self.lift(item);
             }

@@ -225,7 +225,10 @@ impl<'s, 'a> Refit<'s, 'a> {
         out.push(self.lift(wanting));
         let is_better = match self.dream(wanting, before, random) {
             Some((stays, mut others)) => {
-                meter.work(512 * (1 + others.len()))?;
+                if let Err(stop) = meter.work(512 * (1 + others.len())) {
+                    out.iter().for_each(|one| self.put_back(one));
+                    return Err(stop);
+                }
                 out.extend(others.iter().map(|&item| self.lift(item)));
                 for laid in stays {
                     self.lay(wanting, laid);
