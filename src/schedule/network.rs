@@ -303,7 +303,9 @@ fn saves(
         let read = graph.tensor(input);
         let may =
             own && (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
-        let over = atoms.within(input, from, (from + bytes).next_multiple_of(unit));
+        // None has as much in the arena.
+        let end = from.checked_add(bytes)?.checked_next_multiple_of(unit)?;
+        let over = atoms.within(input, from, end);
         // What has no number is there throughout.
         let there = over.iter().filter(|&&atom| number_of(atom).is_none());
         let there: u64 = there.map(|&atom| atoms.list[atom as usize].bytes).sum();
