@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::allocate::gcd;
 use crate::sorting::sort_by_keys;
 
 /// Items with sizes and what they save on chip.
@@ -129,10 +130,6 @@ impl Residents {
         best.items = chosen.into_iter().map(|place| self.list[place].2).collect();
         best
     }
-}
-
-fn gcd(one: u64, other: u64) -> u64 {
-    if other == 0 { one } else { gcd(other, one % other) }
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use network::Network;
 pub(crate) use others::Others;
 use parting::Parting;
 use reduce::Reduced;
+pub(crate) use rows::Rows;
 use search::search;
 use segments::segments;
 

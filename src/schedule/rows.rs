@@ -1,13 +1,13 @@
 //! Rows of different lengths in one array.
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     starts: Vec<u32>,
     entries: Vec<u32>,
 }
 
 impl Rows {
-    pub(super) fn new(rows: impl IntoIterator<Item = impl IntoIterator<Item = u32>>) -> Self {
+    pub(crate) fn new(rows: impl IntoIterator<Item = impl IntoIterator<Item = u32>>) -> Self {
         let mut built = Self { starts: vec![0], entries: Vec::new() };
         for row in rows {
             built.entries.extend(row);
@@ -22,7 +22,7 @@ impl Rows {
     }
 
     /// Which rows name each of `0..columns`.
-    pub(super) fn transposed(&self, columns: usize) -> Self {
+    pub(crate) fn transposed(&self, columns: usize) -> Self {
         let mut starts = vec![0; columns + 1];
         for &column in &self.entries {
             starts[column as usize + 1] += 1;
@@ -42,7 +42,7 @@ impl Rows {
     }
 
     #[inline]
-    pub(super) fn row(&self, number: u32) -> &[u32] {
+    pub(crate) fn row(&self, number: u32) -> &[u32] {
         let number = number as usize;
         &self.entries[self.starts[number] as usize..self.starts[number + 1] as usize]
     }

@@ -61,7 +61,7 @@ fn divisor(instance: &Instance) -> u64 {
     coarser.fold(divisor, |a, &b| gcd(a, b)).max(1)
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
+pub(crate) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

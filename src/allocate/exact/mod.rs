@@ -15,6 +15,7 @@ mod taste;
 mod windows;
 
 pub(crate) use core::infeasible_core;
+pub(crate) use heights::gcd;
 use instance::Instance;
 use portfolio::{Known, Task};
 pub use rules::Rule;

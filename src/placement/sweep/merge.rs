@@ -2,9 +2,10 @@
 //! more.
 //!
 //! Where one has an item at home and the other has it on chip, it may read it from there once
-//! more, and has room for it then. If it has paid less by more than that, the other is of no use.
-//! What it has on chip and the other has not is another matter: that keeps its room. If not, the other may still be left out: the one
-//! that stays then bears a debt, by which ways on from the other might be cheaper.
+//! more, and has room for it then. What it has on chip and the other has not is another matter:
+//! that keeps its room. If it has paid less by more than that detour, the other is of no use. If
+//! not, the other may still be left out: the one that stays then bears a debt, by which ways on
+//! from the other might be cheaper.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;

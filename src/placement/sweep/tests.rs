@@ -42,8 +42,7 @@ fn instance(random: &mut Random) -> Instance {
             accesses: &accesses,
         });
     }
-    let free = Prices::none(instance.home(), steps);
-    instance.least = super::super::least(&instance, &free, u8::MAX);
+    super::super::complete(&mut instance);
     instance
 }
 

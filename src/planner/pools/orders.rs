@@ -9,6 +9,7 @@ use crate::ids::OperatorId;
 use crate::limits::Meter;
 use crate::placement::Gap;
 use crate::random::Random;
+use crate::schedule::Rows;
 use crate::sorting::sort_by_keys;
 
 /// Accesses and steps that all orders tried together have.
@@ -182,8 +183,8 @@ enum Side {
 
 struct Moves {
     /// By operator: those that must run before it, and those after it.
-    before: Lists,
-    after: Lists,
+    before: Rows,
+    after: Rows,
     /// By operator.
     step: Vec<usize>,
     goes: Vec<bool>,
@@ -192,8 +193,12 @@ struct Moves {
 impl Moves {
     fn new(graph: &Graph) -> Self {
         let count = graph.operators().len();
-        let before = Lists::new(count, graph.dependencies().map(|(before, after)| (after, before)));
-        let after = Lists::new(count, graph.dependencies());
+        let mut needed: Vec<Vec<u32>> = vec![Vec::new(); count];
+        for (before, after) in graph.dependencies() {
+            needed[after.index()].push(before.index() as u32);
+        }
+        let before = Rows::new(needed);
+        let after = before.transposed(count);
         Self { before, after, step: vec![usize::MAX; count], goes: vec![false; count] }
     }
 
@@ -211,9 +216,10 @@ impl Moves {
 
     /// Steps at which an operator can be, its own among them; all are numbered.
     fn steps(&self, order: &[OperatorId], operator: OperatorId) -> Range<usize> {
-        let step = |one: &OperatorId| self.step[one.index()];
-        let first = self.before.of(operator).iter().map(step).max().map_or(0, |last| last + 1);
-        let end = self.after.of(operator).iter().map(step).min().unwrap_or(order.len());
+        let step = |&one: &u32| self.step[one as usize];
+        let number = operator.index() as u32;
+        let first = self.before.row(number).iter().map(step).max().map_or(0, |last| last + 1);
+        let end = self.after.row(number).iter().map(step).min().unwrap_or(order.len());
         first..end
     }
 
@@ -251,7 +257,7 @@ impl Moves {
             // The first may stay the first and the last the last, whoever needs whom.
             self.goes[one.index()] = one == from || one == until;
         }
-        let lists = match side {
+        let rows = match side {
             Side::Up => &self.before,
             Side::Down => &self.after,
         };
@@ -261,8 +267,8 @@ impl Moves {
                 Side::Down => window[place],
             };
             if self.goes[one.index()] {
-                for other in lists.of(one) {
-                    self.goes[other.index()] |= (first..=last).contains(&self.step[other.index()]);
+                for &other in rows.row(one.index() as u32) {
+                    self.goes[other as usize] |= (first..=last).contains(&self.step[other as usize]);
                 }
             }
         }
@@ -276,28 +282,5 @@ impl Moves {
             return None;
         }
         Some([&order[..first], &head, &tail, &order[last + 1..]].concat())
-    }
-}
-
-/// A list for each operator, one after the other.
-struct Lists {
-    starts: Vec<usize>,
-    all: Vec<OperatorId>,
-}
-
-impl Lists {
-    fn new(count: usize, pairs: impl Iterator<Item = (OperatorId, OperatorId)>) -> Self {
-        let mut lists: Vec<Vec<OperatorId>> = vec![Vec::new(); count];
-        pairs.for_each(|(one, other)| lists[one.index()].push(other));
-        let ends = lists.iter().scan(0, |end, list| {
-            *end += list.len();
-            Some(*end)
-        });
-        let starts = std::iter::once(0).chain(ends).collect();
-        Self { starts, all: lists.concat() }
-    }
-
-    fn of(&self, operator: OperatorId) -> &[OperatorId] {
-        &self.all[self.starts[operator.index()]..self.starts[operator.index() + 1]]
     }
 }
