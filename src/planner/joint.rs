@@ -144,7 +144,7 @@ impl Joint<'_> {
         };
         let mut with = making.clone();
         let may = match choice {
-            Choice::Same(relation) => with.tie(relation),
+            Choice::Same(relation) => with.tie(&[relation]),
             Choice::Over { input, output } => with.write_over(input, output),
         };
         if may {

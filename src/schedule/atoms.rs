@@ -3,7 +3,7 @@
 use super::rows::Rows;
 use crate::graph::{Graph, Permit, Side};
 use crate::ids::TensorId;
-use crate::sharing::{Contents, Sharing, Stretch, concerns, in_force};
+use crate::sharing::{Contents, Sharing, Stretch, Stretches, concerns, in_force};
 
 /// Bytes that the same tensors hold, of one tensor's contents.
 #[derive(Clone, Debug)]
@@ -30,11 +30,9 @@ pub(super) struct Atoms {
 impl Atoms {
     pub(super) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing, unit: u64) -> Self {
         let contents = concerns(graph, sharing).then(|| Contents::new(graph, default_alignment, sharing));
-        let stretches = |id: TensorId| match &contents {
-            Some(contents) => contents.stretches(graph, id),
-            None => vec![Stretch { from: 0, bytes: graph.tensor(id).bytes(), source: id, at: 0 }],
-        };
-        let of_tensor: Vec<Vec<Stretch>> = graph.tensor_ids().map(stretches).collect();
+        let plain = Stretches::new(graph);
+        let stretches = contents.as_ref().map_or(&plain, |contents| &contents.stretches);
+        let of_tensor: Vec<&[Stretch]> = graph.tensor_ids().map(|id| stretches.of(id)).collect();
         // By source: where stretches of it begin and end.
         // What does not begin at a cell shares its first one with what is before it.
         let start = |stretch: &Stretch| stretch.at.next_multiple_of(unit);
@@ -47,7 +45,7 @@ impl Atoms {
                 own.insert(place, cut);
             }
         };
-        for stretch in of_tensor.iter().flatten() {
+        for stretch in of_tensor.iter().copied().flatten() {
             insert(stretch.source, start(stretch));
             insert(stretch.source, end(stretch));
         }
@@ -87,7 +85,7 @@ impl Atoms {
         for (tensor, own) in graph.tensors().iter().zip(&of_tensor) {
             let runs = |id: &crate::ids::OperatorId| !graph.operator(*id).is_folded();
             let is_read = tensor.readers().iter().any(runs);
-            for stretch in own {
+            for stretch in *own {
                 for atom in atoms(stretch) {
                     let atom = &mut list[atom as usize];
                     atom.is_read |= is_read;

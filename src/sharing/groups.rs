@@ -1,5 +1,7 @@
 //! Tensors that share memory, as one buffer.
 
+use bitvec::prelude::{BitSlice, bitvec};
+
 use super::layout::{Allowance, Layout};
 use crate::error::Result;
 use crate::graph::Graph;
@@ -108,8 +110,11 @@ impl Groups {
                 best = Load { bytes: now - saved[step], step: step as u32, ..Load::default() };
             }
         }
-        let skipped = allowances.iter().filter(|one| step_of(one) == Some(best.step)).map(smaller);
-        self.certify(liveness, &skipped.collect::<Vec<_>>(), &mut best);
+        let mut skipped = bitvec![0; graph.tensors().len()];
+        for one in allowances.iter().filter(|one| step_of(one) == Some(best.step)) {
+            skipped.set(smaller(one).index(), true);
+        }
+        self.certify(liveness, &skipped, &mut best);
         best
     }
 
@@ -125,11 +130,16 @@ impl Groups {
         let mut cuts: Vec<u64> = own.iter().flat_map(|&id| <[u64; 2]>::from(range(id))).collect();
         cuts.sort_unstable();
         cuts.dedup();
-        let mut live = Vec::new();
+        let mut rising = own.to_vec();
+        sort_by_keys(&mut rising, |&id| [range(id).0, 0]);
+        let mut rising = rising.into_iter().peekable();
+        let (mut there, mut live) = (Vec::new(), Vec::new());
         for pair in cuts.windows(2) {
+            there.retain(|&id| range(id).1 > pair[0]);
+            there.extend(std::iter::from_fn(|| rising.next_if(|&id| range(id).0 <= pair[0])));
+            let covers = |id: &BufferId| range(*id).1 >= pair[1];
             live.clear();
-            let covers = |id: &BufferId| range(*id).0 <= pair[0] && pair[1] <= range(*id).1;
-            live.extend(own.iter().copied().filter(covers).map(|id| problem.buffer(id).live()));
+            live.extend(there.iter().copied().filter(covers).map(|id| problem.buffer(id).live()));
             united(&mut live);
             for &live in &live {
                 add(live, pair[1] - pair[0]);
@@ -139,7 +149,7 @@ impl Groups {
 
     /// Names who is live at the fullest step; of what shares bytes, the larger one; without
     /// those that are skipped.
-    fn certify(&self, liveness: &Liveness, skipped: &[TensorId], bound: &mut Load) {
+    fn certify(&self, liveness: &Liveness, skipped: &BitSlice, bound: &mut Load) {
         let problem = liveness.problem();
         for own in &self.members {
             let mut live: Vec<BufferId> = own
@@ -147,17 +157,19 @@ impl Groups {
                 .copied()
                 .filter(|&id| problem.buffer(id).size() > 0 && problem.buffer(id).live().contains(bound.step))
                 .filter(|&id| match liveness.occupants()[id.index()] {
-                    Occupant::Tensor(tensor) => !skipped.contains(&tensor),
+                    Occupant::Tensor(tensor) => !skipped[tensor.index()],
                     Occupant::Scratch(_) => true,
                 })
                 .collect();
             sort_by_keys(&mut live, |&id| [!problem.buffer(id).size(), 0]);
+            // Ascending and apart.
             let mut taken: Vec<(u64, u64)> = Vec::new();
             for id in live {
                 let from = self.place[id.index()].1;
                 let end = from + problem.buffer(id).size();
-                if taken.iter().all(|&(start, stop)| end <= start || stop <= from) {
-                    taken.push((from, end));
+                let below = taken.partition_point(|one| one.0 < end);
+                if taken[..below].last().is_none_or(|last| last.1 <= from) {
+                    taken.insert(below, (from, end));
                     bound.causes.push(liveness.occupants()[id.index()]);
                     bound.certified += end - from;
                 }

@@ -1,6 +1,6 @@
 //! Which tensors share memory in a given order, and where they lie in each other.
 
-use super::contents::{Contents, Relation, Stretch, Stretches};
+use super::contents::{Apart, Contents, Relation, Said, Stretches, output};
 use super::{Alignment, How, Sharing, in_force};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit, RelativePlacement, Side};
@@ -56,8 +56,29 @@ enum Obstacle {
     Places,
 }
 
-/// Tensors of a group, each so many bytes from the place of its root.
-type Members = Vec<(TensorId, i128)>;
+/// A tensor of a group, and its bytes from the place of the group's root.
+#[derive(Clone, Copy)]
+struct Member {
+    id: TensorId,
+    from: i128,
+    end: i128,
+}
+
+impl Member {
+    fn moved(self, distance: i128) -> Self {
+        Self { from: self.from + distance, end: self.end + distance, ..self }
+    }
+}
+
+/// Groups that are to become one with that of a tensor.
+struct Joining {
+    of: TensorId,
+    /// Tensors that are to be so many bytes into it.
+    tensors: Vec<(TensorId, u64)>,
+    outer: usize,
+    /// By root, ascending: how far each group is moved.
+    moved: Vec<(usize, i128)>,
+}
 
 #[derive(Clone)]
 pub(crate) struct Making<'a> {
@@ -71,9 +92,11 @@ pub(crate) struct Making<'a> {
     /// Contents as far as they are shared.
     stretches: Stretches,
     /// By root.
-    members: Vec<Members>,
+    members: Vec<Vec<Member>>,
     /// By operator.
     shares: Vec<Vec<Relation>>,
+    /// By output: those of the shares that say where its bytes come from.
+    said: Vec<Apart>,
     allowances: Vec<Allowance>,
 }
 
@@ -89,10 +112,11 @@ impl<'a> Making<'a> {
         alignment: impl Into<Alignment>,
         sharing: Sharing,
     ) -> Result<Self> {
-        let members = graph.tensor_ids().map(|id| vec![(id, 0)]).collect();
-        let places = Places::new(graph.tensors().len());
-        let stretches = Stretches::new(graph.tensors().len());
-        let (shares, allowances) = (vec![Vec::new(); graph.operators().len()], Vec::new());
+        let count = graph.tensors().len();
+        let member = |id: TensorId| Member { id, from: 0, end: graph.tensor(id).bytes().into() };
+        let members = graph.tensor_ids().map(|id| vec![member(id)]).collect();
+        let (places, stretches) = (Places::new(count), Stretches::new(graph));
+        let (shares, said) = (vec![Vec::new(); graph.operators().len()], vec![Apart::default(); count]);
         let mut making = Self {
             graph,
             contents,
@@ -103,7 +127,8 @@ impl<'a> Making<'a> {
             stretches,
             members,
             shares,
-            allowances,
+            said,
+            allowances: Vec::new(),
         };
         if !making.has_forced() {
             return Ok(making);
@@ -123,13 +148,15 @@ impl<'a> Making<'a> {
     fn place(&mut self, is_forced: impl Fn(&Relation) -> bool) -> Result<()> {
         let graph = self.graph;
         for &relation in self.contents.relations.iter().filter(|relation| is_forced(relation)) {
-            self.tie(relation);
+            self.tie(&[relation]);
         }
         for one in graph.relative_placements() {
             if [one.tensor, one.of].iter().any(|id| self.live[id.index()].is_none()) {
                 continue;
             }
-            self.join(one.tensor, one.of, one.at).map_err(|obstacle| self.cannot_place(one, &obstacle))?;
+            self.joining(one.of, vec![(one.tensor, one.at)])
+                .and_then(|joining| self.join(&joining))
+                .map_err(|obstacle| self.cannot_place(one, &obstacle))?;
         }
         Ok(())
     }
@@ -163,8 +190,8 @@ impl<'a> Making<'a> {
         };
         let mut relations: Vec<Relation> = self.contents.relations.iter().filter(wanted).copied().collect();
         sort_by_keys(&mut relations, |relation| [u64::from(step[relation.operator.index()]), 0]);
-        for relation in relations {
-            self.tie(relation);
+        for of_output in relations.chunk_by(|one, other| output(one) == output(other)) {
+            self.tie_pieces(of_output);
         }
         for &id in order {
             if wish.in_place {
@@ -176,44 +203,72 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// Lets one thing be shared, if nothing is in the way.
-    pub(crate) fn tie(&mut self, relation: Relation) -> bool {
-        let Relation { operator, tensor, of, at, how } = relation;
-        if self.shares[operator.index()].contains(&relation) {
-            return true;
+    /// Lets of these, which concern one output, be shared what can be, the first ones before the
+    /// others. All at once, where that can be.
+    fn tie_pieces(&mut self, pieces: &[Relation]) {
+        let at_once = pieces.len() == 1 || !self.has_forced();
+        if !(at_once && self.tie(pieces)) && pieces.len() > 1 {
+            let (first, rest) = pieces.split_at(pieces.len() / 2);
+            self.tie_pieces(first);
+            self.tie_pieces(rest);
         }
-        if how != How::InPlace && !self.is_free_for(&relation) {
-            return false;
-        }
-        let mut added = if how == How::InPlace { Vec::new() } else { vec![relation] };
-        added.extend(self.companions(&relation));
-        let before = self.say(&added);
-        let is_tied = self.forced_hold() && self.join(tensor, of, at).is_ok();
-        if is_tied {
-            for one in added {
+    }
+
+    /// Lets these, which concern one output, be shared, if nothing is in the way of any.
+    pub(crate) fn tie(&mut self, relations: &[Relation]) -> bool {
+        let mut added = Vec::new();
+        let is_tied = self.try_to_tie(relations, &mut added);
+        for one in added {
+            if is_tied {
                 self.shares[one.operator.index()].push(one);
-            }
-        } else {
-            for (id, stretches) in before.into_iter().rev() {
-                self.stretches.put(id, stretches);
+            } else {
+                self.said[output(&one).index()].remove(self.graph, &one);
             }
         }
         is_tied
     }
 
+    fn try_to_tie(&mut self, relations: &[Relation], added: &mut Vec<Relation>) -> bool {
+        let (in_place, contents): (Vec<Relation>, Vec<Relation>) =
+            relations.iter().partition(|one| one.how == How::InPlace);
+        for one in &contents {
+            match self.said[output(one).index()].met_by(self.graph, one) {
+                Some(known) if known == one => {}
+                Some(_) => return false,
+                None => self.claim(*one, added),
+            }
+        }
+        if added.is_empty() && in_place.is_empty() {
+            return true;
+        }
+        let tensors = relations.iter().map(|one| (one.tensor, one.at)).collect();
+        let Ok(joining) = self.joining(relations[0].of, tensors) else { return false };
+        self.claim_companions(&relations[0], &joining, added);
+        let before = self.say(added);
+        let is_tied = self.forced_hold() && self.join(&joining).is_ok();
+        if !is_tied {
+            before.into_iter().rev().for_each(|said| self.stretches.put(said));
+        }
+        is_tied
+    }
+
+    /// From now on, nothing else may be said of these bytes.
+    fn claim(&mut self, relation: Relation, added: &mut Vec<Relation>) {
+        self.said[output(&relation).index()].add(self.graph, relation);
+        added.push(relation);
+    }
+
     /// Says where bytes come from that are shared from now on; what was said before.
-    fn say(&mut self, added: &[Relation]) -> Vec<(TensorId, Vec<Stretch>)> {
+    fn say(&mut self, added: &[Relation]) -> Vec<Said> {
         let mut before = Vec::new();
         for (number, one) in added.iter().enumerate() {
             let output = output(one);
             if added[..number].iter().any(|other| self::output(other) == output) {
                 continue;
             }
-            before.push((output, self.stretches.take(output)));
+            before.push(self.stretches.take(output));
             if one.how == How::Concat {
-                let own = self.shares[one.operator.index()].iter().chain(added);
-                let pieces = own.filter(|share| share.of == output && share.how == How::Concat);
-                let pieces = pieces.map(|share| (share.at, share.tensor)).collect();
+                let pieces = self.said[output.index()].iter().map(|piece| (piece.at, piece.tensor));
                 self.stretches.join(self.graph, output, pieces);
             } else {
                 self.stretches.make_view(self.graph, output, one.of, one.at);
@@ -226,49 +281,34 @@ impl<'a> Making<'a> {
         before
     }
 
-    /// What else is the same once these two lie there: the other pieces of a concatenation,
-    /// and with relative placement, anything.
-    fn companions(&mut self, relation: &Relation) -> Vec<Relation> {
+    /// What else is the same once these groups are one: other pieces of a concatenation, and
+    /// with relative placement, anything.
+    fn claim_companions(&mut self, relation: &Relation, joining: &Joining, added: &mut Vec<Relation>) {
         let contents = self.contents;
-        let has_forced = self.has_forced();
-        let candidates = match has_forced {
-            true => &contents.relations[..],
+        let candidates = match self.has_forced() {
+            true => [&contents.relations[..], &contents.dropped[..]],
             false if relation.how == How::Concat => contents.of(relation.operator),
-            false => return Vec::new(),
+            false => return,
         };
-        let (inner, outer) =
-            (self.places.find(relation.tensor.index()), self.places.find(relation.of.index()));
-        let distance = outer.1 + i128::from(relation.at) - inner.1;
-        let places = &mut self.places;
-        let mut place = |id: TensorId| match places.find(id.index()) {
-            (root, at) if root == outer.0 => Some(at),
-            (root, at) if root == inner.0 => Some(at + distance),
-            _ => None,
-        };
-        let mut companions = Vec::new();
-        let candidates = candidates.iter().chain(&contents.dropped);
-        for other in candidates.filter(|other| *other != relation) {
-            let places = place(other.tensor).zip(place(other.of));
-            let lies_there = places.is_some_and(|(own, of)| own == of + i128::from(other.at));
-            if lies_there && (has_forced || other.operator == relation.operator) {
-                companions.push(*other);
+        for other in candidates.into_iter().flatten() {
+            if self.said[output(other).index()].met_by(self.graph, other).is_some() {
+                continue;
+            }
+            let [own, of] = [other.tensor, other.of].map(|id| self.place_in(joining, id));
+            if own.zip(of).is_some_and(|(own, of)| own == of + i128::from(other.at)) {
+                self.claim(*other, added);
             }
         }
-        companions
-            .retain(|other| !self.shares[other.operator.index()].contains(other) && self.is_free_for(other));
-        companions
     }
 
-    /// Whether nothing is said of the output's bytes that contradicts this.
-    fn is_free_for(&self, relation: &Relation) -> bool {
-        let end = |one: &Relation| one.at + self.graph.tensor(one.tensor).bytes();
-        self.shares[relation.operator.index()].iter().filter(|other| output(other) == output(relation)).all(
-            |other| match (other.how, relation.how) {
-                (How::InPlace | How::Overlap, _) => true,
-                (How::Concat, How::Concat) => end(other) <= relation.at || end(relation) <= other.at,
-                _ => false,
-            },
-        )
+    /// Where a tensor is from the root of groups that are joined, if it is in one of them.
+    fn place_in(&mut self, joining: &Joining, tensor: TensorId) -> Option<i128> {
+        let (root, at) = self.places.find(tensor.index());
+        if root == joining.outer {
+            return Some(at);
+        }
+        let own = joining.moved.binary_search_by_key(&root, |&(root, _)| root).ok()?;
+        Some(at + joining.moved[own].1)
     }
 
     fn has_forced(&self) -> bool {
@@ -291,32 +331,62 @@ impl<'a> Making<'a> {
         !self.has_forced() || self.shares.iter().flatten().all(holds)
     }
 
-    /// Puts two groups together, if nothing is in the way.
-    fn join(&mut self, tensor: TensorId, of: TensorId, at: u64) -> std::result::Result<(), Obstacle> {
-        let (inner, outer) = (self.places.find(tensor.index()), self.places.find(of.index()));
-        let distance = outer.1 + i128::from(at) - inner.1;
-        if inner.0 == outer.0 {
-            return if distance == 0 { Ok(()) } else { Err(Obstacle::Places) };
-        }
-        let moved: Members =
-            self.members[inner.0].iter().map(|&(id, place)| (id, place + distance)).collect();
-        let there = &self.members[outer.0];
-        let mut written_over = Vec::new();
-        for &one in &moved {
-            for &other in there {
-                match self.meeting(one, other) {
-                    Meeting::Clash => return Err(Obstacle::Clash(one.0, other.0)),
-                    Meeting::Over(relation) => written_over.push(relation),
-                    Meeting::Right => {}
-                }
+    /// What it takes for tensors to be so many bytes into another one.
+    fn joining(
+        &mut self,
+        of: TensorId,
+        tensors: Vec<(TensorId, u64)>,
+    ) -> std::result::Result<Joining, Obstacle> {
+        let outer = self.places.find(of.index());
+        let mut moved = Vec::new();
+        for &(tensor, at) in &tensors {
+            let inner = self.places.find(tensor.index());
+            let distance = outer.1 + i128::from(at) - inner.1;
+            if inner.0 != outer.0 {
+                moved.push((inner.0, distance));
+            } else if distance != 0 {
+                return Err(Obstacle::Places);
             }
         }
-        if !self.is_aligned(moved.iter().chain(there)) {
+        sort_by_keys(&mut moved, |&(root, _)| [root as u64, 0]);
+        moved.dedup();
+        if moved.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(Obstacle::Places);
         }
-        self.places.tie(tensor, of, at);
-        self.members[inner.0] = Vec::new();
-        self.members[outer.0].extend(moved);
+        Ok(Joining { of, tensors, outer: outer.0, moved })
+    }
+
+    /// Puts groups together, if nothing is in the way.
+    fn join(&mut self, joining: &Joining) -> std::result::Result<(), Obstacle> {
+        let Joining { of, outer, .. } = *joining;
+        let mut all = self.members[outer].clone();
+        let mut written_over = Vec::new();
+        for &(root, distance) in &joining.moved {
+            let there = all.len();
+            for one in self.members[root].iter().map(|one| one.moved(distance)) {
+                for &other in &all[..there] {
+                    match self.meeting(one, other) {
+                        Meeting::Clash => return Err(Obstacle::Clash(one.id, other.id)),
+                        Meeting::Over(relation) => written_over.push(relation),
+                        Meeting::Right => {}
+                    }
+                }
+                all.push(one);
+            }
+        }
+        if joining.moved.is_empty() {
+            return Ok(());
+        }
+        if !self.is_aligned(&all) {
+            return Err(Obstacle::Places);
+        }
+        for &(tensor, at) in &joining.tensors {
+            self.places.tie(tensor, of, at);
+        }
+        for &(root, _) in &joining.moved {
+            self.members[root] = Vec::new();
+        }
+        self.members[outer] = all;
         for relation in written_over {
             self.shares[relation.operator.index()].push(relation);
         }
@@ -324,15 +394,17 @@ impl<'a> Making<'a> {
     }
 
     /// What it means that two tensors are where they are.
-    fn meeting(&self, one: (TensorId, i128), other: (TensorId, i128)) -> Meeting {
-        let (Some(a), Some(b)) = (self.live[one.0.index()], self.live[other.0.index()]) else {
-            return Meeting::Right;
-        };
-        let end = |(id, place): (TensorId, i128)| place + i128::from(self.graph.tensor(id).bytes());
-        if !a.overlaps(b) || end(one) <= other.1 || end(other) <= one.1 {
+    fn meeting(&self, one: Member, other: Member) -> Meeting {
+        if one.end <= other.from || other.end <= one.from {
             return Meeting::Right;
         }
-        if self.graph.are_kept_apart(one.0, other.0) {
+        let (Some(a), Some(b)) = (self.live[one.id.index()], self.live[other.id.index()]) else {
+            return Meeting::Right;
+        };
+        if !a.overlaps(b) {
+            return Meeting::Right;
+        }
+        if self.graph.are_kept_apart(one.id, other.id) {
             return Meeting::Clash;
         }
         if self.same_bytes(one, other) {
@@ -340,13 +412,12 @@ impl<'a> Making<'a> {
         }
         // At the first step, what nobody writes was there before.
         let written = |id: TensorId| self.graph.tensor(id).producer().is_some();
-        let in_order = (a.start, written(one.0)) <= (b.start, written(other.0));
-        let (input, output) = if in_order { (one.0, other.0) } else { (other.0, one.0) };
+        let in_order = (a.start, written(one.id)) <= (b.start, written(other.id));
         let (first, then) = if in_order { (a, b) } else { (b, a) };
         let dies_there = first.end == then.start + 1;
         let (read, write) = if in_order { (one, other) } else { (other, one) };
-        let over = || match write.1 - read.1 {
-            0 => self.in_place(input, output).or_else(|| self.overlap(read, write)),
+        let over = || match write.from - read.from {
+            0 => self.in_place(read.id, write.id).or_else(|| self.overlap(read, write)),
             _ => self.overlap(read, write),
         };
         dies_there.then(over).flatten().map_or(Meeting::Clash, Meeting::Over)
@@ -368,14 +439,14 @@ impl<'a> Making<'a> {
     }
 
     /// Whether the lower one may reach so far into the upper one.
-    fn overlap(&self, read: (TensorId, i128), write: (TensorId, i128)) -> Option<Relation> {
-        let (input, output) = (read.0, write.0);
+    fn overlap(&self, read: Member, write: Member) -> Option<Relation> {
+        let (input, output) = (read.id, write.id);
         let operator = self.graph.tensor(output).producer()?;
         let relation = |permit: &Permit| {
             let Permit::Overlap { bytes, lower, .. } = *permit else { return None };
-            let ((of, start), (tensor, upper)) =
-                if lower == Side::Input { (read, write) } else { (write, read) };
-            let at = u64::try_from(upper - start).ok()?;
+            let (below, above) = if lower == Side::Input { (read, write) } else { (write, read) };
+            let (tensor, of) = (above.id, below.id);
+            let at = u64::try_from(above.from - below.from).ok()?;
             let may = (permit.input(), permit.output()) == (input, output)
                 && self.graph.tensor(of).bytes().saturating_sub(at) <= bytes
                 && in_force(self.graph, permit, self.sharing);
@@ -387,35 +458,30 @@ impl<'a> Making<'a> {
     }
 
     /// Whether what two tensors have in common of places has the same contents.
-    fn same_bytes(&self, one: (TensorId, i128), other: (TensorId, i128)) -> bool {
-        let stretches = |(id, place): (TensorId, i128)| {
-            let own = self.stretches.of(self.graph, id).into_iter();
-            own.map(move |Stretch { from, bytes, source, at }| {
-                (place + i128::from(from), i128::from(bytes), source, at)
-            })
-        };
-        let others: Vec<_> = stretches(other).collect();
-        stretches(one).all(|(from, bytes, source, at)| {
-            others.iter().all(|&(from2, bytes2, source2, at2)| {
-                let apart = from + bytes <= from2 || from2 + bytes2 <= from;
-                apart || (source == source2 && i128::from(at) - from == i128::from(at2) - from2)
+    fn same_bytes(&self, one: Member, other: Member) -> bool {
+        let (from, end) = (one.from.max(other.from), one.end.min(other.end));
+        self.stretches.touched(one.id, from - one.from, end - one.from).iter().all(|own| {
+            let start = one.from + i128::from(own.from);
+            let (from, end) = (start - other.from, start + i128::from(own.bytes) - other.from);
+            self.stretches.touched(other.id, from, end).iter().all(|there| {
+                let distance = other.from + i128::from(there.from) - start;
+                own.source == there.source && i128::from(there.at) - i128::from(own.at) == distance
             })
         })
     }
 
     /// Whether all members can be aligned, and at their fixed offsets: from the lowest on,
     /// which is aligned for all.
-    fn is_aligned<'m>(&self, members: impl Iterator<Item = &'m (TensorId, i128)> + Clone) -> bool {
-        let lowest = members.clone().map(|member| member.1).min().unwrap_or(0);
-        let mut fixed = members.clone().filter_map(|&(id, place)| {
-            Some(i128::from(self.graph.tensor(id).fixed_offset()?) - (place - lowest))
+    fn is_aligned(&self, members: &[Member]) -> bool {
+        let lowest = members.iter().map(|member| member.from).min().unwrap_or(0);
+        let mut fixed = members.iter().filter_map(|member| {
+            Some(i128::from(self.graph.tensor(member.id).fixed_offset()?) - (member.from - lowest))
         });
-        let all_aligned = members.clone().all(|&(id, place)| {
-            let alignment = self.alignment.of(self.graph.tensor(id));
-            (place - lowest) % i128::from(alignment) == 0
-        });
+        let alignment = |member: &Member| self.alignment.of(self.graph.tensor(member.id));
+        let all_aligned =
+            members.iter().all(|member| (member.from - lowest) % i128::from(alignment(member)) == 0);
         let first = fixed.next();
-        let most = members.map(|&(id, _)| self.alignment.of(self.graph.tensor(id))).max();
+        let most = members.iter().map(alignment).max();
         let fits = first.is_none_or(|offset| offset >= 0 && offset % i128::from(most.unwrap_or(1)) == 0);
         all_aligned && fits && fixed.all(|offset| Some(offset) == first)
     }
@@ -439,13 +505,16 @@ impl<'a> Making<'a> {
     /// Writes an output over an input, if that may be.
     pub(crate) fn write_over(&mut self, input: TensorId, output: TensorId) -> bool {
         let both_live = self.live[input.index()].is_some() && self.live[output.index()].is_some();
-        both_live && self.in_place(input, output).is_some_and(|relation| self.tie(relation))
+        both_live
+            && self.in_place(input, output).is_some_and(|relation| {
+                self.shares[relation.operator.index()].contains(&relation) || self.tie(&[relation])
+            })
     }
 
     /// Whether nobody needs the tensor's bytes after the run.
     fn may_overwrite(&self, tensor: TensorId) -> bool {
         !self.graph.tensor(tensor).is_output()
-            && self.stretches.of(self.graph, tensor).iter().all(|stretch| {
+            && self.stretches.of(tensor).iter().all(|stretch| {
                 let source = self.graph.tensor(stretch.source);
                 match source.kind() {
                     crate::graph::TensorKind::Intermediate => true,
@@ -479,10 +548,12 @@ impl<'a> Making<'a> {
         let mut place = vec![None; self.graph.tensors().len()];
         let mut group_count = 0;
         for members in &self.members {
-            let placed = |member: &&(TensorId, i128)| self.live[member.0.index()].is_some();
-            let Some(lowest) = members.iter().filter(placed).map(|member| member.1).min() else { continue };
-            for &(id, at) in members.iter().filter(placed) {
-                let at = u64::try_from(at - lowest).expect("the lowest is the lowest");
+            let placed = |member: &&Member| self.live[member.id.index()].is_some();
+            let Some(lowest) = members.iter().filter(placed).map(|member| member.from).min() else {
+                continue;
+            };
+            for &Member { id, from, .. } in members.iter().filter(placed) {
+                let at = u64::try_from(from - lowest).expect("the lowest is the lowest");
                 place[id.index()] = Some((group_count, at));
             }
             group_count += 1;
@@ -490,11 +561,6 @@ impl<'a> Making<'a> {
         let shares = self.shares.into_iter().flatten().collect();
         Layout { place, shares, allowances: self.allowances, group_count }
     }
-}
-
-/// The tensor of whose bytes a relation says where they come from.
-fn output(relation: &Relation) -> TensorId {
-    if relation.how == How::Concat { relation.of } else { relation.tensor }
 }
 
 impl Wish {

@@ -6,7 +6,7 @@ mod layout;
 
 use crate::graph::{Graph, Permit, Tensor};
 
-pub(crate) use contents::{Contents, Relation, Stretch};
+pub(crate) use contents::{Contents, Relation, Stretch, Stretches};
 pub(crate) use groups::{Groups, live_ranges};
 pub(crate) use layout::{Allowance, Layout, Making, Wish};
 

@@ -37,14 +37,17 @@ pub fn about(lines: &mut Lines, help: &Help) {
     };
     lines.say("would help", &found);
     for one in help.remedies.iter().take(SHOWN) {
-        let fits = if one.fits { "fits" } else { "does not fit" };
+        let needs = match one.fits {
+            true => format!("fits with {}", short_bytes(one.arena)),
+            false => format!("still needs {}", bytes(one.arena)),
+        };
         let estimate = match one.kind {
             Kind::Stripes => "; an estimate, without what stripes need of their neighbours",
             Kind::NotKept => "; an estimate, without what making it again needs",
             _ => "",
         };
-        let (arena, saves) = (short_bytes(one.arena), short_bytes(one.saves));
-        lines.say("", &format!("{saves:>11}  less, {fits} with {arena}: {}{estimate}", one.what));
+        let saves = short_bytes(one.saves);
+        lines.say("", &format!("{saves:>11}  less, {needs}: {}{estimate}", one.what));
     }
     if let Some(rest) = help.remedies.get(SHOWN..).filter(|rest| !rest.is_empty()) {
         lines.say("", &format!("and {} more, which save less or cost more", rest.len()));
