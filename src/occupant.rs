@@ -13,7 +13,7 @@ pub enum Variables {
 }
 
 /// What a buffer of the arena holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Occupant {
     /// A tensor.

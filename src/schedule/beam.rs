@@ -1,6 +1,7 @@
 //! Many orders side by side, of which the best go on.
 
 use super::network::Network;
+use super::spend;
 use super::walk::{Walk, marks};
 use crate::limits::{Meter, Stop};
 use crate::random::Keys;
@@ -67,17 +68,17 @@ pub(super) fn beam(
             let (parent, from) = (choice.tip, ran.len() as u32);
             if parent < u32::MAX {
                 let first = parent as usize * words;
-                let flipped = walk.go_to(&sets[first..first + words]);
+                let work = walk.go_to(&sets[first..first + words]);
                 walk.flip(choice.operator);
                 ran.push(choice.operator);
-                meter.spend_on(1, 16 * flipped as u64)?;
+                spend(meter, 1, work)?;
             }
-            let looked = walk.run_free(below - 1, |operator, bytes| {
+            let work = walk.run_free(below - 1, |operator, bytes| {
                 ran.push(operator);
                 tip.peak = tip.peak.max(bytes);
                 tip.key ^= marks[operator as usize];
             });
-            meter.work(8 * looked as usize)?;
+            spend(meter, 0, work)?;
             if !known.insert(tip.key) {
                 ran.truncate(from as usize);
                 continue;
@@ -99,7 +100,7 @@ pub(super) fn beam(
         ranks.clear();
         for (number, tip) in tips.iter().enumerate() {
             let first = number * words;
-            let flipped = walk.go_to(&sets[first..first + words]);
+            let work = walk.go_to(&sets[first..first + words]);
             for &operator in walk.ready() {
                 let step = walk.cursor.step(operator);
                 let key = tip.key ^ marks[operator as usize];
@@ -108,7 +109,8 @@ pub(super) fn beam(
                 ranks.push(([peak, step.after], (draw << 32) | choices.len() as u64));
                 choices.push(Choice { peak, tip: number as u32, operator, key });
             }
-            meter.work(16 * flipped + 8 * walk.ready().len())?;
+            // They are sorted, too.
+            spend(meter, 0, work + 4 * walk.ready_work)?;
         }
         sort_keyed(&mut ranks);
     }

@@ -66,7 +66,7 @@ pub struct Schedule {
     pub file_peak: u64,
     /// No order has a lower peak, so none has a smaller arena.
     pub lower_bound: u64,
-    /// Nodes of the search: sets of operators that it left.
+    /// Nodes of the search: sets of operators that it left, and more for those that took long.
     pub nodes: u64,
     /// Why the search stopped.
     pub stop: Stop,
@@ -100,6 +100,15 @@ impl Ordering {
 
 /// No more operators are searched than this, but for the first beam's, no more for each.
 const MOST_SEARCHED: u32 = 20_000;
+
+/// So much work counts as a node of its own. Few networks are so wide, or have operators of so
+/// many tensors, that a set takes more.
+const WORK_OF_A_NODE: u64 = 1024;
+
+/// Counts nodes, and work.
+fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<(), Stop> {
+    meter.spend_on(nodes + work / WORK_OF_A_NODE, work)
+}
 
 /// An order of a graph.
 pub(crate) fn schedule(

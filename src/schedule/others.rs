@@ -14,6 +14,9 @@ use crate::sharing::Sharing;
 /// Of the beam.
 const WIDTH: usize = 8;
 
+/// Nodes for each order.
+const NODES: u64 = 400_000;
+
 pub(crate) struct Others<'a> {
     graph: &'a Graph,
     /// No order may have a higher peak.
@@ -42,7 +45,7 @@ impl<'a> Others<'a> {
 
     /// An order of the same peak or less, drawn by a seed, if one is found.
     pub(crate) fn drawn(&self, seed: u64) -> Option<Vec<OperatorId>> {
-        let mut meter = Meter::new(&self.limits, u64::MAX);
+        let mut meter = Meter::new(&self.limits, NODES);
         let mut order: Vec<OperatorId> = Vec::with_capacity(self.graph.file_order().len());
         for (from, part) in &self.parts {
             if part.operator_count() > MOST_SEARCHED {

@@ -50,6 +50,12 @@ impl Saves {
         self.starts[operator as usize] == self.starts[operator as usize + 1]
     }
 
+    /// How many tensors [`bytes`](Self::bytes) looks at.
+    pub(super) fn looked_at(&self, operator: u32) -> usize {
+        let own = self.starts[operator as usize]..self.starts[operator as usize + 1];
+        own.map(|number| self.needs.row(number).len() + 1).sum()
+    }
+
     pub(super) fn of(&self, operator: u32) -> Vec<Save> {
         let save = |number: u32| Save {
             output: self.outputs[number as usize],

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::network::Network;
+use super::spend;
 use super::walk::{Walk, marks};
 use crate::limits::{Meter, Stop};
 use crate::random::Keys;
@@ -108,8 +109,8 @@ impl<'a> Search<'a> {
                 return Err(Stop::Nodes);
             }
             let first = parent as usize * self.words;
-            let flipped = self.walk.go_to(&self.sets[first..first + self.words]);
-            meter.work(self.words + 16 * flipped)?;
+            let work = self.walk.go_to(&self.sets[first..first + self.words]);
+            spend(meter, 0, work)?;
             self.walk.flip(operator);
             self.leave(State { parent, operator, peak, key }, meter)?;
         }
@@ -120,8 +121,8 @@ impl<'a> Search<'a> {
     fn leave(&mut self, mut state: State, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let (marks, before) = (&self.marks, state.key);
         let key = &mut state.key;
-        let looked = self.walk.run_free(state.peak, |operator, _| *key ^= marks[operator as usize]);
-        meter.spend_on(1, 8 * looked)?;
+        let work = self.walk.run_free(state.peak, |operator, _| *key ^= marks[operator as usize]);
+        spend(meter, 1, work + self.walk.ready_work)?;
         if state.key != before && !self.seen.insert(state.key) {
             return Ok(());
         }

@@ -9,8 +9,12 @@ pub(super) struct Walk<'a> {
     pub(super) cursor: Cursor<'a>,
     /// Operators that are ready, in no order that means anything.
     ready: Vec<u32>,
+    /// Work of a look at all of them.
+    pub(super) ready_work: u64,
     /// By operator: its place among those.
     place: Vec<u32>,
+    /// By operator: work of a look at it, or of running it.
+    work: Vec<u32>,
     changed: Vec<u32>,
 }
 
@@ -18,9 +22,14 @@ impl<'a> Walk<'a> {
     /// Nothing has run.
     pub(super) fn new(network: &'a Network) -> Self {
         let count = network.operator_count();
-        let cursor = Cursor::new(network);
-        let mut walk =
-            Self { cursor, ready: Vec::new(), place: vec![u32::MAX; count as usize], changed: Vec::new() };
+        let mut walk = Self {
+            cursor: Cursor::new(network),
+            ready: Vec::new(),
+            ready_work: 0,
+            place: vec![u32::MAX; count as usize],
+            work: (0..count).map(|operator| work(network, operator)).collect(),
+            changed: Vec::new(),
+        };
         (0..count).for_each(|operator| walk.update(operator));
         walk
     }
@@ -38,12 +47,14 @@ impl<'a> Walk<'a> {
         if is_ready && place == u32::MAX {
             self.place[operator as usize] = self.ready.len() as u32;
             self.ready.push(operator);
+            self.ready_work += u64::from(self.work[operator as usize]);
         } else if !is_ready && place < u32::MAX {
             self.ready.swap_remove(place as usize);
             if let Some(&moved) = self.ready.get(place as usize) {
                 self.place[moved as usize] = place;
             }
             self.place[operator as usize] = u32::MAX;
+            self.ready_work -= u64::from(self.work[operator as usize]);
         }
     }
 
@@ -57,28 +68,29 @@ impl<'a> Walk<'a> {
         self.changed = changed;
     }
 
-    /// Moves to a set of operators; returns how many were flipped.
-    pub(super) fn go_to(&mut self, set: &[u64]) -> usize {
-        let mut flipped = 0;
+    /// Moves to a set of operators; returns the work of that.
+    pub(super) fn go_to(&mut self, set: &[u64]) -> u64 {
+        let mut work = set.len() as u64;
         for (word, &wanted) in set.iter().enumerate() {
             let mut different = wanted ^ self.cursor.done.as_raw_slice()[word];
             while different != 0 {
-                self.flip((word * 64) as u32 + different.trailing_zeros());
+                let operator = (word * 64) as u32 + different.trailing_zeros();
+                self.flip(operator);
                 different &= different - 1;
-                flipped += 1;
+                work += 2 * u64::from(self.work[operator as usize]);
             }
         }
-        flipped
+        work
     }
 
     /// Runs at once what fits the peak and leaves no more live than before, the first
     /// ones first: in any order from here, moving such an operator to the front raises
-    /// nothing. Tells whom, and what it took; returns how many it looked at.
+    /// nothing. Tells whom, and what it took; returns the work of looking.
     ///
     /// What frees something that was rounded up is left alone: its rounding may have hung
     /// over the end of the arena.
     pub(super) fn run_free(&mut self, peak: u64, mut ran: impl FnMut(u32, u64)) -> u64 {
-        let mut looked = 0;
+        let mut work = 0;
         loop {
             let cursor = &self.cursor;
             let free = |&operator: &u32| {
@@ -87,8 +99,8 @@ impl<'a> Walk<'a> {
                     step.after <= cursor.live && step.bytes <= peak && !reads_padded(cursor, operator);
                 is_free.then_some((operator, step.bytes))
             };
-            looked += self.ready.len() as u64;
-            let Some((operator, bytes)) = self.ready.iter().filter_map(free).min() else { return looked };
+            work += self.ready_work;
+            let Some((operator, bytes)) = self.ready.iter().filter_map(free).min() else { return work };
             self.flip(operator);
             ran(operator, bytes);
         }
@@ -99,6 +111,13 @@ fn reads_padded(cursor: &Cursor<'_>, operator: u32) -> bool {
     let network = cursor.network;
     let padded = |&tensor: &u32| network.paddings.tensors[tensor as usize] > 0;
     network.paddings.any && network.reads.row(operator).iter().any(padded)
+}
+
+/// Work of a look at an operator, or of running it: most have a handful of tensors.
+fn work(network: &Network, operator: u32) -> u32 {
+    let rows = [&network.reads, &network.early, &network.writes, &network.after];
+    let tensors = rows.map(|rows| rows.row(operator).len()).iter().sum::<usize>();
+    (8 + tensors + network.saves.looked_at(operator)) as u32
 }
 
 /// A key for each operator; a set of them has the sum of theirs.

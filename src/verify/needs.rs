@@ -1,6 +1,8 @@
 //! Rules 2 and 4: what each tensor and workspace needs, from graph and order
 //! alone, and whether the plan gives it that.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::claims::Cause;
 use super::geometry::Rectangle;
 use super::objects::{self, Member};
@@ -119,20 +121,19 @@ impl Needs<'_> {
         let size = |&occupant: &Occupant| place(occupant).map_or(0, |(from, end)| end - from);
         let mut largest: Vec<(u64, usize)> = named.iter().map(|one| !size(one)).zip(0..).collect();
         largest.sort_unstable();
-        let overlaps = |one: Occupant, other: Occupant| {
-            self.plan.shares.iter().filter(|share| share.how == How::Overlap).any(|share| {
-                let (a, b) = (Occupant::Tensor(share.tensor), Occupant::Tensor(share.of));
-                [(a, b), (b, a)].contains(&(one, other))
-            })
-        };
-        let mut kept: Vec<Occupant> = Vec::new();
+        let mut overlapping: BTreeMap<Occupant, Vec<Occupant>> = BTreeMap::new();
+        for share in self.plan.shares.iter().filter(|share| share.how == How::Overlap) {
+            let (one, other) = (Occupant::Tensor(share.tensor), Occupant::Tensor(share.of));
+            overlapping.entry(one).or_default().push(other);
+            overlapping.entry(other).or_default().push(one);
+        }
+        let (mut kept, mut taken, mut excluded) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
         for occupant in largest.into_iter().map(|(_, number)| named[number]) {
             let Some((from, end)) = place(occupant) else { continue };
-            let shared = |&other: &Occupant| {
-                place(other).is_some_and(|(start, stop)| from < stop && start < end)
-                    || overlaps(occupant, other)
-            };
-            if !kept.iter().any(shared) {
+            let shares = taken.range(..end).next_back().is_some_and(|(_, &stop)| from < stop);
+            if !shares && !excluded.contains(&occupant) {
+                taken.extend((from < end).then_some((from, end)));
+                excluded.extend(overlapping.remove(&occupant).unwrap_or_default());
                 kept.push(occupant);
             }
         }
