@@ -5,8 +5,8 @@ mod support;
 
 use plimsoll::verify::verify;
 use plimsoll::{
-    Error, Graph, How, Limits, OperatorId, Ordering, Plan, Planner, Share, Sharing, Status, TensorSpec,
-    Variables,
+    Error, Graph, GraphBuilder, How, Limits, OperatorId, Ordering, Plan, Planner, Share, Sharing, Status,
+    TensorId, TensorSpec, Variables,
 };
 use support::data;
 use support::sharing::{
@@ -121,6 +121,35 @@ fn plans_run_on_bytes() {
         }
     }
     assert!(constrained > steps / 1000, "{constrained} plans with constraints in {steps} steps");
+}
+
+/// Concatenations of thousands of tensors, and cuts into as many, take no longer than what
+/// else a plan takes. (Ten thousand once took minutes: each was looked at against all others.)
+#[test]
+fn thousands_of_pieces_are_shared() {
+    const COUNT: u64 = 3000;
+    let mut net = Graph::builder("wide");
+    let input = net.input("x", TensorSpec::bytes(COUNT));
+    let [whole, joined] = ["whole", "joined"].map(|name| net.tensor(name, TensorSpec::bytes(COUNT)));
+    net.operator("copy").reads([input]).writes([whole]);
+    let tensors = |net: &mut GraphBuilder, name: &str| -> Vec<TensorId> {
+        (0..COUNT).map(|number| net.tensor(format!("{name}{number}"), TensorSpec::bytes(1))).collect()
+    };
+    let (cuts, made) = (tensors(&mut net, "cut"), tensors(&mut net, "made"));
+    let split = net.operator("split").reads([whole]).writes(cuts.clone());
+    (0..).zip(&cuts).fold(split, |split, (at, &cut)| split.view(whole, cut, at));
+    for (number, (&cut, &own)) in cuts.iter().zip(&made).enumerate() {
+        net.operator(format!("relu{number}")).reads([cut]).writes([own]).in_place(cut, own);
+    }
+    let concat = net.operator("concat").reads(made.clone()).writes([joined]);
+    (0..).zip(&made).fold(concat, |concat, (at, &own)| concat.piece(own, joined, at));
+    net.output(joined);
+    let graph = net.build().unwrap();
+    let plan = Planner::new().alignment(1).share(Sharing::All).plan(&graph).unwrap();
+    let kinds = [How::Slice, How::Concat]
+        .map(|how| plan.shares.iter().filter(|share| share.how == how).count() as u64);
+    assert_eq!(kinds, [COUNT, COUNT]);
+    assert_eq!((plan.arena_bytes, plan.status), (2 * COUNT, Status::Optimal));
 }
 
 /// A small graph with one of each kind, and its plan: `x` is cut, reshaped, written over,

@@ -579,3 +579,6 @@ impl Wish {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

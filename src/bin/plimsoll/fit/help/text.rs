@@ -37,9 +37,10 @@ pub fn about(lines: &mut Lines, help: &Help) {
     };
     lines.say("would help", &found);
     for one in help.remedies.iter().take(SHOWN) {
-        let needs = match one.fits {
-            true => format!("fits with {}", short_bytes(one.arena)),
-            false => format!("still needs {}", bytes(one.arena)),
+        let needs = if one.fits {
+            format!("fits with {}", short_bytes(one.arena))
+        } else {
+            format!("still needs {}", bytes(one.arena))
         };
         let estimate = match one.kind {
             Kind::Stripes => "; an estimate, without what stripes need of their neighbours",
