@@ -4,14 +4,13 @@ use super::*;
 use crate::graph::{GraphBuilder, TensorSpec};
 use crate::liveness::Liveness;
 use crate::occupant::Variables;
-use crate::random::Random;
 use crate::sharing::live_ranges;
 
 /// Concatenations of what was made before: some of it twice, of other concatenations, still
 /// needed later, or needed by the caller.
 fn drawn(seed: u64) -> Graph {
-    let mut random = Random::new(seed);
-    let mut below = move |count: usize| (random.key() % count as u128) as usize;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut below = move |count: usize| random.usize(..count);
     let mut net: GraphBuilder = Graph::builder("drawn");
     let mut made = vec![(net.input("x", TensorSpec::bytes(2)), 2)];
     for number in 0..14 {
