@@ -34,7 +34,7 @@ pub(crate) struct Load {
 }
 
 impl Groups {
-    /// O(n log n), and the square of each group for its gaps.
+    /// O(n log n).
     pub(crate) fn new(liveness: &Liveness, layout: &Layout) -> Result<Self> {
         let mut count = layout.group_count;
         let place: Vec<(u32, u64)> = liveness
