@@ -10,6 +10,10 @@ use crate::planner::Planner;
 use crate::pools::Pools;
 use crate::sharing::{Alignment, Contents, Groups, Layout, Making, Wish, concerns, live_ranges};
 
+/// No more tensors move as one, unless they must: what is copied of them is looked at again and
+/// again.
+const MOST_TOGETHER: usize = 2000;
+
 pub(super) struct Draft {
     pub(super) order: Vec<OperatorId>,
     pub(super) layout: Layout,
@@ -60,6 +64,10 @@ impl<'a> Drafts<'a> {
         making.grant(order, wish);
         let layout = making.finish();
         let groups = Groups::new(&liveness, &layout)?;
+        let [.., least] = Wish::variants(sharing);
+        if wish != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
+            return self.draft(order, least);
+        }
         let run = Run {
             graph: self.graph,
             order,

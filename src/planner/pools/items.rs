@@ -137,7 +137,7 @@ impl Run<'_> {
         if members.len() > 1 && members.iter().any(|one| is_there(self.graph, one)) {
             accesses.entry(0).or_default();
         }
-        let frame = Frame { run: self, members: &members };
+        let frame = Frame::new(self, &members);
         let size = members.iter().map(|one| one.at + one.bytes).max().unwrap_or(0);
         if size == 0 {
             return Ok(());
@@ -250,9 +250,23 @@ fn written(graph: &Graph, output: TensorId, shares: &[Relation]) -> Option<u64> 
 struct Frame<'a, 'r> {
     run: &'a Run<'r>,
     members: &'a [Member],
+    /// From which step on, and until before which, some byte is needed without a break; the
+    /// first ones first, each with the last end of all up to it. -1 is before the run.
+    needed: Vec<(i64, i64)>,
 }
 
-impl Frame<'_, '_> {
+impl<'a, 'r> Frame<'a, 'r> {
+    fn new(run: &'a Run<'r>, members: &'a [Member]) -> Self {
+        let mut needed = needed(run.graph, members, run.liveness.steps().max(1));
+        needed.sort_unstable();
+        let mut last = i64::MIN;
+        for one in &mut needed {
+            last = last.max(one.1);
+            one.1 = last;
+        }
+        Self { run, members, needed }
+    }
+
     fn tensor(&self, member: &Member) -> Option<&crate::graph::Tensor> {
         match member.occupant {
             Occupant::Tensor(id) => Some(self.run.graph.tensor(id)),
@@ -333,45 +347,59 @@ impl Frame<'_, '_> {
     /// Whether some byte that was there after the operator of `from` is needed at `until` or
     /// later.
     fn spans(&self, from: i64, until: u32) -> bool {
-        let steps = self.run.liveness.steps().max(1);
-        let lives = |one: &Member| {
-            let start = if is_there(self.run.graph, one) { -1 } else { i64::from(one.live.start) };
-            (start, if is_wanted(self.run.graph, one) { steps + 1 } else { one.live.end })
-        };
-        if let [only] = self.members {
-            return lives(only).0 <= from && lives(only).1 > until;
-        }
-        let mut cuts: Vec<u64> = self.members.iter().flat_map(|one| [one.at, one.at + one.bytes]).collect();
-        cuts.sort_unstable();
-        cuts.dedup();
-        cuts.windows(2).any(|pair| {
-            let covers = |one: &&Member| one.at <= pair[0] && pair[1] <= one.at + one.bytes;
-            let mut live: Vec<(i64, u32)> = self.members.iter().filter(covers).map(lives).collect();
-            live.sort_unstable();
-            // What one holds another takes over, if both are live at a step.
-            let (mut since, mut end) = (i64::MAX, i64::MIN);
-            live.into_iter().any(|(start, stop)| {
-                if start >= end {
-                    (since, end) = (start, stop.into());
-                }
-                end = end.max(stop.into());
-                since <= from && end > i64::from(until)
-            })
-        })
+        let begun = self.needed.partition_point(|one| one.0 <= from);
+        self.needed[..begun].last().is_some_and(|one| one.1 > i64::from(until))
     }
+}
+
+/// From when until when bytes of members are needed without a break, byte by byte; what one
+/// holds another takes over, if both are live at a step.
+fn needed(graph: &Graph, members: &[Member], steps: u32) -> Vec<(i64, i64)> {
+    let lives = |one: &Member| {
+        let start = if is_there(graph, one) { -1 } else { i64::from(one.live.start) };
+        (start, i64::from(if is_wanted(graph, one) { steps + 1 } else { one.live.end }))
+    };
+    if let [only] = members {
+        return vec![lives(only)];
+    }
+    let mut cuts: Vec<u64> = members.iter().flat_map(|one| [one.at, one.at + one.bytes]).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let mut rising: Vec<&Member> = members.iter().filter(|one| one.bytes > 0).collect();
+    sort_by_keys(&mut rising, |one| [one.at, 0]);
+    let mut rising = rising.into_iter().peekable();
+    let (mut there, mut live): (Vec<&Member>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
+    let mut needed: Vec<(i64, i64)> = Vec::new();
+    for &cut in &cuts {
+        there.retain(|one| one.at + one.bytes > cut);
+        there.extend(std::iter::from_fn(|| rising.next_if(|one| one.at <= cut)));
+        live.clear();
+        live.extend(there.iter().map(|one| lives(one)));
+        live.sort_unstable();
+        let first = needed.len();
+        for &(start, stop) in &live {
+            match needed[first..].last_mut() {
+                Some(last) if start < last.1 => last.1 = last.1.max(stop),
+                _ => needed.push((start, stop)),
+            }
+        }
+    }
+    needed.sort_unstable();
+    needed.dedup();
+    needed
 }
 
 /// Members of which no other one holds everything, the largest first.
 fn cover(mut members: Vec<Member>) -> Vec<Member> {
+    sort_by_keys(&mut members, |one| [one.at, !one.bytes]);
+    let mut end = 0;
+    members.retain(|one| {
+        let is_outside = one.bytes > 0 && one.at + one.bytes > end;
+        end = end.max(one.at + one.bytes);
+        is_outside
+    });
     sort_by_keys(&mut members, |one| [!one.bytes, one.at]);
-    let mut kept: Vec<Member> = Vec::new();
-    for one in members {
-        let within = |other: &Member| other.at <= one.at && one.at + one.bytes <= other.at + other.bytes;
-        if one.bytes > 0 && !kept.iter().any(within) {
-            kept.push(one);
-        }
-    }
-    kept
+    members
 }
 
 /// Who holds what is copied at the start of a step: there before it, and needed at it or later.
@@ -401,3 +429,6 @@ fn is_wanted(graph: &Graph, member: &Member) -> bool {
         Occupant::Scratch(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
