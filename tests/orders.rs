@@ -4,7 +4,7 @@
 mod support;
 
 use plimsoll::{
-    CancelToken, Graph, Limits, Liveness, OperatorId, Ordering, Planner, Status, Stop, TensorKind,
+    CancelToken, Graph, Limits, Liveness, OperatorId, Ordering, Planner, Sharing, Status, Stop, TensorKind,
     TensorSpec, Variables,
 };
 use proptest::prelude::*;
@@ -266,4 +266,20 @@ fn limits_end_the_search_with_what_is_known() {
     token.cancel();
     let cancelled = planner(Limits::new().cancel(token)).schedule(&graph).unwrap();
     assert_eq!((cancelled.stop, cancelled.peak), (Stop::Cancelled, cancelled.file_peak));
+}
+
+/// What is not in the arena may be as large as can be said.
+#[test]
+fn constants_of_nearly_all_there_is_are_rounded_without_overflow() {
+    for sharing in [Sharing::None, Sharing::All] {
+        let mut net = Graph::builder("heavy");
+        let input = net.input("x", TensorSpec::bytes(5));
+        let weights = net.constant("weights", TensorSpec::bytes(u64::MAX - 3));
+        let output = net.tensor("y", TensorSpec::bytes(7));
+        net.operator("op").reads([input, weights]).writes([output]).in_place(input, output);
+        net.output(output);
+        let graph = net.build().unwrap();
+        let plan = Planner::new().alignment(16).share(sharing).plan(&graph).unwrap();
+        assert_eq!((plan.arena_bytes, plan.bound()), (21, 21));
+    }
 }

@@ -34,11 +34,13 @@ impl Atoms {
         let stretches = contents.as_ref().map_or(&plain, |contents| &contents.stretches);
         let of_tensor: Vec<&[Stretch]> = graph.tensor_ids().map(|id| stretches.of(id)).collect();
         // By source: where stretches of it begin and end.
-        // What does not begin at a cell shares its first one with what is before it.
-        let start = |stretch: &Stretch| stretch.at.next_multiple_of(unit);
-        let end = |stretch: &Stretch| (stretch.at + stretch.bytes).next_multiple_of(unit);
+        // What does not begin at a cell shares its first one with what is before it. Sizes near 2^64
+        // are of what is not in the arena: no matter how these are rounded.
+        let up = |bytes: u64| bytes.checked_next_multiple_of(unit).unwrap_or(u64::MAX);
+        let start = |stretch: &Stretch| up(stretch.at);
+        let end = |stretch: &Stretch| up(stretch.at + stretch.bytes);
         let mut cuts: Vec<Vec<u64>> =
-            graph.tensors().iter().map(|tensor| vec![0, tensor.bytes().next_multiple_of(unit)]).collect();
+            graph.tensors().iter().map(|tensor| vec![0, up(tensor.bytes())]).collect();
         let mut insert = |tensor: TensorId, cut: u64| {
             let own = &mut cuts[tensor.index()];
             if let Err(place) = own.binary_search(&cut) {
@@ -56,13 +58,13 @@ impl Atoms {
         }) {
             let within = |stretch: &&Stretch| stretch.from < cut && cut < stretch.from + stretch.bytes;
             if let Some(stretch) = of_tensor[input.index()].iter().find(within) {
-                insert(stretch.source, (stretch.at + (cut - stretch.from)).next_multiple_of(unit));
+                insert(stretch.source, up(stretch.at + (cut - stretch.from)));
             }
         }
         let free = contents.as_ref().map_or(&[][..], |contents| &contents.free);
         for &(tensor, from, end) in free {
-            insert(tensor, from.next_multiple_of(unit));
-            insert(tensor, end.next_multiple_of(unit));
+            insert(tensor, up(from));
+            insert(tensor, up(end));
         }
         let mut list = Vec::new();
         let mut first = Vec::with_capacity(cuts.len());
