@@ -229,16 +229,15 @@ impl<'a> Making<'a> {
     }
 
     fn try_to_tie(&mut self, relations: &[Relation], added: &mut Vec<Relation>) -> bool {
-        let (in_place, contents): (Vec<Relation>, Vec<Relation>) =
-            relations.iter().partition(|one| one.how == How::InPlace);
-        for one in &contents {
+        let says_contents = |one: &&Relation| one.how != How::InPlace;
+        for one in relations.iter().filter(says_contents) {
             match self.said[output(one).index()].met_by(self.graph, one) {
                 Some(known) if known == one => {}
                 Some(_) => return false,
                 None => self.claim(*one, added),
             }
         }
-        if added.is_empty() && in_place.is_empty() {
+        if added.is_empty() && relations.iter().all(|one| says_contents(&one)) {
             return true;
         }
         let tensors = relations.iter().map(|one| (one.tensor, one.at)).collect();
@@ -359,6 +358,9 @@ impl<'a> Making<'a> {
     /// Puts groups together, if nothing is in the way.
     fn join(&mut self, joining: &Joining) -> std::result::Result<(), Obstacle> {
         let Joining { of, outer, .. } = *joining;
+        if joining.moved.is_empty() {
+            return Ok(());
+        }
         let mut all = self.members[outer].clone();
         let mut written_over = Vec::new();
         for &(root, distance) in &joining.moved {
@@ -373,9 +375,6 @@ impl<'a> Making<'a> {
                 }
                 all.push(one);
             }
-        }
-        if joining.moved.is_empty() {
-            return Ok(());
         }
         if !self.is_aligned(&all) {
             return Err(Obstacle::Places);

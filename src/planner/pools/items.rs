@@ -258,7 +258,6 @@ struct Frame<'a, 'r> {
 impl<'a, 'r> Frame<'a, 'r> {
     fn new(run: &'a Run<'r>, members: &'a [Member]) -> Self {
         let mut needed = needed(run.graph, members, run.liveness.steps().max(1));
-        needed.sort_unstable();
         let mut last = i64::MIN;
         for one in &mut needed {
             last = last.max(one.1);
@@ -352,8 +351,8 @@ impl<'a, 'r> Frame<'a, 'r> {
     }
 }
 
-/// From when until when bytes of members are needed without a break, byte by byte; what one
-/// holds another takes over, if both are live at a step.
+/// From when until when bytes of members are needed without a break, byte by byte, ascending;
+/// what one holds another takes over, if both are live at a step.
 fn needed(graph: &Graph, members: &[Member], steps: u32) -> Vec<(i64, i64)> {
     let lives = |one: &Member| {
         let start = if is_there(graph, one) { -1 } else { i64::from(one.live.start) };
