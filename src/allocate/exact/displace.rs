@@ -244,13 +244,13 @@ fn weights(instance: &Instance) -> Vec<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::limits::Limits;
     use crate::problem::{Buffer, Problem};
 
     /// Twelve buffers with alignments, gaps, and one that is fixed.
-    fn crowd(random: &mut Random) -> Problem {
+    pub(in crate::allocate::exact) fn crowd(random: &mut Random) -> Problem {
         let buffer = |_| {
             let start = random.below(20) as u32;
             let end = start + 3 + random.below(10) as u32;
@@ -266,7 +266,13 @@ mod tests {
         Problem::new(buffers).expect("a problem")
     }
 
-    fn overlap(problem: &Problem, instance: &Instance, offsets: &[u64], one: usize, other: usize) -> bool {
+    pub(in crate::allocate::exact) fn overlap(
+        problem: &Problem,
+        instance: &Instance,
+        offsets: &[u64],
+        one: usize,
+        other: usize,
+    ) -> bool {
         let [a, b] = [one, other].map(|item| problem.buffer(instance.ids[item]));
         let meet = a.pieces().any(|piece| b.pieces().any(|with| piece.overlaps(with)));
         meet && offsets[one] < offsets[other] + b.size() && offsets[other] < offsets[one] + a.size()

@@ -53,7 +53,8 @@ impl Heights {
     }
 }
 
-fn divisor(instance: &Instance) -> u64 {
+/// Divides all sizes, alignments, unless they divide it, and fixed offsets.
+pub(super) fn divisor(instance: &Instance) -> u64 {
     let fixed = instance.fixed.iter().filter(|&&offset| offset < u64::MAX);
     let divisor = instance.sizes.iter().chain(fixed).fold(0, |a, &b| gcd(a, b));
     // What is aligned to a divisor is a multiple of it already.

@@ -176,6 +176,26 @@ impl Instance {
         Some(last & !(self.alignments[item] - 1))
     }
 
+    /// The number of a section in the rows of all items: that of `item`, which is in it.
+    #[inline]
+    pub(super) fn entry(&self, item: u32, section: u32) -> usize {
+        let mut entry = self.sections.start(item);
+        for &(first, end) in self.runs.row(item) {
+            if section < end {
+                return (entry + section - first) as usize;
+            }
+            entry += end - first;
+        }
+        entry as usize
+    }
+
+    /// Sections that two items are both in.
+    #[inline]
+    pub(super) fn shared_sections(&self, one: u32, other: u32) -> impl Iterator<Item = u32> + '_ {
+        let runs = self.runs.row(one).iter();
+        runs.flat_map(move |a| self.runs.row(other).iter().flat_map(move |b| a.0.max(b.0)..a.1.min(b.1)))
+    }
+
     fn find_classes(&self) -> Vec<u32> {
         let alike = |item: u32| {
             let at = item as usize;

@@ -1,15 +1,18 @@
 //! The exact search for offsets: branch and bound that proves its answers.
 
+mod anneal;
 mod core;
 mod displace;
 mod dive;
 mod heights;
 mod instance;
 mod lists;
+mod local;
 mod look;
 mod portfolio;
 mod rules;
 mod seen;
+mod stacking;
 mod state;
 mod taste;
 mod windows;

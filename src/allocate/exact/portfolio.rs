@@ -4,10 +4,10 @@
 #[cfg(feature = "parallel")]
 use rayon::ThreadPool as Others;
 
-use super::displace::{Displacement, MANY, Moved};
 use super::dive::{Dive, Dived};
 use super::heights::Heights;
 use super::instance::Instance;
+use super::local::Local;
 use super::rules::Rules;
 use super::taste::{By, Taste, Where};
 use crate::allocate::parts::Aim;
@@ -16,9 +16,6 @@ use crate::random::Random;
 
 /// Nodes of the shortest dive, if all items can be placed in as many.
 const SLICE: u64 = 500;
-
-/// The first round with a local search, unless items are `MANY`: then it is in every one.
-const LOCAL_FROM: u64 = 4;
 
 /// As many as there are dives in a round.
 const LOCAL_SHARE: u64 = 8;
@@ -72,8 +69,8 @@ pub(super) struct Task<'a> {
 /// their order up to the one that settles it: so any number of threads gives the
 /// same result.
 ///
-/// Where dives alone have not settled it soon, half of the nodes go to a local search
-/// from the best offsets on (`displace.rs`).
+/// Where dives alone have not settled it soon, more and more nodes go to local searches
+/// from the best offsets on (`local.rs`).
 pub(super) fn search(
     instance: &Instance,
     start: Vec<u64>,
@@ -84,7 +81,7 @@ pub(super) fn search(
     let task = Task { limits: &limits, ..task };
     let others = others(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
-    let (mut steady, mut local) = (None, Some(Box::new(Displacement::new(instance, start, task.seed))));
+    let (mut steady, mut locals, mut best) = (None, Vec::new(), start);
     let (mut heights, highest) = (None, known.height);
     let (mut nodes, mut work) = (0, 0);
     for round in 1.. {
@@ -95,8 +92,12 @@ pub(super) fn search(
             return (nodes, work, Stop::Nodes);
         }
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
-        if task.local && (round >= LOCAL_FROM || instance.item_count() >= MANY) {
-            turns.extend(local.take().map(|local| local_turn(local, &turns)));
+        if task.local {
+            let capacity = known.aimed_at(&task.aim);
+            locals.extend(Local::new_at(round, instance, &best, capacity, task.seed).map(Box::new));
+            locals.iter_mut().for_each(|local| local.prepare(instance, &best, capacity));
+            let dives = turns.iter().map(|turn| turn.nodes).sum();
+            turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));
         }
         allot(&mut turns, task.aim.nodes - nodes, task.aim.work - work);
         let mut stopped = None;
@@ -110,9 +111,12 @@ pub(super) fn search(
                 known.bound = heights.from(result.bound).min(known.height);
             }
             if result.height < known.height {
-                (known.height, known.offsets) = (result.height, result.offsets);
+                known.height = result.height;
+                best = result.offsets.unwrap_or(best);
+                known.offsets = Some(best.clone());
             }
-            (steady, local) = (result.steady.or(steady), result.local.or(local));
+            steady = result.steady.or(steady);
+            locals.extend(result.local);
             stopped = stopped.or(result.stop);
             if known.settles(&task.aim) {
                 break;
@@ -139,7 +143,7 @@ struct Turn<'a> {
 enum Start<'a> {
     New(Taste),
     Again(Box<Dive<'a>>),
-    Local(Box<Displacement>),
+    Local(Box<Local>),
 }
 
 /// What came of it.
@@ -151,7 +155,7 @@ struct Taken<'a> {
     work: u64,
     stop: Option<Stop>,
     steady: Option<Box<Dive<'a>>>,
-    local: Option<Box<Displacement>>,
+    local: Option<Box<Local>>,
 }
 
 /// Nodes of each dive of a round.
@@ -202,10 +206,9 @@ fn turns<'a>(
     turns
 }
 
-/// As many nodes as all others together, and as much work; less and less as long as
-/// nothing comes of it.
-fn local_turn<'a>(local: Box<Displacement>, others: &[Turn<'_>]) -> Turn<'a> {
-    let nodes = others.iter().map(|turn| turn.nodes).sum::<u64>() / (1 + local.idle / 4);
+/// Where the dives of the round have so many nodes.
+fn local_turn<'a>(local: Box<Local>, dives: u64) -> Turn<'a> {
+    let nodes = local.nodes(dives);
     Turn { start: Start::Local(local), capacity: 0, nodes, work: 0, is_steady: false }
 }
 
@@ -309,7 +312,9 @@ impl<'a> Turn<'a> {
         meter.start_at(nodes);
         (meter.best, meter.bound) = (own.height, own.bound);
         let dive = match start {
-            Start::Local(local) => return move_on(local, instance, own, task, (most, most_work), &mut meter),
+            Start::Local(local) => {
+                return search_locally(local, instance, own, &task.aim, (most, most_work), &mut meter);
+            }
             Start::Again(dive) => Ok(Some(dive)),
             Start::New(taste) => {
                 let dive = Dive::new(instance, task.rules, capacity, taste, &mut meter);
@@ -354,38 +359,16 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// Searches locally, and goes on below what it finds.
-fn move_on<'a>(
-    mut local: Box<Displacement>,
+fn search_locally<'a>(
+    mut local: Box<Local>,
     instance: &Instance,
     mut own: Known,
-    task: &Task<'_>,
+    aim: &Aim,
     most: (u64, u64),
     meter: &mut Meter<'_>,
 ) -> Taken<'a> {
-    let (mut spent, mut stop) = ((0, 0), None);
-    while !own.settles(&task.aim) {
-        let low = own.aimed_at(&task.aim);
-        if task.aim.needed {
-            local.aim(instance, low);
-        } else {
-            local.aim_below(instance, own.height, low);
-        }
-        meter.best = own.height;
-        match local.run(instance, most, &mut spent, meter) {
-            Ok(Moved::Found) if instance.height(local.offsets()) < own.height => {
-                own.height = instance.height(local.offsets());
-                own.offsets = Some(local.offsets().to_vec());
-            }
-            // Or something fixed reaches up to the height.
-            Ok(Moved::Paused | Moved::Found) => break,
-            Err(reason) => {
-                stop = Some(reason);
-                break;
-            }
-        }
-    }
-    local.idle = if own.offsets.is_some() { 0 } else { local.idle + 1 };
+    let mut spent = (0, 0);
+    let stop = local.run(instance, &mut own, aim, most, &mut spent, meter).err();
     let (nodes, work) = spent;
     Taken { nodes, work, stop, local: Some(local), ..Taken::nothing(&own) }
 }

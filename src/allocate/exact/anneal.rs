@@ -1,0 +1,203 @@
+//! Local search: items go where they are least too high, and now and then elsewhere.
+
+use super::instance::Instance;
+use super::stacking::Stacking;
+use crate::limits::{Meter, Stop};
+use crate::random::Random;
+
+/// Simulated annealing over what lies on what (`stacking.rs`; of job shops, van Laarhoven,
+/// Aarts & Lenstra, 1992). An item, mostly one that is over, is taken out and put in at
+/// another slot, drawn with a chance that falls with what it would be over there. It stays
+/// if that lowers what all are over together, or else with a chance that falls with what
+/// is added, the more so the later in the cycle. Each cycle
+/// starts from the best offsets there are, and is twice as long.
+///
+/// A move is linear in the items that conflict with one, and in what changes by it. It
+/// proves nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Annealing {
+    stacking: Stacking,
+    random: Random,
+    /// By fine parts of the capacity; the last is of all that is more.
+    chances: Vec<u64>,
+    /// What may be added: units, times this, are such parts.
+    heat: f64,
+    /// Sums of chances up to each slot.
+    sums: Vec<u64>,
+    capacity: u64,
+    /// Moves of the cycle, and how many of them are made.
+    length: u64,
+    moves: u64,
+}
+
+/// A chance falls by this factor for each part of what it depends on.
+const FACTOR: f64 = 0.99;
+
+/// No chance but the last is less.
+const SLIGHTEST: f64 = 1e-7;
+
+/// The chance of what is best.
+const CERTAIN: f64 = (1_u64 << 40) as f64;
+
+/// Parts of a capacity, of which a slot is chosen by.
+const PARTS: f64 = 24_150.0;
+
+/// The excess of an item that is e times less likely to be added, at the start and at the end, in capacities for
+/// each item.
+const HEAT: f64 = 0.000_9;
+
+/// How often it changes in a cycle, and by which factor.
+const STEPS: u64 = 64;
+const COOLING: f64 = 0.98;
+
+/// Moves of the first cycle, for each item.
+const FIRST: u64 = 128;
+
+impl Annealing {
+    /// From these offsets on; none if numbers are too large.
+    pub(super) fn new(instance: &Instance, offsets: &[u64], capacity: u64, seed: u64) -> Option<Self> {
+        let stacking = Stacking::new(instance, offsets, capacity)?;
+        Some(Self {
+            stacking,
+            random: Random::new(seed),
+            chances: chances(),
+            heat: 0.0,
+            sums: Vec::new(),
+            capacity,
+            length: (FIRST * u64::from(instance.item_count())).next_multiple_of(STEPS),
+            moves: 0,
+        })
+    }
+
+    /// If a cycle has ended, or the capacity was another, starts one from these offsets.
+    pub(super) fn prepare(&mut self, instance: &Instance, offsets: &[u64], capacity: u64) {
+        if self.moves < self.length && self.capacity == capacity {
+            return;
+        }
+        if self.moves >= self.length {
+            self.length *= 2;
+        }
+        (self.moves, self.capacity) = (0, capacity);
+        self.stacking.restart(instance, offsets, capacity);
+    }
+
+    /// So many moves, or so much work, or to the end of the cycle; adds what it takes to
+    /// both. Stops at offsets that reach less high.
+    ///
+    /// # Errors
+    /// Why it must stop.
+    pub(super) fn run(
+        &mut self,
+        instance: &Instance,
+        height: u64,
+        (nodes, work): (u64, u64),
+        spent: &mut (u64, u64),
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<Vec<u64>>, Stop> {
+        let has_fixed = instance.fixed.iter().any(|&offset| offset < u64::MAX);
+        let look_every = u64::from(instance.item_count()) / 16 + 1;
+        while self.moves < self.length && spent.0 < nodes && spent.1 < work {
+            self.tend();
+            let steps = self.step(instance);
+            *spent = (spent.0 + 1, spent.1 + steps);
+            self.moves += 1;
+            let looks = !has_fixed && self.moves.is_multiple_of(look_every);
+            if self.stacking.is_solved() || (looks && self.stacking.height() < height) {
+                return Ok(Some(self.stacking.offsets()));
+            }
+            meter.spend_on(1, steps)?;
+        }
+        Ok(None)
+    }
+
+    /// What is due at times: another order, other chances.
+    fn tend(&mut self) {
+        let reorder_every = (self.stacking.item_count() as u64 / 4).max(64);
+        if self.moves.is_multiple_of(reorder_every) {
+            self.stacking.reorder(self.random.below(17) as u32);
+        }
+        if self.moves == 0 {
+            self.heat = HEAT * self.units(self.capacity) * self.stacking.item_count() as f64;
+        } else if self.moves.is_multiple_of(self.length / STEPS) {
+            self.heat *= COOLING;
+        }
+    }
+
+    fn units(&self, bytes: u64) -> f64 {
+        bytes as f64 / self.stacking.unit() as f64
+    }
+
+    /// Moves an item, or tries to. Returns the work it was.
+    fn step(&mut self, instance: &Instance) -> u64 {
+        let item = self.pick();
+        let before = self.stacking.excess();
+        let scale = PARTS / self.units(self.capacity.max(1));
+        let excesses = self.stacking.take_out(instance, item);
+        let slots = excesses.len();
+        self.draw_from(scale);
+        let steps = 64 + 8 * slots as u64;
+        let Some(slot) = self.draw_slot() else {
+            self.stacking.put_back(instance, item, false);
+            return steps;
+        };
+        let most = before + self.draw_added();
+        if !self.stacking.put_in(instance, item, slot, most) {
+            self.stacking.put_back(instance, item, true);
+        }
+        steps
+    }
+
+    /// What may be added: more than x with a chance of e to the power of -x / heat.
+    fn draw_added(&mut self) -> i64 {
+        let drawn = self.random.next() >> 24;
+        let parts = self.chances.partition_point(|&chance| chance > drawn);
+        (parts as f64 * (1.0 - FACTOR) * self.heat) as i64
+    }
+
+    /// Sums of chances of all slots but the one that it was in.
+    fn draw_from(&mut self, scale: f64) {
+        let old = self.stacking.slot();
+        let excesses = self.stacking.excesses();
+        let others = excesses.iter().enumerate().filter(|&(slot, _)| slot != old);
+        let least = others.map(|(_, &excess)| excess).min().unwrap_or(0);
+        self.sums.clear();
+        let mut sum = 0;
+        for (slot, &excess) in excesses.iter().enumerate() {
+            if slot != old {
+                let parts = f64::from(excess - least) * scale;
+                #[expect(clippy::cast_sign_loss)]
+                let part = (parts as usize).min(self.chances.len() - 1);
+                sum += self.chances[part];
+            }
+            self.sums.push(sum);
+        }
+    }
+
+    fn draw_slot(&mut self) -> Option<usize> {
+        let sum = *self.sums.last()?;
+        let drawn = ((u128::from(self.random.next()) * u128::from(sum)) >> 64) as u64;
+        (sum > 0).then(|| self.sums.partition_point(|&sum| sum <= drawn))
+    }
+
+    /// More often one that is over.
+    fn pick(&mut self) -> u32 {
+        let count = self.stacking.item_count();
+        let mut item = self.random.below(count) as u32;
+        let mut tries = [0, 20][usize::from(self.random.below(10) >= 3)];
+        while tries > 0 && !self.stacking.is_over(item) {
+            item = self.random.below(count) as u32;
+            tries -= 1;
+        }
+        item
+    }
+}
+
+/// Powers, by products only: the same on every machine.
+#[expect(clippy::cast_sign_loss)]
+fn chances() -> Vec<u64> {
+    let powers = std::iter::successors(Some(1.0), |power| Some(power * FACTOR));
+    let mut chances: Vec<u64> =
+        powers.take_while(|&power| power > SLIGHTEST).map(|power| (power * CERTAIN) as u64).collect();
+    chances.push(0);
+    chances
+}

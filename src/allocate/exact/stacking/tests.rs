@@ -1,0 +1,122 @@
+use super::*;
+use crate::allocate::exact::displace::tests::{crowd, overlap};
+use crate::limits::{Limits, Meter};
+use crate::problem::Problem;
+use crate::random::Random;
+
+fn instance(problem: &Problem) -> Instance {
+    let limits = Limits::new();
+    let mut meter = Meter::new(&limits, u64::MAX);
+    let instance = Instance::new(problem, problem.ids().collect(), &mut meter);
+    instance.expect("no limit").expect("a small one")
+}
+
+/// What an order is worth, computed anew from what conflicts.
+fn check(problem: &Problem, instance: &Instance, stacking: &Stacking) {
+    let mut anew = stacking.clone();
+    anew.order.iter().enumerate().for_each(|(place, &item)| {
+        assert_eq!(stacking.nodes[item as usize].place as usize, place);
+    });
+    for place in 0..anew.order.len() {
+        let item = anew.order[place];
+        let before = &anew.order[..place];
+        let conflicts = |other: &&u32| instance.conflicts.row(item).iter().any(|with| with.item == **other);
+        let floor = before.iter().filter(conflicts).map(|&other| anew.nodes[other as usize].top).max();
+        let node = anew.nodes[item as usize];
+        anew.nodes[item as usize].top = node.aligned(floor.unwrap_or(0)) + node.size;
+    }
+    for place in (0..anew.order.len()).rev() {
+        let item = anew.order[place];
+        let after = &anew.order[place + 1..];
+        let conflicts = |other: &&u32| instance.conflicts.row(item).iter().any(|with| with.item == **other);
+        let roof = after.iter().filter(conflicts).map(|&other| anew.nodes[other as usize].highest).min();
+        let node = anew.nodes[item as usize];
+        anew.nodes[item as usize].highest = node.aligned_down(roof.unwrap_or(i32::MAX) - node.size);
+    }
+    let numbers = |stacking: &Stacking| -> Vec<(i32, i32)> {
+        stacking.nodes.iter().map(|node| (node.top, node.highest)).collect()
+    };
+    assert_eq!(numbers(stacking), numbers(&anew));
+    assert_eq!(stacking.excess, anew.nodes.iter().map(Node::excess).sum::<i64>());
+    let offsets = stacking.offsets();
+    for item in 0..offsets.len() {
+        assert!(offsets[item].is_multiple_of(problem.buffer(instance.ids[item]).alignment()));
+        assert_eq!((0..item).find(|&other| overlap(problem, instance, &offsets, item, other)), None);
+    }
+}
+
+#[test]
+fn moves_leave_what_the_order_is_worth() {
+    let (mut solved, mut stopped) = (0, 0);
+    for seed in 0..100 {
+        let mut random = Random::new(seed);
+        let problem = crowd(&mut random);
+        let instance = instance(&problem);
+        let start: Vec<u64> = (0..instance.sizes.len() as u64).map(|item| 64 * item).collect();
+        let mut stacking = Stacking::new(&instance, &start, 250).expect("small numbers");
+        check(&problem, &instance, &stacking);
+        for number in 0..200 {
+            let item = random.below(start.len()) as u32;
+            let before = stacking.clone();
+            let slots = stacking.take_out(&instance, item).len();
+            let slot = random.below(slots);
+            if slot == stacking.slot() {
+                stacking.put_back(&instance, item, false);
+            } else {
+                let most = before.excess + random.below(100) as i64;
+                if !stacking.put_in(&instance, item, slot, most) {
+                    assert!(stacking.excess > most);
+                    stacking.put_back(&instance, item, true);
+                    assert_eq!(stacking.order, before.order);
+                    assert_eq!((&stacking.below, &stacking.above), (&before.below, &before.above));
+                    stopped += 1;
+                }
+            }
+            if number % 16 == 0 {
+                stacking.reorder(random.below(17) as u32);
+            }
+            check(&problem, &instance, &stacking);
+            solved += u32::from(stacking.is_solved());
+        }
+    }
+    assert!(solved > 100 && stopped > 1000, "{solved} solved, {stopped} stopped");
+}
+
+#[test]
+fn a_solution_is_below_the_capacity() {
+    let mut solved = 0;
+    for seed in 0..100 {
+        let mut random = Random::new(seed);
+        let problem = crowd(&mut random);
+        let instance = instance(&problem);
+        let start = vec![0; instance.sizes.len()];
+        let mut stacking = Stacking::new(&instance, &start, 250).expect("small numbers");
+        for _ in 0..500 {
+            if stacking.is_solved() {
+                let offsets = stacking.offsets();
+                assert!(instance.height(&offsets) <= 250, "seed {seed}");
+                let fixed =
+                    |item: usize| instance.fixed[item] == u64::MAX || instance.fixed[item] == offsets[item];
+                assert!((0..offsets.len()).all(fixed), "seed {seed}");
+                solved += 1;
+                break;
+            }
+            let item = random.below(start.len()) as u32;
+            let excesses = stacking.take_out(&instance, item);
+            let slot = (0..excesses.len()).min_by_key(|&slot| excesses[slot]).expect("one slot at least");
+            if slot == stacking.slot() {
+                stacking.put_back(&instance, item, false);
+            } else {
+                assert!(stacking.put_in(&instance, item, slot, i64::MAX));
+            }
+        }
+    }
+    assert!(solved > 50, "only {solved} solved");
+}
+
+#[test]
+fn numbers_that_are_too_large_are_left_to_others() {
+    let buffers = vec![crate::Buffer::new(1 << 40, 0..2), crate::Buffer::new(3, 1..3)];
+    let problem = Problem::new(buffers).expect("a problem");
+    assert!(Stacking::new(&instance(&problem), &[0, 1 << 40], (1 << 40) + 3).is_none());
+}
