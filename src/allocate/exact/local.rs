@@ -26,20 +26,21 @@ const ANNEALING_FROM: u64 = 64;
 const ANNEALING_SHARE: u64 = 8;
 
 impl Local {
-    /// What comes in with this round, from these offsets on.
+    /// What comes in with this round. Displacement goes its own way, from the offsets that
+    /// the search began with; annealing begins at the best so far.
     pub(super) fn new_at(
         round: u64,
         instance: &Instance,
-        offsets: &[u64],
+        [first, best]: [&[u64]; 2],
         capacity: u64,
         seed: u64,
     ) -> Option<Self> {
         let many = instance.item_count() >= MANY;
         if round == if many { 1 } else { DISPLACEMENT_FROM } {
-            return Some(Self::Displacement(Displacement::new(instance, offsets.to_vec(), seed)));
+            return Some(Self::Displacement(Displacement::new(instance, first.to_vec(), seed)));
         }
         let anneals = round == ANNEALING_FROM && !many;
-        anneals.then(|| Annealing::new(instance, offsets, capacity, seed).map(Self::Annealing)).flatten()
+        anneals.then(|| Annealing::new(instance, best, capacity, seed).map(Self::Annealing)).flatten()
     }
 
     /// Before each round: what is best so far, and what is to be reached.

@@ -81,7 +81,7 @@ pub(super) fn search(
     let task = Task { limits: &limits, ..task };
     let others = others(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
-    let (mut steady, mut locals, mut best) = (None, Vec::new(), start);
+    let (mut steady, mut locals, mut best) = (None, Vec::new(), start.clone());
     let (mut heights, highest) = (None, known.height);
     let (mut nodes, mut work) = (0, 0);
     for round in 1.. {
@@ -94,7 +94,7 @@ pub(super) fn search(
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
         if task.local {
             let capacity = known.aimed_at(&task.aim);
-            locals.extend(Local::new_at(round, instance, &best, capacity, task.seed).map(Box::new));
+            locals.extend(Local::new_at(round, instance, [&start, &best], capacity, task.seed).map(Box::new));
             locals.iter_mut().for_each(|local| local.prepare(instance, &best, capacity));
             let dives = turns.iter().map(|turn| turn.nodes).sum();
             turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));
