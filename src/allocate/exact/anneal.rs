@@ -8,19 +8,19 @@ use crate::random::Random;
 /// Simulated annealing over what lies on what (`stacking.rs`; of job shops, van Laarhoven,
 /// Aarts & Lenstra, 1992). An item, mostly one that is over, is taken out and put in at
 /// another slot, drawn with a chance that falls with what it would be over there. It stays
-/// if that lowers what all are over together, or else with a chance that falls with what
-/// is added, the more so the later in the cycle. Each cycle
-/// starts from the best offsets there are, and is twice as long.
+/// if that does not add to what all are over together, or else with a chance that falls
+/// with what is added, the more so the later in the cycle. Each cycle starts from the best
+/// offsets there are, and is twice as long as the one before.
 ///
-/// A move is linear in the items that conflict with one, and in what changes by it. It
-/// proves nothing.
+/// A move is linear in the items that conflict with one, in the sections of those next to
+/// it, and in what changes by it. It proves nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Annealing {
     stacking: Stacking,
     random: Random,
-    /// By fine parts of the capacity; the last is of all that is more.
+    /// The powers of `FACTOR`.
     chances: Vec<u64>,
-    /// What may be added: units, times this, are such parts.
+    /// What may be added, in units: more than this with a chance of 1/e.
     heat: f64,
     /// Sums of chances up to each slot.
     sums: Vec<u64>,
@@ -30,7 +30,7 @@ pub(super) struct Annealing {
     moves: u64,
 }
 
-/// A chance falls by this factor for each part of what it depends on.
+/// From one chance to the next.
 const FACTOR: f64 = 0.99;
 
 /// No chance but the last is less.
@@ -39,16 +39,20 @@ const SLIGHTEST: f64 = 1e-7;
 /// The chance of what is best.
 const CERTAIN: f64 = (1_u64 << 40) as f64;
 
-/// Parts of a capacity, of which a slot is chosen by.
-const PARTS: f64 = 24_150.0;
+/// The chance of a slot falls by `FACTOR` with each of so many parts of the capacity that
+/// an item would be over there more than elsewhere.
+const PARTS: f64 = 24_000.0;
 
-/// The excess of an item that is e times less likely to be added, at the start and at the end, in capacities for
-/// each item.
+/// At the start of a cycle, as a part of the capacity, for each item.
 const HEAT: f64 = 0.000_9;
 
-/// How often it changes in a cycle, and by which factor.
+/// How often it falls in a cycle, and by which factor.
 const STEPS: u64 = 64;
 const COOLING: f64 = 0.98;
+
+/// So many moves of ten are of an item that is over, if one is met in so many tries.
+const OVER: usize = 7;
+const TRIES: u32 = 20;
 
 /// Moves of the first cycle, for each item.
 const FIRST: u64 = 128;
@@ -131,11 +135,9 @@ impl Annealing {
     fn step(&mut self, instance: &Instance) -> u64 {
         let item = self.pick();
         let before = self.stacking.excess();
-        let scale = PARTS / self.units(self.capacity.max(1));
-        let excesses = self.stacking.take_out(instance, item);
-        let slots = excesses.len();
-        self.draw_from(scale);
-        let steps = 64 + 8 * slots as u64;
+        self.stacking.take_out(instance, item);
+        self.weigh_slots();
+        let steps = 64 + 8 * self.sums.len() as u64;
         let Some(slot) = self.draw_slot() else {
             self.stacking.put_back(instance, item, false);
             return steps;
@@ -154,25 +156,25 @@ impl Annealing {
         (parts as f64 * (1.0 - FACTOR) * self.heat) as i64
     }
 
-    /// Sums of chances of all slots but the one that it was in.
-    fn draw_from(&mut self, scale: f64) {
-        let old = self.stacking.slot();
+    /// Sums of chances of all slots but the one that the item was in.
+    #[expect(clippy::cast_sign_loss)]
+    fn weigh_slots(&mut self) {
+        let scale = PARTS / self.units(self.capacity.max(1));
         let excesses = self.stacking.excesses();
-        let others = excesses.iter().enumerate().filter(|&(slot, _)| slot != old);
+        let is_old = |slot: usize| slot == self.stacking.slot();
+        let others = excesses.iter().enumerate().filter(|&(slot, _)| !is_old(slot));
         let least = others.map(|(_, &excess)| excess).min().unwrap_or(0);
-        self.sums.clear();
+        let slightest = self.chances.len() - 1;
         let mut sum = 0;
+        self.sums.clear();
         for (slot, &excess) in excesses.iter().enumerate() {
-            if slot != old {
-                let parts = f64::from(excess - least) * scale;
-                #[expect(clippy::cast_sign_loss)]
-                let part = (parts as usize).min(self.chances.len() - 1);
-                sum += self.chances[part];
-            }
+            let parts = (f64::from(excess - least) * scale) as usize;
+            sum += if is_old(slot) { 0 } else { self.chances[parts.min(slightest)] };
             self.sums.push(sum);
         }
     }
 
+    /// None if there is no other.
     fn draw_slot(&mut self) -> Option<usize> {
         let sum = *self.sums.last()?;
         let drawn = ((u128::from(self.random.next()) * u128::from(sum)) >> 64) as u64;
@@ -183,10 +185,13 @@ impl Annealing {
     fn pick(&mut self) -> u32 {
         let count = self.stacking.item_count();
         let mut item = self.random.below(count) as u32;
-        let mut tries = [0, 20][usize::from(self.random.below(10) >= 3)];
-        while tries > 0 && !self.stacking.is_over(item) {
-            item = self.random.below(count) as u32;
-            tries -= 1;
+        if self.random.below(10) < OVER {
+            for _ in 0..TRIES {
+                if self.stacking.is_over(item) {
+                    break;
+                }
+                item = self.random.below(count) as u32;
+            }
         }
         item
     }

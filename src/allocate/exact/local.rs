@@ -7,8 +7,8 @@ use super::portfolio::Known;
 use crate::allocate::parts::Aim;
 use crate::limits::{Meter, Stop};
 
-/// Displacement is quick to find what is not far. What is hard to find is found by
-/// annealing, which needs longer, and where there are `MANY` items is too slow.
+/// Displacement is quick to find what is not far. Annealing finds what is hard to find, but
+/// needs millions of moves, and each is too slow where there are `MANY` items.
 #[derive(Debug)]
 pub(super) enum Local {
     Annealing(Annealing),
@@ -18,29 +18,35 @@ pub(super) enum Local {
 /// The first round with displacement, unless items are `MANY`: then it is in every one.
 const DISPLACEMENT_FROM: u64 = 4;
 
-/// The first round with annealing.
-const ANNEALING_FROM: u64 = 64;
+/// Annealing begins after so many nodes of the others: what they have not found by then,
+/// they hardly find later.
+const ANNEALING_AFTER: u64 = 1_500_000;
 
-/// Its nodes for each of all dives together: what they have not found by then, they
-/// hardly find later, and a move takes half the time of a node.
+/// Its nodes for each of all dives together; a move takes half the time of a node.
 const ANNEALING_SHARE: u64 = 8;
 
 impl Local {
-    /// What comes in with this round. Displacement goes its own way, from the offsets that
-    /// the search began with; annealing begins at the best so far.
-    pub(super) fn new_at(
-        round: u64,
+    /// What is to come in with this round. It goes its own way from these offsets on,
+    /// those that the search began with.
+    pub(super) fn displacement(round: u64, instance: &Instance, first: &[u64], seed: u64) -> Option<Self> {
+        let from = if instance.item_count() >= MANY { 1 } else { DISPLACEMENT_FROM };
+        (round == from).then(|| Self::Displacement(Displacement::new(instance, first.to_vec(), seed)))
+    }
+
+    /// What is to come in after so many nodes, once; from the best offsets so far on.
+    pub(super) fn annealing(
+        nodes: u64,
         instance: &Instance,
-        [first, best]: [&[u64]; 2],
+        best: &[u64],
         capacity: u64,
         seed: u64,
     ) -> Option<Self> {
-        let many = instance.item_count() >= MANY;
-        if round == if many { 1 } else { DISPLACEMENT_FROM } {
-            return Some(Self::Displacement(Displacement::new(instance, first.to_vec(), seed)));
-        }
-        let anneals = round == ANNEALING_FROM && !many;
-        anneals.then(|| Annealing::new(instance, best, capacity, seed).map(Self::Annealing)).flatten()
+        let due = nodes >= ANNEALING_AFTER && instance.item_count() < MANY;
+        due.then(|| Annealing::new(instance, best, capacity, seed).map(Self::Annealing)).flatten()
+    }
+
+    pub(super) fn is_annealing(&self) -> bool {
+        matches!(self, Self::Annealing(_))
     }
 
     /// Before each round: what is best so far, and what is to be reached.

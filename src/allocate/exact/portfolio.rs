@@ -94,7 +94,10 @@ pub(super) fn search(
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
         if task.local {
             let capacity = known.aimed_at(&task.aim);
-            locals.extend(Local::new_at(round, instance, [&start, &best], capacity, task.seed).map(Box::new));
+            locals.extend(Local::displacement(round, instance, &start, task.seed).map(Box::new));
+            if !locals.iter().any(|local| local.is_annealing()) {
+                locals.extend(Local::annealing(nodes, instance, &best, capacity, task.seed).map(Box::new));
+            }
             locals.iter_mut().for_each(|local| local.prepare(instance, &best, capacity));
             let dives = turns.iter().map(|turn| turn.nodes).sum();
             turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));

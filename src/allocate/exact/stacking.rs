@@ -212,9 +212,8 @@ impl Stacking {
         self.number_places(0, self.order.len());
     }
 
-    /// Takes an item out. Returns what it would be over in each slot: below the first that
-    /// conflicts with it, below the second, and so on, and above all.
-    pub(super) fn take_out(&mut self, instance: &Instance, item: u32) -> &[i32] {
+    /// Takes an item out, so that `excesses` tells where it may go.
+    pub(super) fn take_out(&mut self, instance: &Instance, item: u32) {
         let node = &self.nodes[item as usize];
         (self.before.excess, self.before.place) = (self.excess, node.place);
         self.before.tops.clear();
@@ -226,10 +225,10 @@ impl Stacking {
         self.follow(item, i64::MAX);
         self.find_near(instance, item);
         self.find_excesses(item);
-        &self.excesses
     }
 
-    /// Of the item that is out, by slot.
+    /// What the item that is out would be over in each slot: below the first that conflicts
+    /// with it, below the second, and so on, and above all.
     pub(super) fn excesses(&self) -> &[i32] {
         &self.excesses
     }
