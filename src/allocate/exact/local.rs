@@ -11,8 +11,8 @@ use crate::limits::{Meter, Stop};
 /// needs millions of moves, and each is too slow where there are `MANY` items.
 #[derive(Debug)]
 pub(super) enum Local {
-    Annealing(Annealing),
-    Displacement(Displacement),
+    Annealing(Box<Annealing>),
+    Displacement(Box<Displacement>),
 }
 
 /// The first round with displacement, unless items are `MANY`: then it is in every one.
@@ -30,7 +30,8 @@ impl Local {
     /// those that the search began with.
     pub(super) fn displacement(round: u64, instance: &Instance, first: &[u64], seed: u64) -> Option<Self> {
         let from = if instance.item_count() >= MANY { 1 } else { DISPLACEMENT_FROM };
-        (round == from).then(|| Self::Displacement(Displacement::new(instance, first.to_vec(), seed)))
+        (round == from)
+            .then(|| Self::Displacement(Box::new(Displacement::new(instance, first.to_vec(), seed))))
     }
 
     /// What is to come in after so many nodes, once; from the best offsets so far on.
@@ -42,7 +43,8 @@ impl Local {
         seed: u64,
     ) -> Option<Self> {
         let due = nodes >= ANNEALING_AFTER && instance.item_count() < MANY;
-        due.then(|| Annealing::new(instance, best, capacity, seed).map(Self::Annealing)).flatten()
+        let annealing = due.then(|| Annealing::new(instance, best, capacity, seed)).flatten();
+        annealing.map(|annealing| Self::Annealing(Box::new(annealing)))
     }
 
     pub(super) fn is_annealing(&self) -> bool {

@@ -172,8 +172,8 @@ fn search(
         allocation.nodes = nodes;
         return Ok(known.settles(&task.aim).then_some(work));
     };
-    let start = instance.ids.iter().map(|id| allocation.offsets[id.index()]).collect();
-    let (nodes, work, stop) = portfolio::search(&instance, start, known, task);
+    let start: Vec<u64> = instance.ids.iter().map(|id| allocation.offsets[id.index()]).collect();
+    let (nodes, work, stop) = portfolio::search(&instance, &start, known, task);
     (allocation.nodes, allocation.stop) = (nodes, stop);
     let found = known.offsets.take().unwrap_or_default();
     for (id, offset) in instance.ids.iter().zip(found) {

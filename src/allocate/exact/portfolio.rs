@@ -69,11 +69,11 @@ pub(super) struct Task<'a> {
 /// their order up to the one that settles it: so any number of threads gives the
 /// same result.
 ///
-/// Where dives alone have not settled it soon, more and more nodes go to local searches
-/// from the best offsets on (`local.rs`).
+/// Where dives alone have not settled it soon, half of the nodes, and later most of them,
+/// go to local searches (`local.rs`).
 pub(super) fn search(
     instance: &Instance,
-    start: Vec<u64>,
+    start: &[u64],
     known: &mut Known,
     task: Task<'_>,
 ) -> (u64, u64, Stop) {
@@ -81,7 +81,7 @@ pub(super) fn search(
     let task = Task { limits: &limits, ..task };
     let others = others(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
-    let (mut steady, mut locals, mut best) = (None, Vec::new(), start.clone());
+    let (mut steady, mut locals, mut best) = (None, Vec::new(), start.to_vec());
     let (mut heights, highest) = (None, known.height);
     let (mut nodes, mut work) = (0, 0);
     for round in 1.. {
@@ -94,11 +94,13 @@ pub(super) fn search(
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
         if task.local {
             let capacity = known.aimed_at(&task.aim);
-            locals.extend(Local::displacement(round, instance, &start, task.seed).map(Box::new));
-            if !locals.iter().any(|local| local.is_annealing()) {
-                locals.extend(Local::annealing(nodes, instance, &best, capacity, task.seed).map(Box::new));
+            locals.extend(Local::displacement(round, instance, start, task.seed));
+            if !locals.iter().any(Local::is_annealing) {
+                locals.extend(Local::annealing(nodes, instance, &best, capacity, task.seed));
             }
-            locals.iter_mut().for_each(|local| local.prepare(instance, &best, capacity));
+            for local in &mut locals {
+                local.prepare(instance, &best, capacity);
+            }
             let dives = turns.iter().map(|turn| turn.nodes).sum();
             turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));
         }
@@ -146,7 +148,7 @@ struct Turn<'a> {
 enum Start<'a> {
     New(Taste),
     Again(Box<Dive<'a>>),
-    Local(Box<Local>),
+    Local(Local),
 }
 
 /// What came of it.
@@ -158,7 +160,7 @@ struct Taken<'a> {
     work: u64,
     stop: Option<Stop>,
     steady: Option<Box<Dive<'a>>>,
-    local: Option<Box<Local>>,
+    local: Option<Local>,
 }
 
 /// Nodes of each dive of a round.
@@ -210,7 +212,7 @@ fn turns<'a>(
 }
 
 /// Where the dives of the round have so many nodes.
-fn local_turn<'a>(local: Box<Local>, dives: u64) -> Turn<'a> {
+fn local_turn<'a>(local: Local, dives: u64) -> Turn<'a> {
     let nodes = local.nodes(dives);
     Turn { start: Start::Local(local), capacity: 0, nodes, work: 0, is_steady: false }
 }
@@ -363,7 +365,7 @@ impl<'a> Turn<'a> {
 }
 
 fn search_locally<'a>(
-    mut local: Box<Local>,
+    mut local: Local,
     instance: &Instance,
     mut own: Known,
     aim: &Aim,

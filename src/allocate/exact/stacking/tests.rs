@@ -63,7 +63,7 @@ fn moves_leave_what_the_order_is_worth() {
             if slot == stacking.slot() {
                 stacking.put_back(&instance, item, false);
             } else {
-                let most = before.excess + random.below(100) as i64;
+                let most = before.excess + i64::from(random.below(100) as u32);
                 if !stacking.put_in(&instance, item, slot, most) {
                     assert!(stacking.excess > most);
                     stacking.put_back(&instance, item, true);
