@@ -10,7 +10,8 @@ use crate::random::Random;
 /// another slot, drawn with a chance that falls with what it would be over there. It stays
 /// if that does not add to what all are over together, or else with a chance that falls
 /// with what is added, the more so the later in the cycle. Each cycle starts from the best
-/// offsets there are, and is twice as long as the one before.
+/// offsets there are: one so hot that much of them is lost, a mild one that mends what is
+/// left to mend, and again both, twice as long.
 ///
 /// A move is linear in the items that conflict with one, in the sections of those next to
 /// it, and in what changes by it. It proves nothing.
@@ -25,6 +26,7 @@ pub(super) struct Annealing {
     /// Sums of chances up to each slot.
     sums: Vec<u64>,
     capacity: u64,
+    cycle: Cycle,
     /// Moves of the cycle, and how many of them are made.
     length: u64,
     moves: u64,
@@ -43,12 +45,19 @@ const CERTAIN: f64 = (1_u64 << 40) as f64;
 /// an item would be over there more than elsewhere.
 const PARTS: f64 = 24_000.0;
 
-/// At the start of a cycle, as a part of the capacity, for each item.
-const HEAT: f64 = 0.000_9;
+/// Heat at the start of a cycle, as a part of the capacity, for each item; and the factor
+/// by which it falls from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Cycle {
+    heat: f64,
+    cooling: f64,
+}
 
-/// How often it falls in a cycle, and by which factor.
+const HOT: Cycle = Cycle { heat: 0.000_9, cooling: 0.98 };
+const MILD: Cycle = Cycle { heat: 0.000_4, cooling: 0.991 };
+
+/// Of a cycle.
 const STEPS: u64 = 64;
-const COOLING: f64 = 0.98;
 
 /// So many moves of ten are of an item that is over, if one is met in so many tries.
 const OVER: usize = 7;
@@ -68,6 +77,7 @@ impl Annealing {
             heat: 0.0,
             sums: Vec::new(),
             capacity,
+            cycle: HOT,
             length: (FIRST * u64::from(instance.item_count())).next_multiple_of(STEPS),
             moves: 0,
         })
@@ -79,7 +89,9 @@ impl Annealing {
             return;
         }
         if self.moves >= self.length {
-            self.length *= 2;
+            let was_hot = self.cycle == HOT;
+            self.cycle = if was_hot { MILD } else { HOT };
+            self.length *= if was_hot { 1 } else { 2 };
         }
         (self.moves, self.capacity) = (0, capacity);
         self.stacking.restart(instance, offsets, capacity);
@@ -121,9 +133,9 @@ impl Annealing {
             self.stacking.reorder(self.random.below(17) as u32);
         }
         if self.moves == 0 {
-            self.heat = HEAT * self.units(self.capacity) * self.stacking.item_count() as f64;
+            self.heat = self.cycle.heat * self.units(self.capacity) * self.stacking.item_count() as f64;
         } else if self.moves.is_multiple_of(self.length / STEPS) {
-            self.heat *= COOLING;
+            self.heat *= self.cycle.cooling;
         }
     }
 
