@@ -218,3 +218,57 @@ fn chances() -> Vec<u64> {
     chances.push(0);
     chances
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::allocate::exact::displace::tests::{crowd, overlap};
+    use crate::limits::Limits;
+
+    /// Heights that are found one after the other, and the last offsets.
+    fn anneal(instance: &Instance, start: &[u64], seed: u64) -> (Vec<u64>, Vec<u64>) {
+        let limits = Limits::new();
+        let mut meter = Meter::new(&limits, u64::MAX);
+        let (mut best, mut heights) = (start.to_vec(), Vec::new());
+        let mut annealing = Annealing::new(instance, start, 220, seed).expect("small numbers");
+        for _ in 0..6 {
+            annealing.prepare(instance, &best, 220);
+            let mut spent = (0, 0);
+            let height = instance.height(&best);
+            let run = annealing.run(instance, height, (2_000, u64::MAX), &mut spent, &mut meter);
+            assert!(spent.0 <= 2_000);
+            if let Some(offsets) = run.expect("no limit") {
+                heights.push(instance.height(&offsets));
+                best = offsets;
+            }
+        }
+        (heights, best)
+    }
+
+    #[test]
+    fn what_is_found_is_sound_lower_and_the_same_again() {
+        let mut solved = 0;
+        for seed in 0..100 {
+            let problem = crowd(&mut Random::new(seed));
+            let limits = Limits::new();
+            let mut meter = Meter::new(&limits, u64::MAX);
+            let instance = Instance::new(&problem, problem.ids().collect(), &mut meter);
+            let instance = instance.expect("no limit").expect("a small one");
+            let fixed = |item: usize| instance.fixed[item] < u64::MAX;
+            let stack = |item: usize| if fixed(item) { instance.fixed[item] } else { 64 * (item as u64 + 1) };
+            let start: Vec<u64> = (0..instance.sizes.len()).map(stack).collect();
+            let (heights, best) = anneal(&instance, &start, seed);
+            assert_eq!((heights.clone(), best.clone()), anneal(&instance, &start, seed));
+            assert!(heights.iter().all(|&height| height <= 220), "with one fixed, only solutions count");
+            solved += u32::from(!heights.is_empty());
+            for item in 0..best.len() {
+                let buffer = problem.buffer(instance.ids[item]);
+                assert!(best[item].is_multiple_of(buffer.alignment()), "seed {seed}");
+                assert!(buffer.fixed_offset().is_none_or(|fixed| fixed == best[item]), "seed {seed}");
+                let clash = |&other: &usize| overlap(&problem, &instance, &best, item, other);
+                assert_eq!((0..item).find(clash), None, "seed {seed}");
+            }
+        }
+        assert!(solved > 20, "only {solved} solved");
+    }
+}
