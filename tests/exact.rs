@@ -130,3 +130,22 @@ fn a_window_proves_what_the_whole_is_too_large_for() {
     assert!(solution.lower_bound.bytes > solution.lower_bound.certified);
     assert!(solution.lower_bound.bytes >= least && solution.status == Status::Optimal, "{solution:?}");
 }
+
+/// At offsets that annealing found: what is at the load is proven, whoever found it. The
+/// planner verifies them.
+#[cfg(feature = "csv")]
+#[test]
+fn the_least_height_of_the_last_open_instance_is_its_load() {
+    use plimsoll::import::{ImportOptions, Imported, read};
+    let Some(folder) = support::data::folder("bench/minimalloc") else { return };
+    let Ok(Imported::Problem(open)) = read(&folder.join("J.1048576.csv"), &ImportOptions::default()) else {
+        panic!("a list of buffers");
+    };
+    let offsets: Vec<u64> =
+        include_str!("support/minimalloc_j.txt").split_whitespace().map(|kib| kib.parse().unwrap()).collect();
+    assert_eq!(offsets.len(), open.buffers().len());
+    let placed = open.buffers().iter().zip(&offsets).map(|(buffer, kib)| buffer.clone().at(kib * 1024));
+    let solution = Planner::new().solve(&Problem::new(placed.collect()).unwrap()).unwrap();
+    assert_eq!((solution.height, solution.lower_bound.certified), (989_184, 989_184));
+    assert_eq!(lower_bound(&open).bytes, 989_184);
+}
