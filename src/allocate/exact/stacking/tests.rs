@@ -1,7 +1,7 @@
 use super::*;
 use crate::allocate::exact::displace::tests::{crowd, overlap};
 use crate::limits::{Limits, Meter};
-use crate::problem::Problem;
+use crate::problem::{Buffer, Problem};
 use crate::random::Random;
 
 fn instance(problem: &Problem) -> Instance {
@@ -117,7 +117,7 @@ fn a_solution_is_below_the_capacity() {
 
 #[test]
 fn numbers_that_are_too_large_are_left_to_others() {
-    let buffers = vec![crate::Buffer::new(1 << 40, 0..2), crate::Buffer::new(3, 1..3)];
+    let buffers = vec![Buffer::new(1 << 40, 0..2), Buffer::new(3, 1..3)];
     let problem = Problem::new(buffers).expect("a problem");
     assert!(Stacking::new(&instance(&problem), &[0, 1 << 40], (1 << 40) + 3).is_none());
 }
