@@ -81,7 +81,7 @@ pub(super) fn search(
     let task = Task { limits: &limits, ..task };
     let others = others(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
-    let (mut steady, mut locals, mut best) = (None, Vec::new(), start.to_vec());
+    let (mut steady, mut locals) = (None, Vec::new());
     let (mut heights, highest) = (None, known.height);
     let (mut nodes, mut work) = (0, 0);
     for round in 1.. {
@@ -94,12 +94,13 @@ pub(super) fn search(
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
         if task.local {
             let capacity = known.aimed_at(&task.aim);
+            let best = known.offsets.as_deref().unwrap_or(start);
             locals.extend(Local::displacement(round, instance, start, task.seed));
             if !locals.iter().any(Local::is_annealing) {
-                locals.extend(Local::annealing(nodes, instance, &best, capacity, task.seed));
+                locals.extend(Local::annealing(nodes, instance, best, capacity, task.seed));
             }
             for local in &mut locals {
-                local.prepare(instance, &best, capacity);
+                local.prepare(instance, best, capacity);
             }
             let dives = turns.iter().map(|turn| turn.nodes).sum();
             turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));
@@ -116,9 +117,7 @@ pub(super) fn search(
                 known.bound = heights.from(result.bound).min(known.height);
             }
             if result.height < known.height {
-                known.height = result.height;
-                best = result.offsets.unwrap_or(best);
-                known.offsets = Some(best.clone());
+                (known.height, known.offsets) = (result.height, result.offsets);
             }
             steady = result.steady.or(steady);
             locals.extend(result.local);
