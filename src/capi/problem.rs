@@ -3,6 +3,7 @@ use std::ffi::c_char;
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
 use super::records::{plimsoll_buffer, plimsoll_gap};
 use super::status::PLIMSOLL_NONE;
+use crate::sorting::sort_by_keys;
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
 
@@ -71,7 +72,7 @@ pub unsafe extern "C" fn plimsoll_problem_new_with_gaps(
 
 fn with_gaps(mut buffers: Vec<Buffer>, gaps: &[plimsoll_gap]) -> Result<Vec<Buffer>, Failure> {
     let mut sorted: Vec<&plimsoll_gap> = gaps.iter().collect();
-    sorted.sort_by_key(|gap| gap.buffer);
+    sort_by_keys(&mut sorted, |gap| [gap.buffer.into(), 0]);
     for own in sorted.chunk_by(|a, b| a.buffer == b.buffer) {
         let (index, count) = (own[0].buffer, buffers.len());
         let Some(buffer) = buffers.get_mut(index as usize) else {

@@ -15,14 +15,16 @@ pub(super) struct Member<'a> {
 
 /// `objects` are offsets and sizes.
 pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut Found) {
-    let mut order: Vec<usize> = (0..objects.len()).filter(|&object| objects[object].1 > 0).collect();
-    order.sort_unstable_by_key(|&object| objects[object].0);
+    let filled = objects.iter().zip(0..).filter(|((_, size), _)| *size > 0);
+    let mut order: Vec<(u64, usize)> = filled.map(|(&(offset, _), object)| (offset, object)).collect();
+    order.sort_unstable();
     for pair in order.windows(2) {
-        let (low, high) = (objects[pair[0]], objects[pair[1]]);
+        let [lower, upper] = [pair[0].1, pair[1].1];
+        let (low, high) = (objects[lower], objects[upper]);
         if low.0.saturating_add(low.1) > high.0 {
             found.add(Violation::Objects(format!(
                 "object {} ({} bytes at {}) overlaps object {} ({} bytes at {})",
-                pair[0], low.1, low.0, pair[1], high.1, high.0
+                lower, low.1, low.0, upper, high.1, high.0
             )));
         }
     }

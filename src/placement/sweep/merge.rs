@@ -203,9 +203,7 @@ impl Sweep<'_> {
         let least = (self.limit - low) / 64.0;
         let is_heavy = |&slot: &usize| self.held[slot].in_use && weight(&self.held[slot]) > least;
         let mut heavy: Vec<usize> = (0..self.slots).filter(is_heavy).collect();
-        heavy.sort_by(|&one, &two| {
-            weight(&self.held[two]).total_cmp(&weight(&self.held[one])).then(one.cmp(&two))
-        });
+        sort_by_keys(&mut heavy, |&slot| [!rising(weight(&self.held[slot])), 0]);
         heavy.truncate(HEAVY);
         self.merging.heavy = heavy;
     }

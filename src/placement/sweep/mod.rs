@@ -12,6 +12,7 @@ use super::instance::{Instance, MOST_POOLS};
 use super::path::{Allowed, Crossing, Prices, STATES, bits, start, to_go, whole_cost, whole_price};
 use crate::limits::{Meter, Stop};
 use crate::random::{AsItIs, Random};
+use crate::sorting::sort_by_keys;
 use classes::Classes;
 
 /// What is asked.
@@ -237,7 +238,9 @@ impl<'a> Sweep<'a> {
                 events.push(Event { step: access.step, place, number: Some(number), slot: 0 });
             }
         }
-        events.sort_unstable_by_key(|event| (event.number.is_some(), event.step, event.place));
+        sort_by_keys(&mut events, |event| {
+            [u64::from(event.number.is_some()) << 32 | u64::from(event.step), event.place.into()]
+        });
         let mut slot_of = vec![u32::MAX; self.question.items.len()];
         let mut free: Vec<u32> = Vec::new();
         for event in &mut events {

@@ -59,8 +59,10 @@ pub(super) fn check(
     };
     replay.start();
     let mut due = 0;
-    let mut starts: Vec<usize> = (0..copies.len()).filter(|&one| copies[one].takes_time()).collect();
-    starts.sort_by_key(|&one| copies[one].transfer.step);
+    let timed = copies.iter().zip(0..).filter(|(copy, _)| copy.takes_time());
+    let mut starts: Vec<(u64, usize)> =
+        timed.map(|(copy, number)| (copy.transfer.step.into(), number)).collect();
+    starts.sort_unstable();
     let mut starts = starts.into_iter().peekable();
     for step in 0..=places.steps() {
         if replay.found.is_full() {
@@ -75,7 +77,7 @@ pub(super) fn check(
                 replay.finish(number);
             }
         }
-        while let Some(number) = starts.next_if(|&number| copies[number].transfer.step == step) {
+        while let Some((_, number)) = starts.next_if(|&(start, _)| start == u64::from(step)) {
             replay.begin(number);
         }
         if let Some(&id) = plan.order.get(step as usize) {
