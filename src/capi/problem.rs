@@ -3,7 +3,6 @@ use std::ffi::c_char;
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
 use super::records::{plimsoll_buffer, plimsoll_gap};
 use super::status::PLIMSOLL_NONE;
-use crate::sorting::sort_by_keys;
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
 
@@ -71,14 +70,15 @@ pub unsafe extern "C" fn plimsoll_problem_new_with_gaps(
 }
 
 fn with_gaps(mut buffers: Vec<Buffer>, gaps: &[plimsoll_gap]) -> Result<Vec<Buffer>, Failure> {
-    let mut sorted: Vec<&plimsoll_gap> = gaps.iter().collect();
-    sort_by_keys(&mut sorted, |gap| [gap.buffer.into(), 0]);
-    for own in sorted.chunk_by(|a, b| a.buffer == b.buffer) {
-        let (index, count) = (own[0].buffer, buffers.len());
+    let keyed = gaps.iter().zip(0..).map(|(gap, place)| (u64::from(gap.buffer), place));
+    let mut sorted: Vec<(u64, usize)> = keyed.collect();
+    sorted.sort_unstable();
+    for own in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let (index, count) = (own[0].0, buffers.len());
         let Some(buffer) = buffers.get_mut(index as usize) else {
             return Err(Failure::argument(format!("a gap is of buffer {index}, but there are {count}")));
         };
-        *buffer = buffer.clone().with_gaps(own.iter().map(|gap| gap.start..gap.end));
+        *buffer = buffer.clone().with_gaps(own.iter().map(|&(_, place)| gaps[place].start..gaps[place].end));
     }
     Ok(buffers)
 }
