@@ -222,7 +222,7 @@ fn chances() -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::allocate::exact::displace::tests::{crowd, overlap};
+    use crate::allocate::exact::displace::tests::{crowd, instance, overlap};
     use crate::limits::Limits;
 
     /// Heights that are found one after the other, and the last offsets.
@@ -250,10 +250,7 @@ mod tests {
         let mut solved = 0;
         for seed in 0..100 {
             let problem = crowd(&mut Random::new(seed));
-            let limits = Limits::new();
-            let mut meter = Meter::new(&limits, u64::MAX);
-            let instance = Instance::new(&problem, problem.ids().collect(), &mut meter);
-            let instance = instance.expect("no limit").expect("a small one");
+            let instance = instance(&problem);
             let fixed = |item: usize| instance.fixed[item] < u64::MAX;
             let stack = |item: usize| if fixed(item) { instance.fixed[item] } else { 64 * (item as u64 + 1) };
             let start: Vec<u64> = (0..instance.sizes.len()).map(stack).collect();

@@ -266,6 +266,13 @@ pub(super) mod tests {
         Problem::new(buffers).expect("a problem")
     }
 
+    pub(in crate::allocate::exact) fn instance(problem: &Problem) -> Instance {
+        let limits = Limits::new();
+        let mut meter = Meter::new(&limits, u64::MAX);
+        let instance = Instance::new(problem, problem.ids().collect(), &mut meter);
+        instance.expect("no limit").expect("a small one")
+    }
+
     pub(in crate::allocate::exact) fn overlap(
         problem: &Problem,
         instance: &Instance,
@@ -285,8 +292,7 @@ pub(super) mod tests {
         for seed in 0..200 {
             let problem = crowd(&mut Random::new(seed));
             let mut meter = Meter::new(&limits, u64::MAX);
-            let instance = Instance::new(&problem, problem.ids().collect(), &mut meter);
-            let instance = instance.expect("no limit").expect("a small one");
+            let instance = instance(&problem);
             // One above the other, but for what is fixed.
             let mut top = 64;
             let mut stack = |item: usize| {

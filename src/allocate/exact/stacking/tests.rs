@@ -1,15 +1,7 @@
 use super::*;
-use crate::allocate::exact::displace::tests::{crowd, overlap};
-use crate::limits::{Limits, Meter};
+use crate::allocate::exact::displace::tests::{crowd, instance, overlap};
 use crate::problem::{Buffer, Problem};
 use crate::random::Random;
-
-fn instance(problem: &Problem) -> Instance {
-    let limits = Limits::new();
-    let mut meter = Meter::new(&limits, u64::MAX);
-    let instance = Instance::new(problem, problem.ids().collect(), &mut meter);
-    instance.expect("no limit").expect("a small one")
-}
 
 /// What an order is worth, computed anew from what conflicts.
 fn check(problem: &Problem, instance: &Instance, stacking: &Stacking) {
