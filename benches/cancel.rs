@@ -1,4 +1,4 @@
-//! How long it takes until a strategy returns once it is told to stop: of every
+//! How much CPU time it takes until a strategy returns once it is told to stop: of every
 //! published instance, at several moments, the longest.
 //!
 //! Reads the folder `bench` of the one named by `PLIMSOLL_DATA` (default
@@ -8,8 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use cpu_time::ProcessTime;
 use plimsoll::allocate::{NAMES, by_name};
 use plimsoll::import::{self, ImportOptions, Imported};
 use plimsoll::{CancelToken, Error, Limits, Planner, Problem};
@@ -48,7 +49,7 @@ fn read(path: &Path) -> Option<(String, Problem)> {
     }
 }
 
-/// From the moment of cancelling to the return, verification included; none if the
+/// CPU time from the moment of cancelling to the return, verification included; none if the
 /// strategy refuses the problem.
 fn longest(problem: &Problem, strategy: &str) -> Option<Duration> {
     let mut longest = Duration::ZERO;
@@ -61,14 +62,14 @@ fn longest(problem: &Problem, strategy: &str) -> Option<Duration> {
             // Ends at once if the planner is done before.
             let _ = is_done.recv_timeout(wait);
             token.cancel();
-            Instant::now()
+            ProcessTime::now()
         });
         let result = planner.solve(problem);
-        let end = Instant::now();
+        let end = ProcessTime::now();
         drop(done);
         let cancelled = watch.join().expect("it only waits");
         match result {
-            Ok(_) => longest = longest.max(end.saturating_duration_since(cancelled)),
+            Ok(_) => longest = longest.max(end.as_duration().saturating_sub(cancelled.as_duration())),
             Err(Error::Refused { .. }) => return None,
             Err(error) => panic!("{strategy}: {error}"),
         }
