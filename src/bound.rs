@@ -2,7 +2,7 @@
 
 use crate::ids::BufferId;
 use crate::problem::{Buffer, Problem};
-use crate::sorting::{Keyed, sort_keyed};
+use crate::sorting::ascend;
 
 /// No placement is lower than this, and why.
 ///
@@ -78,7 +78,7 @@ fn highest_fixed(problem: &Problem) -> LowerBound {
 fn alignments(problem: &Problem) -> Vec<u64> {
     let filled = problem.buffers().iter().filter(|buffer| buffer.size() > 0);
     let mut alignments: Vec<u64> = filled.map(Buffer::alignment).collect();
-    alignments.sort_unstable();
+    ascend(&mut alignments);
     alignments.dedup();
     alignments
 }
@@ -86,32 +86,39 @@ fn alignments(problem: &Problem) -> Vec<u64> {
 /// The fullest step among buffers aligned to `alignment` or more: its bytes,
 /// paddings between them included, and the step.
 fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
-    let mut events: Vec<Keyed> = Vec::new();
-    for buffer in problem.buffers() {
+    // A step and a buffer in one number: sorting is most of the work, and compares one then.
+    let (mut starts, mut ends): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
+    for (number, buffer) in (0..).zip(problem.buffers()) {
         if buffer.size() > 0 && buffer.alignment() >= alignment {
-            // Ends sort before starts: ranges are half-open.
             for piece in buffer.pieces() {
-                events.push(([u64::from(piece.start) * 2 + 1, buffer.size()], 0));
-                events.push(([u64::from(piece.end) * 2, buffer.size()], 0));
+                starts.push(u64::from(piece.start) << 32 | number);
+                ends.push(u64::from(piece.end) << 32 | number);
             }
         }
     }
-    sort_keyed(&mut events);
+    ascend(&mut starts);
+    ascend(&mut ends);
+    let room = |event: u64| {
+        let size = problem.buffers()[(event & u64::from(u32::MAX)) as usize].size();
+        (size, padding(size, alignment))
+    };
+    let mut ended = ends.iter().peekable();
     let mut load: u64 = 0;
     let mut paddings = LivePaddings::default();
     let mut best = (0, 0);
-    for ([moment, size], _) in events {
-        let padding = padding(size, alignment);
-        if moment % 2 == 1 {
-            load += size + padding;
-            paddings.add(padding);
-            let stacked = lifted(problem, load, alignment) - paddings.largest();
-            if stacked > best.0 {
-                best = (stacked, (moment / 2) as u32);
-            }
-        } else {
+    for &start in &starts {
+        // Ranges are half-open.
+        while let Some(&end) = ended.next_if(|&&end| end >> 32 <= start >> 32) {
+            let (size, padding) = room(end);
             load -= size + padding;
             paddings.remove(padding);
+        }
+        let (size, padding) = room(start);
+        load += size + padding;
+        paddings.add(padding);
+        let stacked = lifted(problem, load, alignment) - paddings.largest();
+        if stacked > best.0 {
+            best = (stacked, (start >> 32) as u32);
         }
     }
     best

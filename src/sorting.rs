@@ -28,10 +28,13 @@ pub(crate) fn sort_by_keys<T>(items: &mut [T], keys: impl Fn(&T) -> [u64; 2]) {
     }
 }
 
-/// Descending.
 #[inline(never)]
-pub(crate) fn descend(numbers: &mut [u64]) {
+pub(crate) fn ascend(numbers: &mut [u64]) {
     numbers.sort_unstable();
+}
+
+pub(crate) fn descend(numbers: &mut [u64]) {
+    ascend(numbers);
     numbers.reverse();
 }
 
