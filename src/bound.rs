@@ -99,16 +99,16 @@ fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
     ascend(&mut starts);
     ascend(&mut ends);
     let room = |event: u64| {
-        let size = problem.buffers()[(event & u64::from(u32::MAX)) as usize].size();
+        let size = problem.buffers()[event as u32 as usize].size();
         (size, padding(size, alignment))
     };
-    let mut ended = ends.iter().peekable();
+    let mut ended = ends.into_iter().peekable();
     let mut load: u64 = 0;
     let mut paddings = LivePaddings::default();
     let mut best = (0, 0);
-    for &start in &starts {
+    for start in starts {
         // Ranges are half-open.
-        while let Some(&end) = ended.next_if(|&&end| end >> 32 <= start >> 32) {
+        while let Some(end) = ended.next_if(|end| end >> 32 <= start >> 32) {
             let (size, padding) = room(end);
             load -= size + padding;
             paddings.remove(padding);

@@ -222,7 +222,7 @@ fn chances() -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::allocate::exact::displace::tests::{crowd, instance, overlap};
+    use crate::allocate::exact::displace::tests::{check_sound, crowd, instance};
     use crate::limits::Limits;
 
     /// Heights that are found one after the other, and the last offsets.
@@ -258,13 +258,7 @@ mod tests {
             assert_eq!((heights.clone(), best.clone()), anneal(&instance, &start, seed));
             assert!(heights.iter().all(|&height| height <= 220), "with one fixed, only solutions count");
             solved += u32::from(!heights.is_empty());
-            for item in 0..best.len() {
-                let buffer = problem.buffer(instance.ids[item]);
-                assert!(best[item].is_multiple_of(buffer.alignment()), "seed {seed}");
-                assert!(buffer.fixed_offset().is_none_or(|fixed| fixed == best[item]), "seed {seed}");
-                let clash = |&other: &usize| overlap(&problem, &instance, &best, item, other);
-                assert_eq!((0..item).find(clash), None, "seed {seed}");
-            }
+            check_sound(&problem, &instance, &best, seed);
         }
         assert!(solved > 20, "only {solved} solved");
     }

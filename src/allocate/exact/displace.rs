@@ -285,6 +285,22 @@ pub(super) mod tests {
         meet && offsets[one] < offsets[other] + b.size() && offsets[other] < offsets[one] + a.size()
     }
 
+    /// Aligned, at fixed offsets, and apart from each other.
+    pub(in crate::allocate::exact) fn check_sound(
+        problem: &Problem,
+        instance: &Instance,
+        offsets: &[u64],
+        seed: u64,
+    ) {
+        for item in 0..offsets.len() {
+            let buffer = problem.buffer(instance.ids[item]);
+            assert!(offsets[item].is_multiple_of(buffer.alignment()), "seed {seed}");
+            assert!(buffer.fixed_offset().is_none_or(|fixed| fixed == offsets[item]), "seed {seed}");
+            let clash = |&other: &usize| overlap(problem, instance, offsets, item, other);
+            assert_eq!((0..item).find(clash), None, "seed {seed}");
+        }
+    }
+
     #[test]
     fn what_is_found_is_sound_and_below_the_capacity() {
         let limits = Limits::new();
@@ -312,13 +328,7 @@ pub(super) mod tests {
                 }
                 let offsets = local.offsets();
                 assert!(instance.height(offsets) <= local.capacity, "seed {seed}");
-                for item in 0..offsets.len() {
-                    let buffer = problem.buffer(instance.ids[item]);
-                    assert!(offsets[item].is_multiple_of(buffer.alignment()), "seed {seed}");
-                    assert!(buffer.fixed_offset().is_none_or(|fixed| fixed == offsets[item]), "seed {seed}");
-                    let clash = |&other: &usize| overlap(&problem, &instance, offsets, item, other);
-                    assert_eq!((0..item).find(clash), None, "seed {seed}");
-                }
+                check_sound(&problem, &instance, offsets, seed);
                 if instance.height(offsets) == 48 || instance.height(offsets) >= height {
                     break;
                 }
