@@ -191,7 +191,7 @@ pub(crate) struct Meter<'a> {
 }
 
 /// Nodes between two looks at the clock and the token.
-const POLL_EVERY: u64 = 1024;
+const POLL_EVERY: u64 = 256;
 
 /// Work between two looks at the clock and the token: about a millisecond.
 const POLL_WORK: u64 = 1 << 19;

@@ -409,13 +409,14 @@ fn check_objects(
         let buffer = problem.buffers().get(id.index())?;
         let offset = offset(id)?;
         let object = objects.of_buffer[id.index()]?;
-        let name = Box::new(move || name(problem, id));
-        Some(objects::Member { name, offset, bytes: buffer.size(), live: buffer.live(), object })
+        Some(objects::Member { of: id, offset, bytes: buffer.size(), live: buffer.live(), object })
     };
+    let name = |id| name(problem, id);
     let members: Vec<_> = problem.ids().filter_map(member).collect();
-    objects::check(&list, &members, found);
+    objects::check(&list, &members, &name, found);
     for inside in &objects.inside {
-        objects::check_inside(member(inside.guest).as_ref(), member(inside.host).as_ref(), inside.at, found);
+        let (guest, host) = (member(inside.guest), member(inside.host));
+        objects::check_inside(guest.as_ref(), host.as_ref(), inside.at, &name, found);
     }
 }
 

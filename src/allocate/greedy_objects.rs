@@ -75,6 +75,9 @@ pub(super) enum Choice {
 /// Objects looked at that count as one search node.
 const LOOKS_A_NODE: u64 = 1024;
 
+/// What finding out whether an object is free takes, in steps of inner loops.
+const WORK_A_LOOK: u64 = 16;
+
 /// In decreasing size, each joins an object that is free and large enough at no
 /// cost, or opens one of its size.
 pub(super) fn by_size(
@@ -96,7 +99,7 @@ pub(super) fn by_size(
     let mut looks = LOOKS_A_NODE;
     for i in order {
         looks += sizes.len() as u64;
-        meter.spend(looks / LOOKS_A_NODE)?;
+        meter.spend_on(looks / LOOKS_A_NODE, WORK_A_LOOK * sizes.len() as u64)?;
         looks %= LOOKS_A_NODE;
         let one = &intervals[i];
         let free = (0..sizes.len())

@@ -98,37 +98,32 @@ fn check_reserved<W: Copy>(
     }
 }
 
-/// Walks through time with the live rectangles sorted by offset. As long as
-/// those do not overlap, a new one can only touch its neighbours.
+/// Walks through time with the live rectangles by offset. As long as those do not
+/// overlap, their ends are in the same order, so that of all that begin below the end
+/// of a new one the last reaches highest.
 pub(super) fn check_overlaps<W: Copy>(
     rectangles: &[Rectangle<W>],
     name: &dyn Fn(W) -> String,
     found: &mut Found,
 ) {
-    let filled = |rectangle: &Rectangle<W>| rectangle.bytes > 0 && rectangle.live.steps() > 0;
-    let by = |step: &dyn Fn(&Rectangle<W>) -> u32| {
-        let keyed = rectangles.iter().zip(0..).filter(|(rectangle, _)| filled(rectangle));
-        let mut keyed: Vec<(u64, usize)> =
-            keyed.map(|(rectangle, number)| (step(rectangle).into(), number)).collect();
-        keyed.sort_unstable();
-        keyed.into_iter().map(|(_, number)| &rectangles[number])
-    };
-    let by_start = by(&|rectangle| rectangle.live.start);
-    let mut ended = by(&|rectangle| rectangle.live.end).peekable();
+    if u32::try_from(rectangles.len()).is_err() {
+        found.add(Violation::Claim(format!("{} places are more than can be checked", rectangles.len())));
+        return;
+    }
+    let mut ended = events(rectangles, |live| live.end).into_iter().peekable();
     let mut live: BTreeMap<u64, &Rectangle<W>> = BTreeMap::new();
-    for new in by_start {
-        while let Some(old) = ended.next_if(|old| old.live.end <= new.live.start) {
+    for start in events(rectangles, |live| live.start) {
+        while let Some(end) = ended.next_if(|&end| step_of(end) <= step_of(start)) {
+            let old = &rectangles[number_of(end)];
             // One that was left out below may share its offset with another.
             if live.get(&old.offset).is_some_and(|at| std::ptr::eq(*at, old)) {
                 live.remove(&old.offset);
             }
         }
+        let new = &rectangles[number_of(start)];
         let end = new.offset.saturating_add(new.bytes);
-        let below = live.range(..=new.offset).next_back().map(|(_, other)| *other);
-        let above = live.range(new.offset..).next().map(|(_, other)| *other);
-        let touches_below = below.filter(|other| other.offset.saturating_add(other.bytes) > new.offset);
-        let touches_above = above.filter(|other| other.offset < end);
-        if let Some(other) = touches_below.or(touches_above) {
+        let below = live.range(..end).next_back().map(|(_, other)| *other);
+        if let Some(other) = below.filter(|other| other.offset.saturating_add(other.bytes) > new.offset) {
             found.add(Violation::Overlap { first: describe(other, name), second: describe(new, name) });
             if found.is_full() {
                 return;
@@ -137,4 +132,22 @@ pub(super) fn check_overlaps<W: Copy>(
             live.insert(new.offset, new);
         }
     }
+}
+
+/// A step of each rectangle that is filled, and below it in the same number (which sorts
+/// faster than two) the rectangle's own.
+fn events<W>(rectangles: &[Rectangle<W>], step: fn(&LiveRange) -> u32) -> Vec<u64> {
+    let filled = rectangles.iter().zip(0..).filter(|(one, _)| one.bytes > 0 && one.live.steps() > 0);
+    let mut events: Vec<u64> =
+        filled.map(|(one, number): (_, u64)| u64::from(step(&one.live)) << 32 | number).collect();
+    events.sort_unstable();
+    events
+}
+
+fn step_of(event: u64) -> u64 {
+    event >> 32
+}
+
+fn number_of(event: u64) -> usize {
+    event as u32 as usize
 }

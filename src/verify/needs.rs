@@ -147,14 +147,14 @@ impl Needs<'_> {
         let list: Vec<(u64, u64)> = objects.list.iter().map(|object| (object.offset, object.bytes)).collect();
         let member = |occupant: Occupant| {
             let Placement { offset, bytes, live } = self.plan.placement(occupant)?;
-            let name = Box::new(move || name(self.graph, occupant));
-            Some(Member { name, offset, bytes, live, object: objects.of(occupant)? })
+            Some(Member { of: occupant, offset, bytes, live, object: objects.of(occupant)? })
         };
+        let name = |occupant| name(self.graph, occupant);
         let members: Vec<_> = self.plan.placements().filter_map(|(occupant, _)| member(occupant)).collect();
-        objects::check(&list, &members, found);
+        objects::check(&list, &members, &name, found);
         for inside in &objects.inside {
             let (guest, host) = (member(inside.guest), member(inside.host));
-            objects::check_inside(guest.as_ref(), host.as_ref(), inside.at, found);
+            objects::check_inside(guest.as_ref(), host.as_ref(), inside.at, &name, found);
         }
     }
 

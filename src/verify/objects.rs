@@ -4,17 +4,22 @@
 use super::{Found, Violation};
 use crate::problem::LiveRange;
 
-/// Something in a shared object. The name is made only when something is wrong.
-pub(super) struct Member<'a> {
-    pub(super) name: Box<dyn Fn() -> String + 'a>,
+/// Something in a shared object.
+pub(super) struct Member<W> {
+    pub(super) of: W,
     pub(super) offset: u64,
     pub(super) bytes: u64,
     pub(super) live: LiveRange,
     pub(super) object: u32,
 }
 
-/// `objects` are offsets and sizes.
-pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut Found) {
+/// `objects` are offsets and sizes. Names are made only when something is wrong.
+pub(super) fn check<W: Copy>(
+    objects: &[(u64, u64)],
+    members: &[Member<W>],
+    name: &dyn Fn(W) -> String,
+    found: &mut Found,
+) {
     let filled = objects.iter().zip(0..).filter(|((_, size), _)| *size > 0);
     let mut order: Vec<(u64, usize)> = filled.map(|(&(offset, _), object)| (offset, object)).collect();
     order.sort_unstable();
@@ -28,9 +33,9 @@ pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut 
             )));
         }
     }
-    for Member { name, offset, bytes, object, .. } in members {
+    for Member { of, offset, bytes, object, .. } in members {
         let Some(&(start, size)) = objects.get(*object as usize) else {
-            let text = format!("{} is in object {object}, but there are {}", name(), objects.len());
+            let text = format!("{} is in object {object}, but there are {}", name(*of), objects.len());
             found.add(Violation::Objects(text));
             continue;
         };
@@ -38,7 +43,7 @@ pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut 
         if *offset < start || offset.saturating_add(*bytes) > end {
             found.add(Violation::Objects(format!(
                 "{} ({bytes} bytes at {offset}) is not inside of object {object} ({size} bytes at {start})",
-                name()
+                name(*of)
             )));
         }
     }
@@ -46,10 +51,11 @@ pub(super) fn check(objects: &[(u64, u64)], members: &[Member<'_>], found: &mut 
 
 /// A larger one, `at` bytes from whose start a smaller one is said to be; none of
 /// the two if it is in no object.
-pub(super) fn check_inside(
-    guest: Option<&Member<'_>>,
-    host: Option<&Member<'_>>,
+pub(super) fn check_inside<W: Copy>(
+    guest: Option<&Member<W>>,
+    host: Option<&Member<W>>,
     at: u64,
+    name: &dyn Fn(W) -> String,
     found: &mut Found,
 ) {
     let (Some(guest), Some(host)) = (guest, host) else {
@@ -62,9 +68,9 @@ pub(super) fn check_inside(
     if guest.object == host.object && lies_at && fits && !meet {
         return;
     }
-    let describe = |member: &Member<'_>| {
-        let Member { name, offset, bytes, live, object } = member;
-        format!("{} ({bytes} bytes at {offset}, live {live}, object {object})", name())
+    let describe = |member: &Member<W>| {
+        let Member { of, offset, bytes, live, object } = member;
+        format!("{} ({bytes} bytes at {offset}, live {live}, object {object})", name(*of))
     };
     let (guest, host) = (describe(guest), describe(host));
     found.add(Violation::Objects(format!("{guest} is not inside of {host} at {at}")));
