@@ -1,11 +1,10 @@
 //! Can these tensors share objects of these sizes? The decision that the
 //! search asks again and again.
 
-use std::collections::HashSet;
-
 use super::cuts::Cut;
 use crate::allocate::sharing::Interval;
 use crate::limits::{Meter, Stop};
+use crate::random::{Keys, Random};
 use crate::sorting::sort_by_keys;
 
 /// The answer, for the intervals that meet a window of time.
@@ -77,7 +76,7 @@ struct Search<'a> {
     was_busy_until: Vec<u32>,
     /// The next object to try for each item, counting down.
     untried: Vec<usize>,
-    failed: Vec<HashSet<Box<[u32]>>>,
+    failed: Vec<Keys>,
     deepest: usize,
 }
 
@@ -126,7 +125,7 @@ impl<'a> Search<'a> {
             choice: vec![None; count],
             was_busy_until: vec![0; count],
             untried: vec![sizes.len(); count],
-            failed: vec![HashSet::new(); count],
+            failed: vec![Keys::default(); count],
             deepest: 0,
         }))
     }
@@ -215,19 +214,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Until when each object is busy as seen by item `at`; objects of one size
-    /// are interchangeable.
-    fn state(&self, at: usize) -> Box<[u32]> {
+    /// The key of until when each object is busy as seen by item `at`; objects of one
+    /// size are interchangeable.
+    fn state(&self, at: usize) -> u128 {
         let now = self.items[at].0.first;
-        let seen = self.busy_until.iter().map(|&until| if until <= now { 0 } else { until });
-        let mut state: Box<[u32]> = seen.collect();
-        let mut rest = &mut state[..];
-        for group in self.object_level.chunk_by(|a, b| a == b) {
-            let (own, others) = rest.split_at_mut(group.len());
-            own.sort_unstable();
-            rest = others;
-        }
-        state
+        let busy = self.busy_until.iter().zip(&self.object_level).filter(|(until, _)| **until > now);
+        let marks = busy.map(|(&until, &level)| Random::new((level as u64) << 32 | u64::from(until)).key());
+        marks.fold(0, u128::wrapping_add)
     }
 
     fn stuck(&self) -> u32 {
