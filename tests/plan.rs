@@ -228,8 +228,8 @@ fn the_verifier_says_which_rule_broke_and_where() {
     );
     assert!(order([0, 1, 2, 9]).starts_with("order: step 3 names operator 9, but the graph has 4 operators"));
     let overlap = verdict(|plan| {
-        let b = place(plan, 2).offset;
-        place(plan, 3).offset = b;
+        let c = place(plan, 3).offset;
+        place(plan, 2).offset = c;
     });
     assert!(overlap.contains("tensor `b` (30 bytes at") && overlap.contains("overlaps"), "{overlap}");
     assert!(overlap.contains("tensor `c` (40 bytes at"), "{overlap}");
