@@ -186,6 +186,8 @@ pub(crate) struct Meter<'a> {
     work: u64,
     /// Whether progress is not told.
     silent: bool,
+    /// Whether the one who is told of progress has said to stop.
+    broken_off: bool,
     pub(crate) best: u64,
     pub(crate) bound: u64,
 }
@@ -200,7 +202,17 @@ impl<'a> Meter<'a> {
     /// With at most `default_nodes` where the limits name no number.
     pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
         let most_nodes = limits.nodes.unwrap_or(default_nodes);
-        Self { limits, most_nodes, nodes: 0, next_poll: 0, work: 0, silent: false, best: u64::MAX, bound: 0 }
+        Self {
+            limits,
+            most_nodes,
+            nodes: 0,
+            next_poll: 0,
+            work: 0,
+            silent: false,
+            broken_off: false,
+            best: u64::MAX,
+            bound: 0,
+        }
     }
 
     pub(crate) fn nodes(&self) -> u64 {
@@ -279,27 +291,38 @@ impl<'a> Meter<'a> {
     fn poll(&mut self) -> Result<(), Stop> {
         #[cfg(test)]
         tests::polled();
-        self.next_poll = self.most_nodes.min(self.nodes + POLL_EVERY);
+        let looked = self.look();
+        // Who finishes first what is begun is told again.
+        self.next_poll = if looked.is_ok() { self.most_nodes.min(self.nodes + POLL_EVERY) } else { 0 };
+        looked
+    }
+
+    fn look(&mut self) -> Result<(), Stop> {
         if self.nodes >= self.most_nodes {
             return Err(Stop::Nodes);
         }
-        if self.limits.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+        if self.broken_off || self.limits.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(Stop::Cancelled);
         }
         if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Stop::Deadline);
         }
         let Some(progress) = self.limits.progress.as_ref().filter(|_| !self.silent) else { return Ok(()) };
-        match progress(Progress { nodes: self.nodes, best: self.best, bound: self.bound }) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Stop::Cancelled),
-        }
+        let now = Progress { nodes: self.nodes, best: self.best, bound: self.bound };
+        self.broken_off = progress(now).is_break();
+        if self.broken_off { Err(Stop::Cancelled) } else { Ok(()) }
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use std::cell::Cell;
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Instant;
+
+    use super::{CancelToken, Limits, Meter, Stop};
 
     thread_local! {
         /// Steps since the last poll, and the most there were between two.
@@ -318,5 +341,30 @@ pub(crate) mod tests {
     /// The most steps between two polls since this was last asked.
     pub(crate) fn most_between_polls() -> u64 {
         STEPS.replace((0, 0)).1
+    }
+
+    #[test]
+    fn who_does_not_listen_is_told_again() {
+        let cancelled = CancelToken::new();
+        cancelled.cancel();
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&asked);
+        let limits = [
+            (Limits::new().cancel(cancelled), Stop::Cancelled),
+            (Limits::new().deadline(Instant::now()), Stop::Deadline),
+            (Limits::new().nodes(1), Stop::Nodes),
+            (
+                Limits::new().progress(move |_| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    ControlFlow::Break(())
+                }),
+                Stop::Cancelled,
+            ),
+        ];
+        for (limits, stop) in limits {
+            let mut meter = Meter::new(&limits, u64::MAX);
+            assert_eq!([1, 1, 0].map(|nodes| meter.spend(nodes)), [Err(stop); 3]);
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 }

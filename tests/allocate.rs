@@ -118,7 +118,7 @@ proptest! {
 
     #[test]
     fn the_verifier_agrees_with_the_rules(
-        problem in random::problem(8, MIXED, 1),
+        problem in prop_oneof![random::problem(8, MIXED, 1), random::gapped(8, MIXED, 1)],
         offsets in prop::collection::vec(prop_oneof![0u64..12, 0u64..200], 8),
         height in 0u64..250,
     ) {

@@ -147,20 +147,21 @@ fn conflict_counts(timeline: &Timeline) -> Vec<u32> {
 /// Load and number of each buffer's fullest section, by a table of maxima over
 /// ranges of 2^k sections.
 fn fullest_sections(problem: &Problem, timeline: &Timeline) -> Vec<(u64, u32)> {
-    let loads = timeline.loads(problem).into_iter().enumerate();
-    // The earlier section wins a tie, so numbers count down for the maximum.
-    let mut levels: Vec<Vec<(u64, u32)>> = vec![loads.map(|(k, load)| (load, u32::MAX - k as u32)).collect()];
+    let loads = timeline.loads(problem);
+    let fuller = |a: u32, b: u32| if loads[b as usize] > loads[a as usize] { b } else { a };
+    // The fullest of as many sections as a power of two, from each on.
+    let mut levels: Vec<Vec<u32>> = vec![(0..loads.len() as u32).collect()];
     let mut width = 1;
-    while width * 2 <= timeline.section_count() {
+    while width * 2 <= loads.len() {
         let last = &levels[levels.len() - 1];
-        levels.push(last.iter().zip(&last[width..]).map(|(a, b)| *a.max(b)).collect());
+        levels.push(last.iter().zip(&last[width..]).map(|(&a, &b)| fuller(a, b)).collect());
         width *= 2;
     }
     let fullest = |&(first, end): &(u32, u32)| {
         let level = (end - first).ilog2();
-        let maxima = &levels[level as usize];
-        let (load, number) = maxima[first as usize].max(maxima[(end - (1 << level)) as usize]);
-        (load, u32::MAX - number)
+        let row = &levels[level as usize];
+        let section = fuller(row[first as usize], row[(end - (1 << level)) as usize]);
+        (loads[section as usize], section)
     };
     timeline.sections.iter().map(fullest).collect()
 }

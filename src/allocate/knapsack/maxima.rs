@@ -2,7 +2,7 @@
 
 use crate::allocate::sharing::Interval;
 use crate::limits::{Limits, Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::sorting::ascend;
 
 /// Positional maxima: entry j is the largest j-th largest live size over time.
 /// Whatever the sharing, the j-th largest object is at least that large, so
@@ -20,22 +20,17 @@ pub(super) fn maxima_until_stopped(
     sections: u32,
     meter: &mut Meter<'_>,
 ) -> (Vec<u64>, Result<(), Stop>) {
-    let mut changes: Vec<(u32, bool, u64)> = Vec::with_capacity(intervals.len() * 2);
-    for interval in intervals {
-        changes.push((interval.first, true, interval.size));
-        changes.push((interval.end, false, interval.size));
-    }
-    // At one section ends come first.
-    sort_by_keys(&mut changes, |&(step, starts, size)| [u64::from(step) * 2 + u64::from(starts), size]);
-    debug_assert!(changes.iter().all(|change| change.0 <= sections));
+    debug_assert!(intervals.iter().all(|one| one.end <= sections));
+    let mut ended = numbered(intervals, |one| one.end).into_iter().peekable();
     let mut live: Vec<u64> = Vec::new(); // descending
     let mut maxima: Vec<u64> = Vec::new();
-    for (_, starts, size) in changes {
-        let place = live.partition_point(|&other| other > size);
-        if !starts {
-            live.remove(place);
-            continue;
+    for start in numbered(intervals, |one| one.first) {
+        while let Some(end) = ended.next_if(|end| end >> 32 <= start >> 32) {
+            let size = intervals[end as u32 as usize].size;
+            live.remove(live.partition_point(|&other| other > size));
         }
+        let size = intervals[start as u32 as usize].size;
+        let place = live.partition_point(|&other| other > size);
         live.insert(place, size);
         maxima.resize(maxima.len().max(live.len()), 0);
         // Those above the new one did not move.
@@ -47,4 +42,12 @@ pub(super) fn maxima_until_stopped(
         }
     }
     (maxima, Ok(()))
+}
+
+/// Ascending: a section of each, and below it in the same number which one it is.
+fn numbered(intervals: &[Interval], section: fn(&Interval) -> u32) -> Vec<u64> {
+    let pairs = intervals.iter().zip(0u64..);
+    let mut pairs: Vec<u64> = pairs.map(|(one, number)| u64::from(section(one)) << 32 | number).collect();
+    ascend(&mut pairs);
+    pairs
 }
