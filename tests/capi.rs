@@ -106,16 +106,16 @@ fn try_out(source: &str, compiler: &str) {
     if !have(compiler) {
         return;
     }
-    for link in [Link::Static, Link::Shared] {
-        for extra in [&[][..], &SANITIZERS] {
-            run(&mut Command::new(compile(source, link, extra)));
-        }
+    let plain = compile(source, Link::Static, &[]);
+    run(&mut Command::new(&plain));
+    for (link, extra) in [(Link::Static, &SANITIZERS[..]), (Link::Shared, &[]), (Link::Shared, &SANITIZERS)] {
+        run(&mut Command::new(compile(source, link, extra)));
     }
     if have("valgrind") {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--leak-check=full", "--show-leak-kinds=all", "--error-exitcode=9"]);
         let networks = std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| "1".to_owned());
-        run(valgrind.arg(compile(source, Link::Static, &[])).arg(networks));
+        run(valgrind.arg(plain).arg(networks));
     }
 }
 
