@@ -227,11 +227,12 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
     let out = folder.text("out.json");
     let onnx = model(ONNX);
     let broken = folder.with("broken.onnx", "this is not a model");
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["plan", &onnx, "--strategi", "auto"], "--strategi"),
         (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
         (&["plan", &onnx, "--align", "24"], "not a power of two"),
         (&["plan", &onnx, "--capacity", "2 bananas"], "2 bananas"),
+        (&["plan", &onnx, "--capacity", "80", "KiB"], "a size is one word, as in `80KiB`"),
         (&["plan", &onnx, "--as", "resource"], "have no width"),
         (&["plan", &onnx, "--as", "int9"], "`int9` is no element type; try one of float64"),
         (&["plan", &onnx, "--dim", "batch"], "expected NAME=VALUE"),

@@ -17,6 +17,7 @@ mod verify;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -33,7 +34,8 @@ enum Answer {
 }
 
 fn main() -> ExitCode {
-    let matches = Arguments::command().get_matches();
+    let matches =
+        Arguments::command().try_get_matches().unwrap_or_else(|error| with_size_in_one(error).exit());
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.command {
         Command::Plan(arguments) => plan::run(&arguments, &given(&matches)),
@@ -49,6 +51,19 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Says how a size is written if what was not expected is a unit apart from its number.
+fn with_size_in_one(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(unit)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+        && unit.starts_with(|first: char| first.is_ascii_alphabetic())
+        && arguments::size(&format!("1{unit}")).is_ok()
+    {
+        let tip = format!("a size is one word, as in `80{unit}`, or in quotes").into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
 }
 
 /// The command's options that the user gave, by name; the others have their defaults.
