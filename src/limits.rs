@@ -292,6 +292,8 @@ impl<'a> Meter<'a> {
         #[cfg(test)]
         tests::polled();
         let looked = self.look();
+        #[cfg(test)]
+        tests::looked(looked);
         // Who finishes first what is begun is told again.
         self.next_poll = if looked.is_ok() { self.most_nodes.min(self.nodes + POLL_EVERY) } else { 0 };
         looked
@@ -327,11 +329,20 @@ pub(crate) mod tests {
     thread_local! {
         /// Steps since the last poll, and the most there were between two.
         static STEPS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+        /// Steps since told to stop.
+        static BEYOND: Cell<Option<u64>> = const { Cell::new(None) };
     }
 
     pub(super) fn spent(steps: u64) {
         let (since, most) = STEPS.get();
         STEPS.set((since + steps, most.max(since + steps)));
+        BEYOND.set(BEYOND.get().map(|beyond| beyond + steps));
+    }
+
+    pub(super) fn looked(looked: Result<(), Stop>) {
+        if looked == Err(Stop::Cancelled) {
+            BEYOND.set(BEYOND.get().or(Some(0)));
+        }
     }
 
     pub(super) fn polled() {
@@ -341,6 +352,11 @@ pub(crate) mod tests {
     /// The most steps between two polls since this was last asked.
     pub(crate) fn most_between_polls() -> u64 {
         STEPS.replace((0, 0)).1
+    }
+
+    /// The steps since someone was first told to stop, if one was since this was last asked.
+    pub(crate) fn steps_beyond_stop() -> Option<u64> {
+        BEYOND.take()
     }
 
     #[test]

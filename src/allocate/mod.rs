@@ -181,7 +181,11 @@ pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::tests::most_between_polls;
+    use std::ops::ControlFlow;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use crate::limits::CancelToken;
+    use crate::limits::tests::{most_between_polls, steps_beyond_stop};
     use crate::problem::Buffer;
 
     /// Long and short lives, so that everything has much to look at.
@@ -207,5 +211,39 @@ mod tests {
                 assert!(most < 1 << 20, "{count} buffers, {name}: {most} steps");
             }
         }
+    }
+
+    #[test]
+    fn who_is_told_to_stop_does_not_go_on() {
+        let (few, many) = (crowded(200), crowded(1500));
+        for name in &NAMES[1..] {
+            let mut told = 0;
+            let moments = [0, 1, 10, 100, 300, 500, 700, 900, 1100];
+            for (problem, polls) in [&few, &many].into_iter().flat_map(|one| moments.map(|at| (one, at))) {
+                let limits = cancelled_after(polls);
+                by_name(name).unwrap().allocate(problem, &limits).unwrap();
+                if let Some(steps) = steps_beyond_stop() {
+                    let count = problem.buffers().len();
+                    println!("{count} buffers, {name}, after {polls} polls: {steps} steps");
+                    assert!(steps < 1 << 9, "{count} buffers, {name}, after {polls} polls: {steps} steps");
+                    told += 1;
+                }
+            }
+            assert!(told > 0, "{name} was never told");
+        }
+    }
+
+    fn cancelled_after(polls: u32) -> Limits {
+        let token = CancelToken::new();
+        if polls == 0 {
+            token.cancel();
+        }
+        let (left, in_time) = (AtomicU32::new(polls), token.clone());
+        Limits::new().nodes(400_000).cancel(token).progress(move |_| {
+            if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                in_time.cancel();
+            }
+            ControlFlow::Continue(())
+        })
     }
 }
