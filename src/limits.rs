@@ -329,14 +329,14 @@ pub(crate) mod tests {
     thread_local! {
         /// Steps since the last poll, and the most there were between two.
         static STEPS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
-        /// Steps since told to stop.
-        static BEYOND: Cell<Option<u64>> = const { Cell::new(None) };
+        /// How often something was spent since told to stop.
+        static BEYOND: Cell<Option<u32>> = const { Cell::new(None) };
     }
 
     pub(super) fn spent(steps: u64) {
         let (since, most) = STEPS.get();
         STEPS.set((since + steps, most.max(since + steps)));
-        BEYOND.set(BEYOND.get().map(|beyond| beyond + steps));
+        BEYOND.set(BEYOND.get().map(|beyond| beyond + 1));
     }
 
     pub(super) fn looked(looked: Result<(), Stop>) {
@@ -354,8 +354,9 @@ pub(crate) mod tests {
         STEPS.replace((0, 0)).1
     }
 
-    /// The steps since someone was first told to stop, if one was since this was last asked.
-    pub(crate) fn steps_beyond_stop() -> Option<u64> {
+    /// How often something was spent after someone was first told to stop, if one was since
+    /// this was last asked.
+    pub(crate) fn spent_beyond_stop() -> Option<u32> {
         BEYOND.take()
     }
 
