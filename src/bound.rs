@@ -2,7 +2,7 @@
 
 use crate::ids::BufferId;
 use crate::problem::{Buffer, Problem};
-use crate::sorting::ascend;
+use crate::sorting::{ascend, in_time};
 
 /// No placement is lower than this, and why.
 ///
@@ -86,39 +86,32 @@ fn alignments(problem: &Problem) -> Vec<u64> {
 /// The fullest step among buffers aligned to `alignment` or more: its bytes,
 /// paddings between them included, and the step.
 fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
-    // A step and a buffer in one number: sorting is most of the work, and compares one then.
-    let (mut starts, mut ends): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
-    for (number, buffer) in (0..).zip(problem.buffers()) {
-        if buffer.size() > 0 && buffer.alignment() >= alignment {
-            for piece in buffer.pieces() {
-                starts.push(u64::from(piece.start) << 32 | number);
-                ends.push(u64::from(piece.end) << 32 | number);
-            }
-        }
-    }
-    ascend(&mut starts);
-    ascend(&mut ends);
-    let room = |event: u64| {
-        let size = problem.buffers()[event as u32 as usize].size();
+    let counts = |buffer: &Buffer| buffer.size() > 0 && buffer.alignment() >= alignment;
+    let pieces = || {
+        let counted = problem.buffers().iter().zip(0u32..).filter(|(buffer, _)| counts(buffer));
+        counted.flat_map(|(buffer, number)| buffer.pieces().map(move |piece| (piece, number)))
+    };
+    let room = |number: usize| {
+        let size = problem.buffers()[number].size();
         (size, padding(size, alignment))
     };
-    let mut ended = ends.into_iter().peekable();
+    let mut ended = in_time(pieces().map(|(piece, number)| (piece.end, number))).peekable();
     let mut load: u64 = 0;
     let mut paddings = LivePaddings::default();
     let mut best = (0, 0);
-    for start in starts {
+    for (start, number) in in_time(pieces().map(|(piece, number)| (piece.start, number))) {
         // Ranges are half-open.
-        while let Some(end) = ended.next_if(|end| end >> 32 <= start >> 32) {
-            let (size, padding) = room(end);
+        while let Some((_, gone)) = ended.next_if(|&(end, _)| end <= start) {
+            let (size, padding) = room(gone);
             load -= size + padding;
             paddings.remove(padding);
         }
-        let (size, padding) = room(start);
+        let (size, padding) = room(number);
         load += size + padding;
         paddings.add(padding);
         let stacked = lifted(problem, load, alignment) - paddings.largest();
         if stacked > best.0 {
-            best = (stacked, (start >> 32) as u32);
+            best = (stacked, start);
         }
     }
     best

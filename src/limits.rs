@@ -289,11 +289,9 @@ impl<'a> Meter<'a> {
 
     #[cold]
     fn poll(&mut self) -> Result<(), Stop> {
-        #[cfg(test)]
-        tests::polled();
         let looked = self.look();
         #[cfg(test)]
-        tests::looked(looked);
+        tests::polled(looked);
         // Who finishes first what is begun is told again.
         self.next_poll = if looked.is_ok() { self.most_nodes.min(self.nodes + POLL_EVERY) } else { 0 };
         looked
@@ -339,14 +337,11 @@ pub(crate) mod tests {
         BEYOND.set(BEYOND.get().map(|beyond| beyond + 1));
     }
 
-    pub(super) fn looked(looked: Result<(), Stop>) {
+    pub(super) fn polled(looked: Result<(), Stop>) {
+        STEPS.set((0, STEPS.get().1));
         if looked == Err(Stop::Cancelled) {
             BEYOND.set(BEYOND.get().or(Some(0)));
         }
-    }
-
-    pub(super) fn polled() {
-        STEPS.set((0, STEPS.get().1));
     }
 
     /// The most steps between two polls since this was last asked.

@@ -38,6 +38,15 @@ pub(crate) fn descend(numbers: &mut [u64]) {
     numbers.reverse();
 }
 
+/// Moments and who they are of, ascending. Both are in one number while they are sorted:
+/// that is most of the work of a walk through time, and compares one number then.
+pub(crate) fn in_time(moments: impl Iterator<Item = (u32, u32)>) -> impl Iterator<Item = (u32, usize)> {
+    let mut packed: Vec<u64> =
+        moments.map(|(moment, number)| u64::from(moment) << 32 | u64::from(number)).collect();
+    ascend(&mut packed);
+    packed.into_iter().map(|packed| ((packed >> 32) as u32, packed as u32 as usize))
+}
+
 /// Ascending, each once.
 #[inline(never)]
 pub(crate) fn unique(mut row: Vec<u32>) -> Vec<u32> {

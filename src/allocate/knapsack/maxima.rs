@@ -2,7 +2,7 @@
 
 use crate::allocate::sharing::Interval;
 use crate::limits::{Limits, Meter, Stop};
-use crate::sorting::ascend;
+use crate::sorting::in_time;
 
 /// Positional maxima: entry j is the largest j-th largest live size over time.
 /// Whatever the sharing, the j-th largest object is at least that large, so
@@ -21,15 +21,16 @@ pub(super) fn maxima_until_stopped(
     meter: &mut Meter<'_>,
 ) -> (Vec<u64>, Result<(), Stop>) {
     debug_assert!(intervals.iter().all(|one| one.end <= sections));
-    let mut ended = numbered(intervals, |one| one.end).into_iter().peekable();
+    let numbered = || intervals.iter().zip(0u32..);
+    let mut ended = in_time(numbered().map(|(one, number)| (one.end, number))).peekable();
     let mut live: Vec<u64> = Vec::new(); // descending
     let mut maxima: Vec<u64> = Vec::new();
-    for start in numbered(intervals, |one| one.first) {
-        while let Some(end) = ended.next_if(|end| end >> 32 <= start >> 32) {
-            let size = intervals[end as u32 as usize].size;
+    for (first, number) in in_time(numbered().map(|(one, number)| (one.first, number))) {
+        while let Some((_, gone)) = ended.next_if(|&(end, _)| end <= first) {
+            let size = intervals[gone].size;
             live.remove(live.partition_point(|&other| other > size));
         }
-        let size = intervals[start as u32 as usize].size;
+        let size = intervals[number].size;
         let place = live.partition_point(|&other| other > size);
         live.insert(place, size);
         maxima.resize(maxima.len().max(live.len()), 0);
@@ -42,12 +43,4 @@ pub(super) fn maxima_until_stopped(
         }
     }
     (maxima, Ok(()))
-}
-
-/// Ascending: a section of each, and below it in the same number which one it is.
-fn numbered(intervals: &[Interval], section: fn(&Interval) -> u32) -> Vec<u64> {
-    let pairs = intervals.iter().zip(0u64..);
-    let mut pairs: Vec<u64> = pairs.map(|(one, number)| u64::from(section(one)) << 32 | number).collect();
-    ascend(&mut pairs);
-    pairs
 }
