@@ -74,6 +74,7 @@ mod bound;
 #[cfg(feature = "capi")]
 mod capi;
 mod choice;
+pub mod effects;
 mod error;
 pub mod export;
 mod graph;

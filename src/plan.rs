@@ -8,7 +8,6 @@ use crate::ids::{OperatorId, TensorId};
 use crate::limits::Stop;
 use crate::occupant::{Occupant, Variables};
 use crate::problem::LiveRange;
-use crate::sharing::How;
 
 /// What is known of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,20 +112,7 @@ pub struct PlanInside {
     pub at: u64,
 }
 
-/// A tensor that shares memory with another one while both are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Share {
-    /// The operator that permits it.
-    pub operator: OperatorId,
-    /// The tensor.
-    pub tensor: TensorId,
-    /// The other one.
-    pub of: TensorId,
-    /// Bytes from the start of the other one.
-    pub at: u64,
-    /// What is the same, or why it may be overwritten.
-    pub how: How,
-}
+pub use crate::effects::Share;
 
 /// Shared objects, and who is in which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

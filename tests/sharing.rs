@@ -10,7 +10,7 @@ use plimsoll::{
 };
 use support::data;
 use support::sharing::{
-    drawn, drawn_with_alignments, drawn_with_constraints, runs_in, runs_in_file_order, simulate,
+    drawn, drawn_wide, drawn_with_alignments, drawn_with_constraints, runs_in, runs_in_file_order, simulate,
 };
 use support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 
@@ -94,6 +94,28 @@ fn bounds_hold_where_alignments_differ() {
     }
     println!("{total} graphs of mixed alignment, {proven} proven");
     assert!(proven * 4 > total, "{proven} proven");
+}
+
+/// Several permissions at each operator, of all kinds: no bound is above what brute force finds,
+/// and what is called optimal is.
+#[test]
+fn bounds_hold_for_many_permissions_at_one_operator() {
+    let (mut total, mut proven, mut least) = (0, 0, 0);
+    for seed in 0..count("PLIMSOLL_WIDE_GRAPHS", 60) {
+        let aligned = seed % 4 == 3;
+        let graph = drawn_wide(seed, 1 + seed % 4, 4, aligned);
+        let planner = Planner::new().alignment(1).share(Sharing::All).order(Ordering::Optimal);
+        let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+        let bound = plan.bound();
+        assert!(bound == 0 || !runs_in(&graph, bound - 1), "seed {seed}: {} do, not {bound}", bound - 1);
+        let arena = plan.arena_bytes;
+        total += 1;
+        proven += u64::from(plan.status == Status::Optimal);
+        least += u64::from(arena == bound || !runs_in(&graph, arena - 1));
+    }
+    println!("{total} graphs with many permissions, {proven} proven, {least} least");
+    assert!(proven * 2 > total, "{proven} proven of {total}");
 }
 
 /// What leaves the planner runs on bytes, at every level.

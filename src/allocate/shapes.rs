@@ -87,6 +87,10 @@ impl<'a> Shapes<'a> {
         if sizes.sum::<u128>() + u128::from(fixed) + u128::from(reserved) > 1 << 60 {
             return None;
         }
+        // Of several permissions for one pair, the widest counts: the last.
+        let mut reaches: Vec<(BufferId, BufferId, u64)> =
+            reaches.iter().map(|reach| (reach.lower, reach.upper, reach.bytes)).collect();
+        reaches.sort_unstable();
         let mut order: Vec<u32> = (0..pieces.len() as u32).collect();
         sort_by_keys(&mut order, |&piece| [pieces[piece as usize].live.start.into(), 0]);
         let mut rows: Vec<Vec<Conflict>> = vec![Vec::new(); frames.buffers().len()];
@@ -105,10 +109,10 @@ impl<'a> Shapes<'a> {
                     return None;
                 }
                 let reach = |lower: &Piece, upper: &Piece| {
-                    let own = reaches
-                        .iter()
-                        .find(|reach| (reach.lower, reach.upper) == (lower.buffer, upper.buffer));
-                    own.map_or(0, |reach| reach.bytes.cast_signed())
+                    let key = (lower.buffer, upper.buffer, u64::MAX);
+                    let own = reaches[..reaches.partition_point(|reach| *reach <= key)].last();
+                    let own = own.filter(|reach| (reach.0, reach.1) == (lower.buffer, upper.buffer));
+                    own.map_or(0, |reach| reach.2.cast_signed())
                 };
                 let above = other.from.cast_signed() - piece.end.cast_signed() + reach(piece, other);
                 let below = other.end.cast_signed() - piece.from.cast_signed() - reach(other, piece);

@@ -156,9 +156,7 @@ impl<'a> Order<'a> {
         plan.reserved.clone_from(&self.reserved);
         planner.strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
-        let share =
-            |&Relation { operator, tensor, of, at, how }: &Relation| Share { operator, tensor, of, at, how };
-        plan.shares = layout.shares.iter().map(share).collect();
+        plan.shares.clone_from(&layout.shares);
         let overlaps: Vec<Share> = layout.allowances.iter().filter_map(|one| overlap(&plan, one)).collect();
         plan.shares.extend(overlaps);
         plan
@@ -198,7 +196,7 @@ impl<'a> Order<'a> {
         }
         let reach = |one: &Allowance| {
             let (lower, upper) = (buffer_of[one.lower.index()]?, buffer_of[one.upper.index()]?);
-            Some(Reach { lower, upper, bytes: one.bytes })
+            Some(Reach { lower, upper, bytes: one.reach })
         };
         let reaches: Vec<Reach> = layout.allowances.iter().filter_map(reach).collect();
         Shapes::new(problem, &pieces(self.liveness, groups), &reaches)

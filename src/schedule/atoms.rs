@@ -1,9 +1,10 @@
 //! Tensors cut where others share parts of them.
 
 use super::rows::Rows;
-use crate::graph::{Graph, Permit, Side};
+use crate::effects::{Reuse, reuses};
+use crate::graph::Graph;
 use crate::ids::TensorId;
-use crate::sharing::{Contents, Sharing, Stretch, Stretches, concerns, in_force};
+use crate::sharing::{Contents, Sharing, Stretch, Stretches, concerns};
 
 /// Bytes that the same tensors hold, of one tensor's contents.
 #[derive(Clone, Debug)]
@@ -51,11 +52,9 @@ impl Atoms {
             insert(stretch.source, start(stretch));
             insert(stretch.source, end(stretch));
         }
-        let permits = graph.operators().iter().flat_map(crate::graph::Operator::permits);
-        for (input, cut) in permits.filter_map(|permit| {
-            let (from, bytes) = written_over(graph, permit, sharing)?;
-            Some((permit.input(), if from > 0 { from } else { bytes }))
-        }) {
+        for Reuse { input, region, .. } in graph.operator_ids().flat_map(|id| reuses(graph, id, sharing)) {
+            // The region of a reuse begins or ends with the input.
+            let cut = if region.start > 0 { region.start } else { region.end };
             let within = |stretch: &&Stretch| stretch.from < cut && cut < stretch.from + stretch.bytes;
             if let Some(stretch) = of_tensor[input.index()].iter().find(within) {
                 insert(stretch.source, up(stretch.at + (cut - stretch.from)));
@@ -127,19 +126,5 @@ impl Atoms {
     /// What of it no tensor held before.
     pub(super) fn first_in(&self, tensor: TensorId) -> impl Iterator<Item = u32> {
         self.of(tensor).iter().copied().filter(move |&atom| self.list[atom as usize].source == tensor)
-    }
-}
-
-/// Which bytes of its input an operator may write its output over: from where, and how many.
-pub(super) fn written_over(graph: &Graph, permit: &Permit, sharing: Sharing) -> Option<(u64, u64)> {
-    let [room, written] = [permit.input(), permit.output()].map(|id| graph.tensor(id).bytes());
-    match *permit {
-        _ if !in_force(graph, permit, sharing) => None,
-        Permit::InPlace { .. } if written <= room => Some((0, written)),
-        Permit::Overlap { bytes, lower, .. } => {
-            let bytes = bytes.min(written).min(room);
-            Some((if lower == Side::Input { room - bytes } else { 0 }, bytes))
-        }
-        _ => None,
     }
 }

@@ -1,10 +1,13 @@
 //! A graph as the scheduler sees it: operators, what they read and write, in flat
 //! arrays.
 
-use super::atoms::{Atom, Atoms, written_over};
+use std::collections::BTreeMap;
+
+use super::atoms::{Atom, Atoms};
 use super::rows::Rows;
 use super::saves::{Save, Saves};
-use crate::graph::{Graph, Permit, Tensor, TensorKind};
+use crate::effects::{Pair, Reuse, reuses};
+use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Variables;
 use crate::sharing::{Sharing, concerns};
@@ -245,7 +248,7 @@ impl Network {
     /// needs for itself, and what is live throughout; and what it reads.
     pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
         let written = self.bytes(self.writes.row(operator));
-        let own = self.base + written + self.transient[operator as usize] - self.saves.most(operator);
+        let own = self.base + written + self.transient[operator as usize] - self.saves.most(operator, &self.sizes);
         (own, self.bytes(self.reads.row(operator)))
     }
 
@@ -285,7 +288,7 @@ fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sh
     if least > most || (least < most && concerns(graph, sharing)) { 1 } else { least }
 }
 
-/// What an operator may write in place.
+/// What an operator may save at its step.
 fn saves(
     graph: &Graph,
     id: OperatorId,
@@ -295,25 +298,37 @@ fn saves(
     number_of: impl Fn(u32) -> Option<u32>,
 ) -> Vec<Save> {
     let operator = graph.operator(id);
-    let save = |permit: &Permit| {
-        let (input, output) = (permit.input(), permit.output());
-        let (from, bytes) = written_over(graph, permit, sharing)?;
-        let of_output = atoms.of(output);
-        let own = of_output.iter().all(|&atom| atoms.list[atom as usize].source == output);
+    if operator.permits().is_empty() {
+        return Vec::new();
+    }
+    let numbered = |ids: &[TensorId]| -> BTreeMap<TensorId, u32> { ids.iter().copied().zip(0..).collect() };
+    let (inputs, outputs) = (numbered(operator.inputs()), numbered(operator.outputs()));
+    let counted = |id: TensorId| atoms.of(id).iter().map(|&atom| atoms.list[atom as usize].bytes).sum();
+    let save = |reuse: Reuse| {
+        let Reuse { input, output, region, most, seat } = reuse;
+        let is_own = atoms.of(output).iter().all(|&atom| atoms.list[atom as usize].source == output);
         let read = graph.tensor(input);
-        let may =
-            own && (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
+        let may_overwrite =
+            (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
+        if !is_own || !may_overwrite {
+            return None;
+        }
+        // Outputs start at whole cells, so they share whole cells but for the last one.
         // None has as much in the arena.
-        let end = from.checked_add(bytes)?.checked_next_multiple_of(unit)?;
+        let [from, end, most] = [region.start, region.end, most].map(|at| at.checked_next_multiple_of(unit));
+        let (from, end, output_bytes) = (from?, end?, counted(output));
+        // What has no number is there throughout, so it does not die.
         let over = atoms.within(input, from, end);
-        // What has no number is there throughout.
-        let there = over.iter().filter(|&&atom| number_of(atom).is_none());
-        let there: u64 = there.map(|&atom| atoms.list[atom as usize].bytes).sum();
         let needs = unique(over.iter().filter_map(|&atom| number_of(atom)).collect());
-        let counted = of_output.iter().map(|&atom| atoms.list[atom as usize].bytes).sum();
-        let bytes = bytes.next_multiple_of(unit).saturating_sub(there).min(counted);
-        let output = operator.outputs().iter().position(|&other| other == output)? as u32;
-        (may && bytes > 0).then_some(Save { output, bytes, needs })
+        let pair = Pair {
+            output: *outputs.get(&output)?,
+            input: *inputs.get(&input)?,
+            seat,
+            most: most?.min(output_bytes),
+            output_bytes,
+            input_bytes: read.bytes().checked_next_multiple_of(unit)?,
+        };
+        (pair.most > 0 && !needs.is_empty()).then_some(Save { pair, needs })
     };
-    operator.permits().iter().filter_map(save).collect()
+    reuses(graph, id, sharing).filter_map(save).collect()
 }

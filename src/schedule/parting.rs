@@ -67,13 +67,10 @@ impl<'a> Parting<'a> {
             let mut saves = network.saves.of(operator);
             for save in &mut saves {
                 // What is there throughout does not die.
-                let through = |&&tensor: &&u32| self.numbers[tensor as usize] == u32::MAX;
-                let kept: Vec<u32> = save.needs.iter().filter(through).copied().collect();
-                save.bytes = save.bytes.saturating_sub(network.bytes(&kept));
                 save.needs = local(&save.needs);
                 save.needs.retain(|&number| number < u32::MAX);
             }
-            saves.retain(|save| save.bytes > 0);
+            saves.retain(|save| !save.needs.is_empty());
             saves
         };
         part.saves = Saves::new((from..to).map(saves));

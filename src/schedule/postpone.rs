@@ -28,7 +28,7 @@ pub(super) fn postpone(network: &Network) -> Vec<Part> {
         let Some(freed) = freed_by(network, moved, operator, next, &into) else { continue };
         let (written, most_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
         let target = &parts[next as usize];
-        let taken_off = network.bytes(&target.early) + network.saves.most(next);
+        let taken_off = network.bytes(&target.early) + network.saves.most(next, &network.sizes);
         let least = (network.bytes(&target.writes) + target.transient).saturating_sub(taken_off);
         if most_freed <= written && most_freed + moved.transient <= least {
             let moved = std::mem::take(&mut parts[operator as usize]);

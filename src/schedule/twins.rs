@@ -55,8 +55,9 @@ fn likeness(network: &Network, operator: u32) -> Vec<u64> {
         key.push(row.len() as u64);
         key.extend(row.iter().map(|&entry| u64::from(entry)));
     }
-    for Save { output, bytes, needs } in network.saves.of(operator) {
-        key.extend([output.into(), bytes, needs.len() as u64]);
+    for Save { pair, needs } in network.saves.of(operator) {
+        key.extend([pair.output.into(), pair.input.into(), pair.seat as u64]);
+        key.extend([pair.most, pair.output_bytes, pair.input_bytes, needs.len() as u64]);
         key.extend(needs.iter().map(|&entry| u64::from(entry)));
     }
     let of_tensor = |&tensor: &u32| {

@@ -21,15 +21,8 @@ pub(crate) struct Stretch {
     pub(crate) at: u64,
 }
 
-/// A tensor that may be so many bytes into another one, whose contents are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Relation {
-    pub(crate) operator: OperatorId,
-    pub(crate) tensor: TensorId,
-    pub(crate) of: TensorId,
-    pub(crate) at: u64,
-    pub(crate) how: How,
-}
+/// A tensor that may be so many bytes into another one.
+pub(crate) use crate::effects::Share as Relation;
 
 /// What views and concatenations say of the contents of tensors, where they can all hold
 /// at once: a tensor has one place in another, and no two of them contradict each other, nor

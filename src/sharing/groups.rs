@@ -3,6 +3,7 @@
 use bitvec::prelude::{BitSlice, bitvec};
 
 use super::layout::{Allowance, Layout};
+use crate::effects::{Pair, Seat, by_input, most_saved};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::{BufferId, TensorId};
@@ -90,18 +91,10 @@ impl Groups {
         for own in &self.members {
             self.pieces(liveness.problem(), own, &mut add);
         }
-        let live = live_ranges(graph, liveness);
-        let step_of =
-            |one: &Allowance| Some(live[one.lower.index()]?.start.max(live[one.upper.index()]?.start));
-        let smaller = |one: &Allowance| {
-            let bytes = |id: TensorId| graph.tensor(id).bytes();
-            if bytes(one.lower) < bytes(one.upper) { one.lower } else { one.upper }
-        };
+        let by_step = by_step(graph, liveness, allowances);
         let mut saved = vec![0u64; steps];
-        for one in allowances {
-            if let Some(step) = step_of(one) {
-                saved[step as usize] += one.bytes;
-            }
+        for own in by_step.chunk_by(|one, other| one.0 == other.0) {
+            saved[own[0].0 as usize] = saved_by(graph, own);
         }
         let (mut now, mut best) = (0, Load::default());
         for (step, (born, died)) in changes[..steps].iter().enumerate() {
@@ -110,8 +103,12 @@ impl Groups {
                 best = Load { bytes: now - saved[step], step: step as u32, ..Load::default() };
             }
         }
+        let smaller = |one: &Allowance| {
+            let bytes = |id: TensorId| graph.tensor(id).bytes();
+            if bytes(one.lower) < bytes(one.upper) { one.lower } else { one.upper }
+        };
         let mut skipped = bitvec![0; graph.tensors().len()];
-        for one in allowances.iter().filter(|one| step_of(one) == Some(best.step)) {
+        for (_, one) in by_step.iter().filter(|(step, _)| *step == best.step) {
             skipped.set(smaller(one).index(), true);
         }
         self.certify(liveness, &skipped, &mut best);
@@ -176,6 +173,33 @@ impl Groups {
             }
         }
     }
+}
+
+/// Allowances that matter, each with the step of its operator, ascending.
+fn by_step<'a>(graph: &Graph, liveness: &Liveness, allowances: &'a [Allowance]) -> Vec<(u32, &'a Allowance)> {
+    let live = live_ranges(graph, liveness);
+    let step = |one: &Allowance| Some(live[one.lower.index()]?.start.max(live[one.upper.index()]?.start));
+    let mut by_step: Vec<(u32, &Allowance)> =
+        allowances.iter().filter_map(|one| Some((step(one)?, one))).collect();
+    sort_by_keys(&mut by_step, |one| [one.0.into(), 0]);
+    by_step
+}
+
+/// The most bytes that the allowances of one step save together.
+fn saved_by(graph: &Graph, own: &[(u32, &Allowance)]) -> u64 {
+    let pair = |(_, one): &(u32, &Allowance)| {
+        let (input, output, seat) = match one.output == one.upper {
+            true => (one.lower, one.upper, Seat::InputBelow),
+            false => (one.upper, one.lower, Seat::OutputBelow),
+        };
+        let [output_bytes, input_bytes] = [output, input].map(|id| graph.tensor(id).bytes());
+        let [output, input] = [output, input].map(|id| id.index() as u32);
+        let most = one.reach.min(output_bytes).min(input_bytes);
+        Pair { output, input, seat, most, output_bytes, input_bytes }
+    };
+    let mut pairs: Vec<Pair> = own.iter().map(pair).collect();
+    pairs.sort_by_key(|pair| (pair.output, pair.input));
+    most_saved(&pairs, &by_input(&pairs), |position| pairs[position].most)
 }
 
 /// By tensor: when it is live in the arena.

@@ -26,7 +26,10 @@ pub(crate) struct Allowance {
     pub(crate) operator: OperatorId,
     pub(crate) lower: TensorId,
     pub(crate) upper: TensorId,
-    pub(crate) bytes: u64,
+    /// Which of the two is the operator's output.
+    pub(crate) output: TensorId,
+    /// The lower one may end so many bytes above the start of the upper one.
+    pub(crate) reach: u64,
 }
 
 /// Groups of tensors that lie at fixed distances from each other.
@@ -532,13 +535,16 @@ impl<'a> Making<'a> {
             let (Some(read), Some(written)) = (self.live[input.index()], self.live[output.index()]) else {
                 continue;
             };
-            let sizes = [input, output].map(|id| self.graph.tensor(id).bytes());
-            let bytes = bytes.min(sizes[0]).min(sizes[1]);
+            let (lower, upper) = if lower == Side::Input { (input, output) } else { (output, input) };
+            let [reach, of_upper] = [lower, upper].map(|id| self.graph.tensor(id).bytes());
+            // The lower one may reach beyond all of the upper one.
+            let reach = bytes.min(reach);
             let roots = [input, output].map(|id| self.places.find(id.index()).0);
-            let may = self.may_overwrite(input) && !self.graph.are_kept_apart(input, output);
-            if may && bytes > 0 && roots[0] != roots[1] && read.end == written.start + 1 {
-                let (lower, upper) = if lower == Side::Input { (input, output) } else { (output, input) };
-                self.allowances.push(Allowance { operator, lower, upper, bytes });
+            let may = self.may_overwrite(input)
+                && self.stretches.is_own(output)
+                && !self.graph.are_kept_apart(input, output);
+            if may && reach.min(of_upper) > 0 && roots[0] != roots[1] && read.end == written.start + 1 {
+                self.allowances.push(Allowance { operator, lower, upper, output, reach });
             }
         }
     }

@@ -4,26 +4,13 @@ mod contents;
 mod groups;
 mod layout;
 
-use crate::graph::{Graph, Permit, Tensor};
+use crate::graph::Tensor;
 
+pub use crate::effects::{How, Sharing};
+pub(crate) use crate::effects::{concerns, in_force};
 pub(crate) use contents::{Contents, Relation, Stretch, Stretches};
 pub(crate) use groups::{Groups, live_ranges};
 pub(crate) use layout::{Allowance, Layout, Making, Wish};
-
-/// How far a [`Planner`](crate::Planner) goes in letting tensors share memory while both
-/// are needed. Only what an operator permits ([`Permit`](crate::Permit)) is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sharing {
-    /// Not at all.
-    #[default]
-    None,
-    /// Views: reshapes, slices, splits.
-    Views,
-    /// And outputs written over inputs.
-    InPlace,
-    /// And concatenation without copies, and partial overlap.
-    All,
-}
 
 /// Alignments of tensors, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -44,35 +31,4 @@ impl From<u64> for Alignment {
     fn from(default: u64) -> Self {
         Self { default, least: 1 }
     }
-}
-
-/// Whether a permission is used where it can be: at this level, or as relative placement
-/// demands it.
-pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
-    let level = match permit {
-        Permit::View { .. } => Sharing::Views,
-        Permit::InPlace { .. } => Sharing::InPlace,
-        Permit::Piece { .. } | Permit::Overlap { .. } => Sharing::All,
-    };
-    sharing >= level || graph.is_forced(permit)
-}
-
-/// Whether a plan of this graph has to look at what is shared.
-pub(crate) fn concerns(graph: &Graph, sharing: Sharing) -> bool {
-    sharing > Sharing::None || !graph.relative_placements().is_empty()
-}
-
-/// How a tensor shares memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum How {
-    /// It is all of the other one.
-    View,
-    /// It is a part of the other one.
-    Slice,
-    /// It was made as a part of the other one, and is not copied there.
-    Concat,
-    /// It is written over the other one.
-    InPlace,
-    /// It starts within the other one, which is below it.
-    Overlap,
 }

@@ -398,12 +398,96 @@ impl Brute<'_> {
     fn step(&mut self, state: &State, id: OperatorId) -> bool {
         let graph = self.graph;
         let operator = graph.operator(id);
-        let &[output] = operator.outputs() else { panic!("one output") };
-        let (size, scratch) = (self.bytes(output), operator.scratch_bytes() as usize);
+        let ways: Vec<Vec<Way>> =
+            operator.outputs().iter().map(|&output| self.ways(state, id, output)).collect();
+        self.choose(state, id, &ways, &mut Vec::new())
+    }
+
+    /// Every place of an output, with what it may hold there and which bytes of it are written.
+    fn ways(&self, state: &State, id: OperatorId, output: TensorId) -> Vec<Way> {
+        let graph = self.graph;
+        let operator = graph.operator(id);
+        let size = self.bytes(output);
         let place = |id: TensorId| state.places[id.index()].unwrap();
-        let inputs: Vec<(usize, usize)> =
-            operator.inputs().iter().map(|&input| (place(input), place(input) + self.bytes(input))).collect();
-        let arena = self.arena;
+        let alignment = graph.tensor(output).alignment().unwrap_or(1) as usize;
+        let mut all = Vec::new();
+        for offset in (0..self.arena).step_by(alignment).filter(|offset| offset + size <= self.arena) {
+            let own: Vec<Byte> = (0..size as u64).map(|byte| Some((output.index(), byte))).collect();
+            let way = |truth: Vec<Byte>, copied: Vec<bool>| Way { output, offset, truth, copied };
+            let mut ways: Vec<Way> = vec![way(own.clone(), vec![true; size])];
+            let mut joined = way(own, vec![true; size]);
+            for permit in operator.permits() {
+                match *permit {
+                    Permit::View { input, output: own, at }
+                        if own == output && place(input) + at as usize == offset =>
+                    {
+                        let from = at as usize;
+                        let truth = state.truth[input.index()][from..from + size].to_vec();
+                        ways.push(way(truth, vec![false; size]));
+                    }
+                    Permit::Piece { input, output: own, at }
+                        if own == output && offset + at as usize == place(input) =>
+                    {
+                        for byte in 0..self.bytes(input) {
+                            joined.truth[at as usize + byte] = state.truth[input.index()][byte];
+                            joined.copied[at as usize + byte] = false;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            ways.push(joined);
+            ways.retain(|way| self.is_legal(state, id, way));
+            all.extend(ways);
+        }
+        all
+    }
+
+    /// Whether all inputs that are written over may be.
+    fn is_legal(&self, state: &State, id: OperatorId, way: &Way) -> bool {
+        let graph = self.graph;
+        graph.operator(id).inputs().iter().all(|&input| {
+            let start = state.places[input.index()].unwrap();
+            let range = start..start + self.bytes(input);
+            let mut copied = (0..way.copied.len()).filter(|&byte| way.copied[byte]);
+            let meets = copied.any(|byte| range.contains(&(way.offset + byte)));
+            let kept = graph.tensor(input).is_output()
+                || state.truth[input.index()].iter().flatten().any(|&(source, _)| {
+                    let source = &graph.tensors()[source];
+                    source.kind() == TensorKind::Input && !source.is_overwritable()
+                });
+            !meets || (!kept && permitted(graph, id, input, way.output, start, way.offset))
+        })
+    }
+
+    /// All combinations of ways, with every place of the workspace.
+    fn choose(&mut self, state: &State, id: OperatorId, ways: &[Vec<Way>], chosen: &mut Vec<Way>) -> bool {
+        let Some(own) = ways.get(chosen.len()) else { return self.finish(state, id, chosen) };
+        for way in own {
+            let meets = |other: &Way| {
+                other.written().any(|byte| way.written().any(|own| own == byte))
+            };
+            if chosen.iter().any(meets) {
+                continue;
+            }
+            chosen.push(way.clone());
+            let done = self.choose(state, id, ways, chosen);
+            chosen.pop();
+            if done {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn finish(&mut self, state: &State, id: OperatorId, chosen: &[Way]) -> bool {
+        let graph = self.graph;
+        let operator = graph.operator(id);
+        let scratch = operator.scratch_bytes() as usize;
+        let place = |id: TensorId| state.places[id.index()].unwrap();
+        let inputs = operator.inputs().iter().map(|&input| (place(input), place(input) + self.bytes(input)));
+        let outputs = chosen.iter().map(|way| (way.offset, way.offset + way.truth.len()));
+        let operands: Vec<(usize, usize)> = inputs.chain(outputs).collect();
         // Inputs that nobody reads are there at the first step.
         let is_unread = |id: &TensorId| {
             let tensor = graph.tensor(*id);
@@ -413,74 +497,115 @@ impl Brute<'_> {
                 && !operator.inputs().contains(id)
         };
         let unread: Vec<TensorId> = graph.tensor_ids().filter(is_unread).collect();
-        let alignment = graph.tensor(output).alignment().unwrap_or(1) as usize;
-        for offset in (0..arena).step_by(alignment).filter(|offset| offset + size <= arena) {
-            let own: Vec<Byte> = (0..size as u64).map(|byte| Some((output.index(), byte))).collect();
-            let mut ways: Vec<(Vec<Byte>, Vec<bool>)> = vec![(own.clone(), vec![true; size])];
-            let mut joined = (own, vec![true; size]);
-            for permit in operator.permits() {
-                match *permit {
-                    Permit::View { input, at, .. } if place(input) + at as usize == offset => {
-                        let from = at as usize;
-                        ways.push((
-                            state.truth[input.index()][from..from + size].to_vec(),
-                            vec![false; size],
-                        ));
-                    }
-                    Permit::Piece { input, at, .. } if offset + at as usize == place(input) => {
-                        for byte in 0..self.bytes(input) {
-                            joined.0[at as usize + byte] = state.truth[input.index()][byte];
-                            joined.1[at as usize + byte] = false;
-                        }
-                    }
-                    _ => {}
+        for working in (0..=self.arena).filter(|at| at + scratch <= self.arena) {
+            let works_in = |&(start, end): &(usize, usize)| working < end && start < working + scratch;
+            if scratch > 0 && operands.iter().any(works_in) {
+                continue;
+            }
+            let mut next = state.clone();
+            next.memory[working..working + scratch].fill(None);
+            for way in chosen {
+                for byte in (0..way.truth.len()).filter(|&byte| way.copied[byte]) {
+                    next.memory[way.offset + byte] = way.truth[byte];
                 }
             }
-            ways.push(joined);
-            for (truth, copied) in ways {
-                let legal = operator.inputs().iter().zip(&inputs).all(|(&input, &(start, end))| {
-                    let meets = (0..size).any(|byte| copied[byte] && (start..end).contains(&(offset + byte)));
-                    let kept = graph.tensor(input).is_output()
-                        || state.truth[input.index()].iter().flatten().any(|&(source, _)| {
-                            let source = &graph.tensors()[source];
-                            source.kind() == TensorKind::Input && !source.is_overwritable()
-                        });
-                    !meets || (!kept && permitted(graph, id, input, output, start, offset))
-                });
-                if !legal {
-                    continue;
+            let clear = unread.iter().all(|id| {
+                let (from, held) = (place(*id), &state.truth[id.index()]);
+                next.memory[from..from + held.len()] == **held
+            });
+            let whole =
+                chosen.iter().all(|way| next.memory[way.offset..][..way.truth.len()] == *way.truth);
+            if clear && whole && chosen.iter().all(|way| self.put(&mut next, way.output, way.offset)) {
+                for way in chosen {
+                    next.truth[way.output.index()].clone_from(&way.truth);
                 }
-                for working in (0..arena).filter(|at| at + scratch <= arena) {
-                    let works_in = |start: usize, end: usize| working < end && start < working + scratch;
-                    let free = scratch == 0
-                        || (!inputs.iter().any(|&(start, end)| works_in(start, end))
-                            && !works_in(offset, offset + size));
-                    if !free {
-                        continue;
-                    }
-                    let mut next = state.clone();
-                    next.memory[working..working + scratch].fill(None);
-                    for byte in (0..size).filter(|&byte| copied[byte]) {
-                        next.memory[offset + byte] = truth[byte];
-                    }
-                    let clear = unread.iter().all(|id| {
-                        let (from, held) = (place(*id), &state.truth[id.index()]);
-                        next.memory[from..from + held.len()] == **held
-                    });
-                    let whole = next.memory[offset..offset + size] == *truth;
-                    if clear && whole && self.put(&mut next, output, offset) {
-                        next.truth[output.index()].clone_from(&truth);
-                        next.done.push(id);
-                        if self.run(next) {
-                            return true;
-                        }
-                    }
-                    if scratch == 0 {
-                        break;
-                    }
+                next.done.push(id);
+                if self.run(next) {
+                    return true;
                 }
+            }
+            if scratch == 0 {
+                break;
             }
         }
         false
     }
+}
+
+/// A place of an output, what it holds, and which bytes of it are written.
+#[derive(Clone)]
+struct Way {
+    output: TensorId,
+    offset: usize,
+    truth: Vec<Byte>,
+    copied: Vec<bool>,
+}
+
+impl Way {
+    fn written(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.copied.len()).filter(|&byte| self.copied[byte]).map(|byte| self.offset + byte)
+    }
+}
+
+/// A small graph whose operators have several permissions each, of all kinds and often for the
+/// same tensors: several overlaps and candidates to write in place, views and pieces of siblings
+/// with equal bytes, several outputs, inputs that are kept behind views, overlaps larger than a
+/// tensor. `aligned` draws alignments up to 4 bytes.
+pub fn drawn_wide(seed: u64, operators: u64, most: u64, aligned: bool) -> Graph {
+    let draw = &mut Draw(seed ^ 0x5eed);
+    let mut net = Graph::builder(format!("wide {seed}"));
+    let spec = |draw: &mut Draw, bytes: u64| {
+        let spec = TensorSpec::bytes(bytes);
+        if aligned { spec.align(1 << draw.below(3)) } else { spec }
+    };
+    let mut made: Vec<(TensorId, u64)> = Vec::new();
+    for number in 0..=draw.below(2) {
+        let bytes = 1 + draw.below(most);
+        let id = net.input(format!("in{number}"), spec(draw, bytes));
+        if draw.below(2) == 0 {
+            net.overwritable(id);
+        }
+        made.push((id, bytes));
+    }
+    for number in 0..operators {
+        let mut reads: Vec<(TensorId, u64)> = Vec::new();
+        for _ in 0..=draw.below(3) {
+            let back = draw.below(made.len() as u64).min(draw.below(made.len() as u64));
+            reads.push(made[made.len() - 1 - back as usize]);
+        }
+        let count = 1 + draw.below(5) / 3;
+        let writes: Vec<(TensorId, u64)> = (0..count)
+            .map(|output| {
+                // Often as large as an input, so that siblings have equal bytes.
+                let bytes = if draw.below(2) == 0 { reads[0].1 } else { 1 + draw.below(most) };
+                (net.tensor(format!("t{number}_{output}"), spec(draw, bytes)), bytes)
+            })
+            .collect();
+        let mut operator = net
+            .operator(format!("op{number}"))
+            .reads(reads.iter().map(|read| read.0))
+            .writes(writes.iter().map(|write| write.0))
+            .scratch(draw.below(4) / 3);
+        for _ in 0..draw.below(5) {
+            let (input, room) = reads[draw.below(reads.len() as u64) as usize];
+            let (output, size) = writes[draw.below(count) as usize];
+            operator = match draw.below(6) {
+                0 if size <= room => operator.view(input, output, draw.below(room - size + 1)),
+                1 if room <= size => operator.piece(input, output, draw.below(size - room + 1)),
+                2 => operator.in_place(input, output),
+                _ => {
+                    let lower = if draw.below(2) == 0 { Side::Input } else { Side::Output };
+                    operator.overlap(input, output, draw.below(most + 2), lower)
+                }
+            };
+        }
+        let _ = operator;
+        for write in writes {
+            if draw.below(6) == 0 {
+                net.output(write.0);
+            }
+            made.push(write);
+        }
+    }
+    net.build().expect("a right graph")
 }

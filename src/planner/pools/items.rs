@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::effects::{self, accesses};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Operator, TensorKind};
-use crate::ids::{BufferId, OperatorId, PoolId, TensorId};
+use crate::graph::{Graph, TensorKind};
+use crate::ids::{BufferId, OperatorId, PoolId};
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::placement::{Access, Instance, MOST, NewItem, Room, complete};
 use crate::pools::{Content, Loading, Pools};
 use crate::problem::LiveRange;
-use crate::sharing::{Groups, How, Relation};
+use crate::sharing::{Groups, Relation};
 use crate::sorting::sort_by_keys;
 
 /// A tensor or workspace in an item.
@@ -88,7 +89,7 @@ impl Run<'_> {
     }
 
     /// What operators do, to groups and to constants.
-    fn collect(&self, accesses: &mut [Accesses], reads: &mut [Vec<u32>]) {
+    fn collect(&self, of_groups: &mut [Accesses], reads: &mut [Vec<u32>]) {
         let graph = self.graph;
         let mut group_of = vec![None; graph.tensors().len()];
         let mut scratch_of = vec![None; graph.operators().len()];
@@ -103,31 +104,19 @@ impl Run<'_> {
             shares[relation.operator.index()].push(*relation);
         }
         for (step, &id) in (0..).zip(self.order) {
-            let operator = graph.operator(id);
-            let shares = &shares[id.index()];
-            for (place, &input) in operator.inputs().iter().enumerate() {
-                if operator.inputs()[..place].contains(&input) {
-                    continue;
+            for effects::Access { occupant, read, written } in accesses(graph, id, &shares[id.index()]) {
+                let group = match occupant {
+                    Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant => {
+                        reads[id.index()].push(step);
+                        continue;
+                    }
+                    Occupant::Tensor(id) => group_of[id.index()],
+                    Occupant::Scratch(id) => scratch_of[id.index()],
+                };
+                if let Some(group) = group {
+                    let both = of_groups[group].entry(step).or_default();
+                    *both = (both.0 + read, both.1 + written);
                 }
-                if graph.tensor(input).kind() == TensorKind::Constant {
-                    reads[input.index()].push(step);
-                } else if let Some(group) = group_of[input.index()]
-                    && is_read(operator, input, shares)
-                {
-                    accesses[group].entry(step).or_default().0 += graph.tensor(input).bytes();
-                }
-            }
-            for &output in operator.outputs() {
-                if let Some(group) = group_of[output.index()]
-                    && let Some(bytes) = written(graph, output, shares)
-                {
-                    accesses[group].entry(step).or_default().1 += bytes;
-                }
-            }
-            if let Some(group) = scratch_of[id.index()] {
-                let both = accesses[group].entry(step).or_default();
-                both.0 += operator.scratch_bytes();
-                both.1 += operator.scratch_bytes();
             }
         }
     }
@@ -206,44 +195,6 @@ fn check_total(instance: &Instance) -> Result<()> {
         return Err(Error::Pools(format!("costs, {cost} in all, are more than 2^61")));
     }
     Ok(())
-}
-
-/// Whether an operator reads an input, which it need not if all that comes of it is there
-/// already.
-fn is_read(operator: &Operator, input: TensorId, shares: &[Relation]) -> bool {
-    let (inputs, outputs) = (operator.inputs(), operator.outputs());
-    let is_view = |output: &TensorId| {
-        shares
-            .iter()
-            .any(|one| matches!(one.how, How::View | How::Slice) && (one.tensor, one.of) == (*output, input))
-    };
-    let pieces = shares.iter().filter(|one| one.how == How::Concat && one.tensor == input).count();
-    // One that is concatenated with itself lies at one of its places only.
-    let is_piece = pieces > 0 && pieces >= inputs.iter().filter(|&&one| one == input).count();
-    !is_piece && (outputs.is_empty() || !outputs.iter().all(is_view))
-}
-
-/// The bytes of an output that an operator writes; none if they are all there already.
-fn written(graph: &Graph, output: TensorId, shares: &[Relation]) -> Option<u64> {
-    let is_view = |one: &Relation| matches!(one.how, How::View | How::Slice) && one.tensor == output;
-    if shares.iter().any(is_view) {
-        return None;
-    }
-    let mut pieces: Vec<(u64, u64)> = shares
-        .iter()
-        .filter(|one| one.how == How::Concat && one.of == output)
-        .map(|one| (one.at, one.at + graph.tensor(one.tensor).bytes()))
-        .collect();
-    if pieces.is_empty() {
-        return Some(graph.tensor(output).bytes());
-    }
-    pieces.sort_unstable();
-    let (mut bytes, mut next) = (graph.tensor(output).bytes(), 0);
-    for (from, end) in pieces {
-        bytes -= end.max(next) - from.max(next);
-        next = next.max(end);
-    }
-    (bytes > 0).then_some(bytes)
 }
 
 /// Tensors that lie together.

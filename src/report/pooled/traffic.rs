@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Graph, How, Occupant, Operator, OperatorId, PoolId, PoolPlan, Share, TensorId};
+use crate::effects::{Access, accesses};
+use crate::{Graph, Occupant, OperatorId, PoolId, PoolPlan, Share};
 
 /// Of one memory, by step: bytes read and written together.
 pub(in crate::report) struct Moved {
@@ -19,16 +20,18 @@ pub(in crate::report) fn by_step(graph: &Graph, plan: &PoolPlan) -> Vec<Moved> {
     let none = || Moved { in_place: vec![0; steps], copied: vec![0; steps] };
     let mut moved: Vec<Moved> = plan.pools.ids().map(|_| none()).collect();
     let places = Places::new(plan);
-    let mut shares = BTreeMap::<OperatorId, Vec<&Share>>::new();
+    let mut shares = BTreeMap::<OperatorId, Vec<Share>>::new();
     for share in &plan.shares {
-        shares.entry(share.operator).or_default().push(share);
+        shares.entry(share.operator).or_default().push(*share);
     }
     for (step, &id) in plan.order.iter().enumerate() {
-        let Some(operator) = graph.operators().get(id.index()) else { continue };
+        if id.index() >= graph.operators().len() {
+            continue;
+        }
         let shares = shares.get(&id).map_or(&[][..], Vec::as_slice);
-        for (occupant, bytes) in accesses(graph, id, operator, shares) {
+        for Access { occupant, read, written } in accesses(graph, id, shares) {
             if let Some(pool) = places.at(step as u32, occupant) {
-                add(&mut moved[pool.index()].in_place[step], bytes);
+                add(&mut moved[pool.index()].in_place[step], read.saturating_add(written));
             }
         }
     }
@@ -84,56 +87,4 @@ impl<'a> Places<'a> {
             None => pools.min(),
         }
     }
-}
-
-/// What an operator reads and writes, each with its bytes: not what its outputs are views of, nor
-/// what was made right where its output has it.
-fn accesses(graph: &Graph, id: OperatorId, operator: &Operator, shares: &[&Share]) -> Vec<(Occupant, u64)> {
-    let (inputs, outputs) = (operator.inputs(), operator.outputs());
-    let is_view =
-        |one: &Share, output: TensorId| one.tensor == output && matches!(one.how, How::View | How::Slice);
-    let is_there = |input: TensorId| {
-        let pieces = shares.iter().filter(|one| one.how == How::Concat && one.tensor == input).count();
-        let all_views = || {
-            let mut outputs = outputs.iter();
-            outputs.all(|&output| shares.iter().any(|one| is_view(one, output) && one.of == input))
-        };
-        match pieces {
-            0 => !outputs.is_empty() && all_views(),
-            _ => pieces >= inputs.iter().filter(|&&one| one == input).count(),
-        }
-    };
-    let mut accesses = Vec::new();
-    for (place, &input) in inputs.iter().enumerate() {
-        if !inputs[..place].contains(&input) && !is_there(input) {
-            accesses.push((Occupant::Tensor(input), graph.tensor(input).bytes()));
-        }
-    }
-    for &output in outputs {
-        if !shares.iter().any(|one| is_view(one, output)) {
-            accesses.push((Occupant::Tensor(output), written(graph, output, shares)));
-        }
-    }
-    let scratch = operator.scratch_bytes();
-    accesses.extend([(Occupant::Scratch(id), scratch); 2]);
-    accesses
-}
-
-/// All of an output but the pieces that are there.
-fn written(graph: &Graph, output: TensorId, shares: &[&Share]) -> u64 {
-    let bytes = graph.tensor(output).bytes();
-    let pieces = shares.iter().filter(|one| one.how == How::Concat && one.of == output);
-    let mut pieces: Vec<(u64, u64)> = pieces
-        .filter_map(|one| {
-            let piece = graph.tensors().get(one.tensor.index())?.bytes();
-            Some((one.at.min(bytes), one.at.saturating_add(piece).min(bytes)))
-        })
-        .collect();
-    pieces.sort_unstable();
-    let (mut there, mut end) = (0, 0);
-    for (from, to) in pieces {
-        there += to.saturating_sub(from.max(end));
-        end = end.max(to);
-    }
-    bytes - there
 }

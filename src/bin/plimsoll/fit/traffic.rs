@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plimsoll::effects::{Access, accesses};
 use plimsoll::{
-    Content, Graph, How, Loading, Occupant, Operator, OperatorId, PoolPlan, Share, TensorId, TensorKind,
+    Content, Graph, How, Loading, Occupant, OperatorId, PoolPlan, Share, TensorId, TensorKind,
 };
 use serde::Serialize;
 
@@ -85,22 +86,16 @@ impl<'a> Ledger<'a> {
             pool == Some(home)
         };
         for (step, &id) in (0..).zip(&self.plan.order) {
-            let operator = self.graph.operator(id);
-            let shares = self.shares.get(&id.index()).cloned().unwrap_or_default();
-            for input in distinct(operator.inputs()) {
+            for input in self.graph.operator(id).inputs() {
                 self.is_read[input.index()] = true;
-                if reads(operator, input, &shares) && is_home(self, step, Occupant::Tensor(input)) {
-                    self.moved[input.index()][0] += self.graph.tensor(input).bytes();
-                }
             }
-            for output in distinct(operator.outputs()) {
-                if is_home(self, step, Occupant::Tensor(output)) {
-                    self.moved[output.index()][1] += written(self.graph, output, &shares);
+            let shares = self.shares.get(&id.index()).map_or(&[][..], Vec::as_slice);
+            for Access { occupant, read, written } in accesses(self.graph, id, shares) {
+                if is_home(self, step, occupant) {
+                    let place = self.place(occupant);
+                    let [all_read, all_written] = self.moved[place];
+                    self.moved[place] = [all_read + read, all_written + written];
                 }
-            }
-            if operator.scratch_bytes() > 0 && is_home(self, step, Occupant::Scratch(id)) {
-                let place = self.place(Occupant::Scratch(id));
-                self.moved[place] = self.moved[place].map(|bytes| bytes + operator.scratch_bytes());
             }
         }
     }
@@ -166,37 +161,6 @@ impl<'a> Ledger<'a> {
         });
         tensors.chain(scratch).filter(|one| one.total() > 0).collect()
     }
-}
-
-fn distinct(ids: &[TensorId]) -> impl Iterator<Item = TensorId> + '_ {
-    ids.iter().enumerate().filter(|(place, id)| !ids[..*place].contains(id)).map(|(_, &id)| id)
-}
-
-/// Whether an operator reads an input, which it need not if all that comes of it is there
-/// already.
-fn reads(operator: &Operator, input: TensorId, shares: &[Share]) -> bool {
-    let is_view = |output: &TensorId| {
-        let mut views = shares.iter().filter(|one| matches!(one.how, How::View | How::Slice));
-        views.any(|one| (one.tensor, one.of) == (*output, input))
-    };
-    let is_piece = shares.iter().any(|one| one.how == How::Concat && one.tensor == input);
-    !is_piece && (operator.outputs().is_empty() || !operator.outputs().iter().all(is_view))
-}
-
-/// Bytes of an output that an operator writes, as they are not there already.
-fn written(graph: &Graph, output: TensorId, shares: &[Share]) -> u64 {
-    if shares.iter().any(|one| matches!(one.how, How::View | How::Slice) && one.tensor == output) {
-        return 0;
-    }
-    let pieces = shares.iter().filter(|one| one.how == How::Concat && one.of == output);
-    let mut pieces: Vec<_> = pieces.map(|one| (one.at, one.at + graph.tensor(one.tensor).bytes())).collect();
-    pieces.sort_unstable();
-    let (mut bytes, mut next) = (graph.tensor(output).bytes(), 0);
-    for (from, end) in pieces {
-        bytes -= end.max(next) - from.max(next);
-        next = next.max(end);
-    }
-    bytes
 }
 
 /// By tensor: a number that those have in common that share bytes.
