@@ -250,6 +250,11 @@ pub enum Error {
         reason: String,
     },
 
+    /// The call was cancelled, by its token or its progress callback, before there was a verified
+    /// plan.
+    #[error("cancelled before there was a verified plan")]
+    Cancelled,
+
     /// A strategy returned a wrong plan; it was not handed out.
     #[error("strategy `{strategy}` made a wrong plan: {violation}")]
     WrongPlan {

@@ -116,6 +116,8 @@ pub use objects::{Inside, Objects};
 pub use occupant::{Occupant, Variables};
 pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, Share, SharedObject, Status};
 pub use planner::Planner;
+#[doc(hidden)]
+pub use planner::withdrawn_bounds;
 pub use pool_plan::{PoolPlan, Route, Stay, Traffic, Transfer, Use};
 pub use pools::{Content, Loading, Pool, Pools};
 pub use problem::{Buffer, LiveRange, Problem};

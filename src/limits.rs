@@ -80,6 +80,16 @@ impl Limits {
         self
     }
 
+    /// Whether a token or a callback can end the call.
+    pub(crate) fn can_be_cancelled(&self) -> bool {
+        self.cancel.is_some() || self.progress.is_some()
+    }
+
+    /// Whether anything but the work of the call itself can end it.
+    pub(crate) fn can_end(&self) -> bool {
+        self.nodes.is_some() || self.deadline.is_some() || self.can_be_cancelled()
+    }
+
     /// The limit of nodes, or this if there is none.
     pub(crate) fn most_nodes(&self, otherwise: u64) -> u64 {
         self.nodes.unwrap_or(otherwise)

@@ -44,7 +44,7 @@ use crate::ids::BufferId;
 use crate::objects::Objects;
 use crate::plan::Plan;
 use crate::pool_plan::PoolPlan;
-use crate::problem::{LiveRange, Problem};
+use crate::problem::{Buffer, LiveRange, Problem};
 use crate::solution::Solution;
 use claims::{Cause, Claims};
 use geometry::{Bounds, Rectangle};
@@ -184,7 +184,12 @@ pub enum Violation {
     #[error("{0}")]
     Objects(String),
 
-    /// Rule 6: a bound without ground, or a wrong status.
+    /// Rule 6: a lower bound that is wrong, or that its certificate does not prove. Nothing is
+    /// wrong with the plan itself.
+    #[error("bound: {0}")]
+    Bound(String),
+
+    /// Rule 6: a wrong status, or another false figure.
     #[error("{0}")]
     Claim(String),
 
@@ -209,6 +214,14 @@ impl Violations {
     #[must_use]
     pub fn list(&self) -> &[Violation] {
         &self.0
+    }
+
+    /// Whether only what is said of bounds is wrong, or of the status, which follows from them.
+    pub(crate) fn are_of_bounds(&self) -> bool {
+        let is_of_bounds =
+            |violation: &Violation| matches!(violation, Violation::Bound(_) | Violation::Claim(_));
+        self.0.iter().any(|violation| matches!(violation, Violation::Bound(_)))
+            && self.0.iter().all(is_of_bounds)
     }
 }
 
@@ -257,10 +270,24 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
             capacity: plan.capacity,
             reserved: &plan.reserved,
         };
+        needs.check_certificate(&mut found);
         claims::check(&claims, &needs.causes(plan.lower_bound.step), &mut found);
         needs.check_objects(&mut found);
     }
     found.finish()
+}
+
+/// The lower bound in bytes that a plan's certificate proves, whatever the plan says of it.
+pub(crate) fn provable_plan_bound(graph: &Graph, plan: &Plan) -> u64 {
+    let mut found = Found::default();
+    let Some(steps) = order::check(graph, &plan.order, &mut found) else { return 0 };
+    let needs = Needs { graph, plan, steps: &steps };
+    claims::proven_bytes(&needs.causes(plan.lower_bound.step), &plan.reserved).min(plan.arena_bytes)
+}
+
+/// The same of a solution.
+pub(crate) fn provable_bound(problem: &Problem, solution: &Solution) -> u64 {
+    claims::proven_bytes(&causes(problem, solution), problem.reserved()).min(solution.height)
 }
 
 /// Checks a plan for several memories against its graph, by its [`PoolPlan::pools`].
@@ -338,21 +365,41 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
         reserved: problem.reserved(),
     };
     let step = solution.lower_bound.step;
-    let mut named = solution.lower_bound.buffers.clone();
-    named.sort_unstable();
-    named.dedup();
-    let buffers = named.into_iter().filter_map(|id| problem.buffers().get(id.index()));
-    let causes = buffers.map(|buffer| Cause {
-        bytes: buffer.size(),
-        alignment: buffer.alignment(),
-        fixed: buffer.fixed_offset(),
-        live: !buffer.gaps().iter().any(|gap| gap.contains(step)) && buffer.live().contains(step),
-    });
-    claims::check(&claims, &causes.collect::<Vec<_>>(), &mut found);
+    for id in &solution.lower_bound.buffers {
+        match problem.buffers().get(id.index()) {
+            None => found.add(Violation::Bound(format!("its certificate names buffer {id}, which does not exist"))),
+            Some(buffer) if buffer.fixed_offset().is_none() && !is_live_at(buffer, step) => {
+                let text = format!("its certificate names {}, which is not live at step {step}", name(problem, *id));
+                found.add(Violation::Bound(text));
+            }
+            Some(_) => {}
+        }
+    }
+    claims::check(&claims, &causes(problem, solution), &mut found);
     if let Some(objects) = &solution.objects {
         check_objects(problem, |id| solution.offsets.get(id.index()).copied(), objects, &mut found);
     }
     found.finish()
+}
+
+fn is_live_at(buffer: &Buffer, step: u32) -> bool {
+    buffer.live().contains(step) && !buffer.gaps().iter().any(|gap| gap.contains(step))
+}
+
+/// What a solution's certificate names, each once.
+fn causes(problem: &Problem, solution: &Solution) -> Vec<Cause> {
+    let step = solution.lower_bound.step;
+    let mut named = solution.lower_bound.buffers.clone();
+    named.sort_unstable();
+    named.dedup();
+    let buffers = named.into_iter().filter_map(|id| problem.buffers().get(id.index()));
+    let cause = |buffer: &Buffer| Cause {
+        bytes: buffer.size(),
+        alignment: buffer.alignment(),
+        fixed: buffer.fixed_offset(),
+        live: is_live_at(buffer, step),
+    };
+    buffers.map(cause).collect()
 }
 
 /// Checks what is kept on chip: rules 3, 5 and 7 for it, arena and objects within

@@ -5,13 +5,12 @@ use super::shared::Order;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit, Tensor};
 use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Meter, Stop};
+use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
-use crate::plan::{Plan, Status};
+use crate::plan::Plan;
 use crate::schedule::all_orders;
-use crate::sharing::{Contents, Groups, Layout, Making, Relation, Sharing, in_force, live_ranges};
+use crate::sharing::{Contents, Groups, Layout, Making, Relation, Sharing, concerns, in_force, live_ranges};
 use crate::sorting::sort_by_keys;
-use crate::verify::verify;
 
 /// No graphs with more operators.
 const MOST_OPERATORS: usize = 10;
@@ -31,13 +30,13 @@ enum Choice {
 
 /// Why the search ends early.
 enum End {
-    Stop,
+    Stop(Stop),
     Wrong(Error),
 }
 
 impl From<Stop> for End {
-    fn from(_: Stop) -> Self {
-        Self::Stop
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
     }
 }
 
@@ -47,42 +46,56 @@ impl From<Error> for End {
     }
 }
 
+/// What came of the search.
+pub(super) struct Exhausted {
+    /// A plan below the known one, not verified.
+    pub(super) plan: Option<Plan>,
+    /// What is proven of all orders, in bytes, if that is more than was known.
+    pub(super) over_orders: Option<u64>,
+    pub(super) nodes: u64,
+    pub(super) stop: Stop,
+}
+
 impl Planner {
-    /// The best plan there is, if that can be found within the limits, else the one that is
-    /// known. Only what is proven to be best is called optimal.
-    pub(super) fn exhausted(&self, graph: &Graph, known: Plan) -> Result<Plan> {
-        let open = known.arena_bytes > known.bound() && known.stop == Stop::Finished;
-        if !open || graph.file_order().len() > MOST_OPERATORS || !self.reserved.is_empty() {
-            return Ok(known);
+    /// The best plan there is, if that can be found within the limits. Graphs with more than
+    /// [`MOST_OPERATORS`] operators or [`MOST_CHOICES`] possible aliases, and arenas with reserved
+    /// ranges, are not searched.
+    pub(super) fn exhausted(
+        &self,
+        graph: &Graph,
+        known: &Plan,
+        over_orders: Option<u64>,
+        limits: &Limits,
+    ) -> Result<Exhausted> {
+        let nothing = Exhausted { plan: None, over_orders: None, nodes: 0, stop: Stop::Finished };
+        if graph.file_order().len() > MOST_OPERATORS || !self.reserved.is_empty() {
+            return Ok(nothing);
         }
         let contents = Contents::new(graph, self.alignment, self.sharing);
         let choices = self.choices(graph, &contents);
         if choices.len() > MOST_CHOICES {
-            return Ok(known);
+            return Ok(nothing);
         }
-        let limits = self.limits.clone().less(known.nodes);
-        let mut meter = Meter::new(&limits, NODES);
+        let mut meter = Meter::new(limits, NODES);
         let height = known.arena_bytes;
-        // Where alignments differ, groups are not placed wherever they could be.
+        // Where alignments differ, groups are not placed wherever they could be; single tensors
+        // are.
         let own = graph.tensors().iter().filter_map(Tensor::alignment);
-        let is_proven = own.into_iter().all(|alignment| alignment == self.alignment);
-        let mut joint = Joint { planner: self, graph, contents: &contents, choices, best: known, is_proven };
-        let known = (self.alignment, self.variables, self.sharing);
+        let is_proven =
+            !concerns(graph, self.sharing) || own.into_iter().all(|alignment| alignment == self.alignment);
+        let best = None;
+        let mut joint = Joint { planner: self, graph, contents: &contents, choices, height, over_orders, best, is_proven };
+        let mode = (self.alignment, self.variables, self.sharing);
         let done =
-            all_orders(graph, known, height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
-        let Joint { mut best, is_proven, .. } = joint;
-        best.nodes += meter.nodes();
+            all_orders(graph, mode, height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
+        let Joint { best: plan, is_proven, height, .. } = joint;
+        let found = Exhausted { plan, nodes: meter.nodes(), ..nothing };
         match done {
-            Ok(()) if is_proven => {
-                let arena = best.arena_bytes;
-                (best.lower_bound.bytes, best.bound_over_orders) = (arena, Some(arena));
-                best.status = Status::of(arena, arena, best.capacity);
-            }
-            Err(End::Wrong(error)) => return Err(error),
-            Ok(()) | Err(End::Stop) => {}
+            Ok(()) if is_proven => Ok(Exhausted { over_orders: Some(height), ..found }),
+            Ok(()) => Ok(found),
+            Err(End::Stop(stop)) => Ok(Exhausted { stop, ..found }),
+            Err(End::Wrong(error)) => Err(error),
         }
-        verify(graph, &best).map_err(|violations| self.wrong_plan(&violations))?;
-        Ok(best)
     }
 
     fn choices(&self, graph: &Graph, contents: &Contents) -> Vec<Choice> {
@@ -111,7 +124,11 @@ struct Joint<'a> {
     graph: &'a Graph,
     contents: &'a Contents,
     choices: Vec<Choice>,
-    best: Plan,
+    /// Arena of the smallest plan known, in bytes.
+    height: u64,
+    over_orders: Option<u64>,
+    /// The smallest plan found.
+    best: Option<Plan>,
     /// Whether all that was looked at was looked at in full.
     is_proven: bool,
 }
@@ -123,9 +140,9 @@ impl Joint<'_> {
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
         let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing)?;
-        let order = Order::new(planner, self.graph, order, &liveness, self.best.bound_over_orders)?;
+        let order = Order::new(planner, self.graph, order, &liveness, self.over_orders)?;
         self.choose(making, 0, &order, meter)?;
-        Ok(self.best.arena_bytes)
+        Ok(self.height)
     }
 
     /// With and without each choice from this one on.
@@ -165,7 +182,7 @@ impl Joint<'_> {
             self.is_proven = false;
             return Ok(());
         };
-        if groups.load(self.graph, order.liveness, &layout.allowances).bytes >= self.best.arena_bytes {
+        if groups.load(self.graph, order.liveness, &layout.allowances).bytes >= self.height {
             return Ok(());
         }
         let problem = self.planner.equipped(&groups.problem)?;
@@ -173,11 +190,12 @@ impl Joint<'_> {
             self.is_proven = false;
             return Ok(());
         };
-        let (offsets, is_least) = shapes.below(self.best.arena_bytes, meter)?;
+        let (offsets, is_least) = shapes.below(self.height, meter)?;
         self.is_proven &= is_least;
         if let Some(offsets) = offsets {
-            let nodes = self.best.nodes;
-            self.best = Plan { nodes, ..order.plan_of(layout, &groups, &offsets) };
+            let plan = order.plan_of(layout, &groups, &offsets);
+            self.height = plan.arena_bytes;
+            self.best = Some(plan);
         }
         Ok(())
     }

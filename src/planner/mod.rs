@@ -1,15 +1,22 @@
 //! The facade: a graph or a problem in, a verified plan out.
 
+mod budget;
+mod evaluate;
 mod joint;
+mod pipeline;
 mod pools;
 mod shared;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{self, AtomicU64};
 
-use crate::allocate::{Allocation, Auto, Effort, Strategy, allocate_around, choose, infeasible_core};
-use crate::bound::{LowerBound, bound_of_load, lower_bound};
+use crate::allocate::{
+    Allocation, Auto, Greedy, PackingEffort, Strategy, allocate_around, choose, infeasible_core,
+};
+use crate::bound::lower_bound;
 use crate::choice::Choice;
+use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::{BufferId, OperatorId};
@@ -18,12 +25,14 @@ use crate::limits::{Limits, Stop};
 use crate::liveness::Liveness;
 use crate::objects::{Inside, Objects};
 use crate::occupant::{Occupant, Variables};
-use crate::plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, SharedObject, Status};
+use crate::plan::{Plan, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
-use crate::schedule::{Ordering, Others, Schedule, schedule};
+use crate::schedule::{Ordering, Schedule, schedule};
 use crate::sharing::{Sharing, concerns};
 use crate::solution::Solution;
-use crate::verify::{Violations, verify, verify_choice, verify_solution};
+use crate::verify::{
+    Violations, provable_bound, provable_plan_bound, verify, verify_choice, verify_solution,
+};
 
 /// Plans graphs, and problems that come without one.
 ///
@@ -42,13 +51,12 @@ pub struct Planner {
     reserved: Vec<Range<u64>>,
     ordering: Ordering,
     sharing: Sharing,
+    effort: Effort,
     strategy: Box<dyn Strategy>,
+    /// Whether the caller chose the strategy.
+    is_chosen: bool,
     limits: Limits,
 }
-
-/// How many orders are drawn besides the best one and that of the file, where their offsets
-/// do not reach the bound.
-const OTHERS: u64 = 5;
 
 impl Default for Planner {
     fn default() -> Self {
@@ -59,7 +67,9 @@ impl Default for Planner {
             reserved: Vec::new(),
             ordering: Ordering::default(),
             sharing: Sharing::default(),
+            effort: Effort::default(),
             strategy: Box::new(Auto::new()),
+            is_chosen: false,
             limits: Limits::new(),
         }
     }
@@ -74,6 +84,7 @@ impl fmt::Debug for Planner {
             .field("reserved", &self.reserved)
             .field("ordering", &self.ordering)
             .field("sharing", &self.sharing)
+            .field("effort", &self.effort)
             .field("strategy", &self.strategy.name())
             .field("limits", &self.limits)
             .finish()
@@ -139,14 +150,26 @@ impl Planner {
     /// How to choose offsets.
     #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
-        self.strategy = Box::new(strategy);
+        (self.strategy, self.is_chosen) = (Box::new(strategy), true);
         self
     }
 
     /// How to choose offsets, from [`by_name`](crate::allocate::by_name).
     #[must_use]
     pub fn boxed_strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
-        self.strategy = strategy;
+        (self.strategy, self.is_chosen) = (strategy, true);
+        self
+    }
+
+    /// How much work is done where no limit says so: of the pipeline's stages, and of the default
+    /// strategy. A strategy that was chosen has an effort of its own
+    /// ([`Settings`](crate::allocate::Settings)).
+    #[must_use]
+    pub fn effort(mut self, effort: Effort) -> Self {
+        self.effort = effort;
+        if !self.is_chosen {
+            self.strategy = Box::new(Auto::new().effort(effort));
+        }
         self
     }
 
@@ -171,58 +194,7 @@ impl Planner {
         if self.ordering == Ordering::File {
             return self.plan_in_order(graph, graph.file_order());
         }
-        let schedule = self.schedule(graph)?;
-        let mut best = self.plan_with(graph, &schedule.order, &schedule, 0)?;
-        if schedule.file_peak < best.arena_bytes {
-            best = self.better(best, graph, graph.file_order(), &schedule)?;
-        }
-        let open = |plan: &Plan| plan.arena_bytes > plan.bound() && plan.stop == Stop::Finished;
-        if open(&best) {
-            let others =
-                Others::new(graph, &schedule, self.alignment, self.variables, self.sharing, &self.limits);
-            for seed in 1..=OTHERS {
-                if open(&best)
-                    && let Some(order) = others.drawn(seed)
-                {
-                    best = self.better(best, graph, &order, &schedule)?;
-                }
-            }
-        }
-        if self.sharing > Sharing::None && open(&best) {
-            // Where not all can be shared, the best order without may be better.
-            let Self { ordering, alignment, variables, .. } = *self;
-            let plain = self::schedule(graph, ordering, alignment, variables, Sharing::None, &self.limits);
-            best = self.better(best, graph, &plain.order, &schedule)?;
-        }
-        if concerns(graph, self.sharing) && open(&best) {
-            best = self.polished(graph, best, &schedule)?;
-            best = self.exhausted(graph, best)?;
-        }
-        best.nodes += schedule.nodes;
-        if best.stop == Stop::Finished && best.status != Status::Optimal {
-            best.stop = schedule.stop;
-        }
-        Ok(best)
-    }
-
-    /// The better of a plan and one in another order.
-    fn better(&self, known: Plan, graph: &Graph, order: &[OperatorId], schedule: &Schedule) -> Result<Plan> {
-        let plan = self.plan_with(graph, order, schedule, known.nodes)?;
-        let nodes = known.nodes + plan.nodes;
-        let better = if plan.arena_bytes < known.arena_bytes { plan } else { known };
-        Ok(Plan { nodes, ..better })
-    }
-
-    /// Plans in one of many orders, of which this is known.
-    fn plan_with(
-        &self,
-        graph: &Graph,
-        order: &[OperatorId],
-        schedule: &Schedule,
-        spent: u64,
-    ) -> Result<Plan> {
-        let limits = self.limits.clone().less(schedule.nodes.saturating_add(spent));
-        self.plan_within(graph, order, Some(schedule.lower_bound), &limits)
+        pipeline::plan(self, graph)
     }
 
     /// An order for a graph, without offsets.
@@ -244,30 +216,7 @@ impl Planner {
     /// [`Liveness::new`] says of sizes, alignments and fixed offsets; what the
     /// strategy says; [`Error::WrongPlan`] if it returned a wrong plan.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
-        self.plan_within(graph, order, None, &self.limits)
-    }
-
-    fn plan_within(
-        &self,
-        graph: &Graph,
-        order: &[OperatorId],
-        over_orders: Option<u64>,
-        limits: &Limits,
-    ) -> Result<Plan> {
-        let liveness = Liveness::new(graph, order, self.alignment, self.variables)?;
-        if concerns(graph, self.sharing) {
-            let effort = if over_orders.is_some() { Effort::QUICK } else { Effort::FULL };
-            return self.plan_shared(graph, order, &liveness, over_orders, effort, limits);
-        }
-        let problem = self.equipped(liveness.problem())?;
-        let solution = self.allocate_within(&problem, limits)?;
-        let mut plan = self.in_graph_terms(graph, order, &liveness, solution);
-        plan.reserved = problem.reserved().to_vec();
-        plan.bound_over_orders =
-            over_orders.map(|load| bound_of_load(&problem, load).min(plan.lower_bound.bytes));
-        plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
-        verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
-        Ok(plan)
+        pipeline::plan_in_order(self, graph, order)
     }
 
     /// Gives offsets to a problem's buffers.
@@ -366,23 +315,49 @@ impl Planner {
         Ok(core.map(|core| core.map(|id| liveness.occupants()[id.index()])))
     }
 
-    /// Of a problem that is equipped.
-    pub(crate) fn allocate(&self, problem: &Problem) -> Result<Solution> {
-        self.allocate_within(problem, &self.limits)
+    /// Verified offsets for a problem that has this planner's capacity and reserved ranges.
+    ///
+    /// Where the call can be cancelled, first fit comes first and is verified, so that there is
+    /// something to return; see the pipeline.
+    fn allocate(&self, problem: &Problem) -> Result<Solution> {
+        let mut first = None;
+        if self.limits.can_be_cancelled() {
+            let limits = self.limits.clone().cancel_only();
+            let solution = solution_of(problem, &Greedy::first_fit(), &limits)?;
+            if solution.stop == Stop::Cancelled {
+                return Err(Error::Cancelled);
+            }
+            first = Some(self.checked_solution(problem, solution)?);
+        }
+        let solution = solution_of(problem, &*self.strategy, &self.limits)?;
+        let is_large = problem.buffers().len() > pipeline::MOST_AFTER_CANCELLATION;
+        match first {
+            Some(first)
+                if solution.stop == Stop::Cancelled && (is_large || first.height <= solution.height) =>
+            {
+                let Solution { nodes, stop, .. } = solution;
+                Ok(Solution { nodes, stop, ..first })
+            }
+            _ => self.checked_solution(problem, solution),
+        }
     }
 
-    fn allocate_within(&self, problem: &Problem, limits: &Limits) -> Result<Solution> {
-        let Allocation { offsets, objects, nodes, stop, proven } =
-            allocate_around(problem, &*self.strategy, limits)?;
-        let reach = problem.buffers().iter().zip(&offsets);
-        let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
-        let mut lower_bound = lower_bound(problem);
-        lower_bound.bytes = lower_bound.bytes.max(proven);
-        let status = Status::of(height, lower_bound.bytes, problem.capacity());
-        let strategy = self.strategy.name().to_owned();
-        let solution = Solution { offsets, height, lower_bound, status, strategy, objects, nodes, stop };
-        verify_solution(problem, &solution).map_err(|violations| self.wrong_plan(&violations))?;
-        Ok(solution)
+    /// A solution that has passed the verifier. If that refuses the bound alone, the bound becomes
+    /// what the verifier can prove.
+    fn checked_solution(&self, problem: &Problem, mut solution: Solution) -> Result<Solution> {
+        match verify_solution(problem, &solution) {
+            Ok(()) => Ok(solution),
+            Err(violations) if violations.are_of_bounds() => {
+                withdraw(&violations);
+                solution.lower_bound.bytes = provable_bound(problem, &solution);
+                solution.lower_bound.certified = solution.lower_bound.bytes;
+                solution.status =
+                    Status::of(solution.height, solution.lower_bound.bytes, problem.capacity());
+                verify_solution(problem, &solution).map_err(|violations| self.wrong_plan(&violations))?;
+                Ok(solution)
+            }
+            Err(violations) => Err(self.wrong_plan(&violations)),
+        }
     }
 
     fn wrong_plan(&self, violations: &Violations) -> Error {
@@ -390,35 +365,60 @@ impl Planner {
         Error::WrongPlan { strategy: self.strategy.name().to_owned(), violation: first.unwrap_or_default() }
     }
 
-    fn in_graph_terms(
-        &self,
-        graph: &Graph,
-        order: &[OperatorId],
-        liveness: &Liveness,
-        solution: Solution,
-    ) -> Plan {
-        let mut plan = Plan::unplaced(graph);
-        plan.order = order.to_vec();
-        plan.arena_bytes = solution.height;
-        plan.alignment = self.alignment;
-        plan.variables = self.variables;
-        plan.capacity = self.capacity;
-        plan.status = solution.status;
-        plan.nodes = solution.nodes;
-        plan.stop = solution.stop;
-        plan.strategy = solution.strategy;
-        plan.lower_bound = bound_in_graph_terms(&solution.lower_bound, liveness);
-        plan.objects = solution.objects.map(|objects| objects_in_graph_terms(graph, &objects, liveness));
-        let buffers = liveness.problem().buffers().iter().zip(solution.offsets);
-        for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
-            let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
-            match occupant {
-                Occupant::Tensor(id) => plan.tensors[id.index()] = Some(placement),
-                Occupant::Scratch(id) => plan.scratch[id.index()] = Some(placement),
-            }
+    /// How far groups of tensors are packed as what they are.
+    fn packing_effort(&self) -> PackingEffort {
+        match self.effort {
+            Effort::Quick => PackingEffort::QUICK,
+            Effort::Default | Effort::Thorough => PackingEffort::FULL,
         }
-        plan
     }
+}
+
+/// Offsets by a strategy, with their bound and status, not verified.
+fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> Result<Solution> {
+    let Allocation { offsets, objects, nodes, stop, proven } = allocate_around(problem, strategy, limits)?;
+    let reach = problem.buffers().iter().zip(&offsets);
+    let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
+    let mut lower_bound = lower_bound(problem);
+    lower_bound.bytes = lower_bound.bytes.max(proven);
+    let status = Status::of(height, lower_bound.bytes, problem.capacity());
+    let strategy = strategy.name().to_owned();
+    Ok(Solution { offsets, height, lower_bound, status, strategy, objects, nodes, stop })
+}
+
+/// A plan that has passed the verifier. If that refuses a bound alone, the plan keeps the bound
+/// that the verifier can prove: a wrong bound is an internal error, but no reason to lose a right
+/// plan.
+fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
+    match verify(graph, &plan) {
+        Ok(()) => Ok(plan),
+        Err(violations) if violations.are_of_bounds() => {
+            withdraw(&violations);
+            plan.lower_bound.bytes = provable_plan_bound(graph, &plan);
+            plan.lower_bound.certified = plan.lower_bound.bytes;
+            plan.bound_over_orders = plan.bound_over_orders.map(|_| 0);
+            plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
+            verify(graph, &plan).map_err(|violations| planner.wrong_plan(&violations))?;
+            Ok(plan)
+        }
+        Err(violations) => Err(planner.wrong_plan(&violations)),
+    }
+}
+
+/// Bounds that the verifier has refused since the process started, for tests: plans with such a
+/// bound are right, but the bound is not.
+static WITHDRAWN: AtomicU64 = AtomicU64::new(0);
+
+fn withdraw(violations: &Violations) {
+    let _ = violations;
+    WITHDRAWN.fetch_add(1, atomic::Ordering::Relaxed);
+}
+
+/// How many bounds were withdrawn since the process started: 0, unless there is an internal error.
+#[doc(hidden)]
+#[must_use]
+pub fn withdrawn_bounds() -> u64 {
+    WITHDRAWN.load(atomic::Ordering::Relaxed)
 }
 
 fn objects_in_graph_terms(graph: &Graph, objects: &Objects, liveness: &Liveness) -> PlanObjects {
@@ -445,10 +445,4 @@ fn objects_in_graph_terms(graph: &Graph, objects: &Objects, liveness: &Liveness)
         }
     }
     in_graph
-}
-
-fn bound_in_graph_terms(bound: &LowerBound, liveness: &Liveness) -> PlanBound {
-    let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
-    let LowerBound { bytes, certified, step, .. } = *bound;
-    PlanBound { bytes, certified, step, causes: causes.collect() }
 }

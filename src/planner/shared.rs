@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Planner, objects_in_graph_terms};
-use crate::allocate::{Allocation, Effort, Packed, Piece, Reach, Shapes, allocate_around};
+use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, Strategy, allocate_around};
 use crate::bound::bound_of_load;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -14,9 +14,9 @@ use crate::objects::Objects;
 use crate::occupant::Occupant;
 use crate::plan::{Placement, Plan, PlanBound, Share, Status};
 use crate::problem::{Buffer, Problem};
-use crate::schedule::{Schedule, load};
-use crate::sharing::{Allowance, Contents, Groups, How, Layout, Making, Relation, Wish, live_ranges};
-use crate::verify::{verify, verify_offsets};
+use crate::schedule::load;
+use crate::sharing::{Allowance, Contents, Groups, How, Layout, Making, Wish, live_ranges};
+use crate::verify::verify_offsets;
 
 /// What all plans of an order have in common.
 pub(super) struct Order<'a> {
@@ -28,70 +28,17 @@ pub(super) struct Order<'a> {
     reserved: Vec<Range<u64>>,
     /// No sharing and no offsets need less in this order.
     bound: u64,
+    /// No arena of any order is smaller, in bytes.
     over_orders: Option<u64>,
 }
 
-impl Planner {
-    /// Plans in this order, with what is shared chosen so that the arena is smallest.
-    pub(super) fn plan_shared(
-        &self,
-        graph: &Graph,
-        order: &[OperatorId],
-        liveness: &Liveness,
-        over_orders: Option<u64>,
-        effort: Effort,
-        limits: &Limits,
-    ) -> Result<Plan> {
-        let contents = Contents::new(graph, self.alignment, self.sharing);
-        let live = live_ranges(graph, liveness);
-        let common = Order::new(self, graph, order, liveness, over_orders)?;
-        let mut best: Option<Plan> = None;
-        let mut tried: Vec<Vec<Relation>> = Vec::new();
-        let mut too_near = None;
-        for wish in Wish::variants(self.sharing) {
-            let mut making = Making::new(graph, &contents, &live, self.alignment, self.sharing)?;
-            making.grant(order, wish);
-            let layout = making.finish();
-            if tried.contains(&layout.shares) {
-                continue;
-            }
-            let spent = best.as_ref().map_or(0, |plan| plan.nodes);
-            match common.plan_layout(&layout, effort, &limits.clone().less(spent)) {
-                Ok(plan) => {
-                    let nodes = spent + plan.nodes;
-                    let better = match best {
-                        Some(known) if known.arena_bytes <= plan.arena_bytes => known,
-                        _ => plan,
-                    };
-                    best = Some(Plan { nodes, ..better });
-                }
-                // What is fixed is too near for the frames of these groups.
-                Err(error @ Error::FixedOverlap { .. }) => too_near = Some(error),
-                Err(error) => return Err(error),
-            }
-            tried.push(layout.shares);
-            let is_done = |plan: &Plan| plan.arena_bytes <= plan.bound() || plan.stop != Stop::Finished;
-            if best.as_ref().is_some_and(is_done) {
-                break;
-            }
-        }
-        let Some(plan) = best else {
-            return Err(too_near.expect("there is a plan or an error"));
-        };
-        verify(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
-        Ok(plan)
-    }
-
-    /// The same order with more effort.
-    pub(super) fn polished(&self, graph: &Graph, known: Plan, schedule: &Schedule) -> Result<Plan> {
-        let limits = self.limits.clone().less(schedule.nodes.saturating_add(known.nodes));
-        let liveness = Liveness::new(graph, &known.order, self.alignment, self.variables)?;
-        let bound = Some(schedule.lower_bound);
-        let plan = self.plan_shared(graph, &known.order, &liveness, bound, Effort::FULL, &limits)?;
-        let nodes = known.nodes + plan.nodes;
-        let better = if plan.arena_bytes < known.arena_bytes { plan } else { known };
-        Ok(Plan { nodes, ..better })
-    }
+/// Which choices of aliases are tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aliases {
+    /// Only those that constraints demand.
+    Fewest,
+    /// A few, from as many aliases as can be to those that constraints demand.
+    All,
 }
 
 impl<'a> Order<'a> {
@@ -105,27 +52,84 @@ impl<'a> Order<'a> {
         let problem = planner.equipped(liveness.problem())?;
         let least = load(graph, order, planner.alignment, planner.variables, planner.sharing);
         let bound = bound_of_load(&problem, least);
-        let over_orders = over_orders.map(|load| bound_of_load(&problem, load).min(bound));
+        let over_orders = over_orders.map(|over| over.min(bound));
         let reserved = problem.reserved().to_vec();
         Ok(Self { planner, graph, operators: order, liveness, reserved, bound, over_orders })
     }
 
-    fn plan_layout(&self, layout: &Layout, effort: Effort, limits: &Limits) -> Result<Plan> {
+    /// The smallest plan over some choices of aliases, not verified.
+    pub(super) fn plan(
+        &self,
+        strategy: &dyn Strategy,
+        aliases: Aliases,
+        effort: Option<PackingEffort>,
+        limits: &Limits,
+    ) -> Result<Plan> {
+        let Self { planner, graph, .. } = *self;
+        let contents = Contents::new(graph, planner.alignment, planner.sharing);
+        let live = live_ranges(graph, self.liveness);
+        let wishes = Wish::variants(planner.sharing);
+        let wishes = if aliases == Aliases::Fewest { &wishes[wishes.len() - 1..] } else { &wishes };
+        let mut best: Option<Plan> = None;
+        let mut tried: Vec<Vec<Share>> = Vec::new();
+        let mut too_near = None;
+        for &wish in wishes {
+            let mut making = Making::new(graph, &contents, &live, planner.alignment, planner.sharing)?;
+            making.grant(self.operators, wish);
+            let layout = making.finish();
+            if tried.contains(&layout.shares) {
+                continue;
+            }
+            let spent = best.as_ref().map_or(0, |plan| plan.nodes);
+            match self.plan_layout(&layout, strategy, effort, &limits.clone().less(spent)) {
+                Ok(plan) => {
+                    let (nodes, stop) = (spent + plan.nodes, plan.stop);
+                    let better = match best {
+                        Some(known) if known.arena_bytes <= plan.arena_bytes => known,
+                        _ => plan,
+                    };
+                    let stop = better.stop.max(stop);
+                    best = Some(Plan { nodes, stop, ..better });
+                }
+                // What is fixed is too near for the frames of these groups.
+                Err(error @ Error::FixedOverlap { .. }) => too_near = Some(error),
+                Err(error) => return Err(error),
+            }
+            tried.push(layout.shares);
+            let is_done = |plan: &Plan| plan.arena_bytes <= plan.bound() || plan.stop > Stop::Nodes;
+            if best.as_ref().is_some_and(is_done) {
+                break;
+            }
+        }
+        best.ok_or_else(|| too_near.expect("there is a plan or an error"))
+    }
+
+    fn plan_layout(
+        &self,
+        layout: &Layout,
+        strategy: &dyn Strategy,
+        effort: Option<PackingEffort>,
+        limits: &Limits,
+    ) -> Result<Plan> {
         let groups = Groups::new(self.liveness, layout)?;
         let problem = self.planner.equipped(&groups.problem)?;
-        let strategy = &*self.planner.strategy;
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
             allocate_around(&problem, strategy, limits)?;
-        verify_offsets(&problem, &offsets, u64::MAX)
-            .map_err(|violations| self.planner.wrong_plan(&violations))?;
-        if objects.is_none() && stop == Stop::Finished {
+        if let Some(effort) = effort
+            && objects.is_none()
+            && stop < Stop::Deadline
+        {
             let limits = limits.clone().less(nodes);
-            if let Some(packed) = self.packed(layout, &groups, (&problem, &offsets), effort, &limits) {
-                (offsets, stop) = (packed.offsets, packed.stop);
+            // What a strategy of the caller's returns is not trusted before it is packed further.
+            if let Ok(()) = verify_offsets(&problem, &offsets, u64::MAX)
+                && let Some(packed) = self.packed(layout, &groups, (&problem, &offsets), effort, &limits)
+            {
+                (offsets, stop) = (packed.offsets, stop.max(packed.stop));
                 nodes += packed.nodes;
             }
         }
         let mut plan = self.plan_of(layout, &groups, &offsets);
+        strategy.name().clone_into(&mut plan.strategy);
         (plan.nodes, plan.stop) = (nodes, stop);
         plan.objects = objects
             .map(|objects| objects_in_graph_terms(self.graph, &of_members(&objects, &groups), self.liveness));
@@ -157,8 +161,14 @@ impl<'a> Order<'a> {
         planner.strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         plan.shares.clone_from(&layout.shares);
-        let overlaps: Vec<Share> = layout.allowances.iter().filter_map(|one| overlap(&plan, one)).collect();
-        plan.shares.extend(overlaps);
+        for one in &layout.allowances {
+            // Several permissions of one pair may say the same; those of an operator are together.
+            let Some(share) = overlap(&plan, one) else { continue };
+            let mut own = plan.shares.iter().rev().take_while(|other| other.operator == share.operator);
+            if !own.any(|other| *other == share) {
+                plan.shares.push(share);
+            }
+        }
         plan
     }
 
@@ -168,7 +178,7 @@ impl<'a> Order<'a> {
         layout: &Layout,
         groups: &Groups,
         (problem, offsets): (&Problem, &[u64]),
-        effort: Effort,
+        effort: PackingEffort,
         limits: &Limits,
     ) -> Option<Packed> {
         let ends = offsets.iter().zip(problem.buffers()).map(|(offset, frame)| offset + frame.size());
@@ -203,14 +213,16 @@ impl<'a> Order<'a> {
     }
 }
 
-/// What is shared where two tensors overlap in part, if they do.
+/// The alias of two tensors that overlap in part, if they do and this allowance is the one that
+/// permits it: another one of the same pair may reach further.
 fn overlap(plan: &Plan, one: &Allowance) -> Option<Share> {
     let place = |id| plan.placement(Occupant::Tensor(id));
     let (lower, upper) = (place(one.lower)?, place(one.upper)?);
     let meet = lower.offset < upper.end() && upper.offset < lower.end();
+    let is_permitted = lower.offset <= upper.offset && lower.end().saturating_sub(upper.offset) <= one.reach;
     let Allowance { operator, lower: of, upper: tensor, .. } = *one;
     let share = || Share { operator, tensor, of, at: upper.offset - lower.offset, how: How::Overlap };
-    (meet && lower.offset <= upper.offset).then(share)
+    (meet && is_permitted).then(share)
 }
 
 fn pieces(liveness: &Liveness, groups: &Groups) -> Vec<Piece> {

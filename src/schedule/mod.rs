@@ -70,6 +70,8 @@ pub struct Schedule {
     pub nodes: u64,
     /// Why the search stopped.
     pub stop: Stop,
+    /// No other order can be run.
+    pub(crate) is_only_order: bool,
 }
 
 impl Schedule {
@@ -123,10 +125,18 @@ pub(crate) fn schedule(
     let effort = ordering.effort();
     let mut meter = Meter::new(limits, 4 * effort.nodes);
     let mut parts = Parts::new(&network);
-    let stop = match parts.improve(effort, &mut meter) {
-        Ok(()) => Stop::Finished,
-        Err(stop) => stop,
-    };
+    let mut stop = parts.improve(effort, &mut meter).err().unwrap_or(Stop::Finished);
+    let mut bound = parts.bound();
+    if parts.worst().is_some() && network.paddings.any {
+        // What is rounded up is taken off bounds as a whole, so that those that count bytes as
+        // they are may be higher. They hold at any alignment.
+        let plain = Network::in_cells(graph, 1, default_alignment, variables, sharing);
+        let mut plain = Parts::new(&plain);
+        if plain.bound() <= bound {
+            stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
+        }
+        bound = bound.max(plain.bound());
+    }
     let order: Vec<u32> =
         parts.list.iter().flat_map(|part| part.order.iter().map(|&operator| part.from + operator)).collect();
     let file: Vec<u32> = (0..network.operator_count()).collect();
@@ -137,9 +147,10 @@ pub(crate) fn schedule(
         order: order.into_iter().map(|operator| graph.file_order()[operator as usize]).collect(),
         peak,
         file_peak,
-        lower_bound: parts.bound().min(peak),
+        lower_bound: bound.min(peak),
         nodes: meter.nodes(),
-        stop: if parts.bound() >= peak { Stop::Finished } else { stop },
+        stop: if bound >= peak { Stop::Finished } else { stop },
+        is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
     }
 }
 

@@ -93,12 +93,23 @@ impl Network {
     /// Its tensors are [`Atoms`]: what shares memory by its contents is counted once. What
     /// may be written in place is in `saves`.
     pub(super) fn new(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sharing) -> Self {
+        let unit = unit(graph, default_alignment, variables, sharing);
+        Self::in_cells(graph, unit, default_alignment, variables, sharing)
+    }
+
+    /// The same with sizes rounded up to cells of `unit` bytes, which divides all alignments.
+    pub(super) fn in_cells(
+        graph: &Graph,
+        unit: u64,
+        default_alignment: u64,
+        variables: Variables,
+        sharing: Sharing,
+    ) -> Self {
         let order = graph.file_order();
         let mut number = vec![u32::MAX; graph.operators().len()];
         for (place, id) in order.iter().enumerate() {
             number[id.index()] = place as u32;
         }
-        let unit = unit(graph, default_alignment, variables, sharing);
         let atoms = Atoms::new(graph, default_alignment, sharing, unit);
         let mut network = Self::empty(order.len());
         let mut roles = vec![Role::None; atoms.list.len()];

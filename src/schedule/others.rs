@@ -7,7 +7,7 @@ use super::segments::segments;
 use super::{MOST_SEARCHED, Schedule};
 use crate::graph::Graph;
 use crate::ids::OperatorId;
-use crate::limits::{Limits, Meter};
+use crate::limits::{Limits, Meter, Stop};
 use crate::occupant::Variables;
 use crate::sharing::Sharing;
 
@@ -23,7 +23,6 @@ pub(crate) struct Others<'a> {
     peak: u64,
     /// Each with its first operator.
     parts: Vec<(u32, Network)>,
-    limits: Limits,
 }
 
 impl<'a> Others<'a> {
@@ -34,27 +33,35 @@ impl<'a> Others<'a> {
         default_alignment: u64,
         variables: Variables,
         sharing: Sharing,
-        limits: &Limits,
     ) -> Self {
         let network = Network::new(graph, default_alignment, variables, sharing);
         let mut parting = Parting::new(&network);
         let ranges = segments(&network).into_iter();
         let parts = ranges.map(|(from, to)| (from, parting.part(from, to))).collect();
-        Self { graph, peak: known.peak, parts, limits: limits.clone().without_nodes() }
+        Self { graph, peak: known.peak, parts }
     }
 
-    /// An order of the same peak or less, drawn by a seed, if one is found.
-    pub(crate) fn drawn(&self, seed: u64) -> Option<Vec<OperatorId>> {
-        let mut meter = Meter::new(&self.limits, NODES);
+    /// An order of the same peak or less, drawn by a seed, if one is found; the nodes it took, and
+    /// why the search stopped.
+    pub(crate) fn drawn(&self, seed: u64, limits: &Limits) -> (Option<Vec<OperatorId>>, u64, Stop) {
+        let mut meter = Meter::new(limits, NODES);
+        let (order, stop) = match self.draw(seed, &mut meter) {
+            Ok(order) => (order, Stop::Finished),
+            Err(stop) => (None, stop),
+        };
+        (order, meter.nodes(), stop)
+    }
+
+    fn draw(&self, seed: u64, meter: &mut Meter<'_>) -> Result<Option<Vec<OperatorId>>, Stop> {
         let mut order: Vec<OperatorId> = Vec::with_capacity(self.graph.file_order().len());
         for (from, part) in &self.parts {
             if part.operator_count() > MOST_SEARCHED {
-                return None;
+                return Ok(None);
             }
-            let (_, found) = beam(part, WIDTH, self.peak + 1, seed, &mut meter).ok()??;
+            let Some((_, found)) = beam(part, WIDTH, self.peak + 1, seed, meter)? else { return Ok(None) };
             let found = found.into_iter().map(|operator| (from + operator) as usize);
             order.extend(found.map(|operator| self.graph.file_order()[operator]));
         }
-        Some(order)
+        Ok(Some(order))
     }
 }

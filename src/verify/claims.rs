@@ -29,22 +29,23 @@ pub(super) struct Claims<'a> {
 
 pub(super) fn check(claims: &Claims<'_>, causes: &[Cause], found: &mut Found) {
     let Claims { arena, bound, certified, over_orders, status, capacity, reserved } = *claims;
+    check_reserved(reserved, found);
     let proven = proven_bytes(causes, reserved);
     if certified > proven {
-        let text = format!("the lower bound is said to be {certified} bytes, but its causes prove {proven}");
-        found.add(Violation::Claim(text));
+        let text = format!("{certified} bytes are said to be certified, but the certificate proves {proven}");
+        found.add(Violation::Bound(text));
     }
     if bound < certified {
         let text = format!("the lower bound of {bound} bytes is below the {certified} that are certified");
-        found.add(Violation::Claim(text));
+        found.add(Violation::Bound(text));
     }
     if arena < bound {
         let text = format!("the arena of {arena} bytes is below the lower bound of {bound}");
-        found.add(Violation::Claim(text));
+        found.add(Violation::Bound(text));
     }
     if let Some(over) = over_orders.filter(|&over| over > bound) {
         let text = format!("the bound over all orders, {over} bytes, is above the {bound} of this order");
-        found.add(Violation::Claim(text));
+        found.add(Violation::Bound(text));
     }
     let bound = over_orders.unwrap_or(bound);
     let within = |bytes: u64| capacity.is_none_or(|capacity| bytes <= capacity);
@@ -59,6 +60,13 @@ pub(super) fn check(claims: &Claims<'_>, causes: &[Cause], found: &mut Found) {
         let text = format!(
             "status `{status}` is not true of arena {arena}, lower bound {bound} and capacity {limit}"
         );
+        found.add(Violation::Claim(text));
+    }
+}
+
+fn check_reserved(reserved: &[Range<u64>], found: &mut Found) {
+    for Range { start, end } in reserved.iter().filter(|range| range.start >= range.end) {
+        let text = format!("reserved range {start}..{end} is empty or reversed (ranges are half-open)");
         found.add(Violation::Claim(text));
     }
 }
@@ -79,7 +87,7 @@ pub(super) fn check_choice(choice: &Choice, value: u128, total: u128, capacity: 
 
 /// What different causes prove: those live at one step lie on top of each other,
 /// and one with a fixed offset reaches to its end.
-fn proven_bytes(causes: &[Cause], reserved: &[Range<u64>]) -> u64 {
+pub(super) fn proven_bytes(causes: &[Cause], reserved: &[Range<u64>]) -> u64 {
     let stacked: Vec<&Cause> = causes.iter().filter(|cause| cause.live).collect();
     let common = stacked.iter().map(|cause| cause.alignment).min().unwrap_or(1);
     // In larger cells there is more padding, but less of what is reserved counts.

@@ -10,7 +10,7 @@ use super::{Found, Violation};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::{Occupant, Variables};
-use crate::plan::{Placement, Plan};
+use crate::plan::{Placement, Plan, PlanObjects};
 use crate::problem::LiveRange;
 use crate::sharing::How;
 
@@ -92,6 +92,34 @@ impl Needs<'_> {
         }
     }
 
+    /// Everything that the bound's certificate names is in the arena, and live at its step or
+    /// fixed.
+    pub(super) fn check_certificate(&self, found: &mut Found) {
+        let step = self.plan.lower_bound.step;
+        for &occupant in &self.plan.lower_bound.causes {
+            let wrong = match self.of(occupant) {
+                Err(why) => Some(why.to_owned()),
+                Ok((_, live)) if !live.contains(step) && self.demands(occupant).1.is_none() => {
+                    Some(format!("it is not live at step {step}, but in {live}"))
+                }
+                Ok(_) => None,
+            };
+            if let Some(why) = wrong {
+                let what = self.name_of(occupant);
+                found.add(Violation::Bound(format!("its certificate names {what}, but {why}")));
+            }
+        }
+    }
+
+    /// The name of what may be of another graph.
+    fn name_of(&self, occupant: Occupant) -> String {
+        let known = match occupant {
+            Occupant::Tensor(id) => id.index() < self.graph.tensors().len(),
+            Occupant::Scratch(id) => id.index() < self.graph.operators().len(),
+        };
+        if known { name(self.graph, occupant) } else { "something".to_owned() }
+    }
+
     /// The bound's causes as they truly are, each once; those that need no
     /// place prove nothing. Of those that share a byte, or may, one counts.
     pub(super) fn causes(&self, step: u32) -> Vec<Cause> {
@@ -144,6 +172,7 @@ impl Needs<'_> {
     /// object's size, only what its tensors take counts.
     pub(super) fn check_objects(&self, found: &mut Found) {
         let Some(objects) = &self.plan.objects else { return };
+        self.check_members_exist(objects, found);
         let list: Vec<(u64, u64)> = objects.list.iter().map(|object| (object.offset, object.bytes)).collect();
         let member = |occupant: Occupant| {
             let Placement { offset, bytes, live } = self.plan.placement(occupant)?;
@@ -155,6 +184,29 @@ impl Needs<'_> {
         for inside in &objects.inside {
             let (guest, host) = (member(inside.guest), member(inside.host));
             objects::check_inside(guest.as_ref(), host.as_ref(), inside.at, &name, found);
+        }
+    }
+
+    /// Whatever is said to be in an object has a place, and the object exists.
+    fn check_members_exist(&self, objects: &PlanObjects, found: &mut Found) {
+        let lists = [
+            ("objects of tensors", objects.of_tensor.len(), self.graph.tensors().len()),
+            ("objects of workspaces", objects.of_scratch.len(), self.graph.operators().len()),
+        ];
+        for (what, got, expected) in lists.into_iter().filter(|(_, got, expected)| got != expected) {
+            found.add(Violation::Shape { what, got, expected });
+        }
+        let tensors = self.graph.tensor_ids().map(Occupant::Tensor);
+        let scratch = self.graph.operator_ids().map(Occupant::Scratch);
+        for occupant in tensors.chain(scratch) {
+            let Some(object) = objects.of(occupant) else { continue };
+            if self.plan.placement(occupant).is_none() {
+                let text = format!(
+                    "{} is said to be in object {object}, but has no place in the arena",
+                    name(self.graph, occupant)
+                );
+                found.add(Violation::Objects(text));
+            }
         }
     }
 

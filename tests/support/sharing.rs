@@ -497,7 +497,8 @@ impl Brute<'_> {
                 && !operator.inputs().contains(id)
         };
         let unread: Vec<TensorId> = graph.tensor_ids().filter(is_unread).collect();
-        for working in (0..=self.arena).filter(|at| at + scratch <= self.arena) {
+        let arena = self.arena;
+        for working in (0..=arena).filter(|at| at + scratch <= arena) {
             let works_in = |&(start, end): &(usize, usize)| working < end && start < working + scratch;
             if scratch > 0 && operands.iter().any(works_in) {
                 continue;

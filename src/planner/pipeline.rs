@@ -1,0 +1,250 @@
+//! The pipeline from a graph to a verified plan.
+//!
+//! 1. **First plan**: program order, first fit by start, verified. No limit but cancellation ends
+//!    it, so every call that is not cancelled has a plan. Greedy by size follows, up to
+//!    [`MOST_AT_ANY_LIMIT`] tensors also at any limit.
+//! 2. **Order**: one of a low peak, and a peak that no order stays below.
+//! 3. **Candidates**: that order, program order, further orders of the same peak; each with
+//!    several choices of aliases where tensors may share memory, and offsets by the strategy.
+//! 4. **Exhaustive search**, for graphs of a few operators.
+//!
+//! A candidate takes the place of the best plan if it is smaller and passes the verifier. A stage
+//! begins only if the best plan is above the bound and no limit is met.
+
+use super::budget::Budget;
+use super::evaluate::{Evaluation, Packing};
+use super::{Planner, checked};
+use crate::allocate::{Greedy, PackingEffort, Strategy};
+use crate::effort::Effort;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::ids::OperatorId;
+use crate::limits::Stop;
+use crate::plan::{Plan, Status};
+use crate::schedule::{Others, Schedule, schedule};
+use crate::sharing::{Sharing, concerns};
+
+/// Up to so many tensors and workspaces, greedy by size runs to its end at any limit.
+pub(super) const MOST_AT_ANY_LIMIT: usize = 5_000;
+
+/// A call that is cancelled does not verify further candidates with more tensors and workspaces:
+/// that would take longer than a cancelled call may.
+pub(super) const MOST_AFTER_CANCELLATION: usize = 20_000;
+
+/// How many orders are drawn besides the best one and program order.
+const OTHERS: u64 = 5;
+
+/// Plans a graph; orders as far as the planner's mode goes.
+pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
+    let order = graph.file_order();
+    let mut pipeline = Pipeline::start(planner, graph, order, Mode::AllOrders)?;
+    if pipeline.is_open() {
+        let schedule = pipeline.schedule()?;
+        pipeline.candidates(&schedule)?;
+        pipeline.exhaust()?;
+    }
+    pipeline.finish()
+}
+
+/// Plans a graph in one order.
+pub(super) fn plan_in_order(planner: &Planner, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
+    let mut pipeline = Pipeline::start(planner, graph, order, Mode::OneOrder)?;
+    if pipeline.is_open() {
+        pipeline.candidate(order, planner.packing_effort())?;
+    }
+    pipeline.finish()
+}
+
+/// Which orders a bound is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    OneOrder,
+    AllOrders,
+}
+
+struct Pipeline<'a> {
+    mode: Mode,
+    planner: &'a Planner,
+    graph: &'a Graph,
+    budget: Budget<'a>,
+    /// No arena of any order is smaller, in bytes; none until other orders are looked at.
+    over_orders: Option<u64>,
+    /// The best plan, verified but for [`over_orders`](Self::over_orders).
+    best: Plan,
+    /// Whether the best plan is not the strategy's: a result of the strategy that was not stopped
+    /// replaces it even if it is larger, as somebody asked for this strategy.
+    is_first: bool,
+}
+
+impl<'a> Pipeline<'a> {
+    /// With the first plan.
+    ///
+    /// # Errors
+    /// What is wrong with the graph or the order; [`Error::Cancelled`].
+    fn start(
+        planner: &'a Planner,
+        graph: &'a Graph,
+        order: &'a [OperatorId],
+        mode: Mode,
+    ) -> Result<Self> {
+        let budget = Budget::new(&planner.limits);
+        let limits = budget.cancel_only();
+        let evaluation = Evaluation::new(planner, graph, order, None)?;
+        let first = evaluation.plan(&Greedy::first_fit(), Packing::FirstFrames, &limits)?;
+        if first.stop == Stop::Cancelled {
+            return Err(Error::Cancelled);
+        }
+        let best = checked(planner, graph, first)?;
+        let mut pipeline = Self { mode, planner, graph, budget, over_orders: None, best, is_first: true };
+        if pipeline.is_above_bound() && evaluation.len() <= MOST_AT_ANY_LIMIT && planner.limits.can_end() {
+            let greedy = evaluation.plan(&Greedy::by_size(), Packing::Frames, &limits)?;
+            pipeline.offer_first(greedy)?;
+        }
+        Ok(pipeline)
+    }
+
+    /// Whether the best plan may be above the least there is.
+    fn is_above_bound(&self) -> bool {
+        let bound = match self.mode {
+            Mode::OneOrder => self.best.lower_bound.bytes,
+            Mode::AllOrders => self.over_orders.unwrap_or(0),
+        };
+        self.best.arena_bytes > bound
+    }
+
+    /// Whether a further stage may begin.
+    fn is_open(&mut self) -> bool {
+        (self.is_first || self.is_above_bound()) && !self.budget.is_met()
+    }
+
+    /// The order stage.
+    fn schedule(&mut self) -> Result<Schedule> {
+        let Planner { ordering, alignment, variables, sharing, .. } = *self.planner;
+        let schedule = schedule(self.graph, ordering, alignment, variables, sharing, &self.budget.left());
+        self.budget.charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
+        let evaluation = Evaluation::new(self.planner, self.graph, self.graph.file_order(), None)?;
+        let mut bound = evaluation.bound_of(schedule.lower_bound).max(evaluation.working_set_bound());
+        if schedule.is_only_order {
+            bound = bound.max(self.best.lower_bound.bytes);
+        }
+        self.over_orders = Some(bound);
+        Ok(schedule)
+    }
+
+    /// Further orders, the most promising first.
+    fn candidates(&mut self, schedule: &Schedule) -> Result<()> {
+        let program_order = self.graph.file_order();
+        self.candidate(&schedule.order, PackingEffort::QUICK)?;
+        if schedule.file_peak < self.best.arena_bytes && schedule.order != program_order && self.is_open() {
+            self.candidate(program_order, PackingEffort::QUICK)?;
+        }
+        if self.planner.effort == Effort::Quick {
+            return Ok(());
+        }
+        self.other_orders(schedule)?;
+        let shares = concerns(self.graph, self.planner.sharing);
+        if self.planner.sharing > Sharing::None && self.is_open() {
+            // Where not everything can be shared, the best order without sharing may be better.
+            let plain = self.order_without_sharing();
+            self.candidate(&plain, PackingEffort::QUICK)?;
+        }
+        if shares && self.is_open() {
+            let order = self.best.order.clone();
+            self.candidate(&order, self.planner.packing_effort())?;
+            // Never above what planning in program order alone finds.
+            if order != program_order && schedule.file_peak < self.best.arena_bytes && self.is_open() {
+                self.candidate(program_order, self.planner.packing_effort())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn other_orders(&mut self, schedule: &Schedule) -> Result<()> {
+        if !self.is_open() {
+            return Ok(());
+        }
+        let Planner { alignment, variables, sharing, .. } = *self.planner;
+        let others = Others::new(self.graph, schedule, alignment, variables, sharing);
+        for seed in 1..=OTHERS {
+            if !self.is_open() {
+                break;
+            }
+            let (order, nodes, stop) = others.drawn(seed, &self.budget.left());
+            self.budget.charge(nodes, stop);
+            if let Some(order) = order {
+                self.candidate(&order, PackingEffort::QUICK)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn order_without_sharing(&mut self) -> Vec<OperatorId> {
+        let Planner { ordering, alignment, variables, .. } = *self.planner;
+        let plain =
+            schedule(self.graph, ordering, alignment, variables, Sharing::None, &self.budget.left());
+        self.budget.charge(plain.nodes, Stop::Finished);
+        plain.order
+    }
+
+    /// Aliases and offsets for an order.
+    fn candidate(&mut self, order: &[OperatorId], effort: PackingEffort) -> Result<()> {
+        let evaluation = Evaluation::new(self.planner, self.graph, order, self.over_orders)?;
+        let limits = self.budget.left();
+        let plan = evaluation.plan(self.strategy(), Packing::Shapes(effort), &limits)?;
+        self.offer(plan)
+    }
+
+    fn strategy(&self) -> &'a dyn Strategy {
+        &*self.planner.strategy
+    }
+
+    /// Joint search over orders, aliases and offsets.
+    fn exhaust(&mut self) -> Result<()> {
+        if self.planner.effort == Effort::Quick || !self.is_open() {
+            return Ok(());
+        }
+        let found = self.planner.exhausted(self.graph, &self.best, self.over_orders, &self.budget.left())?;
+        self.budget.charge(found.nodes, found.stop);
+        self.over_orders = found.over_orders.or(self.over_orders);
+        if let Some(plan) = found.plan {
+            self.offer(plan)?;
+        }
+        Ok(())
+    }
+
+    /// A plan that is not the strategy's.
+    fn offer_first(&mut self, plan: Plan) -> Result<()> {
+        if plan.arena_bytes < self.best.arena_bytes && plan.stop != Stop::Cancelled {
+            self.best = checked(self.planner, self.graph, plan)?;
+        }
+        Ok(())
+    }
+
+    /// A plan of the strategy's, which takes the place of the best one if it is smaller.
+    fn offer(&mut self, plan: Plan) -> Result<()> {
+        self.budget.charge(plan.nodes, plan.stop);
+        let is_wanted = self.is_first && plan.stop == Stop::Finished;
+        let is_large = plan.placements().nth(MOST_AFTER_CANCELLATION).is_some();
+        let is_late = plan.stop == Stop::Cancelled && is_large;
+        if (plan.arena_bytes < self.best.arena_bytes || is_wanted) && !is_late {
+            self.best = checked(self.planner, self.graph, plan)?;
+            self.is_first = false;
+        }
+        Ok(())
+    }
+
+    /// The best plan with what is known of all orders, and why the search for it stopped.
+    fn finish(mut self) -> Result<Plan> {
+        let mut plan = self.best;
+        let claims_more = self.over_orders != plan.bound_over_orders;
+        if let Some(over_orders) = self.over_orders {
+            // What no order is below, this one is not.
+            plan.lower_bound.bytes = plan.lower_bound.bytes.max(over_orders);
+            plan.bound_over_orders = Some(over_orders);
+        }
+        plan.nodes = self.budget.spent();
+        plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
+        plan.stop = if plan.status == Status::Optimal { Stop::Finished } else { self.budget.stop() };
+        if claims_more { checked(self.planner, self.graph, plan) } else { Ok(plan) }
+    }
+}
