@@ -74,6 +74,7 @@ mod bound;
 #[cfg(feature = "capi")]
 mod capi;
 mod choice;
+mod effort;
 mod error;
 pub mod export;
 mod graph;
@@ -102,6 +103,7 @@ pub mod verify;
 
 pub use bound::{LowerBound, lower_bound};
 pub use choice::Choice;
+pub use effort::Effort;
 pub use error::{Error, Result};
 pub use graph::{
     ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, RelativePlacement, Shape, Side,

@@ -7,7 +7,9 @@ mod shared;
 use std::fmt;
 use std::ops::Range;
 
-use crate::allocate::{Allocation, Auto, Effort, Strategy, allocate_around, choose, infeasible_core};
+use crate::allocate::{
+    Allocation, Auto, PackingEffort as Effort, Strategy, allocate_around, choose, infeasible_core,
+};
 use crate::bound::{LowerBound, bound_of_load, lower_bound};
 use crate::choice::Choice;
 use crate::error::{Error, Result};

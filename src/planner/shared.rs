@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Planner, objects_in_graph_terms};
-use crate::allocate::{Allocation, Effort, Packed, Piece, Reach, Shapes, allocate_around};
+use crate::allocate::{Allocation, Packed, PackingEffort as Effort, Piece, Reach, Shapes, allocate_around};
 use crate::bound::bound_of_load;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
