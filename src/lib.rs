@@ -75,6 +75,7 @@ mod bound;
 mod capi;
 mod choice;
 pub mod effects;
+mod effort;
 mod error;
 pub mod export;
 mod graph;
@@ -103,6 +104,7 @@ pub mod verify;
 
 pub use bound::{LowerBound, lower_bound};
 pub use choice::Choice;
+pub use effort::Effort;
 pub use error::{Error, Result};
 pub use graph::{
     ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, RelativePlacement, Shape, Side,

@@ -90,6 +90,13 @@ impl Limits {
         self.nodes.is_some() || self.deadline.is_some() || self.can_be_cancelled()
     }
 
+    /// The same limits without nodes and deadline: only the token and the progress callback
+    /// stop the call, for what must exist at any limit.
+    pub(crate) fn cancel_only(mut self) -> Self {
+        (self.nodes, self.deadline) = (None, None);
+        self
+    }
+
     /// The limit of nodes, or this if there is none.
     pub(crate) fn most_nodes(&self, otherwise: u64) -> u64 {
         self.nodes.unwrap_or(otherwise)
@@ -161,8 +168,8 @@ impl CancelToken {
     }
 }
 
-/// Why a search stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why a search stopped. The greater one counts for a call of several stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stop {
     /// It was done.
@@ -194,8 +201,12 @@ pub(crate) struct Meter<'a> {
     nodes: u64,
     next_poll: u64,
     work: u64,
+    /// Steps charged that do not make a node yet.
+    charged: u64,
     /// Whether progress is not told.
     silent: bool,
+    /// Whether only cancellation stops it.
+    cancel_only: bool,
     /// Whether the one who is told of progress has said to stop.
     broken_off: bool,
     pub(crate) best: u64,
@@ -208,6 +219,10 @@ const POLL_EVERY: u64 = 256;
 /// Work between two looks at the clock and the token: about a millisecond.
 const POLL_WORK: u64 = 1 << 19;
 
+/// Steps of inner loops that are charged as one search node: what a node of the exact search
+/// takes on average, a few microseconds.
+pub(crate) const STEPS_OF_A_NODE: u64 = 2048;
+
 impl<'a> Meter<'a> {
     /// With at most `default_nodes` where the limits name no number.
     pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
@@ -218,7 +233,9 @@ impl<'a> Meter<'a> {
             nodes: 0,
             next_poll: 0,
             work: 0,
+            charged: 0,
             silent: false,
+            cancel_only: false,
             broken_off: false,
             best: u64::MAX,
             bound: 0,
@@ -234,6 +251,12 @@ impl<'a> Meter<'a> {
     pub(crate) fn of_question(&self, nodes: u64) -> Self {
         let most_nodes = nodes.min(self.remaining());
         Self { most_nodes, silent: true, ..Self::new(self.limits, 0) }
+    }
+
+    /// For what must exist at any limit: only cancellation stops it, and progress is not told.
+    pub(crate) fn cancel_only(&self) -> Self {
+        let broken_off = self.broken_off;
+        Self { cancel_only: true, silent: true, broken_off, ..Self::new(self.limits, 0) }
     }
 
     /// Counts on from what others have spent.
@@ -297,24 +320,39 @@ impl<'a> Meter<'a> {
         self.spend_on(0, steps as u64)
     }
 
+    /// Counts work as nodes, [`STEPS_OF_A_NODE`] steps each, so that a limit of nodes bounds
+    /// the time of stages without a search tree.
+    ///
+    /// # Errors
+    /// Why the search must stop.
+    #[inline]
+    pub(crate) fn charge(&mut self, steps: usize) -> Result<(), Stop> {
+        self.charged += steps as u64;
+        let nodes = self.charged / STEPS_OF_A_NODE;
+        self.charged %= STEPS_OF_A_NODE;
+        self.spend_on(nodes, steps as u64)
+    }
+
     #[cold]
     fn poll(&mut self) -> Result<(), Stop> {
         let looked = self.look();
         #[cfg(test)]
         tests::polled(looked);
         // Who finishes first what is begun is told again.
-        self.next_poll = if looked.is_ok() { self.most_nodes.min(self.nodes + POLL_EVERY) } else { 0 };
+        let until = if self.cancel_only { u64::MAX } else { self.most_nodes };
+        self.next_poll = if looked.is_ok() { until.min(self.nodes + POLL_EVERY) } else { 0 };
         looked
     }
 
     fn look(&mut self) -> Result<(), Stop> {
-        if self.nodes >= self.most_nodes {
+        if self.nodes >= self.most_nodes && !self.cancel_only {
             return Err(Stop::Nodes);
         }
         if self.broken_off || self.limits.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(Stop::Cancelled);
         }
-        if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        let deadline = self.limits.deadline.filter(|_| !self.cancel_only);
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Stop::Deadline);
         }
         let Some(progress) = self.limits.progress.as_ref().filter(|_| !self.silent) else { return Ok(()) };

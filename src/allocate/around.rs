@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Allocation, Naive, Strategy, height};
+use super::first_fit::first_allocation;
+use super::{Allocation, Strategy, height};
 use crate::bound::lower_bound;
 use crate::error::Result;
 use crate::ids::BufferId;
@@ -20,6 +21,9 @@ const MOST_CEILINGS: usize = 8;
 /// The ceilings are tried from below. What is shown of a problem with some of the
 /// ranges holds for that with all of them, so bounds stay sound.
 ///
+/// Stopped by the deadline, it tries no further ceiling: what the strategy has then, around
+/// all ranges, is the answer. Cancelled, it returns first fit.
+///
 /// Runs the strategy up to nine times.
 pub(crate) fn allocate_around(
     problem: &Problem,
@@ -30,26 +34,34 @@ pub(crate) fn allocate_around(
     if ranges.is_empty() {
         return strategy.allocate(problem, limits);
     }
+    // Strategies that are cancelled before they have a plan would return one without reuse.
+    let first = first_allocation(problem, limits)?;
+    if first.stop != Stop::Finished {
+        return Ok(first);
+    }
     let bound = lower_bound(problem).bytes;
     let lowest = ranges.partition_point(|range| range.start < bound);
     let (mut nodes, mut proven) = (0, 0);
     for below in (lowest..ranges.len()).take(MOST_CEILINGS) {
         let found = attempt(problem, below, strategy, limits, (nodes, proven))?;
         (nodes, proven) = (found.nodes, found.proven);
-        if found.stop == Stop::Deadline || found.stop == Stop::Cancelled {
-            let whole = Naive.allocate(&with_obstacles(problem, ranges)?, limits)?;
-            return Ok(Allocation { stop: found.stop, nodes, proven, ..own(problem, whole) });
-        }
         let Range { start: ceiling, end } = ranges[below];
         if height(problem, &found.offsets) <= ceiling {
             return Ok(found);
+        }
+        match found.stop {
+            Stop::Cancelled => return Ok(Allocation { stop: found.stop, nodes, proven, ..first }),
+            Stop::Deadline => break,
+            _ => {}
         }
         if proven > ceiling {
             // Nothing ends in what is reserved.
             proven = proven.max(end + 1);
         }
     }
-    attempt(problem, ranges.len(), strategy, limits, (nodes, proven))
+    let found = attempt(problem, ranges.len(), strategy, limits, (nodes, proven))?;
+    let Allocation { stop, nodes, proven, .. } = found;
+    Ok(if stop == Stop::Cancelled { Allocation { stop, nodes, proven, ..first } } else { found })
 }
 
 /// With so many of the ranges as obstacles, after so many nodes, and what was shown by
@@ -75,7 +87,7 @@ fn shown(part: &Problem, ranges: &[Range<u64>], found: &Allocation) -> u64 {
     if ranges.last().is_none_or(|range| shown > range.end) { shown } else { 0 }
 }
 
-fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result<Problem> {
+pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result<Problem> {
     let end = problem.buffers().iter().map(|buffer| buffer.live().end).max().unwrap_or(1);
     let start = problem.buffers().iter().map(|buffer| buffer.live().start).min().unwrap_or(0);
     let alignment = problem.buffers().iter().map(Buffer::alignment).max().unwrap_or(1);

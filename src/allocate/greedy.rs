@@ -1,8 +1,9 @@
 //! Greedy placement: one buffer after the other, never moved again.
 
+use super::first_fit::first_allocation;
 use super::occupancy::{Fit, Occupancy, Request};
 use super::order::{Order, Orders};
-use super::{Allocation, Naive, Strategy};
+use super::{Allocation, Strategy};
 use crate::error::Result;
 use crate::ids::BufferId;
 use crate::limits::{Limits, Meter, Stop};
@@ -71,18 +72,27 @@ impl Strategy for Greedy {
         self.name
     }
 
-    /// Stopped before it is done, it returns what [`Naive`] would.
+    /// Stopped before it is done, it returns the offsets of first fit, which only
+    /// cancellation stops. A node is 2048 steps of inner loops.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
+        let first = first_allocation(problem, limits)?;
+        if first.stop != Stop::Finished || self.choices() == Self::first_fit().choices() {
+            return Ok(first);
+        }
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
-        let limits = limits.clone().without_nodes();
-        let mut meter = Meter::new(&limits, u64::MAX);
-        match placer.place(self.order, self.fit, u64::MAX, &mut meter) {
-            Ok(_) => Ok(Allocation::new(placer.offsets)),
-            Err(stop) => Ok(Allocation { stop, ..Naive.allocate(problem, &limits)? }),
-        }
+        let mut meter = Meter::new(limits, u64::MAX);
+        let placed = placer.place(self.order, self.fit, u64::MAX, &mut meter);
+        let nodes = meter.nodes();
+        Ok(match placed {
+            Ok(_) => Allocation { nodes, ..Allocation::new(placer.offsets) },
+            Err(stop) => Allocation { stop, nodes, ..first },
+        })
     }
 }
+
+/// Steps of inner loops for a block of the occupancy.
+const STEPS_OF_A_VISIT: usize = 64;
 
 /// Places the same problem again and again, in other orders.
 pub(super) struct Placer<'a> {
@@ -124,7 +134,7 @@ impl<'a> Placer<'a> {
             let request = Request { pieces, size: buffer.size(), alignment: buffer.alignment() };
             let offset = self.occupancy.find(request, fit);
             height = height.max(self.put(id, offset));
-            meter.spend(1 + self.occupancy.visits() - before)?;
+            meter.charge(STEPS_OF_A_VISIT * (1 + self.occupancy.visits() - before) as usize)?;
             if height >= limit {
                 return Ok(None);
             }

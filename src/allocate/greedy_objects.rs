@@ -44,21 +44,35 @@ impl Strategy for GreedyObjects {
         self.name
     }
 
-    /// Stopped before it is done, it gives each buffer an object of its own.
+    /// Stopped before it is done, it shares objects in order of start, which only
+    /// cancellation stops: then, each buffer has an object of its own.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> error::Result<Allocation> {
         let shared = Shared::new(self.name, problem)?;
         let intervals = &shared.intervals;
-        let limits = limits.clone().without_nodes();
-        let mut meter = Meter::new(&limits, u64::MAX);
-        let sharing = if self.by_size {
-            by_size(intervals, &[], Choice::Closest, false, &mut meter)
-        } else {
-            by_start(intervals, &[], true, &mut meter)
+        let mut meter = Meter::new(limits, u64::MAX);
+        let by_size = self.by_size.then(|| by_size(intervals, &[], Choice::Closest, false, &mut meter));
+        let stop = match by_size {
+            Some(Ok(sharing)) => {
+                return Ok(Allocation { nodes: meter.nodes(), ..shared.lay_out(&sharing) });
+            }
+            Some(Err(stop)) => stop,
+            None => Stop::Finished,
         };
-        Ok(match sharing {
-            Ok(sharing) => shared.lay_out(&sharing),
-            Err(stop) => Allocation { stop, ..shared.lay_out(&each_alone(intervals, &[])) },
-        })
+        let (sharing, cancelled) = in_order(intervals, &[], &meter);
+        let stop = cancelled.err().map_or(stop, |cancelled| cancelled.max(stop));
+        Ok(Allocation { stop, nodes: meter.nodes(), ..shared.lay_out(&sharing) })
+    }
+}
+
+/// Objects in order of start, which only cancellation stops: then, each has one of its own.
+pub(super) fn in_order(
+    intervals: &[Interval],
+    given: &[u64],
+    meter: &Meter<'_>,
+) -> (Sharing, Result<(), Stop>) {
+    match by_start(intervals, given, true, &mut meter.cancel_only()) {
+        Ok(sharing) => (sharing, Ok(())),
+        Err(stop) => (each_alone(intervals, given), Err(stop)),
     }
 }
 
@@ -142,7 +156,7 @@ pub(super) fn by_size_quickly(intervals: &[Interval], meter: &mut Meter<'_>) -> 
             sizes.push(one.size);
         }
         object[i] = k as u32;
-        meter.work(64 * (1 + occupancy.visits() - before) as usize)?;
+        meter.charge(64 * (1 + occupancy.visits() - before) as usize)?;
     }
     Ok(Sharing { object, sizes })
 }
@@ -194,7 +208,7 @@ pub(super) fn by_start(
         sizes[k] = sizes[k].max(one.size);
         busy.push(Reverse((one.end, k)));
         object[i] = k as u32;
-        meter.work(16)?;
+        meter.charge(16)?;
     }
     Ok(Sharing { object, sizes })
 }

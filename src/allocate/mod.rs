@@ -4,8 +4,10 @@ mod around;
 mod auto;
 mod choose;
 mod exact;
+mod first_fit;
 mod greedy;
 mod greedy_objects;
+mod holes;
 mod knapsack;
 mod merge;
 mod naive;
@@ -22,13 +24,16 @@ pub use auto::Auto;
 pub(crate) use choose::choose;
 pub use exact::{Exact, Rule};
 pub(crate) use exact::{gcd, infeasible_core};
+#[expect(unused_imports, reason = "for the planner's first plan")]
+pub(crate) use first_fit::first_fit;
 pub use greedy::Greedy;
 pub use greedy_objects::GreedyObjects;
 pub use knapsack::Knapsack;
 pub use merge::Merge;
 pub use naive::Naive;
-pub(crate) use shapes::{Effort, Packed, Piece, Reach, Shapes};
+pub(crate) use shapes::{Packed, PackingEffort, Piece, Reach, Shapes};
 
+use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Stop};
 use crate::objects::Objects;
@@ -138,11 +143,13 @@ pub struct Settings {
     /// Of strategies that search on several threads, where the feature `parallel`
     /// is on. Results are the same at any number.
     pub threads: usize,
+    /// Default budgets of `auto` and `exact`.
+    pub effort: Effort,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 0, threads: 1 }
+        Self { seed: 0, threads: 1, effort: Effort::Default }
     }
 }
 
@@ -159,7 +166,7 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
 /// # Errors
 /// [`Error::UnknownStrategy`], listing the names there are.
 pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>> {
-    let Settings { seed, threads } = settings;
+    let Settings { seed, threads, effort } = settings;
     Ok(match name {
         "naive" => Box::new(Naive),
         "greedy-by-size" => Box::new(Greedy::by_size()),
@@ -172,8 +179,8 @@ pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>>
         "objects-by-size" => Box::new(GreedyObjects::by_size()),
         "knapsack" => Box::new(Knapsack::new()),
         "merge" => Box::new(Merge::new().seed(seed)),
-        "exact" => Box::new(Exact::new().seed(seed).threads(threads)),
-        "auto" => Box::new(Auto::new().seed(seed).threads(threads)),
+        "exact" => Box::new(Exact::new().seed(seed).threads(threads).effort(effort)),
+        "auto" => Box::new(Auto::new().seed(seed).threads(threads).effort(effort)),
         _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
     })
 }

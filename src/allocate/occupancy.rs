@@ -73,9 +73,14 @@ impl Occupancy {
     /// The offset of a hole for `request`, or the lowest place above all that
     /// meet it.
     pub(super) fn find(&mut self, request: Request<'_>, fit: Fit) -> u64 {
+        self.find_from(request, fit, 0)
+    }
+
+    /// The same, not below an offset.
+    pub(super) fn find_from(&mut self, request: Request<'_>, fit: Fit, from: u64) -> u64 {
         let Request { pieces, size, alignment } = request;
         let (first, end) = signed((pieces[0].0, pieces[pieces.len() - 1].1));
-        let mut top = 0;
+        let mut top = from;
         let mut hole = None;
         let mut slack = u64::MAX;
         'search: for summary in &self.index {

@@ -13,15 +13,32 @@ use crate::sorting::sort_by_keys;
 pub(super) struct Aim {
     /// The lower bound of the part.
     pub(super) bound: u64,
-    /// A height that is good enough.
+    /// A height that is good enough: the least there can be of the whole, as far as is known.
     pub(super) enough: u64,
-    /// Whether a higher one is of no use.
+    /// The capacity, if it may be within reach.
+    pub(super) capacity: Option<u64>,
+    /// Whether a height above `enough` is of no use, and `enough` is the capacity.
     pub(super) needed: bool,
+    /// Whether greedy by size runs to its end at any limit.
+    pub(super) small: bool,
     /// Search nodes that are left.
     pub(super) nodes: u64,
     /// Steps of inner loops that are left.
     pub(super) work: u64,
+    /// Nodes and steps after which a search without progress ends. Progress allows as much
+    /// again as was spent until then.
+    pub(super) patience: (u64, u64),
 }
+
+impl Aim {
+    /// What is left after so many nodes and steps.
+    pub(super) fn after(self, nodes: u64, work: u64) -> Self {
+        Self { nodes: self.nodes.saturating_sub(nodes), work: self.work.saturating_sub(work), ..self }
+    }
+}
+
+/// Problems of up to so many buffers have greedy by size at any limit.
+const SMALL: usize = 5_000;
 
 /// What came of a part.
 pub(super) struct Part {
@@ -29,43 +46,53 @@ pub(super) struct Part {
     pub(super) work: u64,
 }
 
-/// Plans each part by `plan`, those with the highest bound first: the others then
-/// only have to stay below what these need.
+/// Plans each part by `plan` from offsets of the whole on, those with the highest bound first:
+/// the others then only have to stay below what these need. Once the call is cancelled, the
+/// other parts keep the offsets that they had.
 ///
 /// O(n log n) beside what `plan` does.
 pub(super) fn in_parts(
     problem: &Problem,
+    first: Vec<u64>,
     (mut nodes, mut work): (u64, u64),
-    mut plan: impl FnMut(&Problem, Aim) -> Result<Part>,
+    mut plan: impl FnMut(&Problem, Vec<u64>, Aim) -> Result<Part>,
 ) -> Result<Allocation> {
     let bound = lower_bound(problem).bytes;
-    // What is out of reach is no aim: the least height is the answer then.
+    // A capacity that is out of reach is no aim: the least height is the answer then.
     let capacity = problem.capacity().filter(|&capacity| capacity >= bound);
-    let mut enough = capacity.unwrap_or(bound);
-    let mut aim = |bound, enough, spent: &Part| {
-        nodes = nodes.saturating_sub(spent.allocation.nodes);
-        work = work.saturating_sub(spent.work);
-        Aim { bound, enough, needed: capacity.is_some(), nodes, work }
+    let small = problem.buffers().len() <= SMALL;
+    let patience = (u64::MAX, u64::MAX);
+    let aim = |bound, enough, (nodes, work)| Aim {
+        bound,
+        enough,
+        capacity,
+        needed: false,
+        small,
+        nodes,
+        work,
+        patience,
     };
-    let nothing = Part { allocation: Allocation::new(Vec::new()), work: 0 };
     let parts = parts(problem);
     if let [_] = &parts[..] {
-        return Ok(plan(problem, aim(bound, enough, &nothing))?.allocation);
+        return Ok(plan(problem, first, aim(bound, bound, (nodes, work)))?.allocation);
     }
-    let mut whole = Allocation::new(vec![0; problem.buffers().len()]);
-    let mut spent = nothing;
+    let mut whole = Allocation::new(first);
+    let mut enough = bound;
     for (bound, ids, own) in hardest_first(problem, parts)? {
-        let part = plan(&own, aim(bound, enough, &spent))?;
+        let first = ids.iter().map(|id| whole.offsets[id.index()]).collect();
+        let part = plan(&own, first, aim(bound, enough, (nodes, work)))?;
         enough = enough.max(height(&own, &part.allocation.offsets));
         for (id, &offset) in ids.iter().zip(&part.allocation.offsets) {
             whole.offsets[id.index()] = offset;
         }
+        nodes = nodes.saturating_sub(part.allocation.nodes);
+        work = work.saturating_sub(part.work);
         whole.nodes += part.allocation.nodes;
         whole.proven = whole.proven.max(part.allocation.proven);
-        if whole.stop == Stop::Finished {
-            whole.stop = part.allocation.stop;
+        whole.stop = whole.stop.max(part.allocation.stop);
+        if whole.stop == Stop::Cancelled {
+            break;
         }
-        spent = part;
     }
     Ok(whole)
 }

@@ -15,14 +15,14 @@ const FEW: usize = 12;
 
 /// How hard to look for lower offsets.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Effort {
+pub(crate) struct PackingEffort {
     /// Of the exhaustive search.
     nodes: u64,
     /// Of the local search: looks at conflicts.
     work: u64,
 }
 
-impl Effort {
+impl PackingEffort {
     /// A few milliseconds.
     pub(crate) const QUICK: Self = Self { nodes: 10_000, work: 2_000_000 };
     /// A fraction of a second.
@@ -203,7 +203,13 @@ impl<'a> Shapes<'a> {
 
     /// Packs as low as can be found, down to `enough`: a few orders, then moves of what is
     /// highest, then, if there are few, all of them. Starts from what is known.
-    pub(crate) fn pack(&self, known: &[u64], enough: u64, effort: Effort, meter: &mut Meter<'_>) -> Packed {
+    pub(crate) fn pack(
+        &self,
+        known: &[u64],
+        enough: u64,
+        effort: PackingEffort,
+        meter: &mut Meter<'_>,
+    ) -> Packed {
         let ends = known.iter().zip(self.frames.buffers()).map(|(offset, frame)| offset + frame.size());
         let height = ends.max().unwrap_or(0);
         let mut best =

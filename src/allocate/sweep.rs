@@ -42,7 +42,7 @@ pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -
             holes.give_back(offsets[dead.index()], problem.buffer(dead).size());
         }
         offsets[id.index()] = holes.take(buffer.size(), buffer.alignment());
-        meter.spend(1)?;
+        meter.charge(256)?;
     }
     Ok(offsets)
 }

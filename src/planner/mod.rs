@@ -319,7 +319,7 @@ impl Planner {
     ///
     /// Where the call can be cancelled, first fit comes first and is verified, so that there is
     /// something to return; see the pipeline.
-    fn allocate(&self, problem: &Problem) -> Result<Solution> {
+    pub(crate) fn allocate(&self, problem: &Problem) -> Result<Solution> {
         let mut first = None;
         if self.limits.can_be_cancelled() {
             let limits = self.limits.clone().cancel_only();

@@ -234,7 +234,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// The best plan with what is known of all orders, and why the search for it stopped.
-    fn finish(mut self) -> Result<Plan> {
+    fn finish(self) -> Result<Plan> {
         let mut plan = self.best;
         let claims_more = self.over_orders != plan.bound_over_orders;
         if let Some(over_orders) = self.over_orders {

@@ -29,7 +29,7 @@ impl<T: Copy> Rows<T> {
             let before = built.entries.len();
             built.entries.extend(row);
             built.starts.push(built.entries.len() as u32);
-            meter.work(1 + built.entries.len() - before)?;
+            meter.charge(1 + built.entries.len() - before)?;
         }
         Ok(built)
     }
@@ -275,7 +275,7 @@ fn transposed(rows: &Rows<u32>, columns: usize, meter: &mut Meter<'_>) -> Result
         for &column in rows.row(number) {
             turned[column as usize].push(number);
         }
-        meter.work(rows.row(number).len())?;
+        meter.charge(rows.row(number).len())?;
     }
     Rows::new(turned.into_iter(), meter)
 }
@@ -316,7 +316,7 @@ fn conflicts(
         }
         rows.starts.push(rows.entries.len() as u32);
         let length = runs.row(item).iter().map(|run| (run.1 - run.0) as usize).sum::<usize>();
-        meter.work(length + 8 * others.len())?;
+        meter.charge(length + 8 * others.len())?;
         if rows.entries.len() > MOST_PAIRS {
             return Ok(None);
         }

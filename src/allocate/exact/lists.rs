@@ -47,7 +47,7 @@ impl Lists {
                 lists.entries[filled[item as usize]] = lists.append(section, item);
                 filled[item as usize] += 1;
             }
-            meter.work(8 * members.len())?;
+            meter.charge(8 * members.len())?;
         }
         Ok(lists)
     }

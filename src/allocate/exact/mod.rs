@@ -25,8 +25,10 @@ pub use rules::Rule;
 use rules::Rules;
 
 use super::auto::best_of_first;
+use super::first_fit::first_allocation;
 use super::parts::{Aim, Part, in_parts};
 use super::{Allocation, Naive, Strategy, height};
+use crate::effort::Effort;
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
@@ -34,13 +36,15 @@ use crate::problem::Problem;
 /// The lowest arena there is, or a proof that nothing fits the capacity: branch
 /// and bound over what lies at the floor of a moment in time.
 ///
-/// Starts from the best greedy placement and narrows the gap between that and the
-/// lower bound from both sides. With a capacity, it is done as soon as something
+/// Starts from the best of first fit and greedy placement, which limits do not stop as
+/// [`Auto`](super::Auto) says, and narrows the gap between that and the
+/// lower bound from both sides. With a capacity, the search is done as soon as something
 /// fits, or is proven not to. Stopped before that, it returns the best offsets
 /// found, and the bound proven so far.
 ///
 /// Exponential in the worst case: where the limits name no number of nodes, it
-/// gives up after two million. Space is linear in the number of pairs that meet in time; if those are more
+/// gives up after two million at [`Effort::Default`], 100 thousand at [`Effort::Quick`]
+/// and eight million at [`Effort::Thorough`]. Space is linear in the number of pairs that meet in time; if those are more
 /// than 8 million, only greedy placement is tried. `docs/exact.md` has the method,
 /// its proofs, and where it comes from.
 ///
@@ -59,10 +63,8 @@ pub struct Exact {
     seed: u64,
     threads: usize,
     unaided: bool,
+    effort: Effort,
 }
-
-/// Nodes where the limits name no number: seconds to a minute.
-const NODES: u64 = 2_000_000;
 
 impl Default for Exact {
     fn default() -> Self {
@@ -74,7 +76,7 @@ impl Exact {
     /// With all rules.
     #[must_use]
     pub const fn new() -> Self {
-        Self { rules: Rules::ALL, seed: 0, threads: 1, unaided: false }
+        Self { rules: Rules::ALL, seed: 0, threads: 1, unaided: false, effort: Effort::Default }
     }
 
     /// Other random numbers for another seed, the same for the same.
@@ -89,6 +91,13 @@ impl Exact {
     #[must_use]
     pub const fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// How many nodes to search where the limits name no number.
+    #[must_use]
+    pub const fn effort(mut self, effort: Effort) -> Self {
+        self.effort = effort;
         self
     }
 
@@ -116,14 +125,14 @@ impl Exact {
         limits: &Limits,
         aim: Aim,
     ) -> Option<u64> {
-        let bound = if self.unaided { 0 } else { aim.bound };
+        let bound = if self.unaided { 0 } else { aim.bound }.max(allocation.proven);
         let start = height(problem, &allocation.offsets);
         let enough = if self.unaided && !aim.needed { 0 } else { aim.enough };
         if start <= bound.max(enough) || allocation.stop != Stop::Finished {
             return Some(0);
         }
         let unlimited = limits.clone().without_nodes();
-        let mut meter = Meter::new(&unlimited, u64::MAX);
+        let mut meter = Meter::new(&unlimited, aim.nodes);
         (meter.best, meter.bound) = (start, bound);
         let mut known = Known { bound, height: start, offsets: None };
         let aim = Aim { enough, ..aim };
@@ -131,6 +140,7 @@ impl Exact {
         let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits, local };
         let work = search(problem, &mut known, task, &mut meter, allocation);
         allocation.proven = known.bound.min(known.height);
+        allocation.nodes += meter.nodes();
         work.unwrap_or_else(|stop| {
             allocation.stop = stop;
             Some(0)
@@ -144,13 +154,27 @@ impl Strategy for Exact {
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
-        let nodes = limits.most_nodes(NODES);
-        in_parts(problem, (nodes, u64::MAX), |part, aim| {
-            let mut allocation =
-                if self.unaided { Naive.allocate(part, limits)? } else { best_of_first(part, limits, aim)? };
+        let first =
+            if self.unaided { Naive.allocate(problem, limits)? } else { first_allocation(problem, limits)? };
+        if first.stop != Stop::Finished {
+            return Ok(first);
+        }
+        let nodes = limits.most_nodes(self.effort.pick(100_000, 2_000_000, 8_000_000));
+        in_parts(problem, first.offsets, (nodes, u64::MAX), |part, first, aim| {
+            let mut allocation = if self.unaided {
+                Allocation::new(first)
+            } else {
+                best_of_first(part, first, limits, aim, Effort::Thorough)
+            };
+            let aim = aim.after(allocation.nodes, 0);
+            // With a capacity, what fits is enough.
+            let aim = match aim.capacity {
+                Some(capacity) => Aim { enough: aim.enough.max(capacity), needed: true, ..aim },
+                None => aim,
+            };
             let work = self.improve(part, &mut allocation, limits, aim);
-            if work.is_none() && allocation.stop == Stop::Finished {
-                allocation.stop = Stop::Nodes;
+            if work.is_none() {
+                allocation.stop = allocation.stop.max(Stop::Nodes);
             }
             Ok(Part { allocation, work: work.unwrap_or(0) })
         })
@@ -168,13 +192,14 @@ fn search(
 ) -> std::result::Result<Option<u64>, Stop> {
     let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
     let Some(instance) = Instance::new(problem, ids, meter)? else {
-        let (nodes, work) = windows::raise(problem, known, &task, meter)?;
-        allocation.nodes = nodes;
+        // The meter has counted its nodes.
+        let (_, work) = windows::raise(problem, known, &task, meter)?;
         return Ok(known.settles(&task.aim).then_some(work));
     };
     let start: Vec<u64> = instance.ids.iter().map(|id| allocation.offsets[id.index()]).collect();
+    let task = Task { aim: task.aim.after(meter.nodes(), 0), ..task };
     let (nodes, work, stop) = portfolio::search(&instance, &start, known, task);
-    (allocation.nodes, allocation.stop) = (nodes, stop);
+    (allocation.nodes, allocation.stop) = (allocation.nodes + nodes, stop);
     let found = known.offsets.take().unwrap_or_default();
     for (id, offset) in instance.ids.iter().zip(found) {
         allocation.offsets[id.index()] = offset;

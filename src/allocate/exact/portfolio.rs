@@ -84,11 +84,13 @@ pub(super) fn search(
     let (mut steady, mut locals) = (None, Vec::new());
     let (mut heights, highest) = (None, known.height);
     let (mut nodes, mut work) = (0, 0);
+    let mut progress = (0, 0);
     for round in 1.. {
         if known.settles(&task.aim) {
             break;
         }
-        if nodes >= task.aim.nodes || work >= task.aim.work {
+        let allowed = allowed(&task.aim, progress);
+        if nodes >= allowed.0 || work >= allowed.1 {
             return (nodes, work, Stop::Nodes);
         }
         let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
@@ -105,9 +107,10 @@ pub(super) fn search(
             let dives = turns.iter().map(|turn| turn.nodes).sum();
             turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));
         }
-        allot(&mut turns, task.aim.nodes - nodes, task.aim.work - work);
+        allot(&mut turns, allowed.0 - nodes, allowed.1 - work);
         let mut stopped = None;
         let before = Known { offsets: None, ..*known };
+        let (before_bound, before_height) = (known.bound, known.height);
         for result in take(others.as_ref(), instance, turns, before, &task, nodes) {
             nodes += result.nodes;
             work += result.work;
@@ -126,11 +129,20 @@ pub(super) fn search(
                 break;
             }
         }
+        if (known.bound, known.height) != (before_bound, before_height) {
+            progress = (nodes, work);
+        }
         if let Some(stop) = stopped.filter(|_| !known.settles(&task.aim)) {
             return (nodes, work, stop);
         }
     }
     (nodes, work, Stop::Finished)
+}
+
+/// Nodes and work of the whole search, after progress was made for the last time at these.
+fn allowed(aim: &Aim, progress: (u64, u64)) -> (u64, u64) {
+    let allowed = |patience: u64, spent: u64, most: u64| patience.max(spent.saturating_mul(2)).min(most);
+    (allowed(aim.patience.0, progress.0, aim.nodes), allowed(aim.patience.1, progress.1, aim.work))
 }
 
 /// A dive to make, or to go on with, for so many nodes.
@@ -330,6 +342,8 @@ impl<'a> Turn<'a> {
             Ok(None) => return Taken { bound: capacity + 1, ..Taken::nothing(&own) },
             Err(stop) => return Taken { stop: Some(stop), ..Taken::nothing(&own) },
         };
+        // Building a dive counts as well.
+        let built = meter.nodes() - nodes;
         let (before, worked) = (dive.nodes, dive.state.work);
         let mut stop = None;
         while !own.settles(&task.aim) {
@@ -357,7 +371,7 @@ impl<'a> Turn<'a> {
                 }
             }
         }
-        let nodes = dive.nodes - before;
+        let nodes = built + dive.nodes - before;
         let work = dive.state.work - worked;
         Taken { nodes, work, stop, steady: is_steady.then_some(dive), ..Taken::nothing(&own) }
     }

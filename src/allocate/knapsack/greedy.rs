@@ -1,7 +1,7 @@
 //! The best of simple rules, for a first solution.
 
 use super::search::Freedom;
-use crate::allocate::greedy_objects::{Choice, by_size, by_size_quickly, by_start, each_alone};
+use crate::allocate::greedy_objects::{Choice, by_size, by_size_quickly, by_start, in_order};
 use crate::allocate::sharing::{Interval, Sharing};
 use crate::limits::{Meter, Stop};
 
@@ -9,8 +9,8 @@ use crate::limits::{Meter, Stop};
 const MOST_LOOKS: usize = 20_000_000;
 
 /// The best of several rules; none if a limit on the number of objects is in
-/// the way of all of them. Told to stop before any is done, each has an object of
-/// its own.
+/// the way of all of them. The first rule, in order of start, is stopped by cancellation only:
+/// then, each has an object of its own.
 pub(super) fn share(
     intervals: &[Interval],
     freedom: &Freedom,
@@ -18,14 +18,12 @@ pub(super) fn share(
     meter: &mut Meter<'_>,
 ) -> (Option<Sharing>, Result<(), Stop>) {
     let given = &freedom.given;
-    let mut best = Vec::new();
-    let mut stopped = Ok(());
-    for grow in [true, false] {
-        stopped = stopped.and_then(|()| {
-            best.push(by_start(intervals, given, grow, meter)?);
-            Ok(())
-        });
-    }
+    let (first, mut stopped) = in_order(intervals, given, meter);
+    let mut best = vec![first];
+    stopped = stopped.and_then(|()| {
+        best.push(by_start(intervals, given, false, meter)?);
+        Ok(())
+    });
     let looks = intervals.len().saturating_mul(live_at_once + given.len());
     if looks <= MOST_LOOKS {
         for choice in [Choice::First, Choice::Closest, Choice::Last] {
@@ -38,9 +36,6 @@ pub(super) fn share(
         }
     } else if given.is_empty() && stopped.is_ok() {
         stopped = by_size_quickly(intervals, meter).map(|sharing| best.push(sharing));
-    }
-    if stopped.is_err() && best.is_empty() {
-        best.push(each_alone(intervals, given));
     }
     let most = freedom.most_objects.unwrap_or(usize::MAX);
     best.retain(|sharing| sharing.sizes.len() <= most);

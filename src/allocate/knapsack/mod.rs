@@ -8,7 +8,7 @@ mod improve;
 mod maxima;
 mod search;
 
-use super::greedy_objects::each_alone;
+use super::greedy_objects::in_order;
 use super::sharing::{Interval, OUTSIDE, Shared, Sharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ impl Strategy for Knapsack {
         let (maxima, shown) = maxima_until_stopped(&shared.intervals, shared.sections, &mut meter);
         let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
         let result = match (shown, self.most_objects) {
-            (Err(stop), _) => at_once(&shared, &maxima, &freedom, stop),
+            (Err(stop), _) => at_once(&shared, &maxima, &freedom, stop, &meter),
             (Ok(()), Some(most)) if most < maxima.len() => {
                 let live = maxima.len();
                 return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
@@ -138,12 +138,12 @@ struct Solved {
     stop: Stop,
 }
 
-/// What there is if told to stop before anything is known.
-fn at_once(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, stop: Stop) -> Solved {
+/// Objects in order of start, for a search that is stopped before it begins.
+fn at_once(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, stop: Stop, meter: &Meter<'_>) -> Solved {
     let search = Search { intervals: &shared.intervals, sections: shared.sections, freedom };
-    let alone = each_alone(&shared.intervals, &freedom.given);
+    let (first, _) = in_order(&shared.intervals, &freedom.given, meter);
     let sharing =
-        Some(alone).filter(|alone| freedom.most_objects.is_none_or(|most| alone.sizes.len() <= most));
+        Some(first).filter(|first| freedom.most_objects.is_none_or(|most| first.sizes.len() <= most));
     Solved { sharing, bound: search.least(maxima), nodes: 0, stop }
 }
 

@@ -1,0 +1,255 @@
+//! First fit by start, as one sweep over time.
+
+use super::Allocation;
+use super::holes::Holes;
+use super::occupancy::{Fit, Occupancy, Request};
+use super::timeline::Timeline;
+use crate::ids::BufferId;
+use crate::limits::{Limits, Meter, Stop};
+use crate::problem::Problem;
+use crate::sorting::{in_time, sort_by_keys};
+
+/// Steps of inner loops for one buffer, to decide when to look at the token.
+const WORK_EACH: usize = 256;
+
+/// The first plan: each buffer, when it begins to live, at the lowest offset at which it
+/// meets none of those placed before it. Buffers that begin at one step go by their end, the
+/// latest first. Reserved ranges and fixed buffers are avoided.
+///
+/// Only cancellation stops it, by the token or the progress callback: a plan that is better
+/// than no reuse exists at any limit.
+///
+/// O(n log n) time and O(n) space, where no buffer is fixed or has gaps. What is fixed
+/// in the future, or resumes after a gap, is looked up in an [`Occupancy`] besides, which
+/// is linear in their number for each buffer in the worst case.
+///
+/// # Errors
+/// [`Stop::Cancelled`].
+pub(crate) fn first_fit(problem: &Problem, limits: &Limits) -> Result<Vec<u64>, Stop> {
+    let limits = limits.clone().cancel_only();
+    let mut meter = Meter::new(&limits, u64::MAX);
+    meter.work(0)?;
+    let mut sweep = Sweep::new(problem, &mut meter)?;
+    for id in births(problem) {
+        sweep.advance(problem.buffer(id).live().start);
+        sweep.place(id);
+        meter.work(WORK_EACH)?;
+    }
+    Ok(sweep.offsets)
+}
+
+/// Offsets of first fit by start, or, if the call is cancelled before, no reuse.
+pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::Result<Allocation> {
+    match first_fit(problem, limits) {
+        Ok(offsets) => Ok(Allocation::new(offsets)),
+        Err(stop) => Ok(Allocation { stop, ..super::Strategy::allocate(&super::Naive, problem, limits)? }),
+    }
+}
+
+/// Buffers to be placed, in the order in which they are.
+fn births(problem: &Problem) -> Vec<BufferId> {
+    let is_free = |id: &BufferId| {
+        let buffer = problem.buffer(*id);
+        buffer.size() > 0 && buffer.fixed_offset().is_none()
+    };
+    let mut births: Vec<BufferId> = problem.ids().filter(is_free).collect();
+    sort_by_keys(&mut births, |&id| {
+        let live = problem.buffer(id).live();
+        [live.start.into(), !u64::from(live.end)]
+    });
+    births
+}
+
+/// All pieces of live ranges that begin, or end, by time; those that take no room left out.
+struct Moments {
+    moments: Vec<(u32, BufferId)>,
+    next: usize,
+}
+
+impl Moments {
+    fn new(moments: impl Iterator<Item = (u32, BufferId)>) -> Self {
+        let moments = in_time(moments.map(|(step, id)| (step, id.index() as u32)));
+        Self { moments: moments.map(|(step, number)| (step, BufferId::new(number))).collect(), next: 0 }
+    }
+
+    /// The next one that is not after this step.
+    fn until(&mut self, step: u32) -> Option<BufferId> {
+        let &(moment, id) = self.moments.get(self.next)?;
+        (moment <= step).then(|| {
+            self.next += 1;
+            id
+        })
+    }
+}
+
+/// What is live at the step that is reached lies apart, so the free ranges say all of it. A
+/// buffer that begins now meets what is live now, and pieces that begin later of
+/// buffers which have an offset already: these are kept in an occupancy.
+struct Sweep<'a> {
+    problem: &'a Problem,
+    holes: Holes,
+    ends: Moments,
+    /// Pieces with an offset before they begin: all of fixed buffers, and those after gaps.
+    known: Moments,
+    later: Option<(Timeline, Occupancy)>,
+    offsets: Vec<u64>,
+}
+
+impl<'a> Sweep<'a> {
+    fn new(problem: &'a Problem, meter: &mut Meter<'_>) -> Result<Self, Stop> {
+        let takes_room = |id: &BufferId| problem.buffer(*id).size() > 0;
+        let is_fixed = |id: BufferId| problem.buffer(id).fixed_offset().is_some();
+        let pieces = || {
+            let ids = problem.ids().filter(takes_room);
+            ids.flat_map(|id| problem.buffer(id).pieces().map(move |piece| (piece, id)))
+        };
+        let is_known = |start: u32, id: BufferId| is_fixed(id) || start > problem.buffer(id).live().start;
+        let known = pieces().map(|(piece, id)| (piece.start, id)).filter(|&(start, id)| is_known(start, id));
+        let mut holes = Holes::new(problem.buffers().iter().map(crate::Buffer::alignment));
+        for range in problem.reserved() {
+            holes.take(range.start, range.end - range.start);
+            meter.work(WORK_EACH)?;
+        }
+        let mut sweep = Self {
+            problem,
+            holes,
+            ends: Moments::new(pieces().map(|(piece, id)| (piece.end, id))),
+            known: Moments::new(known),
+            later: None,
+            offsets: problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect(),
+        };
+        sweep.keep_for_later(meter)?;
+        Ok(sweep)
+    }
+
+    /// Fixed buffers that begin before all others are never in the future.
+    fn keep_for_later(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let problem = self.problem;
+        let first = problem.buffers().iter().map(|buffer| buffer.live().start).min().unwrap_or(0);
+        if !self.known.moments.iter().any(|&(start, _)| start > first) {
+            return Ok(());
+        }
+        self.later = Some((Timeline::new(problem), Occupancy::default()));
+        for id in problem.ids().filter(|&id| problem.buffer(id).size() > 0) {
+            if problem.buffer(id).fixed_offset().is_some() {
+                self.add_later(id);
+                meter.work(WORK_EACH)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_later(&mut self, id: BufferId) {
+        let (offset, size) = (self.offsets[id.index()], self.problem.buffer(id).size());
+        if let Some((timeline, occupancy)) = &mut self.later {
+            for &piece in timeline.pieces(id) {
+                occupancy.insert(piece, offset, size);
+            }
+        }
+    }
+
+    /// To this step: first pieces that end by then, which may be where others begin.
+    fn advance(&mut self, step: u32) {
+        loop {
+            // A piece that begins and ends in between takes its bytes and gives them back.
+            let begins = self.known.moments.get(self.known.next).map_or(u32::MAX, |&(start, _)| start);
+            if let Some(id) = self.ends.until(step.min(begins)) {
+                self.holes.give_back(self.offsets[id.index()], self.problem.buffer(id).size());
+            } else if let Some(id) = self.known.until(step) {
+                self.holes.take(self.offsets[id.index()], self.problem.buffer(id).size());
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn place(&mut self, id: BufferId) {
+        let buffer = self.problem.buffer(id);
+        let (size, alignment) = (buffer.size(), buffer.alignment());
+        let mut offset = 0;
+        // The lowest offset at which both allow it: each only ever raises it.
+        loop {
+            // There is always room on top: totals were checked when the problem was made.
+            offset = self.holes.lowest(size, alignment, offset).unwrap_or(offset);
+            let Some((timeline, occupancy)) = &mut self.later else { break };
+            let request = Request { pieces: timeline.pieces(id), size, alignment };
+            let later = occupancy.find_from(request, Fit::Lowest, offset);
+            if later == offset {
+                break;
+            }
+            offset = later;
+        }
+        self.offsets[id.index()] = offset;
+        self.holes.take(offset, size);
+        if !buffer.gaps().is_empty() {
+            self.add_later(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::allocate::around::with_obstacles;
+    use crate::allocate::greedy::{Greedy, Placer};
+    use crate::allocate::order::Orders;
+    use crate::problem::Buffer;
+    use crate::random::Random;
+
+    /// Mixed alignments and sizes, zero among them; some fixed, some with gaps, some ranges
+    /// reserved.
+    fn drawn(random: &mut Random) -> Problem {
+        let (count, steps) = (random.below(60), 1 + random.below(40));
+        let alignments = 1 + random.below(4);
+        let mut buffers: Vec<Buffer> = Vec::new();
+        for _ in 0..count {
+            let start = random.below(steps) as u32;
+            let end = start + 1 + random.below(steps) as u32;
+            let alignment = 1 << (2 * random.below(alignments));
+            let mut buffer = Buffer::new(random.below(20) as u64, start..end).align(alignment);
+            if random.below(4) == 0 && end - start > 2 {
+                buffer = buffer.gap(start + 1..end - 1);
+            }
+            if random.below(6) == 0 {
+                let fixed = buffer.clone().at(random.below(60) as u64 * alignment);
+                buffers.push(fixed);
+                if Problem::new(buffers.clone()).is_ok() {
+                    continue;
+                }
+                buffers.pop();
+            }
+            buffers.push(buffer);
+        }
+        let problem = Problem::new(buffers).unwrap();
+        let range = |_| {
+            let start = random.below(100) as u64;
+            start..start + 1 + random.below(9) as u64
+        };
+        let ranges: Vec<_> = (0..1).map(range).collect();
+        problem.clone().with_reserved(ranges).unwrap_or(problem)
+    }
+
+    #[test]
+    fn offsets_are_those_of_the_occupancy() {
+        let (mut random, limits) = (Random::new(7), Limits::new());
+        for case in 0..4000 {
+            let problem = drawn(&mut random);
+            let whole = with_obstacles(&problem, problem.reserved()).unwrap();
+            let orders = Orders::new(&whole);
+            let mut placer = Placer::new(&whole, &orders);
+            let (order, fit) = Greedy::first_fit().choices();
+            placer.place(order, fit, u64::MAX, &mut Meter::new(&limits, u64::MAX)).unwrap();
+            let offsets = first_fit(&problem, &limits).unwrap();
+            assert_eq!(offsets[..], placer.offsets[..offsets.len()], "case {case}: {problem:?}");
+        }
+    }
+
+    #[test]
+    fn only_cancellation_stops_it() {
+        let problem = drawn(&mut Random::new(1));
+        let limits = Limits::new().nodes(0).deadline(std::time::Instant::now());
+        assert!(first_fit(&problem, &limits).is_ok());
+        let told = limits.progress(|_| std::ops::ControlFlow::Break(()));
+        assert_eq!(first_fit(&problem, &told), Err(Stop::Cancelled));
+    }
+}
