@@ -76,6 +76,9 @@ mod capi;
 mod choice;
 mod error;
 pub mod export;
+#[cfg(any(feature = "capi", feature = "cli"))]
+#[doc(hidden)]
+pub mod files;
 mod graph;
 mod ids;
 pub mod import;
