@@ -78,6 +78,9 @@ pub mod effects;
 mod effort;
 mod error;
 pub mod export;
+#[cfg(any(feature = "capi", feature = "cli"))]
+#[doc(hidden)]
+pub mod files;
 mod graph;
 mod ids;
 pub mod import;

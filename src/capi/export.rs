@@ -1,5 +1,5 @@
 use std::ffi::c_char;
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::boundary::{Failure, Outcome, copy_text, guard, reference, text};
 use super::plan::{Planned, plimsoll_plan};
@@ -10,6 +10,7 @@ use super::status::{
     PLIMSOLL_EXPORT_TEXT, PLIMSOLL_EXPORT_TRACE,
 };
 use crate::export::c_code::{CCode, SymbolPrefix, can_include};
+use crate::files;
 
 /// Copies a plan out as text in a format, `PLIMSOLL_EXPORT_...`. `size` is what the
 /// text needs, its zero byte included: with NULL for `place` only that is written;
@@ -30,8 +31,10 @@ pub unsafe extern "C" fn plimsoll_plan_export(
     })
 }
 
-/// Writes a plan to a file, which appears whole or not at all: under another name
-/// beside it first, then renamed.
+/// Writes a plan to a file, which appears whole or not at all: its contents go to a temporary
+/// file of a random name in the same folder, reach the disk, and are renamed. A file that is
+/// replaced keeps its mode; a new one gets what the umask leaves. Links are followed. Pipes and
+/// devices are written to and not replaced. PLIMSOLL_ERROR_IO if the file cannot be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_write(
     plan: *const plimsoll_plan,
@@ -146,19 +149,8 @@ unsafe fn write(path: *const c_char, exported: &str) -> Outcome {
 
 pub(super) unsafe fn write_bytes(path: *const c_char, bytes: &[u8]) -> Outcome {
     let path = unsafe { text(path, "path") }?;
-    write_whole(Path::new(path), bytes)
-        .map_err(|error| Failure::new(PLIMSOLL_ERROR_IO, format!("cannot write {path}: {error}")))
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let Some(name) = path.file_name() else { return Err(std::io::ErrorKind::InvalidFilename.into()) };
-    let part = path.with_file_name(format!("{}.{}.part", name.to_string_lossy(), std::process::id()));
-    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
-    if written.is_err() {
-        // Best effort: the first error is the one to report.
-        let _ = std::fs::remove_file(&part);
-    }
-    written
+    files::write_all(&[(PathBuf::from(path), bytes)])
+        .map_err(|error| Failure::new(PLIMSOLL_ERROR_IO, error.to_string()))
 }
 
 #[allow(dead_code)] // not every set of features lacks one

@@ -1,7 +1,6 @@
 //! Graphs as JSON: `{"name", "ops": [..], "tensors": [..]}`, operators referring
 //! to tensors by position.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -134,11 +133,8 @@ impl From<JsonKind> for TensorKind {
 }
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    let mut bytes = Vec::new();
-    let read = super::open(path)?.read_to_end(&mut bytes);
-    read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    from_bytes(&name, &bytes, options)
+    from_bytes(&name, &super::contents(path)?, options)
 }
 
 /// A graph given as JSON; `name` is for graphs that do not say their own.

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 
 #[cfg(feature = "csv")]
 mod buffers_csv;
+mod file;
 pub(crate) mod foldable;
 #[cfg(feature = "json")]
 mod graph_json;
@@ -172,6 +173,7 @@ pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportErro
 /// Endings of files that some build can read.
 const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
 
+pub use file::contents;
 pub use input_shape::{InputDimension, InputShape};
 
 #[cfg(feature = "csv")]
@@ -223,14 +225,4 @@ fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
     let Some(name) = options.input_shapes.keys().next() else { return Ok(()) };
     let reason = "only those of ONNX files can change".to_owned();
     Err(ImportError::InputShape { name: name.clone(), reason })
-}
-
-#[allow(dead_code)] // not every set of features has an importer
-fn open(path: &Path) -> Result<std::fs::File, ImportError> {
-    let at_path = |source| ImportError::Read { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(at_path)?;
-    if file.metadata().map_err(at_path)?.is_dir() {
-        return Err(at_path(std::io::ErrorKind::IsADirectory.into()));
-    }
-    Ok(file)
 }

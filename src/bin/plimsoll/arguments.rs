@@ -1,7 +1,8 @@
 //! What may be written on the command line: a contract, kept stable.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -13,11 +14,26 @@ use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
 use crate::memory::MemoryArguments;
 use crate::searching::SearchArguments;
 
+/// How the command ends. After an error no output is changed; a plan that does not fit is still
+/// written, but not as code or a model.
+pub const EXIT_STATUS: &str = "\
+Exit status:
+    0  plan: planned, and fits the capacity or the memories
+       fit: all activations fit the memory (with --weights, all weights beside them; with
+       --largest-input, a value fits), or tables are made
+       compare: compared
+       verify: the plan is right
+    1  plan, fit: does not fit
+       verify: the plan is wrong, with the reasons
+    2  bad input or usage, or a file could not be read or written
+  129  ended by SIGHUP, and so 130 by SIGINT and 143 by SIGTERM; no temporary file remains
+";
+
 /// Static memory planner for neural networks: offsets for every tensor in as
 /// little memory as possible, verified, with a proof of how close to the limit
 /// that is.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, max_term_width = 100)]
+#[command(version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_STATUS)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -26,24 +42,19 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Plan one network or buffer list, and print a summary.
-    ///
-    /// Exit status: 0 planned, 1 does not fit the capacity, 2 bad input or usage.
+    #[command(after_help = EXIT_STATUS)]
     Plan(PlanArguments),
     /// Compare strategies on many inputs.
-    ///
-    /// Exit status: 0 compared, 2 bad input or usage.
+    #[command(after_help = EXIT_STATUS)]
     Compare(CompareArguments),
     /// What fits on chip, and what goes to DDR if not everything does.
     ///
     /// One network with --memory: a report, with the traffic of a run. Many, or without
     /// --memory: tables of what fits which capacity, with and without weights.
-    ///
-    /// Exit status: 0 all activations fit the memory (with --weights, all weights beside
-    /// them), or tables were made; 1 they do not; 2 bad input or usage.
+    #[command(after_help = EXIT_STATUS)]
     Fit(FitArguments),
     /// Check a plan against its network or buffer list.
-    ///
-    /// Exit status: 0 right, 1 wrong (with the reasons), 2 bad input or usage.
+    #[command(after_help = EXIT_STATUS)]
     Verify(VerifyArguments),
 }
 
@@ -76,9 +87,13 @@ pub struct PlanArguments {
     /// say what could; only your target's kernels can promise it.
     #[arg(long, value_enum, default_value_t = ShareArgument::None)]
     pub share: ShareArgument,
-    /// Bytes that there are, as in 2MiB, 512KiB, 1MB or 1048576.
+    /// Arena capacity in bytes, as in 2MiB, 512KiB, 1MB or 1048576. A plan that does not fit it
+    /// is written as .json, .csv, .svg, .html or .trace.json, but not as code or a model.
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "given")]
     pub capacity: Option<u64>,
+    /// Write code and models (.h, .c, .tflite, .onnx) of a plan that does not fit as well.
+    #[arg(long, requires = "capacity")]
+    pub allow_over_capacity: bool,
     #[command(flatten)]
     pub memory: MemoryArguments,
     /// Scratch of kernels as measured, for a .tflite: a table with the columns subgraph,
@@ -186,6 +201,14 @@ pub enum ShareArgument {
     InPlace,
     /// And pieces with what they are put together to, and what may overlap in part.
     All,
+}
+
+impl PlanArguments {
+    /// Every file that is read; no output may be one of them.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let model = [self.input.as_path()].into_iter();
+        model.chain(self.scratch.as_deref()).chain(self.memory.files())
+    }
 }
 
 impl From<ShareArgument> for Sharing {
@@ -341,6 +364,26 @@ fn strategy_names() -> clap::builder::PossibleValuesParser {
 pub fn size(text: &str) -> Result<u64, String> {
     parse_size::parse_size(text)
         .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
+}
+
+/// Units of time in seconds, the longest name first.
+const UNITS: [(&str, f64); 3] = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
+
+pub fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a time; write it as in 5, 5s, 500ms or 2m".to_owned();
+    let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, unit) = unit.unwrap_or((text, 1.0));
+    // `inf`, `nan` and `infinity` are numbers to the parser.
+    let number = number.trim_end();
+    if !number.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
+        return Err(wrong());
+    }
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    if number < 0.0 {
+        return Err("a time is not negative".to_owned());
+    }
+    // More than 64 bits of seconds is no limit.
+    Ok(Duration::try_from_secs_f64(number * unit).unwrap_or(Duration::MAX))
 }
 
 fn range(text: &str) -> Result<Range<u64>, String> {

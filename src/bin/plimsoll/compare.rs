@@ -1,19 +1,20 @@
 //! `plimsoll compare`: many strategies on many inputs.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use comfy_table::Table;
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
+use plimsoll::files;
 use plimsoll::import::Imported;
 use plimsoll::report::text::short_bytes;
 use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables};
 use serde::Serialize;
 
 use crate::arguments::{CompareArguments, VariablesArgument};
-use crate::inputs::{expand, read_among, with_path};
-use crate::output::{one_line, progress, say, table, write_all};
+use crate::inputs::{check_outputs, expand, read_among, with_path};
+use crate::output::{one_line, progress, report_error, report_note, say, table};
 use crate::{Answer, Failure};
 
 /// One strategy on one input.
@@ -33,6 +34,7 @@ struct Figures {
 pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     arguments.reading.check()?;
     let files = expand(&arguments.inputs)?;
+    check_outputs(arguments.json.as_slice(), files.iter().map(PathBuf::as_path))?;
     let mut strategies = arguments.strategies.clone();
     let mut seen = BTreeSet::new();
     strategies.retain(|name| seen.insert(name.clone()));
@@ -44,7 +46,7 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
         bar.set_message(file.display().to_string());
         if let Err(failure) = compare(file, arguments, &strategies, &mut unused, &bar, &mut rows) {
             failures += 1;
-            bar.suspend(|| eprintln!("error: {}", one_line(&failure.to_string())));
+            bar.suspend(|| report_error(&failure));
         }
     }
     bar.finish_and_clear();
@@ -54,7 +56,7 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&rows)?;
-        write_all(&[(path.clone(), (text + "\n").into_bytes())])?;
+        files::write_all(&[(path.clone(), (text + "\n").into_bytes())])?;
     }
     match (failures, unused.first()) {
         (0, None) => Ok(Answer::Yes),
@@ -80,7 +82,7 @@ fn compare(
         let start = ProcessTime::now();
         let solution = match planner.solve(&problem) {
             Err(refusal @ Error::Refused { .. }) => {
-                bar.suspend(|| eprintln!("note: {}", one_line(&format!("{}: {refusal}", file.display()))));
+                bar.suspend(|| report_note(&format!("{}: {refusal}", file.display())));
                 continue;
             }
             solution => solution.map_err(|error| format!("{}: {error}", file.display()))?,

@@ -3,13 +3,41 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use plimsoll::files;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported};
 
 use crate::Failure;
 
+/// Most bytes of a text that the command reads beside networks and plans: a machine, a table of
+/// scratch or of families.
+const LONGEST_TEXT: u64 = 64 << 20;
+
 /// Reads one file; whatever is wrong with it is told with its path.
 pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, Failure> {
     import::read(path, options).map_err(|error| with_path(path, error))
+}
+
+/// A small text file.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
+    if bytes > LONGEST_TEXT {
+        let path = path.display();
+        return Err(format!("{path}: it is too long ({bytes} bytes, at most {LONGEST_TEXT})").into());
+    }
+    text(path, import::contents(path)?)
+}
+
+/// The text of a file that was read.
+pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| format!("{}: not UTF-8: {error}", path.display()).into())
+}
+
+/// Checks before the work begins that outputs can be written, and are none of the inputs.
+pub fn check_outputs<'a>(
+    outputs: &[PathBuf],
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), Failure> {
+    Ok(files::check(outputs, inputs)?)
 }
 
 /// Among many inputs, each binds the dimensions that it has; `unused` loses those.

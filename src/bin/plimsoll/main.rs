@@ -1,5 +1,4 @@
-//! The command line. Exit status: 0 planned, verified, compared or fits; 1 does not
-//! fit, or the plan is wrong; 2 bad input or usage.
+//! The command line. `arguments::EXIT_STATUS` says how it ends.
 
 mod arguments;
 mod code;
@@ -12,8 +11,10 @@ mod output;
 mod plan;
 mod plan_pools;
 mod searching;
+mod signals;
 mod tflm;
 mod verify;
+mod withheld;
 
 use std::process::ExitCode;
 
@@ -34,23 +35,41 @@ enum Answer {
 }
 
 fn main() -> ExitCode {
-    let matches =
-        Arguments::command().try_get_matches().unwrap_or_else(|error| with_size_in_one(error).exit());
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let result = match arguments.command {
-        Command::Plan(arguments) => plan::run(&arguments, &given(&matches)),
-        Command::Compare(arguments) => compare::run(&arguments),
-        Command::Fit(arguments) => fit::run(&arguments),
-        Command::Verify(arguments) => verify::run(&arguments),
+    let matches = match Arguments::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(with_size_in_one(error)),
     };
-    match result {
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(error),
+    };
+    match signals::handle().and_then(|()| run(arguments, &matches)) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         Err(failure) => {
-            eprintln!("error: {}", output::one_line(&failure.to_string()));
+            output::report_error(&failure);
             ExitCode::from(2)
         }
     }
+}
+
+fn run(arguments: Arguments, matches: &ArgMatches) -> Result<Answer, Failure> {
+    match arguments.command {
+        Command::Plan(arguments) => plan::run(&arguments, &given(matches)),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+    }
+}
+
+/// Prints help as it is. Errors repeat what was typed, which may be long or hold control
+/// characters.
+fn usage(error: clap::Error) -> ExitCode {
+    if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        output::report_usage(&error.render().to_string());
+        return ExitCode::from(2);
+    }
+    error.exit()
 }
 
 /// Says how a size is written if what was not expected is a unit apart from its number.

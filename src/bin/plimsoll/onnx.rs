@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll::export::onnx::{self, OnnxError};
-use plimsoll::import::ImportOptions;
+use plimsoll::import::{ImportOptions, contents};
 use plimsoll::{Graph, Plan};
 
 use crate::inputs::model_name;
-use crate::output::{one_line, say};
+use crate::output::say;
 use crate::plan::Format;
 use crate::verify::{imported_how, wrong};
 use crate::{Answer, Failure};
@@ -67,9 +67,9 @@ pub fn verify(input: &Path) -> Result<Answer, Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| at(path, &error))
+    Ok(contents(path)?)
 }
 
 fn at(path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    format!("{}: {}", path.display(), one_line(&error.to_string())).into()
+    format!("{}: {error}", path.display()).into()
 }

@@ -1,8 +1,6 @@
-//! Files appear whole or not at all; the terminal sees no control characters.
+//! Text for the terminal: no control characters, and no line of more than 2 KB.
 
-use std::fs;
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,12 +16,71 @@ pub fn say(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Most bytes of a line that is shown.
+const LONGEST_LINE: usize = 2048;
+
+/// Most characters of a word in a line that is longer than that.
+const LONGEST_WORD: usize = 160;
+
 /// Names come from files and may hold anything; a line stays one line, in the
-/// order in which it is written.
+/// order in which it is written, and of at most 2 KB.
+///
+/// A line that is too long has its long words cut first: most often those are names, and what
+/// is wrong with them stands between or after them. Then the middle of the line goes.
 pub fn one_line(text: &str) -> String {
-    let reorders =
-        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c.is_control() || reorders(c) { '\u{fffd}' } else { c }).collect()
+    if text.len() <= LONGEST_LINE / 3 {
+        // No character grows to more than three bytes.
+        return text.chars().map(shown).collect();
+    }
+    let line: String = text.chars().map(shown).collect();
+    if line.len() <= LONGEST_LINE {
+        return line;
+    }
+    let line: String = line.split_inclusive(' ').map(|word| cut(word, LONGEST_WORD)).collect();
+    cut(&line, LONGEST_LINE)
+}
+
+fn shown(c: char) -> char {
+    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if c.is_control() || reorders { '\u{fffd}' } else { c }
+}
+
+/// The first two thirds and the last third of so many bytes, with what is left out.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    // Enough for the longest note of what is left out.
+    let kept = most - 48;
+    let (mut head, mut tail) = (kept * 2 / 3, text.len() - kept / 3);
+    while !text.is_char_boundary(head) {
+        head -= 1;
+    }
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
+    format!("{}[... {} bytes left out ...]{}", &text[..head], tail - head, &text[tail..])
+}
+
+/// Says a reason on standard error, which does not end the command.
+pub fn report_error(failure: &dyn std::fmt::Display) {
+    print_error("error", failure);
+}
+
+/// Says on standard error what the user should know.
+pub fn report_note(text: &dyn std::fmt::Display) {
+    print_error("note", text);
+}
+
+/// Says what is wrong with the arguments, in several lines.
+pub fn report_usage(text: &str) {
+    let lines: Vec<String> = text.lines().map(one_line).collect();
+    let _ = writeln!(std::io::stderr(), "{}", cut(&lines.join("\n"), LONGEST_LINE));
+}
+
+/// A standard error that takes nothing is no reason to fail.
+fn print_error(kind: &str, text: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{kind}: {}", one_line(&text.to_string()));
 }
 
 /// On a terminal only: what is piped away stays clean.
@@ -45,50 +102,21 @@ pub fn table(header: &[&str], words: usize) -> Table {
     table
 }
 
-/// Refuses to write over what is read.
-pub fn check_apart(input: &Path, outputs: &[PathBuf]) -> Result<(), Failure> {
-    let Ok(input) = fs::canonicalize(input) else { return Ok(()) };
-    match outputs.iter().find(|output| fs::canonicalize(output).is_ok_and(|output| output == input)) {
-        Some(output) => Err(format!("{} is the input; it is not written over", output.display()).into()),
-        None => Ok(()),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Writes all of these, or says which could not be written. Each is complete
-/// under a name of its own before it takes its place.
-pub fn write_all<T: AsRef<[u8]>>(files: &[(PathBuf, T)]) -> Result<(), Failure> {
-    for (path, contents) in files {
-        write(path, contents.as_ref())
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    #[test]
+    fn lines_are_short_and_say_the_cause() {
+        let name = "n".repeat(1 << 20);
+        let line = one_line(&format!("a.onnx: tensor `{name}` overlaps `{name}`; use another"));
+        assert!(line.len() <= LONGEST_LINE, "{}", line.len());
+        assert!(line.starts_with("a.onnx: tensor `nnn") && line.ends_with("nnn`; use another"), "{line}");
+        assert!(line.contains("` overlaps `"), "{line}");
+        let words = one_line(&"\u{feff}é ".repeat(10_000));
+        assert!(words.len() <= LONGEST_LINE && words.contains(" bytes left out "), "{words}");
+        assert_eq!(one_line("a\u{1b}[31m\nb\u{202e}"), "a\u{fffd}[31m\u{fffd}b\u{fffd}");
+        let bells = one_line(&"\u{7}".repeat(2000));
+        assert!(bells.len() <= LONGEST_LINE, "{}", bells.len());
     }
-    Ok(())
-}
-
-fn write(path: &Path, contents: &[u8]) -> std::io::Result<()> {
-    let Ok(found) = fs::symlink_metadata(path) else { return replace(path, contents, None) };
-    if found.is_file() {
-        return replace(path, contents, Some(found.permissions()));
-    }
-    // Links keep pointing where they do, and pipes and devices stay what they
-    // are: those are written to, not replaced.
-    fs::write(path, contents)
-}
-
-fn replace(path: &Path, contents: &[u8], permissions: Option<fs::Permissions>) -> std::io::Result<()> {
-    let part = path.with_file_name(format!(".plimsoll.{}.part", std::process::id()));
-    let written = write_synced(&part, contents, permissions).and_then(|()| fs::rename(&part, path));
-    if written.is_err() {
-        // Best effort: the first error is the one to report.
-        let _ = fs::remove_file(&part);
-    }
-    written
-}
-
-fn write_synced(path: &Path, contents: &[u8], permissions: Option<fs::Permissions>) -> std::io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    file.write_all(contents)?;
-    if let Some(permissions) = permissions {
-        file.set_permissions(permissions)?;
-    }
-    file.sync_all()
 }

@@ -8,11 +8,12 @@ use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{html, svg, text, trace};
-use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export};
+use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export, files};
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
-use crate::inputs::{model_name, read};
-use crate::output::{check_apart, one_line, say, write_all};
+use crate::inputs::{check_outputs, model_name, read};
+use crate::output::{report_note, say};
+use crate::withheld::{self, Output};
 use crate::{Answer, Failure, code, onnx, plan_pools, tflm};
 
 /// What `--out` can write, by the file's ending.
@@ -37,7 +38,7 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
-    check_apart(&arguments.input, &arguments.out)?;
+    check_outputs(&arguments.out, arguments.inputs())?;
     code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     onnx::check_input(&arguments.input, &formats)?;
     if formats.iter().any(|format| matches!(format, Format::Tflite)) {
@@ -55,7 +56,7 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
             let plan = planner.plan(&graph)?;
             for note in notes {
-                eprintln!("note: {}", one_line(&note));
+                report_note(&note);
             }
             if !matches!(arguments.order, OrderArgument::File) {
                 let arena = planner.plan_in_order(&graph, graph.file_order())?.arena_bytes;
@@ -77,10 +78,12 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    write_all(&result.files(arguments, &formats, &options, file_arena)?)?;
-    if formats.contains(&Format::Onnx) {
+    let needed = (!result.status().fits()).then(|| result.arena_bytes());
+    let outputs = withheld::outputs(arguments, &formats, needed);
+    files::write_all(&result.files(arguments, &outputs, &options, file_arena)?)?;
+    if outputs.iter().any(|(_, format)| *format == Format::Onnx) {
         for note in onnx::notes(&arguments.input, &arguments.out)? {
-            eprintln!("note: {}", one_line(&note));
+            report_note(&note);
         }
     }
     say(&result.summary(file_arena, shared_arena, seconds))?;
@@ -159,6 +162,13 @@ impl Planned {
         }
     }
 
+    fn arena_bytes(&self) -> u64 {
+        match self {
+            Planned::Graph(pair) => pair.1.arena_bytes,
+            Planned::Problem(parts) => parts.2.height,
+        }
+    }
+
     fn summary(&self, file_arena: Option<u64>, shared_arena: Option<u64>, seconds: f64) -> String {
         match self {
             Planned::Graph(pair) => text::summary(&pair.0, &pair.1, file_arena, shared_arena, Some(seconds)),
@@ -187,18 +197,18 @@ impl Planned {
     fn files(
         &self,
         arguments: &PlanArguments,
-        formats: &[Format],
+        outputs: &[Output],
         options: &ImportOptions,
         file_arena: Option<u64>,
     ) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
-        let files = arguments.out.iter().zip(formats).map(|(path, &format)| {
+        let files = outputs.iter().map(|&(path, format)| {
             let contents = match (format, self) {
                 (Format::Onnx, Planned::Graph(pair)) => {
                     onnx::written(&arguments.input, (&pair.0, &pair.1), options)?
                 }
                 _ => self.written((path, format), arguments, options, file_arena).into_bytes(),
             };
-            Ok((path.clone(), contents))
+            Ok((path.to_owned(), contents))
         });
         files.collect()
     }

@@ -8,19 +8,19 @@ use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PoolPlanDocument;
 use plimsoll::import::Imported;
 use plimsoll::report::{html, svg, text, trace};
-use plimsoll::{Error, export};
+use plimsoll::{Error, export, files};
 
 use crate::arguments::PlanArguments;
-use crate::inputs::read;
-use crate::output::{check_apart, one_line, say, write_all};
+use crate::inputs::{check_outputs, read};
+use crate::output::{one_line, report_note, say};
 use crate::plan::{Format, format_of, planner};
-use crate::{Answer, Failure, code};
+use crate::{Answer, Failure, code, withheld};
 
 pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let start = ProcessTime::now();
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
-    check_apart(&arguments.input, &arguments.out)?;
+    check_outputs(&arguments.out, arguments.inputs())?;
     code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     let pools = arguments.memory.pools()?;
     let options = arguments.reading.import_options();
@@ -28,7 +28,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
         return Err("--memory is for networks: buffers alone have no traffic".into());
     };
     for note in &imported.notes {
-        eprintln!("note: {}", one_line(note));
+        report_note(&note);
     }
     for (format, ending, why) in [
         (Format::Tflite, "tflite", "TensorFlow Lite Micro has one arena"),
@@ -50,6 +50,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     bar.finish_and_clear();
     let plan = match placed {
         Err(Error::DoesNotFit(why)) => {
+            withheld::all(arguments);
             say(&format!("does not fit: {}\n", one_line(&why)))?;
             return Ok(Answer::No);
         }
@@ -69,7 +70,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
         Format::Tflite | Format::Onnx => unreachable!("refused above"),
     });
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
-    write_all(&files)?;
+    files::write_all(&files)?;
     say(&text::summary_of_pools(graph, &plan, Some(seconds)))?;
     Ok(Answer::Yes)
 }

@@ -8,11 +8,13 @@ use indicatif::ProgressBar;
 use plimsoll::allocate::{self, Settings, Strategy};
 use plimsoll::{Limits, Result};
 
+use crate::arguments::time;
+
 #[derive(Args, Debug)]
 pub struct SearchArguments {
-    /// Search at most so long for each plan, in seconds. The plan may then differ
-    /// from run to run.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Time limit of the search for each plan, as in 5, 5s, 500ms or 2m; a plain number is in
+    /// seconds. The plan may then differ from run to run.
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub time_limit: Option<Duration>,
     /// Search at most so many nodes for each plan; the same plan on every machine.
     #[arg(long, value_name = "N")]
@@ -55,9 +57,4 @@ impl SearchArguments {
         }
         limits
     }
-}
-
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

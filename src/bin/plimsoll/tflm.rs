@@ -6,16 +6,18 @@ use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
 use plimsoll::Ordering;
 use plimsoll::export::tflite::{self, Scratch, TfliteError, TflitePlan};
+use plimsoll::files;
+use plimsoll::import::contents;
 use plimsoll::report::text;
 
 use crate::arguments::{
     FoldArgument, InputsArgument, OrderArgument, PlanArguments, ShareArgument, VariablesArgument,
 };
-use crate::inputs::model_name;
-use crate::output::{one_line, say, write_all};
+use crate::inputs::{model_name, read_text};
+use crate::output::{report_note, say};
 use crate::plan::{Format, graph_written, planner};
 use crate::verify::wrong;
-use crate::{Answer, Failure};
+use crate::{Answer, Failure, withheld};
 
 /// Plans a model, and writes it with whatever else is asked for.
 pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> Result<Answer, Failure> {
@@ -36,22 +38,26 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let contents = arguments.out.iter().zip(formats).map(|(path, &format)| match format {
-        Format::Tflite => planned.bytes.clone(),
-        other => {
-            let options = arguments.reading.import_options();
-            let pair = (&planned.graph, &planned.plan);
-            graph_written((path, other), pair, arguments, &options, file_arena).into_bytes()
-        }
+    let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
+    let outputs = withheld::outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
+    let files = outputs.into_iter().map(|(path, format)| {
+        let contents = match format {
+            Format::Tflite => planned.bytes.clone(),
+            other => {
+                let options = arguments.reading.import_options();
+                let pair = (&planned.graph, &planned.plan);
+                graph_written((path, other), pair, arguments, &options, file_arena).into_bytes()
+            }
+        };
+        (path.to_owned(), contents)
     });
-    let files: Vec<(PathBuf, Vec<u8>)> = arguments.out.iter().cloned().zip(contents).collect();
-    write_all(&files)?;
+    let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
+    files::write_all(&files)?;
     for note in &planned.notes {
-        eprintln!("note: {}", one_line(note));
+        report_note(&note);
     }
     say(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
     say(&head_line(&planned))?;
-    let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
     Ok(if fits { Answer::Yes } else { Answer::No })
 }
 
@@ -144,14 +150,14 @@ fn at(path: &Path, error: &dyn std::fmt::Display) -> Failure {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| at(path, &error))
+    Ok(contents(path)?)
 }
 
 /// A table of measured sizes: `operator` and `bytes`, with `subgraph` (or else 0) and `type`.
 fn scratch_of(path: Option<&Path>) -> Result<Scratch, Failure> {
     let Some(path) = path else { return Ok(Scratch::reference()) };
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|error| at(path, &error))?;
+    let text = read_text(path)?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| at(path, &error))?.clone();
     let column = |name: &str| header.iter().position(|found| found == name);
     let needed = |name: &str| column(name).ok_or_else(|| at(path, &format!("there is no column `{name}`")));

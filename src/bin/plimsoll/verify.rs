@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use plimsoll::export::json::{DocumentError, POOL_FORMAT, PlanDocument, PoolPlanDocument, format_of};
-use plimsoll::import::{Fold, ImportOptions, Imported};
+use plimsoll::import::{Fold, ImportOptions, Imported, contents};
 use plimsoll::verify::{Violations, verify, verify_pools, verify_solution};
 
 use crate::arguments::VerifyArguments;
-use crate::inputs::read;
+use crate::inputs::{read, text};
 use crate::output::{one_line, say};
 use crate::{Answer, Failure, onnx, tflm};
 
@@ -22,7 +22,7 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
         return tflm::verify(&arguments.input, arguments.scratch.as_deref());
     };
     let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
-    let text = std::fs::read_to_string(plan).map_err(|error| at_plan(&error))?;
+    let text = text(plan, contents(plan)?)?;
     if format_of(&text).is_ok_and(|format| format == POOL_FORMAT) {
         return in_pools(&arguments.input, plan, &text);
     }

@@ -37,7 +37,7 @@ const FORMAT: &str = "ONNX";
 /// [`ImportError::Read`], and those of [`from_bytes`].
 pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };
-    let mut buf = FileBuf::new(super::open(path)?).map_err(at_path)?;
+    let mut buf = FileBuf::new(super::file::open_regular(path)?).map_err(at_path)?;
     let model = decode(&mut buf);
     // What was decoded after a failed read is worth nothing, be it right or wrong.
     if let Some(failure) = buf.into_failure() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::Failure;
-use crate::inputs::model_name;
+use crate::inputs::{model_name, read_text};
 
 /// The family of what the file does not name.
 const OTHER: &str = "other";
@@ -24,8 +24,7 @@ pub struct Families(BTreeMap<String, String>);
 
 impl Families {
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+        Self::parse(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use indicatif::ProgressBar;
+use plimsoll::files;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported};
 use plimsoll::report::text::bytes;
 use plimsoll::{Error, Pools};
@@ -17,8 +18,8 @@ use serde::Serialize;
 use super::Lines;
 use super::placed::Fit;
 use crate::arguments::FitArguments;
-use crate::inputs::{model_name, with_path};
-use crate::output::{check_apart, progress, say, write_all};
+use crate::inputs::{check_outputs, model_name, with_path};
+use crate::output::{progress, say};
 use crate::{Answer, Failure};
 
 /// No larger value is tried.
@@ -58,7 +59,8 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     let [file] = arguments.inputs.as_slice() else {
         return Err("--largest-input is for one network".into());
     };
-    check_apart(file, &arguments.outputs())?;
+    let inputs = [file.as_path()].into_iter().chain(arguments.memory.files());
+    check_outputs(&arguments.outputs(), inputs)?;
     for (place, name) in arguments.largest_input.iter().enumerate() {
         if arguments.reading.dims.iter().any(|(bound, _)| bound == name) {
             return Err(format!("--largest-input {name}: --dim {name} binds it").into());
@@ -81,7 +83,7 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
         tried: search.tried,
     };
     if let Some(path) = &arguments.json {
-        write_all(&[(path.clone(), serde_json::to_string_pretty(&outcome)? + "\n")])?;
+        files::write_all(&[(path.clone(), serde_json::to_string_pretty(&outcome)? + "\n")])?;
     }
     say(&outcome.text())?;
     Ok(if largest.is_some() { Answer::Yes } else { Answer::No })

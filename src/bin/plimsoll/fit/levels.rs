@@ -11,7 +11,7 @@ use super::families::{Families, short_name};
 use super::placed::weights;
 use crate::Failure;
 use crate::arguments::FitArguments;
-use crate::output::one_line;
+use crate::output::report_note;
 
 /// Each with what those before it do not do. All but the last two are strategies, in the
 /// order of the file and without sharing memory.
@@ -116,7 +116,7 @@ fn unless_refused<T>(
 ) -> Result<Option<T>, Failure> {
     match result {
         Err(refusal @ Error::Refused { .. }) => {
-            bar.suspend(|| eprintln!("note: {}", one_line(&format!("{model}: {refusal}"))));
+            bar.suspend(|| report_note(&format!("{model}: {refusal}")));
             Ok(None)
         }
         result => Ok(Some(result?)),

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
+use plimsoll::files;
 use plimsoll::import::Imported;
 
 use super::families::Families;
 use super::levels::{LEVELS, Row};
 use super::{plot, shares};
 use crate::arguments::FitArguments;
-use crate::inputs::{expand, read_among, with_path};
-use crate::output::{check_apart, one_line, progress, say, table, write_all};
+use crate::inputs::{check_outputs, expand, read_among, with_path};
+use crate::output::{one_line, progress, report_error, say, table};
 use crate::{Answer, Failure};
 
 pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
@@ -20,9 +21,7 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
         None => Families::default(),
     };
     let files = expand(&arguments.inputs)?;
-    for file in files.iter().chain(&arguments.families) {
-        check_apart(file, &arguments.outputs())?;
-    }
+    check_outputs(&arguments.outputs(), files.iter().chain(&arguments.families).map(PathBuf::as_path))?;
     let bar = progress(files.len());
     let mut rows = Vec::new();
     let mut failures = 0;
@@ -33,7 +32,7 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
             Ok(row) => rows.push(row),
             Err(failure) => {
                 failures += 1;
-                bar.suspend(|| eprintln!("error: {}", one_line(&failure.to_string())));
+                bar.suspend(|| report_error(&failure));
             }
         }
         bar.inc(1);
@@ -91,7 +90,7 @@ fn write_files(arguments: &FitArguments, rows: &[Row]) -> Result<(), Failure> {
     if let Some(path) = &arguments.json {
         files.push((path.clone(), serde_json::to_string_pretty(rows)? + "\n"));
     }
-    write_all(&files)
+    Ok(files::write_all(&files)?)
 }
 
 /// A line for each network: bytes by level.

@@ -7,6 +7,7 @@ use comfy_table::Table;
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
 use plimsoll::Pools;
+use plimsoll::files;
 use plimsoll::import::Imported;
 use plimsoll::report::text::{bytes, percent, short_bytes};
 
@@ -15,8 +16,8 @@ use super::help::{self, Help};
 use super::many::failed_inputs;
 use super::placed::{Fit, Placed};
 use crate::arguments::FitArguments;
-use crate::inputs::{expand, read_among, with_path};
-use crate::output::{check_apart, one_line, progress, say, table, write_all};
+use crate::inputs::{check_outputs, expand, read_among, with_path};
+use crate::output::{one_line, progress, report_error, report_note, say, table};
 use crate::{Answer, Failure};
 
 /// Tensors that are listed; of more, only the number and the sum are told.
@@ -25,9 +26,7 @@ const SHOWN: usize = 10;
 pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     let pools = arguments.memory.pools()?;
     let files = expand(&arguments.inputs)?;
-    for file in &files {
-        check_apart(file, &arguments.outputs())?;
-    }
+    check_outputs(&arguments.outputs(), files.iter().map(PathBuf::as_path).chain(arguments.memory.files()))?;
     let is_one = matches!(arguments.inputs.as_slice(), [one] if !one.is_dir());
     let bar = progress(files.len());
     let reading = Reading { arguments, pools: &pools, is_one, bar: &bar };
@@ -41,7 +40,7 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
             Ok(fit) => fits.push(fit),
             Err(failure) => {
                 failures += 1;
-                bar.suspend(|| eprintln!("error: {}", one_line(&failure.to_string())));
+                bar.suspend(|| report_error(&failure));
             }
         }
         bar.inc(1);
@@ -73,7 +72,7 @@ fn fit(file: &Path, reading: &Reading, unused: &mut BTreeSet<String>) -> Result<
     match read_among(file, options, unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
             for note in &imported.notes {
-                bar.suspend(|| eprintln!("note: {}", one_line(&format!("{}: {note}", file.display()))));
+                bar.suspend(|| report_note(&format!("{}: {note}", file.display())));
             }
             let graph = &imported.graph;
             let named = |error: Failure| -> Failure { format!("{}: {error}", file.display()).into() };
@@ -103,7 +102,7 @@ fn write_files(arguments: &FitArguments, fits: &[Fit]) -> Result<(), Failure> {
     if let Some(path) = &arguments.csv {
         files.push((path.clone(), csv_of(fits)?));
     }
-    write_all(&files)
+    Ok(files::write_all(&files)?)
 }
 
 fn csv_of(fits: &[Fit]) -> Result<String, Failure> {

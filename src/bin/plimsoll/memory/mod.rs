@@ -9,6 +9,7 @@ use plimsoll::{Pool, Pools};
 
 use crate::Failure;
 use crate::arguments::size;
+use crate::inputs::read_text;
 
 /// Machines that have a name here: the files in `examples/memory`.
 const PRESETS: [(&str, &str); 4] = [
@@ -62,15 +63,20 @@ impl MemoryArguments {
         !self.given.is_empty()
     }
 
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.given.iter().filter_map(|given| match given {
+            Given::File(path) => Some(Path::new(path)),
+            Given::Pool(..) | Given::Preset(..) => None,
+        })
+    }
+
     /// What is said, as pools.
     pub fn pools(&self) -> Result<Pools, Failure> {
         match self.given.as_slice() {
             [] => Err("no memory is given; say it as in --memory l2=2MiB".into()),
             [Given::Preset(name, contents)] => Ok(file::pools(name, contents)?),
-            [Given::File(path)] => {
-                let contents = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-                Ok(file::pools(path, &contents)?)
-            }
+            [Given::File(path)] => Ok(file::pools(path, &read_text(Path::new(path))?)?),
             list => inline(list),
         }
     }

@@ -1,0 +1,158 @@
+//! Files that are complete under temporary names take their places.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::pending::{self, Pending};
+use super::target::RegularFile;
+use super::{WriteError, no_temporary, remove, sync_folder};
+
+/// A complete temporary file. It is removed if it is dropped.
+pub(super) struct Ready<'a> {
+    /// The path as it was given, for messages.
+    shown: &'a Path,
+    target: RegularFile,
+    /// None once it is handed over.
+    temporary: Option<NamedTempFile>,
+}
+
+impl<'a> Ready<'a> {
+    /// Writes `contents` to a temporary file, down to the disk.
+    pub(super) fn new(shown: &'a Path, target: RegularFile, contents: &[u8]) -> Result<Self, WriteError> {
+        // Nobody may read the new contents who may not read the old ones.
+        let mode = if target.old.is_some() { 0o600 } else { 0o666 };
+        let created = pending::entry(&mut pending::lock(), &target.folder, |path| create(path, mode));
+        let created = created.map_err(|error| no_temporary(shown, &target.folder, &error))?;
+        let mut ready = Self { shown, target, temporary: Some(created) };
+        ready.fill(contents).map_err(|error| WriteError::io(shown, &error))?;
+        Ok(ready)
+    }
+
+    fn fill(&mut self, contents: &[u8]) -> io::Result<()> {
+        let Some(temporary) = &mut self.temporary else { return Ok(()) };
+        let file = temporary.as_file_mut();
+        file.write_all(contents)?;
+        if let Some(old) = &self.target.old {
+            keep_mode(file, old)?;
+        }
+        file.sync_all()
+    }
+}
+
+impl Drop for Ready<'_> {
+    fn drop(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            pending::discard(&mut pending::lock(), temporary);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path, _mode: u32) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).open(path)
+}
+
+/// Owner first, as changing it clears bits of the mode; who may not set it need not.
+#[cfg(unix)]
+fn keep_mode(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+    file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o777))
+}
+
+#[cfg(not(unix))]
+fn keep_mode(_file: &File, _old: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// A rename that may have to be undone.
+struct Renamed<'a> {
+    shown: &'a Path,
+    path: PathBuf,
+    is_new: bool,
+    /// The old file under another name; none where the file system has no hard links.
+    backup: Option<NamedTempFile<()>>,
+}
+
+/// Renames all temporary files, or none if one rename fails and the others can be undone.
+pub(super) fn commit(mut files: Vec<Ready<'_>>) -> Result<(), WriteError> {
+    let folders: BTreeSet<PathBuf> = files.iter().map(|file| file.target.folder.clone()).collect();
+    let mut pending = pending::lock();
+    // A single file needs no backup: its rename happens or does not.
+    let is_alone = files.len() == 1;
+    let mut done: Vec<Renamed> = Vec::new();
+    let mut failure = None;
+    for file in &mut files {
+        let backup = if is_alone { None } else { backup_of(&file.target, &mut pending) };
+        let Some(temporary) = file.temporary.take() else { continue };
+        let from = temporary.path().to_owned();
+        match temporary.persist(&file.target.path) {
+            Ok(_) => {
+                pending.remove(&from);
+                let (path, is_new) = (file.target.path.clone(), file.target.old.is_none());
+                done.push(Renamed { shown: file.shown, path, is_new, backup });
+            }
+            Err(error) => {
+                pending::discard(&mut pending, error.file);
+                if let Some(backup) = backup {
+                    pending::discard(&mut pending, backup);
+                }
+                failure = Some((file.shown, error.error));
+                break;
+            }
+        }
+    }
+    let result = match failure {
+        None => {
+            done.into_iter().filter_map(|file| file.backup).for_each(|b| pending::discard(&mut pending, b));
+            Ok(())
+        }
+        Some((path, error)) => Err(undone(done, path, &error, &mut pending)),
+    };
+    drop(pending);
+    folders.iter().for_each(|folder| sync_folder(folder));
+    result
+}
+
+fn backup_of(target: &RegularFile, pending: &mut Pending) -> Option<NamedTempFile<()>> {
+    target.old.as_ref()?;
+    pending::entry(pending, &target.folder, |path| fs::hard_link(&target.path, path)).ok()
+}
+
+/// Undoes renames, the last one first, and says which ones remain.
+fn undone(done: Vec<Renamed>, path: &Path, error: &io::Error, pending: &mut Pending) -> WriteError {
+    let mut remaining = Vec::new();
+    for file in done.into_iter().rev() {
+        match file.backup {
+            Some(backup) => {
+                let from = backup.path().to_owned();
+                match backup.persist(&file.path) {
+                    Ok(()) => drop(pending.remove(&from)),
+                    Err(error) => {
+                        pending::discard(pending, error.file);
+                        remaining.push(file.shown.display().to_string());
+                    }
+                }
+            }
+            None if file.is_new => remove(&file.path),
+            None => remaining.push(file.shown.display().to_string()),
+        }
+    }
+    remaining.reverse();
+    let outcome = if remaining.is_empty() {
+        "no other output is changed".to_owned()
+    } else {
+        format!("these are written and could not be undone: {}", remaining.join(", "))
+    };
+    WriteError::new(path, format!("cannot write it: {error}; {outcome}"))
+}

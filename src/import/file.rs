@@ -1,0 +1,72 @@
+//! Opens and reads files, without waiting for the end of what has none.
+
+use std::fs::{self, File, FileType};
+use std::io::{Error, ErrorKind, Read, Result};
+use std::path::Path;
+
+use super::ImportError;
+
+/// Most bytes that are read from a pipe, which says no size and may be endless.
+const PIPE_LIMIT: u64 = 256 << 20;
+
+/// Opens a regular file or a pipe. Folders and devices are refused before they are opened, as
+/// opening a device can have effects.
+pub(super) fn open(path: &Path) -> std::result::Result<File, ImportError> {
+    let open = || {
+        let file_type = fs::metadata(path)?.file_type();
+        if file_type.is_dir() {
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        if is_device(file_type) {
+            return Err(Error::other("it is a device; copy its contents to a file"));
+        }
+        File::open(path)
+    };
+    open().map_err(|source| ImportError::Read { path: path.to_owned(), source })
+}
+
+/// Like [`open`], for readers that move back and forth.
+#[cfg_attr(not(feature = "onnx"), allow(dead_code))]
+pub(super) fn open_regular(path: &Path) -> std::result::Result<File, ImportError> {
+    let file = open(path)?;
+    let at_path = |source| ImportError::Read { path: path.to_owned(), source };
+    if file.metadata().map_err(at_path)?.is_file() {
+        return Ok(file);
+    }
+    Err(at_path(Error::other("it is a pipe, which is read once only; copy its contents to a file")))
+}
+
+/// Reads a file whole: a regular one of any size, or a pipe of at most 256 MiB.
+///
+/// # Errors
+/// [`ImportError::Read`] if it cannot be read, is a folder or a device, or a pipe has more.
+pub fn contents(path: &Path) -> std::result::Result<Vec<u8>, ImportError> {
+    let file = open(path)?;
+    read(file).map_err(|source| ImportError::Read { path: path.to_owned(), source })
+}
+
+fn read(mut file: File) -> Result<Vec<u8>> {
+    let found = file.metadata()?;
+    // Files of /proc say that they are empty, and some are endless.
+    let limit = if found.is_file() { found.len().max(PIPE_LIMIT) } else { PIPE_LIMIT };
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(if found.is_file() { found.len() as usize } else { 0 })?;
+    file.by_ref().take(limit).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == limit && file.read(&mut [0])? > 0 {
+        let why =
+            format!("it has no end within {limit} bytes, the limit of pipes; copy its contents to a file");
+        return Err(Error::other(why));
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn is_device(file_type: FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    file_type.is_char_device() || file_type.is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_device(_: FileType) -> bool {
+    false
+}
