@@ -76,6 +76,9 @@ mod capi;
 mod choice;
 mod error;
 pub mod export;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod ids;
 pub mod import;
