@@ -68,8 +68,7 @@ fn add_operator(
         }
     }
     let writes: Vec<TensorId> = (0..bytes.below(3)).filter_map(|_| open.pop()).collect();
-    let permits: Vec<Permit> =
-        (0..bytes.below(6)).filter_map(|_| permit(&reads, &writes, bytes)).collect();
+    let permits: Vec<Permit> = (0..bytes.below(6)).filter_map(|_| permit(&reads, &writes, bytes)).collect();
     let scratch = if bytes.one_in(4) { bytes.size() } else { 0 };
     let after = bytes.one_in(8).then(|| crate::OperatorId::new(bytes.below(number + 1)));
     known.extend(&writes);

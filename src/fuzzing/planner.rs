@@ -37,7 +37,10 @@ pub fn planner(bytes: &[u8]) {
         for (other_level, other_order, other) in &plans {
             let comparable = other_level <= level && (*order != Ordering::File || order == other_order);
             let over_orders = plan.bound_over_orders.filter(|_| other_level <= level);
-            assert!(over_orders.is_none_or(|bound| bound <= other.arena_bytes), "bound over orders: {plan:?}");
+            assert!(
+                over_orders.is_none_or(|bound| bound <= other.arena_bytes),
+                "bound over orders: {plan:?}"
+            );
             let worse = is_optimal && comparable && other.arena_bytes < plan.arena_bytes;
             assert!(!worse, "optimal, but {other:?} is smaller than {plan:?}");
         }

@@ -161,6 +161,7 @@ impl<'a> Order<'a> {
         plan.shares = layout.shares.iter().map(share).collect();
         let overlaps: Vec<Share> = layout.allowances.iter().filter_map(|one| overlap(&plan, one)).collect();
         plan.shares.extend(overlaps);
+        plan.shares.sort_by_key(|share| share.tensor);
         plan
     }
 
