@@ -66,6 +66,13 @@ enum class Order : std::int32_t {
     optimal = PLIMSOLL_ORDER_OPTIMAL,
 };
 
+// How much work is done where no limit says so.
+enum class Effort : std::int32_t {
+    quick = PLIMSOLL_EFFORT_QUICK,
+    standard = PLIMSOLL_EFFORT_DEFAULT,
+    thorough = PLIMSOLL_EFFORT_THOROUGH,
+};
+
 // What memory an input and an output of an operator may share.
 enum class Permit : std::int32_t {
     view = PLIMSOLL_PERMIT_VIEW,
@@ -287,6 +294,10 @@ public:
     // Which order `Graph::plan` gives to the operators.
     Options &order(Order order) {
         return set(plimsoll_options_set_order(handle_.get(), static_cast<std::int32_t>(order)));
+    }
+    // How much work is done where no limit says so.
+    Options &effort(Effort effort) {
+        return set(plimsoll_options_set_effort(handle_.get(), static_cast<std::int32_t>(effort)));
     }
     // Which tensors may share memory while both are needed.
     Options &sharing(Sharing sharing) {

@@ -1,5 +1,7 @@
 //! What can be wrong with the input. Not fitting is no error: see [`Status`](crate::Status).
 
+use std::borrow::Cow;
+
 use crate::ids::{OperatorId, TensorId};
 
 /// A mistake in a graph, a problem, an order or a plan. Each names the culprit.
@@ -14,7 +16,7 @@ pub enum Error {
     },
 
     /// Two operators, or one twice, write the same tensor.
-    #[error("tensor `{tensor}` has two producers: operator `{first}` and operator `{second}`")]
+    #[error("tensor `{}` has two producers: operator `{}` and operator `{}`", short(.tensor), short(.first), short(.second))]
     TwoProducers {
         /// The tensor's name.
         tensor: String,
@@ -25,7 +27,7 @@ pub enum Error {
     },
 
     /// An operator writes what only the caller may write.
-    #[error("operator `{operator}` writes tensor `{tensor}`, which is {kind}")]
+    #[error("operator `{}` writes tensor `{}`, which is {kind}", short(.operator), short(.tensor))]
     NotWritable {
         /// The operator's name.
         operator: String,
@@ -36,10 +38,8 @@ pub enum Error {
     },
 
     /// An intermediate that is needed is written by nobody.
-    #[error(
-        "tensor `{tensor}` has no producer, but {needed_by} it; \
-         is it an input, a constant or a variable?"
-    )]
+    #[error("tensor `{}` has no producer, but {} it; \
+         is it an input, a constant or a variable?", short(.tensor), cut(.needed_by))]
     NoProducer {
         /// The tensor's name.
         tensor: String,
@@ -48,7 +48,7 @@ pub enum Error {
     },
 
     /// A permission to share memory that cannot be meant.
-    #[error("operator `{operator}` permits sharing, but {problem}")]
+    #[error("operator `{}` permits sharing, but {}", short(.operator), cut(.problem))]
     Permit {
         /// The operator's name.
         operator: String,
@@ -57,7 +57,7 @@ pub enum Error {
     },
 
     /// A demand on where tensors lie in relation to each other that cannot be met.
-    #[error("{place} cannot be: {problem}")]
+    #[error("{} cannot be: {}", cut(.place), cut(.problem))]
     Constraint {
         /// What it is.
         place: String,
@@ -66,7 +66,7 @@ pub enum Error {
     },
 
     /// A tensor id from elsewhere.
-    #[error("{place} names tensor {tensor}, but the graph has {count} tensors")]
+    #[error("{} names tensor {tensor}, but the graph has {count} tensors", cut(.place))]
     UnknownTensor {
         /// Where the id stands.
         place: String,
@@ -77,7 +77,7 @@ pub enum Error {
     },
 
     /// An operator id from elsewhere.
-    #[error("{place} names operator {operator}, but the graph has {count} operators")]
+    #[error("{} names operator {operator}, but the graph has {count} operators", cut(.place))]
     UnknownOperator {
         /// Where the id stands.
         place: String,
@@ -97,7 +97,7 @@ pub enum Error {
     },
 
     /// Shape times element width does not fit 64 bits.
-    #[error("tensor `{tensor}`: {element_type} of shape {shape:?} is more than 2^64-1 bytes")]
+    #[error("tensor `{}`: {element_type} of shape {} is more than 2^64-1 bytes", short(.tensor), cut(&format!("{shape:?}")))]
     SizeOverflow {
         /// The tensor's name.
         tensor: String,
@@ -108,7 +108,7 @@ pub enum Error {
     },
 
     /// Elements of no fixed width.
-    #[error("tensor `{tensor}` holds strings, whose size is not known before the run")]
+    #[error("tensor `{}` holds strings, whose size is not known before the run", short(.tensor))]
     Unsized {
         /// The tensor's name.
         tensor: String,
@@ -122,7 +122,7 @@ pub enum Error {
     },
 
     /// All sizes together, paddings included, do not fit 64 bits.
-    #[error("the sizes add up to more than 2^64-1 bytes at buffer `{buffer}` ({bytes} bytes)")]
+    #[error("the sizes add up to more than 2^64-1 bytes at buffer `{}` ({bytes} bytes)", short(.buffer))]
     TotalOverflow {
         /// The buffer at which the sum overflows.
         buffer: String,
@@ -133,7 +133,7 @@ pub enum Error {
     },
 
     /// Zero, or not a power of two.
-    #[error("{place}: alignment {alignment} is not a power of two")]
+    #[error("{}: alignment {alignment} is not a power of two", cut(.place))]
     Alignment {
         /// What asked for it.
         place: String,
@@ -142,7 +142,7 @@ pub enum Error {
     },
 
     /// A live range that ends where or before it starts.
-    #[error("buffer `{buffer}`: live range {start}..{end} is empty (ranges are half-open)")]
+    #[error("buffer `{}`: live range {start}..{end} is empty (ranges are half-open)", short(.buffer))]
     EmptyLiveRange {
         /// The buffer's name.
         buffer: String,
@@ -154,10 +154,8 @@ pub enum Error {
 
     /// A gap that is empty, not inside of the buffer's live range, or not apart from
     /// another gap.
-    #[error(
-        "buffer `{buffer}`: gap {gap} must lie inside of the live range {live}, leave a step at either end, \
-         and be apart from other gaps"
-    )]
+    #[error("buffer `{}`: gap {} must lie inside of the live range {live}, leave a step at either end, \
+         and be apart from other gaps", short(.buffer), cut(.gap))]
     Gap {
         /// The buffer's name.
         buffer: String,
@@ -177,7 +175,7 @@ pub enum Error {
     },
 
     /// A fixed buffer in a reserved range.
-    #[error("buffer {buffer} is fixed inside of the reserved range {start}..{end}")]
+    #[error("buffer {} is fixed inside of the reserved range {start}..{end}", cut(.buffer))]
     FixedReserved {
         /// Name, size, offset and live range.
         buffer: String,
@@ -188,7 +186,7 @@ pub enum Error {
     },
 
     /// A fixed offset that is no multiple of the buffer's alignment.
-    #[error("buffer `{buffer}` is fixed at {offset}, which is not a multiple of its alignment {alignment}")]
+    #[error("buffer `{}` is fixed at {offset}, which is not a multiple of its alignment {alignment}", short(.buffer))]
     FixedMisaligned {
         /// The buffer's name.
         buffer: String,
@@ -199,7 +197,7 @@ pub enum Error {
     },
 
     /// Two buffers fixed over each other while both live.
-    #[error("buffer {first} is fixed over buffer {second}")]
+    #[error("buffer {} is fixed over buffer {}", cut(.first), cut(.second))]
     FixedOverlap {
         /// Name, size, offset and live range of one.
         first: String,
@@ -221,19 +219,19 @@ pub enum Error {
     NoCapacity,
 
     /// Memories that cannot be meant, or that contradict what a graph says.
-    #[error("pools: {0}")]
+    #[error("pools: {}", cut(.0))]
     Pools(String),
 
     /// A pool cannot hold what must live there.
-    #[error("does not fit: {0}")]
+    #[error("does not fit: {}", cut(.0))]
     DoesNotFit(String),
 
     /// An order that cannot be run.
-    #[error("order: {0}")]
+    #[error("order: {}", cut(.0))]
     Order(String),
 
     /// No strategy of that name.
-    #[error("no strategy is called `{name}`; there are {known}")]
+    #[error("no strategy is called `{}`; there are {}", short(.name), cut(.known))]
     UnknownStrategy {
         /// The name given.
         name: String,
@@ -242,7 +240,7 @@ pub enum Error {
     },
 
     /// A strategy gave up on a problem that it does not handle.
-    #[error("strategy `{strategy}`: {reason}")]
+    #[error("strategy `{}`: {}", short(.strategy), cut(.reason))]
     Refused {
         /// The strategy's name.
         strategy: String,
@@ -256,7 +254,7 @@ pub enum Error {
     Cancelled,
 
     /// A strategy returned a wrong plan; it was not handed out.
-    #[error("strategy `{strategy}` made a wrong plan: {violation}")]
+    #[error("strategy `{}` made a wrong plan: {}", short(.strategy), cut(.violation))]
     WrongPlan {
         /// The strategy's name.
         strategy: String,
@@ -267,12 +265,43 @@ pub enum Error {
 
 fn cycle_text(operators: &[String]) -> String {
     const SHOWN: usize = 12;
-    let mut text: Vec<String> = operators.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let quoted = |name: &String| format!("`{}`", short(name));
+    let mut text: Vec<String> = operators.iter().take(SHOWN).map(quoted).collect();
     if operators.len() > SHOWN {
         text.push(format!("({} more)", operators.len() - SHOWN));
     }
-    text.extend(operators.first().map(|name| format!("`{name}`")));
+    text.extend(operators.first().map(quoted));
     text.join(" -> ")
+}
+
+/// A name as messages show it: files may have names of megabytes.
+pub(crate) fn short(name: &str) -> Cow<'_, str> {
+    cut_to(name, 100)
+}
+
+/// A message that names are part of, short enough for a log.
+pub(crate) fn cut(message: &str) -> Cow<'_, str> {
+    cut_within(message, 900)
+}
+
+/// A message of at most some 100 bytes more than this. Names, which stand in backquotes, are cut
+/// first, so that what is said of them stays.
+pub(crate) fn cut_within(message: &str, bytes: usize) -> Cow<'_, str> {
+    if message.len() <= bytes {
+        return Cow::Borrowed(message);
+    }
+    let parts: Vec<_> = message.split('`').map(|part| cut_to(part, 200)).collect();
+    Cow::Owned(cut_to(&parts.join("`"), bytes).into_owned())
+}
+
+/// Both ends of a text, as a message names its subject first and what to do last.
+fn cut_to(text: &str, bytes: usize) -> Cow<'_, str> {
+    if text.len() <= bytes {
+        return Cow::Borrowed(text);
+    }
+    let head = &text[..text.floor_char_boundary(bytes / 2)];
+    let tail = &text[text.ceil_char_boundary(text.len() - bytes / 3)..];
+    Cow::Owned(format!("{head} .. ({} bytes in all) .. {tail}", text.len()))
 }
 
 /// [`Result`](std::result::Result) with this crate's [`Error`].

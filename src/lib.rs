@@ -81,6 +81,9 @@ pub mod export;
 #[cfg(any(feature = "capi", feature = "cli"))]
 #[doc(hidden)]
 pub mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod ids;
 pub mod import;

@@ -182,7 +182,7 @@ pub struct Plan {
     pub strategy: String,
     /// Shared objects, if the strategy thinks in them.
     pub objects: Option<PlanObjects>,
-    /// Tensors that share memory while both are needed.
+    /// Tensors that share memory while both are needed, by tensor.
     pub shares: Vec<Share>,
     /// Search nodes spent.
     pub nodes: u64,

@@ -104,7 +104,7 @@ pub struct PoolPlan {
     /// Where operators find what they read and write, if that is not the first of the pools
     /// in which it has a place at their step.
     pub uses: Vec<Use>,
-    /// Tensors that share memory while both are needed, in whatever pool.
+    /// Tensors that share memory while both are needed, in whatever pool; by tensor.
     pub shares: Vec<Share>,
     /// By pool: the end of its topmost place.
     pub used: Vec<u64>,

@@ -252,3 +252,13 @@ fn operators_are_as_other_programs_say() {
     let refused: Vec<(&str, usize)> = refused.into_iter().collect();
     assert_eq!(refused, REFUSED, "{}", texts.join("\n"));
 }
+
+/// Writes the models of the table into a folder that `PLIMSOLL_SEEDS` names, for the fuzzer.
+#[test]
+fn seeds_of_the_fuzzer_are_written_on_request() {
+    let Some(folder) = std::env::var_os("PLIMSOLL_SEEDS") else { return };
+    for (number, row) in rows().enumerate() {
+        let file = std::path::Path::new(&folder).join(format!("{number}.onnx"));
+        std::fs::write(file, model_of(&row, number % 2 == 0)).unwrap();
+    }
+}

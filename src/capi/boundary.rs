@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::status::{
-    PLIMSOLL_ABI, PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_DOES_NOT_FIT, PLIMSOLL_ERROR_INVALID,
+    PLIMSOLL_ABI, PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_CANCELLED, PLIMSOLL_ERROR_DOES_NOT_FIT, PLIMSOLL_ERROR_INVALID,
     PLIMSOLL_ERROR_NULL, PLIMSOLL_ERROR_PANIC, PLIMSOLL_ERROR_REFUSED, PLIMSOLL_ERROR_TOO_SMALL,
     PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
 };
@@ -35,6 +35,7 @@ impl From<Error> for Failure {
             Error::Refused { .. } => PLIMSOLL_ERROR_REFUSED,
             Error::WrongPlan { .. } => PLIMSOLL_ERROR_WRONG_PLAN,
             Error::DoesNotFit(_) => PLIMSOLL_ERROR_DOES_NOT_FIT,
+            Error::Cancelled => PLIMSOLL_ERROR_CANCELLED,
             Error::UnknownStrategy { .. } | Error::NoCapacity => PLIMSOLL_ERROR_ARGUMENT,
             _ => PLIMSOLL_ERROR_INVALID,
         };

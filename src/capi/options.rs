@@ -9,11 +9,11 @@ use super::callbacks::{
 };
 use super::cancel::plimsoll_cancel;
 use super::status::{
-    PLIMSOLL_NONE, PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_FILE, PLIMSOLL_ORDER_OPTIMAL,
+    PLIMSOLL_EFFORT_DEFAULT, PLIMSOLL_EFFORT_QUICK, PLIMSOLL_EFFORT_THOROUGH, PLIMSOLL_NONE, PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_FILE, PLIMSOLL_ORDER_OPTIMAL,
     PLIMSOLL_VARIABLES_ARENA, PLIMSOLL_VARIABLES_OUTSIDE,
 };
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
-use crate::{CancelToken, Limits, Ordering, Planner, Sharing, Variables};
+use crate::{CancelToken, Effort, Limits, Ordering, Planner, Sharing, Variables};
 
 const MOST_THREADS: u32 = 1024;
 
@@ -27,6 +27,7 @@ pub struct plimsoll_options {
     pub(super) sharing: Sharing,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
+    effort: Effort,
     strategy: Chosen,
     most_objects: Option<usize>,
     given_objects: Vec<u64>,
@@ -55,6 +56,7 @@ impl Default for plimsoll_options {
             sharing: Sharing::default(),
             capacity: None,
             reserved: Vec::new(),
+            effort: Effort::default(),
             strategy: Chosen::Named("auto".to_owned()),
             most_objects: None,
             given_objects: Vec::new(),
@@ -80,7 +82,8 @@ impl plimsoll_options {
             .alignment(self.alignment)
             .variables(self.variables)
             .order(self.ordering)
-            .share(self.sharing);
+            .share(self.sharing)
+            .effort(self.effort);
         let planner = planner.limits(self.limits()).boxed_strategy(self.strategy()?);
         let planner = self.reserved.iter().cloned().fold(planner, Planner::reserve);
         Ok(match self.capacity {
@@ -135,6 +138,7 @@ impl plimsoll_options {
 
     fn settings(&self) -> Settings {
         let mut settings = Settings::default();
+        settings.effort = self.effort;
         (settings.seed, settings.threads) = (self.seed, self.threads);
         settings
     }
@@ -220,6 +224,21 @@ pub unsafe extern "C" fn plimsoll_options_set_order(options: *mut plimsoll_optio
             PLIMSOLL_ORDER_AUTO => Ordering::Auto,
             PLIMSOLL_ORDER_OPTIMAL => Ordering::Optimal,
             _ => return Err(Failure::argument(format!("{order} is no kind of order"))),
+        };
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// How much work is done where no limit says so: `PLIMSOLL_EFFORT_...`, DEFAULT unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_effort(options: *mut plimsoll_options, effort: i32) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.effort = match effort {
+            PLIMSOLL_EFFORT_QUICK => Effort::Quick,
+            PLIMSOLL_EFFORT_DEFAULT => Effort::Default,
+            PLIMSOLL_EFFORT_THOROUGH => Effort::Thorough,
+            _ => return Err(Failure::argument(format!("effort {effort} is none of PLIMSOLL_EFFORT_..."))),
         };
         Ok(())
     };

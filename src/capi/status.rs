@@ -39,6 +39,8 @@ pub const PLIMSOLL_ERROR_CALLBACK: i32 = 11;
 pub const PLIMSOLL_ERROR_PANIC: i32 = 12;
 /// A memory cannot hold what must live there; the message says how much that is.
 pub const PLIMSOLL_ERROR_DOES_NOT_FIT: i32 = 13;
+/// The call was cancelled before there was a verified plan.
+pub const PLIMSOLL_ERROR_CANCELLED: i32 = 14;
 
 /// What is known of a plan: the arena is as low as the lower bound.
 pub const PLIMSOLL_STATUS_OPTIMAL: i32 = 0;
@@ -84,6 +86,13 @@ pub const PLIMSOLL_ORDER_FILE: i32 = 0;
 pub const PLIMSOLL_ORDER_AUTO: i32 = 1;
 /// In one of the least peak, with proof, as far as limits and memory reach.
 pub const PLIMSOLL_ORDER_OPTIMAL: i32 = 2;
+
+/// Milliseconds of work where no limit says so.
+pub const PLIMSOLL_EFFORT_QUICK: i32 = 0;
+/// Typically at most 50 ms.
+pub const PLIMSOLL_EFFORT_DEFAULT: i32 = 1;
+/// Seconds or more.
+pub const PLIMSOLL_EFFORT_THOROUGH: i32 = 2;
 
 /// What an operator permits: its output is bytes of its input.
 pub const PLIMSOLL_PERMIT_VIEW: i32 = 0;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::foldable::{Holds, OperatorAdder, makes_constants};
+use super::json::{Object, objects};
 use super::{ImportError, ImportOptions, ImportedGraph};
 use crate::graph::{ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
@@ -15,12 +16,14 @@ const FORMAT: &str = "graph JSON";
 #[derive(Deserialize)]
 struct JsonGraph {
     name: Option<String>,
+    #[serde(deserialize_with = "objects")]
     ops: Vec<JsonOperator>,
+    #[serde(deserialize_with = "objects")]
     tensors: Vec<JsonTensor>,
     /// Graph outputs besides the tensors of kind `output`.
     #[serde(default)]
     outputs: Vec<usize>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     placements: Vec<JsonPlacement>,
     /// Pairs of tensors that never share memory.
     #[serde(default)]
@@ -83,7 +86,7 @@ struct JsonOperator {
     after: Vec<usize>,
     /// Whether it may run at compile time once its inputs are constants.
     foldable: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     permits: Vec<JsonPermit>,
 }
 
@@ -166,7 +169,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     super::check_fixed(options)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let json: JsonGraph = serde_json::from_slice(bytes).map_err(malformed)?;
+    let Object(json): Object<JsonGraph> = serde_json::from_slice(bytes).map_err(malformed)?;
     let mut builder = GraphBuilder::new(json.name.as_deref().unwrap_or(name));
     let adder = add_tensors(&mut builder, &json.tensors)?;
     add_operators(&mut builder, adder, &json)?;

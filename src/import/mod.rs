@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, cut_within};
+#[allow(unused_imports)] // exporters of JSON cut messages as well
+pub(crate) use crate::error::{cut, short};
 use crate::graph::{ElementType, Graph, GraphBuilder};
 use crate::problem::Problem;
 
@@ -14,6 +16,8 @@ pub(crate) mod foldable;
 #[cfg(feature = "json")]
 mod graph_json;
 mod input_shape;
+#[cfg(feature = "json")]
+pub(crate) mod json;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod permits;
@@ -93,7 +97,7 @@ pub enum ImportError {
         reason: String,
     },
     /// The bytes are not what the format says.
-    #[error("not a valid {format} file: {reason}")]
+    #[error("not a valid {format} file: {}", cut_within(.reason, 1500))]
     Malformed {
         /// `ONNX`, `TFLite`, `CSV`, `graph JSON`.
         format: &'static str,
@@ -109,7 +113,7 @@ pub enum ImportError {
         remedy: String,
     },
     /// A dimension was bound that the file does not have.
-    #[error("no tensor has a symbolic dimension `{name}`; there are {known}")]
+    #[error("no tensor has a symbolic dimension `{}`; there are {}", short(.name), cut(.known))]
     UnknownDimension {
         /// The name.
         name: String,
@@ -117,7 +121,7 @@ pub enum ImportError {
         known: String,
     },
     /// An input cannot have the shape that it is given.
-    #[error("no shape can be given to `{name}`: {reason}")]
+    #[error("no shape can be given to `{}`: {}", short(.name), cut(.reason))]
     InputShape {
         /// The input.
         name: String,
@@ -131,12 +135,17 @@ pub enum ImportError {
 
 fn unshaped_text(tensors: &[String], remedy: &str) -> String {
     const SHOWN: usize = 10;
-    let mut shown: Vec<String> = tensors.iter().take(SHOWN).cloned().collect();
+    let mut shown: Vec<_> = tensors.iter().take(SHOWN).map(|text| cut(text)).collect();
     if tensors.len() > SHOWN {
-        shown.push(format!("and {} more", tensors.len() - SHOWN));
+        shown.push(format!("and {} more", tensors.len() - SHOWN).into());
     }
     let (number, verb) = if tensors.len() == 1 { ("tensor", "has") } else { ("tensors", "have") };
-    format!("{} {number} {verb} no static size: {}; {remedy}", tensors.len(), shown.join(", "))
+    let (count, shown) = (tensors.len(), shown.join(", "));
+    format!(
+        "{count} {number} {verb} no static size: {}; {}",
+        cut_within(&shown, 1200),
+        cut_within(remedy, 600)
+    )
 }
 
 impl ImportError {
@@ -210,7 +219,8 @@ fn finish(
 fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Result<(), ImportError> {
     const SHOWN: usize = 10;
     let Some(unknown) = bound.keys().find(|name| !symbolic.contains(name.as_str())) else { return Ok(()) };
-    let mut shown: Vec<String> = symbolic.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let mut shown: Vec<String> =
+        symbolic.iter().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
     if symbolic.len() > SHOWN {
         shown.push(format!("and {} more", symbolic.len() - SHOWN));
     }

@@ -125,16 +125,25 @@ fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let written = graph.tensor(output);
     let fits = |id: &TensorId| {
         let read = graph.tensor(*id);
-        let elements = |tensor: &Tensor| tensor.shape().map(|shape| shape.iter().product::<u64>());
         let bits = |tensor: &Tensor| tensor.element_type().and_then(crate::graph::ElementType::bits);
         read.kind().is_activation()
             && is_data(written)
-            && elements(read) == elements(written)
+            && elements(read).is_some_and(|count| elements(written) == Some(count))
             && bits(read) >= bits(written)
     };
     let mut inputs: Vec<TensorId> = operator.inputs().iter().copied().filter(fits).collect();
     inputs.dedup();
     inputs.into_iter().map(|input| Permit::InPlace { input, output }).collect()
+}
+
+/// How many elements a tensor has; none without a shape, or beyond 64 bits. With a dimension of 0 it
+/// has none, however large the others are.
+fn elements(tensor: &Tensor) -> Option<u64> {
+    let shape = tensor.shape()?;
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    shape.iter().try_fold(1, |count: u64, &dim| count.checked_mul(dim))
 }
 
 fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
@@ -203,7 +212,7 @@ fn stacked(graph: &Graph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<(Te
         }
         axis = axis.or(here);
         places.push((id, at));
-        at += part.bytes();
+        at = part.bytes().checked_add(at)?;
     }
     let outermost = axis.is_none_or(|axis| shape[..axis].iter().all(|&dim| dim == 1));
     // Parts of a byte do not add up.

@@ -169,6 +169,7 @@ impl<'a> Order<'a> {
                 plan.shares.push(share);
             }
         }
+        plan.shares.sort_by_key(|share| share.tensor);
         plan
     }
 

@@ -495,7 +495,7 @@ static int32_t pool_plan_call(void) {
     }
 }
 
-static uint64_t outcomes[PLIMSOLL_ERROR_DOES_NOT_FIT + 1];
+static uint64_t outcomes[PLIMSOLL_ERROR_CANCELLED + 1];
 
 static void one_call(void) {
     char message[8];
@@ -513,7 +513,7 @@ static void one_call(void) {
     case 5: status = other_call(); break;
     default: status = plan_something(); break;
     }
-    if (status < 0 || status == PLIMSOLL_ERROR_PANIC || status > PLIMSOLL_ERROR_DOES_NOT_FIT) {
+    if (status < 0 || status == PLIMSOLL_ERROR_PANIC || status > PLIMSOLL_ERROR_CANCELLED) {
         plimsoll_last_error(NULL, 0, &size);
         fprintf(stderr, "status %d\n", (int)status);
         abort();
@@ -542,7 +542,7 @@ int main(int count, char **arguments) {
             }
         }
     }
-    for (which = 0; which <= PLIMSOLL_ERROR_DOES_NOT_FIT; which++) {
+    for (which = 0; which <= PLIMSOLL_ERROR_CANCELLED; which++) {
         printf("status %2d: %" PRIu64 " calls\n", which, outcomes[which]);
     }
     printf("placed in pools: %" PRIu64 " times\n", placed);

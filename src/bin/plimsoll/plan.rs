@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
+use plimsoll::allocate::by_name_with;
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{html, svg, text, trace};
-use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export, files};
+use plimsoll::{
+    Effort, Graph, Limits, Plan, Planner, Problem, Sharing, Solution, Status, export, files,
+};
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{check_outputs, model_name, read};
@@ -50,7 +53,8 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     let options = arguments.reading.import_options();
     let searching = &arguments.searching;
     let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    let planner = planner(arguments, &bar)?.share(arguments.share.into());
+    let limits = searching.limits(&bar);
+    let planner = planner(arguments, &limits)?.share(arguments.share.into());
     let (mut file_arena, mut shared_arena) = (None, None);
     let result = match read(&arguments.input, &options)? {
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
@@ -58,14 +62,8 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
             for note in notes {
                 report_note(&note);
             }
-            if !matches!(arguments.order, OrderArgument::File) {
-                let arena = planner.plan_in_order(&graph, graph.file_order())?.arena_bytes;
-                file_arena = Some(arena);
-            }
-            if arguments.share == ShareArgument::None {
-                shared_arena =
-                    Some(self::planner(arguments, &bar)?.share(Sharing::All).plan(&graph)?.arena_bytes);
-            }
+            let comparison = Comparison { arguments, limits: &limits, graph: &graph, plan: &plan };
+            (file_arena, shared_arena) = (comparison.file_arena(), comparison.shared_arena());
             Planned::Graph(Box::new((graph, plan)))
         }
         Imported::Problem(problem) => {
@@ -93,15 +91,63 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     Ok(if result.status().fits() { Answer::Yes } else { Answer::No })
 }
 
-/// What the arguments say, but for what is shared.
-pub fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, Failure> {
+/// The planner that the arguments ask for, but for the level of sharing.
+pub fn planner(arguments: &PlanArguments, limits: &Limits) -> Result<Planner, Failure> {
     let searching = &arguments.searching;
     let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
-    let mut planner = planner.order(arguments.order.into()).limits(searching.limits(bar));
+    let planner = planner.effort(searching.effort.into()).limits(limits.clone());
+    let mut planner = planner.order(arguments.order.into());
     if let Some(capacity) = arguments.capacity {
         planner = planner.capacity(capacity);
     }
     Ok(arguments.reserve.iter().cloned().fold(planner, Planner::reserve))
+}
+
+/// Graphs with more operators get no hint on sharing: it would take longer than the plan.
+const MOST_COMPARED: usize = 2_000;
+
+/// Figures to compare a plan with, made with little effort: they are arenas that exist, not the
+/// smallest there are, and a failure to find one is no failure of the command.
+struct Comparison<'a> {
+    arguments: &'a PlanArguments,
+    limits: &'a Limits,
+    graph: &'a Graph,
+    plan: &'a Plan,
+}
+
+impl Comparison<'_> {
+    /// The arena in program order, in bytes; none if no other order was planned.
+    fn file_arena(&self) -> Option<u64> {
+        if matches!(self.arguments.order, OrderArgument::File) {
+            return None;
+        }
+        if self.plan.order == self.graph.file_order() {
+            return Some(self.plan.arena_bytes);
+        }
+        let planner = self.planner()?.share(self.arguments.share.into());
+        Some(planner.plan_in_order(self.graph, self.graph.file_order()).ok()?.arena_bytes)
+    }
+
+    /// The arena with all sharing in the plan's order, in bytes; none if tensors share already.
+    fn shared_arena(&self) -> Option<u64> {
+        let is_large = self.graph.operators().len() > MOST_COMPARED;
+        if self.arguments.share != ShareArgument::None || is_large {
+            return None;
+        }
+        let planner = self.planner()?.share(Sharing::All);
+        Some(planner.plan_in_order(self.graph, &self.plan.order).ok()?.arena_bytes)
+    }
+
+    fn planner(&self) -> Option<Planner> {
+        let mut limits = self.limits.clone();
+        if self.arguments.searching.node_limit.is_some() {
+            // The plan has had the nodes.
+            limits = limits.nodes(0);
+        }
+        let planner = planner(self.arguments, &limits).ok()?.effort(Effort::Quick);
+        let strategy = by_name_with("auto", self.arguments.searching.settings(Effort::Quick)).ok()?;
+        Some(planner.boxed_strategy(strategy))
+    }
 }
 
 pub fn format_of(path: &Path) -> Result<Format, Failure> {

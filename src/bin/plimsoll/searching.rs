@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use plimsoll::allocate::{self, Settings, Strategy};
-use plimsoll::{Limits, Result};
+use plimsoll::{Effort, Limits, Result};
 
 use crate::arguments::time;
 
@@ -16,26 +16,53 @@ pub struct SearchArguments {
     /// seconds. The plan may then differ from run to run.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub time_limit: Option<Duration>,
-    /// Search at most so many nodes for each plan; the same plan on every machine.
+    /// Limit of search nodes for each plan; the same plan on every machine.
     #[arg(long, value_name = "N")]
     pub node_limit: Option<u64>,
-    /// Search on so many threads; the same plan at any number.
+    /// Work done for each plan where no limit says so: `quick` takes milliseconds, `thorough`
+    /// seconds or more. The same plan on every machine.
+    #[arg(long, value_enum, default_value_t = EffortArgument::Default)]
+    pub effort: EffortArgument,
+    /// Number of threads; the same plan at any number.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: u16,
-    /// Draw other random numbers.
+    /// Random seed.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Say on standard error how far the search is.
+    /// Report the progress of the search on standard error.
     #[arg(long)]
     pub progress: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EffortArgument {
+    Quick,
+    Default,
+    Thorough,
+}
+
+impl From<EffortArgument> for Effort {
+    fn from(argument: EffortArgument) -> Self {
+        match argument {
+            EffortArgument::Quick => Effort::Quick,
+            EffortArgument::Default => Effort::Default,
+            EffortArgument::Thorough => Effort::Thorough,
+        }
+    }
+}
+
 impl SearchArguments {
     pub fn strategy(&self, name: &str) -> Result<Box<dyn Strategy>> {
+        allocate::by_name_with(name, self.settings(self.effort.into()))
+    }
+
+    /// Settings of a strategy with this effort.
+    pub fn settings(&self, effort: Effort) -> Settings {
         let mut settings = Settings::default();
         settings.seed = self.seed;
         settings.threads = self.threads.into();
-        allocate::by_name_with(name, settings)
+        settings.effort = effort;
+        settings
     }
 
     /// From now on, telling `bar`.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
-use plimsoll::Ordering;
+use plimsoll::{Effort, Ordering};
 use plimsoll::export::tflite::{self, Scratch, TfliteError, TflitePlan};
 use plimsoll::files;
 use plimsoll::import::contents;
@@ -24,14 +24,15 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     let start = ProcessTime::now();
     check_options(arguments, formats, given)?;
     let bar = if arguments.searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let limits = arguments.searching.limits(&bar);
     let (bytes, scratch) = (read(&arguments.input)?, scratch_of(arguments.scratch.as_deref())?);
     let name = model_name(&arguments.input);
-    let planned = tflite::plan(&name, &bytes, planner(arguments, &bar)?, &scratch)
+    let planned = tflite::plan(&name, &bytes, planner(arguments, &limits)?, &scratch)
         .map_err(|error| at(&arguments.input, &error))?;
     let file_arena = match arguments.order {
         OrderArgument::File => None,
         OrderArgument::Auto | OrderArgument::Optimal => {
-            let in_order = planner(arguments, &bar)?.order(Ordering::File);
+            let in_order = planner(arguments, &limits)?.order(Ordering::File).effort(Effort::Quick);
             let in_order = tflite::plan(&name, &bytes, in_order, &scratch);
             Some(in_order.map_err(|error| at(&arguments.input, &error))?.plan.arena_bytes)
         }

@@ -5,6 +5,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ImportRecord;
+use crate::import::json;
 use crate::{How, Status, TensorKind, Variables};
 
 /// The contents of a PLAN.json, as they stand there: claims, which
@@ -42,7 +43,7 @@ pub struct PlanDocument {
     #[serde(default, with = "VariablesText")]
     pub variables: Variables,
     /// How the model was imported.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::record::object")]
     pub options: ImportRecord,
     /// Fingerprint of the graph or the buffers; not checked where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,15 +56,16 @@ pub struct PlanDocument {
     #[serde(default)]
     pub folded: Vec<usize>,
     /// What causes the lower bound; where absent, the bound comes without proof.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
     pub lower_bound: Option<BoundEntry>,
     /// Shared objects by number, where the strategy thinks in them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
     pub objects: Option<ObjectList>,
     /// The tensors that have a place, by index.
+    #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<TensorEntry>,
     /// The workspaces that have a place, by operator.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<ScratchEntry>,
 }
 
@@ -92,9 +94,10 @@ pub struct ObjectList {
     /// No sharing of objects has a smaller sum of sizes, says the strategy.
     pub lower_bound_bytes: u64,
     /// The objects, by number.
+    #[serde(deserialize_with = "json::objects")]
     pub list: Vec<ObjectEntry>,
     /// Where objects were merged: what was put into what.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub inside: Vec<InsideEntry>,
 }
 
@@ -202,7 +205,7 @@ impl<'de> Visitor<'de> for SharesVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<SharesEntry, A::Error> {
-        Vec::deserialize(SeqAccessDeserializer::new(list)).map(SharesEntry::Several)
+        json::objects(SeqAccessDeserializer::new(list)).map(SharesEntry::Several)
     }
 }
 

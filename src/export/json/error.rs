@@ -1,14 +1,16 @@
+use crate::import::{cut, short};
+
 /// Why a PLAN.json cannot be read, or not for this model. What it claims of
 /// sizes, offsets and live ranges is not judged here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
     /// No JSON, or not the fields of a plan.
-    #[error("not a plan: {0}")]
+    #[error("not a plan: {}", cut(.0))]
     Malformed(String),
 
     /// A document of another kind or of a later version.
-    #[error("the plan's format is {found}; this version reads `{expected}`")]
+    #[error("the plan's format is {}; this version reads `{expected}`", short(.found))]
     Format {
         /// The `format` in the document.
         found: String,
@@ -17,7 +19,7 @@ pub enum DocumentError {
     },
 
     /// The import options name something unknown.
-    #[error("the plan's import options: {0}")]
+    #[error("the plan's import options: {}", cut(.0))]
     Options(String),
 
     /// A plan of buffers, given for a graph.
@@ -25,7 +27,7 @@ pub enum DocumentError {
     NoOrder,
 
     /// An index that the model does not have.
-    #[error("{place} names {what} {index}, but the model has {count} {what}s")]
+    #[error("{} names {what} {index}, but the model has {count} {what}s", cut(.place))]
     OutOfRange {
         /// Where in the plan.
         place: String,
@@ -38,14 +40,14 @@ pub enum DocumentError {
     },
 
     /// Two places for one thing.
-    #[error("the plan places {what} twice")]
+    #[error("the plan places {} twice", cut(.what))]
     Twice {
         /// The thing.
         what: String,
     },
 
     /// The tensor of that index is another one.
-    #[error("tensor {index} is called `{planned}` in the plan and `{actual}` in the model")]
+    #[error("tensor {index} is called `{}` in the plan and `{}` in the model", short(.planned), short(.actual))]
     Name {
         /// The tensor's index.
         index: usize,
@@ -56,7 +58,7 @@ pub enum DocumentError {
     },
 
     /// Memory other than the arena.
-    #[error("tensor `{tensor}` lies in pool `{pool}`; this version knows `arena` only")]
+    #[error("tensor `{}` lies in pool `{}`; this version knows `arena` only", short(.tensor), short(.pool))]
     Pool {
         /// The tensor's name.
         tensor: String,
@@ -65,11 +67,11 @@ pub enum DocumentError {
     },
 
     /// Memories that cannot be meant.
-    #[error("the plan's {0}")]
+    #[error("the plan's {}", cut(.0))]
     Pools(String),
 
     /// A pool that the plan does not have.
-    #[error("{place} names pool `{pool}`, which the plan does not have")]
+    #[error("{} names pool `{}`, which the plan does not have", cut(.place), short(.pool))]
     UnknownPool {
         /// Where it stands.
         place: String,
@@ -78,7 +80,7 @@ pub enum DocumentError {
     },
 
     /// Memory shared with a tensor whose number and name are not of the same one.
-    #[error("{place} names tensor {index} `{tensor}`, but that is `{other}`")]
+    #[error("{} names tensor {index} `{}`, but that is `{}`", cut(.place), short(.tensor), short(.other))]
     Shares {
         /// Where it stands.
         place: String,
@@ -91,10 +93,8 @@ pub enum DocumentError {
     },
 
     /// The fingerprint of the model is another.
-    #[error(
-        "the plan was made for another model, or one imported with other options: \
-         its hash is {planned}, that of this model is {actual}"
-    )]
+    #[error("the plan was made for another model, or one imported with other options: \
+         its hash is {}, that of this model is {}", short(.planned), short(.actual))]
     OtherModel {
         /// The hash in the plan.
         planned: String,
@@ -117,7 +117,7 @@ pub enum DocumentError {
     },
 
     /// A buffer under another number.
-    #[error("buffer `{buffer}` is number {planned} in the plan and {actual} in the model")]
+    #[error("buffer `{}` is number {planned} in the plan and {actual} in the model", short(.buffer))]
     Index {
         /// The buffer's id.
         buffer: String,
@@ -128,7 +128,7 @@ pub enum DocumentError {
     },
 
     /// A buffer of another size or live range.
-    #[error("buffer `{buffer}` has {planned} in the plan and {actual} in the model")]
+    #[error("buffer `{}` has {} in the plan and {} in the model", short(.buffer), short(.planned), short(.actual))]
     Geometry {
         /// The buffer's id.
         buffer: String,
@@ -141,7 +141,7 @@ pub enum DocumentError {
 
 fn list(ids: &[String]) -> String {
     const SHOWN: usize = 10;
-    let mut text: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("`{id}`")).collect();
+    let mut text: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("`{}`", short(id))).collect();
     if ids.len() > SHOWN {
         text.push(format!("and {} more", ids.len() - SHOWN));
     }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use super::document::arena;
 use super::{DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, SharesEntry, TensorEntry};
 use crate::export::{graph_hash, items, problem_hash};
+use crate::import::json::Object;
 use crate::{
     BufferId, Graph, Inside, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId, Placement, Plan,
     PlanBound, PlanInside, PlanObjects, Problem, Share, SharedObject, Solution, Stop, TensorId, lower_bound,
@@ -50,6 +51,7 @@ impl PlanDocument {
             let list = entry.shares.as_ref();
             shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.shares)?;
         }
+        plan.shares.sort_by_key(|share| share.tensor);
         Ok(plan)
     }
 
@@ -259,7 +261,7 @@ pub fn format_of(text: &str) -> Result<String, DocumentError> {
     struct Head {
         format: Option<serde_json::Value>,
     }
-    let head: Head = serde_json::from_str(text).map_err(malformed)?;
+    let Object(head): Object<Head> = serde_json::from_str(text).map_err(malformed)?;
     let found = match head.format {
         Some(serde_json::Value::String(format)) => return Ok(format),
         Some(other) => format!("`{other}`"),
@@ -272,7 +274,9 @@ pub fn format_of(text: &str) -> Result<String, DocumentError> {
 pub(super) fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, DocumentError> {
     // A later version may have other fields, so its name is read first.
     match format_of(text) {
-        Ok(format) if format == expected => serde_json::from_str(text).map_err(malformed),
+        Ok(format) if format == expected => {
+            serde_json::from_str(text).map(|document: Object<T>| document.0).map_err(malformed)
+        }
         Ok(format) => Err(DocumentError::Format { found: format!("`{format}`"), expected }),
         Err(DocumentError::Format { found, .. }) => Err(DocumentError::Format { found, expected }),
         Err(error) => Err(error),

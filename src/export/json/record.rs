@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::DocumentError;
 use crate::ElementType;
-use crate::import::{Fold, ImportOptions, InputShape};
+use crate::import::{Fold, ImportOptions, InputShape, json};
 
 /// How a model was imported, so that a reader can import it the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +17,10 @@ pub struct ImportRecord {
     /// The element type that floating-point elements count as.
     pub floats_as: Option<String>,
     /// Values for symbolic dimensions.
+    #[serde(deserialize_with = "json::unique")]
     pub dims: BTreeMap<String, u64>,
     /// Shapes that inputs are given, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub input_shapes: BTreeMap<String, String>,
     /// Whether operators may overwrite graph inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -34,6 +35,11 @@ pub struct ImportRecord {
 enum FoldText {
     Constants,
     None,
+}
+
+/// A record, which must be a JSON object.
+pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ImportRecord, D::Error> {
+    json::Object::deserialize(deserializer).map(|object| object.0)
 }
 
 impl ImportRecord {

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::descriptions::Descriptions;
-use super::messages::{Function, Graph, Model, Node};
+use super::messages::{Graph, Model, Node};
 use super::slices::Slices;
+use super::subgraphs::Functions;
 use super::unshaped::{self, Reasons};
 use super::{FORMAT, shapes, subgraphs};
+use crate::error::short;
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
@@ -19,10 +21,19 @@ pub(super) fn build(
     let Some(graph) = &model.graph else {
         return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
     };
+    let mut functions = model.functions.iter().enumerate();
+    let fault = functions.find_map(|(number, function)| Some((number, function.fault.as_deref()?)));
+    if let Some((number, fault)) = fault {
+        return Err(ImportError::malformed(FORMAT, format!("in function {number}, {fault}")));
+    }
+    if let Some(fault) = &graph.fault {
+        return Err(ImportError::malformed(FORMAT, fault));
+    }
     let (descriptions, reasons) = described(model, graph, options)?;
     let mut tensors = Tensors::new(graph, GraphBuilder::new(name), descriptions, reasons);
+    let functions = subgraphs::names_of(&model.functions);
     for node in &graph.node {
-        add_operator(node, &model.functions, &mut tensors);
+        add_operator(node, &functions, &mut tensors);
     }
     for output in &graph.output {
         if let Some(id) = tensors.id(&output.name) {
@@ -62,7 +73,7 @@ fn described<'m>(
         let spec = descriptions.get(name).and_then(|description| description.spec(TensorKind::Intermediate));
         name.is_empty() || spec.is_some()
     };
-    let is_complete = graph.node.iter().flat_map(|node| &node.output).all(|name| has_size(name));
+    let is_complete = graph.node.iter().flat_map(|node| node.output().iter()).all(|name| has_size(name));
     let reasons = if is_complete { Reasons::new() } else { shapes::infer(model, graph, &mut descriptions)? };
     Ok((descriptions, reasons))
 }
@@ -72,7 +83,8 @@ fn note_of_bodies(graph: &Graph, imported: &ImportedGraph) -> Option<String> {
     const SHOWN: usize = 5;
     let run = graph.node.iter().zip(imported.graph.operators());
     let with_bodies = run.filter(|(node, operator)| subgraphs::has_bodies(node) && !operator.is_folded());
-    let mut names = with_bodies.map(|(node, _)| format!("`{}` ({})", name_of(node), node.op_type));
+    let mut names =
+        with_bodies.map(|(node, _)| format!("`{}` ({})", short(name_of(node)), short(node.op_type())));
     let mut shown: Vec<String> = names.by_ref().take(SHOWN).collect();
     let more = names.count();
     if more > 0 {
@@ -83,14 +95,15 @@ fn note_of_bodies(graph: &Graph, imported: &ImportedGraph) -> Option<String> {
     (!shown.is_empty()).then(text)
 }
 
-fn add_operator<'m>(node: &'m Node, functions: &[Function], tensors: &mut Tensors<'m>) {
-    let mut reads = tensors.ids(node.input.iter().map(String::as_str));
+fn add_operator<'m>(node: &'m Node, functions: &Functions, tensors: &mut Tensors<'m>) {
+    let mut reads = tensors.ids(node.input().iter());
     let own: HashSet<TensorId> = reads.iter().copied().collect();
     let outer = tensors.ids(subgraphs::outer_names(node));
     reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
-    let writes = tensors.ids(node.output.iter().map(String::as_str));
-    let foldable = subgraphs::is_pure(node, functions) && (!reads.is_empty() || node.op_type == "Constant");
-    let operator = tensors.builder.operator(name_of(node)).op_type(&node.op_type).reads(reads).writes(writes);
+    let writes = tensors.ids(node.output().iter());
+    let foldable = subgraphs::is_pure(node, functions) && (!reads.is_empty() || node.op_type() == "Constant");
+    let operator =
+        tensors.builder.operator(name_of(node)).op_type(node.op_type()).reads(reads).writes(writes);
     if foldable {
         operator.foldable();
     }
@@ -98,8 +111,8 @@ fn add_operator<'m>(node: &'m Node, functions: &[Function], tensors: &mut Tensor
 
 /// Names are optional; one without is called by what it writes.
 fn name_of(node: &Node) -> &str {
-    let names = std::iter::once(&node.name).chain(&node.output);
-    names.map(String::as_str).find(|name| !name.is_empty()).unwrap_or(&node.op_type)
+    let title = node.title();
+    if title.is_empty() { node.op_type() } else { title }
 }
 
 /// Tensors exist by being mentioned; their ids follow the first mention.

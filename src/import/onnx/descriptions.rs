@@ -7,6 +7,7 @@ use std::fmt;
 use super::expression::evaluate;
 use super::messages::{Dimension, Graph, Node, SparseTensor, Tensor, ValueInfo};
 use super::{FORMAT, given};
+use crate::error::short;
 use crate::graph::{ElementType, TensorKind, TensorSpec};
 use crate::import::{ImportError, ImportOptions, check_dims};
 
@@ -140,8 +141,8 @@ impl<'m> Descriptions<'m> {
                 all.offer(&info.name, description)?;
             }
         }
-        for node in graph.node.iter().filter(|node| node.op_type == "Constant") {
-            if let (Some(output), Some(description)) = (node.output.first(), value_of(node)?) {
+        for node in graph.node.iter().filter(|node| node.op_type() == "Constant") {
+            if let (Some(output), Some(description)) = (node.output().first(), value_of(node)?) {
                 all.offer(output, description)?;
             }
         }
@@ -187,6 +188,7 @@ impl<'m> Descriptions<'m> {
         match (place.get().shape(), description.shape()) {
             (None, Some(_)) => drop(place.insert(description)),
             (Some(first), Some(second)) if first != second => {
+                let name = short(name);
                 let reason = format!("tensor `{name}` is said to have shape {first:?} and shape {second:?}");
                 return Err(ImportError::malformed(FORMAT, reason));
             }
@@ -205,13 +207,26 @@ fn sparse_as_dense<'m>(sparse: &SparseTensor, name: &str) -> Result<Description<
     Ok(Description::Tensor { data_type, dims: Some(known_dims(&sparse.dims, name)?) })
 }
 
+/// No shape has more dimensions; descriptions of one tensor are compared as often as they are
+/// repeated.
+const MOST_DIMS: usize = 255;
+
+fn check_count(dims: usize, name: &str) -> Result<(), ImportError> {
+    if dims <= MOST_DIMS {
+        return Ok(());
+    }
+    let reason = format!("tensor `{}` has {dims} dimensions, more than {MOST_DIMS}", short(name));
+    Err(ImportError::malformed(FORMAT, reason))
+}
+
 fn known_dims<'m>(dims: &[i64], name: &str) -> Result<Vec<Dim<'m>>, ImportError> {
+    check_count(dims.len(), name)?;
     dims.iter().map(|&dim| known_dim(dim, name)).collect()
 }
 
 fn known_dim<'m>(dim: i64, name: &str) -> Result<Dim<'m>, ImportError> {
     let value = u64::try_from(dim);
-    let reason = || format!("tensor `{name}` has the negative dimension {dim}");
+    let reason = || format!("tensor `{}` has the negative dimension {dim}", short(name));
     value.map(Dim::Known).map_err(|_| ImportError::malformed(FORMAT, reason()))
 }
 
@@ -222,6 +237,7 @@ fn declared<'m>(
 ) -> Result<Option<Description<'m>>, ImportError> {
     let Some(of) = &info.r#type else { return Ok(None) };
     let Some(tensor) = &of.tensor_type else { return Ok(Some(Description::NoTensor)) };
+    check_count(tensor.shape.as_ref().map_or(0, |shape| shape.dim.len()), &info.name)?;
     let dim = |dim: &'m Dimension| match (dim.dim_value, dim.dim_param.as_str()) {
         (Some(value), _) => known_dim(value, &info.name),
         (None, "") => Ok(Dim::Unknown),
@@ -236,11 +252,11 @@ fn declared<'m>(
 
 /// What the attributes of a `Constant` node say of its output.
 fn value_of(node: &Node) -> Result<Option<Description<'_>>, ImportError> {
-    let name = node.output.first().map_or("", String::as_str);
+    let name = node.output().first().unwrap_or("");
     let scalar = |data_type| Description::Tensor { data_type, dims: Some(Vec::new()) };
     let list = |data_type, dim| Description::Tensor { data_type, dims: Some(vec![dim]) };
     for attribute in &node.attribute {
-        return Ok(Some(match (attribute.name.as_str(), &attribute.t, &attribute.sparse_tensor) {
+        return Ok(Some(match (&*attribute.name, &attribute.t, &attribute.sparse_tensor) {
             ("value", Some(tensor), _) => dense(tensor, name)?,
             ("sparse_value", _, Some(sparse)) => sparse_as_dense(sparse, name)?,
             ("value_float", ..) => scalar(FLOAT),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::descriptions::{Description, Dim};
 use super::messages::{Graph, ValueInfo};
+use crate::error::short;
 use crate::import::{ImportError, ImportOptions, InputDimension};
 
 /// Names of the dimensions that the user gives names to.
@@ -26,8 +27,8 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
         if !cfg!(feature = "onnx-shapes") {
             return Err(wrong("this build lacks the feature `onnx-shapes`".to_owned()));
         }
-        let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-        let Some(input) = graph.input.iter().find(|input| input.name == *name && !is_constant(name)) else {
+        let is_constant = graph.initializer.iter().any(|tensor| tensor.name == *name);
+        let Some(input) = graph.input.iter().find(|input| input.name == *name && !is_constant) else {
             return Err(wrong(there_are(graph)));
         };
         let Some(tensor) = tensor_type(input) else { return Err(wrong("it is no tensor".to_owned())) };
@@ -57,7 +58,7 @@ fn there_are(graph: &Graph) -> String {
     let constants: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let names =
         || graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains(name));
-    let mut shown: Vec<String> = names().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let mut shown: Vec<String> = names().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
     let count = names().count();
     if count > SHOWN {
         shown.push(format!("and {} more", count - SHOWN));

@@ -6,6 +6,8 @@
 
 use prost::Message;
 
+pub(super) use super::graph::{Function, Graph};
+pub(super) use super::node::{Attribute, Node};
 pub(super) use super::tensor::Tensor;
 
 #[derive(Message)]
@@ -29,88 +31,9 @@ pub(super) struct OperatorSet {
     pub(super) version: i64,
 }
 
-/// A function of the model's own, which stands for any operator of its name.
-#[derive(Message)]
-pub(super) struct Function {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    #[prost(string, repeated, tag = "4")]
-    pub(super) input: Vec<String>,
-    #[prost(string, repeated, tag = "5")]
-    pub(super) output: Vec<String>,
-    #[prost(message, repeated, tag = "7")]
-    pub(super) node: Vec<Node>,
-    #[prost(message, repeated, tag = "9")]
-    pub(super) opset_import: Vec<OperatorSet>,
-    #[prost(string, tag = "10")]
-    pub(super) domain: String,
-    /// Attributes with what they are if the caller gives none.
-    #[prost(message, repeated, tag = "11")]
-    pub(super) attribute_proto: Vec<Attribute>,
-}
-
 /// A message of which only the presence matters.
 #[derive(Message)]
 pub(super) struct Unread {}
-
-#[derive(Message)]
-pub(super) struct Graph {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) node: Vec<Node>,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) initializer: Vec<Tensor>,
-    #[prost(message, repeated, tag = "11")]
-    pub(super) input: Vec<ValueInfo>,
-    #[prost(message, repeated, tag = "12")]
-    pub(super) output: Vec<ValueInfo>,
-    #[prost(message, repeated, tag = "13")]
-    pub(super) value_info: Vec<ValueInfo>,
-    #[prost(message, repeated, tag = "15")]
-    pub(super) sparse_initializer: Vec<SparseTensor>,
-}
-
-#[derive(Message)]
-pub(super) struct Node {
-    #[prost(string, repeated, tag = "1")]
-    pub(super) input: Vec<String>,
-    #[prost(string, repeated, tag = "2")]
-    pub(super) output: Vec<String>,
-    #[prost(string, tag = "3")]
-    pub(super) name: String,
-    #[prost(string, tag = "4")]
-    pub(super) op_type: String,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) attribute: Vec<Attribute>,
-    #[prost(string, tag = "7")]
-    pub(super) domain: String,
-}
-
-#[derive(Message)]
-pub(super) struct Attribute {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    #[prost(float, tag = "2")]
-    pub(super) f: f32,
-    #[prost(int64, tag = "3")]
-    pub(super) i: i64,
-    #[prost(bytes = "vec", tag = "4")]
-    pub(super) s: Vec<u8>,
-    #[prost(message, optional, boxed, tag = "5")]
-    pub(super) t: Option<Box<Tensor>>,
-    #[prost(message, optional, boxed, tag = "6")]
-    pub(super) g: Option<Box<Graph>>,
-    #[prost(float, repeated, tag = "7")]
-    pub(super) floats: Vec<f32>,
-    #[prost(int64, repeated, tag = "8")]
-    pub(super) ints: Vec<i64>,
-    #[prost(message, repeated, tag = "11")]
-    pub(super) graphs: Vec<Graph>,
-    /// In a function: the caller's attribute that stands here.
-    #[prost(string, tag = "21")]
-    pub(super) ref_attr_name: String,
-    #[prost(message, optional, boxed, tag = "22")]
-    pub(super) sparse_tensor: Option<Box<SparseTensor>>,
-}
 
 #[derive(Message)]
 pub(super) struct SparseTensor {

@@ -6,7 +6,9 @@ mod descriptions;
 mod expression;
 mod file_buf;
 mod given;
+mod graph;
 mod messages;
+mod node;
 #[cfg(feature = "onnx-shapes")]
 mod shapes;
 #[cfg(not(feature = "onnx-shapes"))]

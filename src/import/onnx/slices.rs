@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use super::messages::{Graph, Node, Tensor};
 use crate::ids::OperatorId;
 
-/// Constants by name.
+/// Constants by name; none where no node is a slice.
 pub(super) struct Slices<'m>(HashMap<&'m str, &'m Tensor>);
 
 impl<'m> Slices<'m> {
     pub(super) fn new(graph: &'m Graph) -> Self {
+        if graph.node.iter().all(|node| node.op_type() != "Slice") {
+            return Self(HashMap::new());
+        }
         let initializers = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
-        let constants = graph.node.iter().filter(|node| node.op_type == "Constant").filter_map(|node| {
+        let constants = graph.node.iter().filter(|node| node.op_type() == "Constant").filter_map(|node| {
             let value = node.attribute.iter().find_map(|attribute| attribute.t.as_deref());
-            Some((node.output.first()?.as_str(), value?))
+            Some((node.output().first()?, value?))
         });
         Self(initializers.chain(constants).collect())
     }
@@ -21,13 +24,14 @@ impl<'m> Slices<'m> {
     /// By axis of what is cut: where the slice begins. None if that is not known, or if it
     /// leaves out elements in between.
     pub(super) fn begin(&self, node: &Node, graph: &crate::graph::Graph, id: OperatorId) -> Option<Vec<u64>> {
-        if node.op_type != "Slice" {
+        if node.op_type() != "Slice" {
             return None;
         }
         let shape = graph.tensor(*graph.operator(id).inputs().first()?).shape()?;
         let rank = i64::try_from(shape.len()).ok()?;
-        let given = |number: usize, name: &str| match node.input.get(number).filter(|name| !name.is_empty()) {
-            Some(name) => Some(Some(self.0.get(name.as_str())?.numbers()?)),
+        let given = |number: usize, name: &str| match node.input().get(number).filter(|name| !name.is_empty())
+        {
+            Some(name) => Some(Some(self.0.get(name)?.numbers()?)),
             None => Some(attribute(node, name)),
         };
         let starts = given(1, "starts")??;
@@ -49,6 +53,6 @@ impl<'m> Slices<'m> {
 
 /// Before version 10 of the operators, these were attributes.
 fn attribute(node: &Node, name: &str) -> Option<Vec<i64>> {
-    let found = node.attribute.iter().find(|attribute| attribute.name == name);
+    let found = node.attribute.iter().find(|attribute| *attribute.name == *name);
     found.map(|attribute| attribute.ints.clone())
 }

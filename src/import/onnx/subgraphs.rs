@@ -18,20 +18,24 @@ const KNOWN_DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 /// Those of `com.microsoft` that draw random numbers.
 const DRAW: [&str; 4] = ["BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Sampling"];
 
+/// Domains and names of the model's own functions.
+pub(super) type Functions<'m> = HashSet<(&'m str, &'m str)>;
+
+pub(super) fn names_of(functions: &[Function]) -> Functions<'_> {
+    functions.iter().map(|function| (full_domain(&function.domain), function.name.as_str())).collect()
+}
+
 /// Whether it computes nothing but its outputs, and those from its inputs and
 /// what its bodies take from around them. Of the model's own functions and of
 /// other domains nothing is known.
-pub(super) fn is_pure(node: &Node, functions: &[Function]) -> bool {
-    let is_own = |function: &Function| {
-        function.name == node.op_type && full_domain(&function.domain) == full_domain(&node.domain)
-    };
-    if functions.iter().any(is_own) {
+pub(super) fn is_pure(node: &Node, functions: &Functions) -> bool {
+    if functions.contains(&(full_domain(node.domain()), node.op_type())) {
         return false;
     }
-    let op_type = node.op_type.as_str();
+    let op_type = node.op_type();
     let pure_here = RUN_BODIES.contains(&op_type) || STATELESS.contains(&op_type);
     let alone = pure_here || foldable::is_pure(op_type);
-    let known = KNOWN_DOMAINS.contains(&node.domain.as_str()) && !DRAW.contains(&op_type);
+    let known = KNOWN_DOMAINS.contains(&node.domain()) && !DRAW.contains(&op_type);
     alone && known && bodies(node).all(|body| body.node.iter().all(|inner| is_pure(inner, functions)))
 }
 
@@ -70,7 +74,7 @@ impl<'m> Search<'m> {
         for body in bodies(node) {
             self.scopes.push(definitions(body));
             for inner in &body.node {
-                inner.input.iter().for_each(|name| self.uses(name));
+                inner.input().iter().for_each(|name| self.uses(name));
                 self.bodies_of(inner);
             }
             body.output.iter().for_each(|output| self.uses(&output.name));
@@ -88,7 +92,7 @@ impl<'m> Search<'m> {
 
 fn definitions(body: &Graph) -> HashSet<&str> {
     let inputs = body.input.iter().map(|input| input.name.as_str());
-    let written = body.node.iter().flat_map(|node| &node.output).map(String::as_str);
+    let written = body.node.iter().flat_map(|node| node.output().iter());
     let dense = body.initializer.iter();
     let sparse = body.sparse_initializer.iter().filter_map(|sparse| sparse.values.as_ref());
     inputs.chain(written).chain(dense.chain(sparse).map(|tensor| tensor.name.as_str())).collect()

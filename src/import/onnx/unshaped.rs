@@ -1,8 +1,10 @@
 //! Tensors without a static size: how to name them, and what to do about them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::descriptions::{Description, Dim};
+use crate::error::{cut_within, short};
 use crate::graph::ElementType;
 use crate::import::ImportError;
 
@@ -13,7 +15,7 @@ pub(super) enum Reason {
     /// It is an input, and its shape is open.
     Input,
     /// Its operator cannot tell.
-    Own(String),
+    Own(Rc<str>),
     /// What its operator reads is not known.
     Follows,
 }
@@ -22,14 +24,20 @@ pub(super) enum Reason {
 /// was computed at all.
 pub(super) type Reasons<'m> = HashMap<&'m str, Reason>;
 
+/// So many tensors without a static size are listed with the reason.
+const WITH_REASON: usize = 10;
+
 /// Makes the error of them all, each given by name with what is known of it. Those that only
 /// follow from others come last.
 pub(super) fn error(mut tensors: Vec<(&str, Option<&Description>)>, reasons: &Reasons) -> ImportError {
     let follows = |name: &str| matches!(reasons.get(name), Some(Reason::Follows));
     tensors.sort_by_key(|(name, _)| follows(name));
-    let texts = tensors.iter().map(|(name, description)| match reasons.get(name) {
-        Some(Reason::Own(text)) => format!("`{name}` {}, as {text}", known(*description)),
-        _ => format!("`{name}` {}", known(*description)),
+    // Reasons are long, and messages show those of the first.
+    let texts = tensors.iter().enumerate().map(|(place, (name, description))| match reasons.get(name) {
+        Some(Reason::Own(text)) if place < WITH_REASON => {
+            format!("`{}` {}, as {text}", short(name), known(*description))
+        }
+        _ => format!("`{}` {}", short(name), known(*description)),
     });
     let texts = texts.collect();
     tensors.retain(|(name, _)| !follows(name));
@@ -43,7 +51,7 @@ fn known(description: Option<&Description>) -> String {
         Some(Description::Tensor { dims: None, .. }) => "(no shape)".to_owned(),
         Some(tensor @ Description::Tensor { data_type, dims: Some(dims) }) => {
             let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
-            let shape = format!("[{}]", dims.join(", "));
+            let shape = format!("[{}]", cut_within(&dims.join(", "), 200));
             match tensor.element_type() {
                 Some(ElementType::String) => format!("{shape} of strings"),
                 Some(_) => shape,
@@ -104,9 +112,9 @@ fn remedy(tensors: &[(&str, Option<&Description>)], reasons: &Reasons) -> String
 fn bind(names: &BTreeSet<&str>) -> String {
     const SHOWN: usize = 10;
     let shown = || names.iter().take(SHOWN);
-    let quoted: Vec<String> = shown().map(|name| format!("`{name}`")).collect();
+    let quoted: Vec<String> = shown().map(|name| format!("`{}`", short(name))).collect();
     let flags: Vec<String> =
-        shown().map(|name| format!("--dim {}", for_shell(&format!("{name}=1")))).collect();
+        shown().map(|name| format!("--dim {}", for_shell(&format!("{}=1", short(name))))).collect();
     let more = if names.len() > SHOWN { " and so on" } else { "" };
     format!("bind {}{more} by {}{more}", quoted.join(", "), flags.join(" "))
 }

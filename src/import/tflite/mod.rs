@@ -11,7 +11,7 @@ use std::path::Path;
 use flatbuffers::Vector;
 
 use super::foldable::OperatorAdder;
-use super::{ImportError, ImportOptions, ImportedGraph};
+use super::{ImportError, ImportOptions, ImportedGraph, short};
 use crate::graph::GraphBuilder;
 use schema::{Model, SubGraph};
 use tensors::{Described, Role};
@@ -147,14 +147,14 @@ fn describe_tensors(
 /// and so for whose live ranges, nothing in the file stands.
 fn note_of_blanks(tensors: &[Described]) -> Option<String> {
     let blanks = tensors.iter().filter(|tensor| tensor.is_blank);
-    let names = listing(blanks.map(|tensor| format!("`{}`", tensor.name)))?;
+    let names = listing(blanks.map(|tensor| format!("`{}`", short(&tensor.name))))?;
     Some(format!("tensors that nothing fills, taken for constants: {names}"))
 }
 
 /// Names tensors that may be larger at run time than the file says.
 fn note_of_dynamic(tensors: &[Described]) -> Option<String> {
     let dynamic = tensors.iter().filter_map(|tensor| Some((tensor, tensor.dynamic.as_ref()?)));
-    let names = listing(dynamic.map(|(tensor, shape)| format!("`{}` {shape}", tensor.name)))?;
+    let names = listing(dynamic.map(|(tensor, shape)| format!("`{}` {shape}", short(&tensor.name))))?;
     Some(format!("tensors with dynamic dimensions, planned at the shape that the file states: {names}"))
 }
 
@@ -164,7 +164,7 @@ fn note_of_others<'a>(subgraphs: impl Iterator<Item = SubGraph<'a>>) -> Option<S
     let names = listing(subgraphs.map(|subgraph| {
         let operators = subgraph.operators().map_or(0, |operators| operators.len());
         let plural = if operators == 1 { "" } else { "s" };
-        format!("`{}` ({operators} operator{plural})", text(subgraph.name()))
+        format!("`{}` ({operators} operator{plural})", short(&text(subgraph.name())))
     }))?;
     Some(format!("subgraphs not planned: {names}"))
 }

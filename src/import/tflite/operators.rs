@@ -1,8 +1,10 @@
 //! Operators: their types and their tensors.
 
+use std::collections::HashMap;
+
 use flatbuffers::Vector;
 
-use super::schema::{Model, OperatorCode, SubGraph};
+use super::schema::{Model, OperatorCode, SubGraph, Tensor};
 use super::{FORMAT, builtins, text};
 use crate::ids::TensorId;
 use crate::import::ImportError;
@@ -41,19 +43,33 @@ pub(crate) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>
 /// By operator: whether its result is made of its inputs' bytes as they are, if it is a
 /// concatenation: no activation, and all tensors quantized alike.
 pub(super) fn joins(subgraph: SubGraph<'_>, read: &[Read]) -> Vec<bool> {
+    if read.iter().all(|operator| operator.op_type != "CONCATENATION") {
+        return vec![false; read.len()];
+    }
+    let classes = quantizations(subgraph);
     let operators = subgraph.operators().into_iter().flatten().zip(read);
-    let tensors = subgraph.tensors();
-    let quantization = |id: TensorId| -> Option<(Vec<f32>, Vec<i64>)> {
-        let quantization = tensors?.get(id.index()).quantization()?;
-        let (scales, zeros) = (quantization.scale(), quantization.zero_point());
-        Some((scales.into_iter().flatten().collect(), zeros.into_iter().flatten().collect()))
-    };
     let own = operators.map(|(operator, read)| {
-        let mut all = read.inputs.iter().chain(&read.outputs).map(|&id| quantization(id));
+        let mut all = read.inputs.iter().chain(&read.outputs).map(|id| classes[id.index()]);
         let first = all.next();
         !operator.activates() && all.all(|other| Some(other) == first)
     });
     own.collect()
+}
+
+/// By tensor: a number that tensors have in common if they are quantized alike. Each quantization
+/// is read once, however many operators use the tensor.
+fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
+    let mut known: HashMap<Option<(Vec<u32>, Vec<i64>)>, usize> = HashMap::new();
+    let tensors = subgraph.tensors().into_iter().flatten();
+    let class = |tensor: Tensor<'_>| {
+        let own = tensor.quantization().map(|quantization| {
+            let scales = quantization.scale().into_iter().flatten().map(f32::to_bits).collect();
+            (scales, quantization.zero_point().into_iter().flatten().collect())
+        });
+        let next = known.len();
+        *known.entry(own).or_insert(next)
+    };
+    tensors.map(class).collect()
 }
 
 /// The tensors of a list; -1, a tensor that is not given, is left out.
@@ -99,12 +115,17 @@ fn op_type(index: usize, code: OperatorCode<'_>) -> Result<String, ImportError> 
 pub(super) fn begin(model: Model<'_>, subgraph: SubGraph<'_>, read: &Read) -> Option<Vec<u64>> {
     const INT32: i8 = 2;
     const INT64: i8 = 4;
+    /// No tensor has so many axes, and many slices may name one large buffer.
+    const MOST_BYTES: usize = 255 * 8;
     if read.op_type != "SLICE" {
         return None;
     }
     let tensor = subgraph.tensors()?.get(read.inputs.get(1)?.index());
     let (buffers, buffer) = (model.buffers()?, tensor.buffer()? as usize);
     let bytes = (buffer < buffers.len()).then(|| buffers.get(buffer).data()).flatten()?.bytes();
+    if bytes.len() > MOST_BYTES {
+        return None;
+    }
     let numbers: Vec<i64> = match tensor.element_type() {
         Some(INT32) if bytes.len().is_multiple_of(4) => {
             bytes.as_chunks().0.iter().map(|&number| i32::from_le_bytes(number).into()).collect()

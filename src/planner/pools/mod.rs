@@ -188,6 +188,7 @@ impl Task<'_> {
                 how: one.how,
             })
             .collect();
+        plan.shares.sort_by_key(|share| share.tensor);
         (plan.cost, plan.lower_bound, plan.floor) = (found.cost, found.bound, found.floor);
         (plan.nodes, plan.stop) = (found.nodes, found.stop);
         for laid in &found.laid {

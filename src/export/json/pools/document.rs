@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::export::json::document::VariablesText;
-use crate::export::json::{ImportRecord, OccupantEntry, SharesEntry, TensorRole};
-use crate::{Content, Loading, Variables};
+use crate::export::json::{ImportRecord, OccupantEntry, SharesEntry, TensorRole, record};
+use crate::import::json;
+use crate::{Content, Loading, Pools, Variables};
 
 /// The contents of a plan for several memories, as they stand there: claims, which
 /// [`verify`](crate::verify) judges. All sizes and offsets are bytes.
@@ -42,7 +43,7 @@ pub struct PoolPlanDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<String>,
     /// How the model was imported.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "record::object")]
     pub options: ImportRecord,
     /// Fingerprint of the graph; not checked where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,17 +54,19 @@ pub struct PoolPlanDocument {
     #[serde(default)]
     pub folded: Vec<usize>,
     /// The memories, fast ones first; the last is home.
+    #[serde(deserialize_with = "json::few_objects::<{ Pools::MAX_COUNT }, _, _>")]
     pub pools: Vec<PoolEntry>,
     /// The tensors that have a place or share one, by index.
+    #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<PoolTensorEntry>,
     /// The workspaces that have a place, by operator.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<PoolScratchEntry>,
     /// Copies, by when they are due.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     pub transfers: Vec<TransferEntry>,
     /// Where operators find what is not in the first pool in which it has a place.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     pub uses: Vec<UseEntry>,
 }
 
@@ -162,6 +165,7 @@ pub struct PoolTensorEntry {
     #[serde(default)]
     pub pool: Option<String>,
     /// Its places, by pool and time.
+    #[serde(deserialize_with = "json::objects")]
     pub stays: Vec<StayEntry>,
     /// Whose memory it shares while both are needed, and how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,6 +181,7 @@ pub struct PoolScratchEntry {
     /// Size.
     pub bytes: u64,
     /// Its place.
+    #[serde(deserialize_with = "json::objects")]
     pub stays: Vec<StayEntry>,
 }
 

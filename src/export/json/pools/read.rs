@@ -56,6 +56,7 @@ impl PoolPlanDocument {
             let list = entry.shares.as_ref();
             shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.shares)?;
         }
+        plan.shares.sort_by_key(|share| share.tensor);
         check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
         (plan.alignment, plan.variables) = (self.alignment, self.variables);
         plan.used = self.pools.iter().map(|pool| pool.used_bytes).collect();

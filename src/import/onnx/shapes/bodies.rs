@@ -23,7 +23,7 @@ fn run<'m>(
     for (input, value) in body.input.iter().zip(inputs) {
         inner.facts.insert(&input.name, Ok(value));
     }
-    engine.initializers(body, &mut inner);
+    engine.body_initializers(body, &mut inner);
     for node in &body.node {
         engine.node_into(node, &mut inner);
     }
@@ -170,7 +170,7 @@ pub(super) fn facts_of(call: &Call) -> Vec<Option<Fact>> {
     all.map(|number| match call.optional(number) {
         Ok(None) => None,
         Ok(Some(value)) => Some(Ok(value.clone())),
-        Err(reason) => Some(Err(Unknown { reason, follows: true })),
+        Err(reason) => Some(Err(Unknown::because(&reason, true))),
     })
     .collect()
 }

@@ -1,6 +1,7 @@
 //! A node as its rule sees it: inputs, attributes, and the version of its operator.
 
 use super::value::{Data, Told, Value, Why};
+use crate::error::short;
 use crate::import::onnx::messages::{Attribute, Graph, Node};
 
 /// One input.
@@ -37,7 +38,10 @@ impl<'c, 'm> Call<'c, 'm> {
     }
 
     fn unknown(&self, number: usize) -> Why {
-        format!("the shape of its input `{}` is not known", self.node.input[number])
+        format!(
+            "the shape of its input `{}` is not known",
+            short(self.node.input().get(number).unwrap_or(""))
+        )
     }
 
     pub fn has(&self, number: usize) -> bool {
@@ -50,11 +54,12 @@ impl<'c, 'm> Call<'c, 'm> {
     }
 
     pub fn outputs(&self) -> usize {
-        self.node.output.len()
+        self.node.output().len()
     }
 
     fn depends(&self, number: usize) -> Why {
-        let name = self.node.input.get(number).map_or("", String::as_str);
+        let name = self.node.input().get(number).unwrap_or("");
+        let name = short(name);
         format!(
             "the size of its output depends on the numbers in `{name}`, which the file does not tell \
              before the run"

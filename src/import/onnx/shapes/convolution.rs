@@ -214,7 +214,7 @@ fn pooled(call: &Call, input: &Value, data_type: i32) -> Told<[Value; 2]> {
     }
     let ceil = call.flag("ceil_mode", false);
     let steps = window.all_steps(spatial, ceil)?;
-    if call.node.op_type == "LpPool" && steps != window.all_steps(spatial, false)? {
+    if call.node.op_type() == "LpPool" && steps != window.all_steps(spatial, false)? {
         return Err("ONNX Runtime ignores its attribute `ceil_mode`, and so its size is not sure".to_owned());
     }
     let dims = [vec![batch, channels], steps].concat();

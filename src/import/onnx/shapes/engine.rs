@@ -7,6 +7,7 @@ use super::call::{Call, Slot};
 use super::scope::{Fact, Scope, Setting, Unknown, domain, versions};
 use super::table::{FAMILIES, Family, MICROSOFT, NEWEST, WITH_BODIES};
 use super::value::{Data, Told, Value};
+use crate::error::short;
 use crate::import::onnx::messages::{Attribute, Function, Graph, Node};
 
 /// How much is done inside of bodies and functions, which may call each other: names and
@@ -57,6 +58,14 @@ impl<'m> Engine<'m> {
         }
     }
 
+    /// Those of a body, which count as work: a body may run any number of times.
+    pub fn body_initializers(&mut self, body: &'m Graph, scope: &mut Scope<'_, 'm>) {
+        self.work += body.initializer.len() + body.sparse_initializer.len() + body.output.len();
+        if self.work <= MOST_WORK {
+            self.initializers(body, scope);
+        }
+    }
+
     /// Remembers what is known of a tensor.
     pub fn define(&mut self, name: &'m str, mut fact: Fact, scope: &mut Scope<'_, 'm>) {
         if let Ok(value) = &mut fact {
@@ -77,20 +86,24 @@ impl<'m> Engine<'m> {
     pub fn node_into(&mut self, node: &'m Node, scope: &mut Scope<'_, 'm>) {
         self.work += cost(node);
         let facts = if self.work > MOST_WORK {
-            vec![Err(Unknown::new("functions and bodies are nested too much")); node.output.len()]
+            vec![Err(Unknown::new("functions and bodies are nested too much")); node.output().len()]
         } else {
             self.outputs(node, scope)
         };
-        for (name, fact) in node.output.iter().zip(facts) {
+        for (name, fact) in node.output().iter().zip(facts) {
             self.define(name, fact, scope);
         }
     }
 
     /// What is known of each output of a node.
     pub fn outputs(&mut self, node: &'m Node, scope: &Scope<'_, 'm>) -> Vec<Fact> {
+        // Rules may count on an output.
+        if node.output().is_empty() {
+            return Vec::new();
+        }
         let mut follows = false;
         let slots: Vec<Slot> = node
-            .input
+            .input()
             .iter()
             .map(|name| match scope.get(name) {
                 _ if name.is_empty() => Slot::Absent,
@@ -101,21 +114,21 @@ impl<'m> Engine<'m> {
                 }
             })
             .collect();
-        let named = |reason: String| Unknown { reason: format!("{} {reason}", title(node)), follows };
+        let named = |reason: &str| Unknown::because(&format!("{} {reason}", title(node)), follows);
         match self.values(node, &slots, scope) {
             Ok(values) => {
-                let missing = || named("cannot tell the shape of this output".to_owned());
+                let missing = named("cannot tell the shape of this output");
                 let mut values = values.into_iter();
-                node.output.iter().map(|_| values.next().ok_or_else(missing)).collect()
+                node.output().iter().map(|_| values.next().ok_or_else(|| missing.clone())).collect()
             }
-            Err(reason) => vec![Err(named(format!("cannot tell the shape: {reason}"))); node.output.len()],
+            Err(reason) => vec![Err(named(&format!("cannot tell the shape: {reason}"))); node.output().len()],
         }
     }
 
     fn values(&mut self, node: &'m Node, slots: &[Slot], scope: &Scope<'_, 'm>) -> Told<Vec<Value>> {
         let attributes = attributes(node, scope.setting);
-        let domain = domain(&node.domain);
-        if let Some(functions) = self.functions.get(&(domain, node.op_type.as_str())) {
+        let domain = domain(node.domain());
+        if let Some(functions) = self.functions.get(&(domain, node.op_type())) {
             let &[function] = functions.as_slice() else {
                 return Err("the file has several functions of this name".to_owned());
             };
@@ -130,8 +143,8 @@ impl<'m> Engine<'m> {
                 return Err(format!("the file does not say which version of the domain `{domain}` it uses"));
             }
         };
-        let with_bodies = WITH_BODIES.iter().find(|(name, _)| domain.is_empty() && *name == node.op_type);
-        let rule = self.rules.get(&(domain, node.op_type.as_str())).copied();
+        let with_bodies = WITH_BODIES.iter().find(|(name, _)| domain.is_empty() && *name == node.op_type());
+        let rule = self.rules.get(&(domain, node.op_type())).copied();
         let since = match (with_bodies, rule) {
             (Some((_, since)), _) => *since,
             (None, Some(family)) => family.since,
@@ -141,7 +154,7 @@ impl<'m> Engine<'m> {
             return Err(format!("versions {since} to {NEWEST} of this operator are known, not {version}"));
         }
         let call = Call { node, version, inputs: slots, attributes: &attributes };
-        match (rule, node.op_type.as_str()) {
+        match (rule, node.op_type()) {
             (Some(family), _) => (family.rule)(&call),
             (None, "If") => bodies::branch(self, &call, scope),
             (None, "Loop") => bodies::repeat(self, &call, scope),
@@ -154,7 +167,12 @@ impl<'m> Engine<'m> {
         if self.depth >= DEEPEST {
             return Err(format!("functions call each other more than {DEEPEST} deep"));
         }
-        let defaults = function.attribute_proto.iter().map(|attribute| (attribute.name.as_str(), attribute));
+        // What every call costs besides the nodes.
+        self.work += function.attribute_proto.len() + function.opset_import.len() + function.output.len();
+        if self.work > MOST_WORK {
+            return Err("functions and bodies are nested too much".to_owned());
+        }
+        let defaults = function.attribute_proto.iter().map(|attribute| (&*attribute.name, attribute));
         let mut given: HashMap<&'m str, &'m Attribute> = defaults.collect();
         given.extend(call.attributes.iter().copied());
         let setting = Setting { versions: versions(&function.opset_import), given: Some(given) };
@@ -184,9 +202,9 @@ fn attributes<'m>(node: &'m Node, setting: &Setting<'m>) -> Vec<(&'m str, &'m At
         let reference = attribute.ref_attr_name.as_str();
         match &setting.given {
             Some(given) if !reference.is_empty() => {
-                given.get(reference).map(|caller| (attribute.name.as_str(), *caller))
+                given.get(reference).map(|caller| (&*attribute.name, *caller))
             }
-            _ => Some((attribute.name.as_str(), attribute)),
+            _ => Some((&*attribute.name, attribute)),
         }
     });
     all.collect()
@@ -194,16 +212,15 @@ fn attributes<'m>(node: &'m Node, setting: &Setting<'m>) -> Vec<(&'m str, &'m At
 
 fn cost(node: &Node) -> usize {
     let numbers = node.attribute.iter().map(|attribute| attribute.ints.len() + attribute.floats.len() + 1);
-    let names = node.input.iter().chain(&node.output).map(|name| 1 + name.len() / 16);
+    let names = node.input().iter().chain(node.output().iter()).map(|name| 1 + name.len() / 16);
     10 + numbers.sum::<usize>() + names.sum::<usize>()
 }
 
 /// How messages name a node.
 pub(super) fn title(node: &Node) -> String {
-    let names = std::iter::once(&node.name).chain(&node.output);
-    let name = names.map(String::as_str).find(|name| !name.is_empty()).unwrap_or("");
-    match node.domain.as_str() {
-        "" | "ai.onnx" => format!("node `{name}` ({})", node.op_type),
-        domain => format!("node `{name}` ({domain}.{})", node.op_type),
+    let (name, op_type) = (short(node.title()), short(node.op_type()));
+    match node.domain() {
+        "" | "ai.onnx" => format!("node `{name}` ({op_type})"),
+        domain => format!("node `{name}` ({}.{op_type})", short(domain)),
     }
 }

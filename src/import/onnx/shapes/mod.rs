@@ -39,6 +39,7 @@ use super::FORMAT;
 use super::descriptions::{Description, Descriptions, Dim};
 use super::messages::{Graph, Model, Node};
 use super::unshaped::{Reason, Reasons};
+use crate::error::short;
 use crate::import::ImportError;
 use engine::Engine;
 use scope::{Fact, Scope, Setting, Unknown};
@@ -66,7 +67,7 @@ pub(super) fn infer<'m>(
     for place in order::order(&graph.node) {
         let node = &graph.node[place];
         let facts = engine.outputs(node, &scope);
-        for (name, fact) in node.output.iter().zip(facts).filter(|(name, _)| !name.is_empty()) {
+        for (name, fact) in node.output().iter().zip(facts).filter(|(name, _)| !name.is_empty()) {
             let fact = settled(node, name, fact, descriptions.get(name))?;
             if let Ok(value) = &fact
                 && !descriptions.is_constant(name)
@@ -113,7 +114,8 @@ fn settled(
         if dims.len() != value.dims.len() || !dims.iter().zip(&value.dims).all(fits) {
             let said = said(dims);
             let reason = format!(
-                "tensor `{name}` is said to have shape {said}, but {} makes shape {:?}",
+                "tensor `{}` is said to have shape {said}, but {} makes shape {:?}",
+                short(name),
                 engine::title(node),
                 value.dims
             );
@@ -122,7 +124,8 @@ fn settled(
     }
     if *data_type != 0 && *data_type != value.data_type {
         let reason = format!(
-            "tensor `{name}` is said to have element type {data_type}, but {} makes element type {}",
+            "tensor `{}` is said to have element type {data_type}, but {} makes element type {}",
+            short(name),
             engine::title(node),
             value.data_type
         );

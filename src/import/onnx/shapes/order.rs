@@ -11,14 +11,14 @@ use crate::import::onnx::subgraphs::outer_names;
 pub(super) fn order(nodes: &[Node]) -> Vec<usize> {
     let mut writers: HashMap<&str, usize> = HashMap::new();
     for (place, node) in nodes.iter().enumerate() {
-        for name in node.output.iter().filter(|name| !name.is_empty()) {
+        for name in node.output().iter().filter(|name| !name.is_empty()) {
             writers.entry(name).or_insert(place);
         }
     }
     let mut waiting = vec![0_usize; nodes.len()];
     let mut readers = vec![Vec::new(); nodes.len()];
     for (place, node) in nodes.iter().enumerate() {
-        let names = node.input.iter().map(String::as_str).chain(outer_names(node));
+        let names = node.input().iter().chain(outer_names(node));
         for writer in names.filter_map(|name| writers.get(name)) {
             waiting[place] += 1;
             readers[*writer].push(place);

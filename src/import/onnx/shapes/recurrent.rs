@@ -36,7 +36,7 @@ pub(super) fn recurrent(call: &Call) -> Told<Vec<Value>> {
     };
     let last = Value::new(input.data_type, last)?;
     let mut outputs = vec![Value::new(input.data_type, all)?, last.clone()];
-    if call.node.op_type == "LSTM" {
+    if call.node.op_type() == "LSTM" {
         outputs.push(last);
     }
     Ok(outputs)

@@ -6,7 +6,7 @@ use super::value::{Data, Told, Value, axes, axis, coordinates, few, place, size,
 
 pub(super) fn reduce(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
-    let since = if call.node.op_type == "ReduceSum" { 13 } else { 18 };
+    let since = if call.node.op_type() == "ReduceSum" { 13 } else { 18 };
     let numbers = call.numbers_since(since, "axes", 1)?.filter(|numbers| !numbers.is_empty());
     let gone = match numbers {
         Some(numbers) => axes(numbers, input.rank())?,
@@ -35,7 +35,7 @@ fn reduced(call: &Call, input: &Value, kept: &[u64]) -> Option<Data> {
         let along = at.iter().zip(kept).map(|(&along, &dim)| if dim == 1 { 0 } else { along });
         groups.get_mut(usize::try_from(place(kept, along)?).ok()?)?.push(number);
     }
-    let reduce = |group: &Vec<i64>| arithmetic::reduce(&call.node.op_type, input.data_type, group);
+    let reduce = |group: &Vec<i64>| arithmetic::reduce(&call.node.op_type(), input.data_type, group);
     Some(Data::Whole(groups.iter().map(reduce).collect::<Option<_>>()?))
 }
 

@@ -1,21 +1,29 @@
 //! Names, and what is known of the tensors that they stand for.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::value::Value;
+use crate::error::cut_within;
 use crate::import::onnx::messages::{Attribute, OperatorSet};
 
 /// Why a tensor's shape is not known.
 #[derive(Clone, Debug)]
 pub(super) struct Unknown {
-    pub reason: String,
+    /// Shared, as one operator may have many outputs of unknown shape.
+    pub reason: Rc<str>,
     /// Only because something else is not.
     pub follows: bool,
 }
 
 impl Unknown {
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), follows: false }
+        Self::because(&reason.into(), false)
+    }
+
+    /// Messages of bodies within bodies, and those that list numbers, are cut.
+    pub fn because(reason: &str, follows: bool) -> Self {
+        Self { reason: cut_within(reason, 500).into(), follows }
     }
 }
 

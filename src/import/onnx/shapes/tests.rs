@@ -14,7 +14,7 @@ use crate::import::ImportOptions;
 type Known = BTreeMap<String, (ElementType, Vec<u64>)>;
 
 fn known(graph: &Graph, descriptions: &Descriptions) -> Known {
-    let names = graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
+    let names = graph.node.iter().flat_map(|node| node.output().iter()).filter(|name| !name.is_empty());
     let description = |name: &String| match descriptions.get(name)? {
         Description::NoTensor => None,
         tensor @ Description::Tensor { .. } => {

@@ -79,8 +79,11 @@ impl Data {
         })
     }
 
-    /// One after another; none if their kinds differ.
+    /// One after another; none if their kinds differ, or there are too many to remember.
     pub fn joined(parts: &[&Self]) -> Option<Self> {
+        if parts.iter().map(|part| part.len()).sum::<usize>() > FEW {
+            return None;
+        }
         Some(match parts.first()? {
             Data::Whole(_) => {
                 let lists = parts.iter().map(|part| part.whole()).collect::<Option<Vec<_>>>()?;

@@ -1,0 +1,166 @@
+//! Bodies of the fuzz targets in `fuzz/`: each takes arbitrary bytes and panics where the library
+//! breaks a promise. Not part of the API.
+//!
+//! An input is either refused with an error or gives a verified plan, whose documents read back
+//! to the bytes that were written. Planning is bounded by [`MOST_OPERATORS`] and [`NODES`], so that
+//! an input that takes long is a finding.
+
+mod bytes;
+mod drawn;
+mod planner;
+
+pub use planner::planner;
+
+use crate::export::json::{PlanDocument, PoolPlanDocument};
+use crate::import::{self, ImportError, ImportOptions, ImportedGraph};
+use crate::verify::{verify, verify_pools, verify_solution};
+use crate::{Graph, Limits, Plan, Planner, Pool, PoolPlan, Pools, Problem, Sharing};
+
+/// Larger graphs are imported and not planned.
+const MOST_OPERATORS: usize = 64;
+
+/// Node limit of each planning run.
+const NODES: u64 = 300;
+
+/// Longer messages would mean that names from the file are copied without limit.
+const LONGEST_MESSAGE: usize = 2 << 10;
+
+/// The graph that fuzzed plans claim to be for.
+const NETWORK: &str = include_str!("network.json");
+
+/// An ONNX file.
+pub fn onnx(bytes: &[u8]) {
+    let mut options = ImportOptions::default();
+    check_import(import::onnx_from_bytes("m", bytes, &options));
+    options.dims.insert("N".to_owned(), 3);
+    let _ = import::onnx_from_bytes("m", bytes, &options);
+}
+
+/// A `TFLite` file.
+pub fn tflite(bytes: &[u8]) {
+    check_import(import::tflite_from_bytes("m", bytes, &ImportOptions::default()));
+}
+
+/// Graph JSON.
+pub fn graph_json(bytes: &[u8]) {
+    check_import(import::graph_json_from_bytes("m", bytes, &ImportOptions::default()));
+}
+
+/// Buffers as CSV.
+pub fn csv(bytes: &[u8]) {
+    match import::csv_from_bytes("m", bytes, &ImportOptions::default()) {
+        Err(error) => check_message(&error.to_string()),
+        Ok(problem) if problem.buffers().len() > 4 * MOST_OPERATORS => {}
+        Ok(problem) => check_problem(&problem),
+    }
+}
+
+/// A plan for one arena: refused, or written the same however often it is read.
+pub fn plan_json(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let graph = network();
+    match PlanDocument::from_json(text).and_then(|document| document.to_plan(&graph)) {
+        Err(error) => check_message(&error.to_string()),
+        Ok(plan) => {
+            let _ = verify(&graph, &plan);
+            check_document(&graph, &plan);
+        }
+    }
+}
+
+/// A plan for several memories, likewise.
+pub fn pool_plan_json(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let graph = network();
+    match PoolPlanDocument::from_json(text).and_then(|document| document.to_plan(&graph)) {
+        Err(error) => check_message(&error.to_string()),
+        Ok(plan) => {
+            let _ = verify_pools(&graph, &plan);
+            check_pool_document(&graph, &plan);
+        }
+    }
+}
+
+fn network() -> Graph {
+    let imported = import::graph_json_from_bytes("m", NETWORK.as_bytes(), &ImportOptions::default());
+    imported.expect("the network is right").graph
+}
+
+fn check_import(imported: Result<ImportedGraph, ImportError>) {
+    match imported {
+        Err(error) => check_message(&error.to_string()),
+        Ok(imported) => {
+            imported.notes.iter().for_each(|note| check_message(note));
+            if imported.graph.operators().len() <= MOST_OPERATORS
+                && imported.graph.tensors().len() <= 4 * MOST_OPERATORS
+            {
+                check_graph(&imported.graph);
+            }
+        }
+    }
+}
+
+fn check_message(text: &str) {
+    assert!(!text.is_empty() && text.len() <= LONGEST_MESSAGE, "a message of {} bytes", text.len());
+}
+
+/// Errors are for sums of sizes beyond 64 bits and constraints that cannot be satisfied.
+fn check_graph(graph: &Graph) {
+    for sharing in [Sharing::None, Sharing::All] {
+        let planner = Planner::new().share(sharing).limits(Limits::new().nodes(NODES));
+        if let Some(plan) = right(planner.plan(graph)) {
+            verify(graph, &plan).expect("a plan is verified before it is returned");
+            check_document(graph, &plan);
+        }
+    }
+    let largest = graph.tensors().iter().map(crate::Tensor::bytes).max().unwrap_or(0);
+    let chip = Pool::on_chip("chip", largest.saturating_mul(2));
+    let pools = Pools::new([chip, Pool::off_chip("ddr")]).expect("two pools");
+    let planner = Planner::new().limits(Limits::new().nodes(NODES));
+    if let Some(plan) = right(planner.place(graph, &pools)) {
+        verify_pools(graph, &plan).expect("a plan is verified before it is returned");
+        check_pool_document(graph, &plan);
+    }
+}
+
+fn check_problem(problem: &Problem) {
+    let solution = Planner::new().limits(Limits::new().nodes(NODES)).solve(problem);
+    let Some(solution) = right(solution) else { return };
+    verify_solution(problem, &solution).expect("offsets are verified before they are returned");
+    let options = ImportOptions::default();
+    let text = PlanDocument::of_problem("m", problem, &solution, &options).to_json();
+    let read = PlanDocument::from_json(&text).and_then(|document| document.to_solution(problem));
+    let read = read.expect("what is written can be read");
+    assert_eq!(PlanDocument::of_problem("m", problem, &read, &options).to_json(), text);
+}
+
+/// The result, unless the input is at fault.
+fn right<T>(result: crate::Result<T>) -> Option<T> {
+    match result {
+        Ok(result) => Some(result),
+        Err(error @ (crate::Error::WrongPlan { .. } | crate::Error::Refused { .. })) => {
+            panic!("internal error: {error}")
+        }
+        Err(error) => {
+            check_message(&error.to_string());
+            None
+        }
+    }
+}
+
+/// A document that was written reads back, and is written the same again.
+fn check_document(graph: &Graph, plan: &Plan) {
+    let options = ImportOptions::default();
+    let text = PlanDocument::of_graph(graph, plan, &options).to_json();
+    let read = PlanDocument::from_json(&text).and_then(|document| document.to_plan(graph));
+    let read = read.expect("what is written can be read");
+    assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), text);
+}
+
+fn check_pool_document(graph: &Graph, plan: &PoolPlan) {
+    let options = ImportOptions::default();
+    let text = PoolPlanDocument::of_graph(graph, plan, &options).to_json();
+    let read = PoolPlanDocument::from_json(&text).and_then(|document| document.to_plan(graph));
+    let read = read.expect("what is written can be read");
+    assert_eq!(PoolPlanDocument::of_graph(graph, &read, &options).to_json(), text);
+}

@@ -1,0 +1,253 @@
+//! Nodes in a compact form: a file may have a million of them in a few bytes each.
+
+use std::ops::Deref;
+
+use bytes::{Buf, BufMut};
+use prost::encoding::{self, DecodeContext, WireType};
+use prost::{DecodeError, Message};
+use smallvec::SmallVec;
+
+use super::graph::{Graph, skip_encoding};
+use super::messages::{SparseTensor, Tensor};
+
+/// A node, its names in one allocation.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    /// Operator type, domain, own name, inputs, outputs.
+    text: Box<str>,
+    /// Where each of these ends.
+    ends: SmallVec<[u32; 6]>,
+    inputs: u32,
+    pub(super) attribute: Vec<Attribute>,
+}
+
+/// Names of inputs or outputs, in order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'m> {
+    text: &'m str,
+    ends: &'m [u32],
+    start: u32,
+}
+
+impl<'m> Names<'m> {
+    pub(super) fn len(self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(super) fn get(self, number: usize) -> Option<&'m str> {
+        let end = *self.ends.get(number)?;
+        let start = if number == 0 { self.start } else { self.ends[number - 1] };
+        Some(&self.text[start as usize..end as usize])
+    }
+
+    pub(super) fn first(self) -> Option<&'m str> {
+        self.get(0)
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = &'m str> {
+        (0..self.len()).filter_map(move |number| self.get(number))
+    }
+}
+
+/// Names before those of the inputs: type, domain, own name.
+const OWN: usize = 3;
+
+impl Node {
+    fn names(&self, from: usize, to: usize) -> Names<'_> {
+        let start = if from == 0 { 0 } else { self.ends.get(from - 1).copied().unwrap_or(0) };
+        Names { text: &self.text, ends: self.ends.get(from..to).unwrap_or(&[]), start }
+    }
+
+    pub(super) fn op_type(&self) -> &str {
+        self.names(0, 1).first().unwrap_or("")
+    }
+
+    pub(super) fn domain(&self) -> &str {
+        self.names(1, 2).first().unwrap_or("")
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.names(2, 3).first().unwrap_or("")
+    }
+
+    pub(super) fn input(&self) -> Names<'_> {
+        self.names(OWN, OWN + self.inputs as usize)
+    }
+
+    pub(super) fn output(&self) -> Names<'_> {
+        self.names(OWN + self.inputs as usize, self.ends.len())
+    }
+
+    /// How messages call it: names are optional, so by what it writes.
+    pub(super) fn title(&self) -> &str {
+        let names = std::iter::once(self.name()).chain(self.output().iter());
+        names.into_iter().find(|name| !name.is_empty()).unwrap_or("")
+    }
+
+    /// Why it is no node of an ONNX graph.
+    pub(super) fn fault(&self) -> Option<String> {
+        if self.op_type().is_empty() {
+            return Some("has no operator type".to_owned());
+        }
+        self.attribute.iter().find_map(|attribute| {
+            if attribute.name.is_empty() {
+                return Some("has an attribute without a name".to_owned());
+            }
+            let bodies = attribute.g.as_deref().into_iter().chain(&attribute.graphs);
+            let fault = bodies.filter_map(|body| body.fault.as_deref()).next()?;
+            Some(format!("has a body in which {fault}"))
+        })
+    }
+}
+
+/// A node as it stands in the file.
+#[derive(Debug, Default)]
+pub(super) struct NodeMessage {
+    input: Vec<String>,
+    output: Vec<String>,
+    name: String,
+    op_type: String,
+    domain: String,
+    attribute: Vec<Attribute>,
+}
+
+impl Message for NodeMessage {
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        match tag {
+            1 => encoding::string::merge_repeated(wire_type, &mut self.input, buf, context),
+            2 => encoding::string::merge_repeated(wire_type, &mut self.output, buf, context),
+            3 => encoding::string::merge(wire_type, &mut self.name, buf, context),
+            4 => encoding::string::merge(wire_type, &mut self.op_type, buf, context),
+            5 => {
+                self.attribute.push(attribute(wire_type, buf, context)?);
+                Ok(())
+            }
+            7 => encoding::string::merge(wire_type, &mut self.domain, buf, context),
+            _ => encoding::skip_field(wire_type, tag, buf, context),
+        }
+    }
+
+    skip_encoding!();
+}
+
+impl From<NodeMessage> for Node {
+    fn from(message: NodeMessage) -> Self {
+        let own = [message.op_type, message.domain, message.name];
+        let names = || own.iter().chain(&message.input).chain(&message.output);
+        let mut text = String::with_capacity(names().map(String::len).sum());
+        let mut ends = SmallVec::with_capacity(OWN + message.input.len() + message.output.len());
+        for name in names() {
+            text.push_str(name);
+            // No message has more than 2 GiB, says the format.
+            ends.push(text.len() as u32);
+        }
+        Self {
+            text: text.into_boxed_str(),
+            ends,
+            inputs: message.input.len() as u32,
+            attribute: message.attribute,
+        }
+    }
+}
+
+/// An attribute; what few have stands apart.
+#[derive(Debug, Default)]
+pub(super) struct Attribute {
+    pub(super) name: Box<str>,
+    pub(super) i: i64,
+    pub(super) f: f32,
+    values: Option<Box<Values>>,
+}
+
+/// All values but single numbers.
+#[derive(Debug)]
+pub(super) struct Values {
+    pub(super) s: Vec<u8>,
+    pub(super) t: Option<Box<Tensor>>,
+    pub(super) g: Option<Box<Graph>>,
+    pub(super) floats: Vec<f32>,
+    pub(super) ints: Vec<i64>,
+    pub(super) graphs: Vec<Graph>,
+    /// In a function: the caller's attribute that stands here.
+    pub(super) ref_attr_name: String,
+    pub(super) sparse_tensor: Option<Box<SparseTensor>>,
+}
+
+static NO_VALUES: Values = Values {
+    s: Vec::new(),
+    t: None,
+    g: None,
+    floats: Vec::new(),
+    ints: Vec::new(),
+    graphs: Vec::new(),
+    ref_attr_name: String::new(),
+    sparse_tensor: None,
+};
+
+impl Deref for Attribute {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        self.values.as_deref().unwrap_or(&NO_VALUES)
+    }
+}
+
+/// An attribute as it stands in the file.
+#[derive(Message)]
+struct AttributeMessage {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(float, tag = "2")]
+    f: f32,
+    #[prost(int64, tag = "3")]
+    i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    s: Vec<u8>,
+    #[prost(message, optional, boxed, tag = "5")]
+    t: Option<Box<Tensor>>,
+    #[prost(message, optional, boxed, tag = "6")]
+    g: Option<Box<Graph>>,
+    #[prost(float, repeated, tag = "7")]
+    floats: Vec<f32>,
+    #[prost(int64, repeated, tag = "8")]
+    ints: Vec<i64>,
+    #[prost(message, repeated, tag = "11")]
+    graphs: Vec<Graph>,
+    #[prost(string, tag = "21")]
+    ref_attr_name: String,
+    #[prost(message, optional, boxed, tag = "22")]
+    sparse_tensor: Option<Box<SparseTensor>>,
+}
+
+/// Decodes an attribute.
+pub(super) fn attribute(
+    wire_type: WireType,
+    buf: &mut impl Buf,
+    context: DecodeContext,
+) -> Result<Attribute, DecodeError> {
+    let mut message = AttributeMessage::default();
+    encoding::message::merge(wire_type, &mut message, buf, context)?;
+    Ok(message.into())
+}
+
+impl From<AttributeMessage> for Attribute {
+    fn from(message: AttributeMessage) -> Self {
+        let AttributeMessage { name, f, i, s, t, g, floats, ints, graphs, ref_attr_name, sparse_tensor } =
+            message;
+        let plain = s.is_empty() && floats.is_empty() && ints.is_empty() && graphs.is_empty();
+        let plain = plain && t.is_none() && g.is_none() && sparse_tensor.is_none();
+        let values = Values { s, t, g, floats, ints, graphs, ref_attr_name, sparse_tensor };
+        let plain = plain && values.ref_attr_name.is_empty();
+        Self { name: name.into(), i, f, values: (!plain).then(|| Box::new(values)) }
+    }
+}
