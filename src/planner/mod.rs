@@ -365,6 +365,12 @@ impl Planner {
         Error::WrongPlan { strategy: self.strategy.name().to_owned(), violation: first.unwrap_or_default() }
     }
 
+    /// Whether the strategy is a search that begins with what first fit and greedy by size find, so
+    /// that it need not run where these are optimal.
+    fn is_search(&self) -> bool {
+        matches!(self.strategy.name(), "auto" | "exact")
+    }
+
     /// How far groups of tensors are packed as what they are.
     fn packing_effort(&self) -> PackingEffort {
         match self.effort {

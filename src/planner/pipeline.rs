@@ -21,7 +21,7 @@ use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::Stop;
 use crate::plan::{Plan, Status};
-use crate::schedule::{Others, Schedule, schedule};
+use crate::schedule::{Others, Schedule, largest_step_of, schedule};
 use crate::sharing::{Sharing, concerns};
 
 /// Up to so many tensors and workspaces, greedy by size runs to its end at any limit.
@@ -38,6 +38,7 @@ const OTHERS: u64 = 5;
 pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
     let order = graph.file_order();
     let mut pipeline = Pipeline::start(planner, graph, order, Mode::AllOrders)?;
+    pipeline.bound_by_working_sets()?;
     if pipeline.is_open() {
         let schedule = pipeline.schedule()?;
         pipeline.candidates(&schedule)?;
@@ -69,10 +70,12 @@ struct Pipeline<'a> {
     budget: Budget<'a>,
     /// No arena of any order is smaller, in bytes; none until other orders are looked at.
     over_orders: Option<u64>,
+    /// Whether no other order can be run.
+    is_only_order: bool,
     /// The best plan, verified but for [`over_orders`](Self::over_orders).
     best: Plan,
     /// Whether the best plan is not the strategy's: a result of the strategy that was not stopped
-    /// replaces it even if it is larger, as somebody asked for this strategy.
+    /// replaces it even if it is larger, as the caller asked for this strategy.
     is_first: bool,
 }
 
@@ -95,7 +98,7 @@ impl<'a> Pipeline<'a> {
             return Err(Error::Cancelled);
         }
         let best = checked(planner, graph, first)?;
-        let mut pipeline = Self { mode, planner, graph, budget, over_orders: None, best, is_first: true };
+        let mut pipeline = Self { mode, planner, graph, budget, over_orders: None, is_only_order: false, best, is_first: true };
         if pipeline.is_above_bound() && evaluation.len() <= MOST_AT_ANY_LIMIT && planner.limits.can_end() {
             let greedy = evaluation.plan(&Greedy::by_size(), Packing::Frames, &limits)?;
             pipeline.offer_first(greedy)?;
@@ -114,7 +117,17 @@ impl<'a> Pipeline<'a> {
 
     /// Whether a further stage may begin.
     fn is_open(&mut self) -> bool {
-        (self.is_first || self.is_above_bound()) && !self.budget.is_met()
+        let must_run = self.is_first && !self.planner.is_search();
+        (must_run || self.is_above_bound()) && !self.budget.is_met()
+    }
+
+    /// A bound that needs no search: often the first plan touches it.
+    fn bound_by_working_sets(&mut self) -> Result<()> {
+        let Planner { alignment, variables, sharing, .. } = *self.planner;
+        let evaluation = Evaluation::new(self.planner, self.graph, self.graph.file_order(), None)?;
+        let load = largest_step_of(self.graph, alignment, variables, sharing);
+        self.over_orders = Some(evaluation.bound_of(load).max(evaluation.working_set_bound()));
+        Ok(())
     }
 
     /// The order stage.
@@ -123,11 +136,12 @@ impl<'a> Pipeline<'a> {
         let schedule = schedule(self.graph, ordering, alignment, variables, sharing, &self.budget.left());
         self.budget.charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
         let evaluation = Evaluation::new(self.planner, self.graph, self.graph.file_order(), None)?;
-        let mut bound = evaluation.bound_of(schedule.lower_bound).max(evaluation.working_set_bound());
-        if schedule.is_only_order {
+        let mut bound = evaluation.bound_of(schedule.lower_bound);
+        self.is_only_order = schedule.is_only_order;
+        if self.is_only_order {
             bound = bound.max(self.best.lower_bound.bytes);
         }
-        self.over_orders = Some(bound);
+        self.over_orders = self.over_orders.max(Some(bound));
         Ok(schedule)
     }
 
@@ -223,6 +237,10 @@ impl<'a> Pipeline<'a> {
     /// A plan of the strategy's, which takes the place of the best one if it is smaller.
     fn offer(&mut self, plan: Plan) -> Result<()> {
         self.budget.charge(plan.nodes, plan.stop);
+        if self.is_only_order {
+            // What the strategy has proven of the order, it has proven of all.
+            self.over_orders = self.over_orders.max(Some(plan.lower_bound.bytes));
+        }
         let is_wanted = self.is_first && plan.stop == Stop::Finished;
         let is_large = plan.placements().nth(MOST_AFTER_CANCELLATION).is_some();
         let is_late = plan.stop == Stop::Cancelled && is_large;
@@ -245,6 +263,10 @@ impl<'a> Pipeline<'a> {
         plan.nodes = self.budget.spent();
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         plan.stop = if plan.status == Status::Optimal { Stop::Finished } else { self.budget.stop() };
+        if self.is_first && plan.stop == Stop::Finished && self.planner.is_search() {
+            // The search would have begun with the same offsets.
+            self.planner.strategy.name().clone_into(&mut plan.strategy);
+        }
         if claims_more { checked(self.planner, self.graph, plan) } else { Ok(plan) }
     }
 }

@@ -171,6 +171,23 @@ pub(crate) fn load(
     peak(&network, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>())
 }
 
+/// The bytes of the largest step of a single operator: a load that no order stays below, found
+/// without a search. O(operators + edges).
+pub(crate) fn largest_step_of(
+    graph: &Graph,
+    default_alignment: u64,
+    variables: Variables,
+    sharing: Sharing,
+) -> u64 {
+    let network = Network::new(graph, default_alignment, variables, sharing);
+    let bytes = largest_step(&network);
+    if !network.paddings.any {
+        return bytes;
+    }
+    // Without rounding, there is no padding to take off.
+    bytes.max(largest_step(&Network::in_cells(graph, 1, default_alignment, variables, sharing)))
+}
+
 /// A range of operators that all orders run together.
 struct Part {
     from: u32,
