@@ -105,7 +105,7 @@ const OTHERS: [(Order, Fit); 24] = [
 
 /// Work of greedy placement in blocks of the occupancy searched, 20 million of which take a
 /// second: no further order is begun after so much. First those of the first orders,
-const FIRST_VISITS: [u64; 3] = [200_000, 2_000_000, 120_000_000];
+const FIRST_VISITS: [u64; 3] = [100_000, 1_000_000, 120_000_000];
 
 /// then those of the others.
 const OTHER_VISITS: [u64; 3] = [0, 1_000_000, 30_000_000];

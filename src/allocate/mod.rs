@@ -14,6 +14,7 @@ mod naive;
 mod occupancy;
 mod order;
 mod parts;
+mod section_tree;
 mod shapes;
 mod sharing;
 mod sweep;
