@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 29] = [
+const MAY_NAME: [(&str, &[&str]); 30] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids", "sorting"]),
     ("bound", &["ids", "problem", "sorting"]),
     ("limits", &[]),
+    ("effort", &[]),
     ("random", &[]),
     ("sorting", &[]),
     ("objects", &["ids"]),
@@ -21,6 +22,7 @@ const MAY_NAME: [(&str, &[&str]); 29] = [
         &[
             "bound",
             "choice",
+            "effort",
             "error",
             "ids",
             "infeasible",

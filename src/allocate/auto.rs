@@ -127,6 +127,19 @@ impl Auto {
         (search.0 + each.0 * buffers, search.1 + each.1 * buffers)
     }
 
+    /// Nodes, work, and both without progress. A number of nodes that is named is spent in
+    /// full, and allows as much work as at [`Effort::Thorough`] in proportion.
+    fn budgets(&self, buffers: u64, limits: &Limits) -> (u64, u64, (u64, u64)) {
+        let (usual, work) = Self::budget(Effort::Thorough, buffers);
+        let named = limits.most_nodes(u64::MAX);
+        if named < u64::MAX || self.effort == Effort::Thorough {
+            let nodes = limits.most_nodes(usual);
+            return (nodes, work.saturating_mul(1 + nodes / (usual + 1)), (u64::MAX, u64::MAX));
+        }
+        let patience = Self::budget(self.effort, buffers);
+        (MOST_PROGRESS * patience.0, MOST_PROGRESS * patience.1, patience)
+    }
+
     /// Lowers the offsets by the search, towards the capacity if there is one that they do not
     /// meet, and then by a quick search below it.
     fn search(&self, part: &Problem, allocation: &mut Allocation, limits: &Limits, aim: Aim) -> Option<u64> {
@@ -162,13 +175,7 @@ impl Strategy for Auto {
         if first.stop != Stop::Finished {
             return Ok(first);
         }
-        let patience = Self::budget(self.effort, problem.buffers().len() as u64);
-        let most = if self.effort == Effort::Thorough { 1 } else { MOST_PROGRESS };
-        let nodes = limits.most_nodes(patience.0 * most);
-        // Who allows more nodes allows more work.
-        let work = (patience.1 * most).saturating_mul(1 + nodes / (patience.0 * most + 1));
-        // A number of nodes that is named is spent.
-        let patience = if limits.most_nodes(u64::MAX) < u64::MAX { (nodes, work) } else { patience };
+        let (nodes, work, patience) = self.budgets(problem.buffers().len() as u64, limits);
         in_parts(problem, first.offsets, (nodes, work), |part, first, aim| {
             let aim = Aim { patience, ..aim };
             let mut allocation = best_of_first(part, first, limits, aim, self.effort);
@@ -249,7 +256,10 @@ fn best_of(
     allocation.stop = meter.charge(0).err().unwrap_or(allocation.stop);
     let sorted = Orders::new(problem);
     let mut placer = Placer::new(problem, &sorted);
-    for &(order, fit) in orders {
+    // Of a large problem, greedy by size comes first: what limits leave time for is not above it.
+    let mut orders = orders.to_vec();
+    orders.sort_by_key(|&order| !aim.small && order != Greedy::by_size().choices());
+    for (order, fit) in orders {
         if best <= enough || allocation.stop == Stop::Cancelled {
             break;
         }
