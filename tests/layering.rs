@@ -11,6 +11,7 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("problem", &["error", "ids", "sorting"]),
     ("bound", &["ids", "problem", "sorting"]),
     ("limits", &[]),
+    ("effort", &[]),
     ("random", &[]),
     ("sorting", &[]),
     ("objects", &["ids"]),

@@ -41,14 +41,15 @@ pub(crate) fn allocate_around(
     }
     let bound = lower_bound(problem).bytes;
     let lowest = ranges.partition_point(|range| range.start < bound);
-    let (mut nodes, mut proven) = (0, 0);
+    let (mut nodes, mut proven, mut worst) = (0, 0, Stop::Finished);
     for below in (lowest..ranges.len()).take(MOST_CEILINGS) {
         let found = attempt(problem, below, strategy, limits, (nodes, proven))?;
         (nodes, proven) = (found.nodes, found.proven);
         let Range { start: ceiling, end } = ranges[below];
         if height(problem, &found.offsets) <= ceiling {
-            return Ok(found);
+            return Ok(stopped_by(problem, found, worst));
         }
+        worst = worst.max(found.stop);
         match found.stop {
             Stop::Cancelled => return Ok(Allocation { stop: found.stop, nodes, proven, ..first }),
             Stop::Deadline => break,
@@ -61,7 +62,18 @@ pub(crate) fn allocate_around(
     }
     let found = attempt(problem, ranges.len(), strategy, limits, (nodes, proven))?;
     let Allocation { stop, nodes, proven, .. } = found;
-    Ok(if stop == Stop::Cancelled { Allocation { stop, nodes, proven, ..first } } else { found })
+    let is_above = height(problem, &found.offsets) > height(problem, &first.offsets);
+    Ok(match stop {
+        Stop::Cancelled if is_above => Allocation { stop, nodes, proven, ..first },
+        _ => stopped_by(problem, found, worst),
+    })
+}
+
+/// What is not proven least may be for the reason that an earlier attempt was stopped.
+fn stopped_by(problem: &Problem, found: Allocation, worst: Stop) -> Allocation {
+    let is_least = height(problem, &found.offsets) <= found.proven;
+    let stop = if is_least { found.stop } else { found.stop.max(worst) };
+    Allocation { stop, ..found }
 }
 
 /// With so many of the ranges as obstacles, after so many nodes, and what was shown by

@@ -105,7 +105,7 @@ const OTHERS: [(Order, Fit); 24] = [
 
 /// Work of greedy placement in blocks of the occupancy searched, 20 million of which take a
 /// second: no further order is begun after so much. First those of the first orders,
-const FIRST_VISITS: [u64; 3] = [200_000, 2_000_000, 120_000_000];
+const FIRST_VISITS: [u64; 3] = [100_000, 1_000_000, 120_000_000];
 
 /// then those of the others.
 const OTHER_VISITS: [u64; 3] = [0, 1_000_000, 30_000_000];
@@ -125,6 +125,19 @@ impl Auto {
     fn budget(effort: Effort, buffers: u64) -> (u64, u64) {
         let (search, each) = (SEARCH[effort as usize], SEARCH_EACH[effort as usize]);
         (search.0 + each.0 * buffers, search.1 + each.1 * buffers)
+    }
+
+    /// Nodes, work, and both without progress. A number of nodes that is named is spent in
+    /// full, and allows as much work as at [`Effort::Thorough`] in proportion.
+    fn budgets(&self, buffers: u64, limits: &Limits) -> (u64, u64, (u64, u64)) {
+        let (usual, work) = Self::budget(Effort::Thorough, buffers);
+        let named = limits.most_nodes(u64::MAX);
+        if named < u64::MAX || self.effort == Effort::Thorough {
+            let nodes = limits.most_nodes(usual);
+            return (nodes, work.saturating_mul(1 + nodes / (usual + 1)), (u64::MAX, u64::MAX));
+        }
+        let patience = Self::budget(self.effort, buffers);
+        (MOST_PROGRESS * patience.0, MOST_PROGRESS * patience.1, patience)
     }
 
     /// Lowers the offsets by the search, towards the capacity if there is one that they do not
@@ -162,13 +175,7 @@ impl Strategy for Auto {
         if first.stop != Stop::Finished {
             return Ok(first);
         }
-        let patience = Self::budget(self.effort, problem.buffers().len() as u64);
-        let most = if self.effort == Effort::Thorough { 1 } else { MOST_PROGRESS };
-        let nodes = limits.most_nodes(patience.0 * most);
-        // Who allows more nodes allows more work.
-        let work = (patience.1 * most).saturating_mul(1 + nodes / (patience.0 * most + 1));
-        // A number of nodes that is named is spent.
-        let patience = if limits.most_nodes(u64::MAX) < u64::MAX { (nodes, work) } else { patience };
+        let (nodes, work, patience) = self.budgets(problem.buffers().len() as u64, limits);
         in_parts(problem, first.offsets, (nodes, work), |part, first, aim| {
             let aim = Aim { patience, ..aim };
             let mut allocation = best_of_first(part, first, limits, aim, self.effort);
@@ -249,7 +256,10 @@ fn best_of(
     allocation.stop = meter.charge(0).err().unwrap_or(allocation.stop);
     let sorted = Orders::new(problem);
     let mut placer = Placer::new(problem, &sorted);
-    for &(order, fit) in orders {
+    // Of a large problem, greedy by size comes first: what limits leave time for is not above it.
+    let mut orders = orders.to_vec();
+    orders.sort_by_key(|&order| !aim.small && order != Greedy::by_size().choices());
+    for (order, fit) in orders {
         if best <= enough || allocation.stop == Stop::Cancelled {
             break;
         }

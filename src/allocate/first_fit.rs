@@ -188,7 +188,7 @@ impl<'a> Sweep<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::allocate::around::with_obstacles;
     use crate::allocate::greedy::{Greedy, Placer};
@@ -198,7 +198,7 @@ mod tests {
 
     /// Mixed alignments and sizes, zero among them; some fixed, some with gaps, some ranges
     /// reserved.
-    fn drawn(random: &mut Random) -> Problem {
+    pub(in crate::allocate) fn drawn(random: &mut Random) -> Problem {
         let (count, steps) = (random.below(60), 1 + random.below(40));
         let alignments = 1 + random.below(4);
         let mut buffers: Vec<Buffer> = Vec::new();

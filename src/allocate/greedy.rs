@@ -3,6 +3,7 @@
 use super::first_fit::first_allocation;
 use super::occupancy::{Fit, Occupancy, Request};
 use super::order::{Order, Orders};
+use super::section_tree::SectionTree;
 use super::{Allocation, Strategy};
 use crate::error::Result;
 use crate::ids::BufferId;
@@ -12,8 +13,10 @@ use crate::problem::Problem;
 /// Places buffers in a fixed order, each in a hole between those placed before
 /// it. Made by the constructors, one for each order known in the field.
 ///
-/// O(n^2) time in the worst case and O(n) space; see `docs/algorithms.md` for
-/// what that means in practice. Fixed buffers go first.
+/// First fit is O(n log n) where no buffer is fixed or has gaps. The others take O(n^2) time in
+/// the worst case, long lives of which many overlap, and are near O(n log n) for the lowest
+/// hole where each buffer meets few others or they lie close together; O(n log n) space. See
+/// `docs/algorithms.md` for what that means in practice. Fixed buffers go first.
 #[derive(Clone, Copy, Debug)]
 pub struct Greedy {
     name: &'static str,
@@ -92,25 +95,34 @@ impl Strategy for Greedy {
 }
 
 /// Steps of inner loops for a block of the occupancy.
-const STEPS_OF_A_VISIT: usize = 64;
+const STEPS_OF_A_VISIT: u64 = 64;
 
 /// Places the same problem again and again, in other orders.
 pub(super) struct Placer<'a> {
     problem: &'a Problem,
     orders: &'a Orders<'a>,
     occupancy: Occupancy,
+    /// For the lowest hole instead of the occupancy, where that is quicker.
+    tree: Option<SectionTree>,
     pub(super) offsets: Vec<u64>,
 }
+
+/// The tree of sections is quicker from so many buffers on.
+const TREE_FROM: usize = 2_000;
 
 impl<'a> Placer<'a> {
     pub(super) fn new(problem: &'a Problem, orders: &'a Orders<'a>) -> Self {
         let offsets = vec![0; problem.buffers().len()];
-        Self { problem, orders, occupancy: Occupancy::default(), offsets }
+        let tree = (offsets.len() >= TREE_FROM).then(|| {
+            let sizes = problem.buffers().iter().map(crate::Buffer::size).filter(|&size| size > 0);
+            SectionTree::new(orders.timeline.section_count(), sizes.min().unwrap_or(1))
+        });
+        Self { problem, orders, occupancy: Occupancy::default(), tree, offsets }
     }
 
     /// Work done so far, the same on every machine.
     pub(super) fn visits(&self) -> u64 {
-        self.occupancy.visits()
+        self.occupancy.visits() + self.tree.as_ref().map_or(0, |tree| tree.steps() / STEPS_OF_A_VISIT)
     }
 
     /// Places everything and returns the height; none as soon as it is sure to
@@ -126,15 +138,20 @@ impl<'a> Placer<'a> {
         meter: &mut Meter<'_>,
     ) -> Result<Option<u64>, Stop> {
         self.occupancy.clear();
-        let mut height = self.place_fixed();
+        self.tree.iter_mut().for_each(SectionTree::clear);
+        let by_tree = fit == Fit::Lowest && self.tree.is_some();
+        let mut height = self.place_fixed(by_tree);
         for id in self.orders.sorted(order) {
-            let before = self.occupancy.visits();
+            let before = self.visits();
             let buffer = self.problem.buffer(id);
             let pieces = self.orders.timeline.pieces(id);
             let request = Request { pieces, size: buffer.size(), alignment: buffer.alignment() };
-            let offset = self.occupancy.find(request, fit);
-            height = height.max(self.put(id, offset));
-            meter.charge(STEPS_OF_A_VISIT * (1 + self.occupancy.visits() - before) as usize)?;
+            let offset = match &mut self.tree {
+                Some(tree) if by_tree => tree.lowest(pieces, buffer.size(), buffer.alignment()),
+                _ => self.occupancy.find(request, fit),
+            };
+            height = height.max(self.put(id, offset, by_tree));
+            meter.charge((STEPS_OF_A_VISIT * (1 + self.visits() - before)) as usize)?;
             if height >= limit {
                 return Ok(None);
             }
@@ -142,24 +159,56 @@ impl<'a> Placer<'a> {
         Ok(Some(height))
     }
 
-    fn place_fixed(&mut self) -> u64 {
+    fn place_fixed(&mut self, by_tree: bool) -> u64 {
         let mut height = 0;
         for (id, buffer) in self.problem.ids().zip(self.problem.buffers()) {
             let Some(offset) = buffer.fixed_offset() else { continue };
-            height = height.max(self.put(id, offset));
+            height = height.max(self.put(id, offset, by_tree));
         }
         height
     }
 
     /// Returns where it ends.
-    fn put(&mut self, id: BufferId, offset: u64) -> u64 {
+    fn put(&mut self, id: BufferId, offset: u64, by_tree: bool) -> u64 {
         let size = self.problem.buffer(id).size();
         self.offsets[id.index()] = offset;
         if size > 0 {
             for &piece in self.orders.timeline.pieces(id) {
-                self.occupancy.insert(piece, offset, size);
+                match &mut self.tree {
+                    Some(tree) if by_tree => tree.insert(piece, offset, size),
+                    _ => self.occupancy.insert(piece, offset, size),
+                }
             }
         }
         offset + size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::allocate::first_fit::tests::drawn;
+    use crate::random::Random;
+
+    /// Fixed buffers, gaps, mixed alignments and sizes of zero, in several orders.
+    #[test]
+    fn the_tree_of_sections_finds_the_holes_of_the_occupancy() {
+        let (mut random, limits) = (Random::new(3), Limits::new());
+        for case in 0..2000 {
+            let problem = drawn(&mut random);
+            let orders = Orders::new(&problem);
+            let sizes = problem.buffers().iter().map(crate::Buffer::size).filter(|&size| size > 0);
+            let smallest = sizes.min().unwrap_or(1);
+            for order in [Order::SizeStart, Order::ConflictSize, Order::StartEnd] {
+                let offsets = [true, false].map(|by_tree| {
+                    let mut placer = Placer::new(&problem, &orders);
+                    let tree = SectionTree::new(orders.timeline.section_count(), smallest);
+                    placer.tree = by_tree.then_some(tree);
+                    placer.place(order, Fit::Lowest, u64::MAX, &mut Meter::new(&limits, u64::MAX)).unwrap();
+                    placer.offsets
+                });
+                assert_eq!(offsets[0], offsets[1], "case {case}, {order:?}: {problem:?}");
+            }
+        }
     }
 }

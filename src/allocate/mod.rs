@@ -14,6 +14,7 @@ mod naive;
 mod occupancy;
 mod order;
 mod parts;
+mod section_tree;
 mod shapes;
 mod sharing;
 mod sweep;
@@ -208,10 +209,16 @@ mod tests {
 
     #[test]
     fn no_phase_works_long_between_two_polls() {
-        for (count, names) in [(1500, &NAMES[1..]), (20_000, &["auto", "exact"]), (200_000, &["auto"])] {
+        // Greedy placement counts as well: the search is reached with some left.
+        let cases = [
+            (1500, 10_000, &NAMES[1..]),
+            (20_000, 100_000, &["auto", "exact", "greedy-by-size", "first-fit"]),
+            (200_000, 20_000, &["auto", "first-fit"]),
+        ];
+        for (count, nodes, names) in cases {
             let problem = crowded(count);
             for name in names {
-                let limits = Limits::new().nodes(3000);
+                let limits = Limits::new().nodes(nodes);
                 by_name(name).unwrap().allocate(&problem, &limits).unwrap();
                 let most = most_between_polls();
                 println!("{count} buffers, {name}: {most} steps");

@@ -3,6 +3,7 @@
 use bitvec::vec::BitVec;
 
 use super::instance::Instance;
+use crate::limits::{Meter, Stop};
 
 /// Every top is a sum of sizes, as long as nothing is fixed and one alignment
 /// holds for all: in a placement in which nothing can be moved down, each item
@@ -30,7 +31,10 @@ const MOST_WORK: u64 = 1 << 26;
 
 impl Heights {
     /// Up to this height. O(n h / 64) for heights of h divisors.
-    pub(super) fn new(instance: &Instance, highest: u64) -> Self {
+    ///
+    /// # Errors
+    /// Why it must stop before it is done.
+    pub(super) fn new(instance: &Instance, highest: u64, meter: &mut Meter<'_>) -> Result<Self, Stop> {
         let divisor = divisor(instance);
         let padded = instance.paddings.iter().any(|&padding| padding > 0);
         let fixed = instance.fixed.iter().any(|&offset| offset < u64::MAX);
@@ -38,8 +42,8 @@ impl Heights {
         let count = highest / divisor + 1;
         let work = count / 64 * u64::from(instance.item_count());
         let known = !fixed && !mixed && count <= MOST && work <= MOST_WORK;
-        let sums = if known { sums(instance, divisor, count as usize) } else { BitVec::new() };
-        Self { divisor, sums, padded }
+        let sums = if known { sums(instance, divisor, count as usize, meter)? } else { BitVec::new() };
+        Ok(Self { divisor, sums, padded })
     }
 
     /// The least height that is possible and not below this.
@@ -66,7 +70,7 @@ pub(crate) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-fn sums(instance: &Instance, divisor: u64, count: usize) -> BitVec {
+fn sums(instance: &Instance, divisor: u64, count: usize, meter: &mut Meter<'_>) -> Result<BitVec, Stop> {
     let mut sums = BitVec::repeat(false, count);
     sums.set(0, true);
     for &size in &instance.sizes {
@@ -76,6 +80,7 @@ fn sums(instance: &Instance, divisor: u64, count: usize) -> BitVec {
             moved.shift_end(size);
             sums |= moved;
         }
+        meter.charge(1 + count / 16)?;
     }
-    sums
+    Ok(sums)
 }

@@ -159,12 +159,13 @@ impl Strategy for Exact {
         if first.stop != Stop::Finished {
             return Ok(first);
         }
+        let greedy = if self.effort == Effort::Quick { Effort::Quick } else { Effort::Thorough };
         let nodes = limits.most_nodes(self.effort.pick(100_000, 2_000_000, 8_000_000));
         in_parts(problem, first.offsets, (nodes, u64::MAX), |part, first, aim| {
             let mut allocation = if self.unaided {
                 Allocation::new(first)
             } else {
-                best_of_first(part, first, limits, aim, Effort::Thorough)
+                best_of_first(part, first, limits, aim, greedy)
             };
             let aim = aim.after(allocation.nodes, 0);
             // With a capacity, what fits is enough.

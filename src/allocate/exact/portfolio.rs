@@ -82,7 +82,7 @@ pub(super) fn search(
     let others = others(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
     let (mut steady, mut locals) = (None, Vec::new());
-    let (mut heights, highest) = (None, known.height);
+    let (mut heights, highest) = (None::<Heights>, known.height);
     let (mut nodes, mut work) = (0, 0);
     let mut progress = (0, 0);
     for round in 1.. {
@@ -116,8 +116,17 @@ pub(super) fn search(
             work += result.work;
             // Where something was found to be too low, on to what can be at all.
             if result.bound > known.bound {
-                let heights = heights.get_or_insert_with(|| Heights::new(instance, highest));
-                known.bound = heights.from(result.bound).min(known.height);
+                known.bound = result.bound.min(known.height);
+                if heights.is_none() {
+                    let mut meter = Meter::new(&limits, u64::MAX);
+                    match Heights::new(instance, highest, &mut meter) {
+                        Ok(built) => heights = Some(built),
+                        Err(stop) => stopped = stopped.or(Some(stop)),
+                    }
+                    nodes += meter.nodes();
+                }
+                known.bound = heights.as_ref().map_or(known.bound, |heights| heights.from(result.bound));
+                known.bound = known.bound.min(known.height);
             }
             if result.height < known.height {
                 (known.height, known.offsets) = (result.height, result.offsets);

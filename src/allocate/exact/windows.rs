@@ -42,7 +42,7 @@ pub(super) fn raise(
         let window = LiveRange { start: times[peak.saturating_sub(width)], end: times[last] };
         let Some(part) = within(problem, window) else { break };
         let Some(instance) = Instance::new(&part, part.ids().collect(), meter)? else { break };
-        let heights = Heights::new(&instance, known.height);
+        let heights = Heights::new(&instance, known.height, meter)?;
         // The window fits this; what is asked is halfway to it, but first the aim.
         let mut fits = known.height;
         let mut capacity = known.aimed_at(&task.aim);
