@@ -184,6 +184,8 @@ pub(crate) struct Meter<'a> {
     nodes: u64,
     next_poll: u64,
     work: u64,
+    /// Work that is not counted as a node yet.
+    rest: u64,
     /// Whether progress is not told.
     silent: bool,
     /// Whether the one who is told of progress has said to stop.
@@ -198,6 +200,9 @@ const POLL_EVERY: u64 = 256;
 /// Work between two looks at the clock and the token: about a millisecond.
 const POLL_WORK: u64 = 1 << 19;
 
+/// So much work counts as a node, in phases that have no nodes of their own.
+pub(crate) const WORK_OF_A_NODE: u64 = 1024;
+
 impl<'a> Meter<'a> {
     /// With at most `default_nodes` where the limits name no number.
     pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
@@ -208,6 +213,7 @@ impl<'a> Meter<'a> {
             nodes: 0,
             next_poll: 0,
             work: 0,
+            rest: 0,
             silent: false,
             broken_off: false,
             best: u64::MAX,
@@ -285,6 +291,18 @@ impl<'a> Meter<'a> {
     #[inline]
     pub(crate) fn work(&mut self, steps: usize) -> Result<(), Stop> {
         self.spend_on(0, steps as u64)
+    }
+
+    /// Counts work, and a node for each [`WORK_OF_A_NODE`] of it.
+    ///
+    /// # Errors
+    /// Why the search must stop.
+    #[inline]
+    pub(crate) fn spend_work(&mut self, work: u64) -> Result<(), Stop> {
+        self.rest += work;
+        let nodes = self.rest / WORK_OF_A_NODE;
+        self.rest %= WORK_OF_A_NODE;
+        self.spend_on(nodes, work)
     }
 
     #[cold]

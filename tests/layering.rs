@@ -35,7 +35,7 @@ const MAY_NAME: [(&str, &[&str]); 29] = [
     ("graph", &["error", "ids", "places", "random", "sorting"]),
     ("occupant", &["ids"]),
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
-    ("sharing", &["error", "graph", "ids", "liveness", "occupant", "places", "problem", "sorting"]),
+    ("sharing", &["error", "graph", "ids", "limits", "liveness", "occupant", "places", "problem", "sorting"]),
     ("schedule", &["graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
     ("plan", &["graph", "ids", "limits", "occupant", "problem", "sharing"]),
     ("pools", &["error", "graph", "ids", "occupant"]),

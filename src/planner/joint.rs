@@ -9,7 +9,9 @@ use crate::limits::{Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::{Plan, Status};
 use crate::schedule::all_orders;
-use crate::sharing::{Contents, Groups, Layout, Making, Relation, Sharing, in_force, live_ranges};
+use crate::sharing::{
+    Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, in_force, live_ranges,
+};
 use crate::sorting::sort_by_keys;
 use crate::verify::verify;
 
@@ -41,6 +43,15 @@ impl From<Stop> for End {
     }
 }
 
+impl From<Interrupted> for End {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Stopped(_) => Self::Stop,
+            Interrupted::Invalid(error) => Self::Wrong(error),
+        }
+    }
+}
+
 impl From<Error> for End {
     fn from(error: Error) -> Self {
         Self::Wrong(error)
@@ -55,13 +66,15 @@ impl Planner {
         if !open || graph.file_order().len() > MOST_OPERATORS || !self.reserved.is_empty() {
             return Ok(known);
         }
-        let contents = Contents::new(graph, self.alignment, self.sharing);
+        let limits = self.limits.clone().less(known.nodes);
+        let mut meter = Meter::new(&limits, NODES);
+        let Ok(contents) = Contents::new(graph, self.alignment, self.sharing, &mut meter) else {
+            return Ok(known);
+        };
         let choices = self.choices(graph, &contents);
         if choices.len() > MOST_CHOICES {
             return Ok(known);
         }
-        let limits = self.limits.clone().less(known.nodes);
-        let mut meter = Meter::new(&limits, NODES);
         let height = known.arena_bytes;
         // Where alignments differ, groups are not placed wherever they could be.
         let own = graph.tensors().iter().filter_map(Tensor::alignment);
@@ -122,7 +135,8 @@ impl Joint<'_> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
-        let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing)?;
+        let making =
+            Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
         let order = Order::new(planner, self.graph, order, &liveness, self.best.bound_over_orders)?;
         self.choose(making, 0, &order, meter)?;
         Ok(self.best.arena_bytes)
@@ -138,14 +152,14 @@ impl Joint<'_> {
     ) -> std::result::Result<(), End> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
-                making.allow(order.operators);
+                making.allow(order.operators, meter)?;
             }
             return self.pack(&making.finish(), order, meter);
         };
         let mut with = making.clone();
         let may = match choice {
-            Choice::Same(relation) => with.tie(&[relation]),
-            Choice::Over { input, output } => with.write_over(input, output),
+            Choice::Same(relation) => with.tie(&[relation], meter)?,
+            Choice::Over { input, output } => with.write_over(input, output, meter)?,
         };
         if may {
             self.choose(with, next + 1, order, meter)?;

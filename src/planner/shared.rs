@@ -15,7 +15,7 @@ use crate::occupant::Occupant;
 use crate::plan::{Placement, Plan, PlanBound, Share, Status};
 use crate::problem::{Buffer, Problem};
 use crate::schedule::{Schedule, load};
-use crate::sharing::{Allowance, Contents, Groups, How, Layout, Making, Relation, Wish, live_ranges};
+use crate::sharing::{Allowance, Contents, Groups, How, Layout, Relation, Wish, live_ranges};
 use crate::verify::{verify, verify_offsets};
 
 /// What all plans of an order have in common.
@@ -42,22 +42,25 @@ impl Planner {
         effort: Effort,
         limits: &Limits,
     ) -> Result<Plan> {
-        let contents = Contents::new(graph, self.alignment, self.sharing);
+        let alignment = self.alignment.into();
+        let (contents, mut stopped) = Contents::within(limits, graph, alignment, self.sharing);
         let live = live_ranges(graph, liveness);
         let common = Order::new(self, graph, order, liveness, over_orders)?;
         let mut best: Option<Plan> = None;
         let mut tried: Vec<Vec<Relation>> = Vec::new();
         let mut too_near = None;
         for wish in Wish::variants(self.sharing) {
-            let mut making = Making::new(graph, &contents, &live, self.alignment, self.sharing)?;
-            making.grant(order, wish);
-            let layout = making.finish();
+            let (layout, stop) = Layout::within(limits, graph, &contents, &live, alignment, (order, wish))?;
+            stopped = if stopped == Stop::Finished { stop } else { stopped };
             if tried.contains(&layout.shares) {
                 continue;
             }
             let spent = best.as_ref().map_or(0, |plan| plan.nodes);
             match common.plan_layout(&layout, effort, &limits.clone().less(spent)) {
-                Ok(plan) => {
+                Ok(mut plan) => {
+                    if plan.stop == Stop::Finished {
+                        plan.stop = stopped;
+                    }
                     let nodes = spent + plan.nodes;
                     let better = match best {
                         Some(known) if known.arena_bytes <= plan.arena_bytes => known,

@@ -3,8 +3,13 @@
 mod contents;
 mod groups;
 mod layout;
+mod origins;
+mod refusal;
+mod rigid;
 
+use crate::error::Error;
 use crate::graph::{Graph, Permit, Tensor};
+use crate::limits::Stop;
 
 pub(crate) use contents::{Contents, Relation, Stretch, Stretches};
 pub(crate) use groups::{Groups, live_ranges};
@@ -23,6 +28,27 @@ pub enum Sharing {
     InPlace,
     /// And concatenation without copies, and partial overlap.
     All,
+}
+
+/// Why building aliases ended early.
+#[derive(Debug)]
+pub(crate) enum Interrupted {
+    /// A limit was met.
+    Stopped(Stop),
+    /// A constraint cannot be satisfied.
+    Invalid(Error),
+}
+
+impl From<Stop> for Interrupted {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
+    }
+}
+
+impl From<Error> for Interrupted {
+    fn from(error: Error) -> Self {
+        Self::Invalid(error)
+    }
 }
 
 /// Alignments of tensors, in bytes.
@@ -46,15 +72,19 @@ impl From<u64> for Alignment {
     }
 }
 
-/// Whether a permission is used where it can be: at this level, or as relative placement
-/// demands it.
-pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
-    let level = match permit {
+/// The lowest level at which a permission is used.
+fn level(permit: &Permit) -> Sharing {
+    match permit {
         Permit::View { .. } => Sharing::Views,
         Permit::InPlace { .. } => Sharing::InPlace,
         Permit::Piece { .. } | Permit::Overlap { .. } => Sharing::All,
-    };
-    sharing >= level || graph.is_forced(permit)
+    }
+}
+
+/// Whether a permission is used where it can be: at this level, or as relative placement
+/// demands it.
+pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
+    sharing >= level(permit) || graph.is_forced(permit)
 }
 
 /// Whether a plan of this graph has to look at what is shared.
