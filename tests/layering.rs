@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name, as in `docs/design.md`.
-const MAY_NAME: [(&str, &[&str]); 33] = [
+const MAY_NAME: [(&str, &[&str]); 34] = [
     ("ids", &[]),
     ("error", &["ids"]),
     ("problem", &["error", "ids", "sorting"]),
@@ -39,7 +39,7 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
     ("effort", &[]),
     ("effects", &["graph", "ids", "occupant"]),
-    ("sharing", &["effects", "error", "graph", "ids", "liveness", "occupant", "places", "problem", "sorting"]),
+    ("sharing", &["effects", "error", "graph", "ids", "limits", "liveness", "occupant", "places", "problem", "sorting"]),
     ("schedule", &["effects", "graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
     ("plan", &["effects", "graph", "ids", "limits", "occupant", "problem", "sharing"]),
     ("pools", &["error", "graph", "ids", "occupant"]),

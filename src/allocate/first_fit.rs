@@ -39,7 +39,7 @@ pub(crate) fn first_fit(problem: &Problem, limits: &Limits) -> Result<Vec<u64>, 
 }
 
 /// Offsets of first fit by start, or, if the call is cancelled before, no reuse.
-pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::Result<Allocation> {
+pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::error::Result<Allocation> {
     match first_fit(problem, limits) {
         Ok(offsets) => Ok(Allocation::new(offsets)),
         Err(stop) => Ok(Allocation { stop, ..super::Strategy::allocate(&super::Naive, problem, limits)? }),

@@ -48,15 +48,19 @@ pub struct Share {
     pub how: How,
 }
 
-/// Whether a permission is used where it can be: at this level, or as relative placement
-/// demands it.
-pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
-    let level = match permit {
+/// The lowest level at which a permission is used.
+pub(crate) fn level(permit: &Permit) -> Sharing {
+    match permit {
         Permit::View { .. } => Sharing::Views,
         Permit::InPlace { .. } => Sharing::InPlace,
         Permit::Piece { .. } | Permit::Overlap { .. } => Sharing::All,
-    };
-    sharing >= level || graph.is_forced(permit)
+    }
+}
+
+/// Whether a permission is used where it can be: at this level, or as relative placement
+/// demands it.
+pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
+    sharing >= level(permit) || graph.is_forced(permit)
 }
 
 /// Whether a plan of this graph has to look at what is shared.

@@ -17,6 +17,6 @@ mod saving;
 
 pub use access::{Access, accesses};
 pub use level::{How, Share, Sharing};
-pub(crate) use level::{concerns, in_force};
+pub(crate) use level::{concerns, in_force, level};
 pub(crate) use reuse::{Reuse, reuses};
 pub(crate) use saving::{Pair, Seat, by_input, most_saved};

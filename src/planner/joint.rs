@@ -9,7 +9,9 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
 use crate::schedule::all_orders;
-use crate::sharing::{Contents, Groups, Layout, Making, Relation, Sharing, concerns, in_force, live_ranges};
+use crate::sharing::{
+    Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, concerns, in_force, live_ranges,
+};
 use crate::sorting::sort_by_keys;
 
 /// No graphs with more operators.
@@ -37,6 +39,15 @@ enum End {
 impl From<Stop> for End {
     fn from(stop: Stop) -> Self {
         Self::Stop(stop)
+    }
+}
+
+impl From<Interrupted> for End {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Stopped(stop) => Self::Stop(stop),
+            Interrupted::Invalid(error) => Self::Wrong(error),
+        }
     }
 }
 
@@ -71,12 +82,15 @@ impl Planner {
         if graph.file_order().len() > MOST_OPERATORS || !self.reserved.is_empty() {
             return Ok(nothing);
         }
-        let contents = Contents::new(graph, self.alignment, self.sharing);
+        let mut meter = Meter::new(limits, NODES);
+        let contents = match Contents::new(graph, self.alignment, self.sharing, &mut meter) {
+            Ok(contents) => contents,
+            Err(stop) => return Ok(Exhausted { stop, nodes: meter.nodes(), ..nothing }),
+        };
         let choices = self.choices(graph, &contents);
         if choices.len() > MOST_CHOICES {
             return Ok(nothing);
         }
-        let mut meter = Meter::new(limits, NODES);
         let height = known.arena_bytes;
         // Where alignments differ, groups are not placed wherever they could be; single tensors
         // are.
@@ -139,7 +153,7 @@ impl Joint<'_> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
-        let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing)?;
+        let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
         let order = Order::new(planner, self.graph, order, &liveness, self.over_orders)?;
         self.choose(making, 0, &order, meter)?;
         Ok(self.height)
@@ -155,14 +169,14 @@ impl Joint<'_> {
     ) -> std::result::Result<(), End> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
-                making.allow(order.operators);
+                making.allow(order.operators, meter)?;
             }
             return self.pack(&making.finish(), order, meter);
         };
         let mut with = making.clone();
         let may = match choice {
-            Choice::Same(relation) => with.tie(&[relation]),
-            Choice::Over { input, output } => with.write_over(input, output),
+            Choice::Same(relation) => with.tie(&[relation], meter)?,
+            Choice::Over { input, output } => with.write_over(input, output, meter)?,
         };
         if may {
             self.choose(with, next + 1, order, meter)?;

@@ -15,7 +15,7 @@ use crate::occupant::Occupant;
 use crate::plan::{Placement, Plan, PlanBound, Share, Status};
 use crate::problem::{Buffer, Problem};
 use crate::schedule::load;
-use crate::sharing::{Allowance, Contents, Groups, How, Layout, Making, Wish, live_ranges};
+use crate::sharing::{Allowance, Contents, Groups, How, Layout, Wish, live_ranges};
 use crate::verify::verify_offsets;
 
 /// What all plans of an order have in common.
@@ -66,7 +66,8 @@ impl<'a> Order<'a> {
         limits: &Limits,
     ) -> Result<Plan> {
         let Self { planner, graph, .. } = *self;
-        let contents = Contents::new(graph, planner.alignment, planner.sharing);
+        let alignment = planner.alignment.into();
+        let (contents, mut stopped) = Contents::within(limits, graph, alignment, planner.sharing);
         let live = live_ranges(graph, self.liveness);
         let wishes = Wish::variants(planner.sharing);
         let wishes = if aliases == Aliases::Fewest { &wishes[wishes.len() - 1..] } else { &wishes };
@@ -74,16 +75,16 @@ impl<'a> Order<'a> {
         let mut tried: Vec<Vec<Share>> = Vec::new();
         let mut too_near = None;
         for &wish in wishes {
-            let mut making = Making::new(graph, &contents, &live, planner.alignment, planner.sharing)?;
-            making.grant(self.operators, wish);
-            let layout = making.finish();
+            let (layout, stop) =
+                Layout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
+            stopped = stopped.max(stop);
             if tried.contains(&layout.shares) {
                 continue;
             }
             let spent = best.as_ref().map_or(0, |plan| plan.nodes);
             match self.plan_layout(&layout, strategy, effort, &limits.clone().less(spent)) {
                 Ok(plan) => {
-                    let (nodes, stop) = (spent + plan.nodes, plan.stop);
+                    let (nodes, stop) = (spent + plan.nodes, plan.stop.max(stopped));
                     let better = match best {
                         Some(known) if known.arena_bytes <= plan.arena_bytes => known,
                         _ => plan,

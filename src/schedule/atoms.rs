@@ -30,7 +30,8 @@ pub(super) struct Atoms {
 
 impl Atoms {
     pub(super) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing, unit: u64) -> Self {
-        let contents = concerns(graph, sharing).then(|| Contents::new(graph, default_alignment, sharing));
+        let contents =
+            concerns(graph, sharing).then(|| Contents::unlimited(graph, default_alignment, sharing));
         let plain = Stretches::new(graph);
         let stretches = contents.as_ref().map_or(&plain, |contents| &contents.stretches);
         let of_tensor: Vec<&[Stretch]> = graph.tensor_ids().map(|id| stretches.of(id)).collect();

@@ -1,5 +1,6 @@
 //! Which bytes of which tensors are the same.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -7,6 +8,7 @@ use smallvec::SmallVec;
 use super::{Alignment, How, Sharing, in_force};
 use crate::graph::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
+use crate::limits::{Limits, Meter, Stop};
 use crate::places::Places;
 use crate::sorting::sort_by_keys;
 
@@ -38,13 +40,49 @@ pub(crate) struct Contents {
     /// Bytes of which these say that they are another's: of a tensor, from where to where.
     /// No bound may count them.
     pub(crate) free: Vec<(TensorId, u64, u64)>,
+    /// Permissions to write over an input that are in force, by output and input.
+    overwrites: Vec<Permit>,
+    pub(super) sharing: Sharing,
     alignment: Alignment,
     places: Places,
+    /// How many stretches may still be listed.
+    room: usize,
 }
 
+/// No more stretches are listed: a chain of concatenations has as many as the square of its
+/// length. Bytes of the tensors beyond count in no bound, like those of relations that were
+/// dropped.
+const MOST_STRETCHES: usize = 1 << 21;
+
 impl Contents {
+    /// The contents within limits; only those of constraints if a limit is met first.
+    pub(crate) fn within(
+        limits: &Limits,
+        graph: &Graph,
+        alignment: Alignment,
+        sharing: Sharing,
+    ) -> (Self, Stop) {
+        match Self::new(graph, alignment, sharing, &mut Meter::new(limits, u64::MAX)) {
+            Ok(contents) => (contents, Stop::Finished),
+            Err(stop) => (Self::unlimited(graph, alignment, Sharing::None), stop),
+        }
+    }
+
+    pub(crate) fn unlimited(graph: &Graph, alignment: impl Into<Alignment>, sharing: Sharing) -> Self {
+        let contents = Self::new(graph, alignment, sharing, &mut Meter::new(&Limits::new(), u64::MAX));
+        contents.expect("without limits, nothing stops it")
+    }
+
     /// O((tensors + stretches) log tensors).
-    pub(crate) fn new(graph: &Graph, alignment: impl Into<Alignment>, sharing: Sharing) -> Self {
+    ///
+    /// # Errors
+    /// Why it was stopped.
+    pub(crate) fn new(
+        graph: &Graph,
+        alignment: impl Into<Alignment>,
+        sharing: Sharing,
+        meter: &mut Meter<'_>,
+    ) -> Result<Self, Stop> {
         let count = graph.tensors().len();
         let mut contents = Self {
             stretches: Stretches::new(graph),
@@ -52,19 +90,34 @@ impl Contents {
             of_operator: vec![[0..0, 0..0]; graph.operators().len()],
             dropped: Vec::new(),
             free: Vec::new(),
+            overwrites: overwrites(graph, sharing),
+            sharing,
             alignment: alignment.into(),
             places: Places::new(count),
+            room: MOST_STRETCHES,
         };
         for one in graph.relative_placements() {
             contents.places.tie(one.tensor, one.of, one.at);
         }
         for &id in graph.file_order() {
             let first = [contents.relations.len(), contents.dropped.len()];
+            let room = contents.room;
             contents.add(graph, id, sharing);
+            let operator = graph.operator(id);
+            let stretches = room - contents.room;
+            meter.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + stretches)?;
             let end = [contents.relations.len(), contents.dropped.len()];
             contents.of_operator[id.index()] = [first[0]..end[0], first[1]..end[1]];
         }
-        contents
+        Ok(contents)
+    }
+
+    /// Permissions to write this output over this input.
+    pub(super) fn overwrites(&self, input: TensorId, output: TensorId) -> &[Permit] {
+        let key = (output, input);
+        let from = self.overwrites.partition_point(|one| (one.output(), one.input()) < key);
+        let count = self.overwrites[from..].partition_point(|one| (one.output(), one.input()) == key);
+        &self.overwrites[from..from + count]
     }
 
     /// What this operator permits of them, and of what was dropped.
@@ -106,23 +159,37 @@ impl Contents {
                 dropped.push(relation);
             }
         }
-        if dropped.iter().any(|one| apart.met_by(graph, one).is_some()) {
+        if dropped.iter().any(|one| apart.met_by(graph, one).is_some()) || !self.list(graph, output, &apart) {
             self.free.push((output, 0, graph.tensor(output).bytes()));
         } else {
             self.free
                 .extend(dropped.iter().map(|one| range(graph, one)).map(|(from, end)| (output, from, end)));
-            match accepted.first() {
-                Some(view) if view.how != How::Concat => {
-                    self.stretches.make_view(graph, output, view.of, view.at);
-                }
-                Some(_) => {
-                    self.stretches.join(graph, output, apart.iter().map(|piece| (piece.at, piece.tensor)));
-                }
-                None => {}
-            }
         }
         self.relations.extend(accepted);
         self.dropped.extend(dropped);
+    }
+
+    /// Lists where the bytes of an output come from, if there is room for that.
+    fn list(&mut self, graph: &Graph, output: TensorId, apart: &Apart) -> bool {
+        let is_view = |one: &Relation| one.how != How::Concat;
+        let listed = match apart.from(0).next() {
+            None => return true,
+            Some(view) if is_view(view) => self.stretches.view(graph, output, view.of, view.at),
+            Some(_) => {
+                let count = |one: &Relation| 1 + self.stretches.of(one.tensor).len();
+                if apart.from(0).map(count).sum::<usize>() > self.room {
+                    return false;
+                }
+                self.stretches.concat(graph, output, apart.from(0).map(|piece| (piece.at, piece.tensor)))
+            }
+        };
+        if listed.len() > self.room {
+            return false;
+        }
+        // A list of one takes no memory of its own.
+        self.room -= listed.len() - 1;
+        self.stretches.0[output.index()] = listed;
+        true
     }
 
     /// Whether relative placement and alignments leave room for it.
@@ -138,9 +205,20 @@ impl Contents {
         relation.at.is_multiple_of(self.alignment(graph, relation.tensor))
     }
 
-    fn alignment(&self, graph: &Graph, id: TensorId) -> u64 {
+    pub(super) fn alignment(&self, graph: &Graph, id: TensorId) -> u64 {
         self.alignment.of(graph.tensor(id))
     }
+}
+
+/// Permissions to write over an input that are in force, by output and input.
+fn overwrites(graph: &Graph, sharing: Sharing) -> Vec<Permit> {
+    let permits = graph.operators().iter().flat_map(|operator| operator.permits());
+    let concerned = |permit: &&Permit| {
+        matches!(permit, Permit::InPlace { .. } | Permit::Overlap { .. }) && in_force(graph, permit, sharing)
+    };
+    let mut all: Vec<Permit> = permits.filter(concerned).copied().collect();
+    sort_by_keys(&mut all, |permit| [permit.output().index() as u64, permit.input().index() as u64]);
+    all
 }
 
 /// What a permission says of contents, if it does.
@@ -173,39 +251,46 @@ pub(super) fn output(relation: &Relation) -> TensorId {
     if relation.how == How::Concat { relation.of } else { relation.tensor }
 }
 
-/// Relations of an output that concern different bytes of it, by where these begin and end.
+/// Relations of an output that concern different bytes of it, by where these begin, each with
+/// where they end.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Apart(Vec<(u64, u64, Relation)>);
+pub(super) struct Apart(BTreeMap<u64, (u64, Relation)>);
 
 impl Apart {
-    /// What concerns bytes that this one concerns, too; the last of that.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The relation that concerns bytes that this one concerns, too; the last if several do.
     pub(super) fn met_by(&self, graph: &Graph, relation: &Relation) -> Option<&Relation> {
         let (from, end) = range(graph, relation);
-        let before = self.0.partition_point(|one| one.0 < end);
-        let (_, last_end, last) = self.0[..before].last()?;
+        let (_, (last_end, last)) = self.0.range(..end).next_back()?;
         (from < *last_end).then_some(last)
     }
 
-    /// One that meets none of them.
+    /// Adds a relation that meets none of them.
     pub(super) fn add(&mut self, graph: &Graph, relation: Relation) {
         let (from, end) = range(graph, &relation);
-        self.0.insert(self.0.partition_point(|one| one.0 < from), (from, end, relation));
+        self.0.insert(from, (end, relation));
     }
 
     pub(super) fn remove(&mut self, graph: &Graph, relation: &Relation) {
-        let from = range(graph, relation).0;
-        self.0.remove(self.0.partition_point(|one| one.0 < from));
+        self.0.remove(&range(graph, relation).0);
     }
 
-    /// Ascending.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Relation> {
-        self.0.iter().map(|one| &one.2)
+    /// Ascending, those that concern byte `at` or a later one.
+    pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Relation> {
+        let covering = self.0.range(..=at).next_back().filter(|(_, (end, _))| *end > at);
+        let first = covering.map_or(at, |(&from, _)| from);
+        self.0.range(first..).map(|(_, (_, relation))| relation)
     }
 }
 
 /// By tensor: where its bytes come from, ascending, without holes.
 #[derive(Clone, Debug)]
-pub(crate) struct Stretches(Vec<SmallVec<[Stretch; 1]>>);
+pub(crate) struct Stretches(Vec<List>);
+
+type List = SmallVec<[Stretch; 1]>;
 
 impl Stretches {
     /// All bytes are first written where they are.
@@ -215,37 +300,20 @@ impl Stretches {
         Self(graph.tensor_ids().map(own).collect())
     }
 
-    /// Whether all of a tensor is first written there.
-    pub(crate) fn is_own(&self, tensor: TensorId) -> bool {
-        self.of(tensor).iter().all(|stretch| stretch.source == tensor)
-    }
-
     pub(crate) fn of(&self, tensor: TensorId) -> &[Stretch] {
         &self.0[tensor.index()]
     }
 
-    /// Those of a tensor that touch bytes `from..end` of it.
-    pub(crate) fn touched(&self, tensor: TensorId, from: i128, end: i128) -> &[Stretch] {
-        let all = self.of(tensor);
-        let first = all.partition_point(|one| i128::from(one.from) + i128::from(one.bytes) <= from);
-        let count = all[first..].partition_point(|one| i128::from(one.from) < end);
-        &all[first..first + count]
+    /// Stretches of a tensor of which all comes from another one, from `at` on.
+    fn view(&self, graph: &Graph, tensor: TensorId, of: TensorId, at: u64) -> List {
+        cut(self.of(of), at, graph.tensor(tensor).bytes()).collect()
     }
 
-    /// All of a tensor comes from another one, from `at` on.
-    pub(crate) fn make_view(&mut self, graph: &Graph, tensor: TensorId, of: TensorId, at: u64) {
-        self.0[tensor.index()] = cut(self.of(of), at, graph.tensor(tensor).bytes()).collect();
-    }
-
-    /// What is not of these pieces, ascending, each with its place, is the tensor's own.
-    pub(crate) fn join(
-        &mut self,
-        graph: &Graph,
-        output: TensorId,
-        pieces: impl Iterator<Item = (u64, TensorId)>,
-    ) {
+    /// Stretches of a tensor of these pieces, ascending, each with its place. What is not of
+    /// these is the tensor's own.
+    fn concat(&self, graph: &Graph, output: TensorId, pieces: impl Iterator<Item = (u64, TensorId)>) -> List {
         let end = graph.tensor(output).bytes();
-        let mut joined = SmallVec::new();
+        let mut joined = List::new();
         let mut from = 0;
         for (at, piece) in pieces.chain([(end, output)]) {
             if from < at {
@@ -257,55 +325,17 @@ impl Stretches {
                 from = at + graph.tensor(piece).bytes();
             }
         }
-        self.0[output.index()] = joined;
-    }
-
-    /// Where others were said to hold bytes of this tensor, now that it is known where those
-    /// come from; what was said of them before.
-    pub(crate) fn look_through(&mut self, graph: &Graph, tensor: TensorId) -> Vec<Said> {
-        let through = self.0[tensor.index()].clone();
-        let mut before = Vec::new();
-        for (id, own) in graph.tensor_ids().zip(&mut self.0) {
-            if id == tensor || own.iter().all(|stretch| stretch.source != tensor) {
-                continue;
-            }
-            let mut seen = SmallVec::new();
-            for stretch in &*own {
-                if stretch.source == tensor {
-                    let parts = cut(&through, stretch.at, stretch.bytes);
-                    seen.extend(parts.map(|part| Stretch { from: part.from + stretch.from, ..part }));
-                } else {
-                    seen.push(*stretch);
-                }
-            }
-            before.push((id, std::mem::replace(own, seen)));
-        }
-        before
-    }
-
-    /// What is said of a tensor, to be put back by [`put`](Self::put).
-    pub(crate) fn take(&self, tensor: TensorId) -> Said {
-        (tensor, self.0[tensor.index()].clone())
-    }
-
-    pub(crate) fn put(&mut self, (tensor, stretches): Said) {
-        self.0[tensor.index()] = stretches;
+        joined
     }
 }
 
-/// What is said of a tensor.
-pub(crate) type Said = (TensorId, SmallVec<[Stretch; 1]>);
-
 /// So many bytes of these stretches from `at` on, counted from there.
 fn cut(stretches: &[Stretch], at: u64, bytes: u64) -> impl Iterator<Item = Stretch> {
-    stretches.iter().filter_map(move |stretch| {
+    let first = stretches.partition_point(|one| one.from + one.bytes <= at);
+    let within = stretches[first..].iter().take_while(move |one| one.from < at + bytes);
+    within.map(move |stretch| {
         let (from, end) = (stretch.from.max(at), (stretch.from + stretch.bytes).min(at + bytes));
         let skipped = from - stretch.from;
-        (from < end).then(|| Stretch {
-            from: from - at,
-            bytes: end - from,
-            source: stretch.source,
-            at: stretch.at + skipped,
-        })
+        Stretch { from: from - at, bytes: end - from, source: stretch.source, at: stretch.at + skipped }
     })
 }

@@ -3,14 +3,40 @@
 mod contents;
 mod groups;
 mod layout;
+mod origins;
+mod refusal;
+mod rigid;
 
+use crate::error::Error;
 use crate::graph::Tensor;
+use crate::limits::Stop;
 
 pub use crate::effects::{How, Sharing};
-pub(crate) use crate::effects::{concerns, in_force};
+pub(crate) use crate::effects::{concerns, in_force, level};
 pub(crate) use contents::{Contents, Relation, Stretch, Stretches};
 pub(crate) use groups::{Groups, live_ranges};
 pub(crate) use layout::{Allowance, Layout, Making, Wish};
+
+/// Why building aliases ended early.
+#[derive(Debug)]
+pub(crate) enum Interrupted {
+    /// A limit was met.
+    Stopped(Stop),
+    /// A constraint cannot be satisfied.
+    Invalid(Error),
+}
+
+impl From<Stop> for Interrupted {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
+    }
+}
+
+impl From<Error> for Interrupted {
+    fn from(error: Error) -> Self {
+        Self::Invalid(error)
+    }
+}
 
 /// Alignments of tensors, in bytes.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use crate::liveness::Liveness;
 use crate::placement::{Estimate, estimate};
 use crate::planner::Planner;
 use crate::pools::Pools;
-use crate::sharing::{Alignment, Contents, Groups, Layout, Making, Wish, concerns, live_ranges};
+use crate::sharing::{Alignment, Contents, Groups, Layout, Wish, concerns, live_ranges};
 
 /// No more tensors move as one, unless they must: what is copied of them is looked at again and
 /// again.
@@ -48,7 +48,7 @@ impl<'a> Drafts<'a> {
         // What lies at some distance in one pool must be right in all of them.
         let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
         let alignment = Alignment { default: planner.alignment, least };
-        let contents = Contents::new(graph, alignment, planner.sharing);
+        let (contents, _) = Contents::within(&planner.limits, graph, alignment, planner.sharing);
         Ok(Self { planner, graph, pools, alignment, contents })
     }
 
@@ -60,9 +60,9 @@ impl<'a> Drafts<'a> {
         let Planner { alignment, variables, sharing, .. } = *self.planner;
         let liveness = Liveness::new(self.graph, order, alignment, variables)?;
         let live = live_ranges(self.graph, &liveness);
-        let mut making = Making::new(self.graph, &self.contents, &live, self.alignment, sharing)?;
-        making.grant(order, wish);
-        let layout = making.finish();
+        let limits = &self.planner.limits;
+        let (layout, _) =
+            Layout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, wish))?;
         let groups = Groups::new(&liveness, &layout)?;
         let [.., least] = Wish::variants(sharing);
         if wish != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::graph::{GraphBuilder, TensorSpec};
+use crate::limits::tests::most_between_polls;
 use crate::liveness::Liveness;
 use crate::occupant::Variables;
 use crate::sharing::live_ranges;
@@ -47,12 +48,16 @@ fn at_once_is_as_one_by_one() {
         let order = graph.file_order();
         let liveness = Liveness::new(&graph, order, 1, Variables::Arena).expect("a right order");
         let live = live_ranges(&graph, &liveness);
-        let contents = Contents::new(&graph, 1, Sharing::All);
-        let making = || Making::new(&graph, &contents, &live, 1, Sharing::All).expect("nothing is forced");
+        let contents = Contents::unlimited(&graph, 1, Sharing::All);
+        let limits = Limits::new();
+        let mut meter = Meter::new(&limits, u64::MAX);
+        let mut making =
+            || Making::new(&graph, &contents, &live, 1, Sharing::All, &mut meter).expect("nothing is forced");
         let (mut at_once, mut singly) = (making(), making());
-        at_once.grant(order, Wish { in_place: false, ..Wish::variants(Sharing::All)[0] });
+        let contents_only = Wish { in_place: false, ..Wish::variants(Sharing::All)[0] };
+        at_once.grant(order, contents_only, &mut meter).expect("no limit");
         for &relation in &contents.relations {
-            singly.tie(&[relation]);
+            singly.tie(&[relation], &mut meter).expect("no limit");
         }
         let (mut at_once, mut singly) = (at_once.finish(), singly.finish());
         for layout in [&mut at_once, &mut singly] {
@@ -65,4 +70,89 @@ fn at_once_is_as_one_by_one() {
         some += usize::from((1..wanted).contains(&singly.shares.len()));
     }
     assert!(all > 50 && some > 2000, "all of {all}, some of {some}");
+}
+
+/// Families whose groups grow with the graph: each with how many tensors may meet.
+fn growing(family: &str, count: usize) -> Graph {
+    let mut net: GraphBuilder = Graph::builder(family);
+    let x = net.input("x", TensorSpec::bytes(64));
+    let first = net.tensor("first", TensorSpec::bytes(64));
+    net.operator("begin").reads([x]).writes([first]);
+    let mut last = first;
+    let mut all = vec![first];
+    for k in 0..count {
+        let bytes = if family == "concat_chain" { 64 * (k as u64 + 2) } else { 64 };
+        let next = net.tensor(format!("t{k}"), TensorSpec::bytes(bytes));
+        match family {
+            "in_place_chain" => {
+                drop(net.operator(format!("o{k}")).reads([last]).writes([next]).in_place(last, next))
+            }
+            "view_chain" => {
+                drop(net.operator(format!("o{k}")).reads([last]).writes([next]).view(last, next, 0))
+            }
+            "view_fan" => {
+                drop(net.operator(format!("o{k}")).reads([first]).writes([next]).view(first, next, 0))
+            }
+            "in_place_fan" => {
+                drop(net.operator(format!("o{k}")).reads([first]).writes([next]).in_place(first, next))
+            }
+            _ => {
+                let piece = net.tensor(format!("p{k}"), TensorSpec::bytes(64));
+                net.operator(format!("q{k}")).reads([last]).writes([piece]);
+                let concat = net.operator(format!("o{k}")).reads([last, piece]).writes([next]);
+                concat.piece(last, next, 0).piece(piece, next, bytes - 64);
+            }
+        }
+        last = next;
+        all.push(next);
+    }
+    let y = net.tensor("y", TensorSpec::bytes(64));
+    let is_fan = family.ends_with("fan");
+    net.operator("end").reads(if is_fan { all } else { vec![last] }).writes([y]);
+    net.output(y);
+    net.build().expect("a network")
+}
+
+/// Nodes that building the aliases of a graph takes, and the most work between two polls.
+fn effort(graph: &Graph) -> (u64, u64) {
+    let order = graph.file_order();
+    let liveness = Liveness::new(graph, order, 1, Variables::Arena).expect("a right order");
+    let live = live_ranges(graph, &liveness);
+    let limits = Limits::new();
+    let mut meter = Meter::new(&limits, u64::MAX);
+    most_between_polls();
+    let contents = Contents::new(graph, 1, Sharing::All, &mut meter).expect("no limit");
+    let mut making = Making::new(graph, &contents, &live, 1, Sharing::All, &mut meter).expect("no limit");
+    making.grant(order, Wish::variants(Sharing::All)[0], &mut meter).expect("no limit");
+    (meter.nodes(), most_between_polls())
+}
+
+#[test]
+fn groups_grow_near_linearly_and_poll() {
+    for family in ["in_place_chain", "view_chain", "view_fan", "in_place_fan", "concat_chain"] {
+        let [(small, _), (large, between)] = [2_000, 4_000].map(|count| effort(&growing(family, count)));
+        assert!(large < 5 * small / 2, "{family}: {small} nodes, then {large}");
+        assert!(between < 1 << 20, "{family}: {between} steps between two polls");
+    }
+}
+
+#[test]
+fn limits_stop_the_building_of_groups() {
+    let graph = growing("in_place_chain", 4_000);
+    let order = graph.file_order();
+    let liveness = Liveness::new(&graph, order, 1, Variables::Arena).expect("a right order");
+    let live = live_ranges(&graph, &liveness);
+    let limits = Limits::new().nodes(1);
+    let alignment = Alignment::from(1);
+    let (contents, stop) = Contents::within(&limits, &graph, alignment, Sharing::All);
+    assert_eq!(stop, Stop::Nodes);
+    let all = Contents::unlimited(&graph, 1, Sharing::All);
+    let wish = (order, Wish::variants(Sharing::All)[0]);
+    for contents in [&contents, &all] {
+        let layout = Layout::within(&limits, &graph, contents, &live, alignment, wish);
+        let (layout, stop) = layout.expect("no constraint");
+        assert_eq!((stop, layout.shares.len(), layout.group_count), (Stop::Nodes, 0, 4003));
+    }
+    let layout = Layout::within(&Limits::new(), &graph, &all, &live, alignment, wish);
+    assert_eq!(layout.expect("no constraint").0.shares.len(), 4000);
 }

@@ -1,0 +1,212 @@
+//! Why a relative placement cannot be satisfied, in terms of the graph.
+
+use super::layout::Making;
+use super::rigid::Member;
+use super::{Sharing, in_force, level};
+use crate::graph::{Graph, Permit, RelativePlacement, Side, TensorKind};
+use crate::ids::{OperatorId, TensorId};
+
+/// How many operators or tensors a reason names.
+const MOST_NAMED: usize = 3;
+
+impl Making<'_> {
+    /// Why two tensors may not have bytes in common at a step at which both are live: all
+    /// reasons, each with what would remove it.
+    pub(super) fn why_not(&mut self, one: Member, other: Member) -> String {
+        let (read, write) = self.in_time(one, other);
+        let bytes = read.end.min(write.end) - read.from.max(write.from);
+        let [a, b] = [read.id, write.id].map(|id| name(self.graph, id));
+        let reasons = self.reasons(read, write).join("; also, ");
+        format!("tensors {a} and {b} would have {bytes} bytes in common while both are needed: {reasons}")
+    }
+
+    fn reasons(&mut self, read: Member, write: Member) -> Vec<String> {
+        let graph = self.graph;
+        let [a, b] = [read.id, write.id].map(|id| name(graph, id));
+        if graph.are_kept_apart(read.id, write.id) {
+            return vec![format!("they are kept apart; remove that constraint or the placement")];
+        }
+        let Some(writer) = graph.tensor(write.id).producer() else {
+            return vec![format!("both are in memory before the first operator; place them apart")];
+        };
+        let operator = format!("operator `{}`", graph.operator(writer).name());
+        if graph.tensor(read.id).producer() == Some(writer) {
+            return vec![format!("{operator} writes both; place them apart")];
+        }
+        let mut reasons = Vec::new();
+        if graph.operator(writer).inputs().contains(&read.id) {
+            reasons.extend(self.not_permitted(writer, read, write));
+            reasons.extend(self.not_overwritable(read.id));
+            if !self.origins.is_own(write.id) {
+                reasons
+                    .push(format!("{b} holds contents of other tensors, so that it is not written over {a}"));
+            }
+        } else {
+            let text = format!("{operator} writes {b} while {a} is needed and does not read it");
+            reasons.push(format!("{text}; place them apart"));
+            reasons.extend(is_needed_afterwards(graph, read.id));
+        }
+        let late = self.late_readers(read.id, write.live.start);
+        if !late.is_empty() {
+            let verb = if late.len() == 1 { "reads" } else { "read" };
+            let late = named(&late, |&id| format!("`{}`", graph.operator(id).name()));
+            reasons.push(format!(
+                "{late} {verb} {a} after {operator} overwrites it; run {operator} last, or read {b} instead"
+            ));
+        }
+        if reasons.is_empty() {
+            reasons.push(format!("{operator} cannot write {b} over other bytes of {a} that it still reads"));
+        }
+        reasons
+    }
+
+    /// Why an operator may not write an output over an input, at this distance and level.
+    fn not_permitted(&self, writer: OperatorId, read: Member, write: Member) -> Option<String> {
+        let graph = self.graph;
+        let [a, b] = [read.id, write.id].map(|id| name(graph, id));
+        let operator = format!("operator `{}`", graph.operator(writer).name());
+        let concerns = |permit: &&Permit| (permit.input(), permit.output()) == (read.id, write.id);
+        let permits: Vec<&Permit> = graph.operator(writer).permits().iter().filter(concerns).collect();
+        let distance = write.from - read.from;
+        let fitting: Vec<&&Permit> = permits.iter().filter(|permit| fits(graph, permit, distance)).collect();
+        if permits.is_empty() {
+            return Some(format!("nothing permits {operator} to write {b} over {a}; add a permission"));
+        }
+        if fitting.is_empty() {
+            let where_to = named(&permits, |permit| allowed(graph, permit));
+            let text =
+                format!("{operator} permits {b} {where_to} of {a}, but it would be at {distance} bytes");
+            return Some(format!("{text}; place it there"));
+        }
+        if fitting.iter().any(|permit| in_force(graph, permit, self.sharing)) {
+            return None;
+        }
+        let lowest = fitting.iter().map(|permit| level(permit)).min().unwrap_or(Sharing::All);
+        let text = format!("{operator} permits it only at the sharing level `{}` or above", word(lowest));
+        Some(format!("{text}, and this is `{}`; raise the level", word(self.sharing)))
+    }
+
+    /// Why a tensor's bytes are needed unchanged after the run, or by its caller.
+    fn not_overwritable(&mut self, tensor: TensorId) -> Option<String> {
+        if let Some(text) = is_needed_afterwards(self.graph, tensor) {
+            return Some(text);
+        }
+        let kept = self.origins.first_kept(self.graph, tensor)?;
+        let held = match kept == tensor {
+            true => String::new(),
+            false => format!("{} holds bytes of {}: ", name(self.graph, tensor), name(self.graph, kept)),
+        };
+        let kept_name = name(self.graph, kept);
+        Some(match self.graph.tensor(kept).kind() {
+            TensorKind::Input => format!(
+                "{held}{kept_name} is a graph input that may not be overwritten; declare it overwritable"
+            ),
+            _ => format!("{held}{kept_name} keeps its contents after the run; copy it first"),
+        })
+    }
+
+    /// Operators that read a tensor after this step.
+    fn late_readers(&self, tensor: TensorId, step: u32) -> Vec<OperatorId> {
+        let runs_after = |&id: &OperatorId| {
+            let outputs = self.graph.operator(id).outputs();
+            let own = outputs.iter().filter(|output| self.graph.tensor(**output).producer() == Some(id));
+            own.filter_map(|output| self.live[output.index()]).any(|live| live.start > step)
+        };
+        let mut late: Vec<OperatorId> =
+            self.graph.tensor(tensor).readers().iter().copied().filter(runs_after).collect();
+        late.dedup();
+        late
+    }
+
+    /// Why two tensors cannot have a distance, whatever lies between them.
+    pub(super) fn why_nowhere(&self, one: &RelativePlacement) -> String {
+        let [tensor, of] = [one.tensor, one.of].map(|id| self.graph.tensor(id));
+        let alignment = self.contents.alignment(self.graph, one.tensor);
+        let fixed = (tensor.fixed_offset(), of.fixed_offset());
+        if let (Some(own), Some(outer)) = fixed
+            && i128::from(own) - i128::from(outer) != i128::from(one.at)
+        {
+            let apart = i128::from(own) - i128::from(outer);
+            return format!(
+                "their fixed offsets {own} and {outer} are {apart} bytes apart; change one of them"
+            );
+        }
+        if let (Some(own), None) = fixed
+            && own < one.at
+        {
+            return format!("its fixed offset {own} is less than {}; use a higher one", one.at);
+        }
+        if !one.at.is_multiple_of(alignment) {
+            return format!(
+                "{} is no multiple of {alignment}, the alignment of tensor `{}`; use a multiple",
+                one.at,
+                tensor.name()
+            );
+        }
+        "alignments or fixed offsets of tensors that are placed with them do not allow it; \
+         use a multiple of the largest alignment"
+            .to_owned()
+    }
+}
+
+fn name(graph: &Graph, id: TensorId) -> String {
+    format!("`{}`", graph.tensor(id).name())
+}
+
+fn named<T>(all: &[T], text: impl Fn(&T) -> String) -> String {
+    let first: Vec<String> = all.iter().take(MOST_NAMED).map(text).collect();
+    match all.len().saturating_sub(MOST_NAMED) {
+        0 => first.join(" and "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+fn is_needed_afterwards(graph: &Graph, tensor: TensorId) -> Option<String> {
+    let own = graph.tensor(tensor);
+    let text = match own.kind() {
+        _ if own.is_output() => "is an output of the graph, which is read after the run; copy it first",
+        TensorKind::Variable => "is a variable, which keeps its contents after the run; copy it first",
+        _ => return None,
+    };
+    Some(format!("{} {text}", name(graph, tensor)))
+}
+
+/// Whether a permission covers an output at this distance after the input.
+fn fits(graph: &Graph, permit: &Permit, distance: i128) -> bool {
+    let bytes = |id: TensorId| i128::from(graph.tensor(id).bytes());
+    match *permit {
+        Permit::InPlace { input, output } => distance == 0 && bytes(output) <= bytes(input),
+        Permit::View { at, .. } => distance == i128::from(at),
+        Permit::Piece { at, .. } => -distance == i128::from(at),
+        Permit::Overlap { input, output, bytes: most, lower } => {
+            let (below, up) = if lower == Side::Input { (input, distance) } else { (output, -distance) };
+            up >= 0 && bytes(below) - up <= i128::from(most)
+        }
+    }
+}
+
+/// Where a permission lets an output lie.
+fn allowed(graph: &Graph, permit: &Permit) -> String {
+    let bytes = |id: TensorId| graph.tensor(id).bytes();
+    match *permit {
+        Permit::InPlace { input, output } if bytes(output) > bytes(input) => {
+            format!("over at most {} bytes", bytes(input))
+        }
+        Permit::InPlace { .. } => "at 0 bytes".to_owned(),
+        Permit::View { at, .. } => format!("at {at} bytes"),
+        Permit::Piece { at, .. } => format!("at -{at} bytes"),
+        Permit::Overlap { bytes, lower: Side::Input, .. } => format!("over the last {bytes} bytes"),
+        Permit::Overlap { bytes, lower: Side::Output, .. } => {
+            format!("with its last {bytes} bytes over the first")
+        }
+    }
+}
+
+fn word(level: Sharing) -> &'static str {
+    match level {
+        Sharing::None => "none",
+        Sharing::Views => "views",
+        Sharing::InPlace => "inplace",
+        Sharing::All => "all",
+    }
+}
