@@ -89,7 +89,10 @@ fn named(path: &Path) -> io::Result<RegularFile> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let folder = fs::canonicalize(folder)?;
+    let folder = fs::canonicalize(folder).map_err(|error| {
+        let folder = folder.display();
+        io::Error::new(error.kind(), format!("its folder {folder} cannot be used: {error}"))
+    })?;
     Ok(RegularFile { path: folder.join(name), folder, old: None, identity: None })
 }
 
@@ -129,7 +132,7 @@ fn names_descriptor(path: &Path) -> bool {
     false
 }
 
-/// A file, whatever name leads to it. Character devices have none: many may use one at a time.
+/// A file, whatever name leads to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Identity(u64, u64);
 

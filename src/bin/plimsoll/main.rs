@@ -69,7 +69,9 @@ fn usage(error: clap::Error) -> ExitCode {
         output::report_usage(&error.render().to_string());
         return ExitCode::from(2);
     }
-    error.exit()
+    let printed = error.print();
+    let is_lost = printed.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+    ExitCode::from(if is_lost { 2 } else { error.exit_code() as u8 })
 }
 
 /// Says how a size is written if what was not expected is a unit apart from its number.

@@ -105,7 +105,8 @@ pub fn planner(arguments: &PlanArguments, bar: &ProgressBar) -> Result<Planner, 
 }
 
 pub fn format_of(path: &Path) -> Result<Format, Failure> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    // A name need not be text; its endings are.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.to_ascii_lowercase().ends_with(".trace.json") {
         return Ok(Format::Trace);
     }
