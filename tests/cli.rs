@@ -281,6 +281,16 @@ fn messages_are_short_and_safe() {
     let missing = format!("m\u{1b}[31m{}.csv", "x".repeat(100_000));
     let escape = folder.with("escape.csv", "id,lower,upper,size\n\u{1b}]0;x\u{7},0,1,y\n");
     let option = format!("--{}\u{1b}[2J", "o".repeat(100_000));
+    let net = format!(
+        r#"{{"name":"{name}","ops":[{{"name":"{name}","type":"{name}","inputs":[0],"outputs":[1]}}],
+        "tensors":[{{"name":"{name}","bytes":9,"kind":"input"}},{{"name":"y","bytes":9,"kind":"output"}}]}}"#
+    );
+    let net = folder.with("net.json", net);
+    for more in [&["--capacity", "16"][..], &["--capacity", "99"], &["--memory", "l2=9"]] {
+        let (_, text, errors) = plimsoll(&[&["plan", &net, "--align", "1"][..], more].concat());
+        assert!(errors.is_empty() && (text.contains("\ncost ") || text.contains("\narena ")), "{errors}");
+        assert!(text.lines().all(|line| line.len() <= 2048), "{} bytes", text.len());
+    }
     for (arguments, cause) in [
         (vec!["plan", &twice], "stands at line 2 already"),
         (vec!["plan", &missing], "File name too long"),

@@ -12,7 +12,7 @@ use plimsoll::{Graph, Plan, Planner, Problem, Sharing, Solution, Status, export,
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{check_outputs, model_name, read};
-use crate::output::{report_note, say};
+use crate::output::{report_note, say_lines};
 use crate::withheld::{self, Output};
 use crate::{Answer, Failure, code, onnx, plan_pools, tflm};
 
@@ -86,9 +86,9 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
             report_note(&note);
         }
     }
-    say(&result.summary(file_arena, shared_arena, seconds))?;
+    say_lines(&result.summary(file_arena, shared_arena, seconds))?;
     if result.status() == Status::Infeasible {
-        say(&result.explained(&planner)?)?;
+        say_lines(&result.explained(&planner)?)?;
     }
     Ok(if result.status().fits() { Answer::Yes } else { Answer::No })
 }
