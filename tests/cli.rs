@@ -270,6 +270,15 @@ fn times_have_units() {
         assert!(errors.contains("not a time; write it as in 5, 5s, 500ms or 2m"), "{time}: {errors}");
     }
     assert!(run("-1s").2.contains("a time is not negative"));
+    // A negative number is a wrong value, not an option.
+    for (option, reason) in [
+        ("--time-limit", "a time is not negative"),
+        ("--align", "not a whole number"),
+        ("--capacity", "write it as in 2MiB"),
+    ] {
+        let (status, _, errors) = plimsoll(&["plan", &csv, option, "-1"]);
+        assert!(status == 2 && errors.contains(reason), "{errors}");
+    }
 }
 
 /// A name of a megabyte does not hide what is wrong, and escape sequences do not reach a terminal.

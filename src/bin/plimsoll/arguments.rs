@@ -90,7 +90,8 @@ pub struct PlanArguments {
     pub share: ShareArgument,
     /// Arena capacity in bytes, as in 2MiB, 512KiB, 1MB or 1048576. A plan that does not fit it
     /// is written as .json, .csv, .svg, .html or .trace.json, but not as code or a model.
-    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "given")]
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "given",
+          allow_negative_numbers = true)]
     pub capacity: Option<u64>,
     /// Write code and models (.h, .c, .tflite, .onnx) of a plan that does not fit as well.
     #[arg(long, requires = "capacity")]
@@ -288,7 +289,8 @@ pub struct ReadingArguments {
     #[arg(long = "as", value_name = "TYPE", value_parser = counted_type)]
     pub floats_as: Option<ElementType>,
     /// Alignment in bytes of what asks for none.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment,
+          allow_negative_numbers = true)]
     pub align: u64,
     /// Bind a symbolic dimension, and what is computed from it. May be given several times.
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
