@@ -1248,8 +1248,10 @@ int32_t plimsoll_plan_export(const struct plimsoll_plan *plan,
                              size_t capacity,
                              size_t *size);
 
-// Writes a plan to a file, which appears whole or not at all: under another name
-// beside it first, then renamed.
+// Writes a plan to a file, which appears whole or not at all: its contents go to a temporary
+// file of a random name in the same folder, reach the disk, and are renamed. A file that is
+// replaced keeps its mode; a new one gets what the umask leaves. Links are followed. Pipes and
+// devices are written to and not replaced. PLIMSOLL_ERROR_IO if the file cannot be written.
 int32_t plimsoll_plan_write(const struct plimsoll_plan *plan, int32_t format, const char *path);
 
 // Copies a plan for several memories out as text in a format, in the same way.

@@ -221,6 +221,101 @@ fn what_does_not_fit_is_planned_all_the_same() {
     assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "0.10546875 MiB"]).0, 0);
 }
 
+/// Reports of it say that it does not fit; code and models do not, and get built and run.
+#[test]
+fn code_and_models_are_not_written_over_the_capacity() {
+    let folder = Folder::new();
+    let names = ["a.c", "a.csv", "a.h", "a.html", "a.json", "a.onnx", "a.svg", "a.trace.json"];
+    let outs = names.map(|name| folder.text(name));
+    let network = model(ONNX);
+    let mut arguments = vec!["plan", &network, "--capacity", "1KiB"];
+    arguments.extend(outs.iter().flat_map(|out| ["--out", out.as_str()]));
+    let (status, text, errors) = plimsoll(&arguments);
+    assert!(status == 1 && text.contains("does not fit"), "{text}");
+    let [code, header, onnx] = ["a.c", "a.h", "a.onnx"].map(|name| folder.text(name));
+    let needed = text.lines().find_map(|line| line.strip_prefix("arena ")).unwrap();
+    let needed = needed.split(['(', ' ']).find(|word| word.len() > 5).unwrap();
+    assert_eq!(
+        errors,
+        format!(
+            "note: {code}, {header}, {onnx}: not written, as the plan does not fit ({needed} bytes, \
+             capacity 1024); --allow-over-capacity writes code and models all the same\n"
+        )
+    );
+    assert_eq!(folder.names(), ["a.csv", "a.html", "a.json", "a.svg", "a.trace.json"]);
+    arguments.push("--allow-over-capacity");
+    let (status, _, errors) = plimsoll(&arguments);
+    assert!(status == 1 && !errors.contains("not written"), "{errors}");
+    assert_eq!(folder.names(), names);
+    // Memories that cannot hold a network have no plan.
+    let none = folder.text("none.json");
+    let tiny = ["plan", &network, "--memory", "l2=1", "--memory", "ddr=2", "--out", &none];
+    let (status, text, errors) = plimsoll(&tiny);
+    assert!(status == 1 && text.starts_with("does not fit: "), "{text}");
+    assert_eq!(errors, format!("note: {none}: not written, as there is no plan that fits\n"));
+    assert_eq!(folder.names(), names);
+}
+
+#[test]
+fn times_have_units() {
+    let folder = Folder::new();
+    let csv = folder.with("buffers.csv", CSV);
+    let run = |time: &str| plimsoll(&["plan", &csv, &format!("--time-limit={time}")]);
+    for time in ["5", "5s", "500ms", "2m", "1.5s", ".5", "5 s", "0", "0ms", "1e400"] {
+        assert_eq!(run(time).0, 0, "{time}");
+    }
+    for time in ["", "s", "ms", "5h", "5S", "inf", "nan", "infs", "five", "5s5", "1e400x", "5ss"] {
+        let (status, _, errors) = run(time);
+        assert!(status == 2, "{time}");
+        assert!(errors.contains("not a time; write it as in 5, 5s, 500ms or 2m"), "{time}: {errors}");
+    }
+    assert!(run("-1s").2.contains("a time is not negative"));
+    // A negative number is a wrong value, not an option.
+    for (option, reason) in [
+        ("--time-limit", "a time is not negative"),
+        ("--align", "not a whole number"),
+        ("--capacity", "write it as in 2MiB"),
+    ] {
+        let (status, _, errors) = plimsoll(&["plan", &csv, option, "-1"]);
+        assert!(status == 2 && errors.contains(reason), "{errors}");
+    }
+}
+
+/// A name of a megabyte does not hide what is wrong, and escape sequences do not reach a terminal.
+#[test]
+fn messages_are_short_and_safe() {
+    let folder = Folder::new();
+    let name = "n".repeat(1 << 20);
+    let twice = folder.with("twice.csv", format!("id,lower,upper,size\n{name},0,1,8\n{name},0,1,8\n"));
+    let missing = format!("m\u{1b}[31m{}.csv", "x".repeat(100_000));
+    let escape = folder.with("escape.csv", "id,lower,upper,size\n\u{1b}]0;x\u{7},0,1,y\n");
+    let option = format!("--{}\u{1b}[2J", "o".repeat(100_000));
+    let net = format!(
+        r#"{{"name":"{name}","ops":[{{"name":"{name}","type":"{name}","inputs":[0],"outputs":[1]}}],
+        "tensors":[{{"name":"{name}","bytes":9,"kind":"input"}},{{"name":"y","bytes":9,"kind":"output"}}]}}"#
+    );
+    let net = folder.with("net.json", net);
+    for more in [&["--capacity", "16"][..], &["--capacity", "99"], &["--memory", "l2=9"]] {
+        let (_, text, errors) = plimsoll(&[&["plan", &net, "--align", "1"][..], more].concat());
+        assert!(errors.is_empty() && (text.contains("\ncost ") || text.contains("\narena ")), "{errors}");
+        assert!(text.lines().all(|line| line.len() <= 2048), "{} bytes", text.len());
+    }
+    for (arguments, cause) in [
+        (vec!["plan", &twice], "stands at line 2 already"),
+        (vec!["plan", &missing], "File name too long"),
+        (vec!["plan", &escape], "is not a whole number"),
+        (vec!["plan", &escape, &option], "unexpected argument"),
+        (vec!["plan", &escape, "--strategy", &missing], "invalid value"),
+        (vec!["plan", &escape, "--memory", &missing], "a .toml file, or one of mcu"),
+    ] {
+        let (status, text, errors) = plimsoll(&arguments);
+        assert_eq!((status, text.as_str()), (2, ""), "{}", &errors[..errors.len().min(3000)]);
+        assert!(errors.len() <= 2048 + "error: \n".len(), "{} bytes", errors.len());
+        assert!(errors.contains(cause), "no `{cause}` in {errors}");
+        assert!(errors.chars().all(|c| c == '\n' || !c.is_control()), "{errors:?}");
+    }
+}
+
 #[test]
 fn bad_usage_names_the_culprit_and_writes_nothing() {
     let folder = Folder::new();
@@ -264,7 +359,7 @@ fn the_input_is_not_written_over_and_links_stay_links() {
     let csv = folder.with("buffers.csv", CSV);
     let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &csv]);
     assert_eq!(status, 2);
-    assert!(errors.contains("is the input; it is not written over"), "{errors}");
+    assert!(errors.contains("is an input, which is not written over"), "{errors}");
     assert_eq!(fs::read_to_string(&csv).unwrap(), CSV);
     #[cfg(unix)]
     {

@@ -61,8 +61,17 @@ fn a_model_is_planned_and_its_plan_verified() {
 fn what_does_not_fit_is_written_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(&folder, "planned.tflite");
-    let (status, text, _) = plimsoll(&["plan", &model(), "--out", &out, "--capacity", "80KiB"]);
+    let (header, report) = (path(&folder, "planned.h"), path(&folder, "planned.html"));
+    let tight = ["plan", &model(), "--capacity", "80KiB", "--out", &out, "--out", &header, "--out", &report];
+    let (status, text, errors) = plimsoll(&tight);
     assert!(status == 1 && text.contains("infeasible"), "{text}");
+    let note =
+        format!("note: {out}, {header}: not written, as the plan does not fit (86016 bytes, capacity 81920)");
+    assert!(errors.starts_with(&note), "{errors}");
+    assert!(!folder.path().join("planned.tflite").exists() && folder.path().join("planned.html").exists());
+    let (status, _, errors) = plimsoll(&[&tight[..], &["--allow-over-capacity"]].concat());
+    assert_eq!((status, errors.as_str()), (1, ""));
+    assert!(folder.path().join("planned.h").exists());
     assert_eq!(plimsoll(&["verify", &out]).0, 0);
 }
 

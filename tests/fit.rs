@@ -318,6 +318,16 @@ fn nothing_helps_where_nothing_can() {
     assert_eq!(status, 1);
     assert!(text.contains("would help   nothing of what was tried, but more memory\n"), "{text}");
     assert!(text.contains("more memory  200 bytes are enough; no arena is smaller, in any order"), "{text}");
+    // Of several memories on chip, the one that is meant is named with its size.
+    let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "b0=50", "--memory", "b1=150"]);
+    assert_eq!(status, 1);
+    for line in [
+        "missing      50 bytes: 200 B are needed, b1 has 150 B\n",
+        "would help   nothing of what was tried, but more memory, all in b1 (150 B)\n",
+        "more memory  200 bytes are enough; no arena is smaller, in any order, all in b1 (150 B)\n",
+    ] {
+        assert!(text.contains(line), "no `{line}` in {text}");
+    }
     // Where no memory takes an arena, there is no answer.
     let machine = "[[pool]]\nname = \"a\"\ncapacity = 9\nholds = [\"constants\"]\n[[pool]]\nname = \"ddr\"\n";
     let machine = folder.with("machine.toml", machine);
@@ -392,7 +402,7 @@ fn bad_usage_names_the_culprit() {
     let (status, _, errors) = fit(&[&csv, "--memory", "l2=1"]);
     assert!(status == 2 && errors.contains("buffers alone have no traffic"), "{errors}");
     let (status, _, errors) = fit(&[&csv, "--csv", &csv]);
-    assert!(status == 2 && errors.contains("is the input; it is not written over"), "{errors}");
+    assert!(status == 2 && errors.contains("is an input, which is not written over"), "{errors}");
 }
 
 #[test]

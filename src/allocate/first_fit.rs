@@ -105,7 +105,7 @@ impl<'a> Sweep<'a> {
         };
         let is_known = |start: u32, id: BufferId| is_fixed(id) || start > problem.buffer(id).live().start;
         let known = pieces().map(|(piece, id)| (piece.start, id)).filter(|&(start, id)| is_known(start, id));
-        let mut holes = Holes::new(problem.buffers().iter().map(crate::Buffer::alignment));
+        let mut holes = Holes::new(problem.buffers().iter().map(crate::problem::Buffer::alignment));
         for range in problem.reserved() {
             holes.take(range.start, range.end - range.start);
             meter.work(WORK_EACH)?;

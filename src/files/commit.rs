@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -39,7 +39,11 @@ impl<'a> Ready<'a> {
         if let Some(old) = &self.target.old {
             keep_mode(file, old)?;
         }
-        file.sync_all()
+        match file.sync_all() {
+            // A file system without a way to sync is no reason not to write.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+            synced => synced,
+        }
     }
 }
 
@@ -120,7 +124,9 @@ pub(super) fn commit(mut files: Vec<Ready<'_>>) -> Result<(), WriteError> {
         Some((path, error)) => Err(undone(done, path, &error, &mut pending)),
     };
     drop(pending);
-    folders.iter().for_each(|folder| sync_folder(folder));
+    for folder in &folders {
+        sync_folder(folder);
+    }
     result
 }
 

@@ -60,7 +60,7 @@ pub fn check<'a>(outputs: &[PathBuf], inputs: impl IntoIterator<Item = &'a Path>
     let inputs: HashSet<Identity> = inputs.into_iter().filter_map(Identity::of).collect();
     for (path, target) in &targets {
         if target.identity().is_some_and(|identity| inputs.contains(identity)) {
-            return Err(WriteError::new(path, "is the input; it is not written over; choose another name"));
+            return Err(WriteError::new(path, "is an input, which is not written over; choose another name"));
         }
     }
     Ok(())

@@ -22,7 +22,9 @@ pub(super) fn lock() -> Pending {
 /// thread, not by a signal handler itself.
 pub fn abandon() {
     let pending = lock();
-    pending.iter().for_each(|path| super::remove(path));
+    for path in pending.iter() {
+        super::remove(path);
+    }
     std::mem::forget(pending);
 }
 

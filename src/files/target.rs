@@ -9,7 +9,7 @@ pub(super) enum Target {
     /// Replace or create a regular file.
     File(RegularFile),
     /// Write to what is there.
-    Stream(Stream, Option<Identity>),
+    Stream(Stream, Identity),
 }
 
 /// A regular file that there is, or none yet.
@@ -17,7 +17,7 @@ pub(super) struct RegularFile {
     /// Absolute, with all links followed.
     pub(super) path: PathBuf,
     pub(super) folder: PathBuf,
-    pub(super) old: Option<Metadata>,
+    pub(super) old: Option<Box<Metadata>>,
     pub(super) identity: Option<Identity>,
 }
 
@@ -48,7 +48,7 @@ impl Target {
         OpenOptions::new().write(true).open(path)?;
         let path = fs::canonicalize(path)?;
         let folder = path.parent().ok_or(ErrorKind::InvalidFilename)?.to_owned();
-        Ok(Self::File(RegularFile { path, folder, old: Some(found), identity }))
+        Ok(Self::File(RegularFile { path, folder, old: Some(Box::new(found)), identity: Some(identity) }))
     }
 
     /// The folder that gets a temporary file.
@@ -62,7 +62,7 @@ impl Target {
     pub(super) fn identity(&self) -> Option<&Identity> {
         match self {
             Self::File(file) => file.identity.as_ref(),
-            Self::Stream(_, identity) => identity.as_ref(),
+            Self::Stream(_, identity) => Some(identity),
         }
     }
 }
@@ -89,17 +89,20 @@ fn named(path: &Path) -> io::Result<RegularFile> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let folder = fs::canonicalize(folder)?;
+    let folder = fs::canonicalize(folder).map_err(|error| {
+        let folder = folder.display();
+        io::Error::new(error.kind(), format!("its folder {folder} cannot be used: {error}"))
+    })?;
     Ok(RegularFile { path: folder.join(name), folder, old: None, identity: None })
 }
 
 impl Stream {
     /// The stream that a path leads to, unless that is a file to replace.
-    fn of(path: &Path, found: &Metadata, identity: Option<Identity>) -> Option<Self> {
-        if identity.is_some() && identity == standard::stdout() {
+    fn of(path: &Path, found: &Metadata, identity: Identity) -> Option<Self> {
+        if standard::stdout() == Some(identity) {
             return Some(Self::Stdout);
         }
-        if identity.is_some() && identity == standard::stderr() {
+        if standard::stderr() == Some(identity) {
             return Some(Self::Stderr);
         }
         (!found.is_file() || names_descriptor(path)).then(|| Self::At(path.to_owned()))
@@ -129,28 +132,28 @@ fn names_descriptor(path: &Path) -> bool {
     false
 }
 
-/// A file, whatever name leads to it. Character devices have none: many may use one at a time.
+/// A file, whatever name leads to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Identity(u64, u64);
 
 impl Identity {
     pub(super) fn of(path: &Path) -> Option<Self> {
-        Self::of_metadata(&fs::metadata(path).ok()?, path)
+        Some(Self::of_metadata(&fs::metadata(path).ok()?, path))
     }
 
     #[cfg(unix)]
-    fn of_metadata(found: &Metadata, _path: &Path) -> Option<Self> {
+    fn of_metadata(found: &Metadata, _path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt;
-        Some(Self(found.dev(), found.ino()))
+        Self(found.dev(), found.ino())
     }
 
     /// Elsewhere the path with all links followed stands for the file.
     #[cfg(not(unix))]
-    fn of_metadata(_found: &Metadata, path: &Path) -> Option<Self> {
+    fn of_metadata(_found: &Metadata, path: &Path) -> Self {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        fs::canonicalize(path).ok()?.hash(&mut hasher);
-        Some(Self(hasher.finish(), 0))
+        fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).hash(&mut hasher);
+        Self(hasher.finish(), 0)
     }
 }
 
@@ -181,7 +184,7 @@ mod standard {
 
     fn identity(stream: BorrowedFd<'_>) -> Option<Identity> {
         let found = File::from(stream.try_clone_to_owned().ok()?).metadata().ok()?;
-        Identity::of_metadata(&found, "".as_ref())
+        Some(Identity::of_metadata(&found, "".as_ref()))
     }
 }
 

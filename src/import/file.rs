@@ -11,7 +11,7 @@ const PIPE_LIMIT: u64 = 256 << 20;
 
 /// Opens a regular file or a pipe. Folders and devices are refused before they are opened, as
 /// opening a device can have effects.
-pub(super) fn open(path: &Path) -> std::result::Result<File, ImportError> {
+fn open(path: &Path) -> std::result::Result<File, ImportError> {
     let open = || {
         let file_type = fs::metadata(path)?.file_type();
         if file_type.is_dir() {
@@ -25,15 +25,15 @@ pub(super) fn open(path: &Path) -> std::result::Result<File, ImportError> {
     open().map_err(|source| ImportError::Read { path: path.to_owned(), source })
 }
 
-/// Like [`open`], for readers that move back and forth.
-#[cfg_attr(not(feature = "onnx"), allow(dead_code))]
+/// Like [`open`], but of a model: those are large, and readers move back and forth in them.
+#[cfg_attr(not(any(feature = "onnx", feature = "tflite")), allow(dead_code))]
 pub(super) fn open_regular(path: &Path) -> std::result::Result<File, ImportError> {
     let file = open(path)?;
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };
     if file.metadata().map_err(at_path)?.is_file() {
         return Ok(file);
     }
-    Err(at_path(Error::other("it is a pipe, which is read once only; copy its contents to a file")))
+    Err(at_path(Error::other("it is a pipe, but a model must be a file; copy its contents to one")))
 }
 
 /// Reads a file whole: a regular one of any size, or a pipe of at most 256 MiB.

@@ -1,5 +1,6 @@
 //! What may be written on the command line: a contract, kept stable.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,8 +15,7 @@ use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
 use crate::memory::MemoryArguments;
 use crate::searching::SearchArguments;
 
-/// How the command ends. After an error no output is changed; a plan that does not fit is still
-/// written, but not as code or a model.
+/// How the command ends.
 pub const EXIT_STATUS: &str = "\
 Exit status:
     0  plan: planned, and fits the capacity or the memories
@@ -26,7 +26,8 @@ Exit status:
     1  plan, fit: does not fit
        verify: the plan is wrong, with the reasons
     2  bad input or usage, or a file could not be read or written
-  129  ended by SIGHUP, and so 130 by SIGINT and 143 by SIGTERM; no temporary file remains
+  129, 130, 143
+       ended by SIGHUP, SIGINT or SIGTERM; no temporary file remains
 ";
 
 /// Static memory planner for neural networks: offsets for every tensor in as
@@ -89,7 +90,8 @@ pub struct PlanArguments {
     pub share: ShareArgument,
     /// Arena capacity in bytes, as in 2MiB, 512KiB, 1MB or 1048576. A plan that does not fit it
     /// is written as .json, .csv, .svg, .html or .trace.json, but not as code or a model.
-    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "given")]
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "given",
+          allow_negative_numbers = true)]
     pub capacity: Option<u64>,
     /// Write code and models (.h, .c, .tflite, .onnx) of a plan that does not fit as well.
     #[arg(long, requires = "capacity")]
@@ -287,7 +289,8 @@ pub struct ReadingArguments {
     #[arg(long = "as", value_name = "TYPE", value_parser = counted_type)]
     pub floats_as: Option<ElementType>,
     /// Alignment in bytes of what asks for none.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment,
+          allow_negative_numbers = true)]
     pub align: u64,
     /// Bind a symbolic dimension, and what is computed from it. May be given several times.
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
@@ -322,15 +325,11 @@ pub enum VariablesArgument {
 impl ReadingArguments {
     /// Two values for one dimension are a mistake, and no order of theirs a rule.
     pub fn check(&self) -> Result<(), String> {
-        for (place, (name, _)) in self.dims.iter().enumerate() {
-            if self.dims[..place].iter().any(|(earlier, _)| earlier == name) {
-                return Err(format!("--dim {name} is given twice"));
-            }
+        if let Some(name) = given_twice(self.dims.iter().map(|(name, _)| name)) {
+            return Err(format!("--dim {name} is given twice"));
         }
-        for (place, (name, _)) in self.input_shapes.iter().enumerate() {
-            if self.input_shapes[..place].iter().any(|(earlier, _)| earlier == name) {
-                return Err(format!("--input-shape {name} is given twice"));
-            }
+        if let Some(name) = given_twice(self.input_shapes.iter().map(|(name, _)| name)) {
+            return Err(format!("--input-shape {name} is given twice"));
         }
         Ok(())
     }
@@ -355,6 +354,12 @@ impl ReadingArguments {
             VariablesArgument::Outside => Variables::Outside,
         })
     }
+}
+
+/// The first name that an earlier one repeats.
+pub fn given_twice<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name))
 }
 
 fn strategy_names() -> clap::builder::PossibleValuesParser {

@@ -37,11 +37,11 @@ enum Answer {
 fn main() -> ExitCode {
     let matches = match Arguments::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return usage(with_size_in_one(error)),
+        Err(error) => return usage(&with_size_in_one(error)),
     };
     let arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(error),
+        Err(error) => return usage(&error),
     };
     match signals::handle().and_then(|()| run(arguments, &matches)) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
@@ -64,12 +64,14 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<Answer, Failure> {
 
 /// Prints help as it is. Errors repeat what was typed, which may be long or hold control
 /// characters.
-fn usage(error: clap::Error) -> ExitCode {
+fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         output::report_usage(&error.render().to_string());
         return ExitCode::from(2);
     }
-    error.exit()
+    let printed = error.print();
+    let is_lost = printed.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+    ExitCode::from(if is_lost { 2 } else { u8::try_from(error.exit_code()).unwrap_or(2) })
 }
 
 /// Says how a size is written if what was not expected is a unit apart from its number.

@@ -16,6 +16,11 @@ pub fn say(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Prints a summary, whose lines may hold names of any length.
+pub fn say_lines(text: &str) -> Result<(), Failure> {
+    say(&text.lines().map(|line| one_line(line) + "\n").collect::<String>())
+}
+
 /// Most bytes of a line that is shown.
 const LONGEST_LINE: usize = 2048;
 

@@ -15,7 +15,7 @@ use plimsoll::{
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{check_outputs, model_name, read};
-use crate::output::{report_note, say};
+use crate::output::{report_note, say_lines};
 use crate::withheld::{self, Output};
 use crate::{Answer, Failure, code, onnx, plan_pools, tflm};
 
@@ -84,9 +84,9 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
             report_note(&note);
         }
     }
-    say(&result.summary(file_arena, shared_arena, seconds))?;
+    say_lines(&result.summary(file_arena, shared_arena, seconds))?;
     if result.status() == Status::Infeasible {
-        say(&result.explained(&planner)?)?;
+        say_lines(&result.explained(&planner)?)?;
     }
     Ok(if result.status().fits() { Answer::Yes } else { Answer::No })
 }
@@ -151,7 +151,8 @@ impl Comparison<'_> {
 }
 
 pub fn format_of(path: &Path) -> Result<Format, Failure> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    // A name need not be text; its endings are.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.to_ascii_lowercase().ends_with(".trace.json") {
         return Ok(Format::Trace);
     }

@@ -12,7 +12,7 @@ use plimsoll::{Error, export, files};
 
 use crate::arguments::PlanArguments;
 use crate::inputs::{check_outputs, read};
-use crate::output::{one_line, report_note, say};
+use crate::output::{report_note, say_lines};
 use crate::plan::{Format, format_of, planner};
 use crate::{Answer, Failure, code, withheld};
 
@@ -51,7 +51,7 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let plan = match placed {
         Err(Error::DoesNotFit(why)) => {
             withheld::all(arguments);
-            say(&format!("does not fit: {}\n", one_line(&why)))?;
+            say_lines(&format!("does not fit: {why}"))?;
             return Ok(Answer::No);
         }
         placed => placed?,
@@ -71,6 +71,6 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     });
     let files: Vec<(PathBuf, String)> = arguments.out.iter().cloned().zip(texts).collect();
     files::write_all(&files)?;
-    say(&text::summary_of_pools(graph, &plan, Some(seconds)))?;
+    say_lines(&text::summary_of_pools(graph, &plan, Some(seconds)))?;
     Ok(Answer::Yes)
 }

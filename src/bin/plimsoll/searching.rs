@@ -14,7 +14,7 @@ use crate::arguments::time;
 pub struct SearchArguments {
     /// Time limit of the search for each plan, as in 5, 5s, 500ms or 2m; a plain number is in
     /// seconds. The plan may then differ from run to run.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
     pub time_limit: Option<Duration>,
     /// Limit of search nodes for each plan; the same plan on every machine.
     #[arg(long, value_name = "N")]

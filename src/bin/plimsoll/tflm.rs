@@ -14,7 +14,7 @@ use crate::arguments::{
     FoldArgument, InputsArgument, OrderArgument, PlanArguments, ShareArgument, VariablesArgument,
 };
 use crate::inputs::{model_name, read_text};
-use crate::output::{report_note, say};
+use crate::output::{report_note, say, say_lines};
 use crate::plan::{Format, graph_written, planner};
 use crate::verify::wrong;
 use crate::{Answer, Failure, withheld};
@@ -57,7 +57,7 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     for note in &planned.notes {
         report_note(&note);
     }
-    say(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
+    say_lines(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
     say(&head_line(&planned))?;
     Ok(if fits { Answer::Yes } else { Answer::No })
 }

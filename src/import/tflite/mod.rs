@@ -27,7 +27,7 @@ const HEAD: u64 = 8;
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };
-    let mut file = super::file::open(path)?;
+    let mut file = super::file::open_regular(path)?;
     let mut bytes = Vec::new();
     // The identifier first: what is no model need not be read to the end.
     file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(at_path)?;

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::Lines;
 use super::placed::Fit;
-use crate::arguments::FitArguments;
+use crate::arguments::{FitArguments, given_twice};
 use crate::inputs::{check_outputs, model_name, with_path};
 use crate::output::{progress, say};
 use crate::{Answer, Failure};
@@ -61,13 +61,12 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     };
     let inputs = [file.as_path()].into_iter().chain(arguments.memory.files());
     check_outputs(&arguments.outputs(), inputs)?;
-    for (place, name) in arguments.largest_input.iter().enumerate() {
-        if arguments.reading.dims.iter().any(|(bound, _)| bound == name) {
-            return Err(format!("--largest-input {name}: --dim {name} binds it").into());
-        }
-        if arguments.largest_input[..place].contains(name) {
-            return Err(format!("--largest-input {name}: it is there twice").into());
-        }
+    let dims = &arguments.reading.dims;
+    if let Some((name, _)) = dims.iter().find(|(name, _)| arguments.largest_input.contains(name)) {
+        return Err(format!("--largest-input {name}: --dim {name} binds it").into());
+    }
+    if let Some(name) = given_twice(arguments.largest_input.iter()) {
+        return Err(format!("--largest-input {name}: it is there twice").into());
     }
     let pools = arguments.memory.pools()?;
     let bar = progress(0);

@@ -2,7 +2,7 @@
 
 use plimsoll::{Content, Loading, Pool, Pools};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 
 use crate::arguments::size;
@@ -11,13 +11,48 @@ use crate::arguments::size;
 #[serde(deny_unknown_fields)]
 struct Machine {
     #[serde(default)]
-    pool: Vec<Entry>,
+    pool: Entries,
     inputs: Option<Spanned<String>>,
     outputs: Option<Spanned<String>>,
     #[serde(default)]
     loading: When,
     #[serde(default)]
     prefetch: u32,
+}
+
+/// The pools of a file, of which no more are read than a machine may have.
+#[derive(Default)]
+struct Entries {
+    list: Vec<Entry>,
+    /// Those that are not read included.
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Counted;
+        impl<'de> Visitor<'de> for Counted {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of pools, each begun by [[pool]]")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut pools: A) -> Result<Entries, A::Error> {
+                let mut entries = Entries::default();
+                while entries.count < Pools::MAX_COUNT {
+                    let Some(entry) = pools.next_element()? else { return Ok(entries) };
+                    entries.list.push(entry);
+                    entries.count += 1;
+                }
+                while pools.next_element::<IgnoredAny>()?.is_some() {
+                    entries.count += 1;
+                }
+                Ok(entries)
+            }
+        }
+        deserializer.deserialize_seq(Counted)
+    }
 }
 
 #[derive(Deserialize)]
@@ -105,17 +140,22 @@ pub fn pools(name: &str, text: &str) -> Result<Pools, String> {
             None => format!("{name}: {message}"),
         }
     })?;
-    for (place, pool) in machine.pool.iter().enumerate() {
+    let Entries { list, count } = machine.pool;
+    if count > list.len() {
+        let most = Pools::MAX_COUNT;
+        return Err(format!("{name}: pools: there are {count}, and at most {most} may be"));
+    }
+    for (place, pool) in list.iter().enumerate() {
         let called = pool.name.get_ref();
         if called.is_empty() {
             return Err(at(name, text, pool.name.span().start, "a pool needs a name"));
         }
-        if machine.pool[..place].iter().any(|other| other.name.get_ref() == called) {
+        if list[..place].iter().any(|other| other.name.get_ref() == called) {
             let message = format!("two pools are called `{called}`");
             return Err(at(name, text, pool.name.span().start, &message));
         }
     }
-    let pools = Pools::new(machine.pool.into_iter().map(Entry::pool));
+    let pools = Pools::new(list.into_iter().map(Entry::pool));
     let mut pools = pools.map_err(|error| format!("{name}: {error}"))?.prefetch(machine.prefetch);
     if let When::EachRun = machine.loading {
         pools = pools.loading(Loading::EachRun);
@@ -226,6 +266,13 @@ mod tests {
             ("[[pool]]\nname = \"\"\n".to_owned(), "m.toml:2: a pool needs a name"),
             (format!("{home}largest = 5\n"), "m.toml: pools: the last, `ddr`, must take everything"),
             (String::new(), "m.toml: pools: there is none"),
+            (home.repeat(9), "m.toml: pools: there are 9, and at most 8 may be"),
+            // Contents of pools that nobody reads are not looked at, and the count is told.
+            (
+                home.repeat(100_000) + "capacity = -1\n",
+                "m.toml: pools: there are 100000, and at most 8 may be",
+            ),
+            ("[pool]\nname = \"ddr\"\n".to_owned(), "expected a list of pools, each begun by [[pool]]"),
             (format!("{home}name = \"again\"\n"), "m.toml:3: duplicate key"),
             ("[[pool]\n".to_owned(), "m.toml:1: "),
         ] {

@@ -83,8 +83,11 @@ impl MemoryArguments {
 }
 
 fn inline(list: &[Given]) -> Result<Pools, Failure> {
-    let mut pools = Vec::new();
-    let mut has_home = false;
+    let (mut pools, mut has_home) = (Vec::new(), false);
+    if list.len() > Pools::MAX_COUNT {
+        let (count, most) = (list.len(), Pools::MAX_COUNT);
+        return Err(format!("--memory: it is given {count} times, and at most {most} memories may be").into());
+    }
     for (place, one) in list.iter().enumerate() {
         let is_last = place + 1 == list.len();
         let (name, bytes) = match one {
@@ -137,6 +140,7 @@ mod tests {
         assert!(pools(&["a=1", "a=1"]).unwrap_err().contains("two are called `a`"));
         assert!(pools(&["npu", "a=1"]).unwrap_err().contains("stands alone"));
         assert!(pools(&["gpu"]).unwrap_err().contains("mcu, npu"));
+        assert!(pools(&["a=1"; 9]).unwrap_err().contains("given 9 times, and at most 8"));
         assert!(pools(&["=1"]).unwrap_err().contains("NAME=SIZE"));
     }
 

@@ -32,6 +32,9 @@ pub struct Help {
     /// then those that leave the least arena.
     pub remedies: Vec<Remedy>,
     pub capacity: Capacity,
+    /// Whether the memory has to be named, as there are others on chip.
+    #[serde(skip)]
+    pub is_one_of_several: bool,
 }
 
 /// What is changed, and what comes of it.
@@ -107,6 +110,7 @@ impl Help {
             remedies: trials.remedies(peak.as_ref())?,
             capacity: trials.capacity()?,
             peak,
+            is_one_of_several: pools.list().len() > 2,
         }))
     }
 }

@@ -32,13 +32,13 @@ pub fn about(lines: &mut Lines, help: &Help) {
         }
     }
     let found = match help.remedies.len() {
-        0 => "nothing of what was tried, but more memory".to_owned(),
-        count => format!("each by itself, {count} found:"),
+        0 => format!("nothing of what was tried, but more memory{}", help.bank()),
+        count => format!("each by itself, {count} found{}:", help.bank()),
     };
     lines.say("would help", &found);
     for one in help.remedies.iter().take(SHOWN) {
         let needs = if one.fits {
-            format!("fits with {}", short_bytes(one.arena))
+            format!("fits{} with {}", help.bank_name(), short_bytes(one.arena))
         } else {
             format!("still needs {}", bytes(one.arena))
         };
@@ -53,7 +53,19 @@ pub fn about(lines: &mut Lines, help: &Help) {
     if let Some(rest) = help.remedies.get(SHOWN..).filter(|rest| !rest.is_empty()) {
         lines.say("", &format!("and {} more, which save less or cost more", rest.len()));
     }
-    lines.say("more memory", &more_memory(&help.capacity));
+    lines.say("more memory", &format!("{}{}", more_memory(&help.capacity), help.bank()));
+}
+
+impl Help {
+    /// The memory that everything above is about and its size, where there are several.
+    fn bank(&self) -> String {
+        let (pool, room) = (&self.pool, short_bytes(self.room));
+        if self.is_one_of_several { format!(", all in {pool} ({room})") } else { String::new() }
+    }
+
+    fn bank_name(&self) -> String {
+        if self.is_one_of_several { format!(" {}", self.pool) } else { String::new() }
+    }
 }
 
 fn more_memory(capacity: &Capacity) -> String {
