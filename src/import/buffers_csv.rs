@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -13,10 +12,7 @@ use super::{ImportError, ImportOptions};
 use crate::problem::{Buffer, LiveRange, Problem};
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem, ImportError> {
-    let mut bytes = Vec::new();
-    let read = super::open(path)?.read_to_end(&mut bytes);
-    read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
-    from_bytes("", &bytes, options)
+    from_bytes("", &super::read_text(path)?, options)
 }
 
 /// Buffers given as CSV, in the order of its rows; `name` is not used.

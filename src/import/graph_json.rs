@@ -1,7 +1,6 @@
 //! Graphs as JSON: `{"name", "ops": [..], "tensors": [..]}`, operators referring
 //! to tensors by position.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -137,9 +136,7 @@ impl From<JsonKind> for TensorKind {
 }
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    let mut bytes = Vec::new();
-    let read = super::open(path)?.read_to_end(&mut bytes);
-    read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+    let bytes = super::read_text(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     from_bytes(&name, &bytes, options)
 }

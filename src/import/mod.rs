@@ -239,8 +239,40 @@ fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
 fn open(path: &Path) -> Result<std::fs::File, ImportError> {
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(at_path)?;
-    if file.metadata().map_err(at_path)?.is_dir() {
+    let file_type = file.metadata().map_err(at_path)?.file_type();
+    if file_type.is_dir() {
         return Err(at_path(std::io::ErrorKind::IsADirectory.into()));
     }
+    if is_device(file_type) {
+        return Err(at_path(std::io::Error::other("it is a device; name a file or a pipe")));
+    }
     Ok(file)
+}
+
+/// Devices such as `/dev/zero` have no end.
+#[cfg(unix)]
+#[allow(dead_code)] // not every set of features has an importer
+fn is_device(file_type: std::fs::FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    file_type.is_char_device() || file_type.is_block_device()
+}
+
+#[cfg(not(unix))]
+#[allow(dead_code)] // not every set of features has an importer
+fn is_device(_: std::fs::FileType) -> bool {
+    false
+}
+
+/// All of a text file, or of a pipe, which may have no end.
+#[allow(dead_code)] // not every set of features has an importer
+fn read_text(path: &Path) -> Result<Vec<u8>, ImportError> {
+    use std::io::{Error, ErrorKind, Read};
+    const LONGEST: u64 = 1 << 30;
+    let at_path = |source| ImportError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    open(path)?.take(LONGEST + 1).read_to_end(&mut bytes).map_err(at_path)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(at_path(Error::new(ErrorKind::FileTooLarge, "it is longer than 1 GiB")));
+    }
+    Ok(bytes)
 }
