@@ -248,6 +248,13 @@ fn files_are_read_like_bytes() {
         let text = import::read(&missing, &options).unwrap_err().to_string();
         assert!(text.contains("missing") && text.contains("No such file"), "{text}");
     }
+    #[cfg(unix)]
+    for name in ["zero.onnx", "zero.tflite", "zero.csv", "zero.json"] {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        let text = import::read(&link, &options).unwrap_err().to_string();
+        assert!(text.ends_with("it is a device; name a file or a pipe"), "{text}");
+    }
     let folder_error = import::read(folder.path(), &options).unwrap_err().to_string();
     assert!(folder_error.contains("expected a file ending in"), "{folder_error}");
     let text = folder.path().join("model.pb");

@@ -141,6 +141,12 @@ impl GraphBuilder {
         Some(OperatorBuilder { operator, id })
     }
 
+    /// Makes room for so many further operators, for importers that know their number.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn reserve_operators(&mut self, count: usize) {
+        self.operators.reserve_exact(count);
+    }
+
     /// How many tensors were added.
     #[must_use]
     pub fn tensor_count(&self) -> usize {
@@ -158,6 +164,8 @@ impl GraphBuilder {
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
     /// [`Error::Permit`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`].
     pub fn build(mut self) -> Result<Graph> {
+        // What importers add one by one, without its number.
+        self.tensors.shrink_to_fit();
         if let Some(what) = self.overfull {
             return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
         }

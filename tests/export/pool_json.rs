@@ -143,10 +143,8 @@ fn wrong_pools() {
     let pools = |change: fn(&mut Value)| refusal(|document| change(&mut document["pools"]));
     assert_eq!(pools(|pools| *pools = json!([])), "the plan's pools: there is none");
     assert_eq!(pools(|pools| pools[0]["name"] = json!("ddr")), "the plan's pools: two are called `ddr`");
-    assert_eq!(
-        pools(|pools| *pools = json!(vec![json!({ "name": "x" }); 1000])),
-        "the plan's pools: there are 9, and at most 8 may be"
-    );
+    let many = pools(|pools| *pools = json!(vec![json!({ "name": "x" }); 1000]));
+    assert!(many.starts_with("not a plan: there are more than 8 at line 1 column "), "{many}");
     assert!(pools(|pools| pools[1]["alignment"] = json!(3)).contains("pool `l2`"));
     assert_eq!(
         pools(|pools| pools[2]["holds"] = json!(["constants"])),

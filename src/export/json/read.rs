@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::document::arena;
 use super::{DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, SharesEntry, TensorEntry};
@@ -258,16 +259,17 @@ impl TensorEntry {
 /// [`DocumentError::Malformed`], and [`DocumentError::Format`] if it does not say one.
 pub fn format_of(text: &str) -> Result<String, DocumentError> {
     #[derive(Deserialize)]
-    struct Head {
-        format: Option<serde_json::Value>,
+    struct Head<'a> {
+        // As it stands there: anything may, of any size.
+        #[serde(borrow)]
+        format: Option<&'a RawValue>,
     }
     let Object(head): Object<Head> = serde_json::from_str(text).map_err(malformed)?;
-    let found = match head.format {
-        Some(serde_json::Value::String(format)) => return Ok(format),
-        Some(other) => format!("`{other}`"),
-        None => "not stated".to_owned(),
+    let Some(format) = head.format else {
+        return Err(DocumentError::Format { found: "not stated".to_owned(), expected: FORMAT });
     };
-    Err(DocumentError::Format { found, expected: FORMAT })
+    serde_json::from_str(format.get())
+        .map_err(|_| DocumentError::Format { found: format!("`{format}`"), expected: FORMAT })
 }
 
 /// A document of this format.

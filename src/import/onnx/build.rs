@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::descriptions::Descriptions;
+use super::descriptions::{Description, Descriptions};
 use super::messages::{Graph, Model, Node};
 use super::slices::Slices;
 use super::subgraphs::Functions;
@@ -32,6 +32,7 @@ pub(super) fn build(
     let (descriptions, reasons) = described(model, graph, options)?;
     let mut tensors = Tensors::new(graph, GraphBuilder::new(name), descriptions, reasons);
     let functions = subgraphs::names_of(&model.functions);
+    tensors.builder.reserve_operators(graph.node.len());
     for node in &graph.node {
         add_operator(node, &functions, &mut tensors);
     }
@@ -45,7 +46,8 @@ pub(super) fn build(
     if !model.training_info.is_empty() {
         notes.push("the file's training graphs are left out".to_owned());
     }
-    let Tensors { builder, descriptions, reasons, unshaped, .. } = tensors;
+    // What is known by name takes as much memory as the graph, and is not needed while that is checked.
+    let Tensors { builder, reasons, unshaped, .. } = tensors;
     let mut imported = crate::import::finish(builder, notes, options)?;
     let slices = Slices::new(graph);
     let begin =
@@ -54,12 +56,12 @@ pub(super) fn build(
     imported.notes.extend(note_of_bodies(graph, &imported));
     // Constants need no memory; what was folded is one by now.
     let needs_memory = |id: TensorId| imported.graph.tensor(id).kind() != TensorKind::Constant;
-    let unshaped: Vec<_> = unshaped.into_iter().filter(|(id, _)| needs_memory(*id)).collect();
-    if unshaped.is_empty() {
-        return Ok(imported);
-    }
-    let known: Vec<_> = unshaped.iter().map(|(_, name)| (*name, descriptions.get(name))).collect();
-    Err(unshaped::error(known, &reasons))
+    let known: Vec<_> = unshaped
+        .iter()
+        .filter(|(id, ..)| needs_memory(*id))
+        .map(|(_, name, description)| (*name, description.as_ref()))
+        .collect();
+    if known.is_empty() { Ok(imported) } else { Err(unshaped::error(known, &reasons)) }
 }
 
 /// What is known of the tensors, computed where the file does not tell it; and why that failed.
@@ -123,8 +125,8 @@ struct Tensors<'m> {
     reasons: Reasons<'m>,
     inputs: HashSet<&'m str>,
     ids: HashMap<&'m str, TensorId>,
-    /// Those of which no size is known.
-    unshaped: Vec<(TensorId, &'m str)>,
+    /// Those of which no size is known, with what is.
+    unshaped: Vec<(TensorId, &'m str, Option<Description<'m>>)>,
 }
 
 impl<'m> Tensors<'m> {
@@ -161,11 +163,12 @@ impl<'m> Tensors<'m> {
             return Some(*id);
         }
         let kind = self.kind(name);
-        let spec = self.descriptions.get(name).and_then(|description| description.spec(kind));
+        let description = self.descriptions.take(name);
+        let spec = description.as_ref().and_then(|description| description.spec(kind));
         let lacks_size = spec.is_none();
         let id = self.builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
         if lacks_size {
-            self.unshaped.push((id, name));
+            self.unshaped.push((id, name, description));
         }
         self.ids.insert(name, id);
         Some(id)

@@ -54,7 +54,7 @@ const STRING: i32 = 8;
 pub(super) enum Dim<'m> {
     Known(u64),
     /// Symbolic, and not bound.
-    Named(&'m str),
+    Named(&'m String),
     Unknown,
 }
 
@@ -159,6 +159,11 @@ impl<'m> Descriptions<'m> {
         self.constants.get(name).or_else(|| self.others.get(name))
     }
 
+    /// Hands out what is said of a tensor; the next time, nothing is.
+    pub(super) fn take(&mut self, name: &str) -> Option<Description<'m>> {
+        self.constants.remove(name).or_else(|| self.others.remove(name))
+    }
+
     /// Takes a computed shape where the file does not tell one.
     #[cfg(feature = "onnx-shapes")]
     pub(super) fn complete(&mut self, name: &'m str, data_type: i32, dims: &[u64]) {
@@ -238,9 +243,9 @@ fn declared<'m>(
     let Some(of) = &info.r#type else { return Ok(None) };
     let Some(tensor) = &of.tensor_type else { return Ok(Some(Description::NoTensor)) };
     check_count(tensor.shape.as_ref().map_or(0, |shape| shape.dim.len()), &info.name)?;
-    let dim = |dim: &'m Dimension| match (dim.dim_value, dim.dim_param.as_str()) {
+    let dim = |dim: &'m Dimension| match (dim.dim_value, &dim.dim_param) {
         (Some(value), _) => known_dim(value, &info.name),
-        (None, "") => Ok(Dim::Unknown),
+        (None, name) if name.is_empty() => Ok(Dim::Unknown),
         (None, name) => {
             let value = bound.get(name).copied().or_else(|| evaluate(name, bound));
             Ok(value.map_or(Dim::Named(name), Dim::Known))

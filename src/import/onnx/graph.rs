@@ -37,6 +37,7 @@ pub(super) struct Graph {
 }
 
 impl Message for Graph {
+    /// Stops keeping at the first fault, so that a file of empty messages takes no memory.
     fn merge_field(
         &mut self,
         tag: u32,

@@ -73,10 +73,14 @@ fn decode(buf: impl Buf) -> Result<Model, ImportError> {
         let reason = "it is a Git LFS pointer; fetch the model itself by git lfs pull";
         return Err(ImportError::malformed(FORMAT, reason));
     }
-    Model::decode(buf).map_err(|error| {
+    let mut model = Model::decode(buf).map_err(|error| {
         ImportError::malformed(
             FORMAT,
             format!("the bytes are no ONNX protobuf message, or damaged ({error})"),
         )
-    })
+    })?;
+    if let Some(graph) = &mut model.graph {
+        graph.node.shrink_to_fit();
+    }
+    Ok(model)
 }

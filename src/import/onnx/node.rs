@@ -15,8 +15,8 @@ use super::messages::{SparseTensor, Tensor};
 pub(super) struct Node {
     /// Operator type, domain, own name, inputs, outputs.
     text: Box<str>,
-    /// Where each of these ends.
-    ends: SmallVec<[u32; 6]>,
+    /// Where each of these ends; most nodes have one input and one output.
+    ends: SmallVec<[u32; 5]>,
     inputs: u32,
     pub(super) attribute: Vec<Attribute>,
 }
@@ -92,6 +92,9 @@ impl Node {
     pub(super) fn fault(&self) -> Option<String> {
         if self.op_type().is_empty() {
             return Some("has no operator type".to_owned());
+        }
+        if self.input().iter().chain(self.output().iter()).all(str::is_empty) {
+            return Some("has neither inputs nor outputs".to_owned());
         }
         self.attribute.iter().find_map(|attribute| {
             if attribute.name.is_empty() {

@@ -73,7 +73,7 @@ fn remedy(tensors: &[(&str, Option<&Description>)], reasons: &Reasons) -> String
         match description {
             Some(Description::Tensor { dims: Some(dims), .. }) => {
                 names.extend(dims.iter().filter_map(|dim| match dim {
-                    Dim::Named(name) => Some(*name),
+                    Dim::Named(name) => Some(name.as_str()),
                     Dim::Known(_) | Dim::Unknown => None,
                 }));
                 if dims.iter().any(|dim| matches!(dim, Dim::Unknown)) {
