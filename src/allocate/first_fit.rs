@@ -39,7 +39,7 @@ pub(crate) fn first_fit(problem: &Problem, limits: &Limits) -> Result<Vec<u64>, 
 }
 
 /// Offsets of first fit by start, or, if the call is cancelled before, no reuse.
-pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::Result<Allocation> {
+pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::error::Result<Allocation> {
     match first_fit(problem, limits) {
         Ok(offsets) => Ok(Allocation::new(offsets)),
         Err(stop) => Ok(Allocation { stop, ..super::Strategy::allocate(&super::Naive, problem, limits)? }),
@@ -105,7 +105,7 @@ impl<'a> Sweep<'a> {
         };
         let is_known = |start: u32, id: BufferId| is_fixed(id) || start > problem.buffer(id).live().start;
         let known = pieces().map(|(piece, id)| (piece.start, id)).filter(|&(start, id)| is_known(start, id));
-        let mut holes = Holes::new(problem.buffers().iter().map(crate::Buffer::alignment));
+        let mut holes = Holes::new(problem.buffers().iter().map(crate::problem::Buffer::alignment));
         for range in problem.reserved() {
             holes.take(range.start, range.end - range.start);
             meter.work(WORK_EACH)?;
