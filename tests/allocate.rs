@@ -191,7 +191,7 @@ fn instance(seed: u64) -> Problem {
     let buffers = (0..count).map(|_| {
         let start = random.u32(..steps);
         let alignment = if random.u8(..8) == 0 { 64 } else { alignment };
-        let buffer = Buffer::new(random.u64(0..1000), start..start + 1 + random.u32(..steps / 2 + 1));
+        let buffer = Buffer::new(random.u64(0..1000), start..start + 1 + random.u32(..=steps / 2));
         let buffer = buffer.align(alignment);
         let (live, gap) = (buffer.live(), start + 1);
         if random.u8(..16) == 0 && live.end > gap + 1 { buffer.gap(gap..gap + 1) } else { buffer }
@@ -200,7 +200,11 @@ fn instance(seed: u64) -> Problem {
     let capacity = random.bool().then(|| lower_bound(&problem).bytes * random.u64(8..16) / 8);
     let reserved = random.u64(0..2000);
     let problem = problem.with_capacity(capacity);
-    if random.u8(..4) == 0 { problem.with_reserved([reserved..reserved + 100]).unwrap() } else { problem }
+    if random.u8(..4) == 0 {
+        problem.with_reserved(std::iter::once(reserved..reserved + 100)).unwrap()
+    } else {
+        problem
+    }
 }
 
 /// First fit by start and, for so few buffers, greedy by size are what there is at any limit.

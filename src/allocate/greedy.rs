@@ -85,11 +85,11 @@ impl Strategy for Greedy {
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
         let mut meter = Meter::new(limits, u64::MAX);
-        let placed = placer.place(self.order, self.fit, u64::MAX, &mut meter);
+        let result = placer.place(self.order, self.fit, u64::MAX, &mut meter);
         let nodes = meter.nodes();
-        Ok(match placed {
+        Ok(match result {
             Ok(_) => Allocation { nodes, ..Allocation::new(placer.offsets) },
-            Err(stop) => Allocation { stop, nodes, ..first },
+            Err(stop) => Allocation { nodes, stop, ..first },
         })
     }
 }
