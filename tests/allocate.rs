@@ -2,8 +2,10 @@
 
 mod support;
 
-use plimsoll::allocate::{self, Allocation, NAMES, Strategy};
-use plimsoll::{Buffer, CancelToken, Error, Limits, Planner, Problem, Result, Status, Stop, lower_bound};
+use plimsoll::allocate::{self, Allocation, Auto, NAMES, Strategy};
+use plimsoll::{
+    Buffer, CancelToken, Effort, Error, Limits, Planner, Problem, Result, Status, Stop, lower_bound,
+};
 use proptest::prelude::*;
 use support::brute_force::{lowest_height, share_a_step};
 use support::random;
@@ -189,7 +191,7 @@ fn instance(seed: u64) -> Problem {
     let buffers = (0..count).map(|_| {
         let start = random.u32(..steps);
         let alignment = if random.u8(..8) == 0 { 64 } else { alignment };
-        let buffer = Buffer::new(random.u64(0..1000), start..start + 1 + random.u32(..steps / 2 + 1));
+        let buffer = Buffer::new(random.u64(0..1000), start..start + 1 + random.u32(..=steps / 2));
         let buffer = buffer.align(alignment);
         let (live, gap) = (buffer.live(), start + 1);
         if random.u8(..16) == 0 && live.end > gap + 1 { buffer.gap(gap..gap + 1) } else { buffer }
@@ -198,7 +200,11 @@ fn instance(seed: u64) -> Problem {
     let capacity = random.bool().then(|| lower_bound(&problem).bytes * random.u64(8..16) / 8);
     let reserved = random.u64(0..2000);
     let problem = problem.with_capacity(capacity);
-    if random.u8(..4) == 0 { problem.with_reserved([reserved..reserved + 100]).unwrap() } else { problem }
+    if random.u8(..4) == 0 {
+        problem.with_reserved(std::iter::once(reserved..reserved + 100)).unwrap()
+    } else {
+        problem
+    }
 }
 
 /// First fit by start and, for so few buffers, greedy by size are what there is at any limit.
@@ -229,6 +235,52 @@ fn limits_never_raise_a_plan_above_greedy_placement() {
             }
         }
     }
+}
+
+/// Too many buffers for greedy by size at any limit: what a limit cuts short is first fit.
+#[test]
+fn large_problems_have_first_fit_at_any_limit() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let buffers = (0..20_000).map(|_| {
+        let start = random.u32(..1000);
+        Buffer::new(random.u64(1..65_536), start..start + random.u32(1..9))
+    });
+    let problem = Problem::new(buffers.collect()).unwrap();
+    let solve = |name: &str, limits: Limits| {
+        let planner = Planner::new().limits(limits).boxed_strategy(allocate::by_name(name).unwrap());
+        planner.solve(&problem).unwrap()
+    };
+    let first = solve("first-fit", Limits::new());
+    for name in ["auto", "exact", "greedy-by-size", "greedy-by-area"] {
+        for (nodes, stop) in [(0, Stop::Nodes), (100, Stop::Nodes)] {
+            let solution = solve(name, Limits::new().nodes(nodes));
+            assert_eq!((solution.height, solution.stop), (first.height, stop), "{name}, {nodes} nodes");
+        }
+    }
+    let greedy = solve("greedy-by-size", Limits::new());
+    assert!(greedy.nodes > 100, "greedy placement counts as nodes");
+    let some = solve("auto", Limits::new().nodes(2 * greedy.nodes));
+    assert!(some.height <= greedy.height.min(first.height), "greedy by size comes first");
+}
+
+#[test]
+fn effort_sets_the_budget() {
+    let mut nodes = [0; 2];
+    for seed in 0..4 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let buffers = (0..300).map(|_| {
+            let start = random.u32(..200);
+            Buffer::new(random.u64(1..1_000_000), start..start + random.u32(1..100))
+        });
+        let problem = Problem::new(buffers.collect()).unwrap();
+        for (sum, effort) in nodes.iter_mut().zip([Effort::Quick, Effort::Default]) {
+            let solution = Planner::new().strategy(Auto::new().effort(effort)).solve(&problem).unwrap();
+            assert!(holds(&problem, &solution.offsets, solution.height));
+            *sum += solution.nodes;
+        }
+    }
+    println!("quick and default: {nodes:?} nodes");
+    assert!(2 * nodes[0] < nodes[1], "{nodes:?}");
 }
 
 #[test]

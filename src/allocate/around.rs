@@ -51,7 +51,7 @@ pub(crate) fn allocate_around(
         }
         worst = worst.max(found.stop);
         match found.stop {
-            Stop::Cancelled => return Ok(Allocation { stop: found.stop, nodes, proven, ..first }),
+            Stop::Cancelled => return Ok(Allocation { nodes, stop: found.stop, proven, ..first }),
             Stop::Deadline => break,
             _ => {}
         }
@@ -61,10 +61,10 @@ pub(crate) fn allocate_around(
         }
     }
     let found = attempt(problem, ranges.len(), strategy, limits, (nodes, proven))?;
-    let Allocation { stop, nodes, proven, .. } = found;
+    let Allocation { nodes, stop, proven, .. } = found;
     let is_above = height(problem, &found.offsets) > height(problem, &first.offsets);
     Ok(match stop {
-        Stop::Cancelled if is_above => Allocation { stop, nodes, proven, ..first },
+        Stop::Cancelled if is_above => Allocation { nodes, stop, proven, ..first },
         _ => stopped_by(problem, found, worst),
     })
 }

@@ -85,11 +85,11 @@ impl Strategy for Greedy {
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
         let mut meter = Meter::new(limits, u64::MAX);
-        let placed = placer.place(self.order, self.fit, u64::MAX, &mut meter);
+        let result = placer.place(self.order, self.fit, u64::MAX, &mut meter);
         let nodes = meter.nodes();
-        Ok(match placed {
+        Ok(match result {
             Ok(_) => Allocation { nodes, ..Allocation::new(placer.offsets) },
-            Err(stop) => Allocation { stop, nodes, ..first },
+            Err(stop) => Allocation { nodes, stop, ..first },
         })
     }
 }
@@ -113,8 +113,8 @@ const TREE_FROM: usize = 2_000;
 impl<'a> Placer<'a> {
     pub(super) fn new(problem: &'a Problem, orders: &'a Orders<'a>) -> Self {
         let offsets = vec![0; problem.buffers().len()];
-        let tree = (offsets.len() >= TREE_FROM).then(|| {
-            let sizes = problem.buffers().iter().map(crate::Buffer::size).filter(|&size| size > 0);
+        let tree = suits_tree(problem).then(|| {
+            let sizes = problem.buffers().iter().map(crate::problem::Buffer::size).filter(|&size| size > 0);
             SectionTree::new(orders.timeline.section_count(), sizes.min().unwrap_or(1))
         });
         Self { problem, orders, occupancy: Occupancy::default(), tree, offsets }
@@ -140,7 +140,7 @@ impl<'a> Placer<'a> {
         self.occupancy.clear();
         self.tree.iter_mut().for_each(SectionTree::clear);
         let by_tree = fit == Fit::Lowest && self.tree.is_some();
-        let mut height = self.place_fixed(by_tree);
+        let mut height = self.place_fixed(by_tree, meter)?;
         for id in self.orders.sorted(order) {
             let before = self.visits();
             let buffer = self.problem.buffer(id);
@@ -159,13 +159,15 @@ impl<'a> Placer<'a> {
         Ok(Some(height))
     }
 
-    fn place_fixed(&mut self, by_tree: bool) -> u64 {
+    fn place_fixed(&mut self, by_tree: bool, meter: &mut Meter<'_>) -> Result<u64, Stop> {
         let mut height = 0;
         for (id, buffer) in self.problem.ids().zip(self.problem.buffers()) {
             let Some(offset) = buffer.fixed_offset() else { continue };
+            let before = self.visits();
             height = height.max(self.put(id, offset, by_tree));
+            meter.charge((STEPS_OF_A_VISIT * (1 + self.visits() - before)) as usize)?;
         }
-        height
+        Ok(height)
     }
 
     /// Returns where it ends.
@@ -184,6 +186,14 @@ impl<'a> Placer<'a> {
     }
 }
 
+/// Whether buffers are many, and not most of them fixed: fixed ones may lie apart from each other,
+/// and make many ranges.
+fn suits_tree(problem: &Problem) -> bool {
+    let buffers = problem.buffers();
+    let fixed = buffers.iter().filter(|buffer| buffer.fixed_offset().is_some()).count();
+    buffers.len() >= TREE_FROM && fixed <= buffers.len() / 4
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +207,7 @@ mod tests {
         for case in 0..2000 {
             let problem = drawn(&mut random);
             let orders = Orders::new(&problem);
-            let sizes = problem.buffers().iter().map(crate::Buffer::size).filter(|&size| size > 0);
+            let sizes = problem.buffers().iter().map(crate::problem::Buffer::size).filter(|&size| size > 0);
             let smallest = sizes.min().unwrap_or(1);
             for order in [Order::SizeStart, Order::ConflictSize, Order::StartEnd] {
                 let offsets = [true, false].map(|by_tree| {

@@ -60,7 +60,7 @@ impl Strategy for GreedyObjects {
         };
         let (sharing, cancelled) = in_order(intervals, &[], &meter);
         let stop = cancelled.err().map_or(stop, |cancelled| cancelled.max(stop));
-        Ok(Allocation { stop, nodes: meter.nodes(), ..shared.lay_out(&sharing) })
+        Ok(Allocation { nodes: meter.nodes(), stop, ..shared.lay_out(&sharing) })
     }
 }
 

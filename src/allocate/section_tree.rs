@@ -50,10 +50,9 @@ impl SectionTree {
     }
 
     fn insert_under(&mut self, node: usize, own: Sections, sections: Sections, range: (u64, u64)) {
-        self.steps += 16;
-        take(&mut self.sometimes[node], range, self.smallest);
+        self.steps += 16 + take(&mut self.sometimes[node], range, self.smallest);
         if sections.0 <= own.0 && own.1 <= sections.1 {
-            take(&mut self.throughout[node], range, self.smallest);
+            self.steps += take(&mut self.throughout[node], range, self.smallest);
             return;
         }
         for (child, half) in halves(node, own) {
@@ -119,19 +118,22 @@ fn halves(node: usize, (first, end): Sections) -> [(usize, Sections); 2] {
     [(2 * node, (first, middle)), (2 * node + 1, (middle, end))]
 }
 
-/// Adds a range, and what is too small for any buffer between it and others.
-fn take(taken: &mut Taken, (mut start, mut end): (u64, u64), smallest: u64) {
+/// Adds a range, and what is too small for any buffer between it and others. Returns the steps
+/// for moving those above.
+fn take(taken: &mut Taken, (mut start, mut end): (u64, u64), smallest: u64) -> u64 {
     if start < smallest {
         start = 0;
     }
     let first = taken.partition_point(|range| range.1.saturating_add(smallest) <= start);
     let meeting = taken[first..].partition_point(|range| range.0 < end.saturating_add(smallest));
+    let steps = (taken.len() - first) as u64 / 4;
     if meeting == 0 {
         taken.insert(first, (start, end));
-        return;
+        return steps;
     }
     start = start.min(taken[first].0);
     end = end.max(taken[first + meeting - 1].1);
     taken[first] = (start, end);
     taken.drain(first + 1..first + meeting);
+    steps
 }
