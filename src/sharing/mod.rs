@@ -1,7 +1,9 @@
 //! Tensors that share memory while both are needed: which can, and which do.
 
 mod contents;
+mod grant;
 mod groups;
+mod join;
 mod layout;
 mod origins;
 mod refusal;
@@ -12,8 +14,9 @@ use crate::graph::{Graph, Permit, Tensor};
 use crate::limits::Stop;
 
 pub(crate) use contents::{Contents, Relation, Stretch, Stretches};
+pub(crate) use grant::Wish;
 pub(crate) use groups::{Groups, live_ranges};
-pub(crate) use layout::{Allowance, Layout, Making, Wish};
+pub(crate) use layout::{Allowance, Layout, Making};
 
 /// How far a [`Planner`](crate::Planner) goes in letting tensors share memory while both
 /// are needed. Only what an operator permits ([`Permit`](crate::Permit)) is done.
