@@ -293,14 +293,14 @@ impl<'a> Meter<'a> {
         self.spend_on(0, steps as u64)
     }
 
-    /// Counts work, and a node for each [`WORK_OF_A_NODE`] of it.
+    /// Counts work, and a node for each [`WORK_OF_A_NODE`] of it, but no more nodes than are left.
     ///
     /// # Errors
     /// Why the search must stop.
     #[inline]
     pub(crate) fn spend_work(&mut self, work: u64) -> Result<(), Stop> {
         self.rest += work;
-        let nodes = self.rest / WORK_OF_A_NODE;
+        let nodes = (self.rest / WORK_OF_A_NODE).min(self.remaining());
         self.rest %= WORK_OF_A_NODE;
         self.spend_on(nodes, work)
     }

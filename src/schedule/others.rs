@@ -40,7 +40,7 @@ impl<'a> Others<'a> {
         let mut parting = Parting::new(&network);
         let ranges = segments(&network).into_iter();
         let parts = ranges.map(|(from, to)| (from, parting.part(from, to))).collect();
-        Self { graph, peak: known.peak, parts, limits: limits.clone().without_nodes() }
+        Self { graph, peak: known.peak, parts, limits: limits.clone().at_most(NODES) }
     }
 
     /// An order of the same peak or less, drawn by a seed, if one is found.
