@@ -328,7 +328,8 @@ impl<'a> Meter<'a> {
     #[inline]
     pub(crate) fn charge(&mut self, steps: usize) -> Result<(), Stop> {
         self.charged += steps as u64;
-        let nodes = self.charged / STEPS_OF_A_NODE;
+        // No more than are left: a block of work is not cut into nodes.
+        let nodes = (self.charged / STEPS_OF_A_NODE).min(self.remaining());
         self.charged %= STEPS_OF_A_NODE;
         self.spend_on(nodes, steps as u64)
     }

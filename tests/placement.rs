@@ -217,3 +217,24 @@ fn what_must_be_on_chip_and_does_not_fit_is_named() {
     );
     planner.place(&graph, &pools(1200)).unwrap();
 }
+
+#[test]
+fn among_placements_of_one_cost_few_bytes_are_copied() {
+    // Neither bank takes both tensors, and copies between banks cost nothing.
+    let mut net = Graph::builder("two banks");
+    let x = net.input("x", TensorSpec::bytes(0));
+    let [a, b] = ["a", "b"].map(|name| net.tensor(name, TensorSpec::bytes(600)));
+    let y = net.tensor("y", TensorSpec::bytes(8));
+    net.operator("first").reads([x]).writes([a]);
+    net.operator("second").reads([x]).writes([b]);
+    net.operator("join").reads([a, b]).writes([y]);
+    net.output(y);
+    let graph = net.build().unwrap();
+    let banks = ["b0", "b1"].map(|name| Pool::on_chip(name, 1024));
+    let pools = Pools::new(banks.into_iter().chain([Pool::off_chip("ddr")])).unwrap();
+    let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
+    verify_pools(&graph, &plan).unwrap();
+    assert_eq!(plan.cost, 8);
+    let copied: u64 = plan.transfers.iter().map(|one| one.bytes).sum();
+    assert!(copied <= 8, "{copied} bytes");
+}

@@ -190,6 +190,7 @@ impl<'a> Search<'a> {
         let most_nodes = meter.hold_back(8);
         let searched = if self.best.cost > self.floor { self.search(meter) } else { Ok(()) };
         meter.allow(most_nodes);
+        self.copy_less();
         if self.bound >= self.below as f64 {
             return Ok(searched.err().unwrap_or(Stop::Finished));
         }
@@ -299,6 +300,30 @@ impl<'a> Search<'a> {
             if home > 0.0 { ((home - priced) / home).max(0.0) } else { 0.0 }
         };
         self.at_home.iter().zip(priced).map(worth).collect()
+    }
+
+    /// Gives each item of the best the way of its cost that copies least. Searches look at
+    /// costs alone; bytes that move between pools on chip may cost nothing.
+    fn copy_less(&mut self) {
+        if self.instance.home() < 2 {
+            return;
+        }
+        let best = self.best.clone();
+        self.state.adopt(&best.ways);
+        for item in 0..self.instance.items.len() {
+            let mut copies = false;
+            self.state.trip(item).copies(|_| copies = true);
+            if copies {
+                let way = self.state.chosen.ways[self.instance.cells_of(item)].to_vec();
+                self.state.lift(item);
+                if !self.state.put(item, &self.free) {
+                    self.state.put_back(item, &way);
+                }
+            }
+        }
+        if self.state.chosen.cost <= self.best.cost {
+            self.best = self.state.chosen.clone();
+        }
     }
 
     fn keep(&mut self) {

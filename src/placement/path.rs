@@ -57,6 +57,10 @@ pub(crate) struct Move {
     pub(crate) to: u8,
     /// What it costs, without prices.
     pub(crate) cost: f64,
+    /// Bytes that it copies, where there are several pools on chip: of ways of one cost, the
+    /// one that copies least is taken. With one pool, a copy and an access at home cost the same
+    /// traffic.
+    pub(crate) copied: f64,
     /// Pools that it takes at the step of the access.
     pub(crate) at_step: u8,
     /// Whether it takes room where the access takes place since it arrives there.
@@ -99,7 +103,9 @@ impl<'a> Crossing<'a> {
             }
             let room = &instance.rooms[via];
             let mut cost = access.read as f64 * room.read as f64 + access.write as f64 * room.write as f64;
+            let mut copied = 0;
             if via != pool {
+                copied += access.before;
                 cost += access.before as f64 * (instance.rooms[pool].from + room.to) as f64;
             }
             let dirty = via != home && ((dirty && pool != home) || access.write > 0);
@@ -108,13 +114,15 @@ impl<'a> Crossing<'a> {
                 if (via == home && after != home) || (after == pool && after != home && via != pool) {
                     continue;
                 }
-                let mut cost = cost;
+                let (mut cost, mut copied) = (cost, copied);
                 if after != via && (after != home || dirty) {
+                    copied += access.after;
                     cost += access.after as f64 * (room.from + instance.rooms[after].to) as f64;
                 }
                 let at_step = (1 << pool | 1 << via | 1 << after) & !(1 << home);
                 let to = (2 * after + usize::from(dirty && after != home)) as u8;
-                each(Move { via: via as u8, to, cost, at_step, arrives });
+                let copied = if home > 1 { copied as f64 } else { 0.0 };
+                each(Move { via: via as u8, to, cost, copied, at_step, arrives });
             }
         }
     }
@@ -206,19 +214,20 @@ impl Ways {
         allowed: Allowed<'_>,
     ) -> (f64, usize) {
         self.back.clear();
-        let mut costs = [f64::INFINITY; STATES];
+        // Costs, then bytes copied.
+        let mut costs = [(f64::INFINITY, 0.0); STATES];
         if let Some((state, cost)) = start(instance, item, prices, allowed) {
-            costs[state] = cost;
+            costs[state].0 = cost;
         }
         for number in 0..instance.items[item].accesses().len() {
             let crossing = Crossing::new(instance, item, number, allowed);
             let tolls = crossing.tolls(prices);
-            let mut next = [f64::INFINITY; STATES];
+            let mut next = [(f64::INFINITY, 0.0); STATES];
             let mut back = [(0, 0); STATES];
             for (state, &cost) in costs[..2 * instance.rooms.len()].iter().enumerate() {
-                if cost < f64::INFINITY {
+                if cost.0 < f64::INFINITY {
                     crossing.leave(state, |one| {
-                        let cost = cost + one.cost + tolls.of(&one);
+                        let cost = (cost.0 + one.cost + tolls.of(&one), cost.1 + one.copied);
                         let to = one.to as usize;
                         if cost < next[to] {
                             next[to] = cost;
@@ -230,13 +239,13 @@ impl Ways {
             costs = next;
             self.back.push(back);
         }
-        let mut best = (f64::INFINITY, 0);
+        let mut best = ((f64::INFINITY, 0.0), 0);
         for (state, &cost) in costs.iter().enumerate() {
             if cost < best.0 {
                 best = (cost, state);
             }
         }
-        best
+        (best.0.0, best.1)
     }
 
     fn trace(&self, last: usize, way: &mut [u8]) {

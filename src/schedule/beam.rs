@@ -73,12 +73,11 @@ pub(super) fn beam(
                 ran.push(choice.operator);
                 spend(meter, 1, work)?;
             }
-            let work = walk.run_free(below - 1, |operator, bytes| {
+            walk.run_free(below - 1, meter, |operator, bytes| {
                 ran.push(operator);
                 tip.peak = tip.peak.max(bytes);
                 tip.key ^= marks[operator as usize];
-            });
-            spend(meter, 0, work)?;
+            })?;
             if !known.insert(tip.key) {
                 ran.truncate(from as usize);
                 continue;

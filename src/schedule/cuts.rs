@@ -10,6 +10,9 @@ const UNBOUNDED: u64 = u64::MAX / 4;
 /// No more edges are looked at, over all operators: about a second.
 const MOST_WORK: u64 = 200_000_000;
 
+/// Edges between two looks at the limits.
+const WORK_AT_ONCE: u64 = 1 << 17;
+
 /// A peak that no order stays below.
 ///
 /// When operator `v` runs, all that it waits for has run, and nothing that waits for it;
@@ -35,14 +38,13 @@ pub(super) fn cut_bound(network: &Network, meter: &mut Meter<'_>) -> Result<u64,
         [!(own + read), 0]
     });
     let (mut best, mut work) = (0, 0);
+    meter.charge(flow.to.len())?;
     for operator in operators {
         if work > MOST_WORK {
             break;
         }
-        let before = flow.work;
-        let live = flow.least_live(network, operator);
-        work += flow.work - before;
-        meter.work((flow.work - before) as usize)?;
+        let live = flow.least_live(network, operator, meter)?;
+        work += std::mem::take(&mut flow.work);
         // What the operator reads is live before it.
         let (own, _) = network.step_bytes(operator);
         best = best.max((own + live).saturating_sub(network.padding_at(operator)));
@@ -110,8 +112,9 @@ impl Flow {
         self.clean.extend([capacity, 0]);
     }
 
-    /// The least bytes live before an operator runs, without what is live throughout.
-    fn least_live(&mut self, network: &Network, operator: u32) -> u64 {
+    /// The least bytes live before an operator runs, without what is live throughout. Of a flow
+    /// that takes too long, as much as was found: no cut is below any flow.
+    fn least_live(&mut self, network: &Network, operator: u32, meter: &mut Meter<'_>) -> Result<u64, Stop> {
         self.capacity.clone_from(&self.clean);
         self.work += (self.clean.len() + self.edges.len()) as u64;
         let mut force = |operator: u32, after: bool| {
@@ -132,12 +135,21 @@ impl Flow {
         }
         let source = network.operator_count() + network.tensor_count();
         let mut total = 0;
-        while self.find_levels(source) {
+        let mut counted = 0;
+        while self.work <= MOST_WORK && self.find_levels(source) {
             self.next.clear();
             self.next.resize(self.edges.len(), 0);
-            total += self.push_all(source);
+            loop {
+                let (pushed, is_done) = self.push(source);
+                total += pushed;
+                meter.charge((self.work - counted) as usize)?;
+                counted = self.work;
+                if is_done || self.work > MOST_WORK {
+                    break;
+                }
+            }
         }
-        total
+        Ok(total)
     }
 
     /// How many edges with room lead to each node; whether the sink is reached.
@@ -161,9 +173,11 @@ impl Flow {
         self.level[source as usize + 1] < u32::MAX
     }
 
-    /// Pushes flow along shortest ways until there is none; returns how much.
-    fn push_all(&mut self, source: u32) -> u64 {
+    /// Pushes flow along shortest ways until there is none, or for a while; returns how much, and
+    /// whether there is none.
+    fn push(&mut self, source: u32) -> (u64, bool) {
         let sink = source + 1;
+        let enough = self.work + WORK_AT_ONCE;
         let mut total = 0;
         // Edges of the way so far.
         let mut way: Vec<u32> = Vec::new();
@@ -177,8 +191,12 @@ impl Flow {
                     self.capacity[edge as usize] -= room;
                     self.capacity[edge as usize ^ 1] += room;
                 }
+                self.work += 2 * way.len() as u64;
                 let full = way.iter().position(|&edge| self.capacity[edge as usize] == 0);
                 way.truncate(full.unwrap_or(0));
+                if self.work > enough {
+                    return (total, false);
+                }
                 continue;
             }
             let edges = &self.edges[node as usize];
@@ -188,13 +206,14 @@ impl Flow {
                     && self.level[to] == self.level[node as usize].wrapping_add(1)
             };
             let from = self.next[node as usize] as usize;
+            self.work += 1;
             if let Some(place) = edges[from..].iter().position(|&edge| leads(edge)) {
                 self.next[node as usize] = (from + place) as u32;
                 way.push(edges[from + place]);
                 continue;
             }
             self.next[node as usize] = edges.len() as u32;
-            let Some(edge) = way.pop() else { return total };
+            let Some(edge) = way.pop() else { return (total, true) };
             let before = self.to[edge as usize ^ 1];
             self.next[before as usize] += 1;
         }

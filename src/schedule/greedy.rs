@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cursor::Cursor;
 use super::network::Network;
+use crate::limits::{Meter, Stop};
 
 /// Which of the operators that are ready runs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,10 @@ impl Greedy {
     pub(super) const ALL: [Self; 3] = [Self::File, Self::Newest, Self::Growth];
 
     /// O((n + m) log n) for n operators and m reads.
-    pub(super) fn order(self, network: &Network) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// Why it must stop.
+    pub(super) fn order(self, network: &Network, meter: &mut Meter<'_>) -> Result<Vec<u32>, Stop> {
         let mut cursor = Cursor::new(network);
         let count = network.operator_count();
         let mut keys: Vec<Option<(i128, i128)>> = vec![None; count as usize];
@@ -28,7 +32,9 @@ impl Greedy {
         let mut order = Vec::with_capacity(count as usize);
         let mut changed: Vec<u32> = (0..count).filter(|&operator| cursor.is_ready(operator)).collect();
         loop {
+            let mut work = 8;
             for operator in changed.drain(..) {
+                work += 8 + network.reads.row(operator).len() as u64;
                 if let Some((first, then)) = keys[operator as usize].take() {
                     queue.remove(&(first, then, operator));
                 }
@@ -38,6 +44,7 @@ impl Greedy {
                     queue.insert((first, then, operator));
                 }
             }
+            meter.charge(work as usize)?;
             let Some((.., operator)) = queue.pop_first() else { break };
             keys[operator as usize] = None;
             order.push(operator);
@@ -50,7 +57,7 @@ impl Greedy {
                 }
             }
         }
-        order
+        Ok(order)
     }
 
     fn key(self, cursor: &Cursor<'_>, operator: u32, step: usize) -> (i128, i128) {

@@ -103,11 +103,11 @@ impl Ordering {
 /// No more operators are searched than this, but for the first beam's, no more for each.
 const MOST_SEARCHED: u32 = 20_000;
 
-/// So much work counts as a node of its own. Few networks are so wide, or have operators of so
-/// many tensors, that a set takes more.
+/// So much work counts as a node of its own.
 const WORK_OF_A_NODE: u64 = 1024;
 
-/// Counts nodes, and work.
+/// Counts nodes, and work. Few networks are so wide, or have operators of so many tensors, that
+/// a set takes more than the work of a node.
 fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<(), Stop> {
     meter.spend_on(nodes + work / WORK_OF_A_NODE, work)
 }
@@ -248,8 +248,7 @@ impl Part {
     /// As far as `enough`.
     fn improve(&mut self, enough: u64, effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
         for greedy in Greedy::ALL {
-            let order = greedy.order(&self.network);
-            meter.work(32 * order.len())?;
+            let order = greedy.order(&self.network, meter)?;
             self.offer(peak(&self.network, &order), order);
             if self.peak <= enough {
                 return Ok(());

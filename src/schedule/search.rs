@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::network::Network;
 use super::spend;
 use super::walk::{Walk, marks};
-use crate::limits::{Meter, Stop};
+use crate::limits::{Limits, Meter, Stop};
 use crate::random::Keys;
 use crate::sorting::{Keyed, sort_keyed};
 
@@ -121,8 +121,8 @@ impl<'a> Search<'a> {
     fn leave(&mut self, mut state: State, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let (marks, before) = (&self.marks, state.key);
         let key = &mut state.key;
-        let work = self.walk.run_free(state.peak, |operator, _| *key ^= marks[operator as usize]);
-        spend(meter, 1, work + self.walk.ready_work)?;
+        self.walk.run_free(state.peak, meter, |operator, _| *key ^= marks[operator as usize])?;
+        spend(meter, 1, self.walk.ready_work)?;
         if state.key != before && !self.seen.insert(state.key) {
             return Ok(());
         }
@@ -149,8 +149,10 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// The order that leads to a state.
+    /// The order that leads to a state: as much work as one step of the search for each operator.
     fn order(&self, end: u32) -> Vec<u32> {
+        let limits = Limits::new();
+        let meter = &mut Meter::new(&limits, u64::MAX);
         let mut path = Vec::new();
         let mut state = end;
         while state < u32::MAX {
@@ -164,7 +166,8 @@ impl<'a> Search<'a> {
                 walk.flip(operator);
                 order.push(operator);
             }
-            walk.run_free(peak, |operator, _| order.push(operator));
+            let ran = walk.run_free(peak, meter, |operator, _| order.push(operator));
+            ran.expect("without limits, nothing stops it");
         }
         order
     }

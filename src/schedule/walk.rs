@@ -2,6 +2,8 @@
 
 use super::cursor::Cursor;
 use super::network::Network;
+use super::spend;
+use crate::limits::{Meter, Stop};
 use crate::random::Random;
 
 #[derive(Clone, Debug)]
@@ -89,8 +91,15 @@ impl<'a> Walk<'a> {
     ///
     /// What frees something that was rounded up is left alone: its rounding may have hung
     /// over the end of the arena.
-    pub(super) fn run_free(&mut self, peak: u64, mut ran: impl FnMut(u32, u64)) -> u64 {
-        let mut work = 0;
+    ///
+    /// # Errors
+    /// Why it must stop.
+    pub(super) fn run_free(
+        &mut self,
+        peak: u64,
+        meter: &mut Meter<'_>,
+        mut ran: impl FnMut(u32, u64),
+    ) -> Result<(), Stop> {
         loop {
             let cursor = &self.cursor;
             let free = |&operator: &u32| {
@@ -99,8 +108,9 @@ impl<'a> Walk<'a> {
                     step.after <= cursor.live && step.bytes <= peak && !reads_padded(cursor, operator);
                 is_free.then_some((operator, step.bytes))
             };
-            work += self.ready_work;
-            let Some((operator, bytes)) = self.ready.iter().filter_map(free).min() else { return work };
+            let next = self.ready.iter().filter_map(free).min();
+            spend(meter, 0, self.ready_work)?;
+            let Some((operator, bytes)) = next else { return Ok(()) };
             self.flip(operator);
             ran(operator, bytes);
         }

@@ -1,7 +1,9 @@
 //! Tensors that share memory while both are needed: which can, and which do.
 
 mod contents;
+mod grant;
 mod groups;
+mod join;
 mod layout;
 mod origins;
 mod refusal;
@@ -14,8 +16,9 @@ use crate::limits::Stop;
 pub use crate::effects::{How, Sharing};
 pub(crate) use crate::effects::{concerns, in_force, level};
 pub(crate) use contents::{Contents, Relation, Stretch, Stretches};
+pub(crate) use grant::Wish;
 pub(crate) use groups::{Groups, live_ranges};
-pub(crate) use layout::{Allowance, Layout, Making, Wish};
+pub(crate) use layout::{Allowance, Layout, Making};
 
 /// Why building aliases ended early.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use crate::limits::tests::most_between_polls;
 use crate::liveness::Liveness;
 use crate::occupant::Variables;
 use crate::sharing::live_ranges;
+use crate::sorting::sort_by_keys;
 
 /// Concatenations of what was made before: some of it twice, of other concatenations, still
 /// needed later, or needed by the caller.
