@@ -194,8 +194,8 @@ fn text_files_of_many_parts_take_little_memory() {
     for (name, text) in files {
         check_memory(name, text.as_bytes(), import_json, &mut wrong).unwrap();
     }
-    let rows: String = (0..MANY).map(|number| format!("{number:x},0,1,1\n")).collect();
-    let csv = format!("id,lower,upper,size\n{rows}");
+    let rows: Vec<String> = (0..MANY).map(|number| format!("{number:x},0,1,1")).collect();
+    let csv = format!("id,lower,upper,size\n{}\n", rows.join("\n"));
     let import_csv = |bytes: &[u8]| outcome(import::csv_from_bytes("m", bytes, &ImportOptions::default()));
     check_memory("rows", csv.as_bytes(), import_csv, &mut wrong).unwrap();
     let columns = format!("id,lower,upper,size,{}\n", list("a"));

@@ -17,7 +17,7 @@ pub(super) fn graph(bytes: &mut Bytes) -> Option<Graph> {
     open.reverse();
     let mut known: Vec<TensorId> = Vec::new();
     known.extend(tensors.iter().filter(|(_, kind)| *kind != TensorKind::Intermediate).map(|(id, _)| *id));
-    for number in 0..1 + bytes.below(MOST_OPERATORS) {
+    for number in 0..=bytes.below(MOST_OPERATORS) {
         add_operator(&mut builder, number, &mut open, &mut known, bytes);
     }
     add_constraints(&mut builder, tensors.len(), bytes);
@@ -97,7 +97,7 @@ fn add_constraints(builder: &mut GraphBuilder, tensors: usize, bytes: &mut Bytes
     if !bytes.one_in(8) {
         return;
     }
-    for _ in 0..1 + bytes.below(2) {
+    for _ in 0..=bytes.below(2) {
         let [one, other] = [0, 1].map(|_| TensorId::new(bytes.below(tensors)));
         if bytes.one_in(3) {
             builder.keep_apart(one, other);

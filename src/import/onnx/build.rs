@@ -75,7 +75,7 @@ fn described<'m>(
         let spec = descriptions.get(name).and_then(|description| description.spec(TensorKind::Intermediate));
         name.is_empty() || spec.is_some()
     };
-    let is_complete = graph.node.iter().flat_map(|node| node.output().iter()).all(|name| has_size(name));
+    let is_complete = graph.node.iter().flat_map(|node| node.output().iter()).all(has_size);
     let reasons = if is_complete { Reasons::new() } else { shapes::infer(model, graph, &mut descriptions)? };
     Ok((descriptions, reasons))
 }

@@ -152,7 +152,7 @@ mod tests {
         let mut buf = FileBuf::new(watched(file)).unwrap();
         let graph = Model::decode(&mut buf).unwrap().graph.unwrap();
         assert_eq!(graph.initializer[0].name, "w");
-        assert_eq!(graph.node[0].op_type, "A");
+        assert_eq!(graph.node[0].op_type(), "A");
         assert!(buf.failure.is_none());
         let read = buf.reader.get_ref().read;
         assert!(read <= 64 << 10, "{read} bytes were read");

@@ -100,8 +100,8 @@ impl Node {
             if attribute.name.is_empty() {
                 return Some("has an attribute without a name".to_owned());
             }
-            let bodies = attribute.g.as_deref().into_iter().chain(&attribute.graphs);
-            let fault = bodies.filter_map(|body| body.fault.as_deref()).next()?;
+            let mut bodies = attribute.g.as_deref().into_iter().chain(&attribute.graphs);
+            let fault = bodies.find_map(|body| body.fault.as_deref())?;
             Some(format!("has a body in which {fault}"))
         })
     }

@@ -59,7 +59,9 @@ pub(super) fn joins(subgraph: SubGraph<'_>, read: &[Read]) -> Vec<bool> {
 /// By tensor: a number that tensors have in common if they are quantized alike. Each quantization
 /// is read once, however many operators use the tensor.
 fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
-    let mut known: HashMap<Option<(Vec<u32>, Vec<i64>)>, usize> = HashMap::new();
+    /// The bits of the scales, and the zero points.
+    type Parameters = (Vec<u32>, Vec<i64>);
+    let mut known: HashMap<Option<Parameters>, usize> = HashMap::new();
     let tensors = subgraph.tensors().into_iter().flatten();
     let class = |tensor: Tensor<'_>| {
         let own = tensor.quantization().map(|quantization| {

@@ -18,7 +18,7 @@ pub(super) fn identity(call: &Call) -> Told<Vec<Value>> {
 pub(super) fn unary(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
     let data =
-        input.data.as_ref().and_then(|data| arithmetic::unary(&call.node.op_type(), input.data_type, data));
+        input.data.as_ref().and_then(|data| arithmetic::unary(call.node.op_type(), input.data_type, data));
     Ok(vec![Value::with(input.data_type, input.dims.clone(), data)?])
 }
 
@@ -51,7 +51,7 @@ fn paired(call: &Call, one: &Value, other: &Value, data_type: i32) -> Told<Vec<V
     let (one, other) = (one?, other?);
     let data = match (&one.data, &other.data) {
         (Some(left), Some(right)) if one.data_type == other.data_type => {
-            arithmetic::binary(&call.node.op_type(), call.flag("fmod", false), one.data_type, left, right)
+            arithmetic::binary(call.node.op_type(), call.flag("fmod", false), one.data_type, left, right)
         }
         _ => None,
     };

@@ -35,7 +35,7 @@ fn reduced(call: &Call, input: &Value, kept: &[u64]) -> Option<Data> {
         let along = at.iter().zip(kept).map(|(&along, &dim)| if dim == 1 { 0 } else { along });
         groups.get_mut(usize::try_from(place(kept, along)?).ok()?)?.push(number);
     }
-    let reduce = |group: &Vec<i64>| arithmetic::reduce(&call.node.op_type(), input.data_type, group);
+    let reduce = |group: &Vec<i64>| arithmetic::reduce(call.node.op_type(), input.data_type, group);
     Some(Data::Whole(groups.iter().map(reduce).collect::<Option<_>>()?))
 }
 

@@ -15,10 +15,10 @@ type Known = BTreeMap<String, (ElementType, Vec<u64>)>;
 
 fn known(graph: &Graph, descriptions: &Descriptions) -> Known {
     let names = graph.node.iter().flat_map(|node| node.output().iter()).filter(|name| !name.is_empty());
-    let description = |name: &String| match descriptions.get(name)? {
+    let description = |name: &str| match descriptions.get(name)? {
         Description::NoTensor => None,
         tensor @ Description::Tensor { .. } => {
-            Some((name.clone(), (tensor.element_type()?, tensor.shape()?)))
+            Some((name.to_owned(), (tensor.element_type()?, tensor.shape()?)))
         }
     };
     names.filter_map(description).collect()
