@@ -367,9 +367,11 @@ pub fn verify_solution(problem: &Problem, solution: &Solution) -> Result<(), Vio
     let step = solution.lower_bound.step;
     for id in &solution.lower_bound.buffers {
         match problem.buffers().get(id.index()) {
-            None => found.add(Violation::Bound(format!("its certificate names buffer {id}, which does not exist"))),
+            None => found
+                .add(Violation::Bound(format!("its certificate names buffer {id}, which does not exist"))),
             Some(buffer) if buffer.fixed_offset().is_none() && !is_live_at(buffer, step) => {
-                let text = format!("its certificate names {}, which is not live at step {step}", name(problem, *id));
+                let text =
+                    format!("its certificate names {}, which is not live at step {step}", name(problem, *id));
                 found.add(Violation::Bound(text));
             }
             Some(_) => {}

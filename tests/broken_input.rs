@@ -253,7 +253,7 @@ fn files_are_read_like_bytes() {
         let link = folder.path().join(name);
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
         let text = import::read(&link, &options).unwrap_err().to_string();
-        assert!(text.ends_with("it is a device; name a file or a pipe"), "{text}");
+        assert!(text.contains("it is a device; "), "{text}");
     }
     let folder_error = import::read(folder.path(), &options).unwrap_err().to_string();
     assert!(folder_error.contains("expected a file ending in"), "{folder_error}");

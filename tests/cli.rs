@@ -510,7 +510,7 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
     let (status, text, errors) = run(&["--capacity", "1050", "--out", &json, "--out", &copy, "--out", &svg]);
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("arena        1.03 KiB (1050 bytes)"), "{text}");
-    assert!(text.contains("status       feasible"), "{text}");
+    assert!(text.contains("status       optimal"), "{text}");
     assert!(text.contains("reserved     114 bytes at 0..64, 700..750"), "{text}");
     assert_eq!(plimsoll(&["verify", &csv, &json]).0, 0);
     let plan = fs::read_to_string(&json).unwrap();

@@ -185,18 +185,19 @@ fn the_same_problem_gives_the_same_objects() {
 fn searches_stop_when_told() {
     let problem = hard(300, 3);
     let stop = |limits: Limits| {
-        let solution = Planner::new().strategy(Knapsack::new()).limits(limits).solve(&problem).unwrap();
-        (solution.stop, solution.nodes)
+        let solved = Planner::new().strategy(Knapsack::new()).limits(limits).solve(&problem);
+        solved.map(|solution| (solution.stop, solution.nodes))
     };
     let token = CancelToken::new();
     token.cancel();
-    assert_eq!(stop(Limits::new().cancel(token)).0, Stop::Cancelled);
+    assert_eq!(stop(Limits::new().cancel(token)), Err(Error::Cancelled));
     let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    assert_eq!(stop(Limits::new().deadline(past)).0, Stop::Deadline);
+    assert_eq!(stop(Limits::new().deadline(past)).unwrap().0, Stop::Deadline);
     let told = stop(Limits::new().progress(|progress| {
         assert!(progress.bound <= progress.best);
         if progress.nodes > 20_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }));
+    }))
+    .unwrap();
     assert_eq!(told.0, Stop::Cancelled);
     assert!((20_000..30_000).contains(&told.1), "{}", told.1);
 }

@@ -39,7 +39,13 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
     ("liveness", &["error", "graph", "ids", "occupant", "problem"]),
     ("effort", &[]),
     ("effects", &["graph", "ids", "occupant"]),
-    ("sharing", &["effects", "error", "graph", "ids", "limits", "liveness", "occupant", "places", "problem", "sorting"]),
+    (
+        "sharing",
+        &[
+            "effects", "error", "graph", "ids", "limits", "liveness", "occupant", "places", "problem",
+            "sorting",
+        ],
+    ),
     ("schedule", &["effects", "graph", "ids", "limits", "occupant", "random", "sharing", "sorting"]),
     ("plan", &["effects", "graph", "ids", "limits", "occupant", "problem", "sharing"]),
     ("pools", &["error", "graph", "ids", "occupant"]),

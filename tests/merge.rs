@@ -109,13 +109,15 @@ fn it_can_be_stopped_at_any_time() {
         last = solution.height;
     }
     assert!(last < start);
-    let stop =
-        |limits: Limits| Planner::new().strategy(Merge::new()).limits(limits).solve(&problem).unwrap().stop;
+    let stop = |limits: Limits| {
+        let solved = Planner::new().strategy(Merge::new()).limits(limits).solve(&problem);
+        solved.map(|solution| solution.stop)
+    };
     let token = CancelToken::new();
     token.cancel();
-    assert_eq!(stop(Limits::new().cancel(token)), Stop::Cancelled);
+    assert_eq!(stop(Limits::new().cancel(token)), Err(Error::Cancelled));
     let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    assert_eq!(stop(Limits::new().deadline(past)), Stop::Deadline);
+    assert_eq!(stop(Limits::new().deadline(past)), Ok(Stop::Deadline));
 }
 
 #[test]

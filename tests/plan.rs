@@ -255,9 +255,9 @@ fn the_verifier_says_which_rule_broke_and_where() {
         verdict(|plan| {
             plan.lower_bound.causes.pop();
         }),
-        "the lower bound is said to be 98 bytes, but its causes prove 90"
+        "bound: 98 bytes are said to be certified, but the certificate proves 90"
     );
-    assert!(verdict(|plan| plan.lower_bound.step = 1).contains("its causes prove 50"));
+    assert!(verdict(|plan| plan.lower_bound.step = 1).contains("not at step 1"));
     assert!(verdict(|plan| plan.capacity = Some(97)).starts_with("status `optimal` is not true of arena 98"));
     assert!(verdict(|plan| plan.status = Status::Infeasible).starts_with("status `infeasible` is not true"));
 }

@@ -85,7 +85,8 @@ impl Aliases {
         }
         let outputs = graph.operator(operator).outputs();
         let viewed = outputs.first().and_then(|output| views.get(output).copied());
-        let viewed_by_all = viewed.filter(|input| outputs.iter().all(|output| views.get(output) == Some(input)));
+        let viewed_by_all =
+            viewed.filter(|input| outputs.iter().all(|output| views.get(output) == Some(input)));
         Self { views, pieces, filled, viewed_by_all }
     }
 

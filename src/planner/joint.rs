@@ -2,13 +2,14 @@
 
 use super::Planner;
 use super::shared::Order;
+use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit, Tensor};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
-use crate::schedule::all_orders;
+use crate::schedule::{Ordering, all_orders};
 use crate::sharing::{
     Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, concerns, in_force, live_ranges,
 };
@@ -20,8 +21,9 @@ const MOST_OPERATORS: usize = 10;
 /// Nor more things that may or may not be shared.
 const MOST_CHOICES: usize = 16;
 
-/// In nodes, where the limits name no number.
-const NODES: u64 = 1_000_000;
+/// Nodes where the limits name no number: for a tenth of a second, and where a proof is asked for.
+const NODES: u64 = 50_000;
+const NODES_FOR_PROOF: u64 = 1_000_000;
 
 /// Something that may be shared.
 #[derive(Clone, Copy)]
@@ -82,7 +84,8 @@ impl Planner {
         if graph.file_order().len() > MOST_OPERATORS || !self.reserved.is_empty() {
             return Ok(nothing);
         }
-        let mut meter = Meter::new(limits, NODES);
+        let is_thorough = self.ordering == Ordering::Optimal || self.effort == Effort::Thorough;
+        let mut meter = Meter::new(limits, if is_thorough { NODES_FOR_PROOF } else { NODES });
         let contents = match Contents::new(graph, self.alignment, self.sharing, &mut meter) {
             Ok(contents) => contents,
             Err(stop) => return Ok(Exhausted { stop, nodes: meter.nodes(), ..nothing }),
@@ -98,7 +101,16 @@ impl Planner {
         let is_proven =
             !concerns(graph, self.sharing) || own.into_iter().all(|alignment| alignment == self.alignment);
         let best = None;
-        let mut joint = Joint { planner: self, graph, contents: &contents, choices, height, over_orders, best, is_proven };
+        let mut joint = Joint {
+            planner: self,
+            graph,
+            contents: &contents,
+            choices,
+            height,
+            over_orders,
+            best,
+            is_proven,
+        };
         let mode = (self.alignment, self.variables, self.sharing);
         let done =
             all_orders(graph, mode, height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
@@ -153,7 +165,8 @@ impl Joint<'_> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
-        let making = Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
+        let making =
+            Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
         let order = Order::new(planner, self.graph, order, &liveness, self.over_orders)?;
         self.choose(making, 0, &order, meter)?;
         Ok(self.height)

@@ -331,10 +331,9 @@ impl Planner {
         }
         let solution = solution_of(problem, &*self.strategy, &self.limits)?;
         let is_large = problem.buffers().len() > pipeline::MOST_AFTER_CANCELLATION;
+        let is_late = solution.stop == Stop::Cancelled;
         match first {
-            Some(first)
-                if solution.stop == Stop::Cancelled && (is_large || first.height <= solution.height) =>
-            {
+            Some(first) if is_late && (is_large || self.is_search() && first.height <= solution.height) => {
                 let Solution { nodes, stop, .. } = solution;
                 Ok(Solution { nodes, stop, ..first })
             }
@@ -351,8 +350,7 @@ impl Planner {
                 withdraw(&violations);
                 solution.lower_bound.bytes = provable_bound(problem, &solution);
                 solution.lower_bound.certified = solution.lower_bound.bytes;
-                solution.status =
-                    Status::of(solution.height, solution.lower_bound.bytes, problem.capacity());
+                solution.status = Status::of(solution.height, solution.lower_bound.bytes, problem.capacity());
                 verify_solution(problem, &solution).map_err(|violations| self.wrong_plan(&violations))?;
                 Ok(solution)
             }

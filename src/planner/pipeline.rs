@@ -84,12 +84,7 @@ impl<'a> Pipeline<'a> {
     ///
     /// # Errors
     /// What is wrong with the graph or the order; [`Error::Cancelled`].
-    fn start(
-        planner: &'a Planner,
-        graph: &'a Graph,
-        order: &'a [OperatorId],
-        mode: Mode,
-    ) -> Result<Self> {
+    fn start(planner: &'a Planner, graph: &'a Graph, order: &'a [OperatorId], mode: Mode) -> Result<Self> {
         let budget = Budget::new(&planner.limits);
         let limits = budget.cancel_only();
         let evaluation = Evaluation::new(planner, graph, order, None)?;
@@ -98,7 +93,16 @@ impl<'a> Pipeline<'a> {
             return Err(Error::Cancelled);
         }
         let best = checked(planner, graph, first)?;
-        let mut pipeline = Self { mode, planner, graph, budget, over_orders: None, is_only_order: false, best, is_first: true };
+        let mut pipeline = Self {
+            mode,
+            planner,
+            graph,
+            budget,
+            over_orders: None,
+            is_only_order: false,
+            best,
+            is_first: true,
+        };
         if pipeline.is_above_bound() && evaluation.len() <= MOST_AT_ANY_LIMIT && planner.limits.can_end() {
             let greedy = evaluation.plan(&Greedy::by_size(), Packing::Frames, &limits)?;
             pipeline.offer_first(greedy)?;
@@ -117,7 +121,10 @@ impl<'a> Pipeline<'a> {
 
     /// Whether a further stage may begin.
     fn is_open(&mut self) -> bool {
-        let must_run = self.is_first && !self.planner.is_search();
+        // A search would begin with the same offsets; but where tensors may share memory, the
+        // first plan has used no permission yet.
+        let is_enough = self.planner.is_search() && !concerns(self.graph, self.planner.sharing);
+        let must_run = self.is_first && !is_enough;
         (must_run || self.is_above_bound()) && !self.budget.is_met()
     }
 
@@ -134,7 +141,8 @@ impl<'a> Pipeline<'a> {
     fn schedule(&mut self) -> Result<Schedule> {
         let Planner { ordering, alignment, variables, sharing, .. } = *self.planner;
         let schedule = schedule(self.graph, ordering, alignment, variables, sharing, &self.budget.left());
-        self.budget.charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
+        self.budget
+            .charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
         let evaluation = Evaluation::new(self.planner, self.graph, self.graph.file_order(), None)?;
         let mut bound = evaluation.bound_of(schedule.lower_bound);
         self.is_only_order = schedule.is_only_order;
@@ -194,8 +202,7 @@ impl<'a> Pipeline<'a> {
 
     fn order_without_sharing(&mut self) -> Vec<OperatorId> {
         let Planner { ordering, alignment, variables, .. } = *self.planner;
-        let plain =
-            schedule(self.graph, ordering, alignment, variables, Sharing::None, &self.budget.left());
+        let plain = schedule(self.graph, ordering, alignment, variables, Sharing::None, &self.budget.left());
         self.budget.charge(plain.nodes, Stop::Finished);
         plain.order
     }
@@ -214,7 +221,7 @@ impl<'a> Pipeline<'a> {
 
     /// Joint search over orders, aliases and offsets.
     fn exhaust(&mut self) -> Result<()> {
-        if self.planner.effort == Effort::Quick || !self.is_open() {
+        if self.planner.effort == Effort::Quick || !self.planner.is_search() || !self.is_open() {
             return Ok(());
         }
         let found = self.planner.exhausted(self.graph, &self.best, self.over_orders, &self.budget.left())?;
@@ -241,7 +248,10 @@ impl<'a> Pipeline<'a> {
             // What the strategy has proven of the order, it has proven of all.
             self.over_orders = self.over_orders.max(Some(plan.lower_bound.bytes));
         }
-        let is_wanted = self.is_first && plan.stop == Stop::Finished;
+        // A search that was asked for begins with what the first plan has.
+        let is_no_worse = plan.arena_bytes <= self.best.arena_bytes;
+        let is_finished = plan.stop == Stop::Finished;
+        let is_wanted = self.is_first && (is_no_worse || is_finished && !self.planner.is_search());
         let is_large = plan.placements().nth(MOST_AFTER_CANCELLATION).is_some();
         let is_late = plan.stop == Stop::Cancelled && is_large;
         if (plan.arena_bytes < self.best.arena_bytes || is_wanted) && !is_late {

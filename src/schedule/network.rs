@@ -259,7 +259,8 @@ impl Network {
     /// needs for itself, and what is live throughout; and what it reads.
     pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
         let written = self.bytes(self.writes.row(operator));
-        let own = self.base + written + self.transient[operator as usize] - self.saves.most(operator, &self.sizes);
+        let own =
+            self.base + written + self.transient[operator as usize] - self.saves.most(operator, &self.sizes);
         (own, self.bytes(self.reads.row(operator)))
     }
 

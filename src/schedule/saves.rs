@@ -62,10 +62,8 @@ impl Saves {
     }
 
     pub(super) fn of(&self, operator: u32) -> Vec<Save> {
-        let save = |number: usize| Save {
-            pair: self.pairs[number],
-            needs: self.needs.row(number as u32).to_vec(),
-        };
+        let save =
+            |number: usize| Save { pair: self.pairs[number], needs: self.needs.row(number as u32).to_vec() };
         self.range(operator).map(save).collect()
     }
 

@@ -100,7 +100,7 @@ impl Needs<'_> {
             let wrong = match self.of(occupant) {
                 Err(why) => Some(why.to_owned()),
                 Ok((_, live)) if !live.contains(step) && self.demands(occupant).1.is_none() => {
-                    Some(format!("it is not live at step {step}, but in {live}"))
+                    Some(format!("it is live in {live}, not at step {step}"))
                 }
                 Ok(_) => None,
             };

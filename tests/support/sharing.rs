@@ -464,9 +464,7 @@ impl Brute<'_> {
     fn choose(&mut self, state: &State, id: OperatorId, ways: &[Vec<Way>], chosen: &mut Vec<Way>) -> bool {
         let Some(own) = ways.get(chosen.len()) else { return self.finish(state, id, chosen) };
         for way in own {
-            let meets = |other: &Way| {
-                other.written().any(|byte| way.written().any(|own| own == byte))
-            };
+            let meets = |other: &Way| other.written().any(|byte| way.written().any(|own| own == byte));
             if chosen.iter().any(meets) {
                 continue;
             }
@@ -514,8 +512,7 @@ impl Brute<'_> {
                 let (from, held) = (place(*id), &state.truth[id.index()]);
                 next.memory[from..from + held.len()] == **held
             });
-            let whole =
-                chosen.iter().all(|way| next.memory[way.offset..][..way.truth.len()] == *way.truth);
+            let whole = chosen.iter().all(|way| next.memory[way.offset..][..way.truth.len()] == *way.truth);
             if clear && whole && chosen.iter().all(|way| self.put(&mut next, way.output, way.offset)) {
                 for way in chosen {
                     next.truth[way.output.index()].clone_from(&way.truth);

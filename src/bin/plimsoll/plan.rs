@@ -9,9 +9,7 @@ use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{html, svg, text, trace};
-use plimsoll::{
-    Effort, Graph, Limits, Plan, Planner, Problem, Sharing, Solution, Status, export, files,
-};
+use plimsoll::{Effort, Graph, Limits, Plan, Planner, Problem, Sharing, Solution, Status, export, files};
 
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{check_outputs, model_name, read};

@@ -46,7 +46,9 @@ pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     }
     let progress = arguments.searching.progress;
     let bar = if progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    let placed = planner(arguments, &arguments.searching.limits(&bar))?.share(arguments.share.into()).place(graph, &pools);
+    let placed = planner(arguments, &arguments.searching.limits(&bar))?
+        .share(arguments.share.into())
+        .place(graph, &pools);
     bar.finish_and_clear();
     let plan = match placed {
         Err(Error::DoesNotFit(why)) => {

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
-use plimsoll::{Effort, Ordering};
 use plimsoll::export::tflite::{self, Scratch, TfliteError, TflitePlan};
 use plimsoll::files;
 use plimsoll::import::contents;
 use plimsoll::report::text;
+use plimsoll::{Effort, Ordering};
 
 use crate::arguments::{
     FoldArgument, InputsArgument, OrderArgument, PlanArguments, ShareArgument, VariablesArgument,

@@ -47,7 +47,10 @@ pub fn summary(
         lines.say("sharing", sharing_text(plan));
     } else if let Some(arena) = shared_arena.filter(|&arena| arena < plan.arena_bytes) {
         let saved = 1.0 - arena as f64 / plan.arena_bytes as f64;
-        lines.say("sharing", format!("none; --share all needs at most {}, {} less", bytes(arena), percent(saved)));
+        lines.say(
+            "sharing",
+            format!("none; --share all needs at most {}, {} less", bytes(arena), percent(saved)),
+        );
     }
     if let Some(arena) = file_arena {
         lines.file_order(plan, arena);

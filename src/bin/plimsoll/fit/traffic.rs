@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll::effects::{Access, accesses};
-use plimsoll::{
-    Content, Graph, How, Loading, Occupant, OperatorId, PoolPlan, Share, TensorId, TensorKind,
-};
+use plimsoll::{Content, Graph, How, Loading, Occupant, OperatorId, PoolPlan, Share, TensorId, TensorKind};
 use serde::Serialize;
 
 use super::kind_of;

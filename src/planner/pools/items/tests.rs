@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::graph::TensorSpec;
+use crate::ids::TensorId;
 
 /// Tensors of every kind that lives in an arena.
 fn graph() -> Graph {
