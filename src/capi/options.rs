@@ -139,8 +139,7 @@ impl plimsoll_options {
 
     fn settings(&self) -> Settings {
         let mut settings = Settings::default();
-        settings.effort = self.effort;
-        (settings.seed, settings.threads) = (self.seed, self.threads);
+        (settings.seed, settings.threads, settings.effort) = (self.seed, self.threads, self.effort);
         settings
     }
 

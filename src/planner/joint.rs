@@ -21,8 +21,8 @@ const MOST_OPERATORS: usize = 10;
 /// Nor more things that may or may not be shared.
 const MOST_CHOICES: usize = 16;
 
-/// Nodes where the limits name no number: for a tenth of a second, and where a proof is asked for.
-const NODES: u64 = 50_000;
+/// Nodes where the limits name no number: tens of milliseconds, and where a proof is asked for.
+const NODES: u64 = 5_000;
 const NODES_FOR_PROOF: u64 = 1_000_000;
 
 /// Something that may be shared.

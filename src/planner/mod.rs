@@ -86,6 +86,7 @@ impl fmt::Debug for Planner {
             .field("sharing", &self.sharing)
             .field("effort", &self.effort)
             .field("strategy", &self.strategy.name())
+            .field("is_chosen", &self.is_chosen)
             .field("limits", &self.limits)
             .finish()
     }

@@ -212,7 +212,7 @@ impl Contents {
 
 /// Permissions to write over an input that are in force, by output and input.
 fn overwrites(graph: &Graph, sharing: Sharing) -> Vec<Permit> {
-    let permits = graph.operators().iter().flat_map(|operator| operator.permits());
+    let permits = graph.operators().iter().flat_map(crate::graph::Operator::permits);
     let concerned = |permit: &&Permit| {
         matches!(permit, Permit::InPlace { .. } | Permit::Overlap { .. }) && in_force(graph, permit, sharing)
     };

@@ -188,9 +188,10 @@ fn by_step<'a>(graph: &Graph, liveness: &Liveness, allowances: &'a [Allowance]) 
 /// The most bytes that the allowances of one step save together.
 fn saved_by(graph: &Graph, own: &[(u32, &Allowance)]) -> u64 {
     let pair = |(_, one): &(u32, &Allowance)| {
-        let (input, output, seat) = match one.output == one.upper {
-            true => (one.lower, one.upper, Seat::InputBelow),
-            false => (one.upper, one.lower, Seat::OutputBelow),
+        let (input, output, seat) = if one.output == one.upper {
+            (one.lower, one.upper, Seat::InputBelow)
+        } else {
+            (one.upper, one.lower, Seat::OutputBelow)
         };
         let [output_bytes, input_bytes] = [output, input].map(|id| graph.tensor(id).bytes());
         let [output, input] = [output, input].map(|id| id.index() as u32);

@@ -102,7 +102,9 @@ impl Making<'_> {
         self.groups[outer] = host;
         // In an order that does not depend on how members were found.
         sort_by_keys(&mut written_over, |one| [one.tensor.index() as u64, one.of.index() as u64]);
-        written_over.into_iter().for_each(|relation| self.share(relation));
+        for relation in written_over {
+            self.share(relation);
+        }
         Ok(())
     }
 
@@ -133,7 +135,9 @@ impl Making<'_> {
                 meter.charge(work as usize)?;
                 self.check_apart(one, joining)?;
             }
-            part.into_iter().for_each(|member| fresh.insert(member));
+            for member in part {
+                fresh.insert(member);
+            }
         }
         Ok(fresh)
     }

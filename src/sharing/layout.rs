@@ -62,7 +62,7 @@ impl Layout {
         };
         let unlimited = || match build(&Limits::new(), None) {
             Err(Interrupted::Invalid(error)) => Err(error),
-            built => Ok(built.expect("without limits, nothing stops it")),
+            layout => Ok(layout.expect("without limits, nothing stops it")),
         };
         match build(limits, Some(wish)) {
             Ok(layout) => Ok((layout, Stop::Finished)),

@@ -92,9 +92,10 @@ impl Making<'_> {
             return Some(text);
         }
         let kept = self.origins.first_kept(self.graph, tensor)?;
-        let held = match kept == tensor {
-            true => String::new(),
-            false => format!("{} holds bytes of {}: ", name(self.graph, tensor), name(self.graph, kept)),
+        let held = if kept == tensor {
+            String::new()
+        } else {
+            format!("{} holds bytes of {}: ", name(self.graph, tensor), name(self.graph, kept))
         };
         let kept_name = name(self.graph, kept);
         Some(match self.graph.tensor(kept).kind() {

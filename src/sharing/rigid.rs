@@ -115,9 +115,12 @@ impl RigidGroup {
         mut visit: impl FnMut(Member) -> Result<(), E>,
     ) -> Result<(), E> {
         let own = probe.moved(-self.origin);
-        let mut look = |member: &Member| match member.class != own.class && member.meets(&own) {
-            true => visit(member.moved(self.origin)),
-            false => Ok(()),
+        let mut look = |member: &Member| {
+            if member.class != own.class && member.meets(&own) {
+                visit(member.moved(self.origin))
+            } else {
+                Ok(())
+            }
         };
         *work += self.loose.len() as u64;
         self.loose.iter().try_for_each(&mut look)?;
@@ -127,7 +130,7 @@ impl RigidGroup {
     /// Where groups can lie that have these distances from one root; none if their alignments
     /// or fixed offsets do not allow it.
     pub(super) fn frame<'g>(parts: impl Iterator<Item = (&'g Self, i128)> + Clone) -> Option<Frame> {
-        Frame::joined(parts.map(|(group, distance)| group.frame.moved(distance)))
+        Frame::joined(&parts.map(|(group, distance)| group.frame.moved(distance)))
     }
 
     /// Measures positions from a root that is so far before the present one.
@@ -149,7 +152,7 @@ impl Frame {
 
     /// The frame of groups that lie around one root, if there is one. Each part is aligned when
     /// its lowest tensor is: alignments are powers of two.
-    fn joined(parts: impl Iterator<Item = Self> + Clone) -> Option<Self> {
+    fn joined(parts: &(impl Iterator<Item = Self> + Clone)) -> Option<Self> {
         let lowest = parts.clone().map(|part| part.lowest).min()?;
         let alignment = parts.clone().map(|part| part.alignment).max()?;
         let is_aligned = |part: Self| (part.lowest - lowest) % i128::from(part.alignment) == 0;

@@ -83,29 +83,29 @@ fn growing(family: &str, count: usize) -> Graph {
     let mut all = vec![first];
     for k in 0..count {
         let bytes = if family == "concat_chain" { 64 * (k as u64 + 2) } else { 64 };
-        let next = net.tensor(format!("t{k}"), TensorSpec::bytes(bytes));
+        let made = net.tensor(format!("t{k}"), TensorSpec::bytes(bytes));
         match family {
             "in_place_chain" => {
-                drop(net.operator(format!("o{k}")).reads([last]).writes([next]).in_place(last, next))
+                let _ = net.operator(format!("o{k}")).reads([last]).writes([made]).in_place(last, made);
             }
             "view_chain" => {
-                drop(net.operator(format!("o{k}")).reads([last]).writes([next]).view(last, next, 0))
+                let _ = net.operator(format!("o{k}")).reads([last]).writes([made]).view(last, made, 0);
             }
             "view_fan" => {
-                drop(net.operator(format!("o{k}")).reads([first]).writes([next]).view(first, next, 0))
+                let _ = net.operator(format!("o{k}")).reads([first]).writes([made]).view(first, made, 0);
             }
             "in_place_fan" => {
-                drop(net.operator(format!("o{k}")).reads([first]).writes([next]).in_place(first, next))
+                let _ = net.operator(format!("o{k}")).reads([first]).writes([made]).in_place(first, made);
             }
             _ => {
                 let piece = net.tensor(format!("p{k}"), TensorSpec::bytes(64));
                 net.operator(format!("q{k}")).reads([last]).writes([piece]);
-                let concat = net.operator(format!("o{k}")).reads([last, piece]).writes([next]);
-                concat.piece(last, next, 0).piece(piece, next, bytes - 64);
+                let concat = net.operator(format!("o{k}")).reads([last, piece]).writes([made]);
+                concat.piece(last, made, 0).piece(piece, made, bytes - 64);
             }
         }
-        last = next;
-        all.push(next);
+        last = made;
+        all.push(made);
     }
     let y = net.tensor("y", TensorSpec::bytes(64));
     let is_fan = family.ends_with("fan");
