@@ -93,6 +93,9 @@
 // A memory cannot hold what must live there; the message says how much that is.
 #define PLIMSOLL_ERROR_DOES_NOT_FIT 13
 
+// The call was cancelled before there was a verified plan.
+#define PLIMSOLL_ERROR_CANCELLED 14
+
 // What is known of a plan: the arena is as low as the lower bound.
 #define PLIMSOLL_STATUS_OPTIMAL 0
 
@@ -150,6 +153,15 @@
 
 // In one of the least peak, with proof, as far as limits and memory reach.
 #define PLIMSOLL_ORDER_OPTIMAL 2
+
+// Milliseconds of work where no limit says so.
+#define PLIMSOLL_EFFORT_QUICK 0
+
+// Typically at most 50 ms.
+#define PLIMSOLL_EFFORT_DEFAULT 1
+
+// Seconds or more.
+#define PLIMSOLL_EFFORT_THOROUGH 2
 
 // What an operator permits: its output is bytes of its input.
 #define PLIMSOLL_PERMIT_VIEW 0
@@ -805,6 +817,9 @@ int32_t plimsoll_options_set_variables(struct plimsoll_options *options, int32_t
 // Which order `plimsoll_graph_plan` gives to the operators: `PLIMSOLL_ORDER_...`, AUTO
 // unless set. A strategy of yours may be asked for offsets in several orders.
 int32_t plimsoll_options_set_order(struct plimsoll_options *options, int32_t order);
+
+// How much work is done where no limit says so: `PLIMSOLL_EFFORT_...`, DEFAULT unless set.
+int32_t plimsoll_options_set_effort(struct plimsoll_options *options, int32_t effort);
 
 // How many bytes there are, or PLIMSOLL_NONE. A plan that needs more is made all
 // the same; its status says so.

@@ -90,10 +90,10 @@ impl Limits {
         self.nodes.is_some() || self.deadline.is_some() || self.can_be_cancelled()
     }
 
-    /// The same limits without nodes and deadline: only the token and the progress callback
-    /// stop the call, for what must exist at any limit.
+    /// Only the token, for what must exist at any limit. There is no progress to report before it
+    /// does.
     pub(crate) fn cancel_only(mut self) -> Self {
-        (self.nodes, self.deadline) = (None, None);
+        (self.nodes, self.deadline, self.progress) = (None, None, None);
         self
     }
 
@@ -123,7 +123,7 @@ impl Limits {
         self
     }
 
-    /// Calls this now and then; [`ControlFlow::Break`] stops the search.
+    /// Calls this now and then, once there is a first plan; [`ControlFlow::Break`] stops the search.
     #[must_use]
     pub fn progress(
         mut self,

@@ -7,7 +7,7 @@
 //!
 //! Two questions have an answer here:
 //! - Before anything is decided: how many bytes can an operator save at its step, over all ways
-//!   to use its permissions ([`reuses`], [`most_saved`])?
+//!   to use its permissions (`reuses`, `most_saved`)?
 //! - For the sharing of a plan: which bytes does an operator read and write ([`accesses`])?
 
 mod access;

@@ -2,7 +2,7 @@
 //! breaks a promise. Not part of the API.
 //!
 //! An input is either refused with an error or gives a verified plan, whose documents read back
-//! to the bytes that were written. Planning is bounded by [`MOST_OPERATORS`] and [`NODES`], so that
+//! to the bytes that were written. Planning is bounded by `MOST_OPERATORS` and `NODES`, so that
 //! an input that takes long is a finding.
 
 mod bytes;

@@ -42,8 +42,18 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
     answer(verdict, || {
         let arena = document.arena_bytes;
         let places = document.tensors.len() + document.scratch.len();
-        format!("{places} places in an arena of {arena} bytes{}", imported_how(&options))
+        let (how, proof) = (imported_how(&options), proof_text(&document));
+        format!("{places} places in an arena of {arena} bytes{how}\n{proof}")
     })
+}
+
+/// How much of the claimed lower bound the verifier has proven again: the rest is the result of a
+/// search, which is not repeated.
+fn proof_text(document: &PlanDocument) -> String {
+    let bound = document.lower_bound_bytes;
+    let certificate = document.lower_bound.as_ref();
+    let certified = certificate.map_or(0, |entry| entry.certified_bytes.unwrap_or(bound));
+    format!("lower bound: certified {certified} of {bound} bytes")
 }
 
 /// A plan for several memories.
