@@ -249,7 +249,10 @@ pub(super) mod tests {
         let problem = drawn(&mut Random::new(1));
         let limits = Limits::new().nodes(0).deadline(std::time::Instant::now());
         assert!(first_fit(&problem, &limits).is_ok());
-        let told = limits.progress(|_| std::ops::ControlFlow::Break(()));
-        assert_eq!(first_fit(&problem, &told), Err(Stop::Cancelled));
+        let told = limits.clone().progress(|_| std::ops::ControlFlow::Break(()));
+        assert!(first_fit(&problem, &told).is_ok(), "there is no progress to report yet");
+        let token = crate::limits::CancelToken::new();
+        token.cancel();
+        assert_eq!(first_fit(&problem, &limits.cancel(token)), Err(Stop::Cancelled));
     }
 }

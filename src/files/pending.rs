@@ -1,6 +1,7 @@
 //! The temporary files that exist, so that a signal does not leave them behind.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,12 +33,28 @@ pub fn abandon() {
 pub(super) fn entry<R>(
     pending: &mut Pending,
     folder: &Path,
-    create: impl FnMut(&Path) -> io::Result<R>,
+    mut create: impl FnMut(&Path) -> io::Result<R>,
 ) -> io::Result<NamedTempFile<R>> {
-    let entry = Builder::new().prefix(".plimsoll-").suffix(".part").make_in(folder, create)?;
-    pending.insert(entry.path().to_owned());
-    Ok(entry)
+    // The random names of `tempfile` ask for the current thread, which the standard library
+    // allocates once and never frees in the main thread of a C program: leak checkers say so.
+    for _ in 0..ATTEMPTS {
+        let prefix = format!(".plimsoll-{:016x}", RandomState::new().build_hasher().finish());
+        let made =
+            Builder::new().prefix(&prefix).rand_bytes(0).suffix(".part").make_in(folder, |path| create(path));
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => {
+                let entry = made?;
+                pending.insert(entry.path().to_owned());
+                return Ok(entry);
+            }
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
+
+/// How many random names are tried.
+const ATTEMPTS: usize = 64;
 
 /// Removes an entry, if it is still there.
 pub(super) fn discard<R>(pending: &mut Pending, entry: NamedTempFile<R>) {

@@ -79,7 +79,13 @@ impl Row {
 type Arenas = ([u64; LEVELS.len()], u64);
 
 fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Result<Arenas, Failure> {
-    let planner = || arguments.reading.planner().limits(arguments.searching.limits(bar));
+    let planner = || {
+        arguments
+            .reading
+            .planner()
+            .effort(arguments.searching.effort.into())
+            .limits(arguments.searching.limits(bar))
+    };
     let mut arenas = [u64::MAX; LEVELS.len()];
     for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
         let planner = planner().order(Ordering::File).boxed_strategy(arguments.searching.strategy(name)?);
@@ -99,7 +105,11 @@ fn of_problem(problem: &Problem, arguments: &FitArguments, bar: &ProgressBar) ->
     let mut arenas = [u64::MAX; LEVELS.len()];
     let mut bound = 0;
     for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
-        let planner = arguments.reading.planner().limits(arguments.searching.limits(bar));
+        let planner = arguments
+            .reading
+            .planner()
+            .effort(arguments.searching.effort.into())
+            .limits(arguments.searching.limits(bar));
         let planner = planner.boxed_strategy(arguments.searching.strategy(name)?);
         if let Some(solution) = unless_refused("", planner.solve(problem), bar)? {
             (arenas[level], bound) = (solution.height, solution.lower_bound.bytes);

@@ -47,7 +47,7 @@ impl FitArguments {
     /// What the arguments say.
     fn planner(&self, bar: &ProgressBar) -> Planner {
         let planner = self.reading.planner().order(self.order.into()).share(self.share.into());
-        planner.limits(self.searching.limits(bar))
+        planner.effort(self.searching.effort.into()).limits(self.searching.limits(bar))
     }
 
     /// Tables show what the best order is worth.
