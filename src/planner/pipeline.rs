@@ -3,7 +3,8 @@
 //! 1. **First plan**: program order, first fit by start, verified. No limit but cancellation ends
 //!    it, so every call that is not cancelled has a plan. Greedy by size follows, up to
 //!    [`MOST_AT_ANY_LIMIT`] tensors also at any limit.
-//! 2. **Order**: one of a low peak, and a peak that no order stays below.
+//! 2. **Order**: one of a low peak, and a peak that no order stays below; not needed where the
+//!    strategy reaches the largest working set in program order.
 //! 3. **Candidates**: that order, program order, further orders of the same peak; each with
 //!    several choices of aliases where tensors may share memory, and offsets by the strategy.
 //! 4. **Exhaustive search**, for graphs of a few operators.
@@ -39,6 +40,10 @@ pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
     let order = graph.file_order();
     let mut pipeline = Pipeline::start(planner, graph, order, Mode::AllOrders)?;
     pipeline.bound_by_working_sets()?;
+    if pipeline.has_least_load() && pipeline.is_open() {
+        // No other order has a lower load, so the order search may not be needed.
+        pipeline.candidate(order, PackingEffort::QUICK)?;
+    }
     if pipeline.is_open() {
         let schedule = pipeline.schedule()?;
         pipeline.candidates(&schedule)?;
@@ -135,6 +140,11 @@ impl<'a> Pipeline<'a> {
         let load = largest_step_of(self.graph, alignment, variables, sharing);
         self.over_orders = Some(evaluation.bound_of(load).max(evaluation.working_set_bound()));
         Ok(())
+    }
+
+    /// Whether no order has a lower load than that of the best plan.
+    fn has_least_load(&self) -> bool {
+        self.over_orders.is_some_and(|bound| self.best.lower_bound.bytes <= bound)
     }
 
     /// The order stage.
