@@ -357,7 +357,7 @@ impl Planner {
         match verify_solution(problem, &solution) {
             Ok(()) => Ok(solution),
             Err(violations) if violations.are_of_bounds() => {
-                withdraw(&violations);
+                withdraw();
                 solution.lower_bound.bytes = provable_bound(problem, &solution);
                 solution.lower_bound.certified = solution.lower_bound.bytes;
                 solution.status = Status::of(solution.height, solution.lower_bound.bytes, problem.capacity());
@@ -407,7 +407,7 @@ fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
     match verify(graph, &plan) {
         Ok(()) => Ok(plan),
         Err(violations) if violations.are_of_bounds() => {
-            withdraw(&violations);
+            withdraw();
             plan.lower_bound.bytes = provable_plan_bound(graph, &plan);
             plan.lower_bound.certified = plan.lower_bound.bytes;
             plan.bound_over_orders = plan.bound_over_orders.map(|_| 0);
@@ -423,8 +423,7 @@ fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
 /// bound are right, but the bound is not.
 static WITHDRAWN: AtomicU64 = AtomicU64::new(0);
 
-fn withdraw(violations: &Violations) {
-    let _ = violations;
+fn withdraw() {
     WITHDRAWN.fetch_add(1, atomic::Ordering::Relaxed);
 }
 
