@@ -9,8 +9,8 @@ use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::Limits;
 use crate::liveness::Liveness;
-use crate::occupant::{Occupant, Variables};
-use crate::plan::{Placement, Plan, PlanBound, Status};
+use crate::occupant::Variables;
+use crate::plan::{Plan, PlanBound, Status};
 use crate::problem::Problem;
 use crate::sharing::concerns;
 
@@ -83,20 +83,7 @@ impl<'a> Evaluation<'a> {
         let Allocation { offsets, objects, nodes, stop, proven } =
             allocate_around(&self.problem, strategy, limits)?;
         let bound = lower_bound(&self.problem);
-        let mut plan = Plan::unplaced(self.graph);
-        let buffers = self.liveness.problem().buffers().iter().zip(offsets);
-        for (occupant, (buffer, offset)) in self.liveness.occupants().iter().zip(buffers) {
-            let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
-            plan.arena_bytes = plan.arena_bytes.max(placement.end());
-            match occupant {
-                Occupant::Tensor(id) => plan.tensors[id.index()] = Some(placement),
-                Occupant::Scratch(id) => plan.scratch[id.index()] = Some(placement),
-            }
-        }
-        plan.order = self.order.to_vec();
-        plan.alignment = self.planner.alignment;
-        plan.variables = self.planner.variables;
-        plan.capacity = self.planner.capacity;
+        let mut plan = self.planner.placed(self.graph, self.order, &self.liveness, offsets);
         plan.reserved = self.problem.reserved().to_vec();
         plan.lower_bound = self.bound_in_graph_terms(&bound);
         plan.lower_bound.bytes = bound.bytes.max(proven);

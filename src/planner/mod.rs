@@ -25,7 +25,7 @@ use crate::limits::{Limits, Stop};
 use crate::liveness::Liveness;
 use crate::objects::{Inside, Objects};
 use crate::occupant::{Occupant, Variables};
-use crate::plan::{Plan, PlanInside, PlanObjects, SharedObject, Status};
+use crate::plan::{Placement, Plan, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
 use crate::schedule::{Ordering, Schedule, schedule};
 use crate::sharing::{Sharing, concerns};
@@ -371,6 +371,23 @@ impl Planner {
     fn wrong_plan(&self, violations: &Violations) -> Error {
         let first = violations.list().first().map(ToString::to_string);
         Error::WrongPlan { strategy: self.strategy.name().to_owned(), violation: first.unwrap_or_default() }
+    }
+
+    /// A plan with these offsets for what is live, in the order of its buffers; without claims.
+    fn placed(&self, graph: &Graph, order: &[OperatorId], liveness: &Liveness, offsets: Vec<u64>) -> Plan {
+        let mut plan = Plan::unplaced(graph);
+        let buffers = liveness.problem().buffers().iter().zip(offsets);
+        for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
+            let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
+            plan.arena_bytes = plan.arena_bytes.max(placement.end());
+            match occupant {
+                Occupant::Tensor(id) => plan.tensors[id.index()] = Some(placement),
+                Occupant::Scratch(id) => plan.scratch[id.index()] = Some(placement),
+            }
+        }
+        plan.order = order.to_vec();
+        (plan.alignment, plan.variables, plan.capacity) = (self.alignment, self.variables, self.capacity);
+        plan
     }
 
     /// Whether the strategy is a search that begins with what first fit and greedy by size find, so

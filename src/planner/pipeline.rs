@@ -15,7 +15,7 @@
 use super::budget::Budget;
 use super::evaluate::{Evaluation, Packing};
 use super::{Planner, checked};
-use crate::allocate::{Greedy, PackingEffort, Strategy};
+use crate::allocate::{Greedy, PackingEffort};
 use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -39,13 +39,13 @@ const OTHERS: u64 = 5;
 pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
     let order = graph.file_order();
     let mut pipeline = Pipeline::start(planner, graph, order, Mode::AllOrders)?;
-    pipeline.bound_by_working_sets()?;
+    pipeline.bound_by_working_sets();
     if pipeline.has_least_load() && pipeline.is_open() {
         // No other order has a lower load, so the order search may not be needed.
         pipeline.candidate(order, PackingEffort::QUICK)?;
     }
     if pipeline.is_open() {
-        let schedule = pipeline.schedule()?;
+        let schedule = pipeline.schedule();
         pipeline.candidates(&schedule)?;
         pipeline.exhaust()?;
     }
@@ -73,6 +73,8 @@ struct Pipeline<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     budget: Budget<'a>,
+    /// The order that the pipeline starts with.
+    first_order: Evaluation<'a>,
     /// No arena of any order is smaller, in bytes; none until other orders are looked at.
     over_orders: Option<u64>,
     /// Whether no other order can be run.
@@ -103,13 +105,15 @@ impl<'a> Pipeline<'a> {
             planner,
             graph,
             budget,
+            first_order: evaluation,
             over_orders: None,
             is_only_order: false,
             best,
             is_first: true,
         };
-        if pipeline.is_above_bound() && evaluation.len() <= MOST_AT_ANY_LIMIT && planner.limits.can_end() {
-            let greedy = evaluation.plan(&Greedy::by_size(), Packing::Frames, &limits)?;
+        let is_small = pipeline.first_order.len() <= MOST_AT_ANY_LIMIT;
+        if pipeline.is_above_bound() && is_small && planner.limits.can_end() {
+            let greedy = pipeline.first_order.plan(&Greedy::by_size(), Packing::Frames, &limits)?;
             pipeline.offer_first(greedy)?;
         }
         Ok(pipeline)
@@ -134,12 +138,11 @@ impl<'a> Pipeline<'a> {
     }
 
     /// A bound that needs no search: often the first plan touches it.
-    fn bound_by_working_sets(&mut self) -> Result<()> {
+    fn bound_by_working_sets(&mut self) {
         let Planner { alignment, variables, sharing, .. } = *self.planner;
-        let evaluation = Evaluation::new(self.planner, self.graph, self.graph.file_order(), None)?;
         let load = largest_step_of(self.graph, alignment, variables, sharing);
-        self.over_orders = Some(evaluation.bound_of(load).max(evaluation.working_set_bound()));
-        Ok(())
+        let bound = self.first_order.bound_of(load);
+        self.over_orders = Some(bound.max(self.first_order.working_set_bound()));
     }
 
     /// Whether no order has a lower load than that of the best plan.
@@ -148,19 +151,18 @@ impl<'a> Pipeline<'a> {
     }
 
     /// The order stage.
-    fn schedule(&mut self) -> Result<Schedule> {
+    fn schedule(&mut self) -> Schedule {
         let Planner { ordering, alignment, variables, sharing, .. } = *self.planner;
         let schedule = schedule(self.graph, ordering, alignment, variables, sharing, &self.budget.left());
         self.budget
             .charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
-        let evaluation = Evaluation::new(self.planner, self.graph, self.graph.file_order(), None)?;
-        let mut bound = evaluation.bound_of(schedule.lower_bound);
+        let mut bound = self.first_order.bound_of(schedule.lower_bound);
         self.is_only_order = schedule.is_only_order;
         if self.is_only_order {
             bound = bound.max(self.best.lower_bound.bytes);
         }
         self.over_orders = self.over_orders.max(Some(bound));
-        Ok(schedule)
+        schedule
     }
 
     /// Further orders, the most promising first.
@@ -221,12 +223,8 @@ impl<'a> Pipeline<'a> {
     fn candidate(&mut self, order: &[OperatorId], effort: PackingEffort) -> Result<()> {
         let evaluation = Evaluation::new(self.planner, self.graph, order, self.over_orders)?;
         let limits = self.budget.left();
-        let plan = evaluation.plan(self.strategy(), Packing::Shapes(effort), &limits)?;
+        let plan = evaluation.plan(&*self.planner.strategy, Packing::Shapes(effort), &limits)?;
         self.offer(plan)
-    }
-
-    fn strategy(&self) -> &'a dyn Strategy {
-        &*self.planner.strategy
     }
 
     /// Joint search over orders, aliases and offsets.

@@ -12,7 +12,7 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::objects::Objects;
 use crate::occupant::Occupant;
-use crate::plan::{Placement, Plan, PlanBound, Share, Status};
+use crate::plan::{Plan, PlanBound, Share, Status};
 use crate::problem::{Buffer, Problem};
 use crate::schedule::load;
 use crate::sharing::{Allowance, Contents, Groups, How, Layout, Wish, live_ranges};
@@ -140,24 +140,11 @@ impl<'a> Order<'a> {
     /// A plan that gives groups these offsets.
     pub(super) fn plan_of(&self, layout: &Layout, groups: &Groups, offsets: &[u64]) -> Plan {
         let Self { planner, graph, liveness, .. } = *self;
-        let mut plan = Plan::unplaced(graph);
-        let buffers = liveness.problem().buffers().iter().zip(groups.offsets(offsets));
-        for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
-            let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
-            plan.arena_bytes = plan.arena_bytes.max(placement.end());
-            match occupant {
-                Occupant::Tensor(id) => plan.tensors[id.index()] = Some(placement),
-                Occupant::Scratch(id) => plan.scratch[id.index()] = Some(placement),
-            }
-        }
+        let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
         let load = groups.load(graph, liveness, &layout.allowances);
         let certified = load.certified.min(self.bound);
         plan.lower_bound = PlanBound { bytes: self.bound, certified, step: load.step, causes: load.causes };
         plan.bound_over_orders = self.over_orders;
-        plan.order = self.operators.to_vec();
-        plan.alignment = planner.alignment;
-        plan.variables = planner.variables;
-        plan.capacity = planner.capacity;
         plan.reserved.clone_from(&self.reserved);
         planner.strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);

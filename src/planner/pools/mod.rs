@@ -12,7 +12,6 @@ use crate::ids::{OperatorId, PoolId};
 use crate::limits::{Limits, Meter, Stop};
 use crate::occupant::Occupant;
 use crate::placement::{Found, Presence, Trip, fullest, place};
-use crate::plan::Share;
 use crate::pool_plan::{PoolPlan, Stay, Transfer, Use, key};
 use crate::pools::{Content, Pools};
 use crate::problem::{Buffer, LiveRange, Problem};
@@ -178,16 +177,7 @@ impl Task<'_> {
         plan.order.clone_from(&self.draft.order);
         plan.alignment = self.planner.alignment;
         plan.variables = self.planner.variables;
-        let share = self.draft.layout.shares.iter();
-        plan.shares = share
-            .map(|one| Share {
-                operator: one.operator,
-                tensor: one.tensor,
-                of: one.of,
-                at: one.at,
-                how: one.how,
-            })
-            .collect();
+        plan.shares.clone_from(&self.draft.layout.shares);
         plan.shares.sort_by_key(|share| share.tensor);
         (plan.cost, plan.lower_bound, plan.floor) = (found.cost, found.bound, found.floor);
         (plan.nodes, plan.stop) = (found.nodes, found.stop);
