@@ -59,7 +59,8 @@ int main() {
         wrong.plan(options);
         expect(false, "y cannot lie where x is");
     } catch (const plimsoll::Error &error) {
-        expect(std::string(error.what()).find("tensors `y` and `x`") != std::string::npos, "both are named");
+        const std::string reason = "nothing permits operator `conv` to write `y` over `x`";
+        expect(std::string(error.what()).find(reason) != std::string::npos, "the reason is told");
     }
     return 0;
 }

@@ -102,7 +102,7 @@ pub(super) fn commit(mut files: Vec<Ready<'_>>) -> Result<(), WriteError> {
         let from = temporary.path().to_owned();
         match temporary.persist(&file.target.path) {
             Ok(_) => {
-                pending.remove(&from);
+                pending::forget(&mut pending, &from);
                 let (path, is_new) = (file.target.path.clone(), file.target.old.is_none());
                 done.push(Renamed { shown: file.shown, path, is_new, backup });
             }
@@ -143,7 +143,7 @@ fn undone(done: Vec<Renamed>, path: &Path, error: &io::Error, pending: &mut Pend
             Some(backup) => {
                 let from = backup.path().to_owned();
                 match backup.persist(&file.path) {
-                    Ok(()) => drop(pending.remove(&from)),
+                    Ok(()) => pending::forget(pending, &from),
                     Err(error) => {
                         pending::discard(pending, error.file);
                         remaining.push(file.shown.display().to_string());

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{NamedTempFile, TempPath};
 
 /// Paths of all temporary files. Who creates, renames or removes one holds the lock, so that a
 /// thread that gets it finds either all outputs of a call or none.
@@ -35,16 +35,15 @@ pub(super) fn entry<R>(
     folder: &Path,
     mut create: impl FnMut(&Path) -> io::Result<R>,
 ) -> io::Result<NamedTempFile<R>> {
-    // The random names of `tempfile` ask for the current thread, which the standard library
-    // allocates once and never frees in the main thread of a C program: leak checkers say so.
+    // `tempfile::Builder` asks for the current thread to draw its names. The standard library
+    // allocates that once and never frees it in the main thread of a C program: leak checkers
+    // report it.
     for _ in 0..ATTEMPTS {
-        let prefix = format!(".plimsoll-{:016x}", RandomState::new().build_hasher().finish());
-        let made =
-            Builder::new().prefix(&prefix).rand_bytes(0).suffix(".part").make_in(folder, |path| create(path));
-        match made {
+        let path = folder.join(format!(".plimsoll-{:016x}.part", RandomState::new().build_hasher().finish()));
+        match create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => {
-                let entry = made?;
+            created => {
+                let entry = NamedTempFile::from_parts(created?, TempPath::try_from_path(&path)?);
                 pending.insert(entry.path().to_owned());
                 return Ok(entry);
             }
@@ -60,5 +59,14 @@ const ATTEMPTS: usize = 64;
 pub(super) fn discard<R>(pending: &mut Pending, entry: NamedTempFile<R>) {
     let path = entry.path().to_owned();
     drop(entry);
-    pending.remove(&path);
+    forget(pending, &path);
+}
+
+/// Removes a path from the list: its entry has been renamed or removed.
+pub(super) fn forget(pending: &mut Pending, path: &Path) {
+    pending.remove(path);
+    if pending.is_empty() {
+        // An empty set may keep an allocation, which leak checkers report.
+        **pending = BTreeSet::new();
+    }
 }

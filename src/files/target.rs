@@ -161,25 +161,29 @@ impl Identity {
 mod standard {
     use std::fs::File;
     use std::io::{self, Write};
-    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::fd::BorrowedFd;
+
+    use rustix::stdio;
 
     use super::Identity;
 
+    /// By the descriptor: `std::io::stdout` allocates a buffer at its first use, and a program in
+    /// C that writes a file should not find that among its leaks.
     pub(super) fn stdout() -> Option<Identity> {
-        identity(io::stdout().as_fd())
+        identity(stdio::stdout())
     }
 
     pub(super) fn stderr() -> Option<Identity> {
-        identity(io::stderr().as_fd())
+        identity(stdio::stderr())
     }
 
     pub(super) fn open_stdout() -> io::Result<File> {
         io::stdout().flush()?;
-        Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+        Ok(File::from(stdio::stdout().try_clone_to_owned()?))
     }
 
     pub(super) fn open_stderr() -> io::Result<File> {
-        Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?))
+        Ok(File::from(stdio::stderr().try_clone_to_owned()?))
     }
 
     fn identity(stream: BorrowedFd<'_>) -> Option<Identity> {

@@ -53,6 +53,14 @@ fn other_formats() {
 }
 
 #[test]
+fn gaps_of_graph_tensors() {
+    assert_eq!(
+        graph_refusal(|plan| plan["tensors"][0]["gaps"] = json!([[0, 1]])),
+        "tensor `image` has gaps in its live range; only plans of buffers may have gaps, so remove `gaps`"
+    );
+}
+
+#[test]
 fn wrong_fields() {
     for (field, value, text) in [
         (

@@ -66,6 +66,13 @@ pub enum DocumentError {
         pool: String,
     },
 
+    /// Gaps in the live range of a graph's tensor, which only buffers may have.
+    #[error("tensor `{}` has gaps in its live range; only plans of buffers may have gaps, so remove `gaps`", short(.tensor))]
+    Gaps {
+        /// The tensor's name.
+        tensor: String,
+    },
+
     /// Memories that cannot be meant.
     #[error("the plan's {}", cut(.0))]
     Pools(String),

@@ -126,6 +126,9 @@ impl PlanDocument {
                 let (planned, actual) = (entry.name.clone(), actual.clone());
                 return Err(DocumentError::Name { index: entry.index, planned, actual });
             }
+            if !entry.gaps.is_empty() {
+                return Err(DocumentError::Gaps { tensor: entry.name.clone() });
+            }
             let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(entry.live) };
             if plan.tensors[id.index()].replace(place).is_some() {
                 return Err(DocumentError::Twice { what: format!("tensor {} (`{actual}`)", entry.index) });
