@@ -10,6 +10,10 @@ use crate::sorting::{sort_by_keys, sort_keyed};
 /// No more conflicts between pieces are looked at.
 const MOST_CONFLICTS: usize = 4_000_000;
 
+/// Pairs of pieces that are live at once, of one shape or of two, that are looked at for conflicts:
+/// a tenth of a second.
+const MOST_LOOKED_AT: usize = 30_000_000;
+
 /// No more shapes are packed by exhaustive search.
 const FEW: usize = 12;
 
@@ -95,9 +99,14 @@ impl<'a> Shapes<'a> {
         sort_by_keys(&mut order, |&piece| [pieces[piece as usize].live.start.into(), 0]);
         let mut rows: Vec<Vec<Conflict>> = vec![Vec::new(); frames.buffers().len()];
         let mut live: Vec<u32> = Vec::new();
-        let mut count = 0;
+        let (mut count, mut looked_at) = (0, 0);
         for number in order {
             let piece = &pieces[number as usize];
+            // Pieces of one shape have no conflicts, so that many of them are not counted below.
+            looked_at += live.len();
+            if looked_at > MOST_LOOKED_AT {
+                return None;
+            }
             live.retain(|&other| pieces[other as usize].live.end > piece.live.start);
             for &other in &live {
                 let other = &pieces[other as usize];

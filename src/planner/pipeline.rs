@@ -28,6 +28,10 @@ use crate::sharing::{Sharing, concerns};
 /// Up to so many tensors and workspaces, greedy by size runs to its end at any limit.
 pub(super) const MOST_AT_ANY_LIMIT: usize = 5_000;
 
+/// With more tensors and workspaces, [`Effort::Default`] tries as many candidates as
+/// [`Effort::Quick`]: each takes seconds.
+const MOST_AT_DEFAULT_EFFORT: usize = 20_000;
+
 /// A call that is cancelled does not verify further candidates with more tensors and workspaces:
 /// that would take longer than a cancelled call may.
 pub(super) const MOST_AFTER_CANCELLATION: usize = 20_000;
@@ -137,6 +141,13 @@ impl<'a> Pipeline<'a> {
         (must_run || self.is_above_bound()) && !self.budget.is_met()
     }
 
+    /// How many candidates are tried.
+    fn effort(&self) -> Effort {
+        let is_large = self.first_order.len() > MOST_AT_DEFAULT_EFFORT;
+        let effort = self.planner.effort;
+        if is_large && effort == Effort::Default { Effort::Quick } else { effort }
+    }
+
     /// A bound that needs no search: often the first plan touches it.
     fn bound_by_working_sets(&mut self) {
         let Planner { alignment, variables, sharing, .. } = *self.planner;
@@ -172,7 +183,7 @@ impl<'a> Pipeline<'a> {
         if schedule.file_peak < self.best.arena_bytes && schedule.order != program_order && self.is_open() {
             self.candidate(program_order, PackingEffort::QUICK)?;
         }
-        if self.planner.effort == Effort::Quick {
+        if self.effort() == Effort::Quick {
             return Ok(());
         }
         self.other_orders(schedule)?;
@@ -229,7 +240,7 @@ impl<'a> Pipeline<'a> {
 
     /// Joint search over orders, aliases and offsets.
     fn exhaust(&mut self) -> Result<()> {
-        if self.planner.effort == Effort::Quick || !self.planner.is_search() || !self.is_open() {
+        if self.effort() == Effort::Quick || !self.planner.is_search() || !self.is_open() {
             return Ok(());
         }
         let found = self.planner.exhausted(self.graph, &self.best, self.over_orders, &self.budget.left())?;

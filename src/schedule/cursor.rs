@@ -178,6 +178,17 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// By operator: the bytes of its step in an order.
+pub(super) fn step_bytes(network: &Network, order: &[u32]) -> Vec<u64> {
+    let mut cursor = Cursor::new(network);
+    let mut bytes = vec![0; order.len()];
+    for &operator in order {
+        bytes[operator as usize] = cursor.step(operator).bytes;
+        cursor.flip(operator, |_| {});
+    }
+    bytes
+}
+
 /// The most bytes that any step of an order takes.
 pub(super) fn peak(network: &Network, order: &[u32]) -> u64 {
     let mut cursor = Cursor::new(network);

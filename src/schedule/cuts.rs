@@ -1,5 +1,6 @@
 //! Bounds on the peak by cuts: what must be live when an operator runs.
 
+use super::cursor::step_bytes;
 use super::network::Network;
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
@@ -7,8 +8,15 @@ use crate::sorting::sort_by_keys;
 /// More than any sum of sizes.
 const UNBOUNDED: u64 = u64::MAX / 4;
 
-/// No more edges are looked at, over all operators: about a second.
-const MOST_WORK: u64 = 200_000_000;
+/// An order, and how far a bound is raised.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) order: &'a [u32],
+    /// A bound of so many bytes is as good as any higher one.
+    pub(super) enough: u64,
+    /// No more edges are looked at, over all operators: about 200 million in a second.
+    pub(super) most_work: u64,
+}
 
 /// Edges between two looks at the limits.
 const WORK_AT_ONCE: u64 = 1 << 17;
@@ -21,30 +29,29 @@ const WORK_AT_ONCE: u64 = 1 << 17;
 /// not, a tensor counts if its writer has run and a reader has not. With what `v` writes and
 /// needs for itself, that bounds every order; the most over all operators is the result.
 ///
-/// A maximum flow for each operator (Dinitz, 1970), those with the largest steps first, as far as the work
-/// lasts. Of what is rounded up, the most is taken off, as with the largest step.
+/// A maximum flow for each operator (Dinitz, 1970), those with the largest steps in the known
+/// order first, as far as the work lasts. What has run before `v` there is such a set, so that no
+/// cut of `v` is above that step: operators with steps below the bound so far are not looked at.
+/// Of what is rounded up, the most is taken off, as with the largest step.
 ///
 /// # Errors
 /// Why it must stop.
-pub(super) fn cut_bound(network: &Network, meter: &mut Meter<'_>) -> Result<u64, Stop> {
+pub(super) fn cut_bound(network: &Network, known: Known<'_>, meter: &mut Meter<'_>) -> Result<u64, Stop> {
     let total = network.sizes.iter().copied().fold(0, u64::saturating_add);
     if total >= UNBOUNDED {
         return Ok(0);
     }
-    let mut flow = Flow::new(network);
-    let mut operators: Vec<u32> = (0..network.operator_count()).collect();
-    sort_by_keys(&mut operators, |&operator| {
-        let (own, read) = network.step_bytes(operator);
-        [!(own + read), 0]
-    });
-    let (mut best, mut work) = (0, 0);
+    let mut flow = Flow::new(network, known.most_work);
+    let steps = step_bytes(network, known.order);
+    let mut operators = known.order.to_vec();
+    sort_by_keys(&mut operators, |&operator| [!steps[operator as usize], operator.into()]);
+    let mut best = 0;
     meter.charge(flow.to.len())?;
     for operator in operators {
-        if work > MOST_WORK {
+        if flow.work > known.most_work || best >= known.enough.min(steps[operator as usize]) {
             break;
         }
         let live = flow.least_live(network, operator, meter)?;
-        work += std::mem::take(&mut flow.work);
         // What the operator reads is live before it.
         let (own, _) = network.step_bytes(operator);
         best = best.max((own + live).saturating_sub(network.padding_at(operator)));
@@ -62,12 +69,14 @@ struct Flow {
     edges: Vec<Vec<u32>>,
     level: Vec<u32>,
     next: Vec<u32>,
+    /// Edges that were looked at, and at most so many.
     work: u64,
+    most_work: u64,
 }
 
 /// Operators, then tensors, then both ends.
 impl Flow {
-    fn new(network: &Network) -> Self {
+    fn new(network: &Network, most_work: u64) -> Self {
         let (operators, tensors) = (network.operator_count(), network.tensor_count());
         let mut flow = Self {
             to: Vec::new(),
@@ -77,6 +86,7 @@ impl Flow {
             level: Vec::new(),
             next: Vec::new(),
             work: 0,
+            most_work,
         };
         let (source, sink) = (operators + tensors, operators + tensors + 1);
         // These edges come first, two pairs for each operator: what is forced.
@@ -134,9 +144,9 @@ impl Flow {
             }
         }
         let source = network.operator_count() + network.tensor_count();
-        let mut total = 0;
-        let mut counted = 0;
-        while self.work <= MOST_WORK && self.find_levels(source) {
+        let (mut total, mut counted) = (0, self.work);
+        meter.charge(self.clean.len())?;
+        while self.work <= self.most_work && self.find_levels(source) {
             self.next.clear();
             self.next.resize(self.edges.len(), 0);
             loop {
@@ -144,7 +154,7 @@ impl Flow {
                 total += pushed;
                 meter.charge((self.work - counted) as usize)?;
                 counted = self.work;
-                if is_done || self.work > MOST_WORK {
+                if is_done || self.work > self.most_work {
                     break;
                 }
             }

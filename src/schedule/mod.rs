@@ -23,7 +23,7 @@ mod walk;
 pub(crate) use all::all_orders;
 use beam::beam;
 use cursor::peak;
-use cuts::cut_bound;
+use cuts::{Known, cut_bound};
 use greedy::Greedy;
 use network::Network;
 pub(crate) use others::Others;
@@ -88,14 +88,16 @@ struct Effort {
     nodes: u64,
     /// Of beams, one after the other.
     widths: &'static [usize],
+    /// Edges that cuts look at.
+    cuts: u64,
 }
 
 impl Ordering {
     fn effort(self) -> Effort {
         match self {
-            Self::File => Effort { nodes: 0, widths: &[] },
-            Self::Auto => Effort { nodes: 400_000, widths: &[4, 32] },
-            Self::Optimal => Effort { nodes: 10_000_000, widths: &[4, 32, 256] },
+            Self::File => Effort { nodes: 0, widths: &[], cuts: 0 },
+            Self::Auto => Effort { nodes: 400_000, widths: &[4, 32], cuts: 40_000_000 },
+            Self::Optimal => Effort { nodes: 10_000_000, widths: &[4, 32, 256], cuts: 200_000_000 },
         }
     }
 }
@@ -256,7 +258,7 @@ impl Part {
         }
         let reduced = Reduced::new(&self.network);
         if reduced.network.operator_count() > MOST_SEARCHED {
-            self.raise_by_cuts(meter)?;
+            self.raise_by_cuts(effort, meter)?;
             return if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) };
         }
         let mut stop = Stop::Finished;
@@ -287,14 +289,15 @@ impl Part {
                 if stop != Stop::Nodes {
                     return Err(stop);
                 }
-                self.raise_by_cuts(meter)?;
+                self.raise_by_cuts(effort, meter)?;
             }
         }
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
     }
 
-    fn raise_by_cuts(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        self.bound = self.bound.max(cut_bound(&self.network, meter)?.min(self.peak));
+    fn raise_by_cuts(&mut self, effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let known = Known { order: &self.order, enough: self.peak, most_work: effort.cuts };
+        self.bound = self.bound.max(cut_bound(&self.network, known, meter)?.min(self.peak));
         Ok(())
     }
 
@@ -357,9 +360,11 @@ mod tests {
             for alignment in [1, 8] {
                 let mut meter = Meter::new(&limits, u64::MAX);
                 let network = Network::new(&graph, alignment, Variables::Arena, Sharing::None);
-                let bound = cut_bound(&network, &mut meter).expect("no limit");
                 let best =
                     schedule(&graph, Ordering::Optimal, alignment, Variables::Arena, Sharing::None, &limits);
+                let order: Vec<u32> = (0..network.operator_count()).collect();
+                let known = Known { order: &order, enough: u64::MAX, most_work: 200_000_000 };
+                let bound = cut_bound(&network, known, &mut meter).expect("no limit");
                 assert!(best.is_optimal());
                 assert!(bound <= best.peak, "seed {seed}: {bound} above {}", best.peak);
                 let step = largest_step(&network);

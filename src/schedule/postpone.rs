@@ -21,19 +21,16 @@ use crate::sorting::unique;
 pub(super) fn postpone(network: &Network) -> Vec<Part> {
     let count = network.operator_count();
     let mut parts: Vec<Part> = (0..count).map(|operator| Part::single(network, operator)).collect();
-    let mut into: Vec<u32> = (0..count).collect();
     for operator in 0..count {
         let &[next] = network.after.row(operator) else { continue };
-        let moved = &parts[operator as usize];
-        let Some(freed) = freed_by(network, moved, operator, next, &into) else { continue };
+        let (moved, target) = (&parts[operator as usize], &parts[next as usize]);
+        let Some(freed) = freed_by(network, (moved, operator), (target, next)) else { continue };
         let (written, most_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
-        let target = &parts[next as usize];
         let taken_off = network.bytes(&target.early) + network.saves.most(next, &network.sizes);
         let least = (network.bytes(&target.writes) + target.transient).saturating_sub(taken_off);
         if most_freed <= written && most_freed + moved.transient <= least {
             let moved = std::mem::take(&mut parts[operator as usize]);
             put(&mut parts[next as usize], moved, &freed, written);
-            into[operator as usize] = next;
         }
     }
     parts
@@ -41,7 +38,8 @@ pub(super) fn postpone(network: &Network) -> Vec<Part> {
 
 /// Puts a part before another's operators.
 fn put(target: &mut Part, moved: Part, freed: &[u32], written: u64) {
-    target.sequence.splice(0..0, moved.sequence);
+    let after = std::mem::replace(&mut target.sequence, moved.sequence);
+    target.sequence.extend(after);
     target.reads.retain(|tensor| !moved.writes.contains(tensor));
     target.reads = unique([std::mem::take(&mut target.reads), moved.reads].concat());
     target.before.extend(moved.before);
@@ -54,7 +52,11 @@ fn put(target: &mut Part, moved: Part, freed: &[u32], written: u64) {
 
 /// What an operator may free before the next one runs; none if something is in the way
 /// of moving it.
-fn freed_by(network: &Network, part: &Part, operator: u32, next: u32, into: &[u32]) -> Option<Vec<u32>> {
+fn freed_by(
+    network: &Network,
+    (part, operator): (&Part, u32),
+    (target, next): (&Part, u32),
+) -> Option<Vec<u32>> {
     let padded = |operator: u32| {
         let paddings = &network.paddings;
         let row = network.writes.row(operator).iter().chain(network.reads.row(operator));
@@ -73,16 +75,7 @@ fn freed_by(network: &Network, part: &Part, operator: u32, next: u32, into: &[u3
     {
         return None;
     }
-    let read_by_next = |tensor: u32| {
-        network.readers.row(tensor).iter().any(|&reader| reader == next || end(into, reader) == next)
-    };
+    // The next one reads what all that was put before it reads, but for what is written there.
+    let read_by_next = |tensor: u32| target.reads.binary_search(&tensor).is_ok();
     Some(part.reads.iter().copied().filter(|&tensor| !stays(tensor) && !read_by_next(tensor)).collect())
-}
-
-/// Where an operator has gone.
-fn end(into: &[u32], mut operator: u32) -> u32 {
-    while into[operator as usize] != operator {
-        operator = into[operator as usize];
-    }
-    operator
 }

@@ -107,8 +107,9 @@ fn without_redundant(network: &Network) -> Network {
     if network.operator_count() <= MOST {
         let later = descendants(network);
         let follows = |&(operator, before): &(u32, u32)| {
-            let others = network.before.row(operator);
-            others.iter().any(|&other| later[before as usize][other as usize])
+            // The last ones have the most that they wait for.
+            let others = network.before.row(operator).iter().rev();
+            others.take_while(|&&other| other > before).any(|&other| later[before as usize][other as usize])
         };
         smaller.set_waits(network.waits().filter(|wait| !follows(wait)).collect());
     }

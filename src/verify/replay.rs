@@ -3,24 +3,19 @@
 //! one that holds the same contents, wrote.
 
 use super::memory::{self, Memory};
-use super::permitted::may_meet;
+use super::permitted::{Overlaps, Shares};
 use super::{Found, Violation};
-use crate::graph::{Graph, Permit, Side, TensorKind};
+use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Occupant;
 use crate::plan::{Plan, Share};
-use crate::sharing::How;
 
 type Stretch = memory::Stretch<TensorId>;
 
 pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
-    let mut by_operator: Vec<Vec<Share>> = vec![Vec::new(); graph.operators().len()];
-    for &share in &plan.shares {
-        match problem(graph, plan, &share) {
-            Some(text) => found.add(Violation::Share(text)),
-            None => by_operator[share.operator.index()].push(share),
-        }
-    }
+    let misplaced = |share: &Share| misplaced(graph, plan, share);
+    let shares =
+        Shares::by_operator(graph, &plan.shares, misplaced, |text| found.add(Violation::Share(text)));
     let truths = vec![Vec::new(); graph.tensors().len()];
     let mut replay = Replay { graph, plan, memory: Memory::default(), truths, found };
     replay.start();
@@ -28,17 +23,14 @@ pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
         if replay.found.is_full() {
             return;
         }
-        replay.run(step, operator, &by_operator[operator.index()]);
+        replay.run(step, operator, &shares[operator.index()]);
     }
     replay.end();
 }
 
-/// What is wrong with what is said of one share.
-fn problem(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
+/// Why two tensors do not lie at the distance that an alias says.
+fn misplaced(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
     let Share { tensor, of, at, .. } = *share;
-    if let Some(text) = not_permitted(graph, share) {
-        return Some(text);
-    }
     let name = |id: TensorId| format!("tensor `{}`", graph.tensor(id).name());
     let offset = |id: TensorId| Some(plan.placement(Occupant::Tensor(id))?.offset);
     let (Some(own), Some(other)) = (offset(tensor), offset(of)) else {
@@ -46,37 +38,6 @@ fn problem(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
     };
     (other.checked_add(at) != Some(own)).then(|| {
         format!("{} lies at {own}, not at {at} of {}, which lies at {other}", name(tensor), name(of))
-    })
-}
-
-/// Why no operator permits a share, if none does.
-pub(super) fn not_permitted(graph: &Graph, share: &Share) -> Option<String> {
-    let Share { operator, tensor, of, at, how } = *share;
-    let known = operator.index() < graph.operators().len();
-    if !known || [tensor, of].iter().any(|id| id.index() >= graph.tensors().len()) {
-        return Some("an operator or a tensor is not of this graph".to_owned());
-    }
-    let name = |id: TensorId| format!("tensor `{}`", graph.tensor(id).name());
-    let bytes = |id: TensorId| graph.tensor(id).bytes();
-    let whole = bytes(tensor) == bytes(of);
-    let permits = |permit: &Permit| match (*permit, how) {
-        (Permit::View { input, output, at: own }, How::View | How::Slice) => {
-            (input, output, own) == (of, tensor, at) && whole == (how == How::View)
-        }
-        (Permit::Piece { input, output, at: own }, How::Concat) => (input, output, own) == (tensor, of, at),
-        (Permit::InPlace { input, output }, How::InPlace) => {
-            (input, output, 0) == (of, tensor, at) && bytes(tensor) <= bytes(of)
-        }
-        (Permit::Overlap { input, output, bytes: most, lower }, How::Overlap) => {
-            let ends = if lower == Side::Input { (input, output) } else { (output, input) };
-            ends == (of, tensor) && bytes(of).saturating_sub(at) <= most
-        }
-        _ => false,
-    };
-    let operator = graph.operator(operator);
-    (operator.is_folded() || !operator.permits().iter().any(permits)).then(|| {
-        let (tensor, of) = (name(tensor), name(of));
-        format!("operator `{}` does not permit {tensor} at {at} of {of}", operator.name())
     })
 }
 
@@ -151,7 +112,7 @@ impl Replay<'_> {
         }
     }
 
-    fn run(&mut self, step: usize, id: OperatorId, shares: &[Share]) {
+    fn run(&mut self, step: usize, id: OperatorId, shares: &Shares) {
         let (graph, operator) = (self.graph, self.graph.operator(id));
         for &input in operator.inputs() {
             self.expect(input, || format!("when operator `{}` reads at step {step}", operator.name()));
@@ -186,18 +147,16 @@ impl Replay<'_> {
 
     /// What an output holds: bytes of what it is a view of, bytes of the pieces that were
     /// made in it, and its own.
-    fn truth(&self, output: TensorId, shares: &[Share]) -> Vec<Stretch> {
+    fn truth(&self, output: TensorId, shares: &Shares) -> Vec<Stretch> {
         let bytes = self.graph.tensor(output).bytes();
-        let view =
-            shares.iter().find(|share| share.tensor == output && matches!(share.how, How::View | How::Slice));
-        if let Some(&Share { of, at, .. }) = view {
+        if let Some(&Share { of, at, .. }) = shares.view(output) {
             return memory::cut(&self.truths[of.index()], at, bytes);
         }
         let mut truth = Memory::default();
         for stretch in self.own(output) {
             truth.write(stretch);
         }
-        for share in shares.iter().filter(|share| share.of == output && share.how == How::Concat) {
+        for share in shares.pieces_of(output) {
             for held in &self.truths[share.tensor.index()] {
                 truth.write(held.moved_up(share.at));
             }
@@ -206,12 +165,12 @@ impl Replay<'_> {
     }
 
     /// The bytes of the arena that the operator really writes for an output.
-    fn written(&self, output: TensorId, shares: &[Share]) -> Vec<(u64, u64)> {
+    fn written(&self, output: TensorId, shares: &Shares) -> Vec<(u64, u64)> {
         let Some((from, end)) = self.place(output) else { return Vec::new() };
-        if shares.iter().any(|share| share.tensor == output && matches!(share.how, How::View | How::Slice)) {
+        if shares.view(output).is_some() {
             return Vec::new();
         }
-        let pieces = shares.iter().filter(|share| share.of == output && share.how == How::Concat);
+        let pieces = shares.pieces_of(output).iter();
         let mut there: Vec<(u64, u64)> = pieces.filter_map(|share| self.place(share.tensor)).collect();
         there.sort_unstable();
         let (mut ranges, mut next) = (Vec::new(), from);
@@ -225,24 +184,34 @@ impl Replay<'_> {
     }
 
     /// Nothing is written over what the operator reads, unless that is permitted, nor twice.
-    fn check_operands(&mut self, id: OperatorId, written: &[(Occupant, u64, u64)], shares: &[Share]) {
+    fn check_operands(&mut self, id: OperatorId, written: &[(Occupant, u64, u64)], shares: &Shares) {
         let operator = self.graph.operator(id);
         let describe = |occupant| super::needs::name(self.graph, occupant);
+        let mut read = operator.inputs().to_vec();
+        read.sort_unstable();
+        read.dedup();
+        let placed = read.into_iter().filter_map(|input| {
+            let (start, stop) = self.place(input)?;
+            Some((start, stop, input))
+        });
+        let read = Overlaps::new(placed.collect());
+        let numbered =
+            written.iter().zip(0..).map(|(&(occupant, from, end), number)| (from, end, (occupant, number)));
+        let others = Overlaps::new(numbered.collect());
         let mut wrong = Vec::new();
         for (number, &(occupant, from, end)) in written.iter().enumerate() {
-            for &input in operator.inputs() {
-                let Some((start, stop)) = self.place(input) else { continue };
-                let meet = from < stop && start < end;
-                if meet && !may_meet(occupant, input, shares, || self.may_overwrite(input)) {
+            for input in read.of(from, end) {
+                if !shares.may_meet(occupant, input, || self.may_overwrite(input)) {
                     let (own, input) = (describe(occupant), describe(Occupant::Tensor(input)));
                     wrong.push(format!("operator `{}` writes {own} over its input {input}", operator.name()));
                 }
             }
-            for &(other, start, stop) in &written[..number] {
-                if other != occupant && from < stop && start < end {
-                    let (own, other) = (describe(occupant), describe(other));
-                    wrong.push(format!("operator `{}` writes {own} over {other}", operator.name()));
-                }
+            // Each pair once.
+            for (other, _) in
+                others.of(from, end).filter(|&(other, first)| first < number && other != occupant)
+            {
+                let (own, other) = (describe(occupant), describe(other));
+                wrong.push(format!("operator `{}` writes {own} over {other}", operator.name()));
             }
         }
         for text in wrong {

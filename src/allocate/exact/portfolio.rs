@@ -108,6 +108,11 @@ pub(super) fn search(
             turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));
         }
         allot(&mut turns, allowed.0 - nodes, allowed.1 - work);
+        // A dive that cannot place every item finds nothing, and building it takes O(n log n).
+        turns.retain(|turn| turn.nodes >= turn.least_nodes(instance));
+        if turns.is_empty() {
+            return (nodes, work, Stop::Nodes);
+        }
         let mut stopped = None;
         let before = Known { offsets: None, ..*known };
         let (before_bound, before_height) = (known.bound, known.height);
@@ -320,6 +325,11 @@ impl<'a> Turn<'a> {
     /// Of the work, compared to other turns.
     fn share(&self) -> u64 {
         if matches!(self.start, Start::Local(_)) { LOCAL_SHARE } else { 1 }
+    }
+
+    /// Nodes without which nothing comes of it.
+    fn least_nodes(&self, instance: &Instance) -> u64 {
+        if matches!(self.start, Start::New(_)) { instance.item_count().into() } else { 1 }
     }
 
     /// Dives, and goes on below what it finds.

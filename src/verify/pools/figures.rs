@@ -6,8 +6,8 @@ use super::{Found, Violation, pool_name};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, PoolId};
 use crate::occupant::Occupant;
-use crate::plan::Share;
 use crate::pool_plan::PoolPlan;
+use crate::verify::permitted::Shares;
 
 /// Bytes of a pool that operators and copies move.
 #[derive(Clone, Copy, Default)]
@@ -23,7 +23,7 @@ pub(super) fn check(
     graph: &Graph,
     plan: &PoolPlan,
     places: &Places<'_>,
-    shares: &[Vec<Share>],
+    shares: &[Shares],
     found: &mut Found,
 ) {
     let mut moved = vec![Moved::default(); plan.pools.list().len()];
@@ -85,7 +85,7 @@ fn operate(
     graph: &Graph,
     places: &Places<'_>,
     (step, id): (u32, OperatorId),
-    shares: &[Share],
+    shares: &Shares,
     moved: &mut [Moved],
 ) {
     let operator = graph.operator(id);

@@ -8,11 +8,11 @@ mod replay;
 mod stays;
 mod transfers;
 
+use super::permitted::Shares;
 use super::{Found, Violation, order};
 use crate::graph::Graph;
 use crate::ids::PoolId;
 use crate::occupant::Occupant;
-use crate::plan::Share;
 use crate::pool_plan::PoolPlan;
 use places::Places;
 
@@ -30,7 +30,8 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
     }
     let places = Places::new(graph, plan);
     let copies = transfers::check(graph, plan, &places, found);
-    let shares = shares(graph, plan, found);
+    let refused = |text| found.add(Violation::Share(text));
+    let shares = Shares::by_operator(graph, &plan.shares, |_| None, refused);
     if !found.0.is_empty() {
         return;
     }
@@ -54,18 +55,6 @@ fn check_shape(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
             found.add(Violation::Constraint(text));
         }
     }
-}
-
-/// By operator, those that it permits.
-fn shares(graph: &Graph, plan: &PoolPlan, found: &mut Found) -> Vec<Vec<Share>> {
-    let mut shares = vec![Vec::new(); graph.operators().len()];
-    for share in &plan.shares {
-        match super::replay::not_permitted(graph, share) {
-            Some(text) => found.add(Violation::Share(text)),
-            None => shares[share.operator.index()].push(*share),
-        }
-    }
-    shares
 }
 
 /// At least one: the caller's.

@@ -1,7 +1,7 @@
 //! Rules 5 and 8: the run is replayed on pools that remember of every byte what it holds, copies
 //! included. All that is read must be whole where it is found.
 
-use super::access::{is_view, reads, written};
+use super::access::{reads, written};
 use super::places::{Places, Start};
 use super::transfers::{self, Copy};
 use super::{Found, Violation, name, pool_name};
@@ -10,9 +10,8 @@ use crate::ids::{OperatorId, PoolId, TensorId};
 use crate::occupant::{Occupant, Variables};
 use crate::plan::Share;
 use crate::pool_plan::{PoolPlan, Stay};
-use crate::sharing::How;
 use crate::verify::memory::{self, Memory};
-use crate::verify::permitted::may_meet;
+use crate::verify::permitted::{Overlaps, Shares};
 
 /// What a byte is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +41,7 @@ pub(super) fn check(
     graph: &Graph,
     plan: &PoolPlan,
     places: &Places<'_>,
-    (copies, shares): (&[Copy], &[Vec<Share>]),
+    (copies, shares): (&[Copy], &[Shares]),
     found: &mut Found,
 ) {
     let mut replay = Replay {
@@ -93,7 +92,7 @@ struct Replay<'a> {
     places: &'a Places<'a>,
     copies: &'a [Copy],
     /// By operator.
-    shares: &'a [Vec<Share>],
+    shares: &'a [Shares],
     pools: Vec<Pool>,
     /// By tensor, once it is written: what it holds.
     truths: Vec<Vec<Stretch>>,
@@ -303,15 +302,15 @@ impl Replay<'_> {
 
     /// What an output holds: bytes of what it is a view of, bytes of the pieces that were made
     /// in it, and its own.
-    fn truth(&self, step: u32, output: TensorId, shares: &[Share]) -> Vec<Stretch> {
-        if let Some(&Share { of, at, .. }) = shares.iter().find(|share| is_view(share, output)) {
+    fn truth(&self, step: u32, output: TensorId, shares: &Shares) -> Vec<Stretch> {
+        if let Some(&Share { of, at, .. }) = shares.view(output) {
             return memory::cut(&self.truths[of.index()], at, self.graph.tensor(output).bytes());
         }
         let mut truth = Memory::default();
         for stretch in self.own(output, step + 1) {
             truth.write(stretch);
         }
-        for share in shares.iter().filter(|share| share.of == output && share.how == How::Concat) {
+        for share in shares.pieces_of(output) {
             for held in &self.truths[share.tensor.index()] {
                 truth.write(held.moved_up(share.at));
             }
@@ -322,7 +321,7 @@ impl Replay<'_> {
     /// Those that share memory lie at the distance that is said, and what may be written over
     /// another is where that is.
     fn check_shares(&mut self, step: u32, id: OperatorId) {
-        for share in &self.shares[id.index()] {
+        for share in self.shares[id.index()].all() {
             let [own, other] = [share.tensor, share.of].map(|id| self.places.at(step, Occupant::Tensor(id)));
             let (Some(own), Some(other)) = (own, other) else { continue };
             if own.pool == other.pool && other.offset.checked_add(share.at) == Some(own.offset) {
@@ -342,20 +341,29 @@ impl Replay<'_> {
     fn check_operands(&mut self, id: OperatorId, read: &[(TensorId, Stay)], ranges: &[Range]) {
         let operator = self.graph.operator(id).name();
         let mut wrong = Vec::new();
-        for (number, one) in ranges.iter().enumerate() {
-            for (input, stay) in read {
-                let there = Range::of(stay);
-                if one.meets(&there)
-                    && !may_meet(one.of, *input, &self.shares[id.index()], || self.may_overwrite(*input))
-                {
-                    let what = name(self.graph, one.of);
-                    let input = name(self.graph, Occupant::Tensor(*input));
-                    wrong.push(format!("operator `{operator}` writes {what} over its input {input}"));
+        for pool in self.plan.pools.ids() {
+            let here = |(input, stay): &(TensorId, Stay)| {
+                (stay.pool == pool).then_some((stay.offset, stay.end(), *input))
+            };
+            let read = Overlaps::new(read.iter().filter_map(here).collect());
+            let written = || ranges.iter().zip(0..).filter(|one| one.0.pool == pool);
+            let others = written().map(|(one, number)| (one.from, one.end, (one.of, number)));
+            let others = Overlaps::new(others.collect::<Vec<(u64, u64, (Occupant, usize))>>());
+            for (one, number) in written() {
+                for input in read.of(one.from, one.end) {
+                    if !self.shares[id.index()].may_meet(one.of, input, || self.may_overwrite(input)) {
+                        let what = name(self.graph, one.of);
+                        let input = name(self.graph, Occupant::Tensor(input));
+                        wrong.push(format!("operator `{operator}` writes {what} over its input {input}"));
+                    }
                 }
-            }
-            for other in ranges[..number].iter().filter(|other| other.of != one.of && one.meets(other)) {
-                let (what, other) = (name(self.graph, one.of), name(self.graph, other.of));
-                wrong.push(format!("operator `{operator}` writes {what} over {other}"));
+                // Each pair once.
+                let before =
+                    others.of(one.from, one.end).filter(|other| other.1 < number && other.0 != one.of);
+                for (other, _) in before {
+                    let (what, other) = (name(self.graph, one.of), name(self.graph, other));
+                    wrong.push(format!("operator `{operator}` writes {what} over {other}"));
+                }
             }
         }
         for text in wrong {
@@ -427,14 +435,4 @@ struct Range {
     pool: PoolId,
     from: u64,
     end: u64,
-}
-
-impl Range {
-    fn of(stay: &Stay) -> Self {
-        Self { of: stay.occupant, pool: stay.pool, from: stay.offset, end: stay.end() }
-    }
-
-    fn meets(&self, other: &Self) -> bool {
-        self.pool == other.pool && self.from < other.end && other.from < self.end
-    }
 }
