@@ -75,12 +75,12 @@ impl SectionTree {
             for set in &mut sets {
                 steps += 1;
                 let before = offset;
+                *set = above(set, offset, &mut steps);
                 while let Some(&(start, end)) = set.first()
-                    && (end <= offset || start < offset + size)
+                    && start < offset + size
                 {
-                    offset = super::occupancy::align_up(offset.max(end), alignment);
-                    *set = &set[1..];
-                    steps += 1;
+                    offset = super::occupancy::align_up(end, alignment);
+                    *set = above(&set[1..], offset, &mut steps);
                 }
                 agreed += usize::from(offset == before);
             }
@@ -110,6 +110,19 @@ impl SectionTree {
             }
         }
     }
+}
+
+/// The ranges that end above an offset, in time that grows with the logarithm of how many do not.
+fn above<'s>(set: &'s [(u64, u64)], offset: u64, steps: &mut u64) -> &'s [(u64, u64)] {
+    let mut reach = 1;
+    while set.get(reach - 1).is_some_and(|range| range.1 <= offset) {
+        reach *= 2;
+        *steps += 1;
+    }
+    // The last one that was looked at ends above, the one before it does not.
+    let (from, end) = (reach / 2, set.len().min(reach - 1));
+    *steps += 1;
+    &set[from + set[from..end.max(from)].partition_point(|range| range.1 <= offset)..]
 }
 
 /// The children of a node and their sections.

@@ -171,6 +171,12 @@ impl Instance {
         step.saturating_sub(self.prefetch).max(earliest)
     }
 
+    /// Steps from the first access of an item to the last.
+    pub(crate) fn span(&self, item: usize) -> usize {
+        let accesses = &self.accesses[self.items[item].accesses()];
+        (accesses[accesses.len() - 1].step - accesses[0].step + 1) as usize
+    }
+
     /// Whether there is no time for more than greedy choices.
     pub(crate) fn is_large(&self) -> bool {
         self.accesses.len() > LARGE

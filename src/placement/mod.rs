@@ -59,18 +59,20 @@ const FEW_OVER: usize = 16;
 
 /// Rounds of the dual at the root.
 const ROUNDS: u32 = 3000;
-/// Accesses and steps that all rounds look at.
+/// Accesses and steps that all rounds look at: 60 ns each. Of large instances, fewer.
 const ROUND_WORK: usize = 80_000_000;
+const LARGE_ROUND_WORK: usize = 20_000_000;
 /// Items that each turn of the local search looks at.
 const SHAKE_WORK: usize = 4_000_000;
-/// Nodes where the limits name no number.
+/// Nodes where the limits name no number. Of large instances, fewer.
 const NODES: u64 = 700_000;
+const LARGE_NODES: u64 = 200_000;
 
 /// Places everything at the least cost that is found; none if what must be on chip does not
 /// fit there. Once it is known that nothing costs less than `below`, that is all.
 pub(crate) fn place(instance: &Instance, below: u64, limits: &Limits) -> Result<Option<Found>> {
     let free = Prices::none(instance.home(), instance.steps);
-    let mut meter = Meter::new(limits, NODES);
+    let mut meter = Meter::new(limits, if instance.is_large() { LARGE_NODES } else { NODES });
     let mut search = Search::new(instance, free, below);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
@@ -214,7 +216,8 @@ impl<'a> Search<'a> {
         let mut shown = Shown { prices: vec![0.0; instance.home() * instance.steps as usize], bound: 0.0 };
         let size = instance.accesses.len() + instance.steps as usize;
         let is_large = self.instance.is_large();
-        let rounds = (ROUND_WORK / size).clamp(60, ROUNDS as usize) as u32;
+        let work = if is_large { LARGE_ROUND_WORK } else { ROUND_WORK };
+        let rounds = (work / size).clamp(60, ROUNDS as usize) as u32;
         let known = self.best.cost.min(self.below) as f64;
         let aim = Aim { rounds, target: known, enough: known - 0.5 };
         let (mut round, every) = (0, if is_large { rounds } else { 50 });

@@ -23,6 +23,8 @@ const MOST_STEPS: u64 = 100_000_000;
 /// Looks for something better, at least, and turns in which nothing was found.
 const MOVES: usize = 20_000;
 const VAIN: usize = 20;
+/// Steps of the stays that are moved: about 0.1 microseconds each.
+const MOST_WORK: usize = 20_000_000;
 /// More than all that stays could weigh: what may not move.
 const FAST: f64 = 1e100;
 
@@ -186,8 +188,8 @@ impl<'s, 'a> Refit<'s, 'a> {
     /// Why the search must stop; what is there has offsets even so.
     pub(super) fn improve(&mut self, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let random = &mut Random::new(1);
-        let (mut moves, mut vain) = (0, 0);
-        while moves < MOVES && vain < VAIN {
+        let (mut moves, mut vain, mut work) = (0, 0, 0);
+        while moves < MOVES && vain < VAIN && work < MOST_WORK {
             let mut wanting: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.wants(item)).collect();
             if wanting.is_empty() || self.cost() <= enough {
@@ -197,7 +199,10 @@ impl<'s, 'a> Refit<'s, 'a> {
             let before = self.cost();
             moves += wanting.len();
             for item in wanting {
-                if self.wants(item) {
+                if self.wants(item) && work < MOST_WORK {
+                    let steps = self.instance.span(item);
+                    work += steps;
+                    meter.work(32 * steps)?;
                     self.turn_over(item, random, meter)?;
                 }
             }
@@ -294,8 +299,7 @@ impl<'s, 'a> Refit<'s, 'a> {
         let worth = |item: usize| {
             let accesses = &instance.accesses[instance.items[item].accesses()];
             let moved: u64 = accesses.iter().map(|access| access.before.max(access.after)).sum();
-            let span = accesses[accesses.len() - 1].step - accesses[0].step + 1;
-            moved as f64 / (instance.items[item].size as f64 * f64::from(span)).max(1.0)
+            moved as f64 / (instance.items[item].size as f64 * instance.span(item) as f64).max(1.0)
         };
         let mut keyed: SmallVec<[([u64; 2], u64); 16]> = SmallVec::new();
         for &item in items.iter() {

@@ -4,8 +4,9 @@ use super::shared::{Aliases, Order};
 use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, PackingEffort, Strategy, allocate_around};
 use crate::bound::{LowerBound, bound_of_load, lower_bound};
+use crate::effort::Effort;
 use crate::error::Result;
-use crate::graph::{Graph, TensorKind};
+use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::Limits;
 use crate::liveness::Liveness;
@@ -13,6 +14,10 @@ use crate::occupant::Variables;
 use crate::plan::{Plan, PlanBound, Status};
 use crate::problem::Problem;
 use crate::sharing::concerns;
+
+/// With more tensors and workspaces, [`Effort::Default`] tries as many candidates as
+/// [`Effort::Quick`], and both try one choice of aliases for each.
+const MOST_AT_DEFAULT_EFFORT: usize = 20_000;
 
 /// How groups of tensors that move as one are packed.
 #[derive(Clone, Copy)]
@@ -57,6 +62,11 @@ impl<'a> Evaluation<'a> {
         self.problem.buffers().len()
     }
 
+    /// Whether few candidates are tried, as each takes seconds.
+    pub(super) fn is_large(&self) -> bool {
+        self.planner.effort != Effort::Thorough && self.len() > MOST_AT_DEFAULT_EFFORT
+    }
+
     /// A load in bytes as a bound on the arena.
     pub(super) fn bound_of(&self, load: u64) -> u64 {
         bound_of_load(&self.problem, load)
@@ -74,6 +84,7 @@ impl<'a> Evaluation<'a> {
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
             Packing::Frames => (Aliases::All, None),
+            Packing::Shapes(effort) if self.is_large() => (Aliases::Most, Some(effort)),
             Packing::Shapes(effort) => (Aliases::All, Some(effort)),
         };
         common.plan(strategy, aliases, effort, limits)
@@ -111,22 +122,43 @@ impl<'a> Evaluation<'a> {
         if concerns(self.graph, self.planner.sharing) {
             return 0;
         }
-        let variables: Vec<TensorId> = self
-            .graph
-            .tensor_ids()
-            .filter(|&id| self.graph.tensor(id).kind() == TensorKind::Variable)
-            .collect();
-        let sets = self.graph.file_order().iter().map(|&id| self.working_set(id, &variables));
-        self.bound_of(sets.map(|set| stacked(&set)).max().unwrap_or(0))
+        let cells = self.cells();
+        let is_variable = |id: &TensorId| self.graph.tensor(*id).kind() == TensorKind::Variable;
+        let variables = self.sizes(self.graph.tensor_ids().filter(is_variable));
+        let always: Vec<Stack> = cells.iter().map(|&cell| Stack::default().with(&variables, cell)).collect();
+        let height = |&id: &OperatorId| {
+            let set = self.working_set(id);
+            let heights = always.iter().zip(&cells).map(|(always, &cell)| always.with(&set, cell).height());
+            heights.max().unwrap_or(0)
+        };
+        self.bound_of(self.graph.file_order().iter().map(height).max().unwrap_or(0))
     }
 
-    /// Size and alignment of what is live in the arena at the step of an operator, in any order.
-    fn working_set(&self, id: OperatorId, variables: &[TensorId]) -> Vec<(u64, u64)> {
+    /// All alignments.
+    fn cells(&self) -> Vec<u64> {
+        let own = self.graph.tensors().iter().filter_map(Tensor::alignment);
+        let mut cells: Vec<u64> = own.chain([self.planner.alignment]).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        cells
+    }
+
+    /// Size and alignment of what is live in the arena at the step of an operator, in any order,
+    /// but for variables.
+    fn working_set(&self, id: OperatorId) -> Vec<(u64, u64)> {
         let operator = self.graph.operator(id);
         let mut tensors: Vec<TensorId> =
-            operator.inputs().iter().chain(operator.outputs()).chain(variables).copied().collect();
+            operator.inputs().iter().chain(operator.outputs()).copied().collect();
         tensors.sort_unstable();
         tensors.dedup();
+        tensors.retain(|&id| self.graph.tensor(id).kind() != TensorKind::Variable);
+        let mut set = self.sizes(tensors.into_iter());
+        set.push((operator.scratch_bytes(), self.planner.alignment));
+        set
+    }
+
+    /// Size and alignment of tensors in the arena.
+    fn sizes(&self, tensors: impl Iterator<Item = TensorId>) -> Vec<(u64, u64)> {
         let is_in_arena = |id: &TensorId| match self.graph.tensor(*id).kind() {
             TensorKind::Constant => false,
             TensorKind::Variable => self.planner.variables == Variables::Arena,
@@ -138,29 +170,42 @@ impl<'a> Evaluation<'a> {
             let tensor = self.graph.tensor(id);
             (tensor.bytes(), tensor.alignment().unwrap_or(default))
         };
-        let mut set: Vec<(u64, u64)> = tensors.into_iter().filter(is_in_arena).map(of_tensor).collect();
-        set.push((operator.scratch_bytes(), default));
-        set.retain(|one| one.0 > 0);
-        set
+        tensors.filter(is_in_arena).map(of_tensor).collect()
     }
 }
 
-/// The most bytes that sizes live together need, over all cells of the alignments among them.
-fn stacked(set: &[(u64, u64)]) -> u64 {
-    let mut cells: Vec<u64> = set.iter().map(|one| one.1).collect();
-    cells.sort_unstable();
-    cells.dedup();
-    let height = |cell: u64| {
-        let own = set.iter().filter(|one| one.1 >= cell).map(|one| one.0);
-        let padded = own.clone().map(|size| size.next_multiple_of(cell)).sum::<u64>();
-        padded - own.map(|size| size.next_multiple_of(cell) - size).max().unwrap_or(0)
-    };
-    cells.into_iter().map(height).max().unwrap_or(0)
+/// What is stacked in cells of one size.
+#[derive(Clone, Copy, Default)]
+struct Stack {
+    /// Bytes of all cells.
+    bytes: u64,
+    /// The most that is free in the last cell of anything: that may be the topmost.
+    padding: u64,
+}
+
+impl Stack {
+    /// With those of these sizes that are aligned to the cell or more.
+    fn with(self, set: &[(u64, u64)], cell: u64) -> Self {
+        let own = set.iter().filter(|one| one.1 >= cell && one.0 > 0);
+        own.fold(self, |Self { bytes, padding }, &(size, _)| {
+            let padded = size.next_multiple_of(cell);
+            Self { bytes: bytes + padded, padding: padding.max(padded - size) }
+        })
+    }
+
+    fn height(self) -> u64 {
+        self.bytes - self.padding
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::stacked;
+    use super::Stack;
+
+    fn stacked(set: &[(u64, u64)]) -> u64 {
+        let height = |cell: u64| Stack::default().with(set, cell).height();
+        [1, 16].map(height).into_iter().max().unwrap()
+    }
 
     #[test]
     fn working_sets_are_stacked_in_cells() {

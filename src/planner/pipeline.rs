@@ -28,10 +28,6 @@ use crate::sharing::{Sharing, concerns};
 /// Up to so many tensors and workspaces, greedy by size runs to its end at any limit.
 pub(super) const MOST_AT_ANY_LIMIT: usize = 5_000;
 
-/// With more tensors and workspaces, [`Effort::Default`] tries as many candidates as
-/// [`Effort::Quick`]: each takes seconds.
-const MOST_AT_DEFAULT_EFFORT: usize = 20_000;
-
 /// A call that is cancelled does not verify further candidates with more tensors and workspaces:
 /// that would take longer than a cancelled call may.
 pub(super) const MOST_AFTER_CANCELLATION: usize = 20_000;
@@ -143,9 +139,7 @@ impl<'a> Pipeline<'a> {
 
     /// How many candidates are tried.
     fn effort(&self) -> Effort {
-        let is_large = self.first_order.len() > MOST_AT_DEFAULT_EFFORT;
-        let effort = self.planner.effort;
-        if is_large && effort == Effort::Default { Effort::Quick } else { effort }
+        if self.first_order.is_large() { Effort::Quick } else { self.planner.effort }
     }
 
     /// A bound that needs no search: often the first plan touches it.

@@ -37,6 +37,8 @@ pub(super) struct Order<'a> {
 pub(super) enum Aliases {
     /// Only those that constraints demand.
     Fewest,
+    /// As many as can be.
+    Most,
     /// A few, from as many aliases as can be to those that constraints demand.
     All,
 }
@@ -70,7 +72,11 @@ impl<'a> Order<'a> {
         let (contents, mut stopped) = Contents::within(limits, graph, alignment, planner.sharing);
         let live = live_ranges(graph, self.liveness);
         let wishes = Wish::variants(planner.sharing);
-        let wishes = if aliases == Aliases::Fewest { &wishes[wishes.len() - 1..] } else { &wishes };
+        let wishes = match aliases {
+            Aliases::Fewest => &wishes[wishes.len() - 1..],
+            Aliases::Most => &wishes[..1],
+            Aliases::All => &wishes[..],
+        };
         let mut best: Option<Plan> = None;
         let mut tried: Vec<Vec<Share>> = Vec::new();
         let mut too_near = None;

@@ -21,7 +21,7 @@ pub(super) struct Known<'a> {
 /// Edges between two looks at the limits.
 const WORK_AT_ONCE: u64 = 1 << 17;
 
-/// A peak that no order stays below.
+/// A peak that no order stays below, and the edges looked at for it.
 ///
 /// When operator `v` runs, all that it waits for has run, and nothing that waits for it;
 /// of the others any may have run that leaves the set closed. The least bytes that are live
@@ -36,10 +36,14 @@ const WORK_AT_ONCE: u64 = 1 << 17;
 ///
 /// # Errors
 /// Why it must stop.
-pub(super) fn cut_bound(network: &Network, known: Known<'_>, meter: &mut Meter<'_>) -> Result<u64, Stop> {
+pub(super) fn cut_bound(
+    network: &Network,
+    known: Known<'_>,
+    meter: &mut Meter<'_>,
+) -> Result<(u64, u64), Stop> {
     let total = network.sizes.iter().copied().fold(0, u64::saturating_add);
     if total >= UNBOUNDED {
-        return Ok(0);
+        return Ok((0, 0));
     }
     let mut flow = Flow::new(network, known.most_work);
     let steps = step_bytes(network, known.order);
@@ -56,7 +60,7 @@ pub(super) fn cut_bound(network: &Network, known: Known<'_>, meter: &mut Meter<'
         let (own, _) = network.step_bytes(operator);
         best = best.max((own + live).saturating_sub(network.padding_at(operator)));
     }
-    Ok(best)
+    Ok((best, flow.work))
 }
 
 /// Edges in pairs: the second of each goes back.

@@ -88,7 +88,7 @@ struct Effort {
     nodes: u64,
     /// Of beams, one after the other.
     widths: &'static [usize],
-    /// Edges that cuts look at.
+    /// Edges that cuts look at, of all parts.
     cuts: u64,
 }
 
@@ -231,16 +231,20 @@ impl Parts {
 
     /// Lowers the peak and raises the bound, until they meet. The parts with the highest
     /// peaks come first; the others then only have to stay below what those need.
-    fn improve(&mut self, effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn improve(&mut self, mut effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
         if effort.widths.is_empty() {
             return Ok(());
         }
         meter.work(0)?;
+        if self.list.iter().any(|part| part.network.operator_count() > MOST_SEARCHED) {
+            // An edge of a large network is not in the cache.
+            effort.cuts /= 4;
+        }
         let mut settled = vec![false; self.list.len()];
         while let Some(worst) = self.worst().filter(|&worst| !settled[worst]) {
             let bound = self.bound();
             settled[worst] = true;
-            self.list[worst].improve(bound, effort, meter)?;
+            self.list[worst].improve(bound, &mut effort, meter)?;
         }
         Ok(())
     }
@@ -248,7 +252,7 @@ impl Parts {
 
 impl Part {
     /// As far as `enough`.
-    fn improve(&mut self, enough: u64, effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn improve(&mut self, enough: u64, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
         for greedy in Greedy::ALL {
             let order = greedy.order(&self.network, meter)?;
             self.offer(peak(&self.network, &order), order);
@@ -295,9 +299,11 @@ impl Part {
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
     }
 
-    fn raise_by_cuts(&mut self, effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let known = Known { order: &self.order, enough: self.peak, most_work: effort.cuts };
-        self.bound = self.bound.max(cut_bound(&self.network, known, meter)?.min(self.peak));
+        let (bound, work) = cut_bound(&self.network, known, meter)?;
+        effort.cuts = effort.cuts.saturating_sub(work);
+        self.bound = self.bound.max(bound.min(self.peak));
         Ok(())
     }
 
@@ -364,7 +370,7 @@ mod tests {
                     schedule(&graph, Ordering::Optimal, alignment, Variables::Arena, Sharing::None, &limits);
                 let order: Vec<u32> = (0..network.operator_count()).collect();
                 let known = Known { order: &order, enough: u64::MAX, most_work: 200_000_000 };
-                let bound = cut_bound(&network, known, &mut meter).expect("no limit");
+                let (bound, _) = cut_bound(&network, known, &mut meter).expect("no limit");
                 assert!(best.is_optimal());
                 assert!(bound <= best.peak, "seed {seed}: {bound} above {}", best.peak);
                 let step = largest_step(&network);

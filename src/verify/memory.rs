@@ -63,31 +63,71 @@ impl<S: Copy + PartialEq> Memory<S> {
             .chain(within.into_iter().flatten())
     }
 
-    /// The first byte of these that does not hold what it should, and what it holds.
-    pub(super) fn wrong(&self, expected: Stretch<S>) -> Option<(u64, Option<S>)> {
-        let mut from = expected.from;
-        while from < expected.end {
-            let held =
-                self.0.range(..=from).next_back().map(|(_, &held)| held).filter(|held| held.end > from);
-            let Some(held) = held else { return Some((from, None)) };
-            if held.source != expected.source
-                || held.at + (from - held.from) != expected.at + (from - expected.from)
-            {
-                return Some((from, Some(held.source)));
+    /// The first byte of these stretches, ascending and apart, that does not hold what it should,
+    /// and what it holds. Linear in these and in what is held between the first and the last.
+    pub(super) fn wrong(&self, expected: impl IntoIterator<Item = Stretch<S>>) -> Option<(u64, Option<S>)> {
+        let mut expected = expected.into_iter().filter(|one| one.from < one.end).peekable();
+        let first = expected.peek()?.from;
+        let start = self.0.range(..=first).next_back().map_or(first, |(&from, _)| from);
+        let mut held = self.0.range(start..).map(|(_, held)| held).peekable();
+        for one in expected {
+            let mut from = one.from;
+            while from < one.end {
+                while held.next_if(|held| held.end <= from).is_some() {}
+                let Some(held) = held.peek().filter(|held| held.from <= from) else {
+                    return Some((from, None));
+                };
+                let is_right =
+                    held.source == one.source && held.at + (from - held.from) == one.at + (from - one.from);
+                if !is_right {
+                    return Some((from, Some(held.source)));
+                }
+                from = held.end;
             }
-            from = held.end;
         }
         None
     }
+}
 
-    /// All that is held, ascending.
-    pub(super) fn into_stretches(self) -> Vec<Stretch<S>> {
-        self.0.into_values().collect()
+/// Stretches of a tensor's own contents, with pieces of others at some offsets, each of which
+/// covers what is there. Linear if the pieces are apart.
+pub(super) fn covered<S: Copy + PartialEq>(
+    own: Stretch<S>,
+    pieces: impl Iterator<Item = (u64, Vec<Stretch<S>>)>,
+) -> Vec<Stretch<S>> {
+    let mut pieces: Vec<Stretch<S>> =
+        pieces.flat_map(|(at, held)| held.into_iter().map(move |one| one.moved_up(at))).collect();
+    pieces.retain(|one| one.from < one.end);
+    let are_apart = |pieces: &[Stretch<S>]| pieces.windows(2).all(|pair| pair[0].end <= pair[1].from);
+    let is_within = pieces.first().is_none_or(|first| own.from <= first.from)
+        && pieces.last().is_none_or(|last| last.end <= own.end);
+    if !are_apart(&pieces) || !is_within {
+        let mut memory = Memory::default();
+        memory.write(own);
+        for one in pieces {
+            memory.write(one);
+        }
+        return memory.0.into_values().collect();
     }
+    let (mut all, mut next) = (Vec::with_capacity(pieces.len() + 1), own.from);
+    for one in pieces {
+        all.extend(own.within(next, one.from));
+        next = one.end;
+        all.push(one);
+    }
+    all.extend(own.within(next, own.end));
+    all
+}
+
+/// Those of some ascending stretches that have bytes in `from..end`, cut to these.
+pub(super) fn between<S: Copy>(held: &[Stretch<S>], from: u64, end: u64) -> impl Iterator<Item = Stretch<S>> {
+    let first = held.partition_point(|one| one.end <= from);
+    held[first..].iter().take_while(move |one| one.from < end).filter_map(move |one| one.within(from, end))
 }
 
 /// What of these lies in `at..at + bytes`, counted from there.
 pub(super) fn cut<S: Copy>(held: &[Stretch<S>], at: u64, bytes: u64) -> Vec<Stretch<S>> {
-    let inner = held.iter().filter_map(|one| one.within(at, at.saturating_add(bytes)));
-    inner.map(|one| Stretch { from: one.from - at, end: one.end - at, ..one }).collect()
+    between(held, at, at.saturating_add(bytes))
+        .map(|one| Stretch { from: one.from - at, end: one.end - at, ..one })
+        .collect()
 }

@@ -96,7 +96,7 @@ impl Replay<'_> {
 
     /// All bytes of a tensor hold what they should.
     fn expect(&mut self, id: TensorId, when: impl Fn() -> String) {
-        let wrong = self.placed(id).into_iter().find_map(|own| self.memory.wrong(own));
+        let wrong = self.memory.wrong(self.placed(id));
         if let Some((byte, held)) = wrong {
             let holds = match held {
                 Some(other) if other == id => format!("other bytes of tensor `{}`", self.name(id)),
@@ -134,7 +134,7 @@ impl Replay<'_> {
             match occupant {
                 Occupant::Scratch(_) => self.memory.clear(from, end),
                 Occupant::Tensor(output) => {
-                    for held in self.placed(output).iter().filter_map(|held| held.within(from, end)) {
+                    for held in memory::between(&self.placed(output), from, end) {
                         self.memory.write(held);
                     }
                 }
@@ -152,16 +152,10 @@ impl Replay<'_> {
         if let Some(&Share { of, at, .. }) = shares.view(output) {
             return memory::cut(&self.truths[of.index()], at, bytes);
         }
-        let mut truth = Memory::default();
-        for stretch in self.own(output) {
-            truth.write(stretch);
-        }
-        for share in shares.pieces_of(output) {
-            for held in &self.truths[share.tensor.index()] {
-                truth.write(held.moved_up(share.at));
-            }
-        }
-        truth.into_stretches()
+        let own = Stretch { from: 0, end: bytes, source: output, at: 0 };
+        let mut pieces = shares.pieces_of(output).to_vec();
+        pieces.sort_by_key(|share| share.at);
+        memory::covered(own, pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())))
     }
 
     /// The bytes of the arena that the operator really writes for an output.

@@ -17,6 +17,9 @@ use crate::random::Random;
 /// Nodes of the shortest dive, if all items can be placed in as many.
 const SLICE: u64 = 500;
 
+/// Half of the items from which on the building of a dive is counted.
+const MANY: u64 = 5_000;
+
 /// As many as there are dives in a round.
 const LOCAL_SHARE: u64 = 8;
 
@@ -346,6 +349,7 @@ impl<'a> Turn<'a> {
         let mut meter = Meter::new(limits, u64::MAX);
         meter.start_at(nodes);
         (meter.best, meter.bound) = (own.height, own.bound);
+        let is_new = matches!(start, Start::New(_));
         let dive = match start {
             Start::Local(local) => {
                 return search_locally(local, instance, own, &task.aim, (most, most_work), &mut meter);
@@ -361,8 +365,9 @@ impl<'a> Turn<'a> {
             Ok(None) => return Taken { bound: capacity + 1, ..Taken::nothing(&own) },
             Err(stop) => return Taken { stop: Some(stop), ..Taken::nothing(&own) },
         };
-        // Building a dive counts as well.
-        let built = meter.nodes() - nodes;
+        // Building a dive counts as well: of many items, it takes as long as so many nodes.
+        let many = u64::from(instance.item_count()) / 2;
+        let built = meter.nodes() - nodes + if is_new && many > MANY { many } else { 0 };
         let (before, worked) = (dive.nodes, dive.state.work);
         let mut stop = None;
         while !own.settles(&task.aim) {

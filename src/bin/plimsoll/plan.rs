@@ -104,6 +104,9 @@ pub fn planner(arguments: &PlanArguments, limits: &Limits) -> Result<Planner, Fa
 /// Graphs with more operators get no hint on sharing: it would take longer than the plan.
 const MOST_COMPARED: usize = 2_000;
 
+/// Graphs with more operators are not planned in program order besides.
+const MOST_IN_PROGRAM_ORDER: usize = 10_000;
+
 /// Figures to compare a plan with, made with little effort: they are arenas that exist, not the
 /// smallest there are, and a failure to find one is no failure of the command.
 struct Comparison<'a> {
@@ -114,13 +117,16 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// The arena in program order, in bytes; none if no other order was planned.
+    /// The arena in program order, in bytes; none if no other order was planned, or for large graphs.
     fn file_arena(&self) -> Option<u64> {
         if matches!(self.arguments.order, OrderArgument::File) {
             return None;
         }
         if self.plan.order == self.graph.file_order() {
             return Some(self.plan.arena_bytes);
+        }
+        if self.graph.operators().len() > MOST_IN_PROGRAM_ORDER {
+            return None;
         }
         let planner = self.planner()?.share(self.arguments.share.into());
         Some(planner.plan_in_order(self.graph, self.graph.file_order()).ok()?.arena_bytes)

@@ -24,7 +24,7 @@ use items::{Items, Member, held};
 /// Nodes of the search for an order where the limits name no number.
 const ORDERS: u64 = 10_000;
 /// Of graphs with more operands, the order is not planned together with offsets.
-const MOST_PLANNED: usize = 50_000;
+const MOST_PLANNED: usize = 20_000;
 /// Nodes for each of a few orders, to see which is best.
 const SOME: u64 = 40_000;
 

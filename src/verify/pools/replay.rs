@@ -133,7 +133,7 @@ impl Replay<'_> {
     /// All bytes of a tensor hold what they should.
     fn expect(&mut self, id: TensorId, stay: &Stay, when: impl Fn() -> String) {
         let memory = &self.pools[stay.pool.index()].memory;
-        let wrong = self.placed(id, stay).into_iter().find_map(|own| memory.wrong(own));
+        let wrong = memory.wrong(self.placed(id, stay));
         let Some((byte, held)) = wrong else { return };
         let tensor = |id: TensorId| name(self.graph, Occupant::Tensor(id));
         let holds = match held {
@@ -218,7 +218,7 @@ impl Replay<'_> {
         let mut source = self.pools[from.pool.index()].written.held(from.offset, from.end());
         let changed =
             source.find(|held| held.source > since).map(|held| (held.from.max(from.offset), from.pool));
-        let lost = self.pools[to.pool.index()].memory.wrong(under_way(number, &to));
+        let lost = self.pools[to.pool.index()].memory.wrong([under_way(number, &to)]);
         let lost = lost.map(|(byte, _)| (byte, to.pool));
         for (end, wrong) in [("source", changed), ("destination", lost)] {
             let Some((byte, pool)) = wrong else { continue };
@@ -295,7 +295,7 @@ impl Replay<'_> {
             return self.clear(range.pool, range.from, range.end);
         };
         let Some(stay) = self.places.at(step, range.of) else { return };
-        for held in self.placed(output, &stay).iter().filter_map(|held| held.within(range.from, range.end)) {
+        for held in memory::between(&self.placed(output, &stay), range.from, range.end) {
             self.write(range.pool, held);
         }
     }
@@ -306,16 +306,11 @@ impl Replay<'_> {
         if let Some(&Share { of, at, .. }) = shares.view(output) {
             return memory::cut(&self.truths[of.index()], at, self.graph.tensor(output).bytes());
         }
-        let mut truth = Memory::default();
-        for stretch in self.own(output, step + 1) {
-            truth.write(stretch);
-        }
-        for share in shares.pieces_of(output) {
-            for held in &self.truths[share.tensor.index()] {
-                truth.write(held.moved_up(share.at));
-            }
-        }
-        truth.into_stretches()
+        let end = self.graph.tensor(output).bytes();
+        let own = Stretch { from: 0, end, source: Source::Tensor(output, step + 1), at: 0 };
+        let mut pieces = shares.pieces_of(output).to_vec();
+        pieces.sort_by_key(|share| share.at);
+        memory::covered(own, pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())))
     }
 
     /// Those that share memory lie at the distance that is said, and what may be written over

@@ -31,6 +31,8 @@ pub struct Help {
     /// The most useful one first: those with which it fits, the cheapest of them first, and
     /// then those that leave the least arena.
     pub remedies: Vec<Remedy>,
+    /// Whether only the first remedies were tried, as the network is large.
+    pub is_cut_short: bool,
     pub capacity: Capacity,
     /// Whether the memory has to be named, as there are others on chip.
     #[serde(skip)]
@@ -100,15 +102,17 @@ impl Help {
             return Ok(None);
         };
         let peak = Peak::of(graph, &fit.plan);
-        let trials = Trials { graph, plan: &fit.plan, arguments, bar, room: room.bytes, weights };
+        let trials = Trials::new(graph, &fit.plan, arguments, bar, (room.bytes, weights));
+        let remedies = trials.remedies(peak.as_ref())?;
         Ok(Some(Self {
             pool: pool.to_owned(),
             room: room.bytes,
             needed,
             weights,
             missing,
-            remedies: trials.remedies(peak.as_ref())?,
-            capacity: trials.capacity()?,
+            remedies,
+            is_cut_short: trials.are_cut_short(),
+            capacity: trials.capacity(),
             peak,
             is_one_of_several: pools.list().len() > 2,
         }))

@@ -53,6 +53,9 @@ pub fn about(lines: &mut Lines, help: &Help) {
     if let Some(rest) = help.remedies.get(SHOWN..).filter(|rest| !rest.is_empty()) {
         lines.say("", &format!("and {} more, which save less or cost more", rest.len()));
     }
+    if help.is_cut_short {
+        lines.say("", "not all remedies were tried, as the network is large");
+    }
     lines.say("more memory", &format!("{}{}", more_memory(&help.capacity), help.bank()));
 }
 

@@ -1,5 +1,7 @@
 //! Plans of what is changed.
 
+use std::cell::Cell;
+
 use indicatif::ProgressBar;
 use plimsoll::{Error, Graph, Occupant, OperatorId, Ordering, Permit, Plan, Planner, Sharing, TensorKind};
 
@@ -24,6 +26,10 @@ const PAIRS: usize = 3;
 
 const STRIPES: [u64; 3] = [2, 4, 8];
 
+/// Operators of all networks that are planned together: of a large one, only the first remedies
+/// are tried.
+const MOST_PLANNED: usize = 60_000;
+
 pub struct Trials<'a> {
     pub graph: &'a Graph,
     pub plan: &'a Plan,
@@ -32,9 +38,26 @@ pub struct Trials<'a> {
     pub room: u64,
     /// Those that have to fit beside the arena.
     pub weights: u64,
+    /// Operators planned so far.
+    planned: Cell<usize>,
 }
 
-impl Trials<'_> {
+impl<'a> Trials<'a> {
+    pub fn new(
+        graph: &'a Graph,
+        plan: &'a Plan,
+        arguments: &'a FitArguments,
+        bar: &'a ProgressBar,
+        (room, weights): (u64, u64),
+    ) -> Self {
+        Self { graph, plan, arguments, bar, room, weights, planned: Cell::new(0) }
+    }
+
+    /// Whether some remedies were not tried, as the network is large.
+    pub fn are_cut_short(&self) -> bool {
+        self.planned.get() > MOST_PLANNED
+    }
+
     pub fn remedies(&self, peak: Option<&Peak>) -> Result<Vec<Remedy>, Failure> {
         let mut found = self.orders_and_levels()?;
         // What lies where in relation to others is not known to networks that are changed.
@@ -49,17 +72,16 @@ impl Trials<'_> {
         Ok(found)
     }
 
-    /// The memory that is enough as things are, which is planned as well.
-    pub fn capacity(&self) -> Result<Capacity, Failure> {
+    /// The memory that is enough as things are: the plan is the proof.
+    pub fn capacity(&self) -> Capacity {
         let arena = self.plan.arena_bytes;
-        let plan = self.arguments.planner(self.bar).capacity(arena).plan(self.graph)?;
-        Ok(Capacity {
+        Capacity {
             bytes: arena.saturating_add(self.weights),
-            confirmed: plan.status.fits(),
+            confirmed: self.plan.status.fits(),
             arena,
             arena_lower_bound: self.plan.bound(),
             over_orders: self.plan.bound_over_orders.is_some(),
-        })
+        }
     }
 
     fn planner(&self) -> Planner {
@@ -80,6 +102,10 @@ impl Trials<'_> {
         planner: &Planner,
         graph: &Graph,
     ) -> Result<Option<Remedy>, Failure> {
+        self.planned.set(self.planned.get() + graph.operators().len());
+        if self.are_cut_short() {
+            return Ok(None);
+        }
         self.bar.set_message(what.clone());
         let arena = match planner.plan(graph) {
             Ok(plan) => plan.arena_bytes,
