@@ -269,7 +269,9 @@ fn best_of(
             continue;
         }
         let meter = if must { &mut certain } else { &mut meter };
-        match placer.place(order, fit, best, meter) {
+        // An order that is begun may take some more, but not any time.
+        let allowed = if by_size { u64::MAX } else { visits.saturating_mul(4) };
+        match placer.place(order, fit, (best, allowed), meter) {
             Ok(None) => {}
             Ok(Some(height)) => {
                 best = height;

@@ -238,7 +238,7 @@ pub(super) mod tests {
             let orders = Orders::new(&whole);
             let mut placer = Placer::new(&whole, &orders);
             let (order, fit) = Greedy::first_fit().choices();
-            placer.place(order, fit, u64::MAX, &mut Meter::new(&limits, u64::MAX)).unwrap();
+            placer.place(order, fit, (u64::MAX, u64::MAX), &mut Meter::new(&limits, u64::MAX)).unwrap();
             let offsets = first_fit(&problem, &limits).unwrap();
             assert_eq!(offsets[..], placer.offsets[..offsets.len()], "case {case}: {problem:?}");
         }

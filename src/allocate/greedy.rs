@@ -85,7 +85,7 @@ impl Strategy for Greedy {
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
         let mut meter = Meter::new(limits, u64::MAX);
-        let result = placer.place(self.order, self.fit, u64::MAX, &mut meter);
+        let result = placer.place(self.order, self.fit, (u64::MAX, u64::MAX), &mut meter);
         let nodes = meter.nodes();
         Ok(match result {
             Ok(_) => Allocation { nodes, ..Allocation::new(placer.offsets) },
@@ -126,7 +126,7 @@ impl<'a> Placer<'a> {
     }
 
     /// Places everything and returns the height; none as soon as it is sure to
-    /// be `limit` or more.
+    /// be `limit` or more, or [`visits`](Self::visits) is above `most_visits`.
     ///
     /// # Errors
     /// Why it must stop before that.
@@ -134,7 +134,7 @@ impl<'a> Placer<'a> {
         &mut self,
         order: Order,
         fit: Fit,
-        limit: u64,
+        (limit, most_visits): (u64, u64),
         meter: &mut Meter<'_>,
     ) -> Result<Option<u64>, Stop> {
         self.occupancy.clear();
@@ -152,7 +152,7 @@ impl<'a> Placer<'a> {
             };
             height = height.max(self.put(id, offset, by_tree));
             meter.charge((STEPS_OF_A_VISIT * (1 + self.visits() - before)) as usize)?;
-            if height >= limit {
+            if height >= limit || before > most_visits {
                 return Ok(None);
             }
         }
@@ -214,7 +214,9 @@ mod tests {
                     let mut placer = Placer::new(&problem, &orders);
                     let tree = SectionTree::new(orders.timeline.section_count(), smallest);
                     placer.tree = by_tree.then_some(tree);
-                    placer.place(order, Fit::Lowest, u64::MAX, &mut Meter::new(&limits, u64::MAX)).unwrap();
+                    placer
+                        .place(order, Fit::Lowest, (u64::MAX, u64::MAX), &mut Meter::new(&limits, u64::MAX))
+                        .unwrap();
                     placer.offsets
                 });
                 assert_eq!(offsets[0], offsets[1], "case {case}, {order:?}: {problem:?}");

@@ -68,6 +68,8 @@ impl SectionTree {
         for &piece in pieces {
             self.gather(1, (0, self.leaves), piece, &mut sets);
         }
+        // Few ranges are long ones, which raise the offset most; the others are skipped then.
+        sets.sort_unstable_by_key(|set| set.len());
         let (mut offset, mut agreed, mut steps) = (0, 0, 0);
         // Each set only raises the offset, by as little as it must.
         while agreed < sets.len() {

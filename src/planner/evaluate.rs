@@ -13,6 +13,7 @@ use crate::liveness::Liveness;
 use crate::occupant::Variables;
 use crate::plan::{Plan, PlanBound, Status};
 use crate::problem::Problem;
+use crate::schedule::Scheduler;
 use crate::sharing::concerns;
 
 /// With more tensors and workspaces, [`Effort::Default`] tries as many candidates as
@@ -34,6 +35,7 @@ pub(super) enum Packing {
 pub(super) struct Evaluation<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
+    scheduler: &'a Scheduler<'a>,
     order: &'a [OperatorId],
     liveness: Liveness,
     /// The tensors as they are without sharing, with the planner's capacity and reserved ranges.
@@ -48,13 +50,14 @@ impl<'a> Evaluation<'a> {
     /// What [`Liveness::new`] says of the order, sizes, alignments and fixed offsets.
     pub(super) fn new(
         planner: &'a Planner,
-        graph: &'a Graph,
+        scheduler: &'a Scheduler<'a>,
         order: &'a [OperatorId],
         over_orders: Option<u64>,
     ) -> Result<Self> {
+        let graph = scheduler.graph();
         let liveness = Liveness::new(graph, order, planner.alignment, planner.variables)?;
         let problem = planner.equipped(liveness.problem())?;
-        Ok(Self { planner, graph, order, liveness, problem, over_orders })
+        Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }
 
     /// How many tensors and workspaces are in the arena.
@@ -80,7 +83,7 @@ impl<'a> Evaluation<'a> {
         if !concerns(self.graph, self.planner.sharing) {
             return self.plain(strategy, limits);
         }
-        let common = Order::new(self.planner, self.graph, self.order, &self.liveness, self.over_orders)?;
+        let common = Order::new(self.planner, self.scheduler, self.order, &self.liveness, self.over_orders)?;
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
             Packing::Frames => (Aliases::All, None),

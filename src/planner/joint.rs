@@ -9,7 +9,7 @@ use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
-use crate::schedule::{Ordering, all_orders};
+use crate::schedule::{Ordering, Scheduler};
 use crate::sharing::{
     Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, concerns, in_force, live_ranges,
 };
@@ -75,11 +75,12 @@ impl Planner {
     /// ranges, are not searched.
     pub(super) fn exhausted(
         &self,
-        graph: &Graph,
+        scheduler: &Scheduler<'_>,
         known: &Plan,
         over_orders: Option<u64>,
         limits: &Limits,
     ) -> Result<Exhausted> {
+        let graph = scheduler.graph();
         let nothing = Exhausted { plan: None, over_orders: None, nodes: 0, stop: Stop::Finished };
         if graph.file_order().len() > MOST_OPERATORS || !self.reserved.is_empty() {
             return Ok(nothing);
@@ -104,6 +105,7 @@ impl Planner {
         let mut joint = Joint {
             planner: self,
             graph,
+            scheduler,
             contents: &contents,
             choices,
             height,
@@ -111,9 +113,8 @@ impl Planner {
             best,
             is_proven,
         };
-        let mode = (self.alignment, self.variables, self.sharing);
         let done =
-            all_orders(graph, mode, height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
+            scheduler.all_orders(height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
         let Joint { best: plan, is_proven, height, .. } = joint;
         let found = Exhausted { plan, nodes: meter.nodes(), ..nothing };
         match done {
@@ -148,6 +149,7 @@ impl Planner {
 struct Joint<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
+    scheduler: &'a Scheduler<'a>,
     contents: &'a Contents,
     choices: Vec<Choice>,
     /// Arena of the smallest plan known, in bytes.
@@ -167,7 +169,7 @@ impl Joint<'_> {
         let live = live_ranges(self.graph, &liveness);
         let making =
             Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
-        let order = Order::new(planner, self.graph, order, &liveness, self.over_orders)?;
+        let order = Order::new(planner, self.scheduler, order, &liveness, self.over_orders)?;
         self.choose(making, 0, &order, meter)?;
         Ok(self.height)
     }

@@ -27,7 +27,7 @@ use crate::objects::{Inside, Objects};
 use crate::occupant::{Occupant, Variables};
 use crate::plan::{Placement, Plan, PlanInside, PlanObjects, SharedObject, Status};
 use crate::problem::Problem;
-use crate::schedule::{Ordering, Schedule, schedule};
+use crate::schedule::{Ordering, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
 use crate::solution::Solution;
 use crate::verify::{
@@ -212,7 +212,11 @@ impl Planner {
     /// What [`Liveness::new`] says of sizes and alignments.
     pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
         Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
-        Ok(schedule(graph, self.ordering, self.alignment, self.variables, self.sharing, &self.limits))
+        Ok(self.scheduler(graph, self.sharing).schedule(self.ordering, &self.limits))
+    }
+
+    fn scheduler<'a>(&self, graph: &'a Graph, sharing: Sharing) -> Scheduler<'a> {
+        Scheduler::new(graph, self.alignment, self.variables, sharing)
     }
 
     /// Plans a graph in this order.

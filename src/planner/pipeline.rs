@@ -22,7 +22,7 @@ use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::Stop;
 use crate::plan::{Plan, Status};
-use crate::schedule::{Others, Schedule, largest_step_of, schedule};
+use crate::schedule::{Others, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
 
 /// Up to so many tensors and workspaces, greedy by size runs to its end at any limit.
@@ -38,7 +38,8 @@ const OTHERS: u64 = 5;
 /// Plans a graph; orders as far as the planner's mode goes.
 pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
     let order = graph.file_order();
-    let mut pipeline = Pipeline::start(planner, graph, order, Mode::AllOrders)?;
+    let scheduler = planner.scheduler(graph, planner.sharing);
+    let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::AllOrders)?;
     pipeline.bound_by_working_sets();
     if pipeline.has_least_load() && pipeline.is_open() {
         // No other order has a lower load, so the order search may not be needed.
@@ -54,7 +55,8 @@ pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
 
 /// Plans a graph in one order.
 pub(super) fn plan_in_order(planner: &Planner, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
-    let mut pipeline = Pipeline::start(planner, graph, order, Mode::OneOrder)?;
+    let scheduler = planner.scheduler(graph, planner.sharing);
+    let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::OneOrder)?;
     if pipeline.is_open() {
         pipeline.candidate(order, planner.packing_effort())?;
     }
@@ -72,6 +74,7 @@ struct Pipeline<'a> {
     mode: Mode,
     planner: &'a Planner,
     graph: &'a Graph,
+    scheduler: &'a Scheduler<'a>,
     budget: Budget<'a>,
     /// The order that the pipeline starts with.
     first_order: Evaluation<'a>,
@@ -91,10 +94,15 @@ impl<'a> Pipeline<'a> {
     ///
     /// # Errors
     /// What is wrong with the graph or the order; [`Error::Cancelled`].
-    fn start(planner: &'a Planner, graph: &'a Graph, order: &'a [OperatorId], mode: Mode) -> Result<Self> {
-        let budget = Budget::new(&planner.limits);
+    fn start(
+        planner: &'a Planner,
+        scheduler: &'a Scheduler<'a>,
+        order: &'a [OperatorId],
+        mode: Mode,
+    ) -> Result<Self> {
+        let (graph, budget) = (scheduler.graph(), Budget::new(&planner.limits));
         let limits = budget.cancel_only();
-        let evaluation = Evaluation::new(planner, graph, order, None)?;
+        let evaluation = Evaluation::new(planner, scheduler, order, None)?;
         let first = evaluation.plan(&Greedy::first_fit(), Packing::FirstFrames, &limits)?;
         if first.stop == Stop::Cancelled {
             return Err(Error::Cancelled);
@@ -104,6 +112,7 @@ impl<'a> Pipeline<'a> {
             mode,
             planner,
             graph,
+            scheduler,
             budget,
             first_order: evaluation,
             over_orders: None,
@@ -144,9 +153,7 @@ impl<'a> Pipeline<'a> {
 
     /// A bound that needs no search: often the first plan touches it.
     fn bound_by_working_sets(&mut self) {
-        let Planner { alignment, variables, sharing, .. } = *self.planner;
-        let load = largest_step_of(self.graph, alignment, variables, sharing);
-        let bound = self.first_order.bound_of(load);
+        let bound = self.first_order.bound_of(self.scheduler.largest_step());
         self.over_orders = Some(bound.max(self.first_order.working_set_bound()));
     }
 
@@ -157,8 +164,7 @@ impl<'a> Pipeline<'a> {
 
     /// The order stage.
     fn schedule(&mut self) -> Schedule {
-        let Planner { ordering, alignment, variables, sharing, .. } = *self.planner;
-        let schedule = schedule(self.graph, ordering, alignment, variables, sharing, &self.budget.left());
+        let schedule = self.scheduler.schedule(self.planner.ordering, &self.budget.left());
         self.budget
             .charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
         let mut bound = self.first_order.bound_of(schedule.lower_bound);
@@ -202,8 +208,7 @@ impl<'a> Pipeline<'a> {
         if !self.is_open() {
             return Ok(());
         }
-        let Planner { alignment, variables, sharing, .. } = *self.planner;
-        let others = Others::new(self.graph, schedule, alignment, variables, sharing);
+        let others = Others::new(self.scheduler, schedule);
         for seed in 1..=OTHERS {
             if !self.is_open() {
                 break;
@@ -218,15 +223,15 @@ impl<'a> Pipeline<'a> {
     }
 
     fn order_without_sharing(&mut self) -> Vec<OperatorId> {
-        let Planner { ordering, alignment, variables, .. } = *self.planner;
-        let plain = schedule(self.graph, ordering, alignment, variables, Sharing::None, &self.budget.left());
+        let scheduler = self.planner.scheduler(self.graph, Sharing::None);
+        let plain = scheduler.schedule(self.planner.ordering, &self.budget.left());
         self.budget.charge(plain.nodes, Stop::Finished);
         plain.order
     }
 
     /// Aliases and offsets for an order.
     fn candidate(&mut self, order: &[OperatorId], effort: PackingEffort) -> Result<()> {
-        let evaluation = Evaluation::new(self.planner, self.graph, order, self.over_orders)?;
+        let evaluation = Evaluation::new(self.planner, self.scheduler, order, self.over_orders)?;
         let limits = self.budget.left();
         let plan = evaluation.plan(&*self.planner.strategy, Packing::Shapes(effort), &limits)?;
         self.offer(plan)
@@ -237,7 +242,8 @@ impl<'a> Pipeline<'a> {
         if self.effort() == Effort::Quick || !self.planner.is_search() || !self.is_open() {
             return Ok(());
         }
-        let found = self.planner.exhausted(self.graph, &self.best, self.over_orders, &self.budget.left())?;
+        let found =
+            self.planner.exhausted(self.scheduler, &self.best, self.over_orders, &self.budget.left())?;
         self.budget.charge(found.nodes, found.stop);
         self.over_orders = found.over_orders.or(self.over_orders);
         if let Some(plan) = found.plan {

@@ -14,7 +14,7 @@ use crate::objects::Objects;
 use crate::occupant::Occupant;
 use crate::plan::{Plan, PlanBound, Share, Status};
 use crate::problem::{Buffer, Problem};
-use crate::schedule::load;
+use crate::schedule::Scheduler;
 use crate::sharing::{Allowance, Contents, Groups, How, Layout, Wish, live_ranges};
 use crate::verify::verify_offsets;
 
@@ -46,14 +46,14 @@ pub(super) enum Aliases {
 impl<'a> Order<'a> {
     pub(super) fn new(
         planner: &'a Planner,
-        graph: &'a Graph,
+        scheduler: &Scheduler<'a>,
         order: &'a [OperatorId],
         liveness: &'a Liveness,
         over_orders: Option<u64>,
     ) -> Result<Self> {
+        let graph = scheduler.graph();
         let problem = planner.equipped(liveness.problem())?;
-        let least = load(graph, order, planner.alignment, planner.variables, planner.sharing);
-        let bound = bound_of_load(&problem, least);
+        let bound = bound_of_load(&problem, scheduler.load(order));
         let over_orders = over_orders.map(|over| over.min(bound));
         let reserved = problem.reserved().to_vec();
         Ok(Self { planner, graph, operators: order, liveness, reserved, bound, over_orders })

@@ -1,30 +1,29 @@
 //! Every order of a few operators.
 
+use super::Scheduler;
 use super::cursor::Cursor;
-use super::network::Network;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Meter, Stop};
-use crate::occupant::Variables;
-use crate::sharing::Sharing;
 
 /// Who is told of an order, and says below which height the next ones have to stay.
 type Visit<'v, E> = &'v mut dyn FnMut(&[OperatorId], &mut Meter<'_>) -> Result<u64, E>;
 
-/// Visits all orders in which no step takes as much as this height, or what the last visit
-/// has lowered it to, whatever is shared. Their number is exponential.
-///
-/// # Errors
-/// Why it must stop, or what a visit says.
-pub(crate) fn all_orders<E: From<Stop>>(
-    graph: &Graph,
-    (default_alignment, variables, sharing): (u64, Variables, Sharing),
-    height: u64,
-    meter: &mut Meter<'_>,
-    visit: Visit<'_, E>,
-) -> Result<(), E> {
-    let network = Network::new(graph, default_alignment, variables, sharing);
-    All { graph, cursor: Cursor::new(&network), order: Vec::new(), height, visit }.descend(meter)
+impl Scheduler<'_> {
+    /// Visits all orders in which no step takes as much as this height, or what the last visit
+    /// has lowered it to, whatever is shared. Their number is exponential.
+    ///
+    /// # Errors
+    /// Why it must stop, or what a visit says.
+    pub(crate) fn all_orders<E: From<Stop>>(
+        &self,
+        height: u64,
+        meter: &mut Meter<'_>,
+        visit: Visit<'_, E>,
+    ) -> Result<(), E> {
+        let cursor = Cursor::new(self.network());
+        All { graph: self.graph, cursor, order: Vec::new(), height, visit }.descend(meter)
+    }
 }
 
 struct All<'a, E> {

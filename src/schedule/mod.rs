@@ -20,7 +20,6 @@ mod trees;
 mod twins;
 mod walk;
 
-pub(crate) use all::all_orders;
 use beam::beam;
 use cursor::peak;
 use cuts::{Known, cut_bound};
@@ -32,6 +31,8 @@ use reduce::Reduced;
 pub(crate) use rows::Rows;
 use search::search;
 use segments::segments;
+
+use std::cell::OnceCell;
 
 use crate::graph::Graph;
 use crate::ids::OperatorId;
@@ -114,80 +115,99 @@ fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<(), Stop> {
     meter.spend_on(nodes + work / WORK_OF_A_NODE, work)
 }
 
-/// An order of a graph.
-pub(crate) fn schedule(
-    graph: &Graph,
-    ordering: Ordering,
+/// Searches for orders of one graph, at one level of sharing.
+pub(crate) struct Scheduler<'a> {
+    graph: &'a Graph,
     default_alignment: u64,
     variables: Variables,
     sharing: Sharing,
-    limits: &Limits,
-) -> Schedule {
-    let network = Network::new(graph, default_alignment, variables, sharing);
-    let effort = ordering.effort();
-    let mut meter = Meter::new(limits, 4 * effort.nodes);
-    let mut parts = Parts::new(&network);
-    let mut stop = parts.improve(effort, &mut meter).err().unwrap_or(Stop::Finished);
-    let mut bound = parts.bound();
-    if parts.worst().is_some() && network.paddings.any {
-        // What is rounded up is taken off bounds as a whole, so that those that count bytes as
-        // they are may be higher. They hold at any alignment.
-        let plain = Network::in_cells(graph, 1, default_alignment, variables, sharing);
-        let mut plain = Parts::new(&plain);
-        if plain.bound() <= bound {
-            stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
+    /// Made when it is first needed.
+    network: OnceCell<Network>,
+}
+
+impl<'a> Scheduler<'a> {
+    pub(crate) fn new(
+        graph: &'a Graph,
+        default_alignment: u64,
+        variables: Variables,
+        sharing: Sharing,
+    ) -> Self {
+        Self { graph, default_alignment, variables, sharing, network: OnceCell::new() }
+    }
+
+    pub(crate) fn graph(&self) -> &'a Graph {
+        self.graph
+    }
+
+    /// Linear in the graph, but for tensors in many pieces.
+    fn network(&self) -> &Network {
+        let Self { graph, default_alignment, variables, sharing, .. } = *self;
+        self.network.get_or_init(|| Network::new(graph, default_alignment, variables, sharing))
+    }
+
+    /// The network without rounding to cells, if the other one has rounded something.
+    fn plain_network(&self) -> Option<Network> {
+        let Self { graph, default_alignment, variables, sharing, .. } = *self;
+        let is_rounded = self.network().paddings.any;
+        is_rounded.then(|| Network::in_cells(graph, 1, default_alignment, variables, sharing))
+    }
+
+    /// An order.
+    pub(crate) fn schedule(&self, ordering: Ordering, limits: &Limits) -> Schedule {
+        let network = self.network();
+        let effort = ordering.effort();
+        let mut meter = Meter::new(limits, 4 * effort.nodes);
+        let mut parts = Parts::new(network);
+        let mut stop = parts.improve(effort, &mut meter).err().unwrap_or(Stop::Finished);
+        let mut bound = parts.bound();
+        if parts.worst().is_some()
+            && let Some(plain) = self.plain_network()
+        {
+            // What is rounded up is taken off bounds as a whole, so that those that count bytes as
+            // they are may be higher. They hold at any alignment.
+            let mut plain = Parts::new(&plain);
+            if plain.bound() <= bound {
+                stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
+            }
+            bound = bound.max(plain.bound());
         }
-        bound = bound.max(plain.bound());
+        let order: Vec<u32> = parts
+            .list
+            .iter()
+            .flat_map(|part| part.order.iter().map(|&operator| part.from + operator))
+            .collect();
+        let file: Vec<u32> = (0..network.operator_count()).collect();
+        let peak = peak(network, &order);
+        let file_peak = cursor::peak(network, &file);
+        debug_assert!(peak <= file_peak);
+        Schedule {
+            order: order.into_iter().map(|operator| self.graph.file_order()[operator as usize]).collect(),
+            peak,
+            file_peak,
+            lower_bound: bound.min(peak),
+            nodes: meter.nodes(),
+            stop: if bound >= peak { Stop::Finished } else { stop },
+            is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
+        }
     }
-    let order: Vec<u32> =
-        parts.list.iter().flat_map(|part| part.order.iter().map(|&operator| part.from + operator)).collect();
-    let file: Vec<u32> = (0..network.operator_count()).collect();
-    let peak = peak(&network, &order);
-    let file_peak = cursor::peak(&network, &file);
-    debug_assert!(peak <= file_peak);
-    Schedule {
-        order: order.into_iter().map(|operator| graph.file_order()[operator as usize]).collect(),
-        peak,
-        file_peak,
-        lower_bound: bound.min(peak),
-        nodes: meter.nodes(),
-        stop: if bound >= peak { Stop::Finished } else { stop },
-        is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
-    }
-}
 
-/// The most bytes live at a step of this order, as in [`Schedule::peak`]: with all the
-/// sharing that may be done there, no arena is smaller.
-pub(crate) fn load(
-    graph: &Graph,
-    order: &[OperatorId],
-    default_alignment: u64,
-    variables: Variables,
-    sharing: Sharing,
-) -> u64 {
-    let network = Network::new(graph, default_alignment, variables, sharing);
-    let mut number = vec![0; graph.operators().len()];
-    for (place, id) in (0..).zip(graph.file_order()) {
-        number[id.index()] = place;
+    /// The most bytes live at a step of this order, as in [`Schedule::peak`]: with all the
+    /// sharing that may be done there, no arena is smaller. Linear in the graph.
+    pub(crate) fn load(&self, order: &[OperatorId]) -> u64 {
+        let mut number = vec![0; self.graph.operators().len()];
+        for (place, id) in (0..).zip(self.graph.file_order()) {
+            number[id.index()] = place;
+        }
+        peak(self.network(), &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>())
     }
-    peak(&network, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>())
-}
 
-/// The bytes of the largest step of a single operator: a load that no order stays below, found
-/// without a search. O(operators + edges).
-pub(crate) fn largest_step_of(
-    graph: &Graph,
-    default_alignment: u64,
-    variables: Variables,
-    sharing: Sharing,
-) -> u64 {
-    let network = Network::new(graph, default_alignment, variables, sharing);
-    let bytes = largest_step(&network);
-    if !network.paddings.any {
-        return bytes;
+    /// The bytes of the largest step of a single operator: a load that no order stays below, found
+    /// without a search. O(operators + edges).
+    pub(crate) fn largest_step(&self) -> u64 {
+        let bytes = largest_step(self.network());
+        // Without rounding, there is no padding to take off.
+        self.plain_network().map_or(bytes, |plain| bytes.max(largest_step(&plain)))
     }
-    // Without rounding, there is no padding to take off.
-    bytes.max(largest_step(&Network::in_cells(graph, 1, default_alignment, variables, sharing)))
 }
 
 /// A range of operators that all orders run together.
@@ -366,8 +386,8 @@ mod tests {
             for alignment in [1, 8] {
                 let mut meter = Meter::new(&limits, u64::MAX);
                 let network = Network::new(&graph, alignment, Variables::Arena, Sharing::None);
-                let best =
-                    schedule(&graph, Ordering::Optimal, alignment, Variables::Arena, Sharing::None, &limits);
+                let scheduler = Scheduler::new(&graph, alignment, Variables::Arena, Sharing::None);
+                let best = scheduler.schedule(Ordering::Optimal, &limits);
                 let order: Vec<u32> = (0..network.operator_count()).collect();
                 let known = Known { order: &order, enough: u64::MAX, most_work: 200_000_000 };
                 let (bound, _) = cut_bound(&network, known, &mut meter).expect("no limit");

@@ -4,12 +4,10 @@ use super::beam::beam;
 use super::network::Network;
 use super::parting::Parting;
 use super::segments::segments;
-use super::{MOST_SEARCHED, Schedule};
+use super::{MOST_SEARCHED, Schedule, Scheduler};
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Limits, Meter, Stop};
-use crate::occupant::Variables;
-use crate::sharing::Sharing;
 
 /// Of the beam.
 const WIDTH: usize = 8;
@@ -27,18 +25,12 @@ pub(crate) struct Others<'a> {
 
 impl<'a> Others<'a> {
     /// Linear in the graph.
-    pub(crate) fn new(
-        graph: &'a Graph,
-        known: &Schedule,
-        default_alignment: u64,
-        variables: Variables,
-        sharing: Sharing,
-    ) -> Self {
-        let network = Network::new(graph, default_alignment, variables, sharing);
-        let mut parting = Parting::new(&network);
-        let ranges = segments(&network).into_iter();
+    pub(crate) fn new(scheduler: &Scheduler<'a>, known: &Schedule) -> Self {
+        let network = scheduler.network();
+        let mut parting = Parting::new(network);
+        let ranges = segments(network).into_iter();
         let parts = ranges.map(|(from, to)| (from, parting.part(from, to))).collect();
-        Self { graph, peak: known.peak, parts }
+        Self { graph: scheduler.graph, peak: known.peak, parts }
     }
 
     /// An order of the same peak or less, drawn by a seed, if one is found; the nodes it took, and

@@ -15,6 +15,8 @@ pub(super) struct Parting<'a> {
     network: &'a Network,
     /// By tensor: the operator that writes it, or none if it was there before.
     born: Vec<Option<u32>>,
+    /// By tensor: the last operator that reads it.
+    last: Vec<Option<u32>>,
     /// By operator, and at the end: bytes live before it.
     live: Vec<u64>,
     /// The largest padding that anything has.
@@ -32,7 +34,16 @@ impl<'a> Parting<'a> {
             live.push(cursor.live);
         }
         let padding = network.paddings.tensors.iter().copied().max().unwrap_or(0);
-        Self { network, born: network.writers(), live, padding, numbers: vec![u32::MAX; network.sizes.len()] }
+        let last =
+            (0..network.tensor_count()).map(|tensor| network.readers.row(tensor).iter().copied().max());
+        Self {
+            network,
+            born: network.writers(),
+            last: last.collect(),
+            live,
+            padding,
+            numbers: vec![u32::MAX; network.sizes.len()],
+        }
     }
 
     /// The part in which just the operators of `from..to` run, after all before and
@@ -90,8 +101,8 @@ impl<'a> Parting<'a> {
     /// Whether a tensor is there before a part, and after it.
     fn spans(&self, tensor: u32, from: u32, to: u32) -> (bool, bool) {
         let network = self.network;
-        let last = network.readers.row(tensor).iter().copied().max();
-        let later = network.stays[tensor as usize] || last.is_some_and(|last| last >= to);
+        let later =
+            network.stays[tensor as usize] || self.last[tensor as usize].is_some_and(|last| last >= to);
         (self.born[tensor as usize].is_none_or(|born| born < from), later)
     }
 

@@ -1,5 +1,7 @@
 //! Tensors that share memory, as one buffer.
 
+use std::collections::VecDeque;
+
 use bitvec::prelude::{BitSlice, bitvec};
 
 use super::layout::{Allowance, Layout};
@@ -115,31 +117,43 @@ impl Groups {
         best
     }
 
-    /// Parts of a group, each with when it is live.
+    /// Parts of a group, each with when it is live: a sweep through time over the bytes that are
+    /// covered. O(k log k) for k members.
     fn pieces(&self, problem: &Problem, own: &[BufferId], add: &mut impl FnMut(LiveRange, u64)) {
+        if let &[only] = own {
+            return add(problem.buffer(only).live(), problem.buffer(only).size());
+        }
         let range = |id: BufferId| {
             let at = self.place[id.index()].1;
             (at, at + problem.buffer(id).size())
         };
-        if let &[only] = own {
-            return add(problem.buffer(only).live(), problem.buffer(only).size());
-        }
-        let mut cuts: Vec<u64> = own.iter().flat_map(|&id| <[u64; 2]>::from(range(id))).collect();
-        cuts.sort_unstable();
-        cuts.dedup();
-        let mut rising = own.to_vec();
-        sort_by_keys(&mut rising, |&id| [range(id).0, 0]);
-        let mut rising = rising.into_iter().peekable();
-        let (mut there, mut live) = (Vec::new(), Vec::new());
-        for pair in cuts.windows(2) {
-            there.retain(|&id| range(id).1 > pair[0]);
-            there.extend(std::iter::from_fn(|| rising.next_if(|&id| range(id).0 <= pair[0])));
-            let covers = |id: &BufferId| range(*id).1 >= pair[1];
-            live.clear();
-            live.extend(there.iter().copied().filter(covers).map(|id| problem.buffer(id).live()));
-            united(&mut live);
-            for &live in &live {
-                add(live, pair[1] - pair[0]);
+        let mut covered = Covered::new(own.iter().map(|&id| range(id)));
+        let live = |id: BufferId| problem.buffer(id).live();
+        let mut events: Vec<(u32, bool, BufferId)> =
+            own.iter().flat_map(|&id| [(live(id).start, true, id), (live(id).end, false, id)]).collect();
+        sort_by_keys(&mut events, |event| [event.0.into(), 0]);
+        // Bytes that have been covered since a step: those that have been so longest go first, as
+        // it does not matter which are which.
+        let mut since: VecDeque<(u32, u64)> = VecDeque::new();
+        for now in events.chunk_by(|one, other| one.0 == other.0) {
+            let before = covered.bytes();
+            for &(_, is_born, id) in now {
+                covered.count(range(id), is_born);
+            }
+            let (step, after) = (now[0].0, covered.bytes());
+            if after > before {
+                since.push_back((step, after - before));
+            }
+            let mut gone = before.saturating_sub(after);
+            while gone > 0
+                && let Some(oldest) = since.front_mut()
+            {
+                let bytes = gone.min(oldest.1);
+                add(LiveRange { start: oldest.0, end: step }, bytes);
+                (oldest.1, gone) = (oldest.1 - bytes, gone - bytes);
+                if oldest.1 == 0 {
+                    since.pop_front();
+                }
             }
         }
     }
@@ -172,6 +186,58 @@ impl Groups {
                 }
             }
         }
+    }
+}
+
+/// How many bytes some ranges cover together, while ranges come and go: a segment tree over the
+/// bytes between their ends (Bentley's measure of a union of rectangles, 1977).
+struct Covered {
+    /// Ends of ranges, ascending.
+    cuts: Vec<u64>,
+    /// By node: how many ranges cover all of it, of those that do not cover its parent.
+    counts: Vec<u32>,
+    /// By node: bytes of it that are covered by these or below it.
+    bytes: Vec<u64>,
+}
+
+impl Covered {
+    fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Self {
+        let mut cuts: Vec<u64> = ranges.flat_map(|(from, end)| [from, end]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let nodes = 4 * cuts.len();
+        Self { cuts, counts: vec![0; nodes], bytes: vec![0; nodes] }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes[1]
+    }
+
+    /// Adds a range, or takes one out that was added.
+    fn count(&mut self, (from, end): (u64, u64), is_added: bool) {
+        let place = |cut: u64| self.cuts.partition_point(|&other| other < cut);
+        let range = (place(from), place(end));
+        self.count_below(1, (0, self.cuts.len() - 1), range, is_added);
+    }
+
+    fn count_below(&mut self, node: usize, own: (usize, usize), range: (usize, usize), is_added: bool) {
+        if range.1 <= own.0 || own.1 <= range.0 {
+            return;
+        }
+        let is_leaf = own.1 - own.0 == 1;
+        if range.0 <= own.0 && own.1 <= range.1 {
+            let count = &mut self.counts[node];
+            *count = if is_added { *count + 1 } else { *count - 1 };
+        } else {
+            let middle = usize::midpoint(own.0, own.1);
+            self.count_below(2 * node, (own.0, middle), range, is_added);
+            self.count_below(2 * node + 1, (middle, own.1), range, is_added);
+        }
+        self.bytes[node] = match (self.counts[node] > 0, is_leaf) {
+            (true, _) => self.cuts[own.1] - self.cuts[own.0],
+            (false, true) => 0,
+            (false, false) => self.bytes[2 * node] + self.bytes[2 * node + 1],
+        };
     }
 }
 

@@ -17,7 +17,8 @@ pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
     let shares =
         Shares::by_operator(graph, &plan.shares, misplaced, |text| found.add(Violation::Share(text)));
     let truths = vec![Vec::new(); graph.tensors().len()];
-    let mut replay = Replay { graph, plan, memory: Memory::default(), truths, found };
+    let left = graph.tensors().iter().map(|tensor| tensor.readers().len()).collect();
+    let mut replay = Replay { graph, plan, memory: Memory::default(), truths, left, found };
     replay.start();
     for (step, &operator) in plan.order.iter().enumerate() {
         if replay.found.is_full() {
@@ -45,8 +46,10 @@ struct Replay<'a> {
     graph: &'a Graph,
     plan: &'a Plan,
     memory: Memory<TensorId>,
-    /// By tensor, once it is written: what it holds.
+    /// By tensor, once it is written, and as long as it is read: what it holds.
     truths: Vec<Vec<Stretch>>,
+    /// By tensor: readers that have not run.
+    left: Vec<usize>,
     found: &'a mut Found,
 }
 
@@ -142,6 +145,24 @@ impl Replay<'_> {
         }
         for output in outputs {
             self.expect(output, || format!("after operator `{}` at step {step}", graph.operator(id).name()));
+        }
+        self.forget(id);
+    }
+
+    /// Forgets what tensors hold that nobody reads after this operator: pieces of pieces add up.
+    fn forget(&mut self, id: OperatorId) {
+        let operator = self.graph.operator(id);
+        let mut read = operator.inputs().to_vec();
+        read.sort_unstable();
+        read.dedup();
+        for &input in &read {
+            self.left[input.index()] = self.left[input.index()].saturating_sub(1);
+        }
+        for id in read.into_iter().chain(operator.outputs().iter().copied()) {
+            let tensor = self.graph.tensor(id);
+            if self.left[id.index()] == 0 && !tensor.is_output() && tensor.kind() != TensorKind::Variable {
+                self.truths[id.index()] = Vec::new();
+            }
         }
     }
 
