@@ -61,7 +61,7 @@ const FEW_OVER: usize = 16;
 const ROUNDS: u32 = 3000;
 /// Accesses and steps that all rounds look at: 60 ns each. Of large instances, fewer.
 const ROUND_WORK: usize = 80_000_000;
-const LARGE_ROUND_WORK: usize = 20_000_000;
+const LARGE_ROUND_WORK: usize = 10_000_000;
 /// Items that each turn of the local search looks at.
 const SHAKE_WORK: usize = 4_000_000;
 /// Nodes where the limits name no number. Of large instances, fewer.

@@ -24,7 +24,7 @@ const MOST_STEPS: u64 = 100_000_000;
 const MOVES: usize = 20_000;
 const VAIN: usize = 20;
 /// Steps of the stays that are moved: about 0.1 microseconds each.
-const MOST_WORK: usize = 20_000_000;
+const MOST_WORK: usize = 8_000_000;
 /// More than all that stays could weigh: what may not move.
 const FAST: f64 = 1e100;
 

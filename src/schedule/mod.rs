@@ -106,6 +106,9 @@ impl Ordering {
 /// No more operators are searched than this, but for the first beam's, no more for each.
 const MOST_SEARCHED: u32 = 20_000;
 
+/// With more operators, only the first beam looks for orders unless the optimum is asked for.
+const MOST_IN_SEVERAL_BEAMS: u32 = 5_000;
+
 /// So much work counts as a node of its own.
 const WORK_OF_A_NODE: u64 = 1024;
 
@@ -286,7 +289,9 @@ impl Part {
             return if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) };
         }
         let mut stop = Stop::Finished;
-        for (turn, &width) in effort.widths.iter().enumerate() {
+        let is_large = reduced.network.operator_count() > MOST_IN_SEVERAL_BEAMS;
+        let beams = if is_large && effort.widths.len() < 3 { 1 } else { effort.widths.len() };
+        for (turn, &width) in effort.widths[..beams].iter().enumerate() {
             meter.best = self.peak;
             if let Some((_, order)) = beam(&reduced.network, width, self.peak, 0, meter)? {
                 let order = reduced.expand(&order);

@@ -41,12 +41,21 @@ impl Planner {
     /// [`Error::Pools`] if what lies together must be in different pools, or a tensor has a fixed
     /// offset, which does not say in which pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
-        let planned = self.planned_order(graph)?;
+        self.place_from(graph, &self.planned_order(graph)?, pools)
+    }
+
+    /// The same, starting from this order instead of the planned one, for callers that have
+    /// [planned](Self::plan) the graph before. Other orders are tried unless the order is to be
+    /// [`Ordering::File`].
+    ///
+    /// # Errors
+    /// As [`place`](Self::place); [`Error::Order`] if the order cannot be run.
+    pub fn place_from(&self, graph: &Graph, order: &[OperatorId], pools: &Pools) -> Result<PoolPlan> {
         if self.ordering == Ordering::File {
-            return self.place_in_order(graph, &planned, pools);
+            return self.place_in_order(graph, order, pools);
         }
         let drafts = Drafts::new(self, graph, pools)?;
-        let planned = drafts.best_shared(&planned)?;
+        let planned = drafts.best_shared(order)?;
         let mut meter = Meter::new(&self.limits, ORDERS);
         let mut all = orders::better(&drafts, &planned, &mut meter)?;
         let limits = self.limits.clone().less(meter.nodes());

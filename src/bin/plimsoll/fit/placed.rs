@@ -112,7 +112,7 @@ impl Fit {
             help: None,
             plan,
         };
-        match planner.place(graph, pools) {
+        match planner.place_from(graph, &fit.plan.order, pools) {
             Ok(found) => fit.judge(graph, planner, &found)?,
             Err(Error::DoesNotFit(why)) => fit.impossible = Some(why),
             Err(error) => return Err(error.into()),
