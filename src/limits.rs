@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use crate::error::Error;
+
 /// How far a search is, as told to a progress callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -95,6 +97,16 @@ impl Limits {
     pub(crate) fn cancel_only(mut self) -> Self {
         (self.nodes, self.deadline, self.progress) = (None, None, None);
         self
+    }
+
+    /// Whether the call may go on, for stages that only cancellation stops.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    #[inline]
+    pub(crate) fn go_on(&self) -> Result<(), Error> {
+        let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
+        if is_cancelled { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     /// The limit of nodes, or this if there is none.

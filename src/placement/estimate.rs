@@ -32,7 +32,7 @@ pub(crate) fn estimate(instance: &Instance) -> Estimate {
     let free = Prices::none(instance.home(), instance.steps);
     state.rebuild(&by_worth(&worth), &free);
     let mut gaps = Vec::new();
-    for item in 0..instance.items.len() {
+    for item in (0..instance.items.len()).take_while(|_| !instance.is_cancelled()) {
         let way = &state.chosen.ways[instance.cells_of(item)];
         gaps_of(instance, item, way, &mut gaps);
     }

@@ -1,6 +1,7 @@
 //! What is to be placed, without a graph: items that are accessed at steps.
 
 use crate::ids::PoolId;
+use crate::limits::Limits;
 
 /// So many pools, the last of them home.
 pub(crate) const MOST_POOLS: usize = crate::pools::Pools::MAX_COUNT;
@@ -77,6 +78,8 @@ pub(crate) struct Instance {
     pub(crate) prefetch: u32,
     /// By item: what its cheapest way costs.
     pub(crate) least: Vec<u64>,
+    /// Of these, only cancellation counts: it ends phases that no other limit ends.
+    pub(crate) limits: Limits,
 }
 
 /// An item to be added: where it may be, and its accesses.
@@ -92,10 +95,16 @@ pub(crate) struct NewItem<'a> {
 }
 
 impl Instance {
-    pub(crate) fn new(rooms: Vec<Room>, steps: u32, prefetch: u32) -> Self {
+    pub(crate) fn new(rooms: Vec<Room>, steps: u32, prefetch: u32, limits: &Limits) -> Self {
         let (items, accesses, cells) = (Vec::new(), Vec::new(), Vec::new());
         let (steps, least) = (steps.max(1), Vec::new());
-        Self { rooms, items, accesses, cells, steps, prefetch, least }
+        let limits = limits.clone().cancel_only();
+        Self { rooms, items, accesses, cells, steps, prefetch, least, limits }
+    }
+
+    /// Whether the call is cancelled, so that what is left of a phase is of no use.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.limits.go_on().is_err()
     }
 
     pub(crate) fn home(&self) -> usize {

@@ -89,13 +89,13 @@ pub(crate) fn complete(instance: &mut Instance) {
     instance.least = least(instance, &free, u8::MAX);
 }
 
-/// By item: the least that it may cost, of ways that are throughout in these pools or come
+/// By item: the least that it may cost (0 once the call is cancelled), of ways that are throughout in these pools or come
 /// and go.
 fn least(instance: &Instance, free: &Prices, whole: u8) -> Vec<u64> {
     let mut ways = Ways::default();
     let mut way = Vec::new();
     let everywhere = vec![u8::MAX; instance.accesses.len()];
-    let each = |item: usize| {
+    let mut each = |item: usize| {
         let cells = &instance.cells[instance.cells_of(item)];
         way.clear();
         way.resize(cells.len(), 0);
@@ -103,7 +103,8 @@ fn least(instance: &Instance, free: &Prices, whole: u8) -> Vec<u64> {
         ways.best(instance, item, free, allowed, &mut way);
         Trip { instance, item, way: &way }.cost()
     };
-    (0..instance.items.len()).map(each).collect()
+    let all = 0..instance.items.len();
+    all.map(|item| if instance.is_cancelled() { 0 } else { each(item) }).collect()
 }
 
 /// A pool that cannot hold what must be there, and the first step at which that needs most.
@@ -185,6 +186,9 @@ impl<'a> Search<'a> {
 
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
         let _ = self.lay(meter, limits)?;
+        if self.instance.is_cancelled() {
+            return Ok(Stop::Cancelled);
+        }
         let order = by_worth(&self.instance.worth(&self.at_home));
         let free = self.free.clone();
         self.state.rebuild(&order, &free);
@@ -195,6 +199,9 @@ impl<'a> Search<'a> {
         self.copy_less();
         if self.bound >= self.below as f64 {
             return Ok(searched.err().unwrap_or(Stop::Finished));
+        }
+        if self.instance.is_cancelled() && self.laid.is_some() {
+            return Ok(Stop::Cancelled);
         }
         let end = self.lay(meter, limits)?;
         if let Err(stop) = searched {
@@ -313,7 +320,7 @@ impl<'a> Search<'a> {
         }
         let best = self.best.clone();
         self.state.adopt(&best.ways);
-        for item in 0..self.instance.items.len() {
+        for item in (0..self.instance.items.len()).take_while(|_| !self.instance.is_cancelled()) {
             let mut copies = false;
             self.state.trip(item).copies(|_| copies = true);
             if copies {

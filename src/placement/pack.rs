@@ -94,7 +94,7 @@ fn offsets(
             return Ok(offsets);
         }
     }
-    packed(&problem(instance, pool, stays)?, packer)
+    packed(&problem(instance, pool, stays)?, packer, &instance.limits)
 }
 
 /// Offsets with all that is resident below the rest; none if that may be too high for the
@@ -122,7 +122,7 @@ fn all_together(
     let Some(left) = room.bytes.checked_sub(base) else { return Ok(None) };
     let rest: Vec<(usize, Presence)> = passing.iter().map(|&place| stays[place]).collect();
     let own = problem(instance, pool, &rest)?.with_capacity(Some(left));
-    let (places, spent, proven) = packed(&own, packer)?;
+    let (places, spent, proven) = packed(&own, packer, &instance.limits)?;
     let mut is_over = false;
     for (&place, own) in passing.iter().zip(places) {
         offsets[place] = base + own;
@@ -146,11 +146,11 @@ pub(crate) fn stacked(sizes: impl Iterator<Item = (u64, u64)>) -> Option<(Vec<u6
     Some((offsets, top))
 }
 
-fn packed(problem: &Problem, packer: Packer<'_>) -> Result<Offsets> {
-    let Packer::Search(limits) = packer else {
-        return Ok((in_time::offsets(problem), (0, Stop::Finished), false));
+fn packed(problem: &Problem, packer: Packer<'_>, limits: &Limits) -> Result<Offsets> {
+    let Packer::Search(search) = packer else {
+        return Ok((in_time::offsets(problem, limits)?, (0, Stop::Finished), false));
     };
-    let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, limits)?;
+    let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, search)?;
     let least = proven.max(crate::bound::lower_bound(problem).bytes);
     let is_proven = problem.capacity().is_some_and(|capacity| least > capacity);
     Ok((offsets, (nodes, stop), is_proven))

@@ -10,10 +10,14 @@ use crate::sorting::sort_by_keys;
 const SETTLE_WORK: usize = 1_000_000;
 
 impl State<'_> {
-    /// All items anew, in this order, each as is best at these prices.
+    /// All items anew, in this order, each as is best at these prices; those that cancellation cuts
+    /// off stay at home.
     pub(crate) fn rebuild(&mut self, order: &[usize], prices: &Prices) {
         self.adopt(&State::at_home(self.instance));
         for &item in order {
+            if self.instance.is_cancelled() {
+                break;
+            }
             self.replace(item, prices);
         }
     }

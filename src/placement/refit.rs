@@ -59,8 +59,8 @@ pub(super) enum Start {
 
 impl<'s, 'a> Refit<'s, 'a> {
     /// From the ways of a state and offsets, of which some may be too high: those items are sent
-    /// where there is room. None if there is none for something that has no choice, or if there
-    /// is too much to keep account of.
+    /// where there is room. None if there is none for something that has no choice, if there is
+    /// too much to keep account of, or if the call is cancelled.
     pub(super) fn new(
         state: &'s mut State<'a>,
         (free, at_home): (&'s Prices, &'s [u64]),
@@ -83,6 +83,9 @@ impl<'s, 'a> Refit<'s, 'a> {
         }
         let mut is_out = vec![false; instance.items.len()];
         for one in stays {
+            if instance.is_cancelled() {
+                return None;
+            }
             let bytes = instance.rooms[one.presence.pool].bytes;
             let offset = match start {
                 Start::Given => (one.offset + size(&one) <= bytes).then_some(one.offset),

@@ -56,6 +56,7 @@ impl<'a> Evaluation<'a> {
     ) -> Result<Self> {
         let graph = scheduler.graph();
         let liveness = Liveness::new(graph, order, planner.alignment, planner.variables)?;
+        planner.limits.go_on()?;
         let problem = planner.equipped(liveness.problem())?;
         Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }

@@ -209,14 +209,14 @@ impl Planner {
     /// An order for a graph, without offsets.
     ///
     /// # Errors
-    /// What [`Liveness::new`] says of sizes and alignments.
+    /// What [`Liveness::new`] says of sizes and alignments; [`Error::Cancelled`].
     pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
         Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
-        Ok(self.scheduler(graph, self.sharing).schedule(self.ordering, &self.limits))
+        self.scheduler(graph, self.sharing).schedule(self.ordering, &self.limits)
     }
 
     fn scheduler<'a>(&self, graph: &'a Graph, sharing: Sharing) -> Scheduler<'a> {
-        Scheduler::new(graph, self.alignment, self.variables, sharing)
+        Scheduler::new(graph, self.alignment, self.variables, sharing, &self.limits)
     }
 
     /// Plans a graph in this order.
@@ -424,7 +424,13 @@ fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> R
 /// A plan that has passed the verifier. If that refuses a bound alone, the plan keeps the bound
 /// that the verifier can prove: a wrong bound is an internal error, but no reason to lose a right
 /// plan.
+///
+/// # Errors
+/// [`Error::WrongPlan`]; [`Error::Cancelled`] if there was no time to verify a large plan.
 fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
+    if plan.placements().nth(pipeline::MOST_AT_ANY_LIMIT).is_some() {
+        planner.limits.go_on()?;
+    }
     match verify(graph, &plan) {
         Ok(()) => Ok(plan),
         Err(violations) if violations.are_of_bounds() => {

@@ -40,27 +40,23 @@ pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
     let order = graph.file_order();
     let scheduler = planner.scheduler(graph, planner.sharing);
     let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::AllOrders)?;
-    pipeline.bound_by_working_sets();
-    if pipeline.has_least_load() && pipeline.is_open() {
-        // No other order has a lower load, so the order search may not be needed.
-        pipeline.candidate(order, PackingEffort::QUICK)?;
+    match pipeline.improve(order) {
+        // There is a plan.
+        Ok(()) | Err(Error::Cancelled) => pipeline.finish(),
+        Err(error) => Err(error),
     }
-    if pipeline.is_open() {
-        let schedule = pipeline.schedule();
-        pipeline.candidates(&schedule)?;
-        pipeline.exhaust()?;
-    }
-    pipeline.finish()
 }
 
 /// Plans a graph in one order.
 pub(super) fn plan_in_order(planner: &Planner, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
     let scheduler = planner.scheduler(graph, planner.sharing);
     let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::OneOrder)?;
-    if pipeline.is_open() {
-        pipeline.candidate(order, planner.packing_effort())?;
+    let is_open = pipeline.is_open();
+    let improved = if is_open { pipeline.candidate(order, planner.packing_effort()) } else { Ok(()) };
+    match improved {
+        Ok(()) | Err(Error::Cancelled) => pipeline.finish(),
+        Err(error) => Err(error),
     }
-    pipeline.finish()
 }
 
 /// Which orders a bound is about.
@@ -128,6 +124,24 @@ impl<'a> Pipeline<'a> {
         Ok(pipeline)
     }
 
+    /// All stages after the first plan.
+    ///
+    /// # Errors
+    /// What a strategy says; [`Error::Cancelled`].
+    fn improve(&mut self, program_order: &[OperatorId]) -> Result<()> {
+        self.bound_by_working_sets()?;
+        if self.has_least_load() && self.is_open() {
+            // No other order has a lower load, so the order search may not be needed.
+            self.candidate(program_order, PackingEffort::QUICK)?;
+        }
+        if self.is_open() {
+            let schedule = self.schedule()?;
+            self.candidates(&schedule)?;
+            self.exhaust()?;
+        }
+        Ok(())
+    }
+
     /// Whether the best plan may be above the least there is.
     fn is_above_bound(&self) -> bool {
         let bound = match self.mode {
@@ -152,9 +166,10 @@ impl<'a> Pipeline<'a> {
     }
 
     /// A bound that needs no search: often the first plan touches it.
-    fn bound_by_working_sets(&mut self) {
-        let bound = self.first_order.bound_of(self.scheduler.largest_step());
+    fn bound_by_working_sets(&mut self) -> Result<()> {
+        let bound = self.first_order.bound_of(self.scheduler.largest_step()?);
         self.over_orders = Some(bound.max(self.first_order.working_set_bound()));
+        Ok(())
     }
 
     /// Whether no order has a lower load than that of the best plan.
@@ -163,8 +178,8 @@ impl<'a> Pipeline<'a> {
     }
 
     /// The order stage.
-    fn schedule(&mut self) -> Schedule {
-        let schedule = self.scheduler.schedule(self.planner.ordering, &self.budget.left());
+    fn schedule(&mut self) -> Result<Schedule> {
+        let schedule = self.scheduler.schedule(self.planner.ordering, &self.budget.left())?;
         self.budget
             .charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
         let mut bound = self.first_order.bound_of(schedule.lower_bound);
@@ -173,7 +188,7 @@ impl<'a> Pipeline<'a> {
             bound = bound.max(self.best.lower_bound.bytes);
         }
         self.over_orders = self.over_orders.max(Some(bound));
-        schedule
+        Ok(schedule)
     }
 
     /// Further orders, the most promising first.
@@ -190,7 +205,7 @@ impl<'a> Pipeline<'a> {
         let shares = concerns(self.graph, self.planner.sharing);
         if self.planner.sharing > Sharing::None && self.is_open() {
             // Where not everything can be shared, the best order without sharing may be better.
-            let plain = self.order_without_sharing();
+            let plain = self.order_without_sharing()?;
             self.candidate(&plain, PackingEffort::QUICK)?;
         }
         if shares && self.is_open() {
@@ -208,7 +223,7 @@ impl<'a> Pipeline<'a> {
         if !self.is_open() {
             return Ok(());
         }
-        let others = Others::new(self.scheduler, schedule);
+        let others = Others::new(self.scheduler, schedule)?;
         for seed in 1..=OTHERS {
             if !self.is_open() {
                 break;
@@ -222,11 +237,11 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn order_without_sharing(&mut self) -> Vec<OperatorId> {
+    fn order_without_sharing(&mut self) -> Result<Vec<OperatorId>> {
         let scheduler = self.planner.scheduler(self.graph, Sharing::None);
-        let plain = scheduler.schedule(self.planner.ordering, &self.budget.left());
+        let plain = scheduler.schedule(self.planner.ordering, &self.budget.left())?;
         self.budget.charge(plain.nodes, Stop::Finished);
-        plain.order
+        Ok(plain.order)
     }
 
     /// Aliases and offsets for an order.
@@ -281,9 +296,15 @@ impl<'a> Pipeline<'a> {
     }
 
     /// The best plan with what is known of all orders, and why the search for it stopped.
-    fn finish(self) -> Result<Plan> {
+    fn finish(mut self) -> Result<Plan> {
+        self.budget.is_met();
         let mut plan = self.best;
-        let claims_more = self.over_orders != plan.bound_over_orders;
+        // The plan as it is has been verified; further claims would have to be as well.
+        let is_late = self.planner.limits.go_on().is_err() && self.first_order.len() > MOST_AT_ANY_LIMIT;
+        let claims_more = self.over_orders != plan.bound_over_orders && !is_late;
+        if !claims_more {
+            self.over_orders = plan.bound_over_orders;
+        }
         if let Some(over_orders) = self.over_orders {
             // What no order is below, this one is not.
             plan.lower_bound.bytes = plan.lower_bound.bytes.max(over_orders);

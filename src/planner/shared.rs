@@ -53,7 +53,7 @@ impl<'a> Order<'a> {
     ) -> Result<Self> {
         let graph = scheduler.graph();
         let problem = planner.equipped(liveness.problem())?;
-        let bound = bound_of_load(&problem, scheduler.load(order));
+        let bound = bound_of_load(&problem, scheduler.load(order)?);
         let over_orders = over_orders.map(|over| over.min(bound));
         let reserved = problem.reserved().to_vec();
         Ok(Self { planner, graph, operators: order, liveness, reserved, bound, over_orders })
@@ -69,7 +69,7 @@ impl<'a> Order<'a> {
     ) -> Result<Plan> {
         let Self { planner, graph, .. } = *self;
         let alignment = planner.alignment.into();
-        let (contents, mut stopped) = Contents::within(limits, graph, alignment, planner.sharing);
+        let (contents, mut stopped) = Contents::within(limits, graph, alignment, planner.sharing)?;
         let live = live_ranges(graph, self.liveness);
         let wishes = Wish::variants(planner.sharing);
         let wishes = match aliases {
@@ -118,7 +118,9 @@ impl<'a> Order<'a> {
         effort: Option<PackingEffort>,
         limits: &Limits,
     ) -> Result<Plan> {
+        limits.go_on()?;
         let groups = Groups::new(self.liveness, layout)?;
+        limits.go_on()?;
         let problem = self.planner.equipped(&groups.problem)?;
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
             allocate_around(&problem, strategy, limits)?;
@@ -135,6 +137,7 @@ impl<'a> Order<'a> {
                 nodes += packed.nodes;
             }
         }
+        limits.go_on()?;
         let mut plan = self.plan_of(layout, &groups, &offsets);
         strategy.name().clone_into(&mut plan.strategy);
         (plan.nodes, plan.stop) = (nodes, stop);

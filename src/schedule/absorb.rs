@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use super::reduce::Part;
+use crate::limits::{Meter, Stop};
 use crate::sorting::unique;
 
 /// Puts operators right after the only one that they wait for, where that costs nothing in
@@ -14,12 +15,16 @@ use crate::sorting::unique;
 ///
 /// Where what it frees was rounded up, that may have hung over the end of the arena; then it
 /// is left alone.
-pub(super) fn absorb(network: &Network) -> Vec<Part> {
+///
+/// # Errors
+/// Why it must stop.
+pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Part>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<Part> = (0..count).map(|operator| Part::single(network, operator)).collect();
     let mut into: Vec<u32> = (0..count).collect();
     for operator in 0..count {
         let &[before] = network.before.row(operator) else { continue };
+        meter.work(64)?;
         let host = into[before as usize];
         let there = &parts[host as usize];
         let own = |tensor: u32| {
@@ -52,7 +57,7 @@ pub(super) fn absorb(network: &Network) -> Vec<Part> {
         put(network, &mut parts[host as usize], moved, &dying);
         into[operator as usize] = host;
     }
-    parts
+    Ok(parts)
 }
 
 /// Puts a part after another one, which has written what dies there.

@@ -2,6 +2,7 @@
 
 use super::Scheduler;
 use super::cursor::Cursor;
+use crate::error::Error;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Meter, Stop};
@@ -15,13 +16,13 @@ impl Scheduler<'_> {
     ///
     /// # Errors
     /// Why it must stop, or what a visit says.
-    pub(crate) fn all_orders<E: From<Stop>>(
+    pub(crate) fn all_orders<E: From<Stop> + From<Error>>(
         &self,
         height: u64,
         meter: &mut Meter<'_>,
         visit: Visit<'_, E>,
     ) -> Result<(), E> {
-        let cursor = Cursor::new(self.network());
+        let cursor = Cursor::new(self.network()?);
         All { graph: self.graph, cursor, order: Vec::new(), height, visit }.descend(meter)
     }
 }

@@ -2,8 +2,10 @@
 
 use super::rows::Rows;
 use crate::effects::{Reuse, reuses};
+use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::TensorId;
+use crate::limits::{Limits, Meter};
 use crate::sharing::{Contents, Sharing, Stretch, Stretches, concerns};
 
 /// Bytes that the same tensors hold, of one tensor's contents.
@@ -29,9 +31,19 @@ pub(super) struct Atoms {
 }
 
 impl Atoms {
-    pub(super) fn new(graph: &Graph, default_alignment: u64, sharing: Sharing, unit: u64) -> Self {
-        let contents =
-            concerns(graph, sharing).then(|| Contents::unlimited(graph, default_alignment, sharing));
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(super) fn new(
+        graph: &Graph,
+        default_alignment: u64,
+        (sharing, limits): (Sharing, &Limits),
+        unit: u64,
+    ) -> Result<Self> {
+        let contents = |limits: &Limits| {
+            let meter = &mut Meter::new(limits, u64::MAX);
+            Contents::new(graph, default_alignment, sharing, meter).map_err(|_| Error::Cancelled)
+        };
+        let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };
         let plain = Stretches::new(graph);
         let stretches = contents.as_ref().map_or(&plain, |contents| &contents.stretches);
         let of_tensor: Vec<&[Stretch]> = graph.tensor_ids().map(|id| stretches.of(id)).collect();
@@ -49,10 +61,12 @@ impl Atoms {
                 own.insert(place, cut);
             }
         };
+        limits.go_on()?;
         for stretch in of_tensor.iter().copied().flatten() {
             insert(stretch.source, start(stretch));
             insert(stretch.source, end(stretch));
         }
+        limits.go_on()?;
         for Reuse { input, region, .. } in graph.operator_ids().flat_map(|id| reuses(graph, id, sharing)) {
             // The region of a reuse begins or ends with the input.
             let cut = if region.start > 0 { region.start } else { region.end };
@@ -66,6 +80,7 @@ impl Atoms {
             insert(tensor, up(from));
             insert(tensor, up(end));
         }
+        limits.go_on()?;
         let mut list = Vec::new();
         let mut first = Vec::with_capacity(cuts.len());
         for (source, cuts) in graph.tensor_ids().zip(&cuts) {
@@ -84,6 +99,7 @@ impl Atoms {
             let place = |cut: u64| first[source] + cuts[source].partition_point(|&other| other < cut) as u32;
             place(start(stretch))..place(end(stretch)).min(first[source] + cuts[source].len() as u32 - 1)
         };
+        limits.go_on()?;
         for (tensor, own) in graph.tensors().iter().zip(&of_tensor) {
             let runs = |id: &crate::ids::OperatorId| !graph.operator(*id).is_folded();
             let is_read = tensor.readers().iter().any(runs);
@@ -105,7 +121,7 @@ impl Atoms {
             }
         }
         let of_tensor = Rows::new(of_tensor.iter().map(|own| own.iter().flat_map(atoms)));
-        Self { list, of_tensor }
+        Ok(Self { list, of_tensor })
     }
 
     /// Where the contents of a tensor are.

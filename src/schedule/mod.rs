@@ -34,6 +34,7 @@ use segments::segments;
 
 use std::cell::OnceCell;
 
+use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Limits, Meter, Stop};
@@ -114,7 +115,7 @@ const WORK_OF_A_NODE: u64 = 1024;
 
 /// Counts nodes, and work. Few networks are so wide, or have operators of so many tensors, that
 /// a set takes more than the work of a node.
-fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<(), Stop> {
+fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> std::result::Result<(), Stop> {
     meter.spend_on(nodes + work / WORK_OF_A_NODE, work)
 }
 
@@ -124,6 +125,8 @@ pub(crate) struct Scheduler<'a> {
     default_alignment: u64,
     variables: Variables,
     sharing: Sharing,
+    /// Of these, only cancellation counts.
+    limits: Limits,
     /// Made when it is first needed.
     network: OnceCell<Network>,
 }
@@ -134,8 +137,10 @@ impl<'a> Scheduler<'a> {
         default_alignment: u64,
         variables: Variables,
         sharing: Sharing,
+        limits: &Limits,
     ) -> Self {
-        Self { graph, default_alignment, variables, sharing, network: OnceCell::new() }
+        let limits = limits.clone().cancel_only();
+        Self { graph, default_alignment, variables, sharing, limits, network: OnceCell::new() }
     }
 
     pub(crate) fn graph(&self) -> &'a Graph {
@@ -143,32 +148,46 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Linear in the graph, but for tensors in many pieces.
-    fn network(&self) -> &Network {
-        let Self { graph, default_alignment, variables, sharing, .. } = *self;
-        self.network.get_or_init(|| Network::new(graph, default_alignment, variables, sharing))
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled), as all that need it.
+    fn network(&self) -> Result<&Network> {
+        if self.network.get().is_none() {
+            let Self { graph, default_alignment, variables, sharing, .. } = *self;
+            let made = Network::new(graph, default_alignment, variables, sharing, &self.limits)?;
+            // Nobody else sets it.
+            let _ = self.network.set(made);
+        }
+        Ok(self.network.get().expect("it was made"))
     }
 
     /// The network without rounding to cells, if the other one has rounded something.
-    fn plain_network(&self) -> Option<Network> {
-        let Self { graph, default_alignment, variables, sharing, .. } = *self;
-        let is_rounded = self.network().paddings.any;
-        is_rounded.then(|| Network::in_cells(graph, 1, default_alignment, variables, sharing))
+    fn plain_network(&self) -> Result<Option<Network>> {
+        let Self { graph, default_alignment, variables, sharing, ref limits, .. } = *self;
+        if !self.network()?.paddings.any {
+            return Ok(None);
+        }
+        Network::in_cells(graph, 1, default_alignment, variables, (sharing, limits)).map(Some)
     }
 
     /// An order.
-    pub(crate) fn schedule(&self, ordering: Ordering, limits: &Limits) -> Schedule {
-        let network = self.network();
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled) before there is any other order than that of
+    /// the program.
+    pub(crate) fn schedule(&self, ordering: Ordering, limits: &Limits) -> Result<Schedule> {
+        let network = self.network()?;
         let effort = ordering.effort();
         let mut meter = Meter::new(limits, 4 * effort.nodes);
-        let mut parts = Parts::new(network);
+        let mut parts = Parts::new(network, &self.limits)?;
         let mut stop = parts.improve(effort, &mut meter).err().unwrap_or(Stop::Finished);
         let mut bound = parts.bound();
         if parts.worst().is_some()
-            && let Some(plain) = self.plain_network()
+            && let Some(plain) = self.plain_network()?
         {
             // What is rounded up is taken off bounds as a whole, so that those that count bytes as
             // they are may be higher. They hold at any alignment.
-            let mut plain = Parts::new(&plain);
+            let mut plain = Parts::new(&plain, &self.limits)?;
             if plain.bound() <= bound {
                 stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
             }
@@ -183,7 +202,7 @@ impl<'a> Scheduler<'a> {
         let peak = peak(network, &order);
         let file_peak = cursor::peak(network, &file);
         debug_assert!(peak <= file_peak);
-        Schedule {
+        Ok(Schedule {
             order: order.into_iter().map(|operator| self.graph.file_order()[operator as usize]).collect(),
             peak,
             file_peak,
@@ -191,25 +210,25 @@ impl<'a> Scheduler<'a> {
             nodes: meter.nodes(),
             stop: if bound >= peak { Stop::Finished } else { stop },
             is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
-        }
+        })
     }
 
     /// The most bytes live at a step of this order, as in [`Schedule::peak`]: with all the
     /// sharing that may be done there, no arena is smaller. Linear in the graph.
-    pub(crate) fn load(&self, order: &[OperatorId]) -> u64 {
+    pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
         let mut number = vec![0; self.graph.operators().len()];
         for (place, id) in (0..).zip(self.graph.file_order()) {
             number[id.index()] = place;
         }
-        peak(self.network(), &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>())
+        Ok(peak(self.network()?, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>()))
     }
 
     /// The bytes of the largest step of a single operator: a load that no order stays below, found
     /// without a search. O(operators + edges).
-    pub(crate) fn largest_step(&self) -> u64 {
-        let bytes = largest_step(self.network());
+    pub(crate) fn largest_step(&self) -> Result<u64> {
+        let bytes = largest_step(self.network()?);
         // Without rounding, there is no padding to take off.
-        self.plain_network().map_or(bytes, |plain| bytes.max(largest_step(&plain)))
+        Ok(self.plain_network()?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
     }
 }
 
@@ -229,16 +248,17 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(network: &Network) -> Self {
+    fn new(network: &Network, limits: &Limits) -> Result<Self> {
         let mut parting = Parting::new(network);
         let part = |(from, to)| {
+            limits.go_on()?;
             let network = parting.part(from, to);
             let order: Vec<u32> = (0..to - from).collect();
             let peak = peak(&network, &order);
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
-            Part { from, network, order, peak, bound }
+            Ok(Part { from, network, order, peak, bound })
         };
-        Self { list: segments(network).into_iter().map(part).collect() }
+        Ok(Self { list: segments(network).into_iter().map(part).collect::<Result<_>>()? })
     }
 
     fn bound(&self) -> u64 {
@@ -254,7 +274,7 @@ impl Parts {
 
     /// Lowers the peak and raises the bound, until they meet. The parts with the highest
     /// peaks come first; the others then only have to stay below what those need.
-    fn improve(&mut self, mut effort: Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn improve(&mut self, mut effort: Effort, meter: &mut Meter<'_>) -> std::result::Result<(), Stop> {
         if effort.widths.is_empty() {
             return Ok(());
         }
@@ -275,7 +295,12 @@ impl Parts {
 
 impl Part {
     /// As far as `enough`.
-    fn improve(&mut self, enough: u64, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn improve(
+        &mut self,
+        enough: u64,
+        effort: &mut Effort,
+        meter: &mut Meter<'_>,
+    ) -> std::result::Result<(), Stop> {
         for greedy in Greedy::ALL {
             let order = greedy.order(&self.network, meter)?;
             self.offer(peak(&self.network, &order), order);
@@ -283,7 +308,7 @@ impl Part {
                 return Ok(());
             }
         }
-        let reduced = Reduced::new(&self.network);
+        let reduced = Reduced::new(&self.network, meter)?;
         if reduced.network.operator_count() > MOST_SEARCHED {
             self.raise_by_cuts(effort, meter)?;
             return if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) };
@@ -324,7 +349,7 @@ impl Part {
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
     }
 
-    fn raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> std::result::Result<(), Stop> {
         let known = Known { order: &self.order, enough: self.peak, most_work: effort.cuts };
         let (bound, work) = cut_bound(&self.network, known, meter)?;
         effort.cuts = effort.cuts.saturating_sub(work);
@@ -390,9 +415,9 @@ mod tests {
             let graph = drawn(seed);
             for alignment in [1, 8] {
                 let mut meter = Meter::new(&limits, u64::MAX);
-                let network = Network::new(&graph, alignment, Variables::Arena, Sharing::None);
-                let scheduler = Scheduler::new(&graph, alignment, Variables::Arena, Sharing::None);
-                let best = scheduler.schedule(Ordering::Optimal, &limits);
+                let scheduler = Scheduler::new(&graph, alignment, Variables::Arena, Sharing::None, &limits);
+                let network = scheduler.network().expect("no limit").clone();
+                let best = scheduler.schedule(Ordering::Optimal, &limits).expect("no limit");
                 let order: Vec<u32> = (0..network.operator_count()).collect();
                 let known = Known { order: &order, enough: u64::MAX, most_work: 200_000_000 };
                 let (bound, _) = cut_bound(&network, known, &mut meter).expect("no limit");

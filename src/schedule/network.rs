@@ -7,8 +7,10 @@ use super::atoms::{Atom, Atoms};
 use super::rows::Rows;
 use super::saves::{Save, Saves};
 use crate::effects::{Pair, Reuse, reuses};
+use crate::error::Result;
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
+use crate::limits::Limits;
 use crate::occupant::Variables;
 use crate::sharing::{Sharing, concerns};
 use crate::sorting::{sort_by_keys, unique};
@@ -92,9 +94,18 @@ impl Network {
     ///
     /// Its tensors are [`Atoms`]: what shares memory by its contents is counted once. What
     /// may be written in place is in `saves`.
-    pub(super) fn new(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sharing) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    pub(super) fn new(
+        graph: &Graph,
+        default_alignment: u64,
+        variables: Variables,
+        sharing: Sharing,
+        limits: &Limits,
+    ) -> Result<Self> {
         let unit = unit(graph, default_alignment, variables, sharing);
-        Self::in_cells(graph, unit, default_alignment, variables, sharing)
+        Self::in_cells(graph, unit, default_alignment, variables, (sharing, limits))
     }
 
     /// The same with sizes rounded up to cells of `unit` bytes, which divides all alignments.
@@ -103,14 +114,14 @@ impl Network {
         unit: u64,
         default_alignment: u64,
         variables: Variables,
-        sharing: Sharing,
-    ) -> Self {
+        (sharing, limits): (Sharing, &Limits),
+    ) -> Result<Self> {
         let order = graph.file_order();
         let mut number = vec![u32::MAX; graph.operators().len()];
         for (place, id) in order.iter().enumerate() {
             number[id.index()] = place as u32;
         }
-        let atoms = Atoms::new(graph, default_alignment, sharing, unit);
+        let atoms = Atoms::new(graph, default_alignment, (sharing, limits), unit)?;
         let mut network = Self::empty(order.len());
         let mut roles = vec![Role::None; atoms.list.len()];
         for (role, atom) in roles.iter_mut().zip(&atoms.list) {
@@ -126,9 +137,13 @@ impl Network {
         let reads = |place| unique(operator(place).inputs().iter().flat_map(numbered).collect());
         let first_written = |place| operator(place).outputs().iter().flat_map(|&id| atoms.first_in(id));
         let writes = |place| unique(first_written(place).filter_map(number_of).collect());
+        // Between passes that are linear in the graph.
+        limits.go_on()?;
         network.reads = Rows::new((0..order.len()).map(reads));
+        limits.go_on()?;
         network.writes = Rows::new((0..order.len()).map(writes));
         network.readers = network.reads.transposed(network.sizes.len());
+        limits.go_on()?;
         for place in 0..order.len() {
             let unread = first_written(place).filter(|&atom| matches!(roles[atom as usize], Role::Transient));
             network.count_transient(
@@ -138,12 +153,14 @@ impl Network {
                 unit,
             );
         }
+        limits.go_on()?;
         let saves = |place: usize| saves(graph, order[place], sharing, unit, &atoms, number_of);
         network.saves = Saves::new((0..order.len()).map(saves));
         let waits = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
+        limits.go_on()?;
         network.set_waits(waits.collect());
         network.paddings.settle();
-        network
+        Ok(network)
     }
 
     pub(super) fn empty(operators: usize) -> Self {

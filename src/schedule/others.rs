@@ -5,6 +5,7 @@ use super::network::Network;
 use super::parting::Parting;
 use super::segments::segments;
 use super::{MOST_SEARCHED, Schedule, Scheduler};
+use crate::error::Error;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Limits, Meter, Stop};
@@ -25,12 +26,19 @@ pub(crate) struct Others<'a> {
 
 impl<'a> Others<'a> {
     /// Linear in the graph.
-    pub(crate) fn new(scheduler: &Scheduler<'a>, known: &Schedule) -> Self {
-        let network = scheduler.network();
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn new(scheduler: &Scheduler<'a>, known: &Schedule) -> Result<Self, Error> {
+        let network = scheduler.network()?;
         let mut parting = Parting::new(network);
         let ranges = segments(network).into_iter();
-        let parts = ranges.map(|(from, to)| (from, parting.part(from, to))).collect();
-        Self { graph: scheduler.graph, peak: known.peak, parts }
+        let part = |(from, to)| {
+            scheduler.limits.go_on()?;
+            Ok((from, parting.part(from, to)))
+        };
+        let parts = ranges.map(part).collect::<Result<_, Error>>()?;
+        Ok(Self { graph: scheduler.graph, peak: known.peak, parts })
     }
 
     /// An order of the same peak or less, drawn by a seed, if one is found; the nodes it took, and

@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use super::reduce::Part;
+use crate::limits::{Meter, Stop};
 use crate::sorting::unique;
 
 /// Puts operators right before the only one that waits for them, where that costs
@@ -18,13 +19,17 @@ use crate::sorting::unique;
 /// What is rounded up could hang over the end of the arena before it is moved and not
 /// after; inputs that are live at the first step only, too, need to know who is first.
 /// Neither is touched.
-pub(super) fn postpone(network: &Network) -> Vec<Part> {
+///
+/// # Errors
+/// Why it must stop.
+pub(super) fn postpone(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Part>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<Part> = (0..count).map(|operator| Part::single(network, operator)).collect();
     for operator in 0..count {
         let &[next] = network.after.row(operator) else { continue };
         let (moved, target) = (&parts[operator as usize], &parts[next as usize]);
         let Some(freed) = freed_by(network, (moved, operator), (target, next)) else { continue };
+        meter.work(64 + moved.reads.len() + target.reads.len() + target.early.len())?;
         let (written, most_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
         let taken_off = network.bytes(&target.early) + network.saves.most(next, &network.sizes);
         let least = (network.bytes(&target.writes) + target.transient).saturating_sub(taken_off);
@@ -33,7 +38,7 @@ pub(super) fn postpone(network: &Network) -> Vec<Part> {
             put(&mut parts[next as usize], moved, &freed, written);
         }
     }
-    parts
+    Ok(parts)
 }
 
 /// Puts a part before another's operators.

@@ -9,6 +9,7 @@ use super::rows::Rows;
 use super::saves::{Save, Saves};
 use super::trees::{Segment, trees};
 use super::twins::order_twins;
+use crate::limits::{Meter, Stop};
 use crate::sorting::unique;
 
 /// A smaller network, and the operators of the larger one that each of its operators
@@ -20,18 +21,28 @@ pub(super) struct Reduced {
 
 impl Reduced {
     /// All reductions.
-    pub(super) fn new(network: &Network) -> Self {
-        let network = without_redundant(network);
-        let mut reduced = assemble(&network, &absorb(&network));
-        reduced = reduced.then(merge_trees);
-        reduced = reduced.then(|network| assemble(network, &postpone(network)));
+    ///
+    /// # Errors
+    /// Why it must stop.
+    pub(super) fn new(network: &Network, meter: &mut Meter<'_>) -> Result<Self, Stop> {
+        // About a microsecond for each operator and reduction.
+        let steps = 512 * network.operator_count() as usize;
+        meter.work(steps)?;
+        let network = without_redundant(network, meter)?;
+        let mut reduced = assemble(&network, &absorb(&network, meter)?);
+        meter.work(steps)?;
+        reduced = reduced.then(merge_trees(&reduced.network, meter)?);
+        meter.work(steps)?;
+        let parts = postpone(&reduced.network, meter)?;
+        reduced = reduced.then(assemble(&reduced.network, &parts));
+        meter.work(steps)?;
         order_twins(&mut reduced.network);
-        reduced
+        meter.work(steps)?;
+        Ok(reduced)
     }
 
-    /// With a further reduction.
-    fn then(&self, reduce: impl Fn(&Network) -> Reduced) -> Self {
-        let mut reduced = reduce(&self.network);
+    /// With a further reduction of this one's network.
+    fn then(&self, mut reduced: Self) -> Self {
         reduced.stands_for = Rows::new(reduced.stands_for.rows().map(|row| self.expand(row)));
         reduced
     }
@@ -102,10 +113,11 @@ impl Part {
 
 /// Without dependencies that follow from others: an operator need not wait for one that
 /// another waits for, for which it waits itself. What it reads stays as it is.
-fn without_redundant(network: &Network) -> Network {
+fn without_redundant(network: &Network, meter: &mut Meter<'_>) -> Result<Network, Stop> {
     let mut smaller = network.clone();
     if network.operator_count() <= MOST {
         let later = descendants(network);
+        meter.work(network.before.len() * network.operator_count() as usize / 64)?;
         let follows = |&(operator, before): &(u32, u32)| {
             // The last ones have the most that they wait for.
             let others = network.before.row(operator).iter().rev();
@@ -113,14 +125,14 @@ fn without_redundant(network: &Network) -> Network {
         };
         smaller.set_waits(network.waits().filter(|wait| !follows(wait)).collect());
     }
-    smaller
+    Ok(smaller)
 }
 
 /// Each segment of a tree's best order becomes one operator, after the segment before it.
-fn merge_trees(network: &Network) -> Reduced {
+fn merge_trees(network: &Network, meter: &mut Meter<'_>) -> Result<Reduced, Stop> {
     let mut by_root: Vec<Option<Vec<Segment>>> = (0..network.operator_count()).map(|_| None).collect();
     let mut inner = vec![false; by_root.len()];
-    for tree in trees(network) {
+    for tree in trees(network, meter)? {
         let members = tree.iter().flat_map(|segment| &segment.operators);
         members.for_each(|&operator| inner[operator as usize] = true);
         // The root is the last of the tree in any order.
@@ -141,7 +153,7 @@ fn merge_trees(network: &Network) -> Reduced {
             parts.push(Part::single(network, operator));
         }
     }
-    assemble(network, &parts)
+    Ok(assemble(network, &parts))
 }
 
 /// A network with an operator for each part that is there.

@@ -51,6 +51,11 @@ impl Rows {
         (0..self.count()).map(|number| self.row(number))
     }
 
+    /// Entries of all rows.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn count(&self) -> u32 {
         (self.starts.len() - 1) as u32
     }

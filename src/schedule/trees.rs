@@ -1,6 +1,7 @@
 //! Trees of operators, put into the best order in polynomial time.
 
 use super::network::Network;
+use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
 /// A stretch of a tree's order that is run at once: nothing is gained by running others
@@ -32,10 +33,13 @@ impl Segment {
 /// higher at any depth is no worse there either.
 ///
 /// O(n^2 log n) at worst; linear and a sort for each level of a balanced tree.
-pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
+///
+/// # Errors
+/// Why it must stop.
+pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<Segment>>, Stop> {
     let count = network.operator_count();
     if network.first > 0 || network.paddings.any {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut orders: Vec<Option<Vec<Segment>>> = (0..count).map(|_| None).collect();
     for operator in 0..count {
@@ -51,6 +55,7 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
         }
         let mut merged: Vec<Segment> =
             below.iter().flat_map(|&child| orders[child as usize].take().unwrap_or_default()).collect();
+        meter.work(64 * merged.len())?;
         // What ties stays in its order, so that those of one child do.
         let mut places: Vec<usize> = (0..merged.len()).collect();
         sort_by_keys(&mut places, |&place| [!merged[place].fall(), 0]);
@@ -66,14 +71,11 @@ pub(super) fn trees(network: &Network) -> Vec<Vec<Segment>> {
             hill: written + i128::from(network.transient[operator as usize]) - i128::from(saved),
             net: written - bytes(network.reads.row(operator)),
         });
-        orders[operator as usize] = Some(canonical(&merged));
+        orders[operator as usize] = Some(canonical(&merged, meter)?);
     }
     // What is a part of a larger tree was taken by that.
-    orders
-        .into_iter()
-        .flatten()
-        .filter(|order| order.iter().map(|segment| segment.operators.len()).sum::<usize>() > 1)
-        .collect()
+    let whole = orders.into_iter().flatten();
+    Ok(whole.filter(|order| order.iter().map(|segment| segment.operators.len()).sum::<usize>() > 1).collect())
 }
 
 /// Whether all that a child writes is read by its parent, and does not stay.
@@ -83,10 +85,11 @@ fn reads_all(network: &Network, operator: u32, child: u32) -> bool {
 }
 
 /// Cut where it pays to stop: at the lowest point after the highest hill of what is left.
-fn canonical(steps: &[Segment]) -> Vec<Segment> {
+fn canonical(steps: &[Segment], meter: &mut Meter<'_>) -> Result<Vec<Segment>, Stop> {
     let mut cut = Vec::new();
     let mut rest = steps;
     while !rest.is_empty() {
+        meter.work(4 * rest.len())?;
         let (mut level, mut highest, mut lowest, mut end) = (0, i128::MIN, i128::MAX, 0);
         for (place, step) in rest.iter().enumerate() {
             if level + step.hill >= highest {
@@ -105,5 +108,5 @@ fn canonical(steps: &[Segment]) -> Vec<Segment> {
         });
         rest = others;
     }
-    cut
+    Ok(cut)
 }

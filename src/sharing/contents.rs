@@ -6,6 +6,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{Alignment, How, Sharing, in_force};
+use crate::error::Error;
 use crate::graph::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Limits, Meter, Stop};
@@ -56,15 +57,19 @@ const MOST_STRETCHES: usize = 1 << 21;
 
 impl Contents {
     /// The contents within limits; only those of constraints if a limit is met first.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
     pub(crate) fn within(
         limits: &Limits,
         graph: &Graph,
         alignment: Alignment,
         sharing: Sharing,
-    ) -> (Self, Stop) {
+    ) -> Result<(Self, Stop), Error> {
         match Self::new(graph, alignment, sharing, &mut Meter::new(limits, u64::MAX)) {
-            Ok(contents) => (contents, Stop::Finished),
-            Err(stop) => (Self::unlimited(graph, alignment, Sharing::None), stop),
+            Ok(contents) => Ok((contents, Stop::Finished)),
+            Err(Stop::Cancelled) => Err(Error::Cancelled),
+            Err(stop) => Ok((Self::unlimited(graph, alignment, Sharing::None), stop)),
         }
     }
 

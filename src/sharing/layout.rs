@@ -43,7 +43,7 @@ impl Layout {
     /// that is built without limits, in near-linear time.
     ///
     /// # Errors
-    /// [`Error::Constraint`] if a constraint cannot be satisfied.
+    /// [`Error::Constraint`] if a constraint cannot be satisfied; [`Error::Cancelled`].
     pub(crate) fn within(
         limits: &Limits,
         graph: &Graph,
@@ -66,6 +66,7 @@ impl Layout {
         };
         match build(limits, Some(wish)) {
             Ok(layout) => Ok((layout, Stop::Finished)),
+            Err(Interrupted::Stopped(Stop::Cancelled)) => Err(Error::Cancelled),
             Err(Interrupted::Invalid(error)) => Err(error),
             Err(Interrupted::Stopped(stop)) => Ok((unlimited()?, stop)),
         }

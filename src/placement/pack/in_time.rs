@@ -1,6 +1,8 @@
 //! Offsets by one walk through time: what starts takes a hole between what is there. What finds
 //! none lies above the capacity, to be sent away.
 
+use crate::error::Result;
+use crate::limits::Limits;
 use crate::problem::{Buffer, Problem};
 use crate::sorting::sort_by_keys;
 
@@ -8,7 +10,10 @@ use crate::sorting::sort_by_keys;
 /// as it comes.
 ///
 /// O(n log n + n a) for n buffers of which at most a are live at once.
-pub(crate) fn offsets(problem: &Problem) -> Vec<u64> {
+///
+/// # Errors
+/// [`Error::Cancelled`](crate::Error::Cancelled).
+pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     let capacity = problem.capacity().unwrap_or(u64::MAX);
     let buffers = problem.buffers();
     let mut order: Vec<usize> = (0..buffers.len()).filter(|&one| buffers[one].size() > 0).collect();
@@ -20,6 +25,7 @@ pub(crate) fn offsets(problem: &Problem) -> Vec<u64> {
     let mut there: Vec<usize> = Vec::new();
     let mut now = 0;
     for one in order {
+        limits.go_on()?;
         let buffer = &buffers[one];
         if buffer.live().start > now {
             now = buffer.live().start;
@@ -33,7 +39,7 @@ pub(crate) fn offsets(problem: &Problem) -> Vec<u64> {
             offsets[one] = capacity.next_multiple_of(buffer.alignment());
         }
     }
-    offsets
+    Ok(offsets)
 }
 
 /// The lowest or highest place in the smallest hole that is large enough: what stays long goes
@@ -85,7 +91,7 @@ mod tests {
                 })
                 .collect();
             let problem = Problem::new(buffers).unwrap().with_capacity(Some(120));
-            let offsets = offsets(&problem);
+            let offsets = offsets(&problem, &Limits::new()).unwrap();
             let all = problem.buffers();
             let fits = |one: usize| all[one].size() > 0 && offsets[one] + all[one].size() <= 120;
             for one in (0..count).filter(|&one| fits(one)) {

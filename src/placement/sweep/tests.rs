@@ -19,7 +19,7 @@ fn instance(random: &mut Random) -> Instance {
         to: read,
     };
     let steps = 10;
-    let mut instance = Instance::new(vec![room(700, 0), room(1 << 20, 1)], steps, 0);
+    let mut instance = Instance::new(vec![room(700, 0), room(1 << 20, 1)], steps, 0, &Limits::new());
     for number in 0..11 {
         let size = if number < 4 { 150 + random.below(200) as u64 } else { 1 + random.below(60) as u64 };
         let first = random.below(steps as usize - 1) as u32;

@@ -48,7 +48,7 @@ impl<'a> Drafts<'a> {
         // What lies at some distance in one pool must be right in all of them.
         let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
         let alignment = Alignment { default: planner.alignment, least };
-        let (contents, _) = Contents::within(&planner.limits, graph, alignment, planner.sharing);
+        let (contents, _) = Contents::within(&planner.limits, graph, alignment, planner.sharing)?;
         Ok(Self { planner, graph, pools, alignment, contents })
     }
 
@@ -61,9 +61,11 @@ impl<'a> Drafts<'a> {
         let liveness = Liveness::new(self.graph, order, alignment, variables)?;
         let live = live_ranges(self.graph, &liveness);
         let limits = &self.planner.limits;
+        limits.go_on()?;
         let (layout, _) =
             Layout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, wish))?;
         let groups = Groups::new(&liveness, &layout)?;
+        limits.go_on()?;
         let [.., least] = Wish::variants(sharing);
         if wish != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
             return self.draft(order, least);
@@ -76,6 +78,7 @@ impl<'a> Drafts<'a> {
             liveness: &liveness,
             groups: &groups,
             shares: &layout.shares,
+            limits,
         };
         let items = run.items()?;
         Ok(Draft { order: order.to_vec(), layout, items })
@@ -86,6 +89,7 @@ impl<'a> Drafts<'a> {
     pub(super) fn known(&self, order: &[OperatorId], wish: Wish) -> Result<Known> {
         let draft = self.draft(order, wish)?;
         let estimate = estimate(&draft.items.instance);
+        self.planner.limits.go_on()?;
         Ok(Known { draft, wish, estimate })
     }
 

@@ -14,7 +14,7 @@ const MOST_SEARCHED: usize = 20_000;
 /// Offsets of all buffers, of which some may last from the first of so many steps to the last.
 /// They are within the capacity if the limits allow to find such.
 pub(super) fn offsets(problem: &Problem, steps: u32, limits: &Limits) -> Result<Vec<u64>> {
-    if let Some(offsets) = in_layers(problem, steps)?
+    if let Some(offsets) = in_layers(problem, steps, limits)?
         && highest(problem, &offsets) <= problem.capacity().unwrap_or(u64::MAX)
     {
         return Ok(offsets);
@@ -30,7 +30,7 @@ pub(super) fn highest(problem: &Problem, offsets: &[u64]) -> u64 {
 }
 
 /// None if offsets would not be numbers.
-fn in_layers(problem: &Problem, steps: u32) -> Result<Option<Vec<u64>>> {
+fn in_layers(problem: &Problem, steps: u32, limits: &Limits) -> Result<Option<Vec<u64>>> {
     let buffers = problem.buffers();
     let lasts = |&one: &usize| buffers[one].live().start == 0 && buffers[one].live().end == steps;
     let (mut lasting, passing): (Vec<usize>, Vec<usize>) = (0..buffers.len()).partition(lasts);
@@ -45,7 +45,7 @@ fn in_layers(problem: &Problem, steps: u32) -> Result<Option<Vec<u64>>> {
     let Some(base) = top.checked_next_multiple_of(coarsest) else { return Ok(None) };
     let above = Problem::new(passing.iter().map(|&one| buffers[one].clone()).collect())?;
     let above = if passing.len() > MOST_SEARCHED {
-        in_time::offsets(&above)
+        in_time::offsets(&above, limits)?
     } else {
         Auto::new().allocate(&above, &Limits::new().nodes(1))?.offsets
     };

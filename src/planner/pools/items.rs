@@ -6,6 +6,7 @@ use crate::effects::{self, accesses};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{BufferId, OperatorId, PoolId};
+use crate::limits::Limits;
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::placement::{Access, Instance, MOST, NewItem, Room, complete};
@@ -39,6 +40,7 @@ pub(super) struct Run<'a> {
     pub(super) liveness: &'a Liveness,
     pub(super) groups: &'a Groups,
     pub(super) shares: &'a [Relation],
+    pub(super) limits: &'a Limits,
 }
 
 /// Bytes that are read and written, by step.
@@ -50,12 +52,14 @@ impl Run<'_> {
     /// must start in different pools.
     pub(super) fn items(&self) -> Result<Items> {
         let steps = self.liveness.steps();
-        let instance = Instance::new(self.rooms(), steps, self.pools.prefetch_steps());
+        let instance = Instance::new(self.rooms(), steps, self.pools.prefetch_steps(), self.limits);
         let mut items = Items { instance, members: Vec::new() };
         let mut accesses: Vec<Accesses> = vec![Accesses::new(); self.groups.members.len()];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads);
+        self.limits.go_on()?;
         for (own, accesses) in self.groups.members.iter().zip(accesses) {
+            self.limits.go_on()?;
             let members: Vec<Member> = own.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;
         }
@@ -68,6 +72,7 @@ impl Run<'_> {
         }
         check_total(&items.instance)?;
         complete(&mut items.instance);
+        self.limits.go_on()?;
         Ok(items)
     }
 

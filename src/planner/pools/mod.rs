@@ -72,7 +72,9 @@ impl Planner {
         if graph.operators().iter().map(operands).sum::<usize>() > MOST_PLANNED {
             return Ok(self.schedule(graph)?.order);
         }
-        Ok(self.plan(graph)?.order)
+        let order = self.plan(graph)?.order;
+        self.limits.go_on()?;
+        Ok(order)
     }
 
     /// The cheapest of some drafts: each is tried a little, the best then in full.
@@ -95,6 +97,8 @@ impl Planner {
                         best = Some((plan, one));
                     }
                 }
+                // There is a verified plan.
+                Err(Error::Cancelled) if best.is_some() => break,
                 // What must be on chip at once may depend on the order.
                 Err(error @ Error::DoesNotFit(_)) => failed = Some(error),
                 Err(error) => return Err(error),
@@ -102,11 +106,16 @@ impl Planner {
         }
         let Some((mut plan, one)) = best else { return Err(failed.expect("there is a plan or an error")) };
         if plan.stop == Stop::Nodes {
-            let full = place(one, u64::MAX, &limits.clone().less(nodes))?;
-            nodes += full.nodes;
-            let bound = plan.lower_bound.max(full.lower_bound);
-            plan = if full.cost <= plan.cost { full } else { plan };
-            plan.lower_bound = bound.min(plan.cost);
+            match place(one, u64::MAX, &limits.clone().less(nodes)) {
+                Ok(full) => {
+                    nodes += full.nodes;
+                    let bound = plan.lower_bound.max(full.lower_bound);
+                    plan = if full.cost <= plan.cost { full } else { plan };
+                    plan.lower_bound = bound.min(plan.cost);
+                }
+                Err(Error::Cancelled) => plan.stop = Stop::Cancelled,
+                Err(error) => return Err(error),
+            }
         }
         Ok(PoolPlan { nodes, ..plan })
     }
@@ -148,7 +157,12 @@ struct Task<'a> {
 impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
         let items = &self.draft.items;
-        let Some(found) = place(&items.instance, self.below, self.limits)? else {
+        let found = place(&items.instance, self.below, self.limits)?;
+        if found.is_none() || items.instance.is_large() {
+            // To verify a large plan takes longer than a cancelled call may.
+            self.limits.go_on()?;
+        }
+        let Some(found) = found else {
             return Err(Error::DoesNotFit(self.too_much()));
         };
         let mut plan = self.plan_of(items, &found);
