@@ -41,6 +41,7 @@ use std::fmt;
 use crate::choice::Choice;
 use crate::graph::Graph;
 use crate::ids::BufferId;
+use crate::limits::Limits;
 use crate::objects::Objects;
 use crate::plan::Plan;
 use crate::pool_plan::PoolPlan;
@@ -247,19 +248,43 @@ impl std::error::Error for Violations {}
 /// Every rule that the plan breaks, and where.
 pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
     let mut found = Found::default();
-    if let Some(steps) = order::check(graph, &plan.order, &mut found)
-        && needs::check_shape(graph, plan, &mut found)
+    check(graph, plan, &mut found);
+    found.finish()
+}
+
+/// The same, unless the call is cancelled first.
+///
+/// # Errors
+/// [`Error::Cancelled`](crate::Error::Cancelled): then nothing is known of the plan.
+pub(crate) fn verify_within(
+    limits: &Limits,
+    graph: &Graph,
+    plan: &Plan,
+) -> crate::Result<Result<(), Violations>> {
+    limits.go_on()?;
+    let mut found = Found::within(limits);
+    check(graph, plan, &mut found);
+    limits.go_on()?;
+    Ok(found.finish())
+}
+
+fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
+    if let Some(steps) = order::check(graph, &plan.order, found)
+        && needs::check_shape(graph, plan, found)
     {
         let needs = Needs { graph, plan, steps: &steps };
-        let rectangles = needs.check_places(&mut found);
-        constraints::check(graph, &rectangles, &mut found);
+        let rectangles = needs.check_places(found);
+        constraints::check(graph, &rectangles, found);
         let bounds = Bounds { arena: plan.arena_bytes, reserved: &plan.reserved };
         let name = |occupant| needs::name(graph, occupant);
-        geometry::check_places(&rectangles, &bounds, &name, &mut found);
+        geometry::check_places(&rectangles, &bounds, &name, found);
         if plan.shares.is_empty() {
-            geometry::check_overlaps(&rectangles, &name, &mut found);
-        } else if found.0.is_empty() {
-            replay::check(graph, plan, &mut found);
+            geometry::check_overlaps(&rectangles, &name, found);
+        } else if found.is_empty() {
+            replay::check(graph, plan, found);
+        }
+        if found.limits.go_on().is_err() {
+            return;
         }
         let claims = Claims {
             arena: plan.arena_bytes,
@@ -270,11 +295,10 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
             capacity: plan.capacity,
             reserved: &plan.reserved,
         };
-        needs.check_certificate(&mut found);
-        claims::check(&claims, &needs.causes(plan.lower_bound.step), &mut found);
-        needs.check_objects(&mut found);
+        needs.check_certificate(found);
+        claims::check(&claims, &needs.causes(plan.lower_bound.step), found);
+        needs.check_objects(found);
     }
-    found.finish()
 }
 
 /// The lower bound in bytes that a plan's certificate proves, whatever the plan says of it.
@@ -331,6 +355,21 @@ pub fn verify_pools(graph: &Graph, plan: &PoolPlan) -> Result<(), Violations> {
     let mut found = Found::default();
     pools::check(graph, plan, &mut found);
     found.finish()
+}
+
+/// The same, unless the call is cancelled first.
+///
+/// # Errors
+/// [`Error::Cancelled`](crate::Error::Cancelled): then nothing is known of the plan.
+pub(crate) fn verify_pools_within(
+    limits: &Limits,
+    graph: &Graph,
+    plan: &PoolPlan,
+) -> crate::Result<Result<(), Violations>> {
+    let mut found = Found::within(limits);
+    pools::check(graph, plan, &mut found);
+    limits.go_on()?;
+    Ok(found.finish())
 }
 
 /// Checks offsets and arena size against a problem: rules 3 and 5.
@@ -423,7 +462,7 @@ pub fn verify_choice(
     for (what, got) in lengths.into_iter().filter(|&(_, got)| got != expected) {
         found.add(Violation::Shape { what, got, expected });
     }
-    if found.0.is_empty() {
+    if found.is_empty() {
         let placed = |id: BufferId| Some((id, choice.offsets[id.index()]?));
         let kept = problem.ids().filter_map(placed);
         let kept: Vec<_> = kept.flat_map(|(id, offset)| rectangles(problem, id, offset)).collect();
@@ -507,20 +546,34 @@ fn name(problem: &Problem, id: BufferId) -> String {
 
 /// Collects violations up to the limit.
 #[derive(Default)]
-struct Found(Vec<Violation>);
+struct Found {
+    list: Vec<Violation>,
+    /// Of these, only cancellation counts.
+    limits: Limits,
+}
 
 impl Found {
+    /// Until the call is cancelled.
+    fn within(limits: &Limits) -> Self {
+        Self { list: Vec::new(), limits: limits.clone().cancel_only() }
+    }
+
     fn add(&mut self, violation: Violation) {
-        if !self.is_full() {
-            self.0.push(violation);
+        if self.list.len() < MAX_REPORTED {
+            self.list.push(violation);
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.0.len() >= MAX_REPORTED
+    fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether nothing more is looked for.
+    fn is_done(&self) -> bool {
+        self.list.len() >= MAX_REPORTED || self.limits.go_on().is_err()
     }
 
     fn finish(self) -> Result<(), Violations> {
-        if self.0.is_empty() { Ok(()) } else { Err(Violations(self.0)) }
+        if self.is_empty() { Ok(()) } else { Err(Violations(self.list)) }
     }
 }

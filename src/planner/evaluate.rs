@@ -55,6 +55,7 @@ impl<'a> Evaluation<'a> {
         over_orders: Option<u64>,
     ) -> Result<Self> {
         let graph = scheduler.graph();
+        planner.limits.go_on()?;
         let liveness = Liveness::new(graph, order, planner.alignment, planner.variables)?;
         planner.limits.go_on()?;
         let problem = planner.equipped(liveness.problem())?;

@@ -31,7 +31,7 @@ use crate::schedule::{Ordering, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
 use crate::solution::Solution;
 use crate::verify::{
-    Violations, provable_bound, provable_plan_bound, verify, verify_choice, verify_solution,
+    Violations, provable_bound, provable_plan_bound, verify, verify_choice, verify_solution, verify_within,
 };
 
 /// Plans graphs, and problems that come without one.
@@ -428,10 +428,10 @@ fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> R
 /// # Errors
 /// [`Error::WrongPlan`]; [`Error::Cancelled`] if there was no time to verify a large plan.
 fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
-    if plan.placements().nth(pipeline::MOST_AT_ANY_LIMIT).is_some() {
-        planner.limits.go_on()?;
-    }
-    match verify(graph, &plan) {
+    let is_large = plan.placements().nth(pipeline::MOST_AT_ANY_LIMIT).is_some();
+    let verified =
+        if is_large { verify_within(&planner.limits, graph, &plan)? } else { verify(graph, &plan) };
+    match verified {
         Ok(()) => Ok(plan),
         Err(violations) if violations.are_of_bounds() => {
             withdraw();

@@ -299,12 +299,11 @@ impl<'a> Pipeline<'a> {
     fn finish(mut self) -> Result<Plan> {
         self.budget.is_met();
         let mut plan = self.best;
-        // The plan as it is has been verified; further claims would have to be as well.
-        let is_late = self.planner.limits.go_on().is_err() && self.first_order.len() > MOST_AT_ANY_LIMIT;
-        let claims_more = self.over_orders != plan.bound_over_orders && !is_late;
-        if !claims_more {
-            self.over_orders = plan.bound_over_orders;
-        }
+        // The plan as it is has been verified; what it claims besides has to be as well.
+        let claims_more = self.over_orders != plan.bound_over_orders;
+        let limits = &self.planner.limits;
+        let is_slow = claims_more && limits.can_be_cancelled() && self.first_order.len() > MOST_AT_ANY_LIMIT;
+        let verified = is_slow.then(|| plan.clone());
         if let Some(over_orders) = self.over_orders {
             // What no order is below, this one is not.
             plan.lower_bound.bytes = plan.lower_bound.bytes.max(over_orders);
@@ -317,6 +316,13 @@ impl<'a> Pipeline<'a> {
             // The search would have begun with the same offsets.
             self.planner.strategy.name().clone_into(&mut plan.strategy);
         }
-        if claims_more { checked(self.planner, self.graph, plan) } else { Ok(plan) }
+        if !claims_more {
+            return Ok(plan);
+        }
+        let (nodes, stop) = (plan.nodes, Stop::Cancelled);
+        match (checked(self.planner, self.graph, plan), verified) {
+            (Err(Error::Cancelled), Some(verified)) => Ok(Plan { nodes, stop, ..verified }),
+            (checked, _) => checked,
+        }
     }
 }

@@ -193,6 +193,10 @@ impl<'a> Scheduler<'a> {
             }
             bound = bound.max(plain.bound());
         }
+        if stop == Stop::Cancelled && network.operator_count() > MOST_IN_SEVERAL_BEAMS {
+            // To add up the steps of a large network takes longer than a cancelled call may.
+            self.limits.go_on()?;
+        }
         let order: Vec<u32> = parts
             .list
             .iter()

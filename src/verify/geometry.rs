@@ -113,6 +113,9 @@ pub(super) fn check_overlaps<W: Copy>(
     let mut ended = events(rectangles, |live| live.end).into_iter().peekable();
     let mut live: BTreeMap<u64, &Rectangle<W>> = BTreeMap::new();
     for start in events(rectangles, |live| live.start) {
+        if found.is_done() {
+            return;
+        }
         while let Some(end) = ended.next_if(|&end| step_of(end) <= step_of(start)) {
             let old = &rectangles[number_of(end)];
             // One that was left out below may share its offset with another.
@@ -125,9 +128,6 @@ pub(super) fn check_overlaps<W: Copy>(
         let below = live.range(..end).next_back().map(|(_, other)| *other);
         if let Some(other) = below.filter(|other| other.offset.saturating_add(other.bytes) > new.offset) {
             found.add(Violation::Overlap { first: describe(other, name), second: describe(new, name) });
-            if found.is_full() {
-                return;
-            }
         } else {
             live.insert(new.offset, new);
         }

@@ -21,7 +21,7 @@ pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
     let mut replay = Replay { graph, plan, memory: Memory::default(), truths, left, found };
     replay.start();
     for (step, &operator) in plan.order.iter().enumerate() {
-        if replay.found.is_full() {
+        if replay.found.is_done() {
             return;
         }
         replay.run(step, operator, &shares[operator.index()]);

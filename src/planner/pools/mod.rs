@@ -6,6 +6,7 @@ mod items;
 mod orders;
 
 use super::Planner;
+use super::pipeline::MOST_AT_ANY_LIMIT;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Operator};
 use crate::ids::{OperatorId, PoolId};
@@ -17,7 +18,7 @@ use crate::pools::{Content, Pools};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::schedule::Ordering;
 use crate::sorting::sort_by_keys;
-use crate::verify::verify_pools;
+use crate::verify::{verify_pools, verify_pools_within};
 use draft::{Draft, Drafts, Known};
 use items::{Items, Member, held};
 
@@ -140,7 +141,10 @@ impl Planner {
         limits: &Limits,
     ) -> Result<PoolPlan> {
         let plan = Task { planner: self, graph, pools, draft, below, limits }.place()?;
-        verify_pools(graph, &plan).map_err(|violations| self.wrong_plan(&violations))?;
+        let is_large = graph.operators().len() > MOST_AT_ANY_LIMIT;
+        let verified =
+            if is_large { verify_pools_within(limits, graph, &plan)? } else { verify_pools(graph, &plan) };
+        verified.map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
 }
@@ -158,8 +162,8 @@ impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
         let items = &self.draft.items;
         let found = place(&items.instance, self.below, self.limits)?;
-        if found.is_none() || items.instance.is_large() {
-            // To verify a large plan takes longer than a cancelled call may.
+        if found.is_none() || self.graph.operators().len() > MOST_AT_ANY_LIMIT {
+            // To make and verify a large plan takes longer than a cancelled call may.
             self.limits.go_on()?;
         }
         let Some(found) = found else {

@@ -20,19 +20,19 @@ use places::Places;
 /// are.
 pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
     check_shape(graph, plan, found);
-    if order::check(graph, &plan.order, found).is_none() || !found.0.is_empty() {
+    if order::check(graph, &plan.order, found).is_none() || !found.is_empty() {
         return;
     }
     stays::check(graph, plan, found);
     stays::check_uses(graph, plan, found);
-    if !found.0.is_empty() {
+    if !found.is_empty() {
         return;
     }
     let places = Places::new(graph, plan);
     let copies = transfers::check(graph, plan, &places, found);
     let refused = |text| found.add(Violation::Share(text));
     let shares = Shares::by_operator(graph, &plan.shares, |_| None, refused);
-    if !found.0.is_empty() {
+    if !found.is_empty() {
         return;
     }
     replay::check(graph, plan, &places, (&copies, &shares), found);

@@ -64,7 +64,7 @@ pub(super) fn check(
     starts.sort_unstable();
     let mut starts = starts.into_iter().peekable();
     for step in 0..=places.steps() {
-        if replay.found.is_full() {
+        if replay.found.is_done() {
             return;
         }
         let first = due;

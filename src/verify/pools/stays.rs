@@ -19,7 +19,7 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
     for pair in plan.stays.windows(2) {
         check_neighbours(graph, plan, &pair[0], &pair[1], found);
     }
-    if !found.0.is_empty() {
+    if !found.is_empty() {
         return;
     }
     check_constraints(graph, plan, found);
