@@ -7,7 +7,7 @@ use crate::limits::Limits;
 pub(crate) const MOST_POOLS: usize = crate::pools::Pools::MAX_COUNT;
 
 /// With more accesses than this, choices are greedy.
-const LARGE: usize = 50_000;
+const LARGE: usize = 30_000;
 
 /// A pool, as far as the choice goes.
 #[derive(Clone, Copy, Debug)]

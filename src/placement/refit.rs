@@ -23,8 +23,8 @@ const MOST_STEPS: u64 = 100_000_000;
 /// Looks for something better, at least, and turns in which nothing was found.
 const MOVES: usize = 20_000;
 const VAIN: usize = 20;
-/// Steps of the stays that are moved: about 0.1 microseconds each.
-const MOST_WORK: usize = 8_000_000;
+/// Steps of inner loops in the shelves: a second or two.
+const MOST_WORK: u64 = 400_000_000;
 /// More than all that stays could weigh: what may not move.
 const FAST: f64 = 1e100;
 
@@ -109,6 +109,11 @@ impl<'s, 'a> Refit<'s, 'a> {
         has_room.then_some(refit)
     }
 
+    /// Steps of inner loops in all shelves.
+    fn work(&self) -> u64 {
+        self.shelves.iter().map(Shelf::work).sum()
+    }
+
     pub(super) fn cost(&self) -> u64 {
         self.state.chosen.cost
     }
@@ -191,8 +196,9 @@ impl<'s, 'a> Refit<'s, 'a> {
     /// Why the search must stop; what is there has offsets even so.
     pub(super) fn improve(&mut self, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let random = &mut Random::new(1);
-        let (mut moves, mut vain, mut work) = (0, 0, 0);
-        while moves < MOVES && vain < VAIN && work < MOST_WORK {
+        let (mut moves, mut vain) = (0, 0);
+        let most_work = self.work() + MOST_WORK;
+        while moves < MOVES && vain < VAIN && self.work() < most_work {
             let mut wanting: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.wants(item)).collect();
             if wanting.is_empty() || self.cost() <= enough {
@@ -202,11 +208,10 @@ impl<'s, 'a> Refit<'s, 'a> {
             let before = self.cost();
             moves += wanting.len();
             for item in wanting {
-                if self.wants(item) && work < MOST_WORK {
-                    let steps = self.instance.span(item);
-                    work += steps;
-                    meter.work(32 * steps)?;
+                let before = self.work();
+                if before < most_work && self.wants(item) {
                     self.turn_over(item, random, meter)?;
+                    meter.work(4 * (self.work() - before) as usize)?;
                 }
             }
             vain = if self.cost() < before { 0 } else { vain + 1 };

@@ -1,5 +1,7 @@
 //! Stays with offsets in one pool, and the holes between them.
 
+use std::cell::Cell;
+
 use super::pack::Laid;
 use crate::sorting::sort_keyed;
 
@@ -16,7 +18,12 @@ pub(crate) struct Shelf {
     unused: Vec<u32>,
     /// Offsets and ends of what may be in the way.
     taken: Vec<([u64; 2], u64)>,
+    /// Steps of inner loops so far, a few nanoseconds each.
+    work: Cell<u64>,
 }
+
+/// Steps for each stay that is sorted among others.
+const SORTED: u64 = 16;
 
 /// Of what starts in a hole, this lasts long and goes to its lower end.
 const LONG: u32 = 8;
@@ -32,7 +39,17 @@ impl Shelf {
             stays: Vec::new(),
             unused: Vec::new(),
             taken: Vec::new(),
+            work: Cell::new(0),
         }
+    }
+
+    /// Steps of inner loops since it was made.
+    pub(crate) fn work(&self) -> u64 {
+        self.work.get()
+    }
+
+    fn spend(&self, steps: u64) {
+        self.work.set(self.work.get() + steps);
     }
 
     /// Puts a stay of so many bytes where it says; its number.
@@ -45,6 +62,7 @@ impl Shelf {
             None => self.stays.push((laid, size)),
         }
         let presence = laid.presence;
+        self.spend(u64::from(presence.end - presence.from));
         self.starts[presence.from as usize].push(number);
         for row in &mut self.there[presence.from as usize..presence.end as usize] {
             row.push(number);
@@ -58,12 +76,15 @@ impl Shelf {
     pub(crate) fn take(&mut self, number: u32) -> Laid {
         let laid = self.stays[number as usize].0;
         let presence = laid.presence;
-        let leave = |row: &mut Vec<u32>| {
+        let mut work = 0;
+        let mut leave = |row: &mut Vec<u32>| {
+            work += 1 + row.len() as u64 / 8;
             let place = row.iter().position(|&one| one == number).expect("it lies there");
             row.swap_remove(place);
         };
         leave(&mut self.starts[presence.from as usize]);
         self.there[presence.from as usize..presence.end as usize].iter_mut().for_each(leave);
+        self.spend(work);
         self.unused.push(number);
         laid
     }
@@ -85,6 +106,7 @@ impl Shelf {
             let (laid, size) = self.stays[number as usize];
             taken.push(([laid.offset, laid.offset + size], 0));
         }
+        self.spend(SORTED * taken.len() as u64);
         sort_keyed(&mut taken);
         let mut best: Option<(u64, u64)> = None;
         let mut top = 0u64;
@@ -156,6 +178,7 @@ impl Shelf {
             places.push((laid.offset + own).next_multiple_of(alignment));
             places.push(laid.offset.saturating_sub(size) / alignment * alignment);
         }
+        self.spend(2 * SORTED * starts.len() as u64);
         let [starts, ends] = [Sums::new(starts), Sums::new(ends)];
         let mut best: Option<Window> = None;
         for offset in places.into_iter().filter(|&place| place <= highest) {

@@ -94,6 +94,13 @@ struct Effort {
     cuts: u64,
 }
 
+impl Effort {
+    /// Whether the optimum is asked for, however long that takes.
+    fn is_patient(&self) -> bool {
+        self.widths.len() > 2
+    }
+}
+
 impl Ordering {
     fn effort(self) -> Effort {
         match self {
@@ -318,19 +325,33 @@ impl Part {
             return if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) };
         }
         let mut stop = Stop::Finished;
-        let is_large = reduced.network.operator_count() > MOST_IN_SEVERAL_BEAMS;
-        let beams = if is_large && effort.widths.len() < 3 { 1 } else { effort.widths.len() };
+        let is_large = reduced.network.operator_count() > MOST_IN_SEVERAL_BEAMS && !effort.is_patient();
+        let (beams, nodes) =
+            if is_large { (1, effort.nodes / 4) } else { (effort.widths.len(), effort.nodes) };
         for (turn, &width) in effort.widths[..beams].iter().enumerate() {
             meter.best = self.peak;
-            if let Some((_, order)) = beam(&reduced.network, width, self.peak, 0, meter)? {
-                let order = reduced.expand(&order);
-                self.offer(peak(&self.network, &order), order);
+            let found = if is_large {
+                let mut own = meter.of_question(nodes);
+                let found = beam(&reduced.network, width, self.peak, 0, &mut own);
+                meter.start_at(meter.nodes() + own.nodes());
+                found
+            } else {
+                beam(&reduced.network, width, self.peak, 0, meter)
+            };
+            match found {
+                Ok(Some((_, order))) => {
+                    let order = reduced.expand(&order);
+                    self.offer(peak(&self.network, &order), order);
+                }
+                Ok(None) => {}
+                Err(Stop::Nodes) if is_large => stop = Stop::Nodes,
+                Err(stop) => return Err(stop),
             }
             if self.peak <= enough {
                 return Ok(());
             }
             if turn == 0 {
-                let mut own = meter.of_question(effort.nodes.min(meter.remaining() / 4 * 3));
+                let mut own = meter.of_question(nodes.min(meter.remaining() / 4 * 3));
                 let searched = search(&reduced.network, self.bound.max(enough), self.peak, &mut own);
                 meter.start_at(meter.nodes() + own.nodes());
                 if searched.bound > enough {

@@ -102,7 +102,7 @@ pub fn planner(arguments: &PlanArguments, limits: &Limits) -> Result<Planner, Fa
 }
 
 /// Graphs with more operators get no hint on sharing: it would take longer than the plan.
-const MOST_COMPARED: usize = 2_000;
+const MOST_COMPARED: usize = 500;
 
 /// Graphs with more operators are not planned in program order besides.
 const MOST_IN_PROGRAM_ORDER: usize = 10_000;

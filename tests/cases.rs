@@ -1,0 +1,143 @@
+//! Small inputs on which an earlier version was wrong, as a user plans them.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use plimsoll::export::json::PlanDocument;
+use plimsoll::import::{ImportOptions, Imported, read};
+use plimsoll::{Planner, Sharing};
+
+#[path = "support/command.rs"]
+mod command;
+#[path = "support/data.rs"]
+mod data;
+#[path = "support/folder.rs"]
+mod folder;
+
+use command::plimsoll;
+use folder::Folder;
+
+/// The path of a case; none, with a message, where the data is not there.
+fn case(name: &str) -> Option<String> {
+    Some(data::folder("cases")?.join(name).to_str().unwrap().to_owned())
+}
+
+/// What a line of the summary says.
+fn line<'a>(text: &'a str, name: &str) -> &'a str {
+    let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))[name.len()..].trim()
+}
+
+fn arena(text: &str) -> u64 {
+    let bytes = line(text, "arena");
+    let bytes = bytes.split_once('(').map_or(bytes, |(_, exact)| exact);
+    bytes.split_whitespace().next().unwrap().replace(',', "").parse().unwrap()
+}
+
+fn planned(arguments: &[&str]) -> String {
+    let (status, text, complaints) = plimsoll(&[&["plan"], arguments].concat());
+    assert_eq!(status, 0, "{arguments:?}: {text}{complaints}");
+    text
+}
+
+fn assert_optimal(text: &str, bytes: u64) {
+    assert_eq!(arena(text), bytes, "{text}");
+    assert!(line(text, "status").starts_with("optimal"), "{text}");
+}
+
+#[test]
+fn an_output_that_overlaps_two_inputs_saves_at_both_ends() {
+    let Some(file) = case("overlap_two_inputs.json") else { return };
+    assert_optimal(&planned(&[&file, "--align", "1", "--share", "all"]), 23);
+    assert_optimal(&planned(&[&file, "--align", "1"]), 26);
+}
+
+#[test]
+fn the_only_order_of_a_chain_is_proven_at_mixed_alignments() {
+    let Some(file) = case("chain_mixed_alignment.json") else { return };
+    let text = planned(&[&file]);
+    assert_optimal(&text, arena(&planned(&[&file, "--order", "file"])));
+}
+
+#[test]
+fn four_operators_are_planned_to_the_optimum() {
+    let Some(file) = case("not_proven_sub_4ops.json") else { return };
+    for options in [&[][..], &["--order", "optimal", "--strategy", "exact"]] {
+        assert_optimal(&planned(&[&[file.as_str(), "--align", "1"], options].concat()), 72);
+    }
+}
+
+#[test]
+fn of_placements_of_equal_cost_the_one_that_moves_least() {
+    let Some(file) = case("two_banks.json") else { return };
+    let folder = Folder::new();
+    let out = folder.text("plan.json");
+    let memory = ["--memory", "b0=1024", "--memory", "b1=1024"];
+    planned(&[&[file.as_str(), "--align", "1", "--out", &out][..], &memory].concat());
+    let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
+    let moved = plan["transfers"].as_array().into_iter().flatten();
+    let moved: u64 = moved.map(|one| one["bytes"].as_u64().unwrap()).sum();
+    assert!(moved <= 8, "{moved} bytes are copied");
+}
+
+#[test]
+fn the_reason_for_a_refused_placement_is_told() {
+    for (name, reason) in [
+        ("place_at_late_reader.json", "`attend` reads `past` after operator `update` overwrites it"),
+        ("place_at_not_overwritable.json", "`past` is a graph input that may not be overwritten"),
+    ] {
+        let Some(file) = case(name) else { return };
+        let (status, _, complaint) = plimsoll(&["plan", &file, "--share", "all"]);
+        assert_eq!(status, 2, "{complaint}");
+        assert!(complaint.contains(reason), "{complaint}");
+    }
+}
+
+#[test]
+fn a_capacity_that_is_met_early_is_no_reason_for_a_larger_arena() {
+    let Some(file) = case("transpose_conv_int8.tflite") else { return };
+    let greedy = planned(&[&file, "--strategy", "greedy-by-size"]);
+    assert!(arena(&planned(&[&file, "--capacity", "512"])) <= arena(&greedy));
+}
+
+#[test]
+fn no_plan_is_larger_than_one_in_program_order() {
+    let Some(script) = case("make_inception_20000.py") else { return };
+    let folder = Folder::new();
+    let file = folder.text("inception.json");
+    if !Command::new("python3").args([&script, &file]).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no python3 to make the graph");
+        return;
+    }
+    let text = planned(&[&file, "--share", "all"]);
+    assert!(arena(&text) <= 212_704, "{text}");
+}
+
+#[test]
+fn a_product_with_a_zero_does_not_overflow() {
+    let Some(file) = case("zero_overflow.onnx") else { return };
+    planned(&[&file]);
+}
+
+#[test]
+fn an_array_is_no_graph() {
+    let Some(file) = case("array.json") else { return };
+    let (status, _, complaint) = plimsoll(&["plan", &file]);
+    assert_eq!(status, 2);
+    assert!(complaint.contains("expected an object"), "{complaint}");
+}
+
+#[test]
+fn plans_are_the_same_after_they_were_written_and_read() {
+    let Some(file) = case("json_roundtrip_order.json") else { return };
+    let options = ImportOptions::default();
+    let Imported::Graph(imported) = read(Path::new(&file), &options).unwrap() else { panic!("a graph") };
+    let graph = &imported.graph;
+    let plan = Planner::new().share(Sharing::All).plan(graph).unwrap();
+    let written = PlanDocument::of_graph(graph, &plan, &options).to_json();
+    let read = PlanDocument::from_json(&written).unwrap().to_plan(graph).unwrap();
+    assert_eq!(read.shares, plan.shares);
+    assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), written);
+}
