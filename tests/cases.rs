@@ -10,8 +10,10 @@ use plimsoll::import::{ImportOptions, Imported, read};
 use plimsoll::{Planner, Sharing};
 
 #[path = "support/command.rs"]
+#[allow(dead_code)]
 mod command;
 #[path = "support/data.rs"]
+#[allow(dead_code)]
 mod data;
 #[path = "support/folder.rs"]
 mod folder;
