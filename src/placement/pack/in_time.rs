@@ -74,6 +74,7 @@ fn best_hole(
 #[cfg(test)]
 mod tests {
     use super::offsets;
+    use crate::limits::Limits;
     use crate::problem::{Buffer, Problem};
     use crate::random::Random;
 

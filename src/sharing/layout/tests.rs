@@ -145,7 +145,8 @@ fn limits_stop_the_building_of_groups() {
     let live = live_ranges(&graph, &liveness);
     let limits = Limits::new().nodes(1);
     let alignment = Alignment::from(1);
-    let (contents, stop) = Contents::within(&limits, &graph, alignment, Sharing::All);
+    let contents = Contents::within(&limits, &graph, alignment, Sharing::All);
+    let (contents, stop) = contents.expect("not cancelled");
     assert_eq!(stop, Stop::Nodes);
     let all = Contents::unlimited(&graph, 1, Sharing::All);
     let wish = (order, Wish::variants(Sharing::All)[0]);
