@@ -99,7 +99,7 @@ impl Limits {
         self
     }
 
-    /// Whether the call may go on, for stages that only cancellation stops.
+    /// Checks the cancellation token, for stages that no other limit stops.
     ///
     /// # Errors
     /// [`Error::Cancelled`].

@@ -568,7 +568,7 @@ impl Found {
         self.list.is_empty()
     }
 
-    /// Whether nothing more is looked for.
+    /// Returns true if the checks may end: the list is full, or the call is cancelled.
     fn is_done(&self) -> bool {
         self.list.len() >= MAX_REPORTED || self.limits.go_on().is_err()
     }

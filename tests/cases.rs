@@ -26,7 +26,7 @@ fn case(name: &str) -> Option<String> {
     Some(data::folder("cases")?.join(name).to_str().unwrap().to_owned())
 }
 
-/// What a line of the summary says.
+/// The value in a line of the summary.
 fn line<'a>(text: &'a str, name: &str) -> &'a str {
     let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
     line.unwrap_or_else(|| panic!("no {name} in {text}"))[name.len()..].trim()

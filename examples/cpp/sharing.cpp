@@ -60,7 +60,7 @@ int main() {
         expect(false, "y cannot lie where x is");
     } catch (const plimsoll::Error &error) {
         const std::string reason = "nothing permits operator `conv` to write `y` over `x`";
-        expect(std::string(error.what()).find(reason) != std::string::npos, "the reason is told");
+        expect(std::string(error.what()).find(reason) != std::string::npos, "the error names the operator and both tensors");
     }
     return 0;
 }

@@ -102,7 +102,7 @@ impl Instance {
         Self { rooms, items, accesses, cells, steps, prefetch, least, limits }
     }
 
-    /// Whether the call is cancelled, so that what is left of a phase is of no use.
+    /// Returns true once the call is cancelled: the rest of a phase would be wasted work.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.limits.go_on().is_err()
     }

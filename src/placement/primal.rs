@@ -10,8 +10,8 @@ use crate::sorting::sort_by_keys;
 const SETTLE_WORK: usize = 1_000_000;
 
 impl State<'_> {
-    /// All items anew, in this order, each as is best at these prices; those that cancellation cuts
-    /// off stay at home.
+    /// Rebuilds the placement: items in this order, each in its cheapest way at these prices. Items
+    /// that cancellation leaves over stay in the backing store.
     pub(crate) fn rebuild(&mut self, order: &[usize], prices: &Prices) {
         self.adopt(&State::at_home(self.instance));
         for &item in order {

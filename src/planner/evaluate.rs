@@ -67,7 +67,7 @@ impl<'a> Evaluation<'a> {
         self.problem.buffers().len()
     }
 
-    /// Whether few candidates are tried, as each takes seconds.
+    /// Returns true if the graph is so large that the pipeline tries few candidates.
     pub(super) fn is_large(&self) -> bool {
         self.planner.effort != Effort::Thorough && self.len() > MOST_AT_DEFAULT_EFFORT
     }
@@ -148,8 +148,8 @@ impl<'a> Evaluation<'a> {
         cells
     }
 
-    /// Size and alignment of what is live in the arena at the step of an operator, in any order,
-    /// but for variables.
+    /// Size and alignment of the tensors and the workspace that are live in the arena at the step of
+    /// an operator in every order, without variables.
     fn working_set(&self, id: OperatorId) -> Vec<(u64, u64)> {
         let operator = self.graph.operator(id);
         let mut tensors: Vec<TensorId> =
@@ -179,7 +179,7 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// What is stacked in cells of one size.
+/// Buffers stacked in cells of one size.
 #[derive(Clone, Copy, Default)]
 struct Stack {
     /// Bytes of all cells.

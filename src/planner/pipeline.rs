@@ -127,7 +127,7 @@ impl<'a> Pipeline<'a> {
     /// All stages after the first plan.
     ///
     /// # Errors
-    /// What a strategy says; [`Error::Cancelled`].
+    /// Errors of the strategy; [`Error::Cancelled`].
     fn improve(&mut self, program_order: &[OperatorId]) -> Result<()> {
         self.bound_by_working_sets()?;
         if self.has_least_load() && self.is_open() {

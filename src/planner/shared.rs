@@ -37,7 +37,7 @@ pub(super) struct Order<'a> {
 pub(super) enum Aliases {
     /// Only those that constraints demand.
     Fewest,
-    /// As many as can be.
+    /// The choice with the most aliases.
     Most,
     /// A few, from as many aliases as can be to those that constraints demand.
     All,

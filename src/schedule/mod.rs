@@ -95,7 +95,7 @@ struct Effort {
 }
 
 impl Effort {
-    /// Whether the optimum is asked for, however long that takes.
+    /// Returns true if the caller asked for the optimum.
     fn is_patient(&self) -> bool {
         self.widths.len() > 2
     }

@@ -80,7 +80,7 @@ fn freed_by(
     {
         return None;
     }
-    // The next one reads what all that was put before it reads, but for what is written there.
+    // The part of `next` reads every tensor that its operators read and do not write themselves.
     let read_by_next = |tensor: u32| target.reads.binary_search(&tensor).is_ok();
     Some(part.reads.iter().copied().filter(|&tensor| !stays(tensor) && !read_by_next(tensor)).collect())
 }

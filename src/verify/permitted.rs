@@ -1,4 +1,4 @@
-//! What an operator may write over, and which aliases of a plan operators permit.
+//! Checks aliases against the permissions of operators.
 
 use crate::graph::{Graph, Permit, Side};
 use crate::ids::{OperatorId, TensorId};
@@ -69,8 +69,8 @@ impl Shares {
         &self.pieces[from..end]
     }
 
-    /// Whether the operator may write over an input while it reads that, by what it permits and
-    /// the plan names; `may_overwrite` says whether nobody counts on the input's bytes.
+    /// Returns true if the operator may write over an input while it reads it: an alias of the plan
+    /// says so, and `may_overwrite` says that no later reader needs the input's bytes.
     pub(super) fn may_meet(
         &self,
         occupant: Occupant,
@@ -146,7 +146,7 @@ impl<'a> Permits<'a> {
             }
             _ => false,
         };
-        // Which of the two is read depends on the kind of permission.
+        // The kind of permission decides which of the two tensors is the input.
         let mut own = self.of(operator, of, tensor).chain(self.of(operator, tensor, of));
         let is_permitted = !graph.operator(operator).is_folded() && own.any(permits);
         (!is_permitted).then(|| {

@@ -31,7 +31,7 @@ pub struct Help {
     /// The most useful one first: those with which it fits, the cheapest of them first, and
     /// then those that leave the least arena.
     pub remedies: Vec<Remedy>,
-    /// Whether only the first remedies were tried, as the network is large.
+    /// True if the network is so large that only the first remedies were tried.
     pub is_cut_short: bool,
     pub capacity: Capacity,
     /// Whether the memory has to be named, as there are others on chip.

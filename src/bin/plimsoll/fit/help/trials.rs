@@ -53,7 +53,7 @@ impl<'a> Trials<'a> {
         Self { graph, plan, arguments, bar, room, weights, planned: Cell::new(0) }
     }
 
-    /// Whether some remedies were not tried, as the network is large.
+    /// Returns true if the network is so large that some remedies were not tried.
     pub fn are_cut_short(&self) -> bool {
         self.planned.get() > MOST_PLANNED
     }
