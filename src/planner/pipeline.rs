@@ -1,8 +1,8 @@
 //! The pipeline from a graph to a verified plan.
 //!
 //! 1. **First plan**: program order, first fit by start, verified. No limit but cancellation ends
-//!    it, so every call that is not cancelled has a plan. Greedy by size follows, up to
-//!    [`MOST_AT_ANY_LIMIT`] tensors also at any limit.
+//!    it, so every call that is not cancelled has a plan. Greedy by size follows, and first fit
+//!    with all aliases, up to [`MOST_AT_ANY_LIMIT`] tensors also at any limit.
 //! 2. **Order**: one of a low peak, and a peak that no order stays below; not needed where the
 //!    strategy reaches the largest working set in program order.
 //! 3. **Candidates**: that order, program order, further orders of the same peak; each with
@@ -117,9 +117,14 @@ impl<'a> Pipeline<'a> {
             is_first: true,
         };
         let is_small = pipeline.first_order.len() <= MOST_AT_ANY_LIMIT;
-        if pipeline.is_above_bound() && is_small && planner.limits.can_end() {
-            let greedy = pipeline.first_order.plan(&Greedy::by_size(), Packing::Frames, &limits)?;
-            pipeline.offer_first(greedy)?;
+        // The first plan has the fewest aliases, so first fit may be better with more of them.
+        let strategies = [Greedy::by_size(), Greedy::first_fit()];
+        let count = if concerns(graph, planner.sharing) { 2 } else { 1 };
+        for strategy in &strategies[..count] {
+            if pipeline.is_above_bound() && is_small && planner.limits.can_end() {
+                let plan = pipeline.first_order.plan(strategy, Packing::Frames, &limits)?;
+                pipeline.offer_first(plan)?;
+            }
         }
         Ok(pipeline)
     }
