@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::error::Error;
-
 /// How far a search is, as told to a progress callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -102,11 +100,11 @@ impl Limits {
     /// Checks the cancellation token, for stages that no other limit stops.
     ///
     /// # Errors
-    /// [`Error::Cancelled`].
+    /// [`Stop::Cancelled`].
     #[inline]
-    pub(crate) fn go_on(&self) -> Result<(), Error> {
+    pub(crate) fn go_on(&self) -> Result<(), Stop> {
         let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
-        if is_cancelled { Err(Error::Cancelled) } else { Ok(()) }
+        if is_cancelled { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
     /// The limit of nodes, or this if there is none.

@@ -41,7 +41,6 @@ use std::fmt;
 use crate::choice::Choice;
 use crate::graph::Graph;
 use crate::ids::BufferId;
-use crate::limits::Limits;
 use crate::objects::Objects;
 use crate::plan::Plan;
 use crate::pool_plan::PoolPlan;
@@ -252,20 +251,17 @@ pub fn verify(graph: &Graph, plan: &Plan) -> Result<(), Violations> {
     found.finish()
 }
 
-/// The same, unless the call is cancelled first.
-///
-/// # Errors
-/// [`Error::Cancelled`](crate::Error::Cancelled): then nothing is known of the plan.
-pub(crate) fn verify_within(
-    limits: &Limits,
+/// The same; none, with nothing known of the plan, if the call is cancelled first.
+pub(crate) fn verify_until(
+    is_cancelled: impl Fn() -> bool + 'static,
     graph: &Graph,
     plan: &Plan,
-) -> crate::Result<Result<(), Violations>> {
-    limits.go_on()?;
-    let mut found = Found::within(limits);
-    check(graph, plan, &mut found);
-    limits.go_on()?;
-    Ok(found.finish())
+) -> Option<Result<(), Violations>> {
+    let mut found = Found::until(is_cancelled);
+    if !found.is_cancelled() {
+        check(graph, plan, &mut found);
+    }
+    (!found.is_cancelled()).then(|| found.finish())
 }
 
 fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
@@ -283,7 +279,7 @@ fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
         } else if found.is_empty() {
             replay::check(graph, plan, found);
         }
-        if found.limits.go_on().is_err() {
+        if found.is_cancelled() {
             return;
         }
         let claims = Claims {
@@ -357,19 +353,17 @@ pub fn verify_pools(graph: &Graph, plan: &PoolPlan) -> Result<(), Violations> {
     found.finish()
 }
 
-/// The same, unless the call is cancelled first.
-///
-/// # Errors
-/// [`Error::Cancelled`](crate::Error::Cancelled): then nothing is known of the plan.
-pub(crate) fn verify_pools_within(
-    limits: &Limits,
+/// The same; none, with nothing known of the plan, if the call is cancelled first.
+pub(crate) fn verify_pools_until(
+    is_cancelled: impl Fn() -> bool + 'static,
     graph: &Graph,
     plan: &PoolPlan,
-) -> crate::Result<Result<(), Violations>> {
-    let mut found = Found::within(limits);
-    pools::check(graph, plan, &mut found);
-    limits.go_on()?;
-    Ok(found.finish())
+) -> Option<Result<(), Violations>> {
+    let mut found = Found::until(is_cancelled);
+    if !found.is_cancelled() {
+        pools::check(graph, plan, &mut found);
+    }
+    (!found.is_cancelled()).then(|| found.finish())
 }
 
 /// Checks offsets and arena size against a problem: rules 3 and 5.
@@ -548,14 +542,17 @@ fn name(problem: &Problem, id: BufferId) -> String {
 #[derive(Default)]
 struct Found {
     list: Vec<Violation>,
-    /// Of these, only cancellation counts.
-    limits: Limits,
+    /// Asked now and then whether the call is cancelled.
+    is_cancelled: Option<Box<dyn Fn() -> bool>>,
 }
 
 impl Found {
-    /// Until the call is cancelled.
-    fn within(limits: &Limits) -> Self {
-        Self { list: Vec::new(), limits: limits.clone().cancel_only() }
+    fn until(is_cancelled: impl Fn() -> bool + 'static) -> Self {
+        Self { list: Vec::new(), is_cancelled: Some(Box::new(is_cancelled)) }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_cancelled.as_ref().is_some_and(|is_cancelled| is_cancelled())
     }
 
     fn add(&mut self, violation: Violation) {
@@ -570,7 +567,7 @@ impl Found {
 
     /// Returns true if the checks may end: the list is full, or the call is cancelled.
     fn is_done(&self) -> bool {
-        self.list.len() >= MAX_REPORTED || self.limits.go_on().is_err()
+        self.list.len() >= MAX_REPORTED || self.is_cancelled()
     }
 
     fn finish(self) -> Result<(), Violations> {

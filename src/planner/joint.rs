@@ -99,8 +99,8 @@ impl Planner {
         // Where alignments differ, groups are not placed wherever they could be; single tensors
         // are.
         let own = graph.tensors().iter().filter_map(Tensor::alignment);
-        let is_proven =
-            !concerns(graph, self.sharing) || own.into_iter().all(|alignment| alignment == self.alignment);
+        let is_proven = !concerns(graph, self.sharing)
+            || (own.into_iter().all(|alignment| alignment == self.alignment) && !self.misses_choices(graph));
         let best = None;
         let mut joint = Joint {
             planner: self,
@@ -123,6 +123,17 @@ impl Planner {
             Err(End::Stop(stop)) => Ok(Exhausted { stop, ..found }),
             Err(End::Wrong(error)) => Err(error),
         }
+    }
+
+    /// Returns true if an output may both hold contents of other tensors and be written over an
+    /// input. A layout has one or the other, so that the search does not try both together.
+    fn misses_choices(&self, graph: &Graph) -> bool {
+        let overwrites = |permit: &Permit| matches!(permit, Permit::InPlace { .. } | Permit::Overlap { .. });
+        graph.operators().iter().any(|operator| {
+            let permits = || operator.permits().iter().filter(|permit| in_force(graph, permit, self.sharing));
+            let mut contents = permits().filter(|permit| !overwrites(permit));
+            contents.any(|one| permits().any(|other| overwrites(other) && other.output() == one.output()))
+        })
     }
 
     fn choices(&self, graph: &Graph, contents: &Contents) -> Vec<Choice> {

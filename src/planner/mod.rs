@@ -31,7 +31,7 @@ use crate::schedule::{Ordering, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
 use crate::solution::Solution;
 use crate::verify::{
-    Violations, provable_bound, provable_plan_bound, verify, verify_choice, verify_solution, verify_within,
+    Violations, provable_bound, provable_plan_bound, verify, verify_choice, verify_solution, verify_until,
 };
 
 /// Plans graphs, and problems that come without one.
@@ -212,7 +212,7 @@ impl Planner {
     /// What [`Liveness::new`] says of sizes and alignments; [`Error::Cancelled`].
     pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
         Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
-        self.scheduler(graph, self.sharing).schedule(self.ordering, &self.limits)
+        Ok(self.scheduler(graph, self.sharing).schedule(self.ordering, &self.limits)?)
     }
 
     fn scheduler<'a>(&self, graph: &'a Graph, sharing: Sharing) -> Scheduler<'a> {
@@ -409,6 +409,13 @@ impl Planner {
     }
 }
 
+/// A phase that only cancellation stops has no result then.
+impl From<Stop> for Error {
+    fn from(_: Stop) -> Self {
+        Self::Cancelled
+    }
+}
+
 /// Offsets by a strategy, with their bound and status, not verified.
 fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> Result<Solution> {
     let Allocation { offsets, objects, nodes, stop, proven } = allocate_around(problem, strategy, limits)?;
@@ -429,8 +436,12 @@ fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> R
 /// [`Error::WrongPlan`]; [`Error::Cancelled`] if there was no time to verify a large plan.
 fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
     let is_large = plan.placements().nth(pipeline::MOST_AT_ANY_LIMIT).is_some();
-    let verified =
-        if is_large { verify_within(&planner.limits, graph, &plan)? } else { verify(graph, &plan) };
+    let limits = planner.limits.clone().cancel_only();
+    let verified = if is_large {
+        verify_until(move || limits.go_on().is_err(), graph, &plan).ok_or(Error::Cancelled)?
+    } else {
+        verify(graph, &plan)
+    };
     match verified {
         Ok(()) => Ok(plan),
         Err(violations) if violations.are_of_bounds() => {

@@ -2,7 +2,6 @@
 
 use super::Scheduler;
 use super::cursor::Cursor;
-use crate::error::Error;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Meter, Stop};
@@ -16,7 +15,7 @@ impl Scheduler<'_> {
     ///
     /// # Errors
     /// Why it must stop, or what a visit says.
-    pub(crate) fn all_orders<E: From<Stop> + From<Error>>(
+    pub(crate) fn all_orders<E: From<Stop>>(
         &self,
         height: u64,
         meter: &mut Meter<'_>,

@@ -1,8 +1,8 @@
 //! Tensors cut where others share parts of them.
 
+use super::Result;
 use super::rows::Rows;
 use crate::effects::{Reuse, reuses};
-use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ids::TensorId;
 use crate::limits::{Limits, Meter};
@@ -32,7 +32,7 @@ pub(super) struct Atoms {
 
 impl Atoms {
     /// # Errors
-    /// [`Error::Cancelled`].
+    /// [`Stop::Cancelled`](crate::Stop::Cancelled).
     pub(super) fn new(
         graph: &Graph,
         default_alignment: u64,
@@ -41,7 +41,7 @@ impl Atoms {
     ) -> Result<Self> {
         let contents = |limits: &Limits| {
             let meter = &mut Meter::new(limits, u64::MAX);
-            Contents::new(graph, default_alignment, sharing, meter).map_err(|_| Error::Cancelled)
+            Contents::new(graph, default_alignment, sharing, meter)
         };
         let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };
         let plain = Stretches::new(graph);

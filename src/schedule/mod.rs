@@ -34,12 +34,14 @@ use segments::segments;
 
 use std::cell::OnceCell;
 
-use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Limits, Meter, Stop};
 use crate::occupant::Variables;
 use crate::sharing::Sharing;
+
+/// The result of a phase that may have to stop.
+type Result<T> = std::result::Result<T, Stop>;
 
 /// Which order a [`Planner`](crate::Planner) gives to a graph's operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -122,7 +124,7 @@ const WORK_OF_A_NODE: u64 = 1024;
 
 /// Counts nodes, and work. Few networks are so wide, or have operators of so many tensors, that
 /// a set takes more than the work of a node.
-fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> std::result::Result<(), Stop> {
+fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<()> {
     meter.spend_on(nodes + work / WORK_OF_A_NODE, work)
 }
 
@@ -157,7 +159,7 @@ impl<'a> Scheduler<'a> {
     /// Linear in the graph, but for tensors in many pieces.
     ///
     /// # Errors
-    /// [`Error::Cancelled`](crate::Error::Cancelled), as all that need it.
+    /// [`Stop::Cancelled`], as every function that needs the network.
     fn network(&self) -> Result<&Network> {
         if self.network.get().is_none() {
             let Self { graph, default_alignment, variables, sharing, .. } = *self;
@@ -180,7 +182,7 @@ impl<'a> Scheduler<'a> {
     /// An order.
     ///
     /// # Errors
-    /// [`Error::Cancelled`](crate::Error::Cancelled) before there is any other order than that of
+    /// [`Stop::Cancelled`] before there is any other order than that of
     /// the program.
     pub(crate) fn schedule(&self, ordering: Ordering, limits: &Limits) -> Result<Schedule> {
         let network = self.network()?;
@@ -285,7 +287,7 @@ impl Parts {
 
     /// Lowers the peak and raises the bound, until they meet. The parts with the highest
     /// peaks come first; the others then only have to stay below what those need.
-    fn improve(&mut self, mut effort: Effort, meter: &mut Meter<'_>) -> std::result::Result<(), Stop> {
+    fn improve(&mut self, mut effort: Effort, meter: &mut Meter<'_>) -> Result<()> {
         if effort.widths.is_empty() {
             return Ok(());
         }
@@ -306,12 +308,7 @@ impl Parts {
 
 impl Part {
     /// As far as `enough`.
-    fn improve(
-        &mut self,
-        enough: u64,
-        effort: &mut Effort,
-        meter: &mut Meter<'_>,
-    ) -> std::result::Result<(), Stop> {
+    fn improve(&mut self, enough: u64, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {
         for greedy in Greedy::ALL {
             let order = greedy.order(&self.network, meter)?;
             self.offer(peak(&self.network, &order), order);
@@ -374,7 +371,7 @@ impl Part {
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
     }
 
-    fn raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> std::result::Result<(), Stop> {
+    fn raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {
         let known = Known { order: &self.order, enough: self.peak, most_work: effort.cuts };
         let (bound, work) = cut_bound(&self.network, known, meter)?;
         effort.cuts = effort.cuts.saturating_sub(work);

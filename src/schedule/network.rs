@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Result;
 use super::atoms::{Atom, Atoms};
 use super::rows::Rows;
 use super::saves::{Save, Saves};
 use crate::effects::{Pair, Reuse, reuses};
-use crate::error::Result;
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::Limits;
@@ -96,7 +96,7 @@ impl Network {
     /// may be written in place is in `saves`.
     ///
     /// # Errors
-    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    /// [`Stop::Cancelled`](crate::Stop::Cancelled).
     pub(super) fn new(
         graph: &Graph,
         default_alignment: u64,
@@ -332,20 +332,21 @@ fn saves(
     }
     let numbered = |ids: &[TensorId]| -> BTreeMap<TensorId, u32> { ids.iter().copied().zip(0..).collect() };
     let (inputs, outputs) = (numbered(operator.inputs()), numbered(operator.outputs()));
-    let counted = |id: TensorId| atoms.of(id).iter().map(|&atom| atoms.list[atom as usize].bytes).sum();
+    // The bytes of an output that the operator writes: pieces that are there already are live
+    // beside the input, so that their bytes cannot be the input's.
+    let written = |id: TensorId| atoms.first_in(id).map(|atom| atoms.list[atom as usize].bytes).sum();
     let save = |reuse: Reuse| {
         let Reuse { input, output, region, most, seat } = reuse;
-        let is_own = atoms.of(output).iter().all(|&atom| atoms.list[atom as usize].source == output);
         let read = graph.tensor(input);
         let may_overwrite =
             (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
-        if !is_own || !may_overwrite {
+        if !may_overwrite {
             return None;
         }
         // Outputs start at whole cells, so they share whole cells but for the last one.
         // None has as much in the arena.
         let [from, end, most] = [region.start, region.end, most].map(|at| at.checked_next_multiple_of(unit));
-        let (from, end, output_bytes) = (from?, end?, counted(output));
+        let (from, end, output_bytes) = (from?, end?, written(output));
         // What has no number is there throughout, so it does not die.
         let over = atoms.within(input, from, end);
         let needs = unique(over.iter().filter_map(|&atom| number_of(atom)).collect());

@@ -5,7 +5,6 @@ use super::network::Network;
 use super::parting::Parting;
 use super::segments::segments;
 use super::{MOST_SEARCHED, Schedule, Scheduler};
-use crate::error::Error;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Limits, Meter, Stop};
@@ -28,8 +27,8 @@ impl<'a> Others<'a> {
     /// Linear in the graph.
     ///
     /// # Errors
-    /// [`Error::Cancelled`].
-    pub(crate) fn new(scheduler: &Scheduler<'a>, known: &Schedule) -> Result<Self, Error> {
+    /// [`Stop::Cancelled`].
+    pub(crate) fn new(scheduler: &Scheduler<'a>, known: &Schedule) -> Result<Self, Stop> {
         let network = scheduler.network()?;
         let mut parting = Parting::new(network);
         let ranges = segments(network).into_iter();
@@ -37,7 +36,7 @@ impl<'a> Others<'a> {
             scheduler.limits.go_on()?;
             Ok((from, parting.part(from, to)))
         };
-        let parts = ranges.map(part).collect::<Result<_, Error>>()?;
+        let parts = ranges.map(part).collect::<Result<_, Stop>>()?;
         Ok(Self { graph: scheduler.graph, peak: known.peak, parts })
     }
 

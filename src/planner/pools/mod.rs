@@ -18,7 +18,7 @@ use crate::pools::{Content, Pools};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::schedule::Ordering;
 use crate::sorting::sort_by_keys;
-use crate::verify::{verify_pools, verify_pools_within};
+use crate::verify::{verify_pools, verify_pools_until};
 use draft::{Draft, Drafts, Known};
 use items::{Items, Member, held};
 
@@ -142,8 +142,12 @@ impl Planner {
     ) -> Result<PoolPlan> {
         let plan = Task { planner: self, graph, pools, draft, below, limits }.place()?;
         let is_large = graph.operators().len() > MOST_AT_ANY_LIMIT;
-        let verified =
-            if is_large { verify_pools_within(limits, graph, &plan)? } else { verify_pools(graph, &plan) };
+        let limits = limits.clone().cancel_only();
+        let verified = if is_large {
+            verify_pools_until(move || limits.go_on().is_err(), graph, &plan).ok_or(Error::Cancelled)?
+        } else {
+            verify_pools(graph, &plan)
+        };
         verified.map_err(|violations| self.wrong_plan(&violations))?;
         Ok(plan)
     }
