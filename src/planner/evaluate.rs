@@ -17,11 +17,8 @@ use crate::schedule::Scheduler;
 use crate::sharing::concerns;
 
 /// With more tensors and workspaces, [`Effort::Default`] tries as many candidates as
-/// [`Effort::Quick`].
-const MOST_AT_DEFAULT_EFFORT: usize = 20_000;
-
-/// With more of them, both try one choice of aliases for each candidate.
-const MOST_WITH_ALL_ALIASES: usize = 50_000;
+/// [`Effort::Quick`], and both try one choice of aliases for each.
+const MOST_AT_DEFAULT_EFFORT: usize = 50_000;
 
 /// How groups of tensors that move as one are packed.
 #[derive(Clone, Copy)]
@@ -92,9 +89,7 @@ impl<'a> Evaluation<'a> {
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
             Packing::Frames => (Aliases::All, None),
-            Packing::Shapes(effort) if self.len() > MOST_WITH_ALL_ALIASES && self.is_large() => {
-                (Aliases::Most, Some(effort))
-            }
+            Packing::Shapes(effort) if self.is_large() => (Aliases::Most, Some(effort)),
             Packing::Shapes(effort) => (Aliases::All, Some(effort)),
         };
         common.plan(strategy, aliases, effort, limits)

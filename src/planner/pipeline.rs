@@ -201,7 +201,11 @@ impl<'a> Pipeline<'a> {
         let program_order = self.graph.file_order();
         self.candidate(&schedule.order, PackingEffort::QUICK)?;
         if schedule.file_peak < self.best.arena_bytes && schedule.order != program_order && self.is_open() {
-            self.candidate(program_order, PackingEffort::QUICK)?;
+            // Of a large graph, no other candidate in program order follows, and no plan is above
+            // that of program order alone.
+            let is_last = self.first_order.is_large();
+            let effort = if is_last { self.planner.packing_effort() } else { PackingEffort::QUICK };
+            self.candidate(program_order, effort)?;
         }
         if self.effort() == Effort::Quick {
             return Ok(());
