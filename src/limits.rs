@@ -107,6 +107,12 @@ impl Limits {
         if is_cancelled { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
+    /// Tells whether the call is cancelled, for code that does not know limits.
+    pub(crate) fn cancellation(&self) -> impl Fn() -> bool + 'static {
+        let token = self.cancel.clone();
+        move || token.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+
     /// The limit of nodes, or this if there is none.
     pub(crate) fn most_nodes(&self, otherwise: u64) -> u64 {
         self.nodes.unwrap_or(otherwise)

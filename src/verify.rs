@@ -257,11 +257,7 @@ pub(crate) fn verify_until(
     graph: &Graph,
     plan: &Plan,
 ) -> Option<Result<(), Violations>> {
-    let mut found = Found::until(is_cancelled);
-    if !found.is_cancelled() {
-        check(graph, plan, &mut found);
-    }
-    (!found.is_cancelled()).then(|| found.finish())
+    Found::until(is_cancelled, |found| check(graph, plan, found))
 }
 
 fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
@@ -359,11 +355,7 @@ pub(crate) fn verify_pools_until(
     graph: &Graph,
     plan: &PoolPlan,
 ) -> Option<Result<(), Violations>> {
-    let mut found = Found::until(is_cancelled);
-    if !found.is_cancelled() {
-        pools::check(graph, plan, &mut found);
-    }
-    (!found.is_cancelled()).then(|| found.finish())
+    Found::until(is_cancelled, |found| pools::check(graph, plan, found))
 }
 
 /// Checks offsets and arena size against a problem: rules 3 and 5.
@@ -547,8 +539,16 @@ struct Found {
 }
 
 impl Found {
-    fn until(is_cancelled: impl Fn() -> bool + 'static) -> Self {
-        Self { list: Vec::new(), is_cancelled: Some(Box::new(is_cancelled)) }
+    /// The result of a check; none if the call is cancelled before its end.
+    fn until(
+        is_cancelled: impl Fn() -> bool + 'static,
+        check: impl FnOnce(&mut Self),
+    ) -> Option<Result<(), Violations>> {
+        let mut found = Self { list: Vec::new(), is_cancelled: Some(Box::new(is_cancelled)) };
+        if !found.is_cancelled() {
+            check(&mut found);
+        }
+        (!found.is_cancelled()).then(|| found.finish())
     }
 
     fn is_cancelled(&self) -> bool {

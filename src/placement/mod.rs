@@ -89,8 +89,8 @@ pub(crate) fn complete(instance: &mut Instance) {
     instance.least = least(instance, &free, u8::MAX);
 }
 
-/// By item: the least that it may cost (0 once the call is cancelled), of ways that are throughout in these pools or come
-/// and go.
+/// By item: the least that it may cost, of ways that are throughout in these pools or come and
+/// go; 0 once the call is cancelled.
 fn least(instance: &Instance, free: &Prices, whole: u8) -> Vec<u64> {
     let mut ways = Ways::default();
     let mut way = Vec::new();

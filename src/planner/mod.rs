@@ -436,9 +436,8 @@ fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> R
 /// [`Error::WrongPlan`]; [`Error::Cancelled`] if there was no time to verify a large plan.
 fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
     let is_large = plan.placements().nth(pipeline::MOST_AT_ANY_LIMIT).is_some();
-    let limits = planner.limits.clone().cancel_only();
     let verified = if is_large {
-        verify_until(move || limits.go_on().is_err(), graph, &plan).ok_or(Error::Cancelled)?
+        verify_until(planner.limits.cancellation(), graph, &plan).ok_or(Error::Cancelled)?
     } else {
         verify(graph, &plan)
     };

@@ -71,7 +71,7 @@ impl Replay<'_> {
             |id: &TensorId| matches!(self.graph.tensor(*id).kind(), TensorKind::Input | TensorKind::Variable);
         let there: Vec<TensorId> = self.graph.tensor_ids().filter(there).collect();
         for &id in &there {
-            self.truths[id.index()] = self.own(id);
+            self.truths[id.index()] = vec![self.own(id)];
             self.write(id);
         }
         for &id in &there {
@@ -79,9 +79,9 @@ impl Replay<'_> {
         }
     }
 
-    fn own(&self, id: TensorId) -> Vec<Stretch> {
+    fn own(&self, id: TensorId) -> Stretch {
         let end = self.graph.tensor(id).bytes();
-        vec![Stretch { from: 0, end, source: id, at: 0 }]
+        Stretch { from: 0, end, source: id, at: 0 }
     }
 
     /// A part of a tensor's truth where it lies, if it is in the arena.
@@ -173,10 +173,12 @@ impl Replay<'_> {
         if let Some(&Share { of, at, .. }) = shares.view(output) {
             return memory::cut(&self.truths[of.index()], at, bytes);
         }
-        let own = Stretch { from: 0, end: bytes, source: output, at: 0 };
         let mut pieces = shares.pieces_of(output).to_vec();
         pieces.sort_by_key(|share| share.at);
-        memory::covered(own, pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())))
+        memory::covered(
+            self.own(output),
+            pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())),
+        )
     }
 
     /// The bytes of the arena that the operator really writes for an output.

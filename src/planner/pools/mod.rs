@@ -142,9 +142,8 @@ impl Planner {
     ) -> Result<PoolPlan> {
         let plan = Task { planner: self, graph, pools, draft, below, limits }.place()?;
         let is_large = graph.operators().len() > MOST_AT_ANY_LIMIT;
-        let limits = limits.clone().cancel_only();
         let verified = if is_large {
-            verify_pools_until(move || limits.go_on().is_err(), graph, &plan).ok_or(Error::Cancelled)?
+            verify_pools_until(limits.cancellation(), graph, &plan).ok_or(Error::Cancelled)?
         } else {
             verify_pools(graph, &plan)
         };

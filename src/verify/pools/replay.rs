@@ -103,9 +103,9 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn own(&self, id: TensorId, version: u32) -> Vec<Stretch> {
+    fn own(&self, id: TensorId, version: u32) -> Stretch {
         let end = self.graph.tensor(id).bytes();
-        vec![Stretch { from: 0, end, source: Source::Tensor(id, version), at: 0 }]
+        Stretch { from: 0, end, source: Source::Tensor(id, version), at: 0 }
     }
 
     /// What a tensor holds, where it lies.
@@ -155,7 +155,7 @@ impl Replay<'_> {
         let mut there = Vec::new();
         for id in self.graph.tensor_ids() {
             if self.graph.tensor(id).kind() != TensorKind::Intermediate {
-                self.truths[id.index()] = self.own(id, 0);
+                self.truths[id.index()] = vec![self.own(id, 0)];
             }
             match self.places.start(id) {
                 Start::Later => {}
@@ -306,11 +306,12 @@ impl Replay<'_> {
         if let Some(&Share { of, at, .. }) = shares.view(output) {
             return memory::cut(&self.truths[of.index()], at, self.graph.tensor(output).bytes());
         }
-        let end = self.graph.tensor(output).bytes();
-        let own = Stretch { from: 0, end, source: Source::Tensor(output, step + 1), at: 0 };
         let mut pieces = shares.pieces_of(output).to_vec();
         pieces.sort_by_key(|share| share.at);
-        memory::covered(own, pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())))
+        memory::covered(
+            self.own(output, step + 1),
+            pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())),
+        )
     }
 
     /// Those that share memory lie at the distance that is said, and what may be written over
