@@ -130,21 +130,14 @@ impl Sweep<'_> {
     /// has there itself: what was accessed at this step keeps its room until the end of it.
     fn has_room_for(&self, own: usize, other: usize) -> bool {
         let instance = self.question.instance;
-        let pool = |slot: usize, code: u8| {
-            let held = &self.held[slot];
-            let start = self.starts[held.place as usize];
-            let code = if code == u8::MAX && held.in_use { start } else { code };
-            if code == u8::MAX {
-                instance.home()
-            } else if code & WHOLE > 0 {
-                (code & !WHOLE).into()
-            } else {
-                code as usize / 2
-            }
-        };
+        let codes = |state: usize| &self.codes[state * self.slots..(state + 1) * self.slots];
         let mut needed = self.states[own].now;
-        for slot in 0..self.slots {
-            let [one, two] = [own, other].map(|state| pool(slot, self.codes[state * self.slots + slot]));
+        for (slot, (&one, &two)) in codes(own).iter().zip(codes(other)).enumerate() {
+            // Most slots of two states are alike.
+            if one == two {
+                continue;
+            }
+            let (one, two) = (self.pool_of(slot, one), self.pool_of(slot, two));
             if one != two && two != instance.home() {
                 let item = self.question.items[self.held[slot].place as usize];
                 needed[two] += instance.taken(item, two);
@@ -153,7 +146,20 @@ impl Sweep<'_> {
         (0..instance.home()).all(|pool| needed[pool] <= self.states[other].now[pool])
     }
 
-    /// The same for slots whose items are alike, of which each may do as any other.
+    /// The pool that the item of a slot is in, by its code.
+    fn pool_of(&self, slot: usize, code: u8) -> usize {
+        let held = &self.held[slot];
+        let code = if code == u8::MAX && held.in_use { self.starts[held.place as usize] } else { code };
+        if code == u8::MAX {
+            self.question.instance.home()
+        } else if code & WHOLE > 0 {
+            (code & !WHOLE).into()
+        } else {
+            code as usize / 2
+        }
+    }
+
+    /// What it costs instead, for slots whose items are alike, of which each may do as any other.
     fn instead_of_all(&self, group: &[usize], own: &[u8], other: &[u8]) -> f64 {
         if group.iter().all(|&slot| own[slot] == other[slot]) {
             return 0.0;
