@@ -80,15 +80,30 @@ enum Link {
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover"];
 
-/// Compiles a program, C99 or C++17 by its ending, and returns its path.
-fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
+/// A compiler with its standard, C99 or C++17 by the ending of the source.
+fn compiler(source: &str) -> Command {
     let cpp = Path::new(source).extension() == Some(OsStr::new("cpp"));
-    let name = Path::new(source).file_name().unwrap().to_str().unwrap();
-    let kind = if extra.is_empty() { "plain" } else { "sanitized" };
-    let program = library().join(format!("{name}-{link:?}-{kind}"));
     let mut compiler = Command::new(if cpp { "c++" } else { "cc" });
     compiler.current_dir(root()).arg(if cpp { "-std=c++17" } else { "-std=c99" });
-    compiler.args(WARNINGS).args(extra).args(["-g", "-O1", "-D_POSIX_C_SOURCE=200809L", "-Iinclude", source]);
+    compiler
+}
+
+/// Compiles a program to an object file, which links against either library.
+fn compile(source: &str, extra: &[&str]) -> PathBuf {
+    let name = Path::new(source).file_name().unwrap().to_str().unwrap();
+    let kind = if extra.is_empty() { "plain" } else { "sanitized" };
+    let object = library().join(format!("{name}-{kind}.o"));
+    let mut compiler = compiler(source);
+    compiler.args(WARNINGS).args(extra).args(["-g", "-O1", "-D_POSIX_C_SOURCE=200809L", "-Iinclude"]);
+    run(compiler.args(["-c", source, "-o"]).arg(&object));
+    object
+}
+
+/// Links an object file to a program, and returns its path.
+fn link(source: &str, object: &Path, link: Link, extra: &[&str]) -> PathBuf {
+    let program = object.with_extension(format!("{link:?}"));
+    let mut compiler = compiler(source);
+    compiler.args(extra).arg(object);
     match link {
         Link::Static => compiler.arg(library().join("libplimsoll.a")).args(["-lm", "-lpthread", "-ldl"]),
         Link::Shared => {
@@ -100,22 +115,29 @@ fn compile(source: &str, link: Link, extra: &[&str]) -> PathBuf {
     program
 }
 
-/// Plain and with sanitizers, against both libraries; then under valgrind, where what takes
-/// a number of networks takes that of `PLIMSOLL_NETWORKS`.
+/// Runs a program plain and with sanitizers, against both libraries, and under valgrind. Programs
+/// that draw networks draw 4, and 1 under valgrind, or `PLIMSOLL_NETWORKS` in both.
 fn try_out(source: &str, compiler: &str) {
     if !have(compiler) {
         return;
     }
-    let plain = compile(source, Link::Static, &[]);
-    run(&mut Command::new(&plain));
-    for (link, extra) in [(Link::Static, &SANITIZERS[..]), (Link::Shared, &[]), (Link::Shared, &SANITIZERS)] {
-        run(&mut Command::new(compile(source, link, extra)));
-    }
-    if have("valgrind") {
-        let mut valgrind = Command::new("valgrind");
-        valgrind.args(["--quiet", "--leak-check=full", "--show-leak-kinds=all", "--error-exitcode=9"]);
-        let networks = std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| "1".to_owned());
-        run(valgrind.arg(plain).arg(networks));
+    let networks = |usual: &str| std::env::var("PLIMSOLL_NETWORKS").unwrap_or_else(|_| usual.to_owned());
+    for extra in [&[][..], &SANITIZERS] {
+        let object = compile(source, extra);
+        for library in [Link::Static, Link::Shared] {
+            let program = link(source, &object, library, extra);
+            run(Command::new(&program).arg(networks("4")));
+            if extra.is_empty() && library == Link::Static && have("valgrind") {
+                let mut valgrind = Command::new("valgrind");
+                valgrind.args([
+                    "--quiet",
+                    "--leak-check=full",
+                    "--show-leak-kinds=all",
+                    "--error-exitcode=9",
+                ]);
+                run(valgrind.arg(program).arg(networks("1")));
+            }
+        }
     }
 }
 
@@ -156,7 +178,8 @@ fn random_calls_have_defined_results() {
         return;
     }
     let sequences = std::env::var("PLIMSOLL_SEQUENCES").unwrap_or("1500".to_owned());
-    let program = compile("tests/c/random_calls.c", Link::Static, &SANITIZERS);
+    let source = "tests/c/random_calls.c";
+    let program = link(source, &compile(source, &SANITIZERS), Link::Static, &SANITIZERS);
     let output = run(Command::new(program).args([sequences.as_str(), "1"]));
     let text = String::from_utf8(output.stdout).unwrap();
     // 9 is what a build without some feature returns.
