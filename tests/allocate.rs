@@ -58,7 +58,7 @@ fn holds(problem: &Problem, offsets: &[u64], height: u64) -> bool {
 const MIXED: &[u64] = &[1, 2, 8, 16, 32];
 
 proptest! {
-    #![proptest_config(random::cases(2000))]
+    #![proptest_config(random::cases(800))]
 
     #[test]
     fn bound_optimum_and_heights_stand_in_order(

@@ -47,7 +47,7 @@ fn check_objects(problem: &Problem, solution: &Solution) {
 const ALIGNMENTS: &[u64] = &[1, 1, 2, 8, 32];
 
 proptest! {
-    #![proptest_config(random::cases(1000))]
+    #![proptest_config(random::cases(400))]
 
     #[test]
     fn never_larger_than_the_start(problem in random::problem(9, ALIGNMENTS, 0), seed in 0u64..100) {

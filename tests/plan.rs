@@ -59,7 +59,7 @@ fn some_order(graph: &Graph, picks: &[prop::sample::Index]) -> Vec<OperatorId> {
 }
 
 proptest! {
-    #![proptest_config(random::cases(500))]
+    #![proptest_config(random::cases(250))]
 
     #[test]
     fn live_ranges_follow_the_rules(

@@ -57,8 +57,9 @@ const PATIENT: usize = 20;
 /// So many stays too high are looked at one by one.
 const FEW_OVER: usize = 16;
 
-/// Rounds of the dual at the root.
+/// Rounds of the dual at the root, at most and at least.
 const ROUNDS: u32 = 3000;
+const LEAST_ROUNDS: usize = 20;
 /// Accesses and steps that all rounds look at: 60 ns each. Of large instances, fewer.
 const ROUND_WORK: usize = 80_000_000;
 const LARGE_ROUND_WORK: usize = 10_000_000;
@@ -224,7 +225,7 @@ impl<'a> Search<'a> {
         let size = instance.accesses.len() + instance.steps as usize;
         let is_large = self.instance.is_large();
         let work = if is_large { LARGE_ROUND_WORK } else { ROUND_WORK };
-        let rounds = (work / size).clamp(60, ROUNDS as usize) as u32;
+        let rounds = (work / size).clamp(LEAST_ROUNDS, ROUNDS as usize) as u32;
         let known = self.best.cost.min(self.below) as f64;
         let aim = Aim { rounds, target: known, enough: known - 0.5 };
         let (mut round, every) = (0, if is_large { rounds } else { 50 });

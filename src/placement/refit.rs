@@ -23,8 +23,9 @@ const MOST_STEPS: u64 = 100_000_000;
 /// Looks for something better, at least, and turns in which nothing was found.
 const MOVES: usize = 20_000;
 const VAIN: usize = 20;
-/// Steps of inner loops in the shelves: a second or two.
+/// Steps of inner loops in the shelves: a second or two. Of large instances, fewer.
 const MOST_WORK: u64 = 400_000_000;
+const LARGE_WORK: u64 = 100_000_000;
 /// More than all that stays could weigh: what may not move.
 const FAST: f64 = 1e100;
 
@@ -197,7 +198,7 @@ impl<'s, 'a> Refit<'s, 'a> {
     pub(super) fn improve(&mut self, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let random = &mut Random::new(1);
         let (mut moves, mut vain) = (0, 0);
-        let most_work = self.work() + MOST_WORK;
+        let most_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MOST_WORK };
         while moves < MOVES && vain < VAIN && self.work() < most_work {
             let mut wanting: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.wants(item)).collect();

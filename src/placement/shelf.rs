@@ -97,7 +97,7 @@ impl Shelf {
     /// An offset in the smallest hole that takes so many bytes at steps `from..end`, if there is
     /// one: what lasts at its lower end, what goes soon at its upper, so that holes grow together.
     ///
-    /// O(k log k) for k stays that are there at that time.
+    /// O(t + k log k) for k stays that are there at these t steps.
     pub(crate) fn hole(&mut self, (size, alignment): (u64, u64), (from, end): (u32, u32)) -> Option<u64> {
         let alignment = alignment.max(self.alignment);
         let mut taken = std::mem::take(&mut self.taken);
@@ -106,7 +106,7 @@ impl Shelf {
             let (laid, size) = self.stays[number as usize];
             taken.push(([laid.offset, laid.offset + size], 0));
         }
-        self.spend(SORTED * taken.len() as u64);
+        self.spend(u64::from(end - from) + SORTED * taken.len() as u64);
         sort_keyed(&mut taken);
         let mut best: Option<(u64, u64)> = None;
         let mut top = 0u64;
@@ -159,7 +159,7 @@ impl Shelf {
     /// The place for so many bytes at steps `from..end` where what is in the way weighs least, by
     /// a weight for each item; none if all is infinite.
     ///
-    /// O(k log k) for k stays that are there at that time.
+    /// O(t + k log k) for k stays that are there at these t steps.
     pub(crate) fn window(
         &self,
         (size, alignment): (u64, u64),
@@ -178,7 +178,7 @@ impl Shelf {
             places.push((laid.offset + own).next_multiple_of(alignment));
             places.push(laid.offset.saturating_sub(size) / alignment * alignment);
         }
-        self.spend(2 * SORTED * starts.len() as u64);
+        self.spend(u64::from(end - from) + 2 * SORTED * starts.len() as u64);
         let [starts, ends] = [Sums::new(starts), Sums::new(ends)];
         let mut best: Option<Window> = None;
         for offset in places.into_iter().filter(|&place| place <= highest) {

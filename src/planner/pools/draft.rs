@@ -93,7 +93,8 @@ impl<'a> Drafts<'a> {
         Ok(Known { draft, wish, estimate })
     }
 
-    /// This order, shared in the way that seems to cost least.
+    /// This order, shared in the way that seems to cost least. A large network is only tried with
+    /// all that can be shared and with nothing.
     ///
     /// # Errors
     /// As [`draft`](Self::draft).
@@ -103,7 +104,8 @@ impl<'a> Drafts<'a> {
         if !concerns(self.graph, self.planner.sharing) {
             return Ok(best);
         }
-        for wish in others {
+        let skipped = if best.draft.items.instance.is_large() { others.len() - 1 } else { 0 };
+        for &wish in &others[skipped..] {
             if best.estimate.cost > best.estimate.floor
                 && let Ok(known) = self.known(order, wish)
                 && known.estimate.cost < best.estimate.cost
