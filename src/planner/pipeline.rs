@@ -233,7 +233,9 @@ impl<'a> Pipeline<'a> {
             return Ok(());
         }
         let others = Others::new(self.scheduler, schedule)?;
-        for seed in 1..=OTHERS {
+        let is_large = self.graph.operators().len() > MOST_AT_ANY_LIMIT;
+        let count = if is_large && self.effort() < Effort::Thorough { 1 } else { OTHERS };
+        for seed in 1..=count {
             if !self.is_open() {
                 break;
             }

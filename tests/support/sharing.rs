@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use plimsoll::{Graph, GraphBuilder, How, OperatorId, Permit, Plan, Side, TensorId, TensorKind, TensorSpec};
+use plimsoll::{
+    Graph, GraphBuilder, How, OperatorId, Permit, Plan, Sharing, Side, TensorId, TensorKind, TensorSpec,
+};
 
 /// `SplitMix64`.
 pub struct Draw(pub u64);
@@ -548,8 +550,8 @@ impl Way {
 /// A small graph whose operators have several permissions each, of all kinds and often for the
 /// same tensors: several overlaps and candidates to write in place, views and pieces of siblings
 /// with equal bytes, several outputs, inputs that are kept behind views, overlaps larger than a
-/// tensor. `aligned` draws alignments up to 4 bytes.
-pub fn drawn_wide(seed: u64, operators: u64, most: u64, aligned: bool) -> Graph {
+/// tensor. All permissions are of this level or below. `aligned` draws alignments up to 4 bytes.
+pub fn drawn_wide(seed: u64, operators: u64, (most, level): (u64, Sharing), aligned: bool) -> Graph {
     let draw = &mut Draw(seed ^ 0x5eed);
     let mut net = Graph::builder(format!("wide {seed}"));
     let spec = |draw: &mut Draw, bytes: u64| {
@@ -587,10 +589,13 @@ pub fn drawn_wide(seed: u64, operators: u64, most: u64, aligned: bool) -> Graph 
         for _ in 0..draw.below(5) {
             let (input, room) = reads[draw.below(reads.len() as u64) as usize];
             let (output, size) = writes[draw.below(count) as usize];
-            operator = match draw.below(6) {
+            let kinds = [1, 1, 3, 6][level as usize];
+            operator = match draw.below(kinds) {
+                _ if level == Sharing::None => operator,
                 0 if size <= room => operator.view(input, output, draw.below(room - size + 1)),
-                1 if room <= size => operator.piece(input, output, draw.below(size - room + 1)),
-                2 => operator.in_place(input, output),
+                1 | 2 if level >= Sharing::InPlace => operator.in_place(input, output),
+                3 if room <= size => operator.piece(input, output, draw.below(size - room + 1)),
+                _ if level < Sharing::All => operator,
                 _ => {
                     let lower = if draw.below(2) == 0 { Side::Input } else { Side::Output };
                     operator.overlap(input, output, draw.below(most + 2), lower)
