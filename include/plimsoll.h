@@ -93,7 +93,7 @@
 // A memory cannot hold what must live there; the message says how much that is.
 #define PLIMSOLL_ERROR_DOES_NOT_FIT 13
 
-// The call was cancelled before there was a verified plan.
+// The call was cancelled before there was a verified plan, or a whole graph.
 #define PLIMSOLL_ERROR_CANCELLED 14
 
 // What is known of a plan: the arena is as low as the lower bound.
@@ -777,6 +777,11 @@ int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options
 // Whether operators may overwrite graph inputs once they are read: 1, or 0.
 int32_t plimsoll_import_options_set_overwrite_inputs(struct plimsoll_import_options *options,
                                                      int32_t overwrite);
+
+// The import ends with PLIMSOLL_ERROR_CANCELLED soon after this token is cancelled. The options
+// keep a share of it; NULL for none.
+int32_t plimsoll_import_options_set_cancel(struct plimsoll_import_options *options,
+                                           const struct plimsoll_cancel *cancel);
 
 // Frees options; NULL is allowed.
 void plimsoll_import_options_free(struct plimsoll_import_options *options);

@@ -959,6 +959,11 @@ public:
         detail::check(plimsoll_import_options_set_fold(handle_.get(), constants ? 1 : 0));
         return *this;
     }
+    // The import ends soon after the token is cancelled. The options keep a share of it.
+    ImportOptions &cancel(const Cancel &cancel) {
+        detail::check(plimsoll_import_options_set_cancel(handle_.get(), cancel.get()));
+        return *this;
+    }
     const plimsoll_import_options *get() const noexcept { return handle_.get(); }
 
 private:

@@ -249,8 +249,8 @@ pub enum Error {
     },
 
     /// The call was cancelled, by its token or its progress callback, before there was a verified
-    /// plan.
-    #[error("cancelled before there was a verified plan")]
+    /// plan, or a whole graph where a file is imported.
+    #[error("cancelled before there was a result")]
     Cancelled,
 
     /// A strategy returned a wrong plan; it was not handed out.

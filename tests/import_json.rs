@@ -2,7 +2,9 @@
 #![cfg(feature = "json")]
 
 use plimsoll::import::{Fold, ImportError, ImportOptions, ImportedGraph, graph_json_from_bytes};
-use plimsoll::{ElementType, Graph, OperatorId, Permit, RelativePlacement, Side, TensorId, TensorKind};
+use plimsoll::{
+    CancelToken, ElementType, Error, Graph, OperatorId, Permit, RelativePlacement, Side, TensorId, TensorKind,
+};
 use serde_json::{Value, json};
 
 fn import_text(text: &str) -> Result<ImportedGraph, ImportError> {
@@ -356,4 +358,16 @@ fn wrong_sharing_is_named() {
         refusal(&|value| value["apart"] = json!([[1, 2]])),
         "what is kept apart cannot be: tensor `weights` is a constant, which lies elsewhere"
     );
+}
+
+#[test]
+fn a_cancelled_import_ends() {
+    let text = json!({ "ops": [], "tensors": [{ "name": "x", "bytes": 4, "kind": "input" }] }).to_string();
+    let token = CancelToken::new();
+    let mut options = ImportOptions::default();
+    options.cancel = Some(token.clone());
+    assert!(graph_json_from_bytes("file", text.as_bytes(), &options).is_ok());
+    token.cancel();
+    let result = graph_json_from_bytes("file", text.as_bytes(), &options);
+    assert!(matches!(result, Err(ImportError::Invalid(Error::Cancelled))), "{result:?}");
 }

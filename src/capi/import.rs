@@ -2,14 +2,15 @@ use std::ffi::c_char;
 use std::path::Path;
 
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
+use super::cancel::plimsoll_cancel;
 use super::graph::{element_type, plimsoll_graph};
 use super::problem::plimsoll_problem;
 use super::status::{
-    PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_IMPORT_CSV,
-    PLIMSOLL_IMPORT_JSON, PLIMSOLL_IMPORT_ONNX, PLIMSOLL_IMPORT_TFLITE,
+    PLIMSOLL_ERROR_CANCELLED, PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED,
+    PLIMSOLL_IMPORT_CSV, PLIMSOLL_IMPORT_JSON, PLIMSOLL_IMPORT_ONNX, PLIMSOLL_IMPORT_TFLITE,
 };
-use crate::Problem;
 use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph};
+use crate::{Error, Problem};
 
 /// How to read a file. Not to be changed by one thread while another uses it;
 /// otherwise any number of threads may use it at the same time.
@@ -127,6 +128,21 @@ pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
     })
 }
 
+/// The import ends with PLIMSOLL_ERROR_CANCELLED soon after this token is cancelled. The options
+/// keep a share of it; NULL for none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_cancel(
+    options: *mut plimsoll_import_options,
+    cancel: *const plimsoll_cancel,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        options.cancel =
+            if cancel.is_null() { None } else { Some(unsafe { reference(cancel, "cancel") }?.token.clone()) };
+        Ok(())
+    })
+}
+
 /// Frees options; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_free(options: *mut plimsoll_import_options) {
@@ -139,6 +155,7 @@ fn failure(error: &ImportError) -> Failure {
         ImportError::UnknownFormat { reason, .. } if reason.starts_with("this build") => {
             PLIMSOLL_ERROR_UNSUPPORTED
         }
+        ImportError::Invalid(Error::Cancelled) => PLIMSOLL_ERROR_CANCELLED,
         _ => PLIMSOLL_ERROR_IMPORT,
     };
     Failure::new(status, error.to_string())

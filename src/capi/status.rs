@@ -39,7 +39,7 @@ pub const PLIMSOLL_ERROR_CALLBACK: i32 = 11;
 pub const PLIMSOLL_ERROR_PANIC: i32 = 12;
 /// A memory cannot hold what must live there; the message says how much that is.
 pub const PLIMSOLL_ERROR_DOES_NOT_FIT: i32 = 13;
-/// The call was cancelled before there was a verified plan.
+/// The call was cancelled before there was a verified plan, or a whole graph.
 pub const PLIMSOLL_ERROR_CANCELLED: i32 = 14;
 
 /// What is known of a plan: the arena is as low as the lower bound.

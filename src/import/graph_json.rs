@@ -171,8 +171,8 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let Object(json): Object<JsonGraph> = serde_json::from_slice(bytes).map_err(malformed)?;
     let mut builder = GraphBuilder::new(json.name.as_deref().unwrap_or(name));
-    let adder = add_tensors(&mut builder, &json.tensors)?;
-    add_operators(&mut builder, adder, &json)?;
+    let adder = add_tensors(&mut builder, &json.tensors, options)?;
+    add_operators(&mut builder, adder, &json, options)?;
     for output in tensor_ids(&json.outputs, json.tensors.len(), "the list of graph outputs")? {
         builder.output(output);
     }
@@ -184,10 +184,15 @@ fn malformed(reason: impl ToString) -> ImportError {
     ImportError::malformed(FORMAT, reason)
 }
 
-fn add_tensors(builder: &mut GraphBuilder, tensors: &[JsonTensor]) -> Result<OperatorAdder, ImportError> {
+fn add_tensors(
+    builder: &mut GraphBuilder,
+    tensors: &[JsonTensor],
+    options: &ImportOptions,
+) -> Result<OperatorAdder, ImportError> {
     let mut holds = Vec::with_capacity(tensors.len());
     let mut unshaped = Vec::new();
     for tensor in tensors {
+        options.go_on()?;
         let element_type = element_type(tensor)?;
         holds.push(match (tensor.kind, element_type) {
             (JsonKind::Variable, _) => Holds::State,
@@ -244,8 +249,10 @@ fn add_operators(
     builder: &mut GraphBuilder,
     mut adder: OperatorAdder,
     json: &JsonGraph,
+    options: &ImportOptions,
 ) -> Result<(), ImportError> {
     for operator in &json.ops {
+        options.go_on()?;
         let JsonOperator { name, op_type, inputs, outputs, scratch, after, .. } = operator;
         let place = format!("operator `{name}`");
         let inputs = tensor_ids(inputs, json.tensors.len(), &place)?;

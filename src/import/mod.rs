@@ -7,6 +7,7 @@ use crate::error::{Error, cut_within};
 #[allow(unused_imports)] // exporters of JSON cut messages as well
 pub(crate) use crate::error::{cut, short};
 use crate::graph::{ElementType, Graph, GraphBuilder};
+use crate::limits::CancelToken;
 use crate::problem::Problem;
 
 #[cfg(feature = "csv")]
@@ -43,6 +44,19 @@ pub struct ImportOptions {
     pub overwrite_inputs: bool,
     /// Alignment of CSV buffers that name none; graphs take the planner's.
     pub alignment: Option<u64>,
+    /// Ends the import from another thread, with [`Error::Cancelled`]. Checked between operators
+    /// and tensors, not while the bytes are decoded.
+    pub cancel: Option<CancelToken>,
+}
+
+impl ImportOptions {
+    /// # Errors
+    /// [`Error::Cancelled`].
+    #[allow(dead_code)] // not every set of features has an importer
+    fn go_on(&self) -> Result<(), ImportError> {
+        let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
+        if is_cancelled { Err(Error::Cancelled.into()) } else { Ok(()) }
+    }
 }
 
 /// Which operators are folded away.
@@ -201,7 +215,9 @@ fn finish(
     notes: Vec<String>,
     options: &ImportOptions,
 ) -> Result<ImportedGraph, ImportError> {
+    options.go_on()?;
     let mut graph = builder.build()?;
+    options.go_on()?;
     if options.fold == Fold::Constants {
         graph.fold_constants();
     }

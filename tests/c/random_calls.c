@@ -338,8 +338,9 @@ static int32_t other_call(void) {
     case 8: return below(2) ? plimsoll_cancel_new(place_for_cancel(cancels)) : plimsoll_cancel_cancel(PICK(cancels));
     case 9: return import_text();
     case 10:
-        switch (below(7)) {
+        switch (below(8)) {
         case 4: return plimsoll_import_options_set_overwrite_inputs(PICK(imports), kind());
+        case 6: return plimsoll_import_options_set_cancel(PICK(imports), PICK(cancels));
         case 5: return plimsoll_import_options_set_input_shape(PICK(imports), name(), shape());
         case 0: return plimsoll_import_options_new(place_for_import_options(imports));
         case 1: return plimsoll_import_options_set_floats_as(PICK(imports), name());

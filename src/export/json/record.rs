@@ -77,6 +77,7 @@ impl ImportRecord {
             floats_as: floats_as.map_err(|unknown| DocumentError::Options(unknown.to_string()))?,
             overwrite_inputs: self.overwrite_inputs,
             alignment: self.alignment,
+            cancel: None,
         })
     }
 }
