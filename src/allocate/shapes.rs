@@ -352,8 +352,13 @@ impl Packed {
 ///
 /// In a packing in which nothing can be lowered any more, one after the other or together,
 /// there is an order in which each lies on the floor, on what is reserved or on one before
-/// it. Sets of places are looked at once. Where alignments differ, things can hold each
-/// other up in a circle; then nothing is proven.
+/// it. Sets of places are looked at once.
+///
+/// A shape that cannot be lowered by its alignment lies on another one: its offset is at least
+/// that one's plus `below` of their conflict. If `below` is above 0 for all pairs, as it is for
+/// rectangles, offsets fall from each to what it lies on, and an order by offsets is such an order.
+/// Otherwise shapes could hold each other up in a circle; with one alignment, the circle can be
+/// lowered as a whole, but where alignments differ, nothing is proven.
 struct Exhaustive<'s, 'a> {
     shapes: &'s Shapes<'a>,
     best: &'s mut Packed,
@@ -375,7 +380,8 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         self.descend(0, top, meter)?;
         let mut alignments = self.shapes.frames.buffers().iter().map(crate::problem::Buffer::alignment);
         let first = alignments.next();
-        Ok(alignments.all(|alignment| Some(alignment) == first))
+        let is_same = alignments.all(|alignment| Some(alignment) == first);
+        Ok(is_same || self.shapes.conflicts.iter().all(|conflict| conflict.below > 0))
     }
 
     fn descend(&mut self, key: u128, top: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
