@@ -584,8 +584,8 @@ uint32_t plimsoll_abi(void);
 const char *plimsoll_version(void);
 
 // Copies out the message of the last call that failed on this thread: what is
-// wrong, naming the culprit; empty if none failed. Calls that succeed leave it
-// as it is.
+// wrong, naming the culprit, in at most 2 KiB; empty if none failed. Calls that
+// succeed leave it as it is.
 //
 // `size` is what the text needs, its zero byte included. With NULL for `text`
 // only that is written; if `capacity` is less, nothing but that, and the call

@@ -39,6 +39,7 @@ mod replay;
 use std::fmt;
 
 use crate::choice::Choice;
+use crate::error::cut_within;
 use crate::graph::Graph;
 use crate::ids::BufferId;
 use crate::objects::Objects;
@@ -205,6 +206,10 @@ pub enum Violation {
     },
 }
 
+/// Bytes of a violation in a message, and of all of them; names are cut first.
+const LONGEST_VIOLATION: usize = 600;
+const LONGEST_LIST: usize = 1900;
+
 /// Everything found wrong with a plan, at most [`MAX_REPORTED`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violations(Vec<Violation>);
@@ -227,11 +232,16 @@ impl Violations {
 
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut length = 0;
         for (number, violation) in self.0.iter().enumerate() {
-            if number > 0 {
-                f.write_str("; ")?;
+            let text = violation.to_string();
+            let text = cut_within(&text, LONGEST_VIOLATION);
+            length += text.len();
+            if length > LONGEST_LIST {
+                return write!(f, "; and {} more", self.0.len() - number);
             }
-            violation.fmt(f)?;
+            f.write_str(if number > 0 { "; " } else { "" })?;
+            f.write_str(&text)?;
         }
         Ok(())
     }
@@ -572,5 +582,18 @@ impl Found {
 
     fn finish(self) -> Result<(), Violations> {
         if self.is_empty() { Ok(()) } else { Err(Violations(self.list)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_many_long_violations_are_short() {
+        let long = format!("`{}` is wrong: the cause", "n".repeat(1 << 20));
+        let text = Violations(vec![Violation::Bound(long); MAX_REPORTED]).to_string();
+        assert!(text.len() <= 2048, "{} bytes", text.len());
+        assert!(text.contains("is wrong: the cause") && text.contains(" more"), "{text}");
     }
 }

@@ -143,3 +143,31 @@ fn plans_are_the_same_after_they_were_written_and_read() {
     assert_eq!(read.shares, plan.shares);
     assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), written);
 }
+
+/// Shapes in ONNX files, wrong or missing.
+#[test]
+fn declared_shapes_are_checked_and_open_ones_named() {
+    let Some(file) = case("complete_but_false_shape.onnx") else { return };
+    let (status, text, complaints) = plimsoll(&["plan", &file, "--align", "1"]);
+    assert_eq!(status, 0, "{complaints}");
+    // Input 200, output 60.
+    assert_eq!(arena(&text), 260, "{text}");
+    assert!(complaints.contains("`y` has [3, 5]"), "{complaints}");
+    let file = case("neg_dim.onnx").unwrap();
+    assert_eq!(arena(&planned(&[&file, "--align", "1", "--input-shape", "x=4x3"])), 96);
+    let file = case("qmark_dims.onnx").unwrap();
+    assert_eq!(arena(&planned(&[&file, "--align", "1", "--input-shape", "x=1x3x8x16"])), 3072);
+    let (status, _, complaints) = plimsoll(&["plan", &case("if_root_cause.onnx").unwrap()]);
+    assert_eq!(status, 2);
+    assert!(complaints.contains("`c2` (Conv)") && !complaints.contains("Identity"), "{complaints}");
+}
+
+#[test]
+fn dropout_in_training_is_no_view() {
+    let Some(file) = case("dropout_training.onnx") else { return };
+    let Imported::Graph(imported) = read(Path::new(&file), &ImportOptions::default()).unwrap() else {
+        panic!()
+    };
+    let dropout = imported.graph.operators().iter().find(|operator| operator.op_type() == "Dropout").unwrap();
+    assert_eq!(dropout.permits(), []);
+}

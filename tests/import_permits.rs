@@ -180,3 +180,56 @@ fn a_constant_node_says_where_as_well() {
     assert!(graph.operator(OperatorId::new(0)).is_folded());
     assert_eq!(view(&graph), Some(16));
 }
+
+/// The opset stands after the graph; the last one counts.
+fn at_version(parts: &[Vec<u8>], version: i64) -> Graph {
+    let parts = onnx_models::length_delimited(7, parts.concat());
+    let opset = length_delimited(8, onnx_models::number(2, version));
+    onnx_from_bytes("m", &[parts, opset].concat(), &ImportOptions::default()).unwrap().graph
+}
+
+/// Whether an operator trains is an attribute, a constant, or not known before the run.
+#[test]
+fn operators_that_train_permit_nothing() {
+    let x = || input("x", UINT8, "2, 3");
+    let y = || output("y", UINT8, "2, 3");
+    let flag = |value: u8| {
+        let described = onnx_models::tensor("t", 9, &[]);
+        length_delimited(5, [described, length_delimited(9, [value])].concat())
+    };
+    let constant = |value: u8| {
+        let tensor = [onnx_models::tensor("", 9, &[]), length_delimited(9, [value])].concat();
+        node_with("Constant", &[], &["t"], &[attribute("value", length_delimited(5, tensor))])
+    };
+    let dropout = |inputs: &[&str]| node("Dropout", inputs, &["y"]);
+    let test =
+        |value| node_with("Dropout", &["x"], &["y"], &[attribute("is_test", onnx_models::number(3, value))]);
+    let flagged = || dropout(&["x", "", "t"]);
+    let norm = |outputs: &[&str], training: i64| {
+        let mode = attribute("training_mode", onnx_models::number(3, training));
+        node_with("BatchNormalization", &["x", "s", "s", "s", "s"], outputs, &[mode])
+    };
+    let s = || input("s", UINT8, "3");
+    for (number, (version, parts, permits)) in [
+        (1, vec![x(), dropout(&["x"]), y()], false),
+        (6, vec![x(), test(0), y()], false),
+        (6, vec![x(), test(1), y()], true),
+        (7, vec![x(), dropout(&["x"]), y()], true),
+        (13, vec![x(), dropout(&["x"]), y()], true),
+        (13, vec![x(), dropout(&["x", "", ""]), y()], true),
+        (13, vec![x(), flag(0), flagged(), y()], true),
+        (13, vec![x(), flag(1), flagged(), y()], false),
+        (13, vec![x(), constant(0), flagged(), y()], true),
+        (13, vec![x(), constant(1), flagged(), y()], false),
+        (13, vec![x(), input("t", 9, ""), flagged(), y()], false),
+        (15, vec![x(), s(), norm(&["y"], 0), y()], true),
+        (15, vec![x(), s(), norm(&["y"], 1), y()], false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let graph = at_version(&parts, version);
+        let last = graph.operators().last().unwrap();
+        assert_eq!(!last.permits().is_empty(), permits, "{number}: version {version}");
+    }
+}

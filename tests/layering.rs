@@ -57,6 +57,7 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
         &[
             "bound",
             "choice",
+            "error",
             "graph",
             "ids",
             "objects",

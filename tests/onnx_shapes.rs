@@ -180,25 +180,62 @@ fn what_the_file_tells_helps() {
     assert_eq!(shape(&named), [2, 3]);
 }
 
+/// Where the file declares another shape, be it of another rank or type, the inferred one counts, and a note
+/// says so.
 #[test]
-fn what_the_file_tells_must_be_true() {
-    let relu = |told| {
+fn inferred_shapes_count() {
+    let relu = |declared: Vec<u8>| {
         [
             input("x", FLOAT, "2, 3"),
             node("Relu", &["x"], &["a"]),
             node("Relu", &["a"], &["y"]),
-            result("y"),
-            told,
+            output("y", FLOAT, "2, 3"),
+            declared,
         ]
     };
+    let note = |declared| {
+        let imported = onnx_from_bytes("model", &model(&relu(declared)), &ImportOptions::default()).unwrap();
+        assert_eq!(shape_of(&imported.graph, "a"), [2, 3]);
+        assert_eq!(imported.graph.tensors().iter().map(plimsoll::Tensor::bytes).sum::<u64>(), 72);
+        imported.notes.join("\n")
+    };
     assert_eq!(
-        error(&relu(value_info("a", FLOAT, "2, 4"))),
-        "not a valid ONNX file: tensor `a` is said to have shape [2, 4], but node `the Relu` (Relu) makes shape [2, 3]"
+        note(value_info("a", FLOAT, "2, 4")),
+        "inferred shapes are taken where the file declares others: `a` has [2, 3] (element type 1) by node \
+         `the Relu` (Relu), the file declares [2, 4]"
     );
-    assert!(error(&relu(value_info("a", FLOAT, "n, 4"))).contains("shape [n, 4], but"));
-    assert!(error(&relu(value_info("a", FLOAT, "2, 3, 1"))).contains("shape [2, 3, 1], but"));
-    assert!(error(&relu(value_info("a", FLOAT16, "2, 3"))).contains("element type 10, but"));
-    assert_eq!(shape(&relu(value_info("a", FLOAT, "2, n"))), [2, 3]);
+    assert!(note(value_info("a", FLOAT, "n, 4")).contains("declares [n, 4]"));
+    assert!(note(value_info("a", FLOAT, "2, 3, 1")).contains("declares [2, 3, 1]"));
+    assert!(note(value_info("a", FLOAT16, "2, 3")).contains("declares element type 10 and shape [2, 3]"));
+    assert_eq!(note(value_info("a", FLOAT, "2, n")), "");
+}
+
+/// What an operator without a rule writes has the declared shape, unless an input has not, near or far.
+#[test]
+fn declared_shapes_count_where_inputs_are_as_declared() {
+    let parts = |of_x: &str, of_a: &str| {
+        [
+            input("x", FLOAT, of_x),
+            node("Relu", &["x"], &["a"]),
+            node("Abs", &["a"], &["b"]),
+            node("Strange", &["b"], &["c"]),
+            node("Relu", &["c"], &["y"]),
+            value_info("a", FLOAT, of_a),
+            value_info("c", FLOAT, "7"),
+            output("y", FLOAT, "?"),
+        ]
+    };
+    let graph = import_with(&parts("2, 3", "2, 3"), &ImportOptions::default()).unwrap();
+    assert_eq!(shape_of(&graph, "y"), [7]);
+    let text = error(&parts("2, 3", "2, 4"));
+    assert!(text.contains("the file declares [7], but for another shape of the input `b`"), "{text}");
+    // The same where the user gives another shape.
+    let mut options = ImportOptions::default();
+    options.input_shapes = [("x".to_owned(), "2x4".parse().unwrap())].into();
+    let text = import_with(&parts("2, 3", "2, 3"), &options).unwrap_err().to_string();
+    assert!(text.contains("but for another shape of the input `b`"), "{text}");
+    let graph = import_with(&parts("2, n", "2, n"), &options).unwrap();
+    assert_eq!(shape_of(&graph, "y"), [7]);
 }
 
 #[test]

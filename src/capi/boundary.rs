@@ -12,6 +12,7 @@ use super::status::{
     PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
 };
 use crate::Error;
+use crate::import::cut_within;
 
 /// Why a call failed: a status and a message.
 pub(super) struct Failure {
@@ -45,6 +46,9 @@ impl From<Error> for Failure {
 
 pub(super) type Outcome = Result<(), Failure>;
 
+/// Bytes of a message; cut ones have some 100 more.
+const LONGEST_MESSAGE: usize = 1900;
+
 thread_local! {
     static MESSAGE: RefCell<String> = const { RefCell::new(String::new()) };
 }
@@ -53,17 +57,19 @@ thread_local! {
 pub(super) fn guard(body: impl FnOnce() -> Outcome) -> i32 {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => PLIMSOLL_OK,
-        Ok(Err(failure)) => keep(failure),
-        Err(payload) => keep(panicked(payload)),
+        Ok(Err(failure)) => keep(&failure),
+        Err(payload) => keep(&panicked(payload)),
     }
 }
 
 // Not inlined: one of each, instead of one for every function of the ABI.
 #[cold]
 #[inline(never)]
-fn keep(failure: Failure) -> i32 {
+fn keep(failure: &Failure) -> i32 {
+    // Names in files and texts of callers have any length.
+    let text = cut_within(&failure.message, LONGEST_MESSAGE).into_owned();
     // At the end of a thread there may be no place for it any more.
-    let _ = MESSAGE.try_with(|message| *message.borrow_mut() = failure.message);
+    let _ = MESSAGE.try_with(|message| *message.borrow_mut() = text);
     failure.status
 }
 
@@ -185,8 +191,8 @@ pub extern "C" fn plimsoll_version() -> *const c_char {
 }
 
 /// Copies out the message of the last call that failed on this thread: what is
-/// wrong, naming the culprit; empty if none failed. Calls that succeed leave it
-/// as it is.
+/// wrong, naming the culprit, in at most 2 KiB; empty if none failed. Calls that
+/// succeed leave it as it is.
 ///
 /// `size` is what the text needs, its zero byte included. With NULL for `text`
 /// only that is written; if `capacity` is less, nothing but that, and the call

@@ -1,6 +1,7 @@
 use smallvec::SmallVec;
 
 use super::dependencies::Dependencies;
+use super::text::Text;
 use super::ties::Ties;
 use super::{
     Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, permit, validate,
@@ -69,7 +70,7 @@ impl GraphBuilder {
             return TensorId::new(0);
         }
         self.tensors.push(Tensor {
-            name: name.into(),
+            name: Text::from(name.into()),
             kind,
             is_output: false,
             overwritable: false,
@@ -120,15 +121,14 @@ impl GraphBuilder {
             self.operators.pop();
         }
         self.operators.push(Operator {
-            name: name.into(),
-            op_type: String::new(),
+            name: Text::from(name.into()),
+            op_type: Text::default(),
             inputs: SmallVec::new(),
             outputs: SmallVec::new(),
-            scratch_bytes: 0,
-            runs_after: SmallVec::new(),
             permits: Vec::new(),
             foldable: false,
             folded: false,
+            rare: None,
         });
         let id = OperatorId::new(self.operators.len() - 1);
         OperatorBuilder { operator: &mut self.operators[id.index()], id }
@@ -145,6 +145,12 @@ impl GraphBuilder {
     #[allow(dead_code)] // not every set of features has an importer
     pub(crate) fn reserve_operators(&mut self, count: usize) {
         self.operators.reserve_exact(count);
+    }
+
+    /// The same of tensors.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn reserve_tensors(&mut self, count: usize) {
+        self.tensors.reserve_exact(count);
     }
 
     /// How many tensors were added.
@@ -213,19 +219,24 @@ impl OperatorBuilder<'_> {
 
     /// Workspace in bytes, alive only while the operator runs.
     pub fn scratch(self, bytes: u64) -> Self {
-        self.operator.scratch_bytes = bytes;
+        if bytes > 0 || self.operator.rare.is_some() {
+            self.operator.rare.get_or_insert_default().scratch_bytes = bytes;
+        }
         self
     }
 
     /// What it computes, as in `Conv`; shown, never interpreted.
     pub fn op_type(self, op_type: impl Into<String>) -> Self {
-        self.operator.op_type = op_type.into();
+        self.operator.op_type = Text::from(op_type.into());
         self
     }
 
     /// Order-only dependencies: operators that must run before this one.
     pub fn after(self, operators: impl IntoIterator<Item = OperatorId>) -> Self {
-        self.operator.runs_after.extend(operators);
+        let mut operators = operators.into_iter().peekable();
+        if operators.peek().is_some() {
+            self.operator.rare.get_or_insert_default().runs_after.extend(operators);
+        }
         self
     }
 

@@ -35,7 +35,7 @@ impl Dependencies {
                     waits.add_edge(node(before), NodeIndex::new(after), ());
                 }
             }
-            for &before in &operator.runs_after {
+            for &before in operator.runs_after() {
                 waits.add_edge(node(before), NodeIndex::new(after), ());
             }
         }
@@ -147,6 +147,6 @@ fn cycle_among(waits: &DiGraph<(), (), u32>, missing: &[u32]) -> Vec<NodeIndex<u
 }
 
 fn name_cycle(cycle: &[NodeIndex<u32>], operators: &[Operator]) -> Error {
-    let names = cycle.iter().map(|node| operators[node.index()].name.clone());
+    let names = cycle.iter().map(|node| operators[node.index()].name.to_string());
     Error::Cycle { operators: names.collect() }
 }

@@ -11,7 +11,7 @@ pub(super) fn fold(operators: &mut [Operator], tensors: &mut [Tensor], dependenc
         let inputs_known = operator.inputs.iter().all(|input| is_constant(&tensors[input.index()]));
         let writes_state =
             operator.outputs.iter().any(|out| tensors[out.index()].kind == TensorKind::Variable);
-        let waits = !operator.runs_after.is_empty();
+        let waits = !operator.runs_after().is_empty();
         if !operator.foldable || !inputs_known || writes_state || waits {
             continue;
         }

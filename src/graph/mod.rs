@@ -7,6 +7,7 @@ mod fold;
 mod operator;
 mod permit;
 mod tensor;
+mod text;
 mod ties;
 mod validate;
 mod windowed;
@@ -200,7 +201,12 @@ impl Graph {
         let unknown = || Error::UnknownOperator { place: place(), operator: id, count };
         let operator = self.operators.get_mut(id.index()).ok_or_else(unknown)?;
         let before = operator.permits.len();
-        operator.permits.extend(permits);
+        // Most operators have one or none; a list that grows would make room for four.
+        if before == 0 {
+            operator.permits = permits.into_iter().collect();
+        } else {
+            operator.permits.extend(permits);
+        }
         let checked = permit::check_one(operator, before, &self.tensors);
         if checked.is_err() {
             operator.permits.truncate(before);

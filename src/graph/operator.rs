@@ -1,20 +1,27 @@
 use smallvec::SmallVec;
 
 use super::Permit;
+use super::text::Text;
 use crate::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
 #[derive(Clone, Debug)]
 pub struct Operator {
-    pub(crate) name: String,
-    pub(crate) op_type: String,
+    pub(crate) name: Text,
+    pub(crate) op_type: Text,
     pub(crate) inputs: SmallVec<[TensorId; 4]>,
     pub(crate) outputs: SmallVec<[TensorId; 2]>,
-    pub(crate) scratch_bytes: u64,
-    pub(crate) runs_after: SmallVec<[OperatorId; 1]>,
     pub(crate) permits: Vec<Permit>,
     pub(crate) foldable: bool,
     pub(crate) folded: bool,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What few operators have: apart, so that the others are small.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rare {
+    pub(crate) scratch_bytes: u64,
+    pub(crate) runs_after: Vec<OperatorId>,
 }
 
 impl Operator {
@@ -45,13 +52,13 @@ impl Operator {
     /// Workspace in bytes, alive only while the operator runs.
     #[must_use]
     pub fn scratch_bytes(&self) -> u64 {
-        self.scratch_bytes
+        self.rare.as_ref().map_or(0, |rare| rare.scratch_bytes)
     }
 
     /// Operators that must run before it although it reads nothing of theirs.
     #[must_use]
     pub fn runs_after(&self) -> &[OperatorId] {
-        &self.runs_after
+        self.rare.as_ref().map_or(&[], |rare| &rare.runs_after)
     }
 
     /// Memory that its inputs and outputs may share.

@@ -123,7 +123,7 @@ pub(super) fn check_one(operator: &Operator, from: usize, tensors: &[Tensor]) ->
     let (inputs, outputs) = (sorted(&operator.inputs), sorted(&operator.outputs));
     let wrong = permits.iter().find_map(|&permit| problem((&inputs, &outputs), permit, tensors));
     match wrong {
-        Some(problem) => Err(Error::Permit { operator: operator.name.clone(), problem }),
+        Some(problem) => Err(Error::Permit { operator: operator.name.to_string(), problem }),
         None => Ok(()),
     }
 }

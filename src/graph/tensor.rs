@@ -3,6 +3,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::ElementType;
+use super::text::Text;
 use crate::ids::OperatorId;
 
 /// Where a tensor's contents come from.
@@ -54,8 +55,14 @@ pub type Shape = SmallVec<[u64; 4]>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
     pub(crate) size: Size,
-    pub(crate) alignment: Option<u64>,
-    pub(crate) fixed_offset: Option<u64>,
+    place: Option<Box<Place>>,
+}
+
+/// Where a tensor must lie; apart, as few tensors have demands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    alignment: Option<u64>,
+    fixed_offset: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,21 +85,21 @@ impl TensorSpec {
     }
 
     fn new(size: Size) -> Self {
-        Self { size, alignment: None, fixed_offset: None }
+        Self { size, place: None }
     }
 
     /// The offset must be a multiple of this power of two, instead of the
     /// planner's default alignment.
     #[must_use]
     pub fn align(mut self, alignment: u64) -> Self {
-        self.alignment = Some(alignment);
+        self.place.get_or_insert_default().alignment = Some(alignment);
         self
     }
 
     /// The tensor must lie at exactly this offset of the arena, in bytes.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
-        self.fixed_offset = Some(offset);
+        self.place.get_or_insert_default().fixed_offset = Some(offset);
         self
     }
 }
@@ -100,7 +107,7 @@ impl TensorSpec {
 /// A tensor of a [`Graph`](crate::Graph).
 #[derive(Clone, Debug)]
 pub struct Tensor {
-    pub(crate) name: String,
+    pub(crate) name: Text,
     pub(crate) kind: TensorKind,
     pub(crate) is_output: bool,
     pub(crate) overwritable: bool,
@@ -162,13 +169,13 @@ impl Tensor {
     /// The alignment asked for, if not the planner's default.
     #[must_use]
     pub fn alignment(&self) -> Option<u64> {
-        self.spec.alignment
+        self.spec.place.as_ref()?.alignment
     }
 
     /// The offset asked for, if any.
     #[must_use]
     pub fn fixed_offset(&self) -> Option<u64> {
-        self.spec.fixed_offset
+        self.spec.place.as_ref()?.fixed_offset
     }
 
     /// The operator that writes it; none for inputs and constants. Of a

@@ -174,7 +174,7 @@ fn small((root, at): (usize, i128)) -> (u32, i128) {
 
 fn check_ids(place: &str, ids: [TensorId; 2], tensors: &[Tensor]) -> Result<()> {
     super::validate::listed(&ids, tensors.len(), place)?;
-    let name = |id: TensorId| tensors[id.index()].name.clone();
+    let name = |id: TensorId| tensors[id.index()].name.to_string();
     if let Some(&constant) = ids.iter().find(|id| tensors[id.index()].kind == TensorKind::Constant) {
         let problem = format!("tensor `{}` is a constant, which lies elsewhere", name(constant));
         return Err(Error::Constraint { place: place.to_owned(), problem });

@@ -8,14 +8,14 @@ use crate::ids::{OperatorId, TensorId};
 pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
     for tensor in tensors {
         tensor.bytes = size_of(tensor)?;
-        let Some(alignment) = tensor.spec.alignment else { continue };
+        let Some(alignment) = tensor.alignment() else { continue };
         if !alignment.is_power_of_two() {
             return Err(Error::Alignment { place: format!("tensor `{}`", tensor.name), alignment });
         }
-        if let Some(offset) = tensor.spec.fixed_offset
+        if let Some(offset) = tensor.fixed_offset()
             && offset % alignment != 0
         {
-            return Err(Error::FixedMisaligned { buffer: tensor.name.clone(), offset, alignment });
+            return Err(Error::FixedMisaligned { buffer: tensor.name.to_string(), offset, alignment });
         }
     }
     Ok(())
@@ -49,7 +49,7 @@ pub(super) fn ids(operators: &[Operator], tensor_count: usize) -> Result<()> {
                 return Err(Error::UnknownTensor { place, tensor, count: tensor_count });
             }
         }
-        for &other in &operator.runs_after {
+        for &other in operator.runs_after() {
             if other.index() >= operators.len() {
                 let place = format!("operator `{}`", operator.name);
                 return Err(Error::UnknownOperator { place, operator: other, count: operators.len() });
@@ -87,8 +87,8 @@ fn set_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]) -> 
         TensorKind::Intermediate => return set_only_producer(tensor, id, operators),
     };
     Err(Error::NotWritable {
-        operator: operators[id.index()].name.clone(),
-        tensor: tensor.name.clone(),
+        operator: operators[id.index()].name.to_string(),
+        tensor: tensor.name.to_string(),
         kind,
     })
 }
@@ -97,9 +97,9 @@ fn set_only_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]
     match tensor.producer.replace(id) {
         None => Ok(()),
         Some(first) => Err(Error::TwoProducers {
-            tensor: tensor.name.clone(),
-            first: operators[first.index()].name.clone(),
-            second: operators[id.index()].name.clone(),
+            tensor: tensor.name.to_string(),
+            first: operators[first.index()].name.to_string(),
+            second: operators[id.index()].name.to_string(),
         }),
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn producers(operators: &[Operator], tensors: &[Tensor]) -> Result<()
             None if tensor.is_output => "the graph outputs".to_owned(),
             None => continue,
         };
-        return Err(Error::NoProducer { tensor: tensor.name.clone(), needed_by });
+        return Err(Error::NoProducer { tensor: tensor.name.to_string(), needed_by });
     }
     Ok(())
 }

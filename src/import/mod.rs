@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, cut_within};
-#[allow(unused_imports)] // exporters of JSON cut messages as well
-pub(crate) use crate::error::{cut, short};
+use crate::error::Error;
+#[allow(unused_imports)] // exporters of JSON and the C ABI cut messages as well
+pub(crate) use crate::error::{cut, cut_within, short};
 use crate::graph::{ElementType, Graph, GraphBuilder};
 use crate::limits::CancelToken;
 use crate::problem::Problem;

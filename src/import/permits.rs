@@ -75,23 +75,26 @@ const SPLITS: [&str; 3] = ["Split", "SPLIT", "SPLIT_V"];
 /// Their output is a part of the first input.
 const SLICES: [&str; 2] = ["Slice", "SLICE"];
 
-/// Permits what the types of operators say; `joins` tells of which a concatenation is
-/// nothing but one, `begin` where a slice begins along each axis.
+/// What these do depends on more than their type: a fused activation, training.
+const DEPENDENT: [&str; 4] = ["BatchNormalization", "Concat", "CONCATENATION", "Dropout"];
+
+/// Permits what the types of operators say; `is_plain` tells which of the dependent ones do
+/// nothing else, `begin` where a slice begins along each axis.
 pub(super) fn add(
     graph: &mut Graph,
-    joins: impl Fn(OperatorId) -> bool,
+    is_plain: impl Fn(OperatorId) -> bool,
     begin: impl Fn(&Graph, OperatorId) -> Option<Vec<u64>>,
 ) -> Result<()> {
     for id in graph.operator_ids() {
         let operator = graph.operator(id);
         let op_type = operator.op_type();
-        let permits = if operator.is_folded() {
+        let permits = if operator.is_folded() || (DEPENDENT.contains(&op_type) && !is_plain(id)) {
             Vec::new()
         } else if RESHAPES.contains(&op_type) {
             reshape(graph, operator)
         } else if ELEMENTWISE.contains(&op_type) {
             in_place(graph, operator)
-        } else if CONCATENATIONS.contains(&op_type) && joins(id) {
+        } else if CONCATENATIONS.contains(&op_type) {
             concatenation(graph, operator)
         } else if SPLITS.contains(&op_type) {
             split(graph, operator)

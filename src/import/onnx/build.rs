@@ -1,23 +1,89 @@
 //! From decoded messages to a graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::descriptions::{Description, Descriptions};
+use super::descriptions::{Descriptions, sized};
 use super::messages::{Graph, Model, Node};
+use super::names::NameTable;
+use super::shapes::{self, Inferred};
 use super::slices::Slices;
 use super::subgraphs::Functions;
-use super::unshaped::{self, Reasons};
-use super::{FORMAT, shapes, subgraphs};
-use crate::error::short;
+use super::unshaped::{self, Known, MOST_KNOWN, Outcome, Reason, Unshaped};
+use super::{FORMAT, subgraphs, training};
+use crate::error::{Error, short};
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
 
-pub(super) fn build(
-    name: &str,
+/// What is needed of a file once the builder has its tensors and operators. Nothing in it is borrowed
+/// from the file, so that the file's messages, which take as much memory as the graph, are gone when
+/// the graph is checked.
+struct Collected {
+    notes: Vec<String>,
+    unshaped: Vec<Unshaped>,
+    slices: Slices,
+    with_bodies: Vec<OperatorId>,
+    training: Vec<OperatorId>,
+}
+
+pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
+    let mut builder = GraphBuilder::new(name);
+    let Collected { notes, unshaped, slices, with_bodies, training } =
+        collect(&mut builder, &model, options)?;
+    drop(model);
+    let mut imported = crate::import::finish(builder, notes, options)?;
+    let is_plain = |id: OperatorId| training.binary_search(&id).is_err();
+    permits::add(&mut imported.graph, is_plain, |graph, id| slices.begin(graph, id))?;
+    imported.notes.extend(note_of_bodies(&with_bodies, &imported.graph));
+    // Constants need no memory; what was folded is one by now.
+    let tensor = |one: &Unshaped| imported.graph.tensor(one.id);
+    let lacking: Vec<_> = unshaped
+        .iter()
+        .filter(|one| tensor(one).kind() != TensorKind::Constant)
+        .map(|one| (tensor(one).name(), one))
+        .collect();
+    if lacking.is_empty() { Ok(imported) } else { Err(unshaped::error(lacking)) }
+}
+
+fn collect(
+    builder: &mut GraphBuilder,
     model: &Model,
     options: &ImportOptions,
-) -> Result<ImportedGraph, ImportError> {
+) -> Result<Collected, ImportError> {
+    let graph = sound(model)?;
+    let mut descriptions = Descriptions::new(graph, options)?;
+    check_outputs(graph, &descriptions.names)?;
+    check_inputs(graph, &descriptions)?;
+    let mut inferred = shapes::infer(model, graph, &descriptions);
+    let mut notes = std::mem::take(&mut inferred.notes);
+    let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
+    let names = descriptions.into_names();
+
+    let functions = subgraphs::names_of(&model.functions);
+    builder.reserve_operators(graph.node.len());
+    for node in &graph.node {
+        add_operator(node, &functions, &names, builder);
+    }
+    for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
+        builder.output(TensorId::new(number));
+    }
+    if !model.training_info.is_empty() {
+        notes.push("the file's training graphs are left out".to_owned());
+    }
+    let operators = graph.node.iter().enumerate();
+    let with_bodies = operators.filter(|(_, node)| subgraphs::has_bodies(node));
+    let with_bodies = with_bodies.map(|(number, _)| OperatorId::new(number)).collect();
+    Ok(Collected {
+        notes,
+        unshaped,
+        slices: Slices::new(graph),
+        with_bodies,
+        training: training::operators(model),
+    })
+}
+
+/// The graph of a model without faults.
+fn sound(model: &Model) -> Result<&Graph, ImportError> {
     let Some(graph) = &model.graph else {
         return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
     };
@@ -26,69 +92,98 @@ pub(super) fn build(
     if let Some((number, fault)) = fault {
         return Err(ImportError::malformed(FORMAT, format!("in function {number}, {fault}")));
     }
-    if let Some(fault) = &graph.fault {
-        return Err(ImportError::malformed(FORMAT, fault));
+    match &graph.fault {
+        Some(fault) => Err(ImportError::malformed(FORMAT, fault)),
+        None => Ok(graph),
     }
-    let (descriptions, reasons) = described(model, graph, options)?;
-    let mut tensors = Tensors::new(graph, GraphBuilder::new(name), descriptions, reasons);
-    let functions = subgraphs::names_of(&model.functions);
-    tensors.builder.reserve_operators(graph.node.len());
-    for node in &graph.node {
-        add_operator(node, &functions, &mut tensors);
-    }
-    for output in &graph.output {
-        if let Some(id) = tensors.id(&output.name) {
-            tensors.builder.output(id);
-        }
-    }
-
-    let mut notes = Vec::new();
-    if !model.training_info.is_empty() {
-        notes.push("the file's training graphs are left out".to_owned());
-    }
-    // What is known by name takes as much memory as the graph, and is not needed while that is checked.
-    let Tensors { builder, reasons, unshaped, .. } = tensors;
-    let mut imported = crate::import::finish(builder, notes, options)?;
-    let slices = Slices::new(graph);
-    let begin =
-        |whole: &crate::graph::Graph, id: OperatorId| slices.begin(graph.node.get(id.index())?, whole, id);
-    permits::add(&mut imported.graph, |_| true, begin)?;
-    imported.notes.extend(note_of_bodies(graph, &imported));
-    // Constants need no memory; what was folded is one by now.
-    let needs_memory = |id: TensorId| imported.graph.tensor(id).kind() != TensorKind::Constant;
-    let known: Vec<_> = unshaped
-        .iter()
-        .filter(|(id, ..)| needs_memory(*id))
-        .map(|(_, name, description)| (*name, description.as_ref()))
-        .collect();
-    if known.is_empty() { Ok(imported) } else { Err(unshaped::error(known, &reasons)) }
 }
 
-/// What is known of the tensors, computed where the file does not tell it; and why that failed.
-fn described<'m>(
-    model: &'m Model,
-    graph: &'m Graph,
-    options: &'m ImportOptions,
-) -> Result<(Descriptions<'m>, Reasons<'m>), ImportError> {
-    let mut descriptions = Descriptions::new(graph, options)?;
-    let has_size = |name: &str| {
-        let spec = descriptions.get(name).and_then(|description| description.spec(TensorKind::Intermediate));
-        name.is_empty() || spec.is_some()
+/// What a graph hands out, something must write.
+fn check_outputs(graph: &Graph, names: &NameTable) -> Result<(), ImportError> {
+    let mut written = vec![false; names.len()];
+    let results = graph.node.iter().flat_map(|node| node.output().iter());
+    let inputs = graph.input.iter().map(|input| input.name.as_str());
+    let constants = graph.initializer.iter().map(|tensor| tensor.name.as_str());
+    let sparse = graph.sparse_initializer.iter().filter_map(|sparse| Some(&*sparse.values.as_ref()?.name));
+    let all = results.chain(inputs).chain(constants).chain(sparse);
+    all.filter_map(|name| names.get(name)).for_each(|number| written[number] = true);
+    let is_written = |name: &str| names.get(name).is_some_and(|number| written[number]);
+    let Some(output) = graph.output.iter().find(|output| !is_written(&output.name)) else { return Ok(()) };
+    let needed_by = "the graph outputs".to_owned();
+    Err(Error::NoProducer { tensor: output.name.clone(), needed_by }.into())
+}
+
+/// Stops at inputs without a size if they are many: with those, nothing is inferred, and the graph of a
+/// file that only lists names would take far more memory than the file.
+fn check_inputs(graph: &Graph, descriptions: &Descriptions) -> Result<(), ImportError> {
+    let lacks_size = |name: &str| {
+        let number = descriptions.names.get(name).filter(|&number| !descriptions.is_constant(number))?;
+        let spec = descriptions.declared(number).and_then(|declared| declared.spec(TensorKind::Input));
+        spec.is_none().then_some(number)
     };
-    let is_complete = graph.node.iter().flat_map(|node| node.output().iter()).all(has_size);
-    let reasons = if is_complete { Reasons::new() } else { shapes::infer(model, graph, &mut descriptions)? };
-    Ok((descriptions, reasons))
+    let lacking = graph.input.iter().filter_map(|input| lacks_size(&input.name));
+    let lacking: Vec<usize> = lacking.take(MOST_KNOWN + 1).collect();
+    if lacking.len() <= MOST_KNOWN {
+        return Ok(());
+    }
+    let names = lacking.iter().map(|&number| format!("`{}`", short(descriptions.names.name(number))));
+    let remedy = "give each input a fixed shape".to_owned();
+    Err(ImportError::Unshaped { tensors: names.collect(), remedy })
+}
+
+/// Adds all tensors, by number; returns those without a size.
+fn add_tensors(
+    builder: &mut GraphBuilder,
+    graph: &Graph,
+    descriptions: &mut Descriptions,
+    mut inferred: Inferred,
+) -> Vec<Unshaped> {
+    // Inputs are the first that are mentioned.
+    let inputs = graph.input.iter().filter_map(|input| descriptions.names.get(&input.name)).max();
+    let input_count = inputs.map_or(0, |last| last + 1);
+    let (mut unshaped, mut counts) = (Vec::new(), [0; 2]);
+    builder.reserve_tensors(descriptions.names.len());
+    for number in 0..descriptions.names.len() {
+        let kind = if descriptions.is_constant(number) {
+            TensorKind::Constant
+        } else if number < input_count {
+            TensorKind::Input
+        } else {
+            TensorKind::Intermediate
+        };
+        let declared = descriptions.take(number);
+        let as_declared = || declared.as_ref()?.spec(kind);
+        let (spec, reason) = match (kind, inferred.take(number)) {
+            (TensorKind::Intermediate, Outcome::Shape { data_type, dims }) => (sized(data_type, &dims), None),
+            // The declared shape was looked at, and is for other inputs.
+            (TensorKind::Intermediate, Outcome::Unknown(reason)) => (None, Some(reason)),
+            (TensorKind::Input, Outcome::Unknown(_)) => (as_declared(), Some(Reason::Input)),
+            _ => (as_declared(), None),
+        };
+        let lacks_size = spec.is_none();
+        let name = descriptions.names.name(number);
+        let id = builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
+        if lacks_size {
+            let follows = matches!(reason, Some(Reason::Follows));
+            let count = &mut counts[usize::from(follows)];
+            *count += 1;
+            let known = (*count <= MOST_KNOWN).then(|| Box::new(Known { declared, reason }));
+            unshaped.push(Unshaped { id, follows, known });
+        }
+    }
+    unshaped
 }
 
 /// Names operators that run and have bodies, whose memory nobody plans.
-fn note_of_bodies(graph: &Graph, imported: &ImportedGraph) -> Option<String> {
+fn note_of_bodies(with_bodies: &[OperatorId], graph: &crate::graph::Graph) -> Option<String> {
     const SHOWN: usize = 5;
-    let run = graph.node.iter().zip(imported.graph.operators());
-    let with_bodies = run.filter(|(node, operator)| subgraphs::has_bodies(node) && !operator.is_folded());
-    let mut names =
-        with_bodies.map(|(node, _)| format!("`{}` ({})", short(name_of(node)), short(node.op_type())));
-    let mut shown: Vec<String> = names.by_ref().take(SHOWN).collect();
-    let more = names.count();
+    let mut run = with_bodies.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
+    let mut shown: Vec<String> = run
+        .by_ref()
+        .take(SHOWN)
+        .map(|operator| format!("`{}` ({})", short(operator.name()), short(operator.op_type())))
+        .collect();
+    let more = run.count();
     if more > 0 {
         shown.push(format!("and {more} more"));
     }
@@ -97,15 +192,18 @@ fn note_of_bodies(graph: &Graph, imported: &ImportedGraph) -> Option<String> {
     (!shown.is_empty()).then(text)
 }
 
-fn add_operator<'m>(node: &'m Node, functions: &Functions, tensors: &mut Tensors<'m>) {
-    let mut reads = tensors.ids(node.input().iter());
-    let own: HashSet<TensorId> = reads.iter().copied().collect();
-    let outer = tensors.ids(subgraphs::outer_names(node));
-    reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
-    let writes = tensors.ids(node.output().iter());
+/// Adds an operator; its tensors are there.
+fn add_operator(node: &Node, functions: &Functions, names: &NameTable, builder: &mut GraphBuilder) {
+    let ids = |name: &str| names.get(name).map(TensorId::new);
+    let mut reads: Vec<TensorId> = node.input().iter().filter_map(ids).collect();
+    let outer: Vec<TensorId> = subgraphs::outer_names(node).into_iter().filter_map(ids).collect();
+    if !outer.is_empty() {
+        let own: HashSet<TensorId> = reads.iter().copied().collect();
+        reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
+    }
     let foldable = subgraphs::is_pure(node, functions) && (!reads.is_empty() || node.op_type() == "Constant");
-    let operator =
-        tensors.builder.operator(name_of(node)).op_type(node.op_type()).reads(reads).writes(writes);
+    let operator = builder.operator(name_of(node)).op_type(node.op_type()).reads(reads);
+    let operator = operator.writes(node.output().iter().filter_map(ids));
     if foldable {
         operator.foldable();
     }
@@ -115,72 +213,4 @@ fn add_operator<'m>(node: &'m Node, functions: &Functions, tensors: &mut Tensors
 fn name_of(node: &Node) -> &str {
     let title = node.title();
     if title.is_empty() { node.op_type() } else { title }
-}
-
-/// Tensors exist by being mentioned; their ids follow the first mention.
-struct Tensors<'m> {
-    builder: GraphBuilder,
-    descriptions: Descriptions<'m>,
-    /// Why shapes could not be computed, by name.
-    reasons: Reasons<'m>,
-    inputs: HashSet<&'m str>,
-    ids: HashMap<&'m str, TensorId>,
-    /// Those of which no size is known, with what is.
-    unshaped: Vec<(TensorId, &'m str, Option<Description<'m>>)>,
-}
-
-impl<'m> Tensors<'m> {
-    fn new(
-        graph: &'m Graph,
-        builder: GraphBuilder,
-        descriptions: Descriptions<'m>,
-        reasons: Reasons<'m>,
-    ) -> Self {
-        let inputs = || graph.input.iter().map(|input| input.name.as_str());
-        let mut tensors = Self {
-            builder,
-            descriptions,
-            reasons,
-            inputs: inputs().collect(),
-            ids: HashMap::new(),
-            unshaped: Vec::new(),
-        };
-        tensors.ids(inputs());
-        tensors
-    }
-
-    fn ids(&mut self, names: impl IntoIterator<Item = &'m str>) -> Vec<TensorId> {
-        names.into_iter().filter_map(|name| self.id(name)).collect()
-    }
-
-    /// The tensor of this name; none for the empty name, which stands for an
-    /// optional tensor that is absent.
-    fn id(&mut self, name: &'m str) -> Option<TensorId> {
-        if name.is_empty() {
-            return None;
-        }
-        if let Some(id) = self.ids.get(name) {
-            return Some(*id);
-        }
-        let kind = self.kind(name);
-        let description = self.descriptions.take(name);
-        let spec = description.as_ref().and_then(|description| description.spec(kind));
-        let lacks_size = spec.is_none();
-        let id = self.builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
-        if lacks_size {
-            self.unshaped.push((id, name, description));
-        }
-        self.ids.insert(name, id);
-        Some(id)
-    }
-
-    fn kind(&self, name: &str) -> TensorKind {
-        if self.descriptions.is_constant(name) {
-            TensorKind::Constant
-        } else if self.inputs.contains(name) {
-            TensorKind::Input
-        } else {
-            TensorKind::Intermediate
-        }
-    }
 }

@@ -1,13 +1,13 @@
 //! What the file says of each tensor's element type and shape.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::expression::evaluate;
-use super::messages::{Dimension, Graph, Node, SparseTensor, Tensor, ValueInfo};
+use super::messages::{Dimension, Graph, MOST_DIMS, Node, SparseTensor, Tensor, ValueInfo};
+use super::names::NameTable;
 use super::{FORMAT, given};
-use crate::error::short;
+use crate::error::{cut_within, short};
 use crate::graph::{ElementType, TensorKind, TensorSpec};
 use crate::import::{ImportError, ImportOptions, check_dims};
 
@@ -51,14 +51,14 @@ const STRING: i32 = 8;
 
 /// One dimension.
 #[derive(Debug)]
-pub(super) enum Dim<'m> {
+pub(super) enum Dim {
     Known(u64),
     /// Symbolic, and not bound.
-    Named(&'m String),
+    Named(Box<str>),
     Unknown,
 }
 
-impl fmt::Display for Dim<'_> {
+impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Dim::Known(value) => write!(f, "{value}"),
@@ -68,20 +68,33 @@ impl fmt::Display for Dim<'_> {
     }
 }
 
-/// What is said of one tensor.
+/// By ONNX's number.
+fn element_type(data_type: i32) -> Option<ElementType> {
+    *ELEMENT_TYPES.get(usize::try_from(data_type).ok()?)?
+}
+
+/// A tensor of this type and shape; none if its elements have no size.
+pub(super) fn sized(data_type: i32, shape: &[u64]) -> Option<TensorSpec> {
+    let element_type = element_type(data_type).filter(|element_type| element_type.bits().is_some())?;
+    Some(TensorSpec::shaped(element_type, shape))
+}
+
+/// What is declared of one tensor.
 #[derive(Debug)]
-pub(super) enum Description<'m> {
+pub(super) enum Description {
     /// A sequence, a map, an optional or a sparse tensor.
     NoTensor,
+    /// Two shapes that differ.
+    Twice(Box<[Vec<u64>; 2]>),
     Tensor {
         /// ONNX's number.
         data_type: i32,
         /// None if not even the rank is known.
-        dims: Option<Vec<Dim<'m>>>,
+        dims: Option<Box<[Dim]>>,
     },
 }
 
-impl Description<'_> {
+impl Description {
     /// None if it does not tell the size of a tensor of this kind.
     pub(super) fn spec(&self, kind: TensorKind) -> Option<TensorSpec> {
         let element_type = self.element_type()?;
@@ -91,7 +104,7 @@ impl Description<'_> {
 
     pub(super) fn element_type(&self) -> Option<ElementType> {
         let Description::Tensor { data_type, .. } = self else { return None };
-        *ELEMENT_TYPES.get(usize::try_from(*data_type).ok()?)?
+        element_type(*data_type)
     }
 
     /// None unless every dimension is known.
@@ -100,13 +113,46 @@ impl Description<'_> {
         let known = |dim: &Dim| if let Dim::Known(value) = dim { Some(*value) } else { None };
         dims.iter().map(known).collect()
     }
+
+    /// Whether it is right for a tensor of this element type and shape, as far as it goes.
+    pub(super) fn admits(&self, data_type: i32, shape: &[u64]) -> bool {
+        let Description::Tensor { data_type: own, dims } = self else { return false };
+        let fits = |(dim, size): (&Dim, &u64)| !matches!(dim, Dim::Known(known) if known != size);
+        let fit = |dims: &[Dim]| dims.len() == shape.len() && dims.iter().zip(shape).all(fits);
+        (*own == data_type || *own == 0 || data_type == 0) && dims.as_ref().is_none_or(|dims| fit(dims))
+    }
+
+    /// The shape as messages show it.
+    pub(super) fn shown(&self) -> String {
+        let list = |dims: &[Dim]| {
+            let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
+            format!("[{}]", cut_within(&dims.join(", "), 200))
+        };
+        match self {
+            Description::NoTensor => "no dense tensor".to_owned(),
+            Description::Twice(shapes) => format!("{:?} and {:?}", shapes[0], shapes[1]),
+            Description::Tensor { dims: None, .. } => "no shape".to_owned(),
+            Description::Tensor { dims: Some(dims), .. } => list(dims),
+        }
+    }
 }
 
-/// What the file says of its tensors, by name.
+/// What the file declares of its tensors, by their number.
 pub(super) struct Descriptions<'m> {
-    /// Initializers, sparse ones as if they were dense.
-    constants: HashMap<&'m str, Description<'m>>,
-    others: HashMap<&'m str, Description<'m>>,
+    pub(super) names: NameTable<'m>,
+    declared: Vec<Declared<'m>>,
+    /// Inputs that are given another shape than the file declares.
+    changed: BTreeSet<usize>,
+}
+
+#[derive(Debug, Default)]
+enum Declared<'m> {
+    #[default]
+    Nothing,
+    Initializer(&'m Tensor),
+    /// As if it were dense.
+    Sparse(&'m SparseTensor),
+    Info(Description),
 }
 
 impl<'m> Descriptions<'m> {
@@ -114,107 +160,118 @@ impl<'m> Descriptions<'m> {
     /// are given.
     ///
     /// # Errors
-    /// A negative dimension, or a name to bind that no dimension has.
-    pub(super) fn new(graph: &'m Graph, options: &'m ImportOptions) -> Result<Self, ImportError> {
-        let mut all = Self { constants: HashMap::new(), others: HashMap::new() };
+    /// A dimension that cannot be, or a name to bind that no dimension has.
+    pub(super) fn new(graph: &'m Graph, options: &ImportOptions) -> Result<Self, ImportError> {
+        let names = NameTable::of(graph);
+        let mut declared = Vec::new();
+        declared.resize_with(names.len(), Declared::default);
+        let mut all = Self { names, declared, changed: BTreeSet::new() };
         let infos = || graph.input.iter().chain(&graph.output).chain(&graph.value_info);
-        let mut names = symbolic(infos());
-        names.extend(given::symbols(options));
-        check_dims(&options.dims, &names)?;
-        for tensor in &graph.initializer {
-            all.constants.insert(&tensor.name, dense(tensor, &tensor.name)?);
-        }
-        for sparse in &graph.sparse_initializer {
-            let name = sparse.values.as_ref().map_or("", |values| &values.name);
-            all.constants.insert(name, sparse_as_dense(sparse, name)?);
-        }
+        let mut symbols = symbolic(infos());
+        symbols.extend(given::symbols(options));
+        check_dims(&options.dims, &symbols)?;
+        all.initializers(graph)?;
         let bound = given::check(graph, options)?;
         for input in &graph.input {
-            if let Some(description) = declared(input, &bound)? {
-                all.offer(&input.name, given::given(&input.name, description, options, &bound))?;
+            if let Some(description) = declared_description(input, &bound)? {
+                let given = given::given(&input.name, &description, options, &bound);
+                let shape = given.as_ref().and_then(Description::shape);
+                if shape.is_some_and(|shape| !description.admits(0, &shape)) {
+                    all.changed.extend(all.names.get(&input.name));
+                }
+                all.offer(&input.name, given.unwrap_or(description));
             }
         }
-        // What the file says of others is for other inputs.
+        // What the file declares again of an input that is given a shape is for another shape.
         let others = graph.output.iter().chain(&graph.value_info);
-        for info in others.filter(|_| options.input_shapes.is_empty()) {
-            if let Some(description) = declared(info, &bound)? {
-                all.offer(&info.name, description)?;
+        for info in others.filter(|info| !options.input_shapes.contains_key(&info.name)) {
+            if let Some(description) = declared_description(info, &bound)? {
+                all.offer(&info.name, description);
             }
         }
         for node in graph.node.iter().filter(|node| node.op_type() == "Constant") {
             if let (Some(output), Some(description)) = (node.output().first(), value_of(node)?) {
-                all.offer(output, description)?;
+                all.offer(output, description);
             }
         }
         Ok(all)
     }
 
-    /// Whether the tensor is an initializer.
-    pub(super) fn is_constant(&self, name: &str) -> bool {
-        self.constants.contains_key(name)
-    }
-
-    /// None if nothing is said of the tensor.
-    pub(super) fn get(&self, name: &str) -> Option<&Description<'m>> {
-        self.constants.get(name).or_else(|| self.others.get(name))
-    }
-
-    /// Hands out what is said of a tensor; the next time, nothing is.
-    pub(super) fn take(&mut self, name: &str) -> Option<Description<'m>> {
-        self.constants.remove(name).or_else(|| self.others.remove(name))
-    }
-
-    /// Takes a computed shape where the file does not tell one.
-    #[cfg(feature = "onnx-shapes")]
-    pub(super) fn complete(&mut self, name: &'m str, data_type: i32, dims: &[u64]) {
-        let place = self.others.entry(name);
-        let is_open = |description: &Description| match description {
-            Description::NoTensor => false,
-            Description::Tensor { data_type, .. } => *data_type == 0 || description.shape().is_none(),
-        };
-        if matches!(&place, Entry::Occupied(place) if !is_open(place.get())) {
-            return;
+    fn initializers(&mut self, graph: &'m Graph) -> Result<(), ImportError> {
+        for tensor in &graph.initializer {
+            check_known(&tensor.dims, &tensor.name)?;
+            if let Some(number) = self.names.get(&tensor.name) {
+                self.declared[number] = Declared::Initializer(tensor);
+            }
         }
-        let dims = Some(dims.iter().copied().map(Dim::Known).collect());
-        place.insert_entry(Description::Tensor { data_type, dims });
-    }
-
-    /// The first description stands, unless a later one tells the shape and it
-    /// does not. Two that tell different ones cannot both be right, and a plan
-    /// for the smaller would be wrong.
-    fn offer(&mut self, name: &'m str, description: Description<'m>) -> Result<(), ImportError> {
-        let mut place = match self.others.entry(name) {
-            Entry::Vacant(place) => {
-                place.insert(description);
-                return Ok(());
+        for sparse in &graph.sparse_initializer {
+            let name = sparse.values.as_ref().map_or("", |values| &values.name);
+            check_known(&sparse.dims, name)?;
+            if let Some(number) = self.names.get(name) {
+                self.declared[number] = Declared::Sparse(sparse);
             }
-            Entry::Occupied(place) => place,
-        };
-        match (place.get().shape(), description.shape()) {
-            (None, Some(_)) => drop(place.insert(description)),
-            (Some(first), Some(second)) if first != second => {
-                let name = short(name);
-                let reason = format!("tensor `{name}` is said to have shape {first:?} and shape {second:?}");
-                return Err(ImportError::malformed(FORMAT, reason));
-            }
-            _ => {}
         }
         Ok(())
     }
+
+    /// Whether the tensor is an initializer.
+    pub(super) fn is_constant(&self, number: usize) -> bool {
+        matches!(self.declared[number], Declared::Initializer(_) | Declared::Sparse(_))
+    }
+
+    /// What is declared of a tensor that is no initializer.
+    pub(super) fn declared(&self, number: usize) -> Option<&Description> {
+        if let Declared::Info(description) = &self.declared[number] { Some(description) } else { None }
+    }
+
+    /// Hands out what is declared of a tensor; the next time, nothing is.
+    pub(super) fn take(&mut self, number: usize) -> Option<Description> {
+        match std::mem::take(&mut self.declared[number]) {
+            Declared::Nothing => None,
+            Declared::Initializer(tensor) => Some(dense(tensor)),
+            Declared::Sparse(sparse) => Some(sparse_as_dense(sparse)),
+            Declared::Info(description) => Some(description),
+        }
+    }
+
+    /// The names alone.
+    pub(super) fn into_names(self) -> NameTable<'m> {
+        self.names
+    }
+
+    /// Whether the input has another shape than the file declares.
+    pub(super) fn is_changed(&self, number: usize) -> bool {
+        self.changed.contains(&number)
+    }
+
+    /// The first description stands, unless a later one has the whole shape and it
+    /// has not. Two that have different ones cannot both be right, and a plan
+    /// for the smaller would be wrong: then nothing is declared.
+    fn offer(&mut self, name: &str, description: Description) {
+        let Some(number) = self.names.get(name) else { return };
+        match &mut self.declared[number] {
+            nothing @ Declared::Nothing => *nothing = Declared::Info(description),
+            // An initializer's own shape stands.
+            Declared::Initializer(_) | Declared::Sparse(_) => {}
+            Declared::Info(first) => match (first.shape(), description.shape()) {
+                (None, Some(_)) if !matches!(first, Description::Twice(_)) => *first = description,
+                (Some(one), Some(other)) if one != other => {
+                    *first = Description::Twice(Box::new([one, other]));
+                }
+                _ => {}
+            },
+        }
+    }
 }
 
-fn dense<'m>(tensor: &Tensor, name: &str) -> Result<Description<'m>, ImportError> {
-    Ok(Description::Tensor { data_type: tensor.data_type, dims: Some(known_dims(&tensor.dims, name)?) })
+fn dense(tensor: &Tensor) -> Description {
+    Description::Tensor { data_type: tensor.data_type, dims: Some(known_dims(&tensor.dims)) }
 }
 
-fn sparse_as_dense<'m>(sparse: &SparseTensor, name: &str) -> Result<Description<'m>, ImportError> {
+fn sparse_as_dense(sparse: &SparseTensor) -> Description {
     let data_type = sparse.values.as_ref().map_or(0, |values| values.data_type);
-    Ok(Description::Tensor { data_type, dims: Some(known_dims(&sparse.dims, name)?) })
+    Description::Tensor { data_type, dims: Some(known_dims(&sparse.dims)) }
 }
-
-/// No shape has more dimensions; descriptions of one tensor are compared as often as they are
-/// repeated.
-const MOST_DIMS: usize = 255;
 
 fn check_count(dims: usize, name: &str) -> Result<(), ImportError> {
     if dims <= MOST_DIMS {
@@ -224,46 +281,73 @@ fn check_count(dims: usize, name: &str) -> Result<(), ImportError> {
     Err(ImportError::malformed(FORMAT, reason))
 }
 
-fn known_dims<'m>(dims: &[i64], name: &str) -> Result<Vec<Dim<'m>>, ImportError> {
+/// Of an initializer, whose dimensions must all be known.
+fn check_known(dims: &[i64], name: &str) -> Result<(), ImportError> {
     check_count(dims.len(), name)?;
-    dims.iter().map(|&dim| known_dim(dim, name)).collect()
+    let Some(dim) = dims.iter().find(|&&dim| dim < 0) else { return Ok(()) };
+    let reason = format!("initializer `{}` has the negative dimension {dim}", short(name));
+    Err(ImportError::malformed(FORMAT, reason))
 }
 
-fn known_dim<'m>(dim: i64, name: &str) -> Result<Dim<'m>, ImportError> {
-    let value = u64::try_from(dim);
-    let reason = || format!("tensor `{}` has the negative dimension {dim}", short(name));
-    value.map(Dim::Known).map_err(|_| ImportError::malformed(FORMAT, reason()))
+fn known_dims(dims: &[i64]) -> Box<[Dim]> {
+    dims.iter().map(|&dim| u64::try_from(dim).map_or(Dim::Unknown, Dim::Known)).collect()
 }
 
 /// None if the file names no type.
-fn declared<'m>(
-    info: &'m ValueInfo,
+fn declared_description(
+    info: &ValueInfo,
     bound: &BTreeMap<String, u64>,
-) -> Result<Option<Description<'m>>, ImportError> {
+) -> Result<Option<Description>, ImportError> {
     let Some(of) = &info.r#type else { return Ok(None) };
     let Some(tensor) = &of.tensor_type else { return Ok(Some(Description::NoTensor)) };
-    check_count(tensor.shape.as_ref().map_or(0, |shape| shape.dim.len()), &info.name)?;
-    let dim = |dim: &'m Dimension| match (dim.dim_value, &dim.dim_param) {
-        (Some(value), _) => known_dim(value, &info.name),
-        (None, name) if name.is_empty() => Ok(Dim::Unknown),
-        (None, name) => {
-            let value = bound.get(name).copied().or_else(|| evaluate(name, bound));
-            Ok(value.map_or(Dim::Named(name), Dim::Known))
-        }
-    };
-    let dims = tensor.shape.as_ref().map(|shape| shape.dim.iter().map(dim).collect());
+    check_count(tensor.shape.as_ref().map_or(0, |shape| shape.count), &info.name)?;
+    let dims = |dims: &[Dimension]| dims.iter().map(|dim| declared_dim(dim, &info.name, bound)).collect();
+    let dims: Option<Result<Box<[Dim]>, ImportError>> = tensor.shape.as_ref().map(|shape| dims(&shape.dim));
     Ok(Some(Description::Tensor { data_type: tensor.elem_type, dims: dims.transpose()? }))
 }
 
+/// Exporters write -1, an empty name, or `?` for a dimension that they do not know; each such dimension
+/// stands for itself.
+fn declared_dim(dim: &Dimension, tensor: &str, bound: &BTreeMap<String, u64>) -> Result<Dim, ImportError> {
+    match dim.dim_value {
+        Some(-1) => Ok(Dim::Unknown),
+        Some(value) => {
+            let reason = || format!("tensor `{}` has the negative dimension {value}", short(tensor));
+            let known = u64::try_from(value).map(Dim::Known);
+            known.map_err(|_| ImportError::malformed(FORMAT, reason()))
+        }
+        None => Ok(match symbol(dim) {
+            None => Dim::Unknown,
+            Some(name) => {
+                let value = bound.get(name).copied().or_else(|| evaluate(name, bound));
+                value.map_or_else(|| Dim::Named(name.into()), Dim::Known)
+            }
+        }),
+    }
+}
+
+/// The name of a symbolic dimension.
+pub(super) fn symbol(dim: &Dimension) -> Option<&str> {
+    let name = dim.dim_param.as_str();
+    let is_name = dim.dim_value.is_none() && !matches!(name.trim(), "" | "?" | "-1");
+    is_name.then_some(name)
+}
+
 /// What the attributes of a `Constant` node say of its output.
-fn value_of(node: &Node) -> Result<Option<Description<'_>>, ImportError> {
+fn value_of(node: &Node) -> Result<Option<Description>, ImportError> {
     let name = node.output().first().unwrap_or("");
-    let scalar = |data_type| Description::Tensor { data_type, dims: Some(Vec::new()) };
-    let list = |data_type, dim| Description::Tensor { data_type, dims: Some(vec![dim]) };
+    let scalar = |data_type| Description::Tensor { data_type, dims: Some(Box::default()) };
+    let list = |data_type, dim| Description::Tensor { data_type, dims: Some([dim].into()) };
     for attribute in &node.attribute {
         return Ok(Some(match (&*attribute.name, &attribute.t, &attribute.sparse_tensor) {
-            ("value", Some(tensor), _) => dense(tensor, name)?,
-            ("sparse_value", _, Some(sparse)) => sparse_as_dense(sparse, name)?,
+            ("value", Some(tensor), _) => {
+                check_known(&tensor.dims, name)?;
+                dense(tensor)
+            }
+            ("sparse_value", _, Some(sparse)) => {
+                check_known(&sparse.dims, name)?;
+                sparse_as_dense(sparse)
+            }
             ("value_float", ..) => scalar(FLOAT),
             ("value_int", ..) => scalar(INT64),
             ("value_string", ..) => scalar(STRING),
@@ -280,8 +364,7 @@ fn value_of(node: &Node) -> Result<Option<Description<'_>>, ImportError> {
 /// The names of symbolic dimensions.
 fn symbolic<'m>(infos: impl Iterator<Item = &'m ValueInfo>) -> BTreeSet<&'m str> {
     let shapes = infos.filter_map(|info| info.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref());
-    let unknown = shapes.flat_map(|shape| &shape.dim).filter(|dim| dim.dim_value.is_none());
-    unknown.map(|dim| dim.dim_param.as_str()).filter(|name| !name.is_empty()).collect()
+    shapes.flat_map(|shape| &shape.dim).filter_map(symbol).collect()
 }
 
 #[cfg(test)]
@@ -291,7 +374,7 @@ mod tests {
     #[test]
     fn negative_and_new_type_numbers_are_unknown() {
         for data_type in [i32::MIN, -1, 0, 27, i32::MAX] {
-            let description = Description::Tensor { data_type, dims: Some(Vec::new()) };
+            let description = Description::Tensor { data_type, dims: Some(Box::default()) };
             assert_eq!(description.element_type(), None, "{data_type}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::descriptions::{Description, Dim};
+use super::descriptions::{Description, Dim, symbol};
 use super::messages::{Graph, ValueInfo};
 use crate::error::short;
 use crate::import::{ImportError, ImportOptions, InputDimension};
@@ -42,11 +42,10 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
                 InputDimension::Size(size) => Some(*size),
                 InputDimension::Symbol(name) => options.dims.get(name).copied(),
             };
-            let is_named = dimension.dim_value.is_none() && !dimension.dim_param.is_empty();
-            let Some(size) = size.filter(|_| is_named) else { continue };
-            let known = *bound.entry(dimension.dim_param.clone()).or_insert(size);
+            let (Some(size), Some(symbol)) = (size, symbol(dimension)) else { continue };
+            let known = *bound.entry(symbol.to_owned()).or_insert(size);
             if known != size {
-                return Err(wrong(format!("`{}` is {known} and {size}", dimension.dim_param)));
+                return Err(wrong(format!("`{}` is {known} and {size}", short(symbol))));
             }
         }
     }
@@ -75,19 +74,19 @@ fn tensor_type(input: &ValueInfo) -> Option<&super::messages::TensorType> {
 }
 
 /// The input as the user gives it, if the user does.
-pub(super) fn given<'m>(
+pub(super) fn given(
     name: &str,
-    description: Description<'m>,
-    options: &'m ImportOptions,
+    description: &Description,
+    options: &ImportOptions,
     bound: &BTreeMap<String, u64>,
-) -> Description<'m> {
-    let (Some(shape), Description::Tensor { data_type, .. }) = (options.input_shapes.get(name), &description)
-    else {
-        return description;
-    };
+) -> Option<Description> {
+    let shape = options.input_shapes.get(name)?;
+    let Description::Tensor { data_type, .. } = description else { return None };
     let dims = shape.0.iter().map(|dimension| match dimension {
         InputDimension::Size(size) => Dim::Known(*size),
-        InputDimension::Symbol(name) => bound.get(name).map_or(Dim::Named(name), |size| Dim::Known(*size)),
+        InputDimension::Symbol(name) => {
+            bound.get(name).map_or_else(|| Dim::Named(name.as_str().into()), |size| Dim::Known(*size))
+        }
     });
-    Description::Tensor { data_type: *data_type, dims: Some(dims.collect()) }
+    Some(Description::Tensor { data_type: *data_type, dims: Some(dims.collect()) })
 }

@@ -1,5 +1,7 @@
 //! Graphs and functions: lists of nodes, which are made compact one by one as they are decoded.
 
+use std::ops::Deref;
+
 use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
@@ -117,19 +119,47 @@ fn named(
     Ok(fault)
 }
 
+/// What a function takes and returns.
+#[derive(Debug, Default)]
+pub(super) struct Signature {
+    pub(super) input: Vec<String>,
+    pub(super) output: Vec<String>,
+    pub(super) opset_import: Vec<OperatorSet>,
+    /// Attributes with what they are if the caller gives none.
+    pub(super) attribute_proto: Vec<Attribute>,
+}
+
 /// A function of the model's own, which stands for any operator of its name.
 #[derive(Debug, Default)]
 pub(super) struct Function {
     pub(super) name: String,
-    pub(super) input: Vec<String>,
-    pub(super) output: Vec<String>,
-    pub(super) node: Vec<Node>,
-    pub(super) opset_import: Vec<OperatorSet>,
     pub(super) domain: String,
-    /// Attributes with what they are if the caller gives none.
-    pub(super) attribute_proto: Vec<Attribute>,
+    pub(super) node: Vec<Node>,
+    /// Apart, as a file may have a million functions that are only names.
+    signature: Option<Box<Signature>>,
     /// Why it is no function of ONNX; what comes after that is not kept.
     pub(super) fault: Option<Box<str>>,
+}
+
+static NO_SIGNATURE: Signature = Signature {
+    input: Vec::new(),
+    output: Vec::new(),
+    opset_import: Vec::new(),
+    attribute_proto: Vec::new(),
+};
+
+impl Deref for Function {
+    type Target = Signature;
+
+    fn deref(&self) -> &Signature {
+        self.signature.as_deref().unwrap_or(&NO_SIGNATURE)
+    }
+}
+
+impl Function {
+    fn signature_mut(&mut self) -> &mut Signature {
+        self.signature.get_or_insert_default()
+    }
 }
 
 impl Message for Function {
@@ -145,17 +175,22 @@ impl Message for Function {
         }
         match tag {
             1 => encoding::string::merge(wire_type, &mut self.name, buf, context)?,
-            4 => encoding::string::merge_repeated(wire_type, &mut self.input, buf, context)?,
-            5 => encoding::string::merge_repeated(wire_type, &mut self.output, buf, context)?,
+            4 => encoding::string::merge_repeated(wire_type, &mut self.signature_mut().input, buf, context)?,
+            5 => encoding::string::merge_repeated(wire_type, &mut self.signature_mut().output, buf, context)?,
             7 => {
                 let node = node(wire_type, buf, context)?;
                 let (number, fault) = (self.node.len(), node.fault());
                 self.fault = fault.map(|fault| node_fault(number, &node, &fault));
                 self.node.push(node);
             }
-            9 => encoding::message::merge_repeated(wire_type, &mut self.opset_import, buf, context)?,
+            9 => encoding::message::merge_repeated(
+                wire_type,
+                &mut self.signature_mut().opset_import,
+                buf,
+                context,
+            )?,
             10 => encoding::string::merge(wire_type, &mut self.domain, buf, context)?,
-            11 => self.attribute_proto.push(super::node::attribute(wire_type, buf, context)?),
+            11 => self.signature_mut().attribute_proto.push(super::node::attribute(wire_type, buf, context)?),
             _ => encoding::skip_field(wire_type, tag, buf, context)?,
         }
         Ok(())

@@ -4,8 +4,11 @@
 //! all weights but the few numbers that shapes are made of (`tensor`).
 //! Names and numbers are those of `onnx.proto`.
 
-use prost::Message;
+use bytes::{Buf, BufMut};
+use prost::encoding::{self, DecodeContext, WireType};
+use prost::{DecodeError, Message};
 
+use super::graph::skip_encoding;
 pub(super) use super::graph::{Function, Graph};
 pub(super) use super::node::{Attribute, Node};
 pub(super) use super::tensor::Tensor;
@@ -49,8 +52,9 @@ pub(super) struct SparseTensor {
 pub(super) struct ValueInfo {
     #[prost(string, tag = "1")]
     pub(super) name: String,
-    #[prost(message, optional, tag = "2")]
-    pub(super) r#type: Option<Type>,
+    /// Apart, as a file may have a million names without a type.
+    #[prost(message, optional, boxed, tag = "2")]
+    pub(super) r#type: Option<Box<Type>>,
 }
 
 /// Of a tensor, or of something else: then `tensor_type` is absent.
@@ -68,10 +72,39 @@ pub(super) struct TensorType {
     pub(super) shape: Option<Shape>,
 }
 
-#[derive(Message)]
+/// No shape has more dimensions; descriptions of one tensor are compared as often as they are
+/// repeated.
+pub(super) const MOST_DIMS: usize = 255;
+
+#[derive(Debug, Default)]
 pub(super) struct Shape {
-    #[prost(message, repeated, tag = "1")]
+    /// The first ones, if there are more than [`MOST_DIMS`].
     pub(super) dim: Vec<Dimension>,
+    /// How many there are in the file.
+    pub(super) count: usize,
+}
+
+impl Message for Shape {
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        if tag != 1 {
+            return encoding::skip_field(wire_type, tag, buf, context);
+        }
+        self.count += 1;
+        if self.count > MOST_DIMS {
+            return encoding::skip_field(wire_type, tag, buf, context);
+        }
+        // Most shapes are short, and a list that grows makes room for four.
+        self.dim.reserve_exact(1);
+        encoding::message::merge_repeated(wire_type, &mut self.dim, buf, context)
+    }
+
+    skip_encoding!();
 }
 
 /// A number, a symbol's name, or neither.

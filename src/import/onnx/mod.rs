@@ -8,6 +8,7 @@ mod file_buf;
 mod given;
 mod graph;
 mod messages;
+mod names;
 mod node;
 #[cfg(feature = "onnx-shapes")]
 mod shapes;
@@ -17,6 +18,7 @@ mod shapes;
 mod slices;
 mod subgraphs;
 mod tensor;
+mod training;
 mod unshaped;
 
 use std::path::Path;
@@ -46,7 +48,7 @@ pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, 
         return Err(at_path(failure));
     }
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    build::build(&name, &model?, options)
+    build::build(&name, model?, options)
 }
 
 /// Makes a graph called `name` of the bytes of an ONNX file.
@@ -62,7 +64,7 @@ pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, 
 /// - [`ImportError::Unshaped`], naming all tensors that need memory and have
 ///   no static size; with the feature `onnx-shapes`, none that can be computed.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    build::build(name, &decode(bytes)?, options)
+    build::build(name, decode(bytes)?, options)
 }
 
 fn decode(buf: impl Buf) -> Result<Model, ImportError> {

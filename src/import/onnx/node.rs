@@ -18,7 +18,7 @@ pub(super) struct Node {
     /// Where each of these ends; most nodes have one input and one output.
     ends: SmallVec<[u32; 5]>,
     inputs: u32,
-    pub(super) attribute: Vec<Attribute>,
+    pub(super) attribute: Box<[Attribute]>,
 }
 
 /// Names of inputs or outputs, in order.
@@ -131,7 +131,8 @@ impl Message for NodeMessage {
             2 => encoding::string::merge_repeated(wire_type, &mut self.output, buf, context),
             3 => encoding::string::merge(wire_type, &mut self.name, buf, context),
             4 => encoding::string::merge(wire_type, &mut self.op_type, buf, context),
-            5 => {
+            // One without a name makes the node invalid, so what follows is not kept.
+            5 if self.attribute.last().is_none_or(|last| !last.name.is_empty()) => {
                 self.attribute.push(attribute(wire_type, buf, context)?);
                 Ok(())
             }
@@ -158,7 +159,7 @@ impl From<NodeMessage> for Node {
             text: text.into_boxed_str(),
             ends,
             inputs: message.input.len() as u32,
-            attribute: message.attribute,
+            attribute: message.attribute.into(),
         }
     }
 }

@@ -5,39 +5,39 @@ use std::collections::HashMap;
 use super::messages::{Graph, Node, Tensor};
 use crate::ids::OperatorId;
 
-/// Constants by name; none where no node is a slice.
-pub(super) struct Slices<'m>(HashMap<&'m str, &'m Tensor>);
+const MOST_AXES: usize = 32;
 
-impl<'m> Slices<'m> {
-    pub(super) fn new(graph: &'m Graph) -> Self {
+/// What slices leave out, by operator. Those of which it is not known are not in it.
+pub(super) struct Slices(HashMap<OperatorId, Slice>);
+
+/// By axis that is named: where the slice begins.
+struct Slice {
+    starts: Vec<i64>,
+    /// The first ones if none are named.
+    axes: Option<Vec<i64>>,
+}
+
+impl Slices {
+    pub(super) fn new(graph: &Graph) -> Self {
         if graph.node.iter().all(|node| node.op_type() != "Slice") {
             return Self(HashMap::new());
         }
-        let initializers = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
-        let constants = graph.node.iter().filter(|node| node.op_type() == "Constant").filter_map(|node| {
-            let value = node.attribute.iter().find_map(|attribute| attribute.t.as_deref());
-            Some((node.output().first()?, value?))
-        });
-        Self(initializers.chain(constants).collect())
+        let constants = constants(graph);
+        let nodes = graph.node.iter().enumerate().filter(|(_, node)| node.op_type() == "Slice");
+        let slices =
+            nodes.filter_map(|(number, node)| Some((OperatorId::new(number), Slice::new(node, &constants)?)));
+        Self(slices.collect())
     }
 
     /// By axis of what is cut: where the slice begins. None if that is not known, or if it
     /// leaves out elements in between.
-    pub(super) fn begin(&self, node: &Node, graph: &crate::graph::Graph, id: OperatorId) -> Option<Vec<u64>> {
-        if node.op_type() != "Slice" {
-            return None;
-        }
+    pub(super) fn begin(&self, graph: &crate::graph::Graph, id: OperatorId) -> Option<Vec<u64>> {
+        let Slice { starts, axes } = self.0.get(&id)?;
         let shape = graph.tensor(*graph.operator(id).inputs().first()?).shape()?;
         let rank = i64::try_from(shape.len()).ok()?;
-        let given = |number: usize, name: &str| match node.input().get(number).filter(|name| !name.is_empty())
-        {
-            Some(name) => Some(Some(self.0.get(name)?.numbers()?)),
-            None => Some(attribute(node, name)),
-        };
-        let starts = given(1, "starts")??;
-        let axes = given(3, "axes")?.unwrap_or_else(|| (0..rank).take(starts.len()).collect());
-        let steps = given(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
-        if axes.len() != starts.len() || steps.iter().any(|&step| step != 1) {
+        let first = || (0..rank).take(starts.len()).collect();
+        let axes = axes.clone().unwrap_or_else(first);
+        if axes.len() != starts.len() {
             return None;
         }
         let mut begin = vec![0; shape.len()];
@@ -49,6 +49,34 @@ impl<'m> Slices<'m> {
         }
         Some(begin)
     }
+}
+
+impl Slice {
+    fn new(node: &Node, constants: &HashMap<&str, &Tensor>) -> Option<Self> {
+        let given = |number: usize, name: &str| match node.input().get(number).filter(|name| !name.is_empty())
+        {
+            Some(name) => Some(Some(constants.get(name)?.numbers()?)),
+            None => Some(attribute(node, name)),
+        };
+        let starts = given(1, "starts")??;
+        // No tensor has more axes; lists that many slices name would be copied for each.
+        if starts.len() > MOST_AXES {
+            return None;
+        }
+        let axes = given(3, "axes")?;
+        let steps = given(4, "steps")?.unwrap_or_default();
+        steps.iter().all(|&step| step == 1).then_some(Self { starts, axes })
+    }
+}
+
+/// Constants by name: initializers, and the values of nodes.
+pub(super) fn constants(graph: &Graph) -> HashMap<&str, &Tensor> {
+    let initializers = graph.initializer.iter().map(|tensor| (&*tensor.name, tensor));
+    let nodes = graph.node.iter().filter(|node| node.op_type() == "Constant").filter_map(|node| {
+        let value = node.attribute.iter().find_map(|attribute| attribute.t.as_deref());
+        Some((node.output().first()?, value?))
+    });
+    initializers.chain(nodes).collect()
 }
 
 /// Before version 10 of the operators, these were attributes.

@@ -1,71 +1,100 @@
 //! Tensors without a static size: how to name them, and what to do about them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::descriptions::{Description, Dim};
-use crate::error::{cut_within, short};
+use crate::error::short;
 use crate::graph::ElementType;
+use crate::ids::TensorId;
 use crate::import::ImportError;
 
-/// Why a shape could not be computed.
+/// What inference finds of a tensor.
+#[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
+pub(super) enum Outcome {
+    /// No node that was looked at writes it.
+    Nothing,
+    Shape {
+        data_type: i32,
+        dims: Vec<u64>,
+    },
+    Unknown(Reason),
+}
+
+/// Why a shape could not be inferred.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is computed"))]
 pub(super) enum Reason {
     /// It is an input, and its shape is open.
     Input,
     /// Its operator cannot tell.
+    #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
     Own(Rc<str>),
-    /// What its operator reads is not known.
+    /// A shape that its operator needs is not known.
+    #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
     Follows,
 }
 
-/// By name of the tensor; of those that were computed, nothing is here. Empty where nothing
-/// was computed at all.
-pub(super) type Reasons<'m> = HashMap<&'m str, Reason>;
+/// A tensor without a static size.
+#[derive(Debug)]
+pub(super) struct Unshaped {
+    pub(super) id: TensorId,
+    pub(super) follows: bool,
+    /// What messages show of the first ones.
+    pub(super) known: Option<Box<Known>>,
+}
+
+/// Tensors of which more than the name is remembered, and as many whose shape only follows from others.
+pub(super) const MOST_KNOWN: usize = 1000;
+
+/// What is known of a tensor without a static size.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// What the file declares.
+    pub(super) declared: Option<Description>,
+    /// None if nothing was inferred at all.
+    pub(super) reason: Option<Reason>,
+}
 
 /// So many tensors without a static size are listed with the reason.
 const WITH_REASON: usize = 10;
 
-/// Makes the error of them all, each given by name with what is known of it. Those that only
-/// follow from others come last.
-pub(super) fn error(mut tensors: Vec<(&str, Option<&Description>)>, reasons: &Reasons) -> ImportError {
-    let follows = |name: &str| matches!(reasons.get(name), Some(Reason::Follows));
-    tensors.sort_by_key(|(name, _)| follows(name));
+/// Makes the error of them all, each with its name. Those that only follow from others come last.
+pub(super) fn error(mut tensors: Vec<(&str, &Unshaped)>) -> ImportError {
+    tensors.sort_by_key(|(_, tensor)| tensor.follows);
     // Reasons are long, and messages show those of the first.
-    let texts = tensors.iter().enumerate().map(|(place, (name, description))| match reasons.get(name) {
-        Some(Reason::Own(text)) if place < WITH_REASON => {
-            format!("`{}` {}, as {text}", short(name), known(*description))
+    let texts = tensors.iter().enumerate().map(|(place, (name, tensor))| match tensor.known.as_deref() {
+        Some(Known { declared, reason: Some(Reason::Own(text)) }) if place < WITH_REASON => {
+            format!("`{}` {}, as {text}", short(name), known(declared.as_ref()))
         }
-        _ => format!("`{}` {}", short(name), known(*description)),
+        Some(Known { declared, .. }) => format!("`{}` {}", short(name), known(declared.as_ref())),
+        None => format!("`{}`", short(name)),
     });
     let texts = texts.collect();
-    tensors.retain(|(name, _)| !follows(name));
-    ImportError::Unshaped { tensors: texts, remedy: remedy(&tensors, reasons) }
+    tensors.retain(|(_, tensor)| !tensor.follows);
+    ImportError::Unshaped { tensors: texts, remedy: remedy(&tensors) }
 }
 
 fn known(description: Option<&Description>) -> String {
     match description {
         None => "(no type, no shape)".to_owned(),
-        Some(Description::NoTensor) => "(no dense tensor)".to_owned(),
-        Some(Description::Tensor { dims: None, .. }) => "(no shape)".to_owned(),
-        Some(tensor @ Description::Tensor { data_type, dims: Some(dims) }) => {
-            let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
-            let shape = format!("[{}]", cut_within(&dims.join(", "), 200));
-            match tensor.element_type() {
-                Some(ElementType::String) => format!("{shape} of strings"),
-                Some(_) => shape,
-                None => format!("{shape} of element type {data_type}, which is not known"),
-            }
+        Some(Description::Twice(shapes)) => format!("(declared {:?} and {:?})", shapes[0], shapes[1]),
+        Some(Description::NoTensor | Description::Tensor { dims: None, .. }) => {
+            format!("({})", description.map(Description::shown).unwrap_or_default())
         }
+        Some(tensor @ Description::Tensor { data_type, .. }) => match tensor.element_type() {
+            Some(ElementType::String) => format!("{} of strings", tensor.shown()),
+            Some(_) => tensor.shown(),
+            None => format!("{} of element type {data_type}, which is not known", tensor.shown()),
+        },
     }
 }
 
-fn remedy(tensors: &[(&str, Option<&Description>)], reasons: &Reasons) -> String {
+fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     let mut names = BTreeSet::new();
     let (mut infer, mut open, mut untold, mut never) = (false, false, false, false);
-    for (name, description) in tensors {
-        let mut lacks = || match reasons.get(name) {
+    for tensor in tensors.iter().filter_map(|(_, tensor)| tensor.known.as_deref()) {
+        let description = tensor.declared.as_ref();
+        let mut lacks = || match &tensor.reason {
             Some(Reason::Own(_)) => untold = true,
             Some(_) => open = true,
             None => infer = true,
@@ -73,7 +102,7 @@ fn remedy(tensors: &[(&str, Option<&Description>)], reasons: &Reasons) -> String
         match description {
             Some(Description::Tensor { dims: Some(dims), .. }) => {
                 names.extend(dims.iter().filter_map(|dim| match dim {
-                    Dim::Named(name) => Some(name.as_str()),
+                    Dim::Named(name) => Some(&**name),
                     Dim::Known(_) | Dim::Unknown => None,
                 }));
                 if dims.iter().any(|dim| matches!(dim, Dim::Unknown)) {
@@ -82,7 +111,7 @@ fn remedy(tensors: &[(&str, Option<&Description>)], reasons: &Reasons) -> String
                 never |= description
                     .is_some_and(|tensor| tensor.element_type().and_then(ElementType::bits).is_none());
             }
-            Some(Description::Tensor { dims: None, .. }) | None => lacks(),
+            Some(Description::Tensor { dims: None, .. } | Description::Twice(_)) | None => lacks(),
             Some(Description::NoTensor) => never = true,
         }
     }

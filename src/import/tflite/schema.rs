@@ -201,8 +201,9 @@ pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, InvalidFlatbuffer> {
         // Every table takes an offset that leads to it.
         max_tables: bytes.len() / size_of::<u32>(),
         // Parts may be shared, but not so often that a small file unfolds to
-        // much: everything made of it is bounded by this.
-        max_apparent_size: bytes.len().saturating_mul(16),
+        // much: everything made of it is bounded by this. What is made of a part takes some
+        // eight times its bytes.
+        max_apparent_size: bytes.len().saturating_mul(2).saturating_add(1 << 20),
         ignore_missing_null_terminator: true,
     };
     flatbuffers::root_with_opts::<Model>(&options, bytes)

@@ -21,7 +21,7 @@ fn run<'m>(
     }
     let mut inner = Scope::inside(outer);
     for (input, value) in body.input.iter().zip(inputs) {
-        inner.facts.insert(&input.name, Ok(value));
+        inner.set(&input.name, Ok(value));
     }
     engine.body_initializers(body, &mut inner);
     for node in &body.node {

@@ -1,6 +1,7 @@
 //! Walks through the nodes, and finds the rule of each.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::bodies;
 use super::call::{Call, Slot};
@@ -17,6 +18,9 @@ const MOST_WORK: usize = 5_000_000;
 /// How many numbers of larger tensors are remembered in all.
 const MOST_NUMBERS: usize = 4_000_000;
 
+/// How many bytes of reasons are remembered in all.
+const MOST_TOLD: usize = 1 << 18;
+
 /// Shapes have no more numbers, and are always remembered.
 const SMALL: usize = 32;
 
@@ -25,9 +29,14 @@ const DEEPEST: u32 = 16;
 
 pub(super) struct Engine<'m> {
     rules: HashMap<(&'static str, &'static str), &'static Family>,
-    functions: HashMap<(&'m str, &'m str), Vec<&'m Function>>,
+    /// None where a name stands for several.
+    functions: HashMap<(&'m str, &'m str), Option<&'m Function>>,
     work: usize,
     numbers: usize,
+    /// Bytes of reasons that are remembered.
+    told: usize,
+    /// Stands for the others.
+    untold: Rc<str>,
     depth: u32,
 }
 
@@ -36,18 +45,30 @@ impl<'m> Engine<'m> {
         let all = FAMILIES
             .iter()
             .flat_map(|family| family.names.iter().map(move |name| ((family.domain, *name), family)));
-        let mut own: HashMap<_, Vec<_>> = HashMap::new();
+        let mut own = HashMap::new();
         for function in functions {
-            own.entry((domain(&function.domain), function.name.as_str())).or_default().push(function);
+            let name = (domain(&function.domain), function.name.as_str());
+            own.entry(name).and_modify(|several| *several = None).or_insert(Some(function));
         }
-        Self { rules: all.collect(), functions: own, work: 0, numbers: 0, depth: 0 }
+        Self {
+            rules: all.collect(),
+            functions: own,
+            work: 0,
+            numbers: 0,
+            told: 0,
+            untold: "its operator cannot tell the shape".into(),
+            depth: 0,
+        }
     }
 
     pub fn initializers(&mut self, graph: &'m Graph, scope: &mut Scope<'_, 'm>) {
         for tensor in &graph.initializer {
+            if !scope.mentions(&tensor.name) {
+                continue;
+            }
             let value = Value::of_tensor(tensor);
             let fact = value.ok_or_else(|| {
-                Unknown::new(format!("the initializer `{}` has no shape that can be", tensor.name))
+                Unknown::new(format!("the shape of the initializer `{}` is invalid", short(&tensor.name)))
             });
             self.define(&tensor.name, fact, scope);
         }
@@ -78,7 +99,7 @@ impl<'m> Engine<'m> {
             }
         }
         if !name.is_empty() {
-            scope.facts.insert(name, fact);
+            scope.set(name, fact);
         }
     }
 
@@ -95,41 +116,61 @@ impl<'m> Engine<'m> {
         }
     }
 
-    /// What is known of each output of a node.
+    /// Messages show a few reasons; the others are not remembered.
+    fn reason(&mut self, node: &Node, reason: &str) -> Unknown {
+        if self.told > MOST_TOLD {
+            return Unknown { reason: Rc::clone(&self.untold), follows: false };
+        }
+        let unknown = Unknown::new(format!("{} {reason}", title(node)));
+        self.told += unknown.reason.len();
+        unknown
+    }
+
+    /// What is known of each output of a node. Where that fails as an input is not known, the reason is
+    /// why that is not, so that messages name the root cause.
     pub fn outputs(&mut self, node: &'m Node, scope: &Scope<'_, 'm>) -> Vec<Fact> {
         // Rules may count on an output.
         if node.output().is_empty() {
             return Vec::new();
         }
-        let mut follows = false;
+        let mut cause = None;
         let slots: Vec<Slot> = node
             .input()
             .iter()
             .map(|name| match scope.get(name) {
                 _ if name.is_empty() => Slot::Absent,
                 Some(Ok(value)) => Slot::Known(value),
-                Some(Err(_)) | None => {
-                    follows = true;
+                Some(Err(unknown)) => {
+                    cause.get_or_insert(unknown);
                     Slot::Unknown
                 }
+                None => Slot::Unknown,
             })
             .collect();
-        let named = |reason: &str| Unknown::because(&format!("{} {reason}", title(node)), follows);
         match self.values(node, &slots, scope) {
             Ok(values) => {
-                let missing = named("cannot tell the shape of this output");
-                let mut values = values.into_iter();
-                node.output().iter().map(|_| values.next().ok_or_else(|| missing.clone())).collect()
+                let mut facts: Vec<Fact> = values.into_iter().map(Ok).collect();
+                if facts.len() < node.output().len() {
+                    let missing = self.reason(node, "cannot tell the shape of this output");
+                    facts.resize(node.output().len(), Err(missing));
+                }
+                facts
             }
-            Err(reason) => vec![Err(named(&format!("cannot tell the shape: {reason}"))); node.output().len()],
+            Err(reason) => {
+                let unknown = match cause {
+                    Some(cause) => Unknown { reason: Rc::clone(&cause.reason), follows: true },
+                    None => self.reason(node, &format!("cannot tell the shape: {reason}")),
+                };
+                vec![Err(unknown); node.output().len()]
+            }
         }
     }
 
     fn values(&mut self, node: &'m Node, slots: &[Slot], scope: &Scope<'_, 'm>) -> Told<Vec<Value>> {
         let attributes = attributes(node, scope.setting);
         let domain = domain(node.domain());
-        if let Some(functions) = self.functions.get(&(domain, node.op_type())) {
-            let &[function] = functions.as_slice() else {
+        if let Some(function) = self.functions.get(&(domain, node.op_type())) {
+            let Some(function) = *function else {
                 return Err("the file has several functions of this name".to_owned());
             };
             let call = Call { node, version: 0, inputs: slots, attributes: &attributes };
@@ -176,7 +217,7 @@ impl<'m> Engine<'m> {
         let mut given: HashMap<&'m str, &'m Attribute> = defaults.collect();
         given.extend(call.attributes.iter().copied());
         let setting = Setting { versions: versions(&function.opset_import), given: Some(given) };
-        let mut scope = Scope::new(&setting);
+        let mut scope = Scope::of_function(&setting);
         for (name, fact) in function.input.iter().zip(bodies::facts_of(call)) {
             if let Some(fact) = fact {
                 self.define(name, fact, &mut scope);

@@ -14,6 +14,7 @@ mod attention;
 mod bodies;
 mod call;
 mod convolution;
+mod declared;
 mod elementwise;
 mod engine;
 mod layout;
@@ -33,103 +34,67 @@ mod table;
 mod tests;
 mod value;
 
-use std::collections::HashSet;
-
-use super::FORMAT;
-use super::descriptions::{Description, Descriptions, Dim};
-use super::messages::{Graph, Model, Node};
-use super::unshaped::{Reason, Reasons};
-use crate::error::short;
-use crate::import::ImportError;
+use super::descriptions::{Description, Descriptions};
+use super::messages::{Graph, Model};
+use super::unshaped::{Outcome, Reason};
+use declared::Check;
 use engine::Engine;
 use scope::{Fact, Scope, Setting, Unknown};
 use value::Value;
 
-/// Completes the descriptions of tensors; tells of those that stay unknown why.
-///
-/// # Errors
-/// The file says of a tensor what cannot be.
-pub(super) fn infer<'m>(
-    model: &'m Model,
-    graph: &'m Graph,
-    descriptions: &mut Descriptions<'m>,
-) -> Result<Reasons<'m>, ImportError> {
+/// What inference finds of each tensor, by number.
+pub(super) struct Inferred {
+    facts: Vec<Option<Fact>>,
+    /// What the user should know of shapes that differ from those declared.
+    pub(super) notes: Vec<String>,
+}
+
+impl Inferred {
+    /// Hands out what was found of a tensor.
+    pub(super) fn take(&mut self, number: usize) -> Outcome {
+        match self.facts[number].take() {
+            None => Outcome::Nothing,
+            Some(Ok(value)) => Outcome::Shape { data_type: value.data_type, dims: value.dims },
+            Some(Err(Unknown { follows: true, .. })) => Outcome::Unknown(Reason::Follows),
+            Some(Err(Unknown { reason, .. })) => Outcome::Unknown(Reason::Own(reason)),
+        }
+    }
+}
+
+/// Infers the shapes of all tensors that nodes write. The result owns all that it holds.
+pub(super) fn infer<'m>(model: &'m Model, graph: &'m Graph, descriptions: &Descriptions<'m>) -> Inferred {
     let setting = Setting { versions: scope::versions(&model.opset_import), given: None };
-    let mut scope = Scope::new(&setting);
+    let mut scope = Scope::of_graph(&descriptions.names, &setting);
     let mut engine = Engine::new(&model.functions);
+    let open = Unknown::new("the input has no fixed shape");
     for input in &graph.input {
-        let description = descriptions.get(&input.name);
-        let value = description.and_then(described);
-        let fact = value.ok_or_else(|| Unknown::new("the input has no fixed shape"));
+        let number = descriptions.names.get(&input.name);
+        let value = number.and_then(|number| {
+            let value = value_of(descriptions.declared(number)?)?;
+            Some(Value { changed: descriptions.is_changed(number), ..value })
+        });
+        let fact = value.ok_or_else(|| open.clone());
         engine.define(&input.name, fact, &mut scope);
     }
     engine.initializers(graph, &mut scope);
-    for place in order::order(&graph.node) {
+    let mut check = Check::default();
+    for place in order::order(&graph.node, &descriptions.names) {
         let node = &graph.node[place];
         let facts = engine.outputs(node, &scope);
-        for (name, fact) in node.output().iter().zip(facts).filter(|(name, _)| !name.is_empty()) {
-            let fact = settled(node, name, fact, descriptions.get(name))?;
-            if let Ok(value) = &fact
-                && !descriptions.is_constant(name)
-            {
-                descriptions.complete(name, value.data_type, &value.dims);
-            }
+        let changed = Check::changed_input(node, &scope);
+        for (name, fact) in node.output().iter().zip(facts) {
+            let Some(number) = descriptions.names.get(name) else { continue };
+            let fact = check.settled(node, name, fact, descriptions.declared(number), changed);
             engine.define(name, fact, &mut scope);
         }
     }
-    let inputs: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
-    let reason = |name: &str, unknown: Unknown| match unknown {
-        _ if inputs.contains(name) => Reason::Input,
-        Unknown { follows: true, .. } => Reason::Follows,
-        Unknown { reason, .. } => Reason::Own(reason),
-    };
-    let unknown = scope.facts.into_iter().filter_map(|(name, fact)| Some((name, reason(name, fact.err()?))));
-    Ok(unknown.collect())
+    let notes = check.notes();
+    Inferred { facts: scope.into_facts(), notes }
 }
 
 /// None unless everything is known.
-fn described(description: &Description) -> Option<Value> {
+fn value_of(description: &Description) -> Option<Value> {
     let Description::Tensor { data_type, .. } = description else { return None };
     description.element_type()?;
     Value::new(*data_type, description.shape()?).ok()
-}
-
-/// What the file says joined with what is computed.
-fn settled(
-    node: &Node,
-    name: &str,
-    computed: Fact,
-    description: Option<&Description>,
-) -> Result<Fact, ImportError> {
-    let Some(description) = description else { return Ok(computed) };
-    let (Ok(value), Description::Tensor { data_type, dims }) = (&computed, description) else {
-        return Ok(described(description).map_or(computed, Ok));
-    };
-    let said = |dims: &[Dim]| {
-        let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
-        format!("[{}]", dims.join(", "))
-    };
-    if let Some(dims) = dims {
-        let fits = |(dim, computed): (&Dim, &u64)| !matches!(dim, Dim::Known(known) if known != computed);
-        if dims.len() != value.dims.len() || !dims.iter().zip(&value.dims).all(fits) {
-            let said = said(dims);
-            let reason = format!(
-                "tensor `{}` is said to have shape {said}, but {} makes shape {:?}",
-                short(name),
-                engine::title(node),
-                value.dims
-            );
-            return Err(ImportError::malformed(FORMAT, reason));
-        }
-    }
-    if *data_type != 0 && *data_type != value.data_type {
-        let reason = format!(
-            "tensor `{}` is said to have element type {data_type}, but {} makes element type {}",
-            short(name),
-            engine::title(node),
-            value.data_type
-        );
-        return Err(ImportError::malformed(FORMAT, reason));
-    }
-    Ok(computed)
 }

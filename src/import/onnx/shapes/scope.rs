@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::value::Value;
 use crate::error::cut_within;
 use crate::import::onnx::messages::{Attribute, OperatorSet};
+use crate::import::onnx::names::NameTable;
 
 /// Why a tensor's shape is not known.
 #[derive(Clone, Debug)]
@@ -29,9 +30,17 @@ impl Unknown {
 
 pub(super) type Fact = Result<Value, Unknown>;
 
+/// What is known of tensors, by name.
+enum Facts<'s, 'm> {
+    /// Of the whole graph, which may have a million tensors: by their number.
+    Graph { names: &'s NameTable<'m>, facts: Vec<Option<Fact>> },
+    /// Of a body or a function.
+    Inner(HashMap<&'m str, Fact>),
+}
+
 /// A graph, a body or a function: what it defines, on top of what is around.
 pub(super) struct Scope<'s, 'm> {
-    pub facts: HashMap<&'m str, Fact>,
+    facts: Facts<'s, 'm>,
     pub outer: Option<&'s Scope<'s, 'm>>,
     pub setting: &'s Setting<'m>,
 }
@@ -44,17 +53,51 @@ pub(super) struct Setting<'m> {
 }
 
 impl<'s, 'm> Scope<'s, 'm> {
-    pub fn new(setting: &'s Setting<'m>) -> Self {
-        Self { facts: HashMap::new(), outer: None, setting }
+    pub fn of_graph(names: &'s NameTable<'m>, setting: &'s Setting<'m>) -> Self {
+        let facts = Facts::Graph { names, facts: vec![None; names.len()] };
+        Self { facts, outer: None, setting }
+    }
+
+    pub fn of_function(setting: &'s Setting<'m>) -> Self {
+        Self { facts: Facts::Inner(HashMap::new()), outer: None, setting }
     }
 
     pub fn inside(outer: &'s Scope<'s, 'm>) -> Self {
-        Self { facts: HashMap::new(), outer: Some(outer), setting: outer.setting }
+        Self { facts: Facts::Inner(HashMap::new()), outer: Some(outer), setting: outer.setting }
     }
 
     /// None if nobody defines the name.
     pub fn get(&self, name: &str) -> Option<&Fact> {
-        self.facts.get(name).or_else(|| self.outer?.get(name))
+        let own = match &self.facts {
+            Facts::Graph { names, facts } => facts[names.get(name)?].as_ref(),
+            Facts::Inner(facts) => facts.get(name),
+        };
+        own.or_else(|| self.outer?.get(name))
+    }
+
+    /// Remembers what is known of a tensor, if a node mentions it.
+    pub fn set(&mut self, name: &'m str, fact: Fact) {
+        match &mut self.facts {
+            Facts::Graph { names, facts } => {
+                if let Some(number) = names.get(name) {
+                    facts[number] = Some(fact);
+                }
+            }
+            Facts::Inner(facts) => drop(facts.insert(name, fact)),
+        }
+    }
+
+    /// Whether it can be asked for: of a whole graph, only what nodes mention.
+    pub fn mentions(&self, name: &str) -> bool {
+        match &self.facts {
+            Facts::Graph { names, .. } => names.get(name).is_some(),
+            Facts::Inner(_) => true,
+        }
+    }
+
+    /// What is known of each tensor of the whole graph, by number; nothing of a body.
+    pub fn into_facts(self) -> Vec<Option<Fact>> {
+        if let Facts::Graph { facts, .. } = self.facts { facts } else { Vec::new() }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::descriptions::{Description, Descriptions};
+use super::super::descriptions::{Description, Descriptions, Dim};
 use super::super::messages::{Graph, Model};
+use super::super::unshaped::Outcome;
 use super::infer;
 use super::table::{FAMILIES, MICROSOFT, NEWEST, WITH_BODIES};
 use crate::graph::ElementType;
@@ -13,37 +14,47 @@ use crate::import::ImportOptions;
 /// What tensors are, by name, as far as it is known.
 type Known = BTreeMap<String, (ElementType, Vec<u64>)>;
 
-fn known(graph: &Graph, descriptions: &Descriptions) -> Known {
+fn known(graph: &Graph, mut shape: impl FnMut(&str) -> Option<Description>) -> Known {
     let names = graph.node.iter().flat_map(|node| node.output().iter()).filter(|name| !name.is_empty());
-    let description = |name: &str| match descriptions.get(name)? {
-        Description::NoTensor => None,
-        tensor @ Description::Tensor { .. } => {
-            Some((name.to_owned(), (tensor.element_type()?, tensor.shape()?)))
-        }
+    let description = |name: &str| {
+        let tensor = shape(name)?;
+        Some((name.to_owned(), (tensor.element_type()?, tensor.shape()?)))
     };
     names.filter_map(description).collect()
 }
 
-/// As the file tells them.
-fn told(model: &Model) -> Known {
+/// As the file declares them.
+fn declared(model: &Model) -> Known {
     let graph = model.graph.as_ref().unwrap();
-    let options = ImportOptions::default();
-    known(graph, &Descriptions::new(graph, &options).unwrap())
+    let mut descriptions = Descriptions::new(graph, &ImportOptions::default()).unwrap();
+    known(graph, |name| {
+        let number = descriptions.names.get(name)?;
+        descriptions.take(number)
+    })
 }
 
-/// As they are computed when the file tells nothing but its inputs.
-fn computed(model: &mut Model) -> (Known, Vec<String>) {
+/// As they are inferred when the file declares nothing but its inputs.
+fn inferred(model: &mut Model) -> (Known, Vec<String>) {
     let graph = model.graph.as_mut().unwrap();
     graph.value_info.clear();
     graph.output.iter_mut().for_each(|output| output.r#type = None);
     let graph = model.graph.as_ref().unwrap();
-    let options = ImportOptions::default();
-    let mut descriptions = Descriptions::new(graph, &options).unwrap();
-    let reasons = infer(model, graph, &mut descriptions).unwrap();
-    let mut reasons: Vec<String> =
-        reasons.iter().map(|(name, reason)| format!("{name}: {reason:?}")).collect();
+    let descriptions = Descriptions::new(graph, &ImportOptions::default()).unwrap();
+    let mut inferred = infer(model, graph, &descriptions);
+    let mut reasons = Vec::new();
+    let known = known(graph, |name| match inferred.take(descriptions.names.get(name)?) {
+        Outcome::Nothing => None,
+        Outcome::Shape { data_type, dims } => {
+            let dims = Some(dims.into_iter().map(Dim::Known).collect());
+            Some(Description::Tensor { data_type, dims })
+        }
+        Outcome::Unknown(reason) => {
+            reasons.push(format!("{name}: {reason:?}"));
+            None
+        }
+    });
     reasons.sort();
-    (known(graph, &descriptions), reasons)
+    (known, reasons)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -58,8 +69,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn compare(path: &Path) -> usize {
     let name = path.display();
     let mut model = super::super::decode(std::fs::read(path).unwrap().as_slice()).unwrap();
-    let told = told(&model);
-    let (computed, reasons) = computed(&mut model);
+    let told = declared(&model);
+    let (computed, reasons) = inferred(&mut model);
     for (tensor, told) in &told {
         let computed = computed.get(tensor);
         assert_eq!(computed, Some(told), "{name}: `{tensor}`; not known: {reasons:#?}");
@@ -98,8 +109,8 @@ fn what_is_computed_of_other_models_is_as_they_tell() {
         if model.graph.is_none() {
             continue;
         }
-        let told = told(&model);
-        let (computed, reasons) = computed(&mut model);
+        let told = declared(&model);
+        let (computed, reasons) = inferred(&mut model);
         for (tensor, told) in &told {
             match computed.get(tensor) {
                 Some(computed) => assert_eq!(computed, told, "{}: `{tensor}`", path.display()),

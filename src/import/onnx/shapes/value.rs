@@ -48,6 +48,8 @@ pub(super) struct Value {
     pub dims: Vec<u64>,
     /// Its elements in order, if they are few and known.
     pub data: Option<Data>,
+    /// Its shape comes from another one than the file declares.
+    pub changed: bool,
 }
 
 /// Shared, as most operators on shapes hand them on.
@@ -122,7 +124,7 @@ impl Value {
         }
         let count = few(&dims);
         let data = data.filter(|data| count == Some(data.len()));
-        Ok(Self { data_type, dims, data })
+        Ok(Self { data_type, dims, data, changed: false })
     }
 
     pub fn whole(data_type: i32, dims: impl Into<Vec<u64>>, numbers: Vec<i64>) -> Told<Self> {
@@ -153,7 +155,7 @@ impl Value {
 
     /// The same shape without numbers.
     pub fn like(&self, data_type: i32) -> Self {
-        Self { data_type, dims: self.dims.clone(), data: None }
+        Self { data_type, dims: self.dims.clone(), data: None, changed: false }
     }
 
     /// The numbers in another shape.

@@ -1,0 +1,103 @@
+//! Inferred shapes against those that the file declares.
+//!
+//! The inferred shape counts, as it follows from the inputs; where the file declares another, a note says
+//! so. Where no shape can be inferred, that of the file counts, unless an input of the node has
+//! another shape than the file declares: then the file's shape is for other inputs.
+
+use super::engine;
+use super::scope::{Fact, Scope, Unknown};
+use super::value::Value;
+use super::value_of;
+use crate::error::short;
+use crate::import::onnx::descriptions::Description;
+use crate::import::onnx::messages::Node;
+use crate::import::onnx::subgraphs;
+
+/// So many tensors are named in the note.
+const SHOWN: usize = 5;
+
+#[derive(Default)]
+pub(super) struct Check {
+    differ: Vec<String>,
+    count: usize,
+}
+
+impl Check {
+    /// The first input of a node that has another shape than the file declares, be it its own or one
+    /// of a body.
+    pub fn changed_input<'m>(node: &'m Node, scope: &Scope<'_, 'm>) -> Option<&'m str> {
+        let names = node.input().iter().chain(subgraphs::outer_names(node));
+        let is_changed = |name: &&str| matches!(scope.get(name), Some(Ok(Value { changed: true, .. })));
+        names.filter(|name| !name.is_empty()).find(is_changed)
+    }
+
+    /// What counts of an output: the inferred or the declared shape, or neither.
+    pub fn settled(
+        &mut self,
+        node: &Node,
+        name: &str,
+        inferred: Fact,
+        declared: Option<&Description>,
+        changed_input: Option<&str>,
+    ) -> Fact {
+        match (inferred, declared) {
+            (Ok(value), declared) => {
+                let changed = match declared {
+                    Some(declared) if !declared.admits(value.data_type, &value.dims) => {
+                        self.note(node, name, &value, declared);
+                        true
+                    }
+                    Some(declared) if value_of(declared).is_some() => false,
+                    _ => changed_input.is_some(),
+                };
+                Ok(Value { changed, ..value })
+            }
+            (Err(unknown), declared) => match (declared.and_then(value_of), changed_input) {
+                (Some(value), None) => Ok(value),
+                (Some(value), Some(input)) => Err(contradicted(&unknown, &value, input)),
+                (None, _) => Err(unknown),
+            },
+        }
+    }
+
+    fn note(&mut self, node: &Node, name: &str, value: &Value, declared: &Description) {
+        self.count += 1;
+        if self.count > SHOWN {
+            return;
+        }
+        let declared = match declared {
+            Description::Tensor { data_type, .. } if *data_type != 0 && *data_type != value.data_type => {
+                format!("element type {data_type} and shape {}", declared.shown())
+            }
+            _ => declared.shown(),
+        };
+        self.differ.push(format!(
+            "`{}` has {:?} (element type {}) by {}, the file declares {declared}",
+            short(name),
+            value.dims,
+            value.data_type,
+            engine::title(node)
+        ));
+    }
+
+    /// What the user should know.
+    pub fn notes(mut self) -> Vec<String> {
+        if self.count == 0 {
+            return Vec::new();
+        }
+        if self.count > SHOWN {
+            self.differ.push(format!("and {} more", self.count - SHOWN));
+        }
+        vec![format!("inferred shapes are taken where the file declares others: {}", self.differ.join("; "))]
+    }
+}
+
+fn contradicted(unknown: &Unknown, declared: &Value, input: &str) -> Unknown {
+    let reason = format!(
+        "{}; the file declares {:?}, but for another shape of the input `{}`",
+        unknown.reason,
+        declared.dims,
+        short(input)
+    );
+    Unknown::because(&reason, unknown.follows)
+}
