@@ -56,6 +56,7 @@ pub struct TensorSpec {
     pub(crate) size: Size,
     pub(crate) alignment: Option<u64>,
     pub(crate) fixed_offset: Option<u64>,
+    pub(crate) upper_bound: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl TensorSpec {
     }
 
     fn new(size: Size) -> Self {
-        Self { size, alignment: None, fixed_offset: None }
+        Self { size, alignment: None, fixed_offset: None, upper_bound: false }
     }
 
     /// The offset must be a multiple of this power of two, instead of the
@@ -93,6 +94,14 @@ impl TensorSpec {
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.fixed_offset = Some(offset);
+        self
+    }
+
+    /// Marks the size as an upper bound: the size at run time depends on data. Plans are as for
+    /// any tensor; PLAN.json repeats the mark.
+    #[must_use]
+    pub fn upper_bound(mut self) -> Self {
+        self.upper_bound = true;
         self
     }
 }
@@ -139,6 +148,12 @@ impl Tensor {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether the size is an upper bound, as the size at run time depends on data.
+    #[must_use]
+    pub fn is_upper_bound(&self) -> bool {
+        self.spec.upper_bound
     }
 
     /// The shape, if the tensor was described by one.
