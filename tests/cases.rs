@@ -72,6 +72,24 @@ fn four_operators_are_planned_to_the_optimum() {
 }
 
 #[test]
+fn tflite_sizes_are_inferred() {
+    let Some(file) = case("unaligned_i64.tflite") else { return };
+    planned(&[&file]);
+    let text = planned(&[&case("fc_no_shape.tflite").unwrap(), "--align", "1"]);
+    assert!(text.contains("32 B  mid"), "{text}");
+    let folder = Folder::new();
+    let out = folder.text("plan.json");
+    let file = case("where_dynamic.tflite").unwrap();
+    let (status, text, notes) = plimsoll(&["plan", &file, "--align", "1", "--out", &out]);
+    assert!(status == 0 && text.contains("64 B  idx"), "{text}");
+    assert!(notes.contains("planned at their upper bound: `idx` [8, 1]"), "{notes}");
+    let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
+    let marks: Vec<bool> =
+        plan["tensors"].as_array().unwrap().iter().map(|one| one["upper_bound"] == true).collect();
+    assert_eq!(marks, [false, true, true]);
+}
+
+#[test]
 fn of_placements_of_equal_cost_the_one_that_moves_least() {
     let Some(file) = case("two_banks.json") else { return };
     let folder = Folder::new();

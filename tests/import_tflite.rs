@@ -1,6 +1,8 @@
 //! TensorFlow Lite models to graphs.
 #![cfg(feature = "tflite")]
 
+#[path = "import_tflite/shapes.rs"]
+mod shapes;
 #[path = "support/tflite_models.rs"]
 mod tflite_models;
 
@@ -77,13 +79,20 @@ fn what_is_not_given_is_left_out() {
 fn scalars_and_packed_elements_have_their_size() {
     let mut model = small();
     let tensors = &mut model.subgraphs[0].tensors;
-    tensors.push(Tensor { shape: None, ..tensor("step", FLOAT32, &[]) });
     tensors.push(tensor("rate", FLOAT32, &[]));
     tensors.push(tensor("packed", INT4, &[3, 3]));
-    model.subgraphs[0].inputs.extend([3, 4, 5]);
-    let graph = import(&model).unwrap().graph;
-    let bytes: Vec<u64> = graph.tensors().iter().map(plimsoll::Tensor::bytes).collect();
-    assert_eq!(bytes, [16, 16, 16, 4, 4, 5]);
+    model.subgraphs[0].inputs.extend([3, 4]);
+    let imported = import(&model).unwrap();
+    let bytes: Vec<u64> = imported.graph.tensors().iter().map(plimsoll::Tensor::bytes).collect();
+    assert_eq!(bytes, [16, 16, 16, 4, 5]);
+    // An empty shape may be an unknown one.
+    let note = "graph inputs without dimensions, planned as scalars; --input-shape sets a shape: `rate`";
+    assert_eq!(imported.notes, [note]);
+    model.subgraphs[0].tensors[3].has_rank = true;
+    assert!(import(&model).unwrap().notes.is_empty());
+    // Without any, a shape is unknown.
+    model.subgraphs[0].tensors[3] = Tensor { shape: None, ..tensor("rate", FLOAT32, &[]) };
+    assert!(error(&model).starts_with("1 tensor has no static size: `rate` without a shape; set shapes"));
 }
 
 #[test]
@@ -102,7 +111,8 @@ fn constants_may_lie_elsewhere() {
     let external = Tensor { external_buffer: 1 << 31, ..tensor("weights", INT8, &[16]) };
     assert!(read_only(external, Buffer::default()).is_empty());
     // Without elements, without data.
-    assert!(read_only(tensor("weights", INT8, &[0]), Buffer::default()).is_empty());
+    let notes = read_only(tensor("weights", INT8, &[0]), Buffer::default());
+    assert!(notes.iter().all(|note| !note.contains("nothing fills")), "{notes:?}");
     // Nobody knows what is in it, so the user is told. Offsets up to 1 mean nothing.
     let invalid = Buffer { offset: 1, size: 16, ..Buffer::default() };
     let note = ["tensors that nothing fills, taken for constants: `weights`"];
@@ -162,13 +172,25 @@ fn an_input_may_be_an_output_but_is_not_written() {
 }
 
 #[test]
-fn dynamic_dimensions_are_noted_but_for_a_batch_of_one() {
+fn open_dimensions_are_those_of_inputs() {
     let mut model = small();
-    model.subgraphs[0].tensors[2].shape = Some(vec![1, 16]);
-    model.subgraphs[0].tensors[2].shape_signature = Some(vec![-1, 16]);
-    assert_eq!(import(&model).unwrap().notes, [""; 0]);
+    // What an operator makes of static inputs is static.
     model.subgraphs[0].tensors[2].shape_signature = Some(vec![1, -1]);
-    let note = "tensors with dynamic dimensions, planned at the shape that the file states: `sum` [1, -1]";
+    assert_eq!(import(&model).unwrap().notes, [""; 0]);
+    model.subgraphs[0].tensors[0].shape_signature = Some(vec![-1, 16]);
+    let note = "graph inputs with open dimensions, planned at the shape in the file; --input-shape sets another: \
+                `image` [1, 16] (open: [-1, 16])";
+    assert_eq!(import(&model).unwrap().notes, [note]);
+    // Without a rule, nothing is known of open dimensions, but for a batch.
+    let foreign = Code { builtin: CUSTOM, custom: Some(b"Mine".to_vec()) };
+    model.codes[0] = foreign;
+    assert_eq!(
+        error(&model),
+        "1 tensor has no static size: `sum` [1, 16] (there is no shape rule for `0:CUSTOM:Mine`); set shapes of \
+         inputs, or of these tensors, by --input-shape NAME=SHAPE, or convert the model again with fixed input \
+         shapes (an input signature without `None`)"
+    );
+    model.subgraphs[0].tensors[2].shape_signature = Some(vec![-1, 16]);
     assert_eq!(import(&model).unwrap().notes, [note]);
 }
 
@@ -314,8 +336,9 @@ fn mistakes_name_the_culprit() {
     );
     assert_eq!(
         broken(&|model| model.subgraphs[0].tensors[0].shape = Some(vec![-1, 16])),
-        "1 tensor has no static size: `image` [?, 16]; \
-         convert the model again with fixed input shapes (an input signature without `None`)"
+        "1 tensor has no static size: `image` [?, 16]; set shapes of inputs, or of these tensors, by \
+         --input-shape NAME=SHAPE, or convert the model again with fixed input shapes (an input signature without \
+         `None`)"
     );
 }
 

@@ -59,9 +59,10 @@ pub unsafe extern "C" fn plimsoll_import_options_set_dimension(
     })
 }
 
-/// Gives an input of an ONNX model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
+/// Gives an input of an ONNX or TensorFlow Lite model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
 /// instead of the file's; all other shapes are computed then, and what the file says of them is
-/// not read. Names stand for symbolic dimensions. NULL for what the file says.
+/// not read. Names stand for symbolic dimensions. NULL for what the file says. In a TensorFlow
+/// Lite model, `name` may also be a tensor whose shape does not follow from others.
 ///
 /// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An input that
 /// is not there, or cannot have this shape, is an error of the import.
@@ -84,14 +85,14 @@ pub unsafe extern "C" fn plimsoll_import_options_set_input_shape(
     })
 }
 
-#[cfg(feature = "onnx-shapes")]
+#[cfg(any(feature = "onnx-shapes", feature = "tflite"))]
 fn input_shape(text: &str) -> Result<import::InputShape, Failure> {
     text.parse().map_err(|reason: String| Failure::argument(reason))
 }
 
-#[cfg(not(feature = "onnx-shapes"))]
+#[cfg(not(any(feature = "onnx-shapes", feature = "tflite")))]
 fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
-    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the feature `onnx-shapes`"))
+    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the features `onnx-shapes` and `tflite`"))
 }
 
 /// Whether operators that read constants only are folded away: 1, or 0.

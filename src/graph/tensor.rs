@@ -56,6 +56,7 @@ pub type Shape = SmallVec<[u64; 4]>;
 pub struct TensorSpec {
     pub(crate) size: Size,
     place: Option<Box<Place>>,
+    upper_bound: bool,
 }
 
 /// Where a tensor must lie; apart, as few tensors have demands.
@@ -85,7 +86,7 @@ impl TensorSpec {
     }
 
     fn new(size: Size) -> Self {
-        Self { size, place: None }
+        Self { size, place: None, upper_bound: false }
     }
 
     /// The offset must be a multiple of this power of two, instead of the
@@ -100,6 +101,14 @@ impl TensorSpec {
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.place.get_or_insert_default().fixed_offset = Some(offset);
+        self
+    }
+
+    /// Marks the size as an upper bound: the size at run time depends on data. Plans are as for
+    /// any tensor; PLAN.json repeats the mark.
+    #[must_use]
+    pub fn upper_bound(mut self) -> Self {
+        self.upper_bound = true;
         self
     }
 }
@@ -146,6 +155,12 @@ impl Tensor {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether the size is an upper bound, as the size at run time depends on data.
+    #[must_use]
+    pub fn is_upper_bound(&self) -> bool {
+        self.spec.upper_bound
     }
 
     /// The shape, if the tensor was described by one.

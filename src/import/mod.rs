@@ -32,8 +32,9 @@ pub struct ImportOptions {
     /// Values for symbolic dimensions, by name. Dimensions computed from these, as in
     /// `floor(height/2) + 1`, follow.
     pub dims: BTreeMap<String, u64>,
-    /// Shapes of inputs, by name, instead of those of the file. All others are computed then, and
-    /// what the file says of them is not read. For ONNX, with the feature `onnx-shapes`.
+    /// Shapes of inputs, by name, instead of those of the file; all that depends on them is
+    /// inferred anew. For ONNX (with the feature `onnx-shapes`) and TensorFlow Lite; in the latter
+    /// also of tensors whose shape does not follow from others.
     pub input_shapes: BTreeMap<String, InputShape>,
     /// Which operators are folded away.
     pub fold: Fold,
@@ -249,6 +250,6 @@ fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Resul
 fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
     check_dims(&options.dims, &BTreeSet::new())?;
     let Some(name) = options.input_shapes.keys().next() else { return Ok(()) };
-    let reason = "only those of ONNX files can change".to_owned();
+    let reason = "only those of ONNX and TensorFlow Lite files can change".to_owned();
     Err(ImportError::InputShape { name: name.clone(), reason })
 }

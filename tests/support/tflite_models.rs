@@ -62,6 +62,7 @@ pub struct Tensor {
     pub is_variable: bool,
     pub shape_signature: Option<Vec<i32>>,
     pub external_buffer: u32,
+    pub has_rank: bool,
 }
 
 #[derive(Clone, Default)]
@@ -73,6 +74,7 @@ pub struct Operator {
     /// The number of the table's type, and its first fields.
     pub options: Option<(u8, Vec<i32>)>,
     pub large_options: u64,
+    pub custom_options: Vec<u8>,
 }
 
 #[derive(Clone, Default)]
@@ -211,6 +213,7 @@ impl Tensor {
         to.push_slot_always(slot(3), name);
         to.push_slot::<bool>(slot(5), self.is_variable, false);
         to.push_slot::<u32>(slot(10), self.external_buffer, 0);
+        to.push_slot::<bool>(slot(8), self.has_rank, false);
         to.end_table(table)
     }
 }
@@ -227,7 +230,11 @@ impl Operator {
             }
             to.end_table(table)
         });
+        let custom = (!self.custom_options.is_empty()).then(|| to.create_vector(&self.custom_options));
         let table = to.start_table();
+        if let Some(custom) = custom {
+            to.push_slot_always(slot(5), custom);
+        }
         if let (Some((number, _)), Some(options)) = (&self.options, options) {
             to.push_slot::<u8>(slot(3), *number, 0);
             to.push_slot_always(slot(4), options);

@@ -295,7 +295,8 @@ pub struct ReadingArguments {
     /// Bind a symbolic dimension, and what is computed from it. May be given several times.
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
     pub dims: Vec<(String, u64)>,
-    /// Give an input of an ONNX file this shape, as in x=1x3x320x320, and compute all others anew.
+    /// Give an input of an ONNX or TFLite file this shape, as in x=1x3x320x320, and infer all that
+    /// depends on it; in a .tflite also a tensor whose shape does not follow from others.
     /// Names in it are symbolic dimensions, as in x=1x3xHxW. May be given several times.
     #[arg(long = "input-shape", value_name = "NAME=SHAPE", value_parser = input_shape)]
     pub input_shapes: Vec<(String, InputShape)>,

@@ -142,6 +142,9 @@ pub struct TensorEntry {
     pub name: String,
     /// Size.
     pub bytes: u64,
+    /// Whether the size is an upper bound, as it depends on data; not read back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub upper_bound: bool,
     /// Where its contents come from; not read back.
     #[serde(default)]
     pub kind: TensorRole,

@@ -28,7 +28,8 @@ impl PlanDocument {
         let tensors = items::tensors(graph, plan).into_iter().map(|item| {
             let tensor = &graph.tensors()[item.index];
             let shares = entry_of(std::mem::take(&mut shares[item.index]));
-            TensorEntry { shares, ..TensorEntry::of(item, TensorRole::of(tensor.kind(), tensor.is_output())) }
+            let role = TensorRole::of(tensor.kind(), tensor.is_output());
+            TensorEntry { shares, upper_bound: tensor.is_upper_bound(), ..TensorEntry::of(item, role) }
         });
         Self {
             format: FORMAT.to_owned(),
@@ -171,6 +172,7 @@ impl TensorEntry {
             index: item.index,
             name: item.name,
             bytes: place.bytes,
+            upper_bound: false,
             kind,
             pool: arena(),
             offset: place.offset,

@@ -1,8 +1,10 @@
 //! TensorFlow Lite models.
 
 mod builtins;
+mod given;
 pub(crate) mod operators;
 pub(crate) mod schema;
+mod shapes;
 mod tensors;
 
 use std::io::Read;
@@ -14,6 +16,7 @@ use super::foldable::OperatorAdder;
 use super::{ImportError, ImportOptions, ImportedGraph, short};
 use crate::graph::GraphBuilder;
 use schema::{Model, SubGraph};
+use shapes::{Fact, Inferred};
 use tensors::{Described, Role};
 
 const FORMAT: &str = "TFLite";
@@ -45,16 +48,16 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 ///
 /// # Errors
 /// [`ImportError::Malformed`] if the bytes are no such model,
-/// [`ImportError::Unshaped`] if tensors have dimensions that are not static,
+/// [`ImportError::Unshaped`] if the shapes of tensors are neither in the file nor follow from
+/// others, [`ImportError::InputShape`] if a shape cannot be given,
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    super::check_fixed(options)?;
     let model = model(bytes)?;
     let mut subgraphs = model.subgraphs().into_iter().flatten();
     let first =
         subgraphs.next().ok_or_else(|| ImportError::malformed(FORMAT, "the model has no subgraph"))?;
     let mut builder = GraphBuilder::new(name);
-    let (mut notes, joins, begins) = build(&mut builder, model, first)?;
+    let (mut notes, joins, begins) = build(&mut builder, (model, tables(bytes)), first, options)?;
     notes.extend(note_of_others(subgraphs));
     let mut imported = super::finish(builder, notes, options)?;
     let begin = |_: &crate::graph::Graph, id: crate::ids::OperatorId| begins[id.index()].clone();
@@ -65,13 +68,17 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
 /// The tables of a file, all of them sound.
 pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, ImportError> {
     check_identifier(bytes)?;
-    let tables = &bytes[..bytes.len().min(LONGEST as usize)];
-    schema::model(tables).map_err(|error| {
+    schema::model(tables(bytes)).map_err(|error| {
         let lines: Vec<String> = error.to_string().lines().map(|line| line.trim().to_owned()).collect();
         let what = lines.join(" ").replace(". while", ", while");
         let what = what.trim().trim_end_matches('.');
         ImportError::malformed(FORMAT, format!("it is cut short or damaged ({what})"))
     })
+}
+
+/// The part of a file that has the tables.
+fn tables(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(LONGEST as usize)]
 }
 
 fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
@@ -89,7 +96,12 @@ fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
 /// together, if it is a concatenation, and where it begins, if it is a slice.
 type Built = (Vec<String>, Vec<bool>, Vec<Option<Vec<u64>>>);
 
-fn build(builder: &mut GraphBuilder, model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Built, ImportError> {
+fn build(
+    builder: &mut GraphBuilder,
+    (model, bytes): (Model<'_>, &[u8]),
+    subgraph: SubGraph<'_>,
+    options: &ImportOptions,
+) -> Result<Built, ImportError> {
     let tensor_count = subgraph.tensors().map_or(0, |tensors| tensors.len());
     let inputs = operators::tensor_ids(subgraph.inputs(), tensor_count, "the list of graph inputs")?;
     let outputs = operators::tensor_ids(subgraph.outputs(), tensor_count, "the list of graph outputs")?;
@@ -105,8 +117,10 @@ fn build(builder: &mut GraphBuilder, model: Model<'_>, subgraph: SubGraph<'_>) -
     for result in operators.iter().flat_map(|operator| &operator.outputs).chain(&outputs) {
         roles[result.index()].is_result = true;
     }
-    let described = describe_tensors(model, subgraph, &roles)?;
-    let notes = note_of_blanks(&described).into_iter().chain(note_of_dynamic(&described)).collect();
+    let given = given::shapes(subgraph, &roles, options)?;
+    let Inferred { facts, mut notes } = shapes::infer(model, bytes, subgraph, &operators, &given);
+    let described = describe_tensors(model, subgraph, &roles, &facts)?;
+    notes.extend(note_of_blanks(&described));
 
     let mut adder = OperatorAdder::new(described.iter().map(|tensor| tensor.holds).collect());
     for tensor in described {
@@ -127,20 +141,25 @@ fn describe_tensors(
     model: Model<'_>,
     subgraph: SubGraph<'_>,
     roles: &[Role],
+    facts: &[Fact<'_>],
 ) -> Result<Vec<Described>, ImportError> {
     let mut described = Vec::with_capacity(roles.len());
-    let mut unshaped = Vec::new();
+    // Tensors whose shape is unknown by themselves, and those that follow from them.
+    let (mut causes, mut others) = (Vec::new(), Vec::new());
     for (index, (tensor, &role)) in subgraph.tensors().into_iter().flatten().zip(roles).enumerate() {
-        match tensors::describe(tensor, index, role, model.buffers())? {
+        match tensors::describe(tensor, index, role, &facts[index], model.buffers())? {
             Ok(tensor) => described.push(tensor),
-            Err(shape) => unshaped.push(shape),
+            Err(shape) if facts[index].why.is_none() && role.is_result => others.push(shape),
+            Err(shape) => causes.push(shape),
         }
     }
-    if unshaped.is_empty() {
+    if causes.is_empty() && others.is_empty() {
         return Ok(described);
     }
-    let remedy = "convert the model again with fixed input shapes (an input signature without `None`)";
-    Err(ImportError::Unshaped { tensors: unshaped, remedy: remedy.to_owned() })
+    let tensors = if causes.is_empty() { others } else { causes };
+    let remedy = "set shapes of inputs, or of these tensors, by --input-shape NAME=SHAPE, or convert the model \
+                  again with fixed input shapes (an input signature without `None`)";
+    Err(ImportError::Unshaped { tensors, remedy: remedy.to_owned() })
 }
 
 /// Names tensors that a runtime must find memory for, but for whose contents,
@@ -149,13 +168,6 @@ fn note_of_blanks(tensors: &[Described]) -> Option<String> {
     let blanks = tensors.iter().filter(|tensor| tensor.is_blank);
     let names = listing(blanks.map(|tensor| format!("`{}`", short(&tensor.name))))?;
     Some(format!("tensors that nothing fills, taken for constants: {names}"))
-}
-
-/// Names tensors that may be larger at run time than the file says.
-fn note_of_dynamic(tensors: &[Described]) -> Option<String> {
-    let dynamic = tensors.iter().filter_map(|tensor| Some((tensor, tensor.dynamic.as_ref()?)));
-    let names = listing(dynamic.map(|(tensor, shape)| format!("`{}` {shape}", short(&tensor.name))))?;
-    Some(format!("tensors with dynamic dimensions, planned at the shape that the file states: {names}"))
 }
 
 /// Names the subgraphs that are not in the graph: bodies of control flow,

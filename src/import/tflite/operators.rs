@@ -66,7 +66,8 @@ fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
     let class = |tensor: Tensor<'_>| {
         let own = tensor.quantization().map(|quantization| {
             let scales = quantization.scale().into_iter().flatten().map(f32::to_bits).collect();
-            (scales, quantization.zero_point().into_iter().flatten().collect())
+            let zero_points = quantization.zero_point().unwrap_or_default();
+            (scales, zero_points.iter().map(|&number| i64::from_le_bytes(number)).collect())
         });
         let next = known.len();
         *known.entry(own).or_insert(next)

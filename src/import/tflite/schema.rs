@@ -17,6 +17,43 @@ type Numbers<'a> = ForwardsUOffset<Vector<'a, i32>>;
 type Bytes<'a> = ForwardsUOffset<Vector<'a, u8>>;
 type Tables<'a, T> = ForwardsUOffset<Vector<'a, ForwardsUOffset<T>>>;
 
+/// Numbers of 64 bits as bytes: some writers align vectors to 4 bytes only, which runtimes read.
+pub(crate) struct WideNumbers;
+
+impl<'a> Follow<'a> for WideNumbers {
+    type Inner = &'a [[u8; 8]];
+
+    unsafe fn follow(bytes: &'a [u8], position: usize) -> Self::Inner {
+        let (count, rest) = bytes[position..].split_first_chunk().unwrap_or((&[0; 4], &[]));
+        rest.as_chunks().0.get(..u32::from_le_bytes(*count) as usize).unwrap_or_default()
+    }
+}
+
+impl Verifiable for WideNumbers {
+    fn run_verifier(verifier: &mut Verifier, position: usize) -> Result<(), InvalidFlatbuffer> {
+        let count = verifier.get_uoffset(position)? as usize;
+        let (start, bytes) = (position.saturating_add(4), count.saturating_mul(8));
+        verifier.range_in_buffer(start, bytes)
+    }
+}
+
+/// A field of 64 bits at any alignment.
+pub(crate) struct Wide;
+
+impl<'a> Follow<'a> for Wide {
+    type Inner = u64;
+
+    unsafe fn follow(bytes: &'a [u8], position: usize) -> u64 {
+        bytes[position..].first_chunk().map_or(0, |number| u64::from_le_bytes(*number))
+    }
+}
+
+impl Verifiable for Wide {
+    fn run_verifier(verifier: &mut Verifier, position: usize) -> Result<(), InvalidFlatbuffer> {
+        verifier.range_in_buffer(position, 8)
+    }
+}
+
 /// A list of tables, which may be missing.
 pub(crate) type List<'a, T> = Option<Vector<'a, ForwardsUOffset<T>>>;
 
@@ -143,6 +180,7 @@ table! {
         quantization: ForwardsUOffset<Quantization<'a>> = 4,
         is_variable: bool = 5,
         shape_signature: Numbers<'a> = 7,
+        has_rank: bool = 8,
         external_buffer: u32 = 10,
     }
 }
@@ -151,7 +189,7 @@ table! {
     /// How integers stand for real numbers.
     Quantization<'a> {
         scale: ForwardsUOffset<Vector<'a, f32>> = 2,
-        zero_point: ForwardsUOffset<Vector<'a, i64>> = 3,
+        zero_point: ForwardsUOffset<WideNumbers> = 3,
     }
 }
 
@@ -163,7 +201,8 @@ table! {
         outputs: Numbers<'a> = 2,
         options_type: u8 = 3,
         options: ForwardsUOffset<Options<'a>> = 4,
-        large_custom_options_offset: u64 = 9,
+        custom_options: Bytes<'a> = 5,
+        large_custom_options_offset: Wide = 9,
     }
 }
 
@@ -188,8 +227,8 @@ table! {
     /// Constant data: here, or at `offset` of the file.
     Buffer<'a> {
         data: Bytes<'a> = 0,
-        offset: u64 = 1,
-        size: u64 = 2,
+        offset: Wide = 1,
+        size: Wide = 2,
     }
 }
 
@@ -207,4 +246,24 @@ pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, InvalidFlatbuffer> {
         ignore_missing_null_terminator: true,
     };
     flatbuffers::root_with_opts::<Model>(&options, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_64_bits_need_no_alignment() {
+        // A root offset, a vtable of 12 bytes, the table at 16, the vector at 24.
+        let mut bytes =
+            vec![16, 0, 0, 0, 12, 0, 8, 0, 0, 0, 0, 0, 0, 0, 4, 0, 12, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0];
+        bytes.extend((-5i64).to_le_bytes());
+        let read = flatbuffers::root::<Quantization>(&bytes).unwrap();
+        assert_eq!(read.zero_point().unwrap(), [(-5i64).to_le_bytes()]);
+        // One number more than there are bytes.
+        bytes[24] = 2;
+        assert!(flatbuffers::root::<Quantization>(&bytes).is_err());
+        bytes[24..28].fill(0xff);
+        assert!(flatbuffers::root::<Quantization>(&bytes).is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! Kinds and sizes of tensors.
 
 use super::schema::{Buffer, List, Tensor};
+use super::shapes::Fact;
 use super::{FORMAT, text};
 use crate::graph::{ElementType, Shape, TensorKind, TensorSpec};
 use crate::import::ImportError;
@@ -52,8 +53,6 @@ pub(super) struct Described {
     /// Operators read it, but nothing fills it: memory that a compiler gave to
     /// one of them to work in, or a mistake.
     pub(super) is_blank: bool,
-    /// The dimensions, if the file says that they may change at run time.
-    pub(super) dynamic: Option<String>,
     pub(super) spec: TensorSpec,
 }
 
@@ -70,12 +69,13 @@ pub(super) fn describe(
     tensor: Tensor<'_>,
     index: usize,
     role: Role,
+    fact: &Fact<'_>,
     buffers: List<'_, Buffer<'_>>,
 ) -> Result<Result<Described, String>, ImportError> {
     let stored = stored_bytes(tensor, index, buffers)?;
     let number = tensor.element_type().unwrap_or(0);
     let element_type = tensor.known_type();
-    let shape = static_shape(tensor);
+    let shape: Option<Shape> = fact.dims.as_ref().map(|dims| dims.iter().copied().collect());
 
     let is_variable = tensor.is_variable().unwrap_or(false);
     // A variable that is listed as an input is state all the same.
@@ -103,28 +103,21 @@ pub(super) fn describe(
         (Some(element_type), Some(shape))
             if kind != TensorKind::Constant || has_size(element_type, &shape) =>
         {
-            TensorSpec::shaped(element_type, shape)
+            let spec = TensorSpec::shaped(element_type, shape);
+            if fact.upper { spec.upper_bound() } else { spec }
         }
         // Constants take no memory of the plan, so any shape will do.
         _ if kind == TensorKind::Constant => TensorSpec::bytes(stored.unwrap_or(0)),
-        (Some(_), _) => return Ok(Err(format!("`{name}` {}", shape_text(tensor)))),
+        (Some(_), _) => {
+            let why = fact.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+            return Ok(Err(format!("`{name}` {}{why}", shape_text(tensor))));
+        }
         (None, _) => {
             let reason = format!("tensor {index} (`{name}`) is of the unknown type {number}");
             return Err(ImportError::malformed(FORMAT, reason));
         }
     };
-    let computed = kind == TensorKind::Intermediate;
-    let dynamic = if computed { dynamic_shape(tensor) } else { None };
-    Ok(Ok(Described { name, kind, holds, is_blank, dynamic, spec }))
-}
-
-/// The signature of a shape that may be another at run time. A batch that the
-/// file sets to 1 does not count: nearly every converted model has one.
-fn dynamic_shape(tensor: Tensor<'_>) -> Option<String> {
-    let signature: Vec<i32> = tensor.shape_signature()?.into_iter().collect();
-    let batch_of_one = tensor.shape().is_some_and(|shape| !shape.is_empty() && shape.get(0) == 1);
-    let open = signature.iter().skip(usize::from(batch_of_one)).any(|&dim| dim < 0);
-    open.then(|| format!("{signature:?}"))
+    Ok(Ok(Described { name, kind, holds, is_blank, spec }))
 }
 
 fn has_size(element_type: ElementType, shape: &[u64]) -> bool {
@@ -162,13 +155,12 @@ fn stored_bytes(
     Ok(elsewhere.then(|| buffer.size().unwrap_or(0)))
 }
 
-/// None if a dimension is unknown. A missing shape is a scalar's.
-fn static_shape(tensor: Tensor<'_>) -> Option<Shape> {
-    tensor.shape().into_iter().flatten().map(|dim| u64::try_from(dim).ok()).collect()
-}
-
+/// What the file says of a shape that is not known.
 fn shape_text(tensor: Tensor<'_>) -> String {
-    let dims = tensor.shape().into_iter().flatten();
-    let dims: Vec<String> = dims.map(|dim| if dim < 0 { "?".to_owned() } else { dim.to_string() }).collect();
+    let Some(dims) = tensor.shape().filter(|dims| !dims.is_empty()) else {
+        return "without a shape".to_owned();
+    };
+    let dims: Vec<String> =
+        dims.iter().map(|dim| if dim < 0 { "?".to_owned() } else { dim.to_string() }).collect();
     format!("[{}]", dims.join(", "))
 }

@@ -1,0 +1,152 @@
+//! Elements of short tensors that follow from shapes and constants: what SHAPE states, and what
+//! is made of that by the arithmetic that models have in front of RESHAPE and the like.
+
+use std::borrow::Cow;
+
+use super::call::{Call, axis};
+use super::strided;
+use crate::ElementType;
+
+/// Results of more elements are forgotten, so that a file unfolds to a small multiple of itself.
+const MOST_VALUES: usize = 64;
+
+/// The elements of each output, as far as they are known; an empty list if none is.
+pub(super) fn outputs(op_type: &str, call: &Call<'_>, element_type: Option<ElementType>) -> Vec<Vec<f64>> {
+    let found = match op_type {
+        "UNPACK" => call.values(0).ok().map(|values| values.iter().map(|&value| vec![value]).collect()),
+        _ => first(op_type, call).map(|values| vec![values]),
+    };
+    let mut found: Vec<Vec<f64>> = found.unwrap_or_default();
+    let is_sound = |values: &Vec<f64>| values.len() <= MOST_VALUES;
+    if !found.iter_mut().all(|values| is_sound(values) && convert(values, element_type)) {
+        found.clear();
+    }
+    found
+}
+
+/// Brings elements to the type of their tensor; false where that is not exact.
+fn convert(values: &mut [f64], element_type: Option<ElementType>) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let most = match element_type {
+        Some(ElementType::Int32) => f64::from(i32::MAX),
+        Some(ElementType::Int64) => EXACT,
+        Some(ElementType::Bool) => 1.0,
+        Some(ElementType::Float32) => {
+            for value in values.iter_mut() {
+                *value = f64::from(*value as f32);
+            }
+            return values.iter().all(|value| value.is_finite());
+        }
+        _ => return false,
+    };
+    for value in values.iter_mut() {
+        *value = value.trunc();
+    }
+    values.iter().all(|value| value.abs() <= most)
+}
+
+fn first(op_type: &str, call: &Call<'_>) -> Option<Vec<f64>> {
+    let values = |position: usize| call.values(position).ok();
+    match op_type {
+        "SHAPE" if !call.is_upper(0) => Some(call.dims(0).ok()?.iter().map(|&dim| dim as f64).collect()),
+        "RANK" => Some(vec![call.dims(0).ok()?.len() as f64]),
+        "CAST" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => values(0).map(Cow::into_owned),
+        "PACK" => joined(call, 0),
+        "CONCATENATION" => joined(call, 1),
+        "STRIDED_SLICE" => strided::elements(call),
+        "SLICE" => sliced(call),
+        "GATHER" => gathered(call),
+        "FILL" => {
+            let count = call.stated(0).ok()?.into_iter().try_fold(1, u64::checked_mul)?;
+            (count <= MOST_VALUES as u64).then_some(vec![*values(1)?.first()?; count as usize])
+        }
+        "REDUCE_PROD" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" => reduced(op_type, call),
+        "NEG" => Some(values(0)?.iter().map(|value| -value).collect()),
+        "ABS" => Some(values(0)?.iter().map(|value| value.abs()).collect()),
+        "FLOOR" => Some(values(0)?.iter().map(|value| value.floor()).collect()),
+        "CEIL" => Some(values(0)?.iter().map(|value| value.ceil()).collect()),
+        "SELECT" | "SELECT_V2" => selected(&values(0)?, &values(1)?, &values(2)?),
+        _ => paired(&values(0)?, &values(1)?, arithmetic(op_type)?),
+    }
+}
+
+#[allow(clippy::float_cmp)] // whole numbers, exact in this precision
+fn arithmetic(op_type: &str) -> Option<fn(f64, f64) -> f64> {
+    Some(match op_type {
+        "ADD" => |a, b| a + b,
+        "SUB" => |a, b| a - b,
+        "MUL" => |a, b| a * b,
+        // Whole numbers are cut later; by 0 nothing is known.
+        "DIV" => |a, b| a / b,
+        "FLOOR_DIV" => |a, b| (a / b).floor(),
+        "FLOOR_MOD" => |a, b| a - (a / b).floor() * b,
+        "MAXIMUM" => f64::max,
+        "MINIMUM" => f64::min,
+        "EQUAL" => |a, b| f64::from(u8::from(a == b)),
+        "NOT_EQUAL" => |a, b| f64::from(u8::from(a != b)),
+        "LESS" => |a, b| f64::from(u8::from(a < b)),
+        "LESS_EQUAL" => |a, b| f64::from(u8::from(a <= b)),
+        "GREATER" => |a, b| f64::from(u8::from(a > b)),
+        "GREATER_EQUAL" => |a, b| f64::from(u8::from(a >= b)),
+        _ => return None,
+    })
+}
+
+/// Element by element; a single one goes with all.
+fn paired(left: &[f64], right: &[f64], compute: fn(f64, f64) -> f64) -> Option<Vec<f64>> {
+    let count = common_length(&[left.len(), right.len()])?;
+    let result = (0..count).map(|place| compute(left[place % left.len()], right[place % right.len()]));
+    let result: Vec<f64> = result.collect();
+    result.iter().all(|value| value.is_finite()).then_some(result)
+}
+
+fn selected(condition: &[f64], yes: &[f64], no: &[f64]) -> Option<Vec<f64>> {
+    let count = common_length(&[condition.len(), yes.len(), no.len()])?;
+    let at = |list: &[f64], place: usize| list[place % list.len()];
+    Some(
+        (0..count)
+            .map(|place| if at(condition, place) == 0.0 { at(no, place) } else { at(yes, place) })
+            .collect(),
+    )
+}
+
+fn common_length(lengths: &[usize]) -> Option<usize> {
+    let count = *lengths.iter().max()?;
+    lengths.iter().all(|&length| length == count || length == 1).then_some(count)
+}
+
+/// Tensors of this rank behind each other: of scalars a vector, of vectors a longer one.
+fn joined(call: &Call<'_>, rank: usize) -> Option<Vec<f64>> {
+    let mut all = Vec::new();
+    for position in 0..call.inputs.len() {
+        let is_fit = call.dims(position).ok()?.len() == rank && all.len() <= MOST_VALUES;
+        all.extend_from_slice(&is_fit.then(|| call.values(position).ok()).flatten()?);
+    }
+    Some(all)
+}
+
+fn sliced(call: &Call<'_>) -> Option<Vec<f64>> {
+    let (values, begin, size) = (call.values(0).ok()?, call.integer(1).ok()?, call.integer(2).ok()?);
+    let [_] = call.ranked(0).ok()?;
+    let rest = values.get(usize::try_from(begin).ok()?..)?;
+    if size == -1 { Some(rest.to_vec()) } else { Some(rest.get(..usize::try_from(size).ok()?)?.to_vec()) }
+}
+
+fn gathered(call: &Call<'_>) -> Option<Vec<f64>> {
+    let (values, indices, [_]) = (call.values(0).ok()?, call.integers(1).ok()?, call.ranked(0).ok()?);
+    indices.iter().map(|&index| values.get(usize::try_from(index).ok()?).copied()).collect()
+}
+
+/// All elements of a vector to one.
+fn reduced(op_type: &str, call: &Call<'_>) -> Option<Vec<f64>> {
+    let (values, [_], axes) = (call.values(0).ok()?, call.ranked(0).ok()?, call.integers(1).ok()?);
+    let &[only] = axes.as_slice() else { return None };
+    axis(only, 1).ok()?;
+    let value = match op_type {
+        "REDUCE_PROD" => values.iter().product(),
+        "SUM" => values.iter().sum(),
+        "REDUCE_MAX" => values.iter().copied().reduce(f64::max)?,
+        _ => values.iter().copied().reduce(f64::min)?,
+    };
+    Some(vec![value])
+}

@@ -1,0 +1,79 @@
+//! Inference against what converters wrote. Rules by themselves are tested in
+//! `tests/import_tflite.rs`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::import::tflite::{model, operators};
+
+/// Operators of the zoo without a rule: their results have the shapes of the file.
+const WITHOUT_RULE: [&str; 10] = [
+    "CUSTOM:SignalEnergy",
+    "CUSTOM:SignalFftAutoScale",
+    "CUSTOM:SignalFilterBank",
+    "CUSTOM:SignalFilterBankLog",
+    "CUSTOM:SignalFilterBankSpectralSubtraction",
+    "CUSTOM:SignalFilterBankSquareRoot",
+    "CUSTOM:SignalPCAN",
+    "CUSTOM:SignalRfft",
+    "CUSTOM:ethos-u",
+    "READ_VARIABLE",
+];
+
+fn models(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            models(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "tflite") {
+            found.push(path);
+        }
+    }
+}
+
+/// Infers all shapes of the zoo without those that the files state for results, but where there
+/// is no rule.
+#[test]
+fn the_zoo_is_inferred_as_its_files_say() {
+    let mut files = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    models(&root.join("examples/models"), &mut files);
+    models(&root.join("../shared/zoo/tflite"), &mut files);
+    let mut without_rule = BTreeSet::new();
+    for path in &files {
+        let bytes = std::fs::read(path).unwrap();
+        let model = model(&bytes).unwrap();
+        let given = Given::new();
+        let mut engine =
+            Engine { model, bytes: &bytes, given: &given, work: 0, contradictions: Vec::new(), depth: 0 };
+        for subgraph in model.subgraphs().unwrap() {
+            let operators = operators::read(model, subgraph).unwrap();
+            let mut facts = engine.begin(subgraph, &operators, &[]);
+            let stated: Vec<_> = facts.iter().map(|fact| fact.declared.clone()).collect();
+            let mut inferred = BTreeSet::new();
+            for operator in &operators {
+                let has_rule = table::rule(&operator.op_type).is_some();
+                for output in operator.outputs.iter().filter(|_| has_rule) {
+                    facts[output.index()].declared = None;
+                    inferred.insert(output.index());
+                }
+                if !has_rule && !operator.outputs.is_empty() {
+                    without_rule.insert(operator.op_type.clone());
+                }
+            }
+            engine.walk(&mut facts, subgraph, &operators);
+            for tensor in inferred {
+                let (fact, path) = (&facts[tensor], path.display());
+                let name = &fact.name;
+                assert!(fact.dims.is_some(), "{path}: `{name}`: {:?}", fact.why);
+                assert!(!fact.upper, "{path}: `{name}`");
+                let stated = stated[tensor].clone().unwrap_or_default();
+                assert_eq!(fact.dims.as_ref(), Some(&stated), "{path}: `{name}`");
+            }
+        }
+    }
+    if files.len() > 10 {
+        assert!(without_rule.iter().map(String::as_str).eq(WITHOUT_RULE), "{without_rule:?}");
+    }
+}
