@@ -523,3 +523,39 @@ fn integers_of_any_form_are_numbers() {
     ];
     assert_eq!(shape(&parts), [3, 2]);
 }
+
+/// Values that the user gives decide conditions and shapes; what cannot be is refused by name.
+#[test]
+fn given_values_decide() {
+    let relu = |input: &str, output: &str| node("Relu", &[input], &[output]);
+    let branches = [
+        body("then_branch", &[relu("x", "t"), result("t")]),
+        body("else_branch", &[node("Strange", &["x"], &["n"]), result("n")]),
+    ];
+    let parts = [
+        input("x", FLOAT, "2, 3"),
+        input("sr", INT64, ""),
+        ints("rate", &[], &[16000]),
+        node("Equal", &["sr", "rate"], &["c"]),
+        node_with("If", &["c"], &["y"], &branches),
+    ];
+    let with = |name: &str, numbers: &[i64]| {
+        let mut options = ImportOptions::default();
+        options.values = [(name.to_owned(), numbers.to_vec())].into();
+        import_with(&parts, &options)
+    };
+    assert!(import(&parts).is_err());
+    assert_eq!(shape_of(&with("sr", &[16000]).unwrap(), "y"), [2, 3]);
+    assert_eq!(shape_of(&with("c", &[1]).unwrap(), "y"), [2, 3]);
+    for (name, numbers, text) in [
+        ("sr", &[8000][..], "Strange"),
+        ("sr", &[1, 2], "no value can be given to `sr`: it has 1 elements, not 2"),
+        ("c", &[2], "2 is no number of its element type"),
+        ("rate", &[1], "it is a constant"),
+        ("rat", &[1], "no tensor of this name"),
+        ("y", &[1], "its shape is not known"),
+    ] {
+        let error = with(name, numbers).unwrap_err().to_string();
+        assert!(error.contains(text), "{name}: {error}");
+    }
+}

@@ -36,6 +36,9 @@ pub struct ImportOptions {
     /// inferred anew. For ONNX (with the feature `onnx-shapes`) and TensorFlow Lite; in the latter
     /// also of tensors whose shape does not follow from others.
     pub input_shapes: BTreeMap<String, InputShape>,
+    /// Whole numbers that tensors hold, by name, in the order of their elements: of graph inputs, or of
+    /// results that shapes or conditions depend on. For ONNX, with the feature `onnx-shapes`.
+    pub values: BTreeMap<String, Vec<i64>>,
     /// Which operators are folded away.
     pub fold: Fold,
     /// Count every floating-point element in this type, as if quantized.
@@ -139,6 +142,14 @@ pub enum ImportError {
     #[error("no shape can be given to `{}`: {}", short(.name), cut(.reason))]
     InputShape {
         /// The input.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A tensor cannot hold the numbers that it is given.
+    #[error("no value can be given to `{}`: {}", short(.name), cut(.reason))]
+    Value {
+        /// The tensor.
         name: String,
         /// Why not.
         reason: String,
@@ -249,6 +260,10 @@ fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Resul
 #[allow(dead_code)] // not every set of features has an importer
 fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
     check_dims(&options.dims, &BTreeSet::new())?;
+    if let Some(name) = options.values.keys().next() {
+        let reason = "only tensors of ONNX files can be given values".to_owned();
+        return Err(ImportError::Value { name: name.clone(), reason });
+    }
     let Some(name) = options.input_shapes.keys().next() else { return Ok(()) };
     let reason = "only those of ONNX and TensorFlow Lite files can change".to_owned();
     Err(ImportError::InputShape { name: name.clone(), reason })

@@ -300,6 +300,10 @@ pub struct ReadingArguments {
     /// Names in it are symbolic dimensions, as in x=1x3xHxW. May be given several times.
     #[arg(long = "input-shape", value_name = "NAME=SHAPE", value_parser = input_shape)]
     pub input_shapes: Vec<(String, InputShape)>,
+    /// Whole numbers that a tensor of an ONNX file holds, as in sr=16000 or shape=1,80: an input, or a result
+    /// that shapes or conditions depend on. May be given several times.
+    #[arg(long = "value", value_name = "NAME=NUMBERS", value_parser = tensor_value)]
+    pub values: Vec<(String, Vec<i64>)>,
     /// Operators to fold away: those that read constants only, or none.
     #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
     pub fold: FoldArgument,
@@ -332,6 +336,9 @@ impl ReadingArguments {
         if let Some(name) = given_twice(self.input_shapes.iter().map(|(name, _)| name)) {
             return Err(format!("--input-shape {name} is given twice"));
         }
+        if let Some(name) = given_twice(self.values.iter().map(|(name, _)| name)) {
+            return Err(format!("--value {name} is given twice"));
+        }
         Ok(())
     }
 
@@ -339,6 +346,7 @@ impl ReadingArguments {
         let mut options = ImportOptions::default();
         options.dims = self.dims.iter().cloned().collect();
         options.input_shapes = self.input_shapes.iter().cloned().collect();
+        options.values = self.values.iter().cloned().collect();
         options.floats_as = self.floats_as;
         options.alignment = Some(self.align);
         options.fold = match self.fold {
@@ -417,6 +425,14 @@ fn input_shape(text: &str) -> Result<(String, InputShape), String> {
         Some((name, shape)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), shape.parse()?)),
         _ => Err("expected NAME=SHAPE, as in x=1x3x320x320".to_owned()),
     }
+}
+
+fn tensor_value(text: &str) -> Result<(String, Vec<i64>), String> {
+    let Some((name, numbers)) = text.rsplit_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
+        return Err("expected NAME=NUMBERS, as in sr=16000 or shape=1,80".to_owned());
+    };
+    let number = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is not a whole number"));
+    Ok((name.trim().to_owned(), numbers.split(',').map(number).collect::<Result<_, _>>()?))
 }
 
 fn dimension(text: &str) -> Result<(String, u64), String> {

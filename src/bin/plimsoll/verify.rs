@@ -113,5 +113,11 @@ pub fn imported_how(options: &ImportOptions) -> String {
             .iter()
             .map(|(name, shape)| format!("{} of shape {}", one_line(name), one_line(&shape.to_string()))),
     );
+    how.extend(
+        options
+            .values
+            .iter()
+            .map(|(name, numbers)| format!("{} = {}", one_line(name), one_line(&format!("{numbers:?}")))),
+    );
     if how.is_empty() { String::new() } else { format!(" ({})", how.join(", ")) }
 }

@@ -22,6 +22,9 @@ pub struct ImportRecord {
     /// Shapes that inputs are given, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub input_shapes: BTreeMap<String, String>,
+    /// Numbers that tensors are given, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
+    pub values: BTreeMap<String, Vec<i64>>,
     /// Whether operators may overwrite graph inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
@@ -55,6 +58,7 @@ impl ImportRecord {
                 .iter()
                 .map(|(name, shape)| (name.clone(), shape.to_string()))
                 .collect(),
+            values: options.values.clone(),
             overwrite_inputs: options.overwrite_inputs,
             alignment: options.alignment,
         }
@@ -73,6 +77,7 @@ impl ImportRecord {
         Ok(ImportOptions {
             dims: self.dims.clone(),
             input_shapes: self.input_shapes.iter().map(shape).collect::<Result<_, _>>()?,
+            values: self.values.clone(),
             fold: self.fold,
             floats_as: floats_as.map_err(|unknown| DocumentError::Options(unknown.to_string()))?,
             overwrite_inputs: self.overwrite_inputs,

@@ -54,7 +54,7 @@ fn collect(
     let mut descriptions = Descriptions::new(graph, options)?;
     check_outputs(graph, &descriptions.names)?;
     check_inputs(graph, &descriptions)?;
-    let mut inferred = shapes::infer(model, graph, &descriptions);
+    let mut inferred = shapes::infer(model, graph, &descriptions, options)?;
     let mut notes = std::mem::take(&mut inferred.notes);
     let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
     let names = descriptions.into_names();

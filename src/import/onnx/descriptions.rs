@@ -240,6 +240,7 @@ impl<'m> Descriptions<'m> {
     }
 
     /// Whether the input has another shape than the file declares.
+    #[cfg(feature = "onnx-shapes")]
     pub(super) fn is_changed(&self, number: usize) -> bool {
         self.changed.contains(&number)
     }

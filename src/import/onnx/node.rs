@@ -34,6 +34,7 @@ impl<'m> Names<'m> {
         self.ends.len()
     }
 
+    #[cfg(feature = "onnx-shapes")]
     pub(super) fn is_empty(self) -> bool {
         self.ends.is_empty()
     }
@@ -169,6 +170,7 @@ impl From<NodeMessage> for Node {
 pub(super) struct Attribute {
     pub(super) name: Box<str>,
     pub(super) i: i64,
+    #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "only rules read it"))]
     pub(super) f: f32,
     values: Option<Box<Values>>,
 }
@@ -176,6 +178,7 @@ pub(super) struct Attribute {
 /// All values but single numbers.
 #[derive(Debug)]
 pub(super) struct Values {
+    #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "only rules read it"))]
     pub(super) s: Vec<u8>,
     pub(super) t: Option<Box<Tensor>>,
     pub(super) g: Option<Box<Graph>>,

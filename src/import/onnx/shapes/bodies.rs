@@ -7,6 +7,7 @@ use super::call::Call;
 use super::engine::Engine;
 use super::scope::{Fact, Scope, Unknown};
 use super::value::{Told, Value, axis, size, types};
+use crate::error::short;
 use crate::import::onnx::messages::Graph;
 
 /// The known outputs of a body, or why one is not known.
@@ -56,7 +57,11 @@ pub(super) fn branch<'m>(
     if yes.len() != no.len() {
         return Err(format!("its branches have {} and {} outputs", yes.len(), no.len()));
     }
-    yes.into_iter().zip(no).map(|(yes, no)| either(&yes?, &no?)).collect()
+    let both = yes.into_iter().zip(no).map(|(yes, no)| either(&yes?, &no?)).collect::<Told<Vec<_>>>();
+    both.map_err(|reason| {
+        let condition = short(call.node.input().first().unwrap_or(""));
+        format!("{reason} (--value {condition}=1 or --value {condition}=0 takes one branch)")
+    })
 }
 
 fn either(yes: &Value, no: &Value) -> Told<Value> {

@@ -62,7 +62,7 @@ impl<'c, 'm> Call<'c, 'm> {
         let name = short(name);
         format!(
             "the size of its output depends on the numbers in `{name}`, which the file does not tell \
-             before the run"
+             before the run (if you know them, --value {name}=N,N sets them)"
         )
     }
 

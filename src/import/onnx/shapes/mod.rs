@@ -33,10 +33,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod value;
+mod values;
 
 use super::descriptions::{Description, Descriptions};
 use super::messages::{Graph, Model};
 use super::unshaped::{Outcome, Reason};
+use crate::import::{ImportError, ImportOptions};
 use declared::Check;
 use engine::Engine;
 use scope::{Fact, Scope, Setting, Unknown};
@@ -62,7 +64,16 @@ impl Inferred {
 }
 
 /// Infers the shapes of all tensors that nodes write. The result owns all that it holds.
-pub(super) fn infer<'m>(model: &'m Model, graph: &'m Graph, descriptions: &Descriptions<'m>) -> Inferred {
+///
+/// # Errors
+/// A tensor cannot hold the value that `options` gives it.
+pub(super) fn infer<'m>(
+    model: &'m Model,
+    graph: &'m Graph,
+    descriptions: &Descriptions<'m>,
+    options: &ImportOptions,
+) -> Result<Inferred, ImportError> {
+    values::check_names(options, descriptions)?;
     let setting = Setting { versions: scope::versions(&model.opset_import), given: None };
     let mut scope = Scope::of_graph(&descriptions.names, &setting);
     let mut engine = Engine::new(&model.functions);
@@ -74,7 +85,7 @@ pub(super) fn infer<'m>(model: &'m Model, graph: &'m Graph, descriptions: &Descr
             Some(Value { changed: descriptions.is_changed(number), ..value })
         });
         let fact = value.ok_or_else(|| open.clone());
-        engine.define(&input.name, fact, &mut scope);
+        engine.define(&input.name, values::set(fact, &input.name, options)?, &mut scope);
     }
     engine.initializers(graph, &mut scope);
     let mut check = Check::default();
@@ -85,11 +96,11 @@ pub(super) fn infer<'m>(model: &'m Model, graph: &'m Graph, descriptions: &Descr
         for (name, fact) in node.output().iter().zip(facts) {
             let Some(number) = descriptions.names.get(name) else { continue };
             let fact = check.settled(node, name, fact, descriptions.declared(number), changed);
-            engine.define(name, fact, &mut scope);
+            engine.define(name, values::set(fact, name, options)?, &mut scope);
         }
     }
     let notes = check.notes();
-    Inferred { facts: scope.into_facts(), notes }
+    Ok(Inferred { facts: scope.into_facts(), notes })
 }
 
 /// None unless everything is known.

@@ -40,7 +40,7 @@ fn inferred(model: &mut Model) -> (Known, Vec<String>) {
     graph.output.iter_mut().for_each(|output| output.r#type = None);
     let graph = model.graph.as_ref().unwrap();
     let descriptions = Descriptions::new(graph, &ImportOptions::default()).unwrap();
-    let mut inferred = infer(model, graph, &descriptions);
+    let mut inferred = infer(model, graph, &descriptions, &ImportOptions::default()).unwrap();
     let mut reasons = Vec::new();
     let known = known(graph, |name| match inferred.take(descriptions.names.get(name)?) {
         Outcome::Nothing => None,

@@ -1,0 +1,62 @@
+//! Numbers that the user gives tensors: sizes and conditions that are known when a model is compiled.
+
+use super::scope::Fact;
+use super::value::{Data, Told, Value, product, types};
+use crate::import::onnx::descriptions::Descriptions;
+use crate::import::{ImportError, ImportOptions};
+
+fn wrong(name: &str, reason: impl Into<String>) -> ImportError {
+    ImportError::Value { name: name.to_owned(), reason: reason.into() }
+}
+
+/// A name that no tensor of the graph has is a typing mistake; a constant has its value.
+pub(super) fn check_names(options: &ImportOptions, descriptions: &Descriptions) -> Result<(), ImportError> {
+    for name in options.values.keys() {
+        match descriptions.names.get(name) {
+            None => return Err(wrong(name, "the graph has no tensor of this name")),
+            Some(number) if descriptions.is_constant(number) => return Err(wrong(name, "it is a constant")),
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// What is known of a tensor, with the numbers that it is given.
+///
+/// # Errors
+/// They are not as many as it has elements, not of its type, or differ from those that it has.
+pub(super) fn set(fact: Fact, name: &str, options: &ImportOptions) -> Result<Fact, ImportError> {
+    match (options.values.get(name), fact) {
+        (Some(numbers), Ok(value)) => {
+            with_numbers(value, numbers).map(Ok).map_err(|reason| wrong(name, reason))
+        }
+        (Some(_), Err(unknown)) => Err(wrong(name, format!("its shape is not known: {}", unknown.reason))),
+        (None, fact) => Ok(fact),
+    }
+}
+
+fn with_numbers(value: Value, numbers: &[i64]) -> Told<Value> {
+    let count = product(&value.dims)?;
+    if count != numbers.len() as u64 {
+        return Err(format!("it has {count} elements, not {}", numbers.len()));
+    }
+    let data = match (types::range(value.data_type), value.data_type) {
+        (Some(range), _) => {
+            if let Some(number) = numbers.iter().find(|number| !range.contains(number)) {
+                return Err(format!("{number} is no number of its element type"));
+            }
+            Data::Whole(numbers.into())
+        }
+        (None, types::FLOAT | types::DOUBLE) => {
+            Data::Real(numbers.iter().map(|&number| number as f64).collect())
+        }
+        (None, other) => {
+            return Err(format!("its elements, of type {other}, are no numbers that shapes depend on"));
+        }
+    };
+    if value.data.as_ref().is_some_and(|own| *own != data) {
+        return Err("it is known already, and differs".to_owned());
+    }
+    let Value { data_type, dims, changed, .. } = value;
+    Ok(Value { changed, ..Value::with(data_type, dims, Some(data))? })
+}
