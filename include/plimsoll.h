@@ -761,9 +761,10 @@ int32_t plimsoll_import_options_set_dimension(struct plimsoll_import_options *op
                                               const char *name,
                                               uint64_t value);
 
-// Gives an input of an ONNX model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
+// Gives an input of an ONNX or TensorFlow Lite model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
 // instead of the file's; all other shapes are computed then, and what the file says of them is
-// not read. Names stand for symbolic dimensions. NULL for what the file says.
+// not read. Names stand for symbolic dimensions. NULL for what the file says. In a TensorFlow
+// Lite model, `name` may also be a tensor whose shape does not follow from others.
 //
 // PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An input that
 // is not there, or cannot have this shape, is an error of the import.
@@ -1359,7 +1360,8 @@ void plimsoll_tflite_scratch_free(struct plimsoll_tflite_scratch *scratch);
 // Plans a TensorFlow Lite model, of `model_size` bytes in memory, for TensorFlow Lite Micro, and
 // makes it anew with the plan inside. `name` is what the graph is called. `options` may be NULL
 // for the defaults: strategy, order, capacity, limits and callbacks count; the alignment must be
-// 16, nothing may be reserved or shared, and variables are left to the runtime. `scratch` may be
+// 16, nothing may be reserved, and variables are left to the runtime; of what may be shared, inputs
+// and outputs of RESHAPE and EXPAND_DIMS are. `scratch` may be
 // NULL for that of the reference kernels. Free the result with `plimsoll_tflite_plan_free`.
 //
 // PLIMSOLL_ERROR_ARGUMENT if the options or the scratch do not go with the model,

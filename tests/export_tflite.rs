@@ -323,7 +323,6 @@ fn wrong_layouts_are_not_written() {
     let overlapping = wrong(&|layout| layout.offsets[0][1] = layout.offsets[0][0]);
     assert!(overlapping.starts_with("wrong plan: ") && overlapping.contains("`wide`"), "{overlapping}");
     assert!(wrong(&|layout| layout.offsets[0][1] = Some(8)).ends_with("no multiple of 16"));
-    assert!(wrong(&|layout| layout.offsets[0][1] = None).ends_with("has no offset"));
     assert!(wrong(&|layout| layout.offsets[0][1] = Some(1 << 31)).contains("offsets in the file end"));
     assert!(wrong(&|layout| layout.offsets[0].truncate(3)).contains("5 tensors"));
     assert!(wrong(&|layout| layout.offsets.clear()).contains("5 tensors"));
@@ -344,13 +343,78 @@ fn plans_that_were_tampered_with_are_noticed() {
     let x = i32::try_from(plan.layout.offsets[0][0].unwrap()).unwrap();
     assert!(wrong(1, x).contains("`wide`"));
     assert!(wrong(1, -2).contains("before the arena"));
-    assert!(wrong(1, -1).contains("has no offset"));
+    // The runtime places it around the others; the plan was the least, so no lower.
+    let left = tflite::check(&with_offset(&plan, 1, -1), &Scratch::reference()).unwrap();
+    assert!(left.head_bytes >= plan.head_bytes && left.layout.offsets[0][1].is_none());
     assert!(wrong(1, 4).contains("multiple of 16"));
     // The number of tensors stands right before the offsets.
     let mut bytes = plan.bytes.clone();
     bytes[offsets_place(&plan) - 4] = 6;
     let error = tflite::check(&bytes, &Scratch::reference()).unwrap_err().to_string();
     assert!(error.contains("says 6"), "{error}");
+}
+
+/// `x` is made into `a`, reshaped to `b`, and made into `y`.
+fn reshaped(code: i32) -> Model {
+    let main = SubGraph {
+        tensors: vec![
+            tensor("x", INT8, &[1, 16]),
+            tensor("a", INT8, &[1, 64]),
+            tensor("b", INT8, &[8, 8]),
+            tensor("y", INT8, &[1, 16]),
+        ],
+        inputs: vec![0],
+        outputs: vec![3],
+        operators: vec![operator(0, &[0], &[1]), operator(1, &[1], &[2]), operator(0, &[2], &[3])],
+        ..SubGraph::default()
+    };
+    model(&[ADD, code], main, vec![])
+}
+
+/// Aliases are made on request, of kernels that bear them, and no other overlap is right.
+#[test]
+fn reshapes_may_be_at_one_address() {
+    let heads = |model: &Model| {
+        let shared = |sharing| {
+            let planner = Planner::new().share(sharing);
+            tflite::plan("m", &model.bytes(), planner, &Scratch::reference()).unwrap()
+        };
+        let (plain, views) = (shared(plimsoll::Sharing::None), shared(plimsoll::Sharing::Views));
+        for plan in [&plain, &views] {
+            let checked = tflite::check(&plan.bytes, &Scratch::reference()).unwrap();
+            assert_eq!(checked.head_bytes, plan.head_bytes);
+        }
+        (plain.head_bytes, views.head_bytes)
+    };
+    let (reshape, squeeze, expand_dims) = (22, 43, 70);
+    assert_eq!(heads(&reshaped(reshape)), (128, 80));
+    assert_eq!(heads(&reshaped(expand_dims)), (128, 80));
+    assert_eq!(heads(&reshaped(squeeze)), (128, 128));
+    // A constant, a variable, or another size.
+    let mut other = reshaped(reshape);
+    other.subgraphs[0].tensors[2].shape = Some(vec![8, 9]);
+    assert_eq!(heads(&other), (144, 144));
+    other.subgraphs[0].tensors[1].is_variable = true;
+    assert_eq!(heads(&other), (96, 96));
+    // What is at one address without such a kernel is wrong, whoever says so.
+    let plan = planned(&reshaped(squeeze).bytes());
+    let mut layout = plan.layout;
+    layout.offsets[0] = vec![Some(64), Some(0), Some(0), Some(64)];
+    assert!(
+        tflite::write(&reshaped(squeeze).bytes(), &layout).unwrap_err().to_string().starts_with("wrong plan")
+    );
+    assert!(tflite::write(&reshaped(reshape).bytes(), &layout).is_ok());
+    // Nor may others lie on an alias while it is needed.
+    layout.offsets[0][3] = Some(0);
+    assert!(tflite::write(&reshaped(reshape).bytes(), &layout).is_err());
+    layout.offsets[0] = vec![Some(0), Some(0), Some(0), Some(64)];
+    assert!(tflite::write(&reshaped(reshape).bytes(), &layout).is_err());
+}
+
+#[test]
+fn the_whole_arena_is_estimated() {
+    let plan = planned(&branches().bytes());
+    assert!(plan.estimated_arena_bytes > plan.head_bytes && plan.estimated_arena_bytes.is_multiple_of(16));
 }
 
 /// Everything at offset 0.

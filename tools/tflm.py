@@ -84,3 +84,17 @@ def with_offsets(model, offsets):
     assert len(old) == len(offsets)
     data = struct.pack(f"<{len(offsets)}i", *offsets)
     return model[:place] + data + model[place + len(data):]
+
+
+def main(paths):
+    for path in paths:
+        with open(path, "rb") as file:
+            head, tail = arena(interpreter(file.read()))
+        print(f"{path}: head {head} bytes, tail {tail} bytes")
+        print(f"constexpr int kTensorArenaSize = {head + tail + 16};"
+              "  // more while the runtime plans, if the head is small")
+
+
+if __name__ == "__main__":
+    import sys
+    main(sys.argv[1:])

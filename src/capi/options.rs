@@ -98,7 +98,6 @@ impl plimsoll_options {
         let contradictions = [
             (self.alignment != 16, "it aligns to 16"),
             (!self.reserved.is_empty(), "it puts scratch wherever there is room, reserved or not"),
-            (self.sharing != Sharing::None, "none of its kernels promises to bear memory that is shared"),
         ];
         match contradictions.iter().find(|contradiction| contradiction.0) {
             Some((_, why)) => Err(Failure::argument(format!("not for TensorFlow Lite Micro: {why}"))),

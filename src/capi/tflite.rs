@@ -59,7 +59,8 @@ pub unsafe extern "C" fn plimsoll_tflite_scratch_free(scratch: *mut plimsoll_tfl
 /// Plans a TensorFlow Lite model, of `model_size` bytes in memory, for TensorFlow Lite Micro, and
 /// makes it anew with the plan inside. `name` is what the graph is called. `options` may be NULL
 /// for the defaults: strategy, order, capacity, limits and callbacks count; the alignment must be
-/// 16, nothing may be reserved or shared, and variables are left to the runtime. `scratch` may be
+/// 16, nothing may be reserved, and variables are left to the runtime; of what may be shared, inputs
+/// and outputs of RESHAPE and EXPAND_DIMS are. `scratch` may be
 /// NULL for that of the reference kernels. Free the result with `plimsoll_tflite_plan_free`.
 ///
 /// PLIMSOLL_ERROR_ARGUMENT if the options or the scratch do not go with the model,

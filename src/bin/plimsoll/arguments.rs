@@ -14,6 +14,7 @@ use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
 
 use crate::memory::MemoryArguments;
 use crate::searching::SearchArguments;
+use crate::target::{TargetArgument, TargetArguments};
 
 /// How the command ends.
 pub const EXIT_STATUS: &str = "\
@@ -96,13 +97,13 @@ pub struct PlanArguments {
     /// Write code and models (.h, .c, .tflite, .onnx) of a plan that does not fit as well.
     #[arg(long, requires = "capacity")]
     pub allow_over_capacity: bool,
+    /// Write a .tflite even if the runtime's own plan needs a smaller head than ours.
+    #[arg(long)]
+    pub allow_larger_head: bool,
     #[command(flatten)]
     pub memory: MemoryArguments,
-    /// Scratch of kernels as measured, for a .tflite: a table with the columns subgraph,
-    /// operator, type and bytes. Operators that are not in it get what TensorFlow Lite
-    /// Micro's reference kernels ask for.
-    #[arg(long, value_name = "FILE.csv")]
-    pub scratch: Option<PathBuf>,
+    #[command(flatten)]
+    pub target: TargetArguments,
     /// Leave this range of the arena free, as in 0..4KiB. May be given several times.
     #[arg(long, value_name = "START..END", value_parser = range, conflicts_with = "given")]
     pub reserve: Vec<Range<u64>>,
@@ -133,6 +134,8 @@ pub struct CompareArguments {
     /// Write all figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub target: TargetArguments,
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
@@ -187,6 +190,8 @@ pub struct FitArguments {
     #[arg(long, value_enum, default_value_t = ShareArgument::None)]
     pub share: ShareArgument,
     #[command(flatten)]
+    pub target: TargetArguments,
+    #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
     pub reading: ReadingArguments,
@@ -209,7 +214,7 @@ impl PlanArguments {
     /// Every file that is read; no output may be one of them.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         let model = [self.input.as_path()].into_iter();
-        model.chain(self.scratch.as_deref()).chain(self.memory.files())
+        model.chain(self.target.scratch.as_deref()).chain(self.memory.files())
     }
 }
 
@@ -277,6 +282,9 @@ pub struct VerifyArguments {
     /// inside of a .tflite or an .onnx is checked.
     #[arg(value_name = "PLAN.json")]
     pub plan: Option<PathBuf>,
+    /// The runtime whose rules count: tflm, as always for the plan inside of a .tflite.
+    #[arg(long, value_enum, conflicts_with = "plan")]
+    pub target: Option<TargetArgument>,
     /// Scratch of kernels as measured, for the plan inside of a .tflite.
     #[arg(long, value_name = "FILE.csv", conflicts_with = "plan")]
     pub scratch: Option<PathBuf>,

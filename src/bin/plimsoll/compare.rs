@@ -33,6 +33,7 @@ struct Figures {
 
 pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     arguments.reading.check()?;
+    arguments.target.check(&arguments.reading)?;
     let files = expand(&arguments.inputs)?;
     check_outputs(arguments.json.as_slice(), files.iter().map(PathBuf::as_path))?;
     let mut strategies = arguments.strategies.clone();
@@ -75,7 +76,7 @@ fn compare(
     bar: &ProgressBar,
     rows: &mut Vec<Figures>,
 ) -> Result<(), Failure> {
-    let problem = problem(file, arguments, unused)?;
+    let (problem, behind) = problem(file, arguments, unused)?;
     for name in strategies {
         let searching = &arguments.searching;
         let planner = Planner::new().boxed_strategy(searching.strategy(name)?).limits(searching.limits(bar));
@@ -90,8 +91,8 @@ fn compare(
         rows.push(Figures {
             input: file.display().to_string(),
             strategy: name.clone(),
-            height: solution.height,
-            lower_bound: solution.lower_bound.bytes,
+            height: solution.height + behind,
+            lower_bound: solution.lower_bound.bytes + behind,
             ratio: 1.0 + solution.gap(),
             status: solution.status.to_string(),
             nodes: solution.nodes,
@@ -102,13 +103,24 @@ fn compare(
     Ok(())
 }
 
-/// The geometry of an input, so that every strategy is timed on the same work.
+/// The geometry of an input, so that every strategy is timed on the same work, and the bytes that
+/// a target needs beside its arena.
 fn problem(
     file: &Path,
     arguments: &CompareArguments,
     unused: &mut BTreeSet<String>,
-) -> Result<Problem, Failure> {
+) -> Result<(Problem, u64), Failure> {
     let reading = &arguments.reading;
+    if arguments.target.is_given() {
+        let planner = arguments.target.planner(reading.planner().order(arguments.order.into()));
+        let model = arguments.target.plan(file, planner)?;
+        for note in &model.notes {
+            report_note(&format!("{}: {note}", file.display()));
+        }
+        let liveness = Liveness::new(&model.graph, &model.plan.order, 16, Variables::Outside);
+        let problem = liveness.map_err(|error| format!("{}: {error}", file.display()))?.problem().clone();
+        return Ok((problem, model.head_bytes.saturating_sub(model.plan.arena_bytes)));
+    }
     match read_among(file, reading.import_options(), unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
             let variables = match reading.variables {
@@ -124,9 +136,10 @@ fn problem(
             let planner = reading.planner().order(arguments.order.into());
             let schedule = planner.schedule(graph).map_err(|error| with_path(file, error.into()))?;
             let liveness = Liveness::new(graph, &schedule.order, reading.align, variables);
-            Ok(liveness.map_err(|error| format!("{}: {error}", file.display()))?.problem().clone())
+            let liveness = liveness.map_err(|error| format!("{}: {error}", file.display()))?;
+            Ok((liveness.problem().clone(), 0))
         }
-        Imported::Problem(problem) => Ok(problem),
+        Imported::Problem(problem) => Ok((problem, 0)),
         _ => Err("this kind of input is not supported here".into()),
     }
 }

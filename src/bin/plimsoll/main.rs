@@ -12,6 +12,7 @@ mod plan;
 mod plan_pools;
 mod searching;
 mod signals;
+mod target;
 mod tflm;
 mod verify;
 mod withheld;

@@ -14,6 +14,7 @@ use plimsoll::{Effort, Graph, Limits, Plan, Planner, Problem, Sharing, Solution,
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 use crate::inputs::{check_outputs, model_name, read};
 use crate::output::{report_note, say_lines};
+use crate::target::scratch_line;
 use crate::withheld::{self, Output};
 use crate::{Answer, Failure, code, onnx, plan_pools, tflm};
 
@@ -34,6 +35,9 @@ pub enum Format {
 /// `given` are the options that do not have their defaults.
 pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failure> {
     if arguments.memory.is_given() {
+        if arguments.target.is_given() {
+            return Err("--target tflm has one arena; `fit --memory` says whether it fits a memory".into());
+        }
         return plan_pools::run(arguments);
     }
     let start = ProcessTime::now();
@@ -42,12 +46,10 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
     check_outputs(&arguments.out, arguments.inputs())?;
     code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     onnx::check_input(&arguments.input, &formats)?;
-    if formats.iter().any(|format| matches!(format, Format::Tflite)) {
+    if arguments.target.is_given() || formats.contains(&Format::Tflite) {
         return tflm::run(arguments, &formats, given);
     }
-    if arguments.scratch.is_some() {
-        return Err("--scratch goes with --out FILE.tflite".into());
-    }
+    arguments.target.check(&arguments.reading)?;
     let options = arguments.reading.import_options();
     let searching = &arguments.searching;
     let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
@@ -83,6 +85,7 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
         }
     }
     say_lines(&result.summary(file_arena, shared_arena, seconds))?;
+    say_lines(&scratch_line(&arguments.input).unwrap_or_default())?;
     if result.status() == Status::Infeasible {
         say_lines(&result.explained(&planner)?)?;
     }

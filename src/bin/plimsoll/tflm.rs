@@ -10,12 +10,11 @@ use plimsoll::import::contents;
 use plimsoll::report::text;
 use plimsoll::{Effort, Ordering};
 
-use crate::arguments::{
-    FoldArgument, InputsArgument, OrderArgument, PlanArguments, ShareArgument, VariablesArgument,
-};
+use crate::arguments::{FoldArgument, OrderArgument, PlanArguments, VariablesArgument};
 use crate::inputs::{model_name, read_text};
 use crate::output::{report_note, say, say_lines};
 use crate::plan::{Format, graph_written, planner};
+use crate::target::check_reading;
 use crate::verify::wrong;
 use crate::{Answer, Failure, withheld};
 
@@ -25,14 +24,16 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     check_options(arguments, formats, given)?;
     let bar = if arguments.searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let limits = arguments.searching.limits(&bar);
-    let (bytes, scratch) = (read(&arguments.input)?, scratch_of(arguments.scratch.as_deref())?);
+    let (bytes, scratch) = (read(&arguments.input)?, scratch_of(arguments.target.scratch.as_deref())?);
     let name = model_name(&arguments.input);
-    let planned = tflite::plan(&name, &bytes, planner(arguments, &limits)?, &scratch)
-        .map_err(|error| at(&arguments.input, &error))?;
+    let planned =
+        tflite::plan(&name, &bytes, planner(arguments, &limits)?.share(arguments.share.into()), &scratch)
+            .map_err(|error| at(&arguments.input, &error))?;
     let file_arena = match arguments.order {
         OrderArgument::File => None,
         OrderArgument::Auto | OrderArgument::Optimal => {
-            let in_order = planner(arguments, &limits)?.order(Ordering::File).effort(Effort::Quick);
+            let in_order = planner(arguments, &limits)?.share(arguments.share.into());
+            let in_order = in_order.order(Ordering::File).effort(Effort::Quick);
             let in_order = tflite::plan(&name, &bytes, in_order, &scratch);
             Some(in_order.map_err(|error| at(&arguments.input, &error))?.plan.arena_bytes)
         }
@@ -40,7 +41,10 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
-    let outputs = withheld::outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
+    let mut outputs = withheld::outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
+    if !arguments.allow_larger_head {
+        withheld::larger_head(&mut outputs, &planned);
+    }
     let files = outputs.into_iter().map(|(path, format)| {
         let contents = match format {
             Format::Tflite => planned.bytes.clone(),
@@ -75,7 +79,12 @@ fn head_line(planned: &TflitePlan) -> String {
         Some(own) => format!("; {own} without this plan, which is no use here"),
         None => String::new(),
     };
-    format!("head of TensorFlow Lite Micro's arena: {head} bytes{of}{own}\n")
+    let arena = planned.estimated_arena_bytes;
+    let rest = arena.saturating_sub(head);
+    format!(
+        "head of TensorFlow Lite Micro's arena: {head} bytes{of}{own}\n\
+         constexpr int kTensorArenaSize = {arena};  // head {head}, tail and planning {rest} (estimated)\n"
+    )
 }
 
 /// What the runtime does by itself cannot be asked for otherwise.
@@ -84,9 +93,9 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]
         return Err(format!("{}: a .tflite is made of a .tflite", arguments.input.display()).into());
     }
     let reading = &arguments.reading;
+    check_reading(reading)?;
     let given = |name: &str| given.iter().any(|given| given == name);
     let contradictions = [
-        (reading.align != 16, "--align: TensorFlow Lite Micro aligns to 16"),
         (
             given("fold") && matches!(reading.fold, FoldArgument::Constants),
             "--fold constants: TensorFlow Lite Micro runs every operator of the file",
@@ -95,17 +104,6 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]
             given("variables") && matches!(reading.variables, VariablesArgument::Arena),
             "--variables arena: TensorFlow Lite Micro keeps variables at the arena's tail",
         ),
-        (
-            arguments.share != ShareArgument::None,
-            "--share: no kernel of TensorFlow Lite Micro promises to bear it",
-        ),
-        (
-            matches!(reading.graph_inputs, InputsArgument::Overwritable),
-            "--inputs overwritable: no kernel of TensorFlow Lite Micro promises to bear it",
-        ),
-        (reading.floats_as.is_some(), "--as: tensors are of the types that the file says"),
-        (!reading.dims.is_empty(), "--dim: TensorFlow Lite files have no symbolic dimensions"),
-        (!reading.input_shapes.is_empty(), "--input-shape: shapes of TensorFlow Lite files are fixed"),
         (
             !arguments.reserve.is_empty(),
             "--reserve: TensorFlow Lite Micro puts scratch wherever there is room",
@@ -116,12 +114,12 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]
         ),
     ];
     match contradictions.iter().find(|contradiction| contradiction.0) {
-        Some((_, why)) => Err(format!("does not go with --out FILE.tflite: {why}").into()),
+        Some((_, why)) => Err(format!("does not go with --target tflm: {why}").into()),
         None => Ok(()),
     }
 }
 
-fn is_tflite(path: &Path) -> bool {
+pub fn is_tflite(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tflite"))
 }
 
@@ -137,8 +135,9 @@ pub fn verify(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
     match tflite::check(&read(input)?, &scratch_of(scratch)?) {
         Ok(checked) => {
             let places = checked.layout.offsets.iter().flatten().flatten().count();
-            let head = checked.head_bytes;
-            say(&format!("right: {places} places in a head of {head} bytes, scratch included\n"))?;
+            let (head, left) = (checked.head_bytes, checked.left_to_runtime);
+            let left = if left > 0 { format!(" and {left} left to the runtime") } else { String::new() };
+            say(&format!("right: {places} places{left} in a head of {head} bytes, scratch included\n"))?;
             Ok(Answer::Yes)
         }
         Err(error @ (TfliteError::Wrong(_) | TfliteError::Plan(_))) => wrong([error.to_string()]),
@@ -155,7 +154,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// A table of measured sizes: `operator` and `bytes`, with `subgraph` (or else 0) and `type`.
-fn scratch_of(path: Option<&Path>) -> Result<Scratch, Failure> {
+pub fn scratch_of(path: Option<&Path>) -> Result<Scratch, Failure> {
     let Some(path) = path else { return Ok(Scratch::reference()) };
     let text = read_text(path)?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());

@@ -14,8 +14,10 @@ use crate::{Answer, Failure, onnx, tflm};
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
     let Some(plan) = &arguments.plan else {
         if onnx::is_onnx(&arguments.input) {
-            if arguments.scratch.is_some() {
-                return Err("--scratch is of TensorFlow Lite Micro's kernels: it goes with a .tflite".into());
+            if arguments.scratch.is_some() || arguments.target.is_some() {
+                return Err(
+                    "--target and --scratch are for TensorFlow Lite Micro: they go with a .tflite".into()
+                );
             }
             return onnx::verify(&arguments.input);
         }

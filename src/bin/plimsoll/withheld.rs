@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use plimsoll::export::tflite::TflitePlan;
+
 use crate::arguments::PlanArguments;
 use crate::output::report_note;
 use crate::plan::Format;
@@ -33,6 +35,24 @@ pub fn all(arguments: &PlanArguments) {
     if !arguments.out.is_empty() {
         let names = names(arguments.out.iter().map(PathBuf::as_path));
         report_note(&format!("{names}: not written, as there is no plan that fits"));
+    }
+}
+
+/// Leaves out models whose plan would make the runtime's arena larger than it is without one.
+pub fn larger_head(outputs: &mut Vec<Output<'_>>, planned: &TflitePlan) {
+    let (head, Some(own)) = (planned.head_bytes, planned.own_head_bytes) else { return };
+    if own >= head {
+        return;
+    }
+    let (left_out, written): (Vec<_>, Vec<_>) =
+        std::mem::take(outputs).into_iter().partition(|(_, format)| *format == Format::Tflite);
+    *outputs = written;
+    if !left_out.is_empty() {
+        report_note(&format!(
+            "{}: not written, as the runtime's own plan is smaller ({own} bytes, ours {head}); \
+             --allow-larger-head writes it all the same",
+            names(left_out.iter().map(|(path, _)| *path))
+        ));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::calls::Calls;
 use super::layout::{check_orders, refuse_later_variables};
-use super::net::Net;
+use super::net::{Memory, Net};
 use super::{Layout, Scratch, TfliteError, metadata, rewrite, runtime};
 use crate::import::tflite;
 use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
@@ -13,6 +13,8 @@ use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 pub struct Checked {
     /// Size of the arena's head in bytes, scratch included: what the runtime will report.
     pub head_bytes: u64,
+    /// Tensors in the head without an offset, which the runtime places.
+    pub left_to_runtime: usize,
     /// The file's order, and the offsets of its plan.
     pub layout: Layout,
 }
@@ -20,7 +22,8 @@ pub struct Checked {
 /// Reads the plan in a model, and checks it by the runtime's own rules of who is live when:
 /// operators are in an order that can be run, no two tensors share a byte while both are
 /// needed, offsets are multiples of 16, and variables are left to the runtime. The runtime itself
-/// checks nothing of this.
+/// checks nothing of this. Tensors without an offset (-1) are placed around the others, as the
+/// runtime does it.
 ///
 /// `scratch` counts operators as they stand in this file.
 ///
@@ -53,7 +56,12 @@ pub(super) fn check_sized(
     check_orders(&net, &orders)?;
     refuse_later_variables(&net)?;
     let head_bytes = runtime::head_bytes(&net, &calls, &scratch(&net)?, &offsets)?;
-    Ok(Checked { head_bytes, layout: Layout { orders, offsets } })
+    let tensors = net.subgraphs.iter().flat_map(|subgraph| &subgraph.tensors);
+    let left = tensors
+        .zip(offsets.iter().flatten())
+        .filter(|(tensor, offset)| tensor.memory == Memory::Head && tensor.bytes > 0 && offset.is_none());
+    let left_to_runtime = left.count();
+    Ok(Checked { head_bytes, left_to_runtime, layout: Layout { orders, offsets } })
 }
 
 /// Whether a new file is the old one with another order and another plan, and nothing else.

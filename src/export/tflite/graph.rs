@@ -1,16 +1,23 @@
 //! A subgraph as the planner wants it, by the rules of the runtime.
 
+use super::aliases;
 use super::net::{Memory, NetSubgraph};
 use crate::import::foldable::{Holds, OperatorAdder};
-use crate::{ElementType, Graph, GraphBuilder, Result, TensorKind, TensorSpec};
+use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, TensorSpec};
 
 /// A graph of a subgraph: every size rounded up as the runtime does it, nothing folded, and
 /// for each operator `workspaces[operator]` bytes alive at its step. Ids are positions in the
 /// subgraph.
 ///
 /// A tensor in the head that operators read and none writes lives from the start, as an
-/// input does. One that nobody names has no place in the graph.
-pub(super) fn graph_of(name: &str, subgraph: &NetSubgraph, workspaces: &[u64]) -> Result<Graph> {
+/// input does. One that nobody names has no place in the graph. `has_views` permits what
+/// [`aliases`] says.
+pub(super) fn graph_of(
+    name: &str,
+    subgraph: &NetSubgraph,
+    workspaces: &[u64],
+    has_views: bool,
+) -> Result<Graph> {
     let mut builder = GraphBuilder::new(name);
     let referenced = subgraph.referenced();
     let mut is_written = vec![false; subgraph.tensors.len()];
@@ -38,7 +45,10 @@ pub(super) fn graph_of(name: &str, subgraph: &NetSubgraph, workspaces: &[u64]) -
         let read = &operator.read;
         let names = (read.name.as_str(), read.op_type.as_str());
         let added = sequence.add(&mut builder, names, false, &read.inputs, &read.outputs);
-        added.scratch(bytes);
+        let added = added.scratch(bytes);
+        if let Some((input, output)) = aliases::view(subgraph, operator).filter(|_| has_views) {
+            added.view(TensorId::new(input), TensorId::new(output), 0);
+        }
     }
     for &output in &subgraph.outputs {
         builder.output(output);

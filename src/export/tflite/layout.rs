@@ -15,7 +15,7 @@ pub struct Layout {
     /// Positions in the subgraph's list of operators, by subgraph.
     pub orders: Vec<Vec<usize>>,
     /// Bytes from the start of the head, by subgraph and tensor; none where the runtime shall
-    /// plan, which is right for variables and constants only.
+    /// plan: for variables and constants, and for tensors that it shall place around the others.
     pub offsets: Vec<Vec<Option<u64>>>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn plan(
             subgraph.operators.iter().map(|operator| body_bytes(&operator.calls, calls, &blocks)).collect();
         let workspaces: Vec<u64> =
             scratch[index].iter().zip(bodies).map(|(own, body)| own.saturating_add(body)).collect();
-        let graph = graph_of(name, subgraph, &workspaces)?;
+        let graph = graph_of(name, subgraph, &workspaces, index == 0)?;
         let plan = planner.plan(&graph)?;
         refuse_reserved(&plan)?;
         if blocks[index].is_none() {
@@ -141,7 +141,7 @@ fn block_of(plan: &Plan) -> Block {
 /// Everything beside everything: the runtime counts what runs from several places as live from
 /// the first run to the last.
 fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<Block, TfliteError> {
-    let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()])?;
+    let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
     let mut bytes = 0u64;
     let mut offsets = Vec::with_capacity(subgraph.tensors.len());
     for tensor in graph.tensors() {
@@ -204,7 +204,7 @@ pub(super) fn check_orders(net: &Net, orders: &[Vec<usize>]) -> Result<(), Tflit
         return Err(TfliteError::Wrong(reason));
     }
     for (subgraph, order) in net.subgraphs.iter().zip(orders) {
-        let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()])?;
+        let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
         let count = subgraph.operators.len();
         if let Some(unknown) = order.iter().find(|&&operator| operator >= count) {
             let reason = format!("an order names operator {unknown}, but there are {count}");

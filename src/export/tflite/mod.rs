@@ -39,6 +39,7 @@
 //! several places gets memory of its own, as the runtime keeps it from the first run to the
 //! last. Subgraphs that nobody runs are planned as if they ran alone.
 
+mod aliases;
 mod calls;
 mod check;
 mod error;
@@ -51,6 +52,7 @@ mod own;
 mod rewrite;
 mod runtime;
 mod scratch;
+mod tail;
 
 pub use check::{Checked, check};
 pub use error::TfliteError;
@@ -60,7 +62,7 @@ pub use scratch::Scratch;
 use crate::import::tflite;
 use crate::import::tflite::listing;
 use crate::import::tflite::schema::Model;
-use crate::{Graph, Ordering, Plan, Planner, Sharing, Variables};
+use crate::{Graph, Ordering, Plan, Planner, Variables};
 use calls::Calls;
 use net::{ALIGNMENT, Net};
 
@@ -77,6 +79,9 @@ pub struct TflitePlan {
     /// the file already has does not count. None if there is too much to plan, or nothing is
     /// known of some operator's scratch.
     pub own_head_bytes: Option<u64>,
+    /// An estimate of the whole arena in bytes: head, tail, and what planning takes. The tail
+    /// depends on the runtime's version, its kernels and the width of pointers.
+    pub estimated_arena_bytes: u64,
     /// What was written.
     pub layout: Layout,
     /// The first subgraph, with sizes as the runtime rounds them; the workspace of an operator
@@ -91,8 +96,9 @@ pub struct TflitePlan {
 /// Plans a model for TensorFlow Lite Micro and writes it anew with the plan inside.
 ///
 /// The planner's strategy, order, capacity and limits are used; its alignment is taken to be
-/// 16, variables are left to the runtime, and no memory is shared by tensors that are needed
-/// at once, as no kernel of the runtime promises to bear that. `name` is for messages.
+/// 16, and variables are left to the runtime. Where the planner shares ([`Planner::share`]), inputs
+/// and outputs of `RESHAPE` and `EXPAND_DIMS` may be at one address, which the reference kernels
+/// bear; other memory is never shared by tensors that are needed at once. `name` is for messages.
 ///
 /// Time and space are those of [`Planner::plan`] for each subgraph, and linear in the file.
 ///
@@ -110,7 +116,7 @@ pub fn plan(
     let requests = scratch.of(&net)?;
     let (sizes, unknown) = (requests.sums(), &requests.unknown);
     let own_head_bytes = if unknown.is_empty() { own::head_bytes(&net, &requests.each)? } else { None };
-    let mut planner = planner.alignment(ALIGNMENT).variables(Variables::Outside).share(Sharing::None);
+    let mut planner = planner.alignment(ALIGNMENT).variables(Variables::Outside);
     let mut notes = notes(&net, model, unknown);
     if has_metadata(model, CONTROL_DEPENDENCIES) {
         notes
@@ -121,7 +127,27 @@ pub fn plan(
     let layout::Planned { layout, head_bytes, graph, plan } = all;
     let (bytes, checked) = write_checked(bytes, model, &net, &layout, &sizes)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
-    Ok(TflitePlan { bytes, head_bytes, own_head_bytes, layout, graph, plan, notes })
+    let estimated_arena_bytes = tail::arena(&net, head_bytes);
+    Ok(TflitePlan { bytes, head_bytes, own_head_bytes, estimated_arena_bytes, layout, graph, plan, notes })
+}
+
+/// Names of the operators whose kernels ask for scratch, or of whose scratch nothing is known.
+///
+/// # Errors
+/// What is wrong with the file, or why the runtime does not take it.
+pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> {
+    let net = Net::new(bytes, tflite::model(bytes)?)?;
+    let requests = Scratch::reference().of(&net)?;
+    let is_known = |place| requests.unknown.binary_search(&place).is_err();
+    let mut names = Vec::new();
+    for (index, subgraph) in net.subgraphs.iter().enumerate() {
+        for (number, operator) in subgraph.operators.iter().enumerate() {
+            if !requests.each[index][number].is_empty() || !is_known((index, number)) {
+                names.push(operator.read.name.clone());
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// Writes a model anew with an order and offsets from elsewhere, checked as in [`check`].

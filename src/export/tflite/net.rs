@@ -5,7 +5,7 @@ use super::calls::called;
 use crate::import::ImportError;
 use crate::import::tflite::operators::{self, Read};
 use crate::import::tflite::schema::{Buffer, List, Model, SubGraph, Tensor};
-use crate::import::tflite::text;
+use crate::import::tflite::{inferred, text};
 use crate::{ElementType, TensorId};
 
 /// Everything in the arena starts at a multiple of this, and is as large as one.
@@ -74,6 +74,7 @@ impl Net {
             let inputs = ids(subgraph.inputs(), "the list of graph inputs")?;
             let outputs = ids(subgraph.outputs(), "the list of graph outputs")?;
             let operators = operators_of(bytes, model, (index, subgraph), count)?;
+            raise_to_inferred(&mut tensors, (bytes, model), subgraph)?;
             let handles = operators.iter().filter(|operator| operator.read.op_type == "VAR_HANDLE");
             for id in handles.flat_map(|operator| &operator.read.outputs) {
                 // The kernel keeps handles in persistent memory.
@@ -141,6 +142,30 @@ fn operators_of(
         Ok(NetOperator { read, inputs, calls })
     });
     operators.collect()
+}
+
+/// Makes room for what operators write to tensors without a shape: a missing shape is a scalar to
+/// the runtime, but kernels write what they compute.
+fn raise_to_inferred(
+    tensors: &mut [NetTensor],
+    (bytes, model): (&[u8], Model<'_>),
+    subgraph: SubGraph<'_>,
+) -> Result<(), TfliteError> {
+    let operators = operators::read(model, subgraph)?;
+    let shapes = inferred((model, bytes), subgraph, &operators);
+    let is_missing = |tensor: &NetTensor| {
+        tensor.memory == Memory::Head && tensor.shape.as_ref().is_some_and(Vec::is_empty)
+    };
+    for (tensor, shape) in tensors.iter_mut().zip(shapes).filter(|(tensor, _)| is_missing(tensor)) {
+        let stated = tensor.shape.replace(shape.unwrap_or_default());
+        let found = head_bytes(tensor, 0).unwrap_or(0);
+        if found > tensor.bytes {
+            tensor.bytes = found;
+        } else {
+            tensor.shape = stated;
+        }
+    }
+    Ok(())
 }
 
 /// The tensor, and whether it is a constant behind the tables.

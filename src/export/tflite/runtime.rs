@@ -2,6 +2,7 @@
 //! put it. A second opinion on a written file, from its bytes alone.
 
 use super::TfliteError;
+use super::aliases;
 use super::calls::Calls;
 use super::net::{Memory, Net};
 use crate::verify::verify_offsets;
@@ -137,13 +138,12 @@ pub(super) fn head_bytes(
     Ok(head)
 }
 
-/// Variables must be left to the runtime, and what is in the head must not.
+/// Variables must be left to the runtime; what is in the head may be.
 fn check_places(net: &Net, offsets: &[Vec<Option<u64>>]) -> Result<(), TfliteError> {
     for (index, (subgraph, offsets)) in net.subgraphs.iter().zip(offsets).enumerate() {
         for (number, (tensor, offset)) in subgraph.tensors.iter().zip(offsets).enumerate() {
             let reason = match (tensor.memory, offset) {
                 (Memory::Tail, Some(_)) => "is a variable, but has an offset in the head",
-                (Memory::Head, None) if tensor.bytes > 0 => "has no offset",
                 (Memory::Head, Some(offset)) if !offset.is_multiple_of(super::net::ALIGNMENT) => {
                     "has an offset that is no multiple of 16"
                 }
@@ -159,13 +159,19 @@ fn check_places(net: &Net, offsets: &[Vec<Option<u64>>]) -> Result<(), TfliteErr
 
 fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, TfliteError> {
     let (mut buffers, mut names, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    let mut waiting = Vec::new();
     for (index, subgraph) in walk.net.subgraphs.iter().enumerate() {
+        let steps = steps_of(walk, index, &offsets[index]);
         for (number, tensor) in subgraph.tensors.iter().enumerate() {
-            let steps = walk.tensors[index][number];
+            let steps = steps[number];
             if let (Memory::Head, Some((first, last))) = (tensor.memory, steps.ends()) {
+                let Some(place) = offsets[index][number] else {
+                    waiting.push((tensor.bytes, first, last));
+                    continue;
+                };
                 buffers.push(Buffer::new(tensor.bytes, first..last + 1));
                 names.push(tensor.name.clone());
-                places.push(offsets[index][number].unwrap_or(0));
+                places.push(place);
             }
         }
     }
@@ -177,20 +183,40 @@ fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, Tfli
         TfliteError::Wrong(first.unwrap_or_default())
     };
     verify_offsets(&problem, &places, planned).map_err(wrong)?;
-    Ok(planned.max(fit_scratch(walk, &buffers, &places)))
+    Ok(planned.max(fit_others(walk, waiting, &buffers, &places)))
 }
 
-/// The runtime's way with what has no offset: the largest first, each in the lowest gap of its
-/// steps. An operator's requests are taken as one, so it may find lower places in truth.
-fn fit_scratch(walk: &Walk<'_>, buffers: &[Buffer], places: &[u64]) -> u64 {
-    let mut waiting: Vec<(u64, u32, u32)> = Vec::new();
+/// When each tensor's bytes are needed. Aliases in the first subgraph are one buffer: it has the
+/// steps of them all, and they none.
+fn steps_of(walk: &Walk<'_>, index: usize, offsets: &[Option<u64>]) -> Vec<Steps> {
+    let mut steps = walk.tensors[index].clone();
+    if index == 0 {
+        let owners = aliases::owners(&walk.net.subgraphs[0], offsets);
+        for (tensor, &owner) in owners.iter().enumerate().filter(|(tensor, owner)| tensor != *owner) {
+            if let Some((first, last)) = std::mem::replace(&mut steps[tensor], Steps::NONE).ends() {
+                steps[owner].extend(first, last);
+            }
+        }
+    }
+    steps
+}
+
+/// Places what has no offset as the runtime does: the largest first, each in the lowest gap of its
+/// steps. That is scratch, and the tensors that the plan leaves to the runtime (`waiting`: bytes,
+/// first and last step). An operator's requests are taken as one, so the runtime may find lower
+/// places.
+fn fit_others(walk: &Walk<'_>, mut waiting: Vec<(u64, u32, u32)>, buffers: &[Buffer], places: &[u64]) -> u64 {
+    waiting.retain(|entry| entry.0 > 0);
+    let left: u64 = waiting.iter().map(|entry| entry.0).sum();
     for (sizes, steps) in walk.scratch.iter().zip(&walk.scratches) {
         for (&bytes, steps) in sizes.iter().zip(steps).filter(|(bytes, _)| **bytes > 0) {
             waiting.extend(steps.ends().map(|(first, last)| (bytes, first, last)));
         }
     }
     if waiting.len().saturating_mul(buffers.len() + waiting.len()) > MOST_PAIRS {
-        return 0;
+        // Beside everything, tensors need no more than this.
+        let planned = buffers.iter().zip(places).map(|(buffer, place)| place + buffer.size()).max();
+        return if left > 0 { planned.unwrap_or(0).saturating_add(left) } else { 0 };
     }
     waiting.sort_by_key(|&(bytes, first, last)| (std::cmp::Reverse(bytes), first, last));
     let mut taken: Vec<(u64, u64, u32, u32)> = buffers

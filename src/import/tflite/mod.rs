@@ -7,6 +7,7 @@ pub(crate) mod schema;
 mod shapes;
 mod tensors;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -74,6 +75,17 @@ pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, ImportError> {
         let what = what.trim().trim_end_matches('.');
         ImportError::malformed(FORMAT, format!("it is cut short or damaged ({what})"))
     })
+}
+
+/// The shapes of a subgraph's tensors as inferred; none where they are unknown.
+pub(crate) fn inferred<'a>(
+    (model, bytes): (Model<'a>, &'a [u8]),
+    subgraph: SubGraph<'a>,
+    operators: &[operators::Read],
+) -> Vec<Option<Vec<u64>>> {
+    let given = BTreeMap::new();
+    let facts = shapes::infer(model, tables(bytes), subgraph, operators, &given).facts;
+    facts.into_iter().map(|fact| fact.dims).collect()
 }
 
 /// The part of a file that has the tables.

@@ -63,6 +63,30 @@ impl Row {
             Imported::Problem(problem) => (of_problem(problem, arguments, bar)?, 0),
             _ => return Err("this kind of input is not supported here".into()),
         };
+        Ok(Self::new(file, figures, weights, families))
+    }
+
+    /// By the rules of the target's runtime: what lies behind the
+    /// first subgraph's arena is the same for all.
+    pub fn of_target(
+        file: &Path,
+        arguments: &FitArguments,
+        families: &Families,
+        bar: &ProgressBar,
+    ) -> Result<Self, Failure> {
+        let planned = arguments.target.plan(file, arguments.planner(bar))?;
+        let (mut arenas, mut bound) = of_graph(&planned.graph, arguments, bar)?;
+        let behind = planned.head_bytes.saturating_sub(planned.plan.arena_bytes);
+        for bytes in arenas.iter_mut().chain([&mut bound]) {
+            *bytes = bytes.saturating_add(behind);
+        }
+        for note in &planned.notes {
+            bar.suspend(|| report_note(&format!("{}: {note}", file.display())));
+        }
+        Ok(Self::new(file, (arenas, bound), weights(&planned.graph, 16), families))
+    }
+
+    fn new(file: &Path, figures: Arenas, weights: u64, families: &Families) -> Self {
         let (mut arenas, lower_bound) = figures;
         // What a level does not reach that one before it did counts as reached.
         for level in 1..arenas.len() {
@@ -71,7 +95,7 @@ impl Row {
         let model = short_name(file);
         let family = families.of(&model).to_owned();
         let (input, proven) = (file.display().to_string(), arenas[LEVELS.len() - 1] == lower_bound);
-        Ok(Self { input, model, family, weights, arenas, lower_bound, proven })
+        Self { input, model, family, weights, arenas, lower_bound, proven }
     }
 }
 
@@ -80,11 +104,8 @@ type Arenas = ([u64; LEVELS.len()], u64);
 
 fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Result<Arenas, Failure> {
     let planner = || {
-        arguments
-            .reading
-            .planner()
-            .effort(arguments.searching.effort.into())
-            .limits(arguments.searching.limits(bar))
+        let planner = arguments.target.planner(arguments.reading.planner());
+        planner.effort(arguments.searching.effort.into()).limits(arguments.searching.limits(bar))
     };
     let mut arenas = [u64::MAX; LEVELS.len()];
     for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {

@@ -65,6 +65,9 @@ fn row(
     unused: &mut BTreeSet<String>,
     bar: &ProgressBar,
 ) -> Result<Row, Failure> {
+    if arguments.target.is_given() {
+        return Row::of_target(file, arguments, families, bar);
+    }
     let imported: Imported = read_among(file, arguments.reading.import_options(), unused)
         .map_err(|error| with_path(file, error))?;
     Row::of(file, &imported, arguments, families, bar)

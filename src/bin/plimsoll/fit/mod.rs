@@ -23,7 +23,13 @@ use crate::{Answer, Failure};
 
 pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     arguments.reading.check()?;
+    arguments.target.check(&arguments.reading)?;
     if !arguments.largest_input.is_empty() {
+        if arguments.target.is_given() {
+            return Err(
+                "--largest-input does not go with --target tflm, which takes the shapes of the file".into()
+            );
+        }
         return largest::run(arguments);
     }
     if arguments.memory.is_given() {
@@ -47,7 +53,7 @@ impl FitArguments {
     /// What the arguments say.
     fn planner(&self, bar: &ProgressBar) -> Planner {
         let planner = self.reading.planner().order(self.order.into()).share(self.share.into());
-        planner.effort(self.searching.effort.into()).limits(self.searching.limits(bar))
+        self.target.planner(planner).effort(self.searching.effort.into()).limits(self.searching.limits(bar))
     }
 
     /// Tables show what the best order is worth.

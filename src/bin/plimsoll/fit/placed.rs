@@ -87,6 +87,13 @@ pub struct Used {
 
 impl Fit {
     pub fn of(graph: &Graph, planner: &Planner, pools: &Pools, align: u64) -> Result<Self, Failure> {
+        let mut fit = Self::unplaced(graph, planner, pools, align)?;
+        fit.place(graph, planner, pools)?;
+        Ok(fit)
+    }
+
+    /// One arena, and everything at home.
+    fn unplaced(graph: &Graph, planner: &Planner, pools: &Pools, align: u64) -> Result<Self, Failure> {
         // Not a question of room, so no answer to it.
         if let Some(tensor) = graph.tensors().iter().find(|tensor| tensor.fixed_offset().is_some()) {
             let name = tensor.name();
@@ -99,7 +106,7 @@ impl Fit {
         let before = planner.place_in_order(graph, &plan.order, &all_at_home)?.home_traffic().into();
         let align = align.max(pools.list()[0].offset_alignment());
         let weights = weights(graph, align);
-        let mut fit = Self {
+        let fit = Self {
             model: graph.name().to_owned(),
             activations: false,
             everything: false,
@@ -112,11 +119,33 @@ impl Fit {
             help: None,
             plan,
         };
-        match planner.place_from(graph, &fit.plan.order, pools) {
-            Ok(found) => fit.judge(graph, planner, &found)?,
-            Err(Error::DoesNotFit(why)) => fit.impossible = Some(why),
+        Ok(fit)
+    }
+
+    /// Places tensors in all memories, and judges by that.
+    fn place(&mut self, graph: &Graph, planner: &Planner, pools: &Pools) -> Result<(), Failure> {
+        match planner.place_from(graph, &self.plan.order, pools) {
+            Ok(found) => self.judge(graph, planner, &found)?,
+            Err(Error::DoesNotFit(why)) => self.impossible = Some(why),
             Err(error) => return Err(error.into()),
         }
+        Ok(())
+    }
+
+    /// In one arena of so many bytes, scratch and bodies included, which a runtime keeps in one
+    /// memory: it moves nothing, so there is no placement.
+    pub fn in_one_arena(
+        bytes: u64,
+        graph: &Graph,
+        planner: &Planner,
+        pools: &Pools,
+    ) -> Result<Self, Failure> {
+        let mut fit = Self::unplaced(graph, planner, pools, 16)?;
+        fit.arena = bytes;
+        let room = largest_room(graph, pools).map(|(_, room)| room);
+        fit.activations = room.is_some_and(|room| bytes <= room.bytes);
+        let all = fit.weights.saturating_add(bytes);
+        fit.everything = room.is_some_and(|room| room.holds_weights && all <= room.bytes);
         Ok(fit)
     }
 

@@ -18,6 +18,7 @@ use super::placed::{Fit, Placed};
 use crate::arguments::FitArguments;
 use crate::inputs::{check_outputs, expand, read_among, with_path};
 use crate::output::{one_line, progress, report_error, report_note, say, table};
+use crate::target::scratch_line;
 use crate::{Answer, Failure};
 
 /// Tensors that are listed; of more, only the number and the sum are told.
@@ -49,6 +50,9 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     write_files(arguments, &fits)?;
     if let ([fit], true) = (fits.as_slice(), is_one) {
         say(&text(fit, &pools, start.elapsed().as_secs_f64()))?;
+        if !arguments.target.is_given() {
+            say(&scratch_line(&files[0]).unwrap_or_default())?;
+        }
     } else if !fits.is_empty() {
         say(&format!("{}\n", overview(&fits)))?;
     }
@@ -68,6 +72,9 @@ struct Reading<'a> {
 
 fn fit(file: &Path, reading: &Reading, unused: &mut BTreeSet<String>) -> Result<Fit, Failure> {
     let Reading { arguments, pools, is_one, bar } = *reading;
+    if arguments.target.is_given() {
+        return for_target(file, reading);
+    }
     let options = arguments.reading.import_options();
     match read_among(file, options, unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
@@ -89,6 +96,17 @@ fn fit(file: &Path, reading: &Reading, unused: &mut BTreeSet<String>) -> Result<
         )
         .into()),
     }
+}
+
+/// By the rules of the target's runtime.
+fn for_target(file: &Path, reading: &Reading) -> Result<Fit, Failure> {
+    let Reading { arguments, pools, bar, .. } = *reading;
+    let planned = arguments.target.plan(file, arguments.planner(bar))?;
+    for note in &planned.notes {
+        bar.suspend(|| report_note(&format!("{}: {note}", file.display())));
+    }
+    let fit = Fit::in_one_arena(planned.head_bytes, &planned.graph, &arguments.planner(bar), pools);
+    fit.map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
 fn write_files(arguments: &FitArguments, fits: &[Fit]) -> Result<(), Failure> {

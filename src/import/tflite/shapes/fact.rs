@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::schema::{Buffer, List, Tensor};
 use super::super::text;
-use crate::ElementType;
+use crate::graph::ElementType;
 
 /// Elements of longer constants are not looked at: shapes, axes and paddings are short.
 const MOST_STORED: usize = 1024;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::call::{Call, axis};
 use super::strided;
-use crate::ElementType;
+use crate::graph::ElementType;
 
 /// Results of more elements are forgotten, so that a file unfolds to a small multiple of itself.
 const MOST_VALUES: usize = 64;

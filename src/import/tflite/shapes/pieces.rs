@@ -2,6 +2,7 @@
 
 use super::call::{Call, axis, one, product, too_large};
 use super::{Outcome, Shape, Why};
+use crate::graph::ElementType;
 
 pub(super) fn concatenation(call: &Call<'_>) -> Outcome {
     const OPTIONS: u8 = 10;
@@ -209,7 +210,7 @@ pub(super) fn non_max_suppression(call: &Call<'_>) -> Outcome {
 pub(super) fn range(call: &Call<'_>) -> Outcome {
     let [start, end, step] = [call.values(0)?, call.values(1)?, call.values(2)?];
     let (&[start], &[end], &[step]) = (&*start, &*end, &*step) else { return Err(Why::NoRule) };
-    let is_float = call.input(0).and_then(|fact| fact.element_type) == Some(crate::ElementType::Float32);
+    let is_float = call.input(0).and_then(|fact| fact.element_type) == Some(ElementType::Float32);
     // In the precision of the kernel.
     let count =
         if is_float { f64::from((end as f32 - start as f32) / step as f32) } else { (end - start) / step };
