@@ -62,6 +62,7 @@ fn collect(
     let functions = subgraphs::names_of(&model.functions);
     builder.reserve_operators(graph.node.len());
     for node in &graph.node {
+        options.go_on()?;
         add_operator(node, &functions, &names, builder);
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {

@@ -130,7 +130,9 @@ fn build(
         roles[result.index()].is_result = true;
     }
     let given = given::shapes(subgraph, &roles, options)?;
+    options.go_on()?;
     let Inferred { facts, mut notes } = shapes::infer(model, bytes, subgraph, &operators, &given);
+    options.go_on()?;
     let described = describe_tensors(model, subgraph, &roles, &facts)?;
     notes.extend(note_of_blanks(&described));
 
@@ -139,6 +141,7 @@ fn build(
         builder.add_tensor(tensor.name, tensor.kind, tensor.spec);
     }
     for operator in &operators {
+        options.go_on()?;
         adder.add(builder, (&operator.name, &operator.op_type), true, &operator.inputs, &operator.outputs);
     }
     for output in outputs {

@@ -90,6 +90,7 @@ pub(super) fn infer<'m>(
     engine.initializers(graph, &mut scope);
     let mut check = Check::default();
     for place in order::order(&graph.node, &descriptions.names) {
+        options.go_on()?;
         let node = &graph.node[place];
         let facts = engine.outputs(node, &scope);
         let changed = Check::changed_input(node, &scope);
