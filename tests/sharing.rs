@@ -125,6 +125,31 @@ fn bounds_hold_for_many_permissions_at_one_operator() {
     assert_eq!(plimsoll::withdrawn_bounds(), 0, "the verifier refused bounds");
 }
 
+/// An output may be a view of an input, or a copy of it over another input; then another output may
+/// be written over the first input. No bound is above what that needs.
+#[test]
+fn a_copy_lies_over_one_input_while_its_source_is_overwritten() {
+    let mut net = Graph::builder("copy");
+    let [x, y] = [("x", 2), ("y", 4)].map(|(name, bytes)| {
+        let id = net.input(name, TensorSpec::bytes(bytes));
+        net.overwritable(id);
+        id
+    });
+    let source = net.tensor("source", TensorSpec::bytes(4));
+    net.operator("first").reads([x, y]).writes([source]);
+    let [copy, other] = ["copy", "other"].map(|name| net.tensor(name, TensorSpec::bytes(4)));
+    let second = net.operator("second").reads([x, y, source]).writes([copy, other]);
+    second.view(source, copy, 0).in_place(y, copy).in_place(source, other);
+    net.output(copy);
+    net.output(other);
+    let graph = net.build().unwrap();
+    assert!(!runs_in(&graph, 9) && runs_in(&graph, 10));
+    let plan = Planner::new().alignment(1).share(Sharing::InPlace).plan(&graph).unwrap();
+    simulate(&graph, &plan).unwrap();
+    assert!(plan.bound() <= 10, "{} bytes", plan.bound());
+    assert_eq!(plan.arena_bytes, 10);
+}
+
 /// What leaves the planner runs on bytes, at every level.
 #[test]
 fn plans_run_on_bytes() {

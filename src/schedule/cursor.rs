@@ -158,7 +158,9 @@ impl<'a> Cursor<'a> {
         let more = written + network.transient[operator as usize] + first;
         let mut bytes = self.live + more - dying(network.early.row(operator));
         if !network.saves.is_empty(operator) {
-            bytes -= network.saves.bytes(operator, &network.sizes, |tensor| dies(&&tensor));
+            let saved = network.saves.bytes(operator, &network.sizes, |tensor| dies(&&tensor));
+            // All that is live before the step is there together.
+            bytes -= saved.min(written + network.transient[operator as usize]);
         }
         Step { bytes: bytes - self.padding(operator), after: self.live + written - freed }
     }

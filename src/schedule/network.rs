@@ -275,9 +275,8 @@ impl Network {
     /// Bytes at the step of an operator: what it writes, less what it may write in place,
     /// needs for itself, and what is live throughout; and what it reads.
     pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
-        let written = self.bytes(self.writes.row(operator));
-        let own =
-            self.base + written + self.transient[operator as usize] - self.saves.most(operator, &self.sizes);
+        let written = self.bytes(self.writes.row(operator)) + self.transient[operator as usize];
+        let own = self.base + written.saturating_sub(self.saves.most(operator, &self.sizes));
         (own, self.bytes(self.reads.row(operator)))
     }
 
@@ -332,11 +331,15 @@ fn saves(
     }
     let numbered = |ids: &[TensorId]| -> BTreeMap<TensorId, u32> { ids.iter().copied().zip(0..).collect() };
     let (inputs, outputs) = (numbered(operator.inputs()), numbered(operator.outputs()));
-    // The bytes of an output that the operator writes: pieces that are there already are live
-    // beside the input, so that their bytes cannot be the input's.
-    let written = |id: TensorId| atoms.first_in(id).map(|atom| atoms.list[atom as usize].bytes).sum();
-    let save = |reuse: Reuse| {
-        let Reuse { input, output, region, most, seat } = reuse;
+    let reuses: Vec<Reuse> = reuses(graph, id, sharing).collect();
+    let written = |id: TensorId| {
+        if has_rival(id, &reuses, atoms) {
+            return graph.tensor(id).bytes().checked_next_multiple_of(unit);
+        }
+        Some(atoms.first_in(id).map(|atom| atoms.list[atom as usize].bytes).sum())
+    };
+    let save = |reuse: &Reuse| {
+        let &Reuse { input, output, ref region, most, seat } = reuse;
         let read = graph.tensor(input);
         let may_overwrite =
             (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
@@ -346,7 +349,7 @@ fn saves(
         // Outputs start at whole cells, so they share whole cells but for the last one.
         // None has as much in the arena.
         let [from, end, most] = [region.start, region.end, most].map(|at| at.checked_next_multiple_of(unit));
-        let (from, end, output_bytes) = (from?, end?, written(output));
+        let (from, end, output_bytes) = (from?, end?, written(output)?);
         // What has no number is there throughout, so it does not die.
         let over = atoms.within(input, from, end);
         let needs = unique(over.iter().filter_map(|&atom| number_of(atom)).collect());
@@ -360,5 +363,19 @@ fn saves(
         };
         (pair.most > 0 && !needs.is_empty()).then_some(Save { pair, needs })
     };
-    reuses(graph, id, sharing).filter_map(save).collect()
+    reuses.iter().filter_map(save).collect()
+}
+
+/// Returns true if another output of the operator may overwrite bytes that this one holds.
+///
+/// Bytes that an output holds of an input are counted once, for the input. If that is how it is in
+/// memory, the output can overwrite other inputs only with the bytes that the operator writes. If
+/// the output is a copy, its bytes are not counted at all, and nothing is lost where they overwrite
+/// another input, unless the bytes that it is a copy of are overwritten by a rival. That saves
+/// nothing that is counted, but then all bytes of the copy count as saved.
+fn has_rival(output: TensorId, reuses: &[Reuse], atoms: &Atoms) -> bool {
+    let mut held = atoms.of(output).iter().filter(|&&atom| atoms.list[atom as usize].source != output);
+    let mut others = reuses.iter().filter(|reuse| reuse.output != output).peekable();
+    others.peek().is_some()
+        && held.any(|atom| others.clone().any(|reuse| atoms.of(reuse.input).contains(atom)))
 }

@@ -68,7 +68,7 @@ pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<
         let saved = network.saves.bytes(operator, &network.sizes, |tensor| !network.stays[tensor as usize]);
         merged.push(Segment {
             operators: vec![operator],
-            hill: written + i128::from(network.transient[operator as usize]) - i128::from(saved),
+            hill: (written + i128::from(network.transient[operator as usize]) - i128::from(saved)).max(0),
             net: written - bytes(network.reads.row(operator)),
         });
         orders[operator as usize] = Some(canonical(&merged, meter)?);
