@@ -368,11 +368,11 @@ fn saves(
 
 /// Returns true if another output of the operator may overwrite bytes that this one holds.
 ///
-/// Bytes that an output holds of an input are counted once, for the input. If that is how it is in
-/// memory, the output can overwrite other inputs only with the bytes that the operator writes. If
-/// the output is a copy, its bytes are not counted at all, and nothing is lost where they overwrite
-/// another input, unless the bytes that it is a copy of are overwritten by a rival. That saves
-/// nothing that is counted, but then all bytes of the copy count as saved.
+/// Bytes that an output holds of an input are counted once, with the input. In memory, the output
+/// either shares them, and only the bytes that the operator writes can lie over another input; or
+/// it is a copy. The bytes of a copy are not counted, so a copy over another input saves nothing
+/// that is counted, unless a rival overwrites the bytes that were copied: those are counted as live.
+/// Then all bytes of the copy count as saved.
 fn has_rival(output: TensorId, reuses: &[Reuse], atoms: &Atoms) -> bool {
     let mut held = atoms.of(output).iter().filter(|&&atom| atoms.list[atom as usize].source != output);
     let mut others = reuses.iter().filter(|reuse| reuse.output != output).peekable();
