@@ -45,30 +45,37 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// The folder with `libplimsoll.a` and `libplimsoll.so`, built once, with all that
-/// this test is built with.
+/// The folder with the libraries of `tests/c/library.rs`. `cargo test` has built them beside the
+/// tests, with the same features; of one test alone, it has not.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let mut features = vec!["capi"];
-        for (built_in, name) in [
-            (cfg!(feature = "csv"), "csv"),
-            (cfg!(feature = "json"), "json"),
-            (cfg!(feature = "report"), "report"),
-            (cfg!(feature = "onnx"), "onnx"),
-            (cfg!(feature = "onnx-shapes"), "onnx-shapes"),
-            (cfg!(feature = "tflite"), "tflite"),
-        ] {
-            features.extend(built_in.then_some(name));
-        }
+        let test = std::env::current_exe().unwrap();
+        let profile = test.ancestors().nth(2).expect("target/release/deps/capi-...");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).env("CARGO_PROFILE_RELEASE_DEBUG", "0");
-        cargo.args(["rustc", "--locked", "--release", "--lib", "--crate-type", "staticlib,cdylib"]);
-        // Beside the command line: what both depend on is built once.
-        let target = root().join("target");
-        run(cargo.arg("--features").arg(features.join(",")).arg("--target-dir").arg(&target));
-        target.join("release")
+        cargo.current_dir(root()).args(["build", "--locked", "--example", "plimsoll_c"]);
+        cargo.args(["--features", &features().join(",")]);
+        cargo.args(profile.ends_with("release").then_some("--release"));
+        run(cargo.arg("--target-dir").arg(profile.parent().unwrap()));
+        profile.join("examples")
     })
+}
+
+/// What this test is built with.
+fn features() -> Vec<&'static str> {
+    let all = [
+        (cfg!(feature = "capi"), "capi"),
+        (cfg!(feature = "cli"), "cli"),
+        (cfg!(feature = "csv"), "csv"),
+        (cfg!(feature = "fuzzing"), "fuzzing"),
+        (cfg!(feature = "json"), "json"),
+        (cfg!(feature = "onnx"), "onnx"),
+        (cfg!(feature = "onnx-shapes"), "onnx-shapes"),
+        (cfg!(feature = "parallel"), "parallel"),
+        (cfg!(feature = "report"), "report"),
+        (cfg!(feature = "tflite"), "tflite"),
+    ];
+    all.into_iter().filter_map(|(is_on, name)| is_on.then_some(name)).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,10 +112,10 @@ fn link(source: &str, object: &Path, link: Link, extra: &[&str]) -> PathBuf {
     let mut compiler = compiler(source);
     compiler.args(extra).arg(object);
     match link {
-        Link::Static => compiler.arg(library().join("libplimsoll.a")).args(["-lm", "-lpthread", "-ldl"]),
+        Link::Static => compiler.arg(library().join("libplimsoll_c.a")).args(["-lm", "-lpthread", "-ldl"]),
         Link::Shared => {
             let path = format!("-Wl,-rpath,{}", library().display());
-            compiler.arg(library().join("libplimsoll.so")).arg(path).args(["-lpthread"])
+            compiler.arg(library().join("libplimsoll_c.so")).arg(path).args(["-lpthread"])
         }
     };
     run(compiler.arg("-o").arg(&program));
@@ -217,7 +224,7 @@ fn the_shared_library_exports_what_the_header_declares() {
     if !have("nm") {
         return;
     }
-    let library = library().join("libplimsoll.so");
+    let library = library().join("libplimsoll_c.so");
     let output = run(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
     let text = String::from_utf8(output.stdout).unwrap();
     let mut exported: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
@@ -261,7 +268,7 @@ fn python_plans() {
     if !have_python("ctypes") {
         return;
     }
-    let library = library().join("libplimsoll.so");
+    let library = library().join("libplimsoll_c.so");
     for (source, expected) in [
         ("plan.py", "arena 1000000 bytes"),
         ("place.py", "cost 2000, at least 2000; 5000 bytes stay on chip"),
@@ -300,7 +307,7 @@ fn python_plans_onnx() {
     let document = PlanDocument::of_graph(&imported.graph, &plan, &ImportOptions::default()).to_json();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), document).unwrap();
-    let library = library().join("libplimsoll.so");
+    let library = library().join("libplimsoll_c.so");
     let arguments =
         ["examples/python/plan_onnx.py", library.to_str().unwrap(), model, file.path().to_str().unwrap()];
     let printed = python(&arguments);
@@ -316,7 +323,7 @@ fn python_plans_for_executorch() {
     if !have_python("executorch.exir") {
         return;
     }
-    let library = library().join("libplimsoll.so");
+    let library = library().join("libplimsoll_c.so");
     let printed = python(&["examples/python/executorch_plan.py", library.to_str().unwrap()]);
     assert_eq!(printed.matches("outputs equal, bit by bit").count(), 4, "{printed}");
     assert!(printed.contains("wired: greedy 34304 bytes, plimsoll 28160;"), "{printed}");

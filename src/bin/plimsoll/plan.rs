@@ -107,6 +107,9 @@ pub fn planner(arguments: &PlanArguments, limits: &Limits) -> Result<Planner, Fa
 /// Graphs with more operators get no hint on sharing: it would take longer than the plan.
 const MOST_COMPARED: usize = 500;
 
+/// Search nodes of each comparison: some 20 ms.
+const COMPARED_NODES: u64 = 20_000;
+
 /// Graphs with more operators are not planned in program order besides.
 const MOST_IN_PROGRAM_ORDER: usize = 10_000;
 
@@ -146,11 +149,9 @@ impl Comparison<'_> {
     }
 
     fn planner(&self) -> Option<Planner> {
-        let mut limits = self.limits.clone();
-        if self.arguments.searching.node_limit.is_some() {
-            // The plan has had the nodes.
-            limits = limits.nodes(0);
-        }
+        // Where a limit is given, the plan has had the nodes.
+        let nodes = if self.arguments.searching.node_limit.is_some() { 0 } else { COMPARED_NODES };
+        let limits = self.limits.clone().nodes(nodes);
         let planner = planner(self.arguments, &limits).ok()?.effort(Effort::Quick);
         let strategy = by_name_with("auto", self.arguments.searching.settings(Effort::Quick)).ok()?;
         Some(planner.boxed_strategy(strategy))

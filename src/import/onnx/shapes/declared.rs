@@ -1,7 +1,7 @@
 //! Inferred shapes against those that the file declares.
 //!
 //! The inferred shape counts, as it follows from the inputs; where the file declares another, a note says
-//! so. Where no shape can be inferred, that of the file counts, unless an input of the node has
+//! so, but not of shapes that follow from it. Where no shape can be inferred, that of the file counts, unless an input of the node has
 //! another shape than the file declares: then the file's shape is for other inputs.
 
 use super::engine;
@@ -44,7 +44,10 @@ impl Check {
             (Ok(value), declared) => {
                 let changed = match declared {
                     Some(declared) if !declared.admits(value.data_type, &value.dims) => {
-                        self.note(node, name, &value, declared);
+                        // What only follows from another shape is not told.
+                        if changed_input.is_none() {
+                            self.note(node, name, &value, declared);
+                        }
                         true
                     }
                     Some(declared) if value_of(declared).is_some() => false,
