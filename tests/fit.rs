@@ -13,7 +13,7 @@ mod folder;
 mod onnx_models;
 
 use folder::Folder;
-use onnx_models::{FLOAT, initializer, input, model, node, output, value_info};
+use onnx_models::{FLOAT, attribute, initializer, input, model, node, node_with, output, value_info};
 
 fn fit(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::cargo_bin("plimsoll").unwrap().arg("fit").args(arguments).output().unwrap();
@@ -527,10 +527,14 @@ fn many_networks_in_one_machine_are_a_table() {
 
 /// Convolution, activation and pooling of an image whose size is open.
 fn resizable() -> Vec<u8> {
+    let ints = |name: &str, values: &[i64]| {
+        attribute(name, values.iter().flat_map(|&value| onnx_models::number(8, value)).collect())
+    };
+    let halved = [ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])];
     model(&[
-        node("Conv", &["image", "weights"], &["features"]),
+        node_with("Conv", &["image", "weights"], &["features"], &[ints("pads", &[1; 4])]),
         node("Relu", &["features"], &["positive"]),
-        node("MaxPool", &["positive"], &["half"]),
+        node_with("MaxPool", &["positive"], &["half"], &halved),
         initializer("weights", FLOAT, &[8, 3, 3, 3]),
         input("image", FLOAT, "1, 3, height, width"),
         value_info("features", FLOAT, "1, 8, height, width"),
