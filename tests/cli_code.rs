@@ -146,7 +146,7 @@ fn what_is_no_planned_model_is_said() {
         ),
         (vec!["verify", &broken], "broken.onnx: not a valid ONNX file"),
         (vec!["verify", &onnx], "it is not planned"),
-        (vec!["verify", &onnx, "--scratch", &csv], "it goes with a .tflite"),
+        (vec!["verify", &onnx, "--scratch", &csv], "they go with a .tflite"),
         (vec!["verify", &csv], "only a .tflite or an .onnx has a plan inside"),
     ] {
         let (status, _, errors) = plimsoll(&arguments);

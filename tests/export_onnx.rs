@@ -286,23 +286,30 @@ fn random_models_come_back_planned() {
         let mut random = Rng::with_seed(seed);
         let mut parts = vec![input("x", FLOAT, "16"), initializer("w", FLOAT, &[16])];
         let mut names = vec!["x".to_owned(), "w".to_owned()];
+        let mut sizes = vec![16u64, 16];
         let mut read = HashSet::new();
         for number in 0..random.usize(1..=14) {
             let name = format!("t{number}");
-            let inputs: Vec<String> =
-                (0..random.usize(0..=3)).map(|_| names[random.usize(..names.len())].clone()).collect();
-            let op_type = match (inputs.len(), random.u8(..3)) {
-                (0, _) => "Constant",
-                (1, 0) => "Relu",
-                (1, _) => "Reshape",
-                (_, 0) => "Concat",
-                _ => "Add",
+            let inputs: Vec<usize> = (0..random.usize(0..=3)).map(|_| random.usize(..names.len())).collect();
+            let read_sizes: Vec<u64> = inputs.iter().map(|&input| sizes[input]).collect();
+            let any = random.u64(1..64);
+            // `Blend` is not known, so that its output may have any size.
+            let (op_type, size) = match (read_sizes.as_slice(), random.u8(..3)) {
+                ([], _) => ("Constant", any),
+                (&[size], 0) => ("Relu", size),
+                (&[size], _) => ("Reshape", size),
+                (sizes, 0) => ("Concat", sizes.iter().sum()),
+                (&[one, other], _) if one == other => ("Add", one),
+                _ => ("Blend", any),
             };
-            let texts: Vec<&str> = inputs.iter().map(String::as_str).collect();
-            read.extend(inputs.iter().cloned());
-            parts.push(node(op_type, &texts, &[&name]));
-            parts.push(value_info(&name, FLOAT, &random.u32(1..64).to_string()));
+            let texts: Vec<&str> = inputs.iter().map(|&input| names[input].as_str()).collect();
+            read.extend(texts.iter().map(|&text| text.to_owned()));
+            let axis = [attribute("axis", onnx_models::number(3, 0))];
+            let attributes = if op_type == "Concat" { &axis[..] } else { &[] };
+            parts.push(node_with(op_type, &texts, &[&name], attributes));
+            parts.push(value_info(&name, FLOAT, &size.to_string()));
             names.push(name);
+            sizes.push(size);
         }
         for name in names.iter().filter(|name| name.starts_with('t') && !read.contains(*name)) {
             parts.push(info_without_type(12, name));

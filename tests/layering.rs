@@ -99,7 +99,7 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
             "verify",
         ],
     ),
-    ("import", &["error", "graph", "ids", "problem"]),
+    ("import", &["error", "graph", "ids", "limits", "problem"]),
     // These see what a user sees: items of the crate's root, and public modules.
     ("export", &["ROOT", "import", "verify"]),
     ("report", &["ROOT", "effects"]),
