@@ -4,7 +4,7 @@
     python tests/tflm/compare.py target/release/plimsoll MODEL...
 
 For each model: `plimsoll plan` writes it anew; in TensorFlow Lite Micro's interpreter its
-outputs must be those of the original, bit by bit, over ten random inputs; the arena's head must
+outputs must be those of the original, bit by bit, over four random inputs (`PLIMSOLL_INPUTS`); the arena's head must
 be what plimsoll says and not above the original's, which must be what plimsoll says as well, and the
 smallest arena in which the model starts not larger. In LiteRT the outputs must be equal too.
 
@@ -35,7 +35,7 @@ import tflm
 import tflm_scratch
 from models import generated as models_of_ours
 
-INPUTS = 10
+INPUTS = int(os.environ.get("PLIMSOLL_INPUTS", "4"))
 # Seconds, after which a broken plan is taken to make a loop run forever.
 PATIENCE = 10
 
