@@ -35,10 +35,9 @@ pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Par
         // The host may not write over what this one still reads.
         let over = |tensor: &u32| there.saves.iter().any(|save| save.needs.contains(tensor));
         let written = network.bytes(network.writes.row(operator));
-        let saved = network.saves.bytes(operator, &network.sizes, own);
         let dying: Vec<u32> =
             network.reads.row(operator).iter().copied().filter(|&tensor| own(tensor)).collect();
-        let costs = written + network.transient[operator as usize] > saved || written > network.bytes(&dying);
+        let costs = network.own_bytes(operator, written, own) > 0 || written > network.bytes(&dying);
         let padded = network.paddings.any
             && network
                 .reads

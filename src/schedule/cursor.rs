@@ -155,13 +155,8 @@ impl<'a> Cursor<'a> {
             |row: &[u32]| row.iter().filter(dies).map(|&tensor| network.sizes[tensor as usize]).sum::<u64>();
         let freed = dying(network.reads.row(operator));
         let first = if self.done_count == 0 { network.first } else { 0 };
-        let more = written + network.transient[operator as usize] + first;
-        let mut bytes = self.live + more - dying(network.early.row(operator));
-        if !network.saves.is_empty(operator) {
-            let saved = network.saves.bytes(operator, &network.sizes, |tensor| dies(&&tensor));
-            // All that is live before the step is there together.
-            bytes -= saved.min(written + network.transient[operator as usize]);
-        }
+        let own = network.own_bytes(operator, written, |tensor| dies(&&tensor));
+        let bytes = self.live + first + own - dying(network.early.row(operator));
         Step { bytes: bytes - self.padding(operator), after: self.live + written - freed }
     }
 

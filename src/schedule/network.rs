@@ -275,9 +275,21 @@ impl Network {
     /// Bytes at the step of an operator: what it writes, less what it may write in place,
     /// needs for itself, and what is live throughout; and what it reads.
     pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
-        let written = self.bytes(self.writes.row(operator)) + self.transient[operator as usize];
-        let own = self.base + written.saturating_sub(self.saves.most(operator, &self.sizes));
+        let written = self.bytes(self.writes.row(operator));
+        let own = self.base + self.own_bytes(operator, written, |_| true);
         (own, self.bytes(self.reads.row(operator)))
+    }
+
+    /// Bytes that an operator adds to those that are live before it: what it writes (`written`) and
+    /// needs for itself, less what it saves if these tensors die. What is live before it is there
+    /// together, so that no more than all of this is saved.
+    #[inline]
+    pub(super) fn own_bytes(&self, operator: u32, written: u64, dies: impl Fn(u32) -> bool) -> u64 {
+        let own = written + self.transient[operator as usize];
+        if self.saves.is_empty(operator) {
+            return own;
+        }
+        own.saturating_sub(self.saves.bytes(operator, &self.sizes, dies))
     }
 
     /// No more than this of what rounding added can hang over the end at a step.
@@ -332,12 +344,17 @@ fn saves(
     let numbered = |ids: &[TensorId]| -> BTreeMap<TensorId, u32> { ids.iter().copied().zip(0..).collect() };
     let (inputs, outputs) = (numbered(operator.inputs()), numbered(operator.outputs()));
     let reuses: Vec<Reuse> = reuses(graph, id, sharing).collect();
+    let covered = covered(&reuses, atoms);
     let written = |id: TensorId| {
-        if has_rival(id, &reuses, atoms) {
+        if has_rival(id, &covered, atoms) {
             return graph.tensor(id).bytes().checked_next_multiple_of(unit);
         }
         Some(atoms.first_in(id).map(|atom| atoms.list[atom as usize].bytes).sum())
     };
+    let mut written_to: BTreeMap<TensorId, Option<u64>> = BTreeMap::new();
+    for reuse in &reuses {
+        written_to.entry(reuse.output).or_insert_with(|| written(reuse.output));
+    }
     let save = |reuse: &Reuse| {
         let &Reuse { input, output, ref region, most, seat } = reuse;
         let read = graph.tensor(input);
@@ -349,7 +366,7 @@ fn saves(
         // Outputs start at whole cells, so they share whole cells but for the last one.
         // None has as much in the arena.
         let [from, end, most] = [region.start, region.end, most].map(|at| at.checked_next_multiple_of(unit));
-        let (from, end, output_bytes) = (from?, end?, written(output)?);
+        let (from, end, output_bytes) = (from?, end?, written_to[&output]?);
         // What has no number is there throughout, so it does not die.
         let over = atoms.within(input, from, end);
         let needs = unique(over.iter().filter_map(|&atom| number_of(atom)).collect());
@@ -366,6 +383,23 @@ fn saves(
     reuses.iter().filter_map(save).collect()
 }
 
+/// The atoms of inputs that outputs may overwrite, each with the output, ascending; none where
+/// there is only one such output. O(n log n) in the atoms.
+fn covered(reuses: &[Reuse], atoms: &Atoms) -> Vec<(u32, TensorId)> {
+    let mut pairs: Vec<(TensorId, TensorId)> =
+        reuses.iter().map(|reuse| (reuse.output, reuse.input)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    match (pairs.first(), pairs.last()) {
+        (Some(first), Some(last)) if first.0 != last.0 => {}
+        _ => return Vec::new(),
+    }
+    let of_input = |(output, input)| atoms.of(input).iter().map(move |&atom| (atom, output));
+    let mut covered: Vec<(u32, TensorId)> = pairs.into_iter().flat_map(of_input).collect();
+    covered.sort_unstable();
+    covered
+}
+
 /// Returns true if another output of the operator may overwrite bytes that this one holds.
 ///
 /// Bytes that an output holds of an input are counted once, with the input. In memory, the output
@@ -373,9 +407,16 @@ fn saves(
 /// it is a copy. The bytes of a copy are not counted, so a copy over another input saves nothing
 /// that is counted, unless a rival overwrites the bytes that were copied: those are counted as live.
 /// Then all bytes of the copy count as saved.
-fn has_rival(output: TensorId, reuses: &[Reuse], atoms: &Atoms) -> bool {
+fn has_rival(output: TensorId, covered: &[(u32, TensorId)], atoms: &Atoms) -> bool {
+    if covered.is_empty() {
+        return false;
+    }
     let mut held = atoms.of(output).iter().filter(|&&atom| atoms.list[atom as usize].source != output);
-    let mut others = reuses.iter().filter(|reuse| reuse.output != output).peekable();
-    others.peek().is_some()
-        && held.any(|atom| others.clone().any(|reuse| atoms.of(reuse.input).contains(atom)))
+    held.any(|&atom| {
+        let from = covered.partition_point(|one| one.0 < atom);
+        // The outputs over one atom are in order: one of both ends is another one, if any is.
+        let end = covered.partition_point(|one| one.0 <= atom);
+        covered[from..end].first().is_some_and(|one| one.1 != output)
+            || covered[from..end].last().is_some_and(|one| one.1 != output)
+    })
 }

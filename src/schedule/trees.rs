@@ -61,15 +61,13 @@ pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<
         sort_by_keys(&mut places, |&place| [!merged[place].fall(), 0]);
         let mut merged: Vec<Segment> =
             places.into_iter().map(|place| std::mem::take(&mut merged[place])).collect();
-        let bytes =
-            |row: &[u32]| row.iter().map(|&tensor| i128::from(network.sizes[tensor as usize])).sum::<i128>();
-        let written = bytes(network.writes.row(operator));
+        let written = network.bytes(network.writes.row(operator));
         // All that it reads dies.
-        let saved = network.saves.bytes(operator, &network.sizes, |tensor| !network.stays[tensor as usize]);
+        let own = network.own_bytes(operator, written, |tensor| !network.stays[tensor as usize]);
         merged.push(Segment {
             operators: vec![operator],
-            hill: (written + i128::from(network.transient[operator as usize]) - i128::from(saved)).max(0),
-            net: written - bytes(network.reads.row(operator)),
+            hill: own.into(),
+            net: i128::from(written) - i128::from(network.bytes(network.reads.row(operator))),
         });
         orders[operator as usize] = Some(canonical(&merged, meter)?);
     }

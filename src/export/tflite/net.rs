@@ -151,11 +151,14 @@ fn raise_to_inferred(
     (bytes, model): (&[u8], Model<'_>),
     subgraph: SubGraph<'_>,
 ) -> Result<(), TfliteError> {
-    let operators = operators::read(model, subgraph)?;
-    let shapes = inferred((model, bytes), subgraph, &operators);
     let is_missing = |tensor: &NetTensor| {
         tensor.memory == Memory::Head && tensor.shape.as_ref().is_some_and(Vec::is_empty)
     };
+    if !tensors.iter().any(is_missing) {
+        return Ok(());
+    }
+    let operators = operators::read(model, subgraph)?;
+    let shapes = inferred((model, bytes), subgraph, &operators);
     for (tensor, shape) in tensors.iter_mut().zip(shapes).filter(|(tensor, _)| is_missing(tensor)) {
         let stated = tensor.shape.replace(shape.unwrap_or_default());
         let found = head_bytes(tensor, 0).unwrap_or(0);

@@ -26,6 +26,18 @@ fn slid(length: u64, window: u64, stride: i64, dilation: i64, padding: u8) -> Re
     }
 }
 
+/// The same for the fields of an operator's options that hold its stride and its dilation; the first
+/// field is the padding.
+fn slid_by(
+    call: &Call<'_>,
+    options: u8,
+    (length, window): (u64, u64),
+    [stride, dilation]: [u16; 2],
+) -> Result<u64, Why> {
+    let (stride, dilation) = (call.number(options, stride, 0), call.number(options, dilation, 1));
+    slid(length, window, stride, dilation, call.byte(options, 0, 0))
+}
+
 pub(super) fn conv_2d(call: &Call<'_>) -> Outcome {
     let ([batch, height, width, channels], [outputs, rows, columns, depth]) =
         (call.ranked(0)?, call.ranked(1)?);
@@ -33,11 +45,8 @@ pub(super) fn conv_2d(call: &Call<'_>) -> Outcome {
     if depth == 0 || channels % depth != 0 {
         return Err(Why::Wrong(format!("filters over {depth} channels do not go with {channels}")));
     }
-    let padding = call.byte(CONV_2D, 0, 0);
-    let along = |length, window, stride, dilation| {
-        slid(length, window, call.number(CONV_2D, stride, 0), call.number(CONV_2D, dilation, 1), padding)
-    };
-    one(vec![batch, along(height, rows, 2, 5)?, along(width, columns, 1, 4)?, outputs])
+    let along = |length, window, fields| slid_by(call, CONV_2D, (length, window), fields);
+    one(vec![batch, along(height, rows, [2, 5])?, along(width, columns, [1, 4])?, outputs])
 }
 
 pub(super) fn depthwise_conv_2d(call: &Call<'_>) -> Outcome {
@@ -45,11 +54,8 @@ pub(super) fn depthwise_conv_2d(call: &Call<'_>) -> Outcome {
     if channels == 0 || outputs % channels != 0 {
         return Err(Why::Wrong(format!("{outputs} filters do not go with {channels} channels")));
     }
-    let padding = call.byte(DEPTHWISE, 0, 0);
-    let along = |length, window, stride, dilation| {
-        slid(length, window, call.number(DEPTHWISE, stride, 0), call.number(DEPTHWISE, dilation, 1), padding)
-    };
-    one(vec![batch, along(height, rows, 2, 6)?, along(width, columns, 1, 5)?, outputs])
+    let along = |length, window, fields| slid_by(call, DEPTHWISE, (length, window), fields);
+    one(vec![batch, along(height, rows, [2, 6])?, along(width, columns, [1, 5])?, outputs])
 }
 
 pub(super) fn conv_3d(call: &Call<'_>) -> Outcome {
@@ -58,12 +64,9 @@ pub(super) fn conv_3d(call: &Call<'_>) -> Outcome {
     if inputs != channels {
         return Err(Why::Wrong(format!("filters over {inputs} channels do not go with {channels}")));
     }
-    let padding = call.byte(CONV_3D, 0, 0);
-    let along = |length, window, stride, dilation| {
-        slid(length, window, call.number(CONV_3D, stride, 0), call.number(CONV_3D, dilation, 1), padding)
-    };
-    let (depth, height) = (along(depth, planes, 1, 5)?, along(height, rows, 3, 7)?);
-    one(vec![batch, depth, height, along(width, columns, 2, 6)?, outputs])
+    let along = |length, window, fields| slid_by(call, CONV_3D, (length, window), fields);
+    let (depth, height) = (along(depth, planes, [1, 5])?, along(height, rows, [3, 7])?);
+    one(vec![batch, depth, height, along(width, columns, [2, 6])?, outputs])
 }
 
 pub(super) fn pool(call: &Call<'_>) -> Outcome {
