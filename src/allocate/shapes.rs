@@ -17,6 +17,9 @@ const MOST_LOOKED_AT: usize = 30_000_000;
 /// No more shapes are packed by exhaustive search.
 const FEW: usize = 12;
 
+/// No more places above one shape are tried by exhaustive search.
+const MOST_PLACES: u64 = 256;
+
 /// How hard to look for lower offsets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackingEffort {
@@ -348,21 +351,24 @@ impl Packed {
     }
 }
 
-/// All ways of putting shapes on the floor or on others.
+/// All ways of putting shapes on the floor or on others. Sets of places are looked at once.
 ///
-/// In a packing in which nothing can be lowered any more, one after the other or together,
-/// there is an order in which each lies on the floor, on what is reserved or on one before
-/// it. Sets of places are looked at once.
+/// In a packing whose sum of offsets is least, no set of shapes can be lowered by `A`, the largest
+/// alignment. So there is an order in which each shape, lowered by `A`, would reach below the floor,
+/// into what is reserved or into a shape before it: the first shapes of the order do not hold all
+/// others up otherwise. A shape then lies less than `A` above one of these.
 ///
-/// A shape that cannot be lowered by its alignment lies on another one: its offset is at least
-/// that one's plus `below` of their conflict. If `below` is above 0 for all pairs, as it is for
-/// rectangles, offsets fall from each to what it lies on, and an order by offsets is such an order.
-/// Otherwise shapes could hold each other up in a circle; with one alignment, the circle can be
-/// lowered as a whole, but where alignments differ, nothing is proven.
+/// Where all alignments are the same, that is one offset above each. It is also enough where
+/// alignments differ, if `below` is above 0 for all conflicts, as it is for rectangles: a shape that
+/// cannot be lowered by its own alignment lies on another one, at its offset plus `below` or more, so
+/// that an order by offsets will do. Else each multiple of the shape's alignment within `A` is tried,
+/// after a search without these has found good packings.
 struct Exhaustive<'s, 'a> {
     shapes: &'s Shapes<'a>,
     best: &'s mut Packed,
     offsets: Vec<Option<u64>>,
+    /// How far above the floor or another shape places are tried.
+    span: u64,
     seen: Keys,
     blocked: Vec<(i64, i64)>,
 }
@@ -370,7 +376,7 @@ struct Exhaustive<'s, 'a> {
 impl<'s, 'a> Exhaustive<'s, 'a> {
     fn new(shapes: &'s Shapes<'a>, best: &'s mut Packed) -> Self {
         let offsets = shapes.frames.buffers().iter().map(crate::problem::Buffer::fixed_offset).collect();
-        Self { shapes, best, offsets, seen: Keys::default(), blocked: Vec::new() }
+        Self { shapes, best, offsets, span: 1, seen: Keys::default(), blocked: Vec::new() }
     }
 
     /// Whether what was found is proven to be lowest.
@@ -378,10 +384,19 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         let fixed = self.offsets.iter().zip(self.shapes.frames.buffers());
         let top = fixed.filter_map(|(offset, frame)| Some((*offset)? + frame.size())).max().unwrap_or(0);
         self.descend(0, top, meter)?;
-        let mut alignments = self.shapes.frames.buffers().iter().map(crate::problem::Buffer::alignment);
-        let first = alignments.next();
-        let is_same = alignments.all(|alignment| Some(alignment) == first);
-        Ok(is_same || self.shapes.conflicts.iter().all(|conflict| conflict.below > 0))
+        let alignments = || self.shapes.frames.buffers().iter().map(crate::problem::Buffer::alignment);
+        let coarsest = alignments().max().unwrap_or(1);
+        let finest = alignments().min().unwrap_or(1);
+        if finest == coarsest || self.shapes.conflicts.iter().all(|conflict| conflict.below > 0) {
+            return Ok(true);
+        }
+        if coarsest / finest > MOST_PLACES {
+            return Ok(false);
+        }
+        self.span = coarsest;
+        self.seen = Keys::default();
+        self.descend(0, top, meter)?;
+        Ok(true)
     }
 
     fn descend(&mut self, key: u128, top: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
@@ -414,17 +429,20 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         Ok(())
     }
 
-    /// Where a shape can lie on the floor or on something.
+    /// Where a shape can lie on the floor or on something, or less than the span above it.
     fn places(&mut self, shape: u32) -> Vec<u64> {
         let (shapes, frame) = (self.shapes, self.shapes.frames.buffer(BufferId::new(shape as usize)));
         let placed = shapes.row(shape).iter().filter_map(|conflict| {
-            u64::try_from(self.offsets[conflict.other as usize]?.cast_signed() + conflict.below).ok()
+            Some(self.offsets[conflict.other as usize]?.cast_signed() + conflict.below)
         });
-        let mut from: Vec<u64> =
-            placed.chain(shapes.frames.reserved().iter().map(|range| range.end)).chain([0]).collect();
-        for place in &mut from {
-            *place = place.next_multiple_of(frame.alignment());
-        }
+        let reserved = shapes.frames.reserved().iter().map(|range| range.end.cast_signed());
+        let above = |from: i64| {
+            let end = (from + self.span.cast_signed()).max(1).cast_unsigned();
+            let first = from.max(0).cast_unsigned().next_multiple_of(frame.alignment());
+            // Where the span is 1, the lowest place.
+            (first..end.max(first + 1)).step_by(frame.alignment() as usize)
+        };
+        let mut from: Vec<u64> = placed.chain(reserved).chain([0]).flat_map(above).collect();
         from.sort_unstable();
         from.dedup();
         from.retain(|&place| shapes.lowest(shape, place, &self.offsets, &mut self.blocked) == place);

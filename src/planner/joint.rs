@@ -4,7 +4,7 @@ use super::Planner;
 use super::shared::Order;
 use crate::effort::Effort;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Operator, Permit, Tensor};
+use crate::graph::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
@@ -96,8 +96,7 @@ impl Planner {
             return Ok(nothing);
         }
         let height = known.arena_bytes;
-        let is_proven = !concerns(graph, self.sharing)
-            || (self.distances_are_aligned(graph) && !self.misses_choices(graph));
+        let is_proven = !concerns(graph, self.sharing) || !self.misses_choices(graph);
         let best = None;
         let mut joint = Joint {
             planner: self,
@@ -120,24 +119,6 @@ impl Planner {
             Err(End::Stop(stop)) => Ok(Exhausted { stop, ..found }),
             Err(End::Wrong(error)) => Err(error),
         }
-    }
-
-    /// Returns true if tensors of a group lie at multiples of the largest alignment from each other.
-    /// Otherwise a group may be possible whose lowest tensor is not aligned for all, and such
-    /// groups are not formed.
-    fn distances_are_aligned(&self, graph: &Graph) -> bool {
-        let own = graph.tensors().iter().filter_map(Tensor::alignment);
-        let (least, coarsest) = own.fold((self.alignment, self.alignment), |(least, coarsest), own| {
-            (least.min(own), coarsest.max(own))
-        });
-        let is_aligned = |permit: &Permit| match *permit {
-            Permit::View { at, .. } | Permit::Piece { at, .. } => at.is_multiple_of(coarsest),
-            Permit::InPlace { .. } | Permit::Overlap { .. } => true,
-        };
-        let permits = graph.operators().iter().flat_map(Operator::permits);
-        least == coarsest
-            || (permits.filter(|permit| in_force(graph, permit, self.sharing)).all(is_aligned)
-                && graph.relative_placements().iter().all(|one| one.at.is_multiple_of(coarsest)))
     }
 
     /// Returns true if an output may both hold contents of other tensors and be written over an

@@ -36,7 +36,7 @@ pub(crate) struct Contents {
     pub(crate) relations: Vec<Relation>,
     /// By operator: where its relations are, and those that were dropped.
     of_operator: Vec<[Range<usize>; 2]>,
-    /// Those that contradict them, or would only be aligned where another is not.
+    /// Those that contradict them.
     pub(crate) dropped: Vec<Relation>,
     /// Bytes of which these say that they are another's: of a tensor, from where to where.
     /// No bound may count them.
@@ -157,7 +157,7 @@ impl Contents {
                 continue;
             }
             let Relation { tensor, of, at, .. } = relation;
-            if met.is_none() && self.is_aligned(graph, &relation) && self.places.tie(tensor, of, at) {
+            if met.is_none() && self.places.tie(tensor, of, at) {
                 apart.add(graph, relation);
                 accepted.push(relation);
             } else {
@@ -197,17 +197,13 @@ impl Contents {
         true
     }
 
-    /// Whether relative placement and alignments leave room for it.
+    /// Whether relative placement and alignments leave room for it: the offsets of both tensors are
+    /// multiples of the smaller alignment.
     fn is_possible(&self, graph: &Graph, relation: &Relation) -> bool {
         let Relation { tensor, of, at, .. } = *relation;
         let distance = graph.distance(tensor, of);
-        let can_be_aligned =
-            self.is_aligned(graph, relation) || self.alignment(graph, of) < self.alignment(graph, tensor);
-        can_be_aligned && distance.is_none_or(|distance| distance == i128::from(at))
-    }
-
-    fn is_aligned(&self, graph: &Graph, relation: &Relation) -> bool {
-        relation.at.is_multiple_of(self.alignment(graph, relation.tensor))
+        let smaller = self.alignment(graph, of).min(self.alignment(graph, tensor));
+        at.is_multiple_of(smaller) && distance.is_none_or(|distance| distance == i128::from(at))
     }
 
     pub(super) fn alignment(&self, graph: &Graph, id: TensorId) -> u64 {

@@ -332,24 +332,33 @@ impl<'a> Making<'a> {
         !self.graph.tensor(tensor).is_output() && self.origins.is_replaceable(self.graph, tensor)
     }
 
-    /// The groups of what is live, by their roots.
+    /// The groups of what is live, by their roots. A group begins at a multiple of its largest
+    /// alignment, so that bytes may be left free below its lowest tensor. No offsets are lost:
+    /// the distances decide how far above such a multiple the lowest tensor lies.
     pub(crate) fn finish(mut self) -> Layout {
         let count = self.graph.tensors().len();
         let found: Vec<(usize, i128)> = (0..count).map(|id| self.places.find(id)).collect();
         let is_live = |id: usize| self.live[id].is_some();
-        let mut lowest: Vec<Option<i128>> = vec![None; count];
-        for (_, &(root, from)) in found.iter().enumerate().filter(|&(id, _)| is_live(id)) {
-            lowest[root] = Some(lowest[root].map_or(from, |lowest| lowest.min(from)));
+        // By root: the position of the lowest tensor, and the largest alignment.
+        let mut live: Vec<Option<(i128, u64)>> = vec![None; count];
+        for (id, &(root, from)) in self.graph.tensor_ids().zip(&found).filter(|(id, _)| is_live(id.index())) {
+            let own = (from, self.contents.alignment(self.graph, id));
+            let joined = |known: (i128, u64)| (known.0.min(own.0), known.1.max(own.1));
+            live[root] = Some(live[root].map_or(own, joined));
         }
         let mut group_count = 0;
-        let mut number = vec![0; count];
-        for root in (0..count).filter(|&root| lowest[root].is_some()) {
-            number[root] = group_count;
-            group_count += 1;
+        // By root: the number of its group, and the position at which that begins.
+        let mut starts = vec![None; count];
+        for (root, lowest) in live.iter().enumerate() {
+            if let &Some((lowest, alignment)) = lowest {
+                let above = self.groups[root].above(lowest, alignment);
+                starts[root] = Some((group_count, lowest - i128::from(above)));
+                group_count += 1;
+            }
         }
         let place = found.iter().enumerate().map(|(id, &(root, from))| {
-            let lowest = lowest[root].filter(|_| is_live(id))?;
-            Some((number[root], bytes(from - lowest)))
+            let (number, start) = starts[root].filter(|_| is_live(id))?;
+            Some((number, bytes(from - start)))
         });
         let place = place.collect();
         let shares = self.shares.into_iter().flatten().collect();

@@ -122,7 +122,8 @@ impl Making<'_> {
     /// Why two tensors cannot have a distance, whatever lies between them.
     pub(super) fn why_nowhere(&self, one: &RelativePlacement) -> String {
         let [tensor, of] = [one.tensor, one.of].map(|id| self.graph.tensor(id));
-        let alignment = self.contents.alignment(self.graph, one.tensor);
+        let alignments = [one.tensor, one.of].map(|id| self.contents.alignment(self.graph, id));
+        let alignment = alignments[0].min(alignments[1]);
         let fixed = (tensor.fixed_offset(), of.fixed_offset());
         if let (Some(own), Some(outer)) = fixed
             && i128::from(own) - i128::from(outer) != i128::from(one.at)
@@ -139,9 +140,11 @@ impl Making<'_> {
         }
         if !one.at.is_multiple_of(alignment) {
             return format!(
-                "{} is no multiple of {alignment}, the alignment of tensor `{}`; use a multiple",
+                "{} is no multiple of {alignment}, and tensors `{}` and `{}` both lie at multiples of that; \
+                 use a multiple",
                 one.at,
-                tensor.name()
+                tensor.name(),
+                of.name()
             );
         }
         "alignments or fixed offsets of tensors that are placed with them do not allow it; \

@@ -46,13 +46,16 @@ pub(super) struct RigidGroup {
     trees: Vec<Tree>,
 }
 
-/// The positions that a group can have.
+/// The positions that a group can have: one residue modulo its largest alignment, which decides
+/// the residues modulo all others, as alignments are powers of two.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     /// Of the lowest tensor, from the root.
     lowest: i128,
-    /// The largest alignment. The lowest tensor is aligned for all.
+    /// The largest alignment of its tensors.
     alignment: u64,
+    /// The offset of the root, modulo the alignment.
+    residue: u64,
     /// The offset of the root that fixed offsets demand.
     root: Option<i128>,
 }
@@ -68,7 +71,7 @@ impl RigidGroup {
     pub(super) fn new(member: Option<Member>, alignment: u64, fixed_offset: Option<u64>) -> Self {
         Self {
             origin: 0,
-            frame: Frame { lowest: 0, alignment, root: fixed_offset.map(i128::from) },
+            frame: Frame { lowest: 0, alignment, residue: 0, root: fixed_offset.map(i128::from) },
             count: member.iter().len(),
             loose: member.into_iter().collect(),
             trees: Vec::new(),
@@ -85,6 +88,12 @@ impl RigidGroup {
 
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// How many bytes above a multiple of an alignment a position from the root always lies. The
+    /// alignment is at most the group's.
+    pub(super) fn above(&self, position: i128, alignment: u64) -> u64 {
+        modulo(i128::from(self.frame.residue) + position, alignment)
     }
 
     /// All members, at their positions from the root.
@@ -147,24 +156,28 @@ impl RigidGroup {
 
 impl Frame {
     fn moved(self, distance: i128) -> Self {
-        Self { lowest: self.lowest + distance, root: self.root.map(|root| root - distance), ..self }
+        let residue = modulo(i128::from(self.residue) - distance, self.alignment);
+        let root = self.root.map(|root| root - distance);
+        Self { lowest: self.lowest + distance, residue, root, ..self }
     }
 
-    /// The frame of groups that lie around one root, if there is one. Each part is aligned when
-    /// its lowest tensor is: alignments are powers of two.
+    /// The frame of groups that lie around one root, if there is one: the coarsest of them decides
+    /// the residue, and the others have to agree.
     fn joined(parts: &(impl Iterator<Item = Self> + Clone)) -> Option<Self> {
         let lowest = parts.clone().map(|part| part.lowest).min()?;
-        let alignment = parts.clone().map(|part| part.alignment).max()?;
-        let is_aligned = |part: Self| (part.lowest - lowest) % i128::from(part.alignment) == 0;
+        let Self { alignment, residue, .. } = parts.clone().max_by_key(|part| part.alignment)?;
         let mut roots = parts.clone().filter_map(|part| part.root);
         let root = roots.next();
-        let fits = root.is_none_or(|root| {
-            let offset = root + lowest;
-            offset >= 0 && offset % i128::from(alignment) == 0
-        });
-        let agree = roots.all(|other| Some(other) == root);
-        (fits && agree && parts.clone().all(is_aligned)).then_some(Self { lowest, alignment, root })
+        let fits = root.is_none_or(|root| root + lowest >= 0 && modulo(root, alignment) == residue);
+        let agree = roots.all(|other| Some(other) == root)
+            && parts.clone().all(|part| residue % part.alignment == part.residue);
+        (fits && agree).then_some(Self { lowest, alignment, residue, root })
     }
+}
+
+/// A position modulo an alignment.
+fn modulo(position: i128, alignment: u64) -> u64 {
+    position.rem_euclid(alignment.into()) as u64
 }
 
 /// Members in a binary tree of boxes, built once. Each half is a contiguous part of the list.
