@@ -772,6 +772,29 @@ int32_t plimsoll_import_options_set_input_shape(struct plimsoll_import_options *
                                                 const char *name,
                                                 const char *shape);
 
+// Gives a tensor of an ONNX model `count` whole numbers that are known when the model is compiled, in the
+// order of its elements: an input, or a result that shapes or conditions depend on. `numbers` NULL and
+// `count` 0 for what the file says.
+//
+// A tensor that is not there, or cannot hold these numbers, is an error of the import.
+int32_t plimsoll_import_options_set_value(struct plimsoll_import_options *options,
+                                          const char *name,
+                                          const int64_t *numbers,
+                                          size_t count);
+
+// Gives an output the place of an input: the state that a run leaves for the next one, which then reads
+// it there. The input may be overwritten. NULL as `output` for no state.
+//
+// Names that are not there, and sizes that differ, are an error of the import.
+int32_t plimsoll_import_options_set_state(struct plimsoll_import_options *options,
+                                          const char *input,
+                                          const char *output);
+
+// Whether softmax and normalizations may be written over their inputs: 1, if their kernels read a row in
+// full before they write it, or 0.
+int32_t plimsoll_import_options_set_multi_pass(struct plimsoll_import_options *options,
+                                               int32_t multi_pass);
+
 // Whether operators that read constants only are folded away: 1, or 0.
 int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options, int32_t fold);
 

@@ -219,7 +219,8 @@ impl Pools {
         let wrong = |text: String| Err(Error::Pools(text));
         let Some(home) = list.last() else { return wrong("there is none".to_owned()) };
         if list.len() > Self::MAX_COUNT {
-            return wrong(format!("there are {}, and at most {} may be", list.len(), Self::MAX_COUNT));
+            let most = Self::MAX_COUNT;
+            return wrong(format!("more than {most} are given, and at most {most} may be"));
         }
         for (place, pool) in list.iter().enumerate() {
             if list[..place].iter().any(|other| other.name == pool.name) {

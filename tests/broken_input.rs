@@ -260,7 +260,9 @@ fn files_are_read_like_bytes() {
     let text = folder.path().join("model.pb");
     let ending = import::read(&text, &options).unwrap_err().to_string();
     assert!(
-        ending.ends_with("model.pb: expected a file ending in .onnx, .tflite, .csv or .json"),
+        ending.contains(
+            "model.pb: expected a file ending in .onnx, .tflite, .csv or .json; TensorFlow: convert"
+        ),
         "{ending}"
     );
     let Imported::Graph(model) = import::read(

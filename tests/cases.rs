@@ -90,6 +90,14 @@ fn tflite_sizes_are_inferred() {
 }
 
 #[test]
+fn an_update_of_a_cache_is_written_over_it() {
+    let Some(file) = case("kv_scatter.onnx") else { return };
+    assert_eq!(arena(&planned(&[&file, "--align", "1"])), 65_800);
+    let shared = ["--share", "all", "--inputs", "overwritable"];
+    assert_optimal(&planned(&[&[file.as_str(), "--align", "1"], &shared[..]].concat()), 33_032);
+}
+
+#[test]
 fn of_placements_of_equal_cost_the_one_that_moves_least() {
     let Some(file) = case("two_banks.json") else { return };
     let folder = Folder::new();

@@ -322,7 +322,7 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
     let out = folder.text("out.json");
     let onnx = model(ONNX);
     let broken = folder.with("broken.onnx", "this is not a model");
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 18] = [
         (&["plan", &onnx, "--strategi", "auto"], "--strategi"),
         (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
         (&["plan", &onnx, "--align", "24"], "not a power of two"),
@@ -338,6 +338,8 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
         (&["plan", "missing.onnx", "--out", &out], "missing.onnx: No such file"),
         (&["plan", &broken, "--out", &out], "broken.onnx: not a valid ONNX file"),
         (&["plan", "model.pt"], "model.pt: expected a file ending in"),
+        (&["plan", "model.pt2"], "torch.onnx.export"),
+        (&["plan", "model.h5"], "from_keras_model"),
         (&["plan", &onnx, "--order", "random"], "random"),
     ];
     for (arguments, culprit) in cases {

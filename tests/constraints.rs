@@ -150,7 +150,7 @@ fn demands_that_contradict_each_other_are_named() {
             net.place_at(a, x, 72);
         }),
         "tensor `a` at 72 bytes of tensor `x` cannot be: \
-         72 is no multiple of 16, the alignment of tensor `a`; use a multiple"
+         72 is no multiple of 16, and tensors `a` and `x` both lie at multiples of that; use a multiple"
     );
     assert_eq!(
         refusal(&|net, [_, a, b, _]| {

@@ -32,6 +32,94 @@ fn import(parts: &[Vec<u8>]) -> Graph {
     onnx_from_bytes("slices", &model, &ImportOptions::default()).unwrap().graph
 }
 
+/// An initializer of whole numbers with its contents.
+fn constants(name: &str, dims: &[i64], list: &[i64]) -> Vec<u8> {
+    let described = onnx_models::tensor(name, INT64, dims);
+    length_delimited(5, [described, length_delimited(9, raw(list))].concat())
+}
+
+/// A cache of four rows, one of which is replaced.
+fn cache(op_type: &str) -> Vec<Vec<u8>> {
+    let at = if op_type == "ScatterND" { "row number" } else { "row numbers" };
+    vec![
+        input("past", UINT8, "4, 8"),
+        input("row", UINT8, "1, 8"),
+        constants("row number", &[1, 1], &[2]),
+        constants("row numbers", &[1, 8], &[2; 8]),
+        node(op_type, &["past", at, "row"], &["present"]),
+        node("Relu", &["present"], &["y"]),
+        output("present", UINT8, "4, 8"),
+        output("y", UINT8, "4, 8"),
+    ]
+}
+
+#[test]
+fn an_update_may_be_in_place_unless_it_reads_what_it_replaces() {
+    let permits = |parts: &[Vec<u8>]| import(parts).operators()[0].permits().to_vec();
+    for op_type in ["ScatterND", "ScatterElements"] {
+        assert!(matches!(permits(&cache(op_type))[..], [Permit::InPlace { .. }]), "{op_type}");
+    }
+    // All rows are replaced by rows of the cache itself.
+    let own = [
+        input("past", UINT8, "4, 8"),
+        constants("row numbers", &[4, 1], &[3, 2, 1, 0]),
+        node("ScatterND", &["past", "row numbers", "past"], &["present"]),
+        output("present", UINT8, "4, 8"),
+    ];
+    assert_eq!(permits(&own), []);
+}
+
+/// The arena, and whether two tensors start at one offset.
+fn planned(graph: &Graph, names: [&str; 2]) -> (u64, bool) {
+    let plan = plimsoll::Planner::new().alignment(1).plan(graph).unwrap();
+    let offset = |name: &str| {
+        let id = graph.tensor_ids().find(|&id| graph.tensor(id).name() == name).unwrap();
+        plan.offset(id).unwrap()
+    };
+    (plan.arena_bytes, offset(names[0]) == offset(names[1]))
+}
+
+#[test]
+fn a_state_goes_from_an_input_to_an_output_of_its_size() {
+    let model = onnx_models::model(&cache("ScatterND"));
+    let read = |input: &str, output: &str| {
+        let mut options = ImportOptions::default();
+        options.states.insert(input.to_owned(), output.to_owned());
+        onnx_from_bytes("cache", &model, &options)
+    };
+    // The cache and `y`, both kept.
+    assert_eq!(planned(&read("past", "present").unwrap().graph, ["past", "present"]), (64, true));
+    // `y` comes when `past` is done, beside `present`.
+    assert_eq!(planned(&read("past", "y").unwrap().graph, ["past", "y"]), (72, true));
+    for (input, output, reason) in [
+        ("passt", "present", "the graph has no input `passt`; inputs are `past`, `row`"),
+        ("past", "z", "the graph has no output `z`; outputs are `present`, `y`"),
+        ("row", "present", "the input has 8 bytes, the output 32; both must have the same size"),
+    ] {
+        let text = read(input, output).unwrap_err().to_string();
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+#[test]
+fn softmax_is_in_place_where_its_kernel_is_promised_to_take_several_passes() {
+    let model = onnx_models::model(&[
+        input("x", UINT8, "4, 8"),
+        input("scale", UINT8, "8"),
+        node("Softmax", &["x"], &["y"]),
+        node("LayerNormalization", &["y", "scale"], &["z"]),
+        output("z", UINT8, "4, 8"),
+    ]);
+    for multi_pass in [false, true] {
+        let mut options = ImportOptions::default();
+        options.multi_pass = multi_pass;
+        let graph = onnx_from_bytes("rows", &model, &options).unwrap().graph;
+        for operator in graph.operators() {
+            assert_eq!(operator.permits().len(), usize::from(multi_pass), "{}", operator.name());
+        }
+    }
+}
+
 /// The view that the last operator permits, if it does.
 fn view(graph: &Graph) -> Option<u64> {
     let last = graph.operators().last().unwrap();

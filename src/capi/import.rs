@@ -95,6 +95,71 @@ fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
     Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the features `onnx-shapes` and `tflite`"))
 }
 
+/// Gives a tensor of an ONNX model `count` whole numbers that are known when the model is compiled, in the
+/// order of its elements: an input, or a result that shapes or conditions depend on. `numbers` NULL and
+/// `count` 0 for what the file says.
+///
+/// A tensor that is not there, or cannot hold these numbers, is an error of the import.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_value(
+    options: *mut plimsoll_import_options,
+    name: *const c_char,
+    numbers: *const i64,
+    count: usize,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        let name = unsafe { text(name, "name") }?;
+        if numbers.is_null() && count == 0 {
+            options.values.remove(name);
+            return Ok(());
+        }
+        let numbers = unsafe { array(numbers, count, "numbers") }?.to_vec();
+        options.values.insert(name.to_owned(), numbers);
+        Ok(())
+    })
+}
+
+/// Gives an output the place of an input: the state that a run leaves for the next one, which then reads
+/// it there. The input may be overwritten. NULL as `output` for no state.
+///
+/// Names that are not there, and sizes that differ, are an error of the import.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_state(
+    options: *mut plimsoll_import_options,
+    input: *const c_char,
+    output: *const c_char,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        let input = unsafe { text(input, "input") }?;
+        if output.is_null() {
+            options.states.remove(input);
+        } else {
+            options.states.insert(input.to_owned(), unsafe { text(output, "output") }?.to_owned());
+        }
+        Ok(())
+    })
+}
+
+/// Whether softmax and normalizations may be written over their inputs: 1, if their kernels read a row in
+/// full before they write it, or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_multi_pass(
+    options: *mut plimsoll_import_options,
+    multi_pass: i32,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        options.multi_pass = match multi_pass {
+            0 => false,
+            1 => true,
+            _ => return Err(Failure::argument(format!("{multi_pass} is neither 0 nor 1"))),
+        };
+        Ok(())
+    })
+}
+
 /// Whether operators that read constants only are folded away: 1, or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_fold(

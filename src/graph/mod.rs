@@ -180,12 +180,14 @@ impl Graph {
         self.ties.list.iter().map(rescaled).collect()
     }
 
+    /// Nothing changes if there is an error.
     fn place_anew(&mut self, placements: Vec<RelativePlacement>) -> Result<()> {
         if placements.is_empty() {
             return Ok(());
         }
-        self.ties = Ties::new(placements, self.ties.apart.clone(), &self.tensors)?;
-        self.dependencies = Dependencies::new(&self.operators, &self.tensors, &self.ties)?;
+        let ties = Ties::new(placements, self.ties.apart.clone(), &self.tensors)?;
+        self.dependencies = Dependencies::new(&self.operators, &self.tensors, &ties)?;
+        self.ties = ties;
         self.dependencies.forget_folded(&self.operators);
         Ok(())
     }
@@ -247,6 +249,39 @@ impl Graph {
         for tensor in &mut self.tensors {
             tensor.overwritable |= tensor.kind == TensorKind::Input;
         }
+    }
+
+    /// Gives the new state of a run the place of the old one: an output the address of an input, which
+    /// may be overwritten. The next run then finds the state where it reads it, without a copy.
+    ///
+    /// A plan exists only if nothing reads the old state after the new one is written, and if the
+    /// operator that writes the one while it reads the other [permits](Permit) it.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`] if these are no input and output of the same size, or if other
+    /// relative placements are in the way; the graph is as it was.
+    pub fn keep_state(&mut self, input: TensorId, output: TensorId) -> Result<()> {
+        let one = RelativePlacement { tensor: output, of: input, at: 0 };
+        let known = |id: TensorId| self.tensors.get(id.index());
+        let (Some(old), Some(new)) = (known(input), known(output)) else {
+            return self.place_anew([self.ties.list.clone(), vec![one]].concat());
+        };
+        let place = || format!("the state `{}` -> `{}`", old.name(), new.name());
+        let wrong = |problem: String| Err(Error::Constraint { place: place(), problem });
+        if old.kind() != TensorKind::Input || !new.is_output() {
+            return wrong("a state goes from an input of the graph to an output".to_owned());
+        }
+        if old.bytes() != new.bytes() {
+            let (from, to) = (old.bytes(), new.bytes());
+            return wrong(format!(
+                "the input has {from} bytes, the output {to}; both must have the same size"
+            ));
+        }
+        if input != output {
+            self.place_anew([self.ties.list.clone(), vec![one]].concat())?;
+        }
+        self.tensors[input.index()].overwritable = true;
+        Ok(())
     }
 
     /// As the tensors that have a size here become elements of this type. A permission

@@ -28,6 +28,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 /// [`ImportError::Invalid`] if the buffers break a rule.
 pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Problem, ImportError> {
     super::check_fixed(options)?;
+    super::states::check_none(options)?;
     // Flexible: rows of a wrong length are told in our own words.
     let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes);
     let columns = Columns::find(reader.headers().map_err(malformed)?)?;

@@ -12,6 +12,7 @@ use crate::problem::Problem;
 
 #[cfg(feature = "csv")]
 mod buffers_csv;
+mod conversion;
 mod file;
 pub(crate) mod foldable;
 #[cfg(feature = "json")]
@@ -22,6 +23,7 @@ pub(crate) mod json;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod permits;
+mod states;
 #[cfg(feature = "tflite")]
 pub(crate) mod tflite;
 
@@ -46,6 +48,12 @@ pub struct ImportOptions {
     /// Let operators overwrite graph inputs once they are read
     /// ([`Graph::overwrite_inputs`]).
     pub overwrite_inputs: bool,
+    /// Outputs that take the places of inputs, by the names of the inputs: the state that a run leaves
+    /// for the next one ([`Graph::keep_state`]).
+    pub states: BTreeMap<String, String>,
+    /// Let softmax and normalizations be written over their inputs. This takes kernels that read a
+    /// row in full before they write it, in several passes; their definitions do not say so.
+    pub multi_pass: bool,
     /// Alignment of CSV buffers that name none; graphs take the planner's.
     pub alignment: Option<u64>,
     /// Ends the import from another thread, with [`Error::Cancelled`]. Checked between operators
@@ -154,6 +162,16 @@ pub enum ImportError {
         /// Why not.
         reason: String,
     },
+    /// An output cannot have the place of an input.
+    #[error("no state can go from `{}` to `{}`: {}", short(.input), short(.output), cut(.reason))]
+    State {
+        /// The input.
+        input: String,
+        /// The output.
+        output: String,
+        /// Why not.
+        reason: String,
+    },
     /// The file's graph or buffers break a rule.
     #[error(transparent)]
     Invalid(#[from] Error),
@@ -199,7 +217,11 @@ pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportErro
         #[cfg(feature = "json")]
         "json" => return graph_json::read_file(path, options).map(Imported::Graph),
         known if KNOWN.contains(&known) => format!("this build lacks the feature `{known}`"),
-        _ => "expected a file ending in .onnx, .tflite, .csv or .json".to_owned(),
+        other => {
+            let expected = "expected a file ending in .onnx, .tflite, .csv or .json";
+            let other = if path.join("saved_model.pb").exists() { "pb" } else { other };
+            conversion(other).map_or_else(|| expected.to_owned(), |how| format!("{expected}; {how}"))
+        }
     };
     let _ = options; // not read where no importer is built in
     Err(ImportError::UnknownFormat { path: path.to_owned(), reason })
@@ -208,6 +230,7 @@ pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportErro
 /// Endings of files that some build can read.
 const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
 
+use conversion::conversion;
 pub use file::contents;
 pub use input_shape::{InputDimension, InputShape};
 
@@ -239,6 +262,7 @@ fn finish(
     if options.overwrite_inputs {
         graph.overwrite_inputs();
     }
+    states::keep(&mut graph, options)?;
     Ok(ImportedGraph { graph, notes })
 }
 

@@ -21,7 +21,7 @@ const RESHAPES: [&str; 9] = [
 ];
 
 /// Each element of the output depends on no later element of an input of its size.
-const ELEMENTWISE: [&str; 42] = [
+const ELEMENTWISE: [&str; 40] = [
     "Add",
     "BatchNormalization",
     "Clip",
@@ -39,7 +39,6 @@ const ELEMENTWISE: [&str; 42] = [
     "Pow",
     "Relu",
     "Sigmoid",
-    "Softmax",
     "Softplus",
     "Sqrt",
     "Sub",
@@ -61,10 +60,33 @@ const ELEMENTWISE: [&str; 42] = [
     "RELU",
     "RELU6",
     "RSQRT",
-    "SOFTMAX",
     "SUB",
     "SQUARED_DIFFERENCE",
 ];
+
+/// Each element of the output depends on all elements of a row. Kernels in several passes read a row in
+/// full before they write it, so that it may be in place; their definitions do not promise that.
+const ROWWISE: [&str; 14] = [
+    "GroupNormalization",
+    "InstanceNormalization",
+    "LayerNormalization",
+    "LogSoftmax",
+    "LpNormalization",
+    "MeanVarianceNormalization",
+    "RMSNormalization",
+    "SimplifiedLayerNormalization",
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+    "Softmax",
+    "L2_NORMALIZATION",
+    "LOG_SOFTMAX",
+    "SOFTMAX",
+];
+
+/// Their output is the first input with some elements replaced: a copy, and updates from the other
+/// inputs.
+const UPDATES: [&str; 5] =
+    ["Scatter", "ScatterElements", "ScatterND", "TensorScatter", "DYNAMIC_UPDATE_SLICE"];
 
 /// Their inputs follow each other in the output, along some axis.
 const CONCATENATIONS: [&str; 2] = ["Concat", "CONCATENATION"];
@@ -78,10 +100,11 @@ const SLICES: [&str; 2] = ["Slice", "SLICE"];
 /// What these do depends on more than their type: a fused activation, training.
 const DEPENDENT: [&str; 4] = ["BatchNormalization", "Concat", "CONCATENATION", "Dropout"];
 
-/// Permits what the types of operators say; `is_plain` tells which of the dependent ones do
+/// Permits what the types of operators say; `multi_pass` lets row-wise ones be in place, `is_plain` tells which of the dependent ones do
 /// nothing else, `begin` where a slice begins along each axis.
 pub(super) fn add(
     graph: &mut Graph,
+    multi_pass: bool,
     is_plain: impl Fn(OperatorId) -> bool,
     begin: impl Fn(&Graph, OperatorId) -> Option<Vec<u64>>,
 ) -> Result<()> {
@@ -92,8 +115,10 @@ pub(super) fn add(
             Vec::new()
         } else if RESHAPES.contains(&op_type) {
             reshape(graph, operator)
-        } else if ELEMENTWISE.contains(&op_type) {
+        } else if ELEMENTWISE.contains(&op_type) || (multi_pass && ROWWISE.contains(&op_type)) {
             in_place(graph, operator)
+        } else if UPDATES.contains(&op_type) {
+            update(graph, operator).into_iter().collect()
         } else if CONCATENATIONS.contains(&op_type) {
             concatenation(graph, operator)
         } else if SPLITS.contains(&op_type) {
@@ -137,6 +162,20 @@ fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let mut inputs: Vec<TensorId> = operator.inputs().iter().copied().filter(fits).collect();
     inputs.dedup();
     inputs.into_iter().map(|input| Permit::InPlace { input, output }).collect()
+}
+
+/// The output over the first input, which no other input repeats: updates are read while elements
+/// are replaced.
+fn update(graph: &Graph, operator: &Operator) -> Option<Permit> {
+    let (&input, rest) = operator.inputs().split_first()?;
+    let &[output] = operator.outputs() else { return None };
+    let (old, new) = (graph.tensor(input), graph.tensor(output));
+    let is_update = old.kind().is_activation()
+        && is_data(new)
+        && old.bytes() == new.bytes()
+        && old.element_type() == new.element_type()
+        && !rest.contains(&input);
+    is_update.then_some(Permit::InPlace { input, output })
 }
 
 /// How many elements a tensor has; none without a shape, or beyond 64 bits. With a dimension of 0 it

@@ -11,7 +11,7 @@ use crate::liveness::Liveness;
 use crate::plan::Plan;
 use crate::schedule::{Ordering, Scheduler};
 use crate::sharing::{
-    Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, concerns, in_force, live_ranges,
+    Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, in_force, live_ranges,
 };
 use crate::sorting::sort_by_keys;
 
@@ -96,7 +96,6 @@ impl Planner {
             return Ok(nothing);
         }
         let height = known.arena_bytes;
-        let is_proven = !concerns(graph, self.sharing) || !self.misses_choices(graph);
         let best = None;
         let mut joint = Joint {
             planner: self,
@@ -107,7 +106,7 @@ impl Planner {
             height,
             over_orders,
             best,
-            is_proven,
+            is_proven: true,
         };
         let done =
             scheduler.all_orders(height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
@@ -119,17 +118,6 @@ impl Planner {
             Err(End::Stop(stop)) => Ok(Exhausted { stop, ..found }),
             Err(End::Wrong(error)) => Err(error),
         }
-    }
-
-    /// Returns true if an output may both hold contents of other tensors and be written over an
-    /// input. A layout has one or the other, so that the search does not try both together.
-    fn misses_choices(&self, graph: &Graph) -> bool {
-        let overwrites = |permit: &Permit| matches!(permit, Permit::InPlace { .. } | Permit::Overlap { .. });
-        graph.operators().iter().any(|operator| {
-            let permits = || operator.permits().iter().filter(|permit| in_force(graph, permit, self.sharing));
-            let mut contents = permits().filter(|permit| !overwrites(permit));
-            contents.any(|one| permits().any(|other| overwrites(other) && other.output() == one.output()))
-        })
     }
 
     fn choices(&self, graph: &Graph, contents: &Contents) -> Vec<Choice> {

@@ -258,10 +258,6 @@ pub(super) fn output(relation: &Relation) -> TensorId {
 pub(super) struct Apart(BTreeMap<u64, (u64, Relation)>);
 
 impl Apart {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The relation that concerns bytes that this one concerns, too; the last if several do.
     pub(super) fn met_by(&self, graph: &Graph, relation: &Relation) -> Option<&Relation> {
         let (from, end) = range(graph, relation);

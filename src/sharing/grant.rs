@@ -196,7 +196,7 @@ impl Making<'_> {
             let reach = bytes.min(of_lower);
             let roots = [input, output].map(|id| self.places.find(id.index()).0);
             let may = self.may_overwrite(input)
-                && self.origins.is_own(output)
+                && self.origins.has_own_bytes(self.graph, output)
                 && !self.graph.are_kept_apart(input, output);
             if may && reach.min(of_upper) > 0 && roots[0] != roots[1] && read.end == written.start + 1 {
                 self.allowances.push(Allowance { operator, lower, upper, output, reach });

@@ -187,7 +187,7 @@ impl Making<'_> {
         let operator = self.graph.tensor(output).producer()?;
         let bytes = self.graph.tensor(output).bytes();
         let may = self.contents.overwrites(input, output).contains(&Permit::InPlace { input, output })
-            && self.origins.is_own(output)
+            && self.origins.has_own_bytes(self.graph, output)
             && 0 < bytes
             && bytes <= self.graph.tensor(input).bytes()
             && self.may_overwrite(input);
@@ -207,7 +207,7 @@ impl Making<'_> {
             may.then_some(Relation { operator, tensor, of, at, how: How::Overlap })
         };
         let found = self.contents.overwrites(input, output).iter().find_map(relation);
-        found.filter(|_| self.origins.is_own(output) && self.may_overwrite(input))
+        found.filter(|_| self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input))
     }
 
     /// Whether what two tensors have in common of places has the same contents.

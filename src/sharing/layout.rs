@@ -316,7 +316,7 @@ impl<'a> Making<'a> {
                 Some(producer) if producer == share.operator => (share.tensor, share.of),
                 _ => (share.of, share.tensor),
             };
-            self.origins.is_own(output) && self.may_overwrite(input)
+            self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input)
         }))
     }
 

@@ -14,6 +14,8 @@ use crate::ids::TensorId;
 pub(super) struct Origins {
     /// By output: the relations that say where its bytes come from.
     stated: Vec<Apart>,
+    /// By output: how many of its bytes these concern.
+    held: Vec<u64>,
     /// By tensor that is a view: the tensor that holds all of it and is no view itself, as far
     /// as that was known when it was stated, and where. A chain of views is followed once.
     views: Vec<Option<(TensorId, u64)>>,
@@ -41,6 +43,7 @@ impl Origins {
         }
         Self {
             stated: vec![Apart::default(); count],
+            held: vec![0; count],
             views: vec![None; count],
             rank,
             replaceable: vec![None; count],
@@ -62,6 +65,7 @@ impl Origins {
             self.views[output] = Some(self.resolved(graph, (relation.of, relation.at, bytes)));
         }
         self.stated[output].add(graph, relation);
+        self.held[output] += graph.tensor(relation.tensor).bytes();
         self.replaceable[output] = None;
     }
 
@@ -69,13 +73,14 @@ impl Origins {
     pub(super) fn retract(&mut self, graph: &Graph, relation: &Relation) {
         let output = output(relation).index();
         self.stated[output].remove(graph, relation);
+        self.held[output] -= graph.tensor(relation.tensor).bytes();
         self.views[output] = None;
         self.replaceable[output] = None;
     }
 
-    /// Whether no byte of a tensor comes from another one.
-    pub(super) fn is_own(&self, tensor: TensorId) -> bool {
-        self.stated[tensor.index()].is_empty()
+    /// Whether a tensor has bytes that its operator writes: that come from no other tensor.
+    pub(super) fn has_own_bytes(&self, graph: &Graph, tensor: TensorId) -> bool {
+        self.held[tensor.index()] < graph.tensor(tensor).bytes()
     }
 
     /// Two tensors of one class hold the same where they have bytes in common.

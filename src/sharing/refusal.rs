@@ -37,9 +37,8 @@ impl Making<'_> {
         if graph.operator(writer).inputs().contains(&read.id) {
             reasons.extend(self.not_permitted(writer, read, write));
             reasons.extend(self.not_overwritable(read.id));
-            if !self.origins.is_own(write.id) {
-                reasons
-                    .push(format!("{b} holds contents of other tensors, so that it is not written over {a}"));
+            if !self.origins.has_own_bytes(self.graph, write.id) {
+                reasons.push(format!("all bytes of {b} are bytes of other tensors, so that none is written"));
             }
         } else {
             let text = format!("{operator} writes {b} while {a} is needed and does not read it");

@@ -312,6 +312,14 @@ pub struct ReadingArguments {
     /// that shapes or conditions depend on. May be given several times.
     #[arg(long = "value", value_name = "NAME=NUMBERS", value_parser = tensor_value)]
     pub values: Vec<(String, Vec<i64>)>,
+    /// Give an output the place of an input, as in past=present: the state that a run leaves for the next one. The
+    /// input is overwritten. May be given several times.
+    #[arg(long = "state", value_name = "INPUT=OUTPUT", value_parser = state)]
+    pub states: Vec<(String, String)>,
+    /// Let softmax and normalizations be written over their inputs, where sharing in place is asked for: their kernels
+    /// read a row in full before they write it.
+    #[arg(long)]
+    pub multi_pass: bool,
     /// Operators to fold away: those that read constants only, or none.
     #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
     pub fold: FoldArgument,
@@ -347,6 +355,12 @@ impl ReadingArguments {
         if let Some(name) = given_twice(self.values.iter().map(|(name, _)| name)) {
             return Err(format!("--value {name} is given twice"));
         }
+        if let Some(name) = given_twice(self.states.iter().map(|(name, _)| name)) {
+            return Err(format!("--state: input {name} is given twice"));
+        }
+        if let Some(name) = given_twice(self.states.iter().map(|(_, name)| name)) {
+            return Err(format!("--state: output {name} is given twice"));
+        }
         Ok(())
     }
 
@@ -355,6 +369,8 @@ impl ReadingArguments {
         options.dims = self.dims.iter().cloned().collect();
         options.input_shapes = self.input_shapes.iter().cloned().collect();
         options.values = self.values.iter().cloned().collect();
+        options.states = self.states.iter().cloned().collect();
+        options.multi_pass = self.multi_pass;
         options.floats_as = self.floats_as;
         options.alignment = Some(self.align);
         options.fold = match self.fold {
@@ -441,6 +457,14 @@ fn tensor_value(text: &str) -> Result<(String, Vec<i64>), String> {
     };
     let number = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is not a whole number"));
     Ok((name.trim().to_owned(), numbers.split(',').map(number).collect::<Result<_, _>>()?))
+}
+
+fn state(text: &str) -> Result<(String, String), String> {
+    let names = text.split_once('=').map(|(input, output)| (input.trim(), output.trim()));
+    match names.filter(|(input, output)| !input.is_empty() && !output.is_empty()) {
+        Some((input, output)) => Ok((input.to_owned(), output.to_owned())),
+        None => Err("expected INPUT=OUTPUT, as in past=present".to_owned()),
+    }
 }
 
 fn dimension(text: &str) -> Result<(String, u64), String> {

@@ -72,6 +72,8 @@ pub fn check_reading(reading: &ReadingArguments) -> Result<(), Failure> {
         ),
         (reading.floats_as.is_some(), "--as: tensors are of the types that the file says"),
         (!reading.dims.is_empty(), "--dim: the runtime takes the shapes of the file"),
+        (!reading.states.is_empty(), "--state: no kernel of TensorFlow Lite Micro promises to bear it"),
+        (reading.multi_pass, "--multi-pass: the runtime's kernels do not promise it"),
         (!reading.input_shapes.is_empty(), "--input-shape: the runtime takes the shapes of the file"),
     ];
     match contradictions.iter().find(|contradiction| contradiction.0) {

@@ -121,5 +121,11 @@ pub fn imported_how(options: &ImportOptions) -> String {
             .iter()
             .map(|(name, numbers)| format!("{} = {}", one_line(name), one_line(&format!("{numbers:?}")))),
     );
+    how.extend(
+        options
+            .states
+            .iter()
+            .map(|(input, output)| format!("{} in the place of {}", one_line(output), one_line(input))),
+    );
     if how.is_empty() { String::new() } else { format!(" ({})", how.join(", ")) }
 }

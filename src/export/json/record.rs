@@ -25,6 +25,12 @@ pub struct ImportRecord {
     /// Numbers that tensors are given, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub values: BTreeMap<String, Vec<i64>>,
+    /// Outputs that take the places of inputs, by the names of the inputs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
+    pub states: BTreeMap<String, String>,
+    /// Whether softmax and normalizations may be written over their inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multi_pass: bool,
     /// Whether operators may overwrite graph inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
@@ -59,6 +65,8 @@ impl ImportRecord {
                 .map(|(name, shape)| (name.clone(), shape.to_string()))
                 .collect(),
             values: options.values.clone(),
+            states: options.states.clone(),
+            multi_pass: options.multi_pass,
             overwrite_inputs: options.overwrite_inputs,
             alignment: options.alignment,
         }
@@ -78,6 +86,8 @@ impl ImportRecord {
             dims: self.dims.clone(),
             input_shapes: self.input_shapes.iter().map(shape).collect::<Result<_, _>>()?,
             values: self.values.clone(),
+            states: self.states.clone(),
+            multi_pass: self.multi_pass,
             fold: self.fold,
             floats_as: floats_as.map_err(|unknown| DocumentError::Options(unknown.to_string()))?,
             overwrite_inputs: self.overwrite_inputs,

@@ -33,7 +33,7 @@ pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
     let is_plain = |id: OperatorId| training.binary_search(&id).is_err();
-    permits::add(&mut imported.graph, is_plain, |graph, id| slices.begin(graph, id))?;
+    permits::add(&mut imported.graph, options.multi_pass, is_plain, |graph, id| slices.begin(graph, id))?;
     imported.notes.extend(note_of_bodies(&with_bodies, &imported.graph));
     // Constants need no memory; what was folded is one by now.
     let tensor = |one: &Unshaped| imported.graph.tensor(one.id);

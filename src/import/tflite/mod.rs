@@ -62,7 +62,7 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     notes.extend(note_of_others(subgraphs));
     let mut imported = super::finish(builder, notes, options)?;
     let begin = |_: &crate::graph::Graph, id: crate::ids::OperatorId| begins[id.index()].clone();
-    super::permits::add(&mut imported.graph, |id| joins[id.index()], begin)?;
+    super::permits::add(&mut imported.graph, options.multi_pass, |id| joins[id.index()], begin)?;
     Ok(imported)
 }
 

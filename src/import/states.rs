@@ -1,0 +1,58 @@
+//! Outputs that take the places of inputs.
+#![allow(dead_code)] // not every set of features has a graph importer
+
+use super::{ImportError, ImportOptions};
+use crate::error::Error;
+use crate::graph::{Graph, Tensor, TensorKind};
+use crate::ids::TensorId;
+
+/// How many names an error lists.
+const MOST_NAMED: usize = 10;
+
+/// Pairs inputs and outputs as the options say.
+pub(super) fn keep(graph: &mut Graph, options: &ImportOptions) -> Result<(), ImportError> {
+    for (input, output) in &options.states {
+        let wrong = |reason: String| {
+            let (input, output) = (input.clone(), output.clone());
+            ImportError::State { input, output, reason }
+        };
+        let is_input = |tensor: &Tensor| tensor.kind() == TensorKind::Input;
+        let from = named(graph, input, "input", is_input).map_err(wrong)?;
+        let to = named(graph, output, "output", Tensor::is_output).map_err(wrong)?;
+        graph.keep_state(from, to).map_err(|error| match error {
+            Error::Constraint { problem, .. } => wrong(problem),
+            other => other.into(),
+        })?;
+    }
+    Ok(())
+}
+
+/// For buffers, which no graph has.
+pub(super) fn check_none(options: &ImportOptions) -> Result<(), ImportError> {
+    let Some((input, output)) = options.states.first_key_value() else { return Ok(()) };
+    let (input, output) = (input.clone(), output.clone());
+    let reason = "a list of buffers has no inputs and outputs; give a graph".to_owned();
+    Err(ImportError::State { input, output, reason })
+}
+
+/// The input or output of this name; the error lists those that there are.
+fn named(
+    graph: &Graph,
+    name: &str,
+    kind: &str,
+    is_meant: impl Fn(&Tensor) -> bool,
+) -> Result<TensorId, String> {
+    let meant = |id: &TensorId| is_meant(graph.tensor(*id));
+    let mut found = graph.tensor_ids().filter(meant).filter(|&id| graph.tensor(id).name() == name);
+    if let Some(id) = found.next() {
+        return Ok(id);
+    }
+    let names: Vec<String> =
+        graph.tensor_ids().filter(meant).map(|id| format!("`{}`", graph.tensor(id).name())).collect();
+    let more = names.len().saturating_sub(MOST_NAMED);
+    let mut list = names[..names.len() - more].join(", ");
+    if more > 0 {
+        list = format!("{list} and {more} more");
+    }
+    Err(format!("the graph has no {kind} `{name}`; {kind}s are {list}"))
+}
