@@ -155,7 +155,10 @@ fn add_tensors(
         let declared = descriptions.take(number);
         let as_declared = || declared.as_ref()?.spec(kind);
         let (spec, reason) = match (kind, inferred.take(number)) {
-            (TensorKind::Intermediate, Outcome::Shape { data_type, dims }) => (sized(data_type, &dims), None),
+            (TensorKind::Intermediate, Outcome::Shape { data_type, dims, upper }) => {
+                let spec = sized(data_type, &dims);
+                (if upper { spec.map(TensorSpec::upper_bound) } else { spec }, None)
+            }
             // The declared shape was looked at, and is for other inputs.
             (TensorKind::Intermediate, Outcome::Unknown(reason)) => (None, Some(reason)),
             (TensorKind::Input, Outcome::Unknown(_)) => (as_declared(), Some(Reason::Input)),

@@ -122,6 +122,18 @@ impl Description {
         (*own == data_type || *own == 0 || data_type == 0) && dims.as_ref().is_none_or(|dims| fit(dims))
     }
 
+    /// A shape that is in each dimension as declared, or else at most this; none if the file declares more,
+    /// or another type.
+    pub(super) fn at_most(&self, data_type: i32, shape: &[u64]) -> Option<Vec<u64>> {
+        let Description::Tensor { data_type: own, dims: Some(dims) } = self else { return None };
+        let one = |(dim, &most): (&Dim, &u64)| match dim {
+            Dim::Known(known) => Some(*known).filter(|&known| known <= most),
+            Dim::Named(_) | Dim::Unknown => Some(most),
+        };
+        let fits = dims.len() == shape.len() && (*own == data_type || *own == 0);
+        dims.iter().zip(shape).map(one).collect::<Option<Vec<_>>>().filter(|_| fits)
+    }
+
     /// The shape as messages show it.
     pub(super) fn shown(&self) -> String {
         let list = |dims: &[Dim]| {

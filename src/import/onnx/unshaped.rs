@@ -17,6 +17,8 @@ pub(super) enum Outcome {
     Shape {
         data_type: i32,
         dims: Vec<u64>,
+        /// No dimension is larger, but each may be smaller, as data decides.
+        upper: bool,
     },
     Unknown(Reason),
 }

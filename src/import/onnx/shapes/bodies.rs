@@ -3,6 +3,7 @@
 //! A body that runs several times must bring every state back to the shape that it had.
 //! Numbers of states change from turn to turn, so none of them are handed on.
 
+use super::bounds;
 use super::call::Call;
 use super::engine::Engine;
 use super::scope::{Fact, Scope, Unknown};
@@ -65,10 +66,7 @@ pub(super) fn branch<'m>(
 }
 
 fn either(yes: &Value, no: &Value) -> Told<Value> {
-    if (yes.data_type, &yes.dims) == (no.data_type, &no.dims) {
-        return Ok(yes.like(yes.data_type));
-    }
-    Err(format!(
+    bounds::either(yes, no).ok_or_else(|| format!(
         "the size of its output depends on data: its branches make {:?} of element type {} and {:?} of {}",
         yes.dims, yes.data_type, no.dims, no.data_type
     ))
@@ -94,26 +92,33 @@ pub(super) fn repeat<'m>(
     if !turned.is_empty() {
         // Without a condition, what the body says of it is ignored.
         let runs_on = !call.has(1) || truth(goes_on.ok().as_ref()) == Some(true);
-        let count = turns(call, runs_on)?;
+        let (count, is_exact) = turns(call, runs_on)?;
         for value in turned {
-            all.push(Value::new(value.data_type, [vec![count], value.dims].concat())?);
+            let is_upper = value.is_upper() || !is_exact;
+            let list = Value::new(value.data_type, [vec![count], value.dims].concat())?;
+            all.push(if is_upper { list.at_most() } else { list });
         }
     }
     Ok(all)
 }
 
-fn turns(call: &Call, runs_on: bool) -> Told<u64> {
+/// How often a loop turns at most, and whether it turns as often.
+fn turns(call: &Call, runs_on: bool) -> Told<(u64, bool)> {
+    let mut is_exact = true;
     if call.has(1) {
         match truth(call.optional(1)?) {
-            Some(false) => return Ok(0),
+            Some(false) => return Ok((0, true)),
             Some(true) if runs_on => {}
-            _ => return Err("how often it turns depends on data: its condition".to_owned()),
+            _ if !call.has(0) => {
+                return Err("how often it turns depends on data: its condition".to_owned());
+            }
+            _ => is_exact = false,
         }
     }
     if !call.has(0) {
         return Err("how often it turns is not limited".to_owned());
     }
-    size(call.number(0)?.max(0))
+    Ok((size(call.number(0)?.max(0))?, is_exact))
 }
 
 /// The states after a turn, which must be what they were before.
@@ -121,7 +126,9 @@ fn unchanged(before: &[&Value], after: &mut impl Iterator<Item = Told<Value>>) -
     let one = |(number, state): (usize, &&Value)| {
         let Some(after) = after.next() else { return Err("its body has too few outputs".to_owned()) };
         let after = after?;
-        if (after.data_type, &after.dims) == (state.data_type, &state.dims) {
+        // A state that becomes an upper bound would have to be one in the body as well.
+        let is_same = (after.data_type, &after.dims) == (state.data_type, &state.dims);
+        if is_same && (state.is_upper() || !after.is_upper()) {
             return Ok(state.like(state.data_type));
         }
         Err(format!(
@@ -155,16 +162,20 @@ pub(super) fn scan<'m>(
             return Err(format!("its inputs have {own} and {length:?} elements to scan"));
         }
         length = Some(own);
-        inputs.push(Value::new(list.data_type, dims)?);
+        let row = Value::new(list.data_type, dims)?;
+        inputs.push(if list.is_upper() { row.at_most() } else { row });
     }
     let mut outputs = run(engine, body, scope, inputs)?.into_iter();
     let mut all = unchanged(states, &mut outputs)?;
     for (number, value) in outputs.enumerate() {
-        let Value { data_type, mut dims, .. } = value?;
+        let value = value?;
+        let is_upper = value.is_upper() || lists.iter().any(|list| list.is_upper());
+        let Value { data_type, mut dims, .. } = value;
         let along = call.ints("scan_output_axes").and_then(|axes| axes.get(number)).copied().unwrap_or(0);
         let along = axis(along, dims.len() + 1)?;
         dims.insert(along, length.unwrap_or(0));
-        all.push(Value::new(data_type, dims)?);
+        let list = Value::new(data_type, dims)?;
+        all.push(if is_upper { list.at_most() } else { list });
     }
     Ok(all)
 }

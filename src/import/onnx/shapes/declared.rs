@@ -20,6 +20,31 @@ const SHOWN: usize = 5;
 pub(super) struct Check {
     differ: Vec<String>,
     count: usize,
+    /// Sizes that depend on data: those that the file declares, and those at their upper bound.
+    on_data: [Listing; 2],
+}
+
+/// The first of some tensors, and how many there are.
+#[derive(Default)]
+struct Listing {
+    shown: Vec<String>,
+    count: usize,
+}
+
+impl Listing {
+    fn add(&mut self, name: &str, dims: &[u64]) {
+        self.count += 1;
+        if self.count <= SHOWN {
+            self.shown.push(format!("`{}` {dims:?}", short(name)));
+        }
+    }
+
+    fn note(mut self, what: &str) -> Option<String> {
+        if self.count > SHOWN {
+            self.shown.push(format!("and {} more", self.count - SHOWN));
+        }
+        (self.count > 0).then(|| format!("{what}: {}", self.shown.join("; ")))
+    }
 }
 
 impl Check {
@@ -41,6 +66,13 @@ impl Check {
         changed_input: Option<&str>,
     ) -> Fact {
         match (inferred, declared) {
+            (Ok(value), declared) if value.is_upper() => {
+                let declared = declared.filter(|_| changed_input.is_none());
+                let found = declared.and_then(|declared| within(&value, declared)).unwrap_or(value);
+                let changed = changed_input.is_some();
+                self.on_data[usize::from(found.is_upper())].add(name, &found.dims);
+                Ok(Value { changed, ..found })
+            }
             (Ok(value), declared) => {
                 let changed = match declared {
                     Some(declared) if !declared.admits(value.data_type, &value.dims) => {
@@ -84,15 +116,24 @@ impl Check {
     }
 
     /// What the user should know.
-    pub fn notes(mut self) -> Vec<String> {
-        if self.count == 0 {
-            return Vec::new();
-        }
-        if self.count > SHOWN {
-            self.differ.push(format!("and {} more", self.count - SHOWN));
-        }
-        vec![format!("inferred shapes are taken where the file declares others: {}", self.differ.join("; "))]
+    pub fn notes(self) -> Vec<String> {
+        let [declared, upper] = self.on_data;
+        let differ = Listing { shown: self.differ, count: self.count };
+        let notes = [
+            differ.note("inferred shapes are taken where the file declares others"),
+            declared.note("sizes that depend on data, planned as the file declares them"),
+            upper.note("sizes that depend on data, planned at their upper bound"),
+        ];
+        notes.into_iter().flatten().collect()
     }
+}
+
+/// The shape that the file declares of a tensor whose size depends on data, within its upper bound: exact
+/// if the file declares all of it.
+fn within(bound: &Value, declared: &Description) -> Option<Value> {
+    let dims = declared.at_most(bound.data_type, &bound.dims)?;
+    let upper = if declared.shape().is_some() { 0 } else { bound.upper };
+    Some(Value { dims, upper, ..bound.clone() })
 }
 
 fn contradicted(unknown: &Unknown, declared: &Value, input: &str) -> Unknown {

@@ -1,8 +1,9 @@
 //! Operators that work on one element, or on elements of the same place.
 
 use super::arithmetic;
+use super::bounds::broadcast_of;
 use super::call::Call;
-use super::value::{Told, Value, broadcast, broadcast_source, types};
+use super::value::{Told, Value, broadcast_source, types};
 
 /// The shape and the type of the first input.
 pub(super) fn same(call: &Call) -> Told<Vec<Value>> {
@@ -44,7 +45,7 @@ fn paired(call: &Call, one: &Value, other: &Value, data_type: i32) -> Told<Vec<V
     if call.version < 7 {
         return Ok(vec![one.like(data_type)]);
     }
-    let dims = broadcast(&[&one.dims, &other.dims])?;
+    let dims = broadcast_of(&[one, other])?;
     let all =
         [one, other].map(|value| value.rearranged(dims.clone(), |at| broadcast_source(&value.dims, at)));
     let [one, other] = all;
@@ -68,16 +69,15 @@ pub(super) fn variadic(call: &Call) -> Told<Vec<Value>> {
     if call.version < 8 && inputs.iter().any(|other| other.dims != first.dims) {
         return Err("its inputs have different shapes".to_owned());
     }
-    let shapes: Vec<&[u64]> = inputs.iter().map(|value| value.dims.as_slice()).collect();
     if let [one, other] = inputs[..] {
         return paired(call, one, other, one.data_type);
     }
-    Ok(vec![Value::new(first.data_type, broadcast(&shapes)?)?])
+    Ok(vec![Value::new(first.data_type, broadcast_of(&inputs)?)?])
 }
 
 pub(super) fn choose(call: &Call) -> Told<Vec<Value>> {
     let (condition, one, other) = (call.input(0)?, call.input(1)?, call.input(2)?);
-    let dims = broadcast(&[&condition.dims, &one.dims, &other.dims])?;
+    let dims = broadcast_of(&[condition, one, other])?;
     let spread = |value: &Value| value.rearranged(dims.clone(), |at| broadcast_source(&value.dims, at));
     let (condition, one, other) = (spread(condition)?, spread(one)?, spread(other)?);
     let data = match (condition.data, one.data, other.data) {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::bodies;
 use super::call::{Call, Slot};
 use super::scope::{Fact, Scope, Setting, Unknown, domain, versions};
 use super::table::{FAMILIES, Family, MICROSOFT, NEWEST, WITH_BODIES};
 use super::value::{Data, Told, Value};
+use super::{bodies, bounds};
 use crate::error::short;
 use crate::import::onnx::messages::{Attribute, Function, Graph, Node};
 
@@ -196,7 +196,7 @@ impl<'m> Engine<'m> {
         }
         let call = Call { node, version, inputs: slots, attributes: &attributes };
         match (rule, node.op_type()) {
-            (Some(family), _) => (family.rule)(&call),
+            (Some(family), _) => (family.rule)(&call).and_then(|outputs| bounds::of(&call, outputs)),
             (None, "If") => bodies::branch(self, &call, scope),
             (None, "Loop") => bodies::repeat(self, &call, scope),
             (None, _) => bodies::scan(self, &call, scope),

@@ -22,11 +22,12 @@ pub(super) fn reshape(call: &Call) -> Told<Vec<Value>> {
     }
     let (count, others) = (product(&input.dims)?, product(&dims)?);
     if let Some(open) = open {
-        if others == 0 || !count.is_multiple_of(others) {
+        // Dimensions that are handed on bound what is left for the open one: their quotient is exact.
+        if others == 0 || !(count.is_multiple_of(others) || input.is_upper()) {
             return Err(format!("{:?} cannot be brought to shape {target:?}", input.dims));
         }
         dims[open] = count / others;
-    } else if count != others {
+    } else if count != others && !input.is_upper() {
         return Err(format!("{:?} cannot be brought to shape {target:?}", input.dims));
     }
     Ok(vec![input.reshaped(dims)?])

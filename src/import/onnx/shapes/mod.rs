@@ -12,7 +12,9 @@
 mod arithmetic;
 mod attention;
 mod bodies;
+mod bounds;
 mod call;
+mod chosen;
 mod convolution;
 mod declared;
 mod elementwise;
@@ -56,7 +58,10 @@ impl Inferred {
     pub(super) fn take(&mut self, number: usize) -> Outcome {
         match self.facts[number].take() {
             None => Outcome::Nothing,
-            Some(Ok(value)) => Outcome::Shape { data_type: value.data_type, dims: value.dims },
+            Some(Ok(value)) => {
+                let upper = value.is_upper();
+                Outcome::Shape { data_type: value.data_type, dims: value.dims, upper }
+            }
             Some(Err(Unknown { follows: true, .. })) => Outcome::Unknown(Reason::Follows),
             Some(Err(Unknown { reason, .. })) => Outcome::Unknown(Reason::Own(reason)),
         }

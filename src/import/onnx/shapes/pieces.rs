@@ -1,7 +1,7 @@
 //! Pieces of tensors, and tensors put together from pieces.
 
 use super::call::Call;
-use super::value::{Data, Told, Value, axes, axis, place, size, sizes, types};
+use super::value::{Data, Told, Value, Why, axes, axis, place, size, sizes};
 
 pub(super) fn concat(call: &Call) -> Told<Vec<Value>> {
     joined(call, &call.all()?)
@@ -25,9 +25,14 @@ fn joined(call: &Call, inputs: &[&Value]) -> Told<Vec<Value>> {
         if input.data_type != first.data_type {
             return Err(format!("its inputs have element types {} and {}", first.data_type, input.data_type));
         }
-        let alike = |axis: usize| axis == along || input.dims[axis] == first.dims[axis];
+        let is_upper = inputs.iter().any(|input| input.is_upper());
+        let alike = |axis: usize| axis == along || input.dims[axis] == first.dims[axis] || is_upper;
         if input.rank() != first.rank() || !(0..first.rank()).all(alike) {
             return Err(format!("{:?} and {:?} differ beside axis {along}", first.dims, input.dims));
+        }
+        // Upper bounds of equal dimensions may differ.
+        for (axis, dim) in dims.iter_mut().enumerate().filter(|(axis, _)| *axis != along) {
+            *dim = input.dims[axis].max(*dim);
         }
         dims[along] = dims[along].checked_add(input.dims[along]).ok_or("its output exceeds 64 bits")?;
     }
@@ -42,6 +47,9 @@ pub(super) fn split(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
     let along = axis(call.int("axis", 0), input.rank())?;
     let dim = input.dims[along];
+    if call.version >= 13 && call.has(1) && call.input(1)?.data.is_none() {
+        return Ok(vec![input.like(input.data_type).at_most_along(1 << along); call.outputs()]);
+    }
     // In the first version, it could be both.
     let given = match call.ints("split").filter(|_| call.version < 2) {
         None if call.version < 2 => call.optional_numbers(1)?,
@@ -50,8 +58,18 @@ pub(super) fn split(call: &Call) -> Told<Vec<Value>> {
     };
     let parts = match given {
         Some(parts) => sizes(parts)?,
+        // The largest that one of the parts can be.
+        None if input.is_upper() && !call.has(1) => vec![dim.div_ceil(call.outputs() as u64); call.outputs()],
         None => equal_parts(call, dim)?,
     };
+    if input.is_upper() {
+        let part = |part: u64| {
+            let mut dims = input.dims.clone();
+            dims[along] = part.min(dim);
+            Value::new(input.data_type, dims)
+        };
+        return parts.into_iter().take(call.outputs()).map(part).collect();
+    }
     if parts.iter().try_fold(0, |all: u64, &part| all.checked_add(part)) != Some(dim) {
         return Err(format!("parts of {parts:?} are not the {dim} that there are"));
     }
@@ -101,6 +119,10 @@ struct Cut {
 
 pub(super) fn slice(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
+    let is_open = |number| Ok::<_, Why>(call.has(number) && call.input(number)?.data.is_none());
+    if call.version >= 10 && (is_open(1)? || is_open(2)? || is_open(3)? || is_open(4)?) {
+        return Ok(vec![input.like(input.data_type).at_most()]);
+    }
     let given = |name, number| call.numbers_since(10, name, number);
     let (Some(starts), Some(ends)) = (given("starts", 1)?, given("ends", 2)?) else {
         return Err("it lacks starts or ends".to_owned());
@@ -123,7 +145,13 @@ pub(super) fn slice(call: &Call) -> Told<Vec<Value>> {
     let mut cuts: Vec<Cut> = input.dims.iter().map(|&count| Cut { start: 0, step: 1, count }).collect();
     for (number, &axis) in along.iter().enumerate() {
         let dim = input.dim(axis)?;
-        cuts[axis] = cut(dim, starts[number], ends[number], steps[number])?;
+        let (start, end, step) = (starts[number], ends[number], steps[number]);
+        cuts[axis] = cut(dim, start, end, step)?;
+        // The only cuts that may become larger as the input becomes smaller.
+        if input.upper >> axis & 1 == 1 && (step < 0 || (start < 0 && end >= 0)) {
+            let most = if step < 0 { dim } else { dim.min(start.unsigned_abs()).min(end.unsigned_abs()) };
+            cuts[axis].count = most.div_ceil(step.unsigned_abs());
+        }
     }
     let dims = cuts.iter().map(|cut| cut.count).collect();
     let source = |at: &[u64]| {
@@ -235,43 +263,4 @@ pub(super) fn center_crop_pad(call: &Call) -> Told<Vec<Value>> {
     let mut dims = input.dims.clone();
     along.iter().zip(target).for_each(|(&axis, dim)| dims[axis] = dim);
     Ok(vec![Value::new(input.data_type, dims)?])
-}
-
-/// Those that a condition holds for.
-pub(super) fn compress(call: &Call) -> Told<Vec<Value>> {
-    let input = call.input(0)?;
-    let holds = call.numbers(1)?;
-    let count = |dim: u64| {
-        holds.iter().take(usize::try_from(dim).unwrap_or(usize::MAX)).filter(|&&one| one != 0).count()
-    };
-    let mut dims = input.dims.clone();
-    match call.attribute("axis") {
-        Some(attribute) => {
-            let along = axis(attribute.i, input.rank())?;
-            dims[along] = count(dims[along]) as u64;
-        }
-        None => dims = vec![count(super::value::product(&dims)?) as u64],
-    }
-    Ok(vec![Value::new(input.data_type, dims)?])
-}
-
-/// Known only where the elements are.
-pub(super) fn non_zero(call: &Call) -> Told<Vec<Value>> {
-    let input = call.input(0)?;
-    let count = match input.data.as_ref() {
-        Some(Data::Whole(numbers)) => numbers.iter().filter(|&&number| number != 0).count(),
-        Some(Data::Real(numbers)) => numbers.iter().filter(|&&number| number != 0.0).count(),
-        None => call.numbers(0)?.len(),
-    };
-    // Before version 13 it was not said for scalars, and runtimes differ.
-    if input.rank() == 0 {
-        return Err("what it makes of a scalar depends on the runtime".to_owned());
-    }
-    Ok(vec![Value::new(types::INT64, [input.rank() as u64, count as u64])?])
-}
-
-/// How many there are depends on data whatever the inputs.
-pub(super) fn on_data(call: &Call) -> Told<Vec<Value>> {
-    call.input(0)?;
-    Err("how much it puts out depends on data, not on shapes".to_owned())
 }

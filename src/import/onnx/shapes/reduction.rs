@@ -48,8 +48,13 @@ pub(super) fn arg(call: &Call) -> Told<Vec<Value>> {
 
 pub(super) fn top_k(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
-    let count = size(if call.version < 10 { call.required_int("k")? } else { call.number(1)? })?;
     let along = axis(call.int("axis", -1), input.rank())?;
+    if call.version >= 10 && call.input(1)?.data.is_none() {
+        return Ok([input.data_type, types::INT64]
+            .map(|data_type| input.like(data_type).at_most_along(1 << along))
+            .into());
+    }
+    let count = size(if call.version < 10 { call.required_int("k")? } else { call.number(1)? })?;
     let mut dims = input.dims.clone();
     if count > dims[along] {
         return Err(format!("{count} of {} on axis {along} are asked for", dims[along]));

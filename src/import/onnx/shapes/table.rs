@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::value::{Told, Value};
 use super::{
-    attention, convolution, elementwise, layout, making, normalization, pieces, products, quantised,
+    attention, chosen, convolution, elementwise, layout, making, normalization, pieces, products, quantised,
     recurrent, reduction, resize, signal,
 };
 
@@ -99,9 +99,10 @@ pub(super) const FAMILIES: &[Family] = &[
     standard(11, pieces::gather_nd, &["GatherND"]),
     standard(1, pieces::pad, &["Pad"]),
     standard(18, pieces::center_crop_pad, &["CenterCropPad"]),
-    standard(9, pieces::compress, &["Compress"]),
-    standard(9, pieces::non_zero, &["NonZero"]),
-    standard(10, pieces::on_data, &["NonMaxSuppression", "Unique"]),
+    standard(9, chosen::compress, &["Compress"]),
+    standard(9, chosen::non_zero, &["NonZero"]),
+    standard(10, chosen::non_max_suppression, &["NonMaxSuppression"]),
+    standard(11, chosen::unique, &["Unique"]),
     standard(1, making::constant, &["Constant"]),
     standard(9, making::constant_of_shape, &["ConstantOfShape"]),
     standard(1, making::shape, &["Shape"]),

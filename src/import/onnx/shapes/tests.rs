@@ -44,7 +44,7 @@ fn inferred(model: &mut Model) -> (Known, Vec<String>) {
     let mut reasons = Vec::new();
     let known = known(graph, |name| match inferred.take(descriptions.names.get(name)?) {
         Outcome::Nothing => None,
-        Outcome::Shape { data_type, dims } => {
+        Outcome::Shape { data_type, dims, .. } => {
             let dims = Some(dims.into_iter().map(Dim::Known).collect());
             Some(Description::Tensor { data_type, dims })
         }

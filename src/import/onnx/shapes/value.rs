@@ -50,6 +50,8 @@ pub(super) struct Value {
     pub data: Option<Data>,
     /// Its shape comes from another one than the file declares.
     pub changed: bool,
+    /// Axes along which the dimension is an upper bound, as data decides on it: a bit for each.
+    pub upper: u32,
 }
 
 /// Shared, as most operators on shapes hand them on.
@@ -124,7 +126,7 @@ impl Value {
         }
         let count = few(&dims);
         let data = data.filter(|data| count == Some(data.len()));
-        Ok(Self { data_type, dims, data, changed: false })
+        Ok(Self { data_type, dims, data, changed: false, upper: 0 })
     }
 
     pub fn whole(data_type: i32, dims: impl Into<Vec<u64>>, numbers: Vec<i64>) -> Told<Self> {
@@ -155,7 +157,22 @@ impl Value {
 
     /// The same shape without numbers.
     pub fn like(&self, data_type: i32) -> Self {
-        Self { data_type, dims: self.dims.clone(), data: None, changed: false }
+        Self { data_type, dims: self.dims.clone(), data: None, changed: false, upper: self.upper }
+    }
+
+    /// This shape as an upper bound along all axes.
+    pub fn at_most(self) -> Self {
+        self.at_most_along(u32::MAX)
+    }
+
+    /// This shape as an upper bound along these axes, a bit for each.
+    pub fn at_most_along(self, upper: u32) -> Self {
+        let all = (1u64 << self.rank()) - 1;
+        Self { data: None, upper: upper & all as u32, ..self }
+    }
+
+    pub fn is_upper(&self) -> bool {
+        self.upper != 0
     }
 
     /// The numbers in another shape.
