@@ -773,8 +773,8 @@ int32_t plimsoll_import_options_set_input_shape(struct plimsoll_import_options *
                                                 const char *shape);
 
 // Gives a tensor of an ONNX model `count` whole numbers that are known when the model is compiled, in the
-// order of its elements: an input, or a result that shapes or conditions depend on. `numbers` NULL and
-// `count` 0 for what the file says.
+// order of its elements: an input, or a result that shapes or conditions depend on. NULL and 0 take the
+// numbers back.
 //
 // A tensor that is not there, or cannot hold these numbers, is an error of the import.
 int32_t plimsoll_import_options_set_value(struct plimsoll_import_options *options,
@@ -790,8 +790,8 @@ int32_t plimsoll_import_options_set_state(struct plimsoll_import_options *option
                                           const char *input,
                                           const char *output);
 
-// Whether softmax and normalizations may be written over their inputs: 1, if their kernels read a row in
-// full before they write it, or 0.
+// Permits softmax and normalizations to be written over their inputs, if `multi_pass` is 1: their kernels
+// read a row in full before they write it. 0 is the default.
 int32_t plimsoll_import_options_set_multi_pass(struct plimsoll_import_options *options,
                                                int32_t multi_pass);
 

@@ -96,8 +96,8 @@ fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
 }
 
 /// Gives a tensor of an ONNX model `count` whole numbers that are known when the model is compiled, in the
-/// order of its elements: an input, or a result that shapes or conditions depend on. `numbers` NULL and
-/// `count` 0 for what the file says.
+/// order of its elements: an input, or a result that shapes or conditions depend on. NULL and 0 take the
+/// numbers back.
 ///
 /// A tensor that is not there, or cannot hold these numbers, is an error of the import.
 #[unsafe(no_mangle)]
@@ -142,8 +142,8 @@ pub unsafe extern "C" fn plimsoll_import_options_set_state(
     })
 }
 
-/// Whether softmax and normalizations may be written over their inputs: 1, if their kernels read a row in
-/// full before they write it, or 0.
+/// Permits softmax and normalizations to be written over their inputs, if `multi_pass` is 1: their kernels
+/// read a row in full before they write it. 0 is the default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_multi_pass(
     options: *mut plimsoll_import_options,

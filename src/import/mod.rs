@@ -52,7 +52,7 @@ pub struct ImportOptions {
     /// for the next one ([`Graph::keep_state`]).
     pub states: BTreeMap<String, String>,
     /// Let softmax and normalizations be written over their inputs. This takes kernels that read a
-    /// row in full before they write it, in several passes; their definitions do not say so.
+    /// row in full before they write it, in several passes.
     pub multi_pass: bool,
     /// Alignment of CSV buffers that name none; graphs take the planner's.
     pub alignment: Option<u64>,

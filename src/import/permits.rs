@@ -64,8 +64,8 @@ const ELEMENTWISE: [&str; 40] = [
     "SQUARED_DIFFERENCE",
 ];
 
-/// Each element of the output depends on all elements of a row. Kernels in several passes read a row in
-/// full before they write it, so that it may be in place; their definitions do not promise that.
+/// Each element of the output depends on all elements of a row. A kernel that reads a row in full before
+/// it writes it may write in place; the definitions of these operators do not promise such a kernel.
 const ROWWISE: [&str; 14] = [
     "GroupNormalization",
     "InstanceNormalization",

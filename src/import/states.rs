@@ -35,7 +35,7 @@ pub(super) fn check_none(options: &ImportOptions) -> Result<(), ImportError> {
     Err(ImportError::State { input, output, reason })
 }
 
-/// The input or output of this name; the error lists those that there are.
+/// Finds the input or output of this name; the error lists all names.
 fn named(
     graph: &Graph,
     name: &str,

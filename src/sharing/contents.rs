@@ -197,8 +197,8 @@ impl Contents {
         true
     }
 
-    /// Whether relative placement and alignments leave room for it: the offsets of both tensors are
-    /// multiples of the smaller alignment.
+    /// Returns true if relative placement and alignments allow the relation: the offsets of both
+    /// tensors are multiples of the smaller alignment.
     fn is_possible(&self, graph: &Graph, relation: &Relation) -> bool {
         let Relation { tensor, of, at, .. } = *relation;
         let distance = graph.distance(tensor, of);

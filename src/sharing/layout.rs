@@ -332,7 +332,7 @@ impl<'a> Making<'a> {
         !self.graph.tensor(tensor).is_output() && self.origins.is_replaceable(self.graph, tensor)
     }
 
-    /// The groups of what is live, by their roots. A group begins at a multiple of its largest
+    /// Makes the groups of live tensors, by their roots. A group begins at a multiple of its largest
     /// alignment, so that bytes may be left free below its lowest tensor. No offsets are lost:
     /// the distances decide how far above such a multiple the lowest tensor lies.
     pub(crate) fn finish(mut self) -> Layout {

@@ -78,7 +78,7 @@ impl Origins {
         self.replaceable[output] = None;
     }
 
-    /// Whether a tensor has bytes that its operator writes: that come from no other tensor.
+    /// Returns true if the operator of a tensor writes some of its bytes, which come from no other tensor.
     pub(super) fn has_own_bytes(&self, graph: &Graph, tensor: TensorId) -> bool {
         self.held[tensor.index()] < graph.tensor(tensor).bytes()
     }

@@ -38,7 +38,9 @@ impl Making<'_> {
             reasons.extend(self.not_permitted(writer, read, write));
             reasons.extend(self.not_overwritable(read.id));
             if !self.origins.has_own_bytes(self.graph, write.id) {
-                reasons.push(format!("all bytes of {b} are bytes of other tensors, so that none is written"));
+                reasons.push(format!(
+                    "all bytes of {b} come from other tensors, and {operator} writes none of them"
+                ));
             }
         } else {
             let text = format!("{operator} writes {b} while {a} is needed and does not read it");

@@ -28,7 +28,7 @@ pub struct ImportRecord {
     /// Outputs that take the places of inputs, by the names of the inputs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub states: BTreeMap<String, String>,
-    /// Whether softmax and normalizations may be written over their inputs.
+    /// Softmax and normalizations may be written over their inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub multi_pass: bool,
     /// Whether operators may overwrite graph inputs.

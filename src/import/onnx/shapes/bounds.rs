@@ -88,7 +88,7 @@ fn axes_of(call: &Call, number: usize) -> Told<Option<u32>> {
             let mut old = (0..first.rank()).map(|axis| first.upper >> axis & 1 == 1);
             Some(collected((0..rank).map(|axis| !new.contains(&axis) && old.next().unwrap_or(false))))
         }
-        // Which axes are 1 is not known without being told.
+        // Without a list of axes, those of size 1 go, and a bound does not tell which these are.
         "Squeeze" => along(call.numbers_since(13, "axes", 1)?, first.rank())?.map(|gone| {
             let kept = (0..first.rank()).filter(|axis| !gone.contains(axis));
             collected(kept.map(|axis| first.upper >> axis & 1 == 1))
@@ -143,7 +143,7 @@ pub(super) fn broadcast_of(values: &[&Value]) -> Told<Vec<u64>> {
     Ok((0..rank).map(largest).collect())
 }
 
-/// What holds of two shapes one of which is taken: the larger dimension along each axis.
+/// The upper bound of two shapes, one of which data chooses: the larger dimension along each axis.
 pub(super) fn either(one: &Value, other: &Value) -> Option<Value> {
     if one.data_type != other.data_type || one.rank() != other.rank() {
         return None;

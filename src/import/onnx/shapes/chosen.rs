@@ -1,4 +1,4 @@
-//! Elements that are chosen by what they are: how many there are depends on data, within bounds.
+//! Operators that choose elements by their values: how many they choose depends on data, within bounds.
 
 use super::call::Call;
 use super::value::{Data, Told, Value, axis, product, size, types};
