@@ -411,6 +411,51 @@ fn reshapes_may_be_at_one_address() {
     assert!(tflite::write(&reshaped(reshape).bytes(), &layout).is_err());
 }
 
+/// A cache of which an update replaces a part, read again by an operator if `is_read_again`.
+fn updated(is_read_again: bool) -> Model {
+    let last: &[i32] = if is_read_again { &[3, 0] } else { &[3] };
+    let main = SubGraph {
+        tensors: vec![
+            tensor("cache", INT8, &[1, 64]),
+            tensor("row", INT8, &[1, 16]),
+            tensor("at", INT8, &[1, 16]),
+            tensor("next", INT8, &[1, 64]),
+            tensor("y", INT8, &[1, 16]),
+        ],
+        inputs: vec![0, 1, 2],
+        outputs: vec![3, 4],
+        operators: vec![operator(1, &[0, 1, 2], &[3]), operator(0, last, &[4])],
+        ..SubGraph::default()
+    };
+    model(&[ADD, DYNAMIC_UPDATE_SLICE], main, vec![])
+}
+
+#[test]
+fn a_cache_may_be_updated_where_it_is() {
+    let plan = |model: &Model, sharing| {
+        let planner = Planner::new().share(sharing);
+        let plan = tflite::plan("m", &model.bytes(), planner, &Scratch::reference()).unwrap();
+        let checked = tflite::check(&plan.bytes, &Scratch::reference()).unwrap();
+        assert_eq!(checked.head_bytes, plan.head_bytes);
+        plan
+    };
+    let model = updated(false);
+    assert_eq!(plan(&model, plimsoll::Sharing::Views).head_bytes, 160);
+    let shared = plan(&model, plimsoll::Sharing::InPlace);
+    assert_eq!(shared.head_bytes, 96);
+    // The old cache is needed afterwards, or is its own update.
+    let read_again = updated(true);
+    assert_eq!(plan(&read_again, plimsoll::Sharing::InPlace).head_bytes, 160);
+    let mut of_itself = updated(false);
+    of_itself.subgraphs[0].operators[0].inputs = vec![0, 0, 2];
+    assert_eq!(plan(&of_itself, plimsoll::Sharing::InPlace).head_bytes, 160);
+    assert!(tflite::write(&model.bytes(), &shared.layout).is_ok());
+    for other in [read_again, of_itself] {
+        let error = tflite::write(&other.bytes(), &shared.layout).unwrap_err().to_string();
+        assert!(error.starts_with("wrong plan"), "{error}");
+    }
+}
+
 #[test]
 fn the_whole_arena_is_estimated() {
     let plan = planned(&branches().bytes());

@@ -13,6 +13,7 @@ pub const TRANSPOSE_CONV: i32 = 67;
 pub const IF: i32 = 118;
 pub const CUSTOM: i32 = 32;
 pub const WHILE: i32 = 119;
+pub const DYNAMIC_UPDATE_SLICE: i32 = 151;
 pub const CALL_ONCE: i32 = 129;
 pub const VAR_HANDLE: i32 = 142;
 pub const READ_VARIABLE: i32 = 143;

@@ -1,6 +1,6 @@
 //! A subgraph as the planner wants it, by the rules of the runtime.
 
-use super::aliases;
+use super::aliases::{Alias, Kind, alias};
 use super::net::{Memory, NetSubgraph};
 use crate::import::foldable::{Holds, OperatorAdder};
 use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, TensorSpec};
@@ -10,13 +10,13 @@ use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, Tens
 /// subgraph.
 ///
 /// A tensor in the head that operators read and none writes lives from the start, as an
-/// input does. One that nobody names has no place in the graph. `has_views` permits what
-/// [`aliases`] says.
+/// input does. One that nobody names has no place in the graph. `has_aliases` permits what
+/// [`aliases`](super::aliases) says.
 pub(super) fn graph_of(
     name: &str,
     subgraph: &NetSubgraph,
     workspaces: &[u64],
-    has_views: bool,
+    has_aliases: bool,
 ) -> Result<Graph> {
     let mut builder = GraphBuilder::new(name);
     let referenced = subgraph.referenced();
@@ -46,8 +46,18 @@ pub(super) fn graph_of(
         let names = (read.name.as_str(), read.op_type.as_str());
         let added = sequence.add(&mut builder, names, false, &read.inputs, &read.outputs);
         let added = added.scratch(bytes);
-        if let Some((input, output)) = aliases::view(subgraph, operator).filter(|_| has_views) {
-            added.view(TensorId::new(input), TensorId::new(output), 0);
+        if let Some(Alias { kind, input, output }) = alias(subgraph, operator).filter(|_| has_aliases) {
+            let (input, output) = (TensorId::new(input), TensorId::new(output));
+            match kind {
+                Kind::View => added.view(input, output, 0),
+                Kind::Update => added.in_place(input, output),
+            };
+        }
+    }
+    // The caller sets inputs anew before each run.
+    if has_aliases {
+        for input in subgraph.inputs.iter().filter(|id| subgraph.tensors[id.index()].memory == Memory::Head) {
+            builder.overwritable(*input);
         }
     }
     for &output in &subgraph.outputs {

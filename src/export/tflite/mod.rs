@@ -97,8 +97,8 @@ pub struct TflitePlan {
 ///
 /// The planner's strategy, order, capacity and limits are used; its alignment is taken to be
 /// 16, and variables are left to the runtime. Where the planner shares ([`Planner::share`]), inputs
-/// and outputs of `RESHAPE` and `EXPAND_DIMS` may be at one address, which the reference kernels
-/// bear; other memory is never shared by tensors that are needed at once. `name` is for messages.
+/// and outputs of `RESHAPE` and `EXPAND_DIMS`, and, with outputs in place, of `DYNAMIC_UPDATE_SLICE`, may be at
+/// one address, which the reference kernels bear; other memory is never shared by tensors that are needed at once. `name` is for messages.
 ///
 /// Time and space are those of [`Planner::plan`] for each subgraph, and linear in the file.
 ///
