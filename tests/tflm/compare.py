@@ -194,6 +194,19 @@ def check_scratch(plimsoll, path, model, head, folder):
     return sum(row[3] > 0 for row in rows)
 
 
+def compare_aliases(plimsoll, path, folder, inputs, expected, plain_head):
+    """Runs the plan in which tensors are at one address where kernels bear that; returns its head."""
+    name = path.stem
+    model, said, _ = planned_by(plimsoll, path, folder, "--share", "inplace")
+    running = tflm.interpreter(model)
+    found = micro_outputs(running, inputs, len(expected[0]))
+    expect(found == expected, f"{name}: with aliases, outputs differ in TensorFlow Lite Micro")
+    head = tflm.arena(running)[0]
+    expect(head == said, f"{name}: with aliases, head {head}, but plimsoll said {said}")
+    expect(head <= plain_head, f"{name}: with aliases, head {head} is above {plain_head}")
+    return head
+
+
 def compare(plimsoll, path, folder):
     original = path.read_bytes()
     name = path.stem
@@ -219,6 +232,8 @@ def compare(plimsoll, path, folder):
     expect(micro_outputs(smallest, inputs[:1], root.OutputsLength()) == expected[:1],
            f"{name}: outputs differ in the smallest arena")
 
+    aliased = compare_aliases(plimsoll, path, folder, inputs, expected, head)
+
     # None if LiteRT does not know some operator, or does not survive the model.
     reference = isolated(lambda: litert_outputs(original, inputs))
     expect(isolated(lambda: litert_outputs(planned, inputs)) == reference, f"{name}: outputs differ in LiteRT")
@@ -242,7 +257,7 @@ def compare(plimsoll, path, folder):
     tells = len({tuple(one) for one in expected}) > 1
     return {"name": name, "before": old_head, "after": head, "arenas": arenas, "scratch": scratched,
             "litert": reference is not None, "shows": shows, "pairs": [shows for _, shows in pairs], "tells": tells,
-            "operators": root.OperatorsLength()}
+            "operators": root.OperatorsLength(), "aliased": aliased}
 
 
 def table(rows):
@@ -280,6 +295,9 @@ def main():
     expect(len(mute) * 8 <= len(rows), f"whatever goes in, the same comes out of {', '.join(mute)}")
     print(f"outputs that depend on inputs: {len(rows) - len(mute)} of {len(rows)}" + (f" (not {', '.join(mute)})" if mute else ""))
     expect(bool(larger), "no model of more than one operator was run")
+    smaller = [row["name"] for row in rows if row["aliased"] < row["after"]]
+    expect("made_cache" in smaller, "the cache is not updated where it is")
+    print(f"with aliases: smaller heads of {len(smaller)} ({', '.join(smaller)})")
     print(f"heads without a plan, by plimsoll and by the interpreter: compared on {len(rows)}")
     print(f"{len(rows)} models compared over {INPUTS} inputs, {len(failures)} differences, "
           f"{time.monotonic() - start:.0f} s")

@@ -130,6 +130,20 @@ def loop():
     return model.bytes()
 
 
+def cache():
+    """A row of a cache is replaced, and the rows are added up."""
+    model = Model()
+    main = Graph(model, "main")
+    old, row = main.tensor([1, 64]), main.tensor([1, 64])
+    table = main.constant(np.linspace(-1, 1, 8 * 64).reshape(8, 64))
+    held = main.add("ADD", [old, table], [main.tensor([8, 64])], "AddOptions")
+    at = main.constant([5, 0], "int32")
+    new = main.add("DYNAMIC_UPDATE_SLICE", [held, row, at], [main.tensor([8, 64])], "DynamicUpdateSliceOptions")
+    axis = main.constant([0], "int32")
+    main.ends([old, row], [main.add("SUM", [new, axis], [main.tensor([1, 64])], "ReducerOptions", keepDims=True)])
+    return model.bytes()
+
+
 def alone(name, inputs, output, options=None, **fields):
     """One operator; inputs are shape and type, or data as well."""
     model = Model()
@@ -145,6 +159,7 @@ def generated():
     yield "made_if", branch(1)
     yield "made_if_twice", branch(2)
     yield "made_while", loop()
+    yield "made_cache", cache()
     image, small = ([1, 3, 3, 8], [1, 9])
     convolved = {"padding": schema.Padding.SAME, "strideW": 2, "strideH": 2}
     shape = [1, 6, 6, 3]
