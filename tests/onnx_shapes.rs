@@ -146,7 +146,8 @@ fn what_cannot_be_known_is_named_with_its_reason() {
         error(&unknown),
         "2 tensors have no static size: `z` (no type, no shape), as node `the Fancy` (my.own.Fancy) cannot \
          tell the shape: the file does not say which version of the domain `my.own` it uses, `y` (no type, \
-         no shape); what cannot be computed must be told by the file's value_info"
+         no shape); set a shape that cannot be computed by --input-shape z=1x3:float32 (the type only where the \
+         file does not tell it), or in the file's value_info"
     );
     let misspelt = [input("x", FLOAT, "2, 3"), node("Rleu", &["x"], &["y"]), result("y")];
     assert!(
@@ -174,6 +175,43 @@ fn what_the_file_tells_helps() {
     // Names that only the outputs have need not be bound.
     let named = [input("x", FLOAT, "2, 3"), node("Relu", &["x"], &["y"]), output("y", FLOAT, "some, ?")];
     assert_eq!(shape(&named), [2, 3]);
+}
+
+/// A shape that follows from nothing can be given; one that follows cannot be another.
+#[test]
+fn results_of_unknown_operators_can_be_given_shapes() {
+    let parts = [
+        input("x", FLOAT, "2, 3"),
+        node_with("Fancy", &["x"], &["z"], &[domain("my.own")]),
+        node("Relu", &["z"], &["y"]),
+        node("NonZero", &["x"], &["places"]),
+        result("y"),
+        result("places"),
+    ];
+    let read = |shapes: &[(&str, &str)]| {
+        let mut options = ImportOptions::default();
+        let parsed = |(name, shape): &(&str, &str)| (name.to_string(), shape.parse::<InputShape>().unwrap());
+        options.input_shapes = shapes.iter().map(parsed).collect();
+        options.dims =
+            [("rows".to_owned(), 4)].into_iter().filter(|_| shapes[0].1.contains("rows")).collect();
+        onnx_from_bytes("model", &model(&parts), &options).map(|imported| imported.graph)
+    };
+    let graph = read(&[("z", "rows,5:float16"), ("places", "2x4")]).unwrap();
+    let bytes = |name: &str| {
+        let tensor = graph.tensors().iter().find(|tensor| tensor.name() == name).unwrap();
+        (tensor.bytes(), tensor.is_upper_bound())
+    };
+    assert_eq!([bytes("z"), bytes("y"), bytes("places")], [(40, false), (40, false), (64, false)]);
+    for (shapes, reason) in [
+        (&[("z", "4x5")][..], "its element type is not known; write it as in 1x3:float16"),
+        (&[("z", "4x5:float16"), ("places", "2x7")], "it is at most [2, 6], of element type 7"),
+        (&[("z", "4x5:float16"), ("y", "4x6")], "by its inputs it is [4, 5], of element type 10"),
+        (&[("x", "2x3:float16")], "an input has the element type that the file tells"),
+        (&[("w", "2x3")], "the file has no such input; there are `x`"),
+    ] {
+        let text = read(shapes).unwrap_err().to_string();
+        assert!(text.contains(reason), "{text}");
+    }
 }
 
 /// Sizes that depend on data are upper bounds, marked as such, and so is what is computed from them.

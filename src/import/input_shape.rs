@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::graph::ElementType;
+
 /// One dimension of an [`InputShape`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InputDimension {
@@ -12,15 +14,22 @@ pub enum InputDimension {
     Symbol(String),
 }
 
-/// The shape that an input is given: `1x3x320x320`, `1x3xHxW` or `1,3,height,width`.
+/// The shape that a tensor is given: `1x3x320x320`, `1x3xHxW` or `1,3,height,width`. With an element type,
+/// as in `1x3:float16`, where the file does not tell it.
 ///
 /// Names stand for symbolic dimensions; those that contain an `x` need commas.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct InputShape(pub Vec<InputDimension>);
+#[non_exhaustive]
+pub struct InputShape {
+    /// The dimensions, the outermost first.
+    pub dimensions: Vec<InputDimension>,
+    /// The element type of a tensor of which the file does not tell it.
+    pub element_type: Option<ElementType>,
+}
 
 impl From<&[u64]> for InputShape {
     fn from(dims: &[u64]) -> Self {
-        Self(dims.iter().copied().map(InputDimension::Size).collect())
+        Self { dimensions: dims.iter().copied().map(InputDimension::Size).collect(), element_type: None }
     }
 }
 
@@ -28,6 +37,9 @@ impl FromStr for InputShape {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // Names of dimensions may contain colons, names of types do not.
+        let typed = text.rsplit_once(':').and_then(|(dims, name)| Some((dims, name.trim().parse().ok()?)));
+        let (text, element_type) = typed.map_or((text, None), |(dims, name)| (dims, Some(name)));
         let separator = if text.contains(',') { ',' } else { 'x' };
         // A comma at the end says that a single name is one.
         let list = text.strip_suffix(',').unwrap_or(text);
@@ -40,13 +52,14 @@ impl FromStr for InputShape {
             text if text.starts_with(['-', '+']) => Err(format!("`{text}` is no dimension")),
             text => Ok(InputDimension::Symbol(text.to_owned())),
         };
-        list.split(separator).map(dimension).collect::<Result<_, _>>().map(Self)
+        let dimensions = list.split(separator).map(dimension).collect::<Result<_, _>>()?;
+        Ok(Self { dimensions, element_type })
     }
 }
 
 impl fmt::Display for InputShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, dimension) in self.0.iter().enumerate() {
+        for (place, dimension) in self.dimensions.iter().enumerate() {
             if place > 0 {
                 f.write_str(",")?;
             }
@@ -55,7 +68,10 @@ impl fmt::Display for InputShape {
                 InputDimension::Symbol(name) => f.write_str(name)?,
             }
         }
-        if self.0.len() == 1 { f.write_str(",") } else { Ok(()) }
+        if self.dimensions.len() == 1 {
+            f.write_str(",")?;
+        }
+        self.element_type.map_or(Ok(()), |element_type| write!(f, ":{}", element_type.name()))
     }
 }
 
@@ -76,9 +92,14 @@ mod tests {
             ("0", vec![size(0)]),
         ] {
             let shape: InputShape = text.parse().unwrap();
-            assert_eq!(shape.0, dims, "{text}");
+            assert_eq!(shape.dimensions, dims, "{text}");
             assert_eq!(shape.to_string().parse(), Ok(shape));
         }
+        let typed: InputShape = "2x3:float16".parse().unwrap();
+        assert_eq!((typed.dimensions.len(), typed.element_type), (2, Some(ElementType::Float16)));
+        assert_eq!(typed.to_string().parse(), Ok(typed));
+        let named: InputShape = "1x3:n".parse().unwrap();
+        assert_eq!(named.dimensions[1], symbol("3:n"));
         for text in ["", "1x", "x", "1xx3", "1,,3", "-1x3", "99999999999999999999", ","] {
             assert!(text.parse::<InputShape>().is_err(), "{text}");
         }

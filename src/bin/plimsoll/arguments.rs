@@ -304,8 +304,8 @@ pub struct ReadingArguments {
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
     pub dims: Vec<(String, u64)>,
     /// Give an input of an ONNX or TFLite file this shape, as in x=1x3x320x320, and infer all that
-    /// depends on it; in a .tflite also a tensor whose shape does not follow from others.
-    /// Names in it are symbolic dimensions, as in x=1x3xHxW. May be given several times.
+    /// depends on it; or a tensor whose shape does not follow from others, with its element type where
+    /// an ONNX file does not tell it, as in t=1x3:float16. Names in it are symbolic dimensions, as in x=1x3xHxW. May be given several times.
     #[arg(long = "input-shape", value_name = "NAME=SHAPE", value_parser = input_shape)]
     pub input_shapes: Vec<(String, InputShape)>,
     /// Whole numbers that a tensor of an ONNX file holds, as in sr=16000 or shape=1,80: an input, or a result

@@ -73,6 +73,12 @@ fn element_type(data_type: i32) -> Option<ElementType> {
     *ELEMENT_TYPES.get(usize::try_from(data_type).ok()?)?
 }
 
+/// ONNX's number of a type; 0 if it has none.
+pub(super) fn number_of(element_type: ElementType) -> i32 {
+    let place = ELEMENT_TYPES.iter().position(|one| *one == Some(element_type));
+    place.and_then(|place| i32::try_from(place).ok()).unwrap_or(0)
+}
+
 /// A tensor of this type and shape; none if its elements have no size.
 pub(super) fn sized(data_type: i32, shape: &[u64]) -> Option<TensorSpec> {
     let element_type = element_type(data_type).filter(|element_type| element_type.bits().is_some())?;
@@ -155,6 +161,8 @@ pub(super) struct Descriptions<'m> {
     declared: Vec<Declared<'m>>,
     /// Inputs that are given another shape than the file declares.
     changed: BTreeSet<usize>,
+    /// Shapes that results of nodes are given, by name.
+    given: BTreeMap<String, Description>,
 }
 
 #[derive(Debug, Default)]
@@ -177,7 +185,7 @@ impl<'m> Descriptions<'m> {
         let names = NameTable::of(graph);
         let mut declared = Vec::new();
         declared.resize_with(names.len(), Declared::default);
-        let mut all = Self { names, declared, changed: BTreeSet::new() };
+        let mut all = Self { names, declared, changed: BTreeSet::new(), given: BTreeMap::new() };
         let infos = || graph.input.iter().chain(&graph.output).chain(&graph.value_info);
         let mut symbols = symbolic(infos());
         symbols.extend(given::symbols(options));
@@ -201,6 +209,12 @@ impl<'m> Descriptions<'m> {
                 all.offer(&info.name, description);
             }
         }
+        let info = |name: &str| graph.output.iter().chain(&graph.value_info).find(|info| info.name == name);
+        let declared = |name: &str| match info(name).map(|info| declared_description(info, &bound)) {
+            Some(Ok(Some(Description::Tensor { data_type, .. }))) => data_type,
+            _ => 0,
+        };
+        all.given = given::results(graph, options, declared)?;
         for node in graph.node.iter().filter(|node| node.op_type() == "Constant") {
             if let (Some(output), Some(description)) = (node.output().first(), value_of(node)?) {
                 all.offer(output, description);
@@ -224,6 +238,12 @@ impl<'m> Descriptions<'m> {
             }
         }
         Ok(())
+    }
+
+    /// The shape that the user gives the result of a node.
+    #[cfg(feature = "onnx-shapes")]
+    pub(super) fn given(&self, name: &str) -> Option<&Description> {
+        self.given.get(name)
     }
 
     /// Whether the tensor is an initializer.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::descriptions::{Description, Dim, symbol};
+use super::descriptions::{Description, Dim, number_of, symbol};
 use super::messages::{Graph, ValueInfo};
 use crate::error::short;
 use crate::import::{ImportError, ImportOptions, InputDimension};
 
 /// Names of the dimensions that the user gives names to.
 pub(super) fn symbols(options: &ImportOptions) -> impl Iterator<Item = &str> {
-    let all = options.input_shapes.values().flat_map(|shape| &shape.0);
+    let all = options.input_shapes.values().flat_map(|shape| &shape.dimensions);
     all.filter_map(|dimension| match dimension {
         InputDimension::Symbol(name) => Some(name.as_str()),
         InputDimension::Size(_) => None,
@@ -29,15 +29,21 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
         }
         let is_constant = graph.initializer.iter().any(|tensor| tensor.name == *name);
         let Some(input) = graph.input.iter().find(|input| input.name == *name && !is_constant) else {
+            if is_result(graph, name) {
+                continue;
+            }
             return Err(wrong(there_are(graph)));
         };
+        if shape.element_type.is_some() {
+            return Err(wrong("an input has the element type that the file tells; leave it out".to_owned()));
+        }
         let Some(tensor) = tensor_type(input) else { return Err(wrong("it is no tensor".to_owned())) };
         let Some(declared) = &tensor.shape else { continue };
-        if declared.dim.len() != shape.0.len() {
-            let (has, given) = (declared.dim.len(), shape.0.len());
+        if declared.dim.len() != shape.dimensions.len() {
+            let (has, given) = (declared.dim.len(), shape.dimensions.len());
             return Err(wrong(format!("it has {has} dimensions, not {given}")));
         }
-        for (dimension, given) in declared.dim.iter().zip(&shape.0) {
+        for (dimension, given) in declared.dim.iter().zip(&shape.dimensions) {
             let size = match given {
                 InputDimension::Size(size) => Some(*size),
                 InputDimension::Symbol(name) => options.dims.get(name).copied(),
@@ -50,6 +56,45 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
         }
     }
     Ok(bound)
+}
+
+fn is_result(graph: &Graph, name: &str) -> bool {
+    graph
+        .node
+        .iter()
+        .any(|node| node.op_type() != "Constant" && node.output().iter().any(|output| output == name))
+}
+
+/// Shapes of results that the user gives, by name, with the element type that the user or the file says,
+/// or 0.
+///
+/// # Errors
+/// A dimension that is not bound.
+pub(super) fn results(
+    graph: &Graph,
+    options: &ImportOptions,
+    declared: impl Fn(&str) -> i32,
+) -> Result<BTreeMap<String, Description>, ImportError> {
+    let mut results = BTreeMap::new();
+    for (name, shape) in options.input_shapes.iter().filter(|(name, _)| is_result(graph, name)) {
+        let size = |dimension: &InputDimension| match dimension {
+            InputDimension::Size(size) => Ok(Dim::Known(*size)),
+            InputDimension::Symbol(symbol) => {
+                let unbound = || ImportError::InputShape {
+                    name: name.clone(),
+                    reason: format!(
+                        "dimension `{}` has no value; bind it by --dim NAME=VALUE",
+                        short(symbol)
+                    ),
+                };
+                options.dims.get(symbol).map(|size| Dim::Known(*size)).ok_or_else(unbound)
+            }
+        };
+        let dims = shape.dimensions.iter().map(size).collect::<Result<_, _>>()?;
+        let data_type = shape.element_type.map_or_else(|| declared(name), number_of);
+        results.insert(name.clone(), Description::Tensor { data_type, dims: Some(dims) });
+    }
+    Ok(results)
 }
 
 fn there_are(graph: &Graph) -> String {
@@ -82,7 +127,7 @@ pub(super) fn given(
 ) -> Option<Description> {
     let shape = options.input_shapes.get(name)?;
     let Description::Tensor { data_type, .. } = description else { return None };
-    let dims = shape.0.iter().map(|dimension| match dimension {
+    let dims = shape.dimensions.iter().map(|dimension| match dimension {
         InputDimension::Size(size) => Dim::Known(*size),
         InputDimension::Symbol(name) => {
             bound.get(name).map_or_else(|| Dim::Named(name.as_str().into()), |size| Dim::Known(*size))

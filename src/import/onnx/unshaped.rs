@@ -132,7 +132,15 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
         );
     }
     if untold {
-        remedies.push("what cannot be computed must be told by the file's value_info".to_owned());
+        let own = |tensor: &&Unshaped| {
+            matches!(tensor.known.as_deref(), Some(Known { reason: Some(Reason::Own(_)), .. }))
+        };
+        let name = tensors.iter().find(|(_, tensor)| own(tensor)).map_or("NAME", |(name, _)| name);
+        let option = for_shell(&format!("{}=1x3:float32", short(name)));
+        remedies.push(format!(
+            "set a shape that cannot be computed by --input-shape {option} (the type only where the file does \
+             not tell it), or in the file's value_info"
+        ));
     }
     if never {
         remedies.push("only dense tensors of numbers have a size before the run".to_owned());

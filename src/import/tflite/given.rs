@@ -15,7 +15,7 @@ pub(super) fn shapes(
     roles: &[Role],
     options: &ImportOptions,
 ) -> Result<Given, ImportError> {
-    let dimensions = options.input_shapes.values().flat_map(|shape| &shape.0);
+    let dimensions = options.input_shapes.values().flat_map(|shape| &shape.dimensions);
     let symbols: BTreeSet<&str> = dimensions
         .filter_map(|dimension| match dimension {
             InputDimension::Symbol(name) => Some(name.as_str()),
@@ -38,11 +38,14 @@ pub(super) fn shapes(
                 return Err(wrong(format!("the file has {} tensors of this name", places.len())));
             }
         };
-        let rank = tensors[place].shape().map_or(0, |dims| dims.len());
-        if rank != 0 && rank != shape.0.len() {
-            return Err(wrong(format!("it has {rank} dimensions, not {}", shape.0.len())));
+        if shape.element_type.is_some() {
+            return Err(wrong("it has the element type that the file tells; leave it out".to_owned()));
         }
-        let dims = shape.0.iter().map(|dimension| match dimension {
+        let rank = tensors[place].shape().map_or(0, |dims| dims.len());
+        if rank != 0 && rank != shape.dimensions.len() {
+            return Err(wrong(format!("it has {rank} dimensions, not {}", shape.dimensions.len())));
+        }
+        let dims = shape.dimensions.iter().map(|dimension| match dimension {
             InputDimension::Size(size) => Ok(*size),
             InputDimension::Symbol(symbol) => options.dims.get(symbol).copied().ok_or_else(|| {
                 wrong(format!("dimension `{}` has no value; bind it by --dim NAME=VALUE", short(symbol)))

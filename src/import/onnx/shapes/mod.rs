@@ -101,7 +101,10 @@ pub(super) fn infer<'m>(
         let changed = Check::changed_input(node, &scope);
         for (name, fact) in node.output().iter().zip(facts) {
             let Some(number) = descriptions.names.get(name) else { continue };
-            let fact = check.settled(node, name, fact, descriptions.declared(number), changed);
+            let fact = match descriptions.given(name) {
+                Some(given) => Ok(values::shaped(&fact, name, given)?),
+                None => check.settled(node, name, fact, descriptions.declared(number), changed),
+            };
             engine.define(name, values::set(fact, name, options)?, &mut scope);
         }
     }

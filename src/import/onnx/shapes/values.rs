@@ -2,7 +2,7 @@
 
 use super::scope::Fact;
 use super::value::{Data, Told, Value, product, types};
-use crate::import::onnx::descriptions::Descriptions;
+use crate::import::onnx::descriptions::{Description, Descriptions};
 use crate::import::{ImportError, ImportOptions};
 
 fn wrong(name: &str, reason: impl Into<String>) -> ImportError {
@@ -33,6 +33,38 @@ pub(super) fn set(fact: Fact, name: &str, options: &ImportOptions) -> Result<Fac
         (Some(_), Err(unknown)) => Err(wrong(name, format!("its shape is not known: {}", unknown.reason))),
         (None, fact) => Ok(fact),
     }
+}
+
+/// The shape that the user gives a tensor whose shape does not follow from others, or only as an upper bound.
+///
+/// # Errors
+/// It has another shape, or one above the bound; its element type is not known.
+pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Value, ImportError> {
+    let wrong = |reason: String| ImportError::InputShape { name: name.to_owned(), reason };
+    let Description::Tensor { data_type, .. } = *given else {
+        return Err(wrong("it is no tensor".to_owned()));
+    };
+    let dims = given.shape().unwrap_or_default();
+    let data_type = match fact {
+        Ok(value) if value.is_upper() => {
+            let most = &value.dims;
+            if given.at_most(value.data_type, most).is_none() {
+                return Err(wrong(format!("it is at most {most:?}, of element type {}", value.data_type)));
+            }
+            value.data_type
+        }
+        Ok(value) if given.admits(value.data_type, &value.dims) => return Ok(value.clone()),
+        Ok(value) => {
+            let (dims, data_type) = (&value.dims, value.data_type);
+            return Err(wrong(format!("by its inputs it is {dims:?}, of element type {data_type}")));
+        }
+        Err(_) if data_type == 0 => {
+            return Err(wrong("its element type is not known; write it as in 1x3:float16".to_owned()));
+        }
+        Err(_) => data_type,
+    };
+    let value = Value::new(data_type, dims).map_err(wrong)?;
+    Ok(Value { changed: true, ..value })
 }
 
 fn with_numbers(value: Value, numbers: &[i64]) -> Told<Value> {
