@@ -177,6 +177,35 @@ fn what_the_file_tells_helps() {
     assert_eq!(shape(&named), [2, 3]);
 }
 
+#[test]
+fn operators_of_converters_have_rules() {
+    let microsoft = length_delimited(8, [length_delimited(1, "com.microsoft"), number(2, 1)].concat());
+    let shapes = |parts: &[Vec<u8>], names: &[&str]| {
+        let bytes = [model(parts), microsoft.clone()].concat();
+        let graph = onnx_from_bytes("model", &bytes, &ImportOptions::default()).unwrap().graph;
+        names.iter().map(|name| shape_of(&graph, name)).collect::<Vec<_>>()
+    };
+    let scaled = [input("x", FLOAT, "1, 3, 4, 5"), node("ImageScaler", &["x"], &["y"]), result("y")];
+    assert_eq!(shapes(&scaled, &["y"]), [[1, 3, 4, 5]]);
+    // Weights are [directions, inputs, 4 * hidden] and [directions, hidden, 4 * hidden].
+    let text = length_delimited(4, "bidirectional");
+    let lstm = [
+        input("x", FLOAT, "7, 2, 16"),
+        length_delimited(5, tensor("w", 2, &[2, 16, 32])),
+        length_delimited(5, tensor("r", 2, &[2, 8, 32])),
+        node_with(
+            "DynamicQuantizeLSTM",
+            &["x", "w", "r"],
+            &["y", "h", "c"],
+            &[attribute("direction", text), int("hidden_size", 8), domain("com.microsoft")],
+        ),
+        result("y"),
+        result("h"),
+        result("c"),
+    ];
+    assert_eq!(shapes(&lstm, &["y", "h", "c"]), [vec![7, 2, 2, 8], vec![2, 2, 8], vec![2, 2, 8]]);
+}
+
 /// A shape that follows from nothing can be given; one that follows cannot be another.
 #[test]
 fn results_of_unknown_operators_can_be_given_shapes() {

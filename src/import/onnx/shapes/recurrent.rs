@@ -5,7 +5,19 @@ use super::value::{Told, Value, size};
 
 /// All states, the last state, and of an LSTM the last cell.
 pub(super) fn recurrent(call: &Call) -> Told<Vec<Value>> {
-    let (input, weights) = (call.input(0)?, call.input(2)?);
+    // The recurrent weights are of shape [directions, gates * hidden, hidden].
+    let weights = call.input(2)?;
+    outputs(call, weights, weights.dim(2)?)
+}
+
+/// An LSTM of ONNX Runtime, whose weights are transposed: [directions, hidden, gates * hidden].
+pub(super) fn dynamic_quantize_lstm(call: &Call) -> Told<Vec<Value>> {
+    let weights = call.input(2)?;
+    outputs(call, weights, weights.dim(1)?)
+}
+
+fn outputs(call: &Call, weights: &Value, hidden: u64) -> Told<Vec<Value>> {
+    let input = call.input(0)?;
     let &[first, second, _] = input.dims.as_slice() else {
         return Err(format!("its input has shape {:?}, not three axes", input.dims));
     };
@@ -16,8 +28,6 @@ pub(super) fn recurrent(call: &Call) -> Told<Vec<Value>> {
         "bidirectional" => 2,
         other => return Err(format!("its attribute `direction` is `{other}`")),
     };
-    // The recurrent weights are of shape [directions, gates * hidden, hidden].
-    let hidden = weights.dim(2)?;
     if weights.dim(0)? != directions {
         return Err(format!(
             "recurrent weights of shape {:?} are not for {directions} directions",
@@ -36,7 +46,7 @@ pub(super) fn recurrent(call: &Call) -> Told<Vec<Value>> {
     };
     let last = Value::new(input.data_type, last)?;
     let mut outputs = vec![Value::new(input.data_type, all)?, last.clone()];
-    if call.node.op_type() == "LSTM" {
+    if call.node.op_type().ends_with("LSTM") {
         outputs.push(last);
     }
     Ok(outputs)

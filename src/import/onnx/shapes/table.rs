@@ -124,6 +124,8 @@ pub(super) const FAMILIES: &[Family] = &[
     standard(1, reduction::top_k, &["TopK"]),
     standard(12, reduction::loss, &["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"]),
     standard(1, recurrent::recurrent, &["GRU", "LSTM", "RNN"]),
+    // Experimental until version 10, and still written by converters from Core ML.
+    standard(1, elementwise::same, &["ImageScaler"]),
     standard(1, normalization::batch, &["BatchNormalization"]),
     standard(23, normalization::root_mean_square, &["RMSNormalization"]),
     standard(1, normalization::layer, &["LayerNormalization"]),
@@ -139,14 +141,15 @@ pub(super) const FAMILIES: &[Family] = &[
     standard(17, signal::mel_weights, &["MelWeightMatrix"]),
 
     runtime(elementwise::same, &[
-        "BiasGelu", "FastGelu", "Gelu", "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QuickGelu",
+        "BiasAdd", "BiasGelu", "BiasSoftmax", "FastGelu", "Gelu", "GroupNorm", "Inverse", "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QuickGelu",
         "RotaryEmbedding",
     ]),
     runtime(convolution::conv, &["FusedConv"]),
     runtime(convolution::qlinear_conv, &["QLinearConv"]),
     runtime(convolution::qlinear_average_pool, &["QLinearAveragePool"]),
     runtime(convolution::global_pool, &["QLinearGlobalAveragePool"]),
-    runtime(products::fused_matmul, &["FusedMatMul"]),
+    runtime(recurrent::dynamic_quantize_lstm, &["DynamicQuantizeLSTM"]),
+    runtime(products::fused_matmul, &["FusedMatMul", "TransposeMatMul"]),
     runtime(products::gemm, &["FusedGemm"]),
     runtime(products::matmul_to_float, &["MatMulIntegerToFloat"]),
     runtime(products::dynamic_quantize_matmul, &["DynamicQuantizeMatMul"]),
