@@ -254,15 +254,22 @@ impl Task<'_> {
         let instance = &items.instance;
         let way = &found.ways[instance.cells_of(item)];
         for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
-            let (step, pool) = (access.step, PoolId::new(way[2 * number + 1].into()));
+            let around = &way[2 * number..2 * number + 3];
+            if around.iter().all(|&pool| pool == around[1]) {
+                // It has one place then.
+                continue;
+            }
+            let (step, pool) = (access.step, PoolId::new(around[1].into()));
             let Some(&id) = self.draft.order.get(step as usize) else { continue };
             let operator = self.graph.operator(id);
-            let is_operand = |one: &&Member| match one.occupant {
+            let is_operand = |one: &Member| match one.occupant {
                 Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
                 Occupant::Scratch(own) => own == id,
             };
-            for one in items.members[item].iter().filter(is_operand) {
-                if plan.place_at(step, one.occupant).is_some_and(|stay| stay.pool != pool) {
+            for one in &items.members[item] {
+                let there = plan.stays_of(one.occupant).filter(|stay| stay.live.contains(step));
+                let first = there.map(|stay| stay.pool).min();
+                if first.is_some_and(|first| first != pool) && is_operand(one) {
                     plan.uses.push(Use { step, occupant: one.occupant, pool });
                 }
             }
