@@ -305,7 +305,7 @@ impl<'a> Search<'a> {
         self.bound = self.bound.max(found.bound);
         if let Some((cost, ways)) = found.best {
             self.state.adopt(&ways);
-            debug_assert_eq!(self.state.chosen.cost, cost);
+            debug_assert!(self.state.chosen.cost == cost || self.instance.is_cancelled());
             self.keep();
         }
         result
@@ -361,6 +361,10 @@ impl<'a> Search<'a> {
         let mut how = if self.instance.is_large() { Packer::Walk } else { Packer::Search(&quick) };
         let best = self.best.clone();
         self.state.adopt(&best.ways);
+        if self.instance.is_cancelled() {
+            // The state may have ways of both.
+            return Ok(Stop::Cancelled);
+        }
         let mut end = Stop::Finished;
         for attempt in 0..=PATIENT {
             let cost = self.state.chosen.cost;

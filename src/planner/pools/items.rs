@@ -54,8 +54,7 @@ impl Run<'_> {
         let mut items = Items { instance, members: Vec::new() };
         let mut accesses: Vec<Accesses> = vec![Accesses::new(); self.groups.members.len()];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
-        self.collect(&mut accesses, &mut reads);
-        self.limits.go_on()?;
+        self.collect(&mut accesses, &mut reads)?;
         for (own, accesses) in self.groups.members.iter().zip(accesses) {
             self.limits.go_on()?;
             let members: Vec<Member> = own.iter().map(|&id| self.member(id)).collect();
@@ -92,7 +91,7 @@ impl Run<'_> {
     }
 
     /// What operators do, to groups and to constants.
-    fn collect(&self, of_groups: &mut [Accesses], reads: &mut [Vec<u32>]) {
+    fn collect(&self, of_groups: &mut [Accesses], reads: &mut [Vec<u32>]) -> Result<()> {
         let graph = self.graph;
         let mut group_of = vec![None; graph.tensors().len()];
         let mut scratch_of = vec![None; graph.operators().len()];
@@ -107,6 +106,7 @@ impl Run<'_> {
             shares[relation.operator.index()].push(*relation);
         }
         for (step, &id) in (0..).zip(self.order) {
+            self.limits.go_on()?;
             for effects::Access { occupant, read, written } in accesses(graph, id, &shares[id.index()]) {
                 let group = match occupant {
                     Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant => {
@@ -123,6 +123,7 @@ impl Run<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     fn add(&self, items: &mut Items, members: Vec<Member>, mut accesses: Accesses) -> Result<()> {

@@ -165,22 +165,31 @@ impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
         let items = &self.draft.items;
         let found = place(&items.instance, self.below, self.limits)?;
-        if found.is_none() || self.graph.operators().len() > MOST_AT_ANY_LIMIT {
-            // To make and verify a large plan takes longer than a cancelled call may.
-            self.limits.go_on()?;
-        }
         let Some(found) = found else {
+            self.limits.go_on()?;
             return Err(Error::DoesNotFit(self.too_much()));
         };
+        self.go_on_if_large()?;
         let mut plan = self.plan_of(items, &found);
+        self.go_on_if_large()?;
         self.settle_home(items, &found, &mut plan)?;
+        self.go_on_if_large()?;
         keep_while_copied(&mut plan);
         finish(&mut plan);
+        self.go_on_if_large()?;
         for item in 0..items.members.len() {
             self.uses(items, &found, item, &mut plan);
         }
         sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
         Ok(plan)
+    }
+
+    /// To make and verify a large plan takes longer than a cancelled call may.
+    fn go_on_if_large(&self) -> Result<()> {
+        if self.graph.operators().len() > MOST_AT_ANY_LIMIT {
+            self.limits.go_on()?;
+        }
+        Ok(())
     }
 
     /// Why there is no placement.
