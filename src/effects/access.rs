@@ -1,6 +1,6 @@
 //! Bytes that an operator reads and writes under the sharing of a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::level::{How, Share};
 use crate::graph::Graph;
@@ -31,9 +31,8 @@ pub fn accesses(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Vec<Ac
     let node = graph.operator(operator);
     let aliases = Aliases::new(graph, operator, shares);
     let mut accesses = Vec::new();
-    let mut seen = BTreeSet::new();
-    for &input in node.inputs() {
-        if seen.insert(input) && aliases.reads(input) {
+    for input in each_once(node.inputs()) {
+        if aliases.reads(input) {
             let read = graph.tensor(input).bytes();
             accesses.push(Access { occupant: Occupant::Tensor(input), read, written: 0 });
         }
@@ -48,6 +47,18 @@ pub fn accesses(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Vec<Ac
         accesses.push(Access { occupant: Occupant::Scratch(operator), read: scratch, written: scratch });
     }
     accesses
+}
+
+/// Tensors without those that are there before, in their order. O(n log n).
+fn each_once(tensors: &[TensorId]) -> impl Iterator<Item = TensorId> {
+    let mut by_id: Vec<(TensorId, usize)> = tensors.iter().copied().zip(0..).collect();
+    by_id.sort_unstable();
+    by_id.dedup_by_key(|one| one.0);
+    let mut is_first = vec![false; tensors.len()];
+    for (_, place) in by_id {
+        is_first[place] = true;
+    }
+    tensors.iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(&id, _)| id)
 }
 
 /// What the inputs and outputs of one operator have in common.
@@ -80,8 +91,10 @@ impl Aliases {
                 How::InPlace | How::Overlap => {}
             }
         }
-        for input in graph.operator(operator).inputs() {
-            pieces.entry(*input).and_modify(|count| *count -= 1);
+        if !pieces.is_empty() {
+            for input in graph.operator(operator).inputs() {
+                pieces.entry(*input).and_modify(|count| *count -= 1);
+            }
         }
         let outputs = graph.operator(operator).outputs();
         let viewed = outputs.first().and_then(|output| views.get(output).copied());

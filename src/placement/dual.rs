@@ -6,6 +6,9 @@ use super::path::{Allowed, Prices, Ways};
 use super::way::Trip;
 use crate::limits::{Meter, Stop};
 
+/// In fewer rounds, prices have to rise in long strides from the first one on.
+const FEW_ROUNDS: u32 = 100;
+
 /// Prices, and what they show.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
@@ -54,7 +57,8 @@ impl<'a> Relaxed<'a> {
         }
     }
 
-    /// The least cost at these prices; infinite if an item has no way.
+    /// The least cost at these prices; infinite if an item has no way, and without any meaning but
+    /// that of a bound (minus infinity) once the call is cancelled.
     ///
     /// O(accesses + steps).
     pub(crate) fn evaluate(&mut self, prices: &[f64]) -> f64 {
@@ -64,6 +68,9 @@ impl<'a> Relaxed<'a> {
         self.excess.fill(0.0);
         let mut sum = self.fixed;
         for &item in &self.open {
+            if instance.is_cancelled() {
+                return f64::NEG_INFINITY;
+            }
             let cells = instance.cells_of(item);
             let way = &mut self.ways[cells.clone()];
             let (cells, whole) = (&instance.cells[cells], instance.items[item].whole);
@@ -112,7 +119,8 @@ impl<'a> Relaxed<'a> {
         known.bound = self.evaluate(&known.prices);
         let mut mean = self.excess.clone();
         let mut prices = known.prices.clone();
-        let (mut factor, mut weight, mut failures) = (0.1, 0.1, 0u32);
+        let (mut weight, mut failures) = (0.1, 0u32);
+        let mut factor: f64 = if aim.rounds < FEW_ROUNDS { 1.0 } else { 0.1 };
         let mut target = aim.target;
         let mut checked = known.bound;
         for round in 1..=aim.rounds {

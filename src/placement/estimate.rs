@@ -30,7 +30,9 @@ pub(crate) fn estimate(instance: &Instance) -> Estimate {
     let mut state = State::new(instance);
     let worth = instance.worth(&state.chosen.costs);
     let free = Prices::none(instance.home(), instance.steps);
-    state.rebuild(&by_worth(&worth), &free);
+    if instance.home() > 0 {
+        state.rebuild(&by_worth(&worth), &free);
+    }
     let mut gaps = Vec::new();
     for item in (0..instance.items.len()).take_while(|_| !instance.is_cancelled()) {
         let way = &state.chosen.ways[instance.cells_of(item)];

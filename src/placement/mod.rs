@@ -59,7 +59,7 @@ const FEW_OVER: usize = 16;
 
 /// Rounds of the dual at the root, at most and at least.
 const ROUNDS: u32 = 3000;
-const LEAST_ROUNDS: usize = 20;
+const LEAST_ROUNDS: usize = 5;
 /// Accesses and steps that all rounds look at: 60 ns each. Of large instances, fewer.
 const ROUND_WORK: usize = 80_000_000;
 const LARGE_ROUND_WORK: usize = 10_000_000;
@@ -72,11 +72,23 @@ const LARGE_NODES: u64 = 200_000;
 /// Places everything at the least cost that is found; none if what must be on chip does not
 /// fit there. Once it is known that nothing costs less than `below`, that is all.
 pub(crate) fn place(instance: &Instance, below: u64, limits: &Limits) -> Result<Option<Found>> {
+    if instance.home() == 0 {
+        return Ok(Some(only_at_home(instance)));
+    }
     let free = Prices::none(instance.home(), instance.steps);
     let mut meter = Meter::new(limits, if instance.is_large() { LARGE_NODES } else { NODES });
     let mut search = Search::new(instance, free, below);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
+}
+
+/// The only placement where there is no other memory.
+fn only_at_home(instance: &Instance) -> Found {
+    let ways = State::at_home(instance);
+    let cost = |item: usize| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
+    let cost = (0..instance.items.len()).map(cost).sum();
+    let stop = if instance.is_cancelled() { Stop::Cancelled } else { Stop::Finished };
+    Found { ways, cost, laid: Vec::new(), bound: cost, floor: cost, nodes: 0, stop }
 }
 
 /// Costs this far apart may be the same, where all together are of this magnitude.
@@ -293,7 +305,7 @@ impl<'a> Search<'a> {
         self.bound = self.bound.max(found.bound);
         if let Some((cost, ways)) = found.best {
             self.state.adopt(&ways);
-            debug_assert_eq!(self.state.chosen.cost, cost);
+            debug_assert!(self.state.chosen.cost == cost || self.instance.is_cancelled());
             self.keep();
         }
         result
@@ -349,6 +361,10 @@ impl<'a> Search<'a> {
         let mut how = if self.instance.is_large() { Packer::Walk } else { Packer::Search(&quick) };
         let best = self.best.clone();
         self.state.adopt(&best.ways);
+        if self.instance.is_cancelled() {
+            // The state may have ways of both.
+            return Ok(Stop::Cancelled);
+        }
         let mut end = Stop::Finished;
         for attempt in 0..=PATIENT {
             let cost = self.state.chosen.cost;

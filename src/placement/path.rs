@@ -48,6 +48,9 @@ pub(crate) struct Allowed<'a> {
 /// Where an item is, `2 pool + dirty`: dirty if what is there is nowhere else.
 pub(crate) const STATES: usize = 2 * MOST_POOLS;
 
+/// The states with one pool on chip, of which most memories are.
+const FEW: usize = 4;
+
 /// What an item may do at an access.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Move {
@@ -173,7 +176,7 @@ impl Tolls {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ways {
     /// By access and state after it: state before and where the access takes place.
-    back: Vec<[(u8, u8); STATES]>,
+    back: Vec<(u8, u8)>,
 }
 
 impl Ways {
@@ -189,7 +192,12 @@ impl Ways {
         allowed: Allowed<'_>,
         way: &mut [u8],
     ) -> f64 {
-        let (mut cost, last) = self.forward(instance, item, prices, allowed);
+        let is_single = 2 * instance.rooms.len() <= FEW;
+        let (mut cost, last) = if is_single {
+            self.forward::<FEW>(instance, item, prices, allowed)
+        } else {
+            self.forward::<STATES>(instance, item, prices, allowed)
+        };
         let mut throughout = None;
         for pool in bits(allowed.whole & instance.items[item].whole) {
             let whole = whole_cost(instance, item, pool) + whole_price(instance, item, prices, pool);
@@ -199,14 +207,14 @@ impl Ways {
         }
         match throughout {
             Some(pool) => way.fill(pool as u8),
-            None if cost < f64::INFINITY => self.trace(last, way),
+            None if cost < f64::INFINITY => self.trace(if is_single { FEW } else { STATES }, last, way),
             None => {}
         }
         cost
     }
 
-    /// The least cost over the accesses, and the state at their end.
-    fn forward(
+    /// The least cost over the accesses, and the state at their end. There are at most `S` states.
+    fn forward<const S: usize>(
         &mut self,
         instance: &Instance,
         item: usize,
@@ -215,16 +223,16 @@ impl Ways {
     ) -> (f64, usize) {
         self.back.clear();
         // Costs, then bytes copied.
-        let mut costs = [(f64::INFINITY, 0.0); STATES];
+        let mut costs = [(f64::INFINITY, 0.0); S];
         if let Some((state, cost)) = start(instance, item, prices, allowed) {
             costs[state].0 = cost;
         }
         for number in 0..instance.items[item].accesses().len() {
             let crossing = Crossing::new(instance, item, number, allowed);
             let tolls = crossing.tolls(prices);
-            let mut next = [(f64::INFINITY, 0.0); STATES];
-            let mut back = [(0, 0); STATES];
-            for (state, &cost) in costs[..2 * instance.rooms.len()].iter().enumerate() {
+            let mut next = [(f64::INFINITY, 0.0); S];
+            let mut back = [(0, 0); S];
+            for (state, &cost) in costs.iter().enumerate() {
                 if cost.0 < f64::INFINITY {
                     crossing.leave(state, |one| {
                         let cost = (cost.0 + one.cost + tolls.of(&one), cost.1 + one.copied);
@@ -237,7 +245,7 @@ impl Ways {
                 }
             }
             costs = next;
-            self.back.push(back);
+            self.back.extend(back);
         }
         let mut best = ((f64::INFINITY, 0.0), 0);
         for (state, &cost) in costs.iter().enumerate() {
@@ -248,9 +256,9 @@ impl Ways {
         (best.0.0, best.1)
     }
 
-    fn trace(&self, last: usize, way: &mut [u8]) {
+    fn trace(&self, states: usize, last: usize, way: &mut [u8]) {
         let mut state = last;
-        for (number, back) in self.back.iter().enumerate().rev() {
+        for (number, back) in self.back.chunks(states).enumerate().rev() {
             let (before, via) = back[state];
             way[2 * number + 2] = (state / 2) as u8;
             way[2 * number + 1] = via;

@@ -155,9 +155,12 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Takes over ways that were found before.
+    /// Takes over ways that were found before. Items that cancellation leaves over stay as they are.
     pub(crate) fn adopt(&mut self, ways: &[u8]) {
         for item in 0..self.instance.items.len() {
+            if self.instance.is_cancelled() {
+                break;
+            }
             self.lift(item);
             self.put_back(item, &ways[self.instance.cells_of(item)]);
         }

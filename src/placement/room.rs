@@ -49,22 +49,25 @@ impl Left {
         if from >= end {
             return i64::MAX;
         }
-        self.least_of(1, 0, self.leaves, (from as usize, end as usize))
-    }
-
-    fn least_of(&self, node: usize, start: usize, width: usize, range: (usize, usize)) -> i64 {
-        if range.0 <= start && start + width <= range.1 {
-            return self.least[node];
+        let (mut left, mut right) = (self.leaves + from as usize, self.leaves + end as usize - 1);
+        let (mut low, mut high) = (self.least[left], self.least[right]);
+        // What is between both ends comes in with the nodes beside the ways up to where they meet.
+        while left / 2 != right / 2 {
+            if left.is_multiple_of(2) {
+                low = low.min(self.least[left + 1]);
+            }
+            if !right.is_multiple_of(2) {
+                high = high.min(self.least[right - 1]);
+            }
+            (left, right) = (left / 2, right / 2);
+            (low, high) = (low + self.added[left], high + self.added[right]);
         }
-        let half = width / 2;
-        let mut least = i64::MAX / 2;
-        if range.0 < start + half {
-            least = least.min(self.least_of(2 * node, start, half, range));
+        let mut least = low.min(high);
+        while left > 1 {
+            left /= 2;
+            least += self.added[left];
         }
-        if range.1 > start + half {
-            least = least.min(self.least_of(2 * node + 1, start + half, half, range));
-        }
-        least + self.added[node]
+        least
     }
 }
 

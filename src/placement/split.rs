@@ -78,7 +78,11 @@ impl Split {
                 is_little
             });
             fixed += some.iter().map(|&item| at_home[item]).sum::<u64>();
-            others.retain(|item| !some.contains(item));
+            let mut is_left = vec![false; instance.items.len()];
+            for &item in &some {
+                is_left[item] = true;
+            }
+            others.retain(|&item| !is_left[item]);
             some
         };
         residents.extend(leave(&is_resident).into_iter().map(resident));

@@ -32,7 +32,8 @@ struct Choice {
 
 /// Looks for an order with a peak below `above`: of all that can run next after `width`
 /// sets of operators, those that lead to the least peaks and then the least live bytes go on;
-/// other seeds than 0 draw among equals.
+/// other seeds than 0 draw among equals. Gives up early where the nodes are not enough for all
+/// operators at the pace so far.
 ///
 /// O(n w r (d + log)) for n operators, w the width, r that are ready at once.
 ///
@@ -56,7 +57,9 @@ pub(super) fn beam(
     let mut choices = vec![Choice { peak: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
     // By peak, live bytes, and what is drawn between equals, with the place of the choice.
     let mut ranks: Vec<Keyed> = vec![([0, 0], 0)];
+    let pace = Pace { from: meter.nodes(), most: meter.remaining() };
     loop {
+        pace.check(&walk, meter.nodes())?;
         let (mut next_tips, mut next_sets) = (Vec::new(), Vec::new());
         for &(_, rank) in &ranks {
             let choice = &choices[(rank & u64::from(u32::MAX)) as usize];
@@ -114,6 +117,27 @@ pub(super) fn beam(
         sort_keyed(&mut ranks);
     }
     Ok(best.map(|(peak, end)| (peak, way(&points, &ran, end))))
+}
+
+/// Nodes before the beam, and at most for it.
+struct Pace {
+    from: u64,
+    most: u64,
+}
+
+impl Pace {
+    /// The first operators may take twice as many nodes as the others do: where the ready ones become
+    /// fewer at a steady pace, they do.
+    ///
+    /// # Errors
+    /// [`Stop::Nodes`] if an eighth of the nodes is spent and the rest is not enough.
+    fn check(&self, walk: &Walk<'_>, nodes: u64) -> Result<(), Stop> {
+        let spent = nodes - self.from;
+        let (done, all) = (walk.cursor.done_count, walk.cursor.network.operator_count());
+        let needed = u128::from(spent) * u128::from(all);
+        let is_hopeless = spent > self.most / 8 && needed > 2 * u128::from(self.most) * u128::from(done);
+        if is_hopeless { Err(Stop::Nodes) } else { Ok(()) }
+    }
 }
 
 fn way(points: &[Point], ran: &[u32], end: u32) -> Vec<u32> {

@@ -63,14 +63,18 @@ pub(super) fn cut_bound(
     Ok((best, flow.work))
 }
 
-/// Edges in pairs: the second of each goes back.
+/// Edges that leave a node lie one after the other.
 struct Flow {
+    /// By node: its first edge; then the end of all.
+    first: Vec<u32>,
     to: Vec<u32>,
+    /// By edge: the one that goes back.
+    back: Vec<u32>,
     capacity: Vec<u64>,
     /// Capacities without any flow, and without what is forced.
     clean: Vec<u64>,
-    /// By node: its edges.
-    edges: Vec<Vec<u32>>,
+    /// By operator: the edges that force it before and after.
+    forcing: Vec<[u32; 2]>,
     level: Vec<u32>,
     next: Vec<u32>,
     /// Edges that were looked at, and at most so many.
@@ -78,61 +82,83 @@ struct Flow {
     most_work: u64,
 }
 
-/// Operators, then tensors, then both ends.
+/// Nodes are operators, then tensors, then both ends.
 impl Flow {
     fn new(network: &Network, most_work: u64) -> Self {
-        let (operators, tensors) = (network.operator_count(), network.tensor_count());
-        let mut flow = Self {
-            to: Vec::new(),
-            capacity: Vec::new(),
-            clean: Vec::new(),
-            edges: vec![Vec::new(); (operators + tensors + 2) as usize],
-            level: Vec::new(),
-            next: Vec::new(),
-            work: 0,
-            most_work,
+        let edges = Self::edges(network);
+        let nodes = (network.operator_count() + network.tensor_count() + 2) as usize;
+        let mut first = vec![0u32; nodes + 1];
+        for &(from, to, _) in &edges {
+            first[from as usize + 1] += 1;
+            first[to as usize + 1] += 1;
+        }
+        for node in 0..nodes {
+            first[node + 1] += first[node];
+        }
+        let mut free = first.clone();
+        let mut place = |node: u32| {
+            let edge = free[node as usize];
+            free[node as usize] += 1;
+            edge
         };
+        let count = 2 * edges.len();
+        let (mut to, mut back, mut clean) = (vec![0; count], vec![0; count], vec![0; count]);
+        let mut forcing = vec![[0; 2]; network.operator_count() as usize];
+        for (number, &(from, end, capacity)) in edges.iter().enumerate() {
+            let (edge, other) = (place(from), place(end));
+            (to[edge as usize], to[other as usize]) = (end, from);
+            (back[edge as usize], back[other as usize]) = (other, edge);
+            clean[edge as usize] = capacity;
+            if let Some(forcing) = forcing.get_mut(number / 2) {
+                forcing[number % 2] = edge;
+            }
+        }
+        let (capacity, level, next) = (Vec::new(), Vec::new(), Vec::new());
+        Self { first, to, back, capacity, clean, forcing, level, next, work: 0, most_work }
+    }
+
+    /// Edges with their ends and capacities. The first two of each operator force it.
+    fn edges(network: &Network) -> Vec<(u32, u32, u64)> {
+        let (operators, tensors) = (network.operator_count(), network.tensor_count());
         let (source, sink) = (operators + tensors, operators + tensors + 1);
-        // These edges come first, two pairs for each operator: what is forced.
+        let mut edges = Vec::new();
         for operator in 0..operators {
-            flow.add(source, operator, 0);
-            flow.add(operator, sink, 0);
+            edges.extend([(source, operator, 0), (operator, sink, 0)]);
         }
         for operator in 0..operators {
-            for &before in network.before.row(operator) {
-                flow.add(operator, before, UNBOUNDED);
-            }
+            edges.extend(network.before.row(operator).iter().map(|&before| (operator, before, UNBOUNDED)));
             for &tensor in network.writes.row(operator) {
                 let end = if network.stays[tensor as usize] { sink } else { operators + tensor };
-                flow.add(operator, end, network.sizes[tensor as usize]);
+                edges.push((operator, end, network.sizes[tensor as usize]));
             }
         }
         for &tensor in &network.present {
             let end = if network.stays[tensor as usize] { sink } else { operators + tensor };
-            flow.add(source, end, network.sizes[tensor as usize]);
+            edges.push((source, end, network.sizes[tensor as usize]));
         }
         for tensor in 0..tensors {
-            for &reader in network.readers.row(tensor) {
-                flow.add(operators + tensor, reader, UNBOUNDED);
-            }
+            let readers = network.readers.row(tensor).iter();
+            edges.extend(readers.map(|&reader| (operators + tensor, reader, UNBOUNDED)));
         }
-        flow
+        edges
     }
 
-    fn add(&mut self, from: u32, to: u32, capacity: u64) {
-        self.edges[from as usize].push(self.to.len() as u32);
-        self.edges[to as usize].push(self.to.len() as u32 + 1);
-        self.to.extend([to, from]);
-        self.clean.extend([capacity, 0]);
+    fn node_count(&self) -> usize {
+        self.first.len() - 1
+    }
+
+    /// The edges that leave a node.
+    fn edges_of(&self, node: u32) -> std::ops::Range<usize> {
+        self.first[node as usize] as usize..self.first[node as usize + 1] as usize
     }
 
     /// The least bytes live before an operator runs, without what is live throughout. Of a flow
     /// that takes too long, as much as was found: no cut is below any flow.
     fn least_live(&mut self, network: &Network, operator: u32, meter: &mut Meter<'_>) -> Result<u64, Stop> {
         self.capacity.clone_from(&self.clean);
-        self.work += (self.clean.len() + self.edges.len()) as u64;
+        self.work += (self.clean.len() + self.node_count()) as u64;
         let mut force = |operator: u32, after: bool| {
-            self.capacity[4 * operator as usize + 2 * usize::from(after)] = UNBOUNDED;
+            self.capacity[self.forcing[operator as usize][usize::from(after)] as usize] = UNBOUNDED;
         };
         force(operator, true);
         for (rows, after) in [(&network.before, false), (&network.after, true)] {
@@ -151,8 +177,7 @@ impl Flow {
         let (mut total, mut counted) = (0, self.work);
         meter.charge(self.clean.len())?;
         while self.work <= self.most_work && self.find_levels(source) {
-            self.next.clear();
-            self.next.resize(self.edges.len(), 0);
+            self.next.clone_from(&self.first);
             loop {
                 let (pushed, is_done) = self.push(source);
                 total += pushed;
@@ -169,16 +194,16 @@ impl Flow {
     /// How many edges with room lead to each node; whether the sink is reached.
     fn find_levels(&mut self, source: u32) -> bool {
         self.level.clear();
-        self.level.resize(self.edges.len(), u32::MAX);
+        self.level.resize(self.node_count(), u32::MAX);
         self.level[source as usize] = 0;
         let mut queue = vec![source];
         let mut first = 0;
         while let Some(&node) = queue.get(first) {
             first += 1;
-            for &edge in &self.edges[node as usize] {
-                let to = self.to[edge as usize];
+            for edge in self.edges_of(node) {
+                let to = self.to[edge];
                 self.work += 1;
-                if self.capacity[edge as usize] > 0 && self.level[to as usize] == u32::MAX {
+                if self.capacity[edge] > 0 && self.level[to as usize] == u32::MAX {
                     self.level[to as usize] = self.level[node as usize] + 1;
                     queue.push(to);
                 }
@@ -203,7 +228,7 @@ impl Flow {
                 total += room;
                 for &edge in &way {
                     self.capacity[edge as usize] -= room;
-                    self.capacity[edge as usize ^ 1] += room;
+                    self.capacity[self.back[edge as usize] as usize] += room;
                 }
                 self.work += 2 * way.len() as u64;
                 let full = way.iter().position(|&edge| self.capacity[edge as usize] == 0);
@@ -213,22 +238,21 @@ impl Flow {
                 }
                 continue;
             }
-            let edges = &self.edges[node as usize];
-            let leads = |edge: u32| {
-                let to = self.to[edge as usize] as usize;
-                self.capacity[edge as usize] > 0
-                    && self.level[to] == self.level[node as usize].wrapping_add(1)
+            let leads = |&edge: &usize| {
+                let to = self.to[edge] as usize;
+                self.capacity[edge] > 0 && self.level[to] == self.level[node as usize].wrapping_add(1)
             };
-            let from = self.next[node as usize] as usize;
+            let edges = self.edges_of(node);
+            let mut left = self.next[node as usize] as usize..edges.end;
             self.work += 1;
-            if let Some(place) = edges[from..].iter().position(|&edge| leads(edge)) {
-                self.next[node as usize] = (from + place) as u32;
-                way.push(edges[from + place]);
+            if let Some(edge) = left.find(leads) {
+                self.next[node as usize] = edge as u32;
+                way.push(edge as u32);
                 continue;
             }
-            self.next[node as usize] = edges.len() as u32;
+            self.next[node as usize] = edges.end as u32;
             let Some(edge) = way.pop() else { return (total, true) };
-            let before = self.to[edge as usize ^ 1];
+            let before = self.to[self.back[edge as usize] as usize];
             self.next[before as usize] += 1;
         }
     }

@@ -94,6 +94,8 @@ struct Effort {
     widths: &'static [usize],
     /// Edges that cuts look at, of all parts.
     cuts: u64,
+    /// Whether only cuts raise the bound, and no orders are sought.
+    bounds_only: bool,
 }
 
 impl Effort {
@@ -106,9 +108,11 @@ impl Effort {
 impl Ordering {
     fn effort(self) -> Effort {
         match self {
-            Self::File => Effort { nodes: 0, widths: &[], cuts: 0 },
-            Self::Auto => Effort { nodes: 400_000, widths: &[4, 32], cuts: 40_000_000 },
-            Self::Optimal => Effort { nodes: 10_000_000, widths: &[4, 32, 256], cuts: 200_000_000 },
+            Self::File => Effort { nodes: 0, widths: &[], cuts: 0, bounds_only: false },
+            Self::Auto => Effort { nodes: 400_000, widths: &[4, 32], cuts: 40_000_000, bounds_only: false },
+            Self::Optimal => {
+                Effort { nodes: 10_000_000, widths: &[4, 32, 256], cuts: 200_000_000, bounds_only: false }
+            }
         }
     }
 }
@@ -198,6 +202,12 @@ impl<'a> Scheduler<'a> {
             // they are may be higher. They hold at any alignment.
             let mut plain = Parts::new(&plain, &self.limits)?;
             if plain.bound() <= bound {
+                let is_large = network.operator_count() > MOST_IN_SEVERAL_BEAMS && !effort.is_patient();
+                if is_large {
+                    // The search for orders is the most of the work, and has been done.
+                    plain.adopt(&parts);
+                }
+                let effort = Effort { bounds_only: is_large, ..effort };
                 stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
             }
             bound = bound.max(plain.bound());
@@ -274,6 +284,15 @@ impl Parts {
         Ok(Self { list: segments(network).into_iter().map(part).collect::<Result<_>>()? })
     }
 
+    /// Takes the orders of the same parts in a network with other sizes.
+    fn adopt(&mut self, other: &Self) {
+        for (own, other) in self.list.iter_mut().zip(&other.list) {
+            if (own.from, own.order.len()) == (other.from, other.order.len()) {
+                own.offer(peak(&own.network, &other.order), other.order.clone());
+            }
+        }
+    }
+
     fn bound(&self) -> u64 {
         self.list.iter().map(|part| part.bound).max().unwrap_or(u64::MAX)
     }
@@ -309,6 +328,9 @@ impl Parts {
 impl Part {
     /// As far as `enough`.
     fn improve(&mut self, enough: u64, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {
+        if effort.bounds_only {
+            return self.only_raise_by_cuts(effort, meter);
+        }
         for greedy in Greedy::ALL {
             let order = greedy.order(&self.network, meter)?;
             self.offer(peak(&self.network, &order), order);
@@ -318,8 +340,7 @@ impl Part {
         }
         let reduced = Reduced::new(&self.network, meter)?;
         if reduced.network.operator_count() > MOST_SEARCHED {
-            self.raise_by_cuts(effort, meter)?;
-            return if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) };
+            return self.only_raise_by_cuts(effort, meter);
         }
         let mut stop = Stop::Finished;
         let is_large = reduced.network.operator_count() > MOST_IN_SEVERAL_BEAMS && !effort.is_patient();
@@ -348,7 +369,9 @@ impl Part {
                 return Ok(());
             }
             if turn == 0 {
-                let mut own = meter.of_question(nodes.min(meter.remaining() / 4 * 3));
+                // The search of a large network ends on a straight way, or not at all.
+                let most = if is_large { reduced.network.operator_count().into() } else { nodes };
+                let mut own = meter.of_question(most.min(meter.remaining() / 4 * 3));
                 let searched = search(&reduced.network, self.bound.max(enough), self.peak, &mut own);
                 meter.start_at(meter.nodes() + own.nodes());
                 if searched.bound > enough {
@@ -369,6 +392,12 @@ impl Part {
             }
         }
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
+    }
+
+    /// With no search for orders.
+    fn only_raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {
+        self.raise_by_cuts(effort, meter)?;
+        if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) }
     }
 
     fn raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {

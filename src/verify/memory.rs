@@ -1,6 +1,7 @@
 //! Memory that remembers of every byte who wrote it.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Bytes `from..end` of something, and what they hold: bytes of a source, from `at` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,11 @@ impl<S: Copy + PartialEq> Memory<S> {
     pub(super) fn wrong(&self, expected: impl IntoIterator<Item = Stretch<S>>) -> Option<(u64, Option<S>)> {
         let mut expected = expected.into_iter().filter(|one| one.from < one.end).peekable();
         let first = expected.peek()?.from;
-        let start = self.0.range(..=first).next_back().map_or(first, |(&from, _)| from);
-        let mut held = self.0.range(start..).map(|(_, held)| held).peekable();
+        // Most often all are within the first that is held: the rest is looked up if not.
+        let below = self.0.range(..=first).next_back();
+        let rest = || self.0.range((Bound::Excluded(first), Bound::Unbounded));
+        let rest = std::iter::once_with(rest).flatten();
+        let mut held = below.into_iter().chain(rest).map(|(_, held)| held).peekable();
         for one in expected {
             let mut from = one.from;
             while from < one.end {

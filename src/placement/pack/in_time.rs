@@ -1,6 +1,9 @@
 //! Offsets by one walk through time: what starts takes a hole between what is there. What finds
 //! none lies above the capacity, to be sent away.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::problem::{Buffer, Problem};
@@ -9,7 +12,7 @@ use crate::sorting::sort_by_keys;
 /// Offsets of all buffers, those above the capacity included. Without one, the highest end is
 /// as it comes.
 ///
-/// O(n log n + n a) for n buffers of which at most a are live at once.
+/// O(n log n) for n buffers, where few holes are large enough but at no multiple of an alignment.
 ///
 /// # Errors
 /// [`Error::Cancelled`](crate::Error::Cancelled).
@@ -19,22 +22,24 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     let mut order: Vec<usize> = (0..buffers.len()).filter(|&one| buffers[one].size() > 0).collect();
     // Of those that start at once, the long ones first, then the large ones.
     sort_by_keys(&mut order, |&one| [!u64::from(buffers[one].live().steps()), !buffers[one].size()]);
+    limits.go_on()?;
     sort_by_keys(&mut order, |&one| [buffers[one].live().start.into(), 0]);
     let mut offsets = vec![0; buffers.len()];
-    // By offset: what is there now.
-    let mut there: Vec<usize> = Vec::new();
-    let mut now = 0;
+    let mut holes = Holes::new(capacity);
+    // What is there now, by its end.
+    let mut there: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
     for one in order {
         limits.go_on()?;
         let buffer = &buffers[one];
-        if buffer.live().start > now {
-            now = buffer.live().start;
-            there.retain(|&other| buffers[other].live().end > now);
+        while let Some(&Reverse((end, other))) = there.peek()
+            && end <= buffer.live().start
+        {
+            there.pop();
+            holes.free(offsets[other], buffers[other].size());
         }
-        if let Some(offset) = best_hole(buffer, &there, buffers, &offsets, capacity) {
+        if let Some(offset) = holes.take(buffer) {
             offsets[one] = offset;
-            let place = there.partition_point(|&other| offsets[other] < offset);
-            there.insert(place, one);
+            there.push(Reverse((buffer.live().end, one)));
         } else {
             offsets[one] = capacity.next_multiple_of(buffer.alignment());
         }
@@ -42,33 +47,67 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     Ok(offsets)
 }
 
-/// The lowest or highest place in the smallest hole that is large enough: what stays long goes
-/// low, what goes soon high, so that holes grow together.
-fn best_hole(
-    buffer: &Buffer,
-    there: &[usize],
-    buffers: &[Buffer],
-    offsets: &[u64],
-    capacity: u64,
-) -> Option<u64> {
-    const LONG: u32 = 8;
-    let (size, alignment) = (buffer.size(), buffer.alignment());
-    let mut best: Option<(u64, u64)> = None;
-    let mut look = |from: u64, end: u64| {
-        let low = from.next_multiple_of(alignment);
-        if low <= end && end - low >= size && best.is_none_or(|best| end - from < best.0) {
+/// Free ranges, none of which touch each other.
+struct Holes {
+    /// Ends by start.
+    ends: BTreeMap<u64, u64>,
+    /// Sizes and starts.
+    by_size: BTreeSet<(u64, u64)>,
+}
+
+impl Holes {
+    fn new(capacity: u64) -> Self {
+        let mut holes = Self { ends: BTreeMap::new(), by_size: BTreeSet::new() };
+        holes.add(0, capacity);
+        holes
+    }
+
+    fn add(&mut self, start: u64, end: u64) {
+        if start < end {
+            self.ends.insert(start, end);
+            self.by_size.insert((end - start, start));
+        }
+    }
+
+    fn remove(&mut self, start: u64, end: u64) {
+        self.ends.remove(&start);
+        self.by_size.remove(&(end - start, start));
+    }
+
+    /// Takes the lowest or highest place in the smallest hole that is large enough, the lowest of
+    /// equal ones: what stays long goes low, what goes soon high, so that holes grow together.
+    fn take(&mut self, buffer: &Buffer) -> Option<u64> {
+        const LONG: u32 = 8;
+        let (size, alignment) = (buffer.size(), buffer.alignment());
+        let place = |&(bytes, start): &(u64, u64)| {
+            let end = start + bytes;
+            let low = start.checked_next_multiple_of(alignment)?;
             let high = (end - size) / alignment * alignment;
             let is_low = buffer.live().steps() >= LONG || end == u64::MAX;
-            best = Some((end - from, if is_low { low } else { high }));
-        }
-    };
-    let mut top = 0;
-    for &other in there {
-        look(top, offsets[other]);
-        top = offsets[other] + buffers[other].size();
+            (low <= high).then_some((start, end, if is_low { low } else { high }))
+        };
+        let (start, end, offset) = self.by_size.range((size, 0)..).find_map(place)?;
+        self.remove(start, end);
+        self.add(start, offset);
+        self.add(offset + size, end);
+        Some(offset)
     }
-    look(top, capacity);
-    best.map(|best| best.1)
+
+    /// Gives bytes back, together with the holes on both sides.
+    fn free(&mut self, offset: u64, size: u64) {
+        let (mut start, mut end) = (offset, offset + size);
+        if let Some((&before, &touching)) = self.ends.range(..start).next_back()
+            && touching == start
+        {
+            self.remove(before, touching);
+            start = before;
+        }
+        if let Some(&last) = self.ends.get(&end) {
+            self.remove(end, last);
+            end = last;
+        }
+        self.add(start, end);
+    }
 }
 
 #[cfg(test)]

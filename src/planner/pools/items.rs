@@ -1,7 +1,5 @@
 //! From a graph, an order and what shares memory to what is to be placed.
 
-use std::collections::BTreeMap;
-
 use crate::effects::{self, accesses};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorKind};
@@ -43,8 +41,8 @@ pub(super) struct Run<'a> {
     pub(super) limits: &'a Limits,
 }
 
-/// Bytes that are read and written, by step.
-type Accesses = BTreeMap<u32, (u64, u64)>;
+/// Steps, ascending, with the bytes that are read and written.
+type Accesses = Vec<(u32, (u64, u64))>;
 
 impl Run<'_> {
     /// # Errors
@@ -56,8 +54,7 @@ impl Run<'_> {
         let mut items = Items { instance, members: Vec::new() };
         let mut accesses: Vec<Accesses> = vec![Accesses::new(); self.groups.members.len()];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
-        self.collect(&mut accesses, &mut reads);
-        self.limits.go_on()?;
+        self.collect(&mut accesses, &mut reads)?;
         for (own, accesses) in self.groups.members.iter().zip(accesses) {
             self.limits.go_on()?;
             let members: Vec<Member> = own.iter().map(|&id| self.member(id)).collect();
@@ -94,7 +91,7 @@ impl Run<'_> {
     }
 
     /// What operators do, to groups and to constants.
-    fn collect(&self, of_groups: &mut [Accesses], reads: &mut [Vec<u32>]) {
+    fn collect(&self, of_groups: &mut [Accesses], reads: &mut [Vec<u32>]) -> Result<()> {
         let graph = self.graph;
         let mut group_of = vec![None; graph.tensors().len()];
         let mut scratch_of = vec![None; graph.operators().len()];
@@ -109,6 +106,7 @@ impl Run<'_> {
             shares[relation.operator.index()].push(*relation);
         }
         for (step, &id) in (0..).zip(self.order) {
+            self.limits.go_on()?;
             for effects::Access { occupant, read, written } in accesses(graph, id, &shares[id.index()]) {
                 let group = match occupant {
                     Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant => {
@@ -118,18 +116,21 @@ impl Run<'_> {
                     Occupant::Tensor(id) => group_of[id.index()],
                     Occupant::Scratch(id) => scratch_of[id.index()],
                 };
-                if let Some(group) = group {
-                    let both = of_groups[group].entry(step).or_default();
-                    *both = (both.0 + read, both.1 + written);
+                let Some(group) = group else { continue };
+                match of_groups[group].last_mut() {
+                    Some((last, both)) if *last == step => *both = (both.0 + read, both.1 + written),
+                    _ => of_groups[group].push((step, (read, written))),
                 }
             }
         }
+        Ok(())
     }
 
     fn add(&self, items: &mut Items, members: Vec<Member>, mut accesses: Accesses) -> Result<()> {
         // What is there before the run has its place from then on, whoever reads it first.
-        if members.len() > 1 && members.iter().any(|one| is_there(self.graph, one)) {
-            accesses.entry(0).or_default();
+        let is_there = members.len() > 1 && members.iter().any(|one| is_there(self.graph, one));
+        if is_there && accesses.first().is_none_or(|first| first.0 > 0) {
+            accesses.insert(0, (0, (0, 0)));
         }
         let frame = Frame::new(self, &members);
         let size = members.iter().map(|one| one.at + one.bytes).max().unwrap_or(0);
@@ -283,7 +284,7 @@ impl<'a, 'r> Frame<'a, 'r> {
     /// What matters before and after each access.
     fn fill(&self, accesses: &mut [Access], prefetch: u32) {
         let steps = self.run.liveness.steps().max(1);
-        let bytes = |step| self.held(step).iter().map(|one| one.bytes).sum();
+        let bytes = |step| held_bytes(self.run.graph, self.members, step, steps);
         for place in 0..accesses.len() {
             let step = accesses[place].step;
             let previous = place.checked_sub(1).map(|before| accesses[before].step);
@@ -293,10 +294,6 @@ impl<'a, 'r> Frame<'a, 'r> {
             own.before = if self.spans(previous.map_or(-1, i64::from), step) { bytes(arrival) } else { 0 };
             own.after = if self.spans(step.into(), next) { bytes(step + 1) } else { 0 };
         }
-    }
-
-    fn held(&self, step: u32) -> Vec<Member> {
-        held(self.run.graph, self.members, step, self.run.liveness.steps().max(1))
     }
 
     /// Whether some byte that was there after the operator of `from` is needed at `until` or
@@ -359,11 +356,26 @@ fn cover(mut members: Vec<Member>) -> Vec<Member> {
 
 /// Who holds what is copied at the start of a step: there before it, and needed at it or later.
 pub(super) fn held(graph: &Graph, members: &[Member], step: u32, steps: u32) -> Vec<Member> {
-    let holds = |one: &&Member| {
-        (is_there(graph, one) || one.live.start < step)
-            && (one.live.end > step || (is_wanted(graph, one) && step >= steps))
-    };
-    cover(members.iter().filter(holds).copied().collect())
+    cover(members.iter().filter(|one| holds(graph, one, step, steps)).copied().collect())
+}
+
+/// Bytes that are copied at the start of a step.
+fn held_bytes(graph: &Graph, members: &[Member], step: u32, steps: u32) -> u64 {
+    match members {
+        [only] => {
+            if holds(graph, only, step, steps) {
+                only.bytes
+            } else {
+                0
+            }
+        }
+        _ => held(graph, members, step, steps).iter().map(|one| one.bytes).sum(),
+    }
+}
+
+fn holds(graph: &Graph, one: &Member, step: u32, steps: u32) -> bool {
+    (is_there(graph, one) || one.live.start < step)
+        && (one.live.end > step || (is_wanted(graph, one) && step >= steps))
 }
 
 /// Whether somebody wrote it before the run.

@@ -165,22 +165,31 @@ impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
         let items = &self.draft.items;
         let found = place(&items.instance, self.below, self.limits)?;
-        if found.is_none() || self.graph.operators().len() > MOST_AT_ANY_LIMIT {
-            // To make and verify a large plan takes longer than a cancelled call may.
-            self.limits.go_on()?;
-        }
         let Some(found) = found else {
+            self.limits.go_on()?;
             return Err(Error::DoesNotFit(self.too_much()));
         };
+        self.go_on_if_large()?;
         let mut plan = self.plan_of(items, &found);
+        self.go_on_if_large()?;
         self.settle_home(items, &found, &mut plan)?;
+        self.go_on_if_large()?;
         keep_while_copied(&mut plan);
         finish(&mut plan);
+        self.go_on_if_large()?;
         for item in 0..items.members.len() {
             self.uses(items, &found, item, &mut plan);
         }
         sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
         Ok(plan)
+    }
+
+    /// To make and verify a large plan takes longer than a cancelled call may.
+    fn go_on_if_large(&self) -> Result<()> {
+        if self.graph.operators().len() > MOST_AT_ANY_LIMIT {
+            self.limits.go_on()?;
+        }
+        Ok(())
     }
 
     /// Why there is no placement.
@@ -254,15 +263,22 @@ impl Task<'_> {
         let instance = &items.instance;
         let way = &found.ways[instance.cells_of(item)];
         for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
-            let (step, pool) = (access.step, PoolId::new(way[2 * number + 1].into()));
+            let around = &way[2 * number..2 * number + 3];
+            if around.iter().all(|&pool| pool == around[1]) {
+                // It has one place then.
+                continue;
+            }
+            let (step, pool) = (access.step, PoolId::new(around[1].into()));
             let Some(&id) = self.draft.order.get(step as usize) else { continue };
             let operator = self.graph.operator(id);
-            let is_operand = |one: &&Member| match one.occupant {
+            let is_operand = |one: &Member| match one.occupant {
                 Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
                 Occupant::Scratch(own) => own == id,
             };
-            for one in items.members[item].iter().filter(is_operand) {
-                if plan.place_at(step, one.occupant).is_some_and(|stay| stay.pool != pool) {
+            for one in &items.members[item] {
+                let there = plan.stays_of(one.occupant).filter(|stay| stay.live.contains(step));
+                let first = there.map(|stay| stay.pool).min();
+                if first.is_some_and(|first| first != pool) && is_operand(one) {
                     plan.uses.push(Use { step, occupant: one.occupant, pool });
                 }
             }

@@ -1,7 +1,5 @@
 //! What an operator does with its operands, where some of them share memory.
 
-use std::collections::BTreeMap;
-
 use crate::graph::{Graph, Operator};
 use crate::ids::TensorId;
 use crate::sharing::How;
@@ -14,12 +12,11 @@ pub(super) type Ranges = Vec<(u64, u64)>;
 /// views of, nor what was made right where its output has it.
 pub(super) fn reads(operator: &Operator, shares: &Shares) -> Vec<TensorId> {
     let outputs = operator.outputs();
-    // How often an operator reads each input.
-    let mut times: BTreeMap<TensorId, usize> = BTreeMap::new();
-    for &input in operator.inputs() {
-        *times.entry(input).or_default() += 1;
-    }
-    times.into_iter().filter(|&input| !is_there(outputs, input, shares)).map(|(input, _)| input).collect()
+    let mut inputs = operator.inputs().to_vec();
+    inputs.sort_unstable();
+    // With how often the operator reads each.
+    let times = inputs.chunk_by(PartialEq::eq).map(|equal| (equal[0], equal.len()));
+    times.filter(|&input| !is_there(outputs, input, shares)).map(|(input, _)| input).collect()
 }
 
 fn is_there(outputs: &[TensorId], (input, times): (TensorId, usize), shares: &Shares) -> bool {

@@ -1,5 +1,6 @@
 //! What would help where a network does not fit: each remedy is planned.
 
+mod covered;
 mod peak;
 mod rewrite;
 mod text;

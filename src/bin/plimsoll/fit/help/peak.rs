@@ -1,8 +1,9 @@
 //! Where a plan needs the most, and for what.
 
-use plimsoll::{Graph, Occupant, Operator, OperatorId, Plan};
+use plimsoll::{Graph, Occupant, Operator, OperatorId, Placement, Plan};
 use serde::Serialize;
 
+use super::covered::Covered;
 use crate::fit::kind_of;
 
 /// The step at which most of the arena is in use; the first of them.
@@ -64,29 +65,27 @@ impl Live {
 
 /// The first step at which the most bytes of the arena are in use, and how many.
 ///
-/// O(places log places + live ranges together).
+/// O(n log n) for n places.
 fn fullest(plan: &Plan) -> Option<(u32, u64)> {
-    let mut places: Vec<_> = plan.placements().map(|(_, place)| place).collect();
-    places.sort_by_key(|place| (place.live.start, place.offset, place.bytes));
-    let mut next = places.iter().peekable();
-    let mut live: Vec<_> = Vec::new();
+    let mut starts: Vec<_> = plan.placements().map(|(_, place)| place).collect();
+    starts.sort_by_key(|place| place.live.start);
+    let mut ends = starts.clone();
+    ends.sort_by_key(|place| place.live.end);
+    let bytes = |place: &Placement| place.offset..place.end();
+    let mut covered = Covered::new(starts.iter().map(bytes));
+    let (mut starts, mut ends) = (starts.iter().peekable(), ends.iter().peekable());
     let mut best = None;
-    for step in 0..plan.order.len() as u32 {
-        live.retain(|place: &plimsoll::Placement| place.live.contains(step));
-        let before = live.len();
-        while let Some(place) = next.next_if(|place| place.live.start <= step) {
-            live.push(*place);
+    while let Some(step) = starts.peek().map(|place| place.live.start)
+        && (step as usize) < plan.order.len()
+    {
+        while let Some(place) = ends.next_if(|place| place.live.end <= step) {
+            covered.change(bytes(place), false);
         }
-        if live.len() > before {
-            live.sort_by_key(|place| (place.offset, place.bytes));
-            let (mut bytes, mut end) = (0, 0);
-            for place in &live {
-                bytes += place.end().saturating_sub(place.offset.max(end));
-                end = end.max(place.end());
-            }
-            if best.is_none_or(|(_, most)| bytes > most) {
-                best = Some((step, bytes));
-            }
+        while let Some(place) = starts.next_if(|place| place.live.start == step) {
+            covered.change(bytes(place), true);
+        }
+        if best.is_none_or(|(_, most)| covered.bytes() > most) {
+            best = Some((step, covered.bytes()));
         }
     }
     best

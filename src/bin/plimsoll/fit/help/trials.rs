@@ -26,9 +26,12 @@ const PAIRS: usize = 3;
 
 const STRIPES: [u64; 3] = [2, 4, 8];
 
-/// Operators of all networks that are planned together: of a large one, only the first remedies
-/// are tried.
+/// Operators of all networks that are planned together, one more for every [`OPERANDS`] of their
+/// operands: of a large network, only the first remedies are tried.
 const MOST_PLANNED: usize = 60_000;
+
+/// Most operators have fewer operands.
+const OPERANDS: usize = 8;
 
 pub struct Trials<'a> {
     pub graph: &'a Graph,
@@ -38,7 +41,7 @@ pub struct Trials<'a> {
     pub room: u64,
     /// Those that have to fit beside the arena.
     pub weights: u64,
-    /// Operators planned so far.
+    /// Operators planned so far, as [`MOST_PLANNED`] counts them.
     planned: Cell<usize>,
 }
 
@@ -102,7 +105,9 @@ impl<'a> Trials<'a> {
         planner: &Planner,
         graph: &Graph,
     ) -> Result<Option<Remedy>, Failure> {
-        self.planned.set(self.planned.get() + graph.operators().len());
+        let operands = graph.operators().iter().map(|one| one.inputs().len() + one.outputs().len());
+        let work = graph.operators().len() + operands.sum::<usize>() / OPERANDS;
+        self.planned.set(self.planned.get() + work);
         if self.are_cut_short() {
             return Ok(None);
         }
