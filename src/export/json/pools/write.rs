@@ -126,8 +126,9 @@ fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
 }
 
 fn workspaces(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
+    let flat = plan.flattened(graph);
     let entries = graph.operator_ids().filter_map(|id| {
-        let bytes = graph.operator(id).scratch_bytes();
+        let bytes = flat.operator(id).scratch_bytes();
         let stays = stays(plan, Occupant::Scratch(id), bytes);
         (!stays.is_empty()).then(|| PoolScratchEntry { operator: id.index(), bytes, stays })
     });

@@ -1,0 +1,87 @@
+//! Bodies: graphs that an operator runs.
+
+use std::sync::Arc;
+
+use super::{Graph, Operator, Tensor, TensorKind};
+use crate::error::{Error, Result, short};
+use crate::ids::OperatorId;
+
+/// Bodies in bodies. Plans are made and checked by recursion over them.
+const DEEPEST: u32 = 40;
+
+/// Checks the bodies of all operators, and remembers their alignments; returns how deep they nest.
+pub(super) fn check(operators: &mut [Operator]) -> Result<u32> {
+    let mut nesting = 0;
+    for operator in operators {
+        let name = &operator.name;
+        let invalid = |problem: String| Error::Body { operator: name.to_string(), problem };
+        let Some(rare) = operator.rare.as_deref_mut().filter(|rare| !rare.bodies.is_empty()) else {
+            continue;
+        };
+        for body in &rare.bodies {
+            nesting = nesting.max(body.nesting + 1);
+            if nesting > DEEPEST {
+                return Err(invalid(format!("bodies nest more than {DEEPEST} deep")));
+            }
+            let mut tensors = body.tensors.iter();
+            if let Some(variable) = tensors.find(|tensor| tensor.kind == TensorKind::Variable) {
+                let name = short(&variable.name);
+                return Err(invalid(format!(
+                    "its tensor `{name}` is a variable, which outlives the operator; make it a variable of the \
+                     graph around it, and an input of the operator"
+                )));
+            }
+        }
+        let alignments = rare.bodies.iter().map(|body| body.largest_alignment());
+        rare.body_alignment = alignments.max().unwrap_or(0);
+    }
+    Ok(nesting)
+}
+
+impl Graph {
+    /// Whether operators of this graph run bodies.
+    #[must_use]
+    pub fn has_bodies(&self) -> bool {
+        self.nesting > 0
+    }
+
+    /// The largest alignment that a tensor asks for, bodies included; 0 if none does.
+    fn largest_alignment(&self) -> u64 {
+        let own = self.tensors.iter().filter_map(Tensor::alignment);
+        let inner = self.operators.iter().map(|operator| operator.scratch_alignment(0));
+        own.chain(inner).max().unwrap_or(0)
+    }
+
+    /// Changes every body.
+    pub(super) fn each_body(&mut self, mut change: impl FnMut(&mut Self)) {
+        if !self.has_bodies() {
+            return;
+        }
+        for rare in self.operators.iter_mut().filter_map(|operator| operator.rare.as_deref_mut()) {
+            rare.bodies.iter_mut().for_each(|body| change(Arc::make_mut(body)));
+        }
+    }
+
+    /// Operators that run and have bodies, by id.
+    pub(crate) fn operators_with_bodies(&self) -> impl Iterator<Item = (OperatorId, &Operator)> {
+        let list: &[Operator] = if self.has_bodies() { &self.operators } else { &[] };
+        let all = list.iter().enumerate().map(|(index, operator)| (OperatorId::new(index), operator));
+        all.filter(|(_, operator)| !operator.is_folded() && !operator.bodies().is_empty())
+    }
+
+    /// The same graph with workspaces of these sizes instead of bodies. `bytes` is asked for the
+    /// workspace of each operator that runs and has bodies.
+    pub(crate) fn without_bodies(&self, mut bytes: impl FnMut(OperatorId) -> u64) -> Self {
+        let mut flat = self.clone();
+        for (id, _) in self.operators_with_bodies() {
+            if let Some(rare) = flat.operators[id.index()].rare.as_deref_mut() {
+                rare.scratch_bytes = bytes(id);
+            }
+        }
+        for rare in flat.operators.iter_mut().filter_map(|operator| operator.rare.as_deref_mut()) {
+            rare.bodies.clear();
+        }
+        flat.nesting = 0;
+        flat
+    }
+}
