@@ -6,12 +6,25 @@ use super::{Graph, Operator, Tensor, TensorKind};
 use crate::error::{Error, Result, short};
 use crate::ids::OperatorId;
 
+/// Operators and tensors of a graph and of its bodies, each counted as often as an operator runs it: a
+/// plan places them all.
+const MOST_IN_ALL: u64 = 1 << 22;
+
 /// Bodies in bodies. Plans are made and checked by recursion over them.
 const DEEPEST: u32 = 40;
 
-/// Checks the bodies of all operators, and remembers their alignments; returns how deep they nest.
-pub(super) fn check(operators: &mut [Operator]) -> Result<u32> {
-    let mut nesting = 0;
+/// What bodies add to a graph.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    /// How deep bodies nest: 0 without bodies.
+    nesting: u32,
+    /// Operators and tensors in all bodies.
+    inner: u64,
+}
+
+/// Checks the bodies of all operators, and remembers their alignments.
+pub(super) fn check(operators: &mut [Operator]) -> Result<Extent> {
+    let mut extent = Extent::default();
     for operator in operators {
         let name = &operator.name;
         let invalid = |problem: String| Error::Body { operator: name.to_string(), problem };
@@ -19,8 +32,14 @@ pub(super) fn check(operators: &mut [Operator]) -> Result<u32> {
             continue;
         };
         for body in &rare.bodies {
-            nesting = nesting.max(body.nesting + 1);
-            if nesting > DEEPEST {
+            extent.nesting = extent.nesting.max(body.extent.nesting + 1);
+            let own = body.operators.len() + body.tensors.len();
+            extent.inner = extent.inner.saturating_add(own as u64).saturating_add(body.extent.inner);
+            if extent.inner > MOST_IN_ALL {
+                let most = format!("more than {MOST_IN_ALL} operators and tensors");
+                return Err(invalid(format!("all bodies together, as often as they are run, have {most}")));
+            }
+            if extent.nesting > DEEPEST {
                 return Err(invalid(format!("bodies nest more than {DEEPEST} deep")));
             }
             let mut tensors = body.tensors.iter();
@@ -35,14 +54,14 @@ pub(super) fn check(operators: &mut [Operator]) -> Result<u32> {
         let alignments = rare.bodies.iter().map(|body| body.largest_alignment());
         rare.body_alignment = alignments.max().unwrap_or(0);
     }
-    Ok(nesting)
+    Ok(extent)
 }
 
 impl Graph {
     /// Whether operators of this graph run bodies.
     #[must_use]
     pub fn has_bodies(&self) -> bool {
-        self.nesting > 0
+        self.extent.nesting > 0
     }
 
     /// The largest alignment that a tensor asks for, bodies included; 0 if none does.
@@ -81,7 +100,7 @@ impl Graph {
         for rare in flat.operators.iter_mut().filter_map(|operator| operator.rare.as_deref_mut()) {
             rare.bodies.clear();
         }
-        flat.nesting = 0;
+        flat.extent = Extent::default();
         flat
     }
 }

@@ -194,9 +194,9 @@ impl GraphBuilder {
         permit::check(&self.operators, &self.tensors)?;
         let ties = Ties::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &ties)?;
-        let nesting = bodies::check(&mut self.operators)?;
+        let extent = bodies::check(&mut self.operators)?;
         let Self { name, operators, tensors, .. } = self;
-        Ok(Graph { name, operators, tensors, ties, dependencies, nesting })
+        Ok(Graph { name, operators, tensors, ties, dependencies, extent })
     }
 }
 

@@ -13,6 +13,7 @@ mod ties;
 mod validate;
 mod windowed;
 
+use bodies::Extent;
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
 pub use operator::Operator;
@@ -38,8 +39,7 @@ pub struct Graph {
     tensors: Vec<Tensor>,
     ties: Ties,
     dependencies: Dependencies,
-    /// How deep bodies nest: 0 without bodies.
-    nesting: u32,
+    extent: Extent,
 }
 
 impl Graph {
