@@ -242,7 +242,7 @@ impl<'a> Build<'a> {
         let begins: Vec<_> = begins.collect();
         let mut imported = crate::import::finish(builder, notes, self.options)?;
         let begin = |_: &Graph, id: crate::ids::OperatorId| begins[id.index()].clone();
-        permits::add(&mut imported.graph, |id| joins[id.index()], begin)?;
+        permits::add(&mut imported.graph, |id| joins[id.index()], |_| true, begin)?;
         Ok(imported)
     }
 }
