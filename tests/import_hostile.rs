@@ -158,18 +158,6 @@ fn onnx_files_of_a_million_parts_take_little_memory() {
             .concat(),
             "no static size",
         ),
-        (
-            "bodies of a node",
-            [
-                input("cond", 9, ""),
-                numbered(|name| {
-                    let branch = [node("Not", &["cond"], &["r"]), output("r", 9, "")];
-                    node_with("If", &["cond"], &[name], &[onnx_models::body("then_branch", &branch)])
-                }),
-            ]
-            .concat(),
-            "no static size",
-        ),
         ("functions", Vec::new(), ""),
         ("scalars", numbered(|name| length_delimited(5, tensor(name, INT64, &[]))), ""),
         (

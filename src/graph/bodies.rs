@@ -11,7 +11,7 @@ use crate::ids::OperatorId;
 const MOST_IN_ALL: u64 = 1 << 22;
 
 /// Bodies in bodies. Plans are made and checked by recursion over them.
-const DEEPEST: u32 = 40;
+const DEEPEST: u32 = 32;
 
 /// What bodies add to a graph.
 #[derive(Clone, Copy, Debug, Default)]

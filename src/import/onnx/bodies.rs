@@ -45,7 +45,8 @@ type IsConstant<'a> = &'a dyn Fn(&str) -> bool;
 /// The bodies of a node, and how many of their inputs are not carried over from turn to turn: so many
 /// at the start, and so many at the end.
 struct Runs<'m> {
-    bodies: Vec<&'m Graph>,
+    /// With the names of their attributes.
+    bodies: Vec<(&'static str, &'m Graph)>,
     fresh: [usize; 2],
 }
 
@@ -60,7 +61,8 @@ pub(super) struct Bodies<'b, 'm> {
 }
 
 impl<'m> Bodies<'_, 'm> {
-    /// Graphs of the bodies that a node runs; of an `If` whose condition is known, only one.
+    /// Graphs of the bodies that a node runs, called as their attributes; of an `If` whose condition is
+    /// known, only one.
     ///
     /// # Errors
     /// [`ImportError::Unshaped`], and what is wrong with a body.
@@ -70,21 +72,23 @@ impl<'m> Bodies<'_, 'm> {
         is_constant: IsConstant<'_>,
     ) -> Result<Vec<Arc<crate::graph::Graph>>, ImportError> {
         let Some(Runs { bodies, fresh }) = runs(node) else { return Ok(Vec::new()) };
-        let is_inferred = bodies.iter().any(|body| self.shapes.get(body).is_some());
-        let run = bodies.into_iter().filter(|body| !is_inferred || self.shapes.get(body).is_some());
+        let is_inferred = bodies.iter().any(|(_, body)| self.shapes.get(body).is_some());
+        let run = bodies.into_iter().filter(|(_, body)| !is_inferred || self.shapes.get(body).is_some());
         // A body that defines nothing needs no memory.
-        let run = run.filter(|body| !(body.node.is_empty() && body.input.is_empty()));
+        let run = run.filter(|(_, body)| !(body.node.is_empty() && body.input.is_empty()));
         run.map(|body| self.graph(node, body, fresh, is_constant)).collect()
     }
 
     fn graph(
         &self,
         node: &Node,
-        body: &'m Graph,
+        (name, body): (&str, &'m Graph),
         fresh: [usize; 2],
         is_constant: IsConstant<'_>,
     ) -> Result<Arc<crate::graph::Graph>, ImportError> {
-        let mut builder = GraphBuilder::new("");
+        let mut builder = GraphBuilder::new(name);
+        // A file may have many bodies of a node or two.
+        builder.reserve_operators(body.node.len());
         let names = NameTable::of(body);
         let kinds = kinds(body, &names);
         let (ids, unshaped) = self.add_tensors(&mut builder, body, &names, &kinds);
@@ -142,6 +146,7 @@ impl<'m> Bodies<'_, 'm> {
     ) -> (Vec<Option<TensorId>>, Vec<Unshaped>) {
         let mut declared = descriptions::of_body(body, self.bound);
         let shapes = self.shapes.get(body);
+        builder.reserve_tensors(kinds.iter().flatten().count());
         let (mut ids, mut unshaped) = (Vec::with_capacity(kinds.len()), Vec::new());
         for (number, kind) in kinds.iter().enumerate() {
             let Some(kind) = *kind else {
@@ -193,7 +198,7 @@ fn runs(node: &Node) -> Option<Runs<'_>> {
         return None;
     }
     let attribute = |name: &str| node.attribute.iter().find(|attribute| *attribute.name == *name);
-    let body = |name: &str| attribute(name)?.g.as_deref();
+    let body = |name: &'static str| Some((name, attribute(name)?.g.as_deref()?));
     match node.op_type() {
         "If" => {
             let bodies = ["then_branch", "else_branch"].into_iter().filter_map(body).collect();

@@ -1,7 +1,7 @@
 use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry, UseEntry,
 };
-use crate::export::json::write::{entry_of, field, list, shares, steps, variables_text};
+use crate::export::json::write::{bodies, entry_of, field, list, shares, steps, variables_text};
 use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole};
 use crate::export::{graph_hash, items};
 use crate::import::ImportOptions;
@@ -39,6 +39,7 @@ impl PoolPlanDocument {
             scratch: workspaces(graph, plan),
             transfers: transfers(graph, plan),
             uses: uses(plan),
+            bodies: bodies(graph, &plan.bodies),
         }
     }
 
@@ -68,6 +69,9 @@ impl PoolPlanDocument {
         fields.push(list("scratch", &self.scratch));
         fields.push(list("transfers", &self.transfers));
         fields.push(list("uses", &self.uses));
+        if !self.bodies.is_empty() {
+            fields.push(list("bodies", &self.bodies));
+        }
         format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 }
