@@ -25,7 +25,7 @@
 //! 9. tensors lie as far from each other as the graph demands, and those that it keeps
 //!    apart have no byte in common while both are live;
 //! 10. each body of an operator has a plan that is right by itself, and the operator's workspace
-//!    has room for the largest of them. In the lower bound, it counts with what is certified of it.
+//!     has room for the largest of them. In the lower bound, it counts with what is certified of it.
 
 mod bodies;
 mod claims;

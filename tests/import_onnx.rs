@@ -1,6 +1,8 @@
 //! ONNX models to graphs.
 #![cfg(feature = "onnx")]
 
+#[path = "import_onnx/bodies.rs"]
+mod bodies;
 #[cfg(feature = "json")]
 #[path = "support/data.rs"]
 mod data;

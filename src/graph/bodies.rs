@@ -8,7 +8,7 @@ use crate::ids::OperatorId;
 
 /// Operators and tensors of a graph and of its bodies, each counted as often as an operator runs it: a
 /// plan places them all.
-const MOST_IN_ALL: u64 = 1 << 22;
+const MOST_IN_ALL: u64 = 1 << 20;
 
 /// Bodies in bodies. Plans are made and checked by recursion over them.
 const DEEPEST: u32 = 32;

@@ -106,12 +106,12 @@ fn the_verifier_judges_bodies() {
         (body.bound_over_orders, body.status) = (Some(100), Status::Feasible);
     });
     assert!(text.contains("128 bytes are said to be certified, but the certificate proves 120"), "{text}");
-    let plain = chain(8);
-    let mut superfluous = Planner::new().plan(&plain).unwrap();
-    let body = Plan::unplaced(&plain);
+    let simple = chain(8);
+    let mut superfluous = Planner::new().plan(&simple).unwrap();
+    let body = Plan::unplaced(&simple);
     superfluous.bodies.push(BodyPlan { operator: OperatorId::new(0), body: 0, plan: body });
     assert!(
-        verify(&plain, &superfluous)
+        verify(&simple, &superfluous)
             .unwrap_err()
             .to_string()
             .contains("plans of 1 bodies, expected those of 0")
@@ -227,7 +227,7 @@ fn drawn(draw: &mut Draw, depth: u32) -> Graph {
         let spec = size(draw);
         tensors.push(net.input(format!("x{number}"), spec));
     }
-    for number in 0..1 + draw.below(3) {
+    for number in 0..=draw.below(3) {
         let spec = size(draw);
         let spec = if draw.below(8) == 0 { spec.align(16) } else { spec };
         let output = net.tensor(format!("t{number}"), spec);

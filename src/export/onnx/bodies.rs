@@ -53,8 +53,9 @@ fn body_of(bytes: &[u8], node: Range<usize>, name: &str) -> Result<Option<Range<
     for attribute in fields(bytes, node)?.into_iter().filter(of_number(ATTRIBUTE)) {
         let Some(contents) = attribute.contents else { continue };
         let parts = fields(bytes, contents)?;
-        let own = parts.iter().filter(|part| of_number(NAME)(part)).filter_map(|part| part.contents.clone());
-        if own.last().is_some_and(|own| &bytes[own] == name.as_bytes()) {
+        let mut own =
+            parts.iter().filter(|part| of_number(NAME)(part)).filter_map(|part| part.contents.clone());
+        if own.next_back().is_some_and(|own| &bytes[own] == name.as_bytes()) {
             found.extend(parts.into_iter().filter(of_number(BODY)).filter_map(|part| part.contents));
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 }
 
 /// A graph of the first subgraph of a TensorFlow Lite model, with the subgraphs that IF, WHILE and
-/// CALL_ONCE run as bodies.
+/// `CALL_ONCE` run as bodies.
 ///
 /// Tensor and operator ids are positions in the subgraph's lists; operators
 /// are called by position and type, as in `0:CONV_2D`. Variables of bodies come after the tensors of the list. Operators that may share
