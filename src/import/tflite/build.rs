@@ -10,7 +10,7 @@ use super::tensors::{self, Described, Role};
 use super::{FORMAT, given, listing, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::TensorId;
-use crate::import::foldable::OperatorAdder;
+use crate::import::foldable::{Holds, OperatorAdder};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, permits, short};
 
 /// Bodies of IF and WHILE within each other.
@@ -46,6 +46,13 @@ struct Part<'a> {
     outputs: Vec<TensorId>,
     roles: Vec<Role>,
     facts: Vec<Fact<'a>>,
+}
+
+impl Part<'_> {
+    fn is_variable(&self, id: TensorId) -> bool {
+        let tensors = self.subgraph.tensors();
+        tensors.is_some_and(|tensors| tensors.get(id.index()).is_variable().unwrap_or(false))
+    }
 }
 
 /// How an operator runs a subgraph.
@@ -116,7 +123,10 @@ impl<'a> Build<'a> {
     ) -> Result<(GraphBuilder, Variables), ImportError> {
         let described = describe_tensors(self.model, part.subgraph, &part.roles, &part.facts)?;
         self.notes.extend(note_of_blanks(&described));
-        let mut adder = OperatorAdder::new(described.iter().map(|tensor| tensor.holds).collect());
+        let is_outer = |tensor: &Described| body.is_some() && tensor.kind == TensorKind::Variable;
+        // In a body, a variable is what a handle refers to: its users keep the order of the file.
+        let holds = |tensor: &Described| if is_outer(tensor) { Holds::Resource } else { tensor.holds };
+        let mut adder = OperatorAdder::new(described.iter().map(holds).collect());
         let (mut builder, mut variables) = (GraphBuilder::new(name), Variables::new());
         for (number, tensor) in described.into_iter().enumerate() {
             let kind = match body {
@@ -149,7 +159,9 @@ impl<'a> Build<'a> {
                 }
             }
             let names = (&*operator.name, &*operator.op_type);
-            adder.add(&mut builder, names, true, &inputs, &operator.outputs).runs(bodies);
+            let is_own = |id: &&TensorId| body.is_none() || !part.is_variable(**id);
+            let outputs: Vec<TensorId> = operator.outputs.iter().filter(is_own).copied().collect();
+            adder.add(&mut builder, names, true, &inputs, &outputs).runs(bodies);
         }
         Ok((builder, variables))
     }
