@@ -47,6 +47,15 @@ pub enum Error {
         needed_by: String,
     },
 
+    /// A graph that cannot be a body of an operator.
+    #[error("operator `{}` has an invalid body: {}", short(.operator), cut(.problem))]
+    Body {
+        /// The operator's name.
+        operator: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+
     /// A permission to share memory that cannot be meant.
     #[error("operator `{}` permits sharing, but {}", short(.operator), cut(.problem))]
     Permit {

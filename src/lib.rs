@@ -122,7 +122,7 @@ pub use limits::{CancelToken, Limits, Progress, Stop};
 pub use liveness::{Liveness, Peak};
 pub use objects::{Inside, Objects};
 pub use occupant::{Occupant, Variables};
-pub use plan::{Placement, Plan, PlanBound, PlanInside, PlanObjects, Share, SharedObject, Status};
+pub use plan::{BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, Share, SharedObject, Status};
 pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;

@@ -118,8 +118,8 @@ impl Limits {
         self.nodes.unwrap_or(otherwise)
     }
 
-    /// The same for other threads than the one that called.
-    #[cfg(feature = "parallel")]
+    /// The same for other threads than the one that called, and for parts whose figures are not those
+    /// of the whole.
     pub(crate) fn without_progress(mut self) -> Self {
         self.progress = None;
         self

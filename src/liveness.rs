@@ -13,7 +13,8 @@ use crate::problem::{Buffer, LiveRange, Problem};
 /// and variables in `[0, max(N, 1))`, intermediates in
 /// `[producer, last reader + 1)`, workspaces at the step of their operator. An
 /// operator's inputs and outputs are both live at its step; what nobody reads
-/// lives for one step. Constants have no place in the arena.
+/// lives for one step. Constants have no place in the arena. Workspaces are what operators need for
+/// themselves: the memory of their bodies, which has to be planned before, is not counted here.
 #[derive(Clone, Debug)]
 pub struct Liveness {
     problem: Problem,
@@ -62,7 +63,8 @@ impl Liveness {
             let operator = graph.operator(id);
             if operator.scratch_bytes() > 0 {
                 let live = LiveRange { start: step as u32, end: step as u32 + 1 };
-                let buffer = Buffer::new(operator.scratch_bytes(), live).align(default_alignment);
+                let buffer = Buffer::new(operator.scratch_bytes(), live);
+                let buffer = buffer.align(operator.scratch_alignment(default_alignment));
                 collected.add(Occupant::Scratch(id), buffer, format!("scratch of {}", operator.name()));
             }
         }

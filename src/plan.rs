@@ -147,6 +147,17 @@ impl PlanObjects {
     }
 }
 
+/// The plan of a body of an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyPlan {
+    /// The operator that runs the body.
+    pub operator: OperatorId,
+    /// Position of the body in [`Operator::bodies`](crate::Operator::bodies).
+    pub body: usize,
+    /// The plan of the body; offsets count from the start of the operator's workspace.
+    pub plan: Plan,
+}
+
 /// An order, and a place for everything that needs one.
 ///
 /// It is plain data, so a plan from elsewhere can be filled in and given to
@@ -184,6 +195,9 @@ pub struct Plan {
     pub objects: Option<PlanObjects>,
     /// Tensors that share memory while both are needed, by tensor.
     pub shares: Vec<Share>,
+    /// Plans of the bodies of operators that run, by operator and position. They lie at the start of
+    /// the operator's workspace, one over the other, before what the operator itself needs.
+    pub bodies: Vec<BodyPlan>,
     /// Search nodes spent.
     pub nodes: u64,
     /// Why the search for it stopped.
@@ -209,6 +223,7 @@ impl Plan {
             strategy: String::new(),
             objects: None,
             shares: Vec::new(),
+            bodies: Vec::new(),
             nodes: 0,
             stop: Stop::Finished,
         }
@@ -239,6 +254,11 @@ impl Plan {
         tensors.chain(scratch)
     }
 
+    /// Plans of an operator's bodies, by position.
+    pub fn bodies_of(&self, operator: OperatorId) -> impl Iterator<Item = &Self> {
+        bodies_of(&self.bodies, operator)
+    }
+
     /// Bytes that the arena would need if nothing shared memory, without
     /// paddings.
     #[must_use]
@@ -258,6 +278,12 @@ impl Plan {
     pub fn gap(&self) -> f64 {
         gap(self.arena_bytes, self.bound())
     }
+}
+
+/// Plans of an operator's bodies in a list by operator.
+pub(crate) fn bodies_of(bodies: &[BodyPlan], operator: OperatorId) -> impl Iterator<Item = &Plan> {
+    let from = bodies.partition_point(|one| one.operator < operator);
+    bodies[from..].iter().take_while(move |one| one.operator == operator).map(|one| &one.plan)
 }
 
 /// How far `height` is above `bound`, relative to the bound.

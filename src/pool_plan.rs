@@ -4,7 +4,7 @@ use crate::graph::Graph;
 use crate::ids::{OperatorId, PoolId, TensorId};
 use crate::limits::Stop;
 use crate::occupant::{Occupant, Variables};
-use crate::plan::Share;
+use crate::plan::{BodyPlan, Plan, Share, bodies_of};
 use crate::pools::Pools;
 use crate::problem::LiveRange;
 use crate::sorting::sort_by_keys;
@@ -106,6 +106,9 @@ pub struct PoolPlan {
     pub uses: Vec<Use>,
     /// Tensors that share memory while both are needed, in whatever pool; by tensor.
     pub shares: Vec<Share>,
+    /// Plans of the bodies of operators that run, as in [`Plan::bodies`](crate::Plan::bodies): a
+    /// body lies in one pool, where the operator's workspace is.
+    pub bodies: Vec<BodyPlan>,
     /// By pool: the end of its topmost place.
     pub used: Vec<u64>,
     /// By pool: bytes that a run moves.
@@ -146,6 +149,11 @@ impl PoolPlan {
             (_, 0) => f64::INFINITY,
             (above, avoidable) => above as f64 / avoidable as f64,
         }
+    }
+
+    /// Plans of an operator's bodies, by position.
+    pub fn bodies_of(&self, operator: OperatorId) -> impl Iterator<Item = &Plan> {
+        bodies_of(&self.bodies, operator)
     }
 
     /// Places of a tensor or a workspace, by pool and time.
@@ -193,6 +201,7 @@ impl PoolPlan {
             transfers: Vec::new(),
             uses: Vec::new(),
             shares: Vec::new(),
+            bodies: Vec::new(),
             used: vec![0; count],
             traffic: vec![Traffic::default(); count],
             preloaded: 0,

@@ -23,8 +23,11 @@
 //!    it, each lies where the plan says, and a replay of the whole run on memory that
 //!    remembers who wrote each byte finds everything that is read as it was written;
 //! 9. tensors lie as far from each other as the graph demands, and those that it keeps
-//!    apart have no byte in common while both are live.
+//!    apart have no byte in common while both are live;
+//! 10. each body of an operator has a plan that is right by itself, and the operator's workspace
+//!     has room for the largest of them. In the lower bound, it counts with what is certified of it.
 
+mod bodies;
 mod claims;
 mod constraints;
 mod geometry;
@@ -181,6 +184,10 @@ pub enum Violation {
     #[error("{0}")]
     Constraint(String),
 
+    /// Rule 10: plans of bodies that are missing or wrong.
+    #[error("{0}")]
+    Body(String),
+
     /// Rule 7: objects that overlap, or do not hold what is in them.
     #[error("{0}")]
     Objects(String),
@@ -271,6 +278,8 @@ pub(crate) fn verify_until(
 }
 
 fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
+    let Some(flat) = bodies::check(graph, &plan.bodies, plan.alignment, found) else { return };
+    let graph = &*flat.graph;
     if let Some(steps) = order::check(graph, &plan.order, found)
         && needs::check_shape(graph, plan, found)
     {
@@ -298,7 +307,8 @@ fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
             reserved: &plan.reserved,
         };
         needs.check_certificate(found);
-        claims::check(&claims, &needs.causes(plan.lower_bound.step), found);
+        let proven = Needs { graph: &flat.certified, ..needs };
+        claims::check(&claims, &proven.causes(plan.lower_bound.step), found);
         needs.check_objects(found);
     }
 }
@@ -307,7 +317,8 @@ fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
 pub(crate) fn provable_plan_bound(graph: &Graph, plan: &Plan) -> u64 {
     let mut found = Found::default();
     let Some(steps) = order::check(graph, &plan.order, &mut found) else { return 0 };
-    let needs = Needs { graph, plan, steps: &steps };
+    let flat = bodies::flat(graph, &plan.bodies, plan.alignment);
+    let needs = Needs { graph: &flat.certified, plan, steps: &steps };
     claims::proven_bytes(&needs.causes(plan.lower_bound.step), &plan.reserved).min(plan.arena_bytes)
 }
 
@@ -341,7 +352,9 @@ pub(crate) fn provable_bound(problem: &Problem, solution: &Solution) -> u64 {
 ///    known without a run; constants and variables are whole where they were before it;
 /// 7. where tensors share memory, an operator of theirs permits it, each lies where the plan
 ///    says, and nothing else of an operator's operands is written over;
-/// 8. bytes used and moved by pool, bytes loaded before the first run, and cost are what
+/// 8. each body of an operator has a plan that is right by itself ([`verify`]), and the
+///    operator's workspace has room for the largest of them;
+/// 9. bytes used and moved by pool, bytes loaded before the first run, and cost are what
 ///    follows from all that, and floor, lower bound and cost do not decrease. That nothing
 ///    costs less than the lower bound is not proven again.
 ///

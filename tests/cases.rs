@@ -197,3 +197,46 @@ fn dropout_in_training_is_no_view() {
     let dropout = imported.graph.operators().iter().find(|operator| operator.op_type() == "Dropout").unwrap();
     assert_eq!(dropout.permits(), []);
 }
+
+#[test]
+fn memory_of_bodies_counts() {
+    let folder = Folder::new();
+    // The workspace of a conditional is its larger branch; `x`, the condition, `a` and `b` are beside it.
+    for (name, bytes, bodies) in [("if_bodies.onnx", 769 + 2 * 4096, 4), ("two_ifs.tflite", 769 + 3328, 6)] {
+        let Some(file) = case(name) else { return };
+        let json = folder.text("plan.json");
+        assert_optimal(&planned(&[&file, "--align", "1", "--out", &json]), bytes);
+        let (status, text, _) = plimsoll(&["fit", &file, "--align", "1", "--memory", "l2=2KiB"]);
+        assert_eq!(status, 1, "{text}");
+        assert!(text.contains("do not fit on chip"), "{text}");
+        let memory = format!("l2={bytes}");
+        assert_eq!(plimsoll(&["fit", &file, "--align", "1", "--memory", &memory]).0, 0);
+        let figures = folder.text("figures.json");
+        let compare = ["compare", &file, "--align", "1", "--strategies", "auto", "--json", &figures];
+        assert_eq!(plimsoll(&compare).0, 0);
+        let figures: serde_json::Value = serde_json::from_str(&fs::read_to_string(figures).unwrap()).unwrap();
+        assert_eq!(figures[0]["height"], bytes);
+        let (status, text, _) = plimsoll(&["verify", &file, &json]);
+        assert_eq!(status, 0, "{text}");
+        let written = fs::read_to_string(&json).unwrap();
+        assert_eq!(written.matches("\"body\":").count(), bodies);
+        // A body that is said to need less.
+        let start = written.find("\"bodies\"").unwrap();
+        let wrong = written[start..].replacen("\"live\":[0,", "\"live\":[1,", 1);
+        fs::write(&json, [&written[..start], &wrong].concat()).unwrap();
+        let (status, text, _) = plimsoll(&["verify", &file, &json]);
+        assert!(status == 1 && text.contains("wrong: body "), "{text}");
+    }
+    let Some(file) = case("if_bodies.onnx") else { return };
+    let out = folder.text("planned.onnx");
+    planned(&[&file, "--align", "1", "--out", &out]);
+    let (status, text, _) = plimsoll(&["verify", &out]);
+    assert!(status == 0 && text.contains("8961 bytes"), "{text}");
+    let placed = folder.text("placed.json");
+    planned(&[&file, "--align", "1", "--memory", "l2=16KiB", "--out", &placed]);
+    assert_eq!(plimsoll(&["verify", &file, &placed]).0, 0);
+    for ending in ["svg", "html", "csv", "trace.json", "h"] {
+        let out = folder.text(&format!("report.{ending}"));
+        planned(&[&file, "--out", &out]);
+    }
+}

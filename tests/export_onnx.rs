@@ -211,7 +211,12 @@ fn odd_model() -> Vec<u8> {
     let unknown = length_delimited(1000, "from the future");
     let body = body(
         "then_branch",
-        &[node("Neg", &["small"], &["inner"]), info_without_type(12, "inner"), unknown.clone()],
+        &[
+            node("Neg", &["small"], &["inner"]),
+            info_without_type(12, "inner"),
+            value_info("inner", FLOAT, "1"),
+            unknown.clone(),
+        ],
     );
     let graph = [
         length_delimited(2, "a graph"),

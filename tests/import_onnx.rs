@@ -1,6 +1,8 @@
 //! ONNX models to graphs.
 #![cfg(feature = "onnx")]
 
+#[path = "import_onnx/bodies.rs"]
+mod bodies;
 #[cfg(feature = "json")]
 #[path = "support/data.rs"]
 mod data;
@@ -379,14 +381,20 @@ fn functions_of_the_model_are_never_folded() {
 }
 
 #[test]
-fn bodies_that_run_are_noted() {
+fn bodies_of_operators_that_are_not_known_are_noted() {
     let parts = |op_type| {
-        let inner = body("then_branch", &[node(op_type, &["x"], &["r"]), output("r", FLOAT, "4")]);
-        let outer = node_with("If", &["x"], &["y"], &[inner]);
+        let inner = body("then_branch", &[node("Neg", &["x"], &["r"]), output("r", FLOAT, "4")]);
+        let outer = node_with(op_type, &["x"], &["y"], &[inner]);
         [input("x", FLOAT, "4"), outer, output("y", FLOAT, "4")]
     };
-    let notes = onnx_from_bytes("m", &model(&parts("Neg")), &ImportOptions::default()).unwrap().notes;
-    assert_eq!(notes, ["memory inside of the bodies of these operators is not planned: `the If` (If)"]);
+    let imported =
+        |op_type| onnx_from_bytes("m", &model(&parts(op_type)), &ImportOptions::default()).unwrap();
+    let notes = imported("Odd").notes;
+    let note = "memory inside of the bodies of these operators is not planned: `the Odd` (Odd)";
+    assert_eq!(notes.last().unwrap(), note);
+    let known = imported("If");
+    assert!(known.notes.iter().all(|note| !note.contains("bodies")), "{:?}", known.notes);
+    assert_eq!(known.graph.operators()[0].bodies().len(), 1);
 }
 
 #[test]
@@ -438,7 +446,9 @@ fn what_bodies_use_of_the_outer_scope_is_read() {
             initializer("weight", FLOAT, &[4]),
             node("Add", &["b", "weight"], &["t"]),
             node("Add", &["t", "a"], &["u"]),
-            node("Add", &["b", ""], &["v"]),
+            node("Neg", &["b"], &["v"]),
+            value_info("v", FLOAT, "4"),
+            value_info("t", FLOAT, "4"),
             output("u", FLOAT, "4"),
         ],
     );
@@ -469,6 +479,9 @@ fn nested_bodies_see_through_all_scopes() {
             node("Use", &["own", "middle"], &["w"]),
             node("Use", &["shadowed"], &["q"]),
             output("state", FLOAT, "4"),
+            value_info("own", FLOAT, "4"),
+            value_info("w", FLOAT, "4"),
+            value_info("q", FLOAT, "4"),
         ],
     );
     let middle = body(
@@ -482,6 +495,8 @@ fn nested_bodies_see_through_all_scopes() {
             sparse_initializer("held", FLOAT, 1, &[4]),
             node("Use", &["held", "shadowed"], &["end"]),
             output("end", FLOAT, "4"),
+            value_info("r", FLOAT, "4"),
+            value_info("middle", FLOAT, "4"),
         ],
     );
     let all = ["x", "far", "near", "shadowed"];

@@ -1,6 +1,8 @@
 //! TensorFlow Lite models to graphs.
 #![cfg(feature = "tflite")]
 
+#[path = "import_tflite/bodies.rs"]
+mod bodies;
 #[path = "import_tflite/shapes.rs"]
 mod shapes;
 #[path = "support/tflite_models.rs"]

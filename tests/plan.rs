@@ -2,6 +2,8 @@
 
 #![allow(clippy::many_single_char_names)] // tensors of small graphs
 
+#[path = "plan/bodies.rs"]
+mod bodies;
 mod support;
 
 use plimsoll::allocate::{self, NAMES};

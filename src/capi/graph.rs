@@ -221,6 +221,69 @@ pub unsafe extern "C" fn plimsoll_graph_add_dependency(
     })
 }
 
+/// Adds a body to an operator: a built graph that the operator runs while it runs, any number of
+/// times, one body at a time: a branch of a conditional, the condition or the body of a loop. What it
+/// reads of the graph around it is an input of the operator, and no tensor of the body. It may not
+/// have variables. The body is copied; free it as any graph.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_add_body(
+    graph: *mut plimsoll_graph,
+    operator_: u32,
+    body: *const plimsoll_graph,
+) -> i32 {
+    guard(|| {
+        if std::ptr::eq(graph, body) {
+            return Err(Failure::argument("a graph is no body of itself"));
+        }
+        let body = Arc::clone(unsafe { reference(body, "body") }?.built()?);
+        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
+        let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
+        operator.ok_or_else(|| Failure::argument(format!("{operator_} is no operator")))?.runs([body]);
+        Ok(())
+    })
+}
+
+/// How many bodies an operator of a built graph has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_body_count(
+    graph: *const plimsoll_graph,
+    operator_: u32,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        let place = unsafe { mutable(count, "count") }?;
+        *place = bodies(unsafe { reference(graph, "graph") }?, operator_)?.len();
+        Ok(())
+    })
+}
+
+/// A body of an operator of a built graph, by position, as a graph. Free it with
+/// `plimsoll_graph_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_body(
+    graph: *const plimsoll_graph,
+    operator_: u32,
+    position: usize,
+    body: *mut *mut plimsoll_graph,
+) -> i32 {
+    guard(|| {
+        let place = unsafe { mutable(body, "body") }?;
+        let own = bodies(unsafe { reference(graph, "graph") }?, operator_)?.get(position);
+        let own = own.ok_or_else(|| no_body(operator_, position))?;
+        give(place, plimsoll_graph { stage: Stage::Built(Arc::clone(own)), notes: String::new() });
+        Ok(())
+    })
+}
+
+fn bodies(graph: &plimsoll_graph, operator: u32) -> Result<&[Arc<Graph>], Failure> {
+    let known = graph.built()?.operators().get(operator as usize);
+    Ok(known.ok_or_else(|| Failure::argument(format!("{operator} is no operator")))?.bodies())
+}
+
+pub(super) fn no_body(operator: u32, position: usize) -> Failure {
+    Failure::argument(format!("operator {operator} has no body {position} that runs"))
+}
+
 /// Says that an operator may run at compile time once all of its inputs are
 /// constants: it has no side effects and draws no random numbers.
 #[unsafe(no_mangle)]

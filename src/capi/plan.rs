@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, reference};
 use super::callbacks::CALLBACK_FAILED;
-use super::graph::plimsoll_graph;
+use super::graph::{no_body, plimsoll_graph};
 use super::options::plimsoll_options;
 use super::problem::plimsoll_problem;
 use super::records::plimsoll_schedule;
 use super::status::{PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_WRONG_PLAN};
 use crate::verify::{verify, verify_solution};
-use crate::{Error, Graph, OperatorId, Plan, Problem, Solution};
+use crate::{BodyPlan, Error, Graph, OperatorId, Plan, Problem, Solution};
 
 /// A plan of a graph, or of a problem. Never changes; any number of threads may use
 /// it at the same time. It has been verified.
@@ -159,6 +159,38 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
         give(place, plimsoll_plan { of, alignment: 1 });
         Ok(())
     })
+}
+
+/// The plan of a body of an operator, by position: offsets count from the start of the operator's
+/// workspace (`plimsoll_plan_scratch_offset`). Of a folded operator there is none. Free it with
+/// `plimsoll_plan_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_body(
+    plan: *const plimsoll_plan,
+    operator_: u32,
+    position: usize,
+    body: *mut *mut plimsoll_plan,
+) -> i32 {
+    guard(|| {
+        let own = unsafe { reference(plan, "plan") }?;
+        let place = unsafe { mutable(body, "body") }?;
+        let Planned::Graph(graph, planned) = &own.of else { return Err(no_body(operator_, position)) };
+        let of = body_of(graph, &planned.bodies, operator_, position)?;
+        give(place, plimsoll_plan { of, alignment: own.alignment });
+        Ok(())
+    })
+}
+
+pub(super) fn body_of(
+    graph: &Graph,
+    plans: &[BodyPlan],
+    operator: u32,
+    position: usize,
+) -> Result<Planned, Failure> {
+    let plan = plans.iter().find(|one| (one.operator.index(), one.body) == (operator as usize, position));
+    let body = graph.operators().get(operator as usize).and_then(|operator| operator.bodies().get(position));
+    let (plan, body) = plan.zip(body).ok_or_else(|| no_body(operator, position))?;
+    Ok(Planned::Graph(Arc::clone(body), Box::new(plan.plan.clone())))
 }
 
 /// Verifies a plan again, by rules that share no code with what made it. Every

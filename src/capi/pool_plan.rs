@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::boundary::{Failure, Outcome, array, copy_out, free, give, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
-use super::plan::{operator_ids, options_or_default, planning_failure};
+use super::plan::{body_of, operator_ids, options_or_default, planning_failure, plimsoll_plan};
 use super::pools::plimsoll_pools;
 use super::records::{
     plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_share, plimsoll_stay,
@@ -272,6 +272,24 @@ pub unsafe extern "C" fn plimsoll_pool_plan_verify(plan: *const plimsoll_pool_pl
         let planned = unsafe { reference(plan, "plan") }?;
         let verdict = verify_pools(&planned.graph, &planned.plan);
         verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
+    })
+}
+
+/// The plan of a body of an operator, by position, as of `plimsoll_plan_body`: a body lies in one
+/// pool, where the operator's workspace is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pool_plan_body(
+    plan: *const plimsoll_pool_plan,
+    operator_: u32,
+    position: usize,
+    body: *mut *mut plimsoll_plan,
+) -> i32 {
+    guard(|| {
+        let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
+        let place = unsafe { mutable(body, "body") }?;
+        let of = body_of(graph, &plan.bodies, operator_, position)?;
+        give(place, plimsoll_plan { of, alignment: 1 });
+        Ok(())
     })
 }
 

@@ -100,7 +100,7 @@ pub unsafe extern "C" fn plimsoll_plan_arena_alignment(plan: *const plimsoll_pla
         Planned::Graph(graph, own) => {
             let tensors = own.placements().filter_map(|(occupant, _)| match occupant {
                 Occupant::Tensor(id) => graph.tensor(id).alignment(),
-                Occupant::Scratch(_) => None,
+                Occupant::Scratch(id) => Some(graph.operator(id).scratch_alignment(own.alignment)),
             });
             tensors.chain([own.alignment]).max().unwrap_or(1)
         }

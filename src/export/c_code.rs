@@ -88,7 +88,7 @@ impl CCode {
         let mut code = Self::new(graph.name(), prefix, ARENA_INTRO);
         let (tensors, workspaces) = (items::tensors(graph, plan), items::workspaces(graph, plan));
         // The arena must start at a multiple of what anything in it asks for.
-        let alignment = largest_alignment(&tensors).max(plan.alignment);
+        let alignment = largest_alignment(&tensors).max(largest_alignment(&workspaces)).max(plan.alignment);
         code.arena(plan.arena_bytes, alignment);
         code.places("", &tensors);
         code.places("SCRATCH_", &workspaces);

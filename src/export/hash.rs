@@ -11,14 +11,7 @@ use crate::{Graph, Operator, OperatorId, Problem, Tensor, TensorId, TensorKind};
 #[must_use]
 pub fn graph_hash(graph: &Graph) -> String {
     let mut hash = Hasher::of("graph/1");
-    hash.number(graph.operators().len() as u64);
-    for operator in graph.operators() {
-        hash.operator(operator);
-    }
-    hash.number(graph.tensors().len() as u64);
-    for tensor in graph.tensors() {
-        hash.tensor(tensor);
-    }
+    hash.graph(graph);
     hash.digits()
 }
 
@@ -48,6 +41,34 @@ impl Hasher {
         let mut hasher = Self(Xxh3::new());
         hasher.text(kind);
         hasher
+    }
+
+    fn graph(&mut self, graph: &Graph) {
+        self.number(graph.operators().len() as u64);
+        for operator in graph.operators() {
+            self.operator(operator);
+        }
+        self.number(graph.tensors().len() as u64);
+        for tensor in graph.tensors() {
+            self.tensor(tensor);
+        }
+        self.bodies(graph);
+    }
+
+    /// Nothing where there are none, so that older plans stay valid.
+    fn bodies(&mut self, graph: &Graph) {
+        let count: usize = graph.operators().iter().map(|operator| operator.bodies().len()).sum();
+        if count == 0 {
+            return;
+        }
+        self.text("bodies");
+        self.number(count as u64);
+        for (index, operator) in graph.operators().iter().enumerate() {
+            for body in operator.bodies() {
+                self.number(index as u64);
+                self.graph(body);
+            }
+        }
     }
 
     fn number(&mut self, number: u64) {

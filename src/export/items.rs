@@ -51,7 +51,7 @@ pub(super) fn workspaces(graph: &Graph, plan: &Plan) -> Vec<Item> {
         Some(Item {
             index: id.index(),
             name: std::mem::take(&mut names[id.index()]),
-            alignment: plan.alignment,
+            alignment: graph.operator(id).scratch_alignment(plan.alignment),
             place: plan.placement(Occupant::Scratch(id))?,
             gaps: Vec::new(),
             object: plan.objects.as_ref().and_then(|objects| objects.of(Occupant::Scratch(id))),

@@ -1,10 +1,13 @@
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::dependencies::Dependencies;
 use super::text::Text;
 use super::ties::Ties;
 use super::{
-    Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, permit, validate,
+    Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies, permit,
+    validate,
 };
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
@@ -168,7 +171,8 @@ impl GraphBuilder {
     /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
     /// [`Error::Alignment`], [`Error::FixedMisaligned`],
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
-    /// [`Error::Permit`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`].
+    /// [`Error::Permit`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
+    /// [`Error::Body`].
     pub fn build(mut self) -> Result<Graph> {
         // What importers add one by one, without its number.
         self.tensors.shrink_to_fit();
@@ -190,8 +194,9 @@ impl GraphBuilder {
         permit::check(&self.operators, &self.tensors)?;
         let ties = Ties::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &ties)?;
+        let extent = bodies::check(&mut self.operators)?;
         let Self { name, operators, tensors, .. } = self;
-        Ok(Graph { name, operators, tensors, ties, dependencies })
+        Ok(Graph { name, operators, tensors, ties, dependencies, extent })
     }
 }
 
@@ -221,6 +226,23 @@ impl OperatorBuilder<'_> {
     pub fn scratch(self, bytes: u64) -> Self {
         if bytes > 0 || self.operator.rare.is_some() {
             self.operator.rare.get_or_insert_default().scratch_bytes = bytes;
+        }
+        self
+    }
+
+    /// Graphs that the operator runs while it runs, one at a time, any number of times: the branches
+    /// of a conditional, the body of a loop. Added to those said before.
+    ///
+    /// A plan gives each body a block of memory within the operator's workspace, the same block to
+    /// all of them. So what a body needs is counted while the operator runs, beside the operator's
+    /// inputs and outputs. Inputs of a body are written before each run of it, its outputs are read
+    /// after it, and nothing in it outlives that. What a body reads of the graph around it is an
+    /// input of the operator, and no tensor of the body. Offsets in a body count from the start of
+    /// the block, fixed ones too. A body has no variables.
+    pub fn runs(self, bodies: impl IntoIterator<Item = impl Into<Arc<Graph>>>) -> Self {
+        let mut bodies = bodies.into_iter().map(Into::into).peekable();
+        if bodies.peek().is_some() {
+            self.operator.rare.get_or_insert_default().bodies.extend(bodies);
         }
         self
     }

@@ -1,5 +1,6 @@
 //! What a compiler knows: operators, tensors, and who needs whom.
 
+mod bodies;
 mod builder;
 mod dependencies;
 mod element_type;
@@ -12,6 +13,7 @@ mod ties;
 mod validate;
 mod windowed;
 
+use bodies::Extent;
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
 pub use operator::Operator;
@@ -37,6 +39,7 @@ pub struct Graph {
     tensors: Vec<Tensor>,
     ties: Ties,
     dependencies: Dependencies,
+    extent: Extent,
 }
 
 impl Graph {
@@ -108,13 +111,16 @@ impl Graph {
     }
 
     /// Folds away operators that may run at compile time and read constants
-    /// only: they leave the order, and their outputs become constants. Returns
-    /// how many.
+    /// only: they leave the order, and their outputs become constants. The same is done
+    /// in bodies. Returns how many operators of this graph are folded.
     ///
     /// O(operators + edges).
     pub fn fold_constants(&mut self) -> usize {
         let folded = fold::fold(&mut self.operators, &mut self.tensors, &self.dependencies);
         self.dependencies.forget_folded(&self.operators);
+        self.each_body(|body| {
+            body.fold_constants();
+        });
         folded
     }
 
@@ -127,12 +133,19 @@ impl Graph {
     /// wider type no longer fits, [`Error::Constraint`] where a relative placement would
     /// not be at a byte; the graph is as it was.
     pub fn count_floats_as(&mut self, element_type: ElementType) -> Result<()> {
-        // Without placements, nothing is refused once sizes have changed.
-        if self.ties.list.is_empty() {
+        // Without placements and bodies, nothing is refused once sizes have changed.
+        if self.ties.list.is_empty() && !self.has_bodies() {
             return self.recount(element_type);
         }
         let mut counted = self.clone();
         counted.recount(element_type)?;
+        let mut result = Ok(());
+        counted.each_body(|body| {
+            if result.is_ok() {
+                result = body.count_floats_as(element_type);
+            }
+        });
+        result?;
         *self = counted;
         Ok(())
     }

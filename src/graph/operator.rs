@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
-use super::Permit;
 use super::text::Text;
+use super::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
@@ -21,7 +23,10 @@ pub struct Operator {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rare {
     pub(crate) scratch_bytes: u64,
+    /// The largest alignment that a tensor of a body asks for.
+    pub(crate) body_alignment: u64,
     pub(crate) runs_after: Vec<OperatorId>,
+    pub(crate) bodies: Vec<Arc<Graph>>,
 }
 
 impl Operator {
@@ -53,6 +58,20 @@ impl Operator {
     #[must_use]
     pub fn scratch_bytes(&self) -> u64 {
         self.rare.as_ref().map_or(0, |rare| rare.scratch_bytes)
+    }
+
+    /// Alignment of the workspace in a plan whose default alignment is this: no less than what
+    /// the bodies' tensors ask for.
+    #[must_use]
+    pub fn scratch_alignment(&self, default: u64) -> u64 {
+        self.rare.as_ref().map_or(default, |rare| default.max(rare.body_alignment))
+    }
+
+    /// Graphs that it runs while it runs, one at a time: the branches of a conditional, the
+    /// condition and the body of a loop. See [`OperatorBuilder::runs`](super::OperatorBuilder::runs).
+    #[must_use]
+    pub fn bodies(&self) -> &[Arc<Graph>] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.bodies)
     }
 
     /// Operators that must run before it although it reads nothing of theirs.

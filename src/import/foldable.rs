@@ -187,6 +187,11 @@ impl OperatorAdder {
         Self { holds, last_to_share: None }
     }
 
+    /// Another tensor of the graph, which is a variable.
+    pub(crate) fn add_state(&mut self) {
+        self.holds.push(Holds::State);
+    }
+
     /// The tensors must be of the graph. `may_fold` says that the type is known,
     /// so that what is not listed as impure is pure.
     pub(crate) fn add<'a>(

@@ -88,6 +88,9 @@ struct JsonOperator {
     foldable: Option<bool>,
     #[serde(default, deserialize_with = "objects")]
     permits: Vec<JsonPermit>,
+    /// Graphs that it runs.
+    #[serde(default, deserialize_with = "objects")]
+    bodies: Vec<JsonGraph>,
 }
 
 impl JsonOperator {
@@ -157,6 +160,9 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// the start of `of`; and in `apart`, pairs of tensors. See [`Permit`] and
 /// [`RelativePlacement`](crate::RelativePlacement).
 ///
+/// `bodies` of an operator are such objects, too: graphs that it runs, as of
+/// [`OperatorBuilder::runs`](crate::OperatorBuilder::runs).
+///
 /// Operators that read constants only are folded away if their type is one that
 /// weights are commonly made with, in the spelling of ONNX or TensorFlow Lite,
 /// and they need no scratch; `foldable` of an operator says otherwise, either
@@ -170,14 +176,21 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     super::check_fixed(options)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let Object(json): Object<JsonGraph> = serde_json::from_slice(bytes).map_err(malformed)?;
+    let mut imported = super::finish(build(name, &json, options)?, Vec::new(), options)?;
+    super::states::keep(&mut imported.graph, options)?;
+    Ok(imported)
+}
+
+/// Recursion is as deep as bodies nest: the decoder allows for some thirty.
+fn build(name: &str, json: &JsonGraph, options: &ImportOptions) -> Result<GraphBuilder, ImportError> {
     let mut builder = GraphBuilder::new(json.name.as_deref().unwrap_or(name));
     let adder = add_tensors(&mut builder, &json.tensors, options)?;
-    add_operators(&mut builder, adder, &json, options)?;
+    add_operators(&mut builder, adder, json, options)?;
     for output in tensor_ids(&json.outputs, json.tensors.len(), "the list of graph outputs")? {
         builder.output(output);
     }
-    add_constraints(&mut builder, &json)?;
-    super::finish(builder, Vec::new(), options)
+    add_constraints(&mut builder, json)?;
+    Ok(builder)
 }
 
 fn malformed(reason: impl ToString) -> ImportError {
@@ -267,7 +280,9 @@ fn add_operators(
         let with_tensors = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
         let permits = operator.permits.iter().map(|one| permit(one, json.tensors.len(), &place));
         let permits = permits.collect::<Result<Vec<_>, _>>()?;
-        with_tensors.scratch(*scratch).after(after).permits(permits);
+        let body = |body: &JsonGraph| Ok(build("", body, options)?.build()?);
+        let bodies = operator.bodies.iter().map(body).collect::<Result<Vec<_>, ImportError>>()?;
+        with_tensors.scratch(*scratch).after(after).permits(permits).runs(bodies);
     }
     Ok(())
 }

@@ -262,7 +262,6 @@ fn finish(
     if options.overwrite_inputs {
         graph.overwrite_inputs();
     }
-    states::keep(&mut graph, options)?;
     Ok(ImportedGraph { graph, notes })
 }
 

@@ -100,34 +100,37 @@ const SLICES: [&str; 2] = ["Slice", "SLICE"];
 /// What these do depends on more than their type: a fused activation, training.
 const DEPENDENT: [&str; 4] = ["BatchNormalization", "Concat", "CONCATENATION", "Dropout"];
 
-/// Permits what the types of operators say; `multi_pass` lets row-wise ones be in place, `is_plain` tells which of the dependent ones do
-/// nothing else, `begin` where a slice begins along each axis.
+/// Permits what the types of operators say; `multi_pass` lets row-wise ones be in place, `is_plain` tells
+/// which of the dependent ones do nothing else, `is_whole` which operators have all of their inputs in
+/// the graph, `begin` where a slice begins along each axis.
 pub(super) fn add(
     graph: &mut Graph,
     multi_pass: bool,
     is_plain: impl Fn(OperatorId) -> bool,
+    is_whole: impl Fn(OperatorId) -> bool,
     begin: impl Fn(&Graph, OperatorId) -> Option<Vec<u64>>,
 ) -> Result<()> {
     for id in graph.operator_ids() {
         let operator = graph.operator(id);
         let op_type = operator.op_type();
-        let permits = if operator.is_folded() || (DEPENDENT.contains(&op_type) && !is_plain(id)) {
-            Vec::new()
-        } else if RESHAPES.contains(&op_type) {
-            reshape(graph, operator)
-        } else if ELEMENTWISE.contains(&op_type) || (multi_pass && ROWWISE.contains(&op_type)) {
-            in_place(graph, operator)
-        } else if UPDATES.contains(&op_type) {
-            update(graph, operator).into_iter().collect()
-        } else if CONCATENATIONS.contains(&op_type) {
-            concatenation(graph, operator)
-        } else if SPLITS.contains(&op_type) {
-            split(graph, operator)
-        } else if SLICES.contains(&op_type) {
-            begin(graph, id).and_then(|begin| slice(graph, operator, &begin)).into_iter().collect()
-        } else {
-            Vec::new()
-        };
+        let permits =
+            if operator.is_folded() || !is_whole(id) || (DEPENDENT.contains(&op_type) && !is_plain(id)) {
+                Vec::new()
+            } else if RESHAPES.contains(&op_type) {
+                reshape(graph, operator)
+            } else if ELEMENTWISE.contains(&op_type) || (multi_pass && ROWWISE.contains(&op_type)) {
+                in_place(graph, operator)
+            } else if UPDATES.contains(&op_type) {
+                update(graph, operator).into_iter().collect()
+            } else if CONCATENATIONS.contains(&op_type) {
+                concatenation(graph, operator)
+            } else if SPLITS.contains(&op_type) {
+                split(graph, operator)
+            } else if SLICES.contains(&op_type) {
+                begin(graph, id).and_then(|begin| slice(graph, operator, &begin)).into_iter().collect()
+            } else {
+                Vec::new()
+            };
         graph.permit(id, permits)?;
     }
     Ok(())

@@ -142,7 +142,9 @@ impl<'a> Evaluation<'a> {
     /// All alignments.
     fn cells(&self) -> Vec<u64> {
         let own = self.graph.tensors().iter().filter_map(Tensor::alignment);
-        let mut cells: Vec<u64> = own.chain([self.planner.alignment]).collect();
+        let default = self.planner.alignment;
+        let scratch = self.graph.operators().iter().map(|operator| operator.scratch_alignment(default));
+        let mut cells: Vec<u64> = own.chain(scratch).chain([default]).collect();
         cells.sort_unstable();
         cells.dedup();
         cells
@@ -158,7 +160,7 @@ impl<'a> Evaluation<'a> {
         tensors.dedup();
         tensors.retain(|&id| self.graph.tensor(id).kind() != TensorKind::Variable);
         let mut set = self.sizes(tensors.into_iter());
-        set.push((operator.scratch_bytes(), self.planner.alignment));
+        set.push((operator.scratch_bytes(), operator.scratch_alignment(self.planner.alignment)));
         set
     }
 

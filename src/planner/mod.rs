@@ -1,5 +1,6 @@
 //! The facade: a graph or a problem in, a verified plan out.
 
+mod bodies;
 mod budget;
 mod evaluate;
 mod joint;
@@ -9,6 +10,7 @@ mod shared;
 
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::atomic::{self, AtomicU64};
 
 use crate::allocate::{
@@ -52,7 +54,7 @@ pub struct Planner {
     ordering: Ordering,
     sharing: Sharing,
     effort: Effort,
-    strategy: Box<dyn Strategy>,
+    strategy: Rc<dyn Strategy>,
     /// Whether the caller chose the strategy.
     is_chosen: bool,
     limits: Limits,
@@ -68,7 +70,7 @@ impl Default for Planner {
             ordering: Ordering::default(),
             sharing: Sharing::default(),
             effort: Effort::default(),
-            strategy: Box::new(Auto::new()),
+            strategy: Rc::new(Auto::new()),
             is_chosen: false,
             limits: Limits::new(),
         }
@@ -151,14 +153,14 @@ impl Planner {
     /// How to choose offsets.
     #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
-        (self.strategy, self.is_chosen) = (Box::new(strategy), true);
+        (self.strategy, self.is_chosen) = (Rc::new(strategy), true);
         self
     }
 
     /// How to choose offsets, from [`by_name`](crate::allocate::by_name).
     #[must_use]
     pub fn boxed_strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
-        (self.strategy, self.is_chosen) = (strategy, true);
+        (self.strategy, self.is_chosen) = (strategy.into(), true);
         self
     }
 
@@ -169,7 +171,7 @@ impl Planner {
     pub fn effort(mut self, effort: Effort) -> Self {
         self.effort = effort;
         if !self.is_chosen {
-            self.strategy = Box::new(Auto::new().effort(effort));
+            self.strategy = Rc::new(Auto::new().effort(effort));
         }
         self
     }
@@ -197,11 +199,17 @@ impl Planner {
     /// cuts short; up to 5000 tensors and workspaces, no plan is larger than that of greedy by
     /// size in program order, at any limit.
     ///
+    /// Bodies of operators are planned by the same rules, each for itself, before the graph
+    /// ([`Plan::bodies`]): the plan is the smallest with bodies planned so.
+    ///
     /// # Errors
     /// As [`plan_in_order`](Self::plan_in_order).
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
         if self.ordering == Ordering::File {
             return self.plan_in_order(graph, graph.file_order());
+        }
+        if graph.has_bodies() {
+            return bodies::plan(self, graph, Self::plan);
         }
         pipeline::plan(self, graph)
     }
@@ -211,6 +219,7 @@ impl Planner {
     /// # Errors
     /// What [`Liveness::new`] says of sizes and alignments; [`Error::Cancelled`].
     pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
+        let graph = &*self.flatten(graph)?;
         Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
         Ok(self.scheduler(graph, self.sharing).schedule(self.ordering, &self.limits)?)
     }
@@ -219,7 +228,7 @@ impl Planner {
         Scheduler::new(graph, self.alignment, self.variables, sharing, &self.limits)
     }
 
-    /// Plans a graph in this order.
+    /// Plans a graph in this order. Bodies have orders of their own, as [`order`](Self::order) says.
     ///
     /// Time and space are those of the strategy, and O((operators + edges) +
     /// n log n) for liveness and verification.
@@ -230,6 +239,9 @@ impl Planner {
     /// strategy says; [`Error::WrongPlan`] if it returned a wrong plan; [`Error::Cancelled`] if the
     /// call was cancelled before there was a verified plan.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
+        if graph.has_bodies() {
+            return bodies::plan(self, graph, |planner, graph| planner.plan_in_order(graph, order));
+        }
         pipeline::plan_in_order(self, graph, order)
     }
 
@@ -323,6 +335,7 @@ impl Planner {
         if concerns(graph, self.sharing) || !plan.shares.is_empty() {
             return Ok(None);
         }
+        let graph = &bodies::least(graph, plan);
         let liveness = Liveness::new(graph, &plan.order, plan.alignment, plan.variables)?;
         let problem = liveness.problem().clone().with_capacity(plan.capacity);
         let core = infeasible_core(&problem.with_reserved(plan.reserved.iter().cloned())?, &self.limits)?;

@@ -30,6 +30,7 @@ const FILE: u32 = 2;
 /// The trace of a graph's plan, as the text of a JSON file.
 #[must_use]
 pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
+    let graph = &*plan.flattened(graph);
     let scene = Scene::of_plan(graph, plan);
     let mut events = of_scene(&scene);
     if plan.order != graph.file_order()

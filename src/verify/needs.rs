@@ -15,6 +15,7 @@ use crate::problem::LiveRange;
 use crate::sharing::How;
 
 /// A plan and its graph, with the step of each operator.
+#[derive(Clone, Copy)]
 pub(super) struct Needs<'a> {
     pub(super) graph: &'a Graph,
     pub(super) plan: &'a Plan,
@@ -88,7 +89,7 @@ impl Needs<'_> {
                 let tensor = self.graph.tensor(id);
                 (tensor.alignment().unwrap_or(self.plan.alignment), tensor.fixed_offset())
             }
-            Occupant::Scratch(_) => (self.plan.alignment, None),
+            Occupant::Scratch(id) => (self.graph.operator(id).scratch_alignment(self.plan.alignment), None),
         }
     }
 

@@ -134,6 +134,7 @@ fn problem(
                 return Err(format!("{}: {why}", file.display()).into());
             }
             let planner = reading.planner().order(arguments.order.into());
+            let graph = &*planner.flatten(graph).map_err(|error| with_path(file, error.into()))?;
             let schedule = planner.schedule(graph).map_err(|error| with_path(file, error.into()))?;
             let liveness = Liveness::new(graph, &schedule.order, reading.align, variables);
             let liveness = liveness.map_err(|error| format!("{}: {error}", file.display()))?;

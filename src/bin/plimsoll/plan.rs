@@ -239,7 +239,7 @@ impl Planned {
         Ok(match self {
             Planned::Graph(pair) => {
                 let core = planner.explain_plan(&pair.0, &pair.1)?;
-                core.map_or_else(String::new, |core| text::core_of_graph(&pair.0, &core))
+                core.map_or_else(String::new, |core| text::core_of_graph(&pair.1.flattened(&pair.0), &core))
             }
             Planned::Problem(parts) => {
                 let core = planner.explain(&parts.1)?;

@@ -84,7 +84,9 @@ impl CCode {
 fn alignment_of(graph: &Graph, plan: &PoolPlan, stay: Stay) -> u64 {
     let asked = match stay.occupant {
         Occupant::Tensor(id) => graph.tensors().get(id.index()).and_then(crate::Tensor::alignment),
-        Occupant::Scratch(_) => None,
+        Occupant::Scratch(id) => {
+            graph.operators().get(id.index()).map(|operator| operator.scratch_alignment(plan.alignment))
+        }
     };
     let pool = plan.pools.list().get(stay.pool.index());
     asked.unwrap_or(plan.alignment).max(pool.map_or(1, |pool| pool.alignment))

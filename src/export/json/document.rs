@@ -67,6 +67,22 @@ pub struct PlanDocument {
     /// The workspaces that have a place, by operator.
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<ScratchEntry>,
+    /// Plans of the bodies of operators that run, by operator and position.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
+    pub bodies: Vec<BodyEntry>,
+}
+
+/// The plan of a body of an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BodyEntry {
+    /// The operator's number in the graph around the body.
+    pub operator: usize,
+    /// Position among the operator's bodies.
+    pub body: usize,
+    /// The plan; offsets count from the start of the operator's workspace, indices are the body's.
+    #[serde(deserialize_with = "super::record::object")]
+    pub plan: PlanDocument,
 }
 
 /// What causes the lower bound: all of it is live at one step, or it is one

@@ -31,7 +31,7 @@ pub enum DocumentError {
     OutOfRange {
         /// Where in the plan.
         place: String,
-        /// `tensor` or `operator` or `buffer`.
+        /// `tensor`, `operator`, `buffer` or `body`.
         what: &'static str,
         /// The index.
         index: usize,

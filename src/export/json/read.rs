@@ -5,12 +5,15 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::document::arena;
-use super::{DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, SharesEntry, TensorEntry};
+use super::{
+    BodyEntry, DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, SharesEntry, TensorEntry,
+};
 use crate::export::{graph_hash, items, problem_hash};
 use crate::import::json::Object;
 use crate::{
-    BufferId, Graph, Inside, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId, Placement, Plan,
-    PlanBound, PlanInside, PlanObjects, Problem, Share, SharedObject, Solution, Stop, TensorId, lower_bound,
+    BodyPlan, BufferId, Graph, Inside, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId,
+    Placement, Plan, PlanBound, PlanInside, PlanObjects, Problem, Share, SharedObject, Solution, Stop,
+    TensorId, lower_bound,
 };
 
 impl PlanDocument {
@@ -42,7 +45,8 @@ impl PlanDocument {
         plan.variables = self.variables;
         plan.capacity = self.capacity_bytes;
         plan.reserved = self.reserved.iter().map(|&[start, end]| start..end).collect();
-        plan.lower_bound = self.bound(graph, &plan.order)?;
+        plan.bodies = bodies_of(graph, &self.bodies)?;
+        plan.lower_bound = self.bound(&plan.flattened(graph), &plan.order)?;
         plan.bound_over_orders = self.bound_over_orders_bytes;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
@@ -304,6 +308,27 @@ pub(super) fn check_hash(
         return Ok(());
     }
     Err(DocumentError::OtherModel { planned: planned.clone(), actual })
+}
+
+/// Plans of bodies, by operator and position.
+pub(super) fn bodies_of(graph: &Graph, entries: &[BodyEntry]) -> Result<Vec<BodyPlan>, DocumentError> {
+    let plan = |(position, entry): (usize, &BodyEntry)| {
+        let place = || format!("entry {position} of `bodies`");
+        let operator = operator(graph, entry.operator, place)?;
+        let bodies = graph.operator(operator).bodies();
+        let Some(body) = bodies.get(entry.body) else {
+            let (index, count) = (entry.body, bodies.len());
+            return Err(DocumentError::OutOfRange { place: place(), what: "body", index, count });
+        };
+        if entry.plan.format != FORMAT {
+            let found = format!("`{}` in {}", entry.plan.format, place());
+            return Err(DocumentError::Format { found, expected: FORMAT });
+        }
+        Ok(BodyPlan { operator, body: entry.body, plan: entry.plan.to_plan(body)? })
+    };
+    let mut plans: Vec<BodyPlan> = entries.iter().enumerate().map(plan).collect::<Result<_, _>>()?;
+    plans.sort_by_key(|one| (one.operator, one.body));
+    Ok(plans)
 }
 
 /// What the tensor of this index and name shares; the two have been checked before.

@@ -47,7 +47,7 @@ enum FoldText {
 }
 
 /// A record, which must be a JSON object.
-pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ImportRecord, D::Error> {
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     json::Object::deserialize(deserializer).map(|object| object.0)
 }
 

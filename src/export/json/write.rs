@@ -2,13 +2,15 @@ use serde::Serialize;
 
 use super::document::arena;
 use super::{
-    BoundEntry, FORMAT, ImportRecord, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument,
-    ScratchEntry, ShareEntry, SharesEntry, TensorEntry, TensorRole,
+    BodyEntry, BoundEntry, FORMAT, ImportRecord, InsideEntry, ObjectEntry, ObjectList, OccupantEntry,
+    PlanDocument, ScratchEntry, ShareEntry, SharesEntry, TensorEntry, TensorRole,
 };
 use crate::export::items::{self, Item};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::ImportOptions;
-use crate::{Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Share, Solution, Variables};
+use crate::{
+    BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Share, Solution, Variables,
+};
 
 impl PlanDocument {
     /// A plan of a graph that was imported with these options.
@@ -67,6 +69,7 @@ impl PlanDocument {
             }),
             tensors: tensors.collect(),
             scratch: items::workspaces(graph, plan).iter().map(ScratchEntry::of).collect(),
+            bodies: bodies(graph, &plan.bodies),
         }
     }
 
@@ -117,6 +120,7 @@ impl PlanDocument {
             }),
             tensors: tensors.map(|item| TensorEntry::of(item, TensorRole::Intermediate)).collect(),
             scratch: Vec::new(),
+            bodies: Vec::new(),
         }
     }
 
@@ -146,6 +150,9 @@ impl PlanDocument {
         fields.extend(self.objects.as_ref().map(|objects| field("objects", objects)));
         fields.push(list("tensors", &self.tensors));
         fields.push(list("scratch", &self.scratch));
+        if !self.bodies.is_empty() {
+            fields.push(list("bodies", &self.bodies));
+        }
         format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 }
@@ -195,6 +202,18 @@ impl ScratchEntry {
             object: item.object,
         }
     }
+}
+
+/// Plans of bodies, of those that the graph has. They were imported with the graph, which says how,
+/// and has their fingerprint in its own.
+pub(super) fn bodies(graph: &Graph, plans: &[BodyPlan]) -> Vec<BodyEntry> {
+    let entry = |one: &BodyPlan| {
+        let body = graph.operators().get(one.operator.index())?.bodies().get(one.body)?;
+        let plan = PlanDocument::of_graph(body, &one.plan, &ImportOptions::default());
+        let plan = PlanDocument { graph_hash: None, ..plan };
+        Some(BodyEntry { operator: one.operator.index(), body: one.body, plan })
+    };
+    plans.iter().filter_map(entry).collect()
 }
 
 /// By tensor: what it shares.

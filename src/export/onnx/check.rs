@@ -5,7 +5,7 @@ use super::{FORMAT, KEY_FORMAT, KEY_PLAN, OnnxError, PREFIX, entries};
 use crate::export::json::PlanDocument;
 use crate::import::{self, ImportOptions};
 use crate::verify::verify;
-use crate::{Graph, Plan};
+use crate::{BodyPlan, Graph, Plan};
 
 /// A model with a right plan inside.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<Checked, OnnxError> {
     let graph = import::onnx_from_bytes(name, bytes, &options)?.graph;
     let plan = document.to_plan(&graph)?;
     verify(&graph, &plan)?;
-    if plan.order != graph.file_order() || !in_order(&graph) {
+    if !is_in_order(&graph, &plan) {
         return Err(OnnxError::Wrong("the nodes of the file are not in the plan's order".to_owned()));
     }
     Ok(Checked { graph, plan, options })
@@ -64,6 +64,12 @@ fn document(model: &Model) -> Result<PlanDocument, OnnxError> {
         }
     }
     Ok(document)
+}
+
+/// Whether the order of a plan and of its bodies is that of the file.
+fn is_in_order(graph: &Graph, plan: &Plan) -> bool {
+    let body = |one: &BodyPlan| is_in_order(&graph.operator(one.operator).bodies()[one.body], &one.plan);
+    plan.order == graph.file_order() && in_order(graph) && plan.bodies.iter().all(body)
 }
 
 /// Whether every operator, folded ones included, comes after those whose results it reads.

@@ -23,13 +23,14 @@
 //! # What is guaranteed
 //!
 //! - Every node of the file is there once, byte for byte, after all whose results it needs;
-//!   bodies of nodes (`If`, `Loop`) are within their bytes. Nodes that were folded away stand
-//!   right before the first that needs them.
+//!   nodes of their bodies (`If`, `Loop`, `Scan`) are in the order of the bodies' plans. Nodes that
+//!   were folded away stand right before the first that needs them.
 //! - All else is as it was, byte for byte: fields of later versions, weights, other metadata.
 //!   External data stays in its files, which are found relative to the model's folder
 //!   ([`external_files`]).
 //! - What was written has been read again and checked ([`check`]).
 
+mod bodies;
 mod check;
 mod error;
 mod external;
@@ -75,7 +76,10 @@ pub fn write(
     if graph_hash(&import::onnx_from_bytes(name, bytes, options)?.graph) != graph_hash(graph) {
         return Err(OnnxError::OtherModel);
     }
-    let model = Model::read(bytes)?;
+    let mut bytes = bytes.to_vec();
+    let contents = Model::read(&bytes)?.graph();
+    bodies::reorder(&mut bytes, contents, graph, plan)?;
+    let model = Model::read(&bytes)?;
     let order = reorder::all_nodes(graph, &plan.order)?;
     let reordered = model.with_order(&order)?;
     let moved = import::onnx_from_bytes(name, &reordered, options)?.graph;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::OnnxError;
-use crate::{Graph, Occupant, OperatorId, Plan, PlanInside, PlanObjects, TensorId};
+use crate::{BodyPlan, Graph, Occupant, OperatorId, Plan, PlanInside, PlanObjects, TensorId};
 
 /// All nodes by number: those of `order`, and each that was folded away right before the first
 /// that needs it, or at the end if none does. O(nodes + edges).
@@ -81,9 +81,27 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
         share.operator = numbers.operator(share.operator)?;
         (share.tensor, share.of) = (numbers.tensor(share.tensor)?, numbers.tensor(share.of)?);
     }
+    for one in &plan.bodies {
+        let (old, order) = body(old, one.operator, one.body)
+            .and_then(|body| Ok((body, all_nodes(body, &one.plan.order)?)))?;
+        let operator = numbers.operator(one.operator)?;
+        let plan = self::moved(&one.plan, old, body(new, operator, one.body)?, &order)?;
+        moved.bodies.push(BodyPlan { operator, body: one.body, plan });
+    }
+    moved.bodies.sort_by_key(|one| (one.operator, one.body));
     // By tensor, as a document lists them.
     moved.shares.sort_by_key(|share| share.tensor);
     Ok(moved)
+}
+
+fn body(graph: &Graph, operator: OperatorId, number: usize) -> Result<&Graph, OnnxError> {
+    let runs = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
+    let wrong = || {
+        OnnxError::Wrong(format!(
+            "the plan is of body {number} of operator {operator}, which the graph lacks"
+        ))
+    };
+    runs.map(|body| &**body).ok_or_else(wrong)
 }
 
 /// By old number: the new one.

@@ -35,12 +35,12 @@ pub(super) struct Entry {
     pub(super) value: String,
 }
 
-struct Field {
-    number: u32,
+pub(super) struct Field {
+    pub(super) number: u32,
     /// Its key included.
-    whole: Range<usize>,
+    pub(super) whole: Range<usize>,
     /// If it has a length.
-    contents: Option<Range<usize>>,
+    pub(super) contents: Option<Range<usize>>,
 }
 
 impl<'a> Model<'a> {
@@ -61,8 +61,7 @@ impl<'a> Model<'a> {
             }
         }
         let graph = graph.ok_or_else(|| OnnxError::File("there is no graph".to_owned()))?;
-        let nodes = fields(bytes, graph.clone())?.into_iter().filter(|field| field.number == NODE);
-        let nodes = nodes.map(|field| field.whole).collect();
+        let nodes = nodes(bytes, graph.clone())?.into_iter().map(|field| field.whole).collect();
         Ok(Self { bytes, graph, nodes, metadata })
     }
 
@@ -94,21 +93,12 @@ impl<'a> Model<'a> {
     /// that of `order`'s first number, and so on. The graph stays as long as it was, and so
     /// nothing else changes.
     pub(super) fn with_order(&self, order: &[usize]) -> Result<Vec<u8>, OnnxError> {
-        let mut seen = vec![false; self.nodes.len()];
-        let once =
-            order.iter().all(|&node| seen.get_mut(node).is_some_and(|seen| !std::mem::replace(seen, true)));
-        if !once || order.len() != self.nodes.len() {
-            return Err(OnnxError::Wrong("the order does not have every node once".to_owned()));
-        }
-        let mut written = Vec::with_capacity(self.bytes.len());
-        let mut from = 0;
-        for (place, &node) in self.nodes.iter().zip(order) {
-            written.extend_from_slice(&self.bytes[from..place.start]);
-            written.extend_from_slice(&self.bytes[self.nodes[node].clone()]);
-            from = place.end;
-        }
-        written.extend_from_slice(&self.bytes[from..]);
-        Ok(written)
+        permuted(self.bytes, 0..self.bytes.len(), &self.nodes, order)
+    }
+
+    /// The graph's contents.
+    pub(super) fn graph(&self) -> Range<usize> {
+        self.graph.clone()
     }
 
     /// The same with other metadata in place of those whose keys begin with `prefix`.
@@ -133,8 +123,38 @@ impl<'a> Model<'a> {
     }
 }
 
+/// The nodes of a graph that is `range` of the bytes.
+pub(super) fn nodes(bytes: &[u8], range: Range<usize>) -> Result<Vec<Field>, OnnxError> {
+    Ok(fields(bytes, range)?.into_iter().filter(|field| field.number == NODE).collect())
+}
+
+/// A range of the bytes with the nodes in it in another order: where the first is, there comes that of
+/// `order`'s first number, and so on.
+pub(super) fn permuted(
+    bytes: &[u8],
+    range: Range<usize>,
+    nodes: &[Range<usize>],
+    order: &[usize],
+) -> Result<Vec<u8>, OnnxError> {
+    let mut seen = vec![false; nodes.len()];
+    let once =
+        order.iter().all(|&node| seen.get_mut(node).is_some_and(|seen| !std::mem::replace(seen, true)));
+    if !once || order.len() != nodes.len() {
+        return Err(OnnxError::Wrong("the order does not have every node once".to_owned()));
+    }
+    let mut written = Vec::with_capacity(range.len());
+    let mut from = range.start;
+    for (place, &node) in nodes.iter().zip(order) {
+        written.extend_from_slice(&bytes[from..place.start]);
+        written.extend_from_slice(&bytes[nodes[node].clone()]);
+        from = place.end;
+    }
+    written.extend_from_slice(&bytes[from..range.end]);
+    Ok(written)
+}
+
 /// The fields of a message that is `range` of the bytes.
-fn fields(bytes: &[u8], range: Range<usize>) -> Result<Vec<Field>, OnnxError> {
+pub(super) fn fields(bytes: &[u8], range: Range<usize>) -> Result<Vec<Field>, OnnxError> {
     let mut buf = &bytes[range.clone()];
     let mut fields = Vec::new();
     while !buf.is_empty() {

@@ -4,28 +4,6 @@ use std::collections::VecDeque;
 
 use super::TfliteError;
 use super::net::Net;
-use crate::import::tflite::schema::{At, Operator, Options};
-
-/// Of the table of options, by the operator's type: its number in the schema, and how many
-/// subgraphs its first fields name.
-const CALLERS: [(&str, u8, u16); 3] = [("IF", 92, 2), ("WHILE", 93, 2), ("CALL_ONCE", 103, 1)];
-
-/// The subgraphs that an operator runs, in the order in which the runtime looks at them.
-pub(super) fn called(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Vec<usize> {
-    let Some(&(_, number, count)) = CALLERS.iter().find(|caller| caller.0 == op_type) else {
-        return Vec::new();
-    };
-    let options = operator.options().filter(|_| operator.options_type() == Some(number));
-    let Some(options) = options else { return Vec::new() };
-    (0..count).map(|slot| index_at(bytes, options, slot)).collect()
-}
-
-/// A missing field is 0; what is negative is no subgraph.
-fn index_at(bytes: &[u8], options: Options<'_>, slot: u16) -> usize {
-    let Some(at) = options.field_at(slot) else { return 0 };
-    let number = bytes.get(at..).and_then(<[u8]>::first_chunk).map(|number| i32::from_le_bytes(*number));
-    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(usize::MAX)
-}
 
 /// How subgraphs run each other.
 pub(super) struct Calls {

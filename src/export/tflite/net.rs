@@ -1,7 +1,6 @@
 //! A model as TensorFlow Lite Micro sees it: which tensors need memory, and how much.
 
 use super::TfliteError;
-use super::calls::called;
 use crate::import::ImportError;
 use crate::import::tflite::operators::{self, Read};
 use crate::import::tflite::schema::{Buffer, List, Model, SubGraph, Tensor};
@@ -134,7 +133,7 @@ fn operators_of(
     let operators = read.into_iter().zip(tables).enumerate().map(|(number, (read, operator))| {
         let all = operator.inputs().into_iter().flatten();
         let inputs = all.map(|id| usize::try_from(id).ok().map(TensorId::new)).collect();
-        let calls = called(bytes, &read.op_type, operator);
+        let calls = operators::called(bytes, &read.op_type, operator);
         if let Some(&unknown) = calls.iter().find(|&&callee| callee >= subgraphs) {
             let reason = format!("runs subgraph {unknown}, but there are {subgraphs}");
             return Err(TfliteError::Call { subgraph: index, operator: number, reason });

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::bodies::{self, Bodies};
 use super::descriptions::{Descriptions, sized};
 use super::messages::{Graph, Model, Node};
 use super::names::NameTable;
@@ -11,9 +12,9 @@ use super::subgraphs::Functions;
 use super::unshaped::{self, Known, MOST_KNOWN, Outcome, Reason, Unshaped};
 use super::{FORMAT, subgraphs, training};
 use crate::error::{Error, short};
-use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
+use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
-use crate::import::{ImportError, ImportOptions, ImportedGraph, permits};
+use crate::import::{ImportError, ImportOptions, ImportedGraph, permits, states};
 
 /// What is needed of a file once the builder has its tensors and operators. Nothing in it is borrowed
 /// from the file, so that the file's messages, which take as much memory as the graph, are gone when
@@ -22,19 +23,24 @@ struct Collected {
     notes: Vec<String>,
     unshaped: Vec<Unshaped>,
     slices: Slices,
-    with_bodies: Vec<OperatorId>,
+    without_bodies: Vec<OperatorId>,
+    wrong_bodies: Vec<(OperatorId, ImportError)>,
     training: Vec<OperatorId>,
 }
 
 pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     let mut builder = GraphBuilder::new(name);
-    let Collected { notes, unshaped, slices, with_bodies, training } =
+    let Collected { notes, unshaped, slices, without_bodies, wrong_bodies, training } =
         collect(&mut builder, &model, options)?;
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
+    states::keep(&mut imported.graph, options)?;
     let is_plain = |id: OperatorId| training.binary_search(&id).is_err();
-    permits::add(&mut imported.graph, options.multi_pass, is_plain, |graph, id| slices.begin(graph, id))?;
-    imported.notes.extend(note_of_bodies(&with_bodies, &imported.graph));
+    let is_whole = |_| true;
+    permits::add(&mut imported.graph, options.multi_pass, is_plain, is_whole, |graph, id| {
+        slices.begin(graph, id)
+    })?;
+    imported.notes.extend(note_of_bodies(&without_bodies, &imported.graph));
     // Constants need no memory; what was folded is one by now.
     let tensor = |one: &Unshaped| imported.graph.tensor(one.id);
     let lacking: Vec<_> = unshaped
@@ -42,7 +48,14 @@ pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result
         .filter(|one| tensor(one).kind() != TensorKind::Constant)
         .map(|one| (tensor(one).name(), one))
         .collect();
-    if lacking.is_empty() { Ok(imported) } else { Err(unshaped::error(lacking)) }
+    if !lacking.is_empty() {
+        return Err(unshaped::error(lacking));
+    }
+    let mut wrong = wrong_bodies.into_iter();
+    match wrong.find(|(id, _)| !imported.graph.operator(*id).is_folded()) {
+        Some((_, error)) => Err(error),
+        None => Ok(imported),
+    }
 }
 
 fn collect(
@@ -56,14 +69,28 @@ fn collect(
     check_inputs(graph, &descriptions)?;
     let mut inferred = shapes::infer(model, graph, &descriptions, options)?;
     let mut notes = std::mem::take(&mut inferred.notes);
+    let shapes = std::mem::take(&mut inferred.bodies);
+    let is_constant = constants(graph, &descriptions);
     let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
-    let names = descriptions.into_names();
+    let (names, bound) = descriptions.into_names();
 
     let functions = subgraphs::names_of(&model.functions);
     builder.reserve_operators(graph.node.len());
-    for node in &graph.node {
+    let is_constant = |name: &str| names.get(name).is_some_and(|number| is_constant[number]);
+    let (functions, version) = (&functions, training::version(model));
+    let bodies = Bodies { functions, shapes: &shapes, bound: &bound, options, version };
+    let mut wrong_bodies = Vec::new();
+    for (number, node) in graph.node.iter().enumerate() {
         options.go_on()?;
-        add_operator(node, &functions, &names, builder);
+        let inner = match bodies.of(node, &is_constant) {
+            // An operator that is folded away has none, and a tensor of the graph may be the cause.
+            Err(error @ ImportError::Unshaped { .. }) => {
+                wrong_bodies.push((OperatorId::new(number), error));
+                Vec::new()
+            }
+            other => other?,
+        };
+        add_operator(node, functions, &names, builder).runs(inner);
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
         builder.output(TensorId::new(number));
@@ -72,14 +99,15 @@ fn collect(
         notes.push("the file's training graphs are left out".to_owned());
     }
     let operators = graph.node.iter().enumerate();
-    let with_bodies = operators.filter(|(_, node)| subgraphs::has_bodies(node));
-    let with_bodies = with_bodies.map(|(number, _)| OperatorId::new(number)).collect();
+    let unknown = operators.filter(|(_, node)| subgraphs::has_bodies(node) && !bodies::are_built(node));
+    let without_bodies = unknown.map(|(number, _)| OperatorId::new(number)).collect();
     Ok(Collected {
         notes,
         unshaped,
         slices: Slices::new(graph),
-        with_bodies,
-        training: training::operators(model),
+        without_bodies,
+        wrong_bodies,
+        training: training::operators(graph, version),
     })
 }
 
@@ -132,12 +160,22 @@ fn check_inputs(graph: &Graph, descriptions: &Descriptions) -> Result<(), Import
     Err(ImportError::Unshaped { tensors: names.collect(), remedy })
 }
 
+/// By number: whether a tensor is an initializer, or made by a `Constant` node.
+fn constants(graph: &Graph, descriptions: &Descriptions) -> Vec<bool> {
+    let names = &descriptions.names;
+    let mut constants: Vec<bool> = (0..names.len()).map(|number| descriptions.is_constant(number)).collect();
+    let nodes = graph.node.iter().filter(|node| node.op_type() == "Constant");
+    let made = nodes.flat_map(|node| node.output().iter()).filter_map(|name| names.get(name));
+    made.for_each(|number| constants[number] = true);
+    constants
+}
+
 /// Adds all tensors, by number; returns those without a size.
 fn add_tensors(
     builder: &mut GraphBuilder,
     graph: &Graph,
     descriptions: &mut Descriptions,
-    mut inferred: Inferred,
+    mut inferred: Inferred<'_>,
 ) -> Vec<Unshaped> {
     // Inputs are the first that are mentioned.
     let inputs = graph.input.iter().filter_map(|input| descriptions.names.get(&input.name)).max();
@@ -178,10 +216,11 @@ fn add_tensors(
     unshaped
 }
 
-/// Names operators that run and have bodies, whose memory nobody plans.
-fn note_of_bodies(with_bodies: &[OperatorId], graph: &crate::graph::Graph) -> Option<String> {
+/// Names operators that run and have bodies of which nothing is known.
+fn note_of_bodies(without_bodies: &[OperatorId], graph: &crate::graph::Graph) -> Option<String> {
     const SHOWN: usize = 5;
-    let mut run = with_bodies.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
+    let mut run =
+        without_bodies.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
     let mut shown: Vec<String> = run
         .by_ref()
         .take(SHOWN)
@@ -197,7 +236,12 @@ fn note_of_bodies(with_bodies: &[OperatorId], graph: &crate::graph::Graph) -> Op
 }
 
 /// Adds an operator; its tensors are there.
-fn add_operator(node: &Node, functions: &Functions, names: &NameTable, builder: &mut GraphBuilder) {
+fn add_operator<'b>(
+    node: &Node,
+    functions: &Functions,
+    names: &NameTable,
+    builder: &'b mut GraphBuilder,
+) -> OperatorBuilder<'b> {
     let ids = |name: &str| names.get(name).map(TensorId::new);
     let mut reads: Vec<TensorId> = node.input().iter().filter_map(ids).collect();
     let outer: Vec<TensorId> = subgraphs::outer_names(node).into_iter().filter_map(ids).collect();
@@ -205,16 +249,19 @@ fn add_operator(node: &Node, functions: &Functions, names: &NameTable, builder: 
         let own: HashSet<TensorId> = reads.iter().copied().collect();
         reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
     }
-    let foldable = subgraphs::is_pure(node, functions) && (!reads.is_empty() || node.op_type() == "Constant");
     let operator = builder.operator(name_of(node)).op_type(node.op_type()).reads(reads);
     let operator = operator.writes(node.output().iter().filter_map(ids));
-    if foldable {
-        operator.foldable();
-    }
+    if is_foldable(node, functions) { operator.foldable() } else { operator }
+}
+
+/// Whether it may run at compile time once all that it reads is constant.
+pub(super) fn is_foldable(node: &Node, functions: &Functions) -> bool {
+    let reads = || node.input().iter().chain(subgraphs::outer_names(node)).any(|name| !name.is_empty());
+    subgraphs::is_pure(node, functions) && (node.op_type() == "Constant" || reads())
 }
 
 /// Names are optional; one without is called by what it writes.
-fn name_of(node: &Node) -> &str {
+pub(super) fn name_of(node: &Node) -> &str {
     let title = node.title();
     if title.is_empty() { node.op_type() } else { title }
 }

@@ -1,6 +1,7 @@
 //! What the file says of each tensor's element type and shape.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use super::expression::evaluate;
@@ -163,6 +164,8 @@ pub(super) struct Descriptions<'m> {
     changed: BTreeSet<usize>,
     /// Shapes that results of nodes are given, by name.
     given: BTreeMap<String, Description>,
+    /// Values of symbolic dimensions, by name.
+    pub(super) bound: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -185,7 +188,8 @@ impl<'m> Descriptions<'m> {
         let names = NameTable::of(graph);
         let mut declared = Vec::new();
         declared.resize_with(names.len(), Declared::default);
-        let mut all = Self { names, declared, changed: BTreeSet::new(), given: BTreeMap::new() };
+        let (changed, given, bound) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        let mut all = Self { names, declared, changed, given, bound };
         let infos = || graph.input.iter().chain(&graph.output).chain(&graph.value_info);
         let mut symbols = symbolic(infos());
         symbols.extend(given::symbols(options));
@@ -220,6 +224,7 @@ impl<'m> Descriptions<'m> {
                 all.offer(output, description);
             }
         }
+        all.bound = bound;
         Ok(all)
     }
 
@@ -266,9 +271,9 @@ impl<'m> Descriptions<'m> {
         }
     }
 
-    /// The names alone.
-    pub(super) fn into_names(self) -> NameTable<'m> {
-        self.names
+    /// The names, and values of dimensions.
+    pub(super) fn into_names(self) -> (NameTable<'m>, BTreeMap<String, u64>) {
+        (self.names, self.bound)
     }
 
     /// Whether the input has another shape than the file declares.
@@ -295,6 +300,35 @@ impl<'m> Descriptions<'m> {
             },
         }
     }
+}
+
+/// What is declared of the tensors of a body, by name. What is invalid of that counts for nothing.
+pub(super) fn of_body<'m>(body: &'m Graph, bound: &BTreeMap<String, u64>) -> HashMap<&'m str, Description> {
+    let mut all = HashMap::new();
+    for tensor in &body.initializer {
+        all.entry(&*tensor.name).or_insert_with(|| dense(tensor));
+    }
+    for node in body.node.iter().filter(|node| node.op_type() == "Constant") {
+        if let (Some(output), Ok(Some(description))) = (node.output().first(), value_of(node)) {
+            all.entry(output).or_insert(description);
+        }
+    }
+    for info in body.input.iter().chain(&body.output).chain(&body.value_info) {
+        let Ok(Some(description)) = declared_description(info, bound) else { continue };
+        match all.entry(&*info.name) {
+            Entry::Vacant(entry) => drop(entry.insert(description)),
+            Entry::Occupied(mut entry) if entry.get().shape().is_none() => drop(entry.insert(description)),
+            Entry::Occupied(mut entry) => {
+                let (one, other) = (entry.get().shape(), description.shape());
+                if let (Some(one), Some(other)) = (one, other)
+                    && one != other
+                {
+                    entry.insert(Description::Twice(Box::new([one, other])));
+                }
+            }
+        }
+    }
+    all
 }
 
 fn dense(tensor: &Tensor) -> Description {

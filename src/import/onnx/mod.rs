@@ -1,6 +1,7 @@
 //! ONNX: protobuf messages to a graph. Weights are stepped over, not read; only the few numbers
 //! that shapes are made of are.
 
+mod bodies;
 mod build;
 mod descriptions;
 mod expression;

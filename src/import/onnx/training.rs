@@ -3,20 +3,22 @@
 
 use std::collections::HashMap;
 
-use super::messages::{Model, Node, Tensor};
+use super::messages::{Graph, Model, Node, Tensor};
 use super::slices::constants;
 use super::tensor::Numbers;
 use crate::ids::OperatorId;
 
-/// Operators that train, or may, in ascending order.
-pub(super) fn operators(model: &Model) -> Vec<OperatorId> {
-    let Some(graph) = &model.graph else { return Vec::new() };
+/// Version of the standard operators. Where the file does not say, it may be the oldest.
+pub(super) fn version(model: &Model) -> i64 {
+    let version = model.opset_import.iter().find(|import| matches!(&*import.domain, "" | "ai.onnx"));
+    version.map_or(1, |import| import.version)
+}
+
+/// Operators that train, or may, in ascending order; of this version.
+pub(super) fn operators(graph: &Graph, version: i64) -> Vec<OperatorId> {
     if graph.node.iter().all(|node| !depends(node)) {
         return Vec::new();
     }
-    let version = model.opset_import.iter().find(|import| matches!(&*import.domain, "" | "ai.onnx"));
-    // Where the file does not say, it may be the oldest.
-    let version = version.map_or(1, |import| import.version);
     let constants = constants(graph);
     let nodes = graph.node.iter().enumerate().filter(|(_, node)| trains(node, version, &constants));
     nodes.map(|(number, _)| OperatorId::new(number)).collect()

@@ -162,7 +162,7 @@ impl Run<'_> {
         }
         let alignment = |one: &Member| match one.occupant {
             Occupant::Tensor(id) => self.graph.tensor(id).alignment().unwrap_or(self.alignment),
-            Occupant::Scratch(_) => self.alignment,
+            Occupant::Scratch(id) => self.graph.operator(id).scratch_alignment(self.alignment),
         };
         let alignment = members.iter().map(alignment).max().unwrap_or(1);
         // What stays on chip from run to run is not where outputs are looked for.

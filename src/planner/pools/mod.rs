@@ -5,8 +5,8 @@ mod home;
 mod items;
 mod orders;
 
-use super::Planner;
 use super::pipeline::MOST_AT_ANY_LIMIT;
+use super::{Planner, bodies};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Operator};
 use crate::ids::{OperatorId, PoolId};
@@ -42,6 +42,9 @@ impl Planner {
     /// [`Error::Pools`] if what lies together must be in different pools, or a tensor has a fixed
     /// offset, which does not say in which pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
+        if graph.has_bodies() {
+            return bodies::place(self, graph, |planner, flat| planner.place(flat, pools));
+        }
         self.place_from(graph, &self.planned_order(graph)?, pools)
     }
 
@@ -54,6 +57,9 @@ impl Planner {
     pub fn place_from(&self, graph: &Graph, order: &[OperatorId], pools: &Pools) -> Result<PoolPlan> {
         if self.ordering == Ordering::File {
             return self.place_in_order(graph, order, pools);
+        }
+        if graph.has_bodies() {
+            return bodies::place(self, graph, |planner, flat| planner.place_from(flat, order, pools));
         }
         let drafts = Drafts::new(self, graph, pools)?;
         let planned = drafts.best_shared(order)?;
@@ -126,6 +132,9 @@ impl Planner {
     /// # Errors
     /// As [`place`](Self::place).
     pub fn place_in_order(&self, graph: &Graph, order: &[OperatorId], pools: &Pools) -> Result<PoolPlan> {
+        if graph.has_bodies() {
+            return bodies::place(self, graph, |planner, flat| planner.place_in_order(flat, order, pools));
+        }
         let drafts = Drafts::new(self, graph, pools)?;
         let known = drafts.best_shared(order)?;
         self.place_draft(graph, pools, &known.draft, u64::MAX, &self.limits)

@@ -209,7 +209,8 @@ impl Data {
         let mut data = Self::of_scene(scene);
         data.figures.file_arena = file_arena.map(Bytes);
         data.order = Some(order(graph, &plan.order));
-        let before = Liveness::new(graph, graph.file_order(), plan.alignment, plan.variables);
+        let before =
+            Liveness::new(&plan.flattened(graph), graph.file_order(), plan.alignment, plan.variables);
         data.pools[0].before = before.ok().map(|before| Live::of_steps(&before.live_bytes()));
         data
     }

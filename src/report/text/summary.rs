@@ -104,7 +104,8 @@ pub fn summary_of_problem(
     lines.text
 }
 
-/// What of a graph cannot lie together.
+/// What of a graph cannot lie together; of a graph with bodies,
+/// [flattened](crate::Plan::flattened) by the plan.
 #[must_use]
 pub fn core_of_graph(graph: &Graph, core: &InfeasibleCore<Occupant>) -> String {
     let size = |occupant: Occupant| match occupant {

@@ -18,6 +18,7 @@ const FIRST_POOL: u32 = 3;
 /// The trace of a plan for several memories, as the text of a JSON file.
 #[must_use]
 pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
+    let graph = &*plan.flattened(graph);
     let scene = PoolScene::new(graph, plan);
     let mut events = named(PLAN, "plan");
     events.extend(slices(Some(graph), &plan.order, PLAN));

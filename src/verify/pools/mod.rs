@@ -9,7 +9,7 @@ mod stays;
 mod transfers;
 
 use super::permitted::Shares;
-use super::{Found, Violation, order};
+use super::{Found, Violation, bodies, order};
 use crate::graph::Graph;
 use crate::ids::PoolId;
 use crate::occupant::Occupant;
@@ -19,6 +19,8 @@ use places::Places;
 /// What needs a right order, right places and right transfers is only looked at where those
 /// are.
 pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
+    let Some(flat) = bodies::check(graph, &plan.bodies, plan.alignment, found) else { return };
+    let graph = &*flat.graph;
     check_shape(graph, plan, found);
     if order::check(graph, &plan.order, found).is_none() || !found.is_empty() {
         return;

@@ -67,7 +67,7 @@ fn check_one(graph: &Graph, plan: &PoolPlan, stay: &Stay, found: &mut Found) {
     }
     let alignment = match occupant {
         Occupant::Tensor(id) => graph.tensor(id).alignment().unwrap_or(plan.alignment),
-        Occupant::Scratch(_) => plan.alignment,
+        Occupant::Scratch(id) => graph.operator(id).scratch_alignment(plan.alignment),
     };
     let alignment = alignment.max(pool.alignment);
     if !offset.is_multiple_of(alignment) {

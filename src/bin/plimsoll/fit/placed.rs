@@ -151,7 +151,7 @@ impl Fit {
 
     fn judge(&mut self, graph: &Graph, planner: &Planner, found: &PoolPlan) -> Result<(), Failure> {
         let placed = Placed::of(graph, found);
-        let room = plain_room(graph, &found.pools);
+        let room = plain_room(&found.flattened(graph), &found.pools);
         let arena = self.arena;
         self.everything = placed.moved.iter().all(|one| !one.avoidable)
             || room.is_some_and(|room| {
@@ -168,7 +168,7 @@ impl Fit {
 
 impl Placed {
     fn of(graph: &Graph, plan: &PoolPlan) -> Self {
-        let mut moved = at_home(graph, plan);
+        let mut moved = at_home(&plan.flattened(graph), plan);
         // Stable, so that equal ones stay in the order of their ids.
         moved.sort_by_key(|one| std::cmp::Reverse(one.total()));
         let used = plan.pools.list().iter().zip(&plan.used).zip(&plan.traffic);
@@ -262,7 +262,7 @@ fn fits_without_weights(
     }
     let pools = without_weights(&found.pools)?;
     match planner.place_in_order(graph, order, &pools) {
-        Ok(plan) => Ok(activations_stay(&at_home(graph, &plan))),
+        Ok(plan) => Ok(activations_stay(&at_home(&plan.flattened(graph), &plan))),
         Err(Error::DoesNotFit(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }

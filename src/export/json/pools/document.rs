@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::export::json::document::VariablesText;
-use crate::export::json::{ImportRecord, OccupantEntry, SharesEntry, TensorRole, record};
+use crate::export::json::{BodyEntry, ImportRecord, OccupantEntry, SharesEntry, TensorRole, record};
 use crate::import::json;
 use crate::{Content, Loading, Pools, Variables};
 
@@ -68,6 +68,9 @@ pub struct PoolPlanDocument {
     /// Where operators find what is not in the first pool in which it has a place.
     #[serde(default, deserialize_with = "json::objects")]
     pub uses: Vec<UseEntry>,
+    /// Plans of the bodies of operators that run, by operator and position.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
+    pub bodies: Vec<BodyEntry>,
 }
 
 /// A memory, and what the plan does with it.

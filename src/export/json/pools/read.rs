@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::{PoolEntry, PoolPlanDocument, StayEntry};
-use crate::export::json::read::{check_hash, live, operator, parse, shares_of, tensor};
+use crate::export::json::read::{bodies_of, check_hash, live, operator, parse, shares_of, tensor};
 use crate::export::json::{DocumentError, OccupantEntry, POOL_FORMAT};
 use crate::export::{graph_hash, items};
 use crate::{Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Stay, TensorId, Traffic, Transfer, Use};
@@ -58,6 +58,7 @@ impl PoolPlanDocument {
         }
         plan.shares.sort_by_key(|share| share.tensor);
         check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
+        plan.bodies = bodies_of(graph, &self.bodies)?;
         (plan.alignment, plan.variables) = (self.alignment, self.variables);
         plan.used = self.pools.iter().map(|pool| pool.used_bytes).collect();
         let traffic = |pool: &PoolEntry| Traffic { read: pool.read_bytes, written: pool.written_bytes };

@@ -1,7 +1,7 @@
 use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry, UseEntry,
 };
-use crate::export::json::write::{entry_of, field, list, shares, steps, variables_text};
+use crate::export::json::write::{bodies, entry_of, field, list, shares, steps, variables_text};
 use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole};
 use crate::export::{graph_hash, items};
 use crate::import::ImportOptions;
@@ -39,6 +39,7 @@ impl PoolPlanDocument {
             scratch: workspaces(graph, plan),
             transfers: transfers(graph, plan),
             uses: uses(plan),
+            bodies: bodies(graph, &plan.bodies),
         }
     }
 
@@ -68,6 +69,9 @@ impl PoolPlanDocument {
         fields.push(list("scratch", &self.scratch));
         fields.push(list("transfers", &self.transfers));
         fields.push(list("uses", &self.uses));
+        if !self.bodies.is_empty() {
+            fields.push(list("bodies", &self.bodies));
+        }
         format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 }
@@ -126,8 +130,9 @@ fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
 }
 
 fn workspaces(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
+    let flat = plan.flattened(graph);
     let entries = graph.operator_ids().filter_map(|id| {
-        let bytes = graph.operator(id).scratch_bytes();
+        let bytes = flat.operator(id).scratch_bytes();
         let stays = stays(plan, Occupant::Scratch(id), bytes);
         (!stays.is_empty()).then(|| PoolScratchEntry { operator: id.index(), bytes, stays })
     });

@@ -13,7 +13,7 @@ use crate::import::onnx::messages::Graph;
 
 /// The known outputs of a body, or why one is not known.
 fn run<'m>(
-    engine: &mut Engine<'m>,
+    engine: &mut Engine<'_, 'm>,
     body: &'m Graph,
     outer: &Scope<'_, 'm>,
     inputs: Vec<Value>,
@@ -25,16 +25,17 @@ fn run<'m>(
     for (input, value) in body.input.iter().zip(inputs) {
         inner.set(&input.name, Ok(value));
     }
-    engine.body_initializers(body, &mut inner);
-    for node in &body.node {
-        engine.node_into(node, &mut inner);
-    }
+    engine.body(body, &mut inner);
     let fact = |name: &str| match inner.get(name) {
         Some(Ok(value)) => Ok(value.clone()),
         Some(Err(unknown)) => Err(format!("in its body, {}", unknown.reason)),
         None => Err(format!("its body does not define its output `{name}`")),
     };
-    Ok(body.output.iter().map(|output| fact(&output.name)).collect())
+    let outputs = body.output.iter().map(|output| fact(&output.name)).collect();
+    if inner.setting.given.is_none() {
+        engine.bodies.insert(body, inner.into_inner());
+    }
+    Ok(outputs)
 }
 
 fn truth(value: Option<&Value>) -> Option<bool> {
@@ -45,7 +46,7 @@ fn truth(value: Option<&Value>) -> Option<bool> {
 }
 
 pub(super) fn branch<'m>(
-    engine: &mut Engine<'m>,
+    engine: &mut Engine<'_, 'm>,
     call: &Call<'_, 'm>,
     scope: &Scope<'_, 'm>,
 ) -> Told<Vec<Value>> {
@@ -73,7 +74,7 @@ fn either(yes: &Value, no: &Value) -> Told<Value> {
 }
 
 pub(super) fn repeat<'m>(
-    engine: &mut Engine<'m>,
+    engine: &mut Engine<'_, 'm>,
     call: &Call<'_, 'm>,
     scope: &Scope<'_, 'm>,
 ) -> Told<Vec<Value>> {
@@ -140,7 +141,7 @@ fn unchanged(before: &[&Value], after: &mut impl Iterator<Item = Told<Value>>) -
 }
 
 pub(super) fn scan<'m>(
-    engine: &mut Engine<'m>,
+    engine: &mut Engine<'_, 'm>,
     call: &Call<'_, 'm>,
     scope: &Scope<'_, 'm>,
 ) -> Told<Vec<Value>> {

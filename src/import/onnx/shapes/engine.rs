@@ -1,14 +1,17 @@
 //! Walks through the nodes, and finds the rule of each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::call::{Call, Slot};
+use super::declared::Check;
 use super::scope::{Fact, Scope, Setting, Unknown, domain, versions};
 use super::table::{FAMILIES, Family, MICROSOFT, NEWEST, WITH_BODIES};
 use super::value::{Data, Told, Value};
 use super::{bodies, bounds};
 use crate::error::short;
+use crate::import::onnx::bodies::BodyShapes;
+use crate::import::onnx::descriptions;
 use crate::import::onnx::messages::{Attribute, Function, Graph, Node};
 
 /// How much is done inside of bodies and functions, which may call each other: names and
@@ -27,7 +30,7 @@ const SMALL: usize = 32;
 /// Functions within functions.
 const DEEPEST: u32 = 16;
 
-pub(super) struct Engine<'m> {
+pub(super) struct Engine<'b, 'm> {
     rules: HashMap<(&'static str, &'static str), &'static Family>,
     /// None where a name stands for several.
     functions: HashMap<(&'m str, &'m str), Option<&'m Function>>,
@@ -38,10 +41,14 @@ pub(super) struct Engine<'m> {
     /// Stands for the others.
     untold: Rc<str>,
     depth: u32,
+    /// Values of symbolic dimensions.
+    bound: &'b BTreeMap<String, u64>,
+    /// What is found in bodies, but not in those within functions, which may be run any number of times.
+    pub bodies: BodyShapes<'m>,
 }
 
-impl<'m> Engine<'m> {
-    pub fn new(functions: &'m [Function]) -> Self {
+impl<'b, 'm> Engine<'b, 'm> {
+    pub fn new(functions: &'m [Function], bound: &'b BTreeMap<String, u64>) -> Self {
         let all = FAMILIES
             .iter()
             .flat_map(|family| family.names.iter().map(move |name| ((family.domain, *name), family)));
@@ -58,6 +65,8 @@ impl<'m> Engine<'m> {
             told: 0,
             untold: "its operator cannot tell the shape".into(),
             depth: 0,
+            bound,
+            bodies: BodyShapes::default(),
         }
     }
 
@@ -113,6 +122,44 @@ impl<'m> Engine<'m> {
         };
         for (name, fact) in node.output().iter().zip(facts) {
             self.define(name, fact, scope);
+        }
+    }
+
+    /// Runs through the nodes of a body, in whose scope its inputs are. What it declares counts as in
+    /// the graph.
+    pub fn body(&mut self, body: &'m Graph, scope: &mut Scope<'_, 'm>) {
+        self.body_initializers(body, scope);
+        self.work += body.value_info.len() + body.input.len();
+        if self.work > MOST_WORK {
+            body.node.iter().for_each(|node| self.node_into(node, scope));
+            return;
+        }
+        let declared = descriptions::of_body(body, self.bound);
+        for input in &body.input {
+            let is_declared = |value: &Value| {
+                let declared = declared.get(&*input.name);
+                declared.is_none_or(|declared| declared.admits(value.data_type, &value.dims))
+            };
+            let changed = match scope.get(&input.name) {
+                Some(Ok(value)) if !is_declared(value) => Value { changed: true, ..value.clone() },
+                _ => continue,
+            };
+            scope.set(&input.name, Ok(changed));
+        }
+        for node in &body.node {
+            self.work += cost(node);
+            if self.work > MOST_WORK {
+                self.node_into(node, scope);
+                continue;
+            }
+            let facts = self.outputs(node, scope);
+            let changed = Check::changed_input(node, scope);
+            // Of shapes in bodies that differ from those declared, no note is made.
+            let mut check = Check::default();
+            for (name, fact) in node.output().iter().zip(facts) {
+                let fact = check.settled(node, name, fact, declared.get(name), changed);
+                self.define(name, fact, scope);
+            }
         }
     }
 

@@ -37,6 +37,7 @@ mod tests;
 mod value;
 mod values;
 
+use super::bodies::BodyShapes;
 use super::descriptions::{Description, Descriptions};
 use super::messages::{Graph, Model};
 use super::unshaped::{Outcome, Reason};
@@ -47,24 +48,29 @@ use scope::{Fact, Scope, Setting, Unknown};
 use value::Value;
 
 /// What inference finds of each tensor, by number.
-pub(super) struct Inferred {
+pub(super) struct Inferred<'m> {
     facts: Vec<Option<Fact>>,
     /// What the user should know of shapes that differ from those declared.
     pub(super) notes: Vec<String>,
+    /// Of the bodies that are run.
+    pub(super) bodies: BodyShapes<'m>,
 }
 
-impl Inferred {
+impl Inferred<'_> {
     /// Hands out what was found of a tensor.
     pub(super) fn take(&mut self, number: usize) -> Outcome {
-        match self.facts[number].take() {
-            None => Outcome::Nothing,
-            Some(Ok(value)) => {
-                let upper = value.is_upper();
-                Outcome::Shape { data_type: value.data_type, dims: value.dims, upper }
-            }
-            Some(Err(Unknown { follows: true, .. })) => Outcome::Unknown(Reason::Follows),
-            Some(Err(Unknown { reason, .. })) => Outcome::Unknown(Reason::Own(reason)),
+        self.facts[number].take().map_or(Outcome::Nothing, outcome)
+    }
+}
+
+fn outcome(fact: Fact) -> Outcome {
+    match fact {
+        Ok(value) => {
+            let upper = value.is_upper();
+            Outcome::Shape { data_type: value.data_type, dims: value.dims, upper }
         }
+        Err(Unknown { follows: true, .. }) => Outcome::Unknown(Reason::Follows),
+        Err(Unknown { reason, .. }) => Outcome::Unknown(Reason::Own(reason)),
     }
 }
 
@@ -77,11 +83,11 @@ pub(super) fn infer<'m>(
     graph: &'m Graph,
     descriptions: &Descriptions<'m>,
     options: &ImportOptions,
-) -> Result<Inferred, ImportError> {
+) -> Result<Inferred<'m>, ImportError> {
     values::check_names(options, descriptions)?;
     let setting = Setting { versions: scope::versions(&model.opset_import), given: None };
     let mut scope = Scope::of_graph(&descriptions.names, &setting);
-    let mut engine = Engine::new(&model.functions);
+    let mut engine = Engine::new(&model.functions, &descriptions.bound);
     let open = Unknown::new("the input has no fixed shape");
     for input in &graph.input {
         let number = descriptions.names.get(&input.name);
@@ -109,7 +115,8 @@ pub(super) fn infer<'m>(
         }
     }
     let notes = check.notes();
-    Ok(Inferred { facts: scope.into_facts(), notes })
+    let bodies = std::mem::take(&mut engine.bodies);
+    Ok(Inferred { facts: scope.into_facts(), notes, bodies })
 }
 
 /// None unless everything is known.

@@ -7,6 +7,7 @@ use super::value::Value;
 use crate::error::cut_within;
 use crate::import::onnx::messages::{Attribute, OperatorSet};
 use crate::import::onnx::names::NameTable;
+use crate::import::onnx::unshaped::Outcome;
 
 /// Why a tensor's shape is not known.
 #[derive(Clone, Debug)]
@@ -93,6 +94,12 @@ impl<'s, 'm> Scope<'s, 'm> {
             Facts::Graph { names, .. } => names.get(name).is_some(),
             Facts::Inner(_) => true,
         }
+    }
+
+    /// What is found in a body, by name; nothing of a whole graph.
+    pub fn into_inner(self) -> impl Iterator<Item = (&'m str, Outcome)> {
+        let facts = if let Facts::Inner(facts) = self.facts { facts } else { HashMap::new() };
+        facts.into_iter().map(|(name, fact)| (name, super::outcome(fact)))
     }
 
     /// What is known of each tensor of the whole graph, by number; nothing of a body.

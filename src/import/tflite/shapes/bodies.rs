@@ -7,7 +7,7 @@ use super::{Engine, Outcome, Shape, Why};
 /// Bodies in bodies.
 const DEEPEST: usize = 16;
 
-impl Engine<'_> {
+impl Engine<'_, '_> {
     /// None if the operator runs no bodies.
     pub(super) fn through_bodies(&mut self, op_type: &str, call: &Call<'_>) -> Option<Outcome> {
         const IF: u8 = 92;

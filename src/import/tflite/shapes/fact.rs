@@ -89,6 +89,11 @@ impl<'a> Fact<'a> {
         }
     }
 
+    /// Whether its contents are not constant.
+    pub(in super::super) fn is_computed(&self) -> bool {
+        self.is_result || self.is_input
+    }
+
     /// Whether the shape is another than the file's.
     pub(super) fn has_moved(&self) -> bool {
         self.declared.is_some() && self.dims.is_some() && self.declared != self.dims

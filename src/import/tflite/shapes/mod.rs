@@ -34,7 +34,7 @@ use call::{Call, MOST_AXES};
 pub(super) use fact::Fact;
 
 /// Tensors and operators that are looked at, bodies included.
-const MOST_WORK: usize = 1 << 24;
+pub(super) const MOST_WORK: usize = 1 << 24;
 
 /// Shapes that the user gives, by tensor.
 pub(super) type Given = BTreeMap<usize, Vec<u64>>;
@@ -75,7 +75,7 @@ pub(super) fn infer<'a>(
     bytes: &'a [u8],
     subgraph: SubGraph<'a>,
     operators: &[Read],
-    given: &'a Given,
+    given: &Given,
 ) -> Inferred<'a> {
     let mut engine = Engine { model, bytes, given, work: 0, contradictions: Vec::new(), depth: 0 };
     let facts = engine.run(subgraph, operators, &[]);
@@ -83,17 +83,35 @@ pub(super) fn infer<'a>(
     Inferred { facts, notes }
 }
 
-struct Engine<'a> {
+/// The same of a subgraph that an operator runs with inputs of these shapes. Adds to `work`, of which
+/// there is [`MOST_WORK`] for all bodies: nothing is inferred beyond that.
+pub(super) fn infer_body<'a>(
     model: Model<'a>,
     bytes: &'a [u8],
-    given: &'a Given,
+    subgraph: SubGraph<'a>,
+    operators: &[Read],
+    inputs: &[Option<Vec<u64>>],
+    work: &mut usize,
+) -> Vec<Fact<'a>> {
+    let given = Given::new();
+    let mut engine =
+        Engine { model, bytes, given: &given, work: *work, contradictions: Vec::new(), depth: 1 };
+    let facts = engine.run(subgraph, operators, inputs);
+    *work = engine.work;
+    facts
+}
+
+struct Engine<'a, 'g> {
+    model: Model<'a>,
+    bytes: &'a [u8],
+    given: &'g Given,
     work: usize,
     depth: usize,
     /// Outputs whose shape in the file is not the one inferred, in the first subgraph.
     contradictions: Vec<String>,
 }
 
-impl<'a> Engine<'a> {
+impl<'a> Engine<'a, '_> {
     /// `inputs` are the shapes of the subgraph's inputs, if an operator runs it.
     fn run(
         &mut self,

@@ -70,7 +70,11 @@ mod tests {
             (bits >> 33) % count
         };
         for _ in 0..50 {
-            let ranges: Vec<_> = (0..20).map(|_| below(30)).map(|from| from..from + below(12)).collect();
+            let mut range = || {
+                let from = below(30);
+                from..from + below(12)
+            };
+            let ranges: Vec<_> = (0..20).map(|_| range()).collect();
             let mut covered = Covered::new(ranges.iter().cloned());
             let mut there = [false; 20];
             for _ in 0..100 {

@@ -93,7 +93,7 @@ impl Help {
         if fit.everything || (fit.activations && !with_weights) {
             return Ok(None);
         }
-        let Some((pool, room)) = largest_room(graph, pools) else { return Ok(None) };
+        let Some((pool, room)) = largest_room(&fit.plan.flattened(graph), pools) else { return Ok(None) };
         if with_weights && !room.holds_weights {
             return Ok(None);
         }

@@ -44,6 +44,7 @@ impl<'a> Rewrite<'a> {
         let permits: Vec<_> = permits.filter_map(|permit| renamed_permit(*permit, &renamed)).collect();
         let new = self.builder.operator(operator.name());
         let new = new.op_type(operator.op_type()).scratch(operator.scratch_bytes());
+        let new = new.runs(operator.bodies().iter().cloned());
         let new = new.reads(operator.inputs().iter().map(|&input| renamed(input)));
         let new = new.writes(operator.outputs().iter().map(|&output| renamed(output)));
         let new = new.after(after).permits(permits).id();

@@ -1,0 +1,194 @@
+//! Graphs whose operators run bodies.
+//!
+//! Bodies are planned first, each by itself; an operator then has a workspace of the size of its
+//! largest body, as they run one at a time. So all that comes after knows workspaces only.
+//!
+//! A body whose arena is above its own bound may have a smaller one. In bounds it counts with its
+//! bound, so that they hold for all plans of the bodies.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Planner, checked};
+use crate::effort::Effort;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::limits::{Limits, Stop};
+use crate::plan::{BodyPlan, Plan, Status, bodies_of};
+use crate::pool_plan::PoolPlan;
+use crate::verify::{provable_plan_bound, verify_pools};
+
+/// Plans of all bodies of a graph.
+struct Bodies<'a> {
+    graph: &'a Graph,
+    plans: Vec<BodyPlan>,
+    alignment: u64,
+    nodes: u64,
+    stop: Stop,
+}
+
+impl<'a> Bodies<'a> {
+    /// Each body is planned once, however many operators run it.
+    ///
+    /// # Errors
+    /// As [`Planner::plan`].
+    fn plan(planner: &Planner, graph: &'a Graph) -> Result<Self> {
+        let mut bodies =
+            Self { graph, plans: Vec::new(), alignment: planner.alignment, nodes: 0, stop: Stop::Finished };
+        let mut known: HashMap<*const Graph, Plan> = HashMap::new();
+        for (operator, runs) in graph.operators_with_bodies() {
+            for (body, inner) in runs.bodies().iter().enumerate() {
+                let plan = match known.get(&Arc::as_ptr(inner)) {
+                    Some(plan) => plan.clone(),
+                    None => bodies.plan_one(planner, inner)?,
+                };
+                known.entry(Arc::as_ptr(inner)).or_insert_with(|| plan.clone());
+                bodies.plans.push(BodyPlan { operator, body, plan });
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// A body has no capacity of its own: how much there is for it is known once all is planned.
+    fn plan_one(&mut self, planner: &Planner, body: &Graph) -> Result<Plan> {
+        let limits = planner.limits.clone().less(self.nodes).without_progress();
+        let inner = Planner { capacity: None, reserved: Vec::new(), ..planner.with_limits(limits) };
+        let plan = inner.plan(body)?;
+        self.nodes = self.nodes.saturating_add(plan.nodes);
+        self.stop = self.stop.max(plan.stop);
+        Ok(plan)
+    }
+
+    /// The graph with workspaces instead of bodies, each body of this size.
+    fn flat(&self, bytes: impl Fn(&Plan) -> u64) -> Graph {
+        flat(self.graph, &self.plans, self.alignment, bytes)
+    }
+
+    /// Whether each body is proven to need no less.
+    fn are_tight(&self) -> bool {
+        self.plans.iter().all(|body| body.plan.arena_bytes == body.plan.bound())
+    }
+
+    fn rest_of(&self, limits: &Limits) -> Limits {
+        limits.clone().less(self.nodes)
+    }
+}
+
+/// The graph with workspaces instead of bodies. The largest body comes first in a workspace, then
+/// what the operator needs besides.
+fn flat(graph: &Graph, plans: &[BodyPlan], alignment: u64, bytes: impl Fn(&Plan) -> u64) -> Graph {
+    graph.without_bodies(|id| {
+        let largest = bodies_of(plans, id).map(&bytes).max().unwrap_or(0);
+        match graph.operator(id).scratch_bytes() {
+            0 => largest,
+            own => largest.checked_next_multiple_of(alignment).unwrap_or(u64::MAX).saturating_add(own),
+        }
+    })
+}
+
+impl Plan {
+    /// The graph of this plan with workspaces as large as the plans of bodies need, and without
+    /// bodies: what is live when, in a single graph.
+    #[must_use]
+    pub fn flattened<'a>(&self, graph: &'a Graph) -> Cow<'a, Graph> {
+        flattened(graph, &self.bodies, self.alignment)
+    }
+}
+
+impl PoolPlan {
+    /// As [`Plan::flattened`].
+    #[must_use]
+    pub fn flattened<'a>(&self, graph: &'a Graph) -> Cow<'a, Graph> {
+        flattened(graph, &self.bodies, self.alignment)
+    }
+}
+
+fn flattened<'a>(graph: &'a Graph, plans: &[BodyPlan], alignment: u64) -> Cow<'a, Graph> {
+    if !graph.has_bodies() {
+        return Cow::Borrowed(graph);
+    }
+    Cow::Owned(flat(graph, plans, alignment.max(1), |plan| plan.arena_bytes))
+}
+
+impl Planner {
+    /// The graph with workspaces as large as its planned bodies need, and without bodies; the same
+    /// graph if it has none. For callers that need live ranges of a graph with bodies.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan), for bodies.
+    pub fn flatten<'a>(&self, graph: &'a Graph) -> Result<Cow<'a, Graph>> {
+        if !graph.has_bodies() {
+            return Ok(Cow::Borrowed(graph));
+        }
+        Ok(Cow::Owned(Bodies::plan(self, graph)?.flat(|plan| plan.arena_bytes)))
+    }
+
+    fn with_limits(&self, limits: Limits) -> Self {
+        Self { reserved: self.reserved.clone(), strategy: Rc::clone(&self.strategy), limits, ..*self }
+    }
+}
+
+/// Plans a graph with bodies; `plan` plans one without.
+pub(super) fn plan(
+    planner: &Planner,
+    graph: &Graph,
+    plan: impl Fn(&Planner, &Graph) -> Result<Plan>,
+) -> Result<Plan> {
+    let bodies = Bodies::plan(planner, graph)?;
+    let rest = planner.with_limits(bodies.rest_of(&planner.limits));
+    let mut best = plan(&rest, &bodies.flat(|plan| plan.arena_bytes))?;
+    let stop = best.stop;
+    if !bodies.are_tight() {
+        let rest = planner.with_limits(bodies.rest_of(&planner.limits).less(best.nodes).without_progress());
+        loosen(&rest, &bodies, &mut best, plan)?;
+    }
+    best.nodes = best.nodes.saturating_add(bodies.nodes);
+    best.status = Status::of(best.arena_bytes, best.bound(), best.capacity);
+    best.stop = if best.status == Status::Optimal { Stop::Finished } else { stop.max(bodies.stop) };
+    best.bodies = bodies.plans;
+    // Of bodies, the certificate has only what their certificates prove.
+    best.lower_bound.certified = best.lower_bound.certified.min(provable_plan_bound(graph, &best));
+    checked(planner, graph, best)
+}
+
+/// Makes bounds hold for all plans of the bodies: those of the same graph with bodies as large as
+/// their bounds.
+fn loosen(
+    planner: &Planner,
+    bodies: &Bodies<'_>,
+    best: &mut Plan,
+    plan: impl Fn(&Planner, &Graph) -> Result<Plan>,
+) -> Result<()> {
+    let quick = planner.with_limits(planner.limits.clone().nodes(0)).effort(Effort::Quick);
+    let in_order = quick.plan_in_order(&bodies.flat(|plan| plan.lower_bound.bytes), &best.order)?;
+    best.lower_bound = in_order.lower_bound;
+    if best.bound_over_orders.is_some() {
+        let over_orders = plan(planner, &bodies.flat(Plan::bound))?.bound_over_orders.unwrap_or(0);
+        best.bound_over_orders = Some(over_orders);
+        best.lower_bound.bytes = best.lower_bound.bytes.max(over_orders);
+    }
+    Ok(())
+}
+
+/// Places a graph with bodies in several memories; `place` places one without.
+pub(super) fn place(
+    planner: &Planner,
+    graph: &Graph,
+    place: impl FnOnce(&Planner, &Graph) -> Result<PoolPlan>,
+) -> Result<PoolPlan> {
+    let bodies = Bodies::plan(planner, graph)?;
+    let rest = planner.with_limits(bodies.rest_of(&planner.limits));
+    let mut plan = place(&rest, &bodies.flat(|plan| plan.arena_bytes))?;
+    plan.nodes = plan.nodes.saturating_add(bodies.nodes);
+    plan.stop = plan.stop.max(bodies.stop);
+    plan.bodies = bodies.plans;
+    verify_pools(graph, &plan).map_err(|violations| planner.wrong_plan(&violations))?;
+    Ok(plan)
+}
+
+/// The graph with bodies as large as no plan of this order undercuts, for what is proven of them.
+pub(super) fn least(graph: &Graph, plan: &Plan) -> Graph {
+    flat(graph, &plan.bodies, plan.alignment, |plan| plan.lower_bound.bytes)
+}
