@@ -1,5 +1,7 @@
 //! What is placed so far, by time: for many buffers that live shortly.
 
+use smallvec::SmallVec;
+
 /// A segment tree over sections. A rectangle is kept at the few nodes that make up its
 /// sections; each node knows the bytes that rectangles take throughout its sections, and the
 /// bytes that any rectangle takes at any of them. The bytes that a new buffer must avoid are
@@ -21,8 +23,9 @@ pub(super) struct SectionTree {
     steps: u64,
 }
 
-/// Ranges of bytes, ascending and apart.
-type Taken = Vec<(u64, u64)>;
+/// Ranges of bytes, ascending and apart. Most nodes have few: to allocate and free each of them
+/// takes longer than to fill them.
+type Taken = SmallVec<[(u64, u64); 2]>;
 
 /// Sections from the first to before the end.
 type Sections = (u32, u32);
@@ -36,7 +39,7 @@ impl SectionTree {
 
     /// Empties it, keeping the memory.
     pub(super) fn clear(&mut self) {
-        self.throughout.iter_mut().chain(&mut self.sometimes).for_each(Vec::clear);
+        self.throughout.iter_mut().chain(&mut self.sometimes).for_each(SmallVec::clear);
     }
 
     /// Steps of inner loops since it was made.
@@ -100,7 +103,7 @@ impl SectionTree {
         sets: &mut Vec<&'s [(u64, u64)]>,
     ) {
         let covered = sections.0 <= own.0 && own.1 <= sections.1;
-        let set = if covered { &self.sometimes[node] } else { &self.throughout[node] };
+        let set = if covered { &self.sometimes[node] } else { &self.throughout[node] }.as_slice();
         if !set.is_empty() {
             sets.push(set);
         }

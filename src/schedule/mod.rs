@@ -274,8 +274,8 @@ impl Parts {
     fn new(network: &Network, limits: &Limits) -> Result<Self> {
         let mut parting = Parting::new(network);
         let part = |(from, to)| {
+            let network = parting.part(from, to, limits)?;
             limits.go_on()?;
-            let network = parting.part(from, to);
             let order: Vec<u32> = (0..to - from).collect();
             let peak = peak(&network, &order);
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };

@@ -154,8 +154,12 @@ impl Network {
             );
         }
         limits.go_on()?;
-        let saves = |place: usize| saves(graph, order[place], sharing, unit, &atoms, number_of);
-        network.saves = Saves::new((0..order.len()).map(saves));
+        let saves = |&id: &OperatorId| {
+            limits.go_on()?;
+            Ok(saves(graph, id, sharing, unit, &atoms, number_of))
+        };
+        let saves = order.iter().map(saves).collect::<Result<Vec<_>>>()?;
+        network.saves = Saves::new(saves.into_iter());
         let waits = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
         limits.go_on()?;
         network.set_waits(waits.collect());

@@ -32,10 +32,7 @@ impl<'a> Others<'a> {
         let network = scheduler.network()?;
         let mut parting = Parting::new(network);
         let ranges = segments(network).into_iter();
-        let part = |(from, to)| {
-            scheduler.limits.go_on()?;
-            Ok((from, parting.part(from, to)))
-        };
+        let part = |(from, to)| Ok((from, parting.part(from, to, &scheduler.limits)?));
         let parts = ranges.map(part).collect::<Result<_, Stop>>()?;
         Ok(Self { graph: scheduler.graph, peak: known.peak, parts })
     }

@@ -1,9 +1,11 @@
 //! A network in parts, each scheduled by itself.
 
+use super::Result;
 use super::cursor::Cursor;
 use super::network::Network;
 use super::rows::Rows;
 use super::saves::Saves;
+use crate::limits::Limits;
 use crate::sorting::unique;
 
 /// With no more tensors, all are looked at for each part.
@@ -48,7 +50,11 @@ impl<'a> Parting<'a> {
 
     /// The part in which just the operators of `from..to` run, after all before and
     /// before all others.
-    pub(super) fn part(&mut self, from: u32, to: u32) -> Network {
+    ///
+    /// # Errors
+    /// [`Stop::Cancelled`](crate::Stop::Cancelled): each pass over a large part takes a while.
+    pub(super) fn part(&mut self, from: u32, to: u32, limits: &Limits) -> Result<Network> {
+        limits.go_on()?;
         let network = self.network;
         let mut part = Network::empty((to - from) as usize);
         part.transient = network.transient[from as usize..to as usize].to_vec();
@@ -62,18 +68,23 @@ impl<'a> Parting<'a> {
             .copied()
             .collect();
         let touched = unique(touched);
+        limits.go_on()?;
         for &tensor in &touched {
             self.take(&mut part, tensor, from, to);
         }
         part.paddings.base = self.padding_of_the_rest(&touched, from, to);
+        limits.go_on()?;
         let local =
             |row: &[u32]| -> Vec<u32> { row.iter().map(|&tensor| self.numbers[tensor as usize]).collect() };
         let rows = |rows: &Rows| {
             let row = |operator| local(rows.row(operator)).into_iter().filter(|&number| number < u32::MAX);
             Rows::new((from..to).map(row))
         };
-        (part.reads, part.writes) = (rows(&network.reads), rows(&network.writes));
+        part.reads = rows(&network.reads);
+        limits.go_on()?;
+        part.writes = rows(&network.writes);
         part.readers = part.reads.transposed(part.sizes.len());
+        limits.go_on()?;
         let saves = |operator| {
             let mut saves = network.saves.of(operator);
             for save in &mut saves {
@@ -85,17 +96,19 @@ impl<'a> Parting<'a> {
             saves
         };
         part.saves = Saves::new((from..to).map(saves));
+        limits.go_on()?;
         let inner = |operator: u32| {
             let row = network.before.row(operator).iter().filter(|&&other| other >= from);
             row.map(|&other| (operator - from, other - from)).collect::<Vec<_>>()
         };
         let waits: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
+        limits.go_on()?;
         part.set_waits(waits);
         part.paddings.settle();
         for tensor in touched {
             self.numbers[tensor as usize] = u32::MAX;
         }
-        part
+        Ok(part)
     }
 
     /// Whether a tensor is there before a part, and after it.

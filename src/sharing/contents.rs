@@ -55,6 +55,9 @@ pub(crate) struct Contents {
 /// dropped.
 const MOST_STRETCHES: usize = 1 << 21;
 
+/// Steps of a pass for each tensor.
+const WORK_EACH: usize = 16;
+
 impl Contents {
     /// The contents within limits; only those of constraints if a limit is met first.
     ///
@@ -89,13 +92,19 @@ impl Contents {
         meter: &mut Meter<'_>,
     ) -> Result<Self, Stop> {
         let count = graph.tensors().len();
+        // Each of the passes over all tensors or operators takes a while where those are many.
+        meter.work(WORK_EACH * count)?;
+        let stretches = Stretches::new(graph);
+        meter.work(WORK_EACH * count)?;
+        let overwrites = overwrites(graph, sharing);
+        meter.work(WORK_EACH * count)?;
         let mut contents = Self {
-            stretches: Stretches::new(graph),
+            stretches,
             relations: Vec::new(),
             of_operator: vec![[0..0, 0..0]; graph.operators().len()],
             dropped: Vec::new(),
             free: Vec::new(),
-            overwrites: overwrites(graph, sharing),
+            overwrites,
             sharing,
             alignment: alignment.into(),
             places: Places::new(count),
