@@ -655,6 +655,26 @@ int32_t plimsoll_graph_add_dependency(struct plimsoll_graph *graph,
                                       uint32_t before,
                                       uint32_t after);
 
+// Adds a body to an operator: a built graph that the operator runs while it runs, any number of
+// times, one body at a time: a branch of a conditional, the condition or the body of a loop. What it
+// reads of the graph around it is an input of the operator, and no tensor of the body. It may not
+// have variables. The body is copied; free it as any graph.
+int32_t plimsoll_graph_add_body(struct plimsoll_graph *graph,
+                                uint32_t operator_,
+                                const struct plimsoll_graph *body);
+
+// How many bodies an operator of a built graph has.
+int32_t plimsoll_graph_body_count(const struct plimsoll_graph *graph,
+                                  uint32_t operator_,
+                                  size_t *count);
+
+// A body of an operator of a built graph, by position, as a graph. Free it with
+// `plimsoll_graph_free`.
+int32_t plimsoll_graph_body(const struct plimsoll_graph *graph,
+                            uint32_t operator_,
+                            size_t position,
+                            struct plimsoll_graph **body);
+
 // Says that an operator may run at compile time once all of its inputs are
 // constants: it has no side effects and draws no random numbers.
 int32_t plimsoll_graph_mark_foldable(struct plimsoll_graph *graph, uint32_t operator_);
@@ -957,6 +977,14 @@ int32_t plimsoll_graph_plan_in_order(const struct plimsoll_graph *graph,
 int32_t plimsoll_problem_plan(const struct plimsoll_problem *problem,
                               const struct plimsoll_options *options,
                               struct plimsoll_plan **plan);
+
+// The plan of a body of an operator, by position: offsets count from the start of the operator's
+// workspace (`plimsoll_plan_scratch_offset`). Of a folded operator there is none. Free it with
+// `plimsoll_plan_free`.
+int32_t plimsoll_plan_body(const struct plimsoll_plan *plan,
+                           uint32_t operator_,
+                           size_t position,
+                           struct plimsoll_plan **body);
 
 // Verifies a plan again, by rules that share no code with what made it. Every
 // plan has passed this once.
@@ -1277,6 +1305,13 @@ int32_t plimsoll_pool_plan_order(const struct plimsoll_pool_plan *plan,
 // of its copies and operators on memory that remembers who wrote each byte, and its figures.
 // That nothing costs less than the lower bound is not proven again.
 int32_t plimsoll_pool_plan_verify(const struct plimsoll_pool_plan *plan);
+
+// The plan of a body of an operator, by position, as of `plimsoll_plan_body`: a body lies in one
+// pool, where the operator's workspace is.
+int32_t plimsoll_pool_plan_body(const struct plimsoll_pool_plan *plan,
+                                uint32_t operator_,
+                                size_t position,
+                                struct plimsoll_plan **body);
 
 // Frees a plan; NULL is allowed.
 void plimsoll_pool_plan_free(struct plimsoll_pool_plan *plan);

@@ -96,6 +96,60 @@ static plimsoll_graph *network(void) {
     return graph;
 }
 
+/* A graph whose operator runs the network as its body. */
+static plimsoll_graph *around(const plimsoll_graph *body) {
+    const uint32_t reads = 0, writes = 1;
+    plimsoll_graph *graph = NULL;
+    uint32_t index;
+    check(plimsoll_graph_new("loop", &graph), "graph");
+    check(plimsoll_graph_add_tensor(graph, "x", PLIMSOLL_TENSOR_INPUT, 16, 0, PLIMSOLL_NONE, &index), "x");
+    check(plimsoll_graph_add_tensor(graph, "y", PLIMSOLL_TENSOR_INTERMEDIATE, 16, 0, PLIMSOLL_NONE, &index), "y");
+    check(plimsoll_graph_add_operator(graph, "loop", "Loop", &reads, 1, &writes, 1, 0, &index), "operator");
+    check(plimsoll_graph_mark_output(graph, 1), "output");
+    expect(plimsoll_graph_add_body(graph, index, graph) == PLIMSOLL_ERROR_ARGUMENT, "no graph is its own body");
+    expect(plimsoll_graph_add_body(graph, 7, body) == PLIMSOLL_ERROR_ARGUMENT, "there is no operator 7");
+    check(plimsoll_graph_add_body(graph, index, body), "body");
+    check(plimsoll_graph_build(graph), "build");
+    return graph;
+}
+
+static void plan_bodies(const plimsoll_graph *body, const plimsoll_pools *pools) {
+    plimsoll_graph *graph = around(body), *own = NULL;
+    plimsoll_plan *plan = NULL, *inner = NULL, *of_pools = NULL;
+    plimsoll_pool_plan *placed = NULL;
+    uint64_t arena = 0, inner_arena = 0, offset = 0, same = 0;
+    size_t count = 0;
+    struct plan which = {NULL, NULL};
+    check(plimsoll_graph_body_count(graph, 0, &count), "count");
+    expect(count == 1, "one body");
+    check(plimsoll_graph_body(graph, 0, 0, &own), "the body");
+    check(plimsoll_graph_tensor_count(own, &count), "tensors of the body");
+    expect(count == 3, "the body is the network");
+    check(plimsoll_graph_plan(graph, NULL, &plan), "plan");
+    check(plimsoll_plan_verify(plan), "verify");
+    check(plimsoll_plan_body(plan, 0, 0, &inner), "plan of the body");
+    expect(plimsoll_plan_body(plan, 0, 1, &of_pools) == PLIMSOLL_ERROR_ARGUMENT, "there is no second body");
+    check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
+    check(plimsoll_plan_arena_bytes(inner, &inner_arena), "arena of the body");
+    check(plimsoll_plan_scratch_offset(plan, 0, &offset), "workspace");
+    expect(inner_arena >= 3000 + 2000 && arena >= inner_arena + 32, "the body counts");
+    which.one = plan;
+    export_all(which);
+    plimsoll_plan_free(inner);
+    plimsoll_plan_free(plan);
+    check(plimsoll_graph_place(graph, NULL, pools, &placed), "place");
+    check(plimsoll_pool_plan_body(placed, 0, 0, &of_pools), "plan of the body");
+    check(plimsoll_plan_arena_bytes(of_pools, &same), "arena of the body");
+    expect(same == inner_arena, "the same plan");
+    which.one = NULL;
+    which.pools = placed;
+    export_all(which);
+    plimsoll_plan_free(of_pools);
+    plimsoll_pool_plan_free(placed);
+    plimsoll_graph_free(own);
+    plimsoll_graph_free(graph);
+}
+
 int main(void) {
     const plimsoll_buffer buffers[2] = {{4096, 16, PLIMSOLL_NONE, 0, 2}, {1024, 16, PLIMSOLL_NONE, 1, 3}};
     /* Not all fits at once, so that something is copied. */
@@ -129,6 +183,7 @@ int main(void) {
     which.pools = placed;
     expect(export_all(which) == count, "the same formats for several memories");
     plimsoll_pool_plan_free(placed);
+    plan_bodies(graph, pools);
     plimsoll_pools_free(pools);
     plimsoll_graph_free(graph);
     printf("%d formats of 3 plans\n", count);

@@ -35,6 +35,7 @@ pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) ->
     lines.say("home", format!("`{name}` moves {} in a run", bytes(traffic.total())));
     transfers(&mut lines, graph, plan);
     stays_out(&mut lines, graph, plan);
+    lines.bodies(graph, &plan.bodies);
     lines.time(seconds);
     lines.text
 }

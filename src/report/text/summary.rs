@@ -4,7 +4,9 @@ use std::ops::Range;
 use super::{bytes, percent, short_bytes};
 use crate::report::rectangles::{name_and_kind, or_number};
 use crate::report::shorten::shortened;
-use crate::{BufferId, Graph, How, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status};
+use crate::{
+    BodyPlan, BufferId, Graph, How, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status,
+};
 
 /// Causes of the bound that are listed; of more, only the number is told.
 pub(super) const SHOWN: usize = 8;
@@ -55,6 +57,7 @@ pub fn summary(
     if let Some(arena) = file_arena {
         lines.file_order(plan, arena);
     }
+    lines.bodies(graph, &plan.bodies);
     lines.causes(&step_text(graph, plan), causes_of_plan(graph, plan));
     lines.time(seconds);
     lines.text
@@ -225,6 +228,25 @@ impl Lines {
         if inside > 0 {
             self.say("merged", format!("{inside} tensors lie inside of larger ones"));
         }
+    }
+
+    /// Arenas of bodies, the largest first.
+    pub(super) fn bodies(&mut self, graph: &Graph, bodies: &[BodyPlan]) {
+        if bodies.is_empty() {
+            return;
+        }
+        self.say("bodies", format!("{}, in the workspaces of their operators", bodies.len()));
+        let known = bodies.iter().filter_map(|one| {
+            let operator = graph.operators().get(one.operator.index())?;
+            let body = operator.bodies().get(one.body)?;
+            let runs = or_number(operator.name(), one.operator.index());
+            let name = or_number(body.name(), one.body);
+            let bound = one.plan.bound();
+            let above = one.plan.arena_bytes > bound;
+            let gap = if above { format!(" (no less than {})", bytes(bound)) } else { String::new() };
+            Some((format!("{name} of {runs}{gap}"), one.plan.arena_bytes))
+        });
+        self.list(known.collect());
     }
 
     fn causes(&mut self, step: &str, causes: Vec<Cause>) {

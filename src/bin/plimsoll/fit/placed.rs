@@ -194,7 +194,7 @@ impl Placed {
     }
 }
 
-/// Bytes of constants that operators of a run read, below an arena: each is rounded up to the
+/// Bytes of constants that operators of a run read, those of bodies as well, below an arena: each is rounded up to the
 /// coarsest alignment of all, so that what comes after it is aligned, whatever it is.
 pub fn weights(graph: &Graph, align: u64) -> u64 {
     let own = graph.tensors().iter().filter_map(Tensor::alignment);
@@ -208,7 +208,9 @@ pub fn weights(graph: &Graph, align: u64) -> u64 {
     let read = graph.tensors().iter().zip(read).filter(|(_, read)| *read).map(|(tensor, _)| tensor);
     let constants = read.filter(|tensor| tensor.kind() == TensorKind::Constant);
     let aligned = |tensor: &Tensor| tensor.bytes().checked_next_multiple_of(coarsest).unwrap_or(u64::MAX);
-    constants.map(aligned).fold(0, u64::saturating_add)
+    let bodies = graph.operators().iter().filter(|operator| !operator.is_folded());
+    let bodies = bodies.flat_map(plimsoll::Operator::bodies).map(|body| weights(body, coarsest));
+    constants.map(aligned).chain(bodies).fold(0, u64::saturating_add)
 }
 
 /// A memory on chip in which an arena has its place.
