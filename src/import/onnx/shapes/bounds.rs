@@ -57,7 +57,7 @@ pub(super) fn of(call: &Call, outputs: Vec<Value>) -> Told<Vec<Value>> {
     }
     if let Some(upper) = axes_of(call, number)? {
         let bounded = |value: Value| {
-            let own = value.upper;
+            let own = value.upper();
             value.at_most_along(upper | own)
         };
         return Ok(outputs.into_iter().map(bounded).collect());
@@ -79,23 +79,23 @@ fn axes_of(call: &Call, number: usize) -> Told<Option<u32>> {
         "Transpose" => {
             let order = along(call.ints("perm").filter(|order| !order.is_empty()), first.rank())?;
             let order = order.unwrap_or_else(|| (0..first.rank()).rev().collect());
-            Some(collected(order.iter().map(|&axis| first.upper >> axis & 1 == 1)))
+            Some(collected(order.iter().map(|&axis| first.upper() >> axis & 1 == 1)))
         }
         "Unsqueeze" => {
             let new = call.numbers_since(13, "axes", 1)?.unwrap_or(&[]);
             let rank = first.rank() + new.len();
             let new = axes(new, rank)?;
-            let mut old = (0..first.rank()).map(|axis| first.upper >> axis & 1 == 1);
+            let mut old = (0..first.rank()).map(|axis| first.upper() >> axis & 1 == 1);
             Some(collected((0..rank).map(|axis| !new.contains(&axis) && old.next().unwrap_or(false))))
         }
         // Without a list of axes, those of size 1 go, and a bound does not tell which these are.
         "Squeeze" => along(call.numbers_since(13, "axes", 1)?, first.rank())?.map(|gone| {
             let kept = (0..first.rank()).filter(|axis| !gone.contains(axis));
-            collected(kept.map(|axis| first.upper >> axis & 1 == 1))
+            collected(kept.map(|axis| first.upper() >> axis & 1 == 1))
         }),
         "Gather" => {
             let (along, indices) = (axis(call.int("axis", 0), first.rank())?, call.input(1)?);
-            let of = |value: &Value, axis: usize| value.upper >> axis & 1 == 1;
+            let of = |value: &Value, axis: usize| value.upper() >> axis & 1 == 1;
             let before = (0..along).map(|axis| of(first, axis));
             let within = (0..indices.rank()).map(|axis| of(indices, axis));
             Some(collected(before.chain(within).chain((along + 1..first.rank()).map(|axis| of(first, axis)))))
@@ -104,9 +104,9 @@ fn axes_of(call: &Call, number: usize) -> Told<Option<u32>> {
         "GatherND" => {
             let indices = call.input(1)?;
             let last = indices.rank().saturating_sub(1);
-            (indices.upper >> last & 1 == 0).then_some(u32::MAX)
+            (indices.upper() >> last & 1 == 0).then_some(u32::MAX)
         }
-        _ if SAME.contains(&op_type) => Some(if number == 0 { first.upper } else { 0 }),
+        _ if SAME.contains(&op_type) => Some(if number == 0 { first.upper() } else { 0 }),
         _ if BROADCAST.contains(&op_type) => Some(broadcast_axes(&call.all()?)),
         _ if GROWING.contains(&op_type) || (number == 0 && GROWING_IN_THE_FIRST.contains(&op_type)) => {
             Some(u32::MAX)
@@ -123,7 +123,7 @@ fn broadcast_axes(values: &[&Value]) -> u32 {
     let rank = values.iter().map(|value| value.rank()).max().unwrap_or(0);
     values
         .iter()
-        .fold(0, |all, value| all | value.upper.checked_shl((rank - value.rank()) as u32).unwrap_or(0))
+        .fold(0, |all, value| all | value.upper().checked_shl((rank - value.rank()) as u32).unwrap_or(0))
 }
 
 /// As [`broadcast`]. Where a shape is an upper bound, two different dimensions do not contradict each
@@ -151,5 +151,5 @@ pub(super) fn either(one: &Value, other: &Value) -> Option<Value> {
     let differ = collected(one.dims.iter().zip(&other.dims).map(|(one, other)| one != other));
     let dims: Vec<u64> = one.dims.iter().zip(&other.dims).map(|(one, other)| *one.max(other)).collect();
     let value = Value { dims, ..one.like(one.data_type) };
-    Some(value.at_most_along(differ | one.upper | other.upper))
+    Some(value.at_most_along(differ | one.upper() | other.upper()))
 }

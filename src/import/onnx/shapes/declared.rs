@@ -52,7 +52,7 @@ impl Check {
     /// of a body.
     pub fn changed_input<'m>(node: &'m Node, scope: &Scope<'_, 'm>) -> Option<&'m str> {
         let names = node.input().iter().chain(subgraphs::outer_names(node));
-        let is_changed = |name: &&str| matches!(scope.get(name), Some(Ok(Value { changed: true, .. })));
+        let is_changed = |name: &&str| matches!(scope.get(name), Some(Ok(value)) if value.is_changed());
         names.filter(|name| !name.is_empty()).find(is_changed)
     }
 
@@ -71,7 +71,7 @@ impl Check {
                 let found = declared.and_then(|declared| within(&value, declared)).unwrap_or(value);
                 let changed = changed_input.is_some();
                 self.on_data[usize::from(found.is_upper())].add(name, &found.dims);
-                Ok(Value { changed, ..found })
+                Ok(found.changed(changed))
             }
             (Ok(value), declared) => {
                 let changed = match declared {
@@ -85,7 +85,7 @@ impl Check {
                     Some(declared) if value_of(declared).is_some() => false,
                     _ => changed_input.is_some(),
                 };
-                Ok(Value { changed, ..value })
+                Ok(value.changed(changed))
             }
             (Err(unknown), declared) => match (declared.and_then(value_of), changed_input) {
                 (Some(value), None) => Ok(value),
@@ -132,8 +132,8 @@ impl Check {
 /// if the file declares all of it.
 fn within(bound: &Value, declared: &Description) -> Option<Value> {
     let dims = declared.at_most(bound.data_type, &bound.dims)?;
-    let upper = if declared.shape().is_some() { 0 } else { bound.upper };
-    Some(Value { dims, upper, ..bound.clone() })
+    let found = Value { dims, ..bound.clone() };
+    Some(if declared.shape().is_some() { found.exact() } else { found })
 }
 
 fn contradicted(unknown: &Unknown, declared: &Value, input: &str) -> Unknown {

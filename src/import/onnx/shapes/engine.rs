@@ -141,7 +141,7 @@ impl<'b, 'm> Engine<'b, 'm> {
                 declared.is_none_or(|declared| declared.admits(value.data_type, &value.dims))
             };
             let changed = match scope.get(&input.name) {
-                Some(Ok(value)) if !is_declared(value) => Value { changed: true, ..value.clone() },
+                Some(Ok(value)) if !is_declared(value) => value.clone().changed(true),
                 _ => continue,
             };
             scope.set(&input.name, Ok(changed));

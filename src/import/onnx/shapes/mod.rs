@@ -93,7 +93,7 @@ pub(super) fn infer<'m>(
         let number = descriptions.names.get(&input.name);
         let value = number.and_then(|number| {
             let value = value_of(descriptions.declared(number)?)?;
-            Some(Value { changed: descriptions.is_changed(number), ..value })
+            Some(value.changed(descriptions.is_changed(number)))
         });
         let fact = value.ok_or_else(|| open.clone());
         engine.define(&input.name, values::set(fact, &input.name, options)?, &mut scope);

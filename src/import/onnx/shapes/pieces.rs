@@ -148,7 +148,7 @@ pub(super) fn slice(call: &Call) -> Told<Vec<Value>> {
         let (start, end, step) = (starts[number], ends[number], steps[number]);
         cuts[axis] = cut(dim, start, end, step)?;
         // The only cuts that may become larger as the input becomes smaller.
-        if input.upper >> axis & 1 == 1 && (step < 0 || (start < 0 && end >= 0)) {
+        if input.upper() >> axis & 1 == 1 && (step < 0 || (start < 0 && end >= 0)) {
             let most = if step < 0 { dim } else { dim.min(start.unsigned_abs()).min(end.unsigned_abs()) };
             cuts[axis].count = most.div_ceil(step.unsigned_abs());
         }

@@ -38,7 +38,7 @@ pub(super) mod types {
 }
 
 /// No tensor has more axes than this.
-const MOST_AXES: usize = 32;
+const MOST_AXES: usize = 31;
 
 /// A tensor of known shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,11 +48,13 @@ pub(super) struct Value {
     pub dims: Vec<u64>,
     /// Its elements in order, if they are few and known.
     pub data: Option<Data>,
-    /// Its shape comes from another one than the file declares.
-    pub changed: bool,
-    /// Axes along which the dimension is an upper bound, as data decides on it: a bit for each.
-    pub upper: u32,
+    /// A bit for each axis along which the dimension is an upper bound, as data decides on it, and
+    /// [`CHANGED`]. One word, as a file may have a million tensors.
+    pub(super) marks: u32,
 }
+
+/// The shape comes from another one than the file declares.
+const CHANGED: u32 = 1 << MOST_AXES;
 
 /// Shared, as most operators on shapes hand them on.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,7 +128,7 @@ impl Value {
         }
         let count = few(&dims);
         let data = data.filter(|data| count == Some(data.len()));
-        Ok(Self { data_type, dims, data, changed: false, upper: 0 })
+        Ok(Self { data_type, dims, data, marks: 0 })
     }
 
     pub fn whole(data_type: i32, dims: impl Into<Vec<u64>>, numbers: Vec<i64>) -> Told<Self> {
@@ -157,7 +159,7 @@ impl Value {
 
     /// The same shape without numbers.
     pub fn like(&self, data_type: i32) -> Self {
-        Self { data_type, dims: self.dims.clone(), data: None, changed: false, upper: self.upper }
+        Self { data_type, dims: self.dims.clone(), data: None, marks: self.upper() }
     }
 
     /// This shape as an upper bound along all axes.
@@ -167,12 +169,32 @@ impl Value {
 
     /// This shape as an upper bound along these axes, a bit for each.
     pub fn at_most_along(self, upper: u32) -> Self {
-        let all = (1u64 << self.rank()) - 1;
-        Self { data: None, upper: upper & all as u32, ..self }
+        let all = (1u32 << self.rank()) - 1;
+        Self { data: None, marks: (self.marks & CHANGED) | (upper & all), ..self }
+    }
+
+    /// This shape, which data does not decide on.
+    pub fn exact(self) -> Self {
+        Self { marks: self.marks & CHANGED, ..self }
+    }
+
+    /// A bit for each axis along which the dimension is an upper bound.
+    pub fn upper(&self) -> u32 {
+        self.marks & !CHANGED
+    }
+
+    /// This shape, as one that comes from another than the file declares, or not.
+    pub fn changed(self, is_changed: bool) -> Self {
+        let marks = if is_changed { self.upper() | CHANGED } else { self.upper() };
+        Self { marks, ..self }
+    }
+
+    pub fn is_changed(&self) -> bool {
+        self.marks & CHANGED != 0
     }
 
     pub fn is_upper(&self) -> bool {
-        self.upper != 0
+        self.upper() != 0
     }
 
     /// The numbers in another shape.

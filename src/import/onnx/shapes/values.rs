@@ -64,7 +64,7 @@ pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Val
         Err(_) => data_type,
     };
     let value = Value::new(data_type, dims).map_err(wrong)?;
-    Ok(Value { changed: true, ..value })
+    Ok(value.changed(true))
 }
 
 fn with_numbers(value: Value, numbers: &[i64]) -> Told<Value> {
@@ -89,6 +89,7 @@ fn with_numbers(value: Value, numbers: &[i64]) -> Told<Value> {
     if value.data.as_ref().is_some_and(|own| *own != data) {
         return Err("it is known already, and differs".to_owned());
     }
-    let Value { data_type, dims, changed, .. } = value;
-    Ok(Value { changed, ..Value::with(data_type, dims, Some(data))? })
+    let is_changed = value.is_changed();
+    let Value { data_type, dims, .. } = value;
+    Ok(Value::with(data_type, dims, Some(data))?.changed(is_changed))
 }
