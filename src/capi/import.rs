@@ -95,6 +95,14 @@ fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
     Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the features `onnx-shapes` and `tflite`"))
 }
 
+fn flag(number: i32) -> Result<bool, Failure> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Failure::argument(format!("{number} is neither 0 nor 1"))),
+    }
+}
+
 /// Gives a tensor of an ONNX model `count` whole numbers that are known when the model is compiled, in the
 /// order of its elements: an input, or a result that shapes or conditions depend on. NULL and 0 take the
 /// numbers back.
@@ -151,11 +159,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_multi_pass(
 ) -> i32 {
     guard(|| {
         let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.multi_pass = match multi_pass {
-            0 => false,
-            1 => true,
-            _ => return Err(Failure::argument(format!("{multi_pass} is neither 0 nor 1"))),
-        };
+        options.multi_pass = flag(multi_pass)?;
         Ok(())
     })
 }
@@ -168,11 +172,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_fold(
 ) -> i32 {
     guard(|| {
         let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.fold = match fold {
-            0 => Fold::None,
-            1 => Fold::Constants,
-            _ => return Err(Failure::argument(format!("{fold} is neither 0 nor 1"))),
-        };
+        options.fold = if flag(fold)? { Fold::Constants } else { Fold::None };
         Ok(())
     })
 }
@@ -185,11 +185,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
 ) -> i32 {
     guard(|| {
         let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.overwrite_inputs = match overwrite {
-            0 => false,
-            1 => true,
-            _ => return Err(Failure::argument(format!("{overwrite} is neither 0 nor 1"))),
-        };
+        options.overwrite_inputs = flag(overwrite)?;
         Ok(())
     })
 }

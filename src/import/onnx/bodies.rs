@@ -179,7 +179,7 @@ impl<'m> Bodies<'_, 'm> {
     ) -> (Option<TensorSpec>, Option<Reason>) {
         match found {
             Some(Outcome::Shape { data_type, dims, upper }) if kind != TensorKind::Constant => {
-                (sized(*data_type, dims).map(|spec| if *upper { spec.upper_bound() } else { spec }), None)
+                (sized(*data_type, dims, *upper), None)
             }
             Some(Outcome::Unknown(reason)) => (None, Some(reason.clone())),
             // What is declared may be for other inputs than those that are given.

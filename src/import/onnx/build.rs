@@ -194,8 +194,7 @@ fn add_tensors(
         let as_declared = || declared.as_ref()?.spec(kind);
         let (spec, reason) = match (kind, inferred.take(number)) {
             (TensorKind::Intermediate, Outcome::Shape { data_type, dims, upper }) => {
-                let spec = sized(data_type, &dims);
-                (if upper { spec.map(TensorSpec::upper_bound) } else { spec }, None)
+                (sized(data_type, &dims, upper), None)
             }
             // The declared shape was looked at, and is for other inputs.
             (TensorKind::Intermediate, Outcome::Unknown(reason)) => (None, Some(reason)),

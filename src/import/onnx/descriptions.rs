@@ -80,10 +80,11 @@ pub(super) fn number_of(element_type: ElementType) -> i32 {
     place.and_then(|place| i32::try_from(place).ok()).unwrap_or(0)
 }
 
-/// A tensor of this type and shape; none if its elements have no size.
-pub(super) fn sized(data_type: i32, shape: &[u64]) -> Option<TensorSpec> {
+/// A tensor of this type and shape, which may be an upper bound; none if its elements have no size.
+pub(super) fn sized(data_type: i32, shape: &[u64], is_upper: bool) -> Option<TensorSpec> {
     let element_type = element_type(data_type).filter(|element_type| element_type.bits().is_some())?;
-    Some(TensorSpec::shaped(element_type, shape))
+    let spec = TensorSpec::shaped(element_type, shape);
+    Some(if is_upper { spec.upper_bound() } else { spec })
 }
 
 /// What is declared of one tensor.

@@ -18,8 +18,7 @@ const SHOWN: usize = 5;
 
 #[derive(Default)]
 pub(super) struct Check {
-    differ: Vec<String>,
-    count: usize,
+    differ: Listing,
     /// Sizes that depend on data: those that the file declares, and those at their upper bound.
     on_data: [Listing; 2],
 }
@@ -32,10 +31,11 @@ struct Listing {
 }
 
 impl Listing {
-    fn add(&mut self, name: &str, dims: &[u64]) {
+    /// `text` is asked for only if it is shown.
+    fn add(&mut self, text: impl FnOnce() -> String) {
         self.count += 1;
         if self.count <= SHOWN {
-            self.shown.push(format!("`{}` {dims:?}", short(name)));
+            self.shown.push(text());
         }
     }
 
@@ -70,7 +70,8 @@ impl Check {
                 let declared = declared.filter(|_| changed_input.is_none());
                 let found = declared.and_then(|declared| within(&value, declared)).unwrap_or(value);
                 let changed = changed_input.is_some();
-                self.on_data[usize::from(found.is_upper())].add(name, &found.dims);
+                let shown = || format!("`{}` {:?}", short(name), found.dims);
+                self.on_data[usize::from(found.is_upper())].add(shown);
                 Ok(found.changed(changed))
             }
             (Ok(value), declared) => {
@@ -78,7 +79,7 @@ impl Check {
                     Some(declared) if !declared.admits(value.data_type, &value.dims) => {
                         // What only follows from another shape is not told.
                         if changed_input.is_none() {
-                            self.note(node, name, &value, declared);
+                            self.differ.add(|| difference(node, name, &value, declared));
                         }
                         true
                     }
@@ -95,37 +96,32 @@ impl Check {
         }
     }
 
-    fn note(&mut self, node: &Node, name: &str, value: &Value, declared: &Description) {
-        self.count += 1;
-        if self.count > SHOWN {
-            return;
-        }
-        let declared = match declared {
-            Description::Tensor { data_type, .. } if *data_type != 0 && *data_type != value.data_type => {
-                format!("element type {data_type} and shape {}", declared.shown())
-            }
-            _ => declared.shown(),
-        };
-        self.differ.push(format!(
-            "`{}` has {:?} (element type {}) by {}, the file declares {declared}",
-            short(name),
-            value.dims,
-            value.data_type,
-            engine::title(node)
-        ));
-    }
-
     /// What the user should know.
     pub fn notes(self) -> Vec<String> {
         let [declared, upper] = self.on_data;
-        let differ = Listing { shown: self.differ, count: self.count };
         let notes = [
-            differ.note("inferred shapes are taken where the file declares others"),
+            self.differ.note("inferred shapes are taken where the file declares others"),
             declared.note("sizes that depend on data, planned as the file declares them"),
             upper.note("sizes that depend on data, planned at their upper bound"),
         ];
         notes.into_iter().flatten().collect()
     }
+}
+
+fn difference(node: &Node, name: &str, value: &Value, declared: &Description) -> String {
+    let declared = match declared {
+        Description::Tensor { data_type, .. } if *data_type != 0 && *data_type != value.data_type => {
+            format!("element type {data_type} and shape {}", declared.shown())
+        }
+        _ => declared.shown(),
+    };
+    format!(
+        "`{}` has {:?} (element type {}) by {}, the file declares {declared}",
+        short(name),
+        value.dims,
+        value.data_type,
+        engine::title(node)
+    )
 }
 
 /// The shape that the file declares of a tensor whose size depends on data, within its upper bound: exact
