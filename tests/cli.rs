@@ -1,4 +1,4 @@
-//! The command line, as a user meets it.
+//! The command `plimsoll`, run as a process.
 #![cfg(feature = "cli")]
 
 use std::fs;
@@ -52,7 +52,7 @@ fn plan_prints_a_summary_and_writes_every_format() {
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
 
-/// Several memories in the same formats, but for models, which have one arena.
+/// Plans for several memories have the same formats, except models, which have one arena.
 #[test]
 fn plan_writes_every_format_for_several_memories() {
     let folder = Folder::new();
@@ -140,7 +140,7 @@ fn a_plan_for_another_model_is_wrong_and_a_broken_one_is_bad_input() {
     assert!(errors.contains("broken.json: not a plan: "), "{errors}");
 }
 
-/// Plans for several memories are told by their format.
+/// `verify` recognises plans for several memories by their format.
 #[test]
 fn verify_knows_plans_for_several_memories() {
     use plimsoll::export::json::PoolPlanDocument;
@@ -175,7 +175,7 @@ fn verify_knows_plans_for_several_memories() {
     assert!(text.starts_with("wrong: "), "{text}");
 }
 
-/// The contract of the format: nothing but the fields that it names.
+/// `verify` needs only the fields that the format documents.
 #[test]
 fn a_plan_with_the_documented_fields_alone_can_be_verified() {
     let folder = Folder::new();
@@ -221,7 +221,8 @@ fn what_does_not_fit_is_planned_all_the_same() {
     assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "0.10546875 MiB"]).0, 0);
 }
 
-/// Reports of it say that it does not fit; code and models do not, and get built and run.
+/// A report states that the plan does not fit. Code and models could be built and run without that
+/// knowledge, so they are not written.
 #[test]
 fn code_and_models_are_not_written_over_the_capacity() {
     let folder = Folder::new();
@@ -247,7 +248,7 @@ fn code_and_models_are_not_written_over_the_capacity() {
     let (status, _, errors) = plimsoll(&arguments);
     assert!(status == 1 && !errors.contains("not written"), "{errors}");
     assert_eq!(folder.names(), names);
-    // Memories that cannot hold a network have no plan.
+    // If the memories cannot hold the network, there is no plan to write.
     let none = folder.text("none.json");
     let tiny = ["plan", &network, "--memory", "l2=1", "--memory", "ddr=2", "--out", &none];
     let (status, text, errors) = plimsoll(&tiny);
@@ -281,7 +282,7 @@ fn times_have_units() {
     }
 }
 
-/// A name of a megabyte does not hide what is wrong, and escape sequences do not reach a terminal.
+/// A name of one megabyte does not hide the cause, and escape sequences do not reach the terminal.
 #[test]
 fn messages_are_short_and_safe() {
     let folder = Folder::new();
@@ -373,7 +374,7 @@ fn the_input_is_not_written_over_and_links_stay_links() {
     }
 }
 
-/// Buffers that a reader looks up by number must have the right one.
+/// Programs look up buffers by number, so `verify` refuses swapped numbers.
 #[test]
 fn swapped_numbers_are_wrong() {
     let folder = Folder::new();
@@ -523,7 +524,7 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
     assert_eq!((status, text.contains("lies in the reserved range 0..65")), (1, true), "{text}");
     let other = folder.with("c.csv", fs::read_to_string(&csv).unwrap().replace("2-5", "2-4"));
     assert_eq!(plimsoll(&["verify", &other, &json]).0, 1);
-    // Fixed where they are, they lie there again, in the gap too.
+    // With fixed offsets, the buffers keep their offsets, also inside a gap.
     assert!(fs::read_to_string(&copy).unwrap().contains("state,0,6,600,1,64,2-5"));
     assert_eq!(plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..64"]).0, 0);
     let (status, _, errors) = plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..65"]);
@@ -597,7 +598,7 @@ fn compare_goes_on_after_a_broken_file_and_says_so() {
     assert!(status == 2 && errors.contains("--dim batch: no input has"), "{errors}");
 }
 
-/// A network whose file tells the shapes of its inputs, and no others.
+/// The file declares the shapes of its inputs only.
 #[test]
 fn shapes_are_computed_where_the_file_tells_none() {
     let folder = Folder::new();
@@ -618,7 +619,7 @@ fn inputs_may_be_given_other_shapes() {
     let (status, text, errors) = plimsoll(&[&usual[..], &named].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("arena        378.13 KiB (387200 bytes)"), "{text}");
-    // The plan says how the network was read.
+    // The plan records the import options.
     let (status, text, _) = plimsoll(&["verify", &network, &plan]);
     assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
     for (given, reason) in [

@@ -1,4 +1,4 @@
-//! `plan --out` for C code and for ONNX, and `verify` of an ONNX file, as a user meets them.
+//! `plan --out` for C code and ONNX, and `verify` of an ONNX file, run as a process.
 #![cfg(feature = "cli")]
 
 use std::fs;
@@ -16,7 +16,7 @@ const ONNX: &str = "squeezenet1_1.onnx";
 const TFLITE: &str = "nas_cell_irregular_int8.tflite";
 const CSV: &str = "id,lower,upper,size\nconv1,0,3,4096\nconv2,1,5,300\nb,2,4,77\n";
 
-/// The source and its header compile; of no use without a C compiler.
+/// Compiles the source with its header; skipped without a C compiler.
 fn compiles(source: &str) {
     let object = format!("{source}.o");
     let arguments = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", &object];
@@ -53,7 +53,7 @@ fn a_source_and_its_header() {
         assert!(header.contains("#ifndef MY_NET_H") && !source.contains("plimsoll_"));
         compiles(&folder.text("net.c"));
     }
-    // Beside a model for TensorFlow Lite Micro as well.
+    // Code together with a model for TensorFlow Lite Micro.
     let planned = folder.text("planned.tflite");
     let (input, outs) = (model(TFLITE), ["--out", &planned, "--out", &header, "--out", &source]);
     let (status, _, errors) = plimsoll(&[&["plan", &input][..], &outs].concat());
@@ -107,7 +107,7 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
         text.starts_with("right: 66 places in an arena of ") && text.contains("floats as int8"),
         "{text}"
     );
-    // It is a model like any other.
+    // A planned model can be planned again.
     let (status, _, errors) = plimsoll(&["plan", &planned, "--order", "file"]);
     assert_eq!((status, errors.as_str()), (0, ""));
 

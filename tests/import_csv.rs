@@ -1,4 +1,4 @@
-//! Buffers from CSV.
+//! Import of buffers from CSV.
 #![cfg(feature = "csv")]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn import(text: &str) -> Result<Problem, ImportError> {
     csv_from_bytes("buffers", text.as_bytes(), &ImportOptions::default())
 }
 
-/// What is wrong with the rows below a plain header.
+/// The error for `rows` below a plain header.
 fn error(rows: &str) -> String {
     error_of_file(&format!("id,lower,upper,size\n{rows}"))
 }

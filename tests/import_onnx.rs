@@ -1,4 +1,4 @@
-//! ONNX models to graphs.
+//! Import of ONNX models.
 #![cfg(feature = "onnx")]
 
 #[path = "import_onnx/bodies.rs"]
@@ -54,13 +54,13 @@ fn tensor_names(graph: &Graph) -> Vec<String> {
     names(graph, &graph.tensor_ids().collect::<Vec<_>>())
 }
 
-/// What the operator called `the Type` reads, a space between names.
+/// The names of the inputs of the operator with type `op_type`, separated by spaces.
 fn reads(graph: &Graph, op_type: &str) -> String {
     let operator = graph.operators().iter().find(|operator| operator.op_type() == op_type).unwrap();
     names(graph, operator.inputs()).join(" ")
 }
 
-/// Types of the operators that remain.
+/// Types of the operators that are not folded.
 fn remaining(graph: &Graph) -> Vec<&str> {
     graph.file_order().iter().map(|&id| graph.operator(id).op_type()).collect()
 }
@@ -149,7 +149,7 @@ fn sparse_initializers_are_constants() {
 
 #[test]
 fn every_element_type_has_its_size() {
-    // By ONNX's number of the type: bytes of 5 elements.
+    // The bytes of 5 elements, indexed by ONNX's number of the type.
     let bytes = [20, 5, 5, 10, 10, 20, 40, 0, 5, 10, 40, 20, 40, 40, 80, 10, 5, 5, 5, 5, 3, 3, 3, 5, 2, 2];
     for (data_type, bytes) in (1..).zip(bytes) {
         let constant = [
@@ -198,7 +198,7 @@ fn symbolic_dimensions_are_bound_by_name() {
         output("z", FLOAT, "batch, 2*seq + 1"),
     ];
     let remedy = if cfg!(feature = "onnx-shapes") {
-        // The others follow from the input.
+        // The other dimensions follow from the input.
         "bind `batch` by --dim batch=1"
     } else {
         "bind `2*seq + 1`, `batch`, `seq` by --dim '2*seq + 1=1' --dim batch=1 --dim seq=1"
@@ -287,7 +287,7 @@ fn folded_tensors_need_no_shape() {
     let parts = [
         input("x", FLOAT, "1"),
         initializer("w", FLOAT, &[4]),
-        // Not in an order in which they could run.
+        // The nodes are not in topological order.
         node("Second", &["halved"], &["folded"]),
         node("First", &["w"], &["halved"]),
         node("Third", &["x", "folded"], &["y"]),
@@ -364,7 +364,7 @@ fn what_draws_random_numbers_is_never_folded() {
     assert_eq!(graph.file_order().len(), 8);
 }
 
-/// What the model calls its own may do anything, whatever it is called.
+/// A function that the model defines may have any effect, even under the name of a standard operator.
 #[test]
 fn functions_of_the_model_are_never_folded() {
     let graph = |functions: &[Vec<u8>]| {
@@ -452,7 +452,7 @@ fn what_bodies_use_of_the_outer_scope_is_read() {
             output("u", FLOAT, "4"),
         ],
     );
-    // A body may do nothing but hand out what is around it.
+    // A body may consist of an output that it captures.
     let else_branch = body("else_branch", &[output("d", FLOAT, "4")]);
     let parts = [
         input("a", FLOAT, "4"),
@@ -465,7 +465,7 @@ fn what_bodies_use_of_the_outer_scope_is_read() {
     ];
     let graph = import(&parts, &ImportOptions::default());
     assert_eq!(reads(&graph, "If"), "cond b a d");
-    // Nothing inside of a body is a tensor of the graph.
+    // Tensors of a body are not tensors of the graph.
     assert_eq!(tensor_names(&graph), ["a", "b", "cond", "d", "y"]);
 }
 
@@ -490,7 +490,7 @@ fn nested_bodies_see_through_all_scopes() {
             input("state", FLOAT, "4"),
             input("shadowed", FLOAT, "4"),
             node_with("Loop", &["near", "", "state"], &["r"], &[innermost]),
-            // Bodies are not bound to an order: `middle` is the body's own.
+            // Nodes of a body may come in any order: `middle` is a tensor of the body.
             node("Make", &["shadowed"], &["middle"]),
             sparse_initializer("held", FLOAT, 1, &[4]),
             node("Use", &["held", "shadowed"], &["end"]),
@@ -584,7 +584,7 @@ fn negative_dimensions_are_errors() {
     assert_eq!(error_text(&[constant], &ImportOptions::default()), negative);
 }
 
-/// Exporters write -1, nothing, an empty name or `?` for what they do not know.
+/// Exporters write -1, no value, an empty name or `?` for an unknown dimension.
 #[test]
 fn dimensions_that_exporters_leave_open_are_unknown() {
     for open in ["-1", "?", "-1, -1"] {
@@ -617,7 +617,7 @@ fn training_graphs_are_noted() {
     assert!(onnx_from_bytes("model", &model(&parts), &ImportOptions::default()).unwrap().notes.is_empty());
 }
 
-/// Something of everything.
+/// A model with every kind of message that the importer reads.
 fn medley() -> Vec<u8> {
     let inner = body("then_branch", &[node("Use", &["x", "w"], &["r"]), output("r", FLOAT, "4")]);
     model(&[
@@ -638,7 +638,7 @@ fn damaged_bytes_are_never_worse_than_an_error() {
     let options = binding(&[("n", 2)]);
     onnx_from_bytes("model", &bytes, &options).unwrap();
     for end in 0..bytes.len() {
-        // Cut after the graph, it is a model still.
+        // A file that is cut after the graph is still a model.
         let _ = onnx_from_bytes("model", &bytes[..end], &options);
     }
     let mut errors = 0;
@@ -702,7 +702,7 @@ mod zoo {
         value.as_str().unwrap()
     }
 
-    /// All that the description says of each tensor, in an order of its own.
+    /// The described properties of each tensor, sorted.
     fn described_tensors(json: &Value) -> Vec<String> {
         let tensors = json["tensors"].as_array().unwrap().iter().map(|tensor| {
             let (kind, is_output) = match text(&tensor["kind"]) {

@@ -1,4 +1,4 @@
-//! Placement in two pools costs as little as the best of all ways.
+//! Placement in two pools costs as little as the cheapest placement by brute force.
 
 mod support;
 
@@ -9,7 +9,7 @@ use plimsoll::{
 };
 use support::brute_pools::Brute;
 
-/// `SplitMix64`.
+/// The generator `SplitMix64`.
 struct Random(u64);
 
 impl Random {
@@ -22,7 +22,7 @@ impl Random {
     }
 }
 
-/// Up to eight tensors of up to four bytes.
+/// A random graph of up to eight tensors of up to four bytes.
 fn graph(random: &mut Random) -> Graph {
     let mut net = Graph::builder("random");
     let mut readable: Vec<TensorId> = Vec::new();
@@ -136,7 +136,7 @@ fn as_cheap_as_the_best_of_all_ways() {
     assert!(above_floor as u64 > count / 4, "too few that do not fit: {above_floor}");
 }
 
-/// All orders in which a graph can run; none if there are more than `most`.
+/// All valid orders of a graph, or `None` if there are more than `most`.
 fn all_orders(graph: &Graph, most: usize) -> Option<Vec<Vec<OperatorId>>> {
     let dependencies: Vec<(OperatorId, OperatorId)> = graph.dependencies().collect();
     let mut found = Vec::new();
@@ -220,7 +220,7 @@ fn what_must_be_on_chip_and_does_not_fit_is_named() {
 
 #[test]
 fn among_placements_of_one_cost_few_bytes_are_copied() {
-    // Neither bank takes both tensors, and copies between banks cost nothing.
+    // Neither bank can hold both tensors, and copies between banks cost nothing.
     let mut net = Graph::builder("two banks");
     let x = net.input("x", TensorSpec::bytes(0));
     let [a, b] = ["a", "b"].map(|name| net.tensor(name, TensorSpec::bytes(600)));
