@@ -218,7 +218,7 @@ fn check_problem(problem: &Problem) -> bool {
     let solution = Planner::new().solve(problem).unwrap();
     verify_solution(problem, &solution).unwrap();
     let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
-    assert_eq!(share().solve(problem).is_err(), fixed, "shared objects know no fixed offsets");
+    assert_eq!(share().solve(problem).is_err(), fixed, "shared objects do not support fixed offsets");
     let _ = (html::of_problem("m", problem, &solution), trace::of_problem("m", problem, &solution));
     let _ = (svg::of_problem("m", problem, &solution), export::csv::of_problem(problem, &solution));
     true
@@ -268,7 +268,7 @@ fn files_are_read_like_bytes() {
         &options,
     )
     .unwrap() else {
-        panic!("a network");
+        panic!("expected a network");
     };
     assert_eq!(model.graph.operators().len(), 65);
 }

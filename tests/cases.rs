@@ -136,7 +136,7 @@ fn no_plan_is_larger_than_one_in_program_order() {
     let folder = Folder::new();
     let file = folder.text("inception.json");
     if !Command::new("python3").args([&script, &file]).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no python3 to make the graph");
+        eprintln!("skipped: python3, which generates the graph, is missing");
         return;
     }
     let text = planned(&[&file, "--share", "all"]);
@@ -161,7 +161,9 @@ fn an_array_is_no_graph() {
 fn plans_are_the_same_after_they_were_written_and_read() {
     let Some(file) = case("json_roundtrip_order.json") else { return };
     let options = ImportOptions::default();
-    let Imported::Graph(imported) = read(Path::new(&file), &options).unwrap() else { panic!("a graph") };
+    let Imported::Graph(imported) = read(Path::new(&file), &options).unwrap() else {
+        panic!("expected a graph")
+    };
     let graph = &imported.graph;
     let plan = Planner::new().share(Sharing::All).plan(graph).unwrap();
     let written = PlanDocument::of_graph(graph, &plan, &options).to_json();

@@ -149,7 +149,7 @@ fn verify_knows_plans_for_several_memories() {
 
     let options = ImportOptions::default();
     let Imported::Graph(imported) = read(Path::new(&model(TFLITE)), &options).unwrap() else {
-        panic!("a network")
+        panic!("expected a network")
     };
     let pools = Pools::new([Pool::on_chip("l2", 64 << 10), Pool::off_chip("ddr")]).unwrap();
     let plan = Planner::new().place(&imported.graph, &pools).unwrap();

@@ -22,7 +22,7 @@ fn compiles(source: &str) {
     let arguments = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", &object];
     match std::process::Command::new("cc").args(arguments).output() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-        Err(_) => eprintln!("skipped: no `cc` on this machine"),
+        Err(_) => eprintln!("skipped: `cc` is missing"),
     }
 }
 
@@ -58,7 +58,7 @@ fn a_source_and_its_header() {
     let (input, outs) = (model(TFLITE), ["--out", &planned, "--out", &header, "--out", &source]);
     let (status, _, errors) = plimsoll(&[&["plan", &input][..], &outs].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(folder.read("net.c").contains("plimsoll_"), "a prefix by the model's name");
+    assert!(folder.read("net.c").contains("plimsoll_"), "names have the default prefix");
     compiles(&source);
 }
 

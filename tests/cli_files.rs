@@ -271,7 +271,7 @@ fn signals_leave_nothing_behind() {
         let mut child = running(&["plan", &csv, "--out", &old, "--out", &new, "--out", &pipe]);
         // Wait for both temporary files.
         while folder.names().len() < before.len() + 2 {
-            assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+            assert!(child.try_wait().unwrap().is_none(), "the command ended before the signal");
             thread::sleep(Duration::from_millis(5));
         }
         let pid = child.id().to_string();

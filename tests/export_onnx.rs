@@ -137,8 +137,8 @@ fn assert_same_but_planned(name: &str, old: &[u8], new: &[u8], plan: &Plan) {
         nodes.sort();
         nodes
     };
-    assert!(sorted(&old) == sorted(&new), "{name}: other nodes");
-    assert!(old.rest == new.rest, "{name}: something else changed");
+    assert!(sorted(&old) == sorted(&new), "{name}: the nodes differ");
+    assert!(old.rest == new.rest, "{name}: other fields differ");
     let mut known = new.given.clone();
     for node in &new.nodes {
         for need in Model::needs(node.contents) {
@@ -150,7 +150,7 @@ fn assert_same_but_planned(name: &str, old: &[u8], new: &[u8], plan: &Plan) {
     let position: HashMap<&[u8], usize> =
         new.nodes.iter().enumerate().map(|(place, node)| (node.whole, place)).collect();
     let steps = plan.order.iter().map(|id| position[old.nodes[id.index()].whole]);
-    assert!(steps.is_sorted(), "{name}: another order");
+    assert!(steps.is_sorted(), "{name}: the order differs from the plan");
     let keys: Vec<&str> =
         new.metadata.iter().map(|entry| entry.0).filter(|key| key.starts_with("plimsoll.")).collect();
     let expected = ["format", "arena_bytes", "alignment", "lower_bound_bytes", "plan"];

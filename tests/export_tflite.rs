@@ -91,12 +91,12 @@ fn a_planned_network_has_our_order_and_reads_back() {
     let before = operators(&file);
     let order = plan.plan.order.iter().map(|id| before[id.index()].clone());
     assert_eq!(operators(&plan.bytes), order.collect::<Vec<_>>());
-    assert_ne!(operators(&plan.bytes), before, "this network's best order is another one");
+    assert_ne!(operators(&plan.bytes), before, "the best order differs from program order");
     let checked = tflite::check(&plan.bytes, &Scratch::reference()).unwrap();
     assert_eq!((checked.head_bytes, checked.layout.offsets), (86_016, plan.layout.offsets.clone()));
     let (old, new) = (file.len(), plan.bytes.len());
     assert!(new - old < 4_000 && (new - old).is_multiple_of(16), "{} bytes added", new - old);
-    assert_eq!(plan.bytes[new - old..], file, "the old bytes follow as they are");
+    assert_eq!(plan.bytes[new - old..], file, "the old bytes follow unchanged");
 }
 
 #[test]
@@ -526,13 +526,13 @@ fn with_loop() -> Model {
 fn bodies_lie_in_the_workspace_of_what_runs_them() {
     let model = with_loop();
     let plan = planned(&model.bytes());
-    assert_eq!(plan.head_bytes, 2048 + 16, "bodies reuse what is free");
+    assert_eq!(plan.head_bytes, 2048 + 16, "bodies reuse free memory");
     assert_eq!(plan.plan.scratch[2].unwrap().bytes, 512 + 16);
     let starts: Vec<u64> = plan.layout.offsets[1..]
         .iter()
         .map(|offsets| offsets.iter().flatten().copied().min().unwrap())
         .collect();
-    assert_eq!(starts[0], starts[1], "the condition and the body do not run at once");
+    assert_eq!(starts[0], starts[1], "the condition and the body run at different times");
     // The verifier detects a body that overlaps the loop's input.
     let (input, first) = (plan.layout.offsets[0][2].unwrap(), 6 + 3);
     let wrong = with_offset(&plan, first + 1, i32::try_from(input).unwrap());
@@ -670,7 +670,7 @@ fn handles_and_foreign_code() {
     model.codes[1] = Code { builtin: CUSTOM, custom: Some(b"MyKernel".to_vec()) };
     let plan = planned(&model.bytes());
     assert!(plan.notes[0].contains("`0:CUSTOM:MyKernel`, `1:CUSTOM:MyKernel`"), "{:?}", plan.notes);
-    assert_eq!(plan.layout.orders, [[0, 1, 2, 3]], "foreign code keeps its order");
+    assert_eq!(plan.layout.orders, [[0, 1, 2, 3]], "custom operators keep their order");
     let known = Scratch::reference().measured(0, 0, 0).measured(0, 1, 0).measured(0, 2, 0);
     let plan = tflite::plan("m", &model.bytes(), Planner::new(), &known).unwrap();
     assert!(plan.notes.is_empty(), "{:?}", plan.notes);
@@ -787,7 +787,9 @@ fn mutated_files_give_an_error_or_a_right_plan() {
                 assert!(head(&done.bytes) <= done.head_bytes, "mutation {number}");
                 counts[1] += 1;
             }
-            Err(TfliteError::Wrong(text)) => panic!("mutation {number}: we made a wrong plan: {text}"),
+            Err(TfliteError::Wrong(text)) => {
+                panic!("mutation {number}: the planner wrote a wrong plan: {text}")
+            }
             Err(_) => counts[2] += 1,
         }
     }

@@ -51,12 +51,12 @@ fn check_memory(
     let (used, result) = measured(|| import(bytes));
     // The limit of 50 MB is for a million parts; here it is in proportion to `MANY`.
     let most = 20 * bytes.len() + 50 * MANY;
-    println!("{name}: {} bytes take {used}, of {most}", bytes.len());
+    println!("{name}: a file of {} bytes takes {used} of {most} bytes", bytes.len());
     if used > most {
-        wrong.push(format!("{name}: {} bytes take {used}, more than {most}", bytes.len()));
+        wrong.push(format!("{name}: a file of {} bytes takes {used} bytes, more than {most}", bytes.len()));
     }
     if result.as_ref().is_err_and(|text| text.len() > 2048) {
-        wrong.push(format!("{name}: a long message"));
+        wrong.push(format!("{name}: the message is longer than 2 KiB"));
     }
     result
 }

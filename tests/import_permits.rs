@@ -225,9 +225,9 @@ fn axes_and_steps_are_heeded() {
     let slice = || node("Slice", &["x", "starts", "ends", "axes", "steps"], &["y"]);
     assert_eq!(cut(&lists(&[0], &[1]), slice()), Some(8));
     assert_eq!(cut(&lists(&[-2], &[1]), slice()), Some(8));
-    assert_eq!(cut(&lists(&[0], &[2]), slice()), None, "a step leaves out rows");
-    assert_eq!(cut(&lists(&[0], &[-1]), slice()), None, "rows are turned round");
-    assert_eq!(cut(&lists(&[2], &[1]), slice()), None, "there is no such axis");
+    assert_eq!(cut(&lists(&[0], &[2]), slice()), None, "a step skips rows");
+    assert_eq!(cut(&lists(&[0], &[-1]), slice()), None, "a slice reverses rows");
+    assert_eq!(cut(&lists(&[2], &[1]), slice()), None, "the axis does not exist");
     assert_eq!(cut(&lists(&[0, 1], &[1]), slice()), None, "one start for two axes");
 }
 

@@ -115,7 +115,7 @@ fn constants_may_lie_elsewhere() {
     // A tensor without elements needs no data.
     let notes = read_only(tensor("weights", INT8, &[0]), Buffer::default());
     assert!(notes.iter().all(|note| !note.contains("nothing fills")), "{notes:?}");
-    // The contents are unknown, so a note names the tensor. Offsets up to 1 mean that there is no data.
+    // The contents are unknown, so a note names the tensor. Offsets up to 1 mark absent data.
     let invalid = Buffer { offset: 1, size: 16, ..Buffer::default() };
     let note = ["tensors that nothing fills, taken for constants: `weights`"];
     assert_eq!(read_only(weights.clone(), invalid), note);

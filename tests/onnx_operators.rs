@@ -321,8 +321,8 @@ fn outputs_of_bounded_inputs_are_bounds() {
             }
         }
     }
-    println!("{compared} smaller inputs");
-    assert!(wrong.is_empty(), "{} are no bounds:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{compared} smaller inputs compared");
+    assert!(wrong.is_empty(), "{} upper bounds are too small:\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 5_000, "{compared}");
 }
 
