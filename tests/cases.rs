@@ -98,7 +98,7 @@ fn an_update_of_a_cache_is_written_over_it() {
 }
 
 #[test]
-fn of_placements_of_equal_cost_the_one_that_moves_least() {
+fn ties_between_placements_go_to_fewer_copied_bytes() {
     let Some(file) = case("two_banks.json") else { return };
     let folder = Folder::new();
     let out = folder.text("plan.json");
@@ -111,7 +111,7 @@ fn of_placements_of_equal_cost_the_one_that_moves_least() {
 }
 
 #[test]
-fn the_reason_for_a_refused_placement_is_told() {
+fn a_refused_placement_gives_its_reason() {
     for (name, reason) in [
         ("place_at_late_reader.json", "`attend` reads `past` after operator `update` overwrites it"),
         ("place_at_not_overwritable.json", "`past` is a graph input that may not be overwritten"),

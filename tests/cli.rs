@@ -142,7 +142,7 @@ fn a_plan_for_another_model_is_wrong_and_a_broken_one_is_bad_input() {
 
 /// `verify` recognises plans for several memories by their format.
 #[test]
-fn verify_knows_plans_for_several_memories() {
+fn verify_recognises_plans_for_several_memories() {
     use plimsoll::export::json::PoolPlanDocument;
     use plimsoll::import::{ImportOptions, Imported, read};
     use plimsoll::{Planner, Pool, Pools};
@@ -204,7 +204,7 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
 }
 
 #[test]
-fn what_does_not_fit_is_planned_all_the_same() {
+fn networks_that_do_not_fit_are_still_planned() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
     let (status, text, errors) =
@@ -485,7 +485,7 @@ fn merged_objects_are_written_and_checked() {
 }
 
 #[test]
-fn what_does_not_fit_is_proven_or_unknown() {
+fn plans_that_do_not_fit_are_infeasible_or_unknown() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\nb,0,3,10\nc,1,4,40\nd,2,4,50\n");
     let run = |capacity, strategy| {
@@ -503,7 +503,7 @@ fn what_does_not_fit_is_proven_or_unknown() {
 }
 
 #[test]
-fn gaps_and_reserved_ranges_go_all_the_way() {
+fn gaps_and_reserved_ranges_reach_the_plan() {
     let folder = Folder::new();
     let csv =
         folder.with("b.csv", "id,lower,upper,size,gaps\nstate,0,6,600,2-5\nlarge,2,4,500,\nsmall,3,5,300,\n");
@@ -551,7 +551,7 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
 }
 
 #[test]
-fn compare_shows_heights_and_what_fits() {
+fn compare_shows_heights_and_counts_fits() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");
     let (status, text, _) = plimsoll(&[
@@ -572,7 +572,7 @@ fn compare_shows_heights_and_what_fits() {
 }
 
 #[test]
-fn compare_notes_what_a_strategy_refuses() {
+fn compare_notes_inputs_that_a_strategy_refuses() {
     let folder = Folder::new();
     let fixed = folder.with("fixed.csv", "id,lower,upper,size,offset\na,0,1,8,16\nb,0,1,8,\n");
     let (status, text, errors) = plimsoll(&["compare", &fixed, "--strategies", "knapsack,auto"]);
@@ -582,7 +582,7 @@ fn compare_notes_what_a_strategy_refuses() {
 }
 
 #[test]
-fn compare_goes_on_after_a_broken_file_and_says_so() {
+fn compare_reports_a_broken_file_and_continues() {
     let folder = Folder::new();
     let broken = folder.with("broken.csv", "id,lower,upper,size\na,0,1,x\n");
     let (status, text, errors) = plimsoll(&["compare", &broken, &model(TFLITE), "--strategies", "auto"]);
@@ -600,7 +600,7 @@ fn compare_goes_on_after_a_broken_file_and_says_so() {
 
 /// The file declares the shapes of its inputs only.
 #[test]
-fn shapes_are_computed_where_the_file_tells_none() {
+fn missing_shapes_are_inferred() {
     let folder = Folder::new();
     let told = fs::read(model(ONNX)).unwrap();
     fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&told)).unwrap();
@@ -643,7 +643,7 @@ fn inputs_may_be_given_other_shapes() {
 }
 
 #[test]
-fn help_is_a_contract() {
+fn help_matches_the_snapshots() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help-plan", &["plan", "--help"]),

@@ -63,7 +63,7 @@ fn a_source_and_its_header() {
 }
 
 #[test]
-fn what_cannot_be_code_is_said_before_anything_is_written() {
+fn unsupported_code_is_refused_before_writing() {
     let folder = Folder::new();
     let input = model(ONNX);
     let [header, source, other] = ["net.h", "net.c", "other.h"].map(|name| folder.text(name));
@@ -130,7 +130,7 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
 }
 
 #[test]
-fn what_is_no_planned_model_is_said() {
+fn models_that_cannot_be_planned_or_verified_are_refused() {
     let folder = Folder::new();
     let (onnx, tflite, csv) = (model(ONNX), model(TFLITE), folder.with("buffers.csv", CSV));
     let (out, broken) = (folder.text("out.onnx"), folder.with("broken.onnx", b"\x3a\xff\xff"));

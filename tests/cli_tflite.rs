@@ -71,7 +71,7 @@ fn a_model_is_planned_and_its_plan_verified() {
 }
 
 #[test]
-fn what_does_not_fit_is_written_and_said() {
+fn models_over_the_capacity_are_written_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(&folder, "planned.tflite");
     let (header, report) = (path(&folder, "planned.h"), path(&folder, "planned.html"));

@@ -267,7 +267,7 @@ fn padded(value: u64) -> Vec<u8> {
 }
 
 #[test]
-fn what_nobody_knows_is_kept() {
+fn unknown_fields_are_kept() {
     let bytes = odd_model();
     let (written, plan) = planned("odd", &bytes, &Planner::new(), &ImportOptions::default());
     // A plan with shared objects is written with them.
@@ -388,7 +388,7 @@ fn wrong_plans_are_refused() {
 }
 
 #[test]
-fn what_cannot_be_written_anew_is_said() {
+fn files_that_cannot_be_rewritten_are_refused() {
     let bytes = model(&[input("x", FLOAT, "8"), node("Relu", &["x"], &["y"]), output("y", FLOAT, "8")]);
     let options = ImportOptions::default();
     let graph = onnx_from_bytes("m", &bytes, &options).unwrap().graph;

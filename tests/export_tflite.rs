@@ -161,7 +161,7 @@ fn sizes_are_the_runtimes() {
 }
 
 #[test]
-fn tensors_that_nobody_names_count() {
+fn unused_tensors_count() {
     let mut model = branches();
     model.subgraphs[0].tensors.push(tensor("unused", INT8, &[1000]));
     let plan = planned(&model.bytes());
@@ -171,7 +171,7 @@ fn tensors_that_nobody_names_count() {
 }
 
 #[test]
-fn what_nobody_writes_lives_from_the_start() {
+fn tensors_without_writers_live_from_the_start() {
     let mut model = branches();
     model.subgraphs[0].tensors.push(tensor("blank", INT8, &[512]));
     model.subgraphs[0].operators[3].inputs.push(5);
@@ -194,7 +194,7 @@ fn variables_are_left_to_the_runtime() {
 }
 
 #[test]
-fn all_else_of_the_model_is_kept() {
+fn other_parts_of_the_model_are_unchanged() {
     let mut model = branches();
     model.description = Some("what it is");
     model.buffers.push(data(b"1.2.3"));
@@ -254,7 +254,7 @@ fn entries(file: &[u8]) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn places_that_count_from_the_files_start_move_with_it() {
+fn absolute_file_offsets_are_adjusted() {
     const BEHIND: [u8; 16] = *b"sixteen of them!";
     let mut model = branches();
     model.buffers.push(Buffer { offset: 1, size: 0, ..Buffer::default() });
@@ -333,7 +333,7 @@ fn wrong_layouts_are_not_written() {
 }
 
 #[test]
-fn plans_that_were_tampered_with_are_noticed() {
+fn changed_plans_in_files_are_refused() {
     let plan = planned(&branches().bytes());
     let wrong = |tensor, offset| {
         let error = tflite::check(&with_offset(&plan, tensor, offset), &Scratch::reference()).unwrap_err();
@@ -431,7 +431,7 @@ fn updated(is_read_again: bool) -> Model {
 }
 
 #[test]
-fn a_cache_may_be_updated_where_it_is() {
+fn a_cache_may_be_updated_in_place() {
     let plan = |model: &Model, sharing| {
         let planner = Planner::new().share(sharing);
         let plan = tflite::plan("m", &model.bytes(), planner, &Scratch::reference()).unwrap();
@@ -476,7 +476,7 @@ impl Strategy for Liar {
 }
 
 #[test]
-fn a_strategy_that_lies_writes_nothing() {
+fn a_wrong_strategy_writes_no_model() {
     let lying = Planner::new().strategy(Liar);
     let error = tflite::plan("m", &branches().bytes(), lying, &Scratch::reference()).unwrap_err().to_string();
     assert!(error.starts_with("strategy `liar` made a wrong plan"), "{error}");
@@ -523,7 +523,7 @@ fn with_loop() -> Model {
 }
 
 #[test]
-fn bodies_lie_in_the_workspace_of_what_runs_them() {
+fn bodies_lie_in_the_workspace_of_their_operator() {
     let model = with_loop();
     let plan = planned(&model.bytes());
     assert_eq!(plan.head_bytes, 2048 + 16, "bodies reuse free memory");
@@ -540,7 +540,7 @@ fn bodies_lie_in_the_workspace_of_what_runs_them() {
 }
 
 #[test]
-fn what_runs_from_several_places_has_memory_of_its_own() {
+fn subgraphs_with_several_callers_have_memory_of_their_own() {
     let mut model = with_loop();
     model.subgraphs[0].operators[3] = caller(&[3], &[4], &[1, 2]);
     let plan = planned(&model.bytes());
@@ -550,7 +550,7 @@ fn what_runs_from_several_places_has_memory_of_its_own() {
 }
 
 #[test]
-fn what_nobody_runs_is_planned_alone() {
+fn unused_subgraphs_are_planned_alone() {
     let mut model = branches();
     model.subgraphs.push(body("signature"));
     let plan = planned(&model.bytes());
@@ -665,7 +665,7 @@ fn measured_scratch_goes_before_the_table() {
 }
 
 #[test]
-fn handles_and_foreign_code() {
+fn handles_and_custom_operators() {
     let mut model = branches();
     model.codes[1] = Code { builtin: CUSTOM, custom: Some(b"MyKernel".to_vec()) };
     let plan = planned(&model.bytes());

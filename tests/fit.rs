@@ -41,7 +41,7 @@ fn total(figures: &Value) -> u64 {
 }
 
 #[test]
-fn a_report_says_what_fits_and_what_stays_out() {
+fn a_report_has_all_lines() {
     let (status, text, errors) =
         fit(&[&here(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
     assert_eq!((status, errors.as_str()), (0, ""));
@@ -68,7 +68,7 @@ fn a_report_says_what_fits_and_what_stays_out() {
 /// The list of transfers is computed from residency intervals and copies alone; its sums equal
 /// the planner's traffic.
 #[test]
-fn what_is_listed_adds_up_to_the_traffic() {
+fn transfers_add_up_to_the_traffic() {
     let folder = Folder::new();
     for (memory, share) in
         [("l2=256KiB", "none"), ("l2=256KiB", "all"), ("l2=64KiB", "all"), ("l2=8MiB", "inplace")]
@@ -209,7 +209,7 @@ fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
 }
 
 #[test]
-fn what_would_help_is_told_with_what_it_saves() {
+fn remedies_are_listed_with_their_savings() {
     let folder = Folder::new();
     let run = |net: &Value, more: &[&str]| {
         let file = folder.with("net.json", net.to_string());
@@ -276,7 +276,7 @@ fn what_would_help_is_told_with_what_it_saves() {
 }
 
 #[test]
-fn so_much_memory_is_enough() {
+fn more_memory_is_enough() {
     let folder = Folder::new();
     let cells = here(CELLS);
     let weighty = folder.with("chain.json", chain().to_string());
@@ -306,7 +306,7 @@ fn so_much_memory_is_enough() {
 }
 
 #[test]
-fn nothing_helps_where_nothing_can() {
+fn networks_without_a_remedy_need_more_memory() {
     let folder = Folder::new();
     let inner = "intermediate";
     let net = network(
@@ -406,7 +406,7 @@ fn bad_usage_names_the_culprit() {
 }
 
 #[test]
-fn what_cannot_run_at_all_does_not_fit() {
+fn networks_that_cannot_run_do_not_fit() {
     let folder = Folder::new();
     let machine = folder.with(
         "small.toml",
@@ -420,7 +420,7 @@ fn what_cannot_run_at_all_does_not_fit() {
 }
 
 #[test]
-fn a_broken_file_is_told_and_the_rest_goes_on() {
+fn fit_reports_a_broken_file_and_continues() {
     let folder = Folder::new();
     fs::create_dir(folder.path("nets")).unwrap();
     fs::copy(here(CELLS), folder.path("nets/cells.tflite")).unwrap();
@@ -623,7 +623,7 @@ fn the_largest_input_is_found() {
 
 /// Odd sizes need more memory than even ones, so a larger size may fit although a smaller one does not.
 #[test]
-fn what_fits_need_not_be_monotone() {
+fn fitting_sizes_need_not_be_monotone() {
     let folder = Folder::new();
     let shape = "batch + 1000*(batch % 2)";
     let network = folder.with(
@@ -676,6 +676,6 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
 }
 
 #[test]
-fn help_is_a_contract() {
+fn help_matches_the_snapshots() {
     insta::assert_snapshot!("help-fit", fit(&["--help"]).1);
 }

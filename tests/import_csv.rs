@@ -140,7 +140,7 @@ fn bytes_that_are_no_text_are_refused() {
 }
 
 #[test]
-fn files_are_told_apart_by_their_ending() {
+fn formats_are_recognised_by_file_extension() {
     let missing = read(Path::new("no/such.csv"), &ImportOptions::default());
     assert!(matches!(missing, Err(ImportError::Read { .. })), "{missing:?}");
     let folder = tempfile::tempdir().unwrap();

@@ -45,7 +45,7 @@ fn check_pool_plan(graph: &Graph, mut plan: PoolPlan) {
 
 /// A part of a U-Net: the planner found its in-place shares in another order than by tensor.
 #[test]
-fn what_is_shared_comes_back_in_order() {
+fn shares_are_read_back_in_order() {
     let in_place = |id: usize, from: usize, to: usize| {
         format!(
             r#"{{"name":"o{id}","type":"Relu","inputs":[{from}],"outputs":[{to}],"permits":[{{"how":"in_place","input":{from},"output":{to}}}]}}"#

@@ -414,7 +414,7 @@ fn json_is_read_strictly() {
 /// A tensor with a dimension of 0 has no bytes, whatever its other dimensions are. Without such a
 /// dimension, a size beyond 64 bits is an error that names the tensor.
 #[test]
-fn sizes_are_counted_with_care() {
+fn sizes_beyond_64_bits_are_errors() {
     let _alone = ALONE.lock();
     let huge = "4611686018427387904, 4611686018427387904";
     for op_type in ["Relu", "Identity", "Softmax", "Dropout", "Flatten"] {

@@ -200,7 +200,7 @@ fn folded(graph: &Graph) -> Vec<bool> {
 }
 
 #[test]
-fn constants_fold_up_to_what_may_not_run_early() {
+fn constants_fold_up_to_operators_that_must_run() {
     assert_eq!(folded(&import(&chain(&["Cast", "DEQUANTIZE", "If", "Cast"]))), [true, true, false, false]);
     for op_type in ["RandomNormalLike", "Loop", "CUSTOM:x", "READ_VARIABLE"] {
         assert_eq!(folded(&import(&chain(&["Cast", op_type]))), [true, false], "{op_type}");
@@ -253,7 +253,7 @@ fn floats_may_count_as_another_type() {
 /// Graph JSON states only the types of operators. Operators of unknown types may have side effects,
 /// so they are not folded, even if they read constants only.
 #[test]
-fn only_what_is_known_to_compute_is_folded() {
+fn only_pure_operators_are_folded() {
     let text = r#"{"ops":[
         {"name":"a","type":"random_uniform","inputs":[0],"outputs":[1]},
         {"name":"b","type":"ReadSensor","inputs":[0],"outputs":[2]},

@@ -272,7 +272,7 @@ fn all_unshaped_tensors_are_listed_with_a_remedy() {
 }
 
 #[test]
-fn of_two_descriptions_the_full_one_counts() {
+fn of_two_declarations_the_complete_one_counts() {
     let parts = [
         input("x", FLOAT, "1"),
         node("A", &["x"], &["y"]),
@@ -349,7 +349,7 @@ fn constants_are_shaped_by_their_attributes() {
 }
 
 #[test]
-fn what_draws_random_numbers_is_never_folded() {
+fn random_operators_are_never_folded() {
     let random = ["Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike", "Dropout"];
     let mut parts = vec![initializer("w", FLOAT, &[4])];
     for op_type in random {
@@ -381,7 +381,7 @@ fn functions_of_the_model_are_never_folded() {
 }
 
 #[test]
-fn bodies_of_operators_that_are_not_known_are_noted() {
+fn bodies_of_unknown_operators_are_noted() {
     let parts = |op_type| {
         let inner = body("then_branch", &[node("Neg", &["x"], &["r"]), output("r", FLOAT, "4")]);
         let outer = node_with(op_type, &["x"], &["y"], &[inner]);
@@ -419,7 +419,7 @@ fn shapes_that_contradict_each_other_count_for_nothing() {
 }
 
 #[test]
-fn of_other_domains_nothing_is_known() {
+fn operators_of_other_domains_are_unknown() {
     let domains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "pkg.torch", "my.functions"];
     let mut parts = vec![initializer("w", FLOAT, &[4])];
     for name in domains {
@@ -439,7 +439,7 @@ fn recurrent_operators_keep_no_state() {
 }
 
 #[test]
-fn what_bodies_use_of_the_outer_scope_is_read() {
+fn captured_tensors_are_inputs() {
     let then_branch = body(
         "then_branch",
         &[
@@ -594,7 +594,7 @@ fn dimensions_that_exporters_leave_open_are_unknown() {
 }
 
 #[test]
-fn what_is_no_model_is_said_to_be_none() {
+fn invalid_models_are_refused() {
     let reason = |bytes: &[u8]| match onnx_from_bytes("model", bytes, &ImportOptions::default()) {
         Err(ImportError::Malformed { format: "ONNX", reason }) => reason,
         other => panic!("{other:?}"),
@@ -664,7 +664,7 @@ fn lengths_beyond_the_file_are_errors() {
 }
 
 #[test]
-fn bodies_nested_without_end_are_errors() {
+fn bodies_nested_too_deep_are_errors() {
     let mut graph = Vec::new();
     for _ in 0..5000 {
         graph = length_delimited(1, length_delimited(5, length_delimited(6, graph)));

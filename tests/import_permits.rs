@@ -102,7 +102,7 @@ fn a_state_goes_from_an_input_to_an_output_of_its_size() {
 }
 
 #[test]
-fn softmax_is_in_place_where_its_kernel_is_promised_to_take_several_passes() {
+fn softmax_is_in_place_with_multi_pass_kernels() {
     let model = onnx_models::model(&[
         input("x", UINT8, "4, 8"),
         input("scale", UINT8, "8"),
@@ -153,7 +153,7 @@ fn slices() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
 proptest! {
     /// A slice is a view if and only if its elements are contiguous.
     #[test]
-    fn slices_are_views_where_they_are_in_one_piece(axes in slices(), negative: bool, old: bool) {
+    fn contiguous_slices_are_views(axes in slices(), negative: bool, old: bool) {
         let dims: Vec<i64> = axes.iter().map(|axis| axis.0).collect();
         let starts: Vec<i64> = axes.iter().map(|axis| axis.1).collect();
         let lengths: Vec<i64> = axes.iter().map(|axis| axis.2).collect();
@@ -232,7 +232,7 @@ fn axes_and_steps_are_heeded() {
 }
 
 #[test]
-fn what_is_not_known_is_no_view() {
+fn unknown_slices_are_no_views() {
     let slice = || node("Slice", &["x", "starts", "ends"], &["y"]);
     let ends = || numbers("ends", &[3]);
     // The start is computed at run time.
@@ -253,7 +253,7 @@ fn what_is_not_known_is_no_view() {
 }
 
 #[test]
-fn a_constant_node_says_where_as_well() {
+fn a_constant_node_may_set_the_start_of_a_slice() {
     let value =
         length_delimited(5, [onnx_models::tensor("", INT64, &[1]), length_delimited(9, raw(&[2]))].concat());
     let constant = node_with("Constant", &[], &["starts"], &[attribute("value", value)]);
@@ -278,7 +278,7 @@ fn at_version(parts: &[Vec<u8>], version: i64) -> Graph {
 
 /// The training mode may be an attribute, a constant, or unknown before the run.
 #[test]
-fn operators_that_train_permit_nothing() {
+fn operators_in_training_mode_permit_nothing() {
     let x = || input("x", UINT8, "2, 3");
     let y = || output("y", UINT8, "2, 3");
     let flag = |value: u8| {

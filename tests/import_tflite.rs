@@ -67,7 +67,7 @@ fn a_small_model_is_read_in_full() {
 }
 
 #[test]
-fn what_is_not_given_is_left_out() {
+fn missing_optional_operands_are_skipped() {
     let mut model = small();
     model.subgraphs[0].operators[0].inputs = vec![-1, 0, -1, 0, 1];
     model.subgraphs[0].operators[0].intermediates = vec![1];
@@ -258,7 +258,7 @@ fn constants_fold_unless_told_not_to() {
 }
 
 #[test]
-fn state_and_foreign_code_never_fold() {
+fn state_and_custom_operators_never_fold() {
     let folds = |change: &dyn Fn(&mut Model)| {
         let mut model = dequantized();
         change(&mut model);
@@ -345,7 +345,7 @@ fn mistakes_name_the_culprit() {
 }
 
 #[test]
-fn other_files_are_told_apart() {
+fn invalid_files_are_refused() {
     let text =
         |bytes: &[u8]| tflite_from_bytes("x", bytes, &ImportOptions::default()).unwrap_err().to_string();
     assert_eq!(text(b"TFL3"), "not a valid TFLite file: it is shorter than 8 bytes");
@@ -449,7 +449,7 @@ fn positions(list: &Value) -> Vec<usize> {
 }
 
 #[test]
-fn the_collection_is_what_its_json_says() {
+fn the_zoo_matches_its_json() {
     for (path, json) in zoo() {
         let place = path.display();
         let graph = graph_of(&path, &unfolded());
@@ -481,7 +481,7 @@ fn the_collection_is_what_its_json_says() {
 
 #[cfg(feature = "json")]
 #[test]
-fn the_collection_is_the_same_by_json() {
+fn the_zoo_is_the_same_by_json() {
     for (path, json) in zoo() {
         for options in [unfolded(), ImportOptions::default()] {
             let (tflite, json) = (graph_of(&path, &options), graph_of(&json, &options));
@@ -506,7 +506,7 @@ fn the_collection_is_the_same_by_json() {
 }
 
 #[test]
-fn weights_of_the_collection_fold() {
+fn weights_of_the_zoo_fold() {
     let models: Vec<PathBuf> = zoo().into_iter().map(|(path, _)| path).collect();
     for path in models {
         let graph = graph_of(&path, &ImportOptions::default());

@@ -210,7 +210,7 @@ const REFUSED: [(&str, usize); 16] = [
 ];
 
 #[test]
-fn operators_are_as_other_programs_say() {
+fn inferred_shapes_equal_those_of_other_programs() {
     let mut refused: BTreeMap<&str, usize> = BTreeMap::new();
     let mut texts = Vec::new();
     let mut wrong = Vec::new();

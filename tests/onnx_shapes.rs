@@ -60,7 +60,7 @@ fn inner(name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn sizes_are_computed_on_the_way() {
+fn values_of_shape_computations_are_inferred() {
     // x.view(x.size(0), -1), as PyTorch exports it.
     let view = [
         input("x", FLOAT, "4, 3, 5"),
@@ -135,7 +135,7 @@ fn nodes_may_stand_in_any_order() {
 }
 
 #[test]
-fn what_cannot_be_known_is_named_with_its_reason() {
+fn unknown_shapes_are_named_with_the_reason() {
     let unknown = [
         input("x", FLOAT, "2, 3"),
         node_with("Fancy", &["x"], &["z"], &[domain("my.own")]),
@@ -163,7 +163,7 @@ fn what_cannot_be_known_is_named_with_its_reason() {
 }
 
 #[test]
-fn what_the_file_tells_helps() {
+fn declared_shapes_resolve_unknown_sizes() {
     let parts = [
         input("x", FLOAT, "2, 3"),
         node("NonZero", &["x"], &["places"]),
@@ -441,7 +441,7 @@ fn branches_must_agree_unless_the_condition_is_known() {
 }
 
 #[test]
-fn loops_keep_their_states_and_stack_what_they_put_out() {
+fn loops_keep_their_states_and_stack_scan_outputs() {
     let parts = |count: Vec<u8>, step: Vec<Vec<u8>>| {
         let inside = [
             vec![inner("i"), inner("on"), inner("state"), result("on"), result("next"), result("row")],
@@ -516,7 +516,7 @@ fn function(name: &str, nodes: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-fn functions_of_the_file_are_run_through() {
+fn functions_of_the_file_are_inferred() {
     let reference = attribute("axis", length_delimited(21, "where"));
     let outer = function(
         "Outer",
@@ -538,7 +538,7 @@ fn functions_of_the_file_are_run_through() {
 }
 
 #[test]
-fn functions_that_call_each_other_without_end_are_stopped() {
+fn functions_nested_too_deep_are_errors() {
     let parts = [input("x", FLOAT, "2"), node_with("F0", &["x"], &["y"], &[domain("my.own")]), result("y")];
     let call = |name: &str, from: &str, to: &str| node_with(name, &[from], &[to], &[domain("my.own")]);
     let own = function("F0", &[call("F0", "a", "b")]);
@@ -619,7 +619,7 @@ fn large_constants_leave_room_for_shapes() {
 }
 
 #[test]
-fn versions_that_are_not_known_are_refused() {
+fn unknown_versions_are_refused() {
     let graph =
         length_delimited(7, [input("x", FLOAT, "2"), node("Relu", &["x"], &["y"]), result("y")].concat());
     let text = |opset: Vec<u8>| {

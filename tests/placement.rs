@@ -102,7 +102,7 @@ fn described(graph: &Graph) -> String {
 }
 
 #[test]
-fn as_cheap_as_the_best_of_all_ways() {
+fn placements_cost_as_little_as_brute_force() {
     let count = std::env::var("PLIMSOLL_INSTANCES").map_or(150, |count| count.parse().expect("a number"));
     let first = std::env::var("PLIMSOLL_SEED").map_or(0, |seed| seed.parse().expect("a number"));
     let (mut above_floor, mut cut) = (0, 0);
@@ -162,7 +162,7 @@ fn all_orders(graph: &Graph, most: usize) -> Option<Vec<Vec<OperatorId>>> {
 }
 
 #[test]
-fn orders_are_no_dearer_than_the_planned_one_and_mostly_the_cheapest() {
+fn orders_cost_no_more_than_the_planned_one_and_often_the_minimum() {
     let count = std::env::var("PLIMSOLL_ORDERED").map_or(60, |count| count.parse().expect("a number"));
     let (mut asked, mut planned_best, mut best_found) = (0, 0, 0);
     for seed in 0..count {
@@ -192,7 +192,7 @@ fn orders_are_no_dearer_than_the_planned_one_and_mostly_the_cheapest() {
 }
 
 #[test]
-fn what_must_be_on_chip_and_does_not_fit_is_named() {
+fn tensors_that_must_be_on_chip_are_named_if_they_do_not_fit() {
     let mut net = Graph::builder("two inputs");
     let [left, right] = ["left", "right"].map(|name| net.input(name, TensorSpec::bytes(600)));
     let sum = net.tensor("sum", TensorSpec::bytes(600));
@@ -219,7 +219,7 @@ fn what_must_be_on_chip_and_does_not_fit_is_named() {
 }
 
 #[test]
-fn among_placements_of_one_cost_few_bytes_are_copied() {
+fn placements_of_equal_cost_copy_few_bytes() {
     // Neither bank can hold both tensors, and copies between banks cost nothing.
     let mut net = Graph::builder("two banks");
     let x = net.input("x", TensorSpec::bytes(0));

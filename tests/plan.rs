@@ -188,7 +188,7 @@ fn diamond() -> (Graph, [TensorId; 5]) {
 }
 
 #[test]
-fn a_plan_says_where_why_and_when() {
+fn a_plan_has_offsets_bound_and_live_ranges() {
     let (graph, [x, a, b, c, d]) = diamond();
     let plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
     // Step 2: a (20) + b (30) + c (40) + scratch (8).
@@ -218,7 +218,7 @@ fn place(plan: &mut Plan, tensor: usize) -> &mut Placement {
 }
 
 #[test]
-fn the_verifier_says_which_rule_broke_and_where() {
+fn the_verifier_names_the_violated_rule() {
     let order = |order: [usize; 4]| verdict(move |plan| plan.order = order.map(OperatorId::new).to_vec());
     assert_eq!(
         order([0, 1, 1, 2]),
@@ -265,7 +265,7 @@ fn the_verifier_says_which_rule_broke_and_where() {
 }
 
 #[test]
-fn variables_in_and_outside_of_the_arena() {
+fn variables_in_and_outside_the_arena() {
     let mut net = Graph::builder("net");
     let x = net.input("x", bytes(4));
     let state = net.variable("state", bytes(16));

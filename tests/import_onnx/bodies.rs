@@ -50,7 +50,7 @@ fn branches(condition: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn branches_are_bodies_and_what_they_capture_is_read() {
+fn branches_are_bodies_and_captured_tensors_are_inputs() {
     let graph = import(&[branches("cond"), vec![input("cond", BOOL, "")]].concat());
     let operator = &graph.operators()[0];
     let [yes, no] = operator.bodies() else { panic!("two bodies") };
@@ -68,7 +68,7 @@ fn branches_are_bodies_and_what_they_capture_is_read() {
 }
 
 #[test]
-fn of_a_known_condition_one_branch_runs() {
+fn a_known_condition_selects_one_branch() {
     let known = initializer_of("cond", BOOL, &[], &[0]);
     let graph = import(&[branches("cond"), vec![known]].concat());
     let names: Vec<&str> = graph.operators()[0].bodies().iter().map(|body| body.name()).collect();
@@ -106,7 +106,7 @@ fn looping(more: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn states_of_a_loop_are_kept_through_a_turn() {
+fn states_of_a_loop_are_live_through_an_iteration() {
     let graph = import(&looping(&[]));
     let [inner] = graph.operators()[0].bodies() else { panic!("one body") };
     let inputs = [

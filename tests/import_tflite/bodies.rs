@@ -66,7 +66,7 @@ fn branches_get_copies_of_the_inputs() {
 }
 
 #[test]
-fn a_loop_keeps_its_state_through_a_turn() {
+fn a_loop_keeps_its_state_through_an_iteration() {
     let graph = import(&model_of(WHILE, WHILE_OPTIONS, 1, &[2, 1]));
     let [condition, body] = graph.operators()[0].bodies() else { panic!("two bodies") };
     assert!(!condition.tensors()[0].is_output() && body.tensors()[0].is_output());

@@ -156,7 +156,7 @@ fn strided_slices_follow_python() {
 }
 
 #[test]
-fn inputs_that_do_not_go_together_are_named() {
+fn mismatched_inputs_are_named() {
     let reshape = one_operator(builtin(22), &[Data(&[2, 3]), Numbers(&[4, 2])], (0, &[]), 1);
     let error = text(&import(&reshape, &[]).unwrap_err());
     let start = "1 tensor has no static size: `out0` without a shape (`0:RESHAPE`: 6 elements ([2, 3]) do not go into \
@@ -211,7 +211,7 @@ fn sizes_that_depend_on_data_are_upper_bounds() {
 }
 
 #[test]
-fn sizes_that_nothing_bounds_must_be_given() {
+fn unbounded_sizes_must_be_given() {
     let range = one_operator(builtin(96), &[Data(&[]), Data(&[]), Data(&[])], (0, &[]), 1);
     let error = text(&import(&range, &[]).unwrap_err());
     assert!(error.contains("`out0` without a shape (its shape depends on the contents of `in0`)"), "{error}");
@@ -290,7 +290,7 @@ fn shapes_that_cannot_be_given_are_refused() {
 
 /// Outputs of operators without a rule have the declared shapes, as long as the inputs do.
 #[test]
-fn foreign_operators_keep_their_shapes() {
+fn custom_operators_have_declared_shapes() {
     let foreign = Code { builtin: CUSTOM, custom: Some(b"Mine".to_vec()) };
     let mut model = one_operator(foreign, &[Data(&[2, 3])], (0, &[]), 1);
     let error = text(&import(&model, &[]).unwrap_err());

@@ -42,7 +42,7 @@ fn branches_share_memory_while_the_operator_runs() {
 }
 
 #[test]
-fn what_an_operator_needs_besides_lies_behind_its_bodies() {
+fn scratch_lies_behind_bodies() {
     let graph = around(vec![chain(100)], 5);
     let plan = Planner::new().alignment(16).plan(&graph).unwrap();
     // The body needs 112 bytes for `m` and 8 for `x` or `y`; the 5 bytes of scratch start at a multiple of 16.
@@ -76,7 +76,7 @@ fn bodies_are_as_aligned_as_their_tensors_ask_for() {
 }
 
 #[test]
-fn the_verifier_judges_bodies() {
+fn the_verifier_checks_bodies() {
     let graph = around(vec![chain(100), chain(40)], 0);
     let plan = Planner::new().alignment(1).plan(&graph).unwrap();
     assert_eq!(verify(&graph, &plan), Ok(()));
@@ -290,7 +290,7 @@ fn each_order(graph: &Graph, order: &mut Vec<OperatorId>, tell: &mut dyn FnMut(&
 }
 
 #[test]
-fn small_graphs_with_bodies_are_planned_at_their_least() {
+fn small_graphs_with_bodies_reach_the_optimum() {
     let (mut proven, mut nested) = (0, 0);
     for seed in 0..80 {
         let mut draw = Draw(seed);

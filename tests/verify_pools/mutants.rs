@@ -87,7 +87,7 @@ fn tidy(plan: &mut PoolPlan) {
 }
 
 #[test]
-fn what_is_accepted_runs() {
+fn accepted_plans_run() {
     let (mut accepted, mut changed) = (0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 150) {
         let draw = &mut Draw(seed);

@@ -62,7 +62,7 @@ fn a_view_begins_while_its_input_is_prefetched() {
 
 /// The caller writes the input even if no operator reads it.
 #[test]
-fn an_input_that_nobody_reads_has_a_place_beside_what_lies_with_it() {
+fn an_input_without_readers_has_memory_of_its_own() {
     let mut net = Graph::builder("unread");
     let [x, z] = ["x", "z"].map(|name| net.input(name, bytes(8)));
     let [a, y] = ["a", "y"].map(|name| net.tensor(name, bytes(8)));
@@ -98,7 +98,7 @@ fn a_variable_that_is_an_output_is_where_outputs_are() {
 /// The next run reads the variable from the backing store, so it must be there as well; otherwise the
 /// plan is refused.
 #[test]
-fn a_variable_that_is_an_output_on_chip_is_at_home_as_well() {
+fn a_variable_that_is_an_output_on_chip_is_in_the_backing_store_as_well() {
     let mut net = Graph::builder("state");
     let (x, s) = (net.input("x", bytes(8)), net.variable("s", bytes(8)));
     net.operator("update").reads([x, s]).writes([s]);
@@ -109,7 +109,7 @@ fn a_variable_that_is_an_output_on_chip_is_at_home_as_well() {
 
 /// If a tensor is in two pools at a step, the plan states which one the operator uses.
 #[test]
-fn what_is_on_its_way_is_used_where_it_is() {
+fn tensors_under_way_are_used_in_a_stated_pool() {
     let mut net = Graph::builder("ways");
     let x = net.input("x", bytes(8));
     let [a, b, y] = ["a", "b", "y"].map(|name| net.tensor(name, bytes(8)));

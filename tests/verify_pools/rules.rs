@@ -35,7 +35,7 @@ fn tied() -> (Graph, PoolPlan) {
 }
 
 #[test]
-fn what_the_graph_demands_holds_in_each_pool() {
+fn constraints_hold_in_each_pool() {
     let (graph, plan) = tied();
     verify_pools(&graph, &plan).unwrap();
     let mut wrong = plan.clone();
