@@ -1,5 +1,5 @@
 //! Files that the command reads and writes: links, pipes, devices, modes, signals.
-#![cfg(all(feature = "cli", unix))]
+#![cfg(unix)]
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -13,7 +13,7 @@ use assert_cmd::cargo::cargo_bin;
 
 #[path = "support/command.rs"]
 mod command;
-#[path = "support/folder.rs"]
+#[path = "../../tests/support/folder.rs"]
 mod folder;
 
 use command::{model, plimsoll};

@@ -1,15 +1,14 @@
 //! `plimsoll fit`, as a user meets it.
-#![cfg(feature = "cli")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
-#[path = "support/folder.rs"]
+#[path = "../../tests/support/folder.rs"]
 mod folder;
-#[path = "support/onnx_models.rs"]
+#[path = "../../tests/support/onnx_models.rs"]
 mod onnx_models;
 
 use folder::Folder;
@@ -22,7 +21,7 @@ fn fit(arguments: &[&str]) -> (i32, String, String) {
 }
 
 fn here(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().unwrap().to_owned()
+    format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
 const SQUEEZENET: &str = "examples/models/squeezenet1_1.onnx";
@@ -342,7 +341,7 @@ fn nothing_helps_where_nothing_can() {
 #[test]
 fn example_machines_are_those_with_names() {
     let folder = Folder::new();
-    let files = fs::read_dir(here("examples/memory")).unwrap();
+    let files = fs::read_dir(here("cli/memory")).unwrap();
     let files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 4);
     for path in files {

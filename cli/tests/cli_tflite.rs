@@ -1,5 +1,4 @@
 //! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`, as a user meets them.
-#![cfg(feature = "cli")]
 
 use std::fs;
 
@@ -8,7 +7,7 @@ use tempfile::TempDir;
 
 #[path = "support/command.rs"]
 mod command;
-#[path = "support/data.rs"]
+#[path = "../../tests/support/data.rs"]
 mod data;
 
 use command::plimsoll;

@@ -1,5 +1,4 @@
 //! Small inputs on which an earlier version was wrong, as a user plans them.
-#![cfg(feature = "cli")]
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +11,10 @@ use plimsoll::{Planner, Sharing};
 #[path = "support/command.rs"]
 #[allow(dead_code)]
 mod command;
-#[path = "support/data.rs"]
+#[path = "../../tests/support/data.rs"]
 #[allow(dead_code)]
 mod data;
-#[path = "support/folder.rs"]
+#[path = "../../tests/support/folder.rs"]
 mod folder;
 
 use command::plimsoll;

@@ -1,14 +1,13 @@
 //! The command line, as a user meets it.
-#![cfg(feature = "cli")]
 
 use std::fs;
 use std::path::Path;
 
 #[path = "support/command.rs"]
 mod command;
-#[path = "support/folder.rs"]
+#[path = "../../tests/support/folder.rs"]
 mod folder;
-#[path = "support/onnx_models.rs"]
+#[path = "../../tests/support/onnx_models.rs"]
 mod onnx_models;
 
 use command::{model, plimsoll};

@@ -1,7 +1,5 @@
 //! The command line, run on the models of the examples.
 
-use std::path::Path;
-
 use assert_cmd::Command;
 
 /// Its exit status, and what it prints and complains.
@@ -12,6 +10,5 @@ pub fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
 }
 
 pub fn model(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models").join(file);
-    path.to_str().unwrap().to_owned()
+    format!("{}/../examples/models/{file}", env!("CARGO_MANIFEST_DIR"))
 }

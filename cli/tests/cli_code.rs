@@ -1,12 +1,11 @@
 //! `plan --out` for C code and for ONNX, and `verify` of an ONNX file, as a user meets them.
-#![cfg(feature = "cli")]
 
 use std::fs;
 use std::path::Path;
 
 #[path = "support/command.rs"]
 mod command;
-#[path = "support/folder.rs"]
+#[path = "../../tests/support/folder.rs"]
 mod folder;
 
 use command::{model, plimsoll};

@@ -11,12 +11,12 @@ use crate::Failure;
 use crate::arguments::size;
 use crate::inputs::read_text;
 
-/// Machines that have a name here: the files in `examples/memory`.
+/// Machines that have a name here: the files in `cli/memory`.
 const PRESETS: [(&str, &str); 4] = [
-    ("mcu", include_str!("../../../../examples/memory/mcu.toml")),
-    ("npu", include_str!("../../../../examples/memory/npu.toml")),
-    ("shared-sram", include_str!("../../../../examples/memory/shared-sram.toml")),
-    ("dedicated-sram", include_str!("../../../../examples/memory/dedicated-sram.toml")),
+    ("mcu", include_str!("../../memory/mcu.toml")),
+    ("npu", include_str!("../../memory/npu.toml")),
+    ("shared-sram", include_str!("../../memory/shared-sram.toml")),
+    ("dedicated-sram", include_str!("../../memory/dedicated-sram.toml")),
 ];
 
 /// Home, if none is given.
