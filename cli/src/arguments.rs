@@ -35,7 +35,7 @@ Exit status:
 /// little memory as possible, verified, with a proof of how close to the limit
 /// that is.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(name = "plimsoll", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_STATUS)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,

@@ -651,3 +651,9 @@ fn help_is_a_contract() {
         insta::assert_snapshot!(name, plimsoll(arguments).1);
     }
 }
+
+#[test]
+fn the_version_names_the_command() {
+    let (status, text, _) = plimsoll(&["--version"]);
+    assert_eq!((status, text), (0, format!("plimsoll {}\n", env!("CARGO_PKG_VERSION"))));
+}
