@@ -1,20 +1,19 @@
 //! What may be written on the command line: a contract, kept stable.
 
-use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use plimsoll::export::c_code::SymbolPrefix;
-use plimsoll::import::{Fold, ImportOptions, InputShape};
 use plimsoll::report::Colour;
-use plimsoll::{ElementType, Ordering, Planner, Sharing, Variables, allocate};
+use plimsoll::{Ordering, Sharing, allocate};
 
 use crate::memory::MemoryArguments;
+use crate::reading::ReadingArguments;
 use crate::searching::SearchArguments;
 use crate::target::{TargetArgument, TargetArguments};
+use crate::values::{range, size};
 
 /// How the command ends.
 pub const EXIT_STATUS: &str = "\
@@ -247,14 +246,6 @@ impl From<ColourArgument> for Colour {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum InputsArgument {
-    /// The caller's.
-    Kept,
-    /// Operators may overwrite them once they are read.
-    Overwritable,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum OrderArgument {
     /// That of the file.
     File,
@@ -290,188 +281,6 @@ pub struct VerifyArguments {
     pub scratch: Option<PathBuf>,
 }
 
-/// How to read inputs, and what to plan them for.
-#[derive(Args, Debug)]
-pub struct ReadingArguments {
-    /// Count every floating-point element as this type, as if quantized.
-    #[arg(long = "as", value_name = "TYPE", value_parser = counted_type)]
-    pub floats_as: Option<ElementType>,
-    /// Alignment in bytes of what asks for none.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment,
-          allow_negative_numbers = true)]
-    pub align: u64,
-    /// Bind a symbolic dimension, and what is computed from it. May be given several times.
-    #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
-    pub dims: Vec<(String, u64)>,
-    /// Give an input of an ONNX or TFLite file this shape, as in x=1x3x320x320, and infer all that
-    /// depends on it; or a tensor whose shape does not follow from others, with its element type where
-    /// an ONNX file does not tell it, as in t=1x3:float16. Names in it are symbolic dimensions, as in x=1x3xHxW. May be given several times.
-    #[arg(long = "input-shape", value_name = "NAME=SHAPE", value_parser = input_shape)]
-    pub input_shapes: Vec<(String, InputShape)>,
-    /// Whole numbers that a tensor of an ONNX file holds, as in sr=16000 or shape=1,80: an input, or a result
-    /// that shapes or conditions depend on. May be given several times.
-    #[arg(long = "value", value_name = "NAME=NUMBERS", value_parser = tensor_value)]
-    pub values: Vec<(String, Vec<i64>)>,
-    /// Give an output the place of an input, as in past=present: the state that a run leaves for the next one. The
-    /// input is overwritten. May be given several times.
-    #[arg(long = "state", value_name = "INPUT=OUTPUT", value_parser = state)]
-    pub states: Vec<(String, String)>,
-    /// Let softmax and normalizations be written over their inputs, where sharing in place is asked for: their kernels
-    /// read a row in full before they write it.
-    #[arg(long)]
-    pub multi_pass: bool,
-    /// Operators to fold away: those that read constants only, or none.
-    #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
-    pub fold: FoldArgument,
-    /// Whether operators may overwrite graph inputs in place.
-    #[arg(long = "inputs", value_name = "INPUTS", value_enum, default_value_t = InputsArgument::Kept)]
-    pub graph_inputs: InputsArgument,
-    /// Where variables live: in the arena, or outside, uncounted.
-    #[arg(long, value_enum, default_value_t = VariablesArgument::Arena)]
-    pub variables: VariablesArgument,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum FoldArgument {
-    Constants,
-    None,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum VariablesArgument {
-    Arena,
-    Outside,
-}
-
-impl ReadingArguments {
-    /// Two values for one dimension are a mistake, and no order of theirs a rule.
-    pub fn check(&self) -> Result<(), String> {
-        if let Some(name) = given_twice(self.dims.iter().map(|(name, _)| name)) {
-            return Err(format!("--dim {name} is given twice"));
-        }
-        if let Some(name) = given_twice(self.input_shapes.iter().map(|(name, _)| name)) {
-            return Err(format!("--input-shape {name} is given twice"));
-        }
-        if let Some(name) = given_twice(self.values.iter().map(|(name, _)| name)) {
-            return Err(format!("--value {name} is given twice"));
-        }
-        if let Some(name) = given_twice(self.states.iter().map(|(name, _)| name)) {
-            return Err(format!("--state: input {name} is given twice"));
-        }
-        if let Some(name) = given_twice(self.states.iter().map(|(_, name)| name)) {
-            return Err(format!("--state: output {name} is given twice"));
-        }
-        Ok(())
-    }
-
-    pub fn import_options(&self) -> ImportOptions {
-        let mut options = ImportOptions::default();
-        options.dims = self.dims.iter().cloned().collect();
-        options.input_shapes = self.input_shapes.iter().cloned().collect();
-        options.values = self.values.iter().cloned().collect();
-        options.states = self.states.iter().cloned().collect();
-        options.multi_pass = self.multi_pass;
-        options.floats_as = self.floats_as;
-        options.alignment = Some(self.align);
-        options.fold = match self.fold {
-            FoldArgument::Constants => Fold::Constants,
-            FoldArgument::None => Fold::None,
-        };
-        options.overwrite_inputs = matches!(self.graph_inputs, InputsArgument::Overwritable);
-        options
-    }
-
-    pub fn planner(&self) -> Planner {
-        Planner::new().alignment(self.align).variables(match self.variables {
-            VariablesArgument::Arena => Variables::Arena,
-            VariablesArgument::Outside => Variables::Outside,
-        })
-    }
-}
-
-/// The first name that an earlier one repeats.
-pub fn given_twice<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
-    let mut seen = HashSet::new();
-    names.find(|name| !seen.insert(*name))
-}
-
 fn strategy_names() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(allocate::NAMES)
-}
-
-pub fn size(text: &str) -> Result<u64, String> {
-    parse_size::parse_size(text)
-        .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
-}
-
-/// Units of time in seconds, the longest name first.
-const UNITS: [(&str, f64); 3] = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
-
-pub fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "not a time; write it as in 5, 5s, 500ms or 2m".to_owned();
-    let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
-    let (number, unit) = unit.unwrap_or((text, 1.0));
-    // `inf`, `nan` and `infinity` are numbers to the parser.
-    let number = number.trim_end();
-    if !number.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
-        return Err(wrong());
-    }
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    if number < 0.0 {
-        return Err("a time is not negative".to_owned());
-    }
-    // More than 64 bits of seconds is no limit.
-    Ok(Duration::try_from_secs_f64(number * unit).unwrap_or(Duration::MAX))
-}
-
-fn range(text: &str) -> Result<Range<u64>, String> {
-    let (start, end) = text.split_once("..").ok_or("expected START..END, as in 0..4KiB")?;
-    let range = size(start)?..size(end)?;
-    if range.is_empty() { Err("no byte is in this range".to_owned()) } else { Ok(range) }
-}
-
-fn counted_type(text: &str) -> Result<ElementType, String> {
-    let element_type: ElementType = text.parse().map_err(|error| format!("{error}"))?;
-    match element_type.bits() {
-        None | Some(0) => Err(format!("elements of type `{element_type}` have no width")),
-        Some(_) => Ok(element_type),
-    }
-}
-
-fn alignment(text: &str) -> Result<u64, String> {
-    let bytes: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
-    if bytes.is_power_of_two() { Ok(bytes) } else { Err("not a power of two".to_owned()) }
-}
-
-fn input_shape(text: &str) -> Result<(String, InputShape), String> {
-    // Names may hold anything, shapes no equals sign.
-    match text.rsplit_once('=') {
-        Some((name, shape)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), shape.parse()?)),
-        _ => Err("expected NAME=SHAPE, as in x=1x3x320x320".to_owned()),
-    }
-}
-
-fn tensor_value(text: &str) -> Result<(String, Vec<i64>), String> {
-    let Some((name, numbers)) = text.rsplit_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-        return Err("expected NAME=NUMBERS, as in sr=16000 or shape=1,80".to_owned());
-    };
-    let number = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is not a whole number"));
-    Ok((name.trim().to_owned(), numbers.split(',').map(number).collect::<Result<_, _>>()?))
-}
-
-fn state(text: &str) -> Result<(String, String), String> {
-    let names = text.split_once('=').map(|(input, output)| (input.trim(), output.trim()));
-    match names.filter(|(input, output)| !input.is_empty() && !output.is_empty()) {
-        Some((input, output)) => Ok((input.to_owned(), output.to_owned())),
-        None => Err("expected INPUT=OUTPUT, as in past=present".to_owned()),
-    }
-}
-
-fn dimension(text: &str) -> Result<(String, u64), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in batch=1")?;
-    let value = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
-    match name.trim() {
-        "" => Err("expected NAME=VALUE, as in batch=1".to_owned()),
-        name => Ok((name.to_owned(), value)),
-    }
 }

@@ -12,9 +12,10 @@ use plimsoll::report::text::short_bytes;
 use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables};
 use serde::Serialize;
 
-use crate::arguments::{CompareArguments, VariablesArgument};
+use crate::arguments::CompareArguments;
 use crate::inputs::{check_outputs, expand, read_among, with_path};
 use crate::output::{one_line, progress, report_error, report_note, say, table};
+use crate::reading::VariablesArgument;
 use crate::{Answer, Failure};
 
 /// One strategy on one input.

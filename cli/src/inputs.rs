@@ -113,3 +113,20 @@ fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
 pub fn model_name(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
+
+pub fn is_onnx(path: &Path) -> bool {
+    has_ending(path, "onnx")
+}
+
+pub fn is_tflite(path: &Path) -> bool {
+    has_ending(path, "tflite")
+}
+
+pub fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+/// An error about a file, with its path.
+pub fn at(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    format!("{}: {error}", path.display()).into()
+}

@@ -1,21 +1,19 @@
 //! The command line. `arguments::EXIT_STATUS` says how it ends.
 
 mod arguments;
-mod code;
 mod compare;
 mod fit;
 mod inputs;
 mod memory;
-mod onnx;
 mod output;
 mod plan;
-mod plan_pools;
+mod reading;
+mod scratch;
 mod searching;
 mod signals;
 mod target;
-mod tflm;
+mod values;
 mod verify;
-mod withheld;
 
 use std::process::ExitCode;
 
@@ -80,7 +78,7 @@ fn with_size_in_one(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(unit)) = error.get(ContextKind::InvalidArg)
         && error.kind() == ErrorKind::UnknownArgument
         && unit.starts_with(|first: char| first.is_ascii_alphabetic())
-        && arguments::size(&format!("1{unit}")).is_ok()
+        && values::size(&format!("1{unit}")).is_ok()
     {
         let tip = format!("a size is one word, as in `80{unit}`, or in quotes").into();
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));

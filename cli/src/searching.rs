@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use plimsoll::allocate::{self, Settings, Strategy};
 use plimsoll::{Effort, Limits, Result};
 
-use crate::arguments::time;
+use crate::values::time;
 
 #[derive(Args, Debug)]
 pub struct SearchArguments {

@@ -7,9 +7,10 @@ use plimsoll::export::tflite::{self, TflitePlan};
 use plimsoll::import::contents;
 use plimsoll::{Planner, Variables};
 
-use crate::arguments::{InputsArgument, ReadingArguments};
-use crate::inputs::model_name;
-use crate::{Failure, tflm};
+use crate::Failure;
+use crate::inputs::{at, is_tflite, model_name};
+use crate::reading::{InputsArgument, ReadingArguments};
+use crate::scratch::scratch_of;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TargetArgument {
@@ -52,13 +53,11 @@ impl TargetArguments {
 
     /// The model planned for the target.
     pub fn plan(&self, path: &Path, planner: Planner) -> Result<TflitePlan, Failure> {
-        let wrong =
-            |error: &dyn std::fmt::Display| -> Failure { format!("{}: {error}", path.display()).into() };
-        if !tflm::is_tflite(path) {
-            return Err(wrong(&"--target tflm is for .tflite files"));
+        if !is_tflite(path) {
+            return Err(at(path, &"--target tflm is for .tflite files"));
         }
-        let scratch = tflm::scratch_of(self.scratch.as_deref())?;
-        tflite::plan(&model_name(path), &contents(path)?, planner, &scratch).map_err(|error| wrong(&error))
+        let scratch = scratch_of(self.scratch.as_deref())?;
+        tflite::plan(&model_name(path), &contents(path)?, planner, &scratch).map_err(|error| at(path, &error))
     }
 }
 
@@ -85,7 +84,7 @@ pub fn check_reading(reading: &ReadingArguments) -> Result<(), Failure> {
 /// A line that says whose scratch a plan without a target leaves out; none if nobody needs any, or
 /// the file is none of TensorFlow Lite.
 pub fn scratch_line(path: &Path) -> Option<String> {
-    if !tflm::is_tflite(path) {
+    if !is_tflite(path) {
         return None;
     }
     let names = tflite::operators_with_scratch(&contents(path).ok()?).ok()?;

@@ -17,9 +17,10 @@ use serde::Serialize;
 
 use super::Lines;
 use super::placed::Fit;
-use crate::arguments::{FitArguments, given_twice};
+use crate::arguments::FitArguments;
 use crate::inputs::{check_outputs, model_name, with_path};
 use crate::output::{progress, say};
+use crate::values::given_twice;
 use crate::{Answer, Failure};
 
 /// No larger value is tried.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 
-use crate::arguments::size;
+use crate::values::size;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,8 +8,8 @@ use clap::Args;
 use plimsoll::{Pool, Pools};
 
 use crate::Failure;
-use crate::arguments::size;
 use crate::inputs::read_text;
+use crate::values::size;
 
 /// Machines that have a name here: the files in `cli/memory`.
 const PRESETS: [(&str, &str); 4] = [

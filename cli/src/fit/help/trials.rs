@@ -9,7 +9,8 @@ use super::peak::Peak;
 use super::rewrite::{self, Pair};
 use super::{Capacity, Kind, Remedy};
 use crate::Failure;
-use crate::arguments::{FitArguments, InputsArgument, OrderArgument};
+use crate::arguments::{FitArguments, OrderArgument};
+use crate::reading::InputsArgument;
 
 /// Search nodes for each remedy: enough for what is quick, the same on every machine.
 const NODES: u64 = 20_000;

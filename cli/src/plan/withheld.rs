@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use plimsoll::export::tflite::TflitePlan;
 
+use super::format::Format;
 use crate::arguments::PlanArguments;
 use crate::output::report_note;
-use crate::plan::Format;
 
 /// An output of `plan` and how it is written.
 pub type Output<'a> = (&'a Path, Format);
@@ -58,14 +58,4 @@ pub fn larger_head(outputs: &mut Vec<Output<'_>>, planned: &TflitePlan) {
 
 fn names<'a>(paths: impl Iterator<Item = &'a Path>) -> String {
     paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-impl Format {
-    /// Whether what is written gets compiled or run.
-    fn is_run(self) -> bool {
-        match self {
-            Format::Header | Format::Source | Format::Tflite | Format::Onnx => true,
-            Format::Json | Format::Csv | Format::Svg | Format::Html | Format::Trace => false,
-        }
-    }
 }

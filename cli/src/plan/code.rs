@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use plimsoll::export::c_code::{CCode, can_include};
 
+use super::format::Format;
 use crate::Failure;
-use crate::plan::Format;
+use crate::inputs::has_ending;
 
 /// A source needs its header beside it, whose name it includes; a prefix needs code.
 pub fn check(outputs: &[PathBuf], formats: &[Format], has_prefix: bool) -> Result<(), Failure> {
@@ -39,10 +40,6 @@ fn header_of<'a>(source: &Path, outputs: &'a [PathBuf]) -> Option<&'a Path> {
     let stem = source.with_extension("");
     let mut headers = outputs.iter().filter(|output| has_ending(output, "h"));
     headers.find(|header| header.with_extension("") == stem).map(PathBuf::as_path)
-}
-
-fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 /// What stands between the quotes of `#include`.

@@ -10,11 +10,13 @@ use plimsoll::import::Imported;
 use plimsoll::report::{html, svg, text, trace};
 use plimsoll::{Error, export, files};
 
+use super::format::{Format, format_of};
+use super::planner::planner;
+use super::{code, withheld};
 use crate::arguments::PlanArguments;
 use crate::inputs::{check_outputs, read};
 use crate::output::{report_note, say_lines};
-use crate::plan::{Format, format_of, planner};
-use crate::{Answer, Failure, code, withheld};
+use crate::{Answer, Failure};
 
 pub fn run(arguments: &PlanArguments) -> Result<Answer, Failure> {
     let start = ProcessTime::now();

@@ -1,22 +1,26 @@
-//! Models for TensorFlow Lite Micro: `plan --out FILE.tflite`, and `verify FILE.tflite`.
+//! `plan --target tflm` and `plan --out FILE.tflite`: models for TensorFlow Lite Micro.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
-use plimsoll::export::tflite::{self, Scratch, TfliteError, TflitePlan};
+use plimsoll::export::tflite::{self, TflitePlan};
 use plimsoll::files;
 use plimsoll::import::contents;
 use plimsoll::report::text;
 use plimsoll::{Effort, Ordering};
 
-use crate::arguments::{FoldArgument, OrderArgument, PlanArguments, VariablesArgument};
-use crate::inputs::{model_name, read_text};
+use super::format::Format;
+use super::planner::planner;
+use super::result::graph_written;
+use super::withheld;
+use crate::arguments::{OrderArgument, PlanArguments};
+use crate::inputs::{at, is_tflite, model_name};
 use crate::output::{report_note, say, say_lines};
-use crate::plan::{Format, graph_written, planner};
+use crate::reading::{FoldArgument, VariablesArgument};
+use crate::scratch::scratch_of;
 use crate::target::check_reading;
-use crate::verify::wrong;
-use crate::{Answer, Failure, withheld};
+use crate::{Answer, Failure};
 
 /// Plans a model, and writes it with whatever else is asked for.
 pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> Result<Answer, Failure> {
@@ -24,7 +28,7 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     check_options(arguments, formats, given)?;
     let bar = if arguments.searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let limits = arguments.searching.limits(&bar);
-    let (bytes, scratch) = (read(&arguments.input)?, scratch_of(arguments.target.scratch.as_deref())?);
+    let (bytes, scratch) = (contents(&arguments.input)?, scratch_of(arguments.target.scratch.as_deref())?);
     let name = model_name(&arguments.input);
     let planned =
         tflite::plan(&name, &bytes, planner(arguments, &limits)?.share(arguments.share.into()), &scratch)
@@ -117,72 +121,4 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]
         Some((_, why)) => Err(format!("does not go with --target tflm: {why}").into()),
         None => Ok(()),
     }
-}
-
-pub fn is_tflite(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tflite"))
-}
-
-/// Checks the plan inside of a model.
-pub fn verify(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
-    if !is_tflite(input) {
-        return Err(format!(
-            "{}: name its PLAN.json; only a .tflite or an .onnx has a plan inside",
-            input.display()
-        )
-        .into());
-    }
-    match tflite::check(&read(input)?, &scratch_of(scratch)?) {
-        Ok(checked) => {
-            let places = checked.layout.offsets.iter().flatten().flatten().count();
-            let (head, left) = (checked.head_bytes, checked.left_to_runtime);
-            let left = if left > 0 { format!(" and {left} left to the runtime") } else { String::new() };
-            say(&format!("right: {places} places{left} in a head of {head} bytes, scratch included\n"))?;
-            Ok(Answer::Yes)
-        }
-        Err(error @ (TfliteError::Wrong(_) | TfliteError::Plan(_))) => wrong([error.to_string()]),
-        Err(error) => Err(at(input, &error)),
-    }
-}
-
-fn at(path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    format!("{}: {error}", path.display()).into()
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    Ok(contents(path)?)
-}
-
-/// A table of measured sizes: `operator` and `bytes`, with `subgraph` (or else 0) and `type`.
-pub fn scratch_of(path: Option<&Path>) -> Result<Scratch, Failure> {
-    let Some(path) = path else { return Ok(Scratch::reference()) };
-    let text = read_text(path)?;
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| at(path, &error))?.clone();
-    let column = |name: &str| header.iter().position(|found| found == name);
-    let needed = |name: &str| column(name).ok_or_else(|| at(path, &format!("there is no column `{name}`")));
-    let (operators, sizes) = (needed("operator")?, needed("bytes")?);
-    let mut scratch = Scratch::reference();
-    let mut seen = std::collections::BTreeSet::new();
-    for (number, row) in reader.records().enumerate() {
-        let row = row.map_err(|error| at(path, &error))?;
-        let field = |column: usize| row.get(column).unwrap_or("");
-        let whole = |column: usize| {
-            let text = field(column);
-            text.parse::<u64>()
-                .map_err(|_| at(path, &format!("row {}: `{text}` is not a whole number", number + 1)))
-        };
-        let subgraph = column("subgraph").map_or(Ok(0), &whole)? as usize;
-        let (operator, bytes) = (whole(operators)? as usize, whole(sizes)?);
-        if !seen.insert((subgraph, operator)) {
-            let text =
-                format!("row {}: operator {operator} of subgraph {subgraph} is there twice", number + 1);
-            return Err(at(path, &text));
-        }
-        scratch = match column("type").map(field).filter(|op_type| !op_type.is_empty()) {
-            Some(op_type) => scratch.measured_of_type(subgraph, operator, op_type, bytes),
-            None => scratch.measured(subgraph, operator, bytes),
-        };
-    }
-    Ok(scratch)
 }
