@@ -1,6 +1,6 @@
 //! Real networks: golden figures in one table, and the reference figures of the zoo's `baselines.tsv` if
 //! the data folder exists.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
 
