@@ -27,7 +27,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 const MOST_MEMORY: usize = 200_000_000;
 /// Longer than this is taken for a hang.
-const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
