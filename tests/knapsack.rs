@@ -227,16 +227,16 @@ fn what_cannot_be_shared_is_refused_by_name() {
     let fixed = vec![Buffer::new(8, 0..1), Buffer::new(8, 0..1).at(64)];
     assert_eq!(
         text(Problem::named(fixed, vec!["a".into(), "b".into()]).unwrap(), Knapsack::new()),
-        "strategy `knapsack`: buffer `b` has a fixed offset, but a shared object lies where there is room for it"
+        "strategy `knapsack`: buffer `b` has a fixed offset, but the strategy places shared objects freely; use another strategy"
     );
     let three =
         || Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(9, 1..3), Buffer::new(7, 1..2)]).unwrap();
     assert_eq!(
         text(three(), Knapsack::new().most_objects(2)),
-        "strategy `knapsack`: 3 buffers live together cannot share 2 objects"
+        "strategy `knapsack`: 3 buffers are live at the same time, but at most 2 objects are allowed; allow 3 or more"
     );
     assert_eq!(
         text(three(), Knapsack::new().most_objects(3).given([4])),
-        "strategy `knapsack`: there is no way to share 3 objects of which 1 are given (finished)"
+        "strategy `knapsack`: no sharing exists with at most 3 objects, 1 of them given (finished); allow more objects"
     );
 }

@@ -1,4 +1,4 @@
-//! Around what is reserved.
+//! Reserved ranges: translation to fixed buffers and a capacity.
 
 use std::ops::Range;
 
@@ -11,20 +11,21 @@ use crate::limits::{Limits, Stop};
 use crate::objects::Objects;
 use crate::problem::{Buffer, Problem};
 
-/// So many of the reserved ranges are tried as the ceiling.
+/// Maximum number of reserved ranges that are tried as a ceiling.
 const MOST_CEILINGS: usize = 8;
 
-/// Lets a strategy plan around the reserved ranges of a problem, of which it knows
-/// nothing: those that the arena reaches are buffers with fixed offsets, live
-/// throughout, after all others; the next one is the ceiling.
+/// Runs a strategy on a problem with reserved ranges.
 ///
-/// The ceilings are tried from below. What is shown of a problem with some of the
-/// ranges holds for that with all of them, so bounds stay sound.
+/// Strategies do not handle reserved ranges. Each range below a ceiling becomes a buffer with a
+/// fixed offset that is live at all steps, appended after the other buffers; the range above
+/// them is the ceiling, below which the packing must end. Ceilings are tried in ascending
+/// order, at most eight of them, and at last the problem with all ranges as buffers.
 ///
-/// Stopped by the deadline, it tries no further ceiling: what the strategy has then, around
-/// all ranges, is the answer. Cancelled, it returns first fit.
+/// A lower bound for some of the ranges is one for all of them, so bounds carry over from
+/// one ceiling to the next.
 ///
-/// Runs the strategy up to nine times.
+/// If the deadline is reached, no further ceiling is tried, and the strategy runs with all
+/// ranges until it stops. If the call is cancelled, the result is first fit.
 pub(crate) fn allocate_around(
     problem: &Problem,
     strategy: &dyn Strategy,
@@ -34,7 +35,7 @@ pub(crate) fn allocate_around(
     if ranges.is_empty() {
         return strategy.allocate(problem, limits);
     }
-    // Strategies that are cancelled before they have a plan would return one without reuse.
+    // A strategy that is cancelled before it has a plan would return one without reuse.
     let first = first_allocation(problem, limits)?;
     if first.stop != Stop::Finished {
         return Ok(first);
@@ -56,7 +57,7 @@ pub(crate) fn allocate_around(
             _ => {}
         }
         if proven > ceiling {
-            // Nothing ends in what is reserved.
+            // No packing ends inside a reserved range.
             proven = proven.max(end + 1);
         }
     }
@@ -69,15 +70,15 @@ pub(crate) fn allocate_around(
     })
 }
 
-/// What is not proven least may be for the reason that an earlier attempt was stopped.
+/// If a packing is not proven optimal, the reason may be that an earlier attempt was stopped.
 fn stopped_by(problem: &Problem, found: Allocation, worst: Stop) -> Allocation {
     let is_least = height(problem, &found.offsets) <= found.proven;
     let stop = if is_least { found.stop } else { found.stop.max(worst) };
     Allocation { stop, ..found }
 }
 
-/// With so many of the ranges as obstacles, after so many nodes, and what was shown by
-/// those.
+/// Runs the strategy with the first `below` ranges as obstacles. `nodes` and `proven` are the
+/// nodes spent and the bound proven by earlier attempts.
 fn attempt(
     problem: &Problem,
     below: usize,
@@ -92,8 +93,8 @@ fn attempt(
     Ok(Allocation { nodes: nodes + found.nodes, proven, ..own(problem, found) })
 }
 
-/// What is shown of a problem with these obstacles, if it is more than where they
-/// end.
+/// Lower bound proven for a problem with these obstacles; 0 if it is not above the last
+/// obstacle, which alone would explain it.
 fn shown(part: &Problem, ranges: &[Range<u64>], found: &Allocation) -> u64 {
     let shown = found.proven.max(lower_bound(part).bytes);
     if ranges.last().is_none_or(|range| shown > range.end) { shown } else { 0 }
@@ -114,7 +115,7 @@ pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result
     Ok(part.with_capacity(problem.capacity()))
 }
 
-/// Without what was found for the obstacles.
+/// Removes the results for the obstacles.
 fn own(problem: &Problem, mut found: Allocation) -> Allocation {
     let count = problem.buffers().len();
     found.offsets.truncate(count);

@@ -1,16 +1,16 @@
 //! How much value can be kept at most.
 
-use super::search::State;
-use crate::allocate::sharing::Interval;
+use super::search::Membership;
+use crate::allocate::sharing::ObjectInterval;
 use crate::sorting::sort_by_keys;
 
 /// What is known of a node.
-pub(super) struct Bound {
+pub(super) struct NodeBound {
     /// No choice below keeps more.
     pub(super) value: u64,
     /// What to decide on next: of the most crowded section, the undecided
     /// interval of least value a byte; none if no section is crowded.
-    pub(super) crowded: Option<usize>,
+    pub(super) branching_interval: Option<usize>,
     /// Work done, in intervals looked at.
     pub(super) looks: u64,
 }
@@ -18,7 +18,7 @@ pub(super) struct Bound {
 /// The relaxation: in each section, the sizes of what is kept are at most the
 /// capacity.
 pub(super) struct Relaxation<'a> {
-    intervals: &'a [Interval],
+    intervals: &'a [ObjectInterval],
     values: &'a [u64],
     capacity: u64,
     sections: u32,
@@ -39,7 +39,12 @@ pub(super) struct Relaxation<'a> {
 }
 
 impl<'a> Relaxation<'a> {
-    pub(super) fn new(intervals: &'a [Interval], sections: u32, values: &'a [u64], capacity: u64) -> Self {
+    pub(super) fn new(
+        intervals: &'a [ObjectInterval],
+        sections: u32,
+        values: &'a [u64],
+        capacity: u64,
+    ) -> Self {
         let mut by_start: Vec<u32> = (0..intervals.len() as u32).collect();
         sort_by_keys(&mut by_start, |&i| [intervals[i as usize].first.into(), 0]);
         let mut by_rank: Vec<u32> = (0..intervals.len() as u32).collect();
@@ -79,7 +84,7 @@ impl<'a> Relaxation<'a> {
     /// does not fit.
     ///
     /// O(n log n + the sum of how many are live in each section).
-    pub(super) fn of(&mut self, states: &[State]) -> Option<Bound> {
+    pub(super) fn of(&mut self, memberships: &[Membership]) -> Option<NodeBound> {
         self.live.clear();
         self.kept.clear();
         self.lost.clear();
@@ -96,7 +101,7 @@ impl<'a> Relaxation<'a> {
             self.kept.retain(|&(end, _)| end > section);
             while let Some(&i) = self.by_start.get(starting).filter(|&&i| self.first(i) == section) {
                 starting += 1;
-                self.begin(i as usize, states[i as usize], &mut value);
+                self.begin(i as usize, memberships[i as usize], &mut value);
             }
             looks += (self.live.len() + self.kept.len()) as u64;
             let taken: u64 = self.kept.iter().map(|&(_, size)| size).sum();
@@ -109,19 +114,19 @@ impl<'a> Relaxation<'a> {
             }
         }
         let lost = self.lost[self.sections as usize];
-        Some(Bound { value: value - lost, crowded: worst.1, looks: looks + self.nodes * 8 })
+        Some(NodeBound { value: value - lost, branching_interval: worst.1, looks: looks + self.nodes * 8 })
     }
 
     fn first(&self, i: u32) -> u32 {
         self.intervals[i as usize].first
     }
 
-    fn begin(&mut self, i: usize, state: State, value: &mut u64) {
-        let one = &self.intervals[i];
+    fn begin(&mut self, i: usize, state: Membership, value: &mut u64) {
+        let interval = &self.intervals[i];
         match state {
-            State::Outside => return,
-            State::Kept => self.kept.push((one.end, one.size)),
-            State::Open => {
+            Membership::Outside => return,
+            Membership::Kept => self.kept.push((interval.end, interval.size)),
+            Membership::Open => {
                 let place = self.live.partition_point(|&rank| rank < self.rank[i]);
                 self.live.insert(place, self.rank[i]);
             }
@@ -147,13 +152,13 @@ impl<'a> Relaxation<'a> {
         let mut knapsack = ZeroOne { items: &self.items, best: 0, nodes: 0 };
         knapsack.keep(0, room, 0);
         self.nodes += u64::from(knapsack.nodes);
-        let kept = if knapsack.nodes < MOST_NODES { knapsack.best } else { fractional(&self.items, room) };
+        let kept = if knapsack.nodes < MAX_NODES { knapsack.best } else { fractional(&self.items, room) };
         (value - kept, since)
     }
 }
 
 /// Nodes for the knapsack of one section; beyond, the fractional one has to do.
-const MOST_NODES: u32 = 300;
+const MAX_NODES: u32 = 300;
 
 /// The 0-1 knapsack of one section by branch and bound (Horowitz & Sahni).
 struct ZeroOne<'a> {
@@ -168,12 +173,12 @@ impl ZeroOne<'_> {
         self.best = self.best.max(value);
         self.nodes += 1;
         let rest = &self.items[at.min(self.items.len())..];
-        if self.nodes >= MOST_NODES || value + fractional(rest, room) <= self.best {
+        if self.nodes >= MAX_NODES || value + fractional(rest, room) <= self.best {
             return;
         }
-        let (size, own) = rest[0];
+        let (size, item_value) = rest[0];
         if size <= room {
-            self.keep(at + 1, room - size, value + own);
+            self.keep(at + 1, room - size, value + item_value);
         }
         self.keep(at + 1, room, value);
     }

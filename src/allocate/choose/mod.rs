@@ -7,14 +7,14 @@ mod search;
 
 use super::Allocation;
 use super::knapsack;
-use super::sharing::Shared;
+use super::sharing::ObjectProblem;
 use crate::choice::Choice;
 use crate::error::{Error, Result};
 use crate::ids::BufferId;
 use crate::limits::{Limits, Meter};
 use crate::objects::Objects;
 use crate::problem::{Buffer, Problem};
-use search::Search;
+use search::ChoiceSearch;
 
 /// Nodes where the limits name no number.
 const DEFAULT_NODES: u64 = 8_000_000;
@@ -36,7 +36,7 @@ pub(crate) fn choose(
     values: Option<&[u64]>,
     limits: &Limits,
 ) -> Result<Choice> {
-    let shared = Shared::new(NAME, problem)?;
+    let shared = ObjectProblem::new(NAME, problem)?;
     let bytes: Vec<u64>;
     let values = if let Some(values) = values {
         values
@@ -45,12 +45,12 @@ pub(crate) fn choose(
         &bytes
     };
     check(problem, values)?;
-    let own: Vec<u64> = shared.ids.iter().map(|id| values[id.index()]).collect();
+    let item_values: Vec<u64> = shared.ids.iter().map(|id| values[id.index()]).collect();
     let mut meter = Meter::new(limits, DEFAULT_NODES);
-    let mut search = Search::new(&shared, &own, capacity);
+    let mut search = ChoiceSearch::new(&shared, &item_values, capacity);
     let (bound, stop) = search.run(&mut meter);
     // What takes no room is kept for nothing.
-    let free = values.iter().sum::<u64>() - own.iter().sum::<u64>();
+    let free = values.iter().sum::<u64>() - item_values.iter().sum::<u64>();
     let sharing = &search.best.sharing;
     let Allocation { offsets, objects, .. } = shared.lay_out(sharing);
     let mut objects = objects.unwrap_or_else(|| Objects::new(Vec::new(), Vec::new(), Vec::new()));
@@ -72,7 +72,7 @@ fn check(problem: &Problem, values: &[u64]) -> Result<()> {
     let refused = |reason| Err(Error::Refused { strategy: NAME.to_owned(), reason });
     if let Some(range) = problem.reserved().first() {
         return refused(format!(
-            "the range {}..{} is reserved, which it does not know",
+            "the range {}..{} is reserved, but the strategy does not support reserved ranges",
             range.start, range.end
         ));
     }
@@ -81,7 +81,7 @@ fn check(problem: &Problem, values: &[u64]) -> Result<()> {
         return refused(format!("got {got} values for {expected} buffers"));
     }
     if values.iter().try_fold(0u64, |sum, &value| sum.checked_add(value)).is_none() {
-        return refused("the values together are more than 2^64-1".to_owned());
+        return refused("the values exceed 2^64-1 together".to_owned());
     }
     Ok(())
 }

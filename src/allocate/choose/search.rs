@@ -1,43 +1,43 @@
 //! Branch and bound over what is kept.
 
-use super::bound::{Bound, Relaxation};
+use super::bound::{NodeBound, Relaxation};
 use super::fill::Filling;
 use super::improve::Improver;
-use crate::allocate::knapsack::{Verdict, share_greedily, share_within};
-use crate::allocate::sharing::{Interval, OUTSIDE, Shared, Sharing};
+use crate::allocate::knapsack::{SharingVerdict, share_greedily, share_within};
+use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
 /// What is decided of an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum Membership {
     Open,
     Kept,
     Outside,
 }
 
-fn too_large(one: &Interval, capacity: u64) -> State {
-    if one.size > capacity { State::Outside } else { State::Open }
+fn too_large(interval: &ObjectInterval, capacity: u64) -> Membership {
+    if interval.size > capacity { Membership::Outside } else { Membership::Open }
 }
 
 /// The best choice so far.
-pub(super) struct Best {
-    pub(super) sharing: Sharing,
+pub(super) struct BestChoice {
+    pub(super) sharing: ObjectSharing,
     pub(super) value: u64,
 }
 
-pub(super) struct Search<'a> {
-    shared: &'a Shared<'a>,
+pub(super) struct ChoiceSearch<'a> {
+    shared: &'a ObjectProblem<'a>,
     values: &'a [u64],
     capacity: u64,
     relaxation: Relaxation<'a>,
-    states: Vec<State>,
-    pub(super) best: Best,
+    memberships: Vec<Membership>,
+    pub(super) best: BestChoice,
     /// The decisions on the way to the node in hand, each with the bound of the
     /// node in which it was made, and whether keeping has been tried.
     path: Vec<(usize, u64, bool)>,
     /// The node in hand.
-    next: Option<Node>,
+    next: Option<NodeOutcome>,
     /// The most value of sets of which it could not be found out whether they fit.
     unknown: u64,
 }
@@ -46,21 +46,21 @@ pub(super) struct Search<'a> {
 const FIRST_TURN: u64 = 10_000;
 
 /// What a node leads to.
-enum Node {
+enum NodeOutcome {
     Done,
     Branch { on: usize, bound: u64 },
 }
 
-impl<'a> Search<'a> {
-    pub(super) fn new(shared: &'a Shared<'a>, values: &'a [u64], capacity: u64) -> Self {
-        let nothing = Sharing { object: vec![OUTSIDE; values.len()], sizes: Vec::new() };
+impl<'a> ChoiceSearch<'a> {
+    pub(super) fn new(shared: &'a ObjectProblem<'a>, values: &'a [u64], capacity: u64) -> Self {
+        let nothing = ObjectSharing { object: vec![OUTSIDE; values.len()], sizes: Vec::new() };
         Self {
             shared,
             values,
             capacity,
             relaxation: Relaxation::new(&shared.intervals, shared.sections, values, capacity),
-            states: shared.intervals.iter().map(|one| too_large(one, capacity)).collect(),
-            best: Best { sharing: nothing, value: 0 },
+            memberships: shared.intervals.iter().map(|interval| too_large(interval, capacity)).collect(),
+            best: BestChoice { sharing: nothing, value: 0 },
             path: Vec::new(),
             next: None,
             unknown: 0,
@@ -122,15 +122,16 @@ impl<'a> Search<'a> {
 
     /// Everything that is not too large, in objects that may be too large
     /// together.
-    fn all_shared(&self, meter: &mut Meter<'_>) -> Sharing {
-        let inside: Vec<usize> = (0..self.states.len()).filter(|&i| self.states[i] == State::Open).collect();
-        let intervals: Vec<Interval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
+    fn all_shared(&self, meter: &mut Meter<'_>) -> ObjectSharing {
+        let inside: Vec<usize> =
+            (0..self.memberships.len()).filter(|&i| self.memberships[i] == Membership::Open).collect();
+        let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
         let part = share_greedily(&intervals, self.shared.sections, meter);
-        let mut object = vec![OUTSIDE; self.states.len()];
-        for (&i, &own) in inside.iter().zip(&part.object) {
-            object[i] = own;
+        let mut object = vec![OUTSIDE; self.memberships.len()];
+        for (&i, &shared_object) in inside.iter().zip(&part.object) {
+            object[i] = shared_object;
         }
-        Sharing { object, sizes: part.sizes }
+        ObjectSharing { object, sizes: part.sizes }
     }
 
     /// By value a byte; by size; by value a byte and section.
@@ -141,8 +142,8 @@ impl<'a> Search<'a> {
         sort_by_keys(&mut largest, |&i| [!intervals[i].size, 0]);
         let mut briefest = densest.clone();
         let area = |i: usize| {
-            let one = &intervals[i];
-            u128::from(one.size) * u128::from(one.end - one.first)
+            let interval = &intervals[i];
+            u128::from(interval.size) * u128::from(interval.end - interval.first)
         };
         sort_by_keys(&mut briefest, |&i| {
             let worth = (u128::from(self.values[i]) << 64) / area(i).max(1);
@@ -151,11 +152,11 @@ impl<'a> Search<'a> {
         vec![densest, largest, briefest]
     }
 
-    fn propose(&mut self, sharing: Sharing) {
+    fn propose(&mut self, sharing: ObjectSharing) {
         let kept = sharing.object.iter().zip(self.values).filter(|(object, _)| **object != OUTSIDE);
         let value = kept.map(|(_, value)| value).sum();
         if value > self.best.value && self.shared.height(&sharing) <= self.capacity {
-            self.best = Best { sharing, value };
+            self.best = BestChoice { sharing, value };
         }
     }
 
@@ -166,12 +167,12 @@ impl<'a> Search<'a> {
             let bound = self.path.first().map_or(self.best.value, |&(_, bound, _)| bound);
             (meter.best, meter.bound) = (self.best.value, bound);
             let keep = match node {
-                Node::Branch { on, bound } => {
+                NodeOutcome::Branch { on, bound } => {
                     self.path.push((on, bound, false));
-                    self.states[on] = State::Outside;
+                    self.memberships[on] = Membership::Outside;
                     false
                 }
-                Node::Done => {
+                NodeOutcome::Done => {
                     if !self.back() {
                         return Ok(true);
                     }
@@ -189,9 +190,9 @@ impl<'a> Search<'a> {
     /// To the next node above of which keeping has not been tried.
     fn back(&mut self) -> bool {
         while let Some((on, bound, tried)) = self.path.pop() {
-            self.states[on] = State::Open;
+            self.memberships[on] = Membership::Open;
             if !tried && bound > self.best.value {
-                self.states[on] = State::Kept;
+                self.memberships[on] = Membership::Kept;
                 self.path.push((on, bound, true));
                 return true;
             }
@@ -200,49 +201,49 @@ impl<'a> Search<'a> {
     }
 
     /// `same`: what is not outside is the same set as in the node above.
-    fn node(&mut self, same: bool, meter: &mut Meter<'_>) -> Result<Node, Stop> {
+    fn node(&mut self, same: bool, meter: &mut Meter<'_>) -> Result<NodeOutcome, Stop> {
         let above = self.path.last().map_or(u64::MAX, |&(_, bound, _)| bound);
-        let bound = self.relaxation.of(&self.states);
-        let looks = bound.as_ref().map_or(0, |bound| bound.looks) + self.states.len() as u64;
+        let bound = self.relaxation.of(&self.memberships);
+        let looks = bound.as_ref().map_or(0, |bound| bound.looks) + self.memberships.len() as u64;
         meter.spend(1 + looks / 64)?;
-        let Some(Bound { value, crowded, .. }) = bound else { return Ok(Node::Done) };
+        let Some(NodeBound { value, branching_interval, .. }) = bound else { return Ok(NodeOutcome::Done) };
         let bound = value.min(above);
         if bound <= self.best.value {
-            return Ok(Node::Done);
+            return Ok(NodeOutcome::Done);
         }
-        if let Some(on) = crowded {
-            return Ok(Node::Branch { on, bound });
+        if let Some(on) = branching_interval {
+            return Ok(NodeOutcome::Branch { on, bound });
         }
         let next = self.relaxation.densest_first().iter().rev().map(|&i| i as usize);
-        let next = next.into_iter().find(|&i| self.states[i] == State::Open);
+        let next = next.into_iter().find(|&i| self.memberships[i] == Membership::Open);
         if !same || next.is_none() {
             match self.share(meter)? {
-                Verdict::Fits(sharing) => {
+                SharingVerdict::Fits(sharing) => {
                     self.propose(sharing);
                     if self.best.value >= bound {
-                        return Ok(Node::Done);
+                        return Ok(NodeOutcome::Done);
                     }
                 }
-                Verdict::Unknown if next.is_none() => self.unknown = self.unknown.max(bound),
-                Verdict::Unknown | Verdict::Never => {}
+                SharingVerdict::Unknown if next.is_none() => self.unknown = self.unknown.max(bound),
+                SharingVerdict::Unknown | SharingVerdict::Never => {}
             }
         }
-        Ok(next.map_or(Node::Done, |on| Node::Branch { on, bound }))
+        Ok(next.map_or(NodeOutcome::Done, |on| NodeOutcome::Branch { on, bound }))
     }
 
     /// Whether all that is not outside can share objects within the capacity.
-    fn share(&self, meter: &mut Meter<'_>) -> Result<Verdict, Stop> {
+    fn share(&self, meter: &mut Meter<'_>) -> Result<SharingVerdict, Stop> {
         let inside: Vec<usize> =
-            (0..self.states.len()).filter(|&i| self.states[i] != State::Outside).collect();
-        let intervals: Vec<Interval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
+            (0..self.memberships.len()).filter(|&i| self.memberships[i] != Membership::Outside).collect();
+        let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
         let verdict = share_within(&intervals, self.shared.sections, self.capacity, meter)?;
-        let Verdict::Fits(part) = verdict else { return Ok(verdict) };
-        let mut object = vec![OUTSIDE; self.states.len()];
-        for (&i, &own) in inside.iter().zip(&part.object) {
-            object[i] = own;
+        let SharingVerdict::Fits(part) = verdict else { return Ok(verdict) };
+        let mut object = vec![OUTSIDE; self.memberships.len()];
+        for (&i, &shared_object) in inside.iter().zip(&part.object) {
+            object[i] = shared_object;
         }
-        let sharing = Sharing { object, sizes: part.sizes };
+        let sharing = ObjectSharing { object, sizes: part.sizes };
         let fits = self.shared.height(&sharing) <= self.capacity;
-        Ok(if fits { Verdict::Fits(sharing) } else { Verdict::Unknown })
+        Ok(if fits { SharingVerdict::Fits(sharing) } else { SharingVerdict::Unknown })
     }
 }
