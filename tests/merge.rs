@@ -191,7 +191,7 @@ fn a_start_far_up_comes_down_or_is_refused() {
     let merged = |far| Planner::new().strategy(Merge::of(Far(far))).solve(&problem);
     assert_eq!(merged(1 << 63).unwrap().height, 9);
     let text = merged(u64::MAX - 4).unwrap_err().to_string();
-    assert_eq!(text, "strategy `merge`: strategy `far` put buffer `0` beyond 2^64-1 bytes");
+    assert_eq!(text, "strategy `merge`: strategy `far` placed buffer `0` beyond 2^64-1 bytes");
 }
 
 /// Another: right, short of objects, or wrong.
@@ -222,6 +222,6 @@ fn a_start_from_elsewhere_is_checked() {
     assert!(matches!(error, Error::Refused { .. }));
     assert_eq!(
         error.to_string(),
-        "strategy `merge`: strategy `theirs` gave places or objects to 1 of 2 buffers"
+        "strategy `merge`: strategy `theirs` returned offsets or objects for 1 of 2 buffers"
     );
 }

@@ -1,4 +1,4 @@
-//! Shared objects by simple rules.
+//! Shared objects by greedy rules.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -11,9 +11,8 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
 
-/// Shared objects, dealt out one tensor after the other: what runtimes with a
-/// few fixed buffers do, and the figure to compare [`Knapsack`](super::Knapsack)
-/// with. Buffers with fixed offsets are refused.
+/// Greedy assignment of tensors to shared objects, as in runtimes with a few fixed buffers. A
+/// baseline for [`Knapsack`](super::Knapsack). Refuses buffers with fixed offsets.
 #[derive(Clone, Copy, Debug)]
 pub struct GreedyObjects {
     name: &'static str,
@@ -21,18 +20,17 @@ pub struct GreedyObjects {
 }
 
 impl GreedyObjects {
-    /// In the order in which they start to live: each takes the smallest free
-    /// object that is large enough, or else the largest free one, which grows,
-    /// or else a new one. O(n log n).
+    /// Assigns tensors in order of start. Each takes the smallest free object that is large
+    /// enough, or else the largest free one, which grows, or else a new one. O(n log n).
     #[must_use]
     pub const fn in_order() -> Self {
         Self { name: "objects-in-order", by_size: false }
     }
 
-    /// Largest first: each takes, of the objects that are free throughout its
-    /// life, the one that is idle for the shortest time before or after, or else
-    /// a new one (Pisarchyk & Lee's greedy by size improved, arXiv 2001.03288).
-    /// O(n k log n) for k objects.
+    /// Assigns tensors in decreasing order of size. Of the objects that are free during its live
+    /// range, each takes the one with the shortest idle time before or after it, or else a new
+    /// one (greedy by size improved, Pisarchyk & Lee, arXiv 2001.03288). O(n k log n) for k
+    /// objects.
     #[must_use]
     pub const fn by_size() -> Self {
         Self { name: "objects-by-size", by_size: true }
@@ -44,8 +42,8 @@ impl Strategy for GreedyObjects {
         self.name
     }
 
-    /// Stopped before it is done, it shares objects in order of start, which only
-    /// cancellation stops: then, each buffer has an object of its own.
+    /// If a limit stops it, the result shares objects in order of start. Cancellation stops that
+    /// as well, and then each buffer has its own object.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> error::Result<Allocation> {
         let shared = ObjectProblem::new(self.name, problem)?;
         let intervals = &shared.intervals;
@@ -64,7 +62,7 @@ impl Strategy for GreedyObjects {
     }
 }
 
-/// Objects in order of start, which only cancellation stops: then, each has one of its own.
+/// Assigns objects in order of start. After cancellation, each tensor has its own object.
 pub(super) fn in_order(
     intervals: &[ObjectInterval],
     given: &[u64],
@@ -78,22 +76,22 @@ pub(super) fn in_order(
 
 #[derive(Clone, Copy)]
 pub(super) enum ObjectChoice {
-    /// The object that was opened first.
+    /// The object opened first.
     First,
-    /// The least time to a neighbour in the same object.
+    /// The object with the shortest idle time next to the interval.
     Closest,
-    /// The object that was opened last.
+    /// The object opened last.
     Last,
 }
 
-/// Objects looked at that count as one search node.
+/// Number of object visits that count as one search node.
 const LOOKS_A_NODE: u64 = 1024;
 
-/// What finding out whether an object is free takes, in steps of inner loops.
+/// Work of testing whether an object is free, in steps of inner loops.
 const WORK_A_LOOK: u64 = 16;
 
-/// In decreasing size, each joins an object that is free and large enough at no
-/// cost, or opens one of its size.
+/// Assigns intervals in decreasing order of size: each joins a free object that is large enough,
+/// or opens one of its size.
 pub(super) fn by_size(
     intervals: &[ObjectInterval],
     given: &[u64],
@@ -138,8 +136,8 @@ pub(super) fn by_size(
     Ok(ObjectSharing { object, sizes })
 }
 
-/// The same with [`ObjectChoice::First`], as placement in space: objects are places of
-/// one byte, and a tensor takes the lowest that is free.
+/// Computes the result of [`by_size`] with [`ObjectChoice::First`] by placement in space: object
+/// k is the byte at offset k, and a tensor takes the lowest free byte.
 pub(super) fn by_size_quickly(
     intervals: &[ObjectInterval],
     meter: &mut Meter<'_>,
@@ -164,7 +162,8 @@ pub(super) fn by_size_quickly(
     Ok(ObjectSharing { object, sizes })
 }
 
-/// The least time between the interval and a neighbour, if the object is free.
+/// Shortest idle time between the interval and a neighbour in the object; `None` if the object
+/// is busy.
 pub(super) fn idle(busy: &BTreeSet<(u32, u32)>, interval: &ObjectInterval) -> Option<u32> {
     let before = busy.range(..(interval.end, 0)).next_back();
     let after = busy.range((interval.end, 0)..).next();
@@ -175,9 +174,9 @@ pub(super) fn idle(busy: &BTreeSet<(u32, u32)>, interval: &ObjectInterval) -> Op
     Some(gap.min(after.map_or(u32::MAX, |&(first, _)| first - interval.end)))
 }
 
-/// In order of start, each takes the smallest free object that is large enough,
-/// or else the largest free one, which grows, or else a new one. If none may
-/// `grow`, more are opened. O(n log n).
+/// Assigns intervals in order of start: each takes the smallest free object that is large enough,
+/// or else the largest free opened one, which grows, or else a new one. If `grow` is false, new
+/// objects are opened instead. O(n log n).
 pub(super) fn by_start(
     intervals: &[ObjectInterval],
     given: &[u64],
@@ -216,7 +215,7 @@ pub(super) fn by_start(
     Ok(ObjectSharing { object, sizes })
 }
 
-/// Each in an object of its own, none in what is given.
+/// Gives each interval its own object; given objects stay unused.
 pub(super) fn each_alone(intervals: &[ObjectInterval], given: &[u64]) -> ObjectSharing {
     let first = given.len() as u32;
     let sizes = given.iter().copied().chain(intervals.iter().map(|interval| interval.size));

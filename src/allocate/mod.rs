@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn no_phase_works_long_between_two_polls() {
+    fn every_phase_polls_often() {
         // Greedy placement counts as nodes; some remain for the search.
         let cases = [
             (1500, 10_000, &NAMES[1..]),
@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_to_stop_does_not_go_on() {
+    fn strategies_stop_soon_after_cancellation() {
         let (few, many) = (crowded(200), crowded(1500));
         for name in &NAMES[1..] {
-            let mut told = 0;
+            let mut stopped = 0;
             let moments = [0, 1, 10, 100, 300, 500, 700, 900, 1100];
             for (problem, polls) in [&few, &many].into_iter().flat_map(|one| moments.map(|at| (one, at))) {
                 let limits = cancelled_after(polls);
@@ -251,10 +251,10 @@ mod tests {
                     println!("{count} buffers, {name}, after {polls} polls: {times} times");
                     // Each dive of a round may notice the stop once.
                     assert!(times < 32, "{count} buffers, {name}, after {polls} polls: {times} times");
-                    told += 1;
+                    stopped += 1;
                 }
             }
-            assert!(told > 0, "{name} was never told");
+            assert!(stopped > 0, "{name} was never stopped");
         }
     }
 

@@ -1,40 +1,40 @@
-//! How much value can be kept at most.
+//! Upper bound on the value that can be kept.
 
 use super::search::Membership;
 use crate::allocate::sharing::ObjectInterval;
 use crate::sorting::sort_by_keys;
 
-/// What is known of a node.
+/// Result of the relaxation at a node.
 pub(super) struct NodeBound {
-    /// No choice below keeps more.
+    /// Upper bound on the value of all choices in the subtree.
     pub(super) value: u64,
-    /// What to decide on next: of the most crowded section, the undecided
-    /// interval of least value a byte; none if no section is crowded.
+    /// Interval to branch on: the undecided one of the lowest value per byte in the most crowded
+    /// section; `None` if all undecided intervals fit in every section.
     pub(super) branching_interval: Option<usize>,
-    /// Work done, in intervals looked at.
+    /// Work, in intervals visited.
     pub(super) looks: u64,
 }
 
-/// The relaxation: in each section, the sizes of what is kept are at most the
-/// capacity.
+/// The relaxation: in each section, the sizes of the kept intervals add up to at most the
+/// capacity. It ignores that objects do not move.
 pub(super) struct Relaxation<'a> {
     intervals: &'a [ObjectInterval],
     values: &'a [u64],
     capacity: u64,
     sections: u32,
     by_start: Vec<u32>,
-    /// The place of each interval by value a byte, descending.
+    /// Rank of each interval by value per byte, descending.
     rank: Vec<u32>,
     by_rank: Vec<u32>,
-    /// Ranks of what is live and undecided, ascending.
+    /// Ranks of the live undecided intervals, ascending.
     live: Vec<u32>,
-    /// Ends of what is live and decided on, with its size.
+    /// End and size of the live kept intervals.
     kept: Vec<(u32, u64)>,
-    /// Sizes and values of what is live.
+    /// Sizes and values of the live undecided intervals.
     items: Vec<(u64, u64)>,
-    /// Nodes of the knapsacks of sections.
+    /// Nodes of the knapsacks of the sections.
     nodes: u64,
-    /// `lost[s]`: value lost at least in disjoint sections below `s`.
+    /// `lost[s]`: lower bound on the value lost in the sections below `s`.
     lost: Vec<u64>,
 }
 
@@ -73,18 +73,19 @@ impl<'a> Relaxation<'a> {
         }
     }
 
-    /// Intervals of most value a byte first.
+    /// Intervals by value per byte, highest first.
     pub(super) fn densest_first(&self) -> &[u32] {
         &self.by_rank
     }
 
-    /// In one section, at least what its 0-1 knapsack leaves is lost. Sections between which nothing undecided is live in
-    /// both lose independently, so the losses of a set of such sections add up;
-    /// the best set is found from left to right. None if what is kept already
-    /// does not fit.
+    /// Computes the upper bound; `None` if the kept intervals alone do not fit.
     ///
-    /// O(n log n + the sum of how many are live in each section).
+    /// O(n log n) time plus the sum over sections of their live intervals, plus the knapsacks.
     pub(super) fn of(&mut self, memberships: &[Membership]) -> Option<NodeBound> {
+        // A sweep over the sections. In each section, the 0-1 knapsack of the live undecided intervals
+        // gives the least value that must be lost there. Losses of two sections add up if no undecided
+        // interval is live in both, since they concern different intervals; the best set of such
+        // sections is found by dynamic programming from left to right (weighted interval scheduling).
         self.live.clear();
         self.kept.clear();
         self.lost.clear();
@@ -134,8 +135,8 @@ impl<'a> Relaxation<'a> {
         *value += self.values[i];
     }
 
-    /// The value that does not fit into this room, and since when the undecided
-    /// intervals here are live.
+    /// Minimum value that the undecided intervals of the current section lose within `room`
+    /// bytes, and the earliest start among them.
     fn loss(&mut self, room: u64) -> (u64, u32) {
         self.items.clear();
         let (mut since, mut size, mut value) = (u32::MAX, 0, 0);
@@ -149,6 +150,8 @@ impl<'a> Relaxation<'a> {
         if size <= room {
             return (0, since);
         }
+        // The knapsack is bounded in nodes; the fractional bound is an upper bound on it, so the loss
+        // stays a lower bound in either case.
         let mut knapsack = ZeroOne { items: &self.items, best: 0, nodes: 0 };
         knapsack.keep(0, room, 0);
         self.nodes += u64::from(knapsack.nodes);
@@ -157,12 +160,12 @@ impl<'a> Relaxation<'a> {
     }
 }
 
-/// Nodes for the knapsack of one section; beyond, the fractional one has to do.
+/// Node limit for the knapsack of a section; beyond it, the fractional bound is used.
 const MAX_NODES: u32 = 300;
 
-/// The 0-1 knapsack of one section by branch and bound (Horowitz & Sahni).
+/// The 0-1 knapsack of a section, by branch and bound (Horowitz & Sahni, 1974).
 struct ZeroOne<'a> {
-    /// Sizes and values, by value a byte, descending.
+    /// Sizes and values, by value per byte, descending.
     items: &'a [(u64, u64)],
     best: u64,
     nodes: u32,
@@ -184,8 +187,8 @@ impl ZeroOne<'_> {
     }
 }
 
-/// The most value in this room if a fraction of one may be kept, rounded down, as
-/// values are whole.
+/// Maximum value within `room` bytes if one interval may be kept in part. Rounded down, since
+/// values are integers.
 fn fractional(items: &[(u64, u64)], mut room: u64) -> u64 {
     let mut kept = 0;
     for &(size, value) in items {

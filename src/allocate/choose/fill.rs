@@ -1,4 +1,4 @@
-//! Choices by simple rules: one tensor after the other, while there is room.
+//! Greedy heuristics: intervals are kept one after the other while there is room.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectSharing};
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// Objects that are being filled, and when they are busy.
+/// A partial choice: objects with the times at which they are busy.
 #[derive(Clone)]
 pub(super) struct Filling<'a> {
     intervals: &'a [ObjectInterval],
     pub(super) sharing: ObjectSharing,
     busy: Vec<BTreeSet<(u32, u32)>>,
-    /// Bytes by which objects may still grow, or new ones be opened.
+    /// Bytes by which objects may grow or new ones may be opened.
     room: u64,
 }
 
@@ -23,9 +23,9 @@ impl<'a> Filling<'a> {
         Self { intervals, sharing, busy: Vec::new(), room: capacity }
     }
 
-    /// All of a sharing that may be too large: objects are shrunk, which leaves
-    /// their largest tensors outside, where that saves most bytes for the value,
-    /// until it is not.
+    /// Starts from a sharing that may exceed the capacity, and shrinks objects until it fits:
+    /// each step leaves the largest tensors of an object outside, where the value lost per byte
+    /// saved is lowest.
     pub(super) fn shrunk(
         intervals: &'a [ObjectInterval],
         sharing: ObjectSharing,
@@ -62,7 +62,7 @@ impl<'a> Filling<'a> {
         (self.intervals[i].first, self.intervals[i].end)
     }
 
-    /// How far to shrink an object, for the least value lost a byte saved.
+    /// The step for one object with the lowest value lost per byte saved.
     fn best_step(&self, members: &[usize], values: &[u64], object: usize) -> Option<ShrinkStep> {
         let mut lost = 0;
         let mut best: Option<ShrinkStep> = None;
@@ -78,12 +78,11 @@ impl<'a> Filling<'a> {
         best
     }
 
-    /// In this order, each tensor that is outside takes the free object that has
-    /// to grow least and has least unused, or else a new one, as far as there is
-    /// room.
+    /// Adds the intervals that are outside, in the given order. Each takes the free object that
+    /// has to grow least, of these the smallest, or else a new one, as far as there is room.
     ///
     /// # Errors
-    /// Why it must stop; what comes after that stays outside.
+    /// The reason to stop, if a limit was reached; the remaining intervals stay outside.
     pub(super) fn fill(
         &mut self,
         order: impl Iterator<Item = usize>,
@@ -122,8 +121,8 @@ impl<'a> Filling<'a> {
         self.sharing.object[i] = object as u32;
     }
 
-    /// Leaves what is larger than `size` outside of this object; an object of 0
-    /// bytes is no more.
+    /// Moves the intervals of an object that are larger than `size` outside, and removes the
+    /// object if it is empty then.
     pub(super) fn shrink(&mut self, object: usize, size: u64) {
         for i in 0..self.intervals.len() {
             if self.sharing.object[i] as usize == object && self.intervals[i].size > size {
@@ -155,7 +154,7 @@ impl<'a> Filling<'a> {
 
 struct ShrinkStep {
     object: usize,
-    /// How many members stay, the smallest.
+    /// Number of members that remain, the smallest ones.
     keep: usize,
     saved: u64,
     lost: u128,
@@ -163,7 +162,7 @@ struct ShrinkStep {
 
 impl ShrinkStep {
     fn compare_loss_per_byte(&self, other: &ShrinkStep) -> std::cmp::Ordering {
-        // Values add up to at most 64 bits.
+        // Values and sizes fit 64 bits, so the products fit 128.
         (self.lost * u128::from(other.saved)).cmp(&(other.lost * u128::from(self.saved)))
     }
 }

@@ -1,4 +1,8 @@
-//! What goes on chip when not all fits: the 0-1 form of shared objects.
+//! Selection of tensors to keep within a capacity: the 0-1 form of shared objects.
+//!
+//! Each tensor is kept in a shared object or left outside; the kept tensors maximise the total
+//! value. `bound` is the relaxation, `fill` and `improve` are heuristics, `search` is the branch
+//! and bound.
 
 mod bound;
 mod fill;
@@ -16,20 +20,21 @@ use crate::objects::Objects;
 use crate::problem::{Buffer, Problem};
 use search::ChoiceSearch;
 
-/// Nodes where the limits name no number.
+/// Default number of nodes.
 const DEFAULT_NODES: u64 = 8_000_000;
 
 const NAME: &str = "knapsack";
 
-/// Keeps as much value as fits `capacity`: of `values` by buffer id, or bytes.
+/// Chooses the buffers to keep within `capacity`, of maximum total value. `values` are given by
+/// buffer id; without them, the value of a buffer is its size.
 ///
-/// Branch and bound: as long as what is not decided on cannot all be kept, some
-/// buffer of the most crowded section stays outside or is kept. Exponential in
-/// the worst case; stopped early, `bound` says how much more there may be.
+/// Branch and bound: while the undecided buffers of some section do not fit together, the search
+/// branches on one of the most crowded section. Exponential in the worst case. If a limit stops
+/// the search, `bound` is an upper bound on the value.
 ///
 /// # Errors
-/// [`Error::Refused`] for buffers with fixed offsets, and values that are not one
-/// for each buffer or that exceed 64 bits together.
+/// [`Error::Refused`] for buffers with fixed offsets or gaps, for reserved ranges, and for
+/// values whose number differs from that of the buffers or whose sum exceeds 64 bits.
 pub(crate) fn choose(
     problem: &Problem,
     capacity: u64,
@@ -49,7 +54,7 @@ pub(crate) fn choose(
     let mut meter = Meter::new(limits, DEFAULT_NODES);
     let mut search = ChoiceSearch::new(&shared, &item_values, capacity);
     let (bound, stop) = search.run(&mut meter);
-    // What takes no room is kept for nothing.
+    // Buffers of size zero are kept in any case.
     let free = values.iter().sum::<u64>() - item_values.iter().sum::<u64>();
     let sharing = &search.best.sharing;
     let Allocation { offsets, objects, .. } = shared.lay_out(sharing);

@@ -1,4 +1,4 @@
-//! Branch and bound over what is kept.
+//! Branch and bound over the intervals to keep.
 
 use super::bound::{NodeBound, Relaxation};
 use super::fill::Filling;
@@ -8,7 +8,7 @@ use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSha
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// What is decided of an interval.
+/// State of an interval in the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Membership {
     Open,
@@ -20,7 +20,7 @@ fn too_large(interval: &ObjectInterval, capacity: u64) -> Membership {
     if interval.size > capacity { Membership::Outside } else { Membership::Open }
 }
 
-/// The best choice so far.
+/// The incumbent.
 pub(super) struct BestChoice {
     pub(super) sharing: ObjectSharing,
     pub(super) value: u64,
@@ -33,19 +33,19 @@ pub(super) struct ChoiceSearch<'a> {
     relaxation: Relaxation<'a>,
     memberships: Vec<Membership>,
     pub(super) best: BestChoice,
-    /// The decisions on the way to the node in hand, each with the bound of the
-    /// node in which it was made, and whether keeping has been tried.
+    /// Decisions on the path to the current node: the interval, the bound of the node that
+    /// branched on it, and whether keeping it has been tried.
     path: Vec<(usize, u64, bool)>,
-    /// The node in hand.
+    /// The current node.
     next: Option<NodeOutcome>,
-    /// The most value of sets of which it could not be found out whether they fit.
+    /// Largest bound of a leaf that could not be decided within its limits.
     unknown: u64,
 }
 
-/// Nodes after which the search makes way for improvements for the first time.
-const FIRST_TURN: u64 = 10_000;
+/// Nodes before the search first pauses for improvements.
+const FIRST_SEARCH_NODES: u64 = 10_000;
 
-/// What a node leads to.
+/// What follows from a node.
 enum NodeOutcome {
     Done,
     Branch { on: usize, bound: u64 },
@@ -67,12 +67,12 @@ impl<'a> ChoiceSearch<'a> {
         }
     }
 
-    /// The bound proven, and why it stopped.
+    /// Runs the search. Returns the bound proven and the reason for stopping.
     pub(super) fn run(&mut self, meter: &mut Meter<'_>) -> (u64, Stop) {
         let stop = self.alternate(meter);
         let open = match stop {
             Ok(()) => 0,
-            // Nothing is known of the node in hand but what its parent says.
+            // The current node is not evaluated, so the bound of its parent counts.
             Err(_) => {
                 self.path.iter().map(|&(_, bound, _)| bound).max().unwrap_or_else(|| self.values.iter().sum())
             }
@@ -84,8 +84,8 @@ impl<'a> ChoiceSearch<'a> {
         )
     }
 
-    /// First choices by simple rules; then the search and improvements of the
-    /// best choice by turns, each for twice as long as before.
+    /// Phase 1: greedy choices. Phase 2: the tree search and the improvement of the incumbent
+    /// alternate, each for twice as long as before.
     fn alternate(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let intervals = &self.shared.intervals;
         let orders = self.orders();
@@ -102,13 +102,13 @@ impl<'a> ChoiceSearch<'a> {
             self.propose(best.sharing.clone());
             stopped?;
         }
-        let mut turn = FIRST_TURN;
+        let mut quota = FIRST_SEARCH_NODES;
         self.next = Some(self.node(false, meter)?);
         loop {
-            if self.descend(meter.nodes() + turn, meter)? {
+            if self.descend(meter.nodes() + quota, meter)? {
                 return Ok(());
             }
-            let until = meter.nodes() + turn;
+            let until = meter.nodes() + quota;
             while meter.nodes() < until {
                 let stopped = improver.step(&mut best, meter);
                 if improver.value(&best) > self.best.value {
@@ -116,12 +116,12 @@ impl<'a> ChoiceSearch<'a> {
                 }
                 stopped?;
             }
-            turn *= 2;
+            quota *= 2;
         }
     }
 
-    /// Everything that is not too large, in objects that may be too large
-    /// together.
+    /// A sharing of all intervals that are not larger than the capacity; the objects may exceed
+    /// it together.
     fn all_shared(&self, meter: &mut Meter<'_>) -> ObjectSharing {
         let inside: Vec<usize> =
             (0..self.memberships.len()).filter(|&i| self.memberships[i] == Membership::Open).collect();
@@ -134,7 +134,7 @@ impl<'a> ChoiceSearch<'a> {
         ObjectSharing { object, sizes: part.sizes }
     }
 
-    /// By value a byte; by size; by value a byte and section.
+    /// Orders for filling: by value per byte, by size, and by value per byte and section.
     fn orders(&self) -> Vec<Vec<usize>> {
         let intervals = &self.shared.intervals;
         let densest: Vec<usize> = self.relaxation.densest_first().iter().map(|&i| i as usize).collect();
@@ -160,10 +160,11 @@ impl<'a> ChoiceSearch<'a> {
         }
     }
 
-    /// Depth first; leaving outside is tried before keeping. Whether all is done.
+    /// Searches depth first until a number of nodes; leaving an interval outside is tried before
+    /// keeping it. Returns true if the tree is exhausted.
     fn descend(&mut self, until: u64, meter: &mut Meter<'_>) -> Result<bool, Stop> {
         while let Some(node) = self.next.take() {
-            // Of both, more is better.
+            // The problem is a maximisation: the bound is the largest value still possible.
             let bound = self.path.first().map_or(self.best.value, |&(_, bound, _)| bound);
             (meter.best, meter.bound) = (self.best.value, bound);
             let keep = match node {
@@ -173,7 +174,7 @@ impl<'a> ChoiceSearch<'a> {
                     false
                 }
                 NodeOutcome::Done => {
-                    if !self.back() {
+                    if !self.backtrack() {
                         return Ok(true);
                     }
                     true
@@ -187,8 +188,9 @@ impl<'a> ChoiceSearch<'a> {
         Ok(true)
     }
 
-    /// To the next node above of which keeping has not been tried.
-    fn back(&mut self) -> bool {
+    /// Backtracks to the next decision for which keeping has not been tried; false if there is
+    /// none.
+    fn backtrack(&mut self) -> bool {
         while let Some((on, bound, tried)) = self.path.pop() {
             self.memberships[on] = Membership::Open;
             if !tried && bound > self.best.value {
@@ -200,8 +202,14 @@ impl<'a> ChoiceSearch<'a> {
         false
     }
 
-    /// `same`: what is not outside is the same set as in the node above.
+    /// Evaluates a node. `same` means that the set of intervals not outside is that of the
+    /// parent, so that its sharing need not be computed again.
     fn node(&mut self, same: bool, meter: &mut Meter<'_>) -> Result<NodeOutcome, Stop> {
+        // A node is pruned if its relaxation, or that of its parent, is not above the incumbent. It
+        // branches on an interval of a crowded section; if no section is crowded, the question remains
+        // whether the intervals can share objects within the capacity. A sharing that fits closes the
+        // node if it reaches the bound. A leaf that stays undecided raises `unknown`, so the bound
+        // reported remains valid.
         let above = self.path.last().map_or(u64::MAX, |&(_, bound, _)| bound);
         let bound = self.relaxation.of(&self.memberships);
         let looks = bound.as_ref().map_or(0, |bound| bound.looks) + self.memberships.len() as u64;
@@ -214,6 +222,8 @@ impl<'a> ChoiceSearch<'a> {
         if let Some(on) = branching_interval {
             return Ok(NodeOutcome::Branch { on, bound });
         }
+        // Without a crowded section, the search branches on the undecided interval of the lowest value
+        // per byte: leaving it outside loses least.
         let next = self.relaxation.densest_first().iter().rev().map(|&i| i as usize);
         let next = next.into_iter().find(|&i| self.memberships[i] == Membership::Open);
         if !same || next.is_none() {
@@ -231,7 +241,7 @@ impl<'a> ChoiceSearch<'a> {
         Ok(next.map_or(NodeOutcome::Done, |on| NodeOutcome::Branch { on, bound }))
     }
 
-    /// Whether all that is not outside can share objects within the capacity.
+    /// Decides whether all intervals that are not outside can share objects within the capacity.
     fn share(&self, meter: &mut Meter<'_>) -> Result<SharingVerdict, Stop> {
         let inside: Vec<usize> =
             (0..self.memberships.len()).filter(|&i| self.memberships[i] != Membership::Outside).collect();

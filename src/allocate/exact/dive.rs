@@ -23,7 +23,7 @@ struct Subproblem {
     /// Choice point to return to if the subproblem has no solution.
     backjump: u32,
     /// Subproblem to complete after this one.
-    next_subproblem: u32,
+    successor: u32,
 }
 
 /// A choice point: a section whose floor has several options.
@@ -80,8 +80,7 @@ impl<'a> Dive<'a> {
     ) -> Result<Option<Self>, Stop> {
         let state = PackingState::new(instance, rules, capacity, &heuristic.ranks(instance), meter)?;
         let Ok(state) = state else { return Ok(None) };
-        let all =
-            Subproblem { first: 0, end: instance.section_count(), backjump: NONE, next_subproblem: NONE };
+        let all = Subproblem { first: 0, end: instance.section_count(), backjump: NONE, successor: NONE };
         let (choice_points, subproblems) = (Vec::new(), vec![all]);
         let dive = Self {
             state,
@@ -228,19 +227,19 @@ impl<'a> Dive<'a> {
         // Splitting is linear in the sections of the subproblem and happens only after some boundary
         // lost its last open item.
         while self.subproblem != NONE && self.state.may_split {
-            let Subproblem { first, end, next_subproblem, .. } = self.subproblems[self.subproblem as usize];
+            let Subproblem { first, end, successor, .. } = self.subproblems[self.subproblem as usize];
             let before = self.subproblems.len();
             self.split(first, end);
             self.state.may_split = false;
             match &self.subproblems[before..] {
                 [] => {
-                    self.subproblem = next_subproblem;
+                    self.subproblem = successor;
                     // Propagation in earlier subproblems may have completed items of this one.
                     self.state.may_split = true;
                 }
                 [only] if (only.first, only.end) == (first, end) => self.subproblems.truncate(before),
                 _ => {
-                    self.chain(before, next_subproblem);
+                    self.chain(before, successor);
                     self.subproblem = before as u32;
                 }
             }
@@ -250,13 +249,13 @@ impl<'a> Dive<'a> {
 
     /// Chains the subproblems from index `from` on, the one with the least slack first: it is
     /// the most likely to fail.
-    fn chain(&mut self, from: usize, next_subproblem: u32) {
+    fn chain(&mut self, from: usize, successor: u32) {
         let state = &self.state;
         self.subproblems[from..].sort_by_key(|subproblem| slack(state, subproblem.first, subproblem.end));
         let count = self.subproblems.len();
         for number in from..count {
-            self.subproblems[number].next_subproblem =
-                if number + 1 < count { number as u32 + 1 } else { next_subproblem };
+            self.subproblems[number].successor =
+                if number + 1 < count { number as u32 + 1 } else { successor };
         }
     }
 
@@ -270,12 +269,7 @@ impl<'a> Dive<'a> {
         for section in first..end {
             let joined = section > first && (whole || self.state.crossing[section as usize] > 0);
             if start != NONE && !joined {
-                self.subproblems.push(Subproblem {
-                    first: start,
-                    end: section,
-                    backjump,
-                    next_subproblem: NONE,
-                });
+                self.subproblems.push(Subproblem { first: start, end: section, backjump, successor: NONE });
                 start = NONE;
             }
             if start == NONE && is_open(section) {
@@ -283,7 +277,7 @@ impl<'a> Dive<'a> {
             }
         }
         if start != NONE {
-            self.subproblems.push(Subproblem { first: start, end, backjump, next_subproblem: NONE });
+            self.subproblems.push(Subproblem { first: start, end, backjump, successor: NONE });
         }
     }
 

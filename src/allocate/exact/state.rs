@@ -384,7 +384,7 @@ impl<'a> PackingState<'a> {
                 }
                 Some(TrailEntry::ItemLevel { item, level }) => self.levels[item as usize] = level,
                 Some(TrailEntry::FloorOptions { section, options }) => {
-                    self.floor_options[section as usize] = options
+                    self.floor_options[section as usize] = options;
                 }
                 None => {}
             }
