@@ -11,7 +11,7 @@ pub struct InfeasibleCore<T> {
     pub needed: u64,
     /// Arena capacity in bytes.
     pub capacity: u64,
-    /// Whether the members fit if any one of them is removed. If false, some members could not be
+    /// True if the members fit if any one of them is removed. If false, some members could not be
     /// tested within the limits.
     pub irreducible: bool,
 }

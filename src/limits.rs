@@ -223,11 +223,11 @@ pub(crate) struct Meter<'a> {
     work: u64,
     /// Charged steps that are less than a node.
     charged: u64,
-    /// Whether progress is not reported.
+    /// True if progress is not reported.
     silent: bool,
-    /// Whether only cancellation stops the search.
+    /// True if only cancellation stops the search.
     cancel_only: bool,
-    /// Whether the progress callback has returned `Break`.
+    /// True if the progress callback has returned `Break`.
     stopped_by_callback: bool,
     pub(crate) best: u64,
     pub(crate) bound: u64,
@@ -403,8 +403,8 @@ pub(crate) mod tests {
     }
 
     pub(super) fn spent(steps: u64) {
-        let (since, most) = STEPS.get();
-        STEPS.set((since + steps, most.max(since + steps)));
+        let (since, max) = STEPS.get();
+        STEPS.set((since + steps, max.max(since + steps)));
         BEYOND.set(BEYOND.get().map(|beyond| beyond + 1));
     }
 

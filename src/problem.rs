@@ -342,8 +342,8 @@ impl Problem {
         for id in self.ids().filter(|&id| self.buffer(id).size > 0) {
             let buffer = self.buffer(id);
             let Some(offset) = buffer.fixed_offset else { continue };
-            let place = self.reserved.partition_point(|range| range.end <= offset);
-            if let Some(range) = self.reserved.get(place).filter(|range| range.start < offset + buffer.size) {
+            let index = self.reserved.partition_point(|range| range.end <= offset);
+            if let Some(range) = self.reserved.get(index).filter(|range| range.start < offset + buffer.size) {
                 let buffer = self.describe(id, offset);
                 return Err(Error::FixedReserved { buffer, start: range.start, end: range.end });
             }

@@ -12,18 +12,19 @@ pub(crate) fn sort_keyed(keyed: &mut [Keyed]) {
 
 /// Sorts stably by two keys. `!key` sorts in descending order.
 pub(crate) fn sort_by_keys<T>(items: &mut [T], keys: impl Fn(&T) -> [u64; 2]) {
-    let mut keyed: Vec<Keyed> = items.iter().zip(0..).map(|(item, place)| (keys(item), place)).collect();
+    let mut keyed: Vec<Keyed> =
+        items.iter().zip(0..).map(|(item, position)| (keys(item), position)).collect();
     sort_keyed(&mut keyed);
-    // Applies the permutation in place, cycle by cycle.
+    // Applies the permutation in position, cycle by cycle.
     for start in 0..items.len() {
-        let mut place = start;
+        let mut position = start;
         loop {
-            let from = std::mem::replace(&mut keyed[place].1, place as u64) as usize;
+            let from = std::mem::replace(&mut keyed[position].1, position as u64) as usize;
             if from == start {
                 break;
             }
-            items.swap(place, from);
-            place = from;
+            items.swap(position, from);
+            position = from;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Shared objects: against brute force, and on worked figures.
+//! Shared objects: brute force and worked examples.
 
 mod support;
 
@@ -20,8 +20,8 @@ fn objects(problem: &Problem, knapsack: Knapsack) -> Objects {
     solve(problem, knapsack).unwrap().objects.unwrap()
 }
 
-/// The least sum of opened objects, by trying every way to deal the buffers
-/// out: none if there is no way. Objects of `given` sizes cost nothing.
+/// Minimum total size of opened objects, by enumeration of all assignments; `None` if there is none.
+/// Objects of `given` sizes cost nothing.
 fn least_opened(problem: &Problem, given: &[u64], most: usize) -> Option<u64> {
     let sizes: Vec<(u64, &Buffer)> = problem
         .buffers()
@@ -68,7 +68,7 @@ fn deal(
     }
 }
 
-/// The rules of sharing, pair by pair.
+/// Asserts the rules of shared objects for each pair of buffers and of objects.
 fn check_sharing(problem: &Problem, solution: &Solution) {
     let objects = solution.objects.as_ref().unwrap();
     for (i, buffer) in problem.buffers().iter().enumerate() {
@@ -146,7 +146,7 @@ proptest! {
     }
 }
 
-/// Sizes that differ little, and many conflicts: what the search is for.
+/// Sizes that differ little, with many conflicts: hard instances for the search.
 fn hard(buffers: u64, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let list = (0..buffers).map(|_| {
@@ -202,7 +202,7 @@ fn searches_stop_when_told() {
     assert!((20_000..30_000).contains(&told.1), "{}", told.1);
 }
 
-/// In the order given, 800K + 700K + 1000K; with the second object oversized,
+/// In the given order the total is 800K + 700K + 1000K; with the second object oversized it is
 /// 800K + 1000K + 10K.
 #[test]
 fn oversizing_falls_out() {

@@ -43,16 +43,16 @@ pub(crate) fn allocate_around(
     let bound = lower_bound(problem).bytes;
     let lowest = ranges.partition_point(|range| range.start < bound);
     let (mut nodes, mut proven, mut worst) = (0, 0, Stop::Finished);
-    for below in (lowest..ranges.len()).take(MOST_CEILINGS) {
-        let found = attempt(problem, below, strategy, limits, (nodes, proven))?;
-        (nodes, proven) = (found.nodes, found.proven);
-        let Range { start: ceiling, end } = ranges[below];
-        if height(problem, &found.offsets) <= ceiling {
-            return Ok(stopped_by(problem, found, worst));
+    for obstacle_count in (lowest..ranges.len()).take(MOST_CEILINGS) {
+        let allocation = run_with_obstacles(problem, obstacle_count, strategy, limits, (nodes, proven))?;
+        (nodes, proven) = (allocation.nodes, allocation.proven);
+        let Range { start: ceiling, end } = ranges[obstacle_count];
+        if height(problem, &allocation.offsets) <= ceiling {
+            return Ok(with_worst_stop(problem, allocation, worst));
         }
-        worst = worst.max(found.stop);
-        match found.stop {
-            Stop::Cancelled => return Ok(Allocation { nodes, stop: found.stop, proven, ..first }),
+        worst = worst.max(allocation.stop);
+        match allocation.stop {
+            Stop::Cancelled => return Ok(Allocation { nodes, stop: allocation.stop, proven, ..first }),
             Stop::Deadline => break,
             _ => {}
         }
@@ -61,43 +61,43 @@ pub(crate) fn allocate_around(
             proven = proven.max(end + 1);
         }
     }
-    let found = attempt(problem, ranges.len(), strategy, limits, (nodes, proven))?;
-    let Allocation { nodes, stop, proven, .. } = found;
-    let is_above = height(problem, &found.offsets) > height(problem, &first.offsets);
+    let allocation = run_with_obstacles(problem, ranges.len(), strategy, limits, (nodes, proven))?;
+    let Allocation { nodes, stop, proven, .. } = allocation;
+    let is_above = height(problem, &allocation.offsets) > height(problem, &first.offsets);
     Ok(match stop {
         Stop::Cancelled if is_above => Allocation { nodes, stop, proven, ..first },
-        _ => stopped_by(problem, found, worst),
+        _ => with_worst_stop(problem, allocation, worst),
     })
 }
 
 /// If a packing is not proven optimal, the reason may be that an earlier attempt was stopped.
-fn stopped_by(problem: &Problem, found: Allocation, worst: Stop) -> Allocation {
-    let is_least = height(problem, &found.offsets) <= found.proven;
-    let stop = if is_least { found.stop } else { found.stop.max(worst) };
-    Allocation { stop, ..found }
+fn with_worst_stop(problem: &Problem, allocation: Allocation, worst: Stop) -> Allocation {
+    let is_optimal = height(problem, &allocation.offsets) <= allocation.proven;
+    let stop = if is_optimal { allocation.stop } else { allocation.stop.max(worst) };
+    Allocation { stop, ..allocation }
 }
 
-/// Runs the strategy with the first `below` ranges as obstacles. `nodes` and `proven` are the
+/// Runs the strategy with the first `obstacle_count` ranges as obstacles. `nodes` and `proven` are the
 /// nodes spent and the bound proven by earlier attempts.
-fn attempt(
+fn run_with_obstacles(
     problem: &Problem,
-    below: usize,
+    obstacle_count: usize,
     strategy: &dyn Strategy,
     limits: &Limits,
     (nodes, proven): (u64, u64),
 ) -> Result<Allocation> {
-    let ranges = &problem.reserved()[..below];
+    let ranges = &problem.reserved()[..obstacle_count];
     let part = with_obstacles(problem, ranges)?;
-    let found = strategy.allocate(&part, &limits.clone().less(nodes))?;
-    let proven = shown(&part, ranges, &found).max(proven);
-    Ok(Allocation { nodes: nodes + found.nodes, proven, ..own(problem, found) })
+    let allocation = strategy.allocate(&part, &limits.clone().less(nodes))?;
+    let proven = proven_bound(&part, ranges, &allocation).max(proven);
+    Ok(Allocation { nodes: nodes + allocation.nodes, proven, ..without_obstacles(problem, allocation) })
 }
 
 /// Lower bound proven for a problem with these obstacles; 0 if it is not above the last
 /// obstacle, which alone would explain it.
-fn shown(part: &Problem, ranges: &[Range<u64>], found: &Allocation) -> u64 {
-    let shown = found.proven.max(lower_bound(part).bytes);
-    if ranges.last().is_none_or(|range| shown > range.end) { shown } else { 0 }
+fn proven_bound(part: &Problem, ranges: &[Range<u64>], allocation: &Allocation) -> u64 {
+    let proven_bound = allocation.proven.max(lower_bound(part).bytes);
+    if ranges.last().is_none_or(|range| proven_bound > range.end) { proven_bound } else { 0 }
 }
 
 pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result<Problem> {
@@ -105,8 +105,8 @@ pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result
     let start = problem.buffers().iter().map(|buffer| buffer.live().start).min().unwrap_or(0);
     let alignment = problem.buffers().iter().map(Buffer::alignment).max().unwrap_or(1);
     let obstacle = |range: &Range<u64>| {
-        let own = 1 << range.start.trailing_zeros().min(63);
-        Buffer::new(range.end - range.start, start..end).align(alignment.min(own)).at(range.start)
+        let start_alignment = 1 << range.start.trailing_zeros().min(63);
+        Buffer::new(range.end - range.start, start..end).align(alignment.min(start_alignment)).at(range.start)
     };
     let buffers = problem.buffers().iter().cloned().chain(ranges.iter().map(obstacle));
     let names = problem.ids().map(|id| problem.name(id));
@@ -116,13 +116,13 @@ pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result
 }
 
 /// Removes the results for the obstacles.
-fn own(problem: &Problem, mut found: Allocation) -> Allocation {
+fn without_obstacles(problem: &Problem, mut allocation: Allocation) -> Allocation {
     let count = problem.buffers().len();
-    found.offsets.truncate(count);
-    if let Some(Objects { of_buffer, inside, .. }) = &mut found.objects {
+    allocation.offsets.truncate(count);
+    if let Some(Objects { of_buffer, inside, .. }) = &mut allocation.objects {
         of_buffer.truncate(count);
-        let is_own = |id: BufferId| id.index() < count;
-        inside.retain(|one| is_own(one.guest) && is_own(one.host));
+        let is_kept = |id: BufferId| id.index() < count;
+        inside.retain(|pair| is_kept(pair.guest) && is_kept(pair.host));
     }
-    found
+    allocation
 }

@@ -217,7 +217,7 @@ pub(super) fn best_of_first(
     allocation
 }
 
-/// Whether a single greedy placement may visit too many blocks of the occupancy. A buffer
+/// Returns whether a single greedy placement may visit too many blocks of the occupancy. A buffer
 /// visits the blocks of half of the buffers placed before it, on average.
 fn is_too_large(problem: &Problem) -> bool {
     let buffers = problem.buffers().len() as u64;

@@ -185,7 +185,7 @@ impl<'a> Placer<'a> {
     }
 }
 
-/// Whether the problem has many buffers, of which few are fixed. Fixed buffers may be far apart
+/// Returns whether the problem has many buffers, of which few are fixed. Fixed buffers may be far apart
 /// and split the sets of the tree into many ranges.
 fn suits_tree(problem: &Problem) -> bool {
     let buffers = problem.buffers();

@@ -230,9 +230,9 @@ mod tests {
             for name in names {
                 let limits = Limits::new().nodes(nodes);
                 by_name(name).unwrap().allocate(&problem, &limits).unwrap();
-                let most = most_between_polls();
-                println!("{count} buffers, {name}: {most} steps");
-                assert!(most < 1 << 20, "{count} buffers, {name}: {most} steps");
+                let steps = most_between_polls();
+                println!("{count} buffers, {name}: {steps} steps");
+                assert!(steps < 1 << 20, "{count} buffers, {name}: {steps} steps");
             }
         }
     }
@@ -243,7 +243,9 @@ mod tests {
         for name in &NAMES[1..] {
             let mut stopped = 0;
             let moments = [0, 1, 10, 100, 300, 500, 700, 900, 1100];
-            for (problem, polls) in [&few, &many].into_iter().flat_map(|one| moments.map(|at| (one, at))) {
+            for (problem, polls) in
+                [&few, &many].into_iter().flat_map(|problem| moments.map(|at| (problem, at)))
+            {
                 let limits = cancelled_after(polls);
                 by_name(name).unwrap().allocate(problem, &limits).unwrap();
                 if let Some(times) = spent_beyond_stop() {

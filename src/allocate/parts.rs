@@ -18,9 +18,9 @@ pub(super) struct PackingTarget {
     pub(super) sufficient: u64,
     /// Capacity, unless the lower bound of the whole problem exceeds it.
     pub(super) capacity: Option<u64>,
-    /// Whether a height above `sufficient` is useless. `sufficient` is the capacity then.
+    /// True if a height above `sufficient` is useless. `sufficient` is the capacity then.
     pub(super) required: bool,
-    /// Whether greedy by size runs to its end regardless of limits.
+    /// True if greedy by size runs to its end regardless of limits.
     pub(super) small: bool,
     /// Remaining search nodes.
     pub(super) nodes: u64,

@@ -79,7 +79,7 @@ pub(crate) struct Shapes<'a> {
 pub(crate) struct Packed {
     pub(crate) offsets: Vec<u64>,
     pub(crate) height: u64,
-    /// Whether the height is proven minimal, or at most the sufficient height.
+    /// True if the height is proven minimal, or at most the sufficient height.
     pub(crate) is_least: bool,
     pub(crate) nodes: u64,
     pub(crate) stop: Stop,
@@ -96,10 +96,9 @@ impl<'a> Shapes<'a> {
         if sizes.sum::<u128>() + u128::from(fixed) + u128::from(reserved) > 1 << 60 {
             return None;
         }
-        // Of several permissions for one pair, the largest counts, which is the last.
         // A sweep over the pieces by start finds all pairs of pieces that are live at the same time.
         // Each pair forbids an interval of distances between the two shapes, reduced by permitted
-        // overlaps.
+        // overlaps. Of several permissions for one pair, the largest counts, which is the last.
         let mut reaches: Vec<(BufferId, BufferId, u64)> =
             reaches.iter().map(|reach| (reach.lower, reach.upper, reach.bytes)).collect();
         reaches.sort_unstable();
@@ -127,9 +126,10 @@ impl<'a> Shapes<'a> {
                 }
                 let reach = |lower: &Piece, upper: &Piece| {
                     let key = (lower.buffer, upper.buffer, u64::MAX);
-                    let own = reaches[..reaches.partition_point(|reach| *reach <= key)].last();
-                    let own = own.filter(|reach| (reach.0, reach.1) == (lower.buffer, upper.buffer));
-                    own.map_or(0, |reach| reach.2.cast_signed())
+                    let permitted = reaches[..reaches.partition_point(|reach| *reach <= key)].last();
+                    let permitted =
+                        permitted.filter(|reach| (reach.0, reach.1) == (lower.buffer, upper.buffer));
+                    permitted.map_or(0, |reach| reach.2.cast_signed())
                 };
                 let above = other.from.cast_signed() - piece.end.cast_signed() + reach(piece, other);
                 let below = other.end.cast_signed() - piece.from.cast_signed() - reach(other, piece);
@@ -148,7 +148,7 @@ impl<'a> Shapes<'a> {
         }
         let (mut starts, mut conflicts) = (vec![0], Vec::new());
         for mut row in rows {
-            sort_by_keys(&mut row, |one| [one.other.into(), (one.above + (1 << 62)).cast_unsigned()]);
+            sort_by_keys(&mut row, |range| [range.other.into(), (range.above + (1 << 62)).cast_unsigned()]);
             // Overlapping intervals of one pair of shapes are joined, so a row has disjoint intervals
             // in order.
             row.dedup_by(|next, last| {
@@ -193,16 +193,16 @@ impl<'a> Shapes<'a> {
                 .map(|range| (range.start.cast_signed() - size, range.end.cast_signed())),
         );
         blocked.sort_unstable();
-        let mut place = from.next_multiple_of(frame.alignment()).cast_signed();
+        let mut offset = from.next_multiple_of(frame.alignment()).cast_signed();
         for &(above, below) in &*blocked {
-            if above >= place {
+            if above >= offset {
                 break;
             }
-            if below > place {
-                place = below.cast_unsigned().next_multiple_of(frame.alignment()).cast_signed();
+            if below > offset {
+                offset = below.cast_unsigned().next_multiple_of(frame.alignment()).cast_signed();
             }
         }
-        place.cast_unsigned()
+        offset.cast_unsigned()
     }
 
     /// Places shapes in an order, each as low as possible, fixed ones first. Returns the height.
@@ -224,29 +224,29 @@ impl<'a> Shapes<'a> {
     /// Packs the shapes, starting from known offsets, until the height is at most `sufficient`.
     pub(crate) fn pack(
         &self,
-        known: &[u64],
+        initial: &[u64],
         sufficient: u64,
         effort: PackingEffort,
         meter: &mut Meter<'_>,
     ) -> Packed {
-        let ends = known.iter().zip(self.frames.buffers()).map(|(offset, frame)| offset + frame.size());
+        let ends = initial.iter().zip(self.frames.buffers()).map(|(offset, frame)| offset + frame.size());
         let height = ends.max().unwrap_or(0);
         let mut best =
-            Packed { offsets: known.to_vec(), height, is_least: false, nodes: 0, stop: Stop::Finished };
+            Packed { offsets: initial.to_vec(), height, is_least: false, nodes: 0, stop: Stop::Finished };
         // Phase 1: greedy placement in four orders, then local search over orders. Phase 2: with few
         // shapes, an exhaustive search with a node limit of its own.
         let before = meter.nodes();
         if let Err(stop) = self.improve(&mut best, sufficient, effort.work, meter) {
             best.stop = stop;
         } else if best.height > sufficient && self.count() <= MAX_EXHAUSTIVE {
-            let mut own = meter.of_question(effort.nodes);
-            match Exhaustive::new(self, &mut best).run(&mut own) {
+            let mut search_meter = meter.of_question(effort.nodes);
+            match Exhaustive::new(self, &mut best).run(&mut search_meter) {
                 Ok(done) => best.is_least = done,
-                // Out of its own nodes, not of those that there are.
-                Err(Stop::Nodes) if own.nodes() < meter.remaining() => {}
+                // Only the node limit of this search was reached, not that of the caller.
+                Err(Stop::Nodes) if search_meter.nodes() < meter.remaining() => {}
                 Err(stop) => best.stop = stop,
             }
-            meter.start_at(meter.nodes() + own.nodes());
+            meter.start_at(meter.nodes() + search_meter.nodes());
         }
         best.is_least |= best.height <= sufficient;
         best.nodes = meter.nodes() - before;
@@ -283,7 +283,7 @@ impl<'a> Shapes<'a> {
             if best.height <= sufficient {
                 return Ok(());
             }
-            if current.as_ref().is_none_or(|known| height < known.0) {
+            if current.as_ref().is_none_or(|current| height < current.0) {
                 current = Some((height, order));
             }
         }
@@ -311,14 +311,14 @@ impl<'a> Shapes<'a> {
                 if !row.is_empty() && random.below(3) == 0 {
                     moved = row[random.below(row.len())].other;
                 }
-                let place = order.iter().position(|&shape| shape == moved).unwrap_or(0);
-                let to = random.below(place + 1);
-                order[to..=place].rotate_right(1);
+                let position = order.iter().position(|&shape| shape == moved).unwrap_or(0);
+                let to = random.below(position + 1);
+                order[to..=position].rotate_right(1);
                 meter.spend_on(1, cost)?;
                 left = left.saturating_sub(cost);
-                let found = self.place(&order, &mut offsets, &mut blocked);
-                if found <= height {
-                    height = found;
+                let new_height = self.place(&order, &mut offsets, &mut blocked);
+                if new_height <= height {
+                    height = new_height;
                     best.offer(height, &offsets);
                     break;
                 }
@@ -336,7 +336,7 @@ impl<'a> Shapes<'a> {
     }
 
     /// Orders by known offset, size, area and start.
-    fn orders(&self, known: &[u64]) -> [Vec<u32>; 4] {
+    fn orders(&self, initial: &[u64]) -> [Vec<u32>; 4] {
         let frame = |shape: u32| self.frames.buffer(BufferId::new(shape as usize));
         let by = |keys: &dyn Fn(u32) -> u64| {
             let mut keyed: Vec<_> =
@@ -345,7 +345,7 @@ impl<'a> Shapes<'a> {
             keyed.into_iter().map(|(_, shape)| shape as u32).collect()
         };
         [
-            by(&|shape| known[shape as usize]),
+            by(&|shape| initial[shape as usize]),
             by(&|shape| !frame(shape).size()),
             by(&|shape| !frame(shape).size().saturating_mul(frame(shape).live().steps().into())),
             by(&|shape| frame(shape).live().start.into()),
@@ -428,14 +428,14 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
             if self.offsets[shape as usize].is_some() {
                 continue;
             }
-            for place in self.offsets_above(shape) {
-                let end = place + self.shapes.frames.buffer(BufferId::new(shape as usize)).size();
+            for offset in self.offsets_above(shape) {
+                let end = offset + self.shapes.frames.buffer(BufferId::new(shape as usize)).size();
                 // The hash of a set of placed shapes is the exclusive or of their tokens, so it does
                 // not depend on the order of placement: each set is visited once.
-                let mark = Random::new(Random::new(shape.into()).next() ^ place).key();
+                let mark = Random::new(Random::new(shape.into()).next() ^ offset).key();
                 let next = key ^ mark;
                 if end < self.best.height && self.visited.insert(next) {
-                    self.offsets[shape as usize] = Some(place);
+                    self.offsets[shape as usize] = Some(offset);
                     let done = self.descend(next, top.max(end), meter);
                     self.offsets[shape as usize] = None;
                     done?;
@@ -461,7 +461,7 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         let mut from: Vec<u64> = placed.chain(reserved).chain([0]).flat_map(above).collect();
         from.sort_unstable();
         from.dedup();
-        from.retain(|&place| shapes.lowest(shape, place, &self.offsets, &mut self.blocked) == place);
+        from.retain(|&offset| shapes.lowest(shape, offset, &self.offsets, &mut self.blocked) == offset);
         from
     }
 }

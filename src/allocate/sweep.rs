@@ -23,7 +23,7 @@ pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -
         LiveRange { start, end } => (start, end),
     };
     let fixed = problem.buffers().iter().filter_map(|buffer| Some(buffer.fixed_offset()? + buffer.size()));
-    let mut holes = Holes::above(fixed.max().unwrap_or(0));
+    let mut holes = BestFitHoles::above(fixed.max().unwrap_or(0));
     let mut offsets: Vec<u64> =
         problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect();
     let is_free = |id: &BufferId| {
@@ -48,7 +48,7 @@ pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -
 
 /// Free memory: holes by offset and by size, and all bytes above `top`.
 #[derive(Debug)]
-struct Holes {
+struct BestFitHoles {
     /// Size of each hole, by offset.
     by_offset: BTreeMap<u64, u64>,
     /// Size and offset of each hole.
@@ -56,20 +56,20 @@ struct Holes {
     top: u64,
 }
 
-impl Holes {
+impl BestFitHoles {
     fn above(top: u64) -> Self {
         Self { by_offset: BTreeMap::new(), by_size: BTreeSet::new(), top }
     }
 
     fn take(&mut self, size: u64, alignment: u64) -> u64 {
         // If the smallest large hole does not fit with padding, one that fits with any padding
-        // is found in O(log n) and is nearly the best.
+        // is chosen in O(log n) and is nearly the best.
         let fits = |offset: u64, hole: u64| align_up(offset, alignment) - offset + size <= hole;
         let best =
             self.by_size.range((size, 0)..).next().copied().filter(|&(hole, offset)| fits(offset, hole));
         let padded = size.saturating_add(alignment - 1);
-        let found = best.or_else(|| self.by_size.range((padded, 0)..).next().copied());
-        let Some((hole, start)) = found else { return self.grow(size, alignment) };
+        let chosen = best.or_else(|| self.by_size.range((padded, 0)..).next().copied());
+        let Some((hole, start)) = chosen else { return self.grow(size, alignment) };
         self.remove(start, hole);
         let offset = align_up(start, alignment);
         self.add(start, offset - start);

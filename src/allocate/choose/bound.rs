@@ -54,8 +54,8 @@ impl<'a> Relaxation<'a> {
             denser.cmp(&(u128::from(values[a]) * u128::from(intervals[b].size))).then(a.cmp(&b))
         });
         let mut rank = vec![0; intervals.len()];
-        for (place, &i) in by_rank.iter().enumerate() {
-            rank[i as usize] = place as u32;
+        for (position, &i) in by_rank.iter().enumerate() {
+            rank[i as usize] = position as u32;
         }
         Self {
             intervals,
@@ -128,8 +128,8 @@ impl<'a> Relaxation<'a> {
             Membership::Outside => return,
             Membership::Kept => self.kept.push((interval.end, interval.size)),
             Membership::Open => {
-                let place = self.live.partition_point(|&rank| rank < self.rank[i]);
-                self.live.insert(place, self.rank[i]);
+                let position = self.live.partition_point(|&rank| rank < self.rank[i]);
+                self.live.insert(position, self.rank[i]);
             }
         }
         *value += self.values[i];

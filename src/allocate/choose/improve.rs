@@ -55,9 +55,12 @@ impl<'a> Improver<'a> {
     fn order(&mut self) -> Vec<usize> {
         let order = &self.orders[self.random.below(self.orders.len())];
         let spread = [1, 4, 16, order.len()][self.random.below(4)];
-        let mut keyed: Vec<(usize, usize)> =
-            order.iter().enumerate().map(|(place, &i)| (place + self.random.below(spread), i)).collect();
-        sort_by_keys(&mut keyed, |&(place, i)| [place as u64, i as u64]);
+        let mut keyed: Vec<(usize, usize)> = order
+            .iter()
+            .enumerate()
+            .map(|(position, &i)| (position + self.random.below(spread), i))
+            .collect();
+        sort_by_keys(&mut keyed, |&(position, i)| [position as u64, i as u64]);
         keyed.into_iter().map(|(_, i)| i).collect()
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct ChoiceSearch<'a> {
 /// Nodes before the search first pauses for improvements.
 const FIRST_SEARCH_NODES: u64 = 10_000;
 
-/// What follows from a node.
+/// Result of evaluating a node.
 enum NodeOutcome {
     Done,
     Branch { on: usize, bound: u64 },

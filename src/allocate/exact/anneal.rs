@@ -25,9 +25,9 @@ pub(super) struct Annealing {
     stacking: Stacking,
     random: Random,
     /// Acceptance probabilities: the powers of `FACTOR`, scaled to integers.
-    chances: Vec<u64>,
+    probabilities: Vec<u64>,
     /// Temperature in units: an increase of the excess by this much has probability 1/e.
-    heat: f64,
+    temperature: f64,
     /// Prefix sums of the probabilities of the slots.
     sums: Vec<u64>,
     capacity: u64,
@@ -41,10 +41,10 @@ pub(super) struct Annealing {
 const FACTOR: f64 = 0.99;
 
 /// Smallest probability; smaller ones are 0.
-const SLIGHTEST: f64 = 1e-7;
+const MIN_PROBABILITY: f64 = 1e-7;
 
 /// Integer that stands for probability 1.
-const CERTAIN: f64 = (1_u64 << 40) as f64;
+const ONE: f64 = (1_u64 << 40) as f64;
 
 /// The probability of a slot falls by `FACTOR` for each 1 / `PARTS` of the capacity by which
 /// the excess is above the smallest one.
@@ -54,22 +54,22 @@ const PARTS: f64 = 24_000.0;
 /// the capacity, and the factor by which it falls at each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Cycle {
-    heat: f64,
+    temperature: f64,
     cooling: f64,
 }
 
-const HOT: Cycle = Cycle { heat: 0.000_9, cooling: 0.98 };
-const MILD: Cycle = Cycle { heat: 0.000_4, cooling: 0.991 };
+const HOT: Cycle = Cycle { temperature: 0.000_9, cooling: 0.98 };
+const MILD: Cycle = Cycle { temperature: 0.000_4, cooling: 0.991 };
 
 /// Number of temperature steps in a cycle.
 const STEPS: u64 = 64;
 
 /// Out of ten moves, this many pick an item with an excess, if `TRIES` draws meet one.
-const OVER: usize = 7;
+const EXCESS_TENTHS: usize = 7;
 const TRIES: u32 = 20;
 
 /// Moves of the first cycle, per item.
-const FIRST: u64 = 128;
+const FIRST_MOVES: u64 = 128;
 
 impl Annealing {
     /// Starts from the given offsets; `None` if sizes are too large for the integers used.
@@ -78,12 +78,12 @@ impl Annealing {
         Some(Self {
             stacking,
             random: Random::new(seed),
-            chances: chances(),
-            heat: 0.0,
+            probabilities: probabilities(),
+            temperature: 0.0,
             sums: Vec::new(),
             capacity,
             cycle: HOT,
-            length: (FIRST * u64::from(instance.item_count())).next_multiple_of(STEPS),
+            length: (FIRST_MOVES * u64::from(instance.item_count())).next_multiple_of(STEPS),
             moves: 0,
         })
     }
@@ -123,8 +123,8 @@ impl Annealing {
         while self.moves < self.length && spent.0 < nodes && spent.1 < work {
             // A move costs one node. Its work is measured by the number of slots, of which each is
             // evaluated.
-            self.tend();
-            let steps = self.step(instance);
+            self.run_periodic_tasks();
+            let steps = self.make_move(instance);
             *spent = (spent.0 + 1, spent.1 + steps);
             self.moves += 1;
             let looks = !has_fixed && self.moves.is_multiple_of(look_every);
@@ -137,16 +137,17 @@ impl Annealing {
     }
 
     /// Executes periodic tasks: reorders the items and cools down.
-    fn tend(&mut self) {
+    fn run_periodic_tasks(&mut self) {
         // Slots are positions in the order, so another order with the same offsets offers other moves.
         let reorder_every = (self.stacking.item_count() as u64 / 4).max(64);
         if self.moves.is_multiple_of(reorder_every) {
             self.stacking.reorder(self.random.below(17) as u32);
         }
         if self.moves == 0 {
-            self.heat = self.cycle.heat * self.units(self.capacity) * self.stacking.item_count() as f64;
+            self.temperature =
+                self.cycle.temperature * self.units(self.capacity) * self.stacking.item_count() as f64;
         } else if self.moves.is_multiple_of(self.length / STEPS) {
-            self.heat *= self.cycle.cooling;
+            self.temperature *= self.cycle.cooling;
         }
     }
 
@@ -155,48 +156,48 @@ impl Annealing {
     }
 
     /// Makes one move, or rejects it. Returns its work.
-    fn step(&mut self, instance: &ExactInstance) -> u64 {
-        let item = self.pick();
+    fn make_move(&mut self, instance: &ExactInstance) -> u64 {
+        let item = self.pick_item();
         // The threshold is drawn before the move, so that the propagation can stop as soon as it is
         // exceeded. This accepts a move with the same probability as a draw afterwards.
         let before = self.stacking.excess();
-        self.stacking.take_out(instance, item);
-        self.weigh_slots();
+        self.stacking.remove_item(instance, item);
+        self.compute_probabilities();
         let steps = 64 + 8 * self.sums.len() as u64;
         let Some(slot) = self.draw_slot() else {
-            self.stacking.put_back(instance, item, false);
+            self.stacking.restore_item(instance, item, false);
             return steps;
         };
-        let most = before + self.draw_added();
-        if !self.stacking.put_in(instance, item, slot, most) {
-            self.stacking.put_back(instance, item, true);
+        let limit = before + self.draw_added();
+        if !self.stacking.insert_item(instance, item, slot, limit) {
+            self.stacking.restore_item(instance, item, true);
         }
         steps
     }
 
-    /// Draws the accepted increase of the excess: above x with probability e^(-x / heat).
+    /// Draws the accepted increase of the excess: above x with probability e^(-x / temperature).
     fn draw_added(&mut self) -> i64 {
         let drawn = self.random.next() >> 24;
-        let parts = self.chances.partition_point(|&chance| chance > drawn);
-        (parts as f64 * (1.0 - FACTOR) * self.heat) as i64
+        let parts = self.probabilities.partition_point(|&chance| chance > drawn);
+        (parts as f64 * (1.0 - FACTOR) * self.temperature) as i64
     }
 
     /// Computes the probabilities of all slots except the one that the item came from.
     #[expect(clippy::cast_sign_loss)]
-    fn weigh_slots(&mut self) {
+    fn compute_probabilities(&mut self) {
         // The slot of origin has probability 0, so that every move changes the order. Probabilities are
         // relative to the best other slot, so their sum is never 0 by rounding.
         let scale = PARTS / self.units(self.capacity.max(1));
         let excesses = self.stacking.excesses();
         let is_old = |slot: usize| slot == self.stacking.slot();
         let others = excesses.iter().enumerate().filter(|&(slot, _)| !is_old(slot));
-        let least = others.map(|(_, &excess)| excess).min().unwrap_or(0);
-        let slightest = self.chances.len() - 1;
+        let smallest = others.map(|(_, &excess)| excess).min().unwrap_or(0);
+        let smallest_index = self.probabilities.len() - 1;
         let mut sum = 0;
         self.sums.clear();
         for (slot, &excess) in excesses.iter().enumerate() {
-            let parts = (f64::from(excess - least) * scale) as usize;
-            sum += if is_old(slot) { 0 } else { self.chances[parts.min(slightest)] };
+            let parts = (f64::from(excess - smallest) * scale) as usize;
+            sum += if is_old(slot) { 0 } else { self.probabilities[parts.min(smallest_index)] };
             self.sums.push(sum);
         }
     }
@@ -209,12 +210,12 @@ impl Annealing {
     }
 
     /// Picks an item, more often one with an excess.
-    fn pick(&mut self) -> u32 {
+    fn pick_item(&mut self) -> u32 {
         let count = self.stacking.item_count();
         let mut item = self.random.below(count) as u32;
-        if self.random.below(10) < OVER {
+        if self.random.below(10) < EXCESS_TENTHS {
             for _ in 0..TRIES {
-                if self.stacking.is_over(item) {
+                if self.stacking.has_excess(item) {
                     break;
                 }
                 item = self.random.below(count) as u32;
@@ -226,12 +227,12 @@ impl Annealing {
 
 /// Powers of `FACTOR` by multiplication only, so that they are the same on every machine.
 #[expect(clippy::cast_sign_loss)]
-fn chances() -> Vec<u64> {
+fn probabilities() -> Vec<u64> {
     let powers = std::iter::successors(Some(1.0), |power| Some(power * FACTOR));
-    let mut chances: Vec<u64> =
-        powers.take_while(|&power| power > SLIGHTEST).map(|power| (power * CERTAIN) as u64).collect();
-    chances.push(0);
-    chances
+    let mut probabilities: Vec<u64> =
+        powers.take_while(|&power| power > MIN_PROBABILITY).map(|power| (power * ONE) as u64).collect();
+    probabilities.push(0);
+    probabilities
 }
 
 #[cfg(test)]
@@ -271,7 +272,10 @@ mod tests {
             let start: Vec<u64> = (0..instance.sizes.len()).map(stack).collect();
             let (heights, best) = anneal(&instance, &start, seed);
             assert_eq!((heights.clone(), best.clone()), anneal(&instance, &start, seed));
-            assert!(heights.iter().all(|&height| height <= 220), "with one fixed, only solutions count");
+            assert!(
+                heights.iter().all(|&height| height <= 220),
+                "with a fixed item, only packings within the capacity count"
+            );
             solved += u32::from(!heights.is_empty());
             check_valid(&problem, &instance, &best, seed);
         }

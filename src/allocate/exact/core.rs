@@ -51,7 +51,7 @@ pub(crate) fn infeasible_core(
     Ok(Some(InfeasibleCore { members: ids, needed, capacity, irreducible }))
 }
 
-/// Whether a subset of the buffers fits.
+/// Result of testing whether a subset of the buffers fits.
 enum SubsetTest {
     /// It needs at least this many bytes, more than the capacity.
     Exceeds(u64),

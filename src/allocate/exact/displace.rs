@@ -5,13 +5,13 @@ use crate::limits::{Meter, Stop};
 use crate::random::Random;
 
 /// Offset of an item that waits to be placed.
-const NOWHERE: u64 = u64::MAX;
+const WAITING: u64 = u64::MAX;
 
 /// Mean of the initial weights.
-const MEAN: f64 = 65_536.0;
+const MEAN_WEIGHT: f64 = 65_536.0;
 
 /// All weights are halved before one exceeds this, so that their sums stay below 2^63.
-const HEAVIEST: u64 = 1 << 36;
+const MAX_WEIGHT: u64 = 1 << 36;
 
 /// Local search for a packing below a capacity.
 ///
@@ -61,7 +61,7 @@ const PATIENCE: (u64, u64) = (100_000, 20);
 const MAX_DIVISOR: u64 = 64;
 
 /// Number of items from which on the first steps are small, as each item has few moves.
-pub(super) const MANY: u32 = 1_000;
+pub(super) const MANY_ITEMS: u32 = 1_000;
 
 impl Displacement {
     /// Starts from the given offsets.
@@ -74,7 +74,7 @@ impl Displacement {
             edges: Vec::new(),
             random: Random::new(seed),
             moves: 0,
-            divisor: if instance.item_count() < MANY { 4 } else { 32 },
+            divisor: if instance.item_count() < MANY_ITEMS { 4 } else { 32 },
             weights,
             rounds: 0,
             idle: 0,
@@ -116,8 +116,8 @@ impl Displacement {
         for item in 0..instance.item_count() {
             let offset = &mut self.offsets[item as usize];
             let last = instance.last_offset(item, self.capacity);
-            if *offset != NOWHERE && last.is_none_or(|last| *offset > last) {
-                *offset = NOWHERE;
+            if *offset != WAITING && last.is_none_or(|last| *offset > last) {
+                *offset = WAITING;
                 self.waiting.push(item);
             }
         }
@@ -139,7 +139,7 @@ impl Displacement {
             if spent.0 >= nodes || spent.1 >= work {
                 return Ok(DisplacementOutcome::Paused);
             }
-            let steps = self.step(instance);
+            let steps = self.make_move(instance);
             *spent = (spent.0 + 1, spent.1 + steps);
             self.moves += 1;
             meter.spend_on(1, steps)?;
@@ -148,14 +148,14 @@ impl Displacement {
     }
 
     /// Places one waiting item. Returns the work.
-    fn step(&mut self, instance: &ExactInstance) -> u64 {
+    fn make_move(&mut self, instance: &ExactInstance) -> u64 {
         // One move: the item goes where the weight displaced is smallest, although that may be more
-        // than what it weighs itself. The weights of the displaced items grow, so no cycle of moves
+        // than its own weight. The weights of the displaced items grow, so no cycle of moves
         // repeats forever.
-        let item = self.pick();
-        self.find_edges(instance, item);
+        let item = self.pick_item();
+        self.collect_edges(instance, item);
         let steps = 16 + 8 * self.edges.len() as u64;
-        match self.cheapest(instance, item) {
+        match self.find_cheapest_offset(instance, item) {
             Some(offset) => self.place(instance, item, offset),
             None => self.waiting.push(item),
         }
@@ -163,7 +163,7 @@ impl Displacement {
     }
 
     /// Takes the heavier of two waiting items drawn at random.
-    fn pick(&mut self) -> u32 {
+    fn pick_item(&mut self) -> u32 {
         let count = self.waiting.len();
         let (first, second) = (self.random.below(count), self.random.below(count));
         let weight = |index: usize| self.weights[self.waiting[index] as usize];
@@ -172,12 +172,12 @@ impl Displacement {
     }
 
     /// Collects the ranges of offsets at which the item would overlap placed items.
-    fn find_edges(&mut self, instance: &ExactInstance, item: u32) {
+    fn collect_edges(&mut self, instance: &ExactInstance, item: u32) {
         self.edges.clear();
         let size = instance.sizes[item as usize];
         for other in instance.conflicts.row(item).iter().map(|conflict| conflict.item) {
             let offset = self.offsets[other as usize];
-            if offset != NOWHERE {
+            if offset != WAITING {
                 let top = offset + instance.sizes[other as usize];
                 self.edges.push(Edge { offset: (offset + 1).saturating_sub(size), item: 2 * other + 1 });
                 self.edges.push(Edge { offset: top, item: 2 * other });
@@ -188,7 +188,7 @@ impl Displacement {
 
     /// Finds an aligned offset at which the weight of the overlapped items is smallest: the
     /// lowest or the highest of such a range. `None` if every offset overlaps a fixed item.
-    fn cheapest(&mut self, instance: &ExactInstance, item: u32) -> Option<u64> {
+    fn find_cheapest_offset(&mut self, instance: &ExactInstance, item: u32) -> Option<u64> {
         // Sweep over the ends of the overlap ranges, from the lowest offset up. Between two ends the
         // weight is constant. Ties are drawn by reservoir sampling, with equal probability for each
         // range.
@@ -226,15 +226,15 @@ impl Displacement {
         let top = offset + instance.sizes[item as usize];
         for other in instance.conflicts.row(item).iter().map(|conflict| conflict.item) {
             let at = other as usize;
-            let apart = self.offsets[at] == NOWHERE
+            let apart = self.offsets[at] == WAITING
                 || self.offsets[at] >= top
                 || self.offsets[at] + instance.sizes[at] <= offset;
             if !apart {
-                self.offsets[at] = NOWHERE;
+                self.offsets[at] = WAITING;
                 self.waiting.push(other);
                 // Weights grow by 0.5 %, rounded up. Halving all of them keeps their ratios.
                 self.weights[at] += self.weights[at] / 200 + 1;
-                if self.weights[at] > HEAVIEST {
+                if self.weights[at] > MAX_WEIGHT {
                     self.weights.iter_mut().for_each(|weight| *weight = *weight / 2 + 1);
                 }
             }
@@ -247,10 +247,10 @@ impl Displacement {
 fn weights(instance: &ExactInstance) -> Vec<u64> {
     let area = |item: usize| instance.sizes[item] as f64 * instance.steps[item] as f64;
     let roots: Vec<f64> = (0..instance.sizes.len()).map(|item| area(item).sqrt()).collect();
-    let scale = MEAN * roots.len() as f64 / roots.iter().sum::<f64>().max(1.0);
+    let scale = MEAN_WEIGHT * roots.len() as f64 / roots.iter().sum::<f64>().max(1.0);
     // The values are positive and at most the mean times the number of items.
     #[expect(clippy::cast_sign_loss)]
-    roots.iter().map(|root| (root * scale) as u64 + 1).map(|weight| weight.min(HEAVIEST)).collect()
+    roots.iter().map(|root| (root * scale) as u64 + 1).map(|weight| weight.min(MAX_WEIGHT)).collect()
 }
 
 #[cfg(test)]
@@ -280,19 +280,19 @@ pub(super) mod tests {
         let limits = Limits::new();
         let mut meter = Meter::new(&limits, u64::MAX);
         let instance = ExactInstance::new(problem, problem.ids().collect(), &mut meter);
-        instance.expect("no limit").expect("a small one")
+        instance.expect("no limit").expect("a small problem")
     }
 
     pub(in crate::allocate::exact) fn overlap(
         problem: &Problem,
         instance: &ExactInstance,
         offsets: &[u64],
-        one: usize,
-        other: usize,
+        first: usize,
+        second: usize,
     ) -> bool {
-        let [a, b] = [one, other].map(|item| problem.buffer(instance.ids[item]));
+        let [a, b] = [first, second].map(|item| problem.buffer(instance.ids[item]));
         let meet = a.pieces().any(|piece| b.pieces().any(|with| piece.overlaps(with)));
-        meet && offsets[one] < offsets[other] + b.size() && offsets[other] < offsets[one] + a.size()
+        meet && offsets[first] < offsets[second] + b.size() && offsets[second] < offsets[first] + a.size()
     }
 
     /// Asserts that offsets are aligned, keep fixed offsets and do not overlap.

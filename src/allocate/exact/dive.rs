@@ -332,7 +332,7 @@ impl<'a> Dive<'a> {
         self.state.leave_empty(section).is_ok()
     }
 
-    /// Whether an identical item comes earlier in the list of the section.
+    /// Returns whether an identical item comes earlier in the list of the section.
     fn is_twin_of_earlier(&self, section: u32, item: u32) -> bool {
         // Exchanging two identical items maps solutions to solutions, so the option of the later one is
         // covered by the option of the earlier one, which was refuted.

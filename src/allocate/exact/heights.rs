@@ -15,9 +15,9 @@ use crate::limits::{Meter, Stop};
 pub(super) struct AttainableHeights {
     /// Divides every rounded height.
     divisor: u64,
-    /// Whether some sizes add up to each multiple of the divisor; empty if not computed.
+    /// One bit per multiple of the divisor: set if some sizes add up to it. Empty if not computed.
     sums: BitVec,
-    /// Whether rounding enlarged some item, which may be the topmost one.
+    /// True if rounding enlarged some item, which may be the topmost one.
     padded: bool,
 }
 

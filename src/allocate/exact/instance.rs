@@ -126,22 +126,22 @@ impl ExactInstance {
         // than the sum of its section ranges.
         let unit = buffers.iter().map(|buffer| buffer.alignment()).min().unwrap_or(1);
         let sizes: Vec<u64> = buffers.iter().map(|buffer| buffer.size().next_multiple_of(unit)).collect();
-        let cuts = cuts(&buffers);
-        let section = |step: u32| cuts.partition_point(|&cut| cut <= step) as u32 - 1;
+        let section_starts = section_starts(&buffers);
+        let section = |step: u32| section_starts.partition_point(|&cut| cut <= step) as u32 - 1;
         let range = |piece: LiveRange| section(piece.start)..section(piece.end - 1) + 1;
         let pieces = || buffers.iter().map(|buffer| buffer.pieces().map(range));
         if pieces().flatten().map(|range| range.len()).sum::<usize>() > MAX_PAIRS {
             return Ok(None);
         }
         let sections = SparseRows::new(pieces().map(Iterator::flatten), meter)?;
-        let members = transposed(&sections, cuts.len(), meter)?;
+        let members = transposed(&sections, section_starts.len(), meter)?;
         let load = |section| members.row(section).iter().map(|&item| sizes[item as usize]).sum();
-        let loads = (0..cuts.len() as u32).map(load).collect();
+        let loads = (0..section_starts.len() as u32).map(load).collect();
         let runs = runs(&sections, meter)?;
         let Some(conflicts) = conflicts(&runs, &members, &sizes, meter)? else { return Ok(None) };
         let mut instance = Self {
             unit,
-            crossing: crossing(&sections, cuts.len()),
+            crossing: crossing(&sections, section_starts.len()),
             smallest: sizes.iter().copied().min().unwrap_or(0),
             classes: Vec::new(),
             paddings: sizes.iter().zip(&buffers).map(|(size, buffer)| size - buffer.size()).collect(),
@@ -201,9 +201,9 @@ impl ExactInstance {
 
     /// Sections that contain both items.
     #[inline]
-    pub(super) fn shared_sections(&self, one: u32, other: u32) -> impl Iterator<Item = u32> + '_ {
-        let runs = self.runs.row(one).iter();
-        runs.flat_map(move |a| self.runs.row(other).iter().flat_map(move |b| a.0.max(b.0)..a.1.min(b.1)))
+    pub(super) fn shared_sections(&self, first: u32, second: u32) -> impl Iterator<Item = u32> + '_ {
+        let runs = self.runs.row(first).iter();
+        runs.flat_map(move |a| self.runs.row(second).iter().flat_map(move |b| a.0.max(b.0)..a.1.min(b.1)))
     }
 
     fn find_classes(&self) -> Vec<u32> {
@@ -260,7 +260,7 @@ fn crossing(sections: &SparseRows<u32>, count: usize) -> Vec<u32> {
 /// First steps of the sections: each step at which a buffer starts and the preceding event is
 /// an end. Between such steps the live sets only grow and then only shrink, so the set at the
 /// turning point contains all others and is the section.
-fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
+fn section_starts(buffers: &[&Buffer]) -> Vec<u32> {
     let mut events: Vec<(u32, bool)> = Vec::with_capacity(buffers.len() * 2);
     for buffer in buffers {
         for piece in buffer.pieces() {
@@ -269,15 +269,15 @@ fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
         }
     }
     sort_by_keys(&mut events, |&(step, starts)| [step.into(), starts.into()]);
-    let mut cuts = Vec::new();
+    let mut section_starts = Vec::new();
     let mut ended = true;
     for (step, starts) in events {
         if starts && ended {
-            cuts.push(step);
+            section_starts.push(step);
         }
         ended = !starts;
     }
-    cuts
+    section_starts
 }
 
 fn transposed(
@@ -307,7 +307,7 @@ fn conflicts(
     // `common[other]` counts the sections shared with the current item. A pair is listed at its first
     // count, so the lists need no search for duplicates. Sorting by size lets `look` stop at the first
     // item that is too large.
-    let begin = beginning(runs, members.starts.len() - 1, meter)?;
+    let starting_runs = runs_by_first_section(runs, members.starts.len() - 1, meter)?;
     let mut common = vec![0; sizes.len()];
     let mut rows = SparseRows { starts: vec![0], entries: Vec::new() };
     let mut neighbours: Vec<Keyed> = Vec::new();
@@ -325,7 +325,10 @@ fn conflicts(
                 meet(other, run.map_or(0, |run| run.1.min(end) - first));
             }
             for section in first + 1..end {
-                begin.row(section).iter().for_each(|&(other, until)| meet(other, until.min(end) - section));
+                starting_runs
+                    .row(section)
+                    .iter()
+                    .for_each(|&(other, until)| meet(other, until.min(end) - section));
             }
         }
         sort_keyed(&mut neighbours);
@@ -344,16 +347,16 @@ fn conflicts(
 }
 
 /// For each section: the items with a run that begins there, and the end of the run.
-fn beginning(
+fn runs_by_first_section(
     runs: &SparseRows<(u32, u32)>,
     sections: usize,
     meter: &mut Meter<'_>,
 ) -> Result<SparseRows<(u32, u32)>, Stop> {
-    let mut begin: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sections];
+    let mut starting_runs: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sections];
     for item in 0..runs.starts.len() as u32 - 1 {
         for &(first, end) in runs.row(item) {
-            begin[first as usize].push((item, end));
+            starting_runs[first as usize].push((item, end));
         }
     }
-    SparseRows::new(begin.into_iter(), meter)
+    SparseRows::new(starting_runs.into_iter(), meter)
 }

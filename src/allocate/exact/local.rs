@@ -1,21 +1,21 @@
 //! Choice of local searches that run beside the dives.
 
 use super::anneal::Annealing;
-use super::displace::{Displacement, DisplacementOutcome, MANY};
+use super::displace::{Displacement, DisplacementOutcome, MANY_ITEMS};
 use super::instance::ExactInstance;
 use super::portfolio::Incumbent;
 use crate::allocate::parts::PackingTarget;
 use crate::limits::{Meter, Stop};
 
 /// A local search. Displacement finds easy improvements quickly. Annealing solves harder
-/// instances, but needs millions of moves, which take too long with `MANY` items or more.
+/// instances, but needs millions of moves, which take too long with `MANY_ITEMS` items or more.
 #[derive(Debug)]
 pub(super) enum LocalSearch {
     Annealing(Box<Annealing>),
     Displacement(Box<Displacement>),
 }
 
-/// First round with displacement for fewer than `MANY` items; with more, it starts in round 1.
+/// First round with displacement for fewer than `MANY_ITEMS` items; with more, it starts in round 1.
 const DISPLACEMENT_FROM: u64 = 4;
 
 /// Number of nodes of other searches before annealing starts: instances that dives solve are
@@ -34,7 +34,7 @@ impl LocalSearch {
         first: &[u64],
         seed: u64,
     ) -> Option<Self> {
-        let from = if instance.item_count() >= MANY { 1 } else { DISPLACEMENT_FROM };
+        let from = if instance.item_count() >= MANY_ITEMS { 1 } else { DISPLACEMENT_FROM };
         (round == from)
             .then(|| Self::Displacement(Box::new(Displacement::new(instance, first.to_vec(), seed))))
     }
@@ -47,7 +47,7 @@ impl LocalSearch {
         capacity: u64,
         seed: u64,
     ) -> Option<Self> {
-        let due = nodes >= ANNEALING_AFTER && instance.item_count() < MANY;
+        let due = nodes >= ANNEALING_AFTER && instance.item_count() < MANY_ITEMS;
         let annealing = due.then(|| Annealing::new(instance, best, capacity, seed)).flatten();
         annealing.map(|annealing| Self::Annealing(Box::new(annealing)))
     }
@@ -120,7 +120,7 @@ fn set_target(
     incumbent: &Incumbent,
     target: &PackingTarget,
 ) {
-    let low = incumbent.first_target(target);
+    let low = incumbent.target_height(target);
     if target.required {
         displacement.set_capacity(instance, low);
     } else {

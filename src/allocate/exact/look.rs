@@ -71,7 +71,7 @@ impl PackingState<'_> {
         Ok(next)
     }
 
-    /// Whether the floor of a section may stay empty. The section must have no blocked items.
+    /// Returns whether the floor of a section may stay empty. The section must have no blocked items.
     pub(super) fn may_stay_empty(&mut self, section: u32) -> bool {
         let options = self.floor_options[section as usize];
         if options.empty == EmptyFloor::Unknown {
@@ -163,7 +163,7 @@ impl PackingState<'_> {
         (last - first) as usize == sections.len() - 1 || sections.binary_search(&section).is_ok()
     }
 
-    /// Whether some open item of a section fits into the holes below its floors.
+    /// Returns whether some open item of a section fits into the holes below its floors.
     fn is_dominated(&mut self, section: u32) -> bool {
         // If an open item fits into the holes, moving it there from any packing that extends this one
         // gives another valid packing with a smaller sum of offsets. Repeating this ends at a packing
@@ -178,7 +178,7 @@ impl PackingState<'_> {
         false
     }
 
-    /// Whether an item fits into the holes of all of its sections. `section` is the one whose
+    /// Returns whether an item fits into the holes of all of its sections. `section` is the one whose
     /// floor was just raised.
     fn fits_into_holes(&mut self, item: u32, section: u32) -> bool {
         let number = item as usize;

@@ -16,10 +16,10 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::random::Random;
 
 /// Nodes of the shortest dive, if a dive of that length can place all items.
-const SLICE: u64 = 500;
+const MIN_DIVE_NODES: u64 = 500;
 
-/// From twice this many items on, building a dive counts as nodes.
-const MANY: u64 = 5_000;
+/// Building a dive counts as half a node per item if that is more than this.
+const BUILD_NODES_FROM: u64 = 5_000;
 
 /// Work share of a local search in a round; a dive has 1.
 const LOCAL_SHARE: u64 = 8;
@@ -38,7 +38,7 @@ pub(super) struct Incumbent {
 }
 
 impl Incumbent {
-    /// Whether nothing is left to search for: the height is at the bound or at most the
+    /// Returns whether nothing is left to search for: the height is at the bound or at most the
     /// sufficient height, or the required height is proven impossible.
     pub(super) fn settles(&self, target: &PackingTarget) -> bool {
         self.height <= self.bound.max(target.sufficient)
@@ -46,7 +46,7 @@ impl Incumbent {
     }
 
     /// Height of the first decision: a sufficient height is easier to reach than the bound.
-    pub(super) fn first_target(&self, target: &PackingTarget) -> u64 {
+    pub(super) fn target_height(&self, target: &PackingTarget) -> u64 {
         self.bound.max(target.sufficient)
     }
 }
@@ -60,7 +60,7 @@ pub(super) struct ExactTask<'a> {
     /// Number of threads, with the feature `parallel`.
     pub(super) threads: usize,
     pub(super) limits: &'a Limits,
-    /// Whether local searches run.
+    /// True if local searches run.
     pub(super) local: bool,
 }
 
@@ -92,11 +92,11 @@ pub(super) fn search(
         if nodes >= allowed.0 || work >= allowed.1 {
             return (nodes, work, Stop::Nodes);
         }
-        let mut runs = runs(slice(instance, round), incumbent, &task, round, &mut random, &mut steady);
+        let mut runs = runs(dive_nodes(instance, round), incumbent, &task, round, &mut random, &mut steady);
         // Local searches join where dives alone have not settled the problem soon. They get half of the
         // nodes, and later most of them (`local.rs`).
         if task.local {
-            let capacity = incumbent.first_target(&task.target);
+            let capacity = incumbent.target_height(&task.target);
             let best = incumbent.offsets.as_deref().unwrap_or(start);
             locals.extend(LocalSearch::displacement(round, instance, start, task.seed));
             if !locals.iter().any(LocalSearch::is_annealing) {
@@ -161,8 +161,7 @@ pub(super) fn search(
 /// Nodes and work allowed for the whole search, if it last made progress at `progress`.
 fn allowed(target: &PackingTarget, progress: (u64, u64)) -> (u64, u64) {
     // Progress doubles what was spent until then; the limits of the target are never exceeded.
-    let allowed =
-        |patience: u64, spent: u64, node_limit: u64| patience.max(spent.saturating_mul(2)).min(node_limit);
+    let allowed = |patience: u64, spent: u64, limit: u64| patience.max(spent.saturating_mul(2)).min(limit);
     (
         allowed(target.patience.0, progress.0, target.nodes),
         allowed(target.patience.1, progress.1, target.work),
@@ -176,7 +175,7 @@ struct PortfolioRun<'a> {
     nodes: u64,
     /// Work limit, in steps of inner loops.
     work: u64,
-    /// Whether the dive continues in the next round.
+    /// True if the dive continues in the next round.
     is_steady: bool,
 }
 
@@ -199,12 +198,12 @@ struct RunResult<'a> {
 }
 
 /// Node limit of each dive in a round.
-fn slice(instance: &ExactInstance, round: u64) -> u64 {
-    SLICE.max(2 * u64::from(instance.item_count())) * luby(round)
+fn dive_nodes(instance: &ExactInstance, round: u64) -> u64 {
+    MIN_DIVE_NODES.max(2 * u64::from(instance.item_count())) * luby(round)
 }
 
 fn runs<'a>(
-    slice: u64,
+    dive_nodes: u64,
     incumbent: &Incumbent,
     task: &ExactTask<'_>,
     round: u64,
@@ -213,18 +212,25 @@ fn runs<'a>(
 ) -> Vec<PortfolioRun<'a>> {
     // A dive at the bound proves a higher bound or finds an optimal packing. A dive between bound and
     // height finds a packing sooner, but a proof there raises the bound less often. So half of the
-    // dives or more are at the bound. With a required height, dives between are of no use.
-    let first_target = incumbent.first_target(&task.target);
+    // dives or more are at the bound. With a required height, dives in between are of no use, so they
+    // decide the bound instead.
+    let target_height = incumbent.target_height(&task.target);
     let minimises = !task.target.required;
     let mut run = |value_order: ValueOrder, section_choice: SectionChoice, above_bound: bool| {
         let capacity = match (above_bound, minimises) {
-            (false, _) => first_target,
-            (true, true) => between(first_target, incumbent.height, 1 + random.below(7) as u64),
+            (false, _) => target_height,
+            (true, true) => between(target_height, incumbent.height, 1 + random.below(7) as u64),
             (true, false) => incumbent.bound,
         };
         let noise = [0.0, 0.1, 0.2, 0.3][random.below(4)];
         let heuristic = BranchingHeuristic { value_order, section_choice, noise, seed: random.next() };
-        PortfolioRun { start: RunStart::New(heuristic), capacity, nodes: slice, work: 0, is_steady: false }
+        PortfolioRun {
+            start: RunStart::New(heuristic),
+            capacity,
+            nodes: dive_nodes,
+            work: 0,
+            is_steady: false,
+        }
     };
     // The longer the bound is not reached, the less likely the optimum is at the bound.
     let late = round > 8 && minimises;
@@ -245,7 +251,7 @@ fn runs<'a>(
     let (capacity, start) = match steady.take().filter(|dive| dive.state.capacity >= incumbent.bound) {
         Some(dive) => (dive.state.capacity, RunStart::Again(dive)),
         None => (
-            first_target,
+            target_height,
             RunStart::New(BranchingHeuristic {
                 value_order: ValueOrder::Area,
                 section_choice: SectionChoice::Failures,
@@ -254,7 +260,7 @@ fn runs<'a>(
             }),
         ),
     };
-    runs.insert(4, PortfolioRun { start, capacity, nodes: slice, work: 0, is_steady: true });
+    runs.insert(4, PortfolioRun { start, capacity, nodes: dive_nodes, work: 0, is_steady: true });
     runs
 }
 
@@ -336,9 +342,9 @@ fn execute_in_parallel<'a>(
     let silent = task.limits.clone().without_progress();
     let mut results: Vec<Option<RunResult<'a>>> = runs.iter().map(|_| None).collect();
     workers.in_place_scope(|scope| {
-        let mut places = runs.into_iter().zip(&mut results);
-        let first = places.next();
-        for (run, result) in places {
+        let mut pairs = runs.into_iter().zip(&mut results);
+        let first = pairs.next();
+        for (run, result) in pairs {
             scope.spawn(|_| *result = Some(run.execute(instance, incumbent, task, &silent, nodes)));
         }
         if let Some((run, result)) = first {
@@ -395,12 +401,12 @@ impl<'a> PortfolioRun<'a> {
         };
         let mut dive = match dive {
             Ok(Some(dive)) => dive,
-            Ok(None) => return RunResult { bound: capacity + 1, ..RunResult::nothing(&incumbent) },
-            Err(stop) => return RunResult { stop: Some(stop), ..RunResult::nothing(&incumbent) },
+            Ok(None) => return RunResult { bound: capacity + 1, ..RunResult::unchanged(&incumbent) },
+            Err(stop) => return RunResult { stop: Some(stop), ..RunResult::unchanged(&incumbent) },
         };
         // Building a dive of many items takes as long as searching this many nodes.
         let many = u64::from(instance.item_count()) / 2;
-        let built = meter.nodes() - nodes + if is_new && many > MANY { many } else { 0 };
+        let built = meter.nodes() - nodes + if is_new && many > BUILD_NODES_FROM { many } else { 0 };
         let (before, worked) = (dive.nodes, dive.state.work);
         let mut stop = None;
         while !incumbent.settles(&task.target) {
@@ -431,7 +437,7 @@ impl<'a> PortfolioRun<'a> {
         }
         let nodes = built + dive.nodes - before;
         let work = dive.state.work - worked;
-        RunResult { nodes, work, stop, steady: is_steady.then_some(dive), ..RunResult::nothing(&incumbent) }
+        RunResult { nodes, work, stop, steady: is_steady.then_some(dive), ..RunResult::unchanged(&incumbent) }
     }
 }
 
@@ -440,17 +446,17 @@ fn search_locally<'a>(
     instance: &ExactInstance,
     mut incumbent: Incumbent,
     target: &PackingTarget,
-    node_limit: (u64, u64),
+    budget: (u64, u64),
     meter: &mut Meter<'_>,
 ) -> RunResult<'a> {
     let mut spent = (0, 0);
-    let stop = local.run(instance, &mut incumbent, target, node_limit, &mut spent, meter).err();
+    let stop = local.run(instance, &mut incumbent, target, budget, &mut spent, meter).err();
     let (nodes, work) = spent;
-    RunResult { nodes, work, stop, local: Some(local), ..RunResult::nothing(&incumbent) }
+    RunResult { nodes, work, stop, local: Some(local), ..RunResult::unchanged(&incumbent) }
 }
 
 impl RunResult<'_> {
-    fn nothing(incumbent: &Incumbent) -> Self {
+    fn unchanged(incumbent: &Incumbent) -> Self {
         let Incumbent { bound, height, ref offsets } = *incumbent;
         Self {
             bound,

@@ -28,7 +28,7 @@ const LARGEST: u128 = 1 << 29;
 pub(super) struct Stacking {
     /// Bytes per unit; divides all sizes, alignments and fixed offsets.
     unit: u64,
-    nodes: Vec<StackedItem>,
+    items: Vec<StackedItem>,
     /// Items from the bottom up.
     order: Vec<u32>,
     /// Neighbour of each item below and above it in each of its sections, in the layout of
@@ -45,14 +45,14 @@ pub(super) struct Stacking {
     /// One bit per position in the order: whether the item must be recomputed.
     touched: Vec<u64>,
     /// State before an item was taken out.
-    before: MoveRecord,
+    record: MoveRecord,
     /// Of the item that is out: its conflicts from the bottom up, and its excess in each slot
     /// (below each of them, and above all).
-    near: Vec<u32>,
+    conflicting: Vec<u32>,
     excesses: Vec<i32>,
     /// For each section: the entry of the item being inserted, plus one; 0 if its neighbours
     /// are known.
-    sought: Vec<u32>,
+    unlinked: Vec<u32>,
     keyed: Vec<Keyed>,
 }
 
@@ -101,7 +101,7 @@ struct MoveRecord {
     tops: Vec<(u32, i32)>,
     /// Changed items with their previous highest offsets.
     highest: Vec<(u32, i32)>,
-    /// Slot of the item in `near`.
+    /// Slot of the item in `conflicting`.
     slot: usize,
 }
 
@@ -121,7 +121,7 @@ impl Stacking {
         let entries = instance.sections.entry_count();
         let mut stacking = Self {
             unit,
-            nodes: (0..instance.item_count()).map(|item| node(instance, unit, item)).collect(),
+            items: (0..instance.item_count()).map(|item| node(instance, unit, item)).collect(),
             order: (0..instance.item_count()).collect(),
             below: vec![NONE; entries],
             above: vec![NONE; entries],
@@ -130,10 +130,10 @@ impl Stacking {
             bottoms: vec![NONE; instance.section_count() as usize],
             excess: 0,
             touched: vec![0; offsets.len().div_ceil(64)],
-            before: MoveRecord::default(),
-            near: Vec::new(),
+            record: MoveRecord::default(),
+            conflicting: Vec::new(),
             excesses: Vec::new(),
-            sought: vec![0; instance.section_count() as usize],
+            unlinked: vec![0; instance.section_count() as usize],
             keyed: Vec::new(),
         };
         stacking.restart(instance, offsets, capacity);
@@ -145,26 +145,26 @@ impl Stacking {
         // The order is by offset, so each item lies above those that it lies above in the given
         // packing. Two passes compute all offsets: lowest ones from the bottom up, highest ones from
         // the top down.
-        for (item, node) in (0..).zip(&mut self.nodes) {
+        for (item, node) in (0..).zip(&mut self.items) {
             let max_offset = instance.last_offset(item, capacity).unwrap_or(0);
             node.max_offset = (max_offset.min(instance.fixed[item as usize]) / self.unit) as i32;
         }
         sort_by_keys(&mut self.order, |&item| [offsets[item as usize], 0]);
-        self.number_places(0, self.order.len());
+        self.renumber(0, self.order.len());
         self.link_all(instance);
         for position in 0..self.order.len() {
             let item = self.order[position];
-            self.nodes[item as usize].top = self.lowest_of(item) + self.nodes[item as usize].size;
+            self.items[item as usize].top = self.lowest_of(item) + self.items[item as usize].size;
         }
         for position in (0..self.order.len()).rev() {
             let item = self.order[position];
-            self.nodes[item as usize].highest = self.highest_of(item);
+            self.items[item as usize].highest = self.highest_of(item);
         }
-        self.excess = self.nodes.iter().map(StackedItem::excess).sum();
+        self.excess = self.items.iter().map(StackedItem::excess).sum();
     }
 
     pub(super) fn item_count(&self) -> usize {
-        self.nodes.len()
+        self.items.len()
     }
 
     /// Bytes per unit.
@@ -172,13 +172,13 @@ impl Stacking {
         self.unit
     }
 
-    /// Whether the lowest offsets are a packing within the capacity.
+    /// Returns whether the lowest offsets are a packing within the capacity.
     pub(super) fn is_solved(&self) -> bool {
         self.excess == 0
     }
 
-    pub(super) fn is_over(&self, item: u32) -> bool {
-        self.nodes[item as usize].excess() > 0
+    pub(super) fn has_excess(&self, item: u32) -> bool {
+        self.items[item as usize].excess() > 0
     }
 
     /// Sum of the excesses of all items, in units.
@@ -188,12 +188,12 @@ impl Stacking {
 
     /// Height of the lowest offsets in bytes, with rounded sizes.
     pub(super) fn height(&self) -> u64 {
-        self.bytes(self.nodes.iter().map(|node| node.top).max().unwrap_or(0))
+        self.bytes(self.items.iter().map(|node| node.top).max().unwrap_or(0))
     }
 
     /// Lowest offset of each item in bytes.
     pub(super) fn offsets(&self) -> Vec<u64> {
-        self.nodes.iter().map(|node| self.bytes(node.lowest())).collect()
+        self.items.iter().map(|node| self.bytes(node.lowest())).collect()
     }
 
     /// Converts units to bytes. Offsets are never negative.
@@ -208,7 +208,7 @@ impl Stacking {
     pub(super) fn reorder(&mut self, sixteenths: u32) {
         let (low, high) = (i64::from(16 - sixteenths), i64::from(sixteenths));
         self.keyed.clear();
-        self.keyed.extend((0..).zip(&self.nodes).map(|(item, node)| {
+        self.keyed.extend((0..).zip(&self.items).map(|(item, node)| {
             let key = low * i64::from(node.lowest()) + high * i64::from(node.highest);
             // Flips the sign bit, so that negative keys come first as unsigned numbers.
             ([key.wrapping_sub(i64::MIN).cast_unsigned(), item], item)
@@ -217,25 +217,25 @@ impl Stacking {
         for (position, &(_, item)) in self.order.iter_mut().zip(&self.keyed) {
             *position = item as u32;
         }
-        self.number_places(0, self.order.len());
+        self.renumber(0, self.order.len());
     }
 
     /// Takes an item out and computes its excess in every slot.
-    pub(super) fn take_out(&mut self, instance: &ExactInstance, item: u32) {
-        let node = &self.nodes[item as usize];
-        (self.before.excess, self.before.position) = (self.excess, node.position);
-        self.before.tops.clear();
-        self.before.highest.clear();
-        self.before.tops.push((item, node.top));
-        self.before.highest.push((item, node.highest));
+    pub(super) fn remove_item(&mut self, instance: &ExactInstance, item: u32) {
+        let node = &self.items[item as usize];
+        (self.record.excess, self.record.position) = (self.excess, node.position);
+        self.record.tops.clear();
+        self.record.highest.clear();
+        self.record.tops.push((item, node.top));
+        self.record.highest.push((item, node.highest));
         // The neighbours of the item become neighbours of each other. Their offsets can only improve,
         // so the propagation has no limit. Then each slot is evaluated: the excess of the item there is
         // exact, the changes that it causes elsewhere are not included.
         self.excess -= node.excess();
         self.unlink(instance, item);
-        self.follow(item, i64::MAX);
-        self.find_near(instance, item);
-        self.find_excesses(item);
+        self.propagate(item, i64::MAX);
+        self.collect_conflicting(instance, item);
+        self.compute_excesses(item);
     }
 
     /// Excess of the item that is out in each slot: below its first conflict, below the second,
@@ -246,66 +246,72 @@ impl Stacking {
 
     /// Slot that the item was taken out of.
     pub(super) fn slot(&self) -> usize {
-        self.before.slot
+        self.record.slot
     }
 
     /// Inserts the item in another slot. Returns whether the total excess is at most `limit`; if
-    /// not, the caller must call `put_back`.
-    pub(super) fn put_in(&mut self, instance: &ExactInstance, item: u32, slot: usize, limit: i64) -> bool {
+    /// not, the caller must call `restore_item`.
+    pub(super) fn insert_item(
+        &mut self,
+        instance: &ExactInstance,
+        item: u32,
+        slot: usize,
+        limit: i64,
+    ) -> bool {
         // A slot is a position among the conflicts of the item. In the order, the item goes right below
         // the conflict at that slot; its position relative to other items is irrelevant.
-        let position = |&above: &u32| self.nodes[above as usize].position;
-        let end = self.near.get(slot).map_or(self.order.len() as u32, position);
+        let position = |&above: &u32| self.items[above as usize].position;
+        let end = self.conflicting.get(slot).map_or(self.order.len() as u32, position);
         // When the item moves up, the items that it passes move down by one position.
-        let here = self.nodes[item as usize].position;
+        let here = self.items[item as usize].position;
         self.move_to(item, if end > here { end - 1 } else { end });
         self.link(instance, item, slot);
         let (lowest, highest) = (self.lowest_of(item), self.highest_of(item));
-        let node = &mut self.nodes[item as usize];
+        let node = &mut self.items[item as usize];
         (node.top, node.highest) = (lowest + node.size, highest);
         self.excess += node.excess();
-        self.follow(item, limit)
+        self.propagate(item, limit)
     }
 
     /// Restores the state before the item was taken out. `is_in` says whether it was inserted
     /// elsewhere.
-    pub(super) fn put_back(&mut self, instance: &ExactInstance, item: u32, is_in: bool) {
+    pub(super) fn restore_item(&mut self, instance: &ExactInstance, item: u32, is_in: bool) {
         // Links are restored from the slot; tops and highest offsets from the record of changes, which
         // is shorter than a new propagation.
         if is_in {
             self.unlink(instance, item);
-            self.move_to(item, self.before.position);
+            self.move_to(item, self.record.position);
         }
-        self.link(instance, item, self.before.slot);
+        self.link(instance, item, self.record.slot);
         // Undone in reverse, so that an item changed twice gets its first value.
-        for &(item, top) in self.before.tops.iter().rev() {
-            self.nodes[item as usize].top = top;
+        for &(item, top) in self.record.tops.iter().rev() {
+            self.items[item as usize].top = top;
         }
-        for &(item, highest) in self.before.highest.iter().rev() {
-            self.nodes[item as usize].highest = highest;
+        for &(item, highest) in self.record.highest.iter().rev() {
+            self.items[item as usize].highest = highest;
         }
-        self.excess = self.before.excess;
+        self.excess = self.record.excess;
     }
 
-    fn number_places(&mut self, from: usize, end: usize) {
+    fn renumber(&mut self, from: usize, end: usize) {
         for position in from..end {
-            self.nodes[self.order[position] as usize].position = position as u32;
+            self.items[self.order[position] as usize].position = position as u32;
         }
     }
 
     fn move_to(&mut self, item: u32, to: u32) {
-        let (from, to) = (self.nodes[item as usize].position as usize, to as usize);
+        let (from, to) = (self.items[item as usize].position as usize, to as usize);
         if to > from {
             self.order[from..=to].rotate_left(1);
         } else {
             self.order[to..=from].rotate_right(1);
         }
-        self.number_places(from.min(to), from.max(to) + 1);
+        self.renumber(from.min(to), from.max(to) + 1);
     }
 
     fn row(&self, item: u32) -> Range<usize> {
-        let start = self.nodes[item as usize].start as usize;
-        let end = self.nodes.get(item as usize + 1).map_or(self.below.len(), |node| node.start as usize);
+        let start = self.items[item as usize].start as usize;
+        let end = self.items.get(item as usize + 1).map_or(self.below.len(), |node| node.start as usize);
         start..end
     }
 
@@ -361,27 +367,27 @@ impl Stacking {
         let row = self.row(item);
         let mut left = row.len();
         for (entry, &section) in row.zip(instance.sections.row(item)) {
-            self.sought[section as usize] = entry as u32 + 1;
+            self.unlinked[section as usize] = entry as u32 + 1;
         }
         for position in (0..slot).rev() {
-            let below = self.near[position];
+            let below = self.conflicting[position];
             for section in instance.shared_sections(item, below) {
-                left -= usize::from(self.link_in(instance, section, below, item));
+                left -= usize::from(self.link_above(instance, section, below, item));
             }
             if left == 0 {
                 return;
             }
         }
         for &section in instance.sections.row(item) {
-            self.link_in(instance, section, NONE, item);
+            self.link_above(instance, section, NONE, item);
         }
     }
 
     /// Inserts the item right above `below` in a section if it is not linked there yet. Returns
     /// whether it was inserted.
     #[inline]
-    fn link_in(&mut self, instance: &ExactInstance, section: u32, below: u32, item: u32) -> bool {
-        if std::mem::take(&mut self.sought[section as usize]) == 0 {
+    fn link_above(&mut self, instance: &ExactInstance, section: u32, below: u32, item: u32) -> bool {
+        if std::mem::take(&mut self.unlinked[section as usize]) == 0 {
             return false;
         }
         let above = match below {
@@ -396,13 +402,13 @@ impl Stacking {
     fn list_lower(&mut self, item: u32) {
         let row = self.row(item);
         let count = list(&self.below[row.clone()], &mut self.lower[row]);
-        self.nodes[item as usize].lowers = count;
+        self.items[item as usize].lowers = count;
     }
 
     fn list_upper(&mut self, item: u32) {
         let row = self.row(item);
         let count = list(&self.above[row.clone()], &mut self.upper[row]);
-        self.nodes[item as usize].uppers = count;
+        self.items[item as usize].uppers = count;
     }
 
     /// Updates the lists of the neighbours of an item that was inserted or removed.
@@ -417,42 +423,42 @@ impl Stacking {
 
     #[inline]
     fn lower_row(&self, item: u32) -> Range<usize> {
-        let StackedItem { start, lowers, .. } = self.nodes[item as usize];
+        let StackedItem { start, lowers, .. } = self.items[item as usize];
         start as usize..(start + lowers) as usize
     }
 
     #[inline]
     fn upper_row(&self, item: u32) -> Range<usize> {
-        let StackedItem { start, uppers, .. } = self.nodes[item as usize];
+        let StackedItem { start, uppers, .. } = self.items[item as usize];
         start as usize..(start + uppers) as usize
     }
 
     #[inline]
     fn lowest_of(&self, item: u32) -> i32 {
         let below = &self.lower[self.lower_row(item)];
-        let floor = below.iter().fold(0, |floor, &below| floor.max(self.nodes[below as usize].top));
-        self.nodes[item as usize].aligned(floor)
+        let floor = below.iter().fold(0, |floor, &below| floor.max(self.items[below as usize].top));
+        self.items[item as usize].aligned(floor)
     }
 
     #[inline]
     fn highest_of(&self, item: u32) -> i32 {
         let above = &self.upper[self.upper_row(item)];
-        let roof = above.iter().fold(i32::MAX, |roof, &above| roof.min(self.nodes[above as usize].highest));
-        let node = &self.nodes[item as usize];
+        let roof = above.iter().fold(i32::MAX, |roof, &above| roof.min(self.items[above as usize].highest));
+        let node = &self.items[item as usize];
         node.aligned_down(roof - node.size)
     }
 
     /// Propagates the effects of an item that was inserted or removed. Stops early and returns
     /// false if the total excess exceeds `limit`.
-    fn follow(&mut self, item: u32, limit: i64) -> bool {
+    fn propagate(&mut self, item: u32, limit: i64) -> bool {
         // Positions are processed in order, each at most once per direction: changes of lowest offsets
         // travel upwards only, changes of highest offsets downwards only. Inserting an item never
         // reduces the excess of others, so stopping above the limit is final.
-        let position = self.nodes[item as usize].position;
+        let position = self.items[item as usize].position;
         self.touch_upper(item);
-        self.follow_up(position, limit);
+        self.propagate_up(position, limit);
         self.touch_lower(item);
-        self.follow_down(position, limit);
+        self.propagate_down(position, limit);
         if self.excess > limit {
             self.touched.fill(0);
         }
@@ -461,7 +467,7 @@ impl Stacking {
 
     #[inline]
     fn touch(&mut self, item: u32) {
-        let position = self.nodes[item as usize].position;
+        let position = self.items[item as usize].position;
         self.touched[position as usize / 64] |= 1 << (position % 64);
     }
 
@@ -480,7 +486,7 @@ impl Stacking {
     }
 
     /// Recomputes the tops of touched items above a position, from the bottom up.
-    fn follow_up(&mut self, position: u32, limit: i64) {
+    fn propagate_up(&mut self, position: u32, limit: i64) {
         let mut word = position as usize / 64;
         while let Some(&bits) = self.touched.get(word)
             && self.excess <= limit
@@ -492,10 +498,10 @@ impl Stacking {
             self.touched[word] = bits & (bits - 1);
             let item = self.order[word * 64 + bits.trailing_zeros() as usize];
             let lowest = self.lowest_of(item);
-            let node = &mut self.nodes[item as usize];
+            let node = &mut self.items[item as usize];
             if lowest != node.lowest() {
                 let before = node.excess();
-                self.before.tops.push((item, node.top));
+                self.record.tops.push((item, node.top));
                 node.top = lowest + node.size;
                 self.excess += node.excess() - before;
                 self.touch_upper(item);
@@ -504,7 +510,7 @@ impl Stacking {
     }
 
     /// Recomputes the highest offsets of touched items below a position, from the top down.
-    fn follow_down(&mut self, position: u32, limit: i64) {
+    fn propagate_down(&mut self, position: u32, limit: i64) {
         let mut words = position as usize / 64 + 1;
         while words > 0 && self.excess <= limit {
             let bits = self.touched[words - 1];
@@ -516,10 +522,10 @@ impl Stacking {
             self.touched[words - 1] = bits & !(1 << bit);
             let item = self.order[(words - 1) * 64 + bit as usize];
             let highest = self.highest_of(item);
-            let node = &mut self.nodes[item as usize];
+            let node = &mut self.items[item as usize];
             if highest != node.highest {
                 let before = node.excess();
-                self.before.highest.push((item, node.highest));
+                self.record.highest.push((item, node.highest));
                 node.highest = highest;
                 self.excess += node.excess() - before;
                 self.touch_lower(item);
@@ -528,37 +534,39 @@ impl Stacking {
     }
 
     /// Collects the conflicts of the item that is out, from the bottom up.
-    fn find_near(&mut self, instance: &ExactInstance, item: u32) {
+    fn collect_conflicting(&mut self, instance: &ExactInstance, item: u32) {
         // Marking the positions and scanning the bits sorts the conflicts by position, in O(d + n /
         // 64).
         for conflict in instance.conflicts.row(item) {
             self.touch(conflict.item);
         }
-        let here = self.nodes[item as usize].position;
-        self.near.clear();
+        let here = self.items[item as usize].position;
+        self.conflicting.clear();
         for (word, touched) in self.touched.iter_mut().enumerate() {
             let mut bits = std::mem::take(touched);
             while bits != 0 {
                 let position = word * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                self.near.push(self.order[position]);
+                self.conflicting.push(self.order[position]);
             }
         }
-        self.before.slot = self.near.partition_point(|&near| self.nodes[near as usize].position < here);
+        self.record.slot =
+            self.conflicting.partition_point(|&conflicting| self.items[conflicting as usize].position < here);
     }
 
-    fn find_excesses(&mut self, item: u32) {
-        let node = self.nodes[item as usize];
+    fn compute_excesses(&mut self, item: u32) {
+        let node = self.items[item as usize];
         // A pass from the bottom computes the lowest offset in each slot, a pass from the top the
         // highest one. O(d) for d conflicts.
         let (mut floor, mut roof) = (0, i32::MAX);
         self.excesses.clear();
-        for &near in &self.near {
+        for &conflicting in &self.conflicting {
             self.excesses.push(node.aligned(floor));
-            floor = floor.max(self.nodes[near as usize].top);
+            floor = floor.max(self.items[conflicting as usize].top);
         }
         self.excesses.push(node.aligned(floor));
-        let above = self.near.iter().rev().map(|&near| self.nodes[near as usize].highest);
+        let above =
+            self.conflicting.iter().rev().map(|&conflicting| self.items[conflicting as usize].highest);
         for (excess, highest) in self.excesses.iter_mut().rev().zip(std::iter::once(i32::MAX).chain(above)) {
             roof = roof.min(highest);
             *excess = (*excess - node.aligned_down(roof - node.size)).max(0);

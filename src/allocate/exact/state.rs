@@ -32,7 +32,7 @@ pub(super) struct FloorOptions {
     /// Number of open items that would fit by their level, but that have another section with
     /// a lower floor. While there are any, the section is not ready for branching.
     pub(super) blocked: u32,
-    /// Whether the counts are outdated because the floor was raised.
+    /// True if the counts are outdated because the floor was raised.
     pub(super) stale: bool,
     /// The result of leaving the floor empty.
     pub(super) empty: EmptyFloor,
@@ -66,7 +66,7 @@ struct ItemLevel {
     floor: u64,
     /// Number of its sections with that floor.
     sections: u32,
-    /// Whether all of its sections have that floor.
+    /// True if all of its sections have that floor.
     is_flat: bool,
     /// Lowest offset not excluded by the floors, alignment and fixed items.
     lowest: u64,
@@ -101,7 +101,7 @@ pub(super) struct PackingState<'a> {
     /// For each section: the number of open items that span its boundary with the previous
     /// section.
     pub(super) crossing: Vec<u32>,
-    /// Whether a subproblem may have come apart since this was last cleared.
+    /// True if a subproblem may have come apart since this was last cleared.
     pub(super) may_split: bool,
     trail: Vec<TrailEntry>,
     /// Sections to propagate.
@@ -109,7 +109,7 @@ pub(super) struct PackingState<'a> {
     is_queued: Vec<bool>,
     /// Sections that may have exactly one option.
     pub(super) single_option: Vec<u32>,
-    /// Whether some item was placed or lifted above its last offset.
+    /// True if some item was placed or lifted above its last offset.
     pub(super) is_dead_end: bool,
     /// Random hash token of each item (Zobrist, 1970).
     tokens: Vec<u128>,
@@ -219,13 +219,13 @@ impl<'a> PackingState<'a> {
         self.levels[item as usize].lowest
     }
 
-    /// Whether all sections of an open item have the same floor.
+    /// Returns whether all sections of an open item have the same floor.
     #[inline]
     pub(super) fn is_flat(&self, item: u32) -> bool {
         self.levels[item as usize].is_flat
     }
 
-    /// Whether an open item can lie right at this floor.
+    /// Returns whether an open item can lie right at this floor.
     pub(super) fn is_candidate(&self, item: u32, floor: u64) -> bool {
         self.lowest(item) == floor && self.is_flat(item)
     }

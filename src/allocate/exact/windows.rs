@@ -46,7 +46,7 @@ pub(super) fn raise(
         // `fits` is a height that the window may need. The first decision is at the target,
         // later ones bisect the heights between the target and `fits`.
         let mut fits = incumbent.height;
-        let mut capacity = incumbent.first_target(&task.target);
+        let mut capacity = incumbent.target_height(&task.target);
         while capacity < fits && nodes < task.target.nodes && !incumbent.settles(&task.target) {
             let heuristic = BranchingHeuristic {
                 value_order: ValueOrder::Load,
@@ -63,7 +63,7 @@ pub(super) fn raise(
                 DiveOutcome::Exhausted => incumbent.bound = heights.from(capacity + 1).min(incumbent.height),
                 DiveOutcome::Paused => break,
             }
-            let target = incumbent.first_target(&task.target);
+            let target = incumbent.target_height(&task.target);
             capacity = target + fits.saturating_sub(target) / 2;
         }
     }

@@ -44,7 +44,7 @@ impl SizeConflict {
         self.ceiling.get(position).copied().unwrap_or(self.tail)
     }
 
-    /// Whether the conflict refutes objects of these sizes, which must descend.
+    /// Returns whether the conflict refutes objects of these sizes, which must descend.
     pub(super) fn refutes(&self, sizes: &[u64]) -> bool {
         sizes.iter().enumerate().all(|(position, &size)| size <= self.limit(position))
     }
@@ -127,7 +127,7 @@ impl Prober<'_> {
         Ok(matches!(self.ask(sizes, window, DECISION_NODES, meter)?, Decision::No { .. }))
     }
 
-    /// Whether the sizes fail even with any number of further objects of size `tail`.
+    /// Returns whether the sizes fail even with any number of further objects of size `tail`.
     fn fails_with(
         &self,
         sizes: &[u64],

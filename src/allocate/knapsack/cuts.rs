@@ -167,8 +167,8 @@ impl<'a> CutFlow<'a> {
                 self.reach(self.cut.arcs[arc as usize].1, node, arc);
             }
         }
-        for place in self.first_ending[at]..self.first_ending[at + 1] {
-            let arc = self.ending[place as usize];
+        for index in self.first_ending[at]..self.first_ending[at + 1] {
+            let arc = self.ending[index as usize];
             if self.chosen[arc as usize] {
                 self.reach(self.cut.arcs[arc as usize].0, node, arc);
             }
@@ -205,16 +205,16 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
 
-    /// Whether some subset of the arcs loads each section with at least `least` and at most `most`
+    /// Returns whether some subset of the arcs loads each section with at lower `lower` and at upper `upper`
     /// arcs, by enumeration.
-    fn possible(arcs: &[(u32, u32)], least: &[i32], most: &[i32]) -> bool {
+    fn possible(arcs: &[(u32, u32)], lower: &[i32], upper: &[i32]) -> bool {
         (0..1u32 << arcs.len()).any(|chosen| {
-            (0..most.len()).all(|section| {
+            (0..upper.len()).all(|section| {
                 let at = section as u32;
                 let lives =
                     |&(i, arc): &(usize, &(u32, u32))| chosen >> i & 1 == 1 && arc.0 <= at && at < arc.1;
                 let load = arcs.iter().enumerate().filter(lives).map(|_| 1).sum();
-                least[section] <= load && load <= most[section]
+                lower[section] <= load && load <= upper[section]
             })
         })
     }
@@ -235,16 +235,16 @@ mod tests {
             let small_objects = random.i32(0..4);
             let spare: Vec<i32> = (0..sections).map(|_| random.i32(0..4)).collect();
             let live = |at: u32| arcs.iter().filter(|arc| arc.0 <= at && at < arc.1).map(|_| 1).sum::<i32>();
-            let least: Vec<i32> = (0..sections).map(|at| (live(at) - small_objects).max(0)).collect();
-            if least.iter().zip(&spare).any(|(least, spare)| least > spare) {
+            let lower: Vec<i32> = (0..sections).map(|at| (live(at) - small_objects).max(0)).collect();
+            if lower.iter().zip(&spare).any(|(lower, spare)| lower > spare) {
                 continue;
             }
             let small = arcs.iter().map(|&(first, end)| ObjectInterval { size: 1, first, end });
             let Some(cut) = SizeCut::new(small, small_objects, &spare) else { continue };
             let limits = Limits::new();
-            let found = cut.stuck(&mut Meter::new(&limits, u64::MAX)).unwrap();
-            assert_eq!(found.is_none(), possible(&arcs, &least, &spare), "{arcs:?} {least:?} {spare:?}");
-            if found.is_some() {
+            let section = cut.stuck(&mut Meter::new(&limits, u64::MAX)).unwrap();
+            assert_eq!(section.is_none(), possible(&arcs, &lower, &spare), "{arcs:?} {lower:?} {spare:?}");
+            if section.is_some() {
                 stuck += 1;
             } else {
                 done += 1;

@@ -102,8 +102,8 @@ impl<'a> AssignmentSearch<'a> {
         // Two relaxations at the root. Counting: in each section, the items that need an object of some
         // level or larger must not outnumber these objects. Flow: see `SizeCut`.
         let spare = spare_objects(&items, &item_level, &object_level, levels.len(), width);
-        if let Some(place) = spare.iter().position(|&spare| spare < 0) {
-            return Ok(Err(window.0 + (place % width) as u32));
+        if let Some(index) = spare.iter().position(|&spare| spare < 0) {
+            return Ok(Err(window.0 + (index % width) as u32));
         }
         if let Some(stuck) = stuck_section(&items, &item_level, &object_level, &spare, width, meter)? {
             return Ok(Err(window.0 + stuck));
@@ -193,7 +193,7 @@ impl<'a> AssignmentSearch<'a> {
         }
     }
 
-    /// Whether assigning the object leaves enough large objects for the items that need them, in
+    /// Returns whether assigning the object leaves enough large objects for the items that need them, in
     /// all sections of the item.
     fn has_spare(&self, at: usize, object: usize) -> bool {
         // An object larger than needed is taken from all levels between its own and that of the item.

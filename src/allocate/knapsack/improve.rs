@@ -53,8 +53,8 @@ fn choose(given: usize, objects: usize, random: &mut Random) -> Vec<usize> {
     let start = given + random.below(opened - span + 1);
     let mut all: Vec<usize> = (start..start + span).collect();
     for position in 0..count {
-        let other = position + random.below(span - position);
-        all.swap(position, other);
+        let swapped = position + random.below(span - position);
+        all.swap(position, swapped);
     }
     all.truncate(count);
     all
@@ -69,17 +69,17 @@ fn reshare(
 ) -> Result<bool, Stop> {
     let is_member = |&i: &usize| chosen.contains(&(sharing.object[i] as usize));
     let members: Vec<usize> = (0..intervals.len()).filter(is_member).collect();
-    let own: Vec<ObjectInterval> = members.iter().map(|&i| intervals[i]).collect();
-    let (own, sections) = compressed(own);
+    let member_intervals: Vec<ObjectInterval> = members.iter().map(|&i| intervals[i]).collect();
+    let (member_intervals, sections) = compressed(member_intervals);
     // Positional maxima show without search that most choices cannot be improved.
-    let maxima = positional_maxima(&own, sections);
+    let maxima = positional_maxima(&member_intervals, sections);
     let before: u64 = chosen.iter().map(|&object| sharing.sizes[object]).sum();
     if maxima.iter().sum::<u64>() >= before {
         return Ok(false);
     }
     let object_limits = ObjectLimits { given: Vec::new(), max_objects: Some(chosen.len()) };
     let mut decision_meter = meter.of_question(SUBPROBLEM_NODES);
-    let search = SizeSearch { intervals: &own, sections, object_limits: &object_limits };
+    let search = SizeSearch { intervals: &member_intervals, sections, object_limits: &object_limits };
     let result = search.run(&maxima, before, &mut decision_meter);
     meter.spend(decision_meter.nodes())?;
     let Some(better) = result.best else { return Ok(false) };

@@ -34,11 +34,11 @@ pub(super) fn maxima_until_stopped(
             live.remove(live.partition_point(|&other| other > size));
         }
         let size = intervals[number].size;
-        let place = live.partition_point(|&other| other > size);
-        live.insert(place, size);
+        let position = live.partition_point(|&other| other > size);
+        live.insert(position, size);
         maxima.resize(maxima.len().max(live.len()), 0);
         // Sizes above the new one keep their positions.
-        for (maximum, &size) in maxima[place..].iter_mut().zip(&live[place..]) {
+        for (maximum, &size) in maxima[position..].iter_mut().zip(&live[position..]) {
             *maximum = size.max(*maximum);
         }
         if let Err(stop) = meter.work(live.len()) {

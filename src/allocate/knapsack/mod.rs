@@ -280,7 +280,7 @@ pub(super) fn least_total(shared: &ObjectProblem<'_>, sharing: &ObjectSharing) -
     positional_maxima(&kept, shared.sections).iter().sum()
 }
 
-/// As many objects as there are intervals live at once, all of the largest size, assigned in
+/// A sharing with as many objects as intervals live at once, all of the largest size, assigned in
 /// order of start. Needed only if a limit on the number of objects defeats the greedy rules.
 /// `None` if given objects that are too small use up that number.
 fn one_size(

@@ -136,7 +136,7 @@ impl Merge {
     }
 }
 
-/// Whether to stop at once, without any further phase.
+/// Returns whether to stop at once, without any further phase.
 fn must_stop(stop: Stop) -> bool {
     matches!(stop, Stop::Deadline | Stop::Cancelled)
 }
@@ -158,15 +158,15 @@ fn part_of(problem: &Problem, ids: &[BufferId]) -> Result<Problem> {
 
 /// Objects of an allocation of these buffers; without objects, the whole arena is one.
 fn objects_of(problem: &Problem, ids: &[BufferId], allocation: &Allocation) -> Vec<PackedObject> {
-    let group = |place: usize| match &allocation.objects {
-        Some(objects) => objects.of_buffer[place].map_or((1u64, place), |object| (0, object as usize)),
+    let group = |index: usize| match &allocation.objects {
+        Some(objects) => objects.of_buffer[index].map_or((1u64, index), |object| (0, object as usize)),
         None => (0, 0),
     };
-    let with_size = (0..ids.len()).filter(|&place| problem.buffer(ids[place]).size() > 0);
-    let mut keyed: Vec<_> = with_size.map(|place| (group(place), place)).collect();
+    let with_size = (0..ids.len()).filter(|&index| problem.buffer(ids[index]).size() > 0);
+    let mut keyed: Vec<_> = with_size.map(|index| (group(index), index)).collect();
     sort_by_keys(&mut keyed, |&((kind, number), _)| [kind, number as u64]);
     let groups = keyed.chunk_by(|a, b| a.0 == b.0).map(|group| {
-        let placed = group.iter().map(|&(_, place)| (ids[place], allocation.offsets[place]));
+        let placed = group.iter().map(|&(_, index)| (ids[index], allocation.offsets[index]));
         unplaced(placed.collect(), problem)
     });
     groups.collect()

@@ -14,7 +14,7 @@ pub(super) struct PackedObject {
     pub(super) height: u64,
     /// Largest alignment of its tensors.
     pub(super) alignment: u64,
-    /// Whether it holds fixed buffers and therefore starts where the arena does.
+    /// True if it holds fixed buffers and therefore starts where the arena does.
     pub(super) pinned: bool,
 }
 

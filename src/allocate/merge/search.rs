@@ -72,8 +72,8 @@ impl<'a> MergeSearch<'a> {
                 1 => self.repack_some(1, meter)?,
                 _ => {
                     let all = self.objects.len();
-                    let most = if self.random.below(4) == 0 { all } else { all.min(4) };
-                    let count = 1 + self.random.below(most);
+                    let max_count = if self.random.below(4) == 0 { all } else { all.min(4) };
+                    let count = 1 + self.random.below(max_count);
                     self.repack_some(count, meter)?;
                 }
             }
@@ -102,15 +102,15 @@ impl<'a> MergeSearch<'a> {
         arena(rest.map(|(_, object)| object).chain(new.iter().copied()))
     }
 
-    /// Merges the smallest object into the one where that saves most, and repeats until no merge
+    /// Merges the smallest object into the one where that saves node_limit, and repeats until no merge
     /// saves anything.
     fn merge_pairs(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let most = meter.nodes() + PAIR_NODES;
+        let node_limit = meter.nodes() + PAIR_NODES;
         loop {
             sort_by_keys(&mut self.objects, |object| [u64::from(!object.pinned), !object.size()]);
             let before = self.objects.len();
             let mut guest = before;
-            while guest > 1 && self.total() > self.bound && meter.nodes() < most {
+            while guest > 1 && self.total() > self.bound && meter.nodes() < node_limit {
                 guest -= 1;
                 self.report(meter);
                 if let Some((host, merged)) = self.best_host(guest, meter)? {
@@ -118,7 +118,7 @@ impl<'a> MergeSearch<'a> {
                     self.objects.remove(guest);
                 }
             }
-            if self.objects.len() == before || self.total() <= self.bound || meter.nodes() >= most {
+            if self.objects.len() == before || self.total() <= self.bound || meter.nodes() >= node_limit {
                 return Ok(());
             }
         }
@@ -168,9 +168,9 @@ impl<'a> MergeSearch<'a> {
     /// Packs some objects into one, by a randomised order.
     fn repack_some(&mut self, count: usize, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let mut chosen: Vec<usize> = (0..self.objects.len()).collect();
-        for place in 0..count {
-            let other = place + self.random.below(chosen.len() - place);
-            chosen.swap(place, other);
+        for index in 0..count {
+            let other = index + self.random.below(chosen.len() - index);
+            chosen.swap(index, other);
         }
         chosen.truncate(count);
         let members: usize = chosen.iter().map(|&object| self.objects[object].members.len()).sum();
@@ -250,11 +250,11 @@ impl<'a> MergeSearch<'a> {
         let free = members.filter(|&&(id, _)| self.packer.problem.buffer(id).fixed_offset().is_none());
         let mut ids: Vec<BufferId> = free.map(|&(id, _)| id).collect();
         sort_by_keys(&mut ids, |id| [ranks[id.index()].into(), 0]);
-        let places = 0..ids.len();
-        let moved = places.map(|place| [(place + self.random.below(spread + 1)) as u64, place as u64]);
+        let indices = 0..ids.len();
+        let moved = indices.map(|index| [(index + self.random.below(spread + 1)) as u64, index as u64]);
         let mut keyed: Vec<Keyed> = moved.map(|keys| (keys, keys[1])).collect();
         sort_keyed(&mut keyed);
-        keyed.into_iter().map(|(_, place)| ids[place as usize]).collect()
+        keyed.into_iter().map(|(_, index)| ids[index as usize]).collect()
     }
 }
 

@@ -7,29 +7,29 @@ use crate::random::Random;
 fn check(problem: &Problem, instance: &ExactInstance, stacking: &Stacking) {
     let mut expected = stacking.clone();
     expected.order.iter().enumerate().for_each(|(position, &item)| {
-        assert_eq!(stacking.nodes[item as usize].position as usize, position);
+        assert_eq!(stacking.items[item as usize].position as usize, position);
     });
     for position in 0..expected.order.len() {
         let item = expected.order[position];
         let before = &expected.order[..position];
         let conflicts = |other: &&u32| instance.conflicts.row(item).iter().any(|with| with.item == **other);
-        let floor = before.iter().filter(conflicts).map(|&other| expected.nodes[other as usize].top).max();
-        let node = expected.nodes[item as usize];
-        expected.nodes[item as usize].top = node.aligned(floor.unwrap_or(0)) + node.size;
+        let floor = before.iter().filter(conflicts).map(|&other| expected.items[other as usize].top).max();
+        let node = expected.items[item as usize];
+        expected.items[item as usize].top = node.aligned(floor.unwrap_or(0)) + node.size;
     }
     for position in (0..expected.order.len()).rev() {
         let item = expected.order[position];
         let after = &expected.order[position + 1..];
         let conflicts = |other: &&u32| instance.conflicts.row(item).iter().any(|with| with.item == **other);
-        let roof = after.iter().filter(conflicts).map(|&other| expected.nodes[other as usize].highest).min();
-        let node = expected.nodes[item as usize];
-        expected.nodes[item as usize].highest = node.aligned_down(roof.unwrap_or(i32::MAX) - node.size);
+        let roof = after.iter().filter(conflicts).map(|&other| expected.items[other as usize].highest).min();
+        let node = expected.items[item as usize];
+        expected.items[item as usize].highest = node.aligned_down(roof.unwrap_or(i32::MAX) - node.size);
     }
     let numbers = |stacking: &Stacking| -> Vec<(i32, i32)> {
-        stacking.nodes.iter().map(|node| (node.top, node.highest)).collect()
+        stacking.items.iter().map(|node| (node.top, node.highest)).collect()
     };
     assert_eq!(numbers(stacking), numbers(&expected));
-    assert_eq!(stacking.excess, expected.nodes.iter().map(StackedItem::excess).sum::<i64>());
+    assert_eq!(stacking.excess, expected.items.iter().map(StackedItem::excess).sum::<i64>());
     let offsets = stacking.offsets();
     for item in 0..offsets.len() {
         assert!(offsets[item].is_multiple_of(problem.buffer(instance.ids[item]).alignment()));
@@ -50,15 +50,15 @@ fn moves_keep_derived_values_consistent() {
         for number in 0..200 {
             let item = random.below(start.len()) as u32;
             let before = stacking.clone();
-            stacking.take_out(&instance, item);
+            stacking.remove_item(&instance, item);
             let slot = random.below(stacking.excesses().len());
             if slot == stacking.slot() {
-                stacking.put_back(&instance, item, false);
+                stacking.restore_item(&instance, item, false);
             } else {
                 let limit = before.excess + i64::from(random.below(100) as u32);
-                if !stacking.put_in(&instance, item, slot, limit) {
+                if !stacking.insert_item(&instance, item, slot, limit) {
                     assert!(stacking.excess > limit);
-                    stacking.put_back(&instance, item, true);
+                    stacking.restore_item(&instance, item, true);
                     assert_eq!(stacking.order, before.order);
                     assert_eq!((&stacking.below, &stacking.above), (&before.below, &before.above));
                     stopped += 1;
@@ -94,13 +94,13 @@ fn a_packing_ends_below_the_capacity() {
                 break;
             }
             let item = random.below(start.len()) as u32;
-            stacking.take_out(&instance, item);
+            stacking.remove_item(&instance, item);
             let excesses = stacking.excesses();
             let slot = (0..excesses.len()).min_by_key(|&slot| excesses[slot]).expect("one slot at least");
             if slot == stacking.slot() {
-                stacking.put_back(&instance, item, false);
+                stacking.restore_item(&instance, item, false);
             } else {
-                assert!(stacking.put_in(&instance, item, slot, i64::MAX));
+                assert!(stacking.insert_item(&instance, item, slot, i64::MAX));
             }
         }
     }
