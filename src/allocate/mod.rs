@@ -86,7 +86,7 @@ use crate::problem::Problem;
 /// assert_eq!(solution.height, 30);
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
-pub trait Strategy {
+pub trait Strategy: Send + Sync {
     /// Name of the strategy, as on the command line.
     fn name(&self) -> &str;
 
@@ -97,6 +97,16 @@ pub trait Strategy {
     /// # Errors
     /// [`Error::Refused`] if the strategy does not handle this problem.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation>;
+}
+
+impl<S: Strategy + ?Sized> Strategy for Box<S> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
+        (**self).allocate(problem, limits)
+    }
 }
 
 /// Result of a strategy.

@@ -8,7 +8,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Planner, checked};
@@ -126,7 +125,7 @@ impl Planner {
     }
 
     fn with_limits(&self, limits: Limits) -> Self {
-        Self { reserved: self.reserved.clone(), strategy: Rc::clone(&self.strategy), limits, ..*self }
+        Self { reserved: self.reserved.clone(), strategy: Arc::clone(&self.strategy), limits, ..*self }
     }
 }
 

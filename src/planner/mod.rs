@@ -10,7 +10,7 @@ mod shared;
 
 use std::fmt;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{self, AtomicU64};
 
 use crate::allocate::{
@@ -46,6 +46,9 @@ use crate::verify::{
 /// assert_eq!(solution.offsets, [0, 64]);
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
+///
+/// A planner is `Send`, `Sync` and cheap to clone; one planner can plan many graphs on many threads.
+#[derive(Clone)]
 pub struct Planner {
     alignment: u64,
     variables: Variables,
@@ -54,7 +57,7 @@ pub struct Planner {
     ordering: Ordering,
     sharing: Sharing,
     effort: Effort,
-    strategy: Rc<dyn Strategy>,
+    strategy: Arc<dyn Strategy>,
     /// Whether the caller chose the strategy.
     is_chosen: bool,
     limits: Limits,
@@ -70,7 +73,7 @@ impl Default for Planner {
             ordering: Ordering::default(),
             sharing: Sharing::default(),
             effort: Effort::default(),
-            strategy: Rc::new(Auto::new()),
+            strategy: Arc::new(Auto::new()),
             is_chosen: false,
             limits: Limits::new(),
         }
@@ -150,17 +153,11 @@ impl Planner {
         self
     }
 
-    /// How to choose offsets.
+    /// Sets the strategy that chooses offsets: a built-in one, one of your own, or a box from
+    /// [`by_name`](crate::allocate::by_name). Clones of the planner share it.
     #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
-        (self.strategy, self.is_chosen) = (Rc::new(strategy), true);
-        self
-    }
-
-    /// How to choose offsets, from [`by_name`](crate::allocate::by_name).
-    #[must_use]
-    pub fn boxed_strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
-        (self.strategy, self.is_chosen) = (strategy.into(), true);
+        (self.strategy, self.is_chosen) = (Arc::new(strategy), true);
         self
     }
 
@@ -171,7 +168,7 @@ impl Planner {
     pub fn effort(mut self, effort: Effort) -> Self {
         self.effort = effort;
         if !self.is_chosen {
-            self.strategy = Rc::new(Auto::new().effort(effort));
+            self.strategy = Arc::new(Auto::new().effort(effort));
         }
         self
     }

@@ -77,12 +77,6 @@ impl Merge {
         Self { start: Box::new(strategy), seed: 0 }
     }
 
-    /// Merges the objects of a strategy from [`by_name`](super::by_name).
-    #[must_use]
-    pub fn of_boxed(strategy: Box<dyn Strategy>) -> Self {
-        Self { start: strategy, seed: 0 }
-    }
-
     /// Sets the random seed of the local search. Equal seeds give equal results.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {

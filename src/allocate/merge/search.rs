@@ -102,7 +102,7 @@ impl<'a> MergeSearch<'a> {
         arena(rest.map(|(_, object)| object).chain(new.iter().copied()))
     }
 
-    /// Merges the smallest object into the one where that saves node_limit, and repeats until no merge
+    /// Merges the smallest object into the one where that saves most, and repeats until no merge
     /// saves anything.
     fn merge_pairs(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let node_limit = meter.nodes() + PAIR_NODES;
