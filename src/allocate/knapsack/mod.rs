@@ -93,8 +93,10 @@ impl Knapsack {
     fn no_sharing(&self, stop: Stop) -> Error {
         let limit = self.most_objects.unwrap_or(usize::MAX);
         let given = self.given.len();
-        let verb = if stop == Stop::Finished { "there is no" } else { "result no" };
-        self.refused(format!("{verb} way to share {limit} objects of which {given} are given ({stop})"))
+        let outcome = if stop == Stop::Finished { "no sharing exists" } else { "found no sharing" };
+        self.refused(format!(
+            "{outcome} with at most {limit} objects, {given} of them given ({stop}); allow more objects"
+        ))
     }
 
     fn check_total(&self, problem: &Problem) -> Result<()> {

@@ -118,7 +118,7 @@ impl Merge {
         let ends = |id: &BufferId| allocation.offsets[id.index()].checked_add(problem.buffer(*id).size());
         match problem.ids().find(|id| ends(id).is_none()) {
             Some(id) => {
-                Err(self.refused(&format!("put buffer `{}` height_limit 2^64-1 bytes", problem.name(id))))
+                Err(self.refused(&format!("placed buffer `{}` beyond 2^64-1 bytes", problem.name(id))))
             }
             None => Ok(()),
         }
