@@ -16,7 +16,7 @@
 //! - *incumbent*: the best offsets found, with the lower bound proven.
 //!
 //! `instance` builds the sections, `state` holds a partial packing, `look` propagates,
-//! `heuristic` branches, `dive` searches, `portfolio` chooses dives. `local`, `displace`,
+//! `taste` branches, `dive` searches, `portfolio` chooses dives. `local`, `displace`,
 //! `anneal` and `stacking` are local searches, which find packings and prove nothing.
 //! `heights` and `windows` raise the lower bound; `core` explains infeasibility.
 
