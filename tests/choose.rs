@@ -137,7 +137,7 @@ fn what_cannot_be_chosen_is_refused() {
     let text =
         |values: &[u64]| Planner::new().capacity(9).choose(&problem, Some(values)).unwrap_err().to_string();
     assert_eq!(text(&[1]), "strategy `knapsack`: got 1 values for 2 buffers");
-    assert_eq!(text(&[1, u64::MAX]), "strategy `knapsack`: the values together are more than 2^64-1");
+    assert_eq!(text(&[1, u64::MAX]), "strategy `knapsack`: the values exceed 2^64-1 together");
     assert!(matches!(Planner::new().choose(&problem, None), Err(Error::NoCapacity)));
     let fixed = Problem::new(vec![Buffer::new(8, 0..1).at(8)]).unwrap();
     assert!(matches!(Planner::new().capacity(9).choose(&fixed, None), Err(Error::Refused { .. })));
