@@ -3,7 +3,7 @@
 use super::{Permit, Side, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
-use crate::places::Places;
+use crate::places::OffsetUnionFind;
 use crate::sorting::sort_by_keys;
 
 /// A tensor that must start so many bytes after another one's start: a duty, where
@@ -47,7 +47,7 @@ impl Ties {
         }
         sort_by_keys(&mut apart, |pair| pair.map(|id| id.index() as u64));
         apart.dedup();
-        let mut places = Places::new(if list.is_empty() { 0 } else { tensors.len() });
+        let mut places = OffsetUnionFind::new(if list.is_empty() { 0 } else { tensors.len() });
         for one in &list {
             check_ids("a relative placement", [one.tensor, one.of], tensors)?;
             let (inner, outer) = (places.find(one.tensor.index()), places.find(one.of.index()));

@@ -6,7 +6,7 @@ use crate::effects::{Reuse, reuses};
 use crate::graph::Graph;
 use crate::ids::TensorId;
 use crate::limits::{Limits, Meter};
-use crate::sharing::{Contents, Sharing, Stretch, Stretches, concerns};
+use crate::sharing::{Contents, Sharing, SourceRange, SourceRanges, concerns};
 
 /// Bytes that the same tensors hold, of one tensor's contents.
 #[derive(Clone, Debug)]
@@ -44,15 +44,15 @@ impl Atoms {
             Contents::new(graph, default_alignment, sharing, meter)
         };
         let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };
-        let plain = Stretches::new(graph);
-        let stretches = contents.as_ref().map_or(&plain, |contents| &contents.stretches);
-        let of_tensor: Vec<&[Stretch]> = graph.tensor_ids().map(|id| stretches.of(id)).collect();
+        let plain = SourceRanges::new(graph);
+        let stretches = contents.as_ref().map_or(&plain, |contents| &contents.source_ranges);
+        let of_tensor: Vec<&[SourceRange]> = graph.tensor_ids().map(|id| stretches.of(id)).collect();
         // By source: where stretches of it begin and end.
         // What does not begin at a cell shares its first one with what is before it. Sizes near 2^64
         // are of what is not in the arena: no matter how these are rounded.
         let up = |bytes: u64| bytes.checked_next_multiple_of(unit).unwrap_or(u64::MAX);
-        let start = |stretch: &Stretch| up(stretch.at);
-        let end = |stretch: &Stretch| up(stretch.at + stretch.bytes);
+        let start = |stretch: &SourceRange| up(stretch.at);
+        let end = |stretch: &SourceRange| up(stretch.at + stretch.bytes);
         let mut cuts: Vec<Vec<u64>> =
             graph.tensors().iter().map(|tensor| vec![0, up(tensor.bytes())]).collect();
         let mut insert = |tensor: TensorId, cut: u64| {
@@ -70,7 +70,7 @@ impl Atoms {
         for Reuse { input, region, .. } in graph.operator_ids().flat_map(|id| reuses(graph, id, sharing)) {
             // The region of a reuse begins or ends with the input.
             let cut = if region.start > 0 { region.start } else { region.end };
-            let within = |stretch: &&Stretch| stretch.from < cut && cut < stretch.from + stretch.bytes;
+            let within = |stretch: &&SourceRange| stretch.from < cut && cut < stretch.from + stretch.bytes;
             if let Some(stretch) = of_tensor[input.index()].iter().find(within) {
                 insert(stretch.source, up(stretch.at + (cut - stretch.from)));
             }
@@ -94,7 +94,7 @@ impl Atoms {
                 is_output: false,
             }));
         }
-        let atoms = |stretch: &Stretch| {
+        let atoms = |stretch: &SourceRange| {
             let source = stretch.source.index();
             let place = |cut: u64| first[source] + cuts[source].partition_point(|&other| other < cut) as u32;
             place(start(stretch))..place(end(stretch)).min(first[source] + cuts[source].len() as u32 - 1)
@@ -116,7 +116,7 @@ impl Atoms {
             }
         }
         for &(source, from, end) in free {
-            for atom in atoms(&Stretch { from, bytes: end - from, source, at: from }) {
+            for atom in atoms(&SourceRange { from, bytes: end - from, source, at: from }) {
                 (list[atom as usize].bytes, list[atom as usize].padding) = (0, 0);
             }
         }
