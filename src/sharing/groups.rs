@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bitvec::prelude::{BitSlice, bitvec};
 
 use super::layout::{Allowance, Layout};
-use crate::effects::{Pair, Seat, by_input, most_saved};
+use crate::effects::{RelativeStart, ReusePair, max_saved_bytes, positions_by_input};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::{BufferId, TensorId};
@@ -93,7 +93,7 @@ impl Groups {
     /// Computes the largest load over all steps, with each shared byte counted once.
     ///
     /// From the bytes that the groups cover at a step, this subtracts the most that permitted
-    /// overlaps of different groups can save there ([`most_saved`]). So no offsets for these groups
+    /// overlaps of different groups can save there ([`max_saved_bytes`]). So no offsets for these groups
     /// need less than the result. O((n + steps) log n) for n buffers.
     pub(crate) fn load(&self, graph: &Graph, liveness: &Liveness, allowances: &[Allowance]) -> Load {
         let steps = liveness.steps().max(1) as usize;
@@ -274,19 +274,19 @@ fn by_step<'a>(graph: &Graph, liveness: &Liveness, allowances: &'a [Allowance]) 
 /// Returns an upper bound on the bytes that the allowances of one step save together.
 fn saved_by(graph: &Graph, of_step: &[(u32, &Allowance)]) -> u64 {
     let pair = |(_, one): &(u32, &Allowance)| {
-        let (input, output, seat) = if one.output == one.upper {
-            (one.lower, one.upper, Seat::InputBelow)
+        let (input, output, start) = if one.output == one.upper {
+            (one.lower, one.upper, RelativeStart::InputBelow)
         } else {
-            (one.upper, one.lower, Seat::OutputBelow)
+            (one.upper, one.lower, RelativeStart::OutputBelow)
         };
         let [output_bytes, input_bytes] = [output, input].map(|id| graph.tensor(id).bytes());
         let [output, input] = [output, input].map(|id| id.index() as u32);
-        let most = one.reach.min(output_bytes).min(input_bytes);
-        Pair { output, input, seat, most, output_bytes, input_bytes }
+        let max_bytes = one.reach.min(output_bytes).min(input_bytes);
+        ReusePair { output, input, start, max_bytes, output_bytes, input_bytes }
     };
-    let mut pairs: Vec<Pair> = of_step.iter().map(pair).collect();
+    let mut pairs: Vec<ReusePair> = of_step.iter().map(pair).collect();
     pairs.sort_by_key(|pair| (pair.output, pair.input));
-    most_saved(&pairs, &by_input(&pairs), |position| pairs[position].most)
+    max_saved_bytes(&pairs, &positions_by_input(&pairs), |position| pairs[position].max_bytes)
 }
 
 /// By tensor: its live range in the arena, or none if it is not in the arena.

@@ -199,13 +199,7 @@ impl<'a> Making<'a> {
         placement: &crate::graph::RelativePlacement,
         conflict: Option<(Member, Member)>,
     ) -> Interrupted {
-        let name = |id: TensorId| self.graph.tensor(id).name();
-        let place = format!(
-            "tensor `{}` at {} bytes of tensor `{}`",
-            name(placement.tensor),
-            placement.at,
-            name(placement.of)
-        );
+        let place = placement.describe(self.graph.tensors());
         let problem = match conflict {
             Some((first, other)) => self.why_not(first, other),
             None => self.why_nowhere(placement),
