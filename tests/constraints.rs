@@ -119,7 +119,8 @@ fn distances_count_in_elements() {
     let error = graph.count_floats_as(ElementType::Int8).unwrap_err().to_string();
     assert_eq!(
         error,
-        "a relative placement cannot be: tensor `y` at 257 bytes of tensor `x`: that is no number of elements"
+        "the placement of tensor `y` at 257 bytes of tensor `x` cannot be satisfied: \
+         the distance is not a whole number of elements of the new type"
     );
     assert_eq!((graph.tensor(x).bytes(), graph.relative_placements()[0].at), (256, 257));
 }
@@ -131,8 +132,8 @@ fn demands_that_contradict_each_other_are_named() {
         say(&mut net, ids);
         net.build().and_then(|graph| planner().plan(&graph)).unwrap_err().to_string()
     };
-    let clash = "tensor `b` at 0 bytes of tensor `a` cannot be: tensors `a` and `b` would have 64 bytes in \
-                 common while both are needed: ";
+    let clash = "the placement of tensor `b` at 0 bytes of tensor `a` cannot be satisfied: \
+                 tensors `a` and `b` would have 64 bytes in common while both are needed: ";
     let last = |net: &mut GraphBuilder, [_, _, b, y]: [TensorId; 4]| {
         net.place_at(y, b, 0);
     };
@@ -142,15 +143,15 @@ fn demands_that_contradict_each_other_are_named() {
         refusal(&|net, [x, a, b, _]| {
             net.place_at(b, a, 64).place_at(a, x, 64).place_at(b, x, 64);
         }),
-        "a relative placement cannot be: tensor `b` at 64 bytes of tensor `x`: \
-         from the other placements it is 128 bytes"
+        "the placement of tensor `b` at 64 bytes of tensor `x` cannot be satisfied: \
+         the other placements put it at 128 bytes"
     );
     assert_eq!(
         refusal(&|net, [x, a, _, _]| {
             net.place_at(a, x, 72);
         }),
-        "tensor `a` at 72 bytes of tensor `x` cannot be: \
-         72 is no multiple of 16, and tensors `a` and `x` both lie at multiples of that; use a multiple"
+        "the placement of tensor `a` at 72 bytes of tensor `x` cannot be satisfied: 72 is not a multiple of \
+         16, but tensors `a` and `x` both start at multiples of 16; use a multiple of 16"
     );
     assert_eq!(
         refusal(&|net, [_, a, b, _]| {
@@ -162,21 +163,22 @@ fn demands_that_contradict_each_other_are_named() {
         refusal(&|net, [x, a, b, _]| {
             net.place_at(a, x, u64::MAX - 15).place_at(b, a, u64::MAX - 15);
         }),
-        "a relative placement cannot be: tensor `a` at 18446744073709551600 bytes of tensor `x`: \
-         with the others, they take more than 2^64-1 bytes"
+        "the placement of tensor `a` at 18446744073709551600 bytes of tensor `x` cannot be satisfied: \
+         together with the other placements, the tensors extend over more than 2^64-1 bytes"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {
             let weights = net.constant("weights", TensorSpec::bytes(8));
             net.place_at(x, weights, 0);
         }),
-        "a relative placement cannot be: tensor `weights` is a constant, which lies elsewhere"
+        "a relative placement cannot be satisfied: \
+         tensor `weights` is a constant, which is outside of the arena"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {
             net.keep_apart(x, x);
         }),
-        "what is kept apart cannot be: tensor `x` is named twice"
+        "a keep-apart constraint cannot be satisfied: tensor `x` is named twice"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {

@@ -144,8 +144,8 @@ impl Making<'_> {
         }
         if !placement.at.is_multiple_of(alignment) {
             return format!(
-                "{} is no multiple of {alignment}, and tensors `{}` and `{}` both lie at multiples of that; \
-                 use a multiple",
+                "{} is not a multiple of {alignment}, but tensors `{}` and `{}` both start at multiples of \
+                 {alignment}; use a multiple of {alignment}",
                 placement.at,
                 tensor.name(),
                 of.name()
