@@ -53,7 +53,7 @@ pub enum Error {
     Body {
         /// The operator's name.
         operator: String,
-    /// The reason, and what to do.
+        /// The reason, and what to do.
         problem: String,
     },
 
@@ -62,38 +62,38 @@ pub enum Error {
     Permit {
         /// The operator's name.
         operator: String,
-    /// The reason.
+        /// The reason.
         problem: String,
     },
 
     /// A constraint on the relative placement of tensors that cannot be satisfied.
     #[error("{} cannot be satisfied: {}", cut(.place), cut(.problem))]
     Constraint {
-    /// The constraint in words.
+        /// The constraint in words.
         place: String,
-    /// The reason, with the tensors concerned.
+        /// The reason, with the tensors concerned.
         problem: String,
     },
 
     /// A tensor id that the graph does not have.
     #[error("{} names tensor {tensor}, but the graph has {count} tensors", cut(.place))]
     UnknownTensor {
-    /// The list or operator that contains the id.
+        /// The list or operator that contains the id.
         place: String,
         /// The id.
         tensor: TensorId,
-    /// Number of tensors.
+        /// Number of tensors.
         count: usize,
     },
 
     /// An operator id that the graph does not have.
     #[error("{} names operator {operator}, but the graph has {count} operators", cut(.place))]
     UnknownOperator {
-    /// The list or operator that contains the id.
+        /// The list or operator that contains the id.
         place: String,
         /// The id.
         operator: OperatorId,
-    /// Number of operators.
+        /// Number of operators.
         count: usize,
     },
 
@@ -156,9 +156,9 @@ pub enum Error {
     EmptyLiveRange {
         /// The buffer's name.
         buffer: String,
-    /// The first step.
+        /// The first step.
         start: u32,
-    /// The step after the last one.
+        /// The step after the last one.
         end: u32,
     },
 
@@ -177,9 +177,9 @@ pub enum Error {
     /// An empty reserved range.
     #[error("reserved range {start}..{end} is empty (ranges are half-open)")]
     Reserved {
-    /// The first byte.
+        /// The first byte.
         start: u64,
-    /// The byte after the last one.
+        /// The byte after the last one.
         end: u64,
     },
 
@@ -188,9 +188,9 @@ pub enum Error {
     FixedReserved {
         /// Name, size, offset and live range.
         buffer: String,
-    /// The first byte of the range.
+        /// The first byte of the range.
         start: u64,
-    /// The byte after the last one of the range.
+        /// The byte after the last one of the range.
         end: u64,
     },
 
@@ -254,7 +254,7 @@ pub enum Error {
     Refused {
         /// The strategy's name.
         strategy: String,
-    /// The reason.
+        /// The reason.
         reason: String,
     },
 

@@ -1,4 +1,4 @@
-//! Tensors that must lie at distances from each other, or apart.
+//! Constraints on placement: relative placements and must-not-alias pairs.
 
 use plimsoll::verify::verify;
 use plimsoll::{
@@ -6,7 +6,7 @@ use plimsoll::{
     TensorSpec,
 };
 
-/// `x` → conv → `a` → relu → `b` → conv → `y`, each of 64 bytes, in place where it may be.
+/// `x` → conv → `a` → relu → `b` → last → `y`: tensors of 64 bytes each; `relu` may run in place.
 fn chain() -> (GraphBuilder, [TensorId; 4]) {
     let mut net = Graph::builder("chain");
     let x = net.input("x", TensorSpec::bytes(64));
@@ -42,7 +42,7 @@ fn tensors_of_different_times_are_colocated() {
     assert_eq!((plan.arena_bytes, plan.status, plan.shares.len()), (128, Status::Optimal, 0));
 }
 
-/// Of two that may be one, neither is too much.
+/// Tensors that may share memory are not reported as causes of a plan that does not fit.
 #[test]
 fn what_may_be_shared_is_not_called_too_much() {
     let (mut net, [_, a, b, _]) = chain();
@@ -79,7 +79,8 @@ fn what_is_kept_apart_is_not_written_in_place() {
     assert!(plan.shares.is_empty());
 }
 
-/// The one that lies there first is done before the other comes, in every order.
+/// If two tensors overlap and do not alias, every order runs all readers of the first one before the
+/// producer of the second one.
 #[test]
 fn tensors_of_one_place_keep_the_order_of_the_file() {
     let mut net = Graph::builder("two");
@@ -111,7 +112,7 @@ fn distances_count_in_elements() {
     assert_eq!(graph.relative_placements()[0].at, 128);
     let plan = planner().plan(&graph).unwrap();
     assert_eq!(plan.offset(y).unwrap(), plan.offset(x).unwrap() + 128);
-    // Of an odd distance, no half bytes.
+    // An odd distance would not be a whole number of the new elements.
     let mut net = Graph::builder("odd");
     let [x, y] = ["x", "y"].map(|name| net.input(name, spec()));
     net.place_at(y, x, 257);
@@ -186,14 +187,14 @@ fn demands_that_contradict_each_other_are_named() {
         }),
         "a relative placement names tensor 9, but the graph has 4 tensors"
     );
-    // Far away, but no more than there are numbers for.
+    // The distance fits 64 bits, but the sum of all sizes does not.
     let far = refusal(&|net, [x, a, _, _]| {
         net.place_at(a, x, u64::MAX - 79);
     });
     assert!(far.contains("2^64-1 bytes at buffer"), "{far}");
 }
 
-/// `past` and what an update writes over it, `present`, with a reader of its own.
+/// A graph in which an operator writes `present` over `past`, and another operator reads `present`.
 struct Update {
     overwritable: bool,
     permit: Option<fn(TensorId, TensorId) -> Permit>,
@@ -211,7 +212,8 @@ const RIGHT: Update = Update {
 };
 
 impl Update {
-    /// Why it cannot be, after the head of the message; nothing if it can.
+    /// The reasons in the error of the planner, without the head of the message; empty if there is
+    /// no error.
     fn reasons(&self, sharing: Sharing) -> String {
         let mut net = Graph::builder("update");
         let spec = || TensorSpec::bytes(64);

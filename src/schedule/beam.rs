@@ -57,7 +57,7 @@ pub(super) fn beam(
     let mut level: Vec<BeamState> = Vec::new();
     let mut sets: Vec<u64> = Vec::new();
     let words = walk.state.done.as_raw_slice().len();
-    let mut seen = Keys::default();
+    let mut reached = Keys::default();
     let mut candidates = vec![BeamCandidate { peak: 0, state: u32::MAX, operator: u32::MAX, key: 0 }];
     // Sort keys: peak, live bytes, and a random number to break ties, with the index of the
     // candidate in the low 32 bits.
@@ -89,7 +89,7 @@ pub(super) fn beam(
                 state.peak = state.peak.max(bytes);
                 state.key ^= zobrist[operator as usize];
             })?;
-            if !seen.insert(state.key) {
+            if !reached.insert(state.key) {
                 ran.truncate(from as usize);
                 continue;
             }

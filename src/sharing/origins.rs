@@ -138,7 +138,7 @@ impl Origins {
             let mut is_all = true;
             self.expand(graph, (one.0, one.1, bytes), |part, skipped| match part {
                 Some((tensor, at, bytes)) => {
-                    pending.push(((tensor, at), (other.0, other.1 + skipped), bytes))
+                    pending.push(((tensor, at), (other.0, other.1 + skipped), bytes));
                 }
                 None => is_all = false,
             });

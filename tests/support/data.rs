@@ -1,9 +1,9 @@
-//! Where the data is that is not part of the project.
+//! The location of test data that is not part of the repository.
 
 use std::path::PathBuf;
 
-/// The folder named by `PLIMSOLL_DATA`, or `../shared`; none, with a message,
-/// if `part` of it is missing.
+/// The folder `part` of the data folder, which is `PLIMSOLL_DATA` or `../shared`. Returns none and
+/// prints a message if it does not exist.
 pub fn folder(part: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
     let base = std::env::var_os("PLIMSOLL_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
@@ -15,7 +15,7 @@ pub fn folder(part: &str) -> Option<PathBuf> {
     None
 }
 
-/// All files below a folder whose names end so, sorted.
+/// All files below a folder whose names end with `ending`, sorted.
 pub fn files(folder: &std::path::Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
