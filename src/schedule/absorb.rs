@@ -28,6 +28,7 @@ pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Mer
         (0..count).map(|operator| MergedOperator::single(network, operator)).collect();
     let mut into: Vec<u32> = (0..count).collect();
     for operator in 0..count {
+        // The predecessor may itself have moved into an earlier host.
         let &[before] = network.before.row(operator) else { continue };
         meter.work(64)?;
         let host = into[before as usize];
@@ -43,6 +44,8 @@ pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Mer
         let written = network.bytes(network.writes.row(operator));
         let dying: Vec<u32> =
             network.reads.row(operator).iter().copied().filter(|&tensor| dies_here(tensor)).collect();
+        // Two conditions: the step adds nothing to the bytes live before it, and the outputs are not
+        // larger than the inputs that die. The second one keeps the level after the step.
         let costs = network.added_bytes(operator, written, dies_here) > 0 || written > network.bytes(&dying);
         let padded = network.paddings.any
             && network

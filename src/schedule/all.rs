@@ -46,6 +46,7 @@ impl<E: From<Stop>> OrderEnumeration<'_, E> {
             return Ok(());
         }
         for operator in 0..count {
+            // Depth first, in ascending order of operators. Toggling twice restores the state.
             if self.state.is_ready(operator) && self.state.step(operator).bytes < self.height {
                 self.state.toggle(operator, |_| {});
                 self.order.push(self.graph.file_order()[operator as usize]);

@@ -30,6 +30,7 @@ pub(super) struct Atom {
     pub(super) is_output: bool,
 }
 
+/// The atoms of a graph.
 pub(super) struct Atoms {
     /// All atoms, by source tensor and offset.
     pub(super) list: Vec<Atom>,
@@ -53,6 +54,7 @@ impl Atoms {
             let meter = &mut Meter::new(limits, u64::MAX);
             Contents::new(graph, default_alignment, sharing, meter)
         };
+        // Without sharing, every tensor is a single atom.
         let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };
         let unshared = SourceRanges::new(graph);
         let ranges = contents.as_ref().map_or(&unshared, |contents| &contents.source_ranges);
@@ -73,6 +75,8 @@ impl Atoms {
         };
         limits.go_on()?;
         for range in of_tensor.iter().copied().flatten() {
+            // Cut at both ends of each range that several tensors share: within an atom, all bytes belong
+            // to the same tensors.
             insert(range.source, start(range));
             insert(range.source, end(range));
         }
@@ -126,6 +130,7 @@ impl Atoms {
                 }
             }
         }
+        // Bytes of dropped aliases may be shared by some plan, so no bound may count them.
         for &(source, from, end) in free {
             for atom in atoms(&SourceRange { from, bytes: end - from, source, at: from }) {
                 (list[atom as usize].bytes, list[atom as usize].padding) = (0, 0);

@@ -77,6 +77,7 @@ pub(super) fn beam(
             let mut state =
                 BeamState { node: nodes_kept.len() as u32, peak: candidate.peak, key: candidate.key };
             let (parent, from) = (candidate.state, ran.len() as u32);
+            // The candidate of the empty set has no parent.
             if parent < u32::MAX {
                 let first = parent as usize * words;
                 let work = walk.go_to(&sets[first..first + words]);
@@ -89,6 +90,7 @@ pub(super) fn beam(
                 state.peak = state.peak.max(bytes);
                 state.key ^= zobrist[operator as usize];
             })?;
+            // Another order of the same operators has been kept before.
             if !reached.insert(state.key) {
                 ran.truncate(from as usize);
                 continue;
@@ -115,6 +117,8 @@ pub(super) fn beam(
                 let step = walk.state.step(operator);
                 let key = state.key ^ zobrist[operator as usize];
                 let peak = state.peak.max(step.bytes);
+                // The random number is a hash of the set, so a tie is broken in the same way wherever it
+                // occurs, and no state of a generator has to be kept.
                 let draw = if seed == 0 { 0 } else { (key as u64).wrapping_mul(2 * seed + 1) >> 32 };
                 ranks.push(([peak, step.after], (draw << 32) | candidates.len() as u64));
                 candidates.push(BeamCandidate { peak, state: number as u32, operator, key });

@@ -106,6 +106,8 @@ impl<'a> ExecutionState<'a> {
     pub(super) fn toggle(&mut self, operator: u32, mut changed: impl FnMut(u32)) {
         let network = self.network;
         let runs = !self.done[operator as usize];
+        // An output appears when its writer runs, and a tensor vanishes when its last reader has run.
+        // Undoing an operator applies the same changes in reverse.
         self.done.set(operator as usize, runs);
         changed(operator);
         if runs {
@@ -166,6 +168,7 @@ impl<'a> ExecutionState<'a> {
         let freed = dying(network.reads.row(operator));
         let first = if self.done_count == 0 { network.first } else { 0 };
         let added = network.added_bytes(operator, written, |tensor| dies(&&tensor));
+        // Inputs without a reader are live at the first step only, whichever operator runs there.
         let bytes = self.live + first + added - dying(network.early.row(operator));
         StepBytes { bytes: bytes - self.padding(operator), after: self.live + written - freed }
     }

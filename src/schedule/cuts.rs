@@ -46,6 +46,7 @@ pub(super) fn cut_bound(
     goal: CutGoal<'_>,
     meter: &mut Meter<'_>,
 ) -> Result<(u64, u64), Stop> {
+    // A capacity that might be mistaken for an infinite one would make the cut meaningless.
     let total = network.sizes.iter().copied().fold(0, u64::saturating_add);
     if total >= UNBOUNDED {
         return Ok((0, 0));
@@ -57,6 +58,7 @@ pub(super) fn cut_bound(
     let mut best = 0;
     meter.charge(flow.to.len())?;
     for operator in operators {
+        // Operators come in descending order of their steps, so all others are below the bound, too.
         if flow.work > goal.max_work || best >= goal.enough.min(steps[operator as usize]) {
             break;
         }
@@ -177,6 +179,8 @@ impl CutNetwork {
     ) -> Result<u64, Stop> {
         self.capacity.clone_from(&self.clean);
         self.work += (self.clean.len() + self.node_count()) as u64;
+        // Force the operator itself to the pending side: the cut is the moment before it runs. Then
+        // force its ancestors to the executed side and its descendants to the pending side.
         let mut force = |operator: u32, after: bool| {
             self.capacity[self.forcing[operator as usize][usize::from(after)] as usize] = UNBOUNDED;
         };
@@ -196,6 +200,8 @@ impl CutNetwork {
         let source = network.operator_count() + network.tensor_count();
         let (mut total, mut counted) = (0, self.work);
         meter.charge(self.clean.len())?;
+        // Each phase computes a blocking flow, after which the distance to the sink has grown. So the
+        // number of phases is at most the number of nodes.
         while self.work <= self.max_work && self.find_levels(source) {
             self.next.clone_from(&self.first);
             loop {
@@ -252,6 +258,7 @@ impl CutNetwork {
                     self.capacity[self.back[edge as usize] as usize] += room;
                 }
                 self.work += 2 * path.len() as u64;
+                // Continue from the first saturated edge: the path up to it has capacity left.
                 let full = path.iter().position(|&edge| self.capacity[edge as usize] == 0);
                 path.truncate(full.unwrap_or(0));
                 if self.work > enough {
@@ -271,6 +278,7 @@ impl CutNetwork {
                 path.push(edge as u32);
                 continue;
             }
+            // A dead end: retreat, and never try the edge to it again in this phase.
             self.next[node as usize] = edges.end as u32;
             let Some(edge) = path.pop() else { return (total, true) };
             let before = self.to[self.back[edge as usize] as usize];

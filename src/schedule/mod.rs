@@ -111,7 +111,7 @@ struct ScheduleEffort {
 
 impl ScheduleEffort {
     /// Returns true if the caller asked for the optimum.
-    fn is_patient(&self) -> bool {
+    fn wants_optimum(&self) -> bool {
         self.widths.len() > 2
     }
 }
@@ -210,6 +210,7 @@ impl<'a> Scheduler<'a> {
         let network = self.network()?;
         let effort = ordering.effort();
         let mut meter = Meter::new(limits, 4 * effort.nodes);
+        // First on rounded sizes, which the arena of aligned tensors needs.
         let mut parts = Subproblems::new(network, &self.limits)?;
         let mut stop = parts.improve(effort, &mut meter).err().unwrap_or(Stop::Finished);
         let mut bound = parts.bound();
@@ -220,7 +221,7 @@ impl<'a> Scheduler<'a> {
             // rounding may be higher. The latter hold at any alignment, so the maximum is valid.
             let mut plain = Subproblems::new(&plain, &self.limits)?;
             if plain.bound() <= bound {
-                let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.is_patient();
+                let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
                 if is_large {
                     // The search for orders dominates the cost; take the orders that are found already.
                     plain.adopt(&parts);
@@ -300,6 +301,7 @@ impl Subproblems {
             limits.go_on()?;
             let order: Vec<u32> = (0..to - from).collect();
             let peak = peak(&network, &order);
+            // A single operator has a single order.
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
             Ok(Subproblem { from, network, order, peak, bound })
         };
@@ -329,8 +331,8 @@ impl Subproblems {
     }
 
     /// Lowers the peak and raises the bound until they meet or the budget is spent. Each round
-    /// improves the subproblem with the highest peak. It stops at the bound of the others: below it,
-    /// another subproblem determines the peak of the whole.
+    /// improves the subproblem with the highest peak until its peak is at most the bound of the
+    /// whole: a lower peak would not lower the maximum over all subproblems.
     fn improve(&mut self, mut effort: ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
         if effort.widths.is_empty() {
             return Ok(());
@@ -356,6 +358,7 @@ impl Subproblem {
         if effort.bounds_only {
             return self.only_raise_by_cuts(effort, meter);
         }
+        // 1. Cheap incumbents. If one of them meets the bound, no search is needed.
         for greedy in GreedyRule::ALL {
             let order = greedy.order(&self.network, meter)?;
             self.offer(peak(&self.network, &order), order);
@@ -363,14 +366,18 @@ impl Subproblem {
                 return Ok(());
             }
         }
+        // 2. Reductions. The searches run on the reduced network; orders are expanded before they are
+        // compared, because peaks of the reduced network may be higher.
         let reduced = ReducedNetwork::new(&self.network, meter)?;
         if reduced.network.operator_count() > MAX_SEARCHED {
             return self.only_raise_by_cuts(effort, meter);
         }
         let mut stop = Stop::Finished;
-        let is_large = reduced.network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.is_patient();
+        let is_large = reduced.network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
         let (beams, nodes) =
             if is_large { (1, effort.nodes / 4) } else { (effort.widths.len(), effort.nodes) };
+        // 3. Searches: the narrow beam, then the exact search with its incumbent, then wider beams if the
+        // exact search has run out of nodes.
         for (turn, &width) in effort.widths[..beams].iter().enumerate() {
             meter.best = self.peak;
             let found = if is_large {
@@ -428,6 +435,7 @@ impl Subproblem {
 
     /// Raises the bound by minimum cuts within the remaining edge visits.
     fn raise_by_cuts(&mut self, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
+        // A bound above the incumbent peak is impossible, so the peak is the goal.
         let goal = CutGoal { order: &self.order, enough: self.peak, max_work: effort.cuts };
         let (bound, work) = cut_bound(&self.network, goal, meter)?;
         effort.cuts = effort.cuts.saturating_sub(work);

@@ -53,6 +53,7 @@ pub(super) struct Network {
     pub(super) paddings: Paddings,
 }
 
+/// Bytes that rounding to cells added, by the group of bytes that have them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Paddings {
     /// By tensor.
@@ -121,6 +122,7 @@ impl Network {
     ) -> Result<Self> {
         let order = graph.file_order();
         let mut number = vec![u32::MAX; graph.operators().len()];
+        // Operators get dense numbers in program order, without folded operators.
         for (position, id) in order.iter().enumerate() {
             number[id.index()] = position as u32;
         }
@@ -138,6 +140,8 @@ impl Network {
         let numbered = |id: &TensorId| atoms.of(*id).iter().filter_map(|&atom| number_of(atom));
         let operator = |position: usize| graph.operator(order[position]);
         let reads = |position| unique(operator(position).inputs().iter().flat_map(numbered).collect());
+        // An operator writes only atoms of which it is the source. The others are views or pieces of
+        // its inputs, which are live already.
         let first_written = |position| operator(position).outputs().iter().flat_map(|&id| atoms.first_in(id));
         let writes = |position| unique(first_written(position).filter_map(number_of).collect());
         // Poll between passes that are linear in the graph.
@@ -303,6 +307,7 @@ impl Network {
         if self.savings.is_empty(operator) {
             return added;
         }
+        // The savings are an upper bound, so the difference is a lower bound and may not go below 0.
         added.saturating_sub(self.savings.bytes(operator, &self.sizes, dies))
     }
 
@@ -361,6 +366,7 @@ fn savings(
     let reuses: Vec<Reuse> = reuses(graph, id, sharing).collect();
     let covered = covered(&reuses, atoms);
     let written = |id: TensorId| {
+        // See `has_rival` for the case in which copied bytes count as saved.
         if has_rival(id, &covered, atoms) {
             return graph.tensor(id).bytes().checked_next_multiple_of(unit);
         }
@@ -373,6 +379,7 @@ fn savings(
     let saving = |reuse: &Reuse| {
         let &Reuse { input, output, ref region, max_bytes, start } = reuse;
         let read = graph.tensor(input);
+        // Inputs that the caller needs, constants, variables and outputs are never overwritten.
         let may_overwrite =
             (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
         if !may_overwrite {

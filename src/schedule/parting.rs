@@ -66,6 +66,8 @@ impl<'a> SubproblemBuilder<'a> {
         if from == 0 {
             (part.first, part.paddings.first) = (network.first, network.paddings.first);
         }
+        // All bytes live before the range are base bytes at first; tensors that the range frees are
+        // subtracted again.
         part.base = self.live[from as usize];
         let touched: Vec<u32> = (from..to)
             .flat_map(|operator| network.reads.row(operator).iter().chain(network.writes.row(operator)))

@@ -35,6 +35,8 @@ pub(super) fn postpone(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<M
         let Some(freed) = freed_by(network, (moved, operator), (target, next)) else { continue };
         meter.work(64 + moved.reads.len() + target.reads.len() + target.early.len())?;
         let (written, max_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
+        // A lower bound on what the successor adds at its step: its outputs and transient bytes, less
+        // tensors that die before the fullest moment and less all possible savings.
         let max_saved = network.bytes(&target.early) + network.savings.max_bytes(next, &network.sizes);
         let bytes_added = (network.bytes(&target.writes) + target.transient).saturating_sub(max_saved);
         if max_freed <= written && max_freed + moved.transient <= bytes_added {
@@ -56,6 +58,7 @@ fn prepend(target: &mut MergedOperator, moved: MergedOperator, freed: &[u32], wr
     target.early.extend(moved.early.into_iter().filter(|tensor| freed.contains(tensor)));
     target.early.extend(freed);
     target.early = unique(std::mem::take(&mut target.early));
+    // The outputs of the moved operator are internal now, and live during the step only.
     target.transient += written;
 }
 

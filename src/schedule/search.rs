@@ -116,6 +116,8 @@ impl<'a> ScheduleSearch<'a> {
             let Some((Reverse(peak), _, parent, operator)) = self.queue.pop() else { break };
             self.bound = self.bound.max(peak);
             meter.bound = self.bound;
+            // The queue holds operators, not sets, so that a set is built only when it is expanded. The key
+            // tells whether another path has reached the set by then.
             let key = self.states[parent as usize].key ^ self.zobrist[operator as usize];
             if !self.seen.insert(key) {
                 continue;
@@ -138,6 +140,7 @@ impl<'a> ScheduleSearch<'a> {
         let key = &mut state.key;
         self.walk.run_free_operators(state.peak, meter, |operator, _| *key ^= zobrist[operator as usize])?;
         charge_nodes(meter, 1, self.walk.ready_work)?;
+        // Free operators may lead to a set that was expanded before.
         if state.key != before && !self.seen.insert(state.key) {
             return Ok(());
         }

@@ -51,6 +51,7 @@ pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<
         });
         let is_internal =
             |tensor: &u32| below.iter().any(|&child| network.writes.row(child).contains(tensor));
+        // Early tensors are freed within a step, which the segments do not model.
         if !is_tree
             || !network.reads.row(operator).iter().all(is_internal)
             || !network.early.row(operator).is_empty()
@@ -98,6 +99,7 @@ fn cut_into_segments(steps: &[Segment], meter: &mut Meter<'_>) -> Result<Vec<Seg
         meter.work(4 * rest.len())?;
         let (mut level, mut highest, mut lowest, mut end) = (0, i128::MIN, i128::MAX, 0);
         for (index, step) in rest.iter().enumerate() {
+            // Of equal peaks the last one counts, so that the lowest point is sought after it.
             if level + step.hill >= highest {
                 (highest, lowest) = (level + step.hill, i128::MAX);
             }

@@ -26,6 +26,9 @@ pub(super) fn order_twins(network: &mut Network) {
         let first = first.map_or(u64::MAX, u64::from);
         ([signature(network, operator).iter().fold(0, fold), first], u64::from(operator))
     };
+    // Identical operators become neighbours when sorted by hash. The first successor is the second
+    // key, so that the operator with the earlier successor comes first and the condition on
+    // descendants tends to hold.
     let mut ranked: Vec<Keyed> = (0..count).map(hash).collect();
     sort_keyed(&mut ranked);
     let have_same_hash = |pair: &&[Keyed]| pair[0].0[0] == pair[1].0[0];
@@ -39,6 +42,7 @@ pub(super) fn order_twins(network: &mut Network) {
         let same_successors = network.after.row(a) == network.after.row(b);
         let is_before_successors =
             || network.after.row(b).iter().all(|&next| later[a as usize][next as usize]);
+        // Equal hashes may be a collision, so compare the signatures.
         if signature(network, a) == signature(network, b) && (same_successors || is_before_successors()) {
             dependencies.push((b, a));
         }

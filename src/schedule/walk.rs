@@ -113,6 +113,8 @@ impl<'a> ReadyCursor<'a> {
                     step.after <= state.live && step.bytes <= peak && !reads_padded(state, operator);
                 is_free.then_some((operator, step.bytes))
             };
+            // The operator with the lowest number, so that the result does not depend on the order of
+            // `ready`.
             let next = self.ready.iter().filter_map(free).min();
             charge_nodes(meter, 0, self.ready_work)?;
             let Some((operator, bytes)) = next else { return Ok(()) };

@@ -119,6 +119,9 @@ impl Contents {
             positions: OffsetUnionFind::new(count),
             room: MAX_SOURCE_RANGES,
         };
+        // Relative placements come first: they hold in every plan, so an alias that contradicts them can
+        // never be used. Program order comes next. It is the order in which origins of bytes are defined,
+        // so an alias never refers to contents that are resolved later.
         for placement in graph.relative_placements() {
             contents.positions.tie(placement.tensor, placement.of, placement.at);
         }
@@ -146,6 +149,7 @@ impl Contents {
 
     /// The accepted and the dropped aliases of an operator.
     pub(super) fn of(&self, operator: OperatorId) -> [&[Relation]; 2] {
+        // Both lists are filled operator by operator, so an operator's aliases are consecutive.
         let [held, dropped] = self.of_operator[operator.index()].clone();
         [&self.relations[held], &self.dropped[dropped]]
     }
@@ -181,6 +185,7 @@ impl Contents {
             if !self.is_possible(graph, &alias) || conflict == Some(&alias) {
                 continue;
             }
+            // Tie the tensors only if the byte ranges are disjoint: a tie cannot be undone.
             let Relation { tensor, of, at, .. } = alias;
             if conflict.is_none() && self.positions.tie(tensor, of, at) {
                 disjoint.add(graph, alias);
@@ -189,6 +194,8 @@ impl Contents {
                 dropped.push(alias);
             }
         }
+        // Bytes of a dropped alias may be shared by another plan, and bytes without stored source ranges
+        // are unknown. Marking them as free keeps bounds valid, at the price of weaker bounds.
         if dropped.iter().any(|one| disjoint.overlapping(graph, one).is_some())
             || !self.list(graph, output, &disjoint)
         {
@@ -310,6 +317,7 @@ impl DisjointAliases {
 
     /// Aliases whose byte ranges contain byte `at` or start after it, ascending.
     pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Relation> {
+        // The ranges are disjoint, so at most one range starts before `at` and contains it.
         let covering = self.0.range(..=at).next_back().filter(|(_, (end, _))| *end > at);
         let first = covering.map_or(at, |(&from, _)| from);
         self.0.range(first..).map(|(_, (_, alias))| alias)
@@ -352,6 +360,7 @@ impl SourceRanges {
         let mut ranges = RangeList::new();
         let mut from = 0;
         for (at, piece) in pieces.chain([(end, output)]) {
+            // Bytes between pieces belong to the output itself.
             if from < at {
                 ranges.push(SourceRange { from, bytes: at - from, source: output, at: from });
             }

@@ -65,6 +65,8 @@ impl Making<'_> {
         policy: Wish,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
+        // Phase 1: content aliases. They determine which bytes an operator writes and which inputs must
+        // survive. In-place aliases depend on both, so they come later.
         let mut step = vec![u32::MAX; self.graph.operators().len()];
         for (number, id) in (0..).zip(order) {
             step[id.index()] = number;
@@ -93,11 +95,14 @@ impl Making<'_> {
                 self.tie_units(&units, meter)?;
             }
         }
+        // Phase 2: in-place outputs. All content aliases are fixed now, so it is known which bytes an
+        // operator writes and which inputs must survive.
         if policy.in_place {
             for &id in order {
                 self.write_in_place(id, policy.last_input, meter)?;
             }
         }
+        // Phase 3: partial overlaps between groups.
         if policy.sharing >= Sharing::All {
             self.allow(order, meter)?;
         }
@@ -118,6 +123,8 @@ impl Making<'_> {
         }
         let contents = self.contents;
         for &alias in contents.of(wanted[0].operator).into_iter().flatten() {
+            // Aliases that the policy does not want, or that were dropped, may hold all the same once the
+            // distances of a group are fixed. Recording them lets members with equal contents overlap.
             let root = self.positions.find(alias.tensor.index()).0;
             if output(&alias) == output(&wanted[0])
                 && let Some(&unit) = number.get(&root)
@@ -188,6 +195,7 @@ impl Making<'_> {
         if self.live[input.index()].is_none() || self.live[output.index()].is_none() {
             return Ok(false);
         }
+        // An earlier merge may have used this alias already, if it moved the two tensors together.
         match self.in_place(input, output) {
             Some(alias) if self.shares[alias.operator.index()].contains(&alias) => Ok(true),
             Some(alias) => self.tie(&[alias], meter),
@@ -217,6 +225,8 @@ impl Making<'_> {
             let is_permitted = self.may_overwrite(input)
                 && self.origins.has_own_bytes(self.graph, output)
                 && !self.graph.are_kept_apart(input, output);
+            // Tensors of one group have a fixed distance, which `merge` has checked. An overlap can
+            // only save bytes if the input dies at the step of the output.
             if is_permitted
                 && reach.min(of_upper) > 0
                 && roots[0] != roots[1]

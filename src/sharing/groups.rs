@@ -55,6 +55,7 @@ impl Groups {
                 Occupant::Scratch(_) => (u32::MAX, 0),
             })
             .map(|(group, at)| {
+                // Workspaces, and tensors without a group, form groups of one buffer.
                 if group < u32::MAX {
                     return (group, at);
                 }
@@ -105,6 +106,8 @@ impl Groups {
         for members in &self.members {
             self.covered_intervals(liveness.problem(), members, &mut add);
         }
+        // An overlap of two groups saves bytes at the step of its operator only: before it, the output
+        // is not live, and after it, the input is dead.
         let by_step = by_step(graph, liveness, allowances);
         let mut saved = vec![0u64; steps];
         for of_step in by_step.chunk_by(|first, second| first.0 == second.0) {
@@ -191,6 +194,7 @@ impl Groups {
                     Occupant::Scratch(_) => true,
                 })
                 .collect();
+            // Greedy by size: each chosen buffer excludes the smaller ones that it overlaps.
             sort_by_keys(&mut live, |&id| [!problem.buffer(id).size(), 0]);
             // Byte ranges of the causes in this group, ascending and disjoint.
             let mut taken: Vec<(u64, u64)> = Vec::new();
@@ -253,6 +257,7 @@ impl CoverageTree {
             self.update_node(2 * node, (span.0, middle), range, is_added);
             self.update_node(2 * node + 1, (middle, span.1), range, is_added);
         }
+        // A node that a range covers counts in full. Otherwise its children know what they cover.
         self.bytes[node] = match (self.counts[node] > 0, is_leaf) {
             (true, _) => self.cuts[span.1] - self.cuts[span.0],
             (false, true) => 0,
@@ -311,9 +316,12 @@ fn bounding_buffer(problem: &Problem, members: &[BufferId], place: &[(u32, u64)]
     let mut live: Vec<LiveRange> = buffers().map(Buffer::live).collect();
     merge_ranges(&mut live);
     let (start, end) = (live[0].start, live[live.len() - 1].end);
+    // Between the live ranges of its members, the group leaves its bytes to other buffers.
     let gaps = live.windows(2).map(|pair| LiveRange { start: pair[0].end, end: pair[1].start });
     let alignment = buffers().map(Buffer::alignment).max().unwrap_or(1);
     let buffer = Buffer::new(size, start..end).align(alignment).with_gaps(gaps);
+    // Fixed offsets of members agree with each other, see `GroupOffsets`, so any of them fixes
+    // the group. A group starts at or below its members.
     let fixed = members.iter().find_map(|id| Some(problem.buffer(*id).fixed_offset()? - at(id)));
     fixed.into_iter().fold(buffer, Buffer::at)
 }

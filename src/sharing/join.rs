@@ -70,6 +70,7 @@ impl Making<'_> {
         for &(tensor, at) in &tensors {
             let inner = self.positions.find(tensor.index());
             let distance = outer.1 + i128::from(at) - inner.1;
+            // Tensors of one group must already have the demanded distance.
             if inner.0 != outer.0 {
                 moved.push((inner.0, distance));
             } else if distance != 0 {
@@ -96,6 +97,8 @@ impl Making<'_> {
         let mut parts: Vec<(usize, i128)> = [(outer, 0)].into_iter().chain(moved.iter().copied()).collect();
         let groups = parts.iter().map(|&(root, distance)| (&self.groups[root], distance));
         let offsets = RigidGroup::offsets(groups).ok_or(MergeConflict::Offsets)?;
+        // Keep the largest group in place and move the others: each time a tensor moves, its group at
+        // least doubles, so it moves O(log n) times in all.
         let largest = (0..parts.len()).rev().max_by_key(|&part| self.groups[parts[part].0].len());
         parts.swap(0, largest.unwrap_or(0));
         let (root, distance) = parts[0];
@@ -110,6 +113,7 @@ impl Making<'_> {
                 return Err(obstacle);
             }
         };
+        // Nothing can fail from here on. All moves take effect together.
         for &(tensor, at) in &merge.tensors {
             self.positions.tie(tensor, of, at);
         }
@@ -141,6 +145,8 @@ impl Making<'_> {
             let class = |member: Member| Member { class: self.origins.class(member.id), ..member };
             let part: Vec<Member> =
                 self.groups[root].members().map(|member| class(member.moved(distance))).collect();
+            // Members of one part do not conflict with each other: their distances have not changed. So
+            // each member is compared with the host and with the parts before its own.
             for &member in &part {
                 let mut work = 8;
                 for group in [host, &moved_group] {
@@ -163,6 +169,8 @@ impl Making<'_> {
     /// Returns an error if a member would overlap a tensor that must not alias it.
     fn check_kept_apart(&mut self, member: Member, merge: &GroupMerge) -> Result<(), MergeConflict> {
         for id in self.kept_apart.get(&member.id).cloned().unwrap_or_default() {
+            // The lookup by overlap skips members of the same class, so constraints on them are
+            // checked here.
             if let (Some(from), Some(live)) = (self.position_in(merge, id), self.live[id.index()]) {
                 let end = from + i128::from(self.graph.tensor(id).bytes());
                 let other = Member { id, class: id, from, end, live };
@@ -178,6 +186,7 @@ impl Making<'_> {
     /// contents there. An overwritten member must die at the step of the operator that overwrites
     /// it: the later live range starts at the last step of the earlier one.
     fn resolve_overlap(&mut self, one: Member, other: Member) -> Result<Option<Relation>, MergeConflict> {
+        // A must-not-alias constraint applies even if both hold the same contents.
         if self.graph.are_kept_apart(one.id, other.id) {
             return Err(MergeConflict::Members(one, other));
         }
@@ -189,6 +198,7 @@ impl Making<'_> {
             0 => self.in_place(read.id, write.id).or_else(|| self.partial_overlap(read, write)),
             _ => self.partial_overlap(read, write),
         };
+        // If the read member lives on, later readers would see the overwritten bytes.
         let dies_there = read.live.end == write.live.start + 1;
         alias.filter(|_| dies_there).map(Some).ok_or(MergeConflict::Members(one, other))
     }

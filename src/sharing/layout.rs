@@ -71,6 +71,7 @@ impl Layout {
             }
             Ok(builder.finish())
         };
+        // Constraints must hold in every plan, so their aliases are built without limits.
         let unlimited = || match build(&Limits::new(), None) {
             Err(Interrupted::Invalid(error)) => Err(error),
             layout => Ok(layout.expect("without limits, nothing stops it")),
@@ -126,6 +127,8 @@ impl<'a> Making<'a> {
         meter: &mut Meter<'_>,
     ) -> Result<Self, Interrupted> {
         let alignment = alignment.into();
+        // Tensors without bytes or outside of the arena have a group, so that distances to them are
+        // known, but no member: nothing can conflict with them.
         let group = |(id, tensor): (TensorId, &crate::graph::Tensor)| {
             let member = |live| Member { id, class: id, from: 0, end: tensor.bytes().into(), live };
             let member = live[id.index()].filter(|_| tensor.bytes() > 0).map(member);
@@ -150,6 +153,7 @@ impl<'a> Making<'a> {
             kept_apart,
             allowances: Vec::new(),
         };
+        // Without relative placements, every tensor starts in a group of its own.
         if !builder.has_forced() {
             return Ok(builder);
         }
@@ -228,6 +232,7 @@ impl<'a> Making<'a> {
         companions: &[Relation],
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
+        // Claims come before the merge, because the merge compares contents under them.
         meter.charge(8 * (aliases.len() + companions.len()))?;
         let mut added = Vec::new();
         let is_tied = self.try_to_tie(aliases, companions, &mut added, meter)?;
@@ -294,6 +299,7 @@ impl<'a> Making<'a> {
     fn candidate_companions(&self, merge: &GroupMerge, meter: &mut Meter<'_>) -> Result<Vec<Relation>, Stop> {
         let graph = self.graph;
         let mut roots: Vec<usize> = merge.moved.iter().map(|&(root, _)| root).chain([merge.outer]).collect();
+        // Leaving out the largest group keeps the total work near-linear, as in `merge`.
         let largest = (0..roots.len()).max_by_key(|&part| self.groups[roots[part]].len());
         roots.swap_remove(largest.unwrap_or(0));
         let mut operators = Vec::new();

@@ -76,6 +76,7 @@ impl Origins {
         let output = output(alias).index();
         self.stated[output].remove(graph, alias);
         self.aliased_bytes[output] -= graph.tensor(alias.tensor).bytes();
+        // A view has one alias only, so the output is no view any more.
         self.views[output] = None;
         self.replaceable[output] = None;
     }
@@ -99,6 +100,7 @@ impl Origins {
             self.work += 1;
             if let Some((of, from)) = self.views[tensor.index()] {
                 (tensor, at) = (of, from + at);
+                // A view: its bytes are those of another tensor from `from` on.
                 continue;
             }
             match self.stated[tensor.index()].from(at).next() {
@@ -124,6 +126,8 @@ impl Origins {
         let mut pending = vec![(one, other, bytes)];
         while let Some((mut one, mut other, bytes)) = pending.pop() {
             self.work += 1;
+            // Both ranges are parts of one tensor: they are the same bytes only at the same offset. Equal
+            // values at different offsets do not count.
             if one.0 == other.0 {
                 if one.1 != other.1 {
                     return false;
@@ -196,6 +200,8 @@ impl Origins {
         let mut pending = vec![(tensor, 0, graph.tensor(tensor).bytes())];
         while let Some((tensor, at, bytes)) = pending.pop() {
             self.work += 1;
+            // A cached answer is about the whole tensor. A positive one holds for every part of it, a
+            // negative one only if the whole tensor is asked for.
             match self.cached_replaceable(tensor) {
                 Some(true) => continue,
                 Some(false) if bytes == graph.tensor(tensor).bytes() => return Some(tensor),

@@ -120,6 +120,8 @@ impl RigidGroup {
         if self.loose.len() < MAX_LOOSE {
             return;
         }
+        // Merge all trees that are at most twice as large as the new one. So each member is rebuilt
+        // O(log n) times, and there are O(log n) trees.
         let mut members = std::mem::take(&mut self.loose).into_vec();
         while let Some(tree) = self.trees.pop_if(|tree| tree.members.len() <= 2 * members.len()) {
             members.extend(tree.members);
@@ -181,6 +183,7 @@ impl GroupOffsets {
         let Self { alignment, residue, .. } = parts.clone().max_by_key(|part| part.alignment)?;
         let mut roots = parts.clone().filter_map(|part| part.root);
         let root = roots.next();
+        // No tensor may start below the arena, and a fixed offset must have the residue.
         let fits = root.is_none_or(|root| root + lowest >= 0 && modulo(root, alignment) == residue);
         let agree = roots.all(|other| Some(other) == root)
             && parts.clone().all(|part| residue % part.alignment == part.residue);
@@ -228,6 +231,8 @@ impl MemberTree {
             let bytes_and_time = |member: &Member| (member.from, i128::from(member.live.start), member.id);
             let time_and_bytes = |member: &Member| (i128::from(member.live.start), member.from, member.id);
             let half = span.len() / 2;
+            // Alternating axes bound the boxes in both dimensions. The id makes the order total, so the
+            // tree does not depend on the order of insertion.
             match depth % 2 {
                 0 => span.select_nth_unstable_by_key(half, time_and_bytes),
                 _ => span.select_nth_unstable_by_key(half, bytes_and_time),
@@ -251,6 +256,7 @@ impl MemberTree {
         look: &mut impl FnMut(&Member) -> Result<(), E>,
         // Iterative, so that the depth of the tree does not matter.
     ) -> Result<(), E> {
+        // An explicit stack: a box that does not overlap the probe is skipped with its whole subtree.
         let mut pending: SmallVec<[(usize, usize, usize); 32]> = SmallVec::new();
         pending.push((0, 0, self.members.len()));
         while let Some((node, from, end)) = pending.pop() {
