@@ -1,6 +1,6 @@
-//! ONNX models by hand: each function writes one field or message as protobuf.
+//! Hand-made ONNX models: each function writes one field or message as protobuf.
 //!
-//! A graph is a list of parts in any order, each with its field's number.
+//! A graph is a list of parts in any order, each with the number of its field.
 #![allow(dead_code)]
 
 pub const FLOAT: u64 = 1;
@@ -32,7 +32,7 @@ fn texts(field: u64, texts: &[&str]) -> Vec<u8> {
     texts.iter().flat_map(|text| length_delimited(field, text)).collect()
 }
 
-/// With fields that an importer has no use for around the graph.
+/// A model with fields around the graph that the importer ignores.
 pub fn model(parts: &[Vec<u8>]) -> Vec<u8> {
     let opset = length_delimited(8, number(2, 21));
     [number(1, 10), texts(2, &["by hand"]), length_delimited(7, parts.concat()), opset].concat()
@@ -49,12 +49,12 @@ pub fn node_with(op_type: &str, inputs: &[&str], outputs: &[&str], more: &[Vec<u
     length_delimited(1, [own, more.concat()].concat())
 }
 
-/// A field of a node.
+/// The domain field of a node.
 pub fn domain(name: &str) -> Vec<u8> {
     texts(7, &[name])
 }
 
-/// A field of a node: an attribute with its value's field.
+/// An attribute field of a node. `value` is the field of the attribute's value.
 pub fn attribute(name: &str, value: Vec<u8>) -> Vec<u8> {
     length_delimited(5, [texts(1, &[name]), value].concat())
 }
@@ -64,13 +64,13 @@ pub fn body(name: &str, parts: &[Vec<u8>]) -> Vec<u8> {
     attribute(name, length_delimited(6, parts.concat()))
 }
 
-/// The contents of a dense tensor's message.
+/// The contents of a message for a dense tensor.
 pub fn tensor(name: &str, data_type: u64, dims: &[i64]) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|&dim| number(1, dim)).collect();
     [dims, number(2, data_type.cast_signed()), texts(8, &[name])].concat()
 }
 
-/// The contents of a sparse tensor's message.
+/// The contents of a message for a sparse tensor.
 pub fn sparse(name: &str, data_type: u64, nonzero: i64, dims: &[i64]) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|&dim| varint(dim.cast_unsigned())).collect();
     [length_delimited(1, tensor(name, data_type, &[nonzero])), length_delimited(3, dims)].concat()
@@ -84,14 +84,14 @@ pub fn sparse_initializer(name: &str, data_type: u64, nonzero: i64, dims: &[i64]
     length_delimited(15, sparse(name, data_type, nonzero, dims))
 }
 
-/// An initializer whose bytes are said to lie in another file.
+/// An initializer with external data in another file.
 pub fn external(name: &str, data_type: u64, dims: &[i64], file: &str) -> Vec<u8> {
     let location = [texts(1, &["location"]), texts(2, &[file])].concat();
     let external = [length_delimited(13, location), number(14, 1)].concat();
     length_delimited(5, [tensor(name, data_type, dims), external].concat())
 }
 
-/// A shape is written `2, batch, ?`; the empty text is a scalar's.
+/// A graph input. A shape has the form `2, batch, ?`; the empty text is the shape of a scalar.
 pub fn input(name: &str, data_type: u64, shape: &str) -> Vec<u8> {
     info(11, name, data_type, shape)
 }
@@ -121,17 +121,17 @@ fn dimension(text: &str) -> Vec<u8> {
     )
 }
 
-/// The message's third field is the type's contents, whatever they are.
+/// Type information with arbitrary contents of the type field.
 pub fn info_of_type(field: u64, name: &str, of: Vec<u8>) -> Vec<u8> {
     length_delimited(field, [texts(1, &[name]), length_delimited(2, of)].concat())
 }
 
-/// A graph input, output or the like of which the file names no type.
+/// A graph input, output or value without a type.
 pub fn info_without_type(field: u64, name: &str) -> Vec<u8> {
     length_delimited(field, texts(1, &[name]))
 }
 
-/// The fields of a message: number, wire type, and the bytes of the whole field.
+/// The fields of a message: the number, and the bytes of the whole field.
 fn fields(message: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let mut rest = message;
     let read = |rest: &mut &[u8]| {
@@ -166,13 +166,13 @@ fn fields(message: &[u8]) -> Vec<(u64, Vec<u8>)> {
     found
 }
 
-/// A model that says nothing of the tensors between its inputs and outputs.
+/// The same model without type information on intermediate tensors.
 pub fn without_value_info(model: &[u8]) -> Vec<u8> {
     let stripped = fields(model).into_iter().map(|(number, bytes)| {
         if number != 7 {
             return bytes;
         }
-        // Past the key and the length.
+        // Skip the key and the length.
         let begin = 1 + bytes[1..].iter().position(|byte| *byte < 128).unwrap() + 1;
         let kept = fields(&bytes[begin..]).into_iter().filter(|(number, _)| *number != 13);
         length_delimited(7, kept.flat_map(|(_, bytes)| bytes).collect::<Vec<u8>>())
