@@ -40,8 +40,8 @@
 //!   **program order**: the order of the source model.
 //! - **live range**: the steps `[start, end)` at which a tensor's contents are needed. Ranges are
 //!   half-open everywhere.
-//! - **workspace**, scratch: memory that an operator needs only while it runs.
-//! - **buffer**: a tensor or a workspace that gets one offset.
+//! - **scratch buffer**: memory that an operator needs only while it runs.
+//! - **buffer**: a tensor or a scratch buffer that gets one offset.
 //! - **load**: the bytes live at a step; **peak**: the maximum load.
 //! - **lower bound**: a size below which no arena is possible. A plan that reaches it is optimal.
 //! - **alias**: a tensor that shares bytes with another one while both are live; **in place**: an

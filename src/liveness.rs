@@ -1,4 +1,4 @@
-//! Liveness: the live range of every tensor and workspace in the arena, given a graph and an order.
+//! Liveness: the live range of every tensor and scratch buffer in the arena, given a graph and an order.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Tensor, TensorKind};
@@ -6,20 +6,20 @@ use crate::ids::{BufferId, OperatorId, TensorId};
 use crate::occupant::{Occupant, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
 
-/// The live ranges of a graph's tensors and workspaces in one order.
+/// The live ranges of a graph's tensors and scratch buffers in one order.
 ///
 /// Step `k` is the `k`-th of the `N` entries of the order. Live ranges are half-open:
 ///
-/// | tensor or workspace | live range |
+/// | tensor or scratch buffer | live range |
 /// | --- | --- |
 /// | input | `[0, last reader + 1)` |
 /// | intermediate | `[producer, last reader + 1)` |
 /// | output | `[producer, N)` |
 /// | variable; input that is an output | `[0, max(N, 1))` |
-/// | workspace | the step of its operator |
+/// | scratch buffer | the step of its operator |
 ///
 /// An operator's inputs and outputs are both live at its step. A tensor without readers lives for
-/// one step. Constants are outside of the arena. The size of a workspace does not include the
+/// one step. Constants are outside of the arena. The size of a scratch buffer does not include the
 /// operator's bodies, whose plans are made before.
 #[derive(Clone, Debug)]
 pub struct Liveness {
@@ -39,7 +39,7 @@ pub struct Peak {
 
 impl Liveness {
     /// Computes the live ranges of `graph` in `order`. Tensors that request no alignment, and
-    /// workspaces, get `default_alignment`.
+    /// scratch buffers, get `default_alignment`.
     ///
     /// O(operators + edges + tensors log tensors).
     ///
@@ -78,13 +78,13 @@ impl Liveness {
         Ok(Self { problem, occupants: buffers.occupants, steps: order.len() as u32 })
     }
 
-    /// The packing problem, with one buffer for each tensor or workspace.
+    /// The packing problem, with one buffer for each tensor or scratch buffer.
     #[must_use]
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// The tensor or workspace of each buffer, by buffer id.
+    /// The tensor or scratch buffer of each buffer, by buffer id.
     #[must_use]
     pub fn occupants(&self) -> &[Occupant] {
         &self.occupants
@@ -128,7 +128,7 @@ impl Liveness {
         peak
     }
 
-    /// The buffers that are live at a step, with their tensors or workspaces, by buffer id.
+    /// The buffers that are live at a step, with their tensors or scratch buffers, by buffer id.
     pub fn live_at(&self, step: u32) -> impl Iterator<Item = (BufferId, Occupant)> + '_ {
         let all = self.problem.ids().zip(&self.occupants);
         all.filter(move |(id, _)| self.problem.buffer(*id).live().contains(step))

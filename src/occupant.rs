@@ -1,4 +1,4 @@
-//! Occupants: the tensors and workspaces that buffers of the arena hold.
+//! Occupants: the tensors and scratch buffers that buffers of the arena hold.
 
 use crate::ids::{OperatorId, TensorId};
 
@@ -18,6 +18,6 @@ pub enum Variables {
 pub enum Occupant {
     /// A tensor.
     Tensor(TensorId),
-    /// The workspace of an operator.
+    /// The scratch buffer of an operator.
     Scratch(OperatorId),
 }

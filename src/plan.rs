@@ -58,14 +58,14 @@ impl Status {
     }
 }
 
-/// The offset, size and live range of a tensor or workspace in the arena.
+/// The offset, size and live range of a tensor or scratch buffer in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Offset from the start of the arena, in bytes.
     pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
-    /// The steps at which the tensor or workspace is live.
+    /// The steps at which the tensor or scratch buffer is live.
     pub live: LiveRange,
 }
 
@@ -77,7 +77,7 @@ impl Placement {
     }
 }
 
-/// A lower bound on the arena for one order, with a certificate: tensors and workspaces that are
+/// A lower bound on the arena for one order, with a certificate: tensors and scratch buffers that are
 /// live at one step, or one that has a fixed offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanBound {
@@ -88,7 +88,7 @@ pub struct PlanBound {
     pub certified: u64,
     /// The step at which the causes are live.
     pub step: u32,
-    /// The tensors and workspaces of the certificate.
+    /// The tensors and scratch buffers of the certificate.
     pub causes: Vec<Occupant>,
 }
 
@@ -101,12 +101,12 @@ pub struct SharedObject {
     pub bytes: u64,
 }
 
-/// A tensor or workspace within the memory of a larger one that is not live at the same time.
+/// A tensor or scratch buffer within the memory of a larger one that is not live at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanInside {
-    /// The smaller tensor or workspace.
+    /// The smaller tensor or scratch buffer.
     pub guest: Occupant,
-    /// The larger tensor or workspace.
+    /// The larger tensor or scratch buffer.
     pub host: Occupant,
     /// Offset from the start of the larger one, in bytes.
     pub at: u64,
@@ -114,14 +114,14 @@ pub struct PlanInside {
 
 pub use crate::effects::Share;
 
-/// Shared objects, and the assignment of tensors and workspaces to them.
+/// Shared objects, and the assignment of tensors and scratch buffers to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanObjects {
     /// The objects.
     pub list: Vec<SharedObject>,
     /// Index of the object of each tensor, by tensor id.
     pub of_tensor: Vec<Option<u32>>,
-    /// Index of the object of each workspace, by operator id.
+    /// Index of the object of each scratch buffer, by operator id.
     pub of_scratch: Vec<Option<u32>>,
     /// Merged objects: which occupants lie within which larger ones.
     pub inside: Vec<PlanInside>,
@@ -130,7 +130,7 @@ pub struct PlanObjects {
 }
 
 impl PlanObjects {
-    /// Index of the object of a tensor or workspace.
+    /// Index of the object of a tensor or scratch buffer.
     #[must_use]
     pub fn of(&self, occupant: Occupant) -> Option<u32> {
         match occupant {
@@ -153,11 +153,11 @@ pub struct BodyPlan {
     pub operator: OperatorId,
     /// Position of the body in [`Operator::bodies`](crate::Operator::bodies).
     pub body: usize,
-    /// The plan of the body. Offsets count from the start of the operator's workspace.
+    /// The plan of the body. Offsets count from the start of the operator's scratch buffer.
     pub plan: Plan,
 }
 
-/// An order of operators, and an offset for every tensor and workspace in the arena.
+/// An order of operators, and an offset for every tensor and scratch buffer in the arena.
 ///
 /// Plans are plain data, so that [`verify`](crate::verify::verify) can check plans from other
 /// sources. Every plan that this library returns has passed the verifier.
@@ -168,7 +168,7 @@ pub struct Plan {
     pub order: Vec<OperatorId>,
     /// Placements by tensor id; none for tensors that are not in the arena.
     pub tensors: Vec<Option<Placement>>,
-    /// Placements of workspaces by operator id; none for operators without a workspace.
+    /// Placements of scratch buffers by operator id; none for operators without a scratch buffer.
     pub scratch: Vec<Option<Placement>>,
     /// Size of the arena in bytes.
     pub arena_bytes: u64,
@@ -178,7 +178,7 @@ pub struct Plan {
     pub variables: Variables,
     /// The capacity of the arena in bytes, if one is given.
     pub capacity: Option<u64>,
-    /// Byte ranges of the arena that no tensor or workspace may use, ascending.
+    /// Byte ranges of the arena that no tensor or scratch buffer may use, ascending.
     pub reserved: Vec<Range<u64>>,
     /// A lower bound on the arena for this order.
     pub lower_bound: PlanBound,
@@ -194,8 +194,8 @@ pub struct Plan {
     /// The aliases: tensors that share memory while both are live, sorted by tensor.
     pub shares: Vec<Share>,
     /// Plans of the bodies of operators that run, sorted by operator and position. The arenas of an
-    /// operator's bodies overlap each other at the start of the operator's workspace; its scratch
-    /// memory comes after them.
+    /// operator's bodies overlap each other at the start of the operator's scratch buffer; the memory
+    /// that the operator itself needs comes after them.
     pub bodies: Vec<BodyPlan>,
     /// Number of search nodes spent.
     pub nodes: u64,
@@ -234,7 +234,7 @@ impl Plan {
         Some(self.placement(Occupant::Tensor(tensor))?.offset)
     }
 
-    /// The placement of a tensor or workspace; none if it is not in the arena.
+    /// The placement of a tensor or scratch buffer; none if it is not in the arena.
     #[must_use]
     pub fn placement(&self, occupant: Occupant) -> Option<Placement> {
         match occupant {
@@ -243,7 +243,7 @@ impl Plan {
         }
     }
 
-    /// All placements in the arena: tensors by id, then workspaces by operator.
+    /// All placements in the arena: tensors by id, then scratch buffers by operator.
     pub fn placements(&self) -> impl Iterator<Item = (Occupant, Placement)> + '_ {
         let tensors = self.tensors.iter().enumerate();
         let scratch = self.scratch.iter().enumerate();

@@ -9,10 +9,10 @@ use crate::pools::Pools;
 use crate::problem::LiveRange;
 use crate::sorting::sort_by_keys;
 
-/// A residency interval: a tensor or workspace occupies bytes of a pool for some steps.
+/// A residency interval: a tensor or scratch buffer occupies bytes of a pool for some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// The tensor or workspace.
+    /// The tensor or scratch buffer.
     pub occupant: Occupant,
     /// The pool.
     pub pool: PoolId,
@@ -53,12 +53,12 @@ pub struct Transfer {
     pub bytes: u64,
 }
 
-/// The pool in which an operator accesses a tensor or its workspace.
+/// The pool in which an operator accesses a tensor or its scratch buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
     /// The step of the operator.
     pub step: u32,
-    /// The tensor or workspace that it accesses.
+    /// The tensor or scratch buffer that it accesses.
     pub occupant: Occupant,
     /// The pool.
     pub pool: PoolId,
@@ -81,7 +81,7 @@ impl Traffic {
     }
 }
 
-/// An order, residency intervals in several memories for all tensors and workspaces, and the
+/// An order, residency intervals in several memories for all tensors and scratch buffers, and the
 /// copies between memories.
 ///
 /// Plans are plain data, so that [`verify_pools`](crate::verify::verify_pools) can check plans from
@@ -97,17 +97,17 @@ pub struct PoolPlan {
     pub alignment: u64,
     /// The location of variables: in the pools, or outside of the plan.
     pub variables: Variables,
-    /// Residency intervals: tensors by id, then workspaces, each sorted by pool and time.
+    /// Residency intervals: tensors by id, then scratch buffers, each sorted by pool and time.
     pub stays: Vec<Stay>,
     /// Copies, sorted by the step at which they are due.
     pub transfers: Vec<Transfer>,
-    /// The pools in which operators access tensors and workspaces. An access is listed only if it
+    /// The pools in which operators access tensors and scratch buffers. An access is listed only if it
     /// does not use the first pool in which the occupant is resident at the step.
     pub uses: Vec<Use>,
     /// The aliases: tensors that share memory while both are live, in any pool; sorted by tensor.
     pub shares: Vec<Share>,
     /// Plans of the bodies of operators that run, as in [`Plan::bodies`](crate::Plan::bodies). A
-    /// body is in one pool, that of the operator's workspace.
+    /// body is in one pool, that of the operator's scratch buffer.
     pub bodies: Vec<BodyPlan>,
     /// By pool: the highest end of a residency interval, in bytes.
     pub used: Vec<u64>,
@@ -156,7 +156,7 @@ impl PoolPlan {
         bodies_of(&self.bodies, operator)
     }
 
-    /// The residency intervals of a tensor or workspace, sorted by pool and time.
+    /// The residency intervals of a tensor or scratch buffer, sorted by pool and time.
     pub fn stays_of(&self, occupant: Occupant) -> impl Iterator<Item = &Stay> + '_ {
         let key = key(occupant);
         let from = self.stays.partition_point(|stay| self::key(stay.occupant) < key);
@@ -237,9 +237,9 @@ impl PoolPlan {
         routes
     }
 
-    /// Finds the offsets of a copy. A copy that takes several steps, or whose destination interval
-    /// began before, uses the intervals of its first step. A copy to an interval that begins at the
-    /// step uses a source interval that is live at this step.
+    /// Finds the offsets of a copy. A copy that takes several steps uses the intervals of its first
+    /// step. An immediate copy reads a source interval of the preceding step if its destination
+    /// interval has begun before, and of its own step if the destination interval begins there.
     fn route(&self, transfer: &Transfer) -> Route {
         let &Transfer { step, due, from, to, .. } = transfer;
         let interval = |pool: PoolId, step: u32| {
@@ -260,7 +260,7 @@ impl PoolPlan {
     }
 }
 
-/// The sort key of occupants: tensors by id, then workspaces by operator id.
+/// The sort key of occupants: tensors by id, then scratch buffers by operator id.
 pub(crate) fn key(occupant: Occupant) -> (u32, usize) {
     match occupant {
         Occupant::Tensor(id) => (0, id.index()),

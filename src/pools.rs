@@ -15,7 +15,7 @@ pub enum Content {
     Constants,
     /// State that outlives a run.
     Variables,
-    /// Workspaces of operators.
+    /// Scratch buffers of operators.
     Scratch,
 }
 
@@ -33,7 +33,7 @@ impl Content {
         }
     }
 
-    /// The kind of a tensor or workspace.
+    /// The kind of a tensor or scratch buffer.
     pub(crate) fn of_occupant(graph: &Graph, occupant: Occupant) -> Self {
         match occupant {
             Occupant::Tensor(id) => Self::of(graph.tensor(id)),
@@ -102,7 +102,7 @@ impl Pool {
         self
     }
 
-    /// Sets the maximum size in bytes of a tensor or workspace in the pool.
+    /// Sets the maximum size in bytes of a tensor or scratch buffer in the pool.
     #[must_use]
     pub fn largest(mut self, bytes: u64) -> Self {
         self.largest = Some(bytes);

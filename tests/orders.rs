@@ -153,7 +153,7 @@ proptest! {
     }
 }
 
-/// Trees in a wider network, with workspaces: each operator reads tensors without a reader so far.
+/// Trees in a wider network, with scratch buffers: each operator reads tensors without a reader so far.
 fn forest() -> impl Strategy<Value = Graph> {
     let operator = (0..4_usize, 0..6_usize, 1..30_u64, prop::sample::select(vec![0_u64, 0, 5, 20]));
     prop::collection::vec(operator, 2..=9).prop_map(|operators| {

@@ -7,10 +7,10 @@ use crate::graph::Graph;
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Occupant;
 
-/// The bytes of one tensor, or of the operator's own workspace, that an operator reads and writes.
+/// The bytes of one tensor, or of the operator's own scratch buffer, that an operator reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// The tensor, or the workspace of the operator.
+    /// The tensor, or the scratch buffer of the operator.
     pub occupant: Occupant,
     /// Bytes read.
     pub read: u64,
@@ -19,7 +19,7 @@ pub struct Access {
 }
 
 /// Lists the accesses of an operator under the aliases of a plan: inputs, then outputs, each once,
-/// then the workspace.
+/// then the scratch buffer.
 ///
 /// An operator does not read an input if aliases make all of its copies of that input unnecessary:
 /// all outputs are views of the input, or the input lies at its position in each concatenation. An

@@ -92,7 +92,7 @@ impl Graph {
         all.filter(|(_, operator)| !operator.is_folded() && !operator.bodies().is_empty())
     }
 
-    /// The same graph with larger workspaces instead of bodies. `bytes` returns the workspace size of
+    /// The same graph with larger scratch buffers instead of bodies. `bytes` returns the scratch size of
     /// each operator that runs and has bodies.
     pub(crate) fn without_bodies(&self, mut bytes: impl FnMut(OperatorId) -> u64) -> Self {
         let mut flat = self.clone();

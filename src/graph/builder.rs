@@ -36,7 +36,7 @@ pub struct GraphBuilder {
     overwritable: Vec<TensorId>,
     placements: Vec<RelativePlacement>,
     apart: Vec<[TensorId; 2]>,
-    overfull: Option<&'static str>,
+    too_many: Option<&'static str>,
 }
 
 impl GraphBuilder {
@@ -69,7 +69,7 @@ impl GraphBuilder {
     /// Adds a tensor of any kind.
     pub fn add_tensor(&mut self, name: impl Into<String>, kind: TensorKind, spec: TensorSpec) -> TensorId {
         if self.tensors.len() + 1 >= TensorId::MAX_COUNT {
-            self.overfull = Some("tensors");
+            self.too_many = Some("tensors");
             return TensorId::new(0);
         }
         self.tensors.push(Tensor {
@@ -120,7 +120,7 @@ impl GraphBuilder {
     /// Adds an operator. Use the returned builder to add its inputs, outputs and properties.
     pub fn operator(&mut self, name: impl Into<String>) -> OperatorBuilder<'_> {
         if self.operators.len() + 1 >= OperatorId::MAX_COUNT {
-            self.overfull = Some("operators");
+            self.too_many = Some("operators");
             self.operators.pop();
         }
         self.operators.push(Operator {
@@ -176,7 +176,7 @@ impl GraphBuilder {
     pub fn build(mut self) -> Result<Graph> {
         // Importers that add tensors one by one leave unused capacity.
         self.tensors.shrink_to_fit();
-        if let Some(what) = self.overfull {
+        if let Some(what) = self.too_many {
             return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
         }
         validate::ids(&self.operators, self.tensors.len())?;
@@ -222,7 +222,7 @@ impl OperatorBuilder<'_> {
         self
     }
 
-    /// Sets the size of the workspace in bytes. The workspace is live only while the operator runs.
+    /// Sets the size of the scratch buffer in bytes. The scratch buffer is live only while the operator runs.
     pub fn scratch(self, bytes: u64) -> Self {
         if bytes > 0 || self.operator.extras.is_some() {
             self.operator.extras.get_or_insert_default().scratch_bytes = bytes;
@@ -233,7 +233,7 @@ impl OperatorBuilder<'_> {
     /// Adds graphs that the operator runs one at a time, any number of times: the branches of a
     /// conditional, the body of a loop.
     ///
-    /// A plan gives each body a block of memory within the operator's workspace. All bodies of an
+    /// A plan gives each body a block of memory within the operator's scratch buffer. All bodies of an
     /// operator use the same block, one after the other, so the memory of a body is live while the
     /// operator runs, together with the operator's inputs and outputs. The operator writes the
     /// inputs of a body before each run of the body and reads its outputs afterwards. No tensor of a

@@ -254,10 +254,10 @@ impl Graph {
         self.constraints.apart.binary_search(&[one.min(other), one.max(other)]).is_ok()
     }
 
-    /// The distance in bytes from the start of `other` to the start of `one` that relative placements
+    /// The distance in bytes from the start of `of` to the start of `tensor` that relative placements
     /// demand, if they do.
-    pub(crate) fn distance(&self, one: TensorId, other: TensorId) -> Option<i128> {
-        self.constraints.distance(one, other)
+    pub(crate) fn distance(&self, tensor: TensorId, of: TensorId) -> Option<i128> {
+        self.constraints.distance(tensor, of)
     }
 
     /// Returns true if relative placements demand the distance of a permission.

@@ -22,7 +22,7 @@ pub struct Operator {
 /// Properties that few operators have. They are stored separately to keep [`Operator`] small.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OperatorExtras {
-    /// Size of the workspace in bytes, without bodies.
+    /// Size of the scratch buffer in bytes, without bodies.
     pub(crate) scratch_bytes: u64,
     /// The largest alignment that a tensor of a body requests.
     pub(crate) body_alignment: u64,
@@ -56,13 +56,13 @@ impl Operator {
         &self.outputs
     }
 
-    /// Size of the workspace in bytes. The workspace is live only while the operator runs.
+    /// Size of the scratch buffer in bytes. The scratch buffer is live only while the operator runs.
     #[must_use]
     pub fn scratch_bytes(&self) -> u64 {
         self.extras.as_ref().map_or(0, |extras| extras.scratch_bytes)
     }
 
-    /// Alignment of the workspace in a plan with this default alignment: the larger of the default
+    /// Alignment of the scratch buffer in a plan with this default alignment: the larger of the default
     /// and the alignments that tensors of the bodies request.
     #[must_use]
     pub fn scratch_alignment(&self, default: u64) -> u64 {

@@ -102,9 +102,9 @@ impl PlacementConstraints {
         }
     }
 
-    /// The distance from the start of `other` to the start of `one`, if relative placements fix it.
-    pub(super) fn distance(&self, one: TensorId, other: TensorId) -> Option<i128> {
-        let (position, origin) = (self.positions.get(one.index())?, self.positions.get(other.index())?);
+    /// The distance from the start of `of` to the start of `tensor`, if relative placements fix it.
+    pub(super) fn distance(&self, tensor: TensorId, of: TensorId) -> Option<i128> {
+        let (position, origin) = (self.positions.get(tensor.index())?, self.positions.get(of.index())?);
         (position.0 == origin.0).then(|| position.1 - origin.1)
     }
 

@@ -183,8 +183,8 @@ impl<'a> ExecutionState<'a> {
         let written =
             self.network.writes.row(operator).iter().map(|&tensor| paddings.tensors[tensor as usize]);
         let first = if self.done_count == 0 { paddings.first } else { 0 };
-        let own = written.max().unwrap_or(0).max(paddings.transient[operator as usize]);
-        live.max(own).max(paddings.base).max(first)
+        let padding_added = written.max().unwrap_or(0).max(paddings.transient[operator as usize]);
+        live.max(padding_added).max(paddings.base).max(first)
     }
 }
 

@@ -451,7 +451,7 @@ impl Subproblem {
     }
 }
 
-/// The largest step of a single operator: its inputs, outputs and workspace, less what it may save,
+/// The largest step of a single operator: its inputs, outputs and scratch buffer, less what it may save,
 /// plus the bytes that are live throughout.
 fn largest_step(network: &Network) -> u64 {
     let steps = (0..network.operator_count()).map(|operator| {

@@ -43,7 +43,7 @@ pub(super) struct Network {
     pub(super) stays: Vec<bool>,
     /// Tensors that are live when the first operator runs (inputs).
     pub(super) present: Vec<u32>,
-    /// By operator: bytes live at its step only: the workspace, and outputs without a reader.
+    /// By operator: bytes live at its step only: the scratch buffer, and outputs without a reader.
     pub(super) transient: Vec<u64>,
     /// Bytes live throughout the run.
     pub(super) base: u64,
@@ -236,7 +236,7 @@ impl Network {
         }
     }
 
-    /// Adds outputs without a reader and the workspace to the transient bytes of an operator.
+    /// Adds outputs without a reader and the scratch buffer to the transient bytes of an operator.
     fn count_transient<'a>(
         &mut self,
         position: usize,
@@ -326,7 +326,7 @@ impl Network {
     }
 }
 
-/// The smallest alignment of tensors and workspaces in the arena. Returns 1 if tensors may share
+/// The smallest alignment of tensors and scratch buffers in the arena. Returns 1 if tensors may share
 /// memory and alignments differ: then parts of a tensor need not start at a multiple of its
 /// alignment, and rounding them would not be sound.
 fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sharing) -> u64 {
@@ -338,8 +338,8 @@ fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sh
     };
     let tensors = graph.tensors().iter().filter(in_arena);
     let alignments = tensors.map(|tensor| tensor.alignment().unwrap_or(default_alignment));
-    let has_workspace = |id: &&OperatorId| graph.operator(**id).scratch_bytes() > 0;
-    let scratch = graph.file_order().iter().find(has_workspace).map(|_| default_alignment);
+    let has_scratch = |id: &&OperatorId| graph.operator(**id).scratch_bytes() > 0;
+    let scratch = graph.file_order().iter().find(has_scratch).map(|_| default_alignment);
     let (mut min, mut max) = (u64::MAX, 1);
     for alignment in alignments.chain(scratch) {
         (min, max) = (min.min(alignment), max.max(alignment));

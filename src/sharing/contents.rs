@@ -196,13 +196,14 @@ impl Contents {
         }
         // Bytes of a dropped alias may be shared by another plan, and bytes without stored source ranges
         // are unknown. Marking them as free keeps bounds valid, at the price of weaker bounds.
-        if dropped.iter().any(|one| disjoint.overlapping(graph, one).is_some())
+        if dropped.iter().any(|alias| disjoint.overlapping(graph, alias).is_some())
             || !self.list(graph, output, &disjoint)
         {
             self.free.push((output, 0, graph.tensor(output).bytes()));
         } else {
-            self.free
-                .extend(dropped.iter().map(|one| range(graph, one)).map(|(from, end)| (output, from, end)));
+            self.free.extend(
+                dropped.iter().map(|alias| range(graph, alias)).map(|(from, end)| (output, from, end)),
+            );
         }
         self.relations.extend(accepted);
         self.dropped.extend(dropped);
@@ -210,13 +211,13 @@ impl Contents {
 
     /// Stores the source ranges of an output. Returns false if they exceed the remaining room.
     fn list(&mut self, graph: &Graph, output: TensorId, disjoint: &DisjointAliases) -> bool {
-        let is_view = |one: &Relation| one.how != How::Concat;
+        let is_view = |alias: &Relation| alias.how != How::Concat;
         let listed = match disjoint.from(0).next() {
             None => return true,
             Some(view) if is_view(view) => self.source_ranges.view(graph, output, view.of, view.at),
             Some(_) => {
                 // A lower bound on the number of ranges, checked before the list is allocated.
-                let count = |one: &Relation| 1 + self.source_ranges.of(one.tensor).len();
+                let count = |alias: &Relation| 1 + self.source_ranges.of(alias.tensor).len();
                 if disjoint.from(0).map(count).sum::<usize>() > self.room {
                     return false;
                 }
@@ -335,8 +336,8 @@ impl SourceRanges {
     pub(crate) fn new(graph: &Graph) -> Self {
         let whole =
             |id: TensorId| SourceRange { from: 0, bytes: graph.tensor(id).bytes(), source: id, at: 0 };
-        let own = |id: TensorId| Some(whole(id)).filter(|whole| whole.bytes > 0).into_iter().collect();
-        Self(graph.tensor_ids().map(own).collect())
+        let ranges = |id: TensorId| Some(whole(id)).filter(|whole| whole.bytes > 0).into_iter().collect();
+        Self(graph.tensor_ids().map(ranges).collect())
     }
 
     pub(crate) fn of(&self, tensor: TensorId) -> &[SourceRange] {
@@ -376,8 +377,8 @@ impl SourceRanges {
 
 /// Returns the source ranges of bytes `at..at + bytes`, with offsets relative to `at`.
 fn slice_ranges(source_ranges: &[SourceRange], at: u64, bytes: u64) -> impl Iterator<Item = SourceRange> {
-    let first = source_ranges.partition_point(|one| one.from + one.bytes <= at);
-    let within = source_ranges[first..].iter().take_while(move |one| one.from < at + bytes);
+    let first = source_ranges.partition_point(|range| range.from + range.bytes <= at);
+    let within = source_ranges[first..].iter().take_while(move |range| range.from < at + bytes);
     within.map(move |range| {
         let (from, end) = (range.from.max(at), (range.from + range.bytes).min(at + bytes));
         let skipped = from - range.from;

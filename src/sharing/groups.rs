@@ -55,7 +55,7 @@ impl Groups {
                 Occupant::Scratch(_) => (u32::MAX, 0),
             })
             .map(|(group, at)| {
-                // Workspaces, and tensors without a group, form groups of one buffer.
+                // Scratch buffers, and tensors without a group, form groups of one buffer.
                 if group < u32::MAX {
                     return (group, at);
                 }
@@ -120,15 +120,15 @@ impl Groups {
                 best = Load { bytes: live - saved[step], step: step as u32, ..Load::default() };
             }
         }
-        let smaller = |one: &Allowance| {
+        let smaller = |allowance: &Allowance| {
             // The certificate must hold without savings: of two tensors that may overlap at the step, it
             // names the larger one only.
             let bytes = |id: TensorId| graph.tensor(id).bytes();
-            if bytes(one.lower) < bytes(one.upper) { one.lower } else { one.upper }
+            if bytes(allowance.lower) < bytes(allowance.upper) { allowance.lower } else { allowance.upper }
         };
         let mut skipped = bitvec![0; graph.tensors().len()];
-        for (_, one) in by_step.iter().filter(|(step, _)| *step == best.step) {
-            skipped.set(smaller(one).index(), true);
+        for (_, allowance) in by_step.iter().filter(|(step, _)| *step == best.step) {
+            skipped.set(smaller(allowance).index(), true);
         }
         self.certify(liveness, &skipped, &mut best);
         best
@@ -201,7 +201,7 @@ impl Groups {
             for id in live {
                 let from = self.place[id.index()].1;
                 let end = from + problem.buffer(id).size();
-                let below = taken.partition_point(|one| one.0 < end);
+                let below = taken.partition_point(|range| range.0 < end);
                 if taken[..below].last().is_none_or(|last| last.1 <= from) {
                     taken.insert(below, (from, end));
                     bound.causes.push(liveness.occupants()[id.index()]);
@@ -269,24 +269,26 @@ impl CoverageTree {
 /// Returns the allowances of tensors in the arena with the steps of their operators, by step.
 fn by_step<'a>(graph: &Graph, liveness: &Liveness, allowances: &'a [Allowance]) -> Vec<(u32, &'a Allowance)> {
     let live = live_ranges(graph, liveness);
-    let step = |one: &Allowance| Some(live[one.lower.index()]?.start.max(live[one.upper.index()]?.start));
+    let step = |allowance: &Allowance| {
+        Some(live[allowance.lower.index()]?.start.max(live[allowance.upper.index()]?.start))
+    };
     let mut by_step: Vec<(u32, &Allowance)> =
-        allowances.iter().filter_map(|one| Some((step(one)?, one))).collect();
-    sort_by_keys(&mut by_step, |one| [one.0.into(), 0]);
+        allowances.iter().filter_map(|allowance| Some((step(allowance)?, allowance))).collect();
+    sort_by_keys(&mut by_step, |allowance| [allowance.0.into(), 0]);
     by_step
 }
 
 /// Returns an upper bound on the bytes that the allowances of one step save together.
 fn saved_by(graph: &Graph, of_step: &[(u32, &Allowance)]) -> u64 {
-    let pair = |(_, one): &(u32, &Allowance)| {
-        let (input, output, start) = if one.output == one.upper {
-            (one.lower, one.upper, RelativeStart::InputBelow)
+    let pair = |(_, allowance): &(u32, &Allowance)| {
+        let (input, output, start) = if allowance.output == allowance.upper {
+            (allowance.lower, allowance.upper, RelativeStart::InputBelow)
         } else {
-            (one.upper, one.lower, RelativeStart::OutputBelow)
+            (allowance.upper, allowance.lower, RelativeStart::OutputBelow)
         };
         let [output_bytes, input_bytes] = [output, input].map(|id| graph.tensor(id).bytes());
         let [output, input] = [output, input].map(|id| id.index() as u32);
-        let max_bytes = one.reach.min(output_bytes).min(input_bytes);
+        let max_bytes = allowance.reach.min(output_bytes).min(input_bytes);
         ReusePair { output, input, start, max_bytes, output_bytes, input_bytes }
     };
     let mut pairs: Vec<ReusePair> = of_step.iter().map(pair).collect();

@@ -51,8 +51,8 @@ impl Making<'_> {
         if root == merge.outer {
             return Some(at);
         }
-        let own = merge.moved.binary_search_by_key(&root, |&(root, _)| root).ok()?;
-        Some(at + merge.moved[own].1)
+        let index = merge.moved.binary_search_by_key(&root, |&(root, _)| root).ok()?;
+        Some(at + merge.moved[index].1)
     }
 
     /// Plans the merge that puts each tensor at its offset from the start of `of`.
@@ -107,10 +107,10 @@ impl Making<'_> {
         let mut written_over = Vec::new();
         let moved_group = match self.check_members(&host, &parts[1..], merge, &mut written_over, meter) {
             Ok(moved_group) => moved_group,
-            Err(obstacle) => {
+            Err(conflict) => {
                 host.shift(-distance);
                 self.groups[root] = host;
-                return Err(obstacle);
+                return Err(conflict);
             }
         };
         // Nothing can fail from here on. All moves take effect together.

@@ -136,9 +136,9 @@ impl<'a> Making<'a> {
         };
         meter.charge(8 * graph.tensors().len())?;
         let mut kept_apart: BTreeMap<TensorId, Vec<TensorId>> = BTreeMap::new();
-        for &[one, other] in graph.kept_apart() {
-            kept_apart.entry(one).or_default().push(other);
-            kept_apart.entry(other).or_default().push(one);
+        for &[first, second] in graph.kept_apart() {
+            kept_apart.entry(first).or_default().push(second);
+            kept_apart.entry(second).or_default().push(first);
         }
         let mut builder = Self {
             graph,
@@ -240,7 +240,7 @@ impl<'a> Making<'a> {
             if is_tied {
                 self.share(alias);
             } else {
-                self.origins.retract(self.graph, &alias);
+                self.origins.remove(self.graph, &alias);
             }
         }
         Ok(is_tied)
@@ -254,18 +254,18 @@ impl<'a> Making<'a> {
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
         // 1. No other alias may define the same bytes. An alias that is in use already is kept.
-        let is_content_alias = |one: &&Relation| one.how != How::InPlace;
-        for one in aliases.iter().filter(is_content_alias) {
-            match self.origins.overlapping(self.graph, one) {
-                Some(claimed) if claimed == one => {}
+        let is_content_alias = |alias: &&Relation| alias.how != How::InPlace;
+        for alias in aliases.iter().filter(is_content_alias) {
+            match self.origins.overlapping(self.graph, alias) {
+                Some(claimed) if claimed == alias => {}
                 Some(_) => return Ok(false),
-                None => self.claim(*one, added),
+                None => self.claim(*alias, added),
             }
         }
-        if added.is_empty() && aliases.iter().all(|one| is_content_alias(&one)) {
+        if added.is_empty() && aliases.iter().all(|alias| is_content_alias(&alias)) {
             return Ok(true);
         }
-        let tensors = aliases.iter().map(|one| (one.tensor, one.at)).collect();
+        let tensors = aliases.iter().map(|alias| (alias.tensor, alias.at)).collect();
         // 2. The distances must agree with those that are fixed. The merge may make further aliases
         // hold. They are claimed before members are compared, so that these members count as equal.
         let Ok(merge) = self.plan_merge(aliases[0].of, tensors) else { return Ok(false) };
@@ -288,7 +288,7 @@ impl<'a> Making<'a> {
 
     /// Records that an alias defines its bytes, so that no other alias may define them.
     fn claim(&mut self, alias: Relation, added: &mut Vec<Relation>) {
-        self.origins.state(self.graph, alias);
+        self.origins.add(self.graph, alias);
         added.push(alias);
     }
 
@@ -321,8 +321,8 @@ impl<'a> Making<'a> {
             if self.origins.overlapping(self.graph, alias).is_some() {
                 continue;
             }
-            let [own, of] = [alias.tensor, alias.of].map(|id| self.position_in(merge, id));
-            if own.zip(of).is_some_and(|(own, of)| own == of + i128::from(alias.at)) {
+            let [inner, outer] = [alias.tensor, alias.of].map(|id| self.position_in(merge, id));
+            if inner.zip(outer).is_some_and(|(inner, outer)| inner == outer + i128::from(alias.at)) {
                 self.claim(*alias, added);
             }
         }
@@ -377,9 +377,9 @@ impl<'a> Making<'a> {
         for (id, &(root, from)) in
             self.graph.tensor_ids().zip(&positions).filter(|(id, _)| is_live(id.index()))
         {
-            let own = (from, self.contents.alignment(self.graph, id));
-            let joined = |known: (i128, u64)| (known.0.min(own.0), known.1.max(own.1));
-            live[root] = Some(live[root].map_or(own, joined));
+            let extent = (from, self.contents.alignment(self.graph, id));
+            let extended = |group: (i128, u64)| (group.0.min(extent.0), group.1.max(extent.1));
+            live[root] = Some(live[root].map_or(extent, extended));
         }
         let mut group_count = 0;
         // By root: the number of its group, and the offset of the group's start from the root.

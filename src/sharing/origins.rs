@@ -12,10 +12,11 @@ use super::contents::{DisjointAliases, Relation, output};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::TensorId;
 
+/// The content aliases in use, by output, with caches for the queries on them.
 #[derive(Clone)]
 pub(super) struct Origins {
     /// By output: the content aliases in use that define its bytes.
-    stated: Vec<DisjointAliases>,
+    aliases: Vec<DisjointAliases>,
     /// By output: the number of bytes that these aliases define.
     aliased_bytes: Vec<u64>,
     /// By view: the tensor that contains it and was not itself a view when the alias was added,
@@ -40,11 +41,11 @@ impl Origins {
     pub(super) fn new(graph: &Graph) -> Self {
         let count = graph.tensors().len();
         let mut rank = vec![0; count];
-        for (place, &id) in (1..).zip(graph.file_order()) {
-            graph.operator(id).outputs().iter().for_each(|output| rank[output.index()] = place);
+        for (position, &id) in (1..).zip(graph.file_order()) {
+            graph.operator(id).outputs().iter().for_each(|output| rank[output.index()] = position);
         }
         Self {
-            stated: vec![DisjointAliases::default(); count],
+            aliases: vec![DisjointAliases::default(); count],
             aliased_bytes: vec![0; count],
             views: vec![None; count],
             rank,
@@ -56,25 +57,25 @@ impl Origins {
 
     /// Returns an alias in use that defines bytes which `alias` would define, too.
     pub(super) fn overlapping(&self, graph: &Graph, alias: &Relation) -> Option<&Relation> {
-        self.stated[output(alias).index()].overlapping(graph, alias)
+        self.aliases[output(alias).index()].overlapping(graph, alias)
     }
 
     /// Adds an alias. No other alias may define the same bytes.
-    pub(super) fn state(&mut self, graph: &Graph, alias: Relation) {
+    pub(super) fn add(&mut self, graph: &Graph, alias: Relation) {
         let output = output(&alias).index();
         if alias.how != How::Concat {
             let bytes = graph.tensor(alias.tensor).bytes();
             self.views[output] = Some(self.resolved(graph, (alias.of, alias.at, bytes)));
         }
-        self.stated[output].add(graph, alias);
+        self.aliases[output].add(graph, alias);
         self.aliased_bytes[output] += graph.tensor(alias.tensor).bytes();
         self.replaceable[output] = None;
     }
 
     /// Removes an alias.
-    pub(super) fn retract(&mut self, graph: &Graph, alias: &Relation) {
+    pub(super) fn remove(&mut self, graph: &Graph, alias: &Relation) {
         let output = output(alias).index();
-        self.stated[output].remove(graph, alias);
+        self.aliases[output].remove(graph, alias);
         self.aliased_bytes[output] -= graph.tensor(alias.tensor).bytes();
         // A view has one alias only, so the output is no view any more.
         self.views[output] = None;
@@ -103,7 +104,7 @@ impl Origins {
                 // A view: its bytes are those of another tensor from `from` on.
                 continue;
             }
-            match self.stated[tensor.index()].from(at).next() {
+            match self.aliases[tensor.index()].from(at).next() {
                 Some(piece)
                     if piece.at <= at && at + bytes <= piece.at + graph.tensor(piece.tensor).bytes() =>
                 {
@@ -165,7 +166,7 @@ impl Origins {
             return each(Some((of, from + at, bytes)), 0);
         }
         let (mut next, end) = (at, at + bytes);
-        for piece in self.stated[tensor.index()].from(at).take_while(|piece| piece.at < end) {
+        for piece in self.aliases[tensor.index()].from(at).take_while(|piece| piece.at < end) {
             self.work += 1;
             if next < piece.at {
                 each(None, next - at);
@@ -212,10 +213,10 @@ impl Origins {
                 Some(part) => pending.push(part),
                 None => has_own = true,
             });
-            let own = graph.tensor(tensor);
-            let is_preserved = match own.kind() {
+            let source = graph.tensor(tensor);
+            let is_preserved = match source.kind() {
                 TensorKind::Intermediate => false,
-                TensorKind::Input => !own.is_overwritable(),
+                TensorKind::Input => !source.is_overwritable(),
                 TensorKind::Variable | TensorKind::Constant => true,
             };
             if has_own && is_preserved {

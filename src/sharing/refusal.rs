@@ -114,8 +114,8 @@ impl Making<'_> {
     fn late_readers(&self, tensor: TensorId, step: u32) -> Vec<OperatorId> {
         let runs_after = |&id: &OperatorId| {
             let outputs = self.graph.operator(id).outputs();
-            let own = outputs.iter().filter(|output| self.graph.tensor(**output).producer() == Some(id));
-            own.filter_map(|output| self.live[output.index()]).any(|live| live.start > step)
+            let written = outputs.iter().filter(|output| self.graph.tensor(**output).producer() == Some(id));
+            written.filter_map(|output| self.live[output.index()]).any(|live| live.start > step)
         };
         let mut late: Vec<OperatorId> =
             self.graph.tensor(tensor).readers().iter().copied().filter(runs_after).collect();
@@ -129,18 +129,18 @@ impl Making<'_> {
         let alignments = [placement.tensor, placement.of].map(|id| self.contents.alignment(self.graph, id));
         let alignment = alignments[0].min(alignments[1]);
         let fixed = (tensor.fixed_offset(), of.fixed_offset());
-        if let (Some(own), Some(outer)) = fixed
-            && i128::from(own) - i128::from(outer) != i128::from(placement.at)
+        if let (Some(inner), Some(outer)) = fixed
+            && i128::from(inner) - i128::from(outer) != i128::from(placement.at)
         {
-            let apart = i128::from(own) - i128::from(outer);
+            let distance = i128::from(inner) - i128::from(outer);
             return format!(
-                "their fixed offsets {own} and {outer} are {apart} bytes apart; change one of them"
+                "their fixed offsets {inner} and {outer} are {distance} bytes apart; change one of them"
             );
         }
-        if let (Some(own), None) = fixed
-            && own < placement.at
+        if let (Some(offset), None) = fixed
+            && offset < placement.at
         {
-            return format!("its fixed offset {own} is less than {}; use a higher one", placement.at);
+            return format!("its fixed offset {offset} is less than {}; use a higher one", placement.at);
         }
         if !placement.at.is_multiple_of(alignment) {
             return format!(
@@ -173,9 +173,9 @@ fn join_names<T>(all: &[T], text: impl Fn(&T) -> String) -> String {
 
 /// Returns a reason if a tensor is a graph output or a variable.
 fn is_needed_afterwards(graph: &Graph, tensor: TensorId) -> Option<String> {
-    let own = graph.tensor(tensor);
-    let text = match own.kind() {
-        _ if own.is_output() => "is an output of the graph, which is read after the run; copy it first",
+    let checked = graph.tensor(tensor);
+    let text = match checked.kind() {
+        _ if checked.is_output() => "is an output of the graph, which is read after the run; copy it first",
         TensorKind::Variable => "is a variable, which keeps its contents after the run; copy it first",
         _ => return None,
     };

@@ -229,7 +229,7 @@ impl<'a> Machine<'a> {
             .map(|&output| kernel(graph, id, output, &|k: usize| Some(own[k].clone())).unwrap())
             .collect();
         if operator.scratch_bytes() > 0 {
-            let stay = plan.place_at(step, Occupant::Scratch(id)).copied().ok_or("no workspace")?;
+            let stay = plan.place_at(step, Occupant::Scratch(id)).copied().ok_or("no scratch buffer")?;
             let value = noise(&mut self.draw, stay.bytes);
             self.store(&stay, &value);
         }

@@ -466,7 +466,7 @@ impl Brute<'_> {
         })
     }
 
-    /// Tries all combinations of output placements, with every offset of the workspace.
+    /// Tries all combinations of output placements, with every offset of the scratch buffer.
     fn choose(
         &mut self,
         state: &SimulationState,
