@@ -1,5 +1,5 @@
 //! Tensors that share memory: comparison with brute force, and simulation of plans on bytes.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
 

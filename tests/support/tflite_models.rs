@@ -1,9 +1,9 @@
-//! Hand-made TensorFlow Lite files, with the part of the schema that the importer reads.
+//! Handwritten TensorFlow Lite files, with the part of the schema that the importer reads.
 #![allow(dead_code)]
 
 use flatbuffers::{FlatBufferBuilder, VOffsetT, WIPOffset};
 
-/// Codes of builtin operators.
+/// Numbers of builtin operators.
 pub const ADD: i32 = 0;
 pub const CONV_2D: i32 = 3;
 pub const DEQUANTIZE: i32 = 6;
@@ -18,7 +18,7 @@ pub const CALL_ONCE: i32 = 129;
 pub const VAR_HANDLE: i32 = 142;
 pub const READ_VARIABLE: i32 = 143;
 
-/// Codes of element types.
+/// Numbers of element types.
 pub const FLOAT32: i8 = 0;
 pub const STRING: i8 = 5;
 pub const INT8: i8 = 9;
@@ -31,11 +31,11 @@ pub struct Model {
     pub subgraphs: Vec<SubGraph>,
     pub buffers: Vec<Buffer>,
     pub description: Option<&'static str>,
-    /// Metadata entries: names and buffer numbers.
+    /// Entries as (name, buffer).
     pub metadata: Vec<(&'static str, u32)>,
-    /// Omit the list of buffers.
+    /// Leaves out the list of buffers.
     pub without_buffers: bool,
-    /// Add a field that the schema does not have.
+    /// Adds a field that no schema defines.
     pub unknown_field: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct Operator {
     pub inputs: Vec<i32>,
     pub outputs: Vec<i32>,
     pub intermediates: Vec<i32>,
-    /// The type number of the options table, and its first fields.
+    /// The number of the type of the options table, and its first fields.
     pub options: Option<(u8, Vec<i32>)>,
     pub large_options: u64,
     pub custom_options: Vec<u8>,
@@ -101,7 +101,7 @@ pub fn data(bytes: &[u8]) -> Buffer {
     Buffer { data: bytes.to_vec(), ..Buffer::default() }
 }
 
-/// A model with one subgraph called `main`. Buffer 0 is empty.
+/// A model with one subgraph, `main`. Buffer 0 is empty.
 pub fn model(codes: &[i32], main: SubGraph, buffers: Vec<Buffer>) -> Model {
     let codes = codes.iter().map(|&code| builtin(code)).collect();
     let buffers = std::iter::once(Buffer::default()).chain(buffers).collect();
@@ -168,7 +168,7 @@ impl Code {
     fn write(&self, to: &mut FlatBufferBuilder) -> Written {
         let custom = self.custom.as_ref().map(|custom| to.create_byte_string(custom));
         let table = to.start_table();
-        // Converters write 127 in the old field for all codes that do not fit.
+        // Converters write 127 for codes that exceed 8 bits.
         to.push_slot::<i8>(slot(0), i8::try_from(self.builtin).unwrap_or(127), 0);
         if let Some(custom) = custom {
             to.push_slot_always(slot(1), custom);
