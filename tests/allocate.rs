@@ -370,7 +370,10 @@ fn a_wrong_strategy_is_caught() {
 #[test]
 fn unknown_strategies_are_named_with_the_known_ones() {
     let text = allocate::by_name("greedy").err().unwrap().to_string();
-    assert!(text.starts_with("no strategy is called `greedy`; there are naive, greedy-by-size,"), "{text}");
+    assert!(
+        text.starts_with("no strategy is called `greedy`; the strategies are naive, greedy-by-size,"),
+        "{text}"
+    );
     for name in NAMES {
         assert_eq!(allocate::by_name(name).unwrap().name(), name);
     }

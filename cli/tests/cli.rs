@@ -329,7 +329,7 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
         (&["plan", &onnx, "--capacity", "2 bananas"], "2 bananas"),
         (&["plan", &onnx, "--capacity", "80", "KiB"], "a size is one word, as in `80KiB`"),
         (&["plan", &onnx, "--as", "resource"], "have no width"),
-        (&["plan", &onnx, "--as", "int9"], "`int9` is no element type; try one of float64"),
+        (&["plan", &onnx, "--as", "int9"], "`int9` is not an element type; use one of float64"),
         (&["plan", &onnx, "--dim", "batch"], "expected NAME=VALUE"),
         (&["plan", &onnx, "--dim", "batch=1", "--out", &out], "symbolic dimension `batch`; there are none"),
         (&["plan", &onnx, "--dim", "a=1", "--dim", "a=2"], "--dim a is given twice"),

@@ -141,17 +141,20 @@ fn wrong_fields() {
 #[test]
 fn wrong_pools() {
     let pools = |change: fn(&mut Value)| refusal(|document| change(&mut document["pools"]));
-    assert_eq!(pools(|pools| *pools = json!([])), "the plan's pools: there is none");
-    assert_eq!(pools(|pools| pools[0]["name"] = json!("ddr")), "the plan's pools: two are called `ddr`");
+    assert_eq!(pools(|pools| *pools = json!([])), "the plan's pools: no pool is given; give at least one");
+    assert_eq!(
+        pools(|pools| pools[0]["name"] = json!("ddr")),
+        "the plan's pools: two pools are called `ddr`; give each its own name"
+    );
     let many = pools(|pools| *pools = json!(vec![json!({ "name": "x" }); 1000]));
     assert!(many.starts_with("not a plan: there are more than 8 at line 1 column "), "{many}");
     assert!(pools(|pools| pools[1]["alignment"] = json!(3)).contains("pool `l2`"));
     assert_eq!(
         pools(|pools| pools[2]["holds"] = json!(["constants"])),
-        "the plan's pools: the last, `ddr`, must take everything"
+        "the plan's pools: the last pool, `ddr`, must accept every kind and size of content"
     );
     let unknown = refusal(|document| document["outputs"] = json!("l3"));
-    assert!(unknown.starts_with("the plan's pools: none is called `l3`; there are "), "{unknown}");
+    assert!(unknown.starts_with("the plan's pools: no pool is called `l3`; the pools are "), "{unknown}");
 }
 
 #[test]

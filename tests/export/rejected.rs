@@ -180,7 +180,7 @@ fn unknown_element_types() {
     let options = PlanDocument::from_json(&document.to_string()).unwrap().options;
     let text = options.to_options().unwrap_err().to_string();
     assert!(
-        text.starts_with("the plan's import options: `int7` is no element type; try one of float64"),
+        text.starts_with("the plan's import options: `int7` is not an element type; use one of float64"),
         "{text}"
     );
 }
