@@ -77,7 +77,7 @@ fn what_cannot_be_code_is_said_before_anything_is_written() {
         (
             vec!["--out", &header, "--symbol-prefix", "my-net"],
             2,
-            "symbol prefix `my-net`: `-` cannot be in a name",
+            "symbol prefix `my-net`: names cannot contain `-`",
         ),
         (vec!["--out", &header, "--symbol-prefix", "2net"], 2, "begins with `2`"),
         (vec!["--out", &header, "--symbol-prefix", ""], 2, "at least one letter"),
@@ -138,11 +138,11 @@ fn what_is_no_planned_model_is_said() {
         (vec!["plan", &tflite, "--out", &out], "an .onnx is made of an .onnx"),
         (vec!["plan", &csv, "--out", &out], "an .onnx is made of an .onnx"),
         (vec!["plan", &onnx, "--memory", "l2=2MiB", "--out", &out], "the plan in a model is of one memory"),
-        (vec!["plan", &onnx, "--out", &onnx], "is an input, which is not written over"),
+        (vec!["plan", &onnx, "--out", &onnx], "the output is also an input and would be overwritten"),
         (vec!["plan", &broken, "--out", &out], "not a valid ONNX file"),
         (
             vec!["plan", &onnx, "--out", "/nowhere/at/all.onnx"],
-            "/nowhere/at/all.onnx: cannot write it: its folder /nowhere/at cannot be used",
+            "/nowhere/at/all.onnx: cannot write the file: cannot use its folder /nowhere/at",
         ),
         (vec!["verify", &broken], "broken.onnx: not a valid ONNX file"),
         (vec!["verify", &onnx], "it is not planned"),

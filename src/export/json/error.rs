@@ -74,7 +74,7 @@ pub enum DocumentError {
     },
 
     /// Invalid pools.
-    #[error("pools of the plan: {}", cut(.0))]
+    #[error("the plan's {}", cut(.0))]
     Pools(String),
 
     /// A pool that the plan does not define.

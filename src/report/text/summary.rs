@@ -132,12 +132,12 @@ pub fn core_of_problem(problem: &Problem, core: &InfeasibleCore<BufferId>) -> St
 fn core_text<T>(core: &InfeasibleCore<T>, members: Vec<(String, u64)>) -> String {
     let mut lines = SummaryLines::default();
     let (missing, needed) = (bytes(core.missing()), bytes(core.needed));
-    let subject = match (members.as_slice(), core.irreducible) {
-        ([_], _) => "one buffer alone needs".to_owned(),
-        (_, true) => format!("{} buffers, none of them superfluous, need", members.len()),
-        (_, false) => format!("{} buffers, perhaps not all of them, need", members.len()),
+    let (subject, remedy) = match (members.as_slice(), core.irreducible) {
+        ([_], _) => ("this buffer alone needs".to_owned(), ""),
+        (_, true) => (format!("these {} need", members.len()), "; without any one of them, the others fit"),
+        (_, false) => (format!("these {} need", members.len()), "; a part of them may already be too large"),
     };
-    lines.line("infeasible", format!("{subject} {needed}, {missing} more than the capacity"));
+    lines.line("infeasible", format!("{subject} {needed}, {missing} more than the capacity{remedy}"));
     lines.list(members);
     lines.text
 }
@@ -295,7 +295,7 @@ fn verdict(figures: &SummaryFigures, capacity: u64) -> String {
     }
     match figures.arena.checked_sub(capacity) {
         None | Some(0) => format!("fits, {} to spare", bytes(capacity - figures.arena)),
-        Some(missing) => format!("exceeded by {}", bytes(missing)),
+        Some(missing) => format!("does not fit by {}", bytes(missing)),
     }
 }
 
