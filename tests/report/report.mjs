@@ -82,7 +82,7 @@ const details = (page) => page.locator(".details").first().innerText();
 function largest(page, panel = 0) {
   return page.evaluate((panel) => {
     const { buffers, panels: { [panel]: { map } } } = plimsollReport;
-    map.place.scrollIntoView({ block: "center" });
+    map.container.scrollIntoView({ block: "center" });
     const area = (row) => buffers.bytes[row] * (buffers.end[row] - buffers.start[row]);
     const row = map.rows.reduce((best, row) => (area(row) > area(best) ? row : best));
     const at = map.locate(row);
@@ -286,13 +286,13 @@ async function moved(page) {
   const chart = page.locator("canvas[aria-label='Bytes read and written in ddr, step by step']");
   await chart.focus();
   await page.keyboard.press("ArrowRight");
-  assert.match(await chart.locator("xpath=..").locator(".tip").innerText(), /^step 0\n+of it, copied: .+\n+all: /);
+  assert.match(await chart.locator("xpath=..").locator(".tip").innerText(), /^step 0\n+copied: .+\n+all: /);
   const table = page.locator("#buffer-table");
-  for (const label of ["in l2", "what is in several places", "constant"]) {
+  for (const label of ["in l2", "several residency intervals", "constant"]) {
     await table.getByRole("combobox").selectOption({ label });
     assert.ok(await table.locator("tr[data-row]").count() > 0, label);
   }
-  await table.getByRole("combobox").selectOption({ label: "what is in several places" });
+  await table.getByRole("combobox").selectOption({ label: "several residency intervals" });
   await table.getByRole("searchbox").fill("l1 \u2192 l2");
   assert.ok((await table.locator("tr[data-row]").allInnerTexts()).every((text) => text.includes("l1 \u2192 l2")));
   assert.ok(await table.locator("tr[data-row]").count() > 0);
@@ -304,7 +304,7 @@ async function moved(page) {
 async function frames(page) {
   return page.evaluate(async () => {
     const [{ map }, ...others] = plimsollReport.panels;
-    map.place.scrollIntoView({ block: "center" });
+    map.container.scrollIntoView({ block: "center" });
     const frame = () => new Promise((done) => requestAnimationFrame(done));
     const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
     const [between, alone] = [[], []];
@@ -372,7 +372,7 @@ for (const size of Object.keys(SIZES)) {
     await page.getByRole("combobox", { name: "Colours" }).selectOption("kind");
     assert.match(await page.locator(".legend").first().innerText(), /intermediate/);
     assert.match(await page.locator("#order-says").innerText(), /\d+ of 118 operators have moved/);
-    await page.getByRole("combobox", { name: /Operators in planned order/ }).selectOption({ label: "those that moved" });
+    await page.getByRole("combobox", { name: /Operators in planned order/ }).selectOption({ label: "moved operators" });
     assert.equal(await page.locator(".causes li").count(), await page.evaluate(() => plimsollReport.data.pools[0].causes.length));
   });
   await open(pooled, size, async (page) => {
