@@ -104,7 +104,7 @@ impl CCode {
     #[must_use]
     pub fn source(&self, header_name: &str) -> String {
         let upper = self.prefix.upper();
-        let mut text = format!("/* CMemory plan of {}, made by plimsoll. */\n", comment(&self.model));
+        let mut text = format!("/* Memory plan of {}, made by plimsoll. */\n", comment(&self.model));
         line(&mut text, format!("#include \"{header_name}\"\n\n#include <stdint.h>\n"));
         let same = format!("{upper}_PLAN_ID == {}", self.id());
         self.assert("PLAN_ID_is_that_of_the_header", &same, &mut text);
@@ -127,7 +127,7 @@ impl CCode {
     /// The beginning of both kinds of headers.
     fn begin(&self) -> String {
         let (upper, model) = (self.prefix.upper(), comment(&self.model));
-        let mut text = format!("/* CMemory plan of {model}, made by plimsoll. {} */\n", self.intro);
+        let mut text = format!("/* Memory plan of {model}, made by plimsoll. {} */\n", self.intro);
         line(&mut text, format!("#ifndef {upper}_H\n#define {upper}_H\n\n#include <stdint.h>\n"));
         text.push_str(&self.constants);
         line(&mut text, format!("#define {upper}_PLAN_ID {}", self.id()));

@@ -49,7 +49,7 @@ fn hatched(scene: &Scene, share: &SceneShare, frame: &MapFrame) -> Option<Shape>
     let common = bytes(share.common.bytes);
     let operator = shortened(&operator, 80);
     let text = format!("{tensor}\n{} {of}\n{common} at operator {operator}", how_text(share.how));
-    let shape = Shape::new().set("class", if same_bytes(share.how) { "same" } else { "over" });
-    let shape = shape.set("x", px(left)).set("y", px(top)).set("width", px(width)).set("height", px(height));
-    Some(shape.add(Title::new(xml(&text))))
+    let hatching = Shape::new().set("class", if same_bytes(share.how) { "same" } else { "over" });
+    let hatching = hatching.set("x", px(left)).set("y", px(top)).set("width", px(width)).set("height", px(height));
+    Some(hatching.add(Title::new(xml(&text))))
 }
