@@ -22,13 +22,13 @@ use crate::files;
 pub unsafe extern "C" fn plimsoll_plan_export(
     plan: *const plimsoll_plan,
     format: i32,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let exported = exported(unsafe { reference(plan, "plan") }?, format)?;
-        unsafe { copy_text(&exported, place, capacity, size) }
+        unsafe { copy_text(&exported, text, capacity, size) }
     })
 }
 
@@ -54,13 +54,13 @@ pub unsafe extern "C" fn plimsoll_plan_write(
 pub unsafe extern "C" fn plimsoll_pool_plan_export(
     plan: *const plimsoll_pool_plan,
     format: i32,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let exported = exported_pools(unsafe { reference(plan, "plan") }?, format)?;
-        unsafe { copy_text(&exported, place, capacity, size) }
+        unsafe { copy_text(&exported, text, capacity, size) }
     })
 }
 
@@ -87,14 +87,14 @@ pub unsafe extern "C" fn plimsoll_plan_export_code(
     part: i32,
     prefix: *const c_char,
     header_name: *const c_char,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let prefix = unsafe { prefix_of(prefix) }?;
         let code = code_of(unsafe { reference(plan, "plan") }?, prefix.as_ref());
-        unsafe { copy_text(&part_of(&code, part, header_name)?, place, capacity, size) }
+        unsafe { copy_text(&part_of(&code, part, header_name)?, text, capacity, size) }
     })
 }
 
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_export_code(
     part: i32,
     prefix: *const c_char,
     header_name: *const c_char,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_export_code(
         let prefix = unsafe { prefix_of(prefix) }?;
         let planned = unsafe { reference(plan, "plan") }?;
         let code = CCode::of_pools(&planned.graph, &planned.plan, prefix.as_ref());
-        unsafe { copy_text(&part_of(&code, part, header_name)?, place, capacity, size) }
+        unsafe { copy_text(&part_of(&code, part, header_name)?, text, capacity, size) }
     })
 }
 

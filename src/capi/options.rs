@@ -254,8 +254,8 @@ pub unsafe extern "C" fn plimsoll_options_set_effort(options: *mut plimsoll_opti
     unsafe { set(options, set_to) }
 }
 
-/// Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is returned as well;
-/// its status tells.
+/// Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is still returned;
+/// its status reports it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_capacity(options: *mut plimsoll_options, bytes: u64) -> i32 {
     let set_to = |options: &mut plimsoll_options| {

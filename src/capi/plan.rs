@@ -19,6 +19,7 @@ pub struct plimsoll_plan {
     pub(super) alignment: u64,
 }
 
+/// A planned graph or problem, and its result.
 pub(super) enum PlanContents {
     Graph(Arc<Graph>, Box<Plan>),
     Problem(Box<Problem>, Box<Solution>),
@@ -45,7 +46,7 @@ pub(super) unsafe fn options_or_default(
 /// Plans a built graph: the order of operators, in the order mode of the options, and offsets.
 /// `options` may be NULL for the defaults. Free the plan with `plimsoll_plan_free`.
 ///
-/// A plan that exceeds the capacity is not an error: its status tells.
+/// A plan that exceeds the capacity is not an error; its status reports it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_plan(
     graph: *const plimsoll_graph,

@@ -40,134 +40,135 @@ pub const PLIMSOLL_ERROR_DOES_NOT_FIT: i32 = 13;
 /// The call was cancelled before a verified plan, or a complete graph, existed.
 pub const PLIMSOLL_ERROR_CANCELLED: i32 = 14;
 
-/// Status of a plan: the arena equals the lower bound.
+/// Plan status: the arena equals the lower bound.
 pub const PLIMSOLL_STATUS_OPTIMAL: i32 = 0;
-/// The plan fits; a smaller arena may exist.
+/// Plan status: the plan fits; a smaller arena may exist.
 pub const PLIMSOLL_STATUS_FEASIBLE: i32 = 1;
-/// No plan fits the capacity; this plan exceeds it.
+/// Plan status: no plan fits the capacity; this plan exceeds it.
 pub const PLIMSOLL_STATUS_INFEASIBLE: i32 = 2;
-/// This plan exceeds the capacity; another may fit.
+/// Plan status: this plan exceeds the capacity; another may fit.
 pub const PLIMSOLL_STATUS_UNKNOWN: i32 = 3;
 
-/// Why a search stopped: it was complete.
+/// Reason for stopping: the search was complete.
 pub const PLIMSOLL_STOP_FINISHED: i32 = 0;
-/// The limit of search nodes was reached.
+/// Reason for stopping: the limit of search nodes was reached.
 pub const PLIMSOLL_STOP_NODES: i32 = 1;
-/// The time limit was reached.
+/// Reason for stopping: the time limit was reached.
 pub const PLIMSOLL_STOP_DEADLINE: i32 = 2;
-/// The search was cancelled by a token or by the progress callback.
+/// Reason for stopping: a token or the progress callback cancelled the search.
 pub const PLIMSOLL_STOP_CANCELLED: i32 = 3;
 
-/// Kinds of tensor. An input, written by the caller before the first step.
+/// Tensor kind: an input, written by the caller before the first step.
 pub const PLIMSOLL_TENSOR_INPUT: i32 = 0;
-/// A constant such as a weight; lives outside the arena.
+/// Tensor kind: a constant such as a weight, which lies outside the arena.
 pub const PLIMSOLL_TENSOR_CONSTANT: i32 = 1;
-/// State that outlives a run.
+/// Tensor kind: state that outlives a run.
 pub const PLIMSOLL_TENSOR_VARIABLE: i32 = 2;
-/// Written by one operator, read by any number.
+/// Tensor kind: written by one operator, read by any number.
 pub const PLIMSOLL_TENSOR_INTERMEDIATE: i32 = 3;
 
-/// Occupants of an arena: a tensor of a graph, or a buffer of a problem.
+/// Occupant of an arena: a tensor of a graph, or a buffer of a problem.
 pub const PLIMSOLL_OCCUPANT_TENSOR: i32 = 0;
-/// The scratch of an operator.
+/// Occupant of an arena: the scratch of an operator.
 pub const PLIMSOLL_OCCUPANT_SCRATCH: i32 = 1;
 
-/// Location of variables: the arena, throughout the run.
+/// Location of variables: in the arena, throughout the run.
 pub const PLIMSOLL_VARIABLES_ARENA: i32 = 0;
-/// Memory of their own, which the plan does not count.
+/// Location of variables: in other memory, which the plan does not count.
 pub const PLIMSOLL_VARIABLES_OUTSIDE: i32 = 1;
 
 /// Order mode: program order.
 pub const PLIMSOLL_ORDER_FILE: i32 = 0;
-/// The best order found quickly; for most networks it is proven optimal.
+/// Order mode: the best order found quickly; for most networks it is proven optimal.
 pub const PLIMSOLL_ORDER_AUTO: i32 = 1;
-/// An order of minimum peak with proof, as far as limits and memory allow.
+/// Order mode: an order of minimum peak with proof, as far as limits and memory allow.
 pub const PLIMSOLL_ORDER_OPTIMAL: i32 = 2;
 
 /// Effort of searches without a limit: milliseconds.
 pub const PLIMSOLL_EFFORT_QUICK: i32 = 0;
-/// Typically at most 50 ms.
+/// Effort of searches without a limit: typically at most 50 ms.
 pub const PLIMSOLL_EFFORT_DEFAULT: i32 = 1;
-/// Seconds or more.
+/// Effort of searches without a limit: seconds or more.
 pub const PLIMSOLL_EFFORT_THOROUGH: i32 = 2;
 
-/// Permissions of an operator: the output is a part of its input's memory.
+/// Permission: the output is a part of the memory of an input.
 pub const PLIMSOLL_PERMIT_VIEW: i32 = 0;
-/// The input is a part of its output's memory, as for a concatenation.
+/// Permission: an input is a part of the memory of the output, as for a concatenation.
 pub const PLIMSOLL_PERMIT_PIECE: i32 = 1;
-/// The output may be written over its input, from the first byte on.
+/// Permission: the output may be written over an input, from the first byte on.
 pub const PLIMSOLL_PERMIT_IN_PLACE: i32 = 2;
-/// The end of the input may be the start of the output.
+/// Permission: the end of the input may be the start of the output.
 pub const PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW: i32 = 3;
-/// The end of the output may be the start of the input.
+/// Permission: the end of the output may be the start of the input.
 pub const PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW: i32 = 4;
 
-/// Sharing levels: tensors share no memory while both are live.
+/// Sharing level: tensors share no memory while both are live.
 pub const PLIMSOLL_SHARING_NONE: i32 = 0;
-/// Views share: reshapes, slices, splits.
+/// Sharing level: views share memory (reshapes, slices, splits).
 pub const PLIMSOLL_SHARING_VIEWS: i32 = 1;
-/// Also, outputs are written over inputs.
+/// Sharing level: also, outputs are written over inputs.
 pub const PLIMSOLL_SHARING_IN_PLACE: i32 = 2;
-/// Also, pieces of a concatenation are written into their result, and tensors overlap partially.
+/// Sharing level: also, pieces of a concatenation are written into its result, and tensors overlap
+/// partially.
 pub const PLIMSOLL_SHARING_ALL: i32 = 3;
 
-/// How a tensor shares memory: it is the whole of the other tensor.
+/// Kind of sharing: a tensor is the whole of the other tensor.
 pub const PLIMSOLL_SHARE_VIEW: i32 = 0;
-/// It is a part of the other tensor.
+/// Kind of sharing: a tensor is a part of the other tensor.
 pub const PLIMSOLL_SHARE_SLICE: i32 = 1;
-/// It was written as a part of the other tensor, and need not be copied there.
+/// Kind of sharing: a tensor is written as a part of the other tensor, and need not be copied there.
 pub const PLIMSOLL_SHARE_CONCAT: i32 = 2;
-/// It is written over the other tensor.
+/// Kind of sharing: a tensor is written over the other tensor.
 pub const PLIMSOLL_SHARE_IN_PLACE: i32 = 3;
-/// It starts within the other tensor, which lies below it.
+/// Kind of sharing: a tensor starts within the other tensor, which lies below it.
 pub const PLIMSOLL_SHARE_OVERLAP: i32 = 4;
 
-/// Contents that a pool may hold, as bits: inputs, outputs, and intermediate tensors.
+/// Contents of a pool (a bit): inputs, outputs, and intermediate tensors.
 pub const PLIMSOLL_HOLDS_ACTIVATIONS: u32 = 1;
-/// Weights and other data that no run changes.
+/// Contents of a pool (a bit): weights and other data that no run changes.
 pub const PLIMSOLL_HOLDS_CONSTANTS: u32 = 2;
-/// State that outlives a run.
+/// Contents of a pool (a bit): state that outlives a run.
 pub const PLIMSOLL_HOLDS_VARIABLES: u32 = 4;
-/// Scratch of operators.
+/// Contents of a pool (a bit): scratch of operators.
 pub const PLIMSOLL_HOLDS_SCRATCH: u32 = 8;
-/// All contents.
+/// Contents of a pool: all of the above.
 pub const PLIMSOLL_HOLDS_ALL: u32 = 15;
-/// A copied byte costs as much as a byte that an operator accesses in place.
+/// Cost of a copied byte: the same as for a byte that an operator accesses in place.
 pub const PLIMSOLL_COST_IN_PLACE: u32 = u32::MAX;
 
-/// When constants are copied on chip: before the first run; those that stay there cost nothing.
+/// Loading of constants: on chip before the first run; constants that stay there cost nothing.
 pub const PLIMSOLL_LOADING_ONCE: i32 = 0;
-/// In each run.
+/// Loading of constants: on chip in each run.
 pub const PLIMSOLL_LOADING_EACH_RUN: i32 = 1;
 
-/// Import formats: ONNX.
+/// Import format: ONNX.
 pub const PLIMSOLL_IMPORT_ONNX: i32 = 0;
-/// TensorFlow Lite.
+/// Import format: TensorFlow Lite.
 pub const PLIMSOLL_IMPORT_TFLITE: i32 = 1;
-/// A graph as JSON.
+/// Import format: a graph as JSON.
 pub const PLIMSOLL_IMPORT_JSON: i32 = 2;
-/// Buffers as CSV.
+/// Import format: buffers as CSV.
 pub const PLIMSOLL_IMPORT_CSV: i32 = 3;
 
-/// Export formats: PLAN.json.
+/// Export format: PLAN.json.
 pub const PLIMSOLL_EXPORT_JSON: i32 = 0;
-/// Buffers with offsets as CSV.
+/// Export format: buffers with offsets as CSV.
 pub const PLIMSOLL_EXPORT_CSV: i32 = 1;
-/// A memory map as SVG.
+/// Export format: a memory map as SVG.
 pub const PLIMSOLL_EXPORT_SVG: i32 = 2;
-/// A C header with tables.
+/// Export format: a C header with tables.
 pub const PLIMSOLL_EXPORT_C: i32 = 3;
-/// A text summary.
+/// Export format: a text summary.
 pub const PLIMSOLL_EXPORT_TEXT: i32 = 4;
-/// An interactive report: memory map, live bytes, causes of the lower bound, tables. One HTML file
-/// without external resources.
+/// Export format: an interactive report (memory map, live bytes, causes of the lower bound, tables) as one
+/// HTML file without external resources.
 pub const PLIMSOLL_EXPORT_HTML: i32 = 5;
-/// A timeline trace in Chrome's Trace Event Format.
+/// Export format: a timeline trace in Chrome's Trace Event Format.
 pub const PLIMSOLL_EXPORT_TRACE: i32 = 6;
 
-/// Parts of C code: a header with tables, complete in itself.
+/// Part of C code: a complete header with tables.
 pub const PLIMSOLL_C_ALONE: i32 = 0;
-/// A header with declarations for the source.
+/// Part of C code: a header with declarations for the source.
 pub const PLIMSOLL_C_HEADER: i32 = 1;
-/// The source with the arena and the tables.
+/// Part of C code: the source with the arena and the tables.
 pub const PLIMSOLL_C_SOURCE: i32 = 2;
