@@ -97,179 +97,180 @@
 // The call was cancelled before a verified plan, or a complete graph, existed.
 #define PLIMSOLL_ERROR_CANCELLED 14
 
-// Status of a plan: the arena equals the lower bound.
+// Plan status: the arena equals the lower bound.
 #define PLIMSOLL_STATUS_OPTIMAL 0
 
-// The plan fits; a smaller arena may exist.
+// Plan status: the plan fits; a smaller arena may exist.
 #define PLIMSOLL_STATUS_FEASIBLE 1
 
-// No plan fits the capacity; this plan exceeds it.
+// Plan status: no plan fits the capacity; this plan exceeds it.
 #define PLIMSOLL_STATUS_INFEASIBLE 2
 
-// This plan exceeds the capacity; another may fit.
+// Plan status: this plan exceeds the capacity; another may fit.
 #define PLIMSOLL_STATUS_UNKNOWN 3
 
-// Why a search stopped: it was complete.
+// Reason for stopping: the search was complete.
 #define PLIMSOLL_STOP_FINISHED 0
 
-// The limit of search nodes was reached.
+// Reason for stopping: the limit of search nodes was reached.
 #define PLIMSOLL_STOP_NODES 1
 
-// The time limit was reached.
+// Reason for stopping: the time limit was reached.
 #define PLIMSOLL_STOP_DEADLINE 2
 
-// The search was cancelled by a token or by the progress callback.
+// Reason for stopping: a token or the progress callback cancelled the search.
 #define PLIMSOLL_STOP_CANCELLED 3
 
-// Kinds of tensor. An input, written by the caller before the first step.
+// Tensor kind: an input, written by the caller before the first step.
 #define PLIMSOLL_TENSOR_INPUT 0
 
-// A constant such as a weight; lives outside the arena.
+// Tensor kind: a constant such as a weight, which lies outside the arena.
 #define PLIMSOLL_TENSOR_CONSTANT 1
 
-// State that outlives a run.
+// Tensor kind: state that outlives a run.
 #define PLIMSOLL_TENSOR_VARIABLE 2
 
-// Written by one operator, read by any number.
+// Tensor kind: written by one operator, read by any number.
 #define PLIMSOLL_TENSOR_INTERMEDIATE 3
 
-// Occupants of an arena: a tensor of a graph, or a buffer of a problem.
+// Occupant of an arena: a tensor of a graph, or a buffer of a problem.
 #define PLIMSOLL_OCCUPANT_TENSOR 0
 
-// The scratch of an operator.
+// Occupant of an arena: the scratch of an operator.
 #define PLIMSOLL_OCCUPANT_SCRATCH 1
 
-// Location of variables: the arena, throughout the run.
+// Location of variables: in the arena, throughout the run.
 #define PLIMSOLL_VARIABLES_ARENA 0
 
-// Memory of their own, which the plan does not count.
+// Location of variables: in other memory, which the plan does not count.
 #define PLIMSOLL_VARIABLES_OUTSIDE 1
 
 // Order mode: program order.
 #define PLIMSOLL_ORDER_FILE 0
 
-// The best order found quickly; for most networks it is proven optimal.
+// Order mode: the best order found quickly; for most networks it is proven optimal.
 #define PLIMSOLL_ORDER_AUTO 1
 
-// An order of minimum peak with proof, as far as limits and memory allow.
+// Order mode: an order of minimum peak with proof, as far as limits and memory allow.
 #define PLIMSOLL_ORDER_OPTIMAL 2
 
 // Effort of searches without a limit: milliseconds.
 #define PLIMSOLL_EFFORT_QUICK 0
 
-// Typically at most 50 ms.
+// Effort of searches without a limit: typically at most 50 ms.
 #define PLIMSOLL_EFFORT_DEFAULT 1
 
-// Seconds or more.
+// Effort of searches without a limit: seconds or more.
 #define PLIMSOLL_EFFORT_THOROUGH 2
 
-// Permissions of an operator: the output is a part of its input's memory.
+// Permission: the output is a part of the memory of an input.
 #define PLIMSOLL_PERMIT_VIEW 0
 
-// The input is a part of its output's memory, as for a concatenation.
+// Permission: an input is a part of the memory of the output, as for a concatenation.
 #define PLIMSOLL_PERMIT_PIECE 1
 
-// The output may be written over its input, from the first byte on.
+// Permission: the output may be written over an input, from the first byte on.
 #define PLIMSOLL_PERMIT_IN_PLACE 2
 
-// The end of the input may be the start of the output.
+// Permission: the end of the input may be the start of the output.
 #define PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW 3
 
-// The end of the output may be the start of the input.
+// Permission: the end of the output may be the start of the input.
 #define PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW 4
 
-// Sharing levels: tensors share no memory while both are live.
+// Sharing level: tensors share no memory while both are live.
 #define PLIMSOLL_SHARING_NONE 0
 
-// Views share: reshapes, slices, splits.
+// Sharing level: views share memory (reshapes, slices, splits).
 #define PLIMSOLL_SHARING_VIEWS 1
 
-// Also, outputs are written over inputs.
+// Sharing level: also, outputs are written over inputs.
 #define PLIMSOLL_SHARING_IN_PLACE 2
 
-// Also, pieces of a concatenation are written into their result, and tensors overlap partially.
+// Sharing level: also, pieces of a concatenation are written into its result, and tensors overlap
+// partially.
 #define PLIMSOLL_SHARING_ALL 3
 
-// How a tensor shares memory: it is the whole of the other tensor.
+// Kind of sharing: a tensor is the whole of the other tensor.
 #define PLIMSOLL_SHARE_VIEW 0
 
-// It is a part of the other tensor.
+// Kind of sharing: a tensor is a part of the other tensor.
 #define PLIMSOLL_SHARE_SLICE 1
 
-// It was written as a part of the other tensor, and need not be copied there.
+// Kind of sharing: a tensor is written as a part of the other tensor, and need not be copied there.
 #define PLIMSOLL_SHARE_CONCAT 2
 
-// It is written over the other tensor.
+// Kind of sharing: a tensor is written over the other tensor.
 #define PLIMSOLL_SHARE_IN_PLACE 3
 
-// It starts within the other tensor, which lies below it.
+// Kind of sharing: a tensor starts within the other tensor, which lies below it.
 #define PLIMSOLL_SHARE_OVERLAP 4
 
-// Contents that a pool may hold, as bits: inputs, outputs, and intermediate tensors.
+// Contents of a pool (a bit): inputs, outputs, and intermediate tensors.
 #define PLIMSOLL_HOLDS_ACTIVATIONS 1
 
-// Weights and other data that no run changes.
+// Contents of a pool (a bit): weights and other data that no run changes.
 #define PLIMSOLL_HOLDS_CONSTANTS 2
 
-// State that outlives a run.
+// Contents of a pool (a bit): state that outlives a run.
 #define PLIMSOLL_HOLDS_VARIABLES 4
 
-// Scratch of operators.
+// Contents of a pool (a bit): scratch of operators.
 #define PLIMSOLL_HOLDS_SCRATCH 8
 
-// All contents.
+// Contents of a pool: all of the above.
 #define PLIMSOLL_HOLDS_ALL 15
 
-// A copied byte costs as much as a byte that an operator accesses in place.
+// Cost of a copied byte: the same as for a byte that an operator accesses in place.
 #define PLIMSOLL_COST_IN_PLACE UINT32_MAX
 
-// When constants are copied on chip: before the first run; those that stay there cost nothing.
+// Loading of constants: on chip before the first run; constants that stay there cost nothing.
 #define PLIMSOLL_LOADING_ONCE 0
 
-// In each run.
+// Loading of constants: on chip in each run.
 #define PLIMSOLL_LOADING_EACH_RUN 1
 
-// Import formats: ONNX.
+// Import format: ONNX.
 #define PLIMSOLL_IMPORT_ONNX 0
 
-// TensorFlow Lite.
+// Import format: TensorFlow Lite.
 #define PLIMSOLL_IMPORT_TFLITE 1
 
-// A graph as JSON.
+// Import format: a graph as JSON.
 #define PLIMSOLL_IMPORT_JSON 2
 
-// Buffers as CSV.
+// Import format: buffers as CSV.
 #define PLIMSOLL_IMPORT_CSV 3
 
-// Export formats: PLAN.json.
+// Export format: PLAN.json.
 #define PLIMSOLL_EXPORT_JSON 0
 
-// Buffers with offsets as CSV.
+// Export format: buffers with offsets as CSV.
 #define PLIMSOLL_EXPORT_CSV 1
 
-// A memory map as SVG.
+// Export format: a memory map as SVG.
 #define PLIMSOLL_EXPORT_SVG 2
 
-// A C header with tables.
+// Export format: a C header with tables.
 #define PLIMSOLL_EXPORT_C 3
 
-// A text summary.
+// Export format: a text summary.
 #define PLIMSOLL_EXPORT_TEXT 4
 
-// An interactive report: memory map, live bytes, causes of the lower bound, tables. One HTML file
-// without external resources.
+// Export format: an interactive report (memory map, live bytes, causes of the lower bound, tables) as one
+// HTML file without external resources.
 #define PLIMSOLL_EXPORT_HTML 5
 
-// A timeline trace in Chrome's Trace Event Format.
+// Export format: a timeline trace in Chrome's Trace Event Format.
 #define PLIMSOLL_EXPORT_TRACE 6
 
-// Parts of C code: a header with tables, complete in itself.
+// Part of C code: a complete header with tables.
 #define PLIMSOLL_C_ALONE 0
 
-// A header with declarations for the source.
+// Part of C code: a header with declarations for the source.
 #define PLIMSOLL_C_HEADER 1
 
-// The source with the arena and the tables.
+// Part of C code: the source with the arena and the tables.
 #define PLIMSOLL_C_SOURCE 2
 
 // A token that stops searches from another thread. Any thread may use it at any time.
@@ -868,8 +869,8 @@ int32_t plimsoll_options_set_order(struct plimsoll_options *options, int32_t ord
 int32_t plimsoll_options_set_effort(struct plimsoll_options *options,
                                     int32_t effort);
 
-// Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is returned as well;
-// its status tells.
+// Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is still returned;
+// its status reports it.
 int32_t plimsoll_options_set_capacity(struct plimsoll_options *options, uint64_t bytes);
 
 // Reserves the bytes of the arena from `start` to `end` (exclusive) for the caller. Each call
@@ -944,7 +945,7 @@ void plimsoll_options_free(struct plimsoll_options *options);
 // Plans a built graph: the order of operators, in the order mode of the options, and offsets.
 // `options` may be NULL for the defaults. Free the plan with `plimsoll_plan_free`.
 //
-// A plan that exceeds the capacity is not an error: its status tells.
+// A plan that exceeds the capacity is not an error; its status reports it.
 int32_t plimsoll_graph_plan(const struct plimsoll_graph *graph,
                             const struct plimsoll_options *options,
                             struct plimsoll_plan **plan);
@@ -1319,7 +1320,7 @@ void plimsoll_pool_plan_free(struct plimsoll_pool_plan *plan);
 // PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the format.
 int32_t plimsoll_plan_export(const struct plimsoll_plan *plan,
                              int32_t format,
-                             char *place,
+                             char *text,
                              size_t capacity,
                              size_t *size);
 
@@ -1333,7 +1334,7 @@ int32_t plimsoll_plan_write(const struct plimsoll_plan *plan, int32_t format, co
 // `PLIMSOLL_EXPORT_CSV` has a row for each residency interval.
 int32_t plimsoll_pool_plan_export(const struct plimsoll_pool_plan *plan,
                                   int32_t format,
-                                  char *place,
+                                  char *text,
                                   size_t capacity,
                                   size_t *size);
 
@@ -1350,7 +1351,7 @@ int32_t plimsoll_plan_export_code(const struct plimsoll_plan *plan,
                                   int32_t part,
                                   const char *prefix,
                                   const char *header_name,
-                                  char *place,
+                                  char *text,
                                   size_t capacity,
                                   size_t *size);
 
@@ -1359,7 +1360,7 @@ int32_t plimsoll_pool_plan_export_code(const struct plimsoll_pool_plan *plan,
                                        int32_t part,
                                        const char *prefix,
                                        const char *header_name,
-                                       char *place,
+                                       char *text,
                                        size_t capacity,
                                        size_t *size);
 
