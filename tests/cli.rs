@@ -211,7 +211,7 @@ fn what_does_not_fit_is_planned_all_the_same() {
         plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "80KiB", "--out", &plan]);
     assert_eq!((status, errors.as_str()), (1, ""));
     assert!(
-        text.contains("does not fit, and nothing can: the lower bound is above it by 4.00 KiB"),
+        text.contains("does not fit, and no plan can: the lower bound exceeds it by 4.00 KiB"),
         "{text}"
     );
     assert!(text.contains("status       infeasible"), "{text}");

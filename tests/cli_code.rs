@@ -79,7 +79,7 @@ fn what_cannot_be_code_is_said_before_anything_is_written() {
             2,
             "symbol prefix `my-net`: names cannot contain `-`",
         ),
-        (vec!["--out", &header, "--symbol-prefix", "2net"], 2, "begins with `2`"),
+        (vec!["--out", &header, "--symbol-prefix", "2net"], 2, "names cannot begin with `2`"),
         (vec!["--out", &header, "--symbol-prefix", ""], 2, "at least one letter"),
         (vec!["--out", &header, "--symbol-prefx", "net"], 2, "--symbol-prefix"),
         (vec!["--memory", "l2=2MiB", "--out", &source], 2, "net.c includes its header"),
