@@ -10,7 +10,7 @@ use plimsoll::{Graph, Limits, Plan, Planner, Problem, Result, TensorSpec};
 
 /// Shared buffers, filled in the order given.
 struct SharedBuffers {
-    /// Whether a free buffer that is too small may grow.
+    /// A free buffer that is too small may grow.
     oversize: bool,
 }
 

@@ -23,7 +23,7 @@ fn the_committed_header_is_the_generated_one() {
     assert!(committed == generated, "include/plimsoll.h is out of date; UPDATE_HEADER=1 rewrites it");
 }
 
-/// Whether a program is installed; tests that need it are skipped otherwise.
+/// Returns whether a program is installed; tests that need it are skipped otherwise.
 fn have(program: &str) -> bool {
     let installed =
         Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());

@@ -168,7 +168,7 @@ static int run_in_arena(const network *net, const program *p, const memory *apar
     return wrong;
 }
 
-/* Whether the library accepts these offsets, given the live ranges of the program. */
+/* Returns whether the library accepts these offsets, given the live ranges of the program. */
 static int verified(const program *p) {
     plimsoll_buffer buffers[MOST_TENSORS + MOST_LAYERS];
     uint64_t offsets[MOST_TENSORS + MOST_LAYERS];

@@ -1,3 +1,5 @@
+//! Callbacks of the caller: progress, log, and custom strategies.
+
 use std::ffi::{c_char, c_void};
 use std::ops::ControlFlow;
 

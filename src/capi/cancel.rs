@@ -1,3 +1,5 @@
+//! Tokens that stop searches from another thread.
+
 use super::boundary::{Outcome, free, give, guard, mutable, reference};
 use crate::CancelToken;
 

@@ -1,3 +1,5 @@
+//! The choice of buffers to keep on chip.
+
 use super::boundary::{array, copy_out, free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
 

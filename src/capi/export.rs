@@ -1,3 +1,5 @@
+//! Export of plans as text, files and C code.
+
 use std::ffi::c_char;
 use std::path::PathBuf;
 

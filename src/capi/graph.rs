@@ -1,3 +1,5 @@
+//! Graphs: construction, validation and queries.
+
 use std::ffi::c_char;
 use std::sync::Arc;
 

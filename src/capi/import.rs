@@ -1,3 +1,5 @@
+//! Import of models, graphs and lists of buffers.
+
 use std::ffi::c_char;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Explanations of plans that do not fit.
+
 use super::boundary::{copy_out, free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
 use super::plan::{PlanContents, options_or_default, plimsoll_plan};

@@ -1,3 +1,5 @@
+//! ONNX models with a plan in them.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, copy_out, guard, reference};

@@ -1,3 +1,5 @@
+//! Options of a planner.
+
 use std::ffi::{c_char, c_void};
 use std::ops::Range;
 use std::time::{Duration, Instant};

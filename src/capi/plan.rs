@@ -1,3 +1,5 @@
+//! Planning for one arena.
+
 use std::sync::Arc;
 
 use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, reference};

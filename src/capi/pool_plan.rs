@@ -1,3 +1,5 @@
+//! Planning for several memories, and its results.
+
 use std::sync::Arc;
 
 use super::boundary::{Failure, Outcome, array, copy_out, free, give, guard, mutable, reference};

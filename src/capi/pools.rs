@@ -1,3 +1,5 @@
+//! The memories of a target.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, Outcome, free, give, guard, mutable, reference, text};

@@ -1,3 +1,5 @@
+//! Packing problems: lists of buffers without a graph.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};

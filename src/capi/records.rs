@@ -1,3 +1,5 @@
+//! Records that cross the boundary. Their sizes and layouts are frozen.
+
 /// A buffer to be given an offset. Frozen: 32 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

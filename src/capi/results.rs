@@ -1,3 +1,5 @@
+//! Results of a plan for one arena.
+
 use super::boundary::{Failure, copy_out, guard, mutable, reference};
 use super::plan::{PlanContents, plimsoll_plan};
 use super::records::{plimsoll_inside, plimsoll_object, plimsoll_occupant, plimsoll_placement};

@@ -1,3 +1,5 @@
+//! Constants of the ABI. Their numbers never change.
+
 /// The ABI number: a program runs with every library that has the same number. `plimsoll_abi()`
 /// returns the number of the library.
 pub const PLIMSOLL_ABI: u32 = 1;

@@ -1,3 +1,5 @@
+//! Models for TensorFlow Lite Micro with a plan in them.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, copy_out, copy_text, free, give, guard, mutable, reference, text};

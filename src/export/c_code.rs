@@ -52,7 +52,7 @@ pub struct CCode {
 struct CMemory {
     /// Prefix of its macros: `ARENA`, or `POOL_0`.
     name: String,
-    /// Whether constants reside in it, which the program must copy there.
+    /// True if constants reside in it, which the program must copy there.
     holds_constants: bool,
 }
 

@@ -118,7 +118,7 @@ impl OutputStream {
     }
 }
 
-/// Whether a path is an open descriptor of a process, such as `/dev/fd/3`, possibly through links.
+/// Returns whether a path is an open descriptor of a process, such as `/dev/fd/3`, possibly through links.
 fn names_descriptor(path: &Path) -> bool {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {

@@ -40,7 +40,7 @@ pub(super) struct Rectangle {
 }
 
 impl Rectangle {
-    /// Whether the rectangle has no area.
+    /// Returns whether the rectangle has no area.
     pub(super) fn is_empty(&self) -> bool {
         self.place.bytes == 0 || self.place.live.steps() == 0
     }

@@ -138,7 +138,7 @@ pub(super) fn how_text(how: How) -> &'static str {
     }
 }
 
-/// Whether both tensors hold the same bytes; otherwise one is written over the other.
+/// Returns whether both tensors hold the same bytes; otherwise one is written over the other.
 pub(super) fn same_bytes(how: How) -> bool {
     matches!(how, How::View | How::Slice | How::Concat)
 }

@@ -55,7 +55,7 @@ unsigned char @ARRAY[@P_@NAME_BYTES + (@P_@NAME_BYTES == 0ULL)] @P_@NAME_ATTRIBU
 
 const CONSTANTS: &str = "\n * It holds constants as well: copy them there before the first run.";
 
-/// Whether `#include` can name this file.
+/// Returns whether `#include` can name this file.
 #[must_use]
 pub fn can_include(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(|c| c.is_control() || c == '"' || c == '\\')

@@ -1,3 +1,5 @@
+//! The fields of a PLAN.json.
+
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -39,7 +41,7 @@ pub struct PlanDocument {
     pub reserved: Vec<[u64; 2]>,
     /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
-    /// Where variables live.
+    /// Location of variables.
     #[serde(default, with = "VariablesText")]
     pub variables: Variables,
     /// Import options of the model.
@@ -157,7 +159,7 @@ pub struct TensorEntry {
     pub name: String,
     /// Size.
     pub bytes: u64,
-    /// Whether the size is an upper bound that depends on data; ignored by the reader.
+    /// True if the size is an upper bound of a size that depends on data; ignored by the reader.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub upper_bound: bool,
     /// Source of its contents; ignored by the reader.

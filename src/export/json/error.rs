@@ -1,3 +1,5 @@
+//! Errors of reading a plan.
+
 use crate::import::{cut, short};
 
 /// Reason for which a PLAN.json cannot be read, or does not refer to this model. Sizes, offsets and live

@@ -1,3 +1,5 @@
+//! From a PLAN.json to a plan or a solution.
+
 use std::collections::HashMap;
 
 use serde::Deserialize;

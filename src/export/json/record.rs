@@ -1,3 +1,5 @@
+//! The record of import options in a plan.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -11,7 +13,7 @@ use crate::import::{Fold, ImportOptions, InputShape, json};
 #[serde(default)]
 #[non_exhaustive]
 pub struct ImportRecord {
-    /// Which operators are folded.
+    /// The operators that are folded.
     #[serde(with = "FoldText")]
     pub fold: Fold,
     /// Element type whose size floating-point elements have.
@@ -28,10 +30,10 @@ pub struct ImportRecord {
     /// State: outputs that a run leaves for the next run, by the names of the inputs that read them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub states: BTreeMap<String, String>,
-    /// Whether softmax and normalizations may write their outputs over their inputs.
+    /// True if softmax and normalizations may write their outputs over their inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub multi_pass: bool,
-    /// Whether operators may overwrite graph inputs.
+    /// True if operators may overwrite graph inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
     /// Alignment of CSV buffers without an alignment of their own.

@@ -1,3 +1,5 @@
+//! From a plan or a solution to a PLAN.json.
+
 use serde::Serialize;
 
 use super::document::arena;

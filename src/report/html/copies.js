@@ -14,7 +14,7 @@ copies.of.forEach((_, copy) => {
 });
 
 const copiedTensor = (copy) => buffers.name[buffers.intervals.get(copies.of[copy])[0]];
-/** Whether a transfer goes to a faster memory; fast memories come first. */
+/** Returns whether a transfer goes to a faster memory; fast memories come first. */
 const rises = (copy) => copies.to[copy] < copies.from[copy];
 
 function copiedWhen(copy) {
@@ -32,7 +32,7 @@ function copiesText(row, limit = Infinity) {
   return lines.length > limit ? [...lines.slice(0, limit), `and ${lines.length - limit} more copies`] : lines;
 }
 
-/** Whether the arrows have less than 12 pixels each on average; they are then drawn small. */
+/** Returns whether the arrows have less than 12 pixels each on average; they are then drawn small. */
 function copiesAreFar(map, frame) {
   return map.copied.length * 12 * (map.view.x1 - map.view.x0) > data.figures.steps * (frame.right - frame.left);
 }
@@ -57,7 +57,7 @@ function forEachArrow(map, frame, scale, [length, head], use) {
 
 const SMALL_ARROW = [9, 2.5];
 const LARGE_ARROW = [15, 4];
-/** Whether an arrow shows a duration. */
+/** Returns whether an arrow shows a duration. */
 const isLong = ({ x0, x1 }) => x1 - x0 > 1;
 
 /**

@@ -93,7 +93,7 @@ impl<'a> PoolScene<'a> {
     }
 }
 
-/// Whether the map of the backing store shows a rectangle: constants and data that is resident during
+/// Returns whether the map of the backing store shows a rectangle: constants and data that is resident during
 /// the whole run would fill the map without telling anything about the plan.
 fn comes_and_goes(rectangle: &Rectangle, steps: u32) -> bool {
     let live = rectangle.place.live;

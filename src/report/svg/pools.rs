@@ -218,7 +218,7 @@ fn copies(scene: &PoolScene, drawn: &DrawnRectangles, panels: &[Panel]) -> Group
         let (from, to) = (&panels[transfer.from.index()], &panels[transfer.to.index()]);
         let rises = transfer.to < transfer.from;
         let [x1, x2] = [transfer.step, transfer.due].map(|step| px(from.frame.x(step.min(scene.steps))));
-        // Where one end is not drawn, the arrow is a stub.
+        // The arrow is a stub if one end is not drawn.
         let down = if rises { STUB } else { -STUB };
         let (y1, y2) = match (middle(from, copy.from), middle(to, copy.to)) {
             (Some(y1), Some(y2)) => (px(y1), px(y2)),

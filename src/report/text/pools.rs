@@ -59,7 +59,7 @@ fn gap_line(plan: &PoolPlan) -> String {
     format!("{}: {meaning}{why}", gap_text(plan))
 }
 
-/// Whether a tensor resides in a pool other than the backing store at any step.
+/// Returns whether a tensor resides in a pool other than the backing store at any step.
 fn is_on_chip(plan: &PoolPlan, id: TensorId) -> bool {
     plan.stays_of(Occupant::Tensor(id)).any(|stay| stay.pool != plan.pools.home_id())
 }

@@ -1,3 +1,5 @@
+//! The text summary of a plan for one arena.
+
 use std::fmt::Write;
 use std::ops::Range;
 

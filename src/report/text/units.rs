@@ -1,3 +1,5 @@
+//! Formatting of bytes and percentages.
+
 /// Formats bytes exactly, with a unit: `1.96 MiB (2055168 bytes)`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {

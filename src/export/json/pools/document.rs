@@ -1,3 +1,5 @@
+//! The fields of a plan for several memories.
+
 use serde::{Deserialize, Serialize};
 
 use crate::export::json::document::VariablesText;
@@ -27,7 +29,7 @@ pub struct PoolPlanDocument {
     pub preloaded_bytes: u64,
     /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
-    /// Where variables live.
+    /// Location of variables.
     #[serde(default, with = "VariablesText")]
     pub variables: Variables,
     /// When constants are copied on chip.

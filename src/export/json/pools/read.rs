@@ -1,3 +1,5 @@
+//! From a document to a plan for several memories.
+
 use std::collections::HashSet;
 
 use super::{PoolEntry, PoolPlanDocument, StayEntry};

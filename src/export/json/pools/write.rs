@@ -1,3 +1,5 @@
+//! From a plan for several memories to a document.
+
 use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry, UseEntry,
 };
