@@ -210,10 +210,7 @@ fn what_does_not_fit_is_planned_all_the_same() {
     let (status, text, errors) =
         plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "80KiB", "--out", &plan]);
     assert_eq!((status, errors.as_str()), (1, ""));
-    assert!(
-        text.contains("does not fit, and no plan can: the lower bound exceeds it by 4.00 KiB"),
-        "{text}"
-    );
+    assert!(text.contains("does not fit, and no plan can: the lower bound exceeds it by 4.00 KiB"), "{text}");
     assert!(text.contains("status       infeasible"), "{text}");
     assert!(fs::read_to_string(&plan).unwrap().contains(r#""status": "infeasible""#));
     assert_eq!(plimsoll(&["verify", &model(TFLITE), &plan]).0, 0);

@@ -50,6 +50,7 @@ fn hatched(scene: &Scene, share: &SceneShare, frame: &MapFrame) -> Option<Shape>
     let operator = shortened(&operator, 80);
     let text = format!("{tensor}\n{} {of}\n{common} at operator {operator}", how_text(share.how));
     let hatching = Shape::new().set("class", if same_bytes(share.how) { "same" } else { "over" });
-    let hatching = hatching.set("x", px(left)).set("y", px(top)).set("width", px(width)).set("height", px(height));
+    let hatching =
+        hatching.set("x", px(left)).set("y", px(top)).set("width", px(width)).set("height", px(height));
     Some(hatching.add(Title::new(xml(&text))))
 }
