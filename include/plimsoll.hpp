@@ -435,7 +435,7 @@ struct Core {
     // Bytes that they need at least.
     std::uint64_t needed;
     std::uint64_t capacity;
-    // True if the others fit whenever any one is removed; false also if this could not be tested.
+    // Whether the others fit if any one is removed; false also if this could not be tested.
     bool irreducible;
 };
 
