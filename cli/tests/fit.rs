@@ -401,7 +401,10 @@ fn bad_usage_names_the_culprit() {
     let (status, _, errors) = fit(&[&csv, "--memory", "l2=1"]);
     assert!(status == 2 && errors.contains("buffers alone have no traffic"), "{errors}");
     let (status, _, errors) = fit(&[&csv, "--csv", &csv]);
-    assert!(status == 2 && errors.contains("is an input, which is not written over"), "{errors}");
+    assert!(
+        status == 2 && errors.contains("the output is also an input and would be overwritten"),
+        "{errors}"
+    );
 }
 
 #[test]

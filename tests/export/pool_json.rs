@@ -175,11 +175,11 @@ fn wrong_references() {
         ),
         (
             |document| document["tensors"][2]["name"] = json!("feature"),
-            "tensor 2 is called `feature` in the plan and `features` in the model",
+            "tensor 2 has the name `feature` in the plan and `features` in the model",
         ),
         (
             |document| document["tensors"][2]["stays"][1]["pool"] = json!("l3"),
-            "a place of tensor 2 (`features`) names pool `l3`, which the plan does not have",
+            "a residency interval of tensor 2 (`features`) names pool `l3`, which the plan does not define",
         ),
         (
             |document| document["scratch"][1]["operator"] = json!(9),
@@ -187,7 +187,7 @@ fn wrong_references() {
         ),
         (
             |document| document["scratch"][1]["operator"] = json!(0),
-            "the plan places the workspace of operator 0 (`conv`) twice",
+            "the plan places the scratch of operator 0 (`conv`) twice",
         ),
         (
             |document| document["transfers"][0]["index"] = json!(8),
@@ -195,11 +195,11 @@ fn wrong_references() {
         ),
         (
             |document| document["transfers"][0]["tensor"] = json!("x"),
-            "entry 0 of `transfers` names tensor 2 `x`, but that is `features`",
+            "entry 0 of `transfers` names tensor 2 `x`, but its name is `features`",
         ),
         (
             |document| document["transfers"][1]["to"] = json!(""),
-            "entry 1 of `transfers` names pool ``, which the plan does not have",
+            "entry 1 of `transfers` names pool ``, which the plan does not define",
         ),
         (
             |document| document["uses"][0]["occupant"] = json!({ "scratch": 5 }),
@@ -207,11 +207,11 @@ fn wrong_references() {
         ),
         (
             |document| document["uses"][0]["pool"] = json!("l3"),
-            "entry 0 of `uses` names pool `l3`, which the plan does not have",
+            "entry 0 of `uses` names pool `l3`, which the plan does not define",
         ),
         (
             |document| document["tensors"][6]["shares"]["index"] = json!(1),
-            "what tensor `flat` shares names tensor 1 `x#5`, but that is `weights`",
+            "`shares` of tensor `flat` names tensor 1 `x#5`, but its name is `weights`",
         ),
     ];
     for (change, expected) in cases {
