@@ -1,6 +1,6 @@
 //! What the verifier accepts runs: plans with something changed at random.
 
-use plimsoll::verify::{Violation, verify_pools};
+use plimsoll::verify::{Rule, Violation, verify_pools};
 use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, Sharing, TensorId, Transfer, Use};
 
 use crate::support::pools::{drawn_pools, run_on_quiet_bytes};
@@ -86,6 +86,16 @@ fn tidy(plan: &mut PoolPlan) {
     plan.transfers.sort_by_key(|one| one.due);
 }
 
+/// Rules of figures: a plan that breaks only these runs as it should.
+const FIGURES: [Rule; 6] = [
+    Rule::PoolUsage,
+    Rule::PoolTraffic,
+    Rule::PreloadedBytes,
+    Rule::TotalCost,
+    Rule::BoundBelowCost,
+    Rule::FloorBelowBound,
+];
+
 #[test]
 fn what_is_accepted_runs() {
     let (mut accepted, mut changed) = (0, 0);
@@ -106,10 +116,9 @@ fn what_is_accepted_runs() {
                 continue;
             }
             changed += 1;
-            // What it costs may be another matter.
-            let is_claim = |one: &Violation| matches!(one, Violation::Claim(_));
+            let is_figure = |one: &Violation| FIGURES.contains(&one.rule());
             match verify_pools(&graph, &other) {
-                Err(found) if !found.list().iter().all(is_claim) => {}
+                Err(found) if !found.list().iter().all(is_figure) => {}
                 _ => {
                     accepted += 1;
                     run_on_quiet_bytes(&graph, &other, 3)
