@@ -8,9 +8,9 @@
 //! | --- | --- |
 //! | [`verify`] | a plan of a graph: rules F, O, N, P, L1, A, D1, D2, S, M1 to M4, G, B |
 //! | [`verify_pools`] | a plan for several memories: rules F, O, N, P2, P3, L2, A1, A3, A5, D, S, M, R, T, C |
-//! | [`verify_offsets`] | offsets of a problem: rules F, A |
-//! | [`verify_solution`] | a solution of a problem: rules F, A, G, B |
-//! | [`verify_choice`] | the buffers that are kept on chip: rules F, A, G, K |
+//! | [`verify_offsets`] | offsets of a problem: rules F1, F4, A |
+//! | [`verify_solution`] | a solution of a problem: rules F1, F3, F4, A, G, B |
+//! | [`verify_choice`] | the buffers that are kept on chip: rules F1, F4, A, G, K |
 //!
 //! Each [`Rule`] has a stable identifier and a statement, and each [`Violation`] names the rule that the
 //! plan breaks. `docs/verify.md` lists all rules. Each file of this module begins with its rules: the
@@ -46,9 +46,10 @@
 //!
 //! # Limits
 //!
-//! Three statements are not checked, as that would repeat a search: the part of a lower bound above
-//! [`certified`](crate::PlanBound::certified), the bound over all orders, and the lower bound on the cost
-//! of a plan for several memories.
+//! The verifier does not repeat searches. It takes the plan's word for the part of a lower bound above
+//! [`certified`](crate::PlanBound::certified), the bound over all orders, the bounds on the cost of a plan
+//! for several memories, the upper bound on the value of a choice, and the lower bound on the sizes of
+//! shared objects.
 
 mod bodies;
 mod claims;

@@ -1,4 +1,4 @@
-//! Liveness, whole plans, and the verifier's judgement of wrong ones.
+//! Live ranges, plans, and the verdicts of the verifier on wrong plans.
 
 #![allow(clippy::many_single_char_names)] // tensors of small graphs
 
@@ -19,8 +19,8 @@ fn bytes(bytes: u64) -> TensorSpec {
     TensorSpec::bytes(bytes)
 }
 
-/// Live ranges by asking of each step whether the tensor is needed there: by
-/// the rules as they are written down, not as either module computes them.
+/// Live ranges by the definition: for each step, whether the tensor is needed. An independent
+/// implementation for comparison with the library.
 fn ranges_by_the_rules(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRange>> {
     let steps = order.len() as u32;
     let total = steps.max(1);
@@ -45,7 +45,7 @@ fn ranges_by_the_rules(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRa
     graph.tensor_ids().map(range).collect()
 }
 
-/// A valid order drawn by `picks`.
+/// A valid order: `picks` choose among the operators that are ready.
 fn some_order(graph: &Graph, picks: &[prop::sample::Index]) -> Vec<OperatorId> {
     let mut order: Vec<OperatorId> = Vec::new();
     let mut picks = picks.iter().cycle();
@@ -84,12 +84,12 @@ proptest! {
             }
         }
         prop_assert_eq!(ranges, ranges_by_the_rules(&graph, &order));
-        // Bytes at each step, summed from who is live there.
+        // The bytes at each step are the sum over the buffers that are live.
         let live = liveness.live_bytes();
         prop_assert_eq!(live.len(), order.len().max(1));
         for (step, &bytes) in live.iter().enumerate() {
-            let who = liveness.live_at(step as u32);
-            let sum: u64 = who.map(|(id, _)| liveness.problem().buffer(id).size()).sum();
+            let buffers = liveness.live_at(step as u32);
+            let sum: u64 = buffers.map(|(id, _)| liveness.problem().buffer(id).size()).sum();
             prop_assert_eq!(sum, bytes);
         }
         prop_assert_eq!(liveness.peak().bytes, *live.iter().max().unwrap());
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_lies_in_what_is_reserved(
+    fn reserved_ranges_stay_free(
         graph in random::graph(12),
         ranges in prop::collection::vec((0u64..300, 1u64..80), 1..4),
         alignment in prop::sample::select(&[1u64, 16, 64]),
@@ -140,7 +140,7 @@ proptest! {
         prop_assert!(verify(&graph, &moved).is_err());
     }
 
-    /// Any single change to a plan is either refused or harmless by the rules.
+    /// The verifier refuses each single change to a plan that breaks a rule.
     #[test]
     fn changed_plans_are_refused(graph in random::graph(10), which: prop::sample::Index, change in 0usize..6, by in 1u64..40) {
         let plan = Planner::new().alignment(1).plan(&graph).unwrap();
@@ -171,7 +171,7 @@ proptest! {
     }
 }
 
-/// x -> a -> [b, c] -> d, with scratch at c.
+/// x -> a -> [b, c] -> d, with a scratch buffer for the producer of c.
 fn diamond() -> (Graph, [TensorId; 5]) {
     let mut net = Graph::builder("diamond");
     let x = net.input("x", bytes(10));
@@ -205,7 +205,7 @@ fn a_plan_says_where_why_and_when() {
     assert_eq!(at_peak, [1, 2, 3, 5].map(BufferId::new));
 }
 
-/// What the verifier says of the diamond's plan after a change.
+/// The verifier's message on the diamond's plan after a change.
 fn verdict(change: impl FnOnce(&mut Plan)) -> String {
     let (graph, _) = diamond();
     let mut plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();

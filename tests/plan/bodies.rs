@@ -1,4 +1,4 @@
-//! Graphs whose operators run bodies, against brute force.
+//! Graphs with bodies, compared with brute force.
 
 use plimsoll::allocate::{self, Greedy};
 use plimsoll::verify::{Rule, verify, verify_pools};
@@ -42,7 +42,7 @@ fn branches_share_memory_while_the_operator_runs() {
 }
 
 #[test]
-fn what_an_operator_needs_besides_lies_behind_its_bodies() {
+fn own_scratch_of_an_operator_lies_behind_its_bodies() {
     let graph = around(vec![chain(100)], 5);
     let plan = Planner::new().alignment(16).plan(&graph).unwrap();
     // The body: 112 for `m`, 8 for `x` or `y`; then 5 at a multiple of 16.
@@ -62,9 +62,9 @@ fn bodies_are_as_aligned_as_their_tensors_ask_for() {
     assert_eq!(plan.scratch[0].unwrap().offset % 256, 0);
     let inner = &plan.bodies[0].plan;
     assert_eq!(inner.scratch[0].unwrap().offset % 256, 0);
-    // With the workspace at 0, `x` and `y` of both graphs lie behind the wide tensor.
+    // With the scratch buffer at 0, `x` and `y` of both graphs lie behind the wide tensor.
     assert_eq!(plan.arena_bytes, 64 + 20 + 20);
-    // A workspace that is aligned too little for its bodies is refused.
+    // The scratch buffer needs the largest alignment of its bodies.
     let mut wrong = plan.clone();
     wrong.scratch[0].as_mut().unwrap().offset = 16;
     wrong.arena_bytes += 16;
@@ -93,13 +93,13 @@ fn the_verifier_judges_bodies() {
     assert!(text.contains("body 1 of operator `branch`: tensor `x` needs 8 bytes"), "{text}");
     let text = wrong(&|plan| plan.bodies[0].plan.alignment = 2);
     assert!(text.contains("body 0 of operator `branch`"), "{text}");
-    // The workspace is too small for a body that needs more than is said.
+    // The scratch buffer is too small for a body with a larger arena.
     let text = wrong(&|plan| {
         let body = &mut plan.bodies[0].plan;
         (body.arena_bytes, body.status) = (109, Status::Feasible);
     });
     assert!(text.contains("scratch of operator `branch` has a place of 108 bytes but needs 109"), "{text}");
-    // A bound is not above what is certified of the bodies.
+    // The outer certificate counts the certified bytes of bodies only.
     let text = wrong(&|plan| {
         let body = &mut plan.bodies[0].plan;
         (body.lower_bound.certified, body.lower_bound.bytes) = (100, 100);
@@ -120,7 +120,7 @@ fn the_verifier_judges_bodies() {
 
 #[test]
 fn bounds_hold_for_all_plans_of_bodies() {
-    // Naive offsets are far above the body's bound.
+    // The naive strategy needs more than the body's bound.
     let graph = around(vec![chain(100)], 0);
     let planner = Planner::new().alignment(1).strategy(allocate::Naive);
     let plan = planner.plan(&graph).unwrap();
@@ -129,7 +129,7 @@ fn bounds_hold_for_all_plans_of_bodies() {
     assert_eq!((plan.arena_bytes, plan.status), (136, Status::Feasible));
     let best = Planner::new().alignment(1).plan(&graph).unwrap();
     assert!(plan.bound() <= best.arena_bytes);
-    // What does not fit is explained by what no plan of the bodies undercuts.
+    // The infeasible core uses the bounds of bodies, which hold for all of their plans.
     let tight = Planner::new().alignment(1).strategy(Greedy::by_size()).capacity(127);
     let plan = tight.plan(&graph).unwrap();
     assert_eq!(plan.status, Status::Infeasible);
@@ -163,7 +163,7 @@ fn wrong_bodies_are_refused() {
             Err(other) => panic!("{other}"),
         }
     }
-    // The deepest that is allowed can be planned.
+    // The deepest permitted nesting can be planned.
     let plan = Planner::new().alignment(1).plan(&nested).unwrap();
     assert_eq!(plan.arena_bytes, 9);
 }
@@ -203,12 +203,12 @@ fn placements_in_several_memories_have_plans_of_bodies() {
     assert!(verify_pools(&graph, &wrong).is_err());
     wrong.bodies.clear();
     assert!(verify_pools(&graph, &wrong).is_err());
-    // The body does not fit on chip with the rest.
+    // The body and the other tensors do not fit on chip together.
     let plan = planner.place(&graph, &pools(100)).unwrap();
     assert_eq!((plan.used[1], plan.home_traffic().total()), (128, 2 * (108 + 10)));
 }
 
-/// Numbers drawn from a seed.
+/// A random number generator.
 struct Draw(u64);
 
 impl Draw {
@@ -218,7 +218,7 @@ impl Draw {
     }
 }
 
-/// A body or a graph of a few operators, some of which run bodies in turn.
+/// A random graph of a few operators, some of which run bodies, nested up to `depth`.
 fn drawn(draw: &mut Draw, depth: u32) -> Graph {
     let mut net = Graph::builder("drawn");
     let size = |draw: &mut Draw| TensorSpec::bytes([1, 3, 8, 16, 24][draw.below(5) as usize]);
@@ -245,12 +245,11 @@ fn drawn(draw: &mut Draw, depth: u32) -> Graph {
     net.build().unwrap()
 }
 
-/// Every order, and of each the lowest offsets, with bodies as small as they can be. By the rules
-/// as they are written down, on live ranges that are.
-fn least_arena(graph: &Graph, alignment: u64) -> u64 {
+/// The smallest arena over all orders, with optimal offsets and the smallest bodies, by enumeration.
+fn smallest_arena(graph: &Graph, alignment: u64) -> u64 {
     let workspace = |id: OperatorId| {
         let operator = graph.operator(id);
-        let bodies = operator.bodies().iter().map(|body| least_arena(body, alignment)).max().unwrap_or(0);
+        let bodies = operator.bodies().iter().map(|body| smallest_arena(body, alignment)).max().unwrap_or(0);
         match operator.scratch_bytes() {
             0 => bodies,
             own => bodies.next_multiple_of(alignment) + own,
@@ -290,19 +289,19 @@ fn each_order(graph: &Graph, order: &mut Vec<OperatorId>, tell: &mut dyn FnMut(&
 }
 
 #[test]
-fn small_graphs_with_bodies_are_planned_at_their_least() {
+fn small_graphs_with_bodies_reach_the_optimum() {
     let (mut proven, mut nested) = (0, 0);
     for seed in 0..80 {
         let mut draw = Draw(seed);
         let graph = drawn(&mut draw, 2);
         let alignment = [1, 16][draw.below(2) as usize];
-        let least = least_arena(&graph, alignment);
+        let least = smallest_arena(&graph, alignment);
         let planner = || Planner::new().alignment(alignment).order(Ordering::Optimal);
         let plan = planner().plan(&graph).unwrap();
         assert_eq!(plan.arena_bytes, least, "seed {seed}");
         proven += u32::from(plan.status == Status::Optimal);
         nested += u32::from(plan.bodies.iter().any(|body| !body.plan.bodies.is_empty()));
-        // Whatever the strategy, the level of sharing and the limit: bounds hold.
+        // Bounds hold for every strategy, level of sharing and limit.
         for strategy in ["naive", "greedy-by-size", "auto"] {
             let strategy = allocate::by_name(strategy).unwrap();
             let quick = planner().boxed_strategy(strategy).limits(Limits::new().nodes(seed % 50));

@@ -1,5 +1,5 @@
-//! Every rule can be broken: a wrong plan for each rule of the enum, here or in the table of `wrong`. And
-//! `docs/verify.md` lists the rules of the enum, no more and no fewer.
+//! A wrong plan for each rule, here or in the table of `wrong`, and the comparison of `Rule` with
+//! `docs/verify.md`.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn found(verdict: Result<(), Violations>) -> Vec<Rule> {
     violations.list().iter().map(plimsoll::verify::Violation::rule).collect()
 }
 
-/// Rules that a plan breaks after a change, where the plan was right before.
+/// The rules that a plan breaks after a change; before it, the plan is right.
 fn after(graph: &Graph, planner: Planner, change: impl Fn(&mut Plan)) -> Vec<Rule> {
     let planner = planner.order(Ordering::File);
     let mut plan = planner.plan(graph).unwrap();
@@ -37,14 +37,14 @@ fn place(plan: &mut Plan, id: usize) -> &mut Placement {
 /// 8 bytes after 3 and apart from it; 5 is the output. The last two operators update the variable.
 fn net() -> Graph {
     let mut net = Graph::builder("net");
-    let x = net.input("x", bytes(8).at(64));
-    let w = net.constant("w", bytes(4));
-    let s = net.variable("s", bytes(8));
+    let image = net.input("image", bytes(8).at(64));
+    let weights = net.constant("weights", bytes(4));
+    let state = net.variable("state", bytes(8));
     let [a, b, y] = ["a", "b", "y"].map(|name| net.tensor(name, bytes(8)));
-    let first = net.operator("first").reads([x, w]).writes([a]).scratch(8).id();
-    net.operator("second").reads([x]).writes([b]).after([first]);
-    net.operator("third").reads([s]).writes([s]);
-    net.operator("fourth").reads([a, b, s]).writes([s, y]);
+    let first = net.operator("first").reads([image, weights]).writes([a]).scratch(8).id();
+    net.operator("second").reads([image]).writes([b]).after([first]);
+    net.operator("third").reads([state]).writes([state]);
+    net.operator("fourth").reads([a, b, state]).writes([state, y]);
     net.place_at(b, a, 8).keep_apart(a, b).output(y);
     net.build().unwrap()
 }
@@ -66,15 +66,15 @@ fn nested_plan(change: impl Fn(&mut Plan)) -> Vec<Rule> {
     after(&net.build().unwrap(), Planner::new().alignment(8), change)
 }
 
-/// Inputs 0 and 1, a tensor 2 and its view 3, and outputs 4 and 5, with 2 an output as well. By hand, so
-/// that every offset can be changed alone.
+/// Inputs 0 and 1, a tensor 2 and its view 3, and outputs 4 and 5, with 2 an output as well. The
+/// offsets are given by hand.
 fn shared_plan(offsets: [u64; 6], change: impl Fn(&mut Plan)) -> Vec<Rule> {
     let mut net = Graph::builder("shared");
-    let [x, z] = ["x", "z"].map(|name| net.input(name, bytes(8)));
+    let [early, late] = ["early", "late"].map(|name| net.input(name, bytes(8)));
     let [t, v, p, q] = ["t", "v", "p", "q"].map(|name| net.tensor(name, bytes(8)));
-    net.operator("conv").reads([x]).writes([t]);
+    net.operator("conv").reads([early]).writes([t]);
     net.operator("reshape").reads([t]).writes([v]).view(t, v, 0);
-    net.operator("split").reads([v, z]).writes([p, q]);
+    net.operator("split").reads([v, late]).writes([p, q]);
     net.output(t).output(p).output(q);
     let graph = net.build().unwrap();
     after(&graph, Planner::new().alignment(8).share(Sharing::Views), |plan| {
@@ -96,7 +96,7 @@ fn a_shared_plan_by_hand_is_right() {
     assert_eq!(shared_plan(APART, |_| ()), []);
 }
 
-/// A solution in shared objects: buffers 0 and 1 in one object, buffer 2 inside of the other one's host.
+/// Buffers 0 and 1 are in object 0, with 1 as a guest of 0, and buffer 2 is in object 1.
 fn objects_solution(change: impl Fn(&mut Solution)) -> Vec<Rule> {
     let buffers = vec![Buffer::new(16, 0..1), Buffer::new(8, 1..2), Buffer::new(8, 0..2)];
     let problem = Problem::new(buffers).unwrap();
@@ -119,7 +119,7 @@ fn choice(change: impl Fn(&mut Choice)) -> Vec<Rule> {
     found(verify_choice(&problem, 9, None, &choice))
 }
 
-/// Rules that a plan for several memories breaks because its graph has a fixed offset.
+/// The rules that a plan for several memories breaks if its graph has a fixed offset.
 fn fixed_in_pools() -> Vec<Rule> {
     let mut net = Graph::builder("fixed");
     net.input("x", bytes(8).at(64));
@@ -130,7 +130,7 @@ fn fixed_in_pools() -> Vec<Rule> {
 /// A reserved range without bytes.
 const EMPTY: std::ops::Range<u64> = 5..5;
 
-/// Plans of one memory, solutions and choices that break one rule at least, with the rule.
+/// Rules, each with the rules that a wrong plan, solution or choice for it breaks.
 fn wrong_plans() -> Vec<(Rule, Vec<Rule>)> {
     let operators = |order: [usize; 4]| net_plan(|plan| plan.order = order.map(OperatorId::new).to_vec());
     vec![
@@ -216,7 +216,7 @@ fn identifiers_are_unique_and_numbered_by_subject() {
     }
 }
 
-/// Rows of `docs/verify.md` whose first cell is an identifier of a rule.
+/// Rows of `docs/verify.md` with code in the first of two cells.
 fn documented_rules() -> Vec<(&'static str, &'static str)> {
     let row = |line: &'static str| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ");
     include_str!("../../docs/verify.md").lines().filter_map(row).collect()

@@ -1,4 +1,4 @@
-//! What the verifier accepts runs: plans with something changed at random.
+//! Plans with random changes: those that the verifier accepts run and compute the same.
 
 use plimsoll::verify::{Rule, Violation, verify_pools};
 use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, Sharing, TensorId, Transfer, Use};
@@ -12,7 +12,7 @@ fn pick(draw: &mut Draw, count: usize) -> usize {
     draw.below(count.max(1) as u64) as usize
 }
 
-/// One up, one down, or twice as far.
+/// A number at most two away from `number`, never below 0.
 fn near(draw: &mut Draw, number: u32) -> u32 {
     match draw.below(3) {
         0 => number + 1,
@@ -21,7 +21,7 @@ fn near(draw: &mut Draw, number: u32) -> u32 {
     }
 }
 
-/// Changes one thing.
+/// Makes one random change to a plan.
 fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
     let pools = plan.pools.list().len();
     let (stay, copy) = (pick(draw, plan.stays.len()), pick(draw, plan.transfers.len()));
@@ -70,7 +70,7 @@ fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
     }
 }
 
-/// As places are now.
+/// Restores the order of lists and the bytes used in pools, so that these do not hide the change.
 fn tidy(plan: &mut PoolPlan) {
     let key = |occupant| match occupant {
         Occupant::Scratch(id) => (1, id.index()),
@@ -86,7 +86,7 @@ fn tidy(plan: &mut PoolPlan) {
     plan.transfers.sort_by_key(|one| one.due);
 }
 
-/// Rules of figures: a plan that breaks only these runs as it should.
+/// Rules about figures: a plan that breaks no other rule computes the same.
 const FIGURES: [Rule; 6] = [
     Rule::PoolUsage,
     Rule::PoolTraffic,
@@ -97,7 +97,7 @@ const FIGURES: [Rule; 6] = [
 ];
 
 #[test]
-fn what_is_accepted_runs() {
+fn accepted_plans_run() {
     let (mut accepted, mut changed) = (0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 150) {
         let draw = &mut Draw(seed);

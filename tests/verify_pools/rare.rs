@@ -1,4 +1,4 @@
-//! Plans for what is rare, each of which a planner gets wrong easily.
+//! Plans of rare cases that a planner easily gets wrong.
 
 use plimsoll::{Graph, GraphBuilder, Planner, Pool, Pools, Sharing, TensorSpec};
 
@@ -11,7 +11,7 @@ fn two(l1: u64) -> Pools {
     Pools::new([Pool::on_chip("l1", l1), ddr]).unwrap()
 }
 
-/// Some plan is right that the planner makes.
+/// The planner finds a plan, and it is right.
 fn check(net: GraphBuilder, pools: &Pools, level: Sharing) {
     let planner = Planner::new().alignment(1).share(level);
     let placed = place(&planner, &net.build().unwrap(), pools);
@@ -23,9 +23,9 @@ fn bytes(bytes: u64) -> TensorSpec {
     TensorSpec::bytes(bytes)
 }
 
-/// The next run needs them as well.
+/// The next run reads the constants in the backing store, so nothing may overwrite them.
 #[test]
-fn constants_at_home_keep_their_place() {
+fn constants_in_the_backing_store_keep_their_place() {
     let mut net = Graph::builder("constants");
     let (x, w) = (net.input("x", bytes(8)), net.constant("w", bytes(8)));
     let [a, y] = ["a", "y"].map(|name| net.tensor(name, bytes(8)));
@@ -35,7 +35,7 @@ fn constants_at_home_keep_their_place() {
     check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), Sharing::None);
 }
 
-/// What is made in place once is copied once more.
+/// The first occurrence is a concat slice; the operator copies the second one.
 #[test]
 fn a_tensor_twice_in_one_concatenation_is_read() {
     let mut net = Graph::builder("twice");
@@ -47,7 +47,7 @@ fn a_tensor_twice_in_one_concatenation_is_read() {
     check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), Sharing::All);
 }
 
-/// The copy is of the input, which dies before it is due: its view lives on.
+/// The transfer moves the input, which dies before the transfer is due, while its view is still live.
 #[test]
 fn a_view_begins_while_its_input_is_prefetched() {
     let mut net = Graph::builder("prefetch");
@@ -60,7 +60,7 @@ fn a_view_begins_while_its_input_is_prefetched() {
     check(net, &two(64).prefetch(2), Sharing::Views);
 }
 
-/// The caller writes it all the same.
+/// The caller writes the input although no operator reads it.
 #[test]
 fn an_input_that_nobody_reads_has_a_place_beside_what_lies_with_it() {
     let mut net = Graph::builder("unread");
@@ -72,7 +72,7 @@ fn an_input_that_nobody_reads_has_a_place_beside_what_lies_with_it() {
     check(net, &two(64), Sharing::None);
 }
 
-/// A tensor may ask for less than its pool demands.
+/// The alignment of the tensor is smaller than that of the pool.
 #[test]
 fn slices_lie_at_multiples_of_the_alignment_of_their_pool() {
     let mut net = Graph::builder("slice");
@@ -84,7 +84,7 @@ fn slices_lie_at_multiples_of_the_alignment_of_their_pool() {
     check(net, &Pools::new([Pool::off_chip("ddr").alignment(8)]).unwrap(), Sharing::Views);
 }
 
-/// It is resident or not, but the caller finds it.
+/// The caller reads the variable in the pool of outputs, whether it is resident or not.
 #[test]
 fn a_variable_that_is_an_output_is_where_outputs_are() {
     let mut net = Graph::builder("state");
@@ -95,9 +95,9 @@ fn a_variable_that_is_an_output_is_where_outputs_are() {
     check(net, &two(64), Sharing::None);
 }
 
-/// It is at home as well, where the next run looks for it; or this is refused.
+/// The next run reads the variable in the backing store, so it is there too, or the planner refuses.
 #[test]
-fn a_variable_that_is_an_output_on_chip_is_at_home_as_well() {
+fn a_variable_that_is_an_output_on_chip_is_in_the_backing_store_too() {
     let mut net = Graph::builder("state");
     let (x, s) = (net.input("x", bytes(8)), net.variable("s", bytes(8)));
     net.operator("update").reads([x, s]).writes([s]);
@@ -106,9 +106,9 @@ fn a_variable_that_is_an_output_on_chip_is_at_home_as_well() {
     place(&Planner::new(), &graph, &two(64).outputs("l1").unwrap()).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
-/// Where an operator finds what has two places at its step is said.
+/// The plan states in which pool an operator finds an operand that resides in two pools at its step.
 #[test]
-fn what_is_on_its_way_is_used_where_it_is() {
+fn an_operand_in_two_pools_has_a_use() {
     let mut net = Graph::builder("ways");
     let x = net.input("x", bytes(8));
     let [a, b, y] = ["a", "b", "y"].map(|name| net.tensor(name, bytes(8)));

@@ -1,4 +1,4 @@
-//! Rules that need graphs of their own: demands of the graph, views and pieces, numbers near 2^64.
+//! Wrong plans of special graphs: constraints, views and concat slices, numbers near 2^64.
 
 use plimsoll::verify::verify_pools;
 use plimsoll::{
@@ -14,7 +14,7 @@ fn refuse(graph: &Graph, plan: &PoolPlan, reason: &str) {
     assert!(found.contains(reason), "{reason}: {found}");
 }
 
-/// Two operators on chip, `y` right after `x`, and `z` apart from both.
+/// Two operators in one pool; `y` lies right after `x`, and `z` must be kept apart from `x`.
 fn tied() -> (Graph, PoolPlan) {
     let mut net = Graph::builder("tied");
     let [x, y, z] = [
@@ -35,7 +35,7 @@ fn tied() -> (Graph, PoolPlan) {
 }
 
 #[test]
-fn what_the_graph_demands_holds_in_each_pool() {
+fn constraints_hold_in_each_pool() {
     let (graph, plan) = tied();
     verify_pools(&graph, &plan).unwrap();
     let mut wrong = plan.clone();
@@ -48,7 +48,7 @@ fn what_the_graph_demands_holds_in_each_pool() {
     let mut wrong = plan.clone();
     wrong.stays[2].offset = 4;
     refuse(&graph, &wrong, "tensors `x` and `z` share memory of pool `sram` but must be kept apart");
-    // In another pool, at any distance.
+    // In different pools, tensors may lie at any distance.
     let mut apart = plan.clone();
     apart.pools = Pools::new([Pool::new("sram"), Pool::new("bank"), Pool::new("ddr")]).unwrap();
     apart.pools = apart.pools.inputs("sram").unwrap().outputs("sram").unwrap();
@@ -57,7 +57,7 @@ fn what_the_graph_demands_holds_in_each_pool() {
     let traffic = [(16, 8), (8, 8), (0, 0)];
     apart.traffic = traffic.map(|(read, written)| Traffic { read, written }).to_vec();
     verify_pools(&graph, &apart).unwrap();
-    // A fixed offset says nothing of pools.
+    // A fixed offset does not name a pool.
     let mut net = Graph::builder("fixed");
     net.input("x", TensorSpec::bytes(8).at(64));
     let graph = net.build().unwrap();
@@ -65,9 +65,9 @@ fn what_the_graph_demands_holds_in_each_pool() {
     refuse(&graph, &plan, "tensor `x` is fixed at 64, which does not say in which pool");
 }
 
-/// A cut, a piece that is not copied, and what is written over an input that is kept.
+/// A slice, a concat slice, and an output over an input that the caller keeps.
 #[test]
-fn wrong_views_and_pieces_are_refused() {
+fn wrong_views_and_slices_are_refused() {
     let mut net = Graph::builder("views");
     let image = net.input("image", TensorSpec::bytes(16));
     let [cut, piece, joined, over] = [("cut", 8), ("piece", 8), ("joined", 24), ("over", 16)]
@@ -123,7 +123,7 @@ fn wrong_views_and_pieces_are_refused() {
         |p| p.shares[1].at = 8,
         "operator `concat` does not permit tensor `piece` at 8 of tensor `joined`",
     );
-    // The caller's input may not be written over, even where the operator permits it.
+    // No operator may overwrite the caller's input, even with a permission.
     change(
         |p| {
             p.shares.push(Share {
@@ -139,7 +139,7 @@ fn wrong_views_and_pieces_are_refused() {
     );
 }
 
-/// Numbers near the end of 64 bits are added up, not around.
+/// Sums of numbers near 2^64 do not wrap around.
 #[test]
 fn nothing_overflows() {
     let mut net = Graph::builder("huge");

@@ -1,4 +1,4 @@
-//! Plans that are wrong in one thing, each refused with the reason.
+//! A right plan by hand and single changes to it, each refused by the rule that it breaks.
 
 use plimsoll::verify::{Rule, Violation, verify_pools};
 use plimsoll::{
@@ -17,8 +17,7 @@ fn pools() -> Pools {
     Pools::new([chip, ddr]).unwrap().prefetch(1)
 }
 
-/// A convolution, an update of a state, a relu in place, and a sum with what was computed long
-/// before.
+/// A convolution, an update of a variable, a relu in place, and a sum with an early result.
 fn graph() -> Graph {
     let mut net = Graph::builder("net");
     let bytes = TensorSpec::bytes;
@@ -58,8 +57,8 @@ fn copy(id: usize, steps: std::ops::RangeInclusive<u32>, from: usize, to: usize,
     Transfer { tensor: TensorId::new(id), step, due, from: PoolId::new(from), to: PoolId::new(to), bytes }
 }
 
-/// By hand: `v` is resident, `s` is fetched while the convolution runs and brought back, `a` is
-/// parked off chip.
+/// A right plan: `v` is resident, `s` is prefetched during the convolution and copied back, and `a` leaves
+/// the chip and returns.
 fn right() -> PoolPlan {
     let mut plan = PoolPlan::unplaced(&graph(), &pools());
     plan.alignment = 4;
@@ -92,7 +91,7 @@ fn right() -> PoolPlan {
     plan
 }
 
-/// The first place of a tensor in a pool.
+/// The first residency interval of a tensor in a pool.
 fn at(plan: &mut PoolPlan, id: usize, pool: usize) -> &mut Stay {
     let own = plan.stays.iter_mut().filter(|stay| stay.occupant == tensor(id));
     own.into_iter().find(|stay| stay.pool.index() == pool).unwrap()
@@ -111,7 +110,7 @@ type Break = fn(&mut PoolPlan);
 
 /// Changes to the right plan, the rule that each breaks, and a part of the message.
 const WRONG: &[(Break, Rule, &str)] = &[
-    // The order.
+    // Order.
     (
         |p| p.order.swap(0, 1),
         Rule::ProducerFirst,
@@ -152,7 +151,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
         "tensor `x` has two places in pool `ddr` at once, in 0..1 and 0..1",
     ),
     (|p| p.transfers.swap(0, 3), Rule::TransferSorted, "is listed after one that is due at 3"),
-    // Who, where, how much.
+    // Single residency intervals.
     (|p| at(p, X, DDR).pool = PoolId::new(2), Rule::PoolExists, "tensor `x` lies in pool 2, but there are 2"),
     (
         |p| p.stays.push(stay(tensor(99), DDR, 0, 1, 0..1)),
@@ -215,7 +214,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
         "tensor `y` in pool `ddr` lives in 3..5, which is not within the run of 4 steps",
     ),
     (|p| at(p, X, DDR).live.end = 0, Rule::WithinRun, "tensor `x` in pool `ddr` lives in 0..0"),
-    // Presence when needed.
+    // Residency when an operator, the caller or the next run needs a tensor.
     (
         |p| remove(p, X, DDR),
         Rule::ResidentAtStart,
@@ -287,7 +286,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
         Rule::UseResident,
         "operator `add` at step 3 uses tensor `c` in pool `ddr`, where it has no place then",
     ),
-    // Copies.
+    // Transfers.
     (
         |p| p.transfers[0].tensor = TensorId::new(99),
         Rule::TransferEnds,
@@ -378,7 +377,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
         Rule::TransferOfWritten,
         "the copy of tensor `a` from pool `chip` to pool `ddr` at step 0: the tensor is not yet written",
     ),
-    // Bytes that are somebody else's.
+    // Memory contents.
     (
         |p| scratch(p).offset = 16,
         Rule::TransferUndisturbed,
@@ -447,7 +446,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
         Rule::ReturnsToStart,
         "tensor `s` lies at 64 of pool `ddr` when the run starts, but at 112 when it ends",
     ),
-    // What is shared.
+    // Sharing.
     (
         |p| p.shares[0].how = How::View,
         Rule::AliasPermitted,
@@ -478,7 +477,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
         Rule::AliasDistance,
         "at step 2, tensor `c` lies at 0 of pool `chip`, not at 0 of tensor `b`, which lies at 48 of pool `chip`",
     ),
-    // Figures.
+    // Cost.
     (
         |p| p.used[CHIP] = 72,
         Rule::PoolUsage,
@@ -508,7 +507,7 @@ fn a_plan_by_hand_is_right() {
     run_on_bytes(&graph, &plan, 7).unwrap();
 }
 
-/// Rules that a plan of the table breaks.
+/// The rules that the plans of the table break.
 pub fn broken_rules() -> impl Iterator<Item = Rule> {
     WRONG.iter().map(|entry| entry.1)
 }
