@@ -20,11 +20,13 @@
 //! Let `a` be the smallest alignment in `S` and `g` a power of two that divides `a`; alignments are powers
 //! of two, so each buffer begins at a multiple of `g` and keeps the `ceil(bytes, g)` bytes from there for
 //! itself. The end of the topmost of these cells is at least the end of the first `sum of ceil(bytes, g)`
-//! bytes of free cells, counted from address 0. A cell is free unless all of it is reserved. The topmost
-//! buffer need not fill its last cell, so the largest padding is subtracted:
+//! bytes of free cells, counted from address 0. A cell is free unless one reserved range contains all of it:
+//! no buffer has a byte there. The topmost buffer need not fill its last cell, so the largest padding is
+//! subtracted:
 //!
 //! ```text
-//! stack(S) = max over g of  end_of_free(sum of ceil(bytes(x), g))  -  max over x of (ceil(bytes(x), g) - bytes(x))
+//! pad(x, g) = ceil(bytes(x), g) - bytes(x)
+//! stack(S)  = max over g of (end_of_free(sum of ceil(bytes(x), g), g) - max over x of pad(x, g))
 //! ```
 //!
 //! Without reserved ranges, `g = a` gives the maximum; with reserved ranges, all powers of two up to `a`
@@ -47,7 +49,7 @@ pub(super) struct CertificateMember {
     pub(super) bytes: u64,
     pub(super) alignment: u64,
     pub(super) fixed: Option<u64>,
-    /// Whether it is live at the step of the certificate.
+    /// True if it is live at the step of the certificate.
     pub(super) is_live: bool,
 }
 

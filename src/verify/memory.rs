@@ -1,7 +1,7 @@
 //! Symbolic memory: the origin of each byte. The replays of rules M1 to M5 run on it.
 //!
 //! *State*: `M`, a partial function from addresses to pairs `(s, i)` of a source and a number: the address
-//! holds byte `i` of source `s`. Where `M` is undefined, the contents are of no use. `M` is kept as maximal
+//! holds byte `i` of source `s`. Where `M` is undefined, the contents are of no use. `M` is kept as
 //! segments of consecutive addresses with consecutive bytes of one source, so its size depends on the number
 //! of writes, not of bytes.
 //!

@@ -16,7 +16,7 @@
 //! | slice | view: output `t` is the bytes of input `u` from `d` on | `bytes(t) != bytes(u)` |
 //! | concat slice | piece: input `t` is the bytes of output `u` from `d` on | |
 //! | in place | output `t` over input `u` | `d = 0` and `bytes(t) <= bytes(u)` |
-//! | partial overlap | the last `b` bytes of `u`, the lower tensor, with the start of `t` | `bytes(u) - d <= b` |
+//! | partial overlap | the last `b` bytes of `u`, which is lower, and the start of `t` | `bytes(u) - d <= b` |
 //!
 //! Complexity: O(n log n) for n aliases and permissions.
 

@@ -29,11 +29,11 @@
 //!
 //! - **S1**: see `permitted`. **S2**: for each alias of `t` at `d` bytes after `u`:
 //!   `offset(t) = offset(u) + d`.
-//! - **S3**: if `written(t)` of an output meets an input `u` of the same operator, then `u` is `t` (a
-//!   variable), or an alias puts the two over each other and no byte of `u` is kept: `u` is no output of the
-//!   graph and holds no bytes of a variable or of an input that must not be overwritten. The range of `s`
-//!   meets no input. The written ranges of two occupants do not meet. The replay alone would not show this,
-//!   as an operator reads while it writes.
+//! - **S3**: if `written(t)` of an output meets the range of an input `u` of the same operator, then `u` is
+//!   `t` (a variable), or the operator has an alias of `t` and `u` in place or by partial overlap, and no byte
+//!   of `u` is kept: `u` is no output of the graph, and `V(u)` has no byte of a variable or of an input that
+//!   must not be overwritten. The range of `s` meets no input. The written ranges of two occupants do not
+//!   meet. The contents of `M` alone would not show this, as an operator reads while it writes.
 //! - **M1**: after the start, all inputs and variables are intact.
 //! - **M2**: before `o_k`, its inputs are intact. **M3**: after `o_k`, its outputs are intact.
 //! - **M4**: after the last step, all outputs of the graph and all variables are intact.

@@ -55,7 +55,8 @@ rules! {
     ReservedRange "F3" "Every reserved range is half-open and not empty.";
     PlacementCount "F4" "The plan has fewer than 2^32 placements.";
 
-    OperatorOnce "O1" "The order names every operator that is not folded exactly once, and no other operator.";
+    OperatorOnce "O1"
+        "The order names every operator that is not folded exactly once, and no other operator.";
     ProducerFirst "O2" "An operator runs after the producers of its inputs.";
     RunsAfter "O3" "An operator runs after the operators that its order-only dependencies name.";
     VariableOrder "O4" "Operators that use the same variable run in program order.";
@@ -76,15 +77,18 @@ rules! {
     NotReserved "A4" "A placement has no byte in a reserved range.";
     Disjoint "A5" "Without aliases, placements that are live at the same step have no byte in common.";
 
-    RelativePlacement "D1" "A tensor with a relative placement lies at the required distance from the other tensor.";
+    RelativePlacement "D1"
+        "A tensor with a relative placement lies at the required distance from the other tensor.";
     KeptApart "D2" "Tensors that must be kept apart have no byte in common while both are live.";
     FixedInPool "D3" "In a plan for several memories, no tensor has a fixed offset.";
 
     AliasPermitted "S1" "Every alias is permitted by its operator.";
     AliasDistance "S2" "The tensors of an alias lie at the distance that the alias states.";
-    NoOverwrite "S3" "An operator overwrites an input only with permission, and writes no byte for two operands.";
+    NoOverwrite "S3"
+        "An operator overwrites an input only with permission, and writes no byte for two operands.";
 
-    IntactAtStart "M1" "When the run starts, the tensors that the caller or the previous run provides are intact.";
+    IntactAtStart "M1"
+        "When the run starts, the tensors that the caller or the previous run provides are intact.";
     IntactAtRead "M2" "When an operator reads a tensor, the tensor is intact.";
     IntactAfterWrite "M3" "After an operator runs, its outputs are intact.";
     IntactAtEnd "M4" "When the run ends, the tensors that the caller or the next run reads are intact.";
@@ -93,9 +97,11 @@ rules! {
     ObjectsDisjoint "G1" "Shared objects have no byte in common.";
     ObjectExists "G2" "A member of a shared object has a placement, and the object exists.";
     WithinObject "G3" "A member of a shared object lies within the object.";
-    WithinHost "G4" "A guest lies at the stated distance within its host, in the same object, and is never live with it.";
+    WithinHost "G4"
+        "A guest lies at the stated distance within its host, in the same object, and is never live with it.";
 
-    CertificateMember "B1" "A member of the certificate needs memory, and is live at its step or has a fixed offset.";
+    CertificateMember "B1"
+        "A member of the certificate needs memory, and is live at its step or has a fixed offset.";
     CertifiedBytes "B2" "The certificate proves the certified bytes.";
     CertifiedBelowBound "B3" "The certified bytes are at most the lower bound.";
     BoundBelowArena "B4" "The lower bound is at most the size of the arena.";
@@ -109,13 +115,16 @@ rules! {
     PoolExists "R1" "A residency interval names a pool of the plan.";
     PoolAccepts "R2" "A pool accepts the kind and the size of its residents.";
     ResidencySorted "R3" "Residency intervals are sorted by tensor or scratch buffer, pool and start.";
-    ResidencyUnique "R4" "Residency intervals of one tensor or scratch buffer in one pool have no step in common.";
+    ResidencyUnique "R4"
+        "Residency intervals of one tensor or scratch buffer in one pool have no step in common.";
     UseOfOperand "R5" "A use names a step of the run and an operand of the operator at this step.";
     UseResident "R6" "The operand of a use resides in the stated pool at the step of the use.";
     UseUnique "R7" "No two uses name the same operand at the same step.";
     OperandResident "R8" "An operand with bytes resides in a pool when its operator runs.";
-    ResidentAtStart "R9" "When the run starts, inputs, constants and variables reside where the run expects them.";
-    ResidentAtEnd "R10" "When the run ends, outputs, constants and variables reside where they are read next.";
+    ResidentAtStart "R9"
+        "When the run starts, inputs, constants and variables reside where the run expects them.";
+    ResidentAtEnd "R10"
+        "When the run ends, outputs, constants and variables reside where they are read next.";
     ReturnsToStart "R11" "A constant or a variable ends the run at the offset where it started.";
 
     TransferSorted "T1" "Transfers are sorted by the step at which they are due.";
@@ -125,7 +134,8 @@ rules! {
     PrefetchLimit "T5" "A transfer takes at most the number of steps that the plan allows for prefetching.";
     TransferResident "T6" "The tensor of a transfer resides at both ends while the transfer is under way.";
     TransferOfWritten "T7" "A transfer starts after its tensor is written.";
-    TransferUndisturbed "T8" "While a transfer is under way, nothing is written to its source or destination.";
+    TransferUndisturbed "T8"
+        "While a transfer is under way, nothing is written to its source or destination.";
 
     PoolUsage "C1" "The bytes used in a pool are the highest end of its residency intervals.";
     PoolTraffic "C2" "The traffic of a pool is the sum of all reads and writes by operators and transfers.";

@@ -199,7 +199,7 @@ mod tests {
 
     /// The planner withdraws a bound only if nothing else is wrong with its plan.
     #[test]
-    fn wrong_bounds_are_told_from_wrong_plans() {
+    fn wrong_bounds_differ_from_wrong_plans() {
         let are_of_bounds = |list: &[(Rule, Option<&str>)]| {
             let violation = |&(rule, body): &(Rule, Option<&str>)| violation(rule, body, "");
             Violations(list.iter().map(violation).collect()).are_of_bounds()

@@ -13,8 +13,8 @@
 //! - **L2**: the steps are not empty and end at `N` or before.
 //! - **R3**: the interval is not below its predecessor in the list, by tensors before scratch buffers, then
 //!   by id, pool and start.
-//! - **R4**: the interval has no step in common with its predecessor, if both are of `x` and in `p`. With R3,
-//!   this holds for all pairs.
+//! - **R4**: the interval has no step in common with its predecessor, if both are of `x` and in `p`. With L2
+//!   and R3, this holds for all pairs.
 //!
 //! *Claim* for pairs in one pool, if all intervals satisfy the rules above:
 //!

@@ -33,12 +33,12 @@ pub(super) struct CheckedTransfer {
     pub(super) transfer: Transfer,
     pub(super) from: Stay,
     pub(super) to: Stay,
-    /// Whether the destination begins at the step when the transfer is due.
+    /// True if the destination begins at the step when the transfer is due.
     pub(super) is_new: bool,
 }
 
 impl CheckedTransfer {
-    /// Whether the transfer may be under way while operators run.
+    /// Returns true if the transfer may be under way while operators run.
     pub(super) fn takes_time(&self) -> bool {
         self.transfer.step < self.transfer.due
     }
