@@ -22,7 +22,8 @@
 //! ```
 //!
 //! Rule B2 uses the same formula with the certified bytes of each body's bound in the place of its arena.
-//! This is sound: no plan of `g_i` has a smaller arena, so no plan of the graph has a smaller `W(o)`.
+//! This is sound for the orders of the plan: in its planned order, no body has an arena below its certified
+//! bytes, so `W(o)` is not smaller either.
 
 use std::borrow::Cow;
 

@@ -44,8 +44,8 @@
 //! - **M4**: after step `N`, `t` is intact in the intervals of R10.
 //! - **M5**: when a transfer starts, its tensor is intact in the source. **T7**: `V(t)` is defined then.
 //! - **T8**: when a transfer that was under way is done, no address of its source has a write after its start,
-//!   and every address of its destination still has the origin `(transfer j, i)`. So nobody wrote to either
-//!   end, and nobody could read the destination, as no `V(t)` contains such an origin.
+//!   and every address of its destination still has the origin `(transfer j, i)`. No `V(t)` contains such an
+//!   origin, so an operator that reads the destination before the transfer is done breaks M2.
 //!
 //! Complexity: O(n log n) for n segments that are read and written.
 
