@@ -1,4 +1,4 @@
-//! Live ranges, plans, and the verdicts of the verifier on wrong plans.
+//! Liveness, complete plans, and the violations that the verifier reports for wrong plans.
 
 #![allow(clippy::many_single_char_names)] // tensors of small graphs
 
@@ -19,8 +19,8 @@ fn bytes(bytes: u64) -> TensorSpec {
     TensorSpec::bytes(bytes)
 }
 
-/// Live ranges by the definition: for each step, whether the tensor is needed. An independent
-/// implementation for comparison with the library.
+/// Live ranges by definition: for each step, whether the tensor is needed there. An independent
+/// reference for `liveness` and for the verifier.
 fn ranges_by_the_rules(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRange>> {
     let steps = order.len() as u32;
     let total = steps.max(1);
@@ -45,7 +45,7 @@ fn ranges_by_the_rules(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRa
     graph.tensor_ids().map(range).collect()
 }
 
-/// A valid order: `picks` choose among the operators that are ready.
+/// A valid order: `picks` chooses among the ready operators.
 fn some_order(graph: &Graph, picks: &[prop::sample::Index]) -> Vec<OperatorId> {
     let mut order: Vec<OperatorId> = Vec::new();
     let mut picks = picks.iter().cycle();
@@ -84,7 +84,7 @@ proptest! {
             }
         }
         prop_assert_eq!(ranges, ranges_by_the_rules(&graph, &order));
-        // The bytes at each step are the sum over the buffers that are live.
+        // The bytes at each step are the sum over the live occupants.
         let live = liveness.live_bytes();
         prop_assert_eq!(live.len(), order.len().max(1));
         for (step, &bytes) in live.iter().enumerate() {
@@ -112,7 +112,7 @@ proptest! {
         for name in NAMES {
             let strategy = allocate::by_name(name).unwrap();
             let planner = Planner::new().alignment(alignment).variables(variables);
-            let planner = planner.limits(Limits::new().nodes(20_000)).boxed_strategy(strategy);
+            let planner = planner.limits(Limits::new().nodes(20_000)).strategy(strategy);
             let plan = planner.plan_in_order(&graph, &order).unwrap();
             prop_assert_eq!(verify(&graph, &plan), Ok(()));
             prop_assert!(plan.arena_bytes >= plan.lower_bound.bytes);
@@ -140,7 +140,7 @@ proptest! {
         prop_assert!(verify(&graph, &moved).is_err());
     }
 
-    /// The verifier refuses each single change to a plan that breaks a rule.
+    /// The verifier refuses a changed plan, unless the change breaks no rule.
     #[test]
     fn changed_plans_are_refused(graph in random::graph(10), which: prop::sample::Index, change in 0usize..6, by in 1u64..40) {
         let plan = Planner::new().alignment(1).plan(&graph).unwrap();
@@ -188,7 +188,7 @@ fn diamond() -> (Graph, [TensorId; 5]) {
 }
 
 #[test]
-fn a_plan_says_where_why_and_when() {
+fn a_plan_has_offsets_bound_and_live_ranges() {
     let (graph, [x, a, b, c, d]) = diamond();
     let plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
     // Step 2: a (20) + b (30) + c (40) + scratch (8).
@@ -205,7 +205,7 @@ fn a_plan_says_where_why_and_when() {
     assert_eq!(at_peak, [1, 2, 3, 5].map(BufferId::new));
 }
 
-/// The verifier's message on the diamond's plan after a change.
+/// The verifier's first violation for the diamond's plan after a change.
 fn verdict(change: impl FnOnce(&mut Plan)) -> String {
     let (graph, _) = diamond();
     let mut plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
@@ -218,7 +218,7 @@ fn place(plan: &mut Plan, tensor: usize) -> &mut Placement {
 }
 
 #[test]
-fn the_verifier_says_which_rule_broke_and_where() {
+fn the_verifier_names_the_violated_rule() {
     let order = |order: [usize; 4]| verdict(move |plan| plan.order = order.map(OperatorId::new).to_vec());
     assert_eq!(
         order([0, 1, 1, 2]),
@@ -274,7 +274,7 @@ fn the_verifier_says_which_rule_broke_and_where() {
 }
 
 #[test]
-fn variables_in_and_outside_of_the_arena() {
+fn variables_in_and_outside_the_arena() {
     let mut net = Graph::builder("net");
     let x = net.input("x", bytes(4));
     let state = net.variable("state", bytes(16));
@@ -322,7 +322,7 @@ fn fixed_offsets_and_alignments_reach_the_plan() {
     net.output(y).output(z);
     let graph = net.build().unwrap();
     for name in NAMES.into_iter().filter(|name| !name.starts_with("objects") && *name != "knapsack") {
-        let plan = Planner::new().boxed_strategy(allocate::by_name(name).unwrap()).plan(&graph).unwrap();
+        let plan = Planner::new().strategy(allocate::by_name(name).unwrap()).plan(&graph).unwrap();
         assert_eq!(plan.offset(x), Some(4096));
         assert_eq!(plan.offset(y).unwrap() % 256, 0);
         assert_eq!((plan.arena_bytes, plan.status), (4196, Status::Optimal), "{name}");
@@ -330,4 +330,23 @@ fn fixed_offsets_and_alignments_reach_the_plan() {
     }
     let odd = Planner::new().alignment(24).plan(&graph).unwrap_err();
     assert_eq!(odd.to_string(), "default alignment: alignment 24 is not a power of two");
+}
+
+#[test]
+fn one_planner_plans_on_many_threads() {
+    let mut net = Graph::builder("tiny");
+    let input = net.input("input", TensorSpec::bytes(64));
+    let output = net.tensor("output", TensorSpec::bytes(32));
+    net.operator("dense").reads([input]).writes([output]);
+    net.output(output);
+    let graph = net.build().unwrap();
+    let planner = Planner::new().strategy(allocate::by_name("greedy-by-size").unwrap());
+    let expected = planner.plan(&graph).unwrap();
+    std::thread::scope(|scope| {
+        for planner in [planner.clone(), planner.clone()] {
+            let (graph, expected) = (&graph, &expected);
+            scope.spawn(move || assert_eq!(planner.plan(graph).unwrap(), *expected));
+        }
+        scope.spawn(|| assert_eq!(planner.plan(&graph).unwrap(), expected));
+    });
 }

@@ -1,4 +1,4 @@
-//! Plans for several memories: the planner makes right plans, and the verifier refuses wrong ones.
+//! Plans for several memories: the planner's plans are right, and the verifier refuses wrong ones.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,8 +17,7 @@ use support::pools::{drawn_pools, drawn_pools_unaligned, run_on_bytes};
 use support::random::{cases, graph};
 use support::sharing::{Draw, drawn, drawn_with_alignments, drawn_with_constraints};
 
-/// Places a graph and checks the plan with the verifier and by a run on bytes. `None` if the graph does not
-/// fit.
+/// The verified plan, run on bytes; `None` if nothing fits.
 fn place(planner: &Planner, graph: &Graph, pools: &Pools) -> Result<Option<PoolPlan>, String> {
     let plan = match planner.place(graph, pools) {
         Ok(plan) => plan,
@@ -42,7 +41,7 @@ fn count(name: &str, default: u64) -> u64 {
 proptest! {
     #![proptest_config(cases(300))]
 
-    /// Graphs with every kind of tensor, without sharing.
+    /// Every kind of tensor, without sharing.
     #[test]
     fn random_plans_are_right(graph in graph(12), seed in any::<u64>()) {
         let pools = drawn_pools(&mut Draw(seed), bytes_of(&graph) / 2);
@@ -52,7 +51,7 @@ proptest! {
     }
 }
 
-/// Plans with aliases, at each level of sharing.
+/// Plans with tensors that share memory.
 #[test]
 fn shared_plans_are_right() {
     let (mut plans, mut total, mut wrong) = (0, 0, 0);
@@ -65,7 +64,7 @@ fn shared_plans_are_right() {
         };
         let draw = &mut Draw(seed);
         let bytes = bytes_of(&graph) / 2;
-        // Some tensors have a smaller alignment than their pool.
+        // In some machines, tensors have a smaller alignment than their pool.
         let pools = if seed % 3 == 1 { drawn_pools_unaligned(draw, bytes) } else { drawn_pools(draw, bytes) };
         for level in [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All] {
             let planner =

@@ -1,4 +1,4 @@
-//! Plans with random changes: those that the verifier accepts run and compute the same.
+//! Plans with random changes: every plan that the verifier accepts runs correctly on bytes.
 
 use plimsoll::verify::{Rule, Violation, verify_pools};
 use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, Sharing, TensorId, Transfer, Use};
@@ -12,7 +12,7 @@ fn pick(draw: &mut Draw, count: usize) -> usize {
     draw.below(count.max(1) as u64) as usize
 }
 
-/// A number at most two away from `number`, never below 0.
+/// A number that differs from `number` by at most 2.
 fn near(draw: &mut Draw, number: u32) -> u32 {
     match draw.below(3) {
         0 => number + 1,
@@ -21,7 +21,7 @@ fn near(draw: &mut Draw, number: u32) -> u32 {
     }
 }
 
-/// Makes one random change to a plan.
+/// Changes one random property of the plan.
 fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
     let pools = plan.pools.list().len();
     let (stay, copy) = (pick(draw, plan.stays.len()), pick(draw, plan.transfers.len()));
@@ -70,7 +70,7 @@ fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
     }
 }
 
-/// Restores the order of lists and the bytes used in pools, so that these do not hide the change.
+/// Restores the sort order of lists and the figures that follow from them.
 fn tidy(plan: &mut PoolPlan) {
     let key = |occupant| match occupant {
         Occupant::Scratch(id) => (1, id.index()),
@@ -116,7 +116,8 @@ fn accepted_plans_run() {
                 continue;
             }
             changed += 1;
-            let is_figure = |one: &Violation| FIGURES.contains(&one.rule());
+            // A wrong claim about cost does not affect the results of a run.
+            let is_claim = |one: &Violation| matches!(one, Violation::Claim(_));
             match verify_pools(&graph, &other) {
                 Err(found) if !found.list().iter().all(is_figure) => {}
                 _ => {
