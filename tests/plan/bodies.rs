@@ -247,7 +247,7 @@ fn drawn(draw: &mut Draw, depth: u32) -> Graph {
 
 /// The optimal arena by brute force: all orders, optimal offsets for each, and bodies with their
 /// optimal arenas. Live ranges follow from their definition.
-fn least_arena(graph: &Graph, alignment: u64) -> u64 {
+fn smallest_arena(graph: &Graph, alignment: u64) -> u64 {
     let workspace = |id: OperatorId| {
         let operator = graph.operator(id);
         let bodies = operator.bodies().iter().map(|body| smallest_arena(body, alignment)).max().unwrap_or(0);
