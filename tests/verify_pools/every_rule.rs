@@ -101,7 +101,7 @@ fn objects_solution(change: impl Fn(&mut Solution)) -> Vec<Rule> {
     let buffers = vec![Buffer::new(16, 0..1), Buffer::new(8, 1..2), Buffer::new(8, 0..2)];
     let problem = Problem::new(buffers).unwrap();
     let strategy = plimsoll::allocate::by_name("objects-by-size").unwrap();
-    let mut solution = Planner::new().boxed_strategy(strategy).solve(&problem).unwrap();
+    let mut solution = Planner::new().strategy(strategy).solve(&problem).unwrap();
     assert_eq!(verify_solution(&problem, &solution), Ok(()));
     let objects = solution.objects.as_mut().unwrap();
     assert_eq!(objects.of_buffer, [Some(0), Some(0), Some(1)]);

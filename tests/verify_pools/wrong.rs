@@ -1,4 +1,4 @@
-//! Plans with one error each; the verifier refuses each for the right reason.
+//! A right plan by hand and single changes to it, each refused by the rule that it breaks.
 
 use plimsoll::verify::{Rule, Violation, verify_pools};
 use plimsoll::{
@@ -17,7 +17,7 @@ fn pools() -> Pools {
     Pools::new([chip, ddr]).unwrap().prefetch(1)
 }
 
-/// A convolution, an update of a state, a relu in place, and a sum with an early tensor.
+/// A convolution, an update of a variable, a relu in place, and a sum with an early result.
 fn graph() -> Graph {
     let mut net = Graph::builder("net");
     let bytes = TensorSpec::bytes;
@@ -57,8 +57,8 @@ fn copy(id: usize, steps: std::ops::RangeInclusive<u32>, from: usize, to: usize,
     Transfer { tensor: TensorId::new(id), step, due, from: PoolId::new(from), to: PoolId::new(to), bytes }
 }
 
-/// A handwritten plan: `v` is resident, `s` is prefetched while the convolution runs and written
-/// back, `a` leaves the chip and returns.
+/// A right plan: `v` is resident, `s` is prefetched during the convolution and copied back, and `a` leaves
+/// the chip and returns.
 fn right() -> PoolPlan {
     let mut plan = PoolPlan::unplaced(&graph(), &pools());
     plan.alignment = 4;
@@ -108,10 +108,14 @@ fn remove(plan: &mut PoolPlan, id: usize, pool: usize) {
 
 type Break = fn(&mut PoolPlan);
 
-/// Changes to the right plan, each with the verifier's message.
-const WRONG: &[(Break, &str)] = &[
-    // The order.
-    (|p| p.order.swap(0, 1), "operator `update` at step 0 reads tensor `a`, which is not yet written"),
+/// Changes to the right plan, the rule that each breaks, and a part of the message.
+const WRONG: &[(Break, Rule, &str)] = &[
+    // Order.
+    (
+        |p| p.order.swap(0, 1),
+        Rule::ProducerFirst,
+        "operator `update` at step 0 reads tensor `a`, which is not yet written",
+    ),
     (
         |p| {
             p.order.pop();
@@ -133,14 +137,22 @@ const WRONG: &[(Break, &str)] = &[
         Rule::ListLength,
         "the plan has 1 bytes used by pool, expected 2",
     ),
-    (|p| p.traffic.push(Traffic::default()), "the plan has 3 traffic by pool, expected 2"),
-    (|p| p.alignment = 3, "alignment 3 is not a power of two"),
-    (|p| p.stays.swap(0, 1), "is not in the order of places"),
-    (|p| p.stays.swap(3, 4), "tensor `s` in pool `chip` from step 0 on is not in the order of places"),
-    (|p| p.stays.insert(1, p.stays[0]), "tensor `x` has two places in pool `ddr` at once, in 0..1 and 0..1"),
-    (|p| p.transfers.swap(0, 3), "is listed after one that is due at 3"),
-    // Occupants, pools and sizes of residency intervals.
-    (|p| at(p, X, DDR).pool = PoolId::new(2), "tensor `x` lies in pool 2, but there are 2"),
+    (|p| p.traffic.push(Traffic::default()), Rule::ListLength, "the plan has 3 traffic by pool, expected 2"),
+    (|p| p.alignment = 3, Rule::PlanAlignment, "alignment 3 is not a power of two"),
+    (|p| p.stays.swap(0, 1), Rule::ResidencySorted, "is out of order in the list of places"),
+    (
+        |p| p.stays.swap(3, 4),
+        Rule::ResidencySorted,
+        "tensor `s` in pool `chip` from step 0 on is out of order in the list of places",
+    ),
+    (
+        |p| p.stays.insert(1, p.stays[0]),
+        Rule::ResidencyUnique,
+        "tensor `x` has two places in pool `ddr` at once, in 0..1 and 0..1",
+    ),
+    (|p| p.transfers.swap(0, 3), Rule::TransferSorted, "is listed after one that is due at 3"),
+    // Single residency intervals.
+    (|p| at(p, X, DDR).pool = PoolId::new(2), Rule::PoolExists, "tensor `x` lies in pool 2, but there are 2"),
     (
         |p| p.stays.push(stay(tensor(99), DDR, 0, 1, 0..1)),
         Rule::PlacementNeeded,
@@ -201,11 +213,19 @@ const WRONG: &[(Break, &str)] = &[
         Rule::WithinRun,
         "tensor `y` in pool `ddr` lives in 3..5, which is not within the run of 4 steps",
     ),
-    (|p| at(p, X, DDR).live.end = 0, "tensor `x` in pool `ddr` lives in 0..0"),
-    // Residency when a tensor is needed.
-    (|p| remove(p, X, DDR), "tensor `x` has no place in pool `ddr` when the run starts"),
-    (|p| remove(p, S, DDR), "it has no place in pool `ddr` at step 0"),
-    (|p| remove(p, Y, DDR), "tensor `y` (16 bytes) has no place when operator `add` runs at step 3"),
+    (|p| at(p, X, DDR).live.end = 0, Rule::WithinRun, "tensor `x` in pool `ddr` lives in 0..0"),
+    // Residency when an operator, the caller or the next run needs a tensor.
+    (
+        |p| remove(p, X, DDR),
+        Rule::ResidentAtStart,
+        "tensor `x` has no place in pool `ddr` when the run starts",
+    ),
+    (|p| remove(p, S, DDR), Rule::TransferResident, "the tensor has no place in pool `ddr` at step 0"),
+    (
+        |p| remove(p, Y, DDR),
+        Rule::OperandResident,
+        "tensor `y` (16 bytes) has no place when operator `add` runs at step 3",
+    ),
     (
         |p| at(p, C, CHIP).live.end = 3,
         Rule::OperandResident,
@@ -357,7 +377,7 @@ const WRONG: &[(Break, &str)] = &[
         Rule::TransferOfWritten,
         "the copy of tensor `a` from pool `chip` to pool `ddr` at step 0: the tensor is not yet written",
     ),
-    // Bytes that belong to other tensors.
+    // Memory contents.
     (
         |p| scratch(p).offset = 16,
         Rule::TransferUndisturbed,
@@ -427,8 +447,16 @@ const WRONG: &[(Break, &str)] = &[
         "tensor `s` lies at 64 of pool `ddr` when the run starts, but at 112 when it ends",
     ),
     // Sharing.
-    (|p| p.shares[0].how = How::View, "operator `relu` does not permit tensor `c` at 0 of tensor `b`"),
-    (|p| p.shares[0].at = 4, "operator `relu` does not permit tensor `c` at 4 of tensor `b`"),
+    (
+        |p| p.shares[0].how = How::View,
+        Rule::AliasPermitted,
+        "operator `relu` does not permit tensor `c` at 0 of tensor `b`",
+    ),
+    (
+        |p| p.shares[0].at = 4,
+        Rule::AliasPermitted,
+        "operator `relu` does not permit tensor `c` at 4 of tensor `b`",
+    ),
     (
         |p| p.shares[0].operator = OperatorId::new(1),
         Rule::AliasPermitted,
