@@ -140,3 +140,8 @@ pub use solution::Solution;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guide.md")]
 mod guide {}
+
+/// The sample of the verifier's rules is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/verify.md")]
+mod verify_rules {}

@@ -359,10 +359,10 @@ fn a_wrong_strategy_is_caught() {
     };
     assert_eq!(
         verdict(&[0, 7]),
-        "buffer `0` (8 bytes at 0, live 0..2) overlaps buffer `1` (4 bytes at 7, live 1..3)"
+        "[A5] buffer `0` (8 bytes at 0, live 0..2) overlaps buffer `1` (4 bytes at 7, live 1..3)"
     );
-    assert_eq!(verdict(&[4, 16]), "buffer `0` lies at 4, which is not a multiple of its alignment 8");
-    assert_eq!(verdict(&[0]), "the plan has 1 offsets, expected 2");
+    assert_eq!(verdict(&[4, 16]), "[A1] buffer `0` lies at 4, which is not a multiple of its alignment 8");
+    assert_eq!(verdict(&[0]), "[F1] the plan has 1 offsets, expected 2");
     assert!(verdict(&[0, u64::MAX]).contains("ends after the arena"));
     assert!(Planner::new().strategy(Wrong(vec![0, 8])).solve(&problem).is_ok());
 }

@@ -154,8 +154,8 @@ fn a_wrong_choice_is_found() {
         change(&mut wrong);
         verify_choice(&problem, 13, None, &wrong).unwrap_err().to_string()
     };
-    assert!(verdict(&|choice| choice.value += 1).contains("worth 13, said to be 14"));
-    assert!(verdict(&|choice| choice.bound -= 1).contains("at most 12"));
+    assert!(verdict(&|choice| choice.value += 1).contains("worth 13, but the choice states 14"));
+    assert!(verdict(&|choice| choice.bound -= 1).contains("above the upper bound of 12"));
     assert!(verdict(&|choice| choice.offsets[0] = Some(0)).contains("overlaps"));
     assert!(verdict(&|choice| choice.objects.sizes[0] += 1).contains("beyond the capacity"));
     assert!(verdict(&|choice| choice.offsets.truncate(1)).contains("1 offsets, expected 3"));
