@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
-use plimsoll::export::tflite::{self, Scratch, TfliteError, TflitePlan};
+use plimsoll::export::tflite::{self, Kernels, Scratch, TfliteError, TflitePlan};
 use plimsoll::files;
 use plimsoll::import::contents;
 use plimsoll::report::text;
@@ -24,7 +24,7 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     check_options(arguments, formats, given)?;
     let bar = if arguments.searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let limits = arguments.searching.limits(&bar);
-    let (bytes, scratch) = (read(&arguments.input)?, scratch_of(arguments.target.scratch.as_deref())?);
+    let (bytes, scratch) = (read(&arguments.input)?, arguments.target.kernel_scratch()?);
     let name = model_name(&arguments.input);
     let planned =
         tflite::plan(&name, &bytes, planner(arguments, &limits)?.share(arguments.share.into()), &scratch)
@@ -110,7 +110,8 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]
         ),
         (
             formats.contains(&Format::Json),
-            "--out FILE.json: the plan is inside of the .tflite, and `plimsoll verify FILE.tflite` checks it",
+            "--out FILE.json: the plan is inside of the .tflite, and `plimsoll verify FILE.tflite` checks it; \
+             --out FILE.csv lists the offsets",
         ),
     ];
     match contradictions.iter().find(|contradiction| contradiction.0) {
@@ -124,7 +125,7 @@ pub fn is_tflite(path: &Path) -> bool {
 }
 
 /// Checks the plan inside of a model.
-pub fn verify(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
+pub fn verify(input: &Path, scratch: &dyn Fn() -> Result<Scratch, Failure>) -> Result<Answer, Failure> {
     if !is_tflite(input) {
         return Err(format!(
             "{}: name its PLAN.json; only a .tflite or an .onnx has a plan inside",
@@ -132,7 +133,7 @@ pub fn verify(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
         )
         .into());
     }
-    match tflite::check(&read(input)?, &scratch_of(scratch)?) {
+    match tflite::check(&read(input)?, &scratch()?) {
         Ok(checked) => {
             let places = checked.layout.offsets.iter().flatten().flatten().count();
             let (head, left) = (checked.head_bytes, checked.left_to_runtime);
@@ -154,15 +155,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// A table of measured sizes: `operator` and `bytes`, with `subgraph` (or else 0) and `type`.
-pub fn scratch_of(path: Option<&Path>) -> Result<Scratch, Failure> {
-    let Some(path) = path else { return Ok(Scratch::reference()) };
+pub fn scratch_of(kernels: Kernels, path: Option<&Path>) -> Result<Scratch, Failure> {
+    let Some(path) = path else { return Ok(Scratch::of_kernels(kernels)) };
     let text = read_text(path)?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| at(path, &error))?.clone();
     let column = |name: &str| header.iter().position(|found| found == name);
     let needed = |name: &str| column(name).ok_or_else(|| at(path, &format!("there is no column `{name}`")));
     let (operators, sizes) = (needed("operator")?, needed("bytes")?);
-    let mut scratch = Scratch::reference();
+    let mut scratch = Scratch::of_kernels(kernels);
     let mut seen = std::collections::BTreeSet::new();
     for (number, row) in reader.records().enumerate() {
         let row = row.map_err(|error| at(path, &error))?;

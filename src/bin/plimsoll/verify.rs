@@ -9,6 +9,7 @@ use plimsoll::verify::{Violations, verify, verify_pools, verify_solution};
 use crate::arguments::VerifyArguments;
 use crate::inputs::{read, text};
 use crate::output::{one_line, say};
+use crate::target::kernel_scratch;
 use crate::{Answer, Failure, onnx, tflm};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
@@ -21,7 +22,8 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
             }
             return onnx::verify(&arguments.input);
         }
-        return tflm::verify(&arguments.input, arguments.scratch.as_deref());
+        let scratch = || kernel_scratch(arguments.target, arguments.scratch.as_deref());
+        return tflm::verify(&arguments.input, &scratch);
     };
     let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
     let text = text(plan, contents(plan)?)?;

@@ -45,6 +45,7 @@ mod check;
 mod error;
 mod front;
 mod graph;
+mod kernels;
 mod layout;
 mod metadata;
 mod net;
@@ -56,11 +57,12 @@ mod tail;
 
 pub use check::{Checked, check};
 pub use error::TfliteError;
+pub use kernels::Kernels;
 pub use layout::Layout;
 pub use scratch::Scratch;
 
+use crate::import::listing;
 use crate::import::tflite;
-use crate::import::tflite::listing;
 use crate::import::tflite::schema::Model;
 use crate::{Graph, Ordering, Plan, Planner, Variables};
 use calls::Calls;
