@@ -1,6 +1,6 @@
 """Heights and CPU seconds of peers beside plimsoll's, one thread each:
 
-    cargo build --release --features cli
+    cargo build --release
     pip install omnimalloc
     python3 benches/peers.py ../shared/bench/minimalloc/*.csv ../shared/bench/idealloc/*.csv
 

@@ -65,7 +65,8 @@
     doc = "| `report` | text summaries, memory maps (SVG), reports (HTML) and traces |"
 )]
 //! | `capi` | the C ABI: `include/plimsoll.h` and `plimsoll.hpp` |
-//! | `cli` | the command `plimsoll`, with all of the above but `capi` |
+//!
+//! The command `plimsoll` is a package of its own, `plimsoll-cli`.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -78,7 +79,7 @@ pub mod effects;
 mod effort;
 mod error;
 pub mod export;
-#[cfg(any(feature = "capi", feature = "cli"))]
+#[cfg(feature = "files")]
 #[doc(hidden)]
 pub mod files;
 #[cfg(feature = "fuzzing")]

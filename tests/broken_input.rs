@@ -1,7 +1,7 @@
 //! Broken files give an error or a verified plan: no panic, no hang, no more
 //! than 200 MB. A seeded slice by default; `PLIMSOLL_MUTATIONS=10000` runs that
 //! many for each format.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite"))]
 
 #[path = "support/onnx_models.rs"]
 mod onnx_models;

@@ -53,7 +53,14 @@ fn library() -> &'static Path {
         let test = std::env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).expect("target/release/deps/capi-...");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).args(["build", "--locked", "--example", "plimsoll_c"]);
+        cargo.current_dir(root()).args([
+            "build",
+            "--locked",
+            "--package",
+            "plimsoll",
+            "--example",
+            "plimsoll_c",
+        ]);
         cargo.args(["--features", &features().join(",")]);
         cargo.args(profile.ends_with("release").then_some("--release"));
         run(cargo.arg("--target-dir").arg(profile.parent().unwrap()));
@@ -65,7 +72,6 @@ fn library() -> &'static Path {
 fn features() -> Vec<&'static str> {
     let all = [
         (cfg!(feature = "capi"), "capi"),
-        (cfg!(feature = "cli"), "cli"),
         (cfg!(feature = "csv"), "csv"),
         (cfg!(feature = "fuzzing"), "fuzzing"),
         (cfg!(feature = "json"), "json"),

@@ -117,9 +117,6 @@ fn dependencies_run_one_way() {
     for file in rust_files(&source) {
         let relative = file.strip_prefix(&source).unwrap();
         let module = module_of(relative);
-        if module == "bin" {
-            continue;
-        }
         let entry = MAY_NAME.iter().find(|entry| entry.0 == module);
         let allowed = entry.unwrap_or_else(|| panic!("module `{module}` is not in the table")).1;
         for (line, target) in crate_paths(&fs::read_to_string(&file).unwrap()) {

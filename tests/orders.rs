@@ -1,5 +1,5 @@
 //! Operator orders: against brute force over all orders, on real and generated networks.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! Tensors that share memory: against brute force, and against runs on bytes.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
 

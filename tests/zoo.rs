@@ -1,6 +1,6 @@
 //! Real networks: golden figures in one table, and the reference figures of
 //! the zoo's `baselines.tsv` where that is at hand.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
 

@@ -1,12 +1,17 @@
 //! Where the data is that is not part of the project.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The root of the checkout: the tests of the command run in `cli/`, one level below.
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if package.join("tests/support/data.rs").exists() { package.to_owned() } else { package.join("..") }
+}
 
 /// The folder named by `PLIMSOLL_DATA`, or `../shared`; none, with a message,
 /// if `part` of it is missing.
 pub fn folder(part: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-    let base = std::env::var_os("PLIMSOLL_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let base = std::env::var_os("PLIMSOLL_DATA").map_or_else(|| root().join("../shared"), PathBuf::from);
     let folder = base.join(part);
     if folder.is_dir() {
         return Some(folder);
@@ -16,7 +21,7 @@ pub fn folder(part: &str) -> Option<PathBuf> {
 }
 
 /// All files below a folder whose names end so, sorted.
-pub fn files(folder: &std::path::Path, ending: &str) -> Vec<PathBuf> {
+pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

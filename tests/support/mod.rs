@@ -11,5 +11,5 @@ pub mod pools;
 pub mod random;
 pub mod sharing;
 pub mod tflite;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 pub mod zoo;

@@ -1,0 +1,18 @@
+//! The planner that the options of `plan` ask for.
+
+use plimsoll::{Limits, Planner};
+
+use crate::Failure;
+use crate::arguments::PlanArguments;
+
+/// The planner that the arguments ask for, but for the level of sharing.
+pub fn planner(arguments: &PlanArguments, limits: &Limits) -> Result<Planner, Failure> {
+    let searching = &arguments.searching;
+    let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
+    let planner = planner.effort(searching.effort.into()).limits(limits.clone());
+    let mut planner = planner.order(arguments.order.into());
+    if let Some(capacity) = arguments.capacity {
+        planner = planner.capacity(capacity);
+    }
+    Ok(arguments.reserve.iter().cloned().fold(planner, Planner::reserve))
+}

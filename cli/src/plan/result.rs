@@ -1,0 +1,134 @@
+//! A plan with its graph or buffers, and the contents of the files that are made of it.
+
+use std::path::{Path, PathBuf};
+
+use plimsoll::export::c_code::CCode;
+use plimsoll::export::json::PlanDocument;
+use plimsoll::import::ImportOptions;
+use plimsoll::report::{html, svg, text, trace};
+use plimsoll::{Graph, Plan, Planner, Problem, Solution, Status, export};
+
+use super::format::Format;
+use super::withheld::Output;
+use super::{code, onnx};
+use crate::Failure;
+use crate::arguments::PlanArguments;
+
+/// A plan with what it is for.
+pub enum Planned {
+    Graph(Box<(Graph, Plan)>),
+    Problem(Box<(String, Problem, Solution)>),
+}
+
+impl Planned {
+    pub fn status(&self) -> Status {
+        match self {
+            Planned::Graph(pair) => pair.1.status,
+            Planned::Problem(parts) => parts.2.status,
+        }
+    }
+
+    pub fn arena_bytes(&self) -> u64 {
+        match self {
+            Planned::Graph(pair) => pair.1.arena_bytes,
+            Planned::Problem(parts) => parts.2.height,
+        }
+    }
+
+    pub fn summary(&self, file_arena: Option<u64>, shared_arena: Option<u64>, seconds: f64) -> String {
+        match self {
+            Planned::Graph(pair) => text::summary(&pair.0, &pair.1, file_arena, shared_arena, Some(seconds)),
+            Planned::Problem(parts) => {
+                let (name, problem, solution) = &**parts;
+                text::summary_of_problem(name, problem, solution, Some(seconds))
+            }
+        }
+    }
+
+    /// What cannot lie together, if that can be said.
+    pub fn explained(&self, planner: &Planner) -> Result<String, Failure> {
+        Ok(match self {
+            Planned::Graph(pair) => {
+                let core = planner.explain_plan(&pair.0, &pair.1)?;
+                core.map_or_else(String::new, |core| text::core_of_graph(&pair.1.flattened(&pair.0), &core))
+            }
+            Planned::Problem(parts) => {
+                let core = planner.explain(&parts.1)?;
+                core.map_or_else(String::new, |core| text::core_of_problem(&parts.1, &core))
+            }
+        })
+    }
+
+    /// All that is asked for, before any of it is written.
+    pub fn files(
+        &self,
+        arguments: &PlanArguments,
+        outputs: &[Output],
+        options: &ImportOptions,
+        file_arena: Option<u64>,
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+        let files = outputs.iter().map(|&(path, format)| {
+            let contents = match (format, self) {
+                (Format::Onnx, Planned::Graph(pair)) => {
+                    onnx::written(&arguments.input, (&pair.0, &pair.1), options)?
+                }
+                _ => self.written((path, format), arguments, options, file_arena).into_bytes(),
+            };
+            Ok((path.to_owned(), contents))
+        });
+        files.collect()
+    }
+
+    fn written(
+        &self,
+        (path, format): (&Path, Format),
+        arguments: &PlanArguments,
+        options: &ImportOptions,
+        file_arena: Option<u64>,
+    ) -> String {
+        match self {
+            Planned::Graph(pair) => {
+                let (graph, plan) = &**pair;
+                graph_written((path, format), (graph, plan), arguments, options, file_arena)
+            }
+            Planned::Problem(parts) => {
+                let (name, problem, solution) = &**parts;
+                match format {
+                    Format::Json => PlanDocument::of_problem(name, problem, solution, options).to_json(),
+                    Format::Csv => export::csv::of_problem(problem, solution),
+                    Format::Svg => svg::of_problem(name, problem, solution),
+                    Format::Html => html::of_problem(name, problem, solution),
+                    Format::Trace => trace::of_problem(name, problem, solution),
+                    Format::Header | Format::Source => {
+                        let prefix = arguments.symbol_prefix.as_ref();
+                        let code = CCode::of_problem(name, problem, solution, prefix);
+                        code::written(&code, path, format, &arguments.out)
+                    }
+                    Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
+                }
+            }
+        }
+    }
+}
+
+/// A graph's plan in a format other than a model's; the arena in file order is for reports.
+pub fn graph_written(
+    (path, format): (&Path, Format),
+    (graph, plan): (&Graph, &Plan),
+    arguments: &PlanArguments,
+    options: &ImportOptions,
+    file_arena: Option<u64>,
+) -> String {
+    match format {
+        Format::Json => PlanDocument::of_graph(graph, plan, options).to_json(),
+        Format::Csv => export::csv::of_graph(graph, plan),
+        Format::Svg => svg::coloured(graph, plan, arguments.colour.into()),
+        Format::Html => html::of_graph(graph, plan, file_arena),
+        Format::Trace => trace::of_graph(graph, plan),
+        Format::Header | Format::Source => {
+            let code = CCode::of_graph(graph, plan, arguments.symbol_prefix.as_ref());
+            code::written(&code, path, format, &arguments.out)
+        }
+        Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
+    }
+}

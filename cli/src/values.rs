@@ -1,0 +1,91 @@
+//! Parsers of option values: sizes, times, ranges, shapes, pairs of names.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use plimsoll::ElementType;
+use plimsoll::import::InputShape;
+
+/// The first name that an earlier one repeats.
+pub fn given_twice<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name))
+}
+
+pub fn size(text: &str) -> Result<u64, String> {
+    parse_size::parse_size(text)
+        .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
+}
+
+/// Units of time in seconds, the longest name first.
+const UNITS: [(&str, f64); 3] = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
+
+pub fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a time; write it as in 5, 5s, 500ms or 2m".to_owned();
+    let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, unit) = unit.unwrap_or((text, 1.0));
+    // `inf`, `nan` and `infinity` are numbers to the parser.
+    let number = number.trim_end();
+    if !number.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
+        return Err(wrong());
+    }
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    if number < 0.0 {
+        return Err("a time is not negative".to_owned());
+    }
+    // More than 64 bits of seconds is no limit.
+    Ok(Duration::try_from_secs_f64(number * unit).unwrap_or(Duration::MAX))
+}
+
+pub fn range(text: &str) -> Result<Range<u64>, String> {
+    let (start, end) = text.split_once("..").ok_or("expected START..END, as in 0..4KiB")?;
+    let range = size(start)?..size(end)?;
+    if range.is_empty() { Err("no byte is in this range".to_owned()) } else { Ok(range) }
+}
+
+pub fn counted_type(text: &str) -> Result<ElementType, String> {
+    let element_type: ElementType = text.parse().map_err(|error| format!("{error}"))?;
+    match element_type.bits() {
+        None | Some(0) => Err(format!("elements of type `{element_type}` have no width")),
+        Some(_) => Ok(element_type),
+    }
+}
+
+pub fn alignment(text: &str) -> Result<u64, String> {
+    let bytes: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    if bytes.is_power_of_two() { Ok(bytes) } else { Err("not a power of two".to_owned()) }
+}
+
+pub fn input_shape(text: &str) -> Result<(String, InputShape), String> {
+    // Names may hold anything, shapes no equals sign.
+    match text.rsplit_once('=') {
+        Some((name, shape)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), shape.parse()?)),
+        _ => Err("expected NAME=SHAPE, as in x=1x3x320x320".to_owned()),
+    }
+}
+
+pub fn tensor_value(text: &str) -> Result<(String, Vec<i64>), String> {
+    let Some((name, numbers)) = text.rsplit_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
+        return Err("expected NAME=NUMBERS, as in sr=16000 or shape=1,80".to_owned());
+    };
+    let number = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is not a whole number"));
+    Ok((name.trim().to_owned(), numbers.split(',').map(number).collect::<Result<_, _>>()?))
+}
+
+pub fn state(text: &str) -> Result<(String, String), String> {
+    let names = text.split_once('=').map(|(input, output)| (input.trim(), output.trim()));
+    match names.filter(|(input, output)| !input.is_empty() && !output.is_empty()) {
+        Some((input, output)) => Ok((input.to_owned(), output.to_owned())),
+        None => Err("expected INPUT=OUTPUT, as in past=present".to_owned()),
+    }
+}
+
+pub fn dimension(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in batch=1")?;
+    let value = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+    match name.trim() {
+        "" => Err("expected NAME=VALUE, as in batch=1".to_owned()),
+        name => Ok((name.to_owned(), value)),
+    }
+}

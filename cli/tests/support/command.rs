@@ -1,0 +1,14 @@
+//! The command line, run on the models of the examples.
+
+use assert_cmd::Command;
+
+/// Its exit status, and what it prints and complains.
+pub fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+pub fn model(file: &str) -> String {
+    format!("{}/../examples/models/{file}", env!("CARGO_MANIFEST_DIR"))
+}
