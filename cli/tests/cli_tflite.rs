@@ -9,7 +9,7 @@ use tempfile::TempDir;
 mod command;
 #[path = "../../tests/support/data.rs"]
 mod data;
-#[path = "support/tflite_models.rs"]
+#[path = "../../tests/support/tflite_models.rs"]
 #[allow(dead_code)]
 mod tflite_models;
 
