@@ -4,9 +4,9 @@
 //! Micro call them; a test compares them with these functions compiled for the host.
 
 use super::convolution::{Convolution, Dims, bytes, rounded};
-use super::{dim, requests, times, type_of};
+use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8, Int16};
-use crate::export::tflite::net::{NetOperator, NetSubgraph};
+use crate::export::tflite::net::{NetOperator, NetSubgraph, NetTensor};
 
 /// The extension of the instruction set that the library uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,58 +17,78 @@ pub(super) enum Extension {
 
 use Extension::{Dsp, Mve};
 
-/// The requests of an operator's kernel, inner none if they are not known; outer none where the kernel is the
-/// reference kernel.
-pub(super) fn requests_of(
-    extension: Extension,
-    subgraph: &NetSubgraph,
-    operator: &NetOperator,
-) -> Option<Option<Vec<u64>>> {
-    let input = |position: usize| subgraph.input(operator, position);
-    let output = || subgraph.output(operator);
-    let (data, weights) = (type_of(input(0)), type_of(input(1)));
-    let convolution = |data| Convolution::of(subgraph, operator, data);
-    Some(match (operator.read.op_type.as_str(), data) {
-        ("CONV_2D", Some(Int8)) => convolution(0).and_then(|one| requests([bytes(conv_s8(extension, &one))])),
-        ("CONV_2D", Some(Int16)) => {
-            convolution(0).and_then(|one| requests([bytes(conv_s16(extension, &one))]))
+/// The kernel of an operator in builds with the library.
+pub(super) fn kernel(extension: Extension, subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
+    let call = Call { extension, subgraph, operator };
+    let input = |position: usize| type_of(subgraph.input(operator, position));
+    let is_packed = input(1) == Some(Int4);
+    Kernel::Own(match (operator.read.op_type.as_str(), input(0)) {
+        ("CONV_2D", Some(Int8)) => call.convolution(0, |one| [conv_s8(extension, one), 0]),
+        ("CONV_2D", Some(Int16)) => call.convolution(0, |one| [conv_s16(extension, one), 0]),
+        ("DEPTHWISE_CONV_2D", Some(Int8)) => {
+            call.convolution(0, |one| [depthwise_s8(extension, one, is_packed), 0])
         }
-        ("DEPTHWISE_CONV_2D", Some(Int8)) => convolution(0).and_then(|one| {
-            let is_packed = weights == Some(Int4);
-            requests([bytes(depthwise_s8(extension, &one, is_packed))])
-        }),
-        ("TRANSPOSE_CONV", _) if type_of(input(2)) == Some(Int8) => convolution(2).and_then(|one| {
-            let [sums, reversed] = transpose_s8(extension, &one);
-            requests([bytes(sums), bytes(reversed)])
-        }),
-        ("FULLY_CONNECTED", Some(Int8)) if weights != Some(Int4) => {
-            let depth = || output()?.shape.as_ref()?.last().copied();
-            let accumulated = || input(1)?.shape.as_ref()?.last().copied();
-            depth().zip(accumulated()).zip(output()?.rank()).and_then(|((depth, accumulated), rank)| {
-                requests(fully_connected(extension, depth, accumulated, rank))
-            })
+        ("TRANSPOSE_CONV", _) if input(2) == Some(Int8) => {
+            call.convolution(2, |one| transpose_s8(extension, one))
         }
-        ("CONV_2D" | "DEPTHWISE_CONV_2D" | "FULLY_CONNECTED", Some(Int8 | Int16)) => Some(Vec::new()),
-        ("AVERAGE_POOL_2D", Some(Int8 | Int16)) => {
-            let channels = || dim(output()?, 3)?.checked_mul(4);
-            requests([if extension == Dsp { channels() } else { Some(0) }])
-        }
-        ("SVDF", Some(Int8)) if extension == Mve => {
-            let (batch, filters) = (dim(input(0)?, 0), dim(input(1)?, 0));
-            let sums = filters.and_then(|filters| filters.checked_mul(4));
-            let state = sums.zip(batch).and_then(|(sums, batch)| sums.checked_mul(batch));
-            requests([state, output().and_then(|output| times(output, 4)), sums])
-        }
-        ("UNIDIRECTIONAL_SEQUENCE_LSTM", Some(Int8 | Int16)) => {
-            const CELL_STATE: usize = 19;
-            requests([times(input(CELL_STATE)?, 2); 3])
-        }
-        ("BATCH_MATMUL", Some(Int8)) if extension == Mve => {
-            let width = || output()?.shape.as_ref()?.last()?.checked_mul(4);
-            requests([width()])
-        }
-        _ => return None,
+        ("FULLY_CONNECTED", Some(Int8)) if !is_packed => call.fully_connected(),
+        ("DEPTHWISE_CONV_2D", Some(Int16)) | ("FULLY_CONNECTED", Some(Int8 | Int16)) => Some(Vec::new()),
+        ("AVERAGE_POOL_2D", Some(Int8 | Int16)) if extension == Dsp => call.sums_of_channels(3),
+        ("BATCH_MATMUL", Some(Int8)) if extension == Mve => call.sums_of_last(),
+        ("SVDF", Some(Int8)) if extension == Mve => call.svdf(),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", Some(Int8 | Int16)) => call.lstm(),
+        _ => return Kernel::Reference,
     })
+}
+
+/// An operator and its kernel's extension.
+struct Call<'a> {
+    extension: Extension,
+    subgraph: &'a NetSubgraph,
+    operator: &'a NetOperator,
+}
+
+impl<'a> Call<'a> {
+    fn input(&self, position: usize) -> Option<&'a NetTensor> {
+        self.subgraph.input(self.operator, position)
+    }
+
+    fn output(&self) -> Option<&'a NetTensor> {
+        self.subgraph.output(self.operator)
+    }
+
+    /// Requests that depend on the convolution over this input.
+    fn convolution(&self, data: usize, sizes: impl Fn(&Convolution) -> [i128; 2]) -> Option<Vec<u64>> {
+        requests(sizes(&Convolution::of(self.subgraph, self.operator, data)?).map(bytes))
+    }
+
+    fn fully_connected(&self) -> Option<Vec<u64>> {
+        let output = self.output()?;
+        let depth = *output.shape.as_ref()?.last()?;
+        let accumulated = *self.input(1)?.shape.as_ref()?.last()?;
+        requests(fully_connected(self.extension, depth, accumulated, output.rank()?))
+    }
+
+    /// A sum for each element along an axis of the output.
+    fn sums_of_channels(&self, axis: usize) -> Option<Vec<u64>> {
+        requests([dim(self.output()?, axis)?.checked_mul(4)])
+    }
+
+    fn sums_of_last(&self) -> Option<Vec<u64>> {
+        requests([self.output()?.shape.as_ref()?.last()?.checked_mul(4)])
+    }
+
+    /// As the reference kernel, and sums of the weights of each filter.
+    fn svdf(&self) -> Option<Vec<u64>> {
+        let sums = dim(self.input(1)?, 0)?.checked_mul(4);
+        let state = sums.and_then(|sums| sums.checked_mul(dim(self.input(0)?, 0)?));
+        requests([state, times(self.output()?, 4), sums])
+    }
+
+    fn lstm(&self) -> Option<Vec<u64>> {
+        const CELL_STATE: usize = 19;
+        requests([times(self.input(CELL_STATE)?, 2); 3])
+    }
 }
 
 /// `arm_convolve_wrapper_s8_get_buffer_size`.
@@ -158,13 +178,13 @@ fn transpose_s8(extension: Extension, one: &Convolution) -> [i128; 2] {
     [4 * width * filter.h.max(stride.h), 0]
 }
 
-/// The requests of FULLY_CONNECTED with so many outputs and inputs, and an output of this rank.
+/// The requests of `FULLY_CONNECTED` with so many outputs and inputs, and an output of this rank.
 fn fully_connected(extension: Extension, depth: u64, accumulated: u64, rank: u64) -> [Option<u64>; 2] {
     let (sums, wide) = (depth.checked_mul(4), depth.checked_mul(8));
     match extension {
         // As a convolution by 1 x 1: factors for each channel, where the weights have one for all, and the
         // buffer of builds with Arm's own compiler.
-        _ if rank > 2 && accumulated % 4 == 0 => {
+        _ if rank > 2 && accumulated.is_multiple_of(4) => {
             [wide, if extension == Dsp { accumulated.checked_mul(4) } else { Some(0) }]
         }
         Dsp => [Some(0); 2],

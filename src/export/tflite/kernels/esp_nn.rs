@@ -4,27 +4,27 @@
 //! for ESP-IDF call them; a test compares them with these functions compiled for the host.
 
 use super::convolution::{Convolution, bytes, rounded};
-use super::{dim, requests, times, type_of};
+use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8};
 use crate::export::tflite::net::{NetOperator, NetSubgraph};
 
-/// As [`super::cmsis_nn::requests_of`].
-pub(super) fn requests_of(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Option<Vec<u64>>> {
-    let input = |position: usize| subgraph.input(operator, position);
-    let size: fn(&Convolution) -> i128 = match operator.read.op_type.as_str() {
-        "CONV_2D" => conv,
-        "DEPTHWISE_CONV_2D" => depthwise,
-        "SOFTMAX" if type_of(input(0)) == Some(Int8) => {
-            return Some(dim(input(0)?, 1).and_then(|width| requests([width.checked_mul(4)])));
-        }
-        _ => return None,
-    };
-    if type_of(input(0)) != Some(Int8) {
-        return None;
+/// The kernel of an operator in builds with the library.
+pub(super) fn kernel(subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
+    let data = subgraph.input(operator, 0);
+    if type_of(data) != Some(Int8) {
+        return Kernel::Reference;
     }
-    let unpacked = input(1).filter(|weights| weights.element_type == Some(Int4));
-    let unpacked = unpacked.map_or(Some(0), |weights| times(weights, 1));
-    Some(Convolution::of(subgraph, operator, 0).and_then(|one| requests([unpacked, bytes(size(&one))])))
+    let convolution = |size: fn(&Convolution) -> i128| {
+        let unpacked = subgraph.input(operator, 1).filter(|weights| weights.element_type == Some(Int4));
+        let unpacked = unpacked.map_or(Some(0), |weights| times(weights, 1));
+        requests([unpacked, bytes(size(&Convolution::of(subgraph, operator, 0)?))])
+    };
+    Kernel::Own(match operator.read.op_type.as_str() {
+        "CONV_2D" => convolution(conv),
+        "DEPTHWISE_CONV_2D" => convolution(depthwise),
+        "SOFTMAX" => data.and_then(|data| requests([dim(data, 1)?.checked_mul(4)])),
+        _ => return Kernel::Reference,
+    })
 }
 
 /// `esp_nn_get_conv_scratch_size`.

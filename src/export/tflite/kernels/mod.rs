@@ -27,14 +27,24 @@ impl Kernels {
     /// The requests of an operator's kernel, each rounded up; none if nothing is known of it. Where builds of
     /// one library differ (by compiler, or by what they keep in persistent memory), the larger request counts.
     pub(super) fn requests(self, subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
-        let optimised = match self {
-            Self::Reference => None,
-            Self::CmsisNnDsp => cmsis_nn::requests_of(cmsis_nn::Extension::Dsp, subgraph, operator),
-            Self::CmsisNnMve => cmsis_nn::requests_of(cmsis_nn::Extension::Mve, subgraph, operator),
-            Self::EspNnEsp32S3 => esp_nn::requests_of(subgraph, operator),
+        let kernel = match self {
+            Self::Reference => Kernel::Reference,
+            Self::CmsisNnDsp => cmsis_nn::kernel(cmsis_nn::Extension::Dsp, subgraph, operator),
+            Self::CmsisNnMve => cmsis_nn::kernel(cmsis_nn::Extension::Mve, subgraph, operator),
+            Self::EspNnEsp32S3 => esp_nn::kernel(subgraph, operator),
         };
-        optimised.unwrap_or_else(|| reference::requests_of(subgraph, operator))
+        match kernel {
+            Kernel::Reference => reference::requests_of(subgraph, operator),
+            Kernel::Own(requests) => requests,
+        }
     }
+}
+
+/// The kernel of an operator in a build with a library.
+enum Kernel {
+    Reference,
+    /// One of the library's own, with its requests; none if nothing is known of them.
+    Own(Option<Vec<u64>>),
 }
 
 /// Each rounded up; none if that, or all together, is more than the runtime can count.
