@@ -1,4 +1,4 @@
-//! The command line, as a user meets it.
+//! The command `plimsoll`, run as a process.
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +51,7 @@ fn plan_prints_a_summary_and_writes_every_format() {
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
 
-/// Several memories in the same formats, but for models, which have one arena.
+/// Plans for several memories have the same formats, except models, which have one arena.
 #[test]
 fn plan_writes_every_format_for_several_memories() {
     let folder = Folder::new();
@@ -139,16 +139,16 @@ fn a_plan_for_another_model_is_wrong_and_a_broken_one_is_bad_input() {
     assert!(errors.contains("broken.json: not a plan: "), "{errors}");
 }
 
-/// Plans for several memories are told by their format.
+/// `verify` recognises plans for several memories by their format.
 #[test]
-fn verify_knows_plans_for_several_memories() {
+fn verify_recognises_plans_for_several_memories() {
     use plimsoll::export::json::PoolPlanDocument;
     use plimsoll::import::{ImportOptions, Imported, read};
     use plimsoll::{Planner, Pool, Pools};
 
     let options = ImportOptions::default();
     let Imported::Graph(imported) = read(Path::new(&model(TFLITE)), &options).unwrap() else {
-        panic!("a network")
+        panic!("expected a network")
     };
     let pools = Pools::new([Pool::on_chip("l2", 64 << 10), Pool::off_chip("ddr")]).unwrap();
     let plan = Planner::new().place(&imported.graph, &pools).unwrap();
@@ -174,7 +174,7 @@ fn verify_knows_plans_for_several_memories() {
     assert!(text.starts_with("wrong: "), "{text}");
 }
 
-/// The contract of the format: nothing but the fields that it names.
+/// `verify` needs only the fields that the format documents.
 #[test]
 fn a_plan_with_the_documented_fields_alone_can_be_verified() {
     let folder = Folder::new();
@@ -203,7 +203,7 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
 }
 
 #[test]
-fn what_does_not_fit_is_planned_all_the_same() {
+fn networks_that_do_not_fit_are_still_planned() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
     let (status, text, errors) =
@@ -220,7 +220,8 @@ fn what_does_not_fit_is_planned_all_the_same() {
     assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "0.10546875 MiB"]).0, 0);
 }
 
-/// Reports of it say that it does not fit; code and models do not, and get built and run.
+/// A report states that the plan does not fit. Code and models could be built and run without that
+/// knowledge, so they are not written.
 #[test]
 fn code_and_models_are_not_written_over_the_capacity() {
     let folder = Folder::new();
@@ -246,7 +247,7 @@ fn code_and_models_are_not_written_over_the_capacity() {
     let (status, _, errors) = plimsoll(&arguments);
     assert!(status == 1 && !errors.contains("not written"), "{errors}");
     assert_eq!(folder.names(), names);
-    // Memories that cannot hold a network have no plan.
+    // If the memories cannot hold the network, there is no plan to write.
     let none = folder.text("none.json");
     let tiny = ["plan", &network, "--memory", "l2=1", "--memory", "ddr=2", "--out", &none];
     let (status, text, errors) = plimsoll(&tiny);
@@ -280,7 +281,7 @@ fn times_have_units() {
     }
 }
 
-/// A name of a megabyte does not hide what is wrong, and escape sequences do not reach a terminal.
+/// A name of one megabyte does not hide the cause, and escape sequences do not reach the terminal.
 #[test]
 fn messages_are_short_and_safe() {
     let folder = Folder::new();
@@ -372,7 +373,7 @@ fn the_input_is_not_written_over_and_links_stay_links() {
     }
 }
 
-/// Buffers that a reader looks up by number must have the right one.
+/// Programs look up buffers by number, so `verify` refuses swapped numbers.
 #[test]
 fn swapped_numbers_are_wrong() {
     let folder = Folder::new();
@@ -483,7 +484,7 @@ fn merged_objects_are_written_and_checked() {
 }
 
 #[test]
-fn what_does_not_fit_is_proven_or_unknown() {
+fn plans_that_do_not_fit_are_infeasible_or_unknown() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\nb,0,3,10\nc,1,4,40\nd,2,4,50\n");
     let run = |capacity, strategy| {
@@ -501,7 +502,7 @@ fn what_does_not_fit_is_proven_or_unknown() {
 }
 
 #[test]
-fn gaps_and_reserved_ranges_go_all_the_way() {
+fn gaps_and_reserved_ranges_reach_the_plan() {
     let folder = Folder::new();
     let csv =
         folder.with("b.csv", "id,lower,upper,size,gaps\nstate,0,6,600,2-5\nlarge,2,4,500,\nsmall,3,5,300,\n");
@@ -522,7 +523,7 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
     assert_eq!((status, text.contains("lies in the reserved range 0..65")), (1, true), "{text}");
     let other = folder.with("c.csv", fs::read_to_string(&csv).unwrap().replace("2-5", "2-4"));
     assert_eq!(plimsoll(&["verify", &other, &json]).0, 1);
-    // Fixed where they are, they lie there again, in the gap too.
+    // With fixed offsets, the buffers keep their offsets, also inside a gap.
     assert!(fs::read_to_string(&copy).unwrap().contains("state,0,6,600,1,64,2-5"));
     assert_eq!(plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..64"]).0, 0);
     let (status, _, errors) = plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..65"]);
@@ -549,7 +550,7 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
 }
 
 #[test]
-fn compare_shows_heights_and_what_fits() {
+fn compare_shows_heights_and_counts_fits() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");
     let (status, text, _) = plimsoll(&[
@@ -570,7 +571,7 @@ fn compare_shows_heights_and_what_fits() {
 }
 
 #[test]
-fn compare_notes_what_a_strategy_refuses() {
+fn compare_notes_inputs_that_a_strategy_refuses() {
     let folder = Folder::new();
     let fixed = folder.with("fixed.csv", "id,lower,upper,size,offset\na,0,1,8,16\nb,0,1,8,\n");
     let (status, text, errors) = plimsoll(&["compare", &fixed, "--strategies", "knapsack,auto"]);
@@ -580,7 +581,7 @@ fn compare_notes_what_a_strategy_refuses() {
 }
 
 #[test]
-fn compare_goes_on_after_a_broken_file_and_says_so() {
+fn compare_reports_a_broken_file_and_continues() {
     let folder = Folder::new();
     let broken = folder.with("broken.csv", "id,lower,upper,size\na,0,1,x\n");
     let (status, text, errors) = plimsoll(&["compare", &broken, &model(TFLITE), "--strategies", "auto"]);
@@ -596,9 +597,9 @@ fn compare_goes_on_after_a_broken_file_and_says_so() {
     assert!(status == 2 && errors.contains("--dim batch: no input has"), "{errors}");
 }
 
-/// A network whose file tells the shapes of its inputs, and no others.
+/// The file declares the shapes of its inputs only.
 #[test]
-fn shapes_are_computed_where_the_file_tells_none() {
+fn missing_shapes_are_inferred() {
     let folder = Folder::new();
     let told = fs::read(model(ONNX)).unwrap();
     fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&told)).unwrap();
@@ -617,7 +618,7 @@ fn inputs_may_be_given_other_shapes() {
     let (status, text, errors) = plimsoll(&[&usual[..], &named].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("arena        378.13 KiB (387200 bytes)"), "{text}");
-    // The plan says how the network was read.
+    // The plan records the import options.
     let (status, text, _) = plimsoll(&["verify", &network, &plan]);
     assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
     for (given, reason) in [
@@ -641,7 +642,7 @@ fn inputs_may_be_given_other_shapes() {
 }
 
 #[test]
-fn help_is_a_contract() {
+fn help_matches_the_snapshots() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help-plan", &["plan", "--help"]),

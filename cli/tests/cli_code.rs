@@ -1,4 +1,4 @@
-//! `plan --out` for C code and for ONNX, and `verify` of an ONNX file, as a user meets them.
+//! `plan --out` for C code and ONNX, and `verify` of an ONNX file, run as a process.
 
 use std::fs;
 use std::path::Path;
@@ -15,13 +15,13 @@ const ONNX: &str = "squeezenet1_1.onnx";
 const TFLITE: &str = "nas_cell_irregular_int8.tflite";
 const CSV: &str = "id,lower,upper,size\nconv1,0,3,4096\nconv2,1,5,300\nb,2,4,77\n";
 
-/// The source and its header compile; of no use without a C compiler.
+/// Compiles the source with its header; skipped without a C compiler.
 fn compiles(source: &str) {
     let object = format!("{source}.o");
     let arguments = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", &object];
     match std::process::Command::new("cc").args(arguments).output() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-        Err(_) => eprintln!("skipped: no `cc` on this machine"),
+        Err(_) => eprintln!("skipped: `cc` is missing"),
     }
 }
 
@@ -52,17 +52,17 @@ fn a_source_and_its_header() {
         assert!(header.contains("#ifndef MY_NET_H") && !source.contains("plimsoll_"));
         compiles(&folder.text("net.c"));
     }
-    // Beside a model for TensorFlow Lite Micro as well.
+    // Code together with a model for TensorFlow Lite Micro.
     let planned = folder.text("planned.tflite");
     let (input, outs) = (model(TFLITE), ["--out", &planned, "--out", &header, "--out", &source]);
     let (status, _, errors) = plimsoll(&[&["plan", &input][..], &outs].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(folder.read("net.c").contains("plimsoll_"), "a prefix by the model's name");
+    assert!(folder.read("net.c").contains("plimsoll_"), "names have the default prefix");
     compiles(&source);
 }
 
 #[test]
-fn what_cannot_be_code_is_said_before_anything_is_written() {
+fn unsupported_code_is_refused_before_writing() {
     let folder = Folder::new();
     let input = model(ONNX);
     let [header, source, other] = ["net.h", "net.c", "other.h"].map(|name| folder.text(name));
@@ -106,7 +106,7 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
         text.starts_with("right: 66 places in an arena of ") && text.contains("floats as int8"),
         "{text}"
     );
-    // It is a model like any other.
+    // A planned model can be planned again.
     let (status, _, errors) = plimsoll(&["plan", &planned, "--order", "file"]);
     assert_eq!((status, errors.as_str()), (0, ""));
 
@@ -129,7 +129,7 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
 }
 
 #[test]
-fn what_is_no_planned_model_is_said() {
+fn models_that_cannot_be_planned_or_verified_are_refused() {
     let folder = Folder::new();
     let (onnx, tflite, csv) = (model(ONNX), model(TFLITE), folder.with("buffers.csv", CSV));
     let (out, broken) = (folder.text("out.onnx"), folder.with("broken.onnx", b"\x3a\xff\xff"));

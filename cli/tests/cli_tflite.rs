@@ -1,4 +1,4 @@
-//! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`, as a user meets them.
+//! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`, run as a process.
 
 use std::fs;
 
@@ -37,7 +37,7 @@ fn a_model_is_planned_and_its_plan_verified() {
         ),
         "{text}"
     );
-    // The interpreter's tail is 36208 bytes (tools/tflm.py); the line can be pasted.
+    // The interpreter's tail has 36208 bytes (tools/tflm.py). The line is C++ to paste.
     let last = text.lines().last().unwrap();
     let size: u64 = last
         .strip_prefix("constexpr int kTensorArenaSize = ")
@@ -55,7 +55,7 @@ fn a_model_is_planned_and_its_plan_verified() {
     let (status, text, _) = plimsoll(&["plan", &out, "--order", "file", "--out", &again]);
     assert!(status == 0 && text.contains("arena: 86016 bytes"), "{text}");
 
-    // Everything that has a place at one place.
+    // A wrong plan: all tensors at one offset.
     let mut bytes = fs::read(&out).unwrap();
     let offsets = check(&bytes, &Scratch::reference()).unwrap().layout.offsets.concat();
     let words = |word: &dyn Fn(u64) -> i32| -> Vec<u8> {
@@ -74,7 +74,7 @@ fn a_model_is_planned_and_its_plan_verified() {
 }
 
 #[test]
-fn what_does_not_fit_is_written_and_said() {
+fn models_over_the_capacity_are_written_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(&folder, "planned.tflite");
     let (header, report) = (path(&folder, "planned.h"), path(&folder, "planned.html"));
@@ -91,20 +91,20 @@ fn what_does_not_fit_is_written_and_said() {
     assert_eq!(plimsoll(&["verify", &out]).0, 0);
 }
 
-/// The number in front of `after`, behind the last `before` in front of that.
+/// The number between the first `before` and the next `after`.
 fn number(text: &str, before: &str, after: &str) -> u64 {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {text}"));
     rest.split_once(after).unwrap().0.parse().unwrap_or_else(|_| panic!("{before:?} in {text}"))
 }
 
-/// The arena in a report of `fit`.
+/// The arena size in a report of `fit`.
 fn fitted(text: &str) -> u64 {
     let (_, rest) = text.split_once("an arena of ").unwrap();
     let rest = rest.split_once(" bytes").unwrap().0;
     rest.rsplit(['(', ' ']).next().unwrap().parse().unwrap()
 }
 
-/// `plan`, `fit`, `compare`, `verify` and the writer give the same bytes for a model.
+/// `plan`, `fit`, `compare`, `verify` and the writer report the same bytes for a model.
 fn assert_one_count(model: &str, folder: &TempDir) -> u64 {
     let out = path(folder, "planned.tflite");
     let target = ["--target", "tflm"];
@@ -140,7 +140,7 @@ fn one_target_has_one_count() {
     for (name, bytes) in [("transpose_conv_int8.tflite", 624), ("two_ifs.tflite", 4112)] {
         assert_eq!(assert_one_count(cases.join(name).to_str().unwrap(), &folder), bytes);
     }
-    // The runtime takes a missing shape for a scalar, but the kernel writes 32 bytes.
+    // The runtime interprets a missing shape as a scalar, but the kernel writes 32 bytes.
     assert_eq!(assert_one_count(cases.join("fc_no_shape.tflite").to_str().unwrap(), &folder), 64);
     let file = cases.join("transpose_conv_int8.tflite");
     let file = file.to_str().unwrap();
@@ -252,7 +252,7 @@ fn contradicting_options_write_nothing() {
         assert!(status == 2 && errors.contains(expected), "{extra:?}: {errors}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    // What is said in the runtime's sense is no contradiction.
+    // Options that agree with the runtime are accepted.
     let same = ["--align", "16", "--fold", "none", "--variables", "outside", "--share", "none"];
     let plain = model();
     let mut arguments = vec!["plan", plain.as_str(), "--out", out.as_str()];

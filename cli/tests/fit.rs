@@ -1,4 +1,4 @@
-//! `plimsoll fit`, as a user meets it.
+//! `plimsoll fit`, run as a process.
 
 use std::fs;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ fn total(figures: &Value) -> u64 {
 }
 
 #[test]
-fn a_report_says_what_fits_and_what_stays_out() {
+fn a_report_has_all_lines() {
     let (status, text, errors) =
         fit(&[&here(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
     assert_eq!((status, errors.as_str()), (0, ""));
@@ -64,10 +64,10 @@ fn a_report_says_what_fits_and_what_stays_out() {
     assert!(!text.contains("(activation,"), "{text}");
 }
 
-/// The list of what is moved is made from places and copies alone; the sums are those that
-/// the planner counts.
+/// The list of transfers is computed from residency intervals and copies alone; its sums equal
+/// the planner's traffic.
 #[test]
-fn what_is_listed_adds_up_to_the_traffic() {
+fn transfers_add_up_to_the_traffic() {
     let folder = Folder::new();
     for (memory, share) in
         [("l2=256KiB", "none"), ("l2=256KiB", "all"), ("l2=64KiB", "all"), ("l2=8MiB", "inplace")]
@@ -83,7 +83,7 @@ fn what_is_listed_adds_up_to_the_traffic() {
             let of = |field: &str| -> u64 { moved.iter().map(|one| number(&one[field])).sum() };
             assert_eq!(of("read"), number(&placed["after"]["read"]), "{network} {memory} {share}");
             assert_eq!(of("written"), number(&placed["after"]["written"]), "{network} {memory} {share}");
-            // A byte at home costs one, all others nothing.
+            // A byte in the backing store costs 1, all others 0.
             assert_eq!(number(&placed["cost"]), total(&placed["after"]));
             assert!(total(&placed["after"]) <= total(&found["before"]));
             assert!(number(&placed["lower_bound"]) <= number(&placed["cost"]));
@@ -99,7 +99,7 @@ fn the_exit_status_is_the_answer() {
         let network = here(CELLS);
         fit(&[&[network.as_str(), "--align", "1"], more].concat())
     };
-    // 86016 bytes of activations, 29042 of weights.
+    // The network has 86016 bytes of activations and 29042 of weights.
     let json = |memory: &str| {
         let folder = Folder::new();
         let file = folder.text("fit.json");
@@ -124,11 +124,10 @@ fn the_exit_status_is_the_answer() {
     assert_eq!(all["placed"]["preloaded"], json("l2=1MiB")["placed"]["preloaded"]);
 }
 
-/// A network as JSON: tensors as name, bytes and kind, operators as name, type, inputs,
-/// outputs.
+/// A network as JSON. Tensors are (name, bytes, kind); operators are (name, type, inputs, outputs).
 fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[usize])]) -> Value {
     let tensors = tensors.iter().map(|(name, bytes, kind)| {
-        // With the axis for stripes, where there is room for some.
+        // The third dimension is the axis for stripes.
         json!({"name": name, "shape": [1, bytes / 10, 10, 1], "dtype": "int8", "kind": kind})
     });
     let operators = operators.iter().map(|(name, op_type, inputs, outputs)| {
@@ -137,7 +136,7 @@ fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[
     json!({"name": "net", "tensors": tensors.collect::<Vec<_>>(), "ops": operators.collect::<Vec<_>>()})
 }
 
-/// Two branches that the file runs side by side.
+/// Two branches whose operators alternate in program order.
 fn branches() -> Value {
     let inner = "intermediate";
     network(
@@ -159,7 +158,7 @@ fn branches() -> Value {
     )
 }
 
-/// A chain that may run in place, with 50 bytes of weights.
+/// A chain with in-place permissions and 50 bytes of weights.
 fn chain() -> Value {
     let mut net = network(
         &[
@@ -175,7 +174,7 @@ fn chain() -> Value {
     net
 }
 
-/// A tensor that waits while two larger ones are made.
+/// A skip connection over two larger tensors.
 fn skip() -> Value {
     let inner = "intermediate";
     network(
@@ -197,7 +196,7 @@ fn skip() -> Value {
     )
 }
 
-/// Kind, what, arena, saved and whether it fits, of each remedy.
+/// Each remedy as (kind, description, arena, bytes saved, fits).
 fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let list = help["remedies"].as_array().unwrap().iter();
@@ -209,7 +208,7 @@ fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
 }
 
 #[test]
-fn what_would_help_is_told_with_what_it_saves() {
+fn remedies_are_listed_with_their_savings() {
     let folder = Folder::new();
     let run = |net: &Value, more: &[&str]| {
         let file = folder.with("net.json", net.to_string());
@@ -223,7 +222,7 @@ fn what_would_help_is_told_with_what_it_saves() {
         list.iter().map(owned).collect()
     };
 
-    // 10 + 100 + 100 bytes; one branch after the other needs 10 + 10 + 100.
+    // Program order needs 10 + 100 + 100 bytes; one branch after the other needs 10 + 10 + 100.
     let (status, text, found) = run(&branches(), &["--order", "file", "--memory", "l2=150"]);
     let help = &found["help"];
     assert_eq!((status, number(&help["needed"]), number(&help["missing"])), (1, 210, 60));
@@ -244,7 +243,7 @@ fn what_would_help_is_told_with_what_it_saves() {
     let (status, _, found) = run(&branches(), &["--order", "optimal", "--memory", "l2=150"]);
     assert_eq!((status, number(&found["arena"]), &found["help"]), (0, 120, &Value::Null));
 
-    // In 4 stripes, of 10 columns 3 are there at a time: 10 + 30 + 100; in 2, 10 + 50 + 100.
+    // In 4 stripes, 3 of 10 columns are live at a time: 10 + 30 + 100. In 2 stripes: 10 + 50 + 100.
     let by_a = "`a` in 4 stripes, by `conv` and `relu` in turn";
     let by_b = "`b` in 4 stripes, by `relu` and `pool` in turn";
     let (status, text, found) = run(&chain(), &["--memory", "l2=150"]);
@@ -261,13 +260,14 @@ fn what_would_help_is_told_with_what_it_saves() {
     assert!(text.contains("an estimate, without what stripes need of their neighbours"), "{text}");
     let (_, _, found) = run(&chain(), &["--memory", "l2=150", "--share", "inplace"]);
     assert_eq!((number(&found["arena"]), &found["help"]), (110, &Value::Null));
-    // Of what does not fit, what saves most is first; more stripes than 5 of 2 columns save nothing.
+    // Among remedies that do not fit, the smallest arena comes first. 8 stripes of 10 columns are rounded
+    // up to 2 columns each; more stripes would save nothing.
     let (_, _, found) = run(&chain(), &["--memory", "l2=100"]);
     let found = remedies(&found["help"]);
     assert_eq!(found.iter().map(|one| one.2).collect::<Vec<_>>(), [110, 110, 130, 130]);
     assert!(found.iter().all(|one| !one.4) && found[2].1.starts_with("`a` in 8 stripes"), "{found:?}");
 
-    // With 60 bytes less over the peak.
+    // The skip connection leaves the arena over the peak, which saves 60 bytes.
     let (_, text, found) = run(&skip(), &["--memory", "l2=220"]);
     let what = "`s` not kept, but brought back or made again before `add`";
     assert_eq!(remedies(&found["help"]), expected(&[("not_kept", what, 200, 60, true)]));
@@ -275,7 +275,7 @@ fn what_would_help_is_told_with_what_it_saves() {
 }
 
 #[test]
-fn so_much_memory_is_enough() {
+fn more_memory_is_enough() {
     let folder = Folder::new();
     let cells = here(CELLS);
     let weighty = folder.with("chain.json", chain().to_string());
@@ -305,7 +305,7 @@ fn so_much_memory_is_enough() {
 }
 
 #[test]
-fn nothing_helps_where_nothing_can() {
+fn networks_without_a_remedy_need_more_memory() {
     let folder = Folder::new();
     let inner = "intermediate";
     let net = network(
@@ -317,7 +317,7 @@ fn nothing_helps_where_nothing_can() {
     assert_eq!(status, 1);
     assert!(text.contains("would help   nothing of what was tried, but more memory\n"), "{text}");
     assert!(text.contains("more memory  200 bytes are enough; no arena is smaller, in any order"), "{text}");
-    // Of several memories on chip, the one that is meant is named with its size.
+    // With several memories on chip, the report names the relevant one and its size.
     let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "b0=50", "--memory", "b1=150"]);
     assert_eq!(status, 1);
     for line in [
@@ -327,12 +327,12 @@ fn nothing_helps_where_nothing_can() {
     ] {
         assert!(text.contains(line), "no `{line}` in {text}");
     }
-    // Where no memory takes an arena, there is no answer.
+    // If no memory can hold an arena, there are no remedies.
     let machine = "[[pool]]\nname = \"a\"\ncapacity = 9\nholds = [\"constants\"]\n[[pool]]\nname = \"ddr\"\n";
     let machine = folder.with("machine.toml", machine);
     let (_, text, errors) = fit(&[&file, "--memory", &machine]);
     assert!(errors.is_empty() && !text.contains("would help"), "{text}{errors}");
-    // Of several networks, it is not asked.
+    // For several networks, no remedies are searched.
     let json = folder.text("fit.json");
     fit(&[&file, &file, "--memory", "l2=150", "--json", &json]);
     assert_eq!(parsed(&folder, "fit.json")[0]["help"], Value::Null);
@@ -355,7 +355,7 @@ fn example_machines_are_those_with_names() {
         let (status, found) = run(name);
         assert_eq!((status, &found), (0, &run(path.to_str().unwrap()).1), "{name}");
         assert_eq!(found[0]["activations"], true, "{name}");
-        // Where weights stay outside or come anew, they do not stay on chip.
+        // Weights are resident only on machines that keep them on chip from run to run.
         let resident = number(&found[0]["placed"]["preloaded"]);
         assert_eq!(resident > 0, name == "mcu" || name == "npu", "{name}: {resident}");
     }
@@ -405,7 +405,7 @@ fn bad_usage_names_the_culprit() {
 }
 
 #[test]
-fn what_cannot_run_at_all_does_not_fit() {
+fn networks_that_cannot_run_do_not_fit() {
     let folder = Folder::new();
     let machine = folder.with(
         "small.toml",
@@ -419,7 +419,7 @@ fn what_cannot_run_at_all_does_not_fit() {
 }
 
 #[test]
-fn a_broken_file_is_told_and_the_rest_goes_on() {
+fn fit_reports_a_broken_file_and_continues() {
     let folder = Folder::new();
     fs::create_dir(folder.path("nets")).unwrap();
     fs::copy(here(CELLS), folder.path("nets/cells.tflite")).unwrap();
@@ -491,7 +491,7 @@ fn many_networks_make_tables_and_a_plot() {
     assert_eq!(level("+ sharing")[2..6], ["1 (33 %)", "2 (67 %)", "3 (100 %)", "3 (100 %)"]);
     assert_eq!(level("classification")[2..7], ["1", "0 -> 0", "0 -> 0", "0 -> 100", "0 -> 100"]);
 
-    // The long table says the same, counted here from the lines of networks.
+    // The long table agrees with counts over the rows of networks.
     let shares = folder.read("shares.csv");
     assert!(shares.starts_with("family,weights,level,capacity,networks,fit\n"), "{shares}");
     let lines: Vec<Value> = parsed(&folder, "fit.json").as_array().unwrap().clone();
@@ -524,7 +524,7 @@ fn many_networks_in_one_machine_are_a_table() {
     assert!(folder.read("fit.csv").contains("\nnas_cell_irregular_int8,true,true,86016,"));
 }
 
-/// Convolution, activation and pooling of an image whose size is open.
+/// Convolution, activation and pooling of an image with symbolic size.
 fn resizable() -> Vec<u8> {
     let ints = |name: &str, values: &[i64]| {
         attribute(name, values.iter().flat_map(|&value| onnx_models::number(8, value)).collect())
@@ -560,8 +560,8 @@ fn the_largest_input_is_found_where_the_file_has_a_fixed_one() {
     let given = ["--input-shape", "image=1x3xSxS"];
     let (status, text, errors) = fit(&[&usual[..], &given].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
-    // Features are 16 bytes a pixel, of which there are two less in both directions; inputs of
-    // one and two are smaller than the window.
+    // Features have 16 bytes per pixel, and two pixels less than the image along each axis. Images of
+    // size 1 and 2 are smaller than the window.
     let line = "largest      258: activations fit, an arena of 1.00 MiB (1048576 bytes)";
     assert!(text.contains(line), "{text}");
     let (status, _, errors) = fit(&usual);
@@ -580,7 +580,7 @@ fn the_largest_input_is_found() {
     };
     let json = folder.text("largest.json");
     let both = ["--largest-input", "height,width"];
-    // Features before and after the activation are 16 bytes a pixel.
+    // Features before and after the activation have 16 bytes per pixel.
     let (status, text, errors) = run(&[&both[..], &["--json", &json]].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     for line in [
@@ -594,7 +594,7 @@ fn the_largest_input_is_found() {
     let outcome = parsed(&folder, "largest.json");
     assert_eq!((&outcome["largest"], &outcome["tried"]["256"]["fits"]), (&256.into(), &true.into()));
     assert_eq!(outcome["tried"]["257"]["fits"], false);
-    // With 216 bytes of weights beside them.
+    // With 216 bytes of weights in addition.
     let (_, text, _) = run(&[&both[..], &["--weights"]].concat());
     assert!(text.contains("largest      255: activations and weights fit"), "{text}");
     let (_, text, _) = run(&[&both[..], &["--multiple-of", "100"]].concat());
@@ -620,9 +620,9 @@ fn the_largest_input_is_found() {
     assert!(errors.contains("needs a symbolic dimension `batch`, but all dimensions are fixed"), "{errors}");
 }
 
-/// Odd sizes need more room than even ones, so what fits goes up and down.
+/// Odd sizes need more memory than even ones, so a larger size may fit although a smaller one does not.
 #[test]
-fn what_fits_need_not_be_monotone() {
+fn fitting_sizes_need_not_be_monotone() {
     let folder = Folder::new();
     let shape = "batch + 1000*(batch % 2)";
     let network = folder.with(
@@ -675,6 +675,6 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
 }
 
 #[test]
-fn help_is_a_contract() {
+fn help_matches_the_snapshots() {
     insta::assert_snapshot!("help-fit", fit(&["--help"]).1);
 }
