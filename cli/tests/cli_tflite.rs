@@ -10,7 +10,6 @@ mod command;
 #[path = "../../tests/support/data.rs"]
 mod data;
 #[path = "../../tests/support/tflite_models.rs"]
-#[allow(dead_code)]
 mod tflite_models;
 
 use command::plimsoll;
@@ -183,6 +182,27 @@ fn a_reshape_may_be_a_view() {
     assert_eq!(plimsoll(&fit).0, 1);
     assert_eq!(plimsoll(&[&fit[..], &["--share", "views"]].concat()).0, 0);
     assert_eq!(number(&plimsoll(&["plan", file, "--target", "tflm"]).1, "Micro's arena: ", " bytes"), 4096);
+}
+
+/// Scratch of optimised kernels counts in all commands alike.
+#[test]
+fn optimised_kernels_are_targets() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "planned.tflite");
+    let heads = ["tflm", "tflm-cmsis-nn", "tflm-cmsis-nn-mve", "tflm-esp-nn"].map(|target| {
+        let target = ["--target", target];
+        let (status, text, _) =
+            plimsoll(&[&["plan", &model(), "--out", &out, "--allow-larger-head"][..], &target].concat());
+        assert_eq!(status, 0, "{text}");
+        let head = number(&text, "Micro's arena: ", " bytes");
+        let (status, text, _) = plimsoll(&[&["verify", &out][..], &target].concat());
+        assert_eq!((status, number(&text, "in a head of ", " bytes")), (0, head), "{text}");
+        let memory = format!("l2={head}");
+        let (status, text, _) = plimsoll(&[&["fit", &model(), "--memory", &memory][..], &target].concat());
+        assert_eq!((status, fitted(&text)), (0, head), "{text}");
+        head
+    });
+    assert_eq!(heads, [86_016, 0, 0, 0]);
 }
 
 /// A model whose plan needs a larger head than the runtime's own: two operators run the same bodies, which
