@@ -56,7 +56,7 @@ fn longest(problem: &Problem, strategy: &str) -> Option<Duration> {
     for wait in [0, 2, 10, 50, 200, 1000] {
         let (token, wait) = (CancelToken::new(), Duration::from_millis(wait));
         let planner = Planner::new().limits(Limits::new().cancel(token.clone()));
-        let planner = planner.boxed_strategy(by_name(strategy).expect("it is in the list"));
+        let planner = planner.strategy(by_name(strategy).expect("it is in the list"));
         let (done, is_done) = mpsc::channel::<()>();
         let watch = thread::spawn(move || {
             // Ends at once if the planner is done before.

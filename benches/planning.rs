@@ -43,7 +43,7 @@ fn large_instances(c: &mut Criterion) {
         }
         let problem = problem(&path);
         for name in allocate::NAMES {
-            let planner = Planner::new().boxed_strategy(allocate::by_name(name).expect("a listed name"));
+            let planner = Planner::new().strategy(allocate::by_name(name).expect("a listed name"));
             let solution = planner.solve(&problem).expect("a valid instance");
             println!(
                 "{instance} {name}: {} bytes, {:.3} % above the bound",

@@ -56,7 +56,7 @@ fn strategies(c: &mut Criterion) {
     for buffers in [100, 300, 1000] {
         let problem = random(buffers, 12, 0);
         for name in ["knapsack", "merge"] {
-            let planner = Planner::new().boxed_strategy(by_name(name).expect("a listed name"));
+            let planner = Planner::new().strategy(by_name(name).expect("a listed name"));
             group.bench_with_input(BenchmarkId::new(name, buffers), &problem, |b, problem| {
                 b.iter(|| planner.solve(problem));
             });

@@ -90,7 +90,7 @@ fn planner() -> Planner {
 fn arenas(graph: &Graph, shared: &Plan, overlapping: u64) -> [u64; LEVELS.len()] {
     let in_file_order = |name: &str| {
         let strategy = allocate::by_name(name).expect("a known strategy");
-        let planner = planner().order(Ordering::File).boxed_strategy(strategy);
+        let planner = planner().order(Ordering::File).strategy(strategy);
         planner.plan(graph).expect("a plan").arena_bytes
     };
     let sharing = |level: Sharing| planner().share(level).plan(graph).expect("a plan").arena_bytes;

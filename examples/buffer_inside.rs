@@ -1,10 +1,9 @@
-//! A worked figure: `cargo run --example buffer_inside`.
+//! Merging of shared objects, a worked example: `cargo run --example buffer_inside`.
 //!
-//! A large buffer dies early. A runtime that gives each tensor one whole buffer,
-//! in the order given, lets the first of two later ones have all of it, and
-//! opens another for the second: 900K + 100K + 500K. As few bytes as whole
-//! buffers can do with are 900K + 400K + 100K. Merging puts both later ones side
-//! by side inside of the early one, 900K + 100K, and says so.
+//! A large buffer dies early. A runtime that gives each tensor a whole buffer, in the order given,
+//! reuses it for the first of two later tensors, and opens another buffer for the second: 900K + 100K +
+//! 500K. The minimum with whole buffers is 900K + 400K + 100K. Merging puts both later tensors side by
+//! side inside the early one, 900K + 100K, and reports it.
 
 use plimsoll::allocate::{GreedyObjects, Knapsack, Merge, Strategy};
 use plimsoll::{Graph, Occupant, Plan, Planner, Result, TensorSpec};
@@ -26,7 +25,7 @@ fn plan(graph: &Graph, strategy: impl Strategy + 'static) -> Result<Plan> {
     Planner::new().alignment(1).strategy(strategy).plan(graph)
 }
 
-/// Which tensor lives inside of which.
+/// The tensors that lie inside others.
 fn insides(graph: &Graph, plan: &Plan) -> Vec<String> {
     let name = |occupant: Occupant| match occupant {
         Occupant::Tensor(id) => graph.tensor(id).name().to_owned(),
@@ -34,7 +33,7 @@ fn insides(graph: &Graph, plan: &Plan) -> Vec<String> {
     };
     let objects = plan.objects.as_ref().expect("a strategy of shared objects");
     let insides = objects.inside.iter();
-    insides.map(|one| format!("{} inside of {} at {}", name(one.guest), name(one.host), one.at)).collect()
+    insides.map(|pair| format!("{} inside {} at {}", name(pair.guest), name(pair.host), pair.at)).collect()
 }
 
 pub fn main() -> Result<()> {
@@ -51,6 +50,6 @@ pub fn main() -> Result<()> {
     }
     let heights = [&given, &whole, &merged].map(|plan| plan.arena_bytes);
     assert_eq!(heights, [1_500_000, 1_400_000, 1_000_000]);
-    assert_eq!(insides, ["right inside of image at 400000"]);
+    assert_eq!(insides, ["right inside image at 400000"]);
     Ok(())
 }

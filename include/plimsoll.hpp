@@ -1,9 +1,9 @@
-// plimsoll in C++17: a header-only wrapper over plimsoll.h, which has the details.
+// plimsoll for C++17: a header-only wrapper of plimsoll.h, whose comments have the details.
 //
-// Objects own what they hold, can be moved and not copied; what the header says of
-// threads holds for them. What fails throws plimsoll::Error, which has the status
-// and the message. Callbacks are lambdas and may throw: planning stops, and the
-// exception arrives at the caller of plan(), place() or choose().
+// Objects own their handles; they can be moved but not copied. The rules of plimsoll.h for
+// threads apply to them. Failed calls throw plimsoll::Error with the status and the message.
+// Callbacks are lambdas and may throw: planning then stops, and the caller of plan(), place()
+// or choose() receives the exception.
 #ifndef PLIMSOLL_HPP
 #define PLIMSOLL_HPP
 
@@ -23,8 +23,8 @@
 
 namespace plimsoll {
 
-// A call that failed: a status (PLIMSOLL_ERROR_...) and a message that names the
-// culprit.
+// The error of a failed call: a status (PLIMSOLL_ERROR_...) and a message that names the tensor,
+// operator or argument at fault.
 class Error : public std::runtime_error {
 public:
     Error(std::int32_t status, const std::string &message) : std::runtime_error(message), status_(status) {}
@@ -66,14 +66,14 @@ enum class Order : std::int32_t {
     optimal = PLIMSOLL_ORDER_OPTIMAL,
 };
 
-// How much work is done where no limit says so.
+// Amount of work of searches without a limit.
 enum class Effort : std::int32_t {
     quick = PLIMSOLL_EFFORT_QUICK,
     standard = PLIMSOLL_EFFORT_DEFAULT,
     thorough = PLIMSOLL_EFFORT_THOROUGH,
 };
 
-// What memory an input and an output of an operator may share.
+// Permission of an operator: how an input and an output may share memory.
 enum class Permit : std::int32_t {
     view = PLIMSOLL_PERMIT_VIEW,
     piece = PLIMSOLL_PERMIT_PIECE,
@@ -89,7 +89,7 @@ enum class Sharing : std::int32_t {
     all = PLIMSOLL_SHARING_ALL,
 };
 
-// When constants come on chip.
+// When constants are copied on chip.
 enum class Loading : std::int32_t {
     once = PLIMSOLL_LOADING_ONCE,
     each_run = PLIMSOLL_LOADING_EACH_RUN,
@@ -137,25 +137,25 @@ using Stay = plimsoll_stay;
 using Transfer = plimsoll_transfer;
 using Use = plimsoll_use;
 
-// A buffer that may lie anywhere: bytes, first step, step after the last.
+// Makes a buffer without gaps: size in bytes, first step, end (exclusive).
 inline Buffer buffer(std::uint64_t size, std::uint32_t start, std::uint32_t end, std::uint64_t alignment = 1,
                      std::optional<std::uint64_t> fixed_offset = std::nullopt) {
     return Buffer{size, alignment, fixed_offset.value_or(PLIMSOLL_NONE), start, end};
 }
 
-// On-chip memory: so many bytes, at no cost, for everything.
+// Makes an on-chip memory: a capacity in bytes, no access costs, any contents.
 inline Pool on_chip(std::uint64_t bytes, std::uint64_t alignment = 1) {
     return Pool{bytes, alignment, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 0, 0, PLIMSOLL_COST_IN_PLACE, PLIMSOLL_COST_IN_PLACE, 0};
 }
-// Off-chip memory: any size; each byte read or written costs one.
+// Makes an off-chip memory: unlimited, with cost 1 for each byte read or written.
 inline Pool off_chip(std::uint64_t alignment = 1) {
     return Pool{PLIMSOLL_NONE, alignment, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 1, 1, PLIMSOLL_COST_IN_PLACE, PLIMSOLL_COST_IN_PLACE, 0};
 }
 
 namespace detail {
 
-// What a callback threw, until the call into the library that it was called from
-// has returned: one for each thread, as callbacks run on the thread that called.
+// The exception of a callback, kept until the library call that invoked the callback has
+// returned. Thread-local, as callbacks run on the calling thread.
 inline std::exception_ptr &thrown() noexcept {
     thread_local std::exception_ptr exception;
     return exception;
@@ -183,7 +183,7 @@ inline void check(std::int32_t status) {
     }
 }
 
-// Like check, but what was made must not be lost if a callback threw.
+// Like check, but first frees the new object if a callback threw, so that it is not leaked.
 template <class Handle>
 void check_made(std::int32_t status, Handle &handle) {
     if (thrown()) {
@@ -200,7 +200,7 @@ struct Free {
 template <class T, void (*free)(T *)>
 using Handle = std::unique_ptr<T, Free<T, free>>;
 
-// Copies an array out: first its size, then its contents.
+// Copies out an array: queries its size, then its contents.
 template <class T, class Call>
 std::vector<T> copy_out(Call call) {
     std::size_t count = 0;
@@ -233,7 +233,7 @@ inline std::optional<std::uint64_t> some(std::uint64_t offset) {
 
 } // namespace detail
 
-// For Permit::overlap_output_below.
+// Bytes for Permit::overlap_output_below, or, with descending loops, Permit::overlap_input_below.
 inline std::uint64_t safe_overlap(const Windowed &kernel) {
     return detail::get<std::uint64_t>([&](std::uint64_t *bytes) { return plimsoll_safe_overlap(&kernel, bytes); });
 }
@@ -241,7 +241,7 @@ inline std::uint64_t safe_overlap(const Windowed &kernel) {
 inline std::uint32_t abi() noexcept { return plimsoll_abi(); }
 inline std::string version() { return plimsoll_version(); }
 
-// The names that Options::strategy takes.
+// The names of the strategies that Options::strategy accepts.
 inline std::vector<std::string> strategies() {
     std::vector<std::string> names;
     std::size_t size = 0;
@@ -255,7 +255,7 @@ inline std::vector<std::string> strategies() {
     return names;
 }
 
-// Stops a search from another thread.
+// A token that stops searches from another thread.
 class Cancel {
 public:
     Cancel() {
@@ -270,12 +270,12 @@ private:
     detail::Handle<plimsoll_cancel, plimsoll_cancel_free> handle_;
 };
 
-// How to plan. Setters return the options, so that they can be chained.
+// Options of a planner. Setters return the options, so that they can be chained.
 class Options {
 public:
-    // Told how far a search is; false stops it.
+    // Receives the progress of a search; false stops the search.
     using Progress = std::function<bool(const plimsoll_progress &)>;
-    // Told a line, which is gone when it returns.
+    // Receives a line of log text, valid during the call.
     using Log = std::function<void(std::string_view)>;
     // Chooses an offset for each of `count` buffers.
     using Strategy = std::function<void(const Buffer *buffers, std::size_t count,
@@ -288,18 +288,18 @@ public:
     }
 
     Options &alignment(std::uint64_t bytes) { return set(plimsoll_options_set_alignment(handle_.get(), bytes)); }
-    Options &variables(Variables place) {
-        return set(plimsoll_options_set_variables(handle_.get(), static_cast<std::int32_t>(place)));
+    Options &variables(Variables location) {
+        return set(plimsoll_options_set_variables(handle_.get(), static_cast<std::int32_t>(location)));
     }
-    // Which order `Graph::plan` gives to the operators.
+    // Order mode of `Graph::plan`.
     Options &order(Order order) {
         return set(plimsoll_options_set_order(handle_.get(), static_cast<std::int32_t>(order)));
     }
-    // How much work is done where no limit says so.
+    // Amount of work of searches without a limit.
     Options &effort(Effort effort) {
         return set(plimsoll_options_set_effort(handle_.get(), static_cast<std::int32_t>(effort)));
     }
-    // Which tensors may share memory while both are needed.
+    // Permissions of operators that a plan may use.
     Options &sharing(Sharing sharing) {
         return set(plimsoll_options_set_sharing(handle_.get(), static_cast<std::int32_t>(sharing)));
     }
@@ -326,7 +326,7 @@ public:
     Options &merge_from(const std::string &name) {
         return set(plimsoll_options_set_merge_from(handle_.get(), name.c_str()));
     }
-    // Nothing may use the bytes of the arena from start up to and without end.
+    // Reserves the bytes of the arena from start to end (exclusive) for the caller.
     Options &reserve(std::uint64_t start, std::uint64_t end) {
         return set(plimsoll_options_reserve(handle_.get(), start, end));
     }
@@ -339,11 +339,11 @@ public:
     Options &time_limit(std::optional<std::uint64_t> milliseconds) {
         return set(plimsoll_options_set_time_limit(handle_.get(), milliseconds.value_or(PLIMSOLL_NONE)));
     }
-    // The options keep a share of the token.
+    // The options keep a reference to the token.
     Options &cancel(const Cancel &cancel) {
         return set(plimsoll_options_set_cancel(handle_.get(), cancel.get()));
     }
-    // An empty function for none.
+    // Sets the progress callback; an empty function for none.
     Options &progress(Progress progress) {
         callbacks_->progress = std::move(progress);
         return set(plimsoll_options_set_progress(handle_.get(), callbacks_->progress ? on_progress : nullptr,
@@ -357,11 +357,11 @@ public:
     const plimsoll_options *get() const noexcept { return handle_.get(); }
 
 private:
-    // Their addresses stay where they are when the options are moved.
+    // On the heap, as the library keeps their addresses while the options can be moved.
     struct Callbacks {
         Progress progress;
         Log log;
-        // The last is in use; the setter may fail, and then the one before is.
+        // The last strategy is in use. If the setter fails, the previous one is, so it is kept.
         std::vector<std::unique_ptr<Strategy>> strategies;
     };
 
@@ -411,13 +411,13 @@ private:
     detail::Handle<plimsoll_options, plimsoll_options_free> handle_;
 };
 
-// What causes the peak: all of it is live at one step.
+// Certificate of the lower bound: occupants that are all live at one step.
 struct BoundCauses {
     std::uint32_t step;
     std::vector<plimsoll_occupant> causes;
 };
 
-// Shared objects, and what they take at least, together.
+// Shared objects, and a lower bound on their total size.
 struct Objects {
     std::vector<Object> list;
     std::uint64_t least;
@@ -429,13 +429,13 @@ struct Schedule {
     plimsoll_schedule figures;
 };
 
-// What cannot lie together within a capacity.
+// Occupants that cannot lie together within a capacity.
 struct Core {
     std::vector<plimsoll_occupant> occupants;
-    // At least, in bytes.
+    // Bytes that they need at least.
     std::uint64_t needed;
     std::uint64_t capacity;
-    // Whether they would fit without any one of them; else that is not known.
+    // Whether the others fit if any one is removed; false also if this could not be tested.
     bool irreducible;
 };
 
@@ -445,11 +445,11 @@ public:
     std::uint64_t arena_bytes() const { return number(plimsoll_plan_arena_bytes); }
     std::uint64_t arena_alignment() const { return number(plimsoll_plan_arena_alignment); }
     std::uint64_t lower_bound_bytes() const { return number(plimsoll_plan_lower_bound_bytes); }
-    // Over all orders; none if no other order was looked at.
+    // Lower bound over all orders; none if no other order was examined.
     std::optional<std::uint64_t> bound_over_orders() const {
         return detail::some(number(plimsoll_plan_bound_over_orders));
     }
-    // What of it the causes show; the rest, an exhaustive search.
+    // The part of the lower bound that bound_causes certifies; an exhaustive search proved the rest.
     std::uint64_t certified_bytes() const { return number(plimsoll_plan_certified_bytes); }
     std::uint64_t nodes() const { return number(plimsoll_plan_nodes); }
     double gap() const {
@@ -463,11 +463,11 @@ public:
         return static_cast<Stop>(detail::get<std::int32_t>(
             [&](std::int32_t *stop) { return plimsoll_plan_stop(handle_.get(), stop); }));
     }
-    // Tensors by index, then workspaces by operator.
+    // Tensors by index, then scratch by operator.
     std::vector<Placement> placements() const { return list<Placement>(plimsoll_plan_placements); }
-    // By tensor or buffer; PLIMSOLL_NONE for what has no place in the arena.
+    // Offsets by tensor or buffer; PLIMSOLL_NONE for those outside the arena.
     std::vector<std::uint64_t> offsets() const { return list<std::uint64_t>(plimsoll_plan_offsets); }
-    // Of one tensor or buffer; none if it has no place in the arena.
+    // Offset of a tensor or buffer; none if it lies outside the arena.
     std::optional<std::uint64_t> offset(std::uint32_t tensor) const {
         return detail::some(detail::get<std::uint64_t>([&](std::uint64_t *offset) {
             return plimsoll_plan_offset(handle_.get(), tensor, offset);
@@ -478,7 +478,7 @@ public:
             return plimsoll_plan_scratch_offset(handle_.get(), operator_index, offset);
         }));
     }
-    // Indices of operators, in the order to run.
+    // Indices of operators, in the order of execution.
     std::vector<std::uint32_t> order() const { return list<std::uint32_t>(plimsoll_plan_order); }
     BoundCauses bound_causes() const {
         BoundCauses bound{};
@@ -496,14 +496,14 @@ public:
             });
         return objects;
     }
-    // The number of the shared object that something is in.
+    // The number of the shared object that contains an occupant.
     std::optional<std::uint32_t> object_of(Occupant occupant, std::uint32_t index) const {
         const auto object = detail::get<std::uint32_t>([&](std::uint32_t *number) {
             return plimsoll_plan_object_of(handle_.get(), static_cast<std::int32_t>(occupant), index, number);
         });
         return object == PLIMSOLL_NO_INDEX ? std::nullopt : std::optional<std::uint32_t>(object);
     }
-    // Why it does not fit; none if it does, or nothing is proven within the limits.
+    // Why the plan does not fit; none if it fits, or if nothing could be proven within the limits.
     std::optional<Core> explain(const Options &options = Options()) const {
         plimsoll_core *made = nullptr;
         const std::int32_t status = plimsoll_plan_explain(handle_.get(), options.get(), &made);
@@ -512,18 +512,18 @@ public:
         if (!core) {
             return std::nullopt;
         }
-        Core found{};
-        detail::check(plimsoll_core_bytes(core.get(), &found.needed, &found.capacity));
+        Core result{};
+        detail::check(plimsoll_core_bytes(core.get(), &result.needed, &result.capacity));
         std::int32_t irreducible = 0;
         detail::check(plimsoll_core_is_irreducible(core.get(), &irreducible));
-        found.irreducible = irreducible != 0;
-        found.occupants = detail::copy_out<plimsoll_occupant>(
+        result.irreducible = irreducible != 0;
+        result.occupants = detail::copy_out<plimsoll_occupant>(
             [&](plimsoll_occupant *occupants, std::size_t capacity, std::size_t *count) {
                 return plimsoll_core_occupants(core.get(), occupants, capacity, count);
             });
-        return found;
+        return result;
     }
-    // What shares memory while both are needed, and how: `PLIMSOLL_SHARE_...`.
+    // Pairs of tensors that share memory while both are live, and how: `PLIMSOLL_SHARE_...`.
     std::vector<Share> shares() const { return list<Share>(plimsoll_plan_shares); }
     std::vector<Inside> insides() const { return list<Inside>(plimsoll_plan_insides); }
     void verify() const { detail::check(plimsoll_plan_verify(handle_.get())); }
@@ -532,8 +532,8 @@ public:
             return plimsoll_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);
         });
     }
-    // As C code whose names begin with `prefix`; empty: plimsoll_ and the model's name. The
-    // source includes `header_name`.
+    // The plan as C code with names that begin with `prefix`; if empty, with plimsoll_ and the name of
+    // the model. The source part includes `header_name`.
     std::string code(CodePart part, const std::string &prefix = "", const std::string &header_name = "") const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
             return plimsoll_plan_export_code(handle_.get(), static_cast<std::int32_t>(part),
@@ -541,8 +541,8 @@ public:
                                              capacity, size);
         });
     }
-    // An ONNX model with its nodes in this plan's order, and the plan in its metadata.
-    // `options` are those that it was imported with; none for the defaults.
+    // A copy of an ONNX model with its nodes in this plan's order and the plan in its metadata. `options`
+    // are those of its import; NULL for the defaults.
     std::vector<std::uint8_t> onnx(const void *model, std::size_t model_size,
                                    const plimsoll_import_options *options = nullptr) const {
         return detail::copy_out<std::uint8_t>([&](std::uint8_t *bytes, std::size_t capacity, std::size_t *size) {
@@ -567,7 +567,7 @@ private:
     friend class TflitePlan;
     Plan() = default;
 
-    // Takes what a call makes; frees it again if a callback threw.
+    // Owns the plan that a call creates; frees it if a callback threw.
     template <class Call>
     static Plan made_by(Call call) {
         Plan plan;
@@ -591,15 +591,15 @@ private:
     detail::Handle<plimsoll_plan, plimsoll_plan_free> handle_;
 };
 
-// What is kept on chip, and what stays outside.
+// The choice of buffers to keep on chip.
 class Choice {
 public:
     std::uint64_t value() const { return both().first; }
-    // Nothing of more value can be kept.
+    // Upper bound on the value that can be kept.
     std::uint64_t bound() const { return both().second; }
     std::uint64_t arena_bytes() const { return arena().first; }
     Stop stop() const { return static_cast<Stop>(arena().second); }
-    // By buffer; PLIMSOLL_NONE for what stays outside.
+    // Offsets by buffer; PLIMSOLL_NONE for buffers that stay off chip.
     std::vector<std::uint64_t> offsets() const {
         return detail::copy_out<std::uint64_t>(
             [&](std::uint64_t *offsets, std::size_t capacity, std::size_t *count) {
@@ -626,13 +626,13 @@ private:
     detail::Handle<plimsoll_choice, plimsoll_choice_free> handle_;
 };
 
-// Buffers to be given offsets.
+// A packing problem: buffers that need offsets.
 class Problem {
 public:
     explicit Problem(const std::vector<Buffer> &buffers, const std::vector<std::string> &names = {},
                      const std::vector<Gap> &gaps = {}) {
         if (!names.empty() && names.size() != buffers.size()) {
-            throw std::invalid_argument("a name is needed for each buffer, or none");
+            throw std::invalid_argument("names: pass a name for each buffer, or none");
         }
         std::vector<const char *> texts;
         for (const std::string &name : names) {
@@ -651,9 +651,9 @@ public:
     }
     Plan plan() const { return plan_with(nullptr); }
     Plan plan(const Options &options) const { return plan_with(options.get()); }
-    // The most value within the capacity of the options; bytes count.
+    // Keeps the most bytes within the capacity of the options.
     Choice choose(const Options &options) const { return choose_with(options, nullptr, 0); }
-    // The same with a value for each buffer.
+    // Keeps the greatest total value, with a value for each buffer.
     Choice choose(const Options &options, const std::vector<std::uint64_t> &values) const {
         static const std::uint64_t nothing = 0;
         return choose_with(options, values.empty() ? &nothing : values.data(), values.size());
@@ -684,7 +684,7 @@ private:
     detail::Handle<plimsoll_problem, plimsoll_problem_free> handle_;
 };
 
-// The memories of a machine, fast ones first; the last that is added is home.
+// The memories of a target, fast ones first; the last one is the backing store.
 class Pools {
 public:
     Pools() {
@@ -695,7 +695,7 @@ public:
     Pools &add(const std::string &name, const Pool &pool) {
         return set(plimsoll_pools_add(handle_.get(), name.c_str(), &pool));
     }
-    // By number; none for home.
+    // The pool into which the caller writes inputs, by number; none for the backing store.
     Pools &inputs(std::optional<std::uint32_t> pool) {
         return set(plimsoll_pools_set_inputs(handle_.get(), pool.value_or(PLIMSOLL_NO_INDEX)));
     }
@@ -717,28 +717,28 @@ private:
     detail::Handle<plimsoll_pools, plimsoll_pools_free> handle_;
 };
 
-// Where everything lives when there are several memories, and what is copied.
+// A verified plan for several memories.
 class PoolPlan {
 public:
     PoolFigures figures() const {
         return detail::get<PoolFigures>(
             [&](PoolFigures *figures) { return plimsoll_pool_plan_figures(handle_.get(), figures); });
     }
-    // By pool.
+    // Traffic by pool.
     std::vector<PoolTraffic> traffic() const { return list<PoolTraffic>(plimsoll_pool_plan_traffic); }
-    // Tensors by index, then workspaces by operator, each by pool and time.
+    // Residency intervals: tensors by index, then scratch by operator, each by pool and time.
     std::vector<Stay> stays() const { return list<Stay>(plimsoll_pool_plan_stays); }
-    // In the order in which they are to be done.
+    // Transfers in the order in which to make them.
     std::vector<Transfer> transfers() const { return list<Transfer>(plimsoll_pool_plan_transfers); }
     std::vector<Use> uses() const { return list<Use>(plimsoll_pool_plan_uses); }
-    // Where the operator of a step finds a tensor or its workspace.
+    // The residency interval at which the operator of a step accesses a tensor or its scratch.
     Stay place_at(std::uint32_t step, Occupant occupant, std::uint32_t index) const {
         return detail::get<Stay>([&](Stay *stay) {
             return plimsoll_pool_plan_place_at(handle_.get(), step, static_cast<std::int32_t>(occupant), index, stay);
         });
     }
     std::vector<Share> shares() const { return list<Share>(plimsoll_pool_plan_shares); }
-    // Indices of operators, in the order to run.
+    // Indices of operators, in the order of execution.
     std::vector<std::uint32_t> order() const { return list<std::uint32_t>(plimsoll_pool_plan_order); }
     void verify() const { detail::check(plimsoll_pool_plan_verify(handle_.get())); }
     std::string exported(ExportFormat format) const {
@@ -746,8 +746,8 @@ public:
             return plimsoll_pool_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);
         });
     }
-    // As C code whose names begin with `prefix`; empty: plimsoll_ and the model's name. The
-    // source includes `header_name`.
+    // The plan as C code with names that begin with `prefix`; if empty, with plimsoll_ and the name of
+    // the model. The source part includes `header_name`.
     std::string code(CodePart part, const std::string &prefix = "", const std::string &header_name = "") const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
             return plimsoll_pool_plan_export_code(handle_.get(), static_cast<std::int32_t>(part),
@@ -764,7 +764,7 @@ private:
     friend class Graph;
     PoolPlan() = default;
 
-    // Takes what a call makes; frees it again if a callback threw.
+    // Owns the plan that a call creates; frees it if a callback threw.
     template <class Call>
     static PoolPlan made_by(Call call) {
         PoolPlan plan;
@@ -784,7 +784,7 @@ private:
     detail::Handle<plimsoll_pool_plan, plimsoll_pool_plan_free> handle_;
 };
 
-// Operators and tensors: added to, built once, then planned.
+// A graph of operators and tensors: add them, build the graph once, then plan it.
 class Graph {
 public:
     explicit Graph(const std::string &name) {
@@ -793,7 +793,7 @@ public:
         handle_.reset(made);
     }
 
-    // A tensor of so many bytes; alignment 0 is that of the options.
+    // Adds a tensor of `bytes` bytes; alignment 0 is the alignment of the options.
     std::uint32_t tensor(const std::string &name, TensorKind kind, std::uint64_t bytes,
                          std::uint64_t alignment = 0,
                          std::optional<std::uint64_t> fixed_offset = std::nullopt) {
@@ -802,7 +802,7 @@ public:
                                              bytes, alignment, fixed_offset.value_or(PLIMSOLL_NONE), index);
         });
     }
-    // A tensor with elements of a type such as "int8".
+    // Adds a tensor with elements of a type such as "int8".
     std::uint32_t tensor(const std::string &name, TensorKind kind, const std::string &element_type,
                          const std::vector<std::uint64_t> &shape, std::uint64_t alignment = 0,
                          std::optional<std::uint64_t> fixed_offset = std::nullopt) {
@@ -824,14 +824,14 @@ public:
     void mark_output(std::uint32_t tensor) {
         detail::check(plimsoll_graph_mark_output(handle_.get(), tensor));
     }
-    // `after` must run after `before`.
+    // Operator `after` must run after operator `before`.
     void add_dependency(std::uint32_t before, std::uint32_t after) {
         detail::check(plimsoll_graph_add_dependency(handle_.get(), before, after));
     }
     void mark_foldable(std::uint32_t operator_index) {
         detail::check(plimsoll_graph_mark_foldable(handle_.get(), operator_index));
     }
-    // `bytes`: where one is in the other, or how many of them overlap.
+    // `bytes` is the position of the smaller tensor in the larger one, or the size of the overlap.
     void permit(std::uint32_t operator_index, Permit permit, std::uint32_t input, std::uint32_t output,
                 std::uint64_t bytes = 0) {
         detail::check(plimsoll_graph_permit(handle_.get(), operator_index, static_cast<std::int32_t>(permit), input,
@@ -840,16 +840,16 @@ public:
     void mark_overwritable(std::uint32_t tensor) {
         detail::check(plimsoll_graph_mark_overwritable(handle_.get(), tensor));
     }
-    // This tensor lies so many bytes after the start of that one, in every plan.
+    // Constraint: `tensor` lies `at` bytes after the start of `of` in every plan.
     void place_at(std::uint32_t tensor, std::uint32_t of, std::uint64_t at = 0) {
         detail::check(plimsoll_graph_place_at(handle_.get(), tensor, of, at));
     }
-    // No plan lets these have a byte in common while both are needed.
-    void keep_apart(std::uint32_t one, std::uint32_t other) {
-        detail::check(plimsoll_graph_keep_apart(handle_.get(), one, other));
+    // Constraint: no plan lets these tensors have a byte in common while both are live.
+    void keep_apart(std::uint32_t first, std::uint32_t second) {
+        detail::check(plimsoll_graph_keep_apart(handle_.get(), first, second));
     }
     void build() { detail::check(plimsoll_graph_build(handle_.get())); }
-    // How many operators are folded away then.
+    // Folds constants and returns the number of folded operators.
     std::size_t fold_constants() {
         return detail::get<std::size_t>(
             [&](std::size_t *count) { return plimsoll_graph_fold_constants(handle_.get(), count); });
@@ -880,7 +880,7 @@ public:
             return plimsoll_graph_operator_name(handle_.get(), operator_index, text, capacity, size);
         });
     }
-    // What the importer left out or took for granted, a line each.
+    // Notes of the importer, a line each: parts that it left out and assumptions that it made.
     std::string notes() const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
             return plimsoll_graph_notes(handle_.get(), text, capacity, size);
@@ -893,7 +893,7 @@ public:
             return plimsoll_graph_plan_in_order(handle_.get(), order.data(), order.size(), options.get(), plan);
         });
     }
-    // What lives where and when in several memories, so that a run costs least.
+    // Plans for several memories: residency intervals and transfers of least cost.
     PoolPlan place(const Pools &pools, const Options &options = Options()) const {
         return PoolPlan::made_by([&](plimsoll_pool_plan **plan) {
             return plimsoll_graph_place(handle_.get(), options.get(), pools.get(), plan);
@@ -906,7 +906,7 @@ public:
                                                  pools.get(), plan);
         });
     }
-    // An order alone, and what is known of it.
+    // Computes an order without offsets, and its figures.
     Schedule schedule(const Options &options) const {
         Schedule schedule{std::vector<std::uint32_t>(operator_count()), {}};
         std::size_t count = 0;
@@ -929,7 +929,7 @@ private:
     detail::Handle<plimsoll_graph, plimsoll_graph_free> handle_;
 };
 
-// How to read a file.
+// Options of an import.
 class ImportOptions {
 public:
     ImportOptions() {
@@ -945,7 +945,7 @@ public:
         detail::check(plimsoll_import_options_set_dimension(handle_.get(), name.c_str(), value));
         return *this;
     }
-    // As in "1x3x224x224" or "1,3,height,width"; none for what the file says.
+    // A shape such as "1x3x224x224" or "1,3,height,width"; none restores the shape in the file.
     ImportOptions &input_shape(const std::string &name, const std::optional<std::string> &shape) {
         detail::check(plimsoll_import_options_set_input_shape(handle_.get(), name.c_str(),
                                                               shape ? shape->c_str() : nullptr));
@@ -959,7 +959,7 @@ public:
         detail::check(plimsoll_import_options_set_fold(handle_.get(), constants ? 1 : 0));
         return *this;
     }
-    // The import ends soon after the token is cancelled. The options keep a share of it.
+    // Imports end soon after the token is cancelled. The options keep a reference to it.
     ImportOptions &cancel(const Cancel &cancel) {
         detail::check(plimsoll_import_options_set_cancel(handle_.get(), cancel.get()));
         return *this;
@@ -970,13 +970,13 @@ private:
     detail::Handle<plimsoll_import_options, plimsoll_import_options_free> handle_;
 };
 
-// Throws what is wrong with the plan in an ONNX model's metadata.
+// Verifies the plan in the metadata of an ONNX model; throws an Error if it is wrong.
 inline void verify_onnx(const void *model, std::size_t size) {
     detail::check(plimsoll_onnx_verify(static_cast<const std::uint8_t *>(model), size));
 }
 
-// Scratch of a TensorFlow Lite model's operators, as measured on a target; of the others, that of
-// the reference kernels.
+// Scratch sizes of the operators of a TensorFlow Lite model, as measured on a target. Operators without
+// a measurement need the scratch of their reference kernels.
 class TfliteScratch {
 public:
     TfliteScratch() {
@@ -984,7 +984,7 @@ public:
         detail::check(plimsoll_tflite_scratch_new(&made));
         handle_.reset(made);
     }
-    // `op_type`, as in "CONV_2D", is what the operator must be; empty for any.
+    // `op_type`, as in "CONV_2D", is the expected type of the operator; empty for any.
     TfliteScratch &set(std::size_t subgraph, std::size_t operator_index, std::uint64_t bytes,
                        const std::string &op_type = "") {
         detail::check(plimsoll_tflite_scratch_set(handle_.get(), subgraph, operator_index,
@@ -997,10 +997,10 @@ private:
     detail::Handle<plimsoll_tflite_scratch, plimsoll_tflite_scratch_free> handle_;
 };
 
-// A model for TensorFlow Lite Micro with a plan inside.
+// A model for TensorFlow Lite Micro with a verified plan in it.
 class TflitePlan {
 public:
-    // `scratch` may be NULL for that of the reference kernels.
+    // `scratch` may be NULL for the scratch of the reference kernels.
     TflitePlan(const void *model, std::size_t model_size, const std::string &name, const Options &options = Options(),
                const plimsoll_tflite_scratch *scratch = nullptr) {
         plimsoll_tflite_plan *made = nullptr;
@@ -1009,7 +1009,7 @@ public:
         handle_.reset(made);
         detail::check_made(status, handle_);
     }
-    // The file.
+    // The contents of the file.
     std::vector<std::uint8_t> model() const {
         return detail::copy_out<std::uint8_t>([&](std::uint8_t *bytes, std::size_t capacity, std::size_t *size) {
             return plimsoll_tflite_plan_model(handle_.get(), bytes, capacity, size);
@@ -1018,35 +1018,35 @@ public:
     void write(const std::string &path) const {
         detail::check(plimsoll_tflite_plan_write(handle_.get(), path.c_str()));
     }
-    // What the head of the runtime's arena needs, scratch included.
+    // Bytes that the head of the runtime's arena needs, scratch included.
     std::uint64_t head_bytes() const {
         return detail::get<std::uint64_t>([&](std::uint64_t *head) {
             return plimsoll_tflite_plan_head_bytes(handle_.get(), head, nullptr);
         });
     }
-    // The same without this plan, if that is known.
+    // The same with the runtime's own plan; none if unknown.
     std::optional<std::uint64_t> own_head_bytes() const {
         return detail::some(detail::get<std::uint64_t>([&](std::uint64_t *own) {
             return plimsoll_tflite_plan_head_bytes(handle_.get(), nullptr, own);
         }));
     }
-    // What the user should know, a line each.
+    // Notes for the user, a line each.
     std::string notes() const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
             return plimsoll_tflite_plan_notes(handle_.get(), text, capacity, size);
         });
     }
-    // Of the first subgraph, to be exported.
+    // The plan of the first subgraph, for exports.
     Plan main() const {
         return Plan::made_by([&](plimsoll_plan **plan) { return plimsoll_tflite_plan_main(handle_.get(), plan); });
     }
-    // Positions of operators in the file that was read.
+    // Positions of operators in the input file.
     std::vector<std::uint32_t> order(std::size_t subgraph = 0) const {
         return detail::copy_out<std::uint32_t>([&](std::uint32_t *order, std::size_t capacity, std::size_t *count) {
             return plimsoll_tflite_plan_order(handle_.get(), subgraph, order, capacity, count);
         });
     }
-    // By tensor; PLIMSOLL_NONE where the runtime plans.
+    // Offsets by tensor; PLIMSOLL_NONE for tensors that the runtime places.
     std::vector<std::uint64_t> offsets(std::size_t subgraph = 0) const {
         return detail::copy_out<std::uint64_t>([&](std::uint64_t *offsets, std::size_t capacity, std::size_t *count) {
             return plimsoll_tflite_plan_offsets(handle_.get(), subgraph, offsets, capacity, count);
@@ -1058,14 +1058,15 @@ private:
     detail::Handle<plimsoll_tflite_plan, plimsoll_tflite_plan_free> handle_;
 };
 
-// What the head of the arena needs by the plan inside of a model; throws what is wrong with it.
+// Verifies the plan in a model and returns the bytes that the head of the arena needs; throws an Error if
+// the plan is wrong.
 inline std::uint64_t verify_tflite(const void *model, std::size_t size, const plimsoll_tflite_scratch *scratch = nullptr) {
     return detail::get<std::uint64_t>([&](std::uint64_t *head) {
         return plimsoll_tflite_verify(static_cast<const std::uint8_t *>(model), size, scratch, head);
     });
 }
 
-// What a file holds: a graph or a problem, one of the two.
+// The result of an import: a graph or a problem.
 class Imported {
 public:
     std::optional<Graph> graph;

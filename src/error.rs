@@ -308,8 +308,9 @@ fn cut_to(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes {
         return Cow::Borrowed(text);
     }
-    let head = &text[..text.floor_char_boundary(bytes / 2)];
-    let tail = &text[text.ceil_char_boundary(text.len() - bytes / 3)..];
+    let is_boundary = |&at: &usize| text.is_char_boundary(at);
+    let head = &text[..(0..=bytes / 2).rev().find(is_boundary).unwrap_or(0)];
+    let tail = &text[(text.len() - bytes / 3..text.len()).find(is_boundary).unwrap_or(text.len())..];
     Cow::Owned(format!("{head} .. ({} bytes in all) .. {tail}", text.len()))
 }
 

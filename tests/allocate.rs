@@ -14,7 +14,7 @@ use support::tflite::greedy_by_size;
 /// With few nodes: a local search that cannot reach the bound spends them all.
 fn solve(problem: &Problem, name: &str) -> plimsoll::Solution {
     let planner = Planner::new().limits(Limits::new().nodes(2_000));
-    planner.boxed_strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
+    planner.strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
 }
 
 /// Of whole objects, which lie where there is room for them.
@@ -170,7 +170,7 @@ fn every_strategy_stops_when_told() {
     let past = std::time::Instant::now();
     for name in NAMES.into_iter().filter(|name| !["naive", "objects-in-order", "first-fit"].contains(name)) {
         let limits = Limits::new().cancel(token.clone());
-        let planner = Planner::new().limits(limits).boxed_strategy(allocate::by_name(name).unwrap());
+        let planner = Planner::new().limits(limits).strategy(allocate::by_name(name).unwrap());
         // Cancelled before there was a verified plan.
         assert_eq!(planner.solve(&problem), Err(Error::Cancelled), "{name}");
         for (limits, stop) in [
@@ -178,7 +178,7 @@ fn every_strategy_stops_when_told() {
             (Limits::new().progress(|_| std::ops::ControlFlow::Break(())), Stop::Cancelled),
         ] {
             let planner = Planner::new().limits(limits);
-            let solution = planner.boxed_strategy(allocate::by_name(name).unwrap()).solve(&problem).unwrap();
+            let solution = planner.strategy(allocate::by_name(name).unwrap()).solve(&problem).unwrap();
             assert_eq!(solution.stop, stop, "{name}");
             assert!(holds(&problem, &solution.offsets, solution.height), "{name}");
         }
@@ -218,7 +218,7 @@ fn limits_never_raise_a_plan_above_greedy_placement() {
     for seed in 0..cases {
         let problem = instance(seed);
         let height = |name: &str, limits: Limits| {
-            let planner = Planner::new().limits(limits).boxed_strategy(allocate::by_name(name).unwrap());
+            let planner = Planner::new().limits(limits).strategy(allocate::by_name(name).unwrap());
             let solution = planner.solve(&problem).unwrap();
             assert!(holds(&problem, &solution.offsets, solution.height), "{name}, seed {seed}");
             solution.height
@@ -250,7 +250,7 @@ fn large_problems_have_first_fit_at_any_limit() {
     });
     let problem = Problem::new(buffers.collect()).unwrap();
     let solve = |name: &str, limits: Limits| {
-        let planner = Planner::new().limits(limits).boxed_strategy(allocate::by_name(name).unwrap());
+        let planner = Planner::new().limits(limits).strategy(allocate::by_name(name).unwrap());
         planner.solve(&problem).unwrap()
     };
     let first = solve("first-fit", Limits::new());

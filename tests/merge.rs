@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn never_larger_than_the_start(problem in random::problem(9, ALIGNMENTS, 0), seed in 0u64..100) {
         let limits = Limits::new().nodes(20_000);
-        let planner = |strategy| Planner::new().limits(limits.clone()).boxed_strategy(strategy);
+        let planner = |strategy| Planner::new().limits(limits.clone()).strategy(strategy);
         let starts: [(Box<dyn Strategy>, Merge); 5] = [
             (Box::new(Knapsack::new()), Merge::new()),
             (Box::new(GreedyObjects::in_order()), Merge::of(GreedyObjects::in_order())),

@@ -112,7 +112,7 @@ proptest! {
         for name in NAMES {
             let strategy = allocate::by_name(name).unwrap();
             let planner = Planner::new().alignment(alignment).variables(variables);
-            let planner = planner.limits(Limits::new().nodes(20_000)).boxed_strategy(strategy);
+            let planner = planner.limits(Limits::new().nodes(20_000)).strategy(strategy);
             let plan = planner.plan_in_order(&graph, &order).unwrap();
             prop_assert_eq!(verify(&graph, &plan), Ok(()));
             prop_assert!(plan.arena_bytes >= plan.lower_bound.bytes);
@@ -313,7 +313,7 @@ fn fixed_offsets_and_alignments_reach_the_plan() {
     net.output(y).output(z);
     let graph = net.build().unwrap();
     for name in NAMES.into_iter().filter(|name| !name.starts_with("objects") && *name != "knapsack") {
-        let plan = Planner::new().boxed_strategy(allocate::by_name(name).unwrap()).plan(&graph).unwrap();
+        let plan = Planner::new().strategy(allocate::by_name(name).unwrap()).plan(&graph).unwrap();
         assert_eq!(plan.offset(x), Some(4096));
         assert_eq!(plan.offset(y).unwrap() % 256, 0);
         assert_eq!((plan.arena_bytes, plan.status), (4196, Status::Optimal), "{name}");
@@ -321,4 +321,23 @@ fn fixed_offsets_and_alignments_reach_the_plan() {
     }
     let odd = Planner::new().alignment(24).plan(&graph).unwrap_err();
     assert_eq!(odd.to_string(), "default alignment: alignment 24 is not a power of two");
+}
+
+#[test]
+fn one_planner_plans_on_many_threads() {
+    let mut net = Graph::builder("tiny");
+    let input = net.input("input", TensorSpec::bytes(64));
+    let output = net.tensor("output", TensorSpec::bytes(32));
+    net.operator("dense").reads([input]).writes([output]);
+    net.output(output);
+    let graph = net.build().unwrap();
+    let planner = Planner::new().strategy(allocate::by_name("greedy-by-size").unwrap());
+    let expected = planner.plan(&graph).unwrap();
+    std::thread::scope(|scope| {
+        for planner in [planner.clone(), planner.clone()] {
+            let (graph, expected) = (&graph, &expected);
+            scope.spawn(move || assert_eq!(planner.plan(graph).unwrap(), *expected));
+        }
+        scope.spawn(|| assert_eq!(planner.plan(&graph).unwrap(), expected));
+    });
 }

@@ -80,7 +80,7 @@ fn compare(
     let (problem, behind) = problem(file, arguments, unused)?;
     for name in strategies {
         let searching = &arguments.searching;
-        let planner = Planner::new().boxed_strategy(searching.strategy(name)?).limits(searching.limits(bar));
+        let planner = Planner::new().strategy(searching.strategy(name)?).limits(searching.limits(bar));
         let start = ProcessTime::now();
         let solution = match planner.solve(&problem) {
             Err(refusal @ Error::Refused { .. }) => {

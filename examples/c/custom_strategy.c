@@ -1,10 +1,10 @@
 /*
- * A strategy of the caller's, verified like one of the library's:
+ * A strategy implemented by the caller, which the library verifies like its own:
  * cc -Iinclude examples/c/custom_strategy.c -lplimsoll
  */
 #include "check.h"
 
-/* Everything on top of each other; userdata counts the calls. */
+/* Stacks all buffers; userdata counts the calls. */
 static int32_t stack(void *userdata, const plimsoll_buffer *buffers, size_t count, uint64_t capacity,
                      uint64_t *offsets) {
     uint64_t top = 0;
@@ -18,7 +18,7 @@ static int32_t stack(void *userdata, const plimsoll_buffer *buffers, size_t coun
     return 0;
 }
 
-/* Everything in the same place: wrong. */
+/* Puts all buffers at offset 0, which is wrong. */
 static int32_t pile(void *userdata, const plimsoll_buffer *buffers, size_t count, uint64_t capacity,
                     uint64_t *offsets) {
     size_t i;
@@ -51,18 +51,18 @@ int main(void) {
     check(plimsoll_options_set_custom_strategy(options, "stack", stack, &calls), "stack");
     check(plimsoll_problem_plan(problem, options, &plan), "plan");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
-    expect(calls == 1 && arena == 112 + 64 + 70, "each has a place of its own");
+    expect(calls == 1 && arena == 112 + 64 + 70, "no buffers share memory");
     plimsoll_plan_free(plan);
 
     plan = NULL;
     check(plimsoll_options_set_custom_strategy(options, "pile", pile, NULL), "pile");
-    expect(plimsoll_problem_plan(problem, options, &plan) == PLIMSOLL_ERROR_WRONG_PLAN, "it is found out");
-    expect(plan == NULL, "nothing was written");
+    expect(plimsoll_problem_plan(problem, options, &plan) == PLIMSOLL_ERROR_WRONG_PLAN, "the plan is refused");
+    expect(plan == NULL, "no plan was written");
     check(plimsoll_last_error(message, sizeof message, &size), "message");
     printf("%s\n", message);
 
     check(plimsoll_options_set_custom_strategy(options, "give up", give_up, NULL), "give up");
-    expect(plimsoll_problem_plan(problem, options, &plan) == PLIMSOLL_ERROR_CALLBACK, "it gave up");
+    expect(plimsoll_problem_plan(problem, options, &plan) == PLIMSOLL_ERROR_CALLBACK, "the callback failed");
 
     plimsoll_options_free(options);
     plimsoll_problem_free(problem);

@@ -1,14 +1,14 @@
 /*
- * From a compiler's own representation to a plan, and to C code of the plan:
+ * From a compiler's intermediate representation to a plan, and to C code of the plan:
  * cc -Iinclude examples/c/from_ir.c -lplimsoll
  *
- * docs/guide.md goes through it.
+ * docs/guide.md explains it step by step.
  */
 #include "check.h"
 
 #include <string.h>
 
-/* A compiler has something like this already. */
+/* A compiler has data structures like these. */
 enum ir_kind { IR_INPUT, IR_WEIGHTS, IR_STATE, IR_VALUE };
 
 struct ir_value {
@@ -21,7 +21,7 @@ struct ir_value {
 struct ir_instruction {
     const char *name;
     const char *type;
-    int reads[3]; /* values, -1 for none */
+    int reads[3]; /* indices of values, -1 for none */
     int writes;
     uint64_t scratch;
     int is_elementwise;
@@ -62,18 +62,19 @@ static plimsoll_graph *lower(uint32_t tensors[VALUES]) {
         }
     }
     for (i = 0; i < INSTRUCTIONS; i++) {
-        const struct ir_instruction *one = &program[i];
-        uint32_t reads[3], writes = tensors[one->writes], index = 0;
-        for (count = 0; count < 3 && one->reads[count] >= 0; count++) {
-            reads[count] = tensors[one->reads[count]];
+        const struct ir_instruction *instruction = &program[i];
+        uint32_t reads[3], writes = tensors[instruction->writes], index = 0;
+        for (count = 0; count < 3 && instruction->reads[count] >= 0; count++) {
+            reads[count] = tensors[instruction->reads[count]];
         }
-        check(plimsoll_graph_add_operator(graph, one->name, one->type, reads, count, &writes, 1, one->scratch, &index), one->name);
-        if (one->is_pure) {
-            check(plimsoll_graph_mark_foldable(graph, index), one->name);
+        check(plimsoll_graph_add_operator(graph, instruction->name, instruction->type, reads, count, &writes, 1, instruction->scratch, &index), instruction->name);
+        if (instruction->is_pure) {
+            check(plimsoll_graph_mark_foldable(graph, index), instruction->name);
         }
-        for (k = 0; k < (int)count && one->is_elementwise; k++) {
-            if (values[one->reads[k]].bytes == values[one->writes].bytes && values[one->reads[k]].kind == IR_VALUE) {
-                check(plimsoll_graph_permit(graph, index, PLIMSOLL_PERMIT_IN_PLACE, reads[k], writes, 0), one->name);
+        for (k = 0; k < (int)count && instruction->is_elementwise; k++) {
+            const struct ir_value *input = &values[instruction->reads[k]];
+            if (input->bytes == values[instruction->writes].bytes && input->kind == IR_VALUE) {
+                check(plimsoll_graph_permit(graph, index, PLIMSOLL_PERMIT_IN_PLACE, reads[k], writes, 0), instruction->name);
             }
         }
     }
@@ -96,11 +97,11 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, uint64_t capacity) {
     check(plimsoll_plan_status(plan, &status), "status");
     if (status == PLIMSOLL_STATUS_INFEASIBLE || status == PLIMSOLL_STATUS_UNKNOWN) {
         plimsoll_core *core = NULL;
-        uint64_t needed = 0, there = 0;
+        uint64_t needed = 0, available = 0;
         check(plimsoll_plan_explain(plan, options, &core), "explain");
         if (core != NULL) {
-            check(plimsoll_core_bytes(core, &needed, &there), "core");
-            printf("does not fit: %lu bytes are needed at once, %lu are there\n", (unsigned long)needed, (unsigned long)there);
+            check(plimsoll_core_bytes(core, &needed, &available), "core");
+            printf("does not fit: %lu bytes are needed at once, the capacity is %lu\n", (unsigned long)needed, (unsigned long)available);
         }
         plimsoll_core_free(core);
         plimsoll_plan_free(plan);
@@ -113,7 +114,7 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, uint64_t capacity) {
 static char *code(const plimsoll_plan *plan, int32_t part) {
     size_t size = 0;
     char *text;
-    check(plimsoll_plan_export_code(plan, part, "net", "net.h", NULL, 0, &size), "how long");
+    check(plimsoll_plan_export_code(plan, part, "net", "net.h", NULL, 0, &size), "size of the code");
     text = malloc(size);
     expect(text != NULL, "there is memory");
     check(plimsoll_plan_export_code(plan, part, "net", "net.h", text, size, &size), "code");
@@ -135,9 +136,9 @@ int main(void) {
 
     check(plimsoll_plan_order(plan, order, INSTRUCTIONS, &count), "order");
     for (i = 0; i < count; i++) {
-        const struct ir_instruction *one = &program[order[i]];
-        check(plimsoll_plan_offset(plan, tensors[one->writes], &offset), one->name);
-        printf("%s writes %s at %lu\n", one->name, values[one->writes].name, (unsigned long)offset);
+        const struct ir_instruction *instruction = &program[order[i]];
+        check(plimsoll_plan_offset(plan, tensors[instruction->writes], &offset), instruction->name);
+        printf("%s writes %s at %lu\n", instruction->name, values[instruction->writes].name, (unsigned long)offset);
     }
     check(plimsoll_plan_shares(plan, shares, 8, &count), "shares");
     for (i = 0; i < count; i++) {
@@ -146,12 +147,12 @@ int main(void) {
     expect(count == 2, "relu and mix work in place");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
     printf("arena %lu bytes\n", (unsigned long)arena);
-    expect(arena == 16384 + 16384 + 3072 + 1152, "state and result, and beside them image and scratch");
+    expect(arena == 16384 + 16384 + 3072 + 1152, "state, result, image and scratch");
 
     header = code(plan, PLIMSOLL_C_HEADER);
     source = code(plan, PLIMSOLL_C_SOURCE);
     expect(strstr(header, "#define NET_OFFSET_SCORES ") != NULL, "a constant for each tensor");
-    expect(strstr(source, "unsigned char net_arena[") != NULL, "and the arena");
+    expect(strstr(source, "unsigned char net_arena[") != NULL, "the source defines the arena");
     free(header);
     free(source);
     plimsoll_plan_free(plan);

@@ -1,12 +1,12 @@
 /*
- * Offsets for buffers of a compiler's own, without a graph:
+ * Offsets for a compiler's own list of buffers, without a graph:
  * cc -Iinclude examples/c/offsets_only.c -lplimsoll
  */
 #include "check.h"
 
 int main(void) {
     const plimsoll_buffer buffers[4] = {
-        /* size, alignment, fixed offset, first step, step after the last */
+        /* size, alignment, fixed offset, first step, end (exclusive) */
         {900000, 1, PLIMSOLL_NONE, 0, 1},
         {100000, 1, PLIMSOLL_NONE, 0, 3},
         {400000, 1, PLIMSOLL_NONE, 1, 4},
@@ -32,24 +32,24 @@ int main(void) {
     check(plimsoll_problem_verify(problem, offsets, count, arena), "verify");
     plimsoll_plan_free(plan);
 
-    /* The same for a runtime of shared objects, merged. */
+    /* The same with shared objects, merged. */
     check(plimsoll_options_new(&options), "options");
     check(plimsoll_options_set_strategy(options, "merge"), "strategy");
-    check(plimsoll_options_set_merge_from(options, "objects-in-order"), "start");
+    check(plimsoll_options_set_merge_from(options, "objects-in-order"), "merge from");
     check(plimsoll_problem_plan(problem, options, &plan), "plan");
     check(plimsoll_plan_insides(plan, inside, 4, &count), "insides");
     expect(count == 1, "one buffer was put into another");
-    printf("%s lives inside of %s at %lu\n", names[inside[0].guest.index], names[inside[0].host.index],
+    printf("%s lies inside %s at %lu\n", names[inside[0].guest.index], names[inside[0].host.index],
            (unsigned long)inside[0].at);
     plimsoll_plan_free(plan);
 
-    /* Not all fits into 800 000 bytes: what is to be kept on chip? */
+    /* 800 000 bytes cannot hold all buffers: which should be on chip? */
     check(plimsoll_options_set_capacity(options, 800000), "capacity");
     check(plimsoll_problem_choose(problem, options, NULL, 0, &choice), "choose");
     check(plimsoll_choice_value(choice, &value, &bound), "value");
     check(plimsoll_choice_offsets(choice, offsets, 4, &count), "offsets");
-    printf("kept %lu bytes, at most %lu can be\n", (unsigned long)value, (unsigned long)bound);
-    expect(offsets[0] == PLIMSOLL_NONE, "the image stays outside");
+    printf("kept %lu bytes, upper bound %lu\n", (unsigned long)value, (unsigned long)bound);
+    expect(offsets[0] == PLIMSOLL_NONE, "the image stays off chip");
 
     plimsoll_choice_free(choice);
     plimsoll_options_free(options);

@@ -1,8 +1,8 @@
 /*
- * Fits a network into 20 KiB on chip and as much DDR as it takes, and runs the plan on
- * arrays: cc -Iinclude examples/c/place.c -lplimsoll
+ * Plans a network for 20 KiB on chip and unlimited DDR, and simulates the plan on arrays:
+ * cc -Iinclude examples/c/place.c -lplimsoll
  *
- * Operators mix the bytes of what they read, so that a tensor in the wrong place, copied
+ * The simulated operators mix the bytes of their inputs, so that a tensor in the wrong place, copied
  * too late or overwritten too early changes the result.
  */
 #include <string.h>
@@ -24,7 +24,7 @@ static const struct tensor tensors[TENSORS] = {
     {"third", PLIMSOLL_TENSOR_INTERMEDIATE, 8192}, {"sum", PLIMSOLL_TENSOR_INTERMEDIATE, 8192},
     {"state", PLIMSOLL_TENSOR_VARIABLE, 64},
 };
-/* Two inputs, and one output; the last adds what the first wrote (a skip connection). */
+/* Two inputs and an output for each operator; the last one adds the first result (a skip connection). */
 static const uint32_t operands[OPERATORS][3] = {{0, 1, 4}, {4, 2, 5}, {5, 3, 6}, {6, 4, 7}};
 
 static plimsoll_graph *network(void) {
@@ -50,10 +50,10 @@ static plimsoll_graph *network(void) {
 
 static uint8_t initial(uint32_t tensor, uint64_t at) { return (uint8_t)(tensor * 37u + at * 11u + (at >> 8)); }
 
-static void mix(const uint8_t *one, uint64_t size, const uint8_t *other, uint64_t other_size, uint8_t *result, uint64_t bytes) {
+static void mix(const uint8_t *left, uint64_t left_size, const uint8_t *right, uint64_t right_size, uint8_t *result, uint64_t bytes) {
     uint64_t i;
     for (i = 0; i < bytes; i++) {
-        result[i] = (uint8_t)(one[i * 7 % size] * 3u + other[i * 5 % other_size] + i);
+        result[i] = (uint8_t)(left[i * 7 % left_size] * 3u + right[i * 5 % right_size] + i);
     }
 }
 
@@ -64,7 +64,7 @@ static void count_up(uint8_t *state) {
     }
 }
 
-/* Every tensor in an array of its own. */
+/* Runs the network with an array for each tensor. */
 static void run_apart(uint8_t *result, uint8_t *state) {
     static uint8_t memory[TENSORS][8192];
     uint32_t i;
@@ -75,8 +75,8 @@ static void run_apart(uint8_t *result, uint8_t *state) {
         }
     }
     for (i = 0; i < OPERATORS; i++) {
-        const uint32_t *own = operands[i];
-        mix(memory[own[0]], tensors[own[0]].bytes, memory[own[1]], tensors[own[1]].bytes, memory[own[2]], tensors[own[2]].bytes);
+        const uint32_t *ids = operands[i];
+        mix(memory[ids[0]], tensors[ids[0]].bytes, memory[ids[1]], tensors[ids[1]].bytes, memory[ids[2]], tensors[ids[2]].bytes);
         if (i == 1) {
             count_up(memory[8]);
         }
@@ -88,12 +88,12 @@ static void run_apart(uint8_t *result, uint8_t *state) {
 static uint8_t *pools[2];
 
 static uint8_t *find(const plimsoll_pool_plan *plan, uint32_t step, int32_t occupant, uint32_t index) {
-    plimsoll_stay place;
-    check(plimsoll_pool_plan_place_at(plan, step, occupant, index, &place), "place");
-    return pools[place.pool] + place.offset;
+    plimsoll_stay stay;
+    check(plimsoll_pool_plan_place_at(plan, step, occupant, index, &stay), "place");
+    return pools[stay.pool] + stay.offset;
 }
 
-/* Inputs are in DDR, and so is what has no place on chip for the whole run. */
+/* Writes initial contents to DDR, and on chip to tensors that are resident there for the whole run. */
 static void fill(const plimsoll_stay *stays, size_t count, size_t steps) {
     size_t i;
     uint64_t at;
@@ -110,10 +110,10 @@ static void fill(const plimsoll_stay *stays, size_t count, size_t steps) {
 
 static void do_transfers(const plimsoll_transfer *transfers, size_t count, size_t *next, uint32_t step) {
     for (; *next < count && transfers[*next].due == step; (*next)++) {
-        const plimsoll_transfer *one = &transfers[*next];
-        memcpy(pools[one->to] + one->to_offset, pools[one->from] + one->from_offset, (size_t)one->bytes);
-        printf("before step %u: %s, %u bytes from pool %u to pool %u\n", (unsigned)step, tensors[one->tensor].name,
-               (unsigned)one->bytes, (unsigned)one->from, (unsigned)one->to);
+        const plimsoll_transfer *transfer = &transfers[*next];
+        memcpy(pools[transfer->to] + transfer->to_offset, pools[transfer->from] + transfer->from_offset, (size_t)transfer->bytes);
+        printf("before step %u: %s, %u bytes from pool %u to pool %u\n", (unsigned)step, tensors[transfer->tensor].name,
+               (unsigned)transfer->bytes, (unsigned)transfer->from, (unsigned)transfer->to);
     }
 }
 
@@ -135,27 +135,27 @@ static void run(const plimsoll_pool_plan *plan, uint8_t *result, uint8_t *state)
     expect(traffic[CHIP].used <= 20480, "it fits on chip");
     fill(stays, stay_count, steps);
     for (step = 0; step < steps; step++) {
-        const uint32_t *own = operands[order[step]];
-        uint8_t *found[3];
+        const uint32_t *ids = operands[order[step]];
+        uint8_t *memory[3];
         do_transfers(transfers, transfer_count, &next, step);
         for (i = 0; i < 3; i++) {
-            found[i] = find(plan, step, PLIMSOLL_OCCUPANT_TENSOR, own[i]);
+            memory[i] = find(plan, step, PLIMSOLL_OCCUPANT_TENSOR, ids[i]);
         }
         memset(find(plan, step, PLIMSOLL_OCCUPANT_SCRATCH, order[step]), 0xdd, 512);
-        mix(found[0], tensors[own[0]].bytes, found[1], tensors[own[1]].bytes, found[2], tensors[own[2]].bytes);
+        mix(memory[0], tensors[ids[0]].bytes, memory[1], tensors[ids[1]].bytes, memory[2], tensors[ids[2]].bytes);
         if (order[step] == 1) {
             count_up(find(plan, step, PLIMSOLL_OCCUPANT_TENSOR, 8));
         }
     }
     do_transfers(transfers, transfer_count, &next, (uint32_t)steps);
-    expect(next == transfer_count, "every copy is done");
+    expect(next == transfer_count, "every transfer is made");
     for (i = 0; i < stay_count; i++) {
         const int to_the_end = stays[i].end == steps && stays[i].occupant == PLIMSOLL_OCCUPANT_TENSOR;
         if (to_the_end && stays[i].index == 7 && stays[i].pool == DDR) {
             memcpy(result, pools[DDR] + stays[i].offset, 8192);
         }
         if (to_the_end && stays[i].index == 8) {
-            /* At home if it moves, as home is the last in the list. */
+            /* A variable that moves ends in the backing store, which is the last in the list. */
             memcpy(state, pools[stays[i].pool] + stays[i].offset, 64);
         }
     }
@@ -163,8 +163,8 @@ static void run(const plimsoll_pool_plan *plan, uint8_t *result, uint8_t *state)
     free(pools[DDR]);
 }
 
-static void try_out(const plimsoll_graph *graph, int32_t loading, uint32_t prefetch) {
-    /* DDR reads and writes in place cost twice what a copy costs. */
+static void check_plan(const plimsoll_graph *graph, int32_t loading, uint32_t prefetch) {
+    /* An access in place to DDR costs twice as much as a transfer. */
     const plimsoll_pool chip = {20480, 64, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 0, 0, PLIMSOLL_COST_IN_PLACE, PLIMSOLL_COST_IN_PLACE, 0};
     const plimsoll_pool ddr = {PLIMSOLL_NONE, 64, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 2, 2, 1, 1, 0};
     static uint8_t result[8192], expected[8192];
@@ -181,16 +181,16 @@ static void try_out(const plimsoll_graph *graph, int32_t loading, uint32_t prefe
     plimsoll_pools_free(memories);
     check(plimsoll_pool_plan_verify(plan), "verify");
     check(plimsoll_pool_plan_figures(plan, &figures), "figures");
-    printf("cost %lu, no less than %lu; %lu with any memory; %lu bytes of weights are loaded once\n",
+    printf("cost %lu, lower bound %lu, unavoidable %lu; %lu bytes of weights are loaded once\n",
            (unsigned long)figures.cost, (unsigned long)figures.lower_bound, (unsigned long)figures.floor,
            (unsigned long)figures.preloaded);
-    expect(figures.floor <= figures.lower_bound && figures.lower_bound <= figures.cost, "bounds are bounds");
+    expect(figures.floor <= figures.lower_bound && figures.lower_bound <= figures.cost, "the bounds are in order");
     expect(figures.pools == 2 && figures.floor < figures.cost, "not everything fits");
-    expect(loading == PLIMSOLL_LOADING_ONCE || figures.preloaded == 0, "nothing is there before");
+    expect(loading == PLIMSOLL_LOADING_ONCE || figures.preloaded == 0, "no weights are preloaded");
     run_apart(expected, expected_state);
     run(plan, result, state);
-    expect(memcmp(result, expected, sizeof result) == 0, "the result is that of a run without a plan");
-    expect(memcmp(state, expected_state, sizeof state) == 0, "and so is the state");
+    expect(memcmp(result, expected, sizeof result) == 0, "the result equals that of a run without a plan");
+    expect(memcmp(state, expected_state, sizeof state) == 0, "the state equals that of a run without a plan");
     plimsoll_pool_plan_free(plan);
 }
 
@@ -198,13 +198,13 @@ int main(void) {
     plimsoll_graph *graph = network();
     plimsoll_pools *none = NULL;
     plimsoll_pool_plan *plan = NULL;
-    try_out(graph, PLIMSOLL_LOADING_ONCE, 0);
-    try_out(graph, PLIMSOLL_LOADING_EACH_RUN, 0);
-    try_out(graph, PLIMSOLL_LOADING_EACH_RUN, 1);
+    check_plan(graph, PLIMSOLL_LOADING_ONCE, 0);
+    check_plan(graph, PLIMSOLL_LOADING_EACH_RUN, 0);
+    check_plan(graph, PLIMSOLL_LOADING_EACH_RUN, 1);
 
     check(plimsoll_pools_new(&none), "pools");
-    expect(plimsoll_graph_place(graph, NULL, none, &plan) == PLIMSOLL_ERROR_INVALID && plan == NULL, "there is no memory");
-    expect(plimsoll_pools_set_loading(none, 7) == PLIMSOLL_ERROR_ARGUMENT, "there are two kinds of loading");
+    expect(plimsoll_graph_place(graph, NULL, none, &plan) == PLIMSOLL_ERROR_INVALID && plan == NULL, "a target needs a memory");
+    expect(plimsoll_pools_set_loading(none, 7) == PLIMSOLL_ERROR_ARGUMENT, "unknown loading is refused");
     plimsoll_pools_free(none);
     plimsoll_graph_free(graph);
     return 0;

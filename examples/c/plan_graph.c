@@ -1,8 +1,8 @@
 /*
  * Plans a small graph: cc -Iinclude examples/c/plan_graph.c -lplimsoll
  *
- * Two convolutions, the first of which is added to the second's result, so that
- * its output stays alive (a skip connection).
+ * Two convolutions, with the first result added to the second (a skip connection), so that it is
+ * live until then.
  */
 #include "check.h"
 
@@ -43,7 +43,7 @@ static plimsoll_graph *network(void) {
 static void print_placements(const plimsoll_graph *graph, const plimsoll_plan *plan) {
     size_t count = 0, size = 0, i;
     plimsoll_placement *places;
-    check(plimsoll_plan_placements(plan, NULL, 0, &count), "how many");
+    check(plimsoll_plan_placements(plan, NULL, 0, &count), "number of placements");
     places = malloc((count + 1) * sizeof *places);
     expect(places != NULL, "there is memory");
     check(plimsoll_plan_placements(plan, places, count, &count), "placements");
@@ -53,7 +53,7 @@ static void print_placements(const plimsoll_graph *graph, const plimsoll_plan *p
         check(is_tensor ? plimsoll_graph_tensor_name(graph, places[i].index, name, sizeof name, &size)
                         : plimsoll_graph_operator_name(graph, places[i].index, name, sizeof name, &size),
               "name");
-        printf("%-8s %-10s %6lu bytes at %6lu, live %u..%u\n", name, is_tensor ? "" : "workspace",
+        printf("%-8s %-10s %6lu bytes at %6lu, live %u..%u\n", name, is_tensor ? "" : "scratch",
                (unsigned long)places[i].bytes, (unsigned long)places[i].offset, (unsigned)places[i].start,
                (unsigned)places[i].end);
     }
@@ -84,7 +84,7 @@ int main(void) {
     expect(status == PLIMSOLL_STATUS_OPTIMAL && arena == bound, "the plan is optimal");
     expect(arena == 3 * 16384, "three feature maps are live at once");
     check(plimsoll_plan_offset(plan, 1, &offset), "offset");
-    expect(offset == PLIMSOLL_NONE, "weights have no place in the arena");
+    expect(offset == PLIMSOLL_NONE, "weights lie outside the arena");
     check(plimsoll_plan_verify(plan), "verify");
 
     plimsoll_plan_free(plan);

@@ -1,8 +1,8 @@
 /*
- * A model for TensorFlow Lite Micro with its plan inside: cc -Iinclude examples/c/planned_tflite.c -lplimsoll
+ * A model for TensorFlow Lite Micro with its plan in it: cc -Iinclude examples/c/planned_tflite.c -lplimsoll
  *
- * Reads a model, plans it, and writes it anew: what `plimsoll plan model.tflite --out planned.tflite`
- * does. An application loads the new file instead of the old one.
+ * Reads a model, plans it and writes a planned copy, like `plimsoll plan model.tflite --out
+ * planned.tflite`. An application loads the copy instead of the original.
  */
 #include <string.h>
 #include <unistd.h>
@@ -25,14 +25,14 @@ static unsigned char *read_file(const char *path, size_t *size) {
     return bytes;
 }
 
-/* Operators and tensors count as in the file that was read. */
-static void look_into(const plimsoll_tflite_plan *planned) {
+/* Operators and tensors have their indices in the input file. */
+static void inspect(const plimsoll_tflite_plan *planned) {
     plimsoll_plan *plan = NULL;
     uint64_t *offsets, arena = 0;
     uint32_t *order;
     size_t operators = 0, tensors = 0, again = 0, i, places = 0;
-    check(plimsoll_tflite_plan_order(planned, 0, NULL, 0, &operators), "how many operators");
-    check(plimsoll_tflite_plan_offsets(planned, 0, NULL, 0, &tensors), "how many tensors");
+    check(plimsoll_tflite_plan_order(planned, 0, NULL, 0, &operators), "number of operators");
+    check(plimsoll_tflite_plan_offsets(planned, 0, NULL, 0, &tensors), "number of tensors");
     order = malloc(operators * sizeof *order);
     offsets = malloc(tensors * sizeof *offsets);
     expect(order != NULL && offsets != NULL, "there is memory");
@@ -41,21 +41,21 @@ static void look_into(const plimsoll_tflite_plan *planned) {
     for (i = 0; i < tensors; i++) {
         places += offsets[i] != PLIMSOLL_NONE;
     }
-    printf("%lu operators, the first to run is %lu; %lu of %lu tensors have a place\n", (unsigned long)operators,
+    printf("%lu operators, the first to run is %lu; %lu of %lu tensors are in the arena\n", (unsigned long)operators,
            (unsigned long)order[0], (unsigned long)places, (unsigned long)tensors);
     expect(plimsoll_tflite_plan_order(planned, 1, NULL, 0, &again) == PLIMSOLL_ERROR_ARGUMENT, "there is one subgraph");
     free(order);
     free(offsets);
 
-    /* For pictures and tables: the plan of the first subgraph, as any other. */
+    /* The plan of the first subgraph can be exported like any other. */
     check(plimsoll_tflite_plan_main(planned, &plan), "plan");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
     check(plimsoll_plan_verify(plan), "verify");
-    expect(arena == 86016, "it is as low as the command line's");
+    expect(arena == 86016, "the arena is as small as that of the command");
     plimsoll_plan_free(plan);
 }
 
-/* What a target asks for, as tools/tflm_scratch.py measures it. */
+/* Scratch of a target, as measured by tools/tflm_scratch.py. */
 static void with_scratch(const unsigned char *model, size_t size, uint64_t head_without) {
     plimsoll_tflite_scratch *scratch = NULL;
     plimsoll_tflite_plan *planned = NULL;
@@ -67,7 +67,7 @@ static void with_scratch(const unsigned char *model, size_t size, uint64_t head_
     expect(head > head_without && head >= 100000, "scratch counts");
     plimsoll_tflite_plan_free(planned);
 
-    /* A table of another model is noticed. */
+    /* A table for another model is refused. */
     check(plimsoll_tflite_scratch_set(scratch, 0, 2, "SOFTMAX", 16), "measured elsewhere");
     planned = NULL;
     expect(plimsoll_tflite_plan_new(model, size, "nas_cell", NULL, scratch, &planned) == PLIMSOLL_ERROR_ARGUMENT && planned == NULL,
@@ -94,12 +94,12 @@ int main(void) {
     printf("head of the arena: %lu bytes, %lu without this plan\n", (unsigned long)head, (unsigned long)own_head);
     expect(head == 86016 && own_head == 122880, "as docs/tflm.md counts");
     check(plimsoll_tflite_plan_notes(planned, note, sizeof note, &read_size), "notes");
-    expect(note[0] == '\0', "there is nothing to know");
-    look_into(planned);
+    expect(note[0] == '\0', "there are no notes");
+    inspect(planned);
 
     sprintf(path, "/tmp/plimsoll-planned-%ld.tflite", (long)getpid());
     check(plimsoll_tflite_plan_write(planned, path), "write");
-    check(plimsoll_tflite_plan_model(planned, NULL, 0, &planned_size), "how long");
+    check(plimsoll_tflite_plan_model(planned, NULL, 0, &planned_size), "size of the model");
     copy = malloc(planned_size);
     expect(copy != NULL, "there is memory");
     check(plimsoll_tflite_plan_model(planned, copy, planned_size, &planned_size), "model");
@@ -113,11 +113,11 @@ int main(void) {
     free(copy);
     with_scratch(model, size, head);
 
-    /* Bad input is told. */
-    expect(plimsoll_tflite_verify(model, size, NULL, NULL) == PLIMSOLL_ERROR_IMPORT, "no plan is inside");
+    /* Invalid input is refused. */
+    expect(plimsoll_tflite_verify(model, size, NULL, NULL) == PLIMSOLL_ERROR_IMPORT, "the model has no plan");
     planned = NULL;
     expect(plimsoll_tflite_plan_new(model, size / 2, "half", NULL, NULL, &planned) == PLIMSOLL_ERROR_IMPORT && planned == NULL,
-           "half a model is none");
+           "half a model is invalid");
     check(plimsoll_options_new(&options), "options");
     check(plimsoll_options_set_alignment(options, 64), "alignment");
     expect(plimsoll_tflite_plan_new(model, size, "aligned", options, NULL, &planned) == PLIMSOLL_ERROR_ARGUMENT,

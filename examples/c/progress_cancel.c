@@ -10,7 +10,7 @@
 
 static uint64_t seen_nodes;
 
-/* Stops after so many nodes. */
+/* Stops the search after the number of nodes that userdata points to. */
 static int32_t watch(void *userdata, const plimsoll_progress *progress) {
     seen_nodes = progress->nodes;
     expect(progress->bound <= progress->best, "the bound is not above the best");
@@ -27,7 +27,7 @@ static void log_line(void *userdata, const char *line) {
     printf("%s\n", line);
 }
 
-/* Sizes that differ little, and many conflicts: shared objects are hard to find. */
+/* Similar sizes and many conflicts make shared objects hard to find. */
 static plimsoll_problem *hard_problem(void) {
     static plimsoll_buffer buffers[COUNT];
     plimsoll_problem *problem = NULL;
@@ -59,7 +59,7 @@ int main(void) {
     plimsoll_options *options = NULL;
     plimsoll_cancel *cancel = NULL;
     plimsoll_plan *plan = NULL;
-    uint64_t most = 20000;
+    uint64_t node_limit = 20000;
     pthread_t thread;
     int lines = 0;
 
@@ -67,26 +67,26 @@ int main(void) {
     check(plimsoll_options_set_strategy(options, "knapsack"), "strategy");
     check(plimsoll_options_set_log(options, log_line, &lines), "log");
 
-    check(plimsoll_options_set_progress(options, watch, &most), "progress");
-    expect(stop_of(problem, options) == PLIMSOLL_STOP_CANCELLED, "progress stopped it");
-    expect(seen_nodes > most && seen_nodes < most + 10000, "and soon");
+    check(plimsoll_options_set_progress(options, watch, &node_limit), "progress");
+    expect(stop_of(problem, options) == PLIMSOLL_STOP_CANCELLED, "the callback stopped the search");
+    expect(seen_nodes > node_limit && seen_nodes < node_limit + 10000, "the search stopped soon");
     check(plimsoll_options_set_progress(options, NULL, NULL), "no progress");
 
     check(plimsoll_options_set_node_limit(options, 5000), "nodes");
-    expect(stop_of(problem, options) == PLIMSOLL_STOP_NODES, "the node limit stopped it");
+    expect(stop_of(problem, options) == PLIMSOLL_STOP_NODES, "the node limit stopped the search");
     check(plimsoll_options_set_node_limit(options, PLIMSOLL_NONE), "no node limit");
 
     check(plimsoll_options_set_time_limit(options, 0), "time");
-    expect(stop_of(problem, options) == PLIMSOLL_STOP_DEADLINE, "the time limit stopped it");
+    expect(stop_of(problem, options) == PLIMSOLL_STOP_DEADLINE, "the time limit stopped the search");
     check(plimsoll_options_set_time_limit(options, PLIMSOLL_NONE), "no time limit");
 
     check(plimsoll_cancel_new(&cancel), "token");
     check(plimsoll_options_set_cancel(options, cancel), "token");
     expect(pthread_create(&thread, NULL, cancel_it, cancel) == 0, "a thread");
-    expect(pthread_join(thread, NULL) == 0, "it ends");
+    expect(pthread_join(thread, NULL) == 0, "the thread ends");
     expect(plimsoll_problem_plan(problem, options, &plan) == PLIMSOLL_ERROR_CANCELLED && plan == NULL,
-           "cancelled before there was a plan");
-    expect(lines == 7, "two lines for each plan, one for the call without");
+           "cancelled before a plan existed");
+    expect(lines == 7, "two lines for each plan, one for the cancelled call");
 
     plimsoll_cancel_free(cancel);
     plimsoll_options_free(options);

@@ -1,14 +1,14 @@
 /*
- * A tiny inference runtime: int8 networks run in one arena, at the offsets and in the
- * order of a plan, and must compute bit for bit what they compute when every tensor
- * has memory of its own: also where tensors share memory while both are needed. Wrong
- * plans must be refused, and are seen to do harm.
+ * A tiny inference runtime. It runs int8 networks in one arena, at the offsets and in the order of a
+ * plan. The results must be bit-identical to those of a run in which every tensor has memory of its
+ * own, also where tensors share memory while both are live. Wrong plans must be refused, and must
+ * change results when run nevertheless.
  * cc -Iinclude examples/c/tiny_inference.c -lplimsoll
  */
 #include "check.h"
 #include "tiny/kernels.h"
 
-/* What the kernels of a layer allow. */
+/* Permits the memory sharing that the kernels of a layer allow. */
 static void permit(plimsoll_graph *graph, const network *net, int index) {
     const layer *l = &net->layers[index];
     uint32_t layer_index = (uint32_t)index, input = (uint32_t)l->inputs[0], output = (uint32_t)l->output;

@@ -74,7 +74,7 @@ use crate::problem::Problem;
 /// assert_eq!(solution.height, 30);
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
-pub trait Strategy {
+pub trait Strategy: Send + Sync {
     /// The name, as on the command line.
     fn name(&self) -> &str;
 
@@ -85,6 +85,16 @@ pub trait Strategy {
     /// # Errors
     /// [`Error::Refused`] if the strategy does not handle this problem.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation>;
+}
+
+impl<S: Strategy + ?Sized> Strategy for Box<S> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
+        (**self).allocate(problem, limits)
+    }
 }
 
 /// What a strategy returns.

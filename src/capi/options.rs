@@ -85,7 +85,7 @@ impl plimsoll_options {
             .order(self.ordering)
             .share(self.sharing)
             .effort(self.effort);
-        let planner = planner.limits(self.limits()).boxed_strategy(self.strategy()?);
+        let planner = planner.limits(self.limits()).strategy(self.strategy()?);
         let planner = self.reserved.iter().cloned().fold(planner, Planner::reserve);
         Ok(match self.capacity {
             Some(bytes) => planner.capacity(bytes),
@@ -153,7 +153,7 @@ impl plimsoll_options {
     fn merge(&self) -> Result<Merge, Failure> {
         let merge = match self.merge_from.as_deref() {
             None | Some("knapsack") => Merge::of(self.knapsack()),
-            Some(name) => Merge::of_boxed(allocate::by_name_with(name, self.settings())?),
+            Some(name) => Merge::of(allocate::by_name_with(name, self.settings())?),
         };
         Ok(merge.seed(self.seed))
     }

@@ -305,7 +305,7 @@ fn small_graphs_with_bodies_reach_the_optimum() {
         // Bounds hold with every strategy, level of sharing and limit.
         for strategy in ["naive", "greedy-by-size", "auto"] {
             let strategy = allocate::by_name(strategy).unwrap();
-            let quick = planner().boxed_strategy(strategy).limits(Limits::new().nodes(seed % 50));
+            let quick = planner().strategy(strategy).limits(Limits::new().nodes(seed % 50));
             let plan = quick.plan(&graph).unwrap();
             assert!(plan.bound() <= least && plan.arena_bytes >= least, "seed {seed}");
             let in_order = quick.plan_in_order(&graph, graph.file_order()).unwrap();

@@ -107,7 +107,7 @@ fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Resul
     };
     let mut arenas = [u64::MAX; LEVELS.len()];
     for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
-        let planner = planner().order(Ordering::File).boxed_strategy(arguments.searching.strategy(name)?);
+        let planner = planner().order(Ordering::File).strategy(arguments.searching.strategy(name)?);
         if let Some(plan) = unless_refused(graph.name(), planner.plan(graph), bar)? {
             arenas[level] = plan.arena_bytes;
         }
@@ -129,7 +129,7 @@ fn of_problem(problem: &Problem, arguments: &FitArguments, bar: &ProgressBar) ->
             .planner()
             .effort(arguments.searching.effort.into())
             .limits(arguments.searching.limits(bar));
-        let planner = planner.boxed_strategy(arguments.searching.strategy(name)?);
+        let planner = planner.strategy(arguments.searching.strategy(name)?);
         if let Some(solution) = unless_refused("", planner.solve(problem), bar)? {
             (arenas[level], bound) = (solution.height, solution.lower_bound.bytes);
         }

@@ -56,6 +56,6 @@ impl Comparison<'_> {
         let limits = self.limits.clone().nodes(nodes);
         let planner = planner(self.arguments, &limits).ok()?.effort(Effort::Quick);
         let strategy = by_name_with("auto", self.arguments.searching.settings(Effort::Quick)).ok()?;
-        Some(planner.boxed_strategy(strategy))
+        Some(planner.strategy(strategy))
     }
 }

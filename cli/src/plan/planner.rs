@@ -8,7 +8,7 @@ use crate::arguments::PlanArguments;
 /// The planner that the arguments ask for, but for the level of sharing.
 pub fn planner(arguments: &PlanArguments, limits: &Limits) -> Result<Planner, Failure> {
     let searching = &arguments.searching;
-    let planner = arguments.reading.planner().boxed_strategy(searching.strategy(&arguments.strategy)?);
+    let planner = arguments.reading.planner().strategy(searching.strategy(&arguments.strategy)?);
     let planner = planner.effort(searching.effort.into()).limits(limits.clone());
     let mut planner = planner.order(arguments.order.into());
     if let Some(capacity) = arguments.capacity {

@@ -1,10 +1,10 @@
-/* Kernels of int8 operators, written plainly: they compute, and know no planner. */
+/* Kernels of int8 operators in plain C, independent of the planner. */
 #ifndef TINY_KERNELS_H
 #define TINY_KERNELS_H
 
 #include "network.h"
 
-/* Where the tensors and the workspace of each layer are in this run. */
+/* The memory of the tensors and of the scratch of each layer in a run. */
 typedef struct {
     int8_t *tensors[MOST_TENSORS];
     void *scratch[MOST_LAYERS];
@@ -14,7 +14,7 @@ static inline int8_t clamp(int32_t value) {
     return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
 }
 
-/* An accumulator as int8; division, as shifting a negative number is up to the compiler. */
+/* Converts an accumulator to int8. Divides, as C does not define shifts of negative numbers. */
 static inline int8_t requantize(int32_t sum, int shift) {
     return clamp(sum / (1 << shift));
 }
@@ -23,7 +23,7 @@ static inline size_t element(const tensor *t, int row, int column, int channel) 
     return ((size_t)row * (size_t)t->columns + (size_t)column) * (size_t)t->channels + (size_t)channel;
 }
 
-/* The element, or 0 in the padding. */
+/* An element, or 0 in the padding. */
 static inline int8_t padded(const tensor *t, const int8_t *data, int row, int column, int channel) {
     int inside = row >= 0 && row < t->rows && column >= 0 && column < t->columns;
     return inside ? data[element(t, row, column, channel)] : 0;
@@ -53,7 +53,7 @@ static inline void convolution(const network *net, const layer *l, const tensor 
 /* Depthwise convolution and pooling: one channel in, one channel out. */
 static inline int8_t of_window(const network *net, const layer *l, const tensor *in, const int8_t *from,
                                int row, int column, int channel) {
-    int32_t sum = 0, most = -128;
+    int32_t sum = 0, maximum = -128;
     int r, c;
     for (r = 0; r < l->window; r++) {
         for (c = 0; c < l->window; c++) {
@@ -63,11 +63,11 @@ static inline int8_t of_window(const network *net, const layer *l, const tensor 
                              ? net->weights[l->weights + (channel * l->window + r) * l->window + c]
                              : 1;
             sum += x * weight;
-            most = x > most ? x : most;
+            maximum = x > maximum ? x : maximum;
         }
     }
     if (l->kind == MAX_POOL) {
-        return (int8_t)most;
+        return (int8_t)maximum;
     }
     return l->kind == DEPTHWISE ? requantize(sum, l->shift - 1) : clamp(sum / (l->window * l->window));
 }
@@ -114,7 +114,7 @@ static inline void concat(const network *net, const layer *l, const memory *m) {
     }
 }
 
-/* Bytes that are where they belong already need no copy: the planner may have seen to it. */
+/* Bytes that already are in place, thanks to the planner, need no copy. */
 static inline void copy(int8_t *to, const int8_t *from, size_t bytes) {
     if (to != from) {
         memmove(to, from, bytes);
@@ -131,7 +131,7 @@ static inline void stack(const network *net, const layer *l, const memory *m) {
     }
 }
 
-/* Where in the input of a crop or a reshape the output begins. */
+/* The first byte of the output in the input of a crop or a reshape. */
 static inline size_t first_byte(const network *net, const layer *l) {
     const tensor *in = &net->tensors[l->inputs[0]];
     return (size_t)l->first_row * (size_t)in->columns * (size_t)in->channels;

@@ -1,4 +1,4 @@
-/* A small network of int8 operators, and random ones to try. */
+/* A small network of int8 operators, and random networks for tests. */
 #ifndef TINY_NETWORK_H
 #define TINY_NETWORK_H
 
@@ -41,14 +41,14 @@ typedef struct {
     layer layers[MOST_LAYERS];
     int8_t weights[MOST_WEIGHTS];
     int tensor_count, layer_count, weight_count;
-    uint64_t state; /* of the random numbers */
+    uint64_t state; /* of the random number generator */
 } network;
 
 static inline size_t tensor_bytes(const tensor *t) {
     return (size_t)t->rows * (size_t)t->columns * (size_t)t->channels;
 }
 
-/* Workspace: a convolution gathers one window, a fully connected layer sums up. */
+/* Scratch: a convolution gathers a window, a fully connected layer accumulates sums. */
 static inline size_t scratch_bytes(const network *net, const layer *l) {
     if (l->kind == CONVOLUTION) {
         return (size_t)(l->window * l->window * net->tensors[l->inputs[0]].channels);
@@ -56,12 +56,12 @@ static inline size_t scratch_bytes(const network *net, const layer *l) {
     return l->kind == FULLY_CONNECTED ? (size_t)net->tensors[l->output].channels * sizeof(int32_t) : 0;
 }
 
-/* xorshift64*: a number below `most`. */
-static inline int draw(network *net, int most) {
+/* xorshift64*: a random number below `limit`. */
+static inline int draw(network *net, int limit) {
     net->state ^= net->state >> 12;
     net->state ^= net->state << 25;
     net->state ^= net->state >> 27;
-    return (int)((net->state * UINT64_C(2685821657736338717) >> 33) % (uint64_t)most);
+    return (int)((net->state * UINT64_C(2685821657736338717) >> 33) % (uint64_t)limit);
 }
 
 static inline int add_tensor(network *net, int rows, int columns, int channels) {
@@ -71,7 +71,7 @@ static inline int add_tensor(network *net, int rows, int columns, int channels) 
     return net->tensor_count++;
 }
 
-/* Another tensor with as many rows and columns (and channels), or the same one. */
+/* Draws another tensor with the same rows and columns (and channels); the same one if none is found. */
 static inline int draw_alike(network *net, int of, int channels_too) {
     const tensor *t = &net->tensors[of];
     int tries;
@@ -94,7 +94,7 @@ static inline void draw_weights(network *net, layer *l, int count) {
     }
 }
 
-/* Adds a layer that reads `from`, and perhaps others; nothing if it gets too large. */
+/* Adds a layer that reads `from` and possibly other tensors; adds nothing if it would be too large. */
 static inline void draw_layer(network *net, layer_kind kind, int from) {
     const tensor in = net->tensors[from];
     layer l = {CONVOLUTION, {0, 0, 0}, 1, 0, 1, 1, 0, 0, 0, 0};
@@ -142,8 +142,8 @@ static inline void draw_layer(network *net, layer_kind kind, int from) {
 }
 
 /*
- * A random network: recent tensors are read more often; some are read by many, some
- * by nobody, one is an output that is also read.
+ * Draws a random network. Recent tensors are read more often; some are read several times, some
+ * never, and one is an output that is also read.
  */
 static inline void draw_network(network *net, uint64_t seed) {
     int size, i;

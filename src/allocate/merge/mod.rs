@@ -79,12 +79,6 @@ impl Merge {
         Self { start: Box::new(strategy), seed: 0 }
     }
 
-    /// The same of a strategy from [`by_name`](super::by_name).
-    #[must_use]
-    pub fn of_boxed(strategy: Box<dyn Strategy>) -> Self {
-        Self { start: strategy, seed: 0 }
-    }
-
     /// Another local search.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
