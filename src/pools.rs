@@ -162,8 +162,12 @@ impl Pool {
     /// Returns true if the pool can hold content of this kind and size.
     #[must_use]
     pub fn takes(&self, content: Content, bytes: u64) -> bool {
-        let max_bytes = self.capacity.unwrap_or(u64::MAX).min(self.largest.unwrap_or(u64::MAX));
-        bytes <= max_bytes && self.holds.contains(&content)
+        bytes <= self.capacity.unwrap_or(u64::MAX) && self.takes_at_any_capacity(content, bytes)
+    }
+
+    /// Returns true if the pool could hold content of this kind and size with an unlimited capacity.
+    pub(crate) fn takes_at_any_capacity(&self, content: Content, bytes: u64) -> bool {
+        bytes <= self.largest.unwrap_or(u64::MAX) && self.holds.contains(&content)
     }
 
     /// The costs of a byte that an operator reads and writes in place.

@@ -1,6 +1,6 @@
 //! Errors of reading a plan.
 
-use crate::import::{cut, short};
+use crate::import::{cut, listing, short};
 
 /// Reason for which a PLAN.json cannot be read, or does not refer to this model. Sizes, offsets and live
 /// ranges are checked by the verifier, not here.
@@ -149,10 +149,5 @@ pub enum DocumentError {
 }
 
 fn list(ids: &[String]) -> String {
-    const MAX_LISTED: usize = 10;
-    let mut text: Vec<String> = ids.iter().take(MAX_LISTED).map(|id| format!("`{}`", short(id))).collect();
-    if ids.len() > MAX_LISTED {
-        text.push(format!("and {} more", ids.len() - MAX_LISTED));
-    }
-    text.join(", ")
+    listing(ids.iter().map(|id| format!("`{}`", short(id)))).unwrap_or_default()
 }
