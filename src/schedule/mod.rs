@@ -212,10 +212,7 @@ impl<'a> Scheduler<'a> {
             }
             bound = bound.max(plain.bound());
         }
-        if stop == Stop::Cancelled && network.operator_count() > MOST_IN_SEVERAL_BEAMS {
-            // To add up the steps of a large network takes longer than a cancelled call may.
-            self.limits.go_on()?;
-        }
+        self.go_on_if_large(network)?;
         let order: Vec<u32> = parts
             .list
             .iter()
@@ -223,7 +220,9 @@ impl<'a> Scheduler<'a> {
             .collect();
         let file: Vec<u32> = (0..network.operator_count()).collect();
         let peak = peak(network, &order);
+        self.go_on_if_large(network)?;
         let file_peak = cursor::peak(network, &file);
+        self.go_on_if_large(network)?;
         debug_assert!(peak <= file_peak);
         Ok(Schedule {
             order: order.into_iter().map(|operator| self.graph.file_order()[operator as usize]).collect(),
@@ -234,6 +233,11 @@ impl<'a> Scheduler<'a> {
             stop: if bound >= peak { Stop::Finished } else { stop },
             is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
         })
+    }
+
+    /// To add up the steps of a large network takes longer than a cancelled call may.
+    fn go_on_if_large(&self, network: &Network) -> Result<()> {
+        if network.operator_count() > MOST_IN_SEVERAL_BEAMS { self.limits.go_on() } else { Ok(()) }
     }
 
     /// The most bytes live at a step of this order, as in [`Schedule::peak`]: with all the

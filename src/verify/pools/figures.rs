@@ -28,6 +28,9 @@ pub(super) fn check(
 ) {
     let mut moved = vec![Moved::default(); plan.pools.list().len()];
     for (step, &id) in (0..).zip(&plan.order) {
+        if found.is_done() {
+            return;
+        }
         operate(graph, places, (step, id), &shares[id.index()], &mut moved);
     }
     for one in &plan.transfers {

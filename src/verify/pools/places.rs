@@ -9,12 +9,14 @@ use crate::occupant::{Occupant, Variables};
 use crate::pool_plan::{PoolPlan, Stay};
 use crate::pools::Loading;
 
-/// Finds stays in O(log n + stays of one).
+/// Finds stays in O(stays of one), but for those of workspaces: O(log n + stays of one).
 pub(super) struct Places<'a> {
     graph: &'a Graph,
     plan: &'a PoolPlan,
     /// Ascending, as they are in a right plan.
     stays: &'a [Stay],
+    /// By tensor: the first of its stays, and the first of those of workspaces at the end.
+    starts: Vec<usize>,
     uses: BTreeMap<(u32, u8, u32), PoolId>,
     /// By tensor: whether it is copied.
     moves: Vec<bool>,
@@ -33,7 +35,17 @@ impl<'a> Places<'a> {
                 *moves = true;
             }
         }
-        Self { graph, plan, stays: &plan.stays, uses, moves }
+        let count = graph.tensors().len();
+        let mut starts = vec![0; count + 1];
+        for stay in &plan.stays {
+            if let Occupant::Tensor(id) = stay.occupant {
+                starts[id.index() + 1] += 1;
+            }
+        }
+        for tensor in 0..count {
+            starts[tensor + 1] += starts[tensor];
+        }
+        Self { graph, plan, stays: &plan.stays, starts, uses, moves }
     }
 
     /// At least one.
@@ -43,9 +55,14 @@ impl<'a> Places<'a> {
 
     /// All of one, by pool and time.
     pub(super) fn of(&self, occupant: Occupant) -> &'a [Stay] {
-        let from = self.stays.partition_point(|stay| key(stay.occupant) < key(occupant));
-        let end = self.stays.partition_point(|stay| key(stay.occupant) <= key(occupant));
-        &self.stays[from..end]
+        if let Occupant::Tensor(id) = occupant {
+            let range = self.starts.get(id.index()..id.index() + 2);
+            return range.map_or(&[], |range| &self.stays[range[0]..range[1]]);
+        }
+        let of_workspaces = &self.stays[self.starts[self.graph.tensors().len()]..];
+        let from = of_workspaces.partition_point(|stay| key(stay.occupant) < key(occupant));
+        let end = of_workspaces.partition_point(|stay| key(stay.occupant) <= key(occupant));
+        &of_workspaces[from..end]
     }
 
     /// In this pool at this step.
