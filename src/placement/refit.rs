@@ -44,6 +44,8 @@ pub(super) struct Refit<'s, 'a> {
     laid: Vec<SmallVec<[(u8, u32); 2]>>,
     /// Steps in the shelves that a meter knows of.
     charged: u64,
+    /// Steps in the shelves after which nothing more is tried.
+    most_work: u64,
 }
 
 /// What an item was before it was taken out.
@@ -80,7 +82,8 @@ impl<'s, 'a> Refit<'s, 'a> {
         let shelf = |room: &super::Room| Shelf::new(instance.steps, room.bytes, room.alignment);
         let shelves = instance.rooms[..instance.home()].iter().map(shelf).collect();
         let laid = vec![SmallVec::new(); instance.items.len()];
-        let mut refit = Self { instance, state, free, at_home, shelves, laid, charged: 0 };
+        let mut refit =
+            Self { instance, state, free, at_home, shelves, laid, charged: 0, most_work: u64::MAX };
         let mut stays = stays.to_vec();
         let size = |one: &Laid| instance.items[one.item].size;
         if matches!(start, Start::BySize) {
@@ -213,8 +216,8 @@ impl<'s, 'a> Refit<'s, 'a> {
     pub(super) fn improve(&mut self, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let random = &mut Random::new(1);
         let (mut moves, mut vain) = (0, 0);
-        let most_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MOST_WORK };
-        while moves < MOVES && vain < VAIN && self.work() < most_work {
+        self.most_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MOST_WORK };
+        while moves < MOVES && vain < VAIN && self.work() < self.most_work {
             let mut wanting: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.wants(item)).collect();
             if wanting.is_empty() || self.cost() <= enough {
@@ -224,7 +227,7 @@ impl<'s, 'a> Refit<'s, 'a> {
             let before = self.cost();
             moves += wanting.len();
             for item in wanting {
-                if self.work() < most_work && self.wants(item) {
+                if self.work() < self.most_work && self.wants(item) {
                     self.turn_over(item, random, meter)?;
                 }
             }
@@ -263,7 +266,8 @@ impl<'s, 'a> Refit<'s, 'a> {
     }
 
     /// Lays an item that is out where it would lie best, and what lies there elsewhere; whether all
-    /// together cost no more than before. If they do, or the search must stop, all of them are out,
+    /// together cost no more than before. If they do, if the work for that is more than there is left
+    /// (thousands of items may lie where one would), or if the search must stop, all of them are out,
     /// and so they are in `out`.
     fn make_room(
         &mut self,
@@ -275,6 +279,9 @@ impl<'s, 'a> Refit<'s, 'a> {
     ) -> Result<bool, Stop> {
         for &item in &others {
             self.charge(meter)?;
+            if self.work() >= self.most_work {
+                return Ok(false);
+            }
             out.push(self.lift(item));
         }
         for laid in stays {
@@ -284,7 +291,8 @@ impl<'s, 'a> Refit<'s, 'a> {
         self.by_worth(&mut others, random);
         let (mut there, mut is_put) = (0, Ok(true));
         while there < others.len() && is_put == Ok(true) {
-            is_put = self.charge(meter).map(|()| self.put(others[there]));
+            let goes_on = self.charge(meter).map(|()| self.work() < self.most_work);
+            is_put = goes_on.map(|goes_on| goes_on && self.put(others[there]));
             there += usize::from(is_put == Ok(true));
         }
         let is_better = is_put.map(|is_put| is_put && self.cost() <= before);

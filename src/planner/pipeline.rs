@@ -156,6 +156,14 @@ impl<'a> Pipeline<'a> {
         self.best.arena_bytes > bound
     }
 
+    /// Whether the deadline of a call on a large graph has passed, so that there is no time to list
+    /// the network of the scheduler: that takes half as long as the first plan.
+    fn is_late(&mut self) -> bool {
+        self.first_order.len() > MOST_AT_ANY_LIMIT
+            && self.budget.is_met()
+            && self.budget.stop() >= Stop::Deadline
+    }
+
     /// Whether a further stage may begin.
     fn is_open(&mut self) -> bool {
         // A search would begin with the same offsets; but where tensors may share memory, the
@@ -172,8 +180,11 @@ impl<'a> Pipeline<'a> {
 
     /// A bound that needs no search: often the first plan touches it.
     fn bound_by_working_sets(&mut self) -> Result<()> {
-        let bound = self.first_order.bound_of(self.scheduler.largest_step()?);
-        self.over_orders = Some(bound.max(self.first_order.working_set_bound()));
+        let mut bound = self.first_order.working_set_bound();
+        if bound == 0 || !self.is_late() {
+            bound = bound.max(self.first_order.bound_of(self.scheduler.largest_step()?));
+        }
+        self.over_orders = Some(bound);
         Ok(())
     }
 

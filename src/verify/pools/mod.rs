@@ -27,11 +27,17 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
     }
     stays::check(graph, plan, found);
     stays::check_uses(graph, plan, found);
-    if !found.is_empty() {
+    if found.is_done() || !found.is_empty() {
         return;
     }
     let places = Places::new(graph, plan);
+    if found.is_done() {
+        return;
+    }
     let copies = transfers::check(graph, plan, &places, found);
+    if found.is_done() {
+        return;
+    }
     let refused = |text| found.add(Violation::Share(text));
     let shares = Shares::by_operator(graph, &plan.shares, |_| None, refused);
     if !found.is_empty() {

@@ -169,6 +169,9 @@ impl Replay<'_> {
             }
         }
         for (id, stay) in &there {
+            if self.found.is_done() {
+                return;
+            }
             self.expect(*id, stay, || "when the run starts".to_owned());
         }
     }
@@ -399,6 +402,9 @@ impl Replay<'_> {
     fn end(&mut self) {
         let last = self.places.steps() - 1;
         for id in self.graph.tensor_ids() {
+            if self.found.is_done() {
+                return;
+            }
             let occupant = Occupant::Tensor(id);
             let needs_none = self.graph.tensor(id).bytes() == 0 || self.is_outside(occupant);
             let is_nowhere =

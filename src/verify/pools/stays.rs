@@ -14,9 +14,15 @@ use crate::verify::geometry::{self, Rectangle};
 /// All that can be said of stays without a run.
 pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
     for stay in &plan.stays {
+        if found.is_done() {
+            return;
+        }
         check_one(graph, plan, stay, found);
     }
     for pair in plan.stays.windows(2) {
+        if found.is_done() {
+            return;
+        }
         check_neighbours(graph, plan, &pair[0], &pair[1], found);
     }
     if !found.is_empty() {
