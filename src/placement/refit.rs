@@ -2,6 +2,9 @@
 //! way goes elsewhere. For what fits by load and does not by offsets, and for what is too large
 //! for a search.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use smallvec::SmallVec;

@@ -38,6 +38,10 @@ pub(crate) struct Layout {
     pub(crate) group_count: u32,
 }
 
+/// Steps until it is known whether tensors may be tied, beside those for members that meet: a
+/// microsecond.
+pub(super) const WORK_OF_A_TIE: usize = 512;
+
 impl Layout {
     /// What is shared in an order. When a limit is met first, only what constraints demand:
     /// that is built without limits, in near-linear time.
@@ -211,6 +215,7 @@ impl<'a> Making<'a> {
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
         meter.charge(8 * (relations.len() + companions.len()))?;
+        meter.work(WORK_OF_A_TIE)?;
         let mut added = Vec::new();
         let is_tied = self.try_to_tie(relations, companions, &mut added, meter)?;
         for one in added {
