@@ -16,6 +16,10 @@ const MAX_CONFLICTS: usize = 4_000_000;
 /// Maximum number of pairs of live pieces that are tested for conflicts: a tenth of a second.
 const MAX_TESTED_PAIRS: usize = 30_000_000;
 
+/// Steps of a pair of pieces, and of a conflict that is sorted among others.
+const WORK_OF_A_PAIR: usize = 4;
+const WORK_OF_A_CONFLICT: usize = 8;
+
 /// Maximum number of shapes for the exhaustive search.
 const MAX_EXHAUSTIVE: usize = 12;
 
@@ -87,21 +91,27 @@ pub(crate) struct Packed {
 
 impl<'a> Shapes<'a> {
     /// Computes the conflicts; `None` if there are too many or sizes are too large.
-    pub(crate) fn new(frames: &'a Problem, pieces: &[Piece], reaches: &[Reach]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// The reason for stopping.
+    pub(crate) fn new(
+        frames: &'a Problem,
+        pieces: &[Piece],
+        reaches: &[Reach],
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<Self>, Stop> {
         let sizes =
             frames.buffers().iter().map(|frame| u128::from(frame.size()) + u128::from(frame.alignment()));
         let fixed =
             frames.buffers().iter().filter_map(crate::problem::Buffer::fixed_offset).max().unwrap_or(0);
         let reserved = frames.reserved().last().map_or(0, |range| range.end);
         if sizes.sum::<u128>() + u128::from(fixed) + u128::from(reserved) > 1 << 60 {
-            return None;
+            return Ok(None);
         }
         // A sweep over the pieces by start finds all pairs of pieces that are live at the same time.
         // Each pair forbids an interval of distances between the two shapes, reduced by permitted
-        // overlaps. Of several permissions for one pair, the largest counts, which is the last.
-        let mut reaches: Vec<(BufferId, BufferId, u64)> =
-            reaches.iter().map(|reach| (reach.lower, reach.upper, reach.bytes)).collect();
-        reaches.sort_unstable();
+        // overlaps.
+        let reaches = Reaches::new(reaches);
         let mut order: Vec<u32> = (0..pieces.len() as u32).collect();
         sort_by_keys(&mut order, |&piece| [pieces[piece as usize].live.start.into(), 0]);
         let mut rows: Vec<Vec<ForbiddenRange>> = vec![Vec::new(); frames.buffers().len()];
@@ -112,8 +122,9 @@ impl<'a> Shapes<'a> {
             // Live pieces of the same shape are visited below without counting as conflicts.
             tested += live.len();
             if tested > MAX_TESTED_PAIRS {
-                return None;
+                return Ok(None);
             }
+            meter.work(WORK_OF_A_PAIR * (1 + live.len()))?;
             live.retain(|&other| pieces[other as usize].live.end > piece.live.start);
             for &other in &live {
                 let other = &pieces[other as usize];
@@ -122,17 +133,10 @@ impl<'a> Shapes<'a> {
                 }
                 count += 2;
                 if count > MAX_CONFLICTS {
-                    return None;
+                    return Ok(None);
                 }
-                let reach = |lower: &Piece, upper: &Piece| {
-                    let key = (lower.buffer, upper.buffer, u64::MAX);
-                    let permitted = reaches[..reaches.partition_point(|reach| *reach <= key)].last();
-                    let permitted =
-                        permitted.filter(|reach| (reach.0, reach.1) == (lower.buffer, upper.buffer));
-                    permitted.map_or(0, |reach| reach.2.cast_signed())
-                };
-                let above = other.from.cast_signed() - piece.end.cast_signed() + reach(piece, other);
-                let below = other.end.cast_signed() - piece.from.cast_signed() - reach(other, piece);
+                let above = other.from.cast_signed() - piece.end.cast_signed() + reaches.of(piece, other);
+                let below = other.end.cast_signed() - piece.from.cast_signed() - reaches.of(other, piece);
                 if above < below - 1 {
                     rows[piece.shape as usize].push(ForbiddenRange { other: other.shape, above, below });
                     rows[other.shape as usize].push(ForbiddenRange {
@@ -148,6 +152,7 @@ impl<'a> Shapes<'a> {
         }
         let (mut starts, mut conflicts) = (vec![0], Vec::new());
         for mut row in rows {
+            meter.work(WORK_OF_A_CONFLICT * (1 + row.len()))?;
             sort_by_keys(&mut row, |range| [range.other.into(), (range.above + (1 << 62)).cast_unsigned()]);
             // Overlapping intervals of one pair of shapes are joined, so a row has disjoint intervals
             // in order.
@@ -161,7 +166,7 @@ impl<'a> Shapes<'a> {
             conflicts.extend(row);
             starts.push(conflicts.len() as u32);
         }
-        Some(Self { frames, starts, conflicts })
+        Ok(Some(Self { frames, starts, conflicts }))
     }
 
     fn row(&self, shape: u32) -> &[ForbiddenRange] {
@@ -206,19 +211,29 @@ impl<'a> Shapes<'a> {
     }
 
     /// Places shapes in an order, each as low as possible, fixed ones first. Returns the height.
-    fn place(&self, order: &[u32], offsets: &mut [Option<u64>], blocked: &mut Vec<(i64, i64)>) -> u64 {
+    ///
+    /// # Errors
+    /// The reason for stopping; some shapes then have no offsets.
+    fn place(
+        &self,
+        order: &[u32],
+        offsets: &mut [Option<u64>],
+        blocked: &mut Vec<(i64, i64)>,
+        meter: &mut Meter<'_>,
+    ) -> Result<u64, Stop> {
         offsets.fill(None);
         let is_fixed =
             |shape: u32| self.frames.buffer(BufferId::new(shape as usize)).fixed_offset().is_some();
         let mut height = 0;
         for fixed in [true, false] {
             for &shape in order.iter().filter(|&&shape| is_fixed(shape) == fixed) {
+                meter.work(WORK_OF_A_CONFLICT * (1 + self.row(shape).len()))?;
                 let offset = self.lowest(shape, 0, offsets, blocked);
                 offsets[shape as usize] = Some(offset);
                 height = height.max(offset + self.frames.buffer(BufferId::new(shape as usize)).size());
             }
         }
-        height
+        Ok(height)
     }
 
     /// Packs the shapes, starting from known offsets, until the height is at most `sufficient`.
@@ -229,10 +244,7 @@ impl<'a> Shapes<'a> {
         effort: PackingEffort,
         meter: &mut Meter<'_>,
     ) -> Packed {
-        let ends = initial.iter().zip(self.frames.buffers()).map(|(offset, frame)| offset + frame.size());
-        let height = ends.max().unwrap_or(0);
-        let mut best =
-            Packed { offsets: initial.to_vec(), height, is_least: false, nodes: 0, stop: Stop::Finished };
+        let mut best = Packed::stopped(initial, self.frames, Stop::Finished);
         // Phase 1: greedy placement in four orders, then local search over orders. Phase 2: with few
         // shapes, an exhaustive search with a node limit of its own.
         let before = meter.nodes();
@@ -276,9 +288,9 @@ impl<'a> Shapes<'a> {
         let cost = self.conflicts.len() as u64 + 8 * self.count() as u64;
         let mut current: Option<(u64, Vec<u32>)> = None;
         for order in self.orders(&best.offsets) {
-            meter.spend_on(1, cost)?;
+            meter.spend(1)?;
             left = left.saturating_sub(cost);
-            let height = self.place(&order, &mut offsets, &mut blocked);
+            let height = self.place(&order, &mut offsets, &mut blocked, meter)?;
             best.offer(height, &offsets);
             if best.height <= sufficient {
                 return Ok(());
@@ -293,10 +305,10 @@ impl<'a> Shapes<'a> {
         let mut random = Random::new(self.count() as u64);
         let mut highest: Vec<u32> = Vec::new();
         while left >= cost && order.len() > 1 {
-            meter.spend_on(1, cost)?;
+            meter.spend(1)?;
             left -= cost;
             // The offsets may belong to an order that was rejected, so they are computed again.
-            let _ = self.place(&order, &mut offsets, &mut blocked);
+            self.place(&order, &mut offsets, &mut blocked, meter)?;
             highest.clear();
             highest.extend(order.iter().copied().filter(|&shape| {
                 let size = self.frames.buffer(BufferId::new(shape as usize)).size();
@@ -314,9 +326,9 @@ impl<'a> Shapes<'a> {
                 let position = order.iter().position(|&shape| shape == moved).unwrap_or(0);
                 let to = random.below(position + 1);
                 order[to..=position].rotate_right(1);
-                meter.spend_on(1, cost)?;
+                meter.spend(1)?;
                 left = left.saturating_sub(cost);
-                let new_height = self.place(&order, &mut offsets, &mut blocked);
+                let new_height = self.place(&order, &mut offsets, &mut blocked, meter)?;
                 if new_height <= height {
                     height = new_height;
                     best.offer(height, &offsets);
@@ -353,7 +365,49 @@ impl<'a> Shapes<'a> {
     }
 }
 
+/// How far buffers may reach into others.
+struct Reaches {
+    /// By lower buffer: the first of its permissions.
+    starts: Vec<usize>,
+    /// Upper buffers and bytes, ascending for each lower buffer.
+    list: Vec<(BufferId, u64)>,
+}
+
+impl Reaches {
+    fn new(reaches: &[Reach]) -> Self {
+        let mut sorted: Vec<(BufferId, BufferId, u64)> =
+            reaches.iter().map(|reach| (reach.lower, reach.upper, reach.bytes)).collect();
+        sorted.sort_unstable();
+        let count = sorted.last().map_or(0, |last| last.0.index() + 1);
+        let mut starts = vec![0; count + 1];
+        for reach in &sorted {
+            starts[reach.0.index() + 1] += 1;
+        }
+        for place in 0..count {
+            starts[place + 1] += starts[place];
+        }
+        Self { starts, list: sorted.into_iter().map(|(_, upper, bytes)| (upper, bytes)).collect() }
+    }
+
+    /// Bytes that a piece may reach into another one from below. Of several permissions for one
+    /// pair, the widest counts: the last.
+    fn of(&self, lower: &Piece, upper: &Piece) -> i64 {
+        let from = lower.buffer.index();
+        let Some(&[start, end]) = self.starts.get(from..from + 2) else { return 0 };
+        let own = &self.list[start..end];
+        let last = own[..own.partition_point(|reach| reach.0 <= upper.buffer)].last();
+        last.filter(|reach| reach.0 == upper.buffer).map_or(0, |reach| reach.1.cast_signed())
+    }
+}
+
 impl Packed {
+    /// The packing that is known, if a limit is met before a better one is sought.
+    pub(crate) fn stopped(offsets: &[u64], frames: &Problem, stop: Stop) -> Self {
+        let ends = offsets.iter().zip(frames.buffers()).map(|(offset, frame)| offset + frame.size());
+        let height = ends.max().unwrap_or(0);
+        Self { offsets: offsets.to_vec(), height, is_least: false, nodes: 0, stop }
+    }
+
     fn offer(&mut self, height: u64, offsets: &[Option<u64>]) {
         if height < self.height {
             self.height = height;

@@ -51,8 +51,13 @@ pub(super) fn cut_bound(
     if total >= UNBOUNDED {
         return Ok((0, 0));
     }
+    // About half a microsecond for each operator and pass.
+    let work = 256 * network.operator_count() as usize;
+    meter.work(work)?;
     let mut flow = CutNetwork::new(network, goal.max_work);
+    meter.work(work)?;
     let steps = step_bytes(network, goal.order);
+    meter.work(work)?;
     let mut operators = goal.order.to_vec();
     sort_by_keys(&mut operators, |&operator| [!steps[operator as usize], operator.into()]);
     let mut best = 0;

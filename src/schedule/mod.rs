@@ -231,10 +231,7 @@ impl<'a> Scheduler<'a> {
             }
             bound = bound.max(plain.bound());
         }
-        if stop == Stop::Cancelled && network.operator_count() > MAX_IN_SEVERAL_BEAMS {
-            // Computing the peak of a large network would delay a cancelled call too much.
-            self.limits.go_on()?;
-        }
+        self.go_on_if_large(network)?;
         let order: Vec<u32> = parts
             .list
             .iter()
@@ -242,7 +239,9 @@ impl<'a> Scheduler<'a> {
             .collect();
         let file: Vec<u32> = (0..network.operator_count()).collect();
         let peak = peak(network, &order);
+        self.go_on_if_large(network)?;
         let file_peak = cursor::peak(network, &file);
+        self.go_on_if_large(network)?;
         debug_assert!(peak <= file_peak);
         Ok(Schedule {
             order: order.into_iter().map(|operator| self.graph.file_order()[operator as usize]).collect(),
@@ -253,6 +252,11 @@ impl<'a> Scheduler<'a> {
             stop: if bound >= peak { Stop::Finished } else { stop },
             is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
         })
+    }
+
+    /// Stops a cancelled call: computing the peak of a large network would delay it too much.
+    fn go_on_if_large(&self, network: &Network) -> Result<()> {
+        if network.operator_count() > MAX_IN_SEVERAL_BEAMS { self.limits.go_on() } else { Ok(()) }
     }
 
     /// Computes the peak of an order, as in [`Schedule::peak`]: a lower bound on the arena for this
@@ -517,5 +521,62 @@ mod tests {
             }
         }
         assert!(sharper > 300 && exact > 200, "{sharper} sharper, {exact} exact of 600");
+    }
+
+    #[test]
+    fn a_pass_for_bounds_alone_keeps_the_orders() {
+        let limits = Limits::new();
+        let mut raised = 0;
+        for seed in 1..=100 {
+            let graph = drawn(seed);
+            let scheduler = Scheduler::new(&graph, 8, Variables::Arena, Sharing::None, &limits);
+            let best = scheduler.schedule(Ordering::Optimal, &limits).expect("no limit");
+            let mut parts = Parts::new(scheduler.network().expect("no limit"), &limits).expect("no limit");
+            let orders: Vec<Vec<u32>> = parts.list.iter().map(|part| part.order.clone()).collect();
+            let before = parts.bound();
+            let effort = Effort { bounds_only: true, ..Ordering::Auto.effort() };
+            // Stopped for want of nodes, as it searches no orders, unless the bound is reached.
+            let _ = parts.improve(effort, &mut Meter::new(&limits, u64::MAX));
+            assert!(parts.list.iter().map(|part| &part.order).eq(&orders), "seed {seed}");
+            assert!(parts.bound() <= best.peak, "seed {seed}: {} above {}", parts.bound(), best.peak);
+            raised += usize::from(parts.bound() > before);
+        }
+        assert!(raised > 20, "{raised} of 100");
+    }
+
+    /// Chains side by side, each as long as the next.
+    fn chains(count: usize, length: usize) -> Graph {
+        let mut net = Graph::builder("chains");
+        let x = net.input("x", TensorSpec::bytes(64));
+        for chain in 0..count {
+            let mut last = x;
+            for place in 0..length {
+                let bytes = 16 * (1 + (7 * chain + 5 * place) % 11) as u64;
+                let next = net.tensor(format!("t{chain}_{place}"), TensorSpec::bytes(bytes));
+                net.operator(format!("op{chain}_{place}")).reads([last]).writes([next]);
+                last = next;
+            }
+            net.output(last);
+        }
+        net.build().expect("a network")
+    }
+
+    #[test]
+    fn a_beam_gives_up_early_where_its_nodes_are_too_few() {
+        let limits = Limits::new();
+        let graph = chains(20, 10);
+        let scheduler = Scheduler::new(&graph, 1, Variables::Arena, Sharing::None, &limits);
+        let network = scheduler.network().expect("no limit");
+        let run = |nodes: u64| {
+            let mut meter = Meter::new(&limits, nodes);
+            let found = beam(network, 8, u64::MAX, 0, &mut meter);
+            (found, meter.nodes())
+        };
+        let (found, all) = run(u64::MAX);
+        let found = found.expect("no limit").expect("an order");
+        assert_eq!(run(2 * all).0, Ok(Some(found)), "enough nodes");
+        let (stopped, spent) = run(all / 8);
+        assert_eq!(stopped, Err(Stop::Nodes));
+        assert!(spent < all / 16, "{spent} of {} nodes were spent before it gave up", all / 8);
     }
 }

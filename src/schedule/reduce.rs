@@ -39,7 +39,10 @@ impl ReducedNetwork {
         let steps = 512 * network.operator_count() as usize;
         meter.work(steps)?;
         let network = without_redundant(network, meter)?;
-        let mut reduced = assemble(&network, &absorb(&network, meter)?);
+        meter.work(steps)?;
+        let absorbed = absorb(&network, meter)?;
+        meter.work(steps)?;
+        let mut reduced = assemble(&network, &absorbed);
         meter.work(steps)?;
         reduced = reduced.then(merge_trees(&reduced.network, meter)?);
         meter.work(steps)?;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::contents::{Relation, output};
-use super::layout::{Allowance, Making};
+use super::layout::{Allowance, Making, WORK_OF_A_TIE};
 use super::{How, Sharing};
 use crate::graph::{Permit, Side};
 use crate::ids::{OperatorId, TensorId};
@@ -170,6 +170,7 @@ impl Making<'_> {
         }
         sort_by_keys(&mut pairs, |(output, _)| [output.index() as u64, 0]);
         meter.charge(8 * (1 + operator.permits().len()))?;
+        meter.work(WORK_OF_A_TIE)?;
         for &output in operator.outputs() {
             let from = pairs.partition_point(|pair| pair.0 < output);
             for &(_, input) in pairs[from..].iter().take_while(|pair| pair.0 == output) {
@@ -213,6 +214,7 @@ impl Making<'_> {
         let permits = |&id: &OperatorId| graph.operator(id).permits().iter().map(move |permit| (id, permit));
         for (operator, permit) in order.iter().flat_map(permits) {
             meter.charge(8)?;
+            meter.work(WORK_OF_A_TIE / 4)?;
             let Permit::Overlap { input, output, bytes, lower } = *permit else { continue };
             let (Some(read), Some(written)) = (self.live[input.index()], self.live[output.index()]) else {
                 continue;

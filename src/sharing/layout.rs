@@ -47,6 +47,10 @@ pub(crate) struct Layout {
     pub(crate) group_count: u32,
 }
 
+/// Steps until it is known whether tensors may be tied, beside those for members that meet: a
+/// microsecond.
+pub(super) const WORK_OF_A_TIE: usize = 512;
+
 impl Layout {
     /// Builds the layout of an order by a policy.
     ///
@@ -234,6 +238,7 @@ impl<'a> Making<'a> {
     ) -> Result<bool, Stop> {
         // Claims come before the merge, because the merge compares contents under them.
         meter.charge(8 * (aliases.len() + companions.len()))?;
+        meter.work(WORK_OF_A_TIE)?;
         let mut added = Vec::new();
         let is_tied = self.try_to_tie(aliases, companions, &mut added, meter)?;
         for alias in added {

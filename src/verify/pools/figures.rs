@@ -49,6 +49,9 @@ pub(super) fn check(
 ) {
     let mut moved = vec![MovedBytes::default(); plan.pools.list().len()];
     for (step, &id) in (0..).zip(&plan.order) {
+        if violations.is_done() {
+            return;
+        }
         operate(graph, residencies, (step, id), &aliases[id.index()], &mut moved);
     }
     for transfer in &plan.transfers {

@@ -46,11 +46,17 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCo
     }
     stays::check(graph, plan, violations);
     stays::check_uses(graph, plan, violations);
-    if !violations.is_empty() {
+    if violations.is_done() || !violations.is_empty() {
         return;
     }
     let residencies = ResidencyIndex::new(graph, plan);
+    if violations.is_done() {
+        return;
+    }
     let transfers = transfers::check(graph, plan, &residencies, violations);
+    if violations.is_done() {
+        return;
+    }
     // S2 depends on the step, so the replay checks it.
     let aliases = OperatorAliases::by_operator(graph, &plan.shares, |_| None, violations);
     if !violations.is_empty() {

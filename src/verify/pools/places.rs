@@ -29,12 +29,15 @@ use crate::occupant::{Occupant, Variables};
 use crate::pool_plan::{PoolPlan, Stay};
 use crate::pools::Loading;
 
-/// An index of residency intervals. A query takes O(log n) and the time for the intervals of one occupant.
+/// An index of residency intervals. A query takes the time for the intervals of one occupant, and
+/// O(log n) besides for scratch buffers.
 pub(super) struct ResidencyIndex<'a> {
     graph: &'a Graph,
     plan: &'a PoolPlan,
     /// Sorted as R3 demands.
     stays: &'a [Stay],
+    /// By tensor: the first of its stays, and the first of those of workspaces at the end.
+    starts: Vec<usize>,
     uses: BTreeMap<(u32, u8, u32), PoolId>,
     /// By tensor: whether a transfer moves it.
     is_moved: Vec<bool>,
@@ -53,7 +56,17 @@ impl<'a> ResidencyIndex<'a> {
                 *is_moved = true;
             }
         }
-        Self { graph, plan, stays: &plan.stays, uses, is_moved }
+        let count = graph.tensors().len();
+        let mut starts = vec![0; count + 1];
+        for stay in &plan.stays {
+            if let Occupant::Tensor(id) = stay.occupant {
+                starts[id.index() + 1] += 1;
+            }
+        }
+        for tensor in 0..count {
+            starts[tensor + 1] += starts[tensor];
+        }
+        Self { graph, plan, stays: &plan.stays, starts, uses, is_moved }
     }
 
     /// `N`, at least 1.
@@ -63,9 +76,14 @@ impl<'a> ResidencyIndex<'a> {
 
     /// All intervals of an occupant, by pool and time.
     pub(super) fn of(&self, occupant: Occupant) -> &'a [Stay] {
-        let from = self.stays.partition_point(|stay| key(stay.occupant) < key(occupant));
-        let end = self.stays.partition_point(|stay| key(stay.occupant) <= key(occupant));
-        &self.stays[from..end]
+        if let Occupant::Tensor(id) = occupant {
+            let range = self.starts.get(id.index()..id.index() + 2);
+            return range.map_or(&[], |range| &self.stays[range[0]..range[1]]);
+        }
+        let of_workspaces = &self.stays[self.starts[self.graph.tensors().len()]..];
+        let from = of_workspaces.partition_point(|stay| key(stay.occupant) < key(occupant));
+        let end = of_workspaces.partition_point(|stay| key(stay.occupant) <= key(occupant));
+        &of_workspaces[from..end]
     }
 
     /// `S(x, p, k)`.

@@ -233,6 +233,9 @@ impl PoolReplay<'_> {
             }
         }
         for (id, stay) in &provided {
+            if self.violations.is_done() {
+                return;
+            }
             self.check_intact(Rule::IntactAtStart, *id, stay, || "when the run starts".to_owned());
         }
     }
@@ -460,6 +463,9 @@ impl PoolReplay<'_> {
     fn end(&mut self) {
         let last = self.residencies.steps() - 1;
         for id in self.graph.tensor_ids() {
+            if self.violations.is_done() {
+                return;
+            }
             let occupant = Occupant::Tensor(id);
             let tensor = self.graph.tensor(id);
             let needs_no_memory = tensor.bytes() == 0 || self.is_outside(occupant);

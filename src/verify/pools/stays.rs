@@ -42,9 +42,15 @@ use crate::verify::needs::wrong_size;
 /// Checks the rules of intervals.
 pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
     for stay in &plan.stays {
+        if violations.is_done() {
+            return;
+        }
         check_stay(graph, plan, stay, violations);
     }
     for pair in plan.stays.windows(2) {
+        if violations.is_done() {
+            return;
+        }
         check_neighbours(graph, plan, &pair[0], &pair[1], violations);
     }
     if !violations.is_empty() {
