@@ -1,7 +1,7 @@
 //! Reduction: operators that may run right before their only successor.
 
+use super::merged::MergedOperator;
 use super::network::Network;
-use super::reduce::MergedOperator;
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::unique;
 

@@ -1,7 +1,7 @@
 //! Reduction: an order for identical operators (symmetry breaking).
 
+use super::closure::{MAX_CLOSURE, descendants};
 use super::network::Network;
-use super::reduce::{MAX_CLOSURE, descendants};
 use super::saves::Saving;
 use crate::support::sorting::{Keyed, sort_keyed};
 

@@ -10,40 +10,12 @@ use std::collections::BTreeMap;
 
 use super::contents::{Relation, output};
 use super::layout::{Allowance, Making, WORK_OF_A_TIE};
+use super::policy::Wish;
 use super::{How, Sharing};
 use crate::graph::{Permit, Side};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::sort_by_keys;
-
-/// The kinds of aliases that a plan uses, out of those that operators permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wish {
-    pub(super) sharing: Sharing,
-    /// Use views of a part of a tensor.
-    pub(super) slices: bool,
-    /// Write outputs in place of inputs.
-    pub(super) in_place: bool,
-    /// Prefer, for each output, the last of several inputs that it may replace, not the first.
-    pub(super) last_input: bool,
-}
-
-impl Wish {
-    /// The policies to try at a level of sharing, from the most aliases to the fewest.
-    pub(crate) fn variants(sharing: Sharing) -> [Self; 8] {
-        let all = Self { sharing, slices: true, in_place: sharing >= Sharing::InPlace, last_input: false };
-        [
-            all,
-            Self { last_input: true, ..all },
-            Self { slices: false, ..all },
-            Self { sharing: sharing.min(Sharing::InPlace), ..all },
-            Self { sharing: sharing.min(Sharing::InPlace), slices: false, ..all },
-            Self { in_place: false, ..all },
-            Self { sharing: sharing.min(Sharing::Views), in_place: false, ..all },
-            Self { sharing: Sharing::None, in_place: false, ..all },
-        ]
-    }
-}
 
 /// Aliases of one output whose tensors are in one rigid group. Their distances are fixed already,
 /// so either all of them can be used or none.

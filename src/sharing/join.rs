@@ -9,39 +9,13 @@
 
 use super::How;
 use super::contents::Relation;
-use super::layout::{Making, bytes};
+use super::layout::Making;
+use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::rigid::{Member, RigidGroup};
 use crate::graph::{Permit, Side};
 use crate::support::ids::TensorId;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::Meter;
 use crate::support::sorting::sort_by_keys;
-
-/// The reason why rigid groups cannot be merged.
-pub(super) enum MergeConflict {
-    /// Two members would need the same byte at the same time.
-    Members(Member, Member),
-    /// Alignments, fixed offsets or distances contradict each other.
-    Offsets,
-    /// A limit was reached.
-    Stopped(Stop),
-}
-
-impl From<Stop> for MergeConflict {
-    fn from(stop: Stop) -> Self {
-        Self::Stopped(stop)
-    }
-}
-
-/// A merge of rigid groups that has been planned but not made.
-pub(super) struct GroupMerge {
-    of: TensorId,
-    /// Tensors with the offsets from the start of `of` that they will have.
-    tensors: Vec<(TensorId, u64)>,
-    /// Root of the group of `of`.
-    pub(super) outer: usize,
-    /// Roots of the other groups, ascending, each with its offset from the root `outer`.
-    pub(super) moved: Vec<(usize, i128)>,
-}
 
 impl Making<'_> {
     /// Returns the offset that a tensor will have from the root of the merged group, or none if the

@@ -11,9 +11,9 @@
 use std::collections::BTreeMap;
 
 use super::contents::{Contents, Relation};
-use super::grant::Wish;
-use super::join::{GroupMerge, MergeConflict};
+use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::origins::Origins;
+use super::policy::Wish;
 use super::rigid::{Member, RigidGroup};
 use super::{Alignment, How, Interrupted, Sharing};
 use crate::error::Error;
@@ -404,11 +404,6 @@ impl<'a> Making<'a> {
         let shares = self.shares.into_iter().flatten().collect();
         Layout { position, shares, allowances: self.allowances, group_count }
     }
-}
-
-/// Converts a non-negative distance within a group to bytes.
-pub(super) fn bytes(distance: i128) -> u64 {
-    u64::try_from(distance).expect("a distance from a lower to a higher byte")
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ mod grant;
 mod groups;
 mod join;
 mod layout;
+mod merge;
 mod origins;
+mod policy;
 mod refusal;
 mod rigid;
 
@@ -22,9 +24,9 @@ use crate::support::limits::Stop;
 pub use crate::effects::{How, Sharing};
 pub(crate) use crate::effects::{concerns, in_force, level};
 pub(crate) use contents::{Contents, Relation, SourceRange, SourceRanges};
-pub(crate) use grant::Wish;
 pub(crate) use groups::{Groups, live_ranges};
 pub(crate) use layout::{Allowance, Layout, Making};
+pub(crate) use policy::Wish;
 
 /// The reason why building aliases ended early.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use super::anneal::Annealing;
 use super::displace::{Displacement, DisplacementOutcome, MANY_ITEMS};
+use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
-use super::portfolio::Incumbent;
 use crate::allocate::parts::PackingTarget;
 use crate::support::limits::{Meter, Stop};
 

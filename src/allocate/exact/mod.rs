@@ -25,6 +25,7 @@ mod core;
 mod displace;
 mod dive;
 mod heights;
+mod incumbent;
 mod instance;
 mod lists;
 mod local;
@@ -39,8 +40,9 @@ mod windows;
 
 pub(crate) use core::infeasible_core;
 pub(crate) use heights::gcd;
+use incumbent::Incumbent;
 use instance::ExactInstance;
-use portfolio::{ExactTask, Incumbent};
+use portfolio::ExactTask;
 pub use rules::Rule;
 use rules::Rules;
 
