@@ -1,4 +1,4 @@
-//! Small inputs on which an earlier version was wrong, as a user plans them.
+//! Regression tests: small inputs that an earlier version planned wrongly.
 
 use std::fs;
 use std::path::Path;
@@ -20,12 +20,12 @@ mod folder;
 use command::plimsoll;
 use folder::Folder;
 
-/// The path of a case; none, with a message, where the data is not there.
+/// Path of a test input; none, with a message, if the data is missing.
 fn case(name: &str) -> Option<String> {
     Some(data::folder("cases")?.join(name).to_str().unwrap().to_owned())
 }
 
-/// The value in a line of the summary.
+/// Value of a key in the summary.
 fn line<'a>(text: &'a str, name: &str) -> &'a str {
     let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
     line.unwrap_or_else(|| panic!("no {name} in {text}"))[name.len()..].trim()
@@ -38,8 +38,8 @@ fn arena(text: &str) -> u64 {
 }
 
 fn planned(arguments: &[&str]) -> String {
-    let (status, text, complaints) = plimsoll(&[&["plan"], arguments].concat());
-    assert_eq!(status, 0, "{arguments:?}: {text}{complaints}");
+    let (status, text, errors) = plimsoll(&[&["plan"], arguments].concat());
+    assert_eq!(status, 0, "{arguments:?}: {text}{errors}");
     text
 }
 
@@ -84,7 +84,7 @@ fn tflite_sizes_are_inferred() {
     assert!(notes.contains("planned at their upper bound: `idx` [8, 1]"), "{notes}");
     let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
     let marks: Vec<bool> =
-        plan["tensors"].as_array().unwrap().iter().map(|one| one["upper_bound"] == true).collect();
+        plan["tensors"].as_array().unwrap().iter().map(|tensor| tensor["upper_bound"] == true).collect();
     assert_eq!(marks, [false, true, true]);
 }
 
@@ -92,33 +92,33 @@ fn tflite_sizes_are_inferred() {
 fn an_update_of_a_cache_is_written_over_it() {
     let Some(file) = case("kv_scatter.onnx") else { return };
     assert_eq!(arena(&planned(&[&file, "--align", "1"])), 65_800);
-    let shared = ["--share", "all", "--inputs", "overwritable"];
-    assert_optimal(&planned(&[&[file.as_str(), "--align", "1"], &shared[..]].concat()), 33_032);
+    let sharing = ["--share", "all", "--inputs", "overwritable"];
+    assert_optimal(&planned(&[&[file.as_str(), "--align", "1"], &sharing[..]].concat()), 33_032);
 }
 
 #[test]
-fn of_placements_of_equal_cost_the_one_that_moves_least() {
+fn of_placements_of_equal_cost_the_one_with_least_traffic_wins() {
     let Some(file) = case("two_banks.json") else { return };
     let folder = Folder::new();
     let out = folder.text("plan.json");
     let memory = ["--memory", "b0=1024", "--memory", "b1=1024"];
     planned(&[&[file.as_str(), "--align", "1", "--out", &out][..], &memory].concat());
     let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
-    let moved = plan["transfers"].as_array().into_iter().flatten();
-    let moved: u64 = moved.map(|one| one["bytes"].as_u64().unwrap()).sum();
-    assert!(moved <= 8, "{moved} bytes are copied");
+    let transfers = plan["transfers"].as_array().into_iter().flatten();
+    let moved: u64 = transfers.map(|transfer| transfer["bytes"].as_u64().unwrap()).sum();
+    assert!(moved <= 8, "{moved} bytes are transferred");
 }
 
 #[test]
-fn the_reason_for_a_refused_placement_is_told() {
+fn an_error_states_the_reason_of_a_refused_placement() {
     for (name, reason) in [
         ("place_at_late_reader.json", "`attend` reads `past` after operator `update` overwrites it"),
         ("place_at_not_overwritable.json", "`past` is a graph input that may not be overwritten"),
     ] {
         let Some(file) = case(name) else { return };
-        let (status, _, complaint) = plimsoll(&["plan", &file, "--share", "all"]);
-        assert_eq!(status, 2, "{complaint}");
-        assert!(complaint.contains(reason), "{complaint}");
+        let (status, _, errors) = plimsoll(&["plan", &file, "--share", "all"]);
+        assert_eq!(status, 2, "{errors}");
+        assert!(errors.contains(reason), "{errors}");
     }
 }
 
@@ -149,11 +149,11 @@ fn a_product_with_a_zero_does_not_overflow() {
 }
 
 #[test]
-fn an_array_is_no_graph() {
+fn an_array_is_not_a_graph() {
     let Some(file) = case("array.json") else { return };
-    let (status, _, complaint) = plimsoll(&["plan", &file]);
+    let (status, _, errors) = plimsoll(&["plan", &file]);
     assert_eq!(status, 2);
-    assert!(complaint.contains("expected an object"), "{complaint}");
+    assert!(errors.contains("expected an object"), "{errors}");
 }
 
 #[test]
@@ -169,26 +169,26 @@ fn plans_are_the_same_after_they_were_written_and_read() {
     assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), written);
 }
 
-/// Shapes in ONNX files, wrong or missing.
+/// Wrong and missing shapes in ONNX files.
 #[test]
 fn declared_shapes_are_checked_and_open_ones_named() {
     let Some(file) = case("complete_but_false_shape.onnx") else { return };
-    let (status, text, complaints) = plimsoll(&["plan", &file, "--align", "1"]);
-    assert_eq!(status, 0, "{complaints}");
+    let (status, text, errors) = plimsoll(&["plan", &file, "--align", "1"]);
+    assert_eq!(status, 0, "{errors}");
     // Input 200, output 60.
     assert_eq!(arena(&text), 260, "{text}");
-    assert!(complaints.contains("`y` has [3, 5]"), "{complaints}");
+    assert!(errors.contains("`y` has [3, 5]"), "{errors}");
     let file = case("neg_dim.onnx").unwrap();
     assert_eq!(arena(&planned(&[&file, "--align", "1", "--input-shape", "x=4x3"])), 96);
     let file = case("qmark_dims.onnx").unwrap();
     assert_eq!(arena(&planned(&[&file, "--align", "1", "--input-shape", "x=1x3x8x16"])), 3072);
-    let (status, _, complaints) = plimsoll(&["plan", &case("if_root_cause.onnx").unwrap()]);
+    let (status, _, errors) = plimsoll(&["plan", &case("if_root_cause.onnx").unwrap()]);
     assert_eq!(status, 2);
-    assert!(complaints.contains("`c2` (Conv)") && !complaints.contains("Identity"), "{complaints}");
+    assert!(errors.contains("`c2` (Conv)") && !errors.contains("Identity"), "{errors}");
 }
 
 #[test]
-fn dropout_in_training_is_no_view() {
+fn dropout_in_training_is_not_a_view() {
     let Some(file) = case("dropout_training.onnx") else { return };
     let Imported::Graph(imported) = read(Path::new(&file), &ImportOptions::default()).unwrap() else {
         panic!()
@@ -200,7 +200,7 @@ fn dropout_in_training_is_no_view() {
 #[test]
 fn memory_of_bodies_counts() {
     let folder = Folder::new();
-    // The workspace of a conditional is its larger branch; `x`, the condition, `a` and `b` are beside it.
+    // The scratch of a conditional holds its larger branch, beside `x`, the condition, `a` and `b`.
     for (name, bytes, bodies) in [("if_bodies.onnx", 769 + 2 * 4096, 4), ("two_ifs.tflite", 769 + 3328, 6)] {
         let Some(file) = case(name) else { return };
         let json = folder.text("plan.json");
@@ -223,12 +223,12 @@ fn memory_of_bodies_counts() {
         assert_eq!(status, 0, "{text}");
         let written = fs::read_to_string(&json).unwrap();
         assert_eq!(written.matches("\"body\":").count(), bodies);
-        // A body that is said to need less.
+        // A body whose live range is shortened.
         let start = written.find("\"bodies\"").unwrap();
         let wrong = written[start..].replacen("\"live\":[0,", "\"live\":[1,", 1);
         fs::write(&json, [&written[..start], &wrong].concat()).unwrap();
         let (status, text, _) = plimsoll(&["verify", &file, &json]);
-        assert!(status == 1 && text.contains("wrong: body "), "{text}");
+        assert!(status == 1 && text.contains("invalid: body "), "{text}");
     }
     let Some(file) = case("if_bodies.onnx") else { return };
     let out = folder.text("planned.onnx");

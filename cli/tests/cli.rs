@@ -1,4 +1,4 @@
-//! The command line, as a user meets it.
+//! The commands `plan`, `compare` and `verify`: output, messages, exit status and help.
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +51,7 @@ fn plan_prints_a_summary_and_writes_every_format() {
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
 
-/// Several memories in the same formats, but for models, which have one arena.
+/// All formats except models support several memories; a model has one arena.
 #[test]
 fn plan_writes_every_format_for_several_memories() {
     let folder = Folder::new();
@@ -92,7 +92,7 @@ fn plans_are_the_same_every_time() {
 }
 
 #[test]
-fn verify_accepts_what_plan_wrote_and_refuses_changes() {
+fn verify_accepts_plans_and_rejects_changes() {
     let folder = Folder::new();
     let csv = folder.with("buffers.csv", CSV);
     let inputs: [(&str, Vec<&str>); 6] = [
@@ -109,7 +109,7 @@ fn verify_accepts_what_plan_wrote_and_refuses_changes() {
         assert_eq!(plimsoll(&arguments).0, 0);
         let (status, text, _) = plimsoll(&["verify", input, &plan]);
         assert_eq!(status, 0, "{text}");
-        assert!(text.starts_with("right: "), "{text}");
+        assert!(text.starts_with("valid: "), "{text}");
 
         let written = fs::read_to_string(&plan).unwrap();
         let arena = written.split("\"arena_bytes\": ").nth(1).unwrap().split(',').next().unwrap();
@@ -126,22 +126,22 @@ fn verify_accepts_what_plan_wrote_and_refuses_changes() {
 }
 
 #[test]
-fn a_plan_for_another_model_is_wrong_and_a_broken_one_is_bad_input() {
+fn a_plan_for_another_model_is_invalid_and_a_broken_one_is_an_error() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
     assert_eq!(plimsoll(&["plan", &model(ONNX), "--out", &plan]).0, 0);
     let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &plan]);
     assert_eq!(status, 1, "{text}");
-    assert!(text.starts_with("wrong: "), "{text}");
+    assert!(text.starts_with("invalid: "), "{text}");
     let broken = folder.with("broken.json", "{\"format\":\"plimsoll-plan/1\",");
     let (status, _, errors) = plimsoll(&["verify", &model(ONNX), &broken]);
     assert_eq!(status, 2);
     assert!(errors.contains("broken.json: not a plan: "), "{errors}");
 }
 
-/// Plans for several memories are told by their format.
+/// `verify` recognizes plans for several memories by the field `format`.
 #[test]
-fn verify_knows_plans_for_several_memories() {
+fn verify_checks_plans_for_several_memories() {
     use plimsoll::export::json::PoolPlanDocument;
     use plimsoll::import::{ImportOptions, Imported, read};
     use plimsoll::{Planner, Pool, Pools};
@@ -157,24 +157,28 @@ fn verify_knows_plans_for_several_memories() {
     let file = folder.with("pools.json", document.to_json());
     let (status, text, errors) = plimsoll(&["verify", &model(TFLITE), &file]);
     assert_eq!((status, errors.as_str()), (0, ""), "{text}");
-    let expected = format!("{} places in 2 pools, {} copies", plan.stays.len(), plan.transfers.len());
-    assert!(text.starts_with(&format!("right: {expected}, cost {}", plan.cost)), "{text}");
+    let expected =
+        format!("{} residency intervals in 2 pools, {} transfers", plan.stays.len(), plan.transfers.len());
+    assert!(text.starts_with(&format!("valid: {expected}, cost {}", plan.cost)), "{text}");
 
     let mut cheaper = document;
     cheaper.cost -= 1;
     let file = folder.with("cheaper.json", cheaper.to_json());
     let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &file]);
     assert_eq!(status, 1, "{text}");
-    assert!(text.starts_with("wrong: "), "{text}");
+    assert!(text.starts_with("invalid: "), "{text}");
     let buffers = folder.with("buffers.csv", CSV);
     let (status, text, _) = plimsoll(&["verify", &buffers, &file]);
-    assert_eq!((status, text.as_str()), (1, "wrong: the plan is of a graph, not of buffers\n"));
+    assert_eq!(
+        (status, text.as_str()),
+        (1, "invalid: the plan is for a graph, but the input is a buffer list\n")
+    );
     let (status, text, _) = plimsoll(&["verify", &model(ONNX), &file]);
     assert_eq!(status, 1);
-    assert!(text.starts_with("wrong: "), "{text}");
+    assert!(text.starts_with("invalid: "), "{text}");
 }
 
-/// The contract of the format: nothing but the fields that it names.
+/// The documented fields suffice to verify a plan; unknown fields are ignored.
 #[test]
 fn a_plan_with_the_documented_fields_alone_can_be_verified() {
     let folder = Folder::new();
@@ -196,14 +200,14 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
         text.contains("tensor `y` (50 bytes at 100, live 0..1) overlaps scratch of operator `a`"),
         "{text}"
     );
-    let bold =
-        folder.with("bold.json", plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
-    let (status, text, _) = plimsoll(&["verify", &graph, &bold]);
+    let overstated = folder
+        .with("overstated.json", plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
+    let (status, text, _) = plimsoll(&["verify", &graph, &overstated]);
     assert_eq!(status, 1, "{text}");
 }
 
 #[test]
-fn what_does_not_fit_is_planned_all_the_same() {
+fn a_plan_over_the_capacity_is_reported() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
     let (status, text, errors) =
@@ -220,7 +224,7 @@ fn what_does_not_fit_is_planned_all_the_same() {
     assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "0.10546875 MiB"]).0, 0);
 }
 
-/// Reports of it say that it does not fit; code and models do not, and get built and run.
+/// Reports say that the plan does not fit; code and models cannot, and would be built and run.
 #[test]
 fn code_and_models_are_not_written_over_the_capacity() {
     let folder = Folder::new();
@@ -237,8 +241,8 @@ fn code_and_models_are_not_written_over_the_capacity() {
     assert_eq!(
         errors,
         format!(
-            "note: {code}, {header}, {onnx}: not written, as the plan does not fit ({needed} bytes, \
-             capacity 1024); --allow-over-capacity writes code and models all the same\n"
+            "note: {code}, {header}, {onnx}: not written: the plan exceeds the capacity ({needed} bytes, \
+             capacity 1024); use --allow-over-capacity to write code and models anyway\n"
         )
     );
     assert_eq!(folder.names(), ["a.csv", "a.html", "a.json", "a.svg", "a.trace.json"]);
@@ -251,7 +255,7 @@ fn code_and_models_are_not_written_over_the_capacity() {
     let tiny = ["plan", &network, "--memory", "l2=1", "--memory", "ddr=2", "--out", &none];
     let (status, text, errors) = plimsoll(&tiny);
     assert!(status == 1 && text.starts_with("does not fit: "), "{text}");
-    assert_eq!(errors, format!("note: {none}: not written, as there is no plan that fits\n"));
+    assert_eq!(errors, format!("note: {none}: not written: the network does not fit the memories\n"));
     assert_eq!(folder.names(), names);
 }
 
@@ -266,21 +270,22 @@ fn times_have_units() {
     for time in ["", "s", "ms", "5h", "5S", "inf", "nan", "infs", "five", "5s5", "1e400x", "5ss"] {
         let (status, _, errors) = run(time);
         assert!(status == 2, "{time}");
-        assert!(errors.contains("not a time; write it as in 5, 5s, 500ms or 2m"), "{time}: {errors}");
+        assert!(errors.contains("not a time; use e.g. 5, 5s, 500ms or 2m"), "{time}: {errors}");
     }
-    assert!(run("-1s").2.contains("a time is not negative"));
+    assert!(run("-1s").2.contains("a time cannot be negative"));
     // A negative number is a wrong value, not an option.
     for (option, reason) in [
-        ("--time-limit", "a time is not negative"),
+        ("--time-limit", "a time cannot be negative"),
         ("--align", "not a whole number"),
-        ("--capacity", "write it as in 2MiB"),
+        ("--capacity", "use e.g. 2MiB"),
     ] {
         let (status, _, errors) = plimsoll(&["plan", &csv, option, "-1"]);
         assert!(status == 2 && errors.contains(reason), "{errors}");
     }
 }
 
-/// A name of a megabyte does not hide what is wrong, and escape sequences do not reach a terminal.
+/// A name of a megabyte does not hide the cause of an error, and escape sequences do not reach a
+/// terminal.
 #[test]
 fn messages_are_short_and_safe() {
     let folder = Folder::new();
@@ -316,7 +321,7 @@ fn messages_are_short_and_safe() {
 }
 
 #[test]
-fn bad_usage_names_the_culprit_and_writes_nothing() {
+fn usage_errors_name_the_argument_and_write_nothing() {
     let folder = Folder::new();
     let out = folder.text("out.json");
     let onnx = model(ONNX);
@@ -326,13 +331,13 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
         (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
         (&["plan", &onnx, "--align", "24"], "not a power of two"),
         (&["plan", &onnx, "--capacity", "2 bananas"], "2 bananas"),
-        (&["plan", &onnx, "--capacity", "80", "KiB"], "a size is one word, as in `80KiB`"),
-        (&["plan", &onnx, "--as", "resource"], "have no width"),
+        (&["plan", &onnx, "--capacity", "80", "KiB"], "write a size as one word, e.g. `80KiB`"),
+        (&["plan", &onnx, "--as", "resource"], "has no fixed size"),
         (&["plan", &onnx, "--as", "int9"], "`int9` is no element type; try one of float64"),
         (&["plan", &onnx, "--dim", "batch"], "expected NAME=VALUE"),
         (&["plan", &onnx, "--dim", "batch=1", "--out", &out], "symbolic dimension `batch`; there are none"),
-        (&["plan", &onnx, "--dim", "a=1", "--dim", "a=2"], "--dim a is given twice"),
-        (&["plan", &onnx, "--out", "plan.txt"], "plan.txt: expected a name ending in .json"),
+        (&["plan", &onnx, "--dim", "a=1", "--dim", "a=2"], "--dim a: given twice"),
+        (&["plan", &onnx, "--out", "plan.txt"], "plan.txt: unknown format; use the extension .json"),
         (&["plan", &onnx, "--colour", "taste"], "possible values: kind, operator"),
         (&["plan", "missing.onnx", "--out", &out], "missing.onnx: No such file"),
         (&["plan", &broken, "--out", &out], "broken.onnx: not a valid ONNX file"),
@@ -372,9 +377,9 @@ fn the_input_is_not_written_over_and_links_stay_links() {
     }
 }
 
-/// Buffers that a reader looks up by number must have the right one.
+/// Readers look up buffers by index, so indices must be those of the input.
 #[test]
-fn swapped_numbers_are_wrong() {
+fn swapped_indices_are_invalid() {
     let folder = Folder::new();
     let csv = folder.with("buffers.csv", CSV);
     let plan = folder.text("plan.json");
@@ -385,21 +390,21 @@ fn swapped_numbers_are_wrong() {
     let (status, text, _) = plimsoll(&["verify", &csv, &swapped]);
     assert_eq!(
         (status, text.as_str()),
-        (1, "wrong: buffer `conv1` is number 1 in the plan and 0 in the model\n")
+        (1, "invalid: buffer `conv1` is number 1 in the plan and 0 in the model\n")
     );
 }
 
 #[test]
 fn names_cannot_forge_lines() {
     let folder = Folder::new();
-    let csv = folder.with("buffers.csv", "id,lower,upper,size\n\"a\nright: all is well\",0,1,8\nb,0,1,8\n");
+    let csv = folder.with("buffers.csv", "id,lower,upper,size\n\"a\nvalid: all is well\",0,1,8\nb,0,1,8\n");
     let plan = folder.text("plan.json");
     assert_eq!(plimsoll(&["plan", &csv, "--out", &plan]).0, 0);
     let same_place = fs::read_to_string(&plan).unwrap().replace("\"offset\":16", "\"offset\":0");
     let wrong = folder.with("wrong.json", &same_place);
     let (status, text, _) = plimsoll(&["verify", &csv, &wrong]);
     assert_eq!(status, 1);
-    assert!(text.lines().all(|line| line.starts_with("wrong: ")), "{text}");
+    assert!(text.lines().all(|line| line.starts_with("invalid: ")), "{text}");
 }
 
 #[test]
@@ -464,7 +469,7 @@ fn merged_objects_are_written_and_checked() {
         assert_eq!(status, 0);
         assert!(text.contains(" lie inside of larger ones"), "{text}");
         let (status, text, _) = plimsoll(&["verify", &input, &plan]);
-        assert_eq!((status, text.starts_with("right: ")), (0, true), "{text}");
+        assert_eq!((status, text.starts_with("valid: ")), (0, true), "{text}");
         let written: serde_json::Value = serde_json::from_str(&fs::read_to_string(&plan).unwrap()).unwrap();
         let verdict = |field: &str, value: serde_json::Value| {
             let mut changed = written.clone();
@@ -483,7 +488,7 @@ fn merged_objects_are_written_and_checked() {
 }
 
 #[test]
-fn what_does_not_fit_is_proven_or_unknown() {
+fn a_plan_over_the_capacity_is_infeasible_or_unknown() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\nb,0,3,10\nc,1,4,40\nd,2,4,50\n");
     let run = |capacity, strategy| {
@@ -501,7 +506,7 @@ fn what_does_not_fit_is_proven_or_unknown() {
 }
 
 #[test]
-fn gaps_and_reserved_ranges_go_all_the_way() {
+fn gaps_and_reserved_ranges_are_planned_written_and_verified() {
     let folder = Folder::new();
     let csv =
         folder.with("b.csv", "id,lower,upper,size,gaps\nstate,0,6,600,2-5\nlarge,2,4,500,\nsmall,3,5,300,\n");
@@ -522,7 +527,7 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
     assert_eq!((status, text.contains("lies in the reserved range 0..65")), (1, true), "{text}");
     let other = folder.with("c.csv", fs::read_to_string(&csv).unwrap().replace("2-5", "2-4"));
     assert_eq!(plimsoll(&["verify", &other, &json]).0, 1);
-    // Fixed where they are, they lie there again, in the gap too.
+    // The written offsets are fixed in the next plan, inside the gap too.
     assert!(fs::read_to_string(&copy).unwrap().contains("state,0,6,600,1,64,2-5"));
     assert_eq!(plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..64"]).0, 0);
     let (status, _, errors) = plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..65"]);
@@ -540,16 +545,14 @@ fn gaps_and_reserved_ranges_go_all_the_way() {
         ),
         "{text}"
     );
-    for (wrong, message) in
-        [("5", "expected START..END, as in 0..4KiB"), ("7..7", "no byte is in this range")]
-    {
+    for (wrong, message) in [("5", "expected START..END, e.g. 0..4KiB"), ("7..7", "the range is empty")] {
         let (status, _, errors) = plimsoll(&["plan", &csv, "--reserve", wrong]);
         assert_eq!((status, errors.contains(message)), (2, true), "{errors}");
     }
 }
 
 #[test]
-fn compare_shows_heights_and_what_fits() {
+fn compare_shows_heights_and_counts_of_inputs_that_fit() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");
     let (status, text, _) = plimsoll(&[
@@ -570,7 +573,7 @@ fn compare_shows_heights_and_what_fits() {
 }
 
 #[test]
-fn compare_notes_what_a_strategy_refuses() {
+fn compare_notes_inputs_that_a_strategy_refuses() {
     let folder = Folder::new();
     let fixed = folder.with("fixed.csv", "id,lower,upper,size,offset\na,0,1,8,16\nb,0,1,8,\n");
     let (status, text, errors) = plimsoll(&["compare", &fixed, "--strategies", "knapsack,auto"]);
@@ -580,7 +583,7 @@ fn compare_notes_what_a_strategy_refuses() {
 }
 
 #[test]
-fn compare_goes_on_after_a_broken_file_and_says_so() {
+fn compare_continues_after_a_broken_file_and_reports_it() {
     let folder = Folder::new();
     let broken = folder.with("broken.csv", "id,lower,upper,size\na,0,1,x\n");
     let (status, text, errors) = plimsoll(&["compare", &broken, &model(TFLITE), "--strategies", "auto"]);
@@ -596,12 +599,12 @@ fn compare_goes_on_after_a_broken_file_and_says_so() {
     assert!(status == 2 && errors.contains("--dim batch: no input has"), "{errors}");
 }
 
-/// A network whose file tells the shapes of its inputs, and no others.
+/// The file has the shapes of inputs only.
 #[test]
-fn shapes_are_computed_where_the_file_tells_none() {
+fn missing_shapes_are_inferred() {
     let folder = Folder::new();
-    let told = fs::read(model(ONNX)).unwrap();
-    fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&told)).unwrap();
+    let complete = fs::read(model(ONNX)).unwrap();
+    fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&complete)).unwrap();
     let bare = folder.text("bare.onnx");
     let (status, text, errors) = plimsoll(&["plan", &bare, "--as", "int8", "--align", "1"]);
     assert_eq!((status, errors.as_str()), (0, ""));
@@ -612,12 +615,12 @@ fn shapes_are_computed_where_the_file_tells_none() {
 fn inputs_may_be_given_other_shapes() {
     let folder = Folder::new();
     let (network, plan) = (model(ONNX), folder.text("plan.json"));
-    let usual = ["plan", &network, "--as", "int8", "--align", "1"];
+    let common = ["plan", &network, "--as", "int8", "--align", "1"];
     let named = ["--input-shape", "input.1=1x3xSx112", "--dim", "S=112", "--out", &plan];
-    let (status, text, errors) = plimsoll(&[&usual[..], &named].concat());
+    let (status, text, errors) = plimsoll(&[&common[..], &named].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("arena        378.13 KiB (387200 bytes)"), "{text}");
-    // The plan says how the network was read.
+    // The plan stores the options with which the network was read.
     let (status, text, _) = plimsoll(&["verify", &network, &plan]);
     assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
     for (given, reason) in [
@@ -630,18 +633,18 @@ fn inputs_may_be_given_other_shapes() {
         ("input.1=1x3xx8", "is no shape; write it as in 1x3x224x224"),
         ("1x3x8x8", "expected NAME=SHAPE"),
     ] {
-        let (status, _, errors) = plimsoll(&[&usual[..], &["--input-shape", given]].concat());
+        let (status, _, errors) = plimsoll(&[&common[..], &["--input-shape", given]].concat());
         assert!(status == 2 && errors.contains(reason), "{errors}");
     }
     let (_, _, errors) = plimsoll(&["plan", &model(TFLITE), "--input-shape", "x=1"]);
     assert!(errors.contains("no shape can be given to `x`: it has 4 dimensions, not 1"), "{errors}");
     let twice = ["--input-shape", "input.1=1x3x8x8", "--input-shape", "input.1=1x3x8x8"];
-    let (_, _, errors) = plimsoll(&[&usual[..], &twice].concat());
-    assert!(errors.contains("--input-shape input.1 is given twice"), "{errors}");
+    let (_, _, errors) = plimsoll(&[&common[..], &twice].concat());
+    assert!(errors.contains("--input-shape input.1: given twice"), "{errors}");
 }
 
 #[test]
-fn help_is_a_contract() {
+fn help_is_stable() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help-plan", &["plan", "--help"]),

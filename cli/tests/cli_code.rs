@@ -1,4 +1,4 @@
-//! `plan --out` for C code and for ONNX, and `verify` of an ONNX file, as a user meets them.
+//! `plan --out` for C code and for ONNX models, and `verify` of ONNX models.
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +15,8 @@ const ONNX: &str = "squeezenet1_1.onnx";
 const TFLITE: &str = "nas_cell_irregular_int8.tflite";
 const CSV: &str = "id,lower,upper,size\nconv1,0,3,4096\nconv2,1,5,300\nb,2,4,77\n";
 
-/// The source and its header compile; of no use without a C compiler.
-fn compiles(source: &str) {
+/// Compiles a source with its header; skipped without a C compiler.
+fn assert_compiles(source: &str) {
     let object = format!("{source}.o");
     let arguments = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", &object];
     match std::process::Command::new("cc").args(arguments).output() {
@@ -26,7 +26,7 @@ fn compiles(source: &str) {
 }
 
 #[test]
-fn a_source_and_its_header() {
+fn a_source_and_its_header_compile() {
     let folder = Folder::new();
     let buffers = folder.with("buffers.csv", CSV);
     let [header, source, alone] = ["net.h", "net.c", "alone.h"].map(|name| folder.text(name));
@@ -50,29 +50,29 @@ fn a_source_and_its_header() {
         assert!(header.contains("extern unsigned char my_net_") && !header.contains("static const"));
         assert!(alone.contains("static const struct my_net_") && !alone.contains("extern"));
         assert!(header.contains("#ifndef MY_NET_H") && !source.contains("plimsoll_"));
-        compiles(&folder.text("net.c"));
+        assert_compiles(&folder.text("net.c"));
     }
-    // Beside a model for TensorFlow Lite Micro as well.
+    // Also together with a model for TensorFlow Lite Micro.
     let planned = folder.text("planned.tflite");
     let (input, outs) = (model(TFLITE), ["--out", &planned, "--out", &header, "--out", &source]);
     let (status, _, errors) = plimsoll(&[&["plan", &input][..], &outs].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(folder.read("net.c").contains("plimsoll_"), "a prefix by the model's name");
-    compiles(&source);
+    assert_compiles(&source);
 }
 
 #[test]
-fn what_cannot_be_code_is_said_before_anything_is_written() {
+fn unusable_code_options_are_reported_before_anything_is_written() {
     let folder = Folder::new();
     let input = model(ONNX);
     let [header, source, other] = ["net.h", "net.c", "other.h"].map(|name| folder.text(name));
     let [json, quoted, quoted_header] = ["net.json", "a\".c", "a\".h"].map(|name| folder.text(name));
     for (arguments, status, expected) in [
-        (vec!["--out", &source], 2, "net.c includes its header: give --out"),
-        (vec!["--out", &source, "--out", &other], 2, "net.h as well"),
+        (vec!["--out", &source], 2, "net.c: the source needs its header; add --out"),
+        (vec!["--out", &source, "--out", &other], 2, "net.h\n"),
         (vec!["--out", &quoted, "--out", &quoted_header], 2, "cannot include a file of this name"),
-        (vec!["--out", &json, "--symbol-prefix", "net"], 2, "--symbol-prefix is for C code"),
-        (vec!["--symbol-prefix", "net"], 2, "--symbol-prefix is for C code"),
+        (vec!["--out", &json, "--symbol-prefix", "net"], 2, "--symbol-prefix: no C code is written"),
+        (vec!["--symbol-prefix", "net"], 2, "--symbol-prefix: no C code is written"),
         (
             vec!["--out", &header, "--symbol-prefix", "my-net"],
             2,
@@ -81,7 +81,7 @@ fn what_cannot_be_code_is_said_before_anything_is_written() {
         (vec!["--out", &header, "--symbol-prefix", "2net"], 2, "begins with `2`"),
         (vec!["--out", &header, "--symbol-prefix", ""], 2, "at least one letter"),
         (vec!["--out", &header, "--symbol-prefx", "net"], 2, "--symbol-prefix"),
-        (vec!["--memory", "l2=2MiB", "--out", &source], 2, "net.c includes its header"),
+        (vec!["--memory", "l2=2MiB", "--out", &source], 2, "net.c: the source needs its header"),
     ] {
         let found = plimsoll(&[&["plan", input.as_str()][..], &arguments].concat());
         assert_eq!(found.0, status, "{arguments:?}: {}", found.2);
@@ -91,7 +91,7 @@ fn what_cannot_be_code_is_said_before_anything_is_written() {
 }
 
 #[test]
-fn a_planned_model_is_verified_and_a_changed_one_refused() {
+fn a_planned_model_is_valid_and_a_changed_one_is_not() {
     let folder = Folder::new();
     let planned = folder.text("planned.onnx");
     let options = ["--as", "int8", "--align", "1", "--share", "all"];
@@ -103,10 +103,10 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
     let (status, text, errors) = plimsoll(&["verify", &planned]);
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(
-        text.starts_with("right: 66 places in an arena of ") && text.contains("floats as int8"),
+        text.starts_with("valid: 66 buffers in an arena of ") && text.contains("floats as int8"),
         "{text}"
     );
-    // It is a model like any other.
+    // A planned model can be planned again.
     let (status, _, errors) = plimsoll(&["plan", &planned, "--order", "file"]);
     assert_eq!((status, errors.as_str()), (0, ""));
 
@@ -119,7 +119,7 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
         plimsoll(&["verify", &folder.with("changed.onnx", bytes)])
     };
     let (status, text, _) = changed("\"status\": \"optimal\"", "\"status\": \"unknown\"");
-    assert!(status == 1 && text.starts_with("wrong: "), "{text}");
+    assert!(status == 1 && text.starts_with("invalid: "), "{text}");
     let (status, text, _) = changed("plimsoll.lower_bound_bytes", "plimsoll.lower_bound_bites");
     assert!(status == 1 && text.contains("`plimsoll.lower_bound_bytes` is missing"), "{text}");
     let (status, _, errors) = changed("plimsoll-onnx/1", "plimsoll-onnx/7");
@@ -129,14 +129,17 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
 }
 
 #[test]
-fn what_is_no_planned_model_is_said() {
+fn inputs_and_outputs_that_are_no_models_are_refused() {
     let folder = Folder::new();
     let (onnx, tflite, csv) = (model(ONNX), model(TFLITE), folder.with("buffers.csv", CSV));
     let (out, broken) = (folder.text("out.onnx"), folder.with("broken.onnx", b"\x3a\xff\xff"));
     for (arguments, expected) in [
-        (vec!["plan", &tflite, "--out", &out], "an .onnx is made of an .onnx"),
-        (vec!["plan", &csv, "--out", &out], "an .onnx is made of an .onnx"),
-        (vec!["plan", &onnx, "--memory", "l2=2MiB", "--out", &out], "the plan in a model is of one memory"),
+        (vec!["plan", &tflite, "--out", &out], "not an .onnx file, which --out FILE.onnx needs"),
+        (vec!["plan", &csv, "--out", &out], "not an .onnx file, which --out FILE.onnx needs"),
+        (
+            vec!["plan", &onnx, "--memory", "l2=2MiB", "--out", &out],
+            "the plan inside a model is for one arena",
+        ),
         (vec!["plan", &onnx, "--out", &onnx], "is an input, which is not written over"),
         (vec!["plan", &broken, "--out", &out], "not a valid ONNX file"),
         (
@@ -145,8 +148,8 @@ fn what_is_no_planned_model_is_said() {
         ),
         (vec!["verify", &broken], "broken.onnx: not a valid ONNX file"),
         (vec!["verify", &onnx], "it is not planned"),
-        (vec!["verify", &onnx, "--scratch", &csv], "they go with a .tflite"),
-        (vec!["verify", &csv], "only a .tflite or an .onnx has a plan inside"),
+        (vec!["verify", &onnx, "--scratch", &csv], "--target and --scratch need a .tflite input"),
+        (vec!["verify", &csv], "only .tflite and .onnx files contain a plan"),
     ] {
         let (status, _, errors) = plimsoll(&arguments);
         assert!(status == 2 && errors.contains(expected), "{arguments:?}: {errors}");

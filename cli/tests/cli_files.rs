@@ -1,4 +1,4 @@
-//! Files that the command reads and writes: links, pipes, devices, modes, signals.
+//! Files that the command reads and writes: links, pipes, devices, permissions and signals.
 #![cfg(unix)]
 
 use std::fs::{self, File};
@@ -36,13 +36,13 @@ fn fifo(folder: &Folder, name: &str) -> String {
     path
 }
 
-/// The command, running; what it prints is thrown away.
-fn running(arguments: &[&str]) -> Child {
+/// Starts the command and discards its output.
+fn start(arguments: &[&str]) -> Child {
     let mut command = Command::new(cargo_bin("plimsoll"));
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// So many buffers, each live with the next one.
+/// A buffer list of `count` buffers, each of which overlaps the next one in time.
 fn buffers(name: &str, count: usize) -> String {
     let rows = (0..count).map(|row| format!("\n{name}{row},{row},{},64", row + 2));
     ["id,lower,upper,size".to_owned()].into_iter().chain(rows).collect::<Vec<_>>().concat()
@@ -54,7 +54,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn modes_are_kept_and_new_files_get_those_of_the_umask() {
+fn permissions_are_kept_and_new_files_follow_the_umask() {
     let folder = Folder::new();
     let csv = folder.with("in.csv", CSV);
     let script = "umask 027; exec \"$0\" plan \"$1\" --out \"$2\" --out \"$3\" --out \"$4\"";
@@ -110,7 +110,8 @@ fn links_are_followed_even_to_files_that_do_not_exist() {
     }
 }
 
-/// By its own name, another path, a symbolic and a hard link, in every command that writes.
+/// An input is recognized by its name, another path, a symbolic link and a hard link, in every command
+/// that writes files.
 #[test]
 fn no_output_is_an_input() {
     let folder = Folder::new();
@@ -180,7 +181,7 @@ fn pipes_and_devices_are_written_to() {
     symlink("/dev/null", folder.path("null.json")).unwrap();
     assert_eq!(plimsoll(&["plan", &csv, "--out", &folder.text("null.json")]).0, 0);
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
-    // Nothing appears where a device takes nothing.
+    // If a device cannot be written, no other output appears.
     if Path::new("/dev/full").exists() {
         symlink("/dev/full", folder.path("full.json")).unwrap();
         let (full, csv_out) = (folder.text("full.json"), folder.text("none.csv"));
@@ -192,7 +193,7 @@ fn pipes_and_devices_are_written_to() {
     assert_eq!(left, 0);
 }
 
-/// What is printed afterwards follows, whether standard output is a pipe or a file.
+/// The summary follows the file, whether standard output is a pipe or a file.
 #[test]
 fn standard_output_is_written_to() {
     let folder = Folder::new();
@@ -216,7 +217,7 @@ fn a_failed_write_leaves_the_other_outputs_as_they_were() {
     let limited = "ulimit -f 1; exec \"$0\" plan \"$1\" --out \"$2\" --out \"$3\"";
     let large = folder.with("large.csv", buffers("b", 2000));
     let before = folder.names();
-    // SIGXFSZ kills at the limit unless it is ignored; then the write fails.
+    // SIGXFSZ ends the process at the limit unless it is ignored; then the write fails.
     let script = format!("trap '' XFSZ; {limited}");
     let [old, new] = ["old.json", "new.csv"].map(|name| folder.text(name));
     let command = cargo_bin("plimsoll");
@@ -229,7 +230,7 @@ fn a_failed_write_leaves_the_other_outputs_as_they_were() {
     assert_eq!(plimsoll(&["plan", &csv, "--out", &old, "--out", &new]).0, 0);
 }
 
-/// A mount point cannot be replaced: the renames before it are undone.
+/// A mount point cannot be replaced, so the renames before it are undone.
 #[test]
 fn a_failed_rename_is_undone() {
     let folder = Folder::new();
@@ -256,7 +257,7 @@ fn a_failed_rename_is_undone() {
     assert_eq!(folder.names(), before);
 }
 
-/// Temporary files are complete when the command waits for the reader of a pipe.
+/// The command has written its temporary files when it waits for the reader of a pipe.
 #[test]
 fn signals_leave_nothing_behind() {
     let folder = Folder::new();
@@ -265,11 +266,11 @@ fn signals_leave_nothing_behind() {
     folder.with("old.json", "old");
     let before = folder.names();
     let (old, new) = (folder.text("old.json"), folder.text("new.csv"));
-    // Under `nohup` the command inherits that hang-ups are ignored.
+    // Under `nohup` the command inherits an ignored SIGHUP.
     let hang_up = Some(("HUP", 129)).filter(|_| !is_hang_up_ignored());
     for (signal, expected) in [("INT", 130), ("TERM", 143)].into_iter().chain(hang_up) {
-        let mut child = running(&["plan", &csv, "--out", &old, "--out", &new, "--out", &pipe]);
-        // Until both temporary files are there.
+        let mut child = start(&["plan", &csv, "--out", &old, "--out", &new, "--out", &pipe]);
+        // Both temporary files exist.
         while folder.names().len() < before.len() + 2 {
             assert!(child.try_wait().unwrap().is_none(), "it ended too early");
             thread::sleep(Duration::from_millis(5));
@@ -287,7 +288,7 @@ fn is_hang_up_ignored() -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
 }
 
-/// Two commands with one process id in different namespaces write into one folder.
+/// Two commands with the same process id, in different PID namespaces, write into one folder.
 #[test]
 fn equal_process_ids_do_not_mix_plans_up() {
     let folder = Folder::new();
@@ -321,7 +322,7 @@ fn equal_process_ids_do_not_mix_plans_up() {
     }
 }
 
-/// Every kind of input, as a device, a folder, and a pipe without an end.
+/// Every kind of input as an endless device, a folder, and an endless pipe.
 #[test]
 fn inputs_have_an_end() {
     let folder = Folder::new();
@@ -333,7 +334,7 @@ fn inputs_have_an_end() {
         fifo(&folder, &format!("pipe.{kind}"));
     }
     let out = folder.text("out.tflite");
-    let run = |name: &str, use_it: usize| {
+    let run = |name: &str, case: usize| {
         let path = |kind: &str| folder.text(&format!("{name}.{kind}"));
         let [json, table, onnx, tflite, toml] = kinds.map(path);
         let uses = [
@@ -350,10 +351,10 @@ fn inputs_have_an_end() {
             (vec!["verify", &network, "--scratch", &table], &table),
             (vec!["fit", &csv, "--families", &table], &table),
         ];
-        let (arguments, path) = &uses[use_it];
+        let (arguments, path) = &uses[case];
         let writer = (name == "pipe").then(|| {
             let path = (*path).clone();
-            // Ends when the command closes the pipe.
+            // The thread ends when the command closes the pipe.
             thread::spawn(move || {
                 let zeros = vec![b' '; 1 << 20];
                 let Ok(mut pipe) = fs::OpenOptions::new().write(true).open(path) else { return };
@@ -367,20 +368,20 @@ fn inputs_have_an_end() {
         }
         errors
     };
-    for use_it in 0..12 {
-        let errors = run("zero", use_it);
+    for case in 0..12 {
+        let errors = run("zero", case);
         assert!(errors.contains("it is a device"), "{errors}");
-        let errors = run("folder", use_it);
+        let errors = run("folder", case);
         assert!(errors.contains("is a directory"), "{errors}");
     }
-    for use_it in [0, 1, 2, 3, 4, 7, 9] {
-        let errors = run("pipe", use_it);
+    for case in [0, 1, 2, 3, 4, 7, 9] {
+        let errors = run("pipe", case);
         let is_model = errors.contains("it is a pipe, but a model must be a file");
         assert!(is_model || errors.contains("no end within 268435456 bytes"), "{errors}");
     }
 }
 
-/// A pipe with an end is an input like any other.
+/// A finite pipe is a valid input.
 #[test]
 fn pipes_with_an_end_are_read() {
     let folder = Folder::new();

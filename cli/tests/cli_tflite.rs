@@ -1,4 +1,4 @@
-//! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`, as a user meets them.
+//! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`.
 
 use std::fs;
 
@@ -29,11 +29,11 @@ fn a_model_is_planned_and_its_plan_verified() {
     assert!(text.contains("file order   108.00 KiB (110592 bytes)"), "{text}");
     assert!(
         text.contains(
-            "head of TensorFlow Lite Micro's arena: 86016 bytes; 122880 without this plan, so 30.00 % saved\n"
+            "head of TensorFlow Lite Micro's arena: 86016 bytes; 122880 without this plan (30.00 % saved)\n"
         ),
         "{text}"
     );
-    // The interpreter's tail is 36208 bytes (tools/tflm.py); the line can be pasted.
+    // The interpreter's tail is 36208 bytes (measured by tools/tflm.py); the line is valid C++.
     let last = text.lines().last().unwrap();
     let size: u64 = last
         .strip_prefix("constexpr int kTensorArenaSize = ")
@@ -51,18 +51,18 @@ fn a_model_is_planned_and_its_plan_verified() {
     let (status, text, _) = plimsoll(&["plan", &out, "--order", "file", "--out", &again]);
     assert!(status == 0 && text.contains("arena: 86016 bytes"), "{text}");
 
-    // Everything that has a place at one place.
+    // All planned tensors at offset 0.
     let mut bytes = fs::read(&out).unwrap();
     let offsets = check(&bytes, &Scratch::reference()).unwrap().layout.offsets.concat();
     let words = |word: &dyn Fn(u64) -> i32| -> Vec<u8> {
         offsets.iter().flat_map(|offset| offset.map_or(-1, word).to_le_bytes()).collect()
     };
-    let right = words(&|offset| i32::try_from(offset).unwrap());
-    let start = bytes.windows(right.len()).position(|window| window == right).unwrap();
-    bytes[start..start + right.len()].copy_from_slice(&words(&|_| 0));
+    let valid = words(&|offset| i32::try_from(offset).unwrap());
+    let start = bytes.windows(valid.len()).position(|window| window == valid).unwrap();
+    bytes[start..start + valid.len()].copy_from_slice(&words(&|_| 0));
     fs::write(&out, bytes).unwrap();
     let (status, text, _) = plimsoll(&["verify", &out]);
-    assert!(status == 1 && text.starts_with("wrong: "), "{status}: {text}");
+    assert!(status == 1 && text.starts_with("invalid: "), "{status}: {text}");
     let (status, _, errors) = plimsoll(&["verify", &model()]);
     assert!(status == 2 && errors.contains("it is not planned"), "{errors}");
     let (status, _, errors) = plimsoll(&["verify", "a.onnx"]);
@@ -70,15 +70,16 @@ fn a_model_is_planned_and_its_plan_verified() {
 }
 
 #[test]
-fn what_does_not_fit_is_written_and_said() {
+fn a_model_over_the_capacity_is_written_only_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(&folder, "planned.tflite");
     let (header, report) = (path(&folder, "planned.h"), path(&folder, "planned.html"));
     let tight = ["plan", &model(), "--capacity", "80KiB", "--out", &out, "--out", &header, "--out", &report];
     let (status, text, errors) = plimsoll(&tight);
     assert!(status == 1 && text.contains("infeasible"), "{text}");
-    let note =
-        format!("note: {out}, {header}: not written, as the plan does not fit (86016 bytes, capacity 81920)");
+    let note = format!(
+        "note: {out}, {header}: not written: the plan exceeds the capacity (86016 bytes, capacity 81920)"
+    );
     assert!(errors.starts_with(&note), "{errors}");
     assert!(!folder.path().join("planned.tflite").exists() && folder.path().join("planned.html").exists());
     let (status, _, errors) = plimsoll(&[&tight[..], &["--allow-over-capacity"]].concat());
@@ -87,21 +88,21 @@ fn what_does_not_fit_is_written_and_said() {
     assert_eq!(plimsoll(&["verify", &out]).0, 0);
 }
 
-/// The number in front of `after`, behind the last `before` in front of that.
+/// The number between the first `before` and the next `after`.
 fn number(text: &str, before: &str, after: &str) -> u64 {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {text}"));
     rest.split_once(after).unwrap().0.parse().unwrap_or_else(|_| panic!("{before:?} in {text}"))
 }
 
-/// The arena in a report of `fit`.
-fn fitted(text: &str) -> u64 {
-    let (_, rest) = text.split_once("an arena of ").unwrap();
+/// Arena size in a report of `fit`.
+fn arena_of_report(text: &str) -> u64 {
+    let (_, rest) = text.split_once(": arena ").unwrap();
     let rest = rest.split_once(" bytes").unwrap().0;
     rest.rsplit(['(', ' ']).next().unwrap().parse().unwrap()
 }
 
-/// `plan`, `fit`, `compare`, `verify` and the writer give the same bytes for a model.
-fn assert_one_count(model: &str, folder: &TempDir) -> u64 {
+/// `plan`, `fit`, `compare`, `verify` and the written model agree on the bytes of a model.
+fn assert_consistent_bytes(model: &str, folder: &TempDir) -> u64 {
     let out = path(folder, "planned.tflite");
     let target = ["--target", "tflm"];
     let head = |text: &str| number(text, "Micro's arena: ", " bytes");
@@ -114,7 +115,7 @@ fn assert_one_count(model: &str, folder: &TempDir) -> u64 {
     assert_eq!((status, number(&text, "in a head of ", " bytes")), (0, bytes), "{model}: {text}");
     let memory = format!("l2={bytes}");
     let (status, text, _) = plimsoll(&[&["fit", model, "--memory", &memory][..], &target].concat());
-    assert_eq!((status, fitted(&text)), (0, bytes), "{model}");
+    assert_eq!((status, arena_of_report(&text)), (0, bytes), "{model}");
     let capacity = (bytes - 1).to_string();
     let memory = format!("l2={capacity}");
     let fit = plimsoll(&[&["fit", model, "--memory", &memory][..], &target].concat()).0;
@@ -129,18 +130,19 @@ fn assert_one_count(model: &str, folder: &TempDir) -> u64 {
 }
 
 #[test]
-fn one_target_has_one_count() {
+fn commands_agree_on_the_bytes_of_a_model() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(assert_one_count(&model(), &folder), 86016);
+    assert_eq!(assert_consistent_bytes(&model(), &folder), 86016);
     let Some(cases) = data::folder("cases") else { return };
     for (name, bytes) in [("transpose_conv_int8.tflite", 624), ("two_ifs.tflite", 4112)] {
-        assert_eq!(assert_one_count(cases.join(name).to_str().unwrap(), &folder), bytes);
+        assert_eq!(assert_consistent_bytes(cases.join(name).to_str().unwrap(), &folder), bytes);
     }
-    // The runtime takes a missing shape for a scalar, but the kernel writes 32 bytes.
-    assert_eq!(assert_one_count(cases.join("fc_no_shape.tflite").to_str().unwrap(), &folder), 64);
+    // The runtime treats a missing shape as a scalar, but the kernel writes 32 bytes.
+    assert_eq!(assert_consistent_bytes(cases.join("fc_no_shape.tflite").to_str().unwrap(), &folder), 64);
     let file = cases.join("transpose_conv_int8.tflite");
     let file = file.to_str().unwrap();
-    let line = "scratch      not counted: kernels need some for `0:TRANSPOSE_CONV`; see --target tflm\n";
+    let line =
+        "scratch      not counted: kernels of `0:TRANSPOSE_CONV` need some; use --target tflm to count it\n";
     for command in [&["plan", file][..], &["fit", file, "--memory", "l2=512"]] {
         let (status, text, _) = plimsoll(command);
         assert!(status == 0 && text.ends_with(line), "{text}");
@@ -148,11 +150,11 @@ fn one_target_has_one_count() {
 }
 
 #[test]
-fn every_model_of_the_zoo_has_one_count() {
+fn commands_agree_on_the_bytes_of_every_zoo_model() {
     let Some(zoo) = data::folder("zoo/tflite") else { return };
     let folder = tempfile::tempdir().unwrap();
     for file in data::files(&zoo, ".tflite") {
-        assert_one_count(file.to_str().unwrap(), &folder);
+        assert_consistent_bytes(file.to_str().unwrap(), &folder);
     }
 }
 
@@ -161,7 +163,7 @@ fn tensors_left_to_the_runtime_are_placed_around_the_others() {
     let Some(cases) = data::folder("cases") else { return };
     let (status, text, _) = plimsoll(&["verify", cases.join("hybrid_offline_plan.tflite").to_str().unwrap()]);
     assert_eq!(status, 0);
-    assert_eq!(text, "right: 7 places and 1 left to the runtime in a head of 768 bytes, scratch included\n");
+    assert_eq!(text, "valid: 7 buffers and 1 left to the runtime in a head of 768 bytes, scratch included\n");
 }
 
 #[test]
@@ -204,7 +206,7 @@ fn contradicting_options_write_nothing() {
         assert!(status == 2 && errors.contains(expected), "{extra:?}: {errors}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    // What is said in the runtime's sense is no contradiction.
+    // Options that agree with the runtime are accepted.
     let same = ["--align", "16", "--fold", "none", "--variables", "outside", "--share", "none"];
     let plain = model();
     let mut arguments = vec!["plan", plain.as_str(), "--out", out.as_str()];
@@ -212,12 +214,16 @@ fn contradicting_options_write_nothing() {
     assert_eq!(plimsoll(&arguments).0, 0);
     let (status, _, errors) = plimsoll(&["plan", &model(), "--scratch", "x.csv"]);
     assert!(
-        status == 2 && errors.contains("--scratch goes with --target tflm or --out FILE.tflite"),
+        status == 2
+            && errors.contains("--scratch: no target needs it; add --target tflm or --out FILE.tflite"),
         "{errors}"
     );
     let onnx = model().replace("nas_cell_irregular_int8.tflite", "squeezenet1_1.onnx");
     let (status, _, errors) = plimsoll(&["plan", &onnx, "--out", &out]);
-    assert!(status == 2 && errors.contains("a .tflite is made of a .tflite"), "{errors}");
+    assert!(
+        status == 2 && errors.contains("not a .tflite file, which --target tflm and --out FILE.tflite need"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -231,15 +237,15 @@ fn scratch_comes_from_a_table() {
     let (status, text, _) = planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n");
     assert!(status == 0 && text.contains("workspaces   "), "{text}");
     let (_, heads) = text.split_once("Micro's arena: ").unwrap();
-    let (head, own) = heads.split_once(" bytes; ").unwrap();
+    let (head, runtime_head) = heads.split_once(" bytes; ").unwrap();
     assert!(
-        head.parse::<u64>().unwrap() > 1_000_000 && own.starts_with("as many without this plan\n"),
+        head.parse::<u64>().unwrap() > 1_000_000 && runtime_head.starts_with("the same without this plan\n"),
         "{text}"
     );
     for (text, expected) in [
         ("operator,bytes\n0,many\n", "row 1: `many` is not a whole number"),
-        ("operator,size\n0,1\n", "there is no column `bytes`"),
-        ("operator,bytes\n0,1\n0,2\n", "row 2: operator 0 of subgraph 0 is there twice"),
+        ("operator,size\n0,1\n", "column `bytes` is missing"),
+        ("operator,bytes\n0,1\n0,2\n", "row 2: operator 0 of subgraph 0 is listed twice"),
         ("operator,bytes\n900,1\n", "the model has no such operator"),
         ("operator,type,bytes\n0,MEAN,1\n", "it was measured for MEAN"),
     ] {

@@ -1,4 +1,4 @@
-//! `plimsoll fit`, as a user meets it.
+//! The command `fit`: reports, tables, remedies and largest inputs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ fn fit(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-fn here(path: &str) -> String {
+fn repository_path(path: &str) -> String {
     format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -40,22 +40,22 @@ fn total(figures: &Value) -> u64 {
 }
 
 #[test]
-fn a_report_says_what_fits_and_what_stays_out() {
+fn a_report_states_what_fits_and_the_avoidable_traffic() {
     let (status, text, errors) =
-        fit(&[&here(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
+        fit(&[&repository_path(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
     assert_eq!((status, errors.as_str()), (0, ""));
     for line in [
         "model        squeezenet1_1",
         "memories     l2 2.00 MiB, ddr",
-        "activations  fit on chip: an arena of 1.50 MiB (1577088 bytes), the least there is",
-        "and weights  do not fit on chip: 1.18 MiB (1233288 bytes) of weights",
-        "ddr before   14.77 MiB (15489088 bytes) a run",
+        "activations  fit on chip: arena 1.50 MiB (1577088 bytes), proven minimal",
+        "with weights do not fit on chip: weights 1.18 MiB (1233288 bytes)",
+        "ddr before   14.77 MiB (15489088 bytes) per run",
         "ddr after    ",
         "cost         ",
         "gap          ",
         "l2           ",
         "preloaded    ",
-        "stays out    ",
+        "avoidable    ",
         "(weights, 144.00 KiB)",
         "time         ",
     ] {
@@ -64,18 +64,26 @@ fn a_report_says_what_fits_and_what_stays_out() {
     assert!(!text.contains("(activation,"), "{text}");
 }
 
-/// The list of what is moved is made from places and copies alone; the sums are those that
-/// the planner counts.
+/// The command lists traffic from residency intervals and transfers; its sums are those of the planner.
 #[test]
-fn what_is_listed_adds_up_to_the_traffic() {
+fn listed_traffic_adds_up_to_the_total() {
     let folder = Folder::new();
     for (memory, share) in
         [("l2=256KiB", "none"), ("l2=256KiB", "all"), ("l2=64KiB", "all"), ("l2=8MiB", "inplace")]
     {
         for network in [CELLS, SQUEEZENET] {
             let json = folder.text("fit.json");
-            let (_, _, errors) =
-                fit(&[&here(network), "--as", "int8", "--memory", memory, "--share", share, "--json", &json]);
+            let (_, _, errors) = fit(&[
+                &repository_path(network),
+                "--as",
+                "int8",
+                "--memory",
+                memory,
+                "--share",
+                share,
+                "--json",
+                &json,
+            ]);
             assert_eq!(errors, "");
             let found = &parsed(&folder, "fit.json")[0];
             let placed = &found["placed"];
@@ -83,7 +91,7 @@ fn what_is_listed_adds_up_to_the_traffic() {
             let of = |field: &str| -> u64 { moved.iter().map(|one| number(&one[field])).sum() };
             assert_eq!(of("read"), number(&placed["after"]["read"]), "{network} {memory} {share}");
             assert_eq!(of("written"), number(&placed["after"]["written"]), "{network} {memory} {share}");
-            // A byte at home costs one, all others nothing.
+            // A byte of the backing store's traffic costs 1, all others 0.
             assert_eq!(number(&placed["cost"]), total(&placed["after"]));
             assert!(total(&placed["after"]) <= total(&found["before"]));
             assert!(number(&placed["lower_bound"]) <= number(&placed["cost"]));
@@ -94,9 +102,9 @@ fn what_is_listed_adds_up_to_the_traffic() {
 }
 
 #[test]
-fn the_exit_status_is_the_answer() {
+fn the_exit_status_states_whether_the_network_fits() {
     let run = |more: &[&str]| {
-        let network = here(CELLS);
+        let network = repository_path(CELLS);
         fit(&[&[network.as_str(), "--align", "1"], more].concat())
     };
     // 86016 bytes of activations, 29042 of weights.
@@ -113,7 +121,7 @@ fn the_exit_status_is_the_answer() {
     assert!(weights > 10_000);
     let (status, text, _) = run(&["--memory", &format!("l2={}", 86016 + weights), "--weights"]);
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("and weights  fit on chip") && !text.contains("stays out"), "{text}");
+    assert!(text.contains("with weights fit on chip") && !text.contains("avoidable"), "{text}");
 
     let nothing = json("l2=0");
     assert_eq!((&nothing["activations"], &nothing["everything"]), (&false.into(), &false.into()));
@@ -128,7 +136,7 @@ fn the_exit_status_is_the_answer() {
 /// outputs.
 fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[usize])]) -> Value {
     let tensors = tensors.iter().map(|(name, bytes, kind)| {
-        // With the axis for stripes, where there is room for some.
+        // The third dimension is the axis of stripes.
         json!({"name": name, "shape": [1, bytes / 10, 10, 1], "dtype": "int8", "kind": kind})
     });
     let operators = operators.iter().map(|(name, op_type, inputs, outputs)| {
@@ -137,7 +145,7 @@ fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[
     json!({"name": "net", "tensors": tensors.collect::<Vec<_>>(), "ops": operators.collect::<Vec<_>>()})
 }
 
-/// Two branches that the file runs side by side.
+/// Two branches that are interleaved in program order.
 fn branches() -> Value {
     let inner = "intermediate";
     network(
@@ -175,7 +183,7 @@ fn chain() -> Value {
     net
 }
 
-/// A tensor that waits while two larger ones are made.
+/// A tensor that is idle while two larger ones are written.
 fn skip() -> Value {
     let inner = "intermediate";
     network(
@@ -197,19 +205,19 @@ fn skip() -> Value {
     )
 }
 
-/// Kind, what, arena, saved and whether it fits, of each remedy.
+/// Kind, description, arena, saved bytes, and whether the network fits, of each remedy.
 fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let list = help["remedies"].as_array().unwrap().iter();
-    list.map(|one| {
-        let (arena, saves) = (number(&one["arena"]), number(&one["saves"]));
-        (text(&one["kind"]), text(&one["what"]), arena, saves, one["fits"].as_bool().unwrap())
+    list.map(|remedy| {
+        let (arena, saves) = (number(&remedy["arena"]), number(&remedy["saves"]));
+        (text(&remedy["kind"]), text(&remedy["what"]), arena, saves, remedy["fits"].as_bool().unwrap())
     })
     .collect()
 }
 
 #[test]
-fn what_would_help_is_told_with_what_it_saves() {
+fn remedies_are_reported_with_the_bytes_that_they_save() {
     let folder = Folder::new();
     let run = |net: &Value, more: &[&str]| {
         let file = folder.with("net.json", net.to_string());
@@ -235,49 +243,50 @@ fn what_would_help_is_told_with_what_it_saves() {
     for line in [
         "missing      60 bytes: 210 B are needed, l2 has 150 B",
         "peak         210 bytes at step 1, MatMul `right`",
-        "100 B  a (activation, waits)",
-        "90 B  less, fits with 120 B: --order optimal",
-        "more memory  210 bytes are enough; no arena is smaller, in this order",
+        "100 B  a (activation, idle)",
+        "90 B  saved, fits with 120 B: --order optimal",
+        "more memory  210 bytes are enough; arena proven minimal for this order",
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
     let (status, _, found) = run(&branches(), &["--order", "optimal", "--memory", "l2=150"]);
     assert_eq!((status, number(&found["arena"]), &found["help"]), (0, 120, &Value::Null));
 
-    // In 4 stripes, of 10 columns 3 are there at a time: 10 + 30 + 100; in 2, 10 + 50 + 100.
-    let by_a = "`a` in 4 stripes, by `conv` and `relu` in turn";
-    let by_b = "`b` in 4 stripes, by `relu` and `pool` in turn";
+    // In 4 stripes, 3 of 10 columns are live at a time: 10 + 30 + 100; in 2 stripes, 10 + 50 + 100.
+    let by_a = "`a` in 4 stripes, `conv` and `relu` alternating";
+    let by_b = "`b` in 4 stripes, `relu` and `pool` alternating";
     let (status, text, found) = run(&chain(), &["--memory", "l2=150"]);
     assert_eq!((status, number(&found["help"]["missing"])), (1, 50));
     assert_eq!(
         remedies(&found["help"]),
         expected(&[
-            ("sharing_at_one", "Relu `relu` alone in place", 110, 90, true),
+            ("sharing_at_one", "only Relu `relu` in place", 110, 90, true),
             ("sharing", "--share inplace", 110, 90, true),
             ("stripes", by_a, 140, 60, true),
             ("stripes", by_b, 140, 60, true),
         ])
     );
-    assert!(text.contains("an estimate, without what stripes need of their neighbours"), "{text}");
+    assert!(text.contains("(estimate, without the overlap of stripes)"), "{text}");
     let (_, _, found) = run(&chain(), &["--memory", "l2=150", "--share", "inplace"]);
     assert_eq!((number(&found["arena"]), &found["help"]), (110, &Value::Null));
-    // Of what does not fit, what saves most is first; more stripes than 5 of 2 columns save nothing.
+    // If nothing fits, the remedy that saves most is first; more than 5 stripes of 2 columns save
+    // nothing.
     let (_, _, found) = run(&chain(), &["--memory", "l2=100"]);
     let found = remedies(&found["help"]);
     assert_eq!(found.iter().map(|one| one.2).collect::<Vec<_>>(), [110, 110, 130, 130]);
     assert!(found.iter().all(|one| !one.4) && found[2].1.starts_with("`a` in 8 stripes"), "{found:?}");
 
-    // With 60 bytes less over the peak.
+    // Eviction of `s` saves its 60 bytes at the peak.
     let (_, text, found) = run(&skip(), &["--memory", "l2=220"]);
-    let what = "`s` not kept, but brought back or made again before `add`";
-    assert_eq!(remedies(&found["help"]), expected(&[("not_kept", what, 200, 60, true)]));
-    assert!(text.contains("60 B  less, fits with 200 B: `s` not kept"), "{text}");
+    let description = "`s` evicted, and reloaded or recomputed before `add`";
+    assert_eq!(remedies(&found["help"]), expected(&[("not_kept", description, 200, 60, true)]));
+    assert!(text.contains("60 B  saved, fits with 200 B: `s` evicted"), "{text}");
 }
 
 #[test]
-fn so_much_memory_is_enough() {
+fn the_reported_capacity_is_enough() {
     let folder = Folder::new();
-    let cells = here(CELLS);
+    let cells = repository_path(CELLS);
     let weighty = folder.with("chain.json", chain().to_string());
     for (network, memory, more) in [
         (&weighty, "l2=150", &["--align", "1"][..]),
@@ -287,8 +296,8 @@ fn so_much_memory_is_enough() {
     ] {
         let json = folder.text("fit.json");
         let run = |memory: &str| {
-            let usual = [network.as_str(), "--memory", memory, "--json", &json];
-            fit(&[&usual[..], more].concat()).0
+            let common = [network.as_str(), "--memory", memory, "--json", &json];
+            fit(&[&common[..], more].concat()).0
         };
         assert_eq!(run(memory), 1);
         let capacity = parsed(&folder, "fit.json")[0]["help"]["capacity"].clone();
@@ -305,7 +314,7 @@ fn so_much_memory_is_enough() {
 }
 
 #[test]
-fn nothing_helps_where_nothing_can() {
+fn no_remedy_is_reported_where_none_helps() {
     let folder = Folder::new();
     let inner = "intermediate";
     let net = network(
@@ -315,60 +324,60 @@ fn nothing_helps_where_nothing_can() {
     let file = folder.with("net.json", net.to_string());
     let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "l2=150"]);
     assert_eq!(status, 1);
-    assert!(text.contains("would help   nothing of what was tried, but more memory\n"), "{text}");
-    assert!(text.contains("more memory  200 bytes are enough; no arena is smaller, in any order"), "{text}");
-    // Of several memories on chip, the one that is meant is named with its size.
+    assert!(text.contains("remedies     none found except more memory\n"), "{text}");
+    assert!(text.contains("more memory  200 bytes are enough; arena proven minimal for any order"), "{text}");
+    // With several on-chip memories, the report names the one that it is about.
     let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "b0=50", "--memory", "b1=150"]);
     assert_eq!(status, 1);
     for line in [
         "missing      50 bytes: 200 B are needed, b1 has 150 B\n",
-        "would help   nothing of what was tried, but more memory, all in b1 (150 B)\n",
-        "more memory  200 bytes are enough; no arena is smaller, in any order, all in b1 (150 B)\n",
+        "remedies     none found except more memory (all in b1, 150 B)\n",
+        "more memory  200 bytes are enough; arena proven minimal for any order (all in b1, 150 B)\n",
     ] {
         assert!(text.contains(line), "no `{line}` in {text}");
     }
-    // Where no memory takes an arena, there is no answer.
+    // If no memory can hold an arena, remedies are not searched.
     let machine = "[[pool]]\nname = \"a\"\ncapacity = 9\nholds = [\"constants\"]\n[[pool]]\nname = \"ddr\"\n";
     let machine = folder.with("machine.toml", machine);
     let (_, text, errors) = fit(&[&file, "--memory", &machine]);
-    assert!(errors.is_empty() && !text.contains("would help"), "{text}{errors}");
-    // Of several networks, it is not asked.
+    assert!(errors.is_empty() && !text.contains("remedies"), "{text}{errors}");
+    // Remedies are not searched for several networks.
     let json = folder.text("fit.json");
     fit(&[&file, &file, "--memory", "l2=150", "--json", &json]);
     assert_eq!(parsed(&folder, "fit.json")[0]["help"], Value::Null);
 }
 
 #[test]
-fn example_machines_are_those_with_names() {
+fn predefined_memory_systems_equal_their_files() {
     let folder = Folder::new();
-    let files = fs::read_dir(here("cli/memory")).unwrap();
+    let files = fs::read_dir(repository_path("cli/memory")).unwrap();
     let files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 4);
     for path in files {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let run = |memory: &str| {
             let json = folder.text("fit.json");
-            let (status, _, errors) = fit(&[&here(CELLS), "--memory", memory, "--json", &json]);
+            let (status, _, errors) = fit(&[&repository_path(CELLS), "--memory", memory, "--json", &json]);
             assert_eq!(errors, "");
             (status, parsed(&folder, "fit.json"))
         };
         let (status, found) = run(name);
         assert_eq!((status, &found), (0, &run(path.to_str().unwrap()).1), "{name}");
         assert_eq!(found[0]["activations"], true, "{name}");
-        // Where weights stay outside or come anew, they do not stay on chip.
+        // Weights that stay outside or are loaded in each run are not preloaded.
         let resident = number(&found[0]["placed"]["preloaded"]);
         assert_eq!(resident > 0, name == "mcu" || name == "npu", "{name}: {resident}");
     }
 }
 
 #[test]
-fn bad_usage_names_the_culprit() {
+fn usage_errors_name_the_argument() {
     let folder = Folder::new();
-    let cells = here(CELLS);
-    let home = "[[pool]]\nname = \"ddr\"\n";
+    let cells = repository_path(CELLS);
+    let ddr = "[[pool]]\nname = \"ddr\"\n";
     let broken = folder.with("broken.toml", "[[pool]\nname = 1\n");
-    let misspelt = folder.with("misspelt.toml", format!("{home}capasity = \"2MiB\"\n"));
-    let nowhere = folder.with("nowhere.toml", format!("inputs = \"l9\"\n{home}"));
+    let misspelt = folder.with("misspelt.toml", format!("{ddr}capasity = \"2MiB\"\n"));
+    let nowhere = folder.with("nowhere.toml", format!("inputs = \"l9\"\n{ddr}"));
     let families = folder.with("families.csv", "model,kind\na,b\n");
     let svg = folder.text("out.svg");
     let cases: [(&[&str], &str); 18] = [
@@ -376,7 +385,7 @@ fn bad_usage_names_the_culprit() {
         (&["--memory", "gpu"], "mcu, npu, shared-sram, dedicated-sram"),
         (&["--memory", "l2=2 bananas"], "2 bananas"),
         (&["--memory", "l2=1", "--memory", "l2=2"], "two are called `l2`"),
-        (&["--memory", "npu", "--memory", "l2=2"], "npu is a whole machine"),
+        (&["--memory", "npu", "--memory", "l2=2"], "npu: describes all memories"),
         (&["--memory", "missing.toml"], "missing.toml: No such file"),
         (&["--memory", &broken], "broken.toml:1: "),
         (&["--memory", &misspelt], "misspelt.toml:3: unknown field `capasity`"),
@@ -387,8 +396,8 @@ fn bad_usage_names_the_culprit() {
         (&["--families", &families], "unknown field `kind`"),
         (&["--largest-input", "batch"], "--memory"),
         (&["--multiple-of", "8"], "--largest-input"),
-        (&["--memory", "l2=1", "--largest-input", "n", "--dim", "n=1"], "--dim n binds it"),
-        (&["--memory", "l2=1", "--largest-input", "n,n"], "it is there twice"),
+        (&["--memory", "l2=1", "--largest-input", "n", "--dim", "n=1"], "--dim n sets its value"),
+        (&["--memory", "l2=1", "--largest-input", "n,n"], "--largest-input n: given twice"),
         (&["--memory", "l2=1", "--dim", "n=1"], "--dim n: no input has a symbolic dimension"),
     ];
     for (more, culprit) in cases {
@@ -399,37 +408,37 @@ fn bad_usage_names_the_culprit() {
     assert!(!folder.path("out.svg").exists());
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\n");
     let (status, _, errors) = fit(&[&csv, "--memory", "l2=1"]);
-    assert!(status == 2 && errors.contains("buffers alone have no traffic"), "{errors}");
+    assert!(status == 2 && errors.contains("a buffer list has no traffic"), "{errors}");
     let (status, _, errors) = fit(&[&csv, "--csv", &csv]);
     assert!(status == 2 && errors.contains("is an input, which is not written over"), "{errors}");
 }
 
 #[test]
-fn what_cannot_run_at_all_does_not_fit() {
+fn a_network_that_cannot_run_does_not_fit() {
     let folder = Folder::new();
     let machine = folder.with(
         "small.toml",
         "inputs = \"sram\"\n[[pool]]\nname = \"sram\"\ncapacity = \"1KiB\"\n[[pool]]\nname = \"flash\"\n",
     );
     let json = folder.text("fit.json");
-    let (status, text, errors) = fit(&[&here(CELLS), "--memory", &machine, "--json", &json]);
+    let (status, text, errors) = fit(&[&repository_path(CELLS), "--memory", &machine, "--json", &json]);
     assert_eq!((status, errors.as_str()), (1, ""));
     assert!(text.contains("impossible ") && text.contains("must be in `sram`"), "{text}");
     assert_eq!(parsed(&folder, "fit.json")[0]["placed"], Value::Null);
 }
 
 #[test]
-fn a_broken_file_is_told_and_the_rest_goes_on() {
+fn a_broken_file_is_reported_and_the_others_are_planned() {
     let folder = Folder::new();
     fs::create_dir(folder.path("nets")).unwrap();
-    fs::copy(here(CELLS), folder.path("nets/cells.tflite")).unwrap();
+    fs::copy(repository_path(CELLS), folder.path("nets/cells.tflite")).unwrap();
     folder.with("nets/broken.onnx", "this is not a model");
     for more in [&["--memory", "l2=1MiB"][..], &["--capacity", "1MiB"]] {
         let nets = folder.text("nets");
         let (status, text, errors) = fit(&[&[nets.as_str()], more].concat());
         assert_eq!(status, 2, "{errors}");
         assert!(errors.contains("broken.onnx: not a valid ONNX file"), "{errors}");
-        assert!(errors.contains("1 of 2 inputs could not be read"), "{errors}");
+        assert!(errors.contains("1 of 2 inputs failed"), "{errors}");
         assert!(text.contains("| cells "), "{text}");
     }
 }
@@ -442,7 +451,7 @@ fn many_networks_make_tables_and_a_plot() {
         folder.with("families.csv", "model,family\nsqueezenet1_1,classification\nb,\"odd, ones\"\n");
     let names = ["models.csv", "shares.csv", "fit.md", "fit.svg", "fit.json"];
     let [models, shares, markdown, svg, json] = names.map(|name| folder.text(name));
-    let examples = here("examples/models");
+    let examples = repository_path("examples/models");
     let (status, text, errors) = fit(&[
         &examples,
         &csv,
@@ -478,8 +487,8 @@ fn many_networks_make_tables_and_a_plot() {
     assert!(row("squeezenet1_1").contains(",classification,1233288,"), "{}", row("squeezenet1_1"));
     assert!(row("b").ends_with("\"odd, ones\",0,180,180,180,90,90,90,90,90,true"), "{}", row("b"));
 
-    assert!(text.contains("3 networks, activations: how many fit"), "{text}");
-    assert!(text.contains("3 networks, activations and weights: how many fit"), "{text}");
+    assert!(text.contains("3 networks, activations: number that fit"), "{text}");
+    assert!(text.contains("3 networks, activations and weights: number that fit"), "{text}");
     assert!(text.contains("By family, activations: % that fit, `naive` -> `+ sharing`"), "{text}");
     let markdown = folder.read("fit.md");
     let level = |name: &str| {
@@ -491,7 +500,7 @@ fn many_networks_make_tables_and_a_plot() {
     assert_eq!(level("+ sharing")[2..6], ["1 (33 %)", "2 (67 %)", "3 (100 %)", "3 (100 %)"]);
     assert_eq!(level("classification")[2..7], ["1", "0 -> 0", "0 -> 0", "0 -> 100", "0 -> 100"]);
 
-    // The long table says the same, counted here from the lines of networks.
+    // The CSV of shares agrees with a count over the networks in the JSON.
     let shares = folder.read("shares.csv");
     assert!(shares.starts_with("family,weights,level,capacity,networks,fit\n"), "{shares}");
     let lines: Vec<Value> = parsed(&folder, "fit.json").as_array().unwrap().clone();
@@ -511,10 +520,10 @@ fn many_networks_make_tables_and_a_plot() {
 }
 
 #[test]
-fn many_networks_in_one_machine_are_a_table() {
+fn several_networks_in_one_memory_system_are_a_table() {
     let folder = Folder::new();
     let (csv, markdown) = (folder.text("fit.csv"), folder.text("fit.md"));
-    let examples = here("examples/models");
+    let examples = repository_path("examples/models");
     let (status, text, errors) =
         fit(&[&examples, "--as", "int8", "--memory", "l2=256KiB", "--csv", &csv, "--markdown", &markdown]);
     assert_eq!((status, errors.as_str()), (1, ""));
@@ -524,7 +533,7 @@ fn many_networks_in_one_machine_are_a_table() {
     assert!(folder.read("fit.csv").contains("\nnas_cell_irregular_int8,true,true,86016,"));
 }
 
-/// Convolution, activation and pooling of an image whose size is open.
+/// Convolution, activation and pooling of an image of symbolic size.
 fn resizable() -> Vec<u8> {
     let ints = |name: &str, values: &[i64]| {
         attribute(name, values.iter().flat_map(|&value| onnx_models::number(8, value)).collect())
@@ -556,17 +565,17 @@ fn the_largest_input_is_found_where_the_file_has_a_fixed_one() {
         output("mean", FLOAT, "1, 8, 1, 1"),
     ];
     let network = folder.with("net.onnx", model(&parts));
-    let usual = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB", "--largest-input", "S"];
+    let common = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB", "--largest-input", "S"];
     let given = ["--input-shape", "image=1x3xSxS"];
-    let (status, text, errors) = fit(&[&usual[..], &given].concat());
+    let (status, text, errors) = fit(&[&common[..], &given].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
-    // Features are 16 bytes a pixel, of which there are two less in both directions; inputs of
-    // one and two are smaller than the window.
-    let line = "largest      258: activations fit, an arena of 1.00 MiB (1048576 bytes)";
+    // Features take 16 bytes per pixel, with two pixels fewer in each direction. Inputs of size 1 and 2
+    // are smaller than the window.
+    let line = "largest      258: activations fit, arena 1.00 MiB (1048576 bytes)";
     assert!(text.contains(line), "{text}");
-    let (status, _, errors) = fit(&usual);
+    let (status, _, errors) = fit(&common);
     assert!(status == 2 && errors.contains("--input-shape x=1x3xSxS"), "{errors}");
-    let (status, _, errors) = fit(&[&usual[..], &["--input-shape", "image=1x4xSxS"]].concat());
+    let (status, _, errors) = fit(&[&common[..], &["--input-shape", "image=1x4xSxS"]].concat());
     assert!(status == 2 && errors.contains("do not fit 4 channels"), "{errors}");
 }
 
@@ -575,19 +584,19 @@ fn the_largest_input_is_found() {
     let folder = Folder::new();
     let network = folder.with("net.onnx", resizable());
     let run = |more: &[&str]| {
-        let usual = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB"];
-        fit(&[&usual[..], more].concat())
+        let common = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB"];
+        fit(&[&common[..], more].concat())
     };
     let json = folder.text("largest.json");
     let both = ["--largest-input", "height,width"];
-    // Features before and after the activation are 16 bytes a pixel.
+    // Features before and after the activation take 16 bytes per pixel.
     let (status, text, errors) = run(&[&both[..], &["--json", &json]].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     for line in [
         "dimension    height, width",
-        "largest      256: activations fit, an arena of 1.00 MiB (1048576 bytes)",
-        "next         257 does not fit, with an arena of 1.01 MiB (1056784 bytes), the least there is",
-        "what was not tried is not proven",
+        "largest      256: activations fit, arena 1.00 MiB (1048576 bytes)",
+        "next         257 does not fit: arena 1.01 MiB (1056784 bytes), proven minimal",
+        "other values are not proven",
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
@@ -598,31 +607,32 @@ fn the_largest_input_is_found() {
     let (_, text, _) = run(&[&both[..], &["--weights"]].concat());
     assert!(text.contains("largest      255: activations and weights fit"), "{text}");
     let (_, text, _) = run(&[&both[..], &["--multiple-of", "100"]].concat());
-    assert!(text.contains("largest      200 of multiples of 100: activations fit"), "{text}");
+    assert!(text.contains("largest      200 (multiples of 100): activations fit"), "{text}");
     let (_, text, _) = run(&["--largest-input", "height", "--dim", "width=64"]);
     assert!(text.contains("largest      1024: activations fit"), "{text}");
 
     let (status, _, errors) = run(&["--largest-input", "height"]);
     assert_eq!(status, 2);
-    assert!(errors.contains("`height` alone leaves sizes open"), "{errors}");
+    assert!(errors.contains("binding `height` leaves other dimensions unknown"), "{errors}");
     assert!(errors.contains("--dim width=1"), "{errors}");
     let (status, _, errors) = run(&["--largest-input", "hight,width"]);
     assert!(status == 2 && errors.contains("symbolic dimension `hight`; there are"), "{errors}");
     let tiny = ["--as", "int8", "--align", "1", "--memory", "l2=15", "--largest-input", "height,width"];
     let (status, text, _) = fit(&[&[network.as_str()], &tiny[..]].concat());
     assert_eq!(
-        (status, text.contains("none of the values tried: activations do not fit")),
+        (status, text.contains("none: activations do not fit with any value tried")),
         (1, true),
         "{text}"
     );
-    let (status, _, errors) = fit(&[&here(CELLS), "--memory", "l2=1MiB", "--largest-input", "batch"]);
+    let (status, _, errors) =
+        fit(&[&repository_path(CELLS), "--memory", "l2=1MiB", "--largest-input", "batch"]);
     assert_eq!(status, 2);
     assert!(errors.contains("needs a symbolic dimension `batch`, but all dimensions are fixed"), "{errors}");
 }
 
-/// Odd sizes need more room than even ones, so what fits goes up and down.
+/// Odd sizes need larger arenas than even ones, so fitting is not monotone in the size.
 #[test]
-fn what_fits_need_not_be_monotone() {
+fn the_largest_input_is_found_without_monotonicity() {
     let folder = Folder::new();
     let shape = "batch + 1000*(batch % 2)";
     let network = folder.with(
@@ -653,7 +663,7 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
     };
     let outs = ["p.json", "p.csv", "p.svg", "p.h"].map(|name| folder.text(name));
-    let cells = here(CELLS);
+    let cells = repository_path(CELLS);
     let mut arguments = vec!["plan", &cells, "--memory", "l2=64KiB", "--share", "all"];
     arguments.extend(outs.iter().flat_map(|out| ["--out", out.as_str()]));
     let (status, text, errors) = run(&arguments);
@@ -661,7 +671,7 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
     assert!(text.contains("l2") && text.contains("ddr"), "{text}");
     let (status, text, errors) = run(&["verify", &cells, &outs[0]]);
     assert_eq!(status, 0, "{text}{errors}");
-    assert!(text.starts_with("right: ") && text.contains(" in 2 pools"), "{text}");
+    assert!(text.starts_with("valid: ") && text.contains(" in 2 pools"), "{text}");
     assert!(folder.read("p.svg").contains("<svg") && folder.read("p.h").contains("l2"));
     assert!(folder.read("p.csv").lines().count() > 1);
     let (status, _, errors) = run(&["plan", &cells, "--memory", "l2=1", "--capacity", "1"]);
@@ -675,6 +685,6 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
 }
 
 #[test]
-fn help_is_a_contract() {
+fn help_is_stable() {
     insta::assert_snapshot!("help-fit", fit(&["--help"]).1);
 }

@@ -1,8 +1,8 @@
-//! The command line, run on the models of the examples.
+//! Runs the command on the example models.
 
 use assert_cmd::Command;
 
-/// Its exit status, and what it prints and complains.
+/// Returns the exit status, standard output and standard error.
 pub fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
