@@ -39,7 +39,7 @@ struct NetworkReport {
     scratch_operators: Vec<String>,
 }
 
-pub fn run(arguments: &NetworkFitArguments) -> Result<Outcome, Failure> {
+pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     let pools = arguments.memory.pools()?;
     let files = expand(&arguments.inputs)?;
     check_outputs(&arguments.outputs(), files.iter().map(PathBuf::as_path).chain(arguments.memory.files()))?;
@@ -119,7 +119,7 @@ impl Context<'_> {
     }
 }
 
-fn write_files(arguments: &NetworkFitArguments, reports: &[NetworkReport]) -> Result<(), Failure> {
+fn write_files(arguments: &FitArguments, reports: &[NetworkReport]) -> Result<(), Failure> {
     let mut files: Vec<(PathBuf, String)> = Vec::new();
     if let Some(path) = &arguments.json {
         files.push((path.clone(), serde_json::to_string_pretty(reports)? + "\n"));
