@@ -37,7 +37,7 @@ pub struct Row {
     pub arenas: [u64; LEVELS.len()],
     /// Proven lower bound on the arena of the last level, in bytes.
     pub lower_bound: u64,
-    /// Whether the arena of the last level is proven minimal.
+    /// True if the arena of the last level is proven minimal.
     pub proven: bool,
 }
 

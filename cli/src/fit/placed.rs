@@ -16,11 +16,11 @@ use crate::target::TFLM_ALIGNMENT;
 #[derive(Serialize)]
 pub struct NetworkFit {
     pub model: String,
-    /// Whether all activations fit on chip: a run moves nothing of them to or from the backing store
+    /// True if all activations fit on chip: a run moves nothing of them to or from the backing store
     /// except graph inputs and outputs that are there.
     #[serde(rename = "activations")]
     pub activations_fit: bool,
-    /// Whether activations and weights fit on chip together.
+    /// True if activations and weights fit on chip together.
     #[serde(rename = "everything")]
     pub all_fits: bool,
     /// Bytes of weights that operators read, each aligned.
@@ -126,7 +126,7 @@ impl NetworkFit {
         // An error, not a negative result: capacities have no part in it.
         check_no_fixed_offsets(graph)?;
         let plan = planner.plan(graph)?;
-        let backing_store_only = Pools::new([Pool::off_chip("home")])?;
+        let backing_store_only = Pools::new([Pool::off_chip("backing-store")])?;
         let before = planner.place_in_order(graph, &plan.order, &backing_store_only)?.home_traffic().into();
         let align = align.max(pools.list()[0].offset_alignment());
         Ok(Self {

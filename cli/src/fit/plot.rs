@@ -121,7 +121,7 @@ fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool)
     points.push((left + PANEL, share(rows.len())));
     points.dedup();
     let points: Vec<String> = points.into_iter().map(|(x, y)| format!("{x},{y}")).collect();
-    // Where curves coincide, those below are visible at the edges and between dashes.
+    // If curves coincide, those below are visible at the edges and between dashes.
     let width = 4.6 - 0.5 * level as f64;
     let dashes = if level == 4 { "7 4" } else { "none" };
     Polyline::new()

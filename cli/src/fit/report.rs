@@ -78,7 +78,7 @@ pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
 struct Context<'a> {
     arguments: &'a FitArguments,
     pools: &'a Pools,
-    /// Whether there is only one network, for which remedies are searched.
+    /// True if there is only one network, for which remedies are searched.
     is_single: bool,
     bar: &'a ProgressBar,
 }

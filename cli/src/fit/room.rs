@@ -7,7 +7,7 @@ use plimsoll::{Content, Graph, Operator, Pool, Pools, Tensor, TensorKind};
 pub struct Room {
     /// Capacity in bytes; `u64::MAX` if unlimited.
     pub bytes: u64,
-    /// Whether the memory can hold the graph's constants as well.
+    /// True if the memory can hold the graph's constants as well.
     pub holds_weights: bool,
 }
 

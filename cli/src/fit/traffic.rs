@@ -17,7 +17,7 @@ pub struct TensorTraffic {
     pub bytes: u64,
     pub read: u64,
     pub written: u64,
-    /// Whether larger on-chip memories would save some of the traffic.
+    /// True if larger on-chip memories would save some of the traffic.
     pub avoidable: bool,
     #[serde(skip)]
     content: Content,

@@ -36,10 +36,10 @@ pub struct Help {
     /// The most useful remedies first: those with which the network fits, by ascending effort; then the
     /// others, by ascending arena size.
     pub remedies: Vec<Remedy>,
-    /// Whether the network is so large that only the first remedies were tried.
+    /// True if the network is so large that only the first remedies were tried.
     pub is_cut_short: bool,
     pub capacity: Capacity,
-    /// Whether there are several on-chip memories, so that the report must name this one.
+    /// True if there are several on-chip memories, so that the report must name this one.
     #[serde(skip)]
     pub names_pool: bool,
 }
@@ -55,7 +55,7 @@ pub struct Remedy {
     /// Bytes by which the remedy reduces the arena.
     pub saves: u64,
     pub fits: bool,
-    /// Whether the changed network only approximates the one that would run.
+    /// True if the changed network only approximates the one that would run.
     pub estimate: bool,
 }
 
@@ -75,13 +75,13 @@ pub enum RemedyKind {
 #[derive(Serialize)]
 pub struct Capacity {
     pub bytes: u64,
-    /// Whether a plan fits this capacity; otherwise `bytes` is what the plan found needs.
+    /// True if a plan fits this capacity; otherwise `bytes` is what the plan found needs.
     pub confirmed: bool,
     /// Bytes of it for the arena.
     pub arena: u64,
     /// Proven lower bound on the arena of the unchanged network.
     pub arena_lower_bound: u64,
-    /// Whether the lower bound is valid for all operator orders, not only the plan's.
+    /// True if the lower bound is valid for all operator orders, not only the plan's.
     pub over_orders: bool,
 }
 

@@ -26,7 +26,7 @@ pub struct LiveBuffer {
     pub name: String,
     pub kind: &'static str,
     pub bytes: u64,
-    /// Whether the peak's operator reads or writes it.
+    /// True if the peak's operator reads or writes it.
     pub used: bool,
     #[serde(skip)]
     pub occupant: Occupant,
