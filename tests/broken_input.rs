@@ -1,6 +1,5 @@
-//! Broken files give an error or a verified plan: no panic, no hang, no more
-//! than 200 MB. A seeded slice by default; `PLIMSOLL_MUTATIONS=10000` runs that
-//! many for each format.
+//! Broken files give an error or a verified plan, without a panic, a hang, or more than 200 MB. Mutations are
+//! seeded; `PLIMSOLL_MUTATIONS=10000` runs that many for each format instead of a few.
 #![cfg(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite"))]
 
 #[path = "support/onnx_models.rs"]
@@ -26,7 +25,7 @@ use plimsoll::{Graph, Limits, Planner, Problem, Sharing, Stop, export};
 static MEMORY: PeakAlloc = PeakAlloc;
 
 const MOST_MEMORY: usize = 200_000_000;
-/// Longer than this is taken for a hang.
+/// Time after which an input counts as a hang.
 const LONGEST: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ enum Format {
     PlannedOnnx,
 }
 
-/// A small network, as graph JSON.
+/// A small network as graph JSON.
 const NETWORK: &str = r#"{"name":"m","ops":[{"name":"a","type":"Conv","inputs":[0,1],"outputs":[2],"scratch":64},
     {"name":"b","type":"Relu","inputs":[2],"outputs":[3],"after":[0]}],
     "tensors":[{"name":"x","shape":[1,3,8,8],"dtype":"float","bytes":768,"kind":"input"},
@@ -80,7 +79,7 @@ fn mutated_files_give_an_error_or_a_verified_plan() {
     }
 }
 
-/// Aborts the process, naming the input, when one takes too long.
+/// Aborts the process with the name of the input if an input takes too long.
 fn watchdog() -> Arc<(Mutex<(Instant, String)>, AtomicU64)> {
     let watched = Arc::new((Mutex::new((Instant::now(), "start".to_owned())), AtomicU64::new(0)));
     let seen = Arc::clone(&watched);
@@ -97,8 +96,7 @@ fn watchdog() -> Arc<(Mutex<(Instant, String)>, AtomicU64)> {
     watched
 }
 
-/// Small files of each format: those of the repository, and those of the zoo
-/// where it is there.
+/// Small files of each format: those of the repository, and those of the zoo if it exists.
 fn seeds() -> Vec<Seed> {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
     let mut files = support::data::files(&models, "");
@@ -120,7 +118,7 @@ fn seeds() -> Vec<Seed> {
             continue;
         }
         if format == Format::Onnx {
-            // Shapes are computed.
+            // Without declared shapes, the importer infers them.
             seeds.push(Seed { format, bytes: onnx_models::without_value_info(&bytes) });
         }
         seeds.push(Seed { format, bytes });
@@ -172,7 +170,7 @@ fn mutate(bytes: &[u8], random: &mut Rng) -> Vec<u8> {
                 bytes.splice(at..at, copy);
             }
             _ => {
-                // A digit, or a sign: what most changes numbers in text.
+                // Digits and signs change numbers in text.
                 let byte = b"0123456789-.e,"[random.usize(..14)];
                 bytes.insert(at, byte);
             }
@@ -185,7 +183,7 @@ fn share() -> Planner {
     Planner::new().strategy(Knapsack::new()).limits(Limits::new().nodes(5_000))
 }
 
-/// Whether it was planned; anything else must be an error.
+/// Returns whether the input was planned; otherwise the import must return an error.
 fn check(format: Format, bytes: &[u8]) -> bool {
     let options = ImportOptions::default();
     match format {
@@ -196,7 +194,7 @@ fn check(format: Format, bytes: &[u8]) -> bool {
             import::csv_from_bytes("m", bytes, &options).is_ok_and(|problem| check_problem(&problem))
         }
         Format::PlanJson => check_document(bytes),
-        // Refused, or right: it says so itself.
+        // `check` either refuses the file or verifies its plan.
         Format::PlannedOnnx => export::onnx::check("m", bytes).is_ok(),
     }
 }
@@ -205,7 +203,7 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     let Ok(ImportedGraph { graph, .. }) = imported else { return false };
     let Ok(mut plan) = Planner::new().plan(&graph) else { return false };
     verify(&graph, &plan).unwrap();
-    // A document does not say how the search went.
+    // A document does not contain search statistics.
     (plan.nodes, plan.stop) = (0, Stop::Finished);
     share().plan(&graph).unwrap();
     let document = PlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json();
@@ -220,13 +218,13 @@ fn check_problem(problem: &Problem) -> bool {
     let solution = Planner::new().solve(problem).unwrap();
     verify_solution(problem, &solution).unwrap();
     let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
-    assert_eq!(share().solve(problem).is_err(), fixed, "shared objects know no fixed offsets");
+    assert_eq!(share().solve(problem).is_err(), fixed, "shared objects do not support fixed offsets");
     let _ = (html::of_problem("m", problem, &solution), trace::of_problem("m", problem, &solution));
     let _ = (svg::of_problem("m", problem, &solution), export::csv::of_problem(problem, &solution));
     true
 }
 
-/// A mutated plan is refused, or it is right.
+/// Returns whether the verifier accepts a mutated plan; an accepted plan must be right.
 fn check_document(bytes: &[u8]) -> bool {
     let graph = model(NETWORK);
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
@@ -270,7 +268,7 @@ fn files_are_read_like_bytes() {
         &options,
     )
     .unwrap() else {
-        panic!("a network");
+        panic!("expected a network");
     };
     assert_eq!(model.graph.operators().len(), 65);
 }

@@ -1,4 +1,4 @@
-//! The examples run; each checks its own figures.
+//! Runs the Rust examples, which check their own figures.
 
 #[path = "../examples/buffer_inside.rs"]
 mod buffer_inside;

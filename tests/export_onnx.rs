@@ -1,5 +1,4 @@
-//! ONNX models with their plans inside. What is written is read here byte by byte, by nothing
-//! of the library.
+//! ONNX models with plans inside. The tests parse written files without the library.
 #![cfg(all(feature = "json", feature = "onnx"))]
 
 #[path = "support/data.rs"]
@@ -18,7 +17,7 @@ use plimsoll::import::{Fold, ImportOptions, onnx_from_bytes};
 use plimsoll::verify::verify;
 use plimsoll::{Limits, Plan, PlanObjects, Planner, Sharing};
 
-/// A field as it is, and its contents if it has a length.
+/// A field of a message: all its bytes, and its contents if it has a length.
 #[derive(Clone, Copy)]
 struct Field<'a> {
     number: u64,
@@ -59,10 +58,10 @@ fn texts_of(message: &[u8], number: u64) -> Vec<&str> {
 }
 
 struct Model<'a> {
-    /// All of the file but nodes and metadata of ours, in its order.
+    /// All fields except nodes and plimsoll's metadata, in the order of the file.
     rest: Vec<&'a [u8]>,
     nodes: Vec<Field<'a>>,
-    /// Names that need no node.
+    /// Names that no node produces.
     given: HashSet<&'a str>,
     metadata: Vec<(&'a str, &'a str)>,
 }
@@ -102,7 +101,7 @@ impl<'a> Model<'a> {
         Self { rest, nodes, given, metadata }
     }
 
-    /// What a node needs: its inputs, and what its bodies take from around them.
+    /// The names that a node reads: its inputs, and the captured values of its bodies.
     fn needs(node: &'a [u8]) -> Vec<&'a str> {
         let mut needs = texts_of(node, 1);
         let attributes = fields(node).into_iter().filter(|field| field.number == 5);
@@ -130,7 +129,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The written file has every node once, after what it needs, and all else as it was.
+/// Asserts that the written file has every node once, after its producers, and is otherwise unchanged.
 fn assert_same_but_planned(name: &str, old: &[u8], new: &[u8], plan: &Plan) {
     let (old, new) = (Model::new(old), Model::new(new));
     let sorted = |model: &Model<'_>| {
@@ -138,8 +137,8 @@ fn assert_same_but_planned(name: &str, old: &[u8], new: &[u8], plan: &Plan) {
         nodes.sort();
         nodes
     };
-    assert!(sorted(&old) == sorted(&new), "{name}: other nodes");
-    assert!(old.rest == new.rest, "{name}: something else changed");
+    assert!(sorted(&old) == sorted(&new), "{name}: the nodes differ");
+    assert!(old.rest == new.rest, "{name}: other fields differ");
     let mut known = new.given.clone();
     for node in &new.nodes {
         for need in Model::needs(node.contents) {
@@ -151,7 +150,7 @@ fn assert_same_but_planned(name: &str, old: &[u8], new: &[u8], plan: &Plan) {
     let position: HashMap<&[u8], usize> =
         new.nodes.iter().enumerate().map(|(place, node)| (node.whole, place)).collect();
     let steps = plan.order.iter().map(|id| position[old.nodes[id.index()].whole]);
-    assert!(steps.is_sorted(), "{name}: another order");
+    assert!(steps.is_sorted(), "{name}: the order differs from the plan");
     let keys: Vec<&str> =
         new.metadata.iter().map(|entry| entry.0).filter(|key| key.starts_with("plimsoll.")).collect();
     let expected = ["format", "arena_bytes", "alignment", "lower_bound_bytes", "plan"];
@@ -176,12 +175,12 @@ fn planned(name: &str, bytes: &[u8], planner: &Planner, options: &ImportOptions)
     (written, plan)
 }
 
-/// What is tested is what is written, not how good it is.
+/// A planner with little search: these tests check the written file, not the quality of the plan.
 fn quick() -> Planner {
     Planner::new().limits(Limits::new().nodes(500))
 }
 
-/// Every third by default; `PLIMSOLL_MODELS=all` tries all.
+/// Every third network by default, or all with `PLIMSOLL_MODELS=all`.
 #[test]
 fn networks_of_the_zoo_come_back_planned() {
     let mut files = data::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models"), ".onnx");
@@ -199,14 +198,14 @@ fn networks_of_the_zoo_come_back_planned() {
         let planner = quick().alignment(16).share(sharing);
         let (written, plan) = planned(name, &bytes, &planner, &options);
         shared += plan.shares.len();
-        // Once more: a plan is replaced.
+        // Planning the written file again replaces its plan.
         planned(name, &written, &planner, &options);
     }
     assert!(files.len() == 1 || shared > 100, "{shared} shares in {} files", files.len());
 }
 
-/// A chain of two branches that the file runs in a bad order, with fields between nodes and
-/// unknown ones everywhere, constants that are folded away, and a body.
+/// A model of two branches in a bad order, with fields between nodes, unknown fields everywhere,
+/// folded constants, and a body.
 fn odd_model() -> Vec<u8> {
     let unknown = length_delimited(1000, "from the future");
     let body = body(
@@ -236,7 +235,7 @@ fn odd_model() -> Vec<u8> {
         node("Concat", &["small1", "small", "chosen", "offset"], &["y"]),
         output("y", FLOAT, "3"),
         input("condition", UINT8, "1"),
-        // Folded, and after who needs them: the importer takes any order.
+        // Folded nodes after their readers: the importer accepts any order.
         node("Add", &["half", "w"], &["offset"]),
         node("Mul", &["w", "w"], &["half"]),
         initializer("w", FLOAT, &[1]),
@@ -251,7 +250,7 @@ fn odd_model() -> Vec<u8> {
         entry("author", "by hand"),
         entry("plimsoll.plan", "an old one"),
         unknown,
-        // A length in more bytes than it needs.
+        // A length that is encoded in more bytes than necessary.
         [vec![7 << 3 | 2], padded(graph.concat().len() as u64), graph.concat()].concat(),
         entry("plimsoll.format", "an older one"),
         length_delimited(8, number(2, 21)),
@@ -268,14 +267,14 @@ fn padded(value: u64) -> Vec<u8> {
 }
 
 #[test]
-fn what_nobody_knows_is_kept() {
+fn unknown_fields_are_kept() {
     let bytes = odd_model();
     let (written, plan) = planned("odd", &bytes, &Planner::new(), &ImportOptions::default());
-    // Shared objects move along.
+    // A plan with shared objects is written with them.
     let (_, in_objects) =
         planned("odd", &bytes, &Planner::new().strategy(Knapsack::new()), &ImportOptions::default());
     assert!(in_objects.objects.is_some_and(|objects| !objects.list.is_empty()));
-    // One branch, then the other.
+    // The plan runs one branch after the other.
     assert!(plan.arena_bytes < 2 * 3200, "{}", plan.arena_bytes);
     let model = Model::new(&written);
     assert_eq!(model.metadata.iter().filter(|entry| !entry.0.starts_with("plimsoll.")).count(), 2);
@@ -284,7 +283,7 @@ fn what_nobody_knows_is_kept() {
     assert_eq!(types, expected);
 }
 
-/// Random models with constants in any place, every second with sharing.
+/// Random models with constants between nodes, every second one with sharing.
 #[test]
 fn random_models_come_back_planned() {
     for seed in 0..200 {
@@ -298,7 +297,7 @@ fn random_models_come_back_planned() {
             let inputs: Vec<usize> = (0..random.usize(0..=3)).map(|_| random.usize(..names.len())).collect();
             let read_sizes: Vec<u64> = inputs.iter().map(|&input| sizes[input]).collect();
             let any = random.u64(1..64);
-            // `Blend` is not known, so that its output may have any size.
+            // `Blend` is no known operator, so its output may have any size.
             let (op_type, size) = match (read_sizes.as_slice(), random.u8(..3)) {
                 ([], _) => ("Constant", any),
                 (&[size], 0) => ("Relu", size),
@@ -379,7 +378,7 @@ fn wrong_plans_are_refused() {
         &length_delimited(14, [length_delimited(1, "plimsoll.plan"), length_delimited(2, "")].concat()),
     ];
     assert!(text(check("odd", &twice.concat()).unwrap_err()).contains("two metadata"));
-    // The plan of the file before its nodes were moved.
+    // The plan of the written file does not fit the original order of nodes.
     let plan =
         Model::new(&written).metadata.iter().find(|entry| entry.0 == "plimsoll.plan").unwrap().1.to_owned();
     let old_order = with_metadata(&bytes, "plimsoll.format", |_| Some("plimsoll-onnx/1".to_owned()));
@@ -389,7 +388,7 @@ fn wrong_plans_are_refused() {
 }
 
 #[test]
-fn what_cannot_be_written_anew_is_said() {
+fn files_that_cannot_be_rewritten_are_refused() {
     let bytes = model(&[input("x", FLOAT, "8"), node("Relu", &["x"], &["y"]), output("y", FLOAT, "8")]);
     let options = ImportOptions::default();
     let graph = onnx_from_bytes("m", &bytes, &options).unwrap().graph;
@@ -399,7 +398,7 @@ fn what_cannot_be_written_anew_is_said() {
     let other = model(&[input("x", FLOAT, "9"), node("Relu", &["x"], &["y"]), output("y", FLOAT, "9")]);
     assert!(matches!(error(&other, &plan), OnnxError::OtherModel));
     assert!(matches!(error(b"no model", &plan), OnnxError::Import(_)));
-    // Protobuf puts pieces of one message together.
+    // Protobuf merges several fields of one message.
     let pieces = [bytes.as_slice(), &length_delimited(7, length_delimited(2, "name"))].concat();
     assert!(error(&pieces, &plan).to_string().contains("several pieces"));
     let mut wrong = plan.clone();

@@ -1,4 +1,4 @@
-//! Models for TensorFlow Lite Micro with a plan inside; `tests/tflm/compare.py` runs such models.
+//! Models for TensorFlow Lite Micro with plans inside; `tests/tflm/compare.py` runs such models.
 #![cfg(feature = "tflite")]
 
 mod support;
@@ -27,8 +27,8 @@ fn head(model: &[u8]) -> u64 {
     tflite::check(model, &Scratch::reference()).unwrap().head_bytes
 }
 
-/// `x` (64) is read by two operators, whose results of 256 bytes are `other`, and made `small`
-/// (16). In the order of the file, both are there at once.
+/// Two operators read `x` (64 bytes) and write `wide` and `other` (256 bytes each); `wide` is
+/// reduced to `small` (16). In program order, both large tensors are live at once.
 fn branches() -> Model {
     let tensors = [("x", 64), ("wide", 256), ("small", 16), ("other", 256), ("sum", 16)];
     let main = SubGraph {
@@ -46,7 +46,7 @@ fn branches() -> Model {
     model(&[ADD, CONV_2D], main, Vec::new())
 }
 
-/// The best order has `x`, `small` and one of the large ones at once.
+/// In the best order, the peak is `x`, `small` and one of the large tensors.
 const BRANCHES: u64 = 64 + 16 + 256;
 
 fn nas_cell() -> Vec<u8> {
@@ -54,7 +54,7 @@ fn nas_cell() -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// Types and tensors of the operators, in the order of the file.
+/// Types and tensors of the operators, in program order.
 fn operators(model: &[u8]) -> Vec<String> {
     let mut options = ImportOptions::default();
     options.fold = Fold::None;
@@ -66,7 +66,7 @@ fn operators(model: &[u8]) -> Vec<String> {
     text.collect()
 }
 
-/// Where in the file the plan's offsets are.
+/// The position of the plan's offsets in the file.
 fn offsets_place(plan: &TflitePlan) -> usize {
     let offsets = plan.layout.offsets.iter().flatten();
     let numbers = offsets.map(|offset| offset.map_or(-1, |offset| i32::try_from(offset).unwrap()));
@@ -91,12 +91,12 @@ fn a_planned_network_has_our_order_and_reads_back() {
     let before = operators(&file);
     let order = plan.plan.order.iter().map(|id| before[id.index()].clone());
     assert_eq!(operators(&plan.bytes), order.collect::<Vec<_>>());
-    assert_ne!(operators(&plan.bytes), before, "this network's best order is another one");
+    assert_ne!(operators(&plan.bytes), before, "the best order differs from program order");
     let checked = tflite::check(&plan.bytes, &Scratch::reference()).unwrap();
     assert_eq!((checked.head_bytes, checked.layout.offsets), (86_016, plan.layout.offsets.clone()));
     let (old, new) = (file.len(), plan.bytes.len());
     assert!(new - old < 4_000 && (new - old).is_multiple_of(16), "{} bytes added", new - old);
-    assert_eq!(plan.bytes[new - old..], file, "the old bytes follow as they are");
+    assert_eq!(plan.bytes[new - old..], file, "the old bytes follow unchanged");
 }
 
 #[test]
@@ -107,11 +107,11 @@ fn a_plan_is_replaced_not_doubled() {
     let in_order =
         tflite::plan("m", &first.bytes, Planner::new().order(Ordering::File), &Scratch::reference());
     assert_eq!(in_order.unwrap().head_bytes, first.head_bytes);
-    // As many bytes as for the first, so no list has grown.
+    // A second plan adds as many bytes as the first, so no list grows.
     let (added, later) = (first.bytes.len() - nas_cell().len(), again.bytes.len() - first.bytes.len());
     assert!(later <= added + 16, "{later} bytes after {added}");
 
-    // Two plans, and a tensor that shares the buffer of one.
+    // A model with two plans, and a tensor that shares the buffer of one of them.
     let mut model = branches();
     model.buffers = vec![Buffer::default(), data(&[7; 12]), data(&[8; 32])];
     model.metadata = vec![(PLAN, 1), ("min_runtime_version", 2), (PLAN, 1)];
@@ -161,7 +161,7 @@ fn sizes_are_the_runtimes() {
 }
 
 #[test]
-fn tensors_that_nobody_names_count() {
+fn unused_tensors_count() {
     let mut model = branches();
     model.subgraphs[0].tensors.push(tensor("unused", INT8, &[1000]));
     let plan = planned(&model.bytes());
@@ -171,7 +171,7 @@ fn tensors_that_nobody_names_count() {
 }
 
 #[test]
-fn what_nobody_writes_lives_from_the_start() {
+fn tensors_without_writers_live_from_the_start() {
     let mut model = branches();
     model.subgraphs[0].tensors.push(tensor("blank", INT8, &[512]));
     model.subgraphs[0].operators[3].inputs.push(5);
@@ -194,7 +194,7 @@ fn variables_are_left_to_the_runtime() {
 }
 
 #[test]
-fn all_else_of_the_model_is_kept() {
+fn other_parts_of_the_model_are_unchanged() {
     let mut model = branches();
     model.description = Some("what it is");
     model.buffers.push(data(b"1.2.3"));
@@ -203,7 +203,7 @@ fn all_else_of_the_model_is_kept() {
     let plan = planned(&old);
     let added = plan.bytes.len() - old.len();
     assert_eq!(plan.bytes[added..], old);
-    // The new root leads to the old parts: description, metadata, buffer.
+    // The new root refers to the old parts: description, metadata, buffer.
     let root = u32::from_le_bytes(*plan.bytes.first_chunk().unwrap()) as usize;
     assert!(root < added);
     let again = planned(&plan.bytes);
@@ -213,7 +213,7 @@ fn all_else_of_the_model_is_kept() {
     }
 }
 
-/// A field of the table at `table` of a file.
+/// The position of a field of the table at `table`.
 fn field(file: &[u8], table: usize, slot: usize) -> Option<usize> {
     let number = |at: usize| u16::from_le_bytes(*file[at..].first_chunk().unwrap());
     let back = i32::from_le_bytes(*file[table..].first_chunk().unwrap());
@@ -239,7 +239,7 @@ fn description(file: &[u8]) -> String {
     String::from_utf8(words(file, place).to_vec()).unwrap()
 }
 
-/// Names and buffers of a file's metadata.
+/// The metadata of a file as (name, buffer).
 fn entries(file: &[u8]) -> Vec<(String, u32)> {
     let vector = follow(file, field(file, follow(file, 0), 6).unwrap());
     let length = u32::from_le_bytes(*file[vector..].first_chunk().unwrap()) as usize;
@@ -254,7 +254,7 @@ fn entries(file: &[u8]) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn places_that_count_from_the_files_start_move_with_it() {
+fn absolute_file_offsets_are_adjusted() {
     const BEHIND: [u8; 16] = *b"sixteen of them!";
     let mut model = branches();
     model.buffers.push(Buffer { offset: 1, size: 0, ..Buffer::default() });
@@ -272,7 +272,7 @@ fn places_that_count_from_the_files_start_move_with_it() {
     let moved = (8_000 + added as u64).to_le_bytes();
     assert_eq!(plan.bytes.windows(8).filter(|window| *window == moved).count(), 2);
     assert_eq!(plan.bytes[8_000 + added..], BEHIND);
-    // Once more: they move on.
+    // Planning again moves the constants again.
     let again = planned(&plan.bytes);
     assert_eq!(again.bytes[again.bytes.len() - 16..], BEHIND);
     assert_eq!(head(&again.bytes), plan.head_bytes);
@@ -333,7 +333,7 @@ fn wrong_layouts_are_not_written() {
 }
 
 #[test]
-fn plans_that_were_tampered_with_are_noticed() {
+fn changed_plans_in_files_are_refused() {
     let plan = planned(&branches().bytes());
     let wrong = |tensor, offset| {
         let error = tflite::check(&with_offset(&plan, tensor, offset), &Scratch::reference()).unwrap_err();
@@ -343,18 +343,18 @@ fn plans_that_were_tampered_with_are_noticed() {
     let x = i32::try_from(plan.layout.offsets[0][0].unwrap()).unwrap();
     assert!(wrong(1, x).contains("`wide`"));
     assert!(wrong(1, -2).contains("before the arena"));
-    // The runtime places it around the others; the plan was the least, so no lower.
+    // The runtime places this tensor around the others. The plan was optimal, so the head cannot shrink.
     let left = tflite::check(&with_offset(&plan, 1, -1), &Scratch::reference()).unwrap();
     assert!(left.head_bytes >= plan.head_bytes && left.layout.offsets[0][1].is_none());
     assert!(wrong(1, 4).contains("multiple of 16"));
-    // The number of tensors stands right before the offsets.
+    // The number of tensors precedes the offsets.
     let mut bytes = plan.bytes.clone();
     bytes[offsets_place(&plan) - 4] = 6;
     let error = tflite::check(&bytes, &Scratch::reference()).unwrap_err().to_string();
     assert!(error.contains("says 6"), "{error}");
 }
 
-/// `x` is made into `a`, reshaped to `b`, and made into `y`.
+/// A chain: `x`, `a`, `b` (a reshape of `a` by the operator `code`), `y`.
 fn reshaped(code: i32) -> Model {
     let main = SubGraph {
         tensors: vec![
@@ -371,7 +371,7 @@ fn reshaped(code: i32) -> Model {
     model(&[ADD, code], main, vec![])
 }
 
-/// Aliases are made on request, of kernels that bear them, and no other overlap is right.
+/// Aliases exist only on request and only for kernels that support them; other overlaps are wrong.
 #[test]
 fn reshapes_may_be_at_one_address() {
     let heads = |model: &Model| {
@@ -390,13 +390,13 @@ fn reshapes_may_be_at_one_address() {
     assert_eq!(heads(&reshaped(reshape)), (128, 80));
     assert_eq!(heads(&reshaped(expand_dims)), (128, 80));
     assert_eq!(heads(&reshaped(squeeze)), (128, 128));
-    // A constant, a variable, or another size.
+    // No alias for another size, and none for a variable.
     let mut other = reshaped(reshape);
     other.subgraphs[0].tensors[2].shape = Some(vec![8, 9]);
     assert_eq!(heads(&other), (144, 144));
     other.subgraphs[0].tensors[1].is_variable = true;
     assert_eq!(heads(&other), (96, 96));
-    // What is at one address without such a kernel is wrong, whoever says so.
+    // Without such a kernel, a plan with two tensors at one address is wrong.
     let plan = planned(&reshaped(squeeze).bytes());
     let mut layout = plan.layout;
     layout.offsets[0] = vec![Some(64), Some(0), Some(0), Some(64)];
@@ -404,14 +404,14 @@ fn reshapes_may_be_at_one_address() {
         tflite::write(&reshaped(squeeze).bytes(), &layout).unwrap_err().to_string().starts_with("wrong plan")
     );
     assert!(tflite::write(&reshaped(reshape).bytes(), &layout).is_ok());
-    // Nor may others lie on an alias while it is needed.
+    // No other tensor may overlap an alias while it is live.
     layout.offsets[0][3] = Some(0);
     assert!(tflite::write(&reshaped(reshape).bytes(), &layout).is_err());
     layout.offsets[0] = vec![Some(0), Some(0), Some(0), Some(64)];
     assert!(tflite::write(&reshaped(reshape).bytes(), &layout).is_err());
 }
 
-/// A cache of which an update replaces a part, read again by an operator if `is_read_again`.
+/// An update of a part of a cache; if `is_read_again`, an operator reads the old cache afterwards.
 fn updated(is_read_again: bool) -> Model {
     let last: &[i32] = if is_read_again { &[3, 0] } else { &[3] };
     let main = SubGraph {
@@ -431,7 +431,7 @@ fn updated(is_read_again: bool) -> Model {
 }
 
 #[test]
-fn a_cache_may_be_updated_where_it_is() {
+fn a_cache_may_be_updated_in_place() {
     let plan = |model: &Model, sharing| {
         let planner = Planner::new().share(sharing);
         let plan = tflite::plan("m", &model.bytes(), planner, &Scratch::reference()).unwrap();
@@ -443,7 +443,7 @@ fn a_cache_may_be_updated_where_it_is() {
     assert_eq!(plan(&model, plimsoll::Sharing::Views).head_bytes, 160);
     let shared = plan(&model, plimsoll::Sharing::InPlace);
     assert_eq!(shared.head_bytes, 96);
-    // The old cache is needed afterwards, or is its own update.
+    // The old cache is read afterwards, or it is its own update.
     let read_again = updated(true);
     assert_eq!(plan(&read_again, plimsoll::Sharing::InPlace).head_bytes, 160);
     let mut of_itself = updated(false);
@@ -462,7 +462,7 @@ fn the_whole_arena_is_estimated() {
     assert!(plan.estimated_arena_bytes > plan.head_bytes && plan.estimated_arena_bytes.is_multiple_of(16));
 }
 
-/// Everything at offset 0.
+/// A wrong strategy: all buffers at offset 0.
 struct Liar;
 
 impl Strategy for Liar {
@@ -476,7 +476,7 @@ impl Strategy for Liar {
 }
 
 #[test]
-fn a_strategy_that_lies_writes_nothing() {
+fn a_wrong_strategy_writes_no_model() {
     let lying = Planner::new().strategy(Liar);
     let error = tflite::plan("m", &branches().bytes(), lying, &Scratch::reference()).unwrap_err().to_string();
     assert!(error.starts_with("strategy `liar` made a wrong plan"), "{error}");
@@ -486,7 +486,7 @@ fn a_strategy_that_lies_writes_nothing() {
     assert!(error.starts_with("reserved range 0..16"), "{error}");
 }
 
-/// A body that makes 512 bytes of its input and 16 of those.
+/// A body from 16 bytes to 512 bytes to 16 bytes.
 fn body(name: &'static str) -> SubGraph {
     SubGraph {
         name,
@@ -502,7 +502,7 @@ fn caller(inputs: &[i32], outputs: &[i32], callees: &[i32]) -> Operator {
     Operator { options: Some((WHILE_OPTIONS, callees.to_vec())), ..operator(1, inputs, outputs) }
 }
 
-/// `large` (1024) dies before a loop over 16 bytes runs, and 2048 come after it.
+/// A tensor of 1024 bytes dies before a loop over 16 bytes; one of 2048 bytes follows the loop.
 fn with_loop() -> Model {
     let main = SubGraph {
         tensors: [16, 1024, 16, 16, 2048, 16].map(|size| tensor("t", INT8, &[size])).to_vec(),
@@ -523,34 +523,34 @@ fn with_loop() -> Model {
 }
 
 #[test]
-fn bodies_lie_in_the_workspace_of_what_runs_them() {
+fn bodies_lie_in_the_workspace_of_their_operator() {
     let model = with_loop();
     let plan = planned(&model.bytes());
-    assert_eq!(plan.head_bytes, 2048 + 16, "bodies reuse what is free");
+    assert_eq!(plan.head_bytes, 2048 + 16, "bodies reuse free memory");
     assert_eq!(plan.plan.scratch[2].unwrap().bytes, 512 + 16);
     let starts: Vec<u64> = plan.layout.offsets[1..]
         .iter()
         .map(|offsets| offsets.iter().flatten().copied().min().unwrap())
         .collect();
-    assert_eq!(starts[0], starts[1], "the condition and the body do not run at once");
-    // The body over the loop's own input is noticed.
+    assert_eq!(starts[0], starts[1], "the condition and the body run at different times");
+    // The verifier detects a body that overlaps the loop's input.
     let (input, first) = (plan.layout.offsets[0][2].unwrap(), 6 + 3);
     let wrong = with_offset(&plan, first + 1, i32::try_from(input).unwrap());
     assert!(matches!(tflite::check(&wrong, &Scratch::reference()), Err(TfliteError::Wrong(_))));
 }
 
 #[test]
-fn what_runs_from_several_places_has_memory_of_its_own() {
+fn subgraphs_with_several_callers_have_memory_of_their_own() {
     let mut model = with_loop();
     model.subgraphs[0].operators[3] = caller(&[3], &[4], &[1, 2]);
     let plan = planned(&model.bytes());
-    // Both bodies twice, all of their tensors beside each other.
+    // Both bodies count twice, with all their tensors at offsets of their own.
     assert_eq!(plan.head_bytes, 2048 + 16 + 2 * (16 + 512 + 16));
     assert_eq!(head(&plan.bytes), plan.head_bytes);
 }
 
 #[test]
-fn what_nobody_runs_is_planned_alone() {
+fn unused_subgraphs_are_planned_alone() {
     let mut model = branches();
     model.subgraphs.push(body("signature"));
     let plan = planned(&model.bytes());
@@ -578,7 +578,7 @@ fn impossible_calls_are_refused() {
 
 #[test]
 fn bodies_that_double_and_redouble_end() {
-    // 2^40 runs of the innermost.
+    // The innermost subgraph would run 2^40 times.
     let main = SubGraph {
         tensors: vec![tensor("x", INT8, &[16])],
         inputs: vec![0],
@@ -594,7 +594,7 @@ fn bodies_that_double_and_redouble_end() {
     assert!(refused(&model).contains("more often than can be looked at"), "{}", refused(&model));
 }
 
-/// `operator` with these tensors by position: shape, type, whether constant.
+/// A model of one operator; its inputs are (shape, type, is constant).
 fn alone(code: i32, inputs: &[(&[i32], i8, bool)], output: (&[i32], i8)) -> Model {
     let mut main = SubGraph::default();
     for (number, &(shape, element_type, is_constant)) in inputs.iter().enumerate() {
@@ -628,14 +628,14 @@ fn reference_kernels_get_their_scratch() {
     assert_eq!(scratch(&alone(TRANSPOSE_CONV, &floats, (&[1, 6, 6, 3], FLOAT32))), 0);
     let wide = [shapes[0], shapes[1], (&[1, 3, 3, 8], INT16, false), (&[3], INT16, true)];
     assert_eq!(scratch(&alone(TRANSPOSE_CONV, &wide, (&[1, 6, 6, 3], INT16))), 864 + 32);
-    // Sums, positions, axes.
+    // Sums, positions and axes of MEAN.
     let mean = [(&[1, 5, 5, 9][..], INT8, false), (&[2], INT32, true)];
     assert_eq!(scratch(&alone(MEAN, &mean, (&[1, 9], INT8))), 48 + 16 + 16);
     // Weights of 4 bits are unpacked.
     let packed = [(&[1, 5, 5, 9][..], INT8, false), (&[2, 1, 1, 9], INT4, true)];
     assert_eq!(scratch(&alone(CONV_2D, &packed, (&[1, 5, 5, 2], INT8))), 32);
     assert_eq!(scratch(&alone(ADD, &mean, (&[1, 9], INT8))), 0);
-    // Without its cell state, nothing is known of an LSTM.
+    // Without its cell state, the scratch of an LSTM is unknown.
     let plan = planned(&alone(UNIDIRECTIONAL_SEQUENCE_LSTM, &mean, (&[1, 9], INT8)).bytes());
     assert!(plan.notes[0].contains("`0:UNIDIRECTIONAL_SEQUENCE_LSTM`; measure it"), "{:?}", plan.notes);
 }
@@ -665,12 +665,12 @@ fn measured_scratch_goes_before_the_table() {
 }
 
 #[test]
-fn handles_and_foreign_code() {
+fn handles_and_custom_operators() {
     let mut model = branches();
     model.codes[1] = Code { builtin: CUSTOM, custom: Some(b"MyKernel".to_vec()) };
     let plan = planned(&model.bytes());
     assert!(plan.notes[0].contains("`0:CUSTOM:MyKernel`, `1:CUSTOM:MyKernel`"), "{:?}", plan.notes);
-    assert_eq!(plan.layout.orders, [[0, 1, 2, 3]], "foreign code keeps its order");
+    assert_eq!(plan.layout.orders, [[0, 1, 2, 3]], "custom operators keep their order");
     let known = Scratch::reference().measured(0, 0, 0).measured(0, 1, 0).measured(0, 2, 0);
     let plan = tflite::plan("m", &model.bytes(), Planner::new(), &known).unwrap();
     assert!(plan.notes.is_empty(), "{:?}", plan.notes);
@@ -700,14 +700,14 @@ fn tensors_that_the_runtime_does_not_have_are_named() {
     model.subgraphs.clear();
     assert_eq!(refused(&model), "not a valid TFLite file: the model has no subgraph");
     assert!(tflite::plan("m", b"TFL3", Planner::new(), &Scratch::reference()).is_err());
-    // Together they are too much, though none is.
+    // The total exceeds the limit, although no tensor does.
     let mut model = branches();
     model.subgraphs[0].tensors[0] = tensor("x", INT8, &[1 << 30]);
     model.subgraphs[0].tensors[1] = tensor("wide", INT8, &[1 << 30]);
     assert!(refused(&model).contains("offsets in the file end at 2147483647"), "{}", refused(&model));
 }
 
-/// Head bytes of the runtime's own plan, and of ours, as the interpreter reports them.
+/// Model, head bytes with the runtime's own plan, and with plimsoll's, as the interpreter reports them.
 const MEASURED: [(&str, u64, u64); 23] = [
     ("tiny/ds_cnn_kws_int8", 16_000, 16_000),
     ("tiny/fc_ae_toycar_int8", 768, 768),
@@ -747,7 +747,7 @@ fn real_models_need_what_the_interpreter_reports() {
     }
 }
 
-/// The bytes of a file with a few of them changed, often near the root.
+/// A copy of `file` with a few bytes changed, often near the root.
 fn mutated(file: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes = file.to_vec();
     for _ in 0..random.usize(1..6) {
@@ -787,7 +787,9 @@ fn mutated_files_give_an_error_or_a_right_plan() {
                 assert!(head(&done.bytes) <= done.head_bytes, "mutation {number}");
                 counts[1] += 1;
             }
-            Err(TfliteError::Wrong(text)) => panic!("mutation {number}: we made a wrong plan: {text}"),
+            Err(TfliteError::Wrong(text)) => {
+                panic!("mutation {number}: the planner wrote a wrong plan: {text}")
+            }
             Err(_) => counts[2] += 1,
         }
     }

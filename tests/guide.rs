@@ -1,4 +1,4 @@
-//! The C samples of the guide are pieces of a program that is compiled and run. (Its Rust
+//! The C samples of the guide are parts of an example that other tests compile and run. (The Rust
 //! samples are doc tests.)
 
 #[test]

@@ -1,4 +1,4 @@
-//! Buffers from CSV.
+//! Import of buffers from CSV.
 #![cfg(feature = "csv")]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn import(text: &str) -> Result<Problem, ImportError> {
     csv_from_bytes("buffers", text.as_bytes(), &ImportOptions::default())
 }
 
-/// What is wrong with the rows below a plain header.
+/// The error for `rows` below a plain header.
 fn error(rows: &str) -> String {
     error_of_file(&format!("id,lower,upper,size\n{rows}"))
 }
@@ -140,7 +140,7 @@ fn bytes_that_are_no_text_are_refused() {
 }
 
 #[test]
-fn files_are_told_apart_by_their_ending() {
+fn formats_are_recognised_by_file_extension() {
     let missing = read(Path::new("no/such.csv"), &ImportOptions::default());
     assert!(matches!(missing, Err(ImportError::Read { .. })), "{missing:?}");
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Plans that are written, read and written again: the same plans, the same bytes.
+//! Plans that are written as JSON, read and written again: the same plans, the same bytes.
 #![cfg(feature = "json")]
 
 #[path = "support/pools.rs"]
@@ -25,7 +25,7 @@ fn planner(sharing: Sharing) -> Planner {
 }
 
 fn check_plan(graph: &Graph, mut plan: Plan) {
-    // A document does not say how the search went.
+    // A document does not contain search statistics.
     (plan.nodes, plan.stop) = (0, Stop::Finished);
     let options = ImportOptions::default();
     let text = PlanDocument::of_graph(graph, &plan, &options).to_json();
@@ -43,9 +43,9 @@ fn check_pool_plan(graph: &Graph, mut plan: PoolPlan) {
     assert_eq!(PoolPlanDocument::of_graph(graph, &read, &options).to_json(), text);
 }
 
-/// A part of a U-Net whose plan in place shared in the order in which it was made.
+/// A part of a U-Net: the planner found its in-place shares in another order than by tensor.
 #[test]
-fn what_is_shared_comes_back_in_order() {
+fn shares_are_read_back_in_order() {
     let in_place = |id: usize, from: usize, to: usize| {
         format!(
             r#"{{"name":"o{id}","type":"Relu","inputs":[{from}],"outputs":[{to}],"permits":[{{"how":"in_place","input":{from},"output":{to}}}]}}"#
@@ -93,7 +93,7 @@ fn plans_that_share_come_back() {
             _ => sharing::drawn_with_constraints(seed, 2 + seed % 6, 40),
         };
         for level in LEVELS {
-            // Constraints may be such that no plan satisfies them.
+            // Random constraints may be unsatisfiable.
             let Ok(plan) = planner(level).plan(&graph) else { continue };
             check_plan(&graph, plan);
         }

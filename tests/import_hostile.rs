@@ -1,6 +1,5 @@
-//! Files that are small and ask for much: what is made of a file takes at most 20 times its size
-//! and 50 MB, messages stay short however long the file's names, and what is no file of the
-//! format is refused by name.
+//! Hostile files: an import takes at most 20 times the size of the file plus 50 MB, messages stay
+//! short for names of any length, and an invalid file is refused with an error that names the cause.
 #![cfg(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite"))]
 
 #[path = "support/onnx_models.rs"]
@@ -18,10 +17,10 @@ use plimsoll::import::{self, ImportOptions};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// One at a time, so that each measures its own.
+/// Serialises the tests, as each measures the memory of the process.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// The peak of memory while this runs, above what there was.
+/// Runs `run`, and returns the peak of additional memory in bytes.
 fn measured<T>(run: impl FnOnce() -> T) -> (usize, T) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
@@ -29,7 +28,7 @@ fn measured<T>(run: impl FnOnce() -> T) -> (usize, T) {
     (MEMORY.peak_usage().saturating_sub(before), result)
 }
 
-/// What of a result decides the test: its error, if it has one.
+/// The error of a result as text; the value is dropped.
 fn outcome<T>(result: Result<T, impl ToString>) -> Result<(), String> {
     result.map(|_| ()).map_err(|error| error.to_string())
 }
@@ -42,7 +41,7 @@ fn import_json(bytes: &[u8]) -> Result<(), String> {
     outcome(import::graph_json_from_bytes("m", bytes, &ImportOptions::default()))
 }
 
-/// What the import says; a line for each limit that it breaks is added.
+/// Imports `bytes`, and adds a line to `wrong` for each limit that the import exceeds.
 fn check_memory(
     name: &str,
     bytes: &[u8],
@@ -50,14 +49,14 @@ fn check_memory(
     wrong: &mut Vec<String>,
 ) -> Result<(), String> {
     let (used, result) = measured(|| import(bytes));
-    // 20 times the file and 50 MB for a million parts: these are fewer.
+    // The limit of 50 MB is for a million parts; here it is in proportion to `MANY`.
     let most = 20 * bytes.len() + 50 * MANY;
-    println!("{name}: {} bytes take {used}, of {most}", bytes.len());
+    println!("{name}: a file of {} bytes takes {used} of {most} bytes", bytes.len());
     if used > most {
-        wrong.push(format!("{name}: {} bytes take {used}, more than {most}", bytes.len()));
+        wrong.push(format!("{name}: a file of {} bytes takes {used} bytes, more than {most}", bytes.len()));
     }
     if result.as_ref().is_err_and(|text| text.len() > 2048) {
-        wrong.push(format!("{name}: a long message"));
+        wrong.push(format!("{name}: the message is longer than 2 KiB"));
     }
     result
 }
@@ -68,7 +67,7 @@ fn repeated(part: &[u8]) -> Vec<u8> {
     part.repeat(MANY)
 }
 
-/// Parts that each name something of their own.
+/// `MANY` parts, each with a name of its own.
 fn numbered(part: impl Fn(&str) -> Vec<u8>) -> Vec<u8> {
     (0..MANY).flat_map(|number| part(&format!("{number:x}"))).collect()
 }
@@ -192,8 +191,7 @@ fn onnx_files_of_a_million_parts_take_little_memory() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A tensor of many numbers that is concatenated as often as it is named: the numbers are not
-/// copied for each.
+/// A concatenation lists one tensor many times; its known values are not copied for each time.
 #[test]
 fn numbers_are_not_multiplied() {
     let _alone = ALONE.lock();
@@ -205,7 +203,7 @@ fn numbers_are_not_multiplied() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A function whose failure has a long reason, called by a node with many outputs.
+/// A function with a long error message, called by a node with many outputs.
 #[test]
 fn reasons_are_not_multiplied() {
     let _alone = ALONE.lock();
@@ -302,7 +300,7 @@ fn tflite_files_of_many_parts_take_little_memory() {
 
 const LONG: usize = 1 << 20;
 
-/// Names of a megabyte, in each place that a message names.
+/// Names of one megabyte, for each kind of name that occurs in messages.
 #[test]
 fn messages_are_short_and_say_why() {
     let _alone = ALONE.lock();
@@ -371,7 +369,7 @@ fn messages_are_short_and_say_why() {
     }
 }
 
-/// What a JSON document must be to be a graph; everything else is refused with its place.
+/// Invalid graph JSON is refused with an error that names the position.
 #[test]
 fn json_is_read_strictly() {
     let _alone = ALONE.lock();
@@ -413,16 +411,16 @@ fn json_is_read_strictly() {
     assert!(plan.contains("duplicate key `N`"), "{plan}");
 }
 
-/// A dimension of 0 makes no bytes, whatever the others; without it, sizes beyond 64 bits are
-/// refused by name.
+/// A tensor with a dimension of 0 has no bytes, whatever its other dimensions are. Without such a
+/// dimension, a size beyond 64 bits is an error that names the tensor.
 #[test]
-fn sizes_are_counted_with_care() {
+fn sizes_beyond_64_bits_are_errors() {
     let _alone = ALONE.lock();
     let huge = "4611686018427387904, 4611686018427387904";
     for op_type in ["Relu", "Identity", "Softmax", "Dropout", "Flatten"] {
         let zero = format!("0, {huge}");
         let parts = [input("x", FLOAT, &zero), node(op_type, &["x"], &["y"])];
-        // The second dimension of what is flattened exceeds 64 bits by itself.
+        // The second dimension of the output of `Flatten` exceeds 64 bits by itself.
         let result = import_onnx(&model(&parts));
         assert_eq!(result.is_ok(), op_type != "Flatten", "{op_type}: {result:?}");
         let parts = [input("x", FLOAT, huge), node(op_type, &["x"], &["y"])];
@@ -439,7 +437,7 @@ fn sizes_are_counted_with_care() {
             node_with(op_type, &["x"], &outputs, &axis)
         };
         let parts = [input("x", UINT8, half), node];
-        // Either refused or of the right size; no overflow.
+        // The import either refuses the model or computes the right size; it does not overflow.
         let _ = import_onnx(&model(&parts));
     }
     let split = node_with("Split", &["x"], &[], &[attribute("num_outputs", number(3, 0))]);

@@ -1,4 +1,4 @@
-//! Graphs from JSON.
+//! Import of graphs from JSON.
 #![cfg(feature = "json")]
 
 use plimsoll::import::{Fold, ImportError, ImportOptions, ImportedGraph, graph_json_from_bytes};
@@ -22,7 +22,7 @@ fn error(value: &Value) -> String {
     text.strip_prefix("not a valid graph JSON file: ").map(str::to_owned).unwrap_or(text)
 }
 
-/// `image` and `weights` make `features`, the output.
+/// `conv` reads `image` and `weights` and writes `features`, the output.
 fn small() -> Value {
     json!({
         "name": "small",
@@ -183,7 +183,7 @@ fn no_cut_and_no_depth_makes_it_panic() {
     assert!(import_text(&format!("{{\"x\": {deep}")).is_err());
 }
 
-/// A chain of one operator for each type, from a constant to the output.
+/// A chain with one operator per type, from a constant to the output.
 fn chain(types: &[&str]) -> Value {
     let tensor = |name: usize, kind: &str| json!({"name": name.to_string(), "bytes": 4, "kind": kind});
     let mut tensors = vec![tensor(0, "constant")];
@@ -200,7 +200,7 @@ fn folded(graph: &Graph) -> Vec<bool> {
 }
 
 #[test]
-fn constants_fold_up_to_what_may_not_run_early() {
+fn constants_fold_up_to_operators_that_must_run() {
     assert_eq!(folded(&import(&chain(&["Cast", "DEQUANTIZE", "If", "Cast"]))), [true, true, false, false]);
     for op_type in ["RandomNormalLike", "Loop", "CUSTOM:x", "READ_VARIABLE"] {
         assert_eq!(folded(&import(&chain(&["Cast", op_type]))), [true, false], "{op_type}");
@@ -250,10 +250,10 @@ fn floats_may_count_as_another_type() {
     assert_eq!(bytes, [16, 5, 8]);
 }
 
-/// Of operators in JSON nothing is known but their type: those that may do
-/// anything run, even if they read constants only.
+/// Graph JSON states only the types of operators. Operators of unknown types may have side effects,
+/// so they are not folded, even if they read constants only.
 #[test]
-fn only_what_is_known_to_compute_is_folded() {
+fn only_pure_operators_are_folded() {
     let text = r#"{"ops":[
         {"name":"a","type":"random_uniform","inputs":[0],"outputs":[1]},
         {"name":"b","type":"ReadSensor","inputs":[0],"outputs":[2]},
@@ -279,7 +279,7 @@ fn only_what_is_known_to_compute_is_folded() {
     }
 }
 
-/// `small`, and then `relu`, which may write `result` over `features`.
+/// `small` followed by `relu`, which may write `result` over `features`.
 fn shared() -> Value {
     let mut value = small();
     let relu = json!({"name": "relu", "type": "Relu", "inputs": [2], "outputs": [3]});

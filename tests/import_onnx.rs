@@ -1,4 +1,4 @@
-//! ONNX models to graphs.
+//! Import of ONNX models.
 #![cfg(feature = "onnx")]
 
 #[path = "import_onnx/bodies.rs"]
@@ -54,13 +54,13 @@ fn tensor_names(graph: &Graph) -> Vec<String> {
     names(graph, &graph.tensor_ids().collect::<Vec<_>>())
 }
 
-/// What the operator called `the Type` reads, a space between names.
+/// The names of the inputs of the operator with type `op_type`, separated by spaces.
 fn reads(graph: &Graph, op_type: &str) -> String {
     let operator = graph.operators().iter().find(|operator| operator.op_type() == op_type).unwrap();
     names(graph, operator.inputs()).join(" ")
 }
 
-/// Types of the operators that remain.
+/// Types of the operators that are not folded.
 fn remaining(graph: &Graph) -> Vec<&str> {
     graph.file_order().iter().map(|&id| graph.operator(id).op_type()).collect()
 }
@@ -149,7 +149,7 @@ fn sparse_initializers_are_constants() {
 
 #[test]
 fn every_element_type_has_its_size() {
-    // By ONNX's number of the type: bytes of 5 elements.
+    // The bytes of 5 elements, indexed by ONNX's number of the type.
     let bytes = [20, 5, 5, 10, 10, 20, 40, 0, 5, 10, 40, 20, 40, 40, 80, 10, 5, 5, 5, 5, 3, 3, 3, 5, 2, 2];
     for (data_type, bytes) in (1..).zip(bytes) {
         let constant = [
@@ -198,7 +198,7 @@ fn symbolic_dimensions_are_bound_by_name() {
         output("z", FLOAT, "batch, 2*seq + 1"),
     ];
     let remedy = if cfg!(feature = "onnx-shapes") {
-        // The others follow from the input.
+        // The other dimensions follow from the input.
         "bind `batch` by --dim batch=1"
     } else {
         "bind `2*seq + 1`, `batch`, `seq` by --dim '2*seq + 1=1' --dim batch=1 --dim seq=1"
@@ -272,7 +272,7 @@ fn all_unshaped_tensors_are_listed_with_a_remedy() {
 }
 
 #[test]
-fn of_two_descriptions_the_full_one_counts() {
+fn of_two_declarations_the_complete_one_counts() {
     let parts = [
         input("x", FLOAT, "1"),
         node("A", &["x"], &["y"]),
@@ -287,7 +287,7 @@ fn folded_tensors_need_no_shape() {
     let parts = [
         input("x", FLOAT, "1"),
         initializer("w", FLOAT, &[4]),
-        // Not in an order in which they could run.
+        // The nodes are not in topological order.
         node("Second", &["halved"], &["folded"]),
         node("First", &["w"], &["halved"]),
         node("Third", &["x", "folded"], &["y"]),
@@ -349,7 +349,7 @@ fn constants_are_shaped_by_their_attributes() {
 }
 
 #[test]
-fn what_draws_random_numbers_is_never_folded() {
+fn random_operators_are_never_folded() {
     let random = ["Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike", "Dropout"];
     let mut parts = vec![initializer("w", FLOAT, &[4])];
     for op_type in random {
@@ -364,7 +364,7 @@ fn what_draws_random_numbers_is_never_folded() {
     assert_eq!(graph.file_order().len(), 8);
 }
 
-/// What the model calls its own may do anything, whatever it is called.
+/// A function that the model defines may have any effect, even under the name of a standard operator.
 #[test]
 fn functions_of_the_model_are_never_folded() {
     let graph = |functions: &[Vec<u8>]| {
@@ -381,7 +381,7 @@ fn functions_of_the_model_are_never_folded() {
 }
 
 #[test]
-fn bodies_of_operators_that_are_not_known_are_noted() {
+fn bodies_of_unknown_operators_are_noted() {
     let parts = |op_type| {
         let inner = body("then_branch", &[node("Neg", &["x"], &["r"]), output("r", FLOAT, "4")]);
         let outer = node_with(op_type, &["x"], &["y"], &[inner]);
@@ -419,7 +419,7 @@ fn shapes_that_contradict_each_other_count_for_nothing() {
 }
 
 #[test]
-fn of_other_domains_nothing_is_known() {
+fn operators_of_other_domains_are_unknown() {
     let domains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "pkg.torch", "my.functions"];
     let mut parts = vec![initializer("w", FLOAT, &[4])];
     for name in domains {
@@ -439,7 +439,7 @@ fn recurrent_operators_keep_no_state() {
 }
 
 #[test]
-fn what_bodies_use_of_the_outer_scope_is_read() {
+fn captured_tensors_are_inputs() {
     let then_branch = body(
         "then_branch",
         &[
@@ -452,7 +452,7 @@ fn what_bodies_use_of_the_outer_scope_is_read() {
             output("u", FLOAT, "4"),
         ],
     );
-    // A body may do nothing but hand out what is around it.
+    // A body may consist of an output that it captures.
     let else_branch = body("else_branch", &[output("d", FLOAT, "4")]);
     let parts = [
         input("a", FLOAT, "4"),
@@ -465,7 +465,7 @@ fn what_bodies_use_of_the_outer_scope_is_read() {
     ];
     let graph = import(&parts, &ImportOptions::default());
     assert_eq!(reads(&graph, "If"), "cond b a d");
-    // Nothing inside of a body is a tensor of the graph.
+    // Tensors of a body are not tensors of the graph.
     assert_eq!(tensor_names(&graph), ["a", "b", "cond", "d", "y"]);
 }
 
@@ -490,7 +490,7 @@ fn nested_bodies_see_through_all_scopes() {
             input("state", FLOAT, "4"),
             input("shadowed", FLOAT, "4"),
             node_with("Loop", &["near", "", "state"], &["r"], &[innermost]),
-            // Bodies are not bound to an order: `middle` is the body's own.
+            // Nodes of a body may come in any order: `middle` is a tensor of the body.
             node("Make", &["shadowed"], &["middle"]),
             sparse_initializer("held", FLOAT, 1, &[4]),
             node("Use", &["held", "shadowed"], &["end"]),
@@ -584,7 +584,7 @@ fn negative_dimensions_are_errors() {
     assert_eq!(error_text(&[constant], &ImportOptions::default()), negative);
 }
 
-/// Exporters write -1, nothing, an empty name or `?` for what they do not know.
+/// Exporters write -1, no value, an empty name or `?` for an unknown dimension.
 #[test]
 fn dimensions_that_exporters_leave_open_are_unknown() {
     for open in ["-1", "?", "-1, -1"] {
@@ -594,7 +594,7 @@ fn dimensions_that_exporters_leave_open_are_unknown() {
 }
 
 #[test]
-fn what_is_no_model_is_said_to_be_none() {
+fn invalid_models_are_refused() {
     let reason = |bytes: &[u8]| match onnx_from_bytes("model", bytes, &ImportOptions::default()) {
         Err(ImportError::Malformed { format: "ONNX", reason }) => reason,
         other => panic!("{other:?}"),
@@ -617,7 +617,7 @@ fn training_graphs_are_noted() {
     assert!(onnx_from_bytes("model", &model(&parts), &ImportOptions::default()).unwrap().notes.is_empty());
 }
 
-/// Something of everything.
+/// A model with every kind of message that the importer reads.
 fn medley() -> Vec<u8> {
     let inner = body("then_branch", &[node("Use", &["x", "w"], &["r"]), output("r", FLOAT, "4")]);
     model(&[
@@ -638,7 +638,7 @@ fn damaged_bytes_are_never_worse_than_an_error() {
     let options = binding(&[("n", 2)]);
     onnx_from_bytes("model", &bytes, &options).unwrap();
     for end in 0..bytes.len() {
-        // Cut after the graph, it is a model still.
+        // A file that is cut after the graph is still a model.
         let _ = onnx_from_bytes("model", &bytes[..end], &options);
     }
     let mut errors = 0;
@@ -664,7 +664,7 @@ fn lengths_beyond_the_file_are_errors() {
 }
 
 #[test]
-fn bodies_nested_without_end_are_errors() {
+fn bodies_nested_too_deep_are_errors() {
     let mut graph = Vec::new();
     for _ in 0..5000 {
         graph = length_delimited(1, length_delimited(5, length_delimited(6, graph)));
@@ -702,7 +702,7 @@ mod zoo {
         value.as_str().unwrap()
     }
 
-    /// All that the description says of each tensor, in an order of its own.
+    /// The described properties of each tensor, sorted.
     fn described_tensors(json: &Value) -> Vec<String> {
         let tensors = json["tensors"].as_array().unwrap().iter().map(|tensor| {
             let (kind, is_output) = match text(&tensor["kind"]) {

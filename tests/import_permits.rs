@@ -1,4 +1,4 @@
-//! What importers permit of views, against the elements that an operator moves.
+//! Permissions from importers, compared with the elements that an operator moves.
 #![cfg(all(feature = "onnx", feature = "tflite"))]
 
 #[path = "support/onnx_models.rs"]
@@ -11,12 +11,12 @@ use plimsoll::import::{ImportOptions, onnx_from_bytes, tflite_from_bytes};
 use plimsoll::{Graph, OperatorId, Permit};
 use proptest::prelude::*;
 
-/// Little-endian.
+/// The numbers as little-endian bytes.
 fn raw(numbers: &[i64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
-/// An initializer with its contents.
+/// An initializer of one axis with its contents.
 fn numbers(name: &str, list: &[i64]) -> Vec<u8> {
     let dims = [i64::try_from(list.len()).unwrap()];
     let described = onnx_models::tensor(name, INT64, &dims);
@@ -32,13 +32,13 @@ fn import(parts: &[Vec<u8>]) -> Graph {
     onnx_from_bytes("slices", &model, &ImportOptions::default()).unwrap().graph
 }
 
-/// An initializer of whole numbers with its contents.
+/// An initializer of integers with its dimensions and contents.
 fn constants(name: &str, dims: &[i64], list: &[i64]) -> Vec<u8> {
     let described = onnx_models::tensor(name, INT64, dims);
     length_delimited(5, [described, length_delimited(9, raw(list))].concat())
 }
 
-/// A cache of four rows, one of which is replaced.
+/// A cache of four rows; the operator replaces one row.
 fn cache(op_type: &str) -> Vec<Vec<u8>> {
     let at = if op_type == "ScatterND" { "row number" } else { "row numbers" };
     vec![
@@ -59,7 +59,7 @@ fn an_update_may_be_in_place_unless_it_reads_what_it_replaces() {
     for op_type in ["ScatterND", "ScatterElements"] {
         assert!(matches!(permits(&cache(op_type))[..], [Permit::InPlace { .. }]), "{op_type}");
     }
-    // All rows are replaced by rows of the cache itself.
+    // The rows that replace others are rows of the cache itself.
     let own = [
         input("past", UINT8, "4, 8"),
         constants("row numbers", &[4, 1], &[3, 2, 1, 0]),
@@ -69,7 +69,7 @@ fn an_update_may_be_in_place_unless_it_reads_what_it_replaces() {
     assert_eq!(permits(&own), []);
 }
 
-/// The arena, and whether two tensors start at one offset.
+/// The size of the arena, and whether two tensors have the same offset.
 fn planned(graph: &Graph, names: [&str; 2]) -> (u64, bool) {
     let plan = plimsoll::Planner::new().alignment(1).plan(graph).unwrap();
     let offset = |name: &str| {
@@ -87,9 +87,9 @@ fn a_state_goes_from_an_input_to_an_output_of_its_size() {
         options.states.insert(input.to_owned(), output.to_owned());
         onnx_from_bytes("cache", &model, &options)
     };
-    // The cache and `y`, both kept.
+    // The arena holds the cache and `y`, both live to the end.
     assert_eq!(planned(&read("past", "present").unwrap().graph, ["past", "present"]), (64, true));
-    // `y` comes when `past` is done, beside `present`.
+    // `y` takes the offset of `past` after its last read, while `present` is live.
     assert_eq!(planned(&read("past", "y").unwrap().graph, ["past", "y"]), (72, true));
     for (input, output, reason) in [
         ("passt", "present", "the graph has no input `passt`; inputs are `past`, `row`"),
@@ -102,7 +102,7 @@ fn a_state_goes_from_an_input_to_an_output_of_its_size() {
 }
 
 #[test]
-fn softmax_is_in_place_where_its_kernel_is_promised_to_take_several_passes() {
+fn softmax_is_in_place_with_multi_pass_kernels() {
     let model = onnx_models::model(&[
         input("x", UINT8, "4, 8"),
         input("scale", UINT8, "8"),
@@ -120,7 +120,7 @@ fn softmax_is_in_place_where_its_kernel_is_promised_to_take_several_passes() {
     }
 }
 
-/// The view that the last operator permits, if it does.
+/// The offset of the view that the last operator permits, if it permits one.
 fn view(graph: &Graph) -> Option<u64> {
     let last = graph.operators().last().unwrap();
     match last.permits() {
@@ -133,7 +133,7 @@ fn view(graph: &Graph) -> Option<u64> {
     }
 }
 
-/// Where the elements of a slice are in what is cut, by going through all of them.
+/// The positions of a slice's elements in the tensor that is cut, by enumeration.
 fn elements(dims: &[i64], starts: &[i64], lengths: &[i64]) -> Vec<i64> {
     let mut places = vec![0];
     for ((&dim, &start), &length) in dims.iter().zip(starts).zip(lengths) {
@@ -143,7 +143,7 @@ fn elements(dims: &[i64], starts: &[i64], lengths: &[i64]) -> Vec<i64> {
     places
 }
 
-/// Dimensions, and of each where a slice of it starts and how long it is.
+/// Axes of a slice as (dimension, start, length).
 fn slices() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
     let axis = (1..4i64).prop_flat_map(|dim| (Just(dim), 0..dim));
     let axis = axis.prop_flat_map(|(dim, start)| (Just(dim), Just(start), 1..=dim - start));
@@ -151,9 +151,9 @@ fn slices() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
 }
 
 proptest! {
-    /// A slice is a view exactly where its elements follow each other.
+    /// A slice is a view if and only if its elements are contiguous.
     #[test]
-    fn slices_are_views_where_they_are_in_one_piece(axes in slices(), negative: bool, old: bool) {
+    fn contiguous_slices_are_views(axes in slices(), negative: bool, old: bool) {
         let dims: Vec<i64> = axes.iter().map(|axis| axis.0).collect();
         let starts: Vec<i64> = axes.iter().map(|axis| axis.1).collect();
         let lengths: Vec<i64> = axes.iter().map(|axis| axis.2).collect();
@@ -211,7 +211,7 @@ proptest! {
     }
 }
 
-/// `x` of 4 by 8 bytes, cut to 2 by 8.
+/// The view permitted by a slice of `x` (4 by 8 bytes) to 2 by 8 bytes.
 fn cut(more: &[Vec<u8>], slice: Vec<u8>) -> Option<u64> {
     let ends = [input("x", UINT8, "4, 8"), slice, output("y", UINT8, "2, 8")];
     view(&import(&[&ends[..1], more, &ends[1..]].concat()))
@@ -225,35 +225,35 @@ fn axes_and_steps_are_heeded() {
     let slice = || node("Slice", &["x", "starts", "ends", "axes", "steps"], &["y"]);
     assert_eq!(cut(&lists(&[0], &[1]), slice()), Some(8));
     assert_eq!(cut(&lists(&[-2], &[1]), slice()), Some(8));
-    assert_eq!(cut(&lists(&[0], &[2]), slice()), None, "a step leaves out rows");
-    assert_eq!(cut(&lists(&[0], &[-1]), slice()), None, "rows are turned round");
-    assert_eq!(cut(&lists(&[2], &[1]), slice()), None, "there is no such axis");
+    assert_eq!(cut(&lists(&[0], &[2]), slice()), None, "a step skips rows");
+    assert_eq!(cut(&lists(&[0], &[-1]), slice()), None, "a slice reverses rows");
+    assert_eq!(cut(&lists(&[2], &[1]), slice()), None, "the axis does not exist");
     assert_eq!(cut(&lists(&[0, 1], &[1]), slice()), None, "one start for two axes");
 }
 
 #[test]
-fn what_is_not_known_is_no_view() {
+fn unknown_slices_are_no_views() {
     let slice = || node("Slice", &["x", "starts", "ends"], &["y"]);
     let ends = || numbers("ends", &[3]);
-    // Computed at run time.
+    // The start is computed at run time.
     assert_eq!(cut(&[input("starts", INT64, "1"), ends()], slice()), None);
-    // Without data, with too little, and with data in another file.
+    // The initializer has no data, too little data, or data in another file.
     assert_eq!(cut(&[initializer("starts", INT64, &[1]), ends()], slice()), None);
     let short = [onnx_models::tensor("starts", INT64, &[1]), length_delimited(9, [1; 4])].concat();
     assert_eq!(cut(&[length_delimited(5, short), ends()], slice()), None);
     assert_eq!(cut(&[onnx_models::external("starts", INT64, &[1], "weights"), ends()], slice()), None);
-    // Of two fields, the last counts, long as it is.
+    // Of two data fields, the last counts, and it is too long.
     let own = onnx_models::tensor("starts", INT64, &[1]);
     let twice = [own, length_delimited(9, raw(&[1])), length_delimited(9, [0; 80])].concat();
     assert_eq!(cut(&[length_delimited(5, twice), ends()], slice()), None);
-    // Past the end.
+    // The start is past the end.
     assert_eq!(cut(&[numbers("starts", &[3]), ends()], slice()), None);
-    // Right, to see that the rest is.
+    // A valid start, to show that the rest of the model is valid.
     assert_eq!(cut(&[numbers("starts", &[2]), ends()], slice()), Some(16));
 }
 
 #[test]
-fn a_constant_node_says_where_as_well() {
+fn a_constant_node_may_set_the_start_of_a_slice() {
     let value =
         length_delimited(5, [onnx_models::tensor("", INT64, &[1]), length_delimited(9, raw(&[2]))].concat());
     let constant = node_with("Constant", &[], &["starts"], &[attribute("value", value)]);
@@ -269,16 +269,16 @@ fn a_constant_node_says_where_as_well() {
     assert_eq!(view(&graph), Some(16));
 }
 
-/// The opset stands after the graph; the last one counts.
+/// A model whose operator set follows the graph; the last operator set counts.
 fn at_version(parts: &[Vec<u8>], version: i64) -> Graph {
     let parts = onnx_models::length_delimited(7, parts.concat());
     let opset = length_delimited(8, onnx_models::number(2, version));
     onnx_from_bytes("m", &[parts, opset].concat(), &ImportOptions::default()).unwrap().graph
 }
 
-/// Whether an operator trains is an attribute, a constant, or not known before the run.
+/// The training mode may be an attribute, a constant, or unknown before the run.
 #[test]
-fn operators_that_train_permit_nothing() {
+fn operators_in_training_mode_permit_nothing() {
     let x = || input("x", UINT8, "2, 3");
     let y = || output("y", UINT8, "2, 3");
     let flag = |value: u8| {

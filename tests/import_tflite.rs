@@ -1,4 +1,4 @@
-//! TensorFlow Lite models to graphs.
+//! Import of TensorFlow Lite models.
 #![cfg(feature = "tflite")]
 
 #[path = "import_tflite/bodies.rs"]
@@ -29,7 +29,7 @@ fn error(model: &Model) -> String {
     import(model).unwrap_err().to_string()
 }
 
-/// `image` and `weights` are added to `sum`, the output.
+/// A model that adds `image` and `weights` to `sum`, the output.
 fn small() -> Model {
     let weights = Tensor { buffer: 1, ..tensor("weights", INT8, &[16]) };
     let main = SubGraph {
@@ -67,7 +67,7 @@ fn a_small_model_is_read_in_full() {
 }
 
 #[test]
-fn what_is_not_given_is_left_out() {
+fn missing_optional_operands_are_skipped() {
     let mut model = small();
     model.subgraphs[0].operators[0].inputs = vec![-1, 0, -1, 0, 1];
     model.subgraphs[0].operators[0].intermediates = vec![1];
@@ -87,12 +87,12 @@ fn scalars_and_packed_elements_have_their_size() {
     let imported = import(&model).unwrap();
     let bytes: Vec<u64> = imported.graph.tensors().iter().map(plimsoll::Tensor::bytes).collect();
     assert_eq!(bytes, [16, 16, 16, 4, 5]);
-    // An empty shape may be an unknown one.
+    // An empty shape may stand for an unknown one.
     let note = "graph inputs without dimensions, planned as scalars; --input-shape sets a shape: `rate`";
     assert_eq!(imported.notes, [note]);
     model.subgraphs[0].tensors[3].has_rank = true;
     assert!(import(&model).unwrap().notes.is_empty());
-    // Without any, a shape is unknown.
+    // Without a list of dimensions, the shape is unknown.
     model.subgraphs[0].tensors[3] = Tensor { shape: None, ..tensor("rate", FLOAT32, &[]) };
     assert!(error(&model).starts_with("1 tensor has no static size: `rate` without a shape; set shapes"));
 }
@@ -112,10 +112,10 @@ fn constants_may_lie_elsewhere() {
     assert!(read_only(weights.clone(), outside).is_empty());
     let external = Tensor { external_buffer: 1 << 31, ..tensor("weights", INT8, &[16]) };
     assert!(read_only(external, Buffer::default()).is_empty());
-    // Without elements, without data.
+    // A tensor without elements needs no data.
     let notes = read_only(tensor("weights", INT8, &[0]), Buffer::default());
     assert!(notes.iter().all(|note| !note.contains("nothing fills")), "{notes:?}");
-    // Nobody knows what is in it, so the user is told. Offsets up to 1 mean nothing.
+    // The contents are unknown, so a note names the tensor. Offsets up to 1 mark absent data.
     let invalid = Buffer { offset: 1, size: 16, ..Buffer::default() };
     let note = ["tensors that nothing fills, taken for constants: `weights`"];
     assert_eq!(read_only(weights.clone(), invalid), note);
@@ -176,14 +176,14 @@ fn an_input_may_be_an_output_but_is_not_written() {
 #[test]
 fn open_dimensions_are_those_of_inputs() {
     let mut model = small();
-    // What an operator makes of static inputs is static.
+    // An output that is inferred from static inputs is static.
     model.subgraphs[0].tensors[2].shape_signature = Some(vec![1, -1]);
     assert_eq!(import(&model).unwrap().notes, [""; 0]);
     model.subgraphs[0].tensors[0].shape_signature = Some(vec![-1, 16]);
     let note = "graph inputs with open dimensions, planned at the shape in the file; --input-shape sets another: \
                 `image` [1, 16] (open: [-1, 16])";
     assert_eq!(import(&model).unwrap().notes, [note]);
-    // Without a rule, nothing is known of open dimensions, but for a batch.
+    // Without a rule, open dimensions are unknown, except a batch of 1.
     let foreign = Code { builtin: CUSTOM, custom: Some(b"Mine".to_vec()) };
     model.codes[0] = foreign;
     assert_eq!(
@@ -236,7 +236,7 @@ fn types_are_named() {
     );
 }
 
-/// `weights` are dequantized, and the result is added to `image`.
+/// A model that dequantizes `weights` and adds the result to `image`.
 fn dequantized() -> Model {
     let mut model = small();
     model.codes.push(builtin(DEQUANTIZE));
@@ -258,7 +258,7 @@ fn constants_fold_unless_told_not_to() {
 }
 
 #[test]
-fn state_and_foreign_code_never_fold() {
+fn state_and_custom_operators_never_fold() {
     let folds = |change: &dyn Fn(&mut Model)| {
         let mut model = dequantized();
         change(&mut model);
@@ -287,7 +287,7 @@ fn operators_that_may_share_state_keep_their_order() {
         operator(1, &[], &[]),
         operator(0, &[0, 1], &[2]),
         operator(2, &[3], &[4]),
-        operator(0, &[3], &[]), // pure by its type, but touches the handle
+        operator(0, &[3], &[]), // pure by its type, but accesses the handle
     ];
     let graph = import(&model).unwrap().graph;
     let after: Vec<_> = graph.operators().iter().map(plimsoll::Operator::runs_after).collect();
@@ -345,7 +345,7 @@ fn mistakes_name_the_culprit() {
 }
 
 #[test]
-fn other_files_are_told_apart() {
+fn invalid_files_are_refused() {
     let text =
         |bytes: &[u8]| tflite_from_bytes("x", bytes, &ImportOptions::default()).unwrap_err().to_string();
     assert_eq!(text(b"TFL3"), "not a valid TFLite file: it is shorter than 8 bytes");
@@ -383,12 +383,12 @@ fn no_change_of_one_or_two_bytes_makes_it_panic() {
             }
         }
     }
-    // Names, data and padding may be anything.
+    // Mutations of names, data and padding leave a valid model.
     assert!(survivors > 0);
 }
 
-/// A file of some megabytes in which everything refers to the same few parts
-/// must not unfold to gigabytes.
+/// A file of some megabytes whose tables all refer to the same few parts must not expand to
+/// gigabytes.
 #[test]
 fn shared_parts_do_not_unfold_without_limit() {
     let mut model = small();
@@ -397,8 +397,8 @@ fn shared_parts_do_not_unfold_without_limit() {
     model.subgraphs[0].tensors.extend(vec![tensor("", INT8, &[1]); 1 << 12]);
     let mut bytes = model.bytes();
     assert!(import(&model).is_ok());
-    // Let the many tensors be the one with the long name: find their list by
-    // its length, and let every offset lead to the place of the fourth.
+    // Make all tensors the one with the long name: find their list by its length,
+    // and let every offset lead to the fourth table.
     let count = 4_u32 + (1 << 12);
     let list = (0..bytes.len() - 4).step_by(4).find(|&at| number(&bytes, at) == count).unwrap();
     let entry = |index: usize| list + 4 + 4 * index;
@@ -415,7 +415,7 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Every TensorFlow Lite model of the collection, with the JSON beside it.
+/// Every TensorFlow Lite model of the zoo, with the JSON file that describes it.
 fn zoo() -> Vec<(PathBuf, PathBuf)> {
     let root = std::env::var_os("PLIMSOLL_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
@@ -449,7 +449,7 @@ fn positions(list: &Value) -> Vec<usize> {
 }
 
 #[test]
-fn the_collection_is_what_its_json_says() {
+fn the_zoo_matches_its_json() {
     for (path, json) in zoo() {
         let place = path.display();
         let graph = graph_of(&path, &unfolded());
@@ -481,7 +481,7 @@ fn the_collection_is_what_its_json_says() {
 
 #[cfg(feature = "json")]
 #[test]
-fn the_collection_is_the_same_by_json() {
+fn the_zoo_is_the_same_by_json() {
     for (path, json) in zoo() {
         for options in [unfolded(), ImportOptions::default()] {
             let (tflite, json) = (graph_of(&path, &options), graph_of(&json, &options));
@@ -506,7 +506,7 @@ fn the_collection_is_the_same_by_json() {
 }
 
 #[test]
-fn weights_of_the_collection_fold() {
+fn weights_of_the_zoo_fold() {
     let models: Vec<PathBuf> = zoo().into_iter().map(|(path, _)| path).collect();
     for path in models {
         let graph = graph_of(&path, &ImportOptions::default());

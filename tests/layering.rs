@@ -1,10 +1,10 @@
-//! Modules depend on each other one way only. Reads every `crate::` path of the
-//! library's code and fails when one runs backwards.
+//! Modules depend on each other one way only. The test reads every `crate::` path of the library's
+//! code and fails if a path is not in the table.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each module with those that it may name, as in `docs/design.md`.
+/// Each module with the modules that it may name, as in `docs/design.md`.
 const MAY_NAME: [(&str, &[&str]); 34] = [
     ("ids", &[]),
     ("error", &["ids"]),
@@ -100,7 +100,7 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
         ],
     ),
     ("import", &["error", "graph", "ids", "limits", "problem"]),
-    // These see what a user sees: items of the crate's root, and public modules.
+    // These use the public API only: items of the crate's root, and public modules.
     ("export", &["ROOT", "import", "verify"]),
     ("report", &["ROOT", "effects"]),
     ("files", &[]),
@@ -148,8 +148,8 @@ fn module_of(file: &Path) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The first segment of every `crate::` path outside of comments, with its
-/// line; items of the root count as `ROOT`.
+/// The first segment of every `crate::` path outside comments, with its
+/// line number; items of the root count as `ROOT`.
 fn crate_paths(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {

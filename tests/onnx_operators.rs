@@ -1,4 +1,4 @@
-//! Shapes of single ONNX operators, against what other programs say.
+//! Shapes of single ONNX operators, compared with the results of other programs.
 #![cfg(feature = "onnx-shapes")]
 
 #[path = "support/onnx_models.rs"]
@@ -10,10 +10,10 @@ use onnx_models::*;
 use plimsoll::import::{ImportError, ImportOptions, onnx_from_bytes};
 use plimsoll::{ElementType, Graph};
 
-/// Shapes of single operators by `onnx` and ONNX Runtime: see `tools/onnx_shapes.py`.
+/// Shapes of single operators from `onnx` and ONNX Runtime; see `tools/onnx_shapes.py`.
 const OPERATORS: &str = include_str!("onnx_operators/table.tsv");
 
-/// By ONNX's number.
+/// Element types by ONNX's number.
 const TYPES: [&str; 27] = [
     "",
     "float32",
@@ -44,7 +44,7 @@ const TYPES: [&str; 27] = [
     "int2",
 ];
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Clone)]
 struct Row<'a> {
     line: &'a str,
@@ -52,7 +52,7 @@ struct Row<'a> {
     version: i64,
     inputs: Vec<Option<Described<'a>>>,
     attributes: Vec<&'a str>,
-    /// None if the model cannot be.
+    /// `None` if the model is invalid.
     outputs: Option<Vec<Option<Described<'a>>>>,
 }
 
@@ -95,7 +95,7 @@ fn rows() -> impl Iterator<Item = Row<'static>> {
     })
 }
 
-/// A tensor's message, with its numbers as raw bytes or in a field of their type.
+/// The message of a tensor, with its values as raw bytes or in the field of their type.
 fn constant(name: &str, of: &Described, raw: bool) -> Vec<u8> {
     let Some(numbers) = &of.numbers else { return tensor(name, of.data_type, &of.dims) };
     let real = || numbers.iter().map(|number| number.parse::<f64>().unwrap());
@@ -147,7 +147,7 @@ fn model_of(row: &Row, raw: bool) -> Vec<u8> {
     model_with(row, raw, None, &[])
 }
 
-/// With more parts, which make one of the inputs.
+/// The model of a row with additional parts, which produce the input `made`.
 fn model_with(row: &Row, raw: bool, made: Option<usize>, more_parts: &[Vec<u8>]) -> Vec<u8> {
     let (domain_name, op_type) = row.operator.rsplit_once('.').unwrap_or(("", row.operator));
     let names: Vec<String> = (0..row.inputs.len()).map(|number| format!("x{number}")).collect();
@@ -186,11 +186,11 @@ fn lacks_shapes(graph: &Graph) -> bool {
     graph.tensors().iter().any(|tensor| tensor.shape().is_none())
 }
 
-/// Rows of which nothing is computed, by operator: how much they put out depends on data, runtimes
-/// differ, they read text, or they are not known.
+/// Number of rows without inferred shapes, by operator: the output size depends on data, runtimes
+/// differ, the operator reads strings, or it is unknown.
 const REFUSED: [(&str, usize); 16] = [
     ("CausalConvWithState", 13),
-    // A window larger than the input.
+    // The window is larger than the input.
     ("Conv", 1),
     ("DFT", 2),
     ("Equal", 2),
@@ -199,7 +199,7 @@ const REFUSED: [(&str, usize); 16] = [
     ("LpPool", 2),
     ("OptionalGetElement", 1),
     ("OptionalHasElement", 1),
-    // Of floating-point numbers with 16 bits.
+    // The values are 16-bit floating-point numbers.
     ("Range", 2),
     ("RegexFullMatch", 3),
     ("StringConcat", 3),
@@ -210,7 +210,7 @@ const REFUSED: [(&str, usize); 16] = [
 ];
 
 #[test]
-fn operators_are_as_other_programs_say() {
+fn inferred_shapes_equal_those_of_other_programs() {
     let mut refused: BTreeMap<&str, usize> = BTreeMap::new();
     let mut texts = Vec::new();
     let mut wrong = Vec::new();
@@ -225,7 +225,7 @@ fn operators_are_as_other_programs_say() {
             }
             (Err(error), _) => wrong.push(format!("{}\n    {error}", row.line)),
             (Ok(_), None) => wrong.push(format!("{}\n    not refused", row.line)),
-            // Folded, and so of no size that matters.
+            // The output is folded, so its size is not needed.
             (Ok(graph), Some(_)) if lacks_shapes(&graph) => {
                 *refused.entry(row.operator).or_default() += 1;
                 texts.push(row.line.to_owned());
@@ -268,8 +268,8 @@ fn at_most(dims: &[u64], most: &[u64]) -> bool {
     dims.len() == most.len() && dims.iter().zip(most).all(|(dim, most)| dim <= most)
 }
 
-/// The model of a row in which data decides how many slices an input has along an axis: `most` are
-/// compressed by a condition that is not known.
+/// The model of a row whose input `slot` has a length along `axis` that depends on data: a `Compress`
+/// with an unknown condition produces it.
 fn bounded(row: &Row, slot: usize, axis: usize) -> Vec<u8> {
     let of = row.inputs[slot].as_ref().unwrap();
     let dims: Vec<String> = of.dims.iter().map(ToString::to_string).collect();
@@ -287,14 +287,14 @@ fn bounded(row: &Row, slot: usize, axis: usize) -> Vec<u8> {
     model_with(row, false, Some(slot), &parts)
 }
 
-/// The shapes of the outputs, each with whether it is an upper bound; none where one is not known.
+/// The shapes of the outputs, each with a flag for upper bounds; `None` if a shape is unknown.
 fn shapes(model: &[u8]) -> Option<Vec<(Vec<u64>, bool)>> {
     let graph = onnx_from_bytes("model", model, &ImportOptions::default()).ok()?.graph;
     let outputs = graph.tensors().iter().filter(|tensor| tensor.name().starts_with('y'));
     outputs.map(|tensor| Some((tensor.shape()?.to_vec(), tensor.is_upper_bound()))).collect()
 }
 
-/// Where an input is an upper bound, no smaller input has a larger output.
+/// If an input is an upper bound, no smaller input gives a larger output.
 #[test]
 fn outputs_of_bounded_inputs_are_bounds() {
     let (mut compared, mut wrong) = (0, Vec::new());
@@ -321,8 +321,8 @@ fn outputs_of_bounded_inputs_are_bounds() {
             }
         }
     }
-    println!("{compared} smaller inputs");
-    assert!(wrong.is_empty(), "{} are no bounds:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{compared} smaller inputs compared");
+    assert!(wrong.is_empty(), "{} upper bounds are too small:\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 5_000, "{compared}");
 }
 

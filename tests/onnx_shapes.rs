@@ -1,4 +1,4 @@
-//! Shapes that an ONNX file does not tell: graphs by hand.
+//! Shapes missing from ONNX files: inference on handwritten graphs.
 #![cfg(feature = "onnx-shapes")]
 
 #[path = "support/onnx_models.rs"]
@@ -23,7 +23,7 @@ fn error(parts: &[Vec<u8>]) -> String {
     import(parts).unwrap_err().to_string()
 }
 
-/// Of the tensor `y`.
+/// The inferred shape of the tensor `y`.
 fn shape(parts: &[Vec<u8>]) -> Vec<u64> {
     shape_of(&import(parts).unwrap(), "y")
 }
@@ -49,19 +49,19 @@ fn int(name: &str, value: i64) -> Vec<u8> {
     attribute(name, number(3, value))
 }
 
-/// An output of which the file says nothing.
+/// A graph output without a type or shape.
 fn result(name: &str) -> Vec<u8> {
     info_without_type(12, name)
 }
 
-/// One of a body, of which the file says nothing.
+/// A body input without a type or shape.
 fn inner(name: &str) -> Vec<u8> {
     info_without_type(11, name)
 }
 
 #[test]
-fn sizes_are_computed_on_the_way() {
-    // x.view(x.size(0), -1), as exported.
+fn values_of_shape_computations_are_inferred() {
+    // x.view(x.size(0), -1), as PyTorch exports it.
     let view = [
         input("x", FLOAT, "4, 3, 5"),
         node("Shape", &["x"], &["shape"]),
@@ -75,7 +75,7 @@ fn sizes_are_computed_on_the_way() {
         result("y"),
     ];
     assert_eq!(shape(&view), [4, 15]);
-    // Half the size, computed with floating-point numbers.
+    // Half of the size, computed in floating point.
     let half = [
         input("x", FLOAT, "1, 3, 7, 9"),
         node("Shape", &["x"], &["shape"]),
@@ -94,7 +94,7 @@ fn sizes_are_computed_on_the_way() {
         result("y"),
     ];
     assert_eq!(shape(&half), [1, 3, 3, 4]);
-    // x.expand(): sizes of -1 stay what they are.
+    // x.expand(): sizes of -1 keep the dimension.
     let expand = [
         input("x", FLOAT, "2, 1, 1"),
         ints("wanted", &[3], &[-1, 5, -1]),
@@ -106,7 +106,7 @@ fn sizes_are_computed_on_the_way() {
         result("y"),
     ];
     assert_eq!(shape(&expand), [2, 5, 1]);
-    // As many as there are elements.
+    // The size is the number of elements.
     let counted = [
         input("x", FLOAT, "4, 3, 5"),
         node("Shape", &["x"], &["shape"]),
@@ -135,7 +135,7 @@ fn nodes_may_stand_in_any_order() {
 }
 
 #[test]
-fn what_cannot_be_known_is_named_with_its_reason() {
+fn unknown_shapes_are_named_with_the_reason() {
     let unknown = [
         input("x", FLOAT, "2, 3"),
         node_with("Fancy", &["x"], &["z"], &[domain("my.own")]),
@@ -163,7 +163,7 @@ fn what_cannot_be_known_is_named_with_its_reason() {
 }
 
 #[test]
-fn what_the_file_tells_helps() {
+fn declared_shapes_resolve_unknown_sizes() {
     let parts = [
         input("x", FLOAT, "2, 3"),
         node("NonZero", &["x"], &["places"]),
@@ -172,7 +172,7 @@ fn what_the_file_tells_helps() {
         result("y"),
     ];
     assert_eq!(shape(&parts), [5, 2]);
-    // Names that only the outputs have need not be bound.
+    // Symbolic dimensions that occur in outputs only need not be bound.
     let named = [input("x", FLOAT, "2, 3"), node("Relu", &["x"], &["y"]), output("y", FLOAT, "some, ?")];
     assert_eq!(shape(&named), [2, 3]);
 }
@@ -187,7 +187,7 @@ fn operators_of_converters_have_rules() {
     };
     let scaled = [input("x", FLOAT, "1, 3, 4, 5"), node("ImageScaler", &["x"], &["y"]), result("y")];
     assert_eq!(shapes(&scaled, &["y"]), [[1, 3, 4, 5]]);
-    // Weights are [directions, inputs, 4 * hidden] and [directions, hidden, 4 * hidden].
+    // The weights are [directions, inputs, 4 * hidden] and [directions, hidden, 4 * hidden].
     let text = length_delimited(4, "bidirectional");
     let lstm = [
         input("x", FLOAT, "7, 2, 16"),
@@ -206,7 +206,7 @@ fn operators_of_converters_have_rules() {
     assert_eq!(shapes(&lstm, &["y", "h", "c"]), [vec![7, 2, 2, 8], vec![2, 2, 8], vec![2, 2, 8]]);
 }
 
-/// A shape that follows from nothing can be given; one that follows cannot be another.
+/// The user can give a shape that cannot be inferred, but cannot change an inferred shape.
 #[test]
 fn results_of_unknown_operators_can_be_given_shapes() {
     let parts = [
@@ -243,7 +243,7 @@ fn results_of_unknown_operators_can_be_given_shapes() {
     }
 }
 
-/// Sizes that depend on data are upper bounds, marked as such, and so is what is computed from them.
+/// Sizes that depend on data are marked as upper bounds, and so are sizes that depend on those.
 #[test]
 fn sizes_that_depend_on_data_are_bounded() {
     let imported =
@@ -271,7 +271,7 @@ fn sizes_that_depend_on_data_are_bounded() {
         found.notes,
         ["sizes that depend on data, planned at their upper bound: `places` [2, 6]; `rows` [6, 2]; `y` [6]"]
     );
-    // What the file declares counts, within the bound.
+    // A declared shape within the bound counts.
     let [x, non_zero, transpose, gather, ..] = places.clone();
     let declared = |shape| {
         [
@@ -286,7 +286,7 @@ fn sizes_that_depend_on_data_are_bounded() {
     assert_eq!(shape(&declared("2, 5")), [5]);
     assert_eq!(shape(&declared("2, count")), [6]);
     assert_eq!(shape(&declared("2, 7")), [6]);
-    // Numbers that are made of such a size are not known.
+    // Values that depend on a bounded size are unknown.
     let text = error(&[
         x,
         non_zero,
@@ -295,7 +295,7 @@ fn sizes_that_depend_on_data_are_bounded() {
         result("y"),
     ]);
     assert!(text.contains("depends on the numbers in `size`"), "{text}");
-    // What does not grow with its input is not bounded.
+    // An output that does not grow with its input has no bound.
     let text = error(&[
         input("x", FLOAT, "2, 3"),
         node("NonZero", &["x"], &["places"]),
@@ -305,8 +305,7 @@ fn sizes_that_depend_on_data_are_bounded() {
     assert!(text.contains("does not follow from the upper bound"), "{text}");
 }
 
-/// Where the file declares another shape, be it of another rank or type, the inferred one counts, and a note
-/// says so.
+/// If the file declares another shape, rank or type, the inferred one counts, with a note.
 #[test]
 fn inferred_shapes_count() {
     let relu = |declared: Vec<u8>| {
@@ -335,7 +334,8 @@ fn inferred_shapes_count() {
     assert_eq!(note(value_info("a", FLOAT, "2, n")), "");
 }
 
-/// What an operator without a rule writes has the declared shape, unless an input has not, near or far.
+/// The output of an operator without a rule has the declared shape, unless an input, direct or
+/// indirect, differs from its declared shape.
 #[test]
 fn declared_shapes_count_where_inputs_are_as_declared() {
     let parts = |of_x: &str, of_a: &str| {
@@ -354,7 +354,7 @@ fn declared_shapes_count_where_inputs_are_as_declared() {
     assert_eq!(shape_of(&graph, "y"), [7]);
     let text = error(&parts("2, 3", "2, 4"));
     assert!(text.contains("the file declares [7], but for another shape of the input `b`"), "{text}");
-    // The same where the user gives another shape.
+    // The same if the user gives another shape.
     let mut options = ImportOptions::default();
     options.input_shapes = [("x".to_owned(), "2x4".parse().unwrap())].into();
     let text = import_with(&parts("2, 3", "2, 3"), &options).unwrap_err().to_string();
@@ -400,7 +400,7 @@ fn inputs_may_be_given_other_shapes() {
         options.dims = dims.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         import_with(&parts, &options).map(|graph| ["x", "mask", "f", "y"].map(|name| shape_of(&graph, name)))
     };
-    // The file's name for the first dimension is bound by the given size.
+    // The given size binds the symbolic first dimension of the file.
     let expected = [vec![5, 3, 4, 4], vec![5, 1], vec![5, 48], vec![5, 48]];
     assert_eq!(given("x", "5x3x4x4", &[]).unwrap(), expected);
     assert_eq!(given("x", "5x3xSxS", &[("S", 4)]).unwrap(), expected);
@@ -430,7 +430,7 @@ fn branches_must_agree_unless_the_condition_is_known() {
         [input("x", FLOAT, "2, 3"), condition, node_with("If", &["c"], &["y"], &bodies), result("y")]
     };
     assert_eq!(shape(&parts(input("c", BOOL, ""), "Exp")), [2, 3]);
-    // Of two shapes, the larger dimension along each axis.
+    // Of two shapes, the larger dimension along each axis counts.
     assert_eq!(shape(&parts(input("c", BOOL, ""), "Transpose")), [3, 3]);
     let text = error(&parts(input("c", BOOL, ""), "Shape"));
     assert!(text.contains("its branches make [2, 3] of element type 1 and [2] of 7"), "{text}");
@@ -441,7 +441,7 @@ fn branches_must_agree_unless_the_condition_is_known() {
 }
 
 #[test]
-fn loops_keep_their_states_and_stack_what_they_put_out() {
+fn loops_keep_their_states_and_stack_scan_outputs() {
     let parts = |count: Vec<u8>, step: Vec<Vec<u8>>| {
         let inside = [
             vec![inner("i"), inner("on"), inner("state"), result("on"), result("next"), result("row")],
@@ -467,7 +467,7 @@ fn loops_keep_their_states_and_stack_what_they_put_out() {
     ];
     let text = error(&parts(ints("count", &[], &[7]), grows));
     assert!(text.contains("state 0 changes from turn to turn: from shape [2, 3] to [4, 3]"), "{text}");
-    // The number of a turn is not known, and neither is what is made of it.
+    // The iteration number is unknown, and so are values that depend on it.
     let counts = vec![
         node("Relu", &["state"], &["next"]),
         ints("one", &[1], &[1]),
@@ -506,7 +506,7 @@ fn scans_go_along_an_axis() {
 
 /// A function of one input `a` and one output `b`, with the operators of version 21.
 fn function(name: &str, nodes: &[Vec<u8>]) -> Vec<u8> {
-    // Nodes of a function are its seventh field, those of a graph its first.
+    // Field 7 of a function has its nodes, field 1 of a graph.
     let nodes: Vec<u8> =
         nodes.iter().flat_map(|node| [varint(7 << 3 | 2), node[1..].to_vec()].concat()).collect();
     let opset = length_delimited(9, number(2, 21));
@@ -516,7 +516,7 @@ fn function(name: &str, nodes: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-fn functions_of_the_file_are_run_through() {
+fn functions_of_the_file_are_inferred() {
     let reference = attribute("axis", length_delimited(21, "where"));
     let outer = function(
         "Outer",
@@ -538,14 +538,14 @@ fn functions_of_the_file_are_run_through() {
 }
 
 #[test]
-fn functions_that_call_each_other_without_end_are_stopped() {
+fn functions_nested_too_deep_are_errors() {
     let parts = [input("x", FLOAT, "2"), node_with("F0", &["x"], &["y"], &[domain("my.own")]), result("y")];
     let call = |name: &str, from: &str, to: &str| node_with(name, &[from], &[to], &[domain("my.own")]);
     let own = function("F0", &[call("F0", "a", "b")]);
     let text =
         onnx_from_bytes("model", &[model(&parts), own].concat(), &ImportOptions::default()).unwrap_err();
     assert!(text.to_string().contains("functions call each other more than 16 deep"), "{text}");
-    // Each calls the next ten times: 10^12 nodes.
+    // Each function calls the next one ten times, which makes 10^12 nodes.
     let names: Vec<String> = (0..=12).map(|number| format!("F{number}")).collect();
     let mut bytes = model(&parts);
     for pair in names.windows(2) {
@@ -590,7 +590,7 @@ fn numbers_without_bounds_are_refused() {
         result("y"),
     ];
     assert!(import(&range).is_err());
-    // More axes than anybody has.
+    // More axes than the limit.
     let axes: Vec<i64> = (0..60).collect();
     let deep = [
         input("x", FLOAT, "2"),
@@ -619,7 +619,7 @@ fn large_constants_leave_room_for_shapes() {
 }
 
 #[test]
-fn versions_that_are_not_known_are_refused() {
+fn unknown_versions_are_refused() {
     let graph =
         length_delimited(7, [input("x", FLOAT, "2"), node("Relu", &["x"], &["y"]), result("y")].concat());
     let text = |opset: Vec<u8>| {
@@ -639,7 +639,7 @@ fn versions_that_are_not_known_are_refused() {
 
 #[test]
 fn integers_of_any_form_are_numbers() {
-    // As one number after another in a field of 32 bits.
+    // Unpacked values in the field for 32-bit integers.
     let unpacked = [tensor("n", INT32, &[2]), number(5, 3), number(5, 2)].concat();
     let parts = [
         input("x", FLOAT, "2, 3"),
@@ -651,7 +651,7 @@ fn integers_of_any_form_are_numbers() {
     assert_eq!(shape(&parts), [3, 2]);
 }
 
-/// Values that the user gives decide conditions and shapes; what cannot be is refused by name.
+/// Given values decide conditions and shapes; an error names an invalid value.
 #[test]
 fn given_values_decide() {
     let relu = |input: &str, output: &str| node("Relu", &[input], &[output]);

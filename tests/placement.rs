@@ -1,4 +1,4 @@
-//! Placement in two pools costs as little as the best of all ways.
+//! Placement in two pools costs as little as the cheapest placement by brute force.
 
 mod support;
 
@@ -9,7 +9,7 @@ use plimsoll::{
 };
 use support::brute_pools::Brute;
 
-/// `SplitMix64`.
+/// The generator `SplitMix64`.
 struct Random(u64);
 
 impl Random {
@@ -22,7 +22,7 @@ impl Random {
     }
 }
 
-/// Up to eight tensors of up to four bytes.
+/// A random graph of up to eight tensors of up to four bytes.
 fn graph(random: &mut Random) -> Graph {
     let mut net = Graph::builder("random");
     let mut readable: Vec<TensorId> = Vec::new();
@@ -76,11 +76,11 @@ fn graph(random: &mut Random) -> Graph {
         made.push(output);
     }
     mark_outputs(&mut net, &made, random);
-    net.build().expect("a graph")
+    net.build().expect("a valid graph")
 }
 
 fn mark_outputs(net: &mut GraphBuilder, made: &[TensorId], random: &mut Random) {
-    net.output(*made.last().expect("at least one"));
+    net.output(*made.last().expect("at least one tensor"));
     for &one in &made[..made.len() - 1] {
         if random.below(5) == 0 {
             net.output(one);
@@ -102,7 +102,7 @@ fn described(graph: &Graph) -> String {
 }
 
 #[test]
-fn as_cheap_as_the_best_of_all_ways() {
+fn placements_cost_as_little_as_brute_force() {
     let count = std::env::var("PLIMSOLL_INSTANCES").map_or(150, |count| count.parse().expect("a number"));
     let first = std::env::var("PLIMSOLL_SEED").map_or(0, |seed| seed.parse().expect("a number"));
     let (mut above_floor, mut cut) = (0, 0);
@@ -133,10 +133,10 @@ fn as_cheap_as_the_best_of_all_ways() {
         cut += usize::from(plan.nodes > 0 && plan.cost > plan.floor);
     }
     println!("{count} instances, {above_floor} do not fit on chip, {cut} searched");
-    assert!(above_floor as u64 > count / 4, "too few that do not fit: {above_floor}");
+    assert!(above_floor as u64 > count / 4, "only {above_floor} graphs do not fit on chip");
 }
 
-/// All orders in which a graph can run; none if there are more than `most`.
+/// All valid orders of a graph, or `None` if there are more than `most`.
 fn all_orders(graph: &Graph, most: usize) -> Option<Vec<Vec<OperatorId>>> {
     let dependencies: Vec<(OperatorId, OperatorId)> = graph.dependencies().collect();
     let mut found = Vec::new();
@@ -162,7 +162,7 @@ fn all_orders(graph: &Graph, most: usize) -> Option<Vec<Vec<OperatorId>>> {
 }
 
 #[test]
-fn orders_are_no_dearer_than_the_planned_one_and_mostly_the_cheapest() {
+fn orders_cost_no_more_than_the_planned_one_and_often_the_minimum() {
     let count = std::env::var("PLIMSOLL_ORDERED").map_or(60, |count| count.parse().expect("a number"));
     let (mut asked, mut planned_best, mut best_found) = (0, 0, 0);
     for seed in 0..count {
@@ -192,7 +192,7 @@ fn orders_are_no_dearer_than_the_planned_one_and_mostly_the_cheapest() {
 }
 
 #[test]
-fn what_must_be_on_chip_and_does_not_fit_is_named() {
+fn tensors_that_must_be_on_chip_are_named_if_they_do_not_fit() {
     let mut net = Graph::builder("two inputs");
     let [left, right] = ["left", "right"].map(|name| net.input(name, TensorSpec::bytes(600)));
     let sum = net.tensor("sum", TensorSpec::bytes(600));
@@ -219,8 +219,8 @@ fn what_must_be_on_chip_and_does_not_fit_is_named() {
 }
 
 #[test]
-fn among_placements_of_one_cost_few_bytes_are_copied() {
-    // Neither bank takes both tensors, and copies between banks cost nothing.
+fn placements_of_equal_cost_copy_few_bytes() {
+    // Neither bank can hold both tensors, and copies between banks cost nothing.
     let mut net = Graph::builder("two banks");
     let x = net.input("x", TensorSpec::bytes(0));
     let [a, b] = ["a", "b"].map(|name| net.tensor(name, TensorSpec::bytes(600)));

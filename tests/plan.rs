@@ -1,4 +1,4 @@
-//! Liveness, whole plans, and the verifier's judgement of wrong ones.
+//! Liveness, complete plans, and the violations that the verifier reports for wrong plans.
 
 #![allow(clippy::many_single_char_names)] // tensors of small graphs
 
@@ -19,8 +19,8 @@ fn bytes(bytes: u64) -> TensorSpec {
     TensorSpec::bytes(bytes)
 }
 
-/// Live ranges by asking of each step whether the tensor is needed there: by
-/// the rules as they are written down, not as either module computes them.
+/// Live ranges by definition: for each step, whether the tensor is needed there. An independent
+/// reference for `liveness` and for the verifier.
 fn ranges_by_the_rules(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRange>> {
     let steps = order.len() as u32;
     let total = steps.max(1);
@@ -45,7 +45,7 @@ fn ranges_by_the_rules(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRa
     graph.tensor_ids().map(range).collect()
 }
 
-/// A valid order drawn by `picks`.
+/// A valid order: `picks` chooses among the ready operators.
 fn some_order(graph: &Graph, picks: &[prop::sample::Index]) -> Vec<OperatorId> {
     let mut order: Vec<OperatorId> = Vec::new();
     let mut picks = picks.iter().cycle();
@@ -84,7 +84,7 @@ proptest! {
             }
         }
         prop_assert_eq!(ranges, ranges_by_the_rules(&graph, &order));
-        // Bytes at each step, summed from who is live there.
+        // The bytes at each step are the sum over the live occupants.
         let live = liveness.live_bytes();
         prop_assert_eq!(live.len(), order.len().max(1));
         for (step, &bytes) in live.iter().enumerate() {
@@ -140,7 +140,7 @@ proptest! {
         prop_assert!(verify(&graph, &moved).is_err());
     }
 
-    /// Any single change to a plan is either refused or harmless by the rules.
+    /// The verifier refuses a changed plan, unless the change breaks no rule.
     #[test]
     fn changed_plans_are_refused(graph in random::graph(10), which: prop::sample::Index, change in 0usize..6, by in 1u64..40) {
         let plan = Planner::new().alignment(1).plan(&graph).unwrap();
@@ -188,7 +188,7 @@ fn diamond() -> (Graph, [TensorId; 5]) {
 }
 
 #[test]
-fn a_plan_says_where_why_and_when() {
+fn a_plan_has_offsets_bound_and_live_ranges() {
     let (graph, [x, a, b, c, d]) = diamond();
     let plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
     // Step 2: a (20) + b (30) + c (40) + scratch (8).
@@ -205,7 +205,7 @@ fn a_plan_says_where_why_and_when() {
     assert_eq!(at_peak, [1, 2, 3, 5].map(BufferId::new));
 }
 
-/// What the verifier says of the diamond's plan after a change.
+/// The verifier's first violation for the diamond's plan after a change.
 fn verdict(change: impl FnOnce(&mut Plan)) -> String {
     let (graph, _) = diamond();
     let mut plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
@@ -218,7 +218,7 @@ fn place(plan: &mut Plan, tensor: usize) -> &mut Placement {
 }
 
 #[test]
-fn the_verifier_says_which_rule_broke_and_where() {
+fn the_verifier_names_the_violated_rule() {
     let order = |order: [usize; 4]| verdict(move |plan| plan.order = order.map(OperatorId::new).to_vec());
     assert_eq!(
         order([0, 1, 1, 2]),
@@ -265,7 +265,7 @@ fn the_verifier_says_which_rule_broke_and_where() {
 }
 
 #[test]
-fn variables_in_and_outside_of_the_arena() {
+fn variables_in_and_outside_the_arena() {
     let mut net = Graph::builder("net");
     let x = net.input("x", bytes(4));
     let state = net.variable("state", bytes(16));

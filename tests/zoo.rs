@@ -1,5 +1,5 @@
-//! Real networks: golden figures in one table, and the reference figures of
-//! the zoo's `baselines.tsv` where that is at hand.
+//! Real networks: golden figures in one table, and the reference figures of the zoo's `baselines.tsv` if
+//! the data folder exists.
 #![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
@@ -12,7 +12,7 @@ use support::data;
 use support::tflite::greedy_by_size;
 use support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 
-/// Model, operators that run, no reuse, lower bound, arena by `auto`: at int8,
+/// Model, operators that run, bytes without reuse, lower bound, and arena by `auto`, as int8 at
 /// alignment 1.
 const OWN_MODELS: [(&str, usize, u64, u64, u64); 2] = [
     ("squeezenet1_1", 65, 7_111_904, 1_577_088, 1_577_088),
@@ -61,13 +61,13 @@ fn the_zoo_reaches_the_bound_and_agrees_with_the_baselines() {
             assert_eq!(plan.no_reuse_bytes(), row["naive"], "{name}: no reuse");
             assert_eq!(plan.lower_bound.bytes, row["peak"], "{name}: peak");
         }
-        // The default alignment, and variables in the arena, verify as well.
+        // A plan at the default alignment with variables in the arena passes the verifier as well.
         Planner::new().plan(&graph).unwrap();
     }
 }
 
-/// Shared objects: proven least on all; the greedy ones as in the reference;
-/// merged, at the bound of offsets on all but one.
+/// Shared objects are proven minimal on all networks, greedy objects equal the reference, and merged
+/// objects reach the bound of offsets on all networks but one.
 #[test]
 fn shared_objects_of_the_zoo_are_proven() {
     let Some(zoo) = data::folder("zoo") else { return };
@@ -81,7 +81,7 @@ fn shared_objects_of_the_zoo_are_proven() {
         let objects = plan.objects.unwrap();
         assert_eq!(objects.total(), objects.lower_bound, "{name}");
         if name == "hrnet_w18" {
-            // What a general solver of integer programs finds, too.
+            // A general integer programming solver finds the same total.
             assert_eq!(objects.total(), 3_118_066);
         }
         let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);

@@ -1,4 +1,4 @@
-//! Regression tests: small inputs that an earlier version planned wrongly.
+//! Regression tests through the command line: small inputs that earlier versions planned wrongly.
 
 use std::fs;
 use std::path::Path;
@@ -20,12 +20,12 @@ mod folder;
 use command::plimsoll;
 use folder::Folder;
 
-/// Path of a test input; none, with a message, if the data is missing.
+/// The path of a case, or `None` with a message if the data folder is missing.
 fn case(name: &str) -> Option<String> {
     Some(data::folder("cases")?.join(name).to_str().unwrap().to_owned())
 }
 
-/// Value of a key in the summary.
+/// The value in the summary's line `name`.
 fn line<'a>(text: &'a str, name: &str) -> &'a str {
     let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
     line.unwrap_or_else(|| panic!("no {name} in {text}"))[name.len()..].trim()
@@ -97,7 +97,7 @@ fn an_update_of_a_cache_is_written_over_it() {
 }
 
 #[test]
-fn of_placements_of_equal_cost_the_one_with_least_traffic_wins() {
+fn ties_between_placements_go_to_fewer_copied_bytes() {
     let Some(file) = case("two_banks.json") else { return };
     let folder = Folder::new();
     let out = folder.text("plan.json");
@@ -110,7 +110,7 @@ fn of_placements_of_equal_cost_the_one_with_least_traffic_wins() {
 }
 
 #[test]
-fn an_error_states_the_reason_of_a_refused_placement() {
+fn a_refused_placement_gives_its_reason() {
     for (name, reason) in [
         ("place_at_late_reader.json", "`attend` reads `past` after operator `update` overwrites it"),
         ("place_at_not_overwritable.json", "`past` is a graph input that may not be overwritten"),
@@ -135,7 +135,7 @@ fn no_plan_is_larger_than_one_in_program_order() {
     let folder = Folder::new();
     let file = folder.text("inception.json");
     if !Command::new("python3").args([&script, &file]).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no python3 to make the graph");
+        eprintln!("skipped: python3, which generates the graph, is missing");
         return;
     }
     let text = planned(&[&file, "--share", "all"]);
@@ -160,7 +160,9 @@ fn an_array_is_not_a_graph() {
 fn plans_are_the_same_after_they_were_written_and_read() {
     let Some(file) = case("json_roundtrip_order.json") else { return };
     let options = ImportOptions::default();
-    let Imported::Graph(imported) = read(Path::new(&file), &options).unwrap() else { panic!("a graph") };
+    let Imported::Graph(imported) = read(Path::new(&file), &options).unwrap() else {
+        panic!("expected a graph")
+    };
     let graph = &imported.graph;
     let plan = Planner::new().share(Sharing::All).plan(graph).unwrap();
     let written = PlanDocument::of_graph(graph, &plan, &options).to_json();
@@ -169,13 +171,13 @@ fn plans_are_the_same_after_they_were_written_and_read() {
     assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), written);
 }
 
-/// Wrong and missing shapes in ONNX files.
+/// ONNX files that declare wrong shapes or none.
 #[test]
 fn declared_shapes_are_checked_and_open_ones_named() {
     let Some(file) = case("complete_but_false_shape.onnx") else { return };
     let (status, text, errors) = plimsoll(&["plan", &file, "--align", "1"]);
     assert_eq!(status, 0, "{errors}");
-    // Input 200, output 60.
+    // The input has 200 bytes, the output 60.
     assert_eq!(arena(&text), 260, "{text}");
     assert!(errors.contains("`y` has [3, 5]"), "{errors}");
     let file = case("neg_dim.onnx").unwrap();
@@ -200,7 +202,7 @@ fn dropout_in_training_is_not_a_view() {
 #[test]
 fn memory_of_bodies_counts() {
     let folder = Folder::new();
-    // The scratch of a conditional holds its larger branch, beside `x`, the condition, `a` and `b`.
+    // The workspace of a conditional holds its larger branch, in addition to `x`, the condition, `a` and `b`.
     for (name, bytes, bodies) in [("if_bodies.onnx", 769 + 2 * 4096, 4), ("two_ifs.tflite", 769 + 3328, 6)] {
         let Some(file) = case(name) else { return };
         let json = folder.text("plan.json");
@@ -208,9 +210,9 @@ fn memory_of_bodies_counts() {
         let (status, text, _) = plimsoll(&["fit", &file, "--align", "1", "--memory", "l2=2KiB"]);
         assert_eq!(status, 1, "{text}");
         assert!(text.contains("do not fit on chip"), "{text}");
-        // 48 KiB of weights, which the branches capture.
+        // The branches capture 48 KiB of weights.
         if name == "if_bodies.onnx" {
-            assert!(text.contains("49152 bytes) of weights"), "{text}");
+            assert!(text.contains("weights 48.00 KiB (49152 bytes)"), "{text}");
         }
         let memory = format!("l2={bytes}");
         assert_eq!(plimsoll(&["fit", &file, "--align", "1", "--memory", &memory]).0, 0);
@@ -223,7 +225,7 @@ fn memory_of_bodies_counts() {
         assert_eq!(status, 0, "{text}");
         let written = fs::read_to_string(&json).unwrap();
         assert_eq!(written.matches("\"body\":").count(), bodies);
-        // A body whose live range is shortened.
+        // The plan understates the live range of a tensor in a body.
         let start = written.find("\"bodies\"").unwrap();
         let wrong = written[start..].replacen("\"live\":[0,", "\"live\":[1,", 1);
         fs::write(&json, [&written[..start], &wrong].concat()).unwrap();

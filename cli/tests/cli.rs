@@ -1,4 +1,4 @@
-//! The commands `plan`, `compare` and `verify`: output, messages, exit status and help.
+//! The command `plimsoll`, run as a process.
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +51,7 @@ fn plan_prints_a_summary_and_writes_every_format() {
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
 
-/// All formats except models support several memories; a model has one arena.
+/// Plans for several memories have the same formats, except models, which have one arena.
 #[test]
 fn plan_writes_every_format_for_several_memories() {
     let folder = Folder::new();
@@ -139,16 +139,16 @@ fn a_plan_for_another_model_is_invalid_and_a_broken_one_is_an_error() {
     assert!(errors.contains("broken.json: not a plan: "), "{errors}");
 }
 
-/// `verify` recognizes plans for several memories by the field `format`.
+/// `verify` recognises plans for several memories by their format.
 #[test]
-fn verify_checks_plans_for_several_memories() {
+fn verify_recognises_plans_for_several_memories() {
     use plimsoll::export::json::PoolPlanDocument;
     use plimsoll::import::{ImportOptions, Imported, read};
     use plimsoll::{Planner, Pool, Pools};
 
     let options = ImportOptions::default();
     let Imported::Graph(imported) = read(Path::new(&model(TFLITE)), &options).unwrap() else {
-        panic!("a network")
+        panic!("expected a network")
     };
     let pools = Pools::new([Pool::on_chip("l2", 64 << 10), Pool::off_chip("ddr")]).unwrap();
     let plan = Planner::new().place(&imported.graph, &pools).unwrap();
@@ -178,7 +178,7 @@ fn verify_checks_plans_for_several_memories() {
     assert!(text.starts_with("invalid: "), "{text}");
 }
 
-/// The documented fields suffice to verify a plan; unknown fields are ignored.
+/// `verify` needs only the fields that the format documents.
 #[test]
 fn a_plan_with_the_documented_fields_alone_can_be_verified() {
     let folder = Folder::new();
@@ -207,7 +207,7 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
 }
 
 #[test]
-fn a_plan_over_the_capacity_is_reported() {
+fn networks_that_do_not_fit_are_still_planned() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
     let (status, text, errors) =
@@ -224,7 +224,8 @@ fn a_plan_over_the_capacity_is_reported() {
     assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "0.10546875 MiB"]).0, 0);
 }
 
-/// Reports say that the plan does not fit; code and models cannot, and would be built and run.
+/// A report states that the plan does not fit. Code and models could be built and run without that
+/// knowledge, so they are not written.
 #[test]
 fn code_and_models_are_not_written_over_the_capacity() {
     let folder = Folder::new();
@@ -250,7 +251,7 @@ fn code_and_models_are_not_written_over_the_capacity() {
     let (status, _, errors) = plimsoll(&arguments);
     assert!(status == 1 && !errors.contains("not written"), "{errors}");
     assert_eq!(folder.names(), names);
-    // Memories that cannot hold a network have no plan.
+    // If the memories cannot hold the network, there is no plan to write.
     let none = folder.text("none.json");
     let tiny = ["plan", &network, "--memory", "l2=1", "--memory", "ddr=2", "--out", &none];
     let (status, text, errors) = plimsoll(&tiny);
@@ -284,8 +285,7 @@ fn times_have_units() {
     }
 }
 
-/// A name of a megabyte does not hide the cause of an error, and escape sequences do not reach a
-/// terminal.
+/// A name of one megabyte does not hide the cause, and escape sequences do not reach the terminal.
 #[test]
 fn messages_are_short_and_safe() {
     let folder = Folder::new();
@@ -377,9 +377,9 @@ fn the_input_is_not_written_over_and_links_stay_links() {
     }
 }
 
-/// Readers look up buffers by index, so indices must be those of the input.
+/// Programs look up buffers by number, so `verify` refuses swapped numbers.
 #[test]
-fn swapped_indices_are_invalid() {
+fn swapped_numbers_are_wrong() {
     let folder = Folder::new();
     let csv = folder.with("buffers.csv", CSV);
     let plan = folder.text("plan.json");
@@ -488,7 +488,7 @@ fn merged_objects_are_written_and_checked() {
 }
 
 #[test]
-fn a_plan_over_the_capacity_is_infeasible_or_unknown() {
+fn plans_that_do_not_fit_are_infeasible_or_unknown() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\nb,0,3,10\nc,1,4,40\nd,2,4,50\n");
     let run = |capacity, strategy| {
@@ -506,7 +506,7 @@ fn a_plan_over_the_capacity_is_infeasible_or_unknown() {
 }
 
 #[test]
-fn gaps_and_reserved_ranges_are_planned_written_and_verified() {
+fn gaps_and_reserved_ranges_reach_the_plan() {
     let folder = Folder::new();
     let csv =
         folder.with("b.csv", "id,lower,upper,size,gaps\nstate,0,6,600,2-5\nlarge,2,4,500,\nsmall,3,5,300,\n");
@@ -527,7 +527,7 @@ fn gaps_and_reserved_ranges_are_planned_written_and_verified() {
     assert_eq!((status, text.contains("lies in the reserved range 0..65")), (1, true), "{text}");
     let other = folder.with("c.csv", fs::read_to_string(&csv).unwrap().replace("2-5", "2-4"));
     assert_eq!(plimsoll(&["verify", &other, &json]).0, 1);
-    // The written offsets are fixed in the next plan, inside the gap too.
+    // With fixed offsets, the buffers keep their offsets, also inside a gap.
     assert!(fs::read_to_string(&copy).unwrap().contains("state,0,6,600,1,64,2-5"));
     assert_eq!(plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..64"]).0, 0);
     let (status, _, errors) = plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..65"]);
@@ -552,7 +552,7 @@ fn gaps_and_reserved_ranges_are_planned_written_and_verified() {
 }
 
 #[test]
-fn compare_shows_heights_and_counts_of_inputs_that_fit() {
+fn compare_shows_heights_and_counts_fits() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");
     let (status, text, _) = plimsoll(&[
@@ -583,7 +583,7 @@ fn compare_notes_inputs_that_a_strategy_refuses() {
 }
 
 #[test]
-fn compare_continues_after_a_broken_file_and_reports_it() {
+fn compare_reports_a_broken_file_and_continues() {
     let folder = Folder::new();
     let broken = folder.with("broken.csv", "id,lower,upper,size\na,0,1,x\n");
     let (status, text, errors) = plimsoll(&["compare", &broken, &model(TFLITE), "--strategies", "auto"]);
@@ -599,7 +599,7 @@ fn compare_continues_after_a_broken_file_and_reports_it() {
     assert!(status == 2 && errors.contains("--dim batch: no input has"), "{errors}");
 }
 
-/// The file has the shapes of inputs only.
+/// The file declares the shapes of its inputs only.
 #[test]
 fn missing_shapes_are_inferred() {
     let folder = Folder::new();
@@ -620,7 +620,7 @@ fn inputs_may_be_given_other_shapes() {
     let (status, text, errors) = plimsoll(&[&common[..], &named].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("arena        378.13 KiB (387200 bytes)"), "{text}");
-    // The plan stores the options with which the network was read.
+    // The plan records the import options.
     let (status, text, _) = plimsoll(&["verify", &network, &plan]);
     assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
     for (given, reason) in [
@@ -644,7 +644,7 @@ fn inputs_may_be_given_other_shapes() {
 }
 
 #[test]
-fn help_is_stable() {
+fn help_matches_the_snapshots() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help-plan", &["plan", "--help"]),

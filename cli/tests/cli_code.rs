@@ -1,4 +1,4 @@
-//! `plan --out` for C code and for ONNX models, and `verify` of ONNX models.
+//! `plan --out` for C code and ONNX, and `verify` of an ONNX file, run as a process.
 
 use std::fs;
 use std::path::Path;
@@ -15,13 +15,13 @@ const ONNX: &str = "squeezenet1_1.onnx";
 const TFLITE: &str = "nas_cell_irregular_int8.tflite";
 const CSV: &str = "id,lower,upper,size\nconv1,0,3,4096\nconv2,1,5,300\nb,2,4,77\n";
 
-/// Compiles a source with its header; skipped without a C compiler.
+/// Compiles the source with its header; skipped without a C compiler.
 fn assert_compiles(source: &str) {
     let object = format!("{source}.o");
     let arguments = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", &object];
     match std::process::Command::new("cc").args(arguments).output() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-        Err(_) => eprintln!("skipped: no `cc` on this machine"),
+        Err(_) => eprintln!("skipped: `cc` is missing"),
     }
 }
 
@@ -52,17 +52,17 @@ fn a_source_and_its_header_compile() {
         assert!(header.contains("#ifndef MY_NET_H") && !source.contains("plimsoll_"));
         assert_compiles(&folder.text("net.c"));
     }
-    // Also together with a model for TensorFlow Lite Micro.
+    // Code together with a model for TensorFlow Lite Micro.
     let planned = folder.text("planned.tflite");
     let (input, outs) = (model(TFLITE), ["--out", &planned, "--out", &header, "--out", &source]);
     let (status, _, errors) = plimsoll(&[&["plan", &input][..], &outs].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(folder.read("net.c").contains("plimsoll_"), "a prefix by the model's name");
+    assert!(folder.read("net.c").contains("plimsoll_"), "names have the default prefix");
     assert_compiles(&source);
 }
 
 #[test]
-fn unusable_code_options_are_reported_before_anything_is_written() {
+fn unsupported_code_is_refused_before_writing() {
     let folder = Folder::new();
     let input = model(ONNX);
     let [header, source, other] = ["net.h", "net.c", "other.h"].map(|name| folder.text(name));
@@ -129,7 +129,7 @@ fn a_planned_model_is_valid_and_a_changed_one_is_not() {
 }
 
 #[test]
-fn inputs_and_outputs_that_are_no_models_are_refused() {
+fn models_that_cannot_be_planned_or_verified_are_refused() {
     let folder = Folder::new();
     let (onnx, tflite, csv) = (model(ONNX), model(TFLITE), folder.with("buffers.csv", CSV));
     let (out, broken) = (folder.text("out.onnx"), folder.with("broken.onnx", b"\x3a\xff\xff"));

@@ -42,7 +42,7 @@ fn start(arguments: &[&str]) -> Child {
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// A buffer list of `count` buffers, each of which overlaps the next one in time.
+/// `count` buffers, each live together with the next one.
 fn buffers(name: &str, count: usize) -> String {
     let rows = (0..count).map(|row| format!("\n{name}{row},{row},{},64", row + 2));
     ["id,lower,upper,size".to_owned()].into_iter().chain(rows).collect::<Vec<_>>().concat()
@@ -110,8 +110,7 @@ fn links_are_followed_even_to_files_that_do_not_exist() {
     }
 }
 
-/// An input is recognized by its name, another path, a symbolic link and a hard link, in every command
-/// that writes files.
+/// The input by its own name, another path, a symbolic and a hard link, in every command that writes.
 #[test]
 fn no_output_is_an_input() {
     let folder = Folder::new();
@@ -181,7 +180,7 @@ fn pipes_and_devices_are_written_to() {
     symlink("/dev/null", folder.path("null.json")).unwrap();
     assert_eq!(plimsoll(&["plan", &csv, "--out", &folder.text("null.json")]).0, 0);
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
-    // If a device cannot be written, no other output appears.
+    // If a device accepts no data, no other output appears either.
     if Path::new("/dev/full").exists() {
         symlink("/dev/full", folder.path("full.json")).unwrap();
         let (full, csv_out) = (folder.text("full.json"), folder.text("none.csv"));
@@ -193,7 +192,7 @@ fn pipes_and_devices_are_written_to() {
     assert_eq!(left, 0);
 }
 
-/// The summary follows the file, whether standard output is a pipe or a file.
+/// The summary follows the plan on standard output, whether that is a pipe or a file.
 #[test]
 fn standard_output_is_written_to() {
     let folder = Folder::new();
@@ -217,7 +216,7 @@ fn a_failed_write_leaves_the_other_outputs_as_they_were() {
     let limited = "ulimit -f 1; exec \"$0\" plan \"$1\" --out \"$2\" --out \"$3\"";
     let large = folder.with("large.csv", buffers("b", 2000));
     let before = folder.names();
-    // SIGXFSZ ends the process at the limit unless it is ignored; then the write fails.
+    // SIGXFSZ ends the process at the size limit. If the signal is ignored, the write fails instead.
     let script = format!("trap '' XFSZ; {limited}");
     let [old, new] = ["old.json", "new.csv"].map(|name| folder.text(name));
     let command = cargo_bin("plimsoll");
@@ -230,7 +229,7 @@ fn a_failed_write_leaves_the_other_outputs_as_they_were() {
     assert_eq!(plimsoll(&["plan", &csv, "--out", &old, "--out", &new]).0, 0);
 }
 
-/// A mount point cannot be replaced, so the renames before it are undone.
+/// A mount point cannot be replaced, so the command undoes the earlier renames.
 #[test]
 fn a_failed_rename_is_undone() {
     let folder = Folder::new();
@@ -257,7 +256,7 @@ fn a_failed_rename_is_undone() {
     assert_eq!(folder.names(), before);
 }
 
-/// The command has written its temporary files when it waits for the reader of a pipe.
+/// The command waits for the reader of a pipe after it has written its temporary files.
 #[test]
 fn signals_leave_nothing_behind() {
     let folder = Folder::new();
@@ -266,13 +265,13 @@ fn signals_leave_nothing_behind() {
     folder.with("old.json", "old");
     let before = folder.names();
     let (old, new) = (folder.text("old.json"), folder.text("new.csv"));
-    // Under `nohup` the command inherits an ignored SIGHUP.
+    // Under `nohup`, the command inherits an ignored SIGHUP.
     let hang_up = Some(("HUP", 129)).filter(|_| !is_hang_up_ignored());
     for (signal, expected) in [("INT", 130), ("TERM", 143)].into_iter().chain(hang_up) {
         let mut child = start(&["plan", &csv, "--out", &old, "--out", &new, "--out", &pipe]);
-        // Both temporary files exist.
+        // Wait for both temporary files.
         while folder.names().len() < before.len() + 2 {
-            assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+            assert!(child.try_wait().unwrap().is_none(), "the command ended before the signal");
             thread::sleep(Duration::from_millis(5));
         }
         let pid = child.id().to_string();
@@ -288,7 +287,7 @@ fn is_hang_up_ignored() -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
 }
 
-/// Two commands with the same process id, in different PID namespaces, write into one folder.
+/// Two commands with the same process id, in different namespaces, write into one folder.
 #[test]
 fn equal_process_ids_do_not_mix_plans_up() {
     let folder = Folder::new();
@@ -322,7 +321,7 @@ fn equal_process_ids_do_not_mix_plans_up() {
     }
 }
 
-/// Every kind of input as an endless device, a folder, and an endless pipe.
+/// Every kind of input is refused if it is a device, a folder, or a pipe without an end.
 #[test]
 fn inputs_have_an_end() {
     let folder = Folder::new();
@@ -354,7 +353,7 @@ fn inputs_have_an_end() {
         let (arguments, path) = &uses[case];
         let writer = (name == "pipe").then(|| {
             let path = (*path).clone();
-            // The thread ends when the command closes the pipe.
+            // The writer ends when the command closes the pipe.
             thread::spawn(move || {
                 let zeros = vec![b' '; 1 << 20];
                 let Ok(mut pipe) = fs::OpenOptions::new().write(true).open(path) else { return };
@@ -381,7 +380,7 @@ fn inputs_have_an_end() {
     }
 }
 
-/// A finite pipe is a valid input.
+/// A finite pipe is read like a file.
 #[test]
 fn pipes_with_an_end_are_read() {
     let folder = Folder::new();

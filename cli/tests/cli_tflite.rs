@@ -1,4 +1,4 @@
-//! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`.
+//! `plimsoll plan --out FILE.tflite` and `plimsoll verify FILE.tflite`, run as a process.
 
 use std::fs;
 
@@ -33,7 +33,7 @@ fn a_model_is_planned_and_its_plan_verified() {
         ),
         "{text}"
     );
-    // The interpreter's tail is 36208 bytes (measured by tools/tflm.py); the line is valid C++.
+    // The interpreter's tail has 36208 bytes (tools/tflm.py). The line is C++ to paste.
     let last = text.lines().last().unwrap();
     let size: u64 = last
         .strip_prefix("constexpr int kTensorArenaSize = ")
@@ -51,7 +51,7 @@ fn a_model_is_planned_and_its_plan_verified() {
     let (status, text, _) = plimsoll(&["plan", &out, "--order", "file", "--out", &again]);
     assert!(status == 0 && text.contains("arena: 86016 bytes"), "{text}");
 
-    // All planned tensors at offset 0.
+    // A wrong plan: all tensors at one offset.
     let mut bytes = fs::read(&out).unwrap();
     let offsets = check(&bytes, &Scratch::reference()).unwrap().layout.offsets.concat();
     let words = |word: &dyn Fn(u64) -> i32| -> Vec<u8> {
@@ -70,7 +70,7 @@ fn a_model_is_planned_and_its_plan_verified() {
 }
 
 #[test]
-fn a_model_over_the_capacity_is_written_only_on_request() {
+fn models_over_the_capacity_are_written_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(&folder, "planned.tflite");
     let (header, report) = (path(&folder, "planned.h"), path(&folder, "planned.html"));
@@ -94,14 +94,14 @@ fn number(text: &str, before: &str, after: &str) -> u64 {
     rest.split_once(after).unwrap().0.parse().unwrap_or_else(|_| panic!("{before:?} in {text}"))
 }
 
-/// Arena size in a report of `fit`.
+/// The arena size in a report of `fit`.
 fn arena_of_report(text: &str) -> u64 {
     let (_, rest) = text.split_once(": arena ").unwrap();
     let rest = rest.split_once(" bytes").unwrap().0;
     rest.rsplit(['(', ' ']).next().unwrap().parse().unwrap()
 }
 
-/// `plan`, `fit`, `compare`, `verify` and the written model agree on the bytes of a model.
+/// `plan`, `fit`, `compare`, `verify` and the writer report the same bytes for a model.
 fn assert_consistent_bytes(model: &str, folder: &TempDir) -> u64 {
     let out = path(folder, "planned.tflite");
     let target = ["--target", "tflm"];
@@ -137,7 +137,7 @@ fn commands_agree_on_the_bytes_of_a_model() {
     for (name, bytes) in [("transpose_conv_int8.tflite", 624), ("two_ifs.tflite", 4112)] {
         assert_eq!(assert_consistent_bytes(cases.join(name).to_str().unwrap(), &folder), bytes);
     }
-    // The runtime treats a missing shape as a scalar, but the kernel writes 32 bytes.
+    // The runtime interprets a missing shape as a scalar, but the kernel writes 32 bytes.
     assert_eq!(assert_consistent_bytes(cases.join("fc_no_shape.tflite").to_str().unwrap(), &folder), 64);
     let file = cases.join("transpose_conv_int8.tflite");
     let file = file.to_str().unwrap();

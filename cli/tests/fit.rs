@@ -1,4 +1,4 @@
-//! The command `fit`: reports, tables, remedies and largest inputs.
+//! `plimsoll fit`, run as a process.
 
 use std::fs;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ fn total(figures: &Value) -> u64 {
 }
 
 #[test]
-fn a_report_states_what_fits_and_the_avoidable_traffic() {
+fn a_report_has_all_lines() {
     let (status, text, errors) =
         fit(&[&repository_path(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
     assert_eq!((status, errors.as_str()), (0, ""));
@@ -64,9 +64,10 @@ fn a_report_states_what_fits_and_the_avoidable_traffic() {
     assert!(!text.contains("(activation,"), "{text}");
 }
 
-/// The command lists traffic from residency intervals and transfers; its sums are those of the planner.
+/// The list of transfers is computed from residency intervals and copies alone; its sums equal
+/// the planner's traffic.
 #[test]
-fn listed_traffic_adds_up_to_the_total() {
+fn transfers_add_up_to_the_traffic() {
     let folder = Folder::new();
     for (memory, share) in
         [("l2=256KiB", "none"), ("l2=256KiB", "all"), ("l2=64KiB", "all"), ("l2=8MiB", "inplace")]
@@ -91,7 +92,7 @@ fn listed_traffic_adds_up_to_the_total() {
             let of = |field: &str| -> u64 { moved.iter().map(|one| number(&one[field])).sum() };
             assert_eq!(of("read"), number(&placed["after"]["read"]), "{network} {memory} {share}");
             assert_eq!(of("written"), number(&placed["after"]["written"]), "{network} {memory} {share}");
-            // A byte of the backing store's traffic costs 1, all others 0.
+            // A byte in the backing store costs 1, all others 0.
             assert_eq!(number(&placed["cost"]), total(&placed["after"]));
             assert!(total(&placed["after"]) <= total(&found["before"]));
             assert!(number(&placed["lower_bound"]) <= number(&placed["cost"]));
@@ -107,7 +108,7 @@ fn the_exit_status_states_whether_the_network_fits() {
         let network = repository_path(CELLS);
         fit(&[&[network.as_str(), "--align", "1"], more].concat())
     };
-    // 86016 bytes of activations, 29042 of weights.
+    // The network has 86016 bytes of activations and 29042 of weights.
     let json = |memory: &str| {
         let folder = Folder::new();
         let file = folder.text("fit.json");
@@ -132,11 +133,10 @@ fn the_exit_status_states_whether_the_network_fits() {
     assert_eq!(all["placed"]["preloaded"], json("l2=1MiB")["placed"]["preloaded"]);
 }
 
-/// A network as JSON: tensors as name, bytes and kind, operators as name, type, inputs,
-/// outputs.
+/// A network as JSON. Tensors are (name, bytes, kind); operators are (name, type, inputs, outputs).
 fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[usize])]) -> Value {
     let tensors = tensors.iter().map(|(name, bytes, kind)| {
-        // The third dimension is the axis of stripes.
+        // The third dimension is the axis for stripes.
         json!({"name": name, "shape": [1, bytes / 10, 10, 1], "dtype": "int8", "kind": kind})
     });
     let operators = operators.iter().map(|(name, op_type, inputs, outputs)| {
@@ -145,7 +145,7 @@ fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[
     json!({"name": "net", "tensors": tensors.collect::<Vec<_>>(), "ops": operators.collect::<Vec<_>>()})
 }
 
-/// Two branches that are interleaved in program order.
+/// Two branches whose operators alternate in program order.
 fn branches() -> Value {
     let inner = "intermediate";
     network(
@@ -167,7 +167,7 @@ fn branches() -> Value {
     )
 }
 
-/// A chain that may run in place, with 50 bytes of weights.
+/// A chain with in-place permissions and 50 bytes of weights.
 fn chain() -> Value {
     let mut net = network(
         &[
@@ -183,7 +183,7 @@ fn chain() -> Value {
     net
 }
 
-/// A tensor that is idle while two larger ones are written.
+/// A skip connection over two larger tensors.
 fn skip() -> Value {
     let inner = "intermediate";
     network(
@@ -205,7 +205,7 @@ fn skip() -> Value {
     )
 }
 
-/// Kind, description, arena, saved bytes, and whether the network fits, of each remedy.
+/// Each remedy as (kind, description, arena, bytes saved, fits).
 fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let list = help["remedies"].as_array().unwrap().iter();
@@ -217,7 +217,7 @@ fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
 }
 
 #[test]
-fn remedies_are_reported_with_the_bytes_that_they_save() {
+fn remedies_are_listed_with_their_savings() {
     let folder = Folder::new();
     let run = |net: &Value, more: &[&str]| {
         let file = folder.with("net.json", net.to_string());
@@ -231,7 +231,7 @@ fn remedies_are_reported_with_the_bytes_that_they_save() {
         list.iter().map(owned).collect()
     };
 
-    // 10 + 100 + 100 bytes; one branch after the other needs 10 + 10 + 100.
+    // Program order needs 10 + 100 + 100 bytes; one branch after the other needs 10 + 10 + 100.
     let (status, text, found) = run(&branches(), &["--order", "file", "--memory", "l2=150"]);
     let help = &found["help"];
     assert_eq!((status, number(&help["needed"]), number(&help["missing"])), (1, 210, 60));
@@ -252,7 +252,7 @@ fn remedies_are_reported_with_the_bytes_that_they_save() {
     let (status, _, found) = run(&branches(), &["--order", "optimal", "--memory", "l2=150"]);
     assert_eq!((status, number(&found["arena"]), &found["help"]), (0, 120, &Value::Null));
 
-    // In 4 stripes, 3 of 10 columns are live at a time: 10 + 30 + 100; in 2 stripes, 10 + 50 + 100.
+    // In 4 stripes, 3 of 10 columns are live at a time: 10 + 30 + 100. In 2 stripes: 10 + 50 + 100.
     let by_a = "`a` in 4 stripes, `conv` and `relu` alternating";
     let by_b = "`b` in 4 stripes, `relu` and `pool` alternating";
     let (status, text, found) = run(&chain(), &["--memory", "l2=150"]);
@@ -269,14 +269,14 @@ fn remedies_are_reported_with_the_bytes_that_they_save() {
     assert!(text.contains("(estimate, without the overlap of stripes)"), "{text}");
     let (_, _, found) = run(&chain(), &["--memory", "l2=150", "--share", "inplace"]);
     assert_eq!((number(&found["arena"]), &found["help"]), (110, &Value::Null));
-    // If nothing fits, the remedy that saves most is first; more than 5 stripes of 2 columns save
-    // nothing.
+    // Among remedies that do not fit, the smallest arena comes first. 8 stripes of 10 columns are rounded
+    // up to 2 columns each; more stripes would save nothing.
     let (_, _, found) = run(&chain(), &["--memory", "l2=100"]);
     let found = remedies(&found["help"]);
     assert_eq!(found.iter().map(|one| one.2).collect::<Vec<_>>(), [110, 110, 130, 130]);
     assert!(found.iter().all(|one| !one.4) && found[2].1.starts_with("`a` in 8 stripes"), "{found:?}");
 
-    // Eviction of `s` saves its 60 bytes at the peak.
+    // The skip connection leaves the arena over the peak, which saves 60 bytes.
     let (_, text, found) = run(&skip(), &["--memory", "l2=220"]);
     let description = "`s` evicted, and reloaded or recomputed before `add`";
     assert_eq!(remedies(&found["help"]), expected(&[("not_kept", description, 200, 60, true)]));
@@ -284,7 +284,7 @@ fn remedies_are_reported_with_the_bytes_that_they_save() {
 }
 
 #[test]
-fn the_reported_capacity_is_enough() {
+fn more_memory_is_enough() {
     let folder = Folder::new();
     let cells = repository_path(CELLS);
     let weighty = folder.with("chain.json", chain().to_string());
@@ -314,7 +314,7 @@ fn the_reported_capacity_is_enough() {
 }
 
 #[test]
-fn no_remedy_is_reported_where_none_helps() {
+fn networks_without_a_remedy_need_more_memory() {
     let folder = Folder::new();
     let inner = "intermediate";
     let net = network(
@@ -326,7 +326,7 @@ fn no_remedy_is_reported_where_none_helps() {
     assert_eq!(status, 1);
     assert!(text.contains("remedies     none found except more memory\n"), "{text}");
     assert!(text.contains("more memory  200 bytes are enough; arena proven minimal for any order"), "{text}");
-    // With several on-chip memories, the report names the one that it is about.
+    // With several memories on chip, the report names the relevant one and its size.
     let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "b0=50", "--memory", "b1=150"]);
     assert_eq!(status, 1);
     for line in [
@@ -336,12 +336,12 @@ fn no_remedy_is_reported_where_none_helps() {
     ] {
         assert!(text.contains(line), "no `{line}` in {text}");
     }
-    // If no memory can hold an arena, remedies are not searched.
+    // If no memory can hold an arena, there are no remedies.
     let machine = "[[pool]]\nname = \"a\"\ncapacity = 9\nholds = [\"constants\"]\n[[pool]]\nname = \"ddr\"\n";
     let machine = folder.with("machine.toml", machine);
     let (_, text, errors) = fit(&[&file, "--memory", &machine]);
     assert!(errors.is_empty() && !text.contains("remedies"), "{text}{errors}");
-    // Remedies are not searched for several networks.
+    // For several networks, no remedies are searched.
     let json = folder.text("fit.json");
     fit(&[&file, &file, "--memory", "l2=150", "--json", &json]);
     assert_eq!(parsed(&folder, "fit.json")[0]["help"], Value::Null);
@@ -364,7 +364,7 @@ fn predefined_memory_systems_equal_their_files() {
         let (status, found) = run(name);
         assert_eq!((status, &found), (0, &run(path.to_str().unwrap()).1), "{name}");
         assert_eq!(found[0]["activations"], true, "{name}");
-        // Weights that stay outside or are loaded in each run are not preloaded.
+        // Weights are resident only on machines that keep them on chip from run to run.
         let resident = number(&found[0]["placed"]["preloaded"]);
         assert_eq!(resident > 0, name == "mcu" || name == "npu", "{name}: {resident}");
     }
@@ -414,7 +414,7 @@ fn usage_errors_name_the_argument() {
 }
 
 #[test]
-fn a_network_that_cannot_run_does_not_fit() {
+fn networks_that_cannot_run_do_not_fit() {
     let folder = Folder::new();
     let machine = folder.with(
         "small.toml",
@@ -428,7 +428,7 @@ fn a_network_that_cannot_run_does_not_fit() {
 }
 
 #[test]
-fn a_broken_file_is_reported_and_the_others_are_planned() {
+fn fit_reports_a_broken_file_and_continues() {
     let folder = Folder::new();
     fs::create_dir(folder.path("nets")).unwrap();
     fs::copy(repository_path(CELLS), folder.path("nets/cells.tflite")).unwrap();
@@ -500,7 +500,7 @@ fn many_networks_make_tables_and_a_plot() {
     assert_eq!(level("+ sharing")[2..6], ["1 (33 %)", "2 (67 %)", "3 (100 %)", "3 (100 %)"]);
     assert_eq!(level("classification")[2..7], ["1", "0 -> 0", "0 -> 0", "0 -> 100", "0 -> 100"]);
 
-    // The CSV of shares agrees with a count over the networks in the JSON.
+    // The long table agrees with counts over the rows of networks.
     let shares = folder.read("shares.csv");
     assert!(shares.starts_with("family,weights,level,capacity,networks,fit\n"), "{shares}");
     let lines: Vec<Value> = parsed(&folder, "fit.json").as_array().unwrap().clone();
@@ -533,7 +533,7 @@ fn several_networks_in_one_memory_system_are_a_table() {
     assert!(folder.read("fit.csv").contains("\nnas_cell_irregular_int8,true,true,86016,"));
 }
 
-/// Convolution, activation and pooling of an image of symbolic size.
+/// Convolution, activation and pooling of an image with symbolic size.
 fn resizable() -> Vec<u8> {
     let ints = |name: &str, values: &[i64]| {
         attribute(name, values.iter().flat_map(|&value| onnx_models::number(8, value)).collect())
@@ -569,8 +569,8 @@ fn the_largest_input_is_found_where_the_file_has_a_fixed_one() {
     let given = ["--input-shape", "image=1x3xSxS"];
     let (status, text, errors) = fit(&[&common[..], &given].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
-    // Features take 16 bytes per pixel, with two pixels fewer in each direction. Inputs of size 1 and 2
-    // are smaller than the window.
+    // Features have 16 bytes per pixel, and two pixels less than the image along each axis. Images of
+    // size 1 and 2 are smaller than the window.
     let line = "largest      258: activations fit, arena 1.00 MiB (1048576 bytes)";
     assert!(text.contains(line), "{text}");
     let (status, _, errors) = fit(&common);
@@ -589,7 +589,7 @@ fn the_largest_input_is_found() {
     };
     let json = folder.text("largest.json");
     let both = ["--largest-input", "height,width"];
-    // Features before and after the activation take 16 bytes per pixel.
+    // Features before and after the activation have 16 bytes per pixel.
     let (status, text, errors) = run(&[&both[..], &["--json", &json]].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     for line in [
@@ -603,7 +603,7 @@ fn the_largest_input_is_found() {
     let outcome = parsed(&folder, "largest.json");
     assert_eq!((&outcome["largest"], &outcome["tried"]["256"]["fits"]), (&256.into(), &true.into()));
     assert_eq!(outcome["tried"]["257"]["fits"], false);
-    // With 216 bytes of weights beside them.
+    // With 216 bytes of weights in addition.
     let (_, text, _) = run(&[&both[..], &["--weights"]].concat());
     assert!(text.contains("largest      255: activations and weights fit"), "{text}");
     let (_, text, _) = run(&[&both[..], &["--multiple-of", "100"]].concat());
@@ -630,9 +630,9 @@ fn the_largest_input_is_found() {
     assert!(errors.contains("needs a symbolic dimension `batch`, but all dimensions are fixed"), "{errors}");
 }
 
-/// Odd sizes need larger arenas than even ones, so fitting is not monotone in the size.
+/// Odd sizes need more memory than even ones, so a larger size may fit although a smaller one does not.
 #[test]
-fn the_largest_input_is_found_without_monotonicity() {
+fn fitting_sizes_need_not_be_monotone() {
     let folder = Folder::new();
     let shape = "batch + 1000*(batch % 2)";
     let network = folder.with(
@@ -685,6 +685,6 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
 }
 
 #[test]
-fn help_is_stable() {
+fn help_matches_the_snapshots() {
     insta::assert_snapshot!("help-fit", fit(&["--help"]).1);
 }

@@ -1,10 +1,11 @@
 //! Graphs whose operators run bodies.
 //!
-//! Bodies are planned first, each by itself; an operator then has a workspace of the size of its
-//! largest body, as they run one at a time. So all that comes after knows workspaces only.
+//! Each body is planned by itself before the graph. The scratch of the operator then grows by the
+//! arena of its largest body, because bodies of one operator run one at a time. The stages after
+//! that handle scratch only.
 //!
-//! A body whose arena is above its own bound may have a smaller one. In bounds it counts with its
-//! bound, so that they hold for all plans of the bodies.
+//! If the arena of a body is above the body's bound, another plan of the body may be smaller.
+//! Bounds therefore count each body with its bound, so they hold for all plans of the bodies.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -29,7 +30,7 @@ struct Bodies<'a> {
 }
 
 impl<'a> Bodies<'a> {
-    /// Each body is planned once, however many operators run it.
+    /// Plans all bodies; a body that several operators run is planned once.
     ///
     /// # Errors
     /// As [`Planner::plan`].
@@ -50,7 +51,7 @@ impl<'a> Bodies<'a> {
         Ok(bodies)
     }
 
-    /// A body has no capacity of its own: how much there is for it is known once all is planned.
+    /// Plans one body, without a capacity: the bytes left for it depend on the plan of the graph.
     fn plan_one(&mut self, planner: &Planner, body: &Graph) -> Result<Plan> {
         let limits = planner.limits.clone().less(self.nodes).without_progress();
         let inner = Planner { capacity: None, reserved: Vec::new(), ..planner.with_limits(limits) };
@@ -60,12 +61,12 @@ impl<'a> Bodies<'a> {
         Ok(plan)
     }
 
-    /// The graph with workspaces instead of bodies, each body of this size.
+    /// The graph with scratch instead of bodies; `bytes` gives the size of a body.
     fn flat(&self, bytes: impl Fn(&Plan) -> u64) -> Graph {
         flat(self.graph, &self.plans, self.alignment, bytes)
     }
 
-    /// Whether each body is proven to need no less.
+    /// True if the arena of every body is proven minimal.
     fn are_tight(&self) -> bool {
         self.plans.iter().all(|body| body.plan.arena_bytes == body.plan.bound())
     }
@@ -75,8 +76,7 @@ impl<'a> Bodies<'a> {
     }
 }
 
-/// The graph with workspaces instead of bodies. The largest body comes first in a workspace, then
-/// what the operator needs besides.
+/// The graph with scratch instead of bodies: the largest body first, then the kernel's own scratch.
 fn flat(graph: &Graph, plans: &[BodyPlan], alignment: u64, bytes: impl Fn(&Plan) -> u64) -> Graph {
     graph.without_bodies(|id| {
         let largest = bodies_of(plans, id).map(&bytes).max().unwrap_or(0);
@@ -88,8 +88,8 @@ fn flat(graph: &Graph, plans: &[BodyPlan], alignment: u64, bytes: impl Fn(&Plan)
 }
 
 impl Plan {
-    /// The graph of this plan with workspaces as large as the plans of bodies need, and without
-    /// bodies: what is live when, in a single graph.
+    /// The graph of this plan with the plans of bodies as scratch of their operators: all live
+    /// ranges in a single graph.
     #[must_use]
     pub fn flattened<'a>(&self, graph: &'a Graph) -> Cow<'a, Graph> {
         flattened(graph, &self.bodies, self.alignment)
@@ -112,8 +112,8 @@ fn flattened<'a>(graph: &'a Graph, plans: &[BodyPlan], alignment: u64) -> Cow<'a
 }
 
 impl Planner {
-    /// The graph with workspaces as large as its planned bodies need, and without bodies; the same
-    /// graph if it has none. For callers that need live ranges of a graph with bodies.
+    /// The graph with its planned bodies as scratch of their operators; the same graph if it has no
+    /// bodies. For callers that need the live ranges of a graph with bodies.
     ///
     /// # Errors
     /// As [`plan`](Self::plan), for bodies.
@@ -187,7 +187,7 @@ pub(super) fn place(
     Ok(plan)
 }
 
-/// The graph with bodies as large as no plan of this order undercuts, for what is proven of them.
+/// The graph with each body as scratch of the size of its lower bound.
 pub(super) fn least(graph: &Graph, plan: &Plan) -> Graph {
     flat(graph, &plan.bodies, plan.alignment, |plan| plan.lower_bound.bytes)
 }

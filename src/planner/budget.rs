@@ -2,11 +2,12 @@
 
 use crate::limits::{Limits, Meter, Stop};
 
-/// Nodes that the stages of a call have spent, and the worst reason why one of them stopped.
+/// Search nodes that the stages of a call have spent, and the most severe reason why a stage
+/// stopped.
 ///
-/// No stage starts with a fresh limit: each gets what the stages before it have left of the
-/// caller's nodes, and the caller's deadline and token. Where the caller names no number of
-/// nodes, each stage has a default of its own.
+/// No stage starts with a fresh limit: each gets the caller's nodes minus those spent by earlier
+/// stages, and the caller's deadline and cancellation token. If the caller sets no node limit,
+/// each stage has its own default.
 pub(super) struct Budget<'a> {
     limits: &'a Limits,
     spent: u64,
@@ -18,23 +19,23 @@ impl<'a> Budget<'a> {
         Self { limits, spent: 0, stop: Stop::Finished }
     }
 
-    /// What is left, for the next stage.
+    /// Limits of the next stage: those of the caller without the work that is spent.
     pub(super) fn left(&self) -> Limits {
         self.limits.clone().less(self.spent)
     }
 
-    /// Only what cancels the call, for a stage that must end at any limit.
+    /// Cancellation only, for a stage that neither a node limit nor a deadline ends.
     pub(super) fn cancel_only(&self) -> Limits {
         self.limits.clone().cancel_only()
     }
 
-    /// Counts what a stage has spent, and why it stopped.
+    /// Adds the nodes of a stage and the reason why it stopped.
     pub(super) fn charge(&mut self, nodes: u64, stop: Stop) {
         self.spent = self.spent.saturating_add(nodes);
         self.stop = self.stop.max(stop);
     }
 
-    /// Whether one of the caller's limits is met, so that no further stage begins. A stage that
+    /// True if a limit of the caller is met, so that no further stage begins. A stage that
     /// has used up its own default does not count.
     pub(super) fn is_met(&mut self) -> bool {
         let left = self.left();
@@ -47,7 +48,7 @@ impl<'a> Budget<'a> {
         self.spent
     }
 
-    /// The worst reason why a stage stopped.
+    /// The most severe reason why a stage stopped.
     pub(super) fn stop(&self) -> Stop {
         self.stop
     }

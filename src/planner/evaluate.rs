@@ -16,38 +16,38 @@ use crate::problem::Problem;
 use crate::schedule::Scheduler;
 use crate::sharing::concerns;
 
-/// With more tensors and workspaces, [`Effort::Default`] tries as many candidates as
+/// Above this number of tensors and scratch areas, [`Effort::Default`] tries as few candidates as
 /// [`Effort::Quick`], and both try one choice of aliases for each.
 const MOST_AT_DEFAULT_EFFORT: usize = 50_000;
 
-/// How groups of tensors that move as one are packed.
+/// How rigid groups of tensors are packed.
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
-    /// As rectangles around them, with the least sharing: fast.
+    /// By their bounding rectangles, with the fewest aliases: fast.
     FirstFrames,
-    /// As rectangles around them.
+    /// By their bounding rectangles.
     Frames,
-    /// As what they are, where the rectangles are above the bound.
+    /// By their shapes, if the bounding rectangles stay above the bound.
     Shapes(PackingEffort),
 }
 
-/// An order of a graph, with what is live when.
+/// An operator order with its live ranges and the resulting problem.
 pub(super) struct Evaluation<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     scheduler: &'a Scheduler<'a>,
     order: &'a [OperatorId],
     liveness: Liveness,
-    /// The tensors as they are without sharing, with the planner's capacity and reserved ranges.
+    /// The problem without sharing, with the planner's capacity and reserved ranges.
     problem: Problem,
     over_orders: Option<u64>,
 }
 
 impl<'a> Evaluation<'a> {
-    /// O((operators + edges) + n log n).
+    /// Computes liveness. O(operators + edges + n log n) for n buffers.
     ///
     /// # Errors
-    /// What [`Liveness::new`] says of the order, sizes, alignments and fixed offsets.
+    /// Errors of [`Liveness::new`] about the order, sizes, alignments and fixed offsets.
     pub(super) fn new(
         planner: &'a Planner,
         scheduler: &'a Scheduler<'a>,
@@ -62,7 +62,7 @@ impl<'a> Evaluation<'a> {
         Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }
 
-    /// How many tensors and workspaces are in the arena.
+    /// Number of tensors and scratch areas in the arena.
     pub(super) fn len(&self) -> usize {
         self.problem.buffers().len()
     }
@@ -72,15 +72,15 @@ impl<'a> Evaluation<'a> {
         self.planner.effort != Effort::Thorough && self.len() > MOST_AT_DEFAULT_EFFORT
     }
 
-    /// A load in bytes as a bound on the arena.
+    /// Lower bound on the arena that follows from a load in bytes.
     pub(super) fn bound_of(&self, load: u64) -> u64 {
         bound_of_load(&self.problem, load)
     }
 
-    /// The best plan of this order by this strategy, not verified.
+    /// The best plan of this order by the strategy, not verified.
     ///
     /// # Errors
-    /// What the strategy says; [`Error::Constraint`](crate::Error::Constraint).
+    /// Errors of the strategy; [`Error::Constraint`](crate::Error::Constraint).
     pub(super) fn plan(&self, strategy: &dyn Strategy, packing: Packing, limits: &Limits) -> Result<Plan> {
         if !concerns(self.graph, self.planner.sharing) {
             return self.plain(strategy, limits);
@@ -117,12 +117,12 @@ impl<'a> Evaluation<'a> {
         PlanBound { bytes, certified, step, causes: causes.collect() }
     }
 
-    /// A bound on the arena of any order: the largest working set of an operator, stacked at the
-    /// alignments that its tensors have. 0 where tensors may share memory.
+    /// Lower bound on the arena over all orders: the largest working set of an operator, stacked at
+    /// the alignments of its tensors. 0 if tensors may share memory.
     ///
-    /// What an operator reads, writes and needs for itself, and all variables, are live at its
-    /// step in any order. For each alignment `a`, those aligned to `a` or more take whole
-    /// multiples of `a`, but for the topmost. O(k (operators + edges)) for k alignments.
+    /// Sound because inputs, outputs and scratch of an operator, and all variables, are live at its
+    /// step in every order. For each alignment `a`, buffers aligned to `a` or more occupy whole
+    /// multiples of `a`, except the topmost one. O(k (operators + edges)) for k alignments.
     pub(super) fn working_set_bound(&self) -> u64 {
         if concerns(self.graph, self.planner.sharing) {
             return 0;
@@ -139,7 +139,7 @@ impl<'a> Evaluation<'a> {
         self.bound_of(self.graph.file_order().iter().map(height).max().unwrap_or(0))
     }
 
-    /// All alignments.
+    /// All alignments in use, ascending.
     fn cells(&self) -> Vec<u64> {
         let own = self.graph.tensors().iter().filter_map(Tensor::alignment);
         let default = self.planner.alignment;
@@ -150,8 +150,8 @@ impl<'a> Evaluation<'a> {
         cells
     }
 
-    /// Size and alignment of the tensors and the workspace that are live in the arena at the step of
-    /// an operator in every order, without variables.
+    /// Size and alignment of the tensors and the scratch that are live at the step of the operator in
+    /// every order, without variables.
     fn working_set(&self, id: OperatorId) -> Vec<(u64, u64)> {
         let operator = self.graph.operator(id);
         let mut tensors: Vec<TensorId> =

@@ -1,4 +1,4 @@
-//! The facade: a graph or a problem in, a verified plan out.
+//! [`Planner`]: from a graph or a problem to a verified plan.
 
 mod bodies;
 mod budget;
@@ -36,7 +36,7 @@ use crate::verify::{
     Violations, provable_bound, provable_plan_bound, verify, verify_choice, verify_solution, verify_until,
 };
 
-/// Plans graphs, and problems that come without one.
+/// Plans the memory of graphs, and of buffers without a graph.
 ///
 /// ```
 /// use plimsoll::{Buffer, Planner, Problem, allocate::Greedy};
@@ -58,7 +58,7 @@ pub struct Planner {
     sharing: Sharing,
     effort: Effort,
     strategy: Arc<dyn Strategy>,
-    /// Whether the caller chose the strategy.
+    /// Set if the caller chose the strategy; then [`effort`](Planner::effort) leaves it alone.
     is_chosen: bool,
     limits: Limits,
 }
@@ -98,55 +98,54 @@ impl fmt::Debug for Planner {
 }
 
 impl Planner {
-    /// Alignment 16, variables in the arena, no capacity, strategy
-    /// [`Auto`].
+    /// Alignment 16, variables in the arena, no capacity, no sharing, strategy [`Auto`].
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Alignment in bytes of tensors that ask for none, and of workspaces: a
-    /// power of two. Buffers of a [`Problem`] bring their own.
+    /// Alignment in bytes of scratch, and of tensors that state none: a power of two. Buffers of a
+    /// [`Problem`] state their own.
     #[must_use]
     pub fn alignment(mut self, bytes: u64) -> Self {
         self.alignment = bytes;
         self
     }
 
-    /// Where variables live.
+    /// Places variables in the arena or outside.
     #[must_use]
     pub fn variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
         self
     }
 
-    /// How many bytes there are. A plan that needs more is returned all the
-    /// same, as [`Status::Infeasible`] if that is proven, or else
-    /// [`Status::Unknown`]. A problem's own capacity goes before.
+    /// Arena capacity in bytes. A plan that exceeds it is returned with [`Status::Infeasible`] if
+    /// the lower bound exceeds it, too, else with [`Status::Unknown`]. A capacity of the problem
+    /// takes precedence.
     #[must_use]
     pub fn capacity(mut self, bytes: u64) -> Self {
         self.capacity = Some(bytes);
         self
     }
 
-    /// Nothing may use this range of the arena, in bytes from its start. May be
-    /// called several times. Below what is used, the range counts as a part of the
-    /// arena. A problem's own ranges are reserved as well.
+    /// Reserves a range of the arena, in bytes from its start: no buffer overlaps it. May be called
+    /// several times. The arena includes reserved ranges below its highest buffer. Ranges that the
+    /// problem reserves count as well.
     #[must_use]
     pub fn reserve(mut self, range: Range<u64>) -> Self {
         self.reserved.push(range);
         self
     }
 
-    /// Which order the operators of a graph get.
+    /// Selects how the operator order is chosen.
     #[must_use]
     pub fn order(mut self, ordering: Ordering) -> Self {
         self.ordering = ordering;
         self
     }
 
-    /// Which tensors of a graph may share memory while both are needed; only what its
-    /// operators permit is done, and [`Plan::shares`] says what was.
+    /// Selects which permissions of the operators are used to let live tensors share memory.
+    /// [`Plan::shares`] lists the sharing that a plan relies on.
     #[must_use]
     pub fn share(mut self, sharing: Sharing) -> Self {
         self.sharing = sharing;
@@ -161,8 +160,8 @@ impl Planner {
         self
     }
 
-    /// How much work is done where no limit says so: of the pipeline's stages, and of the default
-    /// strategy. A strategy that was chosen has an effort of its own
+    /// Work per plan where no limit is given: of the stages of the pipeline, and of the default
+    /// strategy. A strategy that the caller chose has its own effort
     /// ([`Settings`](crate::allocate::Settings)).
     #[must_use]
     pub fn effort(mut self, effort: Effort) -> Self {
@@ -173,31 +172,31 @@ impl Planner {
         self
     }
 
-    /// When searches must stop.
+    /// Node limit, deadline, cancellation and progress callback of all searches.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Plans a graph: order and offsets together, so that the arena is smallest. Never
-    /// worse than the file's order; [`order`](Self::order) says how far other orders are
-    /// searched.
+    /// Plans a graph: chooses operator order, sharing and offsets together to minimise the arena.
+    /// The arena is never larger than in program order; [`order`](Self::order) selects how far
+    /// other orders are searched.
     ///
-    /// Where the offsets do not reach the least peak of all orders, further orders that
-    /// might are tried, a few. The plan is [`Status::Optimal`] only if no order has a
-    /// smaller arena ([`Plan::bound_over_orders`]): it is the least over all orders, all sharing
-    /// that is permitted at this level and all offsets of the given graph. The certificate of
-    /// [`Plan::lower_bound`] proves as much of that as it says, for this order and sharing; the
-    /// rest is the result of searches. Joint searches over orders and offsets are exhaustive for
-    /// up to 10 operators without reserved ranges.
+    /// If the offsets of the best order stay above the bound, a few further orders are tried. The
+    /// plan is [`Status::Optimal`] only if no order has a smaller arena
+    /// ([`Plan::bound_over_orders`]): it is minimal over all orders, all permitted sharing at this
+    /// level, and all offsets of the given graph. The certificate of [`Plan::lower_bound`] proves
+    /// the bytes that it states, for this order and this sharing; the rest is the result of
+    /// searches. For up to 10 operators without reserved ranges, a joint search over orders and
+    /// offsets is exhaustive.
     ///
-    /// The first plan is first fit by start in program order, which no node limit and no deadline
-    /// cuts short; up to 5000 tensors and workspaces, no plan is larger than that of greedy by
-    /// size in program order, at any limit.
+    /// The first plan is first fit by start in program order; neither a node limit nor a deadline
+    /// ends it. Up to 5000 tensors and scratch areas, the plan is at most as large as that of greedy
+    /// by size in program order, at any limit.
     ///
-    /// Bodies of operators are planned by the same rules, each for itself, before the graph
-    /// ([`Plan::bodies`]): the plan is the smallest with bodies planned so.
+    /// Bodies of operators are planned first, each by itself, by the same rules ([`Plan::bodies`]);
+    /// the plan is minimal for these plans of the bodies.
     ///
     /// # Errors
     /// As [`plan_in_order`](Self::plan_in_order).
@@ -211,10 +210,10 @@ impl Planner {
         pipeline::plan(self, graph)
     }
 
-    /// An order for a graph, without offsets.
+    /// Chooses an operator order without offsets.
     ///
     /// # Errors
-    /// What [`Liveness::new`] says of sizes and alignments; [`Error::Cancelled`].
+    /// Errors of [`Liveness::new`] about sizes and alignments; [`Error::Cancelled`].
     pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
         let graph = &*self.flatten(graph)?;
         Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
@@ -225,16 +224,17 @@ impl Planner {
         Scheduler::new(graph, self.alignment, self.variables, sharing, &self.limits)
     }
 
-    /// Plans a graph in this order. Bodies have orders of their own, as [`order`](Self::order) says.
+    /// Plans a graph in the given order. The orders of bodies are chosen as [`order`](Self::order)
+    /// selects.
     ///
-    /// Time and space are those of the strategy, and O((operators + edges) +
-    /// n log n) for liveness and verification.
+    /// Time and space are those of the strategy, plus O(operators + edges + n log n) for liveness
+    /// and verification of n buffers.
     ///
     /// # Errors
-    /// [`Error::Order`] if the order cannot be run; what
-    /// [`Liveness::new`] says of sizes, alignments and fixed offsets; what the
-    /// strategy says; [`Error::WrongPlan`] if it returned a wrong plan; [`Error::Cancelled`] if the
-    /// call was cancelled before there was a verified plan.
+    /// [`Error::Order`] if the order cannot be run; errors of [`Liveness::new`] about sizes,
+    /// alignments and fixed offsets; errors of the strategy; [`Error::WrongPlan`] if the strategy
+    /// returned a wrong plan; [`Error::Cancelled`] if the call was cancelled before a plan was
+    /// verified.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
         if graph.has_bodies() {
             return bodies::plan(self, graph, |planner, graph| planner.plan_in_order(graph, order));
@@ -242,11 +242,11 @@ impl Planner {
         pipeline::plan_in_order(self, graph, order)
     }
 
-    /// Gives offsets to a problem's buffers.
+    /// Chooses offsets for the buffers of a problem.
     ///
     /// # Errors
-    /// What the strategy says; [`Error::WrongPlan`] if it returned wrong
-    /// offsets; [`Error::Cancelled`] if the call was cancelled before there were verified offsets.
+    /// Errors of the strategy; [`Error::WrongPlan`] if the strategy returned wrong offsets;
+    /// [`Error::Cancelled`] if the call was cancelled before offsets were verified.
     pub fn solve(&self, problem: &Problem) -> Result<Solution> {
         if self.reserved.is_empty() && self.capacity.is_none() {
             return self.allocate(problem);
@@ -254,27 +254,25 @@ impl Planner {
         self.allocate(&self.equipped(problem)?)
     }
 
-    /// With the capacity and the reserved ranges of this planner.
+    /// The problem with the capacity and the reserved ranges of this planner.
     pub(crate) fn equipped(&self, problem: &Problem) -> Result<Problem> {
         let capacity = problem.capacity().or(self.capacity);
         let reserved = problem.reserved().iter().chain(&self.reserved).cloned();
         problem.clone().with_capacity(capacity).with_reserved(reserved)
     }
 
-    /// Where not everything fits: chooses what is kept on chip, in shared objects
-    /// that are together not larger than the capacity, so that the value kept is
-    /// greatest: of `values` by buffer id, or bytes. The strategy is always that
-    /// of [`Knapsack`](crate::allocate::Knapsack), in its 0-1 form: optimal
-    /// within the limits, else with a bound on the value. Where alignments
-    /// differ, what is left free between objects counts, and the choice need not
-    /// be proven.
+    /// Chooses the buffers that stay on chip if not all of them fit: shared objects whose sizes sum
+    /// to at most the capacity, of maximum total value (`values` by buffer id, else bytes). Uses
+    /// the 0-1 form of [`Knapsack`](crate::allocate::Knapsack) whatever the strategy: optimal
+    /// within the limits, else with a bound on the value. If alignments differ, padding between
+    /// objects counts, and the choice may be left unproven.
     ///
     /// Exponential in the worst case; see `docs/algorithms.md`.
     ///
     /// # Errors
-    /// [`Error::NoCapacity`] if there is none; [`Error::Refused`] for buffers with
-    /// fixed offsets, and for values that are not one for each buffer or exceed 64
-    /// bits together; [`Error::WrongPlan`] if the choice is wrong.
+    /// [`Error::NoCapacity`] if none is given; [`Error::Refused`] for buffers with fixed offsets,
+    /// for a number of values other than that of the buffers, and for values whose sum exceeds 64
+    /// bits; [`Error::WrongPlan`] if the choice is wrong.
     ///
     /// ```
     /// use plimsoll::{Buffer, Planner, Problem};
@@ -298,15 +296,15 @@ impl Planner {
         Ok(choice)
     }
 
-    /// Why a problem does not fit its capacity, or this planner's: buffers that
-    /// cannot lie together. None if all fit, as they do without a capacity, or if
-    /// nothing is proven within the limits. The strategy does not matter.
+    /// Explains why a problem does not fit its capacity, or that of this planner: a set of buffers
+    /// that cannot be placed together. None if all buffers fit, if no capacity is given, or if
+    /// nothing is proven within the limits. Independent of the strategy.
     ///
-    /// As many exact searches as buffers in the worst case, each short; fast where
-    /// the load alone is too much.
+    /// One short exact search per buffer in the worst case; fast if the load alone exceeds the
+    /// capacity.
     ///
     /// # Errors
-    /// What [`Problem::with_reserved`] says of this planner's reserved ranges.
+    /// Errors of [`Problem::with_reserved`] about the reserved ranges of this planner.
     ///
     /// ```
     /// use plimsoll::{Buffer, Planner, Problem};
@@ -321,13 +319,13 @@ impl Planner {
         infeasible_core(&self.equipped(problem)?, &self.limits)
     }
 
-    /// The same for a plan of a graph: what of it cannot lie together within the
-    /// plan's capacity, outside of what the plan says is reserved. None where tensors share
-    /// memory or may, as then none of them is too much by itself.
+    /// Explains why a plan of a graph does not fit: tensors and scratch areas that cannot be placed
+    /// together within the capacity and outside of the reserved ranges of the plan. None if tensors
+    /// share memory or may share it, because no set of them is then too large by itself.
     ///
     /// # Errors
-    /// What [`plan_in_order`](Self::plan_in_order) says of the plan's order, and of
-    /// what is reserved.
+    /// Errors of [`plan_in_order`](Self::plan_in_order) about the order and the reserved ranges of
+    /// the plan.
     pub fn explain_plan(&self, graph: &Graph, plan: &Plan) -> Result<Option<InfeasibleCore<Occupant>>> {
         if concerns(graph, self.sharing) || !plan.shares.is_empty() {
             return Ok(None);
@@ -339,10 +337,11 @@ impl Planner {
         Ok(core.map(|core| core.map(|id| liveness.occupants()[id.index()])))
     }
 
-    /// Verified offsets for a problem that has this planner's capacity and reserved ranges.
+    /// Chooses and verifies offsets for a problem that has the capacity and the reserved ranges of
+    /// this planner.
     ///
-    /// Where the call can be cancelled, first fit comes first and is verified, so that there is
-    /// something to return; see the pipeline.
+    /// If the call can be cancelled, first fit runs first and is verified, so that a cancelled call
+    /// has a result to return; see the pipeline.
     pub(crate) fn allocate(&self, problem: &Problem) -> Result<Solution> {
         let mut first = None;
         if self.limits.can_be_cancelled() {
@@ -365,8 +364,8 @@ impl Planner {
         }
     }
 
-    /// A solution that has passed the verifier. If that refuses the bound alone, the bound becomes
-    /// what the verifier can prove.
+    /// Verifies a solution. If the verifier refuses only the bound, the bound is lowered to the
+    /// bytes that the verifier can prove.
     fn checked_solution(&self, problem: &Problem, mut solution: Solution) -> Result<Solution> {
         match verify_solution(problem, &solution) {
             Ok(()) => Ok(solution),
@@ -387,7 +386,7 @@ impl Planner {
         Error::WrongPlan { strategy: self.strategy.name().to_owned(), violation: first.unwrap_or_default() }
     }
 
-    /// A plan with these offsets for what is live, in the order of its buffers; without claims.
+    /// The plan that places the buffers of `liveness` at these offsets, without bounds or status.
     fn placed(&self, graph: &Graph, order: &[OperatorId], liveness: &Liveness, offsets: Vec<u64>) -> Plan {
         let mut plan = Plan::unplaced(graph);
         let buffers = liveness.problem().buffers().iter().zip(offsets);
@@ -404,13 +403,13 @@ impl Planner {
         plan
     }
 
-    /// Whether the strategy is a search that begins with what first fit and greedy by size find, so
-    /// that it need not run where these are optimal.
+    /// True for strategies that start from the results of first fit and greedy by size. They need
+    /// not run if one of these is optimal.
     fn is_search(&self) -> bool {
         matches!(self.strategy.name(), "auto" | "exact")
     }
 
-    /// How far groups of tensors are packed as what they are.
+    /// Effort of packing rigid groups by their shapes instead of their bounding boxes.
     fn packing_effort(&self) -> PackingEffort {
         match self.effort {
             Effort::Quick => PackingEffort::QUICK,
@@ -419,14 +418,14 @@ impl Planner {
     }
 }
 
-/// A phase that only cancellation stops has no result then.
+/// For phases that only cancellation stops: they return no result then.
 impl From<Stop> for Error {
     fn from(_: Stop) -> Self {
         Self::Cancelled
     }
 }
 
-/// Offsets by a strategy, with their bound and status, not verified.
+/// Runs a strategy and adds bound and status; the result is not verified.
 fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> Result<Solution> {
     let Allocation { offsets, objects, nodes, stop, proven } = allocate_around(problem, strategy, limits)?;
     let reach = problem.buffers().iter().zip(&offsets);
@@ -438,12 +437,12 @@ fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> R
     Ok(Solution { offsets, height, lower_bound, status, strategy, objects, nodes, stop })
 }
 
-/// A plan that has passed the verifier. If that refuses a bound alone, the plan keeps the bound
-/// that the verifier can prove: a wrong bound is an internal error, but no reason to lose a right
-/// plan.
+/// Verifies a plan. If the verifier refuses only a bound, the bound is lowered to the bytes that
+/// the verifier can prove: a wrong bound is an internal error, but the plan itself is right.
 ///
 /// # Errors
-/// [`Error::WrongPlan`]; [`Error::Cancelled`] if there was no time to verify a large plan.
+/// [`Error::WrongPlan`]; [`Error::Cancelled`] if the call was cancelled while a large plan was
+/// being verified.
 fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
     let is_large = plan.placements().nth(pipeline::MOST_AT_ANY_LIMIT).is_some();
     let verified = if is_large {
@@ -466,15 +465,14 @@ fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
     }
 }
 
-/// Bounds that the verifier has refused since the process started, for tests: plans with such a
-/// bound are right, but the bound is not.
+/// Number of bounds that the verifier has refused since the process started, for tests.
 static WITHDRAWN: AtomicU64 = AtomicU64::new(0);
 
 fn withdraw() {
     WITHDRAWN.fetch_add(1, atomic::Ordering::Relaxed);
 }
 
-/// How many bounds were withdrawn since the process started: 0, unless there is an internal error.
+/// Number of bounds withdrawn since the process started: 0 unless there is an internal error.
 #[doc(hidden)]
 #[must_use]
 pub fn withdrawn_bounds() -> u64 {

@@ -1,16 +1,16 @@
 //! The pipeline from a graph to a verified plan.
 //!
-//! 1. **First plan**: program order, first fit by start, verified. No limit but cancellation ends
-//!    it, so every call that is not cancelled has a plan. Greedy by size follows, and first fit
-//!    with all aliases, up to [`MOST_AT_ANY_LIMIT`] tensors also at any limit.
-//! 2. **Order**: one of a low peak, and a peak that no order stays below; not needed where the
+//! 1. **First plan**: program order, first fit by start, verified. Only cancellation ends this
+//!    stage, so every call that is not cancelled has a plan. Greedy by size follows, and first fit
+//!    with all aliases; up to [`MOST_AT_ANY_LIMIT`] tensors these run at any limit, too.
+//! 2. **Order**: an order of low peak, and a lower bound on the peak of all orders. Skipped if the
 //!    strategy reaches the largest working set in program order.
-//! 3. **Candidates**: that order, program order, further orders of the same peak; each with
-//!    several choices of aliases where tensors may share memory, and offsets by the strategy.
-//! 4. **Exhaustive search**, for graphs of a few operators.
+//! 3. **Candidates**: that order, program order, further orders of the same peak; for each, several
+//!    choices of aliases if tensors may share memory, and offsets by the strategy.
+//! 4. **Exhaustive search** over orders, aliases and offsets for graphs of few operators.
 //!
-//! A candidate takes the place of the best plan if it is smaller and passes the verifier. A stage
-//! begins only if the best plan is above the bound and no limit is met.
+//! A candidate replaces the best plan if it is smaller and passes the verifier. A stage begins
+//! only while the best plan is above the bound and no limit is met.
 
 use super::budget::Budget;
 use super::evaluate::{Evaluation, Packing};
@@ -25,23 +25,23 @@ use crate::plan::{Plan, Status};
 use crate::schedule::{Others, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
 
-/// Up to so many tensors and workspaces, greedy by size runs to its end at any limit.
+/// Largest number of tensors and scratch areas for which greedy by size runs to its end at any limit.
 pub(super) const MOST_AT_ANY_LIMIT: usize = 5_000;
 
-/// A call that is cancelled does not verify further candidates with more tensors and workspaces:
-/// that would take longer than a cancelled call may.
+/// Largest number of tensors and scratch areas for which a cancelled call still verifies a
+/// candidate. Verifying a larger one would exceed the time in which a cancelled call returns.
 pub(super) const MOST_AFTER_CANCELLATION: usize = 20_000;
 
-/// How many orders are drawn besides the best one and program order.
+/// Number of orders drawn at random besides the best one and program order.
 const OTHERS: u64 = 5;
 
-/// Plans a graph; orders as far as the planner's mode goes.
+/// Plans a graph over the orders that the planner's mode allows.
 pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
     let order = graph.file_order();
     let scheduler = planner.scheduler(graph, planner.sharing);
     let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::AllOrders)?;
     match pipeline.improve(order) {
-        // There is a plan.
+        // A cancelled call returns the best plan so far, which is verified.
         Ok(()) | Err(Error::Cancelled) => pipeline.finish(),
         Err(error) => Err(error),
     }
@@ -59,7 +59,7 @@ pub(super) fn plan_in_order(planner: &Planner, graph: &Graph, order: &[OperatorI
     }
 }
 
-/// Which orders a bound is about.
+/// The orders that a bound covers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     OneOrder,
@@ -72,24 +72,24 @@ struct Pipeline<'a> {
     graph: &'a Graph,
     scheduler: &'a Scheduler<'a>,
     budget: Budget<'a>,
-    /// The order that the pipeline starts with.
+    /// Liveness and problem of the order that the pipeline starts with.
     first_order: Evaluation<'a>,
-    /// No arena of any order is smaller, in bytes; none until other orders are looked at.
+    /// Lower bound on the arena over all orders, in bytes; none until it is computed.
     over_orders: Option<u64>,
-    /// Whether no other order can be run.
+    /// True if the graph has only one valid order.
     is_only_order: bool,
-    /// The best plan, verified but for [`over_orders`](Self::over_orders).
+    /// Incumbent: the best plan, verified except for [`over_orders`](Self::over_orders).
     best: Plan,
-    /// Whether the best plan is not the strategy's: a result of the strategy that was not stopped
-    /// replaces it even if it is larger, as the caller asked for this strategy.
+    /// True if the incumbent does not come from the chosen strategy. A finished result of the
+    /// strategy then replaces it even if it is larger, because the caller chose that strategy.
     is_first: bool,
 }
 
 impl<'a> Pipeline<'a> {
-    /// With the first plan.
+    /// Makes and verifies the first plan.
     ///
     /// # Errors
-    /// What is wrong with the graph or the order; [`Error::Cancelled`].
+    /// Errors in the graph or the order; [`Error::Cancelled`].
     fn start(
         planner: &'a Planner,
         scheduler: &'a Scheduler<'a>,
@@ -117,7 +117,7 @@ impl<'a> Pipeline<'a> {
             is_first: true,
         };
         let is_small = pipeline.first_order.len() <= MOST_AT_ANY_LIMIT;
-        // The first plan has the fewest aliases, so first fit may be better with more of them.
+        // The first plan uses the fewest aliases; first fit with all of them may be smaller.
         let strategies = [Greedy::by_size(), Greedy::first_fit()];
         let count = if concerns(graph, planner.sharing) { 2 } else { 1 };
         for strategy in &strategies[..count] {
@@ -136,7 +136,7 @@ impl<'a> Pipeline<'a> {
     fn improve(&mut self, program_order: &[OperatorId]) -> Result<()> {
         self.bound_by_working_sets()?;
         if self.has_least_load() && self.is_open() {
-            // No other order has a lower load, so the order search may not be needed.
+            // No order has a lower load. If the strategy reaches it, the order search is skipped.
             self.candidate(program_order, PackingEffort::QUICK)?;
         }
         if self.is_open() {
@@ -147,7 +147,7 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Whether the best plan may be above the least there is.
+    /// True unless the incumbent is proven minimal.
     fn is_above_bound(&self) -> bool {
         let bound = match self.mode {
             Mode::OneOrder => self.best.lower_bound.bytes,
@@ -156,33 +156,33 @@ impl<'a> Pipeline<'a> {
         self.best.arena_bytes > bound
     }
 
-    /// Whether a further stage may begin.
+    /// True if a further stage may begin.
     fn is_open(&mut self) -> bool {
-        // A search would begin with the same offsets; but where tensors may share memory, the
-        // first plan has used no permission yet.
+        // A search strategy starts from the same offsets, so the first plan stands for it. This does
+        // not hold if tensors may share memory: the first plan uses the fewest permissions.
         let is_enough = self.planner.is_search() && !concerns(self.graph, self.planner.sharing);
         let must_run = self.is_first && !is_enough;
         (must_run || self.is_above_bound()) && !self.budget.is_met()
     }
 
-    /// How many candidates are tried.
+    /// Effort that sets the number of candidates.
     fn effort(&self) -> Effort {
         if self.first_order.is_large() { Effort::Quick } else { self.planner.effort }
     }
 
-    /// A bound that needs no search: often the first plan touches it.
+    /// Computes a bound over orders without a search; the first plan often reaches it.
     fn bound_by_working_sets(&mut self) -> Result<()> {
         let bound = self.first_order.bound_of(self.scheduler.largest_step()?);
         self.over_orders = Some(bound.max(self.first_order.working_set_bound()));
         Ok(())
     }
 
-    /// Whether no order has a lower load than that of the best plan.
+    /// True if no order has a lower load than the incumbent.
     fn has_least_load(&self) -> bool {
         self.over_orders.is_some_and(|bound| self.best.lower_bound.bytes <= bound)
     }
 
-    /// The order stage.
+    /// Searches an order of low peak and a bound over orders.
     fn schedule(&mut self) -> Result<Schedule> {
         let schedule = self.scheduler.schedule(self.planner.ordering, &self.budget.left())?;
         self.budget
@@ -196,13 +196,13 @@ impl<'a> Pipeline<'a> {
         Ok(schedule)
     }
 
-    /// Further orders, the most promising first.
+    /// Plans further orders, the most promising first.
     fn candidates(&mut self, schedule: &Schedule) -> Result<()> {
         let program_order = self.graph.file_order();
         self.candidate(&schedule.order, PackingEffort::QUICK)?;
         if schedule.file_peak < self.best.arena_bytes && schedule.order != program_order && self.is_open() {
-            // Of a large graph, no other candidate in program order follows, and no plan is above
-            // that of program order alone.
+            // For a large graph this is the only candidate in program order. It gets full effort so
+            // that the plan is never larger than that of program order alone.
             let is_last = self.first_order.is_large();
             let effort = if is_last { self.planner.packing_effort() } else { PackingEffort::QUICK };
             self.candidate(program_order, effort)?;
@@ -213,14 +213,14 @@ impl<'a> Pipeline<'a> {
         self.other_orders(schedule)?;
         let shares = concerns(self.graph, self.planner.sharing);
         if self.planner.sharing > Sharing::None && self.is_open() {
-            // Where not everything can be shared, the best order without sharing may be better.
+            // If only a part of the tensors can share, the best order without sharing may be better.
             let plain = self.order_without_sharing()?;
             self.candidate(&plain, PackingEffort::QUICK)?;
         }
         if shares && self.is_open() {
             let order = self.best.order.clone();
             self.candidate(&order, self.planner.packing_effort())?;
-            // Never above what planning in program order alone finds.
+            // The plan is never larger than that of program order alone.
             if order != program_order && schedule.file_peak < self.best.arena_bytes && self.is_open() {
                 self.candidate(program_order, self.planner.packing_effort())?;
             }
@@ -255,7 +255,7 @@ impl<'a> Pipeline<'a> {
         Ok(plain.order)
     }
 
-    /// Aliases and offsets for an order.
+    /// Chooses aliases and offsets for an order.
     fn candidate(&mut self, order: &[OperatorId], effort: PackingEffort) -> Result<()> {
         let evaluation = Evaluation::new(self.planner, self.scheduler, order, self.over_orders)?;
         let limits = self.budget.left();
@@ -278,7 +278,7 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// A plan that is not the strategy's.
+    /// Replaces the incumbent by a smaller plan of another strategy than the chosen one.
     fn offer_first(&mut self, plan: Plan) -> Result<()> {
         if plan.arena_bytes < self.best.arena_bytes && plan.stop != Stop::Cancelled {
             self.best = checked(self.planner, self.graph, plan)?;
@@ -286,14 +286,14 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// A plan of the strategy's, which takes the place of the best one if it is smaller.
+    /// Replaces the incumbent by a plan of the chosen strategy if that is smaller.
     fn offer(&mut self, plan: Plan) -> Result<()> {
         self.budget.charge(plan.nodes, plan.stop);
         if self.is_only_order {
-            // What the strategy has proven of the order, it has proven of all.
+            // A bound proven for the only order is a bound over orders.
             self.over_orders = self.over_orders.max(Some(plan.lower_bound.bytes));
         }
-        // A search that was asked for begins with what the first plan has.
+        // A search strategy starts from the first plan, so it is wanted only if it is no worse.
         let is_no_worse = plan.arena_bytes <= self.best.arena_bytes;
         let is_finished = plan.stop == Stop::Finished;
         let is_wanted = self.is_first && (is_no_worse || is_finished && !self.planner.is_search());
@@ -306,17 +306,17 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// The best plan with what is known of all orders, and why the search for it stopped.
+    /// The incumbent with the bound over orders, the status and the reason for stopping.
     fn finish(mut self) -> Result<Plan> {
         self.budget.is_met();
         let mut plan = self.best;
-        // The plan as it is has been verified; what it claims besides has to be as well.
+        // The incumbent is verified. Claims that are added here are verified again below.
         let claims_more = self.over_orders != plan.bound_over_orders;
         let limits = &self.planner.limits;
         let is_slow = claims_more && limits.can_be_cancelled() && self.first_order.len() > MOST_AT_ANY_LIMIT;
         let verified = is_slow.then(|| plan.clone());
         if let Some(over_orders) = self.over_orders {
-            // What no order is below, this one is not.
+            // A bound over orders bounds this order, too.
             plan.lower_bound.bytes = plan.lower_bound.bytes.max(over_orders);
             plan.bound_over_orders = Some(over_orders);
         }
@@ -324,7 +324,7 @@ impl<'a> Pipeline<'a> {
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         plan.stop = if plan.status == Status::Optimal { Stop::Finished } else { self.budget.stop() };
         if self.is_first && plan.stop == Stop::Finished && self.planner.is_search() {
-            // The search would have begun with the same offsets.
+            // The search strategy would have started from the same offsets.
             self.planner.strategy.name().clone_into(&mut plan.strategy);
         }
         if !claims_more {

@@ -1,4 +1,4 @@
-//! Bodies of `If`, `Loop` and `Scan` as graphs of their operators.
+//! Import of the bodies of `If`, `Loop` and `Scan`.
 #![cfg(feature = "onnx-shapes")]
 
 use plimsoll::import::{Fold, ImportOptions, onnx_from_bytes};
@@ -16,7 +16,7 @@ fn arena(graph: &Graph) -> u64 {
     Planner::new().alignment(1).plan(graph).unwrap().arena_bytes
 }
 
-/// Name, kind, bytes and whether it is kept to the end, of each tensor.
+/// Each tensor as (name, kind, bytes, is an output).
 fn tensors(body: &Graph) -> Vec<(&str, TensorKind, u64, bool)> {
     let one = |tensor: &'_ plimsoll::Tensor| (tensor.kind(), tensor.bytes(), tensor.is_output());
     let all = body.tensors().iter();
@@ -27,7 +27,7 @@ fn tensors(body: &Graph) -> Vec<(&str, TensorKind, u64, bool)> {
     .collect()
 }
 
-/// `x` times a weight of so many columns, and that through `Relu`.
+/// Nodes that multiply `x` by a weight with `columns` columns, and multiply the result back.
 fn wide(columns: i64, name: &str) -> Vec<Vec<u8>> {
     let [h, w, back] = ["h", "w", "b"].map(|letter| format!("{letter}{name}"));
     vec![
@@ -39,7 +39,7 @@ fn wide(columns: i64, name: &str) -> Vec<Vec<u8>> {
     ]
 }
 
-/// An `If` whose branches make 400 and 40 bytes of `x`.
+/// An `If` whose branches compute tensors of 400 and 40 bytes from `x`.
 fn branches(condition: &str) -> Vec<Vec<u8>> {
     let bodies = [body("then_branch", &wide(100, "t")), body("else_branch", &wide(10, "e"))];
     vec![
@@ -50,7 +50,7 @@ fn branches(condition: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn branches_are_bodies_and_what_they_capture_is_read() {
+fn branches_are_bodies_and_captured_tensors_are_inputs() {
     let graph = import(&[branches("cond"), vec![input("cond", BOOL, "")]].concat());
     let operator = &graph.operators()[0];
     let [yes, no] = operator.bodies() else { panic!("two bodies") };
@@ -63,24 +63,24 @@ fn branches_are_bodies_and_what_they_capture_is_read() {
     ];
     assert_eq!(tensors(yes)[..3], expected);
     assert_eq!(tensors(yes)[3], ("t", TensorKind::Intermediate, 16, true));
-    // `x`, the condition and `y` beside the larger branch.
+    // `x`, the condition, `y`, and the larger branch.
     assert_eq!((arena(yes), arena(no), arena(&graph)), (416, 56, 16 + 1 + 16 + 416));
 }
 
 #[test]
-fn of_a_known_condition_one_branch_runs() {
+fn a_known_condition_selects_one_branch() {
     let known = initializer_of("cond", BOOL, &[], &[0]);
     let graph = import(&[branches("cond"), vec![known]].concat());
     let names: Vec<&str> = graph.operators()[0].bodies().iter().map(|body| body.name()).collect();
     assert_eq!(names, ["else_branch"]);
 }
 
-/// An initializer with its numbers as bytes.
+/// An initializer with its contents as bytes.
 fn initializer_of(name: &str, data_type: u64, dims: &[i64], bytes: &[u8]) -> Vec<u8> {
     length_delimited(5, [tensor(name, data_type, dims), length_delimited(9, bytes)].concat())
 }
 
-/// A loop over a state of 16 bytes, which makes 400 of it and a scan output.
+/// A loop over a state of 16 bytes that computes a tensor of 400 bytes and a scan output.
 fn looping(more: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let inner = [
         input("i", INT64, ""),
@@ -106,7 +106,7 @@ fn looping(more: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn states_of_a_loop_are_kept_through_a_turn() {
+fn states_of_a_loop_are_live_through_an_iteration() {
     let graph = import(&looping(&[]));
     let [inner] = graph.operators()[0].bodies() else { panic!("one body") };
     let inputs = [
@@ -116,7 +116,7 @@ fn states_of_a_loop_are_kept_through_a_turn() {
     ];
     assert_eq!(tensors(inner)[..3], inputs);
     assert!(inner.tensors()[0].is_overwritable());
-    // Both layers, the state, both conditions or the count.
+    // Both layers, the state, and both conditions or the iteration number.
     assert!((800 + 16 + 1..=800 + 16 + 1 + 8).contains(&arena(inner)), "{}", arena(inner));
     assert_eq!(arena(&graph), 16 + 8 + 16 + arena(inner));
 }
@@ -148,7 +148,7 @@ fn a_scan_keeps_states_but_no_slices() {
         ("out", TensorKind::Intermediate, 16, true),
     ];
     assert_eq!(tensors(inner), expected);
-    // An operator whose inputs are not all of the body permits nothing.
+    // An operator that captures an input from the outer graph permits nothing.
     assert!(inner.operators()[1].permits().is_empty() && !inner.operators()[0].permits().is_empty());
     assert_eq!(arena(&graph), 16 + 160 + 16 + 16 + 160 + 48);
 }
@@ -173,7 +173,7 @@ fn bodies_nest_and_are_folded() {
     let graph = import(&parts);
     let inner = &graph.operators()[0].bodies()[0];
     let nested = inner.operators().iter().find(|operator| operator.op_type() == "If").unwrap();
-    // Within a turn, the condition of the loop holds.
+    // Within an iteration, the condition of the loop is true.
     assert_eq!(nested.bodies().len(), 1);
     let deep = &nested.bodies()[0];
     let folded = deep.operators().iter().filter(|operator| operator.is_folded());
@@ -206,7 +206,7 @@ fn sizes_in_bodies_follow_inputs_and_are_never_guessed() {
     let error = onnx_from_bytes("m", &model(&parts(&dynamic)), &options).unwrap_err().to_string();
     assert!(error.contains("`places`") && error.contains("in a body of `the If`"), "{error}");
     assert!(error.contains("depends on the numbers in `to`"), "{error}");
-    // The file may say it, for the inputs that it has.
+    // The file may declare the shape, for its own input shapes.
     let told = [&dynamic[..], &[value_info("places", FLOAT, "2, 2")]].concat();
     let graph = onnx_from_bytes("m", &model(&parts(&told)), &options).unwrap().graph;
     assert_eq!(graph.operators()[0].bodies()[0].tensors()[0].bytes(), 16);
@@ -242,7 +242,7 @@ fn models_are_written_with_bodies_in_the_order_of_their_plans() {
     use plimsoll::export::onnx;
     use plimsoll::verify::verify;
 
-    // In the order of the file, both large tensors wait for each other.
+    // In program order, both large tensors are live at once.
     let unordered = |large: i64, name: &str| {
         let [a, b, c, d] = ["a", "b", "c", "d"].map(|letter| format!("{letter}{name}"));
         let weight = format!("w{name}");
@@ -284,10 +284,10 @@ fn models_are_written_with_bodies_in_the_order_of_their_plans() {
     let checked = onnx::check("m", &written).unwrap();
     assert_eq!(checked.plan.arena_bytes, plan.arena_bytes);
     assert_eq!(verify(&checked.graph, &checked.plan), Ok(()));
-    // Whoever runs the nodes of the written file in its order needs no more.
+    // The written file in its own order needs no more memory.
     let again = Planner::new().alignment(1).order(plimsoll::Ordering::File).plan(&checked.graph).unwrap();
     assert_eq!(again.arena_bytes, plan.arena_bytes);
-    // The original has its bodies in another order.
+    // Writing a planned file again changes nothing.
     let moved = onnx::write("m", &written, &checked.graph, &checked.plan, &options).unwrap();
     assert_eq!(moved, written);
 }

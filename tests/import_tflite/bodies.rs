@@ -1,4 +1,4 @@
-//! Subgraphs that operators run, as their bodies.
+//! Import of the subgraphs that operators run as bodies.
 
 use plimsoll::import::{ImportOptions, tflite_from_bytes};
 use plimsoll::{Graph, Planner, TensorKind, Variables};
@@ -9,12 +9,12 @@ const IF_OPTIONS: u8 = 92;
 const WHILE_OPTIONS: u8 = 93;
 const CALL_ONCE_OPTIONS: u8 = 103;
 
-/// Code 1 of the model, with these subgraphs.
+/// An operator with code 1 of the model that runs the subgraphs `callees`.
 fn caller(options: u8, inputs: &[i32], outputs: &[i32], callees: &[i32]) -> Operator {
     Operator { options: Some((options, callees.to_vec())), ..operator(1, inputs, outputs) }
 }
 
-/// Makes `large` bytes of 16, and 16 of those.
+/// A subgraph from 16 bytes to `large` bytes to 16 bytes.
 fn part(name: &'static str, large: i32) -> SubGraph {
     SubGraph {
         name,
@@ -25,7 +25,7 @@ fn part(name: &'static str, large: i32) -> SubGraph {
     }
 }
 
-/// A graph of one operator that runs subgraphs 1 and 2.
+/// A model of one operator that runs subgraphs.
 fn model_of(code: i32, options: u8, inputs: usize, callees: &[i32]) -> Model {
     let mut tensors = vec![tensor("x", INT8, &[16]), tensor("y", INT8, &[16])];
     if inputs == 2 {
@@ -66,7 +66,7 @@ fn branches_get_copies_of_the_inputs() {
 }
 
 #[test]
-fn a_loop_keeps_its_state_through_a_turn() {
+fn a_loop_keeps_its_state_through_an_iteration() {
     let graph = import(&model_of(WHILE, WHILE_OPTIONS, 1, &[2, 1]));
     let [condition, body] = graph.operators()[0].bodies() else { panic!("two bodies") };
     assert!(!condition.tensors()[0].is_output() && body.tensors()[0].is_output());
@@ -80,7 +80,7 @@ fn variables_of_bodies_outlive_them() {
     model.subgraphs.truncate(2);
     model.subgraphs[1].inputs.clear();
     model.subgraphs[1].tensors[1].is_variable = true;
-    // Two operators that run the same subgraph have the same variable.
+    // Two operators that run the same subgraph share its variable.
     model.subgraphs[0].tensors.push(tensor("z", INT8, &[16]));
     model.subgraphs[0].operators.push(caller(CALL_ONCE_OPTIONS, &[1], &[2], &[1]));
     let graph = tflite_from_bytes("m", &model.bytes(), &ImportOptions::default()).unwrap().graph;
@@ -123,7 +123,7 @@ fn impossible_bodies_are_errors() {
 
 #[test]
 fn bodies_that_double_are_planned_once() {
-    // 2^10 runs of the innermost.
+    // The innermost subgraph runs 2^10 times.
     let mut nested = model_of(WHILE, WHILE_OPTIONS, 1, &[1, 1]);
     nested.subgraphs.truncate(1);
     for next in 2..11 {

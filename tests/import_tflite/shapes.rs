@@ -8,7 +8,7 @@ use crate::tflite_models::*;
 
 const INT32: i8 = 2;
 
-/// An input of an operator: an activation of a shape, or a constant vector of numbers.
+/// An input of an operator: an activation with a shape, or a constant vector.
 enum Given<'a> {
     Data(&'a [i32]),
     Numbers(&'a [i32]),
@@ -21,7 +21,7 @@ fn number(count: usize) -> i32 {
     i32::try_from(count).unwrap()
 }
 
-/// A model of one operator, whose outputs have no shape in the file.
+/// A model of one operator whose outputs have no declared shape.
 fn one_operator(code: Code, inputs: &[Given<'_>], options: (u8, &[i32]), outputs: usize) -> Model {
     let mut main = SubGraph::default();
     let mut buffers = Vec::new();
@@ -66,14 +66,14 @@ fn text(error: &ImportError) -> String {
     error.to_string()
 }
 
-/// The shapes of an operator's outputs; none if they are unknown.
+/// The shapes of an operator's outputs, or `None` if they are unknown.
 fn outputs(code: i32, inputs: &[Given<'_>], options: (u8, &[i32]), count: usize) -> Option<Vec<Vec<u64>>> {
     let imported = import(&one_operator(builtin(code), inputs, options, count), &[]).ok()?;
     let found = shapes(&imported);
     Some((0..count).map(|output| found[format!("out{output}").as_str()].clone()).collect())
 }
 
-/// The shapes that the kernels' preparation computes.
+/// Inferred shapes equal those that the kernels compute when they are prepared.
 #[test]
 fn operators_have_the_shapes_of_their_kernels() {
     let one = |code, inputs: &[Given<'_>], options, shape: &[u64]| {
@@ -96,7 +96,7 @@ fn operators_have_the_shapes_of_their_kernels() {
     one(5, &[Data(&[1, 2, 3, 12])], (94, &[2]), &[1, 4, 6, 3]);
     one(38, &[Data(&[1, 4, 6, 3]), Numbers(&[2, 2]), Numbers(&[0, 0, 2, 0])], NONE, &[4, 2, 4, 3]);
     one(37, &[Data(&[4, 2, 4, 3]), Numbers(&[2, 2]), Numbers(&[0, 0, 2, 0])], NONE, &[1, 4, 6, 3]);
-    // Shapes, axes and bounds that are constants.
+    // Constant shapes, axes and bounds.
     one(22, &[Data(&[2, 3, 4]), Numbers(&[6, -1])], NONE, &[6, 4]);
     one(39, &[Data(&[2, 3, 4]), Numbers(&[2, 0, 1])], NONE, &[4, 2, 3]);
     one(70, &[Data(&[2, 3]), Numbers(&[-1])], NONE, &[2, 3, 1]);
@@ -115,7 +115,7 @@ fn operators_have_the_shapes_of_their_kernels() {
     one(122, &[Data(&[3, 2]), Data(&[3, 4]), Numbers(&[8, 9, 4])], NONE, &[8, 9, 4]);
     one(2, &[Data(&[2, 3]), Data(&[2, 4])], (10, &[-1]), &[2, 7]);
     one(83, &[Data(&[2, 3]), Data(&[2, 3])], (59, &[2, 1]), &[2, 2, 3]);
-    // Products; layers with state.
+    // Matrix products, and layers with state.
     one(9, &[Data(&[2, 3, 4]), Data(&[5, 12])], (8, &[0]), &[2, 5]);
     one(9, &[Data(&[2, 3, 4]), Data(&[5, 4])], (8, &[0, 0, 1]), &[2, 3, 5]);
     one(126, &[Data(&[7, 2, 3]), Data(&[1, 4, 3])], (101, &[0, 1]), &[7, 2, 4]);
@@ -147,7 +147,7 @@ fn strided_slices_follow_python() {
     assert_eq!(sliced(&[4], &[0], &[-2], &[]), Some(vec![2, 6, 7]));
     assert_eq!(sliced(&[4], &[0], &[-2], &[1, 1]), Some(vec![3, 6, 7]));
     assert_eq!(sliced(&[9], &[20], &[1], &[]), Some(vec![0, 6, 7]));
-    // An ellipsis, a new axis, one that goes.
+    // An ellipsis, a new axis, a removed axis.
     assert_eq!(sliced(&[0, 1], &[0, 3], &[1, 1], &[0, 0, 1]), Some(vec![5, 6, 2]));
     assert_eq!(sliced(&[0, 1], &[0, 3], &[1, 1], &[0, 0, 0, 1]), Some(vec![1, 2, 6, 7]));
     assert_eq!(sliced(&[2, 1], &[3, 3], &[1, 1], &[0, 0, 0, 0, 1]), Some(vec![2, 7]));
@@ -156,7 +156,7 @@ fn strided_slices_follow_python() {
 }
 
 #[test]
-fn inputs_that_do_not_go_together_are_named() {
+fn mismatched_inputs_are_named() {
     let reshape = one_operator(builtin(22), &[Data(&[2, 3]), Numbers(&[4, 2])], (0, &[]), 1);
     let error = text(&import(&reshape, &[]).unwrap_err());
     let start = "1 tensor has no static size: `out0` without a shape (`0:RESHAPE`: 6 elements ([2, 3]) do not go into \
@@ -175,7 +175,7 @@ fn inputs_that_do_not_go_together_are_named() {
     }
 }
 
-/// A shape in the file that cannot be is not planned with.
+/// A wrong shape in the file is not used for the plan.
 #[test]
 fn the_file_is_checked_against_inference() {
     let mut model = one_operator(builtin(22), &[Data(&[2, 6]), Numbers(&[3, 4])], (0, &[]), 1);
@@ -197,10 +197,10 @@ fn sizes_that_depend_on_data_are_upper_bounds() {
     let imported = import(&unique, &[]).unwrap();
     let marks: Vec<bool> = imported.graph.tensors().iter().map(plimsoll::Tensor::is_upper_bound).collect();
     assert_eq!(marks, [false, true, false]);
-    // A slice whose bounds are computed is no larger than what it is taken from.
+    // A slice with computed bounds is at most as large as its input.
     let slice = one_operator(builtin(65), &[Data(&[5, 6]), Data(&[2]), Data(&[2])], (0, &[]), 1);
     assert_eq!(shapes(&import(&slice, &[]).unwrap())["out0"], [5, 6]);
-    // What follows is bounded by the same rules.
+    // Outputs that depend on a bounded tensor are bounded by the same rules.
     let mut chain = one_operator(builtin(109), &[Data(&[4])], (0, &[]), 1);
     chain.codes.push(builtin(0));
     chain.subgraphs[0].tensors.push(Tensor { shape: None, ..tensor("sum", FLOAT32, &[]) });
@@ -211,18 +211,18 @@ fn sizes_that_depend_on_data_are_upper_bounds() {
 }
 
 #[test]
-fn sizes_that_nothing_bounds_must_be_given() {
+fn unbounded_sizes_must_be_given() {
     let range = one_operator(builtin(96), &[Data(&[]), Data(&[]), Data(&[])], (0, &[]), 1);
     let error = text(&import(&range, &[]).unwrap_err());
     assert!(error.contains("`out0` without a shape (its shape depends on the contents of `in0`)"), "{error}");
     assert_eq!(shapes(&import(&range, &[("out0", "12")]).unwrap())["out0"], [12]);
-    // The file's shape is that of one run.
+    // The file declares the shape of one run, which is no bound.
     let mut stated = range;
     stated.subgraphs[0].tensors[3].shape = Some(vec![5]);
     assert!(import(&stated, &[]).is_err());
 }
 
-/// A batch that reaches a RESHAPE through SHAPE, `STRIDED_SLICE` and PACK.
+/// A model whose RESHAPE takes the batch size through SHAPE, `STRIDED_SLICE` and PACK.
 fn with_computed_shape() -> Model {
     let [x, shape, begin, end, step, batch, rest, target, y] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
     let constant = |name, number: u32, shape: &[i32]| Tensor { buffer: number, ..tensor(name, INT32, shape) };
@@ -288,9 +288,9 @@ fn shapes_that_cannot_be_given_are_refused() {
     assert!(error.contains("it is given [2, 12], but `3:RESHAPE` makes it [1, 24]"), "{error}");
 }
 
-/// Operators without a rule keep the shapes of the file as long as their inputs do.
+/// Outputs of operators without a rule have the declared shapes, as long as the inputs do.
 #[test]
-fn foreign_operators_keep_their_shapes() {
+fn custom_operators_have_declared_shapes() {
     let foreign = Code { builtin: CUSTOM, custom: Some(b"Mine".to_vec()) };
     let mut model = one_operator(foreign, &[Data(&[2, 3])], (0, &[]), 1);
     let error = text(&import(&model, &[]).unwrap_err());
@@ -345,7 +345,7 @@ fn branches_give_the_larger_shape() {
         (shapes(&imported)["y"].clone(), imported.graph.tensors()[2].is_upper_bound())
     };
     assert_eq!(of(&model), (vec![2, 3], false));
-    // A branch with a foreign operator, and another shape.
+    // One branch has a custom operator and another shape.
     model.codes.push(Code { builtin: CUSTOM, custom: Some(b"Mine".to_vec()) });
     model.subgraphs[2] = body(&[1, 5]);
     model.subgraphs[2].operators[0].code = 2;

@@ -1,10 +1,10 @@
-"""Generated models with bodies in ONNX Runtime: planned files compute what the originals do.
+"""Runs generated models with bodies in ONNX Runtime, and compares planned files with the originals.
 
     python tests/onnx/bodies.py target/release/plimsoll [SEEDS]
 
-Each model has a chain of operators with `If` (nested, too), `Loop` with carried state and scan outputs, or
-`Scan`. Every node of a body stands somewhere in a random order that it can be run in. The arena is
-checked against a count that is made here: at the operator, its inputs, its outputs and the largest body are live.
+Each model is a chain of operators with `If` (also nested), `Loop` with carried state and scan outputs, or
+`Scan`. The nodes of a body are in a random valid order. The script checks the arena against its own count: at an
+operator with bodies, the inputs, the outputs and the largest body are live.
 """
 
 import json
@@ -23,7 +23,7 @@ SIZE = 4
 
 
 class Drawn:
-    """Names, and numbers from a seed."""
+    """Unique names, and a random number generator with a seed."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -35,7 +35,7 @@ class Drawn:
 
 
 def shuffled(drawn, nodes, known):
-    """The nodes in a random order in which they can be run."""
+    """The nodes in a random valid order."""
     left, done, known = list(nodes), [], set(known)
     own = {name for node in nodes for name in node.output}
     while left:
@@ -63,7 +63,7 @@ def value(name, shape=(1, SIZE), kind=TensorProto.FLOAT):
 
 
 def part(drawn, x, condition, depth):
-    """Nodes from `x` to a tensor of its shape, through some wide ones."""
+    """Nodes from `x` through some wide tensors to a tensor of the shape of `x`."""
     nodes, ends = [], []
     for _ in range(drawn.random.randint(1, 3)):
         wide, narrow = drawn.name("wide"), drawn.name("narrow")
@@ -83,7 +83,7 @@ def part(drawn, x, condition, depth):
 
 
 def operator(drawn, x, condition, depth):
-    """Nodes with an operator that runs bodies."""
+    """Nodes that include an operator with bodies."""
     return drawn.random.choice([branch, loop, scan])(drawn, x, condition, depth)
 
 
@@ -165,7 +165,7 @@ def outputs(path):
 
 
 def check_bodies(plan):
-    """Returns how many bodies there are; each lies within its operator's workspace."""
+    """Returns the number of bodies, and asserts that each lies within its operator's workspace."""
     workspaces = {entry["operator"]: entry["bytes"] for entry in plan["scratch"]}
     count = 0
     for body in plan.get("bodies", []):

@@ -1,13 +1,12 @@
-"""Do planned ONNX models compute what the originals do?
+"""Compares planned ONNX models with the originals in ONNX Runtime.
 
     python compare.py PLIMSOLL [MODEL.onnx...]
 
-Each model is planned, without and with shared memory, by `PLIMSOLL plan --out`, verified, and
-run by ONNX Runtime beside the original on random inputs: outputs must be equal, bit by bit.
-Weights that are not there (in files that do not exist) are drawn at random. Models made for
-the purpose come first: branches, constants that are folded away, and bodies that take values
-from around them. Needs the packages onnx and onnxruntime (requirements.txt); without them,
-says so and does nothing.
+`PLIMSOLL plan --out` plans each model without and with shared memory, and `verify` checks the result. ONNX Runtime
+runs the planned model and the original on random inputs; outputs must be equal bit by bit.
+Missing weights (in external files that do not exist) are random. Three kinds of test models come first: branches,
+folded constants, and bodies that capture values. Needs the packages onnx and onnxruntime (requirements.txt);
+without them, the script prints a message and ends.
 """
 
 import collections
@@ -27,7 +26,7 @@ except ImportError as missing:
 
 
 def made_models():
-    """Small models with what is delicate, by name."""
+    """Small models of cases that are easy to get wrong, as (name, model)."""
     info = helper.make_tensor_value_info
     floats = lambda name, *dims: info(name, TensorProto.FLOAT, dims)
     half = helper.make_tensor("half", TensorProto.FLOAT, [1], [0.5])
@@ -72,13 +71,13 @@ def made_models():
 
 
 def with_weights(model, random):
-    """Puts small random numbers where weights are missing."""
+    """Replaces missing weights by small random numbers."""
     for tensor in model.graph.initializer:
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
         dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
         values = random.standard_normal(tuple(tensor.dims)) * 0.1
-        # Variances among them must not be negative.
+        # Some of the weights are variances, which must not be negative.
         values = np.abs(values) if np.issubdtype(dtype, np.floating) else np.ones(tuple(tensor.dims))
         tensor.CopyFrom(numpy_helper.from_array(values.astype(dtype), tensor.name))
     return model
@@ -120,7 +119,7 @@ def compare(plimsoll, name, model, folder):
         for level, outputs in ((ort.GraphOptimizationLevel.ORT_DISABLE_ALL, expected),
                                (ort.GraphOptimizationLevel.ORT_ENABLE_BASIC, optimised)):
             for before, after in zip(outputs, run(new, inputs, level)):
-                assert np.isfinite(before.astype(np.float64)).all(), f"{name}: numbers that compare with nothing"
+                assert np.isfinite(before.astype(np.float64)).all(), f"{name}: outputs that are not finite"
                 assert before.tobytes() == after.tobytes(), f"{name}, sharing {sharing}: outputs differ"
         arena = {entry.key: entry.value for entry in planned.metadata_props}["plimsoll.arena_bytes"]
         print(f"{name}, sharing {sharing}: {moved} of {len(model.graph.node)} nodes moved, "

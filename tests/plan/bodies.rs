@@ -1,4 +1,4 @@
-//! Graphs whose operators run bodies, against brute force.
+//! Graphs whose operators run bodies, compared with brute force.
 
 use plimsoll::allocate::{self, Greedy};
 use plimsoll::verify::{Violation, verify, verify_pools};
@@ -10,7 +10,7 @@ use plimsoll::{
 use crate::bytes;
 use crate::support::brute_force::lowest_height;
 
-/// A body of a chain: `x` (8 bytes) to a tensor of `middle` bytes to an output of 8.
+/// A body that is a chain: `x` (8 bytes), a tensor of `middle` bytes, an output of 8 bytes.
 fn chain(middle: u64) -> Graph {
     let mut net = Graph::builder("body");
     let (x, m, y) = (net.input("x", bytes(8)), net.tensor("m", bytes(middle)), net.tensor("y", bytes(8)));
@@ -20,7 +20,7 @@ fn chain(middle: u64) -> Graph {
     net.build().unwrap()
 }
 
-/// `a` goes through an operator with these bodies to `b`.
+/// A graph of one operator that runs `bodies`, reads `a` and writes `b`.
 fn around(bodies: Vec<Graph>, scratch: u64) -> Graph {
     let mut net = Graph::builder("net");
     let (a, b) = (net.input("a", bytes(10)), net.tensor("b", bytes(10)));
@@ -33,7 +33,7 @@ fn around(bodies: Vec<Graph>, scratch: u64) -> Graph {
 fn branches_share_memory_while_the_operator_runs() {
     let graph = around(vec![chain(100), chain(40)], 0);
     let plan = Planner::new().alignment(1).plan(&graph).unwrap();
-    // `a`, `b`, and the larger branch: its middle tensor and one end.
+    // `a`, `b`, and the larger branch, which needs its middle tensor and its input or output.
     assert_eq!((plan.arena_bytes, plan.bound(), plan.status), (128, 128, Status::Optimal));
     assert_eq!(plan.lower_bound.certified, 128);
     let own: Vec<u64> = plan.bodies.iter().map(|body| body.plan.arena_bytes).collect();
@@ -42,10 +42,10 @@ fn branches_share_memory_while_the_operator_runs() {
 }
 
 #[test]
-fn what_an_operator_needs_besides_lies_behind_its_bodies() {
+fn scratch_lies_behind_bodies() {
     let graph = around(vec![chain(100)], 5);
     let plan = Planner::new().alignment(16).plan(&graph).unwrap();
-    // The body: 112 for `m`, 8 for `x` or `y`; then 5 at a multiple of 16.
+    // The body needs 112 bytes for `m` and 8 for `x` or `y`; the 5 bytes of scratch start at a multiple of 16.
     assert_eq!(plan.scratch[0].unwrap().bytes, 128 + 5);
     assert_eq!(plan.arena_bytes, 16 + 16 + 133);
 }
@@ -62,9 +62,9 @@ fn bodies_are_as_aligned_as_their_tensors_ask_for() {
     assert_eq!(plan.scratch[0].unwrap().offset % 256, 0);
     let inner = &plan.bodies[0].plan;
     assert_eq!(inner.scratch[0].unwrap().offset % 256, 0);
-    // With the workspace at 0, `x` and `y` of both graphs lie behind the wide tensor.
+    // The workspace is at offset 0, so `x` and `y` of both graphs lie above the wide tensor.
     assert_eq!(plan.arena_bytes, 64 + 20 + 20);
-    // A workspace that is aligned too little for its bodies is refused.
+    // The verifier refuses a workspace whose alignment is too small for its bodies.
     let mut wrong = plan.clone();
     wrong.scratch[0].as_mut().unwrap().offset = 16;
     wrong.arena_bytes += 16;
@@ -76,7 +76,7 @@ fn bodies_are_as_aligned_as_their_tensors_ask_for() {
 }
 
 #[test]
-fn the_verifier_judges_bodies() {
+fn the_verifier_checks_bodies() {
     let graph = around(vec![chain(100), chain(40)], 0);
     let plan = Planner::new().alignment(1).plan(&graph).unwrap();
     assert_eq!(verify(&graph, &plan), Ok(()));
@@ -93,13 +93,13 @@ fn the_verifier_judges_bodies() {
     assert!(text.contains("body 1 of operator `branch`: tensor `x` needs 8 bytes"), "{text}");
     let text = wrong(&|plan| plan.bodies[0].plan.alignment = 2);
     assert!(text.contains("body 0 of operator `branch`"), "{text}");
-    // The workspace is too small for a body that needs more than is said.
+    // The workspace is too small for a body whose arena is larger.
     let text = wrong(&|plan| {
         let body = &mut plan.bodies[0].plan;
         (body.arena_bytes, body.status) = (109, Status::Feasible);
     });
     assert!(text.contains("scratch of operator `branch` has a place of 108 bytes but needs 109"), "{text}");
-    // A bound is not above what is certified of the bodies.
+    // The certified bound of a graph does not exceed the certified bounds of its bodies.
     let text = wrong(&|plan| {
         let body = &mut plan.bodies[0].plan;
         (body.lower_bound.certified, body.lower_bound.bytes) = (100, 100);
@@ -120,7 +120,7 @@ fn the_verifier_judges_bodies() {
 
 #[test]
 fn bounds_hold_for_all_plans_of_bodies() {
-    // Naive offsets are far above the body's bound.
+    // Naive offsets make the body's arena much larger than its bound.
     let graph = around(vec![chain(100)], 0);
     let planner = Planner::new().alignment(1).strategy(allocate::Naive);
     let plan = planner.plan(&graph).unwrap();
@@ -129,7 +129,7 @@ fn bounds_hold_for_all_plans_of_bodies() {
     assert_eq!((plan.arena_bytes, plan.status), (136, Status::Feasible));
     let best = Planner::new().alignment(1).plan(&graph).unwrap();
     assert!(plan.bound() <= best.arena_bytes);
-    // What does not fit is explained by what no plan of the bodies undercuts.
+    // An infeasible core counts bodies with their bounds, as a better plan of a body may need less.
     let tight = Planner::new().alignment(1).strategy(Greedy::by_size()).capacity(127);
     let plan = tight.plan(&graph).unwrap();
     assert_eq!(plan.status, Status::Infeasible);
@@ -163,7 +163,7 @@ fn wrong_bodies_are_refused() {
             Err(other) => panic!("{other}"),
         }
     }
-    // The deepest that is allowed can be planned.
+    // Bodies at the largest nesting depth are planned.
     let plan = Planner::new().alignment(1).plan(&nested).unwrap();
     assert_eq!(plan.arena_bytes, 9);
 }
@@ -203,12 +203,12 @@ fn placements_in_several_memories_have_plans_of_bodies() {
     assert!(verify_pools(&graph, &wrong).is_err());
     wrong.bodies.clear();
     assert!(verify_pools(&graph, &wrong).is_err());
-    // The body does not fit on chip with the rest.
+    // The body does not fit on chip beside the other tensors.
     let plan = planner.place(&graph, &pools(100)).unwrap();
     assert_eq!((plan.used[1], plan.home_traffic().total()), (128, 2 * (108 + 10)));
 }
 
-/// Numbers drawn from a seed.
+/// A random number generator with a seed.
 struct Draw(u64);
 
 impl Draw {
@@ -218,7 +218,7 @@ impl Draw {
     }
 }
 
-/// A body or a graph of a few operators, some of which run bodies in turn.
+/// A random graph of a few operators, some of which run random bodies.
 fn drawn(draw: &mut Draw, depth: u32) -> Graph {
     let mut net = Graph::builder("drawn");
     let size = |draw: &mut Draw| TensorSpec::bytes([1, 3, 8, 16, 24][draw.below(5) as usize]);
@@ -245,8 +245,8 @@ fn drawn(draw: &mut Draw, depth: u32) -> Graph {
     net.build().unwrap()
 }
 
-/// Every order, and of each the lowest offsets, with bodies as small as they can be. By the rules
-/// as they are written down, on live ranges that are.
+/// The optimal arena by brute force: all orders, optimal offsets for each, and bodies with their
+/// optimal arenas. Live ranges follow from their definition.
 fn least_arena(graph: &Graph, alignment: u64) -> u64 {
     let workspace = |id: OperatorId| {
         let operator = graph.operator(id);
@@ -290,7 +290,7 @@ fn each_order(graph: &Graph, order: &mut Vec<OperatorId>, tell: &mut dyn FnMut(&
 }
 
 #[test]
-fn small_graphs_with_bodies_are_planned_at_their_least() {
+fn small_graphs_with_bodies_reach_the_optimum() {
     let (mut proven, mut nested) = (0, 0);
     for seed in 0..80 {
         let mut draw = Draw(seed);
@@ -302,7 +302,7 @@ fn small_graphs_with_bodies_are_planned_at_their_least() {
         assert_eq!(plan.arena_bytes, least, "seed {seed}");
         proven += u32::from(plan.status == Status::Optimal);
         nested += u32::from(plan.bodies.iter().any(|body| !body.plan.bodies.is_empty()));
-        // Whatever the strategy, the level of sharing and the limit: bounds hold.
+        // Bounds hold with every strategy, level of sharing and limit.
         for strategy in ["naive", "greedy-by-size", "auto"] {
             let strategy = allocate::by_name(strategy).unwrap();
             let quick = planner().strategy(strategy).limits(Limits::new().nodes(seed % 50));

@@ -1,6 +1,6 @@
-//! ONNX models by hand: each function writes one field or message as protobuf.
+//! Handwritten ONNX models: each function encodes one field or message as protobuf.
 //!
-//! A graph is a list of parts in any order, each with its field's number.
+//! A graph is a list of parts in any order; a part is an encoded field with its number.
 #![allow(dead_code)]
 
 pub const FLOAT: u64 = 1;
@@ -32,13 +32,13 @@ fn texts(field: u64, texts: &[&str]) -> Vec<u8> {
     texts.iter().flat_map(|text| length_delimited(field, text)).collect()
 }
 
-/// With fields that an importer has no use for around the graph.
+/// A model with this graph between fields that the importer ignores.
 pub fn model(parts: &[Vec<u8>]) -> Vec<u8> {
     let opset = length_delimited(8, number(2, 21));
     [number(1, 10), texts(2, &["by hand"]), length_delimited(7, parts.concat()), opset].concat()
 }
 
-/// A part of a graph. Empty names stand for absent optional tensors.
+/// A node, as a part of a graph. Empty names stand for missing optional tensors.
 pub fn node(op_type: &str, inputs: &[&str], outputs: &[&str]) -> Vec<u8> {
     node_with(op_type, inputs, outputs, &[])
 }
@@ -49,17 +49,17 @@ pub fn node_with(op_type: &str, inputs: &[&str], outputs: &[&str], more: &[Vec<u
     length_delimited(1, [own, more.concat()].concat())
 }
 
-/// A field of a node.
+/// The domain, as a field of a node.
 pub fn domain(name: &str) -> Vec<u8> {
     texts(7, &[name])
 }
 
-/// A field of a node: an attribute with its value's field.
+/// An attribute, as a field of a node; `value` is the encoded field of its value.
 pub fn attribute(name: &str, value: Vec<u8>) -> Vec<u8> {
     length_delimited(5, [texts(1, &[name]), value].concat())
 }
 
-/// An attribute that is a graph.
+/// An attribute with a graph, as a field of a node.
 pub fn body(name: &str, parts: &[Vec<u8>]) -> Vec<u8> {
     attribute(name, length_delimited(6, parts.concat()))
 }
@@ -84,14 +84,14 @@ pub fn sparse_initializer(name: &str, data_type: u64, nonzero: i64, dims: &[i64]
     length_delimited(15, sparse(name, data_type, nonzero, dims))
 }
 
-/// An initializer whose bytes are said to lie in another file.
+/// An initializer that refers to another file for its bytes.
 pub fn external(name: &str, data_type: u64, dims: &[i64], file: &str) -> Vec<u8> {
     let location = [texts(1, &["location"]), texts(2, &[file])].concat();
     let external = [length_delimited(13, location), number(14, 1)].concat();
     length_delimited(5, [tensor(name, data_type, dims), external].concat())
 }
 
-/// A shape is written `2, batch, ?`; the empty text is a scalar's.
+/// A graph input. Its shape is a text such as `2, batch, ?`; an empty text is the shape of a scalar.
 pub fn input(name: &str, data_type: u64, shape: &str) -> Vec<u8> {
     info(11, name, data_type, shape)
 }
@@ -121,12 +121,12 @@ fn dimension(text: &str) -> Vec<u8> {
     )
 }
 
-/// The message's third field is the type's contents, whatever they are.
+/// A `ValueInfoProto` whose type has the encoded contents `of`.
 pub fn info_of_type(field: u64, name: &str, of: Vec<u8>) -> Vec<u8> {
     length_delimited(field, [texts(1, &[name]), length_delimited(2, of)].concat())
 }
 
-/// A graph input, output or the like of which the file names no type.
+/// A `ValueInfoProto` without a type.
 pub fn info_without_type(field: u64, name: &str) -> Vec<u8> {
     length_delimited(field, texts(1, &[name]))
 }
@@ -166,13 +166,13 @@ fn fields(message: &[u8]) -> Vec<(u64, Vec<u8>)> {
     found
 }
 
-/// A model that says nothing of the tensors between its inputs and outputs.
+/// The model without the declared shapes of intermediate tensors.
 pub fn without_value_info(model: &[u8]) -> Vec<u8> {
     let stripped = fields(model).into_iter().map(|(number, bytes)| {
         if number != 7 {
             return bytes;
         }
-        // Past the key and the length.
+        // The contents start after the key and the length.
         let begin = 1 + bytes[1..].iter().position(|byte| *byte < 128).unwrap() + 1;
         let kept = fields(&bytes[begin..]).into_iter().filter(|(number, _)| *number != 13);
         length_delimited(7, kept.flat_map(|(_, bytes)| bytes).collect::<Vec<u8>>())

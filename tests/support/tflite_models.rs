@@ -1,4 +1,4 @@
-//! Hand-made TensorFlow Lite files: as much of the schema as the importer reads.
+//! Handwritten TensorFlow Lite files, with the part of the schema that the importer reads.
 #![allow(dead_code)]
 
 use flatbuffers::{FlatBufferBuilder, VOffsetT, WIPOffset};
@@ -31,11 +31,11 @@ pub struct Model {
     pub subgraphs: Vec<SubGraph>,
     pub buffers: Vec<Buffer>,
     pub description: Option<&'static str>,
-    /// Names and buffers.
+    /// Entries as (name, buffer).
     pub metadata: Vec<(&'static str, u32)>,
-    /// No list of buffers at all.
+    /// Leaves out the list of buffers.
     pub without_buffers: bool,
-    /// A field that no schema has yet.
+    /// Adds a field that no schema defines.
     pub unknown_field: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct Operator {
     pub inputs: Vec<i32>,
     pub outputs: Vec<i32>,
     pub intermediates: Vec<i32>,
-    /// The number of the table's type, and its first fields.
+    /// The number of the type of the options table, and its first fields.
     pub options: Option<(u8, Vec<i32>)>,
     pub large_options: u64,
     pub custom_options: Vec<u8>,
@@ -101,7 +101,7 @@ pub fn data(bytes: &[u8]) -> Buffer {
     Buffer { data: bytes.to_vec(), ..Buffer::default() }
 }
 
-/// A model of one subgraph called `main`; buffer 0 is the empty one.
+/// A model with one subgraph, `main`. Buffer 0 is empty.
 pub fn model(codes: &[i32], main: SubGraph, buffers: Vec<Buffer>) -> Model {
     let codes = codes.iter().map(|&code| builtin(code)).collect();
     let buffers = std::iter::once(Buffer::default()).chain(buffers).collect();
@@ -109,7 +109,7 @@ pub fn model(codes: &[i32], main: SubGraph, buffers: Vec<Buffer>) -> Model {
 }
 
 impl Model {
-    /// The file.
+    /// The bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut to = FlatBufferBuilder::new();
         let buffers: Vec<_> = self.buffers.iter().map(|buffer| buffer.write(&mut to)).collect();
@@ -168,7 +168,7 @@ impl Code {
     fn write(&self, to: &mut FlatBufferBuilder) -> Written {
         let custom = self.custom.as_ref().map(|custom| to.create_byte_string(custom));
         let table = to.start_table();
-        // As converters write it: 127 stands for all that do not fit.
+        // Converters write 127 for codes that exceed 8 bits.
         to.push_slot::<i8>(slot(0), i8::try_from(self.builtin).unwrap_or(127), 0);
         if let Some(custom) = custom {
             to.push_slot_always(slot(1), custom);
@@ -249,7 +249,7 @@ impl Operator {
     }
 }
 
-/// Where the vtable has the field.
+/// The position of a field in the vtable.
 fn slot(number: VOffsetT) -> VOffsetT {
     4 + 2 * number
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Runs planned models in the real interpreters beside the originals.
+"""Compares planned models with the originals in the interpreters of TensorFlow Lite Micro and LiteRT.
 
     python tests/tflm/compare.py target/release/plimsoll MODEL...
 
-For each model: `plimsoll plan` writes it anew; in TensorFlow Lite Micro's interpreter its
-outputs must be those of the original, bit by bit, over four random inputs (`PLIMSOLL_INPUTS`); the arena's head must
-be what plimsoll says and not above the original's, which must be what plimsoll says as well, and the
-smallest arena in which the model starts not larger. In LiteRT the outputs must be equal too.
+`plimsoll plan` writes each model with a plan. In TensorFlow Lite Micro's interpreter, the outputs must
+equal those of the original bit by bit, over four random inputs (`PLIMSOLL_INPUTS`). The heads with and without the
+plan must have the sizes that plimsoll predicts; neither the head nor the smallest arena in which the model
+starts may grow. In LiteRT, the outputs must be equal, too.
 
-Then wrong plans are made on purpose: all tensors at one place, and one tensor over another that is
-needed at the same time. `plimsoll verify` must refuse each. Forced past it, in the interpreter, the
-outputs must differ, or this comparison would see nothing; so must those of different inputs. Fails on
-any difference, and where too few of the wrong plans show.
+Then the script writes wrong plans: all tensors at one offset, and one tensor over another that is
+live at the same time. `plimsoll verify` must refuse each. When a wrong plan is forced into the interpreter, the
+outputs must differ, as otherwise this comparison could not detect errors; outputs of different inputs must differ for
+the same reason. The script fails on any difference, and if too few of the wrong plans change outputs.
 """
 
 import csv
@@ -36,7 +36,7 @@ import tflm_scratch
 from models import generated as models_of_ours
 
 INPUTS = int(os.environ.get("PLIMSOLL_INPUTS", "4"))
-# Seconds, after which a broken plan is taken to make a loop run forever.
+# Seconds after which a loop under a broken plan counts as endless.
 PATIENCE = 10
 
 failures = []
@@ -67,7 +67,7 @@ def input_details(running, count):
 
 
 def micro_outputs(running, inputs, output_count):
-    """One after the other, as state may pass from run to run."""
+    """The outputs of consecutive runs; state may pass from run to run."""
     outputs = []
     for values in inputs:
         for place, value in enumerate(values):
@@ -78,7 +78,7 @@ def micro_outputs(running, inputs, output_count):
 
 
 def isolated(action):
-    """What `action` returns in a process of its own; None if that does not end well and soon."""
+    """The result of `action` in a separate process; None if that process fails or takes too long."""
     with tempfile.TemporaryFile() as file:
         process = os.fork()
         if process == 0:
@@ -109,8 +109,8 @@ def litert_outputs(model, inputs):
 
 
 def smallest_arena(model, used):
-    """The least bytes, to 16, with which an interpreter can be made. While it plans, it keeps its
-    lists where the head will be, so that small heads do not count in full."""
+    """The smallest arena in bytes (a multiple of 16) with which the interpreter starts. While the runtime plans, its
+    lists occupy the memory of the head, so a small head does not reduce the arena by its full size."""
     is_enough = lambda size: tflm.started(model, size)[0]
     low, high = used // 16 - 1, used // 16 + 1
     while not is_enough(high * 16):
@@ -137,14 +137,14 @@ def planned_by(plimsoll, model, folder, *options):
 
 
 def broken(model):
-    """Everything that has a place at one place."""
+    """The model with all planned tensors at one offset."""
     offsets = tflm.plan_of(model)[1]
     return tflm.with_offsets(model, [min(offset, 0) for offset in offsets])
 
 
 def needed_together(subgraph):
-    """Pairs of tensors of a subgraph that some operator needs at once, inputs before outputs: what is
-    read later as well, beside what is written now, comes first, as no kernel can bear that."""
+    """Pairs of tensors of a subgraph that are live at one operator, as (older, written now). Pairs whose older tensor is
+    read again later come first, as no kernel gives right results if these overlap."""
     lists = lambda number: (subgraph.Operators(number).InputsAsNumpy(), subgraph.Operators(number).OutputsAsNumpy())
     operators = [[[int(tensor) for tensor in one if tensor >= 0] if not isinstance(one, int) else [] for one in lists(number)]
                  for number in range(subgraph.OperatorsLength())]
@@ -159,7 +159,7 @@ def needed_together(subgraph):
 
 
 def overlapped(model, most=2):
-    """The model with one tensor over another that is needed at the same time, in a few ways."""
+    """Variants of the model with one tensor over another that is live at the same time."""
     root = tflm.schema.Model.GetRootAsModel(model, 0)
     offsets = tflm.plan_of(model)[1]
     subgraph = root.Subgraphs(0)
@@ -171,7 +171,7 @@ def overlapped(model, most=2):
 
 
 def spoilt(plimsoll, wrong, folder, inputs, expected, output_count):
-    """Whether a wrong plan is refused by `plimsoll verify`, and whether it shows in the outputs."""
+    """Returns whether `plimsoll verify` refuses a wrong plan, and whether the plan changes the outputs."""
     place = folder / "broken.tflite"
     place.write_bytes(wrong)
     status, text, _ = command(plimsoll, "verify", place)
@@ -180,7 +180,7 @@ def spoilt(plimsoll, wrong, folder, inputs, expected, output_count):
 
 
 def check_scratch(plimsoll, path, model, head, folder):
-    """Scratch as measured must lead to the head that the built-in table led to."""
+    """Measured scratch must give the same head as the built-in table; returns the number of operators with scratch."""
     whole = tflm.schema.ModelT.InitFromObj(tflm.schema.Model.GetRootAsModel(model, 0))
     text = io.StringIO()
     writer = csv.writer(text)
@@ -195,14 +195,14 @@ def check_scratch(plimsoll, path, model, head, folder):
 
 
 def compare_aliases(plimsoll, path, folder, inputs, expected, plain_head):
-    """Runs the plan in which tensors are at one address where kernels bear that; returns its head."""
+    """Runs the plan with aliases (tensors at one address, where kernels support that); returns its head."""
     name = path.stem
     model, said, _ = planned_by(plimsoll, path, folder, "--share", "inplace")
     running = tflm.interpreter(model)
     found = micro_outputs(running, inputs, len(expected[0]))
     expect(found == expected, f"{name}: with aliases, outputs differ in TensorFlow Lite Micro")
     head = tflm.arena(running)[0]
-    expect(head == said, f"{name}: with aliases, head {head}, but plimsoll said {said}")
+    expect(head == said, f"{name}: with aliases, head {head}, but plimsoll predicts {said}")
     expect(head <= plain_head, f"{name}: with aliases, head {head} is above {plain_head}")
     return head
 
@@ -224,7 +224,7 @@ def compare(plimsoll, path, folder):
     expect(found == expected, f"{name}: outputs differ in TensorFlow Lite Micro")
 
     (old_head, _), (head, tail) = tflm.arena(before), tflm.arena(after)
-    expect(head == said, f"{name}: head {head}, but plimsoll said {said}")
+    expect(head == said, f"{name}: head {head}, but plimsoll predicts {said}")
     expect(head <= old_head, f"{name}: head {head} is above the original's {old_head}")
     arenas = smallest_arena(original, sum(tflm.arena(before))), smallest_arena(planned, head + tail)
     expect(arenas[1] <= arenas[0], f"{name}: needs an arena of {arenas[1]} bytes, the original {arenas[0]}")
@@ -234,26 +234,26 @@ def compare(plimsoll, path, folder):
 
     aliased = compare_aliases(plimsoll, path, folder, inputs, expected, head)
 
-    # None if LiteRT does not know some operator, or does not survive the model.
+    # None if LiteRT lacks an operator or crashes on the model.
     reference = isolated(lambda: litert_outputs(original, inputs))
     expect(isolated(lambda: litert_outputs(planned, inputs)) == reference, f"{name}: outputs differ in LiteRT")
     scratched = check_scratch(plimsoll, path, original, head, folder)
 
-    # What TensorFlow Lite Micro needs by itself: the original without the plan that it may have.
+    # The head with the runtime's own plan: the original without a plan that it may contain.
     bare = original
     if tflm.plan_of(original):
         bare = tflm.with_offsets(original, [-1] * len(tflm.plan_of(original)[1]))
     own = tflm.arena(tflm.interpreter(bare))[0]
-    expect(said_own == own, f"{name}: a head of {own} without a plan, but plimsoll said {said_own}")
+    expect(said_own == own, f"{name}: head {own} without a plan, but plimsoll predicts {said_own}")
 
     status, text, _ = command(plimsoll, "verify", folder / "planned.tflite")
-    expect(status == 0 and f" {head} bytes" in text, f"{name}: `plimsoll verify` says {text}")
+    expect(status == 0 and f" {head} bytes" in text, f"{name}: `plimsoll verify` prints {text}")
     first, count = inputs[:3], root.OutputsLength()
     refused, shows = spoilt(plimsoll, broken(planned), folder, first, expected[:3], count)
-    expect(refused, f"{name}: all tensors at one place passed `plimsoll verify`")
+    expect(refused, f"{name}: `plimsoll verify` accepts all tensors at one offset")
     pairs = [spoilt(plimsoll, wrong, folder, first, expected[:3], count) for wrong in overlapped(planned)]
-    expect(all(refused for refused, _ in pairs), f"{name}: two tensors at one place passed `plimsoll verify`")
-    # Outputs that are the same whatever goes in would be equal with any plan.
+    expect(all(refused for refused, _ in pairs), f"{name}: `plimsoll verify` accepts two live tensors at one offset")
+    # A model with the same outputs for every input cannot detect a wrong plan.
     tells = len({tuple(one) for one in expected}) > 1
     return {"name": name, "before": old_head, "after": head, "arenas": arenas, "scratch": scratched,
             "litert": reference is not None, "shows": shows, "pairs": [shows for _, shows in pairs], "tells": tells,
@@ -282,21 +282,21 @@ def main():
         compared = [compare(plimsoll, path, pathlib.Path(folder)) for path in models]
     rows = [row for row in compared if row is not None]
     table(rows)
-    # Kernels that work element by element may bear to be overlapped; all of them cannot.
+    # Elementwise kernels may give right results with overlapping tensors; most other kernels do not.
     larger = [row for row in rows if row["operators"] > 1]
     hidden = [row["name"] for row in larger if not row["shows"]]
-    expect(len(hidden) * 8 <= len(larger), f"a wrong plan does not show in the outputs of {', '.join(hidden)}")
-    print(f"a plan broken on purpose: refused by verify on all, other outputs in {len(larger) - len(hidden)} "
+    expect(len(hidden) * 8 <= len(larger), f"a wrong plan does not change the outputs of {', '.join(hidden)}")
+    print(f"all tensors at one offset: `plimsoll verify` refuses all, outputs differ in {len(larger) - len(hidden)} "
           f"of {len(larger)} with more than one operator" + (f" (not in {', '.join(hidden)})" if hidden else ""))
     pairs = [shows for row in larger if row["tells"] for shows in row["pairs"]]
-    expect(bool(pairs) and sum(pairs) * 4 >= len(pairs) * 3, f"of {len(pairs)} pairs of tensors at one place, only {sum(pairs)} show")
-    print(f"two tensors at one place: refused by verify each time, other outputs in {sum(pairs)} of {len(pairs)}")
+    expect(bool(pairs) and sum(pairs) * 4 >= len(pairs) * 3, f"of {len(pairs)} pairs of tensors at one offset, only {sum(pairs)} change outputs")
+    print(f"two live tensors at one offset: `plimsoll verify` refuses all, outputs differ in {sum(pairs)} of {len(pairs)}")
     mute = [row["name"] for row in rows if not row["tells"]]
-    expect(len(mute) * 8 <= len(rows), f"whatever goes in, the same comes out of {', '.join(mute)}")
+    expect(len(mute) * 8 <= len(rows), f"outputs do not depend on inputs in {', '.join(mute)}")
     print(f"outputs that depend on inputs: {len(rows) - len(mute)} of {len(rows)}" + (f" (not {', '.join(mute)})" if mute else ""))
     expect(bool(larger), "no model of more than one operator was run")
     smaller = [row["name"] for row in rows if row["aliased"] < row["after"]]
-    expect("made_cache" in smaller, "the cache is not updated where it is")
+    expect("made_cache" in smaller, "the cache is not updated in place")
     print(f"with aliases: smaller heads of {len(smaller)} ({', '.join(smaller)})")
     print(f"heads without a plan, by plimsoll and by the interpreter: compared on {len(rows)}")
     print(f"{len(rows)} models compared over {INPUTS} inputs, {len(failures)} differences, "

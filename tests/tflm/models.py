@@ -1,4 +1,4 @@
-"""Small models of what the zoo lacks: bodies of IF and WHILE, and kernels that ask for scratch."""
+"""Small models of cases that the zoo lacks: bodies of IF and WHILE, and kernels that request scratch."""
 
 import flatbuffers
 import numpy as np
@@ -13,7 +13,7 @@ TYPES = {
 
 
 class Graph:
-    """One subgraph; tensors are numbers, operators run in the order in which they are added."""
+    """A subgraph under construction; tensors are numbers, and operators run in the order of their calls."""
 
     def __init__(self, model, name):
         self.model, self.made = model, schema.SubGraphT()
@@ -83,7 +83,7 @@ class Model:
 
 
 def widen(graph, value, rows):
-    """Something that needs room, and scratch: to `rows` rows and back to their mean."""
+    """Operators that need memory and scratch: they expand to `rows` rows and return their mean."""
     table = graph.constant(np.linspace(-1, 1, rows * 64).reshape(rows, 64))
     wide = graph.add("ADD", [value, table], [graph.tensor([rows, 64])], "AddOptions")
     again = graph.add("MUL", [wide, value], [graph.tensor([rows, 64])], "MulOptions")
@@ -92,7 +92,7 @@ def widen(graph, value, rows):
 
 
 def branch(calls):
-    """`calls` times an IF with the same two bodies, between other work."""
+    """`calls` IF operators with the same two bodies, between other operators."""
     model = Model()
     main, one, other = (Graph(model, name) for name in ["main", "then", "else"])
     truth, value = main.tensor([1], "bool"), main.tensor([1, 64])
@@ -108,7 +108,7 @@ def branch(calls):
 
 
 def loop():
-    """Three turns, with an IF inside."""
+    """A WHILE of three iterations with an IF in its body."""
     model = Model()
     main, condition, body, one, other = (Graph(model, name) for name in ["main", "condition", "body", "then", "else"])
     value = main.tensor([1, 64])
@@ -131,7 +131,7 @@ def loop():
 
 
 def cache():
-    """A row of a cache is replaced, and the rows are added up."""
+    """Replaces a row of a cache and adds up the rows."""
     model = Model()
     main = Graph(model, "main")
     old, row = main.tensor([1, 64]), main.tensor([1, 64])
@@ -145,7 +145,7 @@ def cache():
 
 
 def alone(name, inputs, output, options=None, **fields):
-    """One operator; inputs are shape and type, or data as well."""
+    """A model of one operator; inputs are (shape, type) or (shape, type, data)."""
     model = Model()
     main = Graph(model, "main")
     tensors = [main.tensor(*one[:2]) if len(one) == 2 else main.tensor(*one[:3], **(one[3] if one[3:] else {})) for one in inputs]
@@ -155,7 +155,7 @@ def alone(name, inputs, output, options=None, **fields):
 
 
 def generated():
-    """Names and bytes."""
+    """The models as (name, bytes)."""
     yield "made_if", branch(1)
     yield "made_if_twice", branch(2)
     yield "made_while", loop()

@@ -1,4 +1,4 @@
-//! Graphs by hand in many memories.
+//! Handwritten graphs in many machines.
 
 use plimsoll::{
     ElementType, Graph, Limits, Loading, Planner, Pool, PoolId, PoolPlan, Pools, Sharing, TensorId,
@@ -11,7 +11,7 @@ fn bytes(bytes: u64) -> TensorSpec {
     TensorSpec::bytes(bytes)
 }
 
-/// Convolutions with weights and workspaces, one after the other.
+/// A chain of convolutions with weights and scratch.
 fn chain() -> Graph {
     let mut net = Graph::builder("chain");
     let mut last = net.input("x", bytes(96));
@@ -26,7 +26,7 @@ fn chain() -> Graph {
     net.build().unwrap()
 }
 
-/// A skip connection over a wide middle: parked off chip, it leaves room.
+/// A skip connection over wide tensors: moving it off chip frees memory for them.
 fn skip() -> (Graph, TensorId) {
     let mut net = Graph::builder("skip");
     let x = net.input("x", bytes(16));
@@ -42,7 +42,7 @@ fn skip() -> (Graph, TensorId) {
     (net.build().unwrap(), early)
 }
 
-/// States that are updated, one that is only read, one that nobody touches.
+/// Variables: one that is updated, one that is only read, one without accesses.
 fn states() -> Graph {
     let mut net = Graph::builder("states");
     let x = net.input("x", bytes(24));
@@ -57,9 +57,9 @@ fn states() -> Graph {
     net.build().unwrap()
 }
 
-/// What is rare: an input that is an output, one that nobody reads, duplicates, an output that is
-/// read, no bytes, a tensor that nobody reads, alignments, a constant that several read and one
-/// that is an output.
+/// Rare cases: an input that is an output, an input without readers, duplicate operands, an output
+/// with readers, a tensor of 0 bytes, a tensor without readers, alignments, a constant with several
+/// readers, and a constant that is an output.
 fn odd() -> Graph {
     let mut net = Graph::builder("odd");
     let x = net.input("x", bytes(20).align(4));
@@ -76,7 +76,7 @@ fn odd() -> Graph {
     net.build().unwrap()
 }
 
-/// Views, pieces that are not copied, outputs over inputs.
+/// Views, concatenation without copies, outputs in place.
 fn shared() -> Graph {
     let mut net = Graph::builder("shared");
     let image = net.input("image", TensorSpec::shaped(ElementType::Int8, [8, 8]));
@@ -95,7 +95,7 @@ fn shared() -> Graph {
     net.build().unwrap()
 }
 
-/// One or two pools on chip of these sizes, with all that can be said of them.
+/// Machines with one or two pools on chip of these sizes, in all variants of their properties.
 fn machines(sizes: &[u64]) -> Vec<Pools> {
     let mut machines = Vec::new();
     let ddr = || Pool::off_chip("ddr").alignment(16).copy_costs(1, 1).read_cost(2).write_cost(2);
@@ -116,7 +116,7 @@ fn machines(sizes: &[u64]) -> Vec<Pools> {
     machines
 }
 
-/// What plans do, so that it is seen that they do it.
+/// Counts of features that plans use, so that the test can assert that each feature occurs.
 #[derive(Default, Debug)]
 struct Seen {
     plans: usize,
@@ -165,7 +165,7 @@ fn graphs_by_hand_in_many_memories() {
     assert!(counts.iter().all(|&count| count >= 50) && seen.refused < seen.plans, "{seen:?}");
 }
 
-/// Where it must, a skip connection leaves the chip and comes back.
+/// If the capacity requires it, a skip connection leaves the chip and returns.
 #[test]
 fn a_skip_connection_is_parked() {
     let (graph, early) = skip();
@@ -175,11 +175,11 @@ fn a_skip_connection_is_parked() {
     let [l1, ddr] = [0, 1].map(PoolId::new);
     let parked: Vec<_> = plan.transfers.iter().filter(|one| one.tensor == early).collect();
     assert_eq!(parked.iter().map(|one| (one.from, one.to)).collect::<Vec<_>>(), [(l1, ddr), (ddr, l1)]);
-    // x is read where it is and copied out, y is written where it must be: 16 bytes each.
+    // `x` is read in place from the backing store and `y` is written there: 16 bytes each.
     assert!(plan.cost < 4 * 100 + 4 * 32 && plan.is_optimal(), "{plan:#?}");
 }
 
-/// No operators: inputs go where outputs must be.
+/// Without operators, an input that is an output is copied only if the pools of inputs and outputs differ.
 #[test]
 fn nothing_to_do() {
     let mut net = Graph::builder("nothing");

@@ -1,4 +1,4 @@
-//! Plans for several memories: what the planner makes is right, what is wrong is refused.
+//! Plans for several memories: the planner's plans are right, and the verifier refuses wrong ones.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -16,7 +16,7 @@ use support::pools::{drawn_pools, drawn_pools_unaligned, run_on_bytes};
 use support::random::{cases, graph};
 use support::sharing::{Draw, drawn, drawn_with_alignments, drawn_with_constraints};
 
-/// The plan, if something fits; it is right, and runs on bytes.
+/// The verified plan, run on bytes; `None` if nothing fits.
 fn place(planner: &Planner, graph: &Graph, pools: &Pools) -> Result<Option<PoolPlan>, String> {
     let plan = match planner.place(graph, pools) {
         Ok(plan) => plan,
@@ -40,7 +40,7 @@ fn count(name: &str, default: u64) -> u64 {
 proptest! {
     #![proptest_config(cases(300))]
 
-    /// Every kind of tensor, nothing shared.
+    /// Every kind of tensor, without sharing.
     #[test]
     fn random_plans_are_right(graph in graph(12), seed in any::<u64>()) {
         let pools = drawn_pools(&mut Draw(seed), bytes_of(&graph) / 2);
@@ -50,7 +50,7 @@ proptest! {
     }
 }
 
-/// Tensors that share memory.
+/// Plans with tensors that share memory.
 #[test]
 fn shared_plans_are_right() {
     let (mut plans, mut total, mut wrong) = (0, 0, 0);
@@ -63,7 +63,7 @@ fn shared_plans_are_right() {
         };
         let draw = &mut Draw(seed);
         let bytes = bytes_of(&graph) / 2;
-        // Tensors of a smaller alignment than their pool's, in others.
+        // In some machines, tensors have a smaller alignment than their pool.
         let pools = if seed % 3 == 1 { drawn_pools_unaligned(draw, bytes) } else { drawn_pools(draw, bytes) };
         for level in [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All] {
             let planner =

@@ -1,4 +1,4 @@
-//! What the verifier accepts runs: plans with something changed at random.
+//! Plans with random changes: every plan that the verifier accepts runs correctly on bytes.
 
 use plimsoll::verify::{Violation, verify_pools};
 use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, Sharing, TensorId, Transfer, Use};
@@ -12,7 +12,7 @@ fn pick(draw: &mut Draw, count: usize) -> usize {
     draw.below(count.max(1) as u64) as usize
 }
 
-/// One up, one down, or twice as far.
+/// A number that differs from `number` by at most 2.
 fn near(draw: &mut Draw, number: u32) -> u32 {
     match draw.below(3) {
         0 => number + 1,
@@ -21,7 +21,7 @@ fn near(draw: &mut Draw, number: u32) -> u32 {
     }
 }
 
-/// Changes one thing.
+/// Changes one random property of the plan.
 fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
     let pools = plan.pools.list().len();
     let (stay, copy) = (pick(draw, plan.stays.len()), pick(draw, plan.transfers.len()));
@@ -70,7 +70,7 @@ fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
     }
 }
 
-/// As places are now.
+/// Restores the sort order of lists and the figures that follow from them.
 fn tidy(plan: &mut PoolPlan) {
     let key = |occupant| match occupant {
         Occupant::Scratch(id) => (1, id.index()),
@@ -87,7 +87,7 @@ fn tidy(plan: &mut PoolPlan) {
 }
 
 #[test]
-fn what_is_accepted_runs() {
+fn accepted_plans_run() {
     let (mut accepted, mut changed) = (0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 150) {
         let draw = &mut Draw(seed);
@@ -106,7 +106,7 @@ fn what_is_accepted_runs() {
                 continue;
             }
             changed += 1;
-            // What it costs may be another matter.
+            // A wrong claim about cost does not affect the results of a run.
             let is_claim = |one: &Violation| matches!(one, Violation::Claim(_));
             match verify_pools(&graph, &other) {
                 Err(found) if !found.list().iter().all(is_claim) => {}

@@ -1,4 +1,4 @@
-//! Plans for what is rare, each of which a planner gets wrong easily.
+//! Rare cases that a planner can easily get wrong.
 
 use plimsoll::{Graph, GraphBuilder, Planner, Pool, Pools, Sharing, TensorSpec};
 
@@ -11,7 +11,7 @@ fn two(l1: u64) -> Pools {
     Pools::new([Pool::on_chip("l1", l1), ddr]).unwrap()
 }
 
-/// Some plan is right that the planner makes.
+/// Asserts that the planner returns a plan and that the plan is right.
 fn check(net: GraphBuilder, pools: &Pools, level: Sharing) {
     let planner = Planner::new().alignment(1).share(level);
     let placed = place(&planner, &net.build().unwrap(), pools);
@@ -23,7 +23,7 @@ fn bytes(bytes: u64) -> TensorSpec {
     TensorSpec::bytes(bytes)
 }
 
-/// The next run needs them as well.
+/// The next run reads the constants again.
 #[test]
 fn constants_at_home_keep_their_place() {
     let mut net = Graph::builder("constants");
@@ -35,7 +35,7 @@ fn constants_at_home_keep_their_place() {
     check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), Sharing::None);
 }
 
-/// What is made in place once is copied once more.
+/// The first occurrence needs no copy; the second one is a copy that reads the tensor.
 #[test]
 fn a_tensor_twice_in_one_concatenation_is_read() {
     let mut net = Graph::builder("twice");
@@ -47,7 +47,7 @@ fn a_tensor_twice_in_one_concatenation_is_read() {
     check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), Sharing::All);
 }
 
-/// The copy is of the input, which dies before it is due: its view lives on.
+/// The input dies before its prefetch is due, but a view of it lives on.
 #[test]
 fn a_view_begins_while_its_input_is_prefetched() {
     let mut net = Graph::builder("prefetch");
@@ -60,9 +60,9 @@ fn a_view_begins_while_its_input_is_prefetched() {
     check(net, &two(64).prefetch(2), Sharing::Views);
 }
 
-/// The caller writes it all the same.
+/// The caller writes the input even if no operator reads it.
 #[test]
-fn an_input_that_nobody_reads_has_a_place_beside_what_lies_with_it() {
+fn an_input_without_readers_has_memory_of_its_own() {
     let mut net = Graph::builder("unread");
     let [x, z] = ["x", "z"].map(|name| net.input(name, bytes(8)));
     let [a, y] = ["a", "y"].map(|name| net.tensor(name, bytes(8)));
@@ -72,7 +72,7 @@ fn an_input_that_nobody_reads_has_a_place_beside_what_lies_with_it() {
     check(net, &two(64), Sharing::None);
 }
 
-/// A tensor may ask for less than its pool demands.
+/// The alignment of a tensor may be smaller than that of its pool.
 #[test]
 fn slices_lie_at_multiples_of_the_alignment_of_their_pool() {
     let mut net = Graph::builder("slice");
@@ -84,7 +84,7 @@ fn slices_lie_at_multiples_of_the_alignment_of_their_pool() {
     check(net, &Pools::new([Pool::off_chip("ddr").alignment(8)]).unwrap(), Sharing::Views);
 }
 
-/// It is resident or not, but the caller finds it.
+/// The caller finds the variable in the pool of outputs, whether it is resident or not.
 #[test]
 fn a_variable_that_is_an_output_is_where_outputs_are() {
     let mut net = Graph::builder("state");
@@ -95,9 +95,10 @@ fn a_variable_that_is_an_output_is_where_outputs_are() {
     check(net, &two(64), Sharing::None);
 }
 
-/// It is at home as well, where the next run looks for it; or this is refused.
+/// The next run reads the variable from the backing store, so it must be there as well; otherwise the
+/// plan is refused.
 #[test]
-fn a_variable_that_is_an_output_on_chip_is_at_home_as_well() {
+fn a_variable_that_is_an_output_on_chip_is_in_the_backing_store_as_well() {
     let mut net = Graph::builder("state");
     let (x, s) = (net.input("x", bytes(8)), net.variable("s", bytes(8)));
     net.operator("update").reads([x, s]).writes([s]);
@@ -106,9 +107,9 @@ fn a_variable_that_is_an_output_on_chip_is_at_home_as_well() {
     place(&Planner::new(), &graph, &two(64).outputs("l1").unwrap()).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
-/// Where an operator finds what has two places at its step is said.
+/// If a tensor is in two pools at a step, the plan states which one the operator uses.
 #[test]
-fn what_is_on_its_way_is_used_where_it_is() {
+fn tensors_under_way_are_used_in_a_stated_pool() {
     let mut net = Graph::builder("ways");
     let x = net.input("x", bytes(8));
     let [a, b, y] = ["a", "b", "y"].map(|name| net.tensor(name, bytes(8)));

@@ -1,4 +1,4 @@
-//! Rules that need graphs of their own: demands of the graph, views and pieces, numbers near 2^64.
+//! Rules that need graphs of their own: constraints, views and pieces, numbers near 2^64.
 
 use plimsoll::verify::verify_pools;
 use plimsoll::{
@@ -14,7 +14,7 @@ fn refuse(graph: &Graph, plan: &PoolPlan, reason: &str) {
     assert!(found.contains(reason), "{reason}: {found}");
 }
 
-/// Two operators on chip, `y` right after `x`, and `z` apart from both.
+/// A graph with `y` at a fixed distance behind `x`, and `z` kept apart from both, all on chip.
 fn tied() -> (Graph, PoolPlan) {
     let mut net = Graph::builder("tied");
     let [x, y, z] = [
@@ -35,7 +35,7 @@ fn tied() -> (Graph, PoolPlan) {
 }
 
 #[test]
-fn what_the_graph_demands_holds_in_each_pool() {
+fn constraints_hold_in_each_pool() {
     let (graph, plan) = tied();
     verify_pools(&graph, &plan).unwrap();
     let mut wrong = plan.clone();
@@ -48,7 +48,7 @@ fn what_the_graph_demands_holds_in_each_pool() {
     let mut wrong = plan.clone();
     wrong.stays[2].offset = 4;
     refuse(&graph, &wrong, "tensors `x` and `z` share memory of pool `sram` but must be kept apart");
-    // In another pool, at any distance.
+    // In different pools, any distance is right.
     let mut apart = plan.clone();
     apart.pools = Pools::new([Pool::new("sram"), Pool::new("bank"), Pool::new("ddr")]).unwrap();
     apart.pools = apart.pools.inputs("sram").unwrap().outputs("sram").unwrap();
@@ -57,7 +57,7 @@ fn what_the_graph_demands_holds_in_each_pool() {
     let traffic = [(16, 8), (8, 8), (0, 0)];
     apart.traffic = traffic.map(|(read, written)| Traffic { read, written }).to_vec();
     verify_pools(&graph, &apart).unwrap();
-    // A fixed offset says nothing of pools.
+    // A fixed offset names no pool.
     let mut net = Graph::builder("fixed");
     net.input("x", TensorSpec::bytes(8).at(64));
     let graph = net.build().unwrap();
@@ -65,7 +65,7 @@ fn what_the_graph_demands_holds_in_each_pool() {
     refuse(&graph, &plan, "tensor `x` is fixed at 64, which does not say in which pool");
 }
 
-/// A cut, a piece that is not copied, and what is written over an input that is kept.
+/// A slice, a concatenation without copies, and an output over an input that is still needed.
 #[test]
 fn wrong_views_and_pieces_are_refused() {
     let mut net = Graph::builder("views");
@@ -123,7 +123,7 @@ fn wrong_views_and_pieces_are_refused() {
         |p| p.shares[1].at = 8,
         "operator `concat` does not permit tensor `piece` at 8 of tensor `joined`",
     );
-    // The caller's input may not be written over, even where the operator permits it.
+    // A graph input may not be overwritten, even if the operator permits it.
     change(
         |p| {
             p.shares.push(Share {
@@ -139,7 +139,7 @@ fn wrong_views_and_pieces_are_refused() {
     );
 }
 
-/// Numbers near the end of 64 bits are added up, not around.
+/// Sums of numbers near 2^64 do not wrap around.
 #[test]
 fn nothing_overflows() {
     let mut net = Graph::builder("huge");

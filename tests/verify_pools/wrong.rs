@@ -1,4 +1,4 @@
-//! Plans that are wrong in one thing, each refused with the reason.
+//! Plans with one error each; the verifier refuses each for the right reason.
 
 use plimsoll::verify::verify_pools;
 use plimsoll::{
@@ -17,8 +17,7 @@ fn pools() -> Pools {
     Pools::new([chip, ddr]).unwrap().prefetch(1)
 }
 
-/// A convolution, an update of a state, a relu in place, and a sum with what was computed long
-/// before.
+/// A convolution, an update of a state, a relu in place, and a sum with an early tensor.
 fn graph() -> Graph {
     let mut net = Graph::builder("net");
     let bytes = TensorSpec::bytes;
@@ -58,8 +57,8 @@ fn copy(id: usize, steps: std::ops::RangeInclusive<u32>, from: usize, to: usize,
     Transfer { tensor: TensorId::new(id), step, due, from: PoolId::new(from), to: PoolId::new(to), bytes }
 }
 
-/// By hand: `v` is resident, `s` is fetched while the convolution runs and brought back, `a` is
-/// parked off chip.
+/// A handwritten plan: `v` is resident, `s` is prefetched while the convolution runs and written
+/// back, `a` leaves the chip and returns.
 fn right() -> PoolPlan {
     let mut plan = PoolPlan::unplaced(&graph(), &pools());
     plan.alignment = 4;
@@ -92,7 +91,7 @@ fn right() -> PoolPlan {
     plan
 }
 
-/// The first place of a tensor in a pool.
+/// The first residency interval of a tensor in a pool.
 fn at(plan: &mut PoolPlan, id: usize, pool: usize) -> &mut Stay {
     let own = plan.stays.iter_mut().filter(|stay| stay.occupant == tensor(id));
     own.into_iter().find(|stay| stay.pool.index() == pool).unwrap()
@@ -109,7 +108,7 @@ fn remove(plan: &mut PoolPlan, id: usize, pool: usize) {
 
 type Break = fn(&mut PoolPlan);
 
-/// What is broken, and what the verifier says of it.
+/// Changes to the right plan, each with the verifier's message.
 const WRONG: &[(Break, &str)] = &[
     // The order.
     (|p| p.order.swap(0, 1), "operator `update` at step 0 reads tensor `a`, which is not yet written"),
@@ -134,7 +133,7 @@ const WRONG: &[(Break, &str)] = &[
     (|p| p.stays.swap(3, 4), "tensor `s` in pool `chip` from step 0 on is not in the order of places"),
     (|p| p.stays.insert(1, p.stays[0]), "tensor `x` has two places in pool `ddr` at once, in 0..1 and 0..1"),
     (|p| p.transfers.swap(0, 3), "is listed after one that is due at 3"),
-    // Who, where, how much.
+    // Occupants, pools and sizes of residency intervals.
     (|p| at(p, X, DDR).pool = PoolId::new(2), "tensor `x` lies in pool 2, but there are 2"),
     (
         |p| p.stays.push(stay(tensor(99), DDR, 0, 1, 0..1)),
@@ -173,7 +172,7 @@ const WRONG: &[(Break, &str)] = &[
         "tensor `y` in pool `ddr` lives in 3..5, which is not within the run of 4 steps",
     ),
     (|p| at(p, X, DDR).live.end = 0, "tensor `x` in pool `ddr` lives in 0..0"),
-    // Presence when needed.
+    // Residency when a tensor is needed.
     (|p| remove(p, X, DDR), "tensor `x` has no place in pool `ddr` when the run starts"),
     (|p| remove(p, S, DDR), "it has no place in pool `ddr` at step 0"),
     (|p| remove(p, Y, DDR), "tensor `y` (16 bytes) has no place when operator `add` runs at step 3"),
@@ -278,7 +277,7 @@ const WRONG: &[(Break, &str)] = &[
         },
         "the copy of tensor `a` from pool `chip` to pool `ddr` at step 0: the tensor is not yet written",
     ),
-    // Bytes that are somebody else's.
+    // Bytes that belong to other tensors.
     (
         |p| scratch(p).offset = 16,
         "byte 16 of pool `chip`, of its destination, is written while it is under way",
@@ -325,7 +324,7 @@ const WRONG: &[(Break, &str)] = &[
         },
         "tensor `s` lies at 64 of pool `ddr` when the run starts, but at 112 when it ends",
     ),
-    // What is shared.
+    // Sharing.
     (|p| p.shares[0].how = How::View, "operator `relu` does not permit tensor `c` at 0 of tensor `b`"),
     (|p| p.shares[0].at = 4, "operator `relu` does not permit tensor `c` at 4 of tensor `b`"),
     (

@@ -1,8 +1,8 @@
-//! Runs the command on the example models.
+//! Runs the command `plimsoll` on the example models.
 
 use assert_cmd::Command;
 
-/// Returns the exit status, standard output and standard error.
+/// The exit status, standard output and standard error of the command.
 pub fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
