@@ -75,14 +75,14 @@ pub struct PlanArguments {
     ///                name, which is required
     ///   .tflite      model for TensorFlow Lite Micro with the plan inside
     ///   .onnx        model with its nodes in the planned order and the plan in its metadata
-    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    #[arg(long, value_name = "FILE", verbatim_doc_comment, help_heading = "Output options")]
     pub out: Vec<PathBuf>,
     /// Prefix of all names in C code, upper case in macros [default: plimsoll_ and the model's
     /// name].
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", help_heading = "Output options")]
     pub symbol_prefix: Option<SymbolPrefix>,
     /// Meaning of the colours in an .svg.
-    #[arg(long, value_enum, default_value_t = ColourArgument::Kind)]
+    #[arg(long, value_enum, default_value_t = ColourArgument::Kind, help_heading = "Output options")]
     pub colour: ColourArgument,
     /// Allocation strategy.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
@@ -97,13 +97,13 @@ pub struct PlanArguments {
     /// Arena capacity, e.g. 2MiB, 512KiB, 1MB or 1048576 [default: unlimited]. If the plan
     /// exceeds it, .json, .csv, .svg, .html and .trace.json are written, code and models are not.
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "memories",
-          allow_negative_numbers = true)]
+          allow_negative_numbers = true, help_heading = "Memory options")]
     pub capacity: Option<u64>,
     /// Write code and models (.h, .c, .tflite, .onnx) even if the plan exceeds the capacity.
-    #[arg(long, requires = "capacity")]
+    #[arg(long, requires = "capacity", help_heading = "Output options")]
     pub allow_over_capacity: bool,
     /// Write a .tflite even if the runtime's own plan needs a smaller head.
-    #[arg(long)]
+    #[arg(long, help_heading = "Output options")]
     pub allow_larger_head: bool,
     #[command(flatten)]
     pub memory: MemoryArguments,
@@ -111,7 +111,8 @@ pub struct PlanArguments {
     pub target: TargetArguments,
     /// Reserved byte range of the arena, e.g. 0..4KiB, which the plan leaves free. May be
     /// repeated.
-    #[arg(long, value_name = "START..END", value_parser = range, conflicts_with = "memories")]
+    #[arg(long, value_name = "START..END", value_parser = range, conflicts_with = "memories",
+          help_heading = "Memory options")]
     pub reserve: Vec<Range<u64>>,
     #[command(flatten)]
     pub searching: SearchArguments,
@@ -135,10 +136,10 @@ pub struct CompareArguments {
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub capacity: Vec<u64>,
     /// Print one row per input with its height under each strategy.
-    #[arg(long)]
+    #[arg(long, help_heading = "Output options")]
     pub heights: bool,
     /// Write all results as JSON.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub json: Option<PathBuf>,
     #[command(flatten)]
     pub target: TargetArguments,
@@ -156,7 +157,7 @@ pub struct FitArguments {
     #[command(flatten)]
     pub memory: MemoryArguments,
     /// Require that the weights fit together with the activations.
-    #[arg(long, requires = "memories")]
+    #[arg(long, requires = "memories", help_heading = "Memory options")]
     pub weights: bool,
     /// Find the largest value of a symbolic dimension with which one network fits. Several
     /// names, separated by commas, share one value.
@@ -175,19 +176,19 @@ pub struct FitArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "memories")]
     pub families: Option<PathBuf>,
     /// Write one row per network as CSV.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub csv: Option<PathBuf>,
     /// Write the number of networks that fit, by family, level and capacity, as CSV.
-    #[arg(long, value_name = "FILE", conflicts_with = "memories")]
+    #[arg(long, value_name = "FILE", conflicts_with = "memories", help_heading = "Output options")]
     pub shares: Option<PathBuf>,
     /// Write the tables as Markdown.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub markdown: Option<PathBuf>,
     /// Plot the share of networks that fit against the capacity, as SVG.
-    #[arg(long, value_name = "FILE", conflicts_with = "memories")]
+    #[arg(long, value_name = "FILE", conflicts_with = "memories", help_heading = "Output options")]
     pub svg: Option<PathBuf>,
     /// Write all results as JSON.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub json: Option<PathBuf>,
     /// Operator order. Tables compare the program order with the best order found.
     #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]

@@ -23,7 +23,9 @@ pub enum TargetArgument {
     Tflm,
 }
 
+/// Options of the target's runtime.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Memory options")]
 pub struct TargetArguments {
     /// Runtime whose memory rules apply: kernel scratch, bodies of control flow and rounded
     /// sizes count, nothing is folded. Sizes are those of the model that `plan --out FILE.tflite`

@@ -22,7 +22,9 @@ const PRESETS: [(&str, &str); 4] = [
 /// Name of the backing store that is added if the last memory is none.
 const BACKING_STORE: &str = "ddr";
 
+/// Options of the target's memories.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Memory options")]
 pub struct MemoryArguments {
     /// On-chip memory, e.g. l2=2MiB; repeat it for several, fastest first. The last memory is the
     /// backing store if it is called ddr or has size unlimited, e.g. flash=unlimited; otherwise an
