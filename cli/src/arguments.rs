@@ -282,7 +282,7 @@ pub struct VerifyArguments {
     /// inside the .tflite or .onnx].
     #[arg(value_name = "PLAN.json")]
     pub plan: Option<PathBuf>,
-    /// Target runtime; implied for the plan inside a .tflite.
+    /// Target runtime and kernels of the plan inside a .tflite [default: tflm].
     #[arg(long, value_enum, conflicts_with = "plan")]
     pub target: Option<TargetArgument>,
     /// CSV file of measured kernel scratch, as in `plan --scratch`, for the plan inside a .tflite.

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use plimsoll::export::tflite::Scratch;
+use plimsoll::export::tflite::{Kernels, Scratch};
 
 use crate::inputs::{error_at, read_text};
 use crate::outcome::Failure;
 
-/// Reads the scratch of kernels: that of the reference kernels, replaced where the file has a row.
+/// Scratch of kernels, replaced by measured sizes where the file has a row.
 ///
 /// The columns `operator` and `bytes` are required. `subgraph` is 0 where the column is missing.
 /// A `type` that is not the operator's is an error: the table belongs to another model.
-pub fn read_scratch(path: Option<&Path>) -> Result<Scratch, Failure> {
-    let Some(path) = path else { return Ok(Scratch::reference()) };
+pub fn read_scratch(kernels: Kernels, path: Option<&Path>) -> Result<Scratch, Failure> {
+    let Some(path) = path else { return Ok(Scratch::of_kernels(kernels)) };
     let text = read_text(path)?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| error_at(path, &error))?.clone();
@@ -21,7 +21,7 @@ pub fn read_scratch(path: Option<&Path>) -> Result<Scratch, Failure> {
     let required =
         |name: &str| column(name).ok_or_else(|| error_at(path, &format!("column `{name}` is missing")));
     let (operators, sizes) = (required("operator")?, required("bytes")?);
-    let mut scratch = Scratch::reference();
+    let mut scratch = Scratch::of_kernels(kernels);
     let mut seen = BTreeSet::new();
     for (number, row) in (1..).zip(reader.records()) {
         let row = row.map_err(|error| error_at(path, &error))?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use plimsoll::export::tflite::{self, TflitePlan};
+use plimsoll::export::tflite::{self, Kernels, Scratch, TflitePlan};
 use plimsoll::import::contents;
 use plimsoll::{Planner, Variables};
 
@@ -19,8 +19,31 @@ pub const TFLM_ALIGNMENT: u64 = 16;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TargetArgument {
-    /// TensorFlow Lite Micro, for .tflite inputs: the head of its arena.
+    /// TensorFlow Lite Micro with the reference kernels, for .tflite inputs: the head of its arena.
     Tflm,
+    /// With CMSIS-NN on a Cortex-M with the DSP extension (M4, M7, M33).
+    TflmCmsisNn,
+    /// With CMSIS-NN on a Cortex-M with Helium (M52, M55, M85).
+    TflmCmsisNnMve,
+    /// With ESP-NN on ESP32-S3.
+    TflmEspNn,
+}
+
+impl TargetArgument {
+    fn kernels(self) -> Kernels {
+        match self {
+            Self::Tflm => Kernels::Reference,
+            Self::TflmCmsisNn => Kernels::CmsisNnDsp,
+            Self::TflmCmsisNnMve => Kernels::CmsisNnMve,
+            Self::TflmEspNn => Kernels::EspNnEsp32S3,
+        }
+    }
+}
+
+/// Scratch of a target's kernels, replaced where the file has measured sizes. Without a target, the
+/// kernels are the reference kernels.
+pub fn kernel_scratch(target: Option<TargetArgument>, measured: Option<&Path>) -> Result<Scratch, Failure> {
+    read_scratch(target.map_or(Kernels::Reference, TargetArgument::kernels), measured)
 }
 
 /// Options of the target's runtime.
@@ -32,9 +55,8 @@ pub struct TargetArguments {
     /// writes, which implies tflm.
     #[arg(long, value_enum)]
     pub target: Option<TargetArgument>,
-    /// Measured kernel scratch for --target tflm: a CSV file with the columns subgraph, operator,
-    /// type and bytes. Other operators need what TensorFlow Lite Micro's reference kernels
-    /// request.
+    /// Measured kernel scratch for the target: a CSV file with the columns subgraph, operator, type
+    /// and bytes. Other operators need what the target's kernels request.
     #[arg(long, value_name = "FILE.csv")]
     pub scratch: Option<PathBuf>,
 }
@@ -51,8 +73,13 @@ impl TargetArguments {
                 Err("--scratch: no target needs it; add --target tflm or --out FILE.tflite".into())
             }
             (None, None) => Ok(()),
-            (Some(TargetArgument::Tflm), _) => check_tflm_reading(reading),
+            (Some(_), _) => check_tflm_reading(reading),
         }
+    }
+
+    /// Scratch of the target's kernels.
+    pub fn kernel_scratch(&self) -> Result<Scratch, Failure> {
+        kernel_scratch(self.target, self.scratch.as_deref())
     }
 
     /// Configures a planner for the graphs of this target.
@@ -69,7 +96,7 @@ impl TargetArguments {
         if !is_tflite(path) {
             return Err(error_at(path, &"not a .tflite file, which --target tflm needs"));
         }
-        let scratch = read_scratch(self.scratch.as_deref())?;
+        let scratch = self.kernel_scratch()?;
         let model = tflite::plan(&model_name(path), &contents(path)?, planner, &scratch)
             .map_err(|error| error_at(path, &error))?;
         report_notes(path, &model.notes, bar);

@@ -263,12 +263,18 @@ mod tests {
             (format!("{ddr}alignment = 24\n"), "m.toml:3: 24 is not a power of two, in `alignment = 24`"),
             (format!("{ddr}read = -1\n"), "m.toml:3: "),
             (format!("{ddr}holds = [\"weights\"]\n"), "m.toml:3: unknown variant `weights`"),
-            (format!("inputs = \"l9\"\n{ddr}"), "m.toml:1: pools: none is called `l9`; there are `ddr`"),
+            (
+                format!("inputs = \"l9\"\n{ddr}"),
+                "m.toml:1: pools: no pool is called `l9`; the pools are `ddr`",
+            ),
             (format!("{ddr}{ddr}"), "m.toml:4: pool name `ddr` is used twice, in `name = \"ddr\"`"),
             ("[[pool]]\ncapacity = 1\n".to_owned(), "m.toml:1: missing field `name`"),
             ("[[pool]]\nname = \"\"\n".to_owned(), "m.toml:2: the pool has an empty name"),
-            (format!("{ddr}largest = 5\n"), "m.toml: pools: the last, `ddr`, must take everything"),
-            (String::new(), "m.toml: pools: there is none"),
+            (
+                format!("{ddr}largest = 5\n"),
+                "m.toml: pools: the last pool, `ddr`, must accept every kind and size of content",
+            ),
+            (String::new(), "m.toml: pools: no pool is given; give at least one"),
             (ddr.repeat(9), "m.toml: too many pools (9, at most 8)"),
             // Pools above the limit are counted, but not parsed.
             (ddr.repeat(100_000) + "capacity = -1\n", "m.toml: too many pools (100000, at most 8)"),

@@ -18,7 +18,6 @@ use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{print, print_lines, report_note};
 use crate::reading::{FoldArgument, VariablesArgument};
-use crate::scratch::read_scratch;
 use crate::target::{check_tflm_options, check_tflm_reading};
 
 /// Plans a model and writes it together with the other outputs.
@@ -34,7 +33,7 @@ pub fn run(
     let model = Model {
         path: &arguments.input,
         bytes: contents(&arguments.input)?,
-        scratch: read_scratch(arguments.target.scratch.as_deref())?,
+        scratch: arguments.target.kernel_scratch()?,
     };
     let share = arguments.share.into();
     let planned = model.plan(planner(arguments, &limits)?.share(share))?;
@@ -137,7 +136,8 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], explicit: &[Stri
         (
             formats.contains(&Format::Json),
             "--out FILE.json",
-            "the plan is inside the .tflite; `plimsoll verify FILE.tflite` verifies it",
+            "the plan is inside the .tflite, and `plimsoll verify FILE.tflite` verifies it; --out FILE.csv lists \
+             the offsets",
         ),
     ])
 }

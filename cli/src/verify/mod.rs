@@ -22,7 +22,7 @@ pub fn run(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
             }
             return model::verify_onnx(input);
         }
-        return model::verify_tflite(input, arguments.scratch.as_deref());
+        return model::verify_tflite(arguments);
     };
     let text = text(plan, contents(plan)?)?;
     if format_of(&text).is_ok_and(|format| format == POOL_FORMAT) {

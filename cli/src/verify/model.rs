@@ -7,9 +7,10 @@ use plimsoll::export::tflite::{self, TfliteError};
 use plimsoll::import::contents;
 
 use super::answer::{import_summary, print_invalid, print_valid, print_violations};
+use crate::arguments::VerifyArguments;
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::{Failure, Outcome};
-use crate::scratch::read_scratch;
+use crate::target::kernel_scratch;
 
 /// Verifies the plan inside an ONNX model.
 pub fn verify_onnx(input: &Path) -> Result<Outcome, Failure> {
@@ -26,11 +27,13 @@ pub fn verify_onnx(input: &Path) -> Result<Outcome, Failure> {
 }
 
 /// Verifies the plan inside a TensorFlow Lite model.
-pub fn verify_tflite(input: &Path, scratch: Option<&Path>) -> Result<Outcome, Failure> {
+pub fn verify_tflite(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
+    let input = &arguments.input;
     if !is_tflite(input) {
         return Err(error_at(input, &"only .tflite and .onnx files contain a plan; add PLAN.json"));
     }
-    match tflite::check(&contents(input)?, &read_scratch(scratch)?) {
+    let scratch = kernel_scratch(arguments.target, arguments.scratch.as_deref())?;
+    match tflite::check(&contents(input)?, &scratch) {
         Ok(checked) => {
             let buffers = checked.layout.offsets.iter().flatten().flatten().count();
             let (head, unplanned) = (checked.head_bytes, checked.left_to_runtime);

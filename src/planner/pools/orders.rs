@@ -137,7 +137,7 @@ impl OrderImprovement<'_, '_> {
         }
     }
 
-    /// OrderMoves single operators to other valid steps.
+    /// Moves single operators to other valid steps.
     fn move_some(&mut self) -> Outcome {
         let mut random = Random::new(1);
         let movable = self.moves.movable(&self.current().draft.order.clone());
