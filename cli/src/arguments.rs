@@ -239,7 +239,7 @@ impl From<ShareArgument> for Sharing {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ColourArgument {
-    /// Kind of tensor: input, intermediate, output, variable or workspace.
+    /// Kind of tensor: input, intermediate, output, variable or scratch.
     Kind,
     /// Type of the operator that writes the tensor.
     Operator,
