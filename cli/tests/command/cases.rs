@@ -30,8 +30,8 @@ fn arena(text: &str) -> u64 {
 }
 
 fn planned(arguments: &[&str]) -> String {
-    let (status, text, complaints) = plimsoll(&[&["plan"], arguments].concat());
-    assert_eq!(status, 0, "{arguments:?}: {text}{complaints}");
+    let (status, text, errors) = plimsoll(&[&["plan"], arguments].concat());
+    assert_eq!(status, 0, "{arguments:?}: {text}{errors}");
     text
 }
 
@@ -76,7 +76,7 @@ fn tflite_sizes_are_inferred() {
     assert!(notes.contains("planned at their upper bound: `idx` [8, 1]"), "{notes}");
     let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
     let marks: Vec<bool> =
-        plan["tensors"].as_array().unwrap().iter().map(|one| one["upper_bound"] == true).collect();
+        plan["tensors"].as_array().unwrap().iter().map(|tensor| tensor["upper_bound"] == true).collect();
     assert_eq!(marks, [false, true, true]);
 }
 
@@ -84,8 +84,8 @@ fn tflite_sizes_are_inferred() {
 fn an_update_of_a_cache_is_written_over_it() {
     let Some(file) = case("kv_scatter.onnx") else { return };
     assert_eq!(arena(&planned(&[&file, "--align", "1"])), 65_800);
-    let shared = ["--share", "all", "--inputs", "overwritable"];
-    assert_optimal(&planned(&[&[file.as_str(), "--align", "1"], &shared[..]].concat()), 33_032);
+    let sharing = ["--share", "all", "--inputs", "overwritable"];
+    assert_optimal(&planned(&[&[file.as_str(), "--align", "1"], &sharing[..]].concat()), 33_032);
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn ties_between_placements_go_to_fewer_copied_bytes() {
     let memory = ["--memory", "b0=1024", "--memory", "b1=1024"];
     planned(&[&[file.as_str(), "--align", "1", "--out", &out][..], &memory].concat());
     let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
-    let moved = plan["transfers"].as_array().into_iter().flatten();
-    let moved: u64 = moved.map(|one| one["bytes"].as_u64().unwrap()).sum();
-    assert!(moved <= 8, "{moved} bytes are copied");
+    let transfers = plan["transfers"].as_array().into_iter().flatten();
+    let moved: u64 = transfers.map(|transfer| transfer["bytes"].as_u64().unwrap()).sum();
+    assert!(moved <= 8, "{moved} bytes are transferred");
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn a_refused_placement_gives_its_reason() {
         ("place_at_not_overwritable.json", "`past` is a graph input that may not be overwritten"),
     ] {
         let Some(file) = case(name) else { return };
-        let (status, _, complaint) = plimsoll(&["plan", &file, "--share", "all"]);
-        assert_eq!(status, 2, "{complaint}");
-        assert!(complaint.contains(reason), "{complaint}");
+        let (status, _, errors) = plimsoll(&["plan", &file, "--share", "all"]);
+        assert_eq!(status, 2, "{errors}");
+        assert!(errors.contains(reason), "{errors}");
     }
 }
 
@@ -141,11 +141,11 @@ fn a_product_with_a_zero_does_not_overflow() {
 }
 
 #[test]
-fn an_array_is_no_graph() {
+fn an_array_is_not_a_graph() {
     let Some(file) = case("array.json") else { return };
-    let (status, _, complaint) = plimsoll(&["plan", &file]);
+    let (status, _, errors) = plimsoll(&["plan", &file]);
     assert_eq!(status, 2);
-    assert!(complaint.contains("expected an object"), "{complaint}");
+    assert!(errors.contains("expected an object"), "{errors}");
 }
 
 #[test]
@@ -167,22 +167,22 @@ fn plans_are_the_same_after_they_were_written_and_read() {
 #[test]
 fn declared_shapes_are_checked_and_open_ones_named() {
     let Some(file) = case("complete_but_false_shape.onnx") else { return };
-    let (status, text, complaints) = plimsoll(&["plan", &file, "--align", "1"]);
-    assert_eq!(status, 0, "{complaints}");
+    let (status, text, errors) = plimsoll(&["plan", &file, "--align", "1"]);
+    assert_eq!(status, 0, "{errors}");
     // The input has 200 bytes, the output 60.
     assert_eq!(arena(&text), 260, "{text}");
-    assert!(complaints.contains("`y` has [3, 5]"), "{complaints}");
+    assert!(errors.contains("`y` has [3, 5]"), "{errors}");
     let file = case("neg_dim.onnx").unwrap();
     assert_eq!(arena(&planned(&[&file, "--align", "1", "--input-shape", "x=4x3"])), 96);
     let file = case("qmark_dims.onnx").unwrap();
     assert_eq!(arena(&planned(&[&file, "--align", "1", "--input-shape", "x=1x3x8x16"])), 3072);
-    let (status, _, complaints) = plimsoll(&["plan", &case("if_root_cause.onnx").unwrap()]);
+    let (status, _, errors) = plimsoll(&["plan", &case("if_root_cause.onnx").unwrap()]);
     assert_eq!(status, 2);
-    assert!(complaints.contains("`c2` (Conv)") && !complaints.contains("Identity"), "{complaints}");
+    assert!(errors.contains("`c2` (Conv)") && !errors.contains("Identity"), "{errors}");
 }
 
 #[test]
-fn dropout_in_training_is_no_view() {
+fn dropout_in_training_is_not_a_view() {
     let Some(file) = case("dropout_training.onnx") else { return };
     let Imported::Graph(imported) = read(Path::new(&file), &ImportOptions::default()).unwrap() else {
         panic!()
@@ -204,7 +204,7 @@ fn memory_of_bodies_counts() {
         assert!(text.contains("do not fit on chip"), "{text}");
         // The branches capture 48 KiB of weights.
         if name == "if_bodies.onnx" {
-            assert!(text.contains("49152 bytes) of weights"), "{text}");
+            assert!(text.contains("weights 48.00 KiB (49152 bytes)"), "{text}");
         }
         let memory = format!("l2={bytes}");
         assert_eq!(plimsoll(&["fit", &file, "--align", "1", "--memory", &memory]).0, 0);
@@ -222,7 +222,7 @@ fn memory_of_bodies_counts() {
         let wrong = written[start..].replacen("\"live\":[0,", "\"live\":[1,", 1);
         fs::write(&json, [&written[..start], &wrong].concat()).unwrap();
         let (status, text, _) = plimsoll(&["verify", &file, &json]);
-        assert!(status == 1 && text.starts_with("wrong: [") && text.contains("] body "), "{text}");
+        assert!(status == 1 && text.starts_with("invalid: [") && text.contains("] body "), "{text}");
     }
     let Some(file) = case("if_bodies.onnx") else { return };
     let out = folder.text("planned.onnx");

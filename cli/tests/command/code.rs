@@ -11,7 +11,7 @@ const TFLITE: &str = "nas_cell_irregular_int8.tflite";
 const CSV: &str = "id,lower,upper,size\nconv1,0,3,4096\nconv2,1,5,300\nb,2,4,77\n";
 
 /// Compiles the source with its header; skipped without a C compiler.
-fn compiles(source: &str) {
+fn assert_compiles(source: &str) {
     let object = format!("{source}.o");
     let arguments = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", &object];
     match std::process::Command::new("cc").args(arguments).output() {
@@ -21,7 +21,7 @@ fn compiles(source: &str) {
 }
 
 #[test]
-fn a_source_and_its_header() {
+fn a_source_and_its_header_compile() {
     let folder = Folder::new();
     let buffers = folder.with("buffers.csv", CSV);
     let [header, source, alone] = ["net.h", "net.c", "alone.h"].map(|name| folder.text(name));
@@ -45,7 +45,7 @@ fn a_source_and_its_header() {
         assert!(header.contains("extern unsigned char my_net_") && !header.contains("static const"));
         assert!(alone.contains("static const struct my_net_") && !alone.contains("extern"));
         assert!(header.contains("#ifndef MY_NET_H") && !source.contains("plimsoll_"));
-        compiles(&folder.text("net.c"));
+        assert_compiles(&folder.text("net.c"));
     }
     // Code together with a model for TensorFlow Lite Micro.
     let planned = folder.text("planned.tflite");
@@ -53,7 +53,7 @@ fn a_source_and_its_header() {
     let (status, _, errors) = plimsoll(&[&["plan", &input][..], &outs].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(folder.read("net.c").contains("plimsoll_"), "names have the default prefix");
-    compiles(&source);
+    assert_compiles(&source);
 }
 
 #[test]
@@ -63,11 +63,11 @@ fn unsupported_code_is_refused_before_writing() {
     let [header, source, other] = ["net.h", "net.c", "other.h"].map(|name| folder.text(name));
     let [json, quoted, quoted_header] = ["net.json", "a\".c", "a\".h"].map(|name| folder.text(name));
     for (arguments, status, expected) in [
-        (vec!["--out", &source], 2, "net.c includes its header: give --out"),
-        (vec!["--out", &source, "--out", &other], 2, "net.h as well"),
+        (vec!["--out", &source], 2, "net.c: the source needs its header; add --out"),
+        (vec!["--out", &source, "--out", &other], 2, "net.h\n"),
         (vec!["--out", &quoted, "--out", &quoted_header], 2, "cannot include a file of this name"),
-        (vec!["--out", &json, "--symbol-prefix", "net"], 2, "--symbol-prefix is for C code"),
-        (vec!["--symbol-prefix", "net"], 2, "--symbol-prefix is for C code"),
+        (vec!["--out", &json, "--symbol-prefix", "net"], 2, "--symbol-prefix: no C code is written"),
+        (vec!["--symbol-prefix", "net"], 2, "--symbol-prefix: no C code is written"),
         (
             vec!["--out", &header, "--symbol-prefix", "my-net"],
             2,
@@ -76,7 +76,7 @@ fn unsupported_code_is_refused_before_writing() {
         (vec!["--out", &header, "--symbol-prefix", "2net"], 2, "names cannot begin with `2`"),
         (vec!["--out", &header, "--symbol-prefix", ""], 2, "at least one letter"),
         (vec!["--out", &header, "--symbol-prefx", "net"], 2, "--symbol-prefix"),
-        (vec!["--memory", "l2=2MiB", "--out", &source], 2, "net.c includes its header"),
+        (vec!["--memory", "l2=2MiB", "--out", &source], 2, "net.c: the source needs its header"),
     ] {
         let found = plimsoll(&[&["plan", input.as_str()][..], &arguments].concat());
         assert_eq!(found.0, status, "{arguments:?}: {}", found.2);
@@ -86,7 +86,7 @@ fn unsupported_code_is_refused_before_writing() {
 }
 
 #[test]
-fn a_planned_model_is_verified_and_a_changed_one_refused() {
+fn a_planned_model_is_valid_and_a_changed_one_is_not() {
     let folder = Folder::new();
     let planned = folder.text("planned.onnx");
     let options = ["--as", "int8", "--align", "1", "--share", "all"];
@@ -98,7 +98,7 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
     let (status, text, errors) = plimsoll(&["verify", &planned]);
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(
-        text.starts_with("right: 66 places in an arena of ") && text.contains("floats as int8"),
+        text.starts_with("valid: 66 buffers in an arena of ") && text.contains("floats as int8"),
         "{text}"
     );
     // A planned model can be planned again.
@@ -114,7 +114,7 @@ fn a_planned_model_is_verified_and_a_changed_one_refused() {
         plimsoll(&["verify", &folder.with("changed.onnx", bytes)])
     };
     let (status, text, _) = changed("\"status\": \"optimal\"", "\"status\": \"unknown\"");
-    assert!(status == 1 && text.starts_with("wrong: "), "{text}");
+    assert!(status == 1 && text.starts_with("invalid: "), "{text}");
     let (status, text, _) = changed("plimsoll.lower_bound_bytes", "plimsoll.lower_bound_bites");
     assert!(status == 1 && text.contains("`plimsoll.lower_bound_bytes` is missing"), "{text}");
     let (status, _, errors) = changed("plimsoll-onnx/1", "plimsoll-onnx/7");
@@ -129,9 +129,12 @@ fn models_that_cannot_be_planned_or_verified_are_refused() {
     let (onnx, tflite, csv) = (model(ONNX), model(TFLITE), folder.with("buffers.csv", CSV));
     let (out, broken) = (folder.text("out.onnx"), folder.with("broken.onnx", b"\x3a\xff\xff"));
     for (arguments, expected) in [
-        (vec!["plan", &tflite, "--out", &out], "an .onnx is made of an .onnx"),
-        (vec!["plan", &csv, "--out", &out], "an .onnx is made of an .onnx"),
-        (vec!["plan", &onnx, "--memory", "l2=2MiB", "--out", &out], "the plan in a model is of one memory"),
+        (vec!["plan", &tflite, "--out", &out], "not an .onnx file, which --out FILE.onnx needs"),
+        (vec!["plan", &csv, "--out", &out], "not an .onnx file, which --out FILE.onnx needs"),
+        (
+            vec!["plan", &onnx, "--memory", "l2=2MiB", "--out", &out],
+            "the plan inside a model is for one arena",
+        ),
         (vec!["plan", &onnx, "--out", &onnx], "the output is also an input and would be overwritten"),
         (vec!["plan", &broken, "--out", &out], "not a valid ONNX file"),
         (
@@ -140,8 +143,8 @@ fn models_that_cannot_be_planned_or_verified_are_refused() {
         ),
         (vec!["verify", &broken], "broken.onnx: not a valid ONNX file"),
         (vec!["verify", &onnx], "it is not planned"),
-        (vec!["verify", &onnx, "--scratch", &csv], "they go with a .tflite"),
-        (vec!["verify", &csv], "only a .tflite or an .onnx has a plan inside"),
+        (vec!["verify", &onnx, "--scratch", &csv], "--target and --scratch need a .tflite input"),
+        (vec!["verify", &csv], "only .tflite and .onnx files contain a plan"),
     ] {
         let (status, _, errors) = plimsoll(&arguments);
         assert!(status == 2 && errors.contains(expected), "{arguments:?}: {errors}");

@@ -1,4 +1,4 @@
-//! Files that the command reads and writes: links, pipes, devices, modes, signals.
+//! Files that the command reads and writes: links, pipes, devices, permissions and signals.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -31,7 +31,7 @@ fn fifo(folder: &Folder, name: &str) -> String {
 }
 
 /// Starts the command and discards its output.
-fn running(arguments: &[&str]) -> Child {
+fn start(arguments: &[&str]) -> Child {
     let mut command = Command::new(cargo_bin("plimsoll"));
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -48,7 +48,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn modes_are_kept_and_new_files_get_those_of_the_umask() {
+fn permissions_are_kept_and_new_files_follow_the_umask() {
     let folder = Folder::new();
     let csv = folder.with("in.csv", CSV);
     let script = "umask 027; exec \"$0\" plan \"$1\" --out \"$2\" --out \"$3\" --out \"$4\"";
@@ -268,7 +268,7 @@ fn signals_leave_nothing_behind() {
     // Under `nohup`, the command inherits an ignored SIGHUP.
     let hang_up = Some(("HUP", 129)).filter(|_| !is_hang_up_ignored());
     for (signal, expected) in [("INT", 130), ("TERM", 143)].into_iter().chain(hang_up) {
-        let mut child = running(&["plan", &csv, "--out", &old, "--out", &new, "--out", &pipe]);
+        let mut child = start(&["plan", &csv, "--out", &old, "--out", &new, "--out", &pipe]);
         // Wait for both temporary files.
         while folder.names().len() < before.len() + 2 {
             assert!(child.try_wait().unwrap().is_none(), "the command ended before the signal");
@@ -333,7 +333,7 @@ fn inputs_have_an_end() {
         fifo(&folder, &format!("pipe.{kind}"));
     }
     let out = folder.text("out.tflite");
-    let run = |name: &str, use_it: usize| {
+    let run = |name: &str, case: usize| {
         let path = |kind: &str| folder.text(&format!("{name}.{kind}"));
         let [json, table, onnx, tflite, toml] = kinds.map(path);
         let uses = [
@@ -350,7 +350,7 @@ fn inputs_have_an_end() {
             (vec!["verify", &network, "--scratch", &table], &table),
             (vec!["fit", &csv, "--families", &table], &table),
         ];
-        let (arguments, path) = &uses[use_it];
+        let (arguments, path) = &uses[case];
         let writer = (name == "pipe").then(|| {
             let path = (*path).clone();
             // The writer ends when the command closes the pipe.
@@ -367,14 +367,14 @@ fn inputs_have_an_end() {
         }
         errors
     };
-    for use_it in 0..12 {
-        let errors = run("zero", use_it);
+    for case in 0..12 {
+        let errors = run("zero", case);
         assert!(errors.contains("it is a device"), "{errors}");
-        let errors = run("folder", use_it);
+        let errors = run("folder", case);
         assert!(errors.contains("is a directory"), "{errors}");
     }
-    for use_it in [0, 1, 2, 3, 4, 7, 9] {
-        let errors = run("pipe", use_it);
+    for case in [0, 1, 2, 3, 4, 7, 9] {
+        let errors = run("pipe", case);
         let is_model = errors.contains("it is a pipe, but a model must be a file");
         assert!(is_model || errors.contains("no end within 268435456 bytes"), "{errors}");
     }

@@ -16,7 +16,7 @@ fn fit(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-fn here(path: &str) -> String {
+fn repository_path(path: &str) -> String {
     format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -38,20 +38,20 @@ fn total(figures: &Value) -> u64 {
 #[test]
 fn a_report_has_all_lines() {
     let (status, text, errors) =
-        fit(&[&here(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
+        fit(&[&repository_path(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
     assert_eq!((status, errors.as_str()), (0, ""));
     for line in [
         "model        squeezenet1_1",
         "memories     l2 2.00 MiB, ddr",
-        "activations  fit on chip: an arena of 1.50 MiB (1577088 bytes), the least there is",
-        "and weights  do not fit on chip: 1.18 MiB (1233288 bytes) of weights",
-        "ddr before   14.77 MiB (15489088 bytes) a run",
+        "activations  fit on chip: arena 1.50 MiB (1577088 bytes), proven minimal",
+        "with weights do not fit on chip: weights 1.18 MiB (1233288 bytes)",
+        "ddr before   14.77 MiB (15489088 bytes) per run",
         "ddr after    ",
         "cost         ",
         "gap          ",
         "l2           ",
         "preloaded    ",
-        "stays out    ",
+        "avoidable    ",
         "(weights, 144.00 KiB)",
         "time         ",
     ] {
@@ -70,8 +70,17 @@ fn transfers_add_up_to_the_traffic() {
     {
         for network in [CELLS, SQUEEZENET] {
             let json = folder.text("fit.json");
-            let (_, _, errors) =
-                fit(&[&here(network), "--as", "int8", "--memory", memory, "--share", share, "--json", &json]);
+            let (_, _, errors) = fit(&[
+                &repository_path(network),
+                "--as",
+                "int8",
+                "--memory",
+                memory,
+                "--share",
+                share,
+                "--json",
+                &json,
+            ]);
             assert_eq!(errors, "");
             let found = &parsed(&folder, "fit.json")[0];
             let placed = &found["placed"];
@@ -90,9 +99,9 @@ fn transfers_add_up_to_the_traffic() {
 }
 
 #[test]
-fn the_exit_status_is_the_answer() {
+fn the_exit_status_states_whether_the_network_fits() {
     let run = |more: &[&str]| {
-        let network = here(CELLS);
+        let network = repository_path(CELLS);
         fit(&[&[network.as_str(), "--align", "1"], more].concat())
     };
     // The network has 86016 bytes of activations and 29042 of weights.
@@ -109,7 +118,7 @@ fn the_exit_status_is_the_answer() {
     assert!(weights > 10_000);
     let (status, text, _) = run(&["--memory", &format!("l2={}", 86016 + weights), "--weights"]);
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("and weights  fit on chip") && !text.contains("stays out"), "{text}");
+    assert!(text.contains("with weights fit on chip") && !text.contains("\navoidable"), "{text}");
 
     let nothing = json("l2=0");
     assert_eq!((&nothing["activations"], &nothing["everything"]), (&false.into(), &false.into()));
@@ -196,9 +205,9 @@ fn skip() -> Value {
 fn remedies(help: &Value) -> Vec<(String, String, u64, u64, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let list = help["remedies"].as_array().unwrap().iter();
-    list.map(|one| {
-        let (arena, saves) = (number(&one["arena"]), number(&one["saves"]));
-        (text(&one["kind"]), text(&one["what"]), arena, saves, one["fits"].as_bool().unwrap())
+    list.map(|remedy| {
+        let (arena, saves) = (number(&remedy["arena"]), number(&remedy["saves"]));
+        (text(&remedy["kind"]), text(&remedy["what"]), arena, saves, remedy["fits"].as_bool().unwrap())
     })
     .collect()
 }
@@ -230,9 +239,9 @@ fn remedies_are_listed_with_their_savings() {
     for line in [
         "missing      60 bytes: 210 B are needed, l2 has 150 B",
         "peak         210 bytes at step 1, MatMul `right`",
-        "100 B  a (activation, waits)",
-        "90 B  less, fits with 120 B: --order optimal",
-        "more memory  210 bytes are enough; no arena is smaller, in this order",
+        "100 B  a (activation, idle)",
+        "90 B  saved, fits with 120 B: --order optimal",
+        "more memory  210 bytes are enough; arena proven minimal for this order",
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
@@ -240,20 +249,20 @@ fn remedies_are_listed_with_their_savings() {
     assert_eq!((status, number(&found["arena"]), &found["help"]), (0, 120, &Value::Null));
 
     // In 4 stripes, 3 of 10 columns are live at a time: 10 + 30 + 100. In 2 stripes: 10 + 50 + 100.
-    let by_a = "`a` in 4 stripes, by `conv` and `relu` in turn";
-    let by_b = "`b` in 4 stripes, by `relu` and `pool` in turn";
+    let by_a = "`a` in 4 stripes, `conv` and `relu` alternating";
+    let by_b = "`b` in 4 stripes, `relu` and `pool` alternating";
     let (status, text, found) = run(&chain(), &["--memory", "l2=150"]);
     assert_eq!((status, number(&found["help"]["missing"])), (1, 50));
     assert_eq!(
         remedies(&found["help"]),
         expected(&[
-            ("sharing_at_one", "Relu `relu` alone in place", 110, 90, true),
+            ("sharing_at_one", "only Relu `relu` in place", 110, 90, true),
             ("sharing", "--share inplace", 110, 90, true),
             ("stripes", by_a, 140, 60, true),
             ("stripes", by_b, 140, 60, true),
         ])
     );
-    assert!(text.contains("an estimate, without what stripes need of their neighbours"), "{text}");
+    assert!(text.contains("(estimate, without the overlap of stripes)"), "{text}");
     let (_, _, found) = run(&chain(), &["--memory", "l2=150", "--share", "inplace"]);
     assert_eq!((number(&found["arena"]), &found["help"]), (110, &Value::Null));
     // Among remedies that do not fit, the smallest arena comes first. 8 stripes of 10 columns are rounded
@@ -265,15 +274,15 @@ fn remedies_are_listed_with_their_savings() {
 
     // The skip connection leaves the arena over the peak, which saves 60 bytes.
     let (_, text, found) = run(&skip(), &["--memory", "l2=220"]);
-    let what = "`s` not kept, but brought back or made again before `add`";
-    assert_eq!(remedies(&found["help"]), expected(&[("not_kept", what, 200, 60, true)]));
-    assert!(text.contains("60 B  less, fits with 200 B: `s` not kept"), "{text}");
+    let description = "`s` evicted, and reloaded or recomputed before `add`";
+    assert_eq!(remedies(&found["help"]), expected(&[("not_kept", description, 200, 60, true)]));
+    assert!(text.contains("60 B  saved, fits with 200 B: `s` evicted"), "{text}");
 }
 
 #[test]
 fn more_memory_is_enough() {
     let folder = Folder::new();
-    let cells = here(CELLS);
+    let cells = repository_path(CELLS);
     let weighty = folder.with("chain.json", chain().to_string());
     for (network, memory, more) in [
         (&weighty, "l2=150", &["--align", "1"][..]),
@@ -283,8 +292,8 @@ fn more_memory_is_enough() {
     ] {
         let json = folder.text("fit.json");
         let run = |memory: &str| {
-            let usual = [network.as_str(), "--memory", memory, "--json", &json];
-            fit(&[&usual[..], more].concat()).0
+            let common = [network.as_str(), "--memory", memory, "--json", &json];
+            fit(&[&common[..], more].concat()).0
         };
         assert_eq!(run(memory), 1);
         let capacity = parsed(&folder, "fit.json")[0]["help"]["capacity"].clone();
@@ -311,15 +320,15 @@ fn networks_without_a_remedy_need_more_memory() {
     let file = folder.with("net.json", net.to_string());
     let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "l2=150"]);
     assert_eq!(status, 1);
-    assert!(text.contains("would help   nothing of what was tried, but more memory\n"), "{text}");
-    assert!(text.contains("more memory  200 bytes are enough; no arena is smaller, in any order"), "{text}");
+    assert!(text.contains("remedies     none found except more memory\n"), "{text}");
+    assert!(text.contains("more memory  200 bytes are enough; arena proven minimal for any order"), "{text}");
     // With several memories on chip, the report names the relevant one and its size.
     let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "b0=50", "--memory", "b1=150"]);
     assert_eq!(status, 1);
     for line in [
         "missing      50 bytes: 200 B are needed, b1 has 150 B\n",
-        "would help   nothing of what was tried, but more memory, all in b1 (150 B)\n",
-        "more memory  200 bytes are enough; no arena is smaller, in any order, all in b1 (150 B)\n",
+        "remedies     none found except more memory (all in b1, 150 B)\n",
+        "more memory  200 bytes are enough; arena proven minimal for any order (all in b1, 150 B)\n",
     ] {
         assert!(text.contains(line), "no `{line}` in {text}");
     }
@@ -327,7 +336,7 @@ fn networks_without_a_remedy_need_more_memory() {
     let machine = "[[pool]]\nname = \"a\"\ncapacity = 9\nholds = [\"constants\"]\n[[pool]]\nname = \"ddr\"\n";
     let machine = folder.with("machine.toml", machine);
     let (_, text, errors) = fit(&[&file, "--memory", &machine]);
-    assert!(errors.is_empty() && !text.contains("would help"), "{text}{errors}");
+    assert!(errors.is_empty() && !text.contains("remedies"), "{text}{errors}");
     // For several networks, no remedies are searched.
     let json = folder.text("fit.json");
     fit(&[&file, &file, "--memory", "l2=150", "--json", &json]);
@@ -335,16 +344,16 @@ fn networks_without_a_remedy_need_more_memory() {
 }
 
 #[test]
-fn example_machines_are_those_with_names() {
+fn predefined_memory_systems_equal_their_files() {
     let folder = Folder::new();
-    let files = fs::read_dir(here("cli/memory")).unwrap();
+    let files = fs::read_dir(repository_path("cli/memory")).unwrap();
     let files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 4);
     for path in files {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let run = |memory: &str| {
             let json = folder.text("fit.json");
-            let (status, _, errors) = fit(&[&here(CELLS), "--memory", memory, "--json", &json]);
+            let (status, _, errors) = fit(&[&repository_path(CELLS), "--memory", memory, "--json", &json]);
             assert_eq!(errors, "");
             (status, parsed(&folder, "fit.json"))
         };
@@ -358,13 +367,13 @@ fn example_machines_are_those_with_names() {
 }
 
 #[test]
-fn bad_usage_names_the_culprit() {
+fn usage_errors_name_the_argument() {
     let folder = Folder::new();
-    let cells = here(CELLS);
-    let home = "[[pool]]\nname = \"ddr\"\n";
+    let cells = repository_path(CELLS);
+    let ddr = "[[pool]]\nname = \"ddr\"\n";
     let broken = folder.with("broken.toml", "[[pool]\nname = 1\n");
-    let misspelt = folder.with("misspelt.toml", format!("{home}capasity = \"2MiB\"\n"));
-    let nowhere = folder.with("nowhere.toml", format!("inputs = \"l9\"\n{home}"));
+    let misspelt = folder.with("misspelt.toml", format!("{ddr}capasity = \"2MiB\"\n"));
+    let nowhere = folder.with("nowhere.toml", format!("inputs = \"l9\"\n{ddr}"));
     let families = folder.with("families.csv", "model,kind\na,b\n");
     let svg = folder.text("out.svg");
     let cases: [(&[&str], &str); 18] = [
@@ -372,7 +381,7 @@ fn bad_usage_names_the_culprit() {
         (&["--memory", "gpu"], "mcu, npu, shared-sram, dedicated-sram"),
         (&["--memory", "l2=2 bananas"], "2 bananas"),
         (&["--memory", "l2=1", "--memory", "l2=2"], "two pools are called `l2`"),
-        (&["--memory", "npu", "--memory", "l2=2"], "npu is a whole machine"),
+        (&["--memory", "npu", "--memory", "l2=2"], "npu: describes all memories"),
         (&["--memory", "missing.toml"], "missing.toml: No such file"),
         (&["--memory", &broken], "broken.toml:1: "),
         (&["--memory", &misspelt], "misspelt.toml:3: unknown field `capasity`"),
@@ -383,8 +392,8 @@ fn bad_usage_names_the_culprit() {
         (&["--families", &families], "unknown field `kind`"),
         (&["--largest-input", "batch"], "--memory"),
         (&["--multiple-of", "8"], "--largest-input"),
-        (&["--memory", "l2=1", "--largest-input", "n", "--dim", "n=1"], "--dim n binds it"),
-        (&["--memory", "l2=1", "--largest-input", "n,n"], "it is there twice"),
+        (&["--memory", "l2=1", "--largest-input", "n", "--dim", "n=1"], "--dim n sets its value"),
+        (&["--memory", "l2=1", "--largest-input", "n,n"], "--largest-input n: given twice"),
         (&["--memory", "l2=1", "--dim", "n=1"], "--dim n: no input has a symbolic dimension"),
     ];
     for (more, culprit) in cases {
@@ -395,7 +404,7 @@ fn bad_usage_names_the_culprit() {
     assert!(!folder.path("out.svg").exists());
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\n");
     let (status, _, errors) = fit(&[&csv, "--memory", "l2=1"]);
-    assert!(status == 2 && errors.contains("buffers alone have no traffic"), "{errors}");
+    assert!(status == 2 && errors.contains("a buffer list has no traffic"), "{errors}");
     let (status, _, errors) = fit(&[&csv, "--csv", &csv]);
     assert!(
         status == 2 && errors.contains("the output is also an input and would be overwritten"),
@@ -411,7 +420,7 @@ fn networks_that_cannot_run_do_not_fit() {
         "inputs = \"sram\"\n[[pool]]\nname = \"sram\"\ncapacity = \"1KiB\"\n[[pool]]\nname = \"flash\"\n",
     );
     let json = folder.text("fit.json");
-    let (status, text, errors) = fit(&[&here(CELLS), "--memory", &machine, "--json", &json]);
+    let (status, text, errors) = fit(&[&repository_path(CELLS), "--memory", &machine, "--json", &json]);
     assert_eq!((status, errors.as_str()), (1, ""));
     assert!(text.contains("impossible ") && text.contains("must be in `sram`"), "{text}");
     assert_eq!(parsed(&folder, "fit.json")[0]["placed"], Value::Null);
@@ -421,14 +430,14 @@ fn networks_that_cannot_run_do_not_fit() {
 fn fit_reports_a_broken_file_and_continues() {
     let folder = Folder::new();
     fs::create_dir(folder.path("nets")).unwrap();
-    fs::copy(here(CELLS), folder.path("nets/cells.tflite")).unwrap();
+    fs::copy(repository_path(CELLS), folder.path("nets/cells.tflite")).unwrap();
     folder.with("nets/broken.onnx", "this is not a model");
     for more in [&["--memory", "l2=1MiB"][..], &["--capacity", "1MiB"]] {
         let nets = folder.text("nets");
         let (status, text, errors) = fit(&[&[nets.as_str()], more].concat());
         assert_eq!(status, 2, "{errors}");
         assert!(errors.contains("broken.onnx: not a valid ONNX file"), "{errors}");
-        assert!(errors.contains("1 of 2 inputs could not be read"), "{errors}");
+        assert!(errors.contains("1 of 2 inputs failed"), "{errors}");
         assert!(text.contains("| cells "), "{text}");
     }
 }
@@ -441,7 +450,7 @@ fn many_networks_make_tables_and_a_plot() {
         folder.with("families.csv", "model,family\nsqueezenet1_1,classification\nb,\"odd, ones\"\n");
     let names = ["models.csv", "shares.csv", "fit.md", "fit.svg", "fit.json"];
     let [models, shares, markdown, svg, json] = names.map(|name| folder.text(name));
-    let examples = here("examples/models");
+    let examples = repository_path("examples/models");
     let (status, text, errors) = fit(&[
         &examples,
         &csv,
@@ -477,8 +486,8 @@ fn many_networks_make_tables_and_a_plot() {
     assert!(row("squeezenet1_1").contains(",classification,1233288,"), "{}", row("squeezenet1_1"));
     assert!(row("b").ends_with("\"odd, ones\",0,180,180,180,90,90,90,90,90,true"), "{}", row("b"));
 
-    assert!(text.contains("3 networks, activations: how many fit"), "{text}");
-    assert!(text.contains("3 networks, activations and weights: how many fit"), "{text}");
+    assert!(text.contains("3 networks, activations: number that fit"), "{text}");
+    assert!(text.contains("3 networks, activations and weights: number that fit"), "{text}");
     assert!(text.contains("By family, activations: % that fit, `naive` -> `+ sharing`"), "{text}");
     let markdown = folder.read("fit.md");
     let level = |name: &str| {
@@ -510,10 +519,10 @@ fn many_networks_make_tables_and_a_plot() {
 }
 
 #[test]
-fn many_networks_in_one_machine_are_a_table() {
+fn several_networks_in_one_memory_system_are_a_table() {
     let folder = Folder::new();
     let (csv, markdown) = (folder.text("fit.csv"), folder.text("fit.md"));
-    let examples = here("examples/models");
+    let examples = repository_path("examples/models");
     let (status, text, errors) =
         fit(&[&examples, "--as", "int8", "--memory", "l2=256KiB", "--csv", &csv, "--markdown", &markdown]);
     assert_eq!((status, errors.as_str()), (1, ""));
@@ -555,17 +564,17 @@ fn the_largest_input_is_found_where_the_file_has_a_fixed_one() {
         output("mean", FLOAT, "1, 8, 1, 1"),
     ];
     let network = folder.with("net.onnx", model(&parts));
-    let usual = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB", "--largest-input", "S"];
+    let common = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB", "--largest-input", "S"];
     let given = ["--input-shape", "image=1x3xSxS"];
-    let (status, text, errors) = fit(&[&usual[..], &given].concat());
+    let (status, text, errors) = fit(&[&common[..], &given].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     // Features have 16 bytes per pixel, and two pixels less than the image along each axis. Images of
     // size 1 and 2 are smaller than the window.
-    let line = "largest      258: activations fit, an arena of 1.00 MiB (1048576 bytes)";
+    let line = "largest      258: activations fit, arena 1.00 MiB (1048576 bytes)";
     assert!(text.contains(line), "{text}");
-    let (status, _, errors) = fit(&usual);
+    let (status, _, errors) = fit(&common);
     assert!(status == 2 && errors.contains("--input-shape x=1x3xSxS"), "{errors}");
-    let (status, _, errors) = fit(&[&usual[..], &["--input-shape", "image=1x4xSxS"]].concat());
+    let (status, _, errors) = fit(&[&common[..], &["--input-shape", "image=1x4xSxS"]].concat());
     assert!(status == 2 && errors.contains("do not fit 4 channels"), "{errors}");
 }
 
@@ -574,8 +583,8 @@ fn the_largest_input_is_found() {
     let folder = Folder::new();
     let network = folder.with("net.onnx", resizable());
     let run = |more: &[&str]| {
-        let usual = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB"];
-        fit(&[&usual[..], more].concat())
+        let common = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB"];
+        fit(&[&common[..], more].concat())
     };
     let json = folder.text("largest.json");
     let both = ["--largest-input", "height,width"];
@@ -584,9 +593,9 @@ fn the_largest_input_is_found() {
     assert_eq!((status, errors.as_str()), (0, ""));
     for line in [
         "dimension    height, width",
-        "largest      256: activations fit, an arena of 1.00 MiB (1048576 bytes)",
-        "next         257 does not fit, with an arena of 1.01 MiB (1056784 bytes), the least there is",
-        "what was not tried is not proven",
+        "largest      256: activations fit, arena 1.00 MiB (1048576 bytes)",
+        "next         257 does not fit: arena 1.01 MiB (1056784 bytes), proven minimal",
+        "other values are not proven",
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
@@ -597,24 +606,25 @@ fn the_largest_input_is_found() {
     let (_, text, _) = run(&[&both[..], &["--weights"]].concat());
     assert!(text.contains("largest      255: activations and weights fit"), "{text}");
     let (_, text, _) = run(&[&both[..], &["--multiple-of", "100"]].concat());
-    assert!(text.contains("largest      200 of multiples of 100: activations fit"), "{text}");
+    assert!(text.contains("largest      200 (multiples of 100): activations fit"), "{text}");
     let (_, text, _) = run(&["--largest-input", "height", "--dim", "width=64"]);
     assert!(text.contains("largest      1024: activations fit"), "{text}");
 
     let (status, _, errors) = run(&["--largest-input", "height"]);
     assert_eq!(status, 2);
-    assert!(errors.contains("`height` alone leaves sizes open"), "{errors}");
+    assert!(errors.contains("binding `height` leaves other dimensions unknown"), "{errors}");
     assert!(errors.contains("--dim width=1"), "{errors}");
     let (status, _, errors) = run(&["--largest-input", "hight,width"]);
     assert!(status == 2 && errors.contains("symbolic dimension `hight`; there are"), "{errors}");
     let tiny = ["--as", "int8", "--align", "1", "--memory", "l2=15", "--largest-input", "height,width"];
     let (status, text, _) = fit(&[&[network.as_str()], &tiny[..]].concat());
     assert_eq!(
-        (status, text.contains("none of the values tried: activations do not fit")),
+        (status, text.contains("none: activations do not fit with any value tried")),
         (1, true),
         "{text}"
     );
-    let (status, _, errors) = fit(&[&here(CELLS), "--memory", "l2=1MiB", "--largest-input", "batch"]);
+    let (status, _, errors) =
+        fit(&[&repository_path(CELLS), "--memory", "l2=1MiB", "--largest-input", "batch"]);
     assert_eq!(status, 2);
     assert!(errors.contains("needs a symbolic dimension `batch`, but all dimensions are fixed"), "{errors}");
 }
@@ -652,7 +662,7 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
     };
     let outs = ["p.json", "p.csv", "p.svg", "p.h"].map(|name| folder.text(name));
-    let cells = here(CELLS);
+    let cells = repository_path(CELLS);
     let mut arguments = vec!["plan", &cells, "--memory", "l2=64KiB", "--share", "all"];
     arguments.extend(outs.iter().flat_map(|out| ["--out", out.as_str()]));
     let (status, text, errors) = run(&arguments);
@@ -660,7 +670,7 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
     assert!(text.contains("l2") && text.contains("ddr"), "{text}");
     let (status, text, errors) = run(&["verify", &cells, &outs[0]]);
     assert_eq!(status, 0, "{text}{errors}");
-    assert!(text.starts_with("right: ") && text.contains(" in 2 pools"), "{text}");
+    assert!(text.starts_with("valid: ") && text.contains(" in 2 pools"), "{text}");
     assert!(folder.read("p.svg").contains("<svg") && folder.read("p.h").contains("l2"));
     assert!(folder.read("p.csv").lines().count() > 1);
     let (status, _, errors) = run(&["plan", &cells, "--memory", "l2=1", "--capacity", "1"]);

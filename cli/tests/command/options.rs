@@ -86,7 +86,7 @@ fn plans_are_the_same_every_time() {
 }
 
 #[test]
-fn verify_accepts_what_plan_wrote_and_refuses_changes() {
+fn verify_accepts_plans_and_rejects_changes() {
     let folder = Folder::new();
     let csv = folder.with("buffers.csv", CSV);
     let inputs: [(&str, Vec<&str>); 6] = [
@@ -103,7 +103,7 @@ fn verify_accepts_what_plan_wrote_and_refuses_changes() {
         assert_eq!(plimsoll(&arguments).0, 0);
         let (status, text, _) = plimsoll(&["verify", input, &plan]);
         assert_eq!(status, 0, "{text}");
-        assert!(text.starts_with("right: "), "{text}");
+        assert!(text.starts_with("valid: "), "{text}");
 
         let written = fs::read_to_string(&plan).unwrap();
         let arena = written.split("\"arena_bytes\": ").nth(1).unwrap().split(',').next().unwrap();
@@ -120,13 +120,13 @@ fn verify_accepts_what_plan_wrote_and_refuses_changes() {
 }
 
 #[test]
-fn a_plan_for_another_model_is_wrong_and_a_broken_one_is_bad_input() {
+fn a_plan_for_another_model_is_invalid_and_a_broken_one_is_an_error() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
     assert_eq!(plimsoll(&["plan", &model(ONNX), "--out", &plan]).0, 0);
     let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &plan]);
     assert_eq!(status, 1, "{text}");
-    assert!(text.starts_with("wrong: "), "{text}");
+    assert!(text.starts_with("invalid: "), "{text}");
     let broken = folder.with("broken.json", "{\"format\":\"plimsoll-plan/1\",");
     let (status, _, errors) = plimsoll(&["verify", &model(ONNX), &broken]);
     assert_eq!(status, 2);
@@ -151,21 +151,25 @@ fn verify_recognises_plans_for_several_memories() {
     let file = folder.with("pools.json", document.to_json());
     let (status, text, errors) = plimsoll(&["verify", &model(TFLITE), &file]);
     assert_eq!((status, errors.as_str()), (0, ""), "{text}");
-    let expected = format!("{} places in 2 pools, {} copies", plan.stays.len(), plan.transfers.len());
-    assert!(text.starts_with(&format!("right: {expected}, cost {}", plan.cost)), "{text}");
+    let expected =
+        format!("{} residency intervals in 2 pools, {} transfers", plan.stays.len(), plan.transfers.len());
+    assert!(text.starts_with(&format!("valid: {expected}, cost {}", plan.cost)), "{text}");
 
     let mut cheaper = document;
     cheaper.cost -= 1;
     let file = folder.with("cheaper.json", cheaper.to_json());
     let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &file]);
     assert_eq!(status, 1, "{text}");
-    assert!(text.starts_with("wrong: "), "{text}");
+    assert!(text.starts_with("invalid: "), "{text}");
     let buffers = folder.with("buffers.csv", CSV);
     let (status, text, _) = plimsoll(&["verify", &buffers, &file]);
-    assert_eq!((status, text.as_str()), (1, "wrong: the plan is of a graph, not of buffers\n"));
+    assert_eq!(
+        (status, text.as_str()),
+        (1, "invalid: the plan is for a graph, but the input is a buffer list\n")
+    );
     let (status, text, _) = plimsoll(&["verify", &model(ONNX), &file]);
     assert_eq!(status, 1);
-    assert!(text.starts_with("wrong: "), "{text}");
+    assert!(text.starts_with("invalid: "), "{text}");
 }
 
 /// `verify` needs only the fields that the format documents.
@@ -190,9 +194,9 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
         text.contains("tensor `y` (50 bytes at 100, live 0..1) overlaps scratch of operator `a`"),
         "{text}"
     );
-    let bold =
-        folder.with("bold.json", plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
-    let (status, text, _) = plimsoll(&["verify", &graph, &bold]);
+    let overstated = folder
+        .with("overstated.json", plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
+    let (status, text, _) = plimsoll(&["verify", &graph, &overstated]);
     assert_eq!(status, 1, "{text}");
 }
 
@@ -229,8 +233,8 @@ fn code_and_models_are_not_written_over_the_capacity() {
     assert_eq!(
         errors,
         format!(
-            "note: {code}, {header}, {onnx}: not written, as the plan does not fit ({needed} bytes, \
-             capacity 1024); --allow-over-capacity writes code and models all the same\n"
+            "note: {code}, {header}, {onnx}: not written: the plan exceeds the capacity ({needed} bytes, \
+             capacity 1024); use --allow-over-capacity to write code and models anyway\n"
         )
     );
     assert_eq!(folder.names(), ["a.csv", "a.html", "a.json", "a.svg", "a.trace.json"]);
@@ -243,7 +247,7 @@ fn code_and_models_are_not_written_over_the_capacity() {
     let tiny = ["plan", &network, "--memory", "l2=1", "--memory", "ddr=2", "--out", &none];
     let (status, text, errors) = plimsoll(&tiny);
     assert!(status == 1 && text.starts_with("does not fit: "), "{text}");
-    assert_eq!(errors, format!("note: {none}: not written, as there is no plan that fits\n"));
+    assert_eq!(errors, format!("note: {none}: not written: the network does not fit the memories\n"));
     assert_eq!(folder.names(), names);
 }
 
@@ -258,14 +262,14 @@ fn times_have_units() {
     for time in ["", "s", "ms", "5h", "5S", "inf", "nan", "infs", "five", "5s5", "1e400x", "5ss"] {
         let (status, _, errors) = run(time);
         assert!(status == 2, "{time}");
-        assert!(errors.contains("not a time; write it as in 5, 5s, 500ms or 2m"), "{time}: {errors}");
+        assert!(errors.contains("not a time; use e.g. 5, 5s, 500ms or 2m"), "{time}: {errors}");
     }
-    assert!(run("-1s").2.contains("a time is not negative"));
+    assert!(run("-1s").2.contains("a time cannot be negative"));
     // A negative number is a wrong value, not an option.
     for (option, reason) in [
-        ("--time-limit", "a time is not negative"),
+        ("--time-limit", "a time cannot be negative"),
         ("--align", "not a whole number"),
-        ("--capacity", "write it as in 2MiB"),
+        ("--capacity", "use e.g. 2MiB"),
     ] {
         let (status, _, errors) = plimsoll(&["plan", &csv, option, "-1"]);
         assert!(status == 2 && errors.contains(reason), "{errors}");
@@ -308,7 +312,7 @@ fn messages_are_short_and_safe() {
 }
 
 #[test]
-fn bad_usage_names_the_culprit_and_writes_nothing() {
+fn usage_errors_name_the_argument_and_write_nothing() {
     let folder = Folder::new();
     let out = folder.text("out.json");
     let onnx = model(ONNX);
@@ -318,13 +322,13 @@ fn bad_usage_names_the_culprit_and_writes_nothing() {
         (&["plan", &onnx, "--strategy", "greedy"], "greedy-by-size"),
         (&["plan", &onnx, "--align", "24"], "not a power of two"),
         (&["plan", &onnx, "--capacity", "2 bananas"], "2 bananas"),
-        (&["plan", &onnx, "--capacity", "80", "KiB"], "a size is one word, as in `80KiB`"),
-        (&["plan", &onnx, "--as", "resource"], "have no width"),
+        (&["plan", &onnx, "--capacity", "80", "KiB"], "write a size as one word, e.g. `80KiB`"),
+        (&["plan", &onnx, "--as", "resource"], "has no fixed size"),
         (&["plan", &onnx, "--as", "int9"], "`int9` is not an element type; use one of float64"),
         (&["plan", &onnx, "--dim", "batch"], "expected NAME=VALUE"),
         (&["plan", &onnx, "--dim", "batch=1", "--out", &out], "symbolic dimension `batch`; there are none"),
-        (&["plan", &onnx, "--dim", "a=1", "--dim", "a=2"], "--dim a is given twice"),
-        (&["plan", &onnx, "--out", "plan.txt"], "plan.txt: expected a name ending in .json"),
+        (&["plan", &onnx, "--dim", "a=1", "--dim", "a=2"], "--dim a: given twice"),
+        (&["plan", &onnx, "--out", "plan.txt"], "plan.txt: unknown format; use the extension .json"),
         (&["plan", &onnx, "--colour", "taste"], "possible values: kind, operator"),
         (&["plan", "missing.onnx", "--out", &out], "missing.onnx: No such file"),
         (&["plan", &broken, "--out", &out], "broken.onnx: not a valid ONNX file"),
@@ -377,21 +381,21 @@ fn swapped_numbers_are_wrong() {
     let (status, text, _) = plimsoll(&["verify", &csv, &swapped]);
     assert_eq!(
         (status, text.as_str()),
-        (1, "wrong: buffer `conv1` is number 1 in the plan and 0 in the model\n")
+        (1, "invalid: buffer `conv1` is number 1 in the plan and 0 in the model\n")
     );
 }
 
 #[test]
 fn names_cannot_forge_lines() {
     let folder = Folder::new();
-    let csv = folder.with("buffers.csv", "id,lower,upper,size\n\"a\nright: all is well\",0,1,8\nb,0,1,8\n");
+    let csv = folder.with("buffers.csv", "id,lower,upper,size\n\"a\nvalid: all is well\",0,1,8\nb,0,1,8\n");
     let plan = folder.text("plan.json");
     assert_eq!(plimsoll(&["plan", &csv, "--out", &plan]).0, 0);
     let same_place = fs::read_to_string(&plan).unwrap().replace("\"offset\":16", "\"offset\":0");
     let wrong = folder.with("wrong.json", &same_place);
     let (status, text, _) = plimsoll(&["verify", &csv, &wrong]);
     assert_eq!(status, 1);
-    assert!(text.lines().all(|line| line.starts_with("wrong: ")), "{text}");
+    assert!(text.lines().all(|line| line.starts_with("invalid: ")), "{text}");
 }
 
 #[test]
@@ -456,7 +460,7 @@ fn merged_objects_are_written_and_checked() {
         assert_eq!(status, 0);
         assert!(text.contains(" lie inside larger ones"), "{text}");
         let (status, text, _) = plimsoll(&["verify", &input, &plan]);
-        assert_eq!((status, text.starts_with("right: ")), (0, true), "{text}");
+        assert_eq!((status, text.starts_with("valid: ")), (0, true), "{text}");
         let written: serde_json::Value = serde_json::from_str(&fs::read_to_string(&plan).unwrap()).unwrap();
         let verdict = |field: &str, value: serde_json::Value| {
             let mut changed = written.clone();
@@ -532,9 +536,7 @@ fn gaps_and_reserved_ranges_reach_the_plan() {
         ),
         "{text}"
     );
-    for (wrong, message) in
-        [("5", "expected START..END, as in 0..4KiB"), ("7..7", "no byte is in this range")]
-    {
+    for (wrong, message) in [("5", "expected START..END, e.g. 0..4KiB"), ("7..7", "the range is empty")] {
         let (status, _, errors) = plimsoll(&["plan", &csv, "--reserve", wrong]);
         assert_eq!((status, errors.contains(message)), (2, true), "{errors}");
     }
@@ -592,8 +594,8 @@ fn compare_reports_a_broken_file_and_continues() {
 #[test]
 fn missing_shapes_are_inferred() {
     let folder = Folder::new();
-    let told = fs::read(model(ONNX)).unwrap();
-    fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&told)).unwrap();
+    let complete = fs::read(model(ONNX)).unwrap();
+    fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&complete)).unwrap();
     let bare = folder.text("bare.onnx");
     let (status, text, errors) = plimsoll(&["plan", &bare, "--as", "int8", "--align", "1"]);
     assert_eq!((status, errors.as_str()), (0, ""));
@@ -604,9 +606,9 @@ fn missing_shapes_are_inferred() {
 fn inputs_may_be_given_other_shapes() {
     let folder = Folder::new();
     let (network, plan) = (model(ONNX), folder.text("plan.json"));
-    let usual = ["plan", &network, "--as", "int8", "--align", "1"];
+    let common = ["plan", &network, "--as", "int8", "--align", "1"];
     let named = ["--input-shape", "input.1=1x3xSx112", "--dim", "S=112", "--out", &plan];
-    let (status, text, errors) = plimsoll(&[&usual[..], &named].concat());
+    let (status, text, errors) = plimsoll(&[&common[..], &named].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("arena        378.13 KiB (387200 bytes)"), "{text}");
     // The plan records the import options.
@@ -622,14 +624,14 @@ fn inputs_may_be_given_other_shapes() {
         ("input.1=1x3xx8", "is no shape; write it as in 1x3x224x224"),
         ("1x3x8x8", "expected NAME=SHAPE"),
     ] {
-        let (status, _, errors) = plimsoll(&[&usual[..], &["--input-shape", given]].concat());
+        let (status, _, errors) = plimsoll(&[&common[..], &["--input-shape", given]].concat());
         assert!(status == 2 && errors.contains(reason), "{errors}");
     }
     let (_, _, errors) = plimsoll(&["plan", &model(TFLITE), "--input-shape", "x=1"]);
     assert!(errors.contains("no shape can be given to `x`: it has 4 dimensions, not 1"), "{errors}");
     let twice = ["--input-shape", "input.1=1x3x8x8", "--input-shape", "input.1=1x3x8x8"];
-    let (_, _, errors) = plimsoll(&[&usual[..], &twice].concat());
-    assert!(errors.contains("--input-shape input.1 is given twice"), "{errors}");
+    let (_, _, errors) = plimsoll(&[&common[..], &twice].concat());
+    assert!(errors.contains("--input-shape input.1: given twice"), "{errors}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_model_is_planned_and_its_plan_verified() {
     assert!(text.contains("file order   108.00 KiB (110592 bytes)"), "{text}");
     assert!(
         text.contains(
-            "head of TensorFlow Lite Micro's arena: 86016 bytes; 122880 without this plan, so 30.00 % saved\n"
+            "head of TensorFlow Lite Micro's arena: 86016 bytes; 122880 without this plan (30.00 % saved)\n"
         ),
         "{text}"
     );
@@ -54,12 +54,12 @@ fn a_model_is_planned_and_its_plan_verified() {
     let words = |word: &dyn Fn(u64) -> i32| -> Vec<u8> {
         offsets.iter().flat_map(|offset| offset.map_or(-1, word).to_le_bytes()).collect()
     };
-    let right = words(&|offset| i32::try_from(offset).unwrap());
-    let start = bytes.windows(right.len()).position(|window| window == right).unwrap();
-    bytes[start..start + right.len()].copy_from_slice(&words(&|_| 0));
+    let valid = words(&|offset| i32::try_from(offset).unwrap());
+    let start = bytes.windows(valid.len()).position(|window| window == valid).unwrap();
+    bytes[start..start + valid.len()].copy_from_slice(&words(&|_| 0));
     fs::write(&out, bytes).unwrap();
     let (status, text, _) = plimsoll(&["verify", &out]);
-    assert!(status == 1 && text.starts_with("wrong: "), "{status}: {text}");
+    assert!(status == 1 && text.starts_with("invalid: "), "{status}: {text}");
     let (status, _, errors) = plimsoll(&["verify", &model()]);
     assert!(status == 2 && errors.contains("it is not planned"), "{errors}");
     let (status, _, errors) = plimsoll(&["verify", "a.onnx"]);
@@ -74,8 +74,9 @@ fn models_over_the_capacity_are_written_on_request() {
     let tight = ["plan", &model(), "--capacity", "80KiB", "--out", &out, "--out", &header, "--out", &report];
     let (status, text, errors) = plimsoll(&tight);
     assert!(status == 1 && text.contains("infeasible"), "{text}");
-    let note =
-        format!("note: {out}, {header}: not written, as the plan does not fit (86016 bytes, capacity 81920)");
+    let note = format!(
+        "note: {out}, {header}: not written: the plan exceeds the capacity (86016 bytes, capacity 81920)"
+    );
     assert!(errors.starts_with(&note), "{errors}");
     assert!(!folder.path().join("planned.tflite").exists() && folder.path().join("planned.html").exists());
     let (status, _, errors) = plimsoll(&[&tight[..], &["--allow-over-capacity"]].concat());
@@ -91,14 +92,14 @@ fn number(text: &str, before: &str, after: &str) -> u64 {
 }
 
 /// The arena size in a report of `fit`.
-fn fitted(text: &str) -> u64 {
-    let (_, rest) = text.split_once("an arena of ").unwrap();
+fn arena_of_report(text: &str) -> u64 {
+    let (_, rest) = text.split_once(": arena ").unwrap();
     let rest = rest.split_once(" bytes").unwrap().0;
     rest.rsplit(['(', ' ']).next().unwrap().parse().unwrap()
 }
 
 /// `plan`, `fit`, `compare`, `verify` and the writer report the same bytes for a model.
-fn assert_one_count(model: &str, folder: &TempDir) -> u64 {
+fn assert_consistent_bytes(model: &str, folder: &TempDir) -> u64 {
     let out = path(folder, "planned.tflite");
     let target = ["--target", "tflm"];
     let head = |text: &str| number(text, "Micro's arena: ", " bytes");
@@ -111,7 +112,7 @@ fn assert_one_count(model: &str, folder: &TempDir) -> u64 {
     assert_eq!((status, number(&text, "in a head of ", " bytes")), (0, bytes), "{model}: {text}");
     let memory = format!("l2={bytes}");
     let (status, text, _) = plimsoll(&[&["fit", model, "--memory", &memory][..], &target].concat());
-    assert_eq!((status, fitted(&text)), (0, bytes), "{model}");
+    assert_eq!((status, arena_of_report(&text)), (0, bytes), "{model}");
     let capacity = (bytes - 1).to_string();
     let memory = format!("l2={capacity}");
     let fit = plimsoll(&[&["fit", model, "--memory", &memory][..], &target].concat()).0;
@@ -126,18 +127,19 @@ fn assert_one_count(model: &str, folder: &TempDir) -> u64 {
 }
 
 #[test]
-fn one_target_has_one_count() {
+fn commands_agree_on_the_bytes_of_a_model() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(assert_one_count(&model(), &folder), 86016);
+    assert_eq!(assert_consistent_bytes(&model(), &folder), 86016);
     let Some(cases) = data::folder("cases") else { return };
     for (name, bytes) in [("transpose_conv_int8.tflite", 624), ("two_ifs.tflite", 4112)] {
-        assert_eq!(assert_one_count(cases.join(name).to_str().unwrap(), &folder), bytes);
+        assert_eq!(assert_consistent_bytes(cases.join(name).to_str().unwrap(), &folder), bytes);
     }
     // The runtime interprets a missing shape as a scalar, but the kernel writes 32 bytes.
-    assert_eq!(assert_one_count(cases.join("fc_no_shape.tflite").to_str().unwrap(), &folder), 64);
+    assert_eq!(assert_consistent_bytes(cases.join("fc_no_shape.tflite").to_str().unwrap(), &folder), 64);
     let file = cases.join("transpose_conv_int8.tflite");
     let file = file.to_str().unwrap();
-    let line = "scratch      not counted: kernels need some for `0:TRANSPOSE_CONV`; see --target tflm\n";
+    let line =
+        "scratch      not counted: kernels of `0:TRANSPOSE_CONV` need some; use --target tflm to count it\n";
     for command in [&["plan", file][..], &["fit", file, "--memory", "l2=512"]] {
         let (status, text, _) = plimsoll(command);
         assert!(status == 0 && text.ends_with(line), "{text}");
@@ -145,11 +147,11 @@ fn one_target_has_one_count() {
 }
 
 #[test]
-fn every_model_of_the_zoo_has_one_count() {
+fn commands_agree_on_the_bytes_of_every_zoo_model() {
     let Some(zoo) = data::folder("zoo/tflite") else { return };
     let folder = tempfile::tempdir().unwrap();
     for file in data::files(&zoo, ".tflite") {
-        assert_one_count(file.to_str().unwrap(), &folder);
+        assert_consistent_bytes(file.to_str().unwrap(), &folder);
     }
 }
 
@@ -158,7 +160,7 @@ fn tensors_left_to_the_runtime_are_placed_around_the_others() {
     let Some(cases) = data::folder("cases") else { return };
     let (status, text, _) = plimsoll(&["verify", cases.join("hybrid_offline_plan.tflite").to_str().unwrap()]);
     assert_eq!(status, 0);
-    assert_eq!(text, "right: 7 places and 1 left to the runtime in a head of 768 bytes, scratch included\n");
+    assert_eq!(text, "valid: 7 buffers and 1 left to the runtime in a head of 768 bytes, scratch included\n");
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn optimised_kernels_are_targets() {
         assert_eq!((status, number(&text, "in a head of ", " bytes")), (0, head), "{text}");
         let memory = format!("l2={head}");
         let (status, text, _) = plimsoll(&[&["fit", &model(), "--memory", &memory][..], &target].concat());
-        assert_eq!((status, fitted(&text)), (0, head), "{text}");
+        assert_eq!((status, arena_of_report(&text)), (0, head), "{text}");
         head
     });
     assert_eq!(heads, [86_016, 0, 0, 0]);
@@ -233,9 +235,10 @@ fn a_head_larger_than_the_runtimes_own_is_written_on_request_only() {
     fs::write(&file, with_shared_bodies()).unwrap();
     let (status, text, notes) = plimsoll(&["plan", &file, "--out", &out]);
     assert_eq!(status, 0, "{notes}");
-    let (head, own) = (number(&text, "Micro's arena: ", " bytes"), number(&text, "together; ", " without"));
+    let (head, own) = (number(&text, "Micro's arena: ", " bytes"), number(&text, " subgraphs; ", " without"));
     assert!(own < head, "{text}");
-    let note = format!("not written, as the runtime's own plan is smaller ({own} bytes, ours {head})");
+    let note =
+        format!("not written: the runtime's own plan needs a smaller head ({own} bytes, this plan {head})");
     assert!(notes.contains(&note) && !fs::exists(&out).unwrap(), "{notes}");
     let (status, _, notes) = plimsoll(&["plan", &file, "--out", &out, "--allow-larger-head"]);
     assert_eq!((status, notes.as_str()), (0, ""));
@@ -274,12 +277,16 @@ fn contradicting_options_write_nothing() {
     assert_eq!(plimsoll(&arguments).0, 0);
     let (status, _, errors) = plimsoll(&["plan", &model(), "--scratch", "x.csv"]);
     assert!(
-        status == 2 && errors.contains("--scratch goes with --target tflm or --out FILE.tflite"),
+        status == 2
+            && errors.contains("--scratch: no target needs it; add --target tflm or --out FILE.tflite"),
         "{errors}"
     );
     let onnx = model().replace("nas_cell_irregular_int8.tflite", "squeezenet1_1.onnx");
     let (status, _, errors) = plimsoll(&["plan", &onnx, "--out", &out]);
-    assert!(status == 2 && errors.contains("a .tflite is made of a .tflite"), "{errors}");
+    assert!(
+        status == 2 && errors.contains("not a .tflite file, which --target tflm and --out FILE.tflite need"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -293,15 +300,15 @@ fn scratch_comes_from_a_table() {
     let (status, text, _) = planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n");
     assert!(status == 0 && text.contains("scratch      "), "{text}");
     let (_, heads) = text.split_once("Micro's arena: ").unwrap();
-    let (head, own) = heads.split_once(" bytes; ").unwrap();
+    let (head, runtime_head) = heads.split_once(" bytes; ").unwrap();
     assert!(
-        head.parse::<u64>().unwrap() > 1_000_000 && own.starts_with("as many without this plan\n"),
+        head.parse::<u64>().unwrap() > 1_000_000 && runtime_head.starts_with("the same without this plan\n"),
         "{text}"
     );
     for (text, expected) in [
         ("operator,bytes\n0,many\n", "row 1: `many` is not a whole number"),
-        ("operator,size\n0,1\n", "there is no column `bytes`"),
-        ("operator,bytes\n0,1\n0,2\n", "row 2: operator 0 of subgraph 0 is there twice"),
+        ("operator,size\n0,1\n", "column `bytes` is missing"),
+        ("operator,bytes\n0,1\n0,2\n", "row 2: operator 0 of subgraph 0 is listed twice"),
         ("operator,bytes\n900,1\n", "the model has no such operator"),
         ("operator,type,bytes\n0,MEAN,1\n", "it was measured for MEAN"),
     ] {
