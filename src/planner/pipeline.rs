@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::plan::Plan;
 use crate::problem::Status;
-use crate::schedule::{Others, Schedule, Scheduler};
+use crate::schedule::{AlternativeOrders, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
 use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
@@ -244,7 +244,7 @@ impl<'a> Pipeline<'a> {
         if !self.is_open() {
             return Ok(());
         }
-        let others = Others::new(self.scheduler, schedule)?;
+        let others = AlternativeOrders::new(self.scheduler, schedule)?;
         let is_large = self.graph.operators().len() > MOST_AT_ANY_LIMIT;
         let count = if is_large && self.effort() < Effort::Thorough { 1 } else { OTHERS };
         for seed in 1..=count {

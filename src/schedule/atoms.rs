@@ -9,7 +9,7 @@ use super::Result;
 use super::rows::Rows;
 use crate::effects::{Reuse, reuses};
 use crate::graph::Graph;
-use crate::sharing::{Contents, Sharing, SourceRange, SourceRanges, concerns};
+use crate::sharing::{ContentAliases, Sharing, SourceRange, SourceRanges, concerns};
 use crate::support::ids::TensorId;
 use crate::support::limits::{Limits, Meter};
 
@@ -52,7 +52,7 @@ impl Atoms {
     ) -> Result<Self> {
         let contents = |limits: &Limits| {
             let meter = &mut Meter::new(limits, u64::MAX);
-            Contents::new(graph, default_alignment, sharing, meter)
+            ContentAliases::new(graph, default_alignment, sharing, meter)
         };
         // Without sharing, every tensor is a single atom.
         let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };

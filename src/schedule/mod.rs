@@ -36,7 +36,7 @@ use cursor::peak;
 use cuts::{CutGoal, cut_bound};
 use greedy::GreedyRule;
 use network::Network;
-pub(crate) use others::Others;
+pub(crate) use others::AlternativeOrders;
 use parting::SubproblemBuilder;
 use reduce::ReducedNetwork;
 pub(crate) use rows::Rows;

@@ -4,7 +4,7 @@ use super::Sharing;
 
 /// The kinds of aliases that a plan uses, out of those that operators permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct SharingPolicy {
     pub(super) sharing: Sharing,
     /// Use views of a part of a tensor.
     pub(super) slices: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Wish {
     pub(super) last_input: bool,
 }
 
-impl Wish {
+impl SharingPolicy {
     /// The policies to try at a level of sharing, from the most aliases to the fewest.
     pub(crate) fn variants(sharing: Sharing) -> [Self; 8] {
         let all = Self { sharing, slices: true, in_place: sharing >= Sharing::InPlace, last_input: false };

@@ -49,7 +49,6 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 
 /// Circles between files that remain, each by its files in alphabetical order.
 const CIRCLES: &[&str] = &[
-    "fit/help fit/placed",
     "import/onnx/bodies import/onnx/build import/onnx/shapes",
     "import/onnx/descriptions import/onnx/given",
     "import/onnx/graph import/onnx/messages import/onnx/node",
