@@ -2,8 +2,6 @@
 //! seeded; `PLIMSOLL_MUTATIONS=10000` runs that many for each format instead of a few.
 #![cfg(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite"))]
 
-#[path = "support/onnx_models.rs"]
-mod onnx_models;
 mod support;
 
 use std::path::Path;
@@ -122,7 +120,7 @@ fn seeds() -> Vec<Seed> {
         }
         if format == Format::Onnx {
             // Without declared shapes, the importer infers them.
-            seeds.push(Seed { format, bytes: onnx_models::without_value_info(&bytes) });
+            seeds.push(Seed { format, bytes: support::onnx_models::without_value_info(&bytes) });
         }
         seeds.push(Seed { format, bytes });
     }

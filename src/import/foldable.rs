@@ -3,7 +3,7 @@
 #![allow(dead_code)] // not every set of features has a graph importer
 
 use crate::graph::{GraphBuilder, OperatorBuilder};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Types that draw random numbers, keep state in their inputs, or do different
 /// things in training. ONNX and TensorFlow Lite spell their types so

@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::graph::{Graph, Operator, Permit, Tensor, TensorKind};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// The contents of the first output are those of the first input. Of ONNX, then of
 /// TensorFlow Lite.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::pack::Laid;
-use crate::sorting::sort_keyed;
+use crate::support::sorting::sort_keyed;
 
 /// What lies in a pool, found by time.
 #[derive(Debug)]
@@ -216,7 +216,7 @@ mod tests {
     use super::Shelf;
     use crate::placement::pack::Laid;
     use crate::placement::way::Presence;
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     #[test]
     fn what_lies_in_holes_is_apart_and_holes_are_found_if_there_are_any() {

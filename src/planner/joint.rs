@@ -2,18 +2,18 @@
 
 use super::Planner;
 use super::shared::Order;
-use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
 use crate::schedule::{Ordering, Scheduler};
 use crate::sharing::{
     Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, in_force, live_ranges,
 };
-use crate::sorting::sort_by_keys;
+use crate::support::effort::Effort;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// No graphs with more operators.
 const MOST_OPERATORS: usize = 10;

@@ -4,18 +4,15 @@ use std::ops::Range;
 
 use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, Strategy, allocate_around};
-use crate::bound::bound_of_load;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::ids::{BufferId, OperatorId};
-use crate::limits::{Limits, Meter, Stop};
+use crate::graph::{Graph, Occupant};
 use crate::liveness::Liveness;
-use crate::objects::Objects;
-use crate::occupant::Occupant;
-use crate::plan::{Plan, PlanBound, Share, Status};
-use crate::problem::{Buffer, Problem};
+use crate::plan::{Plan, PlanBound, Share};
+use crate::problem::{Buffer, Objects, Problem, Status, bound_of_load};
 use crate::schedule::Scheduler;
 use crate::sharing::{Allowance, Contents, Groups, How, Layout, Wish, live_ranges};
+use crate::support::ids::{BufferId, OperatorId};
+use crate::support::limits::{Limits, Meter, Stop};
 use crate::verify::verify_offsets;
 
 /// What all plans of an order have in common.
@@ -251,7 +248,7 @@ fn of_members(objects: &Objects, groups: &Groups) -> Objects {
         _ => None,
     };
     let inside = objects.inside.iter().filter_map(|one| {
-        Some(crate::objects::Inside { guest: alone(one.guest)?, host: alone(one.host)?, at: one.at })
+        Some(crate::problem::Inside { guest: alone(one.guest)?, host: alone(one.host)?, at: one.at })
     });
     Objects { of_buffer: of_buffer.collect(), inside: inside.collect(), ..objects.clone() }
 }

@@ -43,11 +43,10 @@ use segments::independent_ranges;
 
 use std::cell::OnceCell;
 
-use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::{Limits, Meter, Stop};
-use crate::occupant::Variables;
+use crate::graph::{Graph, Variables};
 use crate::sharing::Sharing;
+use crate::support::ids::OperatorId;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// The result of a phase that may be stopped.
 type Result<T> = std::result::Result<T, Stop>;

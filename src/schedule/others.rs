@@ -6,8 +6,8 @@ use super::parting::SubproblemBuilder;
 use super::segments::independent_ranges;
 use super::{MAX_SEARCHED, Schedule, Scheduler};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::{Limits, Meter, Stop};
+use crate::support::ids::OperatorId;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// Width of the beam.
 const WIDTH: usize = 8;

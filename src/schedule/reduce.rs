@@ -9,8 +9,8 @@ use super::rows::Rows;
 use super::saves::{Saving, SavingTable};
 use super::trees::{Segment, trees};
 use super::twins::order_twins;
-use crate::limits::{Meter, Stop};
-use crate::sorting::unique;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::unique;
 
 /// A reduced network, and the operators of the original network that each of its operators stands
 /// for, in the order in which they run.

@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 use super::{Alignment, How, Sharing, in_force};
 use crate::error::Error;
 use crate::graph::{Graph, Permit};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Limits, Meter, Stop};
-use crate::places::OffsetUnionFind;
-use crate::sorting::sort_by_keys;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::places::OffsetUnionFind;
+use crate::support::sorting::sort_by_keys;
 
 /// A range of a tensor's bytes together with the tensor that first writes these bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

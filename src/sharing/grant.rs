@@ -12,9 +12,9 @@ use super::contents::{Relation, output};
 use super::layout::{Allowance, Making, WORK_OF_A_TIE};
 use super::{How, Sharing};
 use crate::graph::{Permit, Side};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// The kinds of aliases that a plan uses, out of those that operators permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

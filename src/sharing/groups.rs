@@ -7,12 +7,11 @@ use bitvec::prelude::{BitSlice, bitvec};
 use super::layout::{Allowance, Layout};
 use crate::effects::{RelativeStart, ReusePair, max_saved_bytes, positions_by_input};
 use crate::error::Result;
-use crate::graph::Graph;
-use crate::ids::{BufferId, TensorId};
+use crate::graph::{Graph, Occupant};
 use crate::liveness::Liveness;
-use crate::occupant::Occupant;
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::sorting::sort_by_keys;
+use crate::support::ids::{BufferId, TensorId};
+use crate::support::sorting::sort_by_keys;
 
 /// The rigid groups of an order: sets of buffers at fixed distances, each packed as one buffer.
 #[derive(Clone, Debug)]

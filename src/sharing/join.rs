@@ -12,9 +12,9 @@ use super::contents::Relation;
 use super::layout::{Making, bytes};
 use super::rigid::{Member, RigidGroup};
 use crate::graph::{Permit, Side};
-use crate::ids::TensorId;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::ids::TensorId;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// The reason why rigid groups cannot be merged.
 pub(super) enum MergeConflict {

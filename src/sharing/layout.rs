@@ -18,10 +18,10 @@ use super::rigid::{Member, RigidGroup};
 use super::{Alignment, How, Interrupted, Sharing};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Limits, Meter, Stop};
-use crate::places::OffsetUnionFind;
 use crate::problem::LiveRange;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::places::OffsetUnionFind;
 
 /// A permission for two tensors of different rigid groups to overlap in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

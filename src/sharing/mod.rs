@@ -17,7 +17,7 @@ mod rigid;
 
 use crate::error::Error;
 use crate::graph::Tensor;
-use crate::limits::Stop;
+use crate::support::limits::Stop;
 
 pub use crate::effects::{How, Sharing};
 pub(crate) use crate::effects::{concerns, in_force, level};

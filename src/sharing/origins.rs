@@ -10,7 +10,7 @@
 use super::How;
 use super::contents::{DisjointAliases, Relation, output};
 use crate::graph::{Graph, TensorKind};
-use crate::ids::TensorId;
+use crate::support::ids::TensorId;
 
 /// The content aliases in use, by output, with caches for the queries on them.
 #[derive(Clone)]

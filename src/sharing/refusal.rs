@@ -4,7 +4,7 @@ use super::layout::Making;
 use super::rigid::Member;
 use super::{Sharing, in_force, level};
 use crate::graph::{Graph, Permit, RelativePlacement, Side, TensorKind};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Maximum number of operators or tensors that a reason names.
 const MAX_NAMED: usize = 3;

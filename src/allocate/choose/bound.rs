@@ -2,7 +2,7 @@
 
 use super::search::Membership;
 use crate::allocate::sharing::ObjectInterval;
-use crate::sorting::sort_by_keys;
+use crate::support::sorting::sort_by_keys;
 
 /// Result of the relaxation at a node.
 pub(super) struct NodeBound {

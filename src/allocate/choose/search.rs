@@ -5,8 +5,8 @@ use super::fill::Filling;
 use super::improve::Improver;
 use crate::allocate::knapsack::{SharingVerdict, share_greedily, share_within};
 use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// State of an interval in the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

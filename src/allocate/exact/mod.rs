@@ -48,10 +48,10 @@ use super::auto::best_of_first;
 use super::first_fit::first_allocation;
 use super::parts::{PackingTarget, PartAllocation, allocate_parts};
 use super::{Allocation, Naive, Strategy, height};
-use crate::effort::Effort;
 use crate::error::Result;
-use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
+use crate::support::effort::Effort;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// Finds the lowest arena, or proves that no packing fits the capacity, by branch and
 /// bound.

@@ -12,8 +12,8 @@ use super::local::LocalSearch;
 use super::rules::Rules;
 use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
 use crate::allocate::parts::PackingTarget;
-use crate::limits::{Limits, Meter, Stop};
-use crate::random::Random;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::random::Random;
 
 /// Nodes of the shortest dive, if a dive of that length can place all items.
 const MIN_DIVE_NODES: u64 = 500;

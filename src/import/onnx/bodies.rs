@@ -15,8 +15,8 @@ use super::unshaped::{self, Known, MOST_KNOWN, Outcome, Reason, Unshaped};
 use super::{build, training};
 use crate::error::short;
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, permits};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// What inference finds of the tensors of a body, in the order of their names: a file may have many
 /// bodies of a node or two.

@@ -13,8 +13,8 @@ use super::unshaped::{self, Known, MOST_KNOWN, Outcome, Reason, Unshaped};
 use super::{FORMAT, subgraphs, training};
 use crate::error::{Error, short};
 use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// What is needed of a file once the builder has its tensors and operators. Nothing in it is borrowed
 /// from the file, so that the file's messages, which take as much memory as the graph, are gone when

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::messages::{Graph, Node, Tensor};
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 const MOST_AXES: usize = 32;
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::messages::{Graph, Model, Node, Tensor};
 use super::slices::constants;
 use super::tensor::Numbers;
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 /// Version of the standard operators. Where the file does not say, it may be the oldest.
 pub(super) fn version(model: &Model) -> i64 {

@@ -115,11 +115,11 @@ impl Ways {
 
 #[cfg(test)]
 mod tests {
-    use crate::ids::PoolId;
-    use crate::limits::Limits;
     use crate::placement::path::{Allowed, Prices, STATES, Ways};
     use crate::placement::{Access, Instance, NewItem, Room};
-    use crate::random::Random;
+    use crate::support::ids::PoolId;
+    use crate::support::limits::Limits;
+    use crate::support::random::Random;
 
     /// An item with a few accesses, in a memory with one pool on chip.
     fn instance(random: &mut Random) -> Instance {

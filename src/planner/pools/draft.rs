@@ -2,13 +2,12 @@
 
 use super::items::{Items, Run};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::ids::OperatorId;
+use crate::graph::{Graph, Pools};
 use crate::liveness::Liveness;
 use crate::placement::{Estimate, estimate};
 use crate::planner::Planner;
-use crate::pools::Pools;
 use crate::sharing::{Alignment, Contents, Groups, Layout, Wish, concerns, live_ranges};
+use crate::support::ids::OperatorId;
 
 /// Above this number of tensors in a rigid group, fewer aliases are used: every move of a group
 /// examines all its members.

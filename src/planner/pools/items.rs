@@ -2,16 +2,14 @@
 
 use crate::effects::{self, accesses};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, TensorKind};
-use crate::ids::{BufferId, OperatorId, PoolId};
-use crate::limits::Limits;
+use crate::graph::{Content, Graph, Loading, Occupant, Pool, Pools, TensorKind};
 use crate::liveness::Liveness;
-use crate::occupant::Occupant;
 use crate::placement::{Access, Instance, MOST, NewItem, Room, complete};
-use crate::pools::{Content, Loading, Pool, Pools};
 use crate::problem::LiveRange;
 use crate::sharing::{Groups, Relation};
-use crate::sorting::sort_by_keys;
+use crate::support::ids::{BufferId, OperatorId, PoolId};
+use crate::support::limits::Limits;
+use crate::support::sorting::sort_by_keys;
 
 /// A tensor or workspace in an item.
 #[derive(Clone, Copy, Debug)]

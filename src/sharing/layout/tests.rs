@@ -1,12 +1,11 @@
 //! Adding aliases all at once gives the same result as adding them one after the other.
 
 use super::*;
-use crate::graph::{GraphBuilder, TensorSpec};
-use crate::limits::tests::most_between_polls;
+use crate::graph::{GraphBuilder, TensorSpec, Variables};
 use crate::liveness::Liveness;
-use crate::occupant::Variables;
 use crate::sharing::live_ranges;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::tests::most_between_polls;
+use crate::support::sorting::sort_by_keys;
 
 /// Random concatenations of earlier tensors. Some pieces appear twice, are concatenations
 /// themselves, are read again later, or are graph outputs.

@@ -1,5 +1,5 @@
 //! Inference against what converters wrote. Rules by themselves are tested in
-//! `tests/import_tflite.rs`.
+//! `tests/import/tflite.rs`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
