@@ -241,7 +241,7 @@ pub use onnx::from_bytes as onnx_from_bytes;
 #[cfg(feature = "tflite")]
 pub use tflite::from_bytes as tflite_from_bytes;
 
-/// So many names are in a list of a message.
+/// The number of names in a list of a message.
 #[allow(dead_code)] // not every set of features has lists
 pub(crate) const MOST_LISTED: usize = 10;
 

@@ -132,6 +132,7 @@ impl Description {
 
     /// A shape that is in each dimension as declared, or else at most this; none if the file declares more,
     /// or another type.
+    #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
     pub(super) fn at_most(&self, data_type: i32, shape: &[u64]) -> Option<Vec<u64>> {
         let Description::Tensor { data_type: own, dims: Some(dims) } = self else { return None };
         let one = |(dim, &most): (&Dim, &u64)| match dim {

@@ -99,7 +99,7 @@ fn index_at(bytes: &[u8], options: Options<'_>, slot: u16) -> usize {
 /// How the window of a convolution moves, along the height and the width.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// Whether all of the window is within the input.
+    /// True if the window stays within the input (VALID padding).
     pub(crate) is_valid: bool,
     pub(crate) stride: [i32; 2],
     pub(crate) dilation: [i32; 2],
