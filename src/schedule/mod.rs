@@ -516,9 +516,9 @@ mod tests {
             let mut last = x;
             for place in 0..length {
                 let bytes = 16 * (1 + (7 * chain + 5 * place) % 11) as u64;
-                let next = net.tensor(format!("t{chain}_{place}"), TensorSpec::bytes(bytes));
-                net.operator(format!("op{chain}_{place}")).reads([last]).writes([next]);
-                last = next;
+                let written = net.tensor(format!("t{chain}_{place}"), TensorSpec::bytes(bytes));
+                net.operator(format!("op{chain}_{place}")).reads([last]).writes([written]);
+                last = written;
             }
             net.output(last);
         }
