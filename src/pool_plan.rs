@@ -119,7 +119,7 @@ pub struct PoolPlan {
     pub cost: u64,
     /// No choice of places costs less, for this order and what it shares.
     pub lower_bound: u64,
-    /// What would be left if every pool were as large as one wishes.
+    /// The cost if every pool were large enough for all that it may hold.
     pub floor: u64,
     /// Search nodes spent.
     pub nodes: u64,

@@ -161,8 +161,12 @@ impl Pool {
     /// Whether something of this kind and size can live here.
     #[must_use]
     pub fn takes(&self, content: Content, bytes: u64) -> bool {
-        let most = self.capacity.unwrap_or(u64::MAX).min(self.largest.unwrap_or(u64::MAX));
-        bytes <= most && self.holds.contains(&content)
+        bytes <= self.capacity.unwrap_or(u64::MAX) && self.takes_at_any_capacity(content, bytes)
+    }
+
+    /// Returns whether this pool would take something of so many bytes if it were large enough.
+    pub(crate) fn takes_at_any_capacity(&self, content: Content, bytes: u64) -> bool {
+        bytes <= self.largest.unwrap_or(u64::MAX) && self.holds.contains(&content)
     }
 
     /// What a byte costs that an operator reads here and writes here.

@@ -12,7 +12,8 @@ use std::sync::Mutex;
 use onnx_models::*;
 use peak_alloc::PeakAlloc;
 use plimsoll::export::json::{PlanDocument, PoolPlanDocument};
-use plimsoll::import::{self, ImportOptions};
+use plimsoll::import::{self, ImportError, ImportOptions};
+use plimsoll::{CancelToken, Error};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -296,6 +297,45 @@ fn tflite_files_of_many_parts_take_little_memory() {
     let graph = SubGraph { tensors: vec![input; many], ..SubGraph::default() };
     check_memory("tensors", &model(&[ADD], graph, Vec::new()).bytes(), import, &mut wrong).unwrap();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+type Import = fn(&[u8], &ImportOptions) -> Result<(), ImportError>;
+
+#[test]
+fn every_importer_can_be_cancelled() {
+    let _alone = ALONE.lock();
+    let onnx = onnx_models::model(&[
+        input("x", FLOAT, "1, 8"),
+        node("Relu", &["x"], &["y"]),
+        output("y", FLOAT, "1, 8"),
+    ]);
+    let main = tflite_models::SubGraph {
+        tensors: ["x", "y"].map(|name| tflite_models::tensor(name, tflite_models::INT8, &[8])).to_vec(),
+        inputs: vec![0],
+        outputs: vec![1],
+        operators: vec![tflite_models::operator(0, &[0], &[1])],
+        ..tflite_models::SubGraph::default()
+    };
+    let tflite = tflite_models::model(&[tflite_models::CONV_2D], main, Vec::new()).bytes();
+    let json = br#"{"ops": [{"inputs": [0], "outputs": [1]}], "outputs": [1],
+        "tensors": [{"bytes": 8, "kind": "input"}, {"bytes": 8}]}"#;
+    let formats: [(&[u8], Import); 4] = [
+        (&onnx, |bytes, options| import::onnx_from_bytes("m", bytes, options).map(drop)),
+        (&tflite, |bytes, options| import::tflite_from_bytes("m", bytes, options).map(drop)),
+        (json, |bytes, options| import::graph_json_from_bytes("m", bytes, options).map(drop)),
+        (b"id,lower,upper,size\n0,0,2,8\n", |bytes, options| {
+            import::csv_from_bytes("m", bytes, options).map(drop)
+        }),
+    ];
+    for (number, (bytes, import)) in formats.into_iter().enumerate() {
+        let token = CancelToken::new();
+        let mut options = ImportOptions::default();
+        options.cancel = Some(token.clone());
+        import(bytes, &options).unwrap_or_else(|error| panic!("format {number}: {error}"));
+        token.cancel();
+        let result = import(bytes, &options);
+        assert!(matches!(result, Err(ImportError::Invalid(Error::Cancelled))), "format {number}: {result:?}");
+    }
 }
 
 const LONG: usize = 1 << 20;

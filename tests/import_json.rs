@@ -1,9 +1,12 @@
 //! Import of graphs from JSON.
 #![cfg(feature = "json")]
 
+use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{Fold, ImportError, ImportOptions, ImportedGraph, graph_json_from_bytes};
+use plimsoll::verify::verify;
 use plimsoll::{
-    CancelToken, ElementType, Error, Graph, OperatorId, Permit, RelativePlacement, Side, TensorId, TensorKind,
+    CancelToken, ElementType, Error, Graph, OperatorId, Permit, Planner, RelativePlacement, Side, TensorId,
+    TensorKind,
 };
 use serde_json::{Value, json};
 
@@ -358,6 +361,43 @@ fn wrong_sharing_is_named() {
         refusal(&|value| value["apart"] = json!([[1, 2]])),
         "what is kept apart cannot be: tensor `weights` is a constant, which lies elsewhere"
     );
+}
+
+/// Bodies of bodies are read, planned, written with the plan and read again.
+#[test]
+fn bodies_go_through_plans() {
+    let body = |middle: u64, inner: Value| {
+        json!({
+            "ops": [
+                {"inputs": [0], "outputs": [1], "bodies": inner},
+                {"inputs": [1], "outputs": [2]},
+            ],
+            "tensors": [
+                {"name": "x", "bytes": 8, "kind": "input"},
+                {"name": "m", "bytes": middle},
+                {"name": "y", "bytes": 8},
+            ],
+            "outputs": [2],
+        })
+    };
+    let graph = import(&body(10, json!([body(100, json!([])), body(40, json!([body(300, json!([]))]))])));
+    let bodies = graph.operators()[0].bodies();
+    assert_eq!(bodies.iter().map(|body| body.tensors()[1].bytes()).collect::<Vec<_>>(), [100, 40]);
+    assert_eq!(bodies[1].operators()[0].bodies().len(), 1);
+    let mut plan = Planner::new().alignment(1).plan(&graph).unwrap();
+    // `x`, `m`, and in the second body: `x`, `m` and the innermost body with its `m` and an end.
+    assert_eq!((plan.arena_bytes, plan.bound()), (18 + 48 + 308, 18 + 48 + 308));
+    let options = ImportOptions::default();
+    let text = PlanDocument::of_graph(&graph, &plan, &options).to_json();
+    let read = PlanDocument::from_json(&text).unwrap().to_plan(&graph).unwrap();
+    verify(&graph, &read).unwrap();
+    (plan.nodes, plan.stop) = (read.nodes, read.stop);
+    assert_eq!(read.bodies.len(), plan.bodies.len());
+    assert_eq!(PlanDocument::of_graph(&graph, &read, &options).to_json(), text);
+    // A body's plan that is moved over the end of its workspace is refused.
+    let mut wrong = read.clone();
+    wrong.bodies[0].plan.arena_bytes += 1000;
+    assert!(verify(&graph, &wrong).is_err());
 }
 
 #[test]

@@ -381,6 +381,16 @@ fn functions_of_the_model_are_never_folded() {
 }
 
 #[test]
+fn functions_of_the_model_are_noted() {
+    let function = length_delimited(25, [length_delimited(1, "Neg"), length_delimited(10, "")].concat());
+    let parts = [input("x", FLOAT, "4"), node("Neg", &["x"], &["y"]), output("y", FLOAT, "4")];
+    let notes = |bytes: &[u8]| onnx_from_bytes("m", bytes, &ImportOptions::default()).unwrap().notes;
+    let note = "memory inside of functions that the model defines is not planned: `the Neg` (Neg)";
+    assert!(notes(&[model(&parts), function].concat()).iter().any(|found| found == note));
+    assert!(!notes(&model(&parts)).iter().any(|found| found.contains("functions")));
+}
+
+#[test]
 fn bodies_of_unknown_operators_are_noted() {
     let parts = |op_type| {
         let inner = body("then_branch", &[node("Neg", &["x"], &["r"]), output("r", FLOAT, "4")]);

@@ -305,6 +305,30 @@ fn sizes_that_depend_on_data_are_bounded() {
     assert!(text.contains("does not follow from the upper bound"), "{text}");
 }
 
+/// Axes of a reduction that come with the run: an upper bound follows. An empty list of axes is known.
+#[test]
+fn reductions_along_computed_axes_are_bounded() {
+    let reduce = |axes: &str, more: &[Vec<u8>]| {
+        let parts = [
+            input("x", FLOAT, "2, 0, 5, 4"),
+            input("axes", INT64, axes),
+            node_with("ReduceSum", &["x", "axes"], &["y"], more),
+            result("y"),
+        ];
+        let graph = import(&parts)?;
+        let tensor = graph.tensors().iter().find(|tensor| tensor.name() == "y").unwrap();
+        Ok::<_, ImportError>((tensor.shape().unwrap().to_vec(), tensor.is_upper_bound()))
+    };
+    let drop = [int("keepdims", 0)];
+    assert_eq!(reduce("1", &[]).unwrap(), (vec![2, 1, 5, 4], true));
+    assert_eq!(reduce("1", &drop).unwrap(), (vec![2, 5, 5], true));
+    assert_eq!(reduce("3", &drop).unwrap(), (vec![5], true));
+    assert_eq!(reduce("4", &drop).unwrap(), (vec![], true));
+    assert!(reduce("5", &drop).unwrap_err().to_string().contains("depends on the numbers in `axes`"));
+    assert_eq!(reduce("0", &[]).unwrap(), (vec![1, 1, 1, 1], false));
+    assert_eq!(reduce("0", &[int("noop_with_empty_axes", 1)]).unwrap(), (vec![2, 0, 5, 4], false));
+}
+
 /// If the file declares another shape, rank or type, the inferred one counts, with a note.
 #[test]
 fn inferred_shapes_count() {

@@ -192,6 +192,29 @@ fn orders_cost_no_more_than_the_planned_one_and_often_the_minimum() {
 }
 
 #[test]
+fn a_tensor_larger_than_the_pool_counts_in_the_floor_as_on_chip() {
+    let mut net = Graph::builder("large");
+    let small = net.input("small", TensorSpec::bytes(10));
+    let large = net.tensor("large", TensorSpec::bytes(1000));
+    let sum = net.tensor("sum", TensorSpec::bytes(10));
+    net.operator("widen").reads([small]).writes([large]);
+    net.operator("add").reads([large]).writes([sum]);
+    net.output(sum);
+    let graph = net.build().unwrap();
+    let placed = |bytes: u64| {
+        let pools = Pools::new([Pool::on_chip("sram", bytes), Pool::off_chip("ddr")]).unwrap();
+        let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
+        verify_pools(&graph, &plan).unwrap();
+        plan
+    };
+    let (narrow, wide) = (placed(500), placed(2000));
+    assert!(wide.all_fits());
+    assert_eq!(narrow.floor, wide.floor);
+    assert_eq!(narrow.cost, narrow.floor + 2 * 1000);
+    assert!(narrow.is_optimal() && !narrow.all_fits());
+}
+
+#[test]
 fn tensors_that_must_be_on_chip_are_named_if_they_do_not_fit() {
     let mut net = Graph::builder("two inputs");
     let [left, right] = ["left", "right"].map(|name| net.input(name, TensorSpec::bytes(600)));

@@ -273,7 +273,7 @@ pub struct VerifyArguments {
     /// inside of a .tflite or an .onnx is checked.
     #[arg(value_name = "PLAN.json")]
     pub plan: Option<PathBuf>,
-    /// The runtime whose rules count: tflm, as always for the plan inside of a .tflite.
+    /// The runtime whose rules and kernels count, for the plan inside of a .tflite; tflm without it.
     #[arg(long, value_enum, conflicts_with = "plan")]
     pub target: Option<TargetArgument>,
     /// Scratch of kernels as measured, for the plan inside of a .tflite.

@@ -2,21 +2,22 @@
 
 use std::path::Path;
 
-use plimsoll::export::tflite::Scratch;
+use plimsoll::export::tflite::{Kernels, Scratch};
 
 use crate::Failure;
 use crate::inputs::{at, read_text};
 
-/// A table of measured sizes: `operator` and `bytes`, with `subgraph` (or else 0) and `type`.
-pub fn scratch_of(path: Option<&Path>) -> Result<Scratch, Failure> {
-    let Some(path) = path else { return Ok(Scratch::reference()) };
+/// Scratch of these kernels, over which a table of measured sizes goes: `operator` and `bytes`, with `subgraph`
+/// (or else 0) and `type`.
+pub fn scratch_of(kernels: Kernels, path: Option<&Path>) -> Result<Scratch, Failure> {
+    let Some(path) = path else { return Ok(Scratch::of_kernels(kernels)) };
     let text = read_text(path)?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| at(path, &error))?.clone();
     let column = |name: &str| header.iter().position(|found| found == name);
     let needed = |name: &str| column(name).ok_or_else(|| at(path, &format!("there is no column `{name}`")));
     let (operators, sizes) = (needed("operator")?, needed("bytes")?);
-    let mut scratch = Scratch::reference();
+    let mut scratch = Scratch::of_kernels(kernels);
     let mut seen = std::collections::BTreeSet::new();
     for (number, row) in reader.records().enumerate() {
         let row = row.map_err(|error| at(path, &error))?;

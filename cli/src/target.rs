@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use plimsoll::export::tflite::{self, TflitePlan};
+use plimsoll::export::tflite::{self, Kernels, Scratch, TflitePlan};
 use plimsoll::import::contents;
 use plimsoll::{Planner, Variables};
 
@@ -14,8 +14,31 @@ use crate::scratch::scratch_of;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TargetArgument {
-    /// TensorFlow Lite Micro: the head of its arena, for a .tflite.
+    /// TensorFlow Lite Micro with the reference kernels: the head of its arena, for a .tflite.
     Tflm,
+    /// The same with CMSIS-NN on a Cortex-M with the DSP extension (M4, M7, M33).
+    TflmCmsisNn,
+    /// The same with CMSIS-NN on a Cortex-M with Helium (M52, M55, M85).
+    TflmCmsisNnMve,
+    /// The same with ESP-NN on ESP32-S3.
+    TflmEspNn,
+}
+
+impl TargetArgument {
+    fn kernels(self) -> Kernels {
+        match self {
+            Self::Tflm => Kernels::Reference,
+            Self::TflmCmsisNn => Kernels::CmsisNnDsp,
+            Self::TflmCmsisNnMve => Kernels::CmsisNnMve,
+            Self::TflmEspNn => Kernels::EspNnEsp32S3,
+        }
+    }
+}
+
+/// Scratch of a target's kernels, measured scratch included. Without a target, the kernels are the reference
+/// kernels.
+pub fn kernel_scratch(target: Option<TargetArgument>, measured: Option<&Path>) -> Result<Scratch, Failure> {
+    scratch_of(target.map_or(Kernels::Reference, TargetArgument::kernels), measured)
 }
 
 #[derive(Args, Debug)]
@@ -25,9 +48,9 @@ pub struct TargetArguments {
     /// FILE.tflite` writes, which implies tflm.
     #[arg(long, value_enum)]
     pub target: Option<TargetArgument>,
-    /// Scratch of kernels as measured, for --target tflm: a table with the columns subgraph,
-    /// operator, type and bytes. Operators that are not in it get what TensorFlow Lite
-    /// Micro's reference kernels ask for.
+    /// Scratch of kernels as measured, for --target tflm and the like: a table with the columns subgraph,
+    /// operator, type and bytes. Operators that are not in it get what the kernels of the target request;
+    /// scratch of other optimised kernels is not known.
     #[arg(long, value_name = "FILE.csv")]
     pub scratch: Option<PathBuf>,
 }
@@ -42,8 +65,13 @@ impl TargetArguments {
         match (self.target, &self.scratch) {
             (None, Some(_)) => Err("--scratch goes with --target tflm or --out FILE.tflite".into()),
             (None, None) => Ok(()),
-            (Some(TargetArgument::Tflm), _) => check_reading(reading),
+            (Some(_), _) => check_reading(reading),
         }
+    }
+
+    /// Scratch of the target's kernels.
+    pub fn kernel_scratch(&self) -> Result<Scratch, Failure> {
+        kernel_scratch(self.target, self.scratch.as_deref())
     }
 
     /// The planner for this target's graphs.
@@ -56,7 +84,7 @@ impl TargetArguments {
         if !is_tflite(path) {
             return Err(at(path, &"--target tflm is for .tflite files"));
         }
-        let scratch = scratch_of(self.scratch.as_deref())?;
+        let scratch = self.kernel_scratch()?;
         tflite::plan(&model_name(path), &contents(path)?, planner, &scratch).map_err(|error| at(path, &error))
     }
 }

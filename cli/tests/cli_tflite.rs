@@ -9,8 +9,11 @@ use tempfile::TempDir;
 mod command;
 #[path = "../../tests/support/data.rs"]
 mod data;
+#[path = "../../tests/support/tflite_models.rs"]
+mod tflite_models;
 
 use command::plimsoll;
+use tflite_models::{CONV_2D, IF, INT8, Operator, SubGraph, operator, tensor};
 
 fn model() -> String {
     command::model("nas_cell_irregular_int8.tflite")
@@ -179,6 +182,71 @@ fn a_reshape_may_be_a_view() {
     assert_eq!(plimsoll(&fit).0, 1);
     assert_eq!(plimsoll(&[&fit[..], &["--share", "views"]].concat()).0, 0);
     assert_eq!(number(&plimsoll(&["plan", file, "--target", "tflm"]).1, "Micro's arena: ", " bytes"), 4096);
+}
+
+/// Scratch of optimised kernels counts in all commands alike.
+#[test]
+fn optimised_kernels_are_targets() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "planned.tflite");
+    let heads = ["tflm", "tflm-cmsis-nn", "tflm-cmsis-nn-mve", "tflm-esp-nn"].map(|target| {
+        let target = ["--target", target];
+        let (status, text, _) =
+            plimsoll(&[&["plan", &model(), "--out", &out, "--allow-larger-head"][..], &target].concat());
+        assert_eq!(status, 0, "{text}");
+        let head = number(&text, "Micro's arena: ", " bytes");
+        let (status, text, _) = plimsoll(&[&["verify", &out][..], &target].concat());
+        assert_eq!((status, number(&text, "in a head of ", " bytes")), (0, head), "{text}");
+        let memory = format!("l2={head}");
+        let (status, text, _) = plimsoll(&[&["fit", &model(), "--memory", &memory][..], &target].concat());
+        assert_eq!((status, fitted(&text)), (0, head), "{text}");
+        head
+    });
+    assert_eq!(heads, [86_016, 0, 0, 0]);
+}
+
+/// A model whose plan needs a larger head than the runtime's own: two operators run the same bodies, which
+/// therefore keep their memory, and do not reuse what is dead within them.
+fn with_shared_bodies() -> Vec<u8> {
+    const IF_OPTIONS: u8 = 92;
+    let branch = |inputs: &[i32], outputs: &[i32]| Operator {
+        options: Some((IF_OPTIONS, vec![1, 2])),
+        ..operator(1, inputs, outputs)
+    };
+    let main = SubGraph {
+        tensors: [1, 16, 16, 16].map(|size| tensor("t", INT8, &[size])).to_vec(),
+        inputs: vec![0, 1],
+        outputs: vec![3],
+        operators: vec![branch(&[0, 1], &[2]), branch(&[0, 2], &[3])],
+        ..SubGraph::default()
+    };
+    let mut model = tflite_models::model(&[CONV_2D, IF], main, Vec::new());
+    let body = |name| SubGraph {
+        name,
+        tensors: [16, 512, 512, 512, 16].map(|size| tensor("t", INT8, &[size])).to_vec(),
+        inputs: vec![0],
+        outputs: vec![4],
+        operators: (0..4).map(|step| operator(0, &[step], &[step + 1])).collect(),
+    };
+    model.subgraphs.extend([body("then"), body("else")]);
+    model.bytes()
+}
+
+#[test]
+fn a_head_larger_than_the_runtimes_own_is_written_on_request_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (path(&folder, "model.tflite"), path(&folder, "planned.tflite"));
+    fs::write(&file, with_shared_bodies()).unwrap();
+    let (status, text, notes) = plimsoll(&["plan", &file, "--out", &out]);
+    assert_eq!(status, 0, "{notes}");
+    let (head, own) = (number(&text, "Micro's arena: ", " bytes"), number(&text, "together; ", " without"));
+    assert!(own < head, "{text}");
+    let note = format!("not written, as the runtime's own plan is smaller ({own} bytes, ours {head})");
+    assert!(notes.contains(&note) && !fs::exists(&out).unwrap(), "{notes}");
+    let (status, _, notes) = plimsoll(&["plan", &file, "--out", &out, "--allow-larger-head"]);
+    assert_eq!((status, notes.as_str()), (0, ""));
+    let (status, text, _) = plimsoll(&["verify", &out]);
+    assert!(status == 0 && text.contains(&format!("in a head of {head} bytes")), "{text}");
 }
 
 #[test]

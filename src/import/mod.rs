@@ -26,6 +26,8 @@ mod permits;
 mod states;
 #[cfg(feature = "tflite")]
 pub(crate) mod tflite;
+#[cfg(any(feature = "onnx", feature = "tflite"))]
+mod upper_bounds;
 
 /// What to make of a file.
 #[derive(Clone, Debug, Default)]
@@ -178,13 +180,9 @@ pub enum ImportError {
 }
 
 fn unshaped_text(tensors: &[String], remedy: &str) -> String {
-    const SHOWN: usize = 10;
-    let mut shown: Vec<_> = tensors.iter().take(SHOWN).map(|text| cut(text)).collect();
-    if tensors.len() > SHOWN {
-        shown.push(format!("and {} more", tensors.len() - SHOWN).into());
-    }
     let (number, verb) = if tensors.len() == 1 { ("tensor", "has") } else { ("tensors", "have") };
-    let (count, shown) = (tensors.len(), shown.join(", "));
+    let shown = tensors.iter().take(MOST_LISTED).map(|text| cut(text).into_owned()).collect();
+    let (count, shown) = (tensors.len(), listed(shown, tensors.len(), ", "));
     format!(
         "{count} {number} {verb} no static size: {}; {}",
         cut_within(&shown, 1200),
@@ -243,6 +241,27 @@ pub use onnx::from_bytes as onnx_from_bytes;
 #[cfg(feature = "tflite")]
 pub use tflite::from_bytes as tflite_from_bytes;
 
+/// So many names are in a list of a message.
+#[allow(dead_code)] // not every set of features has lists
+pub(crate) const MOST_LISTED: usize = 10;
+
+/// Joins texts for a message: the first ten, then how many more there are. None if there are none.
+#[allow(dead_code)] // not every set of features has lists
+pub(crate) fn listing(mut texts: impl Iterator<Item = String>) -> Option<String> {
+    let shown: Vec<String> = texts.by_ref().take(MOST_LISTED).collect();
+    let count = shown.len() + texts.count();
+    (count > 0).then(|| listed(shown, count, ", "))
+}
+
+/// Joins texts that are the first of `count`.
+#[allow(dead_code)] // not every set of features has lists
+pub(crate) fn listed(mut shown: Vec<String>, count: usize, separator: &str) -> String {
+    if count > shown.len() {
+        shown.push(format!("and {} more", count - shown.len()));
+    }
+    shown.join(separator)
+}
+
 /// The end of every graph importer: checks, folds and retypes.
 #[allow(dead_code)] // not every set of features has an importer
 fn finish(
@@ -268,14 +287,9 @@ fn finish(
 /// A name that binds nothing is a typing mistake; let it not pass silently.
 #[allow(dead_code)] // not every set of features has an importer
 fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Result<(), ImportError> {
-    const SHOWN: usize = 10;
     let Some(unknown) = bound.keys().find(|name| !symbolic.contains(name.as_str())) else { return Ok(()) };
-    let mut shown: Vec<String> =
-        symbolic.iter().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
-    if symbolic.len() > SHOWN {
-        shown.push(format!("and {} more", symbolic.len() - SHOWN));
-    }
-    let known = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
+    let names = symbolic.iter().map(|name| format!("`{}`", short(name)));
+    let known = listing(names).unwrap_or_else(|| "none".to_owned());
     Err(ImportError::UnknownDimension { name: unknown.clone(), known })
 }
 

@@ -1,13 +1,10 @@
 //! Outputs that take the places of inputs.
 #![allow(dead_code)] // not every set of features has a graph importer
 
-use super::{ImportError, ImportOptions};
+use super::{ImportError, ImportOptions, listing};
 use crate::error::Error;
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::TensorId;
-
-/// How many names an error lists.
-const MOST_NAMED: usize = 10;
 
 /// Pairs inputs and outputs as the options say.
 pub(super) fn keep(graph: &mut Graph, options: &ImportOptions) -> Result<(), ImportError> {
@@ -47,12 +44,7 @@ fn named(
     if let Some(id) = found.next() {
         return Ok(id);
     }
-    let names: Vec<String> =
-        graph.tensor_ids().filter(meant).map(|id| format!("`{}`", graph.tensor(id).name())).collect();
-    let more = names.len().saturating_sub(MOST_NAMED);
-    let mut list = names[..names.len() - more].join(", ");
-    if more > 0 {
-        list = format!("{list} and {more} more");
-    }
+    let names = graph.tensor_ids().filter(meant).map(|id| format!("`{}`", graph.tensor(id).name()));
+    let list = listing(names).unwrap_or_default();
     Err(format!("the graph has no {kind} `{name}`; {kind}s are {list}"))
 }

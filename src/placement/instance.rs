@@ -78,16 +78,32 @@ pub(crate) struct Instance {
     pub(crate) prefetch: u32,
     /// By item: what its cheapest way costs.
     pub(crate) least: Vec<u64>,
+    /// Items that some pool would take if it were larger.
+    pub(crate) oversize: Vec<Oversize>,
+    /// The cost of all items if every pool were large enough.
+    pub(crate) floor: u64,
     /// Of these, only cancellation counts: it ends phases that no other limit ends.
     pub(crate) limits: Limits,
 }
 
+/// An item that is larger than a pool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Oversize {
+    pub(crate) item: usize,
+    /// Pools that would take it at any capacity.
+    pub(crate) pools: u8,
+    pub(crate) whole: bool,
+}
+
 /// An item to be added: where it may be, and its accesses.
+#[derive(Clone, Copy)]
 pub(crate) struct NewItem<'a> {
     pub(crate) size: u64,
     pub(crate) alignment: u64,
     /// Pools that take it.
     pub(crate) pools: u8,
+    /// Pools that would take it at any capacity.
+    pub(crate) pools_at_any_capacity: u8,
     pub(crate) start: PoolId,
     pub(crate) finish: PoolId,
     pub(crate) whole: bool,
@@ -97,9 +113,9 @@ pub(crate) struct NewItem<'a> {
 impl Instance {
     pub(crate) fn new(rooms: Vec<Room>, steps: u32, prefetch: u32, limits: &Limits) -> Self {
         let (items, accesses, cells) = (Vec::new(), Vec::new(), Vec::new());
-        let (steps, least) = (steps.max(1), Vec::new());
+        let (steps, least, oversize) = (steps.max(1), Vec::new(), Vec::new());
         let limits = limits.clone().cancel_only();
-        Self { rooms, items, accesses, cells, steps, prefetch, least, limits }
+        Self { rooms, items, accesses, cells, steps, prefetch, least, oversize, floor: 0, limits }
     }
 
     /// Returns true once the call is cancelled: the rest of a phase would be wasted work.
@@ -114,6 +130,10 @@ impl Instance {
     pub(crate) fn add(&mut self, new: &NewItem<'_>) {
         let home = self.home();
         let (start, finish) = (new.start.index(), new.finish.index());
+        if new.pools_at_any_capacity != new.pools {
+            let (item, pools) = (self.items.len(), new.pools_at_any_capacity);
+            self.oversize.push(Oversize { item, pools, whole: new.whole });
+        }
         let first = self.accesses.len() as u32;
         self.accesses.extend_from_slice(new.accesses);
         let mut before = 1 << start;

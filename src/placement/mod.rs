@@ -21,11 +21,13 @@ mod way;
 
 pub(crate) use estimate::{Estimate, Gap, estimate};
 pub(crate) use instance::{Access, Instance, NewItem, Room};
+use instance::{Item, Oversize};
 pub(crate) use pack::{Laid, in_time, stacked};
 pub(crate) use room::MOST;
 pub(crate) use way::{Presence, Trip};
 
 use crate::error::Result;
+use crate::ids::PoolId;
 use crate::limits::{Limits, Meter, Stop};
 use crate::random::Random;
 use dual::{Aim, Relaxed, Shown};
@@ -100,6 +102,33 @@ fn tolerance(magnitude: f64) -> f64 {
 pub(crate) fn complete(instance: &mut Instance) {
     let free = Prices::none(instance.home(), instance.steps);
     instance.least = least(instance, &free, u8::MAX);
+    instance.floor = floor(instance, &free);
+}
+
+/// The cost of all items if every pool were large enough: an item that is larger than a pool counts as if that
+/// pool took it.
+fn floor(instance: &Instance, free: &Prices) -> u64 {
+    let limits = &instance.limits;
+    let mut unlimited = Instance::new(instance.rooms.clone(), instance.steps, instance.prefetch, limits);
+    let mut floor: u64 = instance.least.iter().sum();
+    for &Oversize { item, pools, whole } in &instance.oversize {
+        floor -= instance.least[item];
+        let Item { size, alignment, start, finish, .. } = instance.items[item];
+        let (start, finish) = (PoolId::new(start.into()), PoolId::new(finish.into()));
+        let accesses = &instance.accesses[instance.items[item].accesses()];
+        let pools_at_any_capacity = pools;
+        unlimited.add(&NewItem {
+            size,
+            alignment,
+            pools,
+            pools_at_any_capacity,
+            start,
+            finish,
+            whole,
+            accesses,
+        });
+    }
+    floor + least(&unlimited, free, u8::MAX).iter().sum::<u64>()
 }
 
 /// By item: the least that it may cost, of ways that are throughout in these pools or come and
@@ -156,7 +185,6 @@ struct Search<'a> {
     state: State<'a>,
     /// By item: what it costs at home.
     at_home: Vec<u64>,
-    floor: u64,
     split: Split,
     /// The best that fits by load.
     best: Chosen,
@@ -175,10 +203,10 @@ impl<'a> Search<'a> {
         let state = State::new(instance);
         let at_home = state.chosen.costs.clone();
         let best = state.chosen.clone();
-        let floor = instance.least.iter().sum();
+        let cheapest: u64 = instance.least.iter().sum();
         let magnitude = at_home.iter().map(|&cost| cost as f64).sum();
         let split = Split::new(instance, &at_home, &least(instance, &free, 0), Small::AtHome);
-        let (laid, bound) = (None, floor as f64);
+        let (laid, bound) = (None, cheapest as f64);
         let rates = vec![0.0; instance.home() * instance.steps as usize];
         Self {
             instance,
@@ -186,7 +214,6 @@ impl<'a> Search<'a> {
             below,
             state,
             at_home,
-            floor,
             split,
             best,
             laid,
@@ -207,7 +234,8 @@ impl<'a> Search<'a> {
         self.state.rebuild(&order, &free);
         self.keep();
         let most_nodes = meter.hold_back(8);
-        let searched = if self.best.cost > self.floor { self.search(meter) } else { Ok(()) };
+        let searched =
+            if self.best.cost > self.instance.least.iter().sum() { self.search(meter) } else { Ok(()) };
         meter.allow(most_nodes);
         self.copy_less();
         if self.bound >= self.below as f64 {
@@ -487,6 +515,14 @@ impl<'a> Search<'a> {
     fn finish(self, nodes: u64, stop: Stop) -> Option<Found> {
         let (chosen, laid) = self.laid?;
         let bound = (self.bound.ceil().max(0.0) as u64).min(chosen.cost);
-        Some(Found { ways: chosen.ways, cost: chosen.cost, laid, bound, floor: self.floor, nodes, stop })
+        Some(Found {
+            ways: chosen.ways,
+            cost: chosen.cost,
+            laid,
+            bound,
+            floor: self.instance.floor,
+            nodes,
+            stop,
+        })
     }
 }

@@ -220,6 +220,28 @@ fn sizes_in_bodies_follow_inputs_and_are_never_guessed() {
 }
 
 #[test]
+fn upper_bounds_in_bodies_are_marked_and_noted() {
+    let inner =
+        [node("NonZero", &["x"], &["places"]), node("ReduceMax", &["x"], &["s"]), output("s", FLOAT, "1, 1")];
+    let branch = [
+        node_with("If", &["cond"], &["t"], &[body("then_branch", &inner), body("else_branch", &inner)]),
+        output("t", FLOAT, "1, 1"),
+    ];
+    let parts = [
+        input("x", FLOAT, "2, 3"),
+        input("cond", BOOL, ""),
+        node_with("If", &["cond"], &["y"], &[body("then_branch", &branch), body("else_branch", &inner)]),
+        output("y", FLOAT, "1, 1"),
+    ];
+    let imported = onnx_from_bytes("m", &model(&parts), &ImportOptions::default()).unwrap();
+    let note = "sizes in bodies that depend on data, planned at their upper bound: `places` [2, 6] in `the If`; \
+                `places` [2, 6] in `the If`; `places` [2, 6] in `the If`";
+    assert!(imported.notes.iter().any(|found| found == note), "{:?}", imported.notes);
+    let places = &imported.graph.operators()[0].bodies()[1].tensors()[0];
+    assert!(places.is_upper_bound() && places.bytes() == 96);
+}
+
+#[test]
 fn an_operator_that_is_folded_away_needs_no_bodies() {
     let dynamic =
         [node("NonZero", &["w"], &["places"]), node("ReduceMax", &["w"], &["t"]), output("t", FLOAT, "1")];

@@ -1,5 +1,7 @@
 """Small models of cases that the zoo lacks: bodies of IF and WHILE, and kernels that request scratch."""
 
+import random
+
 import flatbuffers
 import numpy as np
 
@@ -130,6 +132,57 @@ def loop():
     return model.bytes()
 
 
+class Drawn:
+    """A model with IF and WHILE at random, each with bodies of its own, up to three within each other."""
+
+    def __init__(self, seed):
+        self.random, self.model = random.Random(seed), Model()
+        main = Graph(self.model, "main")
+        truth, value = main.tensor([1], "bool"), main.tensor([1, 64])
+        main.ends([truth, value], [self.chain(main, truth, value, 3)])
+
+    def chain(self, graph, truth, value, depth):
+        for _ in range(self.random.randint(1, 3)):
+            value = widen(graph, value, self.random.randint(2, 9))
+            if depth > 0 and self.random.random() < 0.6:
+                value = self.random.choice([self.conditional, self.loop])(graph, truth, value, depth - 1)
+        return value
+
+    def body(self, name):
+        body = Graph(self.model, name)
+        return len(self.model.made.subgraphs) - 1, body
+
+    def conditional(self, graph, truth, value, depth):
+        branches = []
+        for name in ["then", "else"]:
+            index, body = self.body(name)
+            inner_truth, inner = body.tensor([1], "bool"), body.tensor([1, 64])
+            body.ends([inner_truth, inner], [self.chain(body, inner_truth, inner, depth)])
+            branches.append(index)
+        fields = dict(zip(["thenSubgraphIndex", "elseSubgraphIndex"], branches))
+        return graph.add("IF", [truth, truth, value], [graph.tensor([1, 64])], "IfOptions", **fields)
+
+    def loop(self, graph, truth, value, depth):
+        start = graph.add("ADD", [graph.constant([0], "int32")] * 2, [graph.tensor([1], "int32")], "AddOptions")
+        indices = []
+        for name in ["condition", "turn"]:
+            index, body = self.body(name)
+            turn, inner_truth, inner = body.tensor([1], "int32"), body.tensor([1], "bool"), body.tensor([1, 64])
+            inputs = [turn, inner_truth, inner]
+            if name == "condition":
+                turns = body.constant([self.random.randint(1, 3)], "int32")
+                body.ends(inputs, [body.add("LESS", [turn, turns], [body.tensor([1], "bool")])])
+            else:
+                following = body.add("ADD", [turn, body.constant([1], "int32")], [body.tensor([1], "int32")], "AddOptions")
+                small = body.add("LESS", [following, body.constant([2], "int32")], [body.tensor([1], "bool")])
+                body.ends(inputs, [following, small, self.chain(body, inner_truth, inner, depth)])
+            indices.append(index)
+        outputs = [graph.tensor([1], "int32"), graph.tensor([1], "bool"), graph.tensor([1, 64])]
+        fields = dict(zip(["condSubgraphIndex", "bodySubgraphIndex"], indices))
+        graph.add("WHILE", [start, truth, value], outputs, "WhileOptions", **fields)
+        return outputs[2]
+
+
 def cache():
     """Replaces a row of a cache and adds up the rows."""
     model = Model()
@@ -159,6 +212,8 @@ def generated():
     yield "made_if", branch(1)
     yield "made_if_twice", branch(2)
     yield "made_while", loop()
+    for seed in [0, 1, 2, 3, 4, 6, 7, 8]:
+        yield f"made_bodies_{seed}", Drawn(seed).model.bytes()
     yield "made_cache", cache()
     image, small = ([1, 3, 3, 8], [1, 9])
     convolved = {"padding": schema.Padding.SAME, "strideW": 2, "strideH": 2}

@@ -18,7 +18,6 @@ use crate::arguments::{OrderArgument, PlanArguments};
 use crate::inputs::{at, is_tflite, model_name};
 use crate::output::{report_note, say, say_lines};
 use crate::reading::{FoldArgument, VariablesArgument};
-use crate::scratch::scratch_of;
 use crate::target::check_reading;
 use crate::{Answer, Failure};
 
@@ -28,7 +27,7 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     check_options(arguments, formats, given)?;
     let bar = if arguments.searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let limits = arguments.searching.limits(&bar);
-    let (bytes, scratch) = (contents(&arguments.input)?, scratch_of(arguments.target.scratch.as_deref())?);
+    let (bytes, scratch) = (contents(&arguments.input)?, arguments.target.kernel_scratch()?);
     let name = model_name(&arguments.input);
     let planned =
         tflite::plan(&name, &bytes, planner(arguments, &limits)?.share(arguments.share.into()), &scratch)
@@ -114,7 +113,8 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]
         ),
         (
             formats.contains(&Format::Json),
-            "--out FILE.json: the plan is inside of the .tflite, and `plimsoll verify FILE.tflite` checks it",
+            "--out FILE.json: the plan is inside of the .tflite, and `plimsoll verify FILE.tflite` checks it; \
+             --out FILE.csv lists the offsets",
         ),
     ];
     match contradictions.iter().find(|contradiction| contradiction.0) {

@@ -23,7 +23,7 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
             }
             return model::onnx(&arguments.input);
         }
-        return model::tflite(&arguments.input, arguments.scratch.as_deref());
+        return model::tflite(arguments);
     };
     let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
     let text = text(plan, contents(plan)?)?;

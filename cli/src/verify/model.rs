@@ -7,9 +7,10 @@ use plimsoll::export::tflite::{self, TfliteError};
 use plimsoll::import::contents;
 
 use super::answer::{imported_how, wrong};
+use crate::arguments::VerifyArguments;
 use crate::inputs::{at, is_tflite, model_name};
 use crate::output::say;
-use crate::scratch::scratch_of;
+use crate::target::kernel_scratch;
 use crate::{Answer, Failure};
 
 /// Checks the plan inside of an ONNX model.
@@ -28,7 +29,8 @@ pub fn onnx(input: &Path) -> Result<Answer, Failure> {
 }
 
 /// Checks the plan inside of a TensorFlow Lite model.
-pub fn tflite(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
+pub fn tflite(arguments: &VerifyArguments) -> Result<Answer, Failure> {
+    let input = &arguments.input;
     if !is_tflite(input) {
         return Err(format!(
             "{}: name its PLAN.json; only a .tflite or an .onnx has a plan inside",
@@ -36,7 +38,7 @@ pub fn tflite(input: &Path, scratch: Option<&Path>) -> Result<Answer, Failure> {
         )
         .into());
     }
-    match tflite::check(&contents(input)?, &scratch_of(scratch)?) {
+    match tflite::check(&contents(input)?, &kernel_scratch(arguments.target, arguments.scratch.as_deref())?) {
         Ok(checked) => {
             let places = checked.layout.offsets.iter().flatten().flatten().count();
             let (head, left) = (checked.head_bytes, checked.left_to_runtime);

@@ -1,4 +1,4 @@
-use crate::import::{cut, short};
+use crate::import::{cut, listing, short};
 
 /// Why a PLAN.json cannot be read, or not for this model. What it claims of
 /// sizes, offsets and live ranges is not judged here.
@@ -147,10 +147,5 @@ pub enum DocumentError {
 }
 
 fn list(ids: &[String]) -> String {
-    const SHOWN: usize = 10;
-    let mut text: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("`{}`", short(id))).collect();
-    if ids.len() > SHOWN {
-        text.push(format!("and {} more", ids.len() - SHOWN));
-    }
-    text.join(", ")
+    listing(ids.iter().map(|id| format!("`{}`", short(id)))).unwrap_or_default()
 }

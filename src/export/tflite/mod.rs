@@ -45,6 +45,7 @@ mod check;
 mod error;
 mod front;
 mod graph;
+mod kernels;
 mod layout;
 mod metadata;
 mod net;
@@ -56,11 +57,12 @@ mod tail;
 
 pub use check::{Checked, check};
 pub use error::TfliteError;
+pub use kernels::Kernels;
 pub use layout::Layout;
 pub use scratch::Scratch;
 
+use crate::import::listing;
 use crate::import::tflite;
-use crate::import::tflite::listing;
 use crate::import::tflite::schema::Model;
 use crate::{Graph, Ordering, Plan, Planner, Variables};
 use calls::Calls;
@@ -131,7 +133,7 @@ pub fn plan(
     Ok(TflitePlan { bytes, head_bytes, own_head_bytes, estimated_arena_bytes, layout, graph, plan, notes })
 }
 
-/// Names of the operators whose kernels ask for scratch, or of whose scratch nothing is known.
+/// Names of the operators whose reference kernels request scratch, or of whose scratch nothing is known.
 ///
 /// # Errors
 /// What is wrong with the file, or why the runtime does not take it.
@@ -139,10 +141,11 @@ pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> 
     let net = Net::new(bytes, tflite::model(bytes)?)?;
     let requests = Scratch::reference().of(&net)?;
     let is_known = |place| requests.unknown.binary_search(&place).is_err();
+    let sums = requests.sums();
     let mut names = Vec::new();
     for (index, subgraph) in net.subgraphs.iter().enumerate() {
         for (number, operator) in subgraph.operators.iter().enumerate() {
-            if !requests.each[index][number].is_empty() || !is_known((index, number)) {
+            if sums[index][number] > 0 || !is_known((index, number)) {
                 names.push(operator.read.name.clone());
             }
         }

@@ -2,7 +2,7 @@
 
 use super::TfliteError;
 use crate::import::ImportError;
-use crate::import::tflite::operators::{self, Read};
+use crate::import::tflite::operators::{self, Read, Window};
 use crate::import::tflite::schema::{Buffer, List, Model, SubGraph, Tensor};
 use crate::import::tflite::{inferred, text};
 use crate::{ElementType, TensorId};
@@ -38,6 +38,8 @@ pub(super) struct NetOperator {
     pub(super) inputs: Vec<Option<TensorId>>,
     /// Subgraphs that it runs, in this order.
     pub(super) calls: Vec<usize>,
+    /// Of a convolution, how its window moves.
+    pub(super) window: Option<Window>,
 }
 
 pub(super) struct NetSubgraph {
@@ -108,6 +110,11 @@ impl NetSubgraph {
         let id = operator.inputs.get(position).copied().flatten()?;
         self.tensors.get(id.index())
     }
+
+    /// The first output.
+    pub(super) fn output(&self, operator: &NetOperator) -> Option<&NetTensor> {
+        operator.read.outputs.first().and_then(|id| self.tensors.get(id.index()))
+    }
 }
 
 impl NetTensor {
@@ -138,7 +145,8 @@ fn operators_of(
             let reason = format!("runs subgraph {unknown}, but there are {subgraphs}");
             return Err(TfliteError::Call { subgraph: index, operator: number, reason });
         }
-        Ok(NetOperator { read, inputs, calls })
+        let window = operators::window(bytes, &read.op_type, operator);
+        Ok(NetOperator { read, inputs, calls, window })
     });
     operators.collect()
 }

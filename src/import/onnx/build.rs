@@ -14,7 +14,7 @@ use super::{FORMAT, subgraphs, training};
 use crate::error::{Error, short};
 use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
 use crate::ids::{OperatorId, TensorId};
-use crate::import::{ImportError, ImportOptions, ImportedGraph, permits, states};
+use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
 
 /// What is needed of a file once the builder has its tensors and operators. Nothing in it is borrowed
 /// from the file, so that the file's messages, which take as much memory as the graph, are gone when
@@ -24,13 +24,15 @@ struct Collected {
     unshaped: Vec<Unshaped>,
     slices: Slices,
     without_bodies: Vec<OperatorId>,
+    /// Calls of functions that the model defines.
+    of_functions: Vec<OperatorId>,
     wrong_bodies: Vec<(OperatorId, ImportError)>,
     training: Vec<OperatorId>,
 }
 
 pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     let mut builder = GraphBuilder::new(name);
-    let Collected { notes, unshaped, slices, without_bodies, wrong_bodies, training } =
+    let Collected { notes, unshaped, slices, without_bodies, of_functions, wrong_bodies, training } =
         collect(&mut builder, &model, options)?;
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
@@ -40,7 +42,13 @@ pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result
     permits::add(&mut imported.graph, options.multi_pass, is_plain, is_whole, |graph, id| {
         slices.begin(graph, id)
     })?;
-    imported.notes.extend(note_of_bodies(&without_bodies, &imported.graph));
+    for (operators, what) in [
+        (&without_bodies, "memory inside of the bodies of these operators is not planned"),
+        (&of_functions, "memory inside of functions that the model defines is not planned"),
+    ] {
+        imported.notes.extend(note_of_unplanned(what, operators, &imported.graph));
+    }
+    imported.notes.extend(upper_bounds::note(&imported.graph));
     // Constants need no memory; what was folded is one by now.
     let tensor = |one: &Unshaped| imported.graph.tensor(one.id);
     let lacking: Vec<_> = unshaped
@@ -98,14 +106,16 @@ fn collect(
     if !model.training_info.is_empty() {
         notes.push("the file's training graphs are left out".to_owned());
     }
-    let operators = graph.node.iter().enumerate();
-    let unknown = operators.filter(|(_, node)| subgraphs::has_bodies(node) && !bodies::are_built(node));
-    let without_bodies = unknown.map(|(number, _)| OperatorId::new(number)).collect();
+    let operators = |is_meant: &dyn Fn(&Node) -> bool| -> Vec<OperatorId> {
+        let all = graph.node.iter().enumerate().filter(|(_, node)| is_meant(node));
+        all.map(|(number, _)| OperatorId::new(number)).collect()
+    };
     Ok(Collected {
         notes,
         unshaped,
         slices: Slices::new(graph),
-        without_bodies,
+        without_bodies: operators(&|node| subgraphs::has_bodies(node) && !bodies::are_built(node)),
+        of_functions: operators(&|node| subgraphs::is_function(node, functions)),
         wrong_bodies,
         training: training::operators(graph, version),
     })
@@ -215,23 +225,11 @@ fn add_tensors(
     unshaped
 }
 
-/// Names operators that run and have bodies of which nothing is known.
-fn note_of_bodies(without_bodies: &[OperatorId], graph: &crate::graph::Graph) -> Option<String> {
-    const SHOWN: usize = 5;
-    let mut run =
-        without_bodies.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
-    let mut shown: Vec<String> = run
-        .by_ref()
-        .take(SHOWN)
-        .map(|operator| format!("`{}` ({})", short(operator.name()), short(operator.op_type())))
-        .collect();
-    let more = run.count();
-    if more > 0 {
-        shown.push(format!("and {more} more"));
-    }
-    let text =
-        || format!("memory inside of the bodies of these operators is not planned: {}", shown.join(", "));
-    (!shown.is_empty()).then(text)
+/// Names the operators among these that run, after `what` is not planned in them.
+fn note_of_unplanned(what: &str, operators: &[OperatorId], graph: &crate::graph::Graph) -> Option<String> {
+    let run = operators.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
+    let names = run.map(|operator| format!("`{}` ({})", short(operator.name()), short(operator.op_type())));
+    Some(format!("{what}: {}", listing(names)?))
 }
 
 /// Adds an operator; its tensors are there.

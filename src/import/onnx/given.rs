@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::descriptions::{Description, Dim, number_of, symbol};
 use super::messages::{Graph, ValueInfo};
 use crate::error::short;
-use crate::import::{ImportError, ImportOptions, InputDimension};
+use crate::import::{ImportError, ImportOptions, InputDimension, listing};
 
 /// Names of the dimensions that the user gives names to.
 pub(super) fn symbols(options: &ImportOptions) -> impl Iterator<Item = &str> {
@@ -98,19 +98,11 @@ pub(super) fn results(
 }
 
 fn there_are(graph: &Graph) -> String {
-    const SHOWN: usize = 10;
     let constants: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let names =
-        || graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains(name));
-    let mut shown: Vec<String> = names().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
-    let count = names().count();
-    if count > SHOWN {
-        shown.push(format!("and {} more", count - SHOWN));
-    }
-    if shown.is_empty() {
-        "the file has no inputs".to_owned()
-    } else {
-        format!("the file has no such input; there are {}", shown.join(", "))
+    let names = graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains(name));
+    match listing(names.map(|name| format!("`{}`", short(name)))) {
+        None => "the file has no inputs".to_owned(),
+        Some(names) => format!("the file has no such input; there are {names}"),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn names_of(functions: &[Function]) -> Functions<'_> {
 /// what its bodies take from around them. Of the model's own functions and of
 /// other domains nothing is known.
 pub(super) fn is_pure(node: &Node, functions: &Functions) -> bool {
-    if functions.contains(&(full_domain(node.domain()), node.op_type())) {
+    if is_function(node, functions) {
         return false;
     }
     let op_type = node.op_type();
@@ -37,6 +37,11 @@ pub(super) fn is_pure(node: &Node, functions: &Functions) -> bool {
     let alone = pure_here || foldable::is_pure(op_type);
     let known = KNOWN_DOMAINS.contains(&node.domain()) && !DRAW.contains(&op_type);
     alone && known && bodies(node).all(|body| body.node.iter().all(|inner| is_pure(inner, functions)))
+}
+
+/// Returns whether a node calls a function that the model defines.
+pub(super) fn is_function(node: &Node, functions: &Functions) -> bool {
+    functions.contains(&(full_domain(node.domain()), node.op_type()))
 }
 
 /// The standard domain has two names.

@@ -7,11 +7,13 @@ use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
 use super::shapes::{self, Fact, Inferred, MOST_WORK};
 use super::tensors::{self, Described, Role};
-use super::{FORMAT, given, listing, text};
+use super::{FORMAT, given, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::TensorId;
 use crate::import::foldable::{Holds, OperatorAdder};
-use crate::import::{ImportError, ImportOptions, ImportedGraph, permits, short, states};
+use crate::import::{
+    ImportError, ImportOptions, ImportedGraph, listing, permits, short, states, upper_bounds,
+};
 
 /// Bodies of IF and WHILE within each other.
 const DEEPEST: usize = 16;
@@ -90,6 +92,7 @@ impl<'a> Build<'a> {
         let notes = std::mem::take(&mut self.notes);
         let mut imported = self.finish(builder, notes, &part)?;
         states::keep(&mut imported.graph, self.options)?;
+        imported.notes.extend(upper_bounds::note(&imported.graph));
         Ok(imported)
     }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::schema::{SubGraph, Tensor};
 use super::shapes::Given;
 use super::tensors::Role;
-use super::{listing, text};
+use super::text;
+use crate::import::listing;
 use crate::import::{ImportError, ImportOptions, InputDimension, check_dims, short};
 
 /// The shapes by tensor. A name is that of a graph input, or else of a tensor that an operator

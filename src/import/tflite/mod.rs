@@ -93,17 +93,6 @@ fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
     }
 }
 
-/// The first few of them, and how many more there are; none of none.
-pub(crate) fn listing(mut things: impl Iterator<Item = String>) -> Option<String> {
-    const SHOWN: usize = 10;
-    let mut shown: Vec<String> = things.by_ref().take(SHOWN).collect();
-    let more = things.count();
-    if more > 0 {
-        shown.push(format!("and {more} more"));
-    }
-    (!shown.is_empty()).then(|| shown.join(", "))
-}
-
 /// A name; what is no UTF-8 of it is replaced.
 pub(crate) fn text(bytes: Option<Vector<'_, u8>>) -> String {
     bytes.map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes.bytes()).into_owned())

@@ -96,6 +96,37 @@ fn index_at(bytes: &[u8], options: Options<'_>, slot: u16) -> usize {
     number.and_then(|number| usize::try_from(number).ok()).unwrap_or(usize::MAX)
 }
 
+/// How the window of a convolution moves, along the height and the width.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    /// Whether all of the window is within the input.
+    pub(crate) is_valid: bool,
+    pub(crate) stride: [i32; 2],
+    pub(crate) dilation: [i32; 2],
+    /// Outputs for each channel of a depthwise convolution.
+    pub(crate) multiplier: i32,
+}
+
+/// Operators with a window; which options they have, and the fields with dilation by width and height, if they
+/// have some. The fields before are padding, stride by width and by height.
+const WINDOWS: [(&str, u8, Option<u16>); 3] =
+    [("CONV_2D", 1, Some(4)), ("DEPTHWISE_CONV_2D", 2, Some(5)), ("TRANSPOSE_CONV", 49, None)];
+
+/// The window of an operator that has one.
+pub(crate) fn window(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Option<Window> {
+    const VALID: u8 = 1;
+    let &(_, number, dilation) = WINDOWS.iter().find(|one| one.0 == op_type)?;
+    let options = operator.options().filter(|_| operator.options_type() == Some(number))?;
+    let field = |slot: u16| options.field_at(slot).and_then(|at| bytes.get(at..));
+    let read = |slot: u16, default: i32| {
+        let number = field(slot).and_then(<[u8]>::first_chunk);
+        number.map_or(default, |number| i32::from_le_bytes(*number))
+    };
+    let dilation = dilation.map_or([1; 2], |slot| [read(slot + 1, 1), read(slot, 1)]);
+    let is_valid = field(0).and_then(<[u8]>::first) == Some(&VALID);
+    Some(Window { is_valid, stride: [read(2, 0), read(1, 0)], dilation, multiplier: read(3, 0) })
+}
+
 /// The tensors of a list; -1, a tensor that is not given, is left out.
 pub(crate) fn tensor_ids(
     list: Option<Vector<'_, i32>>,

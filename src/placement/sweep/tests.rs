@@ -36,6 +36,7 @@ fn instance(random: &mut Random) -> Instance {
             size,
             alignment: 1,
             pools: 3,
+            pools_at_any_capacity: 3,
             start,
             finish,
             whole: false,

@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
 use crate::placement::{Access, Instance, MOST, NewItem, Room, complete};
-use crate::pools::{Content, Loading, Pools};
+use crate::pools::{Content, Loading, Pool, Pools};
 use crate::problem::LiveRange;
 use crate::sharing::{Groups, Relation};
 use crate::sorting::sort_by_keys;
@@ -147,10 +147,14 @@ impl Run<'_> {
         }
         frame.fill(&mut accesses, self.pools.prefetch_steps());
         let content = |one: &Member| Content::of_occupant(self.graph, one.occupant);
-        let takes = |id: &PoolId| members.iter().all(|one| self.pools.pool(*id).takes(content(one), size));
         let home = self.pools.home_id();
-        let pools = self.pools.ids().filter(|id| *id == home || takes(id));
-        let pools = pools.fold(0u8, |mask, id| mask | 1 << id.index());
+        let mask = |takes: &dyn Fn(&Pool, Content) -> bool| {
+            let takes_all = |id: &PoolId| members.iter().all(|one| takes(self.pools.pool(*id), content(one)));
+            let pools = self.pools.ids().filter(|id| *id == home || takes_all(id));
+            pools.fold(0u8, |mask, id| mask | 1 << id.index())
+        };
+        let pools = mask(&|pool, content| pool.takes(content, size));
+        let pools_at_any_capacity = mask(&|pool, content| pool.takes_at_any_capacity(content, size));
         let (start, finish) = (frame.start()?, frame.finish()?);
         for forced in [start, finish] {
             if pools >> forced.index() & 1 == 0 {
@@ -172,7 +176,9 @@ impl Run<'_> {
         let whole = self.pools.loads() == Loading::Once
             && matches!(members.as_slice(), [one] if !is_wanted_elsewhere(one)
                 && matches!(content(one), Content::Constants | Content::Variables));
-        items.instance.add(&NewItem { size, alignment, pools, start, finish, whole, accesses: &accesses });
+        let accesses = &accesses;
+        let new = NewItem { size, alignment, pools, pools_at_any_capacity, start, finish, whole, accesses };
+        items.instance.add(&new);
         items.members.push(members);
         Ok(())
     }

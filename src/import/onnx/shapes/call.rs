@@ -66,10 +66,13 @@ impl<'c, 'm> Call<'c, 'm> {
         )
     }
 
-    /// The numbers of an input that the shape depends on.
+    /// The numbers of an input that the shape depends on. An empty tensor has none, so these are known.
     pub fn numbers(&self, number: usize) -> Told<&'c [i64]> {
         let value = self.input(number)?;
-        value.data.as_ref().and_then(Data::whole).ok_or_else(|| self.depends(number))
+        match &value.data {
+            None if value.dims.contains(&0) => Ok(&[]),
+            data => data.as_ref().and_then(Data::whole).ok_or_else(|| self.depends(number)),
+        }
     }
 
     pub fn real_numbers(&self, number: usize) -> Told<&'c [f64]> {

@@ -9,6 +9,7 @@ use super::scope::{Fact, Scope, Unknown};
 use super::value::Value;
 use super::value_of;
 use crate::error::short;
+use crate::import::listed;
 use crate::import::onnx::descriptions::Description;
 use crate::import::onnx::messages::Node;
 use crate::import::onnx::subgraphs;
@@ -39,11 +40,8 @@ impl Listing {
         }
     }
 
-    fn note(mut self, what: &str) -> Option<String> {
-        if self.count > SHOWN {
-            self.shown.push(format!("and {} more", self.count - SHOWN));
-        }
-        (self.count > 0).then(|| format!("{what}: {}", self.shown.join("; ")))
+    fn note(self, what: &str) -> Option<String> {
+        (self.count > 0).then(|| format!("{what}: {}", listed(self.shown, self.count, "; ")))
     }
 }
 

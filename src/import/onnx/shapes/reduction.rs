@@ -7,7 +7,10 @@ use super::value::{Data, Told, Value, axes, axis, coordinates, few, place, size,
 pub(super) fn reduce(call: &Call) -> Told<Vec<Value>> {
     let input = call.input(0)?;
     let since = if call.node.op_type() == "ReduceSum" { 13 } else { 18 };
-    let numbers = call.numbers_since(since, "axes", 1)?.filter(|numbers| !numbers.is_empty());
+    let numbers = match (call.numbers_since(since, "axes", 1), bounded(call, input, since)) {
+        (Err(_), Some(bound)) => return Ok(vec![bound?]),
+        (numbers, _) => numbers?.filter(|numbers| !numbers.is_empty()),
+    };
     let gone = match numbers {
         Some(numbers) => axes(numbers, input.rank())?,
         None if call.version >= since && call.flag("noop_with_empty_axes", false) => {
@@ -19,6 +22,25 @@ pub(super) fn reduce(call: &Call) -> Told<Vec<Value>> {
     let data = reduced(call, input, &kept);
     let dims = without(&input.dims, &gone, call.flag("keepdims", true));
     Ok(vec![Value::with(input.data_type, dims, data)?])
+}
+
+/// The upper bound of a reduction along axes that data decides on. A reduced axis of an empty tensor becomes 1.
+/// Without `keepdims`, an axis of the output is one of the input's that at most all reduced axes precede.
+fn bounded(call: &Call, input: &Value, since: i64) -> Option<Told<Value>> {
+    let axes = call.optional(1).ok()??;
+    if call.version < since || call.attribute("axes").is_some() || axes.data.is_some() || axes.is_upper() {
+        return None;
+    }
+    if call.flag("keepdims", true) {
+        let dims: Vec<u64> = input.dims.iter().map(|&dim| dim.max(1)).collect();
+        return Some(Value::new(input.data_type, dims).map(Value::at_most));
+    }
+    let count = usize::try_from(*axes.dims.first()?).ok()?.checked_add(1)?;
+    if count > input.rank() + 1 {
+        return None;
+    }
+    let dims: Vec<u64> = input.dims.windows(count).filter_map(|dims| dims.iter().max().copied()).collect();
+    Some(Value::new(input.data_type, dims).map(Value::at_most))
 }
 
 /// The shape where some axes are gone, or are 1.

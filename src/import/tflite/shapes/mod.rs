@@ -26,9 +26,9 @@ mod window;
 
 use std::collections::BTreeMap;
 
-use super::listing;
 use super::operators::Read;
 use super::schema::{Model, Operator, SubGraph};
+use crate::import::listing;
 use crate::import::short;
 use call::{Call, MOST_AXES};
 pub(super) use fact::Fact;

@@ -1,0 +1,77 @@
+//! Shapes and options of convolutions, as kernels read them.
+
+use crate::export::tflite::net::{NetOperator, NetSubgraph, NetTensor};
+use crate::import::tflite::operators::Window;
+
+/// Dimensions and strides up to this, so that no product below overflows 128 bits.
+const LARGEST: i128 = 1 << 24;
+
+/// Batch, height, width and channels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dims {
+    pub(super) n: i128,
+    pub(super) h: i128,
+    pub(super) w: i128,
+    pub(super) c: i128,
+}
+
+/// Height and width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) h: i128,
+    pub(super) w: i128,
+}
+
+/// A convolution; of the filter, `n` are the first and `c` the last of the four dimensions in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Convolution {
+    pub(super) input: Dims,
+    pub(super) filter: Dims,
+    pub(super) output: Dims,
+    pub(super) stride: Pair,
+    pub(super) dilation: Pair,
+    pub(super) padding: Pair,
+    pub(super) multiplier: i128,
+}
+
+impl Convolution {
+    /// None if a tensor is missing or has no four dimensions, or a number is larger than any that a kernel bears.
+    pub(super) fn of(subgraph: &NetSubgraph, operator: &NetOperator, data: usize) -> Option<Self> {
+        let window = operator.window?;
+        let [input, filter] = [data, 1].map(|position| dims(subgraph.input(operator, position)));
+        let (input, filter, output) = (input?, filter?, dims(subgraph.output(operator))?);
+        let Window { is_valid, stride, dilation, multiplier } = window;
+        let [stride, dilation] = [stride, dilation].map(|[h, w]| Pair { h: h.into(), w: w.into() });
+        let numbers = [stride.h, stride.w, dilation.h, dilation.w];
+        if numbers.iter().any(|number| !(1..=LARGEST).contains(number)) {
+            return None;
+        }
+        // Half of what the windows need beyond the input, rounded down.
+        let padding = |input: i128, filter: i128, output: i128, stride: i128, dilation: i128| {
+            let total = (output - 1) * stride + (filter - 1) * dilation + 1 - input;
+            if is_valid { 0 } else { total.max(0) / 2 }
+        };
+        let padding = Pair {
+            h: padding(input.h, filter.h, output.h, stride.h, dilation.h),
+            w: padding(input.w, filter.w, output.w, stride.w, dilation.w),
+        };
+        let multiplier = multiplier.into();
+        Some(Self { input, filter, output, stride, dilation, padding, multiplier })
+    }
+}
+
+fn dims(tensor: Option<&NetTensor>) -> Option<Dims> {
+    let &[n, h, w, c] = tensor?.shape.as_deref()? else { return None };
+    let [n, h, w, c] = [n, h, w, c].map(i128::from);
+    [n, h, w, c].iter().all(|dim| (0..=LARGEST).contains(dim)).then_some(Dims { n, h, w, c })
+}
+
+/// The next multiple.
+pub(super) fn rounded(number: i128, multiple: i128) -> i128 {
+    (number + multiple - 1) / multiple * multiple
+}
+
+/// Bytes of a request; none if there are more than 64 bits hold.
+pub(super) fn bytes(number: i128) -> Option<u64> {
+    u64::try_from(number.max(0)).ok()
+}

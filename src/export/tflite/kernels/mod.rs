@@ -1,0 +1,73 @@
+//! Scratch that kernels request when they are prepared, by builds of TensorFlow Lite Micro.
+
+mod cmsis_nn;
+mod convolution;
+mod esp_nn;
+mod reference;
+
+use super::net::{ALIGNMENT, NetOperator, NetSubgraph, NetTensor};
+use crate::ElementType;
+
+/// Kernels of a build of TensorFlow Lite Micro.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kernels {
+    /// The reference kernels.
+    #[default]
+    Reference,
+    /// CMSIS-NN on processors with the DSP extension: Cortex-M4, M7, M33, M35P.
+    CmsisNnDsp,
+    /// CMSIS-NN on processors with the vector extension (MVE, Helium): Cortex-M52, M55, M85.
+    CmsisNnMve,
+    /// ESP-NN on ESP32-S3.
+    EspNnEsp32S3,
+}
+
+impl Kernels {
+    /// The requests of an operator's kernel, each rounded up; none if nothing is known of it. Where builds of
+    /// one library differ (by compiler, or by what they keep in persistent memory), the larger request counts.
+    pub(super) fn requests(self, subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
+        let kernel = match self {
+            Self::Reference => Kernel::Reference,
+            Self::CmsisNnDsp => cmsis_nn::kernel(cmsis_nn::Extension::Dsp, subgraph, operator),
+            Self::CmsisNnMve => cmsis_nn::kernel(cmsis_nn::Extension::Mve, subgraph, operator),
+            Self::EspNnEsp32S3 => esp_nn::kernel(subgraph, operator),
+        };
+        match kernel {
+            Kernel::Reference => reference::requests_of(subgraph, operator),
+            Kernel::Own(requests) => requests,
+        }
+    }
+}
+
+/// The kernel of an operator in a build with a library.
+enum Kernel {
+    Reference,
+    /// One of the library's own, with its requests; none if nothing is known of them.
+    Own(Option<Vec<u64>>),
+}
+
+/// Each rounded up; none if that, or all together, is more than the runtime can count.
+fn requests<const N: usize>(bytes: [Option<u64>; N]) -> Option<Vec<u64>> {
+    let rounded = bytes.into_iter().map(|bytes| bytes?.checked_next_multiple_of(ALIGNMENT));
+    let rounded = rounded.collect::<Option<Vec<u64>>>()?;
+    let sum = rounded.iter().try_fold(0u64, |sum, &bytes| sum.checked_add(bytes))?;
+    i32::try_from(sum).is_ok().then_some(rounded)
+}
+
+fn times(tensor: &NetTensor, width: u64) -> Option<u64> {
+    tensor.elements()?.checked_mul(width)
+}
+
+/// A number of 32 bits for each dimension.
+fn ranks(tensor: &NetTensor) -> Option<u64> {
+    tensor.rank()?.checked_mul(4)
+}
+
+fn dim(tensor: &NetTensor, axis: usize) -> Option<u64> {
+    tensor.shape.as_ref()?.get(axis).copied()
+}
+
+fn type_of(tensor: Option<&NetTensor>) -> Option<ElementType> {
+    tensor.and_then(|tensor| tensor.element_type)
+}
