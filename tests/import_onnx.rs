@@ -212,8 +212,8 @@ fn symbolic_dimensions_are_bound_by_name() {
     assert_eq!(
         error_text(&parts, &binding(&[("batch", 4), ("2*seq + 1", 11)])),
         if cfg!(feature = "onnx-shapes") {
-            "1 tensor has no static size: `y` [4, seq], as node `the Grow` (Grow) cannot tell the shape: this \
-             operator is not known; bind `seq` by --dim seq=1"
+            "1 tensor has no static size: `y` [4, seq], because the output shape of node `the Grow` (Grow) \
+             cannot be inferred: the operator has no shape rule; bind `seq` by --dim seq=1"
         } else {
             "1 tensor has no static size: `y` [4, seq]; bind `seq` by --dim seq=1"
         }
@@ -612,7 +612,8 @@ fn invalid_models_are_refused() {
     assert_eq!(reason(b""), "it is empty");
     assert_eq!(reason(&number(1, 8)), "it has no graph; is it an ONNX model at all?");
     assert!(
-        reason(b"<html><body>Not found</body></html>").starts_with("the bytes are no ONNX protobuf message")
+        reason(b"<html><body>Not found</body></html>")
+            .starts_with("the bytes are not an ONNX protobuf message")
     );
     assert!(reason(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n").contains("git lfs pull"));
 }

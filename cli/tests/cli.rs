@@ -627,8 +627,8 @@ fn inputs_may_be_given_other_shapes() {
             "no shape can be given to `image`: the file has no such input; there are `input.1`",
         ),
         ("input.1=1x3x8", "it has 4 dimensions, not 3"),
-        ("input.1=1x3x2x2", "its window reaches over 3 of 2 elements"),
-        ("input.1=1x3xx8", "is no shape; write it as in 1x3x224x224"),
+        ("input.1=1x3x2x2", "its window spans 3 elements, but its padded input has 2"),
+        ("input.1=1x3xx8", "is not a shape; write it as in 1x3x224x224"),
         ("1x3x8x8", "expected NAME=SHAPE"),
     ] {
         let (status, _, errors) = plimsoll(&[&usual[..], &["--input-shape", given]].concat());

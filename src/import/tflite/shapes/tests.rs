@@ -1,5 +1,4 @@
-//! Inference against what converters wrote. Rules by themselves are tested in
-//! `tests/import_tflite.rs`.
+//! Compares inferred shapes with those that converters wrote. `tests/import_tflite.rs` tests single rules.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::import::tflite::{model, operators};
 
-/// Operators of the zoo without a rule: their results have the shapes of the file.
+/// Operators of the zoo without a rule. Their outputs have declared shapes.
 const WITHOUT_RULE: [&str; 10] = [
     "CUSTOM:SignalEnergy",
     "CUSTOM:SignalFftAutoScale",
@@ -32,10 +31,9 @@ fn models(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Infers all shapes of the zoo without those that the files state for results, but where there
-/// is no rule.
+/// Infers the zoo without declared shapes of results, except for operators without a rule.
 #[test]
-fn the_zoo_is_inferred_as_its_files_say() {
+fn inferred_shapes_of_the_zoo_are_as_declared() {
     let mut files = Vec::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     models(&root.join("examples/models"), &mut files);
@@ -44,9 +42,15 @@ fn the_zoo_is_inferred_as_its_files_say() {
     for path in &files {
         let bytes = std::fs::read(path).unwrap();
         let model = model(&bytes).unwrap();
-        let given = Given::new();
-        let mut engine =
-            Engine { model, bytes: &bytes, given: &given, work: 0, contradictions: Vec::new(), depth: 0 };
+        let given = GivenShapes::new();
+        let mut engine = SubgraphInference {
+            model,
+            bytes: &bytes,
+            given: &given,
+            work: 0,
+            contradictions: Vec::new(),
+            depth: 0,
+        };
         for subgraph in model.subgraphs().unwrap() {
             let operators = operators::read(model, subgraph).unwrap();
             let mut facts = engine.begin(subgraph, &operators, &[]);
