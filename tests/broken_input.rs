@@ -98,8 +98,11 @@ fn watchdog() -> Arc<(Mutex<(Instant, String)>, AtomicU64)> {
 
 /// Small files of each format: those of the repository, and those of the zoo if it exists.
 fn seeds() -> Vec<Seed> {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
-    let mut files = support::data::files(&models, "");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = support::data::files(&root.join("examples/models"), "");
+    for format in ["onnx", "tflite", "graph_json"] {
+        files.extend(support::data::files(&root.join("fuzz/seeds").join(format), ""));
+    }
     if let Some(zoo) = support::data::folder("zoo") {
         files.extend(support::data::files(&zoo, ".onnx"));
         files.extend(support::data::files(&zoo, ".tflite"));

@@ -317,8 +317,8 @@ fn every_importer_can_be_cancelled() {
         ..tflite_models::SubGraph::default()
     };
     let tflite = tflite_models::model(&[tflite_models::CONV_2D], main, Vec::new()).bytes();
-    let json = br#"{"ops": [{"inputs": [0], "outputs": [1]}], "outputs": [1],
-        "tensors": [{"bytes": 8, "kind": "input"}, {"bytes": 8}]}"#;
+    let json = br#"{"ops": [{"name": "a", "type": "Conv", "inputs": [0], "outputs": [1]}], "outputs": [1],
+        "tensors": [{"name": "x", "bytes": 8, "kind": "input"}, {"name": "y", "bytes": 8, "kind": "output"}]}"#;
     let formats: [(&[u8], Import); 4] = [
         (&onnx, |bytes, options| import::onnx_from_bytes("m", bytes, options).map(drop)),
         (&tflite, |bytes, options| import::tflite_from_bytes("m", bytes, options).map(drop)),

@@ -369,15 +369,14 @@ fn bodies_go_through_plans() {
     let body = |middle: u64, inner: Value| {
         json!({
             "ops": [
-                {"inputs": [0], "outputs": [1], "bodies": inner},
-                {"inputs": [1], "outputs": [2]},
+                {"name": "wide", "type": "If", "inputs": [0], "outputs": [1], "bodies": inner},
+                {"name": "narrow", "type": "Neg", "inputs": [1], "outputs": [2]},
             ],
             "tensors": [
                 {"name": "x", "bytes": 8, "kind": "input"},
-                {"name": "m", "bytes": middle},
-                {"name": "y", "bytes": 8},
+                {"name": "m", "bytes": middle, "kind": "intermediate"},
+                {"name": "y", "bytes": 8, "kind": "output"},
             ],
-            "outputs": [2],
         })
     };
     let graph = import(&body(10, json!([body(100, json!([])), body(40, json!([body(300, json!([]))]))])));

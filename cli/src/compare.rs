@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::arguments::CompareArguments;
 use crate::inputs::{check_outputs, expand, read_among, with_path};
-use crate::output::{one_line, progress, report_error, report_note, say, table};
+use crate::output::{one_line, progress, report_error, report_note, report_notes, say, table};
 use crate::reading::VariablesArgument;
 use crate::{Answer, Failure};
 
@@ -115,9 +115,7 @@ fn problem(
     if arguments.target.is_given() {
         let planner = arguments.target.planner(reading.planner().order(arguments.order.into()));
         let model = arguments.target.plan(file, planner)?;
-        for note in &model.notes {
-            report_note(&format!("{}: {note}", file.display()));
-        }
+        report_notes(file, &model.notes);
         let liveness = Liveness::new(&model.graph, &model.plan.order, 16, Variables::Outside);
         let problem = liveness.map_err(|error| format!("{}: {error}", file.display()))?.problem().clone();
         return Ok((problem, model.head_bytes.saturating_sub(model.plan.arena_bytes)));

@@ -1,6 +1,7 @@
 //! Text for the terminal: no control characters, and no line of more than 2 KB.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -75,6 +76,13 @@ pub fn report_error(failure: &dyn std::fmt::Display) {
 /// Says on standard error what the user should know.
 pub fn report_note(text: &dyn std::fmt::Display) {
     print_error("note", text);
+}
+
+/// Reports the notes of a file among several.
+pub fn report_notes(file: &Path, notes: &[String]) {
+    for note in notes {
+        report_note(&format!("{}: {note}", file.display()));
+    }
 }
 
 /// Says what is wrong with the arguments, in several lines.

@@ -187,7 +187,7 @@ pub(super) fn place(
     Ok(plan)
 }
 
-/// The graph with bodies as large as no plan of this order undercuts, for what is proven of them.
+/// The graph with each body as scratch of the size of its lower bound.
 pub(super) fn least(graph: &Graph, plan: &Plan) -> Graph {
     flat(graph, &plan.bodies, plan.alignment, |plan| plan.lower_bound.bytes)
 }

@@ -11,7 +11,7 @@ use super::families::{Families, short_name};
 use super::placed::weights;
 use crate::Failure;
 use crate::arguments::FitArguments;
-use crate::output::report_note;
+use crate::output::{report_note, report_notes};
 
 /// Each with what those before it do not do. All but the last two are strategies, in the
 /// order of the file and without sharing memory.
@@ -80,9 +80,7 @@ impl Row {
         for bytes in arenas.iter_mut().chain([&mut bound]) {
             *bytes = bytes.saturating_add(behind);
         }
-        for note in &planned.notes {
-            bar.suspend(|| report_note(&format!("{}: {note}", file.display())));
-        }
+        bar.suspend(|| report_notes(file, &planned.notes));
         Ok(Self::new(file, (arenas, bound), weights(&planned.graph, 16), families))
     }
 

@@ -17,7 +17,7 @@ use super::many::failed_inputs;
 use super::placed::{Fit, Placed};
 use crate::arguments::FitArguments;
 use crate::inputs::{check_outputs, expand, read_among, with_path};
-use crate::output::{one_line, progress, report_error, report_note, say, table};
+use crate::output::{one_line, progress, report_error, report_notes, say, table};
 use crate::target::scratch_line;
 use crate::{Answer, Failure};
 
@@ -78,9 +78,7 @@ fn fit(file: &Path, reading: &Reading, unused: &mut BTreeSet<String>) -> Result<
     let options = arguments.reading.import_options();
     match read_among(file, options, unused).map_err(|error| with_path(file, error))? {
         Imported::Graph(imported) => {
-            for note in &imported.notes {
-                bar.suspend(|| report_note(&format!("{}: {note}", file.display())));
-            }
+            bar.suspend(|| report_notes(file, &imported.notes));
             let graph = &imported.graph;
             let named = |error: Failure| -> Failure { format!("{}: {error}", file.display()).into() };
             let fit = Fit::of(graph, &arguments.planner(bar), pools, arguments.reading.align);
@@ -102,9 +100,7 @@ fn fit(file: &Path, reading: &Reading, unused: &mut BTreeSet<String>) -> Result<
 fn for_target(file: &Path, reading: &Reading) -> Result<Fit, Failure> {
     let Reading { arguments, pools, bar, .. } = *reading;
     let planned = arguments.target.plan(file, arguments.planner(bar))?;
-    for note in &planned.notes {
-        bar.suspend(|| report_note(&format!("{}: {note}", file.display())));
-    }
+    bar.suspend(|| report_notes(file, &planned.notes));
     let fit = Fit::in_one_arena(planned.head_bytes, &planned.graph, &arguments.planner(bar), pools);
     fit.map_err(|error| format!("{}: {error}", file.display()).into())
 }

@@ -1,4 +1,4 @@
-//! An order, what shares memory in it, and what is to be placed then.
+//! Drafts: an order, its aliases, and the items to place.
 
 use super::items::{Items, Run};
 use crate::error::{Error, Result};
@@ -10,8 +10,8 @@ use crate::planner::Planner;
 use crate::pools::Pools;
 use crate::sharing::{Alignment, Contents, Groups, Layout, Wish, concerns, live_ranges};
 
-/// No more tensors move as one, unless they must: what is copied of them is looked at again and
-/// again.
+/// Above this number of tensors in a rigid group, fewer aliases are used: every move of a group
+/// examines all its members.
 const MOST_TOGETHER: usize = 2000;
 
 pub(super) struct Draft {
@@ -20,14 +20,14 @@ pub(super) struct Draft {
     pub(super) items: Items,
 }
 
-/// A draft, and about what it costs.
-pub(super) struct Known {
+/// A draft with its estimated cost.
+pub(super) struct EstimatedDraft {
     pub(super) draft: Draft,
     pub(super) wish: Wish,
     pub(super) estimate: Estimate,
 }
 
-/// What all drafts of a graph have in common.
+/// State shared by all drafts of a graph.
 pub(super) struct Drafts<'a> {
     planner: &'a Planner,
     pub(super) graph: &'a Graph,
@@ -45,14 +45,14 @@ impl<'a> Drafts<'a> {
                 format!("tensor `{}` has a fixed offset, which does not say in which pool", tensor.name());
             return Err(Error::Pools(text));
         }
-        // What lies at some distance in one pool must be right in all of them.
+        // A group keeps its internal distances in every pool, so they fit the largest alignment.
         let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
         let alignment = Alignment { default: planner.alignment, least };
         let (contents, _) = Contents::within(&planner.limits, graph, alignment, planner.sharing)?;
         Ok(Self { planner, graph, pools, alignment, contents })
     }
 
-    /// This order, with what of the wish can be shared in it.
+    /// The draft of an order with the aliases that a sharing policy grants in it.
     ///
     /// # Errors
     /// As [`Planner::place_in_order`].
@@ -86,31 +86,31 @@ impl<'a> Drafts<'a> {
 
     /// # Errors
     /// As [`draft`](Self::draft).
-    pub(super) fn known(&self, order: &[OperatorId], wish: Wish) -> Result<Known> {
+    pub(super) fn estimated(&self, order: &[OperatorId], wish: Wish) -> Result<EstimatedDraft> {
         let draft = self.draft(order, wish)?;
         let estimate = estimate(&draft.items.instance);
         self.planner.limits.go_on()?;
-        Ok(Known { draft, wish, estimate })
+        Ok(EstimatedDraft { draft, wish, estimate })
     }
 
-    /// This order, shared in the way that seems to cost least. A large network is only tried with
-    /// all that can be shared and with nothing.
+    /// The draft of an order under the sharing policy of the lowest estimated cost. For large graphs,
+    /// only the policies with the most and the fewest aliases are tried.
     ///
     /// # Errors
     /// As [`draft`](Self::draft).
-    pub(super) fn best_shared(&self, order: &[OperatorId]) -> Result<Known> {
+    pub(super) fn best_shared(&self, order: &[OperatorId]) -> Result<EstimatedDraft> {
         let [most, others @ ..] = Wish::variants(self.planner.sharing);
-        let mut best = self.known(order, most)?;
+        let mut best = self.estimated(order, most)?;
         if !concerns(self.graph, self.planner.sharing) {
             return Ok(best);
         }
         let skipped = if best.draft.items.instance.is_large() { others.len() - 1 } else { 0 };
         for &wish in &others[skipped..] {
             if best.estimate.cost > best.estimate.floor
-                && let Ok(known) = self.known(order, wish)
-                && known.estimate.cost < best.estimate.cost
+                && let Ok(other) = self.estimated(order, wish)
+                && other.estimate.cost < best.estimate.cost
             {
-                best = known;
+                best = other;
             }
         }
         Ok(best)

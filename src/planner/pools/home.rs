@@ -1,5 +1,6 @@
-//! Offsets at home, which is large: what is there throughout lies at the bottom, where nothing is
-//! to be chosen, and the rest above it.
+//! Offsets in the backing store. Buffers that are live from the first step to the last lie at the
+//! bottom, in any order; the others are packed above them. The backing store is large, so this
+//! nearly always fits.
 
 use crate::allocate::{Auto, Strategy};
 use crate::error::Result;
@@ -8,11 +9,11 @@ use crate::placement::{in_time, stacked};
 use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
 
-/// Of more buffers that come and go, offsets are found by one walk through time.
+/// Above this number of buffers with a shorter life, one sweep over time chooses offsets.
 const MOST_SEARCHED: usize = 20_000;
 
-/// Offsets of all buffers, of which some may last from the first of so many steps to the last.
-/// They are within the capacity if the limits allow to find such.
+/// Offsets of all buffers in a run of `steps` steps. They are within the capacity if the search finds
+/// such offsets within the limits.
 pub(super) fn offsets(problem: &Problem, steps: u32, limits: &Limits) -> Result<Vec<u64>> {
     if let Some(offsets) = in_layers(problem, steps, limits)?
         && highest(problem, &offsets) <= problem.capacity().unwrap_or(u64::MAX)
@@ -22,14 +23,14 @@ pub(super) fn offsets(problem: &Problem, steps: u32, limits: &Limits) -> Result<
     Ok(Auto::new().allocate(problem, limits)?.offsets)
 }
 
-/// The highest end.
+/// The highest end of a buffer.
 pub(super) fn highest(problem: &Problem, offsets: &[u64]) -> u64 {
     let ends =
         offsets.iter().zip(problem.buffers()).map(|(offset, buffer)| offset.saturating_add(buffer.size()));
     ends.max().unwrap_or(0)
 }
 
-/// None if offsets would not be numbers.
+/// None if an offset would exceed 64 bits.
 fn in_layers(problem: &Problem, steps: u32, limits: &Limits) -> Result<Option<Vec<u64>>> {
     let buffers = problem.buffers();
     let lasts = |&one: &usize| buffers[one].live().start == 0 && buffers[one].live().end == steps;

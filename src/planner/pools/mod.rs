@@ -19,28 +19,29 @@ use crate::problem::{Buffer, LiveRange, Problem};
 use crate::schedule::Ordering;
 use crate::sorting::sort_by_keys;
 use crate::verify::{verify_pools, verify_pools_until};
-use draft::{Draft, Drafts, Known};
+use draft::{Draft, Drafts, EstimatedDraft};
 use items::{Items, Member, held};
 
-/// Nodes of the search for an order where the limits name no number.
+/// Nodes of the order search if no node limit is given.
 const ORDERS: u64 = 10_000;
-/// Of graphs with more operands, the order is not planned together with offsets.
+/// Above this number of operands, the order is chosen by its peak, without offsets.
 const MOST_PLANNED: usize = 20_000;
-/// Nodes for each of a few orders, to see which is best.
+/// Nodes for the first comparison of each candidate order.
 const SOME: u64 = 40_000;
 
 impl Planner {
-    /// Plans a graph for several memories: an order, what lives where and when, so that a run
-    /// costs least by the costs of the [`Pools`], with offsets that exist.
+    /// Plans a graph for several memories: chooses operator order, residency of every tensor and
+    /// offsets to minimise the cost of a run by the costs of the [`Pools`].
     ///
-    /// The order is the planned one (of the least arena) or the file's, changed bit by bit where
-    /// that seems to save traffic. Within the limits it costs no more than the planned one. That
-    /// no other order costs less is known only if [all fits](PoolPlan::all_fits).
+    /// The search starts from the order of the smallest arena, or program order, and moves
+    /// operators where the estimated traffic falls. Within the limits the result costs no more than
+    /// that of the starting order. It is proven minimal over orders only if everything
+    /// [fits on chip](PoolPlan::all_fits).
     ///
     /// # Errors
-    /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold what must be there;
-    /// [`Error::Pools`] if what lies together must be in different pools, or a tensor has a fixed
-    /// offset, which does not say in which pool.
+    /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold the tensors that must
+    /// be there; [`Error::Pools`] if tensors that share memory must be in different pools, or if a
+    /// tensor has a fixed offset, because that names no pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
         if graph.has_bodies() {
             return bodies::place(self, graph, |planner, flat| planner.place(flat, pools));
@@ -48,8 +49,8 @@ impl Planner {
         self.place_from(graph, &self.planned_order(graph)?, pools)
     }
 
-    /// The same, starting from this order instead of the planned one, for callers that have
-    /// [planned](Self::plan) the graph before. Other orders are tried unless the order is to be
+    /// Plans a graph for several memories, starting from the given order, for callers that have
+    /// [planned](Self::plan) the graph before. Other orders are tried unless the mode is
     /// [`Ordering::File`].
     ///
     /// # Errors
@@ -73,7 +74,7 @@ impl Planner {
         Ok(PoolPlan { nodes: meter.nodes() + plan.nodes, ..plan })
     }
 
-    /// The order of the least arena, or where offsets would take long, of the least peak.
+    /// The order of the smallest arena; for large graphs, the order of the lowest peak.
     fn planned_order(&self, graph: &Graph) -> Result<Vec<OperatorId>> {
         let operands = |one: &Operator| one.inputs().len() + one.outputs().len();
         if graph.operators().iter().map(operands).sum::<usize>() > MOST_PLANNED {
@@ -84,16 +85,22 @@ impl Planner {
         Ok(order)
     }
 
-    /// The cheapest of some drafts: each is tried a little, the best then in full.
-    fn place_best(&self, graph: &Graph, pools: &Pools, all: &[Known], limits: &Limits) -> Result<PoolPlan> {
-        let place = |one: &Known, below: u64, limits: &Limits| {
+    /// The cheapest plan of several drafts: each gets a few nodes, the best one then the rest.
+    fn place_best(
+        &self,
+        graph: &Graph,
+        pools: &Pools,
+        all: &[EstimatedDraft],
+        limits: &Limits,
+    ) -> Result<PoolPlan> {
+        let place = |one: &EstimatedDraft, below: u64, limits: &Limits| {
             self.place_draft(graph, pools, &one.draft, below, limits)
         };
         if let [only] = all {
             return place(only, u64::MAX, limits);
         }
         let mut nodes = 0;
-        let mut best: Option<(PoolPlan, &Known)> = None;
+        let mut best: Option<(PoolPlan, &EstimatedDraft)> = None;
         let mut failed = None;
         for one in all {
             let below = best.as_ref().map_or(u64::MAX, |best| best.0.cost);
@@ -104,9 +111,9 @@ impl Planner {
                         best = Some((plan, one));
                     }
                 }
-                // There is a verified plan.
+                // An earlier draft has a verified plan.
                 Err(Error::Cancelled) if best.is_some() => break,
-                // What must be on chip at once may depend on the order.
+                // Another order may need fewer bytes on chip at once.
                 Err(error @ Error::DoesNotFit(_)) => failed = Some(error),
                 Err(error) => return Err(error),
             }
@@ -127,7 +134,7 @@ impl Planner {
         Ok(PoolPlan { nodes, ..plan })
     }
 
-    /// The same in this order.
+    /// Plans a graph for several memories in the given order.
     ///
     /// # Errors
     /// As [`place`](Self::place).
@@ -136,11 +143,11 @@ impl Planner {
             return bodies::place(self, graph, |planner, flat| planner.place_in_order(flat, order, pools));
         }
         let drafts = Drafts::new(self, graph, pools)?;
-        let known = drafts.best_shared(order)?;
-        self.place_draft(graph, pools, &known.draft, u64::MAX, &self.limits)
+        let start = drafts.best_shared(order)?;
+        self.place_draft(graph, pools, &start.draft, u64::MAX, &self.limits)
     }
 
-    /// The best plan of a draft, or any if none costs less than `below`.
+    /// The best plan of a draft, or any plan if none costs less than `below`.
     fn place_draft(
         &self,
         graph: &Graph,
@@ -193,7 +200,8 @@ impl Task<'_> {
         Ok(plan)
     }
 
-    /// To make and verify a large plan takes longer than a cancelled call may.
+    /// Stops a cancelled call: making and verifying a large plan would exceed the time in which it
+    /// returns.
     fn go_on_if_large(&self) -> Result<()> {
         if self.graph.operators().len() > MOST_AT_ANY_LIMIT {
             self.limits.go_on()?;
@@ -201,7 +209,7 @@ impl Task<'_> {
         Ok(())
     }
 
-    /// Why there is no placement.
+    /// Reason why no placement exists.
     fn too_much(&self) -> String {
         let instance = &self.draft.items.instance;
         let Some(one) = fullest(instance) else {
@@ -238,7 +246,7 @@ impl Task<'_> {
         plan
     }
 
-    /// Copies of an item, and what operators and copies move.
+    /// Adds the transfers of an item and the traffic of operators and transfers.
     fn moves(&self, items: &Items, found: &Found, item: usize, plan: &mut PoolPlan) {
         let instance = &items.instance;
         let way = &found.ways[instance.cells_of(item)];
@@ -267,14 +275,15 @@ impl Task<'_> {
         }
     }
 
-    /// Where operators find what has several places at their step, if not in the first of them.
+    /// Records the pool in which an operator accesses an occupant that is resident in several pools at
+    /// that step, if it is not the first of them.
     fn uses(&self, items: &Items, found: &Found, item: usize, plan: &mut PoolPlan) {
         let instance = &items.instance;
         let way = &found.ways[instance.cells_of(item)];
         for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
             let around = &way[2 * number..2 * number + 3];
             if around.iter().all(|&pool| pool == around[1]) {
-                // It has one place then.
+                // Resident in one pool only.
                 continue;
             }
             let (step, pool) = (access.step, PoolId::new(around[1].into()));
@@ -294,7 +303,7 @@ impl Task<'_> {
         }
     }
 
-    /// Offsets at home.
+    /// Chooses offsets in the backing store.
     fn settle_home(&self, items: &Items, found: &Found, plan: &mut PoolPlan) -> Result<()> {
         let instance = &items.instance;
         let room = &instance.rooms[instance.home()];
@@ -323,7 +332,7 @@ impl Task<'_> {
     }
 }
 
-/// Places of all that lie in an item.
+/// Adds a residency interval for every member of an item.
 fn stay(members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan) {
     for one in members.iter().filter(|one| one.bytes > 0) {
         let live =
@@ -335,8 +344,8 @@ fn stay(members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan
     }
 }
 
-/// Tensors that something else takes over from while they are copied have their places until
-/// that is done. Their items have them anyway.
+/// Extends the residency of tensors that are copied while their alias takes over, until the transfer
+/// is due. The memory belongs to their item in any case.
 fn keep_while_copied(plan: &mut PoolPlan) {
     let mut under_way: Vec<Transfer> =
         plan.transfers.iter().filter(|one| one.step < one.due).copied().collect();
@@ -352,7 +361,7 @@ fn keep_while_copied(plan: &mut PoolPlan) {
     }
 }
 
-/// In the order that is promised.
+/// Sorts residency and transfers into the documented order.
 fn finish(plan: &mut PoolPlan) {
     sort_by_keys(&mut plan.stays, |stay| [stay.live.start.into(), 0]);
     sort_by_keys(&mut plan.stays, |stay| {

@@ -1,8 +1,16 @@
-//! Orders for several memories: what is used again soon need not leave the chip in between.
+//! Operator orders for several memories.
+//!
+//! A tensor that is used again soon need not leave the chip in between, so moving its uses together
+//! saves traffic. This is a local search over orders: each neighbour is judged by the estimated cost
+//! of its draft, not by a placement. It has two kinds of moves. The first brings the two operators at
+//! the ends of a costly gap together, with everything that must run between them. The second moves
+//! one operator to another valid step. An order is a candidate only: the placement that follows
+//! decides, so an estimate that is wrong costs time and never soundness. Each neighbour costs one
+//! pass over the accesses and steps; [`WORK`] bounds their sum.
 
 use std::ops::Range;
 
-use super::draft::{Drafts, Known};
+use super::draft::{Drafts, EstimatedDraft};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
@@ -12,40 +20,44 @@ use crate::random::Random;
 use crate::schedule::Rows;
 use crate::sorting::sort_by_keys;
 
-/// Accesses and steps that all orders tried together have.
+/// Accesses and steps examined in all neighbours together.
 const WORK: usize = 3_000_000;
 
-/// The search ends when each operator that can move was moved so often in vain, on average.
+/// The search ends after this many moves in vain per movable operator.
 const PATIENCE: usize = 4;
 
-/// Orders that seem to cost less than a known one, a few, the best first.
+/// A few orders of lower estimated cost than the given draft, the best first.
 ///
 /// # Errors
 /// As [`Drafts::draft`].
-pub(super) fn better(drafts: &Drafts<'_>, known: &Known, meter: &mut Meter<'_>) -> Result<Vec<Known>> {
-    if known.estimate.cost <= known.estimate.floor {
+pub(super) fn better(
+    drafts: &Drafts<'_>,
+    planned: &EstimatedDraft,
+    meter: &mut Meter<'_>,
+) -> Result<Vec<EstimatedDraft>> {
+    if planned.estimate.cost <= planned.estimate.floor {
         return Ok(Vec::new());
     }
-    let is_cheaper = |one: &Known| one.estimate.cost < known.estimate.cost;
+    let is_cheaper = |one: &EstimatedDraft| one.estimate.cost < planned.estimate.cost;
     let file = drafts.graph.file_order();
     let mut of_file = None;
-    if known.draft.order != file {
-        of_file = Some(drafts.known(file, known.wish)?).filter(is_cheaper);
+    if planned.draft.order != file {
+        of_file = Some(drafts.estimated(file, planned.wish)?).filter(is_cheaper);
     }
-    let start = of_file.as_ref().unwrap_or(known);
+    let start = of_file.as_ref().unwrap_or(planned);
     let instance = &start.draft.items.instance;
     if instance.is_large() {
         return Ok(of_file.into_iter().collect());
     }
-    let moves = Moves::new(drafts.graph);
+    let moves = OrderMoves::new(drafts.graph);
     let size = instance.accesses.len() + instance.steps as usize;
-    let (left, brought, found) = (WORK / size, Vec::new(), None);
-    let mut search = Search { drafts, meter, moves, size, left, start, brought, found };
+    let (left, grouped, incumbent) = (WORK / size, Vec::new(), None);
+    let mut search = OrderImprovement { drafts, meter, moves, size, left, start, grouped, incumbent };
     let _ = search.run();
-    let Search { brought, found, .. } = search;
-    let mut all: Vec<Known> = found.into_iter().filter(is_cheaper).collect();
-    if !brought.is_empty() && all.iter().chain([known]).all(|one| one.draft.order != brought) {
-        all.extend(Some(drafts.known(&brought, known.wish)?).filter(is_cheaper));
+    let OrderImprovement { grouped, incumbent, .. } = search;
+    let mut all: Vec<EstimatedDraft> = incumbent.into_iter().filter(is_cheaper).collect();
+    if !grouped.is_empty() && all.iter().chain([planned]).all(|one| one.draft.order != grouped) {
+        all.extend(Some(drafts.estimated(&grouped, planned.wish)?).filter(is_cheaper));
     }
     if all.is_empty() {
         all.extend(of_file);
@@ -53,43 +65,43 @@ pub(super) fn better(drafts: &Drafts<'_>, known: &Known, meter: &mut Meter<'_>) 
     Ok(all)
 }
 
-/// Why no more orders are tried: all fits, or enough was done.
-struct Enough;
+/// Reason to stop: the estimate reaches the unavoidable cost, or the work limit is met.
+struct Exhausted;
 
-type Outcome<T = ()> = std::result::Result<T, Enough>;
+type Outcome<T = ()> = std::result::Result<T, Exhausted>;
 
-/// Which orders to go on from.
+/// Acceptance criterion of the local search.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Take {
-    Better,
-    /// To leave places where no single change is better.
+enum Acceptance {
+    Improvement,
+    /// Accepts equal cost, to cross plateaus.
     NoWorse,
 }
 
-/// Changes an order bit by bit as long as that seems to save something.
-struct Search<'s, 'm> {
+/// Local search over orders by estimated cost.
+struct OrderImprovement<'s, 'm> {
     drafts: &'s Drafts<'s>,
     meter: &'s mut Meter<'m>,
-    moves: Moves,
+    moves: OrderMoves,
     /// Accesses and steps.
     size: usize,
-    /// Orders that may be tried.
+    /// Number of neighbours that may still be examined.
     left: usize,
-    start: &'s Known,
-    /// The order as it was before single operators were moved.
-    brought: Vec<OperatorId>,
-    /// No dearer than the start.
-    found: Option<Known>,
+    start: &'s EstimatedDraft,
+    /// The order after operators were grouped together and before single operators moved.
+    grouped: Vec<OperatorId>,
+    /// The incumbent, if it replaced the start; its estimated cost is at most that of the start.
+    incumbent: Option<EstimatedDraft>,
 }
 
-impl Search<'_, '_> {
+impl OrderImprovement<'_, '_> {
     fn run(&mut self) -> Outcome {
-        let brought = self.bring_together(Take::Better);
-        self.brought = self.at_hand().draft.order.clone();
-        brought?;
+        let grouped = self.bring_together(Acceptance::Improvement);
+        self.grouped = self.current().draft.order.clone();
+        grouped?;
         loop {
             let before = self.cost();
-            self.bring_together(Take::NoWorse)?;
+            self.bring_together(Acceptance::NoWorse)?;
             self.move_some()?;
             if self.cost() >= before {
                 return Ok(());
@@ -97,21 +109,21 @@ impl Search<'_, '_> {
         }
     }
 
-    fn at_hand(&self) -> &Known {
-        self.found.as_ref().unwrap_or(self.start)
+    fn current(&self) -> &EstimatedDraft {
+        self.incumbent.as_ref().unwrap_or(self.start)
     }
 
     fn cost(&self) -> u64 {
-        self.at_hand().estimate.cost
+        self.current().estimate.cost
     }
 
-    /// Brings operators together that access the same.
-    fn bring_together(&mut self, take: Take) -> Outcome {
+    /// Brings operators together that access the same tensor.
+    fn bring_together(&mut self, take: Acceptance) -> Outcome {
         loop {
             let before = self.cost();
-            for pair in apart(self.at_hand()) {
-                for side in [Side::Up, Side::Down] {
-                    let order = self.found.as_ref().unwrap_or(self.start).draft.order.as_slice();
+            for pair in apart(self.current()) {
+                for side in [MovedEnd::Later, MovedEnd::Earlier] {
+                    let order = self.incumbent.as_ref().unwrap_or(self.start).draft.order.as_slice();
                     if let Some(order) = self.moves.together(order, pair, side)
                         && self.take(&order, take)?
                     {
@@ -125,17 +137,17 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Moves single operators to where they could be as well.
+    /// Moves single operators to other valid steps.
     fn move_some(&mut self) -> Outcome {
         let mut random = Random::new(1);
-        let movable = self.moves.movable(&self.at_hand().draft.order.clone());
+        let movable = self.moves.movable(&self.current().draft.order.clone());
         let mut in_vain = 0;
         while in_vain < PATIENCE * movable.len() {
             let operator = movable[random.below(movable.len())];
-            let order = self.found.as_ref().unwrap_or(self.start).draft.order.as_slice();
+            let order = self.incumbent.as_ref().unwrap_or(self.start).draft.order.as_slice();
             in_vain += 1;
             if let Some(order) = self.moves.elsewhere(order, operator, &mut random)
-                && self.take(&order, Take::NoWorse)?
+                && self.take(&order, Acceptance::NoWorse)?
             {
                 in_vain = 0;
             }
@@ -143,54 +155,55 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    /// Goes on from an order if it is good enough; whether it seems cheaper.
-    fn take(&mut self, order: &[OperatorId], take: Take) -> Outcome<bool> {
-        let known = self.at_hand();
+    /// Examines an order and makes it the incumbent if the criterion accepts it. Returns true if its
+    /// estimated cost is lower.
+    fn take(&mut self, order: &[OperatorId], take: Acceptance) -> Outcome<bool> {
+        let current = self.current();
         let (cost, wish, fits) =
-            (known.estimate.cost, known.wish, known.estimate.cost <= known.estimate.floor);
+            (current.estimate.cost, current.wish, current.estimate.cost <= current.estimate.floor);
         if fits || self.left == 0 || self.meter.spend_on(1, 32 * self.size as u64).is_err() {
-            return Err(Enough);
+            return Err(Exhausted);
         }
         self.left -= 1;
-        // Where tensors lie together, not all orders do.
-        let Ok(next) = self.drafts.known(order, wish) else { return Ok(false) };
+        // Aliases that must hold rule out some orders.
+        let Ok(next) = self.drafts.estimated(order, wish) else { return Ok(false) };
         let is_better = next.estimate.cost < cost;
-        if is_better || (take == Take::NoWorse && next.estimate.cost == cost) {
-            self.found = Some(next);
+        if is_better || (take == Acceptance::NoWorse && next.estimate.cost == cost) {
+            self.incumbent = Some(next);
         }
         Ok(is_better)
     }
 }
 
-/// Operators that access the same, where it is not on chip between them; then others.
-/// What is largest first.
-fn apart(known: &Known) -> Vec<(OperatorId, OperatorId)> {
-    let order = &known.draft.order;
-    let mut gaps: Vec<Gap> = known.estimate.gaps.clone();
+/// Pairs of operators at the ends of gaps between two accesses of a tensor: gaps during which the
+/// tensor is off chip first, larger tensors first.
+fn apart(draft: &EstimatedDraft) -> Vec<(OperatorId, OperatorId)> {
+    let order = &draft.draft.order;
+    let mut gaps: Vec<Gap> = draft.estimate.gaps.clone();
     sort_by_keys(&mut gaps, |gap| [(!gap.is_away).into(), !gap.bytes]);
     let operator = |step: u32| order.get(step as usize).copied();
     gaps.iter().filter_map(|gap| Some((operator(gap.from)?, operator(gap.until)?))).collect()
 }
 
-/// What moves where two operators are brought together.
+/// The operators that move when two operators are grouped together.
 #[derive(Clone, Copy)]
-enum Side {
-    /// The later one, with what it needs.
-    Up,
-    /// The earlier one, with what needs it.
-    Down,
+enum MovedEnd {
+    /// The later operator, with its predecessors in between.
+    Later,
+    /// The earlier operator, with its successors in between.
+    Earlier,
 }
 
-struct Moves {
-    /// By operator: those that must run before it, and those after it.
+struct OrderMoves {
+    /// Predecessors and successors by operator.
     before: Rows,
     after: Rows,
     /// By operator.
     step: Vec<usize>,
-    goes: Vec<bool>,
+    moves_along: Vec<bool>,
 }
 
-impl Moves {
+impl OrderMoves {
     fn new(graph: &Graph) -> Self {
         let count = graph.operators().len();
         let mut needed: Vec<Vec<u32>> = vec![Vec::new(); count];
@@ -199,7 +212,7 @@ impl Moves {
         }
         let before = Rows::new(needed);
         let after = before.transposed(count);
-        Self { before, after, step: vec![usize::MAX; count], goes: vec![false; count] }
+        Self { before, after, step: vec![usize::MAX; count], moves_along: vec![false; count] }
     }
 
     fn number(&mut self, order: &[OperatorId]) {
@@ -208,13 +221,13 @@ impl Moves {
         }
     }
 
-    /// Operators that can be at some other step while all others stay in order.
+    /// Operators that have another valid step while the others keep their order.
     fn movable(&mut self, order: &[OperatorId]) -> Vec<OperatorId> {
         self.number(order);
         order.iter().copied().filter(|&one| self.steps(order, one).len() > 1).collect()
     }
 
-    /// Steps at which an operator can be, its own among them; all are numbered.
+    /// Valid steps of an operator, including its present one.
     fn steps(&self, order: &[OperatorId], operator: OperatorId) -> Range<usize> {
         let step = |&one: &u32| self.step[one as usize];
         let number = operator.index() as u32;
@@ -223,7 +236,7 @@ impl Moves {
         first..end
     }
 
-    /// The order with an operator at some other step; none if it stays.
+    /// The order with the operator at a random valid step; none if that is its present one.
     fn elsewhere(
         &mut self,
         order: &[OperatorId],
@@ -242,41 +255,41 @@ impl Moves {
         (to != from).then_some(order)
     }
 
-    /// The order with two operators as near to each other as they can be; none if they are.
+    /// The order with two operators as close together as dependencies allow; none if it is the same.
     fn together(
         &mut self,
         order: &[OperatorId],
         (from, until): (OperatorId, OperatorId),
-        side: Side,
+        side: MovedEnd,
     ) -> Option<Vec<OperatorId>> {
         self.number(order);
         let (first, last) = (self.step[from.index()], self.step[until.index()]);
         let (first, last) = (first.min(last), first.max(last));
         let window = &order[first..=last];
         for &one in window {
-            // The first may stay the first and the last the last, whoever needs whom.
-            self.goes[one.index()] = one == from || one == until;
+            // Both ends move or stay as a whole, whichever depends on the other.
+            self.moves_along[one.index()] = one == from || one == until;
         }
         let rows = match side {
-            Side::Up => &self.before,
-            Side::Down => &self.after,
+            MovedEnd::Later => &self.before,
+            MovedEnd::Earlier => &self.after,
         };
         for place in 0..window.len() {
             let one = match side {
-                Side::Up => window[window.len() - 1 - place],
-                Side::Down => window[place],
+                MovedEnd::Later => window[window.len() - 1 - place],
+                MovedEnd::Earlier => window[place],
             };
-            if self.goes[one.index()] {
+            if self.moves_along[one.index()] {
                 for &other in rows.row(one.index() as u32) {
-                    self.goes[other as usize] |= (first..=last).contains(&self.step[other as usize]);
+                    self.moves_along[other as usize] |= (first..=last).contains(&self.step[other as usize]);
                 }
             }
         }
-        let (goes, stays): (Vec<OperatorId>, Vec<OperatorId>) =
-            window.iter().partition(|one| self.goes[one.index()]);
+        let (moves_along, stays): (Vec<OperatorId>, Vec<OperatorId>) =
+            window.iter().partition(|one| self.moves_along[one.index()]);
         let (head, tail) = match side {
-            Side::Up => (goes, stays),
-            Side::Down => (stays, goes),
+            MovedEnd::Later => (moves_along, stays),
+            MovedEnd::Earlier => (stays, moves_along),
         };
         if head.iter().chain(&tail).eq(window) {
             return None;

@@ -154,5 +154,5 @@ fn the_documentation_lists_what_the_table_has() {
         let list = list.join(", ");
         assert!(text.contains(&list), "docs/onnx.md should have\n{list}.");
     }
-    assert!(text.contains(&format!("up to version {NEWEST}")));
+    assert!(text.contains(&format!("up to operator set {NEWEST}")));
 }
