@@ -1,8 +1,8 @@
-//! What the C ABI costs over Rust, interleaved in one run, in CPU time: planning
-//! the buffers of a network, and handing over a million buffers.
+//! Overhead of the C ABI over Rust in CPU time, measured in turns in one process: planning the
+//! buffers of a network, and passing a million buffers.
 //!
-//! `MobileNetV2` is read from the folder named by `PLIMSOLL_DATA` (default
-//! `../shared`); without it, a network of the examples is planned.
+//! `MobileNetV2` is read from the folder named by `PLIMSOLL_DATA` (default `../shared`); without it,
+//! a network of the examples is planned.
 
 use std::ffi::c_char;
 use std::path::{Path, PathBuf};
@@ -50,17 +50,17 @@ fn buffers(records: &[Record]) -> Vec<Buffer> {
     records.iter().map(|one| Buffer::new(one.size, one.start..one.end).align(one.alignment)).collect()
 }
 
-/// Records in, offsets out, by Rust.
+/// Computes offsets from records in Rust.
 fn plan_by_rust(records: &[Record]) -> Vec<u64> {
     let problem = Problem::new(buffers(records)).expect("valid buffers");
     Planner::new().solve(&problem).expect("auto takes all").offsets
 }
 
-/// The same by C.
+/// Computes offsets from records through the C ABI.
 fn plan_by_c(records: &[Record]) -> Vec<u64> {
     let (mut problem, mut plan, mut count) = (null_mut(), null_mut(), 0);
     let mut offsets = vec![0; records.len()];
-    // SAFETY: as the header says; the counts are those of the arrays.
+    // SAFETY: all pointers are valid as the header requires; the counts are those of the arrays.
     unsafe {
         assert_eq!(plimsoll_problem_new(records.as_ptr(), records.len(), null(), &raw mut problem), 0);
         assert_eq!(plimsoll_problem_plan(problem, null(), &raw mut plan), 0);
@@ -77,14 +77,14 @@ fn hand_over_by_rust(records: &[Record]) {
 
 fn hand_over_by_c(records: &[Record]) {
     let mut problem = null_mut();
-    // SAFETY: as above.
+    // SAFETY: as above; each handle is freed once.
     unsafe {
         assert_eq!(plimsoll_problem_new(records.as_ptr(), records.len(), null(), &raw mut problem), 0);
         plimsoll_problem_free(problem);
     }
 }
 
-/// CPU seconds of so many runs.
+/// CPU seconds of a number of runs.
 fn seconds(runs: usize, mut work: impl FnMut()) -> f64 {
     let start = ProcessTime::now();
     (0..runs).for_each(|_| work());

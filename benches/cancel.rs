@@ -1,9 +1,9 @@
-//! How much CPU time it takes until a strategy returns once it is told to stop: of every
-//! published instance, at several moments, the longest.
+//! CPU time from cancellation to the return of a strategy: for every published instance, the maximum
+//! over several moments of cancellation.
 //!
-//! Reads the folder `bench` of the one named by `PLIMSOLL_DATA` (default
-//! `../shared`); without it there is nothing to measure. Generated buffers, too many
-//! for anything but a walk through time, are always there.
+//! The instances are read from `bench` in the folder named by `PLIMSOLL_DATA` (default
+//! `../shared`). Generated buffers, too many for anything but a sweep over time, are always
+//! measured.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -49,8 +49,8 @@ fn read(path: &Path) -> Option<(String, Problem)> {
     }
 }
 
-/// CPU time from the moment of cancelling to the return, verification included; none if the
-/// strategy refuses the problem.
+/// CPU time from cancellation to the return, with verification; `None` if the strategy refuses the
+/// problem.
 fn longest(problem: &Problem, strategy: &str) -> Option<Duration> {
     let mut longest = Duration::ZERO;
     for wait in [0, 2, 10, 50, 200, 1000] {
@@ -59,7 +59,7 @@ fn longest(problem: &Problem, strategy: &str) -> Option<Duration> {
         let planner = planner.strategy(by_name(strategy).expect("it is in the list"));
         let (done, is_done) = mpsc::channel::<()>();
         let watch = thread::spawn(move || {
-            // Ends at once if the planner is done before.
+            // Ends at once if the planner finishes first.
             let _ = is_done.recv_timeout(wait);
             token.cancel();
             ProcessTime::now()

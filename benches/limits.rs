@@ -1,18 +1,19 @@
-//! Plans under random limits: never above first fit nor greedy by size in program order, by their
-//! offsets alone, and how far calls run over their time limits. Where tensors share memory, these
-//! strategies go on to pack groups of tensors if nothing limits them; plans above that are counted.
+//! Plans under random limits: they must never be higher than first fit or greedy by size in program
+//! order (offsets without sharing). Also prints a histogram of the wall time by which calls exceed
+//! their time limits. Where tensors share memory, unlimited strategies go on to pack groups of
+//! tensors; plans higher than that are counted.
 //!
-//! `cargo bench --bench limits [-- GRAPHS]`; prints a histogram of overruns in wall time.
+//! Run with `cargo bench --bench limits [-- GRAPHS]`.
 
 use std::time::{Duration, Instant};
 
 use plimsoll::allocate::Greedy;
 use plimsoll::{Graph, Limits, Ordering, Planner, Sharing, TensorSpec};
 
-/// Upper ends of the histogram's bins, in milliseconds.
+/// Upper ends of the bins of the histogram, in milliseconds.
 const BINS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 1_000];
 
-/// A random graph: each operator reads one to three recent tensors, half of them may write in place.
+/// A random graph: each operator reads one to three recent tensors, and half of them may write in place.
 fn graph(seed: u64) -> Graph {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut net = Graph::builder(format!("limits {seed}"));
@@ -57,7 +58,7 @@ fn main() {
         assert!(arena <= offsets_alone, "seed {seed}, {nodes} nodes: {arena} above {offsets_alone}");
         let mut above = u32::from(arena > packed);
 
-        // The time of the first plan and of greedy by size does not count.
+        // The time of the first plan and of greedy by size is not counted.
         let start = Instant::now();
         planner().limits(Limits::new().nodes(0)).plan(&graph).expect("a plan");
         let least = start.elapsed();

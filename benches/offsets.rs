@@ -1,9 +1,9 @@
-//! The exact search and `auto` on rectangles cut into pieces, whose least height is
-//! known, and on published instances.
+//! The exact search and `auto` on rectangles cut into pieces, whose optimum is known, and on
+//! published instances.
 //!
-//! Those are read from the folder named by `PLIMSOLL_DATA` (default `../shared`),
-//! from its `bench/minimalloc`; they are published at github.com/google/minimalloc.
-//! Without them their benches are skipped.
+//! The published instances are read from `bench/minimalloc` in the folder named by `PLIMSOLL_DATA`
+//! (default `../shared`); they are available at github.com/google/minimalloc. Without them, their
+//! benchmarks are skipped.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,8 @@ mod packings;
 #[allow(dead_code)]
 mod adversarial;
 
-/// How CPU time grows with the number of buffers, planning and verification: three
-/// runs each, the median. Ten times as many may take no more than ten times as long,
-/// times the ratio of logarithms.
+/// Growth of CPU time with the number of buffers, for planning and verification: the median of
+/// three runs. Ten times as many buffers may take ten times as long, times the ratio of logarithms.
 fn growth(_: &mut Criterion) {
     println!("| buffers | above the optimum | CPU s | ns / (n log2 n) |\n| ---: | ---: | ---: | ---: |");
     for count in [10_000_usize, 30_000, 100_000, 300_000, 1_000_000] {
@@ -42,8 +41,8 @@ fn growth(_: &mut Criterion) {
     }
 }
 
-/// Random lives that crowd each other: how far `auto`, and `exact` with 500 000 nodes,
-/// stay above the bound.
+/// Random live ranges that overlap heavily: distance of `auto`, and of `exact` with 500 000 nodes,
+/// from the bound.
 fn crowds(_: &mut Criterion) {
     println!("| buffers | auto | CPU s | exact | CPU s |\n| ---: | ---: | ---: | ---: | ---: |");
     for count in [1_000, 3_000, 10_000] {

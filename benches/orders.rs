@@ -1,6 +1,5 @@
-//! How good orders of generated networks are, and what they cost: tables for
-//! `docs/results.md`. With `PLIMSOLL_DATA` (default `../shared`), also every network of
-//! its `zoo`.
+//! Quality and cost of operator orders of generated networks: tables for `docs/results.md`. With
+//! `PLIMSOLL_DATA` (default `../shared`), also every network in its folder `zoo`.
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +57,7 @@ fn family(name: &str, graphs: impl IntoIterator<Item = Graph>) {
     );
 }
 
-/// Arena bytes in the file's order and in ours, at int8.
+/// Arena bytes in program order and in the planned order, as int8.
 fn zoo() {
     let data = std::env::var_os("PLIMSOLL_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);

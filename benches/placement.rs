@@ -1,6 +1,7 @@
-//! What goes to DDR where not all fits, on every network of the zoo of `PLIMSOLL_DATA`
-//! (default `../shared`), counted as int8, weights included: tables for `docs/results.md`.
-//! `PLIMSOLL_ONLY` names a part of a path, `PLIMSOLL_GENERATED=N` a network of N operators.
+//! Placement in on-chip memory and DDR on every network in `zoo` of the folder named by
+//! `PLIMSOLL_DATA` (default `../shared`), counted as int8 with weights: tables for
+//! `docs/results.md`. `PLIMSOLL_ONLY` selects networks by a part of their path,
+//! `PLIMSOLL_GENERATED=N` a generated network of N operators.
 
 #[path = "support/rules.rs"]
 mod rules;
@@ -39,11 +40,11 @@ fn name(path: &Path) -> String {
     path.file_stem().and_then(|name| name.to_str()).unwrap_or("").to_owned()
 }
 
-/// One network at one capacity.
+/// Results of one network with one capacity.
 struct Row {
     plan: PoolPlan,
     seconds: f64,
-    /// Largest first, by value, by load only.
+    /// Rules: largest first, by value, by load only.
     rules: [u64; 3],
 }
 
@@ -61,7 +62,7 @@ impl Row {
         self.plan.gap() <= 0.01 && self.seconds <= 5.0
     }
 
-    /// Bytes above what larger memory could not save either.
+    /// Bytes above the unavoidable cost, which no capacity would save.
     fn avoidable(&self, cost: u64) -> f64 {
         cost.saturating_sub(self.plan.floor) as f64
     }
@@ -123,7 +124,7 @@ fn table(networks: &[(String, Graph)], loading: Loading) {
     println!("\n{loading:?}: at most 1 % and 5 s: {all_good} of {all}");
 }
 
-/// Blocks with branches and long skips, as a training step or a large network has.
+/// Network of blocks with branches and long skip connections, as in a training step or a large network.
 fn generated(count: u64) {
     let mut net = Graph::builder("generated");
     let mut random = 1u64;

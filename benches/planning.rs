@@ -1,8 +1,8 @@
-//! Time of the whole path and of each strategy, quality beside it.
+//! Time and quality of the whole pipeline and of each strategy.
 //!
-//! The large instances are read from the folder named by `PLIMSOLL_DATA`
-//! (default `../shared`), from its `bench/idealloc`; they are published at
-//! github.com/cappadokes/idealloc. Without them those benches are skipped.
+//! The large instances are read from `bench/idealloc` in the folder named by `PLIMSOLL_DATA`
+//! (default `../shared`); they are available at github.com/cappadokes/idealloc. Without them, their
+//! benchmarks are skipped.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,12 @@
-//! Shared objects: what is proven on random instances, and time.
+//! Shared objects: number of proven random instances, and time.
 
 use cpu_time::ProcessTime;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use plimsoll::allocate::{Knapsack, by_name};
 use plimsoll::{Buffer, Planner, Problem};
 
-/// As many steps as buffers; lives of up to `longest` steps; sizes up to 1000.
+/// Random problem with as many steps as buffers, live ranges of up to `longest` steps and sizes up
+/// to 1000.
 fn random(buffers: u32, longest: u32, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let list = (0..buffers).map(|_| {
@@ -17,7 +18,7 @@ fn random(buffers: u32, longest: u32, seed: u64) -> Problem {
 
 const INSTANCES: u64 = 20;
 
-/// How many are proven, how far the rest may be from the least, and CPU seconds.
+/// Prints the number of proven instances, the gap of the others, and CPU seconds.
 fn proofs(buffers: u32, longest: u32) {
     let planner = Planner::new().strategy(Knapsack::new());
     let (mut proven, mut gaps, mut seconds) = (0, Vec::new(), Vec::new());

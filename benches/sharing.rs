@@ -1,5 +1,5 @@
-//! What sharing memory saves on every network of the zoo of `PLIMSOLL_DATA` (default
-//! `../shared`), counted as int8, with inputs that may be overwritten: tables for
+//! Savings by memory sharing on every network in `zoo` of the folder named by `PLIMSOLL_DATA`
+//! (default `../shared`), counted as int8, with inputs that may be overwritten: tables for
 //! `docs/results.md`, and its plot if `PLIMSOLL_PLOT` names a file for it.
 
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ fn planner() -> Planner {
     Planner::new().alignment(1).variables(Variables::Outside)
 }
 
-/// By level. Where one does not reach what the one before it did, that counts.
+/// Arena by level of sharing. If a level is worse than the one before it, the better one counts.
 fn arenas(graph: &Graph, shared: &Plan, overlapping: u64) -> [u64; LEVELS.len()] {
     let in_file_order = |name: &str| {
         let strategy = allocate::by_name(name).expect("a known strategy");

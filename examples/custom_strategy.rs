@@ -1,13 +1,13 @@
-//! Bring a strategy of your own: `cargo run --example custom_strategy`.
+//! A strategy of the caller: `cargo run --example custom_strategy`.
 //!
-//! What it returns is verified like the work of the built-in ones: a wrong
-//! plan becomes an error, not a corrupted inference.
+//! The planner verifies its result like those of the built-in strategies: a wrong plan becomes an error,
+//! not a corrupted inference.
 
 use plimsoll::allocate::{Allocation, Auto, Strategy};
 use plimsoll::{Buffer, Limits, Planner, Problem, Result};
 
-/// Two ends: what lives long is stacked from the bottom, what lives shortly
-/// lies above, each at the lowest place that is free.
+/// Stacks long-lived buffers from the bottom and puts short-lived ones above, each at the lowest free
+/// offset.
 struct LongestAtTheBottom;
 
 impl Strategy for LongestAtTheBottom {
@@ -20,9 +20,9 @@ impl Strategy for LongestAtTheBottom {
         let mut order: Vec<usize> = (0..buffers.len()).collect();
         order.sort_by_key(|&i| (std::cmp::Reverse(buffers[i].live().steps()), i));
         let mut offsets = vec![0; buffers.len()];
-        for (place, &i) in order.iter().enumerate() {
-            let meets = |j: usize| buffers[j].live().overlaps(buffers[i].live());
-            let mut below: Vec<usize> = order[..place].iter().copied().filter(|&j| meets(j)).collect();
+        for (position, &i) in order.iter().enumerate() {
+            let overlaps = |j: usize| buffers[j].live().overlaps(buffers[i].live());
+            let mut below: Vec<usize> = order[..position].iter().copied().filter(|&j| overlaps(j)).collect();
             below.sort_by_key(|&j| offsets[j]);
             for j in below {
                 if offsets[i] + buffers[i].size() <= offsets[j] {
@@ -36,7 +36,7 @@ impl Strategy for LongestAtTheBottom {
     }
 }
 
-/// Forgets that buffers live at the same time.
+/// Ignores that buffers are live at the same time.
 struct AllAtZero;
 
 impl Strategy for AllAtZero {

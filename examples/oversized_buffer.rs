@@ -1,17 +1,16 @@
-//! A worked figure: `cargo run --example oversized_buffer`.
+//! Oversized shared buffers, a worked example: `cargo run --example oversized_buffer`.
 //!
-//! A runtime with a few shared buffers takes tensors in the order given: each
-//! joins the first buffer that is free and large enough, or opens a new one. In
-//! this branching graph that takes 800K + 700K + 1000K = 2.5M. With the second
-//! buffer larger than its first tensor needs, 800K + 1000K + 10K = 1.81M do. The
-//! solver finds that by itself, and proves that nothing less does.
+//! A runtime with a few shared buffers assigns tensors in the order given: each uses the first free
+//! buffer that is large enough, or a new one. In this branching graph that takes 800K + 700K + 1000K =
+//! 2.5M. If the second buffer is larger than its first tensor needs, 800K + 1000K + 10K = 1.81M suffice.
+//! The solver finds this, and proves that it is the minimum.
 
 use plimsoll::allocate::{Allocation, Auto, Knapsack, Strategy};
 use plimsoll::{Graph, Limits, Plan, Planner, Problem, Result, TensorSpec};
 
 /// Shared buffers, filled in the order given.
 struct SharedBuffers {
-    /// Whether a free buffer that is too small may grow.
+    /// A free buffer that is too small may grow.
     oversize: bool,
 }
 
@@ -63,7 +62,7 @@ fn branching_graph() -> Result<Graph> {
     net.build()
 }
 
-/// The arena by a strategy, in bytes.
+/// Plans the graph with a strategy, without alignment.
 fn arena(graph: &Graph, strategy: impl Strategy + 'static) -> Result<Plan> {
     Planner::new().alignment(1).strategy(strategy).plan(graph)
 }

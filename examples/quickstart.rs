@@ -1,4 +1,4 @@
-//! Plan a small network from the builder: `cargo run --example quickstart`.
+//! Builds and plans a small network: `cargo run --example quickstart`.
 
 use plimsoll::{ElementType::Int8, Graph, Planner, TensorSpec};
 
@@ -18,7 +18,7 @@ pub fn main() -> Result<(), plimsoll::Error> {
     let plan = Planner::new().alignment(64).plan(&graph)?;
 
     println!("{} bytes, {}", plan.arena_bytes, plan.status);
-    println!("no arena is smaller than {} bytes: see step {}", plan.lower_bound.bytes, plan.lower_bound.step);
+    println!("lower bound {} bytes, set by step {}", plan.lower_bound.bytes, plan.lower_bound.step);
     for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
         match plan.offset(id) {
             Some(offset) => println!("{:>8}  {}", offset, tensor.name()),

@@ -1,34 +1,36 @@
 /*
  * plimsoll: a static memory planner for neural-network compilers.
  *
- * A graph of operators and tensors goes in, or a list of buffers with sizes and
- * live ranges; an order and an offset for everything come out, in as little memory
- * as possible, verified, with a lower bound that says how close to the limit it is.
+ * The input is a graph of operators and tensors, or a list of buffers with sizes and
+ * live ranges. The result is an operator order and an offset for each tensor, verified
+ * and in as little memory as possible, with a lower bound that shows how far from the
+ * optimum the plan can be.
  *
- * In every function:
+ * Rules for every function:
  *
- * - What can fail returns a status, PLIMSOLL_OK or PLIMSOLL_ERROR_..., as an
- *   int32_t. A function that fails writes nothing to where results go (but for
- *   the sizes that it says are needed), and leaves its objects as they were.
- *   plimsoll_last_error() has the message, which names the culprit.
- * - Objects are opaque. They come from ..._new, plan and import functions, belong to
- *   the caller, and go by the ..._free function of their type: once, or NULL. An
- *   object that another was made of may be freed before that. const objects are
- *   not changed. The comment on each type says how threads may share it.
- * - Pointers must not be NULL where nothing else is said; NULL is an error, not a
- *   crash. An array of no entries may be NULL. Arrays and texts that are passed in
- *   are copied. Texts are UTF-8 and end with a zero byte.
- * - Sizes and offsets are bytes. Steps count operators in the order to run, from 0;
- *   live ranges are half-open. Indices count tensors, operators and buffers in the
- *   order in which they were added, from 0.
- * - Enumerations are int32_t, and numbers that are none of theirs are refused.
- * - Callbacks run on the thread that called, and must return.
- * - A mistake in the library ends the call with PLIMSOLL_ERROR_PANIC; if it was
- *   built with panic = "abort", it ends the process.
+ * - Fallible functions return a status as an int32_t: PLIMSOLL_OK or
+ *   PLIMSOLL_ERROR_.... A function that fails writes no results (except for the sizes
+ *   that its comment mentions) and leaves its objects unchanged. plimsoll_last_error()
+ *   returns the message, which names the tensor, operator or argument at fault.
+ * - Objects are opaque. Functions named ..._new, and functions that plan or import,
+ *   create them. The caller owns them and frees each once with the ..._free function of
+ *   its type; NULL is allowed. An object may be freed before objects that were created
+ *   from it. Functions do not change const objects. The comment of each type states how
+ *   threads may share it.
+ * - Pointers must not be NULL unless the comment allows it; NULL is an error, not a
+ *   crash. An empty array may be NULL. Arrays and texts that are passed in are copied.
+ *   Texts are UTF-8 and end with a zero byte.
+ * - Sizes and offsets are in bytes. Steps count operators in the order of execution,
+ *   from 0; live ranges are half-open. Indices count tensors, operators and buffers in
+ *   the order in which they were added, from 0.
+ * - Enumerations are int32_t; unknown numbers are refused.
+ * - Callbacks run on the calling thread, and must return.
+ * - An internal error ends the call with PLIMSOLL_ERROR_PANIC; in a library built with
+ *   panic = "abort", it ends the process.
  *
- * The library starts no threads but those of plimsoll_options_set_threads() while it
- * plans, uses no environment variables and keeps no state
- * but the message of each thread.
+ * The library starts no threads except, during a call that plans, those of
+ * plimsoll_options_set_threads(). It reads no environment variables and keeps no state
+ * except the last message of each thread.
  *
  * This file is generated; do not edit it.
  */
@@ -40,536 +42,535 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The number of this ABI: programs built for one number run with every library
-// that has the same. `plimsoll_abi()` says that of the library.
+// The ABI number: a program runs with every library that has the same number. `plimsoll_abi()`
+// returns the number of the library.
 #define PLIMSOLL_ABI 1
 
-// No value: no fixed offset, no capacity, no place in the arena.
+// No value: no fixed offset, no capacity, no offset in the arena.
 #define PLIMSOLL_NONE UINT64_MAX
 
 // No object, or no index.
 #define PLIMSOLL_NO_INDEX UINT32_MAX
 
-// Done.
+// Success.
 #define PLIMSOLL_OK 0
 
-// A pointer is NULL that must not be.
+// A required pointer is NULL.
 #define PLIMSOLL_ERROR_NULL 1
 
-// A number, size or text is none that this argument can have.
+// A number, size or text is invalid for this argument.
 #define PLIMSOLL_ERROR_ARGUMENT 2
 
-// The object is not in a state in which it can do this.
+// The object is not in the required state.
 #define PLIMSOLL_ERROR_STATE 3
 
-// The graph or the buffers break a rule; the message names the culprit.
+// The graph or the buffers break a rule; the message names the tensor, operator or buffer.
 #define PLIMSOLL_ERROR_INVALID 4
 
 // The strategy does not handle this problem.
 #define PLIMSOLL_ERROR_REFUSED 5
 
-// A plan, or what a strategy returned, is wrong; the message says where.
+// A plan, or the result of a strategy, is wrong; the message names the violation.
 #define PLIMSOLL_ERROR_WRONG_PLAN 6
 
-// A file or text could not be read as what it should be.
+// A file or text could not be imported.
 #define PLIMSOLL_ERROR_IMPORT 7
 
 // A file could not be opened or written.
 #define PLIMSOLL_ERROR_IO 8
 
-// This build of the library lacks the feature.
+// The library was built without the feature.
 #define PLIMSOLL_ERROR_UNSUPPORTED 9
 
-// The memory handed over is too small; the size that is needed is written.
+// The destination is too small; the required size is written.
 #define PLIMSOLL_ERROR_TOO_SMALL 10
 
 // A callback returned a number other than 0.
 #define PLIMSOLL_ERROR_CALLBACK 11
 
-// A mistake in the library. The objects of the call are not to be used again,
-// but may be freed.
+// Internal error. The objects of the call may only be freed.
 #define PLIMSOLL_ERROR_PANIC 12
 
-// A memory cannot hold what must live there; the message says how much that is.
+// A memory cannot hold the data that must live there; the message states how many bytes that is.
 #define PLIMSOLL_ERROR_DOES_NOT_FIT 13
 
-// The call was cancelled before there was a verified plan, or a whole graph.
+// The call was cancelled before a verified plan, or a complete graph, existed.
 #define PLIMSOLL_ERROR_CANCELLED 14
 
-// What is known of a plan: the arena is as low as the lower bound.
+// Plan status: the arena equals the lower bound.
 #define PLIMSOLL_STATUS_OPTIMAL 0
 
-// A right plan; a lower one may or may not exist.
+// Plan status: the plan fits; a smaller arena may exist.
 #define PLIMSOLL_STATUS_FEASIBLE 1
 
-// Nothing fits the capacity; the plan needs more.
+// Plan status: no plan fits the capacity; this plan exceeds it.
 #define PLIMSOLL_STATUS_INFEASIBLE 2
 
-// The plan needs more than the capacity, but something else may fit.
+// Plan status: this plan exceeds the capacity; another may fit.
 #define PLIMSOLL_STATUS_UNKNOWN 3
 
-// Why a search stopped: it was done.
+// Reason for stopping: the search was complete.
 #define PLIMSOLL_STOP_FINISHED 0
 
-// The limit of search nodes was met.
+// Reason for stopping: the limit of search nodes was reached.
 #define PLIMSOLL_STOP_NODES 1
 
-// The time limit was met.
+// Reason for stopping: the time limit was reached.
 #define PLIMSOLL_STOP_DEADLINE 2
 
-// It was cancelled, or the progress callback said so.
+// Reason for stopping: a token or the progress callback cancelled the search.
 #define PLIMSOLL_STOP_CANCELLED 3
 
-// Kinds of tensor. An external input, written by the caller before the first
-// step.
+// Tensor kind: an input, written by the caller before the first step.
 #define PLIMSOLL_TENSOR_INPUT 0
 
-// A weight; lives outside of the arena.
+// Tensor kind: a constant such as a weight, which lies outside the arena.
 #define PLIMSOLL_TENSOR_CONSTANT 1
 
-// State that outlives a run.
+// Tensor kind: state that outlives a run.
 #define PLIMSOLL_TENSOR_VARIABLE 2
 
-// Written by one operator, read by any number.
+// Tensor kind: written by one operator, read by any number.
 #define PLIMSOLL_TENSOR_INTERMEDIATE 3
 
-// What lies in an arena: a tensor, or a buffer of a problem.
+// Occupant of an arena: a tensor of a graph, or a buffer of a problem.
 #define PLIMSOLL_OCCUPANT_TENSOR 0
 
-// The workspace of an operator.
+// Occupant of an arena: the scratch of an operator.
 #define PLIMSOLL_OCCUPANT_SCRATCH 1
 
-// Variables live in the arena, throughout the run.
+// Location of variables: in the arena, throughout the run.
 #define PLIMSOLL_VARIABLES_ARENA 0
 
-// Variables live in memory of their own, uncounted.
+// Location of variables: in other memory, which the plan does not count.
 #define PLIMSOLL_VARIABLES_OUTSIDE 1
 
-// Operators run in the order of the file.
+// Order mode: program order.
 #define PLIMSOLL_ORDER_FILE 0
 
-// In the best order that can be found quickly; for most networks one that is proven.
+// Order mode: the best order found quickly; for most networks it is proven optimal.
 #define PLIMSOLL_ORDER_AUTO 1
 
-// In one of the least peak, with proof, as far as limits and memory reach.
+// Order mode: an order of minimum peak with proof, as far as limits and memory allow.
 #define PLIMSOLL_ORDER_OPTIMAL 2
 
-// Milliseconds of work where no limit says so.
+// Effort of searches without a limit: milliseconds.
 #define PLIMSOLL_EFFORT_QUICK 0
 
-// Typically at most 50 ms.
+// Effort of searches without a limit: typically at most 50 ms.
 #define PLIMSOLL_EFFORT_DEFAULT 1
 
-// Seconds or more.
+// Effort of searches without a limit: seconds or more.
 #define PLIMSOLL_EFFORT_THOROUGH 2
 
-// What an operator permits: its output is bytes of its input.
+// Permission: the output is a part of the memory of an input.
 #define PLIMSOLL_PERMIT_VIEW 0
 
-// Its input is bytes of its output.
+// Permission: an input is a part of the memory of the output, as for a concatenation.
 #define PLIMSOLL_PERMIT_PIECE 1
 
-// Its output may be written over its input, from the first byte on.
+// Permission: the output may be written over an input, from the first byte on.
 #define PLIMSOLL_PERMIT_IN_PLACE 2
 
-// The end of its input may be the start of its output.
+// Permission: the end of the input may be the start of the output.
 #define PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW 3
 
-// The end of its output may be the start of its input.
+// Permission: the end of the output may be the start of the input.
 #define PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW 4
 
-// Tensors share no memory while both are needed.
+// Sharing level: tensors share no memory while both are live.
 #define PLIMSOLL_SHARING_NONE 0
 
-// Views do: reshapes, slices, splits.
+// Sharing level: views share memory (reshapes, slices, splits).
 #define PLIMSOLL_SHARING_VIEWS 1
 
-// And outputs are written over inputs.
+// Sharing level: also, outputs are written over inputs.
 #define PLIMSOLL_SHARING_IN_PLACE 2
 
-// And pieces are made where they are put together, and tensors overlap in part.
+// Sharing level: also, pieces of a concatenation are written into its result, and tensors overlap
+// partially.
 #define PLIMSOLL_SHARING_ALL 3
 
-// How a tensor shares memory: it is all of the other one.
+// Kind of sharing: a tensor is the whole of the other tensor.
 #define PLIMSOLL_SHARE_VIEW 0
 
-// It is a part of the other one.
+// Kind of sharing: a tensor is a part of the other tensor.
 #define PLIMSOLL_SHARE_SLICE 1
 
-// It was made as a part of the other one, and is not to be copied there.
+// Kind of sharing: a tensor is written as a part of the other tensor, and need not be copied there.
 #define PLIMSOLL_SHARE_CONCAT 2
 
-// It is written over the other one.
+// Kind of sharing: a tensor is written over the other tensor.
 #define PLIMSOLL_SHARE_IN_PLACE 3
 
-// It starts within the other one, which is below it.
+// Kind of sharing: a tensor starts within the other tensor, which lies below it.
 #define PLIMSOLL_SHARE_OVERLAP 4
 
-// What a pool may hold, as bits: inputs, outputs, and what lies between operators.
+// Contents of a pool (a bit): inputs, outputs, and intermediate tensors.
 #define PLIMSOLL_HOLDS_ACTIVATIONS 1
 
-// Weights and other data that no run changes.
+// Contents of a pool (a bit): weights and other data that no run changes.
 #define PLIMSOLL_HOLDS_CONSTANTS 2
 
-// State that outlives a run.
+// Contents of a pool (a bit): state that outlives a run.
 #define PLIMSOLL_HOLDS_VARIABLES 4
 
-// Workspaces of operators.
+// Contents of a pool (a bit): scratch of operators.
 #define PLIMSOLL_HOLDS_SCRATCH 8
 
-// All of them.
+// Contents of a pool: all of the above.
 #define PLIMSOLL_HOLDS_ALL 15
 
-// A copy costs what an operator pays in place.
+// Cost of a copied byte: the same as for a byte that an operator accesses in place.
 #define PLIMSOLL_COST_IN_PLACE UINT32_MAX
 
-// Constants come on chip before the first run: those that stay there cost no run anything.
+// Loading of constants: on chip before the first run; constants that stay there cost nothing.
 #define PLIMSOLL_LOADING_ONCE 0
 
-// In each run anew.
+// Loading of constants: on chip in each run.
 #define PLIMSOLL_LOADING_EACH_RUN 1
 
-// Formats to import from: ONNX.
+// Import format: ONNX.
 #define PLIMSOLL_IMPORT_ONNX 0
 
-// TensorFlow Lite.
+// Import format: TensorFlow Lite.
 #define PLIMSOLL_IMPORT_TFLITE 1
 
-// A graph as JSON.
+// Import format: a graph as JSON.
 #define PLIMSOLL_IMPORT_JSON 2
 
-// Buffers as CSV.
+// Import format: buffers as CSV.
 #define PLIMSOLL_IMPORT_CSV 3
 
-// Formats to export to: PLAN.json.
+// Export format: PLAN.json.
 #define PLIMSOLL_EXPORT_JSON 0
 
-// Buffers with offsets.
+// Export format: buffers with offsets as CSV.
 #define PLIMSOLL_EXPORT_CSV 1
 
-// A memory map.
+// Export format: a memory map as SVG.
 #define PLIMSOLL_EXPORT_SVG 2
 
-// A C header with tables.
+// Export format: a C header with tables.
 #define PLIMSOLL_EXPORT_C 3
 
-// A summary for people.
+// Export format: a text summary.
 #define PLIMSOLL_EXPORT_TEXT 4
 
-// A page to look into: the memory map, live bytes, what causes the bound, tables. One HTML
-// file that loads nothing.
+// Export format: an interactive report (memory map, live bytes, causes of the lower bound, tables) as one
+// HTML file without external resources.
 #define PLIMSOLL_EXPORT_HTML 5
 
-// A trace for a timeline viewer, in Chrome's Trace Event Format.
+// Export format: a timeline trace in Chrome's Trace Event Format.
 #define PLIMSOLL_EXPORT_TRACE 6
 
-// Parts of a plan as C code: a header alone, with tables.
+// Part of C code: a complete header with tables.
 #define PLIMSOLL_C_ALONE 0
 
-// A header that declares what the source defines.
+// Part of C code: a header with declarations for the source.
 #define PLIMSOLL_C_HEADER 1
 
-// The source: the arena and the tables.
+// Part of C code: the source with the arena and the tables.
 #define PLIMSOLL_C_SOURCE 2
 
-// Stops a search from another thread. Any thread may use it at any time.
+// A token that stops searches from another thread. Any thread may use it at any time.
 typedef struct plimsoll_cancel plimsoll_cancel;
 
-// What is kept on chip where not everything fits, and what stays outside. Never
-// changes; any number of threads may use it at the same time. It has been
-// verified.
+// The choice of buffers to keep on chip where not all fit, with verified offsets. Immutable; any
+// number of threads may use it at the same time.
 typedef struct plimsoll_choice plimsoll_choice;
 
-// What cannot lie together within a capacity. Never changes; any number of threads
-// may use it at the same time.
+// Tensors, buffers and scratch that cannot lie together within a capacity. Immutable; any number of
+// threads may use it at the same time.
 typedef struct plimsoll_core plimsoll_core;
 
-// Operators and tensors. It is added to first, then built once, then planned any
-// number of times. Not to be used by two threads at the same time as long as it
-// is not built; after that, any number may.
+// A graph of operators and tensors. Add operators and tensors first, then build it once, then
+// plan it any number of times. Until it is built, only one thread at a time may use it; after
+// that, any number.
 typedef struct plimsoll_graph plimsoll_graph;
 
-// How to read a file. Not to be changed by one thread while another uses it;
-// otherwise any number of threads may use it at the same time.
+// Options of an import. No thread may change them while another uses them; otherwise any number
+// of threads may use them at the same time.
 typedef struct plimsoll_import_options plimsoll_import_options;
 
-// How to plan. Not to be changed by one thread while another uses it; otherwise
-// any number of threads may use it at the same time, as far as its callbacks
-// allow that: they are called on the thread that plans.
+// Options of a planner. No thread may change them while another uses them; otherwise any number of
+// threads may use them at the same time, as far as their callbacks allow it: callbacks run on the
+// thread that plans.
 typedef struct plimsoll_options plimsoll_options;
 
-// A plan of a graph, or of a problem. Never changes; any number of threads may use
-// it at the same time. It has been verified.
+// A verified plan of a graph or of a problem. Immutable; any number of threads may use it at the
+// same time.
 typedef struct plimsoll_plan plimsoll_plan;
 
-// Where everything lives when there are several memories, and what is copied. Never
-// changes; any number of threads may use it at the same time. It has been verified.
+// A verified plan for several memories: residency intervals of tensors and scratch, and transfers.
+// Immutable; any number of threads may use it at the same time.
 typedef struct plimsoll_pool_plan plimsoll_pool_plan;
 
-// The memories of a machine, fast ones first; the last that is added is home, where
-// everything lives that has no place elsewhere. Not to be changed by one thread while
-// another uses it; otherwise any number of threads may use it at the same time.
+// The memories (pools) of a target, fast ones first. The last one is the backing store, which holds
+// everything that no other pool holds. No thread may change them while another uses them;
+// otherwise any number of threads may use them at the same time.
 typedef struct plimsoll_pools plimsoll_pools;
 
-// Buffers to be given offsets. Never changes; any number of threads may use it
-// at the same time.
+// A packing problem: buffers that need offsets. Immutable; any number of threads may use it at the
+// same time.
 typedef struct plimsoll_problem plimsoll_problem;
 
-// A model for TensorFlow Lite Micro with a plan inside. Never changes; any number of threads may
-// use it at the same time. It has been verified.
+// A model for TensorFlow Lite Micro with a verified plan in it. Immutable; any number of threads may
+// use it at the same time.
 typedef struct plimsoll_tflite_plan plimsoll_tflite_plan;
 
-// Scratch of a TensorFlow Lite model's operators, as measured on a target. Not to be changed by
-// one thread while another uses it; otherwise any number of threads may use it at the same time.
+// Scratch sizes of the operators of a TensorFlow Lite model, as measured on a target. No thread may
+// change them while another uses them; otherwise any number of threads may use them at the same time.
 typedef struct plimsoll_tflite_scratch plimsoll_tflite_scratch;
 
-// What a planner needs to know of a buffer. Frozen: 32 bytes.
+// A buffer to be given an offset. Frozen: 32 bytes.
 typedef struct plimsoll_buffer {
-    // Bytes; may be 0.
+    // Size in bytes; may be 0.
     uint64_t size;
-    // The offset is a multiple of this power of two; 1 for any offset.
+    // Required alignment of the offset in bytes, a power of two; 1 for any offset.
     uint64_t alignment;
-    // The offset in bytes that it must have, or `PLIMSOLL_NONE`.
+    // Required offset in bytes, or `PLIMSOLL_NONE`.
     uint64_t fixed_offset;
-    // The first step at which it is live.
+    // First step of the live range.
     uint32_t start;
-    // The step after the last; larger than `start`.
+    // End of the live range (exclusive); larger than `start`.
     uint32_t end;
 } plimsoll_buffer;
 
-// Steps at which the memory of a live buffer is free for others. Frozen: 12 bytes.
+// Steps at which other buffers may use the memory of a live buffer. Frozen: 12 bytes.
 typedef struct plimsoll_gap {
-    // The buffer, by its place in the array.
+    // Index of the buffer in the array.
     uint32_t buffer;
-    // The first step of the gap; the buffer is live before it.
+    // First step of the gap; the buffer is live before it.
     uint32_t start;
-    // The step after the last; the buffer is live at it.
+    // End of the gap (exclusive); the buffer is live at this step.
     uint32_t end;
 } plimsoll_gap;
 
-// Chooses an offset in bytes for each of `count` buffers. `capacity` is a wish,
-// or PLIMSOLL_NONE. A number other than 0 ends planning with
-// PLIMSOLL_ERROR_CALLBACK. What it chooses is verified like the work of the
-// library. Called on the thread that plans. Must return.
+// Chooses an offset in bytes for each of `count` buffers. `capacity` is the arena capacity in
+// bytes to aim for, or PLIMSOLL_NONE; exceeding it is no error. A result other than 0 ends planning
+// with PLIMSOLL_ERROR_CALLBACK. The library verifies the offsets as it verifies those of its own
+// strategies. Called on the thread that plans. Must return.
 typedef int32_t (*plimsoll_strategy_fn)(void *userdata,
                                         const struct plimsoll_buffer *buffers,
                                         size_t count,
                                         uint64_t capacity,
                                         uint64_t *offsets);
 
-// How far a search is, as told to a progress callback. Frozen: 24 bytes.
+// Progress of a search, as passed to a progress callback. Frozen: 24 bytes.
 typedef struct plimsoll_progress {
-    // Search nodes so far.
+    // Search nodes used.
     uint64_t nodes;
-    // The best found so far, in bytes.
+    // Best solution found (the incumbent), in bytes.
     uint64_t best;
-    // Nothing is lower than this, as far as is proven, in bytes.
+    // Lower bound proven, in bytes.
     uint64_t bound;
 } plimsoll_progress;
 
-// Looks at how far a search is; a number other than 0 stops it. Called now and
-// then on the thread that plans. Must return: no exception, no longjmp.
+// Receives the progress of a search; a result other than 0 stops the search. Called now and then
+// on the thread that plans. Must return: no exception, no longjmp.
 typedef int32_t (*plimsoll_progress_fn)(void *userdata, const struct plimsoll_progress *progress);
 
-// Takes a line of text, which is gone when it returns. Called on the thread that
-// plans, at the beginning and end of each plan. Must return.
+// Receives a line of log text, valid during the call. Called on the thread that plans, at the
+// beginning and end of each plan. Must return.
 typedef void (*plimsoll_log_fn)(void *userdata, const char *line);
 
-// What is known of an order. Frozen: 32 bytes.
+// Figures of an operator order. Frozen: 32 bytes.
 typedef struct plimsoll_schedule {
-    // The most bytes live at a step.
+    // Peak of live bytes over all steps.
     uint64_t peak_bytes;
-    // The same in the order of the file.
+    // Peak of live bytes in program order.
     uint64_t file_peak_bytes;
-    // No order has a lower peak.
+    // Lower bound on the peak over all orders, in bytes.
     uint64_t lower_bound_bytes;
-    // Nodes of the search.
+    // Search nodes used.
     uint64_t nodes;
 } plimsoll_schedule;
 
-// Where something lies in the arena, and when. Frozen: 32 bytes.
+// Place of a tensor, buffer or scratch in the arena, and its live range. Frozen: 32 bytes.
 typedef struct plimsoll_placement {
-    // Bytes from the start of the arena.
+    // Offset in bytes from the start of the arena.
     uint64_t offset;
     // Size in bytes.
     uint64_t bytes;
-    // The first step at which it is live.
+    // First step of the live range.
     uint32_t start;
-    // The step after the last.
+    // End of the live range (exclusive).
     uint32_t end;
-    // The tensor, the buffer, or the operator whose workspace it is.
+    // Index of the tensor or buffer, or of the operator that the scratch belongs to.
     uint32_t index;
     // `PLIMSOLL_OCCUPANT_...`.
     int32_t occupant;
 } plimsoll_placement;
 
-// What lies in the arena. Frozen: 8 bytes.
+// An occupant of the arena: a tensor, a buffer or scratch. Frozen: 8 bytes.
 typedef struct plimsoll_occupant {
-    // The tensor, the buffer, or the operator whose workspace it is.
+    // Index of the tensor or buffer, or of the operator that the scratch belongs to.
     uint32_t index;
     // `PLIMSOLL_OCCUPANT_...`.
     int32_t occupant;
 } plimsoll_occupant;
 
-// A fixed part of the arena that several tensors share. Frozen: 16 bytes.
+// A shared object: a fixed part of the arena that several tensors use in turn. Frozen: 16 bytes.
 typedef struct plimsoll_object {
-    // Bytes from the start of the arena.
+    // Offset in bytes from the start of the arena.
     uint64_t offset;
     // Size in bytes.
     uint64_t bytes;
 } plimsoll_object;
 
-// A tensor or workspace in the memory of a larger one. Frozen: 24 bytes.
+// A tensor or scratch inside the memory of a larger one, after merging. Frozen: 24 bytes.
 typedef struct plimsoll_inside {
-    // The smaller one.
+    // The smaller occupant.
     struct plimsoll_occupant guest;
-    // The larger one, which is not live at the same time.
+    // The larger occupant, which is not live at the same time.
     struct plimsoll_occupant host;
-    // Bytes from the start of the larger one.
+    // Offset in bytes from the start of the larger occupant.
     uint64_t at;
 } plimsoll_inside;
 
-// A convolution, depthwise convolution or pooling, as `plimsoll_safe_overlap` looks at
-// it. Rows, columns, channels; channels are innermost in memory. Frozen: 136 bytes.
+// A convolution, depthwise convolution or pooling, as described to `plimsoll_safe_overlap`.
+// Triples are rows, columns and channels; pairs are rows and columns. Channels are innermost in
+// memory. Frozen: 136 bytes.
 typedef struct plimsoll_windowed {
-    // Rows, columns and channels that are read.
+    // Rows, columns and channels of the input.
     uint64_t input[3];
-    // Rows, columns and channels that are written.
+    // Rows, columns and channels of the output.
     uint64_t output[3];
     // Rows and columns of the window.
     uint64_t window[2];
-    // Rows and columns from one window to the next.
+    // Distance in rows and columns from one window to the next.
     uint64_t stride[2];
     // Rows above and columns left of the input that the first window covers.
     uint64_t padding[2];
-    // Rows and columns from one element of the window to the next.
+    // Distance in rows and columns from one element of the window to the next.
     uint64_t dilation[2];
-    // Bytes of an element, of the input and of the output.
+    // Size in bytes of an element of the input and of the output.
     uint64_t element_bytes[2];
-    // 1 if an element needs its own channel alone, as in depthwise convolutions and
-    // pooling; 0 if it needs all.
+    // 1 if an output element depends only on its own channel of the input, as in depthwise
+    // convolutions and pooling; 0 if it depends on all channels.
     int32_t by_channel;
     // 1 if the loops run from the last element to the first.
     int32_t descending;
 } plimsoll_windowed;
 
-// A tensor that shares memory with another one while both are needed. Frozen: 24
-// bytes.
+// Two tensors that share memory while both are live. Frozen: 24 bytes.
 typedef struct plimsoll_share {
-    // Bytes from the start of the other one.
+    // Offset in bytes of `tensor` from the start of `of`.
     uint64_t at;
     // The tensor.
     uint32_t tensor;
-    // The other one.
+    // The tensor whose memory it shares.
     uint32_t of;
-    // The operator that permits it.
+    // The operator that permits the sharing.
     uint32_t operator_;
     // `PLIMSOLL_SHARE_...`.
     int32_t how;
 } plimsoll_share;
 
-// A memory. Costs are per byte, in a unit of the caller's. Frozen: 48 bytes.
+// A memory. Costs are per byte, in a unit of the caller's choice. Frozen: 48 bytes.
 typedef struct plimsoll_pool {
-    // How many bytes there are, or `PLIMSOLL_NONE` for any number.
+    // Capacity in bytes, or `PLIMSOLL_NONE` for no limit.
     uint64_t capacity;
-    // Every offset is a multiple of this power of two; 1 for any offset.
+    // Alignment in bytes of every offset, a power of two; 1 for any offset.
     uint64_t alignment;
-    // Nothing above this size can live there; `PLIMSOLL_NONE` for any size.
+    // Size in bytes of the largest tensor that the pool may hold; `PLIMSOLL_NONE` for any size.
     uint64_t largest;
-    // `PLIMSOLL_HOLDS_...`, together.
+    // Contents that the pool may hold: a sum of `PLIMSOLL_HOLDS_...`.
     uint32_t holds;
-    // What a byte costs that an operator reads there in place.
+    // Cost of a byte that an operator reads in place.
     uint32_t read_cost;
-    // What a byte costs that an operator writes there in place.
+    // Cost of a byte that an operator writes in place.
     uint32_t write_cost;
-    // What a byte costs that is copied from there, or `PLIMSOLL_COST_IN_PLACE`.
+    // Cost of a byte that is copied from the pool, or `PLIMSOLL_COST_IN_PLACE`.
     uint32_t copy_from_cost;
-    // What a byte costs that is copied to there, or `PLIMSOLL_COST_IN_PLACE`.
+    // Cost of a byte that is copied to the pool, or `PLIMSOLL_COST_IN_PLACE`.
     uint32_t copy_to_cost;
-    // 0.
+    // Must be 0.
     uint32_t unused;
 } plimsoll_pool;
 
-// What is known of a plan for several memories. Frozen: 48 bytes.
+// Figures of a plan for several memories. Frozen: 48 bytes.
 typedef struct plimsoll_pool_figures {
-    // What a run costs.
+    // Cost of a run.
     uint64_t cost;
-    // No choice of places costs less, for this order.
+    // Lower bound on the cost of any placement, for this order.
     uint64_t lower_bound;
-    // What would be left if every pool were as large as one wishes.
+    // Unavoidable cost: the cost that would remain if every pool had unlimited capacity.
     uint64_t floor;
-    // Bytes of constants that are on chip before the first run.
+    // Bytes of constants that are copied on chip before the first run.
     uint64_t preloaded;
-    // Search nodes spent.
+    // Search nodes used.
     uint64_t nodes;
     // Why the search stopped: `PLIMSOLL_STOP_...`.
     int32_t stop;
-    // How many pools there are.
+    // Number of pools.
     uint32_t pools;
 } plimsoll_pool_figures;
 
-// What a plan does with a pool. Frozen: 24 bytes.
+// Use and traffic of a pool. Frozen: 24 bytes.
 typedef struct plimsoll_pool_traffic {
-    // The end of what lies topmost, in bytes.
+    // End of the topmost occupant in bytes.
     uint64_t used;
-    // Bytes that a run reads from it.
+    // Bytes that a run reads from the pool.
     uint64_t read;
-    // Bytes that a run writes to it.
+    // Bytes that a run writes to the pool.
     uint64_t written;
 } plimsoll_pool_traffic;
 
-// A tensor or workspace has a place in a pool for some steps. Frozen: 40 bytes.
+// A residency interval: a tensor or scratch occupies memory of a pool for some steps. Frozen: 40
+// bytes.
 typedef struct plimsoll_stay {
-    // Bytes from the start of the pool.
+    // Offset in bytes from the start of the pool.
     uint64_t offset;
     // Size in bytes.
     uint64_t bytes;
-    // The first step at which the place is its own.
+    // First step of the interval.
     uint32_t start;
-    // The step after the last.
+    // End of the interval (exclusive).
     uint32_t end;
-    // The tensor, or the operator whose workspace it is.
+    // Index of the tensor, or of the operator that the scratch belongs to.
     uint32_t index;
     // `PLIMSOLL_OCCUPANT_...`.
     int32_t occupant;
-    // The pool, by its number.
+    // Number of the pool.
     uint32_t pool;
-    // 0.
+    // Always 0.
     uint32_t unused;
 } plimsoll_stay;
 
-// A tensor is copied from one pool to another. Frozen: 48 bytes.
+// A transfer: a tensor is copied from one pool to another. Frozen: 48 bytes.
 typedef struct plimsoll_transfer {
-    // Bytes from the start of the pool it comes from.
+    // Offset in bytes of the source in its pool.
     uint64_t from_offset;
-    // Bytes from the start of the pool it goes to.
+    // Offset in bytes of the destination in its pool.
     uint64_t to_offset;
-    // Bytes.
+    // Number of bytes copied.
     uint64_t bytes;
-    // The tensor.
+    // Index of the tensor.
     uint32_t tensor;
-    // From the start of this step it may be under way.
+    // Step at whose start the transfer may begin.
     uint32_t step;
-    // Before the operator of this step it is done; the number of steps if after the last.
+    // Step before whose operator the transfer is complete; the number of steps if after the last.
     uint32_t due;
-    // 1 if it comes after those that are due at the same step and have 0 here, as they
-    // may read what it writes over.
+    // 1 if the transfer follows those that are due at the same step and have 0 here, as they may
+    // read the bytes that it overwrites.
     uint32_t late;
-    // The pool it comes from.
+    // Number of the source pool.
     uint32_t from;
-    // The pool it goes to.
+    // Number of the destination pool.
     uint32_t to;
 } plimsoll_transfer;
 
-// The operator of a step finds something in a pool. Frozen: 16 bytes.
+// The pool in which the operator of a step accesses an occupant. Frozen: 16 bytes.
 typedef struct plimsoll_use {
-    // The step.
+    // The step of the operator.
     uint32_t step;
-    // The tensor, or the operator whose workspace it is.
+    // Index of the tensor, or of the operator that the scratch belongs to.
     uint32_t index;
     // `PLIMSOLL_OCCUPANT_...`.
     int32_t occupant;
-    // The pool.
+    // Number of the pool.
     uint32_t pool;
 } plimsoll_use;
 
@@ -577,40 +578,39 @@ typedef struct plimsoll_use {
 extern "C" {
 #endif // __cplusplus
 
-// The ABI number of the library: the program's `PLIMSOLL_ABI` must be the same.
+// Returns the ABI number of the library, which must equal the program's `PLIMSOLL_ABI`.
 uint32_t plimsoll_abi(void);
 
-// The version of the library, as in "1.2.3". Lives as long as the program.
+// Returns the version of the library, as in "1.2.3". The text is static.
 const char *plimsoll_version(void);
 
-// Copies out the message of the last call that failed on this thread: what is
-// wrong, naming the culprit, in at most 2 KiB; empty if none failed. Calls that
-// succeed leave it as it is.
+// Copies out the message of the last call that failed on this thread: the error and the tensor,
+// operator or argument that caused it, in at most 2 KiB. Empty if no call has failed. Successful
+// calls do not change it.
 //
-// `size` is what the text needs, its zero byte included. With NULL for `text`
-// only that is written; if `capacity` is less, nothing but that, and the call
-// returns PLIMSOLL_ERROR_TOO_SMALL (without a message of its own). Any thread.
+// `size` receives the size of the text in bytes, terminating zero byte included. With NULL for
+// `text`, the function writes only `size`. If `capacity` is less than `size`, it also writes only
+// `size` and returns PLIMSOLL_ERROR_TOO_SMALL, without a new message. Any thread may call it.
 int32_t plimsoll_last_error(char *text, size_t capacity, size_t *size);
 
-// Makes a token that is not cancelled. Free it with `plimsoll_cancel_free`; that
-// may be done while options that were given it are in use.
+// Creates a token that is not cancelled. Free it with `plimsoll_cancel_free`, even while options
+// that refer to it are in use.
 int32_t plimsoll_cancel_new(struct plimsoll_cancel **cancel);
 
-// Asks every search that was given this token to stop soon; each returns the
-// best that it has, with PLIMSOLL_STOP_CANCELLED.
+// Asks every search with this token to stop soon. Each search returns the best plan found, with
+// PLIMSOLL_STOP_CANCELLED.
 int32_t plimsoll_cancel_cancel(const struct plimsoll_cancel *cancel);
 
 // Frees a token; NULL is allowed.
 void plimsoll_cancel_free(struct plimsoll_cancel *cancel);
 
-// Makes an empty graph of this name. Free it with `plimsoll_graph_free`.
+// Creates an empty graph with a name. Free it with `plimsoll_graph_free`.
 int32_t plimsoll_graph_new(const char *name, struct plimsoll_graph **graph);
 
-// Adds a tensor of `bytes` bytes and writes its index: they count from 0.
+// Adds a tensor of `bytes` bytes and writes its index, counted from 0.
 //
-// `kind` is `PLIMSOLL_TENSOR_...`; `alignment` a power of two in bytes, or 0 for
-// that of the options; `fixed_offset` the offset in bytes that it must have, or
-// PLIMSOLL_NONE.
+// `kind` is `PLIMSOLL_TENSOR_...`. `alignment` is a power of two in bytes, or 0 for the alignment
+// of the options. `fixed_offset` is the required offset in bytes, or PLIMSOLL_NONE.
 int32_t plimsoll_graph_add_tensor(struct plimsoll_graph *graph,
                                   const char *name,
                                   int32_t kind,
@@ -619,8 +619,8 @@ int32_t plimsoll_graph_add_tensor(struct plimsoll_graph *graph,
                                   uint64_t fixed_offset,
                                   uint32_t *tensor);
 
-// The same of a tensor of `rank` dimensions with elements of a type such as
-// "int8", "float16" or "int4"; its size follows, sub-byte elements packed.
+// Adds a tensor of `rank` dimensions with an element type such as "int8", "float16" or "int4", like
+// `plimsoll_graph_add_tensor`. The size follows from both; sub-byte elements are packed.
 int32_t plimsoll_graph_add_shaped_tensor(struct plimsoll_graph *graph,
                                          const char *name,
                                          int32_t kind,
@@ -631,14 +631,14 @@ int32_t plimsoll_graph_add_shaped_tensor(struct plimsoll_graph *graph,
                                          uint64_t fixed_offset,
                                          uint32_t *tensor);
 
-// Marks a tensor of any kind as a graph output: it lives to the end.
+// Marks a tensor of any kind as a graph output: it is live to the end.
 int32_t plimsoll_graph_mark_output(struct plimsoll_graph *graph, uint32_t tensor);
 
-// Adds an operator and writes its index: they count from 0, in file order.
+// Adds an operator and writes its index, counted from 0 in program order.
 //
-// `op_type` says what it computes, as in "Conv" (NULL: nothing said). It reads
-// `input_count` tensors, one perhaps more than once, and writes `output_count`.
-// `scratch_bytes` of workspace are alive only while it runs.
+// `op_type` is the type of the operator, as in "Conv"; NULL if unknown. The operator reads
+// `input_count` tensors, possibly with repetitions, and writes `output_count`. Its scratch of
+// `scratch_bytes` bytes is live only while it runs.
 int32_t plimsoll_graph_add_operator(struct plimsoll_graph *graph,
                                     const char *name,
                                     const char *op_type,
@@ -649,102 +649,100 @@ int32_t plimsoll_graph_add_operator(struct plimsoll_graph *graph,
                                     uint64_t scratch_bytes,
                                     uint32_t *operator_);
 
-// Says that operator `after` must run after operator `before`, although it
-// reads nothing of it.
+// Adds a control dependency: operator `after` must run after operator `before`, although no tensor
+// connects them.
 int32_t plimsoll_graph_add_dependency(struct plimsoll_graph *graph,
                                       uint32_t before,
                                       uint32_t after);
 
-// Adds a body to an operator: a built graph that the operator runs while it runs, any number of
-// times, one body at a time: a branch of a conditional, the condition or the body of a loop. What it
-// reads of the graph around it is an input of the operator, and no tensor of the body. It may not
-// have variables. The body is copied; free it as any graph.
+// Adds a body to an operator: a built graph that runs while the operator runs, any number of times,
+// one body at a time. A body is a branch of a conditional, or the condition or body of a loop. A
+// value that the body reads from the graph around it is an input of the operator, not a tensor of
+// the body. A body may not have variables. The body is copied; free it like any graph.
 int32_t plimsoll_graph_add_body(struct plimsoll_graph *graph,
                                 uint32_t operator_,
                                 const struct plimsoll_graph *body);
 
-// How many bodies an operator of a built graph has.
+// Writes the number of bodies of an operator of a built graph.
 int32_t plimsoll_graph_body_count(const struct plimsoll_graph *graph,
                                   uint32_t operator_,
                                   size_t *count);
 
-// A body of an operator of a built graph, by position, as a graph. Free it with
+// Creates a graph from a body of an operator of a built graph, by position. Free it with
 // `plimsoll_graph_free`.
 int32_t plimsoll_graph_body(const struct plimsoll_graph *graph,
                             uint32_t operator_,
                             size_t position,
                             struct plimsoll_graph **body);
 
-// Says that an operator may run at compile time once all of its inputs are
-// constants: it has no side effects and draws no random numbers.
+// Marks an operator as foldable: it may run at compile time once all of its inputs are constants,
+// as it has no side effects and draws no random numbers.
 int32_t plimsoll_graph_mark_foldable(struct plimsoll_graph *graph, uint32_t operator_);
 
-// Checks all that was added; from then on the graph can be planned, and nothing
-// added to it. PLIMSOLL_ERROR_INVALID names the first mistake: a tensor with two
-// producers or none, a cycle, an unknown index. The graph is then as it was.
+// Validates the graph and completes it: from then on it can be planned, and nothing can be added.
+// PLIMSOLL_ERROR_INVALID names the first error: a tensor with two producers or none, a cycle, an
+// unknown index. The graph is then unchanged.
 int32_t plimsoll_graph_build(struct plimsoll_graph *graph);
 
-// Folds away operators that were marked for it and read constants only, again
-// and again; writes how many are folded then. Of a built graph that no other
-// thread uses. Plans that were made before stay as they are.
+// Folds foldable operators that read only constants, until none is left, and writes the number of
+// folded operators. For a built graph that no other thread uses. Earlier plans do not change.
 int32_t plimsoll_graph_fold_constants(struct plimsoll_graph *graph, size_t *count);
 
-// Counts every floating-point element as one of this type, as if quantized. Of a
-// built graph that no other thread uses.
+// Counts every floating-point element with the size of this element type, as if the model were
+// quantized. For a built graph that no other thread uses.
 int32_t plimsoll_graph_count_floats_as(struct plimsoll_graph *graph, const char *element_type);
 
-// How many tensors a built graph has.
+// Writes the number of tensors of a built graph.
 int32_t plimsoll_graph_tensor_count(const struct plimsoll_graph *graph, size_t *count);
 
-// How many operators a built graph has, folded ones included.
+// Writes the number of operators of a built graph, folded operators included.
 int32_t plimsoll_graph_operator_count(const struct plimsoll_graph *graph, size_t *count);
 
-// The size in bytes of a tensor of a built graph.
+// Writes the size in bytes of a tensor of a built graph.
 int32_t plimsoll_graph_tensor_bytes(const struct plimsoll_graph *graph,
                                     uint32_t tensor,
                                     uint64_t *bytes);
 
-// Copies out the name of a tensor of a built graph. `size` is what it needs, its
-// zero byte included; see `plimsoll_last_error`.
+// Copies out the name of a tensor of a built graph. `size` receives the size of the name,
+// terminating zero byte included; see `plimsoll_last_error`.
 int32_t plimsoll_graph_tensor_name(const struct plimsoll_graph *graph,
                                    uint32_t tensor,
                                    char *name,
                                    size_t capacity,
                                    size_t *size);
 
-// Copies out the name of an operator of a built graph, in the same way.
+// Copies out the name of an operator of a built graph, like `plimsoll_graph_tensor_name`.
 int32_t plimsoll_graph_operator_name(const struct plimsoll_graph *graph,
                                      uint32_t operator_,
                                      char *name,
                                      size_t capacity,
                                      size_t *size);
 
-// Copies out what the importer of a graph left out or took for granted, a line
-// each; empty if there is nothing to say. `size` as above.
+// Copies out the notes of the importer, a line each: parts of the model that it left out and
+// assumptions that it made. Empty if there are none. `size` as for `plimsoll_last_error`.
 int32_t plimsoll_graph_notes(const struct plimsoll_graph *graph,
                              char *notes,
                              size_t capacity,
                              size_t *size);
 
-// Frees a graph; NULL is allowed. Plans that were made of it stay.
+// Frees a graph; NULL is allowed. Plans of the graph stay valid.
 void plimsoll_graph_free(struct plimsoll_graph *graph);
 
-// Checks `count` buffers and makes a problem of them, which takes a copy. Buffer
-// `i` has index `i` from then on. `names` is NULL, or has a name for each, for
-// messages.
+// Creates a problem from `count` buffers, which are validated and copied. Buffer `i` of the array
+// has index `i`. `names` is NULL, or has a name for each buffer, which messages show.
 //
-// Free it with `plimsoll_problem_free`. PLIMSOLL_ERROR_INVALID names the first
-// buffer that is wrong: empty live range, alignment that is no power of two,
-// fixed offsets that overlap, sizes beyond 64 bits.
+// Free it with `plimsoll_problem_free`. PLIMSOLL_ERROR_INVALID names the first invalid buffer: an
+// empty live range, an alignment that is not a power of two, fixed offsets that overlap, sizes
+// beyond 64 bits.
 int32_t plimsoll_problem_new(const struct plimsoll_buffer *buffers,
                              size_t count,
                              const char *const *names,
                              struct plimsoll_problem **problem);
 
-// The same with `gap_count` gaps, in any order: steps at which the memory of a live
-// buffer is free for others. A gap leaves its buffer at least a step at either end,
-// and is apart from the buffer's other gaps, or else PLIMSOLL_ERROR_INVALID names
-// both.
+// Creates a problem like `plimsoll_problem_new`, with `gap_count` gaps in any order: steps at which
+// other buffers may use the memory of a live buffer. A gap must leave its buffer live for at least a
+// step at either end, and must not touch another gap of the buffer; otherwise
+// PLIMSOLL_ERROR_INVALID names both.
 int32_t plimsoll_problem_new_with_gaps(const struct plimsoll_buffer *buffers,
                                        size_t count,
                                        const char *const *names,
@@ -752,98 +750,98 @@ int32_t plimsoll_problem_new_with_gaps(const struct plimsoll_buffer *buffers,
                                        size_t gap_count,
                                        struct plimsoll_problem **problem);
 
-// How many buffers there are.
+// Writes the number of buffers.
 int32_t plimsoll_problem_buffer_count(const struct plimsoll_problem *problem, size_t *count);
 
-// Checks `count` offsets, one for each buffer, against the problem: aligned, at
-// fixed offsets, inside of an arena of `arena_bytes`, and no overlap of what is
-// live at the same time. PLIMSOLL_ERROR_WRONG_PLAN says what is wrong.
+// Verifies `count` offsets, one for each buffer: alignment, fixed offsets, an arena of `arena_bytes`,
+// and no overlap of buffers that are live at the same time. PLIMSOLL_ERROR_WRONG_PLAN if an offset
+// is wrong.
 int32_t plimsoll_problem_verify(const struct plimsoll_problem *problem,
                                 const uint64_t *offsets,
                                 size_t count,
                                 uint64_t arena_bytes);
 
-// Frees a problem; NULL is allowed. Plans that were made of it stay.
+// Frees a problem; NULL is allowed. Plans of the problem stay valid.
 void plimsoll_problem_free(struct plimsoll_problem *problem);
 
-// Makes options: operators that read constants only are folded away, buffers
-// without an alignment have 1, floats keep their size. Free them with
+// Creates options: operators that read only constants are folded, buffers without an alignment
+// have alignment 1, floating-point elements keep their size. Free them with
 // `plimsoll_import_options_free`.
 int32_t plimsoll_import_options_new(struct plimsoll_import_options **options);
 
-// Counts every floating-point element as one of this type, as in "int8"; NULL
-// for what it is.
+// Counts every floating-point element with the size of this element type, as in "int8"; NULL keeps
+// the type of the file.
 int32_t plimsoll_import_options_set_floats_as(struct plimsoll_import_options *options,
                                               const char *name);
 
-// Binds a symbolic dimension.
+// Binds a symbolic dimension to a value.
 int32_t plimsoll_import_options_set_dimension(struct plimsoll_import_options *options,
                                               const char *name,
                                               uint64_t value);
 
-// Gives an input of an ONNX or TensorFlow Lite model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
-// instead of the file's; all other shapes are computed then, and what the file says of them is
-// not read. Names stand for symbolic dimensions. NULL for what the file says. In a TensorFlow
-// Lite model, `name` may also be a tensor whose shape does not follow from others.
+// Sets the shape of an input of an ONNX or TensorFlow Lite model, as in "1x3x224x224" or
+// "1,3,height,width", in place of the shape in the file. All other shapes are then inferred, and
+// those in the file are not read. Names stand for symbolic dimensions. NULL restores the shape in
+// the file. In a TensorFlow Lite model, `name` may also be a tensor whose shape does not follow
+// from others.
 //
-// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An input that
-// is not there, or cannot have this shape, is an error of the import.
+// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An unknown input,
+// or a shape that it cannot have, is an error of the import.
 int32_t plimsoll_import_options_set_input_shape(struct plimsoll_import_options *options,
                                                 const char *name,
                                                 const char *shape);
 
-// Gives a tensor of an ONNX model `count` whole numbers that are known when the model is compiled, in the
-// order of its elements: an input, or a result that shapes or conditions depend on. NULL and 0 take the
-// numbers back.
+// Sets the `count` integer elements of a tensor of an ONNX model that are known at compile time, in
+// the order of its elements: an input, or a result on which shapes or conditions depend. NULL with
+// a count of 0 removes them.
 //
-// A tensor that is not there, or cannot hold these numbers, is an error of the import.
+// An unknown tensor, or one that cannot hold these elements, is an error of the import.
 int32_t plimsoll_import_options_set_value(struct plimsoll_import_options *options,
                                           const char *name,
                                           const int64_t *numbers,
                                           size_t count);
 
-// Gives an output the place of an input: the state that a run leaves for the next one, which then reads
-// it there. The input may be overwritten. NULL as `output` for no state.
+// Declares state: an output that a run leaves for the next run, which reads it as this input. Both
+// have the same place, and operators may overwrite the input. NULL for `output` removes the state.
 //
-// Names that are not there, and sizes that differ, are an error of the import.
+// Unknown names, and sizes that differ, are an error of the import.
 int32_t plimsoll_import_options_set_state(struct plimsoll_import_options *options,
                                           const char *input,
                                           const char *output);
 
-// Permits softmax and normalizations to be written over their inputs, if `multi_pass` is 1: their kernels
-// read a row in full before they write it. 0 is the default.
+// If `multi_pass` is 1, softmax and normalizations may write their output over their input: their
+// kernels read a row in full before they write it. The default is 0.
 int32_t plimsoll_import_options_set_multi_pass(struct plimsoll_import_options *options,
                                                int32_t multi_pass);
 
-// Whether operators that read constants only are folded away: 1, or 0.
+// Sets whether operators that read only constants are folded: 1 or 0.
 int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options, int32_t fold);
 
-// Whether operators may overwrite graph inputs once they are read: 1, or 0.
+// Sets whether operators may overwrite graph inputs after their last read: 1 or 0.
 int32_t plimsoll_import_options_set_overwrite_inputs(struct plimsoll_import_options *options,
                                                      int32_t overwrite);
 
-// The import ends with PLIMSOLL_ERROR_CANCELLED soon after this token is cancelled. The options
-// keep a share of it; NULL for none.
+// Sets a token that ends imports with PLIMSOLL_ERROR_CANCELLED soon after it is cancelled. The
+// options keep a reference to it; NULL for none.
 int32_t plimsoll_import_options_set_cancel(struct plimsoll_import_options *options,
                                            const struct plimsoll_cancel *cancel);
 
-// Frees options; NULL is allowed.
+// Frees import options; NULL is allowed.
 void plimsoll_import_options_free(struct plimsoll_import_options *options);
 
-// Reads a file by its ending: .onnx, .tflite and .json (a graph) make a graph,
-// already built; .csv (buffers) makes a problem. The other of the two is set to
-// NULL. `options` may be NULL for the defaults. Free both.
+// Imports a file by its extension: .onnx, .tflite and .json (a graph) give a built graph; .csv
+// (buffers) gives a problem. The other output is set to NULL. `options` may be NULL for the
+// defaults. Free the graph or problem.
 //
-// PLIMSOLL_ERROR_IO if it cannot be opened, PLIMSOLL_ERROR_IMPORT with what is
-// wrong in it, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the
-// format.
+// PLIMSOLL_ERROR_IO if the file cannot be opened, PLIMSOLL_ERROR_IMPORT if its contents are
+// invalid, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the format.
 int32_t plimsoll_import_file(const char *path,
                              const struct plimsoll_import_options *options,
                              struct plimsoll_graph **graph,
                              struct plimsoll_problem **problem);
 
-// The same of `size` bytes in memory, in the format `PLIMSOLL_IMPORT_...`. `name`
-// is that of the graph where the bytes name none.
+// Imports `size` bytes in memory in the format `PLIMSOLL_IMPORT_...`, like `plimsoll_import_file`.
+// `name` names the graph if the bytes contain no name.
 int32_t plimsoll_import_memory(const uint8_t *bytes,
                                size_t size,
                                int32_t format,
@@ -852,110 +850,108 @@ int32_t plimsoll_import_memory(const uint8_t *bytes,
                                struct plimsoll_graph **graph,
                                struct plimsoll_problem **problem);
 
-// Makes options: alignment 16, variables in the arena, no capacity, strategy
-// "auto", no limits. Free them with `plimsoll_options_free`.
+// Creates options: alignment 16, variables in the arena, no capacity, strategy "auto", no limits.
+// Free them with `plimsoll_options_free`.
 int32_t plimsoll_options_new(struct plimsoll_options **options);
 
-// Alignment in bytes of tensors that ask for none, and of workspaces: a power of
-// two.
+// Sets the alignment in bytes, a power of two, of tensors without an alignment of their own and of
+// scratch.
 int32_t plimsoll_options_set_alignment(struct plimsoll_options *options, uint64_t bytes);
 
-// Where variables live: `PLIMSOLL_VARIABLES_...`.
-int32_t plimsoll_options_set_variables(struct plimsoll_options *options, int32_t place);
+// Sets where variables live: `PLIMSOLL_VARIABLES_...`.
+int32_t plimsoll_options_set_variables(struct plimsoll_options *options, int32_t location);
 
-// Which order `plimsoll_graph_plan` gives to the operators: `PLIMSOLL_ORDER_...`, AUTO
-// unless set. A strategy of yours may be asked for offsets in several orders.
+// Sets how `plimsoll_graph_plan` orders the operators: `PLIMSOLL_ORDER_...`; the default is AUTO. A
+// custom strategy can be called for several orders.
 int32_t plimsoll_options_set_order(struct plimsoll_options *options, int32_t order);
 
-// How much work is done where no limit says so: `PLIMSOLL_EFFORT_...`, DEFAULT unless set.
-int32_t plimsoll_options_set_effort(struct plimsoll_options *options, int32_t effort);
+// Sets the amount of work of searches without a limit: `PLIMSOLL_EFFORT_...`; the default is DEFAULT.
+int32_t plimsoll_options_set_effort(struct plimsoll_options *options,
+                                    int32_t effort);
 
-// How many bytes there are, or PLIMSOLL_NONE. A plan that needs more is made all
-// the same; its status says so.
+// Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is still returned;
+// its status reports it.
 int32_t plimsoll_options_set_capacity(struct plimsoll_options *options, uint64_t bytes);
 
-// Nothing may use the bytes of the arena from `start` up to and without `end`. May be
-// called several times; `plimsoll_options_clear_reserved` takes all of them back. Below
-// what is used, they count as a part of the arena. A strategy of your own sees them as
-// further buffers with fixed offsets, after all others.
+// Reserves the bytes of the arena from `start` to `end` (exclusive) for the caller. Each call
+// reserves another range; `plimsoll_options_clear_reserved` removes all. Reserved bytes below the
+// end of the topmost buffer count as part of the arena. A custom strategy receives reserved ranges
+// as additional buffers with fixed offsets, after all others.
 int32_t plimsoll_options_reserve(struct plimsoll_options *options, uint64_t start, uint64_t end);
 
-// From now on, nothing is reserved.
+// Removes all reserved ranges.
 int32_t plimsoll_options_clear_reserved(struct plimsoll_options *options);
 
-// How to choose offsets: a name as `plimsoll_strategy_name` lists them.
+// Sets the strategy that chooses offsets, by a name from `plimsoll_strategy_name`.
 int32_t plimsoll_options_set_strategy(struct plimsoll_options *options, const char *name);
 
-// Choose offsets by a function of yours. `name` is for messages.
+// Sets a callback as the strategy that chooses offsets. Messages show `name`.
 int32_t plimsoll_options_set_custom_strategy(struct plimsoll_options *options,
                                              const char *name,
                                              plimsoll_strategy_fn strategy,
                                              void *userdata);
 
-// Of strategy "knapsack", also as the start of "merge": at most this many shared
-// objects, the given ones included; 0 for any number.
+// Sets the maximum number of shared objects of strategy "knapsack", also where "merge" starts from
+// it; given objects included; 0 for no maximum.
 int32_t plimsoll_options_set_most_objects(struct plimsoll_options *options, size_t count);
 
-// Of strategy "knapsack", also as the start of "merge": objects of these sizes in
-// bytes are there anyway, to be filled before others are opened.
+// Sets the sizes in bytes of existing shared objects for strategy "knapsack", also where "merge"
+// starts from it. The strategy fills them before it creates others.
 int32_t plimsoll_options_set_given_objects(struct plimsoll_options *options,
                                            const uint64_t *sizes,
                                            size_t count);
 
-// Of strategy "merge": the strategy whose objects it starts from; "knapsack" if
-// not said.
+// Sets the strategy whose shared objects "merge" starts from; the default is "knapsack".
 int32_t plimsoll_options_set_merge_from(struct plimsoll_options *options, const char *name);
 
-// Of strategies that draw random numbers: others for another seed, the same for
-// the same.
+// Sets the random seed of strategies that draw random numbers. Equal seeds give equal plans.
 int32_t plimsoll_options_set_seed(struct plimsoll_options *options, uint64_t seed);
 
-// Strategies "exact" and "auto" search on so many threads, at least 1, if the
-// library was built for that; otherwise on the one that calls. Plans are the same
-// at any number. Callbacks still run on the thread that called.
+// Sets the number of threads of strategies "exact" and "auto", at least 1. A library built without
+// support for threads searches on the calling thread. Plans do not depend on the number. Callbacks
+// still run on the calling thread.
 int32_t plimsoll_options_set_threads(struct plimsoll_options *options, uint32_t count);
 
-// At most about this many search nodes, or PLIMSOLL_NONE for what each strategy
-// takes by itself. Unlike a time limit, this gives the same plan on every machine.
+// Sets the approximate maximum of search nodes; PLIMSOLL_NONE for the default of each strategy.
+// Unlike a time limit, it gives the same plan on every machine.
 int32_t plimsoll_options_set_node_limit(struct plimsoll_options *options, uint64_t nodes);
 
-// At most about this many milliseconds for each call that plans, or
-// PLIMSOLL_NONE.
+// Sets the approximate maximum time in milliseconds of each call that plans, or PLIMSOLL_NONE.
 int32_t plimsoll_options_set_time_limit(struct plimsoll_options *options, uint64_t milliseconds);
 
-// Searches stop when this token is cancelled. The options keep a share of it;
-// NULL for none.
+// Sets a token that stops searches when it is cancelled. The options keep a reference to it; NULL
+// for none.
 int32_t plimsoll_options_set_cancel(struct plimsoll_options *options,
                                     const struct plimsoll_cancel *cancel);
 
-// A function to call now and then; NULL for none. `userdata` is passed to it and
-// must be there as long as these options plan.
+// Sets the progress callback; NULL for none. It receives `userdata`, which must stay valid as long
+// as these options are used to plan.
 int32_t plimsoll_options_set_progress(struct plimsoll_options *options,
                                       plimsoll_progress_fn progress,
                                       void *userdata);
 
-// A function to tell what is done; NULL for none. `userdata` as above.
+// Sets the log callback; NULL for none. `userdata` as for `plimsoll_options_set_progress`.
 int32_t plimsoll_options_set_log(struct plimsoll_options *options,
                                  plimsoll_log_fn log,
                                  void *userdata);
 
-// Copies out the name of strategy number `index`, from 0; PLIMSOLL_ERROR_ARGUMENT
-// where there are no more. `size` is what it needs; see `plimsoll_last_error`.
+// Copies out the name of strategy number `index`, from 0; PLIMSOLL_ERROR_ARGUMENT beyond the last.
+// `size` receives the size of the name; see `plimsoll_last_error`.
 int32_t plimsoll_strategy_name(size_t index, char *name, size_t capacity, size_t *size);
 
 // Frees options; NULL is allowed.
 void plimsoll_options_free(struct plimsoll_options *options);
 
-// Plans a built graph: order and offsets, in the kind of order that the options say.
+// Plans a built graph: the order of operators, in the order mode of the options, and offsets.
 // `options` may be NULL for the defaults. Free the plan with `plimsoll_plan_free`.
 //
-// Not fitting the capacity is no failure: the plan's status says so.
+// A plan that exceeds the capacity is not an error; its status reports it.
 int32_t plimsoll_graph_plan(const struct plimsoll_graph *graph,
                             const struct plimsoll_options *options,
                             struct plimsoll_plan **plan);
 
-// An order alone, without offsets: indices of operators, without the folded ones. Every
-// call searches, so give room for all operators at once. `figures` may be NULL.
+// Computes an order without offsets and copies out the indices of operators, without folded ones.
+// Every call searches, so pass capacity for all operators at once. `figures` may be NULL.
 int32_t plimsoll_graph_schedule(const struct plimsoll_graph *graph,
                                 const struct plimsoll_options *options,
                                 uint32_t *order,
@@ -963,138 +959,137 @@ int32_t plimsoll_graph_schedule(const struct plimsoll_graph *graph,
                                 size_t *count,
                                 struct plimsoll_schedule *figures);
 
-// Plans in this order: `count` indices of operators, each that is not folded
-// once. PLIMSOLL_ERROR_INVALID says why an order cannot be run.
+// Plans a built graph in a given order: `count` indices of operators, each operator once, without
+// folded ones. PLIMSOLL_ERROR_INVALID explains why an order cannot run.
 int32_t plimsoll_graph_plan_in_order(const struct plimsoll_graph *graph,
                                      const uint32_t *order,
                                      size_t count,
                                      const struct plimsoll_options *options,
                                      struct plimsoll_plan **plan);
 
-// Gives offsets to the buffers of a problem. `options` may be NULL for the
-// defaults; of those, alignment and variables do not matter here. Free the plan
-// with `plimsoll_plan_free`.
+// Assigns offsets to the buffers of a problem. `options` may be NULL for the defaults; alignment and
+// variables of the options have no effect. Free the plan with `plimsoll_plan_free`.
 int32_t plimsoll_problem_plan(const struct plimsoll_problem *problem,
                               const struct plimsoll_options *options,
                               struct plimsoll_plan **plan);
 
-// The plan of a body of an operator, by position: offsets count from the start of the operator's
-// workspace (`plimsoll_plan_scratch_offset`). Of a folded operator there is none. Free it with
-// `plimsoll_plan_free`.
+// Creates a plan from the plan of a body of an operator, by position. Offsets count from the start
+// of the operator's scratch (`plimsoll_plan_scratch_offset`). Folded operators have none. Free it
+// with `plimsoll_plan_free`.
 int32_t plimsoll_plan_body(const struct plimsoll_plan *plan,
                            uint32_t operator_,
                            size_t position,
                            struct plimsoll_plan **body);
 
-// Verifies a plan again, by rules that share no code with what made it. Every
-// plan has passed this once.
+// Verifies a plan again, with code that shares nothing with the planner. The library has already
+// verified every plan once.
 int32_t plimsoll_plan_verify(const struct plimsoll_plan *plan);
 
 // Frees a plan; NULL is allowed.
 void plimsoll_plan_free(struct plimsoll_plan *plan);
 
-// Size of the arena in bytes: the end of what lies topmost.
+// Writes the size of the arena in bytes: the end of the topmost occupant.
 int32_t plimsoll_plan_arena_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
 
-// What the address of the arena must be a multiple of: the largest alignment in
-// it, in bytes.
+// Writes the required alignment of the arena's address in bytes: the largest alignment in the plan.
 int32_t plimsoll_plan_arena_alignment(const struct plimsoll_plan *plan, uint64_t *bytes);
 
-// No arena is smaller than this for this order, in bytes.
+// Writes the lower bound on the arena for the order of the plan, in bytes.
 int32_t plimsoll_plan_lower_bound_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
 
-// What of the lower bound `plimsoll_plan_bound_causes` shows, in bytes. What is above,
-// an exhaustive search has shown.
-int32_t plimsoll_plan_certified_bytes(const struct plimsoll_plan *plan, uint64_t *bytes);
+// Writes the part of the lower bound that `plimsoll_plan_bound_causes` certifies, in bytes. The rest
+// was proven by an exhaustive search.
+int32_t plimsoll_plan_certified_bytes(const struct plimsoll_plan *plan,
+                                      uint64_t *bytes);
 
-// No arena of any order is smaller than this, in bytes; PLIMSOLL_NONE if no other order
-// was looked at. The status and the gap are measured by this, if it is there.
-int32_t plimsoll_plan_bound_over_orders(const struct plimsoll_plan *plan, uint64_t *bytes);
+// Writes the lower bound on the arena over all orders, in bytes; PLIMSOLL_NONE if no other order was
+// examined. If it is present, the status and the gap refer to it.
+int32_t plimsoll_plan_bound_over_orders(const struct plimsoll_plan *plan,
+                                        uint64_t *bytes);
 
-// How far the arena is above the lower bound: 0.01 is one percent.
+// Writes the relative distance from the lower bound to the arena: 0.01 is one percent.
 int32_t plimsoll_plan_gap(const struct plimsoll_plan *plan, double *gap);
 
-// What is known of the plan: `PLIMSOLL_STATUS_...`.
+// Writes the status of the plan: `PLIMSOLL_STATUS_...`.
 int32_t plimsoll_plan_status(const struct plimsoll_plan *plan, int32_t *status);
 
-// Why the search stopped: `PLIMSOLL_STOP_...`.
+// Writes why the search stopped: `PLIMSOLL_STOP_...`.
 int32_t plimsoll_plan_stop(const struct plimsoll_plan *plan, int32_t *stop);
 
-// Search nodes spent.
+// Writes the number of search nodes used.
 int32_t plimsoll_plan_nodes(const struct plimsoll_plan *plan, uint64_t *nodes);
 
-// Copies out all placements: tensors by index, then workspaces by operator.
+// Copies out all placements: tensors by index, then scratch by operator.
 //
-// `count` is how many there are. With NULL for `placements` only that is written;
-// if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+// `count` receives the number of placements. With NULL for `placements` only `count` is written; if
+// `capacity` is less than `count`, too, and the call returns PLIMSOLL_ERROR_TOO_SMALL.
 int32_t plimsoll_plan_placements(const struct plimsoll_plan *plan,
                                  struct plimsoll_placement *placements,
                                  size_t capacity,
                                  size_t *count);
 
-// Copies out an offset in bytes for each tensor of the graph, or each buffer, by
-// index: PLIMSOLL_NONE for what has no place in the arena. `count` as above.
+// Copies out an offset in bytes for each tensor of the graph, or for each buffer, by index;
+// PLIMSOLL_NONE for those outside the arena. `count` as for `plimsoll_plan_placements`.
 int32_t plimsoll_plan_offsets(const struct plimsoll_plan *plan,
                               uint64_t *offsets,
                               size_t capacity,
                               size_t *count);
 
-// The offset in bytes of one tensor, or buffer; PLIMSOLL_NONE if it has no place
-// in the arena.
+// Writes the offset in bytes of a tensor or buffer; PLIMSOLL_NONE if it lies outside the arena.
 int32_t plimsoll_plan_offset(const struct plimsoll_plan *plan, uint32_t tensor, uint64_t *offset);
 
-// The offset in bytes of an operator's workspace; PLIMSOLL_NONE if it has none.
+// Writes the offset in bytes of an operator's scratch; PLIMSOLL_NONE if it has none.
 int32_t plimsoll_plan_scratch_offset(const struct plimsoll_plan *plan,
                                      uint32_t operator_,
                                      uint64_t *offset);
 
-// Copies out the order in which to run: indices of operators, without the folded
-// ones; none of a problem. `count` as above.
+// Copies out the order of execution: indices of operators, without folded ones; empty for a problem.
+// `count` as for `plimsoll_plan_placements`.
 int32_t plimsoll_plan_order(const struct plimsoll_plan *plan,
                             uint32_t *order,
                             size_t capacity,
                             size_t *count);
 
-// Copies out what causes the peak, and writes the step at which it is: all of it
-// is live then, and takes as much as the certified part of the lower bound; or it is
-// one tensor with a fixed offset, whose end is that. `count` as above.
+// Copies out the certificate of the lower bound and writes its step: occupants that are all live at
+// this step and together need the certified bytes, or one tensor with a fixed offset that ends
+// there. `count` as for `plimsoll_plan_placements`.
 int32_t plimsoll_plan_bound_causes(const struct plimsoll_plan *plan,
                                    uint32_t *step,
                                    struct plimsoll_occupant *causes,
                                    size_t capacity,
                                    size_t *count);
 
-// Copies out the shared objects, by number; none if the strategy does not think
-// in them. `least` is what they take at least, together, under the strategy's
-// rules. `count` as above.
+// Copies out the shared objects, by number; none if the strategy makes no shared objects. `least`
+// receives a lower bound on their total size under the rules of the strategy. `count` as for
+// `plimsoll_plan_placements`.
 int32_t plimsoll_plan_objects(const struct plimsoll_plan *plan,
                               struct plimsoll_object *objects,
                               size_t capacity,
                               size_t *count,
                               uint64_t *least);
 
-// The number of the shared object that a tensor, buffer or workspace is in;
-// PLIMSOLL_NO_INDEX if in none. `occupant` is `PLIMSOLL_OCCUPANT_...`.
+// Writes the number of the shared object that contains a tensor, buffer or scratch;
+// PLIMSOLL_NO_INDEX if none does. `occupant` is `PLIMSOLL_OCCUPANT_...`.
 int32_t plimsoll_plan_object_of(const struct plimsoll_plan *plan,
                                 int32_t occupant,
                                 uint32_t index,
                                 uint32_t *object);
 
-// Copies out what was put inside of what, where objects were merged. `count` as
-// above.
+// Copies out the occupants that merging of shared objects put inside larger ones. `count` as for
+// `plimsoll_plan_placements`.
 int32_t plimsoll_plan_insides(const struct plimsoll_plan *plan,
                               struct plimsoll_inside *insides,
                               size_t capacity,
                               size_t *count);
 
-// Says what memory an input and an output of an operator may share: a permission,
-// which a plan may use or not. `permit` is one of `PLIMSOLL_PERMIT_...`; `bytes` is
-// for VIEW where in the input the output's first byte is, for PIECE where in the
-// output the input's first byte is, for an OVERLAP how many bytes at the lower one's
-// end may be the upper one's start, and 0 for IN_PLACE.
+// Adds a permission: an input and an output of an operator may share memory. A plan need not use
+// it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
+// the output's first byte; for PIECE, the position in the output of the input's first byte; for an
+// OVERLAP, the number of bytes at the end of the lower tensor that may be the start of the upper
+// one; for IN_PLACE, 0.
 //
-// Of a graph that is still added to, it is checked by `plimsoll_graph_build`; of one
-// that is built, and that no other thread uses, at once.
+// In a graph that is not built, `plimsoll_graph_build` validates the permission; in a built graph,
+// which no other thread may use, this call does.
 int32_t plimsoll_graph_permit(struct plimsoll_graph *graph,
                               uint32_t operator_,
                               int32_t permit,
@@ -1102,95 +1097,93 @@ int32_t plimsoll_graph_permit(struct plimsoll_graph *graph,
                               uint32_t output,
                               uint64_t bytes);
 
-// Says that operators may overwrite this graph input once nobody reads it any more.
-// Of a graph that is still added to.
+// Marks a graph input as overwritable: operators may overwrite it after its last read. For a graph
+// that is not built.
 int32_t plimsoll_graph_mark_overwritable(struct plimsoll_graph *graph, uint32_t tensor);
 
-// Says that a tensor must lie `at` bytes after the start of tensor `of` in every plan;
-// at 0 bytes, the two are colocated; with a permission of an operator that reads one and
-// writes the other, it is a must-alias. Of a graph that is still added to.
+// Adds a constraint: a tensor lies `at` bytes after the start of tensor `of` in every plan. With
+// `at` 0 the two are colocated; together with a permission of an operator that reads one and writes
+// the other, they must alias. For a graph that is not built.
 //
-// Gives no right to share: where both have bytes in common, either the one is done
-// before the other comes, and their operators keep the order of the file, or an
-// operator permits it, which then counts whatever the options say of sharing. What
-// cannot be is `PLIMSOLL_ERROR_INVALID` when the graph is built or planned.
+// The constraint alone does not permit sharing. Where both have bytes in common, either the live
+// range of one ends before that of the other begins, and their operators keep the program order; or
+// an operator permits it, and the permission then counts at any sharing level of the options. A
+// constraint that cannot be satisfied is PLIMSOLL_ERROR_INVALID when the graph is built or planned.
 int32_t plimsoll_graph_place_at(struct plimsoll_graph *graph,
                                 uint32_t tensor,
                                 uint32_t of,
                                 uint64_t at);
 
-// Says that no plan may let these two tensors have a byte in common while both are
-// needed, whatever operators permit. Of a graph that is still added to.
-int32_t plimsoll_graph_keep_apart(struct plimsoll_graph *graph, uint32_t one, uint32_t other);
+// Adds a constraint: no plan lets these two tensors have a byte in common while both are live,
+// whatever operators permit. For a graph that is not built.
+int32_t plimsoll_graph_keep_apart(struct plimsoll_graph *graph, uint32_t first, uint32_t second);
 
-// So many bytes at the output's end may be the input's start, where a convolution,
-// depthwise convolution or pooling is computed row by row, column by column and channel
-// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. Of loops that run from the last
-// element to the first, at the input's end: for `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
-// the numbers do not fit each other, or one is above 2^24.
+// Computes how many bytes at the end of the output may be the start of the input, for a convolution,
+// depthwise convolution or pooling that runs row by row, column by column and channel by channel:
+// for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. For loops that run from the last element to the first,
+// computes the bytes at the end of the input that may be the start of the output: for
+// `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. PLIMSOLL_ERROR_ARGUMENT if the numbers contradict each
+// other, or one is above 2^24.
 int32_t plimsoll_safe_overlap(const struct plimsoll_windowed *kernel,
                               uint64_t *bytes);
 
-// What tensors may share memory while both are needed, of what operators permit:
-// `PLIMSOLL_SHARING_...`, NONE unless set.
+// Sets which permissions of operators a plan may use: `PLIMSOLL_SHARING_...`; the default is NONE.
 int32_t plimsoll_options_set_sharing(struct plimsoll_options *options, int32_t sharing);
 
-// Copies out which tensors share memory while both are needed, and how: what a
-// program that runs the plan need not copy. Up to `capacity` of them; `count` is how
-// many there are.
+// Copies out the pairs of tensors that share memory while both are live: data that a program that
+// runs the plan need not copy. Copies at most `capacity` entries; `count` receives their number.
 int32_t plimsoll_plan_shares(const struct plimsoll_plan *plan,
                              struct plimsoll_share *shares,
                              size_t capacity,
                              size_t *count);
 
-// Why a plan does not fit its capacity: tensors or buffers, and workspaces, that
-// cannot lie together. Writes NULL if all fit, as they do without a capacity, or if
-// nothing is proven within the limits of the options, of which nothing else counts;
-// NULL for the defaults. Free it with `plimsoll_core_free`.
+// Finds why a plan does not fit its capacity: tensors or buffers, and scratch, that cannot lie
+// together. Writes NULL if all fit, or if nothing could be proven within the limits of the options.
+// Only the limits of the options have an effect; NULL for the defaults. Free the result with
+// `plimsoll_core_free`.
 //
-// As many searches as there are buffers in the worst case, each short.
+// Runs at most one short search for each buffer.
 int32_t plimsoll_plan_explain(const struct plimsoll_plan *plan,
                               const struct plimsoll_options *options,
                               struct plimsoll_core **core);
 
-// Copies out what cannot lie together. `count` as for `plimsoll_plan_placements`.
+// Copies out the members of the core. `count` as for `plimsoll_plan_placements`.
 int32_t plimsoll_core_occupants(const struct plimsoll_core *core,
                                 struct plimsoll_occupant *occupants,
                                 size_t capacity,
                                 size_t *count);
 
-// The bytes that these need at least, and the bytes that there are, which are less.
+// Writes the bytes that the members need at least, and the arena capacity, which is less.
 int32_t plimsoll_core_bytes(const struct plimsoll_core *core, uint64_t *needed, uint64_t *capacity);
 
-// 1 if they would fit without any one of them; 0 if that could not be decided for
-// all within the limits.
+// Writes 1 if the members fit whenever any one of them is removed; 0 if some members could not be
+// tested within the limits.
 int32_t plimsoll_core_is_irreducible(const struct plimsoll_core *core, int32_t *irreducible);
 
-// Frees it; NULL is allowed.
+// Frees a core; NULL is allowed.
 void plimsoll_core_free(struct plimsoll_core *core);
 
-// Chooses buffers to keep in shared objects that are together not larger than
-// the capacity of the options, so that the value kept is greatest: `values` has
-// one for each of `count` buffers, or is NULL, and bytes count. Free the choice
-// with `plimsoll_choice_free`.
+// Chooses the buffers to keep on chip, in shared objects whose total size is at most the capacity
+// of the options, so that the kept value is greatest. `values` has an entry for each of `count`
+// buffers; NULL values each buffer by its bytes. Free the choice with `plimsoll_choice_free`.
 int32_t plimsoll_problem_choose(const struct plimsoll_problem *problem,
                                 const struct plimsoll_options *options,
                                 const uint64_t *values,
                                 size_t count,
                                 struct plimsoll_choice **choice);
 
-// The value kept, and what at most could be kept; equal if that is proven.
+// Writes the value of the kept buffers and an upper bound on it; equal if the choice is optimal.
 int32_t plimsoll_choice_value(const struct plimsoll_choice *choice,
                               uint64_t *value,
                               uint64_t *bound);
 
-// Size of the arena in bytes, and why the search stopped: `PLIMSOLL_STOP_...`.
+// Writes the size of the arena in bytes and why the search stopped: `PLIMSOLL_STOP_...`.
 int32_t plimsoll_choice_arena_bytes(const struct plimsoll_choice *choice,
                                     uint64_t *bytes,
                                     int32_t *stop);
 
-// Copies out an offset in bytes for each buffer; PLIMSOLL_NONE for what stays
-// outside. `count` as for `plimsoll_plan_placements`.
+// Copies out an offset in bytes for each buffer; PLIMSOLL_NONE for buffers that stay off chip.
+// `count` as for `plimsoll_plan_placements`.
 int32_t plimsoll_choice_offsets(const struct plimsoll_choice *choice,
                                 uint64_t *offsets,
                                 size_t capacity,
@@ -1199,45 +1192,46 @@ int32_t plimsoll_choice_offsets(const struct plimsoll_choice *choice,
 // Frees a choice; NULL is allowed.
 void plimsoll_choice_free(struct plimsoll_choice *choice);
 
-// Makes a machine without memories: inputs and outputs at home, constants loaded once,
-// copies without lead. Free it with `plimsoll_pools_free`.
+// Creates a target without memories: inputs and outputs in the backing store, constants loaded once,
+// no prefetch. Free it with `plimsoll_pools_free`.
 int32_t plimsoll_pools_new(struct plimsoll_pools **pools);
 
-// Adds a memory, slower than those before it; they count from 0, and 8 are the most. The
-// last one must take everything, and no two may have one name: both is checked as a graph
-// is placed.
+// Adds a memory, slower than those before it. Memories count from 0; at most 8 are possible. The
+// last one must accept everything, and names must differ; `plimsoll_graph_place` checks both.
 int32_t plimsoll_pools_add(struct plimsoll_pools *pools,
                            const char *name,
                            const struct plimsoll_pool *pool);
 
-// The pool into which the caller puts inputs, by its number; PLIMSOLL_NO_INDEX for home.
+// Sets the pool into which the caller writes inputs, by its number; PLIMSOLL_NO_INDEX for the
+// backing store.
 int32_t plimsoll_pools_set_inputs(struct plimsoll_pools *pools, uint32_t pool);
 
-// The pool from which the caller takes outputs, in the same way.
+// Sets the pool from which the caller reads outputs, like `plimsoll_pools_set_inputs`.
 int32_t plimsoll_pools_set_outputs(struct plimsoll_pools *pools, uint32_t pool);
 
-// When constants come on chip: `PLIMSOLL_LOADING_...`.
+// Sets when constants are copied on chip: `PLIMSOLL_LOADING_...`.
 int32_t plimsoll_pools_set_loading(struct plimsoll_pools *pools, int32_t loading);
 
-// So many steps before an operator needs it, what is copied has its place, so that copying
-// and computing go on at once; 1 is double buffering.
+// Sets the prefetch distance: a transfer has its destination this many steps before an operator
+// needs the data, so that copying and computing overlap; 1 is double buffering.
 int32_t plimsoll_pools_set_prefetch(struct plimsoll_pools *pools, uint32_t steps);
 
-// Frees memories; NULL is allowed. Plans that were made for them stay.
+// Frees a target; NULL is allowed. Plans for it stay valid.
 void plimsoll_pools_free(struct plimsoll_pools *pools);
 
-// Plans a built graph for several memories: what lives where and when, so that a run costs
-// least by the costs of the pools. `options` may be NULL for the defaults; their capacity
-// and what they reserve do not matter here. Free the plan with `plimsoll_pool_plan_free`.
+// Plans a built graph for several memories: which pools hold each tensor at which steps, so that the
+// cost of a run, by the costs of the pools, is least. `options` may be NULL for the defaults; their
+// capacity and reserved ranges have no effect. Free the plan with `plimsoll_pool_plan_free`.
 //
-// PLIMSOLL_ERROR_INVALID if what must be in a pool does not fit there, a tensor has a fixed
-// offset, or the pools are none that can be meant.
+// PLIMSOLL_ERROR_INVALID if a tensor has a fixed offset or the pools are invalid,
+// PLIMSOLL_ERROR_DOES_NOT_FIT if a pool cannot hold the data that it must hold.
 int32_t plimsoll_graph_place(const struct plimsoll_graph *graph,
                              const struct plimsoll_options *options,
                              const struct plimsoll_pools *pools,
                              struct plimsoll_pool_plan **plan);
 
-// The same in this order: `count` indices of operators, each that is not folded once.
+// Plans a built graph for several memories in a given order: `count` indices of operators, each
+// operator once, without folded ones. Otherwise like `plimsoll_graph_place`.
 int32_t plimsoll_graph_place_in_order(const struct plimsoll_graph *graph,
                                       const uint32_t *order,
                                       size_t count,
@@ -1245,69 +1239,71 @@ int32_t plimsoll_graph_place_in_order(const struct plimsoll_graph *graph,
                                       const struct plimsoll_pools *pools,
                                       struct plimsoll_pool_plan **plan);
 
-// What is known of the plan.
+// Writes the figures of the plan.
 int32_t plimsoll_pool_plan_figures(const struct plimsoll_pool_plan *plan,
                                    struct plimsoll_pool_figures *figures);
 
-// Copies out what is used of each pool, and what goes through it in a run.
+// Copies out for each pool the bytes used, and its traffic in a run.
 //
-// `count` is how many there are. With NULL for `traffic` only that is written; if
-// `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+// `count` receives the number of entries. With NULL for `traffic` only `count` is written; if
+// `capacity` is less than `count`, too, and the call returns PLIMSOLL_ERROR_TOO_SMALL.
 int32_t plimsoll_pool_plan_traffic(const struct plimsoll_pool_plan *plan,
                                    struct plimsoll_pool_traffic *traffic,
                                    size_t capacity,
                                    size_t *count);
 
-// Copies out all places: tensors by index, then workspaces by operator, each by pool and
-// time. `count` as above.
+// Copies out all residency intervals: tensors by index, then scratch by operator, each by pool and
+// time. `count` as for `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_stays(const struct plimsoll_pool_plan *plan,
                                  struct plimsoll_stay *stays,
                                  size_t capacity,
                                  size_t *count);
 
-// Copies out what is copied from pool to pool, in the order in which it is to be done: at
-// the start of each step, before its operator, those that are due then. `count` as above.
+// Copies out the transfers between pools in the order in which to make them: at the start of each
+// step, before its operator, those that are due at this step. `count` as for
+// `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_transfers(const struct plimsoll_pool_plan *plan,
                                      struct plimsoll_transfer *transfers,
                                      size_t capacity,
                                      size_t *count);
 
-// Copies out where operators find what they read and write, if that is not the first of
-// the pools in which it has a place at their step. `count` as above.
+// Copies out the pool in which an operator accesses a tensor or its scratch, where that is not the
+// first of the pools that hold it at the operator's step. `count` as for
+// `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_uses(const struct plimsoll_pool_plan *plan,
                                 struct plimsoll_use *uses,
                                 size_t capacity,
                                 size_t *count);
 
-// Where the operator of a step finds a tensor or its workspace: `occupant` is
-// `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if that has no place at this step.
+// Writes the residency interval at which the operator of a step accesses a tensor or its scratch.
+// `occupant` is `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if no pool holds it at this step.
 int32_t plimsoll_pool_plan_place_at(const struct plimsoll_pool_plan *plan,
                                     uint32_t step,
                                     int32_t occupant,
                                     uint32_t index,
-                                    struct plimsoll_stay *place);
+                                    struct plimsoll_stay *stay);
 
-// Copies out which tensors share memory while both are needed, in whatever pool. `count`
-// as above.
+// Copies out which tensors share memory while both are live, in all pools. `count` as for
+// `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_shares(const struct plimsoll_pool_plan *plan,
                                   struct plimsoll_share *shares,
                                   size_t capacity,
                                   size_t *count);
 
-// Copies out the order in which to run: indices of operators, without the folded ones.
-// `count` as above.
+// Copies out the order of execution: indices of operators, without folded ones. `count` as for
+// `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_order(const struct plimsoll_pool_plan *plan,
                                  uint32_t *order,
                                  size_t capacity,
                                  size_t *count);
 
-// Verifies a plan again, by rules that share no code with what made it: its places, a run
-// of its copies and operators on memory that remembers who wrote each byte, and its figures.
-// That nothing costs less than the lower bound is not proven again.
+// Verifies a plan again, with code that shares nothing with the planner: its residency intervals,
+// its figures, and a simulated run of transfers and operators on memory that records the writer of
+// each byte. It does not prove the lower bound again.
 int32_t plimsoll_pool_plan_verify(const struct plimsoll_pool_plan *plan);
 
-// The plan of a body of an operator, by position, as of `plimsoll_plan_body`: a body lies in one
-// pool, where the operator's workspace is.
+// Creates a plan from the plan of a body of an operator, by position, like `plimsoll_plan_body`. A
+// body lies in one pool, the pool of the operator's scratch.
 int32_t plimsoll_pool_plan_body(const struct plimsoll_pool_plan *plan,
                                 uint32_t operator_,
                                 size_t position,
@@ -1316,96 +1312,96 @@ int32_t plimsoll_pool_plan_body(const struct plimsoll_pool_plan *plan,
 // Frees a plan; NULL is allowed.
 void plimsoll_pool_plan_free(struct plimsoll_pool_plan *plan);
 
-// Copies a plan out as text in a format, `PLIMSOLL_EXPORT_...`. `size` is what the
-// text needs, its zero byte included: with NULL for `place` only that is written;
-// if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+// Copies out a plan as text in a format, `PLIMSOLL_EXPORT_...`. `size` receives the size of the
+// text in bytes, terminating zero byte included. With NULL for `text` only `size` is written. If
+// `capacity` is less than `size`, only `size` is written and the call returns
+// PLIMSOLL_ERROR_TOO_SMALL.
 //
 // PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the format.
 int32_t plimsoll_plan_export(const struct plimsoll_plan *plan,
                              int32_t format,
-                             char *place,
+                             char *text,
                              size_t capacity,
                              size_t *size);
 
-// Writes a plan to a file, which appears whole or not at all: its contents go to a temporary
-// file of a random name in the same folder, reach the disk, and are renamed. A file that is
-// replaced keeps its mode; a new one gets what the umask leaves. Links are followed. Pipes and
-// devices are written to and not replaced. PLIMSOLL_ERROR_IO if the file cannot be written.
+// Writes a plan to a file, in full or not at all: the contents go to a temporary file of a random
+// name in the same folder, are flushed to disk, and the file is renamed. A replaced file keeps its
+// mode; the mode of a new file follows the umask. Symbolic links are followed. Pipes and devices
+// are written to, not replaced. PLIMSOLL_ERROR_IO if the file cannot be written.
 int32_t plimsoll_plan_write(const struct plimsoll_plan *plan, int32_t format, const char *path);
 
-// Copies a plan for several memories out as text in a format, in the same way.
-// `PLIMSOLL_EXPORT_CSV` has a row for each place.
+// Copies out a plan for several memories as text, like `plimsoll_plan_export`.
+// `PLIMSOLL_EXPORT_CSV` has a row for each residency interval.
 int32_t plimsoll_pool_plan_export(const struct plimsoll_pool_plan *plan,
                                   int32_t format,
-                                  char *place,
+                                  char *text,
                                   size_t capacity,
                                   size_t *size);
 
-// Writes a plan for several memories to a file, in the same way.
+// Writes a plan for several memories to a file, like `plimsoll_plan_write`.
 int32_t plimsoll_pool_plan_write(const struct plimsoll_pool_plan *plan,
                                  int32_t format,
                                  const char *path);
 
-// Copies a plan out as C code, in the same way as `plimsoll_plan_export`. `part` is one of
-// `PLIMSOLL_C_...`. All names begin with `prefix` (macros in upper case), a letter, then
-// letters, digits and single underscores, at most 45; NULL for `plimsoll_` and the model's
-// name. The source includes `header_name`, which for other parts is NULL or not read.
+// Copies out a plan as C code, like `plimsoll_plan_export`. `part` is one of `PLIMSOLL_C_...`. All
+// names begin with `prefix` (macros in upper case): a letter, then letters, digits and single
+// underscores, at most 45 characters; NULL for `plimsoll_` and the name of the model. The source
+// part includes the file `header_name`; other parts ignore it, and it may be NULL.
 int32_t plimsoll_plan_export_code(const struct plimsoll_plan *plan,
                                   int32_t part,
                                   const char *prefix,
                                   const char *header_name,
-                                  char *place,
+                                  char *text,
                                   size_t capacity,
                                   size_t *size);
 
-// Copies a plan for several memories out as C code, in the same way.
+// Copies out a plan for several memories as C code, like `plimsoll_plan_export_code`.
 int32_t plimsoll_pool_plan_export_code(const struct plimsoll_pool_plan *plan,
                                        int32_t part,
                                        const char *prefix,
                                        const char *header_name,
-                                       char *place,
+                                       char *text,
                                        size_t capacity,
                                        size_t *size);
 
-// Copies out an ONNX model, of `model_size` bytes in memory, with its nodes in the order of
-// a plan and the plan in its metadata. All else of the model is as it was. The plan must be
-// of the graph that these options import from it; `options` may be NULL for the defaults.
-// `size` is how many bytes that needs; with NULL for `place` only that is written, which
-// takes as long.
+// Copies out an ONNX model, given as `model_size` bytes in memory, with its nodes in the order of a
+// plan and the plan in its metadata. The rest of the model is unchanged. The plan must be of the
+// graph that these options import from the model; `options` may be NULL for the defaults. `size`
+// receives the size of the written model in bytes; with NULL for `bytes` only `size` is written,
+// which takes as long.
 //
-// PLIMSOLL_ERROR_ARGUMENT if the plan is of another graph, PLIMSOLL_ERROR_IMPORT with what
-// is wrong with the model, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX
-// or JSON.
+// PLIMSOLL_ERROR_ARGUMENT if the plan is of another graph, PLIMSOLL_ERROR_IMPORT if the model is
+// invalid, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX or JSON.
 int32_t plimsoll_plan_export_onnx(const struct plimsoll_plan *plan,
                                   const uint8_t *model,
                                   size_t model_size,
                                   const struct plimsoll_import_options *options,
-                                  uint8_t *place,
+                                  uint8_t *bytes,
                                   size_t capacity,
                                   size_t *size);
 
-// Writes the same to a file, which appears whole or not at all. Weights in other files are
-// looked for beside it.
+// Writes the model of `plimsoll_plan_export_onnx` to a file, in full or not at all. Weights in
+// external files are expected in the folder of this file.
 int32_t plimsoll_plan_write_onnx(const struct plimsoll_plan *plan,
                                  const uint8_t *model,
                                  size_t model_size,
                                  const struct plimsoll_import_options *options,
                                  const char *path);
 
-// Verifies the plan in the metadata of an ONNX model: PLIMSOLL_ERROR_WRONG_PLAN with what is
-// wrong with it, PLIMSOLL_ERROR_IMPORT if there is none or the model is broken,
-// PLIMSOLL_ERROR_UNSUPPORTED as above.
+// Verifies the plan in the metadata of an ONNX model. PLIMSOLL_ERROR_WRONG_PLAN if the plan is
+// wrong, PLIMSOLL_ERROR_IMPORT if there is no plan or the model is invalid,
+// PLIMSOLL_ERROR_UNSUPPORTED as for `plimsoll_plan_export_onnx`.
 int32_t plimsoll_onnx_verify(const uint8_t *model, size_t model_size);
 
-// Makes a table of scratch in which nothing is measured: operators need what the reference
-// kernels ask for. Free it with `plimsoll_tflite_scratch_free`.
+// Creates a table of scratch sizes without measurements: each operator needs the scratch of its
+// reference kernel. Free it with `plimsoll_tflite_scratch_free`.
 //
 // PLIMSOLL_ERROR_UNSUPPORTED if the library was built without TensorFlow Lite.
 int32_t plimsoll_tflite_scratch_new(struct plimsoll_tflite_scratch **scratch);
 
-// So many bytes for an operator, by the positions of its subgraph and of itself in the file; all
-// of its requests together, each rounded up to 16. `op_type`, as in "CONV_2D", is what the
-// operator must be, so that a table for another model is noticed; NULL for any.
+// Sets the scratch of an operator in bytes: the sum of its requests, each rounded up to 16. The
+// operator is given by the positions of its subgraph and of itself in the file. `op_type`, as in
+// "CONV_2D", is its expected type, so that a table for another model is refused; NULL for any.
 int32_t plimsoll_tflite_scratch_set(struct plimsoll_tflite_scratch *scratch,
                                     size_t subgraph,
                                     size_t operator_index,
@@ -1415,16 +1411,16 @@ int32_t plimsoll_tflite_scratch_set(struct plimsoll_tflite_scratch *scratch,
 // Frees a table of scratch; NULL is allowed.
 void plimsoll_tflite_scratch_free(struct plimsoll_tflite_scratch *scratch);
 
-// Plans a TensorFlow Lite model, of `model_size` bytes in memory, for TensorFlow Lite Micro, and
-// makes it anew with the plan inside. `name` is what the graph is called. `options` may be NULL
-// for the defaults: strategy, order, capacity, limits and callbacks count; the alignment must be
-// 16, nothing may be reserved, and variables are left to the runtime; of what may be shared, inputs
-// and outputs of RESHAPE and EXPAND_DIMS are. `scratch` may be
-// NULL for that of the reference kernels. Free the result with `plimsoll_tflite_plan_free`.
+// Plans a TensorFlow Lite model, given as `model_size` bytes in memory, for TensorFlow Lite Micro,
+// and writes a copy of the model with the plan in it. `name` names the graph. `options` may be NULL
+// for the defaults: strategy, order, capacity, limits and callbacks apply; the alignment must be 16,
+// no range may be reserved, the runtime plans variables, and only inputs and outputs of RESHAPE and
+// EXPAND_DIMS share memory. `scratch` may be NULL for the scratch of the reference kernels. Free the
+// result with `plimsoll_tflite_plan_free`.
 //
-// PLIMSOLL_ERROR_ARGUMENT if the options or the scratch do not go with the model,
-// PLIMSOLL_ERROR_IMPORT with what is wrong with the model or why it cannot have a plan,
-// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without TensorFlow Lite.
+// PLIMSOLL_ERROR_ARGUMENT if the options or the scratch contradict the model,
+// PLIMSOLL_ERROR_IMPORT if the model is invalid or cannot have a plan, PLIMSOLL_ERROR_UNSUPPORTED if
+// the library was built without TensorFlow Lite.
 int32_t plimsoll_tflite_plan_new(const uint8_t *model,
                                  size_t model_size,
                                  const char *name,
@@ -1432,45 +1428,45 @@ int32_t plimsoll_tflite_plan_new(const uint8_t *model,
                                  const struct plimsoll_tflite_scratch *scratch,
                                  struct plimsoll_tflite_plan **planned);
 
-// Copies out the model with the plan inside. `size` is how many bytes it has; with NULL for
-// `place` only that is written.
+// Copies out the model with the plan in it. `size` receives its size in bytes; with NULL for `bytes`
+// only `size` is written.
 int32_t plimsoll_tflite_plan_model(const struct plimsoll_tflite_plan *planned,
-                                   uint8_t *place,
+                                   uint8_t *bytes,
                                    size_t capacity,
                                    size_t *size);
 
-// Writes the model with the plan inside to a file, which appears whole or not at all.
+// Writes the model with the plan in it to a file, in full or not at all.
 int32_t plimsoll_tflite_plan_write(const struct plimsoll_tflite_plan *planned, const char *path);
 
-// What the head of the runtime's arena needs, scratch included, and what it needs without this
-// plan: PLIMSOLL_NONE if that is not known. Either may be NULL.
+// Writes the bytes that the head of the runtime's arena needs, scratch included, with this plan and
+// with the runtime's own plan: PLIMSOLL_NONE if the latter is unknown. Either may be NULL.
 int32_t plimsoll_tflite_plan_head_bytes(const struct plimsoll_tflite_plan *planned,
                                         uint64_t *head,
                                         uint64_t *own_head);
 
-// Copies out what the user should know, a line each; empty if there is nothing. `size` is what it
-// needs; see `plimsoll_last_error`.
+// Copies out notes for the user, a line each; empty if there are none. `size` as for
+// `plimsoll_last_error`.
 int32_t plimsoll_tflite_plan_notes(const struct plimsoll_tflite_plan *planned,
                                    char *notes,
                                    size_t capacity,
                                    size_t *size);
 
-// The plan of the first subgraph, with sizes as the runtime rounds them: for its figures, and to
-// be exported. Its tensors and operators count as in the file that was read; the workspace of an
-// operator is its scratch and what its bodies need. Free it with `plimsoll_plan_free`.
+// Creates a plan from the plan of the first subgraph, with sizes as the runtime rounds them: for its
+// figures, and for exports. Tensors and operators have their indices in the input file; the scratch
+// of an operator includes the memory of its bodies. Free it with `plimsoll_plan_free`.
 int32_t plimsoll_tflite_plan_main(const struct plimsoll_tflite_plan *planned,
                                   struct plimsoll_plan **plan);
 
-// Copies out the order of a subgraph's operators: their positions in the file that was read.
-// PLIMSOLL_ERROR_ARGUMENT where there are no more subgraphs.
+// Copies out the order of a subgraph's operators: their positions in the input file.
+// PLIMSOLL_ERROR_ARGUMENT if there is no such subgraph.
 int32_t plimsoll_tflite_plan_order(const struct plimsoll_tflite_plan *planned,
                                    size_t subgraph,
                                    uint32_t *order,
                                    size_t capacity,
                                    size_t *count);
 
-// Copies out a subgraph's offsets in the arena's head, by tensor; PLIMSOLL_NONE where the runtime
-// plans: variables and constants. PLIMSOLL_ERROR_ARGUMENT where there are no more subgraphs.
+// Copies out a subgraph's offsets in the head of the arena, by tensor; PLIMSOLL_NONE for tensors that
+// the runtime places: variables and constants. PLIMSOLL_ERROR_ARGUMENT if there is no such subgraph.
 int32_t plimsoll_tflite_plan_offsets(const struct plimsoll_tflite_plan *planned,
                                      size_t subgraph,
                                      uint64_t *offsets,
@@ -1480,12 +1476,13 @@ int32_t plimsoll_tflite_plan_offsets(const struct plimsoll_tflite_plan *planned,
 // Frees a planned model; NULL is allowed.
 void plimsoll_tflite_plan_free(struct plimsoll_tflite_plan *planned);
 
-// Verifies the plan inside of a model for TensorFlow Lite Micro by the runtime's own rules, as it
-// checks nothing itself. `scratch`, which may be NULL, counts operators as they stand in this
-// file. `head` is what the arena's head needs, scratch included; it may be NULL.
+// Verifies the plan in a model for TensorFlow Lite Micro by the rules of the runtime, which does not
+// check it. `scratch`, which may be NULL, refers to operators by their positions in this file. `head`
+// receives the bytes that the head of the arena needs, scratch included; it may be NULL.
 //
-// PLIMSOLL_ERROR_WRONG_PLAN with what is wrong with the plan, PLIMSOLL_ERROR_IMPORT if there is
-// none or the model is broken, PLIMSOLL_ERROR_ARGUMENT and PLIMSOLL_ERROR_UNSUPPORTED as above.
+// PLIMSOLL_ERROR_WRONG_PLAN if the plan is wrong, PLIMSOLL_ERROR_IMPORT if there is no plan or the
+// model is invalid; PLIMSOLL_ERROR_ARGUMENT and PLIMSOLL_ERROR_UNSUPPORTED as for
+// `plimsoll_tflite_plan_new`.
 int32_t plimsoll_tflite_verify(const uint8_t *model,
                                size_t model_size,
                                const struct plimsoll_tflite_scratch *scratch,
@@ -1497,7 +1494,7 @@ int32_t plimsoll_tflite_verify(const uint8_t *model,
 
 #endif  /* PLIMSOLL_H */
 
-/* The records are frozen: these fail to compile if they are laid out otherwise. */
+/* The size of each record is frozen: a compiler that lays it out differently reports an error. */
 typedef char plimsoll_size_of_buffer[sizeof(plimsoll_buffer) == 32 ? 1 : -1];
 typedef char plimsoll_size_of_gap[sizeof(plimsoll_gap) == 12 ? 1 : -1];
 typedef char plimsoll_size_of_placement[sizeof(plimsoll_placement) == 32 ? 1 : -1];

@@ -1,40 +1,38 @@
-//! Lower bounds on the arena, and who causes them.
+//! Lower bounds on the arena, with the buffers that cause them.
 
 use crate::ids::BufferId;
 use crate::problem::{Buffer, Problem};
 use crate::sorting::{ascend, in_time};
 
-/// No placement is lower than this, and why.
+/// A lower bound on the arena, with a certificate.
 ///
 /// The certificate of `certified` can be checked by hand: all `buffers` are live at `step`, so
-/// they lie on top of each other in some order. With `a` the smallest of their
-/// alignments, each takes a multiple of `a` but for the topmost, whose padding
-/// is outside of the arena. Or, for a single buffer with a fixed offset, the
-/// arena reaches at least to its end. Reserved ranges that the stack reaches count
-/// in whole multiples of `a`, where `a` may be any power of two that divides all
-/// alignments.
+/// they lie on top of each other in some order. Let `a` be the smallest of their alignments. Each
+/// buffer occupies a multiple of `a` bytes, except the topmost one, whose padding is outside the
+/// arena. For a single buffer with a fixed offset, the arena reaches at least to its end. Reserved
+/// ranges that the stack reaches add whole multiples of `a`, where `a` may be any power of two
+/// that divides all alignments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LowerBound {
-    /// The bound in bytes.
+    /// Lower bound in bytes.
     pub bytes: u64,
-    /// What `buffers` show of it. What is above, an exhaustive search has shown,
-    /// which has no short certificate.
+    /// Lower bound in bytes that `buffers` certify. If `bytes` is larger, an exhaustive search has
+    /// proven the difference, for which there is no short certificate.
     pub certified: u64,
-    /// A step at which `buffers` are all live.
+    /// A step at which all `buffers` are live.
     pub step: u32,
-    /// The buffers that cause it, by id.
+    /// Buffers of the certificate, ascending by id.
     pub buffers: Vec<BufferId>,
 }
 
-/// The largest load over time, raised by alignment as far as that is sound, or
-/// the end of the highest fixed buffer.
+/// Computes a lower bound: the maximum load over time with padding, or the end of the highest
+/// fixed buffer.
 ///
-/// For each alignment `a` in use, the buffers aligned to `a` or more that are
-/// live at one step take `sum(size rounded up to a) - largest padding`. The
-/// bound is the largest such figure over all steps and alignments. At alignment
-/// 1 it is the load (Garey & Johnson, SR2).
+/// For each alignment `a` in use, the buffers aligned to `a` or more that are live at one step
+/// occupy `sum(size rounded up to a) - largest padding` bytes. The bound is the maximum over all
+/// steps and alignments. With alignment 1 it is the load (Garey & Johnson, SR2).
 ///
-/// O(k n log n) time for k different alignments, O(n) space.
+/// O(k n log n) time for k distinct alignments, O(n) space.
 #[must_use]
 pub fn lower_bound(problem: &Problem) -> LowerBound {
     let mut best = highest_fixed(problem);
@@ -52,12 +50,12 @@ pub fn lower_bound(problem: &Problem) -> LowerBound {
     best
 }
 
-/// What no arena is below if at least so many bytes are live at some step, counted as at
-/// the least alignment: around what is reserved, and up to the highest fixed buffer.
+/// Lower bound of a problem in which at least `bytes` bytes are live at some step. It counts the
+/// smallest alignment, the reserved ranges and the highest fixed buffer.
 pub(crate) fn bound_of_load(problem: &Problem, bytes: u64) -> u64 {
     let unit = alignments(problem).first().copied().unwrap_or(1);
-    // Lifting what is counted less a padding gives no more than lifting it all and then
-    // taking off the padding.
+    // `bytes` may lack the padding `p` of the topmost buffer, unlike the load `x` in `stacked_load`.
+    // That is sound, since lifted(x - p) <= lifted(x) - p.
     lifted(problem, bytes, unit).max(highest_fixed(problem).bytes)
 }
 
@@ -74,7 +72,7 @@ fn highest_fixed(problem: &Problem) -> LowerBound {
     best
 }
 
-/// The different alignments of buffers that take room, ascending.
+/// Distinct alignments of buffers of positive size, ascending.
 fn alignments(problem: &Problem) -> Vec<u64> {
     let filled = problem.buffers().iter().filter(|buffer| buffer.size() > 0);
     let mut alignments: Vec<u64> = filled.map(Buffer::alignment).collect();
@@ -83,8 +81,8 @@ fn alignments(problem: &Problem) -> Vec<u64> {
     alignments
 }
 
-/// The fullest step among buffers aligned to `alignment` or more: its bytes,
-/// paddings between them included, and the step.
+/// The step with the largest load of buffers aligned to `alignment` or more, and that load with
+/// the padding between the buffers.
 fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
     let counts = |buffer: &Buffer| buffer.size() > 0 && buffer.alignment() >= alignment;
     let pieces = || {
@@ -100,7 +98,7 @@ fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
     let mut paddings = LivePaddings::default();
     let mut best = (0, 0);
     for (start, number) in in_time(pieces().map(|(piece, number)| (piece.start, number))) {
-        // Ranges are half-open.
+        // Ranges are half-open, so a buffer that ends at `start` is no longer live.
         while let Some((_, gone)) = ended.next_if(|&(end, _)| end <= start) {
             let (size, padding) = room(gone);
             load -= size + padding;
@@ -117,9 +115,8 @@ fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
     best
 }
 
-/// Where so many bytes end at least if they are spread over the arena around what
-/// is reserved. Cells of `alignment` bytes are either reserved as a whole, or not
-/// counted as reserved.
+/// Lowest end of `bytes` bytes that are distributed over the arena outside the reserved ranges.
+/// A cell of `alignment` bytes counts as reserved if all of it is.
 fn lifted(problem: &Problem, bytes: u64, alignment: u64) -> u64 {
     let mut end = bytes;
     for range in problem.reserved() {
@@ -138,7 +135,7 @@ fn padding(size: u64, alignment: u64) -> u64 {
     size.wrapping_neg() & (alignment - 1)
 }
 
-/// Paddings of the live buffers, counted by value; none is not counted.
+/// Multiset of the paddings of live buffers, without zeros.
 #[derive(Default)]
 struct LivePaddings(std::collections::BTreeMap<u64, u32>);
 

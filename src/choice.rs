@@ -1,42 +1,41 @@
-//! What is kept on chip, and what is not.
+//! The result of choosing which buffers to keep on chip.
 
 use crate::ids::BufferId;
 use crate::limits::Stop;
 use crate::objects::Objects;
 
-/// The buffers of a [`Problem`](crate::Problem) that are kept on chip, in shared
-/// objects within a capacity; the rest stays outside.
+/// The buffers of a [`Problem`](crate::Problem) that are kept on chip, in shared objects within a
+/// capacity. All other buffers stay outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Choice {
-    /// Bytes from the start of the arena, by buffer id; none for what stays
-    /// outside.
+    /// Offsets in bytes by buffer id; none for buffers outside.
     pub offsets: Vec<Option<u64>>,
     /// Size of the arena in bytes: the end of the topmost object.
     pub height: u64,
-    /// The objects; their `lower_bound` is for the buffers that are kept.
+    /// The objects. Their `lower_bound` refers to the buffers that are kept.
     pub objects: Objects,
-    /// The sum of the values of what is kept.
+    /// The sum of the values of the buffers that are kept.
     pub value: u64,
-    /// Nothing of more value can be kept.
+    /// An upper bound on the value of any choice.
     pub bound: u64,
-    /// Search nodes spent.
+    /// Number of search nodes spent.
     pub nodes: u64,
-    /// Why the search was done.
+    /// The reason why the search stopped.
     pub stop: Stop,
 }
 
 impl Choice {
-    /// Whether nothing of more value can be kept.
+    /// Returns true if no choice has a higher value.
     #[must_use]
     pub fn is_optimal(&self) -> bool {
         self.value == self.bound
     }
 
-    /// Whether this buffer is kept on chip.
+    /// Returns true if a buffer is kept on chip.
     ///
     /// # Panics
-    /// If the id is not of the problem.
+    /// If the problem has no buffer with this id.
     #[must_use]
     pub fn keeps(&self, id: BufferId) -> bool {
         self.offsets[id.index()].is_some()

@@ -1,21 +1,22 @@
-//! What can be wrong with the input. Not fitting is no error: see [`Status`](crate::Status).
+//! Errors. A plan that does not fit the capacity is an outcome, not an error: see
+//! [`Status`](crate::Status).
 
 use std::borrow::Cow;
 
 use crate::ids::{OperatorId, TensorId};
 
-/// A mistake in a graph, a problem, an order or a plan. Each names the culprit.
+/// An error in the input or in a strategy. Messages name the operator, tensor or buffer concerned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Operators wait for each other.
+    /// Operators depend on each other in a cycle.
     #[error("operators depend on each other in a cycle: {}", cycle_text(.operators))]
     Cycle {
         /// Names along the cycle, each once.
         operators: Vec<String>,
     },
 
-    /// Two operators, or one twice, write the same tensor.
+    /// Two operators, or one operator twice, write the same tensor.
     #[error("tensor `{}` has two producers: operator `{}` and operator `{}`", short(.tensor), short(.first), short(.second))]
     TwoProducers {
         /// The tensor's name.
@@ -26,7 +27,7 @@ pub enum Error {
         second: String,
     },
 
-    /// An operator writes what only the caller may write.
+    /// An operator writes an input or a constant.
     #[error("operator `{}` writes tensor `{}`, which is {kind}", short(.operator), short(.tensor))]
     NotWritable {
         /// The operator's name.
@@ -37,75 +38,75 @@ pub enum Error {
         kind: &'static str,
     },
 
-    /// An intermediate that is needed is written by nobody.
+    /// An intermediate that is read or is an output has no producer.
     #[error("tensor `{}` has no producer, but {} it; \
          is it an input, a constant or a variable?", short(.tensor), cut(.needed_by))]
     NoProducer {
         /// The tensor's name.
         tensor: String,
-        /// Who needs it.
+        /// The operator that reads the tensor, or the graph outputs, with a verb.
         needed_by: String,
     },
 
-    /// A graph that cannot be a body of an operator.
+    /// A graph is invalid as the body of an operator.
     #[error("operator `{}` has an invalid body: {}", short(.operator), cut(.problem))]
     Body {
         /// The operator's name.
         operator: String,
-        /// What is wrong with it, and what to do.
+        /// The reason, and what to do.
         problem: String,
     },
 
-    /// A permission to share memory that cannot be meant.
-    #[error("operator `{}` permits sharing, but {}", short(.operator), cut(.problem))]
+    /// An invalid permission to share memory.
+    #[error("operator `{}` has an invalid permission: {}", short(.operator), cut(.problem))]
     Permit {
         /// The operator's name.
         operator: String,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
 
-    /// A demand on where tensors lie in relation to each other that cannot be met.
-    #[error("{} cannot be: {}", cut(.place), cut(.problem))]
+    /// A constraint on the relative placement of tensors that cannot be satisfied.
+    #[error("{} cannot be satisfied: {}", cut(.place), cut(.problem))]
     Constraint {
-        /// What it is.
+        /// The constraint in words.
         place: String,
-        /// Who is concerned, and what stands in the way.
+        /// The reason, with the tensors concerned.
         problem: String,
     },
 
-    /// A tensor id from elsewhere.
+    /// A tensor id that the graph does not have.
     #[error("{} names tensor {tensor}, but the graph has {count} tensors", cut(.place))]
     UnknownTensor {
-        /// Where the id stands.
+        /// The list or operator that contains the id.
         place: String,
         /// The id.
         tensor: TensorId,
-        /// How many there are.
+        /// Number of tensors.
         count: usize,
     },
 
-    /// An operator id from elsewhere.
+    /// An operator id that the graph does not have.
     #[error("{} names operator {operator}, but the graph has {count} operators", cut(.place))]
     UnknownOperator {
-        /// Where the id stands.
+        /// The list or operator that contains the id.
         place: String,
         /// The id.
         operator: OperatorId,
-        /// How many there are.
+        /// Number of operators.
         count: usize,
     },
 
-    /// More things of one kind than ids.
+    /// More tensors, operators, buffers or steps than ids can number.
     #[error("more than {max} {what}")]
     TooMany {
         /// `tensors`, `operators`, `buffers`, `steps`.
         what: &'static str,
-        /// The most there may be.
+        /// The maximum number.
         max: usize,
     },
 
-    /// Shape times element width does not fit 64 bits.
+    /// The size of a tensor in bytes does not fit 64 bits.
     #[error("tensor `{}`: {element_type} of shape {} is more than 2^64-1 bytes", short(.tensor), cut(&format!("{shape:?}")))]
     SizeOverflow {
         /// The tensor's name.
@@ -116,53 +117,52 @@ pub enum Error {
         shape: Vec<u64>,
     },
 
-    /// Elements of no fixed width.
+    /// A tensor of elements without a fixed width.
     #[error("tensor `{}` holds strings, whose size is not known before the run", short(.tensor))]
     Unsized {
         /// The tensor's name.
         tensor: String,
     },
 
-    /// Floats counted as a type without a width.
+    /// A replacement for floating-point elements that has no width.
     #[error("elements cannot be counted as `{element_type}`, which has no width")]
     NoWidth {
         /// The element type's name.
         element_type: &'static str,
     },
 
-    /// All sizes together, paddings included, do not fit 64 bits.
+    /// The sum of all sizes, with padding for alignment, does not fit 64 bits.
     #[error("the sizes add up to more than 2^64-1 bytes at buffer `{}` ({bytes} bytes)", short(.buffer))]
     TotalOverflow {
         /// The buffer at which the sum overflows.
         buffer: String,
-        /// Its size.
+        /// Size of the buffer in bytes.
         bytes: u64,
-        /// Its alignment.
+        /// Alignment of the buffer.
         alignment: u64,
     },
 
-    /// Zero, or not a power of two.
+    /// An alignment that is zero or not a power of two.
     #[error("{}: alignment {alignment} is not a power of two", cut(.place))]
     Alignment {
-        /// What asked for it.
+        /// The tensor, buffer or option with the alignment.
         place: String,
-        /// The number.
+        /// The alignment.
         alignment: u64,
     },
 
-    /// A live range that ends where or before it starts.
+    /// A live range that does not end after its start.
     #[error("buffer `{}`: live range {start}..{end} is empty (ranges are half-open)", short(.buffer))]
     EmptyLiveRange {
         /// The buffer's name.
         buffer: String,
-        /// First step.
+        /// The first step.
         start: u32,
-        /// Step after the last.
+        /// The step after the last one.
         end: u32,
     },
 
-    /// A gap that is empty, not inside of the buffer's live range, or not apart from
-    /// another gap.
+    /// A gap that is empty, not inside of the buffer's live range, or adjacent to another gap.
     #[error("buffer `{}`: gap {} must lie inside of the live range {live}, leave a step at either end, \
          and be apart from other gaps", short(.buffer), cut(.gap))]
     Gap {
@@ -174,104 +174,106 @@ pub enum Error {
         live: String,
     },
 
-    /// A reserved range without bytes.
+    /// An empty reserved range.
     #[error("reserved range {start}..{end} is empty (ranges are half-open)")]
     Reserved {
-        /// First byte.
+        /// The first byte.
         start: u64,
-        /// Byte after the last.
+        /// The byte after the last one.
         end: u64,
     },
 
-    /// A fixed buffer in a reserved range.
+    /// A buffer with a fixed offset that overlaps a reserved range.
     #[error("buffer {} is fixed inside of the reserved range {start}..{end}", cut(.buffer))]
     FixedReserved {
         /// Name, size, offset and live range.
         buffer: String,
-        /// First byte of the range.
+        /// The first byte of the range.
         start: u64,
-        /// Byte after its last.
+        /// The byte after the last one of the range.
         end: u64,
     },
 
-    /// A fixed offset that is no multiple of the buffer's alignment.
+    /// A fixed offset that is not a multiple of the buffer's alignment.
     #[error("buffer `{}` is fixed at {offset}, which is not a multiple of its alignment {alignment}", short(.buffer))]
     FixedMisaligned {
         /// The buffer's name.
         buffer: String,
-        /// The offset asked for.
+        /// The fixed offset.
         offset: u64,
-        /// The alignment asked for.
+        /// The requested alignment.
         alignment: u64,
     },
 
-    /// Two buffers fixed over each other while both live.
+    /// Two buffers whose fixed offsets overlap while both are live.
     #[error("buffer {} is fixed over buffer {}", cut(.first), cut(.second))]
     FixedOverlap {
-        /// Name, size, offset and live range of one.
+        /// Name, size, offset and live range of one buffer.
         first: String,
-        /// The same of the other.
+        /// Name, size, offset and live range of the other buffer.
         second: String,
     },
 
-    /// A list of names of another length than the list of what it names.
+    /// The number of names differs from the number of buffers.
     #[error("{got} names for {expected} buffers")]
     NameCount {
-        /// Buffers.
+        /// Number of buffers.
         expected: usize,
-        /// Names.
+        /// Number of names.
         got: usize,
     },
 
-    /// What goes on chip, or what does not fit, is a question of the capacity.
+    /// A request that needs a capacity, without one: the choice of buffers to keep on chip, or the
+    /// reason why a problem does not fit.
     #[error("no capacity is given: everything fits")]
     NoCapacity,
 
-    /// Memories that cannot be meant, or that contradict what a graph says.
+    /// An invalid list of pools, or one that contradicts the graph.
     #[error("pools: {}", cut(.0))]
     Pools(String),
 
-    /// A pool cannot hold what must live there.
+    /// A pool is too small for tensors that must be in it.
     #[error("does not fit: {}", cut(.0))]
     DoesNotFit(String),
 
-    /// An order that cannot be run.
+    /// An invalid order of operators.
     #[error("order: {}", cut(.0))]
     Order(String),
 
-    /// No strategy of that name.
-    #[error("no strategy is called `{}`; there are {}", short(.name), cut(.known))]
+    /// A strategy name that does not exist.
+    #[error("no strategy is called `{}`; the strategies are {}", short(.name), cut(.known))]
     UnknownStrategy {
         /// The name given.
         name: String,
-        /// The names there are.
+        /// The existing names.
         known: String,
     },
 
-    /// A strategy gave up on a problem that it does not handle.
+    /// A strategy does not support the problem.
     #[error("strategy `{}`: {}", short(.strategy), cut(.reason))]
     Refused {
         /// The strategy's name.
         strategy: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 
-    /// The call was cancelled, by its token or its progress callback, before there was a verified
-    /// plan, or a whole graph where a file is imported.
+    /// The caller cancelled the call, by its token or its progress callback, before it had a verified
+    /// plan, or before an import had read the whole graph.
     #[error("cancelled before there was a result")]
     Cancelled,
 
-    /// A strategy returned a wrong plan; it was not handed out.
-    #[error("strategy `{}` made a wrong plan: {}", short(.strategy), cut(.violation))]
+    /// A strategy returned an invalid plan, which the library withholds.
+    #[error("strategy `{}` returned an invalid plan: {}", short(.strategy), cut(.violation))]
     WrongPlan {
         /// The strategy's name.
         strategy: String,
-        /// The first rule that broke, and where.
+        /// The first rule that the plan violates, and the buffers concerned.
         violation: String,
     },
 }
 
+/// The names along a cycle, at most 12 of them, with the first name repeated at the end.
 fn cycle_text(operators: &[String]) -> String {
     const SHOWN: usize = 12;
     let quoted = |name: &String| format!("`{}`", short(name));
@@ -283,18 +285,18 @@ fn cycle_text(operators: &[String]) -> String {
     text.join(" -> ")
 }
 
-/// A name as messages show it: files may have names of megabytes.
+/// Shortens a name for a message: files may contain names of megabytes.
 pub(crate) fn short(name: &str) -> Cow<'_, str> {
     cut_to(name, 100)
 }
 
-/// A message that names are part of, short enough for a log.
+/// Shortens a message that contains names to a length that fits a log.
 pub(crate) fn cut(message: &str) -> Cow<'_, str> {
     cut_within(message, 900)
 }
 
-/// A message of at most some 100 bytes more than this. Names, which stand in backquotes, are cut
-/// first, so that what is said of them stays.
+/// Shortens a message to about `bytes` bytes, at most about 100 more. Shortens names, which are in
+/// backquotes, first, so that the rest of the message stays complete.
 pub(crate) fn cut_within(message: &str, bytes: usize) -> Cow<'_, str> {
     if message.len() <= bytes {
         return Cow::Borrowed(message);
@@ -303,7 +305,7 @@ pub(crate) fn cut_within(message: &str, bytes: usize) -> Cow<'_, str> {
     Cow::Owned(cut_to(&parts.join("`"), bytes).into_owned())
 }
 
-/// Both ends of a text, as a message names its subject first and what to do last.
+/// Shortens the middle of a text: a message starts with its subject and ends with what to do.
 fn cut_to(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes {
         return Cow::Borrowed(text);

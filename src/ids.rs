@@ -1,4 +1,4 @@
-//! Dense ids: each counts one kind of thing from zero.
+//! Dense ids: each type numbers the items of one kind from zero.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ macro_rules! dense_id {
         pub struct $name(u32);
 
         impl $name {
-            /// How many of these one graph or problem can hold.
+            /// The maximum number of these ids in one graph or problem.
             pub const MAX_COUNT: usize = u32::MAX as usize;
 
-            /// The id of the thing at `index`.
+            /// The id of the item at `index`.
             ///
             /// # Panics
-            /// If `index` is at or above [`Self::MAX_COUNT`]; graphs and
-            /// problems refuse to grow that large before they make an id.
+            /// If `index` is at or above [`Self::MAX_COUNT`]. Graphs and problems return an error before
+            /// they grow that large.
             #[must_use]
             pub fn new(index: usize) -> Self {
                 assert!(index < Self::MAX_COUNT, "id out of range: {index}");
                 Self(index as u32)
             }
 
-            /// The position in a dense array.
+            /// The position of the item in a dense array.
             #[inline]
             #[must_use]
             pub const fn index(self) -> usize {
@@ -40,20 +40,20 @@ macro_rules! dense_id {
 }
 
 dense_id! {
-    /// An operator of a [`Graph`](crate::Graph), in the order it was added
-    /// (for an imported network: in the order of the file).
+    /// The id of an operator of a [`Graph`](crate::Graph): its position in the order in which
+    /// operators were added (for an imported network, the order in the file).
     OperatorId
 }
 dense_id! {
-    /// A tensor of a [`Graph`](crate::Graph), in the order it was added.
+    /// The id of a tensor of a [`Graph`](crate::Graph): its position in the order in which tensors
+    /// were added.
     TensorId
 }
 dense_id! {
-    /// A buffer of a [`Problem`](crate::Problem): its position in the list
-    /// that the problem was made from.
+    /// The id of a buffer of a [`Problem`](crate::Problem): its position in the list of buffers.
     BufferId
 }
 dense_id! {
-    /// One of several [`Pools`](crate::Pools): its position in the list.
+    /// The id of a pool of [`Pools`](crate::Pools): its position in the list.
     PoolId
 }

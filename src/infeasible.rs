@@ -1,29 +1,29 @@
-//! Why nothing fits.
+//! Explanation of infeasibility.
 
-/// What cannot lie together within the capacity: buffers of a problem, or what a
-/// graph needs memory for.
+/// An infeasible core: members that do not fit the capacity together. Members are buffers of a
+/// problem, or the tensors and operators of a graph that need memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InfeasibleCore<T> {
-    /// Of these, at least one cannot be there.
+    /// Members of which at least one must be removed.
     pub members: Vec<T>,
-    /// The bytes that these need at least.
+    /// Lower bound on the bytes that the members need together.
     pub needed: u64,
-    /// The bytes that there are.
+    /// Arena capacity in bytes.
     pub capacity: u64,
-    /// Whether they would fit if any one of them were not there. If not, that could
-    /// not be decided for some within the limits.
+    /// True if the members fit if any one of them is removed. If false, some members could not be
+    /// tested within the limits.
     pub irreducible: bool,
 }
 
 impl<T> InfeasibleCore<T> {
-    /// The bytes missing.
+    /// Number of bytes by which the members exceed the capacity.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.needed - self.capacity
     }
 
-    /// The same in other terms.
+    /// Converts the members.
     pub(crate) fn map<U>(self, term: impl FnMut(T) -> U) -> InfeasibleCore<U> {
         let Self { members, needed, capacity, irreducible } = self;
         InfeasibleCore { members: members.into_iter().map(term).collect(), needed, capacity, irreducible }

@@ -1,13 +1,12 @@
-//! Static memory planning for neural-network compilers: a graph goes in; an
-//! offset for every tensor comes out, in as little memory as possible,
-//! verified, with a lower bound that says how far from the limit it can be.
+//! Static memory planning for neural-network compilers. Give it a graph; get verified offsets for
+//! every tensor in as little memory as possible, and a proven lower bound on the memory that any
+//! plan needs.
 //!
 //! # Should I use it?
 //!
-//! Yes, if you compile networks ahead of time for memory that is small and
-//! yours to lay out: an arena in SRAM, an L2 that the activations should fit.
-//! Sizes must be known before the run. No, if shapes change at run time: then
-//! you want an allocator.
+//! Yes, if you compile networks ahead of time and decide the layout of a small memory: an arena in
+//! SRAM, or an L2 that should hold the activations. Sizes must be known before the run. No, if
+//! shapes change at run time: then you need an allocator.
 //!
 //! # Example
 //!
@@ -29,32 +28,35 @@
 //! # Ok::<(), plimsoll::Error>(())
 //! ```
 //!
-//! Buffers without a graph go through [`Problem`] and [`Planner::solve`].
-//! Strategies of your own implement [`allocate::Strategy`]. Plans from
-//! elsewhere can be checked by [`verify::verify`]. `docs/guide.md` goes from a compiler's IR
-//! to a plan and to code.
+//! To place buffers without a graph, use [`Problem`] and [`Planner::solve`]. To add a strategy,
+//! implement [`allocate::Strategy`]. To check plans from other sources, use [`verify::verify`].
+//! `docs/guide.md` shows the way from a compiler's IR to a plan and to code.
 //!
 //! # Glossary
 //!
-//! - **arena**: one block of memory in which all tensors of a run have places.
-//! - **offset**: where a tensor lies, in bytes from the start of the arena.
-//! - **order**: which operator runs at which step.
-//! - **live range**: the steps `[start, end)` at which a tensor's contents
-//!   matter. Ranges are half-open everywhere.
-//! - **scratch**, workspace: memory that an operator needs while it runs.
-//! - **buffer**: what gets one offset: a tensor or a workspace.
-//! - **load**: the live bytes at a step; **peak**: the largest load.
-//! - **lower bound**: no arena is smaller. A plan that meets it is optimal.
-//! - **folded**: run at compile time, as all inputs are constants.
+//! - **arena**: one block of memory that holds all tensors of a run.
+//! - **offset**: the distance of a tensor from the start of the arena, in bytes.
+//! - **order**: the sequence in which operators run; **step**: a position in the order;
+//!   **program order**: the order of the source model.
+//! - **live range**: the steps `[start, end)` at which a tensor's contents are needed. Ranges are
+//!   half-open everywhere.
+//! - **scratch buffer**: memory that an operator needs only while it runs.
+//! - **buffer**: a tensor or a scratch buffer that gets one offset.
+//! - **load**: the bytes live at a step; **peak**: the maximum load.
+//! - **lower bound**: a size below which no arena is possible. A plan that reaches it is optimal.
+//! - **alias**: a tensor that shares bytes with another one while both are live; **in place**: an
+//!   output that overwrites an input; **view**: an output that consists of an input's bytes.
+//! - **pool**: one of several memories, such as an L2 or DDR.
+//! - **folded**: run at compile time, because all inputs are constants.
 //!
 //! # Features
 //!
-//! None is on by default; the default build has four dependencies.
+//! No feature is on by default. The default build has four dependencies.
 //!
-//! | feature | what it adds |
+//! | feature | contents |
 //! | --- | --- |
 //! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes; `tflite`, and `onnx` with `json`, write models with a plan inside, in [`export`]) |
-//! | `onnx-shapes` | shapes that an ONNX file does not tell, computed |
+//! | `onnx-shapes` | inference of shapes missing from ONNX files |
 //! | `json` | graphs from JSON; plans to and from JSON, in [`export`] |
 #![cfg_attr(
     feature = "report",
@@ -134,7 +136,12 @@ pub use schedule::{Ordering, Schedule};
 pub use sharing::{How, Sharing};
 pub use solution::Solution;
 
-/// The samples of the guide are tests.
+/// The examples of the guide run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guide.md")]
 mod guide {}
+
+/// The sample of the verifier's rules is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/verify.md")]
+mod verify_rules {}

@@ -1,4 +1,4 @@
-//! When a search must stop, and why it did.
+//! Limits of a search, and the reason for stopping.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -6,25 +6,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// How far a search is, as told to a progress callback.
+/// State of a search, as reported to the progress callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Search nodes so far.
+    /// Number of search nodes so far.
     pub nodes: u64,
-    /// The best found so far, in bytes.
+    /// Best value found so far, in bytes.
     pub best: u64,
-    /// Nothing is lower than this, as far as is proven, in bytes.
+    /// Bound proven so far, in bytes.
     pub bound: u64,
 }
 
 type Callback = dyn Fn(Progress) -> ControlFlow<()> + Send + Sync;
 
-/// When a search must stop. Without limits it runs until it
-/// has a proof, or gives up after so many nodes as its documentation says.
+/// Limits of a search. Without limits, a search runs until it has a proof or until the default
+/// number of nodes that its documentation states.
 ///
-/// A limit in nodes gives the same result on every machine; a deadline does
-/// not. Callbacks run on the calling thread.
+/// A node limit gives the same result on every machine; a deadline does not. The progress
+/// callback is called on the calling thread.
 ///
 /// ```
 /// use plimsoll::{CancelToken, Limits};
@@ -43,61 +43,61 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// No limits.
+    /// Creates limits that never stop a search.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// At most about this many search nodes.
+    /// Sets the node limit. A search may exceed it slightly.
     #[must_use]
     pub fn nodes(mut self, nodes: u64) -> Self {
         self.nodes = Some(nodes);
         self
     }
 
-    /// The same for one of so many parts of a search.
+    /// The limits for one of `parts` equal parts of a search.
     pub(crate) fn share(mut self, parts: u64) -> Self {
         self.nodes = self.nodes.map(|nodes| nodes / parts);
         self
     }
 
-    /// Fewer nodes, if a number is named.
+    /// Reduces the node limit, if there is one.
     pub(crate) fn less(mut self, nodes: u64) -> Self {
         self.nodes = self.nodes.map(|all| all.saturating_sub(nodes));
         self
     }
 
-    /// At most so many nodes, or fewer if that was said.
+    /// Sets the node limit to `nodes`, unless it is lower already.
     pub(crate) fn at_most(mut self, nodes: u64) -> Self {
         self.nodes = Some(self.nodes.unwrap_or(nodes).min(nodes));
         self
     }
 
-    /// The same without a limit of nodes, for what is bounded by itself.
+    /// Removes the node limit, for work that is bounded otherwise.
     pub(crate) fn without_nodes(mut self) -> Self {
         self.nodes = None;
         self
     }
 
-    /// Whether a token or a callback can end the call.
+    /// Returns whether a token or a callback can stop the call.
     pub(crate) fn can_be_cancelled(&self) -> bool {
         self.cancel.is_some() || self.progress.is_some()
     }
 
-    /// Whether anything but the work of the call itself can end it.
+    /// Returns whether any limit can stop the call.
     pub(crate) fn can_end(&self) -> bool {
         self.nodes.is_some() || self.deadline.is_some() || self.can_be_cancelled()
     }
 
-    /// Only the token, for what must exist at any limit. There is no progress to report before it
-    /// does.
+    /// Keeps only the cancellation token, for results that must exist at any other limit. There is
+    /// no progress to report before these exist.
     pub(crate) fn cancel_only(mut self) -> Self {
         (self.nodes, self.deadline, self.progress) = (None, None, None);
         self
     }
 
-    /// Checks the cancellation token, for stages that no other limit stops.
+    /// Polls the cancellation token, for stages that no other limit stops.
     ///
     /// # Errors
     /// [`Stop::Cancelled`].
@@ -107,39 +107,40 @@ impl Limits {
         if is_cancelled { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
-    /// Tells whether the call is cancelled, for code that does not know limits.
+    /// Returns a function that polls the cancellation token, for code without access to limits.
     pub(crate) fn cancellation(&self) -> impl Fn() -> bool + 'static {
         let token = self.cancel.clone();
         move || token.as_ref().is_some_and(CancelToken::is_cancelled)
     }
 
-    /// The limit of nodes, or this if there is none.
+    /// The node limit, or `otherwise` if there is none.
     pub(crate) fn most_nodes(&self, otherwise: u64) -> u64 {
         self.nodes.unwrap_or(otherwise)
     }
 
-    /// The same for other threads than the one that called, and for parts whose figures are not those
-    /// of the whole.
+    /// Removes the progress callback: for other threads than the calling one, and for parts whose
+    /// figures are not those of the whole.
     pub(crate) fn without_progress(mut self) -> Self {
         self.progress = None;
         self
     }
 
-    /// Not beyond this moment.
+    /// Sets a deadline.
     #[must_use]
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Until this token is cancelled.
+    /// Sets a cancellation token.
     #[must_use]
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
         self
     }
 
-    /// Calls this now and then, once there is a first plan; [`ControlFlow::Break`] stops the search.
+    /// Sets the progress callback, which is called repeatedly once a first plan exists.
+    /// [`ControlFlow::Break`] stops the search.
     #[must_use]
     pub fn progress(
         mut self,
@@ -161,40 +162,40 @@ impl fmt::Debug for Limits {
     }
 }
 
-/// Stops a search from another thread. Clones share their state.
+/// Cancels a search from another thread. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct CancelToken(Arc<AtomicBool>);
 
 impl CancelToken {
-    /// Not cancelled.
+    /// Creates a token that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks every search that has this token, or a clone of it, to stop.
+    /// Asks every search with this token, or a clone of it, to stop.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether [`cancel`](Self::cancel) was called.
+    /// Returns whether [`cancel`](Self::cancel) was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Why a search stopped. The greater one counts for a call of several stages.
+/// Reason for which a search stopped. A call of several stages reports the greatest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stop {
-    /// It was done.
+    /// The search was complete.
     Finished,
-    /// The limit of search nodes, or of what the strategy takes on, was met.
+    /// The node limit was reached, or the problem is too large for the strategy.
     Nodes,
     /// The deadline passed.
     Deadline,
-    /// The token was cancelled, or the callback said so.
+    /// The token was cancelled, or the progress callback returned `Break`.
     Cancelled,
 }
 
@@ -209,7 +210,10 @@ impl fmt::Display for Stop {
     }
 }
 
-/// Counts nodes and watches the limits.
+/// Budget of a search: counts nodes and polls the limits.
+///
+/// A limit is reported by every call from then on, so a caller that finishes its current step is
+/// asked to stop again on the next call.
 #[derive(Debug)]
 pub(crate) struct Meter<'a> {
     limits: &'a Limits,
@@ -217,30 +221,30 @@ pub(crate) struct Meter<'a> {
     nodes: u64,
     next_poll: u64,
     work: u64,
-    /// Steps charged that do not make a node yet.
+    /// Charged steps that are less than a node.
     charged: u64,
-    /// Whether progress is not told.
+    /// True if progress is not reported.
     silent: bool,
-    /// Whether only cancellation stops it.
+    /// True if only cancellation stops the search.
     cancel_only: bool,
-    /// Whether the one who is told of progress has said to stop.
-    broken_off: bool,
+    /// True if the progress callback has returned `Break`.
+    stopped_by_callback: bool,
     pub(crate) best: u64,
     pub(crate) bound: u64,
 }
 
-/// Nodes between two looks at the clock and the token.
+/// Number of nodes between two polls of clock and token.
 const POLL_EVERY: u64 = 256;
 
-/// Work between two looks at the clock and the token: about a millisecond.
+/// Work between two polls of clock and token: about a millisecond.
 const POLL_WORK: u64 = 1 << 19;
 
-/// Steps of inner loops that are charged as one search node: what a node of the exact search
-/// takes on average, a few microseconds.
+/// Number of steps of inner loops that are charged as one search node: the average cost of a node
+/// of the exact search, a few microseconds.
 pub(crate) const STEPS_OF_A_NODE: u64 = 2048;
 
 impl<'a> Meter<'a> {
-    /// With at most `default_nodes` where the limits name no number.
+    /// Creates a budget; `default_nodes` is the node limit if `limits` has none.
     pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
         let most_nodes = limits.nodes.unwrap_or(default_nodes);
         Self {
@@ -252,7 +256,7 @@ impl<'a> Meter<'a> {
             charged: 0,
             silent: false,
             cancel_only: false,
-            broken_off: false,
+            stopped_by_callback: false,
             best: u64::MAX,
             bound: 0,
         }
@@ -262,20 +266,20 @@ impl<'a> Meter<'a> {
         self.nodes
     }
 
-    /// For a question within the search, of at most so many nodes, whose progress is
-    /// not told.
+    /// Creates the budget of one decision within the search, of at most `nodes` nodes, without
+    /// progress reports.
     pub(crate) fn of_question(&self, nodes: u64) -> Self {
         let most_nodes = nodes.min(self.remaining());
         Self { most_nodes, silent: true, ..Self::new(self.limits, 0) }
     }
 
-    /// For what must exist at any limit: only cancellation stops it, and progress is not told.
+    /// Creates a budget that only cancellation stops, without progress reports.
     pub(crate) fn cancel_only(&self) -> Self {
-        let broken_off = self.broken_off;
-        Self { cancel_only: true, silent: true, broken_off, ..Self::new(self.limits, 0) }
+        let stopped_by_callback = self.stopped_by_callback;
+        Self { cancel_only: true, silent: true, stopped_by_callback, ..Self::new(self.limits, 0) }
     }
 
-    /// Counts on from what others have spent.
+    /// Sets the number of nodes spent.
     pub(crate) fn start_at(&mut self, nodes: u64) {
         (self.nodes, self.next_poll) = (nodes, nodes);
     }
@@ -284,24 +288,26 @@ impl<'a> Meter<'a> {
         self.most_nodes.saturating_sub(self.nodes)
     }
 
-    /// Keeps this part of the nodes that are left for later; returns what to
-    /// give back by [`allow`](Self::allow).
+    /// Withholds one part in `part` of the remaining nodes. Returns the limit to restore with
+    /// [`allow`](Self::allow).
     pub(crate) fn hold_back(&mut self, part: u64) -> u64 {
         let whole = self.most_nodes;
         self.allow(whole - self.remaining() / part);
         whole
     }
 
-    /// At most so many nodes in all.
+    /// Sets the node limit.
     pub(crate) fn allow(&mut self, most_nodes: u64) {
         self.most_nodes = most_nodes;
         self.next_poll = 0;
     }
 
-    /// Counts work worth so many nodes.
+    /// Spends nodes.
+    ///
+    /// The limits are polled every `POLL_EVERY` nodes.
     ///
     /// # Errors
-    /// Why the search must stop.
+    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn spend(&mut self, nodes: u64) -> Result<(), Stop> {
         #[cfg(test)]
@@ -310,11 +316,10 @@ impl<'a> Meter<'a> {
         if self.nodes >= self.next_poll { self.poll() } else { Ok(()) }
     }
 
-    /// Counts nodes, and work of another kind that only decides when to look at
-    /// the limits.
+    /// Spends nodes, and steps of inner loops that only decide when to poll the limits.
     ///
     /// # Errors
-    /// Why the search must stop.
+    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn spend_on(&mut self, nodes: u64, work: u64) -> Result<(), Stop> {
         #[cfg(test)]
@@ -327,24 +332,24 @@ impl<'a> Meter<'a> {
         self.spend(nodes)
     }
 
-    /// Counts work that is worth no nodes.
+    /// Spends steps that count no nodes.
     ///
     /// # Errors
-    /// Why the search must stop.
+    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn work(&mut self, steps: usize) -> Result<(), Stop> {
         self.spend_on(0, steps as u64)
     }
 
-    /// Counts work as nodes, [`STEPS_OF_A_NODE`] steps each, so that a limit of nodes bounds
-    /// the time of stages without a search tree.
+    /// Spends steps as nodes, [`STEPS_OF_A_NODE`] steps each, so that the node limit bounds the
+    /// time of stages without a search tree.
     ///
     /// # Errors
-    /// Why the search must stop.
+    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn charge(&mut self, steps: usize) -> Result<(), Stop> {
         self.charged += steps as u64;
-        // No more than are left: a block of work is not cut into nodes.
+        // A block of work is not divided, so at most the remaining nodes are counted.
         let nodes = (self.charged / STEPS_OF_A_NODE).min(self.remaining());
         self.charged %= STEPS_OF_A_NODE;
         self.spend_on(nodes, steps as u64)
@@ -352,20 +357,21 @@ impl<'a> Meter<'a> {
 
     #[cold]
     fn poll(&mut self) -> Result<(), Stop> {
-        let looked = self.look();
+        let outcome = self.check_limits();
         #[cfg(test)]
-        tests::polled(looked);
-        // Who finishes first what is begun is told again.
+        tests::polled(outcome);
+        // After a stop, every further call polls again, so that a caller which finishes its
+        // current step is asked to stop again.
         let until = if self.cancel_only { u64::MAX } else { self.most_nodes };
-        self.next_poll = if looked.is_ok() { until.min(self.nodes + POLL_EVERY) } else { 0 };
-        looked
+        self.next_poll = if outcome.is_ok() { until.min(self.nodes + POLL_EVERY) } else { 0 };
+        outcome
     }
 
-    fn look(&mut self) -> Result<(), Stop> {
+    fn check_limits(&mut self) -> Result<(), Stop> {
         if self.nodes >= self.most_nodes && !self.cancel_only {
             return Err(Stop::Nodes);
         }
-        if self.broken_off || self.limits.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+        if self.stopped_by_callback || self.limits.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(Stop::Cancelled);
         }
         let deadline = self.limits.deadline.filter(|_| !self.cancel_only);
@@ -374,8 +380,8 @@ impl<'a> Meter<'a> {
         }
         let Some(progress) = self.limits.progress.as_ref().filter(|_| !self.silent) else { return Ok(()) };
         let now = Progress { nodes: self.nodes, best: self.best, bound: self.bound };
-        self.broken_off = progress(now).is_break();
-        if self.broken_off { Err(Stop::Cancelled) } else { Ok(()) }
+        self.stopped_by_callback = progress(now).is_break();
+        if self.stopped_by_callback { Err(Stop::Cancelled) } else { Ok(()) }
     }
 }
 
@@ -390,38 +396,38 @@ pub(crate) mod tests {
     use super::{CancelToken, Limits, Meter, Stop};
 
     thread_local! {
-        /// Steps since the last poll, and the most there were between two.
+        /// Steps since the last poll, and the maximum between two polls.
         static STEPS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
-        /// How often something was spent since told to stop.
+        /// Number of calls since the first stop.
         static BEYOND: Cell<Option<u32>> = const { Cell::new(None) };
     }
 
     pub(super) fn spent(steps: u64) {
-        let (since, most) = STEPS.get();
-        STEPS.set((since + steps, most.max(since + steps)));
+        let (since, max) = STEPS.get();
+        STEPS.set((since + steps, max.max(since + steps)));
         BEYOND.set(BEYOND.get().map(|beyond| beyond + 1));
     }
 
-    pub(super) fn polled(looked: Result<(), Stop>) {
+    pub(super) fn polled(outcome: Result<(), Stop>) {
         STEPS.set((0, STEPS.get().1));
-        if looked == Err(Stop::Cancelled) {
+        if outcome == Err(Stop::Cancelled) {
             BEYOND.set(BEYOND.get().or(Some(0)));
         }
     }
 
-    /// The most steps between two polls since this was last asked.
+    /// Maximum number of steps between two polls, since the last call of this function.
     pub(crate) fn most_between_polls() -> u64 {
         STEPS.replace((0, 0)).1
     }
 
-    /// How often something was spent after someone was first told to stop, if one was since
-    /// this was last asked.
+    /// Number of calls that spent something after the first stop, if there was one since the last
+    /// call of this function.
     pub(crate) fn spent_beyond_stop() -> Option<u32> {
         BEYOND.take()
     }
 
     #[test]
-    fn who_does_not_listen_is_told_again() {
+    fn every_call_after_a_stop_reports_it() {
         let cancelled = CancelToken::new();
         cancelled.cancel();
         let asked = Arc::new(AtomicU32::new(0));

@@ -1,4 +1,4 @@
-//! From a graph and an order to the live range of everything in the arena.
+//! Liveness: the live range of every tensor and scratch buffer in the arena, given a graph and an order.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Tensor, TensorKind};
@@ -6,15 +6,21 @@ use crate::ids::{BufferId, OperatorId, TensorId};
 use crate::occupant::{Occupant, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
 
-/// Live ranges of a graph's tensors and workspaces in a given order.
+/// The live ranges of a graph's tensors and scratch buffers in one order.
 ///
-/// Step `k` is the `k`-th entry of the order, of `N`. Inputs live in
-/// `[0, last reader + 1)`, outputs in `[producer, N)`, inputs that are outputs
-/// and variables in `[0, max(N, 1))`, intermediates in
-/// `[producer, last reader + 1)`, workspaces at the step of their operator. An
-/// operator's inputs and outputs are both live at its step; what nobody reads
-/// lives for one step. Constants have no place in the arena. Workspaces are what operators need for
-/// themselves: the memory of their bodies, which has to be planned before, is not counted here.
+/// Step `k` is the `k`-th of the `N` entries of the order. Live ranges are half-open:
+///
+/// | tensor or scratch buffer | live range |
+/// | --- | --- |
+/// | input | `[0, last reader + 1)` |
+/// | intermediate | `[producer, last reader + 1)` |
+/// | output | `[producer, N)` |
+/// | variable; input that is an output | `[0, max(N, 1))` |
+/// | scratch buffer | the step of its operator |
+///
+/// An operator's inputs and outputs are both live at its step. A tensor without readers lives for
+/// one step. Constants are outside of the arena. The size of a scratch buffer does not include the
+/// operator's bodies, whose plans are made before.
 #[derive(Clone, Debug)]
 pub struct Liveness {
     problem: Problem,
@@ -22,24 +28,24 @@ pub struct Liveness {
     steps: u32,
 }
 
-/// The fullest step.
+/// The step with the most live bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peak {
-    /// The first of the fullest steps.
+    /// The first step with the most live bytes.
     pub step: u32,
-    /// Live bytes at that step, without any padding.
+    /// Live bytes at that step, without padding.
     pub bytes: u64,
 }
 
 impl Liveness {
-    /// Live ranges of `graph` when run in `order`; tensors that ask for no
-    /// alignment, and workspaces, get `default_alignment`.
+    /// Computes the live ranges of `graph` in `order`. Tensors that request no alignment, and
+    /// scratch buffers, get `default_alignment`.
     ///
     /// O(operators + edges + tensors log tensors).
     ///
     /// # Errors
-    /// [`Error::Order`] if the order cannot be run, and what
-    /// [`Problem::named`] says of sizes, alignments and fixed offsets.
+    /// [`Error::Order`] if the order is invalid, and the errors of [`Problem::named`] for sizes,
+    /// alignments and fixed offsets.
     pub fn new(
         graph: &Graph,
         order: &[OperatorId],
@@ -51,12 +57,12 @@ impl Liveness {
             return Err(Error::Alignment { place, alignment: default_alignment });
         }
         graph.check_order(order)?;
-        let mut collected = Collected::default();
+        let mut buffers = LivenessBuffers::default();
         let ranges = tensor_ranges(graph, order);
         for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
             let outside = tensor.kind() == TensorKind::Variable && variables == Variables::Outside;
             if let (Some(live), false) = (ranges[id.index()], outside) {
-                collected.add_tensor(id, tensor, live, default_alignment);
+                buffers.add_tensor(id, tensor, live, default_alignment);
             }
         }
         for (step, &id) in order.iter().enumerate() {
@@ -65,33 +71,33 @@ impl Liveness {
                 let live = LiveRange { start: step as u32, end: step as u32 + 1 };
                 let buffer = Buffer::new(operator.scratch_bytes(), live);
                 let buffer = buffer.align(operator.scratch_alignment(default_alignment));
-                collected.add(Occupant::Scratch(id), buffer, format!("scratch of {}", operator.name()));
+                buffers.add(Occupant::Scratch(id), buffer, format!("scratch of {}", operator.name()));
             }
         }
-        let problem = Problem::named(collected.buffers, collected.names)?;
-        Ok(Self { problem, occupants: collected.occupants, steps: order.len() as u32 })
+        let problem = Problem::named(buffers.buffers, buffers.names)?;
+        Ok(Self { problem, occupants: buffers.occupants, steps: order.len() as u32 })
     }
 
-    /// The geometry: one buffer for each occupant.
+    /// The packing problem, with one buffer for each tensor or scratch buffer.
     #[must_use]
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// What each buffer holds, by buffer id.
+    /// The tensor or scratch buffer of each buffer, by buffer id.
     #[must_use]
     pub fn occupants(&self) -> &[Occupant] {
         &self.occupants
     }
 
-    /// How many steps the order has.
+    /// Number of steps of the order.
     #[must_use]
     pub fn steps(&self) -> u32 {
         self.steps
     }
 
-    /// Live bytes at each step, without paddings; at least one step, as inputs
-    /// are there even if nothing runs.
+    /// Live bytes at each step, without padding. The result has at least one step, because inputs are
+    /// live even if no operator runs.
     ///
     /// O(buffers + steps).
     #[must_use]
@@ -110,7 +116,7 @@ impl Liveness {
         running.collect()
     }
 
-    /// The fullest step.
+    /// The step with the most live bytes.
     #[must_use]
     pub fn peak(&self) -> Peak {
         let mut peak = Peak { step: 0, bytes: 0 };
@@ -122,7 +128,7 @@ impl Liveness {
         peak
     }
 
-    /// Who is live at a step, by buffer id.
+    /// The buffers that are live at a step, with their tensors or scratch buffers, by buffer id.
     pub fn live_at(&self, step: u32) -> impl Iterator<Item = (BufferId, Occupant)> + '_ {
         let all = self.problem.ids().zip(&self.occupants);
         all.filter(move |(id, _)| self.problem.buffer(*id).live().contains(step))
@@ -130,14 +136,15 @@ impl Liveness {
     }
 }
 
+/// The buffers of the problem, with their names and occupants.
 #[derive(Default)]
-struct Collected {
+struct LivenessBuffers {
     buffers: Vec<Buffer>,
     names: Vec<String>,
     occupants: Vec<Occupant>,
 }
 
-impl Collected {
+impl LivenessBuffers {
     fn add_tensor(&mut self, id: TensorId, tensor: &Tensor, live: LiveRange, default_alignment: u64) {
         let alignment = tensor.alignment().unwrap_or(default_alignment);
         let mut buffer = Buffer::new(tensor.bytes(), live).align(alignment);
@@ -154,7 +161,7 @@ impl Collected {
     }
 }
 
-/// The live range of every tensor that needs memory during the run, by id.
+/// The live range of every tensor by id; none for constants and for tensors that no operator writes.
 fn tensor_ranges(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRange>> {
     let steps = order.len() as u32;
     let mut ranges: Vec<Option<LiveRange>> = graph

@@ -1,23 +1,23 @@
-//! What can lie in the arena.
+//! Occupants: the tensors and scratch buffers that buffers of the arena hold.
 
 use crate::ids::{OperatorId, TensorId};
 
-/// Where variables live.
+/// The location of variables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Variables {
     /// In the arena, throughout the run.
     #[default]
     Arena,
-    /// In memory of their own, which this plan does not count.
+    /// In separate memory, which the plan does not count.
     Outside,
 }
 
-/// What a buffer of the arena holds.
+/// The content of a buffer in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Occupant {
     /// A tensor.
     Tensor(TensorId),
-    /// The workspace of an operator.
+    /// The scratch buffer of an operator.
     Scratch(OperatorId),
 }

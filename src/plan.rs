@@ -1,4 +1,4 @@
-//! The result, in the graph's terms.
+//! Plans: an order, offsets and bounds, in terms of the graph.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,19 +9,19 @@ use crate::limits::Stop;
 use crate::occupant::{Occupant, Variables};
 use crate::problem::LiveRange;
 
-/// What is known of a plan.
+/// The outcome of planning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// The arena is as low as the lower bound: no offsets need less.
+    /// The arena equals the lower bound, so no smaller arena exists.
     Optimal,
-    /// A right plan; a lower one may or may not exist.
+    /// The plan is valid; a smaller arena may exist.
     Feasible,
-    /// Nothing fits the capacity, as the lower bound is larger. The plan is there
-    /// all the same: a right one that needs more.
+    /// No plan fits the capacity, because the lower bound exceeds it. The plan is valid but larger
+    /// than the capacity.
     Infeasible,
-    /// The lowest arena found is larger than the capacity, but the lower bound is
-    /// not: something else may fit.
+    /// The smallest arena found exceeds the capacity, but the lower bound does not: another plan may
+    /// fit.
     Unknown,
 }
 
@@ -37,12 +37,13 @@ impl fmt::Display for Status {
 }
 
 impl Status {
-    /// Whether the arena is within the capacity, if there is one.
+    /// Returns true if the arena fits the capacity, or if no capacity is given.
     #[must_use]
     pub fn fits(self) -> bool {
         matches!(self, Status::Optimal | Status::Feasible)
     }
 
+    /// Determines the status from the height of the arena, a lower bound and a capacity.
     pub(crate) fn of(height: u64, lower_bound: u64, capacity: Option<u64>) -> Self {
         let capacity = capacity.unwrap_or(u64::MAX);
         if lower_bound > capacity {
@@ -57,41 +58,41 @@ impl Status {
     }
 }
 
-/// Where something lies in the arena, and when.
+/// The offset, size and live range of a tensor or scratch buffer in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// Bytes from the start of the arena.
+    /// Offset from the start of the arena, in bytes.
     pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
-    /// The steps at which it is live.
+    /// The steps at which the tensor or scratch buffer is live.
     pub live: LiveRange,
 }
 
 impl Placement {
-    /// The first byte after it.
+    /// The offset of the first byte after it.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.bytes)
     }
 }
 
-/// No arena is smaller for this order, and what causes that: all of these are
-/// live at one step, or one of them has a fixed offset.
+/// A lower bound on the arena for one order, with a certificate: tensors and scratch buffers that are
+/// live at one step, or one that has a fixed offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanBound {
     /// The bound in bytes.
     pub bytes: u64,
-    /// What the causes show of it. What is above, an exhaustive search has shown,
-    /// which has no short certificate.
+    /// The part of the bound that the causes prove, in bytes. An exhaustive search proves the rest,
+    /// for which there is no short certificate.
     pub certified: u64,
     /// The step at which the causes are live.
     pub step: u32,
-    /// Who causes it.
+    /// The tensors and scratch buffers of the certificate.
     pub causes: Vec<Occupant>,
 }
 
-/// A fixed part of the arena that several tensors share, one after the other.
+/// A fixed part of the arena that several tensors use one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedObject {
     /// Bytes from the start of the arena.
@@ -100,38 +101,36 @@ pub struct SharedObject {
     pub bytes: u64,
 }
 
-/// A tensor or workspace in the memory of a larger one, which is not live at the
-/// same time.
+/// A tensor or scratch buffer within the memory of a larger one that is not live at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanInside {
-    /// The smaller one.
+    /// The smaller tensor or scratch buffer.
     pub guest: Occupant,
-    /// The larger one.
+    /// The larger tensor or scratch buffer.
     pub host: Occupant,
-    /// Bytes from the start of the larger one.
+    /// Offset from the start of the larger one, in bytes.
     pub at: u64,
 }
 
 pub use crate::effects::Share;
 
-/// Shared objects, and who is in which.
+/// Shared objects, and the assignment of tensors and scratch buffers to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanObjects {
-    /// The objects, by number.
+    /// The objects.
     pub list: Vec<SharedObject>,
-    /// The object of each tensor, by tensor id.
+    /// Index of the object of each tensor, by tensor id.
     pub of_tensor: Vec<Option<u32>>,
-    /// The object of each workspace, by operator id.
+    /// Index of the object of each scratch buffer, by operator id.
     pub of_scratch: Vec<Option<u32>>,
-    /// Where objects were merged: what was put into what.
+    /// Merged objects: which occupants lie within which larger ones.
     pub inside: Vec<PlanInside>,
-    /// No sharing of objects has a smaller sum of sizes, says the strategy; not
-    /// checked by the verifier.
+    /// The strategy's lower bound on the sum of object sizes. The verifier does not check it.
     pub lower_bound: u64,
 }
 
 impl PlanObjects {
-    /// The object of an occupant.
+    /// Index of the object of a tensor or scratch buffer.
     #[must_use]
     pub fn of(&self, occupant: Occupant) -> Option<u32> {
         match occupant {
@@ -147,65 +146,65 @@ impl PlanObjects {
     }
 }
 
-/// The plan of a body of an operator.
+/// The plan of one body of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyPlan {
     /// The operator that runs the body.
     pub operator: OperatorId,
     /// Position of the body in [`Operator::bodies`](crate::Operator::bodies).
     pub body: usize,
-    /// The plan of the body; offsets count from the start of the operator's workspace.
+    /// The plan of the body. Offsets count from the start of the operator's scratch buffer.
     pub plan: Plan,
 }
 
-/// An order, and a place for everything that needs one.
+/// An order of operators, and an offset for every tensor and scratch buffer in the arena.
 ///
-/// It is plain data, so a plan from elsewhere can be filled in and given to
-/// [`verify`](crate::verify::verify). Plans that this library returns have
-/// passed that check.
+/// Plans are plain data, so that [`verify`](crate::verify::verify) can check plans from other
+/// sources. Every plan that this library returns has passed the verifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Plan {
-    /// Operators in the order to run; folded ones are left out.
+    /// The operators in the order in which they run, without folded ones.
     pub order: Vec<OperatorId>,
-    /// By tensor id; none for what needs no place in the arena.
+    /// Placements by tensor id; none for tensors that are not in the arena.
     pub tensors: Vec<Option<Placement>>,
-    /// Workspaces by operator id; none for operators that need none.
+    /// Placements of scratch buffers by operator id; none for operators without a scratch buffer.
     pub scratch: Vec<Option<Placement>>,
     /// Size of the arena in bytes.
     pub arena_bytes: u64,
-    /// Alignment of what asks for none.
+    /// Alignment of tensors that request none, in bytes.
     pub alignment: u64,
-    /// Where variables live.
+    /// The location of variables.
     pub variables: Variables,
-    /// Bytes that there are, if that was said.
+    /// The capacity of the arena in bytes, if one is given.
     pub capacity: Option<u64>,
-    /// Ranges of the arena that nothing may use, in bytes from its start, ascending.
+    /// Byte ranges of the arena that no tensor or scratch buffer may use, ascending.
     pub reserved: Vec<Range<u64>>,
-    /// No arena is smaller than this for this order.
+    /// A lower bound on the arena for this order.
     pub lower_bound: PlanBound,
-    /// No arena of any order is smaller than this; none if only this order was looked at.
-    /// Found by a search, which has no short certificate.
+    /// A lower bound on the arena over all orders, in bytes; none if only this order was
+    /// considered. A search proves it, for which there is no short certificate.
     pub bound_over_orders: Option<u64>,
-    /// What is known of it.
+    /// The outcome of planning.
     pub status: Status,
-    /// The strategy that found the offsets.
+    /// Name of the strategy that found the offsets.
     pub strategy: String,
-    /// Shared objects, if the strategy thinks in them.
+    /// Shared objects, if the strategy assigns them.
     pub objects: Option<PlanObjects>,
-    /// Tensors that share memory while both are needed, by tensor.
+    /// The aliases: tensors that share memory while both are live, sorted by tensor.
     pub shares: Vec<Share>,
-    /// Plans of the bodies of operators that run, by operator and position. They lie at the start of
-    /// the operator's workspace, one over the other, before what the operator itself needs.
+    /// Plans of the bodies of operators that run, sorted by operator and position. The arenas of an
+    /// operator's bodies overlap each other at the start of the operator's scratch buffer; the memory
+    /// that the operator itself needs comes after them.
     pub bodies: Vec<BodyPlan>,
-    /// Search nodes spent.
+    /// Number of search nodes spent.
     pub nodes: u64,
-    /// Why the search for it stopped.
+    /// The reason why the search stopped.
     pub stop: Stop,
 }
 
 impl Plan {
-    /// A plan for `graph` that places nothing yet, in file order.
+    /// Creates a plan for `graph` in program order that places nothing.
     #[must_use]
     pub fn unplaced(graph: &Graph) -> Self {
         Self {
@@ -229,13 +228,13 @@ impl Plan {
         }
     }
 
-    /// The tensor's offset in bytes; none if it has no place in the arena.
+    /// The offset of a tensor in bytes; none if it is not in the arena.
     #[must_use]
     pub fn offset(&self, tensor: TensorId) -> Option<u64> {
         Some(self.placement(Occupant::Tensor(tensor))?.offset)
     }
 
-    /// Where an occupant lies; none if it has no place in the arena.
+    /// The placement of a tensor or scratch buffer; none if it is not in the arena.
     #[must_use]
     pub fn placement(&self, occupant: Occupant) -> Option<Placement> {
         match occupant {
@@ -244,7 +243,7 @@ impl Plan {
         }
     }
 
-    /// Everything in the arena: tensors by id, then workspaces by operator.
+    /// All placements in the arena: tensors by id, then scratch buffers by operator.
     pub fn placements(&self) -> impl Iterator<Item = (Occupant, Placement)> + '_ {
         let tensors = self.tensors.iter().enumerate();
         let scratch = self.scratch.iter().enumerate();
@@ -254,39 +253,38 @@ impl Plan {
         tensors.chain(scratch)
     }
 
-    /// Plans of an operator's bodies, by position.
+    /// The plans of an operator's bodies, by position.
     pub fn bodies_of(&self, operator: OperatorId) -> impl Iterator<Item = &Self> {
         bodies_of(&self.bodies, operator)
     }
 
-    /// Bytes that the arena would need if nothing shared memory, without
-    /// paddings.
+    /// The arena in bytes without any reuse of memory: the sum of all sizes, without padding.
     #[must_use]
     pub fn no_reuse_bytes(&self) -> u64 {
         self.placements().map(|(_, place)| place.bytes).fold(0, u64::saturating_add)
     }
 
-    /// What the arena is measured by: over all orders, or else for this one, no arena is
-    /// smaller.
+    /// The lower bound to compare the arena with, in bytes: over all orders if known, otherwise for
+    /// this order.
     #[must_use]
     pub fn bound(&self) -> u64 {
         self.bound_over_orders.unwrap_or(self.lower_bound.bytes)
     }
 
-    /// How far the arena is above [`bound`](Self::bound): 0.01 is one percent.
+    /// The relative distance of the arena from [`bound`](Self::bound): 0.01 is one percent.
     #[must_use]
     pub fn gap(&self) -> f64 {
         gap(self.arena_bytes, self.bound())
     }
 }
 
-/// Plans of an operator's bodies in a list by operator.
+/// The plans of an operator's bodies in a list that is sorted by operator.
 pub(crate) fn bodies_of(bodies: &[BodyPlan], operator: OperatorId) -> impl Iterator<Item = &Plan> {
-    let from = bodies.partition_point(|one| one.operator < operator);
-    bodies[from..].iter().take_while(move |one| one.operator == operator).map(|one| &one.plan)
+    let from = bodies.partition_point(|body| body.operator < operator);
+    bodies[from..].iter().take_while(move |body| body.operator == operator).map(|body| &body.plan)
 }
 
-/// How far `height` is above `bound`, relative to the bound.
+/// The distance of `height` from `bound`, relative to the bound.
 pub(crate) fn gap(height: u64, bound: u64) -> f64 {
     match bound {
         0 => 0.0,

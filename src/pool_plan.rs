@@ -1,4 +1,4 @@
-//! Where everything lives when there are several memories, in the graph's terms.
+//! Plans for several memories, in terms of the graph.
 
 use crate::graph::Graph;
 use crate::ids::{OperatorId, PoolId, TensorId};
@@ -9,139 +9,139 @@ use crate::pools::Pools;
 use crate::problem::LiveRange;
 use crate::sorting::sort_by_keys;
 
-/// A tensor or a workspace has a place in a pool for some steps.
+/// A residency interval: a tensor or scratch buffer occupies bytes of a pool for some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// Who.
+    /// The tensor or scratch buffer.
     pub occupant: Occupant,
-    /// Where.
+    /// The pool.
     pub pool: PoolId,
-    /// Bytes from the start of the pool.
+    /// Offset from the start of the pool, in bytes.
     pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
-    /// The steps at which the place is its own.
+    /// The steps at which the bytes belong to the occupant.
     pub live: LiveRange,
 }
 
 impl Stay {
-    /// The first byte after it.
+    /// The offset of the first byte after it.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.bytes)
     }
 }
 
-/// A tensor is copied from one pool to another.
+/// A copy of a tensor from one pool to another.
 ///
-/// At the start of each step, before its operator, copies that are due then are done: first
-/// those whose destination has its place already, then those that come to places that are
-/// new at this step.
+/// At the start of each step, before the operator runs, all copies that are due at this step
+/// finish: first the copies whose destination interval has begun before, then the copies whose
+/// destination interval begins at this step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
-    /// What is copied.
+    /// The tensor.
     pub tensor: TensorId,
-    /// From the start of this step it may be under way.
+    /// The step at whose start the copy may begin.
     pub step: u32,
-    /// Before the operator of this step it is done.
+    /// The step before whose operator the copy is complete.
     pub due: u32,
-    /// From where.
+    /// The source pool.
     pub from: PoolId,
-    /// To where.
+    /// The destination pool.
     pub to: PoolId,
-    /// Bytes.
+    /// Number of bytes.
     pub bytes: u64,
 }
 
-/// An operator finds a tensor, or its workspace, in this pool.
+/// The pool in which an operator accesses a tensor or its scratch buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
     /// The step of the operator.
     pub step: u32,
-    /// What it reads or writes.
+    /// The tensor or scratch buffer that it accesses.
     pub occupant: Occupant,
-    /// Where.
+    /// The pool.
     pub pool: PoolId,
 }
 
-/// Bytes that go through a pool in a run.
+/// The bytes that one run reads from and writes to a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Bytes read from it, by operators and copies.
+    /// Bytes that operators and copies read.
     pub read: u64,
-    /// Bytes written to it, by operators and copies.
+    /// Bytes that operators and copies write.
     pub written: u64,
 }
 
 impl Traffic {
-    /// Both.
+    /// The sum of both.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.read.saturating_add(self.written)
     }
 }
 
-/// An order, and places in several memories for everything: what is on chip when, and what
-/// is copied in between.
+/// An order, residency intervals in several memories for all tensors and scratch buffers, and the
+/// copies between memories.
 ///
-/// Plain data, so that plans from elsewhere can be filled in and given to
-/// [`verify_pools`](crate::verify::verify_pools).
+/// Plans are plain data, so that [`verify_pools`](crate::verify::verify_pools) can check plans from
+/// other sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolPlan {
-    /// Operators in the order to run; folded ones are left out.
+    /// The operators in the order in which they run, without folded ones.
     pub order: Vec<OperatorId>,
     /// The memories.
     pub pools: Pools,
-    /// Alignment of what asks for none.
+    /// Alignment of tensors that request none, in bytes.
     pub alignment: u64,
-    /// Where variables live: in the pools, or nowhere here.
+    /// The location of variables: in the pools, or outside of the plan.
     pub variables: Variables,
-    /// Places; tensors first by id, then workspaces, each by pool and time.
+    /// Residency intervals: tensors by id, then scratch buffers, each sorted by pool and time.
     pub stays: Vec<Stay>,
-    /// Copies, by when they are due.
+    /// Copies, sorted by the step at which they are due.
     pub transfers: Vec<Transfer>,
-    /// Where operators find what they read and write, if that is not the first of the pools
-    /// in which it has a place at their step.
+    /// The pools in which operators access tensors and scratch buffers. An access is listed only if it
+    /// does not use the first pool in which the occupant is resident at the step.
     pub uses: Vec<Use>,
-    /// Tensors that share memory while both are needed, in whatever pool; by tensor.
+    /// The aliases: tensors that share memory while both are live, in any pool; sorted by tensor.
     pub shares: Vec<Share>,
-    /// Plans of the bodies of operators that run, as in [`Plan::bodies`](crate::Plan::bodies): a
-    /// body lies in one pool, where the operator's workspace is.
+    /// Plans of the bodies of operators that run, as in [`Plan::bodies`](crate::Plan::bodies). A
+    /// body is in one pool, that of the operator's scratch buffer.
     pub bodies: Vec<BodyPlan>,
-    /// By pool: the end of its topmost place.
+    /// By pool: the highest end of a residency interval, in bytes.
     pub used: Vec<u64>,
-    /// By pool: bytes that a run moves.
+    /// By pool: the bytes that a run reads and writes.
     pub traffic: Vec<Traffic>,
-    /// Bytes that are on chip before the first run: constants that stay there.
+    /// Bytes that are loaded on chip before the first run: resident constants.
     pub preloaded: u64,
-    /// What a run costs: bytes read and written times what they cost in their pools.
+    /// The cost of a run: the sum over pools of bytes read and written, times their costs.
     pub cost: u64,
-    /// No choice of places costs less, for this order and what it shares.
+    /// A lower bound on the cost over all residency choices, for this order and these aliases.
     pub lower_bound: u64,
-    /// The cost if every pool were large enough for all that it may hold.
+    /// The unavoidable cost: the cost with pools of unlimited capacity.
     pub floor: u64,
-    /// Search nodes spent.
+    /// Number of search nodes spent.
     pub nodes: u64,
-    /// Why the search stopped.
+    /// The reason why the search stopped.
     pub stop: Stop,
 }
 
 impl PoolPlan {
-    /// Whether no choice of places costs less, for this order and what it shares.
+    /// Returns true if no residency choice costs less, for this order and these aliases.
     #[must_use]
     pub fn is_optimal(&self) -> bool {
         self.cost == self.lower_bound
     }
 
-    /// Whether nothing is to be gained by larger pools: all that could be on chip is.
+    /// Returns true if larger pools would not reduce the cost.
     #[must_use]
     pub fn all_fits(&self) -> bool {
         self.cost == self.floor
     }
 
-    /// The cost above the lower bound, relative to what of that could be avoided by larger
-    /// pools: 0.01 is one percent.
+    /// The distance of the cost from the lower bound, relative to the avoidable part of the lower
+    /// bound (the part that larger pools would save): 0.01 is one percent.
     #[must_use]
     pub fn gap(&self) -> f64 {
         match (self.cost.saturating_sub(self.lower_bound), self.lower_bound.saturating_sub(self.floor)) {
@@ -151,30 +151,30 @@ impl PoolPlan {
         }
     }
 
-    /// Plans of an operator's bodies, by position.
+    /// The plans of an operator's bodies, by position.
     pub fn bodies_of(&self, operator: OperatorId) -> impl Iterator<Item = &Plan> {
         bodies_of(&self.bodies, operator)
     }
 
-    /// Places of a tensor or a workspace, by pool and time.
+    /// The residency intervals of a tensor or scratch buffer, sorted by pool and time.
     pub fn stays_of(&self, occupant: Occupant) -> impl Iterator<Item = &Stay> + '_ {
         let key = key(occupant);
         let from = self.stays.partition_point(|stay| self::key(stay.occupant) < key);
         self.stays[from..].iter().take_while(move |stay| stay.occupant == occupant)
     }
 
-    /// Where the operator of a step finds a tensor, or its workspace.
+    /// The residency interval that the operator of a step accesses.
     #[must_use]
     pub fn place_at(&self, step: u32, occupant: Occupant) -> Option<&Stay> {
-        let said = self.uses.iter().find(|one| one.step == step && one.occupant == occupant);
-        let mut there = self.stays_of(occupant).filter(|stay| stay.live.contains(step));
-        match said {
-            Some(said) => there.find(|stay| stay.pool == said.pool),
-            None => there.min_by_key(|stay| stay.pool),
+        let listed = self.uses.iter().find(|access| access.step == step && access.occupant == occupant);
+        let mut resident = self.stays_of(occupant).filter(|stay| stay.live.contains(step));
+        match listed {
+            Some(listed) => resident.find(|stay| stay.pool == listed.pool),
+            None => resident.min_by_key(|stay| stay.pool),
         }
     }
 
-    /// The pool in which a tensor is whenever it is needed; none if it moves, or has no place.
+    /// The only pool in which a tensor is resident; none if it has several pools or none.
     #[must_use]
     pub fn pool_of(&self, tensor: TensorId) -> Option<PoolId> {
         let mut pools = self.stays_of(Occupant::Tensor(tensor)).map(|stay| stay.pool);
@@ -182,13 +182,13 @@ impl PoolPlan {
         pools.all(|pool| pool == first).then_some(first)
     }
 
-    /// Bytes that a run moves to and from home.
+    /// The bytes that a run reads from and writes to the backing store.
     #[must_use]
     pub fn home_traffic(&self) -> Traffic {
         self.traffic[self.pools.home_id().index()]
     }
 
-    /// A plan without places, in file order.
+    /// Creates a plan in program order without residency intervals.
     #[must_use]
     pub fn unplaced(graph: &Graph, pools: &Pools) -> Self {
         let count = pools.list().len();
@@ -214,54 +214,53 @@ impl PoolPlan {
     }
 }
 
-/// A [`Transfer`] and its places.
+/// A [`Transfer`] with the offsets of its source and destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The copy.
     pub transfer: Transfer,
-    /// Bytes from the start of the pool it comes from; none if the plan is wrong and has
-    /// no such place.
+    /// Offset in the source pool, in bytes; none if the plan is invalid and lacks the interval.
     pub from_offset: Option<u64>,
-    /// Bytes from the start of the pool it goes to.
+    /// Offset in the destination pool, in bytes; none if the plan is invalid.
     pub to_offset: Option<u64>,
-    /// Whether its destination is new at the step at which it is due: such copies come
-    /// after all others that are due then.
+    /// True if the destination interval begins at the step at which the copy is due. Such copies
+    /// run after all other copies that are due at this step.
     pub is_late: bool,
 }
 
 impl PoolPlan {
-    /// The copies in the order in which they are to be done, with the places that they read
-    /// and write.
+    /// The copies in the order in which they run, with their source and destination offsets.
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
-        let mut routes: Vec<Route> = self.transfers.iter().map(|one| self.route(one)).collect();
-        sort_by_keys(&mut routes, |one| [one.transfer.due.into(), one.is_late.into()]);
+        let mut routes: Vec<Route> = self.transfers.iter().map(|transfer| self.route(transfer)).collect();
+        sort_by_keys(&mut routes, |route| [route.transfer.due.into(), route.is_late.into()]);
         routes
     }
 
-    /// What takes time has both places from its start on; so has what comes to a place that
-    /// was there before. To a place that is new, it comes from one that is there then.
+    /// Finds the offsets of a copy. A copy that takes several steps uses the intervals of its first
+    /// step. An immediate copy reads a source interval of the preceding step if its destination
+    /// interval has begun before, and of its own step if the destination interval begins there.
     fn route(&self, transfer: &Transfer) -> Route {
         let &Transfer { step, due, from, to, .. } = transfer;
-        let place = |pool: PoolId, step: u32| {
+        let interval = |pool: PoolId, step: u32| {
             let mut stays = self.stays_of(Occupant::Tensor(transfer.tensor));
             stays.find(|stay| stay.pool == pool && stay.live.contains(step)).copied()
         };
         let last = due.saturating_sub(1);
         let (from, to, is_late) = if step < due {
-            (place(from, step), place(to, step), false)
+            (interval(from, step), interval(to, step), false)
         } else {
             let is_after = due >= self.order.len().max(1) as u32;
-            let to = place(to, if is_after { last } else { due });
+            let to = interval(to, if is_after { last } else { due });
             let is_late = to.is_some_and(|stay| stay.live.start == due);
-            (place(from, if is_late { due } else { last }), to, is_late)
+            (interval(from, if is_late { due } else { last }), to, is_late)
         };
         let offset = |stay: Option<Stay>| stay.map(|stay| stay.offset);
         Route { transfer: *transfer, from_offset: offset(from), to_offset: offset(to), is_late }
     }
 }
 
-/// Tensors first.
+/// The sort key of occupants: tensors by id, then scratch buffers by operator id.
 pub(crate) fn key(occupant: Occupant) -> (u32, usize) {
     match occupant {
         Occupant::Tensor(id) => (0, id.index()),

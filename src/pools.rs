@@ -1,29 +1,29 @@
-//! The memories that there are.
+//! Pools: the memories of a target.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::PoolId;
 use crate::occupant::Occupant;
 
-/// What a pool may hold.
+/// A kind of content that a pool may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Content {
-    /// Inputs, outputs, and what lies between operators.
+    /// Inputs, outputs and intermediates.
     Activations,
-    /// Weights and other data that no run changes.
+    /// Constants: weights and other data that no run changes.
     Constants,
     /// State that outlives a run.
     Variables,
-    /// Workspaces of operators.
+    /// Scratch buffers of operators.
     Scratch,
 }
 
 impl Content {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Activations, Self::Constants, Self::Variables, Self::Scratch];
 
-    /// What a tensor is.
+    /// The kind of a tensor.
     #[must_use]
     pub fn of(tensor: &Tensor) -> Self {
         match tensor.kind() {
@@ -33,6 +33,7 @@ impl Content {
         }
     }
 
+    /// The kind of a tensor or scratch buffer.
     pub(crate) fn of_occupant(graph: &Graph, occupant: Occupant) -> Self {
         match occupant {
             Occupant::Tensor(id) => Self::of(graph.tensor(id)),
@@ -41,10 +42,10 @@ impl Content {
     }
 }
 
-/// A memory: an L1, an L2, a bank, DDR.
+/// A memory of the target: an L1, an L2, a bank, DDR.
 ///
-/// Costs are per byte, in a unit of the caller's: only their proportions matter.
-/// Without any, all is free.
+/// Costs are per byte, in a unit that the caller chooses: only their ratios matter. The default
+/// costs are 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     pub(crate) name: String,
@@ -59,7 +60,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A memory of any size that may hold everything, at no cost.
+    /// A memory of unlimited size that may hold all kinds of content, at no cost.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -75,65 +76,65 @@ impl Pool {
         }
     }
 
-    /// On-chip memory: so many bytes, at no cost.
+    /// On-chip memory of `bytes` bytes, at no cost.
     #[must_use]
     pub fn on_chip(name: impl Into<String>, bytes: u64) -> Self {
         Self::new(name).capacity(bytes)
     }
 
-    /// Off-chip memory: any size; each byte read or written costs one.
+    /// Off-chip memory of unlimited size. Each byte read or written costs 1.
     #[must_use]
     pub fn off_chip(name: impl Into<String>) -> Self {
         Self::new(name).read_cost(1).write_cost(1)
     }
 
-    /// At most so many bytes.
+    /// Sets the capacity in bytes.
     #[must_use]
     pub fn capacity(mut self, bytes: u64) -> Self {
         self.capacity = Some(bytes);
         self
     }
 
-    /// Every offset is a multiple of this power of two, besides what the tensors ask for.
+    /// Sets the minimum alignment of all offsets in the pool, a power of two.
     #[must_use]
     pub fn alignment(mut self, bytes: u64) -> Self {
         self.alignment = bytes;
         self
     }
 
-    /// Nothing above this size, in bytes, can live here.
+    /// Sets the maximum size in bytes of a tensor or scratch buffer in the pool.
     #[must_use]
     pub fn largest(mut self, bytes: u64) -> Self {
         self.largest = Some(bytes);
         self
     }
 
-    /// Only this can live here.
+    /// Restricts the pool to these kinds of content.
     #[must_use]
     pub fn only(mut self, holds: impl IntoIterator<Item = Content>) -> Self {
         self.holds = holds.into_iter().collect();
         self
     }
 
-    /// What each byte costs that an operator reads from here in place, and, unless that is
-    /// said, each that is copied from here.
+    /// Sets the cost of each byte that an operator reads from the pool in place. It is also the cost
+    /// of each byte copied from the pool, unless [`copy_costs`](Self::copy_costs) sets another.
     #[must_use]
     pub fn read_cost(mut self, cost: u32) -> Self {
         self.read = cost;
         self
     }
 
-    /// What each byte costs that an operator writes here in place, and, unless that is
-    /// said, each that is copied to here.
+    /// Sets the cost of each byte that an operator writes to the pool in place. It is also the cost
+    /// of each byte copied to the pool, unless [`copy_costs`](Self::copy_costs) sets another.
     #[must_use]
     pub fn write_cost(mut self, cost: u32) -> Self {
         self.write = cost;
         self
     }
 
-    /// What each byte costs that is copied from here and to here, where that differs from
-    /// access in place: with `read_cost(2)` and `copy_costs(1, 1)`, weights are worth
-    /// streaming.
+    /// Sets the costs of each byte copied from the pool and to the pool, if they differ from access
+    /// in place. With `read_cost(2)` and `copy_costs(1, 1)`, for example, streaming weights into
+    /// another pool pays off.
     #[must_use]
     pub fn copy_costs(mut self, from: u32, to: u32) -> Self {
         (self.copy_from, self.copy_to) = (Some(from), Some(to));
@@ -146,52 +147,54 @@ impl Pool {
         &self.name
     }
 
-    /// How many bytes there are, if there is a limit.
+    /// The capacity in bytes; none if it is unlimited.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
         self.capacity
     }
 
-    /// What every offset is a multiple of, besides what the tensors ask for.
+    /// The minimum alignment of all offsets in the pool.
     #[must_use]
     pub fn offset_alignment(&self) -> u64 {
         self.alignment
     }
 
-    /// Whether something of this kind and size can live here.
+    /// Returns true if the pool can hold content of this kind and size.
     #[must_use]
     pub fn takes(&self, content: Content, bytes: u64) -> bool {
         bytes <= self.capacity.unwrap_or(u64::MAX) && self.takes_at_any_capacity(content, bytes)
     }
 
-    /// Returns whether this pool would take something of so many bytes if it were large enough.
+    /// Returns true if the pool could hold content of this kind and size with an unlimited capacity.
     pub(crate) fn takes_at_any_capacity(&self, content: Content, bytes: u64) -> bool {
         bytes <= self.largest.unwrap_or(u64::MAX) && self.holds.contains(&content)
     }
 
-    /// What a byte costs that an operator reads here and writes here.
+    /// The costs of a byte that an operator reads and writes in place.
     pub(crate) fn in_place(&self) -> (u64, u64) {
         (self.read.into(), self.write.into())
     }
 
-    /// What a byte costs that is copied from here and to here.
+    /// The costs of a byte that is copied from the pool and to the pool.
     pub(crate) fn copied(&self) -> (u64, u64) {
         (self.copy_from.unwrap_or(self.read).into(), self.copy_to.unwrap_or(self.write).into())
     }
 }
 
-/// When constants and variables come on chip.
+/// The time at which resident constants and variables are loaded on chip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Loading {
-    /// Before the first run: those that are resident stay there from run to run, at no cost.
+    /// Before the first run. Resident constants and variables stay on chip between runs, so that
+    /// loading them costs nothing.
     #[default]
     Once,
-    /// In each run anew, as other programs use the memory between two runs.
+    /// In each run, because other programs use the memory between runs.
     EachRun,
 }
 
-/// The memories of a machine, fast ones first. The last one is home: constants, variables
-/// and everything that has no place elsewhere live there, so it takes all of them.
+/// The memories of a target, fast ones first. The last pool is the backing store: it holds
+/// constants, variables, and all content that is not in another pool, so it must accept every kind
+/// and size.
 ///
 /// ```
 /// use plimsoll::{Pool, Pools};
@@ -210,25 +213,29 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// The most pools of one machine.
+    /// The maximum number of pools.
     pub const MAX_COUNT: usize = 8;
 
-    /// These, fast ones first. Inputs come from home and outputs go there.
+    /// Creates a list of pools, fast ones first. Inputs and outputs are in the backing store unless
+    /// [`inputs`](Self::inputs) and [`outputs`](Self::outputs) name other pools.
     ///
     /// # Errors
-    /// [`Error::Pools`] if there is none or more than [`MAX_COUNT`](Self::MAX_COUNT), two
-    /// have one name, an alignment is no power of two, or the last does not take everything.
+    /// [`Error::Pools`] if the list is empty or has more than [`MAX_COUNT`](Self::MAX_COUNT) pools,
+    /// if two pools have the same name, or if the last pool does not accept every kind and size;
+    /// [`Error::Alignment`] if an alignment is not a power of two.
     pub fn new(pools: impl IntoIterator<Item = Pool>) -> Result<Self> {
         let list: Vec<Pool> = pools.into_iter().collect();
-        let wrong = |text: String| Err(Error::Pools(text));
-        let Some(home) = list.last() else { return wrong("there is none".to_owned()) };
+        let invalid = |text: String| Err(Error::Pools(text));
+        let Some(home) = list.last() else {
+            return invalid("no pool is given; give at least one".to_owned());
+        };
         if list.len() > Self::MAX_COUNT {
-            let most = Self::MAX_COUNT;
-            return wrong(format!("more than {most} are given, and at most {most} may be"));
+            let max = Self::MAX_COUNT;
+            return invalid(format!("more than {max} pools are given; give at most {max}"));
         }
-        for (place, pool) in list.iter().enumerate() {
-            if list[..place].iter().any(|other| other.name == pool.name) {
-                return wrong(format!("two are called `{}`", pool.name));
+        for (index, pool) in list.iter().enumerate() {
+            if list[..index].iter().any(|other| other.name == pool.name) {
+                return invalid(format!("two pools are called `{}`; give each its own name", pool.name));
             }
             if !pool.alignment.is_power_of_two() {
                 let (place, alignment) = (format!("pool `{}`", pool.name), pool.alignment);
@@ -236,13 +243,16 @@ impl Pools {
             }
         }
         if home.largest.is_some() || Content::ALL.iter().any(|content| !home.holds.contains(content)) {
-            return wrong(format!("the last, `{}`, must take everything", home.name));
+            return invalid(format!(
+                "the last pool, `{}`, must accept every kind and size of content",
+                home.name
+            ));
         }
         let home = PoolId::new(list.len() - 1);
         Ok(Self { list, inputs: home, outputs: home, loading: Loading::Once, prefetch: 0 })
     }
 
-    /// Where the caller puts inputs.
+    /// Sets the pool where the caller writes inputs.
     ///
     /// # Errors
     /// [`Error::Pools`] if no pool has this name.
@@ -251,7 +261,7 @@ impl Pools {
         Ok(self)
     }
 
-    /// Where the caller takes outputs from.
+    /// Sets the pool where the caller reads outputs.
     ///
     /// # Errors
     /// [`Error::Pools`] if no pool has this name.
@@ -260,15 +270,15 @@ impl Pools {
         Ok(self)
     }
 
-    /// When constants come on chip.
+    /// Sets the time at which resident constants and variables are loaded.
     #[must_use]
     pub fn loading(mut self, loading: Loading) -> Self {
         self.loading = loading;
         self
     }
 
-    /// So many steps before an operator needs it, what is copied has its place, so that
-    /// copying and computing go on at once; 1 is double buffering.
+    /// Sets the number of steps before an operator's step at which the destination of a copy is
+    /// reserved, so that copies run in parallel with operators. 1 is double buffering.
     #[must_use]
     pub fn prefetch(mut self, steps: u32) -> Self {
         self.prefetch = steps;
@@ -281,22 +291,22 @@ impl Pools {
         &self.list
     }
 
-    /// The pool of this id.
+    /// The pool with this id.
     ///
     /// # Panics
-    /// If the id is not of these pools.
+    /// If the list has no pool with this id.
     #[must_use]
     pub fn pool(&self, id: PoolId) -> &Pool {
         &self.list[id.index()]
     }
 
-    /// The last one.
+    /// The backing store: the last pool.
     #[must_use]
     pub fn home(&self) -> &Pool {
         self.pool(self.home_id())
     }
 
-    /// The id of the last one.
+    /// The id of the backing store.
     #[must_use]
     pub fn home_id(&self) -> PoolId {
         PoolId::new(self.list.len() - 1)
@@ -307,36 +317,37 @@ impl Pools {
         (0..self.list.len()).map(PoolId::new)
     }
 
-    /// The pool of this name.
+    /// The id of the pool with this name.
     ///
     /// # Errors
-    /// [`Error::Pools`] if there is none.
+    /// [`Error::Pools`] if no pool has this name.
     pub fn named(&self, name: &str) -> Result<PoolId> {
         self.ids().find(|&id| self.pool(id).name == name).ok_or_else(|| {
             let names: Vec<String> = self.list.iter().map(|pool| format!("`{}`", pool.name)).collect();
-            Error::Pools(format!("none is called `{name}`; there are {}", names.join(", ")))
+            Error::Pools(format!("no pool is called `{name}`; the pools are {}", names.join(", ")))
         })
     }
 
-    /// Where the caller puts inputs.
+    /// The pool where the caller writes inputs.
     #[must_use]
     pub fn inputs_in(&self) -> PoolId {
         self.inputs
     }
 
-    /// Where the caller takes outputs from.
+    /// The pool where the caller reads outputs.
     #[must_use]
     pub fn outputs_in(&self) -> PoolId {
         self.outputs
     }
 
-    /// When constants come on chip.
+    /// The time at which resident constants and variables are loaded.
     #[must_use]
     pub fn loads(&self) -> Loading {
         self.loading
     }
 
-    /// How many steps before its use what is copied has its place.
+    /// The number of steps before an operator's step at which the destination of a copy is
+    /// reserved.
     #[must_use]
     pub fn prefetch_steps(&self) -> u32 {
         self.prefetch

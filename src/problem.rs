@@ -1,4 +1,4 @@
-//! Pure geometry: buffers with a size and a live range, to be given offsets.
+//! Geometry: buffers with sizes and live ranges, to be placed at offsets.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,31 +7,31 @@ use crate::error::{Error, Result};
 use crate::ids::BufferId;
 use crate::sorting::sort_by_keys;
 
-/// Steps `[start, end)` during which a buffer's contents matter.
+/// Half-open range of steps `[start, end)` at which the contents of a buffer are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LiveRange {
-    /// The first step.
+    /// First step.
     pub start: u32,
-    /// The step after the last.
+    /// Step after the last one.
     pub end: u32,
 }
 
 impl LiveRange {
-    /// Whether both are live at some step.
+    /// Returns whether the ranges have a common step.
     #[inline]
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
         self.start < other.end && other.start < self.end
     }
 
-    /// Whether it is live at this step.
+    /// Returns whether the range contains `step`.
     #[inline]
     #[must_use]
     pub fn contains(self, step: u32) -> bool {
         self.start <= step && step < self.end
     }
 
-    /// How many steps; 0 for a range that ends before it starts.
+    /// Number of steps; 0 for a range that ends before it starts.
     #[must_use]
     pub fn steps(self) -> u32 {
         self.end.saturating_sub(self.start)
@@ -50,9 +50,9 @@ impl fmt::Display for LiveRange {
     }
 }
 
-/// One rectangle of a [`Problem`]: as wide as its live range, as high as its
-/// size. Only its offset is open, unless that is fixed too. Where it has gaps, it
-/// is several rectangles at one offset.
+/// A rectangle of a [`Problem`]: its width is the live range, its height the size. A strategy
+/// chooses the offset, unless it is fixed. A buffer with gaps is several rectangles at one
+/// offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
     size: u64,
@@ -63,30 +63,30 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// A buffer of `size` bytes, live in the given half-open range of steps,
-    /// that may lie anywhere.
+    /// Creates a buffer of `size` bytes that is live in the given half-open range of steps, with
+    /// alignment 1 and without a fixed offset.
     #[must_use]
     pub fn new(size: u64, live: impl Into<LiveRange>) -> Self {
         Self { size, live: live.into(), alignment: 1, fixed_offset: None, gaps: Box::default() }
     }
 
-    /// The offset must be a multiple of this power of two.
+    /// Requires the offset to be a multiple of `alignment`, a power of two.
     #[must_use]
     pub fn align(mut self, alignment: u64) -> Self {
         self.alignment = alignment;
         self
     }
 
-    /// The buffer must lie at exactly this offset.
+    /// Fixes the offset.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.fixed_offset = Some(offset);
         self
     }
 
-    /// During these steps its memory is free for others; afterwards the buffer is
-    /// at its offset again, with other contents. A gap lies between the first and
-    /// the last step, and apart from other gaps.
+    /// Adds a gap: steps at which other buffers may use the memory. After the gap, the buffer is
+    /// live again at its offset, with new contents. A gap must lie strictly inside the live range
+    /// and must not touch another gap.
     #[must_use]
     pub fn gap(mut self, steps: impl Into<LiveRange>) -> Self {
         let mut gaps = std::mem::take(&mut self.gaps).into_vec();
@@ -94,7 +94,7 @@ impl Buffer {
         self.with_gaps(gaps)
     }
 
-    /// With all of these gaps, in any order, instead of those it had.
+    /// Replaces all gaps; they may be given in any order.
     #[must_use]
     pub fn with_gaps<R: Into<LiveRange>>(mut self, gaps: impl IntoIterator<Item = R>) -> Self {
         let mut gaps: Vec<LiveRange> = gaps.into_iter().map(Into::into).collect();
@@ -103,48 +103,48 @@ impl Buffer {
         self
     }
 
-    /// Size in bytes; may be 0.
+    /// Size in bytes, possibly 0.
     #[inline]
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The steps at which it is live, from the first to the last, gaps included.
+    /// Live range from the first to the last step, gaps included.
     #[inline]
     #[must_use]
     pub fn live(&self) -> LiveRange {
         self.live
     }
 
-    /// When its memory is free for others, ascending.
+    /// Gaps in ascending order.
     #[inline]
     #[must_use]
     pub fn gaps(&self) -> &[LiveRange] {
         &self.gaps
     }
 
-    /// The live range without its gaps: one range more than there are gaps.
+    /// Pieces of the live range between its gaps: one more than there are gaps.
     pub fn pieces(&self) -> impl Iterator<Item = LiveRange> + '_ {
         let starts = std::iter::once(self.live.start).chain(self.gaps.iter().map(|gap| gap.end));
         let ends = self.gaps.iter().map(|gap| gap.start).chain(std::iter::once(self.live.end));
         starts.zip(ends).map(|(start, end)| LiveRange { start, end })
     }
 
-    /// Whether it needs its memory at this step.
+    /// Returns whether the buffer is live at `step`, gaps excluded.
     #[must_use]
     pub fn is_live_at(&self, step: u32) -> bool {
         self.live.contains(step) && !self.gaps.iter().any(|gap| gap.contains(step))
     }
 
-    /// What its offset must be a multiple of: a power of two.
+    /// Alignment in bytes: a power of two that divides the offset.
     #[inline]
     #[must_use]
     pub fn alignment(&self) -> u64 {
         self.alignment
     }
 
-    /// The offset that it must have, if any.
+    /// Fixed offset, if any.
     #[inline]
     #[must_use]
     pub fn fixed_offset(&self) -> Option<u64> {
@@ -153,20 +153,18 @@ impl Buffer {
 }
 
 impl Buffer {
-    /// The first gap that is empty, not inside of the live range, or not apart from
-    /// the one before.
-    fn wrong_gap(&self) -> Option<LiveRange> {
+    /// First gap that is empty, not strictly inside the live range, or touching the gap before.
+    fn first_invalid_gap(&self) -> Option<LiveRange> {
         let mut before = self.live.start;
         self.gaps.iter().copied().find(|gap| {
-            let is_wrong = gap.start <= before || gap.start >= gap.end || gap.end >= self.live.end;
+            let is_invalid = gap.start <= before || gap.start >= gap.end || gap.end >= self.live.end;
             before = gap.end;
-            is_wrong
+            is_invalid
         })
     }
 }
 
-/// Buffers to be given offsets, with at most so many bytes if there is a
-/// capacity.
+/// Input of offset allocation: buffers, and optionally a capacity and reserved ranges.
 ///
 /// ```
 /// use plimsoll::{Buffer, Planner, Problem};
@@ -185,23 +183,23 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Checks the buffers and makes a problem of them. Buffer `i` of the list
-    /// gets id `i`.
+    /// Checks the buffers and creates a problem. Buffer `i` of the list gets id `i`.
     ///
-    /// O(n log n).
+    /// O(n log n) time.
     ///
     /// # Errors
-    /// The first mistake found: [`Error::EmptyLiveRange`], [`Error::Gap`], [`Error::Alignment`],
+    /// The first error found: [`Error::EmptyLiveRange`], [`Error::Gap`], [`Error::Alignment`],
     /// [`Error::FixedMisaligned`], [`Error::FixedOverlap`],
     /// [`Error::TotalOverflow`], [`Error::TooMany`].
     pub fn new(buffers: Vec<Buffer>) -> Result<Self> {
         Self::named(buffers, Vec::new())
     }
 
-    /// The same, with a name for each buffer to be used in messages.
+    /// Like [`new`](Self::new), with the names of the buffers for messages. Empty `names` count as
+    /// no names.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`Error::NameCount`].
+    /// Those of [`new`](Self::new), and [`Error::NameCount`].
     pub fn named(buffers: Vec<Buffer>, names: Vec<String>) -> Result<Self> {
         if buffers.len() >= BufferId::MAX_COUNT {
             return Err(Error::TooMany { what: "buffers", max: BufferId::MAX_COUNT - 1 });
@@ -216,21 +214,21 @@ impl Problem {
         Ok(problem)
     }
 
-    /// With at most this many bytes to use.
+    /// Sets or removes the capacity in bytes.
     #[must_use]
     pub fn with_capacity(mut self, bytes: Option<u64>) -> Self {
         self.capacity = bytes;
         self
     }
 
-    /// With ranges of the arena, in bytes from its start, that nothing may use,
-    /// instead of those it had. Below what is used, they count as a part of the arena.
+    /// Replaces the reserved ranges: bytes of the arena that no buffer may use. The height of an
+    /// arena includes the reserved ranges below its topmost buffer.
     ///
-    /// O((n + r) log (n + r)).
+    /// O((n + r) log (n + r)) time.
     ///
     /// # Errors
-    /// [`Error::Reserved`] for an empty range, [`Error::FixedReserved`] if a fixed
-    /// buffer lies in one, [`Error::TotalOverflow`].
+    /// [`Error::Reserved`] for an empty range, [`Error::FixedReserved`] if a fixed buffer overlaps a
+    /// range, [`Error::TotalOverflow`].
     pub fn with_reserved(mut self, ranges: impl IntoIterator<Item = Range<u64>>) -> Result<Self> {
         let mut ranges: Vec<Range<u64>> = ranges.into_iter().collect();
         if let Some(Range { start, end }) = ranges.iter().find(|range| range.is_empty()) {
@@ -250,47 +248,47 @@ impl Problem {
         Ok(self)
     }
 
-    /// Ranges of the arena that nothing may use, ascending and apart.
+    /// Reserved ranges, ascending and disjoint; adjacent ones are joined.
     #[must_use]
     pub fn reserved(&self) -> &[Range<u64>] {
         &self.reserved
     }
 
-    /// The buffers, by id.
+    /// Buffers by id.
     #[inline]
     #[must_use]
     pub fn buffers(&self) -> &[Buffer] {
         &self.buffers
     }
 
-    /// The buffer of this id.
+    /// The buffer with this id.
     ///
     /// # Panics
-    /// If the id is not of this problem.
+    /// If the id does not belong to this problem.
     #[inline]
     #[must_use]
     pub fn buffer(&self, id: BufferId) -> &Buffer {
         &self.buffers[id.index()]
     }
 
-    /// Ids of all buffers.
+    /// Ids of all buffers, ascending.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = BufferId> + use<> {
         (0..self.buffers.len()).map(BufferId::new)
     }
 
-    /// Bytes that may be used, if there is a limit.
+    /// Capacity in bytes, if there is one.
     #[must_use]
     pub fn capacity(&self) -> Option<u64> {
         self.capacity
     }
 
-    /// The buffer's name, or its number where none was given.
+    /// Name of a buffer, or its number if it has no name.
     #[must_use]
     pub fn name(&self, id: BufferId) -> String {
         self.names.get(id.index()).cloned().unwrap_or_else(|| id.to_string())
     }
 
-    /// Name, size, place and live range of a buffer, for messages.
+    /// Describes a buffer for messages: name, size, offset and live range.
     #[must_use]
     pub fn describe(&self, id: BufferId, offset: u64) -> String {
         let buffer = self.buffer(id);
@@ -303,7 +301,7 @@ impl Problem {
             if start >= end {
                 return Err(Error::EmptyLiveRange { buffer: self.name(id), start, end });
             }
-            if let Some(gap) = buffer.wrong_gap() {
+            if let Some(gap) = buffer.first_invalid_gap() {
                 let (buffer, live) = (self.name(id), buffer.live);
                 return Err(Error::Gap { buffer, gap: gap.to_string(), live: live.to_string() });
             }
@@ -320,9 +318,9 @@ impl Problem {
         Ok(())
     }
 
-    /// Every offset that any strategy computes is the end of a stack of
-    /// buffers and paddings, possibly on top of a fixed one or a reserved range. If
-    /// that cannot overflow, nothing can, and inner loops need no checks.
+    /// Checks that no offset computed by a strategy can overflow. Every such offset is the end of
+    /// a stack of buffers and padding, possibly on top of a fixed buffer or a reserved range, so
+    /// the sum of all these bounds it, and inner loops need no checks.
     fn check_total(&self) -> Result<()> {
         let fixed = self.buffers.iter().filter_map(|buffer| buffer.fixed_offset);
         let reserved = self.reserved.last().map_or(0, |range| range.end);
@@ -344,8 +342,8 @@ impl Problem {
         for id in self.ids().filter(|&id| self.buffer(id).size > 0) {
             let buffer = self.buffer(id);
             let Some(offset) = buffer.fixed_offset else { continue };
-            let place = self.reserved.partition_point(|range| range.end <= offset);
-            if let Some(range) = self.reserved.get(place).filter(|range| range.start < offset + buffer.size) {
+            let index = self.reserved.partition_point(|range| range.end <= offset);
+            if let Some(range) = self.reserved.get(index).filter(|range| range.start < offset + buffer.size) {
                 let buffer = self.describe(id, offset);
                 return Err(Error::FixedReserved { buffer, start: range.start, end: range.end });
             }
@@ -369,8 +367,8 @@ impl Problem {
         }
     }
 }
-
-/// Some pair of rectangles that overlap in time and space, by a sweep over time
+/// Finds a pair of rectangles that overlap in time and space, by a sweep over time with the live
+/// rectangles sorted by offset.
 /// that keeps the live ones sorted by offset.
 fn first_overlap(
     rectangles: impl Iterator<Item = (BufferId, u64, u64, LiveRange)>,
@@ -407,7 +405,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mistakes_name_the_buffer() {
+    fn errors_name_the_buffer() {
         let named = |buffer| Problem::named(vec![buffer], vec!["conv1".into()]).unwrap_err().to_string();
         assert_eq!(
             named(Buffer::new(8, 5..5)),

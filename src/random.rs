@@ -1,9 +1,9 @@
-//! Numbers that look random and are the same everywhere.
+//! Deterministic random numbers and hashes, equal on every machine.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// `SplitMix64` (Steele, Lea & Flood, 2014).
+/// The generator `SplitMix64` (Steele, Lea & Flood, 2014).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -20,28 +20,27 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// What tells one of a set from the others.
+    /// A random 128-bit key.
     pub(crate) fn key(&mut self) -> u128 {
         (u128::from(self.next()) << 64) | u128::from(self.next())
     }
 
-    /// Of [0, 1), the same on every machine.
+    /// A random number in [0, 1).
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// One of `0..count`; 0 if there is none.
+    /// A random number in `0..count`; 0 if the range is empty.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         ((u128::from(self.next()) * count as u128) >> 64) as usize
     }
 }
 
-/// Keys of states, each the sum of random marks. Two states with the same 128 bits are
-/// taken for one: among a billion states, that happens to some pair with a chance of
-/// 10^-20.
+/// Set of hashed states, each hash a combination of random keys. Two states with equal 128 bits
+/// are taken for one; among a billion states, the probability of such a pair is about 10^-20.
 pub(crate) type Keys = HashSet<u128, BuildHasherDefault<AsItIs>>;
 
-/// Keys are random already.
+/// Hasher that returns the key itself, as keys are random.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AsItIs(u64);
 

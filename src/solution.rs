@@ -1,34 +1,34 @@
-//! Offsets for a problem, in the problem's own terms.
+//! Solutions of offset problems.
 
 use crate::bound::LowerBound;
 use crate::limits::Stop;
 use crate::objects::Objects;
 use crate::plan::{Status, gap};
 
-/// Offsets for every buffer of a [`Problem`](crate::Problem).
+/// Verified offsets for every buffer of a [`Problem`](crate::Problem).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Solution {
-    /// Bytes from the start of the arena, by buffer id.
+    /// Offset of each buffer in bytes from the start of the arena, by buffer id.
     pub offsets: Vec<u64>,
     /// Size of the arena in bytes: the end of the topmost buffer.
     pub height: u64,
-    /// No arena is smaller than this.
+    /// Lower bound on the arena of any solution.
     pub lower_bound: LowerBound,
-    /// What is known of it.
+    /// Relation of the height to the lower bound and the capacity.
     pub status: Status,
-    /// The strategy that found it.
+    /// Name of the strategy that found the offsets.
     pub strategy: String,
-    /// Shared objects, if the strategy thinks in them.
+    /// Shared objects, if the strategy assigns buffers to objects.
     pub objects: Option<Objects>,
-    /// Search nodes spent.
+    /// Number of search nodes spent.
     pub nodes: u64,
-    /// Why the strategy was done.
+    /// Reason for stopping.
     pub stop: Stop,
 }
 
 impl Solution {
-    /// How far the arena is above the lower bound: 0.01 is one percent.
+    /// Relative difference between the arena and the lower bound: 0.01 is one percent.
     #[must_use]
     pub fn gap(&self) -> f64 {
         gap(self.height, self.lower_bound.bytes)

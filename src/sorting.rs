@@ -1,29 +1,30 @@
-//! One sort for many lists.
+//! Sorting by integer keys, with one instance of the sort in the library.
 
-/// Two keys, and what they are the keys of.
+/// Two sort keys and an item number.
 pub(crate) type Keyed = ([u64; 2], u64);
 
-/// Ascending, what ties by what it is. Everything that is sorted by keys comes here, so
-/// that the library holds one sort instead of thirty.
+/// Sorts by the keys, then by item number. All sorts by keys use this function, so that the
+/// library contains one instance of the generic sort instead of thirty.
 #[inline(never)]
 pub(crate) fn sort_keyed(keyed: &mut [Keyed]) {
     keyed.sort_unstable();
 }
 
-/// Sorts by two keys; what ties stays in its order. `!key` descends.
+/// Sorts stably by two keys. `!key` sorts in descending order.
 pub(crate) fn sort_by_keys<T>(items: &mut [T], keys: impl Fn(&T) -> [u64; 2]) {
-    let mut keyed: Vec<Keyed> = items.iter().zip(0..).map(|(item, place)| (keys(item), place)).collect();
+    let mut keyed: Vec<Keyed> =
+        items.iter().zip(0..).map(|(item, position)| (keys(item), position)).collect();
     sort_keyed(&mut keyed);
-    // Along each cycle of the permutation.
+    // Applies the permutation in position, cycle by cycle.
     for start in 0..items.len() {
-        let mut place = start;
+        let mut position = start;
         loop {
-            let from = std::mem::replace(&mut keyed[place].1, place as u64) as usize;
+            let from = std::mem::replace(&mut keyed[position].1, position as u64) as usize;
             if from == start {
                 break;
             }
-            items.swap(place, from);
-            place = from;
+            items.swap(position, from);
+            position = from;
         }
     }
 }
@@ -38,8 +39,8 @@ pub(crate) fn descend(numbers: &mut [u64]) {
     numbers.reverse();
 }
 
-/// Moments and who they are of, ascending. Both are in one number while they are sorted:
-/// that is most of the work of a walk through time, and compares one number then.
+/// Sorts pairs of a step and an item number. A pair is one 64-bit number during the sort, which
+/// dominates the time of a sweep.
 pub(crate) fn in_time(moments: impl Iterator<Item = (u32, u32)>) -> impl Iterator<Item = (u32, usize)> {
     let mut packed: Vec<u64> =
         moments.map(|(moment, number)| u64::from(moment) << 32 | u64::from(number)).collect();
@@ -47,7 +48,7 @@ pub(crate) fn in_time(moments: impl Iterator<Item = (u32, u32)>) -> impl Iterato
     packed.into_iter().map(|packed| ((packed >> 32) as u32, packed as u32 as usize))
 }
 
-/// Ascending, each once.
+/// Sorts and removes duplicates.
 #[inline(never)]
 pub(crate) fn unique(mut row: Vec<u32>) -> Vec<u32> {
     row.sort_unstable();

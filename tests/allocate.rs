@@ -1,4 +1,4 @@
-//! Every strategy against brute force and against independent rules.
+//! Every strategy, compared with brute force and with rules independent of the library.
 
 mod support;
 
@@ -11,17 +11,17 @@ use support::brute_force::{lowest_height, share_a_step};
 use support::random;
 use support::tflite::greedy_by_size;
 
-/// With few nodes: a local search that cannot reach the bound spends them all.
+/// Solves with few nodes, since a local search that cannot reach the bound spends all of them.
 fn solve(problem: &Problem, name: &str) -> plimsoll::Solution {
     let planner = Planner::new().limits(Limits::new().nodes(2_000));
     planner.strategy(allocate::by_name(name).unwrap()).solve(problem).unwrap()
 }
 
-/// Of whole objects, which lie where there is room for them.
+/// Strategies for shared objects, which choose the offsets of whole objects.
 const SHARES: [&str; 3] = ["objects-in-order", "objects-by-size", "knapsack"];
 
-/// The built-in strategies that take on this problem: shared objects know no
-/// fixed offsets and no gaps.
+/// Built-in strategies that accept this problem: those for shared objects refuse fixed offsets
+/// and gaps.
 fn names(problem: &Problem) -> impl Iterator<Item = &'static str> {
     let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
     let gapped = problem.buffers().iter().any(|buffer| !buffer.gaps().is_empty());
@@ -30,8 +30,8 @@ fn names(problem: &Problem) -> impl Iterator<Item = &'static str> {
     NAMES.into_iter().filter(move |name| !refused(name))
 }
 
-/// No two buffers that meet in time share a byte: the rule itself, pair by
-/// pair, sharing nothing with the library's verifier.
+/// Returns whether no two buffers that overlap in time share a byte. Tests all pairs, without code
+/// of the verifier.
 fn overlap_free(problem: &Problem, offsets: &[u64]) -> bool {
     let buffers = problem.buffers();
     (0..buffers.len()).all(|i| {
@@ -111,7 +111,7 @@ proptest! {
         let scaled = Problem::new(problem.buffers().iter().map(scale).collect()).unwrap();
         for name in names(&problem) {
             let (solution, scaled) = (solve(&problem, name), solve(&scaled, name));
-            // A search that was cut short may have come upon something else.
+            // A search that was stopped may have found different offsets.
             if [&solution, &scaled].iter().all(|solution| solution.stop == Stop::Finished) {
                 prop_assert_eq!(solution.height * factor, scaled.height, "{}", name);
             }
@@ -124,7 +124,7 @@ proptest! {
         offsets in prop::collection::vec(prop_oneof![0u64..12, 0u64..200], 8),
         height in 0u64..250,
     ) {
-        // Half of the time nearly right, or most offsets would be refused for alignment alone.
+        // Half of the offsets are nearly valid; otherwise most would fail by alignment alone.
         let offsets: Vec<u64> = problem.buffers().iter().zip(&offsets).map(|(buffer, offset)| {
             if height % 2 == 0 { offset - offset % buffer.alignment() } else { *offset }
         }).collect();
@@ -156,7 +156,7 @@ proptest! {
     }
 }
 
-/// Cancelled or too late, every strategy still returns something right, soon.
+/// After cancellation or a past deadline, every strategy soon returns valid offsets.
 #[test]
 fn every_strategy_stops_when_told() {
     let mut random = fastrand::Rng::with_seed(9);
@@ -171,7 +171,7 @@ fn every_strategy_stops_when_told() {
     for name in NAMES.into_iter().filter(|name| !["naive", "objects-in-order", "first-fit"].contains(name)) {
         let limits = Limits::new().cancel(token.clone());
         let planner = Planner::new().limits(limits).strategy(allocate::by_name(name).unwrap());
-        // Cancelled before there was a verified plan.
+        // Cancelled before a verified plan existed.
         assert_eq!(planner.solve(&problem), Err(Error::Cancelled), "{name}");
         for (limits, stop) in [
             (Limits::new().deadline(past), Stop::Deadline),
@@ -185,8 +185,8 @@ fn every_strategy_stops_when_told() {
     }
 }
 
-/// Problems by seed, of up to 500 buffers: gaps, mixed alignments, reserved ranges, and
-/// capacities from out of reach to above the bound.
+/// Problem of up to 500 buffers by seed, with gaps, mixed alignments, reserved ranges, and a
+/// capacity between an impossible one and one above the bound.
 fn instance(seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let count = [10, 20, 40, 80, 200, 500][random.usize(..6)];
@@ -210,7 +210,7 @@ fn instance(seed: u64) -> Problem {
     }
 }
 
-/// First fit by start and, for so few buffers, greedy by size are what there is at any limit.
+/// With any limits, the result is at least as good as first fit and, for few buffers, greedy by size.
 #[test]
 fn limits_never_raise_a_plan_above_greedy_placement() {
     let cases = std::env::var("PLIMSOLL_LIMITS").map_or(200, |text| text.parse().unwrap());
@@ -240,7 +240,7 @@ fn limits_never_raise_a_plan_above_greedy_placement() {
     }
 }
 
-/// Too many buffers for greedy by size at any limit: what a limit cuts short is first fit.
+/// With too many buffers for greedy by size at any limit, a stopped call returns first fit.
 #[test]
 fn large_problems_have_first_fit_at_any_limit() {
     let mut random = fastrand::Rng::with_seed(4);
@@ -359,10 +359,10 @@ fn a_wrong_strategy_is_caught() {
     };
     assert_eq!(
         verdict(&[0, 7]),
-        "buffer `0` (8 bytes at 0, live 0..2) overlaps buffer `1` (4 bytes at 7, live 1..3)"
+        "[A5] buffer `0` (8 bytes at 0, live 0..2) overlaps buffer `1` (4 bytes at 7, live 1..3)"
     );
-    assert_eq!(verdict(&[4, 16]), "buffer `0` lies at 4, which is not a multiple of its alignment 8");
-    assert_eq!(verdict(&[0]), "the plan has 1 offsets, expected 2");
+    assert_eq!(verdict(&[4, 16]), "[A1] buffer `0` lies at 4, which is not a multiple of its alignment 8");
+    assert_eq!(verdict(&[0]), "[F1] the plan has 1 offsets, expected 2");
     assert!(verdict(&[0, u64::MAX]).contains("ends after the arena"));
     assert!(Planner::new().strategy(Wrong(vec![0, 8])).solve(&problem).is_ok());
 }
@@ -370,7 +370,10 @@ fn a_wrong_strategy_is_caught() {
 #[test]
 fn unknown_strategies_are_named_with_the_known_ones() {
     let text = allocate::by_name("greedy").err().unwrap().to_string();
-    assert!(text.starts_with("no strategy is called `greedy`; there are naive, greedy-by-size,"), "{text}");
+    assert!(
+        text.starts_with("no strategy is called `greedy`; the strategies are naive, greedy-by-size,"),
+        "{text}"
+    );
     for name in NAMES {
         assert_eq!(allocate::by_name(name).unwrap().name(), name);
     }

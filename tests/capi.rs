@@ -1,5 +1,5 @@
-//! The C ABI as its users see it: the header as committed, programs in C, C++ and
-//! Python built and run against the static and the shared library.
+//! The C ABI: the committed header, and programs in C, C++ and Python that are built and run against
+//! the static and the shared library.
 #![cfg(feature = "capi")]
 
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// `UPDATE_HEADER=1` writes the committed header anew.
+/// `UPDATE_HEADER=1` updates the committed header.
 #[test]
 fn the_committed_header_is_the_generated_one() {
     let generated = include_str!(concat!(env!("OUT_DIR"), "/plimsoll.h"));
@@ -23,13 +23,14 @@ fn the_committed_header_is_the_generated_one() {
     assert!(committed == generated, "include/plimsoll.h is out of date; UPDATE_HEADER=1 rewrites it");
 }
 
-/// Whether a program can be started here; what needs it is skipped if not.
+/// Returns whether a program is installed; tests that need it are skipped otherwise.
 fn have(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        println!("skipped: there is no `{program}` here");
+    let installed =
+        Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !installed {
+        println!("skipped: `{program}` is not installed");
     }
-    found
+    installed
 }
 
 fn run(command: &mut Command) -> Output {
@@ -45,8 +46,8 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// The folder with the libraries of `tests/c/library.rs`. `cargo test` has built them beside the
-/// tests, with the same features; of one test alone, it has not.
+/// The folder with the libraries of `tests/c/library.rs`. A full `cargo test` builds them beside the
+/// tests with the same features; a run of this test alone does not.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -68,7 +69,7 @@ fn library() -> &'static Path {
     })
 }
 
-/// What this test is built with.
+/// The features that this test is built with.
 fn features() -> Vec<&'static str> {
     let all = [
         (cfg!(feature = "capi"), "capi"),
@@ -93,7 +94,7 @@ enum Link {
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover"];
 
-/// A compiler with its standard, C99 or C++17 by the ending of the source.
+/// A compiler for C99 or C++17, by the extension of the source.
 fn compiler(source: &str) -> Command {
     let cpp = Path::new(source).extension() == Some(OsStr::new("cpp"));
     let mut compiler = Command::new(if cpp { "c++" } else { "cc" });
@@ -128,9 +129,9 @@ fn link(source: &str, object: &Path, link: Link, extra: &[&str]) -> PathBuf {
     program
 }
 
-/// Runs a program plain and with sanitizers, against both libraries, and under valgrind. Programs
-/// that draw networks draw 4, and 1 under valgrind, or `PLIMSOLL_NETWORKS` in both.
-fn try_out(source: &str, compiler: &str) {
+/// Runs a program with and without sanitizers, against both libraries, and under valgrind. Programs that
+/// draw networks draw 4, under valgrind 1; `PLIMSOLL_NETWORKS` sets both.
+fn run_program(source: &str, compiler: &str) {
     if !have(compiler) {
         return;
     }
@@ -159,7 +160,7 @@ macro_rules! programs {
         $(
             #[test]
             fn $name() {
-                try_out($source, $compiler);
+                run_program($source, $compiler);
             }
         )*
     };
@@ -184,7 +185,7 @@ programs! {
     planned_models_in_cpp: "examples/cpp/planned_models.cpp" by "c++";
 }
 
-/// `PLIMSOLL_SEQUENCES` says how many; `.ci/full` runs 100 000.
+/// `PLIMSOLL_SEQUENCES` sets the number of sequences; `.ci/full` runs 100 000.
 #[test]
 fn random_calls_have_defined_results() {
     if !have("cc") {
@@ -195,7 +196,7 @@ fn random_calls_have_defined_results() {
     let program = link(source, &compile(source, &SANITIZERS), Link::Static, &SANITIZERS);
     let output = run(Command::new(program).args([sequences.as_str(), "1"]));
     let text = String::from_utf8(output.stdout).unwrap();
-    // 9 is what a build without some feature returns.
+    // Only builds that lack a feature return 9.
     for status in (0..12).filter(|&status| status != 9) {
         let unseen = format!("status {status:2}: 0 calls");
         assert!(!text.contains(&unseen), "{text}");
@@ -205,7 +206,7 @@ fn random_calls_have_defined_results() {
     assert_eq!(planned, cfg!(feature = "tflite"), "{text}");
 }
 
-/// The headers alone, with every warning, as C99 and as C++17.
+/// Compiles only the headers, with all warnings, as C99 and as C++17.
 #[test]
 fn the_headers_compile_by_themselves() {
     if !have("cc") || !have("c++") {
@@ -223,8 +224,7 @@ fn the_headers_compile_by_themselves() {
     }
 }
 
-/// The shared library exports `plimsoll_...` and nothing else, all that the header
-/// declares.
+/// The shared library exports exactly the functions that the header declares.
 #[test]
 fn the_shared_library_exports_what_the_header_declares() {
     if !have("nm") {
@@ -248,7 +248,7 @@ fn the_shared_library_exports_what_the_header_declares() {
     assert_eq!(exported, declared);
 }
 
-/// Python by ctypes. `PLIMSOLL_PYTHON` names an interpreter, for one that has the packages.
+/// Runs Python with ctypes. `PLIMSOLL_PYTHON` names an interpreter that has the packages.
 fn python(arguments: &[&str]) -> String {
     let interpreter = std::env::var("PLIMSOLL_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut python = Command::new(interpreter);
@@ -262,11 +262,11 @@ fn have_python(package: &str) -> bool {
         return false;
     }
     let mut python = Command::new(&interpreter);
-    let found = python.args(["-c", &format!("import {package}")]).output().unwrap().status.success();
-    if !found {
+    let installed = python.args(["-c", &format!("import {package}")]).output().unwrap().status.success();
+    if !installed {
         println!("skipped: {interpreter} has no package `{package}`");
     }
-    found
+    installed
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn python_plans() {
     assert!(printed.contains("`one`") && printed.contains('3'), "{printed}");
 }
 
-/// An importer in Python makes the plan that the library's own importer makes.
+/// An importer in Python gives the same plan as the library's own importer.
 #[cfg(all(feature = "onnx", feature = "json"))]
 #[test]
 fn python_plans_onnx() {
@@ -317,13 +317,13 @@ fn python_plans_onnx() {
     let arguments =
         ["examples/python/plan_onnx.py", library.to_str().unwrap(), model, file.path().to_str().unwrap()];
     let printed = python(&arguments);
-    assert!(printed.contains("65 operators to run, 0 folded away"), "{printed}");
+    assert!(printed.contains("65 operators to run, 0 folded"), "{printed}");
     assert!(printed.contains("arena 6308352 bytes (optimal); 3928576 with"), "{printed}");
     assert!(printed.contains("as in "), "{printed}");
 }
 
-/// `ExecuTorch` takes its offsets from this library, and runs. Where its packages are, some
-/// gigabytes, this runs by itself; see the example.
+/// `ExecuTorch` uses offsets of this library and runs. Runs only if its packages (some gigabytes) are
+/// installed; see the example.
 #[test]
 fn python_plans_for_executorch() {
     if !have_python("executorch.exir") {

@@ -1,4 +1,4 @@
-//! What goes on chip: against brute force, and limits.
+//! The choice of buffers to keep on chip: comparison with brute force, limits, and the verifier.
 
 mod support;
 
@@ -13,13 +13,13 @@ fn choose(problem: &Problem, capacity: u64, values: Option<&[u64]>) -> Choice {
     Planner::new().capacity(capacity).choose(problem, values).unwrap()
 }
 
-/// The most value, by trying every set and every way to deal it out.
+/// The maximum value, by trying every set of buffers and every assignment to objects.
 fn most_value(problem: &Problem, capacity: u64, values: &[u64]) -> u64 {
     let mut objects = Vec::new();
     deal(problem, capacity, values, 0, &mut objects)
 }
 
-/// Objects as size and members; the value of the rest, from buffer `at` on.
+/// The maximum value of the buffers from `at` on, given objects as pairs of size and members.
 fn deal(
     problem: &Problem,
     room: u64,
@@ -76,8 +76,8 @@ proptest! {
         prop_assert_eq!(choice.stop, Stop::Finished);
     }
 
-    /// Where alignments differ, paddings count too: never more than brute force
-    /// without them, and the bound never less.
+    /// If alignments differ, padding needs capacity, too: the value is at most that of brute force
+    /// without padding, and the bound is at least as high.
     #[test]
     fn with_alignments_the_bound_holds(problem in random::problem(8, &[1, 4, 16], 0), capacity in 0u64..120) {
         let bytes: Vec<u64> = problem.buffers().iter().map(Buffer::size).collect();
@@ -117,7 +117,7 @@ fn a_choice_can_be_stopped_at_any_time() {
     assert_eq!(run(Limits::new().nodes(100_000)), run(Limits::new().nodes(100_000)));
 }
 
-/// All that fits is kept; with nothing to keep it in, only what takes no room.
+/// With enough capacity, all buffers are kept; with none, only buffers of size 0.
 #[test]
 fn the_ends_of_the_scale() {
     let problem =
@@ -137,7 +137,7 @@ fn what_cannot_be_chosen_is_refused() {
     let text =
         |values: &[u64]| Planner::new().capacity(9).choose(&problem, Some(values)).unwrap_err().to_string();
     assert_eq!(text(&[1]), "strategy `knapsack`: got 1 values for 2 buffers");
-    assert_eq!(text(&[1, u64::MAX]), "strategy `knapsack`: the values together are more than 2^64-1");
+    assert_eq!(text(&[1, u64::MAX]), "strategy `knapsack`: the values exceed 2^64-1 together");
     assert!(matches!(Planner::new().choose(&problem, None), Err(Error::NoCapacity)));
     let fixed = Problem::new(vec![Buffer::new(8, 0..1).at(8)]).unwrap();
     assert!(matches!(Planner::new().capacity(9).choose(&fixed, None), Err(Error::Refused { .. })));
@@ -154,8 +154,8 @@ fn a_wrong_choice_is_found() {
         change(&mut wrong);
         verify_choice(&problem, 13, None, &wrong).unwrap_err().to_string()
     };
-    assert!(verdict(&|choice| choice.value += 1).contains("worth 13, said to be 14"));
-    assert!(verdict(&|choice| choice.bound -= 1).contains("at most 12"));
+    assert!(verdict(&|choice| choice.value += 1).contains("worth 13, but the choice states 14"));
+    assert!(verdict(&|choice| choice.bound -= 1).contains("above the upper bound of 12"));
     assert!(verdict(&|choice| choice.offsets[0] = Some(0)).contains("overlaps"));
     assert!(verdict(&|choice| choice.objects.sizes[0] += 1).contains("beyond the capacity"));
     assert!(verdict(&|choice| choice.offsets.truncate(1)).contains("1 offsets, expected 3"));

@@ -1,4 +1,4 @@
-//! Tensors that must lie at distances from each other, or apart.
+//! Constraints on placement: relative placements and must-not-alias pairs.
 
 use plimsoll::verify::verify;
 use plimsoll::{
@@ -6,7 +6,7 @@ use plimsoll::{
     TensorSpec,
 };
 
-/// `x` → conv → `a` → relu → `b` → conv → `y`, each of 64 bytes, in place where it may be.
+/// `x` → conv → `a` → relu → `b` → last → `y`: tensors of 64 bytes each; `relu` may run in place.
 fn chain() -> (GraphBuilder, [TensorId; 4]) {
     let mut net = Graph::builder("chain");
     let x = net.input("x", TensorSpec::bytes(64));
@@ -42,7 +42,7 @@ fn tensors_of_different_times_are_colocated() {
     assert_eq!((plan.arena_bytes, plan.status, plan.shares.len()), (128, Status::Optimal, 0));
 }
 
-/// Of two that may be one, neither is too much.
+/// Tensors that may share memory are not reported as causes of a plan that does not fit.
 #[test]
 fn what_may_be_shared_is_not_called_too_much() {
     let (mut net, [_, a, b, _]) = chain();
@@ -79,7 +79,8 @@ fn what_is_kept_apart_is_not_written_in_place() {
     assert!(plan.shares.is_empty());
 }
 
-/// The one that lies there first is done before the other comes, in every order.
+/// If two tensors overlap and do not alias, every order runs all readers of the first one before the
+/// producer of the second one.
 #[test]
 fn tensors_of_one_place_keep_the_order_of_the_file() {
     let mut net = Graph::builder("two");
@@ -111,7 +112,7 @@ fn distances_count_in_elements() {
     assert_eq!(graph.relative_placements()[0].at, 128);
     let plan = planner().plan(&graph).unwrap();
     assert_eq!(plan.offset(y).unwrap(), plan.offset(x).unwrap() + 128);
-    // Of an odd distance, no half bytes.
+    // An odd distance would not be a whole number of the new elements.
     let mut net = Graph::builder("odd");
     let [x, y] = ["x", "y"].map(|name| net.input(name, spec()));
     net.place_at(y, x, 257);
@@ -119,7 +120,8 @@ fn distances_count_in_elements() {
     let error = graph.count_floats_as(ElementType::Int8).unwrap_err().to_string();
     assert_eq!(
         error,
-        "a relative placement cannot be: tensor `y` at 257 bytes of tensor `x`: that is no number of elements"
+        "the placement of tensor `y` at 257 bytes of tensor `x` cannot be satisfied: \
+         the distance is not a whole number of elements of the new type"
     );
     assert_eq!((graph.tensor(x).bytes(), graph.relative_placements()[0].at), (256, 257));
 }
@@ -131,8 +133,8 @@ fn demands_that_contradict_each_other_are_named() {
         say(&mut net, ids);
         net.build().and_then(|graph| planner().plan(&graph)).unwrap_err().to_string()
     };
-    let clash = "tensor `b` at 0 bytes of tensor `a` cannot be: tensors `a` and `b` would have 64 bytes in \
-                 common while both are needed: ";
+    let clash = "the placement of tensor `b` at 0 bytes of tensor `a` cannot be satisfied: \
+                 tensors `a` and `b` would have 64 bytes in common while both are needed: ";
     let last = |net: &mut GraphBuilder, [_, _, b, y]: [TensorId; 4]| {
         net.place_at(y, b, 0);
     };
@@ -142,15 +144,15 @@ fn demands_that_contradict_each_other_are_named() {
         refusal(&|net, [x, a, b, _]| {
             net.place_at(b, a, 64).place_at(a, x, 64).place_at(b, x, 64);
         }),
-        "a relative placement cannot be: tensor `b` at 64 bytes of tensor `x`: \
-         from the other placements it is 128 bytes"
+        "the placement of tensor `b` at 64 bytes of tensor `x` cannot be satisfied: \
+         the other placements put it at 128 bytes"
     );
     assert_eq!(
         refusal(&|net, [x, a, _, _]| {
             net.place_at(a, x, 72);
         }),
-        "tensor `a` at 72 bytes of tensor `x` cannot be: \
-         72 is no multiple of 16, and tensors `a` and `x` both lie at multiples of that; use a multiple"
+        "the placement of tensor `a` at 72 bytes of tensor `x` cannot be satisfied: 72 is not a multiple of \
+         16, but tensors `a` and `x` both start at multiples of 16; use a multiple of 16"
     );
     assert_eq!(
         refusal(&|net, [_, a, b, _]| {
@@ -162,21 +164,22 @@ fn demands_that_contradict_each_other_are_named() {
         refusal(&|net, [x, a, b, _]| {
             net.place_at(a, x, u64::MAX - 15).place_at(b, a, u64::MAX - 15);
         }),
-        "a relative placement cannot be: tensor `a` at 18446744073709551600 bytes of tensor `x`: \
-         with the others, they take more than 2^64-1 bytes"
+        "the placement of tensor `a` at 18446744073709551600 bytes of tensor `x` cannot be satisfied: \
+         together with the other placements, the tensors extend over more than 2^64-1 bytes"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {
             let weights = net.constant("weights", TensorSpec::bytes(8));
             net.place_at(x, weights, 0);
         }),
-        "a relative placement cannot be: tensor `weights` is a constant, which lies elsewhere"
+        "a relative placement cannot be satisfied: \
+         tensor `weights` is a constant, which is outside of the arena"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {
             net.keep_apart(x, x);
         }),
-        "what is kept apart cannot be: tensor `x` is named twice"
+        "a keep-apart constraint cannot be satisfied: tensor `x` is named twice"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {
@@ -184,14 +187,14 @@ fn demands_that_contradict_each_other_are_named() {
         }),
         "a relative placement names tensor 9, but the graph has 4 tensors"
     );
-    // Far away, but no more than there are numbers for.
+    // The distance fits 64 bits, but the sum of all sizes does not.
     let far = refusal(&|net, [x, a, _, _]| {
         net.place_at(a, x, u64::MAX - 79);
     });
     assert!(far.contains("2^64-1 bytes at buffer"), "{far}");
 }
 
-/// `past` and what an update writes over it, `present`, with a reader of its own.
+/// A graph in which an operator writes `present` over `past`, and another operator reads `present`.
 struct Update {
     overwritable: bool,
     permit: Option<fn(TensorId, TensorId) -> Permit>,
@@ -209,7 +212,8 @@ const RIGHT: Update = Update {
 };
 
 impl Update {
-    /// Why it cannot be, after the head of the message; nothing if it can.
+    /// The reasons in the error of the planner, without the head of the message; empty if there is
+    /// no error.
     fn reasons(&self, sharing: Sharing) -> String {
         let mut net = Graph::builder("update");
         let spec = || TensorSpec::bytes(64);

@@ -1,4 +1,4 @@
-//! The exact search: against brute force, on worked figures, within its limits.
+//! The exact search: brute force, worked examples, limits.
 
 mod support;
 
@@ -12,7 +12,7 @@ fn solve(problem: &Problem, exact: Exact) -> Solution {
     Planner::new().strategy(exact).solve(problem).unwrap()
 }
 
-/// Up to seven buffers, with alignments, fixed offsets, gaps and reserved ranges.
+/// Problems of up to seven buffers, with alignments, fixed offsets, gaps and reserved ranges.
 fn small_problem() -> impl Strategy<Value = Problem> {
     prop_oneof![
         random::problem(7, &[1], 0),
@@ -39,7 +39,7 @@ proptest! {
     fn right_with_any_rules(problem in small_problem(), switches in 0u32..32) {
         let off = Rule::ALL.into_iter().enumerate().filter(|(number, _)| switches >> number & 1 == 1);
         let exact = off.fold(Exact::new().unaided(), |exact, (_, rule)| exact.without(rule));
-        // Without rules, one in ten thousand needs more nodes than two million.
+        // Without rules, one problem in ten thousand needs more than two million nodes.
         let limits = Limits::new().nodes(100_000_000);
         let solution = Planner::new().strategy(exact).limits(limits).solve(&problem).unwrap();
         prop_assert_eq!(solution.status, Status::Optimal);
@@ -100,7 +100,7 @@ proptest! {
     }
 }
 
-/// A few buffers that need more than their load.
+/// A few buffers whose optimum is above their load.
 fn above_its_load() -> Vec<Buffer> {
     let mut random = fastrand::Rng::with_seed(1);
     let buffers = std::iter::repeat_with(|| {
@@ -118,7 +118,7 @@ fn above_its_load() -> Vec<Buffer> {
     buffers.take(10_000).find(is_above).unwrap()
 }
 
-/// Three thousand that live together are too many pairs for a search of the whole.
+/// Three thousand buffers that are live together have too many pairs for the search of the whole.
 #[test]
 fn a_window_proves_what_the_whole_is_too_large_for() {
     let few = above_its_load();
@@ -131,8 +131,7 @@ fn a_window_proves_what_the_whole_is_too_large_for() {
     assert!(solution.lower_bound.bytes >= least && solution.status == Status::Optimal, "{solution:?}");
 }
 
-/// At offsets that annealing found: what is at the load is proven, whoever found it. The
-/// planner verifies them.
+/// Offsets found by annealing reach the load and are therefore optimal; the planner verifies them.
 #[cfg(feature = "csv")]
 #[test]
 fn the_least_height_of_the_last_open_instance_is_its_load() {

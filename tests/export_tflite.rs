@@ -479,7 +479,7 @@ impl Strategy for Liar {
 fn a_wrong_strategy_writes_no_model() {
     let lying = Planner::new().strategy(Liar);
     let error = tflite::plan("m", &branches().bytes(), lying, &Scratch::reference()).unwrap_err().to_string();
-    assert!(error.starts_with("strategy `liar` made a wrong plan"), "{error}");
+    assert!(error.starts_with("strategy `liar` returned an invalid plan"), "{error}");
     let reserving = Planner::new().reserve(0..16);
     let error =
         tflite::plan("m", &branches().bytes(), reserving, &Scratch::reference()).unwrap_err().to_string();

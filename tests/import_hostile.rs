@@ -376,7 +376,7 @@ fn messages_are_short_and_say_why() {
     };
     let json = [
         (String::new(), tensor(r#""bytes":1,"alignment":3"#), "alignment 3"),
-        (String::new(), tensor(r#""dtype":"int9""#), "is no element type"),
+        (String::new(), tensor(r#""dtype":"int9""#), "is not an element type"),
         (String::new(), tensor(r#""dtype":"int8","shape":[2,2],"bytes":3"#), "takes 4"),
         (String::new(), tensor(r#""shape":[2,2]"#), "no static size"),
         (

@@ -113,7 +113,7 @@ fn bytes_or_shape_and_type_suffice() {
         "tensor `image` says 15 bytes, but int16 of shape [3, 5] takes 30"
     );
     let unknown = error(&tensor(json!({"shape": [3], "dtype": "int7", "bytes": 3})));
-    assert!(unknown.starts_with("tensor `image`: `int7` is no element type; try one of "), "{unknown}");
+    assert!(unknown.starts_with("tensor `image`: `int7` is not an element type; use one of "), "{unknown}");
     assert_eq!(
         error(&tensor(json!({"shape": [2], "dtype": "string"}))),
         "tensor `image` holds strings, whose size is not known before the run"
@@ -349,7 +349,7 @@ fn wrong_sharing_is_named() {
     );
     assert_eq!(
         refusal(&permit(json!({"how": "in_place", "input": 0, "output": 3}))),
-        "operator `relu` permits sharing, but tensor `image` is none of its inputs"
+        "operator `relu` has an invalid permission: tensor `image` is not one of its inputs"
     );
     let unknown = refusal(&permit(json!({"how": "borrowed", "input": 2, "output": 3})));
     assert!(unknown.starts_with("unknown variant `borrowed`, expected one of `in_place`"), "{unknown}");
@@ -359,7 +359,8 @@ fn wrong_sharing_is_named() {
     );
     assert_eq!(
         refusal(&|value| value["apart"] = json!([[1, 2]])),
-        "what is kept apart cannot be: tensor `weights` is a constant, which lies elsewhere"
+        "a keep-apart constraint cannot be satisfied: \
+         tensor `weights` is a constant, which is outside of the arena"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Shared objects: against brute force, and on worked figures.
+//! Shared objects: brute force and worked examples.
 
 mod support;
 
@@ -20,8 +20,8 @@ fn objects(problem: &Problem, knapsack: Knapsack) -> Objects {
     solve(problem, knapsack).unwrap().objects.unwrap()
 }
 
-/// The least sum of opened objects, by trying every way to deal the buffers
-/// out: none if there is no way. Objects of `given` sizes cost nothing.
+/// Minimum total size of opened objects, by enumeration of all assignments; `None` if there is none.
+/// Objects of `given` sizes cost nothing.
 fn least_opened(problem: &Problem, given: &[u64], most: usize) -> Option<u64> {
     let sizes: Vec<(u64, &Buffer)> = problem
         .buffers()
@@ -68,7 +68,7 @@ fn deal(
     }
 }
 
-/// The rules of sharing, pair by pair.
+/// Asserts the rules of shared objects for each pair of buffers and of objects.
 fn check_sharing(problem: &Problem, solution: &Solution) {
     let objects = solution.objects.as_ref().unwrap();
     for (i, buffer) in problem.buffers().iter().enumerate() {
@@ -146,7 +146,7 @@ proptest! {
     }
 }
 
-/// Sizes that differ little, and many conflicts: what the search is for.
+/// Sizes that differ little, with many conflicts: hard instances for the search.
 fn hard(buffers: u64, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let list = (0..buffers).map(|_| {
@@ -202,7 +202,7 @@ fn searches_stop_when_told() {
     assert!((20_000..30_000).contains(&told.1), "{}", told.1);
 }
 
-/// In the order given, 800K + 700K + 1000K; with the second object oversized,
+/// In the given order the total is 800K + 700K + 1000K; with the second object oversized it is
 /// 800K + 1000K + 10K.
 #[test]
 fn oversizing_falls_out() {
@@ -227,16 +227,16 @@ fn what_cannot_be_shared_is_refused_by_name() {
     let fixed = vec![Buffer::new(8, 0..1), Buffer::new(8, 0..1).at(64)];
     assert_eq!(
         text(Problem::named(fixed, vec!["a".into(), "b".into()]).unwrap(), Knapsack::new()),
-        "strategy `knapsack`: buffer `b` has a fixed offset, but a shared object lies where there is room for it"
+        "strategy `knapsack`: buffer `b` has a fixed offset, but the strategy places shared objects freely; use another strategy"
     );
     let three =
         || Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(9, 1..3), Buffer::new(7, 1..2)]).unwrap();
     assert_eq!(
         text(three(), Knapsack::new().most_objects(2)),
-        "strategy `knapsack`: 3 buffers live together cannot share 2 objects"
+        "strategy `knapsack`: 3 buffers are live at the same time, but at most 2 objects are allowed; allow 3 or more"
     );
     assert_eq!(
         text(three(), Knapsack::new().most_objects(3).given([4])),
-        "strategy `knapsack`: there is no way to share 3 objects of which 1 are given (finished)"
+        "strategy `knapsack`: no sharing exists with at most 3 objects, 1 of them given (finished); allow more objects"
     );
 }

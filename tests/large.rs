@@ -1,4 +1,4 @@
-//! Rectangles cut into pieces: the known optimum, and many buffers.
+//! Large problems: rectangles cut into pieces with a known optimum, and many buffers.
 
 mod support;
 
@@ -7,7 +7,7 @@ use plimsoll::{Limits, Planner, Problem, Status};
 use support::adversarial::{holes, pinwheels};
 use support::packings::packing;
 
-/// How many of these problems, of least height 10 000, are proven, and the most nodes.
+/// Number of problems of optimal height 10 000 that are proven, and the maximum number of nodes.
 fn proven(seeds: u64, problem: impl Fn(u64) -> Problem) -> (u64, u64) {
     let (mut proven, mut most) = (0, 0);
     for seed in 0..seeds {
@@ -22,7 +22,7 @@ fn proven(seeds: u64, problem: impl Fn(u64) -> Problem) -> (u64, u64) {
 
 #[test]
 fn cut_rectangles_are_put_together_again() {
-    // A hundred of each in `.ci/full`.
+    // `.ci/full` runs a hundred of each.
     let seeds = std::env::var("PLIMSOLL_PACKINGS").map_or(20, |text| text.parse().unwrap());
     for count in [50, 100, 200] {
         let (solved, most) = proven(seeds, |seed| packing(count, 10_000, 200, seed));

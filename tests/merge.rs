@@ -1,5 +1,5 @@
-//! Merging of shared objects: never larger than its start, rules pair by pair,
-//! worked figures, limits.
+//! Merging of shared objects: never larger than the start, rules for each pair, worked examples,
+//! limits.
 
 mod support;
 
@@ -18,7 +18,7 @@ fn solve(problem: &Problem, strategy: impl Strategy + 'static) -> Solution {
     Planner::new().strategy(strategy).solve(problem).unwrap()
 }
 
-/// The rules of objects and of who is inside of whom, one by one.
+/// Asserts the rules of objects and of tensors inside others, one by one.
 fn check_objects(problem: &Problem, solution: &Solution) {
     let objects = solution.objects.as_ref().unwrap();
     let end = |object: usize| objects.offsets[object] + objects.sizes[object];
@@ -127,8 +127,8 @@ fn the_same_seed_gives_the_same_objects() {
     assert_eq!(merged(3), merged(3));
 }
 
-/// In the order given, 900K + 100K + 500K; the late tensors fit side by side
-/// into the early one.
+/// In the given order the total is 900K + 100K + 500K; the late tensors fit side by side into the
+/// early one.
 #[test]
 fn merging_is_found_by_the_solver() {
     let buffers = [(900_000, 0..1), (100_000, 0..3), (400_000, 1..4), (500_000, 2..4)];
@@ -144,7 +144,7 @@ fn merging_is_found_by_the_solver() {
     assert_eq!(inside, [(3, 0, 400_000)]);
 }
 
-/// The hole below a fixed tensor is used, and what is fixed stays.
+/// The hole below a fixed tensor is used, and the fixed tensor stays.
 #[test]
 fn tensors_go_below_what_is_fixed() {
     let buffers = vec![Buffer::new(10, 0..4).at(100), Buffer::new(60, 0..2), Buffer::new(40, 1..4)];
@@ -172,7 +172,7 @@ fn a_lie_about_who_is_inside_is_found() {
     }
 }
 
-/// A strategy of someone else's as the start, which puts everything so far up.
+/// A user's strategy as the start, which places all buffers at a high offset.
 struct Far(u64);
 
 impl Strategy for Far {
@@ -191,10 +191,10 @@ fn a_start_far_up_comes_down_or_is_refused() {
     let merged = |far| Planner::new().strategy(Merge::of(Far(far))).solve(&problem);
     assert_eq!(merged(1 << 63).unwrap().height, 9);
     let text = merged(u64::MAX - 4).unwrap_err().to_string();
-    assert_eq!(text, "strategy `merge`: strategy `far` put buffer `0` beyond 2^64-1 bytes");
+    assert_eq!(text, "strategy `merge`: strategy `far` placed buffer `0` beyond 2^64-1 bytes");
 }
 
-/// Another: right, short of objects, or wrong.
+/// A user's strategy that returns valid, incomplete or invalid objects.
 struct Theirs(Option<Vec<Option<u32>>>);
 
 impl Strategy for Theirs {
@@ -222,6 +222,6 @@ fn a_start_from_elsewhere_is_checked() {
     assert!(matches!(error, Error::Refused { .. }));
     assert_eq!(
         error.to_string(),
-        "strategy `merge`: strategy `theirs` gave places or objects to 1 of 2 buffers"
+        "strategy `merge`: strategy `theirs` returned offsets or objects for 1 of 2 buffers"
     );
 }

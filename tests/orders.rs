@@ -1,4 +1,4 @@
-//! Operator orders: against brute force over all orders, on real and generated networks.
+//! Operator orders: comparison with brute force over all orders, on real and generated networks.
 #![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
@@ -11,33 +11,34 @@ use proptest::prelude::*;
 use support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 use support::{data, networks, random};
 
-/// The least alignment of what takes room, as the liveness of an order has it.
+/// The smallest alignment of a buffer with bytes.
 fn unit(graph: &Graph, alignment: u64) -> u64 {
     let liveness = Liveness::new(graph, graph.file_order(), alignment, Variables::Arena).unwrap();
     let filled = liveness.problem().buffers().iter().filter(|buffer| buffer.size() > 0);
     filled.map(plimsoll::Buffer::alignment).min().unwrap_or(1)
 }
 
-/// The peak of an order, from its live ranges.
+/// The peak of an order, computed from live ranges.
 fn peak_of(graph: &Graph, order: &[OperatorId], alignment: u64) -> u64 {
     let unit = unit(graph, alignment);
     let liveness = Liveness::new(graph, order, alignment, Variables::Arena).unwrap();
     let at = |step: u32| {
         let live = liveness.live_at(step).map(|(id, _)| liveness.problem().buffer(id).size());
-        live.fold((0, 0), |(sum, most), size| {
+        live.fold((0, 0), |(sum, max_padding), size| {
             let rounded = size.next_multiple_of(unit);
-            (sum + rounded, (rounded - size).max(most))
+            (sum + rounded, (rounded - size).max(max_padding))
         })
     };
-    (0..liveness.steps().max(1)).map(at).map(|(sum, most)| sum - most).max().unwrap()
+    (0..liveness.steps().max(1)).map(at).map(|(sum, max_padding)| sum - max_padding).max().unwrap()
 }
 
-/// The least peak over all orders: for each set of operators that have run, the least
-/// peak on the way to it. What is live is told anew at each step.
+/// The minimum peak over all orders, by dynamic programming over executed sets: for each set, the
+/// minimum peak of an order that leads to it. Live tensors are computed from scratch at each step.
 fn least_peak(graph: &Graph, alignment: u64) -> u64 {
     let unit = unit(graph, alignment);
     let order = graph.file_order();
-    let bit = |id: OperatorId| order.iter().position(|&other| other == id).map(|place| 1_usize << place);
+    let bit =
+        |id: OperatorId| order.iter().position(|&other| other == id).map(|position| 1_usize << position);
     let before: Vec<usize> = order
         .iter()
         .map(|&id| {
@@ -48,7 +49,7 @@ fn least_peak(graph: &Graph, alignment: u64) -> u64 {
                 .fold(0, |a, b| a | b)
         })
         .collect();
-    // Producer, readers.
+    // By tensor: its producer, and the set of its readers.
     let users: Vec<(usize, usize)> = graph
         .tensor_ids()
         .map(|tensor| {
@@ -57,12 +58,12 @@ fn least_peak(graph: &Graph, alignment: u64) -> u64 {
             (producer, order.iter().filter(reads).map(|&id| bit(id).unwrap()).fold(0, |a, b| a | b))
         })
         .collect();
-    let step = |done: usize, place: Option<usize>| {
-        let now = place.map_or(0, |place| 1 << place);
-        let (mut sum, mut most) = (0, 0);
+    let step = |done: usize, position: Option<usize>| {
+        let now = position.map_or(0, |position| 1 << position);
+        let (mut sum, mut max_padding) = (0, 0);
         let mut count = |bytes: u64| {
             let rounded = bytes.next_multiple_of(unit);
-            (sum, most) = (sum + rounded, most.max(rounded - bytes));
+            (sum, max_padding) = (sum + rounded, max_padding.max(rounded - bytes));
         };
         for (tensor, &(producer, readers)) in graph.tensors().iter().zip(&users) {
             let wanted = readers & !done != 0 || tensor.is_output();
@@ -76,26 +77,26 @@ fn least_peak(graph: &Graph, alignment: u64) -> u64 {
                 count(tensor.bytes());
             }
         }
-        if let Some(place) = place {
-            count(graph.operator(order[place]).scratch_bytes());
+        if let Some(position) = position {
+            count(graph.operator(order[position]).scratch_bytes());
         }
-        sum - most
+        sum - max_padding
     };
-    let mut least = vec![u64::MAX; 1 << order.len()];
-    least[0] = if order.is_empty() { step(0, None) } else { 0 };
-    for done in 0..least.len() {
-        for (place, &before) in before.iter().enumerate() {
-            if least[done] < u64::MAX && done & (1 << place) == 0 && before & !done == 0 {
-                let next = done | (1 << place);
-                least[next] = least[next].min(least[done].max(step(done, Some(place))));
+    let mut min_peaks = vec![u64::MAX; 1 << order.len()];
+    min_peaks[0] = if order.is_empty() { step(0, None) } else { 0 };
+    for done in 0..min_peaks.len() {
+        for (position, &before) in before.iter().enumerate() {
+            if min_peaks[done] < u64::MAX && done & (1 << position) == 0 && before & !done == 0 {
+                let next = done | (1 << position);
+                min_peaks[next] = min_peaks[next].min(min_peaks[done].max(step(done, Some(position))));
             }
         }
     }
-    least[least.len() - 1]
+    min_peaks[min_peaks.len() - 1]
 }
 
-/// Inputs that are all read, few sizes, many readers of one tensor: what twins and
-/// postponed operators are made of.
+/// Graphs whose inputs are all read, with few distinct sizes and many readers of one tensor: they
+/// contain identical operators and operators that can be postponed.
 fn crossing() -> impl Strategy<Value = Graph> {
     let picks = prop::collection::vec(any::<prop::sample::Index>(), 1..4);
     let sizes = prop::collection::vec(prop::sample::select(vec![8_u64, 8, 8, 16, 24, 5, 0]), 1..3);
@@ -152,8 +153,7 @@ proptest! {
     }
 }
 
-/// Trees in a wider network, with workspaces: each operator reads some of what nobody
-/// reads yet.
+/// Trees in a wider network, with scratch buffers: each operator reads tensors without a reader so far.
 fn forest() -> impl Strategy<Value = Graph> {
     let operator = (0..4_usize, 0..6_usize, 1..30_u64, prop::sample::select(vec![0_u64, 0, 5, 20]));
     prop::collection::vec(operator, 2..=9).prop_map(|operators| {
@@ -219,7 +219,7 @@ fn the_zoo_gets_its_best_orders() {
                 known += 1;
             }
         }
-        // Verified in it.
+        // The planner verifies the plan in this order.
         let plan = planner.plan(&graph).unwrap();
         assert_eq!((plan.arena_bytes, plan.status), (schedule.peak, Status::Optimal), "{name}");
     }
@@ -268,7 +268,7 @@ fn limits_end_the_search_with_what_is_known() {
     assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
 }
 
-/// What is not in the arena may be as large as can be said.
+/// Constants are not in the arena, so they may have any size that 64 bits can hold.
 #[test]
 fn constants_of_nearly_all_there_is_are_rounded_without_overflow() {
     for sharing in [Sharing::None, Sharing::All] {

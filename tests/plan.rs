@@ -88,8 +88,8 @@ proptest! {
         let live = liveness.live_bytes();
         prop_assert_eq!(live.len(), order.len().max(1));
         for (step, &bytes) in live.iter().enumerate() {
-            let who = liveness.live_at(step as u32);
-            let sum: u64 = who.map(|(id, _)| liveness.problem().buffer(id).size()).sum();
+            let buffers = liveness.live_at(step as u32);
+            let sum: u64 = buffers.map(|(id, _)| liveness.problem().buffer(id).size()).sum();
             prop_assert_eq!(sum, bytes);
         }
         prop_assert_eq!(liveness.peak().bytes, *live.iter().max().unwrap());
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_lies_in_what_is_reserved(
+    fn reserved_ranges_stay_free(
         graph in random::graph(12),
         ranges in prop::collection::vec((0u64..300, 1u64..80), 1..4),
         alignment in prop::sample::select(&[1u64, 16, 64]),
@@ -171,7 +171,7 @@ proptest! {
     }
 }
 
-/// x -> a -> [b, c] -> d, with scratch at c.
+/// x -> a -> [b, c] -> d, with a scratch buffer for the producer of c.
 fn diamond() -> (Graph, [TensorId; 5]) {
     let mut net = Graph::builder("diamond");
     let x = net.input("x", bytes(10));
@@ -222,13 +222,13 @@ fn the_verifier_names_the_violated_rule() {
     let order = |order: [usize; 4]| verdict(move |plan| plan.order = order.map(OperatorId::new).to_vec());
     assert_eq!(
         order([0, 1, 1, 2]),
-        "order: step 2 runs operator `make b` again; order: operator `make d` never runs"
+        "[O1] step 2 runs operator `make b` again; [O1] operator `make d` never runs"
     );
     assert!(
         order([0, 1, 3, 2])
-            .starts_with("order: operator `make d` at step 2 reads tensor `c`, which is not yet written")
+            .starts_with("[O2] operator `make d` at step 2 reads tensor `c`, which is not yet written")
     );
-    assert!(order([0, 1, 2, 9]).starts_with("order: step 3 names operator 9, but the graph has 4 operators"));
+    assert!(order([0, 1, 2, 9]).starts_with("[O1] step 3 names operator 9, but the graph has 4 operators"));
     let overlap = verdict(|plan| {
         let c = place(plan, 3).offset;
         place(plan, 2).offset = c;
@@ -237,31 +237,40 @@ fn the_verifier_names_the_violated_rule() {
     assert!(overlap.contains("tensor `c` (40 bytes at"), "{overlap}");
     assert_eq!(
         verdict(|plan| plan.tensors[2] = None),
-        "tensor `b` needs 30 bytes of the arena but has no place"
+        "[P1] tensor `b` needs 30 bytes of the arena but has no place"
     );
-    assert_eq!(verdict(|plan| place(plan, 4).bytes = 4), "tensor `d` has a place of 4 bytes but needs 5");
+    assert_eq!(
+        verdict(|plan| place(plan, 4).bytes = 4),
+        "[P3] tensor `d` has a place of 4 bytes but needs 5"
+    );
     assert_eq!(
         verdict(|plan| place(plan, 1).live.end = 2),
-        "tensor `a` is said to live in 0..2 but lives in 0..3"
+        "[L1] tensor `a` has the live range 0..2 but lives in 0..3"
     );
-    assert!(verdict(|plan| plan.scratch[2] = None).starts_with("scratch of operator `make c` needs 8 bytes"));
+    assert!(
+        verdict(|plan| plan.scratch[2] = None).starts_with("[P1] scratch of operator `make c` needs 8 bytes")
+    );
     assert_eq!(
         verdict(|plan| plan.scratch[1] = plan.scratch[2]),
-        "scratch of operator `make b` has a place in the arena, but its operator needs none"
+        "[P2] scratch of operator `make b` has a place in the arena, but its operator needs none"
     );
     assert!(verdict(|plan| place(plan, 4).offset = u64::MAX).contains("ends after the arena of 98 bytes"));
-    assert_eq!(verdict(|plan| plan.tensors.truncate(3)), "the plan has 3 tensors, expected 5");
-    assert_eq!(verdict(|plan| plan.alignment = 3), "alignment 3 is not a power of two");
+    assert_eq!(verdict(|plan| plan.tensors.truncate(3)), "[F1] the plan has 3 tensors, expected 5");
+    assert_eq!(verdict(|plan| plan.alignment = 3), "[F2] alignment 3 is not a power of two");
     assert!(verdict(|plan| plan.alignment = 64).contains("is not a multiple of its alignment 64"));
     assert_eq!(
         verdict(|plan| {
             plan.lower_bound.causes.pop();
         }),
-        "bound: 98 bytes are said to be certified, but the certificate proves 90"
+        "[B2] the plan states 98 certified bytes, but the certificate proves 90"
     );
     assert!(verdict(|plan| plan.lower_bound.step = 1).contains("not at step 1"));
-    assert!(verdict(|plan| plan.capacity = Some(97)).starts_with("status `optimal` is not true of arena 98"));
-    assert!(verdict(|plan| plan.status = Status::Infeasible).starts_with("status `infeasible` is not true"));
+    assert!(
+        verdict(|plan| plan.capacity = Some(97)).starts_with("[B6] status `optimal` is not true of arena 98")
+    );
+    assert!(
+        verdict(|plan| plan.status = Status::Infeasible).starts_with("[B6] status `infeasible` is not true")
+    );
 }
 
 #[test]
@@ -284,7 +293,7 @@ fn variables_in_and_outside_the_arena() {
         verify(&graph, &wrong)
             .unwrap_err()
             .to_string()
-            .starts_with("tensor `state` has a place in the arena")
+            .starts_with("[P2] tensor `state` has a place in the arena")
     );
 }
 

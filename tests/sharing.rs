@@ -1,4 +1,4 @@
-//! Tensors that share memory: against brute force, and against runs on bytes.
+//! Tensors that share memory: comparison with brute force, and simulation of plans on bytes.
 #![cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 
 mod support;
@@ -20,7 +20,7 @@ fn count(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Order, sharing and offsets together: no run needs a byte less, whatever is shared.
+/// The arena is minimal over all orders, aliases and offsets together.
 #[test]
 fn brute_force_finds_nothing_better() {
     let (mut proven, mut shared, mut total) = (0, 0, 0);
@@ -43,8 +43,8 @@ fn brute_force_finds_nothing_better() {
     assert!(proven * 100 >= total * 95 && shared * 2 > total, "{proven} proven, {shared} share");
 }
 
-/// The same where tensors must lie at distances from each other, or apart; and where the
-/// planner says that this cannot be, it cannot in the order of the file.
+/// The arena is minimal under constraints on placement as well. If the planner reports that the
+/// constraints cannot be satisfied, brute force finds no plan in program order.
 #[test]
 fn brute_force_agrees_under_constraints() {
     let (mut plans, mut proven, mut refused) = (0, 0, 0);
@@ -58,7 +58,7 @@ fn brute_force_agrees_under_constraints() {
                     plans += 1;
                     proven += u64::from(plan.status == Status::Optimal);
                     let arena = plan.arena_bytes;
-                    // At other levels, brute force shares more.
+                    // Brute force always shares at the level `All`.
                     if level == Sharing::All && arena > 0 {
                         assert!(!runs_in(&graph, arena - 1), "seed {seed}: {} do", arena - 1);
                     }
@@ -77,8 +77,8 @@ fn brute_force_agrees_under_constraints() {
     assert!(proven * 10 >= plans * 8 && refused * 20 > plans, "{plans} {proven} {refused}");
 }
 
-/// Where alignments differ, groups are not placed wherever they could be: so not all is found,
-/// but what is called a bound is one.
+/// If alignments differ, the search does not try all offsets of groups, so it may miss the optimum,
+/// but its bounds are valid.
 #[test]
 fn bounds_hold_where_alignments_differ() {
     let (mut total, mut proven) = (0, 0);
@@ -96,8 +96,8 @@ fn bounds_hold_where_alignments_differ() {
     assert!(proven * 4 > total, "{proven} proven");
 }
 
-/// Several permissions at each operator, of all kinds of each level: no bound is above what brute
-/// force finds, and what is called optimal is.
+/// With several permissions of all kinds at each operator, no bound exceeds the optimum that brute
+/// force finds, at any level of sharing.
 #[test]
 fn bounds_hold_for_many_permissions_at_one_operator() {
     for level in [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All] {
@@ -125,8 +125,8 @@ fn bounds_hold_for_many_permissions_at_one_operator() {
     assert_eq!(plimsoll::withdrawn_bounds(), 0, "the verifier refused bounds");
 }
 
-/// An output may be a view of an input, or a copy of it over another input; then another output may
-/// be written over the first input. No bound is above what that needs.
+/// An output may be a view of an input, or a copy of that input over another input. In the latter
+/// case, another output may overwrite the first input. No bound exceeds the arena of that plan.
 #[test]
 fn a_copy_lies_over_one_input_while_its_source_is_overwritten() {
     let mut net = Graph::builder("copy");
@@ -150,12 +150,12 @@ fn a_copy_lies_over_one_input_while_its_source_is_overwritten() {
     assert_eq!(plan.arena_bytes, 10);
 }
 
-/// What leaves the planner runs on bytes, at every level.
+/// Plans of every level run correctly in a simulation on bytes.
 #[test]
 fn plans_run_on_bytes() {
     let (mut steps, mut seed, mut constrained) = (0, 0, 0);
-    let most = count("PLIMSOLL_STEPS", 20_000) as usize;
-    while steps < most {
+    let min_steps = count("PLIMSOLL_STEPS", 20_000) as usize;
+    while steps < min_steps {
         seed += 1;
         let (operators, size) = (5 + seed % 40, 1 + seed % 300);
         let graph = match seed % 3 {
@@ -163,7 +163,7 @@ fn plans_run_on_bytes() {
             _ => drawn(seed, operators, size),
         };
         for level in LEVELS {
-            // Quick rather than good.
+            // Few nodes: the test needs many plans, not good ones.
             let limits = Limits::new().nodes(40);
             let planner = Planner::new().alignment(1 << (seed % 4)).share(level).limits(limits);
             let plan = match planner.plan(&graph) {
@@ -177,8 +177,8 @@ fn plans_run_on_bytes() {
     assert!(constrained > steps / 1000, "{constrained} plans with constraints in {steps} steps");
 }
 
-/// Concatenations of thousands of tensors, and cuts into as many, take no longer than what
-/// else a plan takes. (Ten thousand once took minutes: each was looked at against all others.)
+/// Concatenations and splits of thousands of tensors take near-linear time. (Ten thousand once took
+/// minutes, because each tensor was compared with all others.)
 #[test]
 fn thousands_of_pieces_are_shared() {
     const COUNT: u64 = 3000;
@@ -206,8 +206,7 @@ fn thousands_of_pieces_are_shared() {
     assert_eq!((plan.arena_bytes, plan.status), (2 * COUNT, Status::Optimal));
 }
 
-/// A small graph with one of each kind, and its plan: `x` is cut, reshaped, written over,
-/// put together.
+/// A small graph with an in-place operator, a concatenation and a slice, and its plan.
 fn mixed() -> (Graph, Plan) {
     let mut net = Graph::builder("mixed");
     let bytes = TensorSpec::bytes;
@@ -237,7 +236,7 @@ fn one_of_each_kind_is_shared() {
     simulate(&graph, &plan).unwrap();
 }
 
-/// Each of these plans is wrong in one thing, and the verifier says in which.
+/// Each of these plans has one error, and the verifier reports it.
 #[test]
 fn wrong_plans_are_refused_with_the_reason() {
     let mut refused = 0;
@@ -248,7 +247,7 @@ fn wrong_plans_are_refused_with_the_reason() {
     };
     let (graph, right) = mixed();
     verify(&graph, &right).unwrap();
-    // A lost alias, and one of another kind.
+    // An alias is missing or has another kind.
     for lost in 0..right.shares.len() {
         let mut wrong = right.clone();
         let share = wrong.shares.remove(lost);
@@ -261,12 +260,12 @@ fn wrong_plans_are_refused_with_the_reason() {
                 refuse(&graph, &wrong, "does not permit");
             }
         }
-        // One byte off, in what is said.
+        // The offset in an alias is wrong by one byte.
         let mut wrong = right.clone();
         wrong.shares[lost].at += 1;
         refuse(&graph, &wrong, "does not permit");
     }
-    // Off in where it lies.
+    // The offset of a tensor is wrong.
     for tensor in 1..graph.tensors().len() {
         for off in [1, 16, u64::MAX - 15] {
             let mut wrong = right.clone();
@@ -277,7 +276,7 @@ fn wrong_plans_are_refused_with_the_reason() {
             }
         }
     }
-    // A step too early: what is written over is read afterwards.
+    // An input is overwritten although a later operator reads it.
     let mut net = Graph::builder("early");
     let x = net.input("x", TensorSpec::bytes(8));
     let [a, r, y] = ["a", "r", "y"].map(|name| net.tensor(name, TensorSpec::bytes(8)));
@@ -292,14 +291,14 @@ fn wrong_plans_are_refused_with_the_reason() {
     let operator = graph.tensor(r).producer().unwrap();
     wrong.shares = vec![Share { operator, tensor: r, of: a, at: 0, how: How::InPlace }];
     refuse(&graph, &wrong, "when operator `add` reads at step 2");
-    // An operator that permits nothing.
+    // The operator of the alias permits nothing.
     let (graph, right) = mixed();
     for number in 0..right.shares.len() {
         let mut wrong = right.clone();
         wrong.shares[number].operator = OperatorId::new(0);
         refuse(&graph, &wrong, "operator `conv a` does not permit");
     }
-    // An input that is the caller's.
+    // An input that operators may not overwrite is overwritten.
     let mut net = Graph::builder("kept");
     let x = net.input("x", TensorSpec::bytes(8));
     let y = net.tensor("y", TensorSpec::bytes(8));
@@ -315,7 +314,7 @@ fn wrong_plans_are_refused_with_the_reason() {
     assert!(refused >= 50, "{refused}");
 }
 
-/// The zoo: never above the reference peaks where those count.
+/// On the model zoo, no arena is above the reference peak, where the reference is valid.
 #[test]
 fn the_zoo_shares_as_well_as_the_reference() {
     let Some(zoo) = data::folder("zoo") else { return };

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Writes tests/onnx_operators/table.tsv: shapes of single operators, by other programs.
+"""Writes tests/onnx_operators/table.tsv: output shapes of single operators, computed by other programs.
 
     pip install onnx onnxruntime numpy
     python3 tools/onnx_shapes.py > tests/onnx_operators/table.tsv
 
-Two sources. The node tests of the package `onnx` (Apache-2.0), of which only shapes and
-the numbers that shapes depend on are kept: what comes out is what its reference
-implementation puts out. And operators with random shapes and attributes, fixed by a seed:
-what comes out is what `onnx.shape_inference` says; where ONNX Runtime can run the model, what
-it puts out must have the same shapes, or the operator is left out and named on stderr. For
-operators of ONNX Runtime, only what it puts out counts.
+There are two sources. The node tests of the package `onnx` (Apache-2.0): only shapes and the elements
+that determine shapes are kept, and the output shapes are those of its reference implementation.
+Operators with random shapes and attributes, drawn with a fixed seed: the output shapes are those of
+`onnx.shape_inference`. If ONNX Runtime can run the model, its outputs must have the same shapes;
+otherwise the operator is left out and reported on stderr. For operators of ONNX Runtime's own domain,
+the output shapes are those of its run.
 
-A line for each: operator, version, inputs, attributes, outputs. `1[2,3]` is a tensor of
-element type 1 (ONNX's number); `7[2]=4,5` is one whose numbers are known; nothing stands
-for an absent one. Attributes have the letter of their field: i, f, s, t, I (ints), F (floats).
-An output of `!` stands for a model that both refuse.
+Each line has operator, version, inputs, attributes and outputs. `1[2,3]` is a tensor of element type 1
+(ONNX's number); `7[2]=4,5` is a tensor with known elements; an empty text is an absent tensor.
+Attributes have the letter of their field: i, f, s, t, I (ints), F (floats). The output `!` stands for
+a model that both programs refuse.
 """
 
 import math
@@ -33,8 +33,8 @@ onnxruntime.set_default_logger_severity(4)
 
 MICROSOFT = "com.microsoft"
 
-# Inputs whose numbers tell shapes.
-TELLING = {
+# Inputs whose elements determine output shapes.
+SHAPE_INPUTS = {
     "AffineGrid": {1}, "BlackmanWindow": {0}, "CenterCropPad": {1}, "Col2Im": {1, 2}, "Compress": {1},
     "ConstantOfShape": {0}, "DFT": {1, 2}, "Expand": {1}, "HammingWindow": {0}, "HannWindow": {0},
     "MaxUnpool": {2}, "MelWeightMatrix": {0, 1}, "NonZero": {0}, "OneHot": {1}, "Pad": {1, 3},
@@ -42,7 +42,7 @@ TELLING = {
     "Split": {1}, "Squeeze": {1}, "Tile": {1, 2}, "TopK": {1}, "Unsqueeze": {1}, "Upsample": {1},
 }
 
-MOST_NUMBERS = 64
+MAX_ELEMENTS = 64
 
 
 def number_text(number):
@@ -75,7 +75,7 @@ def attribute_text(attribute):
         return f"{attribute.name}:F={','.join(map(repr, value))}"
     if attribute.type == kinds.TENSOR:
         array = numpy_helper.to_array(value)
-        if array.size > MOST_NUMBERS or value.data_type not in (1, 6, 7, 9):
+        if array.size > MAX_ELEMENTS or value.data_type not in (1, 6, 7, 9):
             return f"{attribute.name}:t={tensor_text(value.data_type, array.shape)}"
         return f"{attribute.name}:t={tensor_text(value.data_type, array.shape, array.flatten())}"
     raise ValueError(attribute.name)
@@ -87,7 +87,7 @@ def row(node, version, inputs, outputs):
     return "\t".join([name, str(version), ";".join(inputs), attributes, outputs])
 
 
-# The tests of the package.
+# The node tests of the package.
 
 def tested():
     rows = []
@@ -118,8 +118,8 @@ def tested_row(node, version, model, case):
         value = values[name]
         if not hasattr(value, "shape") or types[name] == 0:
             raise ValueError
-        telling = number in TELLING.get(node.op_type, ()) or (node.op_type.startswith("Reduce") and number == 1)
-        numbers = value.flatten() if telling and value.size <= MOST_NUMBERS else None
+        determines_shape = number in SHAPE_INPUTS.get(node.op_type, ()) or (node.op_type.startswith("Reduce") and number == 1)
+        numbers = value.flatten() if determines_shape and value.size <= MAX_ELEMENTS else None
         inputs.append(tensor_text(types[name], value.shape, numbers))
     outputs = []
     for name in node.output:
@@ -139,12 +139,12 @@ R = random.Random(9)
 F, U8, I8, I32, I64, B = 1, 2, 3, 6, 7, 9
 
 
-def dims(least=0, most=4, top=6):
-    return [R.randint(1, top) for _ in range(R.randint(least, most))]
+def dims(min_rank=0, max_rank=4, max_dim=6):
+    return [R.randint(1, max_dim) for _ in range(R.randint(min_rank, max_rank))]
 
 
 def broken(shape):
-    """A shape that broadcasts with this one."""
+    """Draws a shape that broadcasts with this one."""
     shape = [R.choice([d, d, 1]) for d in shape]
     return shape[R.randint(0, len(shape)):] if R.random() < 0.4 else shape
 
@@ -659,7 +659,7 @@ def random_row(generator):
     names = ["" if i is None else f"x{n}" for n, i in enumerate(inputs)]
     outputs = [f"y{n}" for n in range(count)]
     node = helper.make_node(op, names, outputs, domain=domain, **given)
-    telling = TELLING.get(op, set()) | ({1} if op.startswith("Reduce") else set())
+    determines_shape = SHAPE_INPUTS.get(op, set()) | ({1} if op.startswith("Reduce") else set())
     infos, initializers, texts, feeds = [], [], [], {}
     for number, (name, value) in enumerate(zip(names, inputs)):
         if value is None:
@@ -673,7 +673,7 @@ def random_row(generator):
             infos.append(helper.make_tensor_value_info(name, data_type, shape))
             feeds[name] = array
         texts.append(tensor_text(data_type, shape, numbers))
-    # ONNX Runtime wants no types of outputs, but the checker does.
+    # ONNX Runtime accepts outputs without types; the checker does not.
     results = [onnx.ValueInfoProto(name=name) for name in outputs]
     graph = helper.make_graph([node], "g", infos, results, initializers)
     opset = [helper.make_opsetid("", 21 if domain else version)] + ([helper.make_opsetid(domain, 1)] if domain else [])
@@ -683,10 +683,10 @@ def random_row(generator):
     if inferred is not None and run is not None and inferred != "!" and inferred != run:
         print(f"left out: inference {inferred}, run {run}: {row(node, version, texts, '')}", file=sys.stderr)
         return None
-    told = run if domain else inferred
-    if told == "!" and (run is not None or not refused_by_reference(model, feeds, domain)):
+    shapes = run if domain else inferred
+    if shapes == "!" and (run is not None or not refused_by_reference(model, feeds, domain)):
         return None
-    return told and row(node, version, texts, told)
+    return shapes and row(node, version, texts, shapes)
 
 
 def inferred_shapes(model):
@@ -729,7 +729,7 @@ def main():
     before = len(set(rows))
     for generator, count in GENERATORS:
         made = [random_row(generator) for _ in range(count)]
-        kept = [one for one in made if one]
+        kept = [drawn for drawn in made if drawn]
         if len(kept) < count // 2:
             print(f"{generator.__name__}: {len(kept)} of {count}", file=sys.stderr)
         rows += kept

@@ -1,6 +1,6 @@
-"""What TensorFlow Lite Micro's interpreter says of a model's arena.
+"""Measures the arena of a model in the interpreter of TensorFlow Lite Micro.
 
-Needs the package `tflite-micro`, which has the interpreter with the reference kernels.
+Needs the package `tflite-micro`, which contains the interpreter with the reference kernels.
 """
 
 import os
@@ -15,12 +15,12 @@ PLAN = b"OfflineMemoryAllocation"
 
 
 class Refused(Exception):
-    """The interpreter does not take this model; the text is what it says."""
+    """The interpreter refused a model; the text is its message."""
 
 
 def quietly(action):
-    """Runs `action` and returns its result with all that the process wrote to its standard
-    error: the interpreter prints there and has no other way to tell."""
+    """Runs `action` and returns its result and the standard error of the process, which is the
+    only output of the interpreter."""
     with tempfile.TemporaryFile() as log:
         saved = os.dup(2)
         os.dup2(log.fileno(), 2)
@@ -34,8 +34,8 @@ def quietly(action):
 
 
 def started(model, arena_bytes):
-    """Whether an interpreter can be made, and what it says. Tried in another process: kernels
-    that do not look whether they got memory end theirs."""
+    """Tries to create an interpreter. Returns whether it succeeded, and its messages. Runs in another
+    process, as kernels that do not check their allocations crash."""
     def attempt():
         process = os.fork()
         if process == 0:
@@ -49,7 +49,7 @@ def started(model, arena_bytes):
 
 
 def interpreter(model, arena_bytes=None):
-    """An interpreter for the bytes of a model, or Refused."""
+    """Creates an interpreter for the bytes of a model; raises Refused."""
     size = arena_bytes or min(2**30, 2**26 + 64 * len(model))
     can, text = started(model, size)
     if not can:
@@ -59,7 +59,7 @@ def interpreter(model, arena_bytes=None):
 
 
 def arena(running):
-    """Bytes of the arena's head and tail."""
+    """Sizes of the head and the tail of the arena in bytes."""
     text = quietly(running.print_allocations)[1]
     found = re.findall(r"Arena allocation (head|tail) (\d+)", text)
     sizes = {name: int(size) for name, size in found}
@@ -67,7 +67,7 @@ def arena(running):
 
 
 def plan_of(model):
-    """Where a model's plan is in its bytes, and its offsets; None without a plan."""
+    """Position of the plan in the bytes of a model, and its offsets; None without a plan."""
     root = schema.Model.GetRootAsModel(model, 0)
     for number in range(root.MetadataLength()):
         entry = root.Metadata(number)
@@ -79,7 +79,7 @@ def plan_of(model):
 
 
 def with_offsets(model, offsets):
-    """The model with other offsets in its plan, whatever they are."""
+    """The model with other offsets in its plan, unchecked."""
     place, old = plan_of(model)
     assert len(old) == len(offsets)
     data = struct.pack(f"<{len(offsets)}i", *offsets)

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Measures how much scratch each operator's kernel asks for in TensorFlow Lite Micro.
+"""Measures the scratch that the kernel of each operator requests in TensorFlow Lite Micro.
 
     pip install tflite-micro
     python tools/tflm_scratch.py model.tflite > scratch.csv
     plimsoll plan model.tflite --scratch scratch.csv --out planned.tflite
 
-Each operator is made a model of its own, whose tensors lie one after the other in an offline
-plan without gaps: what the arena's head is larger than those is scratch. The interpreter of
-the package has the reference kernels. For the kernels of your board, write the models by
-`--models FOLDER`, run each on the board, and subtract the `tensors` that FOLDER/models.csv
-says from the head that its RecordingMicroInterpreter reports.
+For each operator the tool writes a model with this operator only, whose tensors are contiguous in an
+offline plan. The scratch is the size of the arena's head minus the size of these tensors. The
+interpreter of the package has the reference kernels. To measure the kernels of a board, write the
+models with `--models FOLDER`, run each on the board, and subtract the column `tensors` of
+FOLDER/models.csv from the head that RecordingMicroInterpreter reports.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import flatbuffers
 import tflm
 from tflm import schema
 
-# They run other subgraphs, which a model of one operator does not have; their kernels ask for
+# These operators run other subgraphs, which a model of one operator does not have. Their kernels request
 # no scratch.
 CALLERS = {"IF", "WHILE", "CALL_ONCE"}
 
@@ -53,7 +53,7 @@ def bytes_of(tensor):
 
 
 def alone(model, subgraph, operator):
-    """A model of this operator only, and the bytes of its tensors in the arena."""
+    """Makes a model with only this operator. Returns it and the bytes of its tensors in the arena."""
     named = lambda tensors: [] if tensors is None else [int(id) for id in tensors if id >= 0]
     inputs, outputs = named(operator.inputs), named(operator.outputs)
     kept = list(dict.fromkeys(inputs + outputs + named(operator.intermediates)))
@@ -98,36 +98,36 @@ def alone(model, subgraph, operator):
 
 
 def operators(model):
-    for place, subgraph in enumerate(model.subgraphs):
+    for position, subgraph in enumerate(model.subgraphs):
         for number, operator in enumerate(subgraph.operators or []):
-            yield place, number, subgraph, operator
+            yield position, number, subgraph, operator
 
 
 def measured(model, folder=None):
-    """Rows of subgraph, operator, type and bytes; those that cannot be measured are named on
-    standard error and left out."""
-    for place, number, subgraph, operator in operators(model):
+    """Rows of subgraph, operator, type and bytes. Operators that cannot be measured are left out and
+    reported on standard error."""
+    for position, number, subgraph, operator in operators(model):
         name = type_of(model, operator)
         if name in CALLERS:
             continue
         data, stack = alone(model, subgraph, operator)
         if folder is not None:
-            (folder / f"{place}_{number}.tflite").write_bytes(data)
-            yield place, number, name, stack
+            (folder / f"{position}_{number}.tflite").write_bytes(data)
+            yield position, number, name, stack
             continue
         try:
             head, _ = tflm.arena(tflm.interpreter(data))
         except tflm.Refused as error:
-            print(f"not measured: operator {number} ({name}) of subgraph {place}: {error}", file=sys.stderr)
+            print(f"not measured: operator {number} ({name}) of subgraph {position}: {error}", file=sys.stderr)
             continue
-        # Handles of variables are not in the head after all.
-        yield place, number, name, max(head - stack, 0)
+        # The head does not contain the handles of variables, so the difference can be negative.
+        yield position, number, name, max(head - stack, 0)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=pathlib.Path)
-    parser.add_argument("--models", type=pathlib.Path, metavar="FOLDER", help="write the models, measure nothing")
+    parser.add_argument("--models", type=pathlib.Path, metavar="FOLDER", help="write the models without measuring them")
     arguments = parser.parse_args()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(arguments.model.read_bytes(), 0))
     out = sys.stdout

@@ -1,5 +1,5 @@
-//! Networks as a target would run them that computes convolutions and pooling row by row
-//! with channels innermost: what may overlap then, and what is no view any more.
+//! Networks in NHWC layout (channels innermost), for targets that compute convolutions and pooling
+//! row by row: the overlaps that become possible and the views that do not.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use flatbuffers::{ForwardsUOffset, Table, Vector};
 use plimsoll::{Graph, Operator, Permit, Side, Tensor, TensorKind, TensorSpec, Windowed};
 use prost::Message;
 
-/// Rows and columns of a kernel, as its operator's attributes say.
+/// Rows and columns of a kernel, from the attributes of the operator.
 #[derive(Clone, Copy)]
 struct Kernel {
     window: [u64; 2],
@@ -26,7 +26,7 @@ enum Padding {
     Same,
 }
 
-/// The network with channels innermost, and safe overlaps permitted.
+/// The network with channels innermost, with permissions for safe overlaps.
 pub fn channels_last(graph: &Graph, path: &Path) -> Graph {
     let bytes = std::fs::read(path).expect("a file");
     if path.extension().is_some_and(|ending| ending == "tflite") {
@@ -39,7 +39,8 @@ pub fn channels_last(graph: &Graph, path: &Path) -> Graph {
     })
 }
 
-/// As its tensors say, in which rows, columns and channels are these dimensions.
+/// Permission for the output of an operator to overlap its input. `dims` are the dimensions of rows,
+/// columns and channels in the shapes of both.
 fn overlap(graph: &Graph, operator: &Operator, kernel: Kernel, dims: [usize; 3]) -> Option<Permit> {
     let (&input, &output) = (operator.inputs().first()?, operator.outputs().first()?);
     let shape = |tensor: &Tensor| {
@@ -73,8 +74,8 @@ fn overlap(graph: &Graph, operator: &Operator, kernel: Kernel, dims: [usize; 3])
     Some(Permit::Overlap { input, output, bytes, lower: Side::Output })
 }
 
-/// The same graph with channels innermost in tensors of four dimensions: permissions that hold
-/// all the same, and those that are added.
+/// The graph with channels innermost in four-dimensional tensors: permissions that remain valid, and
+/// those that are added.
 fn rebuilt(graph: &Graph, added: impl Fn(&Operator) -> Option<Permit>) -> Graph {
     let mut net = Graph::builder(graph.name());
     for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
@@ -105,10 +106,10 @@ fn rebuilt(graph: &Graph, added: impl Fn(&Operator) -> Option<Permit>) -> Graph 
     net.build().expect("the same graph")
 }
 
-/// Whether a permission holds where channels are innermost as well.
+/// Returns whether a permission remains valid with channels innermost.
 fn holds(graph: &Graph, permit: &Permit) -> bool {
     let shapes = [permit.input(), permit.output()].map(|id| graph.tensor(id).shape().unwrap_or(&[]));
-    // In one dimension, there is nothing to turn round.
+    // A tensor of one dimension has the same layout.
     let is_plain = |shape: &[u64]| shape.len() != 4 || shape[1] == 1 || shape[2] * shape[3] == 1;
     match permit {
         Permit::InPlace { .. } => true,
@@ -162,7 +163,7 @@ struct Initializer {
     name: String,
 }
 
-/// By the first output's name.
+/// Operators by the name of their first output.
 fn onnx_kernels(bytes: &[u8]) -> HashMap<String, Kernel> {
     let nodes = Model::decode(bytes).expect("an ONNX model").graph.unwrap_or_default();
     let weights = nodes.initializer.iter().map(|one| (one.name.as_str(), one.dims.as_slice()));
@@ -182,7 +183,7 @@ fn onnx_kernel(node: &Node, weights: &HashMap<&str, &[i64]>) -> Option<Kernel> {
     let dims = node.input.get(1).and_then(|name| weights.get(name.as_str()));
     let window = numbers("kernel_shape").or_else(|| two(dims?.get(2..)?))?;
     let group = attribute("group").map_or(1, |one| one.integer);
-    // Of a depthwise convolution, each filter has one channel.
+    // Each filter of a depthwise convolution has one channel.
     let is_depthwise = group > 1 && dims?.get(1) == Some(&1);
     let padding = match attribute("auto_pad").map_or(&b"NOTSET"[..], |one| &one.text) {
         b"NOTSET" => Padding::Given(numbers("pads").unwrap_or([0, 0])),
@@ -199,17 +200,17 @@ fn onnx_kernel(node: &Node, weights: &HashMap<&str, &[i64]>) -> Option<Kernel> {
     })
 }
 
-/// Fields of the schema by number: offset in the table of offsets.
+/// Field of a table by its number in the schema.
 fn field(number: u16) -> u16 {
     4 + 2 * number
 }
 
-/// The network, whose channels are innermost as it is.
+/// The network, which has channels innermost already.
 fn with_tflite_overlaps(graph: &Graph, bytes: &[u8]) -> Graph {
     type Tables<'a> = ForwardsUOffset<Vector<'a, ForwardsUOffset<Table<'a>>>>;
     let mut overlapping = graph.clone();
     let root = u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")) as usize;
-    // The files are ours, and the importer has read them: they are what they should be.
+    // The files are test data that the importer has accepted, so their tables are valid.
     #[allow(unsafe_code)]
     let operators = unsafe {
         let model = Table::new(bytes, root);

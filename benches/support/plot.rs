@@ -1,4 +1,4 @@
-//! Shares of networks that fit, level by level, as an SVG.
+//! SVG plot: shares of networks that fit, by level.
 
 use svg::Document;
 use svg::node::element::{Circle, Line, Polyline, Rectangle, Text};
@@ -7,10 +7,10 @@ const LEFT: f64 = 44.0;
 const TOP: f64 = 16.0;
 const STEP: f64 = 86.0;
 const HEIGHT: f64 = 240.0;
-/// Of the lines, one after the other; readable on light and on dark.
+/// Colours of the lines, readable on light and dark backgrounds.
 const COLOURS: [&str; 2] = ["#2f7ed8", "#d9822b"];
 
-/// One line for each name, with a percentage at each level.
+/// Plots one line for each name, with a percentage at each level.
 pub fn svg(levels: &[&str], lines: &[(&str, &[f64])]) -> String {
     let width = LEFT + STEP * levels.len() as f64;
     let mut picture = Document::new().set("viewBox", (0, 0, width, TOP + HEIGHT + 40.0));
@@ -35,7 +35,7 @@ pub fn svg(levels: &[&str], lines: &[(&str, &[f64])]) -> String {
         picture = picture.add(line.set("stroke", colour).set("stroke-width", 2));
         for ((x, y), percent) in points.zip(*percents) {
             picture = picture.add(Circle::new().set("cx", x).set("cy", y).set("r", 3).set("fill", colour));
-            // Those of the first line under it, out of the way of the others.
+            // Labels of the first line are below it, to avoid those of the other lines.
             let beside = if number == 0 { 15.0 } else { -7.0 };
             let figure = Text::new(format!("{percent:.0}")).set("x", x).set("y", y + beside);
             picture = picture.add(figure.set("text-anchor", "middle").set("fill", colour));

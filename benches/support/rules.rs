@@ -1,20 +1,20 @@
-//! What goes on chip by rules of others, for comparison: a tensor is on chip for all of its
-//! life or not at all.
+//! Placement rules of other compilers, for comparison: a tensor is on chip for all of its live range
+//! or not at all.
 
 use plimsoll::{Graph, LiveRange, Liveness, Loading, Occupant, OperatorId, TensorId, TensorKind};
 
-/// A tensor or a workspace that might be on chip.
+/// A tensor or a workspace that may be placed on chip.
 pub struct Candidate {
     pub bytes: u64,
     pub live: LiveRange,
-    /// Bytes that a run moves to and from DDR if it is there.
+    /// Bytes that a run moves to and from DDR if it is in DDR.
     pub off: u64,
-    /// The same if it is on chip: inputs come, outputs go.
+    /// Bytes moved if it is on chip: inputs are loaded, outputs are stored.
     pub on: u64,
     pub is_constant: bool,
 }
 
-/// All of a graph that runs in this order.
+/// All tensors and workspaces of a graph that runs in this order.
 pub fn candidates(graph: &Graph, order: &[OperatorId], loading: Loading) -> Vec<Candidate> {
     let liveness = Liveness::new(graph, order, 1, plimsoll::Variables::Arena).expect("an order");
     let steps = liveness.steps().max(1);
@@ -49,20 +49,20 @@ fn traffic(graph: &Graph, order: &[OperatorId], id: TensorId) -> (u64, u64) {
     ((reads + writes) * tensor.bytes(), (comes + goes) * tensor.bytes())
 }
 
-/// What a choice moves.
+/// Bytes moved by a choice.
 fn cost(all: &[Candidate], is_on: &[bool]) -> u64 {
     all.iter().zip(is_on).map(|(one, &is_on)| if is_on { one.on } else { one.off }).sum()
 }
 
-/// Largest first, each at the lowest place where it fits.
+/// Largest first, each at the lowest offset at which it fits.
 pub fn largest_first(all: &[Candidate], capacity: u64) -> u64 {
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|&one| (std::cmp::Reverse(all[one].bytes), one));
     greedy(all, &order, capacity)
 }
 
-/// By bytes saved for each byte of memory, as compilers of the XLA kind do, each at the
-/// lowest place where it fits.
+/// By bytes saved per byte of memory, as in compilers like XLA, each at the lowest offset at which it
+/// fits.
 pub fn by_value(all: &[Candidate], capacity: u64) -> u64 {
     let value = |one: usize| {
         let one = &all[one];
@@ -97,9 +97,9 @@ fn greedy(all: &[Candidate], order: &[usize], capacity: u64) -> u64 {
     cost(all, &is_on)
 }
 
-/// Activations where they are too many, by load only: of each group that overlaps in time
-/// there, the most valuable twenty by trying all sets, as Vela does; constants stay in DDR.
-/// Whether offsets exist is not asked.
+/// By load only, as Vela does it: of each group of activations that overlap in time where the load is
+/// too high, the best subset of the twenty most valuable ones, by enumeration. Constants stay in DDR.
+/// Does not check whether offsets exist.
 pub fn by_load(all: &[Candidate], capacity: u64) -> u64 {
     let mut is_on: Vec<bool> =
         all.iter().map(|one| !one.is_constant && one.bytes <= capacity && one.on < one.off).collect();

@@ -83,7 +83,7 @@ fn files_that_may_not_be_written_are_not_replaced() {
     let old = folder.with("old.json", "old");
     set_mode(&old, 0o444);
     let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &folder.text("a.csv"), "--out", &old]);
-    assert!(status == 2 && errors.contains("old.json: cannot write it: Permission denied"), "{errors}");
+    assert!(status == 2 && errors.contains("old.json: cannot write the file: Permission denied"), "{errors}");
     assert_eq!(folder.read("old.json"), "old");
     assert_eq!(folder.names(), ["in.csv", "old.json"]);
 }
@@ -100,7 +100,7 @@ fn links_are_followed_even_to_files_that_do_not_exist() {
     assert!(folder.read("sub/new.json").contains("plimsoll-plan/1"));
     symlink("circle.json", folder.path("circle.json")).unwrap();
     let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &folder.text("circle.json")]);
-    assert!(status == 2 && errors.contains("circle.json: cannot write it: "), "{errors}");
+    assert!(status == 2 && errors.contains("circle.json: cannot write the file: "), "{errors}");
     fs::create_dir(folder.path("folder.json")).unwrap();
     for (name, reason) in
         [("folder.json", "is a directory"), ("new.json/", "is a directory"), ("none/x.json", "its folder ")]
@@ -141,7 +141,10 @@ fn no_output_is_an_input() {
         vec!["compare", &csv, "--strategies", "naive", "--json", &hard],
     ] {
         let (status, _, errors) = plimsoll(&arguments);
-        assert!(status == 2 && errors.contains("is an input, which is not written over"), "{errors}");
+        assert!(
+            status == 2 && errors.contains("the output is also an input and would be overwritten"),
+            "{errors}"
+        );
     }
     assert_eq!((folder.read("in.csv"), folder.names()), (CSV.to_owned(), before));
 }
@@ -158,7 +161,7 @@ fn two_outputs_are_two_files() {
     {
         let (one, other) = (folder.text(one), folder.text(other));
         let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &one, "--out", &other]);
-        assert!(status == 2 && errors.contains("two outputs are this file"), "{errors}");
+        assert!(status == 2 && errors.contains("two outputs name this file"), "{errors}");
     }
     assert_eq!(folder.read("old.json"), "old");
     assert_eq!(folder.names(), ["hard.json", "in.csv", "old.json", "soft.json"]);
@@ -185,7 +188,10 @@ fn pipes_and_devices_are_written_to() {
         symlink("/dev/full", folder.path("full.json")).unwrap();
         let (full, csv_out) = (folder.text("full.json"), folder.text("none.csv"));
         let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &csv_out, "--out", &full]);
-        assert!(status == 2 && errors.contains("full.json: cannot write it: No space left"), "{errors}");
+        assert!(
+            status == 2 && errors.contains("full.json: cannot write the file: No space left"),
+            "{errors}"
+        );
         assert!(!folder.path("none.csv").exists());
     }
     let left = folder.names().into_iter().filter(|name| name.contains(".plimsoll-")).count();
@@ -224,7 +230,7 @@ fn a_failed_write_leaves_the_other_outputs_as_they_were() {
     let output = output.unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert!(errors.contains("cannot write it: File too large"), "{errors}");
+    assert!(errors.contains("cannot write the file: File too large"), "{errors}");
     assert_eq!((folder.read("old.json").as_str(), folder.names()), ("old", before));
     assert_eq!(plimsoll(&["plan", &csv, "--out", &old, "--out", &new]).0, 0);
 }
@@ -250,8 +256,8 @@ fn a_failed_rename_is_undone() {
         return;
     }
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains("mounted.json: cannot write it: "), "{errors}");
-    assert!(errors.contains("no other output is changed"), "{errors}");
+    assert!(errors.contains("mounted.json: cannot write the file: "), "{errors}");
+    assert!(errors.contains("no other output changed"), "{errors}");
     assert_eq!((folder.read("first.csv").as_str(), folder.read("last.csv").as_str()), ("old", "old"));
     assert_eq!(folder.names(), before);
 }

@@ -297,7 +297,7 @@ fn scratch_comes_from_a_table() {
         plimsoll(&["plan", &model(), "--out", &out, "--scratch", &table])
     };
     let (status, text, _) = planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n");
-    assert!(status == 0 && text.contains("workspaces   "), "{text}");
+    assert!(status == 0 && text.contains("scratch      "), "{text}");
     let (_, heads) = text.split_once("Micro's arena: ").unwrap();
     let (head, own) = heads.split_once(" bytes; ").unwrap();
     assert!(

@@ -375,12 +375,12 @@ fn bad_usage_names_the_culprit() {
         (&["--memry", "l2=2MiB"], "--memry"),
         (&["--memory", "gpu"], "mcu, npu, shared-sram, dedicated-sram"),
         (&["--memory", "l2=2 bananas"], "2 bananas"),
-        (&["--memory", "l2=1", "--memory", "l2=2"], "two are called `l2`"),
+        (&["--memory", "l2=1", "--memory", "l2=2"], "two pools are called `l2`"),
         (&["--memory", "npu", "--memory", "l2=2"], "npu is a whole machine"),
         (&["--memory", "missing.toml"], "missing.toml: No such file"),
         (&["--memory", &broken], "broken.toml:1: "),
         (&["--memory", &misspelt], "misspelt.toml:3: unknown field `capasity`"),
-        (&["--memory", &nowhere], "nowhere.toml:1: pools: none is called `l9`; there are `ddr`"),
+        (&["--memory", &nowhere], "nowhere.toml:1: pools: no pool is called `l9`; the pools are `ddr`"),
         (&["--weights"], "--memory"),
         (&["--memory", "l2=1", "--svg", &svg], "--svg"),
         (&["--memory", "l2=1", "--capacity", "1MiB"], "--capacity"),
@@ -401,7 +401,10 @@ fn bad_usage_names_the_culprit() {
     let (status, _, errors) = fit(&[&csv, "--memory", "l2=1"]);
     assert!(status == 2 && errors.contains("buffers alone have no traffic"), "{errors}");
     let (status, _, errors) = fit(&[&csv, "--csv", &csv]);
-    assert!(status == 2 && errors.contains("is an input, which is not written over"), "{errors}");
+    assert!(
+        status == 2 && errors.contains("the output is also an input and would be overwritten"),
+        "{errors}"
+    );
 }
 
 #[test]

@@ -31,8 +31,8 @@ static void permit(plimsoll_graph *graph, const network *net, int index) {
 }
 
 /*
- * The network as the planner sees it; tensor and layer numbers are the same there. An
- * alignment of 0 is the planner's default.
+ * Describes the network to the planner, with the same numbers of tensors and layers. Alignment 0 is the
+ * planner's default.
  */
 static plimsoll_graph *describe(const network *net, uint64_t alignment) {
     plimsoll_graph *graph = NULL;
@@ -66,7 +66,7 @@ static plimsoll_graph *describe(const network *net, uint64_t alignment) {
     return graph;
 }
 
-/* Another order: of the layers that can run, always the last. */
+/* Another order: runs always the last layer that is ready. */
 static void last_ready_first(const network *net, uint32_t *order) {
     int written[MOST_TENSORS] = {1}, done[MOST_LAYERS] = {0}, step, i, j;
     for (step = 0; step < net->layer_count; step++) {
@@ -91,7 +91,7 @@ static void fill_input(int8_t *input, size_t bytes) {
     }
 }
 
-/* What every tensor holds once it is written, in memory of its own. */
+/* Runs the network with memory of its own for each tensor, which gives the expected contents. */
 static void run_apart(const network *net, memory *apart) {
     int i;
     for (i = 0; i < net->tensor_count; i++) {
@@ -115,7 +115,7 @@ static void free_apart(const network *net, memory *apart) {
     }
 }
 
-/* A plan as a runtime keeps it. */
+/* The parts of a plan that a runtime keeps. */
 typedef struct {
     plimsoll_placement placements[MOST_TENSORS + MOST_LAYERS];
     uint32_t order[MOST_LAYERS];
@@ -138,8 +138,8 @@ static int same(const network *net, const memory *a, const memory *b, int tensor
 }
 
 /*
- * Runs a program in one arena that holds rubbish before; returns how many results
- * are wrong: of each layer right after it has run, of graph outputs at the end.
+ * Runs a program in one arena with arbitrary initial contents. Returns the number of wrong results: of
+ * each layer right after it has run, and of graph outputs at the end.
  */
 static int run_in_arena(const network *net, const program *p, const memory *apart) {
     int8_t *arena = malloc(p->arena_bytes);
@@ -168,7 +168,7 @@ static int run_in_arena(const network *net, const program *p, const memory *apar
     return wrong;
 }
 
-/* Whether the library finds these offsets right, by the live ranges of the program. */
+/* Returns whether the library accepts these offsets, given the live ranges of the program. */
 static int verified(const program *p) {
     plimsoll_buffer buffers[MOST_TENSORS + MOST_LAYERS];
     uint64_t offsets[MOST_TENSORS + MOST_LAYERS];
@@ -185,50 +185,50 @@ static int verified(const program *p) {
     check(plimsoll_problem_new(buffers, p->placement_count, NULL, &problem), "problem");
     status = plimsoll_problem_verify(problem, offsets, p->placement_count, p->arena_bytes);
     plimsoll_problem_free(problem);
-    expect(status == PLIMSOLL_OK || status == PLIMSOLL_ERROR_WRONG_PLAN, "right, or wrong");
+    expect(status == PLIMSOLL_OK || status == PLIMSOLL_ERROR_WRONG_PLAN, "the plan is accepted or refused");
     return status == PLIMSOLL_OK;
 }
 
 /*
- * Puts one tensor over another that is live at the same time, in all ways that there
- * are. Each must be refused; how many of them change results is counted.
+ * Moves each tensor over each other tensor that is live at the same time. Every such plan must be
+ * refused; counts how many of them change results.
  */
-static void break_in_all_ways(const network *net, const program *right, const memory *apart, int *tried, int *seen) {
+static void break_plan(const network *net, const program *correct, const memory *apart, int *tried, int *changed) {
     size_t a, b;
-    for (a = 0; a < right->placement_count; a++) {
-        for (b = 0; b < right->placement_count; b++) {
-            const plimsoll_placement *keep = &right->placements[a], *move = &right->placements[b];
-            program broken = *right;
+    for (a = 0; a < correct->placement_count; a++) {
+        for (b = 0; b < correct->placement_count; b++) {
+            const plimsoll_placement *keep = &correct->placements[a], *move = &correct->placements[b];
+            program broken = *correct;
             if (a == b || keep->start >= move->end || move->start >= keep->end ||
-                keep->offset + move->bytes > right->arena_bytes) {
+                keep->offset + move->bytes > correct->arena_bytes) {
                 continue;
             }
             broken.placements[b].offset = keep->offset;
             expect(!verified(&broken), "a wrong plan is refused");
             ++*tried;
-            *seen += run_in_arena(net, &broken, apart) != 0;
+            *changed += run_in_arena(net, &broken, apart) != 0;
         }
     }
 }
 
-/* In the file's order, in the planner's, in one of ours, and in the planner's by itself. */
-enum { WAYS = 4 };
+/* Orders: program order, the planner's, a given one, and the planner's in two calls. */
+enum order_choice { PROGRAM_ORDER, PLANNED_ORDER, GIVEN_ORDER, SCHEDULED_ORDER, ORDERS };
 
-static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *options, const uint32_t *own,
-                              size_t count, size_t way) {
+static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *options, const uint32_t *given,
+                              size_t count, enum order_choice choice) {
     plimsoll_plan *plan = NULL;
     plimsoll_schedule figures;
     uint32_t order[MOST_LAYERS];
 
-    check(plimsoll_options_set_order(options, way == 0 ? PLIMSOLL_ORDER_FILE : PLIMSOLL_ORDER_OPTIMAL), "order");
-    switch (way) {
-    case 2:
-        check(plimsoll_graph_plan_in_order(graph, own, count, options, &plan), "plan in order");
+    check(plimsoll_options_set_order(options, choice == PROGRAM_ORDER ? PLIMSOLL_ORDER_FILE : PLIMSOLL_ORDER_OPTIMAL), "order");
+    switch (choice) {
+    case GIVEN_ORDER:
+        check(plimsoll_graph_plan_in_order(graph, given, count, options, &plan), "plan in order");
         break;
-    case 3:
+    case SCHEDULED_ORDER:
         check(plimsoll_graph_schedule(graph, options, order, MOST_LAYERS, &count, &figures), "schedule");
         expect(figures.lower_bound_bytes == figures.peak_bytes, "no order has a lower peak");
-        expect(figures.peak_bytes <= figures.file_peak_bytes, "no worse than the file's order");
+        expect(figures.peak_bytes <= figures.file_peak_bytes, "no peak above that of program order");
         check(plimsoll_graph_plan_in_order(graph, order, count, options, &plan), "plan in order");
         break;
     default: check(plimsoll_graph_plan(graph, options, &plan), "plan"); break;
@@ -236,14 +236,14 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *opt
     return plan;
 }
 
-/* At each level of sharing, in both orders; counts what is shared, by kind. */
+/* Plans at each level of sharing, in program order and in the planner's; counts the shares by kind. */
 static void share(const network *net, const memory *apart, int *plans, int *shared) {
     plimsoll_options *options = NULL;
     plimsoll_graph *graph = describe(net, 1);
     int32_t level;
-    int way;
+    int choice;
     check(plimsoll_options_new(&options), "options");
-    for (way = 0; way < 2; way++) {
+    for (choice = PROGRAM_ORDER; choice <= PLANNED_ORDER; choice++) {
         uint64_t before = UINT64_MAX;
         for (level = PLIMSOLL_SHARING_NONE; level <= PLIMSOLL_SHARING_ALL; level++) {
             plimsoll_share shares[MOST_LAYERS * MOST_INPUTS];
@@ -251,7 +251,7 @@ static void share(const network *net, const memory *apart, int *plans, int *shar
             program p;
             size_t count = 0, i;
             check(plimsoll_options_set_sharing(options, level), "sharing");
-            plan = planned(graph, options, NULL, 0, (size_t)way);
+            plan = planned(graph, options, NULL, 0, (enum order_choice)choice);
             check(plimsoll_plan_verify(plan), "verify");
             check(plimsoll_plan_shares(plan, shares, MOST_LAYERS * MOST_INPUTS, &count), "shares");
             for (i = 0; i < count; i++) {
@@ -259,7 +259,7 @@ static void share(const network *net, const memory *apart, int *plans, int *shar
             }
             load(plan, &p);
             plimsoll_plan_free(plan);
-            expect(way > 0 || p.arena_bytes <= before, "in one order, sharing more takes no more");
+            expect(choice > PROGRAM_ORDER || p.arena_bytes <= before, "in one order, more sharing needs no more memory");
             expect(run_in_arena(net, &p, apart) == 0, "a plan with sharing");
             before = p.arena_bytes;
             ++*plans;
@@ -269,7 +269,7 @@ static void share(const network *net, const memory *apart, int *plans, int *shar
     plimsoll_graph_free(graph);
 }
 
-static void try_network(uint64_t seed, int *plans, int *tried, int *seen, int *shared) {
+static void check_network(uint64_t seed, int *plans, int *tried, int *changed, int *shared) {
     network net;
     memory apart;
     program p;
@@ -279,7 +279,7 @@ static void try_network(uint64_t seed, int *plans, int *tried, int *seen, int *s
     plimsoll_plan *plan = NULL;
     char strategy[64];
     size_t size = 0, i;
-    int seen_before = *seen;
+    int changed_before = *changed;
 
     draw_network(&net, seed);
     memset(&apart, 0, sizeof apart);
@@ -287,38 +287,38 @@ static void try_network(uint64_t seed, int *plans, int *tried, int *seen, int *s
     graph = describe(&net, 0);
     check(plimsoll_options_new(&options), "options");
     last_ready_first(&net, order);
-    for (i = 0; plimsoll_strategy_name(i / WAYS, strategy, sizeof strategy, &size) == PLIMSOLL_OK; i++) {
+    for (i = 0; plimsoll_strategy_name(i / ORDERS, strategy, sizeof strategy, &size) == PLIMSOLL_OK; i++) {
         check(plimsoll_options_set_strategy(options, strategy), strategy);
-        plan = planned(graph, options, order, (size_t)net.layer_count, i % WAYS);
+        plan = planned(graph, options, order, (size_t)net.layer_count, (enum order_choice)(i % ORDERS));
         load(plan, &p);
         plimsoll_plan_free(plan);
         plan = NULL;
-        expect(verified(&p), "a right plan is accepted");
+        expect(verified(&p), "a correct plan is accepted");
         expect(run_in_arena(&net, &p, &apart) == 0, strategy);
         ++*plans;
     }
     share(&net, &apart, plans, shared);
-    break_in_all_ways(&net, &p, &apart, tried, seen);
-    expect(*seen > seen_before, "wrong plans are seen to change the outputs");
+    break_plan(&net, &p, &apart, tried, changed);
+    expect(*changed > changed_before, "wrong plans change results");
     plimsoll_options_free(options);
     plimsoll_graph_free(graph);
     free_apart(&net, &apart);
 }
 
-/* How many networks are drawn may be given: 20, if not. */
+/* Argument: the number of networks to draw, 20 by default. */
 int main(int argc, char **argv) {
     const long networks = argc > 1 ? strtol(argv[1], NULL, 10) : 20;
-    int plans = 0, tried = 0, seen = 0, shared[PLIMSOLL_SHARE_OVERLAP + 1] = {0};
+    int plans = 0, tried = 0, changed = 0, shared[PLIMSOLL_SHARE_OVERLAP + 1] = {0};
     uint64_t seed;
     for (seed = 1; seed <= (uint64_t)networks; seed++) {
-        try_network(seed, &plans, &tried, &seen, shared);
+        check_network(seed, &plans, &tried, &changed, shared);
     }
     printf("%ld networks, %d plans: bit-identical\n", networks, plans);
     printf("shared: %d views, %d slices, %d pieces, %d in place\n", shared[PLIMSOLL_SHARE_VIEW],
            shared[PLIMSOLL_SHARE_SLICE], shared[PLIMSOLL_SHARE_CONCAT], shared[PLIMSOLL_SHARE_IN_PLACE]);
     expect(shared[PLIMSOLL_SHARE_VIEW] > 0 && shared[PLIMSOLL_SHARE_SLICE] > 0 && shared[PLIMSOLL_SHARE_CONCAT] > 0 &&
                shared[PLIMSOLL_SHARE_IN_PLACE] > 0,
-           "every kind of sharing is seen");
-    printf("%d wrong plans: all refused, %d seen to change results\n", tried, seen);
+           "every kind of sharing occurs");
+    printf("%d wrong plans: all refused, %d change results\n", tried, changed);
     return 0;
 }

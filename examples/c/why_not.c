@@ -1,19 +1,19 @@
 /*
- * What a compiler may have to say of memory: buffers that are free at times, parts of
- * the arena that are taken already, and, where it is not enough, why:
+ * Further properties of a problem: buffers with gaps, reserved parts of the arena, and an explanation
+ * if the plan does not fit:
  * cc -Iinclude examples/c/why_not.c -lplimsoll
  */
 #include "check.h"
 
 int main(void) {
     const plimsoll_buffer buffers[3] = {
-        /* size, alignment, fixed offset, first step, step after the last */
+        /* size, alignment, fixed offset, first step, end (exclusive) */
         {600, 1, PLIMSOLL_NONE, 0, 6},
         {500, 1, PLIMSOLL_NONE, 2, 4},
         {300, 1, PLIMSOLL_NONE, 3, 5},
     };
     const char *const names[3] = {"state", "large", "small"};
-    /* The state is written out before step 2, and read back after step 4. */
+    /* The state is swapped out before step 2, and back in after step 4. */
     const plimsoll_gap gap = {0, 2, 5};
     plimsoll_problem *problem = NULL;
     plimsoll_options *options = NULL;
@@ -27,11 +27,11 @@ int main(void) {
     check(plimsoll_problem_new_with_gaps(buffers, 3, names, &gap, 1, &problem), "problem");
     check(plimsoll_problem_plan(problem, NULL, &plan), "plan");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
-    printf("%lu bytes are enough: others are where the state was\n", (unsigned long)arena);
-    expect(arena == 800, "what meets at step 3 needs most");
+    printf("%lu bytes suffice: other buffers use the gap of the state\n", (unsigned long)arena);
+    expect(arena == 800, "the peak is at step 3");
     plimsoll_plan_free(plan);
 
-    /* The runtime keeps something in the bytes from 0 to 64, and from 700 to 750. */
+    /* The runtime uses the bytes from 0 to 64, and from 700 to 750. */
     check(plimsoll_options_new(&options), "options");
     check(plimsoll_options_reserve(options, 0, 64), "reserve");
     check(plimsoll_options_reserve(options, 700, 750), "reserve");
@@ -42,12 +42,12 @@ int main(void) {
     for (i = 0; i < count; i++) {
         const uint64_t end = offsets[i] + buffers[i].size;
         printf("%s at %lu\n", names[i], (unsigned long)offsets[i]);
-        expect(offsets[i] >= 64 && (end <= 700 || offsets[i] >= 750), "nothing lies in what is reserved");
+        expect(offsets[i] >= 64 && (end <= 700 || offsets[i] >= 750), "no buffer lies in a reserved range");
     }
-    expect(arena == 1050, "above what is reserved, 300 are needed");
+    expect(arena == 1050, "300 bytes lie above the reserved ranges");
     plimsoll_plan_free(plan);
 
-    /* With a byte less, it is too much, and here is why. */
+    /* With one byte less it does not fit, and the library explains why. */
     check(plimsoll_options_set_capacity(options, 1049), "capacity");
     check(plimsoll_problem_plan(problem, options, &plan), "plan");
     check(plimsoll_plan_status(plan, &status), "status");

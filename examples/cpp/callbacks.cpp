@@ -7,7 +7,7 @@
 #include "check.hpp"
 #include "plimsoll.hpp"
 
-// Sizes that differ little, and many conflicts: shared objects are hard to find.
+// Similar sizes and many conflicts make shared objects hard to find.
 static plimsoll::Problem hard_problem() {
     std::vector<plimsoll::Buffer> buffers;
     std::uint32_t random = 1;
@@ -23,8 +23,8 @@ static void stop_by_progress(const plimsoll::Problem &problem) {
     plimsoll::Options options;
     options.strategy("knapsack").progress([](const plimsoll_progress &progress) { return progress.nodes < 20000; });
     const plimsoll::Plan plan = problem.plan(options);
-    expect(plan.stop() == plimsoll::Stop::cancelled, "progress stopped it");
-    expect(plan.arena_bytes() >= plan.objects().least, "the bound holds all the same");
+    expect(plan.stop() == plimsoll::Stop::cancelled, "the callback stopped the search");
+    expect(plan.arena_bytes() >= plan.objects().least, "the lower bound still holds");
 }
 
 static void stop_from_a_thread(const plimsoll::Problem &problem) {
@@ -35,13 +35,13 @@ static void stop_from_a_thread(const plimsoll::Problem &problem) {
     other.join();
     try {
         problem.plan(options);
-        expect(false, "cancelled before there was a plan");
+        expect(false, "cancelled before a plan existed");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_CANCELLED, "the token stopped it");
+        expect(error.status() == PLIMSOLL_ERROR_CANCELLED, "the token stopped the search");
     }
 }
 
-// What a lambda throws arrives here, from each kind of callback.
+// The caller receives the exceptions of each kind of callback.
 static void exceptions_arrive(const plimsoll::Problem &problem) {
     const auto arrives = [&](const plimsoll::Options &options) {
         try {
@@ -58,10 +58,10 @@ static void exceptions_arrive(const plimsoll::Problem &problem) {
     log.log([](std::string_view) { throw std::runtime_error("enough"); });
     expect(arrives(log), "the exception of a log callback");
     plimsoll::Options strategy;
-    strategy.strategy("theirs", [](const plimsoll::Buffer *, std::size_t, std::optional<std::uint64_t>,
+    strategy.strategy("custom", [](const plimsoll::Buffer *, std::size_t, std::optional<std::uint64_t>,
                                    std::uint64_t *) { throw std::runtime_error("enough"); });
     expect(arrives(strategy), "the exception of a strategy");
-    expect(problem.plan().status() != plimsoll::Status::unknown, "and is not thrown again");
+    expect(problem.plan().status() != plimsoll::Status::unknown, "no exception is thrown again");
 }
 
 static void strategies_are_verified() {
@@ -76,7 +76,7 @@ static void strategies_are_verified() {
         }
     });
     plimsoll::Options moved = std::move(options);
-    expect(problem.plan(moved).arena_bytes() == 150, "each has a place of its own");
+    expect(problem.plan(moved).arena_bytes() == 150, "no buffers share memory");
     moved.strategy("pile", [](const plimsoll::Buffer *, std::size_t count, std::optional<std::uint64_t>,
                               std::uint64_t *offsets) {
         for (std::size_t i = 0; i < count; i++) {
@@ -85,10 +85,10 @@ static void strategies_are_verified() {
     });
     try {
         problem.plan(moved);
-        expect(false, "a wrong plan is found out");
+        expect(false, "a wrong plan is refused");
     } catch (const plimsoll::Error &error) {
         std::cout << error.what() << '\n';
-        expect(error.status() == PLIMSOLL_ERROR_WRONG_PLAN, "as a wrong plan");
+        expect(error.status() == PLIMSOLL_ERROR_WRONG_PLAN, "the status is that of a wrong plan");
     }
 }
 

@@ -1,4 +1,4 @@
-// What lives on chip and what in DDR: c++ -std=c++17 -Iinclude examples/cpp/place.cpp -lplimsoll
+// A plan for on-chip memory and DDR: c++ -std=c++17 -Iinclude examples/cpp/place.cpp -lplimsoll
 #include <iostream>
 #include <string>
 
@@ -21,7 +21,7 @@ int main() {
     graph.mark_output(result);
     graph.build();
 
-    // A tiny memory for workspaces, one for everything, and DDR.
+    // A tiny memory for scratch, a larger one for everything, and DDR.
     plimsoll::Pool tiny = plimsoll::on_chip(1024);
     tiny.holds = PLIMSOLL_HOLDS_SCRATCH;
     plimsoll::Pools pools;
@@ -33,8 +33,8 @@ int main() {
     plimsoll::PoolPlan plan = graph.place(pools, options);
     plan.verify();
     const plimsoll::PoolFigures figures = plan.figures();
-    expect(figures.cost == figures.lower_bound, "nothing costs less");
-    expect(figures.preloaded == 4096, "the weights stay on chip, run after run");
+    expect(figures.cost == figures.lower_bound, "the plan is optimal");
+    expect(figures.preloaded == 4096, "the weights stay on chip between runs");
     expect(figures.cost == (1 << 20) + 3072 + 1024, "the table, the image and the result go through DDR");
     for (const plimsoll::Stay &stay : plan.stays()) {
         const bool is_tensor = stay.occupant == PLIMSOLL_OCCUPANT_TENSOR;
@@ -43,32 +43,32 @@ int main() {
                   << stay.end << "\n";
     }
     expect(plan.place_at(1, plimsoll::Occupant::tensor, table).pool == 2, "too large for the chip");
-    expect(plan.place_at(0, plimsoll::Occupant::scratch, 0).pool == 0, "workspaces lie near");
+    expect(plan.place_at(0, plimsoll::Occupant::scratch, 0).pool == 0, "scratch is in the first memory");
     expect(plan.traffic().size() == 3 && plan.traffic()[1].used <= 16 << 10, "it fits");
-    expect(plan.uses().empty() && plan.shares().empty(), "nothing is out of the ordinary");
+    expect(plan.uses().empty() && plan.shares().empty(), "there are no unusual accesses and no shares");
     const plimsoll::PoolPlan again = graph.place_in_order(plan.order(), pools, options);
-    expect(again.transfers().size() == plan.transfers().size(), "the same in the same order");
+    expect(again.transfers().size() == plan.transfers().size(), "the same plan for the same order");
 
-    // The C header is there in every build.
+    // C code can be exported in every build.
     const std::string header = plan.exported(plimsoll::ExportFormat::c);
     expect(header.find("_POOL_1_BYTES") != std::string::npos, "a constant for each pool");
     const std::string source = plan.code(plimsoll::CodePart::source, "npu", "npu.h");
     expect(source.find("#include \"npu.h\"") != std::string::npos && source.find("npu_pool_1[") != std::string::npos,
            "a source with the pools");
 
-    // Inputs that must be where they cannot be.
+    // Inputs must be in a memory that cannot hold them.
     try {
         graph.place(pools.inputs(0), options);
         expect(false, "the image is too large for the first memory");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_DOES_NOT_FIT, "it says that it does not fit");
-        std::cout << "as it should be: " << error.what() << "\n";
+        expect(error.status() == PLIMSOLL_ERROR_DOES_NOT_FIT, "the error says that it does not fit");
+        std::cout << "expected error: " << error.what() << "\n";
     }
     try {
         plan.place_at(0, plimsoll::Occupant::tensor, result);
-        expect(false, "nothing has written the result yet");
+        expect(false, "the result is not written yet");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "it has no place");
+        expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "it is in no memory");
     }
     return 0;
 }

@@ -42,24 +42,24 @@ int main() {
 
     expect(plan.status() == plimsoll::Status::optimal, "the plan is optimal");
     expect(plan.arena_bytes() == 3 * 16384 && plan.arena_alignment() == 64, "three feature maps at once");
-    expect(!plan.offset(1), "weights have no place in the arena");
-    expect(plan.scratch_offset(0).has_value(), "a convolution has a workspace");
-    expect(plan.order() == std::vector<std::uint32_t>{0, 1, 2}, "the order is that of the file");
-    expect(plan.certified_bytes() == plan.lower_bound_bytes(), "the causes show all of the bound");
+    expect(!plan.offset(1), "weights lie outside the arena");
+    expect(plan.scratch_offset(0).has_value(), "a convolution has scratch");
+    expect(plan.order() == std::vector<std::uint32_t>{0, 1, 2}, "the order is program order");
+    expect(plan.certified_bytes() == plan.lower_bound_bytes(), "the causes certify the whole bound");
     expect(plan.bound_over_orders() == plan.lower_bound_bytes(), "no other order needs less");
     const plimsoll::Schedule schedule = graph.schedule(options.order(plimsoll::Order::optimal));
     expect(schedule.order == plan.order() && schedule.figures.peak_bytes == plan.arena_bytes(), "order alone");
-    expect(!graph.plan_in_order(schedule.order, options).bound_over_orders(), "only this order was looked at");
+    expect(!graph.plan_in_order(schedule.order, options).bound_over_orders(), "only this order was examined");
     plan.verify();
 
-    // Where it does not fit, what cannot lie together is told.
+    // If the plan does not fit, the library names the tensors that cannot lie together.
     options.capacity(40000).reserve(0, 64);
     const auto core = graph.plan(options).explain();
-    expect(core && core->occupants.size() == 3 && core->irreducible, "three feature maps are too much");
+    expect(core && core->occupants.size() == 3 && core->irreducible, "three feature maps do not fit");
     std::cout << core->needed - core->capacity << " bytes are missing\n";
-    expect(!plan.explain(), "what has no capacity fits") ;
+    expect(!plan.explain(), "a plan without a capacity fits");
 
-    // A mistake names its culprit.
+    // The error names the operator at fault.
     plimsoll::Graph wrong("wrong");
     wrong.add_operator("reader", "", {7}, {});
     try {
@@ -67,7 +67,7 @@ int main() {
         expect(false, "an unknown tensor is refused");
     } catch (const plimsoll::Error &error) {
         std::cout << error.what() << '\n';
-        expect(error.status() == PLIMSOLL_ERROR_INVALID, "it is an invalid graph");
+        expect(error.status() == PLIMSOLL_ERROR_INVALID, "the graph is invalid");
     }
     return 0;
 }

@@ -1,7 +1,7 @@
-// Models with their plans inside: c++ -std=c++17 -Iinclude planned_models.cpp -lplimsoll
+// Models with their plans in them: c++ -std=c++17 -Iinclude planned_models.cpp -lplimsoll
 //
-// Reads a model, plans it, and makes it anew: an ONNX model with its nodes in the plan's order
-// and the plan in its metadata, at the size of the file and of one's own; a TensorFlow Lite model
+// Reads a model, plans it and writes a planned copy: an ONNX model with its nodes in the plan's order and
+// the plan in its metadata, with input shapes of the file and with others; and a TensorFlow Lite model
 // for TensorFlow Lite Micro.
 #include <algorithm>
 #include <cstdio>
@@ -23,7 +23,7 @@ std::string read_file(const std::string &path) {
     return bytes;
 }
 
-// The file that is written is the model that is copied out.
+// Checks that the written file equals the model that is copied out.
 template <class Write>
 void same_in_file(const std::vector<std::uint8_t> &model, Write write) {
     const std::string path = "/tmp/plimsoll-planned-" + std::to_string(getpid());
@@ -31,7 +31,7 @@ void same_in_file(const std::vector<std::uint8_t> &model, Write write) {
     const std::string file = read_file(path);
     std::remove(path.c_str());
     expect(std::equal(model.begin(), model.end(), file.begin(), file.end(),
-                      [](std::uint8_t one, char other) { return one == static_cast<std::uint8_t>(other); }),
+                      [](std::uint8_t left, char right) { return left == static_cast<std::uint8_t>(right); }),
            "the file is the model");
 }
 
@@ -44,7 +44,7 @@ void onnx() {
     same_in_file(planned, [&](const std::string &path) { plan.write_onnx(model.data(), model.size(), path); });
     std::cout << "arena " << plan.arena_bytes() << " bytes, in a model of " << planned.size() << "\n";
 
-    // Another number for a tensor's place.
+    // Changes an offset in the plan.
     const std::string key = "\"offset\":";
     const auto place = std::search(planned.begin(), planned.end(), key.begin(), key.end());
     expect(place != planned.end(), "the plan is in the file");
@@ -53,28 +53,28 @@ void onnx() {
         plimsoll::verify_onnx(planned.data(), planned.size());
         expect(false, "the plan is wrong");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_WRONG_PLAN, "and it is said");
-        std::cout << "as it should be: " << error.what() << "\n";
+        expect(error.status() == PLIMSOLL_ERROR_WRONG_PLAN, "the wrong plan is refused");
+        std::cout << "expected error: " << error.what() << "\n";
     }
     try {
         plimsoll::verify_onnx(model.data(), model.size());
         expect(false, "there is no plan");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_IMPORT, "the model as it was has no plan");
+        expect(error.status() == PLIMSOLL_ERROR_IMPORT, "the original model has no plan");
     }
-    // The plan of other floats is the plan of another graph.
+    // With another size of floats, the import gives another graph.
     plimsoll::ImportOptions int8;
     int8.floats_as("int8");
     try {
         plan.onnx(model.data(), model.size(), int8.get());
         expect(false, "sizes differ");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "of another graph");
+        expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "the plan is of another graph");
     }
 }
 
-// At another size than the file's: all shapes are computed anew.
-void onnx_of_another_size() {
+// Sets input shapes, from which all shapes are inferred.
+void onnx_with_input_shapes() {
     const std::string model = read_file("examples/models/squeezenet1_1.onnx");
     const auto arena = [&](const plimsoll::ImportOptions &options) {
         const auto imported =
@@ -84,23 +84,23 @@ void onnx_of_another_size() {
     plimsoll::ImportOptions smaller, symbolic, wrong;
     smaller.input_shape("input.1", "1x3x64x64");
     symbolic.input_shape("input.1", "1,3,height,width").dimension("height", 64).dimension("width", 64);
-    const std::uint64_t as_it_is = arena(plimsoll::ImportOptions());
-    expect(arena(smaller) < as_it_is && arena(smaller) == arena(symbolic), "smaller, and told in two ways");
+    const std::uint64_t original = arena(plimsoll::ImportOptions());
+    expect(arena(smaller) < original && arena(smaller) == arena(symbolic), "both shapes are equal, and smaller");
     smaller.input_shape("input.1", std::nullopt);
-    expect(arena(smaller) == as_it_is, "as the file says");
+    expect(arena(smaller) == original, "the shape in the file is restored");
     try {
         wrong.input_shape("input.1", "1x3x");
-        expect(false, "that is no shape");
+        expect(false, "the shape is invalid");
     } catch (const plimsoll::Error &error) {
-        expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "and it is said");
+        expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "an invalid shape is refused");
     }
     for (const auto *shape : {"1x3x64", "1x4x64x64"}) {
         try {
             arena(wrong.input_shape("input.1", std::string(shape)));
-            expect(false, "the model cannot bear that");
+            expect(false, "the model cannot have this shape");
         } catch (const plimsoll::Error &error) {
-            expect(error.status() == PLIMSOLL_ERROR_IMPORT, "the import says so");
-            std::cout << "as it should be: " << error.what() << "\n";
+            expect(error.status() == PLIMSOLL_ERROR_IMPORT, "the import fails");
+            std::cout << "expected error: " << error.what() << "\n";
         }
     }
 }
@@ -109,18 +109,18 @@ void tflite() {
     const std::string model = read_file("examples/models/nas_cell_irregular_int8.tflite");
     const plimsoll::TflitePlan planned(model.data(), model.size(), "nas_cell");
     expect(planned.head_bytes() == 86016 && planned.own_head_bytes() == 122880, "as docs/tflm.md counts");
-    expect(planned.main().arena_bytes() == 86016 && planned.notes().empty(), "the plan of its only subgraph");
-    expect(planned.order().size() == 118 && planned.offsets().size() > 118, "every operator has its turn");
+    expect(planned.main().arena_bytes() == 86016 && planned.notes().empty(), "the plan of the only subgraph");
+    expect(planned.order().size() == 118 && planned.offsets().size() > 118, "every operator is in the order");
     const std::vector<std::uint8_t> file = planned.model();
     same_in_file(file, [&](const std::string &path) { planned.write(path); });
-    expect(plimsoll::verify_tflite(file.data(), file.size()) == planned.head_bytes(), "it is right");
+    expect(plimsoll::verify_tflite(file.data(), file.size()) == planned.head_bytes(), "the plan is correct");
     plimsoll::TfliteScratch scratch;
     scratch.set(0, 0, 200000);
     const plimsoll::TflitePlan larger(model.data(), model.size(), "nas_cell", plimsoll::Options(), scratch.get());
     expect(larger.head_bytes() >= 200000, "scratch counts");
 }
 
-// What the library was built without is skipped.
+// Skips features that the library was built without.
 void unless_unsupported(void run()) {
     try {
         run();
@@ -136,7 +136,7 @@ void unless_unsupported(void run()) {
 
 int main() {
     unless_unsupported(onnx);
-    unless_unsupported(onnx_of_another_size);
+    unless_unsupported(onnx_with_input_shapes);
     unless_unsupported(tflite);
     return 0;
 }

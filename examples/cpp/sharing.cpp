@@ -1,4 +1,4 @@
-// Memory that tensors share while both are needed, and where they must lie:
+// Permissions to share memory, and constraints on places:
 // c++ -std=c++17 -Iinclude examples/cpp/sharing.cpp -lplimsoll
 #include <iostream>
 
@@ -27,27 +27,27 @@ int main() {
     graph.mark_overwritable(image);
     const plimsoll::Windowed kernel{{16, 16, 8}, {16, 16, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 0};
     const auto overlap = plimsoll::safe_overlap(kernel);
-    expect(overlap == SIZE - (16 + 1) * 8, "a row and a pixel stay");
+    expect(overlap == SIZE - (16 + 1) * 8, "a row and a pixel do not overlap");
     graph.permit(first, Permit::overlap_output_below, image, depthwise, overlap);
-    // A duty: the activation is computed in place, whatever the options say of sharing.
+    // A constraint: the activation is computed in place, at any sharing level of the options.
     graph.permit(second, Permit::in_place, depthwise, relu);
     graph.place_at(relu, depthwise);
-    // Whatever is permitted, the sums are not written where they are read.
+    // A constraint: the sums never overlap their input.
     graph.keep_apart(relu, pooled);
     graph.build();
 
     plimsoll::Options options;
     options.alignment(8);
     const plimsoll::Plan without = graph.plan(options);
-    expect(without.offset(relu) == without.offset(depthwise), "relu is where its input is");
+    expect(without.offset(relu) == without.offset(depthwise), "relu has the offset of its input");
     expect(without.arena_bytes() == 2 * SIZE, "two feature maps");
     const plimsoll::Plan plan = graph.plan(options.sharing(plimsoll::Sharing::all));
     expect(plan.shares().size() == 2, "both permissions are used");
-    expect(plan.arena_bytes() == 2 * SIZE - overlap, "no feature map is there twice");
+    expect(plan.arena_bytes() == 2 * SIZE - overlap, "the overlap is saved");
     plan.verify();
     std::cout << "the convolution overlaps " << overlap << " of " << SIZE << " bytes\n";
 
-    // What cannot be is told.
+    // A constraint that cannot be satisfied is an error.
     plimsoll::Graph wrong("wrong");
     const auto x = wrong.tensor("x", TensorKind::input, 64);
     const auto y = wrong.tensor("y", TensorKind::intermediate, 64);
@@ -57,7 +57,7 @@ int main() {
     wrong.build();
     try {
         wrong.plan(options);
-        expect(false, "y cannot lie where x is");
+        expect(false, "y cannot have the offset of x");
     } catch (const plimsoll::Error &error) {
         const std::string reason = "nothing permits operator `conv` to write `y` over `x`";
         expect(std::string(error.what()).find(reason) != std::string::npos, "the error names the operator and both tensors");

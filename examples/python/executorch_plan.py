@@ -1,7 +1,7 @@
 """A memory planning pass for ExecuTorch: python3 executorch_plan.py libplimsoll.so
 
-ExecuTorch lowers a model, finds out which tensor lives when, and asks a memory planning
-algorithm for offsets. `plimsoll_algorithm` is one; in a program of your own:
+ExecuTorch lowers a model, computes the lifetimes of its tensors, and calls a memory planning
+algorithm for offsets. `plimsoll_algorithm` is such an algorithm. To use it in a program:
 
     import plimsoll
     from executorch.exir import ExecutorchBackendConfig
@@ -13,9 +13,9 @@ algorithm for offsets. `plimsoll_algorithm` is one; in a program of your own:
     config = ExecutorchBackendConfig(memory_planning_pass=MemoryPlanningPass(memory_planning_algo=suite))
     program = to_edge(exported).to_executorch(config)
 
-Run as a program, it plans networks with that and with ExecuTorch's own algorithm (greedy),
-runs both programs in ExecuTorch's runtime, and compares sizes and outputs. Needs the packages
-executorch and torch (tried with 1.5.1 and 2.15.0).
+When run, this file plans networks with it and with ExecuTorch's own algorithm (greedy), runs both
+programs in ExecuTorch's runtime, and compares sizes and outputs. It needs the packages executorch and
+torch (tested with 1.5.1 and 2.15.0).
 """
 import random
 import sys
@@ -25,7 +25,7 @@ from executorch.exir.memory_planning import MemoryAlgoResult, SpecAllocResult
 
 
 def root_of(spec):
-    """What a tensor lies in that lies in another one, and where."""
+    """The outermost tensor that contains this one, and the offset in it."""
     offset = 0
     while spec.storage_base is not None:
         offset += spec.storage_base_offset
@@ -34,38 +34,37 @@ def root_of(spec):
 
 
 def plimsoll_algorithm(alignment, specs, graph_module, graph_signature, extra_padding=0):
-    """Offsets for all specs: the lowest arena that plimsoll finds, for each memory."""
+    """Chooses offsets for all specs, with the smallest arena that plimsoll finds for each memory."""
     result = MemoryAlgoResult({}, [0, 0])
     memories = {}
     for spec in specs:
         spec.realign(alignment)
         memory = memories.setdefault(root_of(spec)[0].mem_id or 1, ([], []))
         memory[spec.storage_base is not None].append(spec)
-    # What the graph around this one has used already.
+    # Bytes that the outer graph uses.
     used = getattr(graph_module, "input_mem_buffer_sizes", None) or []
     for mem_id, (roots, inner) in sorted(memories.items()):
         base = used[mem_id] if mem_id < len(used) else 0
-        # Lifetimes count nodes of the graph, the last one included.
+        # Lifetimes are inclusive ranges of nodes; live ranges are half-open.
         plan = plimsoll.plan_buffers(
             plimsoll.Buffer(spec.allocated_memory, alignment, plimsoll.NONE, spec.lifetime[0], spec.lifetime[1] + 1)
             for spec in roots
         )
-        # The next memory in which something lies starts aligned.
+        # The arena starts aligned, after the bytes of the outer graph.
         start = -(-base // alignment) * alignment
-        # All is one object: tensors that overlap must name the same.
+        # Overlapping tensors must have the same object id, so all have object 0.
         for spec, offset in zip(roots, plan.offsets):
             result.spec_dict[spec] = SpecAllocResult(mem_id, 0, start + offset)
         for spec in inner:
             root, offset = root_of(spec)
-            place = result.spec_dict[root]
-            result.spec_dict[spec] = SpecAllocResult(mem_id, 0, place.mem_offset + offset)
+            result.spec_dict[spec] = SpecAllocResult(mem_id, 0, result.spec_dict[root].mem_offset + offset)
         result.bufsizes += [0] * (mem_id + 1 - len(result.bufsizes))
         result.bufsizes[mem_id] = start + plan.arena_bytes + extra_padding
     return result
 
 
 def networks():
-    """A chain, one with a branch, and one with branches of different lengths."""
+    """Networks: a chain, a branch, branches of different lengths, and a random one."""
     import torch
     from torch import nn
 
@@ -93,7 +92,7 @@ def networks():
             return self.convolutions[4](self.up(d)).sigmoid() + a
 
     class Wired(nn.Module):
-        """Sums and maxima of earlier results, as wide as it comes."""
+        """Random layers: sums and maxima of earlier results, of random widths."""
 
         def __init__(self, seed, count=14):
             super().__init__()
@@ -102,9 +101,9 @@ def networks():
 
         def forward(self, x):
             results, used = [x], set()
-            for width, one, other in self.steps:
-                used |= {one, other}
-                row = results[one].sum(0, keepdim=True) + results[other].amax(0, keepdim=True)
+            for width, left, right in self.steps:
+                used |= {left, right}
+                row = results[left].sum(0, keepdim=True) + results[right].amax(0, keepdim=True)
                 results.append(torch.cat([row.tanh()] * width))
             return torch.stack([result.sum(0) for n, result in enumerate(results) if n not in used])
 
@@ -117,7 +116,7 @@ def networks():
 
 
 def lowered(network, image, algorithm):
-    """The program with offsets by an algorithm, and the bytes that it needs."""
+    """Lowers a network with a planning algorithm. Returns the program and the bytes that it needs."""
     import torch
     from executorch.exir import ExecutorchBackendConfig, to_edge
     from executorch.exir.memory_planning import MemoryPlanningAlgorithmSuite
@@ -146,7 +145,7 @@ def main(library):
         for algorithm in (greedy, plimsoll_algorithm):
             program, size = lowered(network, image, algorithm)
             module = program.exported_program().graph_module
-            # ExecuTorch's own check: no two tensors share a byte while both live.
+            # ExecuTorch's own check: no two tensors share a byte while both are live.
             Verifier(module, True, True, True, program.exported_program().graph_signature).verify_storage_reuse()
             outputs.append(run(program, image))
             sizes.append(size)

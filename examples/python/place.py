@@ -1,4 +1,4 @@
-"""What lives on chip and what in DDR, from Python: python3 place.py libplimsoll.so"""
+"""A plan for on-chip memory and DDR, from Python: python3 place.py libplimsoll.so"""
 import sys
 
 import plimsoll
@@ -12,7 +12,7 @@ result = graph.tensor("result", 1000)
 graph.operator("conv", "Conv", reads=[image, weights], writes=[result])
 graph.output(result)
 
-# A byte read or written at home costs one.
+# Each byte read or written in DDR, the backing store, costs 1.
 pools = plimsoll.Pools().add("l2", 6000).add("ddr", cost=1)
 plan = graph.place(pools)
 for stay in plan.stays:

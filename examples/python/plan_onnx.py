@@ -1,10 +1,9 @@
-"""Plans an ONNX model that the package onnx reads: python3 plan_onnx.py libplimsoll.so MODEL.onnx
+"""Plans an ONNX model read by the package onnx: python3 plan_onnx.py libplimsoll.so MODEL.onnx
 
-A guide for importers of one's own: the graph is built call by call, with sizes from the
-model's value_info, and what may share memory is said of reshapes, elementwise operators and
-concatenations. (The library has an importer as well, for builds with the feature `onnx`.)
-With a third argument, a PLAN.json of the same model by `plimsoll plan --share all`, the two
-are compared.
+A template for importers: it builds the graph call by call, with sizes from the value_info of the
+model and permissions to share memory for reshapes, elementwise operators and concatenations. (The
+library has an importer as well, in builds with the feature `onnx`.) The optional third argument is a
+PLAN.json of the same model by `plimsoll plan --share all`, with which the plan is compared.
 """
 import json
 import math
@@ -14,7 +13,7 @@ import onnx
 import plimsoll
 from google.protobuf.message import DecodeError
 
-# Types whose only effect is their result: they may run at compile time.
+# Operators without side effects, which may run at compile time.
 PURE = {"Constant", "ConstantOfShape", "Identity", "Cast", "Shape", "Gather", "Reshape", "Transpose", "Unsqueeze",
         "Squeeze", "Slice", "Concat", "Add", "Sub", "Mul", "Div", "Sqrt", "Pow", "Range", "Expand"}
 VIEWS = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"}
@@ -22,14 +21,14 @@ ELEMENTWISE = {"Relu", "Clip", "Sigmoid", "Tanh", "Add", "Mul", "Sub", "Div", "L
 
 
 def size_of(element_type, dims):
-    """Bytes of a tensor; elements of less than a byte are packed."""
+    """Size of a tensor in bytes; elements of less than a byte are packed."""
     names = {onnx.TensorProto.INT4: 4, onnx.TensorProto.UINT4: 4}
     bits = names.get(element_type) or 8 * onnx.helper.tensor_dtype_to_np_dtype(element_type).itemsize
     return (math.prod(dims) * bits + 7) // 8
 
 
 def shapes_of(graph):
-    """Element type and dimensions of every tensor of which they are known."""
+    """Element types and dimensions of all tensors with static shapes."""
     shapes = {}
     for value in [*graph.input, *graph.output, *graph.value_info]:
         tensor = value.type.tensor_type
@@ -41,7 +40,7 @@ def shapes_of(graph):
 
 
 def build(model):
-    """The model's graph, and the index of each tensor by name."""
+    """Builds the graph of a model. Returns it and the index of each tensor by name."""
     graph, shapes = plimsoll.Graph(model.graph.name), shapes_of(model.graph)
     sizes = {name: size_of(*shape) for name, shape in shapes.items()}
     constants = {tensor.name for tensor in model.graph.initializer}
@@ -59,8 +58,8 @@ def build(model):
         tensor(value.name, plimsoll.INPUT)
     for node in model.graph.node:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            raise plimsoll.Error(f"`{node.name}` ({node.op_type}) has a body, which this example does not read")
-        # An empty name stands for an optional tensor that is not there.
+            raise plimsoll.Error(f"`{node.name}` ({node.op_type}) has a body, which this example does not support")
+        # An empty name stands for an absent optional tensor.
         reads = [tensor(name) for name in node.input if name]
         writes = [tensor(name) for name in node.output if name]
         operator = graph.operator(node.name, node.op_type, reads=reads, writes=writes)
@@ -73,7 +72,7 @@ def build(model):
 
 
 def permit(graph, operator, node, indices, shapes, sizes, constants):
-    """What the target's kernels can bear; here, what most can."""
+    """Permits the memory sharing that the target's kernels support; here, what most kernels support."""
     inputs = [name for name in node.input if name and name not in constants]
     result = node.output[0]
     if node.op_type in VIEWS and inputs[:1]:
@@ -85,9 +84,9 @@ def permit(graph, operator, node, indices, shapes, sizes, constants):
     if node.op_type == "Concat":
         axis = next(attribute.i for attribute in node.attribute if attribute.name == "axis")
         dims, at = shapes[result][1], 0
-        # Pieces lie one after the other only if there is one row of them.
-        in_a_row = math.prod(dims[: axis % len(dims)]) == 1 and all(name in sizes for name in node.input)
-        for name in node.input if in_a_row and len(set(node.input)) == len(node.input) else []:
+        # The pieces are contiguous in the result only if all outer dimensions are 1.
+        contiguous = math.prod(dims[: axis % len(dims)]) == 1 and all(name in sizes for name in node.input)
+        for name in node.input if contiguous and len(set(node.input)) == len(node.input) else []:
             if name not in constants:
                 graph.permit(operator, plimsoll.PIECE, indices[name], indices[result], at=at)
             at += sizes[name]
@@ -100,21 +99,21 @@ def main(library, path, expected=None):
         raise plimsoll.Error("a node has no result")
     graph, indices = build(model)
     folded = graph.build(fold=True)
-    alone = graph.plan(alignment=16)
+    unshared = graph.plan(alignment=16)
     plan = graph.plan(alignment=16, sharing=plimsoll.SHARE_ALL)
     plan.verify()
     for name, index in indices.items():
         if plan.offsets[index] is not None:
             print(f"{plan.offsets[index]:>10} {name}")
-    print(f"{len(plan.order())} operators to run, {folded} folded away")
-    print(f"arena {alone.arena_bytes} bytes ({alone.status}); {plan.arena_bytes} with {len(plan.shares())} "
+    print(f"{len(plan.order())} operators to run, {folded} folded")
+    print(f"arena {unshared.arena_bytes} bytes ({unshared.status}); {plan.arena_bytes} with {len(plan.shares())} "
           f"tensors that share memory ({plan.status})")
     if expected:
         with open(expected) as file:
             document = json.load(file)
         ours = {name: plan.offsets[index] for name, index in indices.items() if plan.offsets[index] is not None}
         if set(ours) != {entry["name"] for entry in document["tensors"]}:
-            raise plimsoll.Error(f"{expected} places other tensors")
+            raise plimsoll.Error(f"{expected} has other tensors in the arena")
         if plan.arena_bytes != document["arena_bytes"]:
             raise plimsoll.Error(f"{expected} has an arena of {document['arena_bytes']} bytes")
         print(f"as in {expected}")

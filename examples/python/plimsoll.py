@@ -1,7 +1,7 @@
-"""plimsoll from Python: the C ABI (plimsoll.h) by ctypes, as far as the examples need it.
+"""plimsoll for Python: the parts of the C ABI (plimsoll.h) that the examples need, through ctypes.
 
     import plimsoll
-    plimsoll.load("libplimsoll.so")  # or without a path: PLIMSOLL_LIBRARY, or as installed
+    plimsoll.load("libplimsoll.so")  # without a path: PLIMSOLL_LIBRARY, or the installed library
     graph = plimsoll.Graph("tiny")
     image = graph.tensor("image", 3072, kind=plimsoll.INPUT)
     result = graph.tensor("result", 10)
@@ -10,8 +10,8 @@
     plan = graph.plan(alignment=16)
     print(plan.arena_bytes, plan.offsets[result])
 
-Whatever fails raises plimsoll.Error with the library's message. Every other function of the
-header is reached in the same way, through `call`.
+Failed calls raise plimsoll.Error with the library's message. Other functions of the header can be called
+through `call`.
 """
 
 import ctypes
@@ -45,18 +45,18 @@ Figures = _record("Figures", "cost lower_bound floor preloaded nodes", "stop poo
 
 
 class Error(Exception):
-    """What the library says."""
+    """An error with the message of the library."""
 
 
 _library = None
 
 
 def load(path=None):
-    """Loads the shared library: by this path, that of PLIMSOLL_LIBRARY, or as installed."""
+    """Loads the shared library from `path`, from PLIMSOLL_LIBRARY, or as installed."""
     global _library
     path = path or os.environ.get("PLIMSOLL_LIBRARY") or ctypes.util.find_library("plimsoll")
     if path is None:
-        raise Error("there is no libplimsoll; name it by load(path) or PLIMSOLL_LIBRARY")
+        raise Error("libplimsoll not found; pass its path to load() or set PLIMSOLL_LIBRARY")
     library = ctypes.CDLL(path)
     if library.plimsoll_abi() != ABI:
         raise Error(f"{path} has ABI {library.plimsoll_abi()}, expected {ABI}")
@@ -64,7 +64,7 @@ def load(path=None):
 
 
 def call(name, *arguments):
-    """Calls plimsoll_NAME, which returns a status. Numbers must be of ctypes' types."""
+    """Calls the fallible function plimsoll_NAME. Numbers must have ctypes types."""
     if _library is None:
         load()
     if getattr(_library, f"plimsoll_{name}")(*arguments):
@@ -73,15 +73,15 @@ def call(name, *arguments):
         raise Error(text.value.decode(errors="replace"))
 
 
-def _got(kind, name, *arguments):
-    """What a call writes through its last argument."""
-    place = kind()
-    call(name, *arguments, byref(place))
-    return place.value if hasattr(place, "value") else place
+def _output(kind, name, *arguments):
+    """Calls a function and returns the value that it writes through its last argument."""
+    out = kind()
+    call(name, *arguments, byref(out))
+    return out.value if hasattr(out, "value") else out
 
 
 def _list(kind, name, handle):
-    """An array that a call copies out."""
+    """Calls a function that copies out an array, and returns the array as a list."""
     count = c_size_t()
     call(name, handle, None, c_size_t(0), byref(count))
     items = (kind * count.value)()
@@ -95,7 +95,7 @@ def _indices(numbers):
 
 
 class _Object:
-    """An object of the library's, freed with this one."""
+    """Owns a handle of the library."""
 
     def __init__(self, kind, handle):
         self._kind, self._handle = kind, c_void_p(handle)
@@ -107,7 +107,7 @@ class _Object:
 
 class Options(_Object):
     def __init__(self, alignment=None, capacity=None, strategy=None, order=None, sharing=None, node_limit=None):
-        super().__init__("options", _got(c_void_p, "options_new"))
+        super().__init__("options", _output(c_void_p, "options_new"))
         given = {
             "alignment": (alignment, c_uint64), "capacity": (capacity, c_uint64), "sharing": (sharing, c_int32),
             "order": (order if order is None else ORDERS[order], c_int32), "node_limit": (node_limit, c_uint64),
@@ -119,18 +119,18 @@ class Options(_Object):
 
 
 class Graph(_Object):
-    """Operators and tensors; both are told by their indices."""
+    """A graph of operators and tensors, which are identified by their indices."""
 
     def __init__(self, name):
-        super().__init__("graph", _got(c_void_p, "graph_new", name.encode()))
+        super().__init__("graph", _output(c_void_p, "graph_new", name.encode()))
         self._is_built = False
 
     def tensor(self, name, size, kind=INTERMEDIATE, alignment=0, fixed_offset=NONE):
-        return _got(c_uint32, "graph_add_tensor", self._handle, name.encode(), c_int32(kind), c_uint64(size),
+        return _output(c_uint32, "graph_add_tensor", self._handle, name.encode(), c_int32(kind), c_uint64(size),
                     c_uint64(alignment), c_uint64(fixed_offset))
 
     def operator(self, name, op_type="", reads=(), writes=(), scratch=0):
-        return _got(c_uint32, "graph_add_operator", self._handle, name.encode(), op_type.encode(),
+        return _output(c_uint32, "graph_add_operator", self._handle, name.encode(), op_type.encode(),
                     *_indices(reads), *_indices(writes), c_uint64(scratch))
 
     def output(self, tensor):
@@ -140,51 +140,51 @@ class Graph(_Object):
         call("graph_mark_foldable", self._handle, c_uint32(operator))
 
     def permit(self, operator, permit, source, result, at=0):
-        """The operator may let `result` share memory with `source`: VIEW, PIECE, WRITE_OVER..."""
+        """Permits `result` to share memory with `source` at an operator: VIEW, PIECE, WRITE_OVER..."""
         call("graph_permit", self._handle, c_uint32(operator), c_int32(permit), c_uint32(source),
              c_uint32(result), c_uint64(at))
 
     def build(self, fold=False):
-        """Checks it; nothing can be added from then on. How many operators are folded away."""
+        """Validates the graph; nothing can be added afterwards. Returns the number of folded operators."""
         if not self._is_built:
             call("graph_build", self._handle)
             self._is_built = True
-        return _got(c_size_t, "graph_fold_constants", self._handle) if fold else 0
+        return _output(c_size_t, "graph_fold_constants", self._handle) if fold else 0
 
     def plan(self, in_order=None, **options):
-        """A plan in the best order found, or in one given by the operators' indices."""
+        """Plans the graph in the best order found, or in a given order of operator indices."""
         self.build()
         options = Options(**options)
         if in_order is None:
-            return Plan(_got(c_void_p, "graph_plan", self._handle, options._handle))
+            return Plan(_output(c_void_p, "graph_plan", self._handle, options._handle))
         order = _indices(in_order)
-        return Plan(_got(c_void_p, "graph_plan_in_order", self._handle, *order, options._handle))
+        return Plan(_output(c_void_p, "graph_plan_in_order", self._handle, *order, options._handle))
 
     def place(self, pools, **options):
         self.build()
         options = Options(**options)
-        return PoolPlan(_got(c_void_p, "graph_place", self._handle, options._handle, pools._handle))
+        return PoolPlan(_output(c_void_p, "graph_place", self._handle, options._handle, pools._handle))
 
 
 def plan_buffers(buffers, **options):
-    """Offsets for (size, first step, step after the last), or for rows of Buffer."""
+    """Plans a list of Buffer records or of tuples (size, first step, end)."""
     rows = [row if isinstance(row, Buffer) else Buffer(row[0], 1, NONE, row[1], row[2]) for row in buffers]
     array = (Buffer * len(rows))(*rows)
-    problem = _Object("problem", _got(c_void_p, "problem_new", array, c_size_t(len(rows)), None))
-    # A name, as an object that has none is freed before the call.
+    problem = _Object("problem", _output(c_void_p, "problem_new", array, c_size_t(len(rows)), None))
+    # Bound to a name, as a temporary object would be freed before the call.
     options = Options(**options)
-    return Plan(_got(c_void_p, "problem_plan", problem._handle, options._handle))
+    return Plan(_output(c_void_p, "problem_plan", problem._handle, options._handle))
 
 
 class Plan(_Object):
     def __init__(self, handle):
         super().__init__("plan", handle)
-        self.arena_bytes = _got(c_uint64, "plan_arena_bytes", self._handle)
-        self.lower_bound_bytes = _got(c_uint64, "plan_lower_bound_bytes", self._handle)
-        self.status = STATUSES[_got(c_int32, "plan_status", self._handle)]
-        # By tensor, or buffer; None for what has no place in the arena.
-        found = _list(c_uint64, "plan_offsets", self._handle)
-        self.offsets = [None if offset == NONE else offset for offset in found]
+        self.arena_bytes = _output(c_uint64, "plan_arena_bytes", self._handle)
+        self.lower_bound_bytes = _output(c_uint64, "plan_lower_bound_bytes", self._handle)
+        self.status = STATUSES[_output(c_int32, "plan_status", self._handle)]
+        # By tensor or buffer; None for those outside the arena.
+        offsets = _list(c_uint64, "plan_offsets", self._handle)
+        self.offsets = [None if offset == NONE else offset for offset in offsets]
 
     def order(self):
         return _list(c_uint32, "plan_order", self._handle)
@@ -200,10 +200,10 @@ class Plan(_Object):
 
 
 class Pools(_Object):
-    """Memories, fast ones first; the last is home."""
+    """The memories of a target, fast ones first; the last is the backing store."""
 
     def __init__(self):
-        super().__init__("pools", _got(c_void_p, "pools_new"))
+        super().__init__("pools", _output(c_void_p, "pools_new"))
         self.names = []
 
     def add(self, name, capacity=NONE, cost=0, alignment=16):
@@ -216,5 +216,5 @@ class Pools(_Object):
 class PoolPlan(_Object):
     def __init__(self, handle):
         super().__init__("pool_plan", handle)
-        self.figures = _got(Figures, "pool_plan_figures", self._handle)
+        self.figures = _output(Figures, "pool_plan_figures", self._handle)
         self.stays = _list(Stay, "pool_plan_stays", self._handle)

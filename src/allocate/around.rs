@@ -1,4 +1,4 @@
-//! Around what is reserved.
+//! Reserved ranges: translation to fixed buffers and a capacity.
 
 use std::ops::Range;
 
@@ -11,20 +11,21 @@ use crate::limits::{Limits, Stop};
 use crate::objects::Objects;
 use crate::problem::{Buffer, Problem};
 
-/// So many of the reserved ranges are tried as the ceiling.
+/// Maximum number of reserved ranges that are tried as a ceiling.
 const MOST_CEILINGS: usize = 8;
 
-/// Lets a strategy plan around the reserved ranges of a problem, of which it knows
-/// nothing: those that the arena reaches are buffers with fixed offsets, live
-/// throughout, after all others; the next one is the ceiling.
+/// Runs a strategy on a problem with reserved ranges.
 ///
-/// The ceilings are tried from below. What is shown of a problem with some of the
-/// ranges holds for that with all of them, so bounds stay sound.
+/// Strategies do not handle reserved ranges. Each range below a ceiling becomes a buffer with a
+/// fixed offset that is live at all steps, appended after the other buffers; the range above
+/// them is the ceiling, below which the packing must end. Ceilings are tried in ascending
+/// order, at most eight of them, and at last the problem with all ranges as buffers.
 ///
-/// Stopped by the deadline, it tries no further ceiling: what the strategy has then, around
-/// all ranges, is the answer. Cancelled, it returns first fit.
+/// A lower bound for some of the ranges is one for all of them, so bounds carry over from
+/// one ceiling to the next.
 ///
-/// Runs the strategy up to nine times.
+/// If the deadline is reached, no further ceiling is tried, and the strategy runs with all
+/// ranges until it stops. If the call is cancelled, the result is first fit.
 pub(crate) fn allocate_around(
     problem: &Problem,
     strategy: &dyn Strategy,
@@ -34,7 +35,7 @@ pub(crate) fn allocate_around(
     if ranges.is_empty() {
         return strategy.allocate(problem, limits);
     }
-    // Strategies that are cancelled before they have a plan would return one without reuse.
+    // A strategy that is cancelled before it has a plan would return one without reuse.
     let first = first_allocation(problem, limits)?;
     if first.stop != Stop::Finished {
         return Ok(first);
@@ -42,61 +43,61 @@ pub(crate) fn allocate_around(
     let bound = lower_bound(problem).bytes;
     let lowest = ranges.partition_point(|range| range.start < bound);
     let (mut nodes, mut proven, mut worst) = (0, 0, Stop::Finished);
-    for below in (lowest..ranges.len()).take(MOST_CEILINGS) {
-        let found = attempt(problem, below, strategy, limits, (nodes, proven))?;
-        (nodes, proven) = (found.nodes, found.proven);
-        let Range { start: ceiling, end } = ranges[below];
-        if height(problem, &found.offsets) <= ceiling {
-            return Ok(stopped_by(problem, found, worst));
+    for obstacle_count in (lowest..ranges.len()).take(MOST_CEILINGS) {
+        let allocation = run_with_obstacles(problem, obstacle_count, strategy, limits, (nodes, proven))?;
+        (nodes, proven) = (allocation.nodes, allocation.proven);
+        let Range { start: ceiling, end } = ranges[obstacle_count];
+        if height(problem, &allocation.offsets) <= ceiling {
+            return Ok(with_worst_stop(problem, allocation, worst));
         }
-        worst = worst.max(found.stop);
-        match found.stop {
-            Stop::Cancelled => return Ok(Allocation { nodes, stop: found.stop, proven, ..first }),
+        worst = worst.max(allocation.stop);
+        match allocation.stop {
+            Stop::Cancelled => return Ok(Allocation { nodes, stop: allocation.stop, proven, ..first }),
             Stop::Deadline => break,
             _ => {}
         }
         if proven > ceiling {
-            // Nothing ends in what is reserved.
+            // No packing ends inside a reserved range.
             proven = proven.max(end + 1);
         }
     }
-    let found = attempt(problem, ranges.len(), strategy, limits, (nodes, proven))?;
-    let Allocation { nodes, stop, proven, .. } = found;
-    let is_above = height(problem, &found.offsets) > height(problem, &first.offsets);
+    let allocation = run_with_obstacles(problem, ranges.len(), strategy, limits, (nodes, proven))?;
+    let Allocation { nodes, stop, proven, .. } = allocation;
+    let is_above = height(problem, &allocation.offsets) > height(problem, &first.offsets);
     Ok(match stop {
         Stop::Cancelled if is_above => Allocation { nodes, stop, proven, ..first },
-        _ => stopped_by(problem, found, worst),
+        _ => with_worst_stop(problem, allocation, worst),
     })
 }
 
-/// What is not proven least may be for the reason that an earlier attempt was stopped.
-fn stopped_by(problem: &Problem, found: Allocation, worst: Stop) -> Allocation {
-    let is_least = height(problem, &found.offsets) <= found.proven;
-    let stop = if is_least { found.stop } else { found.stop.max(worst) };
-    Allocation { stop, ..found }
+/// If a packing is not proven optimal, the reason may be that an earlier attempt was stopped.
+fn with_worst_stop(problem: &Problem, allocation: Allocation, worst: Stop) -> Allocation {
+    let is_optimal = height(problem, &allocation.offsets) <= allocation.proven;
+    let stop = if is_optimal { allocation.stop } else { allocation.stop.max(worst) };
+    Allocation { stop, ..allocation }
 }
 
-/// With so many of the ranges as obstacles, after so many nodes, and what was shown by
-/// those.
-fn attempt(
+/// Runs the strategy with the first `obstacle_count` ranges as obstacles. `nodes` and `proven` are the
+/// nodes spent and the bound proven by earlier attempts.
+fn run_with_obstacles(
     problem: &Problem,
-    below: usize,
+    obstacle_count: usize,
     strategy: &dyn Strategy,
     limits: &Limits,
     (nodes, proven): (u64, u64),
 ) -> Result<Allocation> {
-    let ranges = &problem.reserved()[..below];
+    let ranges = &problem.reserved()[..obstacle_count];
     let part = with_obstacles(problem, ranges)?;
-    let found = strategy.allocate(&part, &limits.clone().less(nodes))?;
-    let proven = shown(&part, ranges, &found).max(proven);
-    Ok(Allocation { nodes: nodes + found.nodes, proven, ..own(problem, found) })
+    let allocation = strategy.allocate(&part, &limits.clone().less(nodes))?;
+    let proven = proven_bound(&part, ranges, &allocation).max(proven);
+    Ok(Allocation { nodes: nodes + allocation.nodes, proven, ..without_obstacles(problem, allocation) })
 }
 
-/// What is shown of a problem with these obstacles, if it is more than where they
-/// end.
-fn shown(part: &Problem, ranges: &[Range<u64>], found: &Allocation) -> u64 {
-    let shown = found.proven.max(lower_bound(part).bytes);
-    if ranges.last().is_none_or(|range| shown > range.end) { shown } else { 0 }
+/// Lower bound proven for a problem with these obstacles; 0 if it is not above the last
+/// obstacle, which alone would explain it.
+fn proven_bound(part: &Problem, ranges: &[Range<u64>], allocation: &Allocation) -> u64 {
+    let proven_bound = allocation.proven.max(lower_bound(part).bytes);
+    if ranges.last().is_none_or(|range| proven_bound > range.end) { proven_bound } else { 0 }
 }
 
 pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result<Problem> {
@@ -104,8 +105,8 @@ pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result
     let start = problem.buffers().iter().map(|buffer| buffer.live().start).min().unwrap_or(0);
     let alignment = problem.buffers().iter().map(Buffer::alignment).max().unwrap_or(1);
     let obstacle = |range: &Range<u64>| {
-        let own = 1 << range.start.trailing_zeros().min(63);
-        Buffer::new(range.end - range.start, start..end).align(alignment.min(own)).at(range.start)
+        let start_alignment = 1 << range.start.trailing_zeros().min(63);
+        Buffer::new(range.end - range.start, start..end).align(alignment.min(start_alignment)).at(range.start)
     };
     let buffers = problem.buffers().iter().cloned().chain(ranges.iter().map(obstacle));
     let names = problem.ids().map(|id| problem.name(id));
@@ -114,14 +115,14 @@ pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result
     Ok(part.with_capacity(problem.capacity()))
 }
 
-/// Without what was found for the obstacles.
-fn own(problem: &Problem, mut found: Allocation) -> Allocation {
+/// Removes the results for the obstacles.
+fn without_obstacles(problem: &Problem, mut allocation: Allocation) -> Allocation {
     let count = problem.buffers().len();
-    found.offsets.truncate(count);
-    if let Some(Objects { of_buffer, inside, .. }) = &mut found.objects {
+    allocation.offsets.truncate(count);
+    if let Some(Objects { of_buffer, inside, .. }) = &mut allocation.objects {
         of_buffer.truncate(count);
-        let is_own = |id: BufferId| id.index() < count;
-        inside.retain(|one| is_own(one.guest) && is_own(one.host));
+        let is_kept = |id: BufferId| id.index() < count;
+        inside.retain(|pair| is_kept(pair.guest) && is_kept(pair.host));
     }
-    found
+    allocation
 }

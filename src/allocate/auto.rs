@@ -2,7 +2,7 @@ use super::first_fit::first_allocation;
 use super::greedy::{Greedy, Placer};
 use super::occupancy::Fit::{self, Lowest, Tightest};
 use super::order::{Order, Orders};
-use super::parts::{Aim, Part, in_parts};
+use super::parts::{PackingTarget, PartAllocation, allocate_parts};
 use super::sweep::sweep;
 use super::{Allocation, Exact, Strategy, height};
 use crate::effort::Effort;
@@ -10,22 +10,24 @@ use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
-/// The best of first fit, of many greedy placements (every strategy that has a name, then
-/// the published orders with other tie-breaks and the other choice of hole), and of the exact
-/// search within a budget of nodes. Stops at the lower bound.
+/// The best of first fit, greedy placements and the exact search within a budget.
 ///
-/// First fit looks at no limit, nor does greedy by size for up to 5 000 buffers; so at any
-/// limit, and with any capacity, the result is never above these. A call that is cancelled
-/// before first fit is done returns buffers without reuse.
+/// The greedy placements are all named strategies, then published orders with other
+/// tie-breaks and the other choice of hole. Stops as soon as the height equals the lower
+/// bound.
 ///
-/// Budgets depend on the [`Effort`], and are counted, not timed: the result is the same on
-/// every machine. At [`Effort::Quick`] and [`Effort::Default`] the search ends early where it
-/// makes no progress. Where nothing stops it, and unless tens of thousands of buffers crowd
-/// each other, all named greedy strategies run, and the result is never above theirs. With
-/// a capacity that is met, only a quick search goes on below it.
+/// First fit ignores limits, as does greedy by size for up to 5 000 buffers; so with any limits
+/// and any capacity, the result is never higher than theirs. A call that is cancelled before
+/// first fit has finished returns buffers without reuse.
 ///
-/// Greedy placements, the building of search instances, dives and local searches count as
-/// nodes: 2048 steps of inner loops one node.
+/// Budgets depend on the [`Effort`] and count work instead of time, so the result is the same
+/// on every machine. At [`Effort::Quick`] and [`Effort::Default`], the search ends early if it
+/// makes no progress. Without limits, and unless tens of thousands of buffers are live
+/// together, all named greedy strategies run, and the result is never higher than theirs. Once
+/// a capacity is met, only a quick search tries to go below it.
+///
+/// Greedy placements, the construction of search instances, dives and local searches count
+/// as nodes: 2048 steps of inner loops are one node.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Auto {
     exact: Exact,
@@ -33,46 +35,45 @@ pub struct Auto {
 }
 
 impl Auto {
-    /// The default strategy.
+    /// Creates the strategy with seed 0, one thread and the default effort.
     #[must_use]
     pub const fn new() -> Self {
         Self { exact: Exact::new(), effort: Effort::Default }
     }
 
-    /// Other random numbers in the search for another seed, the same for the same.
+    /// Sets the random seed of the search. Equal seeds give equal results.
     #[must_use]
     pub const fn seed(self, seed: u64) -> Self {
         Self { exact: self.exact.seed(seed), ..self }
     }
 
-    /// Searches on so many threads, where the feature `parallel` is on. The result
-    /// is the same at any number.
+    /// Sets the number of threads (with the feature `parallel`). The result does not depend
+    /// on it.
     #[must_use]
     pub const fn threads(self, threads: usize) -> Self {
         Self { exact: self.exact.threads(threads), ..self }
     }
 
-    /// How much work to do where the limits name no number of nodes.
+    /// Sets the amount of work for limits without a node limit.
     #[must_use]
     pub const fn effort(self, effort: Effort) -> Self {
         Self { effort, ..self }
     }
 }
 
-/// Most promising first: a height that is hard to beat lets the
-/// others give up early.
+/// Greedy orders tried first, most promising first: a low height lets later orders stop early.
 const FIRST: [(Order, Fit); 9] = [
-    // What is live at the peak leaves no hole there, and elsewhere is more room.
+    // Buffers live at the peak come first, so they leave no hole at the peak.
     (Order::PeakLengthSize, Lowest),
     (Order::PeakSizeConflict, Lowest),
-    // Every strategy that has a name.
+    // All named strategies.
     Greedy::by_size().choices(),
     Greedy::by_conflict().choices(),
     Greedy::by_area().choices(),
     Greedy::by_breadth().choices(),
     Greedy::first_fit().choices(),
     Greedy::best_fit().choices(),
-    // TensorFlow Lite's greedy by size.
+    // Greedy by size of TensorFlow Lite.
     (Order::ThroughoutSizeStart, Tightest),
 ];
 
@@ -103,32 +104,32 @@ const OTHERS: [(Order, Fit); 24] = [
     (Order::EndStart, Tightest),
 ];
 
-/// Work of greedy placement in blocks of the occupancy searched, 20 million of which take a
-/// second: no further order is begun after so much. First those of the first orders,
+/// Work limit of greedy placement by effort, in visited blocks of the occupancy (20 million
+/// take a second), after which no further order is started. For the orders in `FIRST`,
 const FIRST_VISITS: [u64; 3] = [100_000, 1_000_000, 120_000_000];
 
-/// then those of the others.
+/// and for those in `OTHERS`.
 const OTHER_VISITS: [u64; 3] = [0, 1_000_000, 30_000_000];
 
-/// Nodes of the search, and steps of its inner loops, before it has made progress for the first
-/// time, by effort: milliseconds, tens of milliseconds, less than a second,
+/// Nodes of the search and steps of its inner loops without progress, by effort: milliseconds,
+/// tens of milliseconds, less than a second,
 const SEARCH: [(u64, u64); 3] = [(2_000, 2_500_000), (20_000, 25_000_000), (200_000, 500_000_000)];
 
-/// and so many more for each buffer: less than ten microseconds.
+/// with these additions per buffer: less than ten microseconds.
 const SEARCH_EACH: [(u64, u64); 3] = [(1, 100), (2, 400), (20, 4_000)];
 
-/// A search that goes on making progress may take so many times as much.
+/// Factor by which a search that makes progress may exceed that.
 const MOST_PROGRESS: u64 = 4;
 
 impl Auto {
-    /// Nodes and work at an effort.
+    /// Nodes and work without progress, at an effort.
     fn budget(effort: Effort, buffers: u64) -> (u64, u64) {
         let (search, each) = (SEARCH[effort as usize], SEARCH_EACH[effort as usize]);
         (search.0 + each.0 * buffers, search.1 + each.1 * buffers)
     }
 
-    /// Nodes, work, and both without progress. A number of nodes that is named is spent in
-    /// full, and allows as much work as at [`Effort::Thorough`] in proportion.
+    /// Nodes, work, and both without progress. An explicit node limit is spent in full, with
+    /// work in proportion to [`Effort::Thorough`].
     fn budgets(&self, buffers: u64, limits: &Limits) -> (u64, u64, (u64, u64)) {
         let (usual, work) = Self::budget(Effort::Thorough, buffers);
         let named = limits.most_nodes(u64::MAX);
@@ -140,25 +141,34 @@ impl Auto {
         (MOST_PROGRESS * patience.0, MOST_PROGRESS * patience.1, patience)
     }
 
-    /// Lowers the offsets by the search, towards the capacity if there is one that they do not
-    /// meet, and then by a quick search below it.
-    fn search(&self, part: &Problem, allocation: &mut Allocation, limits: &Limits, aim: Aim) -> Option<u64> {
-        let Some(capacity) = aim.capacity else { return self.exact.improve(part, allocation, limits, aim) };
+    /// Lowers the offsets by the exact search: to the capacity first, if there is one and the
+    /// offsets exceed it, and then by a quick search below it. Returns the work, or `None` if
+    /// the problem is too large.
+    fn search(
+        &self,
+        part: &Problem,
+        allocation: &mut Allocation,
+        limits: &Limits,
+        target: PackingTarget,
+    ) -> Option<u64> {
+        let Some(capacity) = target.capacity else {
+            return self.exact.improve(part, allocation, limits, target);
+        };
         let (nodes, mut spent) = (allocation.nodes, 0);
-        let enough = aim.enough.max(capacity);
-        if height(part, &allocation.offsets) > enough {
-            let reach = Aim { enough, needed: true, ..aim };
+        let sufficient = target.sufficient.max(capacity);
+        if height(part, &allocation.offsets) > sufficient {
+            let reach = PackingTarget { sufficient, required: true, ..target };
             spent = self.exact.improve(part, allocation, limits, reach)?;
         }
-        if height(part, &allocation.offsets) > enough || allocation.stop != Stop::Finished {
+        if height(part, &allocation.offsets) > sufficient || allocation.stop != Stop::Finished {
             return Some(spent);
         }
-        let left = aim.after(allocation.nodes - nodes, spent);
+        let left = target.after(allocation.nodes - nodes, spent);
         let (nodes, work) = Self::budget(Effort::Quick, part.buffers().len() as u64);
-        let lower = Aim { nodes: nodes.min(left.nodes), work: work.min(left.work), ..left };
+        let lower = PackingTarget { nodes: nodes.min(left.nodes), work: work.min(left.work), ..left };
         spent += self.exact.improve(part, allocation, limits, lower).unwrap_or(0);
         if allocation.stop == Stop::Nodes && nodes < left.nodes {
-            // The capacity is met; only the search below it has spent its own budget.
+            // The capacity is met; only the budget of the search below it is exhausted.
             allocation.stop = Stop::Finished;
         }
         Some(spent)
@@ -176,48 +186,48 @@ impl Strategy for Auto {
             return Ok(first);
         }
         let (nodes, work, patience) = self.budgets(problem.buffers().len() as u64, limits);
-        in_parts(problem, first.offsets, (nodes, work), |part, first, aim| {
-            let aim = Aim { patience, ..aim };
-            let mut allocation = best_of_first(part, first, limits, aim, self.effort);
-            let left = aim.after(allocation.nodes, 0);
+        allocate_parts(problem, first.offsets, (nodes, work), |part, first, target| {
+            let target = PackingTarget { patience, ..target };
+            let mut allocation = best_of_first(part, first, limits, target, self.effort);
+            let left = target.after(allocation.nodes, 0);
             let work = self.search(part, &mut allocation, limits, left);
             if work.is_none() && !is_too_large(part) {
-                let left = aim.after(allocation.nodes, 0);
+                let left = target.after(allocation.nodes, 0);
                 best_of(part, limits, &OTHERS, (left, OTHER_VISITS[self.effort as usize]), &mut allocation);
             }
-            Ok(Part { allocation, work: work.unwrap_or(0) })
+            Ok(PartAllocation { allocation, work: work.unwrap_or(0) })
         })
     }
 }
 
-/// The best of these offsets and of the first orders, as far as they are tried.
+/// The best of the given offsets and of the orders in `FIRST` that the limits allow.
 pub(super) fn best_of_first(
     problem: &Problem,
     first: Vec<u64>,
     limits: &Limits,
-    aim: Aim,
+    target: PackingTarget,
     effort: Effort,
 ) -> Allocation {
     let mut allocation = Allocation::new(first);
     if is_too_large(problem) {
-        best_sweep(problem, limits, aim, &mut allocation);
+        best_sweep(problem, limits, target, &mut allocation);
     } else {
-        best_of(problem, limits, &FIRST, (aim, FIRST_VISITS[effort as usize]), &mut allocation);
+        best_of(problem, limits, &FIRST, (target, FIRST_VISITS[effort as usize]), &mut allocation);
     }
     allocation
 }
 
-/// Whether a single greedy placement may look at too many blocks of the occupancy:
-/// each buffer at half of what is placed before it.
+/// Returns whether a single greedy placement may visit too many blocks of the occupancy. A buffer
+/// visits the blocks of half of the buffers placed before it, on average.
 fn is_too_large(problem: &Problem) -> bool {
     let buffers = problem.buffers().len() as u64;
     buffers.saturating_mul(buffers) / 128 > FIRST_VISITS[Effort::Thorough as usize]
 }
 
-/// Improves on offsets by walks through time, from either end.
-fn best_sweep(problem: &Problem, limits: &Limits, aim: Aim, allocation: &mut Allocation) {
+/// Improves offsets by sweeps through time, forwards and backwards.
+fn best_sweep(problem: &Problem, limits: &Limits, target: PackingTarget, allocation: &mut Allocation) {
     let limits = limits.clone().without_nodes();
-    let mut meter = Meter::new(&limits, aim.nodes);
+    let mut meter = Meter::new(&limits, target.nodes);
     for backwards in [false, true] {
         match sweep(problem, backwards, &mut meter) {
             Ok(offsets) if height(problem, &offsets) < height(problem, &allocation.offsets) => {
@@ -233,43 +243,43 @@ fn best_sweep(problem: &Problem, limits: &Limits, aim: Aim, allocation: &mut All
     allocation.nodes += meter.nodes();
 }
 
-/// Improves on offsets by greedy placement in these orders; none but greedy by size is begun
-/// after so many visits. Of a small problem, greedy by size looks at no limit.
+/// Improves offsets by greedy placement in the given orders. After `visits` visited blocks, only
+/// greedy by size is started; for a small problem, it ignores limits.
 fn best_of(
     problem: &Problem,
     limits: &Limits,
     orders: &[(Order, Fit)],
-    (aim, visits): (Aim, u64),
+    (target, visits): (PackingTarget, u64),
     allocation: &mut Allocation,
 ) {
     let first = height(problem, &allocation.offsets);
-    let enough = aim.bound.max(aim.enough);
-    if first <= enough && !aim.small {
+    let sufficient = target.bound.max(target.sufficient);
+    if first <= sufficient && !target.small {
         return;
     }
-    // An order that ties with first fit is taken: offsets do not depend on it then.
+    // An order that ties with first fit replaces it, so that the offsets do not depend on it.
     let mut best = first.saturating_add(1);
     let (limited, unlimited) = (limits.clone().without_nodes(), limits.clone().cancel_only());
-    let mut meter = Meter::new(&limited, aim.nodes);
+    let mut meter = Meter::new(&limited, target.nodes);
     let mut certain = Meter::new(&unlimited, u64::MAX);
-    (meter.best, meter.bound, certain.best, certain.bound) = (first, aim.bound, first, aim.bound);
+    (meter.best, meter.bound, certain.best, certain.bound) = (first, target.bound, first, target.bound);
     allocation.stop = meter.charge(0).err().unwrap_or(allocation.stop);
     let sorted = Orders::new(problem);
     let mut placer = Placer::new(problem, &sorted);
-    // Of a large problem, greedy by size comes first: what limits leave time for is not above it.
+    // For a large problem, greedy by size comes first, so that it runs if limits allow only one.
     let mut orders = orders.to_vec();
-    orders.sort_by_key(|&order| !aim.small && order != Greedy::by_size().choices());
+    orders.sort_by_key(|&order| !target.small && order != Greedy::by_size().choices());
     for (order, fit) in orders {
-        if best <= enough || allocation.stop == Stop::Cancelled {
+        if best <= sufficient || allocation.stop == Stop::Cancelled {
             break;
         }
         let by_size = (order, fit) == Greedy::by_size().choices();
-        let must = by_size && aim.small;
+        let must = by_size && target.small;
         if !must && (allocation.stop != Stop::Finished || (placer.visits() > visits && !by_size)) {
             continue;
         }
         let meter = if must { &mut certain } else { &mut meter };
-        // An order that is begun may take some more, but not any time.
+        // An order in progress may exceed the limit, by a factor of four at most.
         let allowed = if by_size { u64::MAX } else { visits.saturating_mul(4) };
         match placer.place(order, fit, (best, allowed), meter) {
             Ok(None) => {}
@@ -282,8 +292,8 @@ fn best_of(
         }
     }
     allocation.nodes += meter.nodes() + certain.nodes();
-    if best.min(first) <= enough && allocation.stop != Stop::Cancelled {
-        // Nothing is left to search for, so no limit was in the way.
+    if best.min(first) <= sufficient && allocation.stop != Stop::Cancelled {
+        // The height is optimal or sufficient, so no limit made a difference.
         allocation.stop = Stop::Finished;
     }
 }

@@ -9,19 +9,19 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 use crate::sorting::{in_time, sort_by_keys};
 
-/// Steps of inner loops for one buffer, to decide when to look at the token.
+/// Work per buffer in steps of inner loops, to decide when to poll for cancellation.
 const WORK_EACH: usize = 256;
 
-/// The first plan: each buffer, when it begins to live, at the lowest offset at which it
-/// meets none of those placed before it. Buffers that begin at one step go by their end, the
-/// latest first. Reserved ranges and fixed buffers are avoided.
+/// Computes the first plan: places each buffer, in order of start, at the lowest offset at which
+/// it overlaps no buffer placed before. Of buffers with the same start, the one that ends last
+/// goes first. Avoids reserved ranges and fixed buffers.
 ///
-/// Only cancellation stops it, by the token or the progress callback: a plan that is better
-/// than no reuse exists at any limit.
+/// Only cancellation stops it, by token or progress callback, so a plan with reuse exists at any
+/// other limit.
 ///
-/// O(n log n) time and O(n) space, where no buffer is fixed or has gaps. What is fixed
-/// in the future, or resumes after a gap, is looked up in an [`Occupancy`] besides, which
-/// is linear in their number for each buffer in the worst case.
+/// O(n log n) time and O(n) space if no buffer is fixed or has gaps. Fixed buffers that start
+/// later and pieces after gaps are found in an [`Occupancy`], which in the worst case takes time
+/// linear in their number for each buffer.
 ///
 /// # Errors
 /// [`Stop::Cancelled`].
@@ -38,7 +38,7 @@ pub(crate) fn first_fit(problem: &Problem, limits: &Limits) -> Result<Vec<u64>, 
     Ok(sweep.offsets)
 }
 
-/// Offsets of first fit by start, or, if the call is cancelled before, no reuse.
+/// First fit by start; if the call is cancelled, an allocation without reuse.
 pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::error::Result<Allocation> {
     match first_fit(problem, limits) {
         Ok(offsets) => Ok(Allocation::new(offsets)),
@@ -46,7 +46,7 @@ pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::err
     }
 }
 
-/// Buffers to be placed, in the order in which they are.
+/// Buffers to place, in the order of placement.
 fn births(problem: &Problem) -> Vec<BufferId> {
     let is_free = |id: &BufferId| {
         let buffer = problem.buffer(*id);
@@ -60,7 +60,7 @@ fn births(problem: &Problem) -> Vec<BufferId> {
     births
 }
 
-/// All pieces of live ranges that begin, or end, by time; those that take no room left out.
+/// Starts or ends of live pieces in the order of time, without buffers of size zero.
 struct Moments {
     moments: Vec<(u32, BufferId)>,
     next: usize,
@@ -72,7 +72,7 @@ impl Moments {
         Self { moments: moments.map(|(step, number)| (step, BufferId::new(number))).collect(), next: 0 }
     }
 
-    /// The next one that is not after this step.
+    /// Takes the next entry that is not after `step`.
     fn until(&mut self, step: u32) -> Option<BufferId> {
         let &(moment, id) = self.moments.get(self.next)?;
         (moment <= step).then(|| {
@@ -82,14 +82,16 @@ impl Moments {
     }
 }
 
-/// What is live at the step that is reached lies apart, so the free ranges say all of it. A
-/// buffer that begins now meets what is live now, and pieces that begin later of
-/// buffers which have an offset already: these are kept in an occupancy.
+/// State of the sweep at the current step.
+///
+/// Buffers that are live at the current step do not overlap, so the holes describe them
+/// completely. A buffer that starts now can only overlap buffers that are live now, and pieces
+/// that start later of buffers which already have an offset; `later` holds these.
 struct Sweep<'a> {
     problem: &'a Problem,
     holes: Holes,
     ends: Moments,
-    /// Pieces with an offset before they begin: all of fixed buffers, and those after gaps.
+    /// Pieces with an offset before they start: those of fixed buffers, and those after gaps.
     known: Moments,
     later: Option<(Timeline, Occupancy)>,
     offsets: Vec<u64>,
@@ -122,7 +124,7 @@ impl<'a> Sweep<'a> {
         Ok(sweep)
     }
 
-    /// Fixed buffers that begin before all others are never in the future.
+    /// Prepares `later`, unless all fixed buffers start at the first step.
     fn keep_for_later(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let problem = self.problem;
         let first = problem.buffers().iter().map(|buffer| buffer.live().start).min().unwrap_or(0);
@@ -148,10 +150,10 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// To this step: first pieces that end by then, which may be where others begin.
+    /// Advances to a step. Ends are processed before starts, so that memory is reused at once.
     fn advance(&mut self, step: u32) {
         loop {
-            // A piece that begins and ends in between takes its bytes and gives them back.
+            // A piece that starts and ends in between is allocated and freed.
             let begins = self.known.moments.get(self.known.next).map_or(u32::MAX, |&(start, _)| start);
             if let Some(id) = self.ends.until(step.min(begins)) {
                 self.holes.give_back(self.offsets[id.index()], self.problem.buffer(id).size());
@@ -167,9 +169,9 @@ impl<'a> Sweep<'a> {
         let buffer = self.problem.buffer(id);
         let (size, alignment) = (buffer.size(), buffer.alignment());
         let mut offset = 0;
-        // The lowest offset at which both allow it: each only ever raises it.
+        // Both structures only raise the offset, so the loop ends at the lowest common one.
         loop {
-            // There is always room on top: totals were checked when the problem was made.
+            // A hole always exists at the top: `Problem::new` checked the totals.
             offset = self.holes.lowest(size, alignment, offset).unwrap_or(offset);
             let Some((timeline, occupancy)) = &mut self.later else { break };
             let request = Request { pieces: timeline.pieces(id), size, alignment };

@@ -1,4 +1,4 @@
-//! Greedy placement: one buffer after the other, never moved again.
+//! Greedy placement: one buffer after the other, without moving any again.
 
 use super::first_fit::first_allocation;
 use super::occupancy::{Fit, Occupancy, Request};
@@ -10,13 +10,13 @@ use crate::ids::BufferId;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
-/// Places buffers in a fixed order, each in a hole between those placed before
-/// it. Made by the constructors, one for each order known in the field.
+/// Places buffers in a fixed order, each in a hole between those placed before. The constructors
+/// give the orders known in the literature.
 ///
-/// First fit is O(n log n) where no buffer is fixed or has gaps. The others take O(n^2) time in
-/// the worst case, long lives of which many overlap, and are near O(n log n) for the lowest
-/// hole where each buffer meets few others or they lie close together; O(n log n) space. See
-/// `docs/algorithms.md` for what that means in practice. Fixed buffers go first.
+/// First fit takes O(n log n) if no buffer is fixed or has gaps. The others take O(n^2) time in
+/// the worst case, when many long live ranges overlap; with the lowest hole they take nearly
+/// O(n log n) if each buffer overlaps few others in time or they lie close together. Space is
+/// O(n log n). `docs/algorithms.md` has measurements. Fixed buffers are placed first.
 #[derive(Clone, Copy, Debug)]
 pub struct Greedy {
     name: &'static str,
@@ -25,41 +25,40 @@ pub struct Greedy {
 }
 
 impl Greedy {
-    /// Largest first, in the lowest hole (Pisarchyk & Lee, arXiv 2001.03288).
+    /// Largest size first, in the lowest hole (Pisarchyk & Lee, arXiv 2001.03288).
     #[must_use]
     pub const fn by_size() -> Self {
         Self { name: "greedy-by-size", order: Order::SizeStart, fit: Fit::Lowest }
     }
 
-    /// By the fullest step that a buffer is live at, then by size (Pisarchyk &
-    /// Lee's breadth: the bytes that an operator needs at once).
+    /// By the largest load of the steps at which a buffer is live, then by size, in the lowest
+    /// hole (breadth of Pisarchyk & Lee: the bytes that an operator needs at the same time).
     #[must_use]
     pub const fn by_breadth() -> Self {
         Self { name: "greedy-by-breadth", order: Order::BreadthSize, fit: Fit::Lowest }
     }
 
-    /// Those that meet most others in time first (TVM's
-    /// `greedy_by_conflicts`), in the lowest hole.
+    /// Buffers with most conflicts in time first (`greedy_by_conflicts` of TVM), in the lowest
+    /// hole.
     #[must_use]
     pub const fn by_conflict() -> Self {
         Self { name: "greedy-by-conflict", order: Order::ConflictSize, fit: Fit::Lowest }
     }
 
-    /// Largest product of size and length of life first, in the lowest hole.
+    /// Largest product of size and live steps first, in the lowest hole.
     #[must_use]
     pub const fn by_area() -> Self {
         Self { name: "greedy-by-area", order: Order::AreaLength, fit: Fit::Lowest }
     }
 
-    /// In the order in which they start to live, in the lowest hole: what a
-    /// first-fit allocator would do at run time.
+    /// In order of start, in the lowest hole, as a first-fit allocator at run time.
     #[must_use]
     pub const fn first_fit() -> Self {
         Self { name: "first-fit", order: Order::StartEnd, fit: Fit::Lowest }
     }
 
-    /// In the order in which they start to live, in the smallest hole that is
-    /// large enough: what a best-fit allocator would do at run time.
+    /// In order of start, in the smallest hole that is large enough, as a best-fit allocator at
+    /// run time.
     #[must_use]
     pub const fn best_fit() -> Self {
         Self { name: "best-fit", order: Order::StartEnd, fit: Fit::Tightest }
@@ -75,8 +74,8 @@ impl Strategy for Greedy {
         self.name
     }
 
-    /// Stopped before it is done, it returns the offsets of first fit, which only
-    /// cancellation stops. A node is 2048 steps of inner loops.
+    /// If a limit stops it, the result is first fit, which only cancellation stops. One node is
+    /// 2048 steps of inner loops.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         let first = first_allocation(problem, limits)?;
         if first.stop != Stop::Finished || self.choices() == Self::first_fit().choices() {
@@ -94,20 +93,20 @@ impl Strategy for Greedy {
     }
 }
 
-/// Steps of inner loops for a block of the occupancy.
+/// Steps of inner loops per visited block of the occupancy.
 const STEPS_OF_A_VISIT: u64 = 64;
 
-/// Places the same problem again and again, in other orders.
+/// Places one problem repeatedly, in different orders, and reuses its memory.
 pub(super) struct Placer<'a> {
     problem: &'a Problem,
     orders: &'a Orders<'a>,
     occupancy: Occupancy,
-    /// For the lowest hole instead of the occupancy, where that is quicker.
+    /// Replaces the occupancy for the lowest hole where that is faster.
     tree: Option<SectionTree>,
     pub(super) offsets: Vec<u64>,
 }
 
-/// The tree of sections is quicker from so many buffers on.
+/// Number of buffers from which on the section tree is faster.
 const TREE_FROM: usize = 2_000;
 
 impl<'a> Placer<'a> {
@@ -120,16 +119,16 @@ impl<'a> Placer<'a> {
         Self { problem, orders, occupancy: Occupancy::default(), tree, offsets }
     }
 
-    /// Work done so far, the same on every machine.
+    /// Work so far, in visited blocks; independent of the machine.
     pub(super) fn visits(&self) -> u64 {
         self.occupancy.visits() + self.tree.as_ref().map_or(0, |tree| tree.steps() / STEPS_OF_A_VISIT)
     }
 
-    /// Places everything and returns the height; none as soon as it is sure to
-    /// be `limit` or more, or [`visits`](Self::visits) is above `most_visits`.
+    /// Places all buffers and returns the height. Returns `None` as soon as the height is known
+    /// to be at least `limit` or [`visits`](Self::visits) exceed `most_visits`.
     ///
     /// # Errors
-    /// Why it must stop before that.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn place(
         &mut self,
         order: Order,
@@ -170,7 +169,7 @@ impl<'a> Placer<'a> {
         Ok(height)
     }
 
-    /// Returns where it ends.
+    /// Places a buffer and returns its end.
     fn put(&mut self, id: BufferId, offset: u64, by_tree: bool) -> u64 {
         let size = self.problem.buffer(id).size();
         self.offsets[id.index()] = offset;
@@ -186,8 +185,8 @@ impl<'a> Placer<'a> {
     }
 }
 
-/// Whether buffers are many, and not most of them fixed: fixed ones may lie apart from each other,
-/// and make many ranges.
+/// Returns whether the problem has many buffers, of which few are fixed. Fixed buffers may be far apart
+/// and split the sets of the tree into many ranges.
 fn suits_tree(problem: &Problem) -> bool {
     let buffers = problem.buffers();
     let fixed = buffers.iter().filter(|buffer| buffer.fixed_offset().is_some()).count();

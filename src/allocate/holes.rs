@@ -4,18 +4,18 @@ use crate::random::Random;
 
 const NONE: u32 = u32::MAX;
 
-/// The free ranges between the buffers that are live at one moment, and all that is above the
-/// topmost one, in a treap ordered by offset.
+/// The holes between the buffers that are live at one moment, and the space above the topmost
+/// buffer, in a treap ordered by offset.
 ///
-/// For each alignment in use, a node knows the most room that a range of its subtree has
-/// from its first aligned offset on. So the lowest range with room for a buffer is found in
-/// O(log n) at any mix of alignments; an update takes O(a log n) for `a` alignments, of
-/// which there are at most 64.
+/// For each alignment in use, a node stores the maximum room of the holes in its subtree,
+/// counted from the first aligned offset of each hole. So the lowest hole with room for a buffer
+/// is found in O(log n) with any mix of alignments. An update takes O(a log n) for `a`
+/// alignments, of which there are at most 64.
 #[derive(Debug)]
 pub(super) struct Holes {
     alignments: Vec<u64>,
     nodes: Vec<Node>,
-    /// By node and alignment.
+    /// Maximum room by node and alignment.
     room: Vec<u64>,
     unused: Vec<u32>,
     root: u32,
@@ -32,7 +32,7 @@ struct Node {
 }
 
 impl Holes {
-    /// Everything is free, for buffers with these alignments.
+    /// A free arena, for buffers with the given alignments.
     pub(super) fn new(alignments: impl Iterator<Item = u64>) -> Self {
         let used = alignments.fold(0, |used, alignment| used | alignment);
         let alignments = (0..64).map(|bit| 1 << bit).filter(|bit| used & bit != 0).collect();
@@ -43,14 +43,14 @@ impl Holes {
         holes
     }
 
-    /// The lowest aligned offset, not below `from`, at which so many bytes are free.
+    /// Lowest aligned offset of at least `from` at which `size` bytes are free.
     pub(super) fn lowest(&self, size: u64, alignment: u64, from: u64) -> Option<u64> {
         let class = self.alignments.iter().position(|&own| own == alignment)?;
         self.lowest_under(self.root, (size, class), from)
     }
 
-    /// At most one range begins below `from` and ends above it, so one path besides that to
-    /// the range found is followed.
+    /// Searches a subtree. At most one hole begins below `from` and ends above it, so one path is
+    /// followed in addition to the path to the result: O(log n).
     fn lowest_under(&self, node: u32, (size, class): (u64, usize), from: u64) -> Option<u64> {
         if node == NONE || self.room[self.row(node) + class] < size {
             return None;
@@ -64,7 +64,7 @@ impl Holes {
         lower.or_else(own).or_else(|| self.lowest_under(above, (size, class), from))
     }
 
-    /// Takes bytes out of the range in which they are free.
+    /// Allocates bytes from the hole that contains them.
     pub(super) fn take(&mut self, offset: u64, size: u64) {
         let Some(Node { start, end, .. }) = self.at_or_below(offset) else { return };
         debug_assert!(offset + size <= end, "{offset}+{size} is not free in {start}..{end}");
@@ -80,7 +80,7 @@ impl Holes {
         }
     }
 
-    /// Gives bytes back; free ranges that touch become one.
+    /// Frees bytes, and joins the hole with adjacent ones.
     pub(super) fn give_back(&mut self, offset: u64, size: u64) {
         let end = offset + size;
         let next = self.at_or_below(end).filter(|next| next.start == end);
@@ -96,7 +96,7 @@ impl Holes {
         }
     }
 
-    /// The last range that does not begin above an offset.
+    /// The last hole that begins at or below an offset.
     fn at_or_below(&self, offset: u64) -> Option<Node> {
         let (mut node, mut found) = (self.root, None);
         while node != NONE {
@@ -143,7 +143,7 @@ impl Holes {
         root
     }
 
-    /// Ranges that begin below an offset, and the others.
+    /// Splits a subtree into the holes that begin below an offset and the others.
     fn split(&mut self, root: u32, offset: u64) -> (u32, u32) {
         if root == NONE {
             return (NONE, NONE);
@@ -162,7 +162,7 @@ impl Holes {
         parts
     }
 
-    /// All ranges of the first are below those of the second.
+    /// Joins two subtrees; all holes of the first lie below those of the second.
     fn merge(&mut self, below: u32, above: u32) -> u32 {
         if below == NONE || above == NONE {
             return if below == NONE { above } else { below };
@@ -179,7 +179,7 @@ impl Holes {
         root
     }
 
-    /// Removes the range with this start, which is there.
+    /// Removes the hole with the given start, which must exist.
     fn remove(&mut self, root: u32, start: u64) -> u32 {
         let own = self.nodes[root as usize];
         if own.start == start {
@@ -195,7 +195,7 @@ impl Holes {
         root
     }
 
-    /// Changes the range with this start, which is there; it stays apart from the others.
+    /// Changes the hole with the given start, which must exist and keep its order.
     fn resize(&mut self, node: u32, start: u64, range: (u64, u64)) {
         let own = self.nodes[node as usize];
         if own.start == start {
@@ -222,8 +222,8 @@ impl Holes {
     }
 }
 
-/// The next multiple of a power of two, if that is a number of 64 bits: an alignment that
-/// other buffers have may be too large for an offset.
+/// Rounds an offset up to a multiple of a power of two; `None` on overflow, as an alignment of
+/// another buffer may exceed every offset.
 fn aligned(offset: u64, alignment: u64) -> Option<u64> {
     Some(offset.checked_add(alignment - 1)? & !(alignment - 1))
 }

@@ -1,4 +1,16 @@
-//! Strategies that choose offsets, all behind one trait.
+//! Offset allocation: strategies behind one trait.
+//!
+//! A strategy maps a [`Problem`] (buffers with sizes, live ranges, alignments) to offsets. This
+//! is dynamic storage allocation, or two-dimensional strip packing with fixed horizontal
+//! positions, which is NP-hard.
+//!
+//! - Constructive heuristics: `naive`, `first_fit`, `greedy` (with `order`, `occupancy`,
+//!   `timeline`), `sweep`.
+//! - Shared objects: `greedy_objects`, `knapsack`, `merge` (with `sharing`).
+//! - Exact search: `exact`. The default, `auto`, combines the above.
+//! - Wrappers: `parts` splits a problem by time, `around` handles reserved ranges.
+//! - Rigid groups: `shapes` packs tensors at fixed distances to each other. `choose` selects
+//!   what to keep within a capacity.
 
 mod around;
 mod auto;
@@ -42,15 +54,15 @@ use crate::problem::Problem;
 
 /// Chooses an offset for every buffer of a problem.
 ///
-/// Implement it to bring a strategy of your own; the
-/// [`Planner`](crate::Planner) verifies what it returns like one of ours. A
-/// strategy should be deterministic: same problem, same offsets.
+/// Implement this trait to add a strategy; the [`Planner`](crate::Planner) verifies its
+/// offsets like those of the built-in strategies. A strategy should be deterministic: equal
+/// problems should give equal offsets.
 ///
 /// ```
 /// use plimsoll::allocate::{Allocation, Strategy};
 /// use plimsoll::{Buffer, Limits, Planner, Problem, Result};
 ///
-/// /// Everything on top of each other in time.
+/// /// Places all buffers on top of each other.
 /// struct Stack;
 ///
 /// impl Strategy for Stack {
@@ -75,12 +87,12 @@ use crate::problem::Problem;
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
 pub trait Strategy: Send + Sync {
-    /// The name, as on the command line.
+    /// Name of the strategy, as on the command line.
     fn name(&self) -> &str;
 
-    /// Chooses offsets. The problem's capacity is a wish: where it cannot be
-    /// met, the lowest arena found is the answer. A search that meets its
-    /// limits returns the best that it has.
+    /// Chooses offsets. The capacity of the problem is a preference: if the strategy cannot meet
+    /// it, it returns the lowest arena found. A search that reaches its limits returns the best
+    /// offsets found.
     ///
     /// # Errors
     /// [`Error::Refused`] if the strategy does not handle this problem.
@@ -97,37 +109,37 @@ impl<S: Strategy + ?Sized> Strategy for Box<S> {
     }
 }
 
-/// What a strategy returns.
+/// Result of a strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Allocation {
-    /// Bytes from the start of the arena, by buffer id.
+    /// Offset of each buffer in bytes from the start of the arena, by buffer id.
     pub offsets: Vec<u64>,
-    /// Shared objects, if the strategy thinks in them.
+    /// Shared objects, if the strategy assigns buffers to objects.
     pub objects: Option<Objects>,
-    /// Search nodes spent.
+    /// Number of search nodes spent.
     pub nodes: u64,
-    /// Why the strategy was done.
+    /// Reason for stopping.
     pub stop: Stop,
-    /// Nothing is lower than this, as a search of ours has shown; else 0.
+    /// Lower bound on the height proven by a built-in search, or 0.
     pub(crate) proven: u64,
 }
 
 impl Allocation {
-    /// These offsets, one for each buffer.
+    /// An allocation with these offsets, one per buffer.
     #[must_use]
     pub fn new(offsets: Vec<u64>) -> Self {
         Self { offsets, objects: None, nodes: 0, stop: Stop::Finished, proven: 0 }
     }
 }
 
-/// The end of the topmost buffer: the arena that these offsets need.
+/// Height of the arena that these offsets need: the end of the topmost buffer.
 fn height(problem: &Problem, offsets: &[u64]) -> u64 {
     let ends = problem.buffers().iter().zip(offsets).map(|(buffer, offset)| offset + buffer.size());
     ends.max().unwrap_or(0)
 }
 
-/// The names of all built-in strategies, in the order to list them.
+/// Names of all built-in strategies, in display order.
 pub const NAMES: [&str; 13] = [
     "naive",
     "greedy-by-size",
@@ -144,15 +156,13 @@ pub const NAMES: [&str; 13] = [
     "auto",
 ];
 
-/// What built-in strategies can be told without knowing which one it is.
+/// Settings common to the built-in strategies. Each strategy ignores those that do not apply.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Of strategies that draw random numbers: others for another seed, the same
-    /// for the same.
+    /// Random seed. Equal seeds give equal results.
     pub seed: u64,
-    /// Of strategies that search on several threads, where the feature `parallel`
-    /// is on. Results are the same at any number.
+    /// Number of threads (with the feature `parallel`). Results do not depend on it.
     pub threads: usize,
     /// Default budgets of `auto` and `exact`.
     pub effort: Effort,
@@ -164,18 +174,18 @@ impl Default for Settings {
     }
 }
 
-/// The built-in strategy of this name.
+/// Returns the built-in strategy with this name and default settings.
 ///
 /// # Errors
-/// [`Error::UnknownStrategy`], listing the names there are.
+/// [`Error::UnknownStrategy`], with the list of valid names.
 pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
     by_name_with(name, Settings::default())
 }
 
-/// The built-in strategy of this name, told so.
+/// Returns the built-in strategy with this name and the given settings.
 ///
 /// # Errors
-/// [`Error::UnknownStrategy`], listing the names there are.
+/// [`Error::UnknownStrategy`], with the list of valid names.
 pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>> {
     let Settings { seed, threads, effort } = settings;
     Ok(match name {
@@ -206,7 +216,7 @@ mod tests {
     use crate::limits::tests::{most_between_polls, spent_beyond_stop};
     use crate::problem::Buffer;
 
-    /// Long and short lives, so that everything has much to look at.
+    /// Problem with long and short live ranges, so that every phase has much to do.
     fn crowded(count: usize) -> Problem {
         let mut random = crate::random::Random::new(5);
         let buffers = (0..count).map(|_| {
@@ -218,8 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn no_phase_works_long_between_two_polls() {
-        // Greedy placement counts as well: the search is reached with some left.
+    fn every_phase_polls_often() {
+        // Greedy placement counts as nodes; some remain for the search.
         let cases = [
             (1500, 10_000, &NAMES[1..]),
             (20_000, 100_000, &["auto", "exact", "greedy-by-size", "first-fit"]),
@@ -230,31 +240,33 @@ mod tests {
             for name in names {
                 let limits = Limits::new().nodes(nodes);
                 by_name(name).unwrap().allocate(&problem, &limits).unwrap();
-                let most = most_between_polls();
-                println!("{count} buffers, {name}: {most} steps");
-                assert!(most < 1 << 20, "{count} buffers, {name}: {most} steps");
+                let steps = most_between_polls();
+                println!("{count} buffers, {name}: {steps} steps");
+                assert!(steps < 1 << 20, "{count} buffers, {name}: {steps} steps");
             }
         }
     }
 
     #[test]
-    fn who_is_told_to_stop_does_not_go_on() {
+    fn strategies_stop_soon_after_cancellation() {
         let (few, many) = (crowded(200), crowded(1500));
         for name in &NAMES[1..] {
-            let mut told = 0;
+            let mut stopped = 0;
             let moments = [0, 1, 10, 100, 300, 500, 700, 900, 1100];
-            for (problem, polls) in [&few, &many].into_iter().flat_map(|one| moments.map(|at| (one, at))) {
+            for (problem, polls) in
+                [&few, &many].into_iter().flat_map(|problem| moments.map(|at| (problem, at)))
+            {
                 let limits = cancelled_after(polls);
                 by_name(name).unwrap().allocate(problem, &limits).unwrap();
                 if let Some(times) = spent_beyond_stop() {
                     let count = problem.buffers().len();
                     println!("{count} buffers, {name}, after {polls} polls: {times} times");
-                    // The dives of one round are each told.
+                    // Each dive of a round may notice the stop once.
                     assert!(times < 32, "{count} buffers, {name}, after {polls} polls: {times} times");
-                    told += 1;
+                    stopped += 1;
                 }
             }
-            assert!(told > 0, "{name} was never told");
+            assert!(stopped > 0, "{name} was never stopped");
         }
     }
 

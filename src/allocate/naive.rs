@@ -5,10 +5,9 @@ use crate::limits::Limits;
 use crate::problem::{Buffer, Problem};
 use crate::sorting::sort_by_keys;
 
-/// Every buffer in memory of its own, in the order of their ids: no reuse at
-/// all. The figure to compare with.
+/// Gives each buffer its own memory, in the order of ids, without any reuse. A baseline.
 ///
-/// O(n log n) if there are fixed buffers, else O(n).
+/// O(n log n) time if there are fixed buffers, else O(n).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Naive;
 

@@ -1,27 +1,25 @@
-//! What is placed so far, searched for holes.
+//! Placed rectangles, searched for holes.
 
 /// Rectangles sorted by offset, in blocks that a search can skip.
 ///
-/// A search for a hole walks upwards and remembers the highest end seen of
-/// those that meet the new buffer in time. A block is skipped if none of its
-/// rectangles reaches above that or meets the buffer in time; within a block
-/// the time test runs over all rectangles at once. Linear in the worst case,
-/// but the interference graph (180 million pairs at 62 000 buffers) is never
-/// stored, and a pair costs a fraction of a nanosecond.
+/// A search for a hole goes upwards and tracks the highest end of the rectangles that meet the
+/// new buffer in time. It skips a block if none of its rectangles reaches above that end or meets
+/// the buffer in time; within a block the time test runs over all rectangles at once (SIMD).
+/// Linear in the worst case, but the interference graph (180 million pairs for 62 000 buffers) is
+/// never stored, and a pair costs a fraction of a nanosecond.
 #[derive(Debug, Default)]
 pub(super) struct Occupancy {
     blocks: Vec<Block>,
-    /// Blocks by ascending offset: what a search reads first.
+    /// Summaries of the blocks by ascending offset, which a search reads first.
     index: Vec<Summary>,
     visits: u64,
 }
 
 const BLOCK: usize = 64;
 
-/// Unused slots hold a range that meets nothing. Sections are `i32` because
-/// baseline x86-64 compares vectors of signed integers only; there are at most
-/// as many sections as buffers, and a search over more than 2^31 is out of
-/// reach of this structure anyway.
+/// Unused slots hold a range that meets nothing. Sections are `i32` because baseline x86-64
+/// compares vectors of signed integers only. There are at most as many sections as pieces of live
+/// ranges, and 2^31 pieces are out of reach of this structure.
 #[derive(Debug)]
 struct Block {
     len: usize,
@@ -40,7 +38,7 @@ struct Summary {
     top: u64,
 }
 
-/// What to place: sections by piece, ascending, size and alignment.
+/// Buffer to place: ranges of sections of its pieces, ascending; size and alignment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
     pub(super) pieces: &'a [(u32, u32)],
@@ -48,35 +46,35 @@ pub(super) struct Request<'a> {
     pub(super) alignment: u64,
 }
 
-/// Which hole to take.
+/// Choice of a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// The lowest that is large enough.
+    /// The lowest hole that is large enough.
     Lowest,
-    /// The smallest that is large enough; of several, the lowest.
+    /// The smallest hole that is large enough; of equal ones, the lowest.
     Tightest,
 }
 
 impl Occupancy {
-    /// Empties it, keeping the memory.
+    /// Removes all rectangles and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.blocks.clear();
         self.index.clear();
     }
 
-    /// Blocks searched since it was made: a measure of work that is the same on
-    /// every machine.
+    /// Number of blocks searched since construction: a measure of work that is independent of
+    /// the machine.
     pub(super) fn visits(&self) -> u64 {
         self.visits
     }
 
-    /// The offset of a hole for `request`, or the lowest place above all that
-    /// meet it.
+    /// Offset of a hole for `request`, or else the lowest offset above all rectangles that meet it
+    /// in time.
     pub(super) fn find(&mut self, request: Request<'_>, fit: Fit) -> u64 {
         self.find_from(request, fit, 0)
     }
 
-    /// The same, not below an offset.
+    /// Like [`find`](Self::find), for offsets of at least `from`.
     pub(super) fn find_from(&mut self, request: Request<'_>, fit: Fit, from: u64) -> u64 {
         let Request { pieces, size, alignment } = request;
         let (first, end) = signed((pieces[0].0, pieces[pieces.len() - 1].1));
@@ -147,7 +145,7 @@ impl Block {
         Self { len: 0, first: [i32::MAX; BLOCK], end: [0; BLOCK], offset: [0; BLOCK], top: [0; BLOCK] }
     }
 
-    /// Slots whose sections meet one of these, ascending.
+    /// Slots whose sections meet one of the pieces, ascending.
     #[allow(clippy::needless_bitwise_bool)] // without branches, so that it becomes vector code
     fn meeting(&self, pieces: &[(u32, u32)]) -> Meeting {
         let mut flags = [0u8; BLOCK];
@@ -201,7 +199,7 @@ impl Block {
     }
 }
 
-/// Set bytes of eight words, as slot numbers.
+/// Iterator over the nonzero bytes of eight words, as slot numbers.
 struct Meeting {
     words: [u64; BLOCK / 8],
     at: usize,
@@ -228,8 +226,7 @@ fn signed(sections: (u32, u32)) -> (i32, i32) {
     (sections.0.cast_signed(), sections.1.cast_signed())
 }
 
-/// The next multiple of a power of two; what may overflow was refused when the
-/// problem was made.
+/// Rounds up to a multiple of a power of two. Cannot overflow: `Problem::new` checked the totals.
 #[inline]
 pub(super) fn align_up(offset: u64, alignment: u64) -> u64 {
     (offset + (alignment - 1)) & !(alignment - 1)

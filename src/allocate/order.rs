@@ -1,71 +1,67 @@
-//! The orders in which buffers may be placed.
+//! Orders in which greedy strategies place buffers.
 
 use super::timeline::Timeline;
 use crate::ids::BufferId;
 use crate::problem::Problem;
 
-/// Named by the keys that decide, the first one first. All but starts and ends
-/// descend; what still ties goes by id.
+/// An order, named by its keys, most significant first. Keys descend unless the variant says
+/// "earlier"; ties go by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Size, then the earlier start.
+    /// Size, then earlier start.
     SizeStart,
-    /// Size, then the later start.
+    /// Size, then later start.
     SizeLateStart,
-    /// Size, then the later end.
+    /// Size, then later end.
     SizeEnd,
-    /// Size, then length of life.
+    /// Size, then number of live sections.
     SizeLength,
-    /// Size, then the fullest section, then length of life.
+    /// Size, then load of the fullest section, then number of live sections.
     SizeBreadthLength,
-    /// Those that live throughout, then size, then start: TensorFlow Lite's.
+    /// Buffers live at all times, then size, then start (TensorFlow Lite).
     ThroughoutSizeStart,
-    /// The fullest section (the earliest of those), then size.
+    /// Load of the fullest section, then that section (earlier first), then size.
     BreadthSize,
-    /// Load of the fullest section, then area, then length of life.
+    /// Load of the fullest section, then area, then number of live sections.
     LoadAreaLength,
-    /// Load of the fullest section, then length of life, then area.
+    /// Load of the fullest section, then number of live sections, then area.
     LoadLengthArea,
-    /// Those that live where the load is greatest by length of life, then the others
-    /// by size.
+    /// Buffers live at the peak by number of live sections, then the others by size.
     PeakLengthSize,
-    /// Those that live where the load is greatest by size, then the others by how many
-    /// they meet.
+    /// Buffers live at the peak by size, then the others by number of conflicts.
     PeakSizeConflict,
-    /// How many others it meets, then size.
+    /// Number of conflicts, then size.
     ConflictSize,
-    /// Size times length of life, then length.
+    /// Area (size times number of live sections), then number of live sections.
     AreaLength,
-    /// Length of life, then size.
+    /// Number of live sections, then size.
     LengthSize,
-    /// Length of life, then load of the fullest section, then area.
+    /// Number of live sections, then load of the fullest section, then area.
     LengthLoadArea,
-    /// The earlier start, then the later end.
+    /// Earlier start, then later end.
     StartEnd,
-    /// The earlier start, then size.
+    /// Earlier start, then size.
     StartSize,
-    /// The later end, then the later start: [`Order::StartEnd`] backwards in
-    /// time.
+    /// Later end, then later start: [`Order::StartEnd`] backwards in time.
     EndStart,
 }
 
-/// What the keys need to know, computed once for all orders.
+/// Data for the sort keys, computed once for all orders.
 pub(super) struct Orders<'a> {
     problem: &'a Problem,
     pub(super) timeline: Timeline,
-    /// Buffers to be placed: not fixed, and larger than nothing.
+    /// Buffers to place: without fixed offset and of positive size.
     free: Vec<BufferId>,
-    /// Of each buffer: load and number of its fullest section, the earliest of
-    /// those.
+    /// For each buffer: load and index of its fullest section, the earliest of equal ones.
     fullest: Vec<(u64, u32)>,
-    /// The greatest load.
+    /// Largest load.
     peak: u64,
-    /// Of each buffer: how many others it meets in time.
+    /// For each buffer: number of buffers that are live at the same time.
     conflicts: Vec<u32>,
 }
 
 impl<'a> Orders<'a> {
-    /// O(n log n).
+    /// Computes the data in O(n log n).
     pub(super) fn new(problem: &'a Problem) -> Self {
         let timeline = Timeline::new(problem);
         let is_free = |id: &BufferId| {
@@ -79,7 +75,7 @@ impl<'a> Orders<'a> {
         Self { problem, timeline, free, fullest, peak, conflicts }
     }
 
-    /// The buffers to be placed, in this order.
+    /// Buffers to place, in the given order.
     pub(super) fn sorted(&self, order: Order) -> Vec<BufferId> {
         let mut keyed: Vec<([u128; 3], BufferId)> =
             self.free.iter().map(|&id| (self.key(order, id), id)).collect();
@@ -87,7 +83,7 @@ impl<'a> Orders<'a> {
         keyed.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Ascending, so what is to descend is subtracted from its maximum.
+    /// Sort key. Keys ascend, so descending values are subtracted from their maximum.
     fn key(&self, order: Order, id: BufferId) -> [u128; 3] {
         let down = |value: u64| u128::from(u64::MAX - value);
         let up = u128::from;
@@ -126,8 +122,8 @@ impl<'a> Orders<'a> {
     }
 }
 
-/// How many others each buffer meets in time: those that start before it ends,
-/// less those that end before it starts, less itself.
+/// Number of conflicts of each buffer: buffers that start before it ends, minus those that end
+/// before it starts, minus itself.
 fn conflict_counts(timeline: &Timeline) -> Vec<u32> {
     let sections = &timeline.sections;
     let mut started_before = vec![0u32; timeline.section_count() + 1];
@@ -144,12 +140,11 @@ fn conflict_counts(timeline: &Timeline) -> Vec<u32> {
     sections.iter().map(count).collect()
 }
 
-/// Load and number of each buffer's fullest section, by a table of maxima over
-/// ranges of 2^k sections.
+/// Load and index of each buffer's fullest section, by a sparse table of range maxima.
 fn fullest_sections(problem: &Problem, timeline: &Timeline) -> Vec<(u64, u32)> {
     let loads = timeline.loads(problem);
     let fuller = |a: u32, b: u32| if loads[b as usize] > loads[a as usize] { b } else { a };
-    // The fullest of as many sections as a power of two, from each on.
+    // Entry i of level k is the fullest of the 2^k sections from i on.
     let mut levels: Vec<Vec<u32>> = vec![(0..loads.len() as u32).collect()];
     let mut width = 1;
     while width * 2 <= loads.len() {

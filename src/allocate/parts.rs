@@ -1,4 +1,4 @@
-//! Times that share no buffer are planned each for itself.
+//! Decomposition of a problem into time spans that share no buffer.
 
 use super::{Allocation, height};
 use crate::bound::lower_bound;
@@ -8,65 +8,66 @@ use crate::limits::Stop;
 use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
 
-/// What a part is to reach.
+/// The target of the search for one part.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Aim {
-    /// The lower bound of the part.
+pub(super) struct PackingTarget {
+    /// Lower bound of the part.
     pub(super) bound: u64,
-    /// A height that is good enough: the least there can be of the whole, as far as is known.
-    pub(super) enough: u64,
-    /// The capacity, if it may be within reach.
+    /// Sufficient height: the largest of the lower bound and the heights of the parts already
+    /// allocated. A packing of this part below that would not lower the arena.
+    pub(super) sufficient: u64,
+    /// Capacity, unless the lower bound of the whole problem exceeds it.
     pub(super) capacity: Option<u64>,
-    /// Whether a height above `enough` is of no use, and `enough` is the capacity.
-    pub(super) needed: bool,
-    /// Whether greedy by size runs to its end at any limit.
+    /// True if a height above `sufficient` is useless. `sufficient` is the capacity then.
+    pub(super) required: bool,
+    /// True if greedy by size runs to its end regardless of limits.
     pub(super) small: bool,
-    /// Search nodes that are left.
+    /// Remaining search nodes.
     pub(super) nodes: u64,
-    /// Steps of inner loops that are left.
+    /// Remaining work in steps of inner loops.
     pub(super) work: u64,
     /// Nodes and steps after which a search without progress ends. Progress allows as much
     /// again as was spent until then.
     pub(super) patience: (u64, u64),
 }
 
-impl Aim {
-    /// What is left after so many nodes and steps.
+impl PackingTarget {
+    /// The target after spending the given nodes and steps.
     pub(super) fn after(self, nodes: u64, work: u64) -> Self {
         Self { nodes: self.nodes.saturating_sub(nodes), work: self.work.saturating_sub(work), ..self }
     }
 }
 
-/// Problems of up to so many buffers have greedy by size at any limit.
+/// Maximum number of buffers for which greedy by size ignores limits.
 const SMALL: usize = 5_000;
 
-/// What came of a part.
-pub(super) struct Part {
+/// The allocation of one part, and the work spent.
+pub(super) struct PartAllocation {
     pub(super) allocation: Allocation,
     pub(super) work: u64,
 }
 
-/// Plans each part by `plan` from offsets of the whole on, those with the highest bound first:
-/// the others then only have to stay below what these need. Once the call is cancelled, the
-/// other parts keep the offsets that they had.
+/// Allocates each part with `plan`, starting from the offsets of the whole. Parts with a high
+/// lower bound come first: the others only need to stay below the height of these. After
+/// cancellation, the remaining parts keep their offsets.
 ///
-/// O(n log n) beside what `plan` does.
-pub(super) fn in_parts(
+/// O(n log n) in addition to `plan`.
+pub(super) fn allocate_parts(
     problem: &Problem,
     first: Vec<u64>,
     (mut nodes, mut work): (u64, u64),
-    mut plan: impl FnMut(&Problem, Vec<u64>, Aim) -> Result<Part>,
+    mut plan: impl FnMut(&Problem, Vec<u64>, PackingTarget) -> Result<PartAllocation>,
 ) -> Result<Allocation> {
     let bound = lower_bound(problem).bytes;
-    // A capacity that is out of reach is no aim: the least height is the answer then.
+    // A capacity below the lower bound cannot be met, so the lowest height becomes the goal.
     let capacity = problem.capacity().filter(|&capacity| capacity >= bound);
     let small = problem.buffers().len() <= SMALL;
     let patience = (u64::MAX, u64::MAX);
-    let aim = |bound, enough, (nodes, work)| Aim {
+    let target = |bound, sufficient, (nodes, work)| PackingTarget {
         bound,
-        enough,
+        sufficient,
         capacity,
-        needed: false,
+        required: false,
         small,
         nodes,
         work,
@@ -74,22 +75,23 @@ pub(super) fn in_parts(
     };
     let parts = parts(problem);
     if let [_] = &parts[..] {
-        return Ok(plan(problem, first, aim(bound, bound, (nodes, work)))?.allocation);
+        return Ok(plan(problem, first, target(bound, bound, (nodes, work)))?.allocation);
     }
     let mut whole = Allocation::new(first);
-    let mut enough = bound;
-    for (bound, ids, own) in hardest_first(problem, parts)? {
+    let mut sufficient = bound;
+    for (bound, ids, part) in hardest_first(problem, parts)? {
         let first = ids.iter().map(|id| whole.offsets[id.index()]).collect();
-        let part = plan(&own, first, aim(bound, enough, (nodes, work)))?;
-        enough = enough.max(height(&own, &part.allocation.offsets));
-        for (id, &offset) in ids.iter().zip(&part.allocation.offsets) {
+        let PartAllocation { allocation, work: spent } =
+            plan(&part, first, target(bound, sufficient, (nodes, work)))?;
+        sufficient = sufficient.max(height(&part, &allocation.offsets));
+        for (id, &offset) in ids.iter().zip(&allocation.offsets) {
             whole.offsets[id.index()] = offset;
         }
-        nodes = nodes.saturating_sub(part.allocation.nodes);
-        work = work.saturating_sub(part.work);
-        whole.nodes += part.allocation.nodes;
-        whole.proven = whole.proven.max(part.allocation.proven);
-        whole.stop = whole.stop.max(part.allocation.stop);
+        nodes = nodes.saturating_sub(allocation.nodes);
+        work = work.saturating_sub(spent);
+        whole.nodes += allocation.nodes;
+        whole.proven = whole.proven.max(allocation.proven);
+        whole.stop = whole.stop.max(allocation.stop);
         if whole.stop == Stop::Cancelled {
             break;
         }
@@ -97,7 +99,7 @@ pub(super) fn in_parts(
     Ok(whole)
 }
 
-/// Buffers by part and id, parts by time.
+/// Buffers of each part, ascending by id; parts in the order of time.
 fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
     let mut ids: Vec<BufferId> = problem.ids().collect();
     sort_by_keys(&mut ids, |&id| [problem.buffer(id).live().start.into(), 0]);
@@ -111,19 +113,19 @@ fn parts(problem: &Problem) -> Vec<Vec<BufferId>> {
         }
         end = end.max(live.end);
     }
-    // Ties are broken by id, here as in the whole.
+    // Heuristics break ties by id, so buffers keep the relative order of the whole problem.
     for part in &mut parts {
         part.sort_unstable();
     }
     parts
 }
 
-/// A problem of these buffers alone, without names.
+/// The problem of the given buffers, without names.
 pub(super) fn part_of(problem: &Problem, ids: &[BufferId]) -> Result<Problem> {
     Problem::new(ids.iter().map(|&id| problem.buffer(id).clone()).collect())
 }
 
-/// Lower bound, buffers, and the problem of each part.
+/// Lower bound, buffers and problem of a part.
 type Bounded = (u64, Vec<BufferId>, Problem);
 
 fn hardest_first(problem: &Problem, parts: Vec<Vec<BufferId>>) -> Result<Vec<Bounded>> {

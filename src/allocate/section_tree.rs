@@ -1,33 +1,35 @@
-//! What is placed so far, by time: for many buffers that live shortly.
+//! Placed rectangles by time, for many buffers with short live ranges.
 
 use smallvec::SmallVec;
 
-/// A segment tree over sections. A rectangle is kept at the few nodes that make up its
-/// sections; each node knows the bytes that rectangles take throughout its sections, and the
-/// bytes that any rectangle takes at any of them. The bytes that a new buffer must avoid are
-/// then the union of O(log n) of these sets.
+/// A segment tree over sections.
 ///
-/// A search walks upwards over all of them at once, which is linear in their ranges: these
-/// are at most as many as there are rectangles that meet the buffer, and far fewer where
-/// they lie close together, since ranges that touch are one. So it is near n log n in
-/// all for buffers that meet few others, and quadratic in the worst case, as
-/// [`Occupancy`](super::occupancy::Occupancy) always is.
+/// A rectangle is stored at the O(log n) nodes that make up its sections. Each node has two sets
+/// of byte ranges: those taken in all of its sections by rectangles stored there (`throughout`),
+/// and those taken in any of its sections (`sometimes`). A new buffer must avoid the union of
+/// O(log n) of these sets.
+///
+/// A search goes upwards through all sets at once and is linear in their ranges. These are at
+/// most as many as the rectangles that meet the buffer in time, and far fewer if these lie close
+/// together, since adjacent ranges are joined. So all searches together take nearly O(n log n)
+/// time if buffers meet few others, and quadratic time in the worst case, like
+/// [`Occupancy`](super::occupancy::Occupancy).
 #[derive(Debug)]
 pub(super) struct SectionTree {
-    /// A power of two.
+    /// Number of leaves, a power of two.
     leaves: u32,
     throughout: Vec<Taken>,
     sometimes: Vec<Taken>,
-    /// No buffer is smaller: a gap that is counts as taken.
+    /// Smallest buffer size: smaller holes count as taken.
     smallest: u64,
     steps: u64,
 }
 
-/// Ranges of bytes, ascending and apart. Most nodes have few: to allocate and free each of them
-/// takes longer than to fill them.
+/// Ranges of bytes, ascending and disjoint. Inline, since most nodes have few ranges and
+/// allocating each of them takes longer than filling them.
 type Taken = SmallVec<[(u64, u64); 2]>;
 
-/// Sections from the first to before the end.
+/// Range of sections, end exclusive.
 type Sections = (u32, u32);
 
 impl SectionTree {
@@ -37,12 +39,12 @@ impl SectionTree {
         Self { leaves, throughout: sets(), sometimes: sets(), smallest: smallest.max(1), steps: 0 }
     }
 
-    /// Empties it, keeping the memory.
+    /// Removes all rectangles and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.throughout.iter_mut().chain(&mut self.sometimes).for_each(SmallVec::clear);
     }
 
-    /// Steps of inner loops since it was made.
+    /// Number of steps of inner loops since construction.
     pub(super) fn steps(&self) -> u64 {
         self.steps
     }
@@ -65,16 +67,16 @@ impl SectionTree {
         }
     }
 
-    /// The lowest aligned offset at which so many bytes are free in all of these sections.
+    /// Lowest aligned offset at which `size` bytes are free in all of the given sections.
     pub(super) fn lowest(&mut self, pieces: &[Sections], size: u64, alignment: u64) -> u64 {
         let mut sets = Vec::new();
         for &piece in pieces {
             self.gather(1, (0, self.leaves), piece, &mut sets);
         }
-        // Few ranges are long ones, which raise the offset most; the others are skipped then.
+        // Small sets tend to have long ranges, which raise the offset most, so they come first.
         sets.sort_unstable_by_key(|set| set.len());
         let (mut offset, mut agreed, mut steps) = (0, 0, 0);
-        // Each set only raises the offset, by as little as it must.
+        // Each set raises the offset only as far as it must, so the result is the lowest.
         while agreed < sets.len() {
             agreed = 0;
             for set in &mut sets {
@@ -94,7 +96,7 @@ impl SectionTree {
         offset
     }
 
-    /// The sets of bytes that are taken at some of these sections.
+    /// Collects the sets of bytes taken in some of the given sections.
     fn gather<'s>(
         &'s self,
         node: usize,
@@ -108,7 +110,7 @@ impl SectionTree {
             sets.push(set);
         }
         for (child, half) in halves(node, own) {
-            // Where nothing is taken at any time, nothing is below.
+            // If nothing is taken in a subtree, its nodes are skipped.
             let meets = sections.0 < half.1 && half.0 < sections.1;
             if !covered && meets && !self.sometimes[child].is_empty() {
                 self.gather(child, half, sections, sets);
@@ -117,27 +119,27 @@ impl SectionTree {
     }
 }
 
-/// The ranges that end above an offset, in time that grows with the logarithm of how many do not.
+/// The ranges that end above an offset, by galloping search: O(log k) for k ranges skipped.
 fn above<'s>(set: &'s [(u64, u64)], offset: u64, steps: &mut u64) -> &'s [(u64, u64)] {
     let mut reach = 1;
     while set.get(reach - 1).is_some_and(|range| range.1 <= offset) {
         reach *= 2;
         *steps += 1;
     }
-    // The last one that was looked at ends above, the one before it does not.
+    // The range at `reach - 1` ends above the offset, the one at `reach / 2 - 1` does not.
     let (from, end) = (reach / 2, set.len().min(reach - 1));
     *steps += 1;
     &set[from + set[from..end.max(from)].partition_point(|range| range.1 <= offset)..]
 }
 
-/// The children of a node and their sections.
+/// Children of a node, with their sections.
 fn halves(node: usize, (first, end): Sections) -> [(usize, Sections); 2] {
     let middle = first + (end - first) / 2;
     [(2 * node, (first, middle)), (2 * node + 1, (middle, end))]
 }
 
-/// Adds a range, and what is too small for any buffer between it and others. Returns the steps
-/// for moving those above.
+/// Adds a range, joined with ranges that are closer than the smallest buffer. Returns the steps
+/// spent on moving later ranges.
 fn take(taken: &mut Taken, (mut start, mut end): (u64, u64), smallest: u64) -> u64 {
     if start < smallest {
         start = 0;

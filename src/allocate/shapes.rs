@@ -1,5 +1,8 @@
-//! Offsets for things that are no rectangles: groups of buffers at fixed distances, and
-//! pairs that may overlap in part.
+//! Offsets for items that are not rectangles: rigid groups of buffers at fixed distances, and
+//! pairs of buffers that may partially overlap.
+//!
+//! An item is called a *shape*. Its *frame* is the bounding buffer: size, alignment and fixed
+//! offset of the shape as a whole. Its pieces are the rectangles that it occupies.
 
 use crate::ids::BufferId;
 use crate::limits::{Meter, Stop};
@@ -7,25 +10,28 @@ use crate::problem::{LiveRange, Problem};
 use crate::random::{Keys, Random};
 use crate::sorting::{sort_by_keys, sort_keyed};
 
-/// No more conflicts between pieces are looked at.
-const MOST_CONFLICTS: usize = 4_000_000;
+/// Maximum number of conflicts between pieces.
+const MAX_CONFLICTS: usize = 4_000_000;
 
-/// Pairs of pieces that are live at once, of one shape or of two, that are looked at for conflicts:
-/// a tenth of a second.
-const MOST_LOOKED_AT: usize = 30_000_000;
+/// Maximum number of pairs of live pieces that are tested for conflicts: a tenth of a second.
+const MAX_TESTED_PAIRS: usize = 30_000_000;
 
-/// No more shapes are packed by exhaustive search.
-const FEW: usize = 12;
+/// Steps of a pair of pieces, and of a conflict that is sorted among others.
+const WORK_OF_A_PAIR: usize = 4;
+const WORK_OF_A_CONFLICT: usize = 8;
 
-/// No more places above one shape are tried by exhaustive search.
-const MOST_PLACES: u64 = 256;
+/// Maximum number of shapes for the exhaustive search.
+const MAX_EXHAUSTIVE: usize = 12;
 
-/// How hard to look for lower offsets.
+/// Maximum number of offsets above one shape that the exhaustive search tries.
+const MAX_OFFSETS: u64 = 256;
+
+/// Budget for finding lower offsets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackingEffort {
-    /// Of the exhaustive search.
+    /// Nodes of the exhaustive search.
     nodes: u64,
-    /// Of the local search: looks at conflicts.
+    /// Work of the local search, in conflicts visited.
     work: u64,
 }
 
@@ -36,19 +42,19 @@ impl PackingEffort {
     pub(crate) const FULL: Self = Self { nodes: 200_000, work: 40_000_000 };
 }
 
-/// A part of a shape: a buffer's piece of its live range.
+/// One rectangle of a shape: a contiguous piece of the live range of one buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
     pub(crate) shape: u32,
-    /// Bytes of the shape.
+    /// Byte range within the shape: `from..end`.
     pub(crate) from: u64,
     pub(crate) end: u64,
     pub(crate) live: LiveRange,
-    /// Whose it is.
+    /// The buffer that occupies the piece.
     pub(crate) buffer: BufferId,
 }
 
-/// The first buffer may reach so many bytes into the second one from below.
+/// A permitted partial overlap: the end of `lower` may reach `bytes` bytes into `upper`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reach {
     pub(crate) lower: BufferId,
@@ -56,60 +62,69 @@ pub(crate) struct Reach {
     pub(crate) bytes: u64,
 }
 
-/// Offsets whose difference (the first's less the other's) is strictly between these are
-/// not possible.
+/// A range of forbidden distances: the offset of the row's shape minus that of `other` must not be
+/// strictly between `above` and `below`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Conflict {
+struct ForbiddenRange {
     other: u32,
     above: i64,
     below: i64,
 }
 
-/// What is to be packed: the shapes' frames are the buffers of a problem.
+/// Shapes to pack, with their conflicts; the frames are the buffers of a problem.
 pub(crate) struct Shapes<'a> {
     frames: &'a Problem,
-    /// By shape: the first of its conflicts.
+    /// Start of each shape's row in `conflicts`.
     starts: Vec<u32>,
-    conflicts: Vec<Conflict>,
+    conflicts: Vec<ForbiddenRange>,
 }
 
-/// What was found.
+/// Result of packing.
 pub(crate) struct Packed {
     pub(crate) offsets: Vec<u64>,
     pub(crate) height: u64,
-    /// Whether no offsets need less.
+    /// True if the height is proven minimal, or at most the sufficient height.
     pub(crate) is_least: bool,
     pub(crate) nodes: u64,
     pub(crate) stop: Stop,
 }
 
 impl<'a> Shapes<'a> {
-    /// None if there are too many conflicts, or too large sizes.
-    pub(crate) fn new(frames: &'a Problem, pieces: &[Piece], reaches: &[Reach]) -> Option<Self> {
+    /// Computes the conflicts; `None` if there are too many or sizes are too large.
+    ///
+    /// # Errors
+    /// The reason for stopping.
+    pub(crate) fn new(
+        frames: &'a Problem,
+        pieces: &[Piece],
+        reaches: &[Reach],
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<Self>, Stop> {
         let sizes =
             frames.buffers().iter().map(|frame| u128::from(frame.size()) + u128::from(frame.alignment()));
         let fixed =
             frames.buffers().iter().filter_map(crate::problem::Buffer::fixed_offset).max().unwrap_or(0);
         let reserved = frames.reserved().last().map_or(0, |range| range.end);
         if sizes.sum::<u128>() + u128::from(fixed) + u128::from(reserved) > 1 << 60 {
-            return None;
+            return Ok(None);
         }
-        // Of several permissions for one pair, the widest counts: the last.
-        let mut reaches: Vec<(BufferId, BufferId, u64)> =
-            reaches.iter().map(|reach| (reach.lower, reach.upper, reach.bytes)).collect();
-        reaches.sort_unstable();
+        // A sweep over the pieces by start finds all pairs of pieces that are live at the same time.
+        // Each pair forbids an interval of distances between the two shapes, reduced by permitted
+        // overlaps.
+        let reaches = Reaches::new(reaches);
         let mut order: Vec<u32> = (0..pieces.len() as u32).collect();
         sort_by_keys(&mut order, |&piece| [pieces[piece as usize].live.start.into(), 0]);
-        let mut rows: Vec<Vec<Conflict>> = vec![Vec::new(); frames.buffers().len()];
+        let mut rows: Vec<Vec<ForbiddenRange>> = vec![Vec::new(); frames.buffers().len()];
         let mut live: Vec<u32> = Vec::new();
-        let (mut count, mut looked_at) = (0, 0);
+        let (mut count, mut tested) = (0, 0);
         for number in order {
             let piece = &pieces[number as usize];
-            // Pieces of one shape have no conflicts, so that many of them are not counted below.
-            looked_at += live.len();
-            if looked_at > MOST_LOOKED_AT {
-                return None;
+            // Live pieces of the same shape are visited below without counting as conflicts.
+            tested += live.len();
+            if tested > MAX_TESTED_PAIRS {
+                return Ok(None);
             }
+            meter.work(WORK_OF_A_PAIR * (1 + live.len()))?;
             live.retain(|&other| pieces[other as usize].live.end > piece.live.start);
             for &other in &live {
                 let other = &pieces[other as usize];
@@ -117,20 +132,14 @@ impl<'a> Shapes<'a> {
                     continue;
                 }
                 count += 2;
-                if count > MOST_CONFLICTS {
-                    return None;
+                if count > MAX_CONFLICTS {
+                    return Ok(None);
                 }
-                let reach = |lower: &Piece, upper: &Piece| {
-                    let key = (lower.buffer, upper.buffer, u64::MAX);
-                    let own = reaches[..reaches.partition_point(|reach| *reach <= key)].last();
-                    let own = own.filter(|reach| (reach.0, reach.1) == (lower.buffer, upper.buffer));
-                    own.map_or(0, |reach| reach.2.cast_signed())
-                };
-                let above = other.from.cast_signed() - piece.end.cast_signed() + reach(piece, other);
-                let below = other.end.cast_signed() - piece.from.cast_signed() - reach(other, piece);
+                let above = other.from.cast_signed() - piece.end.cast_signed() + reaches.of(piece, other);
+                let below = other.end.cast_signed() - piece.from.cast_signed() - reaches.of(other, piece);
                 if above < below - 1 {
-                    rows[piece.shape as usize].push(Conflict { other: other.shape, above, below });
-                    rows[other.shape as usize].push(Conflict {
+                    rows[piece.shape as usize].push(ForbiddenRange { other: other.shape, above, below });
+                    rows[other.shape as usize].push(ForbiddenRange {
                         other: piece.shape,
                         above: -below,
                         below: -above,
@@ -143,7 +152,10 @@ impl<'a> Shapes<'a> {
         }
         let (mut starts, mut conflicts) = (vec![0], Vec::new());
         for mut row in rows {
-            sort_by_keys(&mut row, |one| [one.other.into(), (one.above + (1 << 62)).cast_unsigned()]);
+            meter.work(WORK_OF_A_CONFLICT * (1 + row.len()))?;
+            sort_by_keys(&mut row, |range| [range.other.into(), (range.above + (1 << 62)).cast_unsigned()]);
+            // Overlapping intervals of one pair of shapes are joined, so a row has disjoint intervals
+            // in order.
             row.dedup_by(|next, last| {
                 let meet = next.other == last.other && next.above < last.below;
                 if meet {
@@ -154,10 +166,10 @@ impl<'a> Shapes<'a> {
             conflicts.extend(row);
             starts.push(conflicts.len() as u32);
         }
-        Some(Self { frames, starts, conflicts })
+        Ok(Some(Self { frames, starts, conflicts }))
     }
 
-    fn row(&self, shape: u32) -> &[Conflict] {
+    fn row(&self, shape: u32) -> &[ForbiddenRange] {
         &self.conflicts[self.starts[shape as usize] as usize..self.starts[shape as usize + 1] as usize]
     }
 
@@ -165,7 +177,8 @@ impl<'a> Shapes<'a> {
         self.starts.len() - 1
     }
 
-    /// The lowest place of a shape at or above `from`, given those that have one.
+    /// Lowest offset of a shape of at least `from`, given the offsets of placed shapes. Fixed
+    /// shapes return their fixed offset.
     fn lowest(&self, shape: u32, from: u64, offsets: &[Option<u64>], blocked: &mut Vec<(i64, i64)>) -> u64 {
         let frame = self.frames.buffer(BufferId::new(shape as usize));
         if let Some(fixed) = frame.fixed_offset() {
@@ -185,70 +198,78 @@ impl<'a> Shapes<'a> {
                 .map(|range| (range.start.cast_signed() - size, range.end.cast_signed())),
         );
         blocked.sort_unstable();
-        let mut place = from.next_multiple_of(frame.alignment()).cast_signed();
+        let mut offset = from.next_multiple_of(frame.alignment()).cast_signed();
         for &(above, below) in &*blocked {
-            if above >= place {
+            if above >= offset {
                 break;
             }
-            if below > place {
-                place = below.cast_unsigned().next_multiple_of(frame.alignment()).cast_signed();
+            if below > offset {
+                offset = below.cast_unsigned().next_multiple_of(frame.alignment()).cast_signed();
             }
         }
-        place.cast_unsigned()
+        offset.cast_unsigned()
     }
 
-    /// Each in turn as low as it can be; the height.
-    fn place(&self, order: &[u32], offsets: &mut [Option<u64>], blocked: &mut Vec<(i64, i64)>) -> u64 {
+    /// Places shapes in an order, each as low as possible, fixed ones first. Returns the height.
+    ///
+    /// # Errors
+    /// The reason for stopping; some shapes then have no offsets.
+    fn place(
+        &self,
+        order: &[u32],
+        offsets: &mut [Option<u64>],
+        blocked: &mut Vec<(i64, i64)>,
+        meter: &mut Meter<'_>,
+    ) -> Result<u64, Stop> {
         offsets.fill(None);
         let is_fixed =
             |shape: u32| self.frames.buffer(BufferId::new(shape as usize)).fixed_offset().is_some();
         let mut height = 0;
         for fixed in [true, false] {
             for &shape in order.iter().filter(|&&shape| is_fixed(shape) == fixed) {
+                meter.work(WORK_OF_A_CONFLICT * (1 + self.row(shape).len()))?;
                 let offset = self.lowest(shape, 0, offsets, blocked);
                 offsets[shape as usize] = Some(offset);
                 height = height.max(offset + self.frames.buffer(BufferId::new(shape as usize)).size());
             }
         }
-        height
+        Ok(height)
     }
 
-    /// Packs as low as can be found, down to `enough`: a few orders, then moves of what is
-    /// highest, then, if there are few, all of them. Starts from what is known.
+    /// Packs the shapes, starting from known offsets, until the height is at most `sufficient`.
     pub(crate) fn pack(
         &self,
-        known: &[u64],
-        enough: u64,
+        initial: &[u64],
+        sufficient: u64,
         effort: PackingEffort,
         meter: &mut Meter<'_>,
     ) -> Packed {
-        let ends = known.iter().zip(self.frames.buffers()).map(|(offset, frame)| offset + frame.size());
-        let height = ends.max().unwrap_or(0);
-        let mut best =
-            Packed { offsets: known.to_vec(), height, is_least: false, nodes: 0, stop: Stop::Finished };
+        let mut best = Packed::stopped(initial, self.frames, Stop::Finished);
+        // Phase 1: greedy placement in four orders, then local search over orders. Phase 2: with few
+        // shapes, an exhaustive search with a node limit of its own.
         let before = meter.nodes();
-        if let Err(stop) = self.improve(&mut best, enough, effort.work, meter) {
+        if let Err(stop) = self.improve(&mut best, sufficient, effort.work, meter) {
             best.stop = stop;
-        } else if best.height > enough && self.count() <= FEW {
-            let mut own = meter.of_question(effort.nodes);
-            match Exhaustive::new(self, &mut best).run(&mut own) {
+        } else if best.height > sufficient && self.count() <= MAX_EXHAUSTIVE {
+            let mut search_meter = meter.of_question(effort.nodes);
+            match Exhaustive::new(self, &mut best).run(&mut search_meter) {
                 Ok(done) => best.is_least = done,
-                // Out of its own nodes, not of those that there are.
-                Err(Stop::Nodes) if own.nodes() < meter.remaining() => {}
+                // Only the node limit of this search was reached, not that of the caller.
+                Err(Stop::Nodes) if search_meter.nodes() < meter.remaining() => {}
                 Err(stop) => best.stop = stop,
             }
-            meter.start_at(meter.nodes() + own.nodes());
+            meter.start_at(meter.nodes() + search_meter.nodes());
         }
-        best.is_least |= best.height <= enough;
+        best.is_least |= best.height <= sufficient;
         best.nodes = meter.nodes() - before;
         best
     }
 
-    /// Offsets below a height, if there are any; and whether, if not, that is proven, or if
-    /// so, that none are lower.
+    /// Searches for offsets below a height. The flag says that the search was complete: then
+    /// the offsets are minimal, or without offsets, none exist.
     ///
     /// # Errors
-    /// Why it must stop.
+    /// The reason to stop, if a limit was reached.
     pub(crate) fn below(&self, height: u64, meter: &mut Meter<'_>) -> Result<(Option<Vec<u64>>, bool), Stop> {
         let mut best =
             Packed { offsets: Vec::new(), height, is_least: false, nodes: 0, stop: Stop::Finished };
@@ -259,7 +280,7 @@ impl<'a> Shapes<'a> {
     fn improve(
         &self,
         best: &mut Packed,
-        enough: u64,
+        sufficient: u64,
         mut left: u64,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
@@ -267,25 +288,27 @@ impl<'a> Shapes<'a> {
         let cost = self.conflicts.len() as u64 + 8 * self.count() as u64;
         let mut current: Option<(u64, Vec<u32>)> = None;
         for order in self.orders(&best.offsets) {
-            meter.spend_on(1, cost)?;
+            meter.spend(1)?;
             left = left.saturating_sub(cost);
-            let height = self.place(&order, &mut offsets, &mut blocked);
+            let height = self.place(&order, &mut offsets, &mut blocked, meter)?;
             best.offer(height, &offsets);
-            if best.height <= enough {
+            if best.height <= sufficient {
                 return Ok(());
             }
-            if current.as_ref().is_none_or(|known| height < known.0) {
+            if current.as_ref().is_none_or(|current| height < current.0) {
                 current = Some((height, order));
             }
         }
+        // Local search: the order changes by one move at a time, and a change is kept if the height
+        // does not rise.
         let Some((mut height, mut order)) = current else { return Ok(()) };
         let mut random = Random::new(self.count() as u64);
         let mut highest: Vec<u32> = Vec::new();
         while left >= cost && order.len() > 1 {
-            meter.spend_on(1, cost)?;
+            meter.spend(1)?;
             left -= cost;
-            // Offsets are those of the order, or of one that was given up.
-            let _ = self.place(&order, &mut offsets, &mut blocked);
+            // The offsets may belong to an order that was rejected, so they are computed again.
+            self.place(&order, &mut offsets, &mut blocked, meter)?;
             highest.clear();
             highest.extend(order.iter().copied().filter(|&shape| {
                 let size = self.frames.buffer(BufferId::new(shape as usize)).size();
@@ -294,20 +317,20 @@ impl<'a> Shapes<'a> {
             let mut tries = 0;
             let before = order.clone();
             loop {
-                // The highest, or one in its way, goes to an earlier turn.
+                // Moves one of the highest shapes, or one of its conflicts, to an earlier position.
                 let mut moved = highest[random.below(highest.len())];
                 let row = self.row(moved);
                 if !row.is_empty() && random.below(3) == 0 {
                     moved = row[random.below(row.len())].other;
                 }
-                let place = order.iter().position(|&shape| shape == moved).unwrap_or(0);
-                let to = random.below(place + 1);
-                order[to..=place].rotate_right(1);
-                meter.spend_on(1, cost)?;
+                let position = order.iter().position(|&shape| shape == moved).unwrap_or(0);
+                let to = random.below(position + 1);
+                order[to..=position].rotate_right(1);
+                meter.spend(1)?;
                 left = left.saturating_sub(cost);
-                let found = self.place(&order, &mut offsets, &mut blocked);
-                if found <= height {
-                    height = found;
+                let new_height = self.place(&order, &mut offsets, &mut blocked, meter)?;
+                if new_height <= height {
+                    height = new_height;
                     best.offer(height, &offsets);
                     break;
                 }
@@ -317,15 +340,15 @@ impl<'a> Shapes<'a> {
                     return Ok(());
                 }
             }
-            if best.height <= enough {
+            if best.height <= sufficient {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// By known offsets, by size, by area, by start.
-    fn orders(&self, known: &[u64]) -> [Vec<u32>; 4] {
+    /// Orders by known offset, size, area and start.
+    fn orders(&self, initial: &[u64]) -> [Vec<u32>; 4] {
         let frame = |shape: u32| self.frames.buffer(BufferId::new(shape as usize));
         let by = |keys: &dyn Fn(u32) -> u64| {
             let mut keyed: Vec<_> =
@@ -334,7 +357,7 @@ impl<'a> Shapes<'a> {
             keyed.into_iter().map(|(_, shape)| shape as u32).collect()
         };
         [
-            by(&|shape| known[shape as usize]),
+            by(&|shape| initial[shape as usize]),
             by(&|shape| !frame(shape).size()),
             by(&|shape| !frame(shape).size().saturating_mul(frame(shape).live().steps().into())),
             by(&|shape| frame(shape).live().start.into()),
@@ -342,7 +365,49 @@ impl<'a> Shapes<'a> {
     }
 }
 
+/// How far buffers may reach into others.
+struct Reaches {
+    /// By lower buffer: the first of its permissions.
+    starts: Vec<usize>,
+    /// Upper buffers and bytes, ascending for each lower buffer.
+    list: Vec<(BufferId, u64)>,
+}
+
+impl Reaches {
+    fn new(reaches: &[Reach]) -> Self {
+        let mut sorted: Vec<(BufferId, BufferId, u64)> =
+            reaches.iter().map(|reach| (reach.lower, reach.upper, reach.bytes)).collect();
+        sorted.sort_unstable();
+        let count = sorted.last().map_or(0, |last| last.0.index() + 1);
+        let mut starts = vec![0; count + 1];
+        for reach in &sorted {
+            starts[reach.0.index() + 1] += 1;
+        }
+        for place in 0..count {
+            starts[place + 1] += starts[place];
+        }
+        Self { starts, list: sorted.into_iter().map(|(_, upper, bytes)| (upper, bytes)).collect() }
+    }
+
+    /// Bytes that a piece may reach into another one from below. Of several permissions for one
+    /// pair, the widest counts: the last.
+    fn of(&self, lower: &Piece, upper: &Piece) -> i64 {
+        let from = lower.buffer.index();
+        let Some(&[start, end]) = self.starts.get(from..from + 2) else { return 0 };
+        let own = &self.list[start..end];
+        let last = own[..own.partition_point(|reach| reach.0 <= upper.buffer)].last();
+        last.filter(|reach| reach.0 == upper.buffer).map_or(0, |reach| reach.1.cast_signed())
+    }
+}
+
 impl Packed {
+    /// The packing that is known, if a limit is met before a better one is sought.
+    pub(crate) fn stopped(offsets: &[u64], frames: &Problem, stop: Stop) -> Self {
+        let ends = offsets.iter().zip(frames.buffers()).map(|(offset, frame)| offset + frame.size());
+        let height = ends.max().unwrap_or(0);
+        Self { offsets: offsets.to_vec(), height, is_least: false, nodes: 0, stop }
+    }
+
     fn offer(&mut self, height: u64, offsets: &[Option<u64>]) {
         if height < self.height {
             self.height = height;
@@ -351,35 +416,37 @@ impl Packed {
     }
 }
 
-/// All ways of putting shapes on the floor or on others. Sets of places are looked at once.
+/// Exhaustive search over packings in which each shape lies right above the floor, a reserved
+/// range or a shape placed before. Every set of placed shapes with their offsets is visited once.
 ///
-/// In a packing whose sum of offsets is least, no set of shapes can be lowered by `A`, the largest
-/// alignment. So there is an order in which each shape, lowered by `A`, would reach below the floor,
-/// into what is reserved or into a shape before it: the first shapes of the order do not hold all
-/// others up otherwise. A shape then lies less than `A` above one of these.
+/// Completeness: consider a packing with the smallest sum of offsets, and let `A` be the largest
+/// alignment. No set of shapes can be lowered by `A`. So some order exists in which each shape,
+/// lowered by `A`, would reach below the floor, into a reserved range or into an earlier shape;
+/// otherwise the shapes after some prefix of the order could be lowered together. Hence each shape
+/// lies less than `A` above one of these.
 ///
-/// Where all alignments are the same, that is one offset above each. It is also enough where
-/// alignments differ, if `below` is above 0 for all conflicts, as it is for rectangles: a shape that
-/// cannot be lowered by its own alignment lies on another one, at its offset plus `below` or more, so
-/// that an order by offsets will do. Else each multiple of the shape's alignment within `A` is tried,
-/// after a search without these has found good packings.
+/// If all alignments are equal, there is one such offset above each. One offset also suffices for
+/// mixed alignments if `below` is positive for all conflicts, as for rectangles: a shape that
+/// cannot be lowered by its own alignment lies on another one, at its offset plus `below` or more,
+/// so an order by offsets exists. Otherwise, each multiple of the shape's alignment within `A` is
+/// tried, after a search without these has found good packings.
 struct Exhaustive<'s, 'a> {
     shapes: &'s Shapes<'a>,
     best: &'s mut Packed,
     offsets: Vec<Option<u64>>,
-    /// How far above the floor or another shape places are tried.
+    /// Range above the floor or another shape within which offsets are tried.
     span: u64,
-    seen: Keys,
+    visited: Keys,
     blocked: Vec<(i64, i64)>,
 }
 
 impl<'s, 'a> Exhaustive<'s, 'a> {
     fn new(shapes: &'s Shapes<'a>, best: &'s mut Packed) -> Self {
         let offsets = shapes.frames.buffers().iter().map(crate::problem::Buffer::fixed_offset).collect();
-        Self { shapes, best, offsets, span: 1, seen: Keys::default(), blocked: Vec::new() }
+        Self { shapes, best, offsets, span: 1, visited: Keys::default(), blocked: Vec::new() }
     }
 
-    /// Whether what was found is proven to be lowest.
+    /// Runs the search. Returns true if the best packing is proven minimal.
     fn run(&mut self, meter: &mut Meter<'_>) -> Result<bool, Stop> {
         let fixed = self.offsets.iter().zip(self.shapes.frames.buffers());
         let top = fixed.filter_map(|(offset, frame)| Some((*offset)? + frame.size())).max().unwrap_or(0);
@@ -390,17 +457,18 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         if finest == coarsest || self.shapes.conflicts.iter().all(|conflict| conflict.below > 0) {
             return Ok(true);
         }
-        if coarsest / finest > MOST_PLACES {
+        if coarsest / finest > MAX_OFFSETS {
             return Ok(false);
         }
         self.span = coarsest;
-        self.seen = Keys::default();
+        self.visited = Keys::default();
         self.descend(0, top, meter)?;
         Ok(true)
     }
 
     fn descend(&mut self, key: u128, top: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
         meter.spend_on(1, 64 * self.offsets.len() as u64)?;
+        // Branch and bound: the height never falls as shapes are added.
         if top >= self.best.height {
             return Ok(());
         }
@@ -414,12 +482,14 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
             if self.offsets[shape as usize].is_some() {
                 continue;
             }
-            for place in self.places(shape) {
-                let end = place + self.shapes.frames.buffer(BufferId::new(shape as usize)).size();
-                let mark = Random::new(Random::new(shape.into()).next() ^ place).key();
+            for offset in self.offsets_above(shape) {
+                let end = offset + self.shapes.frames.buffer(BufferId::new(shape as usize)).size();
+                // The hash of a set of placed shapes is the exclusive or of their tokens, so it does
+                // not depend on the order of placement: each set is visited once.
+                let mark = Random::new(Random::new(shape.into()).next() ^ offset).key();
                 let next = key ^ mark;
-                if end < self.best.height && self.seen.insert(next) {
-                    self.offsets[shape as usize] = Some(place);
+                if end < self.best.height && self.visited.insert(next) {
+                    self.offsets[shape as usize] = Some(offset);
                     let done = self.descend(next, top.max(end), meter);
                     self.offsets[shape as usize] = None;
                     done?;
@@ -429,8 +499,8 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         Ok(())
     }
 
-    /// Where a shape can lie on the floor or on something, or less than the span above it.
-    fn places(&mut self, shape: u32) -> Vec<u64> {
+    /// Offsets of a shape on the floor or on a placed shape, or within the span above it.
+    fn offsets_above(&mut self, shape: u32) -> Vec<u64> {
         let (shapes, frame) = (self.shapes, self.shapes.frames.buffer(BufferId::new(shape as usize)));
         let placed = shapes.row(shape).iter().filter_map(|conflict| {
             Some(self.offsets[conflict.other as usize]?.cast_signed() + conflict.below)
@@ -439,13 +509,13 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         let above = |from: i64| {
             let end = (from + self.span.cast_signed()).max(1).cast_unsigned();
             let first = from.max(0).cast_unsigned().next_multiple_of(frame.alignment());
-            // Where the span is 1, the lowest place.
+            // With a span of 1, only the lowest offset remains.
             (first..end.max(first + 1)).step_by(frame.alignment() as usize)
         };
         let mut from: Vec<u64> = placed.chain(reserved).chain([0]).flat_map(above).collect();
         from.sort_unstable();
         from.dedup();
-        from.retain(|&place| shapes.lowest(shape, place, &self.offsets, &mut self.blocked) == place);
+        from.retain(|&offset| shapes.lowest(shape, offset, &self.offsets, &mut self.blocked) == offset);
         from
     }
 }

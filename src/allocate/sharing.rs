@@ -1,4 +1,4 @@
-//! Tensors as the sharing of objects sees them, and what it results in.
+//! Input and output of the strategies for shared objects.
 
 use super::Allocation;
 use super::occupancy::align_up;
@@ -9,43 +9,45 @@ use crate::objects::Objects;
 use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
 
-/// What needs an object: its size, and the sections at which it is live.
+/// A tensor that needs an object: its size and its range of sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interval {
+pub(super) struct ObjectInterval {
     pub(super) size: u64,
     pub(super) first: u32,
     pub(super) end: u32,
 }
 
-/// What shares objects: all buffers but those of 0 bytes, sizes rounded up to
-/// their alignment.
-pub(super) struct Shared<'a> {
+/// A problem for shared objects: all buffers of positive size, with sizes rounded up to their
+/// alignment.
+pub(super) struct ObjectProblem<'a> {
     problem: &'a Problem,
     pub(super) ids: Vec<BufferId>,
-    pub(super) intervals: Vec<Interval>,
+    pub(super) intervals: Vec<ObjectInterval>,
     pub(super) sections: u32,
 }
 
-impl<'a> Shared<'a> {
-    /// O(n log n).
+impl<'a> ObjectProblem<'a> {
+    /// Builds the problem in O(n log n).
     ///
     /// # Errors
     /// [`Error::Refused`] for buffers with fixed offsets or gaps.
     pub(super) fn new(strategy: &str, problem: &'a Problem) -> Result<Self> {
-        let why = |id: BufferId| {
+        let refusal = |id: BufferId| {
             let (buffer, name) = (problem.buffer(id), problem.name(id));
             let reason = match (buffer.fixed_offset(), buffer.gaps()) {
                 (Some(_), _) => {
                     format!(
-                        "`{name}` has a fixed offset, but a shared object lies where there is room for it"
+                        "`{name}` has a fixed offset, but the strategy places shared objects freely; use another strategy"
                     )
                 }
                 (None, []) => return None,
-                _ => format!("`{name}` has gaps, but has a shared object for itself from start to end"),
+                _ => format!(
+                    "`{name}` has gaps, but would occupy its shared object from start to end; use another strategy"
+                ),
             };
             Some(format!("buffer {reason}"))
         };
-        if let Some(reason) = problem.ids().find_map(why) {
+        if let Some(reason) = problem.ids().find_map(refusal) {
             return Err(Error::Refused { strategy: strategy.to_owned(), reason });
         }
         let timeline = Timeline::new(problem);
@@ -53,37 +55,37 @@ impl<'a> Shared<'a> {
         let interval = |id: &BufferId| {
             let buffer = problem.buffer(*id);
             let (first, end) = timeline.sections[id.index()];
-            Interval { size: align_up(buffer.size(), buffer.alignment()), first, end }
+            ObjectInterval { size: align_up(buffer.size(), buffer.alignment()), first, end }
         };
         let intervals = ids.iter().map(interval).collect();
         Ok(Self { problem, ids, intervals, sections: timeline.section_count() as u32 })
     }
 
-    pub(super) fn lay_out(&self, sharing: &Sharing) -> Allocation {
+    pub(super) fn lay_out(&self, sharing: &ObjectSharing) -> Allocation {
         lay_out(self.problem, &self.ids, sharing)
     }
 
-    /// Where the objects end: their sum, and what is left free for alignment.
-    pub(super) fn height(&self, sharing: &Sharing) -> u64 {
+    /// Height of the arena that holds the objects: their sizes, plus padding for alignment.
+    pub(super) fn height(&self, sharing: &ObjectSharing) -> u64 {
         let starts = starts(self.problem, &self.ids, sharing);
         starts.iter().zip(&sharing.sizes).map(|(start, size)| start + size).max().unwrap_or(0)
     }
 }
 
-/// The object of what has none.
+/// Object index of a tensor without an object.
 pub(super) const OUTSIDE: u32 = u32::MAX;
 
-/// Which object each interval shares, and how large the objects are.
+/// An assignment of intervals to objects, with the sizes of the objects.
 #[derive(Clone, Debug)]
-pub(super) struct Sharing {
+pub(super) struct ObjectSharing {
     pub(super) object: Vec<u32>,
-    /// The given ones first, as large as they are; then those opened.
+    /// Given objects first, with their given sizes, then the opened ones.
     pub(super) sizes: Vec<u64>,
 }
 
-/// Objects one after the other, those of large alignment first, so that there
-/// is no padding between objects of sizes that are multiples of theirs.
-fn starts(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Vec<u64> {
+/// Start of each object. Objects lie one after the other, those of large alignment first, which
+/// avoids padding if their sizes are multiples of their alignments.
+fn starts(problem: &Problem, shared: &[BufferId], sharing: &ObjectSharing) -> Vec<u64> {
     let mut alignments = vec![1; sharing.sizes.len()];
     for (id, &object) in shared.iter().zip(&sharing.object).filter(|(_, object)| **object != OUTSIDE) {
         let alignment = &mut alignments[object as usize];
@@ -100,7 +102,7 @@ fn starts(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Vec<u64>
     starts
 }
 
-fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &Sharing) -> Allocation {
+fn lay_out(problem: &Problem, shared: &[BufferId], sharing: &ObjectSharing) -> Allocation {
     let starts = starts(problem, shared, sharing);
     let mut offsets = vec![0; problem.buffers().len()];
     let mut of_buffer = vec![None; problem.buffers().len()];

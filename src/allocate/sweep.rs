@@ -1,4 +1,4 @@
-//! One walk through time, for problems that are too large for anything else.
+//! Best fit as one sweep over time, for problems too large for other heuristics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,23 +8,22 @@ use crate::limits::{Meter, Stop};
 use crate::problem::{LiveRange, Problem};
 use crate::sorting::sort_by_keys;
 
-/// Gives each buffer, when it begins to live, the smallest hole that it fits into
-/// (of several, the lowest), and takes it back when it dies: what a best-fit
-/// allocator would do at run time, but for those of one moment, which go by size.
-/// What is fixed has the bottom of the arena for itself. Backwards, time runs from
-/// the end to the start.
+/// Allocates each buffer when it becomes live, in the smallest hole that fits (of equal ones, the
+/// lowest), and frees it when it dies, as a best-fit allocator would at run time. Buffers that
+/// start at the same step go by size, largest first. Fixed buffers have the bottom of the arena
+/// for themselves. With `backwards`, time runs from the end to the start.
 ///
 /// O(n log n) time, O(n) space.
 ///
 /// # Errors
-/// Why it must stop before it is done.
+/// The reason to stop, if a limit was reached.
 pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -> Result<Vec<u64>, Stop> {
     let live = |id: BufferId| match problem.buffer(id).live() {
         LiveRange { start, end } if backwards => (u32::MAX - end, u32::MAX - start),
         LiveRange { start, end } => (start, end),
     };
     let fixed = problem.buffers().iter().filter_map(|buffer| Some(buffer.fixed_offset()? + buffer.size()));
-    let mut holes = Holes::above(fixed.max().unwrap_or(0));
+    let mut holes = BestFitHoles::above(fixed.max().unwrap_or(0));
     let mut offsets: Vec<u64> =
         problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect();
     let is_free = |id: &BufferId| {
@@ -47,30 +46,30 @@ pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -
     Ok(offsets)
 }
 
-/// Free memory: holes by offset and by size, and all above the top.
+/// Free memory: holes by offset and by size, and all bytes above `top`.
 #[derive(Debug)]
-struct Holes {
-    /// Offset to size.
+struct BestFitHoles {
+    /// Size of each hole, by offset.
     by_offset: BTreeMap<u64, u64>,
-    /// Size and offset.
+    /// Size and offset of each hole.
     by_size: BTreeSet<(u64, u64)>,
     top: u64,
 }
 
-impl Holes {
+impl BestFitHoles {
     fn above(top: u64) -> Self {
         Self { by_offset: BTreeMap::new(), by_size: BTreeSet::new(), top }
     }
 
     fn take(&mut self, size: u64, alignment: u64) -> u64 {
-        // A hole that is large enough for any padding is near the best, and found
-        // at once.
+        // If the smallest large hole does not fit with padding, one that fits with any padding
+        // is chosen in O(log n) and is nearly the best.
         let fits = |offset: u64, hole: u64| align_up(offset, alignment) - offset + size <= hole;
         let best =
             self.by_size.range((size, 0)..).next().copied().filter(|&(hole, offset)| fits(offset, hole));
         let padded = size.saturating_add(alignment - 1);
-        let found = best.or_else(|| self.by_size.range((padded, 0)..).next().copied());
-        let Some((hole, start)) = found else { return self.grow(size, alignment) };
+        let chosen = best.or_else(|| self.by_size.range((padded, 0)..).next().copied());
+        let Some((hole, start)) = chosen else { return self.grow(size, alignment) };
         self.remove(start, hole);
         let offset = align_up(start, alignment);
         self.add(start, offset - start);
@@ -78,7 +77,7 @@ impl Holes {
         offset
     }
 
-    /// Nothing is large enough: from the topmost hole, if it is at the top, on.
+    /// Allocates at the top of the arena, from the topmost hole if that is adjacent.
     fn grow(&mut self, size: u64, alignment: u64) -> u64 {
         let last = self.by_offset.last_key_value().map(|(&offset, &hole)| (offset, hole));
         let start = match last.filter(|&(offset, hole)| offset + hole == self.top) {

@@ -1,25 +1,25 @@
-//! Time, reduced to the moments at which something starts to live.
+//! Compression of time to the steps at which buffers start to be live.
 
 use std::collections::BTreeMap;
 
 use crate::ids::BufferId;
 use crate::problem::{Buffer, LiveRange, Problem};
 
-/// Live ranges in sections: section `k` begins where the `k`-th different start
-/// of a piece lies. Two buffers meet in time if and only if they share a section, since
-/// the later of the two starts is a section that both contain.
+/// Live ranges as ranges of sections. Section `k` begins at the `k`-th distinct start of a
+/// piece. Two buffers are live at the same time if and only if they share a section: the later
+/// of their starts begins a section that both contain.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    /// The first step of each section, ascending.
+    /// First step of each section, ascending.
     starts: Vec<u32>,
-    /// First and one past the last section of each buffer.
+    /// Range `(first, end)` of sections of each buffer, gaps included.
     pub(super) sections: Vec<(u32, u32)>,
-    /// Of those that have gaps: the same of each piece.
+    /// For buffers with gaps: the range of sections of each piece.
     gapped: BTreeMap<BufferId, Vec<(u32, u32)>>,
 }
 
 impl Timeline {
-    /// O(n log n).
+    /// Builds the timeline in O(n log n).
     pub(super) fn new(problem: &Problem) -> Self {
         let pieces = problem.buffers().iter().flat_map(Buffer::pieces);
         let mut starts: Vec<u32> = pieces.map(|piece| piece.start).collect();
@@ -33,7 +33,7 @@ impl Timeline {
         Self { starts, sections, gapped }
     }
 
-    /// The sections in which a buffer is live, in one range for each piece of it.
+    /// Ranges of sections in which a buffer is live, one for each piece.
     #[inline]
     pub(super) fn pieces(&self, id: BufferId) -> &[(u32, u32)] {
         match self.gapped.get(&id) {

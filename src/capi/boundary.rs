@@ -1,5 +1,5 @@
-//! What every function does at the boundary: check pointers, catch panics, keep
-//! the message.
+//! The boundary of the ABI: checks of pointers, the guard that catches panics, the error message
+//! of each thread, and copies of results to the caller's memory.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use super::status::{
 use crate::Error;
 use crate::import::cut_within;
 
-/// Why a call failed: a status and a message.
+/// The reason for which a call failed: a status and a message.
 pub(super) struct Failure {
     pub(super) status: i32,
     pub(super) message: String,
@@ -46,57 +46,58 @@ impl From<Error> for Failure {
 
 pub(super) type Outcome = Result<(), Failure>;
 
-/// Bytes of a message; cut ones have some 100 more.
-const LONGEST_MESSAGE: usize = 1900;
+/// Longest message in bytes before the note that a cut message carries (about 100 bytes more).
+const MAX_MESSAGE_BYTES: usize = 1900;
 
 thread_local! {
     static MESSAGE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Runs the body of a function; nothing unwinds beyond it.
+/// Runs the body of an exported function. Returns the status, keeps the message of a failure, and
+/// turns a panic into PLIMSOLL_ERROR_PANIC: unwinding into C is undefined behavior.
 pub(super) fn guard(body: impl FnOnce() -> Outcome) -> i32 {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => PLIMSOLL_OK,
-        Ok(Err(failure)) => keep(&failure),
-        Err(payload) => keep(&panicked(payload)),
+        Ok(Err(failure)) => record_failure(&failure),
+        Err(payload) => record_failure(&panic_failure(payload)),
     }
 }
 
-// Not inlined: one of each, instead of one for every function of the ABI.
+// Cold and not inlined: `guard` is instantiated for every exported function, this one once.
 #[cold]
 #[inline(never)]
-fn keep(failure: &Failure) -> i32 {
-    // Names in files and texts of callers have any length.
-    let text = cut_within(&failure.message, LONGEST_MESSAGE).into_owned();
-    // At the end of a thread there may be no place for it any more.
+fn record_failure(failure: &Failure) -> i32 {
+    // A message can quote names from files and texts of callers, which have any length.
+    let text = cut_within(&failure.message, MAX_MESSAGE_BYTES).into_owned();
+    // The thread-local may already be destroyed when a destructor calls at the end of a thread.
     let _ = MESSAGE.try_with(|message| *message.borrow_mut() = text);
     failure.status
 }
 
 #[cold]
 #[inline(never)]
-fn panicked(payload: Box<dyn Any + Send>) -> Failure {
+fn panic_failure(payload: Box<dyn Any + Send>) -> Failure {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let text = format!("a mistake in the library: {}", text.unwrap_or("no message"));
-    // What it holds may panic as it is dropped.
+    let text = format!("internal error: {}", text.unwrap_or("no message"));
+    // Dropping a payload can panic again, outside of any guard.
     std::mem::forget(payload);
     Failure::new(PLIMSOLL_ERROR_PANIC, text)
 }
 
-/// Frees what was made by [`give`]; NULL is nothing to free.
+/// Frees an object created by [`give`]; does nothing for NULL.
 pub(super) unsafe fn free<T>(pointer: *mut T) {
     if !pointer.is_null() {
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the caller hands back what `give` gave, once.
+            // SAFETY: the caller passes a pointer from `give`, and passes it once.
             drop(unsafe { Box::from_raw(pointer) });
         }));
     }
 }
 
-/// Hands an object over. The place to write it to was checked before.
-pub(super) fn give<T>(place: &mut *mut T, object: T) {
-    *place = Box::into_raw(Box::new(object));
+/// Moves an object to the heap and writes its handle to an output pointer that was checked before.
+pub(super) fn give<T>(out: &mut *mut T, object: T) {
+    *out = Box::into_raw(Box::new(object));
 }
 
 #[cold]
@@ -106,16 +107,16 @@ fn null(name: &str) -> Failure {
 }
 
 pub(super) unsafe fn reference<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, Failure> {
-    // SAFETY: the caller passes NULL or an object of the type the header says.
+    // SAFETY: the caller passes NULL or an object of the type that the header states.
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
 }
 
 pub(super) unsafe fn mutable<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, Failure> {
-    // SAFETY: as above, and no other call uses it at this time.
+    // SAFETY: as in `reference`; the header forbids other calls on this object at the same time.
     unsafe { pointer.as_mut() }.ok_or_else(|| null(name))
 }
 
-/// An array; NULL is an empty one.
+/// Borrows an array of the caller. NULL is allowed for an empty array.
 pub(super) unsafe fn array<'a, T>(pointer: *const T, count: usize, name: &str) -> Result<&'a [T], Failure> {
     if count == 0 {
         return Ok(&[]);
@@ -124,16 +125,20 @@ pub(super) unsafe fn array<'a, T>(pointer: *const T, count: usize, name: &str) -
         return Err(null(name));
     }
     check_size::<T>(count, name)?;
-    // SAFETY: the caller says that so many are there.
+    // SAFETY: the caller states that the array has `count` entries; their total size was checked.
     Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
 }
 
 fn check_size<T>(count: usize, name: &str) -> Outcome {
     let fits = count.checked_mul(size_of::<T>()).is_some_and(|bytes| isize::try_from(bytes).is_ok());
-    if fits { Ok(()) } else { Err(Failure::argument(format!("`{name}` cannot have {count} entries"))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Failure::argument(format!("`{name}`: {count} entries exceed the address space")))
+    }
 }
 
-/// A text that ends with a zero byte.
+/// Borrows a zero-terminated UTF-8 text of the caller.
 pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str, Failure> {
     if pointer.is_null() {
         return Err(null(name));
@@ -143,43 +148,43 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     bytes.to_str().map_err(|error| Failure::argument(format!("`{name}` is not UTF-8: {error}")))
 }
 
-/// Copies `items` out and writes how many there are. Without a place to copy to,
-/// only that; with one that is too small, nothing else.
+/// Writes the number of `items` to `count` and copies them to `out`. Copies nothing if `out` is
+/// NULL, which is how callers query the count, or if `capacity` is too small, which is an error.
 pub(super) unsafe fn copy_out<T: Copy>(
     items: &[T],
-    place: *mut T,
+    out: *mut T,
     capacity: usize,
     count: *mut usize,
 ) -> Outcome {
     *unsafe { mutable(count, "count") }? = items.len();
-    if place.is_null() {
+    if out.is_null() {
         return Ok(());
     }
     if capacity < items.len() {
-        let message = format!("there is room for {capacity}, but {} are needed", items.len());
+        let message = format!("capacity {capacity} is too small; {} entries are needed", items.len());
         return Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, message));
     }
-    // SAFETY: the caller says that there is room for `capacity`, which is enough.
-    unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), place, items.len()) };
+    // SAFETY: the caller states that `out` has `capacity` entries, which is enough.
+    unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), out, items.len()) };
     Ok(())
 }
 
-/// Copies a text out with a zero byte at its end, which `size` counts.
-pub(super) unsafe fn copy_text(text: &str, place: *mut c_char, capacity: usize, size: *mut usize) -> Outcome {
+/// Copies a text out with a terminating zero byte, which `size` includes.
+pub(super) unsafe fn copy_text(text: &str, out: *mut c_char, capacity: usize, size: *mut usize) -> Outcome {
     let mut bytes = Vec::with_capacity(text.len() + 1);
-    // C takes a zero byte for the end.
+    // A zero byte inside the text would end it early in C.
     bytes.extend(text.bytes().filter(|&byte| byte != 0).map(u8::cast_signed));
     bytes.push(0);
-    unsafe { copy_out(&bytes, place.cast::<i8>(), capacity, size) }
+    unsafe { copy_out(&bytes, out.cast::<i8>(), capacity, size) }
 }
 
-/// The ABI number of the library: the program's `PLIMSOLL_ABI` must be the same.
+/// Returns the ABI number of the library, which must equal the program's `PLIMSOLL_ABI`.
 #[unsafe(no_mangle)]
 pub extern "C" fn plimsoll_abi() -> u32 {
     PLIMSOLL_ABI
 }
 
-/// The version of the library, as in "1.2.3". Lives as long as the program.
+/// Returns the version of the library, as in "1.2.3". The text is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn plimsoll_version() -> *const c_char {
     const VERSION: &CStr =
@@ -190,13 +195,13 @@ pub extern "C" fn plimsoll_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// Copies out the message of the last call that failed on this thread: what is
-/// wrong, naming the culprit, in at most 2 KiB; empty if none failed. Calls that
-/// succeed leave it as it is.
+/// Copies out the message of the last call that failed on this thread: the error and the tensor,
+/// operator or argument that caused it, in at most 2 KiB. Empty if no call has failed. Successful
+/// calls do not change it.
 ///
-/// `size` is what the text needs, its zero byte included. With NULL for `text`
-/// only that is written; if `capacity` is less, nothing but that, and the call
-/// returns PLIMSOLL_ERROR_TOO_SMALL (without a message of its own). Any thread.
+/// `size` receives the size of the text in bytes, terminating zero byte included. With NULL for
+/// `text`, the function writes only `size`. If `capacity` is less than `size`, it also writes only
+/// `size` and returns PLIMSOLL_ERROR_TOO_SMALL, without a new message. Any thread may call it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_last_error(text: *mut c_char, capacity: usize, size: *mut usize) -> i32 {
     let message = MESSAGE.try_with(|message| message.borrow().clone()).unwrap_or_default();

@@ -1,3 +1,5 @@
+//! Callbacks of the caller: progress, log, and custom strategies.
+
 use std::ffi::{c_char, c_void};
 use std::ops::ControlFlow;
 
@@ -7,19 +9,19 @@ use super::status::PLIMSOLL_NONE;
 use crate::allocate::{Allocation, Strategy};
 use crate::{Error, Limits, Problem, Progress};
 
-/// Looks at how far a search is; a number other than 0 stops it. Called now and
-/// then on the thread that plans. Must return: no exception, no longjmp.
+/// Receives the progress of a search; a result other than 0 stops the search. Called now and then
+/// on the thread that plans. Must return: no exception, no longjmp.
 pub type plimsoll_progress_fn =
     Option<unsafe extern "C" fn(userdata: *mut c_void, progress: *const plimsoll_progress) -> i32>;
 
-/// Takes a line of text, which is gone when it returns. Called on the thread that
-/// plans, at the beginning and end of each plan. Must return.
+/// Receives a line of log text, valid during the call. Called on the thread that plans, at the
+/// beginning and end of each plan. Must return.
 pub type plimsoll_log_fn = Option<unsafe extern "C" fn(userdata: *mut c_void, line: *const c_char)>;
 
-/// Chooses an offset in bytes for each of `count` buffers. `capacity` is a wish,
-/// or PLIMSOLL_NONE. A number other than 0 ends planning with
-/// PLIMSOLL_ERROR_CALLBACK. What it chooses is verified like the work of the
-/// library. Called on the thread that plans. Must return.
+/// Chooses an offset in bytes for each of `count` buffers. `capacity` is the arena capacity in
+/// bytes to aim for, or PLIMSOLL_NONE; exceeding it is no error. A result other than 0 ends planning
+/// with PLIMSOLL_ERROR_CALLBACK. The library verifies the offsets as it verifies those of its own
+/// strategies. Called on the thread that plans. Must return.
 pub type plimsoll_strategy_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -35,24 +37,24 @@ pub(super) type LogFunction = unsafe extern "C" fn(*mut c_void, *const c_char);
 pub(super) type StrategyFunction =
     unsafe extern "C" fn(*mut c_void, *const plimsoll_buffer, usize, u64, *mut u64) -> i32;
 
-/// A function of the caller's, with what it wants to be told.
+/// A function of the caller and the pointer that it receives as `userdata`.
 #[derive(Clone, Copy)]
 pub(super) struct Callback<F> {
     pub(super) function: F,
     pub(super) userdata: *mut c_void,
 }
 
-// SAFETY: it is called on the thread that plans and on no other; whoever shares
-// options between threads answers for what `userdata` points to, as the header says.
+// SAFETY: only the thread that plans calls it. The header makes callers who share options between
+// threads responsible for the data behind `userdata`.
 unsafe impl<F> Send for Callback<F> {}
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl<F> Sync for Callback<F> {}
 
 impl Callback<ProgressFunction> {
     pub(super) fn call(self, progress: Progress) -> ControlFlow<()> {
         let Progress { nodes, best, bound } = progress;
         let progress = plimsoll_progress { nodes, best, bound };
-        // SAFETY: the caller's function, with the caller's data.
+        // SAFETY: the caller registered this function together with this `userdata`.
         match unsafe { (self.function)(self.userdata, &raw const progress) } {
             0 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
@@ -60,22 +62,22 @@ impl Callback<ProgressFunction> {
     }
 }
 
-/// A strategy of the caller's.
-pub(super) struct Theirs {
+/// A strategy implemented by a function of the caller.
+pub(super) struct CallbackStrategy {
     name: String,
     callback: Callback<StrategyFunction>,
 }
 
-impl Theirs {
+impl CallbackStrategy {
     pub(super) fn new(name: &str, callback: Callback<StrategyFunction>) -> Self {
         Self { name: name.to_owned(), callback }
     }
 }
 
-/// How a strategy of the caller's tells that it failed: the prefix of a reason.
+/// Prefix of the reason that a failed callback strategy returns; `planning_failure` recognizes it.
 pub(super) const CALLBACK_FAILED: &str = "the callback returned ";
 
-impl Strategy for Theirs {
+impl Strategy for CallbackStrategy {
     fn name(&self) -> &str {
         &self.name
     }
@@ -85,8 +87,8 @@ impl Strategy for Theirs {
         let mut offsets = vec![0; buffers.len()];
         let capacity = problem.capacity().unwrap_or(PLIMSOLL_NONE);
         let Callback { function, userdata } = self.callback;
-        // SAFETY: both arrays have as many entries as is said; the caller's
-        // function, with the caller's data.
+        // SAFETY: both arrays have `buffers.len()` entries, and the caller registered this function
+        // together with this `userdata`.
         let status =
             unsafe { function(userdata, buffers.as_ptr(), buffers.len(), capacity, offsets.as_mut_ptr()) };
         if status == 0 {

@@ -1,3 +1,5 @@
+//! The choice of buffers to keep on chip.
+
 use super::boundary::{array, copy_out, free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
 
@@ -6,17 +8,15 @@ use super::results::stop_number;
 use super::status::PLIMSOLL_NONE;
 use crate::Choice;
 
-/// What is kept on chip where not everything fits, and what stays outside. Never
-/// changes; any number of threads may use it at the same time. It has been
-/// verified.
+/// The choice of buffers to keep on chip where not all fit, with verified offsets. Immutable; any
+/// number of threads may use it at the same time.
 pub struct plimsoll_choice {
     choice: Choice,
 }
 
-/// Chooses buffers to keep in shared objects that are together not larger than
-/// the capacity of the options, so that the value kept is greatest: `values` has
-/// one for each of `count` buffers, or is NULL, and bytes count. Free the choice
-/// with `plimsoll_choice_free`.
+/// Chooses the buffers to keep on chip, in shared objects whose total size is at most the capacity
+/// of the options, so that the kept value is greatest. `values` has an entry for each of `count`
+/// buffers; NULL values each buffer by its bytes. Free the choice with `plimsoll_choice_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_choose(
     problem: *const plimsoll_problem,
@@ -27,15 +27,15 @@ pub unsafe extern "C" fn plimsoll_problem_choose(
 ) -> i32 {
     guard(|| {
         let problem = &unsafe { reference(problem, "problem") }?.problem;
-        let place = unsafe { mutable(choice, "choice") }?;
+        let out = unsafe { mutable(choice, "choice") }?;
         let options = unsafe { reference(options, "options") }?;
         let values = if values.is_null() { None } else { Some(unsafe { array(values, count, "values") }?) };
-        give(place, plimsoll_choice { choice: options.planner()?.choose(problem, values)? });
+        give(out, plimsoll_choice { choice: options.planner()?.choose(problem, values)? });
         Ok(())
     })
 }
 
-/// The value kept, and what at most could be kept; equal if that is proven.
+/// Writes the value of the kept buffers and an upper bound on it; equal if the choice is optimal.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_choice_value(
     choice: *const plimsoll_choice,
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn plimsoll_choice_value(
     })
 }
 
-/// Size of the arena in bytes, and why the search stopped: `PLIMSOLL_STOP_...`.
+/// Writes the size of the arena in bytes and why the search stopped: `PLIMSOLL_STOP_...`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_choice_arena_bytes(
     choice: *const plimsoll_choice,
@@ -65,8 +65,8 @@ pub unsafe extern "C" fn plimsoll_choice_arena_bytes(
     })
 }
 
-/// Copies out an offset in bytes for each buffer; PLIMSOLL_NONE for what stays
-/// outside. `count` as for `plimsoll_plan_placements`.
+/// Copies out an offset in bytes for each buffer; PLIMSOLL_NONE for buffers that stay off chip.
+/// `count` as for `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_choice_offsets(
     choice: *const plimsoll_choice,
@@ -76,8 +76,8 @@ pub unsafe extern "C" fn plimsoll_choice_offsets(
 ) -> i32 {
     guard(|| {
         let choice = &unsafe { reference(choice, "choice") }?.choice;
-        let own = choice.offsets.iter().map(|offset| offset.unwrap_or(PLIMSOLL_NONE));
-        unsafe { copy_out(&own.collect::<Vec<_>>(), offsets, capacity, count) }
+        let offsets_or_none = choice.offsets.iter().map(|offset| offset.unwrap_or(PLIMSOLL_NONE));
+        unsafe { copy_out(&offsets_or_none.collect::<Vec<_>>(), offsets, capacity, count) }
     })
 }
 

@@ -1,8 +1,10 @@
+//! Export of plans as text, files and C code.
+
 use std::ffi::c_char;
 use std::path::PathBuf;
 
 use super::boundary::{Failure, Outcome, copy_text, guard, reference, text};
-use super::plan::{Planned, plimsoll_plan};
+use super::plan::{PlanContents, plimsoll_plan};
 use super::pool_plan::plimsoll_pool_plan;
 use super::status::{
     PLIMSOLL_C_ALONE, PLIMSOLL_C_HEADER, PLIMSOLL_C_SOURCE, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED,
@@ -12,29 +14,30 @@ use super::status::{
 use crate::export::c_code::{CCode, SymbolPrefix, can_include};
 use crate::files;
 
-/// Copies a plan out as text in a format, `PLIMSOLL_EXPORT_...`. `size` is what the
-/// text needs, its zero byte included: with NULL for `place` only that is written;
-/// if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+/// Copies out a plan as text in a format, `PLIMSOLL_EXPORT_...`. `size` receives the size of the
+/// text in bytes, terminating zero byte included. With NULL for `text` only `size` is written. If
+/// `capacity` is less than `size`, only `size` is written and the call returns
+/// PLIMSOLL_ERROR_TOO_SMALL.
 ///
 /// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the format.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_export(
     plan: *const plimsoll_plan,
     format: i32,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let exported = exported(unsafe { reference(plan, "plan") }?, format)?;
-        unsafe { copy_text(&exported, place, capacity, size) }
+        unsafe { copy_text(&exported, text, capacity, size) }
     })
 }
 
-/// Writes a plan to a file, which appears whole or not at all: its contents go to a temporary
-/// file of a random name in the same folder, reach the disk, and are renamed. A file that is
-/// replaced keeps its mode; a new one gets what the umask leaves. Links are followed. Pipes and
-/// devices are written to and not replaced. PLIMSOLL_ERROR_IO if the file cannot be written.
+/// Writes a plan to a file, in full or not at all: the contents go to a temporary file of a random
+/// name in the same folder, are flushed to disk, and the file is renamed. A replaced file keeps its
+/// mode; the mode of a new file follows the umask. Symbolic links are followed. Pipes and devices
+/// are written to, not replaced. PLIMSOLL_ERROR_IO if the file cannot be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_write(
     plan: *const plimsoll_plan,
@@ -47,23 +50,23 @@ pub unsafe extern "C" fn plimsoll_plan_write(
     })
 }
 
-/// Copies a plan for several memories out as text in a format, in the same way.
-/// `PLIMSOLL_EXPORT_CSV` has a row for each place.
+/// Copies out a plan for several memories as text, like `plimsoll_plan_export`.
+/// `PLIMSOLL_EXPORT_CSV` has a row for each residency interval.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_export(
     plan: *const plimsoll_pool_plan,
     format: i32,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let exported = exported_pools(unsafe { reference(plan, "plan") }?, format)?;
-        unsafe { copy_text(&exported, place, capacity, size) }
+        unsafe { copy_text(&exported, text, capacity, size) }
     })
 }
 
-/// Writes a plan for several memories to a file, in the same way.
+/// Writes a plan for several memories to a file, like `plimsoll_plan_write`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_write(
     plan: *const plimsoll_pool_plan,
@@ -76,35 +79,35 @@ pub unsafe extern "C" fn plimsoll_pool_plan_write(
     })
 }
 
-/// Copies a plan out as C code, in the same way as `plimsoll_plan_export`. `part` is one of
-/// `PLIMSOLL_C_...`. All names begin with `prefix` (macros in upper case), a letter, then
-/// letters, digits and single underscores, at most 45; NULL for `plimsoll_` and the model's
-/// name. The source includes `header_name`, which for other parts is NULL or not read.
+/// Copies out a plan as C code, like `plimsoll_plan_export`. `part` is one of `PLIMSOLL_C_...`. All
+/// names begin with `prefix` (macros in upper case): a letter, then letters, digits and single
+/// underscores, at most 45 characters; NULL for `plimsoll_` and the name of the model. The source
+/// part includes the file `header_name`; other parts ignore it, and it may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_export_code(
     plan: *const plimsoll_plan,
     part: i32,
     prefix: *const c_char,
     header_name: *const c_char,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let prefix = unsafe { prefix_of(prefix) }?;
         let code = code_of(unsafe { reference(plan, "plan") }?, prefix.as_ref());
-        unsafe { copy_text(&part_of(&code, part, header_name)?, place, capacity, size) }
+        unsafe { copy_text(&part_of(&code, part, header_name)?, text, capacity, size) }
     })
 }
 
-/// Copies a plan for several memories out as C code, in the same way.
+/// Copies out a plan for several memories as C code, like `plimsoll_plan_export_code`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_export_code(
     plan: *const plimsoll_pool_plan,
     part: i32,
     prefix: *const c_char,
     header_name: *const c_char,
-    place: *mut c_char,
+    text: *mut c_char,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
@@ -112,7 +115,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_export_code(
         let prefix = unsafe { prefix_of(prefix) }?;
         let planned = unsafe { reference(plan, "plan") }?;
         let code = CCode::of_pools(&planned.graph, &planned.plan, prefix.as_ref());
-        unsafe { copy_text(&part_of(&code, part, header_name)?, place, capacity, size) }
+        unsafe { copy_text(&part_of(&code, part, header_name)?, text, capacity, size) }
     })
 }
 
@@ -125,9 +128,9 @@ unsafe fn prefix_of(prefix: *const c_char) -> Result<Option<SymbolPrefix>, Failu
 }
 
 fn code_of(plan: &plimsoll_plan, prefix: Option<&SymbolPrefix>) -> CCode {
-    match &plan.of {
-        Planned::Graph(graph, plan) => CCode::of_graph(graph, plan, prefix),
-        Planned::Problem(problem, solution) => CCode::of_problem(UNNAMED, problem, solution, prefix),
+    match &plan.contents {
+        PlanContents::Graph(graph, plan) => CCode::of_graph(graph, plan, prefix),
+        PlanContents::Problem(problem, solution) => CCode::of_problem(UNNAMED, problem, solution, prefix),
     }
 }
 
@@ -137,9 +140,11 @@ unsafe fn part_of(code: &CCode, part: i32, header_name: *const c_char) -> Result
         PLIMSOLL_C_HEADER => Ok(code.header()),
         PLIMSOLL_C_SOURCE => match unsafe { text(header_name, "header_name") }? {
             name if can_include(name) => Ok(code.source(name)),
-            name => Err(Failure::argument(format!("a source cannot include a file called `{name}`"))),
+            name => Err(Failure::argument(format!(
+                "`header_name`: a C source cannot include a file named `{name}`"
+            ))),
         },
-        _ => Err(Failure::argument(format!("{part} is no part of C code"))),
+        _ => Err(Failure::argument(format!("unknown part of C code {part}; use PLIMSOLL_C_..."))),
     }
 }
 
@@ -158,7 +163,7 @@ fn unsupported(feature: &str) -> Failure {
     Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`"))
 }
 
-/// What buffers without a graph are called.
+/// Name of a plan of buffers, which belongs to no graph.
 const UNNAMED: &str = "buffers";
 
 fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
@@ -169,7 +174,7 @@ fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
             report(plan, format)
         }
         PLIMSOLL_EXPORT_C => Ok(code_of(plan, None).alone()),
-        _ => Err(Failure::argument(format!("{format} is no format to export to"))),
+        _ => Err(Failure::argument(format!("unknown export format {format}; use PLIMSOLL_EXPORT_..."))),
     }
 }
 
@@ -178,9 +183,11 @@ fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
 fn json(plan: &plimsoll_plan) -> Result<String, Failure> {
     use crate::export::json::PlanDocument;
     let options = crate::import::ImportOptions { alignment: Some(plan.alignment), ..Default::default() };
-    let document = match &plan.of {
-        Planned::Graph(graph, plan) => PlanDocument::of_graph(graph, plan, &options),
-        Planned::Problem(problem, solution) => PlanDocument::of_problem(UNNAMED, problem, solution, &options),
+    let document = match &plan.contents {
+        PlanContents::Graph(graph, plan) => PlanDocument::of_graph(graph, plan, &options),
+        PlanContents::Problem(problem, solution) => {
+            PlanDocument::of_problem(UNNAMED, problem, solution, &options)
+        }
     };
     Ok(document.to_json())
 }
@@ -193,9 +200,9 @@ fn json(_: &plimsoll_plan) -> Result<String, Failure> {
 #[cfg(feature = "csv")]
 #[allow(clippy::unnecessary_wraps)] // other builds refuse
 fn csv(plan: &plimsoll_plan) -> Result<String, Failure> {
-    Ok(match &plan.of {
-        Planned::Graph(graph, plan) => crate::export::csv::of_graph(graph, plan),
-        Planned::Problem(problem, solution) => crate::export::csv::of_problem(problem, solution),
+    Ok(match &plan.contents {
+        PlanContents::Graph(graph, plan) => crate::export::csv::of_graph(graph, plan),
+        PlanContents::Problem(problem, solution) => crate::export::csv::of_problem(problem, solution),
     })
 }
 
@@ -208,21 +215,21 @@ fn csv(_: &plimsoll_plan) -> Result<String, Failure> {
 #[allow(clippy::unnecessary_wraps)] // other builds refuse
 fn report(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
     use crate::report::{html, svg, text, trace};
-    Ok(match (&plan.of, format) {
-        (Planned::Graph(graph, plan), PLIMSOLL_EXPORT_SVG) => svg::of_graph(graph, plan),
-        (Planned::Graph(graph, plan), PLIMSOLL_EXPORT_HTML) => html::of_graph(graph, plan, None),
-        (Planned::Graph(graph, plan), PLIMSOLL_EXPORT_TRACE) => trace::of_graph(graph, plan),
-        (Planned::Graph(graph, plan), _) => text::summary(graph, plan, None, None, None),
-        (Planned::Problem(problem, solution), PLIMSOLL_EXPORT_SVG) => {
+    Ok(match (&plan.contents, format) {
+        (PlanContents::Graph(graph, plan), PLIMSOLL_EXPORT_SVG) => svg::of_graph(graph, plan),
+        (PlanContents::Graph(graph, plan), PLIMSOLL_EXPORT_HTML) => html::of_graph(graph, plan, None),
+        (PlanContents::Graph(graph, plan), PLIMSOLL_EXPORT_TRACE) => trace::of_graph(graph, plan),
+        (PlanContents::Graph(graph, plan), _) => text::summary(graph, plan, None, None, None),
+        (PlanContents::Problem(problem, solution), PLIMSOLL_EXPORT_SVG) => {
             svg::of_problem(UNNAMED, problem, solution)
         }
-        (Planned::Problem(problem, solution), PLIMSOLL_EXPORT_HTML) => {
+        (PlanContents::Problem(problem, solution), PLIMSOLL_EXPORT_HTML) => {
             html::of_problem(UNNAMED, problem, solution)
         }
-        (Planned::Problem(problem, solution), PLIMSOLL_EXPORT_TRACE) => {
+        (PlanContents::Problem(problem, solution), PLIMSOLL_EXPORT_TRACE) => {
             trace::of_problem(UNNAMED, problem, solution)
         }
-        (Planned::Problem(problem, solution), _) => {
+        (PlanContents::Problem(problem, solution), _) => {
             text::summary_of_problem(UNNAMED, problem, solution, None)
         }
     })
@@ -260,6 +267,6 @@ fn exported_pools(planned: &plimsoll_pool_plan, format: i32) -> Result<String, F
         PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT | PLIMSOLL_EXPORT_HTML | PLIMSOLL_EXPORT_TRACE => {
             Err(unsupported("report"))
         }
-        _ => Err(Failure::argument(format!("{format} is no format to export to"))),
+        _ => Err(Failure::argument(format!("unknown export format {format}; use PLIMSOLL_EXPORT_..."))),
     }
 }

@@ -1,3 +1,5 @@
+//! Graphs: construction, validation and queries.
+
 use std::ffi::c_char;
 use std::sync::Arc;
 
@@ -9,12 +11,12 @@ use super::status::{
 use crate::import::ImportedGraph;
 use crate::{ElementType, Graph, GraphBuilder, OperatorId, TensorId, TensorKind, TensorSpec};
 
-/// Operators and tensors. It is added to first, then built once, then planned any
-/// number of times. Not to be used by two threads at the same time as long as it
-/// is not built; after that, any number may.
+/// A graph of operators and tensors. Add operators and tensors first, then build it once, then
+/// plan it any number of times. Until it is built, only one thread at a time may use it; after
+/// that, any number.
 pub struct plimsoll_graph {
     stage: Stage,
-    /// Of the importer, a line each.
+    /// Notes of the importer, a line each.
     notes: String,
 }
 
@@ -31,29 +33,36 @@ impl plimsoll_graph {
     pub(super) fn built(&self) -> Result<&Arc<Graph>, Failure> {
         match &self.stage {
             Stage::Built(graph) => Ok(graph),
-            Stage::Building(_) => Err(Failure::new(PLIMSOLL_ERROR_STATE, "the graph is not built yet")),
+            Stage::Building(_) => Err(Failure::new(
+                PLIMSOLL_ERROR_STATE,
+                "the graph is not built; call plimsoll_graph_build first",
+            )),
         }
     }
 
     pub(super) fn builder(&mut self) -> Result<&mut GraphBuilder, Failure> {
         match &mut self.stage {
             Stage::Building(builder) => Ok(builder),
-            Stage::Built(_) => {
-                Err(Failure::new(PLIMSOLL_ERROR_STATE, "the graph is built; nothing can be added to it"))
-            }
+            Stage::Built(_) => Err(Failure::new(
+                PLIMSOLL_ERROR_STATE,
+                "the graph is already built; nothing can be added to it",
+            )),
         }
     }
 
     pub(super) fn change(&mut self) -> Result<&mut Graph, Failure> {
         match &mut self.stage {
-            // Plans that were made of it keep the one they know.
+            // Plans hold an `Arc` of the graph that they were made from; they must not see the change.
             Stage::Built(graph) => Ok(Arc::make_mut(graph)),
-            Stage::Building(_) => Err(Failure::new(PLIMSOLL_ERROR_STATE, "the graph is not built yet")),
+            Stage::Building(_) => Err(Failure::new(
+                PLIMSOLL_ERROR_STATE,
+                "the graph is not built; call plimsoll_graph_build first",
+            )),
         }
     }
 }
 
-/// None if no operator can have this index.
+/// Converts an index to an operator id; `None` if no graph can have so many operators.
 pub(super) fn operator_id(index: u32) -> Option<OperatorId> {
     ((index as usize) < OperatorId::MAX_COUNT).then(|| OperatorId::new(index as usize))
 }
@@ -64,7 +73,7 @@ fn kind(number: i32) -> Result<TensorKind, Failure> {
         PLIMSOLL_TENSOR_CONSTANT => TensorKind::Constant,
         PLIMSOLL_TENSOR_VARIABLE => TensorKind::Variable,
         PLIMSOLL_TENSOR_INTERMEDIATE => TensorKind::Intermediate,
-        _ => return Err(Failure::argument(format!("{number} is no kind of tensor"))),
+        _ => return Err(Failure::argument(format!("unknown tensor kind {number}; use PLIMSOLL_TENSOR_..."))),
     })
 }
 
@@ -79,36 +88,35 @@ fn placed(mut spec: TensorSpec, alignment: u64, fixed_offset: u64) -> TensorSpec
     if fixed_offset == PLIMSOLL_NONE { spec } else { spec.at(fixed_offset) }
 }
 
-/// An id as the library counts them; what is out of range is refused when the
-/// graph is built, as things may be added in any order.
+/// Converts indices to tensor ids. An index may refer to a tensor that is added later;
+/// `plimsoll_graph_build` rejects those that remain unknown.
 pub(super) fn tensor_ids(indices: &[u32]) -> Result<Vec<TensorId>, Failure> {
-    let known = |&index: &u32| {
+    let id = |&index: &u32| {
         let index = index as usize;
         if index < TensorId::MAX_COUNT {
             Ok(TensorId::new(index))
         } else {
-            Err(Failure::argument(format!("{index} is no tensor")))
+            Err(Failure::argument(format!("there is no tensor {index}")))
         }
     };
-    indices.iter().map(known).collect()
+    indices.iter().map(id).collect()
 }
 
-/// Makes an empty graph of this name. Free it with `plimsoll_graph_free`.
+/// Creates an empty graph with a name. Free it with `plimsoll_graph_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_new(name: *const c_char, graph: *mut *mut plimsoll_graph) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(graph, "graph") }?;
+        let out = unsafe { mutable(graph, "graph") }?;
         let name = unsafe { text(name, "name") }?;
-        give(place, plimsoll_graph { stage: Stage::Building(GraphBuilder::new(name)), notes: String::new() });
+        give(out, plimsoll_graph { stage: Stage::Building(GraphBuilder::new(name)), notes: String::new() });
         Ok(())
     })
 }
 
-/// Adds a tensor of `bytes` bytes and writes its index: they count from 0.
+/// Adds a tensor of `bytes` bytes and writes its index, counted from 0.
 ///
-/// `kind` is `PLIMSOLL_TENSOR_...`; `alignment` a power of two in bytes, or 0 for
-/// that of the options; `fixed_offset` the offset in bytes that it must have, or
-/// PLIMSOLL_NONE.
+/// `kind` is `PLIMSOLL_TENSOR_...`. `alignment` is a power of two in bytes, or 0 for the alignment
+/// of the options. `fixed_offset` is the required offset in bytes, or PLIMSOLL_NONE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_add_tensor(
     graph: *mut plimsoll_graph,
@@ -124,8 +132,8 @@ pub unsafe extern "C" fn plimsoll_graph_add_tensor(
     })
 }
 
-/// The same of a tensor of `rank` dimensions with elements of a type such as
-/// "int8", "float16" or "int4"; its size follows, sub-byte elements packed.
+/// Adds a tensor of `rank` dimensions with an element type such as "int8", "float16" or "int4", like
+/// `plimsoll_graph_add_tensor`. The size follows from both; sub-byte elements are packed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_add_shaped_tensor(
     graph: *mut plimsoll_graph,
@@ -155,14 +163,14 @@ unsafe fn add_tensor(
     tensor: *mut u32,
 ) -> Result<(), Failure> {
     let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-    let place = unsafe { mutable(tensor, "tensor") }?;
+    let out = unsafe { mutable(tensor, "tensor") }?;
     let name = unsafe { text(name, "name") }?;
     let spec = placed(spec, alignment, fixed_offset);
-    *place = builder.add_tensor(name, kind(number)?, spec).index() as u32;
+    *out = builder.add_tensor(name, kind(number)?, spec).index() as u32;
     Ok(())
 }
 
-/// Marks a tensor of any kind as a graph output: it lives to the end.
+/// Marks a tensor of any kind as a graph output: it is live to the end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_mark_output(graph: *mut plimsoll_graph, tensor: u32) -> i32 {
     guard(|| {
@@ -172,11 +180,11 @@ pub unsafe extern "C" fn plimsoll_graph_mark_output(graph: *mut plimsoll_graph, 
     })
 }
 
-/// Adds an operator and writes its index: they count from 0, in file order.
+/// Adds an operator and writes its index, counted from 0 in program order.
 ///
-/// `op_type` says what it computes, as in "Conv" (NULL: nothing said). It reads
-/// `input_count` tensors, one perhaps more than once, and writes `output_count`.
-/// `scratch_bytes` of workspace are alive only while it runs.
+/// `op_type` is the type of the operator, as in "Conv"; NULL if unknown. The operator reads
+/// `input_count` tensors, possibly with repetitions, and writes `output_count`. Its scratch of
+/// `scratch_bytes` bytes is live only while it runs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_add_operator(
     graph: *mut plimsoll_graph,
@@ -191,19 +199,19 @@ pub unsafe extern "C" fn plimsoll_graph_add_operator(
 ) -> i32 {
     guard(|| {
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-        let place = unsafe { mutable(operator_, "operator_") }?;
+        let out = unsafe { mutable(operator_, "operator_") }?;
         let name = unsafe { text(name, "name") }?;
         let op_type = if op_type.is_null() { "" } else { unsafe { text(op_type, "op_type") }? };
         let inputs = tensor_ids(unsafe { array(inputs, input_count, "inputs") }?)?;
         let outputs = tensor_ids(unsafe { array(outputs, output_count, "outputs") }?)?;
         let operator = builder.operator(name).op_type(op_type);
-        *place = operator.reads(inputs).writes(outputs).scratch(scratch_bytes).id().index() as u32;
+        *out = operator.reads(inputs).writes(outputs).scratch(scratch_bytes).id().index() as u32;
         Ok(())
     })
 }
 
-/// Says that operator `after` must run after operator `before`, although it
-/// reads nothing of it.
+/// Adds a control dependency: operator `after` must run after operator `before`, although no tensor
+/// connects them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_add_dependency(
     graph: *mut plimsoll_graph,
@@ -212,7 +220,7 @@ pub unsafe extern "C" fn plimsoll_graph_add_dependency(
 ) -> i32 {
     guard(|| {
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-        let unknown = |index: u32| Failure::argument(format!("{index} is no operator"));
+        let unknown = |index: u32| Failure::argument(format!("there is no operator {index}"));
         let id = |index: u32| operator_id(index).ok_or_else(|| unknown(index));
         let (first, then) = (id(before)?, id(after)?);
         builder.operator_mut(first).ok_or_else(|| unknown(before))?;
@@ -221,10 +229,10 @@ pub unsafe extern "C" fn plimsoll_graph_add_dependency(
     })
 }
 
-/// Adds a body to an operator: a built graph that the operator runs while it runs, any number of
-/// times, one body at a time: a branch of a conditional, the condition or the body of a loop. What it
-/// reads of the graph around it is an input of the operator, and no tensor of the body. It may not
-/// have variables. The body is copied; free it as any graph.
+/// Adds a body to an operator: a built graph that runs while the operator runs, any number of times,
+/// one body at a time. A body is a branch of a conditional, or the condition or body of a loop. A
+/// value that the body reads from the graph around it is an input of the operator, not a tensor of
+/// the body. A body may not have variables. The body is copied; free it like any graph.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_add_body(
     graph: *mut plimsoll_graph,
@@ -233,17 +241,17 @@ pub unsafe extern "C" fn plimsoll_graph_add_body(
 ) -> i32 {
     guard(|| {
         if std::ptr::eq(graph, body) {
-            return Err(Failure::argument("a graph is no body of itself"));
+            return Err(Failure::argument("a graph cannot be a body of itself"));
         }
         let body = Arc::clone(unsafe { reference(body, "body") }?.built()?);
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
         let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
-        operator.ok_or_else(|| Failure::argument(format!("{operator_} is no operator")))?.runs([body]);
+        operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?.runs([body]);
         Ok(())
     })
 }
 
-/// How many bodies an operator of a built graph has.
+/// Writes the number of bodies of an operator of a built graph.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_body_count(
     graph: *const plimsoll_graph,
@@ -251,13 +259,13 @@ pub unsafe extern "C" fn plimsoll_graph_body_count(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(count, "count") }?;
-        *place = bodies(unsafe { reference(graph, "graph") }?, operator_)?.len();
+        let out = unsafe { mutable(count, "count") }?;
+        *out = bodies(unsafe { reference(graph, "graph") }?, operator_)?.len();
         Ok(())
     })
 }
 
-/// A body of an operator of a built graph, by position, as a graph. Free it with
+/// Creates a graph from a body of an operator of a built graph, by position. Free it with
 /// `plimsoll_graph_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_body(
@@ -267,38 +275,42 @@ pub unsafe extern "C" fn plimsoll_graph_body(
     body: *mut *mut plimsoll_graph,
 ) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(body, "body") }?;
-        let own = bodies(unsafe { reference(graph, "graph") }?, operator_)?.get(position);
-        let own = own.ok_or_else(|| no_body(operator_, position))?;
-        give(place, plimsoll_graph { stage: Stage::Built(Arc::clone(own)), notes: String::new() });
+        let out = unsafe { mutable(body, "body") }?;
+        let body = bodies(unsafe { reference(graph, "graph") }?, operator_)?.get(position);
+        let body = body.ok_or_else(|| no_body(operator_, position))?;
+        give(out, plimsoll_graph { stage: Stage::Built(Arc::clone(body)), notes: String::new() });
         Ok(())
     })
 }
 
 fn bodies(graph: &plimsoll_graph, operator: u32) -> Result<&[Arc<Graph>], Failure> {
-    let known = graph.built()?.operators().get(operator as usize);
-    Ok(known.ok_or_else(|| Failure::argument(format!("{operator} is no operator")))?.bodies())
+    let operator_of_id = graph.built()?.operators().get(operator as usize);
+    Ok(operator_of_id.ok_or_else(|| Failure::argument(format!("there is no operator {operator}")))?.bodies())
+}
+
+fn no_tensor(index: u32) -> Failure {
+    Failure::argument(format!("there is no tensor {index}"))
 }
 
 pub(super) fn no_body(operator: u32, position: usize) -> Failure {
-    Failure::argument(format!("operator {operator} has no body {position} that runs"))
+    Failure::argument(format!("operator {operator} has no planned body {position}"))
 }
 
-/// Says that an operator may run at compile time once all of its inputs are
-/// constants: it has no side effects and draws no random numbers.
+/// Marks an operator as foldable: it may run at compile time once all of its inputs are constants,
+/// as it has no side effects and draws no random numbers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_mark_foldable(graph: *mut plimsoll_graph, operator_: u32) -> i32 {
     guard(|| {
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
         let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
-        operator.ok_or_else(|| Failure::argument(format!("{operator_} is no operator")))?.foldable();
+        operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?.foldable();
         Ok(())
     })
 }
 
-/// Checks all that was added; from then on the graph can be planned, and nothing
-/// added to it. PLIMSOLL_ERROR_INVALID names the first mistake: a tensor with two
-/// producers or none, a cycle, an unknown index. The graph is then as it was.
+/// Validates the graph and completes it: from then on it can be planned, and nothing can be added.
+/// PLIMSOLL_ERROR_INVALID names the first error: a tensor with two producers or none, a cycle, an
+/// unknown index. The graph is then unchanged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_build(graph: *mut plimsoll_graph) -> i32 {
     guard(|| {
@@ -309,22 +321,21 @@ pub unsafe extern "C" fn plimsoll_graph_build(graph: *mut plimsoll_graph) -> i32
     })
 }
 
-/// Folds away operators that were marked for it and read constants only, again
-/// and again; writes how many are folded then. Of a built graph that no other
-/// thread uses. Plans that were made before stay as they are.
+/// Folds foldable operators that read only constants, until none is left, and writes the number of
+/// folded operators. For a built graph that no other thread uses. Earlier plans do not change.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_fold_constants(graph: *mut plimsoll_graph, count: *mut usize) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(count, "count") }?;
+        let out = unsafe { mutable(count, "count") }?;
         let graph = unsafe { mutable(graph, "graph") }?.change()?;
         graph.fold_constants();
-        *place = graph.operators().iter().filter(|operator| operator.is_folded()).count();
+        *out = graph.operators().iter().filter(|operator| operator.is_folded()).count();
         Ok(())
     })
 }
 
-/// Counts every floating-point element as one of this type, as if quantized. Of a
-/// built graph that no other thread uses.
+/// Counts every floating-point element with the size of this element type, as if the model were
+/// quantized. For a built graph that no other thread uses.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_count_floats_as(
     graph: *mut plimsoll_graph,
@@ -337,7 +348,7 @@ pub unsafe extern "C" fn plimsoll_graph_count_floats_as(
     })
 }
 
-/// How many tensors a built graph has.
+/// Writes the number of tensors of a built graph.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_tensor_count(graph: *const plimsoll_graph, count: *mut usize) -> i32 {
     guard(|| {
@@ -347,7 +358,7 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_count(graph: *const plimsoll_grap
     })
 }
 
-/// How many operators a built graph has, folded ones included.
+/// Writes the number of operators of a built graph, folded operators included.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_operator_count(
     graph: *const plimsoll_graph,
@@ -360,7 +371,7 @@ pub unsafe extern "C" fn plimsoll_graph_operator_count(
     })
 }
 
-/// The size in bytes of a tensor of a built graph.
+/// Writes the size in bytes of a tensor of a built graph.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_tensor_bytes(
     graph: *const plimsoll_graph,
@@ -369,15 +380,15 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_bytes(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let place = unsafe { mutable(bytes, "bytes") }?;
-        let tensor = graph.tensors().get(tensor as usize);
-        *place = tensor.ok_or_else(|| Failure::argument("no such tensor"))?.bytes();
+        let out = unsafe { mutable(bytes, "bytes") }?;
+        let tensor = graph.tensors().get(tensor as usize).ok_or_else(|| no_tensor(tensor))?;
+        *out = tensor.bytes();
         Ok(())
     })
 }
 
-/// Copies out the name of a tensor of a built graph. `size` is what it needs, its
-/// zero byte included; see `plimsoll_last_error`.
+/// Copies out the name of a tensor of a built graph. `size` receives the size of the name,
+/// terminating zero byte included; see `plimsoll_last_error`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_tensor_name(
     graph: *const plimsoll_graph,
@@ -388,13 +399,12 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_name(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let tensor = graph.tensors().get(tensor as usize);
-        let tensor = tensor.ok_or_else(|| Failure::argument("no such tensor"))?;
+        let tensor = graph.tensors().get(tensor as usize).ok_or_else(|| no_tensor(tensor))?;
         unsafe { copy_text(tensor.name(), name, capacity, size) }
     })
 }
 
-/// Copies out the name of an operator of a built graph, in the same way.
+/// Copies out the name of an operator of a built graph, like `plimsoll_graph_tensor_name`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_operator_name(
     graph: *const plimsoll_graph,
@@ -406,13 +416,14 @@ pub unsafe extern "C" fn plimsoll_graph_operator_name(
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
         let operator = graph.operators().get(operator_ as usize);
-        let operator = operator.ok_or_else(|| Failure::argument("no such operator"))?;
+        let operator =
+            operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?;
         unsafe { copy_text(operator.name(), name, capacity, size) }
     })
 }
 
-/// Copies out what the importer of a graph left out or took for granted, a line
-/// each; empty if there is nothing to say. `size` as above.
+/// Copies out the notes of the importer, a line each: parts of the model that it left out and
+/// assumptions that it made. Empty if there are none. `size` as for `plimsoll_last_error`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_notes(
     graph: *const plimsoll_graph,
@@ -426,7 +437,7 @@ pub unsafe extern "C" fn plimsoll_graph_notes(
     })
 }
 
-/// Frees a graph; NULL is allowed. Plans that were made of it stay.
+/// Frees a graph; NULL is allowed. Plans of the graph stay valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_free(graph: *mut plimsoll_graph) {
     unsafe { free(graph) };

@@ -1,3 +1,5 @@
+//! Import of models, graphs and lists of buffers.
+
 use std::ffi::c_char;
 use std::path::Path;
 
@@ -12,26 +14,26 @@ use super::status::{
 use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph};
 use crate::{Error, Problem};
 
-/// How to read a file. Not to be changed by one thread while another uses it;
-/// otherwise any number of threads may use it at the same time.
+/// Options of an import. No thread may change them while another uses them; otherwise any number
+/// of threads may use them at the same time.
 pub struct plimsoll_import_options {
     options: ImportOptions,
 }
 
-/// Makes options: operators that read constants only are folded away, buffers
-/// without an alignment have 1, floats keep their size. Free them with
+/// Creates options: operators that read only constants are folded, buffers without an alignment
+/// have alignment 1, floating-point elements keep their size. Free them with
 /// `plimsoll_import_options_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_new(options: *mut *mut plimsoll_import_options) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(options, "options") }?;
-        give(place, plimsoll_import_options { options: ImportOptions::default() });
+        let out = unsafe { mutable(options, "options") }?;
+        give(out, plimsoll_import_options { options: ImportOptions::default() });
         Ok(())
     })
 }
 
-/// Counts every floating-point element as one of this type, as in "int8"; NULL
-/// for what it is.
+/// Counts every floating-point element with the size of this element type, as in "int8"; NULL keeps
+/// the type of the file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_floats_as(
     options: *mut plimsoll_import_options,
@@ -45,7 +47,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_floats_as(
     })
 }
 
-/// Binds a symbolic dimension.
+/// Binds a symbolic dimension to a value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_dimension(
     options: *mut plimsoll_import_options,
@@ -59,13 +61,14 @@ pub unsafe extern "C" fn plimsoll_import_options_set_dimension(
     })
 }
 
-/// Gives an input of an ONNX or TensorFlow Lite model the shape `shape`, as in "1x3x224x224" or "1,3,height,width",
-/// instead of the file's; all other shapes are computed then, and what the file says of them is
-/// not read. Names stand for symbolic dimensions. NULL for what the file says. In a TensorFlow
-/// Lite model, `name` may also be a tensor whose shape does not follow from others.
+/// Sets the shape of an input of an ONNX or TensorFlow Lite model, as in "1x3x224x224" or
+/// "1,3,height,width", in place of the shape in the file. All other shapes are then inferred, and
+/// those in the file are not read. Names stand for symbolic dimensions. NULL restores the shape in
+/// the file. In a TensorFlow Lite model, `name` may also be a tensor whose shape does not follow
+/// from others.
 ///
-/// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An input that
-/// is not there, or cannot have this shape, is an error of the import.
+/// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without shape inference. An unknown input,
+/// or a shape that it cannot have, is an error of the import.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_input_shape(
     options: *mut plimsoll_import_options,
@@ -99,15 +102,15 @@ fn flag(number: i32) -> Result<bool, Failure> {
     match number {
         0 => Ok(false),
         1 => Ok(true),
-        _ => Err(Failure::argument(format!("{number} is neither 0 nor 1"))),
+        _ => Err(Failure::argument(format!("invalid flag {number}; use 0 or 1"))),
     }
 }
 
-/// Gives a tensor of an ONNX model `count` whole numbers that are known when the model is compiled, in the
-/// order of its elements: an input, or a result that shapes or conditions depend on. NULL and 0 take the
-/// numbers back.
+/// Sets the `count` integer elements of a tensor of an ONNX model that are known at compile time, in
+/// the order of its elements: an input, or a result on which shapes or conditions depend. NULL with
+/// a count of 0 removes them.
 ///
-/// A tensor that is not there, or cannot hold these numbers, is an error of the import.
+/// An unknown tensor, or one that cannot hold these elements, is an error of the import.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_value(
     options: *mut plimsoll_import_options,
@@ -128,10 +131,10 @@ pub unsafe extern "C" fn plimsoll_import_options_set_value(
     })
 }
 
-/// Gives an output the place of an input: the state that a run leaves for the next one, which then reads
-/// it there. The input may be overwritten. NULL as `output` for no state.
+/// Declares state: an output that a run leaves for the next run, which reads it as this input. Both
+/// have the same place, and operators may overwrite the input. NULL for `output` removes the state.
 ///
-/// Names that are not there, and sizes that differ, are an error of the import.
+/// Unknown names, and sizes that differ, are an error of the import.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_state(
     options: *mut plimsoll_import_options,
@@ -150,8 +153,8 @@ pub unsafe extern "C" fn plimsoll_import_options_set_state(
     })
 }
 
-/// Permits softmax and normalizations to be written over their inputs, if `multi_pass` is 1: their kernels
-/// read a row in full before they write it. 0 is the default.
+/// If `multi_pass` is 1, softmax and normalizations may write their output over their input: their
+/// kernels read a row in full before they write it. The default is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_multi_pass(
     options: *mut plimsoll_import_options,
@@ -164,7 +167,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_multi_pass(
     })
 }
 
-/// Whether operators that read constants only are folded away: 1, or 0.
+/// Sets whether operators that read only constants are folded: 1 or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_fold(
     options: *mut plimsoll_import_options,
@@ -177,7 +180,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_fold(
     })
 }
 
-/// Whether operators may overwrite graph inputs once they are read: 1, or 0.
+/// Sets whether operators may overwrite graph inputs after their last read: 1 or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
     options: *mut plimsoll_import_options,
@@ -190,8 +193,8 @@ pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
     })
 }
 
-/// The import ends with PLIMSOLL_ERROR_CANCELLED soon after this token is cancelled. The options
-/// keep a share of it; NULL for none.
+/// Sets a token that ends imports with PLIMSOLL_ERROR_CANCELLED soon after it is cancelled. The
+/// options keep a reference to it; NULL for none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_cancel(
     options: *mut plimsoll_import_options,
@@ -205,7 +208,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_cancel(
     })
 }
 
-/// Frees options; NULL is allowed.
+/// Frees import options; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_free(options: *mut plimsoll_import_options) {
     unsafe { free(options) };
@@ -223,13 +226,12 @@ fn failure(error: &ImportError) -> Failure {
     Failure::new(status, error.to_string())
 }
 
-/// Reads a file by its ending: .onnx, .tflite and .json (a graph) make a graph,
-/// already built; .csv (buffers) makes a problem. The other of the two is set to
-/// NULL. `options` may be NULL for the defaults. Free both.
+/// Imports a file by its extension: .onnx, .tflite and .json (a graph) give a built graph; .csv
+/// (buffers) gives a problem. The other output is set to NULL. `options` may be NULL for the
+/// defaults. Free the graph or problem.
 ///
-/// PLIMSOLL_ERROR_IO if it cannot be opened, PLIMSOLL_ERROR_IMPORT with what is
-/// wrong in it, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the
-/// format.
+/// PLIMSOLL_ERROR_IO if the file cannot be opened, PLIMSOLL_ERROR_IMPORT if its contents are
+/// invalid, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without the format.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_file(
     path: *const c_char,
@@ -246,8 +248,8 @@ pub unsafe extern "C" fn plimsoll_import_file(
     })
 }
 
-/// The same of `size` bytes in memory, in the format `PLIMSOLL_IMPORT_...`. `name`
-/// is that of the graph where the bytes name none.
+/// Imports `size` bytes in memory in the format `PLIMSOLL_IMPORT_...`, like `plimsoll_import_file`.
+/// `name` names the graph if the bytes contain no name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_memory(
     bytes: *const u8,
@@ -299,11 +301,11 @@ fn from_memory(name: &str, bytes: &[u8], format: i32, options: &ImportOptions) -
         PLIMSOLL_IMPORT_TFLITE => tflite(name, bytes, options).map(Imported::Graph),
         PLIMSOLL_IMPORT_JSON => json(name, bytes, options).map(Imported::Graph),
         PLIMSOLL_IMPORT_CSV => csv(name, bytes, options).map(Imported::Problem),
-        _ => Err(Failure::argument(format!("{format} is no format to import from"))),
+        _ => Err(Failure::argument(format!("unknown import format {format}; use PLIMSOLL_IMPORT_..."))),
     }
 }
 
-/// An importer, or what takes its place in a build without it.
+/// Defines the importer of a format, or the function that reports the missing feature.
 macro_rules! importer {
     ($name:ident, $feature:literal, $imported:ty, $from_bytes:ident) => {
         #[cfg(feature = $feature)]

@@ -1,22 +1,24 @@
+//! Explanations of plans that do not fit.
+
 use super::boundary::{copy_out, free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
-use super::plan::{Planned, options_or_default, plimsoll_plan};
+use super::plan::{PlanContents, options_or_default, plimsoll_plan};
 use super::records::plimsoll_occupant;
 use super::results::tensor;
 use crate::InfeasibleCore;
 
-/// What cannot lie together within a capacity. Never changes; any number of threads
-/// may use it at the same time.
+/// Tensors, buffers and scratch that cannot lie together within a capacity. Immutable; any number of
+/// threads may use it at the same time.
 pub struct plimsoll_core {
     core: InfeasibleCore<plimsoll_occupant>,
 }
 
-/// Why a plan does not fit its capacity: tensors or buffers, and workspaces, that
-/// cannot lie together. Writes NULL if all fit, as they do without a capacity, or if
-/// nothing is proven within the limits of the options, of which nothing else counts;
-/// NULL for the defaults. Free it with `plimsoll_core_free`.
+/// Finds why a plan does not fit its capacity: tensors or buffers, and scratch, that cannot lie
+/// together. Writes NULL if all fit, or if nothing could be proven within the limits of the options.
+/// Only the limits of the options have an effect; NULL for the defaults. Free the result with
+/// `plimsoll_core_free`.
 ///
-/// As many searches as there are buffers in the worst case, each short.
+/// Runs at most one short search for each buffer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_explain(
     plan: *const plimsoll_plan,
@@ -25,26 +27,26 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
 ) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
-        let place = unsafe { mutable(core, "core") }?;
+        let out = unsafe { mutable(core, "core") }?;
         let default = plimsoll_options::default();
         let planner = unsafe { options_or_default(options, &default) }?.explainer();
-        let core = match &plan.of {
-            Planned::Graph(graph, plan) => {
+        let core = match &plan.contents {
+            PlanContents::Graph(graph, plan) => {
                 planner.explain_plan(graph, plan)?.map(|core| core.map(plimsoll_occupant::from))
             }
-            Planned::Problem(problem, _) => {
+            PlanContents::Problem(problem, _) => {
                 planner.explain(problem)?.map(|core| core.map(|id| tensor(id.index())))
             }
         };
         match core {
-            Some(core) => give(place, plimsoll_core { core }),
-            None => *place = std::ptr::null_mut(),
+            Some(core) => give(out, plimsoll_core { core }),
+            None => *out = std::ptr::null_mut(),
         }
         Ok(())
     })
 }
 
-/// Copies out what cannot lie together. `count` as for `plimsoll_plan_placements`.
+/// Copies out the members of the core. `count` as for `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_core_occupants(
     core: *const plimsoll_core,
@@ -58,7 +60,7 @@ pub unsafe extern "C" fn plimsoll_core_occupants(
     })
 }
 
-/// The bytes that these need at least, and the bytes that there are, which are less.
+/// Writes the bytes that the members need at least, and the arena capacity, which is less.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_core_bytes(
     core: *const plimsoll_core,
@@ -74,8 +76,8 @@ pub unsafe extern "C" fn plimsoll_core_bytes(
     })
 }
 
-/// 1 if they would fit without any one of them; 0 if that could not be decided for
-/// all within the limits.
+/// Writes 1 if the members fit whenever any one of them is removed; 0 if some members could not be
+/// tested within the limits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_core_is_irreducible(
     core: *const plimsoll_core,
@@ -88,7 +90,7 @@ pub unsafe extern "C" fn plimsoll_core_is_irreducible(
     })
 }
 
-/// Frees it; NULL is allowed.
+/// Frees a core; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_core_free(core: *mut plimsoll_core) {
     unsafe { free(core) };

@@ -1,13 +1,12 @@
 //! The C ABI: `include/plimsoll.h`, one file for each C object.
 //!
-//! The files are written for the header that is generated from them: what their
-//! comments say is what a C programmer reads. `docs/abi.md` has the rules of
-//! change.
+//! The header is generated from these files: their doc comments become the comments that C
+//! programmers read. `docs/abi.md` states the rules of compatibility.
 
 #![allow(non_camel_case_types, unsafe_code)]
-// Said once, in the header's introduction.
+// The introduction of the header states the safety rules once for all functions.
 #![allow(clippy::missing_safety_doc)]
-// C programmers read it.
+// The doc comments are for C programmers, who do not expect Markdown.
 #![allow(clippy::doc_markdown)]
 
 mod boundary;

@@ -1,39 +1,40 @@
+//! ONNX models with a plan in them.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, copy_out, guard, reference};
 use super::export::write_bytes;
 use super::import::{options_or_default, plimsoll_import_options};
-use super::plan::{Planned, plimsoll_plan};
+use super::plan::{PlanContents, plimsoll_plan};
 use crate::import::ImportOptions;
 use crate::{Graph, Plan};
 
-/// Copies out an ONNX model, of `model_size` bytes in memory, with its nodes in the order of
-/// a plan and the plan in its metadata. All else of the model is as it was. The plan must be
-/// of the graph that these options import from it; `options` may be NULL for the defaults.
-/// `size` is how many bytes that needs; with NULL for `place` only that is written, which
-/// takes as long.
+/// Copies out an ONNX model, given as `model_size` bytes in memory, with its nodes in the order of a
+/// plan and the plan in its metadata. The rest of the model is unchanged. The plan must be of the
+/// graph that these options import from the model; `options` may be NULL for the defaults. `size`
+/// receives the size of the written model in bytes; with NULL for `bytes` only `size` is written,
+/// which takes as long.
 ///
-/// PLIMSOLL_ERROR_ARGUMENT if the plan is of another graph, PLIMSOLL_ERROR_IMPORT with what
-/// is wrong with the model, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX
-/// or JSON.
+/// PLIMSOLL_ERROR_ARGUMENT if the plan is of another graph, PLIMSOLL_ERROR_IMPORT if the model is
+/// invalid, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX or JSON.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_export_onnx(
     plan: *const plimsoll_plan,
     model: *const u8,
     model_size: usize,
     options: *const plimsoll_import_options,
-    place: *mut u8,
+    bytes: *mut u8,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let written = unsafe { planned(plan, model, model_size, options) }?;
-        unsafe { copy_out(&written, place, capacity, size) }
+        unsafe { copy_out(&written, bytes, capacity, size) }
     })
 }
 
-/// Writes the same to a file, which appears whole or not at all. Weights in other files are
-/// looked for beside it.
+/// Writes the model of `plimsoll_plan_export_onnx` to a file, in full or not at all. Weights in
+/// external files are expected in the folder of this file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_write_onnx(
     plan: *const plimsoll_plan,
@@ -51,8 +52,10 @@ unsafe fn planned(
     model_size: usize,
     options: *const plimsoll_import_options,
 ) -> Result<Vec<u8>, Failure> {
-    let Planned::Graph(graph, plan) = &unsafe { reference(plan, "plan") }?.of else {
-        return Err(Failure::argument("the plan is of buffers, not of a model".to_owned()));
+    let PlanContents::Graph(graph, plan) = &unsafe { reference(plan, "plan") }?.contents else {
+        return Err(Failure::argument(
+            "the plan is of a list of buffers; an ONNX export needs the plan of a graph".to_owned(),
+        ));
     };
     let model = unsafe { array(model, model_size, "model") }?;
     let default = ImportOptions::default();
@@ -60,9 +63,9 @@ unsafe fn planned(
     written(model, graph, plan, options)
 }
 
-/// Verifies the plan in the metadata of an ONNX model: PLIMSOLL_ERROR_WRONG_PLAN with what is
-/// wrong with it, PLIMSOLL_ERROR_IMPORT if there is none or the model is broken,
-/// PLIMSOLL_ERROR_UNSUPPORTED as above.
+/// Verifies the plan in the metadata of an ONNX model. PLIMSOLL_ERROR_WRONG_PLAN if the plan is
+/// wrong, PLIMSOLL_ERROR_IMPORT if there is no plan or the model is invalid,
+/// PLIMSOLL_ERROR_UNSUPPORTED as for `plimsoll_plan_export_onnx`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_onnx_verify(model: *const u8, model_size: usize) -> i32 {
     guard(|| checked(unsafe { array(model, model_size, "model") }?))
@@ -74,7 +77,7 @@ mod supported {
     use super::{Failure, Graph, ImportOptions, Plan};
     use crate::export::onnx::{self, OnnxError};
 
-    /// What messages call a model that has only bytes.
+    /// Name in messages of a model that has no file name.
     const UNNAMED: &str = "model";
 
     pub(super) fn written(

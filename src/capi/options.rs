@@ -1,11 +1,13 @@
+//! Options of a planner.
+
 use std::ffi::{c_char, c_void};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::boundary::{Failure, Outcome, array, free, give, guard, mutable, reference, text};
 use super::callbacks::{
-    Callback, LogFunction, ProgressFunction, StrategyFunction, Theirs, plimsoll_log_fn, plimsoll_progress_fn,
-    plimsoll_strategy_fn,
+    Callback, CallbackStrategy, LogFunction, ProgressFunction, StrategyFunction, plimsoll_log_fn,
+    plimsoll_progress_fn, plimsoll_strategy_fn,
 };
 use super::cancel::plimsoll_cancel;
 use super::status::{
@@ -16,11 +18,11 @@ use super::status::{
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
 use crate::{CancelToken, Effort, Limits, Ordering, Planner, Sharing, Variables};
 
-const MOST_THREADS: u32 = 1024;
+const MAX_THREADS: u32 = 1024;
 
-/// How to plan. Not to be changed by one thread while another uses it; otherwise
-/// any number of threads may use it at the same time, as far as its callbacks
-/// allow that: they are called on the thread that plans.
+/// Options of a planner. No thread may change them while another uses them; otherwise any number of
+/// threads may use them at the same time, as far as their callbacks allow it: callbacks run on the
+/// thread that plans.
 pub struct plimsoll_options {
     alignment: u64,
     variables: Variables,
@@ -29,8 +31,8 @@ pub struct plimsoll_options {
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
     effort: Effort,
-    strategy: Chosen,
-    most_objects: Option<usize>,
+    strategy: StrategyChoice,
+    max_objects: Option<usize>,
     given_objects: Vec<u64>,
     merge_from: Option<String>,
     seed: u64,
@@ -42,10 +44,11 @@ pub struct plimsoll_options {
     log: Option<Callback<LogFunction>>,
 }
 
+/// The strategy to use: by name, or a named callback.
 #[derive(Clone)]
-enum Chosen {
+enum StrategyChoice {
     Named(String),
-    Theirs(String, Callback<StrategyFunction>),
+    Callback(String, Callback<StrategyFunction>),
 }
 
 impl Default for plimsoll_options {
@@ -58,8 +61,8 @@ impl Default for plimsoll_options {
             capacity: None,
             reserved: Vec::new(),
             effort: Effort::default(),
-            strategy: Chosen::Named("auto".to_owned()),
-            most_objects: None,
+            strategy: StrategyChoice::Named("auto".to_owned()),
+            max_objects: None,
             given_objects: Vec::new(),
             merge_from: None,
             seed: 0,
@@ -93,19 +96,19 @@ impl plimsoll_options {
         })
     }
 
-    /// Whether TensorFlow Lite Micro can do what is asked for.
+    /// Refuses options that TensorFlow Lite Micro cannot honor.
     pub(super) fn check_for_tflite(&self) -> Outcome {
         let contradictions = [
             (self.alignment != 16, "it aligns to 16"),
-            (!self.reserved.is_empty(), "it puts scratch wherever there is room, reserved or not"),
+            (!self.reserved.is_empty(), "it places scratch anywhere, reserved ranges included"),
         ];
         match contradictions.iter().find(|contradiction| contradiction.0) {
-            Some((_, why)) => Err(Failure::argument(format!("not for TensorFlow Lite Micro: {why}"))),
+            Some((_, why)) => Err(Failure::argument(format!("unsupported by TensorFlow Lite Micro: {why}"))),
             None => Ok(()),
         }
     }
 
-    /// For searches in which nothing but the limits counts.
+    /// Planner for explaining an infeasible plan, to which only the limits apply.
     pub(super) fn explainer(&self) -> Planner {
         Planner::new().limits(self.limits())
     }
@@ -129,10 +132,10 @@ impl plimsoll_options {
 
     fn strategy(&self) -> Result<Box<dyn Strategy>, Failure> {
         Ok(match &self.strategy {
-            Chosen::Theirs(name, callback) => Box::new(Theirs::new(name, *callback)),
-            Chosen::Named(name) if name == "knapsack" => Box::new(self.knapsack()),
-            Chosen::Named(name) if name == "merge" => Box::new(self.merge()?),
-            Chosen::Named(name) => allocate::by_name_with(name, self.settings())?,
+            StrategyChoice::Callback(name, callback) => Box::new(CallbackStrategy::new(name, *callback)),
+            StrategyChoice::Named(name) if name == "knapsack" => Box::new(self.knapsack()),
+            StrategyChoice::Named(name) if name == "merge" => Box::new(self.merge()?),
+            StrategyChoice::Named(name) => allocate::by_name_with(name, self.settings())?,
         })
     }
 
@@ -144,7 +147,7 @@ impl plimsoll_options {
 
     fn knapsack(&self) -> Knapsack {
         let knapsack = Knapsack::new().given(self.given_objects.iter().copied());
-        match self.most_objects {
+        match self.max_objects {
             Some(count) => knapsack.most_objects(count),
             None => knapsack,
         }
@@ -158,11 +161,11 @@ impl plimsoll_options {
         Ok(merge.seed(self.seed))
     }
 
-    /// Tells the log a line, if there is one.
+    /// Sends a line to the log callback, if there is one.
     pub(super) fn log(&self, line: &str) {
         let Some(Callback { function, userdata }) = self.log else { return };
         if let Ok(line) = std::ffi::CString::new(line.replace('\0', " ")) {
-            // SAFETY: the caller's function, with the caller's data.
+            // SAFETY: the caller registered this function together with this `userdata`.
             unsafe { function(userdata, line.as_ptr()) };
         }
     }
@@ -175,8 +178,8 @@ pub(super) unsafe fn set(
     guard(|| change(unsafe { mutable(options, "options") }?))
 }
 
-/// Makes options: alignment 16, variables in the arena, no capacity, strategy
-/// "auto", no limits. Free them with `plimsoll_options_free`.
+/// Creates options: alignment 16, variables in the arena, no capacity, strategy "auto", no limits.
+/// Free them with `plimsoll_options_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_new(options: *mut *mut plimsoll_options) -> i32 {
     guard(|| {
@@ -185,8 +188,8 @@ pub unsafe extern "C" fn plimsoll_options_new(options: *mut *mut plimsoll_option
     })
 }
 
-/// Alignment in bytes of tensors that ask for none, and of workspaces: a power of
-/// two.
+/// Sets the alignment in bytes, a power of two, of tensors without an alignment of their own and of
+/// scratch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_alignment(options: *mut plimsoll_options, bytes: u64) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -199,22 +202,29 @@ pub unsafe extern "C" fn plimsoll_options_set_alignment(options: *mut plimsoll_o
     unsafe { set(options, set_to) }
 }
 
-/// Where variables live: `PLIMSOLL_VARIABLES_...`.
+/// Sets where variables live: `PLIMSOLL_VARIABLES_...`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_options_set_variables(options: *mut plimsoll_options, place: i32) -> i32 {
+pub unsafe extern "C" fn plimsoll_options_set_variables(
+    options: *mut plimsoll_options,
+    location: i32,
+) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
-        options.variables = match place {
+        options.variables = match location {
             PLIMSOLL_VARIABLES_ARENA => Variables::Arena,
             PLIMSOLL_VARIABLES_OUTSIDE => Variables::Outside,
-            _ => return Err(Failure::argument(format!("{place} is no place for variables"))),
+            _ => {
+                return Err(Failure::argument(format!(
+                    "unknown location of variables {location}; use PLIMSOLL_VARIABLES_..."
+                )));
+            }
         };
         Ok(())
     };
     unsafe { set(options, set_to) }
 }
 
-/// Which order `plimsoll_graph_plan` gives to the operators: `PLIMSOLL_ORDER_...`, AUTO
-/// unless set. A strategy of yours may be asked for offsets in several orders.
+/// Sets how `plimsoll_graph_plan` orders the operators: `PLIMSOLL_ORDER_...`; the default is AUTO. A
+/// custom strategy can be called for several orders.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_order(options: *mut plimsoll_options, order: i32) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -222,14 +232,16 @@ pub unsafe extern "C" fn plimsoll_options_set_order(options: *mut plimsoll_optio
             PLIMSOLL_ORDER_FILE => Ordering::File,
             PLIMSOLL_ORDER_AUTO => Ordering::Auto,
             PLIMSOLL_ORDER_OPTIMAL => Ordering::Optimal,
-            _ => return Err(Failure::argument(format!("{order} is no kind of order"))),
+            _ => {
+                return Err(Failure::argument(format!("unknown order mode {order}; use PLIMSOLL_ORDER_...")));
+            }
         };
         Ok(())
     };
     unsafe { set(options, set_to) }
 }
 
-/// How much work is done where no limit says so: `PLIMSOLL_EFFORT_...`, DEFAULT unless set.
+/// Sets the amount of work of searches without a limit: `PLIMSOLL_EFFORT_...`; the default is DEFAULT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_effort(options: *mut plimsoll_options, effort: i32) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -237,15 +249,15 @@ pub unsafe extern "C" fn plimsoll_options_set_effort(options: *mut plimsoll_opti
             PLIMSOLL_EFFORT_QUICK => Effort::Quick,
             PLIMSOLL_EFFORT_DEFAULT => Effort::Default,
             PLIMSOLL_EFFORT_THOROUGH => Effort::Thorough,
-            _ => return Err(Failure::argument(format!("effort {effort} is none of PLIMSOLL_EFFORT_..."))),
+            _ => return Err(Failure::argument(format!("unknown effort {effort}; use PLIMSOLL_EFFORT_..."))),
         };
         Ok(())
     };
     unsafe { set(options, set_to) }
 }
 
-/// How many bytes there are, or PLIMSOLL_NONE. A plan that needs more is made all
-/// the same; its status says so.
+/// Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is still returned;
+/// its status reports it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_capacity(options: *mut plimsoll_options, bytes: u64) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -255,10 +267,10 @@ pub unsafe extern "C" fn plimsoll_options_set_capacity(options: *mut plimsoll_op
     unsafe { set(options, set_to) }
 }
 
-/// Nothing may use the bytes of the arena from `start` up to and without `end`. May be
-/// called several times; `plimsoll_options_clear_reserved` takes all of them back. Below
-/// what is used, they count as a part of the arena. A strategy of your own sees them as
-/// further buffers with fixed offsets, after all others.
+/// Reserves the bytes of the arena from `start` to `end` (exclusive) for the caller. Each call
+/// reserves another range; `plimsoll_options_clear_reserved` removes all. Reserved bytes below the
+/// end of the topmost buffer count as part of the arena. A custom strategy receives reserved ranges
+/// as additional buffers with fixed offsets, after all others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_reserve(
     options: *mut plimsoll_options,
@@ -275,7 +287,7 @@ pub unsafe extern "C" fn plimsoll_options_reserve(
     unsafe { set(options, set_to) }
 }
 
-/// From now on, nothing is reserved.
+/// Removes all reserved ranges.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_clear_reserved(options: *mut plimsoll_options) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -285,7 +297,7 @@ pub unsafe extern "C" fn plimsoll_options_clear_reserved(options: *mut plimsoll_
     unsafe { set(options, set_to) }
 }
 
-/// How to choose offsets: a name as `plimsoll_strategy_name` lists them.
+/// Sets the strategy that chooses offsets, by a name from `plimsoll_strategy_name`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_strategy(
     options: *mut plimsoll_options,
@@ -294,13 +306,13 @@ pub unsafe extern "C" fn plimsoll_options_set_strategy(
     let set_to = |options: &mut plimsoll_options| {
         let name = unsafe { text(name, "name") }?;
         allocate::by_name(name)?;
-        options.strategy = Chosen::Named(name.to_owned());
+        options.strategy = StrategyChoice::Named(name.to_owned());
         Ok(())
     };
     unsafe { set(options, set_to) }
 }
 
-/// Choose offsets by a function of yours. `name` is for messages.
+/// Sets a callback as the strategy that chooses offsets. Messages show `name`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_custom_strategy(
     options: *mut plimsoll_options,
@@ -312,28 +324,28 @@ pub unsafe extern "C" fn plimsoll_options_set_custom_strategy(
         let name = unsafe { text(name, "name") }?.to_owned();
         let null = || Failure::new(super::status::PLIMSOLL_ERROR_NULL, "`strategy` is NULL");
         let callback = Callback { function: strategy.ok_or_else(null)?, userdata };
-        options.strategy = Chosen::Theirs(name, callback);
+        options.strategy = StrategyChoice::Callback(name, callback);
         Ok(())
     };
     unsafe { set(options, set_to) }
 }
 
-/// Of strategy "knapsack", also as the start of "merge": at most this many shared
-/// objects, the given ones included; 0 for any number.
+/// Sets the maximum number of shared objects of strategy "knapsack", also where "merge" starts from
+/// it; given objects included; 0 for no maximum.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_most_objects(
     options: *mut plimsoll_options,
     count: usize,
 ) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
-        options.most_objects = Some(count).filter(|&count| count > 0);
+        options.max_objects = Some(count).filter(|&count| count > 0);
         Ok(())
     };
     unsafe { set(options, set_to) }
 }
 
-/// Of strategy "knapsack", also as the start of "merge": objects of these sizes in
-/// bytes are there anyway, to be filled before others are opened.
+/// Sets the sizes in bytes of existing shared objects for strategy "knapsack", also where "merge"
+/// starts from it. The strategy fills them before it creates others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_given_objects(
     options: *mut plimsoll_options,
@@ -347,8 +359,7 @@ pub unsafe extern "C" fn plimsoll_options_set_given_objects(
     unsafe { set(options, set_to) }
 }
 
-/// Of strategy "merge": the strategy whose objects it starts from; "knapsack" if
-/// not said.
+/// Sets the strategy whose shared objects "merge" starts from; the default is "knapsack".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_merge_from(
     options: *mut plimsoll_options,
@@ -363,8 +374,7 @@ pub unsafe extern "C" fn plimsoll_options_set_merge_from(
     unsafe { set(options, set_to) }
 }
 
-/// Of strategies that draw random numbers: others for another seed, the same for
-/// the same.
+/// Sets the random seed of strategies that draw random numbers. Equal seeds give equal plans.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_seed(options: *mut plimsoll_options, seed: u64) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -374,14 +384,16 @@ pub unsafe extern "C" fn plimsoll_options_set_seed(options: *mut plimsoll_option
     unsafe { set(options, set_to) }
 }
 
-/// Strategies "exact" and "auto" search on so many threads, at least 1, if the
-/// library was built for that; otherwise on the one that calls. Plans are the same
-/// at any number. Callbacks still run on the thread that called.
+/// Sets the number of threads of strategies "exact" and "auto", at least 1. A library built without
+/// support for threads searches on the calling thread. Plans do not depend on the number. Callbacks
+/// still run on the calling thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_threads(options: *mut plimsoll_options, count: u32) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
-        if !(1..=MOST_THREADS).contains(&count) {
-            return Err(Failure::argument(format!("{count} threads: expected 1 to {MOST_THREADS}")));
+        if !(1..=MAX_THREADS).contains(&count) {
+            return Err(Failure::argument(format!(
+                "{count} threads are out of range; use 1 to {MAX_THREADS}"
+            )));
         }
         options.threads = count as usize;
         Ok(())
@@ -389,8 +401,8 @@ pub unsafe extern "C" fn plimsoll_options_set_threads(options: *mut plimsoll_opt
     unsafe { set(options, set_to) }
 }
 
-/// At most about this many search nodes, or PLIMSOLL_NONE for what each strategy
-/// takes by itself. Unlike a time limit, this gives the same plan on every machine.
+/// Sets the approximate maximum of search nodes; PLIMSOLL_NONE for the default of each strategy.
+/// Unlike a time limit, it gives the same plan on every machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_node_limit(options: *mut plimsoll_options, nodes: u64) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -400,8 +412,7 @@ pub unsafe extern "C" fn plimsoll_options_set_node_limit(options: *mut plimsoll_
     unsafe { set(options, set_to) }
 }
 
-/// At most about this many milliseconds for each call that plans, or
-/// PLIMSOLL_NONE.
+/// Sets the approximate maximum time in milliseconds of each call that plans, or PLIMSOLL_NONE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_time_limit(
     options: *mut plimsoll_options,
@@ -414,8 +425,8 @@ pub unsafe extern "C" fn plimsoll_options_set_time_limit(
     unsafe { set(options, set_to) }
 }
 
-/// Searches stop when this token is cancelled. The options keep a share of it;
-/// NULL for none.
+/// Sets a token that stops searches when it is cancelled. The options keep a reference to it; NULL
+/// for none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_cancel(
     options: *mut plimsoll_options,
@@ -429,8 +440,8 @@ pub unsafe extern "C" fn plimsoll_options_set_cancel(
     unsafe { set(options, set_to) }
 }
 
-/// A function to call now and then; NULL for none. `userdata` is passed to it and
-/// must be there as long as these options plan.
+/// Sets the progress callback; NULL for none. It receives `userdata`, which must stay valid as long
+/// as these options are used to plan.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_progress(
     options: *mut plimsoll_options,
@@ -444,7 +455,7 @@ pub unsafe extern "C" fn plimsoll_options_set_progress(
     unsafe { set(options, set_to) }
 }
 
-/// A function to tell what is done; NULL for none. `userdata` as above.
+/// Sets the log callback; NULL for none. `userdata` as for `plimsoll_options_set_progress`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_log(
     options: *mut plimsoll_options,
@@ -458,8 +469,8 @@ pub unsafe extern "C" fn plimsoll_options_set_log(
     unsafe { set(options, set_to) }
 }
 
-/// Copies out the name of strategy number `index`, from 0; PLIMSOLL_ERROR_ARGUMENT
-/// where there are no more. `size` is what it needs; see `plimsoll_last_error`.
+/// Copies out the name of strategy number `index`, from 0; PLIMSOLL_ERROR_ARGUMENT beyond the last.
+/// `size` receives the size of the name; see `plimsoll_last_error`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_strategy_name(
     index: usize,
@@ -470,7 +481,8 @@ pub unsafe extern "C" fn plimsoll_strategy_name(
     guard(|| {
         let count = allocate::NAMES.len();
         let strategy = allocate::NAMES.get(index);
-        let strategy = strategy.ok_or_else(|| Failure::argument(format!("there are {count} strategies")))?;
+        let strategy = strategy
+            .ok_or_else(|| Failure::argument(format!("there is no strategy {index}; there are {count}")))?;
         unsafe { super::boundary::copy_text(strategy, name, capacity, size) }
     })
 }

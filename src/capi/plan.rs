@@ -1,3 +1,5 @@
+//! Planning for one arena.
+
 use std::sync::Arc;
 
 use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, reference};
@@ -10,21 +12,23 @@ use super::status::{PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_WRONG_PLAN};
 use crate::verify::{verify, verify_solution};
 use crate::{BodyPlan, Error, Graph, OperatorId, Plan, Problem, Solution};
 
-/// A plan of a graph, or of a problem. Never changes; any number of threads may use
-/// it at the same time. It has been verified.
+/// A verified plan of a graph or of a problem. Immutable; any number of threads may use it at the
+/// same time.
 pub struct plimsoll_plan {
-    pub(super) of: Planned,
-    /// Of buffers that name none.
+    pub(super) contents: PlanContents,
+    /// Alignment of tensors or buffers without an alignment of their own.
     #[cfg_attr(not(feature = "json"), allow(dead_code))]
     pub(super) alignment: u64,
 }
 
-pub(super) enum Planned {
+/// A planned graph or problem, and its result.
+pub(super) enum PlanContents {
     Graph(Arc<Graph>, Box<Plan>),
     Problem(Box<Problem>, Box<Solution>),
 }
 
-/// A strategy of the caller's tells by its reason that its function failed.
+/// Converts an error of the planner; a callback strategy marks its failure by the prefix of its
+/// reason.
 pub(super) fn planning_failure(error: Error) -> Failure {
     match &error {
         Error::Refused { reason, .. } if reason.starts_with(CALLBACK_FAILED) => {
@@ -41,10 +45,10 @@ pub(super) unsafe fn options_or_default(
     if options.is_null() { Ok(default) } else { unsafe { reference(options, "options") } }
 }
 
-/// Plans a built graph: order and offsets, in the kind of order that the options say.
+/// Plans a built graph: the order of operators, in the order mode of the options, and offsets.
 /// `options` may be NULL for the defaults. Free the plan with `plimsoll_plan_free`.
 ///
-/// Not fitting the capacity is no failure: the plan's status says so.
+/// A plan that exceeds the capacity is not an error; its status reports it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_plan(
     graph: *const plimsoll_graph,
@@ -57,8 +61,8 @@ pub unsafe extern "C" fn plimsoll_graph_plan(
     })
 }
 
-/// An order alone, without offsets: indices of operators, without the folded ones. Every
-/// call searches, so give room for all operators at once. `figures` may be NULL.
+/// Computes an order without offsets and copies out the indices of operators, without folded ones.
+/// Every call searches, so pass capacity for all operators at once. `figures` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_schedule(
     graph: *const plimsoll_graph,
@@ -73,8 +77,8 @@ pub unsafe extern "C" fn plimsoll_graph_schedule(
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
         let schedule = options.planner()?.schedule(graph).map_err(planning_failure)?;
-        let own: Vec<u32> = schedule.order.iter().map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&own, order, capacity, count) }?;
+        let indices: Vec<u32> = schedule.order.iter().map(|id| id.index() as u32).collect();
+        unsafe { copy_out(&indices, order, capacity, count) }?;
         if !figures.is_null() {
             *unsafe { mutable(figures, "figures") }? = plimsoll_schedule {
                 peak_bytes: schedule.peak,
@@ -87,8 +91,8 @@ pub unsafe extern "C" fn plimsoll_graph_schedule(
     })
 }
 
-/// Plans in this order: `count` indices of operators, each that is not folded
-/// once. PLIMSOLL_ERROR_INVALID says why an order cannot be run.
+/// Plans a built graph in a given order: `count` indices of operators, each operator once, without
+/// folded ones. PLIMSOLL_ERROR_INVALID explains why an order cannot run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_plan_in_order(
     graph: *const plimsoll_graph,
@@ -105,11 +109,11 @@ pub unsafe extern "C" fn plimsoll_graph_plan_in_order(
 }
 
 pub(super) fn operator_ids(graph: &Graph, order: &[u32]) -> Result<Vec<OperatorId>, Failure> {
-    let known = |&index: &u32| match index as usize {
+    let id = |&index: &u32| match index as usize {
         index if index < graph.operators().len() => Ok(OperatorId::new(index)),
-        index => Err(Failure::argument(format!("{index} is no operator"))),
+        index => Err(Failure::argument(format!("there is no operator {index}"))),
     };
-    order.iter().map(known).collect()
+    order.iter().map(id).collect()
 }
 
 unsafe fn plan_graph(
@@ -118,7 +122,7 @@ unsafe fn plan_graph(
     options: *const plimsoll_options,
     plan: *mut *mut plimsoll_plan,
 ) -> Result<(), Failure> {
-    let place = unsafe { mutable(plan, "plan") }?;
+    let out = unsafe { mutable(plan, "plan") }?;
     let default = plimsoll_options::default();
     let options = unsafe { options_or_default(options, &default) }?;
     let name = graph.name();
@@ -131,14 +135,13 @@ unsafe fn plan_graph(
     let plan = order.map_or_else(|| planner.plan(graph), |order| planner.plan_in_order(graph, order));
     let plan = plan.map_err(planning_failure)?;
     options.log(&format!("planned `{name}`: {} bytes, {}, {}", plan.arena_bytes, plan.status, plan.stop));
-    let of = Planned::Graph(Arc::clone(graph), Box::new(plan));
-    give(place, plimsoll_plan { of, alignment: options.alignment() });
+    let contents = PlanContents::Graph(Arc::clone(graph), Box::new(plan));
+    give(out, plimsoll_plan { contents, alignment: options.alignment() });
     Ok(())
 }
 
-/// Gives offsets to the buffers of a problem. `options` may be NULL for the
-/// defaults; of those, alignment and variables do not matter here. Free the plan
-/// with `plimsoll_plan_free`.
+/// Assigns offsets to the buffers of a problem. `options` may be NULL for the defaults; alignment and
+/// variables of the options have no effect. Free the plan with `plimsoll_plan_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_plan(
     problem: *const plimsoll_problem,
@@ -147,7 +150,7 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
 ) -> i32 {
     guard(|| {
         let problem = &unsafe { reference(problem, "problem") }?.problem;
-        let place = unsafe { mutable(plan, "plan") }?;
+        let out = unsafe { mutable(plan, "plan") }?;
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
         options.log(&format!("planning {} buffers", problem.buffers().len()));
@@ -155,15 +158,15 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
         let problem = planner.equipped(problem)?;
         let solution = planner.allocate(&problem).map_err(planning_failure)?;
         options.log(&format!("planned: {} bytes, {}, {}", solution.height, solution.status, solution.stop));
-        let of = Planned::Problem(Box::new(problem), Box::new(solution));
-        give(place, plimsoll_plan { of, alignment: 1 });
+        let contents = PlanContents::Problem(Box::new(problem), Box::new(solution));
+        give(out, plimsoll_plan { contents, alignment: 1 });
         Ok(())
     })
 }
 
-/// The plan of a body of an operator, by position: offsets count from the start of the operator's
-/// workspace (`plimsoll_plan_scratch_offset`). Of a folded operator there is none. Free it with
-/// `plimsoll_plan_free`.
+/// Creates a plan from the plan of a body of an operator, by position. Offsets count from the start
+/// of the operator's scratch (`plimsoll_plan_scratch_offset`). Folded operators have none. Free it
+/// with `plimsoll_plan_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_body(
     plan: *const plimsoll_plan,
@@ -172,11 +175,13 @@ pub unsafe extern "C" fn plimsoll_plan_body(
     body: *mut *mut plimsoll_plan,
 ) -> i32 {
     guard(|| {
-        let own = unsafe { reference(plan, "plan") }?;
-        let place = unsafe { mutable(body, "body") }?;
-        let Planned::Graph(graph, planned) = &own.of else { return Err(no_body(operator_, position)) };
-        let of = body_of(graph, &planned.bodies, operator_, position)?;
-        give(place, plimsoll_plan { of, alignment: own.alignment });
+        let outer = unsafe { reference(plan, "plan") }?;
+        let out = unsafe { mutable(body, "body") }?;
+        let PlanContents::Graph(graph, planned) = &outer.contents else {
+            return Err(no_body(operator_, position));
+        };
+        let contents = body_of(graph, &planned.bodies, operator_, position)?;
+        give(out, plimsoll_plan { contents, alignment: outer.alignment });
         Ok(())
     })
 }
@@ -186,21 +191,21 @@ pub(super) fn body_of(
     plans: &[BodyPlan],
     operator: u32,
     position: usize,
-) -> Result<Planned, Failure> {
-    let plan = plans.iter().find(|one| (one.operator.index(), one.body) == (operator as usize, position));
+) -> Result<PlanContents, Failure> {
+    let plan = plans.iter().find(|plan| (plan.operator.index(), plan.body) == (operator as usize, position));
     let body = graph.operators().get(operator as usize).and_then(|operator| operator.bodies().get(position));
     let (plan, body) = plan.zip(body).ok_or_else(|| no_body(operator, position))?;
-    Ok(Planned::Graph(Arc::clone(body), Box::new(plan.plan.clone())))
+    Ok(PlanContents::Graph(Arc::clone(body), Box::new(plan.plan.clone())))
 }
 
-/// Verifies a plan again, by rules that share no code with what made it. Every
-/// plan has passed this once.
+/// Verifies a plan again, with code that shares nothing with the planner. The library has already
+/// verified every plan once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_verify(plan: *const plimsoll_plan) -> i32 {
     guard(|| {
-        let verdict = match &unsafe { reference(plan, "plan") }?.of {
-            Planned::Graph(graph, plan) => verify(graph, plan),
-            Planned::Problem(problem, solution) => verify_solution(problem, solution),
+        let verdict = match &unsafe { reference(plan, "plan") }?.contents {
+            PlanContents::Graph(graph, plan) => verify(graph, plan),
+            PlanContents::Problem(problem, solution) => verify_solution(problem, solution),
         };
         verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
     })

@@ -1,3 +1,5 @@
+//! Planning for several memories, and its results.
+
 use std::sync::Arc;
 
 use super::boundary::{Failure, Outcome, array, copy_out, free, give, guard, mutable, reference};
@@ -17,19 +19,19 @@ use super::status::{
 use crate::verify::verify_pools;
 use crate::{Graph, Occupant, OperatorId, PoolPlan, Stay, TensorId};
 
-/// Where everything lives when there are several memories, and what is copied. Never
-/// changes; any number of threads may use it at the same time. It has been verified.
+/// A verified plan for several memories: residency intervals of tensors and scratch, and transfers.
+/// Immutable; any number of threads may use it at the same time.
 pub struct plimsoll_pool_plan {
     pub(super) graph: Arc<Graph>,
     pub(super) plan: PoolPlan,
 }
 
-/// Plans a built graph for several memories: what lives where and when, so that a run costs
-/// least by the costs of the pools. `options` may be NULL for the defaults; their capacity
-/// and what they reserve do not matter here. Free the plan with `plimsoll_pool_plan_free`.
+/// Plans a built graph for several memories: which pools hold each tensor at which steps, so that the
+/// cost of a run, by the costs of the pools, is least. `options` may be NULL for the defaults; their
+/// capacity and reserved ranges have no effect. Free the plan with `plimsoll_pool_plan_free`.
 ///
-/// PLIMSOLL_ERROR_INVALID if what must be in a pool does not fit there, a tensor has a fixed
-/// offset, or the pools are none that can be meant.
+/// PLIMSOLL_ERROR_INVALID if a tensor has a fixed offset or the pools are invalid,
+/// PLIMSOLL_ERROR_DOES_NOT_FIT if a pool cannot hold the data that it must hold.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_place(
     graph: *const plimsoll_graph,
@@ -43,7 +45,8 @@ pub unsafe extern "C" fn plimsoll_graph_place(
     })
 }
 
-/// The same in this order: `count` indices of operators, each that is not folded once.
+/// Plans a built graph for several memories in a given order: `count` indices of operators, each
+/// operator once, without folded ones. Otherwise like `plimsoll_graph_place`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_place_in_order(
     graph: *const plimsoll_graph,
@@ -67,7 +70,7 @@ unsafe fn place(
     pools: *const plimsoll_pools,
     plan: *mut *mut plimsoll_pool_plan,
 ) -> Outcome {
-    let place = unsafe { mutable(plan, "plan") }?;
+    let out = unsafe { mutable(plan, "plan") }?;
     let default = plimsoll_options::default();
     let options = unsafe { options_or_default(options, &default) }?;
     let pools = unsafe { reference(pools, "pools") }?.pools()?;
@@ -80,7 +83,7 @@ unsafe fn place(
     };
     let plan = plan.map_err(planning_failure)?;
     options.log(&format!("placed `{name}`: cost {}, at least {}", plan.cost, plan.lower_bound));
-    give(place, plimsoll_pool_plan { graph: Arc::clone(graph), plan });
+    give(out, plimsoll_pool_plan { graph: Arc::clone(graph), plan });
     Ok(())
 }
 
@@ -88,7 +91,7 @@ unsafe fn plan_of<'a>(plan: *const plimsoll_pool_plan) -> Result<&'a PoolPlan, F
     Ok(&unsafe { reference(plan, "plan") }?.plan)
 }
 
-/// What is known of the plan.
+/// Writes the figures of the plan.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_figures(
     plan: *const plimsoll_pool_plan,
@@ -109,10 +112,10 @@ pub unsafe extern "C" fn plimsoll_pool_plan_figures(
     })
 }
 
-/// Copies out what is used of each pool, and what goes through it in a run.
+/// Copies out for each pool the bytes used, and its traffic in a run.
 ///
-/// `count` is how many there are. With NULL for `traffic` only that is written; if
-/// `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+/// `count` receives the number of entries. With NULL for `traffic` only `count` is written; if
+/// `capacity` is less than `count`, too, and the call returns PLIMSOLL_ERROR_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
     plan: *const plimsoll_pool_plan,
@@ -122,15 +125,18 @@ pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
 ) -> i32 {
     guard(|| {
         let plan = unsafe { plan_of(plan) }?;
-        let own = plan.used.iter().zip(&plan.traffic);
-        let own =
-            own.map(|(&used, one)| plimsoll_pool_traffic { used, read: one.read, written: one.written });
-        unsafe { copy_out(&own.collect::<Vec<_>>(), traffic, capacity, count) }
+        let pools = plan.used.iter().zip(&plan.traffic);
+        let records = pools.map(|(&used, traffic)| plimsoll_pool_traffic {
+            used,
+            read: traffic.read,
+            written: traffic.written,
+        });
+        unsafe { copy_out(&records.collect::<Vec<_>>(), traffic, capacity, count) }
     })
 }
 
-/// Copies out all places: tensors by index, then workspaces by operator, each by pool and
-/// time. `count` as above.
+/// Copies out all residency intervals: tensors by index, then scratch by operator, each by pool and
+/// time. `count` as for `plimsoll_pool_plan_traffic`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_stays(
     plan: *const plimsoll_pool_plan,
@@ -139,8 +145,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_stays(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let own: Vec<plimsoll_stay> = unsafe { plan_of(plan) }?.stays.iter().map(stay).collect();
-        unsafe { copy_out(&own, stays, capacity, count) }
+        let records: Vec<plimsoll_stay> = unsafe { plan_of(plan) }?.stays.iter().map(stay).collect();
+        unsafe { copy_out(&records, stays, capacity, count) }
     })
 }
 
@@ -158,8 +164,9 @@ fn stay(stay: &Stay) -> plimsoll_stay {
     }
 }
 
-/// Copies out what is copied from pool to pool, in the order in which it is to be done: at
-/// the start of each step, before its operator, those that are due then. `count` as above.
+/// Copies out the transfers between pools in the order in which to make them: at the start of each
+/// step, before its operator, those that are due at this step. `count` as for
+/// `plimsoll_pool_plan_traffic`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
     plan: *const plimsoll_pool_plan,
@@ -169,7 +176,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
 ) -> i32 {
     guard(|| {
         let routes = unsafe { plan_of(plan) }?.routes();
-        let own = routes.iter().map(|route| plimsoll_transfer {
+        let records = routes.iter().map(|route| plimsoll_transfer {
             from_offset: route.from_offset.unwrap_or(PLIMSOLL_NONE),
             to_offset: route.to_offset.unwrap_or(PLIMSOLL_NONE),
             bytes: route.transfer.bytes,
@@ -180,12 +187,13 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
             from: route.transfer.from.index() as u32,
             to: route.transfer.to.index() as u32,
         });
-        unsafe { copy_out(&own.collect::<Vec<_>>(), transfers, capacity, count) }
+        unsafe { copy_out(&records.collect::<Vec<_>>(), transfers, capacity, count) }
     })
 }
 
-/// Copies out where operators find what they read and write, if that is not the first of
-/// the pools in which it has a place at their step. `count` as above.
+/// Copies out the pool in which an operator accesses a tensor or its scratch, where that is not the
+/// first of the pools that hold it at the operator's step. `count` as for
+/// `plimsoll_pool_plan_traffic`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_uses(
     plan: *const plimsoll_pool_plan,
@@ -194,29 +202,29 @@ pub unsafe extern "C" fn plimsoll_pool_plan_uses(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let own = unsafe { plan_of(plan) }?.uses.iter().map(|one| {
-            let plimsoll_occupant { index, occupant } = one.occupant.into();
-            plimsoll_use { step: one.step, index, occupant, pool: one.pool.index() as u32 }
+        let records = unsafe { plan_of(plan) }?.uses.iter().map(|entry| {
+            let plimsoll_occupant { index, occupant } = entry.occupant.into();
+            plimsoll_use { step: entry.step, index, occupant, pool: entry.pool.index() as u32 }
         });
-        unsafe { copy_out(&own.collect::<Vec<_>>(), uses, capacity, count) }
+        unsafe { copy_out(&records.collect::<Vec<_>>(), uses, capacity, count) }
     })
 }
 
-/// Where the operator of a step finds a tensor or its workspace: `occupant` is
-/// `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if that has no place at this step.
+/// Writes the residency interval at which the operator of a step accesses a tensor or its scratch.
+/// `occupant` is `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if no pool holds it at this step.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_place_at(
     plan: *const plimsoll_pool_plan,
     step: u32,
     occupant: i32,
     index: u32,
-    place: *mut plimsoll_stay,
+    stay: *mut plimsoll_stay,
 ) -> i32 {
     guard(|| {
         let planned = unsafe { reference(plan, "plan") }?;
-        let result = unsafe { mutable(place, "place") }?;
+        let out = unsafe { mutable(stay, "stay") }?;
         let (graph, number) = (&planned.graph, index as usize);
-        let who = match occupant {
+        let occupant_id = match occupant {
             PLIMSOLL_OCCUPANT_TENSOR if number < graph.tensors().len() => {
                 Some(Occupant::Tensor(TensorId::new(number)))
             }
@@ -225,16 +233,17 @@ pub unsafe extern "C" fn plimsoll_pool_plan_place_at(
             }
             _ => None,
         };
-        let found = who.and_then(|who| planned.plan.place_at(step, who));
-        let none =
-            || Failure::argument(format!("occupant {occupant} of index {index} has no place at step {step}"));
-        *result = stay(found.ok_or_else(none)?);
+        let residency = occupant_id.and_then(|id| planned.plan.place_at(step, id));
+        let missing = || {
+            Failure::argument(format!("occupant {occupant} of index {index} is in no pool at step {step}"))
+        };
+        *out = self::stay(residency.ok_or_else(missing)?);
         Ok(())
     })
 }
 
-/// Copies out which tensors share memory while both are needed, in whatever pool. `count`
-/// as above.
+/// Copies out which tensors share memory while both are live, in all pools. `count` as for
+/// `plimsoll_pool_plan_traffic`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_shares(
     plan: *const plimsoll_pool_plan,
@@ -243,13 +252,13 @@ pub unsafe extern "C" fn plimsoll_pool_plan_shares(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let own: Vec<plimsoll_share> = unsafe { plan_of(plan) }?.shares.iter().map(record).collect();
-        unsafe { copy_out(&own, shares, capacity, count) }
+        let records: Vec<plimsoll_share> = unsafe { plan_of(plan) }?.shares.iter().map(record).collect();
+        unsafe { copy_out(&records, shares, capacity, count) }
     })
 }
 
-/// Copies out the order in which to run: indices of operators, without the folded ones.
-/// `count` as above.
+/// Copies out the order of execution: indices of operators, without folded ones. `count` as for
+/// `plimsoll_pool_plan_traffic`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_order(
     plan: *const plimsoll_pool_plan,
@@ -258,14 +267,14 @@ pub unsafe extern "C" fn plimsoll_pool_plan_order(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let own: Vec<u32> = unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&own, order, capacity, count) }
+        let indices: Vec<u32> = unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32).collect();
+        unsafe { copy_out(&indices, order, capacity, count) }
     })
 }
 
-/// Verifies a plan again, by rules that share no code with what made it: its places, a run
-/// of its copies and operators on memory that remembers who wrote each byte, and its figures.
-/// That nothing costs less than the lower bound is not proven again.
+/// Verifies a plan again, with code that shares nothing with the planner: its residency intervals,
+/// its figures, and a simulated run of transfers and operators on memory that records the writer of
+/// each byte. It does not prove the lower bound again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_verify(plan: *const plimsoll_pool_plan) -> i32 {
     guard(|| {
@@ -275,8 +284,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_verify(plan: *const plimsoll_pool_pl
     })
 }
 
-/// The plan of a body of an operator, by position, as of `plimsoll_plan_body`: a body lies in one
-/// pool, where the operator's workspace is.
+/// Creates a plan from the plan of a body of an operator, by position, like `plimsoll_plan_body`. A
+/// body lies in one pool, the pool of the operator's scratch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pool_plan_body(
     plan: *const plimsoll_pool_plan,
@@ -286,9 +295,9 @@ pub unsafe extern "C" fn plimsoll_pool_plan_body(
 ) -> i32 {
     guard(|| {
         let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
-        let place = unsafe { mutable(body, "body") }?;
-        let of = body_of(graph, &plan.bodies, operator_, position)?;
-        give(place, plimsoll_plan { of, alignment: 1 });
+        let out = unsafe { mutable(body, "body") }?;
+        let contents = body_of(graph, &plan.bodies, operator_, position)?;
+        give(out, plimsoll_plan { contents, alignment: 1 });
         Ok(())
     })
 }

@@ -1,3 +1,5 @@
+//! The memories of a target.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, Outcome, free, give, guard, mutable, reference, text};
@@ -9,9 +11,9 @@ use super::status::{
 };
 use crate::{Content, Loading, Pool, Pools};
 
-/// The memories of a machine, fast ones first; the last that is added is home, where
-/// everything lives that has no place elsewhere. Not to be changed by one thread while
-/// another uses it; otherwise any number of threads may use it at the same time.
+/// The memories (pools) of a target, fast ones first. The last one is the backing store, which holds
+/// everything that no other pool holds. No thread may change them while another uses them;
+/// otherwise any number of threads may use them at the same time.
 #[derive(Default)]
 pub struct plimsoll_pools {
     list: Vec<Pool>,
@@ -35,7 +37,7 @@ impl plimsoll_pools {
 
     fn name(&self, number: u32) -> Result<&str, Failure> {
         let pool = self.list.get(number as usize);
-        Ok(pool.ok_or_else(|| Failure::argument(format!("{number} is no pool")))?.name())
+        Ok(pool.ok_or_else(|| Failure::argument(format!("there is no pool {number}")))?.name())
     }
 }
 
@@ -43,8 +45,8 @@ unsafe fn set(pools: *mut plimsoll_pools, change: impl FnOnce(&mut plimsoll_pool
     guard(|| change(unsafe { mutable(pools, "pools") }?))
 }
 
-/// Makes a machine without memories: inputs and outputs at home, constants loaded once,
-/// copies without lead. Free it with `plimsoll_pools_free`.
+/// Creates a target without memories: inputs and outputs in the backing store, constants loaded once,
+/// no prefetch. Free it with `plimsoll_pools_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_new(pools: *mut *mut plimsoll_pools) -> i32 {
     guard(|| {
@@ -53,9 +55,8 @@ pub unsafe extern "C" fn plimsoll_pools_new(pools: *mut *mut plimsoll_pools) -> 
     })
 }
 
-/// Adds a memory, slower than those before it; they count from 0, and 8 are the most. The
-/// last one must take everything, and no two may have one name: both is checked as a graph
-/// is placed.
+/// Adds a memory, slower than those before it. Memories count from 0; at most 8 are possible. The
+/// last one must accept everything, and names must differ; `plimsoll_graph_place` checks both.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_add(
     pools: *mut plimsoll_pools,
@@ -65,7 +66,10 @@ pub unsafe extern "C" fn plimsoll_pools_add(
     let add = |pools: &mut plimsoll_pools| {
         let (name, record) = (unsafe { text(name, "name") }?, unsafe { reference(pool, "pool") }?);
         if pools.list.len() == Pools::MAX_COUNT {
-            return Err(Failure::argument(format!("at most {} pools may be", Pools::MAX_COUNT)));
+            return Err(Failure::argument(format!(
+                "pool `{name}`: at most {} pools are possible",
+                Pools::MAX_COUNT
+            )));
         }
         pools.list.push(self::pool(name, record)?);
         Ok(())
@@ -104,7 +108,8 @@ fn pool(name: &str, record: &plimsoll_pool) -> Result<Pool, Failure> {
     Ok(pool.copy_costs(cost(copied[0], record.read_cost), cost(copied[1], record.write_cost)))
 }
 
-/// The pool into which the caller puts inputs, by its number; PLIMSOLL_NO_INDEX for home.
+/// Sets the pool into which the caller writes inputs, by its number; PLIMSOLL_NO_INDEX for the
+/// backing store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_inputs(pools: *mut plimsoll_pools, pool: u32) -> i32 {
     let set_to = |pools: &mut plimsoll_pools| {
@@ -114,7 +119,7 @@ pub unsafe extern "C" fn plimsoll_pools_set_inputs(pools: *mut plimsoll_pools, p
     unsafe { set(pools, set_to) }
 }
 
-/// The pool from which the caller takes outputs, in the same way.
+/// Sets the pool from which the caller reads outputs, like `plimsoll_pools_set_inputs`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_outputs(pools: *mut plimsoll_pools, pool: u32) -> i32 {
     let set_to = |pools: &mut plimsoll_pools| {
@@ -124,22 +129,26 @@ pub unsafe extern "C" fn plimsoll_pools_set_outputs(pools: *mut plimsoll_pools, 
     unsafe { set(pools, set_to) }
 }
 
-/// When constants come on chip: `PLIMSOLL_LOADING_...`.
+/// Sets when constants are copied on chip: `PLIMSOLL_LOADING_...`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_loading(pools: *mut plimsoll_pools, loading: i32) -> i32 {
     let set_to = |pools: &mut plimsoll_pools| {
         pools.loading = match loading {
             PLIMSOLL_LOADING_ONCE => Loading::Once,
             PLIMSOLL_LOADING_EACH_RUN => Loading::EachRun,
-            _ => return Err(Failure::argument(format!("{loading} is no kind of loading"))),
+            _ => {
+                return Err(Failure::argument(format!(
+                    "unknown loading {loading}; use PLIMSOLL_LOADING_..."
+                )));
+            }
         };
         Ok(())
     };
     unsafe { set(pools, set_to) }
 }
 
-/// So many steps before an operator needs it, what is copied has its place, so that copying
-/// and computing go on at once; 1 is double buffering.
+/// Sets the prefetch distance: a transfer has its destination this many steps before an operator
+/// needs the data, so that copying and computing overlap; 1 is double buffering.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_prefetch(pools: *mut plimsoll_pools, steps: u32) -> i32 {
     let set_to = |pools: &mut plimsoll_pools| {
@@ -149,7 +158,7 @@ pub unsafe extern "C" fn plimsoll_pools_set_prefetch(pools: *mut plimsoll_pools,
     unsafe { set(pools, set_to) }
 }
 
-/// Frees memories; NULL is allowed. Plans that were made for them stay.
+/// Frees a target; NULL is allowed. Plans for it stay valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_free(pools: *mut plimsoll_pools) {
     unsafe { free(pools) };

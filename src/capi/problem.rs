@@ -1,3 +1,5 @@
+//! Packing problems: lists of buffers without a graph.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
@@ -6,8 +8,8 @@ use super::status::PLIMSOLL_NONE;
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
 
-/// Buffers to be given offsets. Never changes; any number of threads may use it
-/// at the same time.
+/// A packing problem: buffers that need offsets. Immutable; any number of threads may use it at the
+/// same time.
 pub struct plimsoll_problem {
     pub(super) problem: Problem,
 }
@@ -27,13 +29,12 @@ pub(super) fn record(buffer: &Buffer) -> plimsoll_buffer {
     }
 }
 
-/// Checks `count` buffers and makes a problem of them, which takes a copy. Buffer
-/// `i` has index `i` from then on. `names` is NULL, or has a name for each, for
-/// messages.
+/// Creates a problem from `count` buffers, which are validated and copied. Buffer `i` of the array
+/// has index `i`. `names` is NULL, or has a name for each buffer, which messages show.
 ///
-/// Free it with `plimsoll_problem_free`. PLIMSOLL_ERROR_INVALID names the first
-/// buffer that is wrong: empty live range, alignment that is no power of two,
-/// fixed offsets that overlap, sizes beyond 64 bits.
+/// Free it with `plimsoll_problem_free`. PLIMSOLL_ERROR_INVALID names the first invalid buffer: an
+/// empty live range, an alignment that is not a power of two, fixed offsets that overlap, sizes
+/// beyond 64 bits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_new(
     buffers: *const plimsoll_buffer,
@@ -44,10 +45,10 @@ pub unsafe extern "C" fn plimsoll_problem_new(
     unsafe { plimsoll_problem_new_with_gaps(buffers, count, names, std::ptr::null(), 0, problem) }
 }
 
-/// The same with `gap_count` gaps, in any order: steps at which the memory of a live
-/// buffer is free for others. A gap leaves its buffer at least a step at either end,
-/// and is apart from the buffer's other gaps, or else PLIMSOLL_ERROR_INVALID names
-/// both.
+/// Creates a problem like `plimsoll_problem_new`, with `gap_count` gaps in any order: steps at which
+/// other buffers may use the memory of a live buffer. A gap must leave its buffer live for at least a
+/// step at either end, and must not touch another gap of the buffer; otherwise
+/// PLIMSOLL_ERROR_INVALID names both.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_new_with_gaps(
     buffers: *const plimsoll_buffer,
@@ -58,32 +59,33 @@ pub unsafe extern "C" fn plimsoll_problem_new_with_gaps(
     problem: *mut *mut plimsoll_problem,
 ) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(problem, "problem") }?;
+        let out = unsafe { mutable(problem, "problem") }?;
         let buffers = unsafe { array(buffers, count, "buffers") }?.iter().map(buffer).collect();
         let names = if names.is_null() { &[] } else { unsafe { array(names, count, "names") }? };
         let names: Result<Vec<String>, Failure> =
             names.iter().map(|&name| unsafe { text(name, "names[i]") }.map(str::to_owned)).collect();
         let buffers = with_gaps(buffers, unsafe { array(gaps, gap_count, "gaps") }?)?;
-        give(place, plimsoll_problem { problem: Problem::named(buffers, names?)? });
+        give(out, plimsoll_problem { problem: Problem::named(buffers, names?)? });
         Ok(())
     })
 }
 
 fn with_gaps(mut buffers: Vec<Buffer>, gaps: &[plimsoll_gap]) -> Result<Vec<Buffer>, Failure> {
-    let keyed = gaps.iter().zip(0..).map(|(gap, place)| (u64::from(gap.buffer), place));
+    let keyed = gaps.iter().zip(0..).map(|(gap, position)| (u64::from(gap.buffer), position));
     let mut sorted: Vec<(u64, usize)> = keyed.collect();
     sorted.sort_unstable();
-    for own in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let (index, count) = (own[0].0, buffers.len());
+    for gaps_of_buffer in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let (index, count) = (gaps_of_buffer[0].0, buffers.len());
         let Some(buffer) = buffers.get_mut(index as usize) else {
-            return Err(Failure::argument(format!("a gap is of buffer {index}, but there are {count}")));
+            return Err(Failure::argument(format!("gap of buffer {index}: there are only {count} buffers")));
         };
-        *buffer = buffer.clone().with_gaps(own.iter().map(|&(_, place)| gaps[place].start..gaps[place].end));
+        let ranges = gaps_of_buffer.iter().map(|&(_, position)| gaps[position].start..gaps[position].end);
+        *buffer = buffer.clone().with_gaps(ranges);
     }
     Ok(buffers)
 }
 
-/// How many buffers there are.
+/// Writes the number of buffers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_buffer_count(
     problem: *const plimsoll_problem,
@@ -96,9 +98,9 @@ pub unsafe extern "C" fn plimsoll_problem_buffer_count(
     })
 }
 
-/// Checks `count` offsets, one for each buffer, against the problem: aligned, at
-/// fixed offsets, inside of an arena of `arena_bytes`, and no overlap of what is
-/// live at the same time. PLIMSOLL_ERROR_WRONG_PLAN says what is wrong.
+/// Verifies `count` offsets, one for each buffer: alignment, fixed offsets, an arena of `arena_bytes`,
+/// and no overlap of buffers that are live at the same time. PLIMSOLL_ERROR_WRONG_PLAN if an offset
+/// is wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_verify(
     problem: *const plimsoll_problem,
@@ -115,7 +117,7 @@ pub unsafe extern "C" fn plimsoll_problem_verify(
     })
 }
 
-/// Frees a problem; NULL is allowed. Plans that were made of it stay.
+/// Frees a problem; NULL is allowed. Plans of the problem stay valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_free(problem: *mut plimsoll_problem) {
     unsafe { free(problem) };

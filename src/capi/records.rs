@@ -1,264 +1,267 @@
-/// What a planner needs to know of a buffer. Frozen: 32 bytes.
+//! Records that cross the boundary. Their sizes and layouts are frozen.
+
+/// A buffer to be given an offset. Frozen: 32 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_buffer {
-    /// Bytes; may be 0.
+    /// Size in bytes; may be 0.
     pub size: u64,
-    /// The offset is a multiple of this power of two; 1 for any offset.
+    /// Required alignment of the offset in bytes, a power of two; 1 for any offset.
     pub alignment: u64,
-    /// The offset in bytes that it must have, or `PLIMSOLL_NONE`.
+    /// Required offset in bytes, or `PLIMSOLL_NONE`.
     pub fixed_offset: u64,
-    /// The first step at which it is live.
+    /// First step of the live range.
     pub start: u32,
-    /// The step after the last; larger than `start`.
+    /// End of the live range (exclusive); larger than `start`.
     pub end: u32,
 }
 
-/// What is known of an order. Frozen: 32 bytes.
+/// Figures of an operator order. Frozen: 32 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_schedule {
-    /// The most bytes live at a step.
+    /// Peak of live bytes over all steps.
     pub peak_bytes: u64,
-    /// The same in the order of the file.
+    /// Peak of live bytes in program order.
     pub file_peak_bytes: u64,
-    /// No order has a lower peak.
+    /// Lower bound on the peak over all orders, in bytes.
     pub lower_bound_bytes: u64,
-    /// Nodes of the search.
+    /// Search nodes used.
     pub nodes: u64,
 }
 
-/// Steps at which the memory of a live buffer is free for others. Frozen: 12 bytes.
+/// Steps at which other buffers may use the memory of a live buffer. Frozen: 12 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_gap {
-    /// The buffer, by its place in the array.
+    /// Index of the buffer in the array.
     pub buffer: u32,
-    /// The first step of the gap; the buffer is live before it.
+    /// First step of the gap; the buffer is live before it.
     pub start: u32,
-    /// The step after the last; the buffer is live at it.
+    /// End of the gap (exclusive); the buffer is live at this step.
     pub end: u32,
 }
 
-/// Where something lies in the arena, and when. Frozen: 32 bytes.
+/// Place of a tensor, buffer or scratch in the arena, and its live range. Frozen: 32 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_placement {
-    /// Bytes from the start of the arena.
+    /// Offset in bytes from the start of the arena.
     pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
-    /// The first step at which it is live.
+    /// First step of the live range.
     pub start: u32,
-    /// The step after the last.
+    /// End of the live range (exclusive).
     pub end: u32,
-    /// The tensor, the buffer, or the operator whose workspace it is.
+    /// Index of the tensor or buffer, or of the operator that the scratch belongs to.
     pub index: u32,
     /// `PLIMSOLL_OCCUPANT_...`.
     pub occupant: i32,
 }
 
-/// What lies in the arena. Frozen: 8 bytes.
+/// An occupant of the arena: a tensor, a buffer or scratch. Frozen: 8 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_occupant {
-    /// The tensor, the buffer, or the operator whose workspace it is.
+    /// Index of the tensor or buffer, or of the operator that the scratch belongs to.
     pub index: u32,
     /// `PLIMSOLL_OCCUPANT_...`.
     pub occupant: i32,
 }
 
-/// A fixed part of the arena that several tensors share. Frozen: 16 bytes.
+/// A shared object: a fixed part of the arena that several tensors use in turn. Frozen: 16 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_object {
-    /// Bytes from the start of the arena.
+    /// Offset in bytes from the start of the arena.
     pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
 }
 
-/// A tensor or workspace in the memory of a larger one. Frozen: 24 bytes.
+/// A tensor or scratch inside the memory of a larger one, after merging. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_inside {
-    /// The smaller one.
+    /// The smaller occupant.
     pub guest: plimsoll_occupant,
-    /// The larger one, which is not live at the same time.
+    /// The larger occupant, which is not live at the same time.
     pub host: plimsoll_occupant,
-    /// Bytes from the start of the larger one.
+    /// Offset in bytes from the start of the larger occupant.
     pub at: u64,
 }
 
-/// A tensor that shares memory with another one while both are needed. Frozen: 24
-/// bytes.
+/// Two tensors that share memory while both are live. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_share {
-    /// Bytes from the start of the other one.
+    /// Offset in bytes of `tensor` from the start of `of`.
     pub at: u64,
     /// The tensor.
     pub tensor: u32,
-    /// The other one.
+    /// The tensor whose memory it shares.
     pub of: u32,
-    /// The operator that permits it.
+    /// The operator that permits the sharing.
     pub operator_: u32,
     /// `PLIMSOLL_SHARE_...`.
     pub how: i32,
 }
 
-/// A convolution, depthwise convolution or pooling, as `plimsoll_safe_overlap` looks at
-/// it. Rows, columns, channels; channels are innermost in memory. Frozen: 136 bytes.
+/// A convolution, depthwise convolution or pooling, as described to `plimsoll_safe_overlap`.
+/// Triples are rows, columns and channels; pairs are rows and columns. Channels are innermost in
+/// memory. Frozen: 136 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_windowed {
-    /// Rows, columns and channels that are read.
+    /// Rows, columns and channels of the input.
     pub input: [u64; 3],
-    /// Rows, columns and channels that are written.
+    /// Rows, columns and channels of the output.
     pub output: [u64; 3],
     /// Rows and columns of the window.
     pub window: [u64; 2],
-    /// Rows and columns from one window to the next.
+    /// Distance in rows and columns from one window to the next.
     pub stride: [u64; 2],
     /// Rows above and columns left of the input that the first window covers.
     pub padding: [u64; 2],
-    /// Rows and columns from one element of the window to the next.
+    /// Distance in rows and columns from one element of the window to the next.
     pub dilation: [u64; 2],
-    /// Bytes of an element, of the input and of the output.
+    /// Size in bytes of an element of the input and of the output.
     pub element_bytes: [u64; 2],
-    /// 1 if an element needs its own channel alone, as in depthwise convolutions and
-    /// pooling; 0 if it needs all.
+    /// 1 if an output element depends only on its own channel of the input, as in depthwise
+    /// convolutions and pooling; 0 if it depends on all channels.
     pub by_channel: i32,
     /// 1 if the loops run from the last element to the first.
     pub descending: i32,
 }
 
-/// A memory. Costs are per byte, in a unit of the caller's. Frozen: 48 bytes.
+/// A memory. Costs are per byte, in a unit of the caller's choice. Frozen: 48 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_pool {
-    /// How many bytes there are, or `PLIMSOLL_NONE` for any number.
+    /// Capacity in bytes, or `PLIMSOLL_NONE` for no limit.
     pub capacity: u64,
-    /// Every offset is a multiple of this power of two; 1 for any offset.
+    /// Alignment in bytes of every offset, a power of two; 1 for any offset.
     pub alignment: u64,
-    /// Nothing above this size can live there; `PLIMSOLL_NONE` for any size.
+    /// Size in bytes of the largest tensor that the pool may hold; `PLIMSOLL_NONE` for any size.
     pub largest: u64,
-    /// `PLIMSOLL_HOLDS_...`, together.
+    /// Contents that the pool may hold: a sum of `PLIMSOLL_HOLDS_...`.
     pub holds: u32,
-    /// What a byte costs that an operator reads there in place.
+    /// Cost of a byte that an operator reads in place.
     pub read_cost: u32,
-    /// What a byte costs that an operator writes there in place.
+    /// Cost of a byte that an operator writes in place.
     pub write_cost: u32,
-    /// What a byte costs that is copied from there, or `PLIMSOLL_COST_IN_PLACE`.
+    /// Cost of a byte that is copied from the pool, or `PLIMSOLL_COST_IN_PLACE`.
     pub copy_from_cost: u32,
-    /// What a byte costs that is copied to there, or `PLIMSOLL_COST_IN_PLACE`.
+    /// Cost of a byte that is copied to the pool, or `PLIMSOLL_COST_IN_PLACE`.
     pub copy_to_cost: u32,
-    /// 0.
+    /// Must be 0.
     pub unused: u32,
 }
 
-/// A tensor or workspace has a place in a pool for some steps. Frozen: 40 bytes.
+/// A residency interval: a tensor or scratch occupies memory of a pool for some steps. Frozen: 40
+/// bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_stay {
-    /// Bytes from the start of the pool.
+    /// Offset in bytes from the start of the pool.
     pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
-    /// The first step at which the place is its own.
+    /// First step of the interval.
     pub start: u32,
-    /// The step after the last.
+    /// End of the interval (exclusive).
     pub end: u32,
-    /// The tensor, or the operator whose workspace it is.
+    /// Index of the tensor, or of the operator that the scratch belongs to.
     pub index: u32,
     /// `PLIMSOLL_OCCUPANT_...`.
     pub occupant: i32,
-    /// The pool, by its number.
+    /// Number of the pool.
     pub pool: u32,
-    /// 0.
+    /// Always 0.
     pub unused: u32,
 }
 
-/// A tensor is copied from one pool to another. Frozen: 48 bytes.
+/// A transfer: a tensor is copied from one pool to another. Frozen: 48 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_transfer {
-    /// Bytes from the start of the pool it comes from.
+    /// Offset in bytes of the source in its pool.
     pub from_offset: u64,
-    /// Bytes from the start of the pool it goes to.
+    /// Offset in bytes of the destination in its pool.
     pub to_offset: u64,
-    /// Bytes.
+    /// Number of bytes copied.
     pub bytes: u64,
-    /// The tensor.
+    /// Index of the tensor.
     pub tensor: u32,
-    /// From the start of this step it may be under way.
+    /// Step at whose start the transfer may begin.
     pub step: u32,
-    /// Before the operator of this step it is done; the number of steps if after the last.
+    /// Step before whose operator the transfer is complete; the number of steps if after the last.
     pub due: u32,
-    /// 1 if it comes after those that are due at the same step and have 0 here, as they
-    /// may read what it writes over.
+    /// 1 if the transfer follows those that are due at the same step and have 0 here, as they may
+    /// read the bytes that it overwrites.
     pub late: u32,
-    /// The pool it comes from.
+    /// Number of the source pool.
     pub from: u32,
-    /// The pool it goes to.
+    /// Number of the destination pool.
     pub to: u32,
 }
 
-/// The operator of a step finds something in a pool. Frozen: 16 bytes.
+/// The pool in which the operator of a step accesses an occupant. Frozen: 16 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_use {
-    /// The step.
+    /// The step of the operator.
     pub step: u32,
-    /// The tensor, or the operator whose workspace it is.
+    /// Index of the tensor, or of the operator that the scratch belongs to.
     pub index: u32,
     /// `PLIMSOLL_OCCUPANT_...`.
     pub occupant: i32,
-    /// The pool.
+    /// Number of the pool.
     pub pool: u32,
 }
 
-/// What a plan does with a pool. Frozen: 24 bytes.
+/// Use and traffic of a pool. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_pool_traffic {
-    /// The end of what lies topmost, in bytes.
+    /// End of the topmost occupant in bytes.
     pub used: u64,
-    /// Bytes that a run reads from it.
+    /// Bytes that a run reads from the pool.
     pub read: u64,
-    /// Bytes that a run writes to it.
+    /// Bytes that a run writes to the pool.
     pub written: u64,
 }
 
-/// What is known of a plan for several memories. Frozen: 48 bytes.
+/// Figures of a plan for several memories. Frozen: 48 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_pool_figures {
-    /// What a run costs.
+    /// Cost of a run.
     pub cost: u64,
-    /// No choice of places costs less, for this order.
+    /// Lower bound on the cost of any placement, for this order.
     pub lower_bound: u64,
-    /// What would be left if every pool were as large as one wishes.
+    /// Unavoidable cost: the cost that would remain if every pool had unlimited capacity.
     pub floor: u64,
-    /// Bytes of constants that are on chip before the first run.
+    /// Bytes of constants that are copied on chip before the first run.
     pub preloaded: u64,
-    /// Search nodes spent.
+    /// Search nodes used.
     pub nodes: u64,
     /// Why the search stopped: `PLIMSOLL_STOP_...`.
     pub stop: i32,
-    /// How many pools there are.
+    /// Number of pools.
     pub pools: u32,
 }
 
-/// How far a search is, as told to a progress callback. Frozen: 24 bytes.
+/// Progress of a search, as passed to a progress callback. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_progress {
-    /// Search nodes so far.
+    /// Search nodes used.
     pub nodes: u64,
-    /// The best found so far, in bytes.
+    /// Best solution found (the incumbent), in bytes.
     pub best: u64,
-    /// Nothing is lower than this, as far as is proven, in bytes.
+    /// Lower bound proven, in bytes.
     pub bound: u64,
 }
 

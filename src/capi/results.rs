@@ -1,5 +1,7 @@
+//! Results of a plan for one arena.
+
 use super::boundary::{Failure, copy_out, guard, mutable, reference};
-use super::plan::{Planned, plimsoll_plan};
+use super::plan::{PlanContents, plimsoll_plan};
 use super::records::{plimsoll_inside, plimsoll_object, plimsoll_occupant, plimsoll_placement};
 use super::status::{
     PLIMSOLL_NO_INDEX, PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR,
@@ -10,46 +12,46 @@ use crate::{Occupant, OperatorId, Placement, Status, Stop, TensorId};
 
 impl plimsoll_plan {
     fn status(&self) -> Status {
-        match &self.of {
-            Planned::Graph(_, plan) => plan.status,
-            Planned::Problem(_, solution) => solution.status,
+        match &self.contents {
+            PlanContents::Graph(_, plan) => plan.status,
+            PlanContents::Problem(_, solution) => solution.status,
         }
     }
 
     fn stop(&self) -> Stop {
-        match &self.of {
-            Planned::Graph(_, plan) => plan.stop,
-            Planned::Problem(_, solution) => solution.stop,
+        match &self.contents {
+            PlanContents::Graph(_, plan) => plan.stop,
+            PlanContents::Problem(_, solution) => solution.stop,
         }
     }
 
     fn arena_bytes(&self) -> u64 {
-        match &self.of {
-            Planned::Graph(_, plan) => plan.arena_bytes,
-            Planned::Problem(_, solution) => solution.height,
+        match &self.contents {
+            PlanContents::Graph(_, plan) => plan.arena_bytes,
+            PlanContents::Problem(_, solution) => solution.height,
         }
     }
 
     fn lower_bound_bytes(&self) -> u64 {
-        match &self.of {
-            Planned::Graph(_, plan) => plan.lower_bound.bytes,
-            Planned::Problem(_, solution) => solution.lower_bound.bytes,
+        match &self.contents {
+            PlanContents::Graph(_, plan) => plan.lower_bound.bytes,
+            PlanContents::Problem(_, solution) => solution.lower_bound.bytes,
         }
     }
 
     fn nodes(&self) -> u64 {
-        match &self.of {
-            Planned::Graph(_, plan) => plan.nodes,
-            Planned::Problem(_, solution) => solution.nodes,
+        match &self.contents {
+            PlanContents::Graph(_, plan) => plan.nodes,
+            PlanContents::Problem(_, solution) => solution.nodes,
         }
     }
 
     fn placements(&self) -> Vec<plimsoll_placement> {
-        match &self.of {
-            Planned::Graph(_, plan) => {
+        match &self.contents {
+            PlanContents::Graph(_, plan) => {
                 plan.placements().map(|(occupant, place)| placement(occupant.into(), place)).collect()
             }
-            Planned::Problem(problem, solution) => {
+            PlanContents::Problem(problem, solution) => {
                 let places = problem.ids().zip(&solution.offsets).map(|(id, &offset)| {
                     let buffer = problem.buffer(id);
                     let place = Placement { offset, bytes: buffer.size(), live: buffer.live() };
@@ -75,81 +77,80 @@ fn placement(
 
 unsafe fn read<T>(
     plan: *const plimsoll_plan,
-    place: *mut T,
+    out: *mut T,
     name: &str,
     value: impl FnOnce(&plimsoll_plan) -> T,
 ) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
-        *unsafe { mutable(place, name) }? = value(plan);
+        *unsafe { mutable(out, name) }? = value(plan);
         Ok(())
     })
 }
 
-/// Size of the arena in bytes: the end of what lies topmost.
+/// Writes the size of the arena in bytes: the end of the topmost occupant.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_arena_bytes(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
     unsafe { read(plan, bytes, "bytes", plimsoll_plan::arena_bytes) }
 }
 
-/// What the address of the arena must be a multiple of: the largest alignment in
-/// it, in bytes.
+/// Writes the required alignment of the arena's address in bytes: the largest alignment in the plan.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_arena_alignment(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
-    let largest = |plan: &plimsoll_plan| match &plan.of {
-        Planned::Graph(graph, own) => {
-            let tensors = own.placements().filter_map(|(occupant, _)| match occupant {
+    let largest = |plan: &plimsoll_plan| match &plan.contents {
+        PlanContents::Graph(graph, plan) => {
+            let tensors = plan.placements().filter_map(|(occupant, _)| match occupant {
                 Occupant::Tensor(id) => graph.tensor(id).alignment(),
-                Occupant::Scratch(id) => Some(graph.operator(id).scratch_alignment(own.alignment)),
+                Occupant::Scratch(id) => Some(graph.operator(id).scratch_alignment(plan.alignment)),
             });
-            tensors.chain([own.alignment]).max().unwrap_or(1)
+            tensors.chain([plan.alignment]).max().unwrap_or(1)
         }
-        Planned::Problem(problem, _) => {
+        PlanContents::Problem(problem, _) => {
             problem.buffers().iter().map(crate::Buffer::alignment).max().unwrap_or(1)
         }
     };
     unsafe { read(plan, bytes, "bytes", largest) }
 }
 
-/// No arena is smaller than this for this order, in bytes.
+/// Writes the lower bound on the arena for the order of the plan, in bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_lower_bound_bytes(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
     unsafe { read(plan, bytes, "bytes", plimsoll_plan::lower_bound_bytes) }
 }
 
-/// What of the lower bound `plimsoll_plan_bound_causes` shows, in bytes. What is above,
-/// an exhaustive search has shown.
+/// Writes the part of the lower bound that `plimsoll_plan_bound_causes` certifies, in bytes. The rest
+/// was proven by an exhaustive search.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_certified_bytes(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
-    let certified = |plan: &plimsoll_plan| match &plan.of {
-        Planned::Graph(_, plan) => plan.lower_bound.certified,
-        Planned::Problem(_, solution) => solution.lower_bound.certified,
+    let certified = |plan: &plimsoll_plan| match &plan.contents {
+        PlanContents::Graph(_, plan) => plan.lower_bound.certified,
+        PlanContents::Problem(_, solution) => solution.lower_bound.certified,
     };
     unsafe { read(plan, bytes, "bytes", certified) }
 }
 
-/// No arena of any order is smaller than this, in bytes; PLIMSOLL_NONE if no other order
-/// was looked at. The status and the gap are measured by this, if it is there.
+/// Writes the lower bound on the arena over all orders, in bytes; PLIMSOLL_NONE if no other order was
+/// examined. If it is present, the status and the gap refer to it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_bound_over_orders(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
-    let bound = |plan: &plimsoll_plan| match &plan.of {
-        Planned::Graph(_, plan) => plan.bound_over_orders.unwrap_or(PLIMSOLL_NONE),
-        Planned::Problem(..) => PLIMSOLL_NONE,
+    let bound = |plan: &plimsoll_plan| match &plan.contents {
+        PlanContents::Graph(_, plan) => plan.bound_over_orders.unwrap_or(PLIMSOLL_NONE),
+        PlanContents::Problem(..) => PLIMSOLL_NONE,
     };
     unsafe { read(plan, bytes, "bytes", bound) }
 }
 
-/// How far the arena is above the lower bound: 0.01 is one percent.
+/// Writes the relative distance from the lower bound to the arena: 0.01 is one percent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_gap(plan: *const plimsoll_plan, gap: *mut f64) -> i32 {
-    let value = |plan: &plimsoll_plan| match &plan.of {
-        Planned::Graph(_, plan) => plan.gap(),
-        Planned::Problem(_, solution) => solution.gap(),
+    let value = |plan: &plimsoll_plan| match &plan.contents {
+        PlanContents::Graph(_, plan) => plan.gap(),
+        PlanContents::Problem(_, solution) => solution.gap(),
     };
     unsafe { read(plan, gap, "gap", value) }
 }
 
-/// What is known of the plan: `PLIMSOLL_STATUS_...`.
+/// Writes the status of the plan: `PLIMSOLL_STATUS_...`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_status(plan: *const plimsoll_plan, status: *mut i32) -> i32 {
     let number = |plan: &plimsoll_plan| match plan.status() {
@@ -161,7 +162,7 @@ pub unsafe extern "C" fn plimsoll_plan_status(plan: *const plimsoll_plan, status
     unsafe { read(plan, status, "status", number) }
 }
 
-/// Why the search stopped: `PLIMSOLL_STOP_...`.
+/// Writes why the search stopped: `PLIMSOLL_STOP_...`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_stop(plan: *const plimsoll_plan, stop: *mut i32) -> i32 {
     unsafe { read(plan, stop, "stop", |plan| stop_number(plan.stop())) }
@@ -176,16 +177,16 @@ pub(super) fn stop_number(stop: Stop) -> i32 {
     }
 }
 
-/// Search nodes spent.
+/// Writes the number of search nodes used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_nodes(plan: *const plimsoll_plan, nodes: *mut u64) -> i32 {
     unsafe { read(plan, nodes, "nodes", plimsoll_plan::nodes) }
 }
 
-/// Copies out all placements: tensors by index, then workspaces by operator.
+/// Copies out all placements: tensors by index, then scratch by operator.
 ///
-/// `count` is how many there are. With NULL for `placements` only that is written;
-/// if `capacity` is less, nothing but that, with PLIMSOLL_ERROR_TOO_SMALL.
+/// `count` receives the number of placements. With NULL for `placements` only `count` is written; if
+/// `capacity` is less than `count`, too, and the call returns PLIMSOLL_ERROR_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_placements(
     plan: *const plimsoll_plan,
@@ -199,8 +200,8 @@ pub unsafe extern "C" fn plimsoll_plan_placements(
     })
 }
 
-/// Copies out an offset in bytes for each tensor of the graph, or each buffer, by
-/// index: PLIMSOLL_NONE for what has no place in the arena. `count` as above.
+/// Copies out an offset in bytes for each tensor of the graph, or for each buffer, by index;
+/// PLIMSOLL_NONE for those outside the arena. `count` as for `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_offsets(
     plan: *const plimsoll_plan,
@@ -208,17 +209,19 @@ pub unsafe extern "C" fn plimsoll_plan_offsets(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| match &unsafe { reference(plan, "plan") }?.of {
-        Planned::Graph(_, plan) => {
-            let own = plan.tensors.iter().map(|place| place.map_or(PLIMSOLL_NONE, |place| place.offset));
-            unsafe { copy_out(&own.collect::<Vec<_>>(), offsets, capacity, count) }
+    guard(|| match &unsafe { reference(plan, "plan") }?.contents {
+        PlanContents::Graph(_, plan) => {
+            let offset_or_none =
+                plan.tensors.iter().map(|place| place.map_or(PLIMSOLL_NONE, |place| place.offset));
+            unsafe { copy_out(&offset_or_none.collect::<Vec<_>>(), offsets, capacity, count) }
         }
-        Planned::Problem(_, solution) => unsafe { copy_out(&solution.offsets, offsets, capacity, count) },
+        PlanContents::Problem(_, solution) => unsafe {
+            copy_out(&solution.offsets, offsets, capacity, count)
+        },
     })
 }
 
-/// The offset in bytes of one tensor, or buffer; PLIMSOLL_NONE if it has no place
-/// in the arena.
+/// Writes the offset in bytes of a tensor or buffer; PLIMSOLL_NONE if it lies outside the arena.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_offset(
     plan: *const plimsoll_plan,
@@ -227,20 +230,20 @@ pub unsafe extern "C" fn plimsoll_plan_offset(
 ) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
-        let place = unsafe { mutable(offset, "offset") }?;
+        let out = unsafe { mutable(offset, "offset") }?;
         let index = tensor as usize;
-        let own = match &plan.of {
-            Planned::Graph(_, plan) => {
+        let planned = match &plan.contents {
+            PlanContents::Graph(_, plan) => {
                 plan.tensors.get(index).map(|place| place.map_or(PLIMSOLL_NONE, |place| place.offset))
             }
-            Planned::Problem(_, solution) => solution.offsets.get(index).copied(),
+            PlanContents::Problem(_, solution) => solution.offsets.get(index).copied(),
         };
-        *place = own.ok_or_else(|| Failure::argument(format!("there is no tensor {tensor}")))?;
+        *out = planned.ok_or_else(|| Failure::argument(format!("there is no tensor {tensor}")))?;
         Ok(())
     })
 }
 
-/// The offset in bytes of an operator's workspace; PLIMSOLL_NONE if it has none.
+/// Writes the offset in bytes of an operator's scratch; PLIMSOLL_NONE if it has none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_scratch_offset(
     plan: *const plimsoll_plan,
@@ -249,19 +252,20 @@ pub unsafe extern "C" fn plimsoll_plan_scratch_offset(
 ) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
-        let place = unsafe { mutable(offset, "offset") }?;
-        let own = match &plan.of {
-            Planned::Graph(_, plan) => plan.scratch.get(operator_ as usize),
-            Planned::Problem(..) => None,
+        let out = unsafe { mutable(offset, "offset") }?;
+        let scratch = match &plan.contents {
+            PlanContents::Graph(_, plan) => plan.scratch.get(operator_ as usize),
+            PlanContents::Problem(..) => None,
         };
-        let own = own.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?;
-        *place = own.map_or(PLIMSOLL_NONE, |place| place.offset);
+        let scratch =
+            scratch.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?;
+        *out = scratch.map_or(PLIMSOLL_NONE, |place| place.offset);
         Ok(())
     })
 }
 
-/// Copies out the order in which to run: indices of operators, without the folded
-/// ones; none of a problem. `count` as above.
+/// Copies out the order of execution: indices of operators, without folded ones; empty for a problem.
+/// `count` as for `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_order(
     plan: *const plimsoll_plan,
@@ -270,17 +274,17 @@ pub unsafe extern "C" fn plimsoll_plan_order(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let own: Vec<u32> = match &unsafe { reference(plan, "plan") }?.of {
-            Planned::Graph(_, plan) => plan.order.iter().map(|id| id.index() as u32).collect(),
-            Planned::Problem(..) => Vec::new(),
+        let indices: Vec<u32> = match &unsafe { reference(plan, "plan") }?.contents {
+            PlanContents::Graph(_, plan) => plan.order.iter().map(|id| id.index() as u32).collect(),
+            PlanContents::Problem(..) => Vec::new(),
         };
-        unsafe { copy_out(&own, order, capacity, count) }
+        unsafe { copy_out(&indices, order, capacity, count) }
     })
 }
 
-/// Copies out what causes the peak, and writes the step at which it is: all of it
-/// is live then, and takes as much as the certified part of the lower bound; or it is
-/// one tensor with a fixed offset, whose end is that. `count` as above.
+/// Copies out the certificate of the lower bound and writes its step: occupants that are all live at
+/// this step and together need the certified bytes, or one tensor with a fixed offset that ends
+/// there. `count` as for `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_bound_causes(
     plan: *const plimsoll_plan,
@@ -290,24 +294,25 @@ pub unsafe extern "C" fn plimsoll_plan_bound_causes(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let (own, at): (Vec<plimsoll_occupant>, u32) = match &unsafe { reference(plan, "plan") }?.of {
-            Planned::Graph(_, plan) => {
-                let bound = &plan.lower_bound;
-                (bound.causes.iter().map(|&cause| cause.into()).collect(), bound.step)
-            }
-            Planned::Problem(_, solution) => {
-                let bound = &solution.lower_bound;
-                (bound.buffers.iter().map(|id| tensor(id.index())).collect(), bound.step)
-            }
-        };
+        let (occupants, at): (Vec<plimsoll_occupant>, u32) =
+            match &unsafe { reference(plan, "plan") }?.contents {
+                PlanContents::Graph(_, plan) => {
+                    let bound = &plan.lower_bound;
+                    (bound.causes.iter().map(|&cause| cause.into()).collect(), bound.step)
+                }
+                PlanContents::Problem(_, solution) => {
+                    let bound = &solution.lower_bound;
+                    (bound.buffers.iter().map(|id| tensor(id.index())).collect(), bound.step)
+                }
+            };
         *unsafe { mutable(step, "step") }? = at;
-        unsafe { copy_out(&own, causes, capacity, count) }
+        unsafe { copy_out(&occupants, causes, capacity, count) }
     })
 }
 
-/// Copies out the shared objects, by number; none if the strategy does not think
-/// in them. `least` is what they take at least, together, under the strategy's
-/// rules. `count` as above.
+/// Copies out the shared objects, by number; none if the strategy makes no shared objects. `least`
+/// receives a lower bound on their total size under the rules of the strategy. `count` as for
+/// `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_objects(
     plan: *const plimsoll_plan,
@@ -317,13 +322,15 @@ pub unsafe extern "C" fn plimsoll_plan_objects(
     least: *mut u64,
 ) -> i32 {
     guard(|| {
-        let (own, bound): (Vec<plimsoll_object>, u64) = match &unsafe { reference(plan, "plan") }?.of {
-            Planned::Graph(_, plan) => {
+        let (records, bound): (Vec<plimsoll_object>, u64) = match &unsafe { reference(plan, "plan") }?
+            .contents
+        {
+            PlanContents::Graph(_, plan) => {
                 let list = plan.objects.iter().flat_map(|objects| &objects.list);
                 let list = list.map(|object| plimsoll_object { offset: object.offset, bytes: object.bytes });
                 (list.collect(), plan.objects.as_ref().map_or(0, |objects| objects.lower_bound))
             }
-            Planned::Problem(_, solution) => {
+            PlanContents::Problem(_, solution) => {
                 let objects = solution.objects.iter();
                 let list = objects.flat_map(|objects| objects.offsets.iter().zip(&objects.sizes));
                 let list = list.map(|(&offset, &bytes)| plimsoll_object { offset, bytes });
@@ -331,12 +338,12 @@ pub unsafe extern "C" fn plimsoll_plan_objects(
             }
         };
         *unsafe { mutable(least, "least") }? = bound;
-        unsafe { copy_out(&own, objects, capacity, count) }
+        unsafe { copy_out(&records, objects, capacity, count) }
     })
 }
 
-/// The number of the shared object that a tensor, buffer or workspace is in;
-/// PLIMSOLL_NO_INDEX if in none. `occupant` is `PLIMSOLL_OCCUPANT_...`.
+/// Writes the number of the shared object that contains a tensor, buffer or scratch;
+/// PLIMSOLL_NO_INDEX if none does. `occupant` is `PLIMSOLL_OCCUPANT_...`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_object_of(
     plan: *const plimsoll_plan,
@@ -346,31 +353,33 @@ pub unsafe extern "C" fn plimsoll_plan_object_of(
 ) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
-        let place = unsafe { mutable(object, "object") }?;
+        let out = unsafe { mutable(object, "object") }?;
         let index = index as usize;
-        let own = match (&plan.of, occupant) {
-            (Planned::Graph(graph, plan), PLIMSOLL_OCCUPANT_TENSOR) if index < graph.tensors().len() => {
+        let containing = match (&plan.contents, occupant) {
+            (PlanContents::Graph(graph, plan), PLIMSOLL_OCCUPANT_TENSOR) if index < graph.tensors().len() => {
                 plan.objects.as_ref().and_then(|objects| objects.of(Occupant::Tensor(TensorId::new(index))))
             }
-            (Planned::Graph(graph, plan), PLIMSOLL_OCCUPANT_SCRATCH) if index < graph.operators().len() => {
+            (PlanContents::Graph(graph, plan), PLIMSOLL_OCCUPANT_SCRATCH)
+                if index < graph.operators().len() =>
+            {
                 plan.objects
                     .as_ref()
                     .and_then(|objects| objects.of(Occupant::Scratch(OperatorId::new(index))))
             }
-            (Planned::Problem(problem, solution), PLIMSOLL_OCCUPANT_TENSOR)
+            (PlanContents::Problem(problem, solution), PLIMSOLL_OCCUPANT_TENSOR)
                 if index < problem.buffers().len() =>
             {
                 solution.objects.as_ref().and_then(|objects| objects.of_buffer[index])
             }
             _ => return Err(Failure::argument(format!("there is no occupant {occupant} of index {index}"))),
         };
-        *place = own.unwrap_or(PLIMSOLL_NO_INDEX);
+        *out = containing.unwrap_or(PLIMSOLL_NO_INDEX);
         Ok(())
     })
 }
 
-/// Copies out what was put inside of what, where objects were merged. `count` as
-/// above.
+/// Copies out the occupants that merging of shared objects put inside larger ones. `count` as for
+/// `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_insides(
     plan: *const plimsoll_plan,
@@ -379,26 +388,26 @@ pub unsafe extern "C" fn plimsoll_plan_insides(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let own: Vec<plimsoll_inside> = match &unsafe { reference(plan, "plan") }?.of {
-            Planned::Graph(_, plan) => {
+        let records: Vec<plimsoll_inside> = match &unsafe { reference(plan, "plan") }?.contents {
+            PlanContents::Graph(_, plan) => {
                 let list = plan.objects.iter().flat_map(|objects| &objects.inside);
-                let one = |one: &crate::PlanInside| plimsoll_inside {
-                    guest: one.guest.into(),
-                    host: one.host.into(),
-                    at: one.at,
+                let record = |pair: &crate::PlanInside| plimsoll_inside {
+                    guest: pair.guest.into(),
+                    host: pair.host.into(),
+                    at: pair.at,
                 };
-                list.map(one).collect()
+                list.map(record).collect()
             }
-            Planned::Problem(_, solution) => {
+            PlanContents::Problem(_, solution) => {
                 let list = solution.objects.iter().flat_map(|objects| &objects.inside);
-                let one = |one: &crate::Inside| plimsoll_inside {
-                    guest: tensor(one.guest.index()),
-                    host: tensor(one.host.index()),
-                    at: one.at,
+                let record = |pair: &crate::Inside| plimsoll_inside {
+                    guest: tensor(pair.guest.index()),
+                    host: tensor(pair.host.index()),
+                    at: pair.at,
                 };
-                list.map(one).collect()
+                list.map(record).collect()
             }
         };
-        unsafe { copy_out(&own, insides, capacity, count) }
+        unsafe { copy_out(&records, insides, capacity, count) }
     })
 }

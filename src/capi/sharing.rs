@@ -1,9 +1,9 @@
-//! Tensors that share memory while both are needed.
+//! Permissions to share memory, constraints between tensors, and the sharing of a plan.
 
 use super::boundary::{Failure, copy_out, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::{plimsoll_options, set};
-use super::plan::{Planned, plimsoll_plan};
+use super::plan::{PlanContents, plimsoll_plan};
 use super::records::{plimsoll_share, plimsoll_windowed};
 use super::status::{
     PLIMSOLL_PERMIT_IN_PLACE, PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW, PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW,
@@ -13,14 +13,14 @@ use super::status::{
 };
 use crate::{How, Permit, Sharing, Side, TensorId, Windowed};
 
-/// Says what memory an input and an output of an operator may share: a permission,
-/// which a plan may use or not. `permit` is one of `PLIMSOLL_PERMIT_...`; `bytes` is
-/// for VIEW where in the input the output's first byte is, for PIECE where in the
-/// output the input's first byte is, for an OVERLAP how many bytes at the lower one's
-/// end may be the upper one's start, and 0 for IN_PLACE.
+/// Adds a permission: an input and an output of an operator may share memory. A plan need not use
+/// it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
+/// the output's first byte; for PIECE, the position in the output of the input's first byte; for an
+/// OVERLAP, the number of bytes at the end of the lower tensor that may be the start of the upper
+/// one; for IN_PLACE, 0.
 ///
-/// Of a graph that is still added to, it is checked by `plimsoll_graph_build`; of one
-/// that is built, and that no other thread uses, at once.
+/// In a graph that is not built, `plimsoll_graph_build` validates the permission; in a built graph,
+/// which no other thread may use, this call does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_permit(
     graph: *mut plimsoll_graph,
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn plimsoll_graph_permit(
         let graph = unsafe { mutable(graph, "graph") }?;
         let ids = super::graph::tensor_ids(&[input, output])?;
         let permit = self::permit(permit, ids[0], ids[1], bytes)?;
-        let unknown = || Failure::argument(format!("{operator_} is no operator"));
+        let unknown = || Failure::argument(format!("there is no operator {operator_}"));
         let id = super::graph::operator_id(operator_).ok_or_else(unknown)?;
         match graph.builder() {
             Ok(builder) => {
@@ -53,12 +53,12 @@ fn permit(number: i32, input: TensorId, output: TensorId, bytes: u64) -> Result<
         PLIMSOLL_PERMIT_IN_PLACE => Permit::InPlace { input, output },
         PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW => Permit::Overlap { input, output, bytes, lower: Side::Input },
         PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW => Permit::Overlap { input, output, bytes, lower: Side::Output },
-        _ => return Err(Failure::argument(format!("{number} is no kind of permission"))),
+        _ => return Err(Failure::argument(format!("unknown permission {number}; use PLIMSOLL_PERMIT_..."))),
     })
 }
 
-/// Says that operators may overwrite this graph input once nobody reads it any more.
-/// Of a graph that is still added to.
+/// Marks a graph input as overwritable: operators may overwrite it after its last read. For a graph
+/// that is not built.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_mark_overwritable(graph: *mut plimsoll_graph, tensor: u32) -> i32 {
     guard(|| {
@@ -68,14 +68,14 @@ pub unsafe extern "C" fn plimsoll_graph_mark_overwritable(graph: *mut plimsoll_g
     })
 }
 
-/// Says that a tensor must lie `at` bytes after the start of tensor `of` in every plan;
-/// at 0 bytes, the two are colocated; with a permission of an operator that reads one and
-/// writes the other, it is a must-alias. Of a graph that is still added to.
+/// Adds a constraint: a tensor lies `at` bytes after the start of tensor `of` in every plan. With
+/// `at` 0 the two are colocated; together with a permission of an operator that reads one and writes
+/// the other, they must alias. For a graph that is not built.
 ///
-/// Gives no right to share: where both have bytes in common, either the one is done
-/// before the other comes, and their operators keep the order of the file, or an
-/// operator permits it, which then counts whatever the options say of sharing. What
-/// cannot be is `PLIMSOLL_ERROR_INVALID` when the graph is built or planned.
+/// The constraint alone does not permit sharing. Where both have bytes in common, either the live
+/// range of one ends before that of the other begins, and their operators keep the program order; or
+/// an operator permits it, and the permission then counts at any sharing level of the options. A
+/// constraint that cannot be satisfied is PLIMSOLL_ERROR_INVALID when the graph is built or planned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_place_at(
     graph: *mut plimsoll_graph,
@@ -91,23 +91,28 @@ pub unsafe extern "C" fn plimsoll_graph_place_at(
     })
 }
 
-/// Says that no plan may let these two tensors have a byte in common while both are
-/// needed, whatever operators permit. Of a graph that is still added to.
+/// Adds a constraint: no plan lets these two tensors have a byte in common while both are live,
+/// whatever operators permit. For a graph that is not built.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_graph_keep_apart(graph: *mut plimsoll_graph, one: u32, other: u32) -> i32 {
+pub unsafe extern "C" fn plimsoll_graph_keep_apart(
+    graph: *mut plimsoll_graph,
+    first: u32,
+    second: u32,
+) -> i32 {
     guard(|| {
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-        let ids = super::graph::tensor_ids(&[one, other])?;
+        let ids = super::graph::tensor_ids(&[first, second])?;
         builder.keep_apart(ids[0], ids[1]);
         Ok(())
     })
 }
 
-/// So many bytes at the output's end may be the input's start, where a convolution,
-/// depthwise convolution or pooling is computed row by row, column by column and channel
-/// by channel: for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. Of loops that run from the last
-/// element to the first, at the input's end: for `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. `PLIMSOLL_ERROR_ARGUMENT` if
-/// the numbers do not fit each other, or one is above 2^24.
+/// Computes how many bytes at the end of the output may be the start of the input, for a convolution,
+/// depthwise convolution or pooling that runs row by row, column by column and channel by channel:
+/// for `PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW`. For loops that run from the last element to the first,
+/// computes the bytes at the end of the input that may be the start of the output: for
+/// `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. PLIMSOLL_ERROR_ARGUMENT if the numbers contradict each
+/// other, or one is above 2^24.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_safe_overlap(kernel: *const plimsoll_windowed, bytes: *mut u64) -> i32 {
     guard(|| {
@@ -126,14 +131,13 @@ pub unsafe extern "C" fn plimsoll_safe_overlap(kernel: *const plimsoll_windowed,
             descending,
             element_bytes,
         };
-        let wrong = || Failure::argument(format!("no kernel has these numbers: {windowed:?}"));
+        let wrong = || Failure::argument(format!("inconsistent kernel geometry: {windowed:?}"));
         *unsafe { mutable(bytes, "bytes") }? = windowed.safe_overlap().ok_or_else(wrong)?;
         Ok(())
     })
 }
 
-/// What tensors may share memory while both are needed, of what operators permit:
-/// `PLIMSOLL_SHARING_...`, NONE unless set.
+/// Sets which permissions of operators a plan may use: `PLIMSOLL_SHARING_...`; the default is NONE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_sharing(options: *mut plimsoll_options, sharing: i32) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
@@ -142,16 +146,19 @@ pub unsafe extern "C" fn plimsoll_options_set_sharing(options: *mut plimsoll_opt
             PLIMSOLL_SHARING_VIEWS => Sharing::Views,
             PLIMSOLL_SHARING_IN_PLACE => Sharing::InPlace,
             PLIMSOLL_SHARING_ALL => Sharing::All,
-            _ => return Err(Failure::argument(format!("{sharing} is no level of sharing"))),
+            _ => {
+                return Err(Failure::argument(format!(
+                    "unknown sharing level {sharing}; use PLIMSOLL_SHARING_..."
+                )));
+            }
         };
         Ok(())
     };
     unsafe { set(options, set_to) }
 }
 
-/// Copies out which tensors share memory while both are needed, and how: what a
-/// program that runs the plan need not copy. Up to `capacity` of them; `count` is how
-/// many there are.
+/// Copies out the pairs of tensors that share memory while both are live: data that a program that
+/// runs the plan need not copy. Copies at most `capacity` entries; `count` receives their number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_shares(
     plan: *const plimsoll_plan,
@@ -160,11 +167,11 @@ pub unsafe extern "C" fn plimsoll_plan_shares(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let own: Vec<plimsoll_share> = match &unsafe { reference(plan, "plan") }?.of {
-            Planned::Graph(_, plan) => plan.shares.iter().map(record).collect(),
-            Planned::Problem(..) => Vec::new(),
+        let records: Vec<plimsoll_share> = match &unsafe { reference(plan, "plan") }?.contents {
+            PlanContents::Graph(_, plan) => plan.shares.iter().map(record).collect(),
+            PlanContents::Problem(..) => Vec::new(),
         };
-        unsafe { copy_out(&own, shares, capacity, count) }
+        unsafe { copy_out(&records, shares, capacity, count) }
     })
 }
 

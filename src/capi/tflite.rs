@@ -1,3 +1,5 @@
+//! Models for TensorFlow Lite Micro with a plan in them.
+
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, copy_out, copy_text, free, give, guard, mutable, reference, text};
@@ -6,34 +8,34 @@ use super::options::plimsoll_options;
 use super::plan::{options_or_default, plimsoll_plan};
 use super::status::PLIMSOLL_NONE;
 
-/// Scratch of a TensorFlow Lite model's operators, as measured on a target. Not to be changed by
-/// one thread while another uses it; otherwise any number of threads may use it at the same time.
+/// Scratch sizes of the operators of a TensorFlow Lite model, as measured on a target. No thread may
+/// change them while another uses them; otherwise any number of threads may use them at the same time.
 pub struct plimsoll_tflite_scratch {
-    scratch: Scratch,
+    scratch: KernelScratch,
 }
 
-/// A model for TensorFlow Lite Micro with a plan inside. Never changes; any number of threads may
-/// use it at the same time. It has been verified.
+/// A model for TensorFlow Lite Micro with a verified plan in it. Immutable; any number of threads may
+/// use it at the same time.
 pub struct plimsoll_tflite_plan {
-    planned: Planned,
+    planned: PlannedModel,
 }
 
-/// Makes a table of scratch in which nothing is measured: operators need what the reference
-/// kernels ask for. Free it with `plimsoll_tflite_scratch_free`.
+/// Creates a table of scratch sizes without measurements: each operator needs the scratch of its
+/// reference kernel. Free it with `plimsoll_tflite_scratch_free`.
 ///
 /// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without TensorFlow Lite.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_scratch_new(scratch: *mut *mut plimsoll_tflite_scratch) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(scratch, "scratch") }?;
-        give(place, plimsoll_tflite_scratch { scratch: Scratch::reference()? });
+        let out = unsafe { mutable(scratch, "scratch") }?;
+        give(out, plimsoll_tflite_scratch { scratch: KernelScratch::reference()? });
         Ok(())
     })
 }
 
-/// So many bytes for an operator, by the positions of its subgraph and of itself in the file; all
-/// of its requests together, each rounded up to 16. `op_type`, as in "CONV_2D", is what the
-/// operator must be, so that a table for another model is noticed; NULL for any.
+/// Sets the scratch of an operator in bytes: the sum of its requests, each rounded up to 16. The
+/// operator is given by the positions of its subgraph and of itself in the file. `op_type`, as in
+/// "CONV_2D", is its expected type, so that a table for another model is refused; NULL for any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_scratch_set(
     scratch: *mut plimsoll_tflite_scratch,
@@ -56,16 +58,16 @@ pub unsafe extern "C" fn plimsoll_tflite_scratch_free(scratch: *mut plimsoll_tfl
     unsafe { free(scratch) };
 }
 
-/// Plans a TensorFlow Lite model, of `model_size` bytes in memory, for TensorFlow Lite Micro, and
-/// makes it anew with the plan inside. `name` is what the graph is called. `options` may be NULL
-/// for the defaults: strategy, order, capacity, limits and callbacks count; the alignment must be
-/// 16, nothing may be reserved, and variables are left to the runtime; of what may be shared, inputs
-/// and outputs of RESHAPE and EXPAND_DIMS are. `scratch` may be
-/// NULL for that of the reference kernels. Free the result with `plimsoll_tflite_plan_free`.
+/// Plans a TensorFlow Lite model, given as `model_size` bytes in memory, for TensorFlow Lite Micro,
+/// and writes a copy of the model with the plan in it. `name` names the graph. `options` may be NULL
+/// for the defaults: strategy, order, capacity, limits and callbacks apply; the alignment must be 16,
+/// no range may be reserved, the runtime plans variables, and only inputs and outputs of RESHAPE and
+/// EXPAND_DIMS share memory. `scratch` may be NULL for the scratch of the reference kernels. Free the
+/// result with `plimsoll_tflite_plan_free`.
 ///
-/// PLIMSOLL_ERROR_ARGUMENT if the options or the scratch do not go with the model,
-/// PLIMSOLL_ERROR_IMPORT with what is wrong with the model or why it cannot have a plan,
-/// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without TensorFlow Lite.
+/// PLIMSOLL_ERROR_ARGUMENT if the options or the scratch contradict the model,
+/// PLIMSOLL_ERROR_IMPORT if the model is invalid or cannot have a plan, PLIMSOLL_ERROR_UNSUPPORTED if
+/// the library was built without TensorFlow Lite.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_new(
     model: *const u8,
@@ -76,39 +78,39 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_new(
     planned: *mut *mut plimsoll_tflite_plan,
 ) -> i32 {
     guard(|| {
-        let place = unsafe { mutable(planned, "planned") }?;
+        let out = unsafe { mutable(planned, "planned") }?;
         let model = unsafe { array(model, model_size, "model") }?;
         let name = unsafe { text(name, "name") }?;
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
         options.check_for_tflite()?;
-        let planned = Planned::new(name, model, options, unsafe { scratch_of(scratch) })?;
-        give(place, plimsoll_tflite_plan { planned });
+        let planned = PlannedModel::new(name, model, options, unsafe { scratch_of(scratch) })?;
+        give(out, plimsoll_tflite_plan { planned });
         Ok(())
     })
 }
 
-unsafe fn scratch_of<'a>(scratch: *const plimsoll_tflite_scratch) -> Option<&'a Scratch> {
+unsafe fn scratch_of<'a>(scratch: *const plimsoll_tflite_scratch) -> Option<&'a KernelScratch> {
     // SAFETY: the caller passes NULL or an object of this type.
     unsafe { scratch.as_ref() }.map(|scratch| &scratch.scratch)
 }
 
-/// Copies out the model with the plan inside. `size` is how many bytes it has; with NULL for
-/// `place` only that is written.
+/// Copies out the model with the plan in it. `size` receives its size in bytes; with NULL for `bytes`
+/// only `size` is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_model(
     planned: *const plimsoll_tflite_plan,
-    place: *mut u8,
+    bytes: *mut u8,
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
     guard(|| {
         let planned = &unsafe { reference(planned, "planned") }?.planned;
-        unsafe { copy_out(planned.model(), place, capacity, size) }
+        unsafe { copy_out(planned.model(), bytes, capacity, size) }
     })
 }
 
-/// Writes the model with the plan inside to a file, which appears whole or not at all.
+/// Writes the model with the plan in it to a file, in full or not at all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_write(
     planned: *const plimsoll_tflite_plan,
@@ -117,8 +119,8 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_write(
     guard(|| unsafe { write_bytes(path, reference(planned, "planned")?.planned.model()) })
 }
 
-/// What the head of the runtime's arena needs, scratch included, and what it needs without this
-/// plan: PLIMSOLL_NONE if that is not known. Either may be NULL.
+/// Writes the bytes that the head of the runtime's arena needs, scratch included, with this plan and
+/// with the runtime's own plan: PLIMSOLL_NONE if the latter is unknown. Either may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_head_bytes(
     planned: *const plimsoll_tflite_plan,
@@ -137,8 +139,8 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_head_bytes(
     })
 }
 
-/// Copies out what the user should know, a line each; empty if there is nothing. `size` is what it
-/// needs; see `plimsoll_last_error`.
+/// Copies out notes for the user, a line each; empty if there are none. `size` as for
+/// `plimsoll_last_error`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_notes(
     planned: *const plimsoll_tflite_plan,
@@ -152,9 +154,9 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_notes(
     })
 }
 
-/// The plan of the first subgraph, with sizes as the runtime rounds them: for its figures, and to
-/// be exported. Its tensors and operators count as in the file that was read; the workspace of an
-/// operator is its scratch and what its bodies need. Free it with `plimsoll_plan_free`.
+/// Creates a plan from the plan of the first subgraph, with sizes as the runtime rounds them: for its
+/// figures, and for exports. Tensors and operators have their indices in the input file; the scratch
+/// of an operator includes the memory of its bodies. Free it with `plimsoll_plan_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_main(
     planned: *const plimsoll_tflite_plan,
@@ -167,8 +169,8 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_main(
     })
 }
 
-/// Copies out the order of a subgraph's operators: their positions in the file that was read.
-/// PLIMSOLL_ERROR_ARGUMENT where there are no more subgraphs.
+/// Copies out the order of a subgraph's operators: their positions in the input file.
+/// PLIMSOLL_ERROR_ARGUMENT if there is no such subgraph.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_order(
     planned: *const plimsoll_tflite_plan,
@@ -183,8 +185,8 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_order(
     })
 }
 
-/// Copies out a subgraph's offsets in the arena's head, by tensor; PLIMSOLL_NONE where the runtime
-/// plans: variables and constants. PLIMSOLL_ERROR_ARGUMENT where there are no more subgraphs.
+/// Copies out a subgraph's offsets in the head of the arena, by tensor; PLIMSOLL_NONE for tensors that
+/// the runtime places: variables and constants. PLIMSOLL_ERROR_ARGUMENT if there is no such subgraph.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_plan_offsets(
     planned: *const plimsoll_tflite_plan,
@@ -205,12 +207,13 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_free(planned: *mut plimsoll_tflite
     unsafe { free(planned) };
 }
 
-/// Verifies the plan inside of a model for TensorFlow Lite Micro by the runtime's own rules, as it
-/// checks nothing itself. `scratch`, which may be NULL, counts operators as they stand in this
-/// file. `head` is what the arena's head needs, scratch included; it may be NULL.
+/// Verifies the plan in a model for TensorFlow Lite Micro by the rules of the runtime, which does not
+/// check it. `scratch`, which may be NULL, refers to operators by their positions in this file. `head`
+/// receives the bytes that the head of the arena needs, scratch included; it may be NULL.
 ///
-/// PLIMSOLL_ERROR_WRONG_PLAN with what is wrong with the plan, PLIMSOLL_ERROR_IMPORT if there is
-/// none or the model is broken, PLIMSOLL_ERROR_ARGUMENT and PLIMSOLL_ERROR_UNSUPPORTED as above.
+/// PLIMSOLL_ERROR_WRONG_PLAN if the plan is wrong, PLIMSOLL_ERROR_IMPORT if there is no plan or the
+/// model is invalid; PLIMSOLL_ERROR_ARGUMENT and PLIMSOLL_ERROR_UNSUPPORTED as for
+/// `plimsoll_tflite_plan_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_verify(
     model: *const u8,
@@ -232,14 +235,14 @@ pub unsafe extern "C" fn plimsoll_tflite_verify(
 mod supported {
     use std::sync::Arc;
 
-    use super::super::plan::{Planned as PlanOf, planning_failure};
+    use super::super::plan::{PlanContents, planning_failure};
     use super::super::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
     use super::{Failure, PLIMSOLL_NONE, plimsoll_options, plimsoll_plan};
     use crate::export::tflite::{self, TfliteError, TflitePlan};
 
-    pub(super) struct Scratch(tflite::Scratch);
+    pub(super) struct KernelScratch(tflite::Scratch);
 
-    impl Scratch {
+    impl KernelScratch {
         #[allow(clippy::unnecessary_wraps)] // other builds refuse
         pub(super) fn reference() -> Result<Self, Failure> {
             Ok(Self(tflite::Scratch::reference()))
@@ -254,17 +257,17 @@ mod supported {
         }
     }
 
-    pub(super) struct Planned(TflitePlan);
+    pub(super) struct PlannedModel(TflitePlan);
 
-    impl Planned {
+    impl PlannedModel {
         pub(super) fn new(
             name: &str,
             model: &[u8],
             options: &plimsoll_options,
-            scratch: Option<&Scratch>,
+            scratch: Option<&KernelScratch>,
         ) -> Result<Self, Failure> {
             options.log(&format!("planning `{name}` for TensorFlow Lite Micro"));
-            let planned = with(scratch, |scratch| {
+            let planned = with_scratch(scratch, |scratch| {
                 tflite::plan(name, model, options.planner()?, scratch).map_err(failure)
             })?;
             options.log(&format!("planned `{name}`: a head of {} bytes", planned.head_bytes));
@@ -288,8 +291,8 @@ mod supported {
         }
 
         pub(super) fn main(&self) -> plimsoll_plan {
-            let of = PlanOf::Graph(Arc::new(self.0.graph.clone()), Box::new(self.0.plan.clone()));
-            plimsoll_plan { of, alignment: 16 }
+            let contents = PlanContents::Graph(Arc::new(self.0.graph.clone()), Box::new(self.0.plan.clone()));
+            plimsoll_plan { contents, alignment: 16 }
         }
 
         pub(super) fn order(&self, subgraph: usize) -> Result<Vec<u32>, Failure> {
@@ -304,14 +307,15 @@ mod supported {
     }
 
     fn of_subgraph<T>(list: &[T], subgraph: usize) -> Result<&T, Failure> {
-        let none = || Failure::argument(format!("there is no subgraph {subgraph}, but {}", list.len()));
-        list.get(subgraph).ok_or_else(none)
+        let missing =
+            || Failure::argument(format!("there is no subgraph {subgraph}; the model has {}", list.len()));
+        list.get(subgraph).ok_or_else(missing)
     }
 
-    pub(super) fn checked(model: &[u8], scratch: Option<&Scratch>) -> Result<u64, Failure> {
-        let checked = with(scratch, |scratch| {
+    pub(super) fn checked(model: &[u8], scratch: Option<&KernelScratch>) -> Result<u64, Failure> {
+        let checked = with_scratch(scratch, |scratch| {
             tflite::check(model, scratch).map_err(|error| match error {
-                // Of a plan that was read: it is that which is wrong.
+                // `check` read this plan from the file, so the plan is wrong, not the planner.
                 TfliteError::Plan(error) => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, error.to_string()),
                 other => failure(other),
             })
@@ -319,7 +323,7 @@ mod supported {
         Ok(checked.head_bytes)
     }
 
-    fn with<T>(scratch: Option<&Scratch>, call: impl FnOnce(&tflite::Scratch) -> T) -> T {
+    fn with_scratch<T>(scratch: Option<&KernelScratch>, call: impl FnOnce(&tflite::Scratch) -> T) -> T {
         match scratch {
             Some(scratch) => call(&scratch.0),
             None => call(&tflite::Scratch::reference()),
@@ -337,15 +341,15 @@ mod supported {
     }
 }
 
-/// Nothing can be made, so nothing need be done with it.
+/// In builds without TensorFlow Lite the types have no values, so their methods are unreachable.
 #[cfg(not(feature = "tflite"))]
 mod supported {
     use super::super::status::PLIMSOLL_ERROR_UNSUPPORTED;
     use super::{Failure, plimsoll_options, plimsoll_plan};
 
-    pub(super) enum Scratch {}
+    pub(super) enum KernelScratch {}
 
-    impl Scratch {
+    impl KernelScratch {
         pub(super) fn reference() -> Result<Self, Failure> {
             Err(unsupported())
         }
@@ -355,14 +359,14 @@ mod supported {
         }
     }
 
-    pub(super) enum Planned {}
+    pub(super) enum PlannedModel {}
 
-    impl Planned {
+    impl PlannedModel {
         pub(super) fn new(
             _: &str,
             _: &[u8],
             _: &plimsoll_options,
-            _: Option<&Scratch>,
+            _: Option<&KernelScratch>,
         ) -> Result<Self, Failure> {
             Err(unsupported())
         }
@@ -396,7 +400,7 @@ mod supported {
         }
     }
 
-    pub(super) fn checked(_: &[u8], _: Option<&Scratch>) -> Result<u64, Failure> {
+    pub(super) fn checked(_: &[u8], _: Option<&KernelScratch>) -> Result<u64, Failure> {
         Err(unsupported())
     }
 
@@ -405,4 +409,4 @@ mod supported {
     }
 }
 
-use supported::{Planned, Scratch};
+use supported::{KernelScratch, PlannedModel};

@@ -1,4 +1,4 @@
-//! Bytes that an operator reads and writes under the sharing of a plan.
+//! Bytes that an operator reads and writes, given the aliases of a plan.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::graph::Graph;
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Occupant;
 
-/// Bytes that an operator reads and writes of a tensor or its workspace.
+/// The bytes of one tensor, or of the operator's own scratch buffer, that an operator reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// The tensor, or the workspace of the operator.
+    /// The tensor, or the scratch buffer of the operator.
     pub occupant: Occupant,
     /// Bytes read.
     pub read: u64,
@@ -18,18 +18,18 @@ pub struct Access {
     pub written: u64,
 }
 
-/// What an operator reads and writes, given what it shares: inputs, then outputs, each once,
-/// then its workspace.
+/// Lists the accesses of an operator under the aliases of a plan: inputs, then outputs, each once,
+/// then the scratch buffer.
 ///
-/// An input is not read if everything that the operator would make of it is there already: if
-/// all outputs are views of it, or if it lies in the place that each concatenation of it has for
-/// it. An output that is a view is not written, and of a concatenation only what is not there.
-/// Other shares, as those of other operators, have no effect here. O(n log n) for n inputs,
-/// outputs and shares.
+/// An operator does not read an input if aliases make all of its copies of that input unnecessary:
+/// all outputs are views of the input, or the input lies at its position in each concatenation. An
+/// operator does not write an output that is a view, and of a concatenation it writes only the
+/// bytes that no alias provides. In-place and overlap aliases have no effect, nor do aliases of
+/// other operators. O(n log n) for n inputs, outputs and aliases.
 #[must_use]
 pub fn accesses(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Vec<Access> {
     let node = graph.operator(operator);
-    let aliases = Aliases::new(graph, operator, shares);
+    let aliases = OperatorAliases::new(graph, operator, shares);
     let mut accesses = Vec::new();
     for input in each_once(node.inputs()) {
         if aliases.reads(input) {
@@ -49,32 +49,32 @@ pub fn accesses(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Vec<Ac
     accesses
 }
 
-/// Tensors without those that are there before, in their order. O(n log n).
+/// Returns each tensor once, in the order of first appearance. O(n log n).
 fn each_once(tensors: &[TensorId]) -> impl Iterator<Item = TensorId> {
     let mut by_id: Vec<(TensorId, usize)> = tensors.iter().copied().zip(0..).collect();
     by_id.sort_unstable();
-    by_id.dedup_by_key(|one| one.0);
+    by_id.dedup_by_key(|entry| entry.0);
     let mut is_first = vec![false; tensors.len()];
-    for (_, place) in by_id {
-        is_first[place] = true;
+    for (_, position) in by_id {
+        is_first[position] = true;
     }
     tensors.iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(&id, _)| id)
 }
 
-/// What the inputs and outputs of one operator have in common.
-struct Aliases {
+/// The content aliases of one operator.
+struct OperatorAliases {
     /// By output: the input that it is a view of.
     views: BTreeMap<TensorId, TensorId>,
-    /// By input that lies at places of concatenations: how many of these, less how often the
-    /// operator has it as an input.
+    /// By input that is a piece of concatenations: the number of such aliases minus the number of
+    /// times that the operator lists the input. Not negative if no copy is left.
     pieces: BTreeMap<TensorId, isize>,
-    /// By output: what lies there already, from where to where.
+    /// By output: the byte ranges that pieces provide.
     filled: BTreeMap<TensorId, Vec<(u64, u64)>>,
-    /// The input that all outputs are views of.
+    /// The input of which all outputs are views, if there is one.
     viewed_by_all: Option<TensorId>,
 }
 
-impl Aliases {
+impl OperatorAliases {
     fn new(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Self {
         let (mut views, mut pieces, mut filled) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for share in shares.iter().filter(|share| share.operator == operator) {
@@ -104,12 +104,14 @@ impl Aliases {
     }
 
     fn reads(&self, input: TensorId) -> bool {
-        // A tensor that is concatenated with itself lies at one of its places only.
-        let is_there = self.pieces.get(&input).is_some_and(|&count| count >= 0);
-        !is_there && self.viewed_by_all != Some(input)
+        // A tensor that is concatenated with itself can be at one of its positions only. The other
+        // copies still read it.
+        let is_in_all_positions = self.pieces.get(&input).is_some_and(|&count| count >= 0);
+        !is_in_all_positions && self.viewed_by_all != Some(input)
     }
 
-    /// Bytes of an output that are written; none if all are there already.
+    /// Returns the number of bytes that the operator writes to an output; none if aliases provide
+    /// all of them.
     fn written(&self, bytes: u64, output: TensorId) -> Option<u64> {
         if self.views.contains_key(&output) {
             return None;

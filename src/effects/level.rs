@@ -3,52 +3,55 @@
 use crate::graph::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
 
-/// How far a [`Planner`](crate::Planner) goes in letting tensors share memory while both
-/// are needed. Only what an operator permits ([`Permit`](crate::Permit)) is done.
+/// The level up to which a [`Planner`](crate::Planner) lets tensors share memory while both are
+/// live. Each level includes the lower ones. At every level, an alias needs the permission of an
+/// operator ([`Permit`](crate::Permit)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sharing {
-    /// Not at all.
+    /// No sharing.
     #[default]
     None,
     /// Views: reshapes, slices, splits.
     Views,
-    /// And outputs written over inputs.
+    /// Also outputs in place of inputs.
     InPlace,
-    /// And concatenation without copies, and partial overlap.
+    /// Also concatenations without copies, and partial overlap.
     All,
 }
 
-/// How a tensor shares memory.
+/// The kind of an alias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum How {
-    /// It is all of the other one.
+    /// The tensor is a view of the whole other tensor.
     View,
-    /// It is a part of the other one.
+    /// The tensor is a view of a part of the other tensor.
     Slice,
-    /// It was made as a part of the other one, and is not copied there.
+    /// The tensor is an input of a concatenation and is written at its position in the output, so
+    /// that it need not be copied.
     Concat,
-    /// It is written over the other one.
+    /// The tensor is an output that overwrites the other tensor from its first byte on.
     InPlace,
-    /// It starts within the other one, which is below it.
+    /// The two tensors overlap in part: the tensor starts within the other one, which has the lower
+    /// offset.
     Overlap,
 }
 
-/// A tensor that shares memory with another one while both are needed.
+/// An alias: a tensor that shares memory with another tensor while both are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Share {
-    /// The operator that permits it.
+    /// The operator that permits the alias.
     pub operator: OperatorId,
-    /// The tensor.
+    /// The tensor that is placed within the other one.
     pub tensor: TensorId,
-    /// The other one.
+    /// The other tensor.
     pub of: TensorId,
-    /// Bytes from the start of the other one.
+    /// Offset of the tensor from the start of the other one, in bytes.
     pub at: u64,
-    /// What is the same, or why it may be overwritten.
+    /// The kind of the alias.
     pub how: How,
 }
 
-/// The lowest level at which a permission is used.
+/// Returns the lowest level of sharing that uses a permission.
 pub(crate) fn level(permit: &Permit) -> Sharing {
     match permit {
         Permit::View { .. } => Sharing::Views,
@@ -57,13 +60,13 @@ pub(crate) fn level(permit: &Permit) -> Sharing {
     }
 }
 
-/// Whether a permission is used where it can be: at this level, or as relative placement
-/// demands it.
+/// Returns true if a permission is in force: the level of sharing uses it, or relative placement
+/// demands it at any level.
 pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
     sharing >= level(permit) || graph.is_forced(permit)
 }
 
-/// Whether a plan of this graph has to look at what is shared.
+/// Returns true if a plan of this graph may contain aliases.
 pub(crate) fn concerns(graph: &Graph, sharing: Sharing) -> bool {
     sharing > Sharing::None || !graph.relative_placements().is_empty()
 }

@@ -1,14 +1,13 @@
-//! What an operator reads, writes and saves when tensors share memory.
+//! The effects of an operator on memory when tensors share memory: bytes read, written and saved.
 //!
-//! This is the only statement of these effects: the bounds over orders, the loads of rigid
-//! groups, the placement in several memories and the reports derive theirs from it. (Five
-//! statements disagreed in a corner, and one of two bounds was unsound there.) The verifier has
-//! rules of its own, so that an error here cannot confirm itself.
+//! This module is the only definition of these effects. The bounds over orders, the loads of rigid
+//! groups, the placement in several memories and the reports use it. (Earlier, five copies of the
+//! definition disagreed in a corner case, which made a bound unsound.) The verifier has rules of its
+//! own, so that an error in this module cannot confirm itself.
 //!
-//! Two questions have an answer here:
-//! - Before anything is decided: how many bytes can an operator save at its step, over all ways
-//!   to use its permissions (`reuses`, `most_saved`)?
-//! - For the sharing of a plan: which bytes does an operator read and write ([`accesses`])?
+//! - Before aliases are chosen: `reuses` lists the inputs that an operator may overwrite, and
+//!   `max_saved_bytes` bounds the bytes that these permissions can save at the operator's step.
+//! - For the aliases of a plan: [`accesses`] lists the bytes that an operator reads and writes.
 
 mod access;
 mod level;
@@ -19,4 +18,4 @@ pub use access::{Access, accesses};
 pub use level::{How, Share, Sharing};
 pub(crate) use level::{concerns, in_force, level};
 pub(crate) use reuse::{Reuse, reuses};
-pub(crate) use saving::{Pair, Seat, by_input, most_saved};
+pub(crate) use saving::{RelativeStart, ReusePair, max_saved_bytes, positions_by_input};

@@ -1,27 +1,29 @@
-//! Bytes of inputs that an operator may overwrite with its outputs.
+//! Byte ranges of inputs that an operator may overwrite with its outputs.
 
 use std::ops::Range;
 
 use super::level::{Sharing, in_force};
-use super::saving::Seat;
+use super::saving::RelativeStart;
 use crate::graph::{Graph, Permit, Side};
 use crate::ids::{OperatorId, TensorId};
 
-/// A permission to write an output over bytes of an input that dies at the operator.
+/// A permission to write an output over bytes of an input that dies at the operator's step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reuse {
     pub(crate) input: TensorId,
     pub(crate) output: TensorId,
-    /// Every byte of the input that the output may cover, over all distances that the
-    /// permission allows.
+    /// The bytes of the input that the output may cover, over all distances that the permission
+    /// allows.
     pub(crate) region: Range<u64>,
-    /// No distance lets the two have more bytes in common.
-    pub(crate) most: u64,
-    pub(crate) seat: Seat,
+    /// Maximum number of common bytes, over all distances that the permission allows.
+    pub(crate) max_bytes: u64,
+    pub(crate) start: RelativeStart,
 }
 
-/// All reuses that an operator's permissions allow at this level. Whether the input dies at the
-/// operator, and whether it may be overwritten at all, depends on more than the operator.
+/// Lists the reuses that an operator's permissions allow at a level of sharing.
+///
+/// The caller must check that the input dies at the operator and may be overwritten at all: this
+/// depends on the rest of the graph.
 pub(crate) fn reuses(
     graph: &Graph,
     operator: OperatorId,
@@ -30,25 +32,25 @@ pub(crate) fn reuses(
     graph.operator(operator).permits().iter().filter_map(move |permit| reuse_of(graph, permit, sharing))
 }
 
-/// What one permission allows to overwrite at this level; none if it says something else, or
-/// leaves no byte to share.
+/// Returns the reuse of one permission; none if the permission is not in force, is not one to
+/// overwrite, or leaves no byte to share.
 fn reuse_of(graph: &Graph, permit: &Permit, sharing: Sharing) -> Option<Reuse> {
     let (input, output) = (permit.input(), permit.output());
     let [room, written] = [input, output].map(|id| graph.tensor(id).bytes());
-    let (region, seat) = match *permit {
+    let (region, start) = match *permit {
         _ if !in_force(graph, permit, sharing) => return None,
-        Permit::InPlace { .. } if written <= room => (0..written, Seat::SameStart),
-        // The output starts in the last bytes of the input. Where the permission covers more
-        // than the output has, it may lie anywhere among these.
+        Permit::InPlace { .. } if written <= room => (0..written, RelativeStart::SameStart),
+        // The output starts in the last `bytes` bytes of the input. An output that is smaller may
+        // be anywhere within them.
         Permit::Overlap { bytes, lower: Side::Input, .. } => {
-            (room.saturating_sub(bytes)..room, Seat::InputBelow)
+            (room.saturating_sub(bytes)..room, RelativeStart::InputBelow)
         }
         // The output ends in the first bytes of the input.
         Permit::Overlap { bytes, lower: Side::Output, .. } => {
-            (0..bytes.min(room).min(written), Seat::OutputBelow)
+            (0..bytes.min(room).min(written), RelativeStart::OutputBelow)
         }
         _ => return None,
     };
-    let most = (region.end - region.start).min(written);
-    (most > 0).then_some(Reuse { input, output, region, most, seat })
+    let max_bytes = (region.end - region.start).min(written);
+    (max_bytes > 0).then_some(Reuse { input, output, region, max_bytes, start })
 }

@@ -1,31 +1,32 @@
-//! The most bytes that inputs and outputs of one operator can have in common.
+//! An upper bound on the bytes that the inputs and outputs of one operator can share.
 
-/// Where an output that overwrites bytes of an input starts.
+/// The start of an output relative to the start of the input that it overwrites in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Seat {
-    /// Where the input starts: the output is written in place.
+pub(crate) enum RelativeStart {
+    /// Both start at the same byte: the output is written in place.
     SameStart,
-    /// In the input, which starts no higher.
+    /// The input starts no higher, and the output starts within it.
     InputBelow,
-    /// No higher than the input, into which it reaches.
+    /// The output starts no higher, and the input starts within it.
     OutputBelow,
 }
 
-/// One permission of an operator, with its tensors numbered among those of the operator.
+/// One permission of an operator to overwrite an input. Tensors are numbered among the operator's
+/// outputs and inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pair {
+pub(crate) struct ReusePair {
     pub(crate) output: u32,
     pub(crate) input: u32,
-    pub(crate) seat: Seat,
-    /// Bytes that these two have in common at most.
-    pub(crate) most: u64,
-    /// All bytes of the output, and of the input.
+    pub(crate) start: RelativeStart,
+    /// Maximum number of bytes that the two have in common.
+    pub(crate) max_bytes: u64,
+    /// Sizes of the output and of the input.
     pub(crate) output_bytes: u64,
     pub(crate) input_bytes: u64,
 }
 
-/// Positions of pairs in the order of their inputs, then outputs.
-pub(crate) fn by_input(pairs: &[Pair]) -> Vec<u32> {
+/// Returns the positions of pairs, sorted by input, then output.
+pub(crate) fn positions_by_input(pairs: &[ReusePair]) -> Vec<u32> {
     let mut positions: Vec<u32> = (0..pairs.len() as u32).collect();
     positions.sort_by_key(|&position| {
         let pair = pairs[position as usize];
@@ -34,24 +35,26 @@ pub(crate) fn by_input(pairs: &[Pair]) -> Vec<u32> {
     positions
 }
 
-/// An upper bound on the bytes that the outputs of an operator have in common with its inputs.
+/// Computes an upper bound on the bytes that the outputs of an operator have in common with its
+/// inputs. O(pairs).
 ///
-/// `pairs` are sorted by output, then input; `by_input` are their positions sorted the other
-/// way round; `bytes` gives what a pair saves if it is used alone, at most [`Pair::most`].
+/// `pairs` are sorted by output, then input. `by_input` are their positions sorted by input, then
+/// output. `bytes` returns the bytes that a pair saves by itself, at most [`ReusePair::max_bytes`].
 ///
-/// Sound because the inputs are live together, and so are the outputs: tensors of one side have
-/// no byte in common unless they hold the same. So each byte that is saved counts for one output
-/// and for one input, and
-/// - an output saves no more bytes than it has. Its first byte lies in at most one input; all
-///   others that it overwrites start above it. So it saves at most what all of the latter allow,
-///   and for one of the former what it allows beyond that;
-/// - the same holds of an input and the outputs that overwrite it.
+/// The bound is sound for the following reasons. All inputs are live together, and so are all
+/// outputs, so tensors of one side have no byte in common unless they hold the same contents.
+/// Hence each saved byte counts for exactly one output and one input, and:
+/// - An output saves at most as many bytes as it has. Its first byte lies in at most one input,
+///   and all other inputs that it overwrites start above that byte. So it saves at most the sum
+///   over inputs that start within the output, plus the largest excess over that sum that a single
+///   input under the first byte allows.
+/// - The same holds for an input and the outputs that overwrite it.
 ///
-/// The smaller of the two sums is the result. With one pair it is what that saves. O(pairs).
-pub(crate) fn most_saved(pairs: &[Pair], by_input: &[u32], bytes: impl Fn(usize) -> u64) -> u64 {
-    let mut outputs = Side::default();
+/// The result is the smaller of the two sums. For a single pair it is exact.
+pub(crate) fn max_saved_bytes(pairs: &[ReusePair], by_input: &[u32], bytes: impl Fn(usize) -> u64) -> u64 {
+    let mut outputs = SideSavings::default();
     for (position, pair) in pairs.iter().enumerate() {
-        let covers_start = pair.seat != Seat::OutputBelow;
+        let covers_start = pair.start != RelativeStart::OutputBelow;
         outputs.add(pair.output, pair.input, pair.output_bytes, covers_start, bytes(position));
     }
     let of_outputs = outputs.total();
@@ -60,32 +63,35 @@ pub(crate) fn most_saved(pairs: &[Pair], by_input: &[u32], bytes: impl Fn(usize)
     if first.output == last.output {
         return of_outputs;
     }
-    let mut inputs = Side::default();
+    let mut inputs = SideSavings::default();
     for &position in by_input {
         let pair = &pairs[position as usize];
-        let covers_start = pair.seat != Seat::InputBelow;
+        let covers_start = pair.start != RelativeStart::InputBelow;
         inputs.add(pair.input, pair.output, pair.input_bytes, covers_start, bytes(position as usize));
     }
     of_outputs.min(inputs.total())
 }
 
-/// The sum over the tensors of one side, each with its partners one after the other.
+/// The sum of savings over the tensors of one side (all outputs or all inputs). Pairs arrive
+/// grouped by tensor, then by partner on the other side.
 #[derive(Default)]
-struct Side {
-    /// Of the tensors before this one.
-    done: u64,
+struct SideSavings {
+    /// Savings of the completed tensors.
+    completed: u64,
     tensor: Option<u32>,
     tensor_bytes: u64,
-    /// Sum over the partners so far that start within the tensor.
+    /// Sum of savings over completed partners that start within the tensor.
     within: u64,
-    /// The most that a partner over the tensor's first byte saves beyond its part of `within`.
-    lead: u64,
+    /// The largest excess of a partner that covers the tensor's first byte over what it adds to
+    /// `within`.
+    first_byte_excess: u64,
     partner: u32,
-    /// Of this partner: over the tensor's first byte, and within.
-    own: [u64; 2],
+    /// Savings of the current partner: if it covers the tensor's first byte, and if it starts within
+    /// the tensor.
+    current: [u64; 2],
 }
 
-impl Side {
+impl SideSavings {
     fn add(&mut self, tensor: u32, partner: u32, tensor_bytes: u64, covers_start: bool, bytes: u64) {
         if self.tensor != Some(tensor) {
             self.close_tensor();
@@ -94,26 +100,26 @@ impl Side {
             self.close_partner();
             self.partner = partner;
         }
-        let own = &mut self.own[usize::from(!covers_start)];
-        *own = bytes.max(*own);
+        let current = &mut self.current[usize::from(!covers_start)];
+        *current = bytes.max(*current);
     }
 
     fn close_partner(&mut self) {
-        let [over_start, within] = std::mem::take(&mut self.own);
+        let [over_start, within] = std::mem::take(&mut self.current);
         self.within = self.within.saturating_add(within);
-        self.lead = self.lead.max(over_start.saturating_sub(within));
+        self.first_byte_excess = self.first_byte_excess.max(over_start.saturating_sub(within));
     }
 
     fn close_tensor(&mut self) {
         self.close_partner();
-        let saved = self.within.saturating_add(self.lead).min(self.tensor_bytes);
-        self.done = self.done.saturating_add(saved);
-        (self.within, self.lead) = (0, 0);
+        let saved = self.within.saturating_add(self.first_byte_excess).min(self.tensor_bytes);
+        self.completed = self.completed.saturating_add(saved);
+        (self.within, self.first_byte_excess) = (0, 0);
     }
 
     fn total(mut self) -> u64 {
         self.close_tensor();
-        self.done
+        self.completed
     }
 }
 
@@ -122,36 +128,40 @@ mod tests {
     use super::*;
 
     /// (output, input, seat, bytes in common), by output, then input.
-    type Short = (u32, u32, Seat, u64);
+    type Short = (u32, u32, RelativeStart, u64);
 
     fn saved(short: &[Short], outputs: &[u64], inputs: &[u64]) -> u64 {
-        let pair = |&(output, input, seat, most): &Short| Pair {
+        let pair = |&(output, input, start, max_bytes): &Short| ReusePair {
             output,
             input,
-            seat,
-            most,
+            start,
+            max_bytes,
             output_bytes: outputs[output as usize],
             input_bytes: inputs[input as usize],
         };
-        let pairs: Vec<Pair> = short.iter().map(pair).collect();
-        most_saved(&pairs, &by_input(&pairs), |position| pairs[position].most)
+        let pairs: Vec<ReusePair> = short.iter().map(pair).collect();
+        max_saved_bytes(&pairs, &positions_by_input(&pairs), |position| pairs[position].max_bytes)
     }
 
     #[test]
     fn both_ends_of_an_output_save() {
-        let both = [(0, 0, Seat::InputBelow, 1), (0, 1, Seat::OutputBelow, 2)];
+        let both = [(0, 0, RelativeStart::InputBelow, 1), (0, 1, RelativeStart::OutputBelow, 2)];
         assert_eq!(saved(&both, &[9], &[11, 6]), 3);
     }
 
     #[test]
     fn one_input_lies_under_the_first_byte() {
-        let pairs = [(0, 0, Seat::InputBelow, 4), (0, 1, Seat::InputBelow, 3), (0, 2, Seat::SameStart, 2)];
+        let pairs = [
+            (0, 0, RelativeStart::InputBelow, 4),
+            (0, 1, RelativeStart::InputBelow, 3),
+            (0, 2, RelativeStart::SameStart, 2),
+        ];
         assert_eq!(saved(&pairs, &[9], &[5, 5, 5]), 4);
     }
 
     #[test]
     fn one_input_is_overwritten_once() {
-        let pairs = [(0, 0, Seat::SameStart, 8), (1, 0, Seat::SameStart, 8)];
+        let pairs = [(0, 0, RelativeStart::SameStart, 8), (1, 0, RelativeStart::SameStart, 8)];
         assert_eq!(saved(&pairs, &[8, 8], &[8]), 8);
     }
 
@@ -159,7 +169,7 @@ mod tests {
     fn three_inputs_and_outputs_that_all_overlap() {
         let mut pairs: Vec<Short> = Vec::new();
         for (output, input) in (0..9).map(|pair| (pair / 3, pair % 3)) {
-            pairs.push((output, input, Seat::InputBelow, 160));
+            pairs.push((output, input, RelativeStart::InputBelow, 160));
         }
         // By outputs, each has one input under its first byte.
         assert_eq!(saved(&pairs, &[200; 3], &[200; 3]), 480);
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_pair_counts_at_one_end() {
-        let pairs = [(0, 0, Seat::InputBelow, 4), (0, 0, Seat::OutputBelow, 3)];
+        let pairs = [(0, 0, RelativeStart::InputBelow, 4), (0, 0, RelativeStart::OutputBelow, 3)];
         assert_eq!(saved(&pairs, &[9], &[9]), 4);
         assert_eq!(saved(&[], &[], &[]), 0);
     }

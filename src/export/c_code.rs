@@ -1,8 +1,8 @@
-//! Plans as C code: constants and tables, for C99, C11 and C++ alike.
+//! Plans as C code: constants and tables, valid in C99, C11 and C++.
 //!
-//! One header alone ([`CCode::alone`]), or a header with declarations and a source with the
-//! arena and the tables ([`CCode::header`], [`CCode::source`]). `docs/plan-format.md` defines
-//! both.
+//! Either one header that is complete in itself ([`CCode::alone`]), or a header with declarations and a
+//! source with the arena and the tables ([`CCode::header`], [`CCode::source`]).
+//! `docs/plan-format.md` defines both.
 //!
 //! ```
 //! use plimsoll::export::c_code::{CCode, SymbolPrefix};
@@ -33,71 +33,71 @@ pub use prefix::{SymbolPrefix, SymbolPrefixError};
 use text::{identifiers, string};
 pub use write::can_include;
 
-/// A plan as C code, ready to be written.
+/// The C code of a plan, ready to be written.
 #[derive(Clone, Debug)]
 pub struct CCode {
     model: String,
-    /// What all names begin with.
+    /// Prefix of all names.
     prefix: SymbolPrefix,
-    /// What the first comment says of it.
+    /// Introduction of the plan in the first comment.
     intro: &'static str,
     constants: String,
-    memories: Vec<Memory>,
-    tables: Vec<Table>,
-    checks: Vec<Check>,
+    memories: Vec<CMemory>,
+    tables: Vec<CTable>,
+    checks: Vec<CCheck>,
 }
 
 /// An arena or a pool: an array in the source.
 #[derive(Clone, Debug)]
-struct Memory {
-    /// `ARENA`, or `POOL_0`: what its macros begin with.
+struct CMemory {
+    /// Prefix of its macros: `ARENA`, or `POOL_0`.
     name: String,
-    /// It has constants, which the program brings there.
+    /// True if constants reside in it, which the program must copy there.
     holds_constants: bool,
 }
 
-/// A table, and the structure of its rows.
+/// A table and the structure of its rows.
 #[derive(Clone, Debug)]
-struct Table {
+struct CTable {
     comment: &'static str,
-    /// Of the macro.
+    /// Macro with the number of rows.
     count: &'static str,
     rows: Vec<String>,
-    /// Name and fields of the structure; none where rows are numbers.
+    /// Name and fields of the structure; none if the rows are numbers.
     structure: Option<(&'static str, &'static [&'static str])>,
     name: &'static str,
-    /// A row more: neither C nor C++ knows arrays of length zero.
+    /// An additional last row, as neither C nor C++ has arrays of length zero.
     last: &'static str,
 }
 
-/// What must hold of a right plan, for the compiler to check.
+/// A condition of a correct plan, for the compiler to check.
 #[derive(Clone, Debug)]
-struct Check {
-    /// An identifier, for the compiler's message.
+struct CCheck {
+    /// An identifier that the message of the compiler shows.
     label: String,
     condition: String,
 }
 
-const ARENA_INTRO: &str = "Offsets count from the start of\n * the arena, in bytes; the arena itself must be aligned as said below.";
+const ARENA_INTRO: &str = "Offsets count from the start of\n * the arena, in bytes; the arena itself must have the alignment below.";
 
 impl CCode {
-    /// Arena, tensors, workspaces, what shares memory and the order to run in. Names begin with
-    /// `prefix`, or else with what [`SymbolPrefix::of_model`] makes of the graph's name.
+    /// The code of a graph's plan: arena, tensors, scratch, shared memory and the order of execution.
+    /// Names begin with `prefix`, by default [`SymbolPrefix::of_model`] of the graph's name.
     #[must_use]
     pub fn of_graph(graph: &Graph, plan: &Plan, prefix: Option<&SymbolPrefix>) -> Self {
         let mut code = Self::new(graph.name(), prefix, ARENA_INTRO);
-        let (tensors, workspaces) = (items::tensors(graph, plan), items::workspaces(graph, plan));
-        // The arena must start at a multiple of what anything in it asks for.
-        let alignment = largest_alignment(&tensors).max(largest_alignment(&workspaces)).max(plan.alignment);
+        let (tensors, scratch) = (items::tensors(graph, plan), items::scratch(graph, plan));
+        // Offsets are aligned relative to the arena, so the arena needs the largest alignment.
+        let alignment = largest_alignment(&tensors).max(largest_alignment(&scratch)).max(plan.alignment);
         code.arena(plan.arena_bytes, alignment);
         code.places("", &tensors);
-        code.places("SCRATCH_", &workspaces);
-        code.tables.extend([tensor_table(&tensors), scratch_table(&workspaces)]);
+        code.places("SCRATCH_", &scratch);
+        code.tables.extend([tensor_table(&tensors), scratch_table(&scratch)]);
         code.tables.extend([share_table(&plan.shares), order_table(&plan.order)]);
         code
     }
 
-    /// Arena and buffers, which the table calls tensors. `name` is that of the model.
+    /// The code of a solution: arena and buffers, which the table calls tensors. `name` names the model.
     #[must_use]
     pub fn of_problem(
         name: &str,
@@ -132,7 +132,7 @@ impl CCode {
     }
 
     fn check(&mut self, label: String, condition: String) {
-        self.checks.push(Check { label, condition });
+        self.checks.push(CCheck { label, condition });
     }
 
     fn arena(&mut self, bytes: u64, alignment: u64) {
@@ -145,10 +145,10 @@ impl CCode {
         let macro_name = format!("{}_{name}_ALIGNMENT", self.prefix.upper());
         let condition = format!("{macro_name} != 0ULL && ({macro_name} & ({macro_name} - 1ULL)) == 0ULL");
         self.check(format!("{name}_ALIGNMENT"), condition);
-        self.memories.push(Memory { name, holds_constants });
+        self.memories.push(CMemory { name, holds_constants });
     }
 
-    /// A constant for each offset and size, named after what lies there.
+    /// Defines constants for each offset and size, named after the tensor or operator.
     fn places(&mut self, kind: &str, items: &[Item]) {
         let named = items.iter().map(|item| (item.index, item.name.as_str()));
         let upper = self.prefix.upper().to_owned();
@@ -164,7 +164,7 @@ impl CCode {
     }
 }
 
-/// Whether it ends inside and is aligned, without a sum that could overflow.
+/// A condition: the range ends inside the memory and is aligned, without a sum that could overflow.
 fn inside(offset: &str, bytes: &str, all: &str, alignment: u64) -> String {
     format!("{bytes} <= {all} && {offset} <= {all} - {bytes} && {offset} % {alignment}ULL == 0ULL")
 }
@@ -173,13 +173,13 @@ fn largest_alignment(items: &[Item]) -> u64 {
     items.iter().map(|item| item.alignment).max().unwrap_or(1)
 }
 
-fn tensor_table(tensors: &[Item]) -> Table {
+fn tensor_table(tensors: &[Item]) -> CTable {
     let row = |Item { index, name, place, object, .. }: &Item| {
         let object = object_number(*object);
         format!("{{{index}U, {}, {}ULL, {}ULL, {object}}}", string(name), place.offset, place.bytes)
     };
-    Table {
-        comment: "Tensors in the arena. `index` is the tensor's number in the model, `object` that of the\n * shared object that it is in, or -1.",
+    CTable {
+        comment: "Tensors in the arena. `index` is the tensor's number in the model, `object` the number\n * of the shared object that contains it, or -1.",
         count: "TENSOR_COUNT",
         rows: tensors.iter().map(row).collect(),
         structure: Some((
@@ -191,14 +191,14 @@ fn tensor_table(tensors: &[Item]) -> Table {
     }
 }
 
-fn scratch_table(workspaces: &[Item]) -> Table {
+fn scratch_table(scratch: &[Item]) -> CTable {
     let row = |Item { index, place, object, .. }: &Item| {
         format!("{{{index}U, {}ULL, {}ULL, {}}}", place.offset, place.bytes, object_number(*object))
     };
-    Table {
-        comment: "Workspaces, each in use only while its operator runs.",
+    CTable {
+        comment: "Scratch memory, in use only while its operator runs.",
         count: "SCRATCH_COUNT",
-        rows: workspaces.iter().map(row).collect(),
+        rows: scratch.iter().map(row).collect(),
         structure: Some((
             "scratch",
             &["uint32_t operator_index", "uint64_t offset", "uint64_t bytes", "int64_t object"],
@@ -208,13 +208,13 @@ fn scratch_table(workspaces: &[Item]) -> Table {
     }
 }
 
-/// What the operator leaves out, or may rely on.
-fn share_table(shares: &[Share]) -> Table {
+/// The table of shares: copies that operators can omit, and input bytes that they may overwrite.
+fn share_table(shares: &[Share]) -> CTable {
     let row = |Share { operator, tensor, of, at, how }: &Share| {
         format!("{{{tensor}U, {of}U, {operator}U, {}U, {at}ULL}}", text::number_of(*how))
     };
-    Table {
-        comment: "Tensors that share memory while both are needed: `index` starts `at` bytes after the start\n * of `of`, as `operator_index` permits. `how`: 0 it is all of the other one, 1 it is a part of\n * it, 2 it is made as a part of it, not to be copied there, 3 it is written over it, 4 it starts\n * within it.",
+    CTable {
+        comment: "Tensors that share memory while both are live: `index` starts `at` bytes after the start\n * of `of`, as `operator_index` permits. `how`: 0 it is the whole of `of`, 1 it is a part of it,\n * 2 it is written as a part of it and need not be copied there, 3 it is written over it, 4 it\n * starts within it.",
         count: "SHARE_COUNT",
         rows: shares.iter().map(row).collect(),
         structure: Some((
@@ -226,9 +226,9 @@ fn share_table(shares: &[Share]) -> Table {
     }
 }
 
-fn order_table(order: &[OperatorId]) -> Table {
-    Table {
-        comment: "The model's operators by number, in the order to run.",
+fn order_table(order: &[OperatorId]) -> CTable {
+    CTable {
+        comment: "Operators by their number in the model, in the order of execution.",
         count: "STEP_COUNT",
         rows: order.iter().map(|operator| format!("{operator}U")).collect(),
         structure: None,

@@ -1,37 +1,36 @@
-//! Plans as CSV: `id,lower,upper,size,alignment,offset`, and `gaps` where there are
-//! any. Read as a problem, it
-//! is the plan's geometry with every buffer fixed in its place. Of plans for several
-//! memories, a row for each place: `tensor,pool,offset,bytes,start,end`.
+//! Plans as CSV: `id,lower,upper,size,alignment,offset`, and `gaps` if any buffer has gaps. Imported as
+//! a problem, the file gives the geometry of the plan with every buffer fixed at its offset. Plans for
+//! several memories have a row for each residency interval: `tensor,pool,offset,bytes,start,end`.
 
 use csv::Writer;
 
-use super::items::{self, Item, Place};
+use super::items::{self, Item, ResidencyItem};
 use super::names::unique_names;
 use crate::{Graph, Plan, PoolPlan, Problem, Solution};
 
-/// One row for each tensor in the arena, then for each workspace.
+/// A row for each tensor in the arena, then for the scratch of each operator.
 #[must_use]
 pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     let mut rows = items::tensors(graph, plan);
-    let workspaces = items::workspaces(graph, plan).into_iter();
-    rows.extend(workspaces.map(|item| Item { name: format!("scratch of {}", item.name), ..item }));
+    let scratch = items::scratch(graph, plan).into_iter();
+    rows.extend(scratch.map(|item| Item { name: format!("scratch of {}", item.name), ..item }));
     table(&rows)
 }
 
-/// One row for each buffer.
+/// A row for each buffer.
 #[must_use]
 pub fn of_problem(problem: &Problem, solution: &Solution) -> String {
     table(&items::buffers(problem, solution))
 }
 
-/// One row for each place of a tensor, by pool and time, then for those of workspaces.
+/// A row for each residency interval of a tensor, by pool and time, then for those of scratch.
 #[must_use]
 pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
-    let (tensors, workspaces) = items::places(graph, plan);
-    let workspaces =
-        workspaces.into_iter().map(|one| Place { name: format!("scratch of {}", one.name), ..one });
+    let (tensors, scratch) = items::residency(graph, plan);
+    let scratch =
+        scratch.into_iter().map(|item| ResidencyItem { name: format!("scratch of {}", item.name), ..item });
     let header = ["tensor", "pool", "offset", "bytes", "start", "end"].map(String::from);
-    let rows = tensors.into_iter().chain(workspaces).map(|Place { name, stay, .. }| {
+    let rows = tensors.into_iter().chain(scratch).map(|ResidencyItem { name, stay, .. }| {
         let numbers = [stay.offset, stay.bytes, stay.live.start.into(), stay.live.end.into()];
         let [offset, bytes, start, end] = numbers.map(|number: u64| number.to_string());
         [name, items::pool_name(plan, stay.pool), offset, bytes, start, end]
@@ -40,7 +39,7 @@ pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
 }
 
 fn table(rows: &[Item]) -> String {
-    // Readers trim fields, and a tensor may be called `scratch of x`.
+    // CSV readers trim fields, and a tensor may have the name `scratch of x`.
     let ids = unique_names(rows.iter().map(|row| row.name.trim()));
     let columns = if rows.iter().any(|row| !row.gaps.is_empty()) { 7 } else { 6 };
     let header = ["id", "lower", "upper", "size", "alignment", "offset", "gaps"].map(String::from);

@@ -1,13 +1,11 @@
-//! A fingerprint of what was planned, so that a plan is not taken for that of
-//! another model.
+//! A fingerprint of the planned model, so that a plan is not applied to another model.
 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{Graph, Operator, OperatorId, Problem, Tensor, TensorId, TensorKind};
 
-/// 128 bits, as hexadecimal digits, of everything in a graph that a plan
-/// depends on; the same on every machine. Names of the graph and its operators
-/// do not count.
+/// 128 bits as hexadecimal digits, of everything in a graph that a plan depends on; equal on all
+/// machines. Names of the graph and of its operators have no effect.
 #[must_use]
 pub fn graph_hash(graph: &Graph) -> String {
     let mut hash = Hasher::of("graph/1");
@@ -15,7 +13,7 @@ pub fn graph_hash(graph: &Graph) -> String {
     hash.digits()
 }
 
-/// The same of a problem: its buffers and their names, not its capacity.
+/// The fingerprint of a problem: its buffers and their names, not its capacity.
 #[must_use]
 pub fn problem_hash(problem: &Problem) -> String {
     let mut hash = Hasher::of("problem/1");
@@ -32,8 +30,8 @@ pub fn problem_hash(problem: &Problem) -> String {
     hash.digits()
 }
 
-/// Every text and list is preceded by its length, and every number is 8 bytes,
-/// lowest first: what differs cannot look the same.
+/// Hashes an unambiguous encoding: every text and list is preceded by its length, and every number has 8
+/// bytes, lowest first.
 struct Hasher(Xxh3);
 
 impl Hasher {
@@ -55,7 +53,7 @@ impl Hasher {
         self.bodies(graph);
     }
 
-    /// Nothing where there are none, so that older plans stay valid.
+    /// Adds bodies, and nothing if there are none, so that hashes of earlier versions stay valid.
     fn bodies(&mut self, graph: &Graph) {
         let count: usize = graph.operators().iter().map(|operator| operator.bodies().len()).sum();
         if count == 0 {
@@ -89,7 +87,7 @@ impl Hasher {
         self.0.update(text.as_bytes());
     }
 
-    /// Nothing where there are none, so that older plans stay valid.
+    /// Adds gaps, and nothing if there are none, so that hashes of earlier versions stay valid.
     fn gaps(&mut self, problem: &Problem) {
         let count: usize = problem.buffers().iter().map(|buffer| buffer.gaps().len()).sum();
         if count == 0 {

@@ -1,4 +1,4 @@
-//! What lies in an arena, with unique names: the rows of every format.
+//! The occupants of an arena with unique names: the rows of every format.
 
 use super::names::unique_names;
 use crate::{
@@ -6,16 +6,16 @@ use crate::{
     TensorId,
 };
 
-/// One row. `index` counts tensors, operators or buffers.
+/// A row for a tensor, a buffer or scratch. `index` counts tensors, buffers or operators.
 pub(super) struct Item {
     pub index: usize,
     pub name: String,
     pub alignment: u64,
     pub place: Placement,
-    /// When its memory is free for others.
+    /// Steps at which other buffers may use its memory.
     #[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "not in a C header"))]
     pub gaps: Vec<LiveRange>,
-    /// The shared object that it is in.
+    /// The shared object that contains it.
     pub object: Option<u32>,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn buffer_names(problem: &Problem) -> Vec<String> {
     unique_names(names.iter().map(String::as_str))
 }
 
-/// The tensors that have a place, by id.
+/// The tensors in the arena, by id.
 pub(super) fn tensors(graph: &Graph, plan: &Plan) -> Vec<Item> {
     let mut names = tensor_names(graph);
     let placed = |id: TensorId| {
@@ -44,8 +44,8 @@ pub(super) fn tensors(graph: &Graph, plan: &Plan) -> Vec<Item> {
     graph.tensor_ids().filter_map(placed).collect()
 }
 
-/// The workspaces that have a place, by operator, with the operator's name.
-pub(super) fn workspaces(graph: &Graph, plan: &Plan) -> Vec<Item> {
+/// The scratch in the arena, by operator, with the name of the operator.
+pub(super) fn scratch(graph: &Graph, plan: &Plan) -> Vec<Item> {
     let mut names = unique_names(graph.operators().iter().map(crate::Operator::name));
     let placed = |id: OperatorId| {
         Some(Item {
@@ -74,32 +74,32 @@ pub(super) fn buffers(problem: &Problem, solution: &Solution) -> Vec<Item> {
     placed.collect()
 }
 
-/// A place in a pool.
-pub(super) struct Place {
-    /// The tensor's number, or the operator's.
+/// A row for a residency interval.
+pub(super) struct ResidencyItem {
+    /// Index of the tensor, or of the operator that the scratch belongs to.
     pub index: usize,
-    /// The tensor's name, or the operator's.
+    /// Name of the tensor or of the operator.
     pub name: String,
     pub stay: Stay,
 }
 
-/// The places of tensors, then of workspaces, of all that the graph has.
-pub(super) fn places(graph: &Graph, plan: &PoolPlan) -> (Vec<Place>, Vec<Place>) {
+/// The residency intervals of tensors, then of scratch, for all occupants that the graph has.
+pub(super) fn residency(graph: &Graph, plan: &PoolPlan) -> (Vec<ResidencyItem>, Vec<ResidencyItem>) {
     let names = [tensor_names(graph), unique_names(graph.operators().iter().map(crate::Operator::name))];
-    let (mut tensors, mut workspaces) = (Vec::new(), Vec::new());
+    let (mut tensors, mut scratch) = (Vec::new(), Vec::new());
     for &stay in plan.stays.iter().filter(|stay| stay.pool.index() < plan.pools.list().len()) {
         let (kind, index, list) = match stay.occupant {
             Occupant::Tensor(id) => (0, id.index(), &mut tensors),
-            Occupant::Scratch(id) => (1, id.index(), &mut workspaces),
+            Occupant::Scratch(id) => (1, id.index(), &mut scratch),
         };
         if let Some(name) = names[kind].get(index) {
-            list.push(Place { index, name: name.clone(), stay });
+            list.push(ResidencyItem { index, name: name.clone(), stay });
         }
     }
-    (tensors, workspaces)
+    (tensors, scratch)
 }
 
-/// A pool's name; plans from elsewhere may name pools that are not there.
+/// The name of a pool; plans from files can refer to pools that do not exist.
 #[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "C headers have numbers"))]
 pub(super) fn pool_name(plan: &PoolPlan, id: PoolId) -> String {
     plan.pools.list().get(id.index()).map_or_else(|| format!("#{id}"), |pool| pool.name().to_owned())

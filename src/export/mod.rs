@@ -1,7 +1,6 @@
-//! Plans in the formats that other programs read: JSON with everything, CSV
-//! with the rectangles, C code with the offsets. All are defined in
-//! `docs/plan-format.md`, and all are the same text for the same plan. And models for
-//! TensorFlow Lite Micro, and ONNX models, with the plan inside.
+//! Export of plans to formats of other programs: JSON with everything, CSV with the rectangles, C code
+//! with the offsets. `docs/plan-format.md` defines them. Equal plans give equal texts. Also, models for
+//! TensorFlow Lite Micro and ONNX models with the plan in them.
 
 pub mod c_code;
 #[cfg(feature = "csv")]

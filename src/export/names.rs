@@ -1,9 +1,8 @@
-//! Names that tell things apart, although files repeat and omit them.
+//! Unique names, as files repeat and omit names.
 
 use std::collections::HashMap;
 
-/// Makes names unique. One that is there once, and not empty, stays as it is;
-/// to any other, `#` and its position are added.
+/// Makes names unique. A unique, non-empty name stays; `#` and its position are appended to any other.
 ///
 /// ```
 /// use plimsoll::export::unique_names;
@@ -11,23 +10,22 @@ use std::collections::HashMap;
 /// assert_eq!(unique_names(["x", "y", "x", ""]), ["x#0", "y", "x#2", "#3"]);
 /// ```
 ///
-/// A name of the file may itself look like `x#0`. It keeps that name, and the
-/// `x` becomes `x#0#0`.
+/// A name in the file can itself look like `x#0`. It keeps that name, and the `x` becomes `x#0#0`.
 pub fn unique_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let names: Vec<&str> = names.into_iter().collect();
     let mut count: HashMap<&str, usize> = HashMap::with_capacity(names.len());
     for &name in &names {
         *count.entry(name).or_default() += 1;
     }
-    let stays = |name: &str| !name.is_empty() && count.get(name) == Some(&1);
+    let is_kept = |name: &str| !name.is_empty() && count.get(name) == Some(&1);
     let unique = names.iter().enumerate().map(|(index, &name)| {
-        if stays(name) {
+        if is_kept(name) {
             return name.to_owned();
         }
         let mut unique = format!("{name}#{index}");
-        // Two names made here differ in what follows the last `#`, so only
-        // names that stay can be in the way.
-        while stays(&unique) {
+        // Two generated names differ after the last `#`, so they can collide only with names that
+        // are kept.
+        while is_kept(&unique) {
             unique = format!("{unique}#{index}");
         }
         unique

@@ -1,4 +1,4 @@
-//! Files that are complete under temporary names take their places.
+//! Renames complete temporary files to their outputs.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -11,19 +11,20 @@ use super::pending::{self, Pending};
 use super::target::RegularFile;
 use super::{WriteError, no_temporary, remove, sync_folder};
 
-/// A complete temporary file. It is removed if it is dropped.
+/// A complete temporary file, removed when it is dropped.
 pub(super) struct Ready<'a> {
-    /// The path as it was given, for messages.
+    /// The path as the caller gave it, for messages.
     shown: &'a Path,
     target: RegularFile,
-    /// None once it is handed over.
+    /// None after the rename.
     temporary: Option<NamedTempFile>,
 }
 
 impl<'a> Ready<'a> {
-    /// Writes `contents` to a temporary file, down to the disk.
+    /// Writes `contents` to a temporary file and flushes it to disk.
     pub(super) fn new(shown: &'a Path, target: RegularFile, contents: &[u8]) -> Result<Self, WriteError> {
-        // Nobody may read the new contents who may not read the old ones.
+        // Users who may not read the old file must not be able to read the new contents before the mode
+        // is copied.
         let mode = if target.old.is_some() { 0o600 } else { 0o666 };
         let created = pending::entry(&mut pending::lock(), &target.folder, |path| create(path, mode));
         let created = created.map_err(|error| no_temporary(shown, &target.folder, &error))?;
@@ -40,7 +41,7 @@ impl<'a> Ready<'a> {
             keep_mode(file, old)?;
         }
         match file.sync_all() {
-            // A file system without a way to sync is no reason not to write.
+            // Some file systems do not support sync; the file is written nevertheless.
             Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
             synced => synced,
         }
@@ -66,7 +67,8 @@ fn create(path: &Path, _mode: u32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }
 
-/// Owner first, as changing it clears bits of the mode; who may not set it need not.
+/// Copies owner and mode. The owner comes first, as changing it clears bits of the mode; a process that
+/// may not change the owner keeps its own.
 #[cfg(unix)]
 fn keep_mode(file: &File, old: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -79,20 +81,20 @@ fn keep_mode(_file: &File, _old: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// A rename that may have to be undone.
+/// A finished rename that may have to be undone.
 struct Renamed<'a> {
     shown: &'a Path,
     path: PathBuf,
     is_new: bool,
-    /// The old file under another name; none where the file system has no hard links.
+    /// The old file under another name; none if the file system has no hard links.
     backup: Option<NamedTempFile<()>>,
 }
 
-/// Renames all temporary files, or none if one rename fails and the others can be undone.
+/// Renames all temporary files. If a rename fails, undoes the others as far as possible.
 pub(super) fn commit(mut files: Vec<Ready<'_>>) -> Result<(), WriteError> {
     let folders: BTreeSet<PathBuf> = files.iter().map(|file| file.target.folder.clone()).collect();
     let mut pending = pending::lock();
-    // A single file needs no backup: its rename happens or does not.
+    // A single file needs no backup: its rename is atomic.
     let is_alone = files.len() == 1;
     let mut done: Vec<Renamed> = Vec::new();
     let mut failure = None;
@@ -118,10 +120,11 @@ pub(super) fn commit(mut files: Vec<Ready<'_>>) -> Result<(), WriteError> {
     }
     let result = match failure {
         None => {
-            done.into_iter().filter_map(|file| file.backup).for_each(|b| pending::discard(&mut pending, b));
+            let backups = done.into_iter().filter_map(|file| file.backup);
+            backups.for_each(|backup| pending::discard(&mut pending, backup));
             Ok(())
         }
-        Some((path, error)) => Err(undone(done, path, &error, &mut pending)),
+        Some((path, error)) => Err(undo(done, path, &error, &mut pending)),
     };
     drop(pending);
     for folder in &folders {
@@ -135,8 +138,8 @@ fn backup_of(target: &RegularFile, pending: &mut Pending) -> Option<NamedTempFil
     pending::entry(pending, &target.folder, |path| fs::hard_link(&target.path, path)).ok()
 }
 
-/// Undoes renames, the last one first, and says which ones remain.
-fn undone(done: Vec<Renamed>, path: &Path, error: &io::Error, pending: &mut Pending) -> WriteError {
+/// Undoes renames, the last one first. The error names those that could not be undone.
+fn undo(done: Vec<Renamed>, path: &Path, error: &io::Error, pending: &mut Pending) -> WriteError {
     let mut remaining = Vec::new();
     for file in done.into_iter().rev() {
         match file.backup {
@@ -156,9 +159,9 @@ fn undone(done: Vec<Renamed>, path: &Path, error: &io::Error, pending: &mut Pend
     }
     remaining.reverse();
     let outcome = if remaining.is_empty() {
-        "no other output is changed".to_owned()
+        "no other output changed".to_owned()
     } else {
-        format!("these are written and could not be undone: {}", remaining.join(", "))
+        format!("outputs that could not be restored: {}", remaining.join(", "))
     };
-    WriteError::new(path, format!("cannot write it: {error}; {outcome}"))
+    WriteError::new(path, format!("cannot write the file: {error}; {outcome}"))
 }

@@ -1,57 +1,57 @@
-//! What the path of an output leads to.
+//! The target of an output path: a file to replace, or a stream to write to.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// What to do with an output.
-pub(super) enum Target {
-    /// Replace or create a regular file.
+/// The target of an output.
+pub(super) enum OutputTarget {
+    /// A regular file to replace or create.
     File(RegularFile),
-    /// Write to what is there.
-    Stream(Stream, Identity),
+    /// A stream to write to.
+    Stream(OutputStream, Identity),
 }
 
-/// A regular file that there is, or none yet.
+/// A regular file that exists or is to be created.
 pub(super) struct RegularFile {
-    /// Absolute, with all links followed.
+    /// Absolute path with all links followed.
     pub(super) path: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) old: Option<Box<Metadata>>,
     pub(super) identity: Option<Identity>,
 }
 
-pub(super) enum Stream {
+pub(super) enum OutputStream {
     Stdout,
     Stderr,
     /// A pipe, a device, or a file under the name of an open descriptor.
     At(PathBuf),
 }
 
-/// Links that are followed, as many as Linux follows.
-const MOST_LINKS: usize = 40;
+/// Maximum number of links to follow, as in Linux.
+const MAX_LINKS: usize = 40;
 
-impl Target {
+impl OutputTarget {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let found = match fs::metadata(path) {
+        let metadata = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return new_file(path).map(Self::File),
-            found => found?,
+            metadata => metadata?,
         };
-        if found.is_dir() {
+        if metadata.is_dir() {
             return Err(ErrorKind::IsADirectory.into());
         }
-        let identity = Identity::of_metadata(&found, path);
-        if let Some(stream) = Stream::of(path, &found, identity) {
+        let identity = Identity::of_metadata(&metadata, path);
+        if let Some(stream) = OutputStream::of(path, &metadata, identity) {
             return Ok(Self::Stream(stream, identity));
         }
-        // A rename would replace even a file that may not be written.
+        // Checks write permission: a rename would replace a read-only file as well.
         OpenOptions::new().write(true).open(path)?;
         let path = fs::canonicalize(path)?;
         let folder = path.parent().ok_or(ErrorKind::InvalidFilename)?.to_owned();
-        Ok(Self::File(RegularFile { path, folder, old: Some(Box::new(found)), identity: Some(identity) }))
+        Ok(Self::File(RegularFile { path, folder, old: Some(Box::new(metadata)), identity: Some(identity) }))
     }
 
-    /// The folder that gets a temporary file.
+    /// The folder of the temporary file.
     pub(super) fn folder(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(&file.folder),
@@ -67,18 +67,18 @@ impl Target {
     }
 }
 
-/// A file that is not there yet, perhaps at the end of links.
+/// A file that does not exist yet, possibly at the end of links.
 fn new_file(path: &Path) -> io::Result<RegularFile> {
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         let Ok(next) = fs::read_link(&path) else { return named(&path) };
         path = path.parent().unwrap_or(Path::new("")).join(next);
     }
-    Err(io::Error::other("too many links"))
+    Err(io::Error::other("too many symbolic links"))
 }
 
 fn named(path: &Path) -> io::Result<RegularFile> {
-    // `Path` reads `a/` and `a/.` as `a`, but they name a folder.
+    // `Path` reads `a/` and `a/.` as `a`, but both name a folder.
     let text = path.as_os_str().as_encoded_bytes();
     let text = text.strip_suffix(b".").filter(|text| text.ends_with(b"/")).unwrap_or(text);
     if text.last().is_some_and(|&last| std::path::is_separator(char::from(last))) {
@@ -91,26 +91,26 @@ fn named(path: &Path) -> io::Result<RegularFile> {
     };
     let folder = fs::canonicalize(folder).map_err(|error| {
         let folder = folder.display();
-        io::Error::new(error.kind(), format!("its folder {folder} cannot be used: {error}"))
+        io::Error::new(error.kind(), format!("cannot use its folder {folder}: {error}"))
     })?;
     Ok(RegularFile { path: folder.join(name), folder, old: None, identity: None })
 }
 
-impl Stream {
-    /// The stream that a path leads to, unless that is a file to replace.
-    fn of(path: &Path, found: &Metadata, identity: Identity) -> Option<Self> {
+impl OutputStream {
+    /// The stream at a path; none if the path leads to a file to replace.
+    fn of(path: &Path, metadata: &Metadata, identity: Identity) -> Option<Self> {
         if standard::stdout() == Some(identity) {
             return Some(Self::Stdout);
         }
         if standard::stderr() == Some(identity) {
             return Some(Self::Stderr);
         }
-        (!found.is_file() || names_descriptor(path)).then(|| Self::At(path.to_owned()))
+        (!metadata.is_file() || names_descriptor(path)).then(|| Self::At(path.to_owned()))
     }
 
     pub(super) fn open(&self) -> io::Result<File> {
         match self {
-            // The descriptor itself: what is printed later must follow, not overwrite.
+            // The descriptor itself is used, so that later output follows instead of overwriting.
             Self::Stdout => standard::open_stdout(),
             Self::Stderr => standard::open_stderr(),
             Self::At(path) => OpenOptions::new().append(true).open(path),
@@ -118,10 +118,10 @@ impl Stream {
     }
 }
 
-/// Whether a path is an open descriptor of a process, as `/dev/fd/3` is, perhaps through links.
+/// Returns whether a path is an open descriptor of a process, such as `/dev/fd/3`, possibly through links.
 fn names_descriptor(path: &Path) -> bool {
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
         if folder.is_some_and(|folder| folder.starts_with("/proc") && folder.ends_with("fd")) {
             return true;
@@ -132,7 +132,7 @@ fn names_descriptor(path: &Path) -> bool {
     false
 }
 
-/// A file, whatever name leads to it.
+/// The identity of a file, independent of its name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Identity(u64, u64);
 
@@ -142,14 +142,14 @@ impl Identity {
     }
 
     #[cfg(unix)]
-    fn of_metadata(found: &Metadata, _path: &Path) -> Self {
+    fn of_metadata(metadata: &Metadata, _path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt;
-        Self(found.dev(), found.ino())
+        Self(metadata.dev(), metadata.ino())
     }
 
-    /// Elsewhere the path with all links followed stands for the file.
+    /// On other systems, the path with all links followed identifies the file.
     #[cfg(not(unix))]
-    fn of_metadata(_found: &Metadata, path: &Path) -> Self {
+    fn of_metadata(_metadata: &Metadata, path: &Path) -> Self {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
         fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).hash(&mut hasher);
@@ -167,8 +167,8 @@ mod standard {
 
     use super::Identity;
 
-    /// By the descriptor: `std::io::stdout` allocates a buffer at its first use, and a program in
-    /// C that writes a file should not find that among its leaks.
+    /// Uses the descriptor: `std::io::stdout` allocates a buffer at its first use, which leak checkers of
+    /// a C program would report.
     pub(super) fn stdout() -> Option<Identity> {
         identity(stdio::stdout())
     }
@@ -187,8 +187,8 @@ mod standard {
     }
 
     fn identity(stream: BorrowedFd<'_>) -> Option<Identity> {
-        let found = File::from(stream.try_clone_to_owned().ok()?).metadata().ok()?;
-        Some(Identity::of_metadata(&found, "".as_ref()))
+        let metadata = File::from(stream.try_clone_to_owned().ok()?).metadata().ok()?;
+        Some(Identity::of_metadata(&metadata, "".as_ref()))
     }
 }
 

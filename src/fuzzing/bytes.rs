@@ -1,8 +1,8 @@
-//! Numbers drawn from the bytes of a fuzzer; zeros once these are used up.
+//! Random decisions drawn from the bytes of a fuzzer; zeros after the end of the bytes.
 
-pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+pub(super) struct FuzzBytes<'a>(pub(super) &'a [u8]);
 
-impl Bytes<'_> {
+impl FuzzBytes<'_> {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -18,12 +18,12 @@ impl Bytes<'_> {
         usize::from(self.byte()) % count
     }
 
-    /// Whether one of `count` cases is drawn.
+    /// True in one of `count` cases.
     pub(super) fn one_in(&mut self, count: usize) -> bool {
         self.below(count) + 1 == count
     }
 
-    /// A size in bytes: small most of the time, now and then of any 64 bits.
+    /// A size in bytes: usually small, sometimes of up to 64 bits.
     pub(super) fn size(&mut self) -> u64 {
         match self.byte() {
             255 => u64::MAX >> (self.byte() % 64),

@@ -1,32 +1,32 @@
-//! Graphs drawn from arbitrary bytes: every kind of tensor, permission and constraint, right or
-//! wrong.
+//! Graphs drawn from arbitrary bytes, with every kind of tensor, permission and constraint, valid or
+//! not.
 
-use super::bytes::Bytes;
+use super::bytes::FuzzBytes;
 use crate::{Graph, GraphBuilder, Permit, Side, TensorId, TensorKind, TensorSpec};
 
-/// The most operators and tensors of a drawn graph, few enough for exhaustive search.
-const MOST_OPERATORS: usize = 6;
-const MOST_TENSORS: usize = 10;
+/// Limits on the size of a drawn graph, small enough for exhaustive search.
+const MAX_OPERATORS: usize = 6;
+const MAX_TENSORS: usize = 10;
 
-/// A graph, unless it breaks a rule.
-pub(super) fn graph(bytes: &mut Bytes) -> Option<Graph> {
+/// Draws a graph; `None` if it breaks a rule.
+pub(super) fn graph(bytes: &mut FuzzBytes) -> Option<Graph> {
     let mut builder = Graph::builder("fuzzed");
     let tensors = tensors(&mut builder, bytes);
-    let mut open: Vec<TensorId> =
+    let mut unwritten: Vec<TensorId> =
         tensors.iter().filter(|(_, kind)| *kind == TensorKind::Intermediate).map(|(id, _)| *id).collect();
-    open.reverse();
-    let mut known: Vec<TensorId> = Vec::new();
-    known.extend(tensors.iter().filter(|(_, kind)| *kind != TensorKind::Intermediate).map(|(id, _)| *id));
-    for number in 0..=bytes.below(MOST_OPERATORS) {
-        add_operator(&mut builder, number, &mut open, &mut known, bytes);
+    unwritten.reverse();
+    let mut readable: Vec<TensorId> = Vec::new();
+    readable.extend(tensors.iter().filter(|(_, kind)| *kind != TensorKind::Intermediate).map(|(id, _)| *id));
+    for number in 0..=bytes.below(MAX_OPERATORS) {
+        add_operator(&mut builder, number, &mut unwritten, &mut readable, bytes);
     }
     add_constraints(&mut builder, tensors.len(), bytes);
     builder.build().ok()
 }
 
-fn tensors(builder: &mut GraphBuilder, bytes: &mut Bytes) -> Vec<(TensorId, TensorKind)> {
+fn tensors(builder: &mut GraphBuilder, bytes: &mut FuzzBytes) -> Vec<(TensorId, TensorKind)> {
     let mut all = Vec::new();
-    for number in 0..2 + bytes.below(MOST_TENSORS - 1) {
+    for number in 0..2 + bytes.below(MAX_TENSORS - 1) {
         let kind = match bytes.below(10) {
             0 | 1 => TensorKind::Input,
             2 => TensorKind::Constant,
@@ -52,26 +52,26 @@ fn tensors(builder: &mut GraphBuilder, bytes: &mut Bytes) -> Vec<(TensorId, Tens
     all
 }
 
-/// Reads what is known so far and writes tensors that nothing wrote before, so that most graphs
-/// are right.
+/// Adds an operator that reads tensors with contents and writes tensors without a producer, so that most
+/// graphs are valid.
 fn add_operator(
     builder: &mut GraphBuilder,
     number: usize,
-    open: &mut Vec<TensorId>,
-    known: &mut Vec<TensorId>,
-    bytes: &mut Bytes,
+    unwritten: &mut Vec<TensorId>,
+    readable: &mut Vec<TensorId>,
+    bytes: &mut FuzzBytes,
 ) {
     let mut reads = Vec::new();
     for _ in 0..bytes.below(4) {
-        if !known.is_empty() {
-            reads.push(known[bytes.below(known.len())]);
+        if !readable.is_empty() {
+            reads.push(readable[bytes.below(readable.len())]);
         }
     }
-    let writes: Vec<TensorId> = (0..bytes.below(3)).filter_map(|_| open.pop()).collect();
+    let writes: Vec<TensorId> = (0..bytes.below(3)).filter_map(|_| unwritten.pop()).collect();
     let permits: Vec<Permit> = (0..bytes.below(6)).filter_map(|_| permit(&reads, &writes, bytes)).collect();
     let scratch = if bytes.one_in(4) { bytes.size() } else { 0 };
     let after = bytes.one_in(8).then(|| crate::OperatorId::new(bytes.below(number + 1)));
-    known.extend(&writes);
+    readable.extend(&writes);
     let operator = builder.operator(format!("op{number}")).reads(reads).writes(writes);
     let operator = operator.scratch(scratch).after(after.filter(|id| id.index() < number)).permits(permits);
     if bytes.one_in(4) {
@@ -79,7 +79,7 @@ fn add_operator(
     }
 }
 
-fn permit(reads: &[TensorId], writes: &[TensorId], bytes: &mut Bytes) -> Option<Permit> {
+fn permit(reads: &[TensorId], writes: &[TensorId], bytes: &mut FuzzBytes) -> Option<Permit> {
     if reads.is_empty() || writes.is_empty() {
         return None;
     }
@@ -93,16 +93,16 @@ fn permit(reads: &[TensorId], writes: &[TensorId], bytes: &mut Bytes) -> Option<
     })
 }
 
-fn add_constraints(builder: &mut GraphBuilder, tensors: usize, bytes: &mut Bytes) {
+fn add_constraints(builder: &mut GraphBuilder, tensors: usize, bytes: &mut FuzzBytes) {
     if !bytes.one_in(8) {
         return;
     }
     for _ in 0..=bytes.below(2) {
-        let [one, other] = [0, 1].map(|_| TensorId::new(bytes.below(tensors)));
+        let [first, second] = [0, 1].map(|_| TensorId::new(bytes.below(tensors)));
         if bytes.one_in(3) {
-            builder.keep_apart(one, other);
+            builder.keep_apart(first, second);
         } else {
-            builder.place_at(one, other, bytes.size());
+            builder.place_at(first, second, bytes.size());
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Bodies of the fuzz targets in `fuzz/`: each takes arbitrary bytes and panics where the library
-//! breaks a promise. Not part of the API.
+//! The fuzz targets of `fuzz/`: each takes arbitrary bytes and panics if the library breaks a promise.
+//! Not part of the public API.
 //!
-//! An input is either refused with an error or gives a verified plan, whose documents read back
-//! to the bytes that were written. Planning is bounded by `MOST_OPERATORS` and `NODES`, so that
-//! an input that takes long is a finding.
+//! An input is either refused with an error or gives a verified plan, whose documents are written again
+//! with the same bytes after reading. `MAX_OPERATORS` and `NODES` bound the planning, so that an input
+//! that takes long is a finding.
 
 mod bytes;
 mod drawn;
@@ -16,19 +16,19 @@ use crate::import::{self, ImportError, ImportOptions, ImportedGraph};
 use crate::verify::{verify, verify_pools, verify_solution};
 use crate::{Graph, Limits, Plan, Planner, Pool, PoolPlan, Pools, Problem, Sharing};
 
-/// Larger graphs are imported and not planned.
-const MOST_OPERATORS: usize = 64;
+/// Larger graphs are imported but not planned.
+const MAX_OPERATORS: usize = 64;
 
 /// Node limit of each planning run.
 const NODES: u64 = 300;
 
-/// Longer messages would mean that names from the file are copied without limit.
-const LONGEST_MESSAGE: usize = 2 << 10;
+/// A longer message would show that names from the file are copied without limit.
+const MAX_MESSAGE_BYTES: usize = 2 << 10;
 
-/// The graph that fuzzed plans claim to be for.
+/// The graph to which fuzzed plans refer.
 const NETWORK: &str = include_str!("network.json");
 
-/// An ONNX file.
+/// Imports an ONNX file.
 pub fn onnx(bytes: &[u8]) {
     let mut options = ImportOptions::default();
     check_import(import::onnx_from_bytes("m", bytes, &options));
@@ -36,26 +36,26 @@ pub fn onnx(bytes: &[u8]) {
     let _ = import::onnx_from_bytes("m", bytes, &options);
 }
 
-/// A `TFLite` file.
+/// Imports a `TFLite` file.
 pub fn tflite(bytes: &[u8]) {
     check_import(import::tflite_from_bytes("m", bytes, &ImportOptions::default()));
 }
 
-/// Graph JSON.
+/// Imports graph JSON.
 pub fn graph_json(bytes: &[u8]) {
     check_import(import::graph_json_from_bytes("m", bytes, &ImportOptions::default()));
 }
 
-/// Buffers as CSV.
+/// Imports buffers as CSV.
 pub fn csv(bytes: &[u8]) {
     match import::csv_from_bytes("m", bytes, &ImportOptions::default()) {
         Err(error) => check_message(&error.to_string()),
-        Ok(problem) if problem.buffers().len() > 4 * MOST_OPERATORS => {}
+        Ok(problem) if problem.buffers().len() > 4 * MAX_OPERATORS => {}
         Ok(problem) => check_problem(&problem),
     }
 }
 
-/// A plan for one arena: refused, or written the same however often it is read.
+/// Reads a plan for an arena: it is refused, or its document is the same after every reading.
 pub fn plan_json(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let graph = network();
@@ -68,7 +68,7 @@ pub fn plan_json(bytes: &[u8]) {
     }
 }
 
-/// A plan for several memories, likewise.
+/// Reads a plan for several memories, like [`plan_json`].
 pub fn pool_plan_json(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let graph = network();
@@ -83,7 +83,7 @@ pub fn pool_plan_json(bytes: &[u8]) {
 
 fn network() -> Graph {
     let imported = import::graph_json_from_bytes("m", NETWORK.as_bytes(), &ImportOptions::default());
-    imported.expect("the network is right").graph
+    imported.expect("the network is valid").graph
 }
 
 fn check_import(imported: Result<ImportedGraph, ImportError>) {
@@ -91,8 +91,8 @@ fn check_import(imported: Result<ImportedGraph, ImportError>) {
         Err(error) => check_message(&error.to_string()),
         Ok(imported) => {
             imported.notes.iter().for_each(|note| check_message(note));
-            if imported.graph.operators().len() <= MOST_OPERATORS
-                && imported.graph.tensors().len() <= 4 * MOST_OPERATORS
+            if imported.graph.operators().len() <= MAX_OPERATORS
+                && imported.graph.tensors().len() <= 4 * MAX_OPERATORS
             {
                 check_graph(&imported.graph);
             }
@@ -101,14 +101,15 @@ fn check_import(imported: Result<ImportedGraph, ImportError>) {
 }
 
 fn check_message(text: &str) {
-    assert!(!text.is_empty() && text.len() <= LONGEST_MESSAGE, "a message of {} bytes", text.len());
+    assert!(!text.is_empty() && text.len() <= MAX_MESSAGE_BYTES, "a message of {} bytes", text.len());
 }
 
-/// Errors are for sums of sizes beyond 64 bits and constraints that cannot be satisfied.
+/// Plans a graph. Errors are allowed for total sizes beyond 64 bits and for constraints that cannot be
+/// satisfied.
 fn check_graph(graph: &Graph) {
     for sharing in [Sharing::None, Sharing::All] {
         let planner = Planner::new().share(sharing).limits(Limits::new().nodes(NODES));
-        if let Some(plan) = right(planner.plan(graph)) {
+        if let Some(plan) = accepted(planner.plan(graph)) {
             verify(graph, &plan).expect("a plan is verified before it is returned");
             check_document(graph, &plan);
         }
@@ -117,7 +118,7 @@ fn check_graph(graph: &Graph) {
     let chip = Pool::on_chip("chip", largest.saturating_mul(2));
     let pools = Pools::new([chip, Pool::off_chip("ddr")]).expect("two pools");
     let planner = Planner::new().limits(Limits::new().nodes(NODES));
-    if let Some(plan) = right(planner.place(graph, &pools)) {
+    if let Some(plan) = accepted(planner.place(graph, &pools)) {
         verify_pools(graph, &plan).expect("a plan is verified before it is returned");
         check_pool_document(graph, &plan);
     }
@@ -125,17 +126,17 @@ fn check_graph(graph: &Graph) {
 
 fn check_problem(problem: &Problem) {
     let solution = Planner::new().limits(Limits::new().nodes(NODES)).solve(problem);
-    let Some(solution) = right(solution) else { return };
+    let Some(solution) = accepted(solution) else { return };
     verify_solution(problem, &solution).expect("offsets are verified before they are returned");
     let options = ImportOptions::default();
     let text = PlanDocument::of_problem("m", problem, &solution, &options).to_json();
     let read = PlanDocument::from_json(&text).and_then(|document| document.to_solution(problem));
-    let read = read.expect("what is written can be read");
+    let read = read.expect("a written document can be read");
     assert_eq!(PlanDocument::of_problem("m", problem, &read, &options).to_json(), text);
 }
 
-/// The result, unless the input is at fault.
-fn right<T>(result: crate::Result<T>) -> Option<T> {
+/// The result, or `None` if the input is at fault; panics for an internal error.
+fn accepted<T>(result: crate::Result<T>) -> Option<T> {
     match result {
         Ok(result) => Some(result),
         Err(error @ (crate::Error::WrongPlan { .. } | crate::Error::Refused { .. })) => {
@@ -148,12 +149,12 @@ fn right<T>(result: crate::Result<T>) -> Option<T> {
     }
 }
 
-/// A document that was written reads back, and is written the same again.
+/// Checks that a written document can be read, and is then written with the same bytes.
 fn check_document(graph: &Graph, plan: &Plan) {
     let options = ImportOptions::default();
     let text = PlanDocument::of_graph(graph, plan, &options).to_json();
     let read = PlanDocument::from_json(&text).and_then(|document| document.to_plan(graph));
-    let read = read.expect("what is written can be read");
+    let read = read.expect("a written document can be read");
     assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), text);
 }
 
@@ -161,6 +162,6 @@ fn check_pool_document(graph: &Graph, plan: &PoolPlan) {
     let options = ImportOptions::default();
     let text = PoolPlanDocument::of_graph(graph, plan, &options).to_json();
     let read = PoolPlanDocument::from_json(&text).and_then(|document| document.to_plan(graph));
-    let read = read.expect("what is written can be read");
+    let read = read.expect("a written document can be read");
     assert_eq!(PoolPlanDocument::of_graph(graph, &read, &options).to_json(), text);
 }

@@ -1,17 +1,17 @@
-//! The planner end to end on drawn graphs, against exhaustive search.
+//! The planner end to end on drawn graphs, compared with exhaustive search.
 
-use super::bytes::Bytes;
-use super::{check_document, check_pool_document, drawn, right};
+use super::bytes::FuzzBytes;
+use super::{accepted, check_document, check_pool_document, drawn};
 use crate::verify::{verify, verify_pools};
 use crate::{
     Buffer, Graph, Limits, Liveness, OperatorId, Ordering, Planner, Pool, Pools, Problem, Sharing, Status,
     Variables,
 };
 
-/// A graph and settings: every plan is verified, no bound is above a plan, and without sharing no
-/// bound is above the best of all orders and offsets.
+/// Draws a graph and options. Every plan verifies, no lower bound exceeds the arena of a plan, and
+/// without sharing no lower bound exceeds the minimum over all orders and offsets.
 pub fn planner(bytes: &[u8]) {
-    let mut bytes = Bytes(bytes);
+    let mut bytes = FuzzBytes(bytes);
     let alignment = 1 << bytes.below(6);
     let nodes = [0, 1, 10, 100, 1000, 10_000][bytes.below(6)];
     let order = [Ordering::File, Ordering::Auto, Ordering::Optimal][bytes.below(3)];
@@ -26,7 +26,7 @@ pub fn planner(bytes: &[u8]) {
     let mut plans = Vec::new();
     for (level, sharing) in levels.into_iter().enumerate() {
         for order in [order, Ordering::File] {
-            let Some(plan) = right(settings(order, sharing).plan(&graph)) else { continue };
+            let Some(plan) = accepted(settings(order, sharing).plan(&graph)) else { continue };
             verify(&graph, &plan).expect("a plan is verified before it is returned");
             check_document(&graph, &plan);
             plans.push((level, order, plan));
@@ -45,18 +45,18 @@ pub fn planner(bytes: &[u8]) {
             assert!(!worse, "optimal, but {other:?} is smaller than {plan:?}");
         }
     }
-    if let Some(least) = least_arena(&graph, alignment) {
+    if let Some(minimum) = minimum_arena(&graph, alignment) {
         let unshared = plans.iter().filter(|(level, order, _)| *level == 0 && *order != Ordering::File);
         for (_, _, plan) in unshared {
-            assert!(plan.bound_over_orders.is_none_or(|bound| bound <= least), "above {least}: {plan:?}");
-            let wrong = plan.status == Status::Optimal && capacity.is_none() && plan.arena_bytes > least;
-            assert!(!wrong, "optimal above {least}: {plan:?}");
+            assert!(plan.bound_over_orders.is_none_or(|bound| bound <= minimum), "above {minimum}: {plan:?}");
+            let wrong = plan.status == Status::Optimal && capacity.is_none() && plan.arena_bytes > minimum;
+            assert!(!wrong, "optimal above {minimum}: {plan:?}");
         }
     }
     check_placement(&graph, alignment, nodes, &mut bytes);
 }
 
-fn check_placement(graph: &Graph, alignment: u64, nodes: u64, bytes: &mut Bytes) {
+fn check_placement(graph: &Graph, alignment: u64, nodes: u64, bytes: &mut FuzzBytes) {
     if bytes.is_empty() {
         return;
     }
@@ -64,37 +64,37 @@ fn check_placement(graph: &Graph, alignment: u64, nodes: u64, bytes: &mut Bytes)
     let Ok(pools) = Pools::new([chip, Pool::off_chip("ddr")]) else { return };
     for sharing in [Sharing::None, Sharing::All] {
         let planner = Planner::new().alignment(alignment).share(sharing).limits(Limits::new().nodes(nodes));
-        if let Some(plan) = right(planner.place(graph, &pools)) {
+        if let Some(plan) = accepted(planner.place(graph, &pools)) {
             verify_pools(graph, &plan).expect("a plan is verified before it is returned");
             check_pool_document(graph, &plan);
         }
     }
 }
 
-/// The least arena without sharing over all orders; none if there are too many cases, or fixed
-/// offsets, or constraints.
-fn least_arena(graph: &Graph, alignment: u64) -> Option<u64> {
-    const MOST_BUFFERS: usize = 5;
+/// The smallest arena without sharing over all orders; `None` if there are too many cases, fixed offsets
+/// or constraints.
+fn minimum_arena(graph: &Graph, alignment: u64) -> Option<u64> {
+    const MAX_BUFFERS: usize = 5;
     if !graph.relative_placements().is_empty() || !graph.kept_apart().is_empty() {
         return None;
     }
-    let mut least = None;
+    let mut minimum = None;
     let mut problems = 0;
     for order in orders(graph) {
         let liveness = Liveness::new(graph, &order, alignment, Variables::Arena).ok()?;
         let problem = liveness.problem();
         let plain = problem.buffers().iter().all(|buffer| buffer.fixed_offset().is_none());
         problems += 1;
-        if !plain || problem.buffers().len() > MOST_BUFFERS || problems > 100 {
+        if !plain || problem.buffers().len() > MAX_BUFFERS || problems > 100 {
             return None;
         }
         let height = lowest_height(problem)?;
-        least = Some(least.map_or(height, |least: u64| least.min(height)));
+        minimum = Some(minimum.map_or(height, |minimum: u64| minimum.min(height)));
     }
-    least
+    minimum
 }
 
-/// All orders in which the operators that run can run.
+/// All valid orders of the operators that run.
 fn orders(graph: &Graph) -> Vec<Vec<OperatorId>> {
     let running: Vec<OperatorId> =
         graph.operator_ids().filter(|&id| !graph.operator(id).is_folded()).collect();
@@ -107,7 +107,7 @@ fn orders(graph: &Graph) -> Vec<Vec<OperatorId>> {
     all
 }
 
-/// Calls back with each permutation of what is at `from` and behind.
+/// Calls `each` with every permutation of the entries from `from` on.
 fn permute<T: Copy>(list: &mut [T], from: usize, each: &mut impl FnMut(&[T])) {
     if from == list.len() {
         return each(list);
@@ -119,8 +119,8 @@ fn permute<T: Copy>(list: &mut [T], from: usize, each: &mut impl FnMut(&[T])) {
     }
 }
 
-/// The lowest height of a problem without fixed offsets: in some order, each buffer lies on top of
-/// the buffers before it that it meets. None if sizes do not fit 64 bits.
+/// The minimum height of a problem without fixed offsets. In some order of the buffers, each lies
+/// directly on those before it whose live ranges overlap its own. `None` if sizes exceed 64 bits.
 fn lowest_height(problem: &Problem) -> Option<u64> {
     let buffers: Vec<&Buffer> = problem.buffers().iter().filter(|buffer| buffer.size() > 0).collect();
     let mut order: Vec<usize> = (0..buffers.len()).collect();

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::dependencies::Dependencies;
-use super::text::Text;
-use super::ties::Ties;
+use super::text::CompactText;
+use super::ties::PlacementConstraints;
 use super::{
     Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies, permit,
     validate,
@@ -36,44 +36,44 @@ pub struct GraphBuilder {
     overwritable: Vec<TensorId>,
     placements: Vec<RelativePlacement>,
     apart: Vec<[TensorId; 2]>,
-    overfull: Option<&'static str>,
+    too_many: Option<&'static str>,
 }
 
 impl GraphBuilder {
-    /// A graph of this name, as yet empty.
+    /// Creates a builder for an empty graph with this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// An external input: written by the caller before the first step.
+    /// Adds a graph input: the caller writes it before the first step.
     pub fn input(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
         self.add_tensor(name, TensorKind::Input, spec)
     }
 
-    /// A constant (weight): lives outside of the arena.
+    /// Adds a constant (weight). Constants are outside of the arena.
     pub fn constant(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
         self.add_tensor(name, TensorKind::Constant, spec)
     }
 
-    /// A variable: state that outlives a run. Operators may read and write it;
-    /// those that touch the same one keep the order in which they were added.
+    /// Adds a variable: state that outlives a run. Operators may read and write it. Operators that
+    /// access the same variable keep the order in which they were added.
     pub fn variable(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
         self.add_tensor(name, TensorKind::Variable, spec)
     }
 
-    /// An intermediate: written by one operator, read by any number.
+    /// Adds an intermediate: one operator writes it, any number of operators read it.
     pub fn tensor(&mut self, name: impl Into<String>, spec: TensorSpec) -> TensorId {
         self.add_tensor(name, TensorKind::Intermediate, spec)
     }
 
-    /// A tensor of any kind.
+    /// Adds a tensor of any kind.
     pub fn add_tensor(&mut self, name: impl Into<String>, kind: TensorKind, spec: TensorSpec) -> TensorId {
         if self.tensors.len() + 1 >= TensorId::MAX_COUNT {
-            self.overfull = Some("tensors");
+            self.too_many = Some("tensors");
             return TensorId::new(0);
         }
         self.tensors.push(Tensor {
-            name: Text::from(name.into()),
+            name: CompactText::from(name.into()),
             kind,
             is_output: false,
             overwritable: false,
@@ -85,27 +85,27 @@ impl GraphBuilder {
         TensorId::new(self.tensors.len() - 1)
     }
 
-    /// Says that operators may overwrite this input once nobody reads it any more: the
-    /// caller does not need it after the run. Of other kinds, it says nothing.
+    /// Permits operators to overwrite a graph input after its last read: the caller does not need
+    /// its contents after the run. Has no effect on other tensor kinds.
     pub fn overwritable(&mut self, input: TensorId) -> &mut Self {
         self.overwritable.push(input);
         self
     }
 
-    /// Says that a tensor must lie `at` bytes after the start of another one, in every plan;
-    /// at 0 bytes, the two are colocated. With a permission of an operator that reads the one
-    /// and writes the other, it is a must-alias. See [`RelativePlacement`].
+    /// Constrains a tensor to start `at` bytes after the start of another tensor in every plan. At 0
+    /// bytes, the two are colocated. Together with a permission of an operator that reads one of
+    /// them and writes the other, this is a must-alias constraint. See [`RelativePlacement`].
     ///
-    /// Where both have bytes in common and nothing permits them to be there at once, their
-    /// operators keep the order of the file. Planning takes the square of the tensors that
-    /// are tied to each other.
+    /// If the two have bytes in common and no permission lets them be live at once, their operators
+    /// keep program order. Planning time is quadratic in the number of tensors that are placed
+    /// relative to each other.
     pub fn place_at(&mut self, tensor: TensorId, of: TensorId, at: u64) -> &mut Self {
         self.placements.push(RelativePlacement { tensor, of, at });
         self
     }
 
-    /// Says that no plan may let these two have a byte in common while both are needed,
-    /// whatever operators permit: must-not-alias.
+    /// Forbids two tensors to have a byte in common while both are live, whatever operators permit:
+    /// a must-not-alias constraint.
     pub fn keep_apart(&mut self, one: TensorId, other: TensorId) -> &mut Self {
         self.apart.push([one, other]);
         self
@@ -117,66 +117,66 @@ impl GraphBuilder {
         self
     }
 
-    /// Adds an operator; what it reads and writes is said on the result.
+    /// Adds an operator. Use the returned builder to add its inputs, outputs and properties.
     pub fn operator(&mut self, name: impl Into<String>) -> OperatorBuilder<'_> {
         if self.operators.len() + 1 >= OperatorId::MAX_COUNT {
-            self.overfull = Some("operators");
+            self.too_many = Some("operators");
             self.operators.pop();
         }
         self.operators.push(Operator {
-            name: Text::from(name.into()),
-            op_type: Text::default(),
+            name: CompactText::from(name.into()),
+            op_type: CompactText::default(),
             inputs: SmallVec::new(),
             outputs: SmallVec::new(),
             permits: Vec::new(),
             foldable: false,
             folded: false,
-            rare: None,
+            extras: None,
         });
         let id = OperatorId::new(self.operators.len() - 1);
         OperatorBuilder { operator: &mut self.operators[id.index()], id }
     }
 
-    /// An operator that was added before, to say more about it; none if the
-    /// id is not of this builder.
+    /// Returns the builder of an operator that was added before; none if this builder did not
+    /// create the id.
     pub fn operator_mut(&mut self, id: OperatorId) -> Option<OperatorBuilder<'_>> {
         let operator = self.operators.get_mut(id.index())?;
         Some(OperatorBuilder { operator, id })
     }
 
-    /// Makes room for so many further operators, for importers that know their number.
+    /// Reserves memory for `count` further operators, for importers that know the number.
     #[allow(dead_code)] // not every set of features has an importer
     pub(crate) fn reserve_operators(&mut self, count: usize) {
         self.operators.reserve_exact(count);
     }
 
-    /// The same of tensors.
+    /// Reserves memory for `count` further tensors.
     #[allow(dead_code)] // not every set of features has an importer
     pub(crate) fn reserve_tensors(&mut self, count: usize) {
         self.tensors.reserve_exact(count);
     }
 
-    /// How many tensors were added.
+    /// Number of tensors added.
     #[must_use]
     pub fn tensor_count(&self) -> usize {
         self.tensors.len()
     }
 
-    /// Checks everything and makes the graph.
+    /// Checks all definitions and creates the graph.
     ///
     /// O((operators + edges) log operators).
     ///
     /// # Errors
-    /// The first mistake found, naming the culprit: [`Error::UnknownTensor`],
+    /// The first error found, with the operator or tensor concerned: [`Error::UnknownTensor`],
     /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
     /// [`Error::Alignment`], [`Error::FixedMisaligned`],
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
     /// [`Error::Permit`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
     /// [`Error::Body`].
     pub fn build(mut self) -> Result<Graph> {
-        // What importers add one by one, without its number.
+        // Importers that add tensors one by one leave unused capacity.
         self.tensors.shrink_to_fit();
-        if let Some(what) = self.overfull {
+        if let Some(what) = self.too_many {
             return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
         }
         validate::ids(&self.operators, self.tensors.len())?;
@@ -192,107 +192,107 @@ impl GraphBuilder {
         validate::connect(&self.operators, &mut self.tensors)?;
         validate::producers(&self.operators, &self.tensors)?;
         permit::check(&self.operators, &self.tensors)?;
-        let ties = Ties::new(self.placements, self.apart, &self.tensors)?;
-        let dependencies = Dependencies::new(&self.operators, &self.tensors, &ties)?;
+        let constraints = PlacementConstraints::new(self.placements, self.apart, &self.tensors)?;
+        let dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
         let extent = bodies::check(&mut self.operators)?;
         let Self { name, operators, tensors, .. } = self;
-        Ok(Graph { name, operators, tensors, ties, dependencies, extent })
+        Ok(Graph { name, operators, tensors, constraints, dependencies, extent })
     }
 }
 
-/// Says what an operator reads, writes and needs.
+/// Adds inputs, outputs and properties to one operator of a [`GraphBuilder`].
 #[derive(Debug)]
 pub struct OperatorBuilder<'a> {
     operator: &'a mut Operator,
     id: OperatorId,
 }
 
-// Each call has done its work; what it returns may be dropped.
+// Each method has taken effect when it returns, so the caller may drop the result.
 #[allow(clippy::must_use_candidate)]
 impl OperatorBuilder<'_> {
-    /// Tensors that it reads; added to those said before.
+    /// Adds tensors that the operator reads.
     pub fn reads(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
         self.operator.inputs.extend(tensors);
         self
     }
 
-    /// Tensors that it writes; added to those said before.
+    /// Adds tensors that the operator writes.
     pub fn writes(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
         self.operator.outputs.extend(tensors);
         self
     }
 
-    /// Workspace in bytes, alive only while the operator runs.
+    /// Sets the size of the scratch buffer in bytes. The scratch buffer is live only while the operator runs.
     pub fn scratch(self, bytes: u64) -> Self {
-        if bytes > 0 || self.operator.rare.is_some() {
-            self.operator.rare.get_or_insert_default().scratch_bytes = bytes;
+        if bytes > 0 || self.operator.extras.is_some() {
+            self.operator.extras.get_or_insert_default().scratch_bytes = bytes;
         }
         self
     }
 
-    /// Graphs that the operator runs while it runs, one at a time, any number of times: the branches
-    /// of a conditional, the body of a loop. Added to those said before.
+    /// Adds graphs that the operator runs one at a time, any number of times: the branches of a
+    /// conditional, the body of a loop.
     ///
-    /// A plan gives each body a block of memory within the operator's workspace, the same block to
-    /// all of them. So what a body needs is counted while the operator runs, beside the operator's
-    /// inputs and outputs. Inputs of a body are written before each run of it, its outputs are read
-    /// after it, and nothing in it outlives that. What a body reads of the graph around it is an
-    /// input of the operator, and no tensor of the body. Offsets in a body count from the start of
-    /// the block, fixed ones too. A body has no variables.
+    /// A plan gives each body a block of memory within the operator's scratch buffer. All bodies of an
+    /// operator use the same block, one after the other, so the memory of a body is live while the
+    /// operator runs, together with the operator's inputs and outputs. The operator writes the
+    /// inputs of a body before each run of the body and reads its outputs afterwards. No tensor of a
+    /// body outlives the body's run. A tensor of the enclosing graph that a body reads is an input of
+    /// the operator, not a tensor of the body. Offsets in a body, fixed offsets included, count
+    /// from the start of the block. A body has no variables.
     pub fn runs(self, bodies: impl IntoIterator<Item = impl Into<Arc<Graph>>>) -> Self {
         let mut bodies = bodies.into_iter().map(Into::into).peekable();
         if bodies.peek().is_some() {
-            self.operator.rare.get_or_insert_default().bodies.extend(bodies);
+            self.operator.extras.get_or_insert_default().bodies.extend(bodies);
         }
         self
     }
 
-    /// What it computes, as in `Conv`; shown, never interpreted.
+    /// Sets the type of the operator, such as `Conv`. It is shown, never interpreted.
     pub fn op_type(self, op_type: impl Into<String>) -> Self {
-        self.operator.op_type = Text::from(op_type.into());
+        self.operator.op_type = CompactText::from(op_type.into());
         self
     }
 
-    /// Order-only dependencies: operators that must run before this one.
+    /// Adds control dependencies: operators that must run before this one.
     pub fn after(self, operators: impl IntoIterator<Item = OperatorId>) -> Self {
         let mut operators = operators.into_iter().peekable();
         if operators.peek().is_some() {
-            self.operator.rare.get_or_insert_default().runs_after.extend(operators);
+            self.operator.extras.get_or_insert_default().runs_after.extend(operators);
         }
         self
     }
 
-    /// Says that the operator may run at compile time once all of its inputs
-    /// are constants: it has no side effects and draws no random numbers.
-    /// See [`Graph::fold_constants`].
+    /// Permits the operator to run at compile time if all of its inputs are constants: the operator
+    /// has no side effects and draws no random numbers. See [`Graph::fold_constants`].
     pub fn foldable(self) -> Self {
         self.operator.foldable = true;
         self
     }
 
-    /// Memory that an input and an output may share; added to what was said before.
+    /// Adds permissions for inputs and outputs to share memory.
     pub fn permits(self, permits: impl IntoIterator<Item = Permit>) -> Self {
         self.operator.permits.extend(permits);
         self
     }
 
-    /// [`Permit::InPlace`]: the output may be written over the input.
+    /// Adds [`Permit::InPlace`]: the output may overwrite the input.
     pub fn in_place(self, input: TensorId, output: TensorId) -> Self {
         self.permits([Permit::InPlace { input, output }])
     }
 
-    /// [`Permit::View`]: the output is bytes of the input, from `at` on.
+    /// Adds [`Permit::View`]: the output consists of the input's bytes from `at` on.
     pub fn view(self, input: TensorId, output: TensorId, at: u64) -> Self {
         self.permits([Permit::View { input, output, at }])
     }
 
-    /// [`Permit::Piece`]: the input is bytes of the output, from `at` on.
+    /// Adds [`Permit::Piece`]: the output contains the input's bytes from `at` on.
     pub fn piece(self, input: TensorId, output: TensorId, at: u64) -> Self {
         self.permits([Permit::Piece { input, output, at }])
     }
 
-    /// [`Permit::Overlap`]: so many bytes at the end of the lower one may be the start of
-    /// the upper one.
+    /// Adds [`Permit::Overlap`]: up to `bytes` bytes at the end of the tensor with the lower offset
+    /// may be the start of the other tensor.
     pub fn overlap(self, input: TensorId, output: TensorId, bytes: u64, lower: Side) -> Self {
         self.permits([Permit::Overlap { input, output, bytes, lower }])
     }

@@ -1,4 +1,4 @@
-//! Who must run before whom, held in petgraph.
+//! Dependencies between operators, stored in a petgraph graph.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,24 +7,33 @@ use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use super::ties::Ties;
+use super::ties::PlacementConstraints;
 use super::{Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::ids::OperatorId;
 
-/// A directed graph with one node for each operator, an edge from each operator
-/// to those that must wait for it, and one order that respects them all.
+/// A directed graph with one node for each operator and an edge from each operator to the operators
+/// that must run after it, together with one topological order.
 #[derive(Clone, Debug)]
 pub(super) struct Dependencies {
-    waits: DiGraph<(), (), u32>,
+    edges: DiGraph<(), (), u32>,
     pub(super) file_order: Vec<OperatorId>,
 }
 
 impl Dependencies {
-    pub(super) fn new(operators: &[Operator], tensors: &[Tensor], ties: &Ties) -> Result<Self> {
-        let mut waits = DiGraph::with_capacity(operators.len(), operators.len() * 2);
+    /// Collects the dependencies of a graph: data flow, control dependencies, the order of accesses to
+    /// variables, and the order that relative placements demand.
+    ///
+    /// # Errors
+    /// [`Error::Cycle`] if the operators depend on each other in a cycle.
+    pub(super) fn new(
+        operators: &[Operator],
+        tensors: &[Tensor],
+        constraints: &PlacementConstraints,
+    ) -> Result<Self> {
+        let mut edges = DiGraph::with_capacity(operators.len(), operators.len() * 2);
         for _ in operators {
-            waits.add_node(());
+            edges.add_node(());
         }
         for (after, operator) in operators.iter().enumerate() {
             for &input in &operator.inputs {
@@ -32,35 +41,36 @@ impl Dependencies {
                 if tensor.kind == TensorKind::Intermediate
                     && let Some(before) = tensor.producer
                 {
-                    waits.add_edge(node(before), NodeIndex::new(after), ());
+                    edges.add_edge(node(before), NodeIndex::new(after), ());
                 }
             }
             for &before in operator.runs_after() {
-                waits.add_edge(node(before), NodeIndex::new(after), ());
+                edges.add_edge(node(before), NodeIndex::new(after), ());
             }
         }
-        let mut file_order = lowest_id_first(&waits).map_err(|cycle| name_cycle(&cycle, operators))?;
-        if chain_variables(&mut waits, &file_order, operators, tensors) {
-            // Every chain follows the order just found, so no cycle can appear.
-            file_order = lowest_id_first(&waits).map_err(|cycle| name_cycle(&cycle, operators))?;
+        let mut file_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
+        if chain_variables(&mut edges, &file_order, operators, tensors) {
+            // Every new edge follows the order just found, so no cycle can arise.
+            file_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
         }
-        // Neither can these, which follow it as well.
-        for (before, after) in ties.waits(&file_order, operators.len(), tensors) {
-            waits.add_edge(node(before), node(after), ());
+        // These edges follow the order as well, and leave it valid.
+        for (before, after) in constraints.order_pairs(&file_order, operators.len(), tensors) {
+            edges.add_edge(node(before), node(after), ());
         }
-        Ok(Self { waits, file_order })
+        Ok(Self { edges, file_order })
     }
 
+    /// All dependencies as pairs (before, after).
     pub(super) fn pairs(&self) -> impl Iterator<Item = (OperatorId, OperatorId)> + '_ {
-        let edges = self.waits.edge_references();
-        edges.map(|edge| (id(edge.source()), id(edge.target())))
+        let references = self.edges.edge_references();
+        references.map(|edge| (id(edge.source()), id(edge.target())))
     }
 
-    /// Takes folded operators out of the order, and their edges with them.
-    pub(super) fn forget_folded(&mut self, operators: &[Operator]) {
+    /// Removes folded operators from the order, and their edges from the graph.
+    pub(super) fn remove_folded(&mut self, operators: &[Operator]) {
         self.file_order.retain(|id| !operators[id.index()].folded);
-        self.waits.retain_edges(|waits, edge| {
-            let ends = waits.edge_endpoints(edge);
+        self.edges.retain_edges(|edges, edge| {
+            let ends = edges.edge_endpoints(edge);
             ends.is_some_and(|(from, to)| !operators[from.index()].folded && !operators[to.index()].folded)
         });
     }
@@ -74,10 +84,11 @@ fn id(node: NodeIndex<u32>) -> OperatorId {
     OperatorId::new(node.index())
 }
 
-/// Operators that touch the same variable keep their order: reading and
-/// writing state does not commute, and kernels update state behind an input.
+/// Adds edges between operators that access the same variable, in the given order: reading and
+/// writing state does not commute, and kernels may update state that they list as an input only.
+/// Returns true if the graph has variables.
 fn chain_variables(
-    waits: &mut DiGraph<(), (), u32>,
+    edges: &mut DiGraph<(), (), u32>,
     order: &[OperatorId],
     operators: &[Operator],
     tensors: &[Tensor],
@@ -95,53 +106,58 @@ fn chain_variables(
             if let Some(before) = last_user[tensor.index()].replace(user)
                 && before != user
             {
-                waits.add_edge(node(before), node(user), ());
+                edges.add_edge(node(before), node(user), ());
             }
         }
     }
     true
 }
 
-/// Kahn's algorithm, always running the ready operator of the lowest id: the
-/// identity where that is a valid order. On a cycle, the nodes of one.
-fn lowest_id_first(waits: &DiGraph<(), (), u32>) -> Result<Vec<OperatorId>, Vec<NodeIndex<u32>>> {
-    let mut missing: Vec<u32> = vec![0; waits.node_count()];
-    for edge in waits.edge_references() {
-        missing[edge.target().index()] += 1;
+/// Computes a topological order by Kahn's algorithm. Among ready operators, the one with the lowest
+/// id runs first, so operators keep the order in which they were added if that order is valid.
+/// O((operators + edges) log operators).
+///
+/// # Errors
+/// The nodes of a cycle.
+fn lowest_id_first(edges: &DiGraph<(), (), u32>) -> Result<Vec<OperatorId>, Vec<NodeIndex<u32>>> {
+    let mut predecessors_left: Vec<u32> = vec![0; edges.node_count()];
+    for edge in edges.edge_references() {
+        predecessors_left[edge.target().index()] += 1;
     }
-    let all = 0..waits.node_count();
-    let mut ready: BinaryHeap<Reverse<usize>> = all.filter(|&node| missing[node] == 0).map(Reverse).collect();
-    let mut order = Vec::with_capacity(waits.node_count());
+    let all = 0..edges.node_count();
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        all.filter(|&node| predecessors_left[node] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(edges.node_count());
     while let Some(Reverse(next)) = ready.pop() {
         order.push(OperatorId::new(next));
-        for after in waits.neighbors_directed(NodeIndex::new(next), Outgoing) {
-            missing[after.index()] -= 1;
-            if missing[after.index()] == 0 {
+        for after in edges.neighbors_directed(NodeIndex::new(next), Outgoing) {
+            predecessors_left[after.index()] -= 1;
+            if predecessors_left[after.index()] == 0 {
                 ready.push(Reverse(after.index()));
             }
         }
     }
-    if order.len() == waits.node_count() { Ok(order) } else { Err(cycle_among(waits, &missing)) }
+    if order.len() == edges.node_count() { Ok(order) } else { Err(find_cycle(edges, &predecessors_left)) }
 }
 
-/// Walks backwards among operators that never became ready: each waits for
-/// another of them, so the walk must meet itself.
-fn cycle_among(waits: &DiGraph<(), (), u32>, missing: &[u32]) -> Vec<NodeIndex<u32>> {
-    let stuck = |node: &NodeIndex<u32>| missing[node.index()] > 0;
+/// Finds a cycle among the operators that never became ready. Each of them waits for another one, so
+/// a walk to predecessors must reach a node for the second time.
+fn find_cycle(edges: &DiGraph<(), (), u32>, predecessors_left: &[u32]) -> Vec<NodeIndex<u32>> {
+    let is_blocked = |node: &NodeIndex<u32>| predecessors_left[node.index()] > 0;
     let mut walk: Vec<NodeIndex<u32>> = Vec::new();
-    let mut place = vec![usize::MAX; missing.len()];
-    let mut at = waits.node_indices().find(stuck);
+    let mut walk_position = vec![usize::MAX; predecessors_left.len()];
+    let mut at = edges.node_indices().find(is_blocked);
     while let Some(node) = at {
-        if place[node.index()] != usize::MAX {
-            let mut cycle = walk.split_off(place[node.index()]);
+        if walk_position[node.index()] != usize::MAX {
+            let mut cycle = walk.split_off(walk_position[node.index()]);
             cycle.reverse();
             let lowest = (0..cycle.len()).min_by_key(|&i| cycle[i]).unwrap_or(0);
             cycle.rotate_left(lowest);
             return cycle;
         }
-        place[node.index()] = walk.len();
+        walk_position[node.index()] = walk.len();
         walk.push(node);
-        at = waits.neighbors_directed(node, Incoming).filter(stuck).min();
+        at = edges.neighbors_directed(node, Incoming).filter(is_blocked).min();
     }
     walk
 }

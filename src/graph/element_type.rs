@@ -5,7 +5,7 @@ use std::str::FromStr;
 ///
 /// Only the width and the numeric class matter to a memory planner, so formats
 /// that differ in neither (the several 8-bit floats) share one entry.
-#[allow(missing_docs)] // the names are the documentation
+#[allow(missing_docs)] // the names document themselves
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ElementType {
@@ -27,19 +27,19 @@ pub enum ElementType {
     UInt8,
     UInt4,
     UInt2,
-    /// One byte for each truth value.
+    /// Booleans of one byte each.
     Bool,
-    /// One bit for each element (binarised networks).
+    /// Elements of one bit each (binarised networks).
     Bit,
     Complex64,
     Complex128,
     /// A handle that the runtime keeps outside of tensor memory: 0 bytes.
     Resource,
-    /// Text of unknown length: such a tensor has no static size.
+    /// Text of unknown length: a tensor of strings has no static size.
     String,
 }
 
-/// Name, width in bits, floating-point.
+/// The properties of each type: name, width in bits, and whether it is a floating-point type.
 const TYPES: [(ElementType, &str, Option<u64>, bool); 24] = [
     (ElementType::Float64, "float64", Some(64), true),
     (ElementType::Float32, "float32", Some(32), true),
@@ -67,7 +67,7 @@ const TYPES: [(ElementType, &str, Option<u64>, bool); 24] = [
     (ElementType::String, "string", None, false),
 ];
 
-/// Other spellings in use, each with the name above that it stands for.
+/// Alternative spellings, each with the name in [`TYPES`].
 const ALIASES: [(&str, &str); 14] = [
     ("double", "float64"),
     ("float", "float32"),
@@ -87,8 +87,8 @@ const ALIASES: [(&str, &str); 14] = [
 
 impl ElementType {
     fn entry(self) -> &'static (ElementType, &'static str, Option<u64>, bool) {
-        let found = TYPES.iter().find(|entry| entry.0 == self);
-        found.unwrap_or(&TYPES[TYPES.len() - 1])
+        let entry = TYPES.iter().find(|entry| entry.0 == self);
+        entry.unwrap_or(&TYPES[TYPES.len() - 1])
     }
 
     /// Width in bits; none for [`ElementType::String`].
@@ -97,13 +97,13 @@ impl ElementType {
         self.entry().2
     }
 
-    /// Real floating-point types, the ones that quantization replaces.
+    /// Returns true for real floating-point types, which quantization replaces.
     #[must_use]
     pub fn is_float(self) -> bool {
         self.entry().3
     }
 
-    /// The name, as in `float32`; [`FromStr`] reads it back.
+    /// The name, such as `float32`. [`FromStr`] parses it.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.entry().1
@@ -114,10 +114,10 @@ impl ElementType {
         TYPES.iter().map(|entry| entry.0)
     }
 
-    /// Bytes of a tensor of this shape, rounded up to whole bytes; none on
-    /// overflow of 64 bits or where elements have no fixed width.
+    /// The size in bytes of a tensor with this shape, rounded up to whole bytes. None if the size
+    /// overflows 64 bits or if elements have no fixed width.
     ///
-    /// A shape without dimensions is a scalar: one element.
+    /// A shape without dimensions is a scalar: it has one element.
     #[must_use]
     pub fn bytes_of(self, shape: &[u64]) -> Option<u64> {
         if shape.contains(&0) {
@@ -135,9 +135,9 @@ impl fmt::Display for ElementType {
     }
 }
 
-/// The text names no element type.
+/// The error for a string that is not the name of an element type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no element type; try one of {names}", names = names())]
+#[error("`{0}` is not an element type; use one of {names}", names = names())]
 pub struct UnknownElementType(pub String);
 
 fn names() -> String {
@@ -152,8 +152,8 @@ impl FromStr for ElementType {
         let lower = text.to_ascii_lowercase();
         let alias = ALIASES.iter().find(|alias| alias.0 == lower);
         let name = alias.map_or(lower.as_str(), |alias| alias.1);
-        let found = TYPES.iter().find(|entry| entry.1 == name);
-        found.map(|entry| entry.0).ok_or_else(|| UnknownElementType(text.to_owned()))
+        let entry = TYPES.iter().find(|entry| entry.1 == name);
+        entry.map(|entry| entry.0).ok_or_else(|| UnknownElementType(text.to_owned()))
     }
 }
 

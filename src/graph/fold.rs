@@ -1,18 +1,20 @@
-//! Constant folding: what can run at compile time needs no memory at run time.
+//! Constant folding: operators that can run at compile time need no memory at run time.
 
 use super::dependencies::Dependencies;
 use super::{Operator, Tensor, TensorKind};
 
+/// Marks foldable operators whose inputs are all constants, in program order, and turns their
+/// outputs into constants. Returns the number of folded operators. O(operators + edges).
 pub(super) fn fold(operators: &mut [Operator], tensors: &mut [Tensor], dependencies: &Dependencies) -> usize {
     let mut folded = 0;
     for id in &dependencies.file_order {
         let operator = &mut operators[id.index()];
         let is_constant = |tensor: &Tensor| tensor.kind == TensorKind::Constant;
-        let inputs_known = operator.inputs.iter().all(|input| is_constant(&tensors[input.index()]));
+        let has_constant_inputs = operator.inputs.iter().all(|input| is_constant(&tensors[input.index()]));
         let writes_state =
             operator.outputs.iter().any(|out| tensors[out.index()].kind == TensorKind::Variable);
-        let waits = !operator.runs_after().is_empty();
-        if !operator.foldable || !inputs_known || writes_state || waits {
+        let has_control_dependencies = !operator.runs_after().is_empty();
+        if !operator.foldable || !has_constant_inputs || writes_state || has_control_dependencies {
             continue;
         }
         operator.folded = true;

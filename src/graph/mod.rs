@@ -1,4 +1,5 @@
-//! What a compiler knows: operators, tensors, and who needs whom.
+//! The graph that a compiler describes: operators, tensors, dependencies, permissions to share
+//! memory, and constraints on placement.
 
 mod bodies;
 mod builder;
@@ -13,7 +14,7 @@ mod ties;
 mod validate;
 mod windowed;
 
-use bodies::Extent;
+use bodies::BodyExtent;
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
 pub use operator::Operator;
@@ -25,25 +26,25 @@ pub use windowed::Windowed;
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
 use dependencies::Dependencies;
-use ties::Ties;
+use ties::PlacementConstraints;
 
-/// Operators and tensors that passed every check; made by [`GraphBuilder`].
+/// A checked graph of operators and tensors. [`GraphBuilder`] creates it.
 ///
-/// Guarantees: every id is in range, every needed intermediate has exactly one
-/// producer, alignments are powers of two, sizes fit 64 bits, and the operators
-/// can be run in some order.
+/// Guarantees: every id is in range, every intermediate that is read or is an output has exactly
+/// one producer, alignments are powers of two, sizes fit 64 bits, and the operators have a valid
+/// order.
 #[derive(Clone, Debug)]
 pub struct Graph {
     name: String,
     operators: Vec<Operator>,
     tensors: Vec<Tensor>,
-    ties: Ties,
+    constraints: PlacementConstraints,
     dependencies: Dependencies,
-    extent: Extent,
+    extent: BodyExtent,
 }
 
 impl Graph {
-    /// A builder for a graph of this name.
+    /// Creates a builder for a graph with this name.
     pub fn builder(name: impl Into<String>) -> GraphBuilder {
         GraphBuilder::new(name)
     }
@@ -66,19 +67,19 @@ impl Graph {
         &self.tensors
     }
 
-    /// The operator of this id.
+    /// The operator with this id.
     ///
     /// # Panics
-    /// If the id is not of this graph.
+    /// If the graph has no operator with this id.
     #[must_use]
     pub fn operator(&self, id: OperatorId) -> &Operator {
         &self.operators[id.index()]
     }
 
-    /// The tensor of this id.
+    /// The tensor with this id.
     ///
     /// # Panics
-    /// If the id is not of this graph.
+    /// If the graph has no tensor with this id.
     #[must_use]
     pub fn tensor(&self, id: TensorId) -> &Tensor {
         &self.tensors[id.index()]
@@ -94,47 +95,47 @@ impl Graph {
         (0..self.tensors.len()).map(TensorId::new)
     }
 
-    /// The operators that run, in an order in which they can: by id wherever
-    /// that is possible, so the order in which they were added if that works.
+    /// The program order: a valid order of the operators that run, without folded ones.
     ///
-    /// Folded operators are left out.
+    /// It is the order in which operators were added, if that order is valid. Otherwise, it is the
+    /// topological order that always runs the ready operator with the lowest id.
     #[must_use]
     pub fn file_order(&self) -> &[OperatorId] {
         &self.dependencies.file_order
     }
 
-    /// Every pair (before, after) of operators that any order must respect:
-    /// producers before readers, [`Operator::runs_after`], and operators that
-    /// touch the same variable in their file order. A pair may repeat.
+    /// The dependencies as pairs (before, after) that every order must respect: producers before
+    /// readers, [`Operator::runs_after`], operators that access the same variable in program order,
+    /// and the order that relative placements demand. A pair may occur several times.
     pub fn dependencies(&self) -> impl Iterator<Item = (OperatorId, OperatorId)> + '_ {
         self.dependencies.pairs()
     }
 
-    /// Folds away operators that may run at compile time and read constants
-    /// only: they leave the order, and their outputs become constants. The same is done
-    /// in bodies. Returns how many operators of this graph are folded.
+    /// Folds operators that may run at compile time and read constants only: they leave the order,
+    /// and their outputs become constants. Folds in bodies, too. Returns the number of folded
+    /// operators of this graph, without bodies.
     ///
     /// O(operators + edges).
     pub fn fold_constants(&mut self) -> usize {
         let folded = fold::fold(&mut self.operators, &mut self.tensors, &self.dependencies);
-        self.dependencies.forget_folded(&self.operators);
+        self.dependencies.remove_folded(&self.operators);
         self.each_body(|body| {
             body.fold_constants();
         });
         folded
     }
 
-    /// Counts every floating-point element as one of `element_type`, as if the
-    /// network had been quantized. Integers, truth values and tensors given in
-    /// bytes keep their size.
+    /// Changes the type of all floating-point elements to `element_type`, as if the network had been
+    /// quantized. Integers, booleans and tensors that are described by bytes keep their size.
     ///
     /// # Errors
-    /// [`Error::NoWidth`] if the type has none, [`Error::SizeOverflow`] where the
-    /// wider type no longer fits, [`Error::Constraint`] where a relative placement would
-    /// not be at a byte; the graph is as it was.
+    /// [`Error::NoWidth`] if elements of the type have no width, [`Error::SizeOverflow`] if a size
+    /// no longer fits 64 bits, [`Error::Constraint`] if a relative placement would not be a whole
+    /// number of bytes. The graph is unchanged then.
     pub fn count_floats_as(&mut self, element_type: ElementType) -> Result<()> {
-        // Without placements and bodies, nothing is refused once sizes have changed.
-        if self.ties.list.is_empty() && !self.has_bodies() {
+        // Without placements and bodies, `recount` fails before it changes anything, so no copy is
+        // needed.
+        if self.constraints.list.is_empty() && !self.has_bodies() {
             return self.recount(element_type);
         }
         let mut counted = self.clone();
@@ -150,12 +151,13 @@ impl Graph {
         Ok(())
     }
 
+    /// Changes the element type of this graph's tensors, without bodies.
     fn recount(&mut self, element_type: ElementType) -> Result<()> {
         if element_type.bits().is_none_or(|bits| bits == 0) {
             return Err(Error::NoWidth { element_type: element_type.name() });
         }
         let retyped = |tensor: &Tensor| match &tensor.spec.size {
-            tensor::Size::Shaped(own, shape) if own.is_float() => {
+            tensor::Size::Shaped(old, shape) if old.is_float() => {
                 validate::shaped_bytes(&tensor.name, element_type, shape).map(Some)
             }
             _ => Ok(None),
@@ -164,59 +166,64 @@ impl Graph {
         let placements = self.rescaled_placements(element_type, &sizes)?;
         self.rescale_permits(element_type, &sizes);
         for (tensor, size) in self.tensors.iter_mut().zip(sizes) {
-            if let (Some(bytes), tensor::Size::Shaped(own, _)) = (size, &mut tensor.spec.size) {
+            if let (Some(bytes), tensor::Size::Shaped(old, _)) = (size, &mut tensor.spec.size) {
                 tensor.bytes = bytes;
-                *own = element_type;
+                *old = element_type;
             }
         }
-        self.place_anew(placements)
+        self.replace_placements(placements)
     }
 
-    /// Relative placements as they are once tensors have these sizes: between two that become
-    /// elements of this type, as many elements apart as before.
+    /// Returns the relative placements after a change of sizes. Tensors that both change to this
+    /// element type stay as many elements apart as before; other distances keep their bytes.
     fn rescaled_placements(
         &self,
         element_type: ElementType,
         sizes: &[Option<u64>],
     ) -> Result<Vec<RelativePlacement>> {
         let bits = |id: TensorId| self.tensor(id).element_type().and_then(ElementType::bits);
-        let rescaled = |one: &RelativePlacement| {
-            let both = [one.tensor, one.of].iter().all(|id| sizes[id.index()].is_some());
-            if !both || bits(one.tensor) != bits(one.of) {
-                return Ok(*one);
+        let rescaled = |placement: &RelativePlacement| {
+            let both = [placement.tensor, placement.of].iter().all(|id| sizes[id.index()].is_some());
+            if !both || bits(placement.tensor) != bits(placement.of) {
+                return Ok(*placement);
             }
-            let at = bits(one.of).zip(element_type.bits());
-            let at = at.and_then(|(old, new)| permit::rescaled(one.at, old, new));
-            at.map(|at| RelativePlacement { at, ..*one })
-                .ok_or_else(|| ties::wrong(one, "that is no number of elements", &self.tensors))
+            let at = bits(placement.of).zip(element_type.bits());
+            let at = at.and_then(|(old, new)| permit::rescaled(placement.at, old, new));
+            at.map(|at| RelativePlacement { at, ..*placement }).ok_or_else(|| {
+                ties::unsatisfied(
+                    placement,
+                    "the distance is not a whole number of elements of the new type",
+                    &self.tensors,
+                )
+            })
         };
-        self.ties.list.iter().map(rescaled).collect()
+        self.constraints.list.iter().map(rescaled).collect()
     }
 
-    /// Nothing changes if there is an error.
-    fn place_anew(&mut self, placements: Vec<RelativePlacement>) -> Result<()> {
+    /// Replaces the relative placements. Changes nothing if there is an error.
+    fn replace_placements(&mut self, placements: Vec<RelativePlacement>) -> Result<()> {
         if placements.is_empty() {
             return Ok(());
         }
-        let ties = Ties::new(placements, self.ties.apart.clone(), &self.tensors)?;
-        self.dependencies = Dependencies::new(&self.operators, &self.tensors, &ties)?;
-        self.ties = ties;
-        self.dependencies.forget_folded(&self.operators);
+        let constraints =
+            PlacementConstraints::new(placements, self.constraints.apart.clone(), &self.tensors)?;
+        self.dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
+        self.constraints = constraints;
+        self.dependencies.remove_folded(&self.operators);
         Ok(())
     }
 
-    /// Adds permissions to an operator, as [`OperatorBuilder::permits`] does before the graph
-    /// is made.
+    /// Adds permissions to an operator of a finished graph, like [`OperatorBuilder::permits`].
     ///
     /// # Errors
-    /// [`Error::Permit`], and [`Error::UnknownOperator`]; the graph is as it was.
+    /// [`Error::Permit`] or [`Error::UnknownOperator`]. The graph is unchanged then.
     pub fn permit(&mut self, id: OperatorId, permits: impl IntoIterator<Item = Permit>) -> Result<()> {
         let count = self.operators.len();
         let place = || "a permission".to_owned();
         let unknown = || Error::UnknownOperator { place: place(), operator: id, count };
         let operator = self.operators.get_mut(id.index()).ok_or_else(unknown)?;
         let before = operator.permits.len();
-        // Most operators have one or none; a list that grows would make room for four.
+        // Most operators have at most one permission, but a growing list would reserve four.
         if before == 0 {
             operator.permits = permits.into_iter().collect();
         } else {
@@ -229,60 +236,61 @@ impl Graph {
         checked
     }
 
-    /// Tensors that must lie at fixed distances from others, as said to the builder.
+    /// The relative placements, see [`GraphBuilder::place_at`].
     #[must_use]
     pub fn relative_placements(&self) -> &[RelativePlacement] {
-        &self.ties.list
+        &self.constraints.list
     }
 
-    /// Pairs of tensors that may never have a byte in common while both are needed, each the
-    /// lower id first, ascending.
+    /// The must-not-alias constraints: pairs of tensors that may not have a byte in common while both
+    /// are live. In each pair, the lower id comes first; pairs are in ascending order.
     #[must_use]
     pub fn kept_apart(&self) -> &[[TensorId; 2]] {
-        &self.ties.apart
+        &self.constraints.apart
     }
 
-    /// Whether these two are kept apart. O(log pairs).
+    /// Returns true if two tensors must not alias. O(log pairs).
     pub(crate) fn are_kept_apart(&self, one: TensorId, other: TensorId) -> bool {
-        self.ties.apart.binary_search(&[one.min(other), one.max(other)]).is_ok()
+        self.constraints.apart.binary_search(&[one.min(other), one.max(other)]).is_ok()
     }
 
-    /// How far one must lie after the other.
-    pub(crate) fn distance(&self, one: TensorId, other: TensorId) -> Option<i128> {
-        self.ties.distance(one, other)
+    /// The distance in bytes from the start of `of` to the start of `tensor` that relative placements
+    /// demand, if they do.
+    pub(crate) fn distance(&self, tensor: TensorId, of: TensorId) -> Option<i128> {
+        self.constraints.distance(tensor, of)
     }
 
-    /// Whether what is permitted is as it must be, by relative placement.
+    /// Returns true if relative placements demand the distance of a permission.
     pub(crate) fn is_forced(&self, permit: &Permit) -> bool {
-        self.ties.force(permit, &self.tensors)
+        self.constraints.demand(permit, &self.tensors)
     }
 
-    /// Lets every input be overwritten once it is read.
+    /// Permits operators to overwrite every graph input after its last read.
     pub fn overwrite_inputs(&mut self) {
         for tensor in &mut self.tensors {
             tensor.overwritable |= tensor.kind == TensorKind::Input;
         }
     }
 
-    /// Gives the new state of a run the place of the old one: an output the address of an input, which
-    /// may be overwritten. The next run then finds the state where it reads it, without a copy.
+    /// Gives a graph output (the new state) the address of a graph input (the old state) and permits
+    /// operators to overwrite that input. The next run then reads the new state without a copy.
     ///
-    /// A plan exists only if nothing reads the old state after the new one is written, and if the
-    /// operator that writes the one while it reads the other [permits](Permit) it.
+    /// A plan exists only if no operator reads the old state after the new state is written. If the
+    /// writer of the new state also reads the old state, it must [permit](Permit) the alias.
     ///
     /// # Errors
-    /// [`Error::Constraint`] if these are no input and output of the same size, or if other
-    /// relative placements are in the way; the graph is as it was.
+    /// [`Error::Constraint`] if the tensors are not an input and an output of the same size, or if
+    /// they contradict other relative placements. The graph is unchanged then.
     pub fn keep_state(&mut self, input: TensorId, output: TensorId) -> Result<()> {
-        let one = RelativePlacement { tensor: output, of: input, at: 0 };
-        let known = |id: TensorId| self.tensors.get(id.index());
-        let (Some(old), Some(new)) = (known(input), known(output)) else {
-            return self.place_anew([self.ties.list.clone(), vec![one]].concat());
+        let placement = RelativePlacement { tensor: output, of: input, at: 0 };
+        let tensor = |id: TensorId| self.tensors.get(id.index());
+        let (Some(old), Some(new)) = (tensor(input), tensor(output)) else {
+            return self.replace_placements([self.constraints.list.clone(), vec![placement]].concat());
         };
         let place = || format!("the state `{}` -> `{}`", old.name(), new.name());
         let wrong = |problem: String| Err(Error::Constraint { place: place(), problem });
         if old.kind() != TensorKind::Input || !new.is_output() {
-            return wrong("a state goes from an input of the graph to an output".to_owned());
+            return wrong("the old state must be a graph input and the new state a graph output".to_owned());
         }
         if old.bytes() != new.bytes() {
             let (from, to) = (old.bytes(), new.bytes());
@@ -291,14 +299,14 @@ impl Graph {
             ));
         }
         if input != output {
-            self.place_anew([self.ties.list.clone(), vec![one]].concat())?;
+            self.replace_placements([self.constraints.list.clone(), vec![placement]].concat())?;
         }
         self.tensors[input.index()].overwritable = true;
         Ok(())
     }
 
-    /// As the tensors that have a size here become elements of this type. A permission
-    /// between tensors that do not both become so is only kept in place.
+    /// Scales the permissions of tensors with a new size to this element type. Of permissions between
+    /// tensors that do not both change, only those to write in place remain.
     fn rescale_permits(&mut self, element_type: ElementType, sizes: &[Option<u64>]) {
         let tensors = &self.tensors;
         let bits = |id: TensorId| tensors[id.index()].element_type().and_then(ElementType::bits);
@@ -317,13 +325,13 @@ impl Graph {
         }
     }
 
-    /// Checks that `order` names every operator that runs, once, and respects
-    /// all dependencies.
+    /// Checks that `order` contains every operator that runs exactly once and respects all
+    /// dependencies.
     ///
     /// O(operators + edges).
     ///
     /// # Errors
-    /// [`Error::Order`], naming the first operator out of place.
+    /// [`Error::Order`] with the first violation found.
     pub fn check_order(&self, order: &[OperatorId]) -> Result<()> {
         let mut step_of = vec![u32::MAX; self.operators.len()];
         for (step, &id) in order.iter().enumerate() {
@@ -336,13 +344,13 @@ impl Graph {
             };
             if operator.folded {
                 return Err(Error::Order(format!(
-                    "operator `{}` at step {step} is folded away",
+                    "operator `{}` at step {step} is folded and does not run",
                     operator.name
                 )));
             }
             if step_of[id.index()] != u32::MAX {
                 return Err(Error::Order(format!(
-                    "operator `{}` stands at step {} and at step {step}",
+                    "operator `{}` occurs at step {} and again at step {step}",
                     operator.name,
                     step_of[id.index()]
                 )));

@@ -1,61 +1,60 @@
-//! What an operator's kernel allows: tensors that share memory while both are needed.
+//! Permissions: which inputs and outputs of an operator may share memory while both are live.
 
 use super::{Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::ids::TensorId;
 
-/// Memory that an input and an output of one operator may share.
+/// A permission for an input and an output of one operator to share memory.
 ///
-/// A permission, never a duty: a plan says which ones it uses
-/// ([`Plan::shares`](crate::Plan::shares)). One that sizes, alignments or other
-/// permissions leave no room for is not used.
+/// A plan may leave a permission unused, for example because sizes, alignments or other aliases
+/// rule it out. [`Plan::shares`](crate::Plan::shares) lists the aliases that a plan uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Permit {
-    /// The output may be written over the input, from its first byte on: whatever the
-    /// kernel still has to read of the input when it writes a byte lies at or after
-    /// that byte.
+    /// The output may overwrite the input, from the input's first byte on. When the kernel writes a
+    /// byte, all input bytes that it still has to read are at this byte or after it.
     InPlace {
         /// The input, at least as large as the output.
         input: TensorId,
         /// The output.
         output: TensorId,
     },
-    /// The output's contents are bytes of the input: with both at one place, the operator
-    /// has nothing to do. Reshapes, slices, each piece of a split.
+    /// The output consists of bytes of the input, so that the operator has nothing to do if the
+    /// output is placed there: reshapes, slices, each output of a split.
     View {
         /// The input.
         input: TensorId,
         /// The output.
         output: TensorId,
-        /// Where in the input the output's first byte is.
+        /// Offset of the output in the input, in bytes.
         at: u64,
     },
-    /// The input's contents are bytes of the output: written right there, they need not be
-    /// copied. Each piece of a concatenation.
+    /// The input is a part of the output, so that the operator need not copy it if its producer
+    /// writes it there: each input of a concatenation.
     Piece {
         /// The input.
         input: TensorId,
         /// The output.
         output: TensorId,
-        /// Where in the output the input's first byte is.
+        /// Offset of the input in the output, in bytes.
         at: u64,
     },
-    /// The lower of the two may reach into the upper one: their kernel reads the input's
-    /// bytes before it writes the output's over them.
+    /// The two tensors may overlap in part, because the kernel reads the input's bytes before it
+    /// overwrites them.
     Overlap {
         /// The input.
         input: TensorId,
         /// The output.
         output: TensorId,
-        /// So many bytes at the lower one's end may be bytes of the upper one's start.
+        /// Maximum number of bytes at the end of the lower tensor that may be bytes of the upper
+        /// tensor.
         bytes: u64,
-        /// Which of the two starts at the lower offset.
+        /// The tensor with the lower offset.
         lower: Side,
     },
 }
 
-/// One of the two tensors that share memory.
+/// One of the two tensors of a [`Permit::Overlap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The operator's input.
@@ -86,8 +85,8 @@ impl Permit {
         }
     }
 
-    /// As elements of `old` bits become elements of `new` bits; none if a place within
-    /// would not be at a byte.
+    /// The permission after a change of the element width from `old` to `new` bits; none if an
+    /// offset would not be a whole number of bytes.
     pub(super) fn rescaled(self, old: u64, new: u64) -> Option<Self> {
         let scale = |bytes: u64| rescaled(bytes, old, new);
         Some(match self {
@@ -101,28 +100,31 @@ impl Permit {
     }
 }
 
-/// Bytes of elements of `old` bits, as elements of `new` bits, where that is whole bytes.
+/// Converts a number of bytes from elements of `old` bits to elements of `new` bits. None if the
+/// result is not a whole number of bytes.
 pub(super) fn rescaled(bytes: u64, old: u64, new: u64) -> Option<u64> {
     let bits = u128::from(bytes) * 8 / u128::from(old) * u128::from(new);
     let whole = (u128::from(bytes) * 8).is_multiple_of(u128::from(old)) && bits.is_multiple_of(8);
     whole.then(|| u64::try_from(bits / 8).ok()).flatten()
 }
 
-/// Permissions name what their operator reads and writes, and bytes that are there.
+/// Checks that all permissions name inputs and outputs of their operators, and byte ranges within
+/// these tensors.
 pub(super) fn check(operators: &[Operator], tensors: &[Tensor]) -> Result<()> {
     operators.iter().try_for_each(|operator| check_one(operator, 0, tensors))
 }
 
-/// Those of an operator, from the `from`-th on.
+/// Checks the permissions of one operator, from the one at position `from` on.
 pub(super) fn check_one(operator: &Operator, from: usize, tensors: &[Tensor]) -> Result<()> {
     let permits = &operator.permits[from..];
     if permits.is_empty() {
         return Ok(());
     }
-    // Of a concatenation of n tensors, each of n permissions is looked up among n inputs.
+    // A concatenation of n tensors has n permissions and n inputs, so linear searches would be
+    // quadratic.
     let (inputs, outputs) = (sorted(&operator.inputs), sorted(&operator.outputs));
-    let wrong = permits.iter().find_map(|&permit| problem((&inputs, &outputs), permit, tensors));
-    match wrong {
+    let invalid = permits.iter().find_map(|&permit| problem((&inputs, &outputs), permit, tensors));
+    match invalid {
         Some(problem) => Err(Error::Permit { operator: operator.name.to_string(), problem }),
         None => Ok(()),
     }
@@ -134,7 +136,7 @@ fn sorted(ids: &[TensorId]) -> Vec<TensorId> {
     ids
 }
 
-/// `inputs` and `outputs` ascend.
+/// Returns the reason why a permission is invalid. `inputs` and `outputs` must be sorted.
 fn problem(
     (inputs, outputs): (&[TensorId], &[TensorId]),
     permit: Permit,
@@ -146,16 +148,17 @@ fn problem(
         None => format!("tensor {id}"),
     };
     if inputs.binary_search(&input).is_err() {
-        return Some(format!("{} is none of its inputs", name(input)));
+        return Some(format!("{} is not one of its inputs", name(input)));
     }
     if outputs.binary_search(&output).is_err() {
-        return Some(format!("{} is none of its outputs", name(output)));
+        return Some(format!("{} is not one of its outputs", name(output)));
     }
-    let outside = |id: &TensorId| {
+    let variable = |id: &TensorId| {
         let kind = tensors[id.index()].kind;
-        (kind == TensorKind::Variable).then(|| format!("{} is a {kind}", name(*id)))
+        (kind == TensorKind::Variable)
+            .then(|| format!("{} is a {kind}, which may not share memory", name(*id)))
     };
-    if let Some(problem) = [input, output].iter().find_map(outside) {
+    if let Some(problem) = [input, output].iter().find_map(variable) {
         return Some(problem);
     }
     let (inner, outer, at) = match permit {
@@ -166,6 +169,6 @@ fn problem(
     let (bytes, room) = (tensors[inner.index()].bytes, tensors[outer.index()].bytes);
     let ends_within = at.checked_add(bytes).is_some_and(|end| end <= room);
     (!ends_within).then(|| {
-        format!("{bytes} bytes of {} from {at} on are not all in the {room} of {}", name(inner), name(outer))
+        format!("{} ({bytes} bytes at {at}) does not fit in {} ({room} bytes)", name(inner), name(outer))
     })
 }

@@ -3,18 +3,18 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::ElementType;
-use super::text::Text;
+use super::text::CompactText;
 use crate::ids::OperatorId;
 
-/// Where a tensor's contents come from.
+/// The kind of a tensor: the origin of its contents.
 ///
-/// Being a graph output is a mark beside the kind, as an input, a variable or
-/// an intermediate can each be an output as well.
+/// Graph outputs are not a kind of their own: an input, a variable or an intermediate can be an
+/// output as well, see [`Tensor::is_output`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TensorKind {
     /// Written by the caller before the first step.
     Input,
-    /// A weight: lives outside of the arena.
+    /// A weight; outside of the arena.
     Constant,
     /// State that outlives a run.
     Variable,
@@ -23,7 +23,7 @@ pub enum TensorKind {
 }
 
 impl TensorKind {
-    /// Whether its contents are made anew in every run.
+    /// Returns true for inputs and intermediates, whose contents are new in every run.
     pub(crate) fn is_activation(self) -> bool {
         matches!(self, Self::Input | Self::Intermediate)
     }
@@ -40,10 +40,10 @@ impl fmt::Display for TensorKind {
     }
 }
 
-/// A shape: dimensions, outermost first. None of them: a scalar.
+/// A shape: dimensions, outermost first. A scalar has no dimensions.
 pub type Shape = SmallVec<[u64; 4]>;
 
-/// How large a tensor is, and what its address must be a multiple of.
+/// The size and the placement constraints of a tensor.
 ///
 /// ```
 /// use plimsoll::{ElementType, TensorSpec};
@@ -55,13 +55,14 @@ pub type Shape = SmallVec<[u64; 4]>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
     pub(crate) size: Size,
-    place: Option<Box<Place>>,
+    position: Option<Box<RequestedPosition>>,
     upper_bound: bool,
 }
 
-/// Where a tensor must lie; apart, as few tensors have demands.
+/// The alignment and offset that a tensor requests. Stored separately, as few tensors request
+/// either.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Place {
+struct RequestedPosition {
     alignment: Option<u64>,
     fixed_offset: Option<u64>,
 }
@@ -73,39 +74,38 @@ pub(crate) enum Size {
 }
 
 impl TensorSpec {
-    /// A tensor of `shape` with elements of `element_type`; sub-byte elements
-    /// are packed, and the whole is rounded up to bytes.
+    /// A tensor of `shape` with elements of `element_type`. Sub-byte elements are packed, and the
+    /// total size is rounded up to whole bytes.
     pub fn shaped(element_type: ElementType, shape: impl AsRef<[u64]>) -> Self {
         Self::new(Size::Shaped(element_type, Shape::from_slice(shape.as_ref())))
     }
 
-    /// A tensor of so many bytes.
+    /// A tensor of `bytes` bytes without a shape.
     #[must_use]
     pub fn bytes(bytes: u64) -> Self {
         Self::new(Size::Bytes(bytes))
     }
 
     fn new(size: Size) -> Self {
-        Self { size, place: None, upper_bound: false }
+        Self { size, position: None, upper_bound: false }
     }
 
-    /// The offset must be a multiple of this power of two, instead of the
-    /// planner's default alignment.
+    /// Sets the alignment, a power of two. It replaces the planner's default alignment.
     #[must_use]
     pub fn align(mut self, alignment: u64) -> Self {
-        self.place.get_or_insert_default().alignment = Some(alignment);
+        self.position.get_or_insert_default().alignment = Some(alignment);
         self
     }
 
-    /// The tensor must lie at exactly this offset of the arena, in bytes.
+    /// Fixes the offset of the tensor in the arena, in bytes.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
-        self.place.get_or_insert_default().fixed_offset = Some(offset);
+        self.position.get_or_insert_default().fixed_offset = Some(offset);
         self
     }
 
-    /// Marks the size as an upper bound: the size at run time depends on data. Plans are as for
-    /// any tensor; PLAN.json repeats the mark.
+    /// Marks the size as an upper bound: the size at run time depends on data. Plans treat the
+    /// tensor like any other; PLAN.json contains the mark.
     #[must_use]
     pub fn upper_bound(mut self) -> Self {
         self.upper_bound = true;
@@ -116,7 +116,7 @@ impl TensorSpec {
 /// A tensor of a [`Graph`](crate::Graph).
 #[derive(Clone, Debug)]
 pub struct Tensor {
-    pub(crate) name: Text,
+    pub(crate) name: CompactText,
     pub(crate) kind: TensorKind,
     pub(crate) is_output: bool,
     pub(crate) overwritable: bool,
@@ -127,25 +127,25 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// The name given; need not be unique.
+    /// The name; need not be unique.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where its contents come from.
+    /// The kind of the tensor.
     #[must_use]
     pub fn kind(&self) -> TensorKind {
         self.kind
     }
 
-    /// Whether it is handed back to the caller after the last step.
+    /// Returns true for graph outputs, which the caller reads after the last step.
     #[must_use]
     pub fn is_output(&self) -> bool {
         self.is_output
     }
 
-    /// Whether it is an input that operators may overwrite once it is read.
+    /// Returns true for graph inputs that operators may overwrite after the last read.
     #[must_use]
     pub fn is_overwritable(&self) -> bool {
         self.overwritable
@@ -157,7 +157,7 @@ impl Tensor {
         self.bytes
     }
 
-    /// Whether the size is an upper bound, as the size at run time depends on data.
+    /// Returns true if the size is an upper bound, because the size at run time depends on data.
     #[must_use]
     pub fn is_upper_bound(&self) -> bool {
         self.spec.upper_bound
@@ -181,26 +181,26 @@ impl Tensor {
         }
     }
 
-    /// The alignment asked for, if not the planner's default.
+    /// The requested alignment in bytes; none for the planner's default alignment.
     #[must_use]
     pub fn alignment(&self) -> Option<u64> {
-        self.spec.place.as_ref()?.alignment
+        self.spec.position.as_ref()?.alignment
     }
 
-    /// The offset asked for, if any.
+    /// The fixed offset in bytes, if there is one.
     #[must_use]
     pub fn fixed_offset(&self) -> Option<u64> {
-        self.spec.place.as_ref()?.fixed_offset
+        self.spec.position.as_ref()?.fixed_offset
     }
 
-    /// The operator that writes it; none for inputs and constants. Of a
-    /// variable, the first operator that writes it.
+    /// The operator that writes the tensor; none for inputs and constants. For a variable, the first
+    /// operator that writes it.
     #[must_use]
     pub fn producer(&self) -> Option<OperatorId> {
         self.producer
     }
 
-    /// The operators that read it, by id, each once.
+    /// The operators that read the tensor, each once, in ascending order of ids.
     #[must_use]
     pub fn readers(&self) -> &[OperatorId] {
         &self.readers

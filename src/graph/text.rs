@@ -1,20 +1,20 @@
-//! Names in 24 bytes, without an allocation where they are short: a graph may have a million
-//! operators and tensors, and an allocation of a few bytes costs 32.
+//! Names in 24 bytes, without an allocation if they are short: a graph may have a million operators
+//! and tensors, and even the smallest heap allocation takes 32 bytes.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// As many as leave the size at 24 bytes.
+/// Maximum length of an inline name; chosen so that [`CompactText`] has 24 bytes.
 const INLINE: usize = 22;
 
-/// A text that does not change.
+/// An immutable string that stores short contents inline.
 #[derive(Clone)]
-pub(crate) enum Text {
+pub(crate) enum CompactText {
     Inline { length: u8, bytes: [u8; INLINE] },
     Heap(Box<str>),
 }
 
-impl Text {
+impl CompactText {
     fn inline(text: &str) -> Option<Self> {
         let mut bytes = [0; INLINE];
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
@@ -22,24 +22,24 @@ impl Text {
     }
 }
 
-impl Default for Text {
+impl Default for CompactText {
     fn default() -> Self {
         Self::Inline { length: 0, bytes: [0; INLINE] }
     }
 }
 
-impl From<String> for Text {
+impl From<String> for CompactText {
     fn from(text: String) -> Self {
         Self::inline(&text).unwrap_or_else(|| Self::Heap(text.into_boxed_str()))
     }
 }
 
-impl Deref for Text {
+impl Deref for CompactText {
     type Target = str;
 
     fn deref(&self) -> &str {
         match self {
-            // The bytes are a whole text, so nothing is lost.
+            // The bytes are always valid UTF-8, so the default is never used.
             Self::Inline { length, bytes } => {
                 std::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default()
             }
@@ -48,13 +48,13 @@ impl Deref for Text {
     }
 }
 
-impl fmt::Display for Text {
+impl fmt::Display for CompactText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.deref().fmt(f)
     }
 }
 
-impl fmt::Debug for Text {
+impl fmt::Debug for CompactText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
     }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn texts_of_all_lengths_are_kept() {
-        assert_eq!(size_of::<Text>(), 24);
+        assert_eq!(size_of::<CompactText>(), 24);
         for text in [
             "",
             "x",
@@ -76,11 +76,11 @@ mod tests {
             "ééééééééééé",
             "éééééééééééé",
         ] {
-            let kept = Text::from(text.to_owned());
+            let kept = CompactText::from(text.to_owned());
             assert_eq!(&*kept, text);
-            assert_eq!(matches!(kept, Text::Inline { .. }), text.len() <= INLINE);
+            assert_eq!(matches!(kept, CompactText::Inline { .. }), text.len() <= INLINE);
             assert_eq!(format!("{kept} {kept:?}"), format!("{text} {text:?}"));
         }
-        assert_eq!(&*Text::default(), "");
+        assert_eq!(&*CompactText::default(), "");
     }
 }

@@ -1,39 +1,58 @@
-//! Where tensors must lie in relation to each other, whatever a planner thinks best.
+//! Constraints on placement: relative placements and must-not-alias pairs.
 
 use super::{Permit, Side, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
-use crate::places::Places;
+use crate::places::OffsetUnionFind;
 use crate::sorting::sort_by_keys;
 
-/// A tensor that must start so many bytes after another one's start: a duty, where
-/// [`Permit`] is a permission.
+/// A constraint: `tensor` must start `at` bytes after the start of `of` in every plan.
 ///
-/// It gives no right to share memory. Where the two have bytes in common, either one's life
-/// ends before the other's begins, or an operator permits what they then do: such a
-/// permission is used at any [`Sharing`](crate::Sharing).
+/// The constraint does not permit sharing by itself. If the two have bytes in common, either the
+/// live range of one must end before that of the other begins, or an operator must
+/// [permit](Permit) the alias. A plan uses such a permission at any level of
+/// [`Sharing`](crate::Sharing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelativePlacement {
-    /// The one that is placed.
+    /// The tensor that is placed.
     pub tensor: TensorId,
-    /// The other one.
+    /// The tensor that it is placed relative to.
     pub of: TensorId,
-    /// Bytes from the other one's start to this one's; may be past its end.
+    /// Distance in bytes from the start of `of` to the start of `tensor`; may exceed the size of
+    /// `of`.
     pub at: u64,
 }
 
-/// All duties of a graph's tensors.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ties {
-    pub(super) list: Vec<RelativePlacement>,
-    /// Each the lower number first, ascending.
-    pub(super) apart: Vec<[TensorId; 2]>,
-    /// By tensor: the root of its group, and how far from there it is. Empty without ties.
-    places: Vec<(u32, i128)>,
+impl RelativePlacement {
+    /// The constraint in words, for errors.
+    pub(crate) fn describe(&self, tensors: &[Tensor]) -> String {
+        let name = |id: TensorId| &tensors[id.index()].name;
+        format!(
+            "the placement of tensor `{}` at {} bytes of tensor `{}`",
+            name(self.tensor),
+            self.at,
+            name(self.of)
+        )
+    }
 }
 
-impl Ties {
-    /// O(tensors) where there are any.
+/// All placement constraints of a graph.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PlacementConstraints {
+    /// The relative placements.
+    pub(super) list: Vec<RelativePlacement>,
+    /// Must-not-alias pairs: the lower id first, in ascending order.
+    pub(super) apart: Vec<[TensorId; 2]>,
+    /// By tensor: the root of its rigid group, and its offset from the root. Empty without
+    /// relative placements.
+    positions: Vec<(u32, i128)>,
+}
+
+impl PlacementConstraints {
+    /// Checks and indexes constraints. O(tensors) if there are relative placements.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`] or [`Error::UnknownTensor`].
     pub(super) fn new(
         list: Vec<RelativePlacement>,
         mut apart: Vec<[TensorId; 2]>,
@@ -43,50 +62,54 @@ impl Ties {
             if pair[0] > pair[1] {
                 pair.swap(0, 1);
             }
-            check_ids("what is kept apart", *pair, tensors)?;
+            check_ids("a keep-apart constraint", *pair, tensors)?;
         }
         sort_by_keys(&mut apart, |pair| pair.map(|id| id.index() as u64));
         apart.dedup();
-        let mut places = Places::new(if list.is_empty() { 0 } else { tensors.len() });
-        for one in &list {
-            check_ids("a relative placement", [one.tensor, one.of], tensors)?;
-            let (inner, outer) = (places.find(one.tensor.index()), places.find(one.of.index()));
-            if !places.tie(one.tensor, one.of, one.at) {
-                let why = format!("from the other placements it is {} bytes", inner.1 - outer.1);
-                return Err(wrong(one, why, tensors));
+        let mut groups = OffsetUnionFind::new(if list.is_empty() { 0 } else { tensors.len() });
+        for placement in &list {
+            check_ids("a relative placement", [placement.tensor, placement.of], tensors)?;
+            let (inner, outer) = (groups.find(placement.tensor.index()), groups.find(placement.of.index()));
+            if !groups.tie(placement.tensor, placement.of, placement.at) {
+                let why = format!("the other placements put it at {} bytes", inner.1 - outer.1);
+                return Err(unsatisfied(placement, why, tensors));
             }
         }
-        let ties =
-            Self { places: (0..places.len()).map(|id| places.find(id)).map(small).collect(), list, apart };
-        ties.check_extent(tensors)?;
-        Ok(ties)
+        let constraints =
+            Self { positions: (0..groups.len()).map(|id| groups.find(id)).map(small).collect(), list, apart };
+        constraints.check_extent(tensors)?;
+        Ok(constraints)
     }
 
-    /// Whether the ends of each group are less than 2^64 bytes apart.
+    /// Checks that each rigid group extends over less than 2^64 bytes.
     fn check_extent(&self, tensors: &[Tensor]) -> Result<()> {
-        let mut extents = vec![(0i128, 0i128); self.places.len()];
-        for (&(root, at), tensor) in self.places.iter().zip(tensors) {
+        let mut extents = vec![(0i128, 0i128); self.positions.len()];
+        for (&(root, at), tensor) in self.positions.iter().zip(tensors) {
             let extent = &mut extents[root as usize];
             *extent = (extent.0.min(at), extent.1.max(at + i128::from(tensor.bytes)));
         }
-        let is_large = |one: &&RelativePlacement| {
-            let (lowest, end) = extents[self.places[one.tensor.index()].0 as usize];
+        let is_large = |placement: &&RelativePlacement| {
+            let (lowest, end) = extents[self.positions[placement.tensor.index()].0 as usize];
             end - lowest > i128::from(u64::MAX)
         };
         match self.list.iter().find(is_large) {
             None => Ok(()),
-            Some(one) => Err(wrong(one, "with the others, they take more than 2^64-1 bytes", tensors)),
+            Some(placement) => {
+                let why =
+                    "together with the other placements, the tensors extend over more than 2^64-1 bytes";
+                Err(unsatisfied(placement, why, tensors))
+            }
         }
     }
 
-    /// How far one is after the other, if that is given.
-    pub(super) fn distance(&self, one: TensorId, other: TensorId) -> Option<i128> {
-        let (own, from) = (self.places.get(one.index())?, self.places.get(other.index())?);
-        (own.0 == from.0).then(|| own.1 - from.1)
+    /// The distance from the start of `of` to the start of `tensor`, if relative placements fix it.
+    pub(super) fn distance(&self, tensor: TensorId, of: TensorId) -> Option<i128> {
+        let (position, origin) = (self.positions.get(tensor.index())?, self.positions.get(of.index())?);
+        (position.0 == origin.0).then(|| position.1 - origin.1)
     }
 
-    /// Whether the two tensors of a permission lie as it says, as they must.
-    pub(super) fn force(&self, permit: &Permit, tensors: &[Tensor]) -> bool {
+    /// Returns true if relative placements demand a distance that the permission covers.
+    pub(super) fn demand(&self, permit: &Permit, tensors: &[Tensor]) -> bool {
         let Some(after) = self.distance(permit.output(), permit.input()) else { return false };
         match *permit {
             Permit::InPlace { .. } => after == 0,
@@ -100,10 +123,11 @@ impl Ties {
         }
     }
 
-    /// Pairs (before, after) of operators that keep tensors of one place in the order of the
-    /// file: all that touch the one before what writes the other. The square of the tensors
-    /// that are placed relative to each other.
-    pub(super) fn waits(
+    /// Returns pairs (before, after) of operators that keep overlapping tensors in program order: if
+    /// the live range of a tensor ends before that of another one begins, all operators that access
+    /// the former run before the writer of the latter. Quadratic in the number of tensors that are
+    /// placed relative to each other.
+    pub(super) fn order_pairs(
         &self,
         order: &[OperatorId],
         operators: usize,
@@ -113,10 +137,10 @@ impl Ties {
             return Vec::new();
         }
         let mut step = vec![0u32; operators];
-        for (place, id) in (1..).zip(order) {
-            step[id.index()] = place;
+        for (number, id) in (1..).zip(order) {
+            step[id.index()] = number;
         }
-        // What nobody reads or writes is an input, and there at the first step.
+        // A tensor without producer and readers is an input; it is live at the first step.
         let users = |tensor: &Tensor| match (&tensor.producer, order.first()) {
             (None, Some(&first)) if tensor.readers.is_empty() => vec![first],
             _ => tensor.readers.iter().chain(&tensor.producer).copied().collect(),
@@ -124,42 +148,43 @@ impl Ties {
         let last_use = |tensor: &Tensor| users(tensor).iter().map(|id| step[id.index()]).max().unwrap_or(0);
         let live = |id: usize| {
             let tensor = &tensors[id];
-            let takes_part = tensor.kind.is_activation();
-            (takes_part && tensor.bytes > 0).then(|| Life {
-                root: self.places[id].0,
-                from: self.places[id].1,
-                end: self.places[id].1 + i128::from(tensor.bytes),
+            let is_in_arena = tensor.kind.is_activation();
+            (is_in_arena && tensor.bytes > 0).then(|| Lifetime {
+                root: self.positions[id].0,
+                from: self.positions[id].1,
+                end: self.positions[id].1 + i128::from(tensor.bytes),
                 born: tensor.producer.map_or(0, |id| step[id.index()]),
                 dies: if tensor.is_output { u32::MAX } else { last_use(tensor) },
                 tensor: TensorId::new(id),
             })
         };
-        let mut lives: Vec<Life> = (0..tensors.len()).filter_map(live).collect();
+        let mut lives: Vec<Lifetime> = (0..tensors.len()).filter_map(live).collect();
         sort_by_keys(&mut lives, |life| [life.root.into(), life.born.into()]);
-        let mut waits = Vec::new();
-        for (place, life) in lives.iter().enumerate() {
+        let mut pairs = Vec::new();
+        for (index, life) in lives.iter().enumerate() {
             let Some(writer) = tensors[life.tensor.index()].producer else { continue };
-            // What died before a tensor came that covers this one waits already.
+            // The writer of an earlier tensor that covers this one already waits for all tensors
+            // that died before it, so these need no pairs.
             let mut covered = 0;
-            for before in lives[..place].iter().rev().take_while(|before| before.root == life.root) {
-                let meet = before.from < life.end && life.from < before.end;
-                if !meet || before.dies > life.born || before.dies <= covered || before.born == life.born {
+            for before in lives[..index].iter().rev().take_while(|before| before.root == life.root) {
+                let overlap = before.from < life.end && life.from < before.end;
+                if !overlap || before.dies > life.born || before.dies <= covered || before.born == life.born {
                     continue;
                 }
                 let users = users(&tensors[before.tensor.index()]).into_iter();
-                waits.extend(users.filter(|&user| user != writer).map(|user| (user, writer)));
+                pairs.extend(users.filter(|&user| user != writer).map(|user| (user, writer)));
                 if before.from <= life.from && life.end <= before.end {
                     covered = covered.max(before.born);
                 }
             }
         }
-        waits
+        pairs
     }
 }
 
-/// A tensor in a group: its bytes, and the steps of the file's order, from 1, in which it is
-/// needed.
-struct Life {
+/// A tensor of a rigid group: its byte range relative to the root, and the steps of program order,
+/// from 1, at which it is live.
+struct Lifetime {
     root: u32,
     from: i128,
     end: i128,
@@ -172,23 +197,26 @@ fn small((root, at): (usize, i128)) -> (u32, i128) {
     (root as u32, at)
 }
 
-fn check_ids(place: &str, ids: [TensorId; 2], tensors: &[Tensor]) -> Result<()> {
-    super::validate::listed(&ids, tensors.len(), place)?;
+/// Checks that both ids exist, differ, and are not constants.
+fn check_ids(constraint: &str, ids: [TensorId; 2], tensors: &[Tensor]) -> Result<()> {
+    super::validate::listed(&ids, tensors.len(), constraint)?;
     let name = |id: TensorId| tensors[id.index()].name.to_string();
     if let Some(&constant) = ids.iter().find(|id| tensors[id.index()].kind == TensorKind::Constant) {
-        let problem = format!("tensor `{}` is a constant, which lies elsewhere", name(constant));
-        return Err(Error::Constraint { place: place.to_owned(), problem });
+        let problem = format!("tensor `{}` is a constant, which is outside of the arena", name(constant));
+        return Err(Error::Constraint { place: constraint.to_owned(), problem });
     }
     if ids[0] == ids[1] {
         let problem = format!("tensor `{}` is named twice", name(ids[0]));
-        return Err(Error::Constraint { place: place.to_owned(), problem });
+        return Err(Error::Constraint { place: constraint.to_owned(), problem });
     }
     Ok(())
 }
 
-pub(super) fn wrong(one: &RelativePlacement, why: impl std::fmt::Display, tensors: &[Tensor]) -> Error {
-    let name = |id: TensorId| &tensors[id.index()].name;
-    let text =
-        format!("tensor `{}` at {} bytes of tensor `{}`: {why}", name(one.tensor), one.at, name(one.of));
-    Error::Constraint { place: "a relative placement".to_owned(), problem: text }
+/// The error for a relative placement that cannot be satisfied.
+pub(super) fn unsatisfied(
+    placement: &RelativePlacement,
+    problem: impl std::fmt::Display,
+    tensors: &[Tensor],
+) -> Error {
+    Error::Constraint { place: placement.describe(tensors), problem: problem.to_string() }
 }

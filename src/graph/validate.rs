@@ -1,10 +1,11 @@
-//! The checks that turn a builder's lists into a graph.
+//! Checks of a builder's operators and tensors.
 
 use super::tensor::Size;
 use super::{ElementType, Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::ids::{OperatorId, TensorId};
 
+/// Computes the sizes of all tensors and checks alignments and fixed offsets.
 pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
     for tensor in tensors {
         tensor.bytes = size_of(tensor)?;
@@ -21,6 +22,8 @@ pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
     Ok(())
 }
 
+/// The size of a tensor in bytes. Constants of strings count as 0 bytes, as constants are outside
+/// of the arena.
 fn size_of(tensor: &Tensor) -> Result<u64> {
     match &tensor.spec.size {
         Size::Bytes(bytes) => Ok(*bytes),
@@ -29,6 +32,7 @@ fn size_of(tensor: &Tensor) -> Result<u64> {
     }
 }
 
+/// The size in bytes of a tensor with this element type and shape.
 pub(super) fn shaped_bytes(name: &str, element_type: ElementType, shape: &[u64]) -> Result<u64> {
     if element_type.bits().is_none() {
         return Err(Error::Unsized { tensor: name.to_owned() });
@@ -40,7 +44,7 @@ pub(super) fn shaped_bytes(name: &str, element_type: ElementType, shape: &[u64])
     })
 }
 
-/// Every id that an operator mentions exists.
+/// Checks that every id in an operator exists.
 pub(super) fn ids(operators: &[Operator], tensor_count: usize) -> Result<()> {
     for operator in operators {
         for &tensor in operator.inputs.iter().chain(&operator.outputs) {
@@ -59,7 +63,7 @@ pub(super) fn ids(operators: &[Operator], tensor_count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Fills in producers and readers; every intermediate has one producer at most.
+/// Sets producers and readers, and checks that no intermediate has two producers.
 pub(super) fn connect(operators: &[Operator], tensors: &mut [Tensor]) -> Result<()> {
     for (index, operator) in operators.iter().enumerate() {
         let id = OperatorId::new(index);
@@ -104,7 +108,7 @@ fn set_only_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]
     }
 }
 
-/// An intermediate that somebody needs is written by somebody.
+/// Checks that every intermediate that is read or is an output has a producer.
 pub(super) fn producers(operators: &[Operator], tensors: &[Tensor]) -> Result<()> {
     for tensor in tensors {
         if tensor.kind != TensorKind::Intermediate || tensor.producer.is_some() {
@@ -120,7 +124,7 @@ pub(super) fn producers(operators: &[Operator], tensors: &[Tensor]) -> Result<()
     Ok(())
 }
 
-/// Every id of a list exists.
+/// Checks that every id of a list exists. `place` names the list in the error.
 pub(super) fn listed(ids: &[TensorId], count: usize, place: &str) -> Result<()> {
     match ids.iter().find(|id| id.index() >= count) {
         None => Ok(()),

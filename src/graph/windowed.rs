@@ -1,12 +1,14 @@
-//! How far a kernel's output may reach into its input, from its loops.
+//! Safe partial overlap of input and output for kernels that loop over windows.
 
-/// A convolution, depthwise convolution or pooling as it is computed: for each row of the
-/// output, each column, each channel, in this order or all the other way round, all that the
-/// element needs is read, and then it is written. Channels are innermost in memory.
+/// The loops of a convolution, depthwise convolution or pooling.
 ///
-/// What later elements need lies behind: so the output may start below the input and follow
-/// it, if it stays far enough behind (diagonal memory optimisation, arXiv 2010.01668). From
-/// the last element to the first, it follows from above.
+/// The kernel loops over rows, then columns, then channels of the output, either ascending or
+/// descending in all three. For each element of the output, it reads all inputs of the element and
+/// then writes the element. Channels are innermost in memory.
+///
+/// The inputs of later elements are at higher addresses. So the output may start below the input
+/// and overwrite it from behind, if the distance is large enough (diagonal memory optimisation,
+/// arXiv 2010.01668). For descending loops, the output starts above the input.
 ///
 /// ```
 /// use plimsoll::{Side, Windowed};
@@ -23,36 +25,36 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windowed {
-    /// Rows, columns and channels that are read.
+    /// Rows, columns and channels of the input.
     pub input: [u64; 3],
-    /// Rows, columns and channels that are written.
+    /// Rows, columns and channels of the output.
     pub output: [u64; 3],
     /// Rows and columns of the window.
     pub window: [u64; 2],
-    /// Rows and columns from one window to the next.
+    /// Stride in rows and columns.
     pub stride: [u64; 2],
-    /// Rows above and columns left of the input that the first window covers.
+    /// Padding above and to the left of the input, in rows and columns.
     pub padding: [u64; 2],
-    /// Rows and columns from one element of the window to the next.
+    /// Dilation in rows and columns.
     pub dilation: [u64; 2],
-    /// Whether an element needs its own channel alone, as in depthwise convolutions and
-    /// pooling; then the output has a multiple of the input's channels. Else it needs all.
+    /// True if an output element reads one channel only, as in depthwise convolutions and pooling.
+    /// Then the number of output channels must be a multiple of the number of input channels.
+    /// Otherwise, an element reads all channels.
     pub by_channel: bool,
-    /// Whether the loops run from the last element to the first.
+    /// True if the loops run from the last element to the first.
     pub descending: bool,
-    /// Of the input and of the output.
+    /// Bytes of an element of the input and of the output.
     pub element_bytes: [u64; 2],
 }
 
 impl Windowed {
-    /// The largest number that may stand in a field.
+    /// The maximum value of a field.
     pub const MOST: u64 = 1 << 24;
 
-    /// So many bytes at the output's end may be the input's start, for
-    /// [`Permit::Overlap`](crate::Permit::Overlap) with the output as the lower one; of
-    /// descending loops, so many at the input's end may be the output's start, with the input
-    /// as the lower one. None if the numbers do not fit each other, or one is above
-    /// [`Windowed::MOST`].
+    /// The maximum number of bytes for [`Permit::Overlap`](crate::Permit::Overlap): the end of the
+    /// output may overlap the start of the input by so many bytes, with the output as the lower
+    /// tensor. For descending loops, the input is the lower tensor. None if the fields contradict
+    /// each other, or if one exceeds [`Windowed::MOST`].
     ///
     /// O(rows + columns + channels) of the output.
     #[must_use]
@@ -71,18 +73,22 @@ impl Windowed {
         u64::try_from((written - self.distance().max(0)).clamp(0, read.min(written))).ok()
     }
 
-    /// How far the input has to start after the output, at least: the most, over all pairs of
-    /// an element and a later one, that the end of the one lies after the first byte read for
-    /// the other. Either is a sum of a row's part, a column's and a channel's, so the most is
-    /// found along each axis by itself.
+    /// The minimum distance in bytes from the start of the output to the start of the input.
+    ///
+    /// For every element and every later element, the end of the former must not exceed the first
+    /// input byte of the latter. Both addresses are sums of a term for the row, one for the column and
+    /// one for the channel. So the maximum of their difference is the sum of maxima along each axis,
+    /// over three cases: the later element is in a later row, in the same row but a later column, or
+    /// in the same pixel but a later channel.
     fn distance(&self) -> i128 {
         let steps = |shape: [u64; 3], element: u64| {
             [bytes([1, shape[1], shape[2]], element), bytes([1, 1, shape[2]], element), i128::from(element)]
         };
         let written = steps(self.output, self.element_bytes[1]);
         let read = steps(self.input, self.element_bytes[0]);
-        let along =
-            |axis: usize| Axis::new(self.output[axis], written[axis], read[axis], |at| self.first(at, axis));
+        let along = |axis: usize| {
+            AxisTerms::new(self.output[axis], written[axis], read[axis], |at| self.first(at, axis))
+        };
         let [rows, columns, channels] = [along(0), along(1), along(2)];
         let of_pixel = written[1];
         let later_channel = sum([rows.same, columns.same, channels.later, Some(written[2])]);
@@ -92,8 +98,8 @@ impl Windowed {
         [later_channel, later_column, later_row].into_iter().flatten().max().unwrap_or(0)
     }
 
-    /// The first place along this axis of the input that the output at this place reads, if
-    /// it reads any.
+    /// The first input index along an axis that the output at index `at` reads; none if all of its
+    /// window is padding.
     fn first(&self, at: u64, axis: usize) -> Option<u64> {
         if axis == 2 {
             return Some(if self.by_channel { at / (self.output[2] / self.input[2]) } else { 0 });
@@ -105,40 +111,40 @@ impl Windowed {
         (skipped < i128::from(self.window[axis]) && first < self.input[axis]).then_some(first)
     }
 
-    /// By how much the first window that is looked at begins before the input does.
+    /// The distance from the start of the first visited window to the start of the input.
     fn before(&self, axis: usize) -> i128 {
         let padding = i128::from(self.padding[axis]);
         if !self.descending {
             return padding;
         }
-        // The last window, in a mirror.
+        // Descending loops are ascending loops on the mirrored input: the last window comes first.
         let last = i128::from(self.output[axis].max(1) - 1) * i128::from(self.stride[axis]) - padding;
         let reach = i128::from(self.window[axis] - 1) * i128::from(self.dilation[axis]) + 1;
         last + reach - i128::from(self.input[axis])
     }
 }
 
-/// What one axis adds to the distance.
-struct Axis {
-    /// The most from what is read for an element to the element.
+/// The terms that one axis contributes to the distance, in bytes.
+struct AxisTerms {
+    /// The maximum distance from the first byte read for an element to the element.
     same: Option<i128>,
-    /// The most from what is read for an element to the one before it.
+    /// The maximum distance from the first byte read for an element to the preceding element.
     later: Option<i128>,
-    /// The first byte that is read.
+    /// The lowest byte that is read.
     lowest: Option<i128>,
-    /// The last place's first byte.
+    /// The offset of the last element.
     last: i128,
 }
 
-impl Axis {
-    fn new(places: u64, written: i128, read: i128, first: impl Fn(u64) -> Option<u64>) -> Self {
-        let reads = || (0..places).filter_map(|at| Some((at, i128::from(first(at)?) * read)));
-        let behind = |(at, byte): (u64, i128)| i128::from(at) * written - byte;
+impl AxisTerms {
+    fn new(count: u64, written: i128, read: i128, first: impl Fn(u64) -> Option<u64>) -> Self {
+        let reads = || (0..count).filter_map(|at| Some((at, i128::from(first(at)?) * read)));
+        let distance = |(at, byte): (u64, i128)| i128::from(at) * written - byte;
         Self {
-            same: reads().map(behind).max(),
-            later: reads().filter(|&(at, _)| at > 0).map(behind).max().map(|most| most - written),
+            same: reads().map(distance).max(),
+            later: reads().filter(|&(at, _)| at > 0).map(distance).max().map(|distance| distance - written),
             lowest: reads().map(|(_, byte)| byte).min(),
-            last: i128::from(places.saturating_sub(1)) * written,
+            last: i128::from(count.saturating_sub(1)) * written,
         }
     }
 }
@@ -155,8 +161,8 @@ fn sum<const N: usize>(parts: [Option<i128>; N]) -> Option<i128> {
 mod tests {
     use super::*;
 
-    /// Runs the loops on bytes where so many of the lower one's end are the upper one's start;
-    /// whether all that is read is as it was.
+    /// Simulates the loops on bytes with an overlap of `overlap` bytes. Returns true if no byte is
+    /// overwritten before its last read.
     fn is_safe(kernel: &Windowed, overlap: u64) -> bool {
         let [rows, columns, channels] = kernel.output;
         let size = |shape: [u64; 3], bytes: u64| shape.iter().product::<u64>() * bytes;
@@ -188,8 +194,8 @@ mod tests {
                 .checked_sub(kernel.padding[axis])
                 .filter(|&at| at < kernel.input[axis])
         };
-        let own = if kernel.by_channel { channel / (kernel.output[2] / kernel.input[2]) } else { 0 };
-        let channels = if kernel.by_channel { own..own + 1 } else { 0..kernel.input[2] };
+        let first = if kernel.by_channel { channel / (kernel.output[2] / kernel.input[2]) } else { 0 };
+        let channels = if kernel.by_channel { first..first + 1 } else { 0..kernel.input[2] };
         for y in 0..kernel.window[0] {
             for x in 0..kernel.window[1] {
                 let (Some(r), Some(c)) = (at(row, y, 0), at(column, x, 1)) else { continue };
@@ -208,7 +214,7 @@ mod tests {
         let mut random = crate::random::Random::new(1);
         let mut tight = 0;
         for _ in 0..3000 {
-            let mut draw = |most: usize| 1 + random.below(most) as u64;
+            let mut draw = |max: usize| 1 + random.below(max) as u64;
             let channels = draw(3);
             let by_channel = draw(2) == 1;
             let kernel = Windowed {

@@ -86,9 +86,7 @@ pub(crate) fn place(instance: &Instance, below: u64, limits: &Limits) -> Result<
 
 /// The only placement where there is no other memory.
 fn only_at_home(instance: &Instance) -> Found {
-    let ways = State::at_home(instance);
-    let cost = |item: usize| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
-    let cost = (0..instance.items.len()).map(cost).sum();
+    let (ways, cost) = (State::at_home(instance), instance.least.iter().sum());
     let stop = if instance.is_cancelled() { Stop::Cancelled } else { Stop::Finished };
     Found { ways, cost, laid: Vec::new(), bound: cost, floor: cost, nodes: 0, stop }
 }
@@ -131,9 +129,20 @@ fn floor(instance: &Instance, free: &Prices) -> u64 {
     floor + least(&unlimited, free, u8::MAX).iter().sum::<u64>()
 }
 
+/// By item: the least that it may cost if it is in no pool throughout; 0 once the call is cancelled.
+fn least_of_passing(instance: &Instance, free: &Prices) -> Vec<u64> {
+    let has_none = instance.items.iter().all(|item| item.whole == 0);
+    if has_none { instance.least.clone() } else { least(instance, free, 0) }
+}
+
 /// By item: the least that it may cost, of ways that are throughout in these pools or come and
 /// go; 0 once the call is cancelled.
 fn least(instance: &Instance, free: &Prices, whole: u8) -> Vec<u64> {
+    if instance.home() == 0 {
+        let ways = State::at_home(instance);
+        let cost = |item: usize| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
+        return (0..instance.items.len()).map(cost).collect();
+    }
     let mut ways = Ways::default();
     let mut way = Vec::new();
     let everywhere = vec![u8::MAX; instance.accesses.len()];
@@ -205,7 +214,7 @@ impl<'a> Search<'a> {
         let best = state.chosen.clone();
         let cheapest: u64 = instance.least.iter().sum();
         let magnitude = at_home.iter().map(|&cost| cost as f64).sum();
-        let split = Split::new(instance, &at_home, &least(instance, &free, 0), Small::AtHome);
+        let split = Split::new(instance, &at_home, &least_of_passing(instance, &free), Small::AtHome);
         let (laid, bound) = (None, cheapest as f64);
         let rates = vec![0.0; instance.home() * instance.steps as usize];
         Self {

@@ -1,5 +1,7 @@
 //! The cheapest way of one item through the pools: a shortest path over its accesses.
 
+mod chip;
+
 use super::instance::{Instance, MOST_POOLS};
 
 /// What a byte costs at each step in each pool on chip, besides what the pools cost: Lagrange
@@ -47,9 +49,6 @@ pub(crate) struct Allowed<'a> {
 
 /// Where an item is, `2 pool + dirty`: dirty if what is there is nowhere else.
 pub(crate) const STATES: usize = 2 * MOST_POOLS;
-
-/// The states with one pool on chip, of which most memories are.
-const FEW: usize = 4;
 
 /// What an item may do at an access.
 #[derive(Clone, Copy, Debug)]
@@ -192,11 +191,10 @@ impl Ways {
         allowed: Allowed<'_>,
         way: &mut [u8],
     ) -> f64 {
-        let is_single = 2 * instance.rooms.len() <= FEW;
-        let (mut cost, last) = if is_single {
-            self.forward::<FEW>(instance, item, prices, allowed)
+        let (states, (mut cost, last)) = if instance.rooms.len() == 2 {
+            (chip::STATES, self.forward_by_one_chip(instance, item, prices, allowed))
         } else {
-            self.forward::<STATES>(instance, item, prices, allowed)
+            (STATES, self.forward(instance, item, prices, allowed))
         };
         let mut throughout = None;
         for pool in bits(allowed.whole & instance.items[item].whole) {
@@ -207,14 +205,14 @@ impl Ways {
         }
         match throughout {
             Some(pool) => way.fill(pool as u8),
-            None if cost < f64::INFINITY => self.trace(if is_single { FEW } else { STATES }, last, way),
+            None if cost < f64::INFINITY => self.trace(states, last, way),
             None => {}
         }
         cost
     }
 
-    /// The least cost over the accesses, and the state at their end. There are at most `S` states.
-    fn forward<const S: usize>(
+    /// The least cost over the accesses, and the state at their end.
+    fn forward(
         &mut self,
         instance: &Instance,
         item: usize,
@@ -223,15 +221,15 @@ impl Ways {
     ) -> (f64, usize) {
         self.back.clear();
         // Costs, then bytes copied.
-        let mut costs = [(f64::INFINITY, 0.0); S];
+        let mut costs = [(f64::INFINITY, 0.0); STATES];
         if let Some((state, cost)) = start(instance, item, prices, allowed) {
             costs[state].0 = cost;
         }
         for number in 0..instance.items[item].accesses().len() {
             let crossing = Crossing::new(instance, item, number, allowed);
             let tolls = crossing.tolls(prices);
-            let mut next = [(f64::INFINITY, 0.0); S];
-            let mut back = [(0, 0); S];
+            let mut next = [(f64::INFINITY, 0.0); STATES];
+            let mut back = [(0, 0); STATES];
             for (state, &cost) in costs.iter().enumerate() {
                 if cost.0 < f64::INFINITY {
                     crossing.leave(state, |one| {

@@ -2,6 +2,9 @@
 //! way goes elsewhere. For what fits by load and does not by offsets, and for what is too large
 //! for a search.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -26,6 +29,8 @@ const VAIN: usize = 20;
 /// Steps of inner loops in the shelves: a second or two. Of large instances, fewer.
 const MOST_WORK: u64 = 400_000_000;
 const LARGE_WORK: u64 = 100_000_000;
+/// Steps for an item that is looked at, beside those in the shelves.
+const WORK_OF_AN_ITEM: usize = 512;
 /// More than all that stays could weigh: what may not move.
 const FAST: f64 = 1e100;
 
@@ -40,6 +45,10 @@ pub(super) struct Refit<'s, 'a> {
     shelves: Vec<Shelf>,
     /// By item: the pools and numbers of its stays.
     laid: Vec<SmallVec<[(u8, u32); 2]>>,
+    /// Steps in the shelves that a meter knows of.
+    charged: u64,
+    /// Steps in the shelves after which nothing more is tried.
+    most_work: u64,
 }
 
 /// What an item was before it was taken out.
@@ -76,7 +85,8 @@ impl<'s, 'a> Refit<'s, 'a> {
         let shelf = |room: &super::Room| Shelf::new(instance.steps, room.bytes, room.alignment);
         let shelves = instance.rooms[..instance.home()].iter().map(shelf).collect();
         let laid = vec![SmallVec::new(); instance.items.len()];
-        let mut refit = Self { instance, state, free, at_home, shelves, laid };
+        let mut refit =
+            Self { instance, state, free, at_home, shelves, laid, charged: 0, most_work: u64::MAX };
         let mut stays = stays.to_vec();
         let size = |one: &Laid| instance.items[one.item].size;
         if matches!(start, Start::BySize) {
@@ -101,6 +111,9 @@ impl<'s, 'a> Refit<'s, 'a> {
         let out: Vec<Out> = out.into_iter().map(|item| refit.lift(item)).collect();
         let mut has_room = true;
         for one in out {
+            if instance.is_cancelled() {
+                return None;
+            }
             if !refit.put(one.item) {
                 // The state has a way for everything even so.
                 refit.state.put_back(one.item, &one.way);
@@ -113,6 +126,14 @@ impl<'s, 'a> Refit<'s, 'a> {
     /// Steps of inner loops in all shelves.
     fn work(&self) -> u64 {
         self.shelves.iter().map(Shelf::work).sum()
+    }
+
+    /// Tells a meter of the work in the shelves since the last call.
+    fn charge(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let work = self.work();
+        let steps = 4 * (work - self.charged) as usize;
+        self.charged = work;
+        meter.work(WORK_OF_AN_ITEM + steps)
     }
 
     pub(super) fn cost(&self) -> u64 {
@@ -198,8 +219,8 @@ impl<'s, 'a> Refit<'s, 'a> {
     pub(super) fn improve(&mut self, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let random = &mut Random::new(1);
         let (mut moves, mut vain) = (0, 0);
-        let most_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MOST_WORK };
-        while moves < MOVES && vain < VAIN && self.work() < most_work {
+        self.most_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MOST_WORK };
+        while moves < MOVES && vain < VAIN && self.work() < self.most_work {
             let mut wanting: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.wants(item)).collect();
             if wanting.is_empty() || self.cost() <= enough {
@@ -209,10 +230,8 @@ impl<'s, 'a> Refit<'s, 'a> {
             let before = self.cost();
             moves += wanting.len();
             for item in wanting {
-                let before = self.work();
-                if before < most_work && self.wants(item) {
+                if self.work() < self.most_work && self.wants(item) {
                     self.turn_over(item, random, meter)?;
-                    meter.work(4 * (self.work() - before) as usize)?;
                 }
             }
             vain = if self.cost() < before { 0 } else { vain + 1 };
@@ -235,35 +254,57 @@ impl<'s, 'a> Refit<'s, 'a> {
     /// Gives an item a better way, and sends what is in its way elsewhere; keeps what is not worse.
     fn turn_over(&mut self, wanting: usize, random: &mut Random, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let before = self.cost();
-        let mut out: SmallVec<[Out; 12]> = SmallVec::new();
-        out.push(self.lift(wanting));
+        let mut out = vec![self.lift(wanting)];
         let is_better = match self.dream(wanting, before, random) {
-            Some((stays, mut others)) => {
-                if let Err(stop) = meter.work(512 * (1 + others.len())) {
-                    out.iter().for_each(|one| self.put_back(one));
-                    return Err(stop);
-                }
-                out.extend(others.iter().map(|&item| self.lift(item)));
-                for laid in stays {
-                    self.lay(wanting, laid);
-                }
-                self.state.take(wanting);
-                self.by_worth(&mut others, random);
-                let there = others.iter().take_while(|&&item| self.put(item)).count();
-                let is_better = there == others.len() && self.cost() <= before;
-                if !is_better {
-                    for &item in others[..there].iter().chain([&wanting]) {
-                        self.lift(item);
-                    }
-                }
-                is_better
-            }
-            None => false,
+            Some(dream) => self.make_room(wanting, dream, (&mut out, before), random, meter),
+            None => Ok(false),
         };
-        if !is_better {
-            out.iter().for_each(|one| self.put_back(one));
+        if is_better != Ok(true) {
+            for one in &out {
+                self.put_back(one);
+            }
         }
-        meter.spend_on(0, 512)
+        is_better?;
+        self.charge(meter)
+    }
+
+    /// Lays an item that is out where it would lie best, and what lies there elsewhere; whether all
+    /// together cost no more than before. If they do, if the work for that is more than there is left
+    /// (thousands of items may lie where one would), or if the search must stop, all of them are out,
+    /// and so they are in `out`.
+    fn make_room(
+        &mut self,
+        wanting: usize,
+        (stays, mut others): (Dream, Others),
+        (out, before): (&mut Vec<Out>, u64),
+        random: &mut Random,
+        meter: &mut Meter<'_>,
+    ) -> Result<bool, Stop> {
+        for &item in &others {
+            self.charge(meter)?;
+            if self.work() >= self.most_work {
+                return Ok(false);
+            }
+            out.push(self.lift(item));
+        }
+        for laid in stays {
+            self.lay(wanting, laid);
+        }
+        self.state.take(wanting);
+        self.by_worth(&mut others, random);
+        let (mut there, mut is_put) = (0, Ok(true));
+        while there < others.len() && is_put == Ok(true) {
+            let goes_on = self.charge(meter).map(|()| self.work() < self.most_work);
+            is_put = goes_on.map(|goes_on| goes_on && self.put(others[there]));
+            there += usize::from(is_put == Ok(true));
+        }
+        let is_better = is_put.map(|is_put| is_put && self.cost() <= before);
+        if is_better != Ok(true) {
+            for &item in others[..there].iter().chain([&wanting]) {
+                self.lift(item);
+            }
+        }
+        is_better
     }
 
     /// A better way for an item that was taken out, as if there were room, where it could lie with

@@ -103,7 +103,7 @@ pub(crate) fn least_by_load(
     let cost = |item| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
     let at_home: Vec<u64> = (0..instance.items.len()).map(cost).collect();
     let free = Prices::none(instance.home(), instance.steps);
-    let split = Split::new(instance, &at_home, &super::least(instance, &free, 0), small);
+    let split = Split::new(instance, &at_home, &super::least_of_passing(instance, &free), small);
     let tolerance = super::tolerance(at_home.iter().map(|&cost| cost as f64).sum());
     let (found, result) = if instance.home() == 1 {
         let mut relaxed = Relaxed::new(instance, &at_home);

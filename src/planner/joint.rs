@@ -210,7 +210,7 @@ impl Joint<'_> {
             return Ok(());
         }
         let problem = self.planner.equipped(&groups.problem)?;
-        let Some(shapes) = order.shapes(layout, &groups, &problem) else {
+        let Some(shapes) = order.shapes(layout, &groups, &problem, meter)? else {
             self.is_proven = false;
             return Ok(());
         };

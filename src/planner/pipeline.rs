@@ -156,6 +156,14 @@ impl<'a> Pipeline<'a> {
         self.best.arena_bytes > bound
     }
 
+    /// True if the deadline of a call on a large graph has passed. Building the network of the
+    /// scheduler would take half as long as the first plan.
+    fn is_late(&mut self) -> bool {
+        self.first_order.len() > MOST_AT_ANY_LIMIT
+            && self.budget.is_met()
+            && self.budget.stop() >= Stop::Deadline
+    }
+
     /// True if a further stage may begin.
     fn is_open(&mut self) -> bool {
         // A search strategy starts from the same offsets, so the first plan stands for it. This does
@@ -172,8 +180,11 @@ impl<'a> Pipeline<'a> {
 
     /// Computes a bound over orders without a search; the first plan often reaches it.
     fn bound_by_working_sets(&mut self) -> Result<()> {
-        let bound = self.first_order.bound_of(self.scheduler.largest_step()?);
-        self.over_orders = Some(bound.max(self.first_order.working_set_bound()));
+        let mut bound = self.first_order.working_set_bound();
+        if bound == 0 || !self.is_late() {
+            bound = bound.max(self.first_order.bound_of(self.scheduler.largest_step()?));
+        }
+        self.over_orders = Some(bound);
         Ok(())
     }
 

@@ -185,17 +185,24 @@ impl<'a> Order<'a> {
         if ends.max().unwrap_or(0) <= enough || are_plain {
             return None;
         }
-        let shapes = self.shapes(layout, groups, problem)?;
-        Some(shapes.pack(offsets, enough, effort, &mut Meter::new(limits, u64::MAX)))
+        let mut meter = Meter::new(limits, u64::MAX);
+        match self.shapes(layout, groups, problem, &mut meter) {
+            Ok(shapes) => Some(shapes?.pack(offsets, enough, effort, &mut meter)),
+            Err(stop) => Some(Packed::stopped(offsets, problem, stop)),
+        }
     }
 
     /// Groups as what they are; none if there is too much of them.
+    ///
+    /// # Errors
+    /// Why the search must stop.
     pub(super) fn shapes<'p>(
         &self,
         layout: &Layout,
         groups: &Groups,
         problem: &'p Problem,
-    ) -> Option<Shapes<'p>> {
+        meter: &mut Meter<'_>,
+    ) -> std::result::Result<Option<Shapes<'p>>, Stop> {
         let mut buffer_of = vec![None; self.graph.tensors().len()];
         for (id, occupant) in self.liveness.problem().ids().zip(self.liveness.occupants()) {
             if let Occupant::Tensor(tensor) = occupant {
@@ -207,7 +214,7 @@ impl<'a> Order<'a> {
             Some(Reach { lower, upper, bytes: one.reach })
         };
         let reaches: Vec<Reach> = layout.allowances.iter().filter_map(reach).collect();
-        Shapes::new(problem, &pieces(self.liveness, groups), &reaches)
+        Shapes::new(problem, &pieces(self.liveness, groups), &reaches, meter)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Plans for people: the figures as text, the memory map as a picture and as a page to
-//! look into, and a trace for a timeline viewer.
+//! Reports for people: a text summary, the memory map as a picture and as an interactive page, and a
+//! trace for timeline viewers.
 
 pub mod html;
 mod palette;
@@ -12,16 +12,16 @@ pub mod svg;
 pub mod text;
 pub mod trace;
 
-use rectangles::{Kind, Rectangle};
+use rectangles::{BufferKind, Rectangle};
 use scene::Scene;
 
-/// What the colours of a memory map say.
+/// Meaning of the colours of a memory map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colour {
-    /// Input, intermediate, output, variable or workspace.
+    /// Input, intermediate, output, variable or scratch.
     #[default]
     Kind,
-    /// The type of the operator that writes a tensor, or works in a workspace. The ten
-    /// types that take most of the arena over time have a colour each.
+    /// Type of the operator that writes a tensor or uses scratch. The ten types whose buffers have the
+    /// largest total of bytes times steps have a colour each.
     Operator,
 }

@@ -1,7 +1,7 @@
-//! Colours, for light and dark paper, and what each stands for.
+//! The colours of the reports, for light and dark backgrounds, and their meanings.
 
 use super::rectangles::operator_type;
-use super::{Colour, Kind, Rectangle};
+use super::{BufferKind, Colour, Rectangle};
 use crate::Graph;
 
 pub(super) struct Swatch {
@@ -13,7 +13,7 @@ const fn swatch(light: &'static str, dark: &'static str) -> Swatch {
     Swatch { light, dark }
 }
 
-/// By kind, in the order of [`Kind::ALL`].
+/// Colours of buffer kinds, in the order of [`BufferKind::ALL`].
 pub(super) const KINDS: [Swatch; 6] = [
     swatch("#8ec3e6", "#2c6c99"),
     swatch("#f6d99c", "#7d6228"),
@@ -23,10 +23,10 @@ pub(super) const KINDS: [Swatch; 6] = [
     swatch("#eeb5ae", "#8a4a45"),
 ];
 
-/// Of what is copied from one memory to another: closer to the operators, and away from them.
+/// Colours of transfers: closer to the operators, and away from them.
 pub(super) const COPIES: [Swatch; 2] = [swatch("#1f618d", "#6bb7f0"), swatch("#b03a2e", "#ff8d7a")];
 
-/// By type of operator, the most important first.
+/// Colours of operator types, in descending order of their areas.
 pub(super) const TYPES: [Swatch; 10] = [
     swatch("#8ab8e0", "#2b6296"),
     swatch("#f7bd7b", "#9a5c1c"),
@@ -40,10 +40,10 @@ pub(super) const TYPES: [Swatch; 10] = [
     swatch("#b7c878", "#5f6c24"),
 ];
 
-/// Inputs and other types.
+/// Colour of inputs and of all other types.
 pub(super) const OTHER: Swatch = swatch("#d3d8da", "#50585f");
 
-/// What each colour stands for, and the colour of each rectangle.
+/// The legend, and the colour of each rectangle as an index into it.
 pub(super) struct Colouring {
     pub legend: Vec<(String, &'static Swatch)>,
     pub of: Vec<u8>,
@@ -60,10 +60,10 @@ impl Colouring {
     fn by_kind(rectangles: &[Rectangle]) -> Self {
         let mut legend = Vec::new();
         let mut of = vec![0; rectangles.len()];
-        for (kind, swatch) in Kind::ALL.into_iter().zip(&KINDS) {
-            let mine = |i: &usize| rectangles[*i].kind == kind;
+        for (kind, swatch) in BufferKind::ALL.into_iter().zip(&KINDS) {
+            let is_of_kind = |i: &usize| rectangles[*i].kind == kind;
             let mut seen = false;
-            for i in (0..of.len()).filter(mine) {
+            for i in (0..of.len()).filter(is_of_kind) {
                 of[i] = legend.len() as u8;
                 seen |= !rectangles[i].is_empty();
             }
@@ -75,14 +75,14 @@ impl Colouring {
     }
 
     fn by_operator(graph: Option<&Graph>, rectangles: &[Rectangle]) -> Self {
-        let types = Types::new(graph, rectangles);
+        let types = OperatorTypes::new(graph, rectangles);
         let shown = types.names.len().min(TYPES.len());
         let mut legend: Vec<(String, &'static Swatch)> =
             types.names[..shown].iter().cloned().zip(&TYPES).collect();
-        let number = |place: Option<u32>| place.map_or(shown, |place| (place as usize).min(shown));
-        let of: Vec<u8> = types.of.iter().map(|&place| number(place) as u8).collect();
-        let drawn = rectangles.iter().zip(&of).filter(|(one, _)| !one.is_empty());
-        if drawn.clone().any(|(_, &place)| usize::from(place) == shown) {
+        let number = |rank: Option<u32>| rank.map_or(shown, |rank| (rank as usize).min(shown));
+        let of: Vec<u8> = types.of_row.iter().map(|&rank| number(rank) as u8).collect();
+        let drawn = rectangles.iter().zip(&of).filter(|(rectangle, _)| !rectangle.is_empty());
+        if drawn.clone().any(|(_, &number)| usize::from(number) == shown) {
             let name = if types.names.len() > shown { "others" } else { "no operator" };
             legend.push((name.to_owned(), &OTHER));
         }
@@ -90,32 +90,32 @@ impl Colouring {
     }
 }
 
-/// Types of operators, those first whose tensors take most bytes over time.
-pub(super) struct Types {
+/// Operator types, in descending order of the bytes of their buffers times steps.
+pub(super) struct OperatorTypes {
     pub names: Vec<String>,
-    /// The type of each rectangle; none of what no operator makes, or one without a type.
-    pub of: Vec<Option<u32>>,
+    /// The type of each rectangle; none if no operator makes it, or one without a type.
+    pub of_row: Vec<Option<u32>>,
 }
 
-impl Types {
+impl OperatorTypes {
     pub(super) fn new(graph: Option<&Graph>, rectangles: &[Rectangle]) -> Self {
         let name_of = |row: usize| {
             let name = operator_type(graph, rectangles[row].operator?);
             (!name.is_empty()).then_some(name)
         };
         let mut areas = std::collections::BTreeMap::<&str, u128>::new();
-        for (row, one) in rectangles.iter().enumerate() {
+        for (row, rectangle) in rectangles.iter().enumerate() {
             if let Some(name) = name_of(row) {
                 let area = areas.entry(name).or_default();
-                *area = area.saturating_add(one.area());
+                *area = area.saturating_add(rectangle.area());
             }
         }
         let mut ranked: Vec<(&str, u128)> = areas.iter().map(|(&name, &area)| (name, area)).collect();
-        // Stable, so equal ones stay in the order of their names.
+        // The sort is stable: types of equal area stay in the order of their names.
         ranked.sort_by_key(|&(_, area)| std::cmp::Reverse(area));
-        let places: std::collections::BTreeMap<&str, u32> =
-            ranked.iter().zip(0..).map(|(&(name, _), place)| (name, place)).collect();
-        let of = (0..rectangles.len()).map(|row| Some(places[name_of(row)?])).collect();
-        Self { names: ranked.into_iter().map(|(name, _)| name.to_owned()).collect(), of }
+        let ranks: std::collections::BTreeMap<&str, u32> =
+            ranked.iter().zip(0..).map(|(&(name, _), rank)| (name, rank)).collect();
+        let of_row = (0..rectangles.len()).map(|row| Some(ranks[name_of(row)?])).collect();
+        Self { names: ranked.into_iter().map(|(name, _)| name.to_owned()).collect(), of_row }
     }
 }

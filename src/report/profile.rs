@@ -3,21 +3,21 @@
 use super::Rectangle;
 use crate::Placement;
 
-/// From this step on, up to the next point.
+/// Live bytes from a step on, up to the next point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Point {
+pub(super) struct ProfilePoint {
     pub step: u32,
-    /// Bytes that something live covers; those that tensors share count once.
+    /// Bytes covered by live rectangles; bytes that tensors share count once.
     pub live: u64,
-    /// The end of the highest that is live.
+    /// End of the highest live rectangle.
     pub top: u64,
 }
 
-/// The points at which live bytes or the highest place in use change, ascending; from step 0
-/// on if anything is live. O(n log n), whatever the number of steps.
-pub(super) fn of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<Point> {
-    let drawn = rectangles.into_iter().filter(|one| !one.is_empty());
-    let places: Vec<Placement> = drawn.map(|one| one.place).collect();
+/// The points at which live bytes or the highest end change, in ascending order of steps; the first
+/// point is at step 0 if anything is live there. O(n log n), independent of the number of steps.
+pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<ProfilePoint> {
+    let drawn = rectangles.into_iter().filter(|rectangle| !rectangle.is_empty());
+    let places: Vec<Placement> = drawn.map(|rectangle| rectangle.place).collect();
     let mut heights: Vec<u64> = places.iter().flat_map(|place| [place.offset, place.end()]).collect();
     heights.sort_unstable();
     heights.dedup();
@@ -27,40 +27,40 @@ pub(super) fn of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec
         changes.push((place.live.end, false, place.offset, place.end()));
     }
     changes.sort_unstable();
-    let mut covered = Covered::new(&heights);
-    let mut points: Vec<Point> = Vec::new();
+    let mut covered = CoverageTree::new(&heights);
+    let mut points: Vec<ProfilePoint> = Vec::new();
     for (i, &(step, begins, bottom, top)) in changes.iter().enumerate() {
         covered.change(bottom, top, if begins { 1 } else { -1 });
         if changes.get(i + 1).is_none_or(|next| next.0 > step) {
             let (live, top) = covered.all();
             if points.last().is_none_or(|last| (last.live, last.top) != (live, top)) {
-                points.push(Point { step, live, top });
+                points.push(ProfilePoint { step, live, top });
             }
         }
     }
     points
 }
 
-/// Bytes covered by intervals that come and go: a segment tree over their ends (Bentley,
-/// Algorithms for Klee's rectangle problems, 1977).
-struct Covered<'a> {
+/// Bytes covered by a changing set of intervals: a segment tree over their ends (Bentley, Algorithms
+/// for Klee's rectangle problems, 1977).
+struct CoverageTree<'a> {
     heights: &'a [u64],
-    nodes: Vec<Node>,
+    nodes: Vec<CoverageNode>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Node {
-    /// Intervals that cover all of it, and not all of its parent.
+struct CoverageNode {
+    /// Number of intervals that cover the whole node, but not its whole parent.
     whole: i32,
     bytes: u64,
-    /// The end of the highest covered byte; 0 if none is.
+    /// End of the highest covered byte; 0 if none is covered.
     top: u64,
 }
 
-impl<'a> Covered<'a> {
+impl<'a> CoverageTree<'a> {
     fn new(heights: &'a [u64]) -> Self {
         let leaves = heights.len().saturating_sub(1).next_power_of_two();
-        Self { heights, nodes: vec![Node::default(); 2 * leaves] }
+        Self { heights, nodes: vec![CoverageNode::default(); 2 * leaves] }
     }
 
     fn all(&self) -> (u64, u64) {
@@ -69,9 +69,9 @@ impl<'a> Covered<'a> {
     }
 
     fn change(&mut self, bottom: u64, top: u64, by: i32) {
-        let index = |height| self.heights.partition_point(|&one| one < height);
+        let index = |height| self.heights.partition_point(|&end| end < height);
         let (from, to) = (index(bottom), index(top));
-        // What ends at the top of all numbers may be empty.
+        // An interval that ends at `u64::MAX` by saturation may be empty.
         if from < to {
             self.change_in(1, 0, self.nodes.len() / 2, (from, to), by);
         }
@@ -91,18 +91,18 @@ impl<'a> Covered<'a> {
         self.nodes[node] = self.counted(node, start, end);
     }
 
-    fn counted(&self, node: usize, start: usize, end: usize) -> Node {
+    fn counted(&self, node: usize, start: usize, end: usize) -> CoverageNode {
         let whole = self.nodes[node].whole;
         if whole > 0 {
-            // Only intervals cover anything, so both ends are heights.
+            // A covered node lies between two interval ends, so both bounds are in `heights`.
             let (bottom, top) = (self.heights[start], self.heights[end]);
-            return Node { whole, bytes: top - bottom, top };
+            return CoverageNode { whole, bytes: top - bottom, top };
         }
         match (self.nodes.get(2 * node), self.nodes.get(2 * node + 1)) {
             (Some(low), Some(high)) => {
-                Node { whole, bytes: low.bytes + high.bytes, top: low.top.max(high.top) }
+                CoverageNode { whole, bytes: low.bytes + high.bytes, top: low.top.max(high.top) }
             }
-            _ => Node { whole, bytes: 0, top: 0 },
+            _ => CoverageNode { whole, bytes: 0, top: 0 },
         }
     }
 }
@@ -110,18 +110,18 @@ impl<'a> Covered<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Kind;
+    use crate::report::BufferKind;
 
     fn rectangle(offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Rectangle {
         let place = Placement { offset, bytes, live: live.into() };
-        Rectangle { name: String::new(), kind: Kind::Intermediate, operator: None, place }
+        Rectangle { name: String::new(), kind: BufferKind::Intermediate, operator: None, place }
     }
 
     #[test]
     fn shared_bytes_count_once() {
-        let all =
+        let rectangles =
             [rectangle(0, 8, 0..2), rectangle(4, 8, 1..3), rectangle(20, 4, 5..6), rectangle(0, 0, 0..9)];
-        let point = |step, live, top| Point { step, live, top };
+        let point = |step, live, top| ProfilePoint { step, live, top };
         let expected = [
             point(0, 8, 8),
             point(1, 12, 12),
@@ -130,32 +130,32 @@ mod tests {
             point(5, 4, 24),
             point(6, 0, 0),
         ];
-        assert_eq!(of(&all), expected);
-        assert_eq!(of(&[]), []);
+        assert_eq!(points_of(&rectangles), expected);
+        assert_eq!(points_of(&[]), []);
         assert_eq!(
-            of(&[rectangle(0, u64::MAX, 0..u32::MAX), rectangle(u64::MAX, 9, 0..1)])[0].live,
+            points_of(&[rectangle(0, u64::MAX, 0..u32::MAX), rectangle(u64::MAX, 9, 0..1)])[0].live,
             u64::MAX
         );
     }
 
-    /// Against counting every byte at every step.
+    /// Compares with a count of every byte at every step.
     #[test]
     fn covered_bytes_are_those_counted_one_by_one() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..300 {
-            let mut one = || {
+            let mut draw = || {
                 let start = random.u32(0..12);
                 rectangle(random.u64(0..30), random.u64(0..12), start..start + random.u32(0..8))
             };
-            let all: Vec<Rectangle> = (0..9).map(|_| one()).collect();
-            let points = of(&all);
+            let rectangles: Vec<Rectangle> = (0..9).map(|_| draw()).collect();
+            let points = points_of(&rectangles);
             for step in 0..20 {
-                let at = |byte: u64| {
-                    let covers = |one: &Rectangle| one.place.offset <= byte && byte < one.place.end();
-                    all.iter().any(|one| one.place.live.contains(step) && covers(one))
+                let is_covered = |byte: u64| {
+                    let covers = |place: Placement| place.offset <= byte && byte < place.end();
+                    rectangles.iter().any(|other| other.place.live.contains(step) && covers(other.place))
                 };
-                let live = (0..50).filter(|&byte| at(byte)).count() as u64;
-                let top = (0..50).rev().find(|&byte| at(byte)).map_or(0, |byte| byte + 1);
+                let live = (0..50).filter(|&byte| is_covered(byte)).count() as u64;
+                let top = (0..50).rev().find(|&byte| is_covered(byte)).map_or(0, |byte| byte + 1);
                 let point = points.iter().rev().find(|point| point.step <= step);
                 assert_eq!(point.map_or((0, 0), |point| (point.live, point.top)), (live, top));
             }

@@ -1,4 +1,4 @@
-//! All that a picture of a plan shows, whatever draws it.
+//! The contents of a picture of a plan, independent of its format.
 
 use std::ops::Range;
 
@@ -7,15 +7,15 @@ use crate::{Graph, How, LiveRange, Occupant, OperatorId, Placement, Plan, Proble
 
 pub(super) struct Scene<'a> {
     pub model: &'a str,
-    /// Where names and types of operators are.
+    /// Source of names and types of operators.
     pub graph: Option<&'a Graph>,
     pub rectangles: Vec<Rectangle>,
-    pub shared: Vec<Shared>,
+    pub shared: Vec<SceneShare>,
     /// Rectangles that cause the lower bound.
     pub causes: Vec<u32>,
-    /// What has gaps counts once.
+    /// Number of buffers; one with gaps counts once.
     pub buffers: usize,
-    /// At least; buffers may live longer.
+    /// Number of steps of the order; buffers may live longer.
     pub steps: u32,
     pub order: &'a [OperatorId],
     pub arena: u64,
@@ -25,25 +25,25 @@ pub(super) struct Scene<'a> {
     pub gap: f64,
     pub status: Status,
     pub strategy: &'a str,
-    /// The step at which the causes are live, if they are known.
+    /// The step of the lower bound's certificate, if there are causes.
     pub peak: Option<u32>,
 }
 
-/// One rectangle lies in the memory of another while both are needed.
-pub(super) struct Shared {
+/// Two rectangles that share memory while both are live.
+pub(super) struct SceneShare {
     pub tensor: u32,
     pub of: u32,
     pub how: How,
     pub operator: OperatorId,
-    /// What both cover.
+    /// The bytes and steps that both cover.
     pub common: Placement,
 }
 
 impl<'a> Scene<'a> {
     pub(super) fn of_plan(graph: &'a Graph, plan: &'a Plan) -> Self {
         let (rectangles, occupants) = rectangles::of_plan(graph, plan);
-        let rows = Rows::new(&occupants);
-        let causes: Vec<u32> = plan.lower_bound.causes.iter().filter_map(|&one| rows.of(one)).collect();
+        let rows = OccupantRows::new(&occupants);
+        let causes: Vec<u32> = plan.lower_bound.causes.iter().filter_map(|&cause| rows.of(cause)).collect();
         Self {
             model: graph.name(),
             graph: Some(graph),
@@ -72,8 +72,9 @@ impl<'a> Scene<'a> {
             is_cause[id.index()] = true;
         }
         let rows = (0..rectangles.len() as u32).zip(buffers.iter().zip(&rectangles));
-        let live = rows
-            .filter(|(_, (buffer, one))| is_cause[**buffer as usize] && one.place.live.contains(bound.step));
+        let live = rows.filter(|(_, (buffer, rectangle))| {
+            is_cause[**buffer as usize] && rectangle.place.live.contains(bound.step)
+        });
         let causes: Vec<u32> = live.map(|(row, _)| row).collect();
         Self {
             model: name,
@@ -99,10 +100,10 @@ impl<'a> Scene<'a> {
         rectangles::title(self.model)
     }
 
-    /// Steps that the picture reaches: at least one.
+    /// Number of steps in the picture: at least one.
     pub(super) fn all_steps(&self) -> u32 {
-        let drawn = self.rectangles.iter().filter(|one| !one.is_empty());
-        drawn.map(|one| one.place.live.end).fold(self.steps.max(1), u32::max)
+        let drawn = self.rectangles.iter().filter(|rectangle| !rectangle.is_empty());
+        drawn.map(|rectangle| rectangle.place.live.end).fold(self.steps.max(1), u32::max)
     }
 
     /// The name of an operator, or its number; none if there is no such operator.
@@ -115,7 +116,7 @@ impl<'a> Scene<'a> {
         rectangles::operator_type(self.graph, id)
     }
 
-    /// What runs at a step: its name, and its type in parentheses unless the name has it.
+    /// The operator at a step: its name, and its type in parentheses unless the name contains it.
     pub(super) fn runs_at(&self, step: u32) -> Option<String> {
         let &id = self.order.get(step as usize)?;
         let name = self.operator_name(id)?;
@@ -126,29 +127,29 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// How a tensor shares memory with another one, in words that go between their names.
-pub(super) fn words(how: How) -> &'static str {
+/// A kind of sharing, as text between the names of the two tensors.
+pub(super) fn how_text(how: How) -> &'static str {
     match how {
         How::View => "is a view of",
         How::Slice => "is a slice of",
-        How::Concat => "is made in its place in",
+        How::Concat => "is written in place into",
         How::InPlace => "is written over",
         How::Overlap => "overlaps the end of",
     }
 }
 
-/// Whether both hold the same bytes; else one is written over the other.
+/// Returns whether both tensors hold the same bytes; otherwise one is written over the other.
 pub(super) fn same_bytes(how: How) -> bool {
     matches!(how, How::View | How::Slice | How::Concat)
 }
 
-/// Rectangles by occupant.
-struct Rows {
+/// The rectangle of each occupant.
+struct OccupantRows {
     tensors: Vec<u32>,
     scratch: Vec<u32>,
 }
 
-impl Rows {
+impl OccupantRows {
     fn new(occupants: &[Occupant]) -> Self {
         let mut rows = Self { tensors: Vec::new(), scratch: Vec::new() };
         for (row, occupant) in occupants.iter().enumerate() {
@@ -163,28 +164,28 @@ impl Rows {
     }
 
     fn of(&self, occupant: Occupant) -> Option<u32> {
-        let found = match occupant {
+        let row = match occupant {
             Occupant::Tensor(id) => self.tensors.get(id.index()),
             Occupant::Scratch(id) => self.scratch.get(id.index()),
         };
-        found.copied().filter(|&row| row != u32::MAX)
+        row.copied().filter(|&row| row != u32::MAX)
     }
 }
 
-/// What is shared between tensors that are drawn, each with what both cover.
-fn shared(plan: &Plan, rectangles: &[Rectangle], rows: &Rows) -> Vec<Shared> {
-    let both = plan.shares.iter().filter_map(|share| {
+/// The shares between drawn tensors.
+fn shared(plan: &Plan, rectangles: &[Rectangle], rows: &OccupantRows) -> Vec<SceneShare> {
+    let shares = plan.shares.iter().filter_map(|share| {
         let tensor = rows.of(Occupant::Tensor(share.tensor))?;
         let of = rows.of(Occupant::Tensor(share.of))?;
         let common = common(rectangles[tensor as usize].place, rectangles[of as usize].place);
-        Some(Shared { tensor, of, how: share.how, operator: share.operator, common })
+        Some(SceneShare { tensor, of, how: share.how, operator: share.operator, common })
     });
-    both.collect()
+    shares.collect()
 }
 
-fn common(one: Placement, other: Placement) -> Placement {
-    let offset = one.offset.max(other.offset);
-    let start = one.live.start.max(other.live.start);
-    let live = LiveRange { start, end: one.live.end.min(other.live.end).max(start) };
-    Placement { offset, bytes: one.end().min(other.end()).saturating_sub(offset), live }
+fn common(first: Placement, second: Placement) -> Placement {
+    let offset = first.offset.max(second.offset);
+    let start = first.live.start.max(second.live.start);
+    let live = LiveRange { start, end: first.live.end.min(second.live.end).max(start) };
+    Placement { offset, bytes: first.end().min(second.end()).saturating_sub(offset), live }
 }

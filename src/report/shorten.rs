@@ -1,5 +1,6 @@
-//! Long names, made short enough to show.
+//! Shortening of long names.
 
+/// The width of a text in letters; non-ASCII characters count as two.
 pub(super) fn letter_count(name: &str) -> usize {
     name.chars().map(letter_width).sum()
 }
@@ -8,28 +9,28 @@ fn letter_width(letter: char) -> usize {
     if letter.is_ascii() { 1 } else { 2 }
 }
 
-/// Where there is room for fewer letters, the end alone says more than the end and a beginning.
-const ROOM_FOR_BOTH: usize = 16;
+/// From this width on, a shortened name keeps its beginning; below, the end alone tells more.
+const MIN_WIDTH_FOR_HEAD: usize = 16;
 
-/// A name cut before its middle, or short of its beginning: names of one network tend to begin
-/// alike.
-pub(super) fn shortened(name: &str, room: usize) -> String {
-    if letter_count(name) <= room {
+/// Shortens a name to `width` letters by cutting it before its middle, or at its beginning: names
+/// within one network tend to begin alike.
+pub(super) fn shortened(name: &str, width: usize) -> String {
+    if letter_count(name) <= width {
         return name.to_owned();
     }
-    let for_head = if room < ROOM_FOR_BOTH { 0 } else { (room - 1) / 3 };
-    let for_tail = room.saturating_sub(1) - for_head;
+    let for_head = if width < MIN_WIDTH_FOR_HEAD { 0 } else { (width - 1) / 3 };
+    let for_tail = width.saturating_sub(1) - for_head;
     let head: String = fill(name.chars(), for_head).collect();
     let mut tail: Vec<char> = fill(name.chars().rev(), for_tail).collect();
     tail.reverse();
     head + "\u{2026}" + &tail.into_iter().collect::<String>()
 }
 
-fn fill(letters: impl Iterator<Item = char>, room: usize) -> impl Iterator<Item = char> {
+fn fill(letters: impl Iterator<Item = char>, width: usize) -> impl Iterator<Item = char> {
     let mut used = 0;
     letters.take_while(move |&letter| {
         used += letter_width(letter);
-        used <= room
+        used <= width
     })
 }
 

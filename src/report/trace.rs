@@ -1,16 +1,15 @@
-//! A plan as a trace: what a timeline viewer such as [Perfetto](https://ui.perfetto.dev) or
-//! `chrome://tracing` opens.
+//! A plan as a trace for a timeline viewer such as [Perfetto](https://ui.perfetto.dev) or
+//! `chrome://tracing`.
 //!
-//! One step is one microsecond. The process `plan` has a slice for each operator, and counters:
-//! live bytes (shared ones once), the arena in use (the end of the highest that is live), and
-//! the lower bound. The process `file order` has the operators and live bytes of the order of
-//! the file, without sharing. The format is Chrome's Trace Event Format, an object with
-//! `traceEvents`.
+//! One step is one microsecond. The process `plan` has a slice for each operator, and counters: live
+//! bytes (shared bytes once), the arena in use (the end of the highest live buffer), and the lower
+//! bound. The process `file order` has the operators and live bytes in program order, without sharing.
+//! The format is Chrome's Trace Event Format, an object with `traceEvents`.
 //!
-//! Of a plan for several memories, each memory is a process with counters: live bytes, what is in
-//! use, the capacity, and the bytes that operators and copies move in each step. The process
-//! `copies` has a slice for each copy: what takes time, from when it may start until it is done;
-//! what is done at the start of a step, in that step, one after the other.
+//! For a plan for several memories, each memory is a process with counters: live bytes, bytes in use,
+//! the capacity, and the bytes that operators and transfers move in each step. The process `copies`
+//! has a slice for each transfer: one that spans steps from its first possible step to its due step;
+//! those at the start of one step one after the other within that step.
 
 mod pools;
 
@@ -48,7 +47,7 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     text(&about(&scene), &events)
 }
 
-/// The trace of buffers without a graph, as the text of a JSON file.
+/// The trace of a list of buffers, as the text of a JSON file.
 #[must_use]
 pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
     let scene = Scene::of_solution(name, problem, solution);
@@ -56,32 +55,32 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
     text(&about(&scene), &events)
 }
 
-/// One event; a member that a kind of event does not have is left out.
+/// A trace event; members that do not apply to its kind are left out.
 #[derive(Serialize)]
-struct Event {
+struct TraceEvent {
     name: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     cat: &'static str,
     ph: &'static str,
-    ts: Time,
+    ts: TraceTime,
     #[serde(skip_serializing_if = "Option::is_none")]
-    dur: Option<Time>,
+    dur: Option<TraceTime>,
     pid: u32,
     tid: u32,
     args: Map<String, Value>,
 }
 
-/// Nanoseconds; the format counts microseconds.
+/// A time in nanoseconds; the format counts microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Time(u64);
+struct TraceTime(u64);
 
-impl Time {
+impl TraceTime {
     fn of_step(step: u32) -> Self {
         Self(u64::from(step) * 1000)
     }
 }
 
-impl Serialize for Time {
+impl Serialize for TraceTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 % 1000 {
             0 => serializer.serialize_u64(self.0 / 1000),
@@ -90,10 +89,10 @@ impl Serialize for Time {
     }
 }
 
-fn of_scene(scene: &Scene) -> Vec<Event> {
+fn of_scene(scene: &Scene) -> Vec<TraceEvent> {
     let mut events = named(PLAN, "plan");
     events.extend(slices(scene.graph, scene.order, PLAN));
-    for point in profile::of(&scene.rectangles) {
+    for point in profile::points_of(&scene.rectangles) {
         events.push(counter(PLAN, "live", point.step, point.live));
         events.push(counter(PLAN, "arena in use", point.step, point.top));
     }
@@ -103,28 +102,29 @@ fn of_scene(scene: &Scene) -> Vec<Event> {
     events
 }
 
-/// What a process and its one thread are called.
-fn named(pid: u32, name: &str) -> Vec<Event> {
+/// The events that name a process and its only thread.
+fn named(pid: u32, name: &str) -> Vec<TraceEvent> {
     vec![name_event(pid, 1, "process_name", name), name_event(pid, 1, "thread_name", "operators")]
 }
 
-fn name_event(pid: u32, tid: u32, what: &str, name: &str) -> Event {
+fn name_event(pid: u32, tid: u32, event: &str, name: &str) -> TraceEvent {
     let args = Map::from_iter([("name".to_owned(), json!(name))]);
-    Event { name: what.to_owned(), cat: "", ph: "M", ts: Time(0), dur: None, pid, tid, args }
+    TraceEvent { name: event.to_owned(), cat: "", ph: "M", ts: TraceTime(0), dur: None, pid, tid, args }
 }
 
 fn slices<'a>(
     graph: Option<&'a Graph>,
     order: &'a [OperatorId],
     pid: u32,
-) -> impl Iterator<Item = Event> + 'a {
+) -> impl Iterator<Item = TraceEvent> + 'a {
     order.iter().zip(0u32..).filter_map(move |(&id, step)| {
         let operator = graph?.operators().get(id.index())?;
         let sum = |tensors: &[TensorId]| {
-            let known = tensors.iter().filter_map(|id| graph?.tensors().get(id.index()));
-            known.map(Tensor::bytes).fold(0, u64::saturating_add)
+            let exist = tensors.iter().filter_map(|id| graph?.tensors().get(id.index()));
+            exist.map(Tensor::bytes).fold(0, u64::saturating_add)
         };
-        // Keys ascend: that is how they are written, whatever features other crates ask for.
+        // Keys are inserted in ascending order, so that the output does not depend on the feature
+        // `preserve_order` of serde_json, which other crates may enable.
         let mut args = Map::new();
         args.insert("operator".to_owned(), json!(id.index()));
         args.insert("reads (bytes)".to_owned(), json!(sum(operator.inputs())));
@@ -135,16 +135,16 @@ fn slices<'a>(
         args.insert("type".to_owned(), json!(operator.op_type()));
         args.insert("writes (bytes)".to_owned(), json!(sum(operator.outputs())));
         let name = operator_name(graph, id)?;
-        let (ts, dur) = (Time::of_step(step), Some(Time::of_step(1)));
-        Some(Event { name, cat: "operator", ph: "X", ts, dur, pid, tid: 1, args })
+        let (ts, dur) = (TraceTime::of_step(step), Some(TraceTime::of_step(1)));
+        Some(TraceEvent { name, cat: "operator", ph: "X", ts, dur, pid, tid: 1, args })
     })
 }
 
-/// Perfetto shows the counter's name and that of what it counts together: "live bytes".
-fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> Event {
+/// Perfetto shows the name of the counter and the key of its argument: "live bytes".
+fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> TraceEvent {
     let args = Map::from_iter([("bytes".to_owned(), json!(bytes))]);
-    let ts = Time::of_step(step);
-    Event { name: name.to_owned(), cat: "memory", ph: "C", ts, dur: None, pid, tid: 1, args }
+    let ts = TraceTime::of_step(step);
+    TraceEvent { name: name.to_owned(), cat: "memory", ph: "C", ts, dur: None, pid, tid: 1, args }
 }
 
 fn about(scene: &Scene) -> Value {
@@ -157,7 +157,7 @@ fn about(scene: &Scene) -> Value {
     })
 }
 
-fn text(about: &Value, events: &[Event]) -> String {
+fn text(about: &Value, events: &[TraceEvent]) -> String {
     let lines: Vec<String> =
         events.iter().map(|event| serde_json::to_string(event).expect("keys are text")).collect();
     format!(

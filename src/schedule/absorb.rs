@@ -1,43 +1,52 @@
-//! Operators that cost nothing right after the one that they wait for.
+//! Reduction: operators that cost nothing right after their only predecessor.
 
 use super::network::Network;
-use super::reduce::Part;
+use super::reduce::MergedOperator;
 use crate::limits::{Meter, Stop};
 use crate::sorting::unique;
 
-/// Puts operators right after the only one that they wait for, where that costs nothing in
-/// any order: the step takes no more than what is live before it, as what it writes is
-/// written in place, and leaves no more live. Activations after what they read, views.
+/// Merges operators into their only predecessor if running right after it costs nothing in any
+/// order. Typical cases are activation functions in place and views.
 ///
-/// Right after the other one, such an operator may run at once: whatever order an optimum
-/// has, moving it to the front raises nothing. What it is written over must die at its step
-/// in any order: it alone reads that.
+/// Decided: the operator runs immediately after its predecessor (the host). Pruned: all orders in
+/// which other operators run in between. This is sound for the following reasons. The step takes
+/// no more bytes than are live before it, because the operator writes its outputs in place of
+/// inputs, and it leaves no more bytes live. In any order, moving the operator forward to the
+/// step after its host raises no other step. The overwritten inputs die at the step in any order,
+/// because the operator is their only reader.
 ///
-/// Where what it frees was rounded up, that may have hung over the end of the arena; then it
-/// is left alone.
+/// Operators that free a rounded-up tensor are left alone: the padding of that tensor may have
+/// been beyond the end of the arena.
+///
+/// Costs O(tensors of the operator and its host) for each operator.
 ///
 /// # Errors
-/// Why it must stop.
-pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Part>, Stop> {
+/// The reason for stopping.
+pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
-    let mut parts: Vec<Part> = (0..count).map(|operator| Part::single(network, operator)).collect();
+    let mut parts: Vec<MergedOperator> =
+        (0..count).map(|operator| MergedOperator::single(network, operator)).collect();
     let mut into: Vec<u32> = (0..count).collect();
     for operator in 0..count {
+        // The predecessor may itself have moved into an earlier host.
         let &[before] = network.before.row(operator) else { continue };
         meter.work(64)?;
         let host = into[before as usize];
-        let there = &parts[host as usize];
-        let own = |tensor: u32| {
+        let host_part = &parts[host as usize];
+        let dies_here = |tensor: u32| {
             network.readers.row(tensor) == [operator]
                 && !network.stays[tensor as usize]
-                && there.writes.binary_search(&tensor).is_ok()
+                && host_part.writes.binary_search(&tensor).is_ok()
         };
-        // The host may not write over what this one still reads.
-        let over = |tensor: &u32| there.saves.iter().any(|save| save.needs.contains(tensor));
+        // The host must not overwrite a tensor that the operator still reads.
+        let host_overwrites =
+            |tensor: &u32| host_part.savings.iter().any(|saving| saving.overwritten.contains(tensor));
         let written = network.bytes(network.writes.row(operator));
         let dying: Vec<u32> =
-            network.reads.row(operator).iter().copied().filter(|&tensor| own(tensor)).collect();
-        let costs = network.own_bytes(operator, written, own) > 0 || written > network.bytes(&dying);
+            network.reads.row(operator).iter().copied().filter(|&tensor| dies_here(tensor)).collect();
+        // Two conditions: the step adds nothing to the bytes live before it, and the outputs are not
+        // larger than the inputs that die. The second one keeps the level after the step.
+        let costs = network.added_bytes(operator, written, dies_here) > 0 || written > network.bytes(&dying);
         let padded = network.paddings.any
             && network
                 .reads
@@ -46,30 +55,30 @@ pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Par
                 .any(|&tensor| network.paddings.tensors[tensor as usize] > 0);
         if costs
             || padded
-            || network.reads.row(operator).iter().any(over)
+            || network.reads.row(operator).iter().any(host_overwrites)
             || network.first > 0
             || network.paddings.transient[operator as usize] > 0
         {
             continue;
         }
         let moved = std::mem::take(&mut parts[operator as usize]);
-        put(network, &mut parts[host as usize], moved, &dying);
+        append(network, &mut parts[host as usize], moved, &dying);
         into[operator as usize] = host;
     }
     Ok(parts)
 }
 
-/// Puts a part after another one, which has written what dies there.
-fn put(network: &Network, host: &mut Part, moved: Part, dying: &[u32]) {
+/// Appends an operator to its host, which has written the tensors `dying` at the step.
+fn append(network: &Network, host: &mut MergedOperator, moved: MergedOperator, dying: &[u32]) {
     let before = network.bytes(&host.writes);
     host.writes.retain(|tensor| !dying.contains(tensor));
     host.writes.extend(moved.writes);
     host.writes = unique(std::mem::take(&mut host.writes));
-    // What was written and is no more took room at the step.
+    // Tensors that no longer appear as written were live at the step, so they count as transient.
     let now = network.bytes(&host.writes);
     host.transient += before - now;
-    let there = |tensor: &u32| dying.contains(tensor) || host.writes.contains(tensor);
-    let reads: Vec<u32> = moved.reads.into_iter().filter(|tensor| !there(tensor)).collect();
+    let is_internal = |tensor: &u32| dying.contains(tensor) || host.writes.contains(tensor);
+    let reads: Vec<u32> = moved.reads.into_iter().filter(|tensor| !is_internal(tensor)).collect();
     host.reads = unique([std::mem::take(&mut host.reads), reads].concat());
     host.sequence.extend(moved.sequence);
     host.before.extend(moved.before);

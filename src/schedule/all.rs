@@ -1,54 +1,58 @@
-//! Every order of a few operators.
+//! Enumeration of all orders of a few operators.
 
 use super::Scheduler;
-use super::cursor::Cursor;
+use super::cursor::ExecutionState;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::{Meter, Stop};
 
-/// Who is told of an order, and says below which height the next ones have to stay.
-type Visit<'v, E> = &'v mut dyn FnMut(&[OperatorId], &mut Meter<'_>) -> Result<u64, E>;
+/// Callback for each order. Returns the height below which further orders must stay.
+type OrderVisitor<'v, E> = &'v mut dyn FnMut(&[OperatorId], &mut Meter<'_>) -> Result<u64, E>;
 
 impl Scheduler<'_> {
-    /// Visits all orders in which no step takes as much as this height, or what the last visit
-    /// has lowered it to, whatever is shared. Their number is exponential.
+    /// Visits all orders in which every step takes less than `height` bytes. The callback may lower
+    /// the height. The number of orders is exponential in the number of operators.
+    ///
+    /// Pruned: prefixes with a step at or above the height. This is sound because the bytes of a
+    /// step are a lower bound for the arena under any choice of aliases.
     ///
     /// # Errors
-    /// Why it must stop, or what a visit says.
+    /// The reason for stopping, or an error of the callback.
     pub(crate) fn all_orders<E: From<Stop>>(
         &self,
         height: u64,
         meter: &mut Meter<'_>,
-        visit: Visit<'_, E>,
+        visit: OrderVisitor<'_, E>,
     ) -> Result<(), E> {
-        let cursor = Cursor::new(self.network()?);
-        All { graph: self.graph, cursor, order: Vec::new(), height, visit }.descend(meter)
+        let state = ExecutionState::new(self.network()?);
+        OrderEnumeration { graph: self.graph, state, order: Vec::new(), height, visit }.descend(meter)
     }
 }
 
-struct All<'a, E> {
+struct OrderEnumeration<'a, E> {
     graph: &'a Graph,
-    cursor: Cursor<'a>,
+    state: ExecutionState<'a>,
     order: Vec<OperatorId>,
     height: u64,
-    visit: Visit<'a, E>,
+    visit: OrderVisitor<'a, E>,
 }
 
-impl<E: From<Stop>> All<'_, E> {
+impl<E: From<Stop>> OrderEnumeration<'_, E> {
     fn descend(&mut self, meter: &mut Meter<'_>) -> Result<(), E> {
         meter.spend(1)?;
-        let count = self.cursor.network.operator_count();
+        let count = self.state.network.operator_count();
         if self.order.len() == count as usize {
             self.height = (self.visit)(&self.order, meter)?;
             return Ok(());
         }
         for operator in 0..count {
-            if self.cursor.is_ready(operator) && self.cursor.step(operator).bytes < self.height {
-                self.cursor.flip(operator, |_| {});
+            // Depth first, in ascending order of operators. Toggling twice restores the state.
+            if self.state.is_ready(operator) && self.state.step(operator).bytes < self.height {
+                self.state.toggle(operator, |_| {});
                 self.order.push(self.graph.file_order()[operator as usize]);
                 self.descend(meter)?;
                 self.order.pop();
-                self.cursor.flip(operator, |_| {});
+                self.state.toggle(operator, |_| {});
             }
         }
         Ok(())

@@ -1,4 +1,9 @@
-//! Tensors cut where others share parts of them.
+//! Atoms: the smallest ranges of bytes that the same tensors hold.
+//!
+//! Where tensors may share contents, a bound must count each shared byte once. So the bytes of each
+//! source tensor are cut at the ends of all ranges that other tensors may share and of all ranges
+//! that outputs may overwrite. The pieces are the atoms. They take the role of tensors in the search
+//! for orders: an atom is live while any tensor that holds it is live.
 
 use super::Result;
 use super::rows::Rows;
@@ -6,31 +11,37 @@ use crate::effects::{Reuse, reuses};
 use crate::graph::Graph;
 use crate::ids::TensorId;
 use crate::limits::{Limits, Meter};
-use crate::sharing::{Contents, Sharing, Stretch, Stretches, concerns};
+use crate::sharing::{Contents, Sharing, SourceRange, SourceRanges, concerns};
 
-/// Bytes that the same tensors hold, of one tensor's contents.
+/// A range of bytes of one source tensor that the same tensors hold.
 #[derive(Clone, Debug)]
 pub(super) struct Atom {
-    /// The tensor in which they are first written.
+    /// The tensor whose producer first writes these bytes.
     pub(super) source: TensorId,
-    /// Rounded up.
+    /// Length in bytes, rounded up.
     length: u64,
-    /// The same, or nothing if no bound may count them.
+    /// The length, or 0 if no bound may count these bytes.
     pub(super) bytes: u64,
-    /// What rounding added to a tensor that ends here.
+    /// Bytes that rounding added to a tensor that ends with this atom.
     pub(super) padding: u64,
-    /// Whether an operator that runs reads a tensor that holds them.
+    /// True if an operator that runs reads a tensor that holds these bytes.
     pub(super) is_read: bool,
-    /// Whether a tensor that holds them is an output.
+    /// True if a tensor that holds these bytes is an output.
     pub(super) is_output: bool,
 }
 
+/// The atoms of a graph.
 pub(super) struct Atoms {
+    /// All atoms, by source tensor and offset.
     pub(super) list: Vec<Atom>,
+    /// By tensor: its atoms, ascending.
     of_tensor: Rows,
 }
 
 impl Atoms {
+    /// Cuts the tensors of a graph into atoms of whole cells of `unit` bytes. O(n log n) for n source
+    /// ranges, if no tensor has very many of them.
+    ///
     /// # Errors
     /// [`Stop::Cancelled`](crate::Stop::Cancelled).
     pub(super) fn new(
@@ -43,36 +54,39 @@ impl Atoms {
             let meter = &mut Meter::new(limits, u64::MAX);
             Contents::new(graph, default_alignment, sharing, meter)
         };
+        // Without sharing, every tensor is a single atom.
         let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };
-        let plain = Stretches::new(graph);
-        let stretches = contents.as_ref().map_or(&plain, |contents| &contents.stretches);
-        let of_tensor: Vec<&[Stretch]> = graph.tensor_ids().map(|id| stretches.of(id)).collect();
-        // By source: where stretches of it begin and end.
-        // What does not begin at a cell shares its first one with what is before it. Sizes near 2^64
-        // are of what is not in the arena: no matter how these are rounded.
+        let unshared = SourceRanges::new(graph);
+        let ranges = contents.as_ref().map_or(&unshared, |contents| &contents.source_ranges);
+        let of_tensor: Vec<&[SourceRange]> = graph.tensor_ids().map(|id| ranges.of(id)).collect();
+        // By source: the positions of cuts. A range that does not start at a cell shares its first
+        // cell with the preceding range. Sizes near 2^64 belong to constants, which are not in the
+        // arena, so their rounding does not matter.
         let up = |bytes: u64| bytes.checked_next_multiple_of(unit).unwrap_or(u64::MAX);
-        let start = |stretch: &Stretch| up(stretch.at);
-        let end = |stretch: &Stretch| up(stretch.at + stretch.bytes);
+        let start = |range: &SourceRange| up(range.at);
+        let end = |range: &SourceRange| up(range.at + range.bytes);
         let mut cuts: Vec<Vec<u64>> =
             graph.tensors().iter().map(|tensor| vec![0, up(tensor.bytes())]).collect();
         let mut insert = |tensor: TensorId, cut: u64| {
-            let own = &mut cuts[tensor.index()];
-            if let Err(place) = own.binary_search(&cut) {
-                own.insert(place, cut);
+            let source_cuts = &mut cuts[tensor.index()];
+            if let Err(position) = source_cuts.binary_search(&cut) {
+                source_cuts.insert(position, cut);
             }
         };
         limits.go_on()?;
-        for stretch in of_tensor.iter().copied().flatten() {
-            insert(stretch.source, start(stretch));
-            insert(stretch.source, end(stretch));
+        for range in of_tensor.iter().copied().flatten() {
+            // Cut at both ends of each range that several tensors share: within an atom, all bytes belong
+            // to the same tensors.
+            insert(range.source, start(range));
+            insert(range.source, end(range));
         }
         limits.go_on()?;
         for Reuse { input, region, .. } in graph.operator_ids().flat_map(|id| reuses(graph, id, sharing)) {
             // The region of a reuse begins or ends with the input.
             let cut = if region.start > 0 { region.start } else { region.end };
-            let within = |stretch: &&Stretch| stretch.from < cut && cut < stretch.from + stretch.bytes;
-            if let Some(stretch) = of_tensor[input.index()].iter().find(within) {
-                insert(stretch.source, up(stretch.at + (cut - stretch.from)));
+            let within = |range: &&SourceRange| range.from < cut && cut < range.from + range.bytes;
+            if let Some(range) = of_tensor[input.index()].iter().find(within) {
+                insert(range.source, up(range.at + (cut - range.from)));
             }
         }
         let free = contents.as_ref().map_or(&[][..], |contents| &contents.free);
@@ -94,42 +108,44 @@ impl Atoms {
                 is_output: false,
             }));
         }
-        let atoms = |stretch: &Stretch| {
-            let source = stretch.source.index();
-            let place = |cut: u64| first[source] + cuts[source].partition_point(|&other| other < cut) as u32;
-            place(start(stretch))..place(end(stretch)).min(first[source] + cuts[source].len() as u32 - 1)
+        let atoms = |range: &SourceRange| {
+            let source = range.source.index();
+            let atom_at =
+                |cut: u64| first[source] + cuts[source].partition_point(|&other| other < cut) as u32;
+            atom_at(start(range))..atom_at(end(range)).min(first[source] + cuts[source].len() as u32 - 1)
         };
         limits.go_on()?;
-        for (tensor, own) in graph.tensors().iter().zip(&of_tensor) {
+        for (tensor, tensor_ranges) in graph.tensors().iter().zip(&of_tensor) {
             let runs = |id: &crate::ids::OperatorId| !graph.operator(*id).is_folded();
             let is_read = tensor.readers().iter().any(runs);
-            for stretch in *own {
-                for atom in atoms(stretch) {
+            for range in *tensor_ranges {
+                for atom in atoms(range) {
                     let atom = &mut list[atom as usize];
                     atom.is_read |= is_read;
                     atom.is_output |= tensor.is_output();
                 }
-                if let Some(last) = atoms(stretch).last() {
+                if let Some(last) = atoms(range).last() {
                     let padding = &mut list[last as usize].padding;
-                    *padding = (end(stretch) - stretch.at - stretch.bytes).max(*padding);
+                    *padding = (end(range) - range.at - range.bytes).max(*padding);
                 }
             }
         }
+        // Bytes of dropped aliases may be shared by some plan, so no bound may count them.
         for &(source, from, end) in free {
-            for atom in atoms(&Stretch { from, bytes: end - from, source, at: from }) {
+            for atom in atoms(&SourceRange { from, bytes: end - from, source, at: from }) {
                 (list[atom as usize].bytes, list[atom as usize].padding) = (0, 0);
             }
         }
-        let of_tensor = Rows::new(of_tensor.iter().map(|own| own.iter().flat_map(atoms)));
+        let of_tensor = Rows::new(of_tensor.iter().map(|ranges| ranges.iter().flat_map(atoms)));
         Ok(Self { list, of_tensor })
     }
 
-    /// Where the contents of a tensor are.
+    /// The atoms of a tensor, in the order of their bytes.
     pub(super) fn of(&self, tensor: TensorId) -> &[u32] {
         self.of_tensor.row(tensor.index() as u32)
     }
 
-    /// Those of them that hold bytes `from..end` of it.
+    /// The atoms that hold bytes `from..end` of a tensor.
     pub(super) fn within(&self, tensor: TensorId, from: u64, end: u64) -> Vec<u32> {
         let mut at = 0;
         let holds = |&atom: &u32| {
@@ -140,7 +156,7 @@ impl Atoms {
         self.of(tensor).iter().copied().filter(holds).collect()
     }
 
-    /// What of it no tensor held before.
+    /// The atoms whose bytes the tensor's own producer writes.
     pub(super) fn first_in(&self, tensor: TensorId) -> impl Iterator<Item = u32> {
         self.of(tensor).iter().copied().filter(move |&atom| self.list[atom as usize].source == tensor)
     }

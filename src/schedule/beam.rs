@@ -1,44 +1,48 @@
-//! Many orders side by side, of which the best go on.
+//! Beam search for orders.
 
+use super::charge_nodes;
 use super::network::Network;
-use super::spend;
-use super::walk::{Walk, marks};
+use super::walk::{ReadyCursor, zobrist_keys};
 use crate::limits::{Meter, Stop};
 use crate::random::Keys;
 use crate::sorting::{Keyed, sort_keyed};
 
-/// A set of operators that have run, somewhere on the way.
-struct Point {
+/// An executed set that the search has kept: a node of the tree of partial orders.
+struct BeamNode {
     parent: u32,
-    /// What ran since the parent: a range of all that ran.
+    /// The operators that ran since the parent: a range of the list of all operators that ran.
     ran: (u32, u32),
 }
 
-/// A point to go on from.
+/// An executed set in the current level of the beam.
 #[derive(Clone, Copy)]
-struct Tip {
-    point: u32,
+struct BeamState {
+    node: u32,
     peak: u64,
     key: u128,
 }
 
-/// One more step from a tip.
-struct Choice {
+/// A candidate for the next level: one more operator after a set of the current level.
+struct BeamCandidate {
     peak: u64,
-    tip: u32,
+    state: u32,
     operator: u32,
     key: u128,
 }
 
-/// Looks for an order with a peak below `above`: of all that can run next after `width`
-/// sets of operators, those that lead to the least peaks and then the least live bytes go on;
-/// other seeds than 0 draw among equals. Gives up early where the nodes are not enough for all
-/// operators at the pace so far.
+/// Searches for an order with a peak below `above`. A level of the beam holds up to `width` executed
+/// sets. Of all their successors, those with the lowest peaks, then the fewest live bytes, form
+/// the next level. Seeds other than 0 break ties at random.
 ///
-/// O(n w r (d + log)) for n operators, w the width, r that are ready at once.
+/// Pruned: successors beyond the width (this may lose the optimum, so the result proves nothing),
+/// successors at or above the incumbent peak, and executed sets that were reached before. Within a
+/// level, candidates are sorted by peak, so the first candidate that reaches a set is the best one.
+///
+/// O(n w r (d + log (w r))) for n operators of degree d, width w and r ready operators. Stops early
+/// if the budget of nodes will not suffice at the pace so far.
 ///
 /// # Errors
-/// Why it must stop.
+/// The reason for stopping.
 pub(super) fn beam(
     network: &Network,
     width: usize,
@@ -46,110 +50,121 @@ pub(super) fn beam(
     seed: u64,
     meter: &mut Meter<'_>,
 ) -> Result<Option<(u64, Vec<u32>)>, Stop> {
-    let marks = marks(network.operator_count());
-    let mut walk = Walk::new(network);
-    let (mut points, mut ran): (Vec<Point>, Vec<u32>) = (Vec::new(), Vec::new());
+    let zobrist = zobrist_keys(network.operator_count());
+    let mut walk = ReadyCursor::new(network);
+    let (mut nodes_kept, mut ran): (Vec<BeamNode>, Vec<u32>) = (Vec::new(), Vec::new());
     let mut best: Option<(u64, u32)> = None;
-    let mut tips: Vec<Tip> = Vec::new();
+    let mut level: Vec<BeamState> = Vec::new();
     let mut sets: Vec<u64> = Vec::new();
-    let words = walk.cursor.done.as_raw_slice().len();
-    let mut known = Keys::default();
-    let mut choices = vec![Choice { peak: 0, tip: u32::MAX, operator: u32::MAX, key: 0 }];
-    // By peak, live bytes, and what is drawn between equals, with the place of the choice.
+    let words = walk.state.done.as_raw_slice().len();
+    let mut reached = Keys::default();
+    let mut candidates = vec![BeamCandidate { peak: 0, state: u32::MAX, operator: u32::MAX, key: 0 }];
+    // Sort keys: peak, live bytes, and a random number to break ties, with the index of the
+    // candidate in the low 32 bits.
     let mut ranks: Vec<Keyed> = vec![([0, 0], 0)];
-    let pace = Pace { from: meter.nodes(), most: meter.remaining() };
+    let pace = Pace { from: meter.nodes(), budget: meter.remaining() };
     loop {
         pace.check(&walk, meter.nodes())?;
-        let (mut next_tips, mut next_sets) = (Vec::new(), Vec::new());
+        // Build the next level from the best candidates. `go_to` toggles only the operators in which
+        // two sets differ.
+        let (mut next_level, mut next_sets) = (Vec::new(), Vec::new());
         for &(_, rank) in &ranks {
-            let choice = &choices[(rank & u64::from(u32::MAX)) as usize];
+            let candidate = &candidates[(rank & u64::from(u32::MAX)) as usize];
             let below = best.map_or(above, |best| best.0);
-            if next_tips.len() == width || choice.peak >= below {
+            if next_level.len() == width || candidate.peak >= below {
                 break;
             }
-            let mut tip = Tip { point: points.len() as u32, peak: choice.peak, key: choice.key };
-            let (parent, from) = (choice.tip, ran.len() as u32);
+            let mut state =
+                BeamState { node: nodes_kept.len() as u32, peak: candidate.peak, key: candidate.key };
+            let (parent, from) = (candidate.state, ran.len() as u32);
+            // The candidate of the empty set has no parent.
             if parent < u32::MAX {
                 let first = parent as usize * words;
                 let work = walk.go_to(&sets[first..first + words]);
-                walk.flip(choice.operator);
-                ran.push(choice.operator);
-                spend(meter, 1, work)?;
+                walk.toggle(candidate.operator);
+                ran.push(candidate.operator);
+                charge_nodes(meter, 1, work)?;
             }
-            walk.run_free(below - 1, meter, |operator, bytes| {
+            walk.run_free_operators(below - 1, meter, |operator, bytes| {
                 ran.push(operator);
-                tip.peak = tip.peak.max(bytes);
-                tip.key ^= marks[operator as usize];
+                state.peak = state.peak.max(bytes);
+                state.key ^= zobrist[operator as usize];
             })?;
-            if !known.insert(tip.key) {
+            // Another order of the same operators has been kept before.
+            if !reached.insert(state.key) {
                 ran.truncate(from as usize);
                 continue;
             }
-            let parent = tips.get(parent as usize).map_or(u32::MAX, |tip: &Tip| tip.point);
-            points.push(Point { parent, ran: (from, ran.len() as u32) });
+            let parent = level.get(parent as usize).map_or(u32::MAX, |state: &BeamState| state.node);
+            nodes_kept.push(BeamNode { parent, ran: (from, ran.len() as u32) });
             if walk.is_at_end() {
-                best = Some((tip.peak, tip.point));
+                best = Some((state.peak, state.node));
                 continue;
             }
-            next_tips.push(tip);
-            next_sets.extend_from_slice(walk.cursor.done.as_raw_slice());
+            next_level.push(state);
+            next_sets.extend_from_slice(walk.state.done.as_raw_slice());
         }
-        if next_tips.is_empty() {
+        if next_level.is_empty() {
             break;
         }
-        (tips, sets) = (next_tips, next_sets);
-        choices.clear();
+        (level, sets) = (next_level, next_sets);
+        candidates.clear();
         ranks.clear();
-        for (number, tip) in tips.iter().enumerate() {
+        for (number, state) in level.iter().enumerate() {
             let first = number * words;
             let work = walk.go_to(&sets[first..first + words]);
             for &operator in walk.ready() {
-                let step = walk.cursor.step(operator);
-                let key = tip.key ^ marks[operator as usize];
-                let peak = tip.peak.max(step.bytes);
+                let step = walk.state.step(operator);
+                let key = state.key ^ zobrist[operator as usize];
+                let peak = state.peak.max(step.bytes);
+                // The random number is a hash of the set, so a tie is broken in the same way wherever it
+                // occurs, and no state of a generator has to be kept.
                 let draw = if seed == 0 { 0 } else { (key as u64).wrapping_mul(2 * seed + 1) >> 32 };
-                ranks.push(([peak, step.after], (draw << 32) | choices.len() as u64));
-                choices.push(Choice { peak, tip: number as u32, operator, key });
+                ranks.push(([peak, step.after], (draw << 32) | candidates.len() as u64));
+                candidates.push(BeamCandidate { peak, state: number as u32, operator, key });
             }
-            // They are sorted, too.
-            spend(meter, 0, work + 4 * walk.ready_work)?;
+            // The candidates are sorted as well, which the factor accounts for.
+            charge_nodes(meter, 0, work + 4 * walk.ready_work)?;
         }
         sort_keyed(&mut ranks);
     }
-    Ok(best.map(|(peak, end)| (peak, way(&points, &ran, end))))
+    Ok(best.map(|(peak, end)| (peak, path_to(&nodes_kept, &ran, end))))
 }
 
-/// Nodes before the beam, and at most for it.
+/// Checks that the budget suffices for the rest of the beam search.
 struct Pace {
+    /// Nodes spent before the beam search.
     from: u64,
-    most: u64,
+    /// Nodes that the beam search may spend.
+    budget: u64,
 }
 
 impl Pace {
-    /// The first operators may take twice as many nodes as the others do: where the ready ones become
-    /// fewer at a steady pace, they do.
+    /// Compares the nodes spent with the share of operators that have run. The first half of the
+    /// operators may take twice the average, because the number of ready operators shrinks.
     ///
     /// # Errors
-    /// [`Stop::Nodes`] if an eighth of the nodes is spent and the rest is not enough.
-    fn check(&self, walk: &Walk<'_>, nodes: u64) -> Result<(), Stop> {
+    /// [`Stop::Nodes`] if an eighth of the budget is spent and the rest will not suffice.
+    fn check(&self, walk: &ReadyCursor<'_>, nodes: u64) -> Result<(), Stop> {
         let spent = nodes - self.from;
-        let (done, all) = (walk.cursor.done_count, walk.cursor.network.operator_count());
+        let (done, all) = (walk.state.done_count, walk.state.network.operator_count());
         let needed = u128::from(spent) * u128::from(all);
-        let is_hopeless = spent > self.most / 8 && needed > 2 * u128::from(self.most) * u128::from(done);
+        let is_hopeless = spent > self.budget / 8 && needed > 2 * u128::from(self.budget) * u128::from(done);
         if is_hopeless { Err(Stop::Nodes) } else { Ok(()) }
     }
 }
 
-fn way(points: &[Point], ran: &[u32], end: u32) -> Vec<u32> {
+/// The operators on the path from the root to a node, in the order in which they run.
+fn path_to(nodes_kept: &[BeamNode], ran: &[u32], end: u32) -> Vec<u32> {
     let mut path = Vec::new();
-    let mut point = end;
-    while point < u32::MAX {
-        path.push(point);
-        point = points[point as usize].parent;
+    let mut node = end;
+    while node < u32::MAX {
+        path.push(node);
+        node = nodes_kept[node as usize].parent;
     }
-    let steps = path.iter().rev().flat_map(|&point| {
-        let (from, to) = points[point as usize].ran;
+    let operators = path.iter().rev().flat_map(|&node| {
+        let (from, to) = nodes_kept[node as usize].ran;
         &ran[from as usize..to as usize]
     });
-    steps.copied().collect()
+    operators.copied().collect()
 }

@@ -1,47 +1,52 @@
-//! A set of operators that have run, and what is live after them.
+//! The state of an execution: the set of operators that have run, and the bytes live after them.
 
 use bitvec::vec::BitVec;
 
 use super::network::Network;
 
-/// What depends on the set alone: operators may be added and taken out in any order.
+/// The executed set and its live bytes. The state depends on the set alone, not on the order in which
+/// its operators ran. So the searches may add and remove operators in any order, and a set that
+/// is reached by two orders needs to be expanded only once.
 #[derive(Clone, Debug)]
-pub(super) struct Cursor<'a> {
+pub(super) struct ExecutionState<'a> {
     pub(super) network: &'a Network,
     pub(super) done: BitVec<u64>,
+    /// Number of operators in `done`.
     pub(super) done_count: u32,
     /// Bytes live between steps.
     pub(super) live: u64,
-    /// By operator: how many it still waits for.
-    missing: Vec<u32>,
-    /// By tensor: readers that have not run.
-    pub(super) left: Vec<u32>,
-    /// By tensor: whether its writer has run, or it was present.
+    /// By operator: the number of predecessors that have not run.
+    predecessors_left: Vec<u32>,
+    /// By tensor: the number of readers that have not run.
+    pub(super) readers_left: Vec<u32>,
+    /// By tensor: true if its writer has run, or if it is an input.
     written: Vec<bool>,
-    /// Paddings of what is live, ascending, and how often.
+    /// The distinct paddings in ascending order, each with the number of live tensors that have it.
     paddings: Vec<(u64, u32)>,
 }
 
-/// What a step takes, and what it changes.
+/// The bytes live at a step and after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    /// Bytes at the step.
+pub(super) struct StepBytes {
+    /// Bytes live at the step.
     pub(super) bytes: u64,
     /// Bytes live after it.
     pub(super) after: u64,
 }
 
-impl<'a> Cursor<'a> {
-    /// Nothing has run.
+impl<'a> ExecutionState<'a> {
+    /// The state before the first operator.
     pub(super) fn new(network: &'a Network) -> Self {
         let operators = network.operator_count();
-        let mut cursor = Self {
+        let mut state = Self {
             network,
             done: BitVec::repeat(false, operators as usize),
             done_count: 0,
             live: network.base,
-            missing: (0..operators).map(|operator| network.before.row(operator).len() as u32).collect(),
-            left: (0..network.tensor_count())
+            predecessors_left: (0..operators)
+                .map(|operator| network.before.row(operator).len() as u32)
+                .collect(),
+            readers_left: (0..network.tensor_count())
                 .map(|tensor| network.readers.row(tensor).len() as u32)
                 .collect(),
             written: vec![false; network.sizes.len()],
@@ -51,53 +56,58 @@ impl<'a> Cursor<'a> {
             let mut all = network.paddings.tensors.clone();
             all.sort_unstable();
             all.dedup();
-            cursor.paddings = all.into_iter().map(|padding| (padding, 0)).collect();
+            state.paddings = all.into_iter().map(|padding| (padding, 0)).collect();
         }
         for &tensor in &network.present {
-            cursor.written[tensor as usize] = true;
-            cursor.appear(tensor);
+            state.written[tensor as usize] = true;
+            state.add_live(tensor);
         }
-        cursor
+        state
     }
 
     pub(super) fn is_done(&self, operator: u32) -> bool {
         self.done[operator as usize]
     }
 
-    /// Whether it has not run, and may.
+    /// Returns true if an operator has not run and all of its predecessors have.
     #[inline]
     pub(super) fn is_ready(&self, operator: u32) -> bool {
-        self.missing[operator as usize] == 0 && !self.done[operator as usize]
+        self.predecessors_left[operator as usize] == 0 && !self.done[operator as usize]
     }
 
     fn is_live(&self, tensor: usize) -> bool {
-        self.written[tensor] && (self.left[tensor] > 0 || self.network.stays[tensor])
+        self.written[tensor] && (self.readers_left[tensor] > 0 || self.network.stays[tensor])
     }
 
-    fn appear(&mut self, tensor: u32) {
+    /// Counts a tensor as live from now on.
+    fn add_live(&mut self, tensor: u32) {
         self.live += self.network.sizes[tensor as usize];
         self.count_padding(tensor, 1);
     }
 
-    fn vanish(&mut self, tensor: u32) {
+    /// Counts a tensor as dead from now on.
+    fn remove_live(&mut self, tensor: u32) {
         self.live -= self.network.sizes[tensor as usize];
         self.count_padding(tensor, u32::MAX);
     }
 
+    /// Adds or removes (`u32::MAX`, modulo 2^32) one live tensor with the padding of `tensor`.
     fn count_padding(&mut self, tensor: u32, change: u32) {
         if self.network.paddings.any {
             let padding = self.network.paddings.tensors[tensor as usize];
-            if let Ok(place) = self.paddings.binary_search_by_key(&padding, |entry| entry.0) {
-                self.paddings[place].1 = self.paddings[place].1.wrapping_add(change);
+            if let Ok(position) = self.paddings.binary_search_by_key(&padding, |entry| entry.0) {
+                self.paddings[position].1 = self.paddings[position].1.wrapping_add(change);
             }
         }
     }
 
-    /// Whether an operator has run is told the other way round from now on, `became`
-    /// hears of those that may run since, or no longer.
-    pub(super) fn flip(&mut self, operator: u32, mut changed: impl FnMut(u32)) {
+    /// Toggles whether an operator has run. Calls `changed` for all operators that become ready or
+    /// cease to be ready, among them the operator itself. O(degree of the operator).
+    pub(super) fn toggle(&mut self, operator: u32, mut changed: impl FnMut(u32)) {
         let network = self.network;
         let runs = !self.done[operator as usize];
+        // An output appears when its writer runs, and a tensor vanishes when its last reader has run.
+        // Undoing an operator applies the same changes in reverse.
         self.done.set(operator as usize, runs);
         changed(operator);
         if runs {
@@ -105,62 +115,65 @@ impl<'a> Cursor<'a> {
             for &tensor in network.writes.row(operator) {
                 self.written[tensor as usize] = true;
                 if self.is_live(tensor as usize) {
-                    self.appear(tensor);
+                    self.add_live(tensor);
                 }
             }
             for &tensor in network.reads.row(operator) {
-                let was = self.is_live(tensor as usize);
-                self.left[tensor as usize] -= 1;
-                if was && !self.is_live(tensor as usize) {
-                    self.vanish(tensor);
+                let was_live = self.is_live(tensor as usize);
+                self.readers_left[tensor as usize] -= 1;
+                if was_live && !self.is_live(tensor as usize) {
+                    self.remove_live(tensor);
                 }
             }
             for &next in network.after.row(operator) {
-                self.missing[next as usize] -= 1;
-                if self.missing[next as usize] == 0 {
+                self.predecessors_left[next as usize] -= 1;
+                if self.predecessors_left[next as usize] == 0 {
                     changed(next);
                 }
             }
         } else {
             self.done_count -= 1;
             for &tensor in network.reads.row(operator) {
-                let was = self.is_live(tensor as usize);
-                self.left[tensor as usize] += 1;
-                if !was && self.is_live(tensor as usize) {
-                    self.appear(tensor);
+                let was_live = self.is_live(tensor as usize);
+                self.readers_left[tensor as usize] += 1;
+                if !was_live && self.is_live(tensor as usize) {
+                    self.add_live(tensor);
                 }
             }
             for &tensor in network.writes.row(operator) {
                 if self.is_live(tensor as usize) {
-                    self.vanish(tensor);
+                    self.remove_live(tensor);
                 }
                 self.written[tensor as usize] = false;
             }
             for &next in network.after.row(operator) {
-                self.missing[next as usize] += 1;
-                if self.missing[next as usize] == 1 {
+                self.predecessors_left[next as usize] += 1;
+                if self.predecessors_left[next as usize] == 1 {
                     changed(next);
                 }
             }
         }
     }
 
-    /// What it would take to run an operator that is ready.
+    /// Computes the step of a ready operator without running it. O(degree of the operator).
     #[inline]
-    pub(super) fn step(&self, operator: u32) -> Step {
+    pub(super) fn step(&self, operator: u32) -> StepBytes {
         let network = self.network;
-        let written: u64 = network.writes.row(operator).iter().map(|&t| network.sizes[t as usize]).sum();
-        let dies = |&&tensor: &&u32| self.left[tensor as usize] == 1 && !network.stays[tensor as usize];
+        let written: u64 =
+            network.writes.row(operator).iter().map(|&tensor| network.sizes[tensor as usize]).sum();
+        let dies =
+            |&&tensor: &&u32| self.readers_left[tensor as usize] == 1 && !network.stays[tensor as usize];
         let dying =
             |row: &[u32]| row.iter().filter(dies).map(|&tensor| network.sizes[tensor as usize]).sum::<u64>();
         let freed = dying(network.reads.row(operator));
         let first = if self.done_count == 0 { network.first } else { 0 };
-        let own = network.own_bytes(operator, written, |tensor| dies(&&tensor));
-        let bytes = self.live + first + own - dying(network.early.row(operator));
-        Step { bytes: bytes - self.padding(operator), after: self.live + written - freed }
+        let added = network.added_bytes(operator, written, |tensor| dies(&&tensor));
+        // Inputs without a reader are live at the first step only, whichever operator runs there.
+        let bytes = self.live + first + added - dying(network.early.row(operator));
+        StepBytes { bytes: bytes - self.padding(operator), after: self.live + written - freed }
     }
 
-    /// The most that rounding added to something live at the step of an operator.
+    /// The largest padding among the tensors live at the step of an operator.
     fn padding(&self, operator: u32) -> u64 {
         let paddings = &self.network.paddings;
         if !paddings.any {
@@ -170,32 +183,32 @@ impl<'a> Cursor<'a> {
         let written =
             self.network.writes.row(operator).iter().map(|&tensor| paddings.tensors[tensor as usize]);
         let first = if self.done_count == 0 { paddings.first } else { 0 };
-        let own = written.max().unwrap_or(0).max(paddings.transient[operator as usize]);
-        live.max(own).max(paddings.base).max(first)
+        let padding_added = written.max().unwrap_or(0).max(paddings.transient[operator as usize]);
+        live.max(padding_added).max(paddings.base).max(first)
     }
 }
 
-/// By operator: the bytes of its step in an order.
+/// By operator: the bytes live at its step in an order.
 pub(super) fn step_bytes(network: &Network, order: &[u32]) -> Vec<u64> {
-    let mut cursor = Cursor::new(network);
+    let mut state = ExecutionState::new(network);
     let mut bytes = vec![0; order.len()];
     for &operator in order {
-        bytes[operator as usize] = cursor.step(operator).bytes;
-        cursor.flip(operator, |_| {});
+        bytes[operator as usize] = state.step(operator).bytes;
+        state.toggle(operator, |_| {});
     }
     bytes
 }
 
-/// The most bytes that any step of an order takes.
+/// The peak of an order: the maximum of the bytes live at a step.
 pub(super) fn peak(network: &Network, order: &[u32]) -> u64 {
-    let mut cursor = Cursor::new(network);
-    // Inputs are there even if nothing runs.
+    let mut state = ExecutionState::new(network);
+    // Inputs are live even if the graph has no operators.
     let padding = network.paddings.base.max(network.paddings.first);
     let mut peak = if order.is_empty() { network.base + network.first - padding } else { 0 };
     for &operator in order {
-        debug_assert!(cursor.is_ready(operator), "operator {operator} cannot run yet");
-        peak = peak.max(cursor.step(operator).bytes);
-        cursor.flip(operator, |_| {});
+        debug_assert!(state.is_ready(operator), "operator {operator} cannot run yet");
+        peak = peak.max(state.step(operator).bytes);
+        state.toggle(operator, |_| {});
     }
     peak
 }

@@ -1,90 +1,106 @@
-//! Bounds on the peak by cuts: what must be live when an operator runs.
+//! Lower bounds on the peak by minimum cuts: bytes that must be live when an operator runs.
 
 use super::cursor::step_bytes;
 use super::network::Network;
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// More than any sum of sizes.
+/// An infinite capacity: more than any sum of sizes.
 const UNBOUNDED: u64 = u64::MAX / 4;
 
-/// An order, and how far a bound is raised.
+/// The goal and the budget of [`cut_bound`].
 #[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
+pub(super) struct CutGoal<'a> {
+    /// The incumbent order.
     pub(super) order: &'a [u32],
-    /// A bound of so many bytes is as good as any higher one.
+    /// The bound need not exceed this number of bytes.
     pub(super) enough: u64,
-    /// No more edges are looked at, over all operators: about 200 million in a second.
-    pub(super) most_work: u64,
+    /// Maximum number of edge visits over all operators: about 200 million take a second.
+    pub(super) max_work: u64,
 }
 
-/// Edges between two looks at the limits.
+/// Edge visits between two polls of the limits.
 const WORK_AT_ONCE: u64 = 1 << 17;
 
-/// A peak that no order stays below, and the edges looked at for it.
+/// Computes a lower bound on the peak of every order. Returns the bound and the edge visits spent.
 ///
-/// When operator `v` runs, all that it waits for has run, and nothing that waits for it;
-/// of the others any may have run that leaves the set closed. The least bytes that are live
-/// after such a set are a minimum cut: from the operators that have run to those that have
-/// not, a tensor counts if its writer has run and a reader has not. With what `v` writes and
-/// needs for itself, that bounds every order; the most over all operators is the result.
+/// When operator `v` runs, all its ancestors have run and none of its descendants has. Any set of
+/// other operators that is closed under predecessors may have run as well. The minimum of the bytes
+/// live after such a set is a minimum cut that separates executed from pending operators: a tensor
+/// crosses the cut if its writer has run and a reader has not. The cut plus the bytes that `v` adds
+/// is a lower bound for the step of `v` in any order, so the maximum over all operators bounds
+/// every peak.
 ///
-/// A maximum flow for each operator (Dinitz, 1970), those with the largest steps in the known
-/// order first, as far as the work lasts. What has run before `v` there is such a set, so that no
-/// cut of `v` is above that step: operators with steps below the bound so far are not looked at.
-/// Of what is rounded up, the most is taken off, as with the largest step.
+/// Each operator takes one maximum flow (Dinitz, 1970). Operators with the largest steps in the
+/// incumbent order come first. The set executed before `v` in that order is one of the sets above,
+/// so the cut of `v` does not exceed the step of `v` there: operators with steps at or below the bound
+/// so far cannot raise it and are skipped. The largest padding is subtracted, as for the
+/// largest step. A flow that is stopped early is below the minimum cut, so the bound stays valid.
+///
+/// A flow costs O(V^2 E) at worst, in practice a few passes over the edges.
 ///
 /// # Errors
-/// Why it must stop.
+/// The reason for stopping.
 pub(super) fn cut_bound(
     network: &Network,
-    known: Known<'_>,
+    goal: CutGoal<'_>,
     meter: &mut Meter<'_>,
 ) -> Result<(u64, u64), Stop> {
+    // A capacity that might be mistaken for an infinite one would make the cut meaningless.
     let total = network.sizes.iter().copied().fold(0, u64::saturating_add);
     if total >= UNBOUNDED {
         return Ok((0, 0));
     }
-    let mut flow = Flow::new(network, known.most_work);
-    let steps = step_bytes(network, known.order);
-    let mut operators = known.order.to_vec();
+    // About half a microsecond for each operator and pass.
+    let work = 256 * network.operator_count() as usize;
+    meter.work(work)?;
+    let mut flow = CutNetwork::new(network, goal.max_work);
+    meter.work(work)?;
+    let steps = step_bytes(network, goal.order);
+    meter.work(work)?;
+    let mut operators = goal.order.to_vec();
     sort_by_keys(&mut operators, |&operator| [!steps[operator as usize], operator.into()]);
     let mut best = 0;
     meter.charge(flow.to.len())?;
     for operator in operators {
-        if flow.work > known.most_work || best >= known.enough.min(steps[operator as usize]) {
+        // Operators come in descending order of their steps, so all others are below the bound, too.
+        if flow.work > goal.max_work || best >= goal.enough.min(steps[operator as usize]) {
             break;
         }
-        let live = flow.least_live(network, operator, meter)?;
-        // What the operator reads is live before it.
-        let (own, _) = network.step_bytes(operator);
-        best = best.max((own + live).saturating_sub(network.padding_at(operator)));
+        let live = flow.min_live_bytes(network, operator, meter)?;
+        // The inputs of the operator are live before it, so the cut contains them already.
+        let (added, _) = network.step_bytes(operator);
+        best = best.max((added + live).saturating_sub(network.padding_at(operator)));
     }
     Ok((best, flow.work))
 }
 
-/// Edges that leave a node lie one after the other.
-struct Flow {
-    /// By node: its first edge; then the end of all.
+/// A flow network with residual capacities. Nodes are operators, then tensors, then source and sink.
+/// The edges that leave a node are consecutive.
+struct CutNetwork {
+    /// By node: its first edge. The last entry is the number of edges.
     first: Vec<u32>,
     to: Vec<u32>,
-    /// By edge: the one that goes back.
+    /// By edge: the reverse edge.
     back: Vec<u32>,
+    /// By edge: the residual capacity.
     capacity: Vec<u64>,
-    /// Capacities without any flow, and without what is forced.
+    /// By edge: the capacity without flow and without forced operators.
     clean: Vec<u64>,
-    /// By operator: the edges that force it before and after.
+    /// By operator: the edges that force it to the executed side and to the pending side.
     forcing: Vec<[u32; 2]>,
+    /// By node: distance from the source in the residual graph.
     level: Vec<u32>,
+    /// By node: the first edge that may still lead to the sink in this phase.
     next: Vec<u32>,
-    /// Edges that were looked at, and at most so many.
+    /// Edge visits so far.
     work: u64,
-    most_work: u64,
+    /// Maximum number of edge visits.
+    max_work: u64,
 }
 
-/// Nodes are operators, then tensors, then both ends.
-impl Flow {
-    fn new(network: &Network, most_work: u64) -> Self {
+impl CutNetwork {
+    fn new(network: &Network, max_work: u64) -> Self {
         let edges = Self::edges(network);
         let nodes = (network.operator_count() + network.tensor_count() + 2) as usize;
         let mut first = vec![0u32; nodes + 1];
@@ -96,7 +112,7 @@ impl Flow {
             first[node + 1] += first[node];
         }
         let mut free = first.clone();
-        let mut place = |node: u32| {
+        let mut take_slot = |node: u32| {
             let edge = free[node as usize];
             free[node as usize] += 1;
             edge
@@ -105,7 +121,7 @@ impl Flow {
         let (mut to, mut back, mut clean) = (vec![0; count], vec![0; count], vec![0; count]);
         let mut forcing = vec![[0; 2]; network.operator_count() as usize];
         for (number, &(from, end, capacity)) in edges.iter().enumerate() {
-            let (edge, other) = (place(from), place(end));
+            let (edge, other) = (take_slot(from), take_slot(end));
             (to[edge as usize], to[other as usize]) = (end, from);
             (back[edge as usize], back[other as usize]) = (other, edge);
             clean[edge as usize] = capacity;
@@ -114,10 +130,16 @@ impl Flow {
             }
         }
         let (capacity, level, next) = (Vec::new(), Vec::new(), Vec::new());
-        Self { first, to, back, capacity, clean, forcing, level, next, work: 0, most_work }
+        Self { first, to, back, capacity, clean, forcing, level, next, work: 0, max_work }
     }
 
-    /// Edges with their ends and capacities. The first two of each operator force it.
+    /// Lists edges as (from, to, capacity). The first two edges of each operator are those that
+    /// force it to a side; their capacity is 0 until it is forced.
+    ///
+    /// The source side holds executed operators, and tensors all of whose readers are executed. An
+    /// edge of infinite capacity leads from an operator to each predecessor (a predecessor of an
+    /// executed operator is executed) and from a tensor to each reader. An edge with the tensor's
+    /// size leads from its writer to the tensor: it is cut if the tensor is live.
     fn edges(network: &Network) -> Vec<(u32, u32, u64)> {
         let (operators, tensors) = (network.operator_count(), network.tensor_count());
         let (source, sink) = (operators + tensors, operators + tensors + 1);
@@ -152,23 +174,30 @@ impl Flow {
         self.first[node as usize] as usize..self.first[node as usize + 1] as usize
     }
 
-    /// The least bytes live before an operator runs, without what is live throughout. Of a flow
-    /// that takes too long, as much as was found: no cut is below any flow.
-    fn least_live(&mut self, network: &Network, operator: u32, meter: &mut Meter<'_>) -> Result<u64, Stop> {
+    /// The minimum of the bytes live before an operator runs, without bytes that are live throughout.
+    /// If the flow exceeds the budget, returns its value so far: no cut is below any flow.
+    fn min_live_bytes(
+        &mut self,
+        network: &Network,
+        operator: u32,
+        meter: &mut Meter<'_>,
+    ) -> Result<u64, Stop> {
         self.capacity.clone_from(&self.clean);
         self.work += (self.clean.len() + self.node_count()) as u64;
+        // Force the operator itself to the pending side: the cut is the moment before it runs. Then
+        // force its ancestors to the executed side and its descendants to the pending side.
         let mut force = |operator: u32, after: bool| {
             self.capacity[self.forcing[operator as usize][usize::from(after)] as usize] = UNBOUNDED;
         };
         force(operator, true);
         for (rows, after) in [(&network.before, false), (&network.after, true)] {
-            let mut known = vec![false; network.operator_count() as usize];
-            let mut open = vec![operator];
-            while let Some(at) = open.pop() {
+            let mut visited = vec![false; network.operator_count() as usize];
+            let mut pending = vec![operator];
+            while let Some(at) = pending.pop() {
                 for &other in rows.row(at) {
-                    if !std::mem::replace(&mut known[other as usize], true) {
+                    if !std::mem::replace(&mut visited[other as usize], true) {
                         force(other, after);
-                        open.push(other);
+                        pending.push(other);
                     }
                 }
             }
@@ -176,14 +205,16 @@ impl Flow {
         let source = network.operator_count() + network.tensor_count();
         let (mut total, mut counted) = (0, self.work);
         meter.charge(self.clean.len())?;
-        while self.work <= self.most_work && self.find_levels(source) {
+        // Each phase computes a blocking flow, after which the distance to the sink has grown. So the
+        // number of phases is at most the number of nodes.
+        while self.work <= self.max_work && self.find_levels(source) {
             self.next.clone_from(&self.first);
             loop {
                 let (pushed, is_done) = self.push(source);
                 total += pushed;
                 meter.charge((self.work - counted) as usize)?;
                 counted = self.work;
-                if is_done || self.work > self.most_work {
+                if is_done || self.work > self.max_work {
                     break;
                 }
             }
@@ -191,7 +222,8 @@ impl Flow {
         Ok(total)
     }
 
-    /// How many edges with room lead to each node; whether the sink is reached.
+    /// Computes the level of each node by breadth-first search over edges with residual capacity.
+    /// Returns true if the sink is reachable.
     fn find_levels(&mut self, source: u32) -> bool {
         self.level.clear();
         self.level.resize(self.node_count(), u32::MAX);
@@ -212,27 +244,28 @@ impl Flow {
         self.level[source as usize + 1] < u32::MAX
     }
 
-    /// Pushes flow along shortest ways until there is none, or for a while; returns how much, and
-    /// whether there is none.
+    /// Pushes flow along shortest paths until none is left or [`WORK_AT_ONCE`] is spent. Returns the
+    /// flow pushed, and true if no path is left.
     fn push(&mut self, source: u32) -> (u64, bool) {
         let sink = source + 1;
         let enough = self.work + WORK_AT_ONCE;
         let mut total = 0;
-        // Edges of the way so far.
-        let mut way: Vec<u32> = Vec::new();
+        // Edges of the current path from the source.
+        let mut path: Vec<u32> = Vec::new();
         loop {
-            let node = way.last().map_or(source, |&edge| self.to[edge as usize]);
+            let node = path.last().map_or(source, |&edge| self.to[edge as usize]);
             self.work += 1;
             if node == sink {
-                let room = way.iter().map(|&edge| self.capacity[edge as usize]).min().unwrap_or(0);
+                let room = path.iter().map(|&edge| self.capacity[edge as usize]).min().unwrap_or(0);
                 total += room;
-                for &edge in &way {
+                for &edge in &path {
                     self.capacity[edge as usize] -= room;
                     self.capacity[self.back[edge as usize] as usize] += room;
                 }
-                self.work += 2 * way.len() as u64;
-                let full = way.iter().position(|&edge| self.capacity[edge as usize] == 0);
-                way.truncate(full.unwrap_or(0));
+                self.work += 2 * path.len() as u64;
+                // Continue from the first saturated edge: the path up to it has capacity left.
+                let full = path.iter().position(|&edge| self.capacity[edge as usize] == 0);
+                path.truncate(full.unwrap_or(0));
                 if self.work > enough {
                     return (total, false);
                 }
@@ -243,15 +276,16 @@ impl Flow {
                 self.capacity[edge] > 0 && self.level[to] == self.level[node as usize].wrapping_add(1)
             };
             let edges = self.edges_of(node);
-            let mut left = self.next[node as usize] as usize..edges.end;
+            let mut remaining = self.next[node as usize] as usize..edges.end;
             self.work += 1;
-            if let Some(edge) = left.find(leads) {
+            if let Some(edge) = remaining.find(leads) {
                 self.next[node as usize] = edge as u32;
-                way.push(edge as u32);
+                path.push(edge as u32);
                 continue;
             }
+            // A dead end: retreat, and never try the edge to it again in this phase.
             self.next[node as usize] = edges.end as u32;
-            let Some(edge) = way.pop() else { return (total, true) };
+            let Some(edge) = path.pop() else { return (total, true) };
             let before = self.to[self.back[edge as usize] as usize];
             self.next[before as usize] += 1;
         }

@@ -1,45 +1,48 @@
-//! Orders made step by step, without looking ahead.
+//! Greedy orders: list scheduling without look-ahead.
 
 use std::collections::BTreeSet;
 
-use super::cursor::Cursor;
+use super::cursor::ExecutionState;
 use super::network::Network;
 use crate::limits::{Meter, Stop};
 
-/// Which of the operators that are ready runs next.
+/// The rule that selects the next operator among those that are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Greedy {
-    /// The one that raises the live bytes least.
-    Growth,
-    /// The newest, but first what leaves no more live: depth first.
+pub(super) enum GreedyRule {
+    /// The operator that increases the live bytes least.
+    MinGrowth,
+    /// First operators that do not increase the live bytes, then the operator that became ready
+    /// last: depth first.
     Newest,
-    /// The first of the file, but first what leaves no more live.
-    File,
+    /// First operators that do not increase the live bytes, then the first one in program order.
+    ProgramOrder,
 }
 
-impl Greedy {
-    pub(super) const ALL: [Self; 3] = [Self::File, Self::Newest, Self::Growth];
+impl GreedyRule {
+    pub(super) const ALL: [Self; 3] = [Self::ProgramOrder, Self::Newest, Self::MinGrowth];
 
-    /// O((n + m) log n) for n operators and m reads.
+    /// Computes an order by this rule. O((n + m) log n) for n operators and m reads.
     ///
     /// # Errors
-    /// Why it must stop.
+    /// The reason for stopping.
     pub(super) fn order(self, network: &Network, meter: &mut Meter<'_>) -> Result<Vec<u32>, Stop> {
-        let mut cursor = Cursor::new(network);
+        let mut state = ExecutionState::new(network);
         let count = network.operator_count();
         let mut keys: Vec<Option<(i128, i128)>> = vec![None; count as usize];
         let mut queue: BTreeSet<(i128, i128, u32)> = BTreeSet::new();
         let mut order = Vec::with_capacity(count as usize);
-        let mut changed: Vec<u32> = (0..count).filter(|&operator| cursor.is_ready(operator)).collect();
+        let mut changed: Vec<u32> = (0..count).filter(|&operator| state.is_ready(operator)).collect();
         loop {
+            // The key of a ready operator changes only if it becomes the last reader of a tensor, so
+            // few keys need an update after each step.
             let mut work = 8;
             for operator in changed.drain(..) {
                 work += 8 + network.reads.row(operator).len() as u64;
                 if let Some((first, then)) = keys[operator as usize].take() {
                     queue.remove(&(first, then, operator));
                 }
-                if cursor.is_ready(operator) {
-                    let (first, then) = self.key(&cursor, operator, order.len());
+                if state.is_ready(operator) {
+                    let (first, then) = self.key(&state, operator, order.len());
                     keys[operator as usize] = Some((first, then));
                     queue.insert((first, then, operator));
                 }
@@ -48,25 +51,26 @@ impl Greedy {
             let Some((.., operator)) = queue.pop_first() else { break };
             keys[operator as usize] = None;
             order.push(operator);
-            cursor.flip(operator, |other| changed.push(other));
+            state.toggle(operator, |other| changed.push(other));
             for &tensor in network.reads.row(operator) {
-                if cursor.left[tensor as usize] == 1 {
-                    // The last reader would free it.
-                    let last = network.readers.row(tensor).iter().find(|&&reader| !cursor.is_done(reader));
-                    changed.extend(last.filter(|&&reader| cursor.is_ready(reader)));
+                if state.readers_left[tensor as usize] == 1 {
+                    // One reader is left: it now frees the tensor, so its key changes.
+                    let last = network.readers.row(tensor).iter().find(|&&reader| !state.is_done(reader));
+                    changed.extend(last.filter(|&&reader| state.is_ready(reader)));
                 }
             }
         }
         Ok(order)
     }
 
-    fn key(self, cursor: &Cursor<'_>, operator: u32, step: usize) -> (i128, i128) {
-        let growth = i128::from(cursor.step(operator).after) - i128::from(cursor.live);
+    /// The sort key of a ready operator; the lowest key runs first.
+    fn key(self, state: &ExecutionState<'_>, operator: u32, step: usize) -> (i128, i128) {
+        let growth = i128::from(state.step(operator).after) - i128::from(state.live);
         let raises = i128::from(growth > 0);
         match self {
-            Self::Growth => (growth, 0),
+            Self::MinGrowth => (growth, 0),
             Self::Newest => (raises, -(step as i128)),
-            Self::File => (raises, 0),
+            Self::ProgramOrder => (raises, 0),
         }
     }
 }

@@ -1,4 +1,13 @@
-//! Which operator runs when: orders of a low peak, and how low any can be.
+//! Scheduling: finds an order of operators with a low peak, and lower bounds on the peak of any order.
+//!
+//! 1. [`Network`] is the graph in flat arrays. Its tensors are atoms, so shared bytes count once.
+//! 2. The network is split into subproblems at operators that no order can move. The subproblem with
+//!    the highest peak is improved first; the others need not go below its peak.
+//! 3. For a subproblem: greedy orders, reductions that preserve an optimal order, a beam search for
+//!    an incumbent, an exact best-first search, and minimum cuts as lower bounds if the search
+//!    stops early.
+//!
+//! See `docs/order.md` for the theory. Every step is deterministic.
 
 mod absorb;
 mod all;
@@ -22,15 +31,15 @@ mod walk;
 
 use beam::beam;
 use cursor::peak;
-use cuts::{Known, cut_bound};
-use greedy::Greedy;
+use cuts::{CutGoal, cut_bound};
+use greedy::GreedyRule;
 use network::Network;
 pub(crate) use others::Others;
-use parting::Parting;
-use reduce::Reduced;
+use parting::SubproblemBuilder;
+use reduce::ReducedNetwork;
 pub(crate) use rows::Rows;
 use search::search;
-use segments::segments;
+use segments::independent_ranges;
 
 use std::cell::OnceCell;
 
@@ -40,107 +49,116 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::occupant::Variables;
 use crate::sharing::Sharing;
 
-/// The result of a phase that may have to stop.
+/// The result of a phase that may be stopped.
 type Result<T> = std::result::Result<T, Stop>;
 
-/// Which order a [`Planner`](crate::Planner) gives to a graph's operators.
+/// The mode in which a [`Planner`](crate::Planner) chooses the order of a graph's operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Ordering {
-    /// That of the file.
+    /// Program order: the order of the source model.
     File,
-    /// The best that can be found quickly; for most networks one that is proven.
+    /// The best order that a short search finds; for most networks it is proven optimal.
     #[default]
     Auto,
-    /// One of the least peak, with proof, as far as the limits and memory reach.
+    /// An order of minimum peak with a proof, as far as limits and memory allow.
     Optimal,
 }
 
-/// An order, its peak, and how low the peak of any order can be.
+/// An order, its peak, and a lower bound on the peak of any order.
 ///
-/// A peak is the most bytes that are live at a step, as [`lower_bound`](crate::lower_bound)
-/// counts them at the least alignment there is: no arena for the order is smaller.
+/// The peak is the maximum number of bytes live at a step, as [`lower_bound`](crate::lower_bound)
+/// counts them at the smallest alignment in the graph. No arena for the order is smaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Schedule {
-    /// The operators that run.
+    /// The operators that run, in order.
     pub order: Vec<OperatorId>,
     /// The peak in bytes.
     pub peak: u64,
-    /// The peak of the file's order.
+    /// The peak of program order in bytes.
     pub file_peak: u64,
-    /// No order has a lower peak, so none has a smaller arena.
+    /// A lower bound in bytes on the peak of every order, and so on the arena of every order.
     pub lower_bound: u64,
-    /// Nodes of the search: sets of operators that it left, and more for those that took long.
+    /// Search nodes spent. An expanded set of operators is a node; sets that take long count as
+    /// several.
     pub nodes: u64,
-    /// Why the search stopped.
+    /// The reason why the search stopped.
     pub stop: Stop,
-    /// No other order can be run.
+    /// True if the dependencies allow one order only.
     pub(crate) is_only_order: bool,
 }
 
 impl Schedule {
-    /// Whether no order has a lower peak.
+    /// Returns true if no order has a lower peak.
     #[must_use]
     pub fn is_optimal(&self) -> bool {
         self.peak == self.lower_bound
     }
 }
 
-/// How far to go.
+/// The budget of a search for orders.
 #[derive(Clone, Copy)]
-struct Effort {
+struct ScheduleEffort {
+    /// Nodes of the exact search in each subproblem.
     nodes: u64,
-    /// Of beams, one after the other.
+    /// Widths of the beam searches that run one after the other.
     widths: &'static [usize],
-    /// Edges that cuts look at, of all parts.
+    /// Edge visits of minimum cuts, over all subproblems.
     cuts: u64,
-    /// Whether only cuts raise the bound, and no orders are sought.
+    /// True if only minimum cuts raise the bound and no orders are searched.
     bounds_only: bool,
 }
 
-impl Effort {
+impl ScheduleEffort {
     /// Returns true if the caller asked for the optimum.
-    fn is_patient(&self) -> bool {
+    fn wants_optimum(&self) -> bool {
         self.widths.len() > 2
     }
 }
 
 impl Ordering {
-    fn effort(self) -> Effort {
+    fn effort(self) -> ScheduleEffort {
         match self {
-            Self::File => Effort { nodes: 0, widths: &[], cuts: 0, bounds_only: false },
-            Self::Auto => Effort { nodes: 400_000, widths: &[4, 32], cuts: 40_000_000, bounds_only: false },
-            Self::Optimal => {
-                Effort { nodes: 10_000_000, widths: &[4, 32, 256], cuts: 200_000_000, bounds_only: false }
+            Self::File => ScheduleEffort { nodes: 0, widths: &[], cuts: 0, bounds_only: false },
+            Self::Auto => {
+                ScheduleEffort { nodes: 400_000, widths: &[4, 32], cuts: 40_000_000, bounds_only: false }
             }
+            Self::Optimal => ScheduleEffort {
+                nodes: 10_000_000,
+                widths: &[4, 32, 256],
+                cuts: 200_000_000,
+                bounds_only: false,
+            },
         }
     }
 }
 
-/// No more operators are searched than this, but for the first beam's, no more for each.
-const MOST_SEARCHED: u32 = 20_000;
+/// Maximum number of operators of a subproblem for the searches. Larger ones get greedy orders and
+/// minimum cuts only.
+const MAX_SEARCHED: u32 = 20_000;
 
-/// With more operators, only the first beam looks for orders unless the optimum is asked for.
-const MOST_IN_SEVERAL_BEAMS: u32 = 5_000;
+/// Up to this number of operators, all beam widths run. Larger subproblems get the first width only,
+/// unless the caller asks for the optimum.
+const MAX_IN_SEVERAL_BEAMS: u32 = 5_000;
 
-/// So much work counts as a node of its own.
+/// Units of work that count as one more node.
 const WORK_OF_A_NODE: u64 = 1024;
 
-/// Counts nodes, and work. Few networks are so wide, or have operators of so many tensors, that
-/// a set takes more than the work of a node.
-fn spend(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<()> {
+/// Charges nodes and work to the budget. In few networks does a set take more work than a node
+/// includes: if thousands of operators are ready at once, or have thousands of tensors.
+fn charge_nodes(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<()> {
     meter.spend_on(nodes + work / WORK_OF_A_NODE, work)
 }
 
-/// Searches for orders of one graph, at one level of sharing.
+/// Searches for orders of one graph at one level of sharing.
 pub(crate) struct Scheduler<'a> {
     graph: &'a Graph,
     default_alignment: u64,
     variables: Variables,
     sharing: Sharing,
-    /// Of these, only cancellation counts.
+    /// Limits on building the network; only cancellation applies.
     limits: Limits,
-    /// Made when it is first needed.
+    /// The network, built on first use.
     network: OnceCell<Network>,
 }
 
@@ -160,21 +178,22 @@ impl<'a> Scheduler<'a> {
         self.graph
     }
 
-    /// Linear in the graph, but for tensors in many pieces.
+    /// Returns the network, and builds it on the first call. Linear in the graph, except for
+    /// tensors with many source ranges.
     ///
     /// # Errors
-    /// [`Stop::Cancelled`], as every function that needs the network.
+    /// [`Stop::Cancelled`], as for every function that needs the network.
     fn network(&self) -> Result<&Network> {
         if self.network.get().is_none() {
             let Self { graph, default_alignment, variables, sharing, .. } = *self;
-            let made = Network::new(graph, default_alignment, variables, sharing, &self.limits)?;
-            // Nobody else sets it.
-            let _ = self.network.set(made);
+            let network = Network::new(graph, default_alignment, variables, sharing, &self.limits)?;
+            // `OnceCell` is not shared between threads, so the cell is still empty.
+            let _ = self.network.set(network);
         }
         Ok(self.network.get().expect("it was made"))
     }
 
-    /// The network without rounding to cells, if the other one has rounded something.
+    /// The network without rounding sizes to alignment, if rounding changes any size.
     fn plain_network(&self) -> Result<Option<Network>> {
         let Self { graph, default_alignment, variables, sharing, ref limits, .. } = *self;
         if !self.network()?.paddings.any {
@@ -183,39 +202,36 @@ impl<'a> Scheduler<'a> {
         Network::in_cells(graph, 1, default_alignment, variables, (sharing, limits)).map(Some)
     }
 
-    /// An order.
+    /// Searches for an order of low peak.
     ///
     /// # Errors
-    /// [`Stop::Cancelled`] before there is any other order than that of
-    /// the program.
+    /// [`Stop::Cancelled`] if the call is cancelled before it has found any order.
     pub(crate) fn schedule(&self, ordering: Ordering, limits: &Limits) -> Result<Schedule> {
         let network = self.network()?;
         let effort = ordering.effort();
         let mut meter = Meter::new(limits, 4 * effort.nodes);
-        let mut parts = Parts::new(network, &self.limits)?;
+        // First on rounded sizes, which the arena of aligned tensors needs.
+        let mut parts = Subproblems::new(network, &self.limits)?;
         let mut stop = parts.improve(effort, &mut meter).err().unwrap_or(Stop::Finished);
         let mut bound = parts.bound();
-        if parts.worst().is_some()
+        if parts.highest().is_some()
             && let Some(plain) = self.plain_network()?
         {
-            // What is rounded up is taken off bounds as a whole, so that those that count bytes as
-            // they are may be higher. They hold at any alignment.
-            let mut plain = Parts::new(&plain, &self.limits)?;
+            // Bounds on rounded sizes subtract the largest padding, so bounds on the sizes without
+            // rounding may be higher. The latter hold at any alignment, so the maximum is valid.
+            let mut plain = Subproblems::new(&plain, &self.limits)?;
             if plain.bound() <= bound {
-                let is_large = network.operator_count() > MOST_IN_SEVERAL_BEAMS && !effort.is_patient();
+                let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
                 if is_large {
-                    // The search for orders is the most of the work, and has been done.
+                    // The search for orders dominates the cost; take the orders that are found already.
                     plain.adopt(&parts);
                 }
-                let effort = Effort { bounds_only: is_large, ..effort };
+                let effort = ScheduleEffort { bounds_only: is_large, ..effort };
                 stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
             }
             bound = bound.max(plain.bound());
         }
-        if stop == Stop::Cancelled && network.operator_count() > MOST_IN_SEVERAL_BEAMS {
-            // To add up the steps of a large network takes longer than a cancelled call may.
-            self.limits.go_on()?;
-        }
+        self.go_on_if_large(network)?;
         let order: Vec<u32> = parts
             .list
             .iter()
@@ -223,7 +239,9 @@ impl<'a> Scheduler<'a> {
             .collect();
         let file: Vec<u32> = (0..network.operator_count()).collect();
         let peak = peak(network, &order);
+        self.go_on_if_large(network)?;
         let file_peak = cursor::peak(network, &file);
+        self.go_on_if_large(network)?;
         debug_assert!(peak <= file_peak);
         Ok(Schedule {
             order: order.into_iter().map(|operator| self.graph.file_order()[operator as usize]).collect(),
@@ -236,122 +254,140 @@ impl<'a> Scheduler<'a> {
         })
     }
 
-    /// The most bytes live at a step of this order, as in [`Schedule::peak`]: with all the
-    /// sharing that may be done there, no arena is smaller. Linear in the graph.
+    /// Stops a cancelled call: computing the peak of a large network would delay it too much.
+    fn go_on_if_large(&self, network: &Network) -> Result<()> {
+        if network.operator_count() > MAX_IN_SEVERAL_BEAMS { self.limits.go_on() } else { Ok(()) }
+    }
+
+    /// Computes the peak of an order, as in [`Schedule::peak`]: a lower bound on the arena for this
+    /// order under any choice of aliases. Linear in the graph.
     pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
         let mut number = vec![0; self.graph.operators().len()];
-        for (place, id) in (0..).zip(self.graph.file_order()) {
-            number[id.index()] = place;
+        for (position, id) in (0..).zip(self.graph.file_order()) {
+            number[id.index()] = position;
         }
         Ok(peak(self.network()?, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>()))
     }
 
-    /// The bytes of the largest step of a single operator: a load that no order stays below, found
-    /// without a search. O(operators + edges).
+    /// Computes the largest step of a single operator: a lower bound on the peak of every order that
+    /// needs no search. O(operators + edges).
     pub(crate) fn largest_step(&self) -> Result<u64> {
         let bytes = largest_step(self.network()?);
-        // Without rounding, there is no padding to take off.
+        // Without rounding, no padding has to be subtracted, so the step may be larger.
         Ok(self.plain_network()?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
     }
 }
 
-/// A range of operators that all orders run together.
-struct Part {
+/// A range of operators that every order runs together, with its incumbent order and bound.
+struct Subproblem {
+    /// The first operator.
     from: u32,
     network: Network,
-    /// Numbered from 0.
+    /// The incumbent order, with operators numbered from 0.
     order: Vec<u32>,
+    /// The peak of the incumbent order in bytes.
     peak: u64,
-    /// No order has a lower peak.
+    /// A lower bound on the peak of every order.
     bound: u64,
 }
 
-struct Parts {
-    list: Vec<Part>,
+/// The independent subproblems of a network.
+struct Subproblems {
+    list: Vec<Subproblem>,
 }
 
-impl Parts {
+impl Subproblems {
+    /// Splits a network. The incumbent of each subproblem is program order.
     fn new(network: &Network, limits: &Limits) -> Result<Self> {
-        let mut parting = Parting::new(network);
+        let mut builder = SubproblemBuilder::new(network);
         let part = |(from, to)| {
-            let network = parting.part(from, to, limits)?;
+            let network = builder.subproblem(from, to, limits)?;
             limits.go_on()?;
             let order: Vec<u32> = (0..to - from).collect();
             let peak = peak(&network, &order);
+            // A single operator has a single order.
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
-            Ok(Part { from, network, order, peak, bound })
+            Ok(Subproblem { from, network, order, peak, bound })
         };
-        Ok(Self { list: segments(network).into_iter().map(part).collect::<Result<_>>()? })
+        Ok(Self { list: independent_ranges(network).into_iter().map(part).collect::<Result<_>>()? })
     }
 
-    /// Takes the orders of the same parts in a network with other sizes.
+    /// Takes over the orders of the same subproblems in a network with other sizes.
     fn adopt(&mut self, other: &Self) {
-        for (own, other) in self.list.iter_mut().zip(&other.list) {
-            if (own.from, own.order.len()) == (other.from, other.order.len()) {
-                own.offer(peak(&own.network, &other.order), other.order.clone());
+        for (target, source) in self.list.iter_mut().zip(&other.list) {
+            if (target.from, target.order.len()) == (source.from, source.order.len()) {
+                target.offer(peak(&target.network, &source.order), source.order.clone());
             }
         }
     }
 
+    /// The lower bound for the whole network: the maximum over subproblems, since the peak of an order
+    /// is at least the peak of each part of it.
     fn bound(&self) -> u64 {
         self.list.iter().map(|part| part.bound).max().unwrap_or(u64::MAX)
     }
 
-    /// The part of the highest peak, as long as that is not proven.
-    fn worst(&self) -> Option<usize> {
+    /// The subproblem with the highest peak, unless that peak equals the bound.
+    fn highest(&self) -> Option<usize> {
         let bound = self.bound();
         let open = (0..self.list.len()).filter(|&part| self.list[part].peak > bound);
         open.max_by_key(|&part| self.list[part].peak)
     }
 
-    /// Lowers the peak and raises the bound, until they meet. The parts with the highest
-    /// peaks come first; the others then only have to stay below what those need.
-    fn improve(&mut self, mut effort: Effort, meter: &mut Meter<'_>) -> Result<()> {
+    /// Lowers the peak and raises the bound until they meet or the budget is spent. Each round
+    /// improves the subproblem with the highest peak until its peak is at most the bound of the
+    /// whole: a lower peak would not lower the maximum over all subproblems.
+    fn improve(&mut self, mut effort: ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
         if effort.widths.is_empty() {
             return Ok(());
         }
         meter.work(0)?;
-        if self.list.iter().any(|part| part.network.operator_count() > MOST_SEARCHED) {
-            // An edge of a large network is not in the cache.
+        if self.list.iter().any(|part| part.network.operator_count() > MAX_SEARCHED) {
+            // Edges of a large network do not fit the cache, so a visit takes several times longer.
             effort.cuts /= 4;
         }
         let mut settled = vec![false; self.list.len()];
-        while let Some(worst) = self.worst().filter(|&worst| !settled[worst]) {
+        while let Some(highest) = self.highest().filter(|&highest| !settled[highest]) {
             let bound = self.bound();
-            settled[worst] = true;
-            self.list[worst].improve(bound, &mut effort, meter)?;
+            settled[highest] = true;
+            self.list[highest].improve(bound, &mut effort, meter)?;
         }
         Ok(())
     }
 }
 
-impl Part {
-    /// As far as `enough`.
-    fn improve(&mut self, enough: u64, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {
+impl Subproblem {
+    /// Improves the subproblem until its peak is at most `enough` or is proven optimal.
+    fn improve(&mut self, enough: u64, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
         if effort.bounds_only {
             return self.only_raise_by_cuts(effort, meter);
         }
-        for greedy in Greedy::ALL {
+        // 1. Cheap incumbents. If one of them meets the bound, no search is needed.
+        for greedy in GreedyRule::ALL {
             let order = greedy.order(&self.network, meter)?;
             self.offer(peak(&self.network, &order), order);
             if self.peak <= enough {
                 return Ok(());
             }
         }
-        let reduced = Reduced::new(&self.network, meter)?;
-        if reduced.network.operator_count() > MOST_SEARCHED {
+        // 2. Reductions. The searches run on the reduced network; orders are expanded before they are
+        // compared, because peaks of the reduced network may be higher.
+        let reduced = ReducedNetwork::new(&self.network, meter)?;
+        if reduced.network.operator_count() > MAX_SEARCHED {
             return self.only_raise_by_cuts(effort, meter);
         }
         let mut stop = Stop::Finished;
-        let is_large = reduced.network.operator_count() > MOST_IN_SEVERAL_BEAMS && !effort.is_patient();
+        let is_large = reduced.network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
         let (beams, nodes) =
             if is_large { (1, effort.nodes / 4) } else { (effort.widths.len(), effort.nodes) };
+        // 3. Searches: the narrow beam, then the exact search with its incumbent, then wider beams if the
+        // exact search has run out of nodes.
         for (turn, &width) in effort.widths[..beams].iter().enumerate() {
             meter.best = self.peak;
             let found = if is_large {
-                let mut own = meter.of_question(nodes);
-                let found = beam(&reduced.network, width, self.peak, 0, &mut own);
-                meter.start_at(meter.nodes() + own.nodes());
+                let mut sub_meter = meter.of_question(nodes);
+                let found = beam(&reduced.network, width, self.peak, 0, &mut sub_meter);
+                meter.start_at(meter.nodes() + sub_meter.nodes());
                 found
             } else {
                 beam(&reduced.network, width, self.peak, 0, meter)
@@ -369,11 +405,12 @@ impl Part {
                 return Ok(());
             }
             if turn == 0 {
-                // The search of a large network ends on a straight way, or not at all.
-                let most = if is_large { reduced.network.operator_count().into() } else { nodes };
-                let mut own = meter.of_question(most.min(meter.remaining() / 4 * 3));
-                let searched = search(&reduced.network, self.bound.max(enough), self.peak, &mut own);
-                meter.start_at(meter.nodes() + own.nodes());
+                // The exact search of a large network either dives straight to a proven optimum or
+                // does not finish, so more nodes than operators are of no use.
+                let node_limit = if is_large { reduced.network.operator_count().into() } else { nodes };
+                let mut sub_meter = meter.of_question(node_limit.min(meter.remaining() / 4 * 3));
+                let searched = search(&reduced.network, self.bound.max(enough), self.peak, &mut sub_meter);
+                meter.start_at(meter.nodes() + sub_meter.nodes());
                 if searched.bound > enough {
                     self.bound = self.bound.max(searched.bound.min(self.peak));
                 }
@@ -394,20 +431,23 @@ impl Part {
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
     }
 
-    /// With no search for orders.
-    fn only_raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {
+    /// Raises the bound by minimum cuts, without a search for orders.
+    fn only_raise_by_cuts(&mut self, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
         self.raise_by_cuts(effort, meter)?;
         if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) }
     }
 
-    fn raise_by_cuts(&mut self, effort: &mut Effort, meter: &mut Meter<'_>) -> Result<()> {
-        let known = Known { order: &self.order, enough: self.peak, most_work: effort.cuts };
-        let (bound, work) = cut_bound(&self.network, known, meter)?;
+    /// Raises the bound by minimum cuts within the remaining edge visits.
+    fn raise_by_cuts(&mut self, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
+        // A bound above the incumbent peak is impossible, so the peak is the goal.
+        let goal = CutGoal { order: &self.order, enough: self.peak, max_work: effort.cuts };
+        let (bound, work) = cut_bound(&self.network, goal, meter)?;
         effort.cuts = effort.cuts.saturating_sub(work);
         self.bound = self.bound.max(bound.min(self.peak));
         Ok(())
     }
 
+    /// Replaces the incumbent if the peak is lower.
     fn offer(&mut self, peak: u64, order: Vec<u32>) {
         if peak < self.peak {
             (self.peak, self.order) = (peak, order);
@@ -415,12 +455,12 @@ impl Part {
     }
 }
 
-/// The largest step of a single operator: what it reads and writes, what it needs for
-/// itself, what is live throughout.
+/// The largest step of a single operator: its inputs, outputs and scratch buffer, less what it may save,
+/// plus the bytes that are live throughout.
 fn largest_step(network: &Network) -> u64 {
     let steps = (0..network.operator_count()).map(|operator| {
-        let (own, read) = network.step_bytes(operator);
-        (own + read).saturating_sub(network.padding_at(operator))
+        let (added, read) = network.step_bytes(operator);
+        (added + read).saturating_sub(network.padding_at(operator))
     });
     steps.max().unwrap_or(network.base)
 }
@@ -430,8 +470,8 @@ mod tests {
     use super::*;
     use crate::graph::TensorSpec;
 
-    /// Operators that read some of what is there, drawn by a seed.
-    fn drawn(seed: u64) -> Graph {
+    /// A random graph whose operators read random earlier tensors.
+    fn random_graph(seed: u64) -> Graph {
         let mut bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut below = |count: u64| {
             bits ^= bits << 13;
@@ -444,8 +484,8 @@ mod tests {
         for k in 0..12 {
             let reads: Vec<_> = (0..=below(3))
                 .map(|_| {
-                    let place = if k == 0 { 0 } else { below(tensors.len() as u64) };
-                    tensors[usize::try_from(place).expect("a small number")]
+                    let index = if k == 0 { 0 } else { below(tensors.len() as u64) };
+                    tensors[usize::try_from(index).expect("a small number")]
                 })
                 .collect();
             let written = net.tensor(format!("t{k}"), TensorSpec::bytes(1 + below(30)));
@@ -463,15 +503,15 @@ mod tests {
         let limits = Limits::new();
         let (mut sharper, mut exact) = (0, 0);
         for seed in 1..=300 {
-            let graph = drawn(seed);
+            let graph = random_graph(seed);
             for alignment in [1, 8] {
                 let mut meter = Meter::new(&limits, u64::MAX);
                 let scheduler = Scheduler::new(&graph, alignment, Variables::Arena, Sharing::None, &limits);
                 let network = scheduler.network().expect("no limit").clone();
                 let best = scheduler.schedule(Ordering::Optimal, &limits).expect("no limit");
                 let order: Vec<u32> = (0..network.operator_count()).collect();
-                let known = Known { order: &order, enough: u64::MAX, most_work: 200_000_000 };
-                let (bound, _) = cut_bound(&network, known, &mut meter).expect("no limit");
+                let goal = CutGoal { order: &order, enough: u64::MAX, max_work: 200_000_000 };
+                let (bound, _) = cut_bound(&network, goal, &mut meter).expect("no limit");
                 assert!(best.is_optimal());
                 assert!(bound <= best.peak, "seed {seed}: {bound} above {}", best.peak);
                 let step = largest_step(&network);
@@ -481,5 +521,62 @@ mod tests {
             }
         }
         assert!(sharper > 300 && exact > 200, "{sharper} sharper, {exact} exact of 600");
+    }
+
+    #[test]
+    fn a_pass_for_bounds_alone_keeps_the_orders() {
+        let limits = Limits::new();
+        let mut raised = 0;
+        for seed in 1..=100 {
+            let graph = drawn(seed);
+            let scheduler = Scheduler::new(&graph, 8, Variables::Arena, Sharing::None, &limits);
+            let best = scheduler.schedule(Ordering::Optimal, &limits).expect("no limit");
+            let mut parts = Parts::new(scheduler.network().expect("no limit"), &limits).expect("no limit");
+            let orders: Vec<Vec<u32>> = parts.list.iter().map(|part| part.order.clone()).collect();
+            let before = parts.bound();
+            let effort = Effort { bounds_only: true, ..Ordering::Auto.effort() };
+            // Stopped for want of nodes, as it searches no orders, unless the bound is reached.
+            let _ = parts.improve(effort, &mut Meter::new(&limits, u64::MAX));
+            assert!(parts.list.iter().map(|part| &part.order).eq(&orders), "seed {seed}");
+            assert!(parts.bound() <= best.peak, "seed {seed}: {} above {}", parts.bound(), best.peak);
+            raised += usize::from(parts.bound() > before);
+        }
+        assert!(raised > 20, "{raised} of 100");
+    }
+
+    /// Chains side by side, each as long as the next.
+    fn chains(count: usize, length: usize) -> Graph {
+        let mut net = Graph::builder("chains");
+        let x = net.input("x", TensorSpec::bytes(64));
+        for chain in 0..count {
+            let mut last = x;
+            for place in 0..length {
+                let bytes = 16 * (1 + (7 * chain + 5 * place) % 11) as u64;
+                let next = net.tensor(format!("t{chain}_{place}"), TensorSpec::bytes(bytes));
+                net.operator(format!("op{chain}_{place}")).reads([last]).writes([next]);
+                last = next;
+            }
+            net.output(last);
+        }
+        net.build().expect("a network")
+    }
+
+    #[test]
+    fn a_beam_gives_up_early_where_its_nodes_are_too_few() {
+        let limits = Limits::new();
+        let graph = chains(20, 10);
+        let scheduler = Scheduler::new(&graph, 1, Variables::Arena, Sharing::None, &limits);
+        let network = scheduler.network().expect("no limit");
+        let run = |nodes: u64| {
+            let mut meter = Meter::new(&limits, nodes);
+            let found = beam(network, 8, u64::MAX, 0, &mut meter);
+            (found, meter.nodes())
+        };
+        let (found, all) = run(u64::MAX);
+        let found = found.expect("no limit").expect("an order");
+        assert_eq!(run(2 * all).0, Ok(Some(found)), "enough nodes");
+        let (stopped, spent) = run(all / 8);
+        assert_eq!(stopped, Err(Stop::Nodes));
+        assert!(spent < all / 16, "{spent} of {} nodes were spent before it gave up", all / 8);
     }
 }

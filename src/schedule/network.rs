@@ -1,13 +1,12 @@
-//! A graph as the scheduler sees it: operators, what they read and write, in flat
-//! arrays.
+//! The graph of the scheduler: operators and their tensors in flat arrays.
 
 use std::collections::BTreeMap;
 
 use super::Result;
 use super::atoms::{Atom, Atoms};
 use super::rows::Rows;
-use super::saves::{Save, Saves};
-use crate::effects::{Pair, Reuse, reuses};
+use super::saves::{Saving, SavingTable};
+use crate::effects::{Reuse, ReusePair, reuses};
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::Limits;
@@ -15,59 +14,64 @@ use crate::occupant::Variables;
 use crate::sharing::{Sharing, concerns};
 use crate::sorting::{sort_by_keys, unique};
 
-/// Operators are numbered in an order in which they can run. Tensors are those that
-/// take room in the arena and are not there throughout.
+/// Operators with their tensors and dependencies. Operators are numbered in a valid order. Tensors are
+/// atoms that need memory in the arena for a part of the run.
 ///
-/// Bytes are rounded up to `unit`, the least alignment there is: no arena for an
-/// order is smaller than the rounded bytes live at a step, less the largest rounding
-/// among them (that of the topmost may hang over the end). See [`bound`](crate::bound).
+/// Sizes are rounded up to `unit`, the smallest alignment. The arena of an order is at least the
+/// sum of rounded sizes live at a step, minus the largest padding among them: the padding of the
+/// topmost tensor may be beyond the end of the arena. See [`bound`](crate::bound).
 #[derive(Clone, Debug)]
 pub(super) struct Network {
-    /// By operator: who must have run.
+    /// By operator: its predecessors.
     pub(super) before: Rows,
-    /// By operator: who waits for it.
+    /// By operator: its successors.
     pub(super) after: Rows,
-    /// By operator: tensors read, each once.
+    /// By operator: the tensors that it reads, each once.
     pub(super) reads: Rows,
-    /// By operator: of the tensors read, those that die before the step is fullest, if they
-    /// die at the step at all.
+    /// By operator: the tensors that it reads and that die before the fullest moment of its step, if
+    /// they die at the step. Only merged operators have such tensors.
     pub(super) early: Rows,
-    /// By operator: what it may write in place.
-    pub(super) saves: Saves,
-    /// By operator: tensors written that someone reads or that stay.
+    /// By operator: the bytes that it may save by overwriting inputs.
+    pub(super) savings: SavingTable,
+    /// By operator: the tensors that it writes and that are read or stay to the end.
     pub(super) writes: Rows,
-    /// By tensor.
+    /// By tensor: the operators that read it.
     pub(super) readers: Rows,
-    /// By tensor.
+    /// By tensor: its rounded size in bytes.
     pub(super) sizes: Vec<u64>,
-    /// By tensor: live to the end, once it is.
+    /// By tensor: true if it is live to the end of the run (outputs).
     pub(super) stays: Vec<bool>,
-    /// Live when the first operator runs.
+    /// Tensors that are live when the first operator runs (inputs).
     pub(super) present: Vec<u32>,
-    /// By operator: bytes live at its step only: workspace, outputs that nobody reads.
+    /// By operator: bytes live at its step only: the scratch buffer, and outputs without a reader.
     pub(super) transient: Vec<u64>,
-    /// Bytes that are live throughout.
+    /// Bytes live throughout the run.
     pub(super) base: u64,
-    /// Bytes that are live at the first step only: inputs that nobody reads.
+    /// Bytes live at the first step only: inputs without a reader.
     pub(super) first: u64,
-    /// What rounding added: by tensor, by operator's transient bytes (the most), for
-    /// what is live throughout, and at the first step.
+    /// Bytes that rounding added.
     pub(super) paddings: Paddings,
 }
 
+/// Bytes that rounding to cells added, by the group of bytes that have them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Paddings {
+    /// By tensor.
     pub(super) tensors: Vec<u64>,
+    /// By operator: the largest padding among its transient bytes.
     pub(super) transient: Vec<u64>,
+    /// The largest padding among base bytes.
     pub(super) base: u64,
+    /// The largest padding among inputs without a reader.
     pub(super) first: u64,
-    /// Whether there is any.
+    /// True if any padding is positive.
     pub(super) any: bool,
-    /// The most but for the transient.
+    /// The largest padding except for transient bytes.
     pub(super) shared: u64,
 }
 
 impl Paddings {
+    /// Computes `any` and `shared` from the other fields.
     pub(super) fn settle(&mut self) {
         let shared = self.tensors.iter().chain([&self.base, &self.first]);
         self.shared = shared.copied().max().unwrap_or(0);
@@ -75,25 +79,24 @@ impl Paddings {
     }
 }
 
-/// What becomes of an atom.
+/// The role of an atom in the network.
 #[derive(Clone, Copy)]
-enum Role {
-    /// Not in the arena, or takes no room.
+enum AtomRole {
+    /// Outside of the arena, or without bytes.
     None,
+    /// Live throughout the run.
     Throughout,
+    /// Live at the first step only.
     FirstStep,
-    /// Only while it is written.
+    /// Live at the step of its writer only.
     Transient,
-    /// The number it gets.
+    /// A tensor of the network with this number.
     Numbered(u32),
 }
 
 impl Network {
-    /// Linear in the graph, but for tensors in many pieces. Operators are numbered as in
-    /// `Graph::file_order`.
-    ///
-    /// Its tensors are [`Atoms`]: what shares memory by its contents is counted once. What
-    /// may be written in place is in `saves`.
+    /// Builds the network of a graph, with operators numbered in program order. Linear in the graph,
+    /// except for tensors with many source ranges.
     ///
     /// # Errors
     /// [`Stop::Cancelled`](crate::Stop::Cancelled).
@@ -108,7 +111,8 @@ impl Network {
         Self::in_cells(graph, unit, default_alignment, variables, (sharing, limits))
     }
 
-    /// The same with sizes rounded up to cells of `unit` bytes, which divides all alignments.
+    /// Builds the network with sizes rounded up to cells of `unit` bytes. `unit` must divide all
+    /// alignments.
     pub(super) fn in_cells(
         graph: &Graph,
         unit: u64,
@@ -118,62 +122,67 @@ impl Network {
     ) -> Result<Self> {
         let order = graph.file_order();
         let mut number = vec![u32::MAX; graph.operators().len()];
-        for (place, id) in order.iter().enumerate() {
-            number[id.index()] = place as u32;
+        // Operators get dense numbers in program order, without folded operators.
+        for (position, id) in order.iter().enumerate() {
+            number[id.index()] = position as u32;
         }
         let atoms = Atoms::new(graph, default_alignment, (sharing, limits), unit)?;
         let mut network = Self::empty(order.len());
-        let mut roles = vec![Role::None; atoms.list.len()];
+        let mut roles = vec![AtomRole::None; atoms.list.len()];
         for (role, atom) in roles.iter_mut().zip(&atoms.list) {
             *role = network.role(graph.tensor(atom.source), atom, variables);
             network.count(*role, graph.tensor(atom.source), atom);
         }
         let number_of = |atom: u32| match roles[atom as usize] {
-            Role::Numbered(number) => Some(number),
+            AtomRole::Numbered(number) => Some(number),
             _ => None,
         };
         let numbered = |id: &TensorId| atoms.of(*id).iter().filter_map(|&atom| number_of(atom));
-        let operator = |place: usize| graph.operator(order[place]);
-        let reads = |place| unique(operator(place).inputs().iter().flat_map(numbered).collect());
-        let first_written = |place| operator(place).outputs().iter().flat_map(|&id| atoms.first_in(id));
-        let writes = |place| unique(first_written(place).filter_map(number_of).collect());
-        // Between passes that are linear in the graph.
+        let operator = |position: usize| graph.operator(order[position]);
+        let reads = |position| unique(operator(position).inputs().iter().flat_map(numbered).collect());
+        // An operator writes only atoms of which it is the source. The others are views or pieces of
+        // its inputs, which are live already.
+        let first_written = |position| operator(position).outputs().iter().flat_map(|&id| atoms.first_in(id));
+        let writes = |position| unique(first_written(position).filter_map(number_of).collect());
+        // Poll between passes that are linear in the graph.
         limits.go_on()?;
         network.reads = Rows::new((0..order.len()).map(reads));
         limits.go_on()?;
         network.writes = Rows::new((0..order.len()).map(writes));
         network.readers = network.reads.transposed(network.sizes.len());
         limits.go_on()?;
-        for place in 0..order.len() {
-            let unread = first_written(place).filter(|&atom| matches!(roles[atom as usize], Role::Transient));
+        for position in 0..order.len() {
+            let unread =
+                first_written(position).filter(|&atom| matches!(roles[atom as usize], AtomRole::Transient));
             network.count_transient(
-                place,
+                position,
                 unread.map(|atom| &atoms.list[atom as usize]),
-                operator(place),
+                operator(position),
                 unit,
             );
         }
         limits.go_on()?;
-        let saves = |&id: &OperatorId| {
+        let savings = |&id: &OperatorId| {
             limits.go_on()?;
-            Ok(saves(graph, id, sharing, unit, &atoms, number_of))
+            Ok(savings(graph, id, sharing, unit, &atoms, number_of))
         };
-        let saves = order.iter().map(saves).collect::<Result<Vec<_>>>()?;
-        network.saves = Saves::new(saves.into_iter());
-        let waits = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
+        let savings = order.iter().map(savings).collect::<Result<Vec<_>>>()?;
+        network.savings = SavingTable::new(savings.into_iter());
+        let dependencies = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
         limits.go_on()?;
-        network.set_waits(waits.collect());
+        network.set_dependencies(dependencies.collect());
         network.paddings.settle();
         Ok(network)
     }
 
+    /// A network of `operators` operators without tensors and dependencies.
     pub(super) fn empty(operators: usize) -> Self {
         Self {
             before: Rows::default(),
             after: Rows::default(),
             reads: Rows::default(),
             early: Rows::empty(operators),
-            saves: Saves::empty(operators),
+            savings: SavingTable::empty(operators),
             writes: Rows::default(),
             readers: Rows::default(),
             sizes: Vec::new(),
@@ -186,35 +195,37 @@ impl Network {
         }
     }
 
-    fn role(&self, source: &Tensor, atom: &Atom, variables: Variables) -> Role {
+    /// Determines the role of an atom.
+    fn role(&self, source: &Tensor, atom: &Atom, variables: Variables) -> AtomRole {
         let number = self.sizes.len() as u32;
         if atom.bytes == 0 {
-            return Role::None;
+            return AtomRole::None;
         }
         match (source.kind(), atom.is_output) {
-            (TensorKind::Constant, _) => Role::None,
-            (TensorKind::Variable, _) if variables == Variables::Outside => Role::None,
-            (TensorKind::Variable, _) | (TensorKind::Input, true) => Role::Throughout,
-            (TensorKind::Input, false) if !atom.is_read => Role::FirstStep,
-            (TensorKind::Intermediate, _) if source.producer().is_none() => Role::None,
-            (TensorKind::Intermediate, false) if !atom.is_read => Role::Transient,
-            (TensorKind::Input | TensorKind::Intermediate, _) => Role::Numbered(number),
+            (TensorKind::Constant, _) => AtomRole::None,
+            (TensorKind::Variable, _) if variables == Variables::Outside => AtomRole::None,
+            (TensorKind::Variable, _) | (TensorKind::Input, true) => AtomRole::Throughout,
+            (TensorKind::Input, false) if !atom.is_read => AtomRole::FirstStep,
+            (TensorKind::Intermediate, _) if source.producer().is_none() => AtomRole::None,
+            (TensorKind::Intermediate, false) if !atom.is_read => AtomRole::Transient,
+            (TensorKind::Input | TensorKind::Intermediate, _) => AtomRole::Numbered(number),
         }
     }
 
-    fn count(&mut self, role: Role, source: &Tensor, atom: &Atom) {
+    /// Adds the bytes of an atom to the field that its role selects.
+    fn count(&mut self, role: AtomRole, source: &Tensor, atom: &Atom) {
         let Atom { bytes: size, padding, .. } = *atom;
         match role {
-            Role::None | Role::Transient => {}
-            Role::Throughout => {
+            AtomRole::None | AtomRole::Transient => {}
+            AtomRole::Throughout => {
                 self.base += size;
                 self.paddings.base = self.paddings.base.max(padding);
             }
-            Role::FirstStep => {
+            AtomRole::FirstStep => {
                 self.first += size;
                 self.paddings.first = self.paddings.first.max(padding);
             }
-            Role::Numbered(number) => {
+            AtomRole::Numbered(number) => {
                 self.sizes.push(size);
                 self.stays.push(atom.is_output);
                 self.paddings.tensors.push(padding);
@@ -225,9 +236,10 @@ impl Network {
         }
     }
 
+    /// Adds outputs without a reader and the scratch buffer to the transient bytes of an operator.
     fn count_transient<'a>(
         &mut self,
-        place: usize,
+        position: usize,
         unread: impl Iterator<Item = &'a Atom>,
         operator: &crate::graph::Operator,
         unit: u64,
@@ -235,33 +247,33 @@ impl Network {
         let scratch = operator.scratch_bytes().next_multiple_of(unit);
         let sizes = unread.map(|atom| (atom.bytes, atom.padding));
         for (size, padding) in sizes.chain([(scratch, scratch - operator.scratch_bytes())]) {
-            self.transient[place] += size;
-            self.paddings.transient[place] = self.paddings.transient[place].max(padding);
+            self.transient[position] += size;
+            self.paddings.transient[position] = self.paddings.transient[position].max(padding);
         }
     }
 
-    /// Pairs (operator, one that must run before it).
-    pub(super) fn set_waits(&mut self, mut waits: Vec<(u32, u32)>) {
-        sort_by_keys(&mut waits, |&(operator, before)| [operator.into(), before.into()]);
-        waits.dedup();
+    /// Sets the dependencies, as pairs of an operator and a predecessor.
+    pub(super) fn set_dependencies(&mut self, mut dependencies: Vec<(u32, u32)>) {
+        sort_by_keys(&mut dependencies, |&(operator, before)| [operator.into(), before.into()]);
+        dependencies.dedup();
         let count = self.operator_count();
-        let mut rest = waits.as_slice();
+        let mut rest = dependencies.as_slice();
         self.before = Rows::new((0..count).map(|operator| {
-            let length = rest.iter().take_while(|wait| wait.0 == operator).count();
-            let (own, others) = rest.split_at(length);
+            let length = rest.iter().take_while(|pair| pair.0 == operator).count();
+            let (of_operator, others) = rest.split_at(length);
             rest = others;
-            own.iter().map(|wait| wait.1)
+            of_operator.iter().map(|pair| pair.1)
         }));
         self.after = self.before.transposed(count as usize);
     }
 
-    /// As [`set_waits`](Self::set_waits) takes them.
-    pub(super) fn waits(&self) -> impl Iterator<Item = (u32, u32)> {
+    /// The dependencies, as pairs of an operator and a predecessor.
+    pub(super) fn dependencies(&self) -> impl Iterator<Item = (u32, u32)> {
         let row = |operator| self.before.row(operator).iter().map(move |&before| (operator, before));
         (0..self.operator_count()).flat_map(row)
     }
 
-    /// By tensor: the operator that writes it, if one does.
+    /// By tensor: the operator that writes it; none for inputs.
     pub(super) fn writers(&self) -> Vec<Option<u32>> {
         let mut writers = vec![None; self.sizes.len()];
         for operator in 0..self.operator_count() {
@@ -272,31 +284,34 @@ impl Network {
         writers
     }
 
+    /// The sum of the sizes of tensors.
     pub(super) fn bytes(&self, tensors: &[u32]) -> u64 {
         tensors.iter().map(|&tensor| self.sizes[tensor as usize]).sum()
     }
 
-    /// Bytes at the step of an operator: what it writes, less what it may write in place,
-    /// needs for itself, and what is live throughout; and what it reads.
+    /// A lower bound on the bytes live at the step of an operator in any order, in two parts: the bytes
+    /// that it adds plus those live throughout, and the bytes of its inputs.
     pub(super) fn step_bytes(&self, operator: u32) -> (u64, u64) {
         let written = self.bytes(self.writes.row(operator));
-        let own = self.base + self.own_bytes(operator, written, |_| true);
-        (own, self.bytes(self.reads.row(operator)))
+        let added = self.base + self.added_bytes(operator, written, |_| true);
+        (added, self.bytes(self.reads.row(operator)))
     }
 
-    /// Bytes that an operator adds to those that are live before it: what it writes (`written`) and
-    /// needs for itself, less what it saves if these tensors die. What is live before it is there
-    /// together, so that no more than all of this is saved.
+    /// The bytes that an operator adds to those live before its step: its outputs (`written`) and
+    /// transient bytes, minus an upper bound on what it saves if the tensors selected by `dies` die.
+    /// All tensors that are live before the step are live together, so no operator saves more than
+    /// it adds.
     #[inline]
-    pub(super) fn own_bytes(&self, operator: u32, written: u64, dies: impl Fn(u32) -> bool) -> u64 {
-        let own = written + self.transient[operator as usize];
-        if self.saves.is_empty(operator) {
-            return own;
+    pub(super) fn added_bytes(&self, operator: u32, written: u64, dies: impl Fn(u32) -> bool) -> u64 {
+        let added = written + self.transient[operator as usize];
+        if self.savings.is_empty(operator) {
+            return added;
         }
-        own.saturating_sub(self.saves.bytes(operator, &self.sizes, dies))
+        // The savings are an upper bound, so the difference is a lower bound and may not go below 0.
+        added.saturating_sub(self.savings.bytes(operator, &self.sizes, dies))
     }
 
-    /// No more than this of what rounding added can hang over the end at a step.
+    /// An upper bound on the padding that can be beyond the end of the arena at an operator's step.
     pub(super) fn padding_at(&self, operator: u32) -> u64 {
         let paddings = &self.paddings;
         paddings.shared.max(paddings.transient[operator as usize])
@@ -311,9 +326,9 @@ impl Network {
     }
 }
 
-/// The least alignment of what takes room. Where tensors share memory and alignments
-/// differ, parts of one need not start at a multiple of it: then bytes are counted as they
-/// are.
+/// The smallest alignment of tensors and scratch buffers in the arena. Returns 1 if tensors may share
+/// memory and alignments differ: then parts of a tensor need not start at a multiple of its
+/// alignment, and rounding them would not be sound.
 fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sharing) -> u64 {
     let in_arena = |tensor: &&Tensor| match tensor.kind() {
         TensorKind::Constant => false,
@@ -322,25 +337,26 @@ fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sh
         TensorKind::Intermediate => tensor.bytes() > 0 && tensor.producer().is_some(),
     };
     let tensors = graph.tensors().iter().filter(in_arena);
-    let own = tensors.map(|tensor| tensor.alignment().unwrap_or(default_alignment));
-    let works = |id: &&OperatorId| graph.operator(**id).scratch_bytes() > 0;
-    let scratch = graph.file_order().iter().find(works).map(|_| default_alignment);
-    let (mut least, mut most) = (u64::MAX, 1);
-    for alignment in own.chain(scratch) {
-        (least, most) = (least.min(alignment), most.max(alignment));
+    let alignments = tensors.map(|tensor| tensor.alignment().unwrap_or(default_alignment));
+    let has_scratch = |id: &&OperatorId| graph.operator(**id).scratch_bytes() > 0;
+    let scratch = graph.file_order().iter().find(has_scratch).map(|_| default_alignment);
+    let (mut min, mut max) = (u64::MAX, 1);
+    for alignment in alignments.chain(scratch) {
+        (min, max) = (min.min(alignment), max.max(alignment));
     }
-    if least > most || (least < most && concerns(graph, sharing)) { 1 } else { least }
+    if min > max || (min < max && concerns(graph, sharing)) { 1 } else { min }
 }
 
-/// What an operator may save at its step.
-fn saves(
+/// Collects the savings of an operator: for each permission to overwrite an input, the network's
+/// tensors that hold the bytes concerned.
+fn savings(
     graph: &Graph,
     id: OperatorId,
     sharing: Sharing,
     unit: u64,
     atoms: &Atoms,
     number_of: impl Fn(u32) -> Option<u32>,
-) -> Vec<Save> {
+) -> Vec<Saving> {
     let operator = graph.operator(id);
     if operator.permits().is_empty() {
         return Vec::new();
@@ -350,6 +366,7 @@ fn saves(
     let reuses: Vec<Reuse> = reuses(graph, id, sharing).collect();
     let covered = covered(&reuses, atoms);
     let written = |id: TensorId| {
+        // See `has_rival` for the case in which copied bytes count as saved.
         if has_rival(id, &covered, atoms) {
             return graph.tensor(id).bytes().checked_next_multiple_of(unit);
         }
@@ -359,36 +376,39 @@ fn saves(
     for reuse in &reuses {
         written_to.entry(reuse.output).or_insert_with(|| written(reuse.output));
     }
-    let save = |reuse: &Reuse| {
-        let &Reuse { input, output, ref region, most, seat } = reuse;
+    let saving = |reuse: &Reuse| {
+        let &Reuse { input, output, ref region, max_bytes, start } = reuse;
         let read = graph.tensor(input);
+        // Inputs that the caller needs, constants, variables and outputs are never overwritten.
         let may_overwrite =
             (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
         if !may_overwrite {
             return None;
         }
-        // Outputs start at whole cells, so they share whole cells but for the last one.
-        // None has as much in the arena.
-        let [from, end, most] = [region.start, region.end, most].map(|at| at.checked_next_multiple_of(unit));
+        // Outputs start at whole cells, so they share whole cells except for the last one. The
+        // rounding overflows only for sizes that no arena can hold.
+        let [from, end, max_bytes] =
+            [region.start, region.end, max_bytes].map(|at| at.checked_next_multiple_of(unit));
         let (from, end, output_bytes) = (from?, end?, written_to[&output]?);
-        // What has no number is there throughout, so it does not die.
-        let over = atoms.within(input, from, end);
-        let needs = unique(over.iter().filter_map(|&atom| number_of(atom)).collect());
-        let pair = Pair {
+        // Atoms without a number are live throughout the run. They do not die, so overwriting
+        // them saves nothing.
+        let covered_atoms = atoms.within(input, from, end);
+        let overwritten = unique(covered_atoms.iter().filter_map(|&atom| number_of(atom)).collect());
+        let pair = ReusePair {
             output: *outputs.get(&output)?,
             input: *inputs.get(&input)?,
-            seat,
-            most: most?.min(output_bytes),
+            start,
+            max_bytes: max_bytes?.min(output_bytes),
             output_bytes,
             input_bytes: read.bytes().checked_next_multiple_of(unit)?,
         };
-        (pair.most > 0 && !needs.is_empty()).then_some(Save { pair, needs })
+        (pair.max_bytes > 0 && !overwritten.is_empty()).then_some(Saving { pair, overwritten })
     };
-    reuses.iter().filter_map(save).collect()
+    reuses.iter().filter_map(saving).collect()
 }
 
-/// The atoms of inputs that outputs may overwrite, each with the output, ascending; none where
-/// there is only one such output. O(n log n) in the atoms.
+/// Returns pairs of an atom of an input and an output that may overwrite it, ascending. Returns no
+/// pairs if only one output may overwrite inputs. O(n log n) in the number of atoms.
 fn covered(reuses: &[Reuse], atoms: &Atoms) -> Vec<(u32, TensorId)> {
     let mut pairs: Vec<(TensorId, TensorId)> =
         reuses.iter().map(|reuse| (reuse.output, reuse.input)).collect();
@@ -404,23 +424,24 @@ fn covered(reuses: &[Reuse], atoms: &Atoms) -> Vec<(u32, TensorId)> {
     covered
 }
 
-/// Returns true if another output of the operator may overwrite bytes that this one holds.
+/// Returns true if another output of the operator (a rival) may overwrite bytes that this output
+/// holds.
 ///
-/// Bytes that an output holds of an input are counted once, with the input. In memory, the output
-/// either shares them, and only the bytes that the operator writes can lie over another input; or
-/// it is a copy. The bytes of a copy are not counted, so a copy over another input saves nothing
-/// that is counted, unless a rival overwrites the bytes that were copied: those are counted as live.
-/// Then all bytes of the copy count as saved.
+/// Bytes that an output holds in common with an input count once, as bytes of the input. In memory,
+/// the output either aliases them, and then only bytes that the operator writes can overlap another
+/// input; or the output is a copy. The bytes of a copy do not count, so a copy that overwrites
+/// another input saves no counted bytes, unless a rival overwrites the original bytes, which do
+/// count as live. In that case, all bytes of the copy count as saved.
 fn has_rival(output: TensorId, covered: &[(u32, TensorId)], atoms: &Atoms) -> bool {
     if covered.is_empty() {
         return false;
     }
     let mut held = atoms.of(output).iter().filter(|&&atom| atoms.list[atom as usize].source != output);
     held.any(|&atom| {
-        let from = covered.partition_point(|one| one.0 < atom);
-        // The outputs over one atom are in order: one of both ends is another one, if any is.
-        let end = covered.partition_point(|one| one.0 <= atom);
-        covered[from..end].first().is_some_and(|one| one.1 != output)
-            || covered[from..end].last().is_some_and(|one| one.1 != output)
+        let from = covered.partition_point(|pair| pair.0 < atom);
+        // The outputs of one atom are sorted, so if any of them is a rival, the first or the last is.
+        let end = covered.partition_point(|pair| pair.0 <= atom);
+        covered[from..end].first().is_some_and(|pair| pair.1 != output)
+            || covered[from..end].last().is_some_and(|pair| pair.1 != output)
     })
 }

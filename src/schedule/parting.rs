@@ -1,46 +1,49 @@
-//! A network in parts, each scheduled by itself.
+//! Subproblems: ranges of operators that can be scheduled independently.
 
 use super::Result;
-use super::cursor::Cursor;
+use super::cursor::ExecutionState;
 use super::network::Network;
 use super::rows::Rows;
-use super::saves::Saves;
+use super::saves::SavingTable;
 use crate::limits::Limits;
 use crate::sorting::unique;
 
-/// With no more tensors, all are looked at for each part.
-const FEW: u32 = 4_096;
+/// Up to this number of tensors, paddings are computed exactly by a pass over all tensors.
+const MAX_EXACT_PADDING: u32 = 4_096;
 
-/// Cuts out ranges of operators that all orders run together, each as a network of its
-/// own, in time linear in the range.
-pub(super) struct Parting<'a> {
+/// Extracts ranges of operators that every order runs together as networks of their own, each in
+/// time linear in the range.
+///
+/// Tensors that live from before a range to after it become base bytes of the subproblem. So the peak
+/// of the whole order is the maximum of the peaks of the subproblems' orders, up to padding.
+pub(super) struct SubproblemBuilder<'a> {
     network: &'a Network,
-    /// By tensor: the operator that writes it, or none if it was there before.
-    born: Vec<Option<u32>>,
+    /// By tensor: the operator that writes it, or none for inputs.
+    writer: Vec<Option<u32>>,
     /// By tensor: the last operator that reads it.
     last: Vec<Option<u32>>,
-    /// By operator, and at the end: bytes live before it.
+    /// Bytes live before each operator in program order, and after the last one.
     live: Vec<u64>,
-    /// The largest padding that anything has.
+    /// The largest padding of any tensor.
     padding: u64,
-    /// By tensor: its number in the part that is made.
+    /// By tensor: its number in the current subproblem, or `u32::MAX`.
     numbers: Vec<u32>,
 }
 
-impl<'a> Parting<'a> {
+impl<'a> SubproblemBuilder<'a> {
     pub(super) fn new(network: &'a Network) -> Self {
-        let mut cursor = Cursor::new(network);
-        let mut live = vec![cursor.live];
+        let mut state = ExecutionState::new(network);
+        let mut live = vec![state.live];
         for operator in 0..network.operator_count() {
-            cursor.flip(operator, |_| {});
-            live.push(cursor.live);
+            state.toggle(operator, |_| {});
+            live.push(state.live);
         }
         let padding = network.paddings.tensors.iter().copied().max().unwrap_or(0);
         let last =
             (0..network.tensor_count()).map(|tensor| network.readers.row(tensor).iter().copied().max());
         Self {
             network,
-            born: network.writers(),
+            writer: network.writers(),
             last: last.collect(),
             live,
             padding,
@@ -48,12 +51,13 @@ impl<'a> Parting<'a> {
         }
     }
 
-    /// The part in which just the operators of `from..to` run, after all before and
-    /// before all others.
+    /// Builds the subproblem of operators `from..to`, which run after all earlier and before all
+    /// later operators.
     ///
     /// # Errors
-    /// [`Stop::Cancelled`](crate::Stop::Cancelled): each pass over a large part takes a while.
-    pub(super) fn part(&mut self, from: u32, to: u32, limits: &Limits) -> Result<Network> {
+    /// [`Stop::Cancelled`](crate::Stop::Cancelled). Each pass over a large range takes milliseconds,
+    /// so the limits are polled in between.
+    pub(super) fn subproblem(&mut self, from: u32, to: u32, limits: &Limits) -> Result<Network> {
         limits.go_on()?;
         let network = self.network;
         let mut part = Network::empty((to - from) as usize);
@@ -62,6 +66,8 @@ impl<'a> Parting<'a> {
         if from == 0 {
             (part.first, part.paddings.first) = (network.first, network.paddings.first);
         }
+        // All bytes live before the range are base bytes at first; tensors that the range frees are
+        // subtracted again.
         part.base = self.live[from as usize];
         let touched: Vec<u32> = (from..to)
             .flat_map(|operator| network.reads.row(operator).iter().chain(network.writes.row(operator)))
@@ -70,9 +76,9 @@ impl<'a> Parting<'a> {
         let touched = unique(touched);
         limits.go_on()?;
         for &tensor in &touched {
-            self.take(&mut part, tensor, from, to);
+            self.number_tensor(&mut part, tensor, from, to);
         }
-        part.paddings.base = self.padding_of_the_rest(&touched, from, to);
+        part.paddings.base = self.padding_of_spanning_tensors(&touched, from, to);
         limits.go_on()?;
         let local =
             |row: &[u32]| -> Vec<u32> { row.iter().map(|&tensor| self.numbers[tensor as usize]).collect() };
@@ -85,25 +91,26 @@ impl<'a> Parting<'a> {
         part.writes = rows(&network.writes);
         part.readers = part.reads.transposed(part.sizes.len());
         limits.go_on()?;
-        let saves = |operator| {
-            let mut saves = network.saves.of(operator);
-            for save in &mut saves {
-                // What is there throughout does not die.
-                save.needs = local(&save.needs);
-                save.needs.retain(|&number| number < u32::MAX);
+        let savings = |operator| {
+            let mut savings = network.savings.of(operator);
+            for saving in &mut savings {
+                // Tensors that are live throughout the range have no number. They do not die in it, so
+                // nothing is saved by overwriting them.
+                saving.overwritten = local(&saving.overwritten);
+                saving.overwritten.retain(|&number| number < u32::MAX);
             }
-            saves.retain(|save| !save.needs.is_empty());
-            saves
+            savings.retain(|saving| !saving.overwritten.is_empty());
+            savings
         };
-        part.saves = Saves::new((from..to).map(saves));
+        part.savings = SavingTable::new((from..to).map(savings));
         limits.go_on()?;
         let inner = |operator: u32| {
             let row = network.before.row(operator).iter().filter(|&&other| other >= from);
             row.map(|&other| (operator - from, other - from)).collect::<Vec<_>>()
         };
-        let waits: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
+        let dependencies: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
         limits.go_on()?;
-        part.set_waits(waits);
+        part.set_dependencies(dependencies);
         part.paddings.settle();
         for tensor in touched {
             self.numbers[tensor as usize] = u32::MAX;
@@ -111,16 +118,16 @@ impl<'a> Parting<'a> {
         Ok(part)
     }
 
-    /// Whether a tensor is there before a part, and after it.
+    /// Returns whether a tensor is live before a range, and whether it is live after it.
     fn spans(&self, tensor: u32, from: u32, to: u32) -> (bool, bool) {
         let network = self.network;
         let later =
             network.stays[tensor as usize] || self.last[tensor as usize].is_some_and(|last| last >= to);
-        (self.born[tensor as usize].is_none_or(|born| born < from), later)
+        (self.writer[tensor as usize].is_none_or(|writer| writer < from), later)
     }
 
-    /// Numbers a tensor that the part touches, unless it is there throughout.
-    fn take(&mut self, part: &mut Network, tensor: u32, from: u32, to: u32) {
+    /// Gives a number to a tensor that the range reads or writes, unless it is live throughout.
+    fn number_tensor(&mut self, part: &mut Network, tensor: u32, from: u32, to: u32) {
         let (earlier, later) = self.spans(tensor, from, to);
         if earlier && later {
             return;
@@ -137,30 +144,32 @@ impl<'a> Parting<'a> {
         part.paddings.tensors.push(network.paddings.tensors[tensor as usize]);
     }
 
-    /// The largest padding of what is there throughout.
-    fn padding_of_the_rest(&self, touched: &[u32], from: u32, to: u32) -> u64 {
+    /// The largest padding of tensors that are live throughout the range.
+    fn padding_of_spanning_tensors(&self, touched: &[u32], from: u32, to: u32) -> u64 {
         let network = self.network;
         if !network.paddings.any {
             return 0;
         }
-        let through = |&tensor: &u32| self.spans(tensor, from, to) == (true, true);
+        let spans_range = |&tensor: &u32| self.spans(tensor, from, to) == (true, true);
         let padding = |tensor: u32| network.paddings.tensors[tensor as usize];
-        if network.tensor_count() <= FEW {
-            let all = (0..network.tensor_count()).filter(through).map(padding);
+        if network.tensor_count() <= MAX_EXACT_PADDING {
+            let all = (0..network.tensor_count()).filter(spans_range).map(padding);
             return all.max().unwrap_or(0).max(network.paddings.base);
         }
-        // Of what the part does not touch, a bound has to do: what is subtracted too much
-        // only lowers what is said of the part.
-        let (mut own, mut untouched) = (network.paddings.base, self.live[from as usize] - network.base);
+        // A pass over all tensors for each range would be quadratic. Of tensors that the range does
+        // not touch, the largest padding of the network is assumed. Subtracting too much padding
+        // only lowers the bound of the subproblem, so it stays valid.
+        let (mut padding_seen, mut untouched) =
+            (network.paddings.base, self.live[from as usize] - network.base);
         for &tensor in touched {
             let (earlier, later) = self.spans(tensor, from, to);
             if earlier {
                 untouched -= network.sizes[tensor as usize];
             }
             if earlier && later {
-                own = own.max(padding(tensor));
+                padding_seen = padding_seen.max(padding(tensor));
             }
         }
-        if untouched > 0 { own.max(self.padding) } else { own }
+        if untouched > 0 { padding_seen.max(self.padding) } else { padding_seen }
     }
 }

@@ -1,86 +1,95 @@
-//! Operators that may as well run right before the one that waits for them.
+//! Reduction: operators that may run right before their only successor.
 
 use super::network::Network;
-use super::reduce::Part;
+use super::reduce::MergedOperator;
 use crate::limits::{Meter, Stop};
 use crate::sorting::unique;
 
-/// Puts operators right before the only one that waits for them, where that costs
-/// nothing in any order.
+/// Merges operators into their only successor if running right before it costs nothing in any order.
 ///
-/// Let `w` alone wait for `v`, `v` write `K` bytes and free `F <= K`. In any order, move
-/// `v` later, to right before `w`. The steps between lose `K` bytes and keep `F`. The step
-/// of `v` takes what is live before that of `w` in the old order, less `K`, plus `F`, plus
-/// `K` and what is live at `v` alone, `T(v)`: no more than `w` takes in the old order, if
-/// `F + T(v)` is at most what `w` writes and needs for itself. So both can be one
-/// operator, which takes what `w` does. `F` is what `v` frees at most: what it reads and
-/// `w` does not. What others read too it may free or not (`Network::early`).
+/// Decided: `v` runs immediately before its only successor `w`. Pruned: all orders in which other
+/// operators run in between. This is sound for the following reasons. Let `v` write `K` bytes and
+/// free at most `F <= K` bytes: its inputs that `w` does not read. In any order, move `v` later, to
+/// the step before `w`. Each step in between loses `K` bytes and keeps at most `F` bytes, so it does
+/// not grow. The new step of `v` takes the bytes live before `w` in the old order, minus `K`, plus
+/// `F`, plus `K` and the transient bytes `T(v)`. This is at most the old step of `w` if `F + T(v)` is
+/// at most the bytes that `w` adds. So both become one operator with the step of `w`. If other
+/// operators read a freed tensor as well, `v` may be its last reader or not; [`Network::early`] lists
+/// such tensors.
 ///
-/// What is rounded up could hang over the end of the arena before it is moved and not
-/// after; inputs that are live at the first step only, too, need to know who is first.
-/// Neither is touched.
+/// Two cases are excluded. The padding of a rounded-up tensor may be beyond the end of the arena
+/// before the move and not after it. Inputs without a reader are live at the first step only, so the
+/// identity of the first operator matters.
+///
+/// Costs O(tensors of the two operators) for each operator.
 ///
 /// # Errors
-/// Why it must stop.
-pub(super) fn postpone(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Part>, Stop> {
+/// The reason for stopping.
+pub(super) fn postpone(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
-    let mut parts: Vec<Part> = (0..count).map(|operator| Part::single(network, operator)).collect();
+    let mut parts: Vec<MergedOperator> =
+        (0..count).map(|operator| MergedOperator::single(network, operator)).collect();
     for operator in 0..count {
         let &[next] = network.after.row(operator) else { continue };
         let (moved, target) = (&parts[operator as usize], &parts[next as usize]);
         let Some(freed) = freed_by(network, (moved, operator), (target, next)) else { continue };
         meter.work(64 + moved.reads.len() + target.reads.len() + target.early.len())?;
-        let (written, most_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
-        let taken_off = network.bytes(&target.early) + network.saves.most(next, &network.sizes);
-        let least = (network.bytes(&target.writes) + target.transient).saturating_sub(taken_off);
-        if most_freed <= written && most_freed + moved.transient <= least {
+        let (written, max_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
+        // A lower bound on what the successor adds at its step: its outputs and transient bytes, less
+        // tensors that die before the fullest moment and less all possible savings.
+        let max_saved = network.bytes(&target.early) + network.savings.max_bytes(next, &network.sizes);
+        let bytes_added = (network.bytes(&target.writes) + target.transient).saturating_sub(max_saved);
+        if max_freed <= written && max_freed + moved.transient <= bytes_added {
             let moved = std::mem::take(&mut parts[operator as usize]);
-            put(&mut parts[next as usize], moved, &freed, written);
+            prepend(&mut parts[next as usize], moved, &freed, written);
         }
     }
     Ok(parts)
 }
 
-/// Puts a part before another's operators.
-fn put(target: &mut Part, moved: Part, freed: &[u32], written: u64) {
+/// Prepends an operator to its successor.
+fn prepend(target: &mut MergedOperator, moved: MergedOperator, freed: &[u32], written: u64) {
     let after = std::mem::replace(&mut target.sequence, moved.sequence);
     target.sequence.extend(after);
     target.reads.retain(|tensor| !moved.writes.contains(tensor));
     target.reads = unique([std::mem::take(&mut target.reads), moved.reads].concat());
     target.before.extend(moved.before);
-    // What the next one reads too, dies no sooner.
+    // Tensors that the successor reads as well do not die before its step.
     target.early.extend(moved.early.into_iter().filter(|tensor| freed.contains(tensor)));
     target.early.extend(freed);
     target.early = unique(std::mem::take(&mut target.early));
+    // The outputs of the moved operator are internal now, and live during the step only.
     target.transient += written;
 }
 
-/// What an operator may free before the next one runs; none if something is in the way
-/// of moving it.
+/// Returns the tensors that an operator may free before its successor runs, or none if the operator
+/// must not be moved.
 fn freed_by(
     network: &Network,
-    (part, operator): (&Part, u32),
-    (target, next): (&Part, u32),
+    (part, operator): (&MergedOperator, u32),
+    (target, next): (&MergedOperator, u32),
 ) -> Option<Vec<u32>> {
-    let padded = |operator: u32| {
+    let has_padding = |operator: u32| {
         let paddings = &network.paddings;
         let row = network.writes.row(operator).iter().chain(network.reads.row(operator));
         paddings.transient[operator as usize] > 0
             || row.map(|&tensor| paddings.tensors[tensor as usize]).any(|padding| padding > 0)
     };
     let stays = |tensor: u32| network.stays[tensor as usize];
-    // Others that read it wait for the next one as well, so that alone is noted.
+    // The successor must be the only reader of the operator's outputs.
     let read_by_others = |&tensor: &u32| network.readers.row(tensor) != [next];
-    let over = |tensor: &u32| network.saves.of(next).iter().any(|save| save.needs.contains(tensor));
+    let overwrites =
+        |tensor: &u32| network.savings.of(next).iter().any(|saving| saving.overwritten.contains(tensor));
     if network.first > 0
-        || network.writes.row(operator).iter().any(over)
+        || network.writes.row(operator).iter().any(overwrites)
         || network.writes.row(operator).iter().any(read_by_others)
-        || (network.paddings.any && (padded(operator) || padded(next)))
+        || (network.paddings.any && (has_padding(operator) || has_padding(next)))
         || network.writes.row(operator).iter().any(|&tensor| stays(tensor))
     {
         return None;
     }
-    // The part of `next` reads every tensor that its operators read and do not write themselves.
+    // `target.reads` lists all tensors that the operators merged into `next` read and do not write
+    // themselves.
     let read_by_next = |tensor: u32| target.reads.binary_search(&tensor).is_ok();
     Some(part.reads.iter().copied().filter(|&tensor| !stays(tensor) && !read_by_next(tensor)).collect())
 }

@@ -1,50 +1,52 @@
-//! What operators may save by writing outputs over inputs that die at their steps.
+//! Bytes that operators may save by overwriting inputs that die at their steps.
 
 use super::rows::Rows;
-use crate::effects::{Pair, by_input, most_saved};
+use crate::effects::{ReusePair, max_saved_bytes, positions_by_input};
 
-/// A permission to write an output over an input, and the tensors of the network that hold the
-/// bytes concerned: those of them that die at the step are saved. (The others may be there twice
-/// already, if the input is a copy of them: then writing over the copy saves nothing that is
-/// counted.)
+/// A permission to overwrite an input with an output, and the network's tensors that hold the bytes
+/// concerned. Only bytes of tensors that die at the step are saved. (If a tensor survives the step,
+/// the input may be a copy of its bytes, which do not count as live a second time. Overwriting the
+/// copy saves no counted byte.)
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Save {
-    pub(super) pair: Pair,
-    /// Tensors, ascending.
-    pub(super) needs: Vec<u32>,
+pub(super) struct Saving {
+    pub(super) pair: ReusePair,
+    /// The network's tensors that the output may overwrite, ascending.
+    pub(super) overwritten: Vec<u32>,
 }
 
-/// The saves of all operators.
+/// The savings of all operators.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Saves {
-    /// By operator: its first pair.
+pub(super) struct SavingTable {
+    /// By operator: the position of its first pair. The last entry is the number of pairs.
     starts: Vec<u32>,
-    /// Of each operator by output, then input.
-    pairs: Vec<Pair>,
-    /// Of each operator by input, then output: positions from its first pair on.
+    /// The pairs of all operators; within an operator sorted by output, then input.
+    pairs: Vec<ReusePair>,
+    /// For each operator: positions of its pairs, relative to the first one, sorted by input, then
+    /// output.
     by_input: Vec<u32>,
-    needs: Rows,
+    /// By pair: the tensors that the output may overwrite.
+    overwritten: Rows,
 }
 
-impl Saves {
-    pub(super) fn new(rows: impl Iterator<Item = Vec<Save>>) -> Self {
-        let mut saves = Self { starts: vec![0], ..Self::default() };
-        let mut needs = Vec::new();
+impl SavingTable {
+    pub(super) fn new(rows: impl Iterator<Item = Vec<Saving>>) -> Self {
+        let mut table = Self { starts: vec![0], ..Self::default() };
+        let mut overwritten = Vec::new();
         for mut row in rows {
-            row.sort_by_key(|save| (save.pair.output, save.pair.input));
-            let first = saves.pairs.len();
-            for Save { pair, needs: tensors } in row {
-                saves.pairs.push(pair);
-                needs.push(tensors);
+            row.sort_by_key(|saving| (saving.pair.output, saving.pair.input));
+            let first = table.pairs.len();
+            for Saving { pair, overwritten: tensors } in row {
+                table.pairs.push(pair);
+                overwritten.push(tensors);
             }
-            saves.by_input.extend(by_input(&saves.pairs[first..]));
-            saves.starts.push(saves.pairs.len() as u32);
+            table.by_input.extend(positions_by_input(&table.pairs[first..]));
+            table.starts.push(table.pairs.len() as u32);
         }
-        Self { needs: Rows::new(needs), ..saves }
+        Self { overwritten: Rows::new(overwritten), ..table }
     }
 
     pub(super) fn empty(operators: usize) -> Self {
-        Self { starts: vec![0; operators + 1], needs: Rows::empty(0), ..Self::default() }
+        Self { starts: vec![0; operators + 1], overwritten: Rows::empty(0), ..Self::default() }
     }
 
     #[inline]
@@ -52,35 +54,40 @@ impl Saves {
         self.starts[operator as usize] == self.starts[operator as usize + 1]
     }
 
+    /// The positions of an operator's pairs.
     fn range(&self, operator: u32) -> std::ops::Range<usize> {
         self.starts[operator as usize] as usize..self.starts[operator as usize + 1] as usize
     }
 
-    /// How many tensors [`bytes`](Self::bytes) looks at.
-    pub(super) fn looked_at(&self, operator: u32) -> usize {
-        self.range(operator).map(|number| self.needs.row(number as u32).len() + 1).sum()
+    /// The number of tensors that [`bytes`](Self::bytes) visits.
+    pub(super) fn visited_tensors(&self, operator: u32) -> usize {
+        self.range(operator).map(|number| self.overwritten.row(number as u32).len() + 1).sum()
     }
 
-    pub(super) fn of(&self, operator: u32) -> Vec<Save> {
-        let save =
-            |number: usize| Save { pair: self.pairs[number], needs: self.needs.row(number as u32).to_vec() };
-        self.range(operator).map(save).collect()
+    /// The savings of an operator.
+    pub(super) fn of(&self, operator: u32) -> Vec<Saving> {
+        let saving = |number: usize| Saving {
+            pair: self.pairs[number],
+            overwritten: self.overwritten.row(number as u32).to_vec(),
+        };
+        self.range(operator).map(saving).collect()
     }
 
-    /// An upper bound on the bytes that are saved if these tensors die, and at least what some
-    /// choice of one pair saves; exact where one pair is all there is.
+    /// An upper bound on the bytes that an operator saves if the tensors selected by `dies` die at its
+    /// step. It is at least the saving of any single pair, and exact for operators with one pair.
     #[inline]
     pub(super) fn bytes(&self, operator: u32, sizes: &[u64], dies: impl Fn(u32) -> bool) -> u64 {
-        let own = self.range(operator);
-        most_saved(&self.pairs[own.clone()], &self.by_input[own.clone()], |position| {
-            let dying = self.needs.row((own.start + position) as u32).iter().filter(|&&tensor| dies(tensor));
+        let range = self.range(operator);
+        max_saved_bytes(&self.pairs[range.clone()], &self.by_input[range.clone()], |position| {
+            let dying =
+                self.overwritten.row((range.start + position) as u32).iter().filter(|&&tensor| dies(tensor));
             let dying: u64 = dying.map(|&tensor| sizes[tensor as usize]).sum();
-            dying.min(self.pairs[own.start + position].most)
+            dying.min(self.pairs[range.start + position].max_bytes)
         })
     }
 
-    /// No more than so much is saved, whatever dies.
-    pub(super) fn most(&self, operator: u32, sizes: &[u64]) -> u64 {
+    /// An upper bound on the bytes that an operator saves, whichever tensors die.
+    pub(super) fn max_bytes(&self, operator: u32, sizes: &[u64]) -> u64 {
         self.bytes(operator, sizes, |_| true)
     }
 }

@@ -1,53 +1,67 @@
-//! The exact search for an order: least peaks first, over sets of operators.
+//! Exact search for an order of minimum peak: best first over executed sets.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::charge_nodes;
 use super::network::Network;
-use super::spend;
-use super::walk::{Walk, marks};
+use super::walk::{ReadyCursor, zobrist_keys};
 use crate::limits::{Limits, Meter, Stop};
 use crate::random::Keys;
 use crate::sorting::{Keyed, sort_keyed};
 
-/// A set of operators that have run, reached with the least peak.
-struct State {
+/// An executed set with the lowest peak of any order that leads to it: a node of the search.
+struct ScheduleState {
     parent: u32,
-    /// What ran first since the parent.
+    /// The operator that ran first since the parent. The others ran for free.
     operator: u32,
-    /// Least peak of an order that leads here.
+    /// Lowest peak of an order that leads to this set.
     peak: u64,
-    /// Of the set, before what ran at once and with it.
+    /// Zobrist key of the set.
     key: u128,
 }
 
-/// What can be run next from a state; the least peak first, then the newest.
-type Next = (Reverse<u64>, u64, u32, u32);
+/// An entry of the priority queue: peak, insertion number, parent and operator. The lowest peak
+/// comes first, then the newest entry, so that ties are resolved depth first.
+type QueueEntry = (Reverse<u64>, u64, u32, u32);
 
-/// What came of a search.
-pub(super) struct Searched {
-    /// No order has a lower peak.
+/// The result of a search.
+pub(super) struct ScheduleSearchResult {
+    /// A lower bound on the peak of every order.
     pub(super) bound: u64,
-    /// An order below the height that was to be beaten, and its peak.
+    /// An order with a peak below the given height, and its peak.
     pub(super) found: Option<(u64, Vec<u32>)>,
     pub(super) stop: Stop,
 }
 
-/// Room for sets of operators, in bytes.
-const MOST_BYTES: usize = 1 << 28;
+/// Maximum memory for executed sets, in bytes.
+const MAX_BYTES: usize = 1 << 28;
 
-/// Looks for an order with a peak below `above`, when none is below `bound`, by Dijkstra's
-/// algorithm on sets of operators: the length of a path is its peak. Each set is left once,
-/// by the lowest peak that leads to it; so the least peak of all sets that are still to be
-/// left bounds those of all orders from below, at any time.
+/// Searches for an order with a peak below `above`, given that no peak is below `bound`.
 ///
-/// From each set, what is ready, fits the peak so far, and leaves no more live than before
-/// is run at once: in any order from there, moving it to the front raises nothing. (Not so
-/// where what it frees was rounded up, as that may have hung over the end.)
+/// Decided: which operator runs next. The bytes live after a set of operators depend on the set
+/// alone, so the search runs on sets, not on orders. It is Dijkstra's algorithm with the peak as
+/// the length of a path (a bottleneck shortest path): each set is expanded once, by the lowest peak
+/// that leads to it. So the lowest peak in the queue is a lower bound for all orders at any time, and
+/// a search that is stopped early still returns a valid bound.
 ///
-/// A node is a set. Exponential in the width of the network.
-pub(super) fn search(network: &Network, bound: u64, above: u64, meter: &mut Meter<'_>) -> Searched {
-    let mut search = Search::new(network, bound.max(network.base), above);
+/// Pruned:
+/// - Sets that were expanded before. Sets are compared by 128-bit Zobrist keys; two different
+///   sets among 10^9 have the same key with probability 10^-20.
+/// - Steps at or above `above`, since the incumbent is at least as good.
+/// - Alternatives to a free operator: one that is ready, whose step fits the peak so far, and that
+///   leaves no more bytes live. In any order from the set, moving it to the front raises no step, so
+///   some optimal order runs it next. This does not hold if the operator frees a rounded-up
+///   tensor, whose padding may have been beyond the end of the arena; such operators are not free.
+///
+/// An expanded set is a node. The number of sets is exponential in the width of the network.
+pub(super) fn search(
+    network: &Network,
+    bound: u64,
+    above: u64,
+    meter: &mut Meter<'_>,
+) -> ScheduleSearchResult {
+    let mut search = ScheduleSearch::new(network, bound.max(network.base), above);
     let stop = match search.run(meter) {
         Ok(()) => Stop::Finished,
         Err(stop) => stop,
@@ -55,37 +69,38 @@ pub(super) fn search(network: &Network, bound: u64, above: u64, meter: &mut Mete
     let found = search.end.map(|end| (search.states[end as usize].peak, search.order(end)));
     let bound =
         if stop == Stop::Finished { found.as_ref().map_or(above, |found| found.0) } else { search.bound };
-    Searched { bound, found, stop }
+    ScheduleSearchResult { bound, found, stop }
 }
 
-struct Search<'a> {
+struct ScheduleSearch<'a> {
     network: &'a Network,
-    walk: Walk<'a>,
-    states: Vec<State>,
-    /// Keys of the states, after what ran at once.
+    walk: ReadyCursor<'a>,
+    states: Vec<ScheduleState>,
+    /// By state: the executed set as bits, after free operators.
     sets: Vec<u64>,
+    /// Number of words of a set.
     words: usize,
-    /// By set, before and after what ran at once.
+    /// Zobrist keys of expanded sets, before and after free operators.
     seen: Keys,
-    open: BinaryHeap<Next>,
+    queue: BinaryHeap<QueueEntry>,
     options: Vec<Keyed>,
-    marks: Vec<u128>,
+    zobrist: Vec<u128>,
     bound: u64,
     above: u64,
     end: Option<u32>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> ScheduleSearch<'a> {
     fn new(network: &'a Network, bound: u64, above: u64) -> Self {
         Self {
-            walk: Walk::new(network),
+            walk: ReadyCursor::new(network),
             words: (network.operator_count() as usize).div_ceil(64),
-            marks: marks(network.operator_count()),
+            zobrist: zobrist_keys(network.operator_count()),
             network,
             states: Vec::new(),
             sets: Vec::new(),
             seen: Keys::default(),
-            open: BinaryHeap::new(),
+            queue: BinaryHeap::new(),
             options: Vec::new(),
             bound,
             above,
@@ -95,61 +110,65 @@ impl<'a> Search<'a> {
 
     fn run(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         self.seen.insert(0);
-        self.leave(State { parent: u32::MAX, operator: u32::MAX, peak: self.bound, key: 0 }, meter)?;
-        // What ends first does so with the least peak: nothing that is open has a lower one.
+        self.expand(ScheduleState { parent: u32::MAX, operator: u32::MAX, peak: self.bound, key: 0 }, meter)?;
+        // The first complete order has the lowest peak, as no queue entry has a lower one.
         while self.end.is_none() {
-            let Some((Reverse(peak), _, parent, operator)) = self.open.pop() else { break };
+            let Some((Reverse(peak), _, parent, operator)) = self.queue.pop() else { break };
             self.bound = self.bound.max(peak);
             meter.bound = self.bound;
-            let key = self.states[parent as usize].key ^ self.marks[operator as usize];
+            // The queue holds operators, not sets, so that a set is built only when it is expanded. The key
+            // tells whether another path has reached the set by then.
+            let key = self.states[parent as usize].key ^ self.zobrist[operator as usize];
             if !self.seen.insert(key) {
                 continue;
             }
-            if self.states.len() * (8 * self.words + 80) + self.open.len() * 32 > MOST_BYTES {
+            if self.states.len() * (8 * self.words + 80) + self.queue.len() * 32 > MAX_BYTES {
                 return Err(Stop::Nodes);
             }
             let first = parent as usize * self.words;
             let work = self.walk.go_to(&self.sets[first..first + self.words]);
-            spend(meter, 0, work)?;
-            self.walk.flip(operator);
-            self.leave(State { parent, operator, peak, key }, meter)?;
+            charge_nodes(meter, 0, work)?;
+            self.walk.toggle(operator);
+            self.expand(ScheduleState { parent, operator, peak, key }, meter)?;
         }
         Ok(())
     }
 
-    /// Runs at once what can be, and notes what may come next.
-    fn leave(&mut self, mut state: State, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let (marks, before) = (&self.marks, state.key);
+    /// Expands the current set: runs free operators, stores the state, and queues its successors.
+    fn expand(&mut self, mut state: ScheduleState, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let (zobrist, before) = (&self.zobrist, state.key);
         let key = &mut state.key;
-        self.walk.run_free(state.peak, meter, |operator, _| *key ^= marks[operator as usize])?;
-        spend(meter, 1, self.walk.ready_work)?;
+        self.walk.run_free_operators(state.peak, meter, |operator, _| *key ^= zobrist[operator as usize])?;
+        charge_nodes(meter, 1, self.walk.ready_work)?;
+        // Free operators may lead to a set that was expanded before.
         if state.key != before && !self.seen.insert(state.key) {
             return Ok(());
         }
         let (number, peak) = (self.states.len() as u32, state.peak);
         self.states.push(state);
-        self.sets.extend_from_slice(self.walk.cursor.done.as_raw_slice());
+        self.sets.extend_from_slice(self.walk.state.done.as_raw_slice());
         if self.walk.is_at_end() {
             self.end = Some(number);
             return Ok(());
         }
         self.options.clear();
         for &operator in self.walk.ready() {
-            let step = self.walk.cursor.step(operator);
+            let step = self.walk.state.step(operator);
             if step.bytes < self.above {
                 self.options.push(([step.after, step.bytes], operator.into()));
             }
         }
         sort_keyed(&mut self.options);
-        // The last is taken first.
-        for (place, &([_, bytes], operator)) in self.options.iter().rev().enumerate() {
-            let newest = (u64::from(number) << 32) | place as u64;
-            self.open.push((Reverse(bytes.max(peak)), newest, number, operator as u32));
+        // Among equal peaks, the entry with the highest number comes first. So the successor with
+        // the fewest live bytes gets the highest number.
+        for (rank, &([_, bytes], operator)) in self.options.iter().rev().enumerate() {
+            let insertion = (u64::from(number) << 32) | rank as u64;
+            self.queue.push((Reverse(bytes.max(peak)), insertion, number, operator as u32));
         }
         Ok(())
     }
 
-    /// The order that leads to a state: as much work as one step of the search for each operator.
+    /// Reconstructs the order that leads to a state by replaying the free operators of each set.
     fn order(&self, end: u32) -> Vec<u32> {
         let limits = Limits::new();
         let meter = &mut Meter::new(&limits, u64::MAX);
@@ -159,14 +178,14 @@ impl<'a> Search<'a> {
             path.push(state);
             state = self.states[state as usize].parent;
         }
-        let (mut walk, mut order) = (Walk::new(self.network), Vec::new());
+        let (mut walk, mut order) = (ReadyCursor::new(self.network), Vec::new());
         for &state in path.iter().rev() {
-            let State { operator, peak, .. } = self.states[state as usize];
+            let ScheduleState { operator, peak, .. } = self.states[state as usize];
             if operator < u32::MAX {
-                walk.flip(operator);
+                walk.toggle(operator);
                 order.push(operator);
             }
-            let ran = walk.run_free(peak, meter, |operator, _| order.push(operator));
+            let ran = walk.run_free_operators(peak, meter, |operator, _| order.push(operator));
             ran.expect("without limits, nothing stops it");
         }
         order

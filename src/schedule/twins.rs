@@ -1,68 +1,76 @@
-//! Operators that are alike.
+//! Reduction: an order for identical operators (symmetry breaking).
 
 use super::network::Network;
-use super::reduce::{MOST, descendants};
-use super::saves::Save;
+use super::reduce::{MAX_CLOSURE, descendants};
+use super::saves::Saving;
 use crate::sorting::{Keyed, sort_keyed};
 
-/// Puts operators that are alike into one order.
+/// Adds dependencies between identical operators, so that the search visits one order of them only.
 ///
-/// Let `a` and `b` read and wait for the same, write the same sizes and need the same for
-/// themselves, and let all that wait for `b` come after `a` in any order. In an order in
-/// which `b` runs before `a`, exchange them: everything that waits for either still comes
-/// after it, and every step takes what it did before. So `b` may wait for `a`. By
-/// exchange of neighbours, a whole chain of such pairs can be sorted.
+/// Decided: `a` runs before `b`. Pruned: orders in which `b` runs before `a`. This is sound for the
+/// following reasons. Let `a` and `b` read the same tensors, have the same predecessors, write the
+/// same sizes and have the same transient bytes, and let all successors of `b` be descendants of
+/// `a`. Exchange `a` and `b` in an order in which `b` runs first: all successors of either still run
+/// after it, and every step has the same bytes as before. A chain of such pairs can be sorted by
+/// exchanging neighbours.
+///
+/// O(n log n) for the sort by hash, plus the transitive closure if any hashes are equal.
 pub(super) fn order_twins(network: &mut Network) {
     let count = network.operator_count();
-    if count > MOST {
+    if count > MAX_CLOSURE {
         return;
     }
-    let mixed = |operator: u32| {
-        let fold =
-            |mixed: u64, &part: &u64| (mixed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let hash = |operator: u32| {
+        let fold = |hash: u64, &part: &u64| (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         let first = network.after.row(operator).iter().min().copied();
         let first = first.map_or(u64::MAX, u64::from);
-        ([likeness(network, operator).iter().fold(0, fold), first], u64::from(operator))
+        ([signature(network, operator).iter().fold(0, fold), first], u64::from(operator))
     };
-    let mut ranked: Vec<Keyed> = (0..count).map(mixed).collect();
+    // Identical operators become neighbours when sorted by hash. The first successor is the second
+    // key, so that the operator with the earlier successor comes first and the condition on
+    // descendants tends to hold.
+    let mut ranked: Vec<Keyed> = (0..count).map(hash).collect();
     sort_keyed(&mut ranked);
-    let alike = |pair: &&[Keyed]| pair[0].0[0] == pair[1].0[0];
-    if !ranked.windows(2).any(|pair| alike(&pair)) {
+    let have_same_hash = |pair: &&[Keyed]| pair[0].0[0] == pair[1].0[0];
+    if !ranked.windows(2).any(|pair| have_same_hash(&pair)) {
         return;
     }
     let later = descendants(network);
-    let mut waits: Vec<(u32, u32)> = Vec::new();
-    for pair in ranked.windows(2).filter(alike) {
+    let mut dependencies: Vec<(u32, u32)> = Vec::new();
+    for pair in ranked.windows(2).filter(have_same_hash) {
         let (a, b) = (pair[0].1 as u32, pair[1].1 as u32);
-        let same = network.after.row(a) == network.after.row(b);
-        let after = || network.after.row(b).iter().all(|&next| later[a as usize][next as usize]);
-        if likeness(network, a) == likeness(network, b) && (same || after()) {
-            waits.push((b, a));
+        let same_successors = network.after.row(a) == network.after.row(b);
+        let is_before_successors =
+            || network.after.row(b).iter().all(|&next| later[a as usize][next as usize]);
+        // Equal hashes may be a collision, so compare the signatures.
+        if signature(network, a) == signature(network, b) && (same_successors || is_before_successors()) {
+            dependencies.push((b, a));
         }
     }
-    if waits.is_empty() {
+    if dependencies.is_empty() {
         return;
     }
-    waits.extend(network.waits());
-    network.set_waits(waits);
+    dependencies.extend(network.dependencies());
+    network.set_dependencies(dependencies);
 }
 
-/// The same for operators that are alike: what they read and wait for, what they write.
-fn likeness(network: &Network, operator: u32) -> Vec<u64> {
+/// A list of numbers that is equal for identical operators: their inputs, predecessors, savings and
+/// sizes.
+fn signature(network: &Network, operator: u32) -> Vec<u64> {
     let paddings = &network.paddings;
     let mut key = vec![network.transient[operator as usize], paddings.transient[operator as usize]];
     for row in [network.reads.row(operator), network.early.row(operator), network.before.row(operator)] {
         key.push(row.len() as u64);
         key.extend(row.iter().map(|&entry| u64::from(entry)));
     }
-    for Save { pair, needs } in network.saves.of(operator) {
-        key.extend([pair.output.into(), pair.input.into(), pair.seat as u64]);
-        key.extend([pair.most, pair.output_bytes, pair.input_bytes, needs.len() as u64]);
-        key.extend(needs.iter().map(|&entry| u64::from(entry)));
+    for Saving { pair, overwritten } in network.savings.of(operator) {
+        key.extend([pair.output.into(), pair.input.into(), pair.start as u64]);
+        key.extend([pair.max_bytes, pair.output_bytes, pair.input_bytes, overwritten.len() as u64]);
+        key.extend(overwritten.iter().map(|&entry| u64::from(entry)));
     }
     let of_tensor = |&tensor: &u32| {
-        let at = tensor as usize;
-        [network.sizes[at], paddings.tensors[at], u64::from(network.stays[at])]
+        let index = tensor as usize;
+        [network.sizes[index], paddings.tensors[index], u64::from(network.stays[index])]
     };
     let mut written: Vec<[u64; 3]> = network.writes.row(operator).iter().map(of_tensor).collect();
     written.sort_unstable();

@@ -1,34 +1,36 @@
-//! A cursor that knows who is ready.
+//! The execution state together with the list of ready operators.
 
-use super::cursor::Cursor;
+use super::charge_nodes;
+use super::cursor::ExecutionState;
 use super::network::Network;
-use super::spend;
 use crate::limits::{Meter, Stop};
 use crate::random::Random;
 
+/// An execution state that keeps the list of ready operators up to date.
 #[derive(Clone, Debug)]
-pub(super) struct Walk<'a> {
-    pub(super) cursor: Cursor<'a>,
-    /// Operators that are ready, in no order that means anything.
+pub(super) struct ReadyCursor<'a> {
+    pub(super) state: ExecutionState<'a>,
+    /// Operators that are ready, in arbitrary order.
     ready: Vec<u32>,
-    /// Work of a look at all of them.
+    /// Work units of visiting all ready operators.
     pub(super) ready_work: u64,
-    /// By operator: its place among those.
-    place: Vec<u32>,
-    /// By operator: work of a look at it, or of running it.
+    /// By operator: its position in `ready`, or `u32::MAX`.
+    position: Vec<u32>,
+    /// By operator: work units of evaluating its step or running it.
     work: Vec<u32>,
+    /// Buffer of [`toggle`](Self::toggle).
     changed: Vec<u32>,
 }
 
-impl<'a> Walk<'a> {
-    /// Nothing has run.
+impl<'a> ReadyCursor<'a> {
+    /// The state before the first operator.
     pub(super) fn new(network: &'a Network) -> Self {
         let count = network.operator_count();
         let mut walk = Self {
-            cursor: Cursor::new(network),
+            state: ExecutionState::new(network),
             ready: Vec::new(),
             ready_work: 0,
-            place: vec![u32::MAX; count as usize],
+            position: vec![u32::MAX; count as usize],
             work: (0..count).map(|operator| work(network, operator)).collect(),
             changed: Vec::new(),
         };
@@ -41,43 +43,45 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn is_at_end(&self) -> bool {
-        self.cursor.done_count == self.cursor.network.operator_count()
+        self.state.done_count == self.state.network.operator_count()
     }
 
+    /// Adds an operator to the list of ready operators or removes it. O(1).
     fn update(&mut self, operator: u32) {
-        let (place, is_ready) = (self.place[operator as usize], self.cursor.is_ready(operator));
-        if is_ready && place == u32::MAX {
-            self.place[operator as usize] = self.ready.len() as u32;
+        let (position, is_ready) = (self.position[operator as usize], self.state.is_ready(operator));
+        if is_ready && position == u32::MAX {
+            self.position[operator as usize] = self.ready.len() as u32;
             self.ready.push(operator);
             self.ready_work += u64::from(self.work[operator as usize]);
-        } else if !is_ready && place < u32::MAX {
-            self.ready.swap_remove(place as usize);
-            if let Some(&moved) = self.ready.get(place as usize) {
-                self.place[moved as usize] = place;
+        } else if !is_ready && position < u32::MAX {
+            self.ready.swap_remove(position as usize);
+            if let Some(&moved) = self.ready.get(position as usize) {
+                self.position[moved as usize] = position;
             }
-            self.place[operator as usize] = u32::MAX;
+            self.position[operator as usize] = u32::MAX;
             self.ready_work -= u64::from(self.work[operator as usize]);
         }
     }
 
-    /// Runs an operator, or takes it back.
-    pub(super) fn flip(&mut self, operator: u32) {
+    /// Runs an operator, or undoes it.
+    pub(super) fn toggle(&mut self, operator: u32) {
         let mut changed = std::mem::take(&mut self.changed);
-        self.cursor.flip(operator, |other| changed.push(other));
+        self.state.toggle(operator, |other| changed.push(other));
         for other in changed.drain(..) {
             self.update(other);
         }
         self.changed = changed;
     }
 
-    /// Moves to a set of operators; returns the work of that.
+    /// Changes the executed set to `set`. Returns the work units spent. Toggles only operators in
+    /// which the sets differ, and states that are expanded one after the other tend to be similar.
     pub(super) fn go_to(&mut self, set: &[u64]) -> u64 {
         let mut work = set.len() as u64;
         for (word, &wanted) in set.iter().enumerate() {
-            let mut different = wanted ^ self.cursor.done.as_raw_slice()[word];
+            let mut different = wanted ^ self.state.done.as_raw_slice()[word];
             while different != 0 {
                 let operator = (word * 64) as u32 + different.trailing_zeros();
-                self.flip(operator);
+                self.toggle(operator);
                 different &= different - 1;
                 work += 2 * u64::from(self.work[operator as usize]);
             }
@@ -85,53 +89,58 @@ impl<'a> Walk<'a> {
         work
     }
 
-    /// Runs at once what fits the peak and leaves no more live than before, the first
-    /// ones first: in any order from here, moving such an operator to the front raises
-    /// nothing. Tells whom, and what it took; returns the work of looking.
+    /// Runs free operators until none is left, in ascending order of numbers. An operator is free if
+    /// its step fits the peak and it leaves no more bytes live than before. Calls `ran` with each
+    /// operator and the bytes of its step.
     ///
-    /// What frees something that was rounded up is left alone: its rounding may have hung
-    /// over the end of the arena.
+    /// Sound because moving a free operator to the front of any order from here raises no step.
+    /// Operators that free a rounded-up tensor are not free: the padding of that tensor may have
+    /// been beyond the end of the arena.
     ///
     /// # Errors
-    /// Why it must stop.
-    pub(super) fn run_free(
+    /// The reason for stopping.
+    pub(super) fn run_free_operators(
         &mut self,
         peak: u64,
         meter: &mut Meter<'_>,
         mut ran: impl FnMut(u32, u64),
     ) -> Result<(), Stop> {
         loop {
-            let cursor = &self.cursor;
+            let state = &self.state;
             let free = |&operator: &u32| {
-                let step = cursor.step(operator);
+                let step = state.step(operator);
                 let is_free =
-                    step.after <= cursor.live && step.bytes <= peak && !reads_padded(cursor, operator);
+                    step.after <= state.live && step.bytes <= peak && !reads_padded(state, operator);
                 is_free.then_some((operator, step.bytes))
             };
+            // The operator with the lowest number, so that the result does not depend on the order of
+            // `ready`.
             let next = self.ready.iter().filter_map(free).min();
-            spend(meter, 0, self.ready_work)?;
+            charge_nodes(meter, 0, self.ready_work)?;
             let Some((operator, bytes)) = next else { return Ok(()) };
-            self.flip(operator);
+            self.toggle(operator);
             ran(operator, bytes);
         }
     }
 }
 
-fn reads_padded(cursor: &Cursor<'_>, operator: u32) -> bool {
-    let network = cursor.network;
+/// Returns true if an operator reads a rounded-up tensor.
+fn reads_padded(state: &ExecutionState<'_>, operator: u32) -> bool {
+    let network = state.network;
     let padded = |&tensor: &u32| network.paddings.tensors[tensor as usize] > 0;
     network.paddings.any && network.reads.row(operator).iter().any(padded)
 }
 
-/// Work of a look at an operator, or of running it: most have a handful of tensors.
+/// Work units of evaluating the step of an operator or running it.
 fn work(network: &Network, operator: u32) -> u32 {
     let rows = [&network.reads, &network.early, &network.writes, &network.after];
     let tensors = rows.map(|rows| rows.row(operator).len()).iter().sum::<usize>();
-    (8 + tensors + network.saves.looked_at(operator)) as u32
+    (8 + tensors + network.savings.visited_tensors(operator)) as u32
 }
 
-/// A key for each operator; a set of them has the sum of theirs.
-pub(super) fn marks(count: u32) -> Vec<u128> {
+/// A random 128-bit key for each operator. The key of a set is the exclusive or of the keys of its
+/// operators (Zobrist hashing), so running an operator updates it in O(1).
+pub(super) fn zobrist_keys(count: u32) -> Vec<u128> {
     let mut random = Random::new(0x243f_6a88_85a3_08d3);
     (0..count).map(|_| random.key()).collect()
 }

@@ -1,4 +1,10 @@
-//! Which bytes of which tensors are the same.
+//! Content aliases: byte ranges of different tensors that hold the same values.
+//!
+//! Views and concatenations without a copy are content aliases. This phase decides, in program
+//! order, which of them can hold at the same time. An alias is dropped if it contradicts an alias
+//! that was accepted earlier, a relative placement or an alignment. Dropping an alias is safe for
+//! bounds because the bytes it covers are listed in [`Contents::free`], and no bound counts them.
+//! The phase costs O((tensors + source ranges) log tensors).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,56 +16,59 @@ use crate::error::Error;
 use crate::graph::{Graph, Permit};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Limits, Meter, Stop};
-use crate::places::Places;
+use crate::places::OffsetUnionFind;
 use crate::sorting::sort_by_keys;
 
-/// Bytes of a tensor that are bytes of the tensor in which they were first written.
+/// A range of a tensor's bytes together with the tensor that first writes these bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    /// From the start of the tensor.
+pub(crate) struct SourceRange {
+    /// Offset in the tensor, in bytes.
     pub(crate) from: u64,
     pub(crate) bytes: u64,
     pub(crate) source: TensorId,
-    /// From the start of the source.
+    /// Offset in the source, in bytes.
     pub(crate) at: u64,
 }
 
-/// A tensor that may be so many bytes into another one.
+/// An alias: `tensor` may start `at` bytes after the start of `of`.
 pub(crate) use crate::effects::Share as Relation;
 
-/// What views and concatenations say of the contents of tensors, where they can all hold
-/// at once: a tensor has one place in another, and no two of them contradict each other, nor
-/// the graph's relative placements. The first ones of the file go before.
+/// The content aliases of a graph that can hold at the same time.
+///
+/// Each tensor has at most one position in another tensor. No two accepted aliases contradict
+/// each other or the graph's relative placements. Aliases of operators that are earlier in
+/// program order take precedence.
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
-    pub(crate) stretches: Stretches,
+    pub(crate) source_ranges: SourceRanges,
     pub(crate) relations: Vec<Relation>,
-    /// By operator: where its relations are, and those that were dropped.
+    /// By operator: the index ranges of its aliases in `relations` and in `dropped`.
     of_operator: Vec<[Range<usize>; 2]>,
-    /// Those that contradict them.
+    /// Aliases that contradict an accepted alias.
     pub(crate) dropped: Vec<Relation>,
-    /// Bytes of which these say that they are another's: of a tensor, from where to where.
-    /// No bound may count them.
+    /// Byte ranges `(tensor, start, end)` that a dropped alias covers. No bound may count these
+    /// bytes, because another choice of aliases could share them.
     pub(crate) free: Vec<(TensorId, u64, u64)>,
-    /// Permissions to write over an input that are in force, by output and input.
+    /// Permissions in force to overwrite an input, sorted by output, then input.
     overwrites: Vec<Permit>,
     pub(super) sharing: Sharing,
     alignment: Alignment,
-    places: Places,
-    /// How many stretches may still be listed.
+    positions: OffsetUnionFind,
+    /// Number of source ranges that may still be stored.
     room: usize,
 }
 
-/// No more stretches are listed: a chain of concatenations has as many as the square of its
-/// length. Bytes of the tensors beyond count in no bound, like those of relations that were
-/// dropped.
-const MOST_STRETCHES: usize = 1 << 21;
+/// Maximum number of stored source ranges. A chain of `n` concatenations has O(n^2) source ranges,
+/// so an unlimited list would exhaust memory. Bounds ignore the bytes of outputs beyond this
+/// limit, as they ignore the bytes of dropped aliases.
+const MAX_SOURCE_RANGES: usize = 1 << 21;
 
-/// Steps of a pass for each tensor.
-const WORK_EACH: usize = 16;
+/// Work units that one pass takes for each tensor.
+const WORK_PER_TENSOR: usize = 16;
 
 impl Contents {
-    /// The contents within limits; only those of constraints if a limit is met first.
+    /// Computes the content aliases within limits. If a limit is reached, only aliases that
+    /// relative placements demand are returned, with the reason for stopping.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
@@ -81,10 +90,10 @@ impl Contents {
         contents.expect("without limits, nothing stops it")
     }
 
-    /// O((tensors + stretches) log tensors).
+    /// Computes the content aliases. O((tensors + source ranges) log tensors).
     ///
     /// # Errors
-    /// Why it was stopped.
+    /// The reason for stopping.
     pub(crate) fn new(
         graph: &Graph,
         alignment: impl Into<Alignment>,
@@ -92,14 +101,14 @@ impl Contents {
         meter: &mut Meter<'_>,
     ) -> Result<Self, Stop> {
         let count = graph.tensors().len();
-        // Each of the passes over all tensors or operators takes a while where those are many.
-        meter.work(WORK_EACH * count)?;
-        let stretches = Stretches::new(graph);
-        meter.work(WORK_EACH * count)?;
+        // Poll between the passes: each pass over a million tensors takes milliseconds.
+        meter.work(WORK_PER_TENSOR * count)?;
+        let source_ranges = SourceRanges::new(graph);
+        meter.work(WORK_PER_TENSOR * count)?;
         let overwrites = overwrites(graph, sharing);
-        meter.work(WORK_EACH * count)?;
+        meter.work(WORK_PER_TENSOR * count)?;
         let mut contents = Self {
-            stretches,
+            source_ranges,
             relations: Vec::new(),
             of_operator: vec![[0..0, 0..0]; graph.operators().len()],
             dropped: Vec::new(),
@@ -107,109 +116,131 @@ impl Contents {
             overwrites,
             sharing,
             alignment: alignment.into(),
-            places: Places::new(count),
-            room: MOST_STRETCHES,
+            positions: OffsetUnionFind::new(count),
+            room: MAX_SOURCE_RANGES,
         };
-        for one in graph.relative_placements() {
-            contents.places.tie(one.tensor, one.of, one.at);
+        // Relative placements come first: they hold in every plan, so an alias that contradicts them can
+        // never be used. Program order comes next. It is the order in which origins of bytes are defined,
+        // so an alias never refers to contents that are resolved later.
+        for placement in graph.relative_placements() {
+            contents.positions.tie(placement.tensor, placement.of, placement.at);
         }
         for &id in graph.file_order() {
             let first = [contents.relations.len(), contents.dropped.len()];
             let room = contents.room;
             contents.add(graph, id, sharing);
             let operator = graph.operator(id);
-            let stretches = room - contents.room;
-            meter.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + stretches)?;
+            let source_ranges = room - contents.room;
+            meter.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + source_ranges)?;
             let end = [contents.relations.len(), contents.dropped.len()];
             contents.of_operator[id.index()] = [first[0]..end[0], first[1]..end[1]];
         }
         Ok(contents)
     }
 
-    /// Permissions to write this output over this input.
+    /// Permissions in force to write this output over this input. O(log permissions).
     pub(super) fn overwrites(&self, input: TensorId, output: TensorId) -> &[Permit] {
         let key = (output, input);
-        let from = self.overwrites.partition_point(|one| (one.output(), one.input()) < key);
-        let count = self.overwrites[from..].partition_point(|one| (one.output(), one.input()) == key);
+        let from = self.overwrites.partition_point(|permit| (permit.output(), permit.input()) < key);
+        let count =
+            self.overwrites[from..].partition_point(|permit| (permit.output(), permit.input()) == key);
         &self.overwrites[from..from + count]
     }
 
-    /// What this operator permits of them, and of what was dropped.
+    /// The accepted and the dropped aliases of an operator.
     pub(super) fn of(&self, operator: OperatorId) -> [&[Relation]; 2] {
+        // Both lists are filled operator by operator, so an operator's aliases are consecutive.
         let [held, dropped] = self.of_operator[operator.index()].clone();
         [&self.relations[held], &self.dropped[dropped]]
     }
 
-    /// What an operator permits of the contents of its outputs.
+    /// Accepts or drops the content aliases that an operator permits.
     fn add(&mut self, graph: &Graph, operator: OperatorId, sharing: Sharing) {
         let permits = graph.operator(operator).permits().iter();
         let mut permits: Vec<&Permit> = permits.filter(|permit| in_force(graph, permit, sharing)).collect();
-        // By output, what is forced first.
+        // Sorted by output. Within an output, aliases that relative placement demands come first,
+        // so that an optional alias never displaces them.
         sort_by_keys(&mut permits, |permit| {
             [permit.output().index() as u64, (!graph.is_forced(permit)).into()]
         });
         for &output in graph.operator(operator).outputs() {
             let from = permits.partition_point(|permit| permit.output() < output);
             let count = permits[from..].partition_point(|permit| permit.output() == output);
-            self.add_to(graph, operator, output, &permits[from..from + count]);
+            self.add_output(graph, operator, output, &permits[from..from + count]);
         }
     }
 
-    /// What it permits of the contents of one of them.
-    fn add_to(&mut self, graph: &Graph, operator: OperatorId, output: TensorId, permits: &[&Permit]) {
-        let mut apart = Apart::default();
+    /// Accepts or drops the content aliases of one output.
+    ///
+    /// An alias is ignored if relative placement or alignment rules it out in every plan. It is
+    /// dropped if its bytes overlap those of an accepted alias, or if the tensors already have a
+    /// different distance. The bytes of dropped aliases become free. If a dropped alias overlaps
+    /// an accepted one, all bytes of the output become free: a plan may use either of them.
+    fn add_output(&mut self, graph: &Graph, operator: OperatorId, output: TensorId, permits: &[&Permit]) {
+        let mut disjoint = DisjointAliases::default();
         let mut accepted: Vec<Relation> = Vec::new();
         let mut dropped: Vec<Relation> = Vec::new();
-        for relation in permits.iter().filter_map(|permit| relation(graph, operator, permit)) {
-            let met = apart.met_by(graph, &relation);
-            if !self.is_possible(graph, &relation) || met == Some(&relation) {
+        for alias in permits.iter().filter_map(|permit| content_alias(graph, operator, permit)) {
+            let conflict = disjoint.overlapping(graph, &alias);
+            if !self.is_possible(graph, &alias) || conflict == Some(&alias) {
                 continue;
             }
-            let Relation { tensor, of, at, .. } = relation;
-            if met.is_none() && self.places.tie(tensor, of, at) {
-                apart.add(graph, relation);
-                accepted.push(relation);
+            // Tie the tensors only if the byte ranges are disjoint: a tie cannot be undone.
+            let Relation { tensor, of, at, .. } = alias;
+            if conflict.is_none() && self.positions.tie(tensor, of, at) {
+                disjoint.add(graph, alias);
+                accepted.push(alias);
             } else {
-                dropped.push(relation);
+                dropped.push(alias);
             }
         }
-        if dropped.iter().any(|one| apart.met_by(graph, one).is_some()) || !self.list(graph, output, &apart) {
+        // Bytes of a dropped alias may be shared by another plan, and bytes without stored source ranges
+        // are unknown. Marking them as free keeps bounds valid, at the price of weaker bounds.
+        if dropped.iter().any(|alias| disjoint.overlapping(graph, alias).is_some())
+            || !self.list(graph, output, &disjoint)
+        {
             self.free.push((output, 0, graph.tensor(output).bytes()));
         } else {
-            self.free
-                .extend(dropped.iter().map(|one| range(graph, one)).map(|(from, end)| (output, from, end)));
+            self.free.extend(
+                dropped.iter().map(|alias| range(graph, alias)).map(|(from, end)| (output, from, end)),
+            );
         }
         self.relations.extend(accepted);
         self.dropped.extend(dropped);
     }
 
-    /// Lists where the bytes of an output come from, if there is room for that.
-    fn list(&mut self, graph: &Graph, output: TensorId, apart: &Apart) -> bool {
-        let is_view = |one: &Relation| one.how != How::Concat;
-        let listed = match apart.from(0).next() {
+    /// Stores the source ranges of an output. Returns false if they exceed the remaining room.
+    fn list(&mut self, graph: &Graph, output: TensorId, disjoint: &DisjointAliases) -> bool {
+        let is_view = |alias: &Relation| alias.how != How::Concat;
+        let listed = match disjoint.from(0).next() {
             None => return true,
-            Some(view) if is_view(view) => self.stretches.view(graph, output, view.of, view.at),
+            Some(view) if is_view(view) => self.source_ranges.view(graph, output, view.of, view.at),
             Some(_) => {
-                let count = |one: &Relation| 1 + self.stretches.of(one.tensor).len();
-                if apart.from(0).map(count).sum::<usize>() > self.room {
+                // A lower bound on the number of ranges, checked before the list is allocated.
+                let count = |alias: &Relation| 1 + self.source_ranges.of(alias.tensor).len();
+                if disjoint.from(0).map(count).sum::<usize>() > self.room {
                     return false;
                 }
-                self.stretches.concat(graph, output, apart.from(0).map(|piece| (piece.at, piece.tensor)))
+                self.source_ranges.concat(
+                    graph,
+                    output,
+                    disjoint.from(0).map(|piece| (piece.at, piece.tensor)),
+                )
             }
         };
         if listed.len() > self.room {
             return false;
         }
-        // A list of one takes no memory of its own.
+        // A single range is stored inline and takes no heap memory.
         self.room -= listed.len() - 1;
-        self.stretches.0[output.index()] = listed;
+        self.source_ranges.0[output.index()] = listed;
         true
     }
 
-    /// Returns true if relative placement and alignments allow the relation: the offsets of both
-    /// tensors are multiples of the smaller alignment.
-    fn is_possible(&self, graph: &Graph, relation: &Relation) -> bool {
-        let Relation { tensor, of, at, .. } = *relation;
+    /// Returns true if relative placement and alignments allow the alias. The offsets of both
+    /// tensors are multiples of the smaller alignment, so their distance must be one as well.
+    fn is_possible(&self, graph: &Graph, alias: &Relation) -> bool {
+        let Relation { tensor, of, at, .. } = *alias;
         let distance = graph.distance(tensor, of);
         let smaller = self.alignment(graph, of).min(self.alignment(graph, tensor));
         at.is_multiple_of(smaller) && distance.is_none_or(|distance| distance == i128::from(at))
@@ -220,7 +251,7 @@ impl Contents {
     }
 }
 
-/// Permissions to write over an input that are in force, by output and input.
+/// Returns the permissions in force to overwrite an input, sorted by output, then input.
 fn overwrites(graph: &Graph, sharing: Sharing) -> Vec<Permit> {
     let permits = graph.operators().iter().flat_map(crate::graph::Operator::permits);
     let concerned = |permit: &&Permit| {
@@ -231,8 +262,9 @@ fn overwrites(graph: &Graph, sharing: Sharing) -> Vec<Permit> {
     all
 }
 
-/// What a permission says of contents, if it does.
-fn relation(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Relation> {
+/// Returns the content alias of a permission. Returns none for permissions to overwrite, and for
+/// aliases that are empty, exceed the containing tensor, or involve a constant or a variable.
+fn content_alias(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Relation> {
     let (tensor, of, at) = match *permit {
         Permit::View { input, output, at } => (output, input, at),
         Permit::Piece { input, output, at } => (input, output, at),
@@ -240,7 +272,7 @@ fn relation(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Rela
     };
     let [bytes, room] = [tensor, of].map(|id| graph.tensor(id).bytes());
     let fits = bytes > 0 && at.checked_add(bytes).is_some_and(|end| end <= room);
-    // Constants lie elsewhere, and variables change.
+    // Constants are outside of the arena, and variables change between reads.
     let both = [tensor, of].iter().all(|&id| graph.tensor(id).kind().is_activation());
     let how = match permit {
         Permit::Piece { .. } => How::Concat,
@@ -250,98 +282,106 @@ fn relation(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Rela
     (fits && both).then_some(Relation { operator, tensor, of, at, how })
 }
 
-/// The bytes of an output that a relation concerns.
-fn range(graph: &Graph, relation: &Relation) -> (u64, u64) {
-    let from = if relation.how == How::Concat { relation.at } else { 0 };
-    (from, from + graph.tensor(relation.tensor).bytes())
+/// Returns the byte range of the output that an alias defines.
+fn range(graph: &Graph, alias: &Relation) -> (u64, u64) {
+    let from = if alias.how == How::Concat { alias.at } else { 0 };
+    (from, from + graph.tensor(alias.tensor).bytes())
 }
 
-/// The tensor of whose bytes a relation says where they come from.
-pub(super) fn output(relation: &Relation) -> TensorId {
-    if relation.how == How::Concat { relation.of } else { relation.tensor }
+/// Returns the tensor whose bytes an alias defines: the concatenation, or the view.
+pub(super) fn output(alias: &Relation) -> TensorId {
+    if alias.how == How::Concat { alias.of } else { alias.tensor }
 }
 
-/// Relations of an output that concern different bytes of it, by where these begin, each with
-/// where they end.
+/// Aliases that define disjoint byte ranges of one output: a map from the start of each range to
+/// its end and its alias.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Apart(BTreeMap<u64, (u64, Relation)>);
+pub(super) struct DisjointAliases(BTreeMap<u64, (u64, Relation)>);
 
-impl Apart {
-    /// The relation that concerns bytes that this one concerns, too; the last if several do.
-    pub(super) fn met_by(&self, graph: &Graph, relation: &Relation) -> Option<&Relation> {
-        let (from, end) = range(graph, relation);
+impl DisjointAliases {
+    /// Returns the last alias whose byte range overlaps that of `alias`. O(log aliases).
+    pub(super) fn overlapping(&self, graph: &Graph, alias: &Relation) -> Option<&Relation> {
+        let (from, end) = range(graph, alias);
         let (_, (last_end, last)) = self.0.range(..end).next_back()?;
         (from < *last_end).then_some(last)
     }
 
-    /// Adds a relation that meets none of them.
-    pub(super) fn add(&mut self, graph: &Graph, relation: Relation) {
-        let (from, end) = range(graph, &relation);
-        self.0.insert(from, (end, relation));
+    /// Adds an alias whose byte range is disjoint from all others.
+    pub(super) fn add(&mut self, graph: &Graph, alias: Relation) {
+        let (from, end) = range(graph, &alias);
+        self.0.insert(from, (end, alias));
     }
 
-    pub(super) fn remove(&mut self, graph: &Graph, relation: &Relation) {
-        self.0.remove(&range(graph, relation).0);
+    pub(super) fn remove(&mut self, graph: &Graph, alias: &Relation) {
+        self.0.remove(&range(graph, alias).0);
     }
 
-    /// Ascending, those that concern byte `at` or a later one.
+    /// Aliases whose byte ranges contain byte `at` or start after it, ascending.
     pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Relation> {
+        // The ranges are disjoint, so at most one range starts before `at` and contains it.
         let covering = self.0.range(..=at).next_back().filter(|(_, (end, _))| *end > at);
         let first = covering.map_or(at, |(&from, _)| from);
-        self.0.range(first..).map(|(_, (_, relation))| relation)
+        self.0.range(first..).map(|(_, (_, alias))| alias)
     }
 }
 
-/// By tensor: where its bytes come from, ascending, without holes.
+/// By tensor: the source ranges of its bytes, ascending, without holes.
 #[derive(Clone, Debug)]
-pub(crate) struct Stretches(Vec<List>);
+pub(crate) struct SourceRanges(Vec<RangeList>);
 
-type List = SmallVec<[Stretch; 1]>;
+type RangeList = SmallVec<[SourceRange; 1]>;
 
-impl Stretches {
-    /// All bytes are first written where they are.
+impl SourceRanges {
+    /// Source ranges without any alias: each tensor is the source of its own bytes.
     pub(crate) fn new(graph: &Graph) -> Self {
-        let whole = |id: TensorId| Stretch { from: 0, bytes: graph.tensor(id).bytes(), source: id, at: 0 };
-        let own = |id: TensorId| Some(whole(id)).filter(|whole| whole.bytes > 0).into_iter().collect();
-        Self(graph.tensor_ids().map(own).collect())
+        let whole =
+            |id: TensorId| SourceRange { from: 0, bytes: graph.tensor(id).bytes(), source: id, at: 0 };
+        let ranges = |id: TensorId| Some(whole(id)).filter(|whole| whole.bytes > 0).into_iter().collect();
+        Self(graph.tensor_ids().map(ranges).collect())
     }
 
-    pub(crate) fn of(&self, tensor: TensorId) -> &[Stretch] {
+    pub(crate) fn of(&self, tensor: TensorId) -> &[SourceRange] {
         &self.0[tensor.index()]
     }
 
-    /// Stretches of a tensor of which all comes from another one, from `at` on.
-    fn view(&self, graph: &Graph, tensor: TensorId, of: TensorId, at: u64) -> List {
-        cut(self.of(of), at, graph.tensor(tensor).bytes()).collect()
+    /// Source ranges of a view of `of` that starts at byte `at`.
+    fn view(&self, graph: &Graph, tensor: TensorId, of: TensorId, at: u64) -> RangeList {
+        slice_ranges(self.of(of), at, graph.tensor(tensor).bytes()).collect()
     }
 
-    /// Stretches of a tensor of these pieces, ascending, each with its place. What is not of
-    /// these is the tensor's own.
-    fn concat(&self, graph: &Graph, output: TensorId, pieces: impl Iterator<Item = (u64, TensorId)>) -> List {
+    /// Source ranges of a concatenation of `pieces`, which are ascending pairs of offset and
+    /// tensor. The output is the source of bytes that belong to no piece.
+    fn concat(
+        &self,
+        graph: &Graph,
+        output: TensorId,
+        pieces: impl Iterator<Item = (u64, TensorId)>,
+    ) -> RangeList {
         let end = graph.tensor(output).bytes();
-        let mut joined = List::new();
+        let mut ranges = RangeList::new();
         let mut from = 0;
         for (at, piece) in pieces.chain([(end, output)]) {
+            // Bytes between pieces belong to the output itself.
             if from < at {
-                joined.push(Stretch { from, bytes: at - from, source: output, at: from });
+                ranges.push(SourceRange { from, bytes: at - from, source: output, at: from });
             }
             if at < end {
                 let inner = self.of(piece).iter();
-                joined.extend(inner.map(|stretch| Stretch { from: stretch.from + at, ..*stretch }));
+                ranges.extend(inner.map(|range| SourceRange { from: range.from + at, ..*range }));
                 from = at + graph.tensor(piece).bytes();
             }
         }
-        joined
+        ranges
     }
 }
 
-/// So many bytes of these stretches from `at` on, counted from there.
-fn cut(stretches: &[Stretch], at: u64, bytes: u64) -> impl Iterator<Item = Stretch> {
-    let first = stretches.partition_point(|one| one.from + one.bytes <= at);
-    let within = stretches[first..].iter().take_while(move |one| one.from < at + bytes);
-    within.map(move |stretch| {
-        let (from, end) = (stretch.from.max(at), (stretch.from + stretch.bytes).min(at + bytes));
-        let skipped = from - stretch.from;
-        Stretch { from: from - at, bytes: end - from, source: stretch.source, at: stretch.at + skipped }
+/// Returns the source ranges of bytes `at..at + bytes`, with offsets relative to `at`.
+fn slice_ranges(source_ranges: &[SourceRange], at: u64, bytes: u64) -> impl Iterator<Item = SourceRange> {
+    let first = source_ranges.partition_point(|range| range.from + range.bytes <= at);
+    let within = source_ranges[first..].iter().take_while(move |range| range.from < at + bytes);
+    within.map(move |range| {
+        let (from, end) = (range.from.max(at), (range.from + range.bytes).min(at + bytes));
+        let skipped = from - range.from;
+        SourceRange { from: from - at, bytes: end - from, source: range.source, at: range.at + skipped }
     })
 }

@@ -1,33 +1,40 @@
-//! Chooses what is shared: contents first, then outputs written over inputs, then overlaps.
+//! Applies a sharing policy: chooses which aliases an order uses.
+//!
+//! The choice is greedy and proceeds in three phases, each in the order in which operators run:
+//! content aliases (views, slices, concatenations), then outputs in place of inputs, then partial
+//! overlaps of different rigid groups. An alias is used unless it conflicts with an alias that was
+//! chosen earlier. No phase prunes soundly: a choice that is made early may rule out a better one.
+//! The planner therefore compares several policies, and bounds never depend on the choice.
 
 use std::collections::BTreeMap;
 
 use super::contents::{Relation, output};
-use super::layout::{Allowance, Making};
+use super::layout::{Allowance, Making, WORK_OF_A_TIE};
 use super::{How, Sharing};
 use crate::graph::{Permit, Side};
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// What to share, of all that may be.
+/// The kinds of aliases that a plan uses, out of those that operators permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
     pub(super) sharing: Sharing,
-    /// Views of a part.
+    /// Use views of a part of a tensor.
     pub(super) slices: bool,
+    /// Write outputs in place of inputs.
     pub(super) in_place: bool,
-    /// Of several inputs to write over, the last instead of the first.
-    pub(super) last: bool,
+    /// Prefer, for each output, the last of several inputs that it may replace, not the first.
+    pub(super) last_input: bool,
 }
 
 impl Wish {
-    /// What to try, the most first, nothing last.
+    /// The policies to try at a level of sharing, from the most aliases to the fewest.
     pub(crate) fn variants(sharing: Sharing) -> [Self; 8] {
-        let all = Self { sharing, slices: true, in_place: sharing >= Sharing::InPlace, last: false };
+        let all = Self { sharing, slices: true, in_place: sharing >= Sharing::InPlace, last_input: false };
         [
             all,
-            Self { last: true, ..all },
+            Self { last_input: true, ..all },
             Self { slices: false, ..all },
             Self { sharing: sharing.min(Sharing::InPlace), ..all },
             Self { sharing: sharing.min(Sharing::InPlace), slices: false, ..all },
@@ -38,88 +45,104 @@ impl Wish {
     }
 }
 
-/// Relations of one output whose tensors are in one group: all of them can be used, or none.
+/// Aliases of one output whose tensors are in one rigid group. Their distances are fixed already,
+/// so either all of them can be used or none.
 #[derive(Default)]
-struct Unit {
+struct AliasUnit {
     wanted: Vec<Relation>,
-    /// Relations that hold as soon as the wanted ones do, if they agree with them.
+    /// Aliases that hold as soon as the wanted ones do, provided that the distances agree.
     companions: Vec<Relation>,
 }
 
 impl Making<'_> {
-    /// Lets as much be shared as can be, the contents first, what runs first before the rest.
+    /// Uses as many of the policy's aliases as possible, in the order in which operators run.
     ///
     /// # Errors
-    /// Why it was stopped.
+    /// The reason for stopping.
     pub(crate) fn grant(
         &mut self,
         order: &[OperatorId],
-        wish: Wish,
+        policy: Wish,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
+        // Phase 1: content aliases. They determine which bytes an operator writes and which inputs must
+        // survive. In-place aliases depend on both, so they come later.
         let mut step = vec![u32::MAX; self.graph.operators().len()];
-        for (place, id) in (0..).zip(order) {
-            step[id.index()] = place;
+        for (number, id) in (0..).zip(order) {
+            step[id.index()] = number;
         }
-        let wanted = |relation: &&Relation| match relation.how {
-            How::View => wish.sharing >= Sharing::Views,
-            How::Slice => wish.slices && wish.sharing >= Sharing::Views,
-            How::Concat => wish.sharing >= Sharing::All,
+        let is_wanted = |alias: &&Relation| match alias.how {
+            How::View => policy.sharing >= Sharing::Views,
+            How::Slice => policy.slices && policy.sharing >= Sharing::Views,
+            How::Concat => policy.sharing >= Sharing::All,
             How::InPlace | How::Overlap => false,
         };
-        let mut relations: Vec<Relation> = self.contents.relations.iter().filter(wanted).copied().collect();
-        sort_by_keys(&mut relations, |relation| [u64::from(step[relation.operator.index()]), 0]);
-        for of_output in relations.chunk_by(|one, other| output(one) == output(other)) {
-            if let [only] = of_output {
+        let mut aliases: Vec<Relation> = self.contents.relations.iter().filter(is_wanted).copied().collect();
+        sort_by_keys(&mut aliases, |alias| [u64::from(step[alias.operator.index()]), 0]);
+        for aliases in aliases.chunk_by(|first, second| output(first) == output(second)) {
+            // A concatenation of k pieces would compare its group with each piece in turn. Merging all
+            // pieces at once compares each pair of members once and gives the same result, see
+            // `tie_units`. Relative placement makes the result depend on the order of the aliases,
+            // so aliases are then added one by one.
+            if let [only] = aliases {
                 self.tie(&[*only], meter)?;
             } else if self.has_forced() {
-                for &relation in of_output {
-                    self.tie(&[relation], meter)?;
+                for &alias in aliases {
+                    self.tie(&[alias], meter)?;
                 }
             } else {
-                let units = self.units(of_output);
+                let units = self.units(aliases);
                 self.tie_units(&units, meter)?;
             }
         }
-        if wish.in_place {
+        // Phase 2: in-place outputs. All content aliases are fixed now, so it is known which bytes an
+        // operator writes and which inputs must survive.
+        if policy.in_place {
             for &id in order {
-                self.write_in_place(id, wish.last, meter)?;
+                self.write_in_place(id, policy.last_input, meter)?;
             }
         }
-        if wish.sharing >= Sharing::All {
+        // Phase 3: partial overlaps between groups.
+        if policy.sharing >= Sharing::All {
             self.allow(order, meter)?;
         }
         Ok(())
     }
 
-    /// Relations of one output by the groups of their tensors, in the order of the first ones.
-    fn units(&mut self, wanted: &[Relation]) -> Vec<Unit> {
+    /// Partitions the aliases of one output by the rigid groups of their tensors.
+    fn units(&mut self, wanted: &[Relation]) -> Vec<AliasUnit> {
         let mut number = BTreeMap::new();
-        let mut units: Vec<Unit> = Vec::new();
-        for &relation in wanted {
-            let root = self.places.find(relation.tensor.index()).0;
+        let mut units: Vec<AliasUnit> = Vec::new();
+        for &alias in wanted {
+            let root = self.positions.find(alias.tensor.index()).0;
             let unit = *number.entry(root).or_insert(units.len());
             if unit == units.len() {
-                units.push(Unit::default());
+                units.push(AliasUnit::default());
             }
-            units[unit].wanted.push(relation);
+            units[unit].wanted.push(alias);
         }
         let contents = self.contents;
-        for &relation in contents.of(wanted[0].operator).into_iter().flatten() {
-            let root = self.places.find(relation.tensor.index()).0;
-            if output(&relation) == output(&wanted[0])
+        for &alias in contents.of(wanted[0].operator).into_iter().flatten() {
+            // Aliases that the policy does not want, or that were dropped, may hold all the same once the
+            // distances of a group are fixed. Recording them lets members with equal contents overlap.
+            let root = self.positions.find(alias.tensor.index()).0;
+            if output(&alias) == output(&wanted[0])
                 && let Some(&unit) = number.get(&root)
             {
-                units[unit].companions.push(relation);
+                units[unit].companions.push(alias);
             }
         }
         units
     }
 
-    /// Lets be shared what can be, the first ones before the others. All at once, where that
-    /// can be.
-    fn tie_units(&mut self, units: &[Unit], meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let all = |of: fn(&Unit) -> &Vec<Relation>| units.iter().flat_map(of).copied().collect::<Vec<_>>();
+    /// Uses all of these units or, if they conflict, each half of them by itself.
+    ///
+    /// The result equals that of adding the units one after the other: a conflict is between two
+    /// units or between a unit and the rest, so a set without a conflict can be added whole. With
+    /// `c` conflicting units out of `k`, this takes O(c log k) attempts instead of k.
+    fn tie_units(&mut self, units: &[AliasUnit], meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let all =
+            |of: fn(&AliasUnit) -> &Vec<Relation>| units.iter().flat_map(of).copied().collect::<Vec<_>>();
         let is_tied = self.tie_with(&all(|unit| &unit.wanted), &all(|unit| &unit.companions), meter)?;
         if !is_tied && units.len() > 1 {
             let (first, rest) = units.split_at(units.len() / 2);
@@ -129,23 +152,25 @@ impl Making<'_> {
         Ok(())
     }
 
+    /// Places each output of an operator over the first (or last) input that it may replace.
     fn write_in_place(
         &mut self,
         operator: OperatorId,
-        last: bool,
+        last_input: bool,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
         let operator = self.graph.operator(operator);
-        let over = |permit: &Permit| match *permit {
+        let in_place = |permit: &Permit| match *permit {
             Permit::InPlace { input, output } => Some((output, input)),
             _ => None,
         };
-        let mut pairs: Vec<(TensorId, TensorId)> = operator.permits().iter().filter_map(over).collect();
-        if last {
+        let mut pairs: Vec<(TensorId, TensorId)> = operator.permits().iter().filter_map(in_place).collect();
+        if last_input {
             pairs.reverse();
         }
         sort_by_keys(&mut pairs, |(output, _)| [output.index() as u64, 0]);
         meter.charge(8 * (1 + operator.permits().len()))?;
+        meter.work(WORK_OF_A_TIE)?;
         for &output in operator.outputs() {
             let from = pairs.partition_point(|pair| pair.0 < output);
             for &(_, input) in pairs[from..].iter().take_while(|pair| pair.0 == output) {
@@ -157,10 +182,11 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Writes an output over an input, if that may be.
+    /// Places an output over an input if the two rigid groups can be merged. Returns whether the
+    /// alias is used.
     ///
     /// # Errors
-    /// Why it was stopped.
+    /// The reason for stopping.
     pub(crate) fn write_over(
         &mut self,
         input: TensorId,
@@ -170,35 +196,44 @@ impl Making<'_> {
         if self.live[input.index()].is_none() || self.live[output.index()].is_none() {
             return Ok(false);
         }
+        // An earlier merge may have used this alias already, if it moved the two tensors together.
         match self.in_place(input, output) {
-            Some(relation) if self.shares[relation.operator.index()].contains(&relation) => Ok(true),
-            Some(relation) => self.tie(&[relation], meter),
+            Some(alias) if self.shares[alias.operator.index()].contains(&alias) => Ok(true),
+            Some(alias) => self.tie(&[alias], meter),
             None => Ok(false),
         }
     }
 
-    /// Lets tensors of different groups overlap in part, now that all groups are made.
+    /// Records which tensors of different rigid groups may overlap in part. The distance of such
+    /// tensors is left to the strategy, so this comes after all groups are complete.
     ///
     /// # Errors
-    /// Why it was stopped.
+    /// The reason for stopping.
     pub(crate) fn allow(&mut self, order: &[OperatorId], meter: &mut Meter<'_>) -> Result<(), Stop> {
         let graph = self.graph;
         let permits = |&id: &OperatorId| graph.operator(id).permits().iter().map(move |permit| (id, permit));
         for (operator, permit) in order.iter().flat_map(permits) {
             meter.charge(8)?;
+            meter.work(WORK_OF_A_TIE / 4)?;
             let Permit::Overlap { input, output, bytes, lower } = *permit else { continue };
             let (Some(read), Some(written)) = (self.live[input.index()], self.live[output.index()]) else {
                 continue;
             };
             let (lower, upper) = if lower == Side::Input { (input, output) } else { (output, input) };
             let [of_lower, of_upper] = [lower, upper].map(|id| self.graph.tensor(id).bytes());
-            // The lower one may reach beyond all of the upper one.
+            // The lower tensor may extend beyond the end of the upper one.
             let reach = bytes.min(of_lower);
-            let roots = [input, output].map(|id| self.places.find(id.index()).0);
-            let may = self.may_overwrite(input)
+            let roots = [input, output].map(|id| self.positions.find(id.index()).0);
+            let is_permitted = self.may_overwrite(input)
                 && self.origins.has_own_bytes(self.graph, output)
                 && !self.graph.are_kept_apart(input, output);
-            if may && reach.min(of_upper) > 0 && roots[0] != roots[1] && read.end == written.start + 1 {
+            // Tensors of one group have a fixed distance, which `merge` has checked. An overlap can
+            // only save bytes if the input dies at the step of the output.
+            if is_permitted
+                && reach.min(of_upper) > 0
+                && roots[0] != roots[1]
+                && read.end == written.start + 1
+            {
                 self.allowances.push(Allowance { operator, lower, upper, output, reach });
             }
         }

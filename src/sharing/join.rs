@@ -1,4 +1,11 @@
-//! Joining rigid groups: which members would meet, and whether they may.
+//! Merging rigid groups, and the conflicts between their members.
+//!
+//! An alias fixes the distance of two tensors and thereby merges their rigid groups. The merge is
+//! possible if (1) alignments and fixed offsets of all members agree, and (2) each pair of members
+//! that would overlap in bytes and time either holds the same contents there or may overwrite one
+//! another by an operator's permission. The largest group stays in place and only members of the
+//! others are looked up in it, so a tensor is moved O(log n) times over all merges. Members of one
+//! class (views of one tensor) are skipped, as they hold the same contents.
 
 use super::How;
 use super::contents::Relation;
@@ -9,208 +16,233 @@ use crate::ids::TensorId;
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// Why two groups do not go together.
-pub(super) enum Obstacle {
-    /// Two of them need a byte at one time.
-    Clash(Member, Member),
-    /// Alignments, fixed offsets or distances.
-    Places,
+/// The reason why rigid groups cannot be merged.
+pub(super) enum MergeConflict {
+    /// Two members would need the same byte at the same time.
+    Members(Member, Member),
+    /// Alignments, fixed offsets or distances contradict each other.
+    Offsets,
+    /// A limit was reached.
     Stopped(Stop),
 }
 
-impl From<Stop> for Obstacle {
+impl From<Stop> for MergeConflict {
     fn from(stop: Stop) -> Self {
         Self::Stopped(stop)
     }
 }
 
-/// Groups that are to become one with that of a tensor.
-pub(super) struct Joining {
+/// A merge of rigid groups that has been planned but not made.
+pub(super) struct GroupMerge {
     of: TensorId,
-    /// Tensors that are to be so many bytes into it.
+    /// Tensors with the offsets from the start of `of` that they will have.
     tensors: Vec<(TensorId, u64)>,
+    /// Root of the group of `of`.
     pub(super) outer: usize,
-    /// By root, ascending: how far each group is moved.
+    /// Roots of the other groups, ascending, each with its offset from the root `outer`.
     pub(super) moved: Vec<(usize, i128)>,
 }
 
 impl Making<'_> {
-    /// Where a tensor is from the root of groups that are joined, if it is in one of them.
-    pub(super) fn place_in(&mut self, joining: &Joining, tensor: TensorId) -> Option<i128> {
-        let (root, at) = self.places.find(tensor.index());
-        if root == joining.outer {
+    /// Returns the offset that a tensor will have from the root of the merged group, or none if the
+    /// tensor belongs to none of the groups.
+    pub(super) fn position_in(&mut self, merge: &GroupMerge, tensor: TensorId) -> Option<i128> {
+        let (root, at) = self.positions.find(tensor.index());
+        if root == merge.outer {
             return Some(at);
         }
-        let own = joining.moved.binary_search_by_key(&root, |&(root, _)| root).ok()?;
-        Some(at + joining.moved[own].1)
+        let index = merge.moved.binary_search_by_key(&root, |&(root, _)| root).ok()?;
+        Some(at + merge.moved[index].1)
     }
 
-    /// What it takes for tensors to be so many bytes into another one.
-    pub(super) fn joining(
+    /// Plans the merge that puts each tensor at its offset from the start of `of`.
+    ///
+    /// # Errors
+    /// [`MergeConflict::Offsets`] if the tensors have other distances already, or if two of them
+    /// demand different offsets of one group.
+    pub(super) fn plan_merge(
         &mut self,
         of: TensorId,
         tensors: Vec<(TensorId, u64)>,
-    ) -> std::result::Result<Joining, Obstacle> {
-        let outer = self.places.find(of.index());
+    ) -> std::result::Result<GroupMerge, MergeConflict> {
+        let outer = self.positions.find(of.index());
         let mut moved = Vec::new();
         for &(tensor, at) in &tensors {
-            let inner = self.places.find(tensor.index());
+            let inner = self.positions.find(tensor.index());
             let distance = outer.1 + i128::from(at) - inner.1;
+            // Tensors of one group must already have the demanded distance.
             if inner.0 != outer.0 {
                 moved.push((inner.0, distance));
             } else if distance != 0 {
-                return Err(Obstacle::Places);
+                return Err(MergeConflict::Offsets);
             }
         }
         sort_by_keys(&mut moved, |&(root, _)| [root as u64, 0]);
         moved.dedup();
         if moved.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return Err(Obstacle::Places);
+            return Err(MergeConflict::Offsets);
         }
-        Ok(Joining { of, tensors, outer: outer.0, moved })
+        Ok(GroupMerge { of, tensors, outer: outer.0, moved })
     }
 
-    /// Puts groups together, if nothing is in the way. The largest stays as it is; members of
-    /// the others are compared with those that they meet in bytes and time.
-    pub(super) fn join(&mut self, joining: &Joining, meter: &mut Meter<'_>) -> Result<(), Obstacle> {
-        let Joining { of, outer, ref moved, .. } = *joining;
+    /// Makes a merge if no members conflict. Otherwise, the groups stay as they were.
+    ///
+    /// Costs O(log^2 n) for each member of the groups but the largest, and for each pair of
+    /// members of different classes that overlap.
+    pub(super) fn merge(&mut self, merge: &GroupMerge, meter: &mut Meter<'_>) -> Result<(), MergeConflict> {
+        let GroupMerge { of, outer, ref moved, .. } = *merge;
         if moved.is_empty() {
             return Ok(());
         }
         let mut parts: Vec<(usize, i128)> = [(outer, 0)].into_iter().chain(moved.iter().copied()).collect();
         let groups = parts.iter().map(|&(root, distance)| (&self.groups[root], distance));
-        let frame = RigidGroup::frame(groups).ok_or(Obstacle::Places)?;
+        let offsets = RigidGroup::offsets(groups).ok_or(MergeConflict::Offsets)?;
+        // Keep the largest group in place and move the others: each time a tensor moves, its group at
+        // least doubles, so it moves O(log n) times in all.
         let largest = (0..parts.len()).rev().max_by_key(|&part| self.groups[parts[part].0].len());
         parts.swap(0, largest.unwrap_or(0));
         let (root, distance) = parts[0];
         let mut host = self.groups[root].take();
         host.shift(distance);
         let mut written_over = Vec::new();
-        let fresh = match self.compare(&host, &parts[1..], joining, &mut written_over, meter) {
-            Ok(fresh) => fresh,
-            Err(obstacle) => {
+        let moved_group = match self.check_members(&host, &parts[1..], merge, &mut written_over, meter) {
+            Ok(moved_group) => moved_group,
+            Err(conflict) => {
                 host.shift(-distance);
                 self.groups[root] = host;
-                return Err(obstacle);
+                return Err(conflict);
             }
         };
-        for &(tensor, at) in &joining.tensors {
-            self.places.tie(tensor, of, at);
+        // Nothing can fail from here on. All moves take effect together.
+        for &(tensor, at) in &merge.tensors {
+            self.positions.tie(tensor, of, at);
         }
         parts[1..].iter().for_each(|&(root, _)| drop(self.groups[root].take()));
-        host.join(frame, fresh.members());
+        host.absorb(offsets, moved_group.members());
         self.groups[outer] = host;
-        // In an order that does not depend on how members were found.
-        sort_by_keys(&mut written_over, |one| [one.tensor.index() as u64, one.of.index() as u64]);
-        for relation in written_over {
-            self.share(relation);
+        // The trees return members in an order that depends on their history, so sort for
+        // deterministic plans.
+        sort_by_keys(&mut written_over, |alias| [alias.tensor.index() as u64, alias.of.index() as u64]);
+        for alias in written_over {
+            self.share(alias);
         }
         Ok(())
     }
 
-    /// The members of some groups around one root, if they may lie with each other and with
-    /// those of the host.
-    fn compare(
+    /// Checks the members of the moved groups against each other and against the host, which stays
+    /// in place. Returns the moved members as one group and collects the aliases that permit
+    /// overlaps.
+    fn check_members(
         &mut self,
         host: &RigidGroup,
         parts: &[(usize, i128)],
-        joining: &Joining,
+        merge: &GroupMerge,
         written_over: &mut Vec<Relation>,
         meter: &mut Meter<'_>,
-    ) -> Result<RigidGroup, Obstacle> {
-        let mut fresh = RigidGroup::empty();
+    ) -> Result<RigidGroup, MergeConflict> {
+        let mut moved_group = RigidGroup::empty();
         for &(root, distance) in parts {
             let class = |member: Member| Member { class: self.origins.class(member.id), ..member };
             let part: Vec<Member> =
                 self.groups[root].members().map(|member| class(member.moved(distance))).collect();
-            for &one in &part {
+            // Members of one part do not conflict with each other: their distances have not changed. So
+            // each member is compared with the host and with the parts before its own.
+            for &member in &part {
                 let mut work = 8;
-                for group in [host, &fresh] {
-                    group.meeting(&one, &mut work, |other| {
-                        written_over.extend(self.meeting(one, other)?);
+                for group in [host, &moved_group] {
+                    group.for_each_overlapping(&member, &mut work, |other| {
+                        written_over.extend(self.resolve_overlap(member, other)?);
                         let work = 8 + std::mem::take(&mut self.origins.work);
-                        meter.charge(work as usize).map_err(Obstacle::Stopped)
+                        meter.charge(work as usize).map_err(MergeConflict::Stopped)
                     })?;
                 }
                 meter.charge(work as usize)?;
-                self.check_apart(one, joining)?;
+                self.check_kept_apart(member, merge)?;
             }
             for member in part {
-                fresh.insert(member);
+                moved_group.insert(member);
             }
         }
-        Ok(fresh)
+        Ok(moved_group)
     }
 
-    /// Whether a member that is joined meets a tensor that is kept apart from it.
-    fn check_apart(&mut self, one: Member, joining: &Joining) -> Result<(), Obstacle> {
-        for id in self.apart.get(&one.id).cloned().unwrap_or_default() {
-            if let (Some(from), Some(live)) = (self.place_in(joining, id), self.live[id.index()]) {
+    /// Returns an error if a member would overlap a tensor that must not alias it.
+    fn check_kept_apart(&mut self, member: Member, merge: &GroupMerge) -> Result<(), MergeConflict> {
+        for id in self.kept_apart.get(&member.id).cloned().unwrap_or_default() {
+            // The lookup by overlap skips members of the same class, so constraints on them are
+            // checked here.
+            if let (Some(from), Some(live)) = (self.position_in(merge, id), self.live[id.index()]) {
                 let end = from + i128::from(self.graph.tensor(id).bytes());
                 let other = Member { id, class: id, from, end, live };
-                if one.meets(&other) {
-                    return Err(Obstacle::Clash(one, other));
+                if member.overlaps(&other) {
+                    return Err(MergeConflict::Members(member, other));
                 }
             }
         }
         Ok(())
     }
 
-    /// What it means that two tensors meet in bytes and time: that they hold the same, or that
-    /// one may be written over the other.
-    fn meeting(&mut self, one: Member, other: Member) -> Result<Option<Relation>, Obstacle> {
+    /// Returns the alias that permits two members to overlap, or none if they hold the same
+    /// contents there. An overwritten member must die at the step of the operator that overwrites
+    /// it: the later live range starts at the last step of the earlier one.
+    fn resolve_overlap(&mut self, one: Member, other: Member) -> Result<Option<Relation>, MergeConflict> {
+        // A must-not-alias constraint applies even if both hold the same contents.
         if self.graph.are_kept_apart(one.id, other.id) {
-            return Err(Obstacle::Clash(one, other));
+            return Err(MergeConflict::Members(one, other));
         }
         if self.same_bytes(one, other) {
             return Ok(None);
         }
-        let (read, write) = self.in_time(one, other);
-        let over = match write.from - read.from {
-            0 => self.in_place(read.id, write.id).or_else(|| self.overlap(read, write)),
-            _ => self.overlap(read, write),
+        let (read, write) = self.by_start(one, other);
+        let alias = match write.from - read.from {
+            0 => self.in_place(read.id, write.id).or_else(|| self.partial_overlap(read, write)),
+            _ => self.partial_overlap(read, write),
         };
+        // If the read member lives on, later readers would see the overwritten bytes.
         let dies_there = read.live.end == write.live.start + 1;
-        over.filter(|_| dies_there).map(Some).ok_or(Obstacle::Clash(one, other))
+        alias.filter(|_| dies_there).map(Some).ok_or(MergeConflict::Members(one, other))
     }
 
-    /// The one that is there first, and the other one.
-    pub(super) fn in_time(&self, one: Member, other: Member) -> (Member, Member) {
-        // At the first step, what nobody writes was there before.
+    /// Returns two members in the order in which their live ranges start.
+    pub(super) fn by_start(&self, one: Member, other: Member) -> (Member, Member) {
+        // At the first step, graph inputs are live before the output of the first operator.
         let begin = |member: Member| (member.live.start, self.graph.tensor(member.id).producer().is_some());
         if begin(one) <= begin(other) { (one, other) } else { (other, one) }
     }
 
-    /// Whether the operator permits it, and nobody needs what is overwritten, if that dies at
-    /// its step.
+    /// Returns the in-place alias of an output and an input if the producer permits it, it writes
+    /// some of the output's bytes, and nobody needs the input after the run. The caller checks that
+    /// the input dies at the producer's step.
     pub(super) fn in_place(&mut self, input: TensorId, output: TensorId) -> Option<Relation> {
         let operator = self.graph.tensor(output).producer()?;
         let bytes = self.graph.tensor(output).bytes();
-        let may = self.contents.overwrites(input, output).contains(&Permit::InPlace { input, output })
-            && self.origins.has_own_bytes(self.graph, output)
-            && 0 < bytes
-            && bytes <= self.graph.tensor(input).bytes()
-            && self.may_overwrite(input);
-        may.then_some(Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace })
+        let is_permitted =
+            self.contents.overwrites(input, output).contains(&Permit::InPlace { input, output })
+                && self.origins.has_own_bytes(self.graph, output)
+                && 0 < bytes
+                && bytes <= self.graph.tensor(input).bytes()
+                && self.may_overwrite(input);
+        is_permitted.then_some(Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace })
     }
 
-    /// Whether the lower one may reach so far into the upper one.
-    fn overlap(&mut self, read: Member, write: Member) -> Option<Relation> {
+    /// Returns the partial overlap of a read and a written member if a permission covers their
+    /// distance.
+    fn partial_overlap(&mut self, read: Member, write: Member) -> Option<Relation> {
         let (input, output) = (read.id, write.id);
         let operator = self.graph.tensor(output).producer()?;
-        let relation = |permit: &Permit| {
+        let alias = |permit: &Permit| {
             let Permit::Overlap { bytes, lower, .. } = *permit else { return None };
             let (below, above) = if lower == Side::Input { (read, write) } else { (write, read) };
             let (tensor, of) = (above.id, below.id);
             let at = u64::try_from(above.from - below.from).ok()?;
-            let may = self.graph.tensor(of).bytes().saturating_sub(at) <= bytes;
-            may.then_some(Relation { operator, tensor, of, at, how: How::Overlap })
+            let is_permitted = self.graph.tensor(of).bytes().saturating_sub(at) <= bytes;
+            is_permitted.then_some(Relation { operator, tensor, of, at, how: How::Overlap })
         };
-        let found = self.contents.overwrites(input, output).iter().find_map(relation);
-        found.filter(|_| self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input))
+        let alias = self.contents.overwrites(input, output).iter().find_map(alias);
+        alias.filter(|_| self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input))
     }
 
-    /// Whether what two tensors have in common of places has the same contents.
+    /// Returns true if two members hold the same contents in all bytes that they have in common.
     pub(super) fn same_bytes(&mut self, one: Member, other: Member) -> bool {
         let (from, end) = (one.from.max(other.from), one.end.min(other.end));
         let within = |member: Member| (member.id, bytes(from - member.from));

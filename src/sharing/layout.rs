@@ -1,10 +1,18 @@
-//! Which tensors share memory in a given order, and where they lie in each other.
+//! The aliases of one order and the rigid groups that they form.
+//!
+//! The builder starts with one rigid group for each tensor, merges the groups of relative
+//! placements, and then adds aliases one by one or several at once. An alias is added only if
+//! (1) no other alias defines the same bytes of the output, (2) bytes that must be overwritten
+//! by relative placement still may be, and (3) the merge of the rigid groups has no conflict.
+//! These invariants hold after each addition, so the result is valid at any time. Nothing is
+//! pruned here: the exhaustive search of small graphs calls [`Making::tie`] and
+//! [`Making::write_over`] with and without each alias.
 
 use std::collections::BTreeMap;
 
 use super::contents::{Contents, Relation};
 use super::grant::Wish;
-use super::join::{Joining, Obstacle};
+use super::join::{GroupMerge, MergeConflict};
 use super::origins::Origins;
 use super::rigid::{Member, RigidGroup};
 use super::{Alignment, How, Interrupted, Sharing};
@@ -12,35 +20,42 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::ids::{OperatorId, TensorId};
 use crate::limits::{Limits, Meter, Stop};
-use crate::places::Places;
+use crate::places::OffsetUnionFind;
 use crate::problem::LiveRange;
 
-/// A tensor that may start within another one.
+/// A permission for two tensors of different rigid groups to overlap in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
     pub(crate) operator: OperatorId,
     pub(crate) lower: TensorId,
     pub(crate) upper: TensorId,
-    /// Which of the two is the operator's output.
+    /// The tensor of the two that is the output of the operator.
     pub(crate) output: TensorId,
-    /// The lower one may end so many bytes above the start of the upper one.
+    /// The lower tensor may extend at most so many bytes beyond the start of the upper one.
     pub(crate) reach: u64,
 }
 
-/// Groups of tensors that lie at fixed distances from each other.
+/// The rigid groups of an order, and the aliases that they come from.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
-    /// By tensor: its group, and bytes from the start of that.
-    pub(crate) place: Vec<Option<(u32, u64)>>,
-    /// What is shared: a tensor, so many bytes into another.
+    /// By tensor: its group, and its offset from the start of the group.
+    pub(crate) position: Vec<Option<(u32, u64)>>,
+    /// The aliases in use.
     pub(crate) shares: Vec<Relation>,
+    /// Permitted overlaps of different groups, whose distances the strategy chooses.
     pub(crate) allowances: Vec<Allowance>,
     pub(crate) group_count: u32,
 }
 
+/// Steps until it is known whether tensors may be tied, beside those for members that meet: a
+/// microsecond.
+pub(super) const WORK_OF_A_TIE: usize = 512;
+
 impl Layout {
-    /// What is shared in an order. When a limit is met first, only what constraints demand:
-    /// that is built without limits, in near-linear time.
+    /// Builds the layout of an order by a policy.
+    ///
+    /// If a limit is reached, returns the layout with only those aliases that constraints demand,
+    /// and the reason for stopping. That layout is built without limits, in near-linear time.
     ///
     /// # Errors
     /// [`Error::Constraint`] if a constraint cannot be satisfied; [`Error::Cancelled`].
@@ -50,21 +65,22 @@ impl Layout {
         contents: &Contents,
         live: &[Option<LiveRange>],
         alignment: Alignment,
-        (order, wish): (&[OperatorId], Wish),
+        (order, policy): (&[OperatorId], Wish),
     ) -> Result<(Self, Stop), Error> {
-        let build = |limits: &Limits, wish: Option<Wish>| -> Result<Self, Interrupted> {
+        let build = |limits: &Limits, policy: Option<Wish>| -> Result<Self, Interrupted> {
             let mut meter = Meter::new(limits, u64::MAX);
-            let mut making = Making::new(graph, contents, live, alignment, contents.sharing, &mut meter)?;
-            if let Some(wish) = wish {
-                making.grant(order, wish, &mut meter)?;
+            let mut builder = Making::new(graph, contents, live, alignment, contents.sharing, &mut meter)?;
+            if let Some(policy) = policy {
+                builder.grant(order, policy, &mut meter)?;
             }
-            Ok(making.finish())
+            Ok(builder.finish())
         };
+        // Constraints must hold in every plan, so their aliases are built without limits.
         let unlimited = || match build(&Limits::new(), None) {
             Err(Interrupted::Invalid(error)) => Err(error),
             layout => Ok(layout.expect("without limits, nothing stops it")),
         };
-        match build(limits, Some(wish)) {
+        match build(limits, Some(policy)) {
             Ok(layout) => Ok((layout, Stop::Finished)),
             Err(Interrupted::Stopped(Stop::Cancelled)) => Err(Error::Cancelled),
             Err(Interrupted::Invalid(error)) => Err(error),
@@ -73,35 +89,39 @@ impl Layout {
     }
 }
 
-/// Builds the groups of an order. Near-linear: each phase costs O(log^2 n) for a relation and
-/// for each pair of tensors that meet in bytes and time and are no views of one tensor. One
-/// that was [stopped](Stop) must not be used any more.
+/// Builds the aliases and rigid groups of an order.
+///
+/// Near-linear: each phase costs O(log^2 n) for each alias and for each pair of tensors that
+/// overlap in bytes and time and are not views of one tensor. After a call returned
+/// [a reason for stopping](Stop), the builder is inconsistent and must not be used.
 #[derive(Clone)]
 pub(crate) struct Making<'a> {
     pub(super) graph: &'a Graph,
     pub(super) contents: &'a Contents,
-    /// By tensor: when it is live.
+    /// By tensor: its live range, or none if it is not in the arena.
     pub(super) live: &'a [Option<LiveRange>],
-    pub(super) places: Places,
+    /// The offset of each tensor from the root of its rigid group.
+    pub(super) positions: OffsetUnionFind,
     pub(super) sharing: Sharing,
-    /// Where contents come from, as far as they are shared.
+    /// The content aliases in use, for the comparison of contents.
     pub(super) origins: Origins,
-    /// By root.
+    /// By root of the union-find: the group's members. Empty for tensors that are no roots.
     pub(super) groups: Vec<RigidGroup>,
-    /// By operator.
+    /// By operator: the aliases in use.
     pub(super) shares: Vec<Vec<Relation>>,
-    /// Those of them that write over an input.
-    written: Vec<Relation>,
-    /// By tensor: those that are kept apart from it. Empty if none is.
-    pub(super) apart: BTreeMap<TensorId, Vec<TensorId>>,
+    /// The aliases in use that overwrite an input.
+    overwriting: Vec<Relation>,
+    /// By tensor: tensors that must not alias it.
+    pub(super) kept_apart: BTreeMap<TensorId, Vec<TensorId>>,
     pub(super) allowances: Vec<Allowance>,
 }
 
 impl<'a> Making<'a> {
-    /// With what relative placement demands.
+    /// Creates a builder with the aliases and merges that relative placement demands.
     ///
     /// # Errors
-    /// [`Error::Constraint`] if that cannot be; why it was stopped.
+    /// [`Error::Constraint`] if relative placements cannot be satisfied, or the reason for
+    /// stopping.
     pub(crate) fn new(
         graph: &'a Graph,
         contents: &'a Contents,
@@ -111,113 +131,121 @@ impl<'a> Making<'a> {
         meter: &mut Meter<'_>,
     ) -> Result<Self, Interrupted> {
         let alignment = alignment.into();
+        // Tensors without bytes or outside of the arena have a group, so that distances to them are
+        // known, but no member: nothing can conflict with them.
         let group = |(id, tensor): (TensorId, &crate::graph::Tensor)| {
-            let place = |live| Member { id, class: id, from: 0, end: tensor.bytes().into(), live };
-            let member = live[id.index()].filter(|_| tensor.bytes() > 0).map(place);
+            let member = |live| Member { id, class: id, from: 0, end: tensor.bytes().into(), live };
+            let member = live[id.index()].filter(|_| tensor.bytes() > 0).map(member);
             RigidGroup::new(member, alignment.of(tensor), tensor.fixed_offset())
         };
         meter.charge(8 * graph.tensors().len())?;
-        let mut apart: BTreeMap<TensorId, Vec<TensorId>> = BTreeMap::new();
-        for &[one, other] in graph.kept_apart() {
-            apart.entry(one).or_default().push(other);
-            apart.entry(other).or_default().push(one);
+        let mut kept_apart: BTreeMap<TensorId, Vec<TensorId>> = BTreeMap::new();
+        for &[first, second] in graph.kept_apart() {
+            kept_apart.entry(first).or_default().push(second);
+            kept_apart.entry(second).or_default().push(first);
         }
-        let mut making = Self {
+        let mut builder = Self {
             graph,
             contents,
             live,
-            places: Places::new(graph.tensors().len()),
+            positions: OffsetUnionFind::new(graph.tensors().len()),
             sharing,
             origins: Origins::new(graph),
             groups: graph.tensor_ids().zip(graph.tensors()).map(group).collect(),
             shares: vec![Vec::new(); graph.operators().len()],
-            written: Vec::new(),
-            apart,
+            overwriting: Vec::new(),
+            kept_apart,
             allowances: Vec::new(),
         };
-        if !making.has_forced() {
-            return Ok(making);
+        // Without relative placements, every tensor starts in a group of its own.
+        if !builder.has_forced() {
+            return Ok(builder);
         }
-        let mut with_views = making.clone();
-        let is_forced =
-            |relation: &Relation| graph.distance(relation.tensor, relation.of) == Some(relation.at.into());
-        match making.place(is_forced, meter) {
-            Ok(()) => Ok(making),
-            // Two may only lie there because both are views of another.
-            Err(Interrupted::Invalid(_)) => with_views.place(|_| true, meter).map(|()| with_views),
+        let mut with_views = builder.clone();
+        let is_forced = |alias: &Relation| graph.distance(alias.tensor, alias.of) == Some(alias.at.into());
+        match builder.satisfy_placements(is_forced, meter) {
+            Ok(()) => Ok(builder),
+            // Two tensors may satisfy their placements only because both are views of a third one.
+            // So try again with all content aliases.
+            Err(Interrupted::Invalid(_)) => {
+                with_views.satisfy_placements(|_| true, meter).map(|()| with_views)
+            }
             Err(stopped) => Err(stopped),
         }
     }
 
-    /// Puts tensors where they must lie; what shares contents first, so that this is known of
-    /// all that meet.
-    fn place(
+    /// Merges the groups of relative placements. Adds the content aliases that `is_forced` selects
+    /// before that: a merge may be valid only because members hold the same contents.
+    fn satisfy_placements(
         &mut self,
         is_forced: impl Fn(&Relation) -> bool,
         meter: &mut Meter<'_>,
     ) -> Result<(), Interrupted> {
         let graph = self.graph;
-        for &relation in self.contents.relations.iter().filter(|relation| is_forced(relation)) {
-            self.tie(&[relation], meter)?;
+        for &alias in self.contents.relations.iter().filter(|alias| is_forced(alias)) {
+            self.tie(&[alias], meter)?;
         }
-        for one in graph.relative_placements() {
-            if [one.tensor, one.of].iter().any(|id| self.live[id.index()].is_none()) {
+        for placement in graph.relative_placements() {
+            if [placement.tensor, placement.of].iter().any(|id| self.live[id.index()].is_none()) {
                 continue;
             }
-            let joined = self
-                .joining(one.of, vec![(one.tensor, one.at)])
-                .and_then(|joining| self.join(&joining, meter));
-            joined.map_err(|obstacle| match obstacle {
-                Obstacle::Stopped(stop) => Interrupted::Stopped(stop),
-                Obstacle::Places => self.refused(one, None),
-                Obstacle::Clash(first, other) => self.refused(one, Some((first, other))),
+            let merged = self
+                .plan_merge(placement.of, vec![(placement.tensor, placement.at)])
+                .and_then(|merge| self.merge(&merge, meter));
+            merged.map_err(|conflict| match conflict {
+                MergeConflict::Stopped(stop) => Interrupted::Stopped(stop),
+                MergeConflict::Offsets => self.unsatisfied(placement, None),
+                MergeConflict::Members(first, other) => self.unsatisfied(placement, Some((first, other))),
             })?;
         }
         Ok(())
     }
 
-    fn refused(
+    /// Builds the error for a relative placement that cannot be satisfied.
+    fn unsatisfied(
         &mut self,
-        one: &crate::graph::RelativePlacement,
-        clash: Option<(Member, Member)>,
+        placement: &crate::graph::RelativePlacement,
+        conflict: Option<(Member, Member)>,
     ) -> Interrupted {
-        let name = |id: TensorId| self.graph.tensor(id).name();
-        let place = format!("tensor `{}` at {} bytes of tensor `{}`", name(one.tensor), one.at, name(one.of));
-        let problem = match clash {
+        let place = placement.describe(self.graph.tensors());
+        let problem = match conflict {
             Some((first, other)) => self.why_not(first, other),
-            None => self.why_nowhere(one),
+            None => self.why_nowhere(placement),
         };
         Interrupted::Invalid(Error::Constraint { place, problem })
     }
 
-    /// Lets these, which concern one output, be shared, if nothing is in the way of any.
+    /// Uses aliases of one output if none of them conflicts; otherwise uses none. Returns whether
+    /// they are used.
     ///
     /// # Errors
-    /// Why it was stopped.
-    pub(crate) fn tie(&mut self, relations: &[Relation], meter: &mut Meter<'_>) -> Result<bool, Stop> {
+    /// The reason for stopping.
+    pub(crate) fn tie(&mut self, aliases: &[Relation], meter: &mut Meter<'_>) -> Result<bool, Stop> {
         let contents = self.contents;
-        if relations[0].how == How::Concat && !self.has_forced() {
-            let companions = contents.of(relations[0].operator).concat();
-            return self.tie_with(relations, &companions, meter);
+        if aliases[0].how == How::Concat && !self.has_forced() {
+            let companions = contents.of(aliases[0].operator).concat();
+            return self.tie_with(aliases, &companions, meter);
         }
-        self.tie_with(relations, &[], meter)
+        self.tie_with(aliases, &[], meter)
     }
 
-    /// The same, with other relations that are used if they hold then.
+    /// Like [`tie`](Self::tie), but also uses the companions whose distances hold after the merge.
     pub(super) fn tie_with(
         &mut self,
-        relations: &[Relation],
+        aliases: &[Relation],
         companions: &[Relation],
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
-        meter.charge(8 * (relations.len() + companions.len()))?;
+        // Claims come before the merge, because the merge compares contents under them.
+        meter.charge(8 * (aliases.len() + companions.len()))?;
+        meter.work(WORK_OF_A_TIE)?;
         let mut added = Vec::new();
-        let is_tied = self.try_to_tie(relations, companions, &mut added, meter)?;
-        for one in added {
+        let is_tied = self.try_to_tie(aliases, companions, &mut added, meter)?;
+        for alias in added {
             if is_tied {
-                self.share(one);
+                self.share(alias);
             } else {
-                self.origins.retract(self.graph, &one);
+                self.origins.remove(self.graph, &alias);
             }
         }
         Ok(is_tied)
@@ -225,53 +253,58 @@ impl<'a> Making<'a> {
 
     fn try_to_tie(
         &mut self,
-        relations: &[Relation],
+        aliases: &[Relation],
         companions: &[Relation],
         added: &mut Vec<Relation>,
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
-        let says_contents = |one: &&Relation| one.how != How::InPlace;
-        for one in relations.iter().filter(says_contents) {
-            match self.origins.met_by(self.graph, one) {
-                Some(known) if known == one => {}
+        // 1. No other alias may define the same bytes. An alias that is in use already is kept.
+        let is_content_alias = |alias: &&Relation| alias.how != How::InPlace;
+        for alias in aliases.iter().filter(is_content_alias) {
+            match self.origins.overlapping(self.graph, alias) {
+                Some(claimed) if claimed == alias => {}
                 Some(_) => return Ok(false),
-                None => self.claim(*one, added),
+                None => self.claim(*alias, added),
             }
         }
-        if added.is_empty() && relations.iter().all(|one| says_contents(&one)) {
+        if added.is_empty() && aliases.iter().all(|alias| is_content_alias(&alias)) {
             return Ok(true);
         }
-        let tensors = relations.iter().map(|one| (one.tensor, one.at)).collect();
-        let Ok(joining) = self.joining(relations[0].of, tensors) else { return Ok(false) };
+        let tensors = aliases.iter().map(|alias| (alias.tensor, alias.at)).collect();
+        // 2. The distances must agree with those that are fixed. The merge may make further aliases
+        // hold. They are claimed before members are compared, so that these members count as equal.
+        let Ok(merge) = self.plan_merge(aliases[0].of, tensors) else { return Ok(false) };
         if self.has_forced() {
-            let companions = self.touching(&joining, meter)?;
-            self.claim_companions(&companions, &joining, added);
+            let companions = self.candidate_companions(&merge, meter)?;
+            self.claim_companions(&companions, &merge, added);
         } else {
-            self.claim_companions(companions, &joining, added);
+            self.claim_companions(companions, &merge, added);
         }
-        if !added.is_empty() && !self.forced_hold(meter)? {
+        if !added.is_empty() && !self.overwrites_still_permitted(meter)? {
             return Ok(false);
         }
-        match self.join(&joining, meter) {
+        // 3. Members of the merged groups must not conflict. `tie_with` retracts all claims on failure.
+        match self.merge(&merge, meter) {
             Ok(()) => Ok(true),
-            Err(Obstacle::Stopped(stop)) => Err(stop),
-            Err(Obstacle::Clash(..) | Obstacle::Places) => Ok(false),
+            Err(MergeConflict::Stopped(stop)) => Err(stop),
+            Err(MergeConflict::Members(..) | MergeConflict::Offsets) => Ok(false),
         }
     }
 
-    /// From now on, nothing else may be said of these bytes.
-    fn claim(&mut self, relation: Relation, added: &mut Vec<Relation>) {
-        self.origins.state(self.graph, relation);
-        added.push(relation);
+    /// Records that an alias defines its bytes, so that no other alias may define them.
+    fn claim(&mut self, alias: Relation, added: &mut Vec<Relation>) {
+        self.origins.add(self.graph, alias);
+        added.push(alias);
     }
 
-    /// Relations of tensors in the groups that are joined, but for the largest: with relative
-    /// placement, any of them may hold then. A relation between two tensors of one group is
-    /// claimed already or cannot be: both are live when its operator runs.
-    fn touching(&self, joining: &Joining, meter: &mut Meter<'_>) -> Result<Vec<Relation>, Stop> {
+    /// Returns the aliases of all tensors in the merged groups except the largest group. With
+    /// relative placement, any of these aliases may hold after the merge. Aliases within the
+    /// largest group need no look: both tensors are live when the operator runs, so such an alias
+    /// is claimed already or would be a conflict.
+    fn candidate_companions(&self, merge: &GroupMerge, meter: &mut Meter<'_>) -> Result<Vec<Relation>, Stop> {
         let graph = self.graph;
-        let mut roots: Vec<usize> =
-            joining.moved.iter().map(|&(root, _)| root).chain([joining.outer]).collect();
+        let mut roots: Vec<usize> = merge.moved.iter().map(|&(root, _)| root).chain([merge.outer]).collect();
+        // Leaving out the largest group keeps the total work near-linear, as in `merge`.
         let largest = (0..roots.len()).max_by_key(|&part| self.groups[roots[part]].len());
         roots.swap_remove(largest.unwrap_or(0));
         let mut operators = Vec::new();
@@ -281,37 +314,39 @@ impl<'a> Making<'a> {
         }
         operators.sort_unstable();
         operators.dedup();
-        let relations: Vec<Relation> =
+        let aliases: Vec<Relation> =
             operators.iter().flat_map(|&id| self.contents.of(id).into_iter().flatten()).copied().collect();
-        meter.charge(8 * (operators.len() + relations.len()))?;
-        Ok(relations)
+        meter.charge(8 * (operators.len() + aliases.len()))?;
+        Ok(aliases)
     }
 
-    /// Claims what else holds once these groups are one.
-    fn claim_companions(&mut self, companions: &[Relation], joining: &Joining, added: &mut Vec<Relation>) {
-        for other in companions {
-            if self.origins.met_by(self.graph, other).is_some() {
+    /// Claims the companions whose distances hold once the groups are merged.
+    fn claim_companions(&mut self, companions: &[Relation], merge: &GroupMerge, added: &mut Vec<Relation>) {
+        for alias in companions {
+            if self.origins.overlapping(self.graph, alias).is_some() {
                 continue;
             }
-            let [own, of] = [other.tensor, other.of].map(|id| self.place_in(joining, id));
-            if own.zip(of).is_some_and(|(own, of)| own == of + i128::from(other.at)) {
-                self.claim(*other, added);
+            let [inner, outer] = [alias.tensor, alias.of].map(|id| self.position_in(merge, id));
+            if inner.zip(outer).is_some_and(|(inner, outer)| inner == outer + i128::from(alias.at)) {
+                self.claim(*alias, added);
             }
         }
     }
 
+    /// Returns true if the graph has relative placements.
     pub(super) fn has_forced(&self) -> bool {
         !self.graph.relative_placements().is_empty()
     }
 
-    /// Whether what is written over because it must be still may be.
-    fn forced_hold(&mut self, meter: &mut Meter<'_>) -> Result<bool, Stop> {
+    /// Returns true if all overwriting aliases in use are still permitted. A new content alias may
+    /// revoke the permission: the overwritten tensor may now hold bytes that are needed later.
+    fn overwrites_still_permitted(&mut self, meter: &mut Meter<'_>) -> Result<bool, Stop> {
         if !self.has_forced() {
             return Ok(true);
         }
-        meter.charge(8 * self.written.len())?;
-        let written = self.written.clone();
-        Ok(written.iter().all(|share| {
+        meter.charge(8 * self.overwriting.len())?;
+        let overwriting = self.overwriting.clone();
+        Ok(overwriting.iter().all(|share| {
             let (output, input) = match self.graph.tensor(share.tensor).producer() {
                 Some(producer) if producer == share.operator => (share.tensor, share.of),
                 _ => (share.of, share.tensor),
@@ -320,53 +355,58 @@ impl<'a> Making<'a> {
         }))
     }
 
-    pub(super) fn share(&mut self, relation: Relation) {
-        self.shares[relation.operator.index()].push(relation);
-        if matches!(relation.how, How::InPlace | How::Overlap) {
-            self.written.push(relation);
+    /// Records an alias as used.
+    pub(super) fn share(&mut self, alias: Relation) {
+        self.shares[alias.operator.index()].push(alias);
+        if matches!(alias.how, How::InPlace | How::Overlap) {
+            self.overwriting.push(alias);
         }
     }
 
-    /// Whether nobody needs the tensor's bytes after the run.
+    /// Returns true if nobody needs the tensor's bytes after the run.
     pub(super) fn may_overwrite(&mut self, tensor: TensorId) -> bool {
         !self.graph.tensor(tensor).is_output() && self.origins.is_replaceable(self.graph, tensor)
     }
 
-    /// Makes the groups of live tensors, by their roots. A group begins at a multiple of its largest
-    /// alignment, so that bytes may be left free below its lowest tensor. No offsets are lost:
-    /// the distances decide how far above such a multiple the lowest tensor lies.
+    /// Returns the groups of live tensors.
+    ///
+    /// A group starts at a multiple of its largest alignment, so bytes below its lowest tensor may
+    /// remain free. No offsets are lost: the distances determine the lowest tensor's offset modulo
+    /// this alignment.
     pub(crate) fn finish(mut self) -> Layout {
         let count = self.graph.tensors().len();
-        let found: Vec<(usize, i128)> = (0..count).map(|id| self.places.find(id)).collect();
+        let positions: Vec<(usize, i128)> = (0..count).map(|id| self.positions.find(id)).collect();
         let is_live = |id: usize| self.live[id].is_some();
-        // By root: the position of the lowest tensor, and the largest alignment.
+        // By root: the offset of the lowest tensor from the root, and the largest alignment.
         let mut live: Vec<Option<(i128, u64)>> = vec![None; count];
-        for (id, &(root, from)) in self.graph.tensor_ids().zip(&found).filter(|(id, _)| is_live(id.index())) {
-            let own = (from, self.contents.alignment(self.graph, id));
-            let joined = |known: (i128, u64)| (known.0.min(own.0), known.1.max(own.1));
-            live[root] = Some(live[root].map_or(own, joined));
+        for (id, &(root, from)) in
+            self.graph.tensor_ids().zip(&positions).filter(|(id, _)| is_live(id.index()))
+        {
+            let extent = (from, self.contents.alignment(self.graph, id));
+            let extended = |group: (i128, u64)| (group.0.min(extent.0), group.1.max(extent.1));
+            live[root] = Some(live[root].map_or(extent, extended));
         }
         let mut group_count = 0;
-        // By root: the number of its group, and the position at which that begins.
+        // By root: the number of its group, and the offset of the group's start from the root.
         let mut starts = vec![None; count];
         for (root, lowest) in live.iter().enumerate() {
             if let &Some((lowest, alignment)) = lowest {
-                let above = self.groups[root].above(lowest, alignment);
+                let above = self.groups[root].residue(lowest, alignment);
                 starts[root] = Some((group_count, lowest - i128::from(above)));
                 group_count += 1;
             }
         }
-        let place = found.iter().enumerate().map(|(id, &(root, from))| {
+        let position = positions.iter().enumerate().map(|(id, &(root, from))| {
             let (number, start) = starts[root].filter(|_| is_live(id))?;
             Some((number, bytes(from - start)))
         });
-        let place = place.collect();
+        let position = position.collect();
         let shares = self.shares.into_iter().flatten().collect();
-        Layout { place, shares, allowances: self.allowances, group_count }
+        Layout { position, shares, allowances: self.allowances, group_count }
     }
 }
 
-/// A distance within a group that fits a plan.
+/// Converts a non-negative distance within a group to bytes.
 pub(super) fn bytes(distance: i128) -> u64 {
     u64::try_from(distance).expect("a distance from a lower to a higher byte")
 }

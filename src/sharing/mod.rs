@@ -1,4 +1,10 @@
-//! Tensors that share memory while both are needed: which can, and which do.
+//! Aliases: which tensors share memory while both are live.
+//!
+//! 1. [`Contents`] decides which content aliases (views, slices, concatenations) of a graph can hold
+//!    together, for any order.
+//! 2. For one order, the alias builder applies a policy: it chooses aliases, merges tensors at fixed
+//!    distances into rigid groups, and rejects each merge that lets two live tensors conflict.
+//! 3. [`Groups`] turns the rigid groups into buffers of a packing problem and computes their load.
 
 mod contents;
 mod grant;
@@ -15,15 +21,15 @@ use crate::limits::Stop;
 
 pub use crate::effects::{How, Sharing};
 pub(crate) use crate::effects::{concerns, in_force, level};
-pub(crate) use contents::{Contents, Relation, Stretch, Stretches};
+pub(crate) use contents::{Contents, Relation, SourceRange, SourceRanges};
 pub(crate) use grant::Wish;
 pub(crate) use groups::{Groups, live_ranges};
 pub(crate) use layout::{Allowance, Layout, Making};
 
-/// Why building aliases ended early.
+/// The reason why building aliases ended early.
 #[derive(Debug)]
 pub(crate) enum Interrupted {
-    /// A limit was met.
+    /// A limit was reached.
     Stopped(Stop),
     /// A constraint cannot be satisfied.
     Invalid(Error),
@@ -41,16 +47,17 @@ impl From<Error> for Interrupted {
     }
 }
 
-/// Alignments of tensors, in bytes.
+/// The rules for the alignment of tensors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Alignment {
-    /// Of tensors that ask for none.
+    /// Alignment of tensors that request none, in bytes.
     pub(crate) default: u64,
-    /// Of all, whatever they ask for.
+    /// Minimum alignment of every tensor, in bytes.
     pub(crate) least: u64,
 }
 
 impl Alignment {
+    /// Returns the alignment of a tensor in bytes.
     pub(crate) fn of(self, tensor: &Tensor) -> u64 {
         tensor.alignment().unwrap_or(self.default).max(self.least)
     }

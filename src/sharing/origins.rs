@@ -1,49 +1,52 @@
-//! Where the bytes of tensors come from, followed on demand.
+//! The origin of each byte of a tensor under the content aliases in use, resolved on demand.
 //!
-//! A tensor's contents are its own, bytes of another tensor (a view), or other tensors side by
-//! side (a concatenation). Lists of sources grow with the square of a chain of concatenations,
-//! so only these statements are kept. They lead from an output to inputs of its producer:
-//! expanding whichever of two tensors is written later ends, and finds where they meet.
+//! The bytes of a tensor are first written by its own producer, belong to another tensor (a view),
+//! or belong to several tensors side by side (a concatenation). A chain of `n` concatenations has
+//! O(n^2) origins, so this module stores only the aliases and follows them when it compares two
+//! tensors. An alias leads from an output to inputs of its producer, that is, to tensors that are
+//! earlier in program order. So replacing the later of two tensors by its origins terminates, and
+//! reaches the common origin if there is one.
 
 use super::How;
-use super::contents::{Apart, Relation, output};
+use super::contents::{DisjointAliases, Relation, output};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::TensorId;
 
+/// The content aliases in use, by output, with caches for the queries on them.
 #[derive(Clone)]
 pub(super) struct Origins {
-    /// By output: the relations that say where its bytes come from.
-    stated: Vec<Apart>,
-    /// By output: how many of its bytes these concern.
-    held: Vec<u64>,
-    /// By tensor that is a view: the tensor that holds all of it and is no view itself, as far
-    /// as that was known when it was stated, and where. A chain of views is followed once.
+    /// By output: the content aliases in use that define its bytes.
+    aliases: Vec<DisjointAliases>,
+    /// By output: the number of bytes that these aliases define.
+    aliased_bytes: Vec<u64>,
+    /// By view: the tensor that contains it and was not itself a view when the alias was added,
+    /// and the offset in that tensor. This shortens chains of views to one step.
     views: Vec<Option<(TensorId, u64)>>,
-    /// By tensor: the place of its producer in the program order, from 1; inputs come first.
+    /// By tensor: the position of its producer in program order, from 1. Graph inputs have 0.
     rank: Vec<u32>,
-    /// By tensor: whether all of its contents may be overwritten, if that was asked.
+    /// By tensor: the cached answer of `is_replaceable`.
     replaceable: Vec<Option<bool>>,
-    /// Whether statements come in any order, so that an answer on one tensor changes with a
-    /// statement on another one.
+    /// True if aliases are added in an order other than program order. Then a new alias of one
+    /// tensor may change the answer for another tensor, so cached answers are not valid.
     out_of_order: bool,
-    /// Tensors looked at.
+    /// Tensors and aliases visited so far.
     pub(super) work: u64,
 }
 
-/// A part of a tensor: from a byte on, so many.
-type Part = (TensorId, u64, u64);
+/// A byte range of a tensor: the tensor, the offset of the first byte, and the number of bytes.
+type ByteRange = (TensorId, u64, u64);
 
 impl Origins {
-    /// Every tensor is its own.
+    /// Origins without aliases: every tensor is the origin of its own bytes.
     pub(super) fn new(graph: &Graph) -> Self {
         let count = graph.tensors().len();
         let mut rank = vec![0; count];
-        for (place, &id) in (1..).zip(graph.file_order()) {
-            graph.operator(id).outputs().iter().for_each(|output| rank[output.index()] = place);
+        for (position, &id) in (1..).zip(graph.file_order()) {
+            graph.operator(id).outputs().iter().for_each(|output| rank[output.index()] = position);
         }
         Self {
-            stated: vec![Apart::default(); count],
-            held: vec![0; count],
+            aliases: vec![DisjointAliases::default(); count],
+            aliased_bytes: vec![0; count],
             views: vec![None; count],
             rank,
             replaceable: vec![None; count],
@@ -52,51 +55,56 @@ impl Origins {
         }
     }
 
-    /// What is stated of bytes that this relation concerns.
-    pub(super) fn met_by(&self, graph: &Graph, relation: &Relation) -> Option<&Relation> {
-        self.stated[output(relation).index()].met_by(graph, relation)
+    /// Returns an alias in use that defines bytes which `alias` would define, too.
+    pub(super) fn overlapping(&self, graph: &Graph, alias: &Relation) -> Option<&Relation> {
+        self.aliases[output(alias).index()].overlapping(graph, alias)
     }
 
-    /// States where bytes come from, of which nothing is stated yet.
-    pub(super) fn state(&mut self, graph: &Graph, relation: Relation) {
-        let output = output(&relation).index();
-        if relation.how != How::Concat {
-            let bytes = graph.tensor(relation.tensor).bytes();
-            self.views[output] = Some(self.resolved(graph, (relation.of, relation.at, bytes)));
+    /// Adds an alias. No other alias may define the same bytes.
+    pub(super) fn add(&mut self, graph: &Graph, alias: Relation) {
+        let output = output(&alias).index();
+        if alias.how != How::Concat {
+            let bytes = graph.tensor(alias.tensor).bytes();
+            self.views[output] = Some(self.resolved(graph, (alias.of, alias.at, bytes)));
         }
-        self.stated[output].add(graph, relation);
-        self.held[output] += graph.tensor(relation.tensor).bytes();
+        self.aliases[output].add(graph, alias);
+        self.aliased_bytes[output] += graph.tensor(alias.tensor).bytes();
         self.replaceable[output] = None;
     }
 
-    /// Takes a statement back.
-    pub(super) fn retract(&mut self, graph: &Graph, relation: &Relation) {
-        let output = output(relation).index();
-        self.stated[output].remove(graph, relation);
-        self.held[output] -= graph.tensor(relation.tensor).bytes();
+    /// Removes an alias.
+    pub(super) fn remove(&mut self, graph: &Graph, alias: &Relation) {
+        let output = output(alias).index();
+        self.aliases[output].remove(graph, alias);
+        self.aliased_bytes[output] -= graph.tensor(alias.tensor).bytes();
+        // A view has one alias only, so the output is no view any more.
         self.views[output] = None;
         self.replaceable[output] = None;
     }
 
-    /// Returns true if the operator of a tensor writes some of its bytes, which come from no other tensor.
+    /// Returns true if the producer of a tensor writes some of its bytes, that is, if aliases do not
+    /// define all of them.
     pub(super) fn has_own_bytes(&self, graph: &Graph, tensor: TensorId) -> bool {
-        self.held[tensor.index()] < graph.tensor(tensor).bytes()
+        self.aliased_bytes[tensor.index()] < graph.tensor(tensor).bytes()
     }
 
-    /// Two tensors of one class hold the same where they have bytes in common.
+    /// Returns the class of a tensor. Two tensors of one class hold the same contents wherever they
+    /// have bytes in common, because both are views of the tensor that names the class.
     pub(super) fn class(&self, tensor: TensorId) -> TensorId {
         self.views[tensor.index()].map_or(tensor, |(of, _)| of)
     }
 
-    /// The tensor that a part is a part of, as far down as one tensor holds all of it.
-    fn resolved(&mut self, graph: &Graph, (mut tensor, mut at, bytes): Part) -> (TensorId, u64) {
+    /// Follows aliases as long as one tensor contains the whole range. Returns the last such tensor
+    /// and the offset in it.
+    fn resolved(&mut self, graph: &Graph, (mut tensor, mut at, bytes): ByteRange) -> (TensorId, u64) {
         loop {
             self.work += 1;
             if let Some((of, from)) = self.views[tensor.index()] {
                 (tensor, at) = (of, from + at);
+                // A view: its bytes are those of another tensor from `from` on.
                 continue;
             }
-            match self.stated[tensor.index()].from(at).next() {
+            match self.aliases[tensor.index()].from(at).next() {
                 Some(piece)
                     if piece.at <= at && at + bytes <= piece.at + graph.tensor(piece.tensor).bytes() =>
                 {
@@ -107,8 +115,8 @@ impl Origins {
         }
     }
 
-    /// Whether so many bytes of two tensors, from some byte of each on, come from the same
-    /// bytes. Linear in the statements in between.
+    /// Returns true if two byte ranges of the same length, given by tensor and offset, have the same
+    /// origins. Linear in the aliases between the tensors and their common origins.
     pub(super) fn are_same(
         &mut self,
         graph: &Graph,
@@ -116,9 +124,11 @@ impl Origins {
         other: (TensorId, u64),
         bytes: u64,
     ) -> bool {
-        let mut open = vec![(one, other, bytes)];
-        while let Some((mut one, mut other, bytes)) = open.pop() {
+        let mut pending = vec![(one, other, bytes)];
+        while let Some((mut one, mut other, bytes)) = pending.pop() {
             self.work += 1;
+            // Both ranges are parts of one tensor: they are the same bytes only at the same offset. Equal
+            // values at different offsets do not count.
             if one.0 == other.0 {
                 if one.1 != other.1 {
                     return false;
@@ -128,10 +138,13 @@ impl Origins {
             if self.rank[one.0.index()] < self.rank[other.0.index()] {
                 (one, other) = (other, one);
             }
-            // Nothing that was written earlier comes from bytes that are first written here.
+            // `one` is now the later tensor. If its own producer first writes some of these bytes,
+            // no earlier tensor can contain them, so the ranges differ.
             let mut is_all = true;
             self.expand(graph, (one.0, one.1, bytes), |part, skipped| match part {
-                Some((tensor, at, bytes)) => open.push(((tensor, at), (other.0, other.1 + skipped), bytes)),
+                Some((tensor, at, bytes)) => {
+                    pending.push(((tensor, at), (other.0, other.1 + skipped), bytes));
+                }
                 None => is_all = false,
             });
             if !is_all {
@@ -141,14 +154,19 @@ impl Origins {
         true
     }
 
-    /// Names the parts that a part consists of, each with the bytes before it; none for bytes
-    /// that are first written in this tensor.
-    fn expand(&mut self, graph: &Graph, (tensor, at, bytes): Part, mut each: impl FnMut(Option<Part>, u64)) {
+    /// Calls `each` for the ranges of other tensors that make up a range, with their offsets in the
+    /// range. Passes none for bytes that the tensor's own producer writes.
+    fn expand(
+        &mut self,
+        graph: &Graph,
+        (tensor, at, bytes): ByteRange,
+        mut each: impl FnMut(Option<ByteRange>, u64),
+    ) {
         if let Some((of, from)) = self.views[tensor.index()] {
             return each(Some((of, from + at, bytes)), 0);
         }
         let (mut next, end) = (at, at + bytes);
-        for piece in self.stated[tensor.index()].from(at).take_while(|piece| piece.at < end) {
+        for piece in self.aliases[tensor.index()].from(at).take_while(|piece| piece.at < end) {
             self.work += 1;
             if next < piece.at {
                 each(None, next - at);
@@ -163,43 +181,45 @@ impl Origins {
         }
     }
 
-    /// Whether nobody needs the contents of a tensor after the run.
+    /// Returns true if nobody needs the contents of a tensor after the run.
     pub(super) fn is_replaceable(&mut self, graph: &Graph, tensor: TensorId) -> bool {
-        if let Some(known) = self.known(tensor) {
-            return known;
+        if let Some(cached) = self.cached_replaceable(tensor) {
+            return cached;
         }
-        let answer = self.first_kept(graph, tensor).is_none();
+        let answer = self.first_preserved(graph, tensor).is_none();
         self.replaceable[tensor.index()] = Some(answer);
         answer
     }
 
-    fn known(&self, tensor: TensorId) -> Option<bool> {
+    fn cached_replaceable(&self, tensor: TensorId) -> Option<bool> {
         self.replaceable[tensor.index()].filter(|_| !self.out_of_order)
     }
 
-    /// A tensor that is first in memory before the run and may not be overwritten, and whose
-    /// bytes this one holds.
-    pub(super) fn first_kept(&mut self, graph: &Graph, tensor: TensorId) -> Option<TensorId> {
-        let mut open = vec![(tensor, 0, graph.tensor(tensor).bytes())];
-        while let Some((tensor, at, bytes)) = open.pop() {
+    /// Returns a tensor whose contents must survive the run and some of whose bytes `tensor` holds:
+    /// a graph input that may not be overwritten, a variable or a constant.
+    pub(super) fn first_preserved(&mut self, graph: &Graph, tensor: TensorId) -> Option<TensorId> {
+        let mut pending = vec![(tensor, 0, graph.tensor(tensor).bytes())];
+        while let Some((tensor, at, bytes)) = pending.pop() {
             self.work += 1;
-            match self.known(tensor) {
+            // A cached answer is about the whole tensor. A positive one holds for every part of it, a
+            // negative one only if the whole tensor is asked for.
+            match self.cached_replaceable(tensor) {
                 Some(true) => continue,
                 Some(false) if bytes == graph.tensor(tensor).bytes() => return Some(tensor),
                 _ => {}
             }
             let mut has_own = false;
             self.expand(graph, (tensor, at, bytes), |part, _| match part {
-                Some(part) => open.push(part),
+                Some(part) => pending.push(part),
                 None => has_own = true,
             });
-            let own = graph.tensor(tensor);
-            let is_kept = match own.kind() {
+            let source = graph.tensor(tensor);
+            let is_preserved = match source.kind() {
                 TensorKind::Intermediate => false,
-                TensorKind::Input => !own.is_overwritable(),
+                TensorKind::Input => !source.is_overwritable(),
                 TensorKind::Variable | TensorKind::Constant => true,
             };
-            if has_own && is_kept {
+            if has_own && is_preserved {
                 return Some(tensor);
             }
         }

@@ -1,4 +1,4 @@
-//! Why a relative placement cannot be satisfied, in terms of the graph.
+//! Error messages for relative placements that cannot be satisfied.
 
 use super::layout::Making;
 use super::rigid::Member;
@@ -6,20 +6,21 @@ use super::{Sharing, in_force, level};
 use crate::graph::{Graph, Permit, RelativePlacement, Side, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 
-/// How many operators or tensors a reason names.
-const MOST_NAMED: usize = 3;
+/// Maximum number of operators or tensors that a reason names.
+const MAX_NAMED: usize = 3;
 
 impl Making<'_> {
-    /// Why two tensors may not have bytes in common at a step at which both are live: all
-    /// reasons, each with what would remove it.
+    /// Explains why two tensors may not overlap at a step at which both are live. Lists all
+    /// reasons, each with a remedy.
     pub(super) fn why_not(&mut self, one: Member, other: Member) -> String {
-        let (read, write) = self.in_time(one, other);
+        let (read, write) = self.by_start(one, other);
         let bytes = read.end.min(write.end) - read.from.max(write.from);
         let [a, b] = [read.id, write.id].map(|id| name(self.graph, id));
         let reasons = self.reasons(read, write).join("; also, ");
         format!("tensors {a} and {b} would have {bytes} bytes in common while both are needed: {reasons}")
     }
 
+    /// Returns the reasons why `write` may not overlap `read`, each with a remedy.
     fn reasons(&mut self, read: Member, write: Member) -> Vec<String> {
         let graph = self.graph;
         let [a, b] = [read.id, write.id].map(|id| name(graph, id));
@@ -50,7 +51,7 @@ impl Making<'_> {
         let late = self.late_readers(read.id, write.live.start);
         if !late.is_empty() {
             let verb = if late.len() == 1 { "reads" } else { "read" };
-            let late = named(&late, |&id| format!("`{}`", graph.operator(id).name()));
+            let late = join_names(&late, |&id| format!("`{}`", graph.operator(id).name()));
             reasons.push(format!(
                 "{late} {verb} {a} after {operator} overwrites it; run {operator} last, or read {b} instead"
             ));
@@ -61,7 +62,8 @@ impl Making<'_> {
         reasons
     }
 
-    /// Why an operator may not write an output over an input, at this distance and level.
+    /// Returns the reason why an operator's permissions do not cover an output over an input, at
+    /// this distance and level of sharing.
     fn not_permitted(&self, writer: OperatorId, read: Member, write: Member) -> Option<String> {
         let graph = self.graph;
         let [a, b] = [read.id, write.id].map(|id| name(graph, id));
@@ -74,7 +76,7 @@ impl Making<'_> {
             return Some(format!("nothing permits {operator} to write {b} over {a}; add a permission"));
         }
         if fitting.is_empty() {
-            let where_to = named(&permits, |permit| allowed(graph, permit));
+            let where_to = join_names(&permits, |permit| allowed(graph, permit));
             let text =
                 format!("{operator} permits {b} {where_to} of {a}, but it would be at {distance} bytes");
             return Some(format!("{text}; place it there"));
@@ -83,17 +85,18 @@ impl Making<'_> {
             return None;
         }
         let lowest = fitting.iter().map(|permit| level(permit)).min().unwrap_or(Sharing::All);
-        let text = format!("{operator} permits it only at the sharing level `{}` or above", word(lowest));
-        Some(format!("{text}, and this is `{}`; raise the level", word(self.sharing)))
+        let text =
+            format!("{operator} permits it only at the sharing level `{}` or above", level_name(lowest));
+        Some(format!("{text}, and this is `{}`; raise the level", level_name(self.sharing)))
     }
 
-    /// Why a tensor's bytes are needed unchanged after the run, or by its caller.
+    /// Returns the reason why a tensor's contents must survive the run.
     fn not_overwritable(&mut self, tensor: TensorId) -> Option<String> {
         if let Some(text) = is_needed_afterwards(self.graph, tensor) {
             return Some(text);
         }
-        let kept = self.origins.first_kept(self.graph, tensor)?;
-        let held = if kept == tensor {
+        let kept = self.origins.first_preserved(self.graph, tensor)?;
+        let prefix = if kept == tensor {
             String::new()
         } else {
             format!("{} holds bytes of {}: ", name(self.graph, tensor), name(self.graph, kept))
@@ -101,18 +104,18 @@ impl Making<'_> {
         let kept_name = name(self.graph, kept);
         Some(match self.graph.tensor(kept).kind() {
             TensorKind::Input => format!(
-                "{held}{kept_name} is a graph input that may not be overwritten; declare it overwritable"
+                "{prefix}{kept_name} is a graph input that may not be overwritten; declare it overwritable"
             ),
-            _ => format!("{held}{kept_name} keeps its contents after the run; copy it first"),
+            _ => format!("{prefix}{kept_name} keeps its contents after the run; copy it first"),
         })
     }
 
-    /// Operators that read a tensor after this step.
+    /// Returns the operators that read a tensor after a step.
     fn late_readers(&self, tensor: TensorId, step: u32) -> Vec<OperatorId> {
         let runs_after = |&id: &OperatorId| {
             let outputs = self.graph.operator(id).outputs();
-            let own = outputs.iter().filter(|output| self.graph.tensor(**output).producer() == Some(id));
-            own.filter_map(|output| self.live[output.index()]).any(|live| live.start > step)
+            let written = outputs.iter().filter(|output| self.graph.tensor(**output).producer() == Some(id));
+            written.filter_map(|output| self.live[output.index()]).any(|live| live.start > step)
         };
         let mut late: Vec<OperatorId> =
             self.graph.tensor(tensor).readers().iter().copied().filter(runs_after).collect();
@@ -120,30 +123,30 @@ impl Making<'_> {
         late
     }
 
-    /// Why two tensors cannot have a distance, whatever lies between them.
-    pub(super) fn why_nowhere(&self, one: &RelativePlacement) -> String {
-        let [tensor, of] = [one.tensor, one.of].map(|id| self.graph.tensor(id));
-        let alignments = [one.tensor, one.of].map(|id| self.contents.alignment(self.graph, id));
+    /// Explains why two tensors cannot have a distance, whatever other tensors do.
+    pub(super) fn why_nowhere(&self, placement: &RelativePlacement) -> String {
+        let [tensor, of] = [placement.tensor, placement.of].map(|id| self.graph.tensor(id));
+        let alignments = [placement.tensor, placement.of].map(|id| self.contents.alignment(self.graph, id));
         let alignment = alignments[0].min(alignments[1]);
         let fixed = (tensor.fixed_offset(), of.fixed_offset());
-        if let (Some(own), Some(outer)) = fixed
-            && i128::from(own) - i128::from(outer) != i128::from(one.at)
+        if let (Some(inner), Some(outer)) = fixed
+            && i128::from(inner) - i128::from(outer) != i128::from(placement.at)
         {
-            let apart = i128::from(own) - i128::from(outer);
+            let distance = i128::from(inner) - i128::from(outer);
             return format!(
-                "their fixed offsets {own} and {outer} are {apart} bytes apart; change one of them"
+                "their fixed offsets {inner} and {outer} are {distance} bytes apart; change one of them"
             );
         }
-        if let (Some(own), None) = fixed
-            && own < one.at
+        if let (Some(offset), None) = fixed
+            && offset < placement.at
         {
-            return format!("its fixed offset {own} is less than {}; use a higher one", one.at);
+            return format!("its fixed offset {offset} is less than {}; use a higher one", placement.at);
         }
-        if !one.at.is_multiple_of(alignment) {
+        if !placement.at.is_multiple_of(alignment) {
             return format!(
-                "{} is no multiple of {alignment}, and tensors `{}` and `{}` both lie at multiples of that; \
-                 use a multiple",
-                one.at,
+                "{} is not a multiple of {alignment}, but tensors `{}` and `{}` both start at multiples of \
+                 {alignment}; use a multiple of {alignment}",
+                placement.at,
                 tensor.name(),
                 of.name()
             );
@@ -154,43 +157,47 @@ impl Making<'_> {
     }
 }
 
+/// The quoted name of a tensor.
 fn name(graph: &Graph, id: TensorId) -> String {
     format!("`{}`", graph.tensor(id).name())
 }
 
-fn named<T>(all: &[T], text: impl Fn(&T) -> String) -> String {
-    let first: Vec<String> = all.iter().take(MOST_NAMED).map(text).collect();
-    match all.len().saturating_sub(MOST_NAMED) {
+/// Joins the texts of up to [`MAX_NAMED`] entries, followed by the number of the others.
+fn join_names<T>(all: &[T], text: impl Fn(&T) -> String) -> String {
+    let first: Vec<String> = all.iter().take(MAX_NAMED).map(text).collect();
+    match all.len().saturating_sub(MAX_NAMED) {
         0 => first.join(" and "),
         more => format!("{} and {more} more", first.join(", ")),
     }
 }
 
+/// Returns a reason if a tensor is a graph output or a variable.
 fn is_needed_afterwards(graph: &Graph, tensor: TensorId) -> Option<String> {
-    let own = graph.tensor(tensor);
-    let text = match own.kind() {
-        _ if own.is_output() => "is an output of the graph, which is read after the run; copy it first",
+    let checked = graph.tensor(tensor);
+    let text = match checked.kind() {
+        _ if checked.is_output() => "is an output of the graph, which is read after the run; copy it first",
         TensorKind::Variable => "is a variable, which keeps its contents after the run; copy it first",
         _ => return None,
     };
     Some(format!("{} {text}", name(graph, tensor)))
 }
 
-/// Whether a permission covers an output at this distance after the input.
+/// Returns true if a permission covers an output at this distance from the start of the input.
 fn fits(graph: &Graph, permit: &Permit, distance: i128) -> bool {
     let bytes = |id: TensorId| i128::from(graph.tensor(id).bytes());
     match *permit {
         Permit::InPlace { input, output } => distance == 0 && bytes(output) <= bytes(input),
         Permit::View { at, .. } => distance == i128::from(at),
         Permit::Piece { at, .. } => -distance == i128::from(at),
-        Permit::Overlap { input, output, bytes: most, lower } => {
-            let (below, up) = if lower == Side::Input { (input, distance) } else { (output, -distance) };
-            up >= 0 && bytes(below) - up <= i128::from(most)
+        Permit::Overlap { input, output, bytes: max_bytes, lower } => {
+            let (lower_tensor, distance_up) =
+                if lower == Side::Input { (input, distance) } else { (output, -distance) };
+            distance_up >= 0 && bytes(lower_tensor) - distance_up <= i128::from(max_bytes)
         }
     }
 }
 
-/// Where a permission lets an output lie.
+/// Describes the distances that a permission covers.
 fn allowed(graph: &Graph, permit: &Permit) -> String {
     let bytes = |id: TensorId| graph.tensor(id).bytes();
     match *permit {
@@ -207,7 +214,8 @@ fn allowed(graph: &Graph, permit: &Permit) -> String {
     }
 }
 
-fn word(level: Sharing) -> &'static str {
+/// The name of a level on the command line.
+fn level_name(level: Sharing) -> &'static str {
     match level {
         Sharing::None => "none",
         Sharing::Views => "views",

@@ -1,80 +1,108 @@
-//! Rule 10: plans of bodies are right, and workspaces hold them.
+//! Rules N1 and N2: each body of an operator has a right plan.
+//!
+//! A body is a graph that an operator runs, such as a branch of `If`. Its plan lies in the scratch buffer
+//! of the operator. The bodies of one operator run one at a time, so they begin at the same byte.
+//!
+//! *State*: none.
+//!
+//! *Claim*, with `o` an operator that is not folded and runs the bodies `g_0 .. g_(m-1)`, and `a` the
+//! alignment of the plan:
+//!
+//! - **N1**: the plan lists exactly one plan for each pair `(o, i)` with `i < m`, in ascending order.
+//! - **N2**: each of these plans has alignment `a`.
+//! - The plan of each `g_i` satisfies all rules for the graph `g_i`. A violation keeps its rule and names
+//!   the body.
+//!
+//! *Effect on other rules*: the graph is flattened. Its operators have no bodies, and `o` needs a scratch
+//! buffer of
+//!
+//! ```text
+//! W(o) = B                        if o has no scratch of its own
+//!        ceil(B, a) + scratch(o)  otherwise,      B = max over i of arena(plan of g_i)
+//! ```
+//!
+//! Rule B2 uses the same formula with the certified bytes of each body's bound in the place of its arena.
+//! This is sound for the orders of the plan: in its planned order, no body has an arena below its certified
+//! bytes, so `W(o)` is not smaller either.
 
 use std::borrow::Cow;
 
-use super::{Found, Violation};
+use super::{Rule, ViolationCollector};
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::plan::{BodyPlan, Plan};
 
-/// A graph without bodies, as far as the rest of the verifier is concerned.
-pub(super) struct Flat<'a> {
-    /// Workspaces as large as the plans of bodies.
+/// A graph without bodies: scratch buffers contain them.
+pub(super) struct FlattenedGraph<'a> {
+    /// With scratch buffers as large as the plans of the bodies.
     pub(super) graph: Cow<'a, Graph>,
-    /// Workspaces as large as is certified of bodies, for bounds.
+    /// With scratch buffers as large as the certified bounds of the bodies.
     pub(super) certified: Cow<'a, Graph>,
 }
 
-/// Checks the plans of bodies; none if workspaces cannot be judged.
+/// Checks N1, N2 and the plans of all bodies. `None` if they are wrong: then the sizes of scratch buffers
+/// are not defined.
 pub(super) fn check<'a>(
     graph: &'a Graph,
-    bodies: &[BodyPlan],
+    plans: &[BodyPlan],
     alignment: u64,
-    found: &mut Found,
-) -> Option<Flat<'a>> {
-    let expected = graph.operators_with_bodies().flat_map(|(id, operator)| {
+    violations: &mut ViolationCollector,
+) -> Option<FlattenedGraph<'a>> {
+    let bodies = graph.operators_with_bodies().flat_map(|(id, operator)| {
         operator.bodies().iter().enumerate().map(move |(number, body)| (id, number, body))
     });
-    let expected: Vec<_> = expected.collect();
-    let is_of = |(one, of): (&BodyPlan, &(OperatorId, usize, _))| (one.operator, one.body) == (of.0, of.1);
-    if bodies.len() != expected.len() || !bodies.iter().zip(&expected).all(is_of) {
-        let (got, expected) = (bodies.len(), expected.len());
-        let text = format!("there are plans of {got} bodies, expected those of {expected}, by operator");
-        found.add(Violation::Body(text));
+    let bodies: Vec<_> = bodies.collect();
+    let is_plan_of = |(plan, &(operator, number, _)): (&BodyPlan, &(OperatorId, usize, _))| {
+        (plan.operator, plan.body) == (operator, number)
+    };
+    if plans.len() != bodies.len() || !plans.iter().zip(&bodies).all(is_plan_of) {
+        let (planned, expected) = (plans.len(), bodies.len());
+        let message =
+            format!("there are plans of {planned} bodies, expected those of {expected}, by operator");
+        violations.add(Rule::BodyPlans, message);
         return None;
     }
-    let before = found.list.len();
-    for (one, (id, number, body)) in bodies.iter().zip(expected) {
-        let name = || format!("body {number} of operator `{}`", graph.operator(id).name());
-        if one.plan.alignment != alignment {
-            let (own, name) = (one.plan.alignment, name());
-            found.add(Violation::Body(format!(
-                "{name}: its alignment is {own}, that of the plan {alignment}"
-            )));
-        }
-        let mut inner = Found { list: Vec::new(), is_cancelled: found.is_cancelled.take() };
-        super::check(body, &one.plan, &mut inner);
-        found.is_cancelled = inner.is_cancelled;
-        for violation in inner.list {
-            found.add(Violation::Body(format!("{}: {violation}", name())));
-        }
+    let before = violations.count();
+    for (BodyPlan { plan, .. }, (id, number, body)) in plans.iter().zip(bodies) {
+        let path = || format!("body {number} of operator `{}`", graph.operator(id).name());
+        violations.run_in_body(path, |violations| {
+            if plan.alignment != alignment {
+                let message =
+                    format!("its alignment is {}, but that of the plan is {alignment}", plan.alignment);
+                violations.add(Rule::BodyAlignment, message);
+            }
+            super::check(body, plan, violations);
+        });
     }
-    (found.list.len() == before).then(|| flat(graph, bodies, alignment))
+    (violations.count() == before).then(|| flatten(graph, plans, alignment))
 }
 
-/// For plans whose bodies have been checked.
-pub(super) fn flat<'a>(graph: &'a Graph, bodies: &[BodyPlan], alignment: u64) -> Flat<'a> {
+/// The graph without bodies, for plans of bodies that are right.
+pub(super) fn flatten<'a>(graph: &'a Graph, plans: &[BodyPlan], alignment: u64) -> FlattenedGraph<'a> {
     if !graph.has_bodies() {
-        return Flat { graph: Cow::Borrowed(graph), certified: Cow::Borrowed(graph) };
+        return FlattenedGraph { graph: Cow::Borrowed(graph), certified: Cow::Borrowed(graph) };
     }
-    let sized = |bytes: fn(&Plan) -> u64| {
+    let with_sizes = |bytes: fn(&Plan) -> u64| {
         let mut largest = vec![0; graph.operators().len()];
-        for body in bodies {
+        for body in plans {
             if let Some(largest) = largest.get_mut(body.operator.index()) {
                 *largest = bytes(&body.plan).max(*largest);
             }
         }
-        Cow::Owned(graph.without_bodies(|id| workspace(graph, id, largest[id.index()], alignment)))
+        Cow::Owned(graph.without_bodies(|id| scratch_bytes(graph, id, largest[id.index()], alignment)))
     };
-    Flat { graph: sized(|plan| plan.arena_bytes), certified: sized(|plan| plan.lower_bound.certified) }
+    FlattenedGraph {
+        graph: with_sizes(|plan| plan.arena_bytes),
+        certified: with_sizes(|plan| plan.lower_bound.certified),
+    }
 }
 
-/// Bodies come first, then what the operator needs besides.
-fn workspace(graph: &Graph, id: OperatorId, bodies: u64, alignment: u64) -> u64 {
-    let own = graph.operator(id).scratch_bytes();
-    if own == 0 {
-        return bodies;
+/// `W(o)` for the largest body of an operator: the bodies come first, then the operator's own scratch.
+fn scratch_bytes(graph: &Graph, id: OperatorId, largest_body: u64, alignment: u64) -> u64 {
+    let scratch = graph.operator(id).scratch_bytes();
+    if scratch == 0 {
+        return largest_body;
     }
-    let padded = bodies.checked_next_multiple_of(alignment.max(1)).unwrap_or(u64::MAX);
-    padded.saturating_add(own)
+    let padded = largest_body.checked_next_multiple_of(alignment.max(1)).unwrap_or(u64::MAX);
+    padded.saturating_add(scratch)
 }

@@ -1,12 +1,42 @@
-//! Rules 2 and 4: what each tensor and workspace needs, from graph and order
-//! alone, and whether the plan gives it that.
+//! Rules P1 to P3, L1 and B1: every occupant has the memory that it needs.
+//!
+//! *State*: `need(x)`, the size and the live range that occupant `x` needs by graph and order; undefined if
+//! `x` needs no memory in the arena.
+//!
+//! | occupant `x` | `need(x)` |
+//! | --- | --- |
+//! | constant | undefined |
+//! | variable | undefined if variables live outside of the arena, else its size, live in `0 .. N` |
+//! | input | its size, live from step 0 |
+//! | intermediate tensor with a producer `p` that runs | its size, live from `step(p)` |
+//! | intermediate tensor that no operator of the order writes | undefined |
+//! | scratch buffer of an operator `o` that runs, of more than 0 bytes | its size, live at `step(o)` only |
+//! | any other scratch buffer | undefined |
+//!
+//! An input or an intermediate tensor is live until `N` if it is an output, and otherwise until one step
+//! after its last reader, but at least for one step.
+//!
+//! *Claim*:
+//!
+//! - **P1**: if `need(x)` is defined, `x` has a placement. **P2**: if `x` has a placement, `need(x)` is
+//!   defined.
+//! - **P3**: `bytes(x)` is the size of `need(x)`. **L1**: `live(x)` is the live range of `need(x)`.
+//! - **B1**: for each member `x` of the certificate with step `s`: `need(x)` is defined, and its live range
+//!   contains `s` or `x` has a fixed offset.
+//! - **F1**, **F2** for the lists and the alignment of the plan, **G2** for the members of shared objects.
+//!
+//! *Certificates of plans with aliases*: rule B2 adds up members that are disjoint in every arena. Members
+//! that share a byte in the plan, or that an alias of partial overlap connects, need not be disjoint. So the
+//! certificate is reduced: members are taken from the largest on, and a member is left out if it meets one
+//! that was taken, or if a partial overlap connects the two.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::claims::Cause;
-use super::geometry::Rectangle;
-use super::objects::{self, Member};
-use super::{Found, Violation};
+use super::claims::CertificateMember;
+use super::geometry::PlacedRectangle;
+use super::objects::{self, ObjectMember};
+use super::{Rule, ViolationCollector, form};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::{Occupant, Variables};
@@ -16,74 +46,76 @@ use crate::sharing::How;
 
 /// A plan and its graph, with the step of each operator.
 #[derive(Clone, Copy)]
-pub(super) struct Needs<'a> {
+pub(super) struct Requirements<'a> {
     pub(super) graph: &'a Graph,
     pub(super) plan: &'a Plan,
     pub(super) steps: &'a [Option<u32>],
 }
 
-/// Bytes and live range, or why it needs no place.
-type Need = Result<(u64, LiveRange), &'static str>;
+/// Size and live range of an occupant, or the reason why it needs no memory.
+type Requirement = Result<(u64, LiveRange), &'static str>;
 
-/// Whether the plan's lists are as long as the graph's.
-pub(super) fn check_shape(graph: &Graph, plan: &Plan, found: &mut Found) -> bool {
+/// Checks F1 and F2. Returns true if they hold.
+pub(super) fn check_form(graph: &Graph, plan: &Plan, violations: &mut ViolationCollector) -> bool {
     let lists = [
         ("tensors", plan.tensors.len(), graph.tensors().len()),
-        ("workspaces", plan.scratch.len(), graph.operators().len()),
+        ("scratch buffers", plan.scratch.len(), graph.operators().len()),
     ];
-    for (what, got, expected) in lists {
-        if got != expected {
-            found.add(Violation::Shape { what, got, expected });
-        }
-    }
-    if !plan.alignment.is_power_of_two() {
-        found.add(Violation::Claim(format!("alignment {} is not a power of two", plan.alignment)));
-    }
-    lists.iter().all(|(_, got, expected)| got == expected) && plan.alignment.is_power_of_two()
+    let are_complete = form::check_lengths(&lists, violations);
+    form::check_alignment(plan.alignment, violations) && are_complete
 }
 
-impl Needs<'_> {
-    /// Checks presence, size and live range of everything; returns the places
-    /// with their true sizes and ranges.
-    pub(super) fn check_places(&self, found: &mut Found) -> Vec<Rectangle<Occupant>> {
-        let tensors = self.graph.tensor_ids().map(Occupant::Tensor);
-        let scratch = self.graph.operator_ids().map(Occupant::Scratch);
-        tensors.chain(scratch).filter_map(|occupant| self.check_place(occupant, found)).collect()
+impl Requirements<'_> {
+    /// Checks P1 to P3 and L1 for all occupants. Returns the planned offsets with the required sizes and
+    /// live ranges.
+    pub(super) fn check_placements(
+        &self,
+        violations: &mut ViolationCollector,
+    ) -> Vec<PlacedRectangle<Occupant>> {
+        self.occupants().filter_map(|occupant| self.check_placement(occupant, violations)).collect()
     }
 
-    /// The place with its true size and range, if there is one and should be.
-    fn check_place(&self, occupant: Occupant, found: &mut Found) -> Option<Rectangle<Occupant>> {
-        let what = || name(self.graph, occupant);
+    /// All tensors and scratch buffers of the graph, whether they need memory or not.
+    fn occupants(&self) -> impl Iterator<Item = Occupant> + '_ {
+        let tensors = self.graph.tensor_ids().map(Occupant::Tensor);
+        tensors.chain(self.graph.operator_ids().map(Occupant::Scratch))
+    }
+
+    fn check_placement(
+        &self,
+        occupant: Occupant,
+        violations: &mut ViolationCollector,
+    ) -> Option<PlacedRectangle<Occupant>> {
+        let name = || name(self.graph, occupant);
         match (self.of(occupant), self.plan.placement(occupant)) {
             (Err(_), None) => None,
-            (Err(why), Some(_)) => {
-                found.add(Violation::Superfluous { what: what(), why });
+            (Err(reason), Some(_)) => {
+                let message = format!("{} has a place in the arena, but {reason}", name());
+                violations.add(Rule::PlacementNeeded, message);
                 None
             }
             (Ok((bytes, _)), None) => {
-                found.add(Violation::Missing { what: what(), bytes });
+                let message = format!("{} needs {bytes} bytes of the arena but has no place", name());
+                violations.add(Rule::PlacementExists, message);
                 None
             }
             (Ok((bytes, live)), Some(planned)) => {
                 if planned.bytes != bytes {
-                    found.add(Violation::Size { what: what(), planned: planned.bytes, actual: bytes });
+                    violations.add(Rule::PlacementSize, wrong_size(&name(), planned.bytes, bytes));
                 }
                 if planned.live != live {
-                    found.add(Violation::Live { what: what(), planned: planned.live, actual: live });
+                    let message =
+                        format!("{} has the live range {} but lives in {live}", name(), planned.live);
+                    violations.add(Rule::LiveRange, message);
                 }
-                Some(self.rectangle(occupant, Placement { offset: planned.offset, bytes, live }))
+                let (alignment, fixed) = self.address_demands(occupant);
+                Some(PlacedRectangle { of: occupant, offset: planned.offset, bytes, live, alignment, fixed })
             }
         }
     }
 
-    fn rectangle(&self, occupant: Occupant, place: Placement) -> Rectangle<Occupant> {
-        let Placement { offset, bytes, live } = place;
-        let (alignment, fixed) = self.demands(occupant);
-        Rectangle { of: occupant, offset, bytes, live, alignment, fixed }
-    }
-
-    /// Alignment and fixed offset.
-    fn demands(&self, occupant: Occupant) -> (u64, Option<u64>) {
+    /// Alignment and fixed offset of an occupant.
+    fn address_demands(&self, occupant: Occupant) -> (u64, Option<u64>) {
         match occupant {
             Occupant::Tensor(id) => {
                 let tensor = self.graph.tensor(id);
@@ -93,75 +125,66 @@ impl Needs<'_> {
         }
     }
 
-    /// Everything that the bound's certificate names is in the arena, and live at its step or
-    /// fixed.
-    pub(super) fn check_certificate(&self, found: &mut Found) {
+    /// Checks B1.
+    pub(super) fn check_certificate(&self, violations: &mut ViolationCollector) {
         let step = self.plan.lower_bound.step;
         for &occupant in &self.plan.lower_bound.causes {
-            let wrong = match self.of(occupant) {
-                Err(why) => Some(why.to_owned()),
-                Ok((_, live)) if !live.contains(step) && self.demands(occupant).1.is_none() => {
-                    Some(format!("it is live in {live}, not at step {step}"))
+            let reason = match self.of(occupant) {
+                Err(reason) => reason.to_owned(),
+                Ok((_, live)) if !live.contains(step) && self.address_demands(occupant).1.is_none() => {
+                    format!("it is live in {live}, not at step {step}")
                 }
-                Ok(_) => None,
+                Ok(_) => continue,
             };
-            if let Some(why) = wrong {
-                let what = self.name_of(occupant);
-                found.add(Violation::Bound(format!("its certificate names {what}, but {why}")));
-            }
+            let name = name_or_id(self.graph, occupant);
+            let message = format!("the certificate of the lower bound names {name}, but {reason}");
+            violations.add(Rule::CertificateMember, message);
         }
     }
 
-    /// The name of what may be of another graph.
-    fn name_of(&self, occupant: Occupant) -> String {
-        let known = match occupant {
-            Occupant::Tensor(id) => id.index() < self.graph.tensors().len(),
-            Occupant::Scratch(id) => id.index() < self.graph.operators().len(),
-        };
-        if known { name(self.graph, occupant) } else { "something".to_owned() }
-    }
-
-    /// The bound's causes as they truly are, each once; those that need no
-    /// place prove nothing. Of those that share a byte, or may, one counts.
-    pub(super) fn causes(&self, step: u32) -> Vec<Cause> {
-        let mut named = self.plan.lower_bound.causes.clone();
-        named.sort_unstable_by_key(|cause| match cause {
+    /// The members of the certificate, each once, with required sizes and live ranges. Members that need
+    /// no memory are left out, and so are members that need not be disjoint from larger ones.
+    pub(super) fn certificate(&self, step: u32) -> Vec<CertificateMember> {
+        let mut members = self.plan.lower_bound.causes.clone();
+        members.sort_unstable_by_key(|member| match member {
             Occupant::Tensor(id) => (0, id.index()),
             Occupant::Scratch(id) => (1, id.index()),
         });
-        named.dedup();
-        let cause = |occupant: Occupant| {
-            let (bytes, live) = self.of(occupant).ok()?;
-            let (alignment, fixed) = self.demands(occupant);
-            Some(Cause { bytes, alignment, fixed, live: live.contains(step) })
-        };
+        members.dedup();
         if !self.plan.shares.is_empty() {
-            named = self.apart(&named, step);
+            members = self.disjoint(&members, step);
         }
-        named.into_iter().filter_map(cause).collect()
+        let member = |occupant: Occupant| {
+            let (bytes, live) = self.of(occupant).ok()?;
+            let (alignment, fixed) = self.address_demands(occupant);
+            Some(CertificateMember { bytes, alignment, fixed, is_live: live.contains(step) })
+        };
+        members.into_iter().filter_map(member).collect()
     }
 
-    /// Those live at a step that share no byte with the larger ones, nor may overlap them.
-    fn apart(&self, named: &[Occupant], step: u32) -> Vec<Occupant> {
-        let place = |occupant: Occupant| {
+    /// The members of a certificate that are live at its step and disjoint in every arena, taken from the
+    /// largest on.
+    fn disjoint(&self, members: &[Occupant], step: u32) -> Vec<Occupant> {
+        let range = |occupant: Occupant| {
             let placement = self.plan.placement(occupant)?;
             placement.live.contains(step).then_some((placement.offset, placement.end()))
         };
-        let size = |&occupant: &Occupant| place(occupant).map_or(0, |(from, end)| end - from);
-        let mut largest: Vec<(u64, usize)> = named.iter().map(|one| !size(one)).zip(0..).collect();
-        largest.sort_unstable();
+        let size = |member: &Occupant| range(*member).map_or(0, |(start, end)| end - start);
+        let mut by_size: Vec<Occupant> = members.to_vec();
+        by_size.sort_by_key(|member| Reverse(size(member)));
         let mut overlapping: BTreeMap<Occupant, Vec<Occupant>> = BTreeMap::new();
         for share in self.plan.shares.iter().filter(|share| share.how == How::Overlap) {
-            let (one, other) = (Occupant::Tensor(share.tensor), Occupant::Tensor(share.of));
-            overlapping.entry(one).or_default().push(other);
-            overlapping.entry(other).or_default().push(one);
+            let (tensor, of) = (Occupant::Tensor(share.tensor), Occupant::Tensor(share.of));
+            overlapping.entry(tensor).or_default().push(of);
+            overlapping.entry(of).or_default().push(tensor);
         }
         let (mut kept, mut taken, mut excluded) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        for occupant in largest.into_iter().map(|(_, number)| named[number]) {
-            let Some((from, end)) = place(occupant) else { continue };
-            let shares = taken.range(..end).next_back().is_some_and(|(_, &stop)| from < stop);
-            if !shares && !excluded.contains(&occupant) {
-                taken.extend((from < end).then_some((from, end)));
+        for occupant in by_size {
+            let Some((start, end)) = range(occupant) else { continue };
+            // Taken ranges are disjoint, so the last one that starts below `end` has the highest end.
+            let meets = taken.range(..end).next_back().is_some_and(|(_, &taken_end)| start < taken_end);
+            if !meets && !excluded.contains(&occupant) {
+                taken.extend((start < end).then_some((start, end)));
                 excluded.extend(overlapping.remove(&occupant).unwrap_or_default());
                 kept.push(occupant);
             }
@@ -169,49 +192,44 @@ impl Needs<'_> {
         kept
     }
 
-    /// Rule 7. Nothing lies outside of the arena, but objects may: of an
-    /// object's size, only what its tensors take counts.
-    pub(super) fn check_objects(&self, found: &mut Found) {
+    /// Checks F1 and G1 to G4, if the plan has shared objects. An object may end after the arena: only the
+    /// bytes that its members take count.
+    pub(super) fn check_objects(&self, violations: &mut ViolationCollector) {
         let Some(objects) = &self.plan.objects else { return };
-        self.check_members_exist(objects, found);
+        self.check_members_placed(objects, violations);
         let list: Vec<(u64, u64)> = objects.list.iter().map(|object| (object.offset, object.bytes)).collect();
         let member = |occupant: Occupant| {
             let Placement { offset, bytes, live } = self.plan.placement(occupant)?;
-            Some(Member { of: occupant, offset, bytes, live, object: objects.of(occupant)? })
+            Some(ObjectMember { of: occupant, offset, bytes, live, object: objects.of(occupant)? })
         };
         let name = |occupant| name(self.graph, occupant);
         let members: Vec<_> = self.plan.placements().filter_map(|(occupant, _)| member(occupant)).collect();
-        objects::check(&list, &members, &name, found);
+        objects::check(&list, &members, &name, violations);
         for inside in &objects.inside {
             let (guest, host) = (member(inside.guest), member(inside.host));
-            objects::check_inside(guest.as_ref(), host.as_ref(), inside.at, &name, found);
+            objects::check_guest(guest.as_ref(), host.as_ref(), inside.at, &name, violations);
         }
     }
 
-    /// Whatever is said to be in an object has a place, and the object exists.
-    fn check_members_exist(&self, objects: &PlanObjects, found: &mut Found) {
+    /// Checks F1 for the lists of shared objects, and G2 for members without a placement.
+    fn check_members_placed(&self, objects: &PlanObjects, violations: &mut ViolationCollector) {
         let lists = [
             ("objects of tensors", objects.of_tensor.len(), self.graph.tensors().len()),
-            ("objects of workspaces", objects.of_scratch.len(), self.graph.operators().len()),
+            ("objects of scratch buffers", objects.of_scratch.len(), self.graph.operators().len()),
         ];
-        for (what, got, expected) in lists.into_iter().filter(|(_, got, expected)| got != expected) {
-            found.add(Violation::Shape { what, got, expected });
-        }
-        let tensors = self.graph.tensor_ids().map(Occupant::Tensor);
-        let scratch = self.graph.operator_ids().map(Occupant::Scratch);
-        for occupant in tensors.chain(scratch) {
+        form::check_lengths(&lists, violations);
+        for occupant in self.occupants() {
             let Some(object) = objects.of(occupant) else { continue };
             if self.plan.placement(occupant).is_none() {
-                let text = format!(
-                    "{} is said to be in object {object}, but has no place in the arena",
-                    name(self.graph, occupant)
-                );
-                found.add(Violation::Objects(text));
+                let name = name(self.graph, occupant);
+                let message = format!("{name} is in object {object}, but has no place in the arena");
+                violations.add(Rule::ObjectExists, message);
             }
         }
     }
 
-    fn of(&self, occupant: Occupant) -> Need {
+    /// `need(x)`.
+    fn of(&self, occupant: Occupant) -> Requirement {
         match occupant {
             Occupant::Tensor(id) if id.index() < self.graph.tensors().len() => self.of_tensor(id),
             Occupant::Scratch(id) if id.index() < self.steps.len() => self.of_scratch(id),
@@ -219,7 +237,7 @@ impl Needs<'_> {
         }
     }
 
-    fn of_tensor(&self, id: TensorId) -> Need {
+    fn of_tensor(&self, id: TensorId) -> Requirement {
         let tensor = self.graph.tensor(id);
         let whole_run = LiveRange { start: 0, end: (self.plan.order.len() as u32).max(1) };
         let last_read = tensor.readers().iter().filter_map(|reader| self.steps[reader.index()]).max();
@@ -239,7 +257,7 @@ impl Needs<'_> {
         Ok((tensor.bytes(), LiveRange { start, end }))
     }
 
-    fn of_scratch(&self, id: OperatorId) -> Need {
+    fn of_scratch(&self, id: OperatorId) -> Requirement {
         let bytes = self.graph.operator(id).scratch_bytes();
         match self.steps[id.index()] {
             None => Err("its operator is folded away"),
@@ -249,9 +267,26 @@ impl Needs<'_> {
     }
 }
 
+/// The message of P3.
+pub(super) fn wrong_size(name: &str, planned: u64, needed: u64) -> String {
+    format!("{name} has a place of {planned} bytes but needs {needed}")
+}
+
+/// The name of an occupant of the graph.
 pub(super) fn name(graph: &Graph, occupant: Occupant) -> String {
     match occupant {
         Occupant::Tensor(id) => format!("tensor `{}`", graph.tensor(id).name()),
         Occupant::Scratch(id) => format!("scratch of operator `{}`", graph.operator(id).name()),
+    }
+}
+
+/// The name of an occupant, or its number if the graph has no such tensor or operator.
+pub(super) fn name_or_id(graph: &Graph, occupant: Occupant) -> String {
+    match occupant {
+        Occupant::Tensor(id) if id.index() >= graph.tensors().len() => format!("tensor {id}"),
+        Occupant::Scratch(id) if id.index() >= graph.operators().len() => {
+            format!("scratch of operator {id}")
+        }
+        occupant => name(graph, occupant),
     }
 }

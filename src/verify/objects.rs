@@ -1,11 +1,27 @@
-//! Rule 7: shared objects lie apart, their tensors inside of them, and tensors
-//! that were put into others inside of those.
+//! Rules G1 to G4: shared objects are disjoint and hold their members.
+//!
+//! A shared object is a fixed range of the arena that several buffers use one after the other. A guest is a
+//! buffer inside of a larger one, its host.
+//!
+//! *State*: for each object `j`, `start(j)` and `size(j)`; for each member `x`, its placement and its object
+//! `obj(x)`.
+//!
+//! *Claim*:
+//!
+//! - **G1**: for all objects `i` and `j` of more than 0 bytes, their ranges do not meet.
+//! - **G2**: `obj(x)` is the index of an object, and `x` has a placement.
+//! - **G3**: `start(j) <= offset(x)` and `offset(x) + bytes(x) <= start(j) + size(j)`, with `j = obj(x)`.
+//! - **G4**: for a guest `x` at distance `d` in the host `y`: both are members, `obj(x) = obj(y)`,
+//!   `offset(x) = offset(y) + d`, `d + bytes(x) <= bytes(y)`, and `live(x)` and `live(y)` do not meet.
+//!
+//! Members of one object that are live together are disjoint by A5. Complexity: O(n log n) for n objects
+//! and members.
 
-use super::{Found, Violation};
+use super::{Rule, ViolationCollector};
 use crate::problem::LiveRange;
 
-/// Something in a shared object.
-pub(super) struct Member<W> {
+/// A member of a shared object.
+pub(super) struct ObjectMember<W> {
     pub(super) of: W,
     pub(super) offset: u64,
     pub(super) bytes: u64,
@@ -13,65 +29,72 @@ pub(super) struct Member<W> {
     pub(super) object: u32,
 }
 
-/// `objects` are offsets and sizes. Names are made only when something is wrong.
+/// Checks G1 to G3. `objects` are offsets and sizes; `name` is called for violations only.
 pub(super) fn check<W: Copy>(
     objects: &[(u64, u64)],
-    members: &[Member<W>],
+    members: &[ObjectMember<W>],
     name: &dyn Fn(W) -> String,
-    found: &mut Found,
+    violations: &mut ViolationCollector,
 ) {
-    let filled = objects.iter().zip(0..).filter(|((_, size), _)| *size > 0);
-    let mut order: Vec<(u64, usize)> = filled.map(|(&(offset, _), object)| (offset, object)).collect();
-    order.sort_unstable();
-    for pair in order.windows(2) {
-        let [lower, upper] = [pair[0].1, pair[1].1];
-        let (low, high) = (objects[lower], objects[upper]);
-        if low.0.saturating_add(low.1) > high.0 {
-            found.add(Violation::Objects(format!(
-                "object {} ({} bytes at {}) overlaps object {} ({} bytes at {})",
-                lower, low.1, low.0, upper, high.1, high.0
-            )));
-        }
-    }
-    for Member { of, offset, bytes, object, .. } in members {
+    check_disjoint(objects, violations);
+    for ObjectMember { of, offset, bytes, object, .. } in members {
         let Some(&(start, size)) = objects.get(*object as usize) else {
-            let text = format!("{} is in object {object}, but there are {}", name(*of), objects.len());
-            found.add(Violation::Objects(text));
+            let message = format!("{} is in object {object}, but there are {}", name(*of), objects.len());
+            violations.add(Rule::ObjectExists, message);
             continue;
         };
         let end = start.saturating_add(size);
         if *offset < start || offset.saturating_add(*bytes) > end {
-            found.add(Violation::Objects(format!(
+            let message = format!(
                 "{} ({bytes} bytes at {offset}) is not inside of object {object} ({size} bytes at {start})",
                 name(*of)
-            )));
+            );
+            violations.add(Rule::WithinObject, message);
         }
     }
 }
 
-/// A larger one, `at` bytes from whose start a smaller one is said to be; none of
-/// the two if it is in no object.
-pub(super) fn check_inside<W: Copy>(
-    guest: Option<&Member<W>>,
-    host: Option<&Member<W>>,
+/// Checks G1: of objects sorted by offset, no two neighbours meet.
+fn check_disjoint(objects: &[(u64, u64)], violations: &mut ViolationCollector) {
+    let filled = objects.iter().zip(0..).filter(|((_, size), _)| *size > 0);
+    let mut by_offset: Vec<(u64, usize)> = filled.map(|(&(offset, _), object)| (offset, object)).collect();
+    by_offset.sort_unstable();
+    for pair in by_offset.windows(2) {
+        let [lower, upper] = [pair[0].1, pair[1].1];
+        let (low, high) = (objects[lower], objects[upper]);
+        if low.0.saturating_add(low.1) > high.0 {
+            let message = format!(
+                "object {} ({} bytes at {}) overlaps object {} ({} bytes at {})",
+                lower, low.1, low.0, upper, high.1, high.0
+            );
+            violations.add(Rule::ObjectsDisjoint, message);
+        }
+    }
+}
+
+/// Checks G4 for a guest `at` bytes after the start of its host. `None` stands for a buffer that is in no
+/// object.
+pub(super) fn check_guest<W: Copy>(
+    guest: Option<&ObjectMember<W>>,
+    host: Option<&ObjectMember<W>>,
     at: u64,
     name: &dyn Fn(W) -> String,
-    found: &mut Found,
+    violations: &mut ViolationCollector,
 ) {
     let (Some(guest), Some(host)) = (guest, host) else {
-        found.add(Violation::Objects("what is said to be inside of another is in no object".to_owned()));
+        violations.add(Rule::WithinHost, "a guest or its host is in no object");
         return;
     };
     let lies_at = host.offset.checked_add(at) == Some(guest.offset);
     let fits = at.checked_add(guest.bytes).is_some_and(|end| end <= host.bytes);
-    let meet = guest.live.start < host.live.end && host.live.start < guest.live.end;
-    if guest.object == host.object && lies_at && fits && !meet {
+    let are_live_together = guest.live.start < host.live.end && host.live.start < guest.live.end;
+    if guest.object == host.object && lies_at && fits && !are_live_together {
         return;
     }
-    let describe = |member: &Member<W>| {
-        let Member { of, offset, bytes, live, object } = member;
+    let describe = |member: &ObjectMember<W>| {
+        let ObjectMember { of, offset, bytes, live, object } = member;
         format!("{} ({bytes} bytes at {offset}, live {live}, object {object})", name(*of))
     };
     let (guest, host) = (describe(guest), describe(host));
-    found.add(Violation::Objects(format!("{guest} is not inside of {host} at {at}")));
+    violations.add(Rule::WithinHost, format!("{guest} is not inside of {host} at {at}"));
 }

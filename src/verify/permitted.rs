@@ -1,42 +1,67 @@
-//! Checks aliases against the permissions of operators.
+//! Rule S1: operators permit the aliases of a plan.
+//!
+//! An alias states that tensor `t` lies `d` bytes after the start of tensor `u`, by the permission of an
+//! operator `o` that reads one of the two and writes the other.
+//!
+//! *State*: the permissions of each operator, by input and output.
+//!
+//! *Claim*:
+//!
+//! - **S1**: `o` exists and is not folded, `t` and `u` exist, and `o` has a permission that fits the kind of
+//!   the alias:
+//!
+//! | kind of alias | permission of `o` | condition |
+//! | --- | --- | --- |
+//! | view | view: output `t` is the bytes of input `u` from `d` on | `bytes(t) = bytes(u)` |
+//! | slice | view: output `t` is the bytes of input `u` from `d` on | `bytes(t) != bytes(u)` |
+//! | concat slice | piece: input `t` is the bytes of output `u` from `d` on | |
+//! | in place | output `t` over input `u` | `d = 0` and `bytes(t) <= bytes(u)` |
+//! | partial overlap | the last `b` bytes of `u`, which is lower, and the start of `t` | `bytes(u) - d <= b` |
+//!
+//! Complexity: O(n log n) for n aliases and permissions.
 
+use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Permit, Side};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Occupant;
 use crate::plan::Share;
 use crate::sharing::How;
 
-/// The aliases of one operator, in two orders, so that those of a tensor are found without looking
-/// at the others: an operator may have as many aliases as tensors.
+/// The permitted aliases of one operator. An operator may have as many aliases as tensors, so the aliases
+/// of a tensor are found by binary search.
 #[derive(Clone, Default)]
-pub(super) struct Shares {
+pub(super) struct OperatorAliases {
     /// By `tensor`.
     by_tensor: Vec<Share>,
-    /// Those of [`How::Concat`] by `of`.
-    pieces: Vec<Share>,
+    /// Concat slices, by `of`.
+    concat_slices: Vec<Share>,
 }
 
-impl Shares {
-    /// The aliases that operators permit, by operator. `refused` gets why an alias is left out, be
-    /// it that `wrong` names a reason of its own. O(n log n) for n aliases and permissions.
+impl OperatorAliases {
+    /// Checks S1, and S2 by `misplaced`, which returns the message of S2 for an alias whose tensors lie at
+    /// another distance. Returns the aliases that satisfy both rules, by operator.
     pub(super) fn by_operator(
         graph: &Graph,
         shares: &[Share],
-        wrong: impl Fn(&Share) -> Option<String>,
-        mut refused: impl FnMut(String),
+        misplaced: impl Fn(&Share) -> Option<String>,
+        violations: &mut ViolationCollector,
     ) -> Vec<Self> {
-        let permits = Permits::new(graph, shares);
+        let permits = PermitIndex::new(graph, shares);
         let mut of_operator: Vec<Self> = vec![Self::default(); graph.operators().len()];
         for share in shares {
-            match permits.refusal(share).or_else(|| wrong(share)) {
-                Some(text) => refused(text),
-                None => of_operator[share.operator.index()].by_tensor.push(*share),
+            if let Some(message) = permits.refusal(share) {
+                violations.add(Rule::AliasPermitted, message);
+            } else if let Some(message) = misplaced(share) {
+                violations.add(Rule::AliasDistance, message);
+            } else {
+                of_operator[share.operator.index()].by_tensor.push(*share);
             }
         }
-        for own in &mut of_operator {
-            own.by_tensor.sort_by_key(|share| share.tensor);
-            own.pieces = own.by_tensor.iter().copied().filter(|share| share.how == How::Concat).collect();
-            own.pieces.sort_by_key(|share| share.of);
+        for aliases in &mut of_operator {
+            aliases.by_tensor.sort_by_key(|share| share.tensor);
+            let is_concat = |share: &Share| share.how == How::Concat;
+            aliases.concat_slices = aliases.by_tensor.iter().copied().filter(is_concat).collect();
+            aliases.concat_slices.sort_by_key(|share| share.of);
         }
         of_operator
     }
@@ -45,14 +70,14 @@ impl Shares {
         &self.by_tensor
     }
 
-    /// Aliases whose `tensor` this is.
+    /// The aliases whose `tensor` is this one.
     pub(super) fn of_tensor(&self, tensor: TensorId) -> &[Share] {
         let from = self.by_tensor.partition_point(|share| share.tensor < tensor);
         let end = self.by_tensor.partition_point(|share| share.tensor <= tensor);
         &self.by_tensor[from..end]
     }
 
-    /// Aliases that make an output a view.
+    /// The aliases that make an output a view or a slice of an input.
     pub(super) fn views(&self, output: TensorId) -> impl Iterator<Item = &Share> {
         self.of_tensor(output).iter().filter(|share| matches!(share.how, How::View | How::Slice))
     }
@@ -62,15 +87,16 @@ impl Shares {
         self.views(output).next()
     }
 
-    /// Inputs that lie where an output has them.
-    pub(super) fn pieces_of(&self, output: TensorId) -> &[Share] {
-        let from = self.pieces.partition_point(|share| share.of < output);
-        let end = self.pieces.partition_point(|share| share.of <= output);
-        &self.pieces[from..end]
+    /// The aliases that make inputs concat slices of an output.
+    pub(super) fn slices_of(&self, output: TensorId) -> &[Share] {
+        let from = self.concat_slices.partition_point(|share| share.of < output);
+        let end = self.concat_slices.partition_point(|share| share.of <= output);
+        &self.concat_slices[from..end]
     }
 
-    /// Returns true if the operator may write over an input while it reads it: an alias of the plan
-    /// says so, and `may_overwrite` says that no later reader needs the input's bytes.
+    /// Returns true if the operator may write an occupant over an input: the two are the same variable, or
+    /// an alias puts the output over the input and `may_overwrite` states that no later reader needs the
+    /// bytes of the input.
     pub(super) fn may_meet(
         &self,
         occupant: Occupant,
@@ -78,26 +104,26 @@ impl Shares {
         may_overwrite: impl Fn() -> bool,
     ) -> bool {
         let Occupant::Tensor(output) = occupant else { return false };
-        // A variable that an operator reads and writes is one tensor.
         if output == input {
             return true;
         }
-        let names = |one: TensorId, other: TensorId, hows: &[How]| {
-            self.of_tensor(one).iter().any(|share| share.of == other && hows.contains(&share.how))
+        let has_alias = |tensor: TensorId, of: TensorId, kinds: &[How]| {
+            self.of_tensor(tensor).iter().any(|share| share.of == of && kinds.contains(&share.how))
         };
-        (names(output, input, &[How::InPlace, How::Overlap]) || names(input, output, &[How::Overlap]))
+        // In a partial overlap, either of the two may be the lower tensor.
+        (has_alias(output, input, &[How::InPlace, How::Overlap]) || has_alias(input, output, &[How::Overlap]))
             && may_overwrite()
     }
 }
 
-/// The permissions of a graph's operators, by operator, input and output.
-struct Permits<'a> {
+/// The permissions of operators, sorted by operator, input and output.
+struct PermitIndex<'a> {
     graph: &'a Graph,
     sorted: Vec<(OperatorId, TensorId, TensorId, &'a Permit)>,
 }
 
-impl<'a> Permits<'a> {
-    /// Only those of operators that `shares` name.
+impl<'a> PermitIndex<'a> {
+    /// Permissions of the operators that aliases name.
     fn new(graph: &'a Graph, shares: &[Share]) -> Self {
         let mut operators: Vec<OperatorId> = shares.iter().map(|share| share.operator).collect();
         operators.retain(|id| id.index() < graph.operators().len());
@@ -116,73 +142,79 @@ impl<'a> Permits<'a> {
         let key = (operator, input, output);
         let from =
             self.sorted.partition_point(|&(operator, input, output, _)| (operator, input, output) < key);
-        let own = self.sorted[from..].iter();
-        own.take_while(move |one| (one.0, one.1, one.2) == key).map(|one| one.3)
+        let from_first = self.sorted[from..].iter();
+        from_first.take_while(move |entry| (entry.0, entry.1, entry.2) == key).map(|entry| entry.3)
     }
 
-    /// Why no operator permits an alias, if none does.
+    /// The message of S1, if no permission fits the alias.
     fn refusal(&self, share: &Share) -> Option<String> {
-        let Share { operator, tensor, of, at, how } = *share;
+        let Share { operator, tensor, of, at, .. } = *share;
         let graph = self.graph;
-        let is_known = operator.index() < graph.operators().len();
-        if !is_known || [tensor, of].iter().any(|id| id.index() >= graph.tensors().len()) {
+        let exists = |id: TensorId| id.index() < graph.tensors().len();
+        if operator.index() >= graph.operators().len() || !exists(tensor) || !exists(of) {
             return Some("an operator or a tensor is not of this graph".to_owned());
         }
-        let bytes = |id: TensorId| graph.tensor(id).bytes();
-        let is_whole = bytes(tensor) == bytes(of);
-        let permits = |permit: &Permit| match (*permit, how) {
-            (Permit::View { input, output, at: own }, How::View | How::Slice) => {
-                (input, output, own) == (of, tensor, at) && is_whole == (how == How::View)
-            }
-            (Permit::Piece { input, output, at: own }, How::Concat) => {
-                (input, output, own) == (tensor, of, at)
-            }
-            (Permit::InPlace { input, output }, How::InPlace) => {
-                (input, output, 0) == (of, tensor, at) && bytes(tensor) <= bytes(of)
-            }
-            (Permit::Overlap { input, output, bytes: most, lower }, How::Overlap) => {
-                let ends = if lower == Side::Input { (input, output) } else { (output, input) };
-                ends == (of, tensor) && bytes(of).saturating_sub(at) <= most
-            }
-            _ => false,
-        };
-        // The kind of permission decides which of the two tensors is the input.
-        let mut own = self.of(operator, of, tensor).chain(self.of(operator, tensor, of));
-        let is_permitted = !graph.operator(operator).is_folded() && own.any(permits);
+        // The kind of the permission decides which of the two tensors is the input.
+        let mut permits = self.of(operator, of, tensor).chain(self.of(operator, tensor, of));
+        let is_permitted =
+            !graph.operator(operator).is_folded() && permits.any(|permit| self.fits(permit, share));
         (!is_permitted).then(|| {
             let [tensor, of] = [tensor, of].map(|id| graph.tensor(id).name());
             let operator = graph.operator(operator).name();
             format!("operator `{operator}` does not permit tensor `{tensor}` at {at} of tensor `{of}`")
         })
     }
+
+    /// The table of rule S1.
+    fn fits(&self, permit: &Permit, share: &Share) -> bool {
+        let Share { tensor, of, at, how, .. } = *share;
+        let bytes = |id: TensorId| self.graph.tensor(id).bytes();
+        match (*permit, how) {
+            (Permit::View { input, output, at: start }, How::View | How::Slice) => {
+                let is_whole = bytes(tensor) == bytes(of);
+                (input, output, start) == (of, tensor, at) && is_whole == (how == How::View)
+            }
+            (Permit::Piece { input, output, at: start }, How::Concat) => {
+                (input, output, start) == (tensor, of, at)
+            }
+            (Permit::InPlace { input, output }, How::InPlace) => {
+                (input, output, 0) == (of, tensor, at) && bytes(tensor) <= bytes(of)
+            }
+            (Permit::Overlap { input, output, bytes: limit, lower }, How::Overlap) => {
+                let (below, above) = if lower == Side::Input { (input, output) } else { (output, input) };
+                (below, above) == (of, tensor) && bytes(of).saturating_sub(at) <= limit
+            }
+            _ => false,
+        }
+    }
 }
 
-/// Ranges of bytes, for all of those that meet a given one. The search takes O(log n) and the time
-/// that what is found needs, if no range covers many others.
-pub(super) struct Overlaps<T> {
-    /// Start, end, and what lies there, by start.
+/// Ranges of bytes with a value each, indexed by start. A query takes O(log n) and the time for its result,
+/// if no range covers many others.
+pub(super) struct RangeIndex<T> {
+    /// Start, end and value, by start.
     ranges: Vec<(u64, u64, T)>,
-    /// The highest end up to here.
-    reach: Vec<u64>,
+    /// The highest end of all ranges up to the same position.
+    highest_end: Vec<u64>,
 }
 
-impl<T: Copy> Overlaps<T> {
+impl<T: Copy> RangeIndex<T> {
     pub(super) fn new(mut ranges: Vec<(u64, u64, T)>) -> Self {
         ranges.retain(|range| range.0 < range.1);
         ranges.sort_by_key(|range| range.0);
         let mut highest = 0;
-        let reach = ranges.iter().map(|range| {
+        let highest_end = ranges.iter().map(|range| {
             highest = range.1.max(highest);
             highest
         });
-        Self { reach: reach.collect(), ranges }
+        Self { highest_end: highest_end.collect(), ranges }
     }
 
-    /// Everything with a byte in `from..end`, the last one first.
-    pub(super) fn of(&self, from: u64, end: u64) -> impl Iterator<Item = T> {
+    /// The values of all ranges that meet `from..end`, the highest start first.
+    pub(super) fn meeting(&self, from: u64, end: u64) -> impl Iterator<Item = T> {
         let below = self.ranges.partition_point(|range| range.0 < end);
-        let near = (0..below).rev().take_while(move |&number| self.reach[number] > from);
-        near.filter(move |&number| self.ranges[number].1 > from && from < end)
-            .map(|number| self.ranges[number].2)
+        let near = (0..below).rev().take_while(move |&position| self.highest_end[position] > from);
+        near.filter(move |&position| self.ranges[position].1 > from && from < end)
+            .map(|position| self.ranges[position].2)
     }
 }

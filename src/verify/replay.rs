@@ -1,197 +1,229 @@
-//! Rule 8: where tensors share memory, the plan is run on memory that remembers of every
-//! byte who wrote it. Each byte that an operator reads must still be what its producer, or
-//! one that holds the same contents, wrote.
+//! Rules S1 to S3 and M1 to M4: in a plan with aliases, every tensor has the right bytes when it is read.
+//!
+//! Tensors with aliases share bytes while both are live, so A5 does not apply. Instead, the run is replayed
+//! on symbolic memory.
+//!
+//! *State*:
+//!
+//! - `M`, a partial function from addresses to origins. The origin `(t, i)` stands for byte `i` that the run
+//!   computes for tensor `t`.
+//! - `V(t)`, for each tensor that has been written: the origins that the bytes of `t` must have.
+//!   `V(t)(i) = (t, i)`, unless `t` is made of bytes of other tensors.
+//!
+//! Tensor `t` is *intact* if `M(offset(t) + i) = V(t)(i)` for all `i < bytes(t)`. A tensor outside of the
+//! arena is always intact.
+//!
+//! *Transition* at the start of the run, for each input and each variable `t`: `V(t)(i) = (t, i)`, and `V(t)`
+//! is written to `range(t)`.
+//!
+//! *Transition* of operator `o_k`, with the aliases that it permits:
+//!
+//! 1. For each output `t`, in the order of the outputs: if `t` is a view of `u` at `d`, then
+//!    `V(t)(i) = V(u)(d + i)`. Otherwise `V(t)(i) = V(p)(i - d)` where an input `p` is a concat slice of `t`
+//!    at `d` that covers byte `i`, and `V(t)(i) = (t, i)` elsewhere.
+//! 2. `o_k` writes `written(t)`: no bytes if `t` is a view, otherwise `range(t)` without the ranges of its
+//!    concat slices, which are there already. It also writes the range of its scratch buffer `s`.
+//! 3. `M` becomes undefined on `range(s)`, and holds `V(t)` on `written(t)`.
+//!
+//! *Claim*:
+//!
+//! - **S1**: see `permitted`. **S2**: for each alias of `t` at `d` bytes after `u`:
+//!   `offset(t) = offset(u) + d`.
+//! - **S3**: if `written(t)` of an output meets the range of an input `u` of the same operator, then `u` is
+//!   `t` (a variable), or the operator has an alias of `t` and `u` in place or by partial overlap, and no byte
+//!   of `u` is kept: `u` is no output of the graph, and `V(u)` has no byte of a variable or of an input that
+//!   must not be overwritten. The range of `s` meets no input. The written ranges of two occupants do not
+//!   meet. The contents of `M` alone would not show this, as an operator reads while it writes.
+//! - **M1**: after the start, all inputs and variables are intact.
+//! - **M2**: before `o_k`, its inputs are intact. **M3**: after `o_k`, its outputs are intact.
+//! - **M4**: after the last step, all outputs of the graph and all variables are intact.
+//!
+//! Complexity: O(n log n) for n segments that are read and written.
 
-use super::memory::{self, Memory};
-use super::permitted::{Overlaps, Shares};
-use super::{Found, Violation};
+use super::memory::{self, ContentMap};
+use super::permitted::{OperatorAliases, RangeIndex};
+use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, TensorId};
 use crate::occupant::Occupant;
 use crate::plan::{Plan, Share};
 
-type Stretch = memory::Stretch<TensorId>;
+type ContentSegment = memory::ContentSegment<TensorId>;
 
-pub(super) fn check(graph: &Graph, plan: &Plan, found: &mut Found) {
+/// Checks S1 to S3 and M1 to M4.
+pub(super) fn check(graph: &Graph, plan: &Plan, violations: &mut ViolationCollector) {
     let misplaced = |share: &Share| misplaced(graph, plan, share);
-    let shares =
-        Shares::by_operator(graph, &plan.shares, misplaced, |text| found.add(Violation::Share(text)));
-    let truths = vec![Vec::new(); graph.tensors().len()];
-    let left = graph.tensors().iter().map(|tensor| tensor.readers().len()).collect();
-    let mut replay = Replay { graph, plan, memory: Memory::default(), truths, left, found };
+    let aliases = OperatorAliases::by_operator(graph, &plan.shares, misplaced, violations);
+    let values = vec![Vec::new(); graph.tensors().len()];
+    let unread = graph.tensors().iter().map(|tensor| tensor.readers().len()).collect();
+    let mut replay = ArenaReplay { graph, plan, memory: ContentMap::default(), values, unread, violations };
     replay.start();
     for (step, &operator) in plan.order.iter().enumerate() {
-        if replay.found.is_done() {
+        if replay.violations.is_done() {
             return;
         }
-        replay.run(step, operator, &shares[operator.index()]);
+        replay.run(step, operator, &aliases[operator.index()]);
     }
     replay.end();
 }
 
-/// Why two tensors do not lie at the distance that an alias says.
+/// The message of S2, if the tensors of an alias do not lie at its distance.
 fn misplaced(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
     let Share { tensor, of, at, .. } = *share;
     let name = |id: TensorId| format!("tensor `{}`", graph.tensor(id).name());
     let offset = |id: TensorId| Some(plan.placement(Occupant::Tensor(id))?.offset);
-    let (Some(own), Some(other)) = (offset(tensor), offset(of)) else {
+    let (Some(start), Some(reference)) = (offset(tensor), offset(of)) else {
         return Some(format!("{} and {} are not both in the arena", name(tensor), name(of)));
     };
-    (other.checked_add(at) != Some(own)).then(|| {
-        format!("{} lies at {own}, not at {at} of {}, which lies at {other}", name(tensor), name(of))
+    (reference.checked_add(at) != Some(start)).then(|| {
+        format!("{} lies at {start}, not at {at} of {}, which lies at {reference}", name(tensor), name(of))
     })
 }
 
-struct Replay<'a> {
+/// The state of the replay.
+struct ArenaReplay<'a> {
     graph: &'a Graph,
     plan: &'a Plan,
-    memory: Memory<TensorId>,
-    /// By tensor, once it is written, and as long as it is read: what it holds.
-    truths: Vec<Vec<Stretch>>,
-    /// By tensor: readers that have not run.
-    left: Vec<usize>,
-    found: &'a mut Found,
+    /// `M`.
+    memory: ContentMap<TensorId>,
+    /// `V`, by tensor: empty before the tensor is written and after it is last read.
+    values: Vec<Vec<ContentSegment>>,
+    /// By tensor: the number of readers that have not run.
+    unread: Vec<usize>,
+    violations: &'a mut ViolationCollector,
 }
 
-impl Replay<'_> {
+impl ArenaReplay<'_> {
     fn name(&self, tensor: TensorId) -> &str {
         self.graph.tensor(tensor).name()
     }
 
-    /// Where a tensor is, if it has bytes in the arena.
-    fn place(&self, tensor: TensorId) -> Option<(u64, u64)> {
-        let place = self.plan.placement(Occupant::Tensor(tensor))?;
+    /// `range(t)` as start and end, if the tensor has bytes in the arena.
+    fn range(&self, tensor: TensorId) -> Option<(u64, u64)> {
+        let placement = self.plan.placement(Occupant::Tensor(tensor))?;
         let bytes = self.graph.tensor(tensor).bytes();
-        (bytes > 0).then(|| (place.offset, place.offset.saturating_add(bytes)))
+        (bytes > 0).then(|| (placement.offset, placement.offset.saturating_add(bytes)))
     }
 
-    /// What the caller and earlier runs have written.
+    /// Writes inputs and variables, and checks M1.
     fn start(&mut self) {
-        let there =
+        let is_provided =
             |id: &TensorId| matches!(self.graph.tensor(*id).kind(), TensorKind::Input | TensorKind::Variable);
-        let there: Vec<TensorId> = self.graph.tensor_ids().filter(there).collect();
-        for &id in &there {
-            self.truths[id.index()] = vec![self.own(id)];
-            self.write(id);
+        let provided: Vec<TensorId> = self.graph.tensor_ids().filter(is_provided).collect();
+        for &id in &provided {
+            self.values[id.index()] = vec![self.computed(id)];
+            for segment in self.value_in_arena(id).into_iter().filter(|segment| segment.from < segment.end) {
+                self.memory.write(segment);
+            }
         }
-        for &id in &there {
-            self.expect(id, || "when the run starts".to_owned());
+        for &id in &provided {
+            self.check_intact(Rule::IntactAtStart, id, || "when the run starts".to_owned());
         }
     }
 
-    fn own(&self, id: TensorId) -> Stretch {
+    /// The value of a tensor of which the run computes every byte.
+    fn computed(&self, id: TensorId) -> ContentSegment {
         let end = self.graph.tensor(id).bytes();
-        Stretch { from: 0, end, source: id, at: 0 }
+        ContentSegment { from: 0, end, source: id, at: 0 }
     }
 
-    /// A part of a tensor's truth where it lies, if it is in the arena.
-    fn placed(&self, id: TensorId) -> Vec<Stretch> {
-        let Some((offset, _)) = self.place(id) else { return Vec::new() };
-        let truth = self.truths[id.index()].iter();
-        truth.map(|own| Stretch { from: offset + own.from, end: offset + own.end, ..*own }).collect()
+    /// `V(t)` at the addresses of `t`; empty if `t` is not in the arena.
+    fn value_in_arena(&self, id: TensorId) -> Vec<ContentSegment> {
+        let Some((offset, _)) = self.range(id) else { return Vec::new() };
+        self.values[id.index()].iter().map(|segment| segment.moved_up(offset)).collect()
     }
 
-    fn write(&mut self, id: TensorId) {
-        for stretch in self.placed(id).into_iter().filter(|own| own.from < own.end) {
-            self.memory.write(stretch);
-        }
+    /// Adds a violation of `rule` if a tensor is not intact.
+    fn check_intact(&mut self, rule: Rule, id: TensorId, when: impl Fn() -> String) {
+        let Some((byte, held)) = self.memory.first_difference(self.value_in_arena(id)) else { return };
+        let holds = match held {
+            Some(other) if other == id => format!("other bytes of tensor `{}`", self.name(id)),
+            Some(other) => format!("bytes of tensor `{}`", self.name(other)),
+            None => "no defined contents".to_owned(),
+        };
+        let (when, name) = (when(), self.name(id));
+        let message =
+            format!("{when}, byte {byte} of the arena should be of tensor `{name}` but holds {holds}");
+        self.violations.add(rule, message);
     }
 
-    /// All bytes of a tensor hold what they should.
-    fn expect(&mut self, id: TensorId, when: impl Fn() -> String) {
-        let wrong = self.memory.wrong(self.placed(id));
-        if let Some((byte, held)) = wrong {
-            let holds = match held {
-                Some(other) if other == id => format!("other bytes of tensor `{}`", self.name(id)),
-                Some(other) => format!("bytes of tensor `{}`", self.name(other)),
-                None => "nothing of use".to_owned(),
-            };
-            let text = format!(
-                "{}, byte {byte} of the arena should be of tensor `{}` but holds {holds}",
-                when(),
-                self.name(id)
-            );
-            self.found.add(Violation::Stale(text));
-        }
-    }
-
-    fn run(&mut self, step: usize, id: OperatorId, shares: &Shares) {
+    /// The transition of an operator, with M2, S3 and M3.
+    fn run(&mut self, step: usize, id: OperatorId, aliases: &OperatorAliases) {
         let (graph, operator) = (self.graph, self.graph.operator(id));
         for &input in operator.inputs() {
-            self.expect(input, || format!("when operator `{}` reads at step {step}", operator.name()));
+            let when = || format!("when operator `{}` reads at step {step}", operator.name());
+            self.check_intact(Rule::IntactAtRead, input, when);
         }
         let mut written: Vec<(Occupant, u64, u64)> = Vec::new();
-        if let Some(place) = self.plan.placement(Occupant::Scratch(id)) {
-            let end = place.offset.saturating_add(operator.scratch_bytes());
-            written.push((Occupant::Scratch(id), place.offset, end));
+        if let Some(placement) = self.plan.placement(Occupant::Scratch(id)) {
+            let end = placement.offset.saturating_add(operator.scratch_bytes());
+            written.push((Occupant::Scratch(id), placement.offset, end));
         }
         let outputs: Vec<TensorId> =
-            operator.outputs().iter().copied().filter(|&id| self.place(id).is_some()).collect();
+            operator.outputs().iter().copied().filter(|&id| self.range(id).is_some()).collect();
         for &output in &outputs {
-            self.truths[output.index()] = self.truth(output, shares);
-            let ranges = self.written(output, shares);
+            self.values[output.index()] = self.value_of_output(output, aliases);
+            let ranges = self.written(output, aliases);
             written.extend(ranges.into_iter().map(|(from, end)| (Occupant::Tensor(output), from, end)));
         }
-        self.check_operands(id, &written, shares);
+        self.check_operands(id, &written, aliases);
         for &(occupant, from, end) in &written {
             match occupant {
                 Occupant::Scratch(_) => self.memory.clear(from, end),
                 Occupant::Tensor(output) => {
-                    for held in memory::between(&self.placed(output), from, end) {
-                        self.memory.write(held);
+                    for segment in memory::between(&self.value_in_arena(output), from, end) {
+                        self.memory.write(segment);
                     }
                 }
             }
         }
         for output in outputs {
-            self.expect(output, || format!("after operator `{}` at step {step}", graph.operator(id).name()));
+            let when = || format!("after operator `{}` at step {step}", graph.operator(id).name());
+            self.check_intact(Rule::IntactAfterWrite, output, when);
         }
-        self.forget(id);
+        self.drop_values(id);
     }
 
-    /// Forgets what tensors hold that nobody reads after this operator: pieces of pieces add up.
-    fn forget(&mut self, id: OperatorId) {
+    /// Drops the values that are not read after this operator. Values of concatenations of concatenations
+    /// would add up to quadratic memory otherwise.
+    fn drop_values(&mut self, id: OperatorId) {
         let operator = self.graph.operator(id);
-        let mut read = operator.inputs().to_vec();
-        read.sort_unstable();
-        read.dedup();
+        let read = distinct(operator.inputs());
         for &input in &read {
-            self.left[input.index()] = self.left[input.index()].saturating_sub(1);
+            self.unread[input.index()] = self.unread[input.index()].saturating_sub(1);
         }
         for id in read.into_iter().chain(operator.outputs().iter().copied()) {
             let tensor = self.graph.tensor(id);
-            if self.left[id.index()] == 0 && !tensor.is_output() && tensor.kind() != TensorKind::Variable {
-                self.truths[id.index()] = Vec::new();
+            let is_read_at_end = tensor.is_output() || tensor.kind() == TensorKind::Variable;
+            if self.unread[id.index()] == 0 && !is_read_at_end {
+                self.values[id.index()] = Vec::new();
             }
         }
     }
 
-    /// What an output holds: bytes of what it is a view of, bytes of the pieces that were
-    /// made in it, and its own.
-    fn truth(&self, output: TensorId, shares: &Shares) -> Vec<Stretch> {
+    /// `V(t)` of an output: part 1 of the transition.
+    fn value_of_output(&self, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
         let bytes = self.graph.tensor(output).bytes();
-        if let Some(&Share { of, at, .. }) = shares.view(output) {
-            return memory::cut(&self.truths[of.index()], at, bytes);
+        if let Some(&Share { of, at, .. }) = aliases.view(output) {
+            return memory::slice(&self.values[of.index()], at, bytes);
         }
-        let mut pieces = shares.pieces_of(output).to_vec();
-        pieces.sort_by_key(|share| share.at);
-        memory::covered(
-            self.own(output),
-            pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())),
-        )
+        let mut slices = aliases.slices_of(output).to_vec();
+        slices.sort_by_key(|share| share.at);
+        let slices = slices.iter().map(|share| (share.at, self.values[share.tensor.index()].clone()));
+        memory::with_pieces(self.computed(output), slices)
     }
 
-    /// The bytes of the arena that the operator really writes for an output.
-    fn written(&self, output: TensorId, shares: &Shares) -> Vec<(u64, u64)> {
-        let Some((from, end)) = self.place(output) else { return Vec::new() };
-        if shares.view(output).is_some() {
+    /// `written(t)` of an output, ascending: part 2 of the transition.
+    fn written(&self, output: TensorId, aliases: &OperatorAliases) -> Vec<(u64, u64)> {
+        let Some((from, end)) = self.range(output) else { return Vec::new() };
+        if aliases.view(output).is_some() {
             return Vec::new();
         }
-        let pieces = shares.pieces_of(output).iter();
-        let mut there: Vec<(u64, u64)> = pieces.filter_map(|share| self.place(share.tensor)).collect();
-        there.sort_unstable();
+        let slices = aliases.slices_of(output).iter();
+        let mut present: Vec<(u64, u64)> = slices.filter_map(|share| self.range(share.tensor)).collect();
+        present.sort_unstable();
         let (mut ranges, mut next) = (Vec::new(), from);
-        for (start, stop) in there.into_iter().chain([(end, end)]) {
+        for (start, stop) in present.into_iter().chain([(end, end)]) {
             if next < start {
                 ranges.push((next, start));
             }
@@ -200,59 +232,77 @@ impl Replay<'_> {
         ranges
     }
 
-    /// Nothing is written over what the operator reads, unless that is permitted, nor twice.
-    fn check_operands(&mut self, id: OperatorId, written: &[(Occupant, u64, u64)], shares: &Shares) {
+    /// Checks S3 for the ranges that an operator writes.
+    fn check_operands(
+        &mut self,
+        id: OperatorId,
+        written: &[(Occupant, u64, u64)],
+        aliases: &OperatorAliases,
+    ) {
         let operator = self.graph.operator(id);
-        let describe = |occupant| super::needs::name(self.graph, occupant);
-        let mut read = operator.inputs().to_vec();
-        read.sort_unstable();
-        read.dedup();
-        let placed = read.into_iter().filter_map(|input| {
-            let (start, stop) = self.place(input)?;
-            Some((start, stop, input))
-        });
-        let read = Overlaps::new(placed.collect());
+        let name = |occupant| super::needs::name(self.graph, occupant);
+        let input_range = |input| {
+            let (start, end) = self.range(input)?;
+            Some((start, end, input))
+        };
+        let inputs =
+            RangeIndex::new(distinct(operator.inputs()).into_iter().filter_map(input_range).collect());
         let numbered =
             written.iter().zip(0..).map(|(&(occupant, from, end), number)| (from, end, (occupant, number)));
-        let others = Overlaps::new(numbered.collect());
-        let mut wrong = Vec::new();
+        let others = RangeIndex::new(numbered.collect());
+        let mut messages = Vec::new();
         for (number, &(occupant, from, end)) in written.iter().enumerate() {
-            for input in read.of(from, end) {
-                if !shares.may_meet(occupant, input, || self.may_overwrite(input)) {
-                    let (own, input) = (describe(occupant), describe(Occupant::Tensor(input)));
-                    wrong.push(format!("operator `{}` writes {own} over its input {input}", operator.name()));
+            for input in inputs.meeting(from, end) {
+                if !aliases.may_meet(occupant, input, || self.may_overwrite(input)) {
+                    messages.push(overwrites_input(operator.name(), &name(occupant), self.name(input)));
                 }
             }
-            // Each pair once.
-            for (other, _) in
-                others.of(from, end).filter(|&(other, first)| first < number && other != occupant)
-            {
-                let (own, other) = (describe(occupant), describe(other));
-                wrong.push(format!("operator `{}` writes {own} over {other}", operator.name()));
+            // Each pair once: only the ranges before this one.
+            let before = |&(other, position): &(Occupant, usize)| position < number && other != occupant;
+            for (other, _) in others.meeting(from, end).filter(before) {
+                messages.push(overwrites(operator.name(), &name(occupant), &name(other)));
             }
         }
-        for text in wrong {
-            self.found.add(Violation::Share(text));
+        for message in messages {
+            self.violations.add(Rule::NoOverwrite, message);
         }
     }
 
-    /// Whether the caller does not count on these bytes.
+    /// Returns true if no byte of the tensor is kept for the caller or for the next run.
     fn may_overwrite(&self, tensor: TensorId) -> bool {
-        let kept = |held: &Stretch| {
-            let source = self.graph.tensor(held.source);
+        let is_kept = |segment: &ContentSegment| {
+            let source = self.graph.tensor(segment.source);
             source.kind() == TensorKind::Variable
                 || (source.kind() == TensorKind::Input && !source.is_overwritable())
         };
-        !self.graph.tensor(tensor).is_output() && !self.truths[tensor.index()].iter().any(kept)
+        !self.graph.tensor(tensor).is_output() && !self.values[tensor.index()].iter().any(is_kept)
     }
 
-    /// What the caller and later runs read.
+    /// Checks M4.
     fn end(&mut self) {
         for id in self.graph.tensor_ids() {
             let tensor = self.graph.tensor(id);
             if tensor.is_output() || tensor.kind() == TensorKind::Variable {
-                self.expect(id, || "when the run ends".to_owned());
+                self.check_intact(Rule::IntactAtEnd, id, || "when the run ends".to_owned());
             }
         }
     }
+}
+
+/// The tensors of a list, each once.
+fn distinct(tensors: &[TensorId]) -> Vec<TensorId> {
+    let mut tensors = tensors.to_vec();
+    tensors.sort_unstable();
+    tensors.dedup();
+    tensors
+}
+
+/// The message of S3 for an input.
+pub(super) fn overwrites_input(operator: &str, occupant: &str, input: &str) -> String {
+    format!("operator `{operator}` writes {occupant} over its input tensor `{input}`")
+}
+
+/// The message of S3 for two occupants that an operator writes.
+pub(super) fn overwrites(operator: &str, occupant: &str, other: &str) -> String {
+    format!("operator `{operator}` writes {occupant} over {other}")
 }

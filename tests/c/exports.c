@@ -1,6 +1,6 @@
 /*
- * Every format of every kind of plan: by copy, with the size asked for first, and as a file
- * with the same contents.
+ * Exports every format of every kind of plan: by copy, after a query of the size, and as a file with the
+ * same contents.
  */
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 enum { FORMATS = 7 };
 
-/* How each format begins, and what stands in it. */
+/* The beginning of each format, and a text in it. */
 static const struct {
     int32_t format;
     const char *begins;
@@ -24,7 +24,7 @@ static const struct {
     {PLIMSOLL_EXPORT_TRACE, "{\"displayTimeUnit\"", "\"traceEvents\""},
 };
 
-/* One of two kinds of plan. */
+/* A plan for one arena, or for several memories. */
 struct plan {
     const plimsoll_plan *one;
     const plimsoll_pool_plan *pools;
@@ -43,14 +43,14 @@ static int32_t write_to(struct plan plan, int32_t format, const char *path) {
 static void same_in_file(const char *path, const char *text, size_t size) {
     FILE *file = fopen(path, "rb");
     char *read = malloc(size);
-    expect(file != NULL && read != NULL, "the file is there");
-    expect(fread(read, 1, size, file) == size - 1 && fgetc(file) == EOF, "it is as long as the text");
-    expect(memcmp(read, text, size - 1) == 0, "it is the text");
+    expect(file != NULL && read != NULL, "the file exists");
+    expect(fread(read, 1, size, file) == size - 1 && fgetc(file) == EOF, "the file is as long as the text");
+    expect(memcmp(read, text, size - 1) == 0, "the file equals the text");
     free(read);
     fclose(file);
 }
 
-/* How many formats this build has. */
+/* Exports all formats; returns the number of formats of this build. */
 static int export_all(struct plan plan) {
     int count = 0, i;
     for (i = 0; i < FORMATS; i++) {
@@ -58,12 +58,12 @@ static int export_all(struct plan plan) {
         char path[64], *text;
         const int32_t status = export_to(plan, formats[i].format, NULL, 0, &size);
         if (status == PLIMSOLL_ERROR_UNSUPPORTED) {
-            expect(formats[i].format != PLIMSOLL_EXPORT_C, "the header is in every build");
+            expect(formats[i].format != PLIMSOLL_EXPORT_C, "every build exports C code");
             continue;
         }
         check(status, "size");
         text = malloc(size);
-        expect(text != NULL && size > 1, "there is something");
+        expect(text != NULL && size > 1, "the text is not empty");
         expect(export_to(plan, formats[i].format, text, size - 1, &again) == PLIMSOLL_ERROR_TOO_SMALL && again == size,
                "one byte less is too small");
         check(export_to(plan, formats[i].format, text, size, &again), "export");
@@ -77,7 +77,7 @@ static int export_all(struct plan plan) {
         free(text);
         count++;
     }
-    expect(export_to(plan, FORMATS, NULL, 0, NULL) == PLIMSOLL_ERROR_ARGUMENT, "there is no further format");
+    expect(export_to(plan, FORMATS, NULL, 0, NULL) == PLIMSOLL_ERROR_ARGUMENT, "an unknown format is refused");
     expect(write_to(plan, formats[3].format, "/nowhere/at/all") == PLIMSOLL_ERROR_IO, "there is no such folder");
     return count;
 }
@@ -152,7 +152,7 @@ static void plan_bodies(const plimsoll_graph *body, const plimsoll_pools *pools)
 
 int main(void) {
     const plimsoll_buffer buffers[2] = {{4096, 16, PLIMSOLL_NONE, 0, 2}, {1024, 16, PLIMSOLL_NONE, 1, 3}};
-    /* Not all fits at once, so that something is copied. */
+    /* Not everything fits at once, so the plan has transfers. */
     const plimsoll_pool chip = {4096, 16, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 0, 0, PLIMSOLL_COST_IN_PLACE, PLIMSOLL_COST_IN_PLACE, 0};
     const plimsoll_pool ddr = {PLIMSOLL_NONE, 16, PLIMSOLL_NONE, PLIMSOLL_HOLDS_ALL, 2, 2, 1, 1, 0};
     plimsoll_graph *graph = network();

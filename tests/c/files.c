@@ -1,5 +1,5 @@
 /*
- * Writing to what is no plain file: links, devices, modes. POSIX.
+ * Writes to links and devices, and checks the modes of files. POSIX only.
  */
 #define _XOPEN_SOURCE 700
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Random sequences of calls, valid and not: no crash, no leak, defined statuses.
- * Arguments: how many sequences, and the seed.
+ * Makes random sequences of valid and invalid calls: no crash, no leak, only defined statuses.
+ * Arguments: the number of sequences, and the seed.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static uint64_t next(void) {
 static uint32_t below(uint32_t count) { return (uint32_t)(next() % count); }
 static int seldom(void) { return below(12) == 0; }
 
-/* Mostly a small number, sometimes one at an end. */
+/* Usually a small number, sometimes an extreme one. */
 static uint64_t number(void) {
     static const uint64_t odd[] = {0, 1, 3, 1u << 20, UINT32_MAX, UINT64_MAX / 2, UINT64_MAX - 1, UINT64_MAX};
     return seldom() ? odd[below(8)] : below(100);
@@ -58,7 +58,7 @@ static plimsoll_tflite_scratch *scratches[SLOTS];
 static plimsoll_tflite_plan *tflite_plans[SLOTS];
 enum { KINDS = 11 };
 
-/* An object if there is one; sometimes none on purpose. */
+/* A random object of a slot array; sometimes NULL on purpose. */
 #define PICK(slots)                                            \
     (seldom()                                ? NULL            \
      : (slots)[0] != NULL && below(3) == 0   ? (slots)[0]      \
@@ -94,7 +94,7 @@ static int32_t strategy(void *userdata, const plimsoll_buffer *buffers, size_t c
     return 0;
 }
 
-/* Empties a slot, so that a new object has a place. */
+/* Frees the object in a slot, to make room for a new one. */
 static int32_t drop(int which, int slot) {
     switch (which) {
     case 0: plimsoll_graph_free(graphs[slot]); graphs[slot] = NULL; break;
@@ -112,7 +112,7 @@ static int32_t drop(int which, int slot) {
     return PLIMSOLL_OK;
 }
 
-/* An empty slot of a kind, or NULL if all are full: that is refused, and tested too. */
+/* An empty slot, or NULL if all are in use, which the library must refuse. */
 #define FREE_PLACE(type)                                                                          \
     static plimsoll_##type **place_for_##type(plimsoll_##type **slots) {                          \
         int slot;                                                                                 \
@@ -161,7 +161,7 @@ static int32_t new_problem(void) {
     return plimsoll_problem_new(MAYBE(buffers), count, below(2) ? NULL : names, place_for_problem(problems));
 }
 
-/* A size for an array that no memory can have. */
+/* Array sizes that exceed the address space. */
 static int32_t too_many(void) {
     plimsoll_buffer buffer = {1, 1, PLIMSOLL_NONE, 0, 1};
     plimsoll_problem *problem = NULL;
@@ -430,7 +430,7 @@ static uint64_t placed;
 
 static uint32_t cost(void) { return seldom() ? (uint32_t)number() : below(3); }
 
-/* Memories of which the last one mostly takes everything. */
+/* Targets whose last memory usually accepts everything. */
 static int32_t pools_call(void) {
     plimsoll_pools *own = PICK(pools);
     plimsoll_pool pool;
@@ -484,7 +484,7 @@ static int32_t pool_plan_call(void) {
     case 9: return plimsoll_graph_place_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
     case 10:
         status = plimsoll_pool_plan_figures(plan, MAYBE(&figures));
-        /* Whatever was asked for, a bound is one. */
+        /* The bounds must hold for any options. */
         if (status == PLIMSOLL_OK && plimsoll_pool_plan_figures(plan, &figures) == PLIMSOLL_OK && figures.lower_bound > figures.cost) {
             abort();
         }

@@ -201,7 +201,7 @@ fn weights_at_home_do_not_flatten_the_picture() {
     let picture = svg::of_pools(&graph, &plan);
     assert!(!picture.contains(">weights\n"), "{picture}");
     assert!(
-        picture.contains(">\nimage\n") && picture.contains("below, only what comes and goes"),
+        picture.contains(">\nimage\n") && picture.contains("shown: only tensors that come and go"),
         "{picture}"
     );
     assert!(!picture.contains("TiB\n</text>\n<g"), "{picture}");

@@ -141,17 +141,20 @@ fn wrong_fields() {
 #[test]
 fn wrong_pools() {
     let pools = |change: fn(&mut Value)| refusal(|document| change(&mut document["pools"]));
-    assert_eq!(pools(|pools| *pools = json!([])), "the plan's pools: there is none");
-    assert_eq!(pools(|pools| pools[0]["name"] = json!("ddr")), "the plan's pools: two are called `ddr`");
+    assert_eq!(pools(|pools| *pools = json!([])), "the plan's pools: no pool is given; give at least one");
+    assert_eq!(
+        pools(|pools| pools[0]["name"] = json!("ddr")),
+        "the plan's pools: two pools are called `ddr`; give each its own name"
+    );
     let many = pools(|pools| *pools = json!(vec![json!({ "name": "x" }); 1000]));
     assert!(many.starts_with("not a plan: there are more than 8 at line 1 column "), "{many}");
     assert!(pools(|pools| pools[1]["alignment"] = json!(3)).contains("pool `l2`"));
     assert_eq!(
         pools(|pools| pools[2]["holds"] = json!(["constants"])),
-        "the plan's pools: the last, `ddr`, must take everything"
+        "the plan's pools: the last pool, `ddr`, must accept every kind and size of content"
     );
     let unknown = refusal(|document| document["outputs"] = json!("l3"));
-    assert!(unknown.starts_with("the plan's pools: none is called `l3`; there are "), "{unknown}");
+    assert!(unknown.starts_with("the plan's pools: no pool is called `l3`; the pools are "), "{unknown}");
 }
 
 #[test]
@@ -172,11 +175,11 @@ fn wrong_references() {
         ),
         (
             |document| document["tensors"][2]["name"] = json!("feature"),
-            "tensor 2 is called `feature` in the plan and `features` in the model",
+            "tensor 2 has the name `feature` in the plan and `features` in the model",
         ),
         (
             |document| document["tensors"][2]["stays"][1]["pool"] = json!("l3"),
-            "a place of tensor 2 (`features`) names pool `l3`, which the plan does not have",
+            "a residency interval of tensor 2 (`features`) names pool `l3`, which the plan does not define",
         ),
         (
             |document| document["scratch"][1]["operator"] = json!(9),
@@ -184,7 +187,7 @@ fn wrong_references() {
         ),
         (
             |document| document["scratch"][1]["operator"] = json!(0),
-            "the plan places the workspace of operator 0 (`conv`) twice",
+            "the plan places the scratch of operator 0 (`conv`) twice",
         ),
         (
             |document| document["transfers"][0]["index"] = json!(8),
@@ -192,11 +195,11 @@ fn wrong_references() {
         ),
         (
             |document| document["transfers"][0]["tensor"] = json!("x"),
-            "entry 0 of `transfers` names tensor 2 `x`, but that is `features`",
+            "entry 0 of `transfers` names tensor 2 `x`, but its name is `features`",
         ),
         (
             |document| document["transfers"][1]["to"] = json!(""),
-            "entry 1 of `transfers` names pool ``, which the plan does not have",
+            "entry 1 of `transfers` names pool ``, which the plan does not define",
         ),
         (
             |document| document["uses"][0]["occupant"] = json!({ "scratch": 5 }),
@@ -204,11 +207,11 @@ fn wrong_references() {
         ),
         (
             |document| document["uses"][0]["pool"] = json!("l3"),
-            "entry 0 of `uses` names pool `l3`, which the plan does not have",
+            "entry 0 of `uses` names pool `l3`, which the plan does not define",
         ),
         (
             |document| document["tensors"][6]["shares"]["index"] = json!(1),
-            "what tensor `flat` shares names tensor 1 `x#5`, but that is `weights`",
+            "`shares` of tensor `flat` names tensor 1 `x#5`, but its name is `weights`",
         ),
     ];
     for (change, expected) in cases {

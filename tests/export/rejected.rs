@@ -116,15 +116,15 @@ fn entries_of_the_wrong_thing() {
     );
     assert_eq!(
         graph_refusal(|document| document["scratch"][1] = document["scratch"][0].clone()),
-        "the plan places the workspace of operator 1 (`conv`) twice"
+        "the plan places the scratch of operator 1 (`conv`) twice"
     );
     assert_eq!(
         graph_refusal(|document| document["tensors"][1]["name"] = json!("feature")),
-        "tensor 3 is called `feature` in the plan and `features` in the model"
+        "tensor 3 has the name `feature` in the plan and `features` in the model"
     );
     assert_eq!(
         graph_refusal(|document| document["tensors"][1]["pool"] = json!("sram")),
-        "tensor `features` lies in pool `sram`; this version knows `arena` only"
+        "tensor `features` is in pool `sram`; this version supports only `arena`"
     );
 }
 
@@ -134,21 +134,24 @@ fn shares_of_the_wrong_thing() {
         |shares: serde_json::Value| graph_refusal(|document| document["tensors"][1]["shares"] = shares);
     let share = |index: usize, tensor: &str, operator: usize, how: &str| json!({ "tensor": tensor, "index": index, "operator": operator, "how": how, "at": 0 });
     let expected = [
-        (json!(0), "not a plan: invalid type: integer `0`, expected what the tensor shares"),
+        (
+            json!(0),
+            "not a plan: invalid type: integer `0`, expected `shares`: an object or a list of objects",
+        ),
         (json!([0]), "not a plan: invalid type: integer `0`, expected an object"),
         (json!({ "tensor": "image" }), "not a plan: missing field `index`"),
         (share(0, "image", 0, "borrowed"), "not a plan: unknown variant `borrowed`, expected one of `view`"),
         (
             share(99, "image", 0, "view"),
-            "what tensor `features` shares names tensor 99, but the model has 8 tensors",
+            "`shares` of tensor `features` names tensor 99, but the model has 8 tensors",
         ),
         (
             share(0, "features", 0, "view"),
-            "what tensor `features` shares names tensor 0 `features`, but that is `image`",
+            "`shares` of tensor `features` names tensor 0 `features`, but its name is `image`",
         ),
         (
             share(0, "image", 99, "view"),
-            "what tensor `features` shares names operator 99, but the model has 5 operators",
+            "`shares` of tensor `features` names operator 99, but the model has 5 operators",
         ),
     ];
     for (shares, start) in expected {
@@ -163,7 +166,7 @@ fn plans_of_something_else() {
     assert_eq!(problem_plan.to_plan(&fixture::graph()), Err(DocumentError::NoOrder));
     assert_eq!(
         DocumentError::NoOrder.to_string(),
-        "the plan has no order: it is a plan of buffers, not of a graph"
+        "the plan has no order: it is a plan of a list of buffers, not of a graph"
     );
     let hash = graph_document()["graph_hash"].as_str().unwrap().to_owned();
     let text = format!(
@@ -180,7 +183,7 @@ fn unknown_element_types() {
     let options = PlanDocument::from_json(&document.to_string()).unwrap().options;
     let text = options.to_options().unwrap_err().to_string();
     assert!(
-        text.starts_with("the plan's import options: `int7` is no element type; try one of float64"),
+        text.starts_with("import options of the plan: `int7` is not an element type; use one of float64"),
         "{text}"
     );
 }

@@ -101,7 +101,7 @@ fn shared_plan() {
     assert_eq!(count(&picture, "title"), 1 + 8 + 5);
     assert_eq!(count(&picture, "pattern"), 2);
     for text in
-        ["sum\nis written over left", "slice\nis a slice of both", "flat\nis made in its place in both"]
+        ["sum\nis written over left", "slice\nis a slice of both", "flat\nis written in place into both"]
     {
         assert!(picture.contains(text), "no `{text}` in {picture}");
     }

@@ -56,7 +56,7 @@ fn capacities_fit_or_do_not() {
     assert_eq!(said(20000, 20000), "capacity     19.53 KiB (20000 bytes): does not fit by 544 bytes");
     assert_eq!(
         said(20000, 20001),
-        "capacity     19.53 KiB (20000 bytes): does not fit, and nothing can: the lower bound is above it by 1 byte"
+        "capacity     19.53 KiB (20000 bytes): does not fit, and no plan can: the lower bound exceeds it by 1 byte"
     );
 }
 

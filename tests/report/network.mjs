@@ -1,6 +1,6 @@
-// Networks of any size, the same every time: blocks with branches that are joined again.
+// Reproducible networks of any size: blocks with branches that are joined.
 
-/** A linear congruential generator: numbers from 0 to below `limit`. */
+/** A linear congruential generator of numbers below `limit`. */
 function generator(seed) {
   let state = BigInt(seed) * 2862933555777941757n + 3037000493n;
   return (limit) => {
@@ -9,7 +9,7 @@ function generator(seed) {
   };
 }
 
-/** A graph as JSON with about so many tensors in the arena. */
+/** A graph for export as JSON, with about `count` tensors in the arena. */
 export function network(name, count, seed = 1) {
   const random = generator(seed);
   const [ops, tensors] = [[], []];

@@ -1,5 +1,5 @@
-// What a reader does with a report: looks, points, zooms, searches, filters. Fails on whatever
-// the browser complains of, and on every request for anything but the file.
+// Uses reports like a reader: points, zooms, searches, filters. Fails on any message of the browser's
+// console, and on every request for anything but the file.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -20,10 +20,10 @@ const SIZES = {
   desk: { viewport: { width: 1440, height: 900 }, colorScheme: "light" },
 };
 
-/** For one drawing: with that, every other frame of a 60 Hz screen shows the map where it is. */
-const MOST_MS = 33;
-/** From frame to frame: two of a 60 Hz screen. */
-const MOST_BETWEEN = 34;
+/** Time limit in milliseconds for one drawing: two frames of a 60 Hz screen. */
+const MAX_DRAWING_MS = 33;
+/** Time limit in milliseconds from frame to frame: two frames of a 60 Hz screen. */
+const MAX_FRAME_MS = 34;
 
 function plan(name, input, ...options) {
   const report = join(PLACE, `${name}.html`);
@@ -37,7 +37,7 @@ function written(name, graph) {
   return path;
 }
 
-/** Names that would run as code wherever text is taken for HTML or for the end of a script. */
+/** A network with names that would run as code if text were taken for HTML or for the end of a script. */
 function hostile() {
   const names = ["</script><script>window.pwned = 1</script>", "<img src=x onerror='window.pwned = 2'>", "<!--<script>", "\u2028{{script}}$&\u202e"];
   const tensors = names.map((name, i) => ({ name, shape: [64], dtype: "int8", bytes: 64, kind: ["input", "intermediate", "intermediate", "output"][i] }));
@@ -51,7 +51,7 @@ async function open(file, size, use) {
   const context = await browser.newContext(SIZES[size]);
   const page = await context.newPage();
   const wrong = [];
-  // The one on readback is about this test, which reads pixels to see that they are painted.
+  // The warning about getImageData is due to this test, which reads pixels back.
   page.on("console", (message) => message.text().includes("getImageData") || wrong.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
   page.on("dialog", (dialog) => wrong.push(`dialog: ${dialog.message()}`));
@@ -78,11 +78,11 @@ const view = (page, panel = 0) => page.evaluate((panel) => ({ ...plimsollReport.
 const map = (page, panel = 0) => page.locator(".map").nth(panel).locator("canvas");
 const details = (page) => page.locator(".details").first().innerText();
 
-/** A buffer that can be pointed at: the largest, with its name and where it is. */
+/** The largest buffer of a map: its position, row and name. */
 function largest(page, panel = 0) {
   return page.evaluate((panel) => {
     const { buffers, panels: { [panel]: { map } } } = plimsollReport;
-    map.place.scrollIntoView({ block: "center" });
+    map.container.scrollIntoView({ block: "center" });
     const area = (row) => buffers.bytes[row] * (buffers.end[row] - buffers.start[row]);
     const row = map.rows.reduce((best, row) => (area(row) > area(best) ? row : best));
     const at = map.locate(row);
@@ -103,7 +103,7 @@ async function drawn(page) {
 async function points(page, size, panel = 0) {
   const { x, y, name, row } = await largest(page, panel);
   if (size === "phone") {
-    // Maps scroll to the same place of the screen, where two taps in short order are a double tap.
+    // Maps scroll to the same screen position, where two quick taps would be a double tap.
     await page.waitForTimeout(500);
     await page.touchscreen.tap(x, y);
   } else {
@@ -129,7 +129,7 @@ async function zooms(page, size, panel = 0) {
     for (const d of [30, 40, 60, 80]) await touch("touchMove", [x - d, y], [x + d, y]);
     await touch("touchEnd");
   } else {
-    // Until the map has the focus, the wheel is the page's.
+    // Without focus on the map, the wheel scrolls the page.
     await page.evaluate(() => document.activeElement.blur());
     await page.mouse.move(x, y);
     await page.mouse.wheel(0, 10);
@@ -169,7 +169,7 @@ async function keys(page) {
   await page.keyboard.press("Enter");
   assert.notDeepEqual(await view(page), before);
   await page.keyboard.press("0");
-  // Every control can be reached, and has a name.
+  // Every control has an accessible name.
   const unnamed = await page.evaluate(() => [...document.querySelectorAll("button, input, select, canvas")]
     .filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim())).map((one) => one.outerHTML));
   assert.deepEqual(unnamed, []);
@@ -196,14 +196,14 @@ async function searches(page, wanted) {
 async function filters(page, wanted) {
   const table = page.locator("#buffer-table");
   const cell = (column) => table.locator("tr[data-row] td.number").nth(column).innerText();
-  // Whatever was selected before has been scrolled to.
+  // The table may still be scrolled to an earlier selection.
   await table.locator(".scroller").evaluate((scroller) => scroller.scrollTo(0, 0));
   await table.locator("tr[aria-rowindex='2']").waitFor();
   const largest = await page.evaluate(() => Math.max(...plimsollReport.buffers.bytes).toLocaleString("en"));
   assert.equal(await cell(0), largest);
   await table.getByRole("button", { name: "Bytes" }).click();
-  const least = await page.evaluate(() => Math.min(...plimsollReport.buffers.bytes).toLocaleString("en"));
-  assert.equal(await cell(0), least);
+  const smallest = await page.evaluate(() => Math.min(...plimsollReport.buffers.bytes).toLocaleString("en"));
+  assert.equal(await cell(0), smallest);
   assert.equal(await table.locator("th").nth(3).getAttribute("aria-sort"), "ascending");
   const filter = table.getByRole("searchbox");
   const all = await page.evaluate(() => plimsollReport.buffers.count);
@@ -220,11 +220,11 @@ async function filters(page, wanted) {
   await page.getByRole("button", { name: "Show all" }).click();
 }
 
-/** Pixels of a map that have exactly this colour. */
+/** Counts the pixels of a map with exactly this colour. */
 function pixels(page, panel, colour) {
   return page.evaluate(([panel, colour]) => {
     const { map, map: { canvas } } = plimsollReport.panels[panel];
-    // What is out of sight need not be up to date.
+    // A map out of sight may be outdated.
     map.drawNow();
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
@@ -234,7 +234,7 @@ function pixels(page, panel, colour) {
   }, [panel, colour]);
 }
 
-/** What is copied: arrows on the maps, a table, and all places of one tensor. */
+/** Checks transfers: arrows in the maps, the table, and all residency intervals of a tensor. */
 async function copied(page, size) {
   const { copies, theme, copied } = await page.evaluate(() => ({
     copies: plimsollReport.data.placement.copies,
@@ -250,8 +250,8 @@ async function copied(page, size) {
     assert.ok(closer > 20 && away > 20, `${size}, map ${panel}: ${closer} and ${away} pixels of arrows`);
   }
   await table.getByRole("button", { name: "Bytes" }).click();
-  const most = Math.max(...copies.bytes);
-  assert.equal(await table.locator("tr[data-row] td.number").nth(1).innerText(), most.toLocaleString("en"));
+  const largest = Math.max(...copies.bytes);
+  assert.equal(await table.locator("tr[data-row] td.number").nth(1).innerText(), largest.toLocaleString("en"));
   const [from, to] = [copies.from[0], copies.to[0]];
   const names = await page.evaluate(() => plimsollReport.data.pools.map((pool) => pool.name));
   await table.getByRole("combobox").selectOption({ label: `${names[from]} to ${names[to]}` });
@@ -262,7 +262,7 @@ async function copied(page, size) {
   const selected = await page.evaluate(() => plimsollReport.panels[0].map.selected);
   assert.equal(selected, copies.toRow[row] >= 0 ? copies.toRow[row] : copies.fromRow[row]);
   assert.match(await details(page), /copied (from|to) (l1|l2|ddr) (before|from|after)/);
-  // From one place of a tensor to another.
+  // From one residency interval of a tensor to another.
   await page.getByRole("button", { name: /^Go to/ }).first().click();
   const [other, same] = await page.evaluate((before) => {
     const { buffers, panels } = plimsollReport;
@@ -273,7 +273,7 @@ async function copied(page, size) {
   await page.getByRole("button", { name: "Show all" }).click();
 }
 
-/** Charts and table say what the plan says. */
+/** Checks charts and tables against the figures of the plan. */
 async function moved(page) {
   const wrong = await page.evaluate(() => {
     const { data } = plimsollReport;
@@ -286,13 +286,13 @@ async function moved(page) {
   const chart = page.locator("canvas[aria-label='Bytes read and written in ddr, step by step']");
   await chart.focus();
   await page.keyboard.press("ArrowRight");
-  assert.match(await chart.locator("xpath=..").locator(".tip").innerText(), /^step 0\n+of it, copied: .+\n+all: /);
+  assert.match(await chart.locator("xpath=..").locator(".tip").innerText(), /^step 0\n+copied: .+\n+all: /);
   const table = page.locator("#buffer-table");
-  for (const label of ["in l2", "what is in several places", "constant"]) {
+  for (const label of ["in l2", "several residency intervals", "constant"]) {
     await table.getByRole("combobox").selectOption({ label });
     assert.ok(await table.locator("tr[data-row]").count() > 0, label);
   }
-  await table.getByRole("combobox").selectOption({ label: "what is in several places" });
+  await table.getByRole("combobox").selectOption({ label: "several residency intervals" });
   await table.getByRole("searchbox").fill("l1 \u2192 l2");
   assert.ok((await table.locator("tr[data-row]").allInnerTexts()).every((text) => text.includes("l1 \u2192 l2")));
   assert.ok(await table.locator("tr[data-row]").count() > 0);
@@ -300,11 +300,11 @@ async function moved(page) {
   await table.getByRole("combobox").selectOption({ label: "every kind" });
 }
 
-/** Milliseconds from frame to frame while the whole map moves, and for one drawing alone. */
+/** Measures the milliseconds from frame to frame while the map moves, and for one drawing alone. */
 async function frames(page) {
   return page.evaluate(async () => {
     const [{ map }, ...others] = plimsollReport.panels;
-    map.place.scrollIntoView({ block: "center" });
+    map.container.scrollIntoView({ block: "center" });
     const frame = () => new Promise((done) => requestAnimationFrame(done));
     const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
     const [between, alone] = [[], []];
@@ -329,30 +329,30 @@ async function frames(page) {
   });
 }
 
-/** Other programs may be in the way: the best of five. */
+/** Checks the drawing speed, the best of five measurements, as other programs may slow down the machine. */
 async function isFast(page, size) {
   let { between, alone } = await frames(page);
-  for (let tries = 1; tries < 5 && (between > MOST_BETWEEN || alone > MOST_MS); tries++) ({ between, alone } = await frames(page));
+  for (let tries = 1; tries < 5 && (between > MAX_FRAME_MS || alone > MAX_DRAWING_MS); tries++) ({ between, alone } = await frames(page));
   const [places, maps] = await page.evaluate(() => [plimsollReport.buffers.count, plimsollReport.panels.length]);
   console.log(`${size}: ${places} rectangles in ${maps} maps, ${between.toFixed(1)} ms from frame to frame, ${alone.toFixed(1)} ms for one drawing`);
-  assert.ok(between <= MOST_BETWEEN, `${between} ms from frame to frame`);
-  assert.ok(alone <= MOST_MS, `${alone} ms for one drawing of all`);
+  assert.ok(between <= MAX_FRAME_MS, `${between} ms from frame to frame`);
+  assert.ok(alone <= MAX_DRAWING_MS, `${alone} ms for one drawing of all`);
 }
 
 const small = plan("small", "examples/models/nas_cell_irregular_int8.tflite");
 const shared = plan("shared", "examples/models/squeezenet1_1.onnx", "--as", "int8", "--share", "all", "--capacity", "2MiB");
 const thousand = plan("thousand", written("thousand", network("thousand", 1000)));
 const many = plan("many", written("many", network("many", 10_000)));
-// Where an access costs more in L2 than a copy, the planner copies in both directions.
-const machine = join(PLACE, "machine.toml");
-writeFileSync(machine, `
+// With these costs the planner makes transfers in both directions.
+const target = join(PLACE, "machine.toml");
+writeFileSync(target, `
   pool = [
     { name = "l1", capacity = "16KiB" },
     { name = "l2", capacity = "32KiB", read = 2, write = 2, copy_from = 1, copy_to = 1 },
     { name = "ddr", read = 20, write = 20, copy_from = 4, copy_to = 4 },
   ]`);
-const pooled = plan("pooled", "examples/models/nas_cell_irregular_int8.tflite", "--memory", machine, "--node-limit", "20000");
-const home = plan("home", "examples/models/nas_cell_irregular_int8.tflite", "--memory", "ddr=unlimited");
+const pooled = plan("pooled", "examples/models/nas_cell_irregular_int8.tflite", "--memory", target, "--node-limit", "20000");
+const unlimited = plan("unlimited", "examples/models/nas_cell_irregular_int8.tflite", "--memory", "ddr=unlimited");
 const busy = plan("busy", written("busy", network("busy", 2000)), "--memory", "l1=96KiB", "--memory", "l2=160KiB",
   "--order", "file", "--node-limit", "1000");
 const csv = join(PLACE, "buffers.csv");
@@ -372,7 +372,7 @@ for (const size of Object.keys(SIZES)) {
     await page.getByRole("combobox", { name: "Colours" }).selectOption("kind");
     assert.match(await page.locator(".legend").first().innerText(), /intermediate/);
     assert.match(await page.locator("#order-says").innerText(), /\d+ of 118 operators have moved/);
-    await page.getByRole("combobox", { name: /Operators in planned order/ }).selectOption({ label: "those that moved" });
+    await page.getByRole("combobox", { name: /Operators in planned order/ }).selectOption({ label: "moved operators" });
     assert.equal(await page.locator(".causes li").count(), await page.evaluate(() => plimsollReport.data.pools[0].causes.length));
   });
   await open(pooled, size, async (page) => {
@@ -386,7 +386,7 @@ for (const size of Object.keys(SIZES)) {
     await page.getByRole("combobox", { name: "Colours" }).selectOption("kind");
     assert.match(await page.locator(".legend").first().innerText(), /constant/);
   });
-  await open(home, size, async (page) => {
+  await open(unlimited, size, async (page) => {
     assert.match(await page.locator("#copies-says").innerText(), /Nothing is copied/);
     assert.match(await page.locator("#figures").innerText(), /moved by ddr/);
     await points(page, size);
@@ -424,4 +424,4 @@ for (const size of Object.keys(SIZES)) {
   });
 }
 await browser.close();
-console.log("reports: as they should be, at both sizes");
+console.log("reports: all checks passed at both sizes");

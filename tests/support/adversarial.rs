@@ -1,9 +1,9 @@
-//! Problems that are hard for simple rules, with a known answer.
+//! Packing problems that are hard for simple heuristics.
 
 use plimsoll::{Buffer, Problem};
 
-/// A rectangle of `height` bytes and `steps` steps, cut into pinwheels, four pieces
-/// around a fifth, again and again: no straight cut goes through. About `count` pieces, in whole fours and one more.
+/// A rectangle of `height` bytes and `steps` steps, cut recursively into pinwheels: four pieces around
+/// a fifth, so that no straight cut goes through. The number of pieces is about `count`.
 pub fn pinwheels(count: usize, height: u64, steps: u32, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pieces = vec![(0..height, 0..steps)];
@@ -32,9 +32,9 @@ pub fn pinwheels(count: usize, height: u64, steps: u32, seed: u64) -> Problem {
     Problem::new(buffers).expect("pieces of a rectangle")
 }
 
-/// What leads greedy placement astray, `count` times one after the other: small
-/// buffers that stay, each born under a large one that goes (Robson, 1971), so that
-/// what they leave free is in pieces, and then one as large as all of those together.
+/// A problem that fragments memory under greedy placement (Robson, 1971), `count` times in sequence:
+/// pairs of a large short-lived and a small long-lived buffer leave small holes, then a buffer
+/// arrives that is as large as all holes together.
 pub fn holes(count: usize, size: u64) -> Problem {
     let mut buffers = Vec::new();
     for number in 0..count as u32 {
@@ -44,14 +44,15 @@ pub fn holes(count: usize, size: u64) -> Problem {
             buffers.push(Buffer::new(1, start + step..start + 18));
         }
         buffers.push(Buffer::new(8 * size, start + 9..start + 18));
-        // Keeps the times together.
+        // Overlaps the next round, so that the problem does not fall apart in time.
         buffers.push(Buffer::new(1, start + 17..start + 21));
     }
     Problem::new(buffers).expect("small sizes")
 }
 
-/// As many steps as buffers, sizes up to 1000, most lives short, a few a tenth of the
-/// whole: hundreds of buffers crowd every step. The least height is not known.
+/// A problem with as many steps as buffers and sizes up to 1000. Most live ranges are short, few
+/// cover a tenth of the steps, so hundreds of buffers are live at every step. The minimum height is
+/// not known.
 pub fn crowd(count: u32, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let buffer = |_| {

@@ -1,11 +1,11 @@
-//! The lowest arena there is, by trying every order.
+//! The minimum height of a packing, by trying every placement order.
 
 use plimsoll::{Buffer, Problem};
 
-/// Stacks the free buffers in every order, each at the lowest place that is not
-/// below the end of an earlier one that it meets, and free of what is fixed or reserved. Some
-/// order gives the optimum: take an optimal packing, sort it by offset, and
-/// drop each buffer in turn; none ends up higher than it was.
+/// Stacks the free buffers in every order. Each buffer gets the lowest offset that is not below the
+/// end of an earlier buffer with an overlapping live range, and that avoids fixed buffers and
+/// reserved ranges. Some order gives the optimum: take an optimal packing, sort it by offset, and
+/// drop each buffer in turn; no buffer ends up higher than it was.
 pub fn lowest_height(problem: &Problem) -> u64 {
     let free: Vec<usize> = (0..problem.buffers().len())
         .filter(|&i| problem.buffers()[i].fixed_offset().is_none() && problem.buffers()[i].size() > 0)
@@ -59,7 +59,7 @@ fn rest(problem: &Problem, i: usize, offsets: &[Option<u64>]) -> u64 {
     }
 }
 
-/// Whether both are live at some step, tried one by one.
+/// Returns true if both buffers are live at a common step, by trying every step.
 pub fn share_a_step(a: &Buffer, b: &Buffer) -> bool {
     let is_live = |buffer: &Buffer, step: u32| {
         let range = buffer.live();

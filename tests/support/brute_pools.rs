@@ -1,30 +1,31 @@
-//! The least cost of a run in two pools, by all contents that the chip can have: a shortest
-//! path over its states, which says of each tensor whether it is there, at which offset, and
-//! whether it is nowhere else.
+//! The minimum cost of a run in two pools, by exhaustive search: a shortest path over the states of the
+//! chip. A state contains, for each tensor, whether it is on chip, at which offset, and whether the
+//! backing store lacks its contents.
 
 use std::collections::BTreeMap;
 
 use plimsoll::{Graph, Loading, OperatorId, Pools, TensorId, TensorKind};
 
-/// A tensor's place on chip.
+/// The residency of a tensor on chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Residency {
     offset: u64,
-    /// Whether home has it not.
+    /// True if the backing store does not have the tensor's contents.
     dirty: bool,
-    /// Whether it stays for the whole run.
+    /// True if the tensor stays on chip for the whole run.
     resident: bool,
 }
 
-type Chip = Vec<Option<Place>>;
+type Chip = Vec<Option<Residency>>;
 
-/// One chip of `capacity` bytes and a home at a cost of one a byte; the order of the file.
+/// One chip of `capacity` bytes and a backing store with a cost of 1 per byte; program order.
 pub struct Brute<'a> {
     pub graph: &'a Graph,
     pub pools: &'a Pools,
     pub capacity: u64,
-    /// Alignment of what asks for none, and of the chip.
+    /// Alignment of tensors that request none.
     pub alignment: u64,
+    /// Alignment of the chip.
     pub coarse: u64,
 }
 
@@ -42,11 +43,12 @@ impl Brute<'_> {
         }
         let end = |(chip, cost): (&Chip, &u64)| {
             let back = self.tensors().filter(|id| {
-                chip[id.index()].is_some_and(|place| place.dirty && !place.resident) && self.is_wanted(*id)
+                chip[id.index()].is_some_and(|residency| residency.dirty && !residency.resident)
+                    && self.is_wanted(*id)
             });
             cost + back.map(|id| self.bytes(id)).sum::<u64>()
         };
-        states.iter().map(end).min().expect("a way")
+        states.iter().map(end).min().expect("a state")
     }
 
     fn tensors(&self) -> impl Iterator<Item = TensorId> + '_ {
@@ -57,12 +59,12 @@ impl Brute<'_> {
         self.graph.tensor(id).bytes()
     }
 
-    /// Whether somebody needs it after the run.
+    /// Returns true if the tensor is needed after the run.
     fn is_wanted(&self, id: TensorId) -> bool {
         self.graph.tensor(id).is_output() || self.graph.tensor(id).kind() == TensorKind::Variable
     }
 
-    /// Whether an operator of this step or a later one reads or writes it.
+    /// Returns true if an operator of this step or a later one accesses the tensor.
     fn is_used_from(&self, id: TensorId, step: usize) -> bool {
         let order = &self.graph.file_order()[step..];
         order
@@ -83,7 +85,7 @@ impl Brute<'_> {
         tensors.chain(scratch).all(|(from, size)| apart(from, size))
     }
 
-    /// Before the run: what is resident.
+    /// The states before the run: all choices of resident tensors and their offsets.
     fn starts(&self) -> BTreeMap<Chip, u64> {
         let mut states = BTreeMap::from([(vec![None; self.graph.tensors().len()], 0)]);
         for id in self.tensors().filter(|id| self.bytes(*id) > 0 && self.is_used_from(*id, 0)) {
@@ -100,7 +102,7 @@ impl Brute<'_> {
                 for offset in self.offsets(self.bytes(id), self.graph.tensor(id).alignment()) {
                     if self.is_free(&chip, None, offset, self.bytes(id)) {
                         let mut chip = chip.clone();
-                        chip[id.index()] = Some(Place { offset, dirty: false, resident: true });
+                        chip[id.index()] = Some(Residency { offset, dirty: false, resident: true });
                         states.insert(chip, 0);
                     }
                 }
@@ -109,7 +111,7 @@ impl Brute<'_> {
         states
     }
 
-    /// What is given up between two steps.
+    /// Visits all choices of tensors to evict between two steps.
     fn boundary(
         &self,
         cost: u64,
@@ -118,20 +120,21 @@ impl Brute<'_> {
         chip: &mut Chip,
         each: &mut impl FnMut(&Chip, u64),
     ) {
-        let Some(index) = (from..chip.len()).find(|&index| chip[index].is_some_and(|place| !place.resident))
+        let Some(index) =
+            (from..chip.len()).find(|&index| chip[index].is_some_and(|residency| !residency.resident))
         else {
             return each(chip, cost);
         };
         let id = self.tensors().nth(index).unwrap();
-        let place = chip[index].unwrap();
+        let residency = chip[index].unwrap();
         let is_needed = self.is_used_from(id, step) || self.is_wanted(id);
         if is_needed {
             self.boundary(cost, step, index + 1, chip, each);
         }
         chip[index] = None;
-        let back = if place.dirty && is_needed { self.bytes(id) } else { 0 };
+        let back = if residency.dirty && is_needed { self.bytes(id) } else { 0 };
         self.boundary(cost + back, step, index + 1, chip, each);
-        chip[index] = Some(place);
+        chip[index] = Some(residency);
     }
 
     fn run(&self, id: OperatorId, chip: &Chip, cost: u64, next: &mut BTreeMap<Chip, u64>) {
@@ -152,7 +155,7 @@ impl Brute<'_> {
         }
     }
 
-    /// Where operands are.
+    /// Visits all choices of pools and offsets for the operands of an operator.
     fn operand(
         &self,
         id: OperatorId,
@@ -173,19 +176,19 @@ impl Brute<'_> {
         let (is_read, is_written) = (operator.inputs().contains(&one), operator.outputs().contains(&one));
         if chip[one.index()].is_some() {
             let mut chip = chip;
-            let place = chip[one.index()].as_mut().unwrap();
-            place.dirty |= is_written && !place.resident;
+            let residency = chip[one.index()].as_mut().unwrap();
+            residency.dirty |= is_written && !residency.resident;
             return self.operand(id, left, chip, cost, scratch, next);
         }
         let accesses = u64::from(is_read) + u64::from(is_written);
         self.operand(id, left, chip.clone(), cost + accesses * bytes, scratch, next);
-        // What was there before is copied.
+        // A tensor with contents is copied to the chip.
         let is_there = self.graph.tensor(one).kind() != TensorKind::Intermediate || is_read;
         let copied = if is_there { bytes } else { 0 };
         for offset in self.offsets(bytes, self.graph.tensor(one).alignment()) {
             if self.is_free(&chip, scratch, offset, bytes) {
                 let mut chip = chip.clone();
-                chip[one.index()] = Some(Place { offset, dirty: is_written, resident: false });
+                chip[one.index()] = Some(Residency { offset, dirty: is_written, resident: false });
                 self.operand(id, left, chip, cost + copied, scratch, next);
             }
         }

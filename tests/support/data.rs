@@ -1,4 +1,4 @@
-//! Where the data is that is not part of the project.
+//! The location of test data that is not part of the repository.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ fn root() -> PathBuf {
     if package.join("tests/support/data.rs").exists() { package.to_owned() } else { package.join("..") }
 }
 
-/// The folder named by `PLIMSOLL_DATA`, or `../shared`; none, with a message,
-/// if `part` of it is missing.
+/// The folder `part` of the data folder, which is `PLIMSOLL_DATA` or `../shared`. Returns none and
+/// prints a message if it does not exist.
 pub fn folder(part: &str) -> Option<PathBuf> {
     let base = std::env::var_os("PLIMSOLL_DATA").map_or_else(|| root().join("../shared"), PathBuf::from);
     let folder = base.join(part);
@@ -20,7 +20,7 @@ pub fn folder(part: &str) -> Option<PathBuf> {
     None
 }
 
-/// All files below a folder whose names end so, sorted.
+/// All files below a folder whose names end with `ending`, sorted.
 pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! A folder of a test's own.
+//! A temporary folder for one test.
 #![allow(dead_code)]
 
 use std::fs;

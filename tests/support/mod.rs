@@ -1,4 +1,4 @@
-//! Shared by several tests; each uses a part.
+//! Helpers for several test crates. Each crate uses a part of them.
 #![allow(dead_code)]
 
 pub mod adversarial;

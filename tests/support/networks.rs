@@ -1,9 +1,9 @@
-//! Networks by the hundred operators: the families that orders are measured on.
+//! Generated networks of hundreds of operators, for tests and measurements of orders.
 
 use fastrand::Rng;
 use plimsoll::{Graph, GraphBuilder, TensorId, TensorSpec};
 
-/// Operators in a row of names.
+/// A graph builder that numbers operators and tensors.
 pub struct Net {
     builder: GraphBuilder,
     operators: usize,
@@ -18,7 +18,7 @@ impl Net {
         self.builder.input(format!("input of {bytes}"), TensorSpec::bytes(bytes))
     }
 
-    /// One operator with one output.
+    /// Adds an operator with one output.
     fn op(&mut self, reads: &[TensorId], bytes: u64) -> TensorId {
         let number = self.operators;
         self.operators += 1;
@@ -27,7 +27,7 @@ impl Net {
         output
     }
 
-    /// Activation, depthwise convolution, pointwise convolution.
+    /// Adds an activation, a depthwise convolution and a pointwise convolution.
     fn separable(&mut self, from: TensorId, bytes: u64) -> TensorId {
         (0..3).fold(from, |tensor, _| self.op(&[tensor], bytes))
     }
@@ -40,9 +40,9 @@ impl Net {
     }
 }
 
-/// Three stages of 32 nodes, wired as by Watts & Strogatz with k = 4 and p = 0.75 ("Exploring
-/// Randomly Wired Neural Networks", Xie et al., 2019). A node sums up what it reads, each
-/// input multiplied by a weight first if `weighted`, and is a separable convolution.
+/// Three stages of 32 nodes in a Watts-Strogatz graph with k = 4 and p = 0.75 ("Exploring Randomly
+/// Wired Neural Networks", Xie et al., 2019). A node adds its inputs, multiplied by weights if
+/// `weighted`, and applies a separable convolution.
 pub fn randomly_wired(weighted: bool, seed: u64) -> Graph {
     let mut random = Rng::with_seed(seed);
     let mut net = Net::new("randomly wired");
@@ -76,7 +76,7 @@ fn sum_up(net: &mut Net, parts: &[TensorId], weighted: bool, bytes: u64) -> Tens
     parts[1..].iter().fold(parts[0], |sum, &part| net.op(&[sum, part], bytes))
 }
 
-/// By node: the earlier ones that it reads.
+/// By node: the earlier nodes that it reads.
 fn watts_strogatz(nodes: usize, k: usize, p: f64, random: &mut Rng) -> Vec<Vec<usize>> {
     let mut linked = vec![vec![false; nodes]; nodes];
     for node in 0..nodes {
@@ -96,18 +96,18 @@ fn watts_strogatz(nodes: usize, k: usize, p: f64, random: &mut Rng) -> Vec<Vec<u
     (0..nodes).map(|to| (0..to).filter(|&from| linked[from][to] || linked[to][from]).collect()).collect()
 }
 
-/// How the cells of a network from architecture search are made.
+/// The parameters of a network from neural architecture search.
 #[derive(Clone, Copy, Debug)]
 pub struct Cells {
     pub name: &'static str,
     pub blocks: usize,
-    /// Whether all blocks are concatenated, or those alone that no other reads.
+    /// True if all blocks are concatenated; otherwise only blocks without a reader are.
     pub all: bool,
-    /// Whether sizes differ from block to block.
+    /// True if sizes differ between blocks.
     pub irregular: bool,
 }
 
-/// Like DARTS, `NASNet`, `AmoebaNet` and `SwiftNet`.
+/// Parameters similar to DARTS, `NASNet`, `AmoebaNet` and `SwiftNet`.
 pub const CELLS: [Cells; 4] = [
     Cells { name: "DARTS", blocks: 4, all: true, irregular: false },
     Cells { name: "NASNet", blocks: 5, all: false, irregular: false },
@@ -115,8 +115,8 @@ pub const CELLS: [Cells; 4] = [
     Cells { name: "SwiftNet", blocks: 9, all: false, irregular: true },
 ];
 
-/// Nine cells, each of the two before it; a block adds two of its inputs and the blocks
-/// before, each convolved, pooled or as it is.
+/// Nine cells, each of which reads the two cells before it. A block adds two tensors, each of them an
+/// input of the cell or an earlier block, after a convolution, pooling or no operation.
 pub fn cells(kind: Cells, seed: u64) -> Graph {
     let mut random = Rng::with_seed(seed ^ kind.name.len() as u64);
     let recipe: Vec<[(usize, u32); 2]> = (0..kind.blocks)
@@ -165,7 +165,7 @@ pub fn cells(kind: Cells, seed: u64) -> Graph {
     net.build(&[output])
 }
 
-/// Two chains side by side, one of which reads the other at every rung.
+/// Two parallel chains. The second one reads the first one at every rung.
 pub fn ladder(rungs: usize) -> Graph {
     let mut net = Net::new("ladder");
     let input = net.input(1024);
@@ -177,7 +177,7 @@ pub fn ladder(rungs: usize) -> Graph {
     net.build(&[left, right])
 }
 
-/// A binary tree of sums over leaves of different sizes: Liu (1987) solves these.
+/// A binary tree of sums over leaves of different sizes, for the algorithm of Liu (1987).
 pub fn tree(leaves: usize, seed: u64) -> Graph {
     let mut random = Rng::with_seed(seed);
     let mut net = Net::new("tree");
@@ -191,7 +191,7 @@ pub fn tree(leaves: usize, seed: u64) -> Graph {
     net.build(&level)
 }
 
-/// So many levels down and up again, with a skip connection at each.
+/// A U-Net with a skip connection at each level.
 pub fn u_net(levels: usize) -> Graph {
     let mut net = Net::new("U-Net");
     let mut tensor = net.input(3 << 16);
@@ -212,7 +212,7 @@ pub fn u_net(levels: usize) -> Graph {
     net.build(&[tensor])
 }
 
-/// A long short-term memory, a cell for each step.
+/// An unrolled LSTM with one cell for each step.
 pub fn lstm(steps: usize) -> Graph {
     let mut net = Net::new("LSTM");
     let input = net.input(40 * steps as u64);
@@ -233,8 +233,8 @@ pub fn lstm(steps: usize) -> Graph {
     net.build(&[hidden])
 }
 
-/// Forward, backward, and an optimiser that updates each layer's weights, with a residual
-/// connection every other layer: about five operators a layer.
+/// A training step: forward pass, backward pass, and an optimiser that updates the weights of each
+/// layer, with a residual connection every other layer. About five operators per layer.
 pub fn training(layers: usize) -> Graph {
     let mut net = Net::new("training");
     let mut tensor = net.input(4096);

@@ -1,9 +1,9 @@
-//! Problems with a known answer: a rectangle, cut into pieces.
+//! Packing problems with a known optimum: a rectangle cut into pieces.
 
 use plimsoll::{Buffer, Problem};
 
-/// `count` buffers that fill `height` bytes and `steps` steps without a gap, cut by
-/// guillotine, shuffled. The height is the least there is.
+/// `count` buffers that fill a rectangle of `height` bytes and `steps` steps, by guillotine cuts, in
+/// random order. The minimum height is `height`.
 pub fn packing(count: usize, height: u64, steps: u32, seed: u64) -> Problem {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pieces = vec![(count, height, 0..steps)];
@@ -17,7 +17,7 @@ pub fn packing(count: usize, height: u64, steps: u32, seed: u64) -> Problem {
         let part = random.usize(count / 4..=count - count / 4).clamp(1, count - 1);
         let share = |whole: u64| (whole * part as u64 / count as u64).clamp(1, whole - 1);
         let rest = count - part;
-        // Pieces of a large count are cut in time first, so that most live shortly.
+        // Large pieces are cut in time first, so that most live ranges are short.
         let in_time = long >= 2 && (height < 2 || u64::from(long) > random.u64(0..64).max(1));
         if in_time {
             let middle = steps.start + share(long.into()) as u32;

@@ -1,4 +1,4 @@
-//! Random memories, and runs of plans for them on real bytes.
+//! Random pools, and simulation of plans for several pools on bytes.
 
 use plimsoll::{
     Content, Graph, How, Loading, Occupant, OperatorId, Permit, Pool, PoolId, PoolPlan, Pools, Share, Stay,
@@ -7,13 +7,13 @@ use plimsoll::{
 
 use super::sharing::Draw;
 
-/// One to four pools for a graph that has so many bytes: sizes, alignments, costs, what they
-/// hold, where inputs and outputs are.
+/// One to four random pools for a graph of `bytes` bytes: capacities, alignments, costs, kinds of
+/// content, and the pools of inputs and outputs.
 pub fn drawn_pools(draw: &mut Draw, bytes: u64) -> Pools {
     drawn_pools_aligned(draw, bytes, true)
 }
 
-/// The same without alignments.
+/// Random pools without alignments.
 pub fn drawn_pools_unaligned(draw: &mut Draw, bytes: u64) -> Pools {
     drawn_pools_aligned(draw, bytes, false)
 }
@@ -55,14 +55,14 @@ fn drawn_pools_aligned(draw: &mut Draw, bytes: u64, aligned: bool) -> Pools {
     pools.loading(loading).prefetch(draw.below(4).min(draw.below(4)) as u32)
 }
 
-/// Runs a plan twice on bytes, once with copies done as early as they may be and once as late,
-/// and compares all outputs and variables with runs in which every tensor has memory of its own.
-/// What no place covers is overwritten at every step.
+/// Simulates a plan on bytes, with copies once as early and once as late as possible, and compares all
+/// outputs and variables with runs in which every tensor has memory of its own. Bytes outside of
+/// all residency intervals are overwritten at every step.
 pub fn run_on_bytes(graph: &Graph, plan: &PoolPlan, seed: u64) -> Result<(), String> {
     run(graph, plan, seed, true)
 }
 
-/// The same, but bytes that are nobody's keep what was there.
+/// Simulates a plan as [`run_on_bytes`] does, but keeps bytes outside of all residency intervals.
 pub fn run_on_quiet_bytes(graph: &Graph, plan: &PoolPlan, seed: u64) -> Result<(), String> {
     run(graph, plan, seed, false)
 }
@@ -84,9 +84,9 @@ struct Machine<'a> {
     early: bool,
     noisy: bool,
     pools: Vec<Bytes>,
-    /// What tensors hold where nothing shares anything.
+    /// The reference contents of each tensor.
     values: Vec<Bytes>,
-    /// Variables that live elsewhere.
+    /// The contents of variables outside of the pools.
     outside: Vec<Bytes>,
 }
 
@@ -145,7 +145,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Where a constant or a variable is between two runs.
+    /// The residency interval of a constant or variable that stays in place between two runs.
     fn kept(&self, id: TensorId) -> Option<Stay> {
         let occupant = Occupant::Tensor(id);
         let stays: Vec<Stay> = self.plan.stays_of(occupant).copied().collect();
@@ -214,7 +214,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Kernels are hashes of all that they read, but for views and pieces, which are bytes of it.
+    /// Runs an operator. Its outputs are a hash of all inputs, except for views and concatenations,
+    /// whose outputs consist of bytes of inputs.
     fn operate(&mut self, step: u32, id: OperatorId) -> Result<(), String> {
         let (graph, plan) = (self.graph, self.plan);
         let operator = graph.operator(id);
@@ -228,7 +229,7 @@ impl<'a> Machine<'a> {
             .map(|&output| kernel(graph, id, output, &|k: usize| Some(own[k].clone())).unwrap())
             .collect();
         if operator.scratch_bytes() > 0 {
-            let stay = plan.place_at(step, Occupant::Scratch(id)).copied().ok_or("no workspace")?;
+            let stay = plan.place_at(step, Occupant::Scratch(id)).copied().ok_or("no scratch buffer")?;
             let value = noise(&mut self.draw, stay.bytes);
             self.store(&stay, &value);
         }
@@ -331,7 +332,7 @@ impl<'a> Machine<'a> {
         self.pools[stay.pool.index()][stay.offset as usize..stay.end() as usize].copy_from_slice(value);
     }
 
-    /// Others do what they like with what is nobody's.
+    /// Overwrites bytes outside of residency intervals, as other programs may do.
     fn scribble(&mut self, kept: &[Stay]) {
         for (number, pool) in self.pools.iter_mut().enumerate() {
             let mut free = vec![true; pool.len()];
@@ -349,7 +350,7 @@ fn noise(draw: &mut Draw, bytes: u64) -> Bytes {
     (0..bytes).map(|_| draw.below(256) as u8).collect()
 }
 
-/// What an operator makes of its inputs; none if one that it needs is not there.
+/// Computes an output of an operator; none if an input that it needs is missing.
 fn kernel(
     graph: &Graph,
     id: OperatorId,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-/// One buffer: size (sometimes 0), live range, alignment.
+/// A buffer with a random size (sometimes 0), live range and alignment.
 fn buffer(max_time: u32, alignments: &'static [u64]) -> impl Strategy<Value = Buffer> {
     let size = prop_oneof![1 => Just(0u64), 12 => 1u64..40];
     (size, 0..max_time, 1..=max_time, prop::sample::select(alignments)).prop_map(
@@ -15,8 +15,7 @@ fn buffer(max_time: u32, alignments: &'static [u64]) -> impl Strategy<Value = Bu
     )
 }
 
-/// A problem; `fixed` of its buffers, where that is possible, get the place
-/// that some packing gives them.
+/// A random problem. Up to `fixed` buffers get random fixed offsets, if these do not conflict.
 pub fn problem(
     max_buffers: usize,
     alignments: &'static [u64],
@@ -37,7 +36,7 @@ pub fn problem(
     })
 }
 
-/// The same with gaps.
+/// A random problem with gaps in live ranges.
 pub fn gapped(
     max_buffers: usize,
     alignments: &'static [u64],
@@ -56,7 +55,7 @@ pub fn gapped(
     })
 }
 
-/// A problem with up to two ranges reserved, as far as its fixed buffers allow it.
+/// A problem with up to two reserved ranges, if its fixed buffers allow them.
 pub fn reserved(problem: impl Strategy<Value = Problem>) -> impl Strategy<Value = Problem> {
     let ranges = prop::collection::vec((0u64..120, 1u64..30), 0..3);
     (problem, ranges).prop_map(|(problem, ranges)| {
@@ -65,14 +64,12 @@ pub fn reserved(problem: impl Strategy<Value = Problem>) -> impl Strategy<Value 
     })
 }
 
-/// What an operator of a random graph is made of: picks among the tensors
-/// before it, sizes of its outputs, scratch, whether it waits for its
-/// predecessor, and what else it does.
+/// The recipe of a random operator: inputs among earlier tensors, sizes of outputs, scratch, a control
+/// dependency on the preceding operator, and a number that selects further properties.
 type Recipe = (Vec<prop::sample::Index>, Vec<u64>, u64, bool, u8);
 
-/// A graph with every kind of tensor: inputs (some of them outputs), constants,
-/// variables, tensors that nobody reads, outputs that are read, duplicate
-/// inputs, scratch and order-only dependencies.
+/// A random graph with every kind of tensor: inputs (some of them outputs), constants, variables,
+/// tensors without readers, outputs with readers, duplicate inputs, scratch and control dependencies.
 pub fn graph(max_operators: usize) -> impl Strategy<Value = Graph> {
     let recipe = (
         prop::collection::vec(any::<prop::sample::Index>(), 0..4),
@@ -84,7 +81,7 @@ pub fn graph(max_operators: usize) -> impl Strategy<Value = Graph> {
     prop::collection::vec(recipe, 0..=max_operators).prop_map(|recipes| build(&recipes))
 }
 
-/// One of these by a number.
+/// The random graph of a seed.
 pub fn mixed(seed: u64, max_operators: usize) -> Graph {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -131,7 +128,7 @@ fn add_output(net: &mut GraphBuilder, k: usize, j: usize, size: u64, role: u8) -
     tensor
 }
 
-/// So many cases, or as many as `PROPTEST_CASES` says.
+/// A configuration with `default` cases, or with `PROPTEST_CASES` if that variable is set.
 pub fn cases(default: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").map_or(default, |text| text.parse().unwrap());
     let max_global_rejects = cases.max(1024);

@@ -1,4 +1,5 @@
-//! Small graphs with permissions to share memory, and their ground truth: runs on bytes.
+//! Random graphs with permissions to share memory, and ground truth: simulation on bytes and
+//! exhaustive search.
 
 use std::collections::HashSet;
 
@@ -6,7 +7,7 @@ use plimsoll::{
     Graph, GraphBuilder, How, OperatorId, Permit, Plan, Sharing, Side, TensorId, TensorKind, TensorSpec,
 };
 
-/// `SplitMix64`.
+/// The `SplitMix64` random number generator.
 pub struct Draw(pub u64);
 
 impl Draw {
@@ -19,22 +20,22 @@ impl Draw {
     }
 }
 
-/// A graph of so many operators, with sizes up to `most` bytes: convolutions that may
-/// overlap, elementwise ones in place, reshapes, slices, splits and concatenations; now and
-/// then permissions contradict each other.
+/// A random graph with sizes up to `most` bytes: convolutions with partial overlap, elementwise
+/// operators in place, reshapes, slices and concatenations. Some permissions contradict each
+/// other.
 pub fn drawn(seed: u64, operators: u64, most: u64) -> Graph {
     let (net, _) = drawn_builder(&mut Draw(seed), seed, operators, most, false);
     net.build().expect("a right graph")
 }
 
-/// Such a graph in which tensors have alignments of their own, up to 4 bytes.
+/// A graph like [`drawn`] in which tensors have random alignments up to 4 bytes.
 pub fn drawn_with_alignments(seed: u64, operators: u64, most: u64) -> Graph {
     let (net, _) = drawn_builder(&mut Draw(seed), seed, operators, most, true);
     net.build().expect("a right graph")
 }
 
-/// Such a graph in which some tensors must lie at distances, and others apart; often where
-/// permissions would have them, and often where that cannot be.
+/// A graph like [`drawn`] with relative placements and must-not-alias constraints. Some of them agree
+/// with permissions, others cannot be satisfied.
 pub fn drawn_with_constraints(seed: u64, operators: u64, most: u64) -> Graph {
     let mut draw = Draw(seed);
     loop {
@@ -48,7 +49,7 @@ pub fn drawn_with_constraints(seed: u64, operators: u64, most: u64) -> Graph {
                 net.place_at(one.0, other.0, at);
             }
         }
-        // Those that contradict each other are refused, by other tests.
+        // The builder rejects constraints that contradict each other; other tests cover this.
         if let Ok(graph) = net.build() {
             return graph;
         }
@@ -67,7 +68,7 @@ fn drawn_builder(
         let spec = TensorSpec::bytes(bytes);
         if aligned { spec.align(1 << draw.below(3)) } else { spec }
     };
-    // By tensor: its bytes, and what it is tied to.
+    // By tensor: its id, its size, and a number that is equal for tensors with common contents.
     let mut made: Vec<(TensorId, u64, usize)> = Vec::new();
     for number in 0..=draw.below(2) {
         let bytes = 1 + draw.below(most);
@@ -79,7 +80,7 @@ fn drawn_builder(
     }
     for number in 0..operators {
         let pick = |draw: &mut Draw, made: &[(TensorId, u64, usize)]| {
-            // The newest more often.
+            // Prefer recent tensors.
             let back = draw.below(made.len() as u64).min(draw.below(made.len() as u64));
             made.len() - 1 - back as usize
         };
@@ -106,7 +107,7 @@ fn drawn_builder(
                 y
             }
             2 => {
-                // Now and then pieces of one whole, or one tensor twice.
+                // Sometimes concatenate parts of one tensor, or a tensor with itself.
                 let suits = |other: usize, draw: &mut Draw| made[other].2 != root || draw.below(4) == 0;
                 let second = (0..own).find(|&other| suits(other, draw) && draw.below(2) == 0);
                 let Some(second) = second else {
@@ -155,10 +156,10 @@ fn drawn_builder(
     (net, made.into_iter().map(|(id, bytes, _)| (id, bytes)).collect())
 }
 
-/// What a byte holds: a byte of a tensor.
+/// The content of a byte of memory: a tensor and the offset in it.
 type Byte = Option<(usize, u64)>;
 
-/// Runs a plan on bytes; says what is wrong first.
+/// Simulates a plan on bytes. Returns the number of steps, or the first error.
 pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
     let mut memory: Vec<Byte> = vec![None; usize::try_from(plan.arena_bytes).unwrap()];
     let mut truth: Vec<Vec<Byte>> = vec![Vec::new(); graph.tensors().len()];
@@ -211,7 +212,7 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
                 }
                 memory[offset + byte] = *held;
             }
-            // What is written over what is read must be permitted for that pair.
+            // An operator may overwrite its inputs only with a permission for the pair.
             for &input in operator.inputs() {
                 let start = place(input).unwrap();
                 let meets = (0..expected.len()).any(|byte| {
@@ -241,7 +242,7 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
     Ok(plan.order.len())
 }
 
-/// Whether an operator may write its output at `to` over its input at `from`.
+/// Returns true if an operator may write its output at `to` over its input at `from`.
 fn permitted(
     graph: &Graph,
     id: OperatorId,
@@ -264,17 +265,19 @@ fn permitted(
     })
 }
 
-/// Whether the graph can run in so few bytes, as it demands, by trying every order and every place.
+/// Returns true if the graph can run in `arena` bytes under its constraints, by trying every order,
+/// alias and offset.
 pub fn runs_in(graph: &Graph, arena: u64) -> bool {
     Brute { graph, arena: arena as usize, only_file_order: false, seen: HashSet::new() }.start()
 }
 
-/// The same in one order.
+/// Like [`runs_in`], but in program order only.
 pub fn runs_in_file_order(graph: &Graph, arena: u64) -> bool {
     Brute { graph, arena: arena as usize, only_file_order: true, seen: HashSet::new() }.start()
 }
 
-/// What is done, where what is needed is, and where what others are tied to was.
+/// A visited state: operators that have run, offsets of tensors that are still needed, and offsets of
+/// tensors with relative placements.
 type Seen = (Vec<OperatorId>, Vec<Option<usize>>, Vec<Option<usize>>);
 
 struct Brute<'a> {
@@ -285,10 +288,10 @@ struct Brute<'a> {
 }
 
 #[derive(Clone)]
-struct State {
+struct SimulationState {
     done: Vec<OperatorId>,
     places: Vec<Option<usize>>,
-    /// Where what others lie at a distance from is, or was.
+    /// Offsets of tensors with relative placements, also after their last use.
     anchors: Vec<Option<usize>>,
     truth: Vec<Vec<Byte>>,
     memory: Vec<Byte>,
@@ -301,7 +304,7 @@ impl Brute<'_> {
 
     fn start(&mut self) -> bool {
         let count = self.graph.tensors().len();
-        let state = State {
+        let state = SimulationState {
             done: Vec::new(),
             places: vec![None; count],
             anchors: vec![None; count],
@@ -313,7 +316,7 @@ impl Brute<'_> {
         self.place_inputs(state, &inputs)
     }
 
-    fn place_inputs(&mut self, state: State, inputs: &[TensorId]) -> bool {
+    fn place_inputs(&mut self, state: SimulationState, inputs: &[TensorId]) -> bool {
         let Some((&id, rest)) = inputs.split_first() else { return self.run(state) };
         let size = self.bytes(id);
         let alignment = self.graph.tensor(id).alignment().unwrap_or(1) as usize;
@@ -322,7 +325,7 @@ impl Brute<'_> {
                 return false;
             }
             let mut next = state.clone();
-            if !self.put(&mut next, id, offset) {
+            if !self.place(&mut next, id, offset) {
                 return false;
             }
             next.truth[id.index()] = (0..size as u64).map(|byte| Some((id.index(), byte))).collect();
@@ -331,8 +334,8 @@ impl Brute<'_> {
         })
     }
 
-    /// Puts a tensor where it lies as far from others as it must, and apart.
-    fn put(&self, state: &mut State, id: TensorId, offset: usize) -> bool {
+    /// Places a tensor. Returns false if a constraint forbids the offset.
+    fn place(&self, state: &mut SimulationState, id: TensorId, offset: usize) -> bool {
         let end = offset + self.bytes(id);
         let meets = |other: TensorId| {
             let place = state.places[other.index()];
@@ -353,8 +356,8 @@ impl Brute<'_> {
             })
     }
 
-    /// Whether what is needed from now on still is where it was.
-    fn is_whole(&self, state: &State) -> bool {
+    /// Returns true if memory still holds the contents of all tensors that are needed.
+    fn is_whole(&self, state: &SimulationState) -> bool {
         self.graph.tensor_ids().all(|id| {
             let tensor = self.graph.tensor(id);
             let needed =
@@ -364,14 +367,14 @@ impl Brute<'_> {
         })
     }
 
-    fn run(&mut self, mut state: State) -> bool {
+    fn run(&mut self, mut state: SimulationState) -> bool {
         if !self.is_whole(&state) {
             return false;
         }
         if state.done.len() == self.graph.operators().len() {
             return true;
         }
-        // What is not needed any more may lie anywhere.
+        // Offsets of tensors that are no longer needed do not matter.
         for id in self.graph.tensor_ids() {
             let tensor = self.graph.tensor(id);
             let needed =
@@ -397,16 +400,16 @@ impl Brute<'_> {
         ready.into_iter().any(|id| self.step(&state, id))
     }
 
-    fn step(&mut self, state: &State, id: OperatorId) -> bool {
+    fn step(&mut self, state: &SimulationState, id: OperatorId) -> bool {
         let graph = self.graph;
         let operator = graph.operator(id);
-        let ways: Vec<Vec<Way>> =
-            operator.outputs().iter().map(|&output| self.ways(state, id, output)).collect();
-        self.choose(state, id, &ways, &mut Vec::new())
+        let options: Vec<Vec<OutputPlacement>> =
+            operator.outputs().iter().map(|&output| self.options(state, id, output)).collect();
+        self.choose(state, id, &options, &mut Vec::new())
     }
 
-    /// Every place of an output, with what it may hold there and which bytes of it are written.
-    fn ways(&self, state: &State, id: OperatorId, output: TensorId) -> Vec<Way> {
+    /// All legal placements of an output: every offset, as a new tensor, a view or a concatenation.
+    fn options(&self, state: &SimulationState, id: OperatorId, output: TensorId) -> Vec<OutputPlacement> {
         let graph = self.graph;
         let operator = graph.operator(id);
         let size = self.bytes(output);
@@ -415,9 +418,10 @@ impl Brute<'_> {
         let mut all = Vec::new();
         for offset in (0..self.arena).step_by(alignment).filter(|offset| offset + size <= self.arena) {
             let own: Vec<Byte> = (0..size as u64).map(|byte| Some((output.index(), byte))).collect();
-            let way = |truth: Vec<Byte>, copied: Vec<bool>| Way { output, offset, truth, copied };
-            let mut ways: Vec<Way> = vec![way(own.clone(), vec![true; size])];
-            let mut joined = way(own, vec![true; size]);
+            let option =
+                |truth: Vec<Byte>, copied: Vec<bool>| OutputPlacement { output, offset, truth, copied };
+            let mut options: Vec<OutputPlacement> = vec![option(own.clone(), vec![true; size])];
+            let mut joined = option(own, vec![true; size]);
             for permit in operator.permits() {
                 match *permit {
                     Permit::View { input, output: own, at }
@@ -425,7 +429,7 @@ impl Brute<'_> {
                     {
                         let from = at as usize;
                         let truth = state.truth[input.index()][from..from + size].to_vec();
-                        ways.push(way(truth, vec![false; size]));
+                        options.push(option(truth, vec![false; size]));
                     }
                     Permit::Piece { input, output: own, at }
                         if own == output && offset + at as usize == place(input) =>
@@ -438,40 +442,47 @@ impl Brute<'_> {
                     _ => {}
                 }
             }
-            ways.push(joined);
-            ways.retain(|way| self.is_legal(state, id, way));
-            all.extend(ways);
+            options.push(joined);
+            options.retain(|option| self.is_legal(state, id, option));
+            all.extend(options);
         }
         all
     }
 
-    /// Whether all inputs that are written over may be.
-    fn is_legal(&self, state: &State, id: OperatorId, way: &Way) -> bool {
+    /// Returns true if the operator may overwrite all inputs that the placement overwrites.
+    fn is_legal(&self, state: &SimulationState, id: OperatorId, option: &OutputPlacement) -> bool {
         let graph = self.graph;
         graph.operator(id).inputs().iter().all(|&input| {
             let start = state.places[input.index()].unwrap();
             let range = start..start + self.bytes(input);
-            let mut copied = (0..way.copied.len()).filter(|&byte| way.copied[byte]);
-            let meets = copied.any(|byte| range.contains(&(way.offset + byte)));
+            let mut copied = (0..option.copied.len()).filter(|&byte| option.copied[byte]);
+            let meets = copied.any(|byte| range.contains(&(option.offset + byte)));
             let kept = graph.tensor(input).is_output()
                 || state.truth[input.index()].iter().flatten().any(|&(source, _)| {
                     let source = &graph.tensors()[source];
                     source.kind() == TensorKind::Input && !source.is_overwritable()
                 });
-            !meets || (!kept && permitted(graph, id, input, way.output, start, way.offset))
+            !meets || (!kept && permitted(graph, id, input, option.output, start, option.offset))
         })
     }
 
-    /// All combinations of ways, with every place of the workspace.
-    fn choose(&mut self, state: &State, id: OperatorId, ways: &[Vec<Way>], chosen: &mut Vec<Way>) -> bool {
-        let Some(own) = ways.get(chosen.len()) else { return self.finish(state, id, chosen) };
-        for way in own {
-            let meets = |other: &Way| other.written().any(|byte| way.written().any(|own| own == byte));
+    /// Tries all combinations of output placements, with every offset of the scratch buffer.
+    fn choose(
+        &mut self,
+        state: &SimulationState,
+        id: OperatorId,
+        options: &[Vec<OutputPlacement>],
+        chosen: &mut Vec<OutputPlacement>,
+    ) -> bool {
+        let Some(own) = options.get(chosen.len()) else { return self.finish(state, id, chosen) };
+        for option in own {
+            let meets =
+                |other: &OutputPlacement| other.written().any(|byte| option.written().any(|own| own == byte));
             if chosen.iter().any(meets) {
                 continue;
             }
-            chosen.push(way.clone());
-            let done = self.choose(state, id, ways, chosen);
+            chosen.push(option.clone());
+            let done = self.choose(state, id, options, chosen);
             chosen.pop();
             if done {
                 return true;
@@ -480,15 +491,15 @@ impl Brute<'_> {
         false
     }
 
-    fn finish(&mut self, state: &State, id: OperatorId, chosen: &[Way]) -> bool {
+    fn finish(&mut self, state: &SimulationState, id: OperatorId, chosen: &[OutputPlacement]) -> bool {
         let graph = self.graph;
         let operator = graph.operator(id);
         let scratch = operator.scratch_bytes() as usize;
         let place = |id: TensorId| state.places[id.index()].unwrap();
         let inputs = operator.inputs().iter().map(|&input| (place(input), place(input) + self.bytes(input)));
-        let outputs = chosen.iter().map(|way| (way.offset, way.offset + way.truth.len()));
+        let outputs = chosen.iter().map(|option| (option.offset, option.offset + option.truth.len()));
         let operands: Vec<(usize, usize)> = inputs.chain(outputs).collect();
-        // Inputs that nobody reads are there at the first step.
+        // Inputs without readers are live at the first step.
         let is_unread = |id: &TensorId| {
             let tensor = graph.tensor(*id);
             state.done.is_empty()
@@ -505,19 +516,24 @@ impl Brute<'_> {
             }
             let mut next = state.clone();
             next.memory[working..working + scratch].fill(None);
-            for way in chosen {
-                for byte in (0..way.truth.len()).filter(|&byte| way.copied[byte]) {
-                    next.memory[way.offset + byte] = way.truth[byte];
+            for option in chosen {
+                for byte in (0..option.truth.len()).filter(|&byte| option.copied[byte]) {
+                    next.memory[option.offset + byte] = option.truth[byte];
                 }
             }
             let clear = unread.iter().all(|id| {
                 let (from, held) = (place(*id), &state.truth[id.index()]);
                 next.memory[from..from + held.len()] == **held
             });
-            let whole = chosen.iter().all(|way| next.memory[way.offset..][..way.truth.len()] == *way.truth);
-            if clear && whole && chosen.iter().all(|way| self.put(&mut next, way.output, way.offset)) {
-                for way in chosen {
-                    next.truth[way.output.index()].clone_from(&way.truth);
+            let whole = chosen
+                .iter()
+                .all(|option| next.memory[option.offset..][..option.truth.len()] == *option.truth);
+            if clear
+                && whole
+                && chosen.iter().all(|option| self.place(&mut next, option.output, option.offset))
+            {
+                for option in chosen {
+                    next.truth[option.output.index()].clone_from(&option.truth);
                 }
                 next.done.push(id);
                 if self.run(next) {
@@ -532,25 +548,25 @@ impl Brute<'_> {
     }
 }
 
-/// A place of an output, what it holds, and which bytes of it are written.
+/// A placement of an output: its offset, its contents, and the bytes that the operator writes.
 #[derive(Clone)]
-struct Way {
+struct OutputPlacement {
     output: TensorId,
     offset: usize,
     truth: Vec<Byte>,
     copied: Vec<bool>,
 }
 
-impl Way {
+impl OutputPlacement {
     fn written(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.copied.len()).filter(|&byte| self.copied[byte]).map(|byte| self.offset + byte)
     }
 }
 
-/// A small graph whose operators have several permissions each, of all kinds and often for the
-/// same tensors: several overlaps and candidates to write in place, views and pieces of siblings
-/// with equal bytes, several outputs, inputs that are kept behind views, overlaps larger than a
-/// tensor. All permissions are of this level or below. `aligned` draws alignments up to 4 bytes.
+/// A small random graph whose operators have several permissions each, of all kinds up to `level`,
+/// often for the same tensors: several overlaps and in-place candidates, views and concatenations of
+/// siblings of equal size, several outputs, inputs that stay needed through views, and overlaps larger
+/// than a tensor. `aligned` adds random alignments up to 4 bytes.
 pub fn drawn_wide(seed: u64, operators: u64, (most, level): (u64, Sharing), aligned: bool) -> Graph {
     let draw = &mut Draw(seed ^ 0x5eed);
     let mut net = Graph::builder(format!("wide {seed}"));
@@ -576,7 +592,7 @@ pub fn drawn_wide(seed: u64, operators: u64, (most, level): (u64, Sharing), alig
         let count = 1 + draw.below(5) / 3;
         let writes: Vec<(TensorId, u64)> = (0..count)
             .map(|output| {
-                // Often as large as an input, so that siblings have equal bytes.
+                // Half of the outputs have the size of an input, so that siblings have equal sizes.
                 let bytes = if draw.below(2) == 0 { reads[0].1 } else { 1 + draw.below(most) };
                 (net.tensor(format!("t{number}_{output}"), spec(draw, bytes)), bytes)
             })

@@ -1,14 +1,14 @@
-//! TensorFlow Lite's planner, to compare with.
+//! The planner of TensorFlow Lite, for comparison.
 
 use plimsoll::{Buffer, Problem};
 
-/// TensorFlow Lite's arena planner, from its description: buffers that live
-/// throughout first, then by size, then by start; each in the smallest hole
-/// that is large enough.
+/// The height that the arena planner of TensorFlow Lite reaches, by its description: it places buffers
+/// that are live throughout first, then by size, then by start, each into the smallest hole that
+/// is large enough.
 pub fn greedy_by_size(problem: &Problem) -> u64 {
     let buffers = problem.buffers();
     let first = buffers.iter().map(|b| b.live().start).min().unwrap_or(0);
-    // A run is over once nothing starts any more.
+    // A buffer is live throughout if it is live at all steps at which a buffer starts.
     let last = buffers.iter().map(|b| b.live().start).max().unwrap_or(0);
     let throughout = |b: &Buffer| b.live().start == first && b.live().end > last;
     let mut order: Vec<usize> = (0..buffers.len()).filter(|&i| buffers[i].size() > 0).collect();

@@ -1,4 +1,4 @@
-//! The networks of the zoo, and what a reference program says of them.
+//! The networks of the model zoo, and the results of a reference program.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use plimsoll::{ElementType, Graph};
 
 use super::data;
 
-/// A network with its floats as int8.
+/// Imports a network with int8 elements in place of floats.
 pub fn import_int8(path: &Path) -> Graph {
     let mut options = ImportOptions::default();
     options.floats_as = Some(ElementType::Int8);
@@ -18,22 +18,22 @@ pub fn import_int8(path: &Path) -> Graph {
     }
 }
 
-/// The name of its row in the baselines.
+/// The name of a network's row in the baselines.
 pub fn name(path: &Path) -> String {
     let stem = path.file_stem().unwrap().to_str().unwrap();
     stem.trim_end_matches(".stripped").to_owned()
 }
 
-/// All networks of a folder.
+/// All networks in a folder.
 pub fn models(folder: &Path) -> Vec<PathBuf> {
     [data::files(folder, ".onnx"), data::files(folder, ".tflite")].concat()
 }
 
-/// The reference program folds variables and resources of these away.
+/// Networks for which the reference program folds variables and resources by mistake.
 pub const BASELINE_IS_WRONG: [&str; 3] =
     ["pymicro_wakeword__hey_jarvis", "pymicro_wakeword__hey_mycroft", "pymicro_wakeword__okay_nabu"];
 
-/// `baselines.tsv`: figures of each network by the heads of their columns.
+/// Reads `baselines.tsv`: for each network, its figures by column.
 pub fn baselines(zoo: &Path) -> HashMap<String, HashMap<String, u64>> {
     let text = std::fs::read_to_string(zoo.join("baselines.tsv")).unwrap();
     let mut lines = text.lines().map(|line| line.split('\t'));

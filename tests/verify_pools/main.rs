@@ -4,6 +4,7 @@
 mod support;
 
 mod by_hand;
+mod every_rule;
 mod mutants;
 mod rare;
 mod rules;

@@ -1,6 +1,6 @@
 //! Plans with random changes: every plan that the verifier accepts runs correctly on bytes.
 
-use plimsoll::verify::{Violation, verify_pools};
+use plimsoll::verify::{Rule, Violation, verify_pools};
 use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, Sharing, TensorId, Transfer, Use};
 
 use crate::support::pools::{drawn_pools, run_on_quiet_bytes};
@@ -86,6 +86,16 @@ fn tidy(plan: &mut PoolPlan) {
     plan.transfers.sort_by_key(|one| one.due);
 }
 
+/// Rules about figures: a plan that breaks no other rule computes the same.
+const FIGURES: [Rule; 6] = [
+    Rule::PoolUsage,
+    Rule::PoolTraffic,
+    Rule::PreloadedBytes,
+    Rule::TotalCost,
+    Rule::BoundBelowCost,
+    Rule::FloorBelowBound,
+];
+
 #[test]
 fn accepted_plans_run() {
     let (mut accepted, mut changed) = (0, 0);
@@ -107,9 +117,9 @@ fn accepted_plans_run() {
             }
             changed += 1;
             // A wrong claim about cost does not affect the results of a run.
-            let is_claim = |one: &Violation| matches!(one, Violation::Claim(_));
+            let is_figure = |one: &Violation| FIGURES.contains(&one.rule());
             match verify_pools(&graph, &other) {
-                Err(found) if !found.list().iter().all(is_claim) => {}
+                Err(found) if !found.list().iter().all(is_figure) => {}
                 _ => {
                     accepted += 1;
                     run_on_quiet_bytes(&graph, &other, 3)

@@ -25,7 +25,7 @@ fn bytes(bytes: u64) -> TensorSpec {
 
 /// The next run reads the constants again.
 #[test]
-fn constants_at_home_keep_their_place() {
+fn constants_in_the_backing_store_keep_their_place() {
     let mut net = Graph::builder("constants");
     let (x, w) = (net.input("x", bytes(8)), net.constant("w", bytes(8)));
     let [a, y] = ["a", "y"].map(|name| net.tensor(name, bytes(8)));

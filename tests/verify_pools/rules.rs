@@ -67,7 +67,7 @@ fn constraints_hold_in_each_pool() {
 
 /// A slice, a concatenation without copies, and an output over an input that is still needed.
 #[test]
-fn wrong_views_and_pieces_are_refused() {
+fn wrong_views_and_slices_are_refused() {
     let mut net = Graph::builder("views");
     let image = net.input("image", TensorSpec::bytes(16));
     let [cut, piece, joined, over] = [("cut", 8), ("piece", 8), ("joined", 24), ("over", 16)]

@@ -260,12 +260,18 @@ mod tests {
             (format!("{home}alignment = 24\n"), "m.toml:3: 24 is not a power of two, in `alignment = 24`"),
             (format!("{home}read = -1\n"), "m.toml:3: "),
             (format!("{home}holds = [\"weights\"]\n"), "m.toml:3: unknown variant `weights`"),
-            (format!("inputs = \"l9\"\n{home}"), "m.toml:1: pools: none is called `l9`; there are `ddr`"),
+            (
+                format!("inputs = \"l9\"\n{home}"),
+                "m.toml:1: pools: no pool is called `l9`; the pools are `ddr`",
+            ),
             (format!("{home}{home}"), "m.toml:4: two pools are called `ddr`, in `name = \"ddr\"`"),
             ("[[pool]]\ncapacity = 1\n".to_owned(), "m.toml:1: missing field `name`"),
             ("[[pool]]\nname = \"\"\n".to_owned(), "m.toml:2: a pool needs a name"),
-            (format!("{home}largest = 5\n"), "m.toml: pools: the last, `ddr`, must take everything"),
-            (String::new(), "m.toml: pools: there is none"),
+            (
+                format!("{home}largest = 5\n"),
+                "m.toml: pools: the last pool, `ddr`, must accept every kind and size of content",
+            ),
+            (String::new(), "m.toml: pools: no pool is given; give at least one"),
             (home.repeat(9), "m.toml: pools: there are 9, and at most 8 may be"),
             // Contents of pools that nobody reads are not looked at, and the count is told.
             (

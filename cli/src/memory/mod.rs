@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(names(&["l2=1", "ddr=9"]), [pair("l2", Some(1)), pair("ddr", Some(9))]);
         assert_eq!(names(&["a=0", "flash=unlimited"]), [pair("a", Some(0)), pair("flash", None)]);
         assert!(pools(&["a=unlimited", "b=1"]).unwrap_err().contains("comes last"));
-        assert!(pools(&["a=1", "a=1"]).unwrap_err().contains("two are called `a`"));
+        assert!(pools(&["a=1", "a=1"]).unwrap_err().contains("two pools are called `a`"));
         assert!(pools(&["npu", "a=1"]).unwrap_err().contains("stands alone"));
         assert!(pools(&["gpu"]).unwrap_err().contains("mcu, npu"));
         assert!(pools(&["a=1"; 9]).unwrap_err().contains("given 9 times, and at most 8"));

@@ -1,45 +1,50 @@
-//! How much value can be kept at most.
+//! Upper bound on the value that can be kept.
 
-use super::search::State;
-use crate::allocate::sharing::Interval;
+use super::search::Membership;
+use crate::allocate::sharing::ObjectInterval;
 use crate::sorting::sort_by_keys;
 
-/// What is known of a node.
-pub(super) struct Bound {
-    /// No choice below keeps more.
+/// Result of the relaxation at a node.
+pub(super) struct NodeBound {
+    /// Upper bound on the value of all choices in the subtree.
     pub(super) value: u64,
-    /// What to decide on next: of the most crowded section, the undecided
-    /// interval of least value a byte; none if no section is crowded.
-    pub(super) crowded: Option<usize>,
-    /// Work done, in intervals looked at.
+    /// Interval to branch on: the undecided one of the lowest value per byte in the most crowded
+    /// section; `None` if all undecided intervals fit in every section.
+    pub(super) branching_interval: Option<usize>,
+    /// Work, in intervals visited.
     pub(super) looks: u64,
 }
 
-/// The relaxation: in each section, the sizes of what is kept are at most the
-/// capacity.
+/// The relaxation: in each section, the sizes of the kept intervals add up to at most the
+/// capacity. It ignores that objects do not move.
 pub(super) struct Relaxation<'a> {
-    intervals: &'a [Interval],
+    intervals: &'a [ObjectInterval],
     values: &'a [u64],
     capacity: u64,
     sections: u32,
     by_start: Vec<u32>,
-    /// The place of each interval by value a byte, descending.
+    /// Rank of each interval by value per byte, descending.
     rank: Vec<u32>,
     by_rank: Vec<u32>,
-    /// Ranks of what is live and undecided, ascending.
+    /// Ranks of the live undecided intervals, ascending.
     live: Vec<u32>,
-    /// Ends of what is live and decided on, with its size.
+    /// End and size of the live kept intervals.
     kept: Vec<(u32, u64)>,
-    /// Sizes and values of what is live.
+    /// Sizes and values of the live undecided intervals.
     items: Vec<(u64, u64)>,
-    /// Nodes of the knapsacks of sections.
+    /// Nodes of the knapsacks of the sections.
     nodes: u64,
-    /// `lost[s]`: value lost at least in disjoint sections below `s`.
+    /// `lost[s]`: lower bound on the value lost in the sections below `s`.
     lost: Vec<u64>,
 }
 
 impl<'a> Relaxation<'a> {
-    pub(super) fn new(intervals: &'a [Interval], sections: u32, values: &'a [u64], capacity: u64) -> Self {
+    pub(super) fn new(
+        intervals: &'a [ObjectInterval],
+        sections: u32,
+        values: &'a [u64],
+        capacity: u64,
+    ) -> Self {
         let mut by_start: Vec<u32> = (0..intervals.len() as u32).collect();
         sort_by_keys(&mut by_start, |&i| [intervals[i as usize].first.into(), 0]);
         let mut by_rank: Vec<u32> = (0..intervals.len() as u32).collect();
@@ -49,8 +54,8 @@ impl<'a> Relaxation<'a> {
             denser.cmp(&(u128::from(values[a]) * u128::from(intervals[b].size))).then(a.cmp(&b))
         });
         let mut rank = vec![0; intervals.len()];
-        for (place, &i) in by_rank.iter().enumerate() {
-            rank[i as usize] = place as u32;
+        for (position, &i) in by_rank.iter().enumerate() {
+            rank[i as usize] = position as u32;
         }
         Self {
             intervals,
@@ -68,18 +73,19 @@ impl<'a> Relaxation<'a> {
         }
     }
 
-    /// Intervals of most value a byte first.
+    /// Intervals by value per byte, highest first.
     pub(super) fn densest_first(&self) -> &[u32] {
         &self.by_rank
     }
 
-    /// In one section, at least what its 0-1 knapsack leaves is lost. Sections between which nothing undecided is live in
-    /// both lose independently, so the losses of a set of such sections add up;
-    /// the best set is found from left to right. None if what is kept already
-    /// does not fit.
+    /// Computes the upper bound; `None` if the kept intervals alone do not fit.
     ///
-    /// O(n log n + the sum of how many are live in each section).
-    pub(super) fn of(&mut self, states: &[State]) -> Option<Bound> {
+    /// O(n log n) time plus the sum over sections of their live intervals, plus the knapsacks.
+    pub(super) fn of(&mut self, memberships: &[Membership]) -> Option<NodeBound> {
+        // A sweep over the sections. In each section, the 0-1 knapsack of the live undecided intervals
+        // gives the least value that must be lost there. Losses of two sections add up if no undecided
+        // interval is live in both, since they concern different intervals; the best set of such
+        // sections is found by dynamic programming from left to right (weighted interval scheduling).
         self.live.clear();
         self.kept.clear();
         self.lost.clear();
@@ -96,7 +102,7 @@ impl<'a> Relaxation<'a> {
             self.kept.retain(|&(end, _)| end > section);
             while let Some(&i) = self.by_start.get(starting).filter(|&&i| self.first(i) == section) {
                 starting += 1;
-                self.begin(i as usize, states[i as usize], &mut value);
+                self.begin(i as usize, memberships[i as usize], &mut value);
             }
             looks += (self.live.len() + self.kept.len()) as u64;
             let taken: u64 = self.kept.iter().map(|&(_, size)| size).sum();
@@ -109,28 +115,28 @@ impl<'a> Relaxation<'a> {
             }
         }
         let lost = self.lost[self.sections as usize];
-        Some(Bound { value: value - lost, crowded: worst.1, looks: looks + self.nodes * 8 })
+        Some(NodeBound { value: value - lost, branching_interval: worst.1, looks: looks + self.nodes * 8 })
     }
 
     fn first(&self, i: u32) -> u32 {
         self.intervals[i as usize].first
     }
 
-    fn begin(&mut self, i: usize, state: State, value: &mut u64) {
-        let one = &self.intervals[i];
+    fn begin(&mut self, i: usize, state: Membership, value: &mut u64) {
+        let interval = &self.intervals[i];
         match state {
-            State::Outside => return,
-            State::Kept => self.kept.push((one.end, one.size)),
-            State::Open => {
-                let place = self.live.partition_point(|&rank| rank < self.rank[i]);
-                self.live.insert(place, self.rank[i]);
+            Membership::Outside => return,
+            Membership::Kept => self.kept.push((interval.end, interval.size)),
+            Membership::Open => {
+                let position = self.live.partition_point(|&rank| rank < self.rank[i]);
+                self.live.insert(position, self.rank[i]);
             }
         }
         *value += self.values[i];
     }
 
-    /// The value that does not fit into this room, and since when the undecided
-    /// intervals here are live.
+    /// Minimum value that the undecided intervals of the current section lose within `room`
+    /// bytes, and the earliest start among them.
     fn loss(&mut self, room: u64) -> (u64, u32) {
         self.items.clear();
         let (mut since, mut size, mut value) = (u32::MAX, 0, 0);
@@ -144,20 +150,22 @@ impl<'a> Relaxation<'a> {
         if size <= room {
             return (0, since);
         }
+        // The knapsack is bounded in nodes; the fractional bound is an upper bound on it, so the loss
+        // stays a lower bound in either case.
         let mut knapsack = ZeroOne { items: &self.items, best: 0, nodes: 0 };
         knapsack.keep(0, room, 0);
         self.nodes += u64::from(knapsack.nodes);
-        let kept = if knapsack.nodes < MOST_NODES { knapsack.best } else { fractional(&self.items, room) };
+        let kept = if knapsack.nodes < MAX_NODES { knapsack.best } else { fractional(&self.items, room) };
         (value - kept, since)
     }
 }
 
-/// Nodes for the knapsack of one section; beyond, the fractional one has to do.
-const MOST_NODES: u32 = 300;
+/// Node limit for the knapsack of a section; beyond it, the fractional bound is used.
+const MAX_NODES: u32 = 300;
 
-/// The 0-1 knapsack of one section by branch and bound (Horowitz & Sahni).
+/// The 0-1 knapsack of a section, by branch and bound (Horowitz & Sahni, 1974).
 struct ZeroOne<'a> {
-    /// Sizes and values, by value a byte, descending.
+    /// Sizes and values, by value per byte, descending.
     items: &'a [(u64, u64)],
     best: u64,
     nodes: u32,
@@ -168,19 +176,19 @@ impl ZeroOne<'_> {
         self.best = self.best.max(value);
         self.nodes += 1;
         let rest = &self.items[at.min(self.items.len())..];
-        if self.nodes >= MOST_NODES || value + fractional(rest, room) <= self.best {
+        if self.nodes >= MAX_NODES || value + fractional(rest, room) <= self.best {
             return;
         }
-        let (size, own) = rest[0];
+        let (size, item_value) = rest[0];
         if size <= room {
-            self.keep(at + 1, room - size, value + own);
+            self.keep(at + 1, room - size, value + item_value);
         }
         self.keep(at + 1, room, value);
     }
 }
 
-/// The most value in this room if a fraction of one may be kept, rounded down, as
-/// values are whole.
+/// Maximum value within `room` bytes if one interval may be kept in part. Rounded down, since
+/// values are integers.
 fn fractional(items: &[(u64, u64)], mut room: u64) -> u64 {
     let mut kept = 0;
     for &(size, value) in items {

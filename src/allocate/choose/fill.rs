@@ -1,32 +1,37 @@
-//! Choices by simple rules: one tensor after the other, while there is room.
+//! Greedy heuristics: intervals are kept one after the other while there is room.
 
 use std::collections::BTreeSet;
 
 use crate::allocate::greedy_objects::idle;
-use crate::allocate::sharing::{Interval, OUTSIDE, Sharing};
+use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectSharing};
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// Objects that are being filled, and when they are busy.
+/// A partial choice: objects with the times at which they are busy.
 #[derive(Clone)]
 pub(super) struct Filling<'a> {
-    intervals: &'a [Interval],
-    pub(super) sharing: Sharing,
+    intervals: &'a [ObjectInterval],
+    pub(super) sharing: ObjectSharing,
     busy: Vec<BTreeSet<(u32, u32)>>,
-    /// Bytes by which objects may still grow, or new ones be opened.
+    /// Bytes by which objects may grow or new ones may be opened.
     room: u64,
 }
 
 impl<'a> Filling<'a> {
-    pub(super) fn empty(intervals: &'a [Interval], capacity: u64) -> Self {
-        let sharing = Sharing { object: vec![OUTSIDE; intervals.len()], sizes: Vec::new() };
+    pub(super) fn empty(intervals: &'a [ObjectInterval], capacity: u64) -> Self {
+        let sharing = ObjectSharing { object: vec![OUTSIDE; intervals.len()], sizes: Vec::new() };
         Self { intervals, sharing, busy: Vec::new(), room: capacity }
     }
 
-    /// All of a sharing that may be too large: objects are shrunk, which leaves
-    /// their largest tensors outside, where that saves most bytes for the value,
-    /// until it is not.
-    pub(super) fn shrunk(intervals: &'a [Interval], sharing: Sharing, values: &[u64], capacity: u64) -> Self {
+    /// Starts from a sharing that may exceed the capacity, and shrinks objects until it fits:
+    /// each step leaves the largest tensors of an object outside, where the value lost per byte
+    /// saved is lowest.
+    pub(super) fn shrunk(
+        intervals: &'a [ObjectInterval],
+        sharing: ObjectSharing,
+        values: &[u64],
+        capacity: u64,
+    ) -> Self {
         let mut members: Vec<Vec<usize>> = vec![Vec::new(); sharing.sizes.len()];
         for (i, &object) in sharing.object.iter().enumerate() {
             if object != OUTSIDE {
@@ -40,7 +45,7 @@ impl<'a> Filling<'a> {
         let mut total: u64 = filling.sharing.sizes.iter().sum();
         while total > capacity {
             let steps = (0..members.len()).filter_map(|k| filling.best_step(&members[k], values, k));
-            let Some(step) = steps.min_by(Step::lost_per_byte_of) else { break };
+            let Some(step) = steps.min_by(ShrinkStep::compare_loss_per_byte) else { break };
             for i in members[step.object].drain(step.keep..) {
                 filling.sharing.object[i] = OUTSIDE;
             }
@@ -57,28 +62,27 @@ impl<'a> Filling<'a> {
         (self.intervals[i].first, self.intervals[i].end)
     }
 
-    /// How far to shrink an object, for the least value lost a byte saved.
-    fn best_step(&self, members: &[usize], values: &[u64], object: usize) -> Option<Step> {
+    /// The step for one object with the lowest value lost per byte saved.
+    fn best_step(&self, members: &[usize], values: &[u64], object: usize) -> Option<ShrinkStep> {
         let mut lost = 0;
-        let mut best: Option<Step> = None;
+        let mut best: Option<ShrinkStep> = None;
         for keep in (0..members.len()).rev() {
             lost += u128::from(values[members[keep]]);
             let size = keep.checked_sub(1).map_or(0, |last| self.intervals[members[last]].size);
             let saved = self.sharing.sizes[object] - size;
-            let step = Step { object, keep, saved, lost };
-            if saved > 0 && best.as_ref().is_none_or(|best| step.lost_per_byte_of(best).is_lt()) {
+            let step = ShrinkStep { object, keep, saved, lost };
+            if saved > 0 && best.as_ref().is_none_or(|best| step.compare_loss_per_byte(best).is_lt()) {
                 best = Some(step);
             }
         }
         best
     }
 
-    /// In this order, each tensor that is outside takes the free object that has
-    /// to grow least and has least unused, or else a new one, as far as there is
-    /// room.
+    /// Adds the intervals that are outside, in the given order. Each takes the free object that
+    /// has to grow least, of these the smallest, or else a new one, as far as there is room.
     ///
     /// # Errors
-    /// Why it must stop; what comes after that stays outside.
+    /// The reason to stop, if a limit was reached; the remaining intervals stay outside.
     pub(super) fn fill(
         &mut self,
         order: impl Iterator<Item = usize>,
@@ -89,14 +93,14 @@ impl<'a> Filling<'a> {
                 continue;
             }
             meter.spend(1 + self.busy.len() as u64 / 8)?;
-            let one = self.intervals[i];
+            let interval = self.intervals[i];
             let sizes = &self.sharing.sizes;
-            let growth = |k: usize| one.size.saturating_sub(sizes[k]);
-            let takes = |&k: &usize| growth(k) <= self.room && idle(&self.busy[k], &one).is_some();
+            let growth = |k: usize| interval.size.saturating_sub(sizes[k]);
+            let takes = |&k: &usize| growth(k) <= self.room && idle(&self.busy[k], &interval).is_some();
             let best = (0..sizes.len()).filter(takes).min_by_key(|&k| (growth(k), sizes[k], k));
             match best {
                 Some(k) => self.put(i, k),
-                None if one.size <= self.room => {
+                None if interval.size <= self.room => {
                     self.busy.push(BTreeSet::new());
                     self.sharing.sizes.push(0);
                     self.put(i, self.busy.len() - 1);
@@ -117,8 +121,8 @@ impl<'a> Filling<'a> {
         self.sharing.object[i] = object as u32;
     }
 
-    /// Leaves what is larger than `size` outside of this object; an object of 0
-    /// bytes is no more.
+    /// Moves the intervals of an object that are larger than `size` outside, and removes the
+    /// object if it is empty then.
     pub(super) fn shrink(&mut self, object: usize, size: u64) {
         for i in 0..self.intervals.len() {
             if self.sharing.object[i] as usize == object && self.intervals[i].size > size {
@@ -140,25 +144,25 @@ impl<'a> Filling<'a> {
         let last = self.sharing.sizes.len() - 1;
         self.sharing.sizes.swap_remove(object);
         self.busy.swap_remove(object);
-        for own in &mut self.sharing.object {
-            if *own as usize == last {
-                *own = object as u32;
+        for index in &mut self.sharing.object {
+            if *index as usize == last {
+                *index = object as u32;
             }
         }
     }
 }
 
-struct Step {
+struct ShrinkStep {
     object: usize,
-    /// How many members stay, the smallest.
+    /// Number of members that remain, the smallest ones.
     keep: usize,
     saved: u64,
     lost: u128,
 }
 
-impl Step {
-    fn lost_per_byte_of(&self, other: &Step) -> std::cmp::Ordering {
-        // Values add up to at most 64 bits.
+impl ShrinkStep {
+    fn compare_loss_per_byte(&self, other: &ShrinkStep) -> std::cmp::Ordering {
+        // Values and sizes fit 64 bits, so the products fit 128.
         (self.lost * u128::from(other.saved)).cmp(&(other.lost * u128::from(self.saved)))
     }
 }

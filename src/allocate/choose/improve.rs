@@ -1,4 +1,4 @@
-//! A better choice from a good one.
+//! Large-neighbourhood search for better choices.
 
 use super::fill::Filling;
 use crate::allocate::sharing::OUTSIDE;
@@ -6,8 +6,8 @@ use crate::limits::{Meter, Stop};
 use crate::random::Random;
 use crate::sorting::sort_by_keys;
 
-/// Shrinks a few objects, so that tensors go outside, and fills again what has
-/// become free; keeps what is not worse. A large-neighbourhood search.
+/// Repeatedly shrinks a few objects, which moves intervals outside, and fills the free room
+/// again. A result is accepted unless its value is lower.
 pub(super) struct Improver<'a> {
     values: &'a [u64],
     random: Random,
@@ -26,7 +26,7 @@ impl<'a> Improver<'a> {
     }
 
     /// # Errors
-    /// Why it must stop.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn step(&mut self, best: &mut Filling<'_>, meter: &mut Meter<'_>) -> Result<(), Stop> {
         if best.sharing.sizes.is_empty() {
             return meter.spend(1);
@@ -38,7 +38,7 @@ impl<'a> Improver<'a> {
             if objects > 0 {
                 let object = self.random.below(objects);
                 let size = next.sharing.sizes[object];
-                // To nothing, or to somewhere below.
+                // The object is removed, or shrinks to a random fraction of its size.
                 let size = if self.random.below(3) == 0 { 0 } else { size / 8 * self.random.below(8) as u64 };
                 next.shrink(object, size);
             }
@@ -51,13 +51,16 @@ impl<'a> Improver<'a> {
         Ok(())
     }
 
-    /// One of the orders, in which each is up to some places from where it belongs.
+    /// One of the orders, with each interval displaced by a random number of positions.
     fn order(&mut self) -> Vec<usize> {
         let order = &self.orders[self.random.below(self.orders.len())];
         let spread = [1, 4, 16, order.len()][self.random.below(4)];
-        let mut keyed: Vec<(usize, usize)> =
-            order.iter().enumerate().map(|(place, &i)| (place + self.random.below(spread), i)).collect();
-        sort_by_keys(&mut keyed, |&(place, i)| [place as u64, i as u64]);
+        let mut keyed: Vec<(usize, usize)> = order
+            .iter()
+            .enumerate()
+            .map(|(position, &i)| (position + self.random.below(spread), i))
+            .collect();
+        sort_by_keys(&mut keyed, |&(position, i)| [position as u64, i as u64]);
         keyed.into_iter().map(|(_, i)| i).collect()
     }
 }

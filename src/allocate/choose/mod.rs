@@ -1,4 +1,8 @@
-//! What goes on chip when not all fits: the 0-1 form of shared objects.
+//! Selection of tensors to keep within a capacity: the 0-1 form of shared objects.
+//!
+//! Each tensor is kept in a shared object or left outside; the kept tensors maximise the total
+//! value. `bound` is the relaxation, `fill` and `improve` are heuristics, `search` is the branch
+//! and bound.
 
 mod bound;
 mod fill;
@@ -7,36 +11,37 @@ mod search;
 
 use super::Allocation;
 use super::knapsack;
-use super::sharing::Shared;
+use super::sharing::ObjectProblem;
 use crate::choice::Choice;
 use crate::error::{Error, Result};
 use crate::ids::BufferId;
 use crate::limits::{Limits, Meter};
 use crate::objects::Objects;
 use crate::problem::{Buffer, Problem};
-use search::Search;
+use search::ChoiceSearch;
 
-/// Nodes where the limits name no number.
+/// Default number of nodes.
 const DEFAULT_NODES: u64 = 8_000_000;
 
 const NAME: &str = "knapsack";
 
-/// Keeps as much value as fits `capacity`: of `values` by buffer id, or bytes.
+/// Chooses the buffers to keep within `capacity`, of maximum total value. `values` are given by
+/// buffer id; without them, the value of a buffer is its size.
 ///
-/// Branch and bound: as long as what is not decided on cannot all be kept, some
-/// buffer of the most crowded section stays outside or is kept. Exponential in
-/// the worst case; stopped early, `bound` says how much more there may be.
+/// Branch and bound: while the undecided buffers of some section do not fit together, the search
+/// branches on one of the most crowded section. Exponential in the worst case. If a limit stops
+/// the search, `bound` is an upper bound on the value.
 ///
 /// # Errors
-/// [`Error::Refused`] for buffers with fixed offsets, and values that are not one
-/// for each buffer or that exceed 64 bits together.
+/// [`Error::Refused`] for buffers with fixed offsets or gaps, for reserved ranges, and for
+/// values whose number differs from that of the buffers or whose sum exceeds 64 bits.
 pub(crate) fn choose(
     problem: &Problem,
     capacity: u64,
     values: Option<&[u64]>,
     limits: &Limits,
 ) -> Result<Choice> {
-    let shared = Shared::new(NAME, problem)?;
+    let shared = ObjectProblem::new(NAME, problem)?;
     let bytes: Vec<u64>;
     let values = if let Some(values) = values {
         values
@@ -45,12 +50,12 @@ pub(crate) fn choose(
         &bytes
     };
     check(problem, values)?;
-    let own: Vec<u64> = shared.ids.iter().map(|id| values[id.index()]).collect();
+    let item_values: Vec<u64> = shared.ids.iter().map(|id| values[id.index()]).collect();
     let mut meter = Meter::new(limits, DEFAULT_NODES);
-    let mut search = Search::new(&shared, &own, capacity);
+    let mut search = ChoiceSearch::new(&shared, &item_values, capacity);
     let (bound, stop) = search.run(&mut meter);
-    // What takes no room is kept for nothing.
-    let free = values.iter().sum::<u64>() - own.iter().sum::<u64>();
+    // Buffers of size zero are kept in any case.
+    let free = values.iter().sum::<u64>() - item_values.iter().sum::<u64>();
     let sharing = &search.best.sharing;
     let Allocation { offsets, objects, .. } = shared.lay_out(sharing);
     let mut objects = objects.unwrap_or_else(|| Objects::new(Vec::new(), Vec::new(), Vec::new()));
@@ -72,7 +77,7 @@ fn check(problem: &Problem, values: &[u64]) -> Result<()> {
     let refused = |reason| Err(Error::Refused { strategy: NAME.to_owned(), reason });
     if let Some(range) = problem.reserved().first() {
         return refused(format!(
-            "the range {}..{} is reserved, which it does not know",
+            "the range {}..{} is reserved, but the strategy does not support reserved ranges",
             range.start, range.end
         ));
     }
@@ -81,7 +86,7 @@ fn check(problem: &Problem, values: &[u64]) -> Result<()> {
         return refused(format!("got {got} values for {expected} buffers"));
     }
     if values.iter().try_fold(0u64, |sum, &value| sum.checked_add(value)).is_none() {
-        return refused("the values together are more than 2^64-1".to_owned());
+        return refused("the values exceed 2^64-1 together".to_owned());
     }
     Ok(())
 }

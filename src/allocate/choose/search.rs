@@ -1,78 +1,78 @@
-//! Branch and bound over what is kept.
+//! Branch and bound over the intervals to keep.
 
-use super::bound::{Bound, Relaxation};
+use super::bound::{NodeBound, Relaxation};
 use super::fill::Filling;
 use super::improve::Improver;
-use crate::allocate::knapsack::{Verdict, share_greedily, share_within};
-use crate::allocate::sharing::{Interval, OUTSIDE, Shared, Sharing};
+use crate::allocate::knapsack::{SharingVerdict, share_greedily, share_within};
+use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// What is decided of an interval.
+/// State of an interval in the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum Membership {
     Open,
     Kept,
     Outside,
 }
 
-fn too_large(one: &Interval, capacity: u64) -> State {
-    if one.size > capacity { State::Outside } else { State::Open }
+fn too_large(interval: &ObjectInterval, capacity: u64) -> Membership {
+    if interval.size > capacity { Membership::Outside } else { Membership::Open }
 }
 
-/// The best choice so far.
-pub(super) struct Best {
-    pub(super) sharing: Sharing,
+/// The incumbent.
+pub(super) struct BestChoice {
+    pub(super) sharing: ObjectSharing,
     pub(super) value: u64,
 }
 
-pub(super) struct Search<'a> {
-    shared: &'a Shared<'a>,
+pub(super) struct ChoiceSearch<'a> {
+    shared: &'a ObjectProblem<'a>,
     values: &'a [u64],
     capacity: u64,
     relaxation: Relaxation<'a>,
-    states: Vec<State>,
-    pub(super) best: Best,
-    /// The decisions on the way to the node in hand, each with the bound of the
-    /// node in which it was made, and whether keeping has been tried.
+    memberships: Vec<Membership>,
+    pub(super) best: BestChoice,
+    /// Decisions on the path to the current node: the interval, the bound of the node that
+    /// branched on it, and whether keeping it has been tried.
     path: Vec<(usize, u64, bool)>,
-    /// The node in hand.
-    next: Option<Node>,
-    /// The most value of sets of which it could not be found out whether they fit.
+    /// The current node.
+    next: Option<NodeOutcome>,
+    /// Largest bound of a leaf that could not be decided within its limits.
     unknown: u64,
 }
 
-/// Nodes after which the search makes way for improvements for the first time.
-const FIRST_TURN: u64 = 10_000;
+/// Nodes before the search first pauses for improvements.
+const FIRST_SEARCH_NODES: u64 = 10_000;
 
-/// What a node leads to.
-enum Node {
+/// Result of evaluating a node.
+enum NodeOutcome {
     Done,
     Branch { on: usize, bound: u64 },
 }
 
-impl<'a> Search<'a> {
-    pub(super) fn new(shared: &'a Shared<'a>, values: &'a [u64], capacity: u64) -> Self {
-        let nothing = Sharing { object: vec![OUTSIDE; values.len()], sizes: Vec::new() };
+impl<'a> ChoiceSearch<'a> {
+    pub(super) fn new(shared: &'a ObjectProblem<'a>, values: &'a [u64], capacity: u64) -> Self {
+        let nothing = ObjectSharing { object: vec![OUTSIDE; values.len()], sizes: Vec::new() };
         Self {
             shared,
             values,
             capacity,
             relaxation: Relaxation::new(&shared.intervals, shared.sections, values, capacity),
-            states: shared.intervals.iter().map(|one| too_large(one, capacity)).collect(),
-            best: Best { sharing: nothing, value: 0 },
+            memberships: shared.intervals.iter().map(|interval| too_large(interval, capacity)).collect(),
+            best: BestChoice { sharing: nothing, value: 0 },
             path: Vec::new(),
             next: None,
             unknown: 0,
         }
     }
 
-    /// The bound proven, and why it stopped.
+    /// Runs the search. Returns the bound proven and the reason for stopping.
     pub(super) fn run(&mut self, meter: &mut Meter<'_>) -> (u64, Stop) {
         let stop = self.alternate(meter);
         let open = match stop {
             Ok(()) => 0,
-            // Nothing is known of the node in hand but what its parent says.
+            // The current node is not evaluated, so the bound of its parent counts.
             Err(_) => {
                 self.path.iter().map(|&(_, bound, _)| bound).max().unwrap_or_else(|| self.values.iter().sum())
             }
@@ -84,8 +84,8 @@ impl<'a> Search<'a> {
         )
     }
 
-    /// First choices by simple rules; then the search and improvements of the
-    /// best choice by turns, each for twice as long as before.
+    /// Phase 1: greedy choices. Phase 2: the tree search and the improvement of the incumbent
+    /// alternate, each for twice as long as before.
     fn alternate(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let intervals = &self.shared.intervals;
         let orders = self.orders();
@@ -102,13 +102,13 @@ impl<'a> Search<'a> {
             self.propose(best.sharing.clone());
             stopped?;
         }
-        let mut turn = FIRST_TURN;
+        let mut quota = FIRST_SEARCH_NODES;
         self.next = Some(self.node(false, meter)?);
         loop {
-            if self.descend(meter.nodes() + turn, meter)? {
+            if self.descend(meter.nodes() + quota, meter)? {
                 return Ok(());
             }
-            let until = meter.nodes() + turn;
+            let until = meter.nodes() + quota;
             while meter.nodes() < until {
                 let stopped = improver.step(&mut best, meter);
                 if improver.value(&best) > self.best.value {
@@ -116,24 +116,25 @@ impl<'a> Search<'a> {
                 }
                 stopped?;
             }
-            turn *= 2;
+            quota *= 2;
         }
     }
 
-    /// Everything that is not too large, in objects that may be too large
-    /// together.
-    fn all_shared(&self, meter: &mut Meter<'_>) -> Sharing {
-        let inside: Vec<usize> = (0..self.states.len()).filter(|&i| self.states[i] == State::Open).collect();
-        let intervals: Vec<Interval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
+    /// A sharing of all intervals that are not larger than the capacity; the objects may exceed
+    /// it together.
+    fn all_shared(&self, meter: &mut Meter<'_>) -> ObjectSharing {
+        let inside: Vec<usize> =
+            (0..self.memberships.len()).filter(|&i| self.memberships[i] == Membership::Open).collect();
+        let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
         let part = share_greedily(&intervals, self.shared.sections, meter);
-        let mut object = vec![OUTSIDE; self.states.len()];
-        for (&i, &own) in inside.iter().zip(&part.object) {
-            object[i] = own;
+        let mut object = vec![OUTSIDE; self.memberships.len()];
+        for (&i, &shared_object) in inside.iter().zip(&part.object) {
+            object[i] = shared_object;
         }
-        Sharing { object, sizes: part.sizes }
+        ObjectSharing { object, sizes: part.sizes }
     }
 
-    /// By value a byte; by size; by value a byte and section.
+    /// Orders for filling: by value per byte, by size, and by value per byte and section.
     fn orders(&self) -> Vec<Vec<usize>> {
         let intervals = &self.shared.intervals;
         let densest: Vec<usize> = self.relaxation.densest_first().iter().map(|&i| i as usize).collect();
@@ -141,8 +142,8 @@ impl<'a> Search<'a> {
         sort_by_keys(&mut largest, |&i| [!intervals[i].size, 0]);
         let mut briefest = densest.clone();
         let area = |i: usize| {
-            let one = &intervals[i];
-            u128::from(one.size) * u128::from(one.end - one.first)
+            let interval = &intervals[i];
+            u128::from(interval.size) * u128::from(interval.end - interval.first)
         };
         sort_by_keys(&mut briefest, |&i| {
             let worth = (u128::from(self.values[i]) << 64) / area(i).max(1);
@@ -151,28 +152,29 @@ impl<'a> Search<'a> {
         vec![densest, largest, briefest]
     }
 
-    fn propose(&mut self, sharing: Sharing) {
+    fn propose(&mut self, sharing: ObjectSharing) {
         let kept = sharing.object.iter().zip(self.values).filter(|(object, _)| **object != OUTSIDE);
         let value = kept.map(|(_, value)| value).sum();
         if value > self.best.value && self.shared.height(&sharing) <= self.capacity {
-            self.best = Best { sharing, value };
+            self.best = BestChoice { sharing, value };
         }
     }
 
-    /// Depth first; leaving outside is tried before keeping. Whether all is done.
+    /// Searches depth first until a number of nodes; leaving an interval outside is tried before
+    /// keeping it. Returns true if the tree is exhausted.
     fn descend(&mut self, until: u64, meter: &mut Meter<'_>) -> Result<bool, Stop> {
         while let Some(node) = self.next.take() {
-            // Of both, more is better.
+            // The problem is a maximisation: the bound is the largest value still possible.
             let bound = self.path.first().map_or(self.best.value, |&(_, bound, _)| bound);
             (meter.best, meter.bound) = (self.best.value, bound);
             let keep = match node {
-                Node::Branch { on, bound } => {
+                NodeOutcome::Branch { on, bound } => {
                     self.path.push((on, bound, false));
-                    self.states[on] = State::Outside;
+                    self.memberships[on] = Membership::Outside;
                     false
                 }
-                Node::Done => {
-                    if !self.back() {
+                NodeOutcome::Done => {
+                    if !self.backtrack() {
                         return Ok(true);
                     }
                     true
@@ -186,12 +188,13 @@ impl<'a> Search<'a> {
         Ok(true)
     }
 
-    /// To the next node above of which keeping has not been tried.
-    fn back(&mut self) -> bool {
+    /// Backtracks to the next decision for which keeping has not been tried; false if there is
+    /// none.
+    fn backtrack(&mut self) -> bool {
         while let Some((on, bound, tried)) = self.path.pop() {
-            self.states[on] = State::Open;
+            self.memberships[on] = Membership::Open;
             if !tried && bound > self.best.value {
-                self.states[on] = State::Kept;
+                self.memberships[on] = Membership::Kept;
                 self.path.push((on, bound, true));
                 return true;
             }
@@ -199,50 +202,58 @@ impl<'a> Search<'a> {
         false
     }
 
-    /// `same`: what is not outside is the same set as in the node above.
-    fn node(&mut self, same: bool, meter: &mut Meter<'_>) -> Result<Node, Stop> {
+    /// Evaluates a node. `same` means that the set of intervals not outside is that of the
+    /// parent, so that its sharing need not be computed again.
+    fn node(&mut self, same: bool, meter: &mut Meter<'_>) -> Result<NodeOutcome, Stop> {
+        // A node is pruned if its relaxation, or that of its parent, is not above the incumbent. It
+        // branches on an interval of a crowded section; if no section is crowded, the question remains
+        // whether the intervals can share objects within the capacity. A sharing that fits closes the
+        // node if it reaches the bound. A leaf that stays undecided raises `unknown`, so the bound
+        // reported remains valid.
         let above = self.path.last().map_or(u64::MAX, |&(_, bound, _)| bound);
-        let bound = self.relaxation.of(&self.states);
-        let looks = bound.as_ref().map_or(0, |bound| bound.looks) + self.states.len() as u64;
+        let bound = self.relaxation.of(&self.memberships);
+        let looks = bound.as_ref().map_or(0, |bound| bound.looks) + self.memberships.len() as u64;
         meter.spend(1 + looks / 64)?;
-        let Some(Bound { value, crowded, .. }) = bound else { return Ok(Node::Done) };
+        let Some(NodeBound { value, branching_interval, .. }) = bound else { return Ok(NodeOutcome::Done) };
         let bound = value.min(above);
         if bound <= self.best.value {
-            return Ok(Node::Done);
+            return Ok(NodeOutcome::Done);
         }
-        if let Some(on) = crowded {
-            return Ok(Node::Branch { on, bound });
+        if let Some(on) = branching_interval {
+            return Ok(NodeOutcome::Branch { on, bound });
         }
+        // Without a crowded section, the search branches on the undecided interval of the lowest value
+        // per byte: leaving it outside loses least.
         let next = self.relaxation.densest_first().iter().rev().map(|&i| i as usize);
-        let next = next.into_iter().find(|&i| self.states[i] == State::Open);
+        let next = next.into_iter().find(|&i| self.memberships[i] == Membership::Open);
         if !same || next.is_none() {
             match self.share(meter)? {
-                Verdict::Fits(sharing) => {
+                SharingVerdict::Fits(sharing) => {
                     self.propose(sharing);
                     if self.best.value >= bound {
-                        return Ok(Node::Done);
+                        return Ok(NodeOutcome::Done);
                     }
                 }
-                Verdict::Unknown if next.is_none() => self.unknown = self.unknown.max(bound),
-                Verdict::Unknown | Verdict::Never => {}
+                SharingVerdict::Unknown if next.is_none() => self.unknown = self.unknown.max(bound),
+                SharingVerdict::Unknown | SharingVerdict::Never => {}
             }
         }
-        Ok(next.map_or(Node::Done, |on| Node::Branch { on, bound }))
+        Ok(next.map_or(NodeOutcome::Done, |on| NodeOutcome::Branch { on, bound }))
     }
 
-    /// Whether all that is not outside can share objects within the capacity.
-    fn share(&self, meter: &mut Meter<'_>) -> Result<Verdict, Stop> {
+    /// Decides whether all intervals that are not outside can share objects within the capacity.
+    fn share(&self, meter: &mut Meter<'_>) -> Result<SharingVerdict, Stop> {
         let inside: Vec<usize> =
-            (0..self.states.len()).filter(|&i| self.states[i] != State::Outside).collect();
-        let intervals: Vec<Interval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
+            (0..self.memberships.len()).filter(|&i| self.memberships[i] != Membership::Outside).collect();
+        let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
         let verdict = share_within(&intervals, self.shared.sections, self.capacity, meter)?;
-        let Verdict::Fits(part) = verdict else { return Ok(verdict) };
-        let mut object = vec![OUTSIDE; self.states.len()];
-        for (&i, &own) in inside.iter().zip(&part.object) {
-            object[i] = own;
+        let SharingVerdict::Fits(part) = verdict else { return Ok(verdict) };
+        let mut object = vec![OUTSIDE; self.memberships.len()];
+        for (&i, &shared_object) in inside.iter().zip(&part.object) {
+            object[i] = shared_object;
         }
-        let sharing = Sharing { object, sizes: part.sizes };
+        let sharing = ObjectSharing { object, sizes: part.sizes };
         let fits = self.shared.height(&sharing) <= self.capacity;
-        Ok(if fits { Verdict::Fits(sharing) } else { Verdict::Unknown })
+        Ok(if fits { SharingVerdict::Fits(sharing) } else { SharingVerdict::Unknown })
     }
 }

@@ -1,90 +1,95 @@
-//! Local search: items go where they are least too high, and now and then elsewhere.
+//! Simulated annealing over vertical orders of the items.
 
-use super::instance::Instance;
+use super::instance::ExactInstance;
 use super::stacking::Stacking;
 use crate::limits::{Meter, Stop};
 use crate::random::Random;
 
-/// Simulated annealing over what lies on what (`stacking.rs`; of job shops, van Laarhoven,
-/// Aarts & Lenstra, 1992). An item, mostly one that is over, is taken out and put in at
-/// another slot, drawn with a chance that falls with what it would be over there. It stays
-/// if that does not add to what all are over together, or else with a chance that falls
-/// with what is added, the more so the later in the cycle. Each cycle starts from the best
-/// offsets there are: one so hot that much of them is lost, a mild one that mends what is
-/// left to mend, and again both, twice as long.
+/// Simulated annealing over vertical orders (`stacking.rs`).
 ///
-/// A move is linear in the items that conflict with one, in the sections of those next to
-/// it, and in what changes by it. It proves nothing.
+/// The objective is the total excess: the sum, over all items, of how far the lowest offset
+/// is above the highest allowed one. A move takes one item out, mostly one with an excess, and
+/// inserts it at another slot of the order. The slot is drawn with a probability that falls
+/// exponentially with the excess of the item there. The move is accepted by the Metropolis
+/// criterion on the total excess (Kirkpatrick et al., 1983; for job shops: van Laarhoven, Aarts
+/// & Lenstra, 1992).
+///
+/// Each cycle starts from the best offsets found. Hot cycles, which destroy most of the
+/// packing, alternate with mild ones, which repair it; each pair is twice as long as the one
+/// before.
+///
+/// A move is linear in the number of conflicts of the item, in the sections of its neighbours
+/// and in the number of changed offsets. Annealing proves nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Annealing {
     stacking: Stacking,
     random: Random,
-    /// The powers of `FACTOR`.
-    chances: Vec<u64>,
-    /// What may be added, in units: more than this with a chance of 1/e.
-    heat: f64,
-    /// Sums of chances up to each slot.
+    /// Acceptance probabilities: the powers of `FACTOR`, scaled to integers.
+    probabilities: Vec<u64>,
+    /// Temperature in units: an increase of the excess by this much has probability 1/e.
+    temperature: f64,
+    /// Prefix sums of the probabilities of the slots.
     sums: Vec<u64>,
     capacity: u64,
     cycle: Cycle,
-    /// Moves of the cycle, and how many of them are made.
+    /// Number of moves in the cycle, and number of moves made.
     length: u64,
     moves: u64,
 }
 
-/// From one chance to the next.
+/// Ratio between consecutive probabilities.
 const FACTOR: f64 = 0.99;
 
-/// No chance but the last is less.
-const SLIGHTEST: f64 = 1e-7;
+/// Smallest probability; smaller ones are 0.
+const MIN_PROBABILITY: f64 = 1e-7;
 
-/// The chance of what is best.
-const CERTAIN: f64 = (1_u64 << 40) as f64;
+/// Integer that stands for probability 1.
+const ONE: f64 = (1_u64 << 40) as f64;
 
-/// The chance of a slot falls by `FACTOR` with each of so many parts of the capacity that
-/// an item would be over there more than elsewhere.
+/// The probability of a slot falls by `FACTOR` for each 1 / `PARTS` of the capacity by which
+/// the excess is above the smallest one.
 const PARTS: f64 = 24_000.0;
 
-/// Heat at the start of a cycle, as a part of the capacity, for each item; and the factor
-/// by which it falls from step to step.
+/// A cooling schedule: the temperature at the start of a cycle, per item and as a fraction of
+/// the capacity, and the factor by which it falls at each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Cycle {
-    heat: f64,
+    temperature: f64,
     cooling: f64,
 }
 
-const HOT: Cycle = Cycle { heat: 0.000_9, cooling: 0.98 };
-const MILD: Cycle = Cycle { heat: 0.000_4, cooling: 0.991 };
+const HOT: Cycle = Cycle { temperature: 0.000_9, cooling: 0.98 };
+const MILD: Cycle = Cycle { temperature: 0.000_4, cooling: 0.991 };
 
-/// Of a cycle.
+/// Number of temperature steps in a cycle.
 const STEPS: u64 = 64;
 
-/// So many moves of ten are of an item that is over, if one is met in so many tries.
-const OVER: usize = 7;
+/// Out of ten moves, this many pick an item with an excess, if `TRIES` draws meet one.
+const EXCESS_TENTHS: usize = 7;
 const TRIES: u32 = 20;
 
-/// Moves of the first cycle, for each item.
-const FIRST: u64 = 128;
+/// Moves of the first cycle, per item.
+const FIRST_MOVES: u64 = 128;
 
 impl Annealing {
-    /// From these offsets on; none if numbers are too large.
-    pub(super) fn new(instance: &Instance, offsets: &[u64], capacity: u64, seed: u64) -> Option<Self> {
+    /// Starts from the given offsets; `None` if sizes are too large for the integers used.
+    pub(super) fn new(instance: &ExactInstance, offsets: &[u64], capacity: u64, seed: u64) -> Option<Self> {
         let stacking = Stacking::new(instance, offsets, capacity)?;
         Some(Self {
             stacking,
             random: Random::new(seed),
-            chances: chances(),
-            heat: 0.0,
+            probabilities: probabilities(),
+            temperature: 0.0,
             sums: Vec::new(),
             capacity,
             cycle: HOT,
-            length: (FIRST * u64::from(instance.item_count())).next_multiple_of(STEPS),
+            length: (FIRST_MOVES * u64::from(instance.item_count())).next_multiple_of(STEPS),
             moves: 0,
         })
     }
 
-    /// If a cycle has ended, or the capacity was another, starts one from these offsets.
-    pub(super) fn prepare(&mut self, instance: &Instance, offsets: &[u64], capacity: u64) {
+    /// Starts a new cycle from `offsets` if the current one has ended or the capacity changed.
+    pub(super) fn prepare(&mut self, instance: &ExactInstance, offsets: &[u64], capacity: u64) {
         if self.moves < self.length && self.capacity == capacity {
             return;
         }
@@ -97,24 +102,29 @@ impl Annealing {
         self.stacking.restart(instance, offsets, capacity);
     }
 
-    /// So many moves, or so much work, or to the end of the cycle; adds what it takes to
-    /// both. Stops at offsets that reach less high.
+    /// Makes moves until a limit in `(nodes, work)` or the end of the cycle is reached, and adds
+    /// them to `spent`. Returns offsets as soon as their height is below `height`.
     ///
     /// # Errors
-    /// Why it must stop.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn run(
         &mut self,
-        instance: &Instance,
+        instance: &ExactInstance,
         height: u64,
         (nodes, work): (u64, u64),
         spent: &mut (u64, u64),
         meter: &mut Meter<'_>,
     ) -> Result<Option<Vec<u64>>, Stop> {
+        // The lowest offsets of an order with an excess are valid as well, only higher than the
+        // capacity, unless an item is fixed below its lowest offset. So without fixed items the height
+        // is compared from time to time: it may improve the incumbent before the capacity is reached.
         let has_fixed = instance.fixed.iter().any(|&offset| offset < u64::MAX);
         let look_every = u64::from(instance.item_count()) / 16 + 1;
         while self.moves < self.length && spent.0 < nodes && spent.1 < work {
-            self.tend();
-            let steps = self.step(instance);
+            // A move costs one node. Its work is measured by the number of slots, of which each is
+            // evaluated.
+            self.run_periodic_tasks();
+            let steps = self.make_move(instance);
             *spent = (spent.0 + 1, spent.1 + steps);
             self.moves += 1;
             let looks = !has_fixed && self.moves.is_multiple_of(look_every);
@@ -126,16 +136,18 @@ impl Annealing {
         Ok(None)
     }
 
-    /// What is due at times: another order, other chances.
-    fn tend(&mut self) {
+    /// Executes periodic tasks: reorders the items and cools down.
+    fn run_periodic_tasks(&mut self) {
+        // Slots are positions in the order, so another order with the same offsets offers other moves.
         let reorder_every = (self.stacking.item_count() as u64 / 4).max(64);
         if self.moves.is_multiple_of(reorder_every) {
             self.stacking.reorder(self.random.below(17) as u32);
         }
         if self.moves == 0 {
-            self.heat = self.cycle.heat * self.units(self.capacity) * self.stacking.item_count() as f64;
+            self.temperature =
+                self.cycle.temperature * self.units(self.capacity) * self.stacking.item_count() as f64;
         } else if self.moves.is_multiple_of(self.length / STEPS) {
-            self.heat *= self.cycle.cooling;
+            self.temperature *= self.cycle.cooling;
         }
     }
 
@@ -143,63 +155,67 @@ impl Annealing {
         bytes as f64 / self.stacking.unit() as f64
     }
 
-    /// Moves an item, or tries to. Returns the work it was.
-    fn step(&mut self, instance: &Instance) -> u64 {
-        let item = self.pick();
+    /// Makes one move, or rejects it. Returns its work.
+    fn make_move(&mut self, instance: &ExactInstance) -> u64 {
+        let item = self.pick_item();
+        // The threshold is drawn before the move, so that the propagation can stop as soon as it is
+        // exceeded. This accepts a move with the same probability as a draw afterwards.
         let before = self.stacking.excess();
-        self.stacking.take_out(instance, item);
-        self.weigh_slots();
+        self.stacking.remove_item(instance, item);
+        self.compute_probabilities();
         let steps = 64 + 8 * self.sums.len() as u64;
         let Some(slot) = self.draw_slot() else {
-            self.stacking.put_back(instance, item, false);
+            self.stacking.restore_item(instance, item, false);
             return steps;
         };
-        let most = before + self.draw_added();
-        if !self.stacking.put_in(instance, item, slot, most) {
-            self.stacking.put_back(instance, item, true);
+        let limit = before + self.draw_added();
+        if !self.stacking.insert_item(instance, item, slot, limit) {
+            self.stacking.restore_item(instance, item, true);
         }
         steps
     }
 
-    /// What may be added: more than x with a chance of e to the power of -x / heat.
+    /// Draws the accepted increase of the excess: above x with probability e^(-x / temperature).
     fn draw_added(&mut self) -> i64 {
         let drawn = self.random.next() >> 24;
-        let parts = self.chances.partition_point(|&chance| chance > drawn);
-        (parts as f64 * (1.0 - FACTOR) * self.heat) as i64
+        let parts = self.probabilities.partition_point(|&chance| chance > drawn);
+        (parts as f64 * (1.0 - FACTOR) * self.temperature) as i64
     }
 
-    /// Sums of chances of all slots but the one that the item was in.
+    /// Computes the probabilities of all slots except the one that the item came from.
     #[expect(clippy::cast_sign_loss)]
-    fn weigh_slots(&mut self) {
+    fn compute_probabilities(&mut self) {
+        // The slot of origin has probability 0, so that every move changes the order. Probabilities are
+        // relative to the best other slot, so their sum is never 0 by rounding.
         let scale = PARTS / self.units(self.capacity.max(1));
         let excesses = self.stacking.excesses();
         let is_old = |slot: usize| slot == self.stacking.slot();
         let others = excesses.iter().enumerate().filter(|&(slot, _)| !is_old(slot));
-        let least = others.map(|(_, &excess)| excess).min().unwrap_or(0);
-        let slightest = self.chances.len() - 1;
+        let smallest = others.map(|(_, &excess)| excess).min().unwrap_or(0);
+        let smallest_index = self.probabilities.len() - 1;
         let mut sum = 0;
         self.sums.clear();
         for (slot, &excess) in excesses.iter().enumerate() {
-            let parts = (f64::from(excess - least) * scale) as usize;
-            sum += if is_old(slot) { 0 } else { self.chances[parts.min(slightest)] };
+            let parts = (f64::from(excess - smallest) * scale) as usize;
+            sum += if is_old(slot) { 0 } else { self.probabilities[parts.min(smallest_index)] };
             self.sums.push(sum);
         }
     }
 
-    /// None if there is no other.
+    /// Draws a slot; `None` if there is no other.
     fn draw_slot(&mut self) -> Option<usize> {
         let sum = *self.sums.last()?;
         let drawn = ((u128::from(self.random.next()) * u128::from(sum)) >> 64) as u64;
         (sum > 0).then(|| self.sums.partition_point(|&sum| sum <= drawn))
     }
 
-    /// More often one that is over.
-    fn pick(&mut self) -> u32 {
+    /// Picks an item, more often one with an excess.
+    fn pick_item(&mut self) -> u32 {
         let count = self.stacking.item_count();
         let mut item = self.random.below(count) as u32;
-        if self.random.below(10) < OVER {
+        if self.random.below(10) < EXCESS_TENTHS {
             for _ in 0..TRIES {
-                if self.stacking.is_over(item) {
+                if self.stacking.has_excess(item) {
                     break;
                 }
                 item = self.random.below(count) as u32;
@@ -209,24 +225,24 @@ impl Annealing {
     }
 }
 
-/// Powers, by products only: the same on every machine.
+/// Powers of `FACTOR` by multiplication only, so that they are the same on every machine.
 #[expect(clippy::cast_sign_loss)]
-fn chances() -> Vec<u64> {
+fn probabilities() -> Vec<u64> {
     let powers = std::iter::successors(Some(1.0), |power| Some(power * FACTOR));
-    let mut chances: Vec<u64> =
-        powers.take_while(|&power| power > SLIGHTEST).map(|power| (power * CERTAIN) as u64).collect();
-    chances.push(0);
-    chances
+    let mut probabilities: Vec<u64> =
+        powers.take_while(|&power| power > MIN_PROBABILITY).map(|power| (power * ONE) as u64).collect();
+    probabilities.push(0);
+    probabilities
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::allocate::exact::displace::tests::{check_sound, crowd, instance};
+    use crate::allocate::exact::displace::tests::{check_valid, crowded_problem, instance};
     use crate::limits::Limits;
 
-    /// Heights that are found one after the other, and the last offsets.
-    fn anneal(instance: &Instance, start: &[u64], seed: u64) -> (Vec<u64>, Vec<u64>) {
+    /// Heights of the packings found, in order, and the last offsets.
+    fn anneal(instance: &ExactInstance, start: &[u64], seed: u64) -> (Vec<u64>, Vec<u64>) {
         let limits = Limits::new();
         let mut meter = Meter::new(&limits, u64::MAX);
         let (mut best, mut heights) = (start.to_vec(), Vec::new());
@@ -246,19 +262,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_sound_lower_and_the_same_again() {
+    fn packings_are_valid_lower_and_reproducible() {
         let mut solved = 0;
         for seed in 0..100 {
-            let problem = crowd(&mut Random::new(seed));
+            let problem = crowded_problem(&mut Random::new(seed));
             let instance = instance(&problem);
             let fixed = |item: usize| instance.fixed[item] < u64::MAX;
             let stack = |item: usize| if fixed(item) { instance.fixed[item] } else { 64 * (item as u64 + 1) };
             let start: Vec<u64> = (0..instance.sizes.len()).map(stack).collect();
             let (heights, best) = anneal(&instance, &start, seed);
             assert_eq!((heights.clone(), best.clone()), anneal(&instance, &start, seed));
-            assert!(heights.iter().all(|&height| height <= 220), "with one fixed, only solutions count");
+            assert!(
+                heights.iter().all(|&height| height <= 220),
+                "with a fixed item, only packings within the capacity count"
+            );
             solved += u32::from(!heights.is_empty());
-            check_sound(&problem, &instance, &best, seed);
+            check_valid(&problem, &instance, &best, seed);
         }
         assert!(solved > 20, "only {solved} solved");
     }

@@ -1,4 +1,4 @@
-//! Why nothing fits: buffers that cannot lie together.
+//! Infeasible cores: small sets of buffers that do not fit the capacity.
 
 use super::Exact;
 use crate::allocate::allocate_around;
@@ -11,15 +11,15 @@ use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
 
-/// Nodes for the question whether it works without one of the buffers.
+/// Node limit for each test of a subset.
 const NODES_EACH: u64 = 20_000;
 
-/// Buffers that do not fit the problem's capacity together; none if all fit, or
-/// nothing is proven within the limits.
+/// Finds buffers that do not fit the problem's capacity together. Returns `None` if all
+/// buffers fit or if nothing is proven within the limits.
 ///
-/// Starts from what causes the lower bound, if that is above the capacity, or else
-/// from all, and leaves out one after the other as long as the rest does not fit
-/// (the deletion filter of Chinneck & Dravnieks, 1991).
+/// Starts from the buffers that cause the lower bound, if that exceeds the capacity, or else
+/// from all buffers, and removes each buffer without which the rest still does not fit (the
+/// deletion filter of Chinneck & Dravnieks, 1991). Makes one exact search per buffer.
 pub(crate) fn infeasible_core(
     problem: &Problem,
     limits: &Limits,
@@ -31,42 +31,45 @@ pub(crate) fn infeasible_core(
     } else {
         problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect()
     };
-    let Needs::More(mut needed) = needs(problem, &ids, capacity, limits)? else { return Ok(None) };
+    let SubsetTest::Exceeds(mut needed) = needs(problem, &ids, capacity, limits)? else { return Ok(None) };
+    // Deletion filter: the invariant is that `ids` does not fit. A buffer is dropped if the rest is
+    // proven not to fit either; otherwise it stays for good, since a subset of a set that fits fits. So
+    // one pass suffices, and the core is irreducible unless some test hit its limit.
     let mut irreducible = true;
-    // The small ones first, so that what stays is little and large.
+    // Small buffers are removed first, so that the core consists of few large ones.
     let mut order = ids.clone();
     sort_by_keys(&mut order, |&id| [problem.buffer(id).size(), id.index() as u64]);
     for id in order {
         let without: Vec<BufferId> = ids.iter().copied().filter(|&other| other != id).collect();
         let each = limits.clone().nodes(limits.most_nodes(NODES_EACH).min(NODES_EACH));
         match needs(problem, &without, capacity, &each)? {
-            Needs::More(bytes) => (ids, needed) = (without, bytes),
-            Needs::NotMore => {}
-            Needs::Unknown => irreducible = false,
+            SubsetTest::Exceeds(bytes) => (ids, needed) = (without, bytes),
+            SubsetTest::Fits => {}
+            SubsetTest::Unknown => irreducible = false,
         }
     }
     Ok(Some(InfeasibleCore { members: ids, needed, capacity, irreducible }))
 }
 
-/// What some buffers need.
-enum Needs {
-    /// At least so many bytes, more than there are.
-    More(u64),
-    NotMore,
+/// Result of testing whether a subset of the buffers fits.
+enum SubsetTest {
+    /// It needs at least this many bytes, more than the capacity.
+    Exceeds(u64),
+    Fits,
     Unknown,
 }
 
-fn needs(problem: &Problem, ids: &[BufferId], capacity: u64, limits: &Limits) -> Result<Needs> {
+fn needs(problem: &Problem, ids: &[BufferId], capacity: u64, limits: &Limits) -> Result<SubsetTest> {
     let reserved = problem.reserved().iter().cloned();
     let part = part_of(problem, ids)?.with_capacity(Some(capacity)).with_reserved(reserved)?;
     let bound = lower_bound(&part).bytes;
     if bound > capacity {
-        return Ok(Needs::More(bound));
+        return Ok(SubsetTest::Exceeds(bound));
     }
-    let found = allocate_around(&part, &Exact::new(), limits)?;
-    Ok(match found {
-        _ if found.proven > capacity => Needs::More(found.proven),
-        _ if super::height(&part, &found.offsets) <= capacity => Needs::NotMore,
-        _ => Needs::Unknown,
+    let allocation = allocate_around(&part, &Exact::new(), limits)?;
+    Ok(match allocation {
+        _ if allocation.proven > capacity => SubsetTest::Exceeds(allocation.proven),
+        _ if super::height(&part, &allocation.offsets) <= capacity => SubsetTest::Fits,
+        _ => SubsetTest::Unknown,
     })
 }

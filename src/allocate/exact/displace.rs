@@ -1,26 +1,26 @@
-//! Local search: each item goes where it displaces least.
+//! Local search by displacement: an item moves to where it displaces the least weight.
 
-use super::instance::Instance;
+use super::instance::ExactInstance;
 use crate::limits::{Meter, Stop};
 use crate::random::Random;
 
-/// Where an item is that waits for its place.
-const NOWHERE: u64 = u64::MAX;
+/// Offset of an item that waits to be placed.
+const WAITING: u64 = u64::MAX;
 
-/// The mean weight at the start.
-const MEAN: f64 = 65_536.0;
+/// Mean of the initial weights.
+const MEAN_WEIGHT: f64 = 65_536.0;
 
-/// All weights are halved before one exceeds this: sums of them stay below 2^63.
-const HEAVIEST: u64 = 1 << 36;
+/// All weights are halved before one exceeds this, so that their sums stay below 2^63.
+const MAX_WEIGHT: u64 = 1 << 36;
 
-/// Offsets below a capacity, improved move by move: an item that waits is placed where
-/// the weights of those that it overlaps are least together; these wait from then on,
-/// each a little heavier. So what is hard to place becomes hard to move, and no local
-/// minimum holds for long (min-conflicts of Minton et al., 1992, with the weights of
-/// Morris' breakout method, 1993).
+/// Local search for a packing below a capacity.
 ///
-/// A move looks at the items that conflict with one, and sorts them: O(d log d).
-/// It proves nothing.
+/// A move takes an item that waits and places it at the offset where the total weight of the
+/// items that it overlaps is smallest; these then wait, each with a slightly higher weight.
+/// Items that are hard to place become hard to move, so the search leaves local minima
+/// (min-conflicts of Minton et al., 1992, with the weights of Morris' breakout method, 1993).
+///
+/// A move takes O(d log d) for an item with d conflicts. Displacement proves nothing.
 #[derive(Debug)]
 pub(super) struct Displacement {
     capacity: u64,
@@ -29,44 +29,43 @@ pub(super) struct Displacement {
     weights: Vec<u64>,
     edges: Vec<Edge>,
     random: Random,
-    /// Moves since the capacity was set.
+    /// Number of moves since the capacity was set.
     moves: u64,
-    /// The part of the gap to go for is one divided by this.
-    part: u64,
-    /// How often all parts were too much.
+    /// The next capacity is below the height by the gap to the bound, divided by this.
+    divisor: u64,
+    /// Number of times that no divisor up to `MAX_DIVISOR` led to a packing.
     rounds: u32,
-    /// Turns since the last that found something.
+    /// Number of runs since the last packing was found.
     pub(super) idle: u64,
 }
 
-/// An end of the range of offsets at which an item would overlap another.
+/// End of a range of offsets at which an item would overlap another.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     offset: u64,
-    /// Whose; twice its number, and one more where the range begins.
+    /// Twice the number of the other item, plus one where the range begins.
     item: u32,
 }
 
-pub(super) enum Moved {
-    /// Everything has a place.
+pub(super) enum DisplacementOutcome {
+    /// All items are placed.
     Found,
-    /// Not yet.
+    /// The limits are reached and items wait.
     Paused,
 }
 
-/// A capacity that is not reached in so many moves, and so many for each item, was too
-/// much to ask.
+/// Number of moves, and of moves per item, after which a capacity counts as not reached.
 const PATIENCE: (u64, u64) = (100_000, 20);
 
-/// No less of the gap is gone for than one divided by this.
-const LEAST: u64 = 64;
+/// Largest divisor of the gap between height and bound.
+const MAX_DIVISOR: u64 = 64;
 
-/// With so many items, little is gone for at first: each has few moves.
-pub(super) const MANY: u32 = 1_000;
+/// Number of items from which on the first steps are small, as each item has few moves.
+pub(super) const MANY_ITEMS: u32 = 1_000;
 
 impl Displacement {
-    /// From these offsets on.
-    pub(super) fn new(instance: &Instance, offsets: Vec<u64>, seed: u64) -> Self {
+    /// Starts from the given offsets.
+    pub(super) fn new(instance: &ExactInstance, offsets: Vec<u64>, seed: u64) -> Self {
         let weights = weights(instance);
         Self {
             capacity: u64::MAX,
@@ -75,38 +74,41 @@ impl Displacement {
             edges: Vec::new(),
             random: Random::new(seed),
             moves: 0,
-            part: if instance.item_count() < MANY { 4 } else { 32 },
+            divisor: if instance.item_count() < MANY_ITEMS { 4 } else { 32 },
             weights,
             rounds: 0,
             idle: 0,
         }
     }
 
-    /// By item, once all are placed.
+    /// Offset of each item, once all are placed.
     pub(super) fn offsets(&self) -> &[u64] {
         &self.offsets
     }
 
-    /// Goes for less than `height`, down to `low`: twice as far as the last time after a
-    /// find, half as far when that takes too long.
-    pub(super) fn aim_below(&mut self, instance: &Instance, height: u64, low: u64) {
+    /// Chooses a capacity between `low` and `height`: twice as far below `height` as the last
+    /// one after success, half as far after too many moves.
+    pub(super) fn lower_capacity(&mut self, instance: &ExactInstance, height: u64, low: u64) {
         let patience = PATIENCE.0 + PATIENCE.1 * self.offsets.len() as u64;
         if self.capacity < height && self.moves < patience << self.rounds {
             return;
         }
-        self.part = if self.capacity < height { self.part * 2 } else { (self.part / 2).max(2) };
-        if self.part > LEAST {
-            (self.part, self.rounds) = (4, self.rounds + 1);
+        // A capacity that was not reached in time moves closer to the height; after success, the steps
+        // grow again. When even the smallest step failed, all divisors are tried again with twice the
+        // patience.
+        self.divisor = if self.capacity < height { self.divisor * 2 } else { (self.divisor / 2).max(2) };
+        if self.divisor > MAX_DIVISOR {
+            (self.divisor, self.rounds) = (4, self.rounds + 1);
         }
-        self.aim(instance, height - 1 - (height - 1 - low) / self.part);
+        self.set_capacity(instance, height - 1 - (height - 1 - low) / self.divisor);
     }
 
-    /// Below another capacity from now on: what hangs over waits.
-    pub(super) fn aim(&mut self, instance: &Instance, capacity: u64) {
+    /// Changes the capacity; items that end above it wait.
+    pub(super) fn set_capacity(&mut self, instance: &ExactInstance, capacity: u64) {
         if capacity == self.capacity {
             return;
         }
-        // What is fixed stays.
+        // Fixed items stay where they are, so the capacity cannot be below their tops.
         let fixed = |&item: &u32| instance.fixed[item as usize] < u64::MAX;
         let top = |item: u32| instance.fixed[item as usize] + instance.sizes[item as usize];
         let tops = (0..instance.item_count()).filter(fixed).map(top);
@@ -114,64 +116,68 @@ impl Displacement {
         for item in 0..instance.item_count() {
             let offset = &mut self.offsets[item as usize];
             let last = instance.last_offset(item, self.capacity);
-            if *offset != NOWHERE && last.is_none_or(|last| *offset > last) {
-                *offset = NOWHERE;
+            if *offset != WAITING && last.is_none_or(|last| *offset > last) {
+                *offset = WAITING;
                 self.waiting.push(item);
             }
         }
     }
 
-    /// So many moves, or so much work; adds what it takes to both.
+    /// Makes moves until all items are placed or a limit in `(nodes, work)` is reached, and adds
+    /// them to `spent`.
     ///
     /// # Errors
-    /// Why it must stop.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn run(
         &mut self,
-        instance: &Instance,
+        instance: &ExactInstance,
         (nodes, work): (u64, u64),
         spent: &mut (u64, u64),
         meter: &mut Meter<'_>,
-    ) -> Result<Moved, Stop> {
+    ) -> Result<DisplacementOutcome, Stop> {
         while !self.waiting.is_empty() {
             if spent.0 >= nodes || spent.1 >= work {
-                return Ok(Moved::Paused);
+                return Ok(DisplacementOutcome::Paused);
             }
-            let steps = self.step(instance);
+            let steps = self.make_move(instance);
             *spent = (spent.0 + 1, spent.1 + steps);
             self.moves += 1;
             meter.spend_on(1, steps)?;
         }
-        Ok(Moved::Found)
+        Ok(DisplacementOutcome::Found)
     }
 
-    /// Places one that waits. Returns the work it was.
-    fn step(&mut self, instance: &Instance) -> u64 {
-        let item = self.pick();
-        self.find_edges(instance, item);
+    /// Places one waiting item. Returns the work.
+    fn make_move(&mut self, instance: &ExactInstance) -> u64 {
+        // One move: the item goes where the weight displaced is smallest, although that may be more
+        // than its own weight. The weights of the displaced items grow, so no cycle of moves
+        // repeats forever.
+        let item = self.pick_item();
+        self.collect_edges(instance, item);
         let steps = 16 + 8 * self.edges.len() as u64;
-        match self.cheapest(instance, item) {
+        match self.find_cheapest_offset(instance, item) {
             Some(offset) => self.place(instance, item, offset),
             None => self.waiting.push(item),
         }
         steps
     }
 
-    /// The heavier of two that wait.
-    fn pick(&mut self) -> u32 {
+    /// Takes the heavier of two waiting items drawn at random.
+    fn pick_item(&mut self) -> u32 {
         let count = self.waiting.len();
-        let (one, other) = (self.random.below(count), self.random.below(count));
-        let weight = |place: usize| self.weights[self.waiting[place] as usize];
-        let heavier = if weight(other) > weight(one) { other } else { one };
+        let (first, second) = (self.random.below(count), self.random.below(count));
+        let weight = |index: usize| self.weights[self.waiting[index] as usize];
+        let heavier = if weight(second) > weight(first) { second } else { first };
         self.waiting.swap_remove(heavier)
     }
 
-    /// Where the item would overlap what is placed.
-    fn find_edges(&mut self, instance: &Instance, item: u32) {
+    /// Collects the ranges of offsets at which the item would overlap placed items.
+    fn collect_edges(&mut self, instance: &ExactInstance, item: u32) {
         self.edges.clear();
         let size = instance.sizes[item as usize];
         for other in instance.conflicts.row(item).iter().map(|conflict| conflict.item) {
             let offset = self.offsets[other as usize];
-            if offset != NOWHERE {
+            if offset != WAITING {
                 let top = offset + instance.sizes[other as usize];
                 self.edges.push(Edge { offset: (offset + 1).saturating_sub(size), item: 2 * other + 1 });
                 self.edges.push(Edge { offset: top, item: 2 * other });
@@ -180,9 +186,12 @@ impl Displacement {
         self.edges.sort_unstable_by_key(|edge| (edge.offset, edge.item));
     }
 
-    /// An aligned offset at which the weights below the item are least, the lowest or the
-    /// highest of a range of such. None if it nowhere avoids what is fixed.
-    fn cheapest(&mut self, instance: &Instance, item: u32) -> Option<u64> {
+    /// Finds an aligned offset at which the weight of the overlapped items is smallest: the
+    /// lowest or the highest of such a range. `None` if every offset overlaps a fixed item.
+    fn find_cheapest_offset(&mut self, instance: &ExactInstance, item: u32) -> Option<u64> {
+        // Sweep over the ends of the overlap ranges, from the lowest offset up. Between two ends the
+        // weight is constant. Ties are drawn by reservoir sampling, with equal probability for each
+        // range.
         let last = instance.last_offset(item, self.capacity)?;
         let alignment = instance.alignments[item as usize];
         let (mut best, mut ties) = ((u64::MAX, 0, 0), 0);
@@ -213,18 +222,19 @@ impl Displacement {
         (best.0 < u64::MAX).then_some(at_random)
     }
 
-    fn place(&mut self, instance: &Instance, item: u32, offset: u64) {
+    fn place(&mut self, instance: &ExactInstance, item: u32, offset: u64) {
         let top = offset + instance.sizes[item as usize];
         for other in instance.conflicts.row(item).iter().map(|conflict| conflict.item) {
             let at = other as usize;
-            let apart = self.offsets[at] == NOWHERE
+            let apart = self.offsets[at] == WAITING
                 || self.offsets[at] >= top
                 || self.offsets[at] + instance.sizes[at] <= offset;
             if !apart {
-                self.offsets[at] = NOWHERE;
+                self.offsets[at] = WAITING;
                 self.waiting.push(other);
+                // Weights grow by 0.5 %, rounded up. Halving all of them keeps their ratios.
                 self.weights[at] += self.weights[at] / 200 + 1;
-                if self.weights[at] > HEAVIEST {
+                if self.weights[at] > MAX_WEIGHT {
                     self.weights.iter_mut().for_each(|weight| *weight = *weight / 2 + 1);
                 }
             }
@@ -233,14 +243,14 @@ impl Displacement {
     }
 }
 
-/// In proportion to the root of size times life.
-fn weights(instance: &Instance) -> Vec<u64> {
+/// Initial weights: proportional to the square root of size times live steps.
+fn weights(instance: &ExactInstance) -> Vec<u64> {
     let area = |item: usize| instance.sizes[item] as f64 * instance.steps[item] as f64;
     let roots: Vec<f64> = (0..instance.sizes.len()).map(|item| area(item).sqrt()).collect();
-    let scale = MEAN * roots.len() as f64 / roots.iter().sum::<f64>().max(1.0);
-    // Positive, so no sign is lost; and no more than the mean times their number.
+    let scale = MEAN_WEIGHT * roots.len() as f64 / roots.iter().sum::<f64>().max(1.0);
+    // The values are positive and at most the mean times the number of items.
     #[expect(clippy::cast_sign_loss)]
-    roots.iter().map(|root| (root * scale) as u64 + 1).map(|weight| weight.min(HEAVIEST)).collect()
+    roots.iter().map(|root| (root * scale) as u64 + 1).map(|weight| weight.min(MAX_WEIGHT)).collect()
 }
 
 #[cfg(test)]
@@ -249,8 +259,8 @@ pub(super) mod tests {
     use crate::limits::Limits;
     use crate::problem::{Buffer, Problem};
 
-    /// Twelve buffers with alignments, gaps, and one that is fixed.
-    pub(in crate::allocate::exact) fn crowd(random: &mut Random) -> Problem {
+    /// Twelve buffers with alignments and gaps, and one fixed buffer.
+    pub(in crate::allocate::exact) fn crowded_problem(random: &mut Random) -> Problem {
         let buffer = |_| {
             let start = random.below(20) as u32;
             let end = start + 3 + random.below(10) as u32;
@@ -266,29 +276,29 @@ pub(super) mod tests {
         Problem::new(buffers).expect("a problem")
     }
 
-    pub(in crate::allocate::exact) fn instance(problem: &Problem) -> Instance {
+    pub(in crate::allocate::exact) fn instance(problem: &Problem) -> ExactInstance {
         let limits = Limits::new();
         let mut meter = Meter::new(&limits, u64::MAX);
-        let instance = Instance::new(problem, problem.ids().collect(), &mut meter);
-        instance.expect("no limit").expect("a small one")
+        let instance = ExactInstance::new(problem, problem.ids().collect(), &mut meter);
+        instance.expect("no limit").expect("a small problem")
     }
 
     pub(in crate::allocate::exact) fn overlap(
         problem: &Problem,
-        instance: &Instance,
+        instance: &ExactInstance,
         offsets: &[u64],
-        one: usize,
-        other: usize,
+        first: usize,
+        second: usize,
     ) -> bool {
-        let [a, b] = [one, other].map(|item| problem.buffer(instance.ids[item]));
+        let [a, b] = [first, second].map(|item| problem.buffer(instance.ids[item]));
         let meet = a.pieces().any(|piece| b.pieces().any(|with| piece.overlaps(with)));
-        meet && offsets[one] < offsets[other] + b.size() && offsets[other] < offsets[one] + a.size()
+        meet && offsets[first] < offsets[second] + b.size() && offsets[second] < offsets[first] + a.size()
     }
 
-    /// Aligned, at fixed offsets, and apart from each other.
-    pub(in crate::allocate::exact) fn check_sound(
+    /// Asserts that offsets are aligned, keep fixed offsets and do not overlap.
+    pub(in crate::allocate::exact) fn check_valid(
         problem: &Problem,
-        instance: &Instance,
+        instance: &ExactInstance,
         offsets: &[u64],
         seed: u64,
     ) {
@@ -302,14 +312,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_found_is_sound_and_below_the_capacity() {
+    fn packings_are_valid_and_below_the_capacity() {
         let limits = Limits::new();
-        let mut found = 0;
+        let mut packings = 0;
         for seed in 0..200 {
-            let problem = crowd(&mut Random::new(seed));
+            let problem = crowded_problem(&mut Random::new(seed));
             let mut meter = Meter::new(&limits, u64::MAX);
             let instance = instance(&problem);
-            // One above the other, but for what is fixed.
+            // All items on top of each other, except the fixed one.
             let mut top = 64;
             let mut stack = |item: usize| {
                 let offset = if instance.fixed[item] < u64::MAX { instance.fixed[item] } else { top };
@@ -321,20 +331,20 @@ pub(super) mod tests {
             let mut height = instance.height(local.offsets());
             let mut spent = (0, 0);
             loop {
-                local.aim_below(&instance, height, 48);
+                local.lower_capacity(&instance, height, 48);
                 match local.run(&instance, (3_000, u64::MAX), &mut spent, &mut meter).expect("no limit") {
-                    Moved::Paused => break,
-                    Moved::Found => found += 1,
+                    DisplacementOutcome::Paused => break,
+                    DisplacementOutcome::Found => packings += 1,
                 }
                 let offsets = local.offsets();
                 assert!(instance.height(offsets) <= local.capacity, "seed {seed}");
-                check_sound(&problem, &instance, offsets, seed);
+                check_valid(&problem, &instance, offsets, seed);
                 if instance.height(offsets) == 48 || instance.height(offsets) >= height {
                     break;
                 }
                 height = instance.height(offsets);
             }
         }
-        assert!(found > 250, "only {found} finds");
+        assert!(packings > 250, "only {packings} packings");
     }
 }

@@ -1,150 +1,172 @@
-//! One depth-first search that can be paused and resumed.
+//! A dive: one depth-first search that can be paused and resumed.
+//!
+//! The search tree alternates two decisions: which section to branch on (left to the
+//! branching heuristic, not a choice point) and what lies at its floor (each candidate in turn,
+//! then nothing). Every choice point records the length of the trail, so backtracking costs as
+//! much as the changes since then. Time spans that share no open item are searched one after
+//! the other as *subproblems* (`Rule::Parts`).
 
-use super::instance::Instance;
+use super::instance::ExactInstance;
 use super::rules::{Rule, Rules};
-use super::seen::Seen;
-use super::state::{DeadEnd, State};
-use super::taste::Taste;
+use super::seen::FailedStates;
+use super::state::{DeadEnd, PackingState};
+use super::taste::BranchingHeuristic;
 use crate::limits::{Meter, Stop};
 
 const NONE: u32 = u32::MAX;
 
-/// Sections `[first, end)` that share no open item with others.
+/// Consecutive sections `[first, end)` that share no open item with other sections.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+struct Subproblem {
     first: u32,
     end: u32,
-    /// The frame whose choice is wrong if the part cannot be completed.
-    owner: u32,
-    /// The next part to complete after this one.
-    then: u32,
+    /// Choice point to return to if the subproblem has no solution.
+    backjump: u32,
+    /// Subproblem to complete after this one.
+    successor: u32,
 }
 
-/// A section at whose floor one of several things can be.
+/// A choice point: a section whose floor has several options.
 #[derive(Clone, Copy, Debug)]
-struct Frame {
-    part: u32,
+struct ChoicePoint {
+    subproblem: u32,
     section: u32,
-    /// How many of the open items were looked at.
+    /// Number of open items of the section considered so far.
     tried: u32,
     emptied: bool,
-    /// How long the trail and the list of parts were before.
+    /// Length of the trail and of the list of subproblems before the choice.
     mark: usize,
-    parts: u32,
+    subproblems: u32,
     key: u128,
 }
 
-/// Why a dive ended for now.
+/// Outcome of a run of a dive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dived {
-    /// Everything is placed.
+pub(super) enum DiveOutcome {
+    /// All items are placed.
     Found,
-    /// Nothing fits the capacity.
+    /// No packing fits the capacity.
     Exhausted,
-    /// The nodes that were allowed are spent.
+    /// The nodes or the work allowed are spent.
     Paused,
 }
 
-/// A search for offsets within a capacity.
+/// A resumable depth-first search for a packing within a capacity.
 #[derive(Debug)]
 pub(super) struct Dive<'a> {
-    pub(super) state: State<'a>,
-    taste: Taste,
-    frames: Vec<Frame>,
-    /// Parts that came of the choices made, with those that wait.
-    parts: Vec<Part>,
-    /// The part in work, or none at a solution.
-    part: u32,
-    seen: Seen,
+    pub(super) state: PackingState<'a>,
+    heuristic: BranchingHeuristic,
+    choice_points: Vec<ChoicePoint>,
+    /// Subproblems opened by the choices made, including those that wait.
+    subproblems: Vec<Subproblem>,
+    /// Subproblem in progress; `NONE` at a solution.
+    subproblem: u32,
+    failed_states: FailedStates,
     done: bool,
     pub(super) nodes: u64,
 }
 
 impl<'a> Dive<'a> {
-    /// Before the first choice; none if an item alone is larger than the capacity.
+    /// A dive before its first choice; `None` if an item alone is larger than the capacity.
     ///
     /// # Errors
-    /// Why it must stop before it is done.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
-        instance: &'a Instance,
+        instance: &'a ExactInstance,
         rules: Rules,
         capacity: u64,
-        taste: Taste,
+        heuristic: BranchingHeuristic,
         meter: &mut Meter<'_>,
     ) -> Result<Option<Self>, Stop> {
-        let state = State::new(instance, rules, capacity, &taste.ranks(instance), meter)?;
+        let state = PackingState::new(instance, rules, capacity, &heuristic.ranks(instance), meter)?;
         let Ok(state) = state else { return Ok(None) };
-        let all = Part { first: 0, end: instance.section_count(), owner: NONE, then: NONE };
-        let (frames, parts) = (Vec::new(), vec![all]);
-        let dive =
-            Self { state, taste, frames, parts, part: 0, seen: Seen::default(), done: false, nodes: 0 };
+        let all = Subproblem { first: 0, end: instance.section_count(), backjump: NONE, successor: NONE };
+        let (choice_points, subproblems) = (Vec::new(), vec![all]);
+        let dive = Self {
+            state,
+            heuristic,
+            choice_points,
+            subproblems,
+            subproblem: 0,
+            failed_states: FailedStates::default(),
+            done: false,
+            nodes: 0,
+        };
         Ok(Some(dive))
     }
 
-    /// Goes on with at most so many nodes, and about so much work.
+    /// Continues for at most `nodes` nodes and about `work` steps.
     ///
     /// # Errors
-    /// Why it must stop altogether.
-    pub(super) fn run(&mut self, nodes: u64, work: u64, meter: &mut Meter<'_>) -> Result<Dived, Stop> {
-        let most_work = self.state.work.saturating_add(work);
+    /// The reason to stop, if a limit was reached.
+    pub(super) fn run(&mut self, nodes: u64, work: u64, meter: &mut Meter<'_>) -> Result<DiveOutcome, Stop> {
+        // A node is one placement or one raised floor, whether chosen or forced. Work is checked before
+        // a node and may be exceeded by one node. The search is complete: it ends with `Exhausted` only
+        // when every option of every choice point was refuted, by propagation, by a rule or by search.
+        let work_limit = self.state.work.saturating_add(work);
         for _ in 0..nodes {
             if self.done {
-                return Ok(Dived::Exhausted);
+                return Ok(DiveOutcome::Exhausted);
             }
             let before = self.state.work;
-            if before >= most_work {
-                return Ok(Dived::Paused);
+            if before >= work_limit {
+                return Ok(DiveOutcome::Paused);
             }
             self.nodes += 1;
             match self.advance() {
-                Ok(true) => return Ok(Dived::Found),
+                Ok(true) => return Ok(DiveOutcome::Found),
                 Ok(false) => {}
                 Err(DeadEnd) => self.done = !self.backtrack(),
             }
             meter.spend_on(1, self.state.work - before)?;
         }
-        Ok(if self.done { Dived::Exhausted } else { Dived::Paused })
+        Ok(if self.done { DiveOutcome::Exhausted } else { DiveOutcome::Paused })
     }
 
-    /// Goes on to search for a solution that ends at this capacity, which is lower
-    /// than before: makes the last choice again before which nothing is placed
-    /// above it.
+    /// Lowers the capacity after a solution and continues the search below it.
     pub(super) fn lower(&mut self, capacity: u64) {
         if self.state.set_capacity(capacity).is_err() {
             self.done = true;
             return;
         }
+        // All choices before the first placement above the new capacity remain possible, so the search
+        // resumes at the last choice point before it. Options refuted at the higher capacity stay
+        // refuted at the lower one, so the table of dead ends remains valid.
         let wrong = self.state.first_above_capacity();
-        let fine = self.frames.partition_point(|frame| frame.mark <= wrong);
+        let fine = self.choice_points.partition_point(|choice_point| choice_point.mark <= wrong);
         if fine == 0 {
-            self.frames.clear();
-            self.parts.truncate(1);
-            self.part = 0;
+            self.choice_points.clear();
+            self.subproblems.truncate(1);
+            self.subproblem = 0;
             self.state.reset();
             return;
         }
         self.return_to(fine as u32 - 1);
-        let frame = &mut self.frames[fine - 1];
-        if frame.emptied {
-            frame.emptied = false;
+        let choice_point = &mut self.choice_points[fine - 1];
+        // The option taken must be considered again: it had a solution, and may have a lower one.
+        if choice_point.emptied {
+            choice_point.emptied = false;
         } else {
-            frame.tried -= 1;
+            choice_point.tried -= 1;
         }
         self.done = !self.try_next() && !self.backtrack();
     }
 
-    /// One step: true if everything is placed.
+    /// Executes one node. Returns true if all items are placed.
     fn advance(&mut self) -> Result<bool, DeadEnd> {
+        // Phase 1: propagation raises floors that no item can reach and detects dead ends.
         self.state.propagate()?;
-        if !self.enter_part() {
+        // Phase 2: choose a subproblem, and in it a section. Sections without a choice come first, as
+        // they shrink the subproblem without branching.
+        if !self.enter_subproblem() {
             return Ok(true);
         }
-        let Part { first, end, .. } = self.parts[self.part as usize];
-        let section = match self.narrow_section(first, end) {
+        let Subproblem { first, end, .. } = self.subproblems[self.subproblem as usize];
+        let section = match self.single_option_section(first, end) {
             Some(section) => section,
-            None => self.taste.choose(&mut self.state, first, end)?,
+            None => self.heuristic.choose(&mut self.state, first, end)?,
         };
-        if self.state.views[section as usize].candidates == 1 && !self.state.may_stay_empty(section) {
+        if self.state.floor_options[section as usize].candidates == 1 && !self.state.may_stay_empty(section) {
             let floor = self.state.floor[section as usize];
             let only = self.state.lists.items(section).find(|&item| self.state.is_candidate(item, floor));
             self.state.place(only.ok_or(DeadEnd)?);
@@ -153,13 +175,13 @@ impl<'a> Dive<'a> {
         self.branch(section, self.state.key(first, end))
     }
 
-    /// A section of these at which there is no choice, of those that have changed.
-    fn narrow_section(&mut self, first: u32, end: u32) -> Option<u32> {
-        while let Some(section) = self.state.narrow.pop() {
-            let view = self.state.views[section as usize];
-            let is_narrow = (view.candidates, view.blocked, view.stale) == (1, 0, false);
+    /// Next section of the subproblem without a choice, among the sections that changed.
+    fn single_option_section(&mut self, first: u32, end: u32) -> Option<u32> {
+        while let Some(section) = self.state.single_option.pop() {
+            let options = self.state.floor_options[section as usize];
+            let has_single_option = (options.candidates, options.blocked, options.stale) == (1, 0, false);
             let is_here = first <= section && section < end && self.state.open_bytes[section as usize] > 0;
-            if is_narrow && is_here && !self.state.may_stay_empty(section) {
+            if has_single_option && is_here && !self.state.may_stay_empty(section) {
                 return Some(section);
             }
         }
@@ -167,67 +189,87 @@ impl<'a> Dive<'a> {
     }
 
     fn branch(&mut self, section: u32, key: u128) -> Result<bool, DeadEnd> {
-        if self.state.has(Rule::Memory) && self.seen.contains(key) {
+        // A key in the table belongs to a subproblem with the same sections, floors, holes and open
+        // items, of which the search was exhausted at this or a higher capacity. Searching it again
+        // would fail.
+        if self.state.has(Rule::Memory) && self.failed_states.contains(key) {
             return Err(DeadEnd);
         }
-        let (mark, parts) = (self.state.mark(), self.parts.len() as u32);
-        self.frames.push(Frame { part: self.part, section, tried: 0, emptied: false, mark, parts, key });
+        let (mark, subproblems) = (self.state.mark(), self.subproblems.len() as u32);
+        self.choice_points.push(ChoicePoint {
+            subproblem: self.subproblem,
+            section,
+            tried: 0,
+            emptied: false,
+            mark,
+            subproblems,
+            key,
+        });
         if self.try_next() { Ok(false) } else { Err(DeadEnd) }
     }
 
-    /// The frame to take back if the part in work cannot be completed: never one
-    /// of a part that was completed before it.
-    fn owner(&self) -> u32 {
-        match self.frames.last() {
-            Some(frame) if frame.part == self.part => self.frames.len() as u32 - 1,
-            _ => self.parts[self.part as usize].owner,
+    /// Choice point to return to if the current subproblem has no solution.
+    fn backjump(&self) -> u32 {
+        // Choice points of subproblems completed earlier are skipped: the subproblems share no open
+        // item, so other packings of those cannot help this one (backjumping). The first choice points
+        // of a subproblem blame the choice made before it was split off.
+        match self.choice_points.last() {
+            Some(choice_point) if choice_point.subproblem == self.subproblem => {
+                self.choice_points.len() as u32 - 1
+            }
+            _ => self.subproblems[self.subproblem as usize].backjump,
         }
     }
 
-    /// Goes to a part that is not complete, splitting it where nothing holds it
-    /// together; false if there is none.
-    fn enter_part(&mut self) -> bool {
-        while self.part != NONE && self.state.split {
-            let Part { first, end, then, .. } = self.parts[self.part as usize];
-            let before = self.parts.len();
+    /// Enters a subproblem with open items, after splitting it if it came apart. Returns false
+    /// if all are complete.
+    fn enter_subproblem(&mut self) -> bool {
+        // Splitting is linear in the sections of the subproblem and happens only after some boundary
+        // lost its last open item.
+        while self.subproblem != NONE && self.state.may_split {
+            let Subproblem { first, end, successor, .. } = self.subproblems[self.subproblem as usize];
+            let before = self.subproblems.len();
             self.split(first, end);
-            self.state.split = false;
-            match &self.parts[before..] {
+            self.state.may_split = false;
+            match &self.subproblems[before..] {
                 [] => {
-                    self.part = then;
-                    // What waited was not looked at since it was split off.
-                    self.state.split = true;
+                    self.subproblem = successor;
+                    // Propagation in earlier subproblems may have completed items of this one.
+                    self.state.may_split = true;
                 }
-                [only] if (only.first, only.end) == (first, end) => self.parts.truncate(before),
+                [only] if (only.first, only.end) == (first, end) => self.subproblems.truncate(before),
                 _ => {
-                    self.chain(before, then);
-                    self.part = before as u32;
+                    self.chain(before, successor);
+                    self.subproblem = before as u32;
                 }
             }
         }
-        self.part != NONE
+        self.subproblem != NONE
     }
 
-    /// Puts the parts from this number on in a row, hardest first: the one with
-    /// the least room.
-    fn chain(&mut self, from: usize, then: u32) {
+    /// Chains the subproblems from index `from` on, the one with the least slack first: it is
+    /// the most likely to fail.
+    fn chain(&mut self, from: usize, successor: u32) {
         let state = &self.state;
-        self.parts[from..].sort_by_key(|part| slack(state, part.first, part.end));
-        let count = self.parts.len();
+        self.subproblems[from..].sort_by_key(|subproblem| slack(state, subproblem.first, subproblem.end));
+        let count = self.subproblems.len();
         for number in from..count {
-            self.parts[number].then = if number + 1 < count { number as u32 + 1 } else { then };
+            self.subproblems[number].successor =
+                if number + 1 < count { number as u32 + 1 } else { successor };
         }
     }
 
     fn split(&mut self, first: u32, end: u32) {
-        let owner = self.owner();
+        let backjump = self.backjump();
+        // A boundary that no open item spans separates two subproblems, as all remaining conflicts lie
+        // within a section. Runs of sections without open items are complete and dropped.
         let whole = !self.state.has(Rule::Parts);
         let is_open = |section: u32| self.state.open_bytes[section as usize] > 0;
         let mut start = NONE;
         for section in first..end {
             let joined = section > first && (whole || self.state.crossing[section as usize] > 0);
             if start != NONE && !joined {
-                self.parts.push(Part { first: start, end: section, owner, then: NONE });
+                self.subproblems.push(Subproblem { first: start, end: section, backjump, successor: NONE });
                 start = NONE;
             }
             if start == NONE && is_open(section) {
@@ -235,65 +277,72 @@ impl<'a> Dive<'a> {
             }
         }
         if start != NONE {
-            self.parts.push(Part { first: start, end, owner, then: NONE });
+            self.subproblems.push(Subproblem { first: start, end, backjump, successor: NONE });
         }
     }
 
-    /// Takes back until something is left to try; false if nothing is.
+    /// Undoes choices until one has another option; false if the tree is exhausted.
     fn backtrack(&mut self) -> bool {
-        let mut target = self.owner();
+        // An exhausted choice point is a proof that its state has no packing, so its key enters the
+        // table.
+        let mut target = self.backjump();
         while target != NONE {
             self.return_to(target);
             if self.try_next() {
                 return true;
             }
-            let Some(frame) = self.frames.pop() else { return false };
-            self.seen.insert(frame.key);
-            target = self.owner();
+            let Some(choice_point) = self.choice_points.pop() else { return false };
+            self.failed_states.insert(choice_point.key);
+            target = self.backjump();
         }
         false
     }
 
-    /// Takes back everything after the choice of a frame.
-    fn return_to(&mut self, frame: u32) {
-        self.frames.truncate(frame as usize + 1);
-        let Frame { mark, parts, part, .. } = self.frames[frame as usize];
+    /// Undoes everything after and including the choice made at a choice point.
+    fn return_to(&mut self, choice_point: u32) {
+        self.choice_points.truncate(choice_point as usize + 1);
+        let ChoicePoint { mark, subproblems, subproblem, .. } = self.choice_points[choice_point as usize];
         self.state.undo(mark);
-        self.state.split = false;
-        self.parts.truncate(parts as usize);
-        self.part = part;
+        self.state.may_split = false;
+        self.subproblems.truncate(subproblems as usize);
+        self.subproblem = subproblem;
     }
 
-    /// The next option of the last frame.
+    /// Applies the next option of the last choice point; false if there is none.
     fn try_next(&mut self) -> bool {
-        let last = self.frames.len() - 1;
-        let Frame { section, mut tried, emptied, .. } = self.frames[last];
+        let last = self.choice_points.len() - 1;
+        let ChoicePoint { section, mut tried, emptied, .. } = self.choice_points[last];
+        // The choice point branches over the candidates in value order, and then over the empty floor.
+        // The options exclude each other and leave nothing out: either one of the candidates starts at
+        // the floor, or nothing does and the floor rises to the next height at which an item can start.
         let floor = self.state.floor[section as usize];
-        let found = self.state.lists.items(section).skip(tried as usize).find(|&item| {
+        let candidate = self.state.lists.items(section).skip(tried as usize).find(|&item| {
             tried += 1;
             self.state.is_candidate(item, floor) && !self.is_twin_of_earlier(section, item)
         });
-        self.frames[last].tried = tried;
-        if let Some(item) = found {
+        self.choice_points[last].tried = tried;
+        if let Some(item) = candidate {
             self.state.place(item);
             return true;
         }
         if emptied || !self.state.may_stay_empty(section) {
             return false;
         }
-        self.frames[last].emptied = true;
+        self.choice_points[last].emptied = true;
         self.state.leave_empty(section).is_ok()
     }
 
-    /// Of items that are alike in everything, only the first is tried.
+    /// Returns whether an identical item comes earlier in the list of the section.
     fn is_twin_of_earlier(&self, section: u32, item: u32) -> bool {
+        // Exchanging two identical items maps solutions to solutions, so the option of the later one is
+        // covered by the option of the earlier one, which was refuted.
         let class = |item: u32| self.state.instance.classes[item as usize];
         let mut earlier = self.state.lists.items(section).take_while(|&other| other != item);
         self.state.has(Rule::Twins) && earlier.any(|other| class(other) == class(item))
     }
 }
 
-fn slack(state: &State<'_>, first: u32, end: u32) -> u64 {
+fn slack(state: &PackingState<'_>, first: u32, end: u32) -> u64 {
     let room = |at: usize| state.capacity.saturating_sub(state.floor[at] + state.open_bytes[at]);
     (first as usize..end as usize).map(room).min().unwrap_or(0)
 }

@@ -1,53 +1,55 @@
-//! Heights that an arena can have at all.
+//! Heights that an arena can attain.
 
 use bitvec::vec::BitVec;
 
-use super::instance::Instance;
+use super::instance::ExactInstance;
 use crate::limits::{Meter, Stop};
 
-/// Every top is a sum of sizes, as long as nothing is fixed and one alignment
-/// holds for all: in a placement in which nothing can be moved down, each item
-/// lies at the bottom or on another. A height that is no sum of sizes is not the
-/// least of any placement, so a bound can be raised to the next that is.
+/// Set of attainable heights, to which lower bounds are rounded up.
 ///
-/// Otherwise only the common divisor of sizes, fixed offsets and alignments
-/// counts: every top is a multiple of it.
+/// In a packing in which no item can be moved down, each item lies at offset 0, at its fixed
+/// offset or on another item. Without fixed offsets and with one alignment for all items, every
+/// top is therefore a sum of sizes, and the optimum is one as well. In general, every top is a
+/// multiple of the greatest common divisor of sizes, fixed offsets and alignments.
 #[derive(Clone, Debug)]
-pub(super) struct Heights {
+pub(super) struct AttainableHeights {
     /// Divides every rounded height.
     divisor: u64,
-    /// By multiple of the divisor: whether sizes add up to it; empty where that is
-    /// not known.
+    /// One bit per multiple of the divisor: set if some sizes add up to it. Empty if not computed.
     sums: BitVec,
-    /// What rounding may have added to the topmost item.
+    /// True if rounding enlarged some item, which may be the topmost one.
     padded: bool,
 }
 
-/// No more multiples are looked at.
-const MOST: u64 = 1 << 20;
+/// Maximum number of multiples for which sums are computed.
+const MAX_MULTIPLES: u64 = 1 << 20;
 
-/// Nor more steps made, of 64 multiples each.
-const MOST_WORK: u64 = 1 << 26;
+/// Maximum number of steps to compute sums, of 64 multiples each.
+const MAX_STEPS: u64 = 1 << 26;
 
-impl Heights {
-    /// Up to this height. O(n h / 64) for heights of h divisors.
+impl AttainableHeights {
+    /// Computes the attainable heights up to `highest`. O(n h / 64) time for n items and
+    /// h = `highest` / divisor.
     ///
     /// # Errors
-    /// Why it must stop before it is done.
-    pub(super) fn new(instance: &Instance, highest: u64, meter: &mut Meter<'_>) -> Result<Self, Stop> {
+    /// The reason to stop, if a limit was reached.
+    pub(super) fn new(instance: &ExactInstance, highest: u64, meter: &mut Meter<'_>) -> Result<Self, Stop> {
         let divisor = divisor(instance);
         let padded = instance.paddings.iter().any(|&padding| padding > 0);
         let fixed = instance.fixed.iter().any(|&offset| offset < u64::MAX);
         let mixed = instance.alignments.iter().any(|&alignment| alignment > instance.unit);
         let count = highest / divisor + 1;
         let work = count / 64 * u64::from(instance.item_count());
-        let known = !fixed && !mixed && count <= MOST && work <= MOST_WORK;
-        let sums = if known { sums(instance, divisor, count as usize, meter)? } else { BitVec::new() };
+        // Sums are sound only without fixed offsets and with one alignment: both let a top differ from
+        // the sum of the sizes below it.
+        let has_sums = !fixed && !mixed && count <= MAX_MULTIPLES && work <= MAX_STEPS;
+        let sums = if has_sums { sums(instance, divisor, count as usize, meter)? } else { BitVec::new() };
         Ok(Self { divisor, sums, padded })
     }
 
-    /// The least height that is possible and not below this.
+    /// Lowest attainable height of at least `height`.
     pub(super) fn from(&self, height: u64) -> u64 {
+        // The topmost item ends at its true size, which need not be a sum of rounded sizes.
         if self.padded {
             return height;
         }
@@ -57,11 +59,12 @@ impl Heights {
     }
 }
 
-/// Divides all sizes, alignments, unless they divide it, and fixed offsets.
-pub(super) fn divisor(instance: &Instance) -> u64 {
+/// Greatest common divisor of all sizes, fixed offsets and alignments, where alignments that
+/// divide the others do not count.
+pub(super) fn divisor(instance: &ExactInstance) -> u64 {
     let fixed = instance.fixed.iter().filter(|&&offset| offset < u64::MAX);
     let divisor = instance.sizes.iter().chain(fixed).fold(0, |a, &b| gcd(a, b));
-    // What is aligned to a divisor is a multiple of it already.
+    // A size or offset that is a multiple of the alignment already satisfies it.
     let coarser = instance.alignments.iter().filter(|&&alignment| divisor % alignment != 0);
     coarser.fold(divisor, |a, &b| gcd(a, b)).max(1)
 }
@@ -70,7 +73,9 @@ pub(crate) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-fn sums(instance: &Instance, divisor: u64, count: usize, meter: &mut Meter<'_>) -> Result<BitVec, Stop> {
+fn sums(instance: &ExactInstance, divisor: u64, count: usize, meter: &mut Meter<'_>) -> Result<BitVec, Stop> {
+    // Subset sums by dynamic programming: bit k says whether some of the sizes so far add up to k
+    // divisors. Each size shifts the set by itself.
     let mut sums = BitVec::repeat(false, count);
     sums.set(0, true);
     for &size in &instance.sizes {

@@ -1,5 +1,10 @@
-//! A problem as the exact search sees it: sections, members, conflicts, in flat
-//! arrays.
+//! The input of the exact search: sections, their items and the conflicts between items, in
+//! flat arrays.
+//!
+//! Only the sections matter for feasibility, not the steps: a packing is valid if no two items
+//! of a section overlap. Steps at which items only start or only end belong to the section of
+//! the largest live set next to them, so the number of sections is at most the number of items
+//! with gap-free live ranges.
 
 use std::collections::HashMap;
 
@@ -8,18 +13,18 @@ use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::sorting::{Keyed, sort_by_keys, sort_keyed};
 
-/// No instance has more pairs, of item and section or of items that conflict: about
-/// 200 MB.
-const MOST_PAIRS: usize = 1 << 23;
+/// Maximum number of (item, section) pairs, and of conflicting pairs: about 200 MB. Larger
+/// problems are not searched.
+const MAX_PAIRS: usize = 1 << 23;
 
-/// Rows of different lengths, in one array.
+/// Rows of different lengths in one array (compressed sparse rows).
 #[derive(Clone, Debug)]
-pub(super) struct Rows<T> {
+pub(super) struct SparseRows<T> {
     starts: Vec<u32>,
     entries: Vec<T>,
 }
 
-impl<T: Copy> Rows<T> {
+impl<T: Copy> SparseRows<T> {
     fn new(
         rows: impl Iterator<Item = impl IntoIterator<Item = T>>,
         meter: &mut Meter<'_>,
@@ -49,90 +54,94 @@ impl<T: Copy> Rows<T> {
     }
 }
 
-/// What lies where it must, as others have to avoid it.
+/// Range of offsets of a fixed item, which conflicting items must avoid.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Obstacle {
+pub(super) struct FixedSpan {
     pub(super) offset: u64,
     pub(super) top: u64,
 }
 
-/// One that shares sections with another.
+/// An item that shares sections with the item of the row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Conflict {
+pub(super) struct ItemConflict {
     pub(super) item: u32,
-    /// How many sections both are in.
+    /// Number of shared sections.
     pub(super) sections: u32,
 }
 
-/// Items are the buffers that take room; sections the maximal sets of items
-/// that are live at one time. Two items conflict if they share a section.
+/// Items, sections and conflicts of a problem.
 ///
-/// All offsets are multiples of `unit`, the least alignment, so sizes are
-/// rounded up to it; `last_offset` of an item uses its true size.
+/// All offsets are multiples of `unit`, the smallest alignment, so sizes are rounded up to
+/// it. This loses no packing: if an item ends between two multiples of `unit`, no item can
+/// start before the next one. Only the topmost item may end at its true size, so `last_offset`
+/// uses the true size.
 #[derive(Clone, Debug)]
-pub(super) struct Instance {
+pub(super) struct ExactInstance {
     pub(super) unit: u64,
-    /// The buffer that each item is.
+    /// Buffer of each item.
     pub(super) ids: Vec<BufferId>,
-    /// Size in bytes, rounded up.
+    /// Size of each item in bytes, rounded up to `unit`.
     pub(super) sizes: Vec<u64>,
-    /// What the rounding added.
+    /// Bytes added by the rounding.
     pub(super) paddings: Vec<u64>,
     pub(super) alignments: Vec<u64>,
-    /// The offset that it must have, or `u64::MAX`.
+    /// Fixed offset of each item, or `u64::MAX`.
     pub(super) fixed: Vec<u64>,
-    /// How long it is live.
+    /// Number of steps for which each item is live.
     pub(super) steps: Vec<u64>,
     /// Sections of each item, ascending.
-    pub(super) sections: Rows<u32>,
-    /// The same as ranges: first, and one past the last.
-    pub(super) runs: Rows<(u32, u32)>,
+    pub(super) sections: SparseRows<u32>,
+    /// Sections of each item as ranges `(first, end)`, `end` exclusive.
+    pub(super) runs: SparseRows<(u32, u32)>,
     /// Items of each section.
-    pub(super) members: Rows<u32>,
-    /// By size, ascending.
-    pub(super) conflicts: Rows<Conflict>,
-    /// What lies fixed and conflicts, by offset.
-    pub(super) obstacles: Rows<Obstacle>,
-    /// Live bytes of each section, rounded up.
+    pub(super) members: SparseRows<u32>,
+    /// Conflicts of each item, ascending by the size of the conflicting item.
+    pub(super) conflicts: SparseRows<ItemConflict>,
+    /// Fixed items that conflict with each item, ascending by offset.
+    pub(super) obstacles: SparseRows<FixedSpan>,
+    /// Live bytes of each section, with rounded sizes.
     pub(super) loads: Vec<u64>,
-    /// By section: how many items are live in it or after it, and before it.
+    /// For each section: the number of items that are live before it and in it or after it.
     pub(super) crossing: Vec<u32>,
-    /// The least size.
+    /// Smallest rounded size.
     pub(super) smallest: u64,
-    /// Items that are alike in everything have the same number.
+    /// Class of each item; items of a class have the same sizes, alignment, fixed offset and
+    /// sections, so exchanging them maps packings to packings.
     pub(super) classes: Vec<u32>,
 }
 
-impl Instance {
-    /// Of these buffers of a problem; none if it would be too large. Linear in the
-    /// pairs of item and section, and in the pairs of items that conflict.
+impl ExactInstance {
+    /// Builds the instance of the given buffers, or returns `None` if it exceeds `MAX_PAIRS`.
+    /// Linear in the number of (item, section) pairs and of conflicting pairs.
     ///
     /// # Errors
-    /// Why it must stop before it is done.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
         problem: &Problem,
         ids: Vec<BufferId>,
         meter: &mut Meter<'_>,
     ) -> Result<Option<Self>, Stop> {
         let buffers: Vec<&Buffer> = ids.iter().map(|&id| problem.buffer(id)).collect();
+        // The number of pairs is checked before the arrays are built, so a large problem costs no more
+        // than the sum of its section ranges.
         let unit = buffers.iter().map(|buffer| buffer.alignment()).min().unwrap_or(1);
         let sizes: Vec<u64> = buffers.iter().map(|buffer| buffer.size().next_multiple_of(unit)).collect();
-        let cuts = cuts(&buffers);
-        let section = |step: u32| cuts.partition_point(|&cut| cut <= step) as u32 - 1;
+        let section_starts = section_starts(&buffers);
+        let section = |step: u32| section_starts.partition_point(|&cut| cut <= step) as u32 - 1;
         let range = |piece: LiveRange| section(piece.start)..section(piece.end - 1) + 1;
         let pieces = || buffers.iter().map(|buffer| buffer.pieces().map(range));
-        if pieces().flatten().map(|range| range.len()).sum::<usize>() > MOST_PAIRS {
+        if pieces().flatten().map(|range| range.len()).sum::<usize>() > MAX_PAIRS {
             return Ok(None);
         }
-        let sections = Rows::new(pieces().map(Iterator::flatten), meter)?;
-        let members = transposed(&sections, cuts.len(), meter)?;
+        let sections = SparseRows::new(pieces().map(Iterator::flatten), meter)?;
+        let members = transposed(&sections, section_starts.len(), meter)?;
         let load = |section| members.row(section).iter().map(|&item| sizes[item as usize]).sum();
-        let loads = (0..cuts.len() as u32).map(load).collect();
+        let loads = (0..section_starts.len() as u32).map(load).collect();
         let runs = runs(&sections, meter)?;
         let Some(conflicts) = conflicts(&runs, &members, &sizes, meter)? else { return Ok(None) };
         let mut instance = Self {
             unit,
-            crossing: crossing(&sections, cuts.len()),
+            crossing: crossing(&sections, section_starts.len()),
             smallest: sizes.iter().copied().min().unwrap_or(0),
             classes: Vec::new(),
             paddings: sizes.iter().zip(&buffers).map(|(size, buffer)| size - buffer.size()).collect(),
@@ -144,7 +153,7 @@ impl Instance {
             sections,
             members,
             conflicts,
-            obstacles: Rows { starts: vec![0], entries: Vec::new() },
+            obstacles: SparseRows { starts: vec![0], entries: Vec::new() },
             loads,
             ids,
         };
@@ -153,7 +162,7 @@ impl Instance {
         Ok(Some(instance))
     }
 
-    /// Where these offsets reach to.
+    /// Height of a packing in bytes, with the true sizes.
     pub(super) fn height(&self, offsets: &[u64]) -> u64 {
         let sizes = self.sizes.iter().zip(&self.paddings);
         let tops = sizes.zip(offsets).map(|((size, padding), offset)| offset + size - padding);
@@ -168,15 +177,16 @@ impl Instance {
         self.loads.len() as u32
     }
 
-    /// The last offset at which an item ends within `capacity`; none if it is
-    /// larger than that.
+    /// Last aligned offset at which an item ends within `capacity`; `None` if the item is
+    /// larger than the capacity.
     pub(super) fn last_offset(&self, item: u32, capacity: u64) -> Option<u64> {
         let item = item as usize;
         let last = capacity.checked_sub(self.sizes[item] - self.paddings[item])?;
         Some(last & !(self.alignments[item] - 1))
     }
 
-    /// The number of a section in the rows of all items: that of `item`, which is in it.
+    /// Index of the pair (`item`, `section`) in the rows of `sections`. The item must be in the
+    /// section.
     #[inline]
     pub(super) fn entry(&self, item: u32, section: u32) -> usize {
         let mut entry = self.sections.start(item);
@@ -189,11 +199,11 @@ impl Instance {
         entry as usize
     }
 
-    /// Sections that two items are both in.
+    /// Sections that contain both items.
     #[inline]
-    pub(super) fn shared_sections(&self, one: u32, other: u32) -> impl Iterator<Item = u32> + '_ {
-        let runs = self.runs.row(one).iter();
-        runs.flat_map(move |a| self.runs.row(other).iter().flat_map(move |b| a.0.max(b.0)..a.1.min(b.1)))
+    pub(super) fn shared_sections(&self, first: u32, second: u32) -> impl Iterator<Item = u32> + '_ {
+        let runs = self.runs.row(first).iter();
+        runs.flat_map(move |a| self.runs.row(second).iter().flat_map(move |b| a.0.max(b.0)..a.1.min(b.1)))
     }
 
     fn find_classes(&self) -> Vec<u32> {
@@ -206,23 +216,23 @@ impl Instance {
         (0..self.item_count()).map(|item| *first.entry(alike(item)).or_insert(item)).collect()
     }
 
-    fn find_obstacles(&self, meter: &mut Meter<'_>) -> Result<Rows<Obstacle>, Stop> {
+    fn find_obstacles(&self, meter: &mut Meter<'_>) -> Result<SparseRows<FixedSpan>, Stop> {
         if self.fixed.iter().all(|&offset| offset == u64::MAX) {
-            return Rows::new((0..self.item_count()).map(|_| []), meter);
+            return SparseRows::new((0..self.item_count()).map(|_| []), meter);
         }
         let of_item = |item: u32| {
             let fixed =
                 self.conflicts.row(item).iter().filter(|other| self.fixed[other.item as usize] < u64::MAX);
-            let mut row: Vec<Obstacle> = fixed
+            let mut row: Vec<FixedSpan> = fixed
                 .map(|other| {
                     let other = other.item as usize;
-                    Obstacle { offset: self.fixed[other], top: self.fixed[other] + self.sizes[other] }
+                    FixedSpan { offset: self.fixed[other], top: self.fixed[other] + self.sizes[other] }
                 })
                 .collect();
             sort_by_keys(&mut row, |obstacle| [obstacle.offset, 0]);
             row
         };
-        Rows::new((0..self.item_count()).map(of_item), meter)
+        SparseRows::new((0..self.item_count()).map(of_item), meter)
     }
 }
 
@@ -230,15 +240,15 @@ fn steps(buffer: &Buffer) -> u64 {
     buffer.pieces().map(|piece| u64::from(piece.steps())).sum()
 }
 
-fn runs(sections: &Rows<u32>, meter: &mut Meter<'_>) -> Result<Rows<(u32, u32)>, Stop> {
+fn runs(sections: &SparseRows<u32>, meter: &mut Meter<'_>) -> Result<SparseRows<(u32, u32)>, Stop> {
     let row = |item: u32| {
         let runs = sections.row(item).chunk_by(|&a, &b| a + 1 == b);
         runs.map(|run| (run[0], run[run.len() - 1] + 1)).collect::<Vec<_>>()
     };
-    Rows::new((0..sections.starts.len() as u32 - 1).map(row), meter)
+    SparseRows::new((0..sections.starts.len() as u32 - 1).map(row), meter)
 }
 
-fn crossing(sections: &Rows<u32>, count: usize) -> Vec<u32> {
+fn crossing(sections: &SparseRows<u32>, count: usize) -> Vec<u32> {
     let mut crossing = vec![0; count];
     for item in 0..sections.starts.len() as u32 - 1 {
         let row = sections.row(item);
@@ -247,9 +257,10 @@ fn crossing(sections: &Rows<u32>, count: usize) -> Vec<u32> {
     crossing
 }
 
-/// Where sections begin: at a start that follows an end. What starts before the
-/// next end only adds to what is live.
-fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
+/// First steps of the sections: each step at which a buffer starts and the preceding event is
+/// an end. Between such steps the live sets only grow and then only shrink, so the set at the
+/// turning point contains all others and is the section.
+fn section_starts(buffers: &[&Buffer]) -> Vec<u32> {
     let mut events: Vec<(u32, bool)> = Vec::with_capacity(buffers.len() * 2);
     for buffer in buffers {
         for piece in buffer.pieces() {
@@ -258,18 +269,22 @@ fn cuts(buffers: &[&Buffer]) -> Vec<u32> {
         }
     }
     sort_by_keys(&mut events, |&(step, starts)| [step.into(), starts.into()]);
-    let mut cuts = Vec::new();
+    let mut section_starts = Vec::new();
     let mut ended = true;
     for (step, starts) in events {
         if starts && ended {
-            cuts.push(step);
+            section_starts.push(step);
         }
         ended = !starts;
     }
-    cuts
+    section_starts
 }
 
-fn transposed(rows: &Rows<u32>, columns: usize, meter: &mut Meter<'_>) -> Result<Rows<u32>, Stop> {
+fn transposed(
+    rows: &SparseRows<u32>,
+    columns: usize,
+    meter: &mut Meter<'_>,
+) -> Result<SparseRows<u32>, Stop> {
     let mut turned: Vec<Vec<u32>> = vec![Vec::new(); columns];
     for number in 0..rows.starts.len() as u32 - 1 {
         for &column in rows.row(number) {
@@ -277,26 +292,30 @@ fn transposed(rows: &Rows<u32>, columns: usize, meter: &mut Meter<'_>) -> Result
         }
         meter.charge(rows.row(number).len())?;
     }
-    Rows::new(turned.into_iter(), meter)
+    SparseRows::new(turned.into_iter(), meter)
 }
 
-/// None if they are too many. What meets a run is live where it begins, or begins
-/// within it.
+/// Conflicts of all items, or `None` if there are more than `MAX_PAIRS`. An item conflicts
+/// with a run of another if it is live in the first section of the run or begins within it, so
+/// every conflict is found without comparing pairs of items.
 fn conflicts(
-    runs: &Rows<(u32, u32)>,
-    members: &Rows<u32>,
+    runs: &SparseRows<(u32, u32)>,
+    members: &SparseRows<u32>,
     sizes: &[u64],
     meter: &mut Meter<'_>,
-) -> Result<Option<Rows<Conflict>>, Stop> {
-    let begin = beginning(runs, members.starts.len() - 1, meter)?;
+) -> Result<Option<SparseRows<ItemConflict>>, Stop> {
+    // `common[other]` counts the sections shared with the current item. A pair is listed at its first
+    // count, so the lists need no search for duplicates. Sorting by size lets `look` stop at the first
+    // item that is too large.
+    let starting_runs = runs_by_first_section(runs, members.starts.len() - 1, meter)?;
     let mut common = vec![0; sizes.len()];
-    let mut rows = Rows { starts: vec![0], entries: Vec::new() };
-    let mut others: Vec<Keyed> = Vec::new();
+    let mut rows = SparseRows { starts: vec![0], entries: Vec::new() };
+    let mut neighbours: Vec<Keyed> = Vec::new();
     for item in 0..sizes.len() as u32 {
-        others.clear();
+        neighbours.clear();
         let mut meet = |other: u32, sections: u32| {
             if common[other as usize] == 0 {
-                others.push(([sizes[other as usize], 0], other.into()));
+                neighbours.push(([sizes[other as usize], 0], other.into()));
             }
             common[other as usize] += sections;
         };
@@ -306,35 +325,38 @@ fn conflicts(
                 meet(other, run.map_or(0, |run| run.1.min(end) - first));
             }
             for section in first + 1..end {
-                begin.row(section).iter().for_each(|&(other, until)| meet(other, until.min(end) - section));
+                starting_runs
+                    .row(section)
+                    .iter()
+                    .for_each(|&(other, until)| meet(other, until.min(end) - section));
             }
         }
-        sort_keyed(&mut others);
-        for &(_, other) in &others {
+        sort_keyed(&mut neighbours);
+        for &(_, other) in &neighbours {
             let sections = std::mem::take(&mut common[other as usize]);
-            rows.entries.push(Conflict { item: other as u32, sections });
+            rows.entries.push(ItemConflict { item: other as u32, sections });
         }
         rows.starts.push(rows.entries.len() as u32);
         let length = runs.row(item).iter().map(|run| (run.1 - run.0) as usize).sum::<usize>();
-        meter.charge(length + 8 * others.len())?;
-        if rows.entries.len() > MOST_PAIRS {
+        meter.charge(length + 8 * neighbours.len())?;
+        if rows.entries.len() > MAX_PAIRS {
             return Ok(None);
         }
     }
     Ok(Some(rows))
 }
 
-/// By section: the items of which a run begins there, and where it ends.
-fn beginning(
-    runs: &Rows<(u32, u32)>,
+/// For each section: the items with a run that begins there, and the end of the run.
+fn runs_by_first_section(
+    runs: &SparseRows<(u32, u32)>,
     sections: usize,
     meter: &mut Meter<'_>,
-) -> Result<Rows<(u32, u32)>, Stop> {
-    let mut begin: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sections];
+) -> Result<SparseRows<(u32, u32)>, Stop> {
+    let mut starting_runs: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sections];
     for item in 0..runs.starts.len() as u32 - 1 {
         for &(first, end) in runs.row(item) {
-            begin[first as usize].push((item, end));
+            starting_runs[first as usize].push((item, end));
         }
     }
-    Rows::new(begin.into_iter(), meter)
+    SparseRows::new(starting_runs.into_iter(), meter)
 }

@@ -1,35 +1,38 @@
-//! The open items of each section, in the order in which they are to be tried.
+//! The open items of each section, in value order.
 
-use super::instance::Instance;
+use super::instance::ExactInstance;
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// Doubly linked lists, from which an item goes and to which it comes back in
-/// constant time for each of its sections (Knuth's dancing links).
+/// Doubly linked lists with removal and restoration in constant time per section of an item
+/// (Knuth's dancing links).
+///
+/// Items must be restored in the reverse order of their removal: a removed entry keeps its
+/// own links, and these are valid again exactly when all later removals are undone.
 #[derive(Debug)]
-pub(super) struct Lists {
-    links: Vec<Link>,
-    /// Entries of each item, as `Instance::sections` has them.
+pub(super) struct OpenItems {
+    links: Vec<ListLink>,
+    /// List entries of each item, in the layout of `ExactInstance::sections`.
     entries: Vec<u32>,
-    /// Entries below this number are heads.
+    /// Entries below this index are the list heads, one per section.
     heads: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Link {
+struct ListLink {
     next: u32,
     previous: u32,
     item: u32,
 }
 
-impl Lists {
-    /// With all items, by rank.
+impl OpenItems {
+    /// Lists with all items open, in the order of `rank`.
     ///
     /// # Errors
-    /// Why it must stop before it is done.
-    pub(super) fn new(instance: &Instance, rank: &[u32], meter: &mut Meter<'_>) -> Result<Self, Stop> {
+    /// The reason to stop, if a limit was reached.
+    pub(super) fn new(instance: &ExactInstance, rank: &[u32], meter: &mut Meter<'_>) -> Result<Self, Stop> {
         let heads = instance.section_count();
-        let link = |number| Link { next: number, previous: number, item: u32::MAX };
+        let link = |number| ListLink { next: number, previous: number, item: u32::MAX };
         let mut lists = Self {
             links: (0..heads).map(link).collect(),
             entries: vec![0; instance.sections.entry_count()],
@@ -43,7 +46,7 @@ impl Lists {
             members.extend_from_slice(instance.members.row(section));
             sort_by_keys(&mut members, |&item| [rank[item as usize].into(), 0]);
             for &item in &members {
-                // Sections come in ascending order, as they do in the row of the item.
+                // Sections are visited in ascending order, like the row of each item.
                 lists.entries[filled[item as usize]] = lists.append(section, item);
                 filled[item as usize] += 1;
             }
@@ -55,13 +58,13 @@ impl Lists {
     fn append(&mut self, head: u32, item: u32) -> u32 {
         let entry = self.links.len() as u32;
         let previous = self.links[head as usize].previous;
-        self.links.push(Link { next: head, previous, item });
+        self.links.push(ListLink { next: head, previous, item });
         self.links[previous as usize].next = entry;
         self.links[head as usize].previous = entry;
         entry
     }
 
-    /// The items of a section.
+    /// Items of a section, in value order.
     #[inline]
     pub(super) fn items(&self, section: u32) -> impl Iterator<Item = u32> + '_ {
         let mut link = self.links[section as usize];
@@ -74,27 +77,27 @@ impl Lists {
         })
     }
 
-    /// The entry after this one, or after a head, and its item.
+    /// The entry after an entry or a head, with its item.
     #[inline]
     pub(super) fn after(&self, entry: u32) -> Option<(u32, u32)> {
         let next = self.links[entry as usize].next;
         (next >= self.heads).then(|| (next, self.links[next as usize].item))
     }
 
-    /// Takes an item out of the list of its section number `place`, counted over
-    /// all rows.
+    /// Removes an item from one section's list; `pair` is the index of the pair in the rows of
+    /// `ExactInstance::sections`.
     #[inline]
-    pub(super) fn remove(&mut self, place: usize) {
-        let Link { next, previous, .. } = self.links[self.entries[place] as usize];
+    pub(super) fn remove(&mut self, pair: usize) {
+        let ListLink { next, previous, .. } = self.links[self.entries[pair] as usize];
         self.links[previous as usize].next = next;
         self.links[next as usize].previous = previous;
     }
 
-    /// Puts back the one that was taken out last.
+    /// Undoes the last removal.
     #[inline]
-    pub(super) fn restore(&mut self, place: usize) {
-        let entry = self.entries[place];
-        let Link { next, previous, .. } = self.links[entry as usize];
+    pub(super) fn restore(&mut self, pair: usize) {
+        let entry = self.entries[pair];
+        let ListLink { next, previous, .. } = self.links[entry as usize];
         self.links[previous as usize].next = entry;
         self.links[next as usize].previous = entry;
     }

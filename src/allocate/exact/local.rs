@@ -1,48 +1,53 @@
-//! Which local searches help the dives.
+//! Choice of local searches that run beside the dives.
 
 use super::anneal::Annealing;
-use super::displace::{Displacement, MANY, Moved};
-use super::instance::Instance;
-use super::portfolio::Known;
-use crate::allocate::parts::Aim;
+use super::displace::{Displacement, DisplacementOutcome, MANY_ITEMS};
+use super::instance::ExactInstance;
+use super::portfolio::Incumbent;
+use crate::allocate::parts::PackingTarget;
 use crate::limits::{Meter, Stop};
 
-/// Displacement is quick to find what is not far. Annealing finds what is hard to find, but
-/// needs millions of moves, and each is too slow where there are `MANY` items.
+/// A local search. Displacement finds easy improvements quickly. Annealing solves harder
+/// instances, but needs millions of moves, which take too long with `MANY_ITEMS` items or more.
 #[derive(Debug)]
-pub(super) enum Local {
+pub(super) enum LocalSearch {
     Annealing(Box<Annealing>),
     Displacement(Box<Displacement>),
 }
 
-/// The first round with displacement, unless items are `MANY`: then it is in every one.
+/// First round with displacement for fewer than `MANY_ITEMS` items; with more, it starts in round 1.
 const DISPLACEMENT_FROM: u64 = 4;
 
-/// Annealing begins after so many nodes of the others: what they have not found by then,
-/// they hardly find later.
+/// Number of nodes of other searches before annealing starts: instances that dives solve are
+/// mostly solved by then.
 const ANNEALING_AFTER: u64 = 1_500_000;
 
-/// Its nodes for each of all dives together; a move takes half the time of a node.
+/// Nodes of annealing per node of the dives; a move takes half the time of a node.
 const ANNEALING_SHARE: u64 = 8;
 
-impl Local {
-    /// What is to come in with this round. It goes its own way from these offsets on,
-    /// those that the search began with.
-    pub(super) fn displacement(round: u64, instance: &Instance, first: &[u64], seed: u64) -> Option<Self> {
-        let from = if instance.item_count() >= MANY { 1 } else { DISPLACEMENT_FROM };
+impl LocalSearch {
+    /// The displacement that starts in this round, if any. It continues from its own offsets,
+    /// beginning at those of the start of the search.
+    pub(super) fn displacement(
+        round: u64,
+        instance: &ExactInstance,
+        first: &[u64],
+        seed: u64,
+    ) -> Option<Self> {
+        let from = if instance.item_count() >= MANY_ITEMS { 1 } else { DISPLACEMENT_FROM };
         (round == from)
             .then(|| Self::Displacement(Box::new(Displacement::new(instance, first.to_vec(), seed))))
     }
 
-    /// What is to come in after so many nodes, once; from the best offsets so far on.
+    /// The annealing that starts after `nodes` nodes, if it is due. Starts from `best`.
     pub(super) fn annealing(
         nodes: u64,
-        instance: &Instance,
+        instance: &ExactInstance,
         best: &[u64],
         capacity: u64,
         seed: u64,
     ) -> Option<Self> {
-        let due = nodes >= ANNEALING_AFTER && instance.item_count() < MANY;
+        let due = nodes >= ANNEALING_AFTER && instance.item_count() < MANY_ITEMS;
         let annealing = due.then(|| Annealing::new(instance, best, capacity, seed)).flatten();
         annealing.map(|annealing| Self::Annealing(Box::new(annealing)))
     }
@@ -51,15 +56,15 @@ impl Local {
         matches!(self, Self::Annealing(_))
     }
 
-    /// Before each round: what is best so far, and what is to be reached.
-    pub(super) fn prepare(&mut self, instance: &Instance, best: &[u64], capacity: u64) {
+    /// Prepares a round, with the best offsets found and the height to reach.
+    pub(super) fn prepare(&mut self, instance: &ExactInstance, best: &[u64], capacity: u64) {
         if let Self::Annealing(annealing) = self {
             annealing.prepare(instance, best, capacity);
         }
     }
 
-    /// Of a round in which all dives have so many nodes. Those of displacement are less and
-    /// less as long as nothing comes of it.
+    /// Nodes of this search in a round whose dives have `dives` nodes in total. Displacement
+    /// gets fewer nodes the longer it has found nothing.
     pub(super) fn nodes(&self, dives: u64) -> u64 {
         match self {
             Self::Annealing(_) => dives * ANNEALING_SHARE,
@@ -67,49 +72,58 @@ impl Local {
         }
     }
 
-    /// Searches, and goes on below what it finds; adds what it takes to nodes and work.
+    /// Searches, and continues below each packing found. Adds nodes and work to `spent`.
     ///
     /// # Errors
-    /// Why it must stop.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn run(
         &mut self,
-        instance: &Instance,
-        own: &mut Known,
-        aim: &Aim,
-        most: (u64, u64),
+        instance: &ExactInstance,
+        incumbent: &mut Incumbent,
+        target: &PackingTarget,
+        budget: (u64, u64),
         spent: &mut (u64, u64),
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
-        while !own.settles(aim) {
-            meter.best = own.height;
-            let found = match self {
-                Self::Annealing(annealing) => annealing.run(instance, own.height, most, spent, meter)?,
+        // Each packing found lowers the height, and the search goes on towards the next target.
+        while !incumbent.settles(target) {
+            meter.best = incumbent.height;
+            let offsets = match self {
+                Self::Annealing(annealing) => {
+                    annealing.run(instance, incumbent.height, budget, spent, meter)?
+                }
                 Self::Displacement(displacement) => {
-                    aim_at(displacement, instance, own, aim);
-                    match displacement.run(instance, most, spent, meter)? {
-                        Moved::Found => Some(displacement.offsets().to_vec()),
-                        Moved::Paused => None,
+                    set_target(displacement, instance, incumbent, target);
+                    match displacement.run(instance, budget, spent, meter)? {
+                        DisplacementOutcome::Found => Some(displacement.offsets().to_vec()),
+                        DisplacementOutcome::Paused => None,
                     }
                 }
             };
-            // Or something fixed reaches up to the height.
-            let lower = found.filter(|offsets| instance.height(offsets) < own.height);
-            let Some(offsets) = lower else { break };
-            own.height = instance.height(&offsets);
-            own.offsets = Some(offsets);
+            // A fixed item may already reach up to the height, so that no packing is lower.
+            let improved = offsets.filter(|offsets| instance.height(offsets) < incumbent.height);
+            let Some(offsets) = improved else { break };
+            incumbent.height = instance.height(&offsets);
+            incumbent.offsets = Some(offsets);
         }
+        // Runs without a packing reduce the share of displacement in later rounds.
         if let Self::Displacement(displacement) = self {
-            displacement.idle = if own.offsets.is_some() { 0 } else { displacement.idle + 1 };
+            displacement.idle = if incumbent.offsets.is_some() { 0 } else { displacement.idle + 1 };
         }
         Ok(())
     }
 }
 
-fn aim_at(displacement: &mut Displacement, instance: &Instance, own: &Known, aim: &Aim) {
-    let low = own.aimed_at(aim);
-    if aim.needed {
-        displacement.aim(instance, low);
+fn set_target(
+    displacement: &mut Displacement,
+    instance: &ExactInstance,
+    incumbent: &Incumbent,
+    target: &PackingTarget,
+) {
+    let low = incumbent.target_height(target);
+    if target.required {
+        displacement.set_capacity(instance, low);
     } else {
-        displacement.aim_below(instance, own.height, low);
+        displacement.lower_capacity(instance, incumbent.height, low);
     }
 }

@@ -1,4 +1,24 @@
-//! The exact search for offsets: branch and bound that proves its answers.
+//! Exact offset search: branch and bound with proof of optimality.
+//!
+//! The search answers decision questions: "is there a packing of height at most `h`?".
+//! [`portfolio`] asks them at the lower bound and between the bound and the best height
+//! found, until the two meet. Terms used in all files of this module:
+//!
+//! - *item*: a buffer of positive size;
+//! - *section*: a maximal set of items live at the same time (a maximal clique of the
+//!   interval graph, if no buffer has gaps); two items *conflict* if they share a section;
+//! - *load* of a section: the sum of the sizes of its items;
+//! - *open* item: an item without an offset in the current partial packing;
+//! - *floor* of a section: the height below which the partial packing is final there;
+//! - *candidate* of a section: an open item that can lie at the section's floor;
+//! - *dive*: a depth-first search with one branching heuristic and a limited number of
+//!   nodes, as in diving heuristics of integer programming;
+//! - *incumbent*: the best offsets found, with the lower bound proven.
+//!
+//! `instance` builds the sections, `state` holds a partial packing, `look` propagates,
+//! `taste` branches, `dive` searches, `portfolio` chooses dives. `local`, `displace`,
+//! `anneal` and `stacking` are local searches, which find packings and prove nothing.
+//! `heights` and `windows` raise the lower bound; `core` explains infeasibility.
 
 mod anneal;
 mod core;
@@ -19,34 +39,34 @@ mod windows;
 
 pub(crate) use core::infeasible_core;
 pub(crate) use heights::gcd;
-use instance::Instance;
-use portfolio::{Known, Task};
+use instance::ExactInstance;
+use portfolio::{ExactTask, Incumbent};
 pub use rules::Rule;
 use rules::Rules;
 
 use super::auto::best_of_first;
 use super::first_fit::first_allocation;
-use super::parts::{Aim, Part, in_parts};
+use super::parts::{PackingTarget, PartAllocation, allocate_parts};
 use super::{Allocation, Naive, Strategy, height};
 use crate::effort::Effort;
 use crate::error::Result;
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 
-/// The lowest arena there is, or a proof that nothing fits the capacity: branch
-/// and bound over what lies at the floor of a moment in time.
+/// Finds the lowest arena, or proves that no packing fits the capacity, by branch and
+/// bound.
 ///
-/// Starts from the best of first fit and greedy placement, which limits do not stop as
-/// [`Auto`](super::Auto) says, and narrows the gap between that and the
-/// lower bound from both sides. With a capacity, the search is done as soon as something
-/// fits, or is proven not to. Stopped before that, it returns the best offsets
-/// found, and the bound proven so far.
+/// Starts from the best of first fit and greedy placement, which run to their end as
+/// described at [`Auto`](super::Auto), and narrows the gap between their height and the
+/// lower bound from both sides. If the problem has a capacity, the search ends as soon as a
+/// packing fits or is proven impossible. If a limit stops the search, it returns the best
+/// offsets found and the lower bound proven until then.
 ///
-/// Exponential in the worst case: where the limits name no number of nodes, it
-/// gives up after two million at [`Effort::Default`], 100 thousand at [`Effort::Quick`]
-/// and eight million at [`Effort::Thorough`]. Space is linear in the number of pairs that meet in time; if those are more
-/// than 8 million, only greedy placement is tried. `docs/exact.md` has the method,
-/// its proofs, and where it comes from.
+/// Exponential time in the worst case. Without a node limit, the search stops after
+/// 2 million nodes at [`Effort::Default`], 100 thousand at [`Effort::Quick`] and 8 million at
+/// [`Effort::Thorough`]. Space is linear in the number of pairs of buffers that are live at
+/// the same time; above 8 million pairs, the strategy only tries greedy placement.
+/// `docs/exact.md` describes the method, its proofs and its sources.
 ///
 /// ```
 /// use plimsoll::{Buffer, Planner, Problem, Status, allocate::Exact};
@@ -73,73 +93,77 @@ impl Default for Exact {
 }
 
 impl Exact {
-    /// With all rules.
+    /// Creates the strategy with all pruning rules, seed 0 and one thread.
     #[must_use]
     pub const fn new() -> Self {
         Self { rules: Rules::ALL, seed: 0, threads: 1, unaided: false, effort: Effort::Default }
     }
 
-    /// Other random numbers for another seed, the same for the same.
+    /// Sets the random seed. Equal seeds give equal results.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Searches on so many threads, where the feature `parallel` is on. The result
-    /// is the same at any number.
+    /// Sets the number of threads (with the feature `parallel`). The result does not depend
+    /// on it.
     #[must_use]
     pub const fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// How many nodes to search where the limits name no number.
+    /// Sets the default number of nodes, for limits without a node limit.
     #[must_use]
     pub const fn effort(mut self, effort: Effort) -> Self {
         self.effort = effort;
         self
     }
 
-    /// Without this rule: slower, and as right. For tests and study.
+    /// Disables one pruning rule. The search stays correct and becomes slower. For tests
+    /// and experiments.
     #[must_use]
     pub fn without(mut self, rule: Rule) -> Self {
         self.rules = self.rules.without(rule);
         self
     }
 
-    /// Without the help of greedy placement and of the load as a lower bound: the
-    /// search has to find and to prove everything. For tests and study.
+    /// Disables greedy placement and the load as a lower bound, so that the search must find
+    /// and prove everything itself. For tests and experiments.
     #[must_use]
     pub const fn unaided(mut self) -> Self {
         self.unaided = true;
         self
     }
 
-    /// Improves on offsets that another strategy found; returns the work spent, or
-    /// none if the problem is too large for that.
+    /// Improves offsets that another strategy found. Returns the work spent, in steps of
+    /// inner loops, or `None` if the problem is too large to be searched.
     pub(super) fn improve(
         self,
         problem: &Problem,
         allocation: &mut Allocation,
         limits: &Limits,
-        aim: Aim,
+        target: PackingTarget,
     ) -> Option<u64> {
-        let bound = if self.unaided { 0 } else { aim.bound }.max(allocation.proven);
+        let bound = if self.unaided { 0 } else { target.bound }.max(allocation.proven);
+        // Without aid, the search must prove the bound itself, so it starts from 0. A height at the
+        // bound or at the sufficient height leaves nothing to do.
         let start = height(problem, &allocation.offsets);
-        let enough = if self.unaided && !aim.needed { 0 } else { aim.enough };
-        if start <= bound.max(enough) || allocation.stop != Stop::Finished {
+        let sufficient = if self.unaided && !target.required { 0 } else { target.sufficient };
+        if start <= bound.max(sufficient) || allocation.stop != Stop::Finished {
             return Some(0);
         }
         let unlimited = limits.clone().without_nodes();
-        let mut meter = Meter::new(&unlimited, aim.nodes);
+        let mut meter = Meter::new(&unlimited, target.nodes);
         (meter.best, meter.bound) = (start, bound);
-        let mut known = Known { bound, height: start, offsets: None };
-        let aim = Aim { enough, ..aim };
+        let mut incumbent = Incumbent { bound, height: start, offsets: None };
+        let target = PackingTarget { sufficient, ..target };
         let local = !self.unaided;
-        let task = Task { rules: self.rules, seed: self.seed, threads: self.threads, aim, limits, local };
-        let work = search(problem, &mut known, task, &mut meter, allocation);
-        allocation.proven = known.bound.min(known.height);
+        let task =
+            ExactTask { rules: self.rules, seed: self.seed, threads: self.threads, target, limits, local };
+        let work = search(problem, &mut incumbent, task, &mut meter, allocation);
+        allocation.proven = incumbent.bound.min(incumbent.height);
         allocation.nodes += meter.nodes();
         work.unwrap_or_else(|stop| {
             allocation.stop = stop;
@@ -154,6 +178,9 @@ impl Strategy for Exact {
     }
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
+        // First fit runs without limits, so a plan with reuse exists before any limit is looked at.
+        // Then each time span is improved by greedy placement and by the search, with the nodes that
+        // the previous ones left over.
         let first =
             if self.unaided { Naive.allocate(problem, limits)? } else { first_allocation(problem, limits)? };
         if first.stop != Stop::Finished {
@@ -161,51 +188,53 @@ impl Strategy for Exact {
         }
         let greedy = if self.effort == Effort::Quick { Effort::Quick } else { Effort::Thorough };
         let nodes = limits.most_nodes(self.effort.pick(100_000, 2_000_000, 8_000_000));
-        in_parts(problem, first.offsets, (nodes, u64::MAX), |part, first, aim| {
+        allocate_parts(problem, first.offsets, (nodes, u64::MAX), |part, first, target| {
             let mut allocation = if self.unaided {
                 Allocation::new(first)
             } else {
-                best_of_first(part, first, limits, aim, greedy)
+                best_of_first(part, first, limits, target, greedy)
             };
-            let aim = aim.after(allocation.nodes, 0);
-            // With a capacity, what fits is enough.
-            let aim = match aim.capacity {
-                Some(capacity) => Aim { enough: aim.enough.max(capacity), needed: true, ..aim },
-                None => aim,
+            let target = target.after(allocation.nodes, 0);
+            // With a capacity, the first packing that fits ends the search.
+            let target = match target.capacity {
+                Some(capacity) => {
+                    PackingTarget { sufficient: target.sufficient.max(capacity), required: true, ..target }
+                }
+                None => target,
             };
-            let work = self.improve(part, &mut allocation, limits, aim);
+            let work = self.improve(part, &mut allocation, limits, target);
             if work.is_none() {
                 allocation.stop = allocation.stop.max(Stop::Nodes);
             }
-            Ok(Part { allocation, work: work.unwrap_or(0) })
+            Ok(PartAllocation { allocation, work: work.unwrap_or(0) })
         })
     }
 }
 
-/// Searches the whole, or windows of time if that is too large; returns the work
-/// spent, or none if nothing is settled by that.
+/// Searches the whole problem, or windows of time if the whole is too large. Returns the work
+/// spent, or `None` if neither the windows nor the search decided anything.
 fn search(
     problem: &Problem,
-    known: &mut Known,
-    task: Task<'_>,
+    incumbent: &mut Incumbent,
+    task: ExactTask<'_>,
     meter: &mut Meter<'_>,
     allocation: &mut Allocation,
 ) -> std::result::Result<Option<u64>, Stop> {
     let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-    let Some(instance) = Instance::new(problem, ids, meter)? else {
-        // The meter has counted its nodes.
-        let (_, work) = windows::raise(problem, known, &task, meter)?;
-        return Ok(known.settles(&task.aim).then_some(work));
+    let Some(instance) = ExactInstance::new(problem, ids, meter)? else {
+        // The meter has already counted the nodes of the windows.
+        let (_, work) = windows::raise(problem, incumbent, &task, meter)?;
+        return Ok(incumbent.settles(&task.target).then_some(work));
     };
     let start: Vec<u64> = instance.ids.iter().map(|id| allocation.offsets[id.index()]).collect();
-    let task = Task { aim: task.aim.after(meter.nodes(), 0), ..task };
-    let (nodes, work, stop) = portfolio::search(&instance, &start, known, task);
+    let task = ExactTask { target: task.target.after(meter.nodes(), 0), ..task };
+    let (nodes, work, stop) = portfolio::search(&instance, &start, incumbent, task);
     (allocation.nodes, allocation.stop) = (allocation.nodes + nodes, stop);
-    let found = known.offsets.take().unwrap_or_default();
-    for (id, offset) in instance.ids.iter().zip(found) {
+    let offsets = incumbent.offsets.take().unwrap_or_default();
+    for (id, offset) in instance.ids.iter().zip(offsets) {
         allocation.offsets[id.index()] = offset;
     }
-    // What takes no room was left out: anywhere within will do.
+    // Buffers of size zero are not items; they overlap nothing, so any offset is valid.
     for (buffer, offset) in problem.buffers().iter().zip(&mut allocation.offsets) {
         if buffer.size() == 0 && buffer.fixed_offset().is_none() {
             *offset = 0;

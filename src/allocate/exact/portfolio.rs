@@ -1,186 +1,192 @@
-//! Which dives are made, for how long, and what follows from them.
+//! Portfolio of dives and local searches: which ones run, for how long, and what their results
+//! prove.
 
-/// Threads beside the one that calls.
+/// Threads in addition to the calling one.
 #[cfg(feature = "parallel")]
-use rayon::ThreadPool as Others;
+use rayon::ThreadPool as WorkerPool;
 
-use super::dive::{Dive, Dived};
-use super::heights::Heights;
-use super::instance::Instance;
-use super::local::Local;
+use super::dive::{Dive, DiveOutcome};
+use super::heights::AttainableHeights;
+use super::instance::ExactInstance;
+use super::local::LocalSearch;
 use super::rules::Rules;
-use super::taste::{By, Taste, Where};
-use crate::allocate::parts::Aim;
+use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
+use crate::allocate::parts::PackingTarget;
 use crate::limits::{Limits, Meter, Stop};
 use crate::random::Random;
 
-/// Nodes of the shortest dive, if all items can be placed in as many.
-const SLICE: u64 = 500;
+/// Nodes of the shortest dive, if a dive of that length can place all items.
+const MIN_DIVE_NODES: u64 = 500;
 
-/// Half of the items from which on the building of a dive is counted.
-const MANY: u64 = 5_000;
+/// Building a dive counts as half a node per item if that is more than this.
+const BUILD_NODES_FROM: u64 = 5_000;
 
-/// As many as there are dives in a round.
+/// Work share of a local search in a round; a dive has 1.
 const LOCAL_SHARE: u64 = 8;
 
-/// Seed 0 draws these: the best of some dozens on MiniMalloc's instances.
+/// First value of the random generator for seed 0: the best of some dozens on the MiniMalloc
+/// instances.
 const FIRST_SEED: u64 = 31;
 
-/// What is known: nothing is lower than the bound, and the offsets reach up to the
-/// height.
+/// The incumbent: the best packing found and the lower bound proven.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct Incumbent {
     pub(super) bound: u64,
     pub(super) height: u64,
-    /// By item; none as long as the height is that of another strategy.
+    /// Offset of each item; `None` while the height is that of another strategy.
     pub(super) offsets: Option<Vec<u64>>,
 }
 
-impl Known {
-    /// Whether nothing is left to find: the height is at the bound or good enough,
-    /// or what is needed is out of reach.
-    pub(super) fn settles(&self, aim: &Aim) -> bool {
-        self.height <= self.bound.max(aim.enough) || (aim.needed && self.bound > aim.enough)
+impl Incumbent {
+    /// Returns whether nothing is left to search for: the height is at the bound or at most the
+    /// sufficient height, or the required height is proven impossible.
+    pub(super) fn settles(&self, target: &PackingTarget) -> bool {
+        self.height <= self.bound.max(target.sufficient)
+            || (target.required && self.bound > target.sufficient)
     }
 
-    /// What is tried first: what is enough is easier to reach than the bound.
-    pub(super) fn aimed_at(&self, aim: &Aim) -> u64 {
-        self.bound.max(aim.enough)
+    /// Height of the first decision: a sufficient height is easier to reach than the bound.
+    pub(super) fn target_height(&self, target: &PackingTarget) -> u64 {
+        self.bound.max(target.sufficient)
     }
 }
 
-/// What a search is to do.
+/// Parameters of a search.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Task<'a> {
+pub(super) struct ExactTask<'a> {
     pub(super) rules: Rules,
     pub(super) seed: u64,
-    pub(super) aim: Aim,
-    /// Dives at the same time, where the feature `parallel` is on.
+    pub(super) target: PackingTarget,
+    /// Number of threads, with the feature `parallel`.
     pub(super) threads: usize,
     pub(super) limits: &'a Limits,
-    /// Whether the local search may help.
+    /// True if local searches run.
     pub(super) local: bool,
 }
 
-/// Narrows the gap between bound and height until it is closed, or what is
-/// enough is reached, or shown to be out of reach. Returns nodes, work, and why it was done.
-///
-/// Rounds of short dives with different tastes, at the bound and between bound
-/// and height, as long as those of Luby, Sinclair & Zuckerman (1993), beside one
-/// that goes on from round to round and would end by itself. What the dives of a
-/// round do depends on what was known before it alone, and they are counted in
-/// their order up to the one that settles it: so any number of threads gives the
-/// same result.
-///
-/// Where dives alone have not settled it soon, half of the nodes, and later most of them,
-/// go to local searches (`local.rs`).
+/// Raises the bound and lowers the height of the incumbent until they meet, or until the
+/// sufficient height is reached or proven impossible. Returns nodes, work and the reason for
+/// stopping.
 pub(super) fn search(
-    instance: &Instance,
+    instance: &ExactInstance,
     start: &[u64],
-    known: &mut Known,
-    task: Task<'_>,
+    incumbent: &mut Incumbent,
+    task: ExactTask<'_>,
 ) -> (u64, u64, Stop) {
+    // Rounds of short dives with different heuristics, of lengths after Luby, Sinclair & Zuckerman
+    // (1993), since the running time of one heuristic varies by orders of magnitude. One steady dive
+    // continues from round to round; it makes the portfolio complete, as it would end by itself.
     let limits = task.limits.clone().without_nodes();
-    let task = Task { limits: &limits, ..task };
-    let others = others(task.threads);
+    let task = ExactTask { limits: &limits, ..task };
+    let workers = workers(task.threads);
     let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
     let (mut steady, mut locals) = (None, Vec::new());
-    let (mut heights, highest) = (None::<Heights>, known.height);
+    let (mut heights, highest) = (None::<AttainableHeights>, incumbent.height);
     let (mut nodes, mut work) = (0, 0);
     let mut progress = (0, 0);
     for round in 1.. {
-        if known.settles(&task.aim) {
+        if incumbent.settles(&task.target) {
             break;
         }
-        let allowed = allowed(&task.aim, progress);
+        let allowed = allowed(&task.target, progress);
         if nodes >= allowed.0 || work >= allowed.1 {
             return (nodes, work, Stop::Nodes);
         }
-        let mut turns = turns(slice(instance, round), known, &task, round, &mut random, &mut steady);
+        let mut runs = runs(dive_nodes(instance, round), incumbent, &task, round, &mut random, &mut steady);
+        // Local searches join where dives alone have not settled the problem soon. They get half of the
+        // nodes, and later most of them (`local.rs`).
         if task.local {
-            let capacity = known.aimed_at(&task.aim);
-            let best = known.offsets.as_deref().unwrap_or(start);
-            locals.extend(Local::displacement(round, instance, start, task.seed));
-            if !locals.iter().any(Local::is_annealing) {
-                locals.extend(Local::annealing(nodes, instance, best, capacity, task.seed));
+            let capacity = incumbent.target_height(&task.target);
+            let best = incumbent.offsets.as_deref().unwrap_or(start);
+            locals.extend(LocalSearch::displacement(round, instance, start, task.seed));
+            if !locals.iter().any(LocalSearch::is_annealing) {
+                locals.extend(LocalSearch::annealing(nodes, instance, best, capacity, task.seed));
             }
             for local in &mut locals {
                 local.prepare(instance, best, capacity);
             }
-            let dives = turns.iter().map(|turn| turn.nodes).sum();
-            turns.extend(locals.drain(..).map(|local| local_turn(local, dives)));
+            let dives = runs.iter().map(|run| run.nodes).sum();
+            runs.extend(locals.drain(..).map(|local| local_run(local, dives)));
         }
-        allot(&mut turns, allowed.0 - nodes, allowed.1 - work);
-        // A dive that cannot place every item finds nothing, and building it takes O(n log n).
-        turns.retain(|turn| turn.nodes >= turn.least_nodes(instance));
-        if turns.is_empty() {
+        allot(&mut runs, allowed.0 - nodes, allowed.1 - work);
+        // A dive with fewer nodes than items finds nothing, and building it takes O(n log n).
+        runs.retain(|run| run.nodes >= run.min_nodes(instance));
+        if runs.is_empty() {
             return (nodes, work, Stop::Nodes);
         }
         let mut stopped = None;
-        let before = Known { offsets: None, ..*known };
-        let (before_bound, before_height) = (known.bound, known.height);
-        for result in take(others.as_ref(), instance, turns, before, &task, nodes) {
+        // Determinism: a run depends only on the incumbent before the round, and results count in order
+        // up to the first that settles the problem. So the number of threads changes neither the
+        // packing nor the number of nodes.
+        let before = Incumbent { offsets: None, ..*incumbent };
+        let (before_bound, before_height) = (incumbent.bound, incumbent.height);
+        for result in execute(workers.as_ref(), instance, runs, before, &task, nodes) {
             nodes += result.nodes;
             work += result.work;
-            // Where something was found to be too low, on to what can be at all.
-            if result.bound > known.bound {
-                known.bound = result.bound.min(known.height);
+            // A bound proven by a dive rises to the next attainable height.
+            if result.bound > incumbent.bound {
+                incumbent.bound = result.bound.min(incumbent.height);
                 if heights.is_none() {
                     let mut meter = Meter::new(&limits, u64::MAX);
-                    match Heights::new(instance, highest, &mut meter) {
+                    match AttainableHeights::new(instance, highest, &mut meter) {
                         Ok(built) => heights = Some(built),
                         Err(stop) => stopped = stopped.or(Some(stop)),
                     }
                     nodes += meter.nodes();
                 }
-                known.bound = heights.as_ref().map_or(known.bound, |heights| heights.from(result.bound));
-                known.bound = known.bound.min(known.height);
+                incumbent.bound =
+                    heights.as_ref().map_or(incumbent.bound, |heights| heights.from(result.bound));
+                incumbent.bound = incumbent.bound.min(incumbent.height);
             }
-            if result.height < known.height {
-                (known.height, known.offsets) = (result.height, result.offsets);
+            if result.height < incumbent.height {
+                (incumbent.height, incumbent.offsets) = (result.height, result.offsets);
             }
             steady = result.steady.or(steady);
             locals.extend(result.local);
             stopped = stopped.or(result.stop);
-            if known.settles(&task.aim) {
+            if incumbent.settles(&task.target) {
                 break;
             }
         }
-        if (known.bound, known.height) != (before_bound, before_height) {
+        if (incumbent.bound, incumbent.height) != (before_bound, before_height) {
             progress = (nodes, work);
         }
-        if let Some(stop) = stopped.filter(|_| !known.settles(&task.aim)) {
+        if let Some(stop) = stopped.filter(|_| !incumbent.settles(&task.target)) {
             return (nodes, work, stop);
         }
     }
     (nodes, work, Stop::Finished)
 }
 
-/// Nodes and work of the whole search, after progress was made for the last time at these.
-fn allowed(aim: &Aim, progress: (u64, u64)) -> (u64, u64) {
-    let allowed = |patience: u64, spent: u64, most: u64| patience.max(spent.saturating_mul(2)).min(most);
-    (allowed(aim.patience.0, progress.0, aim.nodes), allowed(aim.patience.1, progress.1, aim.work))
+/// Nodes and work allowed for the whole search, if it last made progress at `progress`.
+fn allowed(target: &PackingTarget, progress: (u64, u64)) -> (u64, u64) {
+    // Progress doubles what was spent until then; the limits of the target are never exceeded.
+    let allowed = |patience: u64, spent: u64, limit: u64| patience.max(spent.saturating_mul(2)).min(limit);
+    (
+        allowed(target.patience.0, progress.0, target.nodes),
+        allowed(target.patience.1, progress.1, target.work),
+    )
 }
 
-/// A dive to make, or to go on with, for so many nodes.
-struct Turn<'a> {
-    start: Start<'a>,
+/// One run of a round: a dive to start or to resume, or a local search.
+struct PortfolioRun<'a> {
+    start: RunStart<'a>,
     capacity: u64,
     nodes: u64,
-    /// Steps of inner loops.
+    /// Work limit, in steps of inner loops.
     work: u64,
-    /// Whether it goes on in the next round.
+    /// True if the dive continues in the next round.
     is_steady: bool,
 }
 
-enum Start<'a> {
-    New(Taste),
+enum RunStart<'a> {
+    New(BranchingHeuristic),
     Again(Box<Dive<'a>>),
-    Local(Local),
+    LocalSearch(LocalSearch),
 }
 
-/// What came of it.
-struct Taken<'a> {
+/// Result of a run.
+struct RunResult<'a> {
     bound: u64,
     height: u64,
     offsets: Option<Vec<u64>>,
@@ -188,207 +194,241 @@ struct Taken<'a> {
     work: u64,
     stop: Option<Stop>,
     steady: Option<Box<Dive<'a>>>,
-    local: Option<Local>,
+    local: Option<LocalSearch>,
 }
 
-/// Nodes of each dive of a round.
-fn slice(instance: &Instance, round: u64) -> u64 {
-    SLICE.max(2 * u64::from(instance.item_count())) * luby(round)
+/// Node limit of each dive in a round.
+fn dive_nodes(instance: &ExactInstance, round: u64) -> u64 {
+    MIN_DIVE_NODES.max(2 * u64::from(instance.item_count())) * luby(round)
 }
 
-fn turns<'a>(
-    slice: u64,
-    known: &Known,
-    task: &Task<'_>,
+fn runs<'a>(
+    dive_nodes: u64,
+    incumbent: &Incumbent,
+    task: &ExactTask<'_>,
     round: u64,
     random: &mut Random,
     steady: &mut Option<Box<Dive<'a>>>,
-) -> Vec<Turn<'a>> {
-    let main = known.aimed_at(&task.aim);
-    let minimises = !task.aim.needed;
-    let mut turn = |by: By, place: Where, aside: bool| {
-        let capacity = match (aside, minimises) {
-            (false, _) => main,
-            (true, true) => between(main, known.height, 1 + random.below(7) as u64),
-            (true, false) => known.bound,
+) -> Vec<PortfolioRun<'a>> {
+    // A dive at the bound proves a higher bound or finds an optimal packing. A dive between bound and
+    // height finds a packing sooner, but a proof there raises the bound less often. So half of the
+    // dives or more are at the bound. With a required height, dives in between are of no use, so they
+    // decide the bound instead.
+    let target_height = incumbent.target_height(&task.target);
+    let minimises = !task.target.required;
+    let mut run = |value_order: ValueOrder, section_choice: SectionChoice, above_bound: bool| {
+        let capacity = match (above_bound, minimises) {
+            (false, _) => target_height,
+            (true, true) => between(target_height, incumbent.height, 1 + random.below(7) as u64),
+            (true, false) => incumbent.bound,
         };
         let noise = [0.0, 0.1, 0.2, 0.3][random.below(4)];
-        let taste = Taste { by, place, noise, seed: random.next() };
-        Turn { start: Start::New(taste), capacity, nodes: slice, work: 0, is_steady: false }
+        let heuristic = BranchingHeuristic { value_order, section_choice, noise, seed: random.next() };
+        PortfolioRun {
+            start: RunStart::New(heuristic),
+            capacity,
+            nodes: dive_nodes,
+            work: 0,
+            is_steady: false,
+        }
     };
-    // The longer the bound is not reached, the less likely it can be.
+    // The longer the bound is not reached, the less likely the optimum is at the bound.
     let late = round > 8 && minimises;
-    let by = |number: u64| By::ALL[(round + number) as usize % By::ALL.len()];
-    let place = Where::OTHERS[round as usize % Where::OTHERS.len()];
-    let mut turns = vec![
-        turn(By::Load, Where::Failures, late && !round.is_multiple_of(4)),
-        turn(By::Sections, Where::Open, late),
-        turn(By::Steps, Where::Floor, late),
-        turn(by(0), Where::Failures, late),
-        turn(by(1), Where::FloorCandidates, true),
-        turn(by(2), place, late),
+    let value_order = |number: u64| ValueOrder::ALL[(round + number) as usize % ValueOrder::ALL.len()];
+    let section_choice = SectionChoice::OTHERS[round as usize % SectionChoice::OTHERS.len()];
+    let mut runs = vec![
+        run(ValueOrder::Load, SectionChoice::Failures, late && !round.is_multiple_of(4)),
+        run(ValueOrder::Sections, SectionChoice::Open, late),
+        run(ValueOrder::Steps, SectionChoice::Floor, late),
+        run(value_order(0), SectionChoice::Failures, late),
+        run(value_order(1), SectionChoice::FloorCandidates, true),
+        run(value_order(2), section_choice, late),
     ];
     if minimises {
-        turns.push(turn(by(3), Where::Failures, true));
+        runs.push(run(value_order(3), SectionChoice::Failures, true));
     }
-    let (capacity, start) = match steady.take().filter(|dive| dive.state.capacity >= known.bound) {
-        Some(dive) => (dive.state.capacity, Start::Again(dive)),
-        None => (main, Start::New(Taste { by: By::Area, place: Where::Failures, noise: 0.0, seed: 0 })),
+    // The steady dive restarts once the bound has risen above its capacity: its answer is known.
+    let (capacity, start) = match steady.take().filter(|dive| dive.state.capacity >= incumbent.bound) {
+        Some(dive) => (dive.state.capacity, RunStart::Again(dive)),
+        None => (
+            target_height,
+            RunStart::New(BranchingHeuristic {
+                value_order: ValueOrder::Area,
+                section_choice: SectionChoice::Failures,
+                noise: 0.0,
+                seed: 0,
+            }),
+        ),
     };
-    turns.insert(4, Turn { start, capacity, nodes: slice, work: 0, is_steady: true });
-    turns
+    runs.insert(4, PortfolioRun { start, capacity, nodes: dive_nodes, work: 0, is_steady: true });
+    runs
 }
 
-/// Where the dives of the round have so many nodes.
-fn local_turn<'a>(local: Local, dives: u64) -> Turn<'a> {
+/// A run of a local search, in a round whose dives have `dives` nodes in total.
+fn local_run<'a>(local: LocalSearch, dives: u64) -> PortfolioRun<'a> {
     let nodes = local.nodes(dives);
-    Turn { start: Start::Local(local), capacity: 0, nodes, work: 0, is_steady: false }
+    PortfolioRun { start: RunStart::LocalSearch(local), capacity: 0, nodes, work: 0, is_steady: false }
 }
 
-/// A capacity below `height`, so many eighths of the way from `low` on.
+/// A capacity below `height`, at the given number of eighths between `low` and `height`.
 fn between(low: u64, height: u64, eighths: u64) -> u64 {
     low + (u128::from(height - 1 - low) * u128::from(eighths) / 8) as u64
 }
 
-/// No more than so many nodes for all, and the same part of the work for each: what
-/// one leaves over cannot go to another that may run at the same time.
-fn allot(turns: &mut [Turn<'_>], mut nodes: u64, work: u64) {
-    let shares: u64 = turns.iter().map(Turn::share).sum();
-    for turn in turns {
-        turn.work = work.div_ceil(shares) * turn.share();
-        turn.nodes = turn.nodes.min(nodes);
-        nodes -= turn.nodes;
+/// Limits the total number of nodes, and divides the work by share. Work that a run leaves over
+/// is not passed on, since the next run may execute at the same time.
+fn allot(runs: &mut [PortfolioRun<'_>], mut nodes: u64, work: u64) {
+    // Each run gets its share of the work left, whatever the others use, so the result does not depend
+    // on which of them run at the same time.
+    let shares: u64 = runs.iter().map(PortfolioRun::share).sum();
+    for run in runs {
+        run.work = work.div_ceil(shares) * run.share();
+        run.nodes = run.nodes.min(nodes);
+        nodes -= run.nodes;
     }
 }
 
-/// There are none.
+/// Uninhabited: without the feature `parallel` there are no further threads.
 #[cfg(not(feature = "parallel"))]
-enum Others {}
+enum WorkerPool {}
 
 #[cfg(feature = "parallel")]
-fn others(threads: usize) -> Option<Others> {
+fn workers(threads: usize) -> Option<WorkerPool> {
     let count = threads.checked_sub(1).filter(|&count| count > 0)?;
     rayon::ThreadPoolBuilder::new().num_threads(count).build().ok()
 }
 
 #[cfg(not(feature = "parallel"))]
-fn others(_: usize) -> Option<Others> {
+fn workers(_: usize) -> Option<WorkerPool> {
     None
 }
 
-/// Takes turns, with results in their order; on one thread, each when it is asked for.
-fn take<'a, 't>(
-    others: Option<&Others>,
-    instance: &'a Instance,
-    turns: Vec<Turn<'a>>,
-    known: Known,
-    task: &'t Task<'t>,
+/// Executes the runs and returns their results in order. On one thread, each run executes when
+/// its result is requested.
+fn execute<'a, 't>(
+    workers: Option<&WorkerPool>,
+    instance: &'a ExactInstance,
+    runs: Vec<PortfolioRun<'a>>,
+    incumbent: Incumbent,
+    task: &'t ExactTask<'t>,
     nodes: u64,
-) -> Box<dyn Iterator<Item = Taken<'a>> + 't>
+) -> Box<dyn Iterator<Item = RunResult<'a>> + 't>
 where
     'a: 't,
 {
-    match others {
-        None => {
-            Box::new(turns.into_iter().map(move |turn| turn.take(instance, &known, task, task.limits, nodes)))
-        }
+    match workers {
+        None => Box::new(
+            runs.into_iter().map(move |run| run.execute(instance, &incumbent, task, task.limits, nodes)),
+        ),
         #[cfg(feature = "parallel")]
-        Some(others) => Box::new(take_at_once(others, instance, turns, &known, task, nodes).into_iter()),
+        Some(workers) => {
+            Box::new(execute_in_parallel(workers, instance, runs, &incumbent, task, nodes).into_iter())
+        }
         #[cfg(not(feature = "parallel"))]
         Some(none) => match *none {},
     }
 }
 
 #[cfg(feature = "parallel")]
-fn take_at_once<'a>(
-    others: &rayon::ThreadPool,
-    instance: &'a Instance,
-    turns: Vec<Turn<'a>>,
-    known: &Known,
-    task: &Task<'_>,
+fn execute_in_parallel<'a>(
+    workers: &rayon::ThreadPool,
+    instance: &'a ExactInstance,
+    runs: Vec<PortfolioRun<'a>>,
+    incumbent: &Incumbent,
+    task: &ExactTask<'_>,
     nodes: u64,
-) -> Vec<Taken<'a>> {
-    // Callbacks are for the calling thread only.
+) -> Vec<RunResult<'a>> {
+    // Callbacks are called on the calling thread only.
     let silent = task.limits.clone().without_progress();
-    let mut results: Vec<Option<Taken<'a>>> = turns.iter().map(|_| None).collect();
-    others.in_place_scope(|scope| {
-        let mut places = turns.into_iter().zip(&mut results);
-        let first = places.next();
-        for (turn, result) in places {
-            scope.spawn(|_| *result = Some(turn.take(instance, known, task, &silent, nodes)));
+    let mut results: Vec<Option<RunResult<'a>>> = runs.iter().map(|_| None).collect();
+    workers.in_place_scope(|scope| {
+        let mut pairs = runs.into_iter().zip(&mut results);
+        let first = pairs.next();
+        for (run, result) in pairs {
+            scope.spawn(|_| *result = Some(run.execute(instance, incumbent, task, &silent, nodes)));
         }
-        if let Some((turn, result)) = first {
-            *result = Some(turn.take(instance, known, task, task.limits, nodes));
+        if let Some((run, result)) = first {
+            *result = Some(run.execute(instance, incumbent, task, task.limits, nodes));
         }
     });
     results.into_iter().flatten().collect()
 }
 
-impl<'a> Turn<'a> {
-    /// Of the work, compared to other turns.
+impl<'a> PortfolioRun<'a> {
+    /// Share of the work of a round.
     fn share(&self) -> u64 {
-        if matches!(self.start, Start::Local(_)) { LOCAL_SHARE } else { 1 }
+        if matches!(self.start, RunStart::LocalSearch(_)) { LOCAL_SHARE } else { 1 }
     }
 
-    /// Nodes without which nothing comes of it.
-    fn least_nodes(&self, instance: &Instance) -> u64 {
-        if matches!(self.start, Start::New(_)) { instance.item_count().into() } else { 1 }
+    /// Number of nodes below which the run cannot produce a result.
+    fn min_nodes(&self, instance: &ExactInstance) -> u64 {
+        if matches!(self.start, RunStart::New(_)) { instance.item_count().into() } else { 1 }
     }
 
-    /// Dives, and goes on below what it finds.
-    fn take(
+    /// Executes the run; after a packing is found, the search continues below its height.
+    fn execute(
         self,
-        instance: &'a Instance,
-        known: &Known,
-        task: &Task<'_>,
+        instance: &'a ExactInstance,
+        incumbent: &Incumbent,
+        task: &ExactTask<'_>,
         limits: &Limits,
         nodes: u64,
-    ) -> Taken<'a> {
-        let Self { start, capacity, nodes: most, work: most_work, is_steady } = self;
-        let mut own = Known { offsets: None, ..*known };
+    ) -> RunResult<'a> {
+        // The run works on its own copy of the incumbent: what another run of the round found does not
+        // change what this one does.
+        let Self { start, capacity, nodes: node_limit, work: work_limit, is_steady } = self;
+        let mut incumbent = Incumbent { offsets: None, ..*incumbent };
         let mut meter = Meter::new(limits, u64::MAX);
         meter.start_at(nodes);
-        (meter.best, meter.bound) = (own.height, own.bound);
-        let is_new = matches!(start, Start::New(_));
+        (meter.best, meter.bound) = (incumbent.height, incumbent.bound);
+        let is_new = matches!(start, RunStart::New(_));
         let dive = match start {
-            Start::Local(local) => {
-                return search_locally(local, instance, own, &task.aim, (most, most_work), &mut meter);
+            RunStart::LocalSearch(local) => {
+                return search_locally(
+                    local,
+                    instance,
+                    incumbent,
+                    &task.target,
+                    (node_limit, work_limit),
+                    &mut meter,
+                );
             }
-            Start::Again(dive) => Ok(Some(dive)),
-            Start::New(taste) => {
-                let dive = Dive::new(instance, task.rules, capacity, taste, &mut meter);
+            RunStart::Again(dive) => Ok(Some(dive)),
+            RunStart::New(heuristic) => {
+                let dive = Dive::new(instance, task.rules, capacity, heuristic, &mut meter);
                 dive.map(|dive| dive.map(Box::new))
             }
         };
         let mut dive = match dive {
             Ok(Some(dive)) => dive,
-            Ok(None) => return Taken { bound: capacity + 1, ..Taken::nothing(&own) },
-            Err(stop) => return Taken { stop: Some(stop), ..Taken::nothing(&own) },
+            Ok(None) => return RunResult { bound: capacity + 1, ..RunResult::unchanged(&incumbent) },
+            Err(stop) => return RunResult { stop: Some(stop), ..RunResult::unchanged(&incumbent) },
         };
-        // Building a dive counts as well: of many items, it takes as long as so many nodes.
+        // Building a dive of many items takes as long as searching this many nodes.
         let many = u64::from(instance.item_count()) / 2;
-        let built = meter.nodes() - nodes + if is_new && many > MANY { many } else { 0 };
+        let built = meter.nodes() - nodes + if is_new && many > BUILD_NODES_FROM { many } else { 0 };
         let (before, worked) = (dive.nodes, dive.state.work);
         let mut stop = None;
-        while !own.settles(&task.aim) {
-            (meter.best, meter.bound) = (own.height, own.bound);
-            let left = most_work.saturating_sub(dive.state.work - worked);
-            match dive.run(most - (dive.nodes - before), left, &mut meter) {
-                Ok(Dived::Found) => {
+        while !incumbent.settles(&task.target) {
+            (meter.best, meter.bound) = (incumbent.height, incumbent.bound);
+            let left = work_limit.saturating_sub(dive.state.work - worked);
+            match dive.run(node_limit - (dive.nodes - before), left, &mut meter) {
+                Ok(DiveOutcome::Found) => {
                     let height = dive.state.instance.height(&dive.state.offsets);
-                    if height < own.height {
-                        own.height = height;
-                        own.offsets = Some(dive.state.offsets.clone());
+                    if height < incumbent.height {
+                        incumbent.height = height;
+                        incumbent.offsets = Some(dive.state.offsets.clone());
                     }
-                    if !own.settles(&task.aim) {
-                        dive.lower(own.height - 1);
+                    if !incumbent.settles(&task.target) {
+                        dive.lower(incumbent.height - 1);
                     }
                 }
-                Ok(Dived::Exhausted) => {
-                    own.bound = own.bound.max(dive.state.capacity + 1);
+                // Every packing of at most this height is excluded, so the bound is one above it.
+                Ok(DiveOutcome::Exhausted) => {
+                    incumbent.bound = incumbent.bound.max(dive.state.capacity + 1);
                     break;
                 }
-                Ok(Dived::Paused) => break,
+                Ok(DiveOutcome::Paused) => break,
                 Err(reason) => {
                     stop = Some(reason);
                     break;
@@ -397,27 +437,27 @@ impl<'a> Turn<'a> {
         }
         let nodes = built + dive.nodes - before;
         let work = dive.state.work - worked;
-        Taken { nodes, work, stop, steady: is_steady.then_some(dive), ..Taken::nothing(&own) }
+        RunResult { nodes, work, stop, steady: is_steady.then_some(dive), ..RunResult::unchanged(&incumbent) }
     }
 }
 
 fn search_locally<'a>(
-    mut local: Local,
-    instance: &Instance,
-    mut own: Known,
-    aim: &Aim,
-    most: (u64, u64),
+    mut local: LocalSearch,
+    instance: &ExactInstance,
+    mut incumbent: Incumbent,
+    target: &PackingTarget,
+    budget: (u64, u64),
     meter: &mut Meter<'_>,
-) -> Taken<'a> {
+) -> RunResult<'a> {
     let mut spent = (0, 0);
-    let stop = local.run(instance, &mut own, aim, most, &mut spent, meter).err();
+    let stop = local.run(instance, &mut incumbent, target, budget, &mut spent, meter).err();
     let (nodes, work) = spent;
-    Taken { nodes, work, stop, local: Some(local), ..Taken::nothing(&own) }
+    RunResult { nodes, work, stop, local: Some(local), ..RunResult::unchanged(&incumbent) }
 }
 
-impl Taken<'_> {
-    fn nothing(known: &Known) -> Self {
-        let Known { bound, height, ref offsets } = *known;
+impl RunResult<'_> {
+    fn unchanged(incumbent: &Incumbent) -> Self {
+        let Incumbent { bound, height, ref offsets } = *incumbent;
         Self {
             bound,
             height,
@@ -431,8 +471,10 @@ impl Taken<'_> {
     }
 }
 
-/// 1, 1, 2, 1, 1, 2, 4, and so on, from number 1.
+/// The sequence 1, 1, 2, 1, 1, 2, 4, ... of Luby, Sinclair & Zuckerman (1993), from index 1.
 fn luby(number: u64) -> u64 {
+    // A number 2^k - 1 ends a block and has value 2^(k-1); other numbers repeat the start of the
+    // sequence.
     let mut number = number;
     loop {
         let power = (number + 1).next_power_of_two();

@@ -1,29 +1,29 @@
-//! What the search leaves out without losing a solution.
+//! Pruning rules of the exact search.
 
-/// A way to search less. Each is right by itself, whatever the others; see
-/// `docs/exact.md` for the proofs.
+/// A pruning rule. Each rule is sound on its own, whichever others are active:
+/// `docs/exact.md` has the proofs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// Of buffers that are alike in everything, only the first is tried.
+    /// Of identical buffers, the search branches on the first only.
     Twins,
-    /// Nothing is left empty in which an open buffer could lie.
+    /// A hole in which an open buffer would fit is a dead end.
     Dominance,
-    /// What is left empty ends where something can support what lies above it.
+    /// A hole ends at a height at which some buffer can support the one above it.
     Support,
-    /// Times that share no open buffer are searched one after the other, and what
-    /// cannot be completed is not blamed on the others.
+    /// Time spans that share no open buffer are searched one after the other, and backtracking
+    /// from one of them skips the choices of the others.
     Parts,
-    /// What led nowhere is not searched again when it is reached in another way.
+    /// A state that was proven a dead end is not searched again when other choices lead to it.
     Memory,
 }
 
 impl Rule {
-    /// All of them.
+    /// All rules.
     pub const ALL: [Self; 5] = [Self::Twins, Self::Dominance, Self::Support, Self::Parts, Self::Memory];
 }
 
-/// Rules that are on.
+/// The set of active rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules(u8);
 

@@ -1,22 +1,24 @@
-//! States that led nowhere, so that other ways to the same state are not searched
-//! again.
+//! Table of dead ends (transposition table): states whose search was exhausted.
 
 use crate::random::Keys;
 
-/// Keys of states, as `State::key` makes them.
+/// Keys of exhausted states, from `PackingState::key`.
+///
+/// A key is a 128-bit hash, so a false hit needs two states with equal hashes; for 10^9
+/// states the probability is about 10^-20.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Keys);
+pub(super) struct FailedStates(Keys);
 
-/// No more are kept: 64 MB.
-const MOST: usize = 1 << 21;
+/// Maximum number of keys: 64 MB. Later dead ends are not stored, which costs time only.
+const MAX_KEYS: usize = 1 << 21;
 
-impl Seen {
+impl FailedStates {
     pub(super) fn contains(&self, key: u128) -> bool {
         self.0.contains(&key)
     }
 
     pub(super) fn insert(&mut self, key: u128) {
-        if self.0.len() < MOST {
+        if self.0.len() < MAX_KEYS {
             self.0.insert(key);
         }
     }

@@ -1,43 +1,47 @@
-//! What is placed so far, with a trail to take it back.
+//! Partial packings, with a trail to undo changes.
 //!
-//! Everything is placed from below: a section's floor is the height up to which
-//! it is decided, by what lies there or by leaving it empty. An item is placed
-//! when all of its sections have their floor at the offset that it can take;
-//! floors are raised without placing anything where nothing can lie.
+//! The search packs from below. The floor of a section is the height below which the packing
+//! is final in that section: everything below is covered by items or stays empty. An item is
+//! placed when all of its sections have their floor at its offset. Raising a floor without
+//! placing an item leaves a hole.
+//!
+//! Invariants: an open item lies at or above the floor of each of its sections; `levels`,
+//! `floor_options` (unless stale) and `keys` are functions of the floors, holes and open items,
+//! updated incrementally and restored by the trail.
 
-use super::instance::{Conflict, Instance};
-use super::lists::Lists;
+use super::instance::{ExactInstance, ItemConflict};
+use super::lists::OpenItems;
 use super::rules::{Rule, Rules};
 use crate::limits::{Meter, Stop};
 use crate::random::Random;
 
-/// A step back.
+/// A trail entry: one change to undo.
 #[derive(Clone, Copy, Debug)]
-enum Undo {
+enum TrailEntry {
     Place { item: u32 },
-    Floor { section: u32, floor: u64, hole: u64, view: View },
-    Level { item: u32, level: Level },
-    View { section: u32, view: View },
+    Floor { section: u32, floor: u64, hole: u64, options: FloorOptions },
+    ItemLevel { item: u32, level: ItemLevel },
+    FloorOptions { section: u32, options: FloorOptions },
 }
 
-/// What can be at the floor of a section.
+/// The options at the floor of a section.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct View {
-    /// How many open items can lie there.
+pub(super) struct FloorOptions {
+    /// Number of open items that can lie there (candidates).
     pub(super) candidates: u32,
-    /// How many are held up by another section that has the same floor. As long
-    /// as there are any, this is not the section to branch on.
+    /// Number of open items that would fit by their level, but that have another section with
+    /// a lower floor. While there are any, the section is not ready for branching.
     pub(super) blocked: u32,
-    /// Whether these are to be counted anew, as the floor was raised.
+    /// True if the counts are outdated because the floor was raised.
     pub(super) stale: bool,
-    /// Where the next floor is if nothing lies at this one.
-    pub(super) empty: Empty,
+    /// The result of leaving the floor empty.
+    pub(super) empty: EmptyFloor,
 }
 
-impl View {
-    /// What is next if the floor stays empty; 0 if that is not known.
+impl FloorOptions {
+    /// Next floor if this one stays empty; 0 if unknown.
     fn next(&self) -> u64 {
-        if let Empty::Until(next) = self.empty { next } else { 0 }
+        if let EmptyFloor::Until(next) = self.empty { next } else { 0 }
     }
 
     fn count(&mut self, is_flat: bool) -> &mut u32 {
@@ -45,85 +49,87 @@ impl View {
     }
 }
 
-/// What is known of leaving a floor empty.
+/// Result of leaving a floor empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Empty {
+pub(super) enum EmptyFloor {
     #[default]
     Unknown,
     Impossible,
-    /// Nothing lies below this height then.
+    /// Nothing can start below this height.
     Until(u64),
 }
 
-/// How high an open item is held.
+/// Lower bound on the offset of an open item.
 #[derive(Clone, Copy, Debug)]
-struct Level {
-    /// The highest floor of its sections.
+struct ItemLevel {
+    /// Highest floor of its sections.
     floor: u64,
-    /// How many of its sections have that floor.
+    /// Number of its sections with that floor.
     sections: u32,
-    /// Whether all have it.
+    /// True if all of its sections have that floor.
     is_flat: bool,
-    /// The lowest offset that it can take, as far as is known: aligned, above the
-    /// floors, and not through what is fixed.
+    /// Lowest offset not excluded by the floors, alignment and fixed items.
     lowest: u64,
 }
 
-/// Nothing completes what is placed.
+/// No packing within the capacity extends the current partial packing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DeadEnd;
 
 #[derive(Debug)]
-pub(super) struct State<'a> {
-    pub(super) instance: &'a Instance,
+pub(super) struct PackingState<'a> {
+    pub(super) instance: &'a ExactInstance,
     pub(super) rules: Rules,
-    /// Nothing may end above this.
+    /// Capacity in bytes.
     pub(super) capacity: u64,
-    /// The capacity, rounded up as sizes are.
+    /// Capacity, rounded up to the unit like the sizes.
     pub(super) rounded_capacity: u64,
-    pub(super) lists: Lists,
-    /// By section: what is below is decided.
+    pub(super) lists: OpenItems,
+    /// Floor of each section.
     pub(super) floor: Vec<u64>,
-    /// By section: nothing lies between this and the floor.
+    /// Start of the hole right below the floor of each section; equal to the floor if there is
+    /// none.
     pub(super) hole: Vec<u64>,
-    /// By section: bytes of open items.
+    /// Total size of the open items of each section.
     pub(super) open_bytes: Vec<u64>,
-    pub(super) views: Vec<View>,
-    /// By item: its offset, or `u64::MAX` as long as it is open.
+    pub(super) floor_options: Vec<FloorOptions>,
+    /// Offset of each item; `u64::MAX` while it is open.
     pub(super) offsets: Vec<u64>,
-    levels: Vec<Level>,
-    /// By item: the last offset that it can take.
+    levels: Vec<ItemLevel>,
+    /// Last offset of each item within the capacity.
     pub(super) last: Vec<u64>,
-    /// By section: open items that are in this one and in the one before.
+    /// For each section: the number of open items that span its boundary with the previous
+    /// section.
     pub(super) crossing: Vec<u32>,
-    /// Whether something may have come apart since this was last reset.
-    pub(super) split: bool,
-    trail: Vec<Undo>,
-    /// Sections to look at again.
-    dirty: Vec<u32>,
-    is_dirty: Vec<bool>,
-    /// Sections that may have one candidate only.
-    pub(super) narrow: Vec<u32>,
-    /// Whether something was lifted above the last offset that it can take.
-    pub(super) is_dead: bool,
-    /// By item: a random number.
+    /// True if a subproblem may have come apart since this was last cleared.
+    pub(super) may_split: bool,
+    trail: Vec<TrailEntry>,
+    /// Sections to propagate.
+    queue: Vec<u32>,
+    is_queued: Vec<bool>,
+    /// Sections that may have exactly one option.
+    pub(super) single_option: Vec<u32>,
+    /// True if some item was placed or lifted above its last offset.
+    pub(super) is_dead_end: bool,
+    /// Random hash token of each item (Zobrist, 1970).
     tokens: Vec<u128>,
-    /// By section: the tokens of the open items that begin there, with floor and
-    /// hole.
+    /// Hash of each section: its floor and hole, with the tokens of the open items whose first
+    /// section it is.
     keys: Vec<u128>,
-    /// By section: how often it was found to be a dead end.
+    /// Number of dead ends found in each section, plus one.
     pub(super) failures: Vec<u64>,
-    /// Steps of inner loops.
+    /// Steps of inner loops, the measure of time.
     pub(super) work: u64,
 }
 
-impl<'a> State<'a> {
-    /// Nothing placed. `rank` is the order in which items are tried.
+impl<'a> PackingState<'a> {
+    /// The empty packing. `rank` gives the value order of the items. [`DeadEnd`] means that an
+    /// item is larger than the capacity.
     ///
     /// # Errors
-    /// Why it must stop before it is done.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
-        instance: &'a Instance,
+        instance: &'a ExactInstance,
         rules: Rules,
         capacity: u64,
         rank: &[u32],
@@ -134,28 +140,28 @@ impl<'a> State<'a> {
         let tokens = tokens(instance);
         let level = |item| {
             let sections = instance.sections.row(item).len() as u32;
-            Level { floor: 0, sections, is_flat: true, lowest: lowest(instance, item, 0) }
+            ItemLevel { floor: 0, sections, is_flat: true, lowest: lowest(instance, item, 0) }
         };
         let mut state = Self {
             instance,
             rules,
             capacity,
             rounded_capacity: capacity,
-            lists: Lists::new(instance, rank, meter)?,
+            lists: OpenItems::new(instance, rank, meter)?,
             floor: vec![0; sections],
             hole: vec![0; sections],
             open_bytes: instance.loads.clone(),
-            views: vec![View { stale: true, ..View::default() }; sections],
+            floor_options: vec![FloorOptions { stale: true, ..FloorOptions::default() }; sections],
             offsets: vec![u64::MAX; items as usize],
             levels: (0..items).map(level).collect(),
             last: vec![0; items as usize],
             crossing: instance.crossing.clone(),
-            split: true,
+            may_split: true,
             trail: Vec::new(),
-            dirty: (0..sections as u32).rev().collect(),
-            is_dirty: vec![true; sections],
-            narrow: Vec::new(),
-            is_dead: false,
+            queue: (0..sections as u32).rev().collect(),
+            is_queued: vec![true; sections],
+            single_option: Vec::new(),
+            is_dead_end: false,
             keys: keys(instance, &tokens),
             tokens,
             failures: vec![1; sections],
@@ -164,7 +170,7 @@ impl<'a> State<'a> {
         Ok(state.set_capacity(capacity).map(|()| state))
     }
 
-    /// From now on nothing may end above this.
+    /// Changes the capacity.
     pub(super) fn set_capacity(&mut self, capacity: u64) -> Result<(), DeadEnd> {
         let unit = self.instance.unit;
         self.capacity = capacity;
@@ -175,22 +181,22 @@ impl<'a> State<'a> {
         Ok(())
     }
 
-    /// The first step of the trail at which something was placed above the
-    /// capacity.
+    /// Index of the first trail entry that placed an item above the capacity; the length of the
+    /// trail if there is none.
     pub(super) fn first_above_capacity(&self) -> usize {
-        let above = |undo: &Undo| match *undo {
-            Undo::Place { item } => self.offsets[item as usize] > self.last[item as usize],
+        let above = |undo: &TrailEntry| match *undo {
+            TrailEntry::Place { item } => self.offsets[item as usize] > self.last[item as usize],
             _ => false,
         };
         self.trail.iter().position(above).unwrap_or(self.trail.len())
     }
 
-    /// Takes back everything, to be looked at anew.
+    /// Undoes everything and marks all sections for propagation.
     pub(super) fn reset(&mut self) {
         self.undo(0);
-        self.split = true;
-        (0..self.instance.section_count()).for_each(|section| self.look_again(section));
-        self.views.iter_mut().for_each(|view| view.stale = true);
+        self.may_split = true;
+        (0..self.instance.section_count()).for_each(|section| self.enqueue(section));
+        self.floor_options.iter_mut().for_each(|options| options.stale = true);
     }
 
     pub(super) fn mark(&self) -> usize {
@@ -201,94 +207,100 @@ impl<'a> State<'a> {
         self.offsets[item as usize] == u64::MAX
     }
 
-    /// The highest floor of an open item's sections.
+    /// Highest floor of an open item's sections.
     #[inline]
     pub(super) fn level(&self, item: u32) -> u64 {
         self.levels[item as usize].floor
     }
 
-    /// The lowest offset that an open item can take, as far as is known.
+    /// Lowest offset not excluded for an open item.
     #[inline]
     pub(super) fn lowest(&self, item: u32) -> u64 {
         self.levels[item as usize].lowest
     }
 
-    /// Whether all sections of an open item have the same floor.
+    /// Returns whether all sections of an open item have the same floor.
     #[inline]
     pub(super) fn is_flat(&self, item: u32) -> bool {
         self.levels[item as usize].is_flat
     }
 
-    /// Whether this open item can lie right at the floor.
+    /// Returns whether an open item can lie right at this floor.
     pub(super) fn is_candidate(&self, item: u32, floor: u64) -> bool {
         self.lowest(item) == floor && self.is_flat(item)
     }
 
-    /// Puts an item onto its floor.
+    /// Places an item on the floor of its sections, which must be equal. Linear in its sections
+    /// and its conflicts.
     pub(super) fn place(&mut self, item: u32) {
+        // The item leaves the lists of its sections, their floors rise to its top, and the levels of
+        // all open items in conflict with it rise as well. The conflicts say how many sections are
+        // shared, so each item is lifted once, not once for each section.
         let instance = self.instance;
         let number = item as usize;
         let offset = self.levels[number].floor;
         let top = offset + instance.sizes[number];
-        self.is_dead |= offset > self.last[number];
-        self.trail.push(Undo::Place { item });
+        self.is_dead_end |= offset > self.last[number];
+        self.trail.push(TrailEntry::Place { item });
         self.offsets[number] = offset;
-        self.toggle(item);
+        self.toggle_token(item);
         let first = instance.sections.start(item) as usize;
         let row = instance.sections.row(item);
-        for (place, &section) in row.iter().enumerate() {
-            self.lists.remove(first + place);
+        for (index, &section) in row.iter().enumerate() {
+            self.lists.remove(first + index);
             let at = section as usize;
             self.set_floor(section, top, top);
             self.open_bytes[at] -= instance.sizes[number];
-            self.split |= self.open_bytes[at] == 0;
+            self.may_split |= self.open_bytes[at] == 0;
         }
         for at in row[0] as usize + 1..=row[row.len() - 1] as usize {
             self.crossing[at] -= 1;
-            self.split |= self.crossing[at] == 0;
+            self.may_split |= self.crossing[at] == 0;
         }
-        for &Conflict { item: other, sections } in instance.conflicts.row(item) {
+        for &ItemConflict { item: other, sections } in instance.conflicts.row(item) {
             if self.is_open(other) {
-                self.lift(other, top, sections);
+                self.raise_level(other, top, sections);
             }
         }
         self.work += instance.conflicts.row(item).len() as u64;
     }
 
-    /// Raises a floor, so that what is below stays empty.
+    /// Raises the floor of a section and leaves the bytes below empty.
     pub(super) fn raise(&mut self, section: u32, to: u64) {
         self.set_floor(section, to, self.hole[section as usize]);
         let mut entry = section;
         while let Some((next, item)) = self.lists.after(entry) {
-            self.lift(item, to, 1);
+            self.raise_level(item, to, 1);
             entry = next;
         }
     }
 
     fn set_floor(&mut self, section: u32, to: u64, hole_from: u64) {
         let at = section as usize;
-        let (floor, hole, view) = (self.floor[at], self.hole[at], self.views[at]);
-        self.trail.push(Undo::Floor { section, floor, hole, view });
+        let (floor, hole, options) = (self.floor[at], self.hole[at], self.floor_options[at]);
+        self.trail.push(TrailEntry::Floor { section, floor, hole, options });
         self.keys[at] ^= mixed(floor, hole) ^ mixed(to, hole_from);
         (self.floor[at], self.hole[at]) = (to, hole_from);
-        self.views[at].stale = true;
-        self.look_again(section);
+        self.floor_options[at].stale = true;
+        self.enqueue(section);
     }
 
-    /// So many sections of an open item have a floor of `to` now.
+    /// Records that `sections` sections of an open item now have the floor `to`.
     #[inline]
-    fn lift(&mut self, item: u32, to: u64, sections: u32) {
+    fn raise_level(&mut self, item: u32, to: u64, sections: u32) {
+        // A floor below the level changes nothing: the item is held higher by another section. At the
+        // level, it is held by more sections than before; above it, by these sections only.
         let before = self.levels[item as usize];
         if to < before.floor {
             return;
         }
-        self.trail.push(Undo::Level { item, level: before });
-        let mut after = Level { floor: to, sections, ..before };
+        self.trail.push(TrailEntry::ItemLevel { item, level: before });
+        let mut after = ItemLevel { floor: to, sections, ..before };
         if to == before.floor {
             after.sections += before.sections;
         } else if to > before.lowest {
             after.lowest = lowest(self.instance, item, to);
-            self.is_dead |= after.lowest > self.last[item as usize];
+            self.is_dead_end |= after.lowest > self.last[item as usize];
         }
         let instance = self.instance;
         let count = instance.sections.row(item).len();
@@ -297,87 +309,96 @@ impl<'a> State<'a> {
         if before.lowest != after.lowest || before.is_flat != after.is_flat {
             self.work += count as u64;
             for &(first, end) in instance.runs.row(item) {
-                self.recount(first as usize, end as usize, before, after);
+                self.update_counts(first as usize, end as usize, before, after);
             }
         }
     }
 
-    /// Counts an item of these sections as what it is now.
+    /// Updates the option counts of sections for an item whose level changed.
     #[inline]
-    fn recount(&mut self, first: usize, end: usize, before: Level, after: Level) {
-        let sections = self.views[first..end].iter_mut().zip(&self.floor[first..end]);
-        for ((view, &floor), section) in sections.zip(first as u32..) {
+    fn update_counts(&mut self, first: usize, end: usize, before: ItemLevel, after: ItemLevel) {
+        let sections = self.floor_options[first..end].iter_mut().zip(&self.floor[first..end]);
+        for ((options, &floor), section) in sections.zip(first as u32..) {
+            // Only sections whose floor equals the lowest offset, before or after, count the item among
+            // their options. A section whose hole would end at or above the old lowest offset must
+            // compute the end of the hole again. Stale sections are counted from scratch later.
             let (was, is) = (before.lowest == floor, after.lowest == floor);
-            let was_next = before.lowest <= view.next();
-            if view.stale || !(was || is || was_next) {
+            let was_next = before.lowest <= options.next();
+            if options.stale || !(was || is || was_next) {
                 continue;
             }
-            self.trail.push(Undo::View { section, view: *view });
-            view.empty = Empty::Unknown;
-            *view.count(before.is_flat) -= u32::from(was);
-            *view.count(after.is_flat) += u32::from(is);
-            match view.candidates + view.blocked {
-                0 if !self.is_dirty[section as usize] => {
-                    self.is_dirty[section as usize] = true;
-                    self.dirty.push(section);
+            self.trail.push(TrailEntry::FloorOptions { section, options: *options });
+            options.empty = EmptyFloor::Unknown;
+            *options.count(before.is_flat) -= u32::from(was);
+            *options.count(after.is_flat) += u32::from(is);
+            // Without options, the floor must rise. With a single one, the section may be decided
+            // without branching.
+            match options.candidates + options.blocked {
+                0 if !self.is_queued[section as usize] => {
+                    self.is_queued[section as usize] = true;
+                    self.queue.push(section);
                 }
-                1 => self.narrow.push(section),
+                1 => self.single_option.push(section),
                 _ => {}
             }
         }
     }
 
-    /// Remembers the view of a section, and sets another.
-    pub(super) fn set_view(&mut self, section: u32, view: View) {
-        self.trail.push(Undo::View { section, view: self.views[section as usize] });
-        self.views[section as usize] = view;
+    /// Replaces the options of a section and records the old ones on the trail.
+    pub(super) fn set_options(&mut self, section: u32, options: FloorOptions) {
+        self.trail.push(TrailEntry::FloorOptions { section, options: self.floor_options[section as usize] });
+        self.floor_options[section as usize] = options;
     }
 
     #[inline]
-    fn look_again(&mut self, section: u32) {
-        if !self.is_dirty[section as usize] {
-            self.is_dirty[section as usize] = true;
-            self.dirty.push(section);
+    fn enqueue(&mut self, section: u32) {
+        if !self.is_queued[section as usize] {
+            self.is_queued[section as usize] = true;
+            self.queue.push(section);
         }
     }
 
-    /// The next section to look at again.
+    /// Takes the next section to propagate.
     #[inline]
-    pub(super) fn next_dirty(&mut self) -> Option<u32> {
-        let section = self.dirty.pop()?;
-        self.is_dirty[section as usize] = false;
+    pub(super) fn next_queued(&mut self) -> Option<u32> {
+        let section = self.queue.pop()?;
+        self.is_queued[section as usize] = false;
         Some(section)
     }
 
-    /// Takes back everything since the mark.
+    /// Undoes all changes since the mark.
     pub(super) fn undo(&mut self, mark: usize) {
-        self.is_dead = false;
-        self.narrow.clear();
-        while self.next_dirty().is_some() {}
+        // Propagation queues are cleared, not restored: every choice point was created after
+        // propagation had emptied them.
+        self.is_dead_end = false;
+        self.single_option.clear();
+        while self.next_queued().is_some() {}
         while self.trail.len() > mark {
             match self.trail.pop() {
-                Some(Undo::Place { item }) => self.take_back(item),
-                Some(Undo::Floor { section, floor, hole, view }) => {
+                Some(TrailEntry::Place { item }) => self.unplace(item),
+                Some(TrailEntry::Floor { section, floor, hole, options }) => {
                     let at = section as usize;
                     self.keys[at] ^= mixed(floor, hole) ^ mixed(self.floor[at], self.hole[at]);
                     (self.floor[at], self.hole[at]) = (floor, hole);
-                    self.views[at] = view;
+                    self.floor_options[at] = options;
                 }
-                Some(Undo::Level { item, level }) => self.levels[item as usize] = level,
-                Some(Undo::View { section, view }) => self.views[section as usize] = view,
+                Some(TrailEntry::ItemLevel { item, level }) => self.levels[item as usize] = level,
+                Some(TrailEntry::FloorOptions { section, options }) => {
+                    self.floor_options[section as usize] = options;
+                }
                 None => {}
             }
         }
     }
 
-    fn take_back(&mut self, item: u32) {
+    fn unplace(&mut self, item: u32) {
         self.offsets[item as usize] = u64::MAX;
-        self.toggle(item);
+        self.toggle_token(item);
         let first = self.instance.sections.start(item) as usize;
         let size = self.instance.sizes[item as usize];
         let row = self.instance.sections.row(item);
-        for (place, &section) in row.iter().enumerate().rev() {
-            self.lists.restore(first + place);
+        for (index, &section) in row.iter().enumerate().rev() {
+            self.lists.restore(first + index);
             self.open_bytes[section as usize] += size;
         }
         for at in row[0] as usize + 1..=row[row.len() - 1] as usize {
@@ -385,14 +406,17 @@ impl<'a> State<'a> {
         }
     }
 
-    fn toggle(&mut self, item: u32) {
+    fn toggle_token(&mut self, item: u32) {
         let begin = self.instance.sections.row(item)[0];
         self.keys[begin as usize] ^= self.tokens[item as usize];
     }
 
-    /// 128 bits for what the search for the rest of these sections depends on:
-    /// floors, holes and open items.
+    /// Hash of all that the search in the given sections depends on: floors, holes and open
+    /// items.
     pub(super) fn key(&self, first: u32, end: u32) -> u128 {
+        // Floors, holes and open items determine the rest of the search: the offsets of placed items
+        // matter through floors only, and the hole matters for dominance. Sections are combined in
+        // order, by rotation, so equal contents in different sections give different keys.
         let mut key = u128::from(first) << 32 | u128::from(end);
         for part in &self.keys[first as usize..end as usize] {
             key = key.rotate_left(5).wrapping_add(*part);
@@ -405,12 +429,12 @@ impl<'a> State<'a> {
     }
 }
 
-fn tokens(instance: &Instance) -> Vec<u128> {
+fn tokens(instance: &ExactInstance) -> Vec<u128> {
     let mut random = Random::new(instance.item_count().into());
     (0..instance.item_count()).map(|_| random.key()).collect()
 }
 
-/// Floor and hole as something that looks random.
+/// Hashes a floor and the start of its hole.
 #[inline]
 fn mixed(floor: u64, hole: u64) -> u128 {
     const MULTIPLIER: u128 = 0x2d35_8dcc_aa6c_78a5_8bb8_4b93_962e_acc9;
@@ -418,7 +442,7 @@ fn mixed(floor: u64, hole: u64) -> u128 {
     (mixed ^ mixed >> 67).wrapping_mul(MULTIPLIER)
 }
 
-fn keys(instance: &Instance, tokens: &[u128]) -> Vec<u128> {
+fn keys(instance: &ExactInstance, tokens: &[u128]) -> Vec<u128> {
     let mut keys = vec![mixed(0, 0); instance.section_count() as usize];
     for (item, token) in (0..instance.item_count()).zip(tokens) {
         keys[instance.sections.row(item)[0] as usize] ^= token;
@@ -426,10 +450,12 @@ fn keys(instance: &Instance, tokens: &[u128]) -> Vec<u128> {
     keys
 }
 
-/// The lowest offset of an item above this height: aligned, and not through what
-/// is fixed; `u64::MAX` if it is fixed below.
+/// Lowest offset of an item at or above `height` that is aligned and avoids the fixed items;
+/// `u64::MAX` if the item itself is fixed below `height`.
 #[inline]
-fn lowest(instance: &Instance, item: u32, height: u64) -> u64 {
+fn lowest(instance: &ExactInstance, item: u32, height: u64) -> u64 {
+    // Obstacles are sorted by offset, so a single pass suffices: an obstacle that was passed cannot be
+    // met again at a higher offset.
     let number = item as usize;
     let alignment = instance.alignments[number];
     let up = |offset: u64| (offset + (alignment - 1)) & !(alignment - 1);

@@ -1,60 +1,63 @@
-//! What a search prefers: where to branch, and what to try first.
+//! Branching heuristics: the section to branch on and the order of its items.
+//!
+//! The heuristic decides the order of the search only. Any section without blocked items and
+//! any order of its candidates keep the search complete, so no choice here can lose a packing.
 
-use super::instance::Instance;
-use super::state::{DeadEnd, State};
+use super::instance::ExactInstance;
+use super::state::{DeadEnd, PackingState};
 use crate::random::Random;
 use crate::sorting::sort_by_keys;
 
-/// What is tried first: the larger of this.
+/// Value order: the key by which the items of a section are tried, largest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
-    /// The fullest section, then size.
+pub(super) enum ValueOrder {
+    /// Largest load of the item's sections, then size.
     Load,
-    /// Steps of life.
+    /// Number of live steps.
     Steps,
-    /// Steps of life times size.
+    /// Number of live steps times size.
     Area,
     /// Size.
     Size,
-    /// Sections of life, then size.
+    /// Number of sections, then size.
     Sections,
 }
 
-impl By {
+impl ValueOrder {
     pub(super) const ALL: [Self; 5] = [Self::Load, Self::Sections, Self::Area, Self::Steps, Self::Size];
 }
 
-/// The section to branch on: the least of this.
+/// Section choice: the key by which the section to branch on is chosen, smallest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Where {
-    /// Candidates for each failure that was met there (Boussemart et al., 2004),
-    /// then floor.
+pub(super) enum SectionChoice {
+    /// Candidates divided by the failures counted in the section (dom/wdeg of Boussemart et
+    /// al., 2004), then floor.
     Failures,
     /// Floor.
     Floor,
-    /// Floor, then candidates.
+    /// Floor, then number of candidates.
     FloorCandidates,
-    /// Most open bytes.
+    /// Open bytes, most first.
     Open,
 }
 
-impl Where {
+impl SectionChoice {
     pub(super) const OTHERS: [Self; 3] = [Self::Floor, Self::FloorCandidates, Self::Open];
 }
 
-/// One of many ways to search.
+/// A branching heuristic: value order, section choice and randomisation.
 #[derive(Clone, Debug)]
-pub(super) struct Taste {
-    pub(super) by: By,
-    pub(super) place: Where,
-    /// Each key is multiplied by something between 1 - noise and 1 + noise.
+pub(super) struct BranchingHeuristic {
+    pub(super) value_order: ValueOrder,
+    pub(super) section_choice: SectionChoice,
+    /// Each key is multiplied by a random factor between 1 - noise and 1 + noise.
     pub(super) noise: f64,
     pub(super) seed: u64,
 }
 
-impl Taste {
-    /// By item: when it is tried.
-    pub(super) fn ranks(&self, instance: &Instance) -> Vec<u32> {
+impl BranchingHeuristic {
+    /// Rank of each item in the value order.
+    pub(super) fn ranks(&self, instance: &ExactInstance) -> Vec<u32> {
         let mut random = Random::new(self.seed);
         let mut keyed: Vec<(f64, u32)> = (0..instance.item_count())
             .map(|item| {
@@ -62,7 +65,7 @@ impl Taste {
                 (self.key(instance, item) * factor, item)
             })
             .collect();
-        sort_by_keys(&mut keyed, |&(key, item)| [!ordered(key), item.into()]);
+        sort_by_keys(&mut keyed, |&(key, item)| [!sort_key(key), item.into()]);
         let mut ranks = vec![0; keyed.len()];
         for (rank, (_, item)) in keyed.into_iter().enumerate() {
             ranks[item as usize] = rank as u32;
@@ -70,42 +73,48 @@ impl Taste {
         ranks
     }
 
-    fn key(&self, instance: &Instance, item: u32) -> f64 {
+    fn key(&self, instance: &ExactInstance, item: u32) -> f64 {
         let (size, steps) = (instance.sizes[item as usize] as f64, instance.steps[item as usize] as f64);
         let sections = instance.sections.row(item);
-        match self.by {
-            By::Load => {
+        match self.value_order {
+            ValueOrder::Load => {
                 let loads = sections.iter().map(|&section| instance.loads[section as usize]);
                 loads.max().unwrap_or(0) as f64 + size * 1e-3
             }
-            By::Steps => steps,
-            By::Area => steps * size,
-            By::Size => size,
-            By::Sections => sections.len() as f64 + size * 1e-12,
+            ValueOrder::Steps => steps,
+            ValueOrder::Area => steps * size,
+            ValueOrder::Size => size,
+            ValueOrder::Sections => sections.len() as f64 + size * 1e-12,
         }
     }
 
-    /// The section of these to branch on: one without a choice if there is any.
+    /// Chooses the section of `first..end` to branch on. A section without a choice (one
+    /// candidate that must lie at the floor) comes first: it costs no branching.
+    ///
+    /// Sections with blocked items are skipped. The section with the lowest floor is never
+    /// blocked, so some section remains unless all are complete.
     ///
     /// # Errors
-    /// If there is one without options.
-    pub(super) fn choose(&self, state: &mut State<'_>, first: u32, end: u32) -> Result<u32, DeadEnd> {
+    /// [`DeadEnd`] if no section can be branched on.
+    pub(super) fn choose(&self, state: &mut PackingState<'_>, first: u32, end: u32) -> Result<u32, DeadEnd> {
+        // Linear in the number of sections, each node; the counts of options are kept up to date by the
+        // state, so no item is looked at here.
         let mut best = ((u64::MAX, u64::MAX), u32::MAX);
         for section in first..end {
             let at = section as usize;
-            let view = state.views[at];
-            if state.open_bytes[at] == 0 || view.blocked > 0 {
+            let options = state.floor_options[at];
+            if state.open_bytes[at] == 0 || options.blocked > 0 {
                 continue;
             }
-            if view.candidates == 1 && !state.may_stay_empty(section) {
+            if options.candidates == 1 && !state.may_stay_empty(section) {
                 return Ok(section);
             }
-            let (floor, candidates) = (state.floor[at], u64::from(view.candidates));
-            let score = match self.place {
-                Where::Failures => ((candidates << 32) / state.failures[at], floor),
-                Where::Floor => (floor, 0),
-                Where::FloorCandidates => (floor, candidates),
-                Where::Open => (u64::MAX - state.open_bytes[at], 0),
+            let (floor, candidates) = (state.floor[at], u64::from(options.candidates));
+            let score = match self.section_choice {
+                SectionChoice::Failures => ((candidates << 32) / state.failures[at], floor),
+                SectionChoice::Floor => (floor, 0),
+                SectionChoice::FloorCandidates => (floor, candidates),
+                SectionChoice::Open => (u64::MAX - state.open_bytes[at], 0),
             };
             if score < best.0 {
                 best = (score, section);
@@ -116,8 +125,8 @@ impl Taste {
     }
 }
 
-/// Ascending as the numbers are.
-fn ordered(number: f64) -> u64 {
+/// Maps floating-point numbers to integers of the same order.
+fn sort_key(number: f64) -> u64 {
     let bits = number.to_bits();
     if number.is_sign_negative() { !bits } else { bits | 1 << 63 }
 }

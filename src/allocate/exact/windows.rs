@@ -1,38 +1,38 @@
-//! Bounds above the load: windows of time, searched by themselves.
+//! Lower bounds above the load from windows of time.
 
-use super::dive::{Dive, Dived};
-use super::heights::Heights;
-use super::instance::Instance;
-use super::portfolio::{Known, Task};
-use super::taste::{By, Taste, Where};
+use super::dive::{Dive, DiveOutcome};
+use super::heights::AttainableHeights;
+use super::instance::ExactInstance;
+use super::portfolio::{ExactTask, Incumbent};
+use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
 use crate::bound::lower_bound;
 use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
 
-/// Moments at which something begins or ends, to either side of the peak.
+/// Widths of the windows: number of start and end steps to either side of the peak.
 const WIDTHS: [usize; 4] = [3, 8, 20, 50];
 
-/// For one question.
+/// Node limit for each decision.
 const NODES: u64 = 2_000;
 
-/// Windows with more buffers are left to the search as a whole.
-const MOST_BUFFERS: usize = 1_000;
+/// Maximum number of buffers in a window.
+const MAX_BUFFERS: usize = 1_000;
 
-/// Raises the bound by what windows around the peak need: any offsets for all buffers
-/// are offsets for those parts of their lives that lie in a window. Each is asked
-/// whether it fits the bound; if not, the bound rises to the next height that sums of
-/// the window's sizes can have, and by bisection towards the least that it fits.
-///
-/// Returns nodes and work.
+/// Raises the lower bound by exact searches in windows around the peak. Returns nodes and
+/// work.
 ///
 /// # Errors
-/// Why it must stop; what is shown until then is in `known`.
+/// The reason to stop, if a limit was reached; bounds proven until then are in `incumbent`.
 pub(super) fn raise(
     problem: &Problem,
-    known: &mut Known,
-    task: &Task<'_>,
+    incumbent: &mut Incumbent,
+    task: &ExactTask<'_>,
     meter: &mut Meter<'_>,
 ) -> Result<(u64, u64), Stop> {
+    // Soundness: any packing of the whole gives the buffers of a window, with live ranges clipped to
+    // it, a packing of the same height. So a height that is proven impossible for a window is
+    // impossible for the problem. Each decision is a dive at one height; if it is exhausted, the bound
+    // rises to the next height that the window can attain.
     let (mut nodes, mut work) = (0, 0);
     let times = times(problem);
     let step = lower_bound(problem).step;
@@ -41,30 +41,36 @@ pub(super) fn raise(
         let last = (peak + width - 1).min(times.len() - 1);
         let window = LiveRange { start: times[peak.saturating_sub(width)], end: times[last] };
         let Some(part) = within(problem, window) else { break };
-        let Some(instance) = Instance::new(&part, part.ids().collect(), meter)? else { break };
-        let heights = Heights::new(&instance, known.height, meter)?;
-        // The window fits this; what is asked is halfway to it, but first the aim.
-        let mut fits = known.height;
-        let mut capacity = known.aimed_at(&task.aim);
-        while capacity < fits && nodes < task.aim.nodes && !known.settles(&task.aim) {
-            let taste = Taste { by: By::Load, place: Where::Failures, noise: 0.0, seed: 0 };
-            let Some(mut dive) = Dive::new(&instance, task.rules, capacity, taste, meter)? else { break };
-            let dived = dive.run(NODES.min(task.aim.nodes - nodes), task.aim.work, meter);
+        let Some(instance) = ExactInstance::new(&part, part.ids().collect(), meter)? else { break };
+        let heights = AttainableHeights::new(&instance, incumbent.height, meter)?;
+        // `fits` is a height that the window may need. The first decision is at the target,
+        // later ones bisect the heights between the target and `fits`.
+        let mut fits = incumbent.height;
+        let mut capacity = incumbent.target_height(&task.target);
+        while capacity < fits && nodes < task.target.nodes && !incumbent.settles(&task.target) {
+            let heuristic = BranchingHeuristic {
+                value_order: ValueOrder::Load,
+                section_choice: SectionChoice::Failures,
+                noise: 0.0,
+                seed: 0,
+            };
+            let Some(mut dive) = Dive::new(&instance, task.rules, capacity, heuristic, meter)? else { break };
+            let dived = dive.run(NODES.min(task.target.nodes - nodes), task.target.work, meter);
             nodes += dive.nodes;
             work += dive.state.work;
             match dived? {
-                Dived::Found => fits = instance.height(&dive.state.offsets),
-                Dived::Exhausted => known.bound = heights.from(capacity + 1).min(known.height),
-                Dived::Paused => break,
+                DiveOutcome::Found => fits = instance.height(&dive.state.offsets),
+                DiveOutcome::Exhausted => incumbent.bound = heights.from(capacity + 1).min(incumbent.height),
+                DiveOutcome::Paused => break,
             }
-            let aim = known.aimed_at(&task.aim);
-            capacity = aim + fits.saturating_sub(aim) / 2;
+            let target = incumbent.target_height(&task.target);
+            capacity = target + fits.saturating_sub(target) / 2;
         }
     }
     Ok((nodes, work))
 }
 
-/// Every moment at which something begins or ends, ascending.
+/// All steps at which a buffer starts or ends, ascending.
 fn times(problem: &Problem) -> Vec<u32> {
     let pieces = problem.buffers().iter().flat_map(Buffer::pieces);
     let mut times: Vec<u32> = pieces.flat_map(|piece| [piece.start, piece.end]).collect();
@@ -73,7 +79,8 @@ fn times(problem: &Problem) -> Vec<u32> {
     times
 }
 
-/// What is live in a window, for as long as it is; none if that is too much.
+/// The buffers of a window, with live ranges clipped to it; `None` if they are more than
+/// `MAX_BUFFERS`.
 fn within(problem: &Problem, window: LiveRange) -> Option<Problem> {
     let mut buffers = Vec::new();
     for buffer in problem.buffers().iter().filter(|buffer| buffer.size() > 0) {
@@ -88,7 +95,7 @@ fn within(problem: &Problem, window: LiveRange) -> Option<Problem> {
         let part =
             Buffer::new(buffer.size(), first.start..last.end).align(buffer.alignment()).with_gaps(gaps);
         buffers.push(buffer.fixed_offset().map_or(part.clone(), |offset| part.at(offset)));
-        if buffers.len() > MOST_BUFFERS {
+        if buffers.len() > MAX_BUFFERS {
             return None;
         }
     }

@@ -1,29 +1,31 @@
-//! Why objects of some sizes do not do, as strongly as can be said cheaply.
+//! Conflicts: refuted sizes, generalised to larger ones.
 
-use super::decide::{Decision, Window, decide};
-use crate::allocate::sharing::Interval;
+use super::decide::{Decision, SectionWindow, decide};
+use crate::allocate::sharing::ObjectInterval;
 use crate::limits::{Meter, Stop};
 use crate::sorting::descend;
 
-/// Nodes for one question while a conflict is looked into.
-const QUESTION: u64 = 50_000;
+/// Node limit of each decision while a conflict is derived.
+const DECISION_NODES: u64 = 50_000;
 
-/// Objects of sizes `ceiling`, and any number of size `tail` besides, or any
-/// that are nowhere larger when sorted, do not do for the intervals that meet a
-/// window.
+/// A set of refuted sizes: objects of sizes `ceiling` and any number of objects of size `tail`
+/// cannot hold the intervals that meet some window, and neither can any objects that are nowhere
+/// larger in descending order.
 #[derive(Clone, Debug)]
-pub(super) struct Conflict {
-    /// Descending, down to the tail.
+pub(super) struct SizeConflict {
+    /// Descending, each at least the tail.
     ceiling: Vec<u64>,
     tail: u64,
-    /// The different sizes of those intervals, ascending: what an object must
-    /// grow to for the window to be any different.
+    /// Distinct sizes of those intervals, ascending. An object holds more of them only when it
+    /// grows to the next step.
     steps: Vec<u64>,
 }
 
-impl Conflict {
-    /// Sizes that fail in a window fail as well just below the next steps.
+impl SizeConflict {
+    /// Creates a conflict; sizes grow to just below their next step, which changes nothing.
     fn new(ceiling: &[u64], tail: u64, steps: Vec<u64>) -> Self {
+        // An interval fits an object or not; which ones do changes only at the sizes of intervals. So
+        // sizes that fail also fail when each grows to just below its next step.
         let next = |size: u64| steps.get(steps.partition_point(|&step| step <= size));
         let below_next = |size: u64| next(size).map_or(u64::MAX, |step| step - 1);
         let tail = below_next(tail);
@@ -32,56 +34,62 @@ impl Conflict {
         Self { ceiling, tail, steps }
     }
 
-    /// Places at which objects may exceed it; beyond, the last one counts.
-    pub(super) fn places(&self) -> usize {
+    /// Number of positions at which objects may exceed the ceiling; the last one stands for all
+    /// positions in the tail.
+    pub(super) fn positions(&self) -> usize {
         self.ceiling.len() + 1
     }
 
-    fn most(&self, place: usize) -> u64 {
-        self.ceiling.get(place).copied().unwrap_or(self.tail)
+    fn limit(&self, position: usize) -> u64 {
+        self.ceiling.get(position).copied().unwrap_or(self.tail)
     }
 
-    /// Whether objects of these sizes (descending) run into it.
+    /// Returns whether the conflict refutes objects of these sizes, which must descend.
     pub(super) fn refutes(&self, sizes: &[u64]) -> bool {
-        sizes.iter().enumerate().all(|(place, &size)| size <= self.most(place))
+        sizes.iter().enumerate().all(|(position, &size)| size <= self.limit(position))
     }
 
-    /// The least size above the ceiling at this place, if one would help.
-    pub(super) fn way_out(&self, place: usize) -> Option<u64> {
-        let most = self.most(place);
-        self.steps.get(self.steps.partition_point(|&step| step <= most)).copied()
+    /// Smallest step above the ceiling at a position, if there is one.
+    pub(super) fn next_step(&self, position: usize) -> Option<u64> {
+        let limit = self.limit(position);
+        self.steps.get(self.steps.partition_point(|&step| step <= limit)).copied()
     }
 }
 
-/// What asking about a vector of sizes led to.
-pub(super) enum Finding {
-    /// They do; the object of each interval.
+/// Result of probing a vector of sizes.
+pub(super) enum ProbeResult {
+    /// An assignment: the object of each interval.
     Fits(Vec<u32>),
-    /// They do not, and neither do others.
-    Refuted(Conflict),
-    /// Not found out within the nodes for one question.
+    /// The sizes are refuted by the conflict.
+    Refuted(SizeConflict),
+    /// Undecided within the node limit.
     Open,
 }
 
-/// Asks whether objects of these sizes do, and if not, why.
+/// Decides whether objects of given sizes suffice and derives a conflict if not.
 pub(super) struct Prober<'a> {
-    pub(super) intervals: &'a [Interval],
+    pub(super) intervals: &'a [ObjectInterval],
     pub(super) sections: u32,
-    /// More than this is not worth proving: the best total known.
-    pub(super) most: u64,
+    /// Total size of the incumbent: larger sizes need no refutation.
+    pub(super) limit: u64,
 }
 
 impl Prober<'_> {
+    /// Probes a vector of sizes, which must descend.
+    ///
     /// # Errors
-    /// Why the whole search must stop.
-    pub(super) fn probe(&self, sizes: &[u64], meter: &mut Meter<'_>) -> Result<Finding, Stop> {
+    /// The reason to stop, if a limit of the whole search was reached.
+    pub(super) fn probe(&self, sizes: &[u64], meter: &mut Meter<'_>) -> Result<ProbeResult, Stop> {
+        // First the whole problem with few nodes, then windows around the section where the search got
+        // stuck, which are easier to refute, at last the whole problem with many nodes. A window that
+        // fails refutes the whole, since its intervals are among all.
         let all = (0, self.sections);
-        let stuck = match self.ask(sizes, all, QUESTION, meter)? {
-            Decision::Yes(objects) => return Ok(Finding::Fits(objects)),
+        let stuck = match self.ask(sizes, all, DECISION_NODES, meter)? {
+            Decision::Yes(objects) => return Ok(ProbeResult::Fits(objects)),
             Decision::No { stuck } => {
                 let whole = self.strengthen(sizes, all, meter)?;
                 if let Some(conflict) = whole {
-                    return Ok(Finding::Refuted(conflict));
+                    return Ok(ProbeResult::Refuted(conflict));
                 }
                 return self.refuted_by(sizes, stuck, meter);
             }
@@ -90,16 +98,16 @@ impl Prober<'_> {
         if let Some(window) = self.window_near(stuck, sizes, meter)? {
             return self.refuted_in(sizes, window, meter);
         }
-        match self.ask(sizes, all, QUESTION * 40, meter)? {
-            Decision::Yes(objects) => Ok(Finding::Fits(objects)),
+        match self.ask(sizes, all, DECISION_NODES * 40, meter)? {
+            Decision::Yes(objects) => Ok(ProbeResult::Fits(objects)),
             Decision::No { stuck } => self.refuted_by(sizes, stuck, meter),
-            Decision::Unknown { .. } => Ok(Finding::Open),
+            Decision::Unknown { .. } => Ok(ProbeResult::Open),
         }
     }
 
-    /// The conflict of sizes that are known to fail, and got stuck there. What
-    /// comes later can have been the reason, so that is tried first.
-    fn refuted_by(&self, sizes: &[u64], stuck: u32, meter: &mut Meter<'_>) -> Result<Finding, Stop> {
+    /// Derives the conflict of sizes known to fail, for which a search got as far as section
+    /// `stuck`. Later sections may be the cause, so the window up to `stuck` is tested first.
+    fn refuted_by(&self, sizes: &[u64], stuck: u32, meter: &mut Meter<'_>) -> Result<ProbeResult, Stop> {
         let early = (0, stuck + 1);
         let window = if self.fails(sizes, early, meter)? { early } else { (0, self.sections) };
         self.refuted_in(sizes, window, meter)
@@ -108,33 +116,38 @@ impl Prober<'_> {
     fn ask(
         &self,
         sizes: &[u64],
-        window: Window,
-        most_nodes: u64,
+        window: SectionWindow,
+        node_limit: u64,
         meter: &mut Meter<'_>,
     ) -> Result<Decision, Stop> {
-        decide(self.intervals, sizes, 0, window, most_nodes, meter)
+        decide(self.intervals, sizes, 0, window, node_limit, meter)
     }
 
-    fn fails(&self, sizes: &[u64], window: Window, meter: &mut Meter<'_>) -> Result<bool, Stop> {
-        Ok(matches!(self.ask(sizes, window, QUESTION, meter)?, Decision::No { .. }))
+    fn fails(&self, sizes: &[u64], window: SectionWindow, meter: &mut Meter<'_>) -> Result<bool, Stop> {
+        Ok(matches!(self.ask(sizes, window, DECISION_NODES, meter)?, Decision::No { .. }))
     }
 
-    /// Whether these fail even with any number of objects of size `tail`.
+    /// Returns whether the sizes fail even with any number of further objects of size `tail`.
     fn fails_with(
         &self,
         sizes: &[u64],
         tail: u64,
-        window: Window,
+        window: SectionWindow,
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
         let mut larger: Vec<u64> = sizes.iter().copied().filter(|&size| size > tail).collect();
         descend(&mut larger);
-        let decision = decide(self.intervals, &larger, tail, window, QUESTION, meter)?;
+        let decision = decide(self.intervals, &larger, tail, window, DECISION_NODES, meter)?;
         Ok(matches!(decision, Decision::No { .. }))
     }
 
-    /// A small window around where a search got stuck in which it must.
-    fn window_near(&self, stuck: u32, sizes: &[u64], meter: &mut Meter<'_>) -> Result<Option<Window>, Stop> {
+    /// A small window around section `stuck` in which the sizes fail, if one is found.
+    fn window_near(
+        &self,
+        stuck: u32,
+        sizes: &[u64],
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<SectionWindow>, Stop> {
         let mut width = 2;
         while width < self.sections {
             for beyond in [0, width / 2] {
@@ -149,45 +162,57 @@ impl Prober<'_> {
         Ok(None)
     }
 
-    /// The conflict of sizes that are known to fail in this window: of a window
-    /// that is as small as it can be made.
-    fn refuted_in(&self, sizes: &[u64], window: Window, meter: &mut Meter<'_>) -> Result<Finding, Stop> {
+    /// Derives the conflict of sizes known to fail in a window, after shrinking the window from
+    /// both sides.
+    fn refuted_in(
+        &self,
+        sizes: &[u64],
+        window: SectionWindow,
+        meter: &mut Meter<'_>,
+    ) -> Result<ProbeResult, Stop> {
+        // A small window has few distinct sizes, so the conflict rises to higher steps. Failure is
+        // monotone in the window, so binary search finds its limits; a question that stays open counts
+        // as not failing, which makes the conflict weaker, not wrong.
         let (start, end) = window;
         let start = largest(start, end, |start| self.fails(sizes, (start, end), meter))?;
         let kept = end - start;
         let cut = largest(0, kept, |cut| self.fails(sizes, (start, end - cut), meter))?;
         let window = (start, end - cut);
         let conflict = self.strengthen(sizes, window, meter)?;
-        let plain = || Conflict::new(sizes, 0, self.steps(window));
-        Ok(Finding::Refuted(conflict.unwrap_or_else(plain)))
+        let plain = || SizeConflict::new(sizes, 0, self.steps(window));
+        Ok(ProbeResult::Refuted(conflict.unwrap_or_else(plain)))
     }
 
-    /// The different sizes of what meets a window, ascending.
-    fn steps(&self, window: Window) -> Vec<u64> {
-        let meeting = self.intervals.iter().filter(|one| one.first < window.1 && window.0 < one.end);
-        let mut steps: Vec<u64> = meeting.map(|one| one.size).collect();
+    /// Distinct sizes of the intervals that meet a window, ascending.
+    fn steps(&self, window: SectionWindow) -> Vec<u64> {
+        let meeting =
+            self.intervals.iter().filter(|interval| interval.first < window.1 && window.0 < interval.end);
+        let mut steps: Vec<u64> = meeting.map(|interval| interval.size).collect();
         steps.sort_unstable();
         steps.dedup();
         steps
     }
 
-    /// Larger sizes that fail as well: all grown alike as far as possible, with
-    /// any number of objects of that growth besides, so that every way out is
-    /// expensive; then each alone. None if growing all by the least step
+    /// Generalises a failure to larger sizes. `None` if growing all sizes by the smallest step
     /// already helps.
     fn strengthen(
         &self,
         sizes: &[u64],
-        window: Window,
+        window: SectionWindow,
         meter: &mut Meter<'_>,
-    ) -> Result<Option<Conflict>, Stop> {
+    ) -> Result<Option<SizeConflict>, Stop> {
+        // All sizes grow by the same amount as far as possible, so that every child of the node is
+        // expensive and the bound rises quickly; further objects of that size are admitted, so that
+        // opening more objects does not avoid the conflict. Then each position and the tail grow alone.
+        // Every step is proven by a decision, so the result is sound; binary search keeps their number
+        // logarithmic in the steps.
         let steps = self.steps(window);
         let step_at =
             |size: u64| steps[..steps.partition_point(|&step| step <= size)].last().copied().unwrap_or(0);
         let grown = |by: u64| -> Vec<u64> {
             sizes.iter().map(|&size| step_at(size.saturating_add(by)).max(size)).collect()
         };
-        let growth = growths(sizes, &steps, self.most.saturating_sub(sizes.iter().sum()));
+        let growth = growths(sizes, &steps, self.limit.saturating_sub(sizes.iter().sum()));
         let alike = largest(0, growth.len() + 1, |count| {
             let by = growth[count - 1];
             self.fails_with(&grown(by), step_at(by), window, meter)
@@ -197,15 +222,15 @@ impl Prober<'_> {
         }
         let mut ceiling = grown(growth[alike - 1]);
         let mut tail = step_at(growth[alike - 1]);
-        for place in (0..ceiling.len()).rev() {
-            let larger = &steps[steps.partition_point(|&step| step <= ceiling[place])..];
+        for position in (0..ceiling.len()).rev() {
+            let larger = &steps[steps.partition_point(|&step| step <= ceiling[position])..];
             let count = largest(0, larger.len() + 1, |count| {
                 let mut sizes = ceiling.clone();
-                sizes[place] = larger[count - 1];
+                sizes[position] = larger[count - 1];
                 self.fails_with(&sizes, tail, window, meter)
             })?;
             if count > 0 {
-                ceiling[place] = larger[count - 1];
+                ceiling[position] = larger[count - 1];
             }
         }
         let larger = &steps[steps.partition_point(|&step| step <= tail)..];
@@ -215,24 +240,23 @@ impl Prober<'_> {
         if count > 0 {
             tail = larger[count - 1];
         }
-        Ok(Some(Conflict::new(&ceiling, tail, steps)))
+        Ok(Some(SizeConflict::new(&ceiling, tail, steps)))
     }
 }
 
-/// By how much sizes, or new objects, may grow to reach a step, up to `most`,
-/// ascending.
-fn growths(sizes: &[u64], steps: &[u64], most: u64) -> Vec<u64> {
+/// Growths by which some size, or a new object, reaches a step, up to `limit`, ascending.
+fn growths(sizes: &[u64], steps: &[u64], limit: u64) -> Vec<u64> {
     let to_step =
         |size: u64| steps[steps.partition_point(|&step| step <= size)..].iter().map(move |step| step - size);
     let all = sizes.iter().copied().chain([0]).flat_map(to_step);
-    let mut growths: Vec<u64> = all.filter(|&growth| growth <= most).collect();
+    let mut growths: Vec<u64> = all.filter(|&growth| growth <= limit).collect();
     growths.sort_unstable();
     growths.dedup();
     growths
 }
 
-/// The largest number from `low` to below `high` for which `holds`, if it holds
-/// up to some number and not beyond; `low` is taken for granted.
+/// Binary search for the largest number in `low..high` for which the monotone predicate `holds`
+/// is true; `low` is assumed to satisfy it.
 fn largest<N: Midpoint>(
     mut low: N,
     mut high: N,

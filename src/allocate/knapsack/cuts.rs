@@ -1,39 +1,40 @@
-//! Can large objects be spared where they are needed for small tensors, and
-//! only there? A test of sizes that takes no search.
+//! A relaxation of the decision: can large objects serve the small tensors that need them?
 
-use crate::allocate::sharing::Interval;
+use crate::allocate::sharing::ObjectInterval;
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// Objects cut in two by size. Some of the small tensors, those for which the
-/// small objects would do, must go into large ones: in every section at least
-/// as many as are left when the small objects are full, and at most as many as
-/// there are large objects to spare. As a tensor stays in one object for all of
-/// its life, a choice need not exist, even where there are enough at any time.
+/// The flow relaxation for one cut of the objects by size.
 ///
-/// Whether one exists is a question of flow along time: in each section
-/// `spare` units pass, each through a chosen tensor or past all of them, and at
-/// most `idle` may pass so. Sections are nodes; a tensor is an arc from its
-/// first section to its end, of capacity 1.
-pub(super) struct Cut {
-    /// For each section, how many large objects its large tensors leave.
+/// A cut divides objects into large and small ones. Some of the small tensors must use large
+/// objects: in each section at least as many as remain when all small objects are in use, and at
+/// most as many as there are spare large objects. A tensor stays in one object for all of its
+/// sections, so a consistent choice may not exist even if each section has enough spare objects.
+///
+/// The choice is a flow along time (sections are nodes). In each section `spare` units pass,
+/// either through the arc of a chosen tensor, of capacity 1 from its first section to its end,
+/// or past the tensors, at most `idle` units. The choice exists if and only if the flow does.
+pub(super) struct SizeCut {
+    /// Number of large objects not needed by large tensors, for each section.
     spare: Vec<i32>,
-    /// How many of these nothing needs.
+    /// Number of spare objects that no small tensor needs, for each section.
     idle: Vec<i32>,
-    /// First and end of the small tensors, by first.
+    /// First section and end of each small tensor, by first section.
     arcs: Vec<(u32, u32)>,
 }
 
-impl Cut {
-    /// Of the small tensors, by first section. None if no section needs a large
-    /// object for one: then there is nothing to find out. `spare` has an entry
-    /// for each section.
+impl SizeCut {
+    /// The relaxation for the small tensors, which must be sorted by first section. `None` if no
+    /// section needs a large object for a small tensor: then the relaxation cannot fail. `spare`
+    /// has one entry for each section.
     pub(super) fn new(
-        small: impl Iterator<Item = Interval>,
+        small: impl Iterator<Item = ObjectInterval>,
         small_objects: i32,
         spare: &[i32],
     ) -> Option<Self> {
-        let arcs: Vec<(u32, u32)> = small.map(|one| (one.first, one.end)).collect();
+        let arcs: Vec<(u32, u32)> = small.map(|interval| (interval.first, interval.end)).collect();
+        // In each section, the small tensors exceed the small objects by `live - small_objects`; that
+        // many large objects are needed there and the rest of the spare ones is idle.
         let mut change = vec![0; spare.len() + 1];
         for &(first, end) in &arcs {
             change[first as usize] += 1;
@@ -50,14 +51,17 @@ impl Cut {
         any.then(|| Self { spare: spare.to_vec(), idle, arcs })
     }
 
-    /// Where the choice gets stuck, if there is none. Augmenting paths, one for
-    /// each unit by which the spare objects grow: O(units (sections + n)).
+    /// Returns a section in which the flow is stuck, or `None` if it exists. Augmenting paths,
+    /// one per unit by which `spare` grows: O(units (sections + n)) time.
     ///
     /// # Errors
-    /// Why the whole search must stop.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn stuck(&self, meter: &mut Meter<'_>) -> Result<Option<u32>, Stop> {
         meter.spend((self.arcs.len() + self.spare.len()) as u64 / 8)?;
-        let mut flow = Flow::new(self);
+        // Units enter where `spare` grows from one section to the next and leave where it falls. Each
+        // unit is sent by its own augmenting path; if one cannot be sent, the set of reached sections
+        // is a cut without capacity, which proves that the flow does not exist (max-flow min-cut).
+        let mut flow = CutFlow::new(self);
         let mut before = 0;
         for section in 0..self.spare.len() {
             for _ in before..self.spare[section] {
@@ -76,25 +80,25 @@ impl Cut {
 
 const NONE: u32 = u32::MAX;
 
-struct Flow<'a> {
-    cut: &'a Cut,
-    /// Where each section's arcs begin; and the arcs that end at a section.
+struct CutFlow<'a> {
+    cut: &'a SizeCut,
+    /// Start of the arcs of each node; arcs sorted by end, and the start of those that end there.
     first_arc: Vec<u32>,
     ending: Vec<u32>,
     first_ending: Vec<u32>,
     chosen: Vec<bool>,
-    past: Vec<i32>,
-    /// Units that may still stay behind at each node.
+    past_flow: Vec<i32>,
+    /// Number of units that may still leave the network at each node.
     room: Vec<i32>,
     queue: Vec<u32>,
-    /// By node: from where it was reached, and by which arc (or past them).
+    /// For each node: its predecessor on the path and the arc used (`NONE` past the tensors).
     reached_from: Vec<(u32, u32)>,
-    seen: Vec<u32>,
+    visited: Vec<u32>,
     round: u32,
 }
 
-impl<'a> Flow<'a> {
-    fn new(cut: &'a Cut) -> Self {
+impl<'a> CutFlow<'a> {
+    fn new(cut: &'a SizeCut) -> Self {
         let nodes = cut.spare.len() + 1;
         let count = cut.arcs.len();
         let mut ending: Vec<u32> = (0..count as u32).collect();
@@ -117,17 +121,17 @@ impl<'a> Flow<'a> {
             first_ending: index(&|at| cut.arcs[ending[at] as usize].1),
             ending,
             chosen: vec![false; count],
-            past: vec![0; nodes],
+            past_flow: vec![0; nodes],
             room: (0..nodes).map(|node| if node == 0 { 0 } else { ends(node) }).collect(),
             queue: Vec::with_capacity(nodes),
             reached_from: vec![(NONE, NONE); nodes],
-            seen: vec![0; nodes],
+            visited: vec![0; nodes],
             round: 0,
         }
     }
 
-    /// Leads one more unit from a node to one where a unit ends, by the fewest
-    /// arcs; what was chosen may be chosen otherwise.
+    /// Sends one more unit from `source` to a node at which units leave, along a shortest
+    /// augmenting path.
     fn augment(&mut self, source: u32) -> bool {
         self.round += 1;
         self.queue.clear();
@@ -137,46 +141,48 @@ impl<'a> Flow<'a> {
             at += 1;
             if self.room[node as usize] > 0 {
                 self.room[node as usize] -= 1;
-                self.lead(node);
+                self.update_flow(node);
                 return true;
             }
-            self.spread(node);
+            self.expand(node);
         }
         false
     }
 
     fn reach(&mut self, node: u32, from: u32, by: u32) {
-        let seen = &mut self.seen[node as usize];
-        if *seen != self.round {
-            *seen = self.round;
+        let visited = &mut self.visited[node as usize];
+        if *visited != self.round {
+            *visited = self.round;
             self.reached_from[node as usize] = (from, by);
             self.queue.push(node);
         }
     }
 
-    fn spread(&mut self, node: u32) {
+    fn expand(&mut self, node: u32) {
         let at = node as usize;
+        // Residual arcs: forward along unchosen tensors, backward along chosen ones, forward past the
+        // tensors up to `idle`, and backward over units that went past.
         for arc in self.first_arc[at]..self.first_arc[at + 1] {
             if !self.chosen[arc as usize] {
                 self.reach(self.cut.arcs[arc as usize].1, node, arc);
             }
         }
-        for place in self.first_ending[at]..self.first_ending[at + 1] {
-            let arc = self.ending[place as usize];
+        for index in self.first_ending[at]..self.first_ending[at + 1] {
+            let arc = self.ending[index as usize];
             if self.chosen[arc as usize] {
                 self.reach(self.cut.arcs[arc as usize].0, node, arc);
             }
         }
-        if at < self.cut.idle.len() && self.past[at] < self.cut.idle[at] {
+        if at < self.cut.idle.len() && self.past_flow[at] < self.cut.idle[at] {
             self.reach(node + 1, node, NONE);
         }
-        if at > 0 && self.past[at - 1] > 0 {
+        if at > 0 && self.past_flow[at - 1] > 0 {
             self.reach(node - 1, node, NONE);
         }
     }
 
-    /// Back along the path that was found.
-    fn lead(&mut self, mut node: u32) {
+    /// Updates the flow along the path to `node`.
+    fn update_flow(&mut self, mut node: u32) {
         loop {
             let (from, by) = self.reached_from[node as usize];
             if from == NONE {
@@ -185,9 +191,9 @@ impl<'a> Flow<'a> {
             if by != NONE {
                 self.chosen[by as usize] ^= true;
             } else if from < node {
-                self.past[from as usize] += 1;
+                self.past_flow[from as usize] += 1;
             } else {
-                self.past[node as usize] -= 1;
+                self.past_flow[node as usize] -= 1;
             }
             node = from;
         }
@@ -199,22 +205,22 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
 
-    /// Whether some of the arcs load each section with at least `least` and at
-    /// most `most`, by trying all.
-    fn possible(arcs: &[(u32, u32)], least: &[i32], most: &[i32]) -> bool {
+    /// Returns whether some subset of the arcs loads each section with at lower `lower` and at upper `upper`
+    /// arcs, by enumeration.
+    fn possible(arcs: &[(u32, u32)], lower: &[i32], upper: &[i32]) -> bool {
         (0..1u32 << arcs.len()).any(|chosen| {
-            (0..most.len()).all(|section| {
+            (0..upper.len()).all(|section| {
                 let at = section as u32;
                 let lives =
                     |&(i, arc): &(usize, &(u32, u32))| chosen >> i & 1 == 1 && arc.0 <= at && at < arc.1;
                 let load = arcs.iter().enumerate().filter(lives).map(|_| 1).sum();
-                least[section] <= load && load <= most[section]
+                lower[section] <= load && load <= upper[section]
             })
         })
     }
 
     #[test]
-    fn says_what_trying_all_says() {
+    fn equal_to_enumeration() {
         let mut random = fastrand::Rng::with_seed(11);
         let (mut stuck, mut done) = (0, 0);
         while stuck < 500 || done < 500 {
@@ -229,16 +235,16 @@ mod tests {
             let small_objects = random.i32(0..4);
             let spare: Vec<i32> = (0..sections).map(|_| random.i32(0..4)).collect();
             let live = |at: u32| arcs.iter().filter(|arc| arc.0 <= at && at < arc.1).map(|_| 1).sum::<i32>();
-            let least: Vec<i32> = (0..sections).map(|at| (live(at) - small_objects).max(0)).collect();
-            if least.iter().zip(&spare).any(|(least, spare)| least > spare) {
+            let lower: Vec<i32> = (0..sections).map(|at| (live(at) - small_objects).max(0)).collect();
+            if lower.iter().zip(&spare).any(|(lower, spare)| lower > spare) {
                 continue;
             }
-            let small = arcs.iter().map(|&(first, end)| Interval { size: 1, first, end });
-            let Some(cut) = Cut::new(small, small_objects, &spare) else { continue };
+            let small = arcs.iter().map(|&(first, end)| ObjectInterval { size: 1, first, end });
+            let Some(cut) = SizeCut::new(small, small_objects, &spare) else { continue };
             let limits = Limits::new();
-            let found = cut.stuck(&mut Meter::new(&limits, u64::MAX)).unwrap();
-            assert_eq!(found.is_none(), possible(&arcs, &least, &spare), "{arcs:?} {least:?} {spare:?}");
-            if found.is_some() {
+            let section = cut.stuck(&mut Meter::new(&limits, u64::MAX)).unwrap();
+            assert_eq!(section.is_none(), possible(&arcs, &lower, &spare), "{arcs:?} {lower:?} {spare:?}");
+            if section.is_some() {
                 stuck += 1;
             } else {
                 done += 1;

@@ -1,95 +1,90 @@
-//! Can these tensors share objects of these sizes? The decision that the
-//! search asks again and again.
+//! Decision: can the tensors share objects of given sizes?
 
-use super::cuts::Cut;
-use crate::allocate::sharing::Interval;
+use super::cuts::SizeCut;
+use crate::allocate::sharing::ObjectInterval;
 use crate::limits::{Meter, Stop};
 use crate::random::{Keys, Random};
 use crate::sorting::sort_by_keys;
 
-/// The answer, for the intervals that meet a window of time.
+/// Answer to a decision, for the intervals that meet a window of sections.
 #[derive(Debug)]
 pub(super) enum Decision {
-    /// The object of each interval, by the interval's index; `u32::MAX` for
-    /// those outside of the window.
+    /// The object of each interval, by index; `u32::MAX` for intervals outside the window.
     Yes(Vec<u32>),
-    /// There is no way. The search reached this section, but what comes later
-    /// may be the reason.
+    /// No assignment exists. The search got as far as section `stuck`; the cause may be later.
     No {
-        /// The last section that was reached.
+        /// Last section reached.
         stuck: u32,
     },
-    /// The share of nodes for this question is used up.
+    /// The node limit of the decision was reached.
     Unknown {
-        /// The last section that was reached.
+        /// Last section reached.
         stuck: u32,
     },
 }
 
-/// A window of sections, `[start, end)`.
-pub(super) type Window = (u32, u32);
+/// A window of sections `[start, end)`.
+pub(super) type SectionWindow = (u32, u32);
 
-/// Decides by depth-first search over the intervals in order of their start.
-/// An interval may take any object that is free and large enough, the smallest
-/// first; of free objects of equal size only one is tried. Cut off are states
-/// that were seen to fail before (what objects are busy until when is all that
-/// matters), and choices after which, in some section, more intervals are left
-/// for objects of some size than there are.
-///
-/// `sizes` descends. At most `most_nodes` nodes are spent. Intervals of size
-/// `trifle` or less are left out, as if there were any number of objects for
-/// them.
+/// Decides by depth-first search whether the intervals can share objects of the given sizes,
+/// which must descend. Intervals of size `ignored_size` or less are left out, as if there were any
+/// number of objects for them. Spends at most `node_limit` nodes.
 ///
 /// # Errors
-/// Why the whole search must stop.
+/// The reason to stop, if a limit of the whole search was reached.
 pub(super) fn decide(
-    intervals: &[Interval],
+    intervals: &[ObjectInterval],
     sizes: &[u64],
-    trifle: u64,
-    window: Window,
-    most_nodes: u64,
+    ignored_size: u64,
+    window: SectionWindow,
+    node_limit: u64,
     meter: &mut Meter<'_>,
 ) -> Result<Decision, Stop> {
-    let mut search = match Search::new(intervals, sizes, trifle, window, meter)? {
+    // Intervals are assigned in order of their start; each takes a free object that is large enough,
+    // the smallest first. Pruned are: equal objects (one representative for each size), states seen to
+    // fail (the busy times of the objects determine the rest of the search), and assignments after
+    // which, in some section, fewer large objects are left than intervals need. All of these keep the
+    // search complete, so `No` is a proof. Exponential in the worst case.
+    let mut search = match AssignmentSearch::new(intervals, sizes, ignored_size, window, meter)? {
         Ok(search) => search,
         Err(stuck) => return Ok(Decision::No { stuck }),
     };
-    search.run(most_nodes, meter)
+    search.run(node_limit, meter)
 }
 
-struct Search<'a> {
+struct AssignmentSearch<'a> {
     sizes: &'a [u64],
-    window: Window,
+    window: SectionWindow,
     total: usize,
-    /// Those that meet the window, clipped to it, by start and size.
-    items: Vec<(Interval, u32)>,
-    /// The different sizes: the level of each object, and of each item the last
-    /// level that is large enough.
+    /// Intervals that meet the window, clipped to it, by start and size, with their indices.
+    items: Vec<(ObjectInterval, u32)>,
+    /// Level of each object: the index of its size among the distinct sizes, descending. Level
+    /// of each item: the last one that is large enough.
     object_level: Vec<usize>,
     item_level: Vec<usize>,
-    /// `spare[level][section]`: objects of that level or larger, less the items
-    /// that need one.
+    /// `spare[level][section]`: number of objects of that level or larger, minus the number of
+    /// items that need one.
     spare: Vec<i32>,
     width: usize,
     busy_until: Vec<u32>,
     choice: Vec<Option<usize>>,
-    was_busy_until: Vec<u32>,
-    /// The next object to try for each item, counting down.
+    previous_busy_until: Vec<u32>,
+    /// Next object to try for each item, counting down from the smallest object.
     untried: Vec<usize>,
     failed: Vec<Keys>,
     deepest: usize,
 }
 
-impl<'a> Search<'a> {
-    /// The search at its root, or the section at which it is hopeless.
+impl<'a> AssignmentSearch<'a> {
+    /// The search at its root, or the section in which a relaxation already fails.
     fn new(
-        intervals: &[Interval],
+        intervals: &[ObjectInterval],
         sizes: &'a [u64],
-        trifle: u64,
-        window: Window,
+        ignored_size: u64,
+        window: SectionWindow,
         meter: &mut Meter<'_>,
     ) -> Result<Result<Self, u32>, Stop> {
-        let items = clipped(intervals, trifle, window);
+        let items = clipped(intervals, ignored_size, window);
         let mut levels = sizes.to_vec();
         levels.dedup();
         let width = (window.1 - window.0) as usize;
@@ -104,11 +99,13 @@ impl<'a> Search<'a> {
             }
             item_level.push(large_enough - 1);
         }
+        // Two relaxations at the root. Counting: in each section, the items that need an object of some
+        // level or larger must not outnumber these objects. Flow: see `SizeCut`.
         let spare = spare_objects(&items, &item_level, &object_level, levels.len(), width);
-        if let Some(place) = spare.iter().position(|&spare| spare < 0) {
-            return Ok(Err(window.0 + (place % width) as u32));
+        if let Some(index) = spare.iter().position(|&spare| spare < 0) {
+            return Ok(Err(window.0 + (index % width) as u32));
         }
-        if let Some(stuck) = stuck_in_a_cut(&items, &item_level, &object_level, &spare, width, meter)? {
+        if let Some(stuck) = stuck_section(&items, &item_level, &object_level, &spare, width, meter)? {
             return Ok(Err(window.0 + stuck));
         }
         let count = items.len();
@@ -123,34 +120,36 @@ impl<'a> Search<'a> {
             width,
             busy_until: vec![0; sizes.len()],
             choice: vec![None; count],
-            was_busy_until: vec![0; count],
+            previous_busy_until: vec![0; count],
             untried: vec![sizes.len(); count],
             failed: vec![Keys::default(); count],
             deepest: 0,
         }))
     }
 
-    fn run(&mut self, most_nodes: u64, meter: &mut Meter<'_>) -> Result<Decision, Stop> {
+    fn run(&mut self, node_limit: u64, meter: &mut Meter<'_>) -> Result<Decision, Stop> {
         let mut at = 0;
         let mut entered = true;
-        // A node looks at every object, so many objects make it dearer.
-        let price = 1 + self.sizes.len() as u64 / 8;
-        for _ in 0..most_nodes / price {
+        // A node scans all objects, so its price grows with their number.
+        let node_cost = 1 + self.sizes.len() as u64 / 8;
+        for _ in 0..node_limit / node_cost {
             if at == self.items.len() {
                 return Ok(Decision::Yes(self.assignment()));
             }
-            meter.spend(price)?;
+            meter.spend(node_cost)?;
             self.deepest = self.deepest.max(at);
-            let hopeless =
-                entered && !self.failed[at].is_empty() && self.failed[at].contains(&self.state(at));
-            if !hopeless && self.place(at) {
+            // A state is stored as failed when all options of its item are exhausted, and looked up
+            // when the item is entered again by other assignments of the items before it.
+            let is_refuted =
+                entered && !self.failed[at].is_empty() && self.failed[at].contains(&self.state_hash(at));
+            if !is_refuted && self.place(at) {
                 at += 1;
                 entered = true;
                 continue;
             }
-            if !hopeless {
-                let state = self.state(at);
-                self.failed[at].insert(state);
+            if !is_refuted {
+                let state_hash = self.state_hash(at);
+                self.failed[at].insert(state_hash);
             }
             self.untried[at] = self.sizes.len();
             self.choice[at] = None;
@@ -159,18 +158,19 @@ impl<'a> Search<'a> {
             }
             at -= 1;
             entered = false;
-            self.take_back(at);
+            self.undo(at);
         }
         Ok(Decision::Unknown { stuck: self.stuck() })
     }
 
-    /// Gives the item the next object that it may have.
+    /// Assigns the next possible object to an item; false if there is none.
     fn place(&mut self, at: usize) -> bool {
         let item = self.items[at].0;
         while self.untried[at] > 0 {
             self.untried[at] -= 1;
             let object = self.untried[at];
             let size = self.sizes[object];
+            // Free objects of one size are interchangeable: they differ in their past only.
             let tried = self.choice[at].is_some_and(|earlier| self.sizes[earlier] == size);
             if size < item.size || self.busy_until[object] > item.first || tried {
                 continue;
@@ -178,7 +178,7 @@ impl<'a> Search<'a> {
             self.choice[at] = Some(object);
             if self.has_spare(at, object) {
                 self.change_spare(at, object, -1);
-                self.was_busy_until[at] = self.busy_until[object];
+                self.previous_busy_until[at] = self.busy_until[object];
                 self.busy_until[object] = item.end;
                 return true;
             }
@@ -186,16 +186,18 @@ impl<'a> Search<'a> {
         false
     }
 
-    fn take_back(&mut self, at: usize) {
+    fn undo(&mut self, at: usize) {
         if let Some(object) = self.choice[at] {
-            self.busy_until[object] = self.was_busy_until[at];
+            self.busy_until[object] = self.previous_busy_until[at];
             self.change_spare(at, object, 1);
         }
     }
 
-    /// Whether the objects larger than needed, up to this one, can be spared
-    /// throughout.
+    /// Returns whether assigning the object leaves enough large objects for the items that need them, in
+    /// all sections of the item.
     fn has_spare(&self, at: usize, object: usize) -> bool {
+        // An object larger than needed is taken from all levels between its own and that of the item.
+        // At each of these levels, one must be spare in all sections of the item.
         let item = self.items[at].0;
         let levels = self.object_level[object]..self.item_level[at];
         levels.into_iter().all(|level| {
@@ -214,9 +216,11 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The key of until when each object is busy as seen by item `at`; objects of one
-    /// size are interchangeable.
-    fn state(&self, at: usize) -> u128 {
+    /// Hash of the times until which objects are busy, as seen by item `at`. Objects of one size
+    /// are interchangeable, so the hash does not depend on their order.
+    fn state_hash(&self, at: usize) -> u128 {
+        // Objects that are free by now are equal to objects never used, so only busy times after `now`
+        // count. The sum over objects does not depend on their numbering.
         let now = self.items[at].0.first;
         let busy = self.busy_until.iter().zip(&self.object_level).filter(|(until, _)| **until > now);
         let marks = busy.map(|(&until, &level)| Random::new((level as u64) << 32 | u64::from(until)).key());
@@ -236,16 +240,22 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The intervals that meet a window, clipped to it and counted from its start,
-/// by start and then by size descending, each with its index.
-fn clipped(intervals: &[Interval], trifle: u64, window: Window) -> Vec<(Interval, u32)> {
-    let counts = |one: &Interval| one.size > trifle && one.first < window.1 && window.0 < one.end;
-    let meeting = intervals.iter().zip(0u32..).filter(|(one, _)| counts(one));
-    let mut items: Vec<(Interval, u32)> = meeting
-        .map(|(one, index)| {
-            let first = one.first.max(window.0) - window.0;
-            let end = one.end.min(window.1) - window.0;
-            (Interval { size: one.size, first, end }, index)
+/// The intervals that meet a window, clipped to it and relative to its start, by start and
+/// descending size, with their indices.
+fn clipped(
+    intervals: &[ObjectInterval],
+    ignored_size: u64,
+    window: SectionWindow,
+) -> Vec<(ObjectInterval, u32)> {
+    let counts = |interval: &ObjectInterval| {
+        interval.size > ignored_size && interval.first < window.1 && window.0 < interval.end
+    };
+    let meeting = intervals.iter().zip(0u32..).filter(|(interval, _)| counts(interval));
+    let mut items: Vec<(ObjectInterval, u32)> = meeting
+        .map(|(interval, index)| {
+            let first = interval.first.max(window.0) - window.0;
+            let end = interval.end.min(window.1) - window.0;
+            (ObjectInterval { size: interval.size, first, end }, index)
         })
         .collect();
     sort_by_keys(&mut items, |(item, _)| [item.first.into(), !item.size]);
@@ -253,38 +263,37 @@ fn clipped(intervals: &[Interval], trifle: u64, window: Window) -> Vec<(Interval
 }
 
 fn spare_objects(
-    items: &[(Interval, u32)],
+    items: &[(ObjectInterval, u32)],
     item_level: &[usize],
     object_level: &[usize],
     levels: usize,
     width: usize,
 ) -> Vec<i32> {
-    // How many more items of each level live in a section than in the one before.
+    // For each level: the change of the number of live items at each section.
     let mut changes = vec![0; levels * (width + 1)];
-    for ((item, _), &own) in items.iter().zip(item_level) {
-        changes[own * (width + 1) + item.first as usize] += 1;
-        changes[own * (width + 1) + item.end as usize] -= 1;
+    for ((item, _), &level) in items.iter().zip(item_level) {
+        changes[level * (width + 1) + item.first as usize] += 1;
+        changes[level * (width + 1) + item.end as usize] -= 1;
     }
     let mut live = vec![0; width];
     let mut spare = Vec::with_capacity(levels * width);
     for level in 0..levels {
         let objects = object_level.partition_point(|&other| other <= level);
-        // Objects are numbered in 32 bits.
+        // Object indices are 32 bits wide.
         let objects = i32::try_from(objects).unwrap_or(i32::MAX);
-        let mut own = 0;
+        let mut total = 0;
         for (live, change) in live.iter_mut().zip(&changes[level * (width + 1)..]) {
-            own += change;
-            *live += own;
+            total += change;
+            *live += total;
             spare.push(objects - *live);
         }
     }
     spare
 }
 
-/// Whether at some level the objects above it and those below cannot be told
-/// apart as [`Cut`] asks, and where.
-fn stuck_in_a_cut(
-    items: &[(Interval, u32)],
+/// The section in which the flow relaxation of some level fails (see [`SizeCut`]), if any.
+fn stuck_section(
+    items: &[(ObjectInterval, u32)],
     item_level: &[usize],
     object_level: &[usize],
     spare: &[i32],
@@ -293,10 +302,10 @@ fn stuck_in_a_cut(
 ) -> Result<Option<u32>, Stop> {
     for (level, spare) in spare.chunks(width.max(1)).enumerate() {
         meter.spend((items.len() + width) as u64 / 32)?;
-        let small = items.iter().zip(item_level).filter(|(_, own)| **own > level);
+        let small = items.iter().zip(item_level).filter(|(_, item_level)| **item_level > level);
         let larger = object_level.partition_point(|&other| other <= level);
         let small_objects = i32::try_from(object_level.len() - larger).unwrap_or(i32::MAX);
-        let cut = Cut::new(small.map(|((item, _), _)| *item), small_objects, spare);
+        let cut = SizeCut::new(small.map(|((item, _), _)| *item), small_objects, spare);
         if let Some(cut) = cut
             && let Some(stuck) = cut.stuck(meter)?
         {

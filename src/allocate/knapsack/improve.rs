@@ -1,40 +1,42 @@
-//! A better sharing from a good one, when the search finds none in time.
+//! Large-neighbourhood search, for when the exact search runs out of nodes.
 
 use super::maxima::positional_maxima;
-use super::search::{Freedom, Search};
-use crate::allocate::sharing::{Interval, Sharing};
+use super::search::{ObjectLimits, SizeSearch};
+use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
 use crate::limits::{Meter, Stop};
 use crate::random::Random;
 use crate::sorting::sort_by_keys;
 
-/// Nodes for sharing the tensors of a few objects anew.
-const FEW: u64 = 20_000;
+/// Node limit for sharing the tensors of a few objects again.
+const SUBPROBLEM_NODES: u64 = 20_000;
 
-/// Gives up after so many tries without success, for each object.
+/// Number of tries without success per object after which the search gives up.
 const PATIENCE: usize = 100;
 
-/// Takes a few objects at a time and shares their tensors anew with the least
-/// sum, by the search itself (a large-neighbourhood search). Given objects stay
-/// as they are. Ends at `bound`, or when nothing has helped for long.
+/// Repeatedly takes a few objects and shares their tensors optimally, by the search itself.
+/// Given objects stay unchanged. Ends at `bound`, or after many tries without success.
 ///
 /// # Errors
-/// Why it must stop; what it has got to until then is in `sharing`.
+/// The reason to stop; `sharing` holds the improvements until then.
 pub(super) fn improve(
-    intervals: &[Interval],
+    intervals: &[ObjectInterval],
     given: usize,
     bound: u64,
-    sharing: &mut Sharing,
+    sharing: &mut ObjectSharing,
     meter: &mut Meter<'_>,
 ) -> Result<(), Stop> {
+    // Objects close by size are chosen, since their tensors fit each other's objects. The subproblem is
+    // searched with the number of chosen objects as a limit and the current sum as incumbent, so every
+    // change is an improvement and the sharing stays valid.
     let mut random = Random::new(0);
     let mut failures = 0;
-    tidy(sharing, given);
-    let opened = |sharing: &Sharing| sharing.sizes[given..].iter().sum::<u64>();
+    normalise(sharing, given);
+    let opened = |sharing: &ObjectSharing| sharing.sizes[given..].iter().sum::<u64>();
     while opened(sharing) > bound && failures < PATIENCE * (sharing.sizes.len() - given) {
         meter.best = opened(sharing);
         let chosen = choose(given, sharing.sizes.len(), &mut random);
         meter.spend(1 + (intervals.len() / 8) as u64)?;
-        if share_anew(intervals, given, &chosen, sharing, meter)? {
+        if reshare(intervals, given, &chosen, sharing, meter)? {
             failures = 0;
         } else {
             failures += 1;
@@ -43,72 +45,73 @@ pub(super) fn improve(
     Ok(())
 }
 
-/// Two to ten neighbours by size, not all of those in between.
+/// Chooses two to ten objects that are close by size, at random.
 fn choose(given: usize, objects: usize, random: &mut Random) -> Vec<usize> {
     let opened = objects - given;
     let count = (2 + random.below(9)).min(opened);
     let span = (count + random.below(count * 2)).min(opened);
     let start = given + random.below(opened - span + 1);
     let mut all: Vec<usize> = (start..start + span).collect();
-    for place in 0..count {
-        let other = place + random.below(span - place);
-        all.swap(place, other);
+    for position in 0..count {
+        let swapped = position + random.below(span - position);
+        all.swap(position, swapped);
     }
     all.truncate(count);
     all
 }
 
-fn share_anew(
-    intervals: &[Interval],
+fn reshare(
+    intervals: &[ObjectInterval],
     given: usize,
     chosen: &[usize],
-    sharing: &mut Sharing,
+    sharing: &mut ObjectSharing,
     meter: &mut Meter<'_>,
 ) -> Result<bool, Stop> {
     let is_member = |&i: &usize| chosen.contains(&(sharing.object[i] as usize));
     let members: Vec<usize> = (0..intervals.len()).filter(is_member).collect();
-    let own: Vec<Interval> = members.iter().map(|&i| intervals[i]).collect();
-    let (own, sections) = compressed(own);
-    let maxima = positional_maxima(&own, sections);
+    let member_intervals: Vec<ObjectInterval> = members.iter().map(|&i| intervals[i]).collect();
+    let (member_intervals, sections) = compressed(member_intervals);
+    // Positional maxima show without search that most choices cannot be improved.
+    let maxima = positional_maxima(&member_intervals, sections);
     let before: u64 = chosen.iter().map(|&object| sharing.sizes[object]).sum();
     if maxima.iter().sum::<u64>() >= before {
         return Ok(false);
     }
-    let freedom = Freedom { given: Vec::new(), most_objects: Some(chosen.len()) };
-    let mut few = meter.of_question(FEW);
-    let search = Search { intervals: &own, sections, freedom: &freedom };
-    let found = search.run(&maxima, before, &mut few);
-    meter.spend(few.nodes())?;
-    let Some(better) = found.best else { return Ok(false) };
+    let object_limits = ObjectLimits { given: Vec::new(), max_objects: Some(chosen.len()) };
+    let mut decision_meter = meter.of_question(SUBPROBLEM_NODES);
+    let search = SizeSearch { intervals: &member_intervals, sections, object_limits: &object_limits };
+    let result = search.run(&maxima, before, &mut decision_meter);
+    meter.spend(decision_meter.nodes())?;
+    let Some(better) = result.best else { return Ok(false) };
     for (&object, size) in chosen.iter().zip(better.sizes.iter().copied().chain(std::iter::repeat(0))) {
         sharing.sizes[object] = size;
     }
     for (&i, &object) in members.iter().zip(&better.object) {
         sharing.object[i] = chosen[object as usize] as u32;
     }
-    tidy(sharing, given);
+    normalise(sharing, given);
     Ok(true)
 }
 
-/// Only the sections at which one of these starts.
-fn compressed(mut intervals: Vec<Interval>) -> (Vec<Interval>, u32) {
-    let mut starts: Vec<u32> = intervals.iter().map(|one| one.first).collect();
+/// Compresses sections to those at which some interval starts.
+fn compressed(mut intervals: Vec<ObjectInterval>) -> (Vec<ObjectInterval>, u32) {
+    let mut starts: Vec<u32> = intervals.iter().map(|interval| interval.first).collect();
     starts.sort_unstable();
     starts.dedup();
     let section = |time: u32| starts.partition_point(|&start| start < time) as u32;
-    for one in &mut intervals {
-        (one.first, one.end) = (section(one.first), section(one.end));
+    for interval in &mut intervals {
+        (interval.first, interval.end) = (section(interval.first), section(interval.end));
     }
     (intervals, starts.len() as u32)
 }
 
-/// Opened objects by size, without those that have become empty.
-fn tidy(sharing: &mut Sharing, given: usize) {
+/// Sorts opened objects by size and removes empty ones.
+fn normalise(sharing: &mut ObjectSharing, given: usize) {
     let mut order: Vec<usize> = (given..sharing.sizes.len()).filter(|&k| sharing.sizes[k] > 0).collect();
     sort_by_keys(&mut order, |&k| [!sharing.sizes[k], 0]);
     let mut number: Vec<u32> = (0..sharing.sizes.len() as u32).collect();
-    for (place, &k) in order.iter().enumerate() {
-        number[k] = (given + place) as u32;
+    for (position, &k) in order.iter().enumerate() {
+        number[k] = (given + position) as u32;
     }
     for object in &mut sharing.object {
         *object = number[*object as usize];

@@ -1,4 +1,10 @@
-//! Shared objects of the least total size, by branch and bound.
+//! Shared objects of minimum total size, by branch and bound.
+//!
+//! `maxima` gives the lower bound, `greedy` the first incumbent. `search` is a best-first search
+//! over the sizes of the objects; it asks `decide` whether the tensors can share objects of
+//! given sizes. If not, `conflict` generalises the failure to larger sizes, so that many nodes
+//! are refuted at once. `cuts` is a relaxation that refutes sizes without search, `improve` a
+//! large-neighbourhood search for when the nodes run out.
 
 mod conflict;
 mod cuts;
@@ -9,27 +15,29 @@ mod maxima;
 mod search;
 
 use super::greedy_objects::in_order;
-use super::sharing::{Interval, OUTSIDE, Shared, Sharing};
+use super::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
 use crate::sorting::{descend, sort_by_keys};
 use maxima::{maxima_until_stopped, positional_maxima};
-use search::{Freedom, Search};
+use search::{ObjectLimits, SizeSearch};
 
-/// Shared objects, for runtimes with a few fixed buffers instead of one arena:
-/// each tensor gets one object, an object is as large as its largest tensor,
-/// and tensors that live together never share one. The total size is as small
-/// as can be, and proven so, within the limits.
+/// Shared objects of minimum total size, for runtimes with a few fixed buffers instead of
+/// one arena.
 ///
-/// Sizes count rounded up to the buffer's alignment. Objects are laid out one
-/// after the other, those of large alignment first.
+/// Each tensor gets one object, an object is as large as its largest tensor, and tensors that
+/// are live at the same time never share an object. The total size is proven minimal unless a
+/// limit stops the search.
 ///
-/// Published as a 0-1 knapsack solved by branch and bound in decreasing size;
-/// here the search is best-first over the sizes of the objects, bounded by
-/// positional maxima (Pisarchyk & Lee, arXiv 2001.03288) and by conflicts, see
-/// `docs/algorithms.md`. Exponential in the worst case.
+/// Sizes are rounded up to the alignment of the buffer. Objects lie one after the other, those
+/// of large alignment first.
+///
+/// The published method is a 0-1 knapsack, solved by branch and bound in decreasing order of
+/// size. This search is best-first over the sizes of the objects, bounded by positional maxima
+/// (Pisarchyk & Lee, arXiv 2001.03288) and by conflicts; see `docs/algorithms.md`. Exponential
+/// in the worst case.
 ///
 /// ```
 /// use plimsoll::allocate::Knapsack;
@@ -49,28 +57,28 @@ pub struct Knapsack {
     most_objects: Option<usize>,
 }
 
-/// Nodes where the limits name no number: at most about a second.
+/// Default number of nodes: about a second at most.
 const DEFAULT_NODES: u64 = 8_000_000;
 
-/// Larger problems are not searched: sections times different sizes.
-const MOST_CELLS: usize = 20_000_000;
+/// Maximum number of sections times distinct sizes; larger problems are not searched.
+const MAX_CELLS: usize = 20_000_000;
 
 impl Knapsack {
-    /// Any number of objects of any size.
+    /// Creates the strategy without restrictions on the objects.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// At most this many objects, the given ones included.
+    /// Limits the number of objects, including the given ones.
     #[must_use]
     pub fn most_objects(mut self, count: usize) -> Self {
         self.most_objects = Some(count);
         self
     }
 
-    /// Objects of these sizes in bytes are there anyway, to be filled before
-    /// new ones are opened: what is opened besides is as small as can be.
+    /// Provides objects of these sizes in bytes at no cost. The total size of the further objects
+    /// is minimised.
     #[must_use]
     pub fn given(mut self, sizes: impl IntoIterator<Item = u64>) -> Self {
         self.given = sizes.into_iter().filter(|&size| size > 0).collect();
@@ -83,19 +91,21 @@ impl Knapsack {
     }
 
     fn no_sharing(&self, stop: Stop) -> Error {
-        let most = self.most_objects.unwrap_or(usize::MAX);
+        let limit = self.most_objects.unwrap_or(usize::MAX);
         let given = self.given.len();
-        let verb = if stop == Stop::Finished { "there is no" } else { "found no" };
-        self.refused(format!("{verb} way to share {most} objects of which {given} are given ({stop})"))
+        let outcome = if stop == Stop::Finished { "no sharing exists" } else { "found no sharing" };
+        self.refused(format!(
+            "{outcome} with at most {limit} objects, {given} of them given ({stop}); allow more objects"
+        ))
     }
 
     fn check_total(&self, problem: &Problem) -> Result<()> {
         let given = self.given.iter().try_fold(0u64, |sum, &size| sum.checked_add(size));
         let sizes = problem.buffers().iter().map(|buffer| buffer.size() + (buffer.alignment() - 1));
         let total = given.and_then(|given| given.checked_add(sizes.sum()));
-        total.map(|_| ()).ok_or_else(|| {
-            self.refused("given objects and buffers together are more than 2^64-1 bytes".to_owned())
-        })
+        total
+            .map(|_| ())
+            .ok_or_else(|| self.refused("given objects and buffers exceed 2^64-1 bytes together".to_owned()))
     }
 }
 
@@ -106,17 +116,20 @@ impl Strategy for Knapsack {
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         self.check_total(problem)?;
-        let shared = Shared::new(self.name(), problem)?;
+        let shared = ObjectProblem::new(self.name(), problem)?;
         let mut meter = Meter::new(limits, DEFAULT_NODES);
         let (maxima, shown) = maxima_until_stopped(&shared.intervals, shared.sections, &mut meter);
-        let freedom = Freedom { given: self.given.clone(), most_objects: self.most_objects };
+        let object_limits = ObjectLimits { given: self.given.clone(), max_objects: self.most_objects };
         let result = match (shown, self.most_objects) {
-            (Err(stop), _) => at_once(&shared, &maxima, &freedom, stop, &meter),
-            (Ok(()), Some(most)) if most < maxima.len() => {
+            (Err(stop), _) => in_start_order(&shared, &maxima, &object_limits, stop, &meter),
+            (Ok(()), Some(limit)) if limit < maxima.len() => {
                 let live = maxima.len();
-                return Err(self.refused(format!("{live} buffers live together cannot share {most} objects")));
+                return Err(self.refused(format!(
+                    "{live} buffers are live at the same time, but at most {limit} objects are allowed; \
+                     allow {live} or more"
+                )));
             }
-            _ => solve(&shared.intervals, shared.sections, &maxima, &freedom, None, &mut meter),
+            _ => solve(&shared.intervals, shared.sections, &maxima, &object_limits, None, &mut meter),
         };
         let Some(sharing) = result.sharing else { return Err(self.no_sharing(result.stop)) };
         let mut allocation = shared.lay_out(&sharing);
@@ -129,130 +142,164 @@ impl Strategy for Knapsack {
     }
 }
 
-struct Solved {
-    /// None only where a limit on the number of objects is in the way.
-    sharing: Option<Sharing>,
-    /// Nothing less has to be opened.
+struct KnapsackResult {
+    /// `None` only if a limit on the number of objects prevents a sharing.
+    sharing: Option<ObjectSharing>,
+    /// Lower bound on the total size of opened objects.
     bound: u64,
     nodes: u64,
     stop: Stop,
 }
 
 /// Objects in order of start, for a search that is stopped before it begins.
-fn at_once(shared: &Shared<'_>, maxima: &[u64], freedom: &Freedom, stop: Stop, meter: &Meter<'_>) -> Solved {
-    let search = Search { intervals: &shared.intervals, sections: shared.sections, freedom };
-    let (first, _) = in_order(&shared.intervals, &freedom.given, meter);
+fn in_start_order(
+    shared: &ObjectProblem<'_>,
+    maxima: &[u64],
+    object_limits: &ObjectLimits,
+    stop: Stop,
+    meter: &Meter<'_>,
+) -> KnapsackResult {
+    let search = SizeSearch { intervals: &shared.intervals, sections: shared.sections, object_limits };
+    let (first, _) = in_order(&shared.intervals, &object_limits.given, meter);
     let sharing =
-        Some(first).filter(|first| freedom.most_objects.is_none_or(|most| first.sizes.len() <= most));
-    Solved { sharing, bound: search.least(maxima), nodes: 0, stop }
+        Some(first).filter(|first| object_limits.max_objects.is_none_or(|limit| first.sizes.len() <= limit));
+    KnapsackResult { sharing, bound: search.min_total(maxima), nodes: 0, stop }
 }
 
-/// `enough`: what is below that will do.
+/// Minimises the total size of the opened objects. With `sufficient`, any total below it ends the
+/// search.
 fn solve(
-    intervals: &[Interval],
+    intervals: &[ObjectInterval],
     sections: u32,
     maxima: &[u64],
-    freedom: &Freedom,
-    enough: Option<u64>,
+    object_limits: &ObjectLimits,
+    sufficient: Option<u64>,
     meter: &mut Meter<'_>,
-) -> Solved {
-    let given = freedom.given.len();
-    let opened = |sharing: &Sharing| sharing.sizes[given..].iter().sum::<u64>();
-    let (greedy, stopped) = greedy::share(intervals, freedom, maxima.len(), meter);
-    let sharing = greedy.or_else(|| one_size(intervals, maxima, freedom));
+) -> KnapsackResult {
+    let given = object_limits.given.len();
+    let opened = |sharing: &ObjectSharing| sharing.sizes[given..].iter().sum::<u64>();
+    // Phase 1: an incumbent by greedy rules. If it is good enough, nothing is searched.
+    let (greedy, stopped) = greedy::share(intervals, object_limits, maxima.len(), meter);
+    let sharing = greedy.or_else(|| one_size(intervals, maxima, object_limits));
     let incumbent = sharing.as_ref().map_or(u64::MAX, opened);
-    let search = Search { intervals, sections, freedom };
-    if enough.is_some_and(|enough| incumbent < enough) {
-        let bound = search.least(maxima);
-        return Solved { sharing, bound, nodes: meter.nodes(), stop: Stop::Finished };
+    let search = SizeSearch { intervals, sections, object_limits };
+    if sufficient.is_some_and(|sufficient| incumbent < sufficient) {
+        let bound = search.min_total(maxima);
+        return KnapsackResult { sharing, bound, nodes: meter.nodes(), stop: Stop::Finished };
     }
-    let incumbent = enough.map_or(incumbent, |enough| enough.min(incumbent));
-    let mut different: Vec<u64> = intervals.iter().map(|one| one.size).collect();
+    // A total below `sufficient` is wanted only, so the incumbent of the search is capped by it: nodes of
+    // that cost or more are pruned.
+    let incumbent = sufficient.map_or(incumbent, |sufficient| sufficient.min(incumbent));
+    let mut different: Vec<u64> = intervals.iter().map(|interval| interval.size).collect();
     different.sort_unstable();
     different.dedup();
-    if different.len().saturating_mul(sections as usize) > MOST_CELLS {
-        let bound = search.least(maxima);
+    // A decision keeps one counter for each section and distinct size. Problems for which these do not
+    // fit the memory keep the greedy sharing, and the bound of the positional maxima.
+    if different.len().saturating_mul(sections as usize) > MAX_CELLS {
+        let bound = search.min_total(maxima);
         let stop = if bound == incumbent { Stop::Finished } else { Stop::Nodes };
-        return Solved { sharing, bound, nodes: meter.nodes(), stop };
+        return KnapsackResult { sharing, bound, nodes: meter.nodes(), stop };
     }
     if let Err(stop) = stopped {
-        return Solved { sharing, bound: search.least(maxima), nodes: meter.nodes(), stop };
+        return KnapsackResult { sharing, bound: search.min_total(maxima), nodes: meter.nodes(), stop };
     }
+    // Phase 2: the best-first search gets half of the nodes. Its bound is the cost of the cheapest open
+    // node, since every sharing lies below some open node. Phase 3: the other half goes to improvements
+    // of the incumbent.
     let whole = meter.hold_back(2);
-    let found = search.run(maxima, incumbent, meter);
+    let result = search.run(maxima, incumbent, meter);
     meter.allow(whole);
-    let mut sharing = found.best.or(sharing);
-    if let (Some(sharing), Stop::Nodes) = (&mut sharing, found.stop) {
-        // What stopped it may have been the share of nodes of one question.
-        let _ = improve::improve(intervals, given, found.bound, sharing, meter);
+    let mut sharing = result.best.or(sharing);
+    if let (Some(sharing), Stop::Nodes) = (&mut sharing, result.stop) {
+        // The search may have stopped at the node limit of one decision, with nodes left over.
+        let _ = improve::improve(intervals, given, result.bound, sharing, meter);
     }
-    let proven = sharing.as_ref().is_some_and(|sharing| opened(sharing) == found.bound);
-    let stop = if proven { Stop::Finished } else { found.stop };
-    Solved { sharing, bound: found.bound, nodes: meter.nodes(), stop }
+    let proven = sharing.as_ref().is_some_and(|sharing| opened(sharing) == result.bound);
+    let stop = if proven { Stop::Finished } else { result.stop };
+    KnapsackResult { sharing, bound: result.bound, nodes: meter.nodes(), stop }
 }
 
-/// Whether these can share objects of a total size.
-pub(super) enum Verdict {
-    Fits(Sharing),
+/// Answer to the question whether tensors can share objects within a total size.
+pub(super) enum SharingVerdict {
+    Fits(ObjectSharing),
     Never,
     Unknown,
 }
 
-/// Nodes for one such question.
-const QUESTION: u64 = 50_000;
+/// Node limit of each such question.
+const DECISION_NODES: u64 = 50_000;
 
-/// Whether these can share objects that are together not larger than `most`.
+/// Decides whether the intervals can share objects of at most `limit` bytes in total.
 ///
 /// # Errors
-/// Why the whole search must stop.
+/// The reason to stop, if a limit of the whole search was reached.
 pub(super) fn share_within(
-    intervals: &[Interval],
+    intervals: &[ObjectInterval],
     sections: u32,
-    most: u64,
+    limit: u64,
     meter: &mut Meter<'_>,
-) -> Result<Verdict, Stop> {
+) -> Result<SharingVerdict, Stop> {
     meter.spend(1)?;
+    // The positional maxima often refute the question at once. The search has a node limit of its own,
+    // so the caller's search continues even if this question stays open.
     let maxima = positional_maxima(intervals, sections);
-    if maxima.iter().sum::<u64>() > most {
-        return Ok(Verdict::Never);
+    if maxima.iter().sum::<u64>() > limit {
+        return Ok(SharingVerdict::Never);
     }
-    let mut few = meter.of_question(QUESTION);
-    let solved = solve(intervals, sections, &maxima, &Freedom::default(), most.checked_add(1), &mut few);
-    meter.spend(few.nodes())?;
-    let fits = |sharing: &Sharing| sharing.sizes.iter().sum::<u64>() <= most;
+    let mut decision_meter = meter.of_question(DECISION_NODES);
+    let solved = solve(
+        intervals,
+        sections,
+        &maxima,
+        &ObjectLimits::default(),
+        limit.checked_add(1),
+        &mut decision_meter,
+    );
+    meter.spend(decision_meter.nodes())?;
+    let fits = |sharing: &ObjectSharing| sharing.sizes.iter().sum::<u64>() <= limit;
     Ok(match solved.sharing.filter(fits) {
-        Some(sharing) => Verdict::Fits(sharing),
-        None if solved.bound > most => Verdict::Never,
-        None => Verdict::Unknown,
+        Some(sharing) => SharingVerdict::Fits(sharing),
+        None if solved.bound > limit => SharingVerdict::Never,
+        None => SharingVerdict::Unknown,
     })
 }
 
-/// The best sharing that simple rules find.
-pub(super) fn share_greedily(intervals: &[Interval], sections: u32, meter: &mut Meter<'_>) -> Sharing {
+/// The best sharing found by the greedy rules.
+pub(super) fn share_greedily(
+    intervals: &[ObjectInterval],
+    sections: u32,
+    meter: &mut Meter<'_>,
+) -> ObjectSharing {
     let live_at_once = positional_maxima(intervals, sections).len();
-    let (sharing, _) = greedy::share(intervals, &Freedom::default(), live_at_once, meter);
-    sharing.unwrap_or(Sharing { object: Vec::new(), sizes: Vec::new() })
+    let (sharing, _) = greedy::share(intervals, &ObjectLimits::default(), live_at_once, meter);
+    sharing.unwrap_or(ObjectSharing { object: Vec::new(), sizes: Vec::new() })
 }
 
-/// What objects for these tensors, those outside left out, take at least.
-pub(super) fn least_total(shared: &Shared<'_>, sharing: &Sharing) -> u64 {
+/// Lower bound on the total size of objects for the tensors that are not `OUTSIDE`.
+pub(super) fn least_total(shared: &ObjectProblem<'_>, sharing: &ObjectSharing) -> u64 {
     let kept = shared.intervals.iter().zip(&sharing.object).filter(|(_, object)| **object != OUTSIDE);
-    let kept: Vec<Interval> = kept.map(|(one, _)| *one).collect();
+    let kept: Vec<ObjectInterval> = kept.map(|(interval, _)| *interval).collect();
     positional_maxima(&kept, shared.sections).iter().sum()
 }
 
-/// As many objects as intervals live at once, all as large as the largest, in
-/// order of start. Needed only where a limit on their number defeats the greedy
-/// rules; none if given objects that are too small take up that number.
-fn one_size(intervals: &[Interval], maxima: &[u64], freedom: &Freedom) -> Option<Sharing> {
+/// A sharing with as many objects as intervals live at once, all of the largest size, assigned in
+/// order of start. Needed only if a limit on the number of objects defeats the greedy rules.
+/// `None` if given objects that are too small use up that number.
+fn one_size(
+    intervals: &[ObjectInterval],
+    maxima: &[u64],
+    object_limits: &ObjectLimits,
+) -> Option<ObjectSharing> {
+    // Objects of the largest size hold any interval, so as many as are live at once suffice: intervals
+    // in order of start always find one that is free (interval partitioning).
     let largest = maxima.first().copied().unwrap_or(0);
-    let useful = freedom.given.partition_point(|&size| size >= largest);
-    let mut sizes = freedom.given.clone();
+    let useful = object_limits.given.partition_point(|&size| size >= largest);
+    let mut sizes = object_limits.given.clone();
     sizes.resize(sizes.len() + maxima.len().saturating_sub(useful), largest);
-    if freedom.most_objects.is_some_and(|most| sizes.len() > most) {
+    if object_limits.max_objects.is_some_and(|limit| sizes.len() > limit) {
         return None;
     }
-    let mut usable: Vec<usize> = (0..useful).chain(freedom.given.len()..sizes.len()).collect();
+    let mut usable: Vec<usize> = (0..useful).chain(object_limits.given.len()..sizes.len()).collect();
     usable.truncate(maxima.len());
     let mut until = vec![0; usable.len()];
     let mut order: Vec<usize> = (0..intervals.len()).collect();
@@ -263,5 +310,5 @@ fn one_size(intervals: &[Interval], maxima: &[u64], freedom: &Freedom) -> Option
         until[free] = intervals[i].end;
         object[i] = usable[free] as u32;
     }
-    Some(Sharing { object, sizes })
+    Some(ObjectSharing { object, sizes })
 }

@@ -1,4 +1,4 @@
-//! Which tensor lives inside which.
+//! Pairs of tensors of which one lies inside the other.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,11 @@ use crate::objects::Inside;
 use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
 
-/// In every merged object, one of the objects that it was made of is at home:
-/// that of its largest tensor. Each tensor of the others is inside of the
-/// largest tensor at home that holds all of it and is not live with it, if there
-/// is one.
+/// Finds a host for each guest in the merged objects.
 ///
-/// O(g h) for g guests and h tensors at home.
+/// In a merged object, hosts are the tensors of one original object: that of the largest tensor.
+/// The host of each other tensor is the largest one that contains its bytes and is not live at
+/// the same time, if there is one. O(g h) for g guests and h hosts.
 pub(super) fn find(
     problem: &Problem,
     offsets: &[u64],

@@ -1,4 +1,4 @@
-//! Merging of shared objects: small tensors inside of large ones.
+//! Merging of shared objects: small tensors in the free parts of large objects.
 
 mod hosts;
 mod packing;
@@ -16,23 +16,22 @@ use crate::limits::{Limits, Meter, Stop};
 use crate::objects::Objects;
 use crate::problem::Problem;
 use crate::sorting::sort_by_keys;
-use packing::{Object, Packer};
-use search::Search;
+use packing::{ObjectPacker, PackedObject};
+use search::MergeSearch;
 
-/// Buffer merging: from the shared objects of another strategy, objects are
-/// merged so that smaller tensors sit inside the free parts, in space and time,
-/// of larger ones. An object may then hold several tensors side by side. The
-/// result is never larger than what it started from, and says which tensor lives
-/// inside which ([`Objects::inside`]).
+/// Buffer merging: merges the shared objects of another strategy, so that small tensors lie in
+/// the free parts, in space and time, of larger ones.
 ///
-/// Objects are merged pair by pair, the smallest into where that saves most,
-/// until no merge helps; then a local search moves tensors between objects and
-/// packs several objects into one, until the bound of offsets is reached or the
-/// node limit met (a node is a tensor placed, or a block of 64 looked at).
-/// Nothing guarantees that the least is found, but the bound says how far it may
-/// be. What has a fixed offset makes one object, from 0 to its end.
+/// An object may then hold several tensors side by side. The result is never larger than that of
+/// the first strategy, and [`Objects::inside`] lists the tensors that lie inside others.
 ///
-/// Published for shared buffers with savings of 15 to 35 %.
+/// Objects are merged in pairs, the smallest into the one where that saves most, until no merge
+/// helps. Then a local search moves tensors between objects and packs several objects into one,
+/// until it reaches the lower bound of offsets or the node limit (a node is a tensor placed or a
+/// block of 64 searched). The result need not be optimal; the lower bound limits the
+/// difference. All buffers with fixed offsets form one object, from 0 to their end.
+///
+/// Published results for shared buffers are savings of 15 to 35 %.
 ///
 /// ```
 /// use plimsoll::allocate::Merge;
@@ -50,7 +49,7 @@ pub struct Merge {
     seed: u64,
 }
 
-/// Nodes where the limits name no number, besides those of the start.
+/// Default number of nodes, in addition to those of the first strategy.
 const DEFAULT_NODES: u64 = 1_000_000;
 
 impl Default for Merge {
@@ -72,74 +71,75 @@ impl Merge {
         Self::default()
     }
 
-    /// Merges the objects of this strategy. If it has none, its whole arena
-    /// counts as one.
+    /// Merges the objects of the given strategy. An arena without objects counts as one object.
     #[must_use]
     pub fn of(strategy: impl Strategy + 'static) -> Self {
         Self { start: Box::new(strategy), seed: 0 }
     }
 
-    /// Another local search.
+    /// Sets the random seed of the local search. Equal seeds give equal results.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The objects to merge: of what may lie anywhere, those of the first
-    /// strategy; what is fixed is one more.
-    fn start(&self, problem: &Problem, limits: &Limits) -> Result<Start> {
+    /// Computes the objects to merge: those of the first strategy for buffers without fixed
+    /// offsets, and one object for the fixed ones.
+    fn start(&self, problem: &Problem, limits: &Limits) -> Result<MergeStart> {
         let is_fixed = |id: &BufferId| problem.buffer(*id).fixed_offset().is_some();
         let (fixed, free): (Vec<_>, Vec<_>) = problem.ids().partition(is_fixed);
         let limits = limits.clone().share(2);
         if fixed.is_empty() {
             let whole = self.start.allocate(problem, &limits)?;
             self.check(problem, &whole)?;
-            // Told to stop, it is at once.
-            let objects = if is_told(whole.stop) { Vec::new() } else { objects_of(problem, &free, &whole) };
-            return Ok(Start { objects, nodes: whole.nodes, stop: whole.stop, whole: Some(whole) });
+            // After a deadline or cancellation, the result is returned without merging.
+            let objects = if must_stop(whole.stop) { Vec::new() } else { objects_of(problem, &free, &whole) };
+            return Ok(MergeStart { objects, nodes: whole.nodes, stop: whole.stop, whole: Some(whole) });
         }
         let rest = part_of(problem, &free)?;
         let part = self.start.allocate(&rest, &limits)?;
         self.check(&rest, &part)?;
         let pinned = fixed.into_iter().map(|id| (id, problem.buffer(id).fixed_offset().unwrap_or(0)));
         let mut objects = objects_of(problem, &free, &part);
-        objects.push(Object::of(pinned.collect(), true, problem));
-        Ok(Start { objects, nodes: part.nodes, stop: part.stop, whole: None })
+        objects.push(PackedObject::of(pinned.collect(), true, problem));
+        Ok(MergeStart { objects, nodes: part.nodes, stop: part.stop, whole: None })
     }
 
-    /// Where a strategy of someone else's is the start, what it returns need not
-    /// be in order; whether it is right is for the verifier to say.
+    /// Checks the sizes and sums of a result, which may come from a user's strategy. The verifier
+    /// checks later whether the result is valid.
     fn check(&self, problem: &Problem, allocation: &Allocation) -> Result<()> {
         let expected = problem.buffers().len();
         let objects = allocation.objects.as_ref().map(|objects| objects.of_buffer.len());
         let got = [allocation.offsets.len(), objects.unwrap_or(expected)];
         if let Some(got) = got.into_iter().find(|&got| got != expected) {
-            return Err(self.refused(&format!("gave places or objects to {got} of {expected} buffers")));
+            return Err(self.refused(&format!("returned offsets or objects for {got} of {expected} buffers")));
         }
         let ends = |id: &BufferId| allocation.offsets[id.index()].checked_add(problem.buffer(*id).size());
         match problem.ids().find(|id| ends(id).is_none()) {
-            Some(id) => Err(self.refused(&format!("put buffer `{}` beyond 2^64-1 bytes", problem.name(id)))),
+            Some(id) => {
+                Err(self.refused(&format!("placed buffer `{}` beyond 2^64-1 bytes", problem.name(id))))
+            }
             None => Ok(()),
         }
     }
 
-    fn refused(&self, what: &str) -> Error {
-        let reason = format!("strategy `{}` {what}", self.start.name());
+    fn refused(&self, problem: &str) -> Error {
+        let reason = format!("strategy `{}` {problem}", self.start.name());
         Error::Refused { strategy: self.name().to_owned(), reason }
     }
 }
 
-/// Whether that is to be obeyed at once.
-fn is_told(stop: Stop) -> bool {
+/// Returns whether to stop at once, without any further phase.
+fn must_stop(stop: Stop) -> bool {
     matches!(stop, Stop::Deadline | Stop::Cancelled)
 }
 
-/// What there is before anything is merged.
-struct Start {
-    /// None are named if the strategy was told to stop and returned the whole.
-    objects: Vec<Object>,
-    /// What the strategy returned, if nothing is fixed.
+/// The objects before any merge.
+struct MergeStart {
+    /// Empty if the strategy had to stop at once and returned a whole allocation.
+    objects: Vec<PackedObject>,
+    /// Allocation of the first strategy, if no buffer has a fixed offset.
     whole: Option<Allocation>,
     nodes: u64,
     stop: Stop,
@@ -150,31 +150,31 @@ fn part_of(problem: &Problem, ids: &[BufferId]) -> Result<Problem> {
     Problem::named(buffers, ids.iter().map(|&id| problem.name(id)).collect())
 }
 
-/// The objects of an allocation of these buffers; without any, its whole arena.
-fn objects_of(problem: &Problem, ids: &[BufferId], allocation: &Allocation) -> Vec<Object> {
-    let group = |place: usize| match &allocation.objects {
-        Some(objects) => objects.of_buffer[place].map_or((1u64, place), |object| (0, object as usize)),
+/// Objects of an allocation of these buffers; without objects, the whole arena is one.
+fn objects_of(problem: &Problem, ids: &[BufferId], allocation: &Allocation) -> Vec<PackedObject> {
+    let group = |index: usize| match &allocation.objects {
+        Some(objects) => objects.of_buffer[index].map_or((1u64, index), |object| (0, object as usize)),
         None => (0, 0),
     };
-    let with_size = (0..ids.len()).filter(|&place| problem.buffer(ids[place]).size() > 0);
-    let mut keyed: Vec<_> = with_size.map(|place| (group(place), place)).collect();
+    let with_size = (0..ids.len()).filter(|&index| problem.buffer(ids[index]).size() > 0);
+    let mut keyed: Vec<_> = with_size.map(|index| (group(index), index)).collect();
     sort_by_keys(&mut keyed, |&((kind, number), _)| [kind, number as u64]);
     let groups = keyed.chunk_by(|a, b| a.0 == b.0).map(|group| {
-        let placed = group.iter().map(|&(_, place)| (ids[place], allocation.offsets[place]));
+        let placed = group.iter().map(|&(_, index)| (ids[index], allocation.offsets[index]));
         unplaced(placed.collect(), problem)
     });
     groups.collect()
 }
 
-/// An object that starts at the last place below its tensors at which all of
-/// them are aligned.
-fn unplaced(mut members: Vec<(BufferId, u64)>, problem: &Problem) -> Object {
+/// Creates an object from placed tensors. It starts at the last offset below them at which all
+/// keep their alignments.
+fn unplaced(mut members: Vec<(BufferId, u64)>, problem: &Problem) -> PackedObject {
     let alignment = members.iter().map(|&(id, _)| problem.buffer(id).alignment()).max().unwrap_or(1);
     let lowest = members.iter().map(|&(_, offset)| offset).min().unwrap_or(0);
     for (_, offset) in &mut members {
         *offset -= lowest & !(alignment - 1);
     }
-    Object::of(members, false, problem)
+    PackedObject::of(members, false, problem)
 }
 
 impl Strategy for Merge {
@@ -184,16 +184,21 @@ impl Strategy for Merge {
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         if let Some(id) = problem.ids().find(|&id| !problem.buffer(id).gaps().is_empty()) {
-            let reason = format!("buffer `{}` has gaps, which objects do not know", problem.name(id));
+            let reason = format!(
+                "buffer `{}` has gaps, but objects are occupied from start to end; use another strategy",
+                problem.name(id)
+            );
             return Err(Error::Refused { strategy: self.name().to_owned(), reason });
         }
-        let Start { objects, whole, nodes, stop } = self.start(problem, limits)?;
+        let MergeStart { objects, whole, nodes, stop } = self.start(problem, limits)?;
         let whole = match whole {
-            Some(first) if is_told(stop) => return Ok(Allocation { nodes, stop, ..first }),
+            Some(first) if must_stop(stop) => return Ok(Allocation { nodes, stop, ..first }),
             whole => whole,
         };
+        // The lower bound of offsets holds for merged objects as well, since their tensors have
+        // offsets.
         let bound = lower_bound(problem).bytes;
-        if is_told(stop) {
+        if must_stop(stop) {
             return Ok(Allocation { nodes, stop, ..lay_out(problem, objects, bound) });
         }
         let first = whole.unwrap_or_else(|| lay_out(problem, objects.clone(), bound));
@@ -206,29 +211,29 @@ impl Strategy for Merge {
         if let Some(objects) = &mut merged.objects {
             objects.inside = hosts::find(problem, &merged.offsets, &objects.of_buffer, of_start);
         }
-        // Paddings of layouts that are not ours, and beside what is fixed, are
-        // not in the sum that was searched for.
+        // The sum of sizes, which the search minimises, leaves out the padding of other layouts
+        // and next to fixed buffers.
         let worse = height(problem, &merged.offsets) > height(problem, &first.offsets);
         let best = if worse { first } else { merged };
         Ok(Allocation { nodes, stop, ..best })
     }
 }
 
-/// What the search makes of objects, after so many nodes; none if it is told to stop before
-/// it begins.
+/// Searches from the given objects, after `nodes` nodes spent by the first strategy. Returns
+/// `None` if it must stop before it begins.
 fn merged(
     problem: &Problem,
-    objects: Vec<Object>,
+    objects: Vec<PackedObject>,
     (seed, bound): (u64, u64),
     nodes: u64,
     meter: &mut Meter<'_>,
-) -> (Option<Vec<Object>>, Stop) {
+) -> (Option<Vec<PackedObject>>, Stop) {
     if let Err(stop) = meter.spend(nodes) {
-        return (Some(objects).filter(|_| !is_told(stop)), stop);
+        return (Some(objects).filter(|_| !must_stop(stop)), stop);
     }
     let orders = Orders::new(problem);
-    let packer = Packer::new(problem, &orders.timeline.sections);
-    let mut search = match Search::new(objects, packer, &orders, (seed, bound), meter) {
+    let packer = ObjectPacker::new(problem, &orders.timeline.sections);
+    let mut search = match MergeSearch::new(objects, packer, &orders, (seed, bound), meter) {
         Ok(search) => search,
         Err(stop) => return (None, stop),
     };
@@ -236,15 +241,15 @@ fn merged(
     (Some(search.objects), stop)
 }
 
-/// Objects one after the other: what is pinned, then those of large alignment;
-/// last the one of the rest whose size is least a multiple of its alignment.
-/// Each reaches to the next.
-fn lay_out(problem: &Problem, mut objects: Vec<Object>, bound: u64) -> Allocation {
+/// Lays out objects one after the other: the pinned one first, then those of large alignment,
+/// and last the one with the largest padding among those of the smallest alignment. The size of
+/// each object extends to the start of the next.
+fn lay_out(problem: &Problem, mut objects: Vec<PackedObject>, bound: u64) -> Allocation {
     sort_by_keys(&mut objects, |object| {
         let first = object.members.iter().map(|&(id, _)| id.index()).min();
         [!object.height, first.map_or(0, |id| id as u64)]
     });
-    let class = |object: &Object| if object.pinned { 0 } else { !object.alignment };
+    let class = |object: &PackedObject| if object.pinned { 0 } else { !object.alignment };
     sort_by_keys(&mut objects, |object| [class(object), object.padding()]);
     let mut offsets: Vec<u64> =
         problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect();

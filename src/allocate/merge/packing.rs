@@ -1,4 +1,4 @@
-//! Objects as packings of their own: several tensors side by side.
+//! Objects with several tensors side by side.
 
 use crate::allocate::occupancy::{Fit, Occupancy, Request, align_up};
 use crate::ids::BufferId;
@@ -7,18 +7,18 @@ use crate::problem::Problem;
 
 /// Tensors packed into one object.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Object {
-    /// Each with its offset from the object's start.
+pub(super) struct PackedObject {
+    /// Tensors with their offsets from the start of the object.
     pub(super) members: Vec<(BufferId, u64)>,
-    /// The end of the topmost.
+    /// End of the topmost tensor.
     pub(super) height: u64,
-    /// The largest among its members.
+    /// Largest alignment of its tensors.
     pub(super) alignment: u64,
-    /// It starts where the arena does, and holds what has a fixed offset.
+    /// True if it holds fixed buffers and therefore starts where the arena does.
     pub(super) pinned: bool,
 }
 
-impl Object {
+impl PackedObject {
     pub(super) fn of(members: Vec<(BufferId, u64)>, pinned: bool, problem: &Problem) -> Self {
         let end = |&(id, offset): &(BufferId, u64)| offset + problem.buffer(id).size();
         let alignment = members.iter().map(|&(id, _)| problem.buffer(id).alignment()).max();
@@ -30,8 +30,8 @@ impl Object {
         }
     }
 
-    /// What it adds to the arena: objects of large alignment lie below those of
-    /// small, so a whole number of alignments leaves no padding between them.
+    /// Bytes that the object adds to the arena. Objects of large alignment lie below others, so
+    /// a multiple of the alignment leaves no padding between them.
     pub(super) fn size(&self) -> u64 {
         align_up(self.height, self.alignment)
     }
@@ -41,24 +41,24 @@ impl Object {
     }
 }
 
-/// Packs the tensors of one problem again and again.
-pub(super) struct Packer<'a> {
+/// Packs tensors of one problem repeatedly and reuses its memory.
+pub(super) struct ObjectPacker<'a> {
     pub(super) problem: &'a Problem,
     pub(super) sections: &'a [(u32, u32)],
     occupancy: Occupancy,
     members: Vec<(BufferId, u64)>,
 }
 
-impl<'a> Packer<'a> {
+impl<'a> ObjectPacker<'a> {
     pub(super) fn new(problem: &'a Problem, sections: &'a [(u32, u32)]) -> Self {
         Self { problem, sections, occupancy: Occupancy::default(), members: Vec::new() }
     }
 
-    /// Puts `guests` into the holes of `kept`, in this order, which grows where
-    /// it must; none as soon as it is sure to reach `limit`.
+    /// Places `guests` into the holes of `kept`, in the given order; the object grows if it must.
+    /// Returns `None` as soon as the height is known to reach `limit`.
     ///
     /// # Errors
-    /// Why the search must stop.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn pack(
         &mut self,
         kept: &[(BufferId, u64)],
@@ -70,7 +70,7 @@ impl<'a> Packer<'a> {
         meter.spend(1 + kept.len() as u64)?;
         let visits = self.occupancy.visits();
         let packed = self.place(kept, guests, fit, limit);
-        // What is done is not thrown away: who comes next is told to stop.
+        // A finished packing is kept; the next call reports the limit.
         let _ = meter.spend((self.members.len() - kept.len()) as u64 + self.occupancy.visits() - visits);
         Ok(packed.then_some(self.members.as_slice()))
     }
@@ -96,7 +96,7 @@ impl<'a> Packer<'a> {
 
     fn insert(&mut self, id: BufferId, offset: u64) {
         let size = self.problem.buffer(id).size();
-        // The arena reaches to what is fixed, even if that takes no room.
+        // A fixed buffer of size zero occupies nothing, but counts for the height.
         if size > 0 {
             self.occupancy.insert(self.sections[id.index()], offset, size);
         }

@@ -1,6 +1,6 @@
-//! Merging: pair by pair while it helps, then a local search.
+//! Search for merges: pairs first, then local search.
 
-use super::packing::{Object, Packer};
+use super::packing::{ObjectPacker, PackedObject};
 use crate::allocate::occupancy::{Fit, align_up};
 use crate::allocate::order::{Order, Orders};
 use crate::ids::BufferId;
@@ -8,7 +8,7 @@ use crate::limits::{Meter, Stop};
 use crate::random::Random;
 use crate::sorting::{Keyed, sort_by_keys, sort_keyed};
 
-/// The orders in which the tensors of several objects are packed anew.
+/// Orders in which the tensors of several objects are packed into one.
 const ORDERS: [Order; 6] = [
     Order::SizeStart,
     Order::SizeLength,
@@ -18,25 +18,25 @@ const ORDERS: [Order; 6] = [
     Order::LengthSize,
 ];
 
-/// Nodes for merging pair by pair. Thousands of objects are too many for that.
-const MOST_FOR_PAIRS: u64 = 500_000;
+/// Node limit for merging in pairs, which takes too long for thousands of objects.
+const PAIR_NODES: u64 = 500_000;
 
-pub(super) struct Search<'a> {
-    pub(super) objects: Vec<Object>,
-    packer: Packer<'a>,
-    /// The place of each buffer in each order.
+pub(super) struct MergeSearch<'a> {
+    pub(super) objects: Vec<PackedObject>,
+    packer: ObjectPacker<'a>,
+    /// Rank of each buffer in each order.
     ranks: Vec<Vec<u32>>,
     random: Random,
-    /// No sum of sizes is below this.
+    /// Lower bound on the sum of sizes.
     bound: u64,
 }
 
-impl<'a> Search<'a> {
+impl<'a> MergeSearch<'a> {
     /// # Errors
-    /// Why it must stop before it begins.
+    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
-        objects: Vec<Object>,
-        packer: Packer<'a>,
+        objects: Vec<PackedObject>,
+        packer: ObjectPacker<'a>,
         orders: &Orders<'_>,
         (seed, bound): (u64, u64),
         meter: &mut Meter<'_>,
@@ -44,7 +44,7 @@ impl<'a> Search<'a> {
         let count = packer.problem.buffers().len();
         let mut all = Vec::with_capacity(ORDERS.len());
         for order in ORDERS {
-            // Sorting takes as long as some dozens of steps for each.
+            // Sorting takes some dozens of steps per buffer.
             meter.work(32 * count)?;
             let mut ranks = vec![0; count];
             for (rank, id) in orders.sorted(order).into_iter().enumerate() {
@@ -55,21 +55,25 @@ impl<'a> Search<'a> {
         Ok(Self { objects, packer, ranks: all, random: Random::new(seed), bound })
     }
 
+    /// Searches until the bound is reached.
+    ///
     /// # Errors
-    /// Why it stopped, unless it reached the bound. What is there then is
-    /// whole, and not larger than what was there before.
+    /// The reason to stop. The objects are complete then, and not larger than at the start.
     pub(super) fn run(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        // Every step accepts a change only if the arena does not grow, so stopping at any point leaves
+        // a valid result. Pairs take O(k^2) packings for k objects, hence their node limit; the local
+        // search ends at the bound or at the limit.
         self.merge_pairs(meter)?;
         self.merge_all(meter)?;
         while self.total() > self.bound {
             self.report(meter);
             match self.random.below(3) {
-                0 => self.move_top(meter)?,
+                0 => self.move_topmost(meter)?,
                 1 => self.repack_some(1, meter)?,
                 _ => {
                     let all = self.objects.len();
-                    let most = if self.random.below(4) == 0 { all } else { all.min(4) };
-                    let count = 1 + self.random.below(most);
+                    let max_count = if self.random.below(4) == 0 { all } else { all.min(4) };
+                    let count = 1 + self.random.below(max_count);
                     self.repack_some(count, meter)?;
                 }
             }
@@ -81,32 +85,32 @@ impl<'a> Search<'a> {
         (meter.best, meter.bound) = (self.total(), self.bound);
     }
 
-    /// What the arena takes.
+    /// Size of the arena.
     fn total(&self) -> u64 {
         arena(self.objects.iter())
     }
 
-    /// A height that no merge helps to reach: the sum of sizes, and what may be
-    /// lost between pinned objects and others.
-    fn beyond(&self, sizes: u64) -> u64 {
+    /// A height at which packing can stop, as no merge of that height helps: the sum of sizes
+    /// plus the padding that a merge may save.
+    fn height_limit(&self, sizes: u64) -> u64 {
         sizes.saturating_add(self.objects.iter().map(|object| object.alignment).max().unwrap_or(1))
     }
 
-    /// What it would take if these objects were replaced by others.
-    fn total_with(&self, gone: &[usize], new: &[&Object]) -> u64 {
+    /// Size of the arena if the objects `gone` were replaced by `new`.
+    fn total_with(&self, gone: &[usize], new: &[&PackedObject]) -> u64 {
         let rest = self.objects.iter().enumerate().filter(|(object, _)| !gone.contains(object));
         arena(rest.map(|(_, object)| object).chain(new.iter().copied()))
     }
 
-    /// The smallest object goes into the one where that saves most, again and
-    /// again until none saves anything.
+    /// Merges the smallest object into the one where that saves most, and repeats until no merge
+    /// saves anything.
     fn merge_pairs(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let most = meter.nodes() + MOST_FOR_PAIRS;
+        let node_limit = meter.nodes() + PAIR_NODES;
         loop {
             sort_by_keys(&mut self.objects, |object| [u64::from(!object.pinned), !object.size()]);
             let before = self.objects.len();
             let mut guest = before;
-            while guest > 1 && self.total() > self.bound && meter.nodes() < most {
+            while guest > 1 && self.total() > self.bound && meter.nodes() < node_limit {
                 guest -= 1;
                 self.report(meter);
                 if let Some((host, merged)) = self.best_host(guest, meter)? {
@@ -114,27 +118,31 @@ impl<'a> Search<'a> {
                     self.objects.remove(guest);
                 }
             }
-            if self.objects.len() == before || self.total() <= self.bound || meter.nodes() >= most {
+            if self.objects.len() == before || self.total() <= self.bound || meter.nodes() >= node_limit {
                 return Ok(());
             }
         }
     }
 
-    fn best_host(&mut self, guest: usize, meter: &mut Meter<'_>) -> Result<Option<(usize, Object)>, Stop> {
+    fn best_host(
+        &mut self,
+        guest: usize,
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<(usize, PackedObject)>, Stop> {
         let size = self.objects[guest].size();
         let guests = self.sorted(&[guest], 0, 0);
         let mut best = None;
-        let mut least = self.total();
+        let mut min_total = self.total();
         for host in 0..guest {
             let object = &self.objects[host];
-            let limit = self.beyond(object.size() + size);
+            let limit = self.height_limit(object.size() + size);
             let packed = self.packer.pack(&object.members, &guests, Fit::Lowest, limit, meter)?;
             let Some(members) = packed else { continue };
-            let merged = Object::of(members.to_vec(), object.pinned, self.packer.problem);
+            let merged = PackedObject::of(members.to_vec(), object.pinned, self.packer.problem);
             let whole = merged.height == object.height;
             let total = self.total_with(&[guest, host], &[&merged]);
-            if total < least {
-                least = total;
+            if total < min_total {
+                min_total = total;
                 best = Some((host, merged));
                 if whole {
                     break;
@@ -144,7 +152,7 @@ impl<'a> Search<'a> {
         Ok(best)
     }
 
-    /// All in one, by each of the orders.
+    /// Tries to pack all objects into one, by each of the orders.
     fn merge_all(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         for order in 0..ORDERS.len() {
             for fit in [Fit::Lowest, Fit::Tightest] {
@@ -157,13 +165,12 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Some objects, packed into one by an order that is not quite one of those
-    /// known.
+    /// Packs some objects into one, by a randomised order.
     fn repack_some(&mut self, count: usize, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let mut chosen: Vec<usize> = (0..self.objects.len()).collect();
-        for place in 0..count {
-            let other = place + self.random.below(chosen.len() - place);
-            chosen.swap(place, other);
+        for index in 0..count {
+            let other = index + self.random.below(chosen.len() - index);
+            chosen.swap(index, other);
         }
         chosen.truncate(count);
         let members: usize = chosen.iter().map(|&object| self.objects[object].members.len()).sum();
@@ -173,8 +180,8 @@ impl<'a> Search<'a> {
         self.repack(&chosen, order, spread, fit, meter)
     }
 
-    /// Packs objects into one, if that makes it smaller; a single object also if
-    /// it stays as large, to see another arrangement.
+    /// Packs objects into one if that reduces the size. A single object is also replaced at equal
+    /// size, for another arrangement.
     fn repack(
         &mut self,
         chosen: &[usize],
@@ -185,12 +192,12 @@ impl<'a> Search<'a> {
     ) -> Result<(), Stop> {
         let guests = self.sorted(chosen, order, spread);
         let before: u64 = chosen.iter().map(|&object| self.objects[object].size()).sum();
-        let limit = self.beyond(before);
+        let limit = self.height_limit(before);
         let pinned = chosen.iter().copied().find(|&object| self.objects[object].pinned);
         let kept = pinned.map_or_else(Vec::new, |object| self.fixed(object));
         let packed = self.packer.pack(&kept, &guests, fit, limit, meter)?;
         let Some(members) = packed else { return Ok(()) };
-        let merged = Object::of(members.to_vec(), pinned.is_some(), self.packer.problem);
+        let merged = PackedObject::of(members.to_vec(), pinned.is_some(), self.packer.problem);
         let (total, now) = (self.total_with(chosen, &[&merged]), self.total());
         if total < now || total == now && chosen.len() == 1 {
             let mut gone = chosen.to_vec();
@@ -203,9 +210,8 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Takes the topmost tensors of an object, and puts them into another if
-    /// both together get smaller.
-    fn move_top(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    /// Moves the topmost tensors of an object to another, if that reduces the size.
+    fn move_topmost(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         if self.objects.len() < 2 {
             return self.repack_some(1, meter);
         }
@@ -218,12 +224,12 @@ impl<'a> Search<'a> {
         if top.iter().any(|&(id, _)| problem.buffer(id).fixed_offset().is_some()) {
             return Ok(());
         }
-        let rest = Object::of(rest, source.pinned, problem);
+        let rest = PackedObject::of(rest, source.pinned, problem);
         let guests: Vec<BufferId> = top.into_iter().map(|(id, _)| id).collect();
-        let limit = self.beyond(source.size() + target.size() - rest.size());
+        let limit = self.height_limit(source.size() + target.size() - rest.size());
         let packed = self.packer.pack(&target.members, &guests, Fit::Lowest, limit, meter)?;
         let Some(members) = packed else { return Ok(()) };
-        let grown = Object::of(members.to_vec(), target.pinned, problem);
+        let grown = PackedObject::of(members.to_vec(), target.pinned, problem);
         if self.total_with(&[from, to], &[&rest, &grown]) < self.total() {
             self.objects[to] = grown;
             self.objects[from] = rest;
@@ -237,26 +243,25 @@ impl<'a> Search<'a> {
         members.filter(|&(id, _)| self.packer.problem.buffer(id).fixed_offset().is_some()).collect()
     }
 
-    /// What can be moved in these objects, by an order in which each may be up
-    /// to `spread` places from where it belongs.
+    /// Movable tensors of the objects in an order, each displaced by up to `spread` positions.
     fn sorted(&mut self, objects: &[usize], order: usize, spread: usize) -> Vec<BufferId> {
         let ranks = &self.ranks[order];
         let members = objects.iter().flat_map(|&object| &self.objects[object].members);
         let free = members.filter(|&&(id, _)| self.packer.problem.buffer(id).fixed_offset().is_none());
         let mut ids: Vec<BufferId> = free.map(|&(id, _)| id).collect();
         sort_by_keys(&mut ids, |id| [ranks[id.index()].into(), 0]);
-        let places = 0..ids.len();
-        let moved = places.map(|place| [(place + self.random.below(spread + 1)) as u64, place as u64]);
+        let indices = 0..ids.len();
+        let moved = indices.map(|index| [(index + self.random.below(spread + 1)) as u64, index as u64]);
         let mut keyed: Vec<Keyed> = moved.map(|keys| (keys, keys[1])).collect();
         sort_keyed(&mut keyed);
-        keyed.into_iter().map(|(_, place)| ids[place as usize]).collect()
+        keyed.into_iter().map(|(_, index)| ids[index as usize]).collect()
     }
 }
 
-/// Where objects end that lie one after the other: what is pinned, then those of
-/// large alignment, so that there is no padding between objects whose sizes are
-/// whole numbers of alignments; the last needs none after it.
-fn arena<'a>(objects: impl Iterator<Item = &'a Object>) -> u64 {
+/// End of the last of these objects: the pinned one first, then those of large alignment, so
+/// that objects whose sizes are multiples of their alignments need no padding. The last object
+/// needs none after it.
+fn arena<'a>(objects: impl Iterator<Item = &'a PackedObject>) -> u64 {
     let (mut pinned, mut alignment, mut sizes) = (0, 1, 0);
     let mut last = (u64::MAX, 0);
     for object in objects {

@@ -1,35 +1,35 @@
-//! Plans for several memories.
+//! C code of plans for several memories.
 
-use super::super::items::{self, Place};
+use super::super::items::{self, ResidencyItem};
 use super::text::{identifiers, string};
-use super::{CCode, SymbolPrefix, Table, inside, order_table, share_table};
+use super::{CCode, CTable, SymbolPrefix, inside, order_table, share_table};
 use crate::{Graph, LiveRange, Occupant, PoolPlan, Route, Stay, TensorId, TensorKind, Use};
 
-const INTRO: &str = "Offsets count from the start of\n * each pool, in bytes; the pools themselves must be aligned as said below. Steps count\n * operators in the order to run, from 0; those from `start` up to and without `end`.";
+const INTRO: &str = "Offsets count from the start of\n * each pool, in bytes; the pools themselves must have the alignments below. Steps count\n * operators in the order of execution, from 0; ranges are from `start` to `end` (exclusive).";
 
 impl CCode {
-    /// Pools, places of tensors and workspaces, copies, what shares memory, and the order to
-    /// run in; `prefix` as in [`CCode::of_graph`].
+    /// The code of a plan for several memories: pools, residency intervals of tensors and scratch,
+    /// transfers, shared memory and the order of execution; `prefix` as for [`CCode::of_graph`].
     #[must_use]
     pub fn of_pools(graph: &Graph, plan: &PoolPlan, prefix: Option<&SymbolPrefix>) -> Self {
         let mut code = Self::new(graph.name(), prefix, INTRO);
-        let (tensors, workspaces) = items::places(graph, plan);
+        let (tensors, scratch) = items::residency(graph, plan);
         code.define("HOME", format_args!("{}U", plan.pools.home_id()));
         code.define("INPUTS_IN", format_args!("{}U", plan.pools.inputs_in()));
         code.define("OUTPUTS_IN", format_args!("{}U", plan.pools.outputs_in()));
         code.pools(graph, plan);
-        code.single_places("", &tensors);
-        code.single_places("SCRATCH_", &workspaces);
-        for (kind, places) in [("PLACE", &tensors), ("SCRATCH", &workspaces)] {
-            for (number, place) in places.iter().enumerate() {
-                code.check_place(
+        code.single_intervals("", &tensors);
+        code.single_intervals("SCRATCH_", &scratch);
+        for (kind, intervals) in [("PLACE", &tensors), ("SCRATCH", &scratch)] {
+            for (number, interval) in intervals.iter().enumerate() {
+                code.check_interval(
                     format!("{kind}_{number}"),
-                    alignment_of(graph, plan, place.stay),
-                    place.stay,
+                    alignment_of(graph, plan, interval.stay),
+                    interval.stay,
                 );
             }
         }
-        code.tables.extend([place_table(&tensors), scratch_table(&workspaces)]);
+        code.tables.extend([place_table(&tensors), scratch_table(&scratch)]);
         code.tables.extend([transfer_table(&plan.routes()), use_table(&plan.uses)]);
         code.tables.extend([share_table(&plan.shares), order_table(&plan.order)]);
         code
@@ -38,17 +38,17 @@ impl CCode {
     fn pools(&mut self, graph: &Graph, plan: &PoolPlan) {
         let mut rows = Vec::new();
         for (number, pool) in plan.pools.list().iter().enumerate() {
-            let here: Vec<Stay> =
+            let stays: Vec<Stay> =
                 plan.stays.iter().copied().filter(|stay| stay.pool.index() == number).collect();
             let used = plan.used.get(number).copied().unwrap_or(0);
-            let own = pool.alignment.max(plan.alignment);
-            let alignment = here.iter().map(|&stay| alignment_of(graph, plan, stay)).fold(own, u64::max);
-            let holds_constants = here.iter().any(|stay| is_constant(graph, stay.occupant));
+            let minimum = pool.alignment.max(plan.alignment);
+            let alignment = stays.iter().map(|&stay| alignment_of(graph, plan, stay)).fold(minimum, u64::max);
+            let holds_constants = stays.iter().any(|stay| is_constant(graph, stay.occupant));
             self.memory(format!("POOL_{number}"), used, alignment, holds_constants);
             rows.push(format!("{{{}, {used}ULL, {alignment}ULL}}", string(pool.name())));
         }
-        self.tables.push(Table {
-            comment: "Pools by number, fast ones first: what is used of them, not what there is.",
+        self.tables.push(CTable {
+            comment: "Pools by number, fast ones first: the bytes used, not the capacity.",
             count: "POOL_COUNT",
             rows,
             structure: Some(("pool", &["const char *name", "uint64_t bytes", "uint64_t alignment"])),
@@ -57,30 +57,33 @@ impl CCode {
         });
     }
 
-    /// Constants for what has one place for good.
-    fn single_places(&mut self, kind: &str, places: &[Place]) {
-        let same = |one: &Place, other: Option<&Place>| other.is_some_and(|other| other.index == one.index);
-        let single = places.iter().enumerate().filter(|&(at, place)| {
-            !same(place, places.get(at + 1)) && !same(place, at.checked_sub(1).and_then(|at| places.get(at)))
+    /// Defines constants for tensors and scratch with a single residency interval.
+    fn single_intervals(&mut self, kind: &str, intervals: &[ResidencyItem]) {
+        let same = |item: &ResidencyItem, neighbor: Option<&ResidencyItem>| {
+            neighbor.is_some_and(|neighbor| neighbor.index == item.index)
+        };
+        let single = intervals.iter().enumerate().filter(|&(at, item)| {
+            let before = at.checked_sub(1).and_then(|at| intervals.get(at));
+            !same(item, intervals.get(at + 1)) && !same(item, before)
         });
-        let single: Vec<&Place> = single.map(|(_, place)| place).collect();
-        let names = identifiers(single.iter().map(|place| (place.index, place.name.as_str())));
-        for (place, name) in single.iter().zip(names) {
-            let Stay { pool, offset, bytes, .. } = place.stay;
+        let single: Vec<&ResidencyItem> = single.map(|(_, item)| item).collect();
+        let names = identifiers(single.iter().map(|item| (item.index, item.name.as_str())));
+        for (item, name) in single.iter().zip(names) {
+            let Stay { pool, offset, bytes, .. } = item.stay;
             self.define(&format!("{kind}POOL_OF_{name}"), format_args!("{pool}U"));
             self.define(&format!("{kind}OFFSET_{name}"), format_args!("{offset}ULL"));
             self.define(&format!("{kind}BYTES_{name}"), format_args!("{bytes}ULL"));
         }
     }
 
-    fn check_place(&mut self, label: String, alignment: u64, stay: Stay) {
+    fn check_interval(&mut self, label: String, alignment: u64, stay: Stay) {
         let [offset, bytes] = [stay.offset, stay.bytes].map(|number| format!("{number}ULL"));
         let all = format!("{}_POOL_{}_BYTES", self.prefix.upper(), stay.pool);
         self.check(label, inside(&offset, &bytes, &all, alignment));
     }
 }
 
-/// What its place must be a multiple of.
+/// The required alignment of a residency interval.
 fn alignment_of(graph: &Graph, plan: &PoolPlan, stay: Stay) -> u64 {
     let asked = match stay.occupant {
         Occupant::Tensor(id) => graph.tensors().get(id.index()).and_then(crate::Tensor::alignment),
@@ -97,12 +100,13 @@ fn is_constant(graph: &Graph, occupant: Occupant) -> bool {
     graph.tensors().get(id.index()).is_some_and(|tensor| tensor.kind() == TensorKind::Constant)
 }
 
-fn place_table(places: &[Place]) -> Table {
-    let row = |one: &Place| format!("{{{}U, {}, {}}}", one.index, string(&one.name), columns(one));
-    Table {
-        comment: "Places of tensors, by tensor, pool and time. `index` is the tensor's number in the model.",
+fn place_table(intervals: &[ResidencyItem]) -> CTable {
+    let row =
+        |item: &ResidencyItem| format!("{{{}U, {}, {}}}", item.index, string(&item.name), columns(item));
+    CTable {
+        comment: "Residency intervals of tensors, by tensor, pool and time. `index` is the tensor's number in\n * the model.",
         count: "PLACE_COUNT",
-        rows: places.iter().map(row).collect(),
+        rows: intervals.iter().map(row).collect(),
         structure: Some((
             "place",
             &[
@@ -120,11 +124,11 @@ fn place_table(places: &[Place]) -> Table {
     }
 }
 
-fn scratch_table(places: &[Place]) -> Table {
-    Table {
-        comment: "Workspaces, each in use only while its operator runs.",
+fn scratch_table(intervals: &[ResidencyItem]) -> CTable {
+    CTable {
+        comment: "Scratch memory, in use only while its operator runs.",
         count: "SCRATCH_COUNT",
-        rows: places.iter().map(|one| format!("{{{}U, {}}}", one.index, columns(one))).collect(),
+        rows: intervals.iter().map(|item| format!("{{{}U, {}}}", item.index, columns(item))).collect(),
         structure: Some((
             "scratch",
             &[
@@ -141,7 +145,7 @@ fn scratch_table(places: &[Place]) -> Table {
     }
 }
 
-fn transfer_table(routes: &[Route]) -> Table {
+fn transfer_table(routes: &[Route]) -> CTable {
     let row = |Route { transfer, from_offset, to_offset, is_late }: &Route| {
         let [from, to] = [from_offset, to_offset].map(|offset| offset.unwrap_or(u64::MAX));
         format!(
@@ -155,8 +159,8 @@ fn transfer_table(routes: &[Route]) -> Table {
             transfer.bytes
         )
     };
-    Table {
-        comment: "Copies in the order to do them: from the start of `step` on, done before the operator of\n * `due`; those that are `late` after all others of the same `due`. `due` may be the number\n * of steps: after the last operator.",
+    CTable {
+        comment: "Transfers in the order to make them: they may begin at the start of `step` and must be\n * complete before the operator of `due`; `late` ones follow all others of the same `due`. `due`\n * may be the number of steps: after the last operator.",
         count: "TRANSFER_COUNT",
         rows: routes.iter().map(row).collect(),
         structure: Some((
@@ -178,11 +182,11 @@ fn transfer_table(routes: &[Route]) -> Table {
     }
 }
 
-fn use_table(uses: &[Use]) -> Table {
-    let rows = uses.iter().filter_map(|one| Some((one, used_tensor(one)?)));
-    let rows = rows.map(|(one, tensor)| format!("{{{}U, {tensor}U, {}U}}", one.step, one.pool));
-    Table {
-        comment: "Where operators find a tensor that has several places at their step, if that is not the\n * one in the first of the pools.",
+fn use_table(uses: &[Use]) -> CTable {
+    let rows = uses.iter().filter_map(|entry| Some((entry, used_tensor(entry)?)));
+    let rows = rows.map(|(entry, tensor)| format!("{{{}U, {tensor}U, {}U}}", entry.step, entry.pool));
+    CTable {
+        comment: "The pool in which an operator accesses a tensor that is in several pools at its step, if it\n * is not the first of them.",
         count: "USE_COUNT",
         rows: rows.collect(),
         structure: Some(("use", &["uint32_t step", "uint32_t index", "uint32_t pool"])),
@@ -191,16 +195,16 @@ fn use_table(uses: &[Use]) -> Table {
     }
 }
 
-/// Workspaces have one place only.
-fn used_tensor(one: &Use) -> Option<TensorId> {
-    match one.occupant {
+/// The tensor of an access; scratch is left out, as it is in one pool only.
+fn used_tensor(entry: &Use) -> Option<TensorId> {
+    match entry.occupant {
         Occupant::Tensor(id) => Some(id),
         Occupant::Scratch(_) => None,
     }
 }
 
 /// Pool, offset, bytes and steps.
-fn columns(place: &Place) -> String {
-    let (stay, LiveRange { start, end }) = (place.stay, place.stay.live);
+fn columns(item: &ResidencyItem) -> String {
+    let (stay, LiveRange { start, end }) = (item.stay, item.stay.live);
     format!("{}U, {}ULL, {}ULL, {start}U, {end}U", stay.pool, stay.offset, stay.bytes)
 }

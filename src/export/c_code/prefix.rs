@@ -1,68 +1,68 @@
-//! What all names of a plan begin with.
+//! The prefix of all names of a plan's C code.
 
 use std::fmt;
 
-/// C99 tells macros apart by 63 letters; the longest ending that all plans have takes 18.
-const LONGEST: usize = 45;
+/// C99 distinguishes macros by 63 letters; the longest common ending of a plan's names takes 18.
+const MAX_PREFIX: usize = 45;
 /// `plimsoll_` takes the other nine.
-const LONGEST_WORDS: usize = 36;
+const MAX_WORDS: usize = 36;
 
-/// What all names in the C code of a plan begin with: types and objects as it is, macros in
-/// upper case. Plans whose prefixes differ in more than case go into one program.
+/// The prefix of all names in the C code of a plan: types and objects as given, macros in upper case.
+/// Plans whose prefixes differ in more than case can be used in one program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SymbolPrefix {
     lower: String,
     upper: String,
 }
 
-/// Why a text cannot begin names in C and C++.
+/// Reason for which a text is no prefix of names in C and C++.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SymbolPrefixError {
-    /// There is nothing of it.
-    #[error("a symbol prefix has at least one letter")]
+    /// The text is empty.
+    #[error("symbol prefix is empty; use at least one letter")]
     Empty,
-    /// A letter that no name of C has.
+    /// A character that C names cannot contain.
     #[error(
-        "symbol prefix `{prefix}`: `{letter}` cannot be in a name; letters, digits and single underscores can"
+        "symbol prefix `{prefix}`: names cannot contain `{letter}`; use letters, digits and single underscores"
     )]
     Letter {
         /// The text.
         prefix: String,
-        /// The first such letter.
+        /// The first invalid character.
         letter: char,
     },
-    /// Names do not begin with digits, and those that begin with an underscore are the
-    /// compiler's.
-    #[error("symbol prefix `{prefix}` begins with `{letter}`, which a name of a program cannot")]
+    /// A first character that names of a program cannot have: a digit, or an underscore, with which
+    /// names reserved for the compiler begin.
+    #[error("symbol prefix `{prefix}`: names cannot begin with `{letter}`; begin with a letter")]
     Start {
         /// The text.
         prefix: String,
-        /// How it begins.
+        /// The first character.
         letter: char,
     },
-    /// Names with two underscores in a row are the compiler's in C++.
-    #[error("symbol prefix `{prefix}` has two underscores in a row; such names are the compiler's")]
+    /// Two underscores in a row: C++ reserves such names for the compiler.
+    #[error("symbol prefix `{prefix}`: C++ reserves names with two underscores in a row; use single ones")]
     Underscores {
         /// The text.
         prefix: String,
     },
-    /// Compilers need not tell names apart by more than 63 letters.
-    #[error("symbol prefix `{prefix}` has {length} letters; there is room for {LONGEST}")]
+    /// Too long: compilers need not distinguish names by more than 63 letters.
+    #[error("symbol prefix `{prefix}`: {length} letters are too long; use at most {MAX_PREFIX}")]
     Long {
         /// The text.
         prefix: String,
-        /// How many there are.
+        /// Number of letters.
         length: usize,
     },
 }
 
 impl SymbolPrefix {
-    /// A prefix of the user's own: a letter, then letters, digits and single underscores, at
-    /// most 45. One underscore at its end may be there or not: `net_` is `net`.
+    /// Checks a prefix: a letter, then letters, digits and single underscores, at most 45. An underscore
+    /// at its end is optional: `net_` is `net`.
     ///
     /// # Errors
-    /// [`SymbolPrefixError`] names what no name can have.
+    /// [`SymbolPrefixError`] if names cannot begin with the text.
     pub fn new(text: &str) -> Result<Self, SymbolPrefixError> {
         let prefix = text.to_owned();
         let Some(first) = text.chars().next() else { return Err(SymbolPrefixError::Empty) };
@@ -76,27 +76,27 @@ impl SymbolPrefix {
             return Err(SymbolPrefixError::Underscores { prefix });
         }
         let lower = text.strip_suffix('_').unwrap_or(text);
-        if lower.len() > LONGEST {
+        if lower.len() > MAX_PREFIX {
             return Err(SymbolPrefixError::Long { prefix, length: lower.len() });
         }
         Ok(Self::of(lower.to_owned()))
     }
 
-    /// `plimsoll_` and the model's name, as an identifier. Where that loses anything of the
-    /// name, a hash of it follows: two models must not share a prefix, or the second header
-    /// would be skipped in silence.
+    /// Derives a prefix from the name of a model: `plimsoll_` and the name as an identifier. If the
+    /// conversion loses a part of the name, a hash of the name follows: if two models shared a prefix,
+    /// the include guard would silently skip the second header.
     #[must_use]
     pub fn of_model(model: &str) -> Self {
         let letters =
             model.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
-        // Two underscores in a row are reserved in C++.
+        // C++ reserves two underscores in a row.
         let words = letters.collect::<String>();
         let words: Vec<&str> = words.split('_').filter(|word| !word.is_empty()).collect();
         let words = words.join("_");
-        if words == model && words.len() <= LONGEST_WORDS {
+        if words == model && words.len() <= MAX_WORDS {
             return Self::of(format!("plimsoll_{words}"));
         }
-        let kept = words.get(..LONGEST_WORDS - 9).unwrap_or(&words).trim_end_matches('_');
+        let kept = words.get(..MAX_WORDS - 9).unwrap_or(&words).trim_end_matches('_');
         let kept = if kept.is_empty() { "model" } else { kept };
         Self::of(format!("plimsoll_{kept}_{:08x}", fnv1a_32(model.as_bytes())))
     }
@@ -105,13 +105,13 @@ impl SymbolPrefix {
         Self { upper: lower.to_ascii_uppercase(), lower }
     }
 
-    /// What types and objects begin with.
+    /// Prefix of types and objects.
     #[must_use]
     pub fn lower(&self) -> &str {
         &self.lower
     }
 
-    /// What macros begin with.
+    /// Prefix of macros.
     #[must_use]
     pub fn upper(&self) -> &str {
         &self.upper
@@ -132,12 +132,12 @@ impl std::str::FromStr for SymbolPrefix {
     }
 }
 
-/// The 32-bit FNV-1a hash (Fowler, Noll, Vo): short, and the same everywhere.
+/// The 32-bit FNV-1a hash (Fowler, Noll, Vo): short, and equal on all machines.
 fn fnv1a_32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// The same of 64 bits.
+/// The 64-bit FNV-1a hash.
 pub(super) fn fnv1a_64(bytes: &[u8]) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325;
     bytes.iter().fold(start, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

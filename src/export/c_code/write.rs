@@ -1,14 +1,14 @@
-//! The texts: a header alone, or a header and a source.
+//! The texts of the C code: a complete header, or a header and a source.
 
 use std::fmt::Write;
 
 use super::prefix::fnv1a_64;
 use super::text::comment;
-use super::{CCode, Memory, Table};
+use super::{CCode, CMemory, CTable};
 
-/// `@P` stands for the prefix of macros, `@p` for that of all else.
+/// `@P` stands for the prefix of macros, `@p` for the prefix of other names.
 const ASSERT: &str = "
-/* Checked when it is compiled; before C11, by the size of an array. */
+/* Checked at compile time; before C11, by the size of an array. */
 #if defined(__cplusplus) && (__cplusplus >= 201103L || defined(_MSVC_LANG))
 #define @P_ASSERT(label, condition) static_assert(condition, #label)
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -19,7 +19,7 @@ const ASSERT: &str = "
 ";
 
 const UNUSED: &str = "
-/* Whoever includes this need not use every table. */
+/* A file that includes this header need not use every table. */
 #if defined(__GNUC__)
 #define @P_UNUSED __attribute__((unused))
 #else
@@ -42,8 +42,8 @@ const ALIGNED: &str = "
 ";
 
 const MEMORY: &str = "
-/* A program that has memory of its own for this defines @P_NO_@NAME; one that wants it in a
- * section, @P_@NAME_ATTRIBUTES, as in __attribute__((section(\".sram\"))).@CONSTANTS */
+/* A program with other memory for this defines @P_NO_@NAME; to place it in a section, define
+ * @P_@NAME_ATTRIBUTES, as in __attribute__((section(\".sram\"))).@CONSTANTS */
 #ifndef @P_NO_@NAME
 #ifndef @P_@NAME_ATTRIBUTES
 #define @P_@NAME_ATTRIBUTES
@@ -53,17 +53,17 @@ unsigned char @ARRAY[@P_@NAME_BYTES + (@P_@NAME_BYTES == 0ULL)] @P_@NAME_ATTRIBU
 #endif
 ";
 
-const CONSTANTS: &str = "\n * Constants are in it as well: bring them there before the first run.";
+const CONSTANTS: &str = "\n * It holds constants as well: copy them there before the first run.";
 
-/// Whether a file of this name can stand between the quotes of `#include`.
+/// Returns whether `#include` can name this file.
 #[must_use]
 pub fn can_include(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(|c| c.is_control() || c == '"' || c == '\\')
 }
 
 impl CCode {
-    /// One header with everything: constants, and tables that each file that includes it gets
-    /// a copy of. There is no arena in it.
+    /// A complete header: constants, and tables, of which each file that includes it gets a copy. It
+    /// contains no arena.
     #[must_use]
     pub fn alone(&self) -> String {
         let mut text = self.begin();
@@ -73,13 +73,13 @@ impl CCode {
             let declaration = format!("static const {} {}_UNUSED", self.declared(table), self.prefix.upper());
             rows(table, &declaration, &mut text);
         }
-        self.checks(&mut text);
+        self.write_checks(&mut text);
         self.end(&mut text);
         text
     }
 
-    /// A header with constants, and declarations of what [`CCode::source`] defines. Constants
-    /// need no source.
+    /// A header with constants, and declarations of the objects that [`CCode::source`] defines. The
+    /// constants can be used without the source.
     #[must_use]
     pub fn header(&self) -> String {
         let mut text = self.begin();
@@ -99,8 +99,8 @@ impl CCode {
         text
     }
 
-    /// The source beside [`CCode::header`], which it includes by the name given, one that it
-    /// [`can_include`]: the arena, aligned, the tables, and static asserts.
+    /// The source to [`CCode::header`], which it includes as `header_name`, a name accepted by
+    /// [`can_include`]: the aligned arena, the tables, and static assertions.
     #[must_use]
     pub fn source(&self, header_name: &str) -> String {
         let upper = self.prefix.upper();
@@ -108,11 +108,11 @@ impl CCode {
         line(&mut text, format!("#include \"{header_name}\"\n\n#include <stdint.h>\n"));
         let same = format!("{upper}_PLAN_ID == {}", self.id());
         self.assert("PLAN_ID_is_that_of_the_header", &same, &mut text);
-        for Memory { name, .. } in &self.memories {
+        for CMemory { name, .. } in &self.memories {
             let fits = format!("{upper}_{name}_BYTES <= SIZE_MAX / 2");
             self.assert(&format!("{name}_fits_this_machine"), &fits, &mut text);
         }
-        self.checks(&mut text);
+        self.write_checks(&mut text);
         text.push_str(&self.filled(ALIGNED));
         for memory in &self.memories {
             text.push_str(&self.memory_defined(memory));
@@ -124,7 +124,7 @@ impl CCode {
         text
     }
 
-    /// All that both kinds of headers begin with.
+    /// The beginning of both kinds of headers.
     fn begin(&self) -> String {
         let (upper, model) = (self.prefix.upper(), comment(&self.model));
         let mut text = format!("/* Memory plan of {model}, made by plimsoll. {} */\n", self.intro);
@@ -135,14 +135,15 @@ impl CCode {
         text
     }
 
-    /// Of a second plan with the same prefix, the guard would leave out everything in silence.
+    /// The end of the include guard. For a second plan with the same prefix, the guard alone would
+    /// silently skip the whole header.
     fn end(&self, text: &mut String) {
         let upper = self.prefix.upper();
         line(text, format!("\n#elif {upper}_PLAN_ID != {}", self.id()));
         line(text, format!("#error \"two plans have the prefix {upper}\"\n#endif"));
     }
 
-    /// Of all that is said: a source must not be used with the header of another plan.
+    /// A hash of the contents: a source must not be compiled with the header of another plan.
     fn id(&self) -> String {
         let mut text = format!("{}\n{}", self.prefix, self.constants);
         for row in self.tables.iter().flat_map(|table| &table.rows) {
@@ -151,8 +152,8 @@ impl CCode {
         format!("0x{:016x}ULL", fnv1a_64(text.as_bytes()))
     }
 
-    /// The number of rows and the structure of one.
-    fn types(&self, table: &Table, text: &mut String) {
+    /// The number of rows and the structure of a row.
+    fn types(&self, table: &CTable, text: &mut String) {
         let (lower, upper) = (self.prefix.lower(), self.prefix.upper());
         line(text, format!("\n/* {} */", table.comment));
         line(text, format!("#define {upper}_{} {}", table.count, table.rows.len()));
@@ -164,8 +165,8 @@ impl CCode {
         line(text, "};");
     }
 
-    /// Type, name and length.
-    fn declared(&self, table: &Table) -> String {
+    /// Type, name and length of a table.
+    fn declared(&self, table: &CTable) -> String {
         let (lower, upper) = (self.prefix.lower(), self.prefix.upper());
         let element = table
             .structure
@@ -173,8 +174,8 @@ impl CCode {
         format!("{element} {lower}_{}[{upper}_{} + 1]", table.name, table.count)
     }
 
-    fn checks(&self, text: &mut String) {
-        line(text, "\n/* Everything lies where it may. */");
+    fn write_checks(&self, text: &mut String) {
+        line(text, "\n/* Every place is inside its memory and aligned. */");
         for check in &self.checks {
             self.assert(&check.label, &check.condition, text);
         }
@@ -184,23 +185,23 @@ impl CCode {
         line(text, format!("{}_ASSERT({label}, {condition});", self.prefix.upper()));
     }
 
-    fn array(&self, memory: &Memory) -> String {
+    fn array(&self, memory: &CMemory) -> String {
         format!("{}_{}", self.prefix.lower(), memory.name.to_ascii_lowercase())
     }
 
-    fn memory_defined(&self, memory: &Memory) -> String {
+    fn memory_defined(&self, memory: &CMemory) -> String {
         let constants = if memory.holds_constants { CONSTANTS } else { "" };
         let definition = self.filled(MEMORY).replace("@ARRAY", &self.array(memory));
         definition.replace("@NAME", &memory.name).replace("@CONSTANTS", constants)
     }
 
-    /// A piece of text with the prefix in its place.
+    /// A text with the prefixes inserted.
     fn filled(&self, text: &str) -> String {
         text.replace("@P", self.prefix.upper()).replace("@p", self.prefix.lower())
     }
 }
 
-fn rows(table: &Table, declaration: &str, text: &mut String) {
+fn rows(table: &CTable, declaration: &str, text: &mut String) {
     line(text, format!("{declaration} = {{"));
     for row in &table.rows {
         line(text, format!("    {row},"));

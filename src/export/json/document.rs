@@ -1,3 +1,5 @@
+//! The fields of a PLAN.json.
+
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -8,66 +10,65 @@ use super::ImportRecord;
 use crate::import::json;
 use crate::{How, Status, TensorKind, Variables};
 
-/// The contents of a PLAN.json, as they stand there: claims, which
-/// [`verify`](crate::verify) judges. All sizes and offsets are bytes.
+/// The contents of a PLAN.json as unchecked claims; [`verify`](crate::verify) checks the plan that they
+/// give. All sizes and offsets are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlanDocument {
     /// [`FORMAT`](super::FORMAT).
     pub format: String,
-    /// The model's name.
+    /// Name of the model.
     #[serde(default)]
     pub model: String,
-    /// What is known of the plan.
+    /// Status of the plan.
     #[serde(with = "StatusText")]
     pub status: Status,
-    /// The strategy that found it.
+    /// Strategy that found the plan.
     #[serde(default)]
     pub strategy: String,
     /// Size of the arena.
     pub arena_bytes: u64,
-    /// No arena is smaller than this for this order.
+    /// Lower bound on the arena for this order.
     pub lower_bound_bytes: u64,
-    /// No arena of any order is smaller than this, where orders were searched.
+    /// Lower bound on the arena over all orders, if orders were searched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_over_orders_bytes: Option<u64>,
-    /// Bytes that there are, if that was said.
+    /// Arena capacity, if one was given.
     #[serde(default)]
     pub capacity_bytes: Option<u64>,
-    /// Ranges of the arena that nothing may use: first byte, and byte after the last.
+    /// Reserved ranges of the arena: first byte, and end (exclusive).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved: Vec<[u64; 2]>,
-    /// Alignment of what asks for none.
+    /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
-    /// Where variables live.
+    /// Location of variables.
     #[serde(default, with = "VariablesText")]
     pub variables: Variables,
-    /// How the model was imported.
+    /// Import options of the model.
     #[serde(default, deserialize_with = "super::record::object")]
     pub options: ImportRecord,
-    /// Fingerprint of the graph or the buffers; not checked where absent.
+    /// Fingerprint of the graph or the buffers; not checked if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph_hash: Option<String>,
-    /// Operators by index, in the order to run; absent for buffers without a
-    /// graph.
+    /// Operators by index, in the order of execution; absent for a list of buffers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Vec<usize>>,
-    /// Operators folded away, by index.
+    /// Folded operators, by index.
     #[serde(default)]
     pub folded: Vec<usize>,
-    /// What causes the lower bound; where absent, the bound comes without proof.
+    /// Certificate of the lower bound; if absent, the bound comes without proof.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
     pub lower_bound: Option<BoundEntry>,
-    /// Shared objects by number, where the strategy thinks in them.
+    /// Shared objects by number, if the strategy made any.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
     pub objects: Option<ObjectList>,
-    /// The tensors that have a place, by index.
+    /// Tensors in the arena, by index.
     #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<TensorEntry>,
-    /// The workspaces that have a place, by operator.
+    /// Scratch in the arena, by operator.
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<ScratchEntry>,
-    /// Plans of the bodies of operators that run, by operator and position.
+    /// Plans of the bodies of operators, by operator and position.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub bodies: Vec<BodyEntry>,
 }
@@ -76,29 +77,29 @@ pub struct PlanDocument {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BodyEntry {
-    /// The operator's number in the graph around the body.
+    /// Index of the operator in the graph around the body.
     pub operator: usize,
     /// Position among the operator's bodies.
     pub body: usize,
-    /// The plan; offsets count from the start of the operator's workspace, indices are the body's.
+    /// The plan: offsets count from the start of the operator's scratch, indices are those of the body.
     #[serde(deserialize_with = "super::record::object")]
     pub plan: PlanDocument,
 }
 
-/// What causes the lower bound: all of it is live at one step, or it is one
-/// tensor with a fixed offset.
+/// The certificate of a lower bound: occupants that are all live at one step, or one tensor with a fixed
+/// offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BoundEntry {
-    /// What these cause, where the bound is higher by an exhaustive search, which
-    /// is not searched again when the document is verified.
+    /// Bytes that the certificate proves, if the lower bound is higher. An exhaustive search proved the
+    /// rest; it is not repeated when the document is verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certified_bytes: Option<u64>,
     /// The step.
     pub step: u32,
     /// Tensors by index.
     pub tensors: Vec<usize>,
-    /// Operators, for their workspaces, by index.
+    /// Operators whose scratch belongs to the certificate, by index.
     #[serde(default)]
     pub scratch: Vec<usize>,
 }
@@ -107,44 +108,44 @@ pub struct BoundEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ObjectList {
-    /// No sharing of objects has a smaller sum of sizes, says the strategy.
+    /// Lower bound of the strategy on the total size of shared objects.
     pub lower_bound_bytes: u64,
     /// The objects, by number.
     #[serde(deserialize_with = "json::objects")]
     pub list: Vec<ObjectEntry>,
-    /// Where objects were merged: what was put into what.
+    /// Occupants inside larger ones, if objects were merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub inside: Vec<InsideEntry>,
 }
 
-/// A tensor or workspace in the memory of a larger one.
+/// A tensor or scratch inside the memory of a larger one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InsideEntry {
-    /// The smaller one.
+    /// The smaller occupant.
     pub guest: OccupantEntry,
-    /// The larger one.
+    /// The larger occupant.
     pub host: OccupantEntry,
-    /// From the start of the larger one.
+    /// Offset from the start of the larger occupant.
     pub at: u64,
 }
 
-/// What lies in the arena, by index.
+/// An occupant of the arena, by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OccupantEntry {
-    /// A tensor, or a buffer.
+    /// A tensor or buffer.
     Tensor(usize),
-    /// The workspace of an operator.
+    /// The scratch of an operator.
     Scratch(usize),
 }
 
-/// A fixed part of the arena that several tensors share.
+/// A shared object: a fixed part of the arena that several tensors use in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEntry {
     /// Size.
     pub bytes: u64,
-    /// Where it lies.
+    /// Offset in the arena.
     pub offset: u64,
 }
 
@@ -152,48 +153,48 @@ pub struct ObjectEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TensorEntry {
-    /// The tensor's number in the model, or the buffer's in the list.
+    /// Index of the tensor in the model, or of the buffer in the list.
     pub index: usize,
-    /// Its name, made unique by [`unique_names`](crate::export::unique_names).
+    /// Name, made unique by [`unique_names`](crate::export::unique_names).
     pub name: String,
     /// Size.
     pub bytes: u64,
-    /// Whether the size is an upper bound, as it depends on data; not read back.
+    /// True if the size is an upper bound of a size that depends on data; ignored by the reader.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub upper_bound: bool,
-    /// Where its contents come from; not read back.
+    /// Source of its contents; ignored by the reader.
     #[serde(default)]
     pub kind: TensorRole,
-    /// The memory that it lies in; this version knows `arena` only.
+    /// Memory that contains the tensor; this version accepts only `arena`.
     #[serde(default = "arena")]
     pub pool: String,
-    /// Where it lies.
+    /// Offset in the arena.
     pub offset: u64,
-    /// The first step at which it is live, and the step after the last.
+    /// Live range: first step, and end (exclusive).
     pub live: [u32; 2],
-    /// When its memory is free for others: first step, and step after the last.
+    /// Gaps in the live range: first step, and end (exclusive).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<[u32; 2]>,
-    /// The number of the shared object that it is in.
+    /// Number of the shared object that contains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<u32>,
-    /// Whose memory it shares while both are needed, and how.
+    /// The tensors whose memory it shares while both are live.
     #[serde(default)]
     pub shares: Option<SharesEntry>,
 }
 
-/// One, or if there are more, all.
+/// A share, or a list of several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum SharesEntry {
-    /// With one tensor.
+    /// A single share.
     One(ShareEntry),
-    /// With several, or in several ways.
+    /// Several shares.
     Several(Vec<ShareEntry>),
 }
 
 impl SharesEntry {
-    /// All of them.
+    /// The shares as a list.
     #[must_use]
     pub fn list(&self) -> &[ShareEntry] {
         match self {
@@ -203,7 +204,7 @@ impl SharesEntry {
     }
 }
 
-/// Unlike the derived one, this says what is wrong and where.
+/// Unlike the derived implementation, this one reports the error and its position.
 impl<'de> Deserialize<'de> for SharesEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SharesVisitor)
@@ -216,7 +217,7 @@ impl<'de> Visitor<'de> for SharesVisitor {
     type Value = SharesEntry;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("what the tensor shares: an object or a list of objects")
+        formatter.write_str("`shares`: an object or a list of objects")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SharesEntry, A::Error> {
@@ -228,24 +229,24 @@ impl<'de> Visitor<'de> for SharesVisitor {
     }
 }
 
-/// Where a tensor lies in another one.
+/// Position of a tensor in the memory of another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ShareEntry {
-    /// The other one's unique name.
+    /// Unique name of the other tensor.
     pub tensor: String,
-    /// The other one's number in the model.
+    /// Index of the other tensor in the model.
     pub index: usize,
-    /// The number of the operator that permits it.
+    /// Index of the operator that permits the sharing.
     pub operator: usize,
     /// `view`, `slice`, `concat`, `in_place` or `overlap`.
     #[serde(with = "HowText")]
     pub how: How,
-    /// Bytes from the other one's start.
+    /// Offset in bytes from the start of the other tensor.
     pub at: u64,
 }
 
-/// How [`How`] is written.
+/// The JSON form of [`How`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "How", rename_all = "snake_case")]
 enum HowText {
@@ -256,44 +257,44 @@ enum HowText {
     Overlap,
 }
 
-/// The workspace of an operator.
+/// The scratch of an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ScratchEntry {
-    /// The operator's number in the model.
+    /// Index of the operator in the model.
     pub operator: usize,
     /// Size.
     pub bytes: u64,
-    /// Where it lies.
+    /// Offset in the arena.
     pub offset: u64,
-    /// The step of the operator, and the next; where absent, as the order says.
+    /// The step of the operator, and the next; if absent, the order gives it.
     #[serde(default)]
     pub live: Option<[u32; 2]>,
-    /// The number of the shared object that it is in.
+    /// Number of the shared object that contains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<u32>,
 }
 
-/// Kind and output mark in one word.
+/// The role of a tensor: its kind, and whether it is an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum TensorRole {
-    /// Written by the caller; may be an output too.
+    /// Written by the caller; may also be an output.
     Input,
-    /// Written by an operator and handed back.
+    /// Written by an operator and returned to the caller.
     Output,
-    /// State that outlives a run; may be an output too.
+    /// State that outlives a run; may also be an output.
     Variable,
-    /// Written by an operator for others.
+    /// Written by an operator for other operators.
     #[default]
     Intermediate,
-    /// A weight; a right plan gives it no place.
+    /// A constant such as a weight; a correct plan does not place it in the arena.
     Constant,
 }
 
 impl TensorRole {
-    /// The role of a tensor of this kind that is or is not an output.
+    /// The role of a tensor of this kind.
     #[must_use]
     pub fn of(kind: TensorKind, is_output: bool) -> Self {
         match kind {
@@ -306,7 +307,7 @@ impl TensorRole {
     }
 }
 
-/// How [`Status`] is written.
+/// The JSON form of [`Status`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Status", rename_all = "lowercase")]
 enum StatusText {
@@ -316,7 +317,7 @@ enum StatusText {
     Unknown,
 }
 
-/// How [`Variables`] is written.
+/// The JSON form of [`Variables`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Variables", rename_all = "lowercase")]
 pub(super) enum VariablesText {

@@ -1,115 +1,117 @@
+//! Errors of reading a plan.
+
 use crate::import::{cut, listing, short};
 
-/// Why a PLAN.json cannot be read, or not for this model. What it claims of
-/// sizes, offsets and live ranges is not judged here.
+/// Reason for which a PLAN.json cannot be read, or does not refer to this model. Sizes, offsets and live
+/// ranges are checked by the verifier, not here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
-    /// No JSON, or not the fields of a plan.
+    /// Invalid JSON, or not the fields of a plan.
     #[error("not a plan: {}", cut(.0))]
     Malformed(String),
 
     /// A document of another kind or of a later version.
     #[error("the plan's format is {}; this version reads `{expected}`", short(.found))]
     Format {
-        /// The `format` in the document.
+        /// `format` in the document.
         found: String,
-        /// The one that can be read.
+        /// The supported format.
         expected: &'static str,
     },
 
-    /// The import options name something unknown.
-    #[error("the plan's import options: {}", cut(.0))]
+    /// Invalid import options.
+    #[error("import options of the plan: {}", cut(.0))]
     Options(String),
 
-    /// A plan of buffers, given for a graph.
-    #[error("the plan has no order: it is a plan of buffers, not of a graph")]
+    /// A plan of a list of buffers, used for a graph.
+    #[error("the plan has no order: it is a plan of a list of buffers, not of a graph")]
     NoOrder,
 
-    /// An index that the model does not have.
+    /// An index beyond those of the model.
     #[error("{} names {what} {index}, but the model has {count} {what}s", cut(.place))]
     OutOfRange {
-        /// Where in the plan.
+        /// Position in the plan.
         place: String,
         /// `tensor`, `operator`, `buffer` or `body`.
         what: &'static str,
         /// The index.
         index: usize,
-        /// How many the model has.
+        /// Number of such items in the model.
         count: usize,
     },
 
-    /// Two places for one thing.
+    /// Two entries for one tensor, buffer or scratch.
     #[error("the plan places {} twice", cut(.what))]
     Twice {
-        /// The thing.
+        /// Description of the tensor, buffer or scratch.
         what: String,
     },
 
-    /// The tensor of that index is another one.
-    #[error("tensor {index} is called `{}` in the plan and `{}` in the model", short(.planned), short(.actual))]
+    /// The tensor of this index has another name.
+    #[error("tensor {index} has the name `{}` in the plan and `{}` in the model", short(.planned), short(.actual))]
     Name {
-        /// The tensor's index.
+        /// Index of the tensor.
         index: usize,
-        /// Its name in the plan.
+        /// Name in the plan.
         planned: String,
-        /// Its unique name in the model.
+        /// Unique name in the model.
         actual: String,
     },
 
-    /// Memory other than the arena.
-    #[error("tensor `{}` lies in pool `{}`; this version knows `arena` only", short(.tensor), short(.pool))]
+    /// A memory other than the arena.
+    #[error("tensor `{}` is in pool `{}`; this version supports only `arena`", short(.tensor), short(.pool))]
     Pool {
-        /// The tensor's name.
+        /// Name of the tensor.
         tensor: String,
-        /// The pool's name.
+        /// Name of the pool.
         pool: String,
     },
 
-    /// Gaps in the live range of a graph's tensor, which only buffers may have.
+    /// Gaps in the live range of a graph's tensor; only buffers can have gaps.
     #[error("tensor `{}` has gaps in its live range; only plans of buffers may have gaps, so remove `gaps`", short(.tensor))]
     Gaps {
-        /// The tensor's name.
+        /// Name of the tensor.
         tensor: String,
     },
 
-    /// Memories that cannot be meant.
+    /// Invalid pools.
     #[error("the plan's {}", cut(.0))]
     Pools(String),
 
-    /// A pool that the plan does not have.
-    #[error("{} names pool `{}`, which the plan does not have", cut(.place), short(.pool))]
+    /// A pool that the plan does not define.
+    #[error("{} names pool `{}`, which the plan does not define", cut(.place), short(.pool))]
     UnknownPool {
-        /// Where it stands.
+        /// Position in the plan.
         place: String,
-        /// The pool's name.
+        /// Name of the pool.
         pool: String,
     },
 
-    /// Memory shared with a tensor whose number and name are not of the same one.
-    #[error("{} names tensor {index} `{}`, but that is `{}`", cut(.place), short(.tensor), short(.other))]
+    /// A share whose index and name belong to different tensors.
+    #[error("{} names tensor {index} `{}`, but its name is `{}`", cut(.place), short(.tensor), short(.other))]
     Shares {
-        /// Where it stands.
+        /// Position in the plan.
         place: String,
-        /// The number.
+        /// The index.
         index: usize,
-        /// The name beside it.
+        /// The name in the plan.
         tensor: String,
-        /// The name of the tensor of that number.
+        /// The name of the tensor with this index.
         other: String,
     },
 
-    /// The fingerprint of the model is another.
+    /// The fingerprint of the model differs.
     #[error("the plan was made for another model, or one imported with other options: \
          its hash is {}, that of this model is {}", short(.planned), short(.actual))]
     OtherModel {
-        /// The hash in the plan.
+        /// Hash in the plan.
         planned: String,
-        /// The model's.
+        /// Hash of the model.
         actual: String,
     },
 
-    /// Ids that the problem does not have.
+    /// Ids of buffers that the problem does not have.
     #[error("the plan has buffers that the model lacks: {}", list(.ids))]
     Unknown {
         /// The ids.
@@ -119,29 +121,29 @@ pub enum DocumentError {
     /// Buffers without an offset.
     #[error("the plan has no offset for {}", list(.ids))]
     Missing {
-        /// Their ids.
+        /// Ids of the buffers.
         ids: Vec<String>,
     },
 
-    /// A buffer under another number.
+    /// A buffer with another index.
     #[error("buffer `{}` is number {planned} in the plan and {actual} in the model", short(.buffer))]
     Index {
-        /// The buffer's id.
+        /// Id of the buffer.
         buffer: String,
-        /// Its index in the plan.
+        /// Index in the plan.
         planned: usize,
-        /// Its position in the model.
+        /// Index in the model.
         actual: usize,
     },
 
-    /// A buffer of another size or live range.
+    /// A buffer with another size or live range.
     #[error("buffer `{}` has {} in the plan and {} in the model", short(.buffer), short(.planned), short(.actual))]
     Geometry {
-        /// The buffer's id.
+        /// Id of the buffer.
         buffer: String,
         /// Size and live range in the plan.
         planned: String,
-        /// The same in the model.
+        /// Size and live range in the model.
         actual: String,
     },
 }

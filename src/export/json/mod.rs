@@ -1,4 +1,4 @@
-//! Plans as JSON, with all that is needed to check them: [`PlanDocument`] for one arena,
+//! Plans as JSON with everything that is needed to verify them: [`PlanDocument`] for an arena,
 //! [`PoolPlanDocument`] for several memories.
 //!
 //! ```
@@ -38,7 +38,7 @@ pub use pools::{
 pub use read::format_of;
 pub use record::ImportRecord;
 
-/// The version that this library writes and reads.
+/// The format of plans for an arena that this library writes and reads.
 pub const FORMAT: &str = "plimsoll-plan/1";
-/// The same of plans for several memories.
+/// The format of plans for several memories that this library writes and reads.
 pub const POOL_FORMAT: &str = "plimsoll-pool-plan/1";

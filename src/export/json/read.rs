@@ -1,3 +1,5 @@
+//! From a PLAN.json to a plan or a solution.
+
 use std::collections::HashMap;
 
 use serde::Deserialize;
@@ -17,19 +19,19 @@ use crate::{
 };
 
 impl PlanDocument {
-    /// Reads a PLAN.json. Fields that this version does not know are ignored.
+    /// Reads a PLAN.json. Unknown fields are ignored.
     ///
     /// # Errors
-    /// [`DocumentError::Malformed`] saying where, [`DocumentError::Format`].
+    /// [`DocumentError::Malformed`] with the position, [`DocumentError::Format`].
     pub fn from_json(text: &str) -> Result<Self, DocumentError> {
         parse(text, FORMAT)
     }
 
-    /// The plan that it claims to be for `graph`: right in its references,
-    /// everything else as stated.
+    /// The plan for `graph` that the document claims. References to the graph are checked; everything
+    /// else is as stated.
     ///
     /// # Errors
-    /// What does not refer to this graph, naming the culprit.
+    /// The first reference that does not fit this graph.
     pub fn to_plan(&self, graph: &Graph) -> Result<Plan, DocumentError> {
         let order = self.order.as_ref().ok_or(DocumentError::NoOrder)?;
         let mut plan = Plan::unplaced(graph);
@@ -38,7 +40,7 @@ impl PlanDocument {
             steps.map(|(step, &index)| operator(graph, index, || format!("step {step} of the order")));
         plan.order = steps.collect::<Result<_, _>>()?;
         self.place_tensors(graph, &mut plan)?;
-        self.place_workspaces(graph, &mut plan)?;
+        self.place_scratch(graph, &mut plan)?;
         check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
         plan.arena_bytes = self.arena_bytes;
         plan.alignment = self.alignment;
@@ -60,11 +62,11 @@ impl PlanDocument {
         Ok(plan)
     }
 
-    /// The solution that it claims to be of `problem`. Buffers are told by name,
-    /// so sizes and live ranges are compared as well.
+    /// The solution of `problem` that the document claims. Buffers are identified by name, so their
+    /// sizes and live ranges are compared as well.
     ///
     /// # Errors
-    /// What does not fit this problem, naming the culprit.
+    /// The first entry that does not fit this problem.
     pub fn to_solution(&self, problem: &Problem) -> Result<Solution, DocumentError> {
         let names = items::buffer_names(problem);
         let mut offsets = Vec::with_capacity(names.len());
@@ -96,7 +98,7 @@ impl PlanDocument {
         })
     }
 
-    /// The entry of each name: every entry is of one, and every name has one.
+    /// The entry of each name. Every entry must have one of the names, and every name an entry.
     fn entries_of(&self, names: &[String]) -> Result<Vec<&TensorEntry>, DocumentError> {
         let mut entries: HashMap<&str, &TensorEntry> = HashMap::with_capacity(self.tensors.len());
         for entry in &self.tensors {
@@ -105,10 +107,10 @@ impl PlanDocument {
                 return Err(DocumentError::Twice { what: format!("buffer `{}`", entry.name) });
             }
         }
-        let (mut found, mut missing) = (Vec::with_capacity(names.len()), Vec::new());
+        let (mut ordered, mut missing) = (Vec::with_capacity(names.len()), Vec::new());
         for name in names {
             match entries.remove(name.as_str()) {
-                Some(entry) => found.push(entry),
+                Some(entry) => ordered.push(entry),
                 None => missing.push(name.clone()),
             }
         }
@@ -117,7 +119,7 @@ impl PlanDocument {
         if !unknown.is_empty() {
             return Err(DocumentError::Unknown { ids: unknown });
         }
-        if missing.is_empty() { Ok(found) } else { Err(DocumentError::Missing { ids: missing }) }
+        if missing.is_empty() { Ok(ordered) } else { Err(DocumentError::Missing { ids: missing }) }
     }
 
     fn place_tensors(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
@@ -141,7 +143,7 @@ impl PlanDocument {
         Ok(())
     }
 
-    fn place_workspaces(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
+    fn place_scratch(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
         let mut step_of = vec![0; graph.operators().len()];
         for (step, id) in plan.order.iter().enumerate() {
             step_of[id.index()] = step as u32;
@@ -152,26 +154,26 @@ impl PlanDocument {
             let steps = entry.live.unwrap_or([step, step + 1]);
             let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(steps) };
             if plan.scratch[id.index()].replace(place).is_some() {
-                let what = format!("the workspace of operator {} (`{}`)", id, graph.operator(id).name());
+                let what = format!("the scratch of operator {} (`{}`)", id, graph.operator(id).name());
                 return Err(DocumentError::Twice { what });
             }
         }
         Ok(())
     }
 
-    /// The bound with its causes; where the document names none, they are
-    /// sought, so that a bound without proof can be judged as well.
+    /// The lower bound with its certificate. If the document has none, a certificate is computed, so that
+    /// the verifier can judge a bound without proof as well.
     fn bound(&self, graph: &Graph, order: &[OperatorId]) -> Result<PlanBound, DocumentError> {
         let bytes = self.lower_bound_bytes;
         let Some(entry) = &self.lower_bound else {
-            // An order that cannot be run proves nothing; the verifier will say so.
+            // An order that cannot run proves nothing; the verifier reports it.
             let liveness = Liveness::new(graph, order, self.alignment, self.variables).ok();
-            let found = liveness.map(|liveness| {
+            let certificate = liveness.map(|liveness| {
                 let bound = lower_bound(liveness.problem());
                 let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
                 (bound.step, causes.collect())
             });
-            let (step, causes) = found.unwrap_or_default();
+            let (step, causes) = certificate.unwrap_or_default();
             return Ok(PlanBound { bytes, certified: bytes, step, causes });
         };
         let mut causes = Vec::new();
@@ -198,7 +200,7 @@ impl PlanDocument {
         Ok(LowerBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, buffers })
     }
 
-    /// Indices have been checked before.
+    /// Shared objects. The indices of `tensors` and `scratch` were checked before.
     fn objects_of(&self, graph: &Graph) -> Result<Option<PlanObjects>, DocumentError> {
         let Some(objects) = &self.objects else { return Ok(None) };
         let occupant = |entry: OccupantEntry| {
@@ -239,7 +241,7 @@ impl PlanDocument {
                 Err(DocumentError::OutOfRange { place: in_objects(), what: "buffer", index, count })
             }
             OccupantEntry::Scratch(index) => {
-                Err(DocumentError::OutOfRange { place: in_objects(), what: "workspace", index, count: 0 })
+                Err(DocumentError::OutOfRange { place: in_objects(), what: "operator", index, count: 0 })
             }
         };
         for &InsideEntry { guest, host, at } in &objects.inside {
@@ -250,7 +252,7 @@ impl PlanDocument {
 }
 
 impl TensorEntry {
-    /// Refuses what later versions may mean, rather than to get it wrong.
+    /// Refuses memories that later versions may support, rather than misread them.
     fn check_supported(&self) -> Result<(), DocumentError> {
         let tensor = self.name.clone();
         if self.pool != arena() {
@@ -260,14 +262,14 @@ impl TensorEntry {
     }
 }
 
-/// The format that a document says it has.
+/// Reads the format that a document states.
 ///
 /// # Errors
-/// [`DocumentError::Malformed`], and [`DocumentError::Format`] if it does not say one.
+/// [`DocumentError::Malformed`], and [`DocumentError::Format`] if no format is stated.
 pub fn format_of(text: &str) -> Result<String, DocumentError> {
     #[derive(Deserialize)]
     struct Head<'a> {
-        // As it stands there: anything may, of any size.
+        // Left as raw text, as the value may be of any type and size.
         #[serde(borrow)]
         format: Option<&'a RawValue>,
     }
@@ -279,9 +281,9 @@ pub fn format_of(text: &str) -> Result<String, DocumentError> {
         .map_err(|_| DocumentError::Format { found: format!("`{format}`"), expected: FORMAT })
 }
 
-/// A document of this format.
+/// Reads a document of the expected format.
 pub(super) fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, DocumentError> {
-    // A later version may have other fields, so its name is read first.
+    // A later version may have other fields, so the format is read first.
     match format_of(text) {
         Ok(format) if format == expected => {
             serde_json::from_str(text).map(|document: Object<T>| document.0).map_err(malformed)
@@ -292,7 +294,7 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> 
     }
 }
 
-/// By value, as that is what `map_err` hands over.
+/// Takes the error by value, as `map_err` passes it so.
 #[allow(clippy::needless_pass_by_value)]
 fn malformed(error: serde_json::Error) -> DocumentError {
     DocumentError::Malformed(error.to_string())
@@ -310,7 +312,7 @@ pub(super) fn check_hash(
     Err(DocumentError::OtherModel { planned: planned.clone(), actual })
 }
 
-/// Plans of bodies, by operator and position.
+/// The plans of bodies, by operator and position.
 pub(super) fn bodies_of(graph: &Graph, entries: &[BodyEntry]) -> Result<Vec<BodyPlan>, DocumentError> {
     let plan = |(position, entry): (usize, &BodyEntry)| {
         let place = || format!("entry {position} of `bodies`");
@@ -327,11 +329,11 @@ pub(super) fn bodies_of(graph: &Graph, entries: &[BodyEntry]) -> Result<Vec<Body
         Ok(BodyPlan { operator, body: entry.body, plan: entry.plan.to_plan(body)? })
     };
     let mut plans: Vec<BodyPlan> = entries.iter().enumerate().map(plan).collect::<Result<_, _>>()?;
-    plans.sort_by_key(|one| (one.operator, one.body));
+    plans.sort_by_key(|plan| (plan.operator, plan.body));
     Ok(plans)
 }
 
-/// What the tensor of this index and name shares; the two have been checked before.
+/// Adds the shares of a tensor; its index and name were checked before.
 pub(super) fn shares_of(
     graph: &Graph,
     names: &[String],
@@ -340,7 +342,7 @@ pub(super) fn shares_of(
     shares: &mut Vec<Share>,
 ) -> Result<(), DocumentError> {
     for share in list.into_iter().flat_map(SharesEntry::list) {
-        let place = || format!("what tensor `{name}` shares");
+        let place = || format!("`shares` of tensor `{name}`");
         let of = tensor(graph, share.index, place)?;
         if names[of.index()] != share.tensor {
             let (tensor, other) = (share.tensor.clone(), names[of.index()].clone());

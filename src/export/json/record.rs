@@ -1,3 +1,5 @@
+//! The record of import options in a plan.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -6,39 +8,39 @@ use super::DocumentError;
 use crate::ElementType;
 use crate::import::{Fold, ImportOptions, InputShape, json};
 
-/// How a model was imported, so that a reader can import it the same way.
+/// The import options of a model, so that a reader can import it with the same options.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ImportRecord {
-    /// Which operators are folded away.
+    /// The operators that are folded.
     #[serde(with = "FoldText")]
     pub fold: Fold,
-    /// The element type that floating-point elements count as.
+    /// Element type whose size floating-point elements have.
     pub floats_as: Option<String>,
     /// Values for symbolic dimensions.
     #[serde(deserialize_with = "json::unique")]
     pub dims: BTreeMap<String, u64>,
-    /// Shapes that inputs are given, by name.
+    /// Shapes of inputs, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub input_shapes: BTreeMap<String, String>,
-    /// Numbers that tensors are given, by name.
+    /// Elements of tensors that are known at compile time, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub values: BTreeMap<String, Vec<i64>>,
-    /// Outputs that take the places of inputs, by the names of the inputs.
+    /// State: outputs that a run leaves for the next run, by the names of the inputs that read them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub states: BTreeMap<String, String>,
-    /// Softmax and normalizations may be written over their inputs.
+    /// True if softmax and normalizations may write their outputs over their inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub multi_pass: bool,
-    /// Whether operators may overwrite graph inputs.
+    /// True if operators may overwrite graph inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
-    /// Alignment of CSV buffers that name none.
+    /// Alignment of CSV buffers without an alignment of their own.
     pub alignment: Option<u64>,
 }
 
-/// How [`Fold`] is written.
+/// The JSON form of [`Fold`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Fold", rename_all = "lowercase")]
 enum FoldText {
@@ -46,13 +48,13 @@ enum FoldText {
     None,
 }
 
-/// A record, which must be a JSON object.
+/// Reads a record, which must be a JSON object.
 pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     json::Object::deserialize(deserializer).map(|object| object.0)
 }
 
 impl ImportRecord {
-    /// What these options say.
+    /// The record of these options.
     #[must_use]
     pub fn of(options: &ImportOptions) -> Self {
         Self {
@@ -72,10 +74,10 @@ impl ImportRecord {
         }
     }
 
-    /// The options that say this.
+    /// The options of this record.
     ///
     /// # Errors
-    /// [`DocumentError::Options`] if there is no such element type, or a shape is none.
+    /// [`DocumentError::Options`] for an unknown element type, or an invalid shape.
     pub fn to_options(&self) -> Result<ImportOptions, DocumentError> {
         let floats_as = self.floats_as.as_deref().map(str::parse::<ElementType>).transpose();
         let shape = |(name, text): (&String, &String)| match text.parse::<InputShape>() {

@@ -1,3 +1,5 @@
+//! From a plan or a solution to a PLAN.json.
+
 use serde::Serialize;
 
 use super::document::arena;
@@ -13,7 +15,7 @@ use crate::{
 };
 
 impl PlanDocument {
-    /// A plan of a graph that was imported with these options.
+    /// The document of a plan for a graph that was imported with these options.
     #[must_use]
     pub fn of_graph(graph: &Graph, plan: &Plan, options: &ImportOptions) -> Self {
         let PlanBound { bytes, certified, step, .. } = plan.lower_bound;
@@ -68,12 +70,12 @@ impl PlanDocument {
                     .collect(),
             }),
             tensors: tensors.collect(),
-            scratch: items::workspaces(graph, plan).iter().map(ScratchEntry::of).collect(),
+            scratch: items::scratch(graph, plan).iter().map(ScratchEntry::of).collect(),
             bodies: bodies(graph, &plan.bodies),
         }
     }
 
-    /// Offsets for the buffers of `model`, imported with these options.
+    /// The document of offsets for the buffers of `model`, imported with these options.
     #[must_use]
     pub fn of_problem(model: &str, problem: &Problem, solution: &Solution, options: &ImportOptions) -> Self {
         let bound = &solution.lower_bound;
@@ -124,7 +126,7 @@ impl PlanDocument {
         }
     }
 
-    /// The document: a field on each line, and a line for each tensor.
+    /// The text of the document, with a line for each field and each tensor.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut fields = vec![
@@ -204,25 +206,26 @@ impl ScratchEntry {
     }
 }
 
-/// Plans of bodies, of those that the graph has. They were imported with the graph, which says how,
-/// and has their fingerprint in its own.
+/// The plans of the bodies that the graph has. Their options and fingerprints are left out, as those of
+/// the graph include the bodies.
 pub(super) fn bodies(graph: &Graph, plans: &[BodyPlan]) -> Vec<BodyEntry> {
-    let entry = |one: &BodyPlan| {
-        let body = graph.operators().get(one.operator.index())?.bodies().get(one.body)?;
-        let plan = PlanDocument::of_graph(body, &one.plan, &ImportOptions::default());
+    let entry = |body_plan: &BodyPlan| {
+        let operator = graph.operators().get(body_plan.operator.index())?;
+        let body = operator.bodies().get(body_plan.body)?;
+        let plan = PlanDocument::of_graph(body, &body_plan.plan, &ImportOptions::default());
         let plan = PlanDocument { graph_hash: None, ..plan };
-        Some(BodyEntry { operator: one.operator.index(), body: one.body, plan })
+        Some(BodyEntry { operator: body_plan.operator.index(), body: body_plan.body, plan })
     };
     plans.iter().filter_map(entry).collect()
 }
 
-/// By tensor: what it shares.
+/// The shares of each tensor.
 pub(super) fn shares(graph: &Graph, list: &[Share]) -> Vec<Vec<ShareEntry>> {
     let names = items::tensor_names(graph);
     let mut shares = vec![Vec::new(); names.len()];
     for share in list {
-        let Some(own) = shares.get_mut(share.tensor.index()) else { continue };
-        own.push(ShareEntry {
+        let Some(of_tensor) = shares.get_mut(share.tensor.index()) else { continue };
+        of_tensor.push(ShareEntry {
             tensor: names[share.of.index()].clone(),
             index: share.of.index(),
             operator: share.operator.index(),

@@ -191,6 +191,7 @@ impl Task<'_> {
         self.settle_home(items, &found, &mut plan)?;
         self.go_on_if_large()?;
         keep_while_copied(&mut plan);
+        self.go_on_if_large()?;
         finish(&mut plan);
         self.go_on_if_large()?;
         for item in 0..items.members.len() {

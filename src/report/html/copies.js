@@ -1,8 +1,8 @@
-// What is copied from one memory to another.
+// Transfers between memories: arrows in the maps, and a table.
 
 const copies = data.placement?.copies ?? { of: [], step: [], due: [], from: [], to: [], bytes: [], fromRow: [], toRow: [] };
 
-/** By place: copies that it is the destination of, and those that it is the source of. */
+/** For each rectangle: the transfers to it, and the transfers from it. */
 const copiesTo = new Map();
 const copiesFrom = new Map();
 copies.of.forEach((_, copy) => {
@@ -13,8 +13,8 @@ copies.of.forEach((_, copy) => {
   }
 });
 
-const copiedTensor = (copy) => buffers.name[buffers.places.get(copies.of[copy])[0]];
-/** Fast memories come first: those are closer to the operators. */
+const copiedTensor = (copy) => buffers.name[buffers.intervals.get(copies.of[copy])[0]];
+/** Returns whether a transfer goes to a faster memory; fast memories come first. */
 const rises = (copy) => copies.to[copy] < copies.from[copy];
 
 function copiedWhen(copy) {
@@ -23,32 +23,32 @@ function copiedWhen(copy) {
   return step < due ? `from step ${whole(step)} on, before step ${whole(due)}` : `before step ${whole(due)}`;
 }
 
-/** What comes to a place and goes from there, in words. */
-function copiesText(row, most = Infinity) {
+/** The transfers to and from a rectangle, as text. */
+function copiesText(row, limit = Infinity) {
   const lines = [
     ...(copiesTo.get(row) ?? []).map((copy) => `copied from ${poolName(copies.from[copy])} ${copiedWhen(copy)}`),
     ...(copiesFrom.get(row) ?? []).map((copy) => `copied to ${poolName(copies.to[copy])} ${copiedWhen(copy)}`),
   ];
-  return lines.length > most ? [...lines.slice(0, most), `and ${lines.length - most} more copies`] : lines;
+  return lines.length > limit ? [...lines.slice(0, limit), `and ${lines.length - limit} more copies`] : lines;
 }
 
-/** Whether there are so many arrows that 12 pixels each would be too much: then small ones. */
+/** Returns whether the arrows have less than 12 pixels each on average; they are then drawn small. */
 function copiesAreFar(map, frame) {
   return map.copied.length * 12 * (map.view.x1 - map.view.x0) > data.figures.steps * (frame.right - frame.left);
 }
 
-/** Of each arrow that is seen: where it stands, its length, and which look it has. */
+/** Calls `use` with the position, length and style of each visible arrow. */
 function forEachArrow(map, frame, scale, [length, head], use) {
   const { view } = map;
   for (const { copy, row, comes } of map.copied) {
     const [step, due] = [copies.step[copy], copies.due[copy]];
     if (due < view.x0 || step > view.x1) continue;
     const dim = map.matches !== null && !map.matches.has(row);
-    // Heads are seen whole at the sides of the map.
+    // Arrow heads at the sides of the map are moved inside, so that they are complete.
     const x1 = Math.min(Math.max(scale.x(due), frame.left + head), frame.right - head);
     const x0 = Math.min(step < due ? scale.x(step) : x1, x1);
     const y = scale.y(buffers.at[row] + buffers.bytes[row] / 2);
-    // Slower memories are below: from there it comes, and there it goes.
+    // Slower memories are drawn below, so arrows point up for transfers to faster memories.
     const up = rises(copy) ? -1 : 1;
     const [y0, y1] = comes ? [y - up * length, y] : [y, y + up * length];
     use({ x0, x1, y, y0, y1, up, comes, dim });
@@ -57,22 +57,22 @@ function forEachArrow(map, frame, scale, [length, head], use) {
 
 const SMALL_ARROW = [9, 2.5];
 const LARGE_ARROW = [15, 4];
-/** Of an arrow that says how long it takes. */
+/** Returns whether an arrow shows a duration. */
 const isLong = ({ x0, x1 }) => x1 - x0 > 1;
 
 /**
- * Small arrows, as pixels of the map's layer: thousands of them through the canvas take longer than
- * all the rest together.
+ * Draws small arrows as pixels of the map's layer: drawing thousands of them through the canvas
+ * takes longer than the rest of the map.
  */
 function stampCopies(map, { pixels, across, down }, frame, scale) {
   if (!copiesAreFar(map, frame)) return;
   const { ratio } = map;
-  const looks = map.colours.copies.map((hex) => map.pixelPair(hex));
+  const pixelPairs = map.colours.copies.map((hex) => map.pixelPair(hex));
   const [length, head] = SMALL_ARROW.map((size) => Math.round(size * ratio));
   const shaft = Math.floor(ratio / 2);
   forEachArrow(map, frame, scale, SMALL_ARROW, (arrow) => {
     if (isLong(arrow)) return;
-    const number = looks[arrow.up < 0 ? 0 : 1][arrow.dim ? 1 : 0];
+    const number = pixelPairs[arrow.up < 0 ? 0 : 1][arrow.dim ? 1 : 0];
     const x = Math.round((arrow.x1 - frame.left) * ratio);
     const tip = Math.round((arrow.y1 - frame.top) * ratio);
     for (let i = 0; i < length; i++) {
@@ -84,19 +84,19 @@ function stampCopies(map, { pixels, across, down }, frame, scale) {
   });
 }
 
-/** An arrow at each place that something is copied to or from: as long as that may be under way. */
+/** Draws an arrow at the source and at the destination of each transfer, as long as its duration. */
 function drawCopies(context, map, colours, frame, scale) {
   const far = copiesAreFar(map, frame);
   const size = far ? SMALL_ARROW : LARGE_ARROW;
   const head = size[1];
-  // One path for each look: a path for each arrow takes ten times as long.
-  const looks = new Map();
+  // One path for each style: a path for each arrow takes ten times as long.
+  const styles = new Map();
   forEachArrow(map, frame, scale, size, (arrow) => {
     if (far && !isLong(arrow)) return;
     const { x0, x1, y, y0, y1, up, comes, dim } = arrow;
     const key = (up < 0 ? 0 : 1) + (dim ? 2 : 0);
-    if (!looks.has(key)) looks.set(key, { lines: new Path2D(), heads: new Path2D() });
-    const { lines, heads } = looks.get(key);
+    if (!styles.has(key)) styles.set(key, { lines: new Path2D(), heads: new Path2D() });
+    const { lines, heads } = styles.get(key);
     lines.moveTo(comes ? x0 : x1, y0);
     if (comes && isLong(arrow)) lines.lineTo(x0, y1);
     lines.lineTo(x1, y1);
@@ -110,7 +110,7 @@ function drawCopies(context, map, colours, frame, scale) {
     heads.closePath();
   });
   context.lineWidth = far ? 1 : 1.6;
-  for (const [key, { lines, heads }] of looks) {
+  for (const [key, { lines, heads }] of styles) {
     context.strokeStyle = context.fillStyle = colours.copies[key & 1];
     context.globalAlpha = key > 1 ? 0.15 : 1;
     context.stroke(lines);
@@ -123,14 +123,14 @@ function copiesPanel(show) {
   const section = document.getElementById("copies");
   if (!data.placement) return;
   section.hidden = false;
-  const says = document.getElementById("copies-says");
+  const summary = document.getElementById("copies-says");
   const total = copies.bytes.reduce((sum, bytes) => sum + Number(bytes), 0);
-  says.textContent = copies.of.length
-    ? `${whole(copies.of.length)} copies, ${shortBytes(total)} together, in the order in which they are done: at the start of a step, before its operator.`
+  summary.textContent = copies.of.length
+    ? `${whole(copies.of.length)} copies, ${shortBytes(total)} in total, in the order of execution: at the start of a step, before its operator.`
     : "Nothing is copied.";
   if (!copies.of.length) return;
   const row = (copy) => (copies.toRow[copy] >= 0 && buffers.at[copies.toRow[copy]] >= 0 ? copies.toRow[copy] : copies.fromRow[copy]);
-  const ways = [...new Set(copies.of.map((_, copy) => `${copies.from[copy]} ${copies.to[copy]}`))].map((way) => way.split(" ").map(Number));
+  const routes = [...new Set(copies.of.map((_, copy) => `${copies.from[copy]} ${copies.to[copy]}`))].map((route) => route.split(" ").map(Number));
   new VirtualTable(document.getElementById("copies-table"), {
     label: "Copies",
     rows: copies.of.length,
@@ -142,7 +142,7 @@ function copiesPanel(show) {
       { title: "To", value: (copy) => poolName(copies.to[copy]) },
       { title: "Bytes", number: true, value: (copy) => Number(copies.bytes[copy]), text: (copy) => whole(copies.bytes[copy]) },
     ],
-    choices: ways.length > 1 ? { label: "Ways", all: "every way", some: ways.map(([from, to]) =>
+    choices: routes.length > 1 ? { label: "Routes", all: "every route", some: routes.map(([from, to]) =>
       [`${poolName(from)} to ${poolName(to)}`, (copy) => copies.from[copy] === from && copies.to[copy] === to]) } : null,
     select: (copy) => row(copy) >= 0 && show(row(copy)),
   });

@@ -1,171 +1,171 @@
-//! What the page is told, as compact JSON: columns, not rows.
+//! The data of the page as compact JSON: columns, not rows.
 
 use serde::{Serialize, Serializer};
 
-use crate::report::palette::{COPIES, KINDS, OTHER, Swatch, TYPES, Types};
+use crate::report::palette::{COPIES, KINDS, OTHER, OperatorTypes, Swatch, TYPES};
 use crate::report::rectangles::operator_name;
-use crate::report::scene::{same_bytes, words};
+use crate::report::scene::{how_text, same_bytes};
 use crate::report::text::percent;
-use crate::report::{Kind, Rectangle, Scene, profile};
+use crate::report::{BufferKind, Rectangle, Scene, profile};
 use crate::{Graph, How, Liveness, OperatorId, Plan};
 
-/// Bytes. From 2^53 on as text: a reader that takes numbers for floating-point ones would
-/// change them.
+/// A number of bytes. From 2^53 on it is written as text, which JavaScript numbers would round.
 #[derive(Clone, Copy)]
-pub(super) struct Bytes(pub u64);
+pub(super) struct JsonBytes(pub u64);
 
-impl Serialize for Bytes {
+impl Serialize for JsonBytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.0 < 1 << 53 { serializer.serialize_u64(self.0) } else { serializer.collect_str(&self.0) }
     }
 }
 
 #[derive(Serialize)]
-pub(super) struct Data {
+pub(super) struct PageData {
     pub model: String,
-    pub figures: Figures,
+    pub figures: PageFigures,
     pub kinds: Vec<&'static str>,
-    /// Types of operators, those first whose tensors take most bytes over time.
+    /// Operator types, in descending order of the bytes of their tensors times steps.
     pub types: Vec<String>,
-    pub colours: Colours,
-    pub buffers: Buffers,
-    /// A memory each; buffers say in which they lie.
-    pub pools: Vec<Pool>,
-    pub shares: Vec<Share>,
-    /// Words for how memory is shared, and whether both hold the same bytes.
+    pub colours: PageColours,
+    pub buffers: BufferColumns,
+    /// One entry for each memory; `buffers.pool` refers to it.
+    pub pools: Vec<PoolData>,
+    pub shares: Vec<ShareRow>,
+    /// Texts for kinds of sharing, and whether both tensors hold the same bytes.
     pub hows: Vec<(&'static str, bool)>,
     /// None for buffers without a graph.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<Order>,
-    /// What is copied between memories, and what that costs.
+    pub order: Option<OrderData>,
+    /// Cost and transfers of a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub placement: Option<Placement>,
+    pub placement: Option<PlacementData>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Figures {
+pub(super) struct PageFigures {
     pub steps: u32,
     pub buffers: usize,
-    pub no_reuse: Bytes,
+    pub no_reuse: JsonBytes,
     pub gap: String,
     pub status: String,
     pub strategy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_arena: Option<Bytes>,
+    pub file_arena: Option<JsonBytes>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Colours {
+pub(super) struct PageColours {
     kinds: [Vec<&'static str>; 2],
     types: [Vec<&'static str>; 2],
     other: [&'static str; 2],
     copies: [Vec<&'static str>; 2],
 }
 
-impl Colours {
+impl PageColours {
     pub(super) fn new() -> Self {
         let other = [OTHER.light, OTHER.dark];
         Self { kinds: both(&KINDS), types: both(&TYPES), other, copies: both(&COPIES) }
     }
 }
 
-/// By rectangle.
+/// Columns with an entry for each rectangle.
 #[derive(Default, Serialize)]
-pub(super) struct Buffers {
+pub(super) struct BufferColumns {
     pub name: Vec<String>,
     pub kind: Vec<u8>,
-    /// -1: made by no operator, or by one without a type.
+    /// Index into `types`; -1 if no operator makes it, or one without a type.
     #[serde(rename = "type")]
     pub op_type: Vec<i64>,
-    /// The operator that makes it, as in `order.names`; -1: none.
+    /// Index into `order.names` of the operator that makes it; -1 if there is none.
     pub operator: Vec<i64>,
-    pub bytes: Vec<Bytes>,
-    pub offset: Vec<Bytes>,
+    pub bytes: Vec<JsonBytes>,
+    pub offset: Vec<JsonBytes>,
     pub start: Vec<u32>,
     pub end: Vec<u32>,
-    /// Empty if there is only one pool, like those below.
+    /// Empty if there is only one pool, as are the columns below.
     pub pool: Vec<u8>,
-    /// Places of one tensor, or of one workspace, have the same number.
+    /// Number of the occupant: residency intervals of one tensor or scratch have the same number.
     pub of: Vec<u32>,
-    /// Where the map shows it: its offset, but at home, where what is there throughout is left
-    /// out. None if no map shows it.
-    pub at: Vec<Option<Bytes>>,
+    /// Offset at which the map shows it: its offset, except in the backing store, where data that is
+    /// resident throughout is left out. None if no map shows it.
+    pub at: Vec<Option<JsonBytes>>,
 }
 
-/// A memory, and what is known of how full it is.
+/// A memory and its use.
 #[derive(Serialize)]
-pub(super) struct Pool {
+pub(super) struct PoolData {
     pub name: String,
-    /// The arena, or what is used.
-    pub bytes: Bytes,
-    /// None where there are several memories.
+    /// Size of the arena, or used bytes of the pool.
+    pub bytes: JsonBytes,
+    /// None for a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bound: Option<Bytes>,
+    pub bound: Option<JsonBytes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub capacity: Option<Bytes>,
-    pub reserved: Vec<[Bytes; 2]>,
+    pub capacity: Option<JsonBytes>,
+    pub reserved: Vec<[JsonBytes; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak: Option<u32>,
-    /// Rectangles that cause the bound.
+    /// Rectangles that cause the lower bound.
     pub causes: Vec<u32>,
-    pub live: Live,
-    /// The same in the order of the file, without sharing.
+    pub live: ByteSeries,
+    /// Live bytes in program order, without sharing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Live>,
-    /// What a run moves, where there are several memories.
+    pub before: Option<ByteSeries>,
+    /// Traffic of a run, for a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub traffic: Option<Traffic>,
+    pub traffic: Option<TrafficData>,
 }
 
-/// Bytes that go through a memory.
+/// Traffic of a memory in bytes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Traffic {
-    pub read: Bytes,
-    pub written: Bytes,
-    /// By step: those that operators read and write, and those that are copied.
-    pub in_place: Live,
-    pub copied: Live,
-    /// Heights of the map at which offsets are left out.
-    pub cuts: Vec<Bytes>,
+pub(super) struct TrafficData {
+    pub read: JsonBytes,
+    pub written: JsonBytes,
+    /// By step: bytes that operators access in place, and bytes that transfers move.
+    pub in_place: ByteSeries,
+    pub copied: ByteSeries,
+    /// Heights in the map at which offsets are left out.
+    pub cuts: Vec<JsonBytes>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Placement {
-    pub cost: Bytes,
-    pub bound: Bytes,
-    pub floor: Bytes,
-    pub preloaded: Bytes,
-    pub copies: Copies,
+pub(super) struct PlacementData {
+    pub cost: JsonBytes,
+    pub bound: JsonBytes,
+    pub floor: JsonBytes,
+    pub preloaded: JsonBytes,
+    pub copies: TransferColumns,
 }
 
-/// By copy, in the order in which they are done.
+/// Transfers by column, in the order of execution.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Copies {
-    /// The number of the tensor, as in `buffers.of`.
+pub(super) struct TransferColumns {
+    /// Number of the tensor, as in `buffers.of`.
     pub of: Vec<u32>,
     pub step: Vec<u32>,
     pub due: Vec<u32>,
     pub from: Vec<u8>,
     pub to: Vec<u8>,
-    pub bytes: Vec<Bytes>,
-    /// Rectangles; -1: none.
+    pub bytes: Vec<JsonBytes>,
+    /// Rectangle of the source; -1 if there is none.
     pub from_row: Vec<i64>,
+    /// Rectangle of the destination; -1 if there is none.
     pub to_row: Vec<i64>,
 }
 
-/// Bytes from each of these steps on.
+/// A step function: a number of bytes from each of these steps on.
 #[derive(Default, Serialize)]
-pub(super) struct Live {
+pub(super) struct ByteSeries {
     step: Vec<u32>,
-    bytes: Vec<Bytes>,
+    bytes: Vec<JsonBytes>,
 }
 
-impl Live {
-    /// Of each step, and none after the last.
+impl ByteSeries {
+    /// The function with these values at the steps, and 0 after the last.
     pub(super) fn of_steps(bytes: &[u64]) -> Self {
         let mut live = Self::default();
         for (step, &bytes) in (0..).zip(bytes.iter().chain([&0])) {
@@ -176,7 +176,7 @@ impl Live {
 
     pub(super) fn of_rectangles<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Self {
         let mut live = Self::default();
-        for point in profile::of(rectangles) {
+        for point in profile::points_of(rectangles) {
             live.add(point.step, point.live);
         }
         live
@@ -185,18 +185,19 @@ impl Live {
     fn add(&mut self, step: u32, bytes: u64) {
         if self.bytes.last().is_none_or(|last| last.0 != bytes) {
             self.step.push(step);
-            self.bytes.push(Bytes(bytes));
+            self.bytes.push(JsonBytes(bytes));
         }
     }
 }
 
-/// Numbers: operator, tensor, the other one, how.
-pub(super) type Share = (usize, u32, u32, u8);
+/// A pair of tensors that share memory: operator, tensor, the tensor whose memory it shares, and the
+/// index of the kind in `hows`.
+pub(super) type ShareRow = (usize, u32, u32, u8);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Order {
-    /// Of all operators, by id.
+pub(super) struct OrderData {
+    /// Names of all operators, by id.
     names: Vec<String>,
     types: Vec<i64>,
     type_names: Vec<String>,
@@ -204,40 +205,41 @@ pub(super) struct Order {
     file: Vec<usize>,
 }
 
-impl Data {
+impl PageData {
     pub(super) fn of_plan(scene: &Scene, graph: &Graph, plan: &Plan, file_arena: Option<u64>) -> Self {
         let mut data = Self::of_scene(scene);
-        data.figures.file_arena = file_arena.map(Bytes);
+        data.figures.file_arena = file_arena.map(JsonBytes);
         data.order = Some(order(graph, &plan.order));
         let before =
             Liveness::new(&plan.flattened(graph), graph.file_order(), plan.alignment, plan.variables);
-        data.pools[0].before = before.ok().map(|before| Live::of_steps(&before.live_bytes()));
+        data.pools[0].before = before.ok().map(|before| ByteSeries::of_steps(&before.live_bytes()));
         data
     }
 
     pub(super) fn of_scene(scene: &Scene) -> Self {
-        let types = Types::new(scene.graph, &scene.rectangles);
-        let all = scene.rectangles.iter().map(|one| one.place.bytes);
-        let figures = Figures {
+        let types = OperatorTypes::new(scene.graph, &scene.rectangles);
+        let sizes = scene.rectangles.iter().map(|rectangle| rectangle.place.bytes);
+        let figures = PageFigures {
             steps: scene.all_steps(),
             buffers: scene.buffers,
-            no_reuse: Bytes(all.fold(0, u64::saturating_add)),
+            no_reuse: JsonBytes(sizes.fold(0, u64::saturating_add)),
             gap: percent(scene.gap),
             status: scene.status.to_string(),
             strategy: scene.strategy.to_owned(),
             file_arena: None,
         };
         let mut hows = Vec::new();
-        let all_shares = scene.shared.iter();
+        let shares = scene.shared.iter();
         let shares =
-            all_shares.map(|one| share((one.operator, one.tensor, one.of, one.how), &mut hows)).collect();
+            shares.map(|share| share_row((share.operator, share.tensor, share.of, share.how), &mut hows));
+        let shares = shares.collect();
         Self {
             model: scene.title().to_owned(),
             figures,
-            kinds: Kind::ALL.map(Kind::name).to_vec(),
+            kinds: BufferKind::ALL.map(BufferKind::name).to_vec(),
             buffers: buffers(&scene.rectangles, &types),
             types: types.names,
-            colours: Colours::new(),
+            colours: PageColours::new(),
             pools: vec![pool(scene)],
             shares,
             hows,
@@ -248,63 +250,66 @@ impl Data {
 }
 
 fn both(swatches: &[Swatch]) -> [Vec<&'static str>; 2] {
-    [swatches.iter().map(|one| one.light).collect(), swatches.iter().map(|one| one.dark).collect()]
+    [
+        swatches.iter().map(|swatch| swatch.light).collect(),
+        swatches.iter().map(|swatch| swatch.dark).collect(),
+    ]
 }
 
-pub(super) fn buffers(rectangles: &[Rectangle], types: &Types) -> Buffers {
-    let mut buffers = Buffers::default();
+pub(super) fn buffers(rectangles: &[Rectangle], types: &OperatorTypes) -> BufferColumns {
+    let mut buffers = BufferColumns::default();
     let number = |id: OperatorId| i64::from(id.index() as u32);
-    for (one, op_type) in rectangles.iter().zip(&types.of) {
-        buffers.name.push(one.name.clone());
-        buffers.kind.push(Kind::ALL.iter().position(|&kind| kind == one.kind).unwrap_or(0) as u8);
+    for (rectangle, op_type) in rectangles.iter().zip(&types.of_row) {
+        buffers.name.push(rectangle.name.clone());
+        buffers.kind.push(BufferKind::ALL.iter().position(|&kind| kind == rectangle.kind).unwrap_or(0) as u8);
         buffers.op_type.push(op_type.map_or(-1, i64::from));
-        buffers.operator.push(one.operator.map_or(-1, number));
-        buffers.bytes.push(Bytes(one.place.bytes));
-        buffers.offset.push(Bytes(one.place.offset));
-        buffers.start.push(one.place.live.start);
-        buffers.end.push(one.place.live.end);
+        buffers.operator.push(rectangle.operator.map_or(-1, number));
+        buffers.bytes.push(JsonBytes(rectangle.place.bytes));
+        buffers.offset.push(JsonBytes(rectangle.place.offset));
+        buffers.start.push(rectangle.place.live.start);
+        buffers.end.push(rectangle.place.live.end);
     }
     buffers
 }
 
-fn pool(scene: &Scene) -> Pool {
-    Pool {
+fn pool(scene: &Scene) -> PoolData {
+    PoolData {
         name: "arena".to_owned(),
-        bytes: Bytes(scene.arena),
-        bound: Some(Bytes(scene.bound)),
-        capacity: scene.capacity.map(Bytes),
-        reserved: scene.reserved.iter().map(|range| [Bytes(range.start), Bytes(range.end)]).collect(),
+        bytes: JsonBytes(scene.arena),
+        bound: Some(JsonBytes(scene.bound)),
+        capacity: scene.capacity.map(JsonBytes),
+        reserved: scene.reserved.iter().map(|range| [JsonBytes(range.start), JsonBytes(range.end)]).collect(),
         peak: scene.peak,
         causes: scene.causes.clone(),
-        live: Live::of_rectangles(&scene.rectangles),
+        live: ByteSeries::of_rectangles(&scene.rectangles),
         before: None,
         traffic: None,
     }
 }
 
-/// `hows` gets the words that it has not.
-pub(super) fn share(
+/// The row of a share. Adds its kind to `hows` if it is not there yet.
+pub(super) fn share_row(
     (operator, tensor, of, how): (OperatorId, u32, u32, How),
     hows: &mut Vec<(&'static str, bool)>,
-) -> Share {
-    let entry = (words(how), same_bytes(how));
-    let how = hows.iter().position(|&known| known == entry).unwrap_or_else(|| {
+) -> ShareRow {
+    let entry = (how_text(how), same_bytes(how));
+    let how = hows.iter().position(|&kind| kind == entry).unwrap_or_else(|| {
         hows.push(entry);
         hows.len() - 1
     });
     (operator.index(), tensor, of, how as u8)
 }
 
-pub(super) fn order(graph: &Graph, order: &[OperatorId]) -> Order {
+pub(super) fn order(graph: &Graph, order: &[OperatorId]) -> OrderData {
     let mut type_names: Vec<&str> = graph.operators().iter().map(crate::Operator::op_type).collect();
     type_names.sort_unstable();
     type_names.dedup();
-    let number = |name: &str| type_names.binary_search(&name).map_or(-1, |place| i64::from(place as u32));
-    let known = |id: &OperatorId| id.index() < graph.operators().len();
-    Order {
+    let number = |name: &str| type_names.binary_search(&name).map_or(-1, |index| i64::from(index as u32));
+    let exists = |id: &OperatorId| id.index() < graph.operators().len();
+    OrderData {
         names: graph.operator_ids().filter_map(|id| operator_name(Some(graph), id)).collect(),
-        types: graph.operators().iter().map(|one| number(one.op_type())).collect(),
-        plan: order.iter().filter(|id| known(id)).map(|id| id.index()).collect(),
+        types: graph.operators().iter().map(|operator| number(operator.op_type())).collect(),
+        plan: order.iter().filter(|id| exists(id)).map(|id| id.index()).collect(),
         file: graph.file_order().iter().map(|id| id.index()).collect(),
         type_names: type_names.into_iter().map(str::to_owned).collect(),
     }

@@ -1,31 +1,32 @@
-// Bytes over time: what is live, in this plan and in the order of the file; what a memory moves.
+// Charts of bytes over time: live bytes of the plan and in program order, and traffic.
 
-/** Steps, and bytes from each of them on. */
+/** A step function: steps, and the bytes from each of them on. */
 const curve = (live) => ({ step: numbers(live.step), bytes: numbers(live.bytes) });
 
-/** The sum of two, at all steps at which one of them changes. */
-function sumOf(one, other) {
-  const steps = [...new Set([...one.step, ...other.step])].sort((a, b) => a - b);
+/** The sum of two step functions. */
+function sumOf(first, second) {
+  const steps = [...new Set([...first.step, ...second.step])].sort((a, b) => a - b);
   let [i, j] = [0, 0];
   const bytes = steps.map((step) => {
-    while (i < one.step.length && one.step[i] <= step) i++;
-    while (j < other.step.length && other.step[j] <= step) j++;
-    return (i ? one.bytes[i - 1] : 0) + (j ? other.bytes[j - 1] : 0);
+    while (i < first.step.length && first.step[i] <= step) i++;
+    while (j < second.step.length && second.step[j] <= step) j++;
+    return (i ? first.bytes[i - 1] : 0) + (j ? second.bytes[j - 1] : 0);
   });
   return { step: Float64Array.from(steps), bytes: Float64Array.from(bytes) };
 }
 
 class StepChart extends Picture {
-  /** Curves have `name`, `live`, `style` (a colour's name), `alpha`, and maybe the order that runs; those
-   * in front come last. Levels have `bytes`, `style` and `dash`. At least `least` bytes are seen. */
-  constructor(place, { label, unit, curves, levels, high = true, least = 1 }) {
-    super(place, label, (width) => (high ? (width < 600 ? 200 : 240) : 150));
+  /** Curves have `name`, `live`, `style` (the name of a colour), `alpha`, and optionally the `order` of
+   * operators; later curves are drawn in front. Levels have `bytes`, `style` and `dash`. The axis
+   * reaches at least `minimum` bytes. */
+  constructor(container, { label, unit, curves, levels, high = true, minimum = 1 }) {
+    super(container, label, (width) => (high ? (width < 600 ? 200 : 240) : 150));
     Object.assign(this, { unit, curves, levels });
     const all = curves.flatMap(({ live }) => [...live.bytes]);
-    this.top = all.reduce((a, b) => Math.max(a, b), levels.reduce((top, { bytes }) => Math.max(top, Number(bytes)), least)) * 1.06;
+    this.top = all.reduce((a, b) => Math.max(a, b), levels.reduce((top, { bytes }) => Math.max(top, Number(bytes)), minimum)) * 1.06;
     this.step = null;
     this.tip = make("div", { class: "tip", hidden: true });
-    place.append(this.tip);
+    container.append(this.tip);
     this.canvas.addEventListener("pointermove", (event) => this.hover(...this.at(event)));
     this.canvas.addEventListener("pointerleave", () => this.hover(-1, -1));
     this.canvas.tabIndex = 0;
@@ -46,7 +47,7 @@ class StepChart extends Picture {
     return bottom - (bottom - top) * bytes / this.top;
   }
 
-  /** Bytes at a step: those of the last change before it. */
+  /** The bytes at a step: the value of the last change at or before it. */
   bytesAt(live, step) {
     let [low, high] = [0, live.step.length];
     while (low < high) {
@@ -58,10 +59,10 @@ class StepChart extends Picture {
   }
 
   key(event) {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!by) return;
+    const shift = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!shift) return;
     event.preventDefault();
-    const step = Math.min(Math.max((this.step ?? -1) + by, 0), data.figures.steps - 1);
+    const step = Math.min(Math.max((this.step ?? -1) + shift, 0), data.figures.steps - 1);
     this.show(step);
   }
 
@@ -88,7 +89,7 @@ class StepChart extends Picture {
     this.tip.style.top = "12px";
   }
 
-  /** The part of time that the map shows. */
+  /** Marks the steps that the map shows. */
   setWindow(view) {
     this.window = view;
     this.redraw();
@@ -99,13 +100,13 @@ class StepChart extends Picture {
     context.beginPath();
     context.moveTo(left, bottom);
     let y = bottom;
-    // Of changes within one pixel, the highest: a path of ten thousand corners is slow.
+    // Only the highest of the changes within a pixel is drawn: a path of ten thousand corners is slow.
     for (let i = 0; i < live.step.length;) {
       const x = this.x(live.step[i]);
       context.lineTo(x, y);
-      let most = live.bytes[i];
-      for (i++; i < live.step.length && this.x(live.step[i]) < x + 0.5; i++) most = Math.max(most, live.bytes[i]);
-      y = this.y(most);
+      let highest = live.bytes[i];
+      for (i++; i < live.step.length && this.x(live.step[i]) < x + 0.5; i++) highest = Math.max(highest, live.bytes[i]);
+      y = this.y(highest);
       context.lineTo(x, y);
     }
     context.lineTo(this.x(data.figures.steps), y);
@@ -123,7 +124,7 @@ class StepChart extends Picture {
     context.stroke();
   }
 
-  /** What moves is drawn over what does not, which is drawn once for each size and theme. */
+  /** Draws the moving parts over a cached picture of the others, one for each size and theme. */
   draw(context, colours) {
     const key = `${this.width} ${this.ratio} ${colours.paper}`;
     if (this.still?.key !== key) {
@@ -168,7 +169,7 @@ class StepChart extends Picture {
   }
 
   drawCurves(context, colours, left, right) {
-    // The plan on top: where there are more steps than pixels, lines are areas.
+    // The plan is drawn last, as its lines become areas where there are more steps than pixels.
     for (const { live, style, alpha } of this.curves) this.curve(context, live, colours[style], alpha);
     context.lineWidth = 2;
     for (const { bytes, style, dash } of this.levels) {
@@ -182,7 +183,7 @@ class StepChart extends Picture {
     context.setLineDash([]);
   }
 
-  /** What the map does not show is in the shade; a line is at the pointer. */
+  /** Shades the steps outside the map, and marks the step at the pointer. */
   drawMoving(context, colours) {
     const { left, right, top, bottom } = this.frame;
     const { x0 = 0, x1 = data.figures.steps } = this.window ?? {};
@@ -198,24 +199,24 @@ class StepChart extends Picture {
   }
 }
 
-/** Live bytes of this plan, and of the order of the file before it. */
-function liveChart(place, pool) {
+/** Live bytes of the plan, and in program order. */
+function liveChart(container, pool) {
   const curves = [{ name: "plan", live: curve(pool.live), style: "mark", alpha: 0.35, order: data.order?.plan }];
-  if (pool.before) curves.unshift({ name: "file order", live: curve(pool.before), style: "before", alpha: 0.15, order: data.order?.file });
+  if (pool.before) curves.unshift({ name: "program order", live: curve(pool.before), style: "before", alpha: 0.15, order: data.order?.file });
   const levels = pool.bound == null ? [] : [{ bytes: pool.bound, style: "accent", dash: [9, 5] }];
   if (data.placement && pool.capacity != null && Number(pool.capacity) <= 2 * Number(pool.bytes)) {
     levels.push({ bytes: pool.capacity, style: "mark", dash: [2, 4] });
   }
   const label = `Live bytes over time in ${pool.name}`;
-  return new StepChart(place, { label, unit: "live", curves, levels, high: !data.placement, least: data.placement ? 1 : Number(pool.bytes) });
+  return new StepChart(container, { label, unit: "live", curves, levels, high: !data.placement, minimum: data.placement ? 1 : Number(pool.bytes) });
 }
 
-/** What goes through a memory: what copies move is drawn over all that it moves. */
-function trafficChart(place, pool) {
+/** Traffic of a memory: the bytes of transfers are drawn over all bytes. */
+function trafficChart(container, pool) {
   const [inPlace, copied] = [curve(pool.traffic.inPlace), curve(pool.traffic.copied)];
   const curves = [
     { name: "all", live: sumOf(inPlace, copied), style: "mark", alpha: 0.35, order: data.order?.plan },
-    { name: "of it, copied", live: copied, style: "before", alpha: 0.45 },
+    { name: "copied", live: copied, style: "before", alpha: 0.45 },
   ];
-  return new StepChart(place, { label: `Bytes read and written in ${pool.name}, step by step`, unit: "moved", curves, levels: [], high: false });
+  return new StepChart(container, { label: `Bytes read and written in ${pool.name}, step by step`, unit: "moved", curves, levels: [], high: false });
 }

@@ -1,4 +1,4 @@
-// Puts the page together.
+// Builds the page.
 
 const { figures } = data;
 const byId = (id) => document.getElementById(id);
@@ -6,22 +6,22 @@ const byId = (id) => document.getElementById(id);
 function head() {
   byId("model").textContent = data.model;
   byId("model").classList.add("name");
-  const says = {
-    optimal: data.placement ? "optimal: no choice of places costs less in this order" : "optimal: no plan needs less",
-    feasible: data.placement ? "feasible: another choice of places may cost less" : "feasible: a smaller plan may exist",
-    infeasible: "infeasible: nothing fits the capacity",
-    unknown: "does not fit the capacity; another plan might",
-    all: "all that could be on chip is",
+  const statusTexts = {
+    optimal: data.placement ? "optimal: no placement costs less in this order" : "optimal: no plan needs less",
+    feasible: data.placement ? "feasible: another placement may cost less" : "feasible: a smaller plan may exist",
+    infeasible: "infeasible: no plan fits the capacity",
+    unknown: "exceeds the capacity; another plan may fit",
+    all: "optimal: larger memories would save nothing",
   };
   const strategy = figures.strategy ? ` \u00b7 strategy ${figures.strategy}` : "";
-  byId("standing").append(make("span", { class: `status ${figures.status}` }, says[figures.status] ?? figures.status), strategy);
+  byId("standing").append(make("span", { class: `status ${figures.status}` }, statusTexts[figures.status] ?? figures.status), strategy);
   const { facts, bars, text } = data.placement ? ofPlacement(data.placement) : ofArena(data.pools[0]);
   byId("figures").append(...facts.map(([name, text, small]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, text, small ? make("small", {}, small) : ""))));
-  const most = bars.reduce((top, [, number]) => Math.max(top, Number(number)), 1);
+  const largest = bars.reduce((top, [, number]) => Math.max(top, Number(number)), 1);
   byId("bars").append(...bars.map(([name, number, kind]) => make("div", { class: "bar" },
     make("span", {}, name),
-    make("span", { class: "track" }, make("span", { class: `fill ${kind}`, style: `width:${100 * Number(number) / most}%` })),
+    make("span", { class: "track" }, make("span", { class: `fill ${kind}`, style: `width:${100 * Number(number) / largest}%` })),
     make("span", {}, text(number)))));
 }
 
@@ -30,7 +30,7 @@ function ofArena(pool) {
     ["arena", shortBytes(pool.bytes), `${whole(pool.bytes)} bytes`],
     ["lower bound", shortBytes(pool.bound), `gap ${figures.gap}`],
     ["no reuse", shortBytes(figures.noReuse), ratio(figures.noReuse, pool.bytes)],
-    ["buffers", whole(figures.buffers), data.shares.length ? `${whole(data.shares.length)} times shared` : ""],
+    ["buffers", whole(figures.buffers), data.shares.length ? `${whole(data.shares.length)} pairs share memory` : ""],
     ["steps", whole(figures.steps), ""],
   ];
   const file = Number(figures.fileArena ?? 0);
@@ -39,36 +39,36 @@ function ofArena(pool) {
     facts.splice(3, 0, ["saved by order", `${saved.toFixed(1)} %`, `of ${shortBytes(file)}`]);
   }
   if (pool.capacity != null) facts.splice(2, 0, ["capacity", shortBytes(pool.capacity), ratio(pool.bytes, pool.capacity, "used")]);
-  const bars = [["no reuse", figures.noReuse, ""], ["file order", figures.fileArena, "before"],
+  const bars = [["no reuse", figures.noReuse, ""], ["program order", figures.fileArena, "before"],
     ["this plan", pool.bytes, "plan"], ["lower bound", pool.bound, "bound"]].filter(([, bytes]) => bytes != null);
   return { facts: facts.slice(0, 6), bars, text: shortBytes };
 }
 
-/** Cost is counted in the machine's own unit. */
+/** The figures of a plan for several memories. Cost is in the unit of the target. */
 function ofPlacement({ cost, bound, floor, preloaded }) {
-  const home = data.pools.at(-1);
+  const backingStore = data.pools.at(-1);
   const copied = copies.bytes.reduce((sum, bytes) => sum + Number(bytes), 0);
-  // Not of the bound: what even memories of any size cost cannot be saved.
-  const gap = figures.gap.includes("%") && Number(bound) < Number(cost) ? `gap ${figures.gap} of what larger memories could save` : `gap ${figures.gap}`;
+  // The gap is relative to the avoidable cost: the unavoidable cost cannot be saved.
+  const gap = figures.gap.includes("%") && Number(bound) < Number(cost) ? `gap ${figures.gap} of the cost that larger memories could save` : `gap ${figures.gap}`;
   const facts = [
-    ["cost of a run", whole(cost), Number(floor) < Number(cost) ? `${whole(floor)} in memories of any size` : "as in memories of any size"],
+    ["cost of a run", whole(cost), Number(floor) < Number(cost) ? `${whole(floor)} with memories of any size` : "as with memories of any size"],
     ["lower bound", whole(bound), gap],
-    [`moved by ${home.name}`, shortBytes(Number(home.traffic.read) + Number(home.traffic.written)), `${shortBytes(home.traffic.read)} read, ${shortBytes(home.traffic.written)} written`],
+    [`moved by ${backingStore.name}`, shortBytes(Number(backingStore.traffic.read) + Number(backingStore.traffic.written)), `${shortBytes(backingStore.traffic.read)} read, ${shortBytes(backingStore.traffic.written)} written`],
     ["copies", whole(copies.of.length), shortBytes(copied)],
     ["preloaded", shortBytes(preloaded), "constants that stay on chip"],
-    ["tensors", whole(figures.buffers), `${whole(buffers.count)} places, ${whole(figures.steps)} steps`],
+    ["tensors", whole(figures.buffers), `${whole(buffers.count)} residency intervals, ${whole(figures.steps)} steps`],
   ];
-  const bars = [["this plan", cost, "plan"], ["lower bound", bound, "bound"], ["any size", floor, ""]];
+  const bars = [["this plan", cost, "plan"], ["lower bound", bound, "bound"], ["unavoidable", floor, ""]];
   return { facts, bars, text: (number) => Number(number).toLocaleString("en", { notation: "compact", maximumFractionDigits: 2 }) };
 }
 
-function ratio(part, of, word) {
-  if (!Number(of)) return "";
-  const share = Number(part) / Number(of);
+function ratio(part, total, word) {
+  if (!Number(total)) return "";
+  const share = Number(part) / Number(total);
   return word ? `${(100 * share).toFixed(1)} % ${word}` : `${share.toFixed(share < 10 ? 2 : 1)} times the arena`;
 }
 
-/** Maps of all memories, with what is done to all of them at once. */
+/** The maps of all memories, and the controls that they share. */
 const panels = [];
 const tools = {};
 
@@ -83,7 +83,7 @@ function memories() {
   const button = (text, label, onclick) => make("button", { type: "button", "aria-label": label, title: label, onclick }, text);
   const mode = make("select", { "aria-label": "Colours", onchange: () => recolour(mode.value) },
     make("option", { value: "operator" }, "colour by operator"), make("option", { value: "kind" }, "colour by kind"));
-  // Of several maps, those that follow only need to be told of time.
+  // Of several maps, the first one leads; the others follow it in time and zoom by themselves only in bytes.
   const zoom = (factor) => panels.forEach(({ map }, i) => map.zoom(factor, undefined, undefined, i === 0 || !several, !several || map.rows.length > 0));
   section.append(make("div", { class: "tools" }, search, count, data.types.length ? mode : "",
     button("+", "Zoom in", () => zoom(1.4)), button("\u2212", "Zoom out", () => zoom(1 / 1.4)),
@@ -101,26 +101,26 @@ function memories() {
 }
 
 function memory(section, pool, number, several) {
-  pool.isHome = Boolean(data.placement) && number + 1 === data.pools.length;
-  const place = make("div", { class: "canvas map" });
+  pool.isBackingStore = Boolean(data.placement) && number + 1 === data.pools.length;
+  const container = make("div", { class: "canvas map" });
   if (several) {
     const { read, written } = pool.traffic;
-    const of = pool.capacity == null ? "" : ` of ${shortBytes(pool.capacity)}`;
+    const capacity = pool.capacity == null ? "" : ` of ${shortBytes(pool.capacity)}`;
     section.append(make("h3", { class: "memory" }, make("span", { class: "name" }, pool.name),
-      make("small", {}, `${shortBytes(pool.bytes)}${of} used \u00b7 ${shortBytes(read)} read \u00b7 ${shortBytes(written)} written`)));
+      make("small", {}, `${shortBytes(pool.bytes)}${capacity} used \u00b7 ${shortBytes(read)} read \u00b7 ${shortBytes(written)} written`)));
   }
-  section.append(place);
-  const map = new MemoryMap(place, pool, number, { select, view: follow, hover });
+  section.append(container);
+  const map = new MemoryMap(container, pool, number, { select, view: follow, hover });
   if (!map.rows.length && several) {
-    place.hidden = true;
-    section.append(make("p", {}, pool.isHome ? "Nothing comes and goes." : "Nothing lies there."));
-  } else if (pool.isHome && several) {
-    section.append(make("p", { class: "hint" }, "Only what comes and goes; what is there throughout is in the table."));
+    container.hidden = true;
+    section.append(make("p", {}, pool.isBackingStore ? "No tensor comes or goes." : "Empty."));
+  } else if (pool.isBackingStore && several) {
+    section.append(make("p", { class: "hint" }, "Only tensors that come and go are shown; the table also lists those that are resident throughout."));
   }
   panels.push({ pool, map, charts: [] });
 }
 
-/** All maps show the same time. */
+/** Keeps the time range of all maps equal. */
 function follow(view, leader) {
   for (const { map, charts } of panels) {
     if (map !== leader) map.setView({ ...map.view, x0: view.x0, x1: view.x1 }, true);
@@ -132,23 +132,23 @@ function hover(row, leader) {
   for (const { map } of panels) if (map !== leader) map.setHovered(row);
 }
 
-/** What is live and what is moved, step by step, below all maps. */
+/** Adds charts of live bytes and traffic below the maps. */
 function charts(section) {
-  const add = (panel, title, legend, make_) => {
-    const place = make("div", { class: "canvas" });
-    section.append(make("h3", {}, title), legend, place);
-    panel.charts.push(make_(place, panel.pool));
+  const add = (panel, title, legend, makeChart) => {
+    const container = make("div", { class: "canvas" });
+    section.append(make("h3", {}, title), legend, container);
+    panel.charts.push(makeChart(container, panel.pool));
   };
   for (const panel of [...panels].reverse()) {
     const { pool, map } = panel;
     const several = data.placement ? ` in ${pool.name}` : "";
     const { read, written } = pool.traffic ?? { read: 0, written: 0 };
-    // What goes through the fastest memory costs least; what is live at home is mostly weights.
-    const isSlow = pool.isHome || panel !== panels[0];
+    // Traffic of the fastest memory costs least, and live bytes of the backing store are mostly weights.
+    const isSlow = pool.isBackingStore || panel !== panels[0];
     if (data.placement && isSlow && Number(read) + Number(written)) add(panel, `Traffic of ${pool.name}, step by step`, trafficLegend(), trafficChart);
-    if (!data.placement || (!pool.isHome && map.rows.length)) add(panel, `Live bytes over time${several}`, liveLegend(pool), liveChart);
+    if (!data.placement || (!pool.isBackingStore && map.rows.length)) add(panel, `Live bytes over time${several}`, liveLegend(pool), liveChart);
   }
-  // Tests and the console find it there.
+  // For tests and the console.
   for (const panel of panels) panel.live = panel.charts.at(-1);
 }
 
@@ -162,13 +162,13 @@ const legendLine = (name, text) => make("span", {}, make("i", { class: "line", s
 
 function liveLegend(pool) {
   const entries = [legendLine("mark", data.shares.length ? "this plan, shared bytes once" : "this plan")];
-  if (pool.before) entries.push(legendLine("before", data.shares.length ? "order of the file, nothing shared" : "order of the file"));
+  if (pool.before) entries.push(legendLine("before", data.shares.length ? "program order, nothing shared" : "program order"));
   if (pool.bound != null) entries.push(legendLine("accent", "lower bound"));
   return make("div", { class: "legend" }, ...entries);
 }
 
 function trafficLegend() {
-  return make("div", { class: "legend" }, legendLine("mark", "all that is read and written"), legendLine("before", "of it, by copies"));
+  return make("div", { class: "legend" }, legendLine("mark", "all bytes read and written"), legendLine("before", "of these, by copies"));
 }
 
 function drawLegend() {
@@ -187,12 +187,12 @@ function drawLegend() {
   }
   const hatch = (kind, text) => make("span", {}, make("i", { class: kind }), text);
   const shared = panels.flatMap(({ map }) => map.shared);
-  if (shared.some((one) => one.same)) entries.push(hatch("hatch", "shared: same bytes"));
-  if (shared.some((one) => !one.same)) entries.push(hatch("hatch over", "shared: written over"));
+  if (shared.some((share) => share.same)) entries.push(hatch("hatch", "shared: same bytes"));
+  if (shared.some((share) => !share.same)) entries.push(hatch("hatch over", "shared: written over"));
   const arrow = (style, text) => make("span", {}, make("b", { style: `color:${style}` }, text[0]), text.slice(1));
-  const ways = new Set(copies.of.map((_, copy) => rises(copy)));
-  if (ways.has(true)) entries.push(arrow(colours.copies[0], "\u2191copied closer"));
-  if (ways.has(false)) entries.push(arrow(colours.copies[1], "\u2193copied away"));
+  const directions = new Set(copies.of.map((_, copy) => rises(copy)));
+  if (directions.has(true)) entries.push(arrow(colours.copies[0], "\u2191copied closer"));
+  if (directions.has(false)) entries.push(arrow(colours.copies[1], "\u2193copied away"));
   tools.legend.replaceChildren(...entries);
 }
 
@@ -203,20 +203,20 @@ function recolour(mode) {
 }
 
 function find() {
-  const wanted = tools.search.value.trim().toLowerCase();
-  const hit = (row) => buffers.name[row].toLowerCase().includes(wanted) || typeName(row).toLowerCase().includes(wanted);
-  const rows = wanted ? panels.flatMap(({ map }) => map.rows.filter(hit)) : null;
-  tools.found = rows && rows.sort((a, b) => buffers.start[a] - buffers.start[b] || a - b);
+  const query = tools.search.value.trim().toLowerCase();
+  const hit = (row) => buffers.name[row].toLowerCase().includes(query) || typeName(row).toLowerCase().includes(query);
+  const rows = query ? panels.flatMap(({ map }) => map.rows.filter(hit)) : null;
+  tools.hits = rows && rows.sort((a, b) => buffers.start[a] - buffers.start[b] || a - b);
   const matches = rows && new Set(rows);
   for (const { map } of panels) map.setMatches(matches);
   tools.count.textContent = rows ? `${whole(rows.length)} found` : "";
 }
 
-function nextMatch(by) {
-  const { found } = tools;
-  if (!found?.length) return;
-  const place = found.indexOf(tools.selected);
-  const row = found[place < 0 ? 0 : (place + by + found.length) % found.length];
+function nextMatch(shift) {
+  const { hits } = tools;
+  if (!hits?.length) return;
+  const index = hits.indexOf(tools.selected);
+  const row = hits[index < 0 ? 0 : (index + shift + hits.length) % hits.length];
   select(row);
   mapOf(row).zoomTo(row);
 }
@@ -230,12 +230,12 @@ function describe(row) {
     return;
   }
   const text = facts(row, 12).map((fact) => make("span", { class: "name" }, fact));
-  const apart = text.flatMap((fact, i) => (i ? [" \u00b7 ", fact] : [fact]));
+  const separated = text.flatMap((fact, i) => (i ? [" \u00b7 ", fact] : [fact]));
   const button = (text, onclick) => make("button", { type: "button", onclick }, text);
   const isShown = buffers.at[row] >= 0;
-  const others = placesOf(row).filter((place) => place !== row && buffers.at[place] >= 0);
-  const go = (place) => button(`Go to ${poolName(buffers.poolOf(place))}, steps ${whole(buffers.start[place])} to ${whole(buffers.end[place] - 1)}`, () => show(place));
-  tools.details.replaceChildren(make("b", { class: "name" }, buffers.name[row]), ...apart, make("br"),
+  const others = intervalsOf(row).filter((interval) => interval !== row && buffers.at[interval] >= 0);
+  const go = (interval) => button(`Go to ${poolName(buffers.poolOf(interval))}, steps ${whole(buffers.start[interval])} to ${whole(buffers.end[interval] - 1)}`, () => show(interval));
+  tools.details.replaceChildren(make("b", { class: "name" }, buffers.name[row]), ...separated, make("br"),
     ...(isShown ? [button("Zoom to it", () => mapOf(row).zoomTo(row))] : []), button("Deselect", () => select(-1)), ...others.slice(0, 6).map(go));
 }
 
@@ -246,13 +246,13 @@ function select(row) {
   table.mark(row);
 }
 
-/** Selects, and brings its map into sight. */
+/** Selects a rectangle and scrolls its map into view. */
 function show(row) {
   select(row);
   if (buffers.at[row] < 0) return;
   const map = mapOf(row);
   map.zoomTo(row);
-  map.place.scrollIntoView({ block: "center" });
+  map.container.scrollIntoView({ block: "center" });
 }
 
 head();
@@ -268,30 +268,30 @@ const columns = [
   { title: "First step", number: true, value: (row) => buffers.start[row], text: (row) => whole(buffers.start[row]) },
   { title: "Last step", number: true, value: (row) => buffers.end[row] - 1, text: (row) => whole(buffers.end[row] - 1) },
 ];
-/** The memories of a tensor, in the order in which it comes to them. */
-const way = (row) => [...placesOf(row)].sort((a, b) => buffers.start[a] - buffers.start[b] || b - a)
-  .map((place) => poolName(buffers.poolOf(place))).filter((name, i, all) => name !== all[i - 1]).join(" \u2192 ");
+/** The memories of a tensor, in the order in which it resides in them. */
+const residencyPath = (row) => [...intervalsOf(row)].sort((a, b) => buffers.start[a] - buffers.start[b] || b - a)
+  .map((interval) => poolName(buffers.poolOf(interval))).filter((name, i, all) => name !== all[i - 1]).join(" \u2192 ");
 if (data.pools.length > 1) {
   columns.splice(3, 0, { title: "Memory", value: (row) => poolName(buffers.poolOf(row)) });
-  columns.push({ title: "All its memories", value: way });
+  columns.push({ title: "All its memories", value: residencyPath });
 }
 if (data.shares.length) columns.push({ title: "Shares", number: true, value: (row) => buffers.shares.get(row)?.length ?? 0 });
-const some = (is) => {
-  for (let row = 0; row < buffers.count; row++) if (is(row)) return true;
+const anyRow = (test) => {
+  for (let row = 0; row < buffers.count; row++) if (test(row)) return true;
   return false;
 };
-const kinds = data.kinds.map((name, kind) => [name, (row) => buffers.kind[row] === kind]).filter(([, is]) => some(is));
+const kinds = data.kinds.map((name, kind) => [name, (row) => buffers.kind[row] === kind]).filter(([, test]) => anyRow(test));
 const choices = kinds.length > 1 ? kinds : [];
 if (data.pools.length > 1) {
-  choices.push(...data.pools.map(({ name }, pool) => [`in ${name}`, (row) => buffers.poolOf(row) === pool]).filter(([, is]) => some(is)));
-  const moves = ["what is in several places", (row) => placesOf(row).length > 1];
-  if (some(moves[1])) choices.push(moves);
+  choices.push(...data.pools.map(({ name }, pool) => [`in ${name}`, (row) => buffers.poolOf(row) === pool]).filter(([, test]) => anyRow(test)));
+  const moved = ["several residency intervals", (row) => intervalsOf(row).length > 1];
+  if (anyRow(moved[1])) choices.push(moved);
 }
-if (data.placement) byId("table").querySelector("h2").textContent = "Places of tensors";
+if (data.placement) byId("table").querySelector("h2").textContent = "Residency of tensors";
 const table = new VirtualTable(byId("buffer-table"), {
   label: "Buffers", rows: buffers.count, columns, first: columns.findIndex((column) => column.title === "Bytes"), select: (row) => show(row),
   choices: choices.length ? { label: "Kind", all: "every kind", some: choices } : null,
 });
 darkMedia.addEventListener("change", drawLegend);
-// For the console, and for tests.
+// For tests and the console.
 window.plimsollReport = { data, buffers, copies, panels, table, select, show };

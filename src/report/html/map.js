@@ -1,13 +1,13 @@
-// The memory map: time to the right, offsets upwards. Drawn on a canvas, so that ten thousand
-// buffers move as fast as ten.
+// The memory map: time runs to the right, offsets upwards. Buffers are drawn on a canvas pixel by pixel,
+// so that ten thousand of them move smoothly.
 
 const LINE = 14;
 
 class MemoryMap extends Picture {
-  constructor(place, pool, number, on) {
+  constructor(container, pool, number, on) {
     const several = data.pools.length > 1;
-    const [least, most, share] = several ? (pool.isHome ? [180, 240, 0.2] : [260, 420, 0.32]) : [380, 620, 0.52];
-    super(place, `Memory map of ${pool.name}`, (width) => Math.round(Math.min(most, Math.max(least, width * share))));
+    const [minimum, maximum, share] = several ? (pool.isBackingStore ? [180, 240, 0.2] : [260, 420, 0.32]) : [380, 620, 0.52];
+    super(container, `Memory map of ${pool.name}`, (width) => Math.round(Math.min(maximum, Math.max(minimum, width * share))));
     this.pool = pool;
     this.number = number;
     this.on = on;
@@ -17,7 +17,7 @@ class MemoryMap extends Picture {
       if (buffers.poolOf(row) === number && !empty && buffers.at[row] >= 0) this.rows.push(row);
     }
     const area = (row) => buffers.bytes[row] * (buffers.end[row] - buffers.start[row]);
-    // The smaller lie on the larger that they share memory with.
+    // Smaller rectangles are drawn over larger ones with which they share memory.
     if (data.shares.length) this.rows.sort((a, b) => area(b) - area(a) || a - b);
     this.shared = data.shares.map((_, share) => this.common(share)).filter(Boolean);
     const copied = (map, comes) => this.rows.flatMap((row) => (map.get(row) ?? []).map((copy) => ({ copy, row, comes })));
@@ -26,31 +26,31 @@ class MemoryMap extends Picture {
     this.matches = null;
     this.hovered = this.selected = -1;
     const tops = this.rows.map((row) => buffers.at[row] + buffers.bytes[row]);
-    // Of home, only a part is shown.
-    const own = pool.isHome ? 1 : Math.max(Number(pool.bytes), Number(pool.bound ?? 0), 1);
-    const capacity = pool.isHome ? 0 : Number(pool.capacity ?? 0);
-    const top = tops.reduce((a, b) => Math.max(a, b), capacity / 2 <= own ? Math.max(own, capacity) : own);
+    // The map of the backing store shows only some of its contents, so their ends give its height.
+    const used = pool.isBackingStore ? 1 : Math.max(Number(pool.bytes), Number(pool.bound ?? 0), 1);
+    const capacity = pool.isBackingStore ? 0 : Number(pool.capacity ?? 0);
+    const top = tops.reduce((a, b) => Math.max(a, b), capacity / 2 <= used ? Math.max(used, capacity) : used);
     this.all = { x0: 0, x1: data.figures.steps, y0: 0, y1: top * 1.04 };
     this.view = { ...this.all };
     this.tip = make("div", { class: "tip", hidden: true });
-    place.append(this.tip);
+    container.append(this.tip);
     this.canvas.tabIndex = 0;
     this.listen();
   }
 
-  /** What two that share memory both cover, and how. */
+  /** The steps and bytes that two sharing rectangles both cover; null if they have none in this map. */
   common(share) {
-    const [, one, other, how] = data.shares[share];
-    if (buffers.poolOf(one) !== this.number || buffers.at[one] < 0 || buffers.at[other] < 0) return null;
+    const [, tensor, host, how] = data.shares[share];
+    if (buffers.poolOf(tensor) !== this.number || buffers.at[tensor] < 0 || buffers.at[host] < 0) return null;
     const top = (row) => buffers.at[row] + buffers.bytes[row];
-    const y0 = Math.max(buffers.at[one], buffers.at[other]);
-    const x0 = Math.max(buffers.start[one], buffers.start[other]);
-    const y1 = Math.min(top(one), top(other));
-    const x1 = Math.min(buffers.end[one], buffers.end[other]);
+    const y0 = Math.max(buffers.at[tensor], buffers.at[host]);
+    const x0 = Math.max(buffers.start[tensor], buffers.start[host]);
+    const y1 = Math.min(top(tensor), top(host));
+    const x1 = Math.min(buffers.end[tensor], buffers.end[host]);
     return y1 > y0 && x1 > x0 ? { x0, x1, y0, y1, same: data.hows[how][1] } : null;
   }
 
-  // From steps and bytes to places, and back.
+  // Conversion between steps and bytes, and coordinates of the canvas.
 
   get frame() {
     return { left: 62, right: this.width - 12, top: 26, bottom: this.height - 34 };
@@ -68,7 +68,7 @@ class MemoryMap extends Picture {
     };
   }
 
-  /** The middle of what is seen of a buffer, on the page; none if it is out of sight. */
+  /** The center of the visible part of a rectangle, in page coordinates; null if it is not visible. */
   locate(row) {
     const scale = this.scale();
     const middle = (a, b, low, high) => (Math.max(a, low) + Math.min(b, high)) / 2;
@@ -80,7 +80,7 @@ class MemoryMap extends Picture {
     return { x: box.left + x, y: box.top + scale.y(middle(buffers.at[row], top, y0, y1)) };
   }
 
-  /** The one in front at a place of the canvas; -1 if there is none. */
+  /** The frontmost rectangle at a point of the canvas; -1 if there is none. */
   find(x, y) {
     const { left, right, top, bottom } = this.frame;
     if (x < left || x > right || y < top || y > bottom) return -1;
@@ -94,12 +94,12 @@ class MemoryMap extends Picture {
     return -1;
   }
 
-  // What is seen.
+  // The visible part of the map.
 
-  /** `quiet` if another map leads, whose time this one follows. */
+  /** Sets the visible part; `quiet` if another map leads and this one follows. */
   setView(view, quiet = false) {
-    const fit = (low, high, all0, all1, least) => {
-      const span = Math.min(Math.max(high - low, least), all1 - all0);
+    const fit = (low, high, all0, all1, minimum) => {
+      const span = Math.min(Math.max(high - low, minimum), all1 - all0);
       const start = Math.min(Math.max((low + high - span) / 2, all0), all1 - span);
       return [start, start + span];
     };
@@ -126,7 +126,7 @@ class MemoryMap extends Picture {
     const { left, right, top, bottom } = this.frame;
     const { x0, x1, y0, y1 } = this.view;
     const [mx, my] = [-dx / (right - left) * (x1 - x0), dy / (bottom - top) * (y1 - y0)];
-    // Held at the sides, not squeezed.
+    // The view stops at the sides of the map without changing its size.
     const [sx, sy] = [Math.min(Math.max(mx, this.all.x0 - x0), this.all.x1 - x1),
       Math.min(Math.max(my, this.all.y0 - y0), this.all.y1 - y1)];
     this.setView({ x0: x0 + sx, x1: x1 + sx, y0: y0 + sy, y1: y1 + sy });
@@ -136,7 +136,7 @@ class MemoryMap extends Picture {
     this.setView(this.all);
   }
 
-  /** So near that it fills a third of the map. */
+  /** Zooms so that a rectangle fills a third of the map. */
   zoomTo(row) {
     const [start, end, low, bytes] = [buffers.start[row], buffers.end[row], buffers.at[row], buffers.bytes[row]];
     const [time, size] = [end - start, bytes];
@@ -153,7 +153,7 @@ class MemoryMap extends Picture {
     this.redraw();
   }
 
-  /** What the pointer is on in another map is seen in this one as well. */
+  /** Highlights the rectangle under the pointer, which may be in another map. */
   setHovered(row) {
     if (row === this.hovered) return;
     this.hovered = row;
@@ -181,7 +181,7 @@ class MemoryMap extends Picture {
       const before = pointers.get(event.pointerId);
       if (!before) return this.hover(x, y);
       moved += Math.hypot(x - before[0], y - before[1]);
-      const others = [...pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
+      const others = [...pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
       pointers.set(event.pointerId, [x, y]);
       if (moved < 4) return;
       canvas.classList.add("dragged");
@@ -207,7 +207,7 @@ class MemoryMap extends Picture {
       else this.fitAll();
     });
     canvas.addEventListener("wheel", (event) => {
-      // Until the map is asked for, the wheel is the page's.
+      // Without focus on the map, the wheel scrolls the page.
       if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
       this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), ...this.at(event), !event.altKey, !event.shiftKey);
@@ -217,12 +217,12 @@ class MemoryMap extends Picture {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const far = 80;
+    const distance = 80;
     const actions = {
-      ArrowLeft: () => this.pan(far, 0),
-      ArrowRight: () => this.pan(-far, 0),
-      ArrowUp: () => this.pan(0, far),
-      ArrowDown: () => this.pan(0, -far),
+      ArrowLeft: () => this.pan(distance, 0),
+      ArrowRight: () => this.pan(-distance, 0),
+      ArrowUp: () => this.pan(0, distance),
+      ArrowDown: () => this.pan(0, -distance),
       "+": () => this.zoom(1.4),
       "=": () => this.zoom(1.4),
       "-": () => this.zoom(1 / 1.4),
@@ -237,13 +237,13 @@ class MemoryMap extends Picture {
     actions[event.key]();
   }
 
-  /** The next one, in the order in which they become live. */
-  next(by) {
+  /** Selects the next or previous rectangle, in the order of live ranges. */
+  next(shift) {
     this.inTime ??= [...this.rows].sort((a, b) => buffers.start[a] - buffers.start[b] || a - b);
-    const place = this.inTime.indexOf(this.selected);
+    const index = this.inTime.indexOf(this.selected);
     const count = this.inTime.length;
     if (!count) return;
-    this.on.select(this.inTime[place < 0 ? (by > 0 ? 0 : count - 1) : (place + by + count) % count]);
+    this.on.select(this.inTime[index < 0 ? (shift > 0 ? 0 : count - 1) : (index + shift + count) % count]);
   }
 
   hover(x, y) {
@@ -282,7 +282,7 @@ class MemoryMap extends Picture {
     context.fillStyle = colours.text;
     context.textAlign = "center";
     for (const [row, free, all] of labels) {
-      // On its hatching if it does not fit beside it, unless that is another one's.
+      // A label that does not fit beside the hatching goes on it, unless another rectangle is in front.
       if (!this.drawLabel(context, row, ...free) && all) this.drawLabel(context, row, ...all);
     }
     drawCopies(context, this, colours, frame, scale);
@@ -319,7 +319,7 @@ class MemoryMap extends Picture {
       context.fillText(whole(step), Math.min(x, this.width - 4 - context.measureText(whole(step)).width / 2), frame.bottom + 16);
     }
     context.textAlign = "left";
-    context.fillText(this.pool.isHome ? `${unit}, gaps left out` : `offset in ${unit}`, 6, 14);
+    context.fillText(this.pool.isBackingStore ? `${unit}, gaps left out` : `offset in ${unit}`, 6, 14);
     context.textAlign = "right";
     context.fillText("step", frame.right, frame.bottom + 29);
   }
@@ -333,8 +333,8 @@ class MemoryMap extends Picture {
   }
 
   /**
-   * Fills pixels by itself: ten thousand rectangles through the canvas are a hundred times as slow
-   * where no graphics card helps. Returns labels that fit, for later: they lie on top of everything.
+   * Fills pixels directly: without a graphics card, drawing ten thousand rectangles through the canvas
+   * takes a hundred times as long. Returns the labels that fit, to be drawn on top later.
    */
   drawBuffers(context, frame, scale) {
     const { x0, x1, y0, y1 } = this.view;
@@ -349,8 +349,8 @@ class MemoryMap extends Picture {
       if (end[row] <= x0 || start[row] >= x1 || high <= y0 || offset[row] >= y1) continue;
       const [left, right] = [scale.x(start[row]), scale.x(end[row])];
       const [top, bottom] = [scale.y(high), scale.y(offset[row])];
-      // Whole pixels, and one at least: at half a pixel, ten thousand buffers are a grey haze.
-      // Paper between neighbours, where there is room for it.
+      // At least one whole pixel: smoothed edges would turn ten thousand buffers into a grey haze.
+      // A gap between neighbours where they are large enough.
       const from = Math.max(0, Math.round((left - frame.left) * ratio));
       const upper = Math.max(0, Math.round((top - frame.top) * ratio));
       const [gx, gy] = [right - left > 3 ? 1 : 0, bottom - top > 3 ? 1 : 0];
@@ -364,10 +364,10 @@ class MemoryMap extends Picture {
       }
       const [width, height] = [right - left, bottom - top];
       if (!dim && ((width > 44 && height > LINE) || (height > 44 && width > LINE))) {
-        const seen = this.seen(row);
+        const visible = this.visible(row);
         const sides = [Math.max(top, frame.top), Math.min(bottom, frame.bottom)];
         const part = (from, to) => [Math.max(scale.x(from), frame.left), Math.min(scale.x(to), frame.right), ...sides];
-        labels.push([row, part(seen.from, seen.to), seen.front ? part(start[row], end[row]) : null]);
+        labels.push([row, part(visible.from, visible.to), visible.front ? part(start[row], end[row]) : null]);
       }
     }
     stampCopies(this, { pixels, across, down }, frame, scale);
@@ -377,7 +377,7 @@ class MemoryMap extends Picture {
     return labels;
   }
 
-  /** A canvas as large as the frame, and its pixels, all clear. */
+  /** A canvas of the size of the frame, and its pixels, cleared. */
   pixels(frame) {
     const across = Math.max(1, Math.round((frame.right - frame.left) * this.ratio));
     const down = Math.max(1, Math.round((frame.bottom - frame.top) * this.ratio));
@@ -390,7 +390,7 @@ class MemoryMap extends Picture {
     return this.layers;
   }
 
-  /** A colour as pixels have it: as it is, and dim. */
+  /** A colour as a pair of pixel values: normal and dimmed. */
   pixelPair(hex) {
     const split = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
     const [paper, parts] = [split(this.colours.paper), split(hex)];
@@ -398,7 +398,7 @@ class MemoryMap extends Picture {
     return [number(parts), number(parts.map((part, i) => Math.round(0.18 * part + 0.82 * paper[i])))];
   }
 
-  /** Colours of a buffer, dim or not. */
+  /** A function from a rectangle to its pixel value, normal or dimmed. */
   colourNumbers() {
     const both = (hex) => this.pixelPair(hex);
     const [kinds, types, other] = [this.colours.kinds.map(both), this.colours.types.map(both), both(this.colours.other)];
@@ -406,26 +406,26 @@ class MemoryMap extends Picture {
     return (row, dim) => (types[buffers.type[row]] ?? other)[dim ? 1 : 0];
   }
 
-  /** Of one that shares memory, the longer of what is not hatched before and after that. */
-  seen(row) {
-    this.seenOf ??= this.seenOfAll();
-    return this.seenOf.get(row) ?? { from: buffers.start[row], to: buffers.end[row], front: true };
+  /** The part of a rectangle for its label: the longer unhatched part before or after the shared one. */
+  visible(row) {
+    this.visibleParts ??= this.allVisibleParts();
+    return this.visibleParts.get(row) ?? { from: buffers.start[row], to: buffers.end[row], front: true };
   }
 
-  seenOfAll() {
-    const seen = new Map();
-    const depth = new Map(this.rows.map((row, place) => [row, place]));
+  allVisibleParts() {
+    const visible = new Map();
+    const depth = new Map(this.rows.map((row, index) => [row, index]));
     data.shares.forEach(([, tensor, of], share) => {
       const common = this.common(share);
       if (!common) return;
       for (const [row, other] of [[tensor, of], [of, tensor]]) {
-        const { from, to, front } = seen.get(row) ?? { from: buffers.start[row], to: buffers.end[row], front: true };
+        const { from, to, front } = visible.get(row) ?? { from: buffers.start[row], to: buffers.end[row], front: true };
         const inFront = front && depth.get(row) > depth.get(other);
         const [before, after] = [Math.min(to, common.x0), Math.max(from, common.x1)];
-        seen.set(row, before - from > to - after ? { from, to: before, front: inFront } : { from: after, to, front: inFront });
+        visible.set(row, before - from > to - after ? { from, to: before, front: inFront } : { from: after, to, front: inFront });
       }
     });
-    return seen;
+    return visible;
   }
 
   drawLabel(context, row, left, right, top, bottom) {
@@ -508,7 +508,7 @@ class MemoryMap extends Picture {
 
   drawLevels(context, colours, frame, scale) {
     const cuts = (this.pool.traffic?.cuts ?? []).map((cut) => [cut, colours.quiet, [1, 5], "cut"]);
-    const levels = this.pool.isHome ? cuts : [
+    const levels = this.pool.isBackingStore ? cuts : [
       [this.pool.capacity, colours.mark, [2, 4], "capacity"],
       [this.pool.bytes, colours.text, [], "arena"],
       [this.pool.bound, colours.accent, [9, 5], "lower bound"],
@@ -528,15 +528,15 @@ class MemoryMap extends Picture {
     context.setLineDash([]);
   }
 
-  /** All places that it has in this memory. */
+  /** Outlines all residency intervals of a tensor in this memory. */
   outline(context, row, style, width, scale) {
     if (row < 0) return;
-    for (const place of placesOf(row)) {
-      if (buffers.poolOf(place) === this.number && buffers.at[place] >= 0) this.outlineOne(context, place, style, place === row ? width : width / 2, scale);
+    for (const interval of intervalsOf(row)) {
+      if (buffers.poolOf(interval) === this.number && buffers.at[interval] >= 0) this.outlineRectangle(context, interval, style, interval === row ? width : width / 2, scale);
     }
   }
 
-  outlineOne(context, row, style, width, scale) {
+  outlineRectangle(context, row, style, width, scale) {
     const [left, right] = [scale.x(buffers.start[row]), scale.x(buffers.end[row])];
     const top = scale.y(buffers.at[row] + buffers.bytes[row]);
     const bottom = scale.y(buffers.at[row]);

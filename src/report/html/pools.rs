@@ -1,26 +1,28 @@
-//! What the page is told of a plan for several memories.
+//! The data of the page for a plan for several memories.
 
 use std::collections::BTreeMap;
 
 use super::data::{
-    Buffers, Bytes, Colours, Copies, Data, Figures, Live, Placement, Pool, Traffic, buffers, order, share,
+    BufferColumns, ByteSeries, JsonBytes, PageColours, PageData, PageFigures, PlacementData, PoolData,
+    TrafficData, TransferColumns, buffers, order, share_row,
 };
 use crate::Occupant;
-use crate::report::Kind;
-use crate::report::palette::Types;
+use crate::report::BufferKind;
+use crate::report::palette::OperatorTypes;
 use crate::report::pooled::{PoolScene, traffic};
 use crate::report::text::gap_text;
 
-impl Data {
+impl PageData {
     pub(super) fn of_pools(scene: &PoolScene) -> Self {
         let plan = scene.plan;
-        let types = Types::new(Some(scene.graph), &scene.rectangles);
-        let numbers = Numbers::new(&scene.occupants);
+        let types = OperatorTypes::new(Some(scene.graph), &scene.rectangles);
+        let numbers = OccupantNumbers::new(&scene.occupants);
         let mut hows = Vec::new();
-        let all_shares = scene.shared.iter();
+        let shares = scene.shared.iter();
         let shares =
-            all_shares.map(|one| share((one.operator, one.tensor, one.of, one.how), &mut hows)).collect();
-        let all = scene.rectangles.iter().map(|one| one.place.bytes);
+            shares.map(|share| share_row((share.operator, share.tensor, share.of, share.how), &mut hows));
+        let shares = shares.collect();
+        let sizes = scene.rectangles.iter().map(|rectangle| rectangle.place.bytes);
         let status = match (plan.all_fits(), plan.is_optimal()) {
             (true, _) => "all",
             (_, true) => "optimal",
@@ -28,38 +30,38 @@ impl Data {
         };
         Self {
             model: scene.title().to_owned(),
-            figures: Figures {
+            figures: PageFigures {
                 steps: scene.steps,
                 buffers: numbers.0.len(),
-                no_reuse: Bytes(all.fold(0, u64::saturating_add)),
+                no_reuse: JsonBytes(sizes.fold(0, u64::saturating_add)),
                 gap: gap_text(plan),
                 status: status.to_owned(),
                 strategy: String::new(),
                 file_arena: None,
             },
-            kinds: Kind::ALL.map(Kind::name).to_vec(),
-            buffers: placed(scene, &types, &numbers),
+            kinds: BufferKind::ALL.map(BufferKind::name).to_vec(),
+            buffers: buffer_columns(scene, &types, &numbers),
             types: types.names,
-            colours: Colours::new(),
+            colours: PageColours::new(),
             pools: pools(scene),
             shares,
             hows,
             order: Some(order(scene.graph, &plan.order)),
-            placement: Some(Placement {
-                cost: Bytes(plan.cost),
-                bound: Bytes(plan.lower_bound),
-                floor: Bytes(plan.floor),
-                preloaded: Bytes(plan.preloaded),
+            placement: Some(PlacementData {
+                cost: JsonBytes(plan.cost),
+                bound: JsonBytes(plan.lower_bound),
+                floor: JsonBytes(plan.floor),
+                preloaded: JsonBytes(plan.preloaded),
                 copies: copies(scene, &numbers),
             }),
         }
     }
 }
 
-/// Numbers of all that has a place, in the order of the rectangles.
-struct Numbers(BTreeMap<(bool, usize), u32>);
+/// Numbers of all occupants, in the order of the rectangles.
+struct OccupantNumbers(BTreeMap<(bool, usize), u32>);
 
-impl Numbers {
+impl OccupantNumbers {
     fn new(occupants: &[Occupant]) -> Self {
         let mut numbers = BTreeMap::new();
         for &occupant in occupants {
@@ -81,57 +83,57 @@ impl Numbers {
     }
 }
 
-fn placed(scene: &PoolScene, types: &Types, numbers: &Numbers) -> Buffers {
+fn buffer_columns(scene: &PoolScene, types: &OperatorTypes, numbers: &OccupantNumbers) -> BufferColumns {
     let mut buffers = buffers(&scene.rectangles, types);
     buffers.pool = scene.pools.iter().map(|&pool| pool as u8).collect();
     buffers.of = scene.occupants.iter().filter_map(|&occupant| numbers.of(occupant)).collect();
-    buffers.at = scene.shown_at.iter().map(|at| at.map(Bytes)).collect();
+    buffers.at = scene.shown_at.iter().map(|at| at.map(JsonBytes)).collect();
     buffers
 }
 
-fn pools(scene: &PoolScene) -> Vec<Pool> {
+fn pools(scene: &PoolScene) -> Vec<PoolData> {
     let plan = scene.plan;
-    let moved = traffic::by_step(scene.graph, plan);
-    let list = plan.pools.list().iter().zip(moved).enumerate();
-    let one = |(number, (pool, moved)): (usize, (&crate::Pool, traffic::Moved))| {
+    let traffic_by_pool = traffic::by_step(scene.graph, plan);
+    let list = plan.pools.list().iter().zip(traffic_by_pool).enumerate();
+    let data = |(number, (pool, by_step)): (usize, (&crate::Pool, traffic::StepTraffic))| {
         let total = plan.traffic.get(number).copied().unwrap_or_default();
-        let cuts = if number == scene.home() { scene.cuts.clone() } else { Vec::new() };
-        Pool {
+        let cuts = if number == scene.backing_store() { scene.cuts.clone() } else { Vec::new() };
+        PoolData {
             name: pool.name().to_owned(),
-            bytes: Bytes(plan.used.get(number).copied().unwrap_or(0)),
+            bytes: JsonBytes(plan.used.get(number).copied().unwrap_or(0)),
             bound: None,
-            capacity: pool.bytes().map(Bytes),
+            capacity: pool.bytes().map(JsonBytes),
             reserved: Vec::new(),
             peak: None,
             causes: Vec::new(),
-            live: Live::of_rectangles(scene.rows_of(number).map(|row| &scene.rectangles[row])),
+            live: ByteSeries::of_rectangles(scene.rows_of(number).map(|row| &scene.rectangles[row])),
             before: None,
-            traffic: Some(Traffic {
-                read: Bytes(total.read),
-                written: Bytes(total.written),
-                in_place: Live::of_steps(&moved.in_place),
-                copied: Live::of_steps(&moved.copied),
-                cuts: cuts.into_iter().map(Bytes).collect(),
+            traffic: Some(TrafficData {
+                read: JsonBytes(total.read),
+                written: JsonBytes(total.written),
+                in_place: ByteSeries::of_steps(&by_step.in_place),
+                copied: ByteSeries::of_steps(&by_step.copied),
+                cuts: cuts.into_iter().map(JsonBytes).collect(),
             }),
         }
     };
-    list.map(one).collect()
+    list.map(data).collect()
 }
 
-/// Those of tensors that have a place.
-fn copies(scene: &PoolScene, numbers: &Numbers) -> Copies {
-    let mut copies = Copies::default();
-    for one in &scene.copies {
-        let transfer = one.route.transfer;
+/// The transfers of tensors with a number.
+fn copies(scene: &PoolScene, numbers: &OccupantNumbers) -> TransferColumns {
+    let mut copies = TransferColumns::default();
+    for scene_transfer in &scene.copies {
+        let transfer = scene_transfer.route.transfer;
         let Some(of) = numbers.of(Occupant::Tensor(transfer.tensor)) else { continue };
         copies.of.push(of);
         copies.step.push(transfer.step);
         copies.due.push(transfer.due);
         copies.from.push(transfer.from.index() as u8);
         copies.to.push(transfer.to.index() as u8);
-        copies.bytes.push(Bytes(transfer.bytes));
-        copies.from_row.push(one.from.map_or(-1, i64::from));
-        copies.to_row.push(one.to.map_or(-1, i64::from));
+        copies.bytes.push(JsonBytes(transfer.bytes));
+        copies.from_row.push(scene_transfer.from.map_or(-1, i64::from));
+        copies.to_row.push(scene_transfer.to.map_or(-1, i64::from));
     }
     copies
 }

@@ -1,8 +1,8 @@
-// The data, as columns that drawing can run through.
+// The data of the report, as columns for fast drawing.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-/** Bytes above 2^53 come as text: exact there, rounded where they are drawn. */
+/** Numbers from 2^53 on are text: exact in tables, rounded in drawings. */
 const numbers = (column) => Float64Array.from(column, Number);
 
 const buffers = {
@@ -17,22 +17,22 @@ const buffers = {
   end: numbers(data.buffers.end),
   exactBytes: data.buffers.bytes,
   exactOffset: data.buffers.offset,
-  /** Shares that a buffer has a part in. */
+  /** The shares of each buffer. */
   shares: new Map(),
   poolOf: (row) => data.buffers.pool[row] ?? 0,
-  /** The same for all places of one tensor. */
+  /** The number of the occupant: equal for all residency intervals of one tensor. */
   of: (row) => data.buffers.of[row] ?? row,
-  /** Places of one tensor, or of one workspace. */
-  places: new Map(),
+  /** The residency intervals of each occupant. */
+  intervals: new Map(),
 };
-/** Where maps show it; below zero if none does. */
+/** The offsets at which maps show the rectangles; negative if none does. */
 buffers.at = data.buffers.at.length ? Float64Array.from(data.buffers.at, (at) => (at === null ? -1 : Number(at))) : buffers.offset;
 data.buffers.of.forEach((of, row) => {
-  if (!buffers.places.has(of)) buffers.places.set(of, []);
-  buffers.places.get(of).push(row);
+  if (!buffers.intervals.has(of)) buffers.intervals.set(of, []);
+  buffers.intervals.get(of).push(row);
 });
 
-const placesOf = (row) => buffers.places.get(buffers.of(row)) ?? [row];
+const intervalsOf = (row) => buffers.intervals.get(buffers.of(row)) ?? [row];
 const poolName = (pool) => data.pools[pool].name;
 
 data.shares.forEach(([, tensor, of], number) => {
@@ -44,10 +44,10 @@ data.shares.forEach(([, tensor, of], number) => {
 
 const typeName = (row) => data.types[buffers.type[row]] ?? "";
 
-/** What shares memory with a buffer, in words. */
-function sharesText(row, most = Infinity) {
+/** The shares of a buffer, as text. */
+function sharesText(row, limit = Infinity) {
   const shares = buffers.shares.get(row) ?? [];
-  const lines = shares.slice(0, most).map((number) => {
+  const lines = shares.slice(0, limit).map((number) => {
     const [operator, tensor, of, how] = data.shares[number];
     const by = data.order?.names[operator];
     const words = `${buffers.name[tensor]} ${data.hows[how][0]} ${buffers.name[of]}`;
@@ -57,8 +57,8 @@ function sharesText(row, most = Infinity) {
   return lines;
 }
 
-/** Facts on a buffer, a line each. */
-function facts(row, most) {
+/** Facts about a buffer, one for each line. */
+function facts(row, limit) {
   const type = typeName(row);
   const end = buffers.offset[row] + buffers.bytes[row];
   return [
@@ -66,7 +66,7 @@ function facts(row, most) {
     bytesText(buffers.exactBytes[row]),
     `${data.pools.length > 1 ? `in ${poolName(buffers.poolOf(row))}, ` : ""}offset ${whole(buffers.exactOffset[row])} to ${whole(end)}`,
     `live at steps ${whole(buffers.start[row])} to ${whole(buffers.end[row] - 1)}`,
-    ...copiesText(row, most),
-    ...sharesText(row, most),
+    ...copiesText(row, limit),
+    ...sharesText(row, limit),
   ];
 }

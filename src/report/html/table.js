@@ -1,13 +1,14 @@
-// A table of any length: only the rows in sight are made.
+// A table of any length, which creates only the visible rows.
 
 const ROW = 34;
 
 class VirtualTable {
-  /** Columns have `title`, `value(row)`, and maybe `text(row)`, `number`, `wide`. Sorted by the `first`, the largest on top. */
-  constructor(place, { label, rows, columns, choices, select, first = 0 }) {
+  /** Columns have `title`, `value(row)`, and optionally `text(row)`, `number`, `wide`. The table is sorted by
+   * column `first`, in descending order. */
+  constructor(container, { label, rows, columns, choices, select, first = 0 }) {
     Object.assign(this, { columns, select, count: rows, sorted: first, down: first > 0, selected: -1 });
     this.search = make("input", { type: "search", placeholder: "Filter", "aria-label": `Filter: ${label}`, oninput: () => this.filter() });
-    this.told = make("span", { class: "count", role: "status" });
+    this.counter = make("span", { class: "count", role: "status" });
     const tools = make("div", { class: "tools" }, this.search);
     if (choices) {
       this.choices = choices.some;
@@ -16,14 +17,14 @@ class VirtualTable {
         ...options.map((name, i) => make("option", { value: i - 1 }, name)));
       tools.append(this.choice);
     }
-    tools.append(this.told);
+    tools.append(this.counter);
     this.headers = columns.map((column, i) => make("th", { scope: "col", class: column.number && "number" },
       make("button", { type: "button", onclick: () => this.sort(i) }, column.title)));
     this.body = make("tbody");
     this.table = make("table", { "aria-label": label }, make("thead", {}, make("tr", {}, ...this.headers)), this.body);
     this.scroller = make("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": label, onscroll: () => this.show() }, this.table);
-    place.append(tools, this.scroller);
-    // What is looked through by the filter, made once.
+    container.append(tools, this.scroller);
+    // The texts that the filter searches, computed once.
     this.texts = Array.from({ length: rows }, (_, row) => columns.map((column) => this.text(column, row)).join("\n").toLowerCase());
     this.filter();
     new ResizeObserver(() => this.show()).observe(this.scroller);
@@ -34,13 +35,13 @@ class VirtualTable {
   }
 
   filter() {
-    const wanted = this.search.value.trim().toLowerCase();
-    const chosen = this.choice && Number(this.choice.value) >= 0 ? this.choices[Number(this.choice.value)][1] : null;
+    const query = this.search.value.trim().toLowerCase();
+    const choice = this.choice && Number(this.choice.value) >= 0 ? this.choices[Number(this.choice.value)][1] : null;
     this.rows = [];
     for (let row = 0; row < this.count; row++) {
-      if ((!wanted || this.texts[row].includes(wanted)) && (!chosen || chosen(row))) this.rows.push(row);
+      if ((!query || this.texts[row].includes(query)) && (!choice || choice(row))) this.rows.push(row);
     }
-    this.told.textContent = `${whole(this.rows.length)} of ${whole(this.count)}`;
+    this.counter.textContent = `${whole(this.rows.length)} of ${whole(this.count)}`;
     this.order();
   }
 
@@ -66,10 +67,10 @@ class VirtualTable {
 
   mark(row) {
     this.selected = row;
-    const place = this.rows.indexOf(row);
+    const index = this.rows.indexOf(row);
     const { scrollTop, clientHeight } = this.scroller;
-    const y = place * ROW;
-    if (place >= 0 && (y < scrollTop || y + 2 * ROW > scrollTop + clientHeight)) {
+    const y = index * ROW;
+    if (index >= 0 && (y < scrollTop || y + 2 * ROW > scrollTop + clientHeight)) {
       this.scroller.scrollTop = Math.max(0, y - clientHeight / 2);
     }
     this.shown = null;
@@ -90,17 +91,17 @@ class VirtualTable {
       ...(last < this.rows.length ? [spacer(this.rows.length - last)] : []));
   }
 
-  line(row, place) {
-    const room = window.innerWidth < 760 ? 18 : 64;
+  line(row, index) {
+    const width = window.innerWidth < 760 ? 18 : 64;
     const cells = this.columns.map((column) => {
       const text = this.text(column, row);
-      const short = column.wide ? shortened(text, room) : text;
+      const short = column.wide ? shortened(text, width) : text;
       const kind = column.number ? "number" : column.wide ? "wide" : null;
       const inner = column.wide && this.select
         ? make("button", { type: "button", class: "name", title: text, onclick: () => this.select(row) }, short)
         : make("span", { class: "name", title: column.wide ? text : null }, short);
       return make("td", { class: kind }, inner);
     });
-    return make("tr", { "aria-rowindex": place + 2, class: row === this.selected ? "selected" : null, "data-row": row }, ...cells);
+    return make("tr", { "aria-rowindex": index + 2, class: row === this.selected ? "selected" : null, "data-row": row }, ...cells);
   }
 }

@@ -1,4 +1,4 @@
-// Numbers, elements, colours, and canvases that fit their place.
+// Formatting of numbers, page elements, colours, and canvases that follow the size of their container.
 
 const whole = (number) => Number(number) < 2 ** 53 ? Number(number).toLocaleString("en") : String(number);
 
@@ -14,7 +14,7 @@ function shortBytes(bytes) {
 const bytesText = (bytes) =>
   Number(bytes) < 1024 ? `${bytes} bytes` : `${shortBytes(bytes)} (${whole(bytes)} bytes)`;
 
-/** An element. Text is only ever text: names come from files. */
+/** Creates an element. Children are text or elements, never HTML, as names come from files. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
@@ -45,40 +45,40 @@ function palette() {
 }
 
 /**
- * A name cut before its middle: names of one network tend to begin alike. Where there is little
- * room, the end alone says more.
+ * Shortens a name by cutting it before its middle, as names within one network tend to begin alike. Below
+ * 16 letters, only the end remains.
  */
-function shortened(name, room) {
-  if (name.length <= room) return name;
-  const head = room < 16 ? 0 : Math.floor((room - 1) / 3);
-  return `${name.slice(0, head)}\u2026${name.slice(name.length - (room - 1 - head))}`;
+function shortened(name, width) {
+  if (name.length <= width) return name;
+  const head = width < 16 ? 0 : Math.floor((width - 1) / 3);
+  return `${name.slice(0, head)}\u2026${name.slice(name.length - (width - 1 - head))}`;
 }
 
-/** Round steps between ticks: so many at most. `base` 10 counts 1, 2, 5; 2 doubles. */
-function tickDistance(span, most, base) {
+/** A round distance between ticks, at most `limit` of them. Base 10 uses 1, 2 and 5; base 2 doubles. */
+function tickDistance(span, limit, base) {
   let distance = 1;
   const times = base === 2 ? [2] : [2, 2.5, 2];
-  for (let i = 0; span / distance > most && i < 200; i++) distance *= times[i % times.length];
+  for (let i = 0; span / distance > limit && i < 200; i++) distance *= times[i % times.length];
   return distance;
 }
 
 function unitFor(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  let place = 0;
-  while (bytes >= 2048 && place < units.length - 1) [bytes, place] = [bytes / 1024, place + 1];
-  return [units[place], 1024 ** place];
+  let index = 0;
+  while (bytes >= 2048 && index < units.length - 1) [bytes, index] = [bytes / 1024, index + 1];
+  return [units[index], 1024 ** index];
 }
 
-/** Decimals without zeros at the end. */
+/** Formats with at most three decimals, without trailing zeros. */
 const tidy = (number) => String(Number(number.toFixed(3)));
 
-/** A canvas as wide as its place, drawn anew when that, or light and dark, changes. */
+/** A canvas as wide as its container, drawn again when the size or the theme changes. */
 class Picture {
-  constructor(place, label, heightFor) {
-    this.place = place;
+  constructor(container, label, heightFor) {
+    this.container = container;
     this.heightFor = heightFor;
     this.canvas = make("canvas", { "aria-label": label, role: "img" });
-    place.append(this.canvas);
+    container.append(this.canvas);
     this.context = this.canvas.getContext("2d");
     this.pending = false;
     this.colours = palette();
@@ -86,21 +86,21 @@ class Picture {
       this.colours = palette();
       this.redraw();
     });
-    new ResizeObserver(() => this.fit()).observe(place);
+    new ResizeObserver(() => this.fit()).observe(container);
     this.width = this.height = 0;
-    // What nobody sees is drawn when somebody does.
-    this.isSeen = true;
+    // Off-screen pictures are drawn when they become visible.
+    this.isVisible = true;
     this.isStale = false;
-    const seen = (entries) => {
-      this.isSeen = entries.at(-1).isIntersecting;
-      if (this.isSeen && this.isStale) this.redraw();
+    const onVisibility = (entries) => {
+      this.isVisible = entries.at(-1).isIntersecting;
+      if (this.isVisible && this.isStale) this.redraw();
     };
-    new IntersectionObserver(seen, { rootMargin: "100px" }).observe(place);
+    new IntersectionObserver(onVisibility, { rootMargin: "100px" }).observe(container);
     window.addEventListener("beforeprint", () => this.isStale && this.drawNow());
   }
 
   fit() {
-    const width = this.place.clientWidth;
+    const width = this.container.clientWidth;
     const height = this.heightFor(width);
     const ratio = window.devicePixelRatio || 1;
     if (!width || (width === this.width && height === this.height && ratio === this.ratio)) return;
@@ -111,10 +111,10 @@ class Picture {
     this.drawNow();
   }
 
-  /** Once in a frame, however often it is asked for. */
+  /** Requests a drawing, at most one for each frame. */
   redraw() {
     this.isStale = true;
-    if (this.pending || !this.isSeen) return;
+    if (this.pending || !this.isVisible) return;
     this.pending = true;
     requestAnimationFrame(() => this.drawNow());
   }
@@ -131,7 +131,7 @@ class Picture {
     this.draw(context, this.colours);
   }
 
-  /** Where a pointer is on the canvas. */
+  /** The position of a pointer on the canvas. */
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];

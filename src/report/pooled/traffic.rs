@@ -1,25 +1,25 @@
-//! Bytes that go through each memory, step by step.
+//! The traffic of each memory, step by step.
 
 use std::collections::BTreeMap;
 
 use crate::effects::{Access, accesses};
-use crate::{Graph, Occupant, OperatorId, PoolId, PoolPlan, Share};
+use crate::{Graph, Occupant, OperatorId, PoolId, PoolPlan, Share, Transfer};
 
-/// Of one memory, by step: bytes read and written together.
-pub(in crate::report) struct Moved {
-    /// By operators.
+/// Bytes read and written in one memory, by step.
+pub(in crate::report) struct StepTraffic {
+    /// Bytes that operators access.
     pub in_place: Vec<u64>,
-    /// By copies.
+    /// Bytes that transfers move.
     pub copied: Vec<u64>,
 }
 
-/// By memory. What is copied while several operators run counts for all of their steps
-/// evenly; what is copied after the last step, for that one. O((V + E) log V + steps of copies).
-pub(in crate::report) fn by_step(graph: &Graph, plan: &PoolPlan) -> Vec<Moved> {
+/// The traffic of each memory. A transfer during several steps counts evenly in all of them; a
+/// transfer after the last step counts in the last. O((V + E) log V + steps of transfers).
+pub(in crate::report) fn by_step(graph: &Graph, plan: &PoolPlan) -> Vec<StepTraffic> {
     let steps = plan.order.len().max(1);
-    let none = || Moved { in_place: vec![0; steps], copied: vec![0; steps] };
-    let mut moved: Vec<Moved> = plan.pools.ids().map(|_| none()).collect();
-    let places = Places::new(plan);
+    let none = || StepTraffic { in_place: vec![0; steps], copied: vec![0; steps] };
+    let mut traffic: Vec<StepTraffic> = plan.pools.ids().map(|_| none()).collect();
+    let access_pools = AccessPools::new(plan);
     let mut shares = BTreeMap::<OperatorId, Vec<Share>>::new();
     for share in &plan.shares {
         shares.entry(share.operator).or_default().push(*share);
@@ -30,38 +30,41 @@ pub(in crate::report) fn by_step(graph: &Graph, plan: &PoolPlan) -> Vec<Moved> {
         }
         let shares = shares.get(&id).map_or(&[][..], Vec::as_slice);
         for Access { occupant, read, written } in accesses(graph, id, shares) {
-            if let Some(pool) = places.at(step as u32, occupant) {
-                add(&mut moved[pool.index()].in_place[step], read.saturating_add(written));
+            if let Some(pool) = access_pools.at(step as u32, occupant) {
+                add(&mut traffic[pool.index()].in_place[step], read.saturating_add(written));
             }
         }
     }
-    let (last, count) = (steps - 1, moved.len());
-    for one in plan.transfers.iter().filter(|one| one.from.index().max(one.to.index()) < count) {
-        let first = (one.step.min(one.due) as usize).min(last);
-        let end = (one.due as usize).clamp(first + 1, steps);
+    let (last, count) = (steps - 1, traffic.len());
+    let in_pools = |transfer: &&Transfer| transfer.from.index().max(transfer.to.index()) < count;
+    for transfer in plan.transfers.iter().filter(in_pools) {
+        let first = (transfer.step.min(transfer.due) as usize).min(last);
+        let end = (transfer.due as usize).clamp(first + 1, steps);
         let count = (end - first) as u64;
         for step in first..end {
-            // What cannot be shared out evenly comes first.
-            let bytes = one.bytes / count + u64::from(((step - first) as u64) < one.bytes % count);
-            for pool in [one.from, one.to] {
-                add(&mut moved[pool.index()].copied[step], bytes);
+            // The remainder goes to the first steps, one byte each.
+            let remainder = u64::from(((step - first) as u64) < transfer.bytes % count);
+            let bytes = transfer.bytes / count + remainder;
+            for pool in [transfer.from, transfer.to] {
+                add(&mut traffic[pool.index()].copied[step], bytes);
             }
         }
     }
-    moved
+    traffic
 }
 
 fn add(sum: &mut u64, bytes: u64) {
     *sum = sum.saturating_add(bytes);
 }
 
-/// Where operators find what.
-struct Places<'a> {
+/// The pool in which each operator accesses its tensors and scratch.
+struct AccessPools<'a> {
     plan: &'a PoolPlan,
-    said: BTreeMap<(u32, Key), PoolId>,
+    /// The accesses that the plan states; others use the first pool that holds the occupant.
+    stated: BTreeMap<(u32, Key), PoolId>,
 }
 
-/// Ordered, unlike an [`Occupant`].
+/// An [`Occupant`] as an ordered key.
 type Key = (bool, usize);
 
 fn key(occupant: Occupant) -> Key {
@@ -71,19 +74,19 @@ fn key(occupant: Occupant) -> Key {
     }
 }
 
-impl<'a> Places<'a> {
+impl<'a> AccessPools<'a> {
     fn new(plan: &'a PoolPlan) -> Self {
-        let said = plan.uses.iter().map(|one| ((one.step, key(one.occupant)), one.pool)).collect();
-        Self { plan, said }
+        let stated = plan.uses.iter().map(|entry| ((entry.step, key(entry.occupant)), entry.pool)).collect();
+        Self { plan, stated }
     }
 
     fn at(&self, step: u32, occupant: Occupant) -> Option<PoolId> {
-        let said = self.said.get(&(step, key(occupant))).copied();
-        let there = self.plan.stays_of(occupant).filter(|stay| stay.live.contains(step));
+        let stated = self.stated.get(&(step, key(occupant))).copied();
+        let resident = self.plan.stays_of(occupant).filter(|stay| stay.live.contains(step));
         let mut pools =
-            there.map(|stay| stay.pool).filter(|pool| pool.index() < self.plan.pools.list().len());
-        match said {
-            Some(said) => pools.find(|&pool| pool == said),
+            resident.map(|stay| stay.pool).filter(|pool| pool.index() < self.plan.pools.list().len());
+        match stated {
+            Some(stated) => pools.find(|&pool| pool == stated),
             None => pools.min(),
         }
     }

@@ -1,33 +1,33 @@
-//! Steps along the bottom, offsets along the left.
+//! The axes: steps at the bottom, offsets on the left.
 
 use svg::node::element::{Group, Line, Text};
 
-use super::frame::{Frame, LEFT, RIGHT, px};
+use super::frame::{LEFT, MapFrame, RIGHT, px};
 
-const MOST_STEP_TICKS: u32 = 16;
-const MOST_OFFSET_TICKS: u64 = 10;
-/// A tick of offsets needs as much, at least.
+const MAX_STEP_TICKS: u32 = 16;
+const MAX_OFFSET_TICKS: u64 = 10;
+/// Minimum distance between two ticks of the offset axis.
 const TICK_HEIGHT: f64 = 30.0;
 
-pub(super) fn draw(frame: &Frame) -> Group {
+pub(super) fn draw(frame: &MapFrame) -> Group {
     let (unit, unit_bytes) = unit_for(frame.bytes);
-    let axes = offset_axis(frame, unit_bytes).add(step_axis(frame)).add(below(frame));
-    axes.add(beside(frame, &format!("offset in {unit}")))
+    let axes = offset_axis(frame, unit_bytes).add(step_axis(frame)).add(step_label(frame));
+    axes.add(offset_label(frame, &format!("offset in {unit}")))
 }
 
-/// The steps alone.
-pub(super) fn steps(frame: &Frame) -> Group {
-    Group::new().add(step_axis(frame)).add(below(frame))
+/// The step axis alone.
+pub(super) fn steps(frame: &MapFrame) -> Group {
+    Group::new().add(step_axis(frame)).add(step_label(frame))
 }
 
-/// What is beside a frame, without steps: `what` is counted in a unit that fits.
-pub(super) fn bytes(frame: &Frame, what: &str) -> Group {
+/// The offset axis alone, with `prefix` before the unit in its label.
+pub(super) fn bytes(frame: &MapFrame, prefix: &str) -> Group {
     let (unit, unit_bytes) = unit_for(frame.bytes);
     let bottom = line("frame", LEFT, frame.bottom, RIGHT, frame.bottom);
-    offset_axis(frame, unit_bytes).add(bottom).add(beside(frame, &format!("{what}{unit}")))
+    offset_axis(frame, unit_bytes).add(bottom).add(offset_label(frame, &format!("{prefix}{unit}")))
 }
 
-fn below(frame: &Frame) -> Text {
+fn step_label(frame: &MapFrame) -> Text {
     Text::new("step")
         .set("class", "unit")
         .set("text-anchor", "middle")
@@ -35,7 +35,7 @@ fn below(frame: &Frame) -> Text {
         .set("y", frame.bottom + 42.0)
 }
 
-fn beside(frame: &Frame, text: &str) -> Text {
+fn offset_label(frame: &MapFrame, text: &str) -> Text {
     let middle = f64::midpoint(frame.top, frame.bottom);
     Text::new(text)
         .set("class", "unit")
@@ -43,8 +43,8 @@ fn beside(frame: &Frame, text: &str) -> Text {
         .set("transform", format!("translate(24 {middle}) rotate(-90)"))
 }
 
-/// Each number stands where its step begins; the last, where the run ends.
-fn step_axis(frame: &Frame) -> Group {
+/// Each number marks the start of its step; the last marks the end of the run.
+fn step_axis(frame: &MapFrame) -> Group {
     let every = step_distance(frame.steps) as usize;
     let mut axis = Group::new().add(line("frame", LEFT, frame.bottom, RIGHT, frame.bottom));
     for step in (0..=frame.steps).step_by(every) {
@@ -56,15 +56,15 @@ fn step_axis(frame: &Frame) -> Group {
     axis
 }
 
-fn offset_axis(frame: &Frame, unit_bytes: u64) -> Group {
+fn offset_axis(frame: &MapFrame, unit_bytes: u64) -> Group {
     #[allow(clippy::cast_sign_loss)] // a frame has a height
-    let most = ((frame.bottom - frame.top) / TICK_HEIGHT) as u64;
-    let every = offset_distance(frame.bytes, most.clamp(1, MOST_OFFSET_TICKS));
+    let max_ticks = ((frame.bottom - frame.top) / TICK_HEIGHT) as u64;
+    let every = offset_distance(frame.bytes, max_ticks.clamp(1, MAX_OFFSET_TICKS));
     let mut axis = Group::new();
     for tick in 0..=frame.bytes / every {
         let offset = tick * every;
         let y = px(frame.y(offset));
-        // Exact: a distance is a power of two, and so is a unit.
+        // Exact, because the distance and the unit are powers of two.
         let number = (offset as f64 / unit_bytes as f64).to_string();
         axis = axis.add(line("grid", LEFT, y, RIGHT, y));
         let number = Text::new(number).set("class", "axis").set("text-anchor", "end");
@@ -77,12 +77,12 @@ fn line(class: &str, x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
     Line::new().set("class", class).set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2)
 }
 
-/// 1, 2 or 5 times a power of ten.
+/// The distance between step ticks: 1, 2 or 5 times a power of ten.
 fn step_distance(steps: u32) -> u32 {
     let mut tens = 1;
     loop {
         for times in [1, 2, 5] {
-            if steps / (tens * times) <= MOST_STEP_TICKS {
+            if steps / (tens * times) <= MAX_STEP_TICKS {
                 return tens * times;
             }
         }
@@ -90,10 +90,10 @@ fn step_distance(steps: u32) -> u32 {
     }
 }
 
-/// A power of two.
-fn offset_distance(bytes: u64, most: u64) -> u64 {
+/// The distance between offset ticks: a power of two.
+fn offset_distance(bytes: u64, max_ticks: u64) -> u64 {
     let mut every = 1;
-    while bytes / every > most {
+    while bytes / every > max_ticks {
         every *= 2;
     }
     every
@@ -116,13 +116,13 @@ mod tests {
     #[test]
     fn ticks_are_few_for_any_size() {
         for steps in [1, 16, 17, 99, 5000, u32::MAX] {
-            assert!(steps / step_distance(steps) <= MOST_STEP_TICKS, "{steps}");
+            assert!(steps / step_distance(steps) <= MAX_STEP_TICKS, "{steps}");
         }
         for bytes in [1, 11, 4096, u64::MAX] {
-            assert!(bytes / offset_distance(bytes, MOST_OFFSET_TICKS) <= MOST_OFFSET_TICKS, "{bytes}");
+            assert!(bytes / offset_distance(bytes, MAX_OFFSET_TICKS) <= MAX_OFFSET_TICKS, "{bytes}");
         }
         assert_eq!([step_distance(16), step_distance(17), step_distance(200)], [1, 2, 20]);
-        let distance = |bytes| offset_distance(bytes, MOST_OFFSET_TICKS);
+        let distance = |bytes| offset_distance(bytes, MAX_OFFSET_TICKS);
         assert_eq!([distance(10), distance(11), distance(1 << 20)], [1, 2, 1 << 17]);
         assert_eq!(offset_distance(1 << 20, 1), 1 << 20);
     }

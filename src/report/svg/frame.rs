@@ -1,4 +1,4 @@
-//! From steps and bytes to places in the picture.
+//! Mapping of steps and offsets to coordinates of the picture.
 
 use crate::Placement;
 
@@ -9,22 +9,22 @@ pub(super) const RIGHT: f64 = 1140.0;
 pub(super) const TOP: f64 = 130.0;
 pub(super) const BOTTOM: f64 = 720.0;
 
-/// Free space above the highest line.
+/// Factor that leaves free space above the highest line.
 const HEADROOM: f64 = 1.03;
 
-/// The part of the picture that shows the arena.
-pub(super) struct Frame {
+/// The area of the picture that shows an arena.
+pub(super) struct MapFrame {
     /// Steps from left to right; at least 1.
     pub steps: u32,
-    /// The highest that is drawn; at least 1.
+    /// Height in bytes; at least 1.
     pub bytes: u64,
-    /// Where it is in the picture.
+    /// y of the top edge.
     pub top: f64,
-    /// The same of offset 0.
+    /// y of the bottom edge, which is offset 0.
     pub bottom: f64,
 }
 
-impl Frame {
+impl MapFrame {
     pub(super) fn x(&self, step: u32) -> f64 {
         LEFT + (RIGHT - LEFT) * f64::from(step) / f64::from(self.steps)
     }
@@ -33,13 +33,13 @@ impl Frame {
         self.bottom - (self.bottom - self.top) * (offset as f64 / (self.bytes as f64 * HEADROOM))
     }
 
-    /// Left, right, top and bottom.
+    /// x of the left and right edges, y of the top and bottom edges.
     pub(super) fn sides(&self, place: Placement) -> (f64, f64, f64, f64) {
         (self.x(place.live.start), self.x(place.live.end), self.y(place.end()), self.y(place.offset))
     }
 }
 
-/// Two digits are more than a screen shows; more would only make the file long.
-pub(super) fn px(place: f64) -> f64 {
-    (place * 100.0).round() / 100.0
+/// Rounds to two decimals: screens show no more, and more digits would lengthen the file.
+pub(super) fn px(coordinate: f64) -> f64 {
+    (coordinate * 100.0).round() / 100.0
 }

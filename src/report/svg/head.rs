@@ -1,4 +1,4 @@
-//! The model, its figures, and what the colours say.
+//! The name of the model, its figures, and the legend.
 
 use svg::node::element::{Group, Rectangle as Shape, Text};
 
@@ -9,13 +9,13 @@ use super::{Colouring, Scene, bytes, percent, short_bytes};
 use crate::report::scene::same_bytes;
 use crate::report::shorten::{letter_count, shortened};
 
-/// Letters of a name in the legend.
-const LEGEND_ROOM: usize = 22;
+/// Width of a name in the legend, in letters.
+const LEGEND_NAME_WIDTH: usize = 22;
 const SAMPLE: f64 = 14.0;
 const ROW: f64 = 20.0;
 
 pub(super) fn draw(scene: &Scene, layers: &Layers) -> Group {
-    let by = if scene.strategy.is_empty() {
+    let strategy = if scene.strategy.is_empty() {
         String::new()
     } else {
         format!(" (strategy: {})", shortened(scene.strategy, 30))
@@ -23,7 +23,7 @@ pub(super) fn draw(scene: &Scene, layers: &Layers) -> Group {
     let mut facts = vec![
         format!("arena {}", bytes(scene.arena)),
         format!("lower bound {}", bytes(scene.bound)),
-        format!("gap {} \u{b7} {}{by}", percent(scene.gap), scene.status),
+        format!("gap {} \u{b7} {}{strategy}", percent(scene.gap), scene.status),
         format!("{} buffers", scene.buffers),
     ];
     facts.extend(scene.capacity.map(|capacity| format!("capacity {}", short_bytes(capacity))));
@@ -36,18 +36,18 @@ pub(super) fn draw(scene: &Scene, layers: &Layers) -> Group {
     Group::new().add(line("model", 34, &model)).add(line("caption", 57, &facts.join(" \u{b7} ")))
 }
 
-/// In two rows at most: ten types of operators have short names.
+/// The legend has at most two rows, as at most ten operator types have an entry.
 pub(super) fn legend(scene: &Scene, colouring: &Colouring) -> Group {
     let colours = colouring.legend.iter().enumerate();
     let mut entries: Vec<(String, String)> = colours
-        .map(|(number, (name, _))| (format!("buffer c{number}"), shortened(name, LEGEND_ROOM)))
+        .map(|(number, (name, _))| (format!("buffer c{number}"), shortened(name, LEGEND_NAME_WIDTH)))
         .collect();
     if !scene.reserved.is_empty() {
         entries.push(("reserved".to_owned(), "reserved".to_owned()));
     }
     for (class, name, same) in [("same", "shared: same bytes", true), ("over", "shared: written over", false)]
     {
-        if scene.shared.iter().any(|one| same_bytes(one.how) == same) {
+        if scene.shared.iter().any(|share| same_bytes(share.how) == same) {
             entries.push((format!("frame {class}"), name.to_owned()));
         }
     }

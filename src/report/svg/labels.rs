@@ -1,78 +1,78 @@
-//! Names, as far as there is room for them.
+//! Labels of rectangles, where they fit.
 
 use svg::node::element::{Group, Text};
 
-use super::frame::{Frame, px};
+use super::frame::{MapFrame, px};
 use super::shapes::Layers;
 use super::{Rectangle, Scene, short_bytes};
 use crate::LiveRange;
 use crate::report::shorten::{letter_count, shortened};
 
 const FONT_SIZE: f64 = 11.0;
-/// What a letter takes on average, of the font size.
+/// Average width of a letter, relative to the font size.
 const LETTER_WIDTH: f64 = 0.62;
 const MARGIN: f64 = 4.0;
 const LINE_HEIGHT: f64 = 14.0;
-/// A name cut to fewer letters than this says nothing.
-const FEWEST_LETTERS: usize = 6;
+/// A name cut to fewer letters is left out, as it would tell nothing.
+const MIN_LETTERS: usize = 6;
 
-/// Names on what is seen of each rectangle.
-pub(super) fn draw(scene: &Scene, layers: &Layers, frame: &Frame) -> Group {
-    let seen = seen(scene, layers);
+/// Draws a label on the visible part of each rectangle.
+pub(super) fn draw(scene: &Scene, layers: &Layers, frame: &MapFrame) -> Group {
+    let visible = visible(scene, layers);
     let all = layers.titled.iter().filter_map(|&row| {
-        let one = &scene.rectangles[row as usize];
-        match seen[row as usize] {
-            // On its hatching if it does not fit beside it, unless that is another one's.
-            Some((free, is_front)) => inside(frame, one, free)
-                .or_else(|| is_front.then(|| inside(frame, one, one.place.live)).flatten()),
-            None => inside(frame, one, one.place.live),
+        let rectangle = &scene.rectangles[row as usize];
+        match visible[row as usize] {
+            // A label that does not fit beside the hatching goes on it, if the rectangle is in front.
+            Some((free, is_front)) => inside(frame, rectangle, free)
+                .or_else(|| is_front.then(|| inside(frame, rectangle, rectangle.place.live)).flatten()),
+            None => inside(frame, rectangle, rectangle.place.live),
         }
     });
     all.fold(Group::new(), Group::add)
 }
 
-/// Of rectangles that share memory, the longer of what is not hatched before and after that,
-/// and whether it is never behind another.
-fn seen(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
-    let mut seen: Vec<Option<(LiveRange, bool)>> = vec![None; scene.rectangles.len()];
+/// For each rectangle that shares memory: the longer of its unhatched parts before and after the
+/// shared part, and whether the rectangle lies in front of all others.
+fn visible(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
+    let mut visible: Vec<Option<(LiveRange, bool)>> = vec![None; scene.rectangles.len()];
     let mut depth = vec![0; scene.rectangles.len()];
-    for (place, &row) in layers.titled.iter().enumerate() {
-        depth[row as usize] = place;
+    for (layer, &row) in layers.titled.iter().enumerate() {
+        depth[row as usize] = layer;
     }
-    for one in &scene.shared {
-        let common = one.common.live;
-        if common.steps() == 0 || one.common.bytes == 0 {
+    for share in &scene.shared {
+        let common = share.common.live;
+        if common.steps() == 0 || share.common.bytes == 0 {
             continue;
         }
-        let (one, other) = (one.tensor as usize, one.of as usize);
-        let first_behind = depth[one] < depth[other];
-        for (row, is_front) in [(one, !first_behind), (other, first_behind)] {
-            let (whole, was_front) = seen[row].unwrap_or((scene.rectangles[row].place.live, true));
+        let (tensor, host) = (share.tensor as usize, share.of as usize);
+        let tensor_behind = depth[tensor] < depth[host];
+        for (row, is_front) in [(tensor, !tensor_behind), (host, tensor_behind)] {
+            let (whole, was_front) = visible[row].unwrap_or((scene.rectangles[row].place.live, true));
             let before = LiveRange { start: whole.start, end: whole.end.min(common.start) };
             let after = LiveRange { start: whole.start.max(common.end), end: whole.end };
             let free = if before.steps() > after.steps() { before } else { after };
-            seen[row] = Some((free, is_front && was_front));
+            visible[row] = Some((free, is_front && was_front));
         }
     }
-    seen
+    visible
 }
 
-/// Name and size in the middle of what is seen of a rectangle: the size below the name if the
-/// rectangle is high enough, upright if it is narrow and high. None if there is
-/// no room.
-pub(super) fn inside(frame: &Frame, one: &Rectangle, seen: LiveRange) -> Option<Group> {
-    let place = one.place;
-    let (left, right) = (frame.x(seen.start), frame.x(seen.end));
+/// Name and size in the middle of the visible part of a rectangle. The size goes below the name if the
+/// rectangle is high enough; the text is upright if the rectangle is narrow and high. `None` if the
+/// name does not fit.
+pub(super) fn inside(frame: &MapFrame, rectangle: &Rectangle, visible: LiveRange) -> Option<Group> {
+    let place = rectangle.place;
+    let (left, right) = (frame.x(visible.start), frame.x(visible.end));
     let (top, bottom) = (frame.y(place.end()), frame.y(place.offset));
     let (width, height) = (right - left, bottom - top);
     let (x, y) = (f64::midpoint(left, right), f64::midpoint(top, bottom));
     let size = short_bytes(place.bytes);
-    let upright = height > width && letters(width) < one.name.chars().count().min(12);
+    let upright = height > width && letters(width) < rectangle.name.chars().count().min(12);
     let (along, across) = if upright { (height, width) } else { (width, height) };
     if across < LINE_HEIGHT {
         return None;
     }
-    let name = fitting(&one.name, along)?;
+    let name = fitting(&rectangle.name, along)?;
     let turn = if upright { " rotate(-90)" } else { "" };
     let group = Group::new()
         .set("class", "label")
@@ -88,20 +88,20 @@ fn text(content: &str, y: f64) -> Text {
     Text::new(xml(content)).set("y", y)
 }
 
-/// How many letters fit beside each other.
+/// The number of letters that fit beside each other.
 #[allow(clippy::cast_sign_loss)] // at least 0
 fn letters(width: f64) -> usize {
     ((width - 2.0 * MARGIN).max(0.0) / (FONT_SIZE * LETTER_WIDTH)) as usize
 }
 
 fn fitting(name: &str, width: f64) -> Option<String> {
-    let room = letters(width);
-    let fits = room >= FEWEST_LETTERS || room >= letter_count(name);
-    fits.then(|| shortened(name, room))
+    let capacity = letters(width);
+    let fits = capacity >= MIN_LETTERS || capacity >= letter_count(name);
+    fits.then(|| shortened(name, capacity))
 }
 
-/// Characters that XML does not allow, even escaped, become U+FFFD. The rest is
-/// escaped where it is written.
+/// Replaces characters that XML does not allow, even escaped, by U+FFFD. The SVG writer escapes the
+/// others.
 pub(super) fn xml(text: &str) -> String {
     let allowed =
         |c: char| matches!(c, '\t' | '\n') || (!c.is_control() && c != '\u{fffe}' && c != '\u{ffff}');

@@ -1,24 +1,24 @@
-//! The top of the arena, the load line and the capacity, with their labels.
+//! The horizontal lines of arena, lower bound and capacity, with their labels.
 
 use svg::node::element::{Group, Line, Polyline, Text};
 
-use super::frame::{Frame, LEFT, RIGHT, px};
+use super::frame::{LEFT, MapFrame, RIGHT, px};
 use super::short_bytes;
 
-/// Between the first lines of two labels, each of two lines.
+/// Distance between the first lines of two labels of two lines each.
 const LABEL_DISTANCE: f64 = 34.0;
 
 struct Mark {
     class: &'static str,
     name: &'static str,
     bytes: u64,
-    /// Where its label goes.
+    /// y of the label.
     label_y: f64,
 }
 
-pub(super) fn draw(frame: &Frame, arena: u64, bound: u64, capacity: Option<u64>) -> Group {
+pub(super) fn draw(frame: &MapFrame, arena: u64, bound: u64, capacity: Option<u64>) -> Group {
     let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
-    // The load line is last, so on top of the others where they meet.
+    // The lower bound is last, so it is drawn over lines of the same height.
     let mut marks: Vec<Mark> =
         capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
     marks.retain(|mark| mark.bytes <= frame.bytes);
@@ -27,8 +27,8 @@ pub(super) fn draw(frame: &Frame, arena: u64, bound: u64, capacity: Option<u64>)
     draw_all(frame, marks)
 }
 
-/// What is used of a pool, and its capacity.
-pub(super) fn of_pool(frame: &Frame, used: u64, capacity: Option<u64>) -> Group {
+/// Lines for the used bytes of a pool, and for its capacity.
+pub(super) fn of_pool(frame: &MapFrame, used: u64, capacity: Option<u64>) -> Group {
     let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
     let mut marks: Vec<Mark> =
         capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
@@ -37,12 +37,12 @@ pub(super) fn of_pool(frame: &Frame, used: u64, capacity: Option<u64>) -> Group 
     draw_all(frame, marks)
 }
 
-fn draw_all(frame: &Frame, mut marks: Vec<Mark>) -> Group {
+fn draw_all(frame: &MapFrame, mut marks: Vec<Mark>) -> Group {
     spread(&mut marks, frame.bottom);
     marks.iter().fold(Group::new(), |group, mark| draw_mark(group, frame, mark))
 }
 
-/// Moves labels apart: upwards from the lowest.
+/// Moves labels apart, upwards from the lowest.
 fn spread(marks: &mut [Mark], bottom: f64) {
     let mut lowest_first: Vec<&mut Mark> = marks.iter_mut().rev().collect();
     lowest_first.sort_by(|a, b| b.label_y.total_cmp(&a.label_y));
@@ -53,7 +53,7 @@ fn spread(marks: &mut [Mark], bottom: f64) {
     }
 }
 
-fn draw_mark(group: Group, frame: &Frame, mark: &Mark) -> Group {
+fn draw_mark(group: Group, frame: &MapFrame, mark: &Mark) -> Group {
     let (y, label_y) = (px(frame.y(mark.bytes)), px(mark.label_y));
     let across =
         Line::new().set("class", mark.class).set("x1", LEFT).set("y1", y).set("x2", RIGHT).set("y2", y);
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn labels_of_equal_marks_stand_apart() {
-        let frame = Frame { steps: 1, bytes: 100, top: TOP, bottom: BOTTOM };
+        let frame = MapFrame { steps: 1, bytes: 100, top: TOP, bottom: BOTTOM };
         for (arena, bound, capacity) in [(100, 100, 100), (0, 0, 0), (90, 89, 100)] {
             let marks = [arena, bound, capacity];
             let mut marks = marks.map(|bytes| Mark { class: "", name: "", bytes, label_y: frame.y(bytes) });

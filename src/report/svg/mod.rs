@@ -1,9 +1,9 @@
-//! The memory map: time to the right, offsets upwards, a rectangle for each
-//! buffer, and the lower bound across them like a load line on a hull.
+//! The memory map as SVG: time runs to the right, offsets upwards. Each buffer is a rectangle, and the
+//! lower bound is a line across the map.
 //!
-//! One file, light or dark as the viewer prefers, with a title on every rectangle. Memory that
-//! tensors share is hatched. Up to 10 000 rectangles have a title each; of more, the smaller
-//! ones are drawn without, so a file has at most a few megabytes.
+//! The file follows the light or dark preference of the viewer, and every rectangle has a title. Memory
+//! that tensors share is hatched. The 10 000 largest rectangles have a title each; smaller ones are
+//! drawn without, so a file has at most a few megabytes.
 
 mod axes;
 mod frame;
@@ -22,7 +22,7 @@ use svg::node::element::{Description, Rectangle as Shape, Style, Title};
 use super::text::{bytes, percent, short_bytes};
 use super::{Colour, Rectangle, Scene, palette::Colouring};
 use crate::{Graph, Plan, Problem, Solution};
-use frame::Frame;
+use frame::MapFrame;
 pub use pools::{coloured_pools, of_pools};
 
 /// The memory map of a graph's plan, as the text of an SVG file.
@@ -31,13 +31,13 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     coloured(graph, plan, Colour::Kind)
 }
 
-/// The same, with colours that say something else.
+/// The memory map of a graph's plan, coloured by `colour`.
 #[must_use]
 pub fn coloured(graph: &Graph, plan: &Plan, colour: Colour) -> String {
     draw(&Scene::of_plan(graph, plan), colour)
 }
 
-/// The memory map of buffers without a graph, as the text of an SVG file.
+/// The memory map of a list of buffers, as the text of an SVG file.
 #[must_use]
 pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
     draw(&Scene::of_solution(name, problem, solution), Colour::Kind)
@@ -46,7 +46,8 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
 fn draw(scene: &Scene, colour: Colour) -> String {
     let colouring = Colouring::new(scene.graph, &scene.rectangles, colour);
     let layers = shapes::Layers::new(scene);
-    let frame = Frame { steps: scene.all_steps(), bytes: top(scene), top: frame::TOP, bottom: frame::BOTTOM };
+    let frame =
+        MapFrame { steps: scene.all_steps(), bytes: top(scene), top: frame::TOP, bottom: frame::BOTTOM };
     let title = format!("Memory map of {}", labels::xml(scene.title()));
     let mut document = Document::new()
         .set("viewBox", (0, 0, frame::WIDTH, frame::HEIGHT))
@@ -76,7 +77,7 @@ fn draw(scene: &Scene, colour: Colour) -> String {
     format!("{}\n", document.add(lines).add(names))
 }
 
-/// What the picture shows, for who cannot see it.
+/// Text alternative of the picture.
 fn description(scene: &Scene) -> String {
     let bound = scene.peak.map_or_else(String::new, |step| {
         let causes = scene.causes.len();
@@ -93,12 +94,14 @@ fn description(scene: &Scene) -> String {
     )
 }
 
-/// The highest that is drawn; at least 1. A capacity far above all else would flatten the rest.
+/// The height of the map in bytes; at least 1. A capacity far above the arena is left out, as it would
+/// flatten the map.
 fn top(scene: &Scene) -> u64 {
-    let drawn = scene.rectangles.iter().filter(|one| !one.is_empty()).map(|one| one.place.end());
-    let own = drawn.fold(scene.arena.max(scene.bound).max(1), u64::max);
+    let drawn = scene.rectangles.iter().filter(|rectangle| !rectangle.is_empty());
+    let ends = drawn.map(|rectangle| rectangle.place.end());
+    let height = ends.fold(scene.arena.max(scene.bound).max(1), u64::max);
     match scene.capacity {
-        Some(capacity) if capacity / 2 <= scene.arena.max(scene.bound) => own.max(capacity),
-        _ => own,
+        Some(capacity) if capacity / 2 <= scene.arena.max(scene.bound) => height.max(capacity),
+        _ => height,
     }
 }

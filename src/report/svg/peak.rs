@@ -1,20 +1,20 @@
-//! The step at which the lower bound is set.
+//! The mark of the step that sets the lower bound.
 
 use svg::node::element::{Group, Rectangle as Shape, Text};
 
 use super::Scene;
-use super::frame::{BOTTOM, Frame, LEFT, RIGHT, TOP, px};
+use super::frame::{BOTTOM, LEFT, MapFrame, RIGHT, TOP, px};
 use super::labels::xml;
 use crate::report::shorten::{letter_count, shortened};
 
 const LETTER: f64 = 6.6;
-const LEAST_FRAMED: f64 = 5.0;
+const MIN_FRAMED: f64 = 5.0;
 
-pub(super) fn draw(scene: &Scene, step: u32, frame: &Frame) -> Group {
+pub(super) fn draw(scene: &Scene, step: u32, frame: &MapFrame) -> Group {
     let (left, right) = (frame.x(step), frame.x(step.saturating_add(1)));
     let (middle, width) = (f64::midpoint(left, right), (right - left).max(1.5));
-    // Sides where they leave something to see between them.
-    let class = if width < LEAST_FRAMED { "peak narrow" } else { "peak" };
+    // Edges only where a visible area remains between them.
+    let class = if width < MIN_FRAMED { "peak narrow" } else { "peak" };
     let band = Shape::new()
         .set("class", class)
         .set("x", px(middle - width / 2.0))

@@ -1,5 +1,5 @@
-//! Light, and dark where the viewer prefers that. Plain rules only: many programs that
-//! take SVG know no variables.
+//! The style sheet: light, and dark where the viewer prefers it. It uses no CSS variables, which many
+//! SVG viewers do not support.
 
 use std::fmt::Write;
 
@@ -46,7 +46,7 @@ text{fill:#e8ecef}
 .peak-name{fill:#ff9385}
 ";
 
-/// What only maps of several memories have.
+/// Rules for maps of several memories.
 const POOLS: &str = "
 .pool{font-size:14px;font-weight:bold}
 .cut{stroke:#839192;stroke-width:1;stroke-dasharray:1 5}
@@ -56,7 +56,7 @@ pub(super) fn of(legend: &[(String, &Swatch)]) -> String {
     sheet(LIGHT.to_owned(), DARK.to_owned(), legend)
 }
 
-/// With copies closer and copies away in these colours.
+/// The style sheet with colours for transfers closer to the operators and away from them.
 pub(super) fn of_pools(legend: &[(String, &Swatch)], copies: &[Swatch; 2]) -> String {
     let (mut light, mut dark) = (format!("{LIGHT}{}", POOLS.trim_start()), DARK.to_owned());
     for (class, swatch) in ["in", "out"].into_iter().zip(copies) {

@@ -1,4 +1,4 @@
-//! The figures of a plan as lines of text.
+//! The text summary of a plan.
 
 mod pools;
 mod summary;

@@ -1,38 +1,37 @@
-//! What a user wants to know of a plan for several memories.
+//! The text summary of a plan for several memories.
 
-use super::summary::{Lines, NAME_ROOM, SHOWN};
+use super::summary::{MAX_LISTED, NAME_WIDTH, SummaryLines};
 use super::{bytes, percent, short_bytes};
 use crate::report::rectangles::or_number;
 use crate::report::shorten::{letter_count, shortened};
 use crate::{Graph, Occupant, PoolId, PoolPlan, Stop, TensorId, Transfer};
 
-/// Letters of a pool's name that are shown.
-const POOL_ROOM: usize = 24;
+/// Width of a pool's name in letters.
+const POOL_NAME_WIDTH: usize = 24;
 
-/// Pools, what a run moves, what that costs and how little it could; what stays out of the
-/// pools near the operators, and the largest copies. A line each, and the CPU seconds, if
-/// they are known.
+/// The summary of a plan for several memories: use of the pools, traffic, cost and its bounds, tensors
+/// that stay off chip, and the largest transfers. `seconds` is the CPU time, shown if it is known.
 #[must_use]
 pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) -> String {
-    let mut lines = Lines::default();
+    let mut lines = SummaryLines::default();
     let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
     let home = plan.pools.home_id();
     lines.model(graph.name());
-    lines.say("operators", format!("{} ({folded} folded away)", graph.operators().len()));
-    let near = graph.tensor_ids().filter(|&id| is_near(plan, id)).count();
-    let chips = if plan.pools.list().len() > 1 { format!(" ({near} on chip)") } else { String::new() };
-    lines.say("tensors", format!("{}{chips}", graph.tensors().len()));
+    lines.line("operators", format!("{} ({folded} folded)", graph.operators().len()));
+    let on_chip = graph.tensor_ids().filter(|&id| is_on_chip(plan, id)).count();
+    let on_chip = if plan.pools.list().len() > 1 { format!(" ({on_chip} on chip)") } else { String::new() };
+    lines.line("tensors", format!("{}{on_chip}", graph.tensors().len()));
     pools(&mut lines, plan);
     if plan.preloaded > 0 {
-        lines.say("preloaded", format!("{} of constants, before the first run", bytes(plan.preloaded)));
+        lines.line("preloaded", format!("{} of constants, before the first run", bytes(plan.preloaded)));
     }
-    lines.say("cost", plan.cost.to_string());
-    lines.say("lower bound", plan.lower_bound.to_string());
-    lines.say("gap", gap_line(plan));
-    lines.say("floor", format!("{}, with pools of any size", plan.floor));
+    lines.line("cost", plan.cost.to_string());
+    lines.line("lower bound", plan.lower_bound.to_string());
+    lines.line("gap", gap_line(plan));
+    lines.line("unavoidable", format!("{}, the cost with pools of any size", plan.floor));
     let traffic = plan.traffic.get(home.index()).copied().unwrap_or_default();
-    let name = shortened(plan.pools.home().name(), POOL_ROOM);
-    lines.say("home", format!("`{name}` moves {} in a run", bytes(traffic.total())));
+    let name = shortened(plan.pools.home().name(), POOL_NAME_WIDTH);
+    lines.line("traffic", format!("`{name}` moves {} in a run", bytes(traffic.total())));
     transfers(&mut lines, graph, plan);
     stays_out(&mut lines, graph, plan);
     lines.bodies(graph, &plan.bodies);
@@ -40,33 +39,34 @@ pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) ->
     lines.text
 }
 
-/// The gap for people: of plans that larger pools could not better, none is known.
+/// The gap as text; unknown if no lower bound above the unavoidable cost is known.
 pub(in crate::report) fn gap_text(plan: &PoolPlan) -> String {
     let gap = plan.gap();
-    if gap.is_finite() { percent(gap) } else { "not known".to_owned() }
+    if gap.is_finite() { percent(gap) } else { "unknown".to_owned() }
 }
 
 fn gap_line(plan: &PoolPlan) -> String {
-    let standing = match (plan.is_optimal(), plan.all_fits()) {
-        (_, true) => "all that could be on chip is",
-        (true, _) => "no choice of places costs less in this order",
-        _ if plan.gap().is_finite() => "of what larger pools could save",
-        _ => "no bound above the floor is known",
+    let meaning = match (plan.is_optimal(), plan.all_fits()) {
+        (_, true) => "larger pools would save nothing",
+        (true, _) => "no placement costs less in this order",
+        _ if plan.gap().is_finite() => "of the cost that larger pools could save",
+        _ => "no lower bound above the unavoidable cost is known",
     };
     let why = match plan.stop {
         Stop::Finished => String::new(),
         stop => format!("; the search stopped: {stop}"),
     };
-    format!("{}: {standing}{why}", gap_text(plan))
+    format!("{}: {meaning}{why}", gap_text(plan))
 }
 
-/// Whether it has a place in another pool than home.
-fn is_near(plan: &PoolPlan, id: TensorId) -> bool {
+/// Returns whether a tensor resides in a pool other than the backing store at any step.
+fn is_on_chip(plan: &PoolPlan, id: TensorId) -> bool {
     plan.stays_of(Occupant::Tensor(id)).any(|stay| stay.pool != plan.pools.home_id())
 }
 
-fn pools(lines: &mut Lines, plan: &PoolPlan) {
-    let names: Vec<String> = plan.pools.list().iter().map(|pool| shortened(pool.name(), POOL_ROOM)).collect();
+fn pools(lines: &mut SummaryLines, plan: &PoolPlan) {
+    let names: Vec<String> =
+        plan.pools.list().iter().map(|pool| shortened(pool.name(), POOL_NAME_WIDTH)).collect();
     let width = names.iter().map(|name| letter_count(name)).max().unwrap_or(0);
     for (number, (pool, name)) in plan.pools.list().iter().zip(names).enumerate() {
         let used = plan.used.get(number).copied().unwrap_or(0);
@@ -83,61 +83,66 @@ fn pools(lines: &mut Lines, plan: &PoolPlan) {
             short_bytes(traffic.read),
             short_bytes(traffic.written)
         );
-        lines.say(if number == 0 { "pools" } else { "" }, text);
+        lines.line(if number == 0 { "pools" } else { "" }, text);
     }
 }
 
-fn transfers(lines: &mut Lines, graph: &Graph, plan: &PoolPlan) {
-    let total = plan.transfers.iter().map(|one| one.bytes).fold(0, u64::saturating_add);
+fn transfers(lines: &mut SummaryLines, graph: &Graph, plan: &PoolPlan) {
+    let total = plan.transfers.iter().map(|transfer| transfer.bytes).fold(0, u64::saturating_add);
     if plan.transfers.is_empty() {
-        return lines.say("copies", "none");
+        return lines.line("copies", "none");
     }
-    lines.say("copies", format!("{}, together {}", plan.transfers.len(), bytes(total)));
+    lines.line("copies", format!("{}, {} in total", plan.transfers.len(), bytes(total)));
     let pool = |id: PoolId| match plan.pools.list().get(id.index()) {
-        Some(pool) => shortened(pool.name(), POOL_ROOM),
+        Some(pool) => shortened(pool.name(), POOL_NAME_WIDTH),
         None => format!("#{id}"),
     };
     let mut largest: Vec<&Transfer> = plan.transfers.iter().collect();
-    // Stable: equal sizes stay in the order of time.
-    largest.sort_by_key(|one| std::cmp::Reverse(one.bytes));
-    let width = largest.iter().take(SHOWN).map(|one| short_bytes(one.bytes).len()).max().unwrap_or(0);
-    for one in largest.iter().take(SHOWN) {
-        let size = short_bytes(one.bytes);
-        let when = match (one.step, one.due) {
+    // The sort is stable: transfers of equal size stay in the order of time.
+    largest.sort_by_key(|transfer| std::cmp::Reverse(transfer.bytes));
+    let sizes = largest.iter().take(MAX_LISTED).map(|transfer| short_bytes(transfer.bytes).len());
+    let width = sizes.max().unwrap_or(0);
+    for transfer in largest.iter().take(MAX_LISTED) {
+        let size = short_bytes(transfer.bytes);
+        let when = match (transfer.step, transfer.due) {
             (_, due) if due as usize >= plan.order.len() => "after the last step".to_owned(),
             (step, due) if step < due => format!("from step {step} on, before step {due}"),
             (_, due) => format!("before step {due}"),
         };
-        let name = shortened(&name(graph, one.tensor), NAME_ROOM / 2);
-        lines.say("", format!("{size:>width$}  {name}: {} to {}, {when}", pool(one.from), pool(one.to)));
+        let name = shortened(&name(graph, transfer.tensor), NAME_WIDTH / 2);
+        let (from, to) = (pool(transfer.from), pool(transfer.to));
+        lines.line("", format!("{size:>width$}  {name}: {from} to {to}, {when}"));
     }
-    if let Some(rest) = largest.get(SHOWN..).filter(|rest| !rest.is_empty()) {
-        let together = rest.iter().map(|one| one.bytes).fold(0, u64::saturating_add);
-        lines.say("", format!("and {} more, {} together", rest.len(), short_bytes(together)));
+    if let Some(rest) = largest.get(MAX_LISTED..).filter(|rest| !rest.is_empty()) {
+        let total = rest.iter().map(|transfer| transfer.bytes).fold(0, u64::saturating_add);
+        lines.line("", format!("and {} more, {} in total", rest.len(), short_bytes(total)));
     }
 }
 
-/// Tensors that never leave home although they have a place: the largest.
-fn stays_out(lines: &mut Lines, graph: &Graph, plan: &PoolPlan) {
+/// Lists the largest tensors that reside in the backing store only.
+fn stays_out(lines: &mut SummaryLines, graph: &Graph, plan: &PoolPlan) {
     if plan.pools.list().len() == 1 {
         return;
     }
     let out: Vec<(String, u64)> = graph
         .tensor_ids()
-        .filter(|&id| !is_near(plan, id))
+        .filter(|&id| !is_on_chip(plan, id))
         .filter_map(|id| {
             let stay = plan.stays_of(Occupant::Tensor(id)).next()?;
             Some((name(graph, id), stay.bytes))
         })
         .collect();
     if out.is_empty() {
-        return lines.say("stays out", "nothing");
+        return lines.line("stays out", "nothing");
     }
     let total = out.iter().map(|&(_, bytes)| bytes).fold(0, u64::saturating_add);
-    lines.say("stays out", format!("{} tensors, together {}", out.len(), bytes(total)));
+    lines.line("stays out", format!("{} tensors, {} in total", out.len(), bytes(total)));
     lines.list(out);
 }
 
 fn name(graph: &Graph, id: TensorId) -> String {
-    graph.tensors().get(id.index()).map_or_else(|| format!("#{id}"), |one| or_number(one.name(), id.index()))
+    graph
+        .tensors()
+        .get(id.index())
+        .map_or_else(|| format!("#{id}"), |tensor| or_number(tensor.name(), id.index()))
 }

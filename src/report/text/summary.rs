@@ -1,3 +1,5 @@
+//! The text summary of a plan for one arena.
+
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -8,14 +10,16 @@ use crate::{
     BodyPlan, BufferId, Graph, How, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status,
 };
 
-/// Causes of the bound that are listed; of more, only the number is told.
-pub(super) const SHOWN: usize = 8;
+/// Maximum number of listed items, such as causes of the lower bound; of more, only their number is
+/// shown.
+pub(super) const MAX_LISTED: usize = 8;
 
-/// Letters of a name that are shown: a line should fit a terminal.
-pub(super) const NAME_ROOM: usize = 80;
+/// Width of a name in letters: a line should fit a terminal.
+pub(super) const NAME_WIDTH: usize = 80;
 
-/// What a user wants to know of a plan, a line each: beside it, the arena in the file's
-/// order, the arena if all were shared that may be, and the CPU seconds, if they are known.
+/// The summary of a graph's plan, a figure in each line. If they are known, it also shows
+/// `file_arena`, the size of the arena in program order; `shared_arena`, its size if all permitted
+/// sharing is used; and `seconds`, the CPU time.
 #[must_use]
 pub fn summary(
     graph: &Graph,
@@ -24,15 +28,15 @@ pub fn summary(
     shared_arena: Option<u64>,
     seconds: Option<f64>,
 ) -> String {
-    let mut lines = Lines::default();
+    let mut lines = SummaryLines::default();
     let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
     let placed = plan.tensors.iter().flatten().count();
-    let workspaces = plan.scratch.iter().flatten().count();
+    let with_scratch = plan.scratch.iter().flatten().count();
     lines.model(graph.name());
-    lines.say("operators", format!("{} ({folded} folded away)", graph.operators().len()));
-    lines.say("tensors", format!("{} ({placed} in the arena)", graph.tensors().len()));
-    lines.say("workspaces", workspaces.to_string());
-    lines.figures(&Figures {
+    lines.line("operators", format!("{} ({folded} folded)", graph.operators().len()));
+    lines.line("tensors", format!("{} ({placed} in the arena)", graph.tensors().len()));
+    lines.line("scratch", format!("{with_scratch} operators"));
+    lines.figures(&SummaryFigures {
         no_reuse: plan.no_reuse_bytes(),
         arena: plan.arena_bytes,
         bound: plan.bound(),
@@ -46,10 +50,10 @@ pub fn summary(
         lines.objects(objects.list.len(), objects.total(), objects.lower_bound, objects.inside.len());
     }
     if !plan.shares.is_empty() {
-        lines.say("sharing", sharing_text(plan));
+        lines.line("sharing", sharing_text(plan));
     } else if let Some(arena) = shared_arena.filter(|&arena| arena < plan.arena_bytes) {
         let saved = 1.0 - arena as f64 / plan.arena_bytes as f64;
-        lines.say(
+        lines.line(
             "sharing",
             format!("none; --share all needs at most {}, {} less", bytes(arena), percent(saved)),
         );
@@ -76,7 +80,7 @@ fn sharing_text(plan: &Plan) -> String {
     texts.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The same of buffers without a graph.
+/// The summary of a list of buffers.
 #[must_use]
 pub fn summary_of_problem(
     name: &str,
@@ -84,11 +88,11 @@ pub fn summary_of_problem(
     solution: &Solution,
     seconds: Option<f64>,
 ) -> String {
-    let mut lines = Lines::default();
+    let mut lines = SummaryLines::default();
     lines.model(name);
-    lines.say("buffers", problem.buffers().len().to_string());
+    lines.line("buffers", problem.buffers().len().to_string());
     let sizes = problem.buffers().iter().map(crate::Buffer::size);
-    lines.figures(&Figures {
+    lines.figures(&SummaryFigures {
         no_reuse: sizes.fold(0, u64::saturating_add),
         arena: solution.height,
         bound: solution.lower_bound.bytes,
@@ -107,7 +111,7 @@ pub fn summary_of_problem(
     lines.text
 }
 
-/// What of a graph cannot lie together; of a graph with bodies,
+/// Describes the infeasible core of a graph. A graph with bodies must be
 /// [flattened](crate::Plan::flattened) by the plan.
 #[must_use]
 pub fn core_of_graph(graph: &Graph, core: &InfeasibleCore<Occupant>) -> String {
@@ -115,33 +119,37 @@ pub fn core_of_graph(graph: &Graph, core: &InfeasibleCore<Occupant>) -> String {
         Occupant::Tensor(id) => graph.tensors().get(id.index()).map_or(0, crate::Tensor::bytes),
         Occupant::Scratch(id) => graph.operators().get(id.index()).map_or(0, crate::Operator::scratch_bytes),
     };
-    let known = core.members.iter().filter_map(|&one| Some((name_and_kind(graph, one)?.0, size(one))));
-    too_much(core, known.collect())
+    let members = core.members.iter().filter_map(|&id| Some((name_and_kind(graph, id)?.0, size(id))));
+    core_text(core, members.collect())
 }
 
-/// What of a problem cannot lie together.
+/// Describes the infeasible core of a problem.
 #[must_use]
 pub fn core_of_problem(problem: &Problem, core: &InfeasibleCore<BufferId>) -> String {
-    let known = core.members.iter().filter(|id| id.index() < problem.buffers().len());
-    let named = known.map(|&id| (or_number(&problem.name(id), id.index()), problem.buffer(id).size()));
-    too_much(core, named.collect())
+    let exist = core.members.iter().filter(|id| id.index() < problem.buffers().len());
+    let members = exist.map(|&id| (or_number(&problem.name(id), id.index()), problem.buffer(id).size()));
+    core_text(core, members.collect())
 }
 
-fn too_much<T>(core: &InfeasibleCore<T>, members: Vec<(String, u64)>) -> String {
-    let mut lines = Lines::default();
-    let (missing, needed, count) = (bytes(core.missing()), bytes(core.needed), members.len());
-    let rest = if core.irreducible { "any one less would fit" } else { "fewer may be too much" };
-    lines.say("too much", format!("{missing} more than there is: these {count} need {needed}; {rest}"));
+fn core_text<T>(core: &InfeasibleCore<T>, members: Vec<(String, u64)>) -> String {
+    let mut lines = SummaryLines::default();
+    let (missing, needed) = (bytes(core.missing()), bytes(core.needed));
+    let (subject, remedy) = match (members.as_slice(), core.irreducible) {
+        ([_], _) => ("this buffer alone needs".to_owned(), ""),
+        (_, true) => (format!("these {} need", members.len()), "; without any one of them, the others fit"),
+        (_, false) => (format!("these {} need", members.len()), "; a part of them may already be too large"),
+    };
+    lines.line("infeasible", format!("{subject} {needed}, {missing} more than the capacity{remedy}"));
     lines.list(members);
     lines.text
 }
 
-/// How far above the bound: 0.01 is one percent.
+/// The relative distance from a lower bound: 0.01 is one percent.
 fn gap(total: u64, bound: u64) -> f64 {
     if bound == 0 { 0.0 } else { total as f64 / bound as f64 - 1.0 }
 }
 
-struct Figures<'a> {
+struct SummaryFigures<'a> {
     no_reuse: u64,
     arena: u64,
     bound: u64,
@@ -152,41 +160,41 @@ struct Figures<'a> {
     reserved: &'a [Range<u64>],
 }
 
-/// Of what causes the bound.
-struct Cause {
+/// A cause of the lower bound.
+struct BoundCause {
     name: String,
     size: u64,
     fixed_offset: Option<u64>,
 }
 
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct SummaryLines {
     pub(super) text: String,
 }
 
-impl Lines {
-    pub(super) fn say(&mut self, key: &str, value: impl AsRef<str>) {
-        // Names may hold line breaks; a summary line is one line.
+impl SummaryLines {
+    pub(super) fn line(&mut self, key: &str, value: impl AsRef<str>) {
+        // Names may contain line breaks; a line of the summary must not.
         let value: String =
             value.as_ref().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         writeln!(self.text, "{key:<13}{value}").expect("a string takes every letter");
     }
 
     pub(super) fn model(&mut self, name: &str) {
-        self.say("model", if name.is_empty() { "(unnamed)" } else { name });
+        self.line("model", if name.is_empty() { "(unnamed)" } else { name });
     }
 
-    fn figures(&mut self, figures: &Figures) {
-        self.say("no reuse", bytes(figures.no_reuse));
-        self.say("arena", bytes(figures.arena));
-        self.say("lower bound", bytes(figures.bound));
-        self.say("gap", percent(figures.gap));
-        let by = if figures.strategy.is_empty() {
+    fn figures(&mut self, figures: &SummaryFigures) {
+        self.line("no reuse", bytes(figures.no_reuse));
+        self.line("arena", bytes(figures.arena));
+        self.line("lower bound", bytes(figures.bound));
+        self.line("gap", percent(figures.gap));
+        let strategy = if figures.strategy.is_empty() {
             String::new()
         } else {
             format!(" (strategy: {})", figures.strategy)
         };
-        self.say("status", format!("{}{by}", figures.status));
+        self.line("status", format!("{}{strategy}", figures.status));
         if !figures.reserved.is_empty() {
             let total = figures.reserved.iter().map(|range| range.end.saturating_sub(range.start));
             let ranges: Vec<String> = figures
@@ -196,96 +204,96 @@ impl Lines {
                 .map(|range| format!("{}..{}", range.start, range.end))
                 .collect();
             let more = if figures.reserved.len() > 3 { ", ..." } else { "" };
-            self.say(
+            self.line(
                 "reserved",
                 format!("{} at {}{more}", bytes(total.fold(0, u64::saturating_add)), ranges.join(", ")),
             );
         }
         if let Some(capacity) = figures.capacity {
-            self.say("capacity", format!("{}: {}", bytes(capacity), verdict(figures, capacity)));
+            self.line("capacity", format!("{}: {}", bytes(capacity), verdict(figures, capacity)));
         }
     }
 
-    /// What the order of the file needs, and what this one does beyond the bound.
+    /// The arena in program order, and the lower bound of this order if it exceeds that of all orders.
     fn file_order(&mut self, plan: &Plan, arena: u64) {
         let part = if arena == 0 { 0.0 } else { 1.0 - plan.arena_bytes as f64 / arena as f64 };
         let saves = if part > 0.0 { format!("; this order saves {}", percent(part)) } else { String::new() };
-        self.say("file order", format!("{}{saves}", bytes(arena)));
+        self.line("file order", format!("{}{saves}", bytes(arena)));
         if plan.lower_bound.bytes > plan.bound() {
-            let own = bytes(plan.lower_bound.bytes);
-            self.say("this order", format!("no less than {own}; the lower bound is that of all orders"));
+            let bound = bytes(plan.lower_bound.bytes);
+            self.line("this order", format!("at least {bound}; the lower bound above holds for all orders"));
         }
     }
 
-    /// Shared objects, and how far from the least their sum can be.
+    /// Number and total size of shared objects, and the gap to the lower bound of the total.
     fn objects(&mut self, count: usize, total: u64, bound: u64, inside: usize) {
         let proof = if total == bound {
-            "proven the least".to_owned()
+            "proven minimal".to_owned()
         } else {
-            format!("at most {} above the least", percent(gap(total, bound)))
+            format!("at most {} above the minimum", percent(gap(total, bound)))
         };
-        self.say("objects", format!("{count}, together {}: {proof}", bytes(total)));
+        self.line("objects", format!("{count}, {} in total: {proof}", bytes(total)));
         if inside > 0 {
-            self.say("merged", format!("{inside} tensors lie inside of larger ones"));
+            self.line("merged", format!("{inside} tensors lie inside larger ones"));
         }
     }
 
-    /// Arenas of bodies, the largest first.
+    /// Lists the arenas of bodies, the largest first.
     pub(super) fn bodies(&mut self, graph: &Graph, bodies: &[BodyPlan]) {
         if bodies.is_empty() {
             return;
         }
-        self.say("bodies", format!("{}, in the workspaces of their operators", bodies.len()));
-        let known = bodies.iter().filter_map(|one| {
-            let operator = graph.operators().get(one.operator.index())?;
-            let body = operator.bodies().get(one.body)?;
-            let runs = or_number(operator.name(), one.operator.index());
-            let name = or_number(body.name(), one.body);
-            let bound = one.plan.bound();
-            let above = one.plan.arena_bytes > bound;
-            let gap = if above { format!(" (no less than {})", bytes(bound)) } else { String::new() };
-            Some((format!("{name} of {runs}{gap}"), one.plan.arena_bytes))
+        self.line("bodies", format!("{}, in the scratch of their operators", bodies.len()));
+        let members = bodies.iter().filter_map(|entry| {
+            let operator = graph.operators().get(entry.operator.index())?;
+            let body = operator.bodies().get(entry.body)?;
+            let runs = or_number(operator.name(), entry.operator.index());
+            let name = or_number(body.name(), entry.body);
+            let bound = entry.plan.bound();
+            let above = entry.plan.arena_bytes > bound;
+            let gap = if above { format!(" (lower bound {})", bytes(bound)) } else { String::new() };
+            Some((format!("{name} of {runs}{gap}"), entry.plan.arena_bytes))
         });
-        self.list(known.collect());
+        self.list(members.collect());
     }
 
-    fn causes(&mut self, step: &str, causes: Vec<Cause>) {
+    fn causes(&mut self, step: &str, causes: Vec<BoundCause>) {
         match causes.as_slice() {
             [] => return,
-            [Cause { fixed_offset: Some(offset), .. }] => {
-                self.say("bound set by", format!("{step}, and the fixed offset {offset} of"));
+            [BoundCause { fixed_offset: Some(offset), .. }] => {
+                self.line("bound set by", format!("{step}, and the fixed offset {offset} of"));
             }
-            _ => self.say("bound set by", step),
+            _ => self.line("bound set by", step),
         }
         self.list(causes.into_iter().map(|cause| (cause.name, cause.size)).collect());
     }
 
-    /// Names and sizes, the largest first.
+    /// Lists names and sizes, the largest first.
     pub(super) fn list(&mut self, mut members: Vec<(String, u64)>) {
-        // Stable, so equal sizes stay in the order of their ids.
+        // The sort is stable: equal sizes stay in the order of their ids.
         members.sort_by_key(|&(_, size)| std::cmp::Reverse(size));
-        let (shown, rest) = members.split_at(members.len().min(SHOWN));
+        let (shown, rest) = members.split_at(members.len().min(MAX_LISTED));
         let width = shown.iter().map(|&(_, size)| short_bytes(size).len()).max().unwrap_or(0);
         for (name, size) in shown {
-            self.say("", format!("{:>width$}  {}", short_bytes(*size), shortened(name, NAME_ROOM)));
+            self.line("", format!("{:>width$}  {}", short_bytes(*size), shortened(name, NAME_WIDTH)));
         }
         if !rest.is_empty() {
-            let together = rest.iter().map(|&(_, size)| size).fold(0, u64::saturating_add);
-            self.say("", format!("and {} more, {} together", rest.len(), short_bytes(together)));
+            let total = rest.iter().map(|&(_, size)| size).fold(0, u64::saturating_add);
+            self.line("", format!("and {} more, {} in total", rest.len(), short_bytes(total)));
         }
     }
 
     pub(super) fn time(&mut self, seconds: Option<f64>) {
         if let Some(seconds) = seconds {
-            self.say("time", format!("{seconds:.3} s"));
+            self.line("time", format!("{seconds:.3} s"));
         }
     }
 }
 
-fn verdict(figures: &Figures, capacity: u64) -> String {
+fn verdict(figures: &SummaryFigures, capacity: u64) -> String {
     if figures.bound > capacity {
         let above = bytes(figures.bound - capacity);
-        return format!("does not fit, and nothing can: the lower bound is above it by {above}");
+        return format!("does not fit, and no plan can: the lower bound exceeds it by {above}");
     }
     match figures.arena.checked_sub(capacity) {
         None | Some(0) => format!("fits, {} to spare", bytes(capacity - figures.arena)),
@@ -293,7 +301,7 @@ fn verdict(figures: &Figures, capacity: u64) -> String {
     }
 }
 
-/// The step, and the operator that runs there.
+/// The step of the lower bound, and its operator.
 fn step_text(graph: &Graph, plan: &Plan) -> String {
     let step = plan.lower_bound.step;
     let id = plan.order.get(step as usize);
@@ -307,7 +315,7 @@ fn step_text(graph: &Graph, plan: &Plan) -> String {
     }
 }
 
-fn causes_of_plan(graph: &Graph, plan: &Plan) -> Vec<Cause> {
+fn causes_of_plan(graph: &Graph, plan: &Plan) -> Vec<BoundCause> {
     let causes = plan.lower_bound.causes.iter().filter_map(|&occupant| {
         let (name, _) = name_and_kind(graph, occupant)?;
         let size = plan.placement(occupant).map_or(0, |place| place.bytes);
@@ -315,17 +323,17 @@ fn causes_of_plan(graph: &Graph, plan: &Plan) -> Vec<Cause> {
             Occupant::Tensor(id) => graph.tensor(id).fixed_offset(),
             Occupant::Scratch(_) => None,
         };
-        Some(Cause { name, size, fixed_offset })
+        Some(BoundCause { name, size, fixed_offset })
     });
     causes.collect()
 }
 
-fn causes_of_solution(problem: &Problem, bound: &LowerBound) -> Vec<Cause> {
-    let known = bound.buffers.iter().filter(|id| id.index() < problem.buffers().len());
-    let causes = known.map(|&id| {
+fn causes_of_solution(problem: &Problem, bound: &LowerBound) -> Vec<BoundCause> {
+    let exist = bound.buffers.iter().filter(|id| id.index() < problem.buffers().len());
+    let causes = exist.map(|&id| {
         let buffer = problem.buffer(id);
         let name = or_number(&problem.name(id), id.index());
-        Cause { name, size: buffer.size(), fixed_offset: buffer.fixed_offset() }
+        BoundCause { name, size: buffer.size(), fixed_offset: buffer.fixed_offset() }
     });
     causes.collect()
 }

@@ -1,4 +1,6 @@
-/// Bytes for people and for machines: `1.96 MiB (2055168 bytes)`.
+//! Formatting of bytes and percentages.
+
+/// Formats bytes exactly, with a unit: `1.96 MiB (2055168 bytes)`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
     match bytes {
@@ -8,7 +10,7 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Bytes in a few letters: `1.96 MiB`, rounded to the nearest hundredth.
+/// Formats bytes briefly: `1.96 MiB`, rounded to the nearest hundredth.
 #[must_use]
 pub fn short_bytes(bytes: u64) -> String {
     if bytes < 1024 {
@@ -26,8 +28,7 @@ pub fn short_bytes(bytes: u64) -> String {
     format!("{}.{:02} EiB", hundredths / 100, hundredths % 100)
 }
 
-/// A share for people: 0.0123 is `1.23 %`. What is not quite zero does not
-/// look like zero.
+/// Formats a fraction: 0.0123 is `1.23 %`. A small positive fraction is never shown as zero.
 #[must_use]
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
-use super::{Event, PLAN, Time, counter, name_event, named, slices, text};
-use crate::report::pooled::{Copied, PoolScene, traffic};
+use super::{PLAN, TraceEvent, TraceTime, counter, name_event, named, slices, text};
+use crate::report::pooled::{PoolScene, SceneTransfer, traffic};
 use crate::report::profile;
 use crate::report::rectangles::or_number;
 use crate::report::text::bytes;
 use crate::{Graph, PoolId, PoolPlan};
 
 const COPIES: u32 = 2;
-/// The first memory; the others follow.
+/// Process of the first memory; the others follow.
 const FIRST_POOL: u32 = 3;
 
 /// The trace of a plan for several memories, as the text of a JSON file.
@@ -23,12 +23,12 @@ pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
     let mut events = named(PLAN, "plan");
     events.extend(slices(Some(graph), &plan.order, PLAN));
     events.extend(copies(&scene));
-    let moved = traffic::by_step(graph, plan);
-    for (number, moved) in moved.iter().enumerate() {
-        events.extend(memory(&scene, number, moved));
+    let traffic_by_pool = traffic::by_step(graph, plan);
+    for (number, by_step) in traffic_by_pool.iter().enumerate() {
+        events.extend(memory(&scene, number, by_step));
     }
     let status = match (plan.all_fits(), plan.is_optimal()) {
-        (true, _) => "all that could be on chip is",
+        (true, _) => "larger pools would save nothing",
         (_, true) => "optimal",
         _ => "feasible",
     };
@@ -44,19 +44,19 @@ pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
     text(&about, &events)
 }
 
-/// A memory's name, and its counters.
-fn memory(scene: &PoolScene, number: usize, moved: &traffic::Moved) -> Vec<Event> {
+/// The name of a memory, and its counters.
+fn memory(scene: &PoolScene, number: usize, by_step: &traffic::StepTraffic) -> Vec<TraceEvent> {
     let pid = FIRST_POOL + number as u32;
     let pool = &scene.plan.pools.list()[number];
     let mut events = vec![name_event(pid, 1, "process_name", &format!("memory {}", pool.name()))];
-    for point in profile::of(scene.rows_of(number).map(|row| &scene.rectangles[row])) {
+    for point in profile::points_of(scene.rows_of(number).map(|row| &scene.rectangles[row])) {
         events.push(counter(pid, "live", point.step, point.live));
         events.push(counter(pid, "in use", point.step, point.top));
     }
     if let Some(capacity) = pool.bytes() {
         events.extend([0, scene.steps].map(|step| counter(pid, "capacity", step, capacity)));
     }
-    for (name, bytes) in [("read and written in place", &moved.in_place), ("copied", &moved.copied)] {
+    for (name, bytes) in [("read and written in place", &by_step.in_place), ("copied", &by_step.copied)] {
         let mut last = None;
         for (step, &bytes) in (0..).zip(bytes.iter().chain([&0])) {
             if last.replace(bytes) != Some(bytes) {
@@ -67,19 +67,21 @@ fn memory(scene: &PoolScene, number: usize, moved: &traffic::Moved) -> Vec<Event
     events
 }
 
-/// Slices of a thread must not overlap: each direction has as many threads as it needs.
-fn copies(scene: &PoolScene) -> Vec<Event> {
+/// Slices of transfers. Slices of a thread must not overlap, so each direction has as many threads as
+/// it needs.
+fn copies(scene: &PoolScene) -> Vec<TraceEvent> {
     if scene.copies.is_empty() {
         return Vec::new();
     }
-    let mut lanes = BTreeMap::<(PoolId, PoolId), Vec<(Time, u32)>>::new();
+    let mut lanes = BTreeMap::<(PoolId, PoolId), Vec<(TraceTime, u32)>>::new();
     let mut events = vec![name_event(COPIES, 1, "process_name", "copies")];
     let mut threads = 0;
-    let mut timed: Vec<((Time, Time), &Copied)> = times(scene).into_iter().zip(&scene.copies).collect();
-    // Stable: what starts together stays in the order in which it is done.
+    let mut timed: Vec<((TraceTime, TraceTime), &SceneTransfer)> =
+        times(scene).into_iter().zip(&scene.copies).collect();
+    // The sort is stable: transfers with the same start stay in the order of execution.
     timed.sort_by_key(|((start, _), _)| *start);
-    for ((start, end), one) in timed {
-        let transfer = one.route.transfer;
+    for ((start, end), copy) in timed {
+        let transfer = copy.route.transfer;
         let [from, to] = [transfer.from, transfer.to].map(|id| scene.plan.pools.pool(id).name());
         let lanes = lanes.entry((transfer.from, transfer.to)).or_default();
         let tid = if let Some(lane) = lanes.iter_mut().find(|lane| lane.0 <= start) {
@@ -99,35 +101,37 @@ fn copies(scene: &PoolScene) -> Vec<Event> {
         args.insert("bytes".to_owned(), json!(transfer.bytes));
         args.insert("due before step".to_owned(), json!(transfer.due));
         args.insert("from".to_owned(), json!(from));
-        args.insert("from offset".to_owned(), json!(one.route.from_offset));
+        args.insert("from offset".to_owned(), json!(copy.route.from_offset));
         args.insert("may start at step".to_owned(), json!(transfer.step));
         args.insert("to".to_owned(), json!(to));
-        args.insert("to offset".to_owned(), json!(one.route.to_offset));
-        let dur = Some(Time(end.0 - start.0));
-        events.push(Event { name, cat: "copy", ph: "X", ts: start, dur, pid: COPIES, tid, args });
+        args.insert("to offset".to_owned(), json!(copy.route.to_offset));
+        let dur = Some(TraceTime(end.0 - start.0));
+        events.push(TraceEvent { name, cat: "copy", ph: "X", ts: start, dur, pid: COPIES, tid, args });
     }
     events
 }
 
-/// When each copy starts and ends: what takes time, at the steps of the plan. All that is done at
-/// the start of one step has that step, each as long as the others.
-fn times(scene: &PoolScene) -> Vec<(Time, Time)> {
+/// Start and end of each transfer. A transfer that spans steps has the steps of the plan. Transfers at
+/// the start of one step divide that step evenly.
+fn times(scene: &PoolScene) -> Vec<(TraceTime, TraceTime)> {
     let mut at_once = BTreeMap::<u32, (u64, u64)>::new();
-    let is_at_once = |one: &&Copied| one.route.transfer.step >= one.route.transfer.due;
-    for one in scene.copies.iter().filter(is_at_once) {
-        at_once.entry(one.route.transfer.due).or_default().0 += 1;
+    let is_at_once = |copy: &&SceneTransfer| copy.route.transfer.step >= copy.route.transfer.due;
+    for copy in scene.copies.iter().filter(is_at_once) {
+        at_once.entry(copy.route.transfer.due).or_default().0 += 1;
     }
-    let time = |one: &Copied| {
-        let transfer = one.route.transfer;
+    let time = |copy: &SceneTransfer| {
+        let transfer = copy.route.transfer;
         if transfer.step < transfer.due {
-            return (Time::of_step(transfer.step), Time::of_step(transfer.due));
+            return (TraceTime::of_step(transfer.step), TraceTime::of_step(transfer.due));
         }
-        let start = Time::of_step(transfer.due).0;
-        let Some((count, done)) = at_once.get_mut(&transfer.due) else { return (Time(start), Time(start)) };
+        let start = TraceTime::of_step(transfer.due).0;
+        let Some((count, done)) = at_once.get_mut(&transfer.due) else {
+            return (TraceTime(start), TraceTime(start));
+        };
         let [from, to] = [*done, *done + 1].map(|number| start + 1000 * number / *count);
         *done += 1;
-        // Of more than a thousand, some would have no time at all.
-        (Time(from), Time(to.max(from + 1)))
+        // With more than a thousand transfers, some would have no duration.
+        (TraceTime(from), TraceTime(to.max(from + 1)))
     };
     scene.copies.iter().map(time).collect()
 }

@@ -1,4 +1,4 @@
-//! What is shared all at once is what is shared one after the other.
+//! Adding aliases all at once gives the same result as adding them one after the other.
 
 use super::*;
 use crate::graph::{GraphBuilder, TensorSpec};
@@ -8,9 +8,9 @@ use crate::occupant::Variables;
 use crate::sharing::live_ranges;
 use crate::sorting::sort_by_keys;
 
-/// Concatenations of what was made before: some of it twice, of other concatenations, still
-/// needed later, or needed by the caller.
-fn drawn(seed: u64) -> Graph {
+/// Random concatenations of earlier tensors. Some pieces appear twice, are concatenations
+/// themselves, are read again later, or are graph outputs.
+fn random_graph(seed: u64) -> Graph {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut below = move |count: usize| random.usize(..count);
     let mut net: GraphBuilder = Graph::builder("drawn");
@@ -22,10 +22,10 @@ fn drawn(seed: u64) -> Graph {
         } else {
             vec![made[below(made.len())]]
         };
-        let bytes = if is_concat { read.iter().map(|one| one.1).sum() } else { 1 + below(3) as u64 };
+        let bytes = if is_concat { read.iter().map(|piece| piece.1).sum() } else { 1 + below(3) as u64 };
         let output = net.tensor(format!("t{number}"), TensorSpec::bytes(bytes));
         let operator =
-            net.operator(format!("op{number}")).reads(read.iter().map(|one| one.0)).writes([output]);
+            net.operator(format!("op{number}")).reads(read.iter().map(|piece| piece.0)).writes([output]);
         if is_concat {
             let mut at = 0;
             read.iter().fold(operator, |operator, &(input, bytes)| {
@@ -45,27 +45,27 @@ fn drawn(seed: u64) -> Graph {
 fn at_once_is_as_one_by_one() {
     let (mut all, mut some) = (0, 0);
     for seed in 0..3000 {
-        let graph = drawn(seed);
+        let graph = random_graph(seed);
         let order = graph.file_order();
         let liveness = Liveness::new(&graph, order, 1, Variables::Arena).expect("a right order");
         let live = live_ranges(&graph, &liveness);
         let contents = Contents::unlimited(&graph, 1, Sharing::All);
         let limits = Limits::new();
         let mut meter = Meter::new(&limits, u64::MAX);
-        let mut making =
+        let mut builder =
             || Making::new(&graph, &contents, &live, 1, Sharing::All, &mut meter).expect("nothing is forced");
-        let (mut at_once, mut singly) = (making(), making());
+        let (mut at_once, mut singly) = (builder(), builder());
         let contents_only = Wish { in_place: false, ..Wish::variants(Sharing::All)[0] };
         at_once.grant(order, contents_only, &mut meter).expect("no limit");
-        for &relation in &contents.relations {
-            singly.tie(&[relation], &mut meter).expect("no limit");
+        for &alias in &contents.relations {
+            singly.tie(&[alias], &mut meter).expect("no limit");
         }
         let (mut at_once, mut singly) = (at_once.finish(), singly.finish());
         for layout in [&mut at_once, &mut singly] {
             sort_by_keys(&mut layout.shares, |share| [share.of.index() as u64, share.at]);
         }
         assert_eq!(at_once.shares, singly.shares, "seed {seed}");
-        assert_eq!(at_once.place, singly.place, "seed {seed}");
+        assert_eq!(at_once.position, singly.position, "seed {seed}");
         let wanted = contents.relations.len();
         all += usize::from(wanted > 2 && singly.shares.len() == wanted);
         some += usize::from((1..wanted).contains(&singly.shares.len()));
@@ -73,7 +73,7 @@ fn at_once_is_as_one_by_one() {
     assert!(all > 50 && some > 2000, "all of {all}, some of {some}");
 }
 
-/// Families whose groups grow with the graph: each with how many tensors may meet.
+/// Graphs with one rigid group that contains all of `count` tensors, by family.
 fn growing(family: &str, count: usize) -> Graph {
     let mut net: GraphBuilder = Graph::builder(family);
     let x = net.input("x", TensorSpec::bytes(64));
@@ -114,7 +114,7 @@ fn growing(family: &str, count: usize) -> Graph {
     net.build().expect("a network")
 }
 
-/// Nodes that building the aliases of a graph takes, and the most work between two polls.
+/// Nodes that building the aliases of a graph takes, and the largest work between two polls.
 fn effort(graph: &Graph) -> (u64, u64) {
     let order = graph.file_order();
     let liveness = Liveness::new(graph, order, 1, Variables::Arena).expect("a right order");
@@ -123,8 +123,8 @@ fn effort(graph: &Graph) -> (u64, u64) {
     let mut meter = Meter::new(&limits, u64::MAX);
     most_between_polls();
     let contents = Contents::new(graph, 1, Sharing::All, &mut meter).expect("no limit");
-    let mut making = Making::new(graph, &contents, &live, 1, Sharing::All, &mut meter).expect("no limit");
-    making.grant(order, Wish::variants(Sharing::All)[0], &mut meter).expect("no limit");
+    let mut builder = Making::new(graph, &contents, &live, 1, Sharing::All, &mut meter).expect("no limit");
+    builder.grant(order, Wish::variants(Sharing::All)[0], &mut meter).expect("no limit");
     (meter.nodes(), most_between_polls())
 }
 
@@ -149,12 +149,12 @@ fn limits_stop_the_building_of_groups() {
     let (contents, stop) = contents.expect("not cancelled");
     assert_eq!(stop, Stop::Nodes);
     let all = Contents::unlimited(&graph, 1, Sharing::All);
-    let wish = (order, Wish::variants(Sharing::All)[0]);
+    let policy = (order, Wish::variants(Sharing::All)[0]);
     for contents in [&contents, &all] {
-        let layout = Layout::within(&limits, &graph, contents, &live, alignment, wish);
+        let layout = Layout::within(&limits, &graph, contents, &live, alignment, policy);
         let (layout, stop) = layout.expect("no constraint");
         assert_eq!((stop, layout.shares.len(), layout.group_count), (Stop::Nodes, 0, 4003));
     }
-    let layout = Layout::within(&Limits::new(), &graph, &all, &live, alignment, wish);
+    let layout = Layout::within(&Limits::new(), &graph, &all, &live, alignment, policy);
     assert_eq!(layout.expect("no constraint").0.shares.len(), 4000);
 }

@@ -1,45 +1,55 @@
-//! What an operator does with its operands, where some of them share memory.
+//! The bytes that an operator reads and writes if some of its operands share memory.
+//!
+//! These sets are part of the transition in `replay` and of the traffic in `figures`; they are no rules of
+//! their own. For operator `o` with its permitted aliases:
+//!
+//! - `reads(o)`: the inputs of `o`, each once, without those whose bytes are already where `o` would copy
+//!   them. An input `u` is left out if it is a concat slice of the output as often as `o` reads it, or if it is
+//!   no concat slice and all outputs of `o` are views of `u`.
+//! - `writes(o, t)`, for an output `t`: no bytes if `t` is a view, otherwise all bytes of `t` without those of
+//!   its concat slices.
 
 use crate::graph::{Graph, Operator};
 use crate::ids::TensorId;
+use crate::plan::Share;
 use crate::sharing::How;
-use crate::verify::permitted::Shares;
+use crate::verify::permitted::OperatorAliases;
 
-/// Bytes of an operand.
-pub(super) type Ranges = Vec<(u64, u64)>;
+/// Half-open ranges of bytes of an operand.
+pub(super) type ByteRanges = Vec<(u64, u64)>;
 
-/// The inputs that an operator reads, each once. It need not read what all of its outputs are
-/// views of, nor what was made right where its output has it.
-pub(super) fn reads(operator: &Operator, shares: &Shares) -> Vec<TensorId> {
+/// `reads(o)`.
+pub(super) fn reads(operator: &Operator, aliases: &OperatorAliases) -> Vec<TensorId> {
     let outputs = operator.outputs();
     let mut inputs = operator.inputs().to_vec();
     inputs.sort_unstable();
-    // With how often the operator reads each.
-    let times = inputs.chunk_by(PartialEq::eq).map(|equal| (equal[0], equal.len()));
-    times.filter(|&input| !is_there(outputs, input, shares)).map(|(input, _)| input).collect()
+    let counted = inputs.chunk_by(PartialEq::eq).map(|equal| (equal[0], equal.len()));
+    counted.filter(|&input| !is_present(outputs, input, aliases)).map(|(input, _)| input).collect()
 }
 
-fn is_there(outputs: &[TensorId], (input, times): (TensorId, usize), shares: &Shares) -> bool {
-    let pieces = shares.of_tensor(input).iter().filter(|share| share.how == How::Concat).count();
-    if pieces > 0 {
-        return pieces >= times;
+/// Returns true if the bytes of an input, which the operator reads `count` times, are already where the
+/// outputs need them.
+fn is_present(outputs: &[TensorId], (input, count): (TensorId, usize), aliases: &OperatorAliases) -> bool {
+    let slices = aliases.of_tensor(input).iter().filter(|share| share.how == How::Concat).count();
+    if slices > 0 {
+        return slices >= count;
     }
-    let is_view = |&output: &TensorId| shares.views(output).any(|view| view.of == input);
+    let is_view = |&output: &TensorId| aliases.views(output).any(|view| view.of == input);
     !outputs.is_empty() && outputs.iter().all(is_view)
 }
 
-/// The bytes of an output that an operator writes, ascending: all but those that are there.
-pub(super) fn written(graph: &Graph, output: TensorId, shares: &Shares) -> Ranges {
-    if shares.view(output).is_some() {
+/// `writes(o, t)`, ascending.
+pub(super) fn writes(graph: &Graph, output: TensorId, aliases: &OperatorAliases) -> ByteRanges {
+    if aliases.view(output).is_some() {
         return Vec::new();
     }
     let end = graph.tensor(output).bytes();
-    let pieces = shares.pieces_of(output).iter();
-    let mut there: Ranges =
-        pieces.map(|share| (share.at, share.at.saturating_add(graph.tensor(share.tensor).bytes()))).collect();
-    there.sort_unstable();
+    let slices = aliases.slices_of(output).iter();
+    let slice_range = |share: &Share| (share.at, share.at.saturating_add(graph.tensor(share.tensor).bytes()));
+    let mut present: ByteRanges = slices.map(slice_range).collect();
+    present.sort_unstable();
     let (mut ranges, mut next) = (Vec::new(), 0);
-    for (start, stop) in there.into_iter().chain([(end, end)]) {
+    for (start, stop) in present.into_iter().chain([(end, end)]) {
         if next < start.min(end) {
             ranges.push((next, start.min(end)));
         }

@@ -1,103 +1,134 @@
-//! Rule 6: what a plan says of itself.
+//! Rules C1 to C6: usage, traffic and cost follow from the plan.
+//!
+//! *State*, for each pool `p`: bytes that operators read and write in `p`, and bytes that transfers copy
+//! from and to `p`: `read(p)`, `write(p)`, `from(p)` and `to(p)`, all 0 at first.
+//!
+//! *Transition* of operator `o_k`, by the sets of `access`:
+//!
+//! - `read(p)` grows by `bytes(t)` for each `t` in `reads(o_k)` that the operator finds in `p`,
+//! - `write(p)` grows by the size of `writes(o_k, t)` for each output `t` that it finds in `p`,
+//! - both grow by the size of its scratch buffer, if that is in `p`.
+//!
+//! *Transition* of a transfer of `b` bytes from `p` to `q`: `from(p)` and `to(q)` grow by `b`.
+//!
+//! *Claim* after the run:
+//!
+//! - **C1**: the bytes used in `p` are the highest end of all residency intervals in `p`.
+//! - **C2**: the traffic of `p` is `read(p) + from(p)` bytes read and `write(p) + to(p)` bytes written.
+//! - **C3**: the preloaded bytes are the sum of the sizes of all resident constants, as `places` defines them.
+//! - **C4**: the cost is the sum over all pools of these bytes, each times its cost per byte in `p`.
+//! - **C5**: the lower bound is at most the cost. **C6**: the unavoidable cost is at most the lower bound.
+//!
+//! Sums are computed in 128 bits, so they do not overflow. Complexity: O(operands + transfers + intervals).
 
-use super::access::{reads, written};
-use super::places::Places;
-use super::{Found, Violation, pool_name};
+use super::access::{reads, writes};
+use super::places::ResidencyIndex;
+use super::{Rule, ViolationCollector, pool_name};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, PoolId};
 use crate::occupant::Occupant;
 use crate::pool_plan::PoolPlan;
-use crate::verify::permitted::Shares;
+use crate::verify::permitted::OperatorAliases;
 
-/// Bytes of a pool that operators and copies move.
+/// The state of one pool.
 #[derive(Clone, Copy, Default)]
-struct Moved {
+struct MovedBytes {
     read: u128,
     written: u128,
     copied_from: u128,
     copied_to: u128,
 }
 
-/// Recomputes what is used, moved, there before the run, and paid for.
+/// Checks C1 to C6.
 pub(super) fn check(
     graph: &Graph,
     plan: &PoolPlan,
-    places: &Places<'_>,
-    shares: &[Shares],
-    found: &mut Found,
+    residencies: &ResidencyIndex<'_>,
+    aliases: &[OperatorAliases],
+    violations: &mut ViolationCollector,
 ) {
-    let mut moved = vec![Moved::default(); plan.pools.list().len()];
+    let mut moved = vec![MovedBytes::default(); plan.pools.list().len()];
     for (step, &id) in (0..).zip(&plan.order) {
-        operate(graph, places, (step, id), &shares[id.index()], &mut moved);
+        if violations.is_done() {
+            return;
+        }
+        operate(graph, residencies, (step, id), &aliases[id.index()], &mut moved);
     }
-    for one in &plan.transfers {
-        moved[one.from.index()].copied_from += u128::from(one.bytes);
-        moved[one.to.index()].copied_to += u128::from(one.bytes);
+    for transfer in &plan.transfers {
+        moved[transfer.from.index()].copied_from += u128::from(transfer.bytes);
+        moved[transfer.to.index()].copied_to += u128::from(transfer.bytes);
     }
     for pool in plan.pools.ids() {
-        check_pool(plan, pool, &moved[pool.index()], found);
+        check_pool(plan, pool, &moved[pool.index()], violations);
     }
-    let cost: u128 = plan.pools.ids().map(|pool| cost(plan, pool, &moved[pool.index()])).sum();
     let constants = graph.tensor_ids().filter(|&id| graph.tensor(id).kind() == TensorKind::Constant);
-    let preloaded = constants.filter_map(|id| places.residence(id)).map(|stay| u128::from(stay.bytes)).sum();
-    let figures = [("cost", "is", plan.cost, cost), ("preloaded bytes", "are", plan.preloaded, preloaded)];
-    for (what, verb, said, actual) in figures {
-        if u128::from(said) != actual {
-            found.add(Violation::Claim(format!("the {what} {verb} said to be {said}, but {verb} {actual}")));
-        }
+    let resident = constants.filter_map(|id| residencies.resident(id));
+    let preloaded: u128 = resident.map(|stay| u128::from(stay.bytes)).sum();
+    let cost: u128 = plan.pools.ids().map(|pool| cost(plan, pool, &moved[pool.index()])).sum();
+    if u128::from(plan.cost) != cost {
+        let message = format!("the plan states a cost of {}, but the cost is {cost}", plan.cost);
+        violations.add(Rule::TotalCost, message);
+    }
+    if u128::from(plan.preloaded) != preloaded {
+        let message =
+            format!("the plan states {} preloaded bytes, but there are {preloaded}", plan.preloaded);
+        violations.add(Rule::PreloadedBytes, message);
     }
     if plan.lower_bound > plan.cost {
-        let text = format!("the lower bound of {} is above the cost of {}", plan.lower_bound, plan.cost);
-        found.add(Violation::Claim(text));
+        let message = format!("the lower bound of {} is above the cost of {}", plan.lower_bound, plan.cost);
+        violations.add(Rule::BoundBelowCost, message);
     }
     if plan.floor > plan.lower_bound {
-        let text = format!("the floor of {} is above the lower bound of {}", plan.floor, plan.lower_bound);
-        found.add(Violation::Claim(text));
+        let (floor, bound) = (plan.floor, plan.lower_bound);
+        let message = format!("the unavoidable cost of {floor} is above the lower bound of {bound}");
+        violations.add(Rule::FloorBelowBound, message);
     }
 }
 
-fn check_pool(plan: &PoolPlan, pool: PoolId, moved: &Moved, found: &mut Found) {
+/// Checks C1 and C2 for a pool.
+fn check_pool(plan: &PoolPlan, pool: PoolId, moved: &MovedBytes, violations: &mut ViolationCollector) {
     let ends = plan.stays.iter().filter(|stay| stay.pool == pool).map(|stay| u128::from(stay.end()));
     let (used, traffic) = (plan.used[pool.index()], plan.traffic[pool.index()]);
     let figures = [
-        ("used", used, ends.max().unwrap_or(0)),
-        ("read", traffic.read, moved.read + moved.copied_from),
-        ("written", traffic.written, moved.written + moved.copied_to),
+        (Rule::PoolUsage, "used in", used, ends.max().unwrap_or(0)),
+        (Rule::PoolTraffic, "read from", traffic.read, moved.read + moved.copied_from),
+        (Rule::PoolTraffic, "written to", traffic.written, moved.written + moved.copied_to),
     ];
-    for (what, said, actual) in figures {
-        if u128::from(said) != actual {
+    for (rule, access, stated, actual) in figures {
+        if u128::from(stated) != actual {
             let pool = pool_name(plan, pool);
-            let text = format!("{said} bytes of {pool} are said to be {what}, but {actual} are");
-            found.add(Violation::Claim(text));
+            let message = format!("the plan states {stated} bytes {access} {pool}, but there are {actual}");
+            violations.add(rule, message);
         }
     }
 }
 
-fn cost(plan: &PoolPlan, pool: PoolId, moved: &Moved) -> u128 {
+/// The summand of C4 for a pool.
+fn cost(plan: &PoolPlan, pool: PoolId, moved: &MovedBytes) -> u128 {
     let pool = plan.pools.pool(pool);
     let ((read, write), (from, to)) = (pool.in_place(), pool.copied());
     let [read, write, from, to] = [read, write, from, to].map(u128::from);
     moved.read * read + moved.written * write + moved.copied_from * from + moved.copied_to * to
 }
 
-/// What an operator moves, each input once. It writes and reads its workspace.
+/// The transition of an operator.
 fn operate(
     graph: &Graph,
-    places: &Places<'_>,
+    residencies: &ResidencyIndex<'_>,
     (step, id): (u32, OperatorId),
-    shares: &Shares,
-    moved: &mut [Moved],
+    aliases: &OperatorAliases,
+    moved: &mut [MovedBytes],
 ) {
     let operator = graph.operator(id);
-    let pool_of = |occupant: Occupant| places.at(step, occupant).map(|stay| stay.pool.index());
-    for input in reads(operator, shares) {
+    let pool_of = |occupant: Occupant| residencies.operand(step, occupant).map(|stay| stay.pool.index());
+    for input in reads(operator, aliases) {
         if let Some(pool) = pool_of(Occupant::Tensor(input)) {
             moved[pool].read += u128::from(graph.tensor(input).bytes());
         }
     }
     for &output in operator.outputs() {
         let bytes =
-            written(graph, output, shares).iter().map(|(from, end)| u128::from(end - from)).sum::<u128>();
+            writes(graph, output, aliases).iter().map(|(from, end)| u128::from(end - from)).sum::<u128>();
         if let Some(pool) = pool_of(Occupant::Tensor(output)) {
             moved[pool].written += bytes;
         }

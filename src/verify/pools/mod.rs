@@ -1,5 +1,24 @@
-//! Is this plan for several memories right? By the rules of
-//! [`verify_pools`](super::verify_pools).
+//! Rules of plans for several memories: [`verify_pools`](super::verify_pools).
+//!
+//! A tensor may reside in several pools at once, each time during a residency interval (`Stay`), and
+//! transfers copy it from one pool to another. `stays` checks intervals one by one, `transfers` checks
+//! transfers against intervals, `replay` runs the plan on symbolic memory, and `figures` recomputes traffic
+//! and cost.
+//!
+//! *Notation*: `S(x, p, k)` is the residency interval of occupant `x` in pool `p` at step `k`, if there is
+//! one. An interval has an offset, bytes and steps as a placement does.
+//!
+//! *Order of the checks*: each check needs that the earlier ones found nothing.
+//!
+//! 1. N1, N2 and the plans of bodies; F1, F2, D3 and O1 to O4.
+//! 2. Residency intervals and uses: P2, P3, L2, A1, A3, A5, D1, D2 and R1 to R7.
+//! 3. Transfers and aliases: T1 to T6 and S1.
+//! 4. The replay and the figures: R8 to R11, T7, T8, S2, S3, M1 to M5 and C1 to C6.
+//!
+//! *Claim* of this file:
+//!
+//! - **D3**: no tensor of the graph has a fixed offset, as the graph does not name the pool.
+//! - **F1**, **F2**: as in `form`, for the lists by pool and the alignment of the plan.
 
 mod access;
 mod figures;
@@ -8,63 +27,67 @@ mod replay;
 mod stays;
 mod transfers;
 
-use super::permitted::Shares;
-use super::{Found, Violation, bodies, order};
+use super::needs::name_or_id;
+use super::permitted::OperatorAliases;
+use super::{Rule, ViolationCollector, bodies, form, order};
 use crate::graph::Graph;
 use crate::ids::PoolId;
 use crate::occupant::Occupant;
 use crate::pool_plan::PoolPlan;
-use places::Places;
+use places::ResidencyIndex;
 
-/// What needs a right order, right places and right transfers is only looked at where those
-/// are.
-pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
-    let Some(flat) = bodies::check(graph, &plan.bodies, plan.alignment, found) else { return };
-    let graph = &*flat.graph;
-    check_shape(graph, plan, found);
-    if order::check(graph, &plan.order, found).is_none() || !found.is_empty() {
+/// Checks all rules of plans for several memories.
+pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
+    let Some(flattened) = bodies::check(graph, &plan.bodies, plan.alignment, violations) else { return };
+    let graph = &*flattened.graph;
+    check_form(graph, plan, violations);
+    if order::check(graph, &plan.order, violations).is_none() || !violations.is_empty() {
         return;
     }
-    stays::check(graph, plan, found);
-    stays::check_uses(graph, plan, found);
-    if !found.is_empty() {
+    stays::check(graph, plan, violations);
+    stays::check_uses(graph, plan, violations);
+    if violations.is_done() || !violations.is_empty() {
         return;
     }
-    let places = Places::new(graph, plan);
-    let copies = transfers::check(graph, plan, &places, found);
-    let refused = |text| found.add(Violation::Share(text));
-    let shares = Shares::by_operator(graph, &plan.shares, |_| None, refused);
-    if !found.is_empty() {
+    let residencies = ResidencyIndex::new(graph, plan);
+    if violations.is_done() {
         return;
     }
-    replay::check(graph, plan, &places, (&copies, &shares), found);
-    figures::check(graph, plan, &places, &shares, found);
+    let transfers = transfers::check(graph, plan, &residencies, violations);
+    if violations.is_done() {
+        return;
+    }
+    // S2 depends on the step, so the replay checks it.
+    let aliases = OperatorAliases::by_operator(graph, &plan.shares, |_| None, violations);
+    if !violations.is_empty() {
+        return;
+    }
+    replay::check(graph, plan, &residencies, (&transfers, &aliases), violations);
+    figures::check(graph, plan, &residencies, &aliases, violations);
 }
 
-fn check_shape(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
-    let expected = plan.pools.list().len();
-    let lists = [("bytes used by pool", plan.used.len()), ("traffic by pool", plan.traffic.len())];
-    for (what, got) in lists.into_iter().filter(|&(_, got)| got != expected) {
-        found.add(Violation::Shape { what, got, expected });
-    }
-    if !plan.alignment.is_power_of_two() {
-        found.add(Violation::Claim(format!("alignment {} is not a power of two", plan.alignment)));
-    }
+/// Checks F1, F2 and D3.
+fn check_form(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
+    let pools = plan.pools.list().len();
+    let lists =
+        [("bytes used by pool", plan.used.len(), pools), ("traffic by pool", plan.traffic.len(), pools)];
+    form::check_lengths(&lists, violations);
+    form::check_alignment(plan.alignment, violations);
     for tensor in graph.tensors() {
         if let Some(offset) = tensor.fixed_offset() {
             let name = tensor.name();
-            let text = format!("tensor `{name}` is fixed at {offset}, which does not say in which pool");
-            found.add(Violation::Constraint(text));
+            let message = format!("tensor `{name}` is fixed at {offset}, which does not say in which pool");
+            violations.add(Rule::FixedInPool, message);
         }
     }
 }
 
-/// At least one: the caller's.
+/// `N`, the number of steps: at least one, in which the caller writes inputs and reads outputs.
 fn steps(plan: &PoolPlan) -> u32 {
     u32::try_from(plan.order.len()).unwrap_or(u32::MAX).max(1)
 }
 
-/// Tensors first, by id.
+/// The sort key of occupants in lists of a plan: tensors by id, then scratch buffers by operator.
 fn key(occupant: Occupant) -> (u8, u32) {
     match occupant {
         Occupant::Tensor(id) => (0, id.index() as u32),
@@ -72,17 +95,7 @@ fn key(occupant: Occupant) -> (u8, u32) {
     }
 }
 
-/// Of what may be none of the graph's.
-fn name(graph: &Graph, occupant: Occupant) -> String {
-    match occupant {
-        Occupant::Tensor(id) if id.index() >= graph.tensors().len() => format!("tensor {id}"),
-        Occupant::Scratch(id) if id.index() >= graph.operators().len() => {
-            format!("scratch of operator {id}")
-        }
-        occupant => super::needs::name(graph, occupant),
-    }
-}
-
+/// The name of a pool, or its number if the plan has no such pool.
 fn pool_name(plan: &PoolPlan, id: PoolId) -> String {
     match plan.pools.list().get(id.index()) {
         Some(pool) => format!("pool `{}`", pool.name()),

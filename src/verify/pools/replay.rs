@@ -1,83 +1,135 @@
-//! Rules 5 and 8: the run is replayed on pools that remember of every byte what it holds, copies
-//! included. All that is read must be whole where it is found.
+//! Rules R8 to R11, S2, S3, M1 to M5, T7 and T8: the run finds the right bytes in every pool.
+//!
+//! The run is replayed on symbolic memory, transfers included.
+//!
+//! *State*:
+//!
+//! - `M(p)`, for each pool `p`: a partial function from addresses to origins. The origin `(t, v, i)` stands
+//!   for byte `i` of tensor `t` in version `v`: 0 before the run, `k + 1` if step `k` computes it. Versions
+//!   tell the contents of a variable before an update from those after it. The origin `(transfer j, i)`
+//!   stands for byte `i` of the destination of transfer `j`, which is under way.
+//! - `W(p)`, for each pool `p`: the number of the last write to each address.
+//! - `V(t)`, for each tensor that is provided or has been written: the origins that its bytes must have.
+//! - `D(j)`, for each transfer `j` that is under way: the value `V(t)` that it carries, and the number of the
+//!   last write when it started.
+//!
+//! Tensor `t` is *intact* in an interval of pool `p` with offset `a` if `M(p)(a + i) = V(t)(i)` for all
+//! `i < bytes(t)`.
+//!
+//! *Transition* at the start of the run: for each input, constant and variable `t`, `V(t)(i) = (t, 0, i)`, and
+//! `V(t)` is written to the interval of `start(t)`, which `places` defines.
+//!
+//! *Transition* at step `k` from 0 to `N`:
+//!
+//! 1. Transfers that are due at `k` are done: first those to existing destinations, then those to
+//!    destinations that begin at `k`, each in the order of the list. The value that the transfer carries is
+//!    written to the destination: `D(j)` if the transfer was under way, otherwise `V(t)`.
+//! 2. Transfers that start at `k` and take time start: `D(j)` is set, and `(transfer j, i)` is written to the
+//!    destination.
+//! 3. Operator `o_k` runs, if `k < n`: as in the replay of one arena, with the sets `reads` and `writes` of
+//!    `access`, the intervals `operand(x, k)`, and `V(t)(i) = (t, k + 1, i)` for bytes that it computes.
+//!
+//! *Claim*:
+//!
+//! - **R8**: `operand(x, k)` exists for each `x` with bytes that `o_k` reads or writes.
+//! - **R9**: the interval of `start(t)` exists. **R10**: for each pool `p` of `ends(t)`, `S(t, p, N - 1)`
+//!   exists. **R11**: for a constant or a variable, it has the offset of the interval of `start(t)`, if both
+//!   are in one pool.
+//! - **S2**: for each alias of `t` at `d` bytes after `u` by `o_k`, the intervals `operand(t, k)` and
+//!   `operand(u, k)` are in one pool and at distance `d`. **S3**: as in the replay of one arena, in each pool;
+//!   bytes of constants are kept as well.
+//! - **M1**: after the start, every `t` is intact in the interval of `start(t)`.
+//! - **M2**: before `o_k`, the tensors of `reads(o_k)` are intact. **M3**: after `o_k`, its outputs are
+//!   intact.
+//! - **M4**: after step `N`, `t` is intact in the intervals of R10.
+//! - **M5**: when a transfer starts, its tensor is intact in the source. **T7**: `V(t)` is defined then.
+//! - **T8**: when a transfer that was under way is done, no address of its source has a write after its start,
+//!   and every address of its destination still has the origin `(transfer j, i)`. No `V(t)` contains such an
+//!   origin, so an operator that reads the destination before the transfer is done breaks M2.
+//!
+//! Complexity: O(n log n) for n segments that are read and written.
 
-use super::access::{reads, written};
-use super::places::{Places, Start};
-use super::transfers::{self, Copy};
-use super::{Found, Violation, name, pool_name};
+use super::access::{reads, writes};
+use super::places::{InitialResidency, ResidencyIndex};
+use super::transfers::{CheckedTransfer, transfer_name};
+use super::{Rule, ViolationCollector, name_or_id, pool_name};
 use crate::graph::{Graph, TensorKind};
 use crate::ids::{OperatorId, PoolId, TensorId};
 use crate::occupant::{Occupant, Variables};
 use crate::plan::Share;
 use crate::pool_plan::{PoolPlan, Stay};
-use crate::verify::memory::{self, Memory};
-use crate::verify::permitted::{Overlaps, Shares};
+use crate::verify::memory::{self, ContentMap};
+use crate::verify::permitted::{OperatorAliases, RangeIndex};
+use crate::verify::replay::{overwrites, overwrites_input};
 
-/// What a byte is of.
+/// The source of a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    /// What was written to a tensor at a step, counted from one: a variable's contents change.
+enum ByteOrigin {
+    /// A tensor in a version.
     Tensor(TensorId, u32),
-    /// Nobody knows yet: a copy is under way, of this place in the list.
+    /// A transfer that is under way, by its position in the list.
     UnderWay(usize),
 }
 
-type Stretch = memory::Stretch<Source>;
+type ContentSegment = memory::ContentSegment<ByteOrigin>;
 
-/// A pool's bytes, and when each was last written, by a count of writes.
+/// The state of a pool.
 #[derive(Default)]
-struct Pool {
-    memory: Memory<Source>,
-    written: Memory<u64>,
+struct PoolContents {
+    /// `M(p)`.
+    memory: ContentMap<ByteOrigin>,
+    /// `W(p)`.
+    written: ContentMap<u64>,
 }
 
-/// A copy that is under way: since which write, and what it takes along.
-struct Begun {
-    since: u64,
-    contents: Vec<Stretch>,
+/// `D(j)`.
+struct PendingTransfer {
+    started_after: u64,
+    value: Vec<ContentSegment>,
 }
 
+/// Checks the rules of the replay.
 pub(super) fn check(
     graph: &Graph,
     plan: &PoolPlan,
-    places: &Places<'_>,
-    (copies, shares): (&[Copy], &[Shares]),
-    found: &mut Found,
+    residencies: &ResidencyIndex<'_>,
+    (transfers, aliases): (&[CheckedTransfer], &[OperatorAliases]),
+    violations: &mut ViolationCollector,
 ) {
-    let mut replay = Replay {
+    let mut replay = PoolReplay {
         graph,
         plan,
-        places,
-        copies,
-        shares,
-        pools: plan.pools.ids().map(|_| Pool::default()).collect(),
-        truths: vec![Vec::new(); graph.tensors().len()],
-        begun: copies.iter().map(|_| None).collect(),
+        residencies,
+        transfers,
+        aliases,
+        pools: plan.pools.ids().map(|_| PoolContents::default()).collect(),
+        values: vec![Vec::new(); graph.tensors().len()],
+        pending: transfers.iter().map(|_| None).collect(),
         writes: 0,
-        found,
+        violations,
     };
     replay.start();
     let mut due = 0;
-    let timed = copies.iter().zip(0..).filter(|(copy, _)| copy.takes_time());
+    let timed = transfers.iter().zip(0..).filter(|(transfer, _)| transfer.takes_time());
     let mut starts: Vec<(u64, usize)> =
-        timed.map(|(copy, number)| (copy.transfer.step.into(), number)).collect();
+        timed.map(|(transfer, number)| (transfer.transfer.step.into(), number)).collect();
     starts.sort_unstable();
     let mut starts = starts.into_iter().peekable();
-    for step in 0..=places.steps() {
-        if replay.found.is_done() {
+    for step in 0..=residencies.steps() {
+        if replay.violations.is_done() {
             return;
         }
         let first = due;
-        while copies.get(due).is_some_and(|copy| copy.transfer.due == step) {
+        while transfers.get(due).is_some_and(|transfer| transfer.transfer.due == step) {
             due += 1;
         }
         for is_new in [false, true] {
-            for number in (first..due).filter(|&number| copies[number].is_new == is_new) {
-                replay.finish(number);
+            for number in (first..due).filter(|&number| transfers[number].is_new == is_new) {
+                replay.finish_transfer(number);
             }
         }
         while let Some((_, number)) = starts.next_if(|&(start, _)| start == u64::from(step)) {
-            replay.begin(number);
+            replay.start_transfer(number);
         }
         if let Some(&id) = plan.order.get(step as usize) {
             replay.run(step, id);
@@ -86,201 +138,216 @@ pub(super) fn check(
     replay.end();
 }
 
-struct Replay<'a> {
+/// The state of the replay.
+struct PoolReplay<'a> {
     graph: &'a Graph,
     plan: &'a PoolPlan,
-    places: &'a Places<'a>,
-    copies: &'a [Copy],
+    residencies: &'a ResidencyIndex<'a>,
+    transfers: &'a [CheckedTransfer],
     /// By operator.
-    shares: &'a [Shares],
-    pools: Vec<Pool>,
-    /// By tensor, once it is written: what it holds.
-    truths: Vec<Vec<Stretch>>,
-    /// By copy, while it is under way.
-    begun: Vec<Option<Begun>>,
+    aliases: &'a [OperatorAliases],
+    pools: Vec<PoolContents>,
+    /// `V`, by tensor: empty before the tensor is written.
+    values: Vec<Vec<ContentSegment>>,
+    /// `D`, by transfer, while it is under way.
+    pending: Vec<Option<PendingTransfer>>,
+    /// The number of writes up to now.
     writes: u64,
-    found: &'a mut Found,
+    violations: &'a mut ViolationCollector,
 }
 
-impl Replay<'_> {
-    fn own(&self, id: TensorId, version: u32) -> Stretch {
+impl PoolReplay<'_> {
+    fn tensor_name(&self, id: TensorId) -> String {
+        name_or_id(self.graph, Occupant::Tensor(id))
+    }
+
+    fn transfer_name(&self, number: usize) -> String {
+        transfer_name(self.graph, self.plan, &self.transfers[number].transfer)
+    }
+
+    /// The value of a tensor of which every byte is of one version.
+    fn computed(&self, id: TensorId, version: u32) -> ContentSegment {
         let end = self.graph.tensor(id).bytes();
-        Stretch { from: 0, end, source: Source::Tensor(id, version), at: 0 }
+        ContentSegment { from: 0, end, source: ByteOrigin::Tensor(id, version), at: 0 }
     }
 
-    /// What a tensor holds, where it lies.
-    fn placed(&self, id: TensorId, stay: &Stay) -> Vec<Stretch> {
-        let truth = self.truths[id.index()].iter().filter(|own| own.from < own.end);
-        truth.map(|own| own.moved_up(stay.offset)).collect()
+    /// `V(t)` at the addresses of an interval.
+    fn value_in(&self, id: TensorId, stay: &Stay) -> Vec<ContentSegment> {
+        let value = self.values[id.index()].iter().filter(|segment| segment.from < segment.end);
+        value.map(|segment| segment.moved_up(stay.offset)).collect()
     }
 
-    fn write(&mut self, pool: PoolId, stretch: Stretch) {
-        self.touch(pool, stretch.from, stretch.end);
-        self.pools[pool.index()].memory.write(stretch);
+    fn write(&mut self, pool: PoolId, segment: ContentSegment) {
+        self.count_write(pool, segment.from, segment.end);
+        self.pools[pool.index()].memory.write(segment);
     }
 
     fn clear(&mut self, pool: PoolId, from: u64, end: u64) {
-        self.touch(pool, from, end);
+        self.count_write(pool, from, end);
         self.pools[pool.index()].memory.clear(from, end);
     }
 
-    fn touch(&mut self, pool: PoolId, from: u64, end: u64) {
+    fn count_write(&mut self, pool: PoolId, from: u64, end: u64) {
         self.writes += 1;
-        let stretch = memory::Stretch { from, end, source: self.writes, at: from };
-        self.pools[pool.index()].written.write(stretch);
+        let segment = memory::ContentSegment { from, end, source: self.writes, at: from };
+        self.pools[pool.index()].written.write(segment);
     }
 
-    /// All bytes of a tensor hold what they should.
-    fn expect(&mut self, id: TensorId, stay: &Stay, when: impl Fn() -> String) {
+    /// Adds a violation of `rule` if a tensor is not intact in an interval.
+    fn check_intact(&mut self, rule: Rule, id: TensorId, stay: &Stay, when: impl Fn() -> String) {
         let memory = &self.pools[stay.pool.index()].memory;
-        let wrong = memory.wrong(self.placed(id, stay));
-        let Some((byte, held)) = wrong else { return };
-        let tensor = |id: TensorId| name(self.graph, Occupant::Tensor(id));
+        let Some((byte, held)) = memory.first_difference(self.value_in(id, stay)) else { return };
         let holds = match held {
-            Some(Source::Tensor(other, _)) if other == id => format!("other bytes of {}", tensor(id)),
-            Some(Source::Tensor(other, _)) => format!("bytes of {}", tensor(other)),
-            Some(Source::UnderWay(number)) => {
-                let what = transfers::what(self.graph, self.plan, &self.copies[number].transfer);
-                format!("what {what} brings")
+            Some(ByteOrigin::Tensor(other, _)) if other == id => {
+                format!("other bytes of {}", self.tensor_name(id))
             }
-            None => "nothing of use".to_owned(),
+            Some(ByteOrigin::Tensor(other, _)) => format!("bytes of {}", self.tensor_name(other)),
+            Some(ByteOrigin::UnderWay(number)) => {
+                format!("bytes of {}, which is under way", self.transfer_name(number))
+            }
+            None => "no defined contents".to_owned(),
         };
-        let (pool, tensor) = (pool_name(self.plan, stay.pool), tensor(id));
-        let text = format!("{}, byte {byte} of {pool} should be of {tensor} but holds {holds}", when());
-        self.found.add(Violation::Stale(text));
+        let (when, pool, tensor) = (when(), pool_name(self.plan, stay.pool), self.tensor_name(id));
+        let message = format!("{when}, byte {byte} of {pool} should be of {tensor} but holds {holds}");
+        self.violations.add(rule, message);
     }
 
-    /// What the caller and earlier runs have written.
+    /// Writes what the caller and the previous run provide, and checks R9 and M1.
     fn start(&mut self) {
-        let mut there = Vec::new();
+        let mut provided = Vec::new();
         for id in self.graph.tensor_ids() {
             if self.graph.tensor(id).kind() != TensorKind::Intermediate {
-                self.truths[id.index()] = vec![self.own(id, 0)];
+                self.values[id.index()] = vec![self.computed(id, 0)];
             }
-            match self.places.start(id) {
-                Start::Later => {}
-                Start::At(stay) => there.push((id, stay)),
-                Start::Missing(pool) => self.missing(id, pool, "when the run starts"),
-            }
-        }
-        for (id, stay) in &there {
-            for stretch in self.placed(*id, stay) {
-                self.write(stay.pool, stretch);
+            match self.residencies.start(id) {
+                InitialResidency::Undefined => {}
+                InitialResidency::At(stay) => provided.push((id, stay)),
+                InitialResidency::Missing(pool) => {
+                    self.add_missing(Rule::ResidentAtStart, id, pool, "when the run starts");
+                }
             }
         }
-        for (id, stay) in &there {
-            self.expect(*id, stay, || "when the run starts".to_owned());
+        for (id, stay) in &provided {
+            for segment in self.value_in(*id, stay) {
+                self.write(stay.pool, segment);
+            }
+        }
+        for (id, stay) in &provided {
+            if self.violations.is_done() {
+                return;
+            }
+            self.check_intact(Rule::IntactAtStart, *id, stay, || "when the run starts".to_owned());
         }
     }
 
-    fn missing(&mut self, id: TensorId, pool: PoolId, when: &str) {
-        let (what, pool) = (name(self.graph, Occupant::Tensor(id)), pool_name(self.plan, pool));
-        self.found.add(Violation::Stay(format!("{what} has no place in {pool} {when}")));
+    fn add_missing(&mut self, rule: Rule, id: TensorId, pool: PoolId, when: &str) {
+        let (tensor, pool) = (self.tensor_name(id), pool_name(self.plan, pool));
+        self.violations.add(rule, format!("{tensor} has no place in {pool} {when}"));
     }
 
-    /// What a copy takes along must be whole when it starts.
-    fn take(&mut self, number: usize) -> Vec<Stretch> {
-        let Copy { transfer, from, .. } = self.copies[number];
-        let what = transfers::what(self.graph, self.plan, &transfer);
-        if self.truths[transfer.tensor.index()].is_empty() {
-            self.found.add(Violation::Transfer(format!("{what}: the tensor is not yet written")));
+    /// The value that a transfer carries, with T7 and M5.
+    fn read_source(&mut self, number: usize) -> Vec<ContentSegment> {
+        let CheckedTransfer { transfer, from, .. } = self.transfers[number];
+        let name = self.transfer_name(number);
+        if self.values[transfer.tensor.index()].is_empty() {
+            self.violations.add(Rule::TransferOfWritten, format!("{name}: the tensor is not yet written"));
         }
-        self.expect(transfer.tensor, &from, || format!("when {what} starts"));
-        self.truths[transfer.tensor.index()].clone()
+        self.check_intact(Rule::IntactAtTransfer, transfer.tensor, &from, || format!("when {name} starts"));
+        self.values[transfer.tensor.index()].clone()
     }
 
-    /// From now on, nobody knows what is at the destination.
-    fn begin(&mut self, number: usize) {
-        let contents = self.take(number);
-        let to = self.copies[number].to;
+    /// Starts a transfer that takes time: from now on, the destination holds no bytes of a tensor.
+    fn start_transfer(&mut self, number: usize) {
+        let value = self.read_source(number);
+        let to = self.transfers[number].to;
         self.write(to.pool, under_way(number, &to));
-        self.begun[number] = Some(Begun { since: self.writes, contents });
+        self.pending[number] = Some(PendingTransfer { started_after: self.writes, value });
     }
 
-    /// What was under way, or takes no time, is there.
-    fn finish(&mut self, number: usize) {
-        let copy = self.copies[number];
-        let contents = match self.begun[number].take() {
-            None => self.take(number),
-            Some(Begun { since, contents }) => {
-                self.check_undisturbed(number, since);
-                contents
+    /// Writes the value of a transfer to its destination.
+    fn finish_transfer(&mut self, number: usize) {
+        let to = self.transfers[number].to;
+        let value = match self.pending[number].take() {
+            None => self.read_source(number),
+            Some(PendingTransfer { started_after, value }) => {
+                self.check_undisturbed(number, started_after);
+                value
             }
         };
-        for stretch in contents.iter().filter(|own| own.from < own.end) {
-            self.write(copy.to.pool, stretch.moved_up(copy.to.offset));
+        for segment in value.iter().filter(|segment| segment.from < segment.end) {
+            self.write(to.pool, segment.moved_up(to.offset));
         }
     }
 
-    /// Nobody wrote to source or destination since.
-    fn check_undisturbed(&mut self, number: usize, since: u64) {
-        let Copy { transfer, from, to, .. } = self.copies[number];
-        let mut source = self.pools[from.pool.index()].written.held(from.offset, from.end());
-        let changed =
-            source.find(|held| held.source > since).map(|held| (held.from.max(from.offset), from.pool));
-        let lost = self.pools[to.pool.index()].memory.wrong([under_way(number, &to)]);
+    /// Checks T8.
+    fn check_undisturbed(&mut self, number: usize, started_after: u64) {
+        let CheckedTransfer { from, to, .. } = self.transfers[number];
+        let mut source = self.pools[from.pool.index()].written.meeting(from.offset, from.end());
+        let changed = source.find(|segment| segment.source > started_after);
+        let changed = changed.map(|segment| (segment.from.max(from.offset), from.pool));
+        let lost = self.pools[to.pool.index()].memory.first_difference([under_way(number, &to)]);
         let lost = lost.map(|(byte, _)| (byte, to.pool));
         for (end, wrong) in [("source", changed), ("destination", lost)] {
             let Some((byte, pool)) = wrong else { continue };
-            let what = transfers::what(self.graph, self.plan, &transfer);
-            let pool = pool_name(self.plan, pool);
-            let text =
-                format!("{what}: byte {byte} of {pool}, of its {end}, is written while it is under way");
-            self.found.add(Violation::Transfer(text));
+            let (name, pool) = (self.transfer_name(number), pool_name(self.plan, pool));
+            let message =
+                format!("{name}: byte {byte} of {pool}, of its {end}, is written while it is under way");
+            self.violations.add(Rule::TransferUndisturbed, message);
         }
     }
 
+    /// The transition of an operator, with R8, M2, S2, S3 and M3.
     fn run(&mut self, step: u32, id: OperatorId) {
         let (graph, operator) = (self.graph, self.graph.operator(id));
-        let shares = &self.shares[id.index()];
+        let aliases = &self.aliases[id.index()];
         let mut read = Vec::new();
-        for input in reads(operator, shares) {
+        for input in reads(operator, aliases) {
             if let Some(stay) = self.operand(step, id, Occupant::Tensor(input), graph.tensor(input).bytes()) {
-                self.expect(input, &stay, || {
-                    format!("when operator `{}` reads at step {step}", operator.name())
-                });
+                let when = || format!("when operator `{}` reads at step {step}", operator.name());
+                self.check_intact(Rule::IntactAtRead, input, &stay, when);
                 read.push((input, stay));
             }
         }
-        let mut ranges: Vec<Range> = Vec::new();
+        let mut ranges: Vec<WrittenRange> = Vec::new();
         let scratch = Occupant::Scratch(id);
         if let Some(stay) = self.operand(step, id, scratch, operator.scratch_bytes()) {
-            ranges.push(Range { of: scratch, pool: stay.pool, from: stay.offset, end: stay.end() });
+            ranges.push(WrittenRange { of: scratch, pool: stay.pool, from: stay.offset, end: stay.end() });
         }
         let mut outputs = Vec::new();
         for &output in operator.outputs() {
-            self.truths[output.index()] = self.truth(step, output, shares);
-            let parts = written(graph, output, shares);
-            let occupant = Occupant::Tensor(output);
+            self.values[output.index()] = self.value_of_output(step, output, aliases);
+            let parts = writes(graph, output, aliases);
+            let of = Occupant::Tensor(output);
             let needed = if parts.is_empty() { 0 } else { graph.tensor(output).bytes() };
-            let Some(Stay { pool, offset, .. }) = self.operand(step, id, occupant, needed) else { continue };
-            let range = |(from, end)| Range { of: occupant, pool, from: offset + from, end: offset + end };
+            let Some(Stay { pool, offset, .. }) = self.operand(step, id, of, needed) else { continue };
+            let range = |(from, end)| WrittenRange { of, pool, from: offset + from, end: offset + end };
             ranges.extend(parts.into_iter().map(range));
             outputs.push(output);
         }
-        self.check_shares(step, id);
+        self.check_distances(step, id);
         self.check_operands(id, &read, &ranges);
         for range in &ranges {
-            self.put(step, range);
+            self.write_range(step, range);
         }
         for output in outputs {
-            if let Some(stay) = self.places.at(step, Occupant::Tensor(output)) {
-                self.expect(output, &stay, || format!("after operator `{}` at step {step}", operator.name()));
+            if let Some(stay) = self.residencies.operand(step, Occupant::Tensor(output)) {
+                let when = || format!("after operator `{}` at step {step}", operator.name());
+                self.check_intact(Rule::IntactAfterWrite, output, &stay, when);
             }
         }
     }
 
-    /// Where an operator finds what it reads or writes so many bytes of.
+    /// `operand(x, k)`, with R8; `None` for an operand without bytes or outside of the pools.
     fn operand(&mut self, step: u32, id: OperatorId, occupant: Occupant, bytes: u64) -> Option<Stay> {
         if bytes == 0 || self.is_outside(occupant) {
             return None;
         }
-        let stay = self.places.at(step, occupant);
+        let stay = self.residencies.operand(step, occupant);
         if stay.is_none() {
-            let (what, operator) = (name(self.graph, occupant), self.graph.operator(id).name());
-            let text =
-                format!("{what} ({bytes} bytes) has no place when operator `{operator}` runs at step {step}");
-            self.found.add(Violation::Stay(text));
+            let (name, operator) = (name_or_id(self.graph, occupant), self.graph.operator(id).name());
+            let message =
+                format!("{name} ({bytes} bytes) has no place when operator `{operator}` runs at step {step}");
+            self.violations.add(Rule::OperandResident, message);
         }
         stay
     }
@@ -290,87 +357,84 @@ impl Replay<'_> {
         self.graph.tensor(id).kind() == TensorKind::Variable && self.plan.variables == Variables::Outside
     }
 
-    fn put(&mut self, step: u32, range: &Range) {
+    fn write_range(&mut self, step: u32, range: &WrittenRange) {
         let Occupant::Tensor(output) = range.of else {
             return self.clear(range.pool, range.from, range.end);
         };
-        let Some(stay) = self.places.at(step, range.of) else { return };
-        for held in memory::between(&self.placed(output, &stay), range.from, range.end) {
-            self.write(range.pool, held);
+        let Some(stay) = self.residencies.operand(step, range.of) else { return };
+        for segment in memory::between(&self.value_in(output, &stay), range.from, range.end) {
+            self.write(range.pool, segment);
         }
     }
 
-    /// What an output holds: bytes of what it is a view of, bytes of the pieces that were made
-    /// in it, and its own.
-    fn truth(&self, step: u32, output: TensorId, shares: &Shares) -> Vec<Stretch> {
-        if let Some(&Share { of, at, .. }) = shares.view(output) {
-            return memory::cut(&self.truths[of.index()], at, self.graph.tensor(output).bytes());
+    /// `V(t)` of an output: bytes of the tensor of which it is a view, or of its concat slices, and bytes
+    /// that the operator computes.
+    fn value_of_output(&self, step: u32, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
+        if let Some(&Share { of, at, .. }) = aliases.view(output) {
+            return memory::slice(&self.values[of.index()], at, self.graph.tensor(output).bytes());
         }
-        let mut pieces = shares.pieces_of(output).to_vec();
-        pieces.sort_by_key(|share| share.at);
-        memory::covered(
-            self.own(output, step + 1),
-            pieces.iter().map(|one| (one.at, self.truths[one.tensor.index()].clone())),
-        )
+        let mut slices = aliases.slices_of(output).to_vec();
+        slices.sort_by_key(|share| share.at);
+        let slices = slices.iter().map(|share| (share.at, self.values[share.tensor.index()].clone()));
+        memory::with_pieces(self.computed(output, step + 1), slices)
     }
 
-    /// Those that share memory lie at the distance that is said, and what may be written over
-    /// another is where that is.
-    fn check_shares(&mut self, step: u32, id: OperatorId) {
-        for share in self.shares[id.index()].all() {
-            let [own, other] = [share.tensor, share.of].map(|id| self.places.at(step, Occupant::Tensor(id)));
-            let (Some(own), Some(other)) = (own, other) else { continue };
-            if own.pool == other.pool && other.offset.checked_add(share.at) == Some(own.offset) {
+    /// Checks S2 for the aliases of an operator.
+    fn check_distances(&mut self, step: u32, id: OperatorId) {
+        for share in self.aliases[id.index()].all() {
+            let [start, reference] =
+                [share.tensor, share.of].map(|id| self.residencies.operand(step, Occupant::Tensor(id)));
+            let (Some(start), Some(reference)) = (start, reference) else { continue };
+            if start.pool == reference.pool && reference.offset.checked_add(share.at) == Some(start.offset) {
                 continue;
             }
-            let [tensor, of] = [share.tensor, share.of].map(|id| name(self.graph, Occupant::Tensor(id)));
-            let [pool, other_pool] = [own.pool, other.pool].map(|pool| pool_name(self.plan, pool));
-            let text = format!(
-                "at step {step}, {tensor} lies at {} of {pool}, not at {} of {of}, which lies at {} of {other_pool}",
-                own.offset, share.at, other.offset
+            let [tensor, of] = [share.tensor, share.of].map(|id| self.tensor_name(id));
+            let [pool, of_pool] = [start.pool, reference.pool].map(|pool| pool_name(self.plan, pool));
+            let message = format!(
+                "at step {step}, {tensor} lies at {} of {pool}, not at {} of {of}, which lies at {} of {of_pool}",
+                start.offset, share.at, reference.offset
             );
-            self.found.add(Violation::Share(text));
+            self.violations.add(Rule::AliasDistance, message);
         }
     }
 
-    /// Nothing is written over what the operator reads, unless that is permitted, nor twice.
-    fn check_operands(&mut self, id: OperatorId, read: &[(TensorId, Stay)], ranges: &[Range]) {
+    /// Checks S3 in each pool.
+    fn check_operands(&mut self, id: OperatorId, read: &[(TensorId, Stay)], ranges: &[WrittenRange]) {
         let operator = self.graph.operator(id).name();
-        let mut wrong = Vec::new();
+        let aliases = &self.aliases[id.index()];
+        let name = |occupant| name_or_id(self.graph, occupant);
+        let mut messages = Vec::new();
         for pool in self.plan.pools.ids() {
-            let here = |(input, stay): &(TensorId, Stay)| {
+            let in_pool = |(input, stay): &(TensorId, Stay)| {
                 (stay.pool == pool).then_some((stay.offset, stay.end(), *input))
             };
-            let read = Overlaps::new(read.iter().filter_map(here).collect());
-            let written = || ranges.iter().zip(0..).filter(|one| one.0.pool == pool);
-            let others = written().map(|(one, number)| (one.from, one.end, (one.of, number)));
-            let others = Overlaps::new(others.collect::<Vec<(u64, u64, (Occupant, usize))>>());
-            for (one, number) in written() {
-                for input in read.of(one.from, one.end) {
-                    if !self.shares[id.index()].may_meet(one.of, input, || self.may_overwrite(input)) {
-                        let what = name(self.graph, one.of);
-                        let input = name(self.graph, Occupant::Tensor(input));
-                        wrong.push(format!("operator `{operator}` writes {what} over its input {input}"));
+            let inputs = RangeIndex::new(read.iter().filter_map(in_pool).collect());
+            let written = || ranges.iter().zip(0..).filter(|(range, _)| range.pool == pool);
+            let others = written().map(|(range, number)| (range.from, range.end, (range.of, number)));
+            let others = RangeIndex::new(others.collect::<Vec<(u64, u64, (Occupant, usize))>>());
+            for (range, number) in written() {
+                for input in inputs.meeting(range.from, range.end) {
+                    if !aliases.may_meet(range.of, input, || self.may_overwrite(input)) {
+                        let input = self.graph.tensor(input).name();
+                        messages.push(overwrites_input(operator, &name(range.of), input));
                     }
                 }
-                // Each pair once.
-                let before =
-                    others.of(one.from, one.end).filter(|other| other.1 < number && other.0 != one.of);
-                for (other, _) in before {
-                    let (what, other) = (name(self.graph, one.of), name(self.graph, other));
-                    wrong.push(format!("operator `{operator}` writes {what} over {other}"));
+                // Each pair once: only the ranges before this one.
+                let before = |&(other, position): &(Occupant, usize)| position < number && other != range.of;
+                for (other, _) in others.meeting(range.from, range.end).filter(before) {
+                    messages.push(overwrites(operator, &name(range.of), &name(other)));
                 }
             }
         }
-        for text in wrong {
-            self.found.add(Violation::Share(text));
+        for message in messages {
+            self.violations.add(Rule::NoOverwrite, message);
         }
     }
 
-    /// Whether the caller and later runs do not count on these bytes.
+    /// Returns true if no byte of the tensor is kept for the caller or for the next run.
     fn may_overwrite(&self, tensor: TensorId) -> bool {
-        let kept = |held: &Stretch| {
-            let Source::Tensor(source, _) = held.source else { return true };
+        let is_kept = |segment: &ContentSegment| {
+            let ByteOrigin::Tensor(source, _) = segment.source else { return true };
             let source = self.graph.tensor(source);
             match source.kind() {
                 TensorKind::Variable | TensorKind::Constant => true,
@@ -378,55 +442,58 @@ impl Replay<'_> {
                 TensorKind::Intermediate => false,
             }
         };
-        !self.graph.tensor(tensor).is_output() && !self.truths[tensor.index()].iter().any(kept)
+        !self.graph.tensor(tensor).is_output() && !self.values[tensor.index()].iter().any(is_kept)
     }
 
-    /// Where the next run looks for it, it is.
+    /// Checks R11.
     fn check_return(&mut self, id: TensorId, end: &Stay) {
-        let Start::At(start) = self.places.start(id) else { return };
+        let InitialResidency::At(start) = self.residencies.start(id) else { return };
         let is_kept = self.graph.tensor(id).kind() != TensorKind::Input;
         if is_kept && start.pool == end.pool && start.offset != end.offset {
-            let (what, pool) = (name(self.graph, Occupant::Tensor(id)), pool_name(self.plan, end.pool));
-            let text = format!(
-                "{what} lies at {} of {pool} when the run starts, but at {} when it ends",
+            let (tensor, pool) = (self.tensor_name(id), pool_name(self.plan, end.pool));
+            let message = format!(
+                "{tensor} lies at {} of {pool} when the run starts, but at {} when it ends",
                 start.offset, end.offset
             );
-            self.found.add(Violation::Stay(text));
+            self.violations.add(Rule::ReturnsToStart, message);
         }
     }
 
-    /// What the caller and later runs read.
+    /// Checks R10, M4 and R11.
     fn end(&mut self) {
-        let last = self.places.steps() - 1;
+        let last = self.residencies.steps() - 1;
         for id in self.graph.tensor_ids() {
+            if self.violations.is_done() {
+                return;
+            }
             let occupant = Occupant::Tensor(id);
-            let needs_none = self.graph.tensor(id).bytes() == 0 || self.is_outside(occupant);
-            let is_nowhere =
-                self.graph.tensor(id).kind() == TensorKind::Constant && self.places.of(occupant).is_empty();
-            if needs_none || is_nowhere {
+            let tensor = self.graph.tensor(id);
+            let needs_no_memory = tensor.bytes() == 0 || self.is_outside(occupant);
+            let is_unused = tensor.kind() == TensorKind::Constant && self.residencies.of(occupant).is_empty();
+            if needs_no_memory || is_unused {
                 continue;
             }
-            for pool in self.places.ends(id) {
-                match self.places.find(occupant, pool, last) {
+            for pool in self.residencies.ends(id) {
+                match self.residencies.find(occupant, pool, last) {
                     Some(stay) => {
-                        self.expect(id, &stay, || "when the run ends".to_owned());
+                        self.check_intact(Rule::IntactAtEnd, id, &stay, || "when the run ends".to_owned());
                         self.check_return(id, &stay);
                     }
-                    None => self.missing(id, pool, "when the run ends"),
+                    None => self.add_missing(Rule::ResidentAtEnd, id, pool, "when the run ends"),
                 }
             }
         }
     }
 }
 
-/// All bytes of a copy's destination.
-fn under_way(number: usize, to: &Stay) -> Stretch {
-    Stretch { from: to.offset, end: to.end(), source: Source::UnderWay(number), at: 0 }
+/// The contents of the destination of a transfer that is under way.
+fn under_way(number: usize, to: &Stay) -> ContentSegment {
+    ContentSegment { from: to.offset, end: to.end(), source: ByteOrigin::UnderWay(number), at: 0 }
 }
 
-/// Bytes that an operator writes.
+/// A range of bytes that an operator writes.
 #[derive(Clone, Copy)]
-struct Range {
+struct WrittenRange {
     of: Occupant,
     pool: PoolId,
     from: u64,

@@ -1,171 +1,228 @@
-//! Rules 2, 3 and 7: places exist, are as large and as aligned as they must be, and lie where
-//! the graph demands it.
+//! Rules of residency intervals and uses: P2, P3, L2, A1, A3, A5, D1, D2 and R1 to R7.
+//!
+//! *State*: none; the checks look at single intervals, at neighbours in the list, and at pairs in one pool.
+//!
+//! *Claim*, for each interval of occupant `x` in pool `p`, with `N` steps:
+//!
+//! - **P2**: `x` exists, is no scratch buffer of a folded operator, and is no variable that lives outside of
+//!   the pools.
+//! - **R1**: `p` exists. **P3**: the size of the interval is the size of `x`.
+//! - **A1**: the offset is a multiple of the alignment of `x`, or of the plan if `x` has none, and of `p`.
+//! - **A3**: the interval ends within the capacity of `p` and below 2^64.
+//! - **R2**: `p` is the backing store, or it accepts the kind and the size of `x`.
+//! - **L2**: the steps are not empty and end at `N` or before.
+//! - **R3**: the interval is not below its predecessor in the list, by tensors before scratch buffers, then
+//!   by id, pool and start.
+//! - **R4**: the interval has no step in common with its predecessor, if both are of `x` and in `p`. With L2
+//!   and R3, this holds for all pairs.
+//!
+//! *Claim* for pairs in one pool, if all intervals satisfy the rules above:
+//!
+//! - **D1**, **D2**: as in `constraints`, for each two intervals with a step in common.
+//! - **A5**: if the plan has no aliases, two intervals with a step in common have no byte in common. With
+//!   aliases, the replay shows that no bytes are lost.
+//!
+//! *Claim*, for each use of an occupant `x` in pool `p` at step `k`:
+//!
+//! - **R5**: step `k` exists, and `x` is an operand or the scratch buffer of `o_k`.
+//! - **R6**: `S(x, p, k)` exists.
+//! - **R7**: no earlier use is of `x` at step `k`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Found, Violation, key, name, pool_name, steps};
+use super::{Rule, ViolationCollector, key, name_or_id, pool_name, steps};
 use crate::graph::{Graph, RelativePlacement};
 use crate::ids::{PoolId, TensorId};
 use crate::occupant::{Occupant, Variables};
-use crate::pool_plan::{PoolPlan, Stay};
-use crate::pools::Content;
-use crate::verify::geometry::{self, Rectangle};
+use crate::pool_plan::{PoolPlan, Stay, Use};
+use crate::pools::{Content, Pool};
+use crate::verify::geometry::{self, PlacedRectangle};
+use crate::verify::needs::wrong_size;
 
-/// All that can be said of stays without a run.
-pub(super) fn check(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
+/// Checks the rules of intervals.
+pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
     for stay in &plan.stays {
-        check_one(graph, plan, stay, found);
+        if violations.is_done() {
+            return;
+        }
+        check_stay(graph, plan, stay, violations);
     }
     for pair in plan.stays.windows(2) {
-        check_neighbours(graph, plan, &pair[0], &pair[1], found);
+        if violations.is_done() {
+            return;
+        }
+        check_neighbours(graph, plan, &pair[0], &pair[1], violations);
     }
-    if !found.is_empty() {
+    if !violations.is_empty() {
         return;
     }
-    check_constraints(graph, plan, found);
+    check_constraints(graph, plan, violations);
     if plan.shares.is_empty() {
-        check_overlaps(graph, plan, found);
+        check_disjoint(graph, plan, violations);
     }
 }
 
-/// Which of the graph an occupant is, or why it needs no place.
+/// The size of an occupant, or the reason why it must not have an interval.
 fn need(graph: &Graph, plan: &PoolPlan, occupant: Occupant) -> Result<u64, &'static str> {
     match occupant {
         Occupant::Tensor(id) => {
             let tensor = graph.tensors().get(id.index()).ok_or("it is not of this graph")?;
-            let outside = Content::of(tensor) == Content::Variables && plan.variables == Variables::Outside;
-            if outside { Err("it is a variable, and those live outside") } else { Ok(tensor.bytes()) }
+            let is_variable = Content::of(tensor) == Content::Variables;
+            if is_variable && plan.variables == Variables::Outside {
+                return Err("it is a variable, and those live outside");
+            }
+            Ok(tensor.bytes())
         }
         Occupant::Scratch(id) => {
             let operator = graph.operators().get(id.index()).ok_or("it is not of this graph")?;
             if operator.is_folded() {
-                Err("its operator is folded away")
-            } else {
-                Ok(operator.scratch_bytes())
+                return Err("its operator is folded away");
             }
+            Ok(operator.scratch_bytes())
         }
     }
 }
 
-fn check_one(graph: &Graph, plan: &PoolPlan, stay: &Stay, found: &mut Found) {
-    let Stay { occupant, pool: id, offset, bytes, live } = *stay;
-    let what = name(graph, occupant);
-    let actual = match need(graph, plan, occupant) {
-        Ok(actual) => actual,
-        Err(why) => {
-            let text = format!("{what} has a place in {}, but {why}", pool_name(plan, id));
-            return found.add(Violation::Stay(text));
+/// Checks P2, R1, P3 and L2, and the rules of `check_in_pool`.
+fn check_stay(graph: &Graph, plan: &PoolPlan, stay: &Stay, violations: &mut ViolationCollector) {
+    let Stay { occupant, pool: id, bytes, live, .. } = *stay;
+    let name = name_or_id(graph, occupant);
+    let needed = match need(graph, plan, occupant) {
+        Ok(needed) => needed,
+        Err(reason) => {
+            let message = format!("{name} has a place in {}, but {reason}", pool_name(plan, id));
+            return violations.add(Rule::PlacementNeeded, message);
         }
     };
     let Some(pool) = plan.pools.list().get(id.index()) else {
         let count = plan.pools.list().len();
-        return found.add(Violation::Stay(format!("{what} lies in pool {id}, but there are {count}")));
+        return violations.add(Rule::PoolExists, format!("{name} lies in pool {id}, but there are {count}"));
     };
-    let place = format!("{what} in pool `{}`", pool.name());
-    if bytes != actual {
-        found.add(Violation::Size { what: place.clone(), planned: bytes, actual });
+    let name = format!("{name} in pool `{}`", pool.name());
+    if bytes != needed {
+        violations.add(Rule::PlacementSize, wrong_size(&name, bytes, needed));
     }
+    check_in_pool(graph, plan, stay, (pool, &name), violations);
+    if live.start >= live.end || live.end > steps(plan) {
+        let message = format!("{name} lives in {live}, which is not within the run of {} steps", steps(plan));
+        violations.add(Rule::WithinRun, message);
+    }
+}
+
+/// Checks A1, A3 and R2.
+fn check_in_pool(
+    graph: &Graph,
+    plan: &PoolPlan,
+    stay: &Stay,
+    (pool, name): (&Pool, &str),
+    violations: &mut ViolationCollector,
+) {
+    let Stay { occupant, pool: id, offset, bytes, .. } = *stay;
     let alignment = match occupant {
         Occupant::Tensor(id) => graph.tensor(id).alignment().unwrap_or(plan.alignment),
         Occupant::Scratch(id) => graph.operator(id).scratch_alignment(plan.alignment),
     };
+    // Both are powers of two, so the larger one is a multiple of the other.
     let alignment = alignment.max(pool.alignment);
     if !offset.is_multiple_of(alignment) {
-        found.add(Violation::Misaligned { what: place.clone(), offset, alignment });
+        violations.add(Rule::Aligned, geometry::misaligned(name, offset, alignment));
     }
     match (offset.checked_add(bytes), pool.bytes()) {
         (None, _) => {
-            let text = format!("{place} ({bytes} bytes at {offset}) ends above 2^64");
-            found.add(Violation::Stay(text));
+            let message = format!("{name} ({bytes} bytes at {offset}) ends above 2^64");
+            violations.add(Rule::WithinMemory, message);
         }
         (Some(end), Some(capacity)) if end > capacity => {
-            let text = format!("{place} ends at {end}, above its {capacity} bytes");
-            found.add(Violation::Stay(text));
+            let message = format!("{name} ends at {end}, above its {capacity} bytes");
+            violations.add(Rule::WithinMemory, message);
         }
         _ => {}
     }
     let content = Content::of_occupant(graph, occupant);
     if id != plan.pools.home_id() && !pool.takes(content, bytes) {
-        let text = format!("{place} ({bytes} bytes) is of a kind or a size that this pool does not take");
-        found.add(Violation::Stay(text));
-    }
-    if live.start >= live.end || live.end > steps(plan) {
-        let text = format!("{place} lives in {live}, which is not within the run of {} steps", steps(plan));
-        found.add(Violation::Stay(text));
+        let message = format!("{name} ({bytes} bytes) is of a kind or a size that this pool does not take");
+        violations.add(Rule::PoolAccepts, message);
     }
 }
 
-/// Tensors first by id, then workspaces, each by pool and time, and nobody twice in a pool at
-/// one time.
-fn check_neighbours(graph: &Graph, plan: &PoolPlan, one: &Stay, next: &Stay, found: &mut Found) {
-    let by = |stay: &Stay| (key(stay.occupant), stay.pool, stay.live.start);
-    let (what, pool) = (name(graph, next.occupant), pool_name(plan, next.pool));
-    if by(one) > by(next) {
-        let text = format!("{what} in {pool} from step {} on is not in the order of places", next.live.start);
-        found.add(Violation::Stay(text));
-    } else if by(one).0 == by(next).0 && one.pool == next.pool && one.live.overlaps(next.live) {
-        let text = format!("{what} has two places in {pool} at once, in {} and {}", one.live, next.live);
-        found.add(Violation::Stay(text));
+/// Checks R3 and R4 for an interval and the next one in the list.
+fn check_neighbours(
+    graph: &Graph,
+    plan: &PoolPlan,
+    stay: &Stay,
+    next: &Stay,
+    violations: &mut ViolationCollector,
+) {
+    let sort_key = |stay: &Stay| (key(stay.occupant), stay.pool, stay.live.start);
+    let (name, pool) = (name_or_id(graph, next.occupant), pool_name(plan, next.pool));
+    let is_same = key(stay.occupant) == key(next.occupant) && stay.pool == next.pool;
+    if sort_key(stay) > sort_key(next) {
+        let start = next.live.start;
+        let message = format!("{name} in {pool} from step {start} on is out of order in the list of places");
+        violations.add(Rule::ResidencySorted, message);
+    } else if is_same && stay.live.overlaps(next.live) {
+        let message = format!("{name} has two places in {pool} at once, in {} and {}", stay.live, next.live);
+        violations.add(Rule::ResidencyUnique, message);
     }
 }
 
-/// What the graph demands of two tensors, wherever both are in one pool at one time.
-fn check_constraints(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
+/// Checks D1 and D2.
+fn check_constraints(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
     if graph.relative_placements().is_empty() && graph.kept_apart().is_empty() {
         return;
     }
-    let mut of: BTreeMap<TensorId, Vec<&Stay>> = BTreeMap::new();
+    let mut of_tensor: BTreeMap<TensorId, Vec<&Stay>> = BTreeMap::new();
     for stay in &plan.stays {
         if let Occupant::Tensor(id) = stay.occupant {
-            of.entry(id).or_default().push(stay);
+            of_tensor.entry(id).or_default().push(stay);
         }
     }
-    let none = Vec::new();
-    let together = |one: TensorId, other: TensorId| {
-        let others = of.get(&other).unwrap_or(&none);
-        let meet = |own: &Stay, other: &&&Stay| own.pool == other.pool && own.live.overlaps(other.live);
-        let own = of.get(&one).unwrap_or(&none).iter();
-        let pairs = own.flat_map(move |&own| {
-            others.iter().filter(move |other| meet(own, other)).map(move |&other| (own, other))
-        });
-        pairs.collect::<Vec<(&Stay, &Stay)>>()
-    };
+    let stays_of = |id: TensorId| of_tensor.get(&id).map_or(&[] as &[&Stay], Vec::as_slice);
     let name = |id: TensorId| graph.tensor(id).name();
     for &RelativePlacement { tensor, of, at } in graph.relative_placements() {
-        for (own, other) in together(tensor, of) {
-            if other.offset.checked_add(at) != Some(own.offset) {
-                let text = format!(
+        for (placed, reference) in pairs_together(stays_of(tensor), stays_of(of)) {
+            if reference.offset.checked_add(at) != Some(placed.offset) {
+                let message = format!(
                     "in {}, tensor `{}` lies at {}, not {at} bytes after tensor `{}`, which lies at {}",
-                    pool_name(plan, own.pool),
+                    pool_name(plan, placed.pool),
                     name(tensor),
-                    own.offset,
+                    placed.offset,
                     name(of),
-                    other.offset
+                    reference.offset
                 );
-                found.add(Violation::Constraint(text));
+                violations.add(Rule::RelativePlacement, message);
             }
         }
     }
-    for &[one, other] in graph.kept_apart() {
-        for (a, b) in together(one, other) {
+    for &[first, second] in graph.kept_apart() {
+        for (a, b) in pairs_together(stays_of(first), stays_of(second)) {
             if a.offset < b.end() && b.offset < a.end() && a.bytes > 0 && b.bytes > 0 {
-                let text = format!(
+                let message = format!(
                     "tensors `{}` and `{}` share memory of {} but must be kept apart",
-                    name(one),
-                    name(other),
+                    name(first),
+                    name(second),
                     pool_name(plan, a.pool)
                 );
-                found.add(Violation::Constraint(text));
+                violations.add(Rule::KeptApart, message);
             }
         }
     }
 }
 
-/// Where nothing shares memory, nothing overlaps.
-fn check_overlaps(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
+/// All pairs of intervals, one of each list, that are in one pool at one time.
+fn pairs_together<'a>(
+    first: &'a [&'a Stay],
+    second: &'a [&'a Stay],
+) -> impl Iterator<Item = (&'a Stay, &'a Stay)> {
+    let are_together = |a: &Stay, b: &Stay| a.pool == b.pool && a.live.overlaps(b.live);
+    first.iter().flat_map(move |&a| second.iter().filter(move |b| are_together(a, b)).map(move |&b| (a, b)))
+}
+
+/// Checks A5 in each pool.
+fn check_disjoint(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
     for pool in plan.pools.ids() {
-        let there = plan.stays.iter().filter(|stay| stay.pool == pool);
-        let rectangle = |stay: &Stay| Rectangle {
+        let stays = plan.stays.iter().filter(|stay| stay.pool == pool);
+        let rectangle = |stay: &Stay| PlacedRectangle {
             of: stay.occupant,
             offset: stay.offset,
             bytes: stay.bytes,
@@ -173,47 +230,47 @@ fn check_overlaps(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
             alignment: 1,
             fixed: None,
         };
-        let rectangles: Vec<_> = there.map(rectangle).collect();
-        let name = |occupant| format!("{} in {}", name(graph, occupant), pool_name(plan, pool));
-        geometry::check_overlaps(&rectangles, &name, found);
+        let rectangles: Vec<_> = stays.map(rectangle).collect();
+        let name = |occupant| format!("{} in {}", name_or_id(graph, occupant), pool_name(plan, pool));
+        geometry::check_disjoint(&rectangles, &name, violations);
     }
 }
 
-/// Who is said to use what where uses it, and finds it there.
-pub(super) fn check_uses(graph: &Graph, plan: &PoolPlan, found: &mut Found) {
-    let mut said: BTreeSet<(u32, (u8, u32))> = BTreeSet::new();
-    let mut of: BTreeMap<((u8, u32), PoolId), Vec<&Stay>> = BTreeMap::new();
+/// Checks R5 to R7.
+pub(super) fn check_uses(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
+    let mut seen: BTreeSet<(u32, (u8, u32))> = BTreeSet::new();
+    let mut stays: BTreeMap<((u8, u32), PoolId), Vec<&Stay>> = BTreeMap::new();
     for stay in &plan.stays {
-        of.entry((key(stay.occupant), stay.pool)).or_default().push(stay);
+        stays.entry((key(stay.occupant), stay.pool)).or_default().push(stay);
     }
-    for one in &plan.uses {
-        let Some(&id) = plan.order.get(one.step as usize) else {
-            let text = format!("a use at step {}, but there are {} operators", one.step, plan.order.len());
-            found.add(Violation::Stay(text));
+    for entry in &plan.uses {
+        let Use { step, occupant, pool } = *entry;
+        let Some(&id) = plan.order.get(step as usize) else {
+            let message = format!("a use at step {step}, but there are {} operators", plan.order.len());
+            violations.add(Rule::UseOfOperand, message);
             continue;
         };
         let operator = graph.operator(id);
-        let is_operand = match one.occupant {
+        let is_operand = match occupant {
             Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
-            Occupant::Scratch(own) => own == id,
+            Occupant::Scratch(owner) => owner == id,
         };
-        let there = of.get(&(key(one.occupant), one.pool)).into_iter().flatten();
-        let is_there = there.copied().any(|stay| stay.live.contains(one.step));
-        let is_first = said.insert((one.step, key(one.occupant)));
-        let (operator, step) = (operator.name(), one.step);
-        let what = name(graph, one.occupant);
+        let in_pool = stays.get(&(key(occupant), pool)).into_iter().flatten();
+        let is_resident = in_pool.copied().any(|stay| stay.live.contains(step));
+        let is_first = seen.insert((step, key(occupant)));
+        let (operator, name) = (operator.name(), name_or_id(graph, occupant));
         if !is_operand {
-            let text = format!("operator `{operator}` at step {step} does not use {what}");
-            found.add(Violation::Stay(text));
-        } else if !is_there {
-            let pool = pool_name(plan, one.pool);
-            let text = format!(
-                "{what} is said to be in {pool} for operator `{operator}` at step {step}, but is not"
+            let message = format!("operator `{operator}` at step {step} does not use {name}");
+            violations.add(Rule::UseOfOperand, message);
+        } else if !is_resident {
+            let pool = pool_name(plan, pool);
+            let message = format!(
+                "operator `{operator}` at step {step} uses {name} in {pool}, where it has no place then"
             );
-            found.add(Violation::Stay(text));
+            violations.add(Rule::UseResident, message);
         } else if !is_first {
-            let text = format!("it is said twice where operator `{operator}` at step {step} finds {what}");
-            found.add(Violation::Stay(text));
+            let message = format!("two uses of {name} by operator `{operator}` at step {step}");
+            violations.add(Rule::UseUnique, message);
         }
     }
 }

@@ -1,35 +1,35 @@
 use super::*;
-use crate::allocate::exact::displace::tests::{crowd, instance, overlap};
+use crate::allocate::exact::displace::tests::{crowded_problem, instance, overlap};
 use crate::problem::{Buffer, Problem};
 use crate::random::Random;
 
-/// What an order is worth, computed anew from what conflicts.
-fn check(problem: &Problem, instance: &Instance, stacking: &Stacking) {
-    let mut anew = stacking.clone();
-    anew.order.iter().enumerate().for_each(|(place, &item)| {
-        assert_eq!(stacking.nodes[item as usize].place as usize, place);
+/// Compares all derived values with values computed from the conflicts alone.
+fn check(problem: &Problem, instance: &ExactInstance, stacking: &Stacking) {
+    let mut expected = stacking.clone();
+    expected.order.iter().enumerate().for_each(|(position, &item)| {
+        assert_eq!(stacking.items[item as usize].position as usize, position);
     });
-    for place in 0..anew.order.len() {
-        let item = anew.order[place];
-        let before = &anew.order[..place];
+    for position in 0..expected.order.len() {
+        let item = expected.order[position];
+        let before = &expected.order[..position];
         let conflicts = |other: &&u32| instance.conflicts.row(item).iter().any(|with| with.item == **other);
-        let floor = before.iter().filter(conflicts).map(|&other| anew.nodes[other as usize].top).max();
-        let node = anew.nodes[item as usize];
-        anew.nodes[item as usize].top = node.aligned(floor.unwrap_or(0)) + node.size;
+        let floor = before.iter().filter(conflicts).map(|&other| expected.items[other as usize].top).max();
+        let node = expected.items[item as usize];
+        expected.items[item as usize].top = node.aligned(floor.unwrap_or(0)) + node.size;
     }
-    for place in (0..anew.order.len()).rev() {
-        let item = anew.order[place];
-        let after = &anew.order[place + 1..];
+    for position in (0..expected.order.len()).rev() {
+        let item = expected.order[position];
+        let after = &expected.order[position + 1..];
         let conflicts = |other: &&u32| instance.conflicts.row(item).iter().any(|with| with.item == **other);
-        let roof = after.iter().filter(conflicts).map(|&other| anew.nodes[other as usize].highest).min();
-        let node = anew.nodes[item as usize];
-        anew.nodes[item as usize].highest = node.aligned_down(roof.unwrap_or(i32::MAX) - node.size);
+        let roof = after.iter().filter(conflicts).map(|&other| expected.items[other as usize].highest).min();
+        let node = expected.items[item as usize];
+        expected.items[item as usize].highest = node.aligned_down(roof.unwrap_or(i32::MAX) - node.size);
     }
     let numbers = |stacking: &Stacking| -> Vec<(i32, i32)> {
-        stacking.nodes.iter().map(|node| (node.top, node.highest)).collect()
+        stacking.items.iter().map(|node| (node.top, node.highest)).collect()
     };
-    assert_eq!(numbers(stacking), numbers(&anew));
-    assert_eq!(stacking.excess, anew.nodes.iter().map(Node::excess).sum::<i64>());
+    assert_eq!(numbers(stacking), numbers(&expected));
+    assert_eq!(stacking.excess, expected.items.iter().map(StackedItem::excess).sum::<i64>());
     let offsets = stacking.offsets();
     for item in 0..offsets.len() {
         assert!(offsets[item].is_multiple_of(problem.buffer(instance.ids[item]).alignment()));
@@ -38,11 +38,11 @@ fn check(problem: &Problem, instance: &Instance, stacking: &Stacking) {
 }
 
 #[test]
-fn moves_leave_what_the_order_is_worth() {
+fn moves_keep_derived_values_consistent() {
     let (mut solved, mut stopped) = (0, 0);
     for seed in 0..100 {
         let mut random = Random::new(seed);
-        let problem = crowd(&mut random);
+        let problem = crowded_problem(&mut random);
         let instance = instance(&problem);
         let start: Vec<u64> = (0..instance.sizes.len() as u64).map(|item| 64 * item).collect();
         let mut stacking = Stacking::new(&instance, &start, 250).expect("small numbers");
@@ -50,15 +50,15 @@ fn moves_leave_what_the_order_is_worth() {
         for number in 0..200 {
             let item = random.below(start.len()) as u32;
             let before = stacking.clone();
-            stacking.take_out(&instance, item);
+            stacking.remove_item(&instance, item);
             let slot = random.below(stacking.excesses().len());
             if slot == stacking.slot() {
-                stacking.put_back(&instance, item, false);
+                stacking.restore_item(&instance, item, false);
             } else {
-                let most = before.excess + i64::from(random.below(100) as u32);
-                if !stacking.put_in(&instance, item, slot, most) {
-                    assert!(stacking.excess > most);
-                    stacking.put_back(&instance, item, true);
+                let limit = before.excess + i64::from(random.below(100) as u32);
+                if !stacking.insert_item(&instance, item, slot, limit) {
+                    assert!(stacking.excess > limit);
+                    stacking.restore_item(&instance, item, true);
                     assert_eq!(stacking.order, before.order);
                     assert_eq!((&stacking.below, &stacking.above), (&before.below, &before.above));
                     stopped += 1;
@@ -75,11 +75,11 @@ fn moves_leave_what_the_order_is_worth() {
 }
 
 #[test]
-fn a_solution_is_below_the_capacity() {
+fn a_packing_ends_below_the_capacity() {
     let mut solved = 0;
     for seed in 0..100 {
         let mut random = Random::new(seed);
-        let problem = crowd(&mut random);
+        let problem = crowded_problem(&mut random);
         let instance = instance(&problem);
         let start = vec![0; instance.sizes.len()];
         let mut stacking = Stacking::new(&instance, &start, 250).expect("small numbers");
@@ -94,13 +94,13 @@ fn a_solution_is_below_the_capacity() {
                 break;
             }
             let item = random.below(start.len()) as u32;
-            stacking.take_out(&instance, item);
+            stacking.remove_item(&instance, item);
             let excesses = stacking.excesses();
             let slot = (0..excesses.len()).min_by_key(|&slot| excesses[slot]).expect("one slot at least");
             if slot == stacking.slot() {
-                stacking.put_back(&instance, item, false);
+                stacking.restore_item(&instance, item, false);
             } else {
-                assert!(stacking.put_in(&instance, item, slot, i64::MAX));
+                assert!(stacking.insert_item(&instance, item, slot, i64::MAX));
             }
         }
     }
@@ -108,7 +108,7 @@ fn a_solution_is_below_the_capacity() {
 }
 
 #[test]
-fn numbers_that_are_too_large_are_left_to_others() {
+fn numbers_above_the_limit_are_refused() {
     let buffers = vec![Buffer::new(1 << 40, 0..2), Buffer::new(3, 1..3)];
     let problem = Problem::new(buffers).expect("a problem");
     assert!(Stacking::new(&instance(&problem), &[0, 1 << 40], (1 << 40) + 3).is_none());

@@ -1,3 +1,5 @@
+//! The fields of a plan for several memories.
+
 use serde::{Deserialize, Serialize};
 
 use crate::export::json::document::VariablesText;
@@ -5,127 +7,127 @@ use crate::export::json::{BodyEntry, ImportRecord, OccupantEntry, SharesEntry, T
 use crate::import::json;
 use crate::{Content, Loading, Pools, Variables};
 
-/// The contents of a plan for several memories, as they stand there: claims, which
-/// [`verify`](crate::verify) judges. All sizes and offsets are bytes.
+/// The contents of a plan for several memories as unchecked claims; [`verify`](crate::verify) checks the
+/// plan that they give. All sizes and offsets are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolPlanDocument {
     /// [`POOL_FORMAT`](crate::export::json::POOL_FORMAT).
     pub format: String,
-    /// The model's name.
+    /// Name of the model.
     #[serde(default)]
     pub model: String,
-    /// What a run costs.
+    /// Cost of a run.
     pub cost: u64,
-    /// No choice of places costs less, for this order.
+    /// Lower bound on the cost of any placement, for this order.
     pub lower_bound: u64,
-    /// What would be left if every pool were as large as one wishes.
+    /// Unavoidable cost: the cost that would remain if every pool had unlimited capacity.
     #[serde(default)]
     pub floor: u64,
-    /// Constants that are on chip before the first run.
+    /// Bytes of constants that are copied on chip before the first run.
     #[serde(default)]
     pub preloaded_bytes: u64,
-    /// Alignment of what asks for none.
+    /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
-    /// Where variables live.
+    /// Location of variables.
     #[serde(default, with = "VariablesText")]
     pub variables: Variables,
-    /// When constants come on chip.
+    /// When constants are copied on chip.
     #[serde(default, with = "LoadingText")]
     pub loading: Loading,
-    /// How many steps before its use what is copied has its place.
+    /// Prefetch distance: a transfer has its destination this many steps before the use of the data.
     #[serde(default)]
     pub prefetch: u32,
-    /// The pool in which inputs are; home where absent.
+    /// The pool in which the caller writes inputs; the backing store if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<String>,
-    /// The pool in which outputs must be; home where absent.
+    /// The pool from which the caller reads outputs; the backing store if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<String>,
-    /// How the model was imported.
+    /// Import options of the model.
     #[serde(default, deserialize_with = "record::object")]
     pub options: ImportRecord,
-    /// Fingerprint of the graph; not checked where absent.
+    /// Fingerprint of the graph; not checked if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph_hash: Option<String>,
-    /// Operators by index, in the order to run.
+    /// Operators by index, in the order of execution.
     pub order: Vec<usize>,
-    /// Operators folded away, by index.
+    /// Folded operators, by index.
     #[serde(default)]
     pub folded: Vec<usize>,
-    /// The memories, fast ones first; the last is home.
+    /// The memories, fast ones first; the last is the backing store.
     #[serde(deserialize_with = "json::few_objects::<{ Pools::MAX_COUNT }, _, _>")]
     pub pools: Vec<PoolEntry>,
-    /// The tensors that have a place or share one, by index.
+    /// Tensors that reside in a pool or share memory, by index.
     #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<PoolTensorEntry>,
-    /// The workspaces that have a place, by operator.
+    /// Scratch by operator.
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<PoolScratchEntry>,
-    /// Copies, by when they are due.
+    /// Transfers, by due step.
     #[serde(default, deserialize_with = "json::objects")]
     pub transfers: Vec<TransferEntry>,
-    /// Where operators find what is not in the first pool in which it has a place.
+    /// Accesses to occupants that are not in the first of the pools that hold them.
     #[serde(default, deserialize_with = "json::objects")]
     pub uses: Vec<UseEntry>,
-    /// Plans of the bodies of operators that run, by operator and position.
+    /// Plans of the bodies of operators, by operator and position.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub bodies: Vec<BodyEntry>,
 }
 
-/// A memory, and what the plan does with it.
+/// A memory, and its use by the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolEntry {
-    /// Its name; no two have one.
+    /// Name, unique among the pools.
     pub name: String,
-    /// How many bytes there are, if there is a limit.
+    /// Capacity; absent for no limit.
     #[serde(default)]
     pub capacity_bytes: Option<u64>,
-    /// Offsets are multiples of this power of two.
+    /// Alignment of offsets, a power of two.
     #[serde(default = "one")]
     pub alignment: u64,
-    /// Nothing above this size can live there.
+    /// Size of the largest tensor that the pool may hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest_bytes: Option<u64>,
-    /// What can live there; everything where absent.
+    /// Contents that the pool may hold; everything if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds: Option<Vec<ContentEntry>>,
-    /// What each byte costs that an operator reads there.
+    /// Cost of a byte that an operator reads in place.
     #[serde(default)]
     pub read_cost: u32,
-    /// What each byte costs that an operator writes there.
+    /// Cost of a byte that an operator writes in place.
     #[serde(default)]
     pub write_cost: u32,
-    /// What each byte costs that is copied from there; `read_cost` where absent.
+    /// Cost of a byte that is copied from the pool; `read_cost` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_from_cost: Option<u32>,
-    /// What each byte costs that is copied to there; `write_cost` where absent.
+    /// Cost of a byte that is copied to the pool; `write_cost` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_to_cost: Option<u32>,
-    /// The end of what lies topmost.
+    /// End of the topmost occupant.
     #[serde(default)]
     pub used_bytes: u64,
-    /// Bytes that a run reads from it.
+    /// Bytes that a run reads from the pool.
     #[serde(default)]
     pub read_bytes: u64,
-    /// Bytes that a run writes to it.
+    /// Bytes that a run writes to the pool.
     #[serde(default)]
     pub written_bytes: u64,
 }
 
-/// What a pool may hold.
+/// A kind of contents of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ContentEntry {
-    /// Inputs, outputs, and what lies between operators.
+    /// Inputs, outputs and intermediate tensors.
     Activations,
     /// Weights and other data that no run changes.
     Constants,
     /// State that outlives a run.
     Variables,
-    /// Workspaces of operators.
+    /// Scratch of operators.
     Scratch,
 }
 
@@ -151,92 +153,92 @@ impl From<ContentEntry> for Content {
     }
 }
 
-/// A tensor that has a place, or several.
+/// A tensor with its residency intervals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolTensorEntry {
-    /// The tensor's number in the model.
+    /// Index of the tensor in the model.
     pub index: usize,
-    /// Its name, made unique by [`unique_names`](crate::export::unique_names).
+    /// Name, made unique by [`unique_names`](crate::export::unique_names).
     pub name: String,
     /// Size.
     pub bytes: u64,
-    /// Where its contents come from; not read back.
+    /// Source of its contents; ignored by the reader.
     #[serde(default)]
     pub kind: TensorRole,
-    /// The pool in which it is whenever it has a place; none if it moves. Not read back.
+    /// The pool of all its residency intervals; none if it moves. Ignored by the reader.
     #[serde(default)]
     pub pool: Option<String>,
-    /// Its places, by pool and time.
+    /// Residency intervals, by pool and time.
     #[serde(deserialize_with = "json::objects")]
     pub stays: Vec<StayEntry>,
-    /// Whose memory it shares while both are needed, and how.
+    /// The tensors whose memory it shares while both are live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shares: Option<SharesEntry>,
 }
 
-/// The workspace of an operator.
+/// The scratch of an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolScratchEntry {
-    /// The operator's number in the model.
+    /// Index of the operator in the model.
     pub operator: usize,
     /// Size.
     pub bytes: u64,
-    /// Its place.
+    /// Its residency interval.
     #[serde(deserialize_with = "json::objects")]
     pub stays: Vec<StayEntry>,
 }
 
-/// A place in a pool for some steps.
+/// A residency interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StayEntry {
-    /// The pool's name.
+    /// Name of the pool.
     pub pool: String,
-    /// Bytes from the start of the pool.
+    /// Offset from the start of the pool.
     pub offset: u64,
-    /// Size, if it is not that of the tensor: in wrong plans only.
+    /// Size, if it differs from the size of the tensor, which is an error in the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// The first step at which the place is its own, and the step after the last.
+    /// First step of the interval, and end (exclusive).
     pub live: [u32; 2],
 }
 
-/// A copy from one pool to another.
+/// A transfer from one pool to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TransferEntry {
-    /// The tensor's unique name.
+    /// Unique name of the tensor.
     pub tensor: String,
-    /// The tensor's number in the model.
+    /// Index of the tensor in the model.
     pub index: usize,
-    /// From the start of this step it may be under way.
+    /// Step at whose start the transfer may begin.
     pub step: u32,
-    /// Before the operator of this step it is done; `step` where absent.
+    /// Step before whose operator the transfer is complete; `step` if absent.
     #[serde(default)]
     pub due: Option<u32>,
-    /// From where.
+    /// Name of the source pool.
     pub from: String,
-    /// To where.
+    /// Name of the destination pool.
     pub to: String,
-    /// Bytes.
+    /// Number of bytes copied.
     pub bytes: u64,
 }
 
-/// An operator finds a tensor, or its workspace, in this pool.
+/// The pool in which the operator of a step accesses a tensor or its scratch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UseEntry {
     /// The step of the operator.
     pub step: u32,
-    /// What it reads or writes.
+    /// The tensor or scratch.
     pub occupant: OccupantEntry,
-    /// The pool's name.
+    /// Name of the pool.
     pub pool: String,
 }
 
-/// How [`Loading`] is written.
+/// The JSON form of [`Loading`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Loading", rename_all = "snake_case")]
 enum LoadingText {

@@ -1,3 +1,5 @@
+//! From a document to a plan for several memories.
+
 use std::collections::HashSet;
 
 use super::{PoolEntry, PoolPlanDocument, StayEntry};
@@ -7,22 +9,21 @@ use crate::export::{graph_hash, items};
 use crate::{Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Stay, TensorId, Traffic, Transfer, Use};
 
 impl PoolPlanDocument {
-    /// Reads a plan for several memories. Fields that this version does not know are
-    /// ignored.
+    /// Reads a plan for several memories. Unknown fields are ignored.
     ///
     /// # Errors
-    /// [`DocumentError::Malformed`] saying where, [`DocumentError::Format`].
+    /// [`DocumentError::Malformed`] with the position, [`DocumentError::Format`].
     pub fn from_json(text: &str) -> Result<Self, DocumentError> {
         parse(text, POOL_FORMAT)
     }
 
-    /// The memories that it is for.
+    /// The memories of the plan.
     ///
     /// # Errors
-    /// [`DocumentError::Pools`] if they cannot be meant.
+    /// [`DocumentError::Pools`] if they are invalid.
     pub fn to_pools(&self) -> Result<Pools, DocumentError> {
         let pools = || -> Result<Pools, Error> {
-            // More than there may be are refused, and not made first.
+            // `Pools::new` refuses more than `MAX_COUNT`; converting one more suffices to make it do so.
             let list = self.pools.iter().take(Pools::MAX_COUNT + 1).map(PoolEntry::to_pool);
             let mut pools = Pools::new(list)?.loading(self.loading).prefetch(self.prefetch);
             if let Some(name) = &self.inputs {
@@ -36,11 +37,11 @@ impl PoolPlanDocument {
         pools().map_err(|error| DocumentError::Pools(error.to_string()))
     }
 
-    /// The plan that it claims to be for `graph`: right in its references, everything else
-    /// as stated.
+    /// The plan for `graph` that the document claims. References to the graph are checked; everything
+    /// else is as stated.
     ///
     /// # Errors
-    /// What does not refer to this graph, naming the culprit.
+    /// The first reference that does not fit this graph.
     pub fn to_plan(&self, graph: &Graph) -> Result<PoolPlan, DocumentError> {
         let pools = self.to_pools()?;
         let mut plan = PoolPlan::unplaced(graph, &pools);
@@ -68,9 +69,9 @@ impl PoolPlanDocument {
         Ok(plan)
     }
 
-    /// Tensors by id, then workspaces, each by pool and time.
+    /// Residency intervals: tensors by id, then scratch, each by pool and time.
     fn stays(&self, graph: &Graph, pools: &Pools, names: &[String]) -> Result<Vec<Stay>, DocumentError> {
-        let mut list = List { pools, stays: Vec::new(), seen: HashSet::new() };
+        let mut list = ResidencyReader { pools, stays: Vec::new(), seen: HashSet::new() };
         for entry in &self.tensors {
             let id = tensor(graph, entry.index, || format!("the entry of tensor `{}`", entry.name))?;
             let actual = &names[id.index()];
@@ -83,7 +84,7 @@ impl PoolPlanDocument {
         }
         for (position, entry) in self.scratch.iter().enumerate() {
             let id = operator(graph, entry.operator, || format!("entry {position} of `scratch`"))?;
-            let what = || format!("the workspace of operator {} (`{}`)", id, graph.operator(id).name());
+            let what = || format!("the scratch of operator {} (`{}`)", id, graph.operator(id).name());
             list.add(Occupant::Scratch(id), entry.bytes, &entry.stays, &what)?;
         }
         let key = |occupant| match occupant {
@@ -135,7 +136,7 @@ impl PoolEntry {
         let mut pool = Pool::new(self.name.clone()).alignment(self.alignment);
         (pool.capacity, pool.largest) = (self.capacity_bytes, self.largest_bytes);
         if let Some(holds) = &self.holds {
-            pool = pool.only(holds.iter().map(|&one| one.into()));
+            pool = pool.only(holds.iter().map(|&entry| entry.into()));
         }
         (pool.read, pool.write) = (self.read_cost, self.write_cost);
         (pool.copy_from, pool.copy_to) = (self.copy_from_cost, self.copy_to_cost);
@@ -143,14 +144,14 @@ impl PoolEntry {
     }
 }
 
-/// Places, as they are read.
-struct List<'a> {
+/// Collects residency intervals and refuses two entries for one occupant.
+struct ResidencyReader<'a> {
     pools: &'a Pools,
     stays: Vec<Stay>,
     seen: HashSet<Occupant>,
 }
 
-impl List<'_> {
+impl ResidencyReader<'_> {
     fn add(
         &mut self,
         occupant: Occupant,
@@ -164,7 +165,7 @@ impl List<'_> {
         for entry in entries {
             self.stays.push(Stay {
                 occupant,
-                pool: pool(self.pools, &entry.pool, || format!("a place of {}", what()))?,
+                pool: pool(self.pools, &entry.pool, || format!("a residency interval of {}", what()))?,
                 offset: entry.offset,
                 bytes: entry.bytes.unwrap_or(bytes),
                 live: live(entry.live),
@@ -175,8 +176,8 @@ impl List<'_> {
 }
 
 fn pool(pools: &Pools, name: &str, place: impl Fn() -> String) -> Result<PoolId, DocumentError> {
-    let found = pools.ids().find(|&id| pools.pool(id).name() == name);
-    found.ok_or_else(|| DocumentError::UnknownPool { place: place(), pool: name.to_owned() })
+    let id = pools.ids().find(|&id| pools.pool(id).name() == name);
+    id.ok_or_else(|| DocumentError::UnknownPool { place: place(), pool: name.to_owned() })
 }
 
 fn check_name(

@@ -1,3 +1,5 @@
+//! From a plan for several memories to a document.
+
 use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry, UseEntry,
 };
@@ -8,7 +10,7 @@ use crate::import::ImportOptions;
 use crate::{Content, Graph, Loading, Occupant, OperatorId, Pool, PoolPlan, Stay, TensorId, Traffic};
 
 impl PoolPlanDocument {
-    /// A plan of a graph that was imported with these options.
+    /// The document of a plan for a graph that was imported with these options.
     #[must_use]
     pub fn of_graph(graph: &Graph, plan: &PoolPlan, options: &ImportOptions) -> Self {
         let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
@@ -36,14 +38,14 @@ impl PoolPlanDocument {
             folded: folded.map(OperatorId::index).collect(),
             pools: pools.collect(),
             tensors: tensors(graph, plan),
-            scratch: workspaces(graph, plan),
+            scratch: scratch(graph, plan),
             transfers: transfers(graph, plan),
             uses: uses(plan),
             bodies: bodies(graph, &plan.bodies),
         }
     }
 
-    /// The document: a field on each line, and a line for each pool, tensor and copy.
+    /// The text of the document, with a line for each field, pool, tensor and transfer.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut fields = vec![
@@ -78,7 +80,8 @@ impl PoolPlanDocument {
 
 impl PoolEntry {
     fn of(pool: &Pool, used_bytes: u64, traffic: Traffic) -> Self {
-        let holds = (pool.holds != Content::ALL).then(|| pool.holds.iter().map(|&one| one.into()).collect());
+        let holds =
+            (pool.holds != Content::ALL).then(|| pool.holds.iter().map(|&kind| kind.into()).collect());
         Self {
             name: pool.name.clone(),
             capacity_bytes: pool.capacity,
@@ -101,7 +104,7 @@ impl StayEntry {
         Self {
             pool: items::pool_name(plan, stay.pool),
             offset: stay.offset,
-            bytes: Some(stay.bytes).filter(|&own| own != bytes),
+            bytes: Some(stay.bytes).filter(|&stated| stated != bytes),
             live: steps(stay.live),
         }
     }
@@ -129,7 +132,7 @@ fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
     entries.collect()
 }
 
-fn workspaces(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
+fn scratch(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
     let flat = plan.flattened(graph);
     let entries = graph.operator_ids().filter_map(|id| {
         let bytes = flat.operator(id).scratch_bytes();
@@ -142,24 +145,24 @@ fn workspaces(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
 fn transfers(graph: &Graph, plan: &PoolPlan) -> Vec<TransferEntry> {
     let names = items::tensor_names(graph);
     let name = |id| items::pool_name(plan, id);
-    let known = plan.transfers.iter().filter(|one| one.tensor.index() < names.len());
-    let entries = known.map(|one| TransferEntry {
-        tensor: names[one.tensor.index()].clone(),
-        index: one.tensor.index(),
-        step: one.step,
-        due: Some(one.due),
-        from: name(one.from),
-        to: name(one.to),
-        bytes: one.bytes,
+    let exist = plan.transfers.iter().filter(|transfer| transfer.tensor.index() < names.len());
+    let entries = exist.map(|transfer| TransferEntry {
+        tensor: names[transfer.tensor.index()].clone(),
+        index: transfer.tensor.index(),
+        step: transfer.step,
+        due: Some(transfer.due),
+        from: name(transfer.from),
+        to: name(transfer.to),
+        bytes: transfer.bytes,
     });
     entries.collect()
 }
 
 fn uses(plan: &PoolPlan) -> Vec<UseEntry> {
-    let entries = plan.uses.iter().map(|one| UseEntry {
-        step: one.step,
-        occupant: one.occupant.into(),
-        pool: items::pool_name(plan, one.pool),
+    let entries = plan.uses.iter().map(|access| UseEntry {
+        step: access.step,
+        occupant: access.occupant.into(),
+        pool: items::pool_name(plan, access.pool),
     });
     entries.collect()
 }

@@ -1,0 +1,118 @@
+use super::{Refit, Start};
+use crate::ids::PoolId;
+use crate::limits::{CancelToken, Limits, Meter, Stop};
+use crate::placement::instance::{Access, Instance, NewItem, Room};
+use crate::placement::pack::{Laid, Packer, pack};
+use crate::placement::path::Prices;
+use crate::placement::primal::by_worth;
+use crate::placement::state::State;
+use crate::placement::way::Presence;
+use crate::random::Random;
+
+/// Items that are written at some step and read at later ones, of which few fit on chip at once.
+fn instance(random: &mut Random) -> Instance {
+    let room = |capacity, cost| Room {
+        capacity,
+        bytes: capacity,
+        alignment: 4,
+        read: cost,
+        write: cost,
+        from: cost,
+        to: cost,
+    };
+    let steps = 30;
+    let mut instance = Instance::new(vec![room(400, 0), room(1 << 20, 1)], steps, 0, &Limits::new());
+    for _ in 0..40 {
+        let size = 1 + random.below(120) as u64;
+        let first = random.below(steps as usize - 1) as u32;
+        let mut accesses = vec![Access { step: first, read: 0, write: size, before: 0, after: size }];
+        for step in first + 1..steps {
+            if random.below(4) == 0 {
+                accesses.push(Access { step, read: size, write: 0, before: size, after: size });
+            }
+        }
+        accesses.last_mut().expect("at least the first").after = 0;
+        let (start, finish) = (PoolId::new(1), PoolId::new(1));
+        let alignment = 1 << random.below(4);
+        let accesses = &accesses;
+        instance.add(&NewItem { size, alignment, pools: 3, start, finish, whole: false, accesses });
+    }
+    super::super::complete(&mut instance);
+    instance
+}
+
+/// Ways, costs, and offsets agree, and no two items lie on each other.
+fn check(refit: &Refit<'_, '_>) {
+    let instance = refit.instance;
+    let all = refit.all_laid();
+    let mut cost = 0;
+    for item in 0..instance.items.len() {
+        let mut stays: Vec<Presence> = Vec::new();
+        refit.state.trip(item).stays(|stay| stays.push(stay));
+        let mut laid: Vec<Presence> =
+            all.iter().filter(|one| one.item == item).map(|one| one.presence).collect();
+        let by_time = |one: &Presence| one.from;
+        stays.sort_by_key(by_time);
+        laid.sort_by_key(by_time);
+        assert_eq!(stays, laid, "item {item}");
+        assert_eq!(refit.state.chosen.costs[item], refit.state.trip(item).cost(), "item {item}");
+        cost += refit.state.chosen.costs[item];
+    }
+    assert_eq!(refit.cost(), cost);
+    let size = |one: &Laid| instance.items[one.item].size;
+    for (place, one) in all.iter().enumerate() {
+        assert!(one.offset.is_multiple_of(instance.items[one.item].alignment.max(4)));
+        assert!(one.offset + size(one) <= instance.rooms[0].bytes);
+        for other in &all[..place] {
+            let meet = one.presence.from < other.presence.end && other.presence.from < one.presence.end;
+            let apart = one.offset + size(one) <= other.offset || other.offset + size(other) <= one.offset;
+            assert!(!meet || apart, "{one:?} and {other:?}");
+        }
+    }
+}
+
+/// Exchanges with so much work for each as `most_work` draws: how many made the cost lower, and how
+/// many ran out of work.
+fn exchange(seed: u64, most_work: impl Fn(&mut Random) -> u64) -> (usize, usize) {
+    let mut random = Random::new(seed);
+    let instance = instance(&mut random);
+    let free = Prices::none(1, instance.steps);
+    let mut state = State::new(&instance);
+    let at_home = state.chosen.costs.clone();
+    state.rebuild(&by_worth(&instance.worth(&at_home)), &free);
+    let (packed, ..) = pack(&instance, &state.chosen, Packer::Walk).expect("not cancelled");
+    let refit = Refit::new(&mut state, (&free, &at_home), &packed.laid, Start::BySize);
+    let mut refit = refit.expect("all can be in the backing store");
+    check(&refit);
+    let (mut lower, mut short) = (0, 0);
+    for _ in 0..100 {
+        let item = random.below(instance.items.len());
+        if !refit.wants(item) {
+            continue;
+        }
+        let before = refit.cost();
+        refit.most_work = refit.work().saturating_add(most_work(&mut random));
+        refit.turn_over(item, &mut random, &mut Meter::new(&Limits::new(), u64::MAX)).expect("no limit");
+        assert!(refit.cost() <= before, "{} after {before}", refit.cost());
+        check(&refit);
+        lower += usize::from(refit.cost() < before);
+        short += usize::from(refit.work() >= refit.most_work);
+        let token = CancelToken::new();
+        token.cancel();
+        let (limits, before) = (Limits::new().cancel(token), refit.cost());
+        let stopped = refit.turn_over(item, &mut random, &mut Meter::new(&limits, u64::MAX));
+        assert_eq!(stopped, Err(Stop::Cancelled));
+        assert!(refit.cost() <= before, "{} after {before}", refit.cost());
+        check(&refit);
+    }
+    (lower, short)
+}
+
+#[test]
+fn exchanges_keep_offsets_whatever_stops_them() {
+    let sum = |all: [usize; 2], (lower, short): (usize, usize)| [all[0] + lower, all[1] + short];
+    let [lower, _] = (0..30).map(|seed| exchange(seed, |_| u64::MAX)).fold([0; 2], sum);
+    let [fewer, short] =
+        (0..30).map(|seed| exchange(seed, |random| random.below(600) as u64)).fold([0; 2], sum);
+    assert!(lower > 20 && fewer > 0 && short > 100, "{lower} and {fewer} lower, {short} short of work");
+}
