@@ -400,7 +400,7 @@ fn files_that_cannot_be_rewritten_are_refused() {
     assert!(matches!(error(b"no model", &plan), OnnxError::Import(_)));
     // Protobuf merges several fields of one message.
     let pieces = [bytes.as_slice(), &length_delimited(7, length_delimited(2, "name"))].concat();
-    assert!(error(&pieces, &plan).to_string().contains("several pieces"));
+    assert!(error(&pieces, &plan).to_string().contains("several fields"));
     let mut wrong = plan.clone();
     wrong.tensors[1].as_mut().unwrap().offset = wrong.tensors[0].as_ref().unwrap().offset;
     assert!(matches!(error(&bytes, &wrong), OnnxError::Violations(_)));

@@ -430,14 +430,9 @@ fn inputs_may_be_given_other_shapes() {
     assert_eq!(given("x", "5x3xSxS", &[("S", 4)]).unwrap(), expected);
     assert_eq!(given("x", "5x3xSxS", &[("S", 4), ("n", 5)]).unwrap(), expected);
     for (name, shape, dims, text) in [
-        (
-            "X",
-            "5x3x4x4",
-            &[][..],
-            "no shape can be given to `X`: the file has no such input; there are `x`, `mask`",
-        ),
-        ("x", "5x3x4", &[], "no shape can be given to `x`: it has 4 dimensions, not 3"),
-        ("x", "5x3x4x4", &[("n", 6)], "no shape can be given to `x`: `n` is 6 and 5"),
+        ("X", "5x3x4x4", &[][..], "invalid shape for `X`: the file has no such input; there are `x`, `mask`"),
+        ("x", "5x3x4", &[], "invalid shape for `x`: it has 4 dimensions, not 3"),
+        ("x", "5x3x4x4", &[("n", 6)], "invalid shape for `x`: `n` is 6 and 5"),
         ("x", "5x3xSxS", &[], "bind `S` by --dim S=1"),
         ("x", "5x3xSxS", &[("T", 1)], "no tensor has a symbolic dimension `T`; there are `S`, `n`"),
     ] {
@@ -708,7 +703,7 @@ fn given_values_decide() {
     assert_eq!(shape_of(&with("c", &[1]).unwrap(), "y"), [2, 3]);
     for (name, numbers, text) in [
         ("sr", &[8000][..], "Strange"),
-        ("sr", &[1, 2], "no value can be given to `sr`: it has 1 elements, not 2"),
+        ("sr", &[1, 2], "invalid value for `sr`: it has 1 elements, not 2"),
         ("c", &[2], "2 is outside the range of its element type"),
         ("rate", &[1], "it is a constant of the file"),
         ("rat", &[1], "no tensor of this name"),

@@ -150,7 +150,7 @@ pub enum ImportError {
         known: String,
     },
     /// A tensor cannot have the shape that the options give it.
-    #[error("no shape can be given to `{}`: {}", short(.name), cut(.reason))]
+    #[error("invalid shape for `{}`: {}", short(.name), cut(.reason))]
     InputShape {
         /// The tensor.
         name: String,
@@ -158,7 +158,7 @@ pub enum ImportError {
         reason: String,
     },
     /// A tensor cannot have the value that the options give it.
-    #[error("no value can be given to `{}`: {}", short(.name), cut(.reason))]
+    #[error("invalid value for `{}`: {}", short(.name), cut(.reason))]
     Value {
         /// The tensor.
         name: String,
@@ -166,7 +166,7 @@ pub enum ImportError {
         reason: String,
     },
     /// An output cannot replace an input in the next run.
-    #[error("no state can go from `{}` to `{}`: {}", short(.input), short(.output), cut(.reason))]
+    #[error("invalid state from `{}` to `{}`: {}", short(.input), short(.output), cut(.reason))]
     State {
         /// The input.
         input: String,
@@ -299,10 +299,10 @@ fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Resul
 fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
     check_dims(&options.dims, &BTreeSet::new())?;
     if let Some(name) = options.values.keys().next() {
-        let reason = "only tensors of ONNX files can be given values".to_owned();
+        let reason = "only tensors of ONNX files can have given values".to_owned();
         return Err(ImportError::Value { name: name.clone(), reason });
     }
     let Some(name) = options.input_shapes.keys().next() else { return Ok(()) };
-    let reason = "only those of ONNX and TensorFlow Lite files can change".to_owned();
+    let reason = "only tensors of ONNX and TensorFlow Lite files can have given shapes".to_owned();
     Err(ImportError::InputShape { name: name.clone(), reason })
 }

@@ -267,7 +267,7 @@ fn given_shapes_go_through_the_network() {
     let mut options = ImportOptions::default();
     options.input_shapes.insert("x".to_owned(), "Nx4x6".parse().unwrap());
     let open = text(&tflite_from_bytes("m", &model.bytes(), &options).unwrap_err());
-    assert_eq!(open, "no shape can be given to `x`: dimension `N` has no value; bind it by --dim NAME=VALUE");
+    assert_eq!(open, "invalid shape for `x`: dimension `N` has no value; bind it by --dim NAME=VALUE");
     options.dims.insert("N".to_owned(), 3);
     let imported = tflite_from_bytes("m", &model.bytes(), &options).unwrap();
     assert_eq!(shapes(&imported)["y"], [3, 24]);
@@ -282,7 +282,7 @@ fn shapes_that_cannot_be_given_are_refused() {
         ("begin", "1", "the file has no such input; there are `x`"),
     ] {
         let error = text(&import(&model, &[(name, shape)]).unwrap_err());
-        assert_eq!(error, format!("no shape can be given to `{name}`: {reason}"));
+        assert_eq!(error, format!("invalid shape for `{name}`: {reason}"));
     }
     let error = text(&import(&model, &[("y", "2x12")]).unwrap_err());
     assert!(

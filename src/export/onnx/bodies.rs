@@ -29,13 +29,17 @@ pub(super) fn reorder(
         let body = operator.and_then(|operator| operator.bodies().get(body_plan.body)).ok_or_else(|| {
             let (operator, body) = (body_plan.operator, body_plan.body);
             OnnxError::Wrong(format!(
-                "the plan is of body {body} of operator {operator}, which the graph lacks"
+                "the plan names body {body} of operator {operator}, which the graph lacks"
             ))
         })?;
         let node = nodes.get(body_plan.operator.index()).and_then(|node| node.contents.clone());
         let inner = node.map(|node| body_of(bytes, node, body.name())).transpose()?.flatten();
         let inner = inner.ok_or_else(|| {
-            OnnxError::File(format!("node {} has no body `{}` in one piece", body_plan.operator, body.name()))
+            OnnxError::File(format!(
+                "node {} does not have exactly one body `{}` in one field",
+                body_plan.operator,
+                body.name()
+            ))
         })?;
         reorder(bytes, inner.clone(), body, &body_plan.plan)?;
         let order = all_nodes(body, &body_plan.plan.order)?;

@@ -34,7 +34,7 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<Checked, OnnxError> {
     let plan = document.to_plan(&graph)?;
     verify(&graph, &plan)?;
     if !is_in_order(&graph, &plan) {
-        return Err(OnnxError::Wrong("the nodes of the file are not in the plan's order".to_owned()));
+        return Err(OnnxError::Wrong("the nodes of the file are not in the order of the plan".to_owned()));
     }
     Ok(Checked { graph, plan, options })
 }
@@ -88,7 +88,9 @@ pub(super) fn same_but_planned(old: &WireModel, written: &[u8], order: &[usize])
     let same_nodes = new.nodes().eq(ordered);
     let (old_rest, new_rest) = (old.rest(PREFIX).concat(), new.rest(PREFIX).concat());
     if !same_nodes || old_rest != new_rest || old.graph_length() != new.graph_length() {
-        return Err(OnnxError::Wrong("the written file differs in more than its plan".to_owned()));
+        return Err(OnnxError::Wrong(
+            "the written file differs from the model in more than the plan".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ pub enum OnnxError {
     Import(#[from] ImportError),
 
     /// The planned graph is not the graph of this model with these import options.
-    #[error("the plan is of another graph than that of this model and these options")]
+    #[error("the plan belongs to another graph than that of this model and these import options")]
     OtherModel,
 
     /// The plan in the metadata cannot be read, or belongs to another model.
@@ -28,7 +28,7 @@ pub enum OnnxError {
     },
 
     /// The file has a structure that cannot be rewritten.
-    #[error("{0}; the file is not written anew")]
+    #[error("{0}; the file cannot be rewritten")]
     File(String),
 
     /// The plan violates a rule, for example lets live tensors overlap.

@@ -88,7 +88,7 @@ pub fn write(
     check::same_but_planned(&model, &written, &order)?;
     let checked = check(name, &written)?;
     if checked.plan != plan {
-        return Err(OnnxError::Wrong("the written file has another plan".to_owned()));
+        return Err(OnnxError::Wrong("the plan in the written file differs from the given plan".to_owned()));
     }
     Ok(written)
 }

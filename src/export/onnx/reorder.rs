@@ -98,7 +98,7 @@ fn body(graph: &Graph, operator: OperatorId, number: usize) -> Result<&Graph, On
     let runs = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
     let wrong = || {
         OnnxError::Wrong(format!(
-            "the plan is of body {number} of operator {operator}, which the graph lacks"
+            "the plan names body {number} of operator {operator}, which the graph lacks"
         ))
     };
     runs.map(|body| &**body).ok_or_else(wrong)
@@ -122,9 +122,7 @@ impl IdMap {
         let tensors: Vec<_> =
             old.tensors().iter().map(|tensor| by_name.get(tensor.name()).copied()).collect();
         if !same_counts || tensors.contains(&None) {
-            return Err(OnnxError::Wrong(
-                "with its nodes in another order, the file has other tensors".to_owned(),
-            ));
+            return Err(OnnxError::Wrong("the file with reordered nodes has other tensors".to_owned()));
         }
         Ok(Self { operators, tensors })
     }

@@ -55,7 +55,7 @@ impl<'a> WireModel<'a> {
         for field in fields(bytes, 0..bytes.len())? {
             match (field.number, field.contents) {
                 (GRAPH, Some(_)) if graph.is_some() => {
-                    return Err(OnnxError::File("the graph is in several pieces".to_owned()));
+                    return Err(OnnxError::File("the graph is split into several fields".to_owned()));
                 }
                 (GRAPH, Some(contents)) => graph = Some(contents),
                 (METADATA, Some(contents)) => {
@@ -65,7 +65,7 @@ impl<'a> WireModel<'a> {
                 _ => {}
             }
         }
-        let graph = graph.ok_or_else(|| OnnxError::File("there is no graph".to_owned()))?;
+        let graph = graph.ok_or_else(|| OnnxError::File("the model has no graph".to_owned()))?;
         let nodes = nodes(bytes, graph.clone())?.into_iter().map(|field| field.whole).collect();
         Ok(Self { bytes, graph, nodes, metadata })
     }

@@ -95,8 +95,8 @@ fn collect(
     for (number, node) in graph.node.iter().enumerate() {
         options.go_on()?;
         let inner = match bodies.of(node, &is_constant) {
-            // Not an error yet: the operator may be folded away, and a tensor of the graph without a size is
-            // reported first, as it may be the cause.
+            // Not an error yet: the operator may be folded away. A tensor of the graph without a size is
+            // reported first, because it may be the cause.
             Err(error @ ImportError::Unshaped { .. }) => {
                 wrong_bodies.push((OperatorId::new(number), error));
                 Vec::new()

@@ -43,10 +43,10 @@ impl Slices {
         }
         let mut begin = vec![0; shape.len()];
         for (&start, along) in starts.iter().zip(axes) {
-            let axis = usize::try_from(if along < 0 { along + rank } else { along }).ok()?;
-            let dim = i64::try_from(*shape.get(axis)?).ok()?;
+            let position = usize::try_from(if along < 0 { along + rank } else { along }).ok()?;
+            let dim = i64::try_from(*shape.get(position)?).ok()?;
             let start = if start < 0 { start.saturating_add(dim) } else { start };
-            begin[axis] = u64::try_from(start.clamp(0, dim)).ok()?;
+            begin[position] = u64::try_from(start.clamp(0, dim)).ok()?;
         }
         Some(begin)
     }

@@ -47,7 +47,7 @@ pub(super) struct Scope<'s, 'm> {
     pub context: &'s ScopeContext<'m>,
 }
 
-/// What all nodes of a graph with its bodies, or of a function, have in common.
+/// Data that all nodes of a graph with its bodies, or of a function, share.
 pub(super) struct ScopeContext<'m> {
     /// Operator set versions, by domain.
     pub versions: HashMap<&'m str, i64>,

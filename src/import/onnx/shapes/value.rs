@@ -299,15 +299,15 @@ pub(super) fn axis(number: i64, rank: usize) -> Inferred<usize> {
 /// The axes that `numbers` name, each at most once.
 pub(super) fn axes(numbers: &[i64], rank: usize) -> Inferred<Vec<usize>> {
     let mut seen = vec![false; rank];
-    let mut axes = Vec::new();
+    let mut distinct = Vec::new();
     for &number in numbers {
-        let axis = self::axis(number, rank)?;
+        let axis = axis(number, rank)?;
         if std::mem::replace(&mut seen[axis], true) {
             return Err(format!("axis {number} is repeated"));
         }
-        axes.push(axis);
+        distinct.push(axis);
     }
-    Ok(axes)
+    Ok(distinct)
 }
 
 /// A number as a size, which must not be negative.
