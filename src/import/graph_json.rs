@@ -265,18 +265,18 @@ fn add_operators(
     for operator in &json.ops {
         options.go_on()?;
         let JsonOperator { name, op_type, inputs, outputs, scratch, after, .. } = operator;
-        let place = format!("operator `{name}`");
-        let inputs = tensor_ids(inputs, json.tensors.len(), &place)?;
-        let outputs = tensor_ids(outputs, json.tensors.len(), &place)?;
-        if let Some(other) = after.iter().find(|&&other| other >= json.ops.len()) {
+        let subject = format!("operator `{name}`");
+        let inputs = tensor_ids(inputs, json.tensors.len(), &subject)?;
+        let outputs = tensor_ids(outputs, json.tensors.len(), &subject)?;
+        if let Some(unknown) = after.iter().find(|&&id| id >= json.ops.len()) {
             let count = json.ops.len();
             return Err(malformed(format!(
-                "{place} names operator {other}, but there are {count} operators"
+                "{subject} names operator {unknown}, but there are {count} operators"
             )));
         }
-        let after = after.iter().map(|&other| OperatorId::new(other));
+        let after = after.iter().map(|&id| OperatorId::new(id));
         let with_tensors = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
-        let permits = operator.permits.iter().map(|listed| permit(listed, json.tensors.len(), &place));
+        let permits = operator.permits.iter().map(|listed| permit(listed, json.tensors.len(), &subject));
         let permits = permits.collect::<Result<Vec<_>, _>>()?;
         let body = |body: &JsonGraph| Ok(build("", body, options)?.build()?);
         let bodies = operator.bodies.iter().map(body).collect::<Result<Vec<_>, ImportError>>()?;
@@ -285,8 +285,8 @@ fn add_operators(
     Ok(())
 }
 
-fn permit(permit: &JsonPermit, count: usize, place: &str) -> Result<Permit, ImportError> {
-    let ids = tensor_ids(&[permit.input, permit.output], count, &format!("a permission of {place}"))?;
+fn permit(permit: &JsonPermit, count: usize, subject: &str) -> Result<Permit, ImportError> {
+    let ids = tensor_ids(&[permit.input, permit.output], count, &format!("a permission of {subject}"))?;
     let (input, output) = (ids[0], ids[1]);
     let JsonPermit { at, bytes, .. } = *permit;
     Ok(match permit.how {
@@ -297,7 +297,9 @@ fn permit(permit: &JsonPermit, count: usize, place: &str) -> Result<Permit, Impo
             let lower = match permit.lower {
                 Some(JsonSide::Input) => Side::Input,
                 Some(JsonSide::Output) => Side::Output,
-                None => return Err(malformed(format!("an overlap of {place} does not say which is lower"))),
+                None => {
+                    return Err(malformed(format!("an overlap of {subject} lacks `lower`")));
+                }
             };
             Permit::Overlap { input, output, bytes, lower }
         }
@@ -305,24 +307,24 @@ fn permit(permit: &JsonPermit, count: usize, place: &str) -> Result<Permit, Impo
 }
 
 fn add_constraints(builder: &mut GraphBuilder, json: &JsonGraph) -> Result<(), ImportError> {
-    let pair = |ids: [usize; 2], place: &str| tensor_ids(&ids, json.tensors.len(), place);
+    let pair = |ids: [usize; 2], subject: &str| tensor_ids(&ids, json.tensors.len(), subject);
     for &JsonPlacement { tensor, of, at } in &json.placements {
         let ids = pair([tensor, of], "a relative placement")?;
         builder.place_at(ids[0], ids[1], at);
     }
     for &tensors in &json.apart {
-        let ids = pair(tensors, "what is kept apart")?;
+        let ids = pair(tensors, "a pair of tensors kept apart")?;
         builder.keep_apart(ids[0], ids[1]);
     }
     Ok(())
 }
 
-fn tensor_ids(list: &[usize], count: usize, place: &str) -> Result<Vec<TensorId>, ImportError> {
+fn tensor_ids(list: &[usize], count: usize, subject: &str) -> Result<Vec<TensorId>, ImportError> {
     let ids = list.iter().map(|&tensor| {
         if tensor < count {
             return Ok(TensorId::new(tensor));
         }
-        Err(malformed(format!("{place} names tensor {tensor}, but there are {count} tensors")))
+        Err(malformed(format!("{subject} names tensor {tensor}, but there are {count} tensors")))
     });
     ids.collect()
 }

@@ -43,8 +43,8 @@ pub(super) fn reorder(
         })?;
         reorder(bytes, inner.clone(), body, &body_plan.plan)?;
         let order = all_nodes(body, &body_plan.plan.order)?;
-        let places: Vec<_> = wire::nodes(bytes, inner.clone())?.into_iter().map(|node| node.whole).collect();
-        let permuted = wire::permuted(bytes, inner.clone(), &places, &order)?;
+        let ranges: Vec<_> = wire::nodes(bytes, inner.clone())?.into_iter().map(|node| node.whole).collect();
+        let permuted = wire::permuted(bytes, inner.clone(), &ranges, &order)?;
         bytes[inner].copy_from_slice(&permuted);
     }
     Ok(())

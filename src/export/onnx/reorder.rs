@@ -60,11 +60,11 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
     let ids = IdMap::new(old, new, order)?;
     let mut moved = Plan::unplaced(new);
     moved.order = plan.order.iter().map(|&id| ids.operator(id)).collect::<Result<_, _>>()?;
-    for (index, place) in plan.tensors.iter().enumerate().filter(|(_, place)| place.is_some()) {
-        moved.tensors[ids.tensor(TensorId::new(index))?.index()].clone_from(place);
+    for (index, placement) in plan.tensors.iter().enumerate().filter(|(_, placement)| placement.is_some()) {
+        moved.tensors[ids.tensor(TensorId::new(index))?.index()].clone_from(placement);
     }
-    for (index, place) in plan.scratch.iter().enumerate().filter(|(_, place)| place.is_some()) {
-        moved.scratch[ids.operator(OperatorId::new(index))?.index()].clone_from(place);
+    for (index, placement) in plan.scratch.iter().enumerate().filter(|(_, placement)| placement.is_some()) {
+        moved.scratch[ids.operator(OperatorId::new(index))?.index()].clone_from(placement);
     }
     (moved.arena_bytes, moved.alignment) = (plan.arena_bytes, plan.alignment);
     (moved.variables, moved.capacity) = (plan.variables, plan.capacity);

@@ -147,10 +147,10 @@ pub(super) fn permuted(
     }
     let mut written = Vec::with_capacity(range.len());
     let mut from = range.start;
-    for (place, &node) in nodes.iter().zip(order) {
-        written.extend_from_slice(&bytes[from..place.start]);
+    for (old, &node) in nodes.iter().zip(order) {
+        written.extend_from_slice(&bytes[from..old.start]);
         written.extend_from_slice(&bytes[nodes[node].clone()]);
-        from = place.end;
+        from = old.end;
     }
     written.extend_from_slice(&bytes[from..range.end]);
     Ok(written)

@@ -137,8 +137,8 @@ impl<'m> BodyBuilder<'_, 'm> {
         let is_whole = |id: OperatorId| is_whole[id.index()];
         let multi_pass = self.options.multi_pass;
         permits::add(&mut graph, multi_pass, is_plain, is_whole, |graph, id| slices.begin(graph, id))?;
-        let lacking = unshaped.iter().filter(|one| graph.tensor(one.id).kind() != TensorKind::Constant);
-        let lacking: Vec<_> = lacking.map(|one| (graph.tensor(one.id).name(), one)).collect();
+        let lacking = unshaped.iter().filter(|tensor| graph.tensor(tensor.id).kind() != TensorKind::Constant);
+        let lacking: Vec<_> = lacking.map(|tensor| (graph.tensor(tensor.id).name(), tensor)).collect();
         if lacking.is_empty() { Ok(Arc::new(graph)) } else { Err(within(node, unshaped::error(lacking))) }
     }
 

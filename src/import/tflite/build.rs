@@ -302,7 +302,7 @@ fn describe_tensors(
     for (index, (tensor, &role)) in subgraph.tensors().into_iter().flatten().zip(roles).enumerate() {
         match tensors::describe(tensor, index, role, &facts[index], model.buffers())? {
             Ok(tensor) => described.push(tensor),
-            Err(shape) if facts[index].why.is_none() && role.is_result => others.push(shape),
+            Err(shape) if facts[index].reason.is_none() && role.is_result => others.push(shape),
             Err(shape) => causes.push(shape),
         }
     }

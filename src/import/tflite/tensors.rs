@@ -109,7 +109,7 @@ pub(super) fn describe(
         // Constants take no memory of the plan, so their shape does not matter.
         _ if kind == TensorKind::Constant => TensorSpec::bytes(stored.unwrap_or(0)),
         (Some(_), _) => {
-            let reason = fact.why.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+            let reason = fact.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
             return Ok(Err(format!("`{name}` {}{reason}", shape_text(tensor))));
         }
         (None, _) => {

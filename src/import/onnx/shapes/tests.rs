@@ -14,7 +14,7 @@ use crate::import::ImportOptions;
 /// Known element types and shapes, by tensor name.
 type KnownShapes = BTreeMap<String, (ElementType, Vec<u64>)>;
 
-fn known(graph: &OnnxGraph, mut shape: impl FnMut(&str) -> Option<Description>) -> KnownShapes {
+fn known_shapes(graph: &OnnxGraph, mut shape: impl FnMut(&str) -> Option<Description>) -> KnownShapes {
     let names = graph.node.iter().flat_map(|node| node.output().iter()).filter(|name| !name.is_empty());
     let description = |name: &str| {
         let tensor = shape(name)?;
@@ -27,7 +27,7 @@ fn known(graph: &OnnxGraph, mut shape: impl FnMut(&str) -> Option<Description>) 
 fn declared(model: &OnnxModel) -> KnownShapes {
     let graph = model.graph.as_ref().unwrap();
     let mut descriptions = Descriptions::new(graph, &ImportOptions::default()).unwrap();
-    known(graph, |name| {
+    known_shapes(graph, |name| {
         let number = descriptions.names.get(name)?;
         descriptions.take(number)
     })
@@ -42,7 +42,7 @@ fn inferred(model: &mut OnnxModel) -> (KnownShapes, Vec<String>) {
     let descriptions = Descriptions::new(graph, &ImportOptions::default()).unwrap();
     let mut inferred = infer(model, graph, &descriptions, &ImportOptions::default()).unwrap();
     let mut reasons = Vec::new();
-    let known = known(graph, |name| match inferred.take(descriptions.names.get(name)?) {
+    let shapes = known_shapes(graph, |name| match inferred.take(descriptions.names.get(name)?) {
         InferredShape::NotInferred => None,
         InferredShape::Shape { data_type, dims, .. } => {
             let dims = Some(dims.into_iter().map(Dim::Known).collect());
@@ -54,7 +54,7 @@ fn inferred(model: &mut OnnxModel) -> (KnownShapes, Vec<String>) {
         }
     });
     reasons.sort();
-    (known, reasons)
+    (shapes, reasons)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

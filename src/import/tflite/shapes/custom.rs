@@ -111,11 +111,11 @@ mod tests {
     #[test]
     fn broken_options_are_no_panic() {
         let bytes = map();
-        for place in 0..bytes.len() {
-            option(&bytes[..place], "num_classes");
+        for length in 0..bytes.len() {
+            option(&bytes[..length], "num_classes");
             for value in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut broken = bytes.clone();
-                broken[place] = value;
+                broken[length] = value;
                 option(&broken, "num_classes");
             }
         }

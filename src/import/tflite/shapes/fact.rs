@@ -38,7 +38,7 @@ pub(in super::super) struct TensorFact<'a> {
     /// True if the elements depend on shapes other than the declared ones.
     pub(super) shape_dependent: bool,
     /// The reason why the shape is unknown; none if an input has an unknown shape.
-    pub(in super::super) why: Option<String>,
+    pub(in super::super) reason: Option<String>,
 }
 
 impl<'a> TensorFact<'a> {
@@ -66,7 +66,7 @@ impl<'a> TensorFact<'a> {
             stored,
             computed: None,
             shape_dependent: false,
-            why: None,
+            reason: None,
         }
     }
 

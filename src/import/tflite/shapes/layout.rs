@@ -30,10 +30,10 @@ fn same_count(call: &OperatorCall<'_>) -> Option<Vec<OutputShape>> {
 
 fn reshaped(dims: &[u64], target: &[i64], upper: bool) -> Result<OutputShape, NoShape> {
     let count = product(dims)?;
-    let known: Vec<u64> = target.iter().filter_map(|&dim| u64::try_from(dim).ok()).collect();
-    let rest = product(&known)?;
+    let fixed: Vec<u64> = target.iter().filter_map(|&dim| u64::try_from(dim).ok()).collect();
+    let rest = product(&fixed)?;
     let wrong = || NoShape::Invalid(format!("{count} elements ({dims:?}) cannot be reshaped to {target:?}"));
-    let left = match target.len() - known.len() {
+    let left = match target.len() - fixed.len() {
         0 if count == rest || upper => 0,
         1 if target.contains(&-1) && rest > 0 && (count % rest == 0 || upper) => count.div_ceil(rest),
         1 if target.contains(&-1) && rest == 0 && count == 0 => 0,

@@ -237,10 +237,10 @@ impl<'a> SubgraphInference<'a, '_> {
         context: &ProducerContext<'_>,
     ) {
         let given = if self.depth == 0 { self.given.get(&id) } else { None };
-        fact.why = None;
+        fact.reason = None;
         match (shape, given) {
             (Ok(shape), Some(given)) if !shape.upper && !context.is_upper && shape.dims != *given => {
-                fact.why = Some(format!(
+                fact.reason = Some(format!(
                     "it is given {given:?}, but its inferred shape by `{}` is {:?}",
                     context.op, shape.dims
                 ));
@@ -271,7 +271,7 @@ impl<'a> SubgraphInference<'a, '_> {
     fn fall_back(&mut self, fact: &mut TensorFact<'_>, reason: NoShape, context: &ProducerContext<'_>) {
         let is_reliable = !context.has_moved && !context.is_upper && !fact.is_open();
         let op = short(context.op);
-        fact.why = match reason {
+        fact.reason = match reason {
             NoShape::UnknownInput => None,
             NoShape::DataDependent(data) => Some(format!("its shape depends on {data}")),
             NoShape::NoRule | NoShape::Invalid(_) if is_reliable && fact.declared.is_some() => {

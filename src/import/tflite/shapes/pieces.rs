@@ -85,8 +85,8 @@ pub(super) fn split_v(call: &OperatorCall<'_>) -> RuleResult {
         }
         sizes => sizes?,
     };
-    let known = sizes.iter().filter_map(|&size| u64::try_from(size).ok());
-    let sum = known.fold(0u64, u64::saturating_add);
+    let given = sizes.iter().filter_map(|&size| u64::try_from(size).ok());
+    let sum = given.fold(0u64, u64::saturating_add);
     let wrong = || NoShape::Invalid(format!("an axis of size {} cannot be split into {sizes:?}", dims[axis]));
     let is_right = match sizes.iter().filter(|&&size| size < 0).count() {
         0 => sum == dims[axis],
@@ -116,7 +116,7 @@ pub(super) fn slice(call: &OperatorCall<'_>) -> RuleResult {
         (Err(NoShape::DataDependent(_)), _) | (_, Err(NoShape::DataDependent(_))) => {
             return at_most(dims.to_vec());
         }
-        (Err(why), _) | (_, Err(why)) => return Err(why),
+        (Err(reason), _) | (_, Err(reason)) => return Err(reason),
     };
     if begins.len() != dims.len() || sizes.len() != dims.len() {
         return Err(NoShape::Invalid(format!("shape {dims:?} has no slice at {begins:?} of size {sizes:?}")));

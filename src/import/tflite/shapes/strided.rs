@@ -24,7 +24,7 @@ pub(super) fn strided_slice(call: &OperatorCall<'_>) -> RuleResult {
     let bounds = match (call.integers(1), call.integers(2)) {
         (Ok(begins), Ok(ends)) => Some((begins, ends)),
         (Err(NoShape::DataDependent(_)), _) | (_, Err(NoShape::DataDependent(_))) => None,
-        (Err(why), _) | (_, Err(why)) => return Err(why),
+        (Err(reason), _) | (_, Err(reason)) => return Err(reason),
     };
     // If the input is an upper bound, bounds that count from its end are unknown, too.
     let upper = bounds.is_none() || call.is_upper(0);

@@ -20,13 +20,13 @@ const WITHOUT_RULE: [&str; 10] = [
     "READ_VARIABLE",
 ];
 
-fn models(folder: &Path, found: &mut Vec<PathBuf>) {
+fn models(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            models(&path, found);
+            models(&path, files);
         } else if path.extension().is_some_and(|ending| ending == "tflite") {
-            found.push(path);
+            files.push(path);
         }
     }
 }
@@ -70,7 +70,7 @@ fn inferred_shapes_of_the_zoo_are_as_declared() {
             for tensor in inferred {
                 let (fact, path) = (&facts[tensor], path.display());
                 let name = &fact.name;
-                assert!(fact.dims.is_some(), "{path}: `{name}`: {:?}", fact.why);
+                assert!(fact.dims.is_some(), "{path}: `{name}`: {:?}", fact.reason);
                 assert!(!fact.upper, "{path}: `{name}`");
                 let stated = stated[tensor].clone().unwrap_or_default();
                 assert_eq!(fact.dims.as_ref(), Some(&stated), "{path}: `{name}`");
