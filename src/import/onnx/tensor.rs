@@ -115,7 +115,7 @@ impl OnnxTensor {
         }
         match &mut self.stored {
             StoredElements::Integers(numbers) if numbers.len() + decoded.len() > MAX_ELEMENTS => {
-                self.is_incomplete = true
+                self.is_incomplete = true;
             }
             StoredElements::Integers(numbers) => numbers.extend(decoded),
             StoredElements::Raw(bytes) if bytes.is_empty() => self.stored = StoredElements::Integers(decoded),
@@ -147,7 +147,7 @@ impl OnnxTensor {
                 numbers.extend(decoded);
             }
             (StoredElements::Raw(bytes), Some(decoded)) if bytes.is_empty() => {
-                self.stored = StoredElements::Floats(decoded)
+                self.stored = StoredElements::Floats(decoded);
             }
             _ => self.is_incomplete = true,
         }
