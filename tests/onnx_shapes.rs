@@ -235,7 +235,7 @@ fn results_of_unknown_operators_can_be_given_shapes() {
         (&[("z", "4x5")][..], "its element type is unknown; write it as in 1x3:float16"),
         (&[("z", "4x5:float16"), ("places", "2x7")], "its upper bound is [2, 6], of element type 7"),
         (&[("z", "4x5:float16"), ("y", "4x6")], "its inferred shape is [4, 5], of element type 10"),
-        (&[("x", "2x3:float16")], "an input has the element type that the file tells"),
+        (&[("x", "2x3:float16")], "an input has the element type of the file"),
         (&[("w", "2x3")], "the file has no such input; there are `x`"),
     ] {
         let text = read(shapes).unwrap_err().to_string();
@@ -349,7 +349,7 @@ fn inferred_shapes_count() {
     };
     assert_eq!(
         note(value_info("a", FLOAT, "2, 4")),
-        "inferred shapes are taken where the file declares others: `a` has [2, 3] (element type 1) by node \
+        "inferred shapes replace different declared shapes: `a` has [2, 3] (element type 1) by node \
          `the Relu` (Relu), the file declares [2, 4]"
     );
     assert!(note(value_info("a", FLOAT, "n, 4")).contains("declares [n, 4]"));
@@ -432,7 +432,7 @@ fn inputs_may_be_given_other_shapes() {
     for (name, shape, dims, text) in [
         ("X", "5x3x4x4", &[][..], "invalid shape for `X`: the file has no such input; there are `x`, `mask`"),
         ("x", "5x3x4", &[], "invalid shape for `x`: it has 4 dimensions, not 3"),
-        ("x", "5x3x4x4", &[("n", 6)], "invalid shape for `x`: `n` is 6 and 5"),
+        ("x", "5x3x4x4", &[("n", 6)], "invalid shape for `x`: dimension `n` is both 6 and 5"),
         ("x", "5x3xSxS", &[], "bind `S` by --dim S=1"),
         ("x", "5x3xSxS", &[("T", 1)], "no tensor has a symbolic dimension `T`; there are `S`, `n`"),
     ] {

@@ -94,14 +94,15 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
     Ok(moved)
 }
 
+/// A body of an operator, by its number.
 fn body(graph: &Graph, operator: OperatorId, number: usize) -> Result<&Graph, OnnxError> {
-    let runs = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
+    let body = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
     let wrong = || {
         OnnxError::Wrong(format!(
             "the plan names body {number} of operator {operator}, which the graph lacks"
         ))
     };
-    runs.map(|body| &**body).ok_or_else(wrong)
+    body.map(|body| &**body).ok_or_else(wrong)
 }
 
 /// New ids by old ids.

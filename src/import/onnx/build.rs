@@ -109,7 +109,7 @@ fn collect(
         builder.output(TensorId::new(number));
     }
     if !model.training_info.is_empty() {
-        notes.push("the file's training graphs are left out".to_owned());
+        notes.push("training graphs of the file are not planned".to_owned());
     }
     let operators = |is_meant: &dyn Fn(&OnnxNode) -> bool| -> Vec<OperatorId> {
         let all = graph.node.iter().enumerate().filter(|(_, node)| is_meant(node));
@@ -129,7 +129,7 @@ fn collect(
 /// The graph of a model, if the model has no faults.
 fn sound(model: &OnnxModel) -> Result<&OnnxGraph, ImportError> {
     let Some(graph) = &model.graph else {
-        return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
+        return Err(ImportError::malformed(FORMAT, "it has no graph; it may not be an ONNX model"));
     };
     let mut functions = model.functions.iter().enumerate();
     let fault = functions.find_map(|(number, function)| Some((number, function.fault.as_deref()?)));

@@ -40,9 +40,9 @@ pub(super) fn check(
             return Err(wrong(there_are(graph)));
         };
         if shape.element_type.is_some() {
-            return Err(wrong("an input has the element type that the file tells; leave it out".to_owned()));
+            return Err(wrong("an input has the element type of the file; omit it".to_owned()));
         }
-        let Some(tensor) = tensor_type(input) else { return Err(wrong("it is no tensor".to_owned())) };
+        let Some(tensor) = tensor_type(input) else { return Err(wrong("it is not a tensor".to_owned())) };
         let Some(declared) = &tensor.shape else { continue };
         if declared.dim.len() != shape.dimensions.len() {
             let (has, given) = (declared.dim.len(), shape.dimensions.len());
@@ -56,7 +56,7 @@ pub(super) fn check(
             let (Some(size), Some(symbol)) = (size, symbol(dimension)) else { continue };
             let known = *bound.entry(symbol.to_owned()).or_insert(size);
             if known != size {
-                return Err(wrong(format!("`{}` is {known} and {size}", short(symbol))));
+                return Err(wrong(format!("dimension `{}` is both {known} and {size}", short(symbol))));
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn shapes(
             }
         };
         if shape.element_type.is_some() {
-            return Err(wrong("it has the element type that the file tells; leave it out".to_owned()));
+            return Err(wrong("the tensor has the element type of the file; omit it".to_owned()));
         }
         let rank = tensors[place].shape().map_or(0, |dims| dims.len());
         if rank != 0 && rank != shape.dimensions.len() {

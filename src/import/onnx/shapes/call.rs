@@ -41,10 +41,7 @@ impl<'c, 'm> NodeCall<'c, 'm> {
 
     /// The reason for an input of unknown shape.
     fn unknown(&self, number: usize) -> Reason {
-        format!(
-            "the shape of its input `{}` is not known",
-            short(self.node.input().get(number).unwrap_or(""))
-        )
+        format!("the shape of its input `{}` is unknown", short(self.node.input().get(number).unwrap_or("")))
     }
 
     /// Returns whether the node has an input.
@@ -67,8 +64,8 @@ impl<'c, 'm> NodeCall<'c, 'm> {
         let name = self.node.input().get(number).unwrap_or("");
         let name = short(name);
         format!(
-            "the size of its output depends on the numbers in `{name}`, which the file does not tell \
-             before the run (if you know them, --value {name}=N,N sets them)"
+            "the size of its output depends on the numbers in `{name}`, which are unknown before \
+             the run (if you know them, set them by --value {name}=N,N)"
         )
     }
 
@@ -95,13 +92,13 @@ impl<'c, 'm> NodeCall<'c, 'm> {
     /// The integer of an input with one element.
     pub fn number(&self, number: usize) -> Inferred<i64> {
         match self.numbers(number)? {
-            &[one] => Ok(one),
-            other => Err(format!("its input {number} should be one number, not {}", other.len())),
+            &[number] => Ok(number),
+            numbers => Err(format!("its input {number} should have one element, not {}", numbers.len())),
         }
     }
 
     pub fn attribute(&self, name: &str) -> Option<&'m OnnxAttribute> {
-        self.attributes.iter().find(|(own, _)| *own == name).map(|(_, attribute)| *attribute)
+        self.attributes.iter().find(|(attribute, _)| *attribute == name).map(|(_, attribute)| *attribute)
     }
 
     /// An integer attribute, or its default.
@@ -130,13 +127,13 @@ impl<'c, 'm> NodeCall<'c, 'm> {
 
     pub fn text(&self, name: &str, default: &'static str) -> Inferred<&'c str> {
         let Some(attribute) = self.attribute(name) else { return Ok(default) };
-        std::str::from_utf8(&attribute.s).map_err(|_| format!("its attribute `{name}` is no text"))
+        std::str::from_utf8(&attribute.s).map_err(|_| format!("its attribute `{name}` is not UTF-8 text"))
     }
 
     /// An attribute that is an element type, as numbered by `TensorProto.DataType`.
     pub fn data_type(&self, name: &str, default: i32) -> Inferred<i32> {
         let Some(attribute) = self.attribute(name) else { return Ok(default) };
-        i32::try_from(attribute.i).map_err(|_| format!("its attribute `{name}` is no element type"))
+        i32::try_from(attribute.i).map_err(|_| format!("its attribute `{name}` is not an element type"))
     }
 
     pub fn body(&self, name: &str) -> Inferred<&'m OnnxGraph> {

@@ -15,7 +15,7 @@ struct ConvWindow {
 enum Padding {
     /// Elements before and after each axis.
     Explicit(Vec<(i64, i64)>),
-    /// Padding that makes the output as long as the input divided by the stride.
+    /// Padding that makes the output as long as the input divided by the stride, rounded up.
     Same,
 }
 

@@ -99,7 +99,7 @@ impl DeclarationCheck {
     pub fn notes(self) -> Vec<String> {
         let [declared, upper] = self.on_data;
         let notes = [
-            self.differ.note("inferred shapes are taken where the file declares others"),
+            self.differ.note("inferred shapes replace different declared shapes"),
             declared.note("sizes that depend on data, planned as the file declares them"),
             upper.note("sizes that depend on data, planned at their upper bound"),
         ];

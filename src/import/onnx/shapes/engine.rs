@@ -195,7 +195,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             return Vec::new();
         }
         let mut cause = None;
-        let slots: Vec<CallInput> = node
+        let inputs: Vec<CallInput> = node
             .input()
             .iter()
             .map(|name| match scope.get(name) {
@@ -208,7 +208,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
                 None => CallInput::Unknown,
             })
             .collect();
-        match self.values(node, &slots, scope) {
+        match self.values(node, &inputs, scope) {
             Ok(values) => {
                 let mut facts: Vec<Fact> = values.into_iter().map(Ok).collect();
                 if facts.len() < node.output().len() {
@@ -231,10 +231,11 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         }
     }
 
+    /// Applies the rule of a node: that of a function of the model, of its operator, or of the bodies that it runs.
     fn values(
         &mut self,
         node: &'m OnnxNode,
-        slots: &[CallInput],
+        inputs: &[CallInput],
         scope: &Scope<'_, 'm>,
     ) -> Inferred<Vec<Value>> {
         let attributes = attributes(node, scope.context);
@@ -243,7 +244,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             let Some(function) = *function else {
                 return Err("the file defines several functions of this name".to_owned());
             };
-            let call = NodeCall { node, version: 0, inputs: slots, attributes: &attributes };
+            let call = NodeCall { node, version: 0, inputs, attributes: &attributes };
             return self.function(function, &call);
         }
         let version = scope.context.versions.get(domain).copied();
@@ -264,7 +265,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         if version < since || (domain.is_empty() && version > NEWEST) {
             return Err(format!("its shape rule supports operator sets {since} to {NEWEST}, not {version}"));
         }
-        let call = NodeCall { node, version, inputs: slots, attributes: &attributes };
+        let call = NodeCall { node, version, inputs, attributes: &attributes };
         match (rule, node.op_type()) {
             (Some(family), _) => (family.rule)(&call).and_then(|outputs| bounds::of(&call, outputs)),
             (None, "If") => bodies::branch(self, &call, scope),

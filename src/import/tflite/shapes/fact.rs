@@ -93,7 +93,7 @@ impl<'a> TensorFact<'a> {
     }
 
     /// Returns whether the shape differs from the declared one.
-    pub(super) fn has_moved(&self) -> bool {
+    pub(super) fn differs_from_declared(&self) -> bool {
         self.declared.is_some() && self.dims.is_some() && self.declared != self.dims
     }
 

@@ -178,10 +178,11 @@ impl<'a> SubgraphInference<'a, '_> {
         let inputs: Vec<Option<usize>> =
             inputs.map(|id| usize::try_from(id).ok().filter(|&id| id < facts.len())).collect();
         let input_facts = inputs.iter().flatten().map(|&id| &facts[id]);
-        let has_moved = input_facts.clone().any(|fact| fact.has_moved() || fact.shape_dependent);
+        let has_changed_inputs =
+            input_facts.clone().any(|fact| fact.differs_from_declared() || fact.shape_dependent);
         let is_upper = input_facts.clone().any(|fact| fact.upper);
-        let depends = input_facts.clone().any(|fact| fact.shape_dependent)
-            || matches!(read.op_type.as_str(), "SHAPE" | "RANK") && has_moved;
+        let depends_on_changed_shape = input_facts.clone().any(|fact| fact.shape_dependent)
+            || matches!(read.op_type.as_str(), "SHAPE" | "RANK") && has_changed_inputs;
         let declared = facts[first.index()].declared.clone();
         let element_type = facts[first.index()].element_type;
         let output_count = read.outputs.len();
@@ -206,17 +207,18 @@ impl<'a> SubgraphInference<'a, '_> {
             };
             let context = ProducerContext {
                 op: &read.name,
-                has_moved,
+                has_changed_inputs,
                 is_upper: is_upper && read.op_type != "RESHAPE",
             };
             self.settle(&mut facts[id.index()], id.index(), shape, &context);
             let fact = &mut facts[id.index()];
-            fact.shape_dependent = depends;
+            fact.shape_dependent = depends_on_changed_shape;
             let count = fact.dims.as_ref().and_then(|dims| call::product(dims).ok());
             fact.computed = values.next().filter(|values| !fact.upper && count == Some(values.len() as u64));
         }
     }
 
+    /// Applies the rule of an operator, or infers the bodies that it runs.
     fn output_shapes(&mut self, op_type: &str, call: &OperatorCall<'_>) -> RuleResult {
         if self.work > MAX_WORK {
             return Err(NoShape::NoRule);
@@ -248,10 +250,10 @@ impl<'a> SubgraphInference<'a, '_> {
             (_, Some(given)) => fact.dims = Some(given.clone()),
             (Ok(shape), None) => {
                 fact.upper = shape.upper || context.is_upper;
-                let is_contradiction =
-                    !context.has_moved && !fact.upper && fact.signature.is_none() && self.depth == 0;
+                let may_contradict =
+                    !context.has_changed_inputs && !fact.upper && fact.signature.is_none() && self.depth == 0;
                 if let Some(declared) =
-                    fact.declared.as_ref().filter(|declared| is_contradiction && **declared != shape.dims)
+                    fact.declared.as_ref().filter(|declared| may_contradict && **declared != shape.dims)
                 {
                     self.contradictions.push(format!(
                         "`{}` is {declared:?} in the file, but {:?} by its operator `{}`",
@@ -269,7 +271,7 @@ impl<'a> SubgraphInference<'a, '_> {
     /// Uses the declared shape of an output without an inferred one, if the inputs have their declared shapes and
     /// no dimension is open. Else sets the reason.
     fn fall_back(&mut self, fact: &mut TensorFact<'_>, reason: NoShape, context: &ProducerContext<'_>) {
-        let is_reliable = !context.has_moved && !context.is_upper && !fact.is_open();
+        let is_reliable = !context.has_changed_inputs && !context.is_upper && !fact.is_open();
         let op = short(context.op);
         fact.reason = match reason {
             NoShape::UnknownInput => None,
@@ -281,7 +283,7 @@ impl<'a> SubgraphInference<'a, '_> {
                 fact.dims.clone_from(&fact.declared);
                 return;
             }
-            NoShape::NoRule if context.has_moved => Some(format!(
+            NoShape::NoRule if context.has_changed_inputs => Some(format!(
                 "there is no shape rule for `{op}`, whose inputs have other shapes than in the file"
             )),
             NoShape::NoRule => Some(format!("there is no shape rule for `{op}`")),
@@ -294,7 +296,7 @@ impl<'a> SubgraphInference<'a, '_> {
 struct ProducerContext<'a> {
     op: &'a str,
     /// True if inputs have shapes other than the declared ones.
-    has_moved: bool,
+    has_changed_inputs: bool,
     /// True if inputs have upper bounds as shapes.
     is_upper: bool,
 }
