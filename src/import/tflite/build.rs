@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
 use super::shapes::{self, MAX_WORK, SubgraphShapes, TensorFact};
-use super::tensors::{self, DescribedTensor, TensorRole};
+use super::tensors::{self, DescribedTensor, TensorUse};
 use super::{FORMAT, given, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
 use crate::ids::TensorId;
@@ -47,7 +47,7 @@ struct ParsedSubgraph<'a> {
     operators: Vec<Read>,
     inputs: Vec<TensorId>,
     outputs: Vec<TensorId>,
-    roles: Vec<TensorRole>,
+    roles: Vec<TensorUse>,
     facts: Vec<TensorFact<'a>>,
 }
 
@@ -107,7 +107,7 @@ impl<'a> ModelBuilder<'a> {
         let inputs = operators::tensor_ids(subgraph.inputs(), count, "the list of graph inputs")?;
         let outputs = operators::tensor_ids(subgraph.outputs(), count, "the list of graph outputs")?;
         let operators = operators::read(self.model, subgraph)?;
-        let mut roles = vec![TensorRole::default(); count];
+        let mut roles = vec![TensorUse::default(); count];
         for input in &inputs {
             roles[input.index()].is_input = true;
         }
@@ -293,7 +293,7 @@ fn within(name: &str, error: ImportError) -> ImportError {
 fn describe_tensors(
     model: Model<'_>,
     subgraph: SubGraph<'_>,
-    roles: &[TensorRole],
+    roles: &[TensorUse],
     facts: &[TensorFact<'_>],
 ) -> Result<Vec<DescribedTensor>, ImportError> {
     let mut described = Vec::with_capacity(roles.len());

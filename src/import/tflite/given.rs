@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::schema::{SubGraph, Tensor};
 use super::shapes::GivenShapes;
-use super::tensors::TensorRole;
+use super::tensors::TensorUse;
 use super::text;
 use crate::import::listing;
 use crate::import::{ImportError, ImportOptions, InputDimension, check_dims, short};
@@ -13,7 +13,7 @@ use crate::import::{ImportError, ImportOptions, InputDimension, check_dims, shor
 /// of an operator, whose shape may depend on data.
 pub(super) fn shapes(
     subgraph: SubGraph<'_>,
-    roles: &[TensorRole],
+    roles: &[TensorUse],
     options: &ImportOptions,
 ) -> Result<GivenShapes, ImportError> {
     let dimensions = options.input_shapes.values().flat_map(|shape| &shape.dimensions);
@@ -60,7 +60,7 @@ pub(super) fn shapes(
 /// Indices of the tensors that the options name: inputs, or else results.
 fn places<'a>(
     tensors: &[Tensor<'_>],
-    roles: &[TensorRole],
+    roles: &[TensorUse],
     options: &'a ImportOptions,
 ) -> BTreeMap<&'a str, Vec<usize>> {
     let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -81,7 +81,7 @@ fn places<'a>(
     found
 }
 
-fn there_are(tensors: &[Tensor<'_>], roles: &[TensorRole]) -> String {
+fn there_are(tensors: &[Tensor<'_>], roles: &[TensorUse]) -> String {
     let inputs = tensors.iter().zip(roles).filter(|(_, role)| role.is_input);
     match listing(inputs.map(|(tensor, _)| format!("`{}`", short(&text(tensor.name()))))) {
         Some(names) => format!("the file has no such input; there are {names}"),

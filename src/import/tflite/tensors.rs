@@ -36,7 +36,7 @@ const ELEMENT_TYPES: [ElementType; 23] = [
 
 /// Uses of a tensor in the operators and lists of a subgraph.
 #[derive(Clone, Copy, Default)]
-pub(super) struct TensorRole {
+pub(super) struct TensorUse {
     /// True if the tensor is in the list of graph inputs.
     pub(super) is_input: bool,
     /// True if an operator reads the tensor.
@@ -68,7 +68,7 @@ impl Tensor<'_> {
 pub(super) fn describe(
     tensor: Tensor<'_>,
     index: usize,
-    role: TensorRole,
+    role: TensorUse,
     fact: &TensorFact<'_>,
     buffers: List<'_, Buffer<'_>>,
 ) -> Result<Result<DescribedTensor, String>, ImportError> {

@@ -74,7 +74,9 @@ pub(super) fn packed(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (batch, steps) = (input.dim(0)?, input.dim(1)?);
     let hidden = match call.ints("qkv_hidden_sizes") {
         Some(&[_, _, values]) => size(values)?,
-        Some(other) => return Err(format!("its attribute `qkv_hidden_sizes` is {other:?}")),
+        Some(other) => {
+            return Err(format!("its attribute `qkv_hidden_sizes` has the unsupported value {other:?}"));
+        }
         None => head_width(weights.dim(1)?, 3)?,
     };
     let mut outputs = vec![Value::new(input.data_type, [batch, steps, hidden])?];

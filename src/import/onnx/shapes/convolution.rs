@@ -41,7 +41,7 @@ impl ConvWindow {
             "NOTSET" | "" => Padding::Explicit(pads),
             "VALID" => Padding::Explicit(vec![(0, 0); axes]),
             "SAME_UPPER" | "SAME_LOWER" => Padding::Same,
-            other => return Err(format!("its attribute `auto_pad` is `{other}`")),
+            other => return Err(format!("its attribute `auto_pad` has the unsupported value `{other}`")),
         };
         if kernel.contains(&0) {
             return Err("its window has a size of 0".to_owned());

@@ -26,7 +26,7 @@ fn outputs(call: &NodeCall, weights: &Value, hidden: u64) -> Inferred<Vec<Value>
     let directions = match call.text("direction", "forward")? {
         "forward" | "reverse" => 1,
         "bidirectional" => 2,
-        other => return Err(format!("its attribute `direction` is `{other}`")),
+        other => return Err(format!("its attribute `direction` has the unsupported value `{other}`")),
     };
     if weights.dim(0)? != directions {
         return Err(format!(

@@ -51,7 +51,9 @@ fn sizes_after(call: &NodeCall, before: &[u64]) -> Inferred<Vec<u64>> {
             "stretch" => Ok(wanted),
             "not_larger" => kept_ratio(before, &wanted, f32::min),
             "not_smaller" => kept_ratio(before, &wanted, f32::max),
-            other => Err(format!("its attribute `keep_aspect_ratio_policy` is `{other}`")),
+            other => {
+                Err(format!("its attribute `keep_aspect_ratio_policy` has the unsupported value `{other}`"))
+            }
         };
     }
     if !has_scales {
@@ -104,7 +106,7 @@ pub(super) fn affine_grid(call: &NodeCall) -> Inferred<Vec<Value>> {
     let target = sizes(call.numbers(1)?)?;
     let (batch, spatial) = match target.as_slice() {
         [batch, _, spatial @ ..] if (2..=3).contains(&spatial.len()) => (*batch, spatial),
-        _ => return Err(format!("its size {target:?} has neither four nor five axes")),
+        _ => return Err(format!("its size {target:?} has neither four nor five elements")),
     };
     let dims = [&[batch], spatial, &[spatial.len() as u64]].concat();
     Ok(vec![Value::new(theta.data_type, dims)?])
