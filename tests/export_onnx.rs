@@ -377,7 +377,7 @@ fn wrong_plans_are_refused() {
         written.as_slice(),
         &length_delimited(14, [length_delimited(1, "plimsoll.plan"), length_delimited(2, "")].concat()),
     ];
-    assert!(text(check("odd", &twice.concat()).unwrap_err()).contains("two metadata"));
+    assert!(text(check("odd", &twice.concat()).unwrap_err()).contains("`plimsoll.plan` occurs twice"));
     // The plan of the written file does not fit the original order of nodes.
     let plan =
         Model::new(&written).metadata.iter().find(|entry| entry.0 == "plimsoll.plan").unwrap().1.to_owned();

@@ -400,7 +400,7 @@ fn messages_are_short_and_say_why() {
         (format!("id,lower,upper,size\n{long},0,1,{long}\n"), "is not a whole number"),
         (format!("id,lower,upper,size\n{long},0,1,1\n{long},0,1,1\n"), "stands at line 2 already"),
         (format!("id,lower,upper,size\n{long},1,1,1\n"), "is empty"),
-        (format!("id,lower,upper,size,gaps\na,0,9,1,{long}\n"), "is not like"),
+        (format!("id,lower,upper,size,gaps\na,0,9,1,{long}\n"), "is not a range like"),
     ];
     for (text, cause) in csv {
         let text =

@@ -252,7 +252,8 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             (Some(version), _) => version,
             (None, MICROSOFT) => 1,
             (None, _) => {
-                return Err(format!("the file imports no operator set of the domain `{domain}`"));
+                let name = if domain.is_empty() { "ai.onnx" } else { domain };
+                return Err(format!("the file imports no operator set of the domain `{name}`"));
             }
         };
         let with_bodies = WITH_BODIES.iter().find(|(name, _)| domain.is_empty() && *name == node.op_type());
