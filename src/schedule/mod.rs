@@ -528,13 +528,14 @@ mod tests {
         let limits = Limits::new();
         let mut raised = 0;
         for seed in 1..=100 {
-            let graph = drawn(seed);
+            let graph = random_graph(seed);
             let scheduler = Scheduler::new(&graph, 8, Variables::Arena, Sharing::None, &limits);
             let best = scheduler.schedule(Ordering::Optimal, &limits).expect("no limit");
-            let mut parts = Parts::new(scheduler.network().expect("no limit"), &limits).expect("no limit");
+            let mut parts =
+                Subproblems::new(scheduler.network().expect("no limit"), &limits).expect("no limit");
             let orders: Vec<Vec<u32>> = parts.list.iter().map(|part| part.order.clone()).collect();
             let before = parts.bound();
-            let effort = Effort { bounds_only: true, ..Ordering::Auto.effort() };
+            let effort = ScheduleEffort { bounds_only: true, ..Ordering::Auto.effort() };
             // Stopped for want of nodes, as it searches no orders, unless the bound is reached.
             let _ = parts.improve(effort, &mut Meter::new(&limits, u64::MAX));
             assert!(parts.list.iter().map(|part| &part.order).eq(&orders), "seed {seed}");
@@ -544,21 +545,21 @@ mod tests {
         assert!(raised > 20, "{raised} of 100");
     }
 
-    /// Chains side by side, each as long as the next.
+    /// Parallel chains of the same length.
     fn chains(count: usize, length: usize) -> Graph {
-        let mut net = Graph::builder("chains");
-        let x = net.input("x", TensorSpec::bytes(64));
+        let mut builder = Graph::builder("chains");
+        let x = builder.input("x", TensorSpec::bytes(64));
         for chain in 0..count {
             let mut last = x;
-            for place in 0..length {
-                let bytes = 16 * (1 + (7 * chain + 5 * place) % 11) as u64;
-                let next = net.tensor(format!("t{chain}_{place}"), TensorSpec::bytes(bytes));
-                net.operator(format!("op{chain}_{place}")).reads([last]).writes([next]);
+            for link in 0..length {
+                let bytes = 16 * (1 + (7 * chain + 5 * link) % 11) as u64;
+                let next = builder.tensor(format!("t{chain}_{link}"), TensorSpec::bytes(bytes));
+                builder.operator(format!("op{chain}_{link}")).reads([last]).writes([next]);
                 last = next;
             }
-            net.output(last);
+            builder.output(last);
         }
-        net.build().expect("a network")
+        builder.build().expect("a network")
     }
 
     #[test]

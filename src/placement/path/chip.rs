@@ -143,7 +143,16 @@ mod tests {
         let mut pool = || PoolId::new(random.below(2));
         let (start, finish) = (pool(), pool());
         let whole = start == finish && random.below(2) == 0;
-        let new = NewItem { size: 18, alignment: 1, pools: 3, start, finish, whole, accesses: &accesses };
+        let new = NewItem {
+            size: 18,
+            alignment: 1,
+            pools: 3,
+            pools_at_any_capacity: 3,
+            start,
+            finish,
+            whole,
+            accesses: &accesses,
+        };
         instance.add(&new);
         instance
     }

@@ -35,7 +35,16 @@ fn instance(random: &mut Random) -> Instance {
         let (start, finish) = (PoolId::new(1), PoolId::new(1));
         let alignment = 1 << random.below(4);
         let accesses = &accesses;
-        instance.add(&NewItem { size, alignment, pools: 3, start, finish, whole: false, accesses });
+        instance.add(&NewItem {
+            size,
+            alignment,
+            pools: 3,
+            pools_at_any_capacity: 3,
+            start,
+            finish,
+            whole: false,
+            accesses,
+        });
     }
     super::super::complete(&mut instance);
     instance
