@@ -139,6 +139,7 @@ impl Description {
 
     /// The declared shape within an upper bound: unknown dimensions are those of the bound. None if a declared
     /// dimension exceeds the bound, or the types or ranks differ.
+    #[cfg(feature = "onnx-shapes")]
     pub(super) fn at_most(&self, data_type: i32, shape: &[u64]) -> Option<Vec<u64>> {
         let Description::Tensor { data_type: declared, dims: Some(dims) } = self else { return None };
         let within = |(dim, &bound): (&Dim, &u64)| match dim {
