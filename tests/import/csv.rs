@@ -59,7 +59,7 @@ fn byte_order_marks_blank_lines_and_either_line_end_are_fine() {
 
 #[test]
 fn headers_are_needed() {
-    assert_eq!(error_of_file(""), "the header lacks the column `id`; it has nothing");
+    assert_eq!(error_of_file(""), "the header lacks the column `id`; it has no columns");
     assert_eq!(
         error_of_file("id,start,end,size\n"),
         "the header lacks the column `lower`; it has `id`, `start`, `end`, `size`"
@@ -104,11 +104,14 @@ fn gaps_are_ranges() {
     let gaps: Vec<String> = problem.buffers()[1].gaps().iter().map(ToString::to_string).collect();
     assert_eq!((problem.buffers()[0].gaps().len(), gaps), (0, vec!["2..4".to_owned(), "6..8".to_owned()]));
     let error = |gaps| error_of_file(&format!("id,lower,upper,size,gaps\nb,0,9,8,{gaps}\n"));
-    assert_eq!(error("2:4"), "line 2: gap `2:4` is not like `3-5`, two whole numbers from 0 to 4294967295");
+    assert_eq!(
+        error("2:4"),
+        "line 2: gap `2:4` is not a range like `3-5` of whole numbers from 0 to 4294967295"
+    );
     assert_eq!(
         error("2-4@3:5"),
-        "line 2: gap `2-4@3:5` is not like `3-5`, two whole numbers from 0 to 4294967295; a gap that keeps \
-         a part of the memory is not known"
+        "line 2: gap `2-4@3:5` is not a range like `3-5` of whole numbers from 0 to 4294967295; gaps that \
+         keep a part of the memory are not supported"
     );
     assert_eq!(
         error("2-4 3-5"),

@@ -344,7 +344,7 @@ fn wrong_sharing_is_named() {
     );
     assert_eq!(
         refusal(&permit(json!({"how": "overlap", "input": 2, "output": 3, "bytes": 4}))),
-        "an overlap of operator `relu` does not say which is lower"
+        "an overlap of operator `relu` lacks `lower`"
     );
     assert_eq!(
         refusal(&permit(json!({"how": "in_place", "input": 0, "output": 3}))),

@@ -206,8 +206,8 @@ fn symbolic_dimensions_are_bound_by_name() {
     assert_eq!(
         error_text(&parts, &binding(&[("batch", 4), ("2*seq + 1", 11)])),
         if cfg!(feature = "onnx-shapes") {
-            "1 tensor has no static size: `y` [4, seq], as node `the Grow` (Grow) cannot tell the shape: this \
-             operator is not known; bind `seq` by --dim seq=1"
+            "1 tensor has no static size: `y` [4, seq], because the output shape of node `the Grow` (Grow) \
+             cannot be inferred: the operator has no shape rule; bind `seq` by --dim seq=1"
         } else {
             "1 tensor has no static size: `y` [4, seq]; bind `seq` by --dim seq=1"
         }
@@ -604,9 +604,10 @@ fn invalid_models_are_refused() {
         other => panic!("{other:?}"),
     };
     assert_eq!(reason(b""), "it is empty");
-    assert_eq!(reason(&number(1, 8)), "it has no graph; is it an ONNX model at all?");
+    assert_eq!(reason(&number(1, 8)), "it has no graph; it may not be an ONNX model");
     assert!(
-        reason(b"<html><body>Not found</body></html>").starts_with("the bytes are no ONNX protobuf message")
+        reason(b"<html><body>Not found</body></html>")
+            .starts_with("the bytes are not an ONNX protobuf message")
     );
     assert!(reason(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n").contains("git lfs pull"));
 }
@@ -617,7 +618,7 @@ fn training_graphs_are_noted() {
     let training = length_delimited(20, length_delimited(1, "anything"));
     let imported =
         onnx_from_bytes("model", &[model(&parts), training].concat(), &ImportOptions::default()).unwrap();
-    assert_eq!(imported.notes, ["the file's training graphs are left out"]);
+    assert_eq!(imported.notes, ["training graphs of the file are not planned"]);
     assert!(onnx_from_bytes("model", &model(&parts), &ImportOptions::default()).unwrap().notes.is_empty());
 }
 

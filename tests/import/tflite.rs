@@ -324,7 +324,7 @@ fn mistakes_name_the_culprit() {
     );
     assert_eq!(
         broken(&|model| model.subgraphs[0].tensors[2].element_type = -7),
-        "tensor 2 (`sum`) is of the unknown type -7"
+        "tensor 2 (`sum`) has the unknown element type -7"
     );
     assert_eq!(broken(&|model| model.subgraphs.clear()), "the model has no subgraph");
     assert_eq!(

@@ -575,7 +575,7 @@ fn the_largest_input_is_found_where_the_file_has_a_fixed_one() {
     let (status, _, errors) = fit(&common);
     assert!(status == 2 && errors.contains("--input-shape x=1x3xSxS"), "{errors}");
     let (status, _, errors) = fit(&[&common[..], &["--input-shape", "image=1x4xSxS"]].concat());
-    assert!(status == 2 && errors.contains("do not fit 4 channels"), "{errors}");
+    assert!(status == 2 && errors.contains("do not match 4 channels"), "{errors}");
 }
 
 #[test]

@@ -615,20 +615,17 @@ fn inputs_may_be_given_other_shapes() {
     let (status, text, _) = plimsoll(&["verify", &network, &plan]);
     assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
     for (given, reason) in [
-        (
-            "image=1x3x8x8",
-            "no shape can be given to `image`: the file has no such input; there are `input.1`",
-        ),
+        ("image=1x3x8x8", "invalid shape for `image`: the file has no such input; there are `input.1`"),
         ("input.1=1x3x8", "it has 4 dimensions, not 3"),
-        ("input.1=1x3x2x2", "its window reaches over 3 of 2 elements"),
-        ("input.1=1x3xx8", "is no shape; write it as in 1x3x224x224"),
+        ("input.1=1x3x2x2", "its window spans 3 elements, but its padded input has 2"),
+        ("input.1=1x3xx8", "is not a shape; write it as in 1x3x224x224"),
         ("1x3x8x8", "expected NAME=SHAPE"),
     ] {
         let (status, _, errors) = plimsoll(&[&common[..], &["--input-shape", given]].concat());
         assert!(status == 2 && errors.contains(reason), "{errors}");
     }
     let (_, _, errors) = plimsoll(&["plan", &model(TFLITE), "--input-shape", "x=1"]);
-    assert!(errors.contains("no shape can be given to `x`: it has 4 dimensions, not 1"), "{errors}");
+    assert!(errors.contains("invalid shape for `x`: it has 4 dimensions, not 1"), "{errors}");
     let twice = ["--input-shape", "input.1=1x3x8x8", "--input-shape", "input.1=1x3x8x8"];
     let (_, _, errors) = plimsoll(&[&common[..], &twice].concat());
     assert!(errors.contains("--input-shape input.1: given twice"), "{errors}");

@@ -159,8 +159,8 @@ fn strided_slices_follow_python() {
 fn mismatched_inputs_are_named() {
     let reshape = one_operator(builtin(22), &[Data(&[2, 3]), Numbers(&[4, 2])], (0, &[]), 1);
     let error = text(&import(&reshape, &[]).unwrap_err());
-    let start = "1 tensor has no static size: `out0` without a shape (`0:RESHAPE`: 6 elements ([2, 3]) do not go into \
-                 shape [4, 2]); set shapes of inputs, or of these tensors, by --input-shape NAME=SHAPE";
+    let start = "1 tensor has no static size: `out0` without a shape (`0:RESHAPE`: 6 elements ([2, 3]) cannot be \
+                 reshaped to [4, 2]); set shapes of inputs, or of these tensors, by --input-shape NAME=SHAPE";
     assert!(error.starts_with(start), "{error}");
     for (code, inputs) in [
         (0, vec![Data(&[2]), Data(&[3])]),
@@ -263,11 +263,11 @@ fn given_shapes_go_through_the_network() {
     assert_eq!(shapes(&imported)["y"], [5, 24]);
     assert!(imported.notes.is_empty(), "{:?}", imported.notes);
     let error = text(&import(&model, &[("x", "5x4x7")]).unwrap_err());
-    assert!(error.contains("`3:RESHAPE`: 140 elements ([5, 4, 7]) do not go into shape [5, 24]"), "{error}");
+    assert!(error.contains("`3:RESHAPE`: 140 elements ([5, 4, 7]) cannot be reshaped to [5, 24]"), "{error}");
     let mut options = ImportOptions::default();
     options.input_shapes.insert("x".to_owned(), "Nx4x6".parse().unwrap());
     let open = text(&tflite_from_bytes("m", &model.bytes(), &options).unwrap_err());
-    assert_eq!(open, "no shape can be given to `x`: dimension `N` has no value; bind it by --dim NAME=VALUE");
+    assert_eq!(open, "invalid shape for `x`: dimension `N` has no value; bind it by --dim NAME=VALUE");
     options.dims.insert("N".to_owned(), 3);
     let imported = tflite_from_bytes("m", &model.bytes(), &options).unwrap();
     assert_eq!(shapes(&imported)["y"], [3, 24]);
@@ -282,10 +282,13 @@ fn shapes_that_cannot_be_given_are_refused() {
         ("begin", "1", "the file has no such input; there are `x`"),
     ] {
         let error = text(&import(&model, &[(name, shape)]).unwrap_err());
-        assert_eq!(error, format!("no shape can be given to `{name}`: {reason}"));
+        assert_eq!(error, format!("invalid shape for `{name}`: {reason}"));
     }
     let error = text(&import(&model, &[("y", "2x12")]).unwrap_err());
-    assert!(error.contains("it is given [2, 12], but `3:RESHAPE` makes it [1, 24]"), "{error}");
+    assert!(
+        error.contains("it is given [2, 12], but its inferred shape by `3:RESHAPE` is [1, 24]"),
+        "{error}"
+    );
 }
 
 /// Outputs of operators without a rule have the declared shapes, as long as the inputs do.
