@@ -3,7 +3,7 @@
 #![allow(dead_code)] // unused without graph importers
 
 use crate::graph::{GraphBuilder, OperatorBuilder};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Types that are not pure: they draw random numbers, keep state in their inputs, or have a training mode. One
 /// list serves both formats, as ONNX and TensorFlow Lite spell their types differently; `LSTM` and `RNN`,

@@ -9,7 +9,7 @@ use super::foldable::{Holds, OperatorAdder, makes_constants};
 use super::json::{Object, objects};
 use super::{ImportError, ImportOptions, ImportedGraph};
 use crate::graph::{ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
 

@@ -7,8 +7,8 @@ use crate::error::Error;
 #[allow(unused_imports)] // exporters of JSON and the C ABI cut messages as well
 pub(crate) use crate::error::{cut, cut_within, short};
 use crate::graph::{ElementType, Graph, GraphBuilder};
-use crate::limits::CancelToken;
 use crate::problem::Problem;
+use crate::support::limits::CancelToken;
 
 #[cfg(feature = "csv")]
 mod buffers_csv;

@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::graph::{Graph, Operator, Permit, Tensor, TensorKind};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Operators whose first output has the contents of the first input, in ONNX and TensorFlow Lite.
 const RESHAPES: [&str; 9] = [

@@ -4,7 +4,7 @@
 use super::{ImportError, ImportOptions, listing};
 use crate::error::Error;
 use crate::graph::{Graph, Tensor, TensorKind};
-use crate::ids::TensorId;
+use crate::support::ids::TensorId;
 
 /// Pairs the inputs and outputs that the options name.
 pub(super) fn keep(graph: &mut Graph, options: &ImportOptions) -> Result<(), ImportError> {

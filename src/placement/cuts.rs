@@ -7,8 +7,8 @@ use super::pack::{Packer, conflict, pack};
 use super::split::{Outcome, least_by_load};
 use super::state::{Chosen, State};
 use crate::error::Result;
-use crate::limits::{Limits, Meter, Stop};
-use crate::random::{Keys, Random};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::random::{Keys, Random};
 
 /// An item is not in a pool: at a cell of its way, or throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@
 use super::instance::Instance;
 use super::path::{Allowed, Prices, Ways};
 use super::way::Trip;
-use crate::limits::{Meter, Stop};
+use crate::support::limits::{Meter, Stop};
 
 /// In fewer rounds, prices have to rise in long strides from the first one on.
 const FEW_ROUNDS: u32 = 100;

@@ -1,10 +1,10 @@
 //! What is to be placed, without a graph: items that are accessed at steps.
 
-use crate::ids::PoolId;
-use crate::limits::Limits;
+use crate::support::ids::PoolId;
+use crate::support::limits::Limits;
 
 /// So many pools, the last of them home.
-pub(crate) const MOST_POOLS: usize = crate::pools::Pools::MAX_COUNT;
+pub(crate) const MOST_POOLS: usize = crate::graph::Pools::MAX_COUNT;
 
 /// With more accesses than this, choices are greedy.
 const LARGE: usize = 30_000;

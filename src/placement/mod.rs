@@ -27,9 +27,9 @@ pub(crate) use room::MOST;
 pub(crate) use way::{Presence, Trip};
 
 use crate::error::Result;
-use crate::ids::PoolId;
-use crate::limits::{Limits, Meter, Stop};
-use crate::random::Random;
+use crate::support::ids::PoolId;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::random::Random;
 use dual::{Aim, Relaxed, Shown};
 use pack::{Packer, pack};
 use path::{Allowed, Prices, Ways};

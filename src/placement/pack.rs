@@ -9,9 +9,9 @@ use super::state::Chosen;
 use super::way::{Presence, Trip};
 use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
-use crate::limits::{Limits, Stop};
 use crate::problem::{Buffer, Problem};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Limits, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// A stay of an item, and where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +151,7 @@ fn packed(problem: &Problem, packer: Packer<'_>, limits: &Limits) -> Result<Offs
         return Ok((in_time::offsets(problem, limits)?, (0, Stop::Finished), false));
     };
     let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, search)?;
-    let least = proven.max(crate::bound::lower_bound(problem).bytes);
+    let least = proven.max(crate::problem::lower_bound(problem).bytes);
     let is_proven = problem.capacity().is_some_and(|capacity| least > capacity);
     Ok((offsets, (nodes, stop), is_proven))
 }

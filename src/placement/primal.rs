@@ -2,9 +2,9 @@
 
 use super::path::Prices;
 use super::state::State;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
+use crate::support::sorting::sort_by_keys;
 
 /// Items that are looked at again and again.
 const SETTLE_WORK: usize = 1_000_000;

@@ -15,9 +15,9 @@ use super::path::Prices;
 use super::shelf::Shelf;
 use super::state::State;
 use super::way::Presence;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
-use crate::sorting::{sort_by_keys, sort_keyed};
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
+use crate::support::sorting::{sort_by_keys, sort_keyed};
 
 /// Ways that are tried for one item until its stays have offsets.
 const TRIES: usize = 4;

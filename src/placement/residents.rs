@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::allocate::gcd;
-use crate::sorting::sort_by_keys;
+use crate::support::sorting::sort_by_keys;
 
 /// Items with sizes and what they save on chip.
 #[derive(Clone, Debug, Default)]
@@ -135,7 +135,7 @@ impl Residents {
 #[cfg(test)]
 mod tests {
     use super::{Best, Residents};
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     #[test]
     fn best_is_that_of_all_subsets() {

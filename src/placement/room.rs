@@ -74,7 +74,7 @@ impl Left {
 #[cfg(test)]
 mod tests {
     use super::Left;
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     #[test]
     fn least_of_ranges_as_counted() {

@@ -2,17 +2,19 @@
 
 use std::cell::Cell;
 
+use smallvec::SmallVec;
+
 use super::pack::Laid;
-use crate::sorting::sort_keyed;
+use super::way::Presence;
+use crate::support::sorting::sort_keyed;
 
 /// What lies in a pool, found by time.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     bytes: u64,
     alignment: u64,
-    /// By step: what lies there, and of that what starts there.
-    there: Vec<Vec<u32>>,
-    starts: Vec<Vec<u32>>,
+    there: Cover,
+    starts: Starts,
     /// By number: a stay and its size.
     stays: Vec<(Laid, u64)>,
     unused: Vec<u32>,
@@ -28,14 +30,122 @@ const SORTED: u64 = 16;
 /// Of what starts in a hole, this lasts long and goes to its lower end.
 const LONG: u32 = 8;
 
+/// Stays by the steps that they cover: a segment tree, each of whose nodes lists the stays that
+/// cover all of its steps and not all of its parent's. So a stay is in O(log steps) lists, and each
+/// of those that cover a step is in one list on the way from there to the root.
+#[derive(Debug)]
+struct Cover {
+    leaves: usize,
+    lists: Vec<Vec<u32>>,
+}
+
+impl Cover {
+    fn new(steps: u32) -> Self {
+        let leaves = (steps as usize).next_power_of_two();
+        Self { leaves, lists: vec![Vec::new(); 2 * leaves] }
+    }
+
+    /// The nodes that list a stay.
+    fn nodes(&self, presence: Presence) -> SmallVec<[usize; 32]> {
+        let (mut from, mut end) = (self.leaves + presence.from as usize, self.leaves + presence.end as usize);
+        let mut nodes = SmallVec::new();
+        while from < end {
+            if !from.is_multiple_of(2) {
+                nodes.push(from);
+                from += 1;
+            }
+            if !end.is_multiple_of(2) {
+                end -= 1;
+                nodes.push(end);
+            }
+            (from, end) = (from / 2, end / 2);
+        }
+        nodes
+    }
+
+    /// Adds a stay; the work for that.
+    fn put(&mut self, number: u32, presence: Presence) -> u64 {
+        let nodes = self.nodes(presence);
+        for &node in &nodes {
+            self.lists[node].push(number);
+        }
+        nodes.len() as u64
+    }
+
+    fn take(&mut self, number: u32, presence: Presence) -> u64 {
+        let mut work = 0;
+        for node in self.nodes(presence) {
+            let list = &mut self.lists[node];
+            work += 1 + list.len() as u64 / 8;
+            let place = list.iter().position(|&one| one == number).expect("it lies there");
+            list.swap_remove(place);
+        }
+        work
+    }
+
+    /// Stays that are there at a step.
+    fn at(&self, step: u32) -> impl Iterator<Item = u32> + '_ {
+        let parent = |&node: &usize| (node > 1).then_some(node / 2);
+        let path = std::iter::successors(Some(self.leaves + step as usize), parent);
+        path.flat_map(|node| self.lists[node].iter().copied())
+    }
+}
+
+/// Stays by their first step: lists with links, as most steps have none or one.
+#[derive(Debug)]
+struct Starts {
+    /// By step: the first in its list.
+    first: Vec<u32>,
+    /// By stay: the next in its list.
+    next: Vec<u32>,
+}
+
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+impl Starts {
+    fn new(steps: u32) -> Self {
+        Self { first: vec![NONE; steps as usize], next: Vec::new() }
+    }
+
+    fn put(&mut self, number: u32, step: u32) {
+        let count = self.next.len().max(number as usize + 1);
+        self.next.resize(count, NONE);
+        self.next[number as usize] = std::mem::replace(&mut self.first[step as usize], number);
+    }
+
+    /// Takes a stay away; the work for that.
+    fn take(&mut self, number: u32, step: u32) -> u64 {
+        let (mut before, mut one, mut work) = (None, self.first[step as usize], 1);
+        while one != number {
+            work += 1;
+            before = Some(one);
+            one = self.next[one as usize];
+        }
+        let next = self.next[one as usize];
+        match before {
+            None => self.first[step as usize] = next,
+            Some(before) => self.next[before as usize] = next,
+        }
+        work
+    }
+
+    /// Stays that start at steps `from..end`.
+    fn within(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
+        let is_one = |&number: &u32| number != NONE;
+        let next = move |&number: &u32| Some(self.next[number as usize]).filter(is_one);
+        let lists = self.first[from as usize..end as usize].iter().copied().filter(is_one);
+        lists.flat_map(move |first| std::iter::successors(Some(first), next))
+    }
+}
+
 impl Shelf {
     pub(crate) fn new(steps: u32, bytes: u64, alignment: u64) -> Self {
-        let rows = vec![Vec::new(); steps as usize];
         Self {
             bytes,
             alignment,
-            there: rows.clone(),
-            starts: rows,
+            there: Cover::new(steps),
+            starts: Starts::new(steps),
             stays: Vec::new(),
             unused: Vec::new(),
             taken: Vec::new(),
@@ -54,7 +164,7 @@ impl Shelf {
 
     /// Puts a stay of so many bytes where it says; its number.
     ///
-    /// O(steps of the stay).
+    /// O(log steps).
     pub(crate) fn put(&mut self, laid: Laid, size: u64) -> u32 {
         let number = self.unused.pop().unwrap_or(self.stays.len() as u32);
         match self.stays.get_mut(number as usize) {
@@ -62,28 +172,18 @@ impl Shelf {
             None => self.stays.push((laid, size)),
         }
         let presence = laid.presence;
-        self.spend(u64::from(presence.end - presence.from));
-        self.starts[presence.from as usize].push(number);
-        for row in &mut self.there[presence.from as usize..presence.end as usize] {
-            row.push(number);
-        }
+        let work = self.there.put(number, presence);
+        self.starts.put(number, presence.from);
+        self.spend(work);
         number
     }
 
     /// Takes a stay away.
     ///
-    /// O(steps of the stay times what lies there).
+    /// O(log steps) sets of stays that cover the same steps.
     pub(crate) fn take(&mut self, number: u32) -> Laid {
         let laid = self.stays[number as usize].0;
-        let presence = laid.presence;
-        let mut work = 0;
-        let mut leave = |row: &mut Vec<u32>| {
-            work += 1 + row.len() as u64 / 8;
-            let place = row.iter().position(|&one| one == number).expect("it lies there");
-            row.swap_remove(place);
-        };
-        leave(&mut self.starts[presence.from as usize]);
-        self.there[presence.from as usize..presence.end as usize].iter_mut().for_each(leave);
+        let work = self.there.take(number, laid.presence) + self.starts.take(number, laid.presence.from);
         self.spend(work);
         self.unused.push(number);
         laid
@@ -157,7 +257,7 @@ pub(crate) struct Window {
 
 impl Shelf {
     /// The place for so many bytes at steps `from..end` where what is in the way weighs least, by
-    /// a weight for each item; none if all is infinite.
+    /// a weight for each item, the lowest of equal ones; none if all is infinite.
     ///
     /// O(t + k log k) for k stays that are there at these t steps.
     pub(crate) fn window(
@@ -183,7 +283,8 @@ impl Shelf {
         let mut best: Option<Window> = None;
         for offset in places.into_iter().filter(|&place| place <= highest) {
             let weight = starts.below(offset + size) - ends.below(offset + 1);
-            if weight < f64::INFINITY && best.is_none_or(|best| weight < best.weight) {
+            let is_better = |best: Window| (weight, offset) < (best.weight, best.offset);
+            if weight < f64::INFINITY && best.is_none_or(is_better) {
                 best = Some(Window { offset, weight });
             }
         }
@@ -192,8 +293,7 @@ impl Shelf {
 
     /// Numbers of stays that are there at steps `from..end`.
     fn meeting(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
-        let started = self.starts[from as usize + 1..end as usize].iter().flatten();
-        self.there[from as usize].iter().chain(started).copied()
+        self.there.at(from).chain(self.starts.within(from + 1, end))
     }
 
     /// Items whose stays meet these bytes at steps `from..end`.
@@ -216,7 +316,7 @@ mod tests {
     use super::Shelf;
     use crate::placement::pack::Laid;
     use crate::placement::way::Presence;
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     #[test]
     fn what_lies_in_holes_is_apart_and_holes_are_found_if_there_are_any() {

@@ -11,8 +11,8 @@ use super::residents::{Best, Residents};
 use super::state::State;
 use super::sweep::{Question, Swept, sweep};
 use super::way::Trip;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// Items that are on chip throughout or at home and have no other choice, and all others
 /// that have one.

@@ -6,7 +6,7 @@ use super::instance::Instance;
 use super::path::{Allowed, Prices, Ways, bits};
 use super::room::Left;
 use super::way::{Presence, Trip};
-use crate::random::Random;
+use crate::support::random::Random;
 
 /// Ways of all items, by cell, each of the cost by item.
 #[derive(Clone, Debug)]

@@ -2,18 +2,19 @@
 
 use super::Planner;
 use super::shared::Order;
-use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
 use crate::schedule::{Ordering, Scheduler};
 use crate::sharing::{
-    Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, in_force, live_ranges,
+    Alias, AliasBuilder, AliasLayout, ContentAliases, Interrupted, RigidGroups, Sharing, in_force,
+    live_ranges,
 };
-use crate::sorting::sort_by_keys;
+use crate::support::effort::Effort;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// No graphs with more operators.
 const MOST_OPERATORS: usize = 10;
@@ -28,7 +29,7 @@ const NODES_FOR_PROOF: u64 = 1_000_000;
 /// Something that may be shared.
 #[derive(Clone, Copy)]
 enum Choice {
-    Same(Relation),
+    Same(Alias),
     Over { input: TensorId, output: TensorId },
 }
 
@@ -87,7 +88,7 @@ impl Planner {
         }
         let is_thorough = self.ordering == Ordering::Optimal || self.effort == Effort::Thorough;
         let mut meter = Meter::new(limits, if is_thorough { NODES_FOR_PROOF } else { NODES });
-        let contents = match Contents::new(graph, self.alignment, self.sharing, &mut meter) {
+        let contents = match ContentAliases::new(graph, self.alignment, self.sharing, &mut meter) {
             Ok(contents) => contents,
             Err(stop) => return Ok(Exhausted { stop, nodes: meter.nodes(), ..nothing }),
         };
@@ -120,14 +121,14 @@ impl Planner {
         }
     }
 
-    fn choices(&self, graph: &Graph, contents: &Contents) -> Vec<Choice> {
-        let mut relations = contents.relations.clone();
-        relations.extend(&contents.dropped);
+    fn choices(&self, graph: &Graph, contents: &ContentAliases) -> Vec<Choice> {
+        let mut aliases = contents.aliases.clone();
+        aliases.extend(&contents.dropped);
         // In the order of the file, in which it is known where the bytes of each come from.
         let mut step = vec![0u64; graph.operators().len()];
         (0..).zip(graph.file_order()).for_each(|(place, id)| step[id.index()] = place);
-        sort_by_keys(&mut relations, |relation| [step[relation.operator.index()], 0]);
-        let mut choices: Vec<Choice> = relations.into_iter().map(Choice::Same).collect();
+        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()], 0]);
+        let mut choices: Vec<Choice> = aliases.into_iter().map(Choice::Same).collect();
         for &operator in graph.file_order() {
             for permit in graph.operator(operator).permits() {
                 if let Permit::InPlace { input, output } = *permit
@@ -145,7 +146,7 @@ struct Joint<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     scheduler: &'a Scheduler<'a>,
-    contents: &'a Contents,
+    contents: &'a ContentAliases,
     choices: Vec<Choice>,
     /// Arena of the smallest plan known, in bytes.
     height: u64,
@@ -162,47 +163,47 @@ impl Joint<'_> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
-        let making =
-            Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
+        let builder =
+            AliasBuilder::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
         let order = Order::new(planner, self.scheduler, order, &liveness, self.over_orders)?;
-        self.choose(making, 0, &order, meter)?;
+        self.choose(builder, 0, &order, meter)?;
         Ok(self.height)
     }
 
     /// With and without each choice from this one on.
     fn choose(
         &mut self,
-        mut making: Making<'_>,
+        mut builder: AliasBuilder<'_>,
         next: usize,
         order: &Order<'_>,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<(), End> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
-                making.allow(order.operators, meter)?;
+                builder.collect_overlaps(order.operators, meter)?;
             }
-            return self.pack(&making.finish(), order, meter);
+            return self.pack(&builder.finish(), order, meter);
         };
-        let mut with = making.clone();
+        let mut with = builder.clone();
         let may = match choice {
-            Choice::Same(relation) => with.tie(&[relation], meter)?,
-            Choice::Over { input, output } => with.write_over(input, output, meter)?,
+            Choice::Same(alias) => with.try_add(&[alias], meter)?,
+            Choice::Over { input, output } => with.try_write_in_place(input, output, meter)?,
         };
         if may {
             self.choose(with, next + 1, order, meter)?;
         }
-        self.choose(making, next + 1, order, meter)
+        self.choose(builder, next + 1, order, meter)
     }
 
     fn pack(
         &mut self,
-        layout: &Layout,
+        layout: &AliasLayout,
         order: &Order<'_>,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<(), End> {
         meter.spend(1)?;
         // Where what is fixed is too near for the frames, their shapes are not looked at.
-        let Ok(groups) = Groups::new(order.liveness, layout) else {
+        let Ok(groups) = RigidGroups::new(order.liveness, layout) else {
             self.is_proven = false;
             return Ok(());
         };

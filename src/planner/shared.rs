@@ -4,18 +4,17 @@ use std::ops::Range;
 
 use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, Strategy, allocate_around};
-use crate::bound::bound_of_load;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::ids::{BufferId, OperatorId};
-use crate::limits::{Limits, Meter, Stop};
+use crate::graph::{Graph, Occupant};
 use crate::liveness::Liveness;
-use crate::objects::Objects;
-use crate::occupant::Occupant;
-use crate::plan::{Plan, PlanBound, Share, Status};
-use crate::problem::{Buffer, Problem};
+use crate::plan::{Plan, PlanBound, Share};
+use crate::problem::{Buffer, Objects, Problem, Status, bound_of_load};
 use crate::schedule::Scheduler;
-use crate::sharing::{Allowance, Contents, Groups, How, Layout, Wish, live_ranges};
+use crate::sharing::{
+    AliasLayout, ContentAliases, How, OverlapAllowance, RigidGroups, SharingPolicy, live_ranges,
+};
+use crate::support::ids::{BufferId, OperatorId};
+use crate::support::limits::{Limits, Meter, Stop};
 use crate::verify::verify_offsets;
 
 /// What all plans of an order have in common.
@@ -69,9 +68,9 @@ impl<'a> Order<'a> {
     ) -> Result<Plan> {
         let Self { planner, graph, .. } = *self;
         let alignment = planner.alignment.into();
-        let (contents, mut stopped) = Contents::within(limits, graph, alignment, planner.sharing)?;
+        let (contents, mut stopped) = ContentAliases::within(limits, graph, alignment, planner.sharing)?;
         let live = live_ranges(graph, self.liveness);
-        let wishes = Wish::variants(planner.sharing);
+        let wishes = SharingPolicy::variants(planner.sharing);
         let wishes = match aliases {
             Aliases::Fewest => &wishes[wishes.len() - 1..],
             Aliases::Most => &wishes[..1],
@@ -82,7 +81,7 @@ impl<'a> Order<'a> {
         let mut too_near = None;
         for &wish in wishes {
             let (layout, stop) =
-                Layout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
+                AliasLayout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
             stopped = stopped.max(stop);
             if tried.contains(&layout.shares) {
                 continue;
@@ -113,13 +112,13 @@ impl<'a> Order<'a> {
 
     fn plan_layout(
         &self,
-        layout: &Layout,
+        layout: &AliasLayout,
         strategy: &dyn Strategy,
         effort: Option<PackingEffort>,
         limits: &Limits,
     ) -> Result<Plan> {
         limits.go_on()?;
-        let groups = Groups::new(self.liveness, layout)?;
+        let groups = RigidGroups::new(self.liveness, layout)?;
         limits.go_on()?;
         let problem = self.planner.equipped(&groups.problem)?;
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
@@ -147,7 +146,7 @@ impl<'a> Order<'a> {
     }
 
     /// A plan that gives groups these offsets.
-    pub(super) fn plan_of(&self, layout: &Layout, groups: &Groups, offsets: &[u64]) -> Plan {
+    pub(super) fn plan_of(&self, layout: &AliasLayout, groups: &RigidGroups, offsets: &[u64]) -> Plan {
         let Self { planner, graph, liveness, .. } = *self;
         let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
         let load = groups.load(graph, liveness, &layout.allowances);
@@ -173,8 +172,8 @@ impl<'a> Order<'a> {
     /// Packs groups as what they are, where that is less than the frames around them.
     fn packed(
         &self,
-        layout: &Layout,
-        groups: &Groups,
+        layout: &AliasLayout,
+        groups: &RigidGroups,
         (problem, offsets): (&Problem, &[u64]),
         effort: PackingEffort,
         limits: &Limits,
@@ -192,14 +191,14 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Groups as what they are; none if there is too much of them.
+    /// Rigid groups as what they are; none if there is too much of them.
     ///
     /// # Errors
     /// Why the search must stop.
     pub(super) fn shapes<'p>(
         &self,
-        layout: &Layout,
-        groups: &Groups,
+        layout: &AliasLayout,
+        groups: &RigidGroups,
         problem: &'p Problem,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<Option<Shapes<'p>>, Stop> {
@@ -209,7 +208,7 @@ impl<'a> Order<'a> {
                 buffer_of[tensor.index()] = Some(id);
             }
         }
-        let reach = |one: &Allowance| {
+        let reach = |one: &OverlapAllowance| {
             let (lower, upper) = (buffer_of[one.lower.index()]?, buffer_of[one.upper.index()]?);
             Some(Reach { lower, upper, bytes: one.reach })
         };
@@ -220,17 +219,17 @@ impl<'a> Order<'a> {
 
 /// The alias of two tensors that overlap in part, if they do and this allowance is the one that
 /// permits it: another one of the same pair may reach further.
-fn overlap(plan: &Plan, one: &Allowance) -> Option<Share> {
+fn overlap(plan: &Plan, one: &OverlapAllowance) -> Option<Share> {
     let place = |id| plan.placement(Occupant::Tensor(id));
     let (lower, upper) = (place(one.lower)?, place(one.upper)?);
     let meet = lower.offset < upper.end() && upper.offset < lower.end();
     let is_permitted = lower.offset <= upper.offset && lower.end().saturating_sub(upper.offset) <= one.reach;
-    let Allowance { operator, lower: of, upper: tensor, .. } = *one;
+    let OverlapAllowance { operator, lower: of, upper: tensor, .. } = *one;
     let share = || Share { operator, tensor, of, at: upper.offset - lower.offset, how: How::Overlap };
     (meet && is_permitted).then(share)
 }
 
-fn pieces(liveness: &Liveness, groups: &Groups) -> Vec<Piece> {
+fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
     let buffers = liveness.problem().ids().zip(liveness.problem().buffers());
     let piece = |((id, buffer), &(shape, from)): ((BufferId, &Buffer), &(u32, u64))| Piece {
         shape,
@@ -239,19 +238,19 @@ fn pieces(liveness: &Liveness, groups: &Groups) -> Vec<Piece> {
         live: buffer.live(),
         buffer: id,
     };
-    buffers.zip(&groups.place).map(piece).collect()
+    buffers.zip(&groups.position).map(piece).collect()
 }
 
 /// Shared objects of groups as those of their members. What is inside of another is only
 /// told of tensors that are alone in their groups.
-fn of_members(objects: &Objects, groups: &Groups) -> Objects {
-    let of_buffer = groups.place.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
+fn of_members(objects: &Objects, groups: &RigidGroups) -> Objects {
+    let of_buffer = groups.position.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
     let alone = |group: BufferId| match groups.members[group.index()].as_slice() {
         &[only] => Some(only),
         _ => None,
     };
     let inside = objects.inside.iter().filter_map(|one| {
-        Some(crate::objects::Inside { guest: alone(one.guest)?, host: alone(one.host)?, at: one.at })
+        Some(crate::problem::Inside { guest: alone(one.guest)?, host: alone(one.host)?, at: one.at })
     });
     Objects { of_buffer: of_buffer.collect(), inside: inside.collect(), ..objects.clone() }
 }

@@ -15,8 +15,8 @@ use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail
 use super::{build, training};
 use crate::error::short;
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, permits};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Inferred shapes of a body, sorted by tensor name. A list, as a file may have many bodies of one or two
 /// nodes.

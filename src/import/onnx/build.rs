@@ -13,8 +13,8 @@ use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail
 use super::{FORMAT, subgraphs, training};
 use crate::error::{Error, short};
 use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Data of a model that is needed after its tensors and operators have been added to the builder. It borrows
 /// nothing from the messages, which take as much memory as the graph, so they are dropped before the graph is

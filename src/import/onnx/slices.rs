@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::messages::{OnnxGraph, OnnxNode, OnnxTensor};
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 /// Limit of axes of a slice that is recorded.
 const MAX_AXES: usize = 32;

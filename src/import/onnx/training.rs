@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::messages::{OnnxGraph, OnnxModel, OnnxNode, OnnxTensor};
 use super::slices::constants;
 use super::tensor::TensorElements;
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 /// The operator set version of the standard domain; 1, the oldest, if the file imports none.
 pub(super) fn version(model: &OnnxModel) -> i64 {

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::descriptions::{Description, Dim};
 use crate::error::short;
 use crate::graph::ElementType;
-use crate::ids::TensorId;
 use crate::import::ImportError;
+use crate::support::ids::TensorId;
 
 /// Result of inference for a tensor.
 #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]

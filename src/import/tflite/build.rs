@@ -9,11 +9,11 @@ use super::shapes::{self, MAX_WORK, SubgraphShapes, TensorFact};
 use super::tensors::{self, DescribedTensor, TensorUse};
 use super::{FORMAT, given, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
-use crate::ids::TensorId;
 use crate::import::foldable::{Holds, OperatorAdder};
 use crate::import::{
     ImportError, ImportOptions, ImportedGraph, listing, permits, short, states, upper_bounds,
 };
+use crate::support::ids::TensorId;
 
 /// Limit of nested bodies.
 const DEEPEST: usize = 16;
@@ -261,7 +261,7 @@ impl<'a> ModelBuilder<'a> {
         let begins = part.operators.iter().map(|read| operators::begin(self.model, part.subgraph, read));
         let begins: Vec<_> = begins.collect();
         let mut imported = crate::import::finish(builder, notes, self.options)?;
-        let begin = |_: &Graph, id: crate::ids::OperatorId| begins[id.index()].clone();
+        let begin = |_: &Graph, id: crate::support::ids::OperatorId| begins[id.index()].clone();
         permits::add(&mut imported.graph, self.options.multi_pass, |id| joins[id.index()], |_| true, begin)?;
         Ok(imported)
     }

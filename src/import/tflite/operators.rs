@@ -6,8 +6,8 @@ use flatbuffers::Vector;
 
 use super::schema::{At, Model, Operator, OperatorCode, Options, SubGraph, Tensor};
 use super::{FORMAT, builtins, text};
-use crate::ids::TensorId;
 use crate::import::ImportError;
+use crate::support::ids::TensorId;
 
 /// Limit of bytes of a custom code. Every operator repeats its code in its name, so a long code could exhaust
 /// the memory.

@@ -1,6 +1,5 @@
 //! The shortest path where one pool is on chip, as in most memories: three states, whose moves need
-//! no masks. It takes a third of the time of the path over all pools, and is the most of the work on
-//! networks of millions of operands.
+//! no masks. On networks of millions of operands, paths are most of the work of a placement.
 
 use super::{Allowed, Instance, Prices, Ways, start};
 use crate::placement::instance::Access;
@@ -115,11 +114,11 @@ impl Ways {
 
 #[cfg(test)]
 mod tests {
-    use crate::ids::PoolId;
-    use crate::limits::Limits;
     use crate::placement::path::{Allowed, Prices, STATES, Ways};
     use crate::placement::{Access, Instance, NewItem, Room};
-    use crate::random::Random;
+    use crate::support::ids::PoolId;
+    use crate::support::limits::Limits;
+    use crate::support::random::Random;
 
     /// An item with a few accesses, in a memory with one pool on chip.
     fn instance(random: &mut Random) -> Instance {

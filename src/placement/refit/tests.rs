@@ -1,13 +1,13 @@
 use super::{Refit, Start};
-use crate::ids::PoolId;
-use crate::limits::{CancelToken, Limits, Meter, Stop};
 use crate::placement::instance::{Access, Instance, NewItem, Room};
 use crate::placement::pack::{Laid, Packer, pack};
 use crate::placement::path::Prices;
 use crate::placement::primal::by_worth;
 use crate::placement::state::State;
 use crate::placement::way::Presence;
-use crate::random::Random;
+use crate::support::ids::PoolId;
+use crate::support::limits::{CancelToken, Limits, Meter, Stop};
+use crate::support::random::Random;
 
 /// Items that are written at some step and read at later ones, of which few fit on chip at once.
 fn instance(random: &mut Random) -> Instance {

@@ -13,8 +13,8 @@ use std::hash::BuildHasherDefault;
 use smallvec::SmallVec;
 
 use super::{Event, State, Sweep, WHOLE, mark, rising};
-use crate::random::AsItIs;
-use crate::sorting::sort_by_keys;
+use crate::support::random::AsItIs;
+use crate::support::sorting::sort_by_keys;
 
 /// What the item of a slot costs if it has to come back, go, or be done without.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,9 +10,9 @@ use std::hash::BuildHasherDefault;
 
 use super::instance::{Instance, MOST_POOLS};
 use super::path::{Allowed, Crossing, Prices, STATES, bits, start, to_go, whole_cost, whole_price};
-use crate::limits::{Meter, Stop};
-use crate::random::{AsItIs, Random};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::{AsItIs, Random};
+use crate::support::sorting::sort_by_keys;
 use classes::Classes;
 
 /// What is asked.

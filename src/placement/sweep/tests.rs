@@ -2,9 +2,9 @@ use super::super::instance::{Access, Instance, NewItem, Room};
 use super::super::path::Prices;
 use super::super::state::State;
 use super::{Question, sweep};
-use crate::ids::PoolId;
-use crate::limits::{Limits, Meter};
-use crate::random::Random;
+use crate::support::ids::PoolId;
+use crate::support::limits::{Limits, Meter};
+use crate::support::random::Random;
 
 /// Items written at some step and read at later ones; a few are large, and many are so small
 /// that states are not told apart by them.

@@ -1,4 +1,4 @@
-//! Compares inferred shapes with those that converters wrote. `tests/import_tflite.rs` tests single rules.
+//! Compares inferred shapes with those that converters wrote. `tests/import/tflite.rs` tests single rules.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::graph::TensorSpec;
-use crate::ids::TensorId;
+use crate::support::ids::TensorId;
 
 /// Tensors of every kind that lives in an arena.
 fn graph() -> Graph {
