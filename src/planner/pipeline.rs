@@ -220,7 +220,7 @@ impl<'a> Pipeline<'a> {
             self.candidate(program_order, effort)?;
         }
         if self.effort() == Effort::Quick {
-            return Ok(());
+            return self.with_fewest_aliases();
         }
         self.other_orders(schedule)?;
         let shares = concerns(self.graph, self.planner.sharing);
@@ -236,6 +236,19 @@ impl<'a> Pipeline<'a> {
             if order != program_order && schedule.file_peak < self.best.arena_bytes && self.is_open() {
                 self.candidate(program_order, self.planner.packing_effort())?;
             }
+        }
+        Ok(())
+    }
+
+    /// Plans the incumbent's order with the fewest aliases. A candidate of a large graph tries one
+    /// choice of aliases, the most; on some graphs rigid groups then pack worse than single tensors.
+    fn with_fewest_aliases(&mut self) -> Result<()> {
+        if self.first_order.is_large() && concerns(self.graph, self.planner.sharing) && self.is_open() {
+            let order = self.best.order.clone();
+            let evaluation = Evaluation::new(self.planner, self.scheduler, &order, self.over_orders)?;
+            let limits = self.budget.left();
+            let plan = evaluation.plan(&*self.planner.strategy, Packing::FirstFrames, &limits)?;
+            self.offer(plan)?;
         }
         Ok(())
     }

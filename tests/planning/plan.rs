@@ -9,7 +9,7 @@ use plimsoll::allocate::{self, NAMES};
 use plimsoll::verify::verify;
 use plimsoll::{
     BufferId, Graph, Limits, LiveRange, Liveness, Occupant, OperatorId, Ordering, Placement, Plan, Planner,
-    Status, TensorId, TensorKind, TensorSpec, Variables,
+    Sharing, Status, TensorId, TensorKind, TensorSpec, Variables,
 };
 use proptest::prelude::*;
 
@@ -347,4 +347,35 @@ fn one_planner_plans_on_many_threads() {
         }
         scope.spawn(|| assert_eq!(planner.plan(&graph).unwrap(), expected));
     });
+}
+
+/// Above 50 000 tensors, each order is tried with one choice of aliases.
+#[test]
+fn sharing_costs_no_memory_on_large_graphs() {
+    const SIZES: [u64; 8] = [16384, 256, 768, 1024, 20000, 4000, 512, 2048];
+    const OPERATORS: usize = 50_050;
+    // A linear congruential generator: the graph is the same whatever the version of a library.
+    let mut state = 1_u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    let mut net = Graph::builder("chain");
+    let mut last = net.input("x", TensorSpec::bytes(SIZES[random() % 8]));
+    for pair in 0..OPERATORS / 2 {
+        let bytes = SIZES[random() % 8];
+        for name in ["conv", "relu"] {
+            let output = net.tensor(format!("{name}{pair}"), TensorSpec::bytes(bytes));
+            let operator = net.operator(format!("{name}{pair}")).reads([last]).writes([output]);
+            if name == "relu" {
+                operator.in_place(last, output);
+            }
+            last = output;
+        }
+    }
+    net.output(last);
+    let graph = net.build().unwrap();
+    let arena = |sharing| Planner::new().share(sharing).plan(&graph).unwrap().arena_bytes;
+    let (apart, shared) = (arena(Sharing::None), arena(Sharing::All));
+    assert!(shared <= apart, "{shared} bytes with sharing, {apart} without");
 }
