@@ -1,49 +1,49 @@
-//! Stays with offsets in one pool, and the holes between them.
+//! Occupancy of one pool: placed intervals by step, and searches for holes between them.
 
 use std::cell::Cell;
 
-use super::pack::Laid;
+use super::pack::PlacedInterval;
 use crate::sorting::sort_keyed;
 
-/// What lies in a pool, found by time.
+/// The placed intervals of a pool, indexed by step.
 #[derive(Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct PoolOccupancy {
     bytes: u64,
     alignment: u64,
-    /// By step: what lies there, and of that what starts there.
-    there: Vec<Vec<u32>>,
+    /// By step: the intervals that are present, and those of them that start there.
+    present: Vec<Vec<u32>>,
     starts: Vec<Vec<u32>>,
-    /// By number: a stay and its size.
-    stays: Vec<(Laid, u64)>,
+    /// By number: an interval and its size.
+    intervals: Vec<(PlacedInterval, u64)>,
     unused: Vec<u32>,
-    /// Offsets and ends of what may be in the way.
+    /// Offsets and ends of the intervals that a search has to avoid.
     taken: Vec<([u64; 2], u64)>,
-    /// Steps of inner loops so far, a few nanoseconds each.
+    /// Inner-loop steps so far, a few nanoseconds each.
     work: Cell<u64>,
 }
 
-/// Steps for each stay that is sorted among others.
-const SORTED: u64 = 16;
+/// Work charged for each interval that is sorted.
+const SORT_WORK: u64 = 16;
 
-/// Of what starts in a hole, this lasts long and goes to its lower end.
+/// Intervals of at least this many steps go to the lower end of a hole.
 const LONG: u32 = 8;
 
-impl Shelf {
+impl PoolOccupancy {
     pub(crate) fn new(steps: u32, bytes: u64, alignment: u64) -> Self {
         let rows = vec![Vec::new(); steps as usize];
         Self {
             bytes,
             alignment,
-            there: rows.clone(),
+            present: rows.clone(),
             starts: rows,
-            stays: Vec::new(),
+            intervals: Vec::new(),
             unused: Vec::new(),
             taken: Vec::new(),
             work: Cell::new(0),
         }
     }
 
-    /// Steps of inner loops since it was made.
+    /// Inner-loop steps since creation.
     pub(crate) fn work(&self) -> u64 {
         self.work.get()
     }
@@ -52,61 +52,62 @@ impl Shelf {
         self.work.set(self.work.get() + steps);
     }
 
-    /// Puts a stay of so many bytes where it says; its number.
+    /// Inserts an interval of `size` bytes at its offset, which must be free, and returns its number.
     ///
-    /// O(steps of the stay).
-    pub(crate) fn put(&mut self, laid: Laid, size: u64) -> u32 {
-        let number = self.unused.pop().unwrap_or(self.stays.len() as u32);
-        match self.stays.get_mut(number as usize) {
-            Some(stay) => *stay = (laid, size),
-            None => self.stays.push((laid, size)),
+    /// O(steps of the interval).
+    pub(crate) fn insert(&mut self, placed: PlacedInterval, size: u64) -> u32 {
+        let number = self.unused.pop().unwrap_or(self.intervals.len() as u32);
+        match self.intervals.get_mut(number as usize) {
+            Some(interval) => *interval = (placed, size),
+            None => self.intervals.push((placed, size)),
         }
-        let presence = laid.presence;
-        self.spend(u64::from(presence.end - presence.from));
-        self.starts[presence.from as usize].push(number);
-        for row in &mut self.there[presence.from as usize..presence.end as usize] {
+        let interval = placed.interval;
+        self.spend(u64::from(interval.end - interval.from));
+        self.starts[interval.from as usize].push(number);
+        for row in &mut self.present[interval.from as usize..interval.end as usize] {
             row.push(number);
         }
         number
     }
 
-    /// Takes a stay away.
+    /// Removes an interval.
     ///
-    /// O(steps of the stay times what lies there).
-    pub(crate) fn take(&mut self, number: u32) -> Laid {
-        let laid = self.stays[number as usize].0;
-        let presence = laid.presence;
+    /// O(steps of the interval times the intervals present).
+    pub(crate) fn remove(&mut self, number: u32) -> PlacedInterval {
+        let placed = self.intervals[number as usize].0;
+        let interval = placed.interval;
         let mut work = 0;
-        let mut leave = |row: &mut Vec<u32>| {
+        let mut for_each_transition = |row: &mut Vec<u32>| {
             work += 1 + row.len() as u64 / 8;
-            let place = row.iter().position(|&one| one == number).expect("it lies there");
-            row.swap_remove(place);
+            let index = row.iter().position(|&one| one == number).expect("it lies present");
+            row.swap_remove(index);
         };
-        leave(&mut self.starts[presence.from as usize]);
-        self.there[presence.from as usize..presence.end as usize].iter_mut().for_each(leave);
+        for_each_transition(&mut self.starts[interval.from as usize]);
+        self.present[interval.from as usize..interval.end as usize].iter_mut().for_each(for_each_transition);
         self.spend(work);
         self.unused.push(number);
-        laid
+        placed
     }
 
-    /// A stay by its number.
-    pub(crate) fn stay(&self, number: u32) -> Laid {
-        self.stays[number as usize].0
+    /// The interval of a number.
+    pub(crate) fn interval(&self, number: u32) -> PlacedInterval {
+        self.intervals[number as usize].0
     }
 
-    /// An offset in the smallest hole that takes so many bytes at steps `from..end`, if there is
-    /// one: what lasts at its lower end, what goes soon at its upper, so that holes grow together.
+    /// Best fit: an offset in the smallest hole of `size` bytes at steps `from..end`, if there is a hole.
+    /// Long intervals go to the lower end of the hole and short ones to the upper end, so that adjacent
+    /// holes merge soon.
     ///
-    /// O(t + k log k) for k stays that are there at these t steps.
-    pub(crate) fn hole(&mut self, (size, alignment): (u64, u64), (from, end): (u32, u32)) -> Option<u64> {
+    /// O(t + k log k) for k intervals that are present at these t steps.
+    pub(crate) fn best_fit(&mut self, (size, alignment): (u64, u64), (from, end): (u32, u32)) -> Option<u64> {
         let alignment = alignment.max(self.alignment);
         let mut taken = std::mem::take(&mut self.taken);
         taken.clear();
-        for number in self.meeting(from, end) {
-            let (laid, size) = self.stays[number as usize];
-            taken.push(([laid.offset, laid.offset + size], 0));
+        for number in self.overlapping(from, end) {
+            let (placed, size) = self.intervals[number as usize];
+            taken.push(([placed.offset, placed.offset + size], 0));
         }
-        self.spend(u64::from(end - from) + SORTED * taken.len() as u64);
+        self.spend(u64::from(end - from) + SORT_WORK * taken.len() as u64);
         sort_keyed(&mut taken);
         let mut best: Option<(u64, u64)> = None;
         let mut top = 0u64;
@@ -124,133 +125,135 @@ impl Shelf {
     }
 }
 
-/// Weights by place, and their sums.
-struct Sums {
-    places: Vec<u64>,
+/// Weights by offset with their prefix sums.
+struct PrefixSums {
+    positions: Vec<u64>,
     sums: Vec<f64>,
 }
 
-impl Sums {
+impl PrefixSums {
     fn new(mut weights: Vec<([u64; 2], u64)>) -> Self {
         sort_keyed(&mut weights);
-        let places = weights.iter().map(|one| one.0[0]).collect();
+        let positions = weights.iter().map(|one| one.0[0]).collect();
         let mut sums = vec![0.0];
         for one in weights {
             sums.push(sums[sums.len() - 1] + f64::from_bits(one.0[1]));
         }
-        Self { places, sums }
+        Self { positions, sums }
     }
 
-    /// Of all before a place.
-    fn below(&self, place: u64) -> f64 {
-        self.sums[self.places.partition_point(|&one| one < place)]
+    /// Sum of the weights at lower offsets.
+    fn below(&self, index: u64) -> f64 {
+        self.sums[self.positions.partition_point(|&one| one < index)]
     }
 }
 
-/// Where something could lie if what is in its way went.
+/// An offset and the weight of the intervals that would be displaced there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
+pub(crate) struct EvictionWindow {
     pub(crate) offset: u64,
-    /// What the stays weigh that would have to go.
+    /// Total weight of the displaced intervals.
     pub(crate) weight: f64,
 }
 
-impl Shelf {
-    /// The place for so many bytes at steps `from..end` where what is in the way weighs least, by
-    /// a weight for each item; none if all is infinite.
+impl PoolOccupancy {
+    /// The offset for `size` bytes at steps `from..end` that displaces the least weight, with a weight for
+    /// each item; none if every offset has infinite weight. The sum of displaced weights changes only at
+    /// ends of intervals, so it suffices to try the aligned offsets next to them.
     ///
-    /// O(t + k log k) for k stays that are there at these t steps.
-    pub(crate) fn window(
+    /// O(t + k log k) for k intervals that are present at these t steps.
+    pub(crate) fn cheapest_window(
         &self,
         (size, alignment): (u64, u64),
         (from, end): (u32, u32),
         weight: impl Fn(usize) -> f64,
-    ) -> Option<Window> {
+    ) -> Option<EvictionWindow> {
         let alignment = alignment.max(self.alignment);
         let highest = self.bytes.checked_sub(size)? / alignment * alignment;
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
-        let mut places = vec![0, highest];
-        for number in self.meeting(from, end) {
-            let (laid, own) = self.stays[number as usize];
-            let weight = weight(laid.item);
-            starts.push(([laid.offset, weight.to_bits()], 0));
-            ends.push(([laid.offset + own, weight.to_bits()], 0));
-            places.push((laid.offset + own).next_multiple_of(alignment));
-            places.push(laid.offset.saturating_sub(size) / alignment * alignment);
+        let mut positions = vec![0, highest];
+        for number in self.overlapping(from, end) {
+            let (placed, own) = self.intervals[number as usize];
+            let weight = weight(placed.item);
+            starts.push(([placed.offset, weight.to_bits()], 0));
+            ends.push(([placed.offset + own, weight.to_bits()], 0));
+            positions.push((placed.offset + own).next_multiple_of(alignment));
+            positions.push(placed.offset.saturating_sub(size) / alignment * alignment);
         }
-        self.spend(u64::from(end - from) + 2 * SORTED * starts.len() as u64);
-        let [starts, ends] = [Sums::new(starts), Sums::new(ends)];
-        let mut best: Option<Window> = None;
-        for offset in places.into_iter().filter(|&place| place <= highest) {
+        self.spend(u64::from(end - from) + 2 * SORT_WORK * starts.len() as u64);
+        let [starts, ends] = [PrefixSums::new(starts), PrefixSums::new(ends)];
+        let mut best: Option<EvictionWindow> = None;
+        for offset in positions.into_iter().filter(|&index| index <= highest) {
             let weight = starts.below(offset + size) - ends.below(offset + 1);
             if weight < f64::INFINITY && best.is_none_or(|best| weight < best.weight) {
-                best = Some(Window { offset, weight });
+                best = Some(EvictionWindow { offset, weight });
             }
         }
         best
     }
 
-    /// Numbers of stays that are there at steps `from..end`.
-    fn meeting(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
+    /// Numbers of the intervals that are present at steps `from..end`.
+    fn overlapping(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
         let started = self.starts[from as usize + 1..end as usize].iter().flatten();
-        self.there[from as usize].iter().chain(started).copied()
+        self.present[from as usize].iter().chain(started).copied()
     }
 
-    /// Items whose stays meet these bytes at steps `from..end`.
+    /// Items whose intervals overlap these bytes at steps `from..end`.
     pub(crate) fn items_in(
         &self,
         (offset, size): (u64, u64),
         (from, end): (u32, u32),
     ) -> impl Iterator<Item = usize> + '_ {
-        let is_in =
-            move |(laid, own): &(Laid, u64)| laid.offset < offset + size && offset < laid.offset + own;
-        self.meeting(from, end)
-            .map(|number| self.stays[number as usize])
-            .filter(is_in)
-            .map(|stay| stay.0.item)
+        let overlaps = move |(placed, own): &(PlacedInterval, u64)| {
+            placed.offset < offset + size && offset < placed.offset + own
+        };
+        self.overlapping(from, end)
+            .map(|number| self.intervals[number as usize])
+            .filter(overlaps)
+            .map(|interval| interval.0.item)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Shelf;
-    use crate::placement::pack::Laid;
-    use crate::placement::way::Presence;
+    use super::PoolOccupancy;
+    use crate::placement::pack::PlacedInterval;
+    use crate::placement::way::ResidencyInterval;
     use crate::random::Random;
 
     #[test]
     fn what_lies_in_holes_is_apart_and_holes_are_found_if_there_are_any() {
         let mut random = Random::new(5);
         let (steps, bytes) = (20, 32);
-        let mut shelf = Shelf::new(steps, bytes, 2);
-        let mut known: Vec<(u32, Laid, u64)> = Vec::new();
+        let mut occupancy = PoolOccupancy::new(steps, bytes, 2);
+        let mut placed: Vec<(u32, PlacedInterval, u64)> = Vec::new();
         let (mut full, mut put) = (0, 0);
         for item in 0..2000 {
-            if known.len() > 12 || (!known.is_empty() && random.below(3) == 0) {
-                let (number, laid, _) = known.swap_remove(random.below(known.len()));
-                assert_eq!(shelf.take(number).offset, laid.offset);
+            if placed.len() > 12 || (!placed.is_empty() && random.below(3) == 0) {
+                let (number, placed, _) = placed.swap_remove(random.below(placed.len()));
+                assert_eq!(occupancy.remove(number).offset, placed.offset);
             }
             let from = random.below(steps as usize) as u32;
             let end = from + 1 + random.below((steps - from) as usize) as u32;
             let (size, alignment) = (1 + random.below(9) as u64, 1 << random.below(3));
             let is_free = |offset: u64| {
                 offset + size <= bytes
-                    && known.iter().all(|(_, laid, own)| {
-                        let apart = laid.presence.end <= from || end <= laid.presence.from;
-                        apart || laid.offset + own <= offset || offset + size <= laid.offset
+                    && placed.iter().all(|(_, placed, own)| {
+                        let apart = placed.interval.end <= from || end <= placed.interval.from;
+                        apart || placed.offset + own <= offset || offset + size <= placed.offset
                     })
             };
             let step = alignment.max(2);
             let any = (0..bytes).step_by(step as usize).any(is_free);
-            let found = shelf.hole((size, alignment), (from, end));
+            let found = occupancy.best_fit((size, alignment), (from, end));
             assert_eq!(found.is_some(), any);
             let Some(offset) = found else {
                 full += 1;
                 continue;
             };
             assert!(is_free(offset) && offset % step == 0);
-            let laid = Laid { item, presence: Presence { pool: 0, from, end }, offset };
-            known.push((shelf.put(laid, size), laid, size));
+            let placed = PlacedInterval { item, interval: ResidencyInterval { pool: 0, from, end }, offset };
+            placed.push((occupancy.insert(placed, size), placed, size));
             put += 1;
         }
         assert!(full > 100 && put > 100, "{full} {put}");

@@ -5,38 +5,45 @@ use std::collections::HashMap;
 
 use super::super::instance::{Access, Instance};
 
-/// By place in a list of items, and by how many of its accesses are done.
+/// By index in a list of items, and by how many of its accesses are done.
 #[derive(Debug)]
-pub(super) struct Classes(Vec<Vec<u32>>);
+pub(super) struct SuffixClasses(Vec<Vec<u32>>);
 
 /// All that matters of an item from an access on: its size, that access, where it may be before,
 /// at and after it, and what follows.
 #[derive(PartialEq, Eq, Hash)]
-struct Rest {
+struct AccessSuffix {
     size: u64,
     step: u32,
     bytes: [u64; 4],
     pools: [u8; 3],
-    whole: u8,
+    resident_pools: u8,
     next: u32,
 }
 
-impl Classes {
+impl SuffixClasses {
     /// O(accesses of the items).
     pub(super) fn new(instance: &Instance, items: &[usize]) -> Self {
-        let mut rests: HashMap<Rest, u32> = HashMap::new();
+        let mut suffixes: HashMap<AccessSuffix, u32> = HashMap::new();
         let mut of = |item: usize| {
             let one = &instance.items[item];
             let accesses = &instance.accesses[one.accesses()];
-            let cells = &instance.cells[instance.cells_of(item)];
+            let points = &instance.point_pools[instance.points_of(item)];
             let mut list = vec![0; accesses.len() + 1];
             for (number, access) in accesses.iter().enumerate().rev() {
                 let &Access { step, read, write, before, after } = access;
-                let pools = [cells[2 * number], cells[2 * number + 1], cells[2 * number + 2]];
+                let pools = [points[2 * number], points[2 * number + 1], points[2 * number + 2]];
                 let (bytes, next) = ([read, write, before, after], list[number + 1]);
-                let rest = Rest { size: one.size, step, bytes, pools, whole: one.whole, next };
-                let count = rests.len() as u32 + 1;
-                list[number] = *rests.entry(rest).or_insert(count);
+                let suffix = AccessSuffix {
+                    size: one.size,
+                    step,
+                    bytes,
+                    pools,
+                    resident_pools: one.resident_pools,
+                    next,
+                };
+                let count = suffixes.len() as u32 + 1;
+                list[number] = *suffixes.entry(suffix).or_insert(count);
             }
             list
         };
@@ -44,7 +51,7 @@ impl Classes {
     }
 
     /// The class of an item of which so many accesses are done; 0 if all are.
-    pub(super) fn of(&self, place: usize, number: usize) -> u32 {
-        self.0[place][number]
+    pub(super) fn of(&self, index: usize, number: usize) -> u32 {
+        self.0[index][number]
     }
 }

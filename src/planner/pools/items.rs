@@ -7,7 +7,7 @@ use crate::ids::{BufferId, OperatorId, PoolId};
 use crate::limits::Limits;
 use crate::liveness::Liveness;
 use crate::occupant::Occupant;
-use crate::placement::{Access, Instance, MOST, NewItem, Room, complete};
+use crate::placement::{Access, Instance, MAX_BYTES, NewItem, PoolSpec, compute_min_costs};
 use crate::pools::{Content, Loading, Pool, Pools};
 use crate::problem::LiveRange;
 use crate::sharing::{Groups, Relation};
@@ -15,7 +15,7 @@ use crate::sorting::sort_by_keys;
 
 /// A tensor or workspace in an item.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
+pub(super) struct ItemMember {
     pub(super) occupant: Occupant,
     /// Bytes from the start of the item.
     pub(super) at: u64,
@@ -24,13 +24,13 @@ pub(super) struct Member {
 }
 
 /// What is to be placed, and who it is.
-pub(super) struct Items {
+pub(super) struct PlacementItems {
     pub(super) instance: Instance,
-    pub(super) members: Vec<Vec<Member>>,
+    pub(super) members: Vec<Vec<ItemMember>>,
 }
 
 /// What is known of the run that is planned.
-pub(super) struct Run<'a> {
+pub(super) struct ItemBuilder<'a> {
     pub(super) graph: &'a Graph,
     pub(super) order: &'a [OperatorId],
     pub(super) pools: &'a Pools,
@@ -42,56 +42,61 @@ pub(super) struct Run<'a> {
 }
 
 /// Steps, ascending, with the bytes that are read and written.
-type Accesses = Vec<(u32, (u64, u64))>;
+type StepAccesses = Vec<(u32, (u64, u64))>;
 
-impl Run<'_> {
+impl ItemBuilder<'_> {
     /// # Errors
     /// [`Error::Pools`] if it exceeds what can be counted, or something lies together that
     /// must start in different pools.
-    pub(super) fn items(&self) -> Result<Items> {
+    pub(super) fn items(&self) -> Result<PlacementItems> {
         let steps = self.liveness.steps();
-        let instance = Instance::new(self.rooms(), steps, self.pools.prefetch_steps(), self.limits);
-        let mut items = Items { instance, members: Vec::new() };
-        let mut accesses: Vec<Accesses> = vec![Accesses::new(); self.groups.members.len()];
+        let instance = Instance::new(self.pools(), steps, self.pools.prefetch_steps(), self.limits);
+        let mut items = PlacementItems { instance, members: Vec::new() };
+        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.len()];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads)?;
         for (own, accesses) in self.groups.members.iter().zip(accesses) {
             self.limits.go_on()?;
-            let members: Vec<Member> = own.iter().map(|&id| self.member(id)).collect();
+            let members: Vec<ItemMember> = own.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;
         }
         for (id, reads) in self.graph.tensor_ids().zip(&reads).filter(|(_, reads)| !reads.is_empty()) {
             let bytes = self.graph.tensor(id).bytes();
             let live = LiveRange { start: 0, end: steps.max(1) };
-            let member = Member { occupant: Occupant::Tensor(id), at: 0, bytes, live };
+            let member = ItemMember { occupant: Occupant::Tensor(id), at: 0, bytes, live };
             let accesses = reads.iter().map(|&step| (step, (bytes, 0))).collect();
             self.add(&mut items, vec![member], accesses)?;
         }
         check_total(&items.instance)?;
-        complete(&mut items.instance);
+        compute_min_costs(&mut items.instance);
         self.limits.go_on()?;
         Ok(items)
     }
 
-    fn rooms(&self) -> Vec<Room> {
+    fn pools(&self) -> Vec<PoolSpec> {
         let room = |id: PoolId| {
             let pool = self.pools.pool(id);
-            let bytes = pool.bytes().unwrap_or(MOST).min(MOST);
+            let bytes = pool.bytes().unwrap_or(MAX_BYTES).min(MAX_BYTES);
             let ((read, write), (from, to)) = (pool.in_place(), pool.copied());
             let alignment = pool.alignment;
-            Room { capacity: bytes.next_multiple_of(alignment), bytes, alignment, read, write, from, to }
+            PoolSpec { capacity: bytes.next_multiple_of(alignment), bytes, alignment, read, write, from, to }
         };
         self.pools.ids().map(room).collect()
     }
 
-    fn member(&self, id: BufferId) -> Member {
+    fn member(&self, id: BufferId) -> ItemMember {
         let buffer = self.liveness.problem().buffer(id);
         let occupant = self.liveness.occupants()[id.index()];
-        Member { occupant, at: self.groups.place[id.index()].1, bytes: buffer.size(), live: buffer.live() }
+        ItemMember {
+            occupant,
+            at: self.groups.place[id.index()].1,
+            bytes: buffer.size(),
+            live: buffer.live(),
+        }
     }
 
     /// What operators do, to groups and to constants.
-    fn collect(&self, of_groups: &mut [Accesses], reads: &mut [Vec<u32>]) -> Result<()> {
+    fn collect(&self, of_groups: &mut [StepAccesses], reads: &mut [Vec<u32>]) -> Result<()> {
         let graph = self.graph;
         let mut group_of = vec![None; graph.tensors().len()];
         let mut scratch_of = vec![None; graph.operators().len()];
@@ -126,13 +131,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn add(&self, items: &mut Items, members: Vec<Member>, mut accesses: Accesses) -> Result<()> {
+    fn add(
+        &self,
+        items: &mut PlacementItems,
+        members: Vec<ItemMember>,
+        mut accesses: StepAccesses,
+    ) -> Result<()> {
         // What is there before the run has its place from then on, whoever reads it first.
-        let is_there = members.len() > 1 && members.iter().any(|one| is_there(self.graph, one));
-        if is_there && accesses.first().is_none_or(|first| first.0 > 0) {
+        let is_defined_before_run =
+            members.len() > 1 && members.iter().any(|one| is_defined_before_run(self.graph, one));
+        if is_defined_before_run && accesses.first().is_none_or(|first| first.0 > 0) {
             accesses.insert(0, (0, (0, 0)));
         }
-        let frame = Frame::new(self, &members);
+        let frame = MemberGroup::new(self, &members);
         let size = members.iter().map(|one| one.at + one.bytes).max().unwrap_or(0);
         if size == 0 {
             return Ok(());
@@ -146,7 +157,7 @@ impl Run<'_> {
             accesses.push(Access { step: 0, read: 0, write: 0, before: 0, after: 0 });
         }
         frame.fill(&mut accesses, self.pools.prefetch_steps());
-        let content = |one: &Member| Content::of_occupant(self.graph, one.occupant);
+        let content = |one: &ItemMember| Content::of_occupant(self.graph, one.occupant);
         let home = self.pools.home_id();
         let mask = |takes: &dyn Fn(&Pool, Content) -> bool| {
             let takes_all = |id: &PoolId| members.iter().all(|one| takes(self.pools.pool(*id), content(one)));
@@ -164,20 +175,29 @@ impl Run<'_> {
                 return Err(Error::DoesNotFit(text));
             }
         }
-        let alignment = |one: &Member| match one.occupant {
+        let alignment = |one: &ItemMember| match one.occupant {
             Occupant::Tensor(id) => self.graph.tensor(id).alignment().unwrap_or(self.alignment),
             Occupant::Scratch(id) => self.graph.operator(id).scratch_alignment(self.alignment),
         };
         let alignment = members.iter().map(alignment).max().unwrap_or(1);
         // What stays on chip from run to run is not where outputs are looked for.
-        let is_wanted_elsewhere = |one: &Member| {
+        let is_wanted_elsewhere = |one: &ItemMember| {
             frame.tensor(one).is_some_and(|one| one.is_output() && one.kind() != TensorKind::Constant)
         };
-        let whole = self.pools.loads() == Loading::Once
+        let may_be_resident = self.pools.loads() == Loading::Once
             && matches!(members.as_slice(), [one] if !is_wanted_elsewhere(one)
                 && matches!(content(one), Content::Constants | Content::Variables));
         let accesses = &accesses;
-        let new = NewItem { size, alignment, pools, pools_at_any_capacity, start, finish, whole, accesses };
+        let new = NewItem {
+            size,
+            alignment,
+            pools,
+            pools_at_any_capacity,
+            start,
+            finish,
+            may_be_resident,
+            accesses,
+        };
         items.instance.add(&new);
         items.members.push(members);
         Ok(())
@@ -186,7 +206,7 @@ impl Run<'_> {
 
 /// All sums that a search may make stay far below 64 bits.
 fn check_total(instance: &Instance) -> Result<()> {
-    let largest = |of: fn(&Room) -> u64| instance.rooms.iter().map(of).max().unwrap_or(0);
+    let largest = |of: fn(&PoolSpec) -> u64| instance.pools.iter().map(of).max().unwrap_or(0);
     let each = largest(|room| room.read) + largest(|room| room.write);
     let copied = 2 * (largest(|room| room.from) + largest(|room| room.to));
     let each = u128::from(each.max(copied).max(1));
@@ -194,32 +214,32 @@ fn check_total(instance: &Instance) -> Result<()> {
         [access.read, access.write, access.before, access.after].map(u128::from).iter().sum::<u128>()
     };
     let cost: u128 = instance.accesses.iter().map(|access| moved(access) * each).sum();
-    let coarsest = instance.rooms.iter().map(|room| room.alignment).max().unwrap_or(1);
+    let coarsest = instance.pools.iter().map(|room| room.alignment).max().unwrap_or(1);
     let bytes = instance.items.iter().map(|item| {
         let most_stays = 2 * u128::from(item.end - item.first) + 1;
         (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * most_stays
     });
     let bytes: u128 = bytes.sum();
-    if bytes > u128::from(MOST) {
+    if bytes > u128::from(MAX_BYTES) {
         return Err(Error::DoesNotFit(format!("sizes, {bytes} bytes in all, are more than 2^61")));
     }
-    if cost > u128::from(MOST) {
+    if cost > u128::from(MAX_BYTES) {
         return Err(Error::Pools(format!("costs, {cost} in all, are more than 2^61")));
     }
     Ok(())
 }
 
 /// Tensors that lie together.
-struct Frame<'a, 'r> {
-    run: &'a Run<'r>,
-    members: &'a [Member],
+struct MemberGroup<'a, 'r> {
+    run: &'a ItemBuilder<'r>,
+    members: &'a [ItemMember],
     /// From which step on, and until before which, some byte is needed without a break; the
     /// first ones first, each with the last end of all up to it. -1 is before the run.
     needed: Vec<(i64, i64)>,
 }
 
-impl<'a, 'r> Frame<'a, 'r> {
-    fn new(run: &'a Run<'r>, members: &'a [Member]) -> Self {
+impl<'a, 'r> MemberGroup<'a, 'r> {
+    fn new(run: &'a ItemBuilder<'r>, members: &'a [ItemMember]) -> Self {
         let mut needed = needed(run.graph, members, run.liveness.steps().max(1));
         let mut last = i64::MIN;
         for one in &mut needed {
@@ -229,7 +249,7 @@ impl<'a, 'r> Frame<'a, 'r> {
         Self { run, members, needed }
     }
 
-    fn tensor(&self, member: &Member) -> Option<&crate::graph::Tensor> {
+    fn tensor(&self, member: &ItemMember) -> Option<&crate::graph::Tensor> {
         match member.occupant {
             Occupant::Tensor(id) => Some(self.run.graph.tensor(id)),
             Occupant::Scratch(_) => None,
@@ -252,7 +272,7 @@ impl<'a, 'r> Frame<'a, 'r> {
     fn finish(&self) -> Result<PoolId> {
         let home = self.run.pools.home_id();
         let outputs = self.run.pools.outputs_in();
-        let both = |one: &&Member| {
+        let both = |one: &&ItemMember| {
             self.tensor(one).is_some_and(|one| one.is_output() && one.kind() == TensorKind::Variable)
         };
         if let Some(both) = self.members.iter().find(both).filter(|_| outputs != home) {
@@ -264,7 +284,7 @@ impl<'a, 'r> Frame<'a, 'r> {
             );
             return Err(Error::Pools(text));
         }
-        let pools = self.members.iter().filter(|one| is_wanted(self.run.graph, one)).map(|one| {
+        let pools = self.members.iter().filter(|one| is_needed_after_run(self.run.graph, one)).map(|one| {
             let is_output =
                 self.tensor(one).is_some_and(|one| one.is_output() && one.kind() != TensorKind::Constant);
             if is_output { self.run.pools.outputs_in() } else { home }
@@ -290,7 +310,7 @@ impl<'a, 'r> Frame<'a, 'r> {
     /// What matters before and after each access.
     fn fill(&self, accesses: &mut [Access], prefetch: u32) {
         let steps = self.run.liveness.steps().max(1);
-        let bytes = |step| held_bytes(self.run.graph, self.members, step, steps);
+        let bytes = |step| copied_bytes(self.run.graph, self.members, step, steps);
         for place in 0..accesses.len() {
             let step = accesses[place].step;
             let previous = place.checked_sub(1).map(|before| accesses[before].step);
@@ -312,10 +332,10 @@ impl<'a, 'r> Frame<'a, 'r> {
 
 /// From when until when bytes of members are needed without a break, byte by byte, ascending;
 /// what one holds another takes over, if both are live at a step.
-fn needed(graph: &Graph, members: &[Member], steps: u32) -> Vec<(i64, i64)> {
-    let lives = |one: &Member| {
-        let start = if is_there(graph, one) { -1 } else { i64::from(one.live.start) };
-        (start, i64::from(if is_wanted(graph, one) { steps + 1 } else { one.live.end }))
+fn needed(graph: &Graph, members: &[ItemMember], steps: u32) -> Vec<(i64, i64)> {
+    let lives = |one: &ItemMember| {
+        let start = if is_defined_before_run(graph, one) { -1 } else { i64::from(one.live.start) };
+        (start, i64::from(if is_needed_after_run(graph, one) { steps + 1 } else { one.live.end }))
     };
     if let [only] = members {
         return vec![lives(only)];
@@ -323,10 +343,10 @@ fn needed(graph: &Graph, members: &[Member], steps: u32) -> Vec<(i64, i64)> {
     let mut cuts: Vec<u64> = members.iter().flat_map(|one| [one.at, one.at + one.bytes]).collect();
     cuts.sort_unstable();
     cuts.dedup();
-    let mut rising: Vec<&Member> = members.iter().filter(|one| one.bytes > 0).collect();
+    let mut rising: Vec<&ItemMember> = members.iter().filter(|one| one.bytes > 0).collect();
     sort_by_keys(&mut rising, |one| [one.at, 0]);
     let mut rising = rising.into_iter().peekable();
-    let (mut there, mut live): (Vec<&Member>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
+    let (mut there, mut live): (Vec<&ItemMember>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
     let mut needed: Vec<(i64, i64)> = Vec::new();
     for &cut in &cuts {
         there.retain(|one| one.at + one.bytes > cut);
@@ -348,7 +368,7 @@ fn needed(graph: &Graph, members: &[Member], steps: u32) -> Vec<(i64, i64)> {
 }
 
 /// Members of which no other one holds everything, the largest first.
-fn cover(mut members: Vec<Member>) -> Vec<Member> {
+fn cover(mut members: Vec<ItemMember>) -> Vec<ItemMember> {
     sort_by_keys(&mut members, |one| [one.at, !one.bytes]);
     let mut end = 0;
     members.retain(|one| {
@@ -361,12 +381,17 @@ fn cover(mut members: Vec<Member>) -> Vec<Member> {
 }
 
 /// Who holds what is copied at the start of a step: there before it, and needed at it or later.
-pub(super) fn held(graph: &Graph, members: &[Member], step: u32, steps: u32) -> Vec<Member> {
+pub(super) fn copied_members(
+    graph: &Graph,
+    members: &[ItemMember],
+    step: u32,
+    steps: u32,
+) -> Vec<ItemMember> {
     cover(members.iter().filter(|one| holds(graph, one, step, steps)).copied().collect())
 }
 
 /// Bytes that are copied at the start of a step.
-fn held_bytes(graph: &Graph, members: &[Member], step: u32, steps: u32) -> u64 {
+fn copied_bytes(graph: &Graph, members: &[ItemMember], step: u32, steps: u32) -> u64 {
     match members {
         [only] => {
             if holds(graph, only, step, steps) {
@@ -375,17 +400,17 @@ fn held_bytes(graph: &Graph, members: &[Member], step: u32, steps: u32) -> u64 {
                 0
             }
         }
-        _ => held(graph, members, step, steps).iter().map(|one| one.bytes).sum(),
+        _ => copied_members(graph, members, step, steps).iter().map(|one| one.bytes).sum(),
     }
 }
 
-fn holds(graph: &Graph, one: &Member, step: u32, steps: u32) -> bool {
-    (is_there(graph, one) || one.live.start < step)
-        && (one.live.end > step || (is_wanted(graph, one) && step >= steps))
+fn holds(graph: &Graph, one: &ItemMember, step: u32, steps: u32) -> bool {
+    (is_defined_before_run(graph, one) || one.live.start < step)
+        && (one.live.end > step || (is_needed_after_run(graph, one) && step >= steps))
 }
 
 /// Whether somebody wrote it before the run.
-fn is_there(graph: &Graph, member: &Member) -> bool {
+fn is_defined_before_run(graph: &Graph, member: &ItemMember) -> bool {
     match member.occupant {
         Occupant::Tensor(id) => graph.tensor(id).kind() != TensorKind::Intermediate,
         Occupant::Scratch(_) => false,
@@ -393,7 +418,7 @@ fn is_there(graph: &Graph, member: &Member) -> bool {
 }
 
 /// Whether somebody needs it after the run.
-fn is_wanted(graph: &Graph, member: &Member) -> bool {
+fn is_needed_after_run(graph: &Graph, member: &ItemMember) -> bool {
     match member.occupant {
         Occupant::Tensor(id) => {
             graph.tensor(id).is_output()

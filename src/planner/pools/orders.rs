@@ -15,12 +15,12 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::OperatorId;
 use crate::limits::Meter;
-use crate::placement::Gap;
+use crate::placement::AccessGap;
 use crate::random::Random;
 use crate::schedule::Rows;
 use crate::sorting::sort_by_keys;
 
-/// Accesses and steps examined in all neighbours together.
+/// StepAccesses and steps examined in all neighbours together.
 const WORK: usize = 3_000_000;
 
 /// The search ends after this many moves in vain per movable operator.
@@ -35,7 +35,7 @@ pub(super) fn better(
     planned: &EstimatedDraft,
     meter: &mut Meter<'_>,
 ) -> Result<Vec<EstimatedDraft>> {
-    if planned.estimate.cost <= planned.estimate.floor {
+    if planned.estimate.cost <= planned.estimate.unavoidable_cost {
         return Ok(Vec::new());
     }
     let is_cheaper = |one: &EstimatedDraft| one.estimate.cost < planned.estimate.cost;
@@ -83,7 +83,7 @@ struct OrderImprovement<'s, 'm> {
     drafts: &'s Drafts<'s>,
     meter: &'s mut Meter<'m>,
     moves: OrderMoves,
-    /// Accesses and steps.
+    /// StepAccesses and steps.
     size: usize,
     /// Number of neighbours that may still be examined.
     left: usize,
@@ -160,7 +160,7 @@ impl OrderImprovement<'_, '_> {
     fn take(&mut self, order: &[OperatorId], take: Acceptance) -> Outcome<bool> {
         let current = self.current();
         let (cost, wish, fits) =
-            (current.estimate.cost, current.wish, current.estimate.cost <= current.estimate.floor);
+            (current.estimate.cost, current.wish, current.estimate.cost <= current.estimate.unavoidable_cost);
         if fits || self.left == 0 || self.meter.spend_on(1, 32 * self.size as u64).is_err() {
             return Err(Exhausted);
         }
@@ -179,8 +179,8 @@ impl OrderImprovement<'_, '_> {
 /// tensor is off chip first, larger tensors first.
 fn apart(draft: &EstimatedDraft) -> Vec<(OperatorId, OperatorId)> {
     let order = &draft.draft.order;
-    let mut gaps: Vec<Gap> = draft.estimate.gaps.clone();
-    sort_by_keys(&mut gaps, |gap| [(!gap.is_away).into(), !gap.bytes]);
+    let mut gaps: Vec<AccessGap> = draft.estimate.gaps.clone();
+    sort_by_keys(&mut gaps, |gap| [(!gap.is_off_chip).into(), !gap.bytes]);
     let operator = |step: u32| order.get(step as usize).copied();
     gaps.iter().filter_map(|gap| Some((operator(gap.from)?, operator(gap.until)?))).collect()
 }
