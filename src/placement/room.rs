@@ -88,7 +88,7 @@ mod tests {
             let end = from + 1 + random.below(steps as usize - from);
             let bytes = random.below(200) as i64 - 100;
             left.add(from as u32, end as u32, bytes);
-            plain[from..end].iter_mut().for_each(|bytes| *bytes += bytes);
+            plain[from..end].iter_mut().for_each(|free| *free += bytes);
             let from = random.below(steps as usize);
             let end = from + 1 + random.below(steps as usize - from);
             assert_eq!(left.min(from as u32, end as u32), *plain[from..end].iter().min().unwrap());

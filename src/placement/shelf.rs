@@ -226,11 +226,11 @@ mod tests {
         let mut random = Random::new(5);
         let (steps, bytes) = (20, 32);
         let mut occupancy = PoolOccupancy::new(steps, bytes, 2);
-        let mut placed: Vec<(u32, PlacedInterval, u64)> = Vec::new();
+        let mut all_placed: Vec<(u32, PlacedInterval, u64)> = Vec::new();
         let (mut full, mut put) = (0, 0);
         for item in 0..2000 {
-            if placed.len() > 12 || (!placed.is_empty() && random.below(3) == 0) {
-                let (number, placed, _) = placed.swap_remove(random.below(placed.len()));
+            if all_placed.len() > 12 || (!all_placed.is_empty() && random.below(3) == 0) {
+                let (number, placed, _) = all_placed.swap_remove(random.below(all_placed.len()));
                 assert_eq!(occupancy.remove(number).offset, placed.offset);
             }
             let from = random.below(steps as usize) as u32;
@@ -238,7 +238,7 @@ mod tests {
             let (size, alignment) = (1 + random.below(9) as u64, 1 << random.below(3));
             let is_free = |offset: u64| {
                 offset + size <= bytes
-                    && placed.iter().all(|(_, placed, own)| {
+                    && all_placed.iter().all(|(_, placed, own)| {
                         let apart = placed.interval.end <= from || end <= placed.interval.from;
                         apart || placed.offset + own <= offset || offset + size <= placed.offset
                     })
@@ -253,7 +253,7 @@ mod tests {
             };
             assert!(is_free(offset) && offset % step == 0);
             let placed = PlacedInterval { item, interval: ResidencyInterval { pool: 0, from, end }, offset };
-            placed.push((occupancy.insert(placed, size), placed, size));
+            all_placed.push((occupancy.insert(placed, size), placed, size));
             put += 1;
         }
         assert!(full > 100 && put > 100, "{full} {put}");

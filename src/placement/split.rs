@@ -1,5 +1,20 @@
-//! Where selected items may be on chip throughout: how much of the pool those get, and how much
-//! is left for what comes and goes.
+//! The exact optimum by load: the split of a pool between resident items and all others.
+//!
+//! Resident items occupy the same bytes at every step, so they interact with the others only through the
+//! bytes that they leave. If `b` bytes remain for the others, the best cost is `sweep(b)`, the optimum of
+//! the others within `b` bytes, less `saved(capacity - b)`, the knapsack optimum of the resident items
+//! ([`ResidentItems`]). Both are expensive, so the search branches on intervals of `b` instead of single
+//! values.
+//!
+//! For an interval `[min, max]`, `sweep(max)` and `saved(capacity - min)` bound all its values from below,
+//! since more bytes never cost more. The dual prices give a cheaper bound of the same kind. Intervals are
+//! taken in order of their bound; one is split while the difference in resident savings dominates its gap,
+//! then it is swept at its maximum. If the optimum there needs only `peak` bytes, it is optimal for all
+//! values from `peak` to the maximum as well, and only `[min, peak - 1]` remains. An interval is pruned if
+//! its bound does not improve on the incumbent. If the beam width cut the sweep, it is repeated with four
+//! times the width, up to the limit; after that its bound limits the result.
+//!
+//! With several pools on chip there are no resident knapsacks, and one sweep decides all items.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,74 +29,78 @@ use super::way::ResidencyPath;
 use crate::limits::{Meter, Stop};
 use crate::sorting::sort_by_keys;
 
-/// Items that are on chip throughout or at store and have no other choice, and sweep_all others
-/// that have one.
+/// The partition of the items for the exact search: the resident knapsack, the items that the sweep
+/// decides, and constants.
 pub(crate) struct ItemSplit {
     pub(crate) resident: ResidentItems,
     pub(crate) others: Vec<usize>,
-    /// What sweep_all items cost that have no choice, and the resident at store.
+    /// Cost in the backing store of the items without a choice, of the resident candidates and of the minor
+    /// items.
     pub(crate) fixed: u64,
-    /// ResidentItems that come and go instead may cost so much less, and what is at store, sweep_all together.
+    /// Upper bound on the cost that the restrictions on minor items can hide: the bound of the search is
+    /// lowered by it.
     pub(crate) slack: u64,
-    /// So many others are at store, for how little they cost.
+    /// Number of minor items that stay in the backing store.
     pub(crate) minor: usize,
 }
 
-/// Items that cost little to be without, sweep_all together no more than one in so many of what could
-/// be saved, are not looked at one by one, if there are more than a few: those that could be
-/// resident as well are nothing else, and those with several reads are at store.
+/// Minor items are excluded from the sweep if their savings together are at most this fraction (1 / 5000)
+/// of all possible savings. Minor items that may be resident become resident candidates only; minor items
+/// with several accesses stay in the backing store. The candidates with the largest savings are always
+/// swept.
 const MINOR_SHARE: u64 = 5000;
-const MIN_MINOR: usize = 6;
-/// So many accesses are several: fewer are soon over.
+const EXACT_CANDIDATES: usize = 6;
+/// Items with fewer accesses are cheap for the sweep: they occupy a slot for a short time.
 const MIN_ACCESSES: usize = 3;
 
-/// What becomes of items that cost little to be without, and could be no resident.
+/// Treatment of minor items that cannot be resident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MinorItems {
-    /// They are looked at as sweep_all others are.
+    /// The sweep decides them.
     Exact,
     BackingStore,
 }
 
 impl ItemSplit {
-    /// With several pools on chip there are no resident: each is one of the others.
+    /// `transient_costs` holds the least cost of each item without residency. With several pools on chip,
+    /// every item with a choice goes to the sweep.
     pub(crate) fn new(
         instance: &Instance,
         store_costs: &[u64],
-        chain_least: &[u64],
+        transient_costs: &[u64],
         minor: MinorItems,
     ) -> Self {
         let store = instance.store();
         let (mut resident, mut others, mut fixed) = (Vec::new(), Vec::new(), 0);
         let knapsack_entry =
             |item: usize| (instance.padded_size(item, 0), store_costs[item] - instance.min_costs[item], item);
-        for (item, one) in instance.items.iter().enumerate() {
+        for (item, data) in instance.items.iter().enumerate() {
             if !instance.has_choice(item, store_costs[item]) {
                 fixed += store_costs[item];
-            } else if store == 1 && one.resident_pools > 0 && chain_least[item] == store_costs[item] {
+            } else if store == 1 && data.resident_pools > 0 && transient_costs[item] == store_costs[item] {
                 resident.push(knapsack_entry(item));
                 fixed += store_costs[item];
             } else {
                 others.push(item);
             }
         }
-        let max_saving = |item: usize| store_costs[item] - chain_least[item];
+        let max_saving = |item: usize| store_costs[item] - transient_costs[item];
         let is_transient = |item: usize| {
-            let one = &instance.items[item];
-            let in_store = usize::from(one.start) == store && usize::from(one.finish) == store;
-            one.resident_pools == 0 && one.accesses().len() >= MIN_ACCESSES && in_store
+            let data = &instance.items[item];
+            let in_store = usize::from(data.start) == store && usize::from(data.finish) == store;
+            data.resident_pools == 0 && data.accesses().len() >= MIN_ACCESSES && in_store
         };
         let may_be_resident = |item: usize| store == 1 && instance.items[item].resident_pools > 0;
-        let max_bytes =
+        let max_slack =
             (store_costs.iter().sum::<u64>() - instance.min_costs.iter().sum::<u64>()) / MINOR_SHARE;
         let mut slack = 0;
         let mut take_minor = |is_candidate: &dyn Fn(usize) -> bool| {
             let mut selected: Vec<usize> =
                 others.iter().copied().filter(|&item| is_candidate(item)).collect();
             sort_by_keys(&mut selected, |&item| [max_saving(item), item as u64]);
-            selected.truncate(selected.len().saturating_sub(MIN_MINOR));
+            selected.truncate(selected.len().saturating_sub(EXACT_CANDIDATES));
             selected.retain(|&item| {
-                let is_minor = slack + max_saving(item) <= max_bytes;
+                let is_minor = slack + max_saving(item) <= max_slack;
                 slack += if is_minor { max_saving(item) } else { 0 };
                 is_minor
             });
@@ -99,8 +118,8 @@ impl ItemSplit {
     }
 }
 
-/// The min_bytes cost by load that is below what is upper_bound, if it is found, and what none is below.
-/// What stopped it is beside that.
+/// The cheapest assignment that fits by load and costs less than `upper_bound`, if it is found, a lower
+/// bound, and the reason to stop.
 pub(crate) fn optimum_by_load(
     instance: &Instance,
     rates: &[f64],
@@ -113,7 +132,7 @@ pub(crate) fn optimum_by_load(
     let free = Prices::none(instance.store(), instance.steps);
     let split = ItemSplit::new(instance, &store_costs, &super::min_transient_costs(instance, &free), minor);
     let tolerance = super::tolerance(store_costs.iter().map(|&cost| cost as f64).sum());
-    let (found, result) = if instance.store() == 1 {
+    let (result, outcome) = if instance.store() == 1 {
         let mut relaxation = LagrangianRelaxation::new(instance, &store_costs);
         relaxation.evaluate(rates);
         let priced_cost = split.others.iter().map(|&item| relaxation.costs[item]).sum();
@@ -132,7 +151,7 @@ pub(crate) fn optimum_by_load(
     } else {
         sweep_all(instance, &split, rates, (upper_bound, tolerance, BEAM_WIDTHS.1), meter)
     };
-    let best = found.best.map(|(cost, others, resident)| {
+    let best = result.best.map(|(cost, others, resident)| {
         let mut paths = paths;
         let mut from = 0;
         for &item in &split.others {
@@ -146,30 +165,30 @@ pub(crate) fn optimum_by_load(
         }
         (cost, paths)
     });
-    (LoadOptimum { bound: found.bound - split.slack as f64 - tolerance, best }, result)
+    (LoadOptimum { bound: result.bound - split.slack as f64 - tolerance, best }, outcome)
 }
 
-/// States of a step, at first and at max_bytes.
+/// Initial and maximum number of states that the sweep keeps.
 pub(super) const BEAM_WIDTHS: (usize, usize) = (500, 16_000);
 
-/// What is upper_bound of sweep_all paths.
+/// Result of the exact search by load.
 pub(crate) struct LoadOptimum {
-    /// Nothing costs less.
+    /// Lower bound on the cost of all assignments that fit by load.
     pub(crate) bound: f64,
-    /// The best below what was upper_bound: what it costs, and its paths.
+    /// Cost and paths of the best assignment below the upper bound.
     pub(crate) best: Option<(u64, Vec<u8>)>,
 }
 
-/// What is upper_bound of sweep_all paths to share a pool.
+/// Result over all partitions of the pool.
 struct PartitionResult {
-    /// Nothing costs less.
+    /// Lower bound on the cost.
     bound: f64,
-    /// The best below what was upper_bound: cost, the others' paths, the resident.
+    /// The best solution below the upper bound: cost, paths of the swept items and resident items.
     best: Option<(u64, Vec<u8>, Vec<usize>)>,
 }
 
-/// Bytes for what comes and goes, from `min_bytes` to `max_bytes`, what no such cost less than, and
-/// how many states a step may have.
+/// Numbers of bytes for the swept items, from `min_bytes` to `max_bytes`, with a lower bound on the cost of
+/// all of them and the beam width of the next sweep.
 #[derive(Clone, Copy, Debug)]
 struct CapacityInterval {
     min_bytes: u64,
@@ -178,26 +197,27 @@ struct CapacityInterval {
     width: usize,
 }
 
+/// Search over the bytes of the swept items.
 struct CapacityPartition<'a> {
     instance: &'a Instance,
     split: &'a ItemSplit,
-    /// By pool and step.
+    /// Dual prices by pool and step.
     rates: &'a [f64],
-    /// The min_bytes that the others cost at these rates, without the rates' sum.
+    /// Sum of the least costs of the swept items at these prices, without the price of the capacity.
     priced_cost: f64,
-    /// States of a step, at first and at max_bytes.
+    /// Initial and maximum beam width.
     beam_widths: (usize, usize),
-    /// What is upper_bound to be possible.
+    /// Cost of the incumbent, or the cutoff.
     upper_bound: f64,
-    /// Numbers this far apart may be the same.
+    /// Rounding error of costs.
     tolerance: f64,
-    /// What resident save at max_bytes, by bytes that are not for them.
+    /// Cache of [`max_saved`](Self::max_saved).
     saved: RefCell<BTreeMap<u64, u64>>,
 }
 
 impl CapacityPartition<'_> {
-    /// Looks at sweep_all paths to share the pool, the max_bytes promising first. What stopped it is
-    /// beside what was found.
+    /// Branches on intervals of bytes, the lowest bound first. Returns the result so far with the reason to
+    /// stop.
     fn search(&self, meter: &mut Meter<'_>) -> (PartitionResult, Result<(), Stop>) {
         let capacity = self.instance.pools[0].capacity;
         let fixed = self.split.fixed as f64;
@@ -210,9 +230,10 @@ impl CapacityPartition<'_> {
             bound: self.least_cost(0, capacity),
             width,
         }];
-        // With so many bytes, the others do not cost less.
+        // Lower bounds on the cost of the swept items within a number of bytes. A bound also holds for
+        // fewer bytes.
         let mut load_bounds: Vec<(u64, f64)> = Vec::new();
-        // What intervals cost that were given up.
+        // Lowest bound of the intervals that were given up.
         let mut undecided = f64::INFINITY;
         while let Some(index) = lowest(&open) {
             let steps = self.split.resident.take_steps();
@@ -221,8 +242,8 @@ impl CapacityPartition<'_> {
                 return (PartitionResult { bound: left.min(upper_bound), best }, Err(stop));
             }
             let CapacityInterval { min_bytes, max_bytes, bound, width } = open.swap_remove(index);
-            let enough = upper_bound - 1.0 + self.tolerance;
-            if bound > enough.min(undecided) {
+            let improving = upper_bound - 1.0 + self.tolerance;
+            if bound > improving.min(undecided) {
                 open.push(CapacityInterval { min_bytes, max_bytes, bound, width });
                 break;
             }
@@ -233,7 +254,7 @@ impl CapacityPartition<'_> {
                 .map(|load_bound| load_bound.1)
                 .fold(0.0, f64::max);
             let bound = bound.max(load_bound + fixed - max_saved);
-            if bound > enough {
+            if bound > improving {
                 continue;
             }
             if max_saved - self.max_saved(max_bytes)
@@ -247,8 +268,9 @@ impl CapacityPartition<'_> {
                 }
                 continue;
             }
-            // Cheaper than that, the others would help.
-            let cutoff = enough - fixed + max_saved;
+            // Swept items of this cost or more cannot improve on the incumbent, whatever the resident items
+            // save.
+            let cutoff = improving - fixed + max_saved;
             let (instance, items, rates) = (self.instance, &self.split.others, self.rates);
             let problem = SweepProblem { instance, items, capacities: &[max_bytes], rates, cutoff, width };
             let answer = match sweep(&problem, meter) {
@@ -263,7 +285,8 @@ impl CapacityPartition<'_> {
             let mut is_exhaustive = answer.bound >= cutoff;
             let mut next = min_bytes;
             if let Some(SweepSolution { cost, paths, peaks }) = answer.best {
-                // From the first_overfull_pool step up to sweep_all, it is the same.
+                // With any number of bytes from the peak of the optimum to the maximum, the optimum is the
+                // same.
                 let peak = peaks[0];
                 let KnapsackBound { saved, bound: knapsack_bound, items } =
                     self.split.resident.best(capacity - peak);
@@ -298,27 +321,28 @@ impl CapacityPartition<'_> {
         (PartitionResult { bound: left.min(upper_bound), best }, Ok(()))
     }
 
-    /// What resident save at max_bytes if so many bytes are not for them.
+    /// Upper bound on the savings of resident items if `bytes` bytes are not for them.
     fn max_saved(&self, bytes: u64) -> f64 {
         let capacity = self.instance.pools[0].capacity - bytes;
-        let upper_bound = self.saved.borrow().get(&bytes).copied();
-        let max_bytes = upper_bound.unwrap_or_else(|| self.split.resident.best(capacity).bound);
-        self.saved.borrow_mut().insert(bytes, max_bytes);
-        max_bytes as f64
+        let cached = self.saved.borrow().get(&bytes).copied();
+        let bound = cached.unwrap_or_else(|| self.split.resident.best(capacity).bound);
+        self.saved.borrow_mut().insert(bytes, bound);
+        bound as f64
     }
 
-    /// The same, parts of resident allowed: concave in the bytes.
+    /// The linear relaxation of the same, which is concave in the bytes.
     fn fractional_saving(&self, bytes: u64) -> f64 {
         self.split.resident.fractional_bound(self.instance.pools[0].capacity - bytes)
     }
 
-    /// With `min_bytes..=max_bytes` bytes for what comes and goes, nothing costs less: by the prices.
+    /// Lower bound on the cost with `min_bytes..=max_bytes` bytes for the swept items, from the dual
+    /// prices.
     fn least_cost(&self, min_bytes: u64, max_bytes: u64) -> f64 {
         let sum: f64 = self.rates.iter().sum();
         let at = |bytes: u64| {
             self.split.fixed as f64 + self.priced_cost - sum * bytes as f64 - self.fractional_saving(bytes)
         };
-        // Convex in the bytes.
+        // A sum of convex functions of the bytes, so ternary search finds its minimum.
         let (mut from, mut end) = (min_bytes, max_bytes);
         while end - from > 2 {
             let third = (end - from) / 3;
@@ -332,6 +356,7 @@ impl CapacityPartition<'_> {
     }
 }
 
+/// Index of the interval with the lowest bound.
 fn lowest(open: &[CapacityInterval]) -> Option<usize> {
     let mut best: Option<usize> = None;
     for (index, one) in open.iter().enumerate() {
@@ -342,7 +367,7 @@ fn lowest(open: &[CapacityInterval]) -> Option<usize> {
     best
 }
 
-/// All others at once, where there are no resident.
+/// One sweep over all items, for several pools on chip.
 fn sweep_all(
     instance: &Instance,
     split: &ItemSplit,
@@ -363,7 +388,7 @@ fn sweep_all(
             let better = |one: SweepSolution| ((one.cost + fixed).round() as u64, one.paths, Vec::new());
             let best = answer.best.map(better).filter(|best| (best.0 as f64) < upper_bound - 0.5);
             let total_bound = answer.bound + fixed;
-            // What is not below what is upper_bound was dropped.
+            // The sweep prunes states at the cutoff, so it proves nothing above it.
             let bound = if answer.bound >= cutoff { upper_bound } else { total_bound };
             (PartitionResult { bound: bound.min(upper_bound), best }, Ok(()))
         }

@@ -1,4 +1,4 @@
-//! A path for every item, and the spec that they for_each_transition.
+//! Assignment of paths with the free bytes that they leave, and insertion of one item at a time.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use super::room::FreeBytes;
 use super::way::{ResidencyInterval, ResidencyPath};
 use crate::random::Random;
 
-/// PathFinder of all items, by point, each of the cost by item.
+/// A path for each item, by point, with its cost.
 #[derive(Clone, Debug)]
 pub(crate) struct PathAssignment {
     pub(crate) paths: Vec<u8>,
@@ -16,23 +16,25 @@ pub(crate) struct PathAssignment {
     pub(crate) cost: u64,
 }
 
-/// PathFinder that fit by load, or are about to.
+/// An assignment that fits by load while every change goes through [`insert`](Self::insert). Restored paths
+/// and the initial assignment are not checked.
 pub(crate) struct PlacementState<'a> {
     pub(crate) instance: &'a Instance,
-    /// Pools that points may be in, of all that the instance allows.
+    /// Masks of allowed pools by point, a subset of those of the instance: searches forbid some
+    /// temporarily.
     pub(crate) point_pools: Vec<u8>,
     pub(crate) resident_pools: Vec<u8>,
     pub(crate) assignment: PathAssignment,
     free_bytes: Vec<FreeBytes>,
     paths: PathFinder,
-    /// For one item: masks, and a path.
+    /// The candidate path of one item, and the pools with enough free bytes for it.
     mask: Vec<u8>,
     arrivals: Vec<u8>,
     path: Vec<u8>,
 }
 
 impl<'a> PlacementState<'a> {
-    /// All at store, but for what must be elsewhere.
+    /// All items in the backing store, except where a point is fixed to another pool.
     pub(crate) fn new(instance: &'a Instance) -> Self {
         let free_bytes = instance.pools.iter().map(|spec| FreeBytes::new(instance.steps, spec.capacity));
         let mut state = Self {
@@ -57,8 +59,8 @@ impl<'a> PlacementState<'a> {
         state
     }
 
-    /// PathFinder that stay at store as far as they may. What starts or ends on chip passes through
-    /// chip at its first or last access.
+    /// Paths in the backing store. An item whose first or last pool is on chip has its first or last access
+    /// there.
     pub(crate) fn all_in_store(instance: &Instance) -> Vec<u8> {
         let store = instance.store() as u8;
         let mut paths = vec![store; instance.point_pools.len()];
@@ -76,7 +78,7 @@ impl<'a> PlacementState<'a> {
         paths
     }
 
-    /// Takes the path at hand for an item that has none.
+    /// Assigns the candidate path to an item that was removed.
     pub(super) fn commit(&mut self, item: usize) {
         let points = self.instance.points_of(item);
         self.assignment.paths[points].copy_from_slice(&self.path);
@@ -87,11 +89,13 @@ impl<'a> PlacementState<'a> {
         self.assignment.cost += cost;
     }
 
+    /// The path of an item.
     pub(crate) fn path_of(&self, item: usize) -> ResidencyPath<'_> {
         let path = &self.assignment.paths[self.instance.points_of(item)];
         ResidencyPath { instance: self.instance, item, path }
     }
 
+    /// Adds the bytes of an item, times `sign`, to the free bytes at the steps of its intervals.
     fn occupy(&mut self, item: usize, sign: i64) {
         let instance = self.instance;
         let path = &self.assignment.paths[instance.points_of(item)];
@@ -102,14 +106,14 @@ impl<'a> PlacementState<'a> {
         });
     }
 
-    /// Frees the spec of an item.
+    /// Removes an item: frees its bytes and subtracts its cost.
     pub(crate) fn remove(&mut self, item: usize) {
         self.occupy(item, 1);
         self.assignment.cost -= std::mem::take(&mut self.assignment.costs[item]);
     }
 
-    /// Gives an item that was lifted the cheapest path for which there is spec; whether there
-    /// is one.
+    /// Inserts a removed item with the cheapest path for which there are free bytes. Returns false if there
+    /// is none.
     pub(crate) fn insert(&mut self, item: usize, prices: &Prices) -> bool {
         self.find_free_pools(item);
         let is_found = self.find_path(item, self.free_resident_pools(item), prices);
@@ -119,8 +123,8 @@ impl<'a> PlacementState<'a> {
         is_found
     }
 
-    /// Finds the cheapest path through what [`find_free_pools`](Self::find_free_pools) found, and has it at
-    /// hand; whether there is one.
+    /// Computes the cheapest path within the masks of [`find_free_pools`](Self::find_free_pools) as the
+    /// candidate. Returns false if there is none.
     pub(super) fn find_path(&mut self, item: usize, resident_pools: u8, prices: &Prices) -> bool {
         self.path.clear();
         self.path.resize(self.mask.len(), 0);
@@ -128,13 +132,13 @@ impl<'a> PlacementState<'a> {
         self.paths.best(self.instance, item, prices, allowed, &mut self.path) < f64::INFINITY
     }
 
-    /// The path at hand.
+    /// The candidate path.
     pub(super) fn candidate(&self, item: usize) -> ResidencyPath<'_> {
         ResidencyPath { instance: self.instance, item, path: &self.path }
     }
 
-    /// As if there were spec everywhere: but for waits that are closed by chance, all that an
-    /// item may do.
+    /// Sets the masks of the candidate to all pools that the item may use, whatever their free bytes. At
+    /// random, some points between accesses are restricted to the backing store, for variety.
     pub(super) fn ignore_capacities(&mut self, item: usize, random: &mut Random) {
         let store = self.instance.store();
         self.mask.clear();
@@ -151,8 +155,8 @@ impl<'a> PlacementState<'a> {
         }
     }
 
-    /// Closes a pool for the longest wait among these points of an item, or if there is none, for
-    /// its accesses there, until spec is looked for again.
+    /// Excludes a pool from the candidate: at the longest of the even points given, or if there is none, at
+    /// the accesses among the points. Lasts until the masks are computed again.
     pub(super) fn exclude(&mut self, item: usize, pool: usize, points: Range<usize>) {
         let last = self.mask.len() - 1;
         let length = |&point: &usize| {
@@ -167,7 +171,8 @@ impl<'a> PlacementState<'a> {
         }
     }
 
-    /// Closes all but store, where an item may be there, until spec is looked for again.
+    /// Restricts the candidate to the backing store wherever the item may be there. Lasts until the masks
+    /// are computed again.
     pub(super) fn exclude_on_chip(&mut self, item: usize) {
         let (store, data) = (self.instance.store(), &self.instance.items[item]);
         let last = self.mask.len() - 1;
@@ -180,14 +185,14 @@ impl<'a> PlacementState<'a> {
         }
     }
 
-    /// Gives a lifted item the path that it had.
+    /// Restores the path that a removed item had.
     pub(crate) fn restore(&mut self, item: usize, path: &[u8]) {
         self.path.clear();
         self.path.extend_from_slice(path);
         self.commit(item);
     }
 
-    /// Keeps an item away from a pool at these steps; returns what it was allowed before.
+    /// Forbids an item a pool at the steps of an interval. Returns the previous masks, for undo.
     pub(crate) fn forbid(&mut self, item: usize, interval: ResidencyInterval) -> (Vec<u8>, u8) {
         let instance = self.instance;
         let points = instance.points_of(item);
@@ -216,13 +221,13 @@ impl<'a> PlacementState<'a> {
         before
     }
 
-    /// Allows an item what it was allowed before.
+    /// Undoes [`forbid`](Self::forbid).
     pub(crate) fn undo_forbid(&mut self, item: usize, (point_pools, resident_pools): &(Vec<u8>, u8)) {
         self.point_pools[self.instance.points_of(item)].copy_from_slice(point_pools);
         self.resident_pools[item] = *resident_pools;
     }
 
-    /// Allows all items all that the instance does.
+    /// Allows all items all pools of the instance again.
     pub(crate) fn allow_all(&mut self) {
         self.point_pools.copy_from_slice(&self.instance.point_pools);
         for (resident_pools, item) in self.resident_pools.iter_mut().zip(&self.instance.items) {
@@ -230,17 +235,20 @@ impl<'a> PlacementState<'a> {
         }
     }
 
+    /// Pools with enough free bytes at every step for the item to be resident there.
     fn free_resident_pools(&self, item: usize) -> u8 {
         let free = |pool: &usize| self.has_space(item, *pool, (0, self.instance.steps));
         bits(self.resident_pools[item]).filter(free).fold(0, |mask, pool| mask | 1 << pool)
     }
 
+    /// Returns true if the pool has enough free bytes at these steps.
     fn has_space(&self, item: usize, pool: usize, (from, end): (u32, u32)) -> bool {
         pool == self.instance.store()
             || self.free_bytes[pool].min(from, end) >= self.instance.padded_size(item, pool) as i64
     }
 
-    /// Masks of where there is spec for an item.
+    /// Computes the masks of the candidate: at each point the allowed pools with enough free bytes, and for
+    /// each access those that also have them from the arrival of a copy on.
     pub(super) fn find_free_pools(&mut self, item: usize) {
         let instance = self.instance;
         let data = &instance.items[item];
@@ -257,7 +265,7 @@ impl<'a> PlacementState<'a> {
                 (step, step + 1)
             } else {
                 let (from, end) = instance.between(item, point);
-                // And the accesses around.
+                // The item occupies both pools at the step of a copy, so the accesses around count as well.
                 let last = number == data.accesses().len();
                 (from.saturating_sub(u32::from(number > 0)), if last { end } else { end + 1 })
             };
@@ -275,11 +283,11 @@ impl<'a> PlacementState<'a> {
         (self.mask, self.arrivals) = (mask, arrivals);
     }
 
-    /// Whether an item lies in a pool at a step.
+    /// Returns true if the item occupies the pool at a step.
     pub(crate) fn is_at(&self, item: usize, pool: usize, step: u32) -> bool {
         let mut is_present = false;
         self.path_of(item).intervals(|interval| {
-            is_present |= interval.pool == pool && interval.from <= step && step < interval.end
+            is_present |= interval.pool == pool && interval.from <= step && step < interval.end;
         });
         is_present
     }

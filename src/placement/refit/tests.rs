@@ -50,7 +50,7 @@ fn instance(random: &mut Random) -> Instance {
     instance
 }
 
-/// PathFinder, costs, and offsets agree, and no two items lie on each other.
+/// Paths, costs and offsets agree, and no two intervals overlap.
 fn check(refit: &OffsetSearch<'_, '_>) {
     let instance = refit.instance;
     let all = refit.all_placed();

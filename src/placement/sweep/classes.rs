@@ -1,16 +1,18 @@
-//! Items that are the same from some access on: what one can do, the other can. States that
-//! differ only in which of those is where are one state.
+//! Classes of items with identical futures. Two items are in one class from some access on if their sizes,
+//! remaining accesses and allowed pools are equal, so that each can do whatever the other can. States that
+//! differ only by a permutation within a class have the same optimal completion and are merged; this
+//! symmetry breaking loses no solution.
 
 use std::collections::HashMap;
 
 use super::super::instance::{Access, Instance};
 
-/// By index in a list of items, and by how many of its accesses are done.
+/// Classes by index in the list of items and number of processed accesses.
 #[derive(Debug)]
 pub(super) struct SuffixClasses(Vec<Vec<u32>>);
 
-/// All that matters of an item from an access on: its size, that access, where it may be before,
-/// at and after it, and what follows.
+/// The future of an item from an access on: size, access, allowed pools before, at and after it, and the
+/// class of the rest.
 #[derive(PartialEq, Eq, Hash)]
 struct AccessSuffix {
     size: u64,
@@ -22,7 +24,7 @@ struct AccessSuffix {
 }
 
 impl SuffixClasses {
-    /// O(accesses of the items).
+    /// O(accesses of the items): one hash lookup for each access, from the last to the first.
     pub(super) fn new(instance: &Instance, items: &[usize]) -> Self {
         let mut suffixes: HashMap<AccessSuffix, u32> = HashMap::new();
         let mut of = |item: usize| {
@@ -50,7 +52,7 @@ impl SuffixClasses {
         Self(items.iter().map(|&item| of(item)).collect())
     }
 
-    /// The class of an item of which so many accesses are done; 0 if all are.
+    /// The class of an item with `number` processed accesses; 0 if none remain.
     pub(super) fn of(&self, index: usize, number: usize) -> u32 {
         self.0[index][number]
     }

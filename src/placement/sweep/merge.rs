@@ -1,11 +1,20 @@
-//! Fewer states: one stands for another if it can do whatever the other does for so much
-//! more.
+//! Dominance between states, and the beam limit.
 //!
-//! Where one has an item at store and the other has it on chip, it may read it from there once
-//! more, and has spec for it then. What it has on chip and the other has not is another matter:
-//! that keeps its spec. If it has paid less by more than that simulation_cost, the other is of no use. If
-//! not, the other may still be left out: the one that stays then bears a debt, by which paths on
-//! from the other might be cheaper.
+//! A state A can imitate a state B if it can reach the same completion at a bounded extra cost. If A has an
+//! item in the backing store that B has on chip, A copies it in at its next access and has the bytes for it
+//! then. If A is dirty where B is clean, A pays one copy back later. But an item that only A has on chip
+//! keeps its bytes until its next access, so A cannot imitate B then. The sum of the extra costs is the
+//! *simulation cost*.
+//!
+//! A dominates B if A has paid less than B by at least the simulation cost: for every completion of B there
+//! is one of A that costs no more, so B is dropped without loss. If too many states remain, B may also be
+//! dropped for an A that has not paid enough less. A then records the difference as a *debt*: completions
+//! of B may be cheaper than those of A by at most the debt. The lower bound of a state is its cost less its
+//! debt, so bounds remain valid, only weaker. A state that neither dominance nor debt can drop, beyond the
+//! beam width, is dropped with its lower bound recorded in `dropped_bound`.
+//!
+//! A state is compared with at most [`MAX_COMPARED`] kept states that agree with it on the items that are
+//! expensive to move. One merge costs O(states * (log states + [`MAX_COMPARED`] * slots)).
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -16,49 +25,49 @@ use super::{RESIDENT, StateSweep, SweepEvent, SweepState, code_hash, order_key};
 use crate::random::AsItIs;
 use crate::sorting::sort_by_keys;
 
-/// What the item of a slot costs if it has to come back, go, or be processed without.
+/// Extra costs of the item of a slot if a state has to imitate another one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SlotCosts {
     /// The item, by its index in the list, and its class.
     index: u32,
     class: u32,
     in_use: bool,
-    /// Its bytes, to be copied from store.
+    /// Bytes of a copy from the backing store at the next access.
     before: f64,
-    /// Its bytes, to be copied store at a later access, at limit.
+    /// Upper bound on the bytes of a copy to the backing store at a later access.
     max_copy: f64,
-    /// All accesses that are left, at store.
+    /// Cost of all remaining accesses in the backing store.
     rest: f64,
 }
 
-/// Slots whose items are alike.
+/// Slots whose items are in one class.
 pub(super) type SlotGroup = SmallVec<[usize; 4]>;
 
-/// Memory of buffers, used again and again.
+/// Working memory of merges, reused.
 #[derive(Debug, Default)]
 pub(super) struct MergeBuffers {
     heavy: Vec<usize>,
     order: Vec<(u64, u32)>,
-    /// By what heavy items do: states that are kept.
+    /// Kept states by the codes of the heavy items.
     kept: HashMap<u128, Vec<u32>, BuildHasherDefault<AsItIs>>,
-    assignment: Vec<u32>,
+    selected: Vec<u32>,
 }
 
-/// Whether all accesses of a step are processed.
+/// Whether all accesses of the current step are processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MergeTime {
     WithinStep,
     BetweenSteps,
 }
 
-/// States are told apart by so many items, those that cost limit to move.
-const HEAVY: usize = 10;
+/// Number of heavy items: states that differ in the code of one are not compared.
+const MAX_HEAVY: usize = 10;
 
-/// A state is compared with so many others.
-const COMPARED: usize = 12;
+/// Maximum number of states with which a state is compared.
+const MAX_COMPARED: usize = 12;
 
 impl StateSweep<'_> {
-    /// An item of which so many accesses are processed.
+    /// Sets the extra costs of a slot after an access of its item.
     pub(super) fn update_slot(&mut self, event: SweepEvent, number: usize) {
         let instance = self.problem.instance;
         let item = self.problem.items[event.index as usize];
@@ -78,8 +87,8 @@ impl StateSweep<'_> {
         };
     }
 
-    /// What it costs a state with this code of a slot to do as another with that one does;
-    /// infinite if it can not.
+    /// Upper bound on the extra cost of a state with code `own` in a slot that imitates code `other`;
+    /// infinite if that is impossible.
     fn substitution_cost(&self, slot: usize, own: u8, other: u8) -> f64 {
         if own == other {
             return 0.0;
@@ -106,7 +115,7 @@ impl StateSweep<'_> {
                 0.0
             };
         }
-        // What is on chip keeps its spec until its next access: it can not be given up.
+        // An item on chip keeps its bytes until its next access, so the state cannot give them up.
         if own == store {
             slot_costs.before * (pools[store].from + pools[other].to) as f64
         } else {
@@ -114,7 +123,7 @@ impl StateSweep<'_> {
         }
     }
 
-    /// By how much a state may cost more that does as another one does, up to a limit.
+    /// The simulation cost of two states; infinite above `limit`, or if imitation is impossible.
     fn simulation_cost(&self, own: usize, other: usize, limit: f64, when: MergeTime) -> f64 {
         if when == MergeTime::WithinStep && !self.has_space_for(own, other) {
             return f64::INFINITY;
@@ -135,14 +144,14 @@ impl StateSweep<'_> {
         sum
     }
 
-    /// Whether a state has spec at this step for all that another has on chip, besides what it
-    /// has there itself: what was accessed at this step keeps its spec until the end of it.
+    /// Returns true if a state has free bytes at this step for every item that only the other state has on
+    /// chip. Items accessed at this step keep their bytes to its end.
     fn has_space_for(&self, own: usize, other: usize) -> bool {
         let instance = self.problem.instance;
         let codes = |state: usize| &self.codes[state * self.slots..(state + 1) * self.slots];
         let mut needed = self.states[own].load;
         for (slot, (&one, &two)) in codes(own).iter().zip(codes(other)).enumerate() {
-            // Most slots of two states are alike.
+            // Most slots of two states are equal.
             if one == two {
                 continue;
             }
@@ -155,7 +164,7 @@ impl StateSweep<'_> {
         (0..instance.store()).all(|pool| needed[pool] <= self.states[other].load[pool])
     }
 
-    /// The pool that the item of a slot is in, by its code.
+    /// The pool of the item of a slot, from its code.
     fn pool_of(&self, slot: usize, code: u8) -> usize {
         let slot_costs = &self.slot_costs[slot];
         let code =
@@ -169,12 +178,14 @@ impl StateSweep<'_> {
         }
     }
 
-    /// What it costs substitution_cost, for slots whose items are alike, of which each may do as any other.
+    /// The substitution cost of a group of slots in one class: the codes are matched as multisets, since
+    /// any item can take the part of any other. Equal codes cancel; the rest is matched in order, which is
+    /// an upper bound on the best matching and therefore sound.
     fn group_substitution_cost(&self, group: &[usize], own: &[u8], other: &[u8]) -> f64 {
         if group.iter().all(|&slot| own[slot] == other[slot]) {
             return 0.0;
         }
-        // By code: how many more have it on one side than on the other.
+        // By code: its count in `own` less its count in `other`.
         let mut more: SmallVec<[(u8, i32); 8]> = SmallVec::new();
         let mut count = |code: u8, by: i32| match more.iter_mut().find(|one| one.0 == code) {
             Some(one) => one.1 += by,
@@ -194,7 +205,7 @@ impl StateSweep<'_> {
         sum
     }
 
-    /// Slots whose items are alike are one group; what is not in use is each by itself.
+    /// Groups the slots by class; an unused slot is a group of its own.
     fn find_groups(&mut self) {
         let mut groups = std::mem::take(&mut self.groups);
         groups.clear();
@@ -210,39 +221,43 @@ impl StateSweep<'_> {
         self.groups = groups;
     }
 
-    /// Slots whose items cost limit to move.
+    /// Selects the slots whose items are the most expensive to move.
     fn find_heavy(&mut self) {
         let pools = &self.problem.instance.pools;
         let each = pools.iter().map(|spec| spec.from + spec.to).max().unwrap_or(0) as f64;
         let weight = |slot_costs: &SlotCosts| f64::max(slot_costs.before, slot_costs.max_copy) * each;
         let low = self.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
-        let least = (self.limit - low) / 64.0;
-        let is_heavy = |&slot: &usize| self.slot_costs[slot].in_use && weight(&self.slot_costs[slot]) > least;
+        let threshold = (self.limit - low) / 64.0;
+        let is_heavy =
+            |&slot: &usize| self.slot_costs[slot].in_use && weight(&self.slot_costs[slot]) > threshold;
         let mut heavy: Vec<usize> = (0..self.slots).filter(is_heavy).collect();
         sort_by_keys(&mut heavy, |&slot| [!order_key(weight(&self.slot_costs[slot])), 0]);
-        heavy.truncate(HEAVY);
+        heavy.truncate(MAX_HEAVY);
         self.buffers.heavy = heavy;
     }
 
-    /// Leaves out states that others stand for, and as many more that the width is kept.
+    /// Drops dominated states, then states beyond the beam width. States are examined in order of cost, so
+    /// that cheap ones are kept.
     pub(super) fn merge(&mut self, when: MergeTime) {
         let width = self.problem.width;
         self.find_heavy();
         self.find_groups();
-        let mut work = std::mem::take(&mut self.buffers);
-        work.order.clear();
-        work.order.extend(self.states.iter().zip(0..).map(|(state, index)| (order_key(state.cost), index)));
-        work.order.sort_unstable();
-        work.kept.clear();
-        work.assignment.clear();
-        for &(_, index) in &work.order {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        buffers.order.clear();
+        buffers
+            .order
+            .extend(self.states.iter().zip(0..).map(|(state, index)| (order_key(state.cost), index)));
+        buffers.order.sort_unstable();
+        buffers.kept.clear();
+        buffers.selected.clear();
+        for &(_, index) in &buffers.order {
             let state = index as usize;
             let codes = &self.codes[state * self.slots..(state + 1) * self.slots];
-            let key = work.heavy.iter().fold(0u128, |key, &slot| {
+            let key = buffers.heavy.iter().fold(0u128, |key, &slot| {
                 key.wrapping_add(code_hash(self.slot_costs[slot].class, codes[slot]))
             });
-            let kept = work.kept.entry(key).or_default();
-            let is_full = work.assignment.len() >= width;
+            let kept = buffers.kept.entry(key).or_default();
+            let is_full = buffers.selected.len() >= width;
             if self.is_dominated(state, kept, is_full, when) {
                 continue;
             }
@@ -251,22 +266,22 @@ impl StateSweep<'_> {
                 continue;
             }
             kept.push(index);
-            work.assignment.push(index);
+            buffers.selected.push(index);
         }
-        work.assignment.sort_unstable();
-        self.keep(&work.assignment);
-        self.buffers = work;
+        buffers.selected.sort_unstable();
+        self.retain(&buffers.selected);
+        self.buffers = buffers;
     }
 
-    /// Whether one of those kept stands for a state; if there is no spec for it, at the price
-    /// of a debt.
+    /// Drops a state in favour of a kept one, if one dominates it. If the beam is full, a debt of up to
+    /// half of the gap to the limit is accepted. Returns true if the state is dropped.
     fn is_dominated(&mut self, state: usize, kept: &[u32], is_full: bool, when: MergeTime) -> bool {
         let other = self.states[state];
         let paid = other.paid - other.debt;
         let slack = self.limit - other.bound();
         let allowed = if is_full { slack / 2.0 } else { 0.0 };
         let mut best: Option<(f64, usize)> = None;
-        for &one in kept.iter().rev().take(COMPARED) {
+        for &one in kept.iter().rev().take(MAX_COMPARED) {
             let own = self.states[one as usize];
             let limit = paid - own.paid + own.debt + allowed;
             self.compared += self.slots;
@@ -287,8 +302,8 @@ impl StateSweep<'_> {
         true
     }
 
-    fn keep(&mut self, assignment: &[u32]) {
-        for &index in assignment {
+    fn retain(&mut self, selected: &[u32]) {
+        for &index in selected {
             let from = index as usize * self.slots;
             self.new_states.push(self.states[index as usize]);
             self.new_codes.extend_from_slice(&self.codes[from..from + self.slots]);

@@ -1,6 +1,25 @@
-//! The least cost by load: all that may be on chip at a step, from the first step to the
-//! last. States that cannot lead below what is known are dropped_bound, by what the prices show
-//! of the steps that follow.
+//! Exact search by load: a dynamic program over the steps.
+//!
+//! The events of the sweep are the accesses of the items in order of their steps; each event decides the
+//! pool of one access and the pool after it. Before the first step one event for each item decides whether
+//! it is resident. A state records where every item with accesses before and after the current event is
+//! (its code, in a slot), and the load of each pool at the current step and from the next step on. Items
+//! that have not begun or are finished need no slot, so the number of states depends on the items that are
+//! alive at once.
+//!
+//! Each state carries a lower bound on the cost of every completion: what it has paid, plus the cost-to-go
+//! of every item alone at the dual prices, less the price of the capacity at later steps. This is the
+//! Lagrangian bound of the remaining problem, so a state whose bound exceeds the limit has no useful
+//! completion and is pruned. As events are processed, the bound rises exactly by the reduced cost of the
+//! transition and the price of unused capacity.
+//!
+//! Three more rules keep the number of states small. States with equal codes and loads are merged, because
+//! their completions are the same; codes of items with identical futures are interchangeable (`classes`). A
+//! state that can imitate another one at no higher cost dominates it (`merge`). And the beam width limits
+//! the states of a step; the lowest bound of the states that it drops limits the final bound, so a narrow
+//! beam weakens the bound and never invalidates it.
+//!
+//! Each event costs O(states * transitions * slots).
 
 mod classes;
 mod merge;
@@ -17,51 +36,50 @@ use crate::random::{AsItIs, Random};
 use crate::sorting::sort_by_keys;
 use classes::SuffixClasses;
 
-/// What is asked.
+/// A problem for the sweep.
 pub(crate) struct SweepProblem<'a> {
     pub(crate) instance: &'a Instance,
-    /// Items to be placed; nothing is known of the others.
+    /// The items to decide; all others are ignored.
     pub(crate) items: &'a [usize],
-    /// Bytes for them, by pool on chip.
+    /// Capacity for them, by pool on chip.
     pub(crate) capacities: &'a [u64],
-    /// By pool and step.
+    /// Dual prices by pool and step.
     pub(crate) rates: &'a [f64],
-    /// Only what costs less than this is of use.
+    /// Only assignments of lower cost are of use.
     pub(crate) cutoff: f64,
-    /// The most states of a step.
+    /// Maximum number of states kept after a step.
     pub(crate) width: usize,
 }
 
-/// What was found.
+/// Result of a sweep.
 pub(crate) struct SweepResult {
-    /// Nothing costs less, unless it is not `below` what was asked for.
+    /// Lower bound on the cost of every assignment, at most the cutoff: states above it are pruned.
     pub(crate) bound: f64,
-    /// The best: what it costs, where the items are by point of the instance, and the first_overfull_pool
-    /// that each pool is.
+    /// The cheapest assignment found.
     pub(crate) best: Option<SweepSolution>,
 }
 
 pub(crate) struct SweepSolution {
     pub(crate) cost: f64,
-    /// PathFinder of the items that were asked for, one after the other.
+    /// Paths of the items, concatenated in the order of the list.
     pub(crate) paths: Vec<u8>,
     pub(crate) peaks: [u64; MAX_POOLS],
 }
 
-/// An item that is in one pool throughout has this and the pool for its state.
+/// Code of a resident item, combined with its pool.
 const RESIDENT: u8 = 0x80;
 
 #[derive(Clone, Copy)]
 struct SweepEvent {
     step: u32,
-    /// Its index in the list of items.
+    /// Index in the list of items.
     index: u32,
-    /// The access; none for the choice whether it is in one pool throughout.
+    /// The access; none for the decision about residency.
     number: Option<u32>,
     slot: u32,
 }
 
-/// An item's slot, and its class before and after an event.
+/// Slot of an item, with its class before and after an event.
 #[derive(Clone, Copy)]
 struct SlotUpdate {
     index: usize,
@@ -69,16 +87,16 @@ struct SlotUpdate {
     next: u32,
 }
 
-/// What is on chip.
+/// A state of the dynamic program.
 #[derive(Clone, Copy)]
 struct SweepState {
-    /// No path on costs less.
+    /// Lower bound on the cost of every completion.
     cost: f64,
-    /// What has been paid of that.
+    /// Cost of the decisions so far, without prices.
     paid: f64,
-    /// PathFinder on from states that were merged into this one may cost so much less.
+    /// Completions of dominated states may cost less than those of this state by this much.
     debt: f64,
-    /// Bytes at this step and at the next, by pool.
+    /// Bytes in use at the current step and from the next step on, by pool.
     load: [u64; MAX_POOLS],
     next_load: [u64; MAX_POOLS],
     peaks: [u64; MAX_POOLS],
@@ -87,12 +105,13 @@ struct SweepState {
 }
 
 impl SweepState {
-    /// No path on from this, or from what was merged into it, costs less.
+    /// Lower bound on the completions of this state and of all states merged into it.
     fn bound(&self) -> f64 {
         self.cost - self.debt
     }
 
-    /// Becomes the cheaper of the two, which differ in nothing else that matters.
+    /// Merges two states with equal completions: keeps the cheaper one, with a debt that covers both lower
+    /// bounds.
     fn join(&mut self, other: &SweepState) {
         let low = self.bound().min(other.bound());
         if other.cost < self.cost {
@@ -102,7 +121,7 @@ impl SweepState {
     }
 }
 
-/// How a state came about.
+/// Decision that led to a state, as a linked list to the root.
 #[derive(Clone, Copy)]
 struct SweepTrace {
     before: u32,
@@ -130,20 +149,20 @@ struct StateSweep<'a> {
     buffers: merge::MergeBuffers,
     groups: Vec<merge::SlotGroup>,
     traces: Vec<SweepTrace>,
-    /// Slots that were compared since this was last counted.
+    /// Slots compared since the work was last charged.
     compared: usize,
-    /// The least of what was dropped_bound for want of spec.
+    /// Lowest bound of the states dropped beyond the beam width.
     dropped_bound: f64,
     limit: f64,
 }
 
-/// So many states in all.
+/// Maximum number of traces, which bounds the memory.
 const MAX_TRACES: usize = 12_000_000;
 
-/// Answers a problem.
+/// Solves a problem.
 ///
 /// # Errors
-/// Why the search must stop.
+/// The reason to stop.
 pub(crate) fn sweep(problem: &SweepProblem<'_>, meter: &mut Meter<'_>) -> Result<SweepResult, Stop> {
     let mut sweep = StateSweep::new(problem);
     let events = sweep.events();
@@ -230,7 +249,8 @@ impl<'a> StateSweep<'a> {
         start.map_or((0, f64::INFINITY), |(state, cost)| (state as u8, cost))
     }
 
-    /// Accesses by step, each with the slot that its item has until its last.
+    /// All events in order of their steps. Each item gets a slot from its first event to its last; slots
+    /// are reused.
     fn events(&mut self) -> Vec<SweepEvent> {
         let instance = self.problem.instance;
         let mut events = Vec::new();
@@ -265,7 +285,7 @@ impl<'a> StateSweep<'a> {
         events
     }
 
-    /// Before the first step.
+    /// Creates the root state, before the first step.
     fn push_root(&mut self) {
         let instance = self.problem.instance;
         let mut state = SweepState {
@@ -308,7 +328,7 @@ impl<'a> StateSweep<'a> {
         (0..self.problem.instance.store()).all(|pool| state.load[pool] <= self.problem.capacities[pool])
     }
 
-    /// Steps `from..end` at which nothing is accessed.
+    /// Moves to step `end` over steps without accesses: unused capacity is charged at its price.
     fn advance_to(&mut self, from: u32, end: u32) {
         for pool in 0..self.problem.instance.store() {
             let price = self.prices.over(pool, (from, end));
@@ -319,7 +339,7 @@ impl<'a> StateSweep<'a> {
         }
     }
 
-    /// Whether an item is in one pool throughout.
+    /// Branches on the residency of an item.
     fn branch_resident(&mut self, event: SweepEvent) {
         let instance = self.problem.instance;
         let (index, slot) = (event.index as usize, event.slot as usize);
@@ -358,7 +378,7 @@ impl<'a> StateSweep<'a> {
         self.swap_layers();
     }
 
-    /// An access of an item.
+    /// Branches on the transitions of an item over an access.
     fn apply_access(&mut self, event: SweepEvent, number: usize) {
         let instance = self.problem.instance;
         let (index, slot) = (event.index as usize, event.slot as usize);
@@ -390,7 +410,7 @@ impl<'a> StateSweep<'a> {
             let recorded = self.codes[parent * self.slots + slot.index];
             let code = if recorded == u8::MAX { self.starts[index] } else { recorded };
             if code & RESIDENT > 0 {
-                // It keeps its spec, and its slot, to the end.
+                // A resident item keeps its bytes and its slot to the end.
                 self.push(parent, state, slot, code, (code & !RESIDENT, RESIDENT));
                 continue;
             }
@@ -422,7 +442,7 @@ impl<'a> StateSweep<'a> {
         self.swap_layers();
     }
 
-    /// Adds a state, unless one that is as good is there.
+    /// Adds a state, or merges it into an equal one. A state above the limit or the capacity is dropped.
     fn push(
         &mut self,
         parent: usize,
@@ -438,7 +458,8 @@ impl<'a> StateSweep<'a> {
         state.key =
             state.key.wrapping_sub(code_hash(slot.class, previous)).wrapping_add(code_hash(slot.next, code));
         let trace = SweepTrace { before: state.trace, via, to };
-        // States that for_each_transition other spec at this step are apart.
+        // States with equal codes may still differ in the load of the current step, because items that were
+        // accessed occupy their bytes to its end.
         let mut key = state.key;
         for pool in 0..self.problem.instance.store() {
             key = key.wrapping_add(
@@ -452,7 +473,8 @@ impl<'a> StateSweep<'a> {
                 state.trace = existing.trace;
                 if state.cost < existing.cost {
                     self.traces[existing.trace as usize] = trace;
-                    // Of items that are alike, others may be where they are.
+                    // Equal keys do not imply equal codes: items of one class may have exchanged their
+                    // codes. The codes must belong to the trace that is kept.
                     let codes = &mut self.new_codes[index * self.slots..(index + 1) * self.slots];
                     codes.copy_from_slice(&self.codes[parent * self.slots..(parent + 1) * self.slots]);
                     codes[slot.index] = code;
@@ -472,7 +494,7 @@ impl<'a> StateSweep<'a> {
         }
     }
 
-    /// New states are the states.
+    /// Makes the new states the current ones, and merges them if there are too many.
     fn swap_layers(&mut self) {
         std::mem::swap(&mut self.states, &mut self.new_states);
         std::mem::swap(&mut self.codes, &mut self.new_codes);
@@ -484,8 +506,8 @@ impl<'a> StateSweep<'a> {
         }
     }
 
-    /// The end of a step: what was left of the pools is lost, and what only this step needed
-    /// is free.
+    /// Ends a step: charges the unused capacity at its price and frees the bytes that only this step
+    /// needed. States that differed only in those become equal.
     fn end_step(&mut self, step: u32) {
         let chips = self.problem.instance.store();
         for index in 0..self.states.len() {
@@ -561,12 +583,13 @@ impl<'a> StateSweep<'a> {
     }
 }
 
-/// What tells the code of an item of a class from others.
+/// Hash of the code of an item of a class; the sum over the slots identifies a state up to permutations
+/// within classes.
 fn code_hash(class: u32, code: u8) -> u128 {
     if code == u8::MAX { 0 } else { Random::new(u64::from(class) << 8 | u64::from(code)).key() }
 }
 
-/// Numbers that rise as costs do.
+/// Bits of a cost, in an order that integers preserve.
 fn order_key(cost: f64) -> u64 {
     let bits = cost.to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }

@@ -6,8 +6,8 @@ use crate::ids::PoolId;
 use crate::limits::{Limits, Meter};
 use crate::random::Random;
 
-/// Items written at some step and read at later ones; a few are large, and many are so small
-/// that states are not told apart by them.
+/// Items that are written at some step and read at later ones. A few are large; many are so small that they
+/// are not heavy, so that states are merged with debts.
 fn instance(random: &mut Random) -> Instance {
     let spec = |capacity, read| PoolSpec {
         capacity,
@@ -47,7 +47,7 @@ fn instance(random: &mut Random) -> Instance {
     instance
 }
 
-/// The cost of paths that fit by load, found without states.
+/// The cost of an assignment that fits by load, from the local search.
 fn cost_of_local_search(instance: &Instance, seed: u64) -> u64 {
     let limits = Limits::new().nodes(u64::MAX);
     let meter = &mut Meter::new(&limits, u64::MAX);
@@ -58,7 +58,7 @@ fn cost_of_local_search(instance: &Instance, seed: u64) -> u64 {
     state.assignment.cost
 }
 
-/// Few states bound the cost from below, whatever stands for what.
+/// With a narrow beam, the bound remains a lower bound.
 #[test]
 fn few_states_prove_no_more_than_is_true() {
     let (mut narrower, mut same) = (0, 0);

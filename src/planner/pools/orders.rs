@@ -20,7 +20,7 @@ use crate::random::Random;
 use crate::schedule::Rows;
 use crate::sorting::sort_by_keys;
 
-/// StepAccesses and steps examined in all neighbours together.
+/// Accesses and steps examined in all neighbours together.
 const WORK: usize = 3_000_000;
 
 /// The search ends after this many moves in vain per movable operator.
@@ -83,7 +83,7 @@ struct OrderImprovement<'s, 'm> {
     drafts: &'s Drafts<'s>,
     meter: &'s mut Meter<'m>,
     moves: OrderMoves,
-    /// StepAccesses and steps.
+    /// Accesses and steps.
     size: usize,
     /// Number of neighbours that may still be examined.
     left: usize,
