@@ -86,7 +86,8 @@ impl PlacementSearch<'_> {
         super::tolerance(self.magnitude)
     }
 
-    /// Solves a node, searches offsets for its optimum and adds its children. Returns the reason to stop, if any.
+    /// Solves a node, searches offsets for its optimum and adds its children. Returns the reason to stop,
+    /// if any.
     fn branch(
         &mut self,
         mut node: CutNode,
@@ -100,6 +101,7 @@ impl PlacementSearch<'_> {
             match self.solve(&mut node, meter) {
                 Ok(Some(best)) => best,
                 Ok(None) => {
+                    // The exact search found nothing better but did not prove it: the bound stays open.
                     if node.bound <= self.target() - 2.0 * self.tolerance() {
                         tree.undecided = tree.undecided.min(node.bound);
                     }
@@ -122,6 +124,7 @@ impl PlacementSearch<'_> {
             return Ok(Some(stop));
         }
         if packed.overflowing.is_empty() {
+            // Offsets exist, but the assignment is not proven to be the optimum of the node.
             if node.bound < best.cost as f64 - 1.0 + self.tolerance() {
                 tree.undecided = tree.undecided.min(node.bound);
             }
@@ -129,6 +132,7 @@ impl PlacementSearch<'_> {
                 self.incumbent = Some((best, packed.placed));
             }
         } else if packed.infeasible_pools == 0 {
+            // Neither offsets nor a proof that there are none: a branch would not be sound.
             tree.undecided = tree.undecided.min(node.bound);
         } else {
             let pool = packed.infeasible_pools.trailing_zeros() as usize;

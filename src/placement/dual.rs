@@ -140,6 +140,7 @@ impl<'a> LagrangianRelaxation<'a> {
                 break;
             }
             meter.spend_on(1, 8 * work as u64)?;
+            // A price of 0 cannot fall, so a negative component there adds no length to the step.
             let mut length = 0.0;
             for (mean, price) in mean.iter().zip(&best.prices) {
                 if *mean > 0.0 || *price > 0.0 {
@@ -159,11 +160,15 @@ impl<'a> LagrangianRelaxation<'a> {
                 along += mean * (excess - mean);
                 difference += (excess - mean) * (excess - mean);
             }
+            // The share of the new gradient that minimises the norm of the mean, within a range that
+            // shrinks as the bound converges.
             let line_minimum = if difference > 0.0 { -along / difference } else { weight };
             let share = line_minimum.clamp(weight / 10.0, weight);
             for (mean, excess) in mean.iter_mut().zip(&self.excess) {
                 *mean += share * (excess - *mean);
             }
+            // Longer steps while the new gradient still agrees with the mean, shorter ones after ten
+            // rounds without gain.
             if bound > best.bound {
                 best.bound = bound;
                 best.prices.copy_from_slice(&prices);

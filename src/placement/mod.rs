@@ -1,9 +1,9 @@
 //! Placement: the pool of every item at every time, and its offset there, at the least cost of traffic
 //! within the capacities.
 //!
-//! An instance ([`Instance`]) knows no graph: items have accesses at steps, and pools have capacities and
-//! costs per byte. A solution assigns a residency path to each item ([`ResidencyPath`]) and an offset to
-//! each residency interval on chip.
+//! An instance ([`Instance`]) is independent of graphs: items have accesses at steps, and pools have
+//! capacities and costs per byte. A solution assigns a residency path to each item ([`ResidencyPath`]) and
+//! an offset to each residency interval on chip.
 //!
 //! The search relaxes the problem in two ways. A placement *fits by load* if at every step the padded sizes
 //! of the items in a pool sum to at most its capacity; offsets are ignored. The Lagrangian relaxation also
@@ -264,7 +264,10 @@ impl<'a> PlacementSearch<'a> {
         }
     }
 
+    /// Runs all phases. Returns the reason why the last one ended.
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
+        // The assignment with everything in the backing store gets offsets first: whatever limit ends the
+        // search later, a placement exists.
         let _ = self.assign_offsets(meter, limits)?;
         if self.instance.is_cancelled() {
             return Ok(Stop::Cancelled);
@@ -273,6 +276,7 @@ impl<'a> PlacementSearch<'a> {
         let free = self.free.clone();
         self.state.rebuild(&order, &free);
         self.update_incumbent();
+        // The offsets of the result need nodes as well.
         let node_limit = meter.hold_back(8);
         let searched = if self.load_incumbent.cost > self.instance.min_costs.iter().sum() {
             self.search(meter)
@@ -297,6 +301,8 @@ impl<'a> PlacementSearch<'a> {
         }
     }
 
+    /// Searches by load: the dual bound with greedy runs at its prices, descent and local search, and the
+    /// exact search. Updates the incumbent by load and the bound, also if a limit ends it.
     fn search(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let instance = self.instance;
         let free = self.free.clone();
@@ -312,6 +318,7 @@ impl<'a> PlacementSearch<'a> {
         let rounds = (work / size).clamp(MIN_ROUNDS, MAX_ROUNDS as usize) as u32;
         let upper_bound = self.load_incumbent.cost.min(self.cutoff) as f64;
         let ascent = AscentLimits { rounds, target: upper_bound, sufficient: upper_bound - 0.5 };
+        // The prices change little from round to round, so only some of them get a greedy run.
         let (mut round, every) = (0, if is_large { rounds } else { 50 });
         let outcome = relaxation.ascend(&mut dual, ascent, meter, |relaxation, _, target| {
             round += 1;
@@ -322,6 +329,7 @@ impl<'a> PlacementSearch<'a> {
                 *target = self.load_incumbent.cost.min(self.cutoff) as f64;
             }
         });
+        // The evaluation sums rounded terms; the margin keeps the bound below the exact sum.
         self.bound = self.bound.max(dual.bound - 1e-11 * self.magnitude);
         self.rates.clone_from(&dual.prices);
         outcome?;
@@ -373,6 +381,7 @@ impl<'a> PlacementSearch<'a> {
         result
     }
 
+    /// Runs the exact search by load; updates the bound and the incumbent by load.
     fn solve_by_load(&mut self, minor: MinorItems, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let upper_bound = self.load_incumbent.cost.min(self.cutoff) as f64;
         let (optimum, outcome) =
@@ -395,9 +404,9 @@ impl<'a> PlacementSearch<'a> {
     /// By item: the share of its cost in the backing store that it saves on chip, after the price of its
     /// memory.
     fn priority(&self, priced: &[f64]) -> Vec<f64> {
-        let priority = |(&store, &priced): (&u64, &f64)| {
-            let store = store as f64;
-            if store > 0.0 { ((store - priced) / store).max(0.0) } else { 0.0 }
+        let priority = |(&store_cost, &priced): (&u64, &f64)| {
+            let store_cost = store_cost as f64;
+            if store_cost > 0.0 { ((store_cost - priced) / store_cost).max(0.0) } else { 0.0 }
         };
         self.store_costs.iter().zip(priced).map(priority).collect()
     }
@@ -426,6 +435,7 @@ impl<'a> PlacementSearch<'a> {
         }
     }
 
+    /// Makes the current state the incumbent by load if it costs less.
     fn update_incumbent(&mut self) {
         if self.state.assignment.cost < self.load_incumbent.cost {
             self.load_incumbent = self.state.assignment.clone();
@@ -573,6 +583,7 @@ impl<'a> PlacementSearch<'a> {
         None
     }
 
+    /// The result of the search; none if no assignment has offsets.
     fn finish(self, nodes: u64, stop: Stop) -> Option<PlacementResult> {
         let (assignment, placed) = self.incumbent?;
         let bound = (self.bound.ceil().max(0.0) as u64).min(assignment.cost);

@@ -14,7 +14,7 @@ use crate::sorting::sort_by_keys;
 const DESCENT_WORK: usize = 1_000_000;
 
 impl PlacementState<'_> {
-    /// Builds the assignment anew: inserts the items in this order, each with its cheapest path at these
+    /// Builds a new assignment: inserts the items in this order, each with its cheapest path at these
     /// prices. After a cancellation the remaining items stay in the backing store.
     pub(crate) fn rebuild(&mut self, order: &[usize], prices: &Prices) {
         self.adopt(&PlacementState::all_in_store(self.instance));
@@ -100,15 +100,15 @@ impl PlacementState<'_> {
             meter.spend_on(1, 4 * open.len() as u64)?;
             // An item that could save cost, and the items that occupy the pool at one of its accesses.
             let target = costly[random.below(costly.len())];
-            let one = &instance.items[target];
-            let access = one.first as usize + random.below(one.accesses().len());
+            let data = &instance.items[target];
+            let access = data.first as usize + random.below(data.accesses().len());
             let step = instance.accesses[access].step;
             let pool = random.below(instance.store());
             let mut removed: Vec<usize> =
                 open.iter().copied().filter(|&item| item != target && self.is_at(item, pool, step)).collect();
             shuffle(&mut removed, random);
-            let most = 1 + random.below(8);
-            removed.truncate(most);
+            let max_removed = 1 + random.below(8);
+            removed.truncate(max_removed);
             let extra = random.below(4);
             for _ in 0..extra {
                 let other = costly[random.below(costly.len())];

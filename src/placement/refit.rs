@@ -85,7 +85,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         start: InitialOffsets,
     ) -> Option<Self> {
         let instance = state.instance;
-        let length = |one: &PlacedInterval| u64::from(one.interval.end - one.interval.from);
+        let length = |placed: &PlacedInterval| u64::from(placed.interval.end - placed.interval.from);
         if intervals.iter().map(length).sum::<u64>() > MAX_STEPS {
             return None;
         }
@@ -96,35 +96,35 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         let mut refit =
             Self { instance, state, free, store_costs, occupancy, placed, charged: 0, max_work: u64::MAX };
         let mut intervals = intervals.to_vec();
-        let size = |one: &PlacedInterval| instance.items[one.item].size;
+        let size = |placed: &PlacedInterval| instance.items[placed.item].size;
         if matches!(start, InitialOffsets::BySize) {
-            sort_by_keys(&mut intervals, |one| [!size(one), !length(one)]);
+            sort_by_keys(&mut intervals, |placed| [!size(placed), !length(placed)]);
         }
         let mut is_out = vec![false; instance.items.len()];
-        for one in intervals {
+        for placed in intervals {
             if instance.is_cancelled() {
                 return None;
             }
-            let bytes = instance.pools[one.interval.pool].bytes;
+            let bytes = instance.pools[placed.interval.pool].bytes;
             let offset = match start {
-                InitialOffsets::Given => (one.offset + size(&one) <= bytes).then_some(one.offset),
-                InitialOffsets::BySize => refit.best_fit_offset(one.item, one.interval),
+                InitialOffsets::Given => (placed.offset + size(&placed) <= bytes).then_some(placed.offset),
+                InitialOffsets::BySize => refit.best_fit_offset(placed.item, placed.interval),
             };
             match offset {
-                Some(offset) => refit.place(one.item, PlacedInterval { offset, ..one }),
-                None => is_out[one.item] = true,
+                Some(offset) => refit.place(placed.item, PlacedInterval { offset, ..placed }),
+                None => is_out[placed.item] = true,
             }
         }
         let out: Vec<usize> = (0..is_out.len()).filter(|&item| is_out[item]).collect();
         let out: Vec<RemovedItem> = out.into_iter().map(|item| refit.remove(item)).collect();
         let mut has_space = true;
-        for one in out {
+        for removed in out {
             if instance.is_cancelled() {
                 return None;
             }
-            if !refit.insert(one.item) {
+            if !refit.insert(removed.item) {
                 // Every item needs a path even so: the caller uses the state further.
-                refit.state.restore(one.item, &one.path);
+                refit.state.restore(removed.item, &removed.path);
                 has_space = false;
             }
         }
@@ -155,8 +155,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
     }
 
     fn best_fit_offset(&mut self, item: usize, interval: ResidencyInterval) -> Option<u64> {
-        let one = &self.instance.items[item];
-        self.occupancy[interval.pool].best_fit((one.size, one.alignment), (interval.from, interval.end))
+        let data = &self.instance.items[item];
+        self.occupancy[interval.pool].best_fit((data.size, data.alignment), (interval.from, interval.end))
     }
 
     fn place(&mut self, item: usize, placed: PlacedInterval) {
@@ -278,8 +278,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             None => Ok(false),
         };
         if is_better != Ok(true) {
-            for one in &out {
-                self.restore(one);
+            for removed in &out {
+                self.restore(removed);
             }
         }
         is_better?;
@@ -347,15 +347,15 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             let chance = 0.5 + Random::new(noise ^ item as u64).unit();
             if self.is_movable(item) { lost * chance } else { IMMOVABLE }
         };
-        let one = &self.instance.items[target];
+        let data = &self.instance.items[target];
         let (mut intervals, mut displaced, mut weight) = (TargetIntervals::new(), Displaced::new(), 0.0);
         path.intervals(|interval| {
             let (pool, range) = (&self.occupancy[interval.pool], (interval.from, interval.end));
-            let window = pool.cheapest_window((one.size, one.alignment), range, weigh);
+            let window = pool.cheapest_window((data.size, data.alignment), range, weigh);
             weight += window.map_or(IMMOVABLE, |window| window.weight);
             if let Some(window) = window {
                 intervals.push(PlacedInterval { item: target, interval, offset: window.offset });
-                displaced.extend(pool.items_in((window.offset, one.size), range));
+                displaced.extend(pool.items_in((window.offset, data.size), range));
             }
         });
         // Displaced items may find another hole and lose nothing, so the weight may exceed the saving.

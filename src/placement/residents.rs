@@ -156,8 +156,8 @@ mod tests {
                 (0..count).map(|item| (1 + random.below(20) as u64, random.below(30) as u64, item)).collect();
             let capacity = random.below(60) as u64;
             let of = |set: usize| {
-                let own = list.iter().filter(|entry| set >> entry.2 & 1 == 1);
-                own.fold((0, 0), |sum, entry| (sum.0 + entry.0, sum.1 + entry.1))
+                let members = list.iter().filter(|entry| set >> entry.2 & 1 == 1);
+                members.fold((0, 0), |sum, entry| (sum.0 + entry.0, sum.1 + entry.1))
             };
             let all = (0..1 << count).map(of).filter(|sum| sum.0 <= capacity).map(|sum| sum.1).max().unwrap();
             let resident = ResidentItems::new(list.clone());

@@ -79,7 +79,7 @@ impl PoolOccupancy {
         let mut work = 0;
         let mut for_each_transition = |row: &mut Vec<u32>| {
             work += 1 + row.len() as u64 / 8;
-            let index = row.iter().position(|&one| one == number).expect("it lies present");
+            let index = row.iter().position(|&entry| entry == number).expect("the interval is present");
             row.swap_remove(index);
         };
         for_each_transition(&mut self.starts[interval.from as usize]);
@@ -134,17 +134,17 @@ struct PrefixSums {
 impl PrefixSums {
     fn new(mut weights: Vec<([u64; 2], u64)>) -> Self {
         sort_keyed(&mut weights);
-        let positions = weights.iter().map(|one| one.0[0]).collect();
+        let positions = weights.iter().map(|entry| entry.0[0]).collect();
         let mut sums = vec![0.0];
-        for one in weights {
-            sums.push(sums[sums.len() - 1] + f64::from_bits(one.0[1]));
+        for entry in weights {
+            sums.push(sums[sums.len() - 1] + f64::from_bits(entry.0[1]));
         }
         Self { positions, sums }
     }
 
     /// Sum of the weights at lower offsets.
     fn below(&self, index: u64) -> f64 {
-        self.sums[self.positions.partition_point(|&one| one < index)]
+        self.sums[self.positions.partition_point(|&position| position < index)]
     }
 }
 
@@ -173,11 +173,11 @@ impl PoolOccupancy {
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
         let mut positions = vec![0, highest];
         for number in self.overlapping(from, end) {
-            let (placed, own) = self.intervals[number as usize];
+            let (placed, placed_size) = self.intervals[number as usize];
             let weight = weight(placed.item);
             starts.push(([placed.offset, weight.to_bits()], 0));
-            ends.push(([placed.offset + own, weight.to_bits()], 0));
-            positions.push((placed.offset + own).next_multiple_of(alignment));
+            ends.push(([placed.offset + placed_size, weight.to_bits()], 0));
+            positions.push((placed.offset + placed_size).next_multiple_of(alignment));
             positions.push(placed.offset.saturating_sub(size) / alignment * alignment);
         }
         self.spend(u64::from(end - from) + 2 * SORT_WORK * starts.len() as u64);
@@ -204,8 +204,8 @@ impl PoolOccupancy {
         (offset, size): (u64, u64),
         (from, end): (u32, u32),
     ) -> impl Iterator<Item = usize> + '_ {
-        let overlaps = move |(placed, own): &(PlacedInterval, u64)| {
-            placed.offset < offset + size && offset < placed.offset + own
+        let overlaps = move |(placed, placed_size): &(PlacedInterval, u64)| {
+            placed.offset < offset + size && offset < placed.offset + placed_size
         };
         self.overlapping(from, end)
             .map(|number| self.intervals[number as usize])
@@ -238,9 +238,9 @@ mod tests {
             let (size, alignment) = (1 + random.below(9) as u64, 1 << random.below(3));
             let is_free = |offset: u64| {
                 offset + size <= bytes
-                    && all_placed.iter().all(|(_, placed, own)| {
+                    && all_placed.iter().all(|(_, placed, placed_size)| {
                         let apart = placed.interval.end <= from || end <= placed.interval.from;
-                        apart || placed.offset + own <= offset || offset + size <= placed.offset
+                        apart || placed.offset + placed_size <= offset || offset + size <= placed.offset
                     })
             };
             let step = alignment.max(2);

@@ -238,7 +238,7 @@ impl CapacityPartition<'_> {
         while let Some(index) = lowest(&open) {
             let steps = self.split.resident.take_steps();
             if let Err(stop) = meter.spend_on(steps / 128, 4 * steps) {
-                let left = open.iter().map(|one| one.bound).fold(undecided, f64::min);
+                let left = open.iter().map(|interval| interval.bound).fold(undecided, f64::min);
                 return (PartitionResult { bound: left.min(upper_bound), best }, Err(stop));
             }
             let CapacityInterval { min_bytes, max_bytes, bound, width } = open.swap_remove(index);
@@ -276,7 +276,8 @@ impl CapacityPartition<'_> {
             let answer = match sweep(&problem, meter) {
                 Ok(answer) => answer,
                 Err(stop) => {
-                    let left = open.iter().map(|one| one.bound).fold(undecided.min(bound), f64::min);
+                    let left =
+                        open.iter().map(|interval| interval.bound).fold(undecided.min(bound), f64::min);
                     return (PartitionResult { bound: left.min(upper_bound), best }, Err(stop));
                 }
             };
@@ -317,7 +318,7 @@ impl CapacityPartition<'_> {
                 }
             }
         }
-        let left = open.iter().map(|one| one.bound).fold(undecided, f64::min);
+        let left = open.iter().map(|interval| interval.bound).fold(undecided, f64::min);
         (PartitionResult { bound: left.min(upper_bound), best }, Ok(()))
     }
 
@@ -359,8 +360,8 @@ impl CapacityPartition<'_> {
 /// Index of the interval with the lowest bound.
 fn lowest(open: &[CapacityInterval]) -> Option<usize> {
     let mut best: Option<usize> = None;
-    for (index, one) in open.iter().enumerate() {
-        if best.is_none_or(|best| one.bound < open[best].bound) {
+    for (index, interval) in open.iter().enumerate() {
+        if best.is_none_or(|best| interval.bound < open[best].bound) {
             best = Some(index);
         }
     }
@@ -385,7 +386,9 @@ fn sweep_all(
     let problem = SweepProblem { instance, items: &split.others, capacities, rates, cutoff, width };
     match sweep(&problem, meter) {
         Ok(answer) => {
-            let better = |one: SweepSolution| ((one.cost + fixed).round() as u64, one.paths, Vec::new());
+            let better = |solution: SweepSolution| {
+                ((solution.cost + fixed).round() as u64, solution.paths, Vec::new())
+            };
             let best = answer.best.map(better).filter(|best| (best.0 as f64) < upper_bound - 0.5);
             let total_bound = answer.bound + fixed;
             // The sweep prunes states at the cutoff, so it proves nothing above it.

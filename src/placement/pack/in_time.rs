@@ -19,29 +19,29 @@ use crate::sorting::sort_by_keys;
 pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     let capacity = problem.capacity().unwrap_or(u64::MAX);
     let buffers = problem.buffers();
-    let mut order: Vec<usize> = (0..buffers.len()).filter(|&one| buffers[one].size() > 0).collect();
+    let mut order: Vec<usize> = (0..buffers.len()).filter(|&index| buffers[index].size() > 0).collect();
     // Among buffers with the same start, long live ranges come first, then large buffers.
-    sort_by_keys(&mut order, |&one| [!u64::from(buffers[one].live().steps()), !buffers[one].size()]);
+    sort_by_keys(&mut order, |&index| [!u64::from(buffers[index].live().steps()), !buffers[index].size()]);
     limits.go_on()?;
-    sort_by_keys(&mut order, |&one| [buffers[one].live().start.into(), 0]);
+    sort_by_keys(&mut order, |&index| [buffers[index].live().start.into(), 0]);
     let mut offsets = vec![0; buffers.len()];
     let mut holes = Holes::new(capacity);
     // Live buffers by their end.
-    let mut there: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
-    for one in order {
+    let mut live: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
+    for index in order {
         limits.go_on()?;
-        let buffer = &buffers[one];
-        while let Some(&Reverse((end, other))) = there.peek()
+        let buffer = &buffers[index];
+        while let Some(&Reverse((end, other))) = live.peek()
             && end <= buffer.live().start
         {
-            there.pop();
+            live.pop();
             holes.free(offsets[other], buffers[other].size());
         }
         if let Some(offset) = holes.take(buffer) {
-            offsets[one] = offset;
-            there.push(Reverse((buffer.live().end, one)));
+            offsets[index] = offset;
+            live.push(Reverse((buffer.live().end, index)));
         } else {
-            offsets[one] = capacity.next_multiple_of(buffer.alignment());
+            offsets[index] = capacity.next_multiple_of(buffer.alignment());
         }
     }
     Ok(offsets)

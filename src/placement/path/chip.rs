@@ -132,7 +132,7 @@ mod tests {
         let pools = vec![spec(64), spec(u64::MAX)];
         let steps = 2 + random.below(20) as u32;
         let mut instance = Instance::new(pools, steps, random.below(4) as u32, &Limits::new());
-        let mut bytes = |most| if random.below(3) == 0 { 0 } else { random.below(most) as u64 };
+        let mut bytes = |limit| if random.below(3) == 0 { 0 } else { random.below(limit) as u64 };
         let all = (0..steps).map(|step| Access {
             step,
             read: bytes(20),
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn one_chip_is_a_case_of_any_pools() {
         let mut random = Random::new(7);
-        let (mut found, mut infeasible) = (0, 0);
+        let (mut feasible, mut infeasible) = (0, 0);
         for round in 0..3000 {
             let instance = instance(&mut random);
             let mut prices = Prices::none(1, instance.steps);
@@ -184,11 +184,11 @@ mod tests {
             assert_eq!(single_chip.0.to_bits(), general.0.to_bits());
             if single_chip.0 < f64::INFINITY {
                 assert_eq!((single_chip.1, &path[1]), (general.1, &path[0]));
-                found += 1;
+                feasible += 1;
             } else {
                 infeasible += 1;
             }
         }
-        assert!(found > 500 && infeasible > 500, "{found} paths, {infeasible} without one");
+        assert!(feasible > 500 && infeasible > 500, "{feasible} paths, {infeasible} without one");
     }
 }

@@ -28,8 +28,8 @@ impl SuffixClasses {
     pub(super) fn new(instance: &Instance, items: &[usize]) -> Self {
         let mut suffixes: HashMap<AccessSuffix, u32> = HashMap::new();
         let mut of = |item: usize| {
-            let one = &instance.items[item];
-            let accesses = &instance.accesses[one.accesses()];
+            let data = &instance.items[item];
+            let accesses = &instance.accesses[data.accesses()];
             let points = &instance.point_pools[instance.points_of(item)];
             let mut list = vec![0; accesses.len() + 1];
             for (number, access) in accesses.iter().enumerate().rev() {
@@ -37,11 +37,11 @@ impl SuffixClasses {
                 let pools = [points[2 * number], points[2 * number + 1], points[2 * number + 2]];
                 let (bytes, next) = ([read, write, before, after], list[number + 1]);
                 let suffix = AccessSuffix {
-                    size: one.size,
+                    size: data.size,
                     step,
                     bytes,
                     pools,
-                    resident_pools: one.resident_pools,
+                    resident_pools: data.resident_pools,
                     next,
                 };
                 let count = suffixes.len() as u32 + 1;

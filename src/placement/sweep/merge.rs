@@ -53,7 +53,7 @@ pub(super) struct MergeBuffers {
     selected: Vec<u32>,
 }
 
-/// Whether all accesses of the current step are processed.
+/// Time of a merge: before or after the last access of the current step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MergeTime {
     WithinStep,
@@ -87,10 +87,10 @@ impl StateSweep<'_> {
         };
     }
 
-    /// Upper bound on the extra cost of a state with code `own` in a slot that imitates code `other`;
+    /// Upper bound on the extra cost of a state with code `imitator` in a slot that imitates code `imitated`;
     /// infinite if that is impossible.
-    fn substitution_cost(&self, slot: usize, own: u8, other: u8) -> f64 {
-        if own == other {
+    fn substitution_cost(&self, slot: usize, imitator: u8, imitated: u8) -> f64 {
+        if imitator == imitated {
             return 0.0;
         }
         let slot_costs = &self.slot_costs[slot];
@@ -99,43 +99,44 @@ impl StateSweep<'_> {
         let store = instance.store();
         let code = |code: u8| if code == u8::MAX { self.starts[slot_costs.index as usize] } else { code };
         let is_resident = |code: u8| code != u8::MAX && code & RESIDENT > 0;
-        if is_resident(own) {
+        if is_resident(imitator) {
             return f64::INFINITY;
         }
-        let (own, is_dirty) = (code(own) as usize / 2, code(own) % 2 == 1);
-        if is_resident(other) {
-            return if own == store { slot_costs.rest } else { f64::INFINITY };
+        let (imitator, is_dirty) = (code(imitator) as usize / 2, code(imitator) % 2 == 1);
+        if is_resident(imitated) {
+            return if imitator == store { slot_costs.rest } else { f64::INFINITY };
         }
-        let (other, stays_dirty) = (code(other) as usize / 2, code(other) % 2 == 1);
-        if own == other {
+        let (imitated, stays_dirty) = (code(imitated) as usize / 2, code(imitated) % 2 == 1);
+        if imitator == imitated {
             let copies_later = is_dirty && !stays_dirty;
             return if copies_later {
-                slot_costs.max_copy * (pools[own].from + pools[store].to) as f64
+                slot_costs.max_copy * (pools[imitator].from + pools[store].to) as f64
             } else {
                 0.0
             };
         }
         // An item on chip keeps its bytes until its next access, so the state cannot give them up.
-        if own == store {
-            slot_costs.before * (pools[store].from + pools[other].to) as f64
+        if imitator == store {
+            slot_costs.before * (pools[store].from + pools[imitated].to) as f64
         } else {
             f64::INFINITY
         }
     }
 
     /// The simulation cost of two states; infinite above `limit`, or if imitation is impossible.
-    fn simulation_cost(&self, own: usize, other: usize, limit: f64, when: MergeTime) -> f64 {
-        if when == MergeTime::WithinStep && !self.has_space_for(own, other) {
+    fn simulation_cost(&self, imitator: usize, imitated: usize, limit: f64, when: MergeTime) -> f64 {
+        if when == MergeTime::WithinStep && !self.has_space_for(imitator, imitated) {
             return f64::INFINITY;
         }
         let slots = self.slots;
-        let [own, other] = [own, other].map(|state| &self.codes[state * slots..(state + 1) * slots]);
+        let [imitator, imitated] =
+            [imitator, imitated].map(|state| &self.codes[state * slots..(state + 1) * slots]);
         let mut sum = 0.0;
         for group in &self.groups {
             sum += match **group {
-                [slot] if own[slot] == other[slot] => 0.0,
-                [slot] => self.substitution_cost(slot, own[slot], other[slot]),
-                _ => self.group_substitution_cost(group, own, other),
+                [slot] if imitator[slot] == imitated[slot] => 0.0,
+                [slot] => self.substitution_cost(slot, imitator[slot], imitated[slot]),
+                _ => self.group_substitution_cost(group, imitator, imitated),
             };
             if sum > limit {
                 return f64::INFINITY;
@@ -144,24 +145,26 @@ impl StateSweep<'_> {
         sum
     }
 
-    /// Returns true if a state has free bytes at this step for every item that only the other state has on
-    /// chip. Items accessed at this step keep their bytes to its end.
-    fn has_space_for(&self, own: usize, other: usize) -> bool {
+    /// Returns true if the imitator, with every item that only the imitated state has on chip, uses no
+    /// more bytes at this step than the imitated state. Then every later access of the step that fits
+    /// into the imitated state fits into the imitator as well. Items accessed at this step keep their
+    /// bytes to its end, so both loads count them.
+    fn has_space_for(&self, imitator: usize, imitated: usize) -> bool {
         let instance = self.problem.instance;
         let codes = |state: usize| &self.codes[state * self.slots..(state + 1) * self.slots];
-        let mut needed = self.states[own].load;
-        for (slot, (&one, &two)) in codes(own).iter().zip(codes(other)).enumerate() {
+        let mut needed = self.states[imitator].load;
+        for (slot, (&own_code, &other_code)) in codes(imitator).iter().zip(codes(imitated)).enumerate() {
             // Most slots of two states are equal.
-            if one == two {
+            if own_code == other_code {
                 continue;
             }
-            let (one, two) = (self.pool_of(slot, one), self.pool_of(slot, two));
-            if one != two && two != instance.store() {
+            let (own_pool, other_pool) = (self.pool_of(slot, own_code), self.pool_of(slot, other_code));
+            if own_pool != other_pool && other_pool != instance.store() {
                 let item = self.problem.items[self.slot_costs[slot].index as usize];
-                needed[two] += instance.padded_size(item, two);
+                needed[other_pool] += instance.padded_size(item, other_pool);
             }
         }
-        (0..instance.store()).all(|pool| needed[pool] <= self.states[other].load[pool])
+        (0..instance.store()).all(|pool| needed[pool] <= self.states[imitated].load[pool])
     }
 
     /// The pool of the item of a slot, from its code.
@@ -181,23 +184,23 @@ impl StateSweep<'_> {
     /// The substitution cost of a group of slots in one class: the codes are matched as multisets, since
     /// any item can take the part of any other. Equal codes cancel; the rest is matched in order, which is
     /// an upper bound on the best matching and therefore sound.
-    fn group_substitution_cost(&self, group: &[usize], own: &[u8], other: &[u8]) -> f64 {
-        if group.iter().all(|&slot| own[slot] == other[slot]) {
+    fn group_substitution_cost(&self, group: &[usize], imitator: &[u8], imitated: &[u8]) -> f64 {
+        if group.iter().all(|&slot| imitator[slot] == imitated[slot]) {
             return 0.0;
         }
-        // By code: its count in `own` less its count in `other`.
+        // By code: its count in `imitator` less its count in `imitated`.
         let mut more: SmallVec<[(u8, i32); 8]> = SmallVec::new();
-        let mut count = |code: u8, by: i32| match more.iter_mut().find(|one| one.0 == code) {
-            Some(one) => one.1 += by,
+        let mut count = |code: u8, by: i32| match more.iter_mut().find(|entry| entry.0 == code) {
+            Some(entry) => entry.1 += by,
             None => more.push((code, by)),
         };
         for &slot in group {
-            count(own[slot], 1);
-            count(other[slot], -1);
+            count(imitator[slot], 1);
+            count(imitated[slot], -1);
         }
         let mut sum = 0.0;
-        while let Some(from) = more.iter().position(|one| one.1 > 0) {
-            let to = more.iter().position(|one| one.1 < 0).expect("as many of one as of the other");
+        while let Some(from) = more.iter().position(|entry| entry.1 > 0) {
+            let to = more.iter().position(|entry| entry.1 < 0).expect("the counts sum to 0");
             let times = more[from].1.min(-more[to].1);
             sum += f64::from(times) * self.substitution_cost(group[0], more[from].0, more[to].0);
             (more[from].1, more[to].1) = (more[from].1 - times, more[to].1 + times);
@@ -276,29 +279,29 @@ impl StateSweep<'_> {
     /// Drops a state in favour of a kept one, if one dominates it. If the beam is full, a debt of up to
     /// half of the gap to the limit is accepted. Returns true if the state is dropped.
     fn is_dominated(&mut self, state: usize, kept: &[u32], is_full: bool, when: MergeTime) -> bool {
-        let other = self.states[state];
-        let paid = other.paid - other.debt;
-        let slack = self.limit - other.bound();
+        let imitated = self.states[state];
+        let paid = imitated.paid - imitated.debt;
+        let slack = self.limit - imitated.bound();
         let allowed = if is_full { slack / 2.0 } else { 0.0 };
         let mut best: Option<(f64, usize)> = None;
-        for &one in kept.iter().rev().take(MAX_COMPARED) {
-            let own = self.states[one as usize];
-            let limit = paid - own.paid + own.debt + allowed;
+        for &candidate in kept.iter().rev().take(MAX_COMPARED) {
+            let imitator = self.states[candidate as usize];
+            let limit = paid - imitator.paid + imitator.debt + allowed;
             self.compared += self.slots;
-            let simulation_cost = self.simulation_cost(one as usize, state, limit, when);
+            let simulation_cost = self.simulation_cost(candidate as usize, state, limit, when);
             if simulation_cost <= limit {
-                let debt = own.paid - paid + simulation_cost;
+                let debt = imitator.paid - paid + simulation_cost;
                 if best.is_none_or(|best| debt < best.0) {
-                    best = Some((debt, one as usize));
+                    best = Some((debt, candidate as usize));
                 }
-                if debt <= own.debt {
+                if debt <= imitator.debt {
                     break;
                 }
             }
         }
-        let Some((debt, one)) = best else { return false };
-        let own = &mut self.states[one];
-        own.debt = own.debt.max(debt);
+        let Some((debt, imitator)) = best else { return false };
+        let imitator = &mut self.states[imitator];
+        imitator.debt = imitator.debt.max(debt);
         true
     }
 

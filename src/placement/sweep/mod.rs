@@ -389,6 +389,9 @@ impl<'a> StateSweep<'a> {
         let transitions = AccessTransitions::new(instance, item, number, allowed);
         let prices_around = transitions.prices_around(&self.prices);
         let is_last = number + 1 == instance.items[item].accesses().len();
+        // The bound of a state contains the cost-to-go of the item at its code. A transition replaces it
+        // by the cost of the transition and the cost-to-go after it; the difference is its reduced cost,
+        // which is negative only by rounding.
         let mut moves: Vec<Vec<(super::path::PathTransition, f64)>> = vec![Vec::new(); STATES];
         for (code, moves) in moves.iter_mut().enumerate().take(2 * instance.pools.len()) {
             let before = self.costs_to_go[index][number * STATES + code];
