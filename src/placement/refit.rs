@@ -237,15 +237,15 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         let (mut moves, mut idle) = (0, 0);
         self.max_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MAX_WORK };
         while moves < MAX_MOVES && idle < MAX_IDLE_ROUNDS && self.work() < self.max_work {
-            let mut target: Vec<usize> =
+            let mut targets: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.is_improvable(item)).collect();
-            if target.is_empty() || self.cost() <= sufficient {
+            if targets.is_empty() || self.cost() <= sufficient {
                 break;
             }
-            super::primal::shuffle(&mut target, random);
+            super::primal::shuffle(&mut targets, random);
             let before = self.cost();
-            moves += target.len();
-            for item in target {
+            moves += targets.len();
+            for item in targets {
                 if self.work() < self.max_work && self.is_improvable(item) {
                     self.try_improve(item, random, meter)?;
                 }
@@ -310,15 +310,15 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         }
         self.state.commit(target);
         self.by_priority(&mut displaced, random);
-        let (mut there, mut is_put) = (0, Ok(true));
-        while there < displaced.len() && is_put == Ok(true) {
+        let (mut inserted, mut is_inserted) = (0, Ok(true));
+        while inserted < displaced.len() && is_inserted == Ok(true) {
             let goes_on = self.charge(meter).map(|()| self.work() < self.max_work);
-            is_put = goes_on.map(|goes_on| goes_on && self.insert(displaced[there]));
-            there += usize::from(is_put == Ok(true));
+            is_inserted = goes_on.map(|goes_on| goes_on && self.insert(displaced[inserted]));
+            inserted += usize::from(is_inserted == Ok(true));
         }
-        let is_better = is_put.map(|is_put| is_put && self.cost() <= before);
+        let is_better = is_inserted.map(|is_inserted| is_inserted && self.cost() <= before);
         if is_better != Ok(true) {
-            for &item in displaced[..there].iter().chain([&target]) {
+            for &item in displaced[..inserted].iter().chain([&target]) {
                 self.remove(item);
             }
         }

@@ -59,16 +59,19 @@ pub(crate) struct SweepResult {
     pub(crate) best: Option<SweepSolution>,
 }
 
+/// An assignment of the items that fits by load.
 pub(crate) struct SweepSolution {
     pub(crate) cost: f64,
     /// Paths of the items, concatenated in the order of the list.
     pub(crate) paths: Vec<u8>,
+    /// Highest load of each pool.
     pub(crate) peaks: [u64; MAX_POOLS],
 }
 
 /// Code of a resident item, combined with its pool.
 const RESIDENT: u8 = 0x80;
 
+/// One decision about an item.
 #[derive(Clone, Copy)]
 struct SweepEvent {
     step: u32,
@@ -99,8 +102,11 @@ struct SweepState {
     /// Bytes in use at the current step and from the next step on, by pool.
     load: [u64; MAX_POOLS],
     next_load: [u64; MAX_POOLS],
+    /// Highest load of each pool up to this step.
     peaks: [u64; MAX_POOLS],
+    /// Sum of [`code_hash`] over the slots.
     key: u128,
+    /// Index of the last decision.
     trace: u32,
 }
 
@@ -129,18 +135,23 @@ struct SweepTrace {
     to: u8,
 }
 
+/// New states by the hash of their codes and loads.
 type StateIndex = HashMap<u128, u32, BuildHasherDefault<AsItIs>>;
 
+/// The dynamic program at one event.
 struct StateSweep<'a> {
     problem: &'a SweepProblem<'a>,
     prices: Prices,
     everywhere: Vec<u8>,
     /// By index in the list of items.
     costs_to_go: Vec<Vec<f64>>,
+    /// Code before the first access, by index in the list of items.
     starts: Vec<u8>,
     classes: SuffixClasses,
     slots: usize,
     states: Vec<SweepState>,
+    /// Codes of the items in the slots, `slots` for each state; `u8::MAX` if no item is in the slot, or its item
+    /// has not begun.
     codes: Vec<u8>,
     new_states: Vec<SweepState>,
     new_codes: Vec<u8>,
@@ -547,6 +558,7 @@ impl<'a> StateSweep<'a> {
         }
     }
 
+    /// The result after the last event.
     fn answer(&self, events: &[SweepEvent]) -> SweepResult {
         let best = self.states.iter().min_by_key(|state| order_key(state.cost));
         let min_cost = self.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
@@ -554,6 +566,7 @@ impl<'a> StateSweep<'a> {
         SweepResult { bound: self.dropped_bound.min(min_cost).min(self.problem.cutoff), best: solution }
     }
 
+    /// The assignment of a state, from its trace.
     fn solution(&self, state: &SweepState, events: &[SweepEvent]) -> SweepSolution {
         let SweepProblem { instance, items, .. } = *self.problem;
         let mut from = vec![0; items.len()];
