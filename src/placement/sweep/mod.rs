@@ -150,7 +150,7 @@ struct StateSweep<'a> {
     classes: SuffixClasses,
     slots: usize,
     states: Vec<SweepState>,
-    /// Codes of the items in the slots, `slots` for each state; `u8::MAX` if no item is in the slot, or its item
+    /// Codes of the items in the slots, `slots` for each state; `u8::MAX` if a slot has no item or its item
     /// has not begun.
     codes: Vec<u8>,
     new_states: Vec<SweepState>,
