@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// An error in the input or in a strategy. Messages name the operator, tensor or buffer concerned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

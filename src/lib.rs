@@ -73,12 +73,9 @@
 #![deny(unsafe_code)]
 
 pub mod allocate;
-mod bound;
 #[cfg(feature = "capi")]
 mod capi;
-mod choice;
 pub mod effects;
-mod effort;
 mod error;
 pub mod export;
 #[cfg(feature = "files")]
@@ -88,53 +85,42 @@ pub mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod graph;
-mod ids;
 pub mod import;
-mod infeasible;
-mod limits;
 mod liveness;
-mod objects;
-mod occupant;
 mod placement;
-mod places;
 mod plan;
 mod planner;
-mod pool_plan;
-mod pools;
 mod problem;
-mod random;
 #[cfg(feature = "report")]
 pub mod report;
 mod schedule;
 mod sharing;
-mod solution;
-mod sorting;
+mod support;
 pub mod verify;
 
-pub use bound::{LowerBound, lower_bound};
-pub use choice::Choice;
-pub use effort::Effort;
 pub use error::{Error, Result};
 pub use graph::{
-    ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, Permit, RelativePlacement, Shape, Side,
-    Tensor, TensorKind, TensorSpec, UnknownElementType, Windowed,
+    Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder, Permit, Pool,
+    Pools, RelativePlacement, Shape, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables,
+    Windowed,
 };
-pub use ids::{BufferId, OperatorId, PoolId, TensorId};
-pub use infeasible::InfeasibleCore;
-pub use limits::{CancelToken, Limits, Progress, Stop};
 pub use liveness::{Liveness, Peak};
-pub use objects::{Inside, Objects};
-pub use occupant::{Occupant, Variables};
-pub use plan::{BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, Share, SharedObject, Status};
+pub use plan::{
+    BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, PoolPlan, Route, Share, SharedObject,
+    Stay, Traffic, Transfer, Use,
+};
 pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
-pub use pool_plan::{PoolPlan, Route, Stay, Traffic, Transfer, Use};
-pub use pools::{Content, Loading, Pool, Pools};
-pub use problem::{Buffer, LiveRange, Problem};
+pub use problem::{
+    Buffer, Choice, InfeasibleCore, Inside, LiveRange, LowerBound, Objects, Problem, Solution, Status,
+    lower_bound,
+};
 pub use schedule::{Ordering, Schedule};
 pub use sharing::{How, Sharing};
-pub use solution::Solution;
+pub use support::effort::Effort;
+pub use support::ids::{BufferId, OperatorId, PoolId, TensorId};
+pub use support::limits::{CancelToken, Limits, Progress, Stop};
 
 /// The examples of the guide run as tests.
 #[cfg(doctest)]

@@ -1,10 +1,9 @@
 //! Liveness: the live range of every tensor and scratch buffer in the arena, given a graph and an order.
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Tensor, TensorKind};
-use crate::ids::{BufferId, OperatorId, TensorId};
-use crate::occupant::{Occupant, Variables};
+use crate::graph::{Graph, Occupant, Tensor, TensorKind, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::ids::{BufferId, OperatorId, TensorId};
 
 /// The live ranges of a graph's tensors and scratch buffers in one order.
 ///

@@ -2,8 +2,6 @@
 //! seeded; `PLIMSOLL_MUTATIONS=10000` runs that many for each format instead of a few.
 #![cfg(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite"))]
 
-#[path = "support/onnx_models.rs"]
-mod onnx_models;
 mod support;
 
 use std::path::Path;
@@ -19,7 +17,7 @@ use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{html, svg, text, trace};
 use plimsoll::verify::{verify, verify_solution};
-use plimsoll::{Graph, Limits, Planner, Problem, Sharing, Stop, export};
+use plimsoll::{Graph, Limits, Plan, Planner, Problem, Sharing, Stop, export};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -122,7 +120,7 @@ fn seeds() -> Vec<Seed> {
         }
         if format == Format::Onnx {
             // Without declared shapes, the importer infers them.
-            seeds.push(Seed { format, bytes: onnx_models::without_value_info(&bytes) });
+            seeds.push(Seed { format, bytes: support::onnx_models::without_value_info(&bytes) });
         }
         seeds.push(Seed { format, bytes });
     }
@@ -206,8 +204,7 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     let Ok(ImportedGraph { graph, .. }) = imported else { return false };
     let Ok(mut plan) = Planner::new().plan(&graph) else { return false };
     verify(&graph, &plan).unwrap();
-    // A document does not contain search statistics.
-    (plan.nodes, plan.stop) = (0, Stop::Finished);
+    forget_search(&mut plan);
     share().plan(&graph).unwrap();
     let document = PlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json();
     assert_eq!(PlanDocument::from_json(&document).unwrap().to_plan(&graph).unwrap(), plan);
@@ -215,6 +212,12 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None, None, None));
     let _ = (export::csv::of_graph(&graph, &plan), CCode::of_graph(&graph, &plan, None).alone());
     true
+}
+
+/// Removes the search statistics, which a document does not contain, also from the plans of bodies.
+fn forget_search(plan: &mut Plan) {
+    (plan.nodes, plan.stop) = (0, Stop::Finished);
+    plan.bodies.iter_mut().for_each(|body| forget_search(&mut body.plan));
 }
 
 fn check_problem(problem: &Problem) -> bool {

@@ -215,7 +215,7 @@ fn reasons_are_not_multiplied() {
     let node = node_with("Strange", &[&long], &outputs, &[length_delimited(3, &long)]);
     let text = check_memory("reasons", &model(&[input(&long, FLOAT, "1"), node]), import_onnx, &mut wrong)
         .unwrap_err();
-    assert!(text.contains("this operator is not known"), "{text}");
+    assert!(text.contains("the operator has no shape rule"), "{text}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -360,7 +360,7 @@ fn messages_are_short_and_say_why() {
             ],
             "but for another shape of the input",
         ),
-        (vec![x(), node(&long, &["x"], &["y"])], "this operator is not known"),
+        (vec![x(), node(&long, &["x"], &["y"])], "the operator has no shape rule"),
         (vec![input(&long, FLOAT, "-2")], "has the negative dimension -2"),
         (vec![input("x", FLOAT, &long), node("Relu", &["x"], &["y"])], "--dim"),
         (vec![node("Relu", &[&long], &[&long])], "cycle"),
@@ -400,7 +400,7 @@ fn messages_are_short_and_say_why() {
         (format!("id,lower,upper,size\n{long},0,1,{long}\n"), "is not a whole number"),
         (format!("id,lower,upper,size\n{long},0,1,1\n{long},0,1,1\n"), "stands at line 2 already"),
         (format!("id,lower,upper,size\n{long},1,1,1\n"), "is empty"),
-        (format!("id,lower,upper,size,gaps\na,0,9,1,{long}\n"), "is not like"),
+        (format!("id,lower,upper,size,gaps\na,0,9,1,{long}\n"), "is not a range like"),
     ];
     for (text, cause) in csv {
         let text =

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/onnx_operators/table.tsv: output shapes of single operators, computed by other programs.
+"""Writes tests/import/operators/table.tsv: output shapes of single operators, computed by other programs.
 
     pip install onnx onnxruntime numpy
-    python3 tools/onnx_shapes.py > tests/onnx_operators/table.tsv
+    python3 tools/onnx_shapes.py > tests/import/operators/table.tsv
 
 There are two sources. The node tests of the package `onnx` (Apache-2.0): only shapes and the elements
 that determine shapes are kept, and the output shapes are those of its reference implementation.

@@ -1,4 +1,4 @@
-//! What may be written on the command line: a contract, kept stable.
+//! Commands and their options. Names and values of options are a stable interface.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,24 +15,23 @@ use crate::searching::SearchArguments;
 use crate::target::{TargetArgument, TargetArguments};
 use crate::values::{range, size};
 
-/// How the command ends.
+/// Help text on the exit status of every command.
 pub const EXIT_STATUS: &str = "\
 Exit status:
-    0  plan: planned, and fits the capacity or the memories
-       fit: all activations fit the memory (with --weights, all weights beside them; with
-       --largest-input, a value fits), or tables are made
-       compare: compared
-       verify: the plan is right
+    0  plan: the plan fits the capacity or the memories
+       fit: all activations fit on chip (with --weights: weights too; with --largest-input:
+       at least one value fits), or the tables are complete
+       compare: the table is complete
+       verify: the plan is valid
     1  plan, fit: does not fit
-       verify: the plan is wrong, with the reasons
-    2  bad input or usage, or a file could not be read or written
+       verify: the plan is invalid; the violations are printed
+    2  invalid usage or input, or a file could not be read or written
   129, 130, 143
-       ended by SIGHUP, SIGINT or SIGTERM; no temporary file remains
+       terminated by SIGHUP, SIGINT or SIGTERM; temporary files are removed
 ";
 
-/// Static memory planner for neural networks: offsets for every tensor in as
-/// little memory as possible, verified, with a proof of how close to the limit
-/// that is.
+/// Static memory planner for neural networks: verified offsets for every tensor and a
+/// proven lower bound on the arena size.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_STATUS)]
 pub struct Arguments {
@@ -42,19 +41,20 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Plan one network or buffer list, and print a summary.
+    /// Plan one network or buffer list and print a summary.
     #[command(after_help = EXIT_STATUS)]
     Plan(PlanArguments),
-    /// Compare strategies on many inputs.
+    /// Compare allocation strategies on many inputs.
     #[command(after_help = EXIT_STATUS)]
     Compare(CompareArguments),
-    /// What fits on chip, and what goes to DDR if not everything does.
+    /// Check whether networks fit on chip, and count the traffic to external memory.
     ///
-    /// One network with --memory: a report, with the traffic of a run. Many, or without
-    /// --memory: tables of what fits which capacity, with and without weights.
+    /// For one network with --memory: a report with the memory traffic of one inference. For
+    /// several networks: a table. Without --memory: tables of the networks that fit each
+    /// capacity, with and without weights.
     #[command(after_help = EXIT_STATUS)]
     Fit(FitArguments),
-    /// Check a plan against its network or buffer list.
+    /// Verify a plan against its network or buffer list.
     #[command(after_help = EXIT_STATUS)]
     Verify(VerifyArguments),
 }
@@ -63,48 +63,56 @@ pub enum Command {
 pub struct PlanArguments {
     /// Network (.onnx, .tflite, graph .json) or buffer list (.csv).
     pub input: PathBuf,
-    /// Write the plan; its ending says how: .json (plan), .csv (buffers with
-    /// offsets), .svg (memory map), .html (report to look into), .trace.json (for
-    /// Perfetto), .h (C header with tables; with .c of the same name beside it, declarations
-    /// of the tables and the arena in that), .tflite (the model for TensorFlow Lite Micro,
-    /// with the plan inside), .onnx (the model with its nodes in the plan's order, and the
-    /// plan in its metadata). May be given several times.
-    #[arg(long, value_name = "FILE")]
+    /// Output file; the extension selects the format. May be repeated.
+    ///
+    ///   .json        plan
+    ///   .csv         buffer list with offsets
+    ///   .svg         memory map
+    ///   .html        interactive report
+    ///   .trace.json  trace for Perfetto
+    ///   .h           C header with the plan's tables
+    ///   .c           C source with the tables and the arena, declared in the .h of the same
+    ///                name, which is required
+    ///   .tflite      model for TensorFlow Lite Micro with the plan inside
+    ///   .onnx        model with its nodes in the planned order and the plan in its metadata
+    #[arg(long, value_name = "FILE", verbatim_doc_comment, help_heading = "Output options")]
     pub out: Vec<PathBuf>,
-    /// What all names in C code begin with (macros in upper case); otherwise plimsoll_ and
-    /// the model's name.
-    #[arg(long, value_name = "PREFIX")]
+    /// Prefix of all names in C code, upper case in macros [default: plimsoll_ and the model's
+    /// name].
+    #[arg(long, value_name = "PREFIX", help_heading = "Output options")]
     pub symbol_prefix: Option<SymbolPrefix>,
-    /// What the colours of an .svg say.
-    #[arg(long, value_enum, default_value_t = ColourArgument::Kind)]
+    /// Meaning of the colours in an .svg.
+    #[arg(long, value_enum, default_value_t = ColourArgument::Kind, help_heading = "Output options")]
     pub colour: ColourArgument,
-    /// How to choose offsets.
+    /// Allocation strategy.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
     pub strategy: String,
-    /// Order of the operators.
+    /// Operator order.
     #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]
     pub order: OrderArgument,
-    /// What tensors may share memory while both are needed. The file's types of operators
-    /// say what could; only your target's kernels can promise it.
+    /// Memory sharing between tensors that are live at the same time. The operator types in
+    /// the file determine what is possible; the target's kernels must support it.
     #[arg(long, value_enum, default_value_t = ShareArgument::None)]
     pub share: ShareArgument,
-    /// Arena capacity in bytes, as in 2MiB, 512KiB, 1MB or 1048576. A plan that does not fit it
-    /// is written as .json, .csv, .svg, .html or .trace.json, but not as code or a model.
-    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "given",
-          allow_negative_numbers = true)]
+    /// Arena capacity, e.g. 2MiB, 512KiB, 1MB or 1048576 [default: unlimited]. If the plan
+    /// exceeds it, .json, .csv, .svg, .html and .trace.json are written, code and models are not.
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "memories",
+          allow_negative_numbers = true, help_heading = "Memory options")]
     pub capacity: Option<u64>,
-    /// Write code and models (.h, .c, .tflite, .onnx) of a plan that does not fit as well.
-    #[arg(long, requires = "capacity")]
+    /// Write code and models (.h, .c, .tflite, .onnx) even if the plan exceeds the capacity.
+    #[arg(long, requires = "capacity", help_heading = "Output options")]
     pub allow_over_capacity: bool,
-    /// Write a .tflite even if the runtime's own plan needs a smaller head than ours.
-    #[arg(long)]
+    /// Write a .tflite even if the runtime's own plan needs a smaller head.
+    #[arg(long, help_heading = "Output options")]
     pub allow_larger_head: bool,
     #[command(flatten)]
     pub memory: MemoryArguments,
     #[command(flatten)]
     pub target: TargetArguments,
-    /// Leave this range of the arena free, as in 0..4KiB. May be given several times.
-    #[arg(long, value_name = "START..END", value_parser = range, conflicts_with = "given")]
+    /// Reserved byte range of the arena, e.g. 0..4KiB, which the plan leaves free. May be
+    /// repeated.
+    #[arg(long, value_name = "START..END", value_parser = range, conflicts_with = "memories",
+          help_heading = "Memory options")]
     pub reserve: Vec<Range<u64>>,
     #[command(flatten)]
     pub searching: SearchArguments,
@@ -117,21 +125,21 @@ pub struct CompareArguments {
     /// Files, or folders to search for .onnx, .tflite and .csv files.
     #[arg(required = true)]
     pub inputs: Vec<PathBuf>,
-    /// Strategies to compare.
+    /// Allocation strategies to compare, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = allocate::NAMES,
           value_parser = strategy_names())]
     pub strategies: Vec<String>,
-    /// Order of the operators.
+    /// Operator order.
     #[arg(long, value_enum, default_value_t = OrderArgument::File)]
     pub order: OrderArgument,
-    /// Count the inputs that fit so many bytes, by each strategy.
+    /// Capacities, separated by commas, for which to count the inputs that fit.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub capacity: Vec<u64>,
-    /// One line for each input: its height by each strategy.
-    #[arg(long)]
+    /// Print one row per input with its height under each strategy.
+    #[arg(long, help_heading = "Output options")]
     pub heights: bool,
-    /// Write all figures as JSON.
-    #[arg(long, value_name = "FILE")]
+    /// Write all results as JSON.
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub json: Option<PathBuf>,
     #[command(flatten)]
     pub target: TargetArguments,
@@ -148,44 +156,45 @@ pub struct FitArguments {
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub memory: MemoryArguments,
-    /// Weights must fit beside the activations.
-    #[arg(long, requires = "given")]
+    /// Require that the weights fit together with the activations.
+    #[arg(long, requires = "memories", help_heading = "Memory options")]
     pub weights: bool,
-    /// The largest value of this symbolic dimension with which it still fits; of several,
-    /// one value for all. For one network.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "given",
+    /// Find the largest value of a symbolic dimension with which one network fits. Several
+    /// names, separated by commas, share one value.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "memories",
           conflicts_with_all = ["csv", "markdown"])]
     pub largest_input: Vec<String>,
-    /// Try only multiples of this as values of --largest-input.
+    /// Try only multiples of N with --largest-input.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..),
           requires = "largest_input")]
     pub multiple_of: u64,
-    /// Capacities of the tables.
+    /// Capacities of the tables, separated by commas.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size,
-          default_value = "512KiB,1MiB,2MiB,4MiB", conflicts_with = "given")]
+          default_value = "512KiB,1MiB,2MiB,4MiB", conflicts_with = "memories")]
     pub capacity: Vec<u64>,
-    /// Families of networks, for a table of its own: a CSV file of `model,family`.
-    #[arg(long, value_name = "FILE", conflicts_with = "given")]
+    /// CSV file with the columns `model` and `family`; adds tables by family.
+    #[arg(long, value_name = "FILE", conflicts_with = "memories")]
     pub families: Option<PathBuf>,
-    /// Write a line for each network as CSV.
-    #[arg(long, value_name = "FILE")]
+    /// Write one row per network as CSV.
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub csv: Option<PathBuf>,
-    /// Write the share that fits each capacity as CSV, a line for each.
-    #[arg(long, value_name = "FILE", conflicts_with = "given")]
+    /// Write the number of networks that fit, by family, level and capacity, as CSV.
+    #[arg(long, value_name = "FILE", conflicts_with = "memories", help_heading = "Output options")]
     pub shares: Option<PathBuf>,
     /// Write the tables as Markdown.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub markdown: Option<PathBuf>,
-    /// Draw the share of networks that fit against the capacity.
-    #[arg(long, value_name = "FILE", conflicts_with = "given")]
+    /// Plot the share of networks that fit against the capacity, as SVG.
+    #[arg(long, value_name = "FILE", conflicts_with = "memories", help_heading = "Output options")]
     pub svg: Option<PathBuf>,
-    /// Write all figures as JSON.
-    #[arg(long, value_name = "FILE")]
+    /// Write all results as JSON.
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub json: Option<PathBuf>,
-    /// Order of the operators. Tables compare that of the file with the best.
+    /// Operator order. Tables compare the program order with the best order found.
     #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]
     pub order: OrderArgument,
-    /// What tensors may share memory while both are needed. Tables compare none with all.
+    /// Memory sharing between tensors that are live at the same time. Tables compare `none`
+    /// with `all`.
     #[arg(long, value_enum, default_value_t = ShareArgument::None)]
     pub share: ShareArgument,
     #[command(flatten)]
@@ -198,19 +207,19 @@ pub struct FitArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum ShareArgument {
-    /// Nothing.
+    /// No sharing.
     None,
-    /// Reshapes, slices and splits with what they are made of.
+    /// Views: outputs of reshapes, slices and splits inside their inputs.
     Views,
-    /// And outputs with inputs that they are written over.
+    /// Views, and outputs written over inputs.
     #[value(name = "inplace")]
     InPlace,
-    /// And pieces with what they are put together to, and what may overlap in part.
+    /// Views, in place, concatenation inputs inside the output, and partial overlaps.
     All,
 }
 
 impl PlanArguments {
-    /// Every file that is read; no output may be one of them.
+    /// All files that the command reads; no output may be one of them.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         let model = [self.input.as_path()].into_iter();
         model.chain(self.target.scratch.as_deref()).chain(self.memory.files())
@@ -230,9 +239,9 @@ impl From<ShareArgument> for Sharing {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ColourArgument {
-    /// Input, intermediate, output, variable or workspace.
+    /// Kind of tensor: input, intermediate, output, variable or scratch.
     Kind,
-    /// The type of the operator that writes it.
+    /// Type of the operator that writes the tensor.
     Operator,
 }
 
@@ -247,11 +256,11 @@ impl From<ColourArgument> for Colour {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum OrderArgument {
-    /// That of the file.
+    /// Program order: the order in the file.
     File,
-    /// The best that can be found quickly; for most networks proven.
+    /// Best order found by a short search; proven optimal for most networks.
     Auto,
-    /// The best there is, as far as limits and memory reach.
+    /// Optimal order, as far as limits and memory allow.
     Optimal,
 }
 
@@ -267,16 +276,16 @@ impl From<OrderArgument> for Ordering {
 
 #[derive(Args, Debug)]
 pub struct VerifyArguments {
-    /// Network or buffer list that the plan is for.
+    /// Network or buffer list that the plan was made for.
     pub input: PathBuf,
-    /// The plan. The network is read with the options noted in it. Without it, the plan
-    /// inside of a .tflite or an .onnx is checked.
+    /// Plan to verify; the network is read with the options stored in it [default: the plan
+    /// inside the .tflite or .onnx].
     #[arg(value_name = "PLAN.json")]
     pub plan: Option<PathBuf>,
-    /// The runtime whose rules and kernels count, for the plan inside of a .tflite; tflm without it.
+    /// Target runtime and kernels of the plan inside a .tflite [default: tflm].
     #[arg(long, value_enum, conflicts_with = "plan")]
     pub target: Option<TargetArgument>,
-    /// Scratch of kernels as measured, for the plan inside of a .tflite.
+    /// CSV file of measured kernel scratch, as in `plan --scratch`, for the plan inside a .tflite.
     #[arg(long, value_name = "FILE.csv", conflicts_with = "plan")]
     pub scratch: Option<PathBuf>,
 }

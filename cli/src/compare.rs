@@ -1,4 +1,4 @@
-//! `plimsoll compare`: many strategies on many inputs.
+//! `plimsoll compare`: allocation strategies on many inputs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,32 +7,34 @@ use comfy_table::Table;
 use cpu_time::ProcessTime;
 use indicatif::ProgressBar;
 use plimsoll::files;
-use plimsoll::import::Imported;
+use plimsoll::import::{self, Imported};
 use plimsoll::report::text::short_bytes;
 use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables};
 use serde::Serialize;
 
 use crate::arguments::CompareArguments;
-use crate::inputs::{check_outputs, expand, read_among, with_path};
-use crate::output::{one_line, progress, report_error, report_note, report_notes, say, table};
-use crate::reading::VariablesArgument;
-use crate::{Answer, Failure};
+use crate::inputs::{
+    UNSUPPORTED_INPUT, check_all_read, check_outputs, error_at, expand, import_error, read_one_of_several,
+};
+use crate::outcome::{Failure, Outcome};
+use crate::output::{one_line, print, progress, report_error, report_note, table};
+use crate::target::TFLM_ALIGNMENT;
 
-/// One strategy on one input.
+/// Result of one strategy on one input.
 #[derive(Serialize)]
-struct Figures {
+struct StrategyResult {
     input: String,
     strategy: String,
     height: u64,
     lower_bound: u64,
-    /// Height over lower bound; 1 where both are 0.
+    /// Height divided by lower bound; 1 where both are 0.
     ratio: f64,
     status: String,
     nodes: u64,
     cpu_seconds: f64,
 }
 
-pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
+pub fn run(arguments: &CompareArguments) -> Result<Outcome, Failure> {
     arguments.reading.check()?;
     arguments.target.check(&arguments.reading)?;
     let files = expand(&arguments.inputs)?;
@@ -54,19 +56,14 @@ pub fn run(arguments: &CompareArguments) -> Result<Answer, Failure> {
     bar.finish_and_clear();
     if !rows.is_empty() {
         let details = if arguments.heights { heights(&rows, &strategies) } else { details(&rows) };
-        say(&format!("{details}\n\n{}\n", totals(&rows, &strategies, &arguments.capacity)))?;
+        print(&format!("{details}\n\n{}\n", totals(&rows, &strategies, &arguments.capacity)))?;
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&rows)?;
         files::write_all(&[(path.clone(), (text + "\n").into_bytes())])?;
     }
-    match (failures, unused.first()) {
-        (0, None) => Ok(Answer::Yes),
-        (0, Some(name)) => {
-            Err(format!("--dim {name}: no input has a symbolic dimension of this name").into())
-        }
-        _ => Err(format!("{failures} of {} inputs could not be read", files.len()).into()),
-    }
+    check_all_read(failures, files.len(), &unused)?;
+    Ok(Outcome::Positive)
 }
 
 fn compare(
@@ -75,9 +72,9 @@ fn compare(
     strategies: &[String],
     unused: &mut BTreeSet<String>,
     bar: &ProgressBar,
-    rows: &mut Vec<Figures>,
+    rows: &mut Vec<StrategyResult>,
 ) -> Result<(), Failure> {
-    let (problem, behind) = problem(file, arguments, unused)?;
+    let (problem, extra_bytes) = problem(file, arguments, unused, bar)?;
     for name in strategies {
         let searching = &arguments.searching;
         let planner = Planner::new().strategy(searching.strategy(name)?).limits(searching.limits(bar));
@@ -87,13 +84,13 @@ fn compare(
                 bar.suspend(|| report_note(&format!("{}: {refusal}", file.display())));
                 continue;
             }
-            solution => solution.map_err(|error| format!("{}: {error}", file.display()))?,
+            solution => solution.map_err(|error| error_at(file, &error))?,
         };
-        rows.push(Figures {
+        rows.push(StrategyResult {
             input: file.display().to_string(),
             strategy: name.clone(),
-            height: solution.height + behind,
-            lower_bound: solution.lower_bound.bytes + behind,
+            height: solution.height + extra_bytes,
+            lower_bound: solution.lower_bound.bytes + extra_bytes,
             ratio: 1.0 + solution.gap(),
             status: solution.status.to_string(),
             nodes: solution.nodes,
@@ -104,47 +101,47 @@ fn compare(
     Ok(())
 }
 
-/// The geometry of an input, so that every strategy is timed on the same work, and the bytes that
-/// a target needs beside its arena.
+/// Returns the buffers of an input and the bytes that the target's head needs beyond their arena.
+///
+/// The operator order is chosen here, so that every strategy solves the same problem.
 fn problem(
     file: &Path,
     arguments: &CompareArguments,
     unused: &mut BTreeSet<String>,
+    bar: &ProgressBar,
 ) -> Result<(Problem, u64), Failure> {
     let reading = &arguments.reading;
     if arguments.target.is_given() {
         let planner = arguments.target.planner(reading.planner().order(arguments.order.into()));
-        let model = arguments.target.plan(file, planner)?;
-        report_notes(file, &model.notes);
-        let liveness = Liveness::new(&model.graph, &model.plan.order, 16, Variables::Outside);
-        let problem = liveness.map_err(|error| format!("{}: {error}", file.display()))?.problem().clone();
+        let model = arguments.target.plan(file, planner, bar)?;
+        let liveness = Liveness::new(&model.graph, &model.plan.order, TFLM_ALIGNMENT, Variables::Outside);
+        let problem = liveness.map_err(|error| error_at(file, &error))?.problem().clone();
         return Ok((problem, model.head_bytes.saturating_sub(model.plan.arena_bytes)));
     }
-    match read_among(file, reading.import_options(), unused).map_err(|error| with_path(file, error))? {
+    let read = |options: &_| import::read(file, options);
+    let imported = read_one_of_several(reading.import_options(), unused, read);
+    match imported.map_err(|error| import_error(file, error))? {
         Imported::Graph(imported) => {
-            let variables = match reading.variables {
-                VariablesArgument::Arena => Variables::Arena,
-                VariablesArgument::Outside => Variables::Outside,
-            };
             let graph = &imported.graph;
             if !graph.relative_placements().is_empty() {
-                let why = "its tensors lie at distances from each other; \
-                           strategies give each an offset of its own, so use `plan`";
-                return Err(format!("{}: {why}", file.display()).into());
+                let reason = "some tensors have fixed distances from each other, which strategies \
+                              alone do not keep; use `plan`";
+                return Err(error_at(file, &reason));
             }
             let planner = reading.planner().order(arguments.order.into());
-            let graph = &*planner.flatten(graph).map_err(|error| with_path(file, error.into()))?;
-            let schedule = planner.schedule(graph).map_err(|error| with_path(file, error.into()))?;
-            let liveness = Liveness::new(graph, &schedule.order, reading.align, variables);
-            let liveness = liveness.map_err(|error| format!("{}: {error}", file.display()))?;
+            let graph = &*planner.flatten(graph).map_err(|error| import_error(file, error.into()))?;
+            let schedule = planner.schedule(graph).map_err(|error| import_error(file, error.into()))?;
+            let liveness = Liveness::new(graph, &schedule.order, reading.align, reading.variables.into());
+            let liveness = liveness.map_err(|error| error_at(file, &error))?;
             Ok((liveness.problem().clone(), 0))
         }
         Imported::Problem(problem) => Ok((problem, 0)),
-        _ => Err("this kind of input is not supported here".into()),
+        _ => Err(error_at(file, &UNSUPPORTED_INPUT)),
     }
 }
 
-fn details(rows: &[Figures]) -> Table {
+/// Table with a row per input and strategy.
+fn details(rows: &[StrategyResult]) -> Table {
     let header = ["input", "strategy", "status", "height", "lower bound", "gap %", "nodes", "CPU s"];
     let mut table = table(&header, 3);
     for row in rows {
@@ -162,45 +159,46 @@ fn details(rows: &[Figures]) -> Table {
     table
 }
 
-/// A line for each input, a column for each strategy; empty where it was refused.
-fn heights(rows: &[Figures], strategies: &[String]) -> Table {
+/// Table with a row per input and a column per strategy; a cell is empty if the strategy refused
+/// the input.
+fn heights(rows: &[StrategyResult], strategies: &[String]) -> Table {
     let names = strategies.iter().map(String::as_str);
     let header: Vec<&str> = ["input", "lower bound"].into_iter().chain(names).collect();
     let mut table = table(&header, 1);
-    for own in rows.chunk_by(|a, b| a.input == b.input) {
+    for results in rows.chunk_by(|a, b| a.input == b.input) {
         let height = |name: &String| {
-            let row = own.iter().find(|row| row.strategy == *name);
+            let row = results.iter().find(|row| row.strategy == *name);
             row.map_or_else(String::new, |row| row.height.to_string())
         };
-        let first = [one_line(&own[0].input), own[0].lower_bound.to_string()];
+        let first = [one_line(&results[0].input), results[0].lower_bound.to_string()];
         table.add_row(first.into_iter().chain(strategies.iter().map(height)).collect::<Vec<_>>());
     }
     table
 }
 
-/// A line for each strategy: how often at the bound, mean ratio, time, and how
-/// many fit.
-fn totals(rows: &[Figures], strategies: &[String], capacities: &[u64]) -> Table {
+/// Table with a row per strategy: number of optimal solutions, mean and worst ratio of height to
+/// lower bound, time, and number of inputs that fit each capacity.
+fn totals(rows: &[StrategyResult], strategies: &[String], capacities: &[u64]) -> Table {
     let fits: Vec<String> =
         capacities.iter().map(|&capacity| format!("fit {}", short_bytes(capacity))).collect();
     let mut header = vec!["strategy", "inputs", "at the bound", "geometric mean", "worst", "CPU s"];
     header.extend(fits.iter().map(String::as_str));
     let mut table = table(&header, 1);
     for strategy in strategies {
-        let own: Vec<&Figures> = rows.iter().filter(|row| row.strategy == *strategy).collect();
-        let at_bound = own.iter().filter(|row| row.status == Status::Optimal.to_string()).count();
-        let logarithms: f64 = own.iter().map(|row| row.ratio.ln()).sum();
-        let worst = own.iter().map(|row| row.ratio).fold(1.0, f64::max);
-        let seconds: f64 = own.iter().map(|row| row.cpu_seconds).sum();
+        let results: Vec<&StrategyResult> = rows.iter().filter(|row| row.strategy == *strategy).collect();
+        let at_bound = results.iter().filter(|row| row.status == Status::Optimal.to_string()).count();
+        let logarithms: f64 = results.iter().map(|row| row.ratio.ln()).sum();
+        let worst = results.iter().map(|row| row.ratio).fold(1.0, f64::max);
+        let seconds: f64 = results.iter().map(|row| row.cpu_seconds).sum();
         let fits = capacities.iter().map(|&capacity| {
-            let count = own.iter().filter(|row| row.height <= capacity).count();
-            format!("{count} ({:.0} %)", 100.0 * count as f64 / own.len().max(1) as f64)
+            let count = results.iter().filter(|row| row.height <= capacity).count();
+            format!("{count} ({:.0} %)", 100.0 * count as f64 / results.len().max(1) as f64)
         });
         let figures = [
             strategy.clone(),
-            own.len().to_string(),
+            results.len().to_string(),
             at_bound.to_string(),
-            format!("{:.4}", (logarithms / own.len().max(1) as f64).exp()),
+            format!("{:.4}", (logarithms / results.len().max(1) as f64).exp()),
             format!("{worst:.4}"),
             format!("{seconds:.3}"),
         ];

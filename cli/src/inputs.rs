@@ -1,38 +1,69 @@
-//! Files, and folders of files.
+//! Input files: names, contents, and the search of folders.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use plimsoll::export::tflite;
 use plimsoll::files;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported};
 
-use crate::Failure;
+use crate::outcome::Failure;
 
-/// Most bytes of a text that the command reads beside networks and plans: a machine, a table of
-/// scratch or of families.
-const LONGEST_TEXT: u64 = 64 << 20;
+/// Size limit in bytes of text files other than networks and plans: memory descriptions, tables of
+/// scratch and of families.
+const MAX_TEXT_BYTES: u64 = 64 << 20;
 
-/// Reads one file; whatever is wrong with it is told with its path.
+/// Size limit in bytes of a TensorFlow Lite model that is read into memory: its offsets have 31
+/// bits.
+const MAX_TFLITE_BYTES: u64 = 1 << 31;
+
+/// Reason of a refusal for kinds of inputs that a later version of the library may import.
+pub const UNSUPPORTED_INPUT: &str = "this command does not support this kind of input";
+
+/// Imports one file; errors start with its path.
 pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, Failure> {
-    import::read(path, options).map_err(|error| with_path(path, error))
+    import::read(path, options).map_err(|error| import_error(path, error))
 }
 
-/// A small text file.
+/// An imported file.
+pub struct Input {
+    pub imported: Imported,
+    /// Names of the operators whose kernels need scratch in TensorFlow Lite Micro, which the graph
+    /// leaves out; empty for other formats.
+    pub scratch_operators: Vec<String>,
+}
+
+/// Imports one file and, for a TensorFlow Lite model, lists the operators that need scratch; the
+/// file is read once.
+pub fn read_with_scratch(path: &Path, options: &ImportOptions) -> Result<Input, ImportError> {
+    let is_readable = |file: std::fs::Metadata| file.is_file() && file.len() <= MAX_TFLITE_BYTES;
+    if !is_tflite(path) || !std::fs::metadata(path).is_ok_and(is_readable) {
+        return Ok(Input { imported: import::read(path, options)?, scratch_operators: Vec::new() });
+    }
+    let bytes = import::contents(path)?;
+    let imported = Imported::Graph(import::tflite_from_bytes(&model_name(path), &bytes, options)?);
+    Ok(Input { imported, scratch_operators: tflite::operators_with_scratch(&bytes).unwrap_or_default() })
+}
+
+/// Reads a text file of at most [`MAX_TEXT_BYTES`].
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
-    if bytes > LONGEST_TEXT {
-        let path = path.display();
-        return Err(format!("{path}: it is too long ({bytes} bytes, at most {LONGEST_TEXT})").into());
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    if bytes > MAX_TEXT_BYTES {
+        return Err(error_at(
+            path,
+            &format!("the file is too large ({bytes} bytes, at most {MAX_TEXT_BYTES})"),
+        ));
     }
     text(path, import::contents(path)?)
 }
 
-/// The text of a file that was read.
+/// Decodes the bytes of a text file.
 pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(bytes).map_err(|error| format!("{}: not UTF-8: {error}", path.display()).into())
+    String::from_utf8(bytes).map_err(|error| error_at(path, &format!("not UTF-8: {error}")))
 }
 
-/// Checks before the work begins that outputs can be written, and are none of the inputs.
+/// Checks before any planning that all outputs can be written and that none is an input.
 pub fn check_outputs<'a>(
     outputs: &[PathBuf],
     inputs: impl IntoIterator<Item = &'a Path>,
@@ -40,14 +71,15 @@ pub fn check_outputs<'a>(
     Ok(files::check(outputs, inputs)?)
 }
 
-/// Among many inputs, each binds the dimensions that it has; `unused` loses those.
-pub fn read_among(
-    file: &Path,
+/// Imports one of several files with those `--dim` options whose dimensions it has; removes these
+/// from `unused`.
+pub fn read_one_of_several<T>(
     mut options: ImportOptions,
     unused: &mut BTreeSet<String>,
-) -> Result<Imported, ImportError> {
+    read: impl Fn(&ImportOptions) -> Result<T, ImportError>,
+) -> Result<T, ImportError> {
     loop {
-        match import::read(file, &options) {
+        match read(&options) {
             Err(ImportError::UnknownDimension { name, .. }) if options.dims.remove(&name).is_some() => {}
             Err(error) => return Err(error),
             Ok(imported) => {
@@ -58,19 +90,35 @@ pub fn read_among(
     }
 }
 
-/// The error with the file's path, if it does not name that by itself.
-pub fn with_path(path: &Path, error: ImportError) -> Failure {
-    match error {
-        ImportError::Read { .. } | ImportError::UnknownFormat { .. } => error.into(),
-        other => format!("{}: {other}", path.display()).into(),
+/// Returns an error if some of `count` inputs failed, or if no input has a dimension of a `--dim`.
+pub fn check_all_read(failures: usize, count: usize, unused: &BTreeSet<String>) -> Result<(), Failure> {
+    match (failures, unused.first()) {
+        (0, None) => Ok(()),
+        (0, Some(name)) => {
+            Err(format!("--dim {name}: no input has a symbolic dimension of this name").into())
+        }
+        _ => Err(format!("{failures} of {count} inputs failed; see the errors above").into()),
     }
 }
 
-/// In folders, graph JSON is left out: there it lies beside the network that it
-/// describes, and other JSON files too.
+/// Adds the path to an import error, unless the error contains it.
+pub fn import_error(path: &Path, error: ImportError) -> Failure {
+    match error {
+        ImportError::Read { .. } | ImportError::UnknownFormat { .. } => error.into(),
+        other => error_at(path, &other),
+    }
+}
+
+/// Adds the path to an error about a file.
+pub fn error_at(path: &Path, error: &dyn Display) -> Failure {
+    format!("{}: {error}", path.display()).into()
+}
+
+/// Extensions that a search of folders looks for. Graph JSON is not among them: such a file
+/// usually describes a network beside it, and folders contain other JSON files too.
 const SEARCHED: [&str; 3] = ["onnx", "tflite", "csv"];
 
-/// The files named, and those found in the folders named, sorted in each.
+/// Replaces each folder by the files found in it, sorted by path.
 pub fn expand(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for input in inputs {
@@ -78,9 +126,7 @@ pub fn expand(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             let before = files.len();
             search(input, &mut files)?;
             if files.len() == before {
-                return Err(
-                    format!("{}: no .onnx, .tflite or .csv file in this folder", input.display()).into()
-                );
+                return Err(error_at(input, &"no .onnx, .tflite or .csv file in this folder"));
             }
             files[before..].sort();
         } else {
@@ -91,42 +137,34 @@ pub fn expand(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let failed = |error: std::io::Error| error_at(folder, &error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
-        // Links to folders are not followed: they may lead in circles.
+        // The entry's own type, so that links to folders are not followed: they may form cycles.
         if entry.file_type().map_err(failed)?.is_dir() {
             search(&path, files)?;
-        } else if path.is_file()
-            && path
-                .extension()
-                .is_some_and(|ending| SEARCHED.iter().any(|known| ending.eq_ignore_ascii_case(known)))
-        {
+        } else if path.is_file() && SEARCHED.iter().any(|extension| has_extension(&path, extension)) {
             files.push(path);
         }
     }
     Ok(())
 }
 
-/// A name for messages and plans: the file's, without folder and ending.
+/// Name of a model in messages and plans: the file name without folder and extension.
 pub fn model_name(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
 pub fn is_onnx(path: &Path) -> bool {
-    has_ending(path, "onnx")
+    has_extension(path, "onnx")
 }
 
 pub fn is_tflite(path: &Path) -> bool {
-    has_ending(path, "tflite")
+    has_extension(path, "tflite")
 }
 
-pub fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
-}
-
-/// An error about a file, with its path.
-pub fn at(path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    format!("{}: {error}", path.display()).into()
+/// Compares without regard to ASCII case.
+pub fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

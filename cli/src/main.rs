@@ -1,10 +1,11 @@
-//! The command line. `arguments::EXIT_STATUS` says how it ends.
+//! The command `plimsoll`. `arguments::EXIT_STATUS` documents the exit status.
 
 mod arguments;
 mod compare;
 mod fit;
 mod inputs;
 mod memory;
+mod outcome;
 mod output;
 mod plan;
 mod reading;
@@ -22,29 +23,20 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use arguments::{Arguments, Command};
-
-/// What went wrong, ready to be shown.
-type Failure = Box<dyn std::error::Error>;
-
-/// How a command ended that did what it was asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Yes,
-    No,
-}
+use outcome::{Failure, Outcome};
 
 fn main() -> ExitCode {
     let matches = match Arguments::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return usage(&with_size_in_one(error)),
+        Err(error) => return print_usage(&with_size_tip(error)),
     };
     let arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return print_usage(&error),
     };
-    match signals::handle().and_then(|()| run(arguments, &matches)) {
-        Ok(Answer::Yes) => ExitCode::SUCCESS,
-        Ok(Answer::No) => ExitCode::from(1),
+    match signals::install_handler().and_then(|()| run(arguments, &matches)) {
+        Ok(Outcome::Positive) => ExitCode::SUCCESS,
+        Ok(Outcome::Negative) => ExitCode::from(1),
         Err(failure) => {
             output::report_error(&failure);
             ExitCode::from(2)
@@ -52,44 +44,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments, matches: &ArgMatches) -> Result<Answer, Failure> {
+fn run(arguments: Arguments, matches: &ArgMatches) -> Result<Outcome, Failure> {
     match arguments.command {
-        Command::Plan(arguments) => plan::run(&arguments, &given(matches)),
+        Command::Plan(arguments) => plan::run(&arguments, &explicit_options(matches)),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }
 }
 
-/// Prints help as it is. Errors repeat what was typed, which may be long or hold control
-/// characters.
-fn usage(error: &clap::Error) -> ExitCode {
+/// Prints help or a usage error.
+///
+/// Help is printed unchanged. Errors repeat the user's arguments, which may be long or contain
+/// control characters, so they are shortened and escaped.
+fn print_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         output::report_usage(&error.render().to_string());
         return ExitCode::from(2);
     }
     let printed = error.print();
-    let is_lost = printed.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
-    ExitCode::from(if is_lost { 2 } else { u8::try_from(error.exit_code()).unwrap_or(2) })
+    let print_failed = printed.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+    ExitCode::from(if print_failed { 2 } else { u8::try_from(error.exit_code()).unwrap_or(2) })
 }
 
-/// Says how a size is written if what was not expected is a unit apart from its number.
-fn with_size_in_one(mut error: clap::Error) -> clap::Error {
+/// Adds a tip to the error of `--capacity 80 KiB`, where the shell splits the size from its unit.
+fn with_size_tip(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(unit)) = error.get(ContextKind::InvalidArg)
         && error.kind() == ErrorKind::UnknownArgument
         && unit.starts_with(|first: char| first.is_ascii_alphabetic())
         && values::size(&format!("1{unit}")).is_ok()
     {
-        let tip = format!("a size is one word, as in `80{unit}`, or in quotes").into();
+        let tip = format!("write a size as one word, e.g. `80{unit}`, or quote it").into();
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     error
 }
 
-/// The command's options that the user gave, by name; the others have their defaults.
-fn given(matches: &ArgMatches) -> Vec<String> {
+/// Names of the subcommand's options that are on the command line; the others have their defaults.
+fn explicit_options(matches: &ArgMatches) -> Vec<String> {
     let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
     let ids = matches.ids().map(clap::Id::as_str);
-    let given = ids.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
-    given.map(str::to_owned).collect()
+    let explicit = ids.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+    explicit.map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! Text for the terminal: no control characters, and no line of more than 2 KB.
+//! Text for the terminal: no control characters, and no line of more than 2048 bytes.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::Failure;
+use crate::outcome::Failure;
 
-/// Prints to standard output. A reader that has seen enough is no failure.
-pub fn say(text: &str) -> Result<(), Failure> {
+/// Prints to standard output. A pipe that its reader has closed is not an error.
+pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}").into()),
@@ -17,47 +17,49 @@ pub fn say(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a summary, whose lines may hold names of any length.
-pub fn say_lines(text: &str) -> Result<(), Failure> {
-    say(&text.lines().map(|line| one_line(line) + "\n").collect::<String>())
+/// Prints a summary line by line; names in it may be of any length.
+pub fn print_lines(text: &str) -> Result<(), Failure> {
+    print(&text.lines().map(|line| one_line(line) + "\n").collect::<String>())
 }
 
-/// Most bytes of a line that is shown.
-const LONGEST_LINE: usize = 2048;
+/// Length limit of a printed line in bytes.
+const MAX_LINE_BYTES: usize = 2048;
 
-/// Most characters of a word in a line that is longer than that.
-const LONGEST_WORD: usize = 160;
+/// Length limit in bytes of a word in a line that exceeds [`MAX_LINE_BYTES`].
+const MAX_WORD_BYTES: usize = 160;
 
-/// Names come from files and may hold anything; a line stays one line, in the
-/// order in which it is written, and of at most 2 KB.
+/// Makes text safe to print as one line of at most [`MAX_LINE_BYTES`].
 ///
-/// A line that is too long has its long words cut first: most often those are names, and what
-/// is wrong with them stands between or after them. Then the middle of the line goes.
+/// Names come from files and may contain anything, so control characters and marks that change the
+/// direction of text are replaced. In a line that is too long, long words are shortened first: most
+/// often they are names, and the cause of an error stands between or after them. If the line is
+/// still too long, its middle is left out.
 pub fn one_line(text: &str) -> String {
-    if text.len() <= LONGEST_LINE / 3 {
-        // No character grows to more than three bytes.
-        return text.chars().map(shown).collect();
+    if text.len() <= MAX_LINE_BYTES / 3 {
+        // The replacement character has three bytes, so the line cannot exceed the limit.
+        return text.chars().map(printable).collect();
     }
-    let line: String = text.chars().map(shown).collect();
-    if line.len() <= LONGEST_LINE {
+    let line: String = text.chars().map(printable).collect();
+    if line.len() <= MAX_LINE_BYTES {
         return line;
     }
-    let line: String = line.split_inclusive(' ').map(|word| cut(word, LONGEST_WORD)).collect();
-    cut(&line, LONGEST_LINE)
+    let line: String = line.split_inclusive(' ').map(|word| shorten(word, MAX_WORD_BYTES)).collect();
+    shorten(&line, MAX_LINE_BYTES)
 }
 
-fn shown(c: char) -> char {
+fn printable(c: char) -> char {
     let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if c.is_control() || reorders { '\u{fffd}' } else { c }
 }
 
-/// The first two thirds and the last third of so many bytes, with what is left out.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
+/// Shortens text to `limit` bytes: two thirds of them from its start, one third from its end, and
+/// between them the number of bytes left out.
+fn shorten(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
         return text.to_owned();
     }
-    // Enough for the longest note of what is left out.
-    let kept = most - 48;
+    // 48 bytes hold the longest note on the bytes left out.
+    let kept = limit - 48;
     let (mut head, mut tail) = (kept * 2 / 3, text.len() - kept / 3);
     while !text.is_char_boundary(head) {
         head -= 1;
@@ -68,35 +70,35 @@ fn cut(text: &str, most: usize) -> String {
     format!("{}[... {} bytes left out ...]{}", &text[..head], tail - head, &text[tail..])
 }
 
-/// Says a reason on standard error, which does not end the command.
+/// Prints an error to standard error.
 pub fn report_error(failure: &dyn std::fmt::Display) {
     print_error("error", failure);
 }
 
-/// Says on standard error what the user should know.
+/// Prints a note to standard error.
 pub fn report_note(text: &dyn std::fmt::Display) {
     print_error("note", text);
 }
 
-/// Reports the notes of a file among several.
-pub fn report_notes(file: &Path, notes: &[String]) {
+/// Prints the notes of one of several files without disturbing the progress bar.
+pub fn report_notes(file: &Path, notes: &[String], bar: &ProgressBar) {
     for note in notes {
-        report_note(&format!("{}: {note}", file.display()));
+        bar.suspend(|| report_note(&format!("{}: {note}", file.display())));
     }
 }
 
-/// Says what is wrong with the arguments, in several lines.
+/// Prints a usage error of several lines to standard error.
 pub fn report_usage(text: &str) {
     let lines: Vec<String> = text.lines().map(one_line).collect();
-    let _ = writeln!(std::io::stderr(), "{}", cut(&lines.join("\n"), LONGEST_LINE));
+    let _ = writeln!(std::io::stderr(), "{}", shorten(&lines.join("\n"), MAX_LINE_BYTES));
 }
 
-/// A standard error that takes nothing is no reason to fail.
+/// Ignores a standard error that cannot be written: there is no other place to report it.
 fn print_error(kind: &str, text: &dyn std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{kind}: {}", one_line(&text.to_string()));
 }
 
-/// On a terminal only: what is piped away stays clean.
+/// Progress bar on standard error, hidden if that is not a terminal.
 pub fn progress(steps: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -105,14 +107,19 @@ pub fn progress(steps: usize) -> ProgressBar {
     ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// A table whose first columns are words, and the others numbers.
-pub fn table(header: &[&str], words: usize) -> Table {
+/// Empty table with `text_columns` columns aligned to the left, and the others to the right.
+pub fn table(header: &[&str], text_columns: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(header.to_vec());
-    for column in table.column_iter_mut().skip(words) {
+    for column in table.column_iter_mut().skip(text_columns) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// Text of a CSV file.
+pub fn csv_text(writer: csv::Writer<Vec<u8>>) -> Result<String, Failure> {
+    Ok(String::from_utf8(writer.into_inner().map_err(|error| error.to_string())?)?)
 }
 
 #[cfg(test)]
@@ -120,16 +127,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_short_and_say_the_cause() {
+    fn shortened_lines_keep_the_cause() {
         let name = "n".repeat(1 << 20);
         let line = one_line(&format!("a.onnx: tensor `{name}` overlaps `{name}`; use another"));
-        assert!(line.len() <= LONGEST_LINE, "{}", line.len());
+        assert!(line.len() <= MAX_LINE_BYTES, "{}", line.len());
         assert!(line.starts_with("a.onnx: tensor `nnn") && line.ends_with("nnn`; use another"), "{line}");
         assert!(line.contains("` overlaps `"), "{line}");
         let words = one_line(&"\u{feff}é ".repeat(10_000));
-        assert!(words.len() <= LONGEST_LINE && words.contains(" bytes left out "), "{words}");
+        assert!(words.len() <= MAX_LINE_BYTES && words.contains(" bytes left out "), "{words}");
         assert_eq!(one_line("a\u{1b}[31m\nb\u{202e}"), "a\u{fffd}[31m\u{fffd}b\u{fffd}");
         let bells = one_line(&"\u{7}".repeat(2000));
-        assert!(bells.len() <= LONGEST_LINE, "{}", bells.len());
+        assert!(bells.len() <= MAX_LINE_BYTES, "{}", bells.len());
     }
 }

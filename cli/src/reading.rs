@@ -1,83 +1,95 @@
-//! Options that say how an input is read and what it is planned for.
+//! Options that control how a file is imported.
 
 use clap::{Args, ValueEnum};
 use plimsoll::import::{Fold, ImportOptions, InputShape};
 use plimsoll::{ElementType, Planner, Variables};
 
-use crate::values::{alignment, counted_type, dimension, given_twice, input_shape, state, tensor_value};
+use crate::values::{alignment, counted_type, dimension, first_duplicate, input_shape, state, tensor_value};
 
-/// How to read inputs, and what to plan them for.
+/// Options of how a file is imported.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Import options")]
 pub struct ReadingArguments {
-    /// Count every floating-point element as this type, as if quantized.
+    /// Element type to assume for all floating-point tensors, e.g. int8, as if quantized
+    /// [default: the types in the file].
     #[arg(long = "as", value_name = "TYPE", value_parser = counted_type)]
     pub floats_as: Option<ElementType>,
-    /// Alignment in bytes of what asks for none.
+    /// Alignment in bytes of tensors that have no alignment of their own.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = alignment,
           allow_negative_numbers = true)]
     pub align: u64,
-    /// Bind a symbolic dimension, and what is computed from it. May be given several times.
+    /// Value of a symbolic dimension, e.g. batch=1; dimensions computed from it follow. May be
+    /// repeated.
     #[arg(long = "dim", value_name = "NAME=VALUE", value_parser = dimension)]
     pub dims: Vec<(String, u64)>,
-    /// Give an input of an ONNX or TFLite file this shape, as in x=1x3x320x320, and infer all that
-    /// depends on it; or a tensor whose shape does not follow from others, with its element type where
-    /// an ONNX file does not tell it, as in t=1x3:float16. Names in it are symbolic dimensions, as in x=1x3xHxW. May be given several times.
+    /// Shape of an input of an ONNX or TFLite file, e.g. x=1x3x320x320; all shapes that depend on
+    /// it are inferred again. Also the shape of a tensor that cannot be inferred, with its element
+    /// type if the ONNX file has none, e.g. t=1x3:float16. Names are symbolic dimensions, e.g.
+    /// x=1x3xHxW. May be repeated.
     #[arg(long = "input-shape", value_name = "NAME=SHAPE", value_parser = input_shape)]
     pub input_shapes: Vec<(String, InputShape)>,
-    /// Whole numbers that a tensor of an ONNX file holds, as in sr=16000 or shape=1,80: an input, or a result
-    /// that shapes or conditions depend on. May be given several times.
+    /// Integer contents of an ONNX input, or of a result that shapes or conditions depend on,
+    /// e.g. sr=16000 or shape=1,80. May be repeated.
     #[arg(long = "value", value_name = "NAME=NUMBERS", value_parser = tensor_value)]
     pub values: Vec<(String, Vec<i64>)>,
-    /// Give an output the place of an input, as in past=present: the state that a run leaves for the next one. The
-    /// input is overwritten. May be given several times.
+    /// Place an output over an input, e.g. past=present: state that one inference leaves for the
+    /// next. The input is overwritten. May be repeated.
     #[arg(long = "state", value_name = "INPUT=OUTPUT", value_parser = state)]
     pub states: Vec<(String, String)>,
-    /// Let softmax and normalizations be written over their inputs, where sharing in place is asked for: their kernels
-    /// read a row in full before they write it.
+    /// Allow softmax and normalization to run in place (with --share inplace or all). Requires
+    /// kernels that read each row in full before they write it.
     #[arg(long)]
     pub multi_pass: bool,
-    /// Operators to fold away: those that read constants only, or none.
+    /// Constant folding.
     #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
     pub fold: FoldArgument,
-    /// Whether operators may overwrite graph inputs in place.
-    #[arg(long = "inputs", value_name = "INPUTS", value_enum, default_value_t = InputsArgument::Kept)]
+    /// Access of operators to the memory of graph inputs.
+    #[arg(long = "inputs", value_name = "ACCESS", value_enum, default_value_t = InputsArgument::Kept)]
     pub graph_inputs: InputsArgument,
-    /// Where variables live: in the arena, or outside, uncounted.
-    #[arg(long, value_enum, default_value_t = VariablesArgument::Arena)]
+    /// Location of variables.
+    #[arg(long, value_enum, value_name = "LOCATION", default_value_t = VariablesArgument::Arena)]
     pub variables: VariablesArgument,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum FoldArgument {
+    /// Fold operators that read only constants.
     Constants,
+    /// Keep all operators.
     None,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum VariablesArgument {
+    /// In the arena.
     Arena,
+    /// Outside the arena, not counted.
     Outside,
 }
 
+impl From<VariablesArgument> for Variables {
+    fn from(argument: VariablesArgument) -> Self {
+        match argument {
+            VariablesArgument::Arena => Self::Arena,
+            VariablesArgument::Outside => Self::Outside,
+        }
+    }
+}
+
 impl ReadingArguments {
-    /// Two values for one dimension are a mistake, and no order of theirs a rule.
+    /// Refuses options that give one name two values.
     pub fn check(&self) -> Result<(), String> {
-        if let Some(name) = given_twice(self.dims.iter().map(|(name, _)| name)) {
-            return Err(format!("--dim {name} is given twice"));
+        let duplicates = [
+            ("--dim", first_duplicate(self.dims.iter().map(|(name, _)| name))),
+            ("--input-shape", first_duplicate(self.input_shapes.iter().map(|(name, _)| name))),
+            ("--value", first_duplicate(self.values.iter().map(|(name, _)| name))),
+            ("--state: input", first_duplicate(self.states.iter().map(|(input, _)| input))),
+            ("--state: output", first_duplicate(self.states.iter().map(|(_, output)| output))),
+        ];
+        match duplicates.into_iter().find_map(|(option, name)| Some((option, name?))) {
+            Some((option, name)) => Err(format!("{option} {name}: given twice; give it once")),
+            None => Ok(()),
         }
-        if let Some(name) = given_twice(self.input_shapes.iter().map(|(name, _)| name)) {
-            return Err(format!("--input-shape {name} is given twice"));
-        }
-        if let Some(name) = given_twice(self.values.iter().map(|(name, _)| name)) {
-            return Err(format!("--value {name} is given twice"));
-        }
-        if let Some(name) = given_twice(self.states.iter().map(|(name, _)| name)) {
-            return Err(format!("--state: input {name} is given twice"));
-        }
-        if let Some(name) = given_twice(self.states.iter().map(|(_, name)| name)) {
-            return Err(format!("--state: output {name} is given twice"));
-        }
-        Ok(())
     }
 
     pub fn import_options(&self) -> ImportOptions {
@@ -98,17 +110,14 @@ impl ReadingArguments {
     }
 
     pub fn planner(&self) -> Planner {
-        Planner::new().alignment(self.align).variables(match self.variables {
-            VariablesArgument::Arena => Variables::Arena,
-            VariablesArgument::Outside => Variables::Outside,
-        })
+        Planner::new().alignment(self.align).variables(self.variables.into())
     }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum InputsArgument {
-    /// The caller's.
+    /// Inputs keep their contents.
     Kept,
-    /// Operators may overwrite them once they are read.
+    /// Operators may overwrite inputs after the last read.
     Overwritable,
 }

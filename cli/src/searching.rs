@@ -1,4 +1,4 @@
-//! How long to search, and with what.
+//! Options of the search: limits, effort, threads and random seed.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -10,34 +10,38 @@ use plimsoll::{Effort, Limits, Result};
 
 use crate::values::time;
 
+/// Options of the search for plans.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Search options")]
 pub struct SearchArguments {
-    /// Time limit of the search for each plan, as in 5, 5s, 500ms or 2m; a plain number is in
-    /// seconds. The plan may then differ from run to run.
+    /// Time limit of each plan's search in seconds, or with a unit, e.g. 5, 5s, 500ms or 2m
+    /// [default: none]. Plans may then differ from run to run.
     #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
     pub time_limit: Option<Duration>,
-    /// Limit of search nodes for each plan; the same plan on every machine.
+    /// Search node limit of each plan [default: set by --effort]. Plans do not depend on the machine.
     #[arg(long, value_name = "N")]
     pub node_limit: Option<u64>,
-    /// Work done for each plan where no limit says so: `quick` takes milliseconds, `thorough`
-    /// seconds or more. The same plan on every machine.
+    /// Search effort of each plan if no limit is given. Plans do not depend on the machine.
     #[arg(long, value_enum, default_value_t = EffortArgument::Default)]
     pub effort: EffortArgument,
-    /// Number of threads; the same plan at any number.
+    /// Number of threads. Plans do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: u16,
     /// Random seed.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Report the progress of the search on standard error.
+    /// Show the progress of the search on standard error.
     #[arg(long)]
     pub progress: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EffortArgument {
+    /// Milliseconds per plan.
     Quick,
+    /// Typically at most 50 ms per plan.
     Default,
+    /// Seconds or more per plan.
     Thorough,
 }
 
@@ -56,7 +60,7 @@ impl SearchArguments {
         allocate::by_name_with(name, self.settings(self.effort.into()))
     }
 
-    /// Settings of a strategy with this effort.
+    /// Settings of a strategy with the given effort.
     pub fn settings(&self, effort: Effort) -> Settings {
         let mut settings = Settings::default();
         settings.seed = self.seed;
@@ -65,7 +69,12 @@ impl SearchArguments {
         settings
     }
 
-    /// From now on, telling `bar`.
+    /// Progress spinner, hidden without `--progress`.
+    pub fn spinner(&self) -> ProgressBar {
+        if self.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() }
+    }
+
+    /// Limits whose time starts now; with `--progress`, they report to `bar`.
     pub fn limits(&self, bar: &ProgressBar) -> Limits {
         let mut limits = Limits::new();
         if let Some(nodes) = self.node_limit {

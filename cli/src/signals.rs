@@ -1,11 +1,11 @@
-//! Ends the command on a signal without leaving temporary files behind.
+//! Removal of temporary files when a signal ends the command.
 
-use crate::Failure;
+use crate::outcome::Failure;
 
-/// From now on SIGINT, SIGTERM and SIGHUP remove temporary files and end the process with the
-/// exit status 128 plus the signal's number.
+/// Installs a handler for SIGINT, SIGTERM and SIGHUP that removes temporary files and ends the
+/// process with exit status 128 plus the signal's number.
 #[cfg(unix)]
-pub fn handle() -> Result<(), Failure> {
+pub fn install_handler() -> Result<(), Failure> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
@@ -13,7 +13,7 @@ pub fn handle() -> Result<(), Failure> {
     if !is_ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
     }
-    // A thread, as a signal handler itself may neither lock nor allocate.
+    // A thread handles the signals because a signal handler may neither lock nor allocate.
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             plimsoll::files::abandon();
@@ -24,12 +24,12 @@ pub fn handle() -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-pub fn handle() -> Result<(), Failure> {
+pub fn install_handler() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the parent has set a signal to be ignored, as `nohup` does with SIGHUP. Where the
-/// system does not say, it counts as ignored.
+/// Returns true if the parent process made this one ignore the signal, as `nohup` does with
+/// SIGHUP, or if the system does not report it.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -3,24 +3,29 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
 use plimsoll::export::tflite::{self, Kernels, Scratch, TflitePlan};
 use plimsoll::import::contents;
 use plimsoll::{Planner, Variables};
 
-use crate::Failure;
-use crate::inputs::{at, is_tflite, model_name};
+use crate::inputs::{error_at, is_tflite, model_name};
+use crate::outcome::Failure;
+use crate::output::report_notes;
 use crate::reading::{InputsArgument, ReadingArguments};
-use crate::scratch::scratch_of;
+use crate::scratch::read_scratch;
+
+/// Alignment in bytes of every tensor in TensorFlow Lite Micro's arena.
+pub const TFLM_ALIGNMENT: u64 = 16;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TargetArgument {
-    /// TensorFlow Lite Micro with the reference kernels: the head of its arena, for a .tflite.
+    /// TensorFlow Lite Micro with the reference kernels, for .tflite inputs: the head of its arena.
     Tflm,
-    /// The same with CMSIS-NN on a Cortex-M with the DSP extension (M4, M7, M33).
+    /// With CMSIS-NN on a Cortex-M with the DSP extension (M4, M7, M33).
     TflmCmsisNn,
-    /// The same with CMSIS-NN on a Cortex-M with Helium (M52, M55, M85).
+    /// With CMSIS-NN on a Cortex-M with Helium (M52, M55, M85).
     TflmCmsisNnMve,
-    /// The same with ESP-NN on ESP32-S3.
+    /// With ESP-NN on ESP32-S3.
     TflmEspNn,
 }
 
@@ -35,22 +40,23 @@ impl TargetArgument {
     }
 }
 
-/// Scratch of a target's kernels, measured scratch included. Without a target, the kernels are the reference
-/// kernels.
+/// Scratch of a target's kernels, replaced where the file has measured sizes. Without a target, the
+/// kernels are the reference kernels.
 pub fn kernel_scratch(target: Option<TargetArgument>, measured: Option<&Path>) -> Result<Scratch, Failure> {
-    scratch_of(target.map_or(Kernels::Reference, TargetArgument::kernels), measured)
+    read_scratch(target.map_or(Kernels::Reference, TargetArgument::kernels), measured)
 }
 
+/// Options of the target's runtime.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Memory options")]
 pub struct TargetArguments {
-    /// Count memory as this runtime does: scratch of its kernels, bodies of control flow, sizes
-    /// rounded as it rounds them, nothing folded. The bytes are those of the model that `plan --out
-    /// FILE.tflite` writes, which implies tflm.
+    /// Runtime whose memory rules apply: kernel scratch, bodies of control flow and rounded
+    /// sizes count, nothing is folded. Sizes are those of the model that `plan --out FILE.tflite`
+    /// writes, which implies tflm.
     #[arg(long, value_enum)]
     pub target: Option<TargetArgument>,
-    /// Scratch of kernels as measured, for --target tflm and the like: a table with the columns subgraph,
-    /// operator, type and bytes. Operators that are not in it get what the kernels of the target request;
-    /// scratch of other optimised kernels is not known.
+    /// Measured kernel scratch for the target: a CSV file with the columns subgraph, operator, type
+    /// and bytes. Other operators need what the target's kernels request.
     #[arg(long, value_name = "FILE.csv")]
     pub scratch: Option<PathBuf>,
 }
@@ -60,12 +66,14 @@ impl TargetArguments {
         self.target.is_some()
     }
 
-    /// Options that have no effect on the target are mistakes.
+    /// Refuses options that the target rules out, and `--scratch` without a target.
     pub fn check(&self, reading: &ReadingArguments) -> Result<(), Failure> {
         match (self.target, &self.scratch) {
-            (None, Some(_)) => Err("--scratch goes with --target tflm or --out FILE.tflite".into()),
+            (None, Some(_)) => {
+                Err("--scratch: no target needs it; add --target tflm or --out FILE.tflite".into())
+            }
             (None, None) => Ok(()),
-            (Some(_), _) => check_reading(reading),
+            (Some(_), _) => check_tflm_reading(reading),
         }
     }
 
@@ -74,49 +82,59 @@ impl TargetArguments {
         kernel_scratch(self.target, self.scratch.as_deref())
     }
 
-    /// The planner for this target's graphs.
+    /// Configures a planner for the graphs of this target.
     pub fn planner(&self, planner: Planner) -> Planner {
-        if self.is_given() { planner.alignment(16).variables(Variables::Outside) } else { planner }
+        if self.is_given() {
+            planner.alignment(TFLM_ALIGNMENT).variables(Variables::Outside)
+        } else {
+            planner
+        }
     }
 
-    /// The model planned for the target.
-    pub fn plan(&self, path: &Path, planner: Planner) -> Result<TflitePlan, Failure> {
+    /// Plans a model for the target and prints its notes.
+    pub fn plan(&self, path: &Path, planner: Planner, bar: &ProgressBar) -> Result<TflitePlan, Failure> {
         if !is_tflite(path) {
-            return Err(at(path, &"--target tflm is for .tflite files"));
+            return Err(error_at(path, &"not a .tflite file, which --target tflm needs"));
         }
         let scratch = self.kernel_scratch()?;
-        tflite::plan(&model_name(path), &contents(path)?, planner, &scratch).map_err(|error| at(path, &error))
+        let model = tflite::plan(&model_name(path), &contents(path)?, planner, &scratch)
+            .map_err(|error| error_at(path, &error))?;
+        report_notes(path, &model.notes, bar);
+        Ok(model)
     }
 }
 
-/// What the runtime does by itself cannot be asked for otherwise.
-pub fn check_reading(reading: &ReadingArguments) -> Result<(), Failure> {
-    let contradictions = [
-        (reading.align != 16, "--align: TensorFlow Lite Micro aligns to 16"),
+/// Refuses import options that contradict what TensorFlow Lite Micro does.
+pub fn check_tflm_reading(reading: &ReadingArguments) -> Result<(), Failure> {
+    check_tflm_options(&[
+        (reading.align != TFLM_ALIGNMENT, "--align", "TensorFlow Lite Micro aligns to 16 bytes"),
         (
             matches!(reading.graph_inputs, InputsArgument::Overwritable),
-            "--inputs overwritable: no kernel of TensorFlow Lite Micro promises to bear it",
+            "--inputs overwritable",
+            "TensorFlow Lite Micro's kernels do not support it",
         ),
-        (reading.floats_as.is_some(), "--as: tensors are of the types that the file says"),
-        (!reading.dims.is_empty(), "--dim: the runtime takes the shapes of the file"),
-        (!reading.states.is_empty(), "--state: no kernel of TensorFlow Lite Micro promises to bear it"),
-        (reading.multi_pass, "--multi-pass: the runtime's kernels do not promise it"),
-        (!reading.input_shapes.is_empty(), "--input-shape: the runtime takes the shapes of the file"),
-    ];
-    match contradictions.iter().find(|contradiction| contradiction.0) {
-        Some((_, why)) => Err(format!("does not go with --target tflm: {why}").into()),
+        (reading.floats_as.is_some(), "--as", "the runtime uses the element types in the file"),
+        (!reading.dims.is_empty(), "--dim", "the runtime uses the shapes in the file"),
+        (!reading.states.is_empty(), "--state", "TensorFlow Lite Micro's kernels do not support it"),
+        (reading.multi_pass, "--multi-pass", "TensorFlow Lite Micro's kernels do not support it"),
+        (!reading.input_shapes.is_empty(), "--input-shape", "the runtime uses the shapes in the file"),
+    ])
+}
+
+/// Reports the first option that is given and not supported, with the reason.
+pub fn check_tflm_options(options: &[(bool, &str, &str)]) -> Result<(), Failure> {
+    match options.iter().find(|(is_given, ..)| *is_given) {
+        Some((_, option, reason)) => {
+            Err(format!("{option}: not supported with --target tflm: {reason}").into())
+        }
         None => Ok(()),
     }
 }
 
-/// A line that says whose scratch a plan without a target leaves out; none if nobody needs any, or
-/// the file is none of TensorFlow Lite.
-pub fn scratch_line(path: &Path) -> Option<String> {
-    if !is_tflite(path) {
-        return None;
-    }
-    let names = tflite::operators_with_scratch(&contents(path).ok()?).ok()?;
-    let (first, count) = (names.first()?, names.len());
-    let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-    Some(format!("scratch      not counted: kernels need some for `{first}`{more}; see --target tflm\n"))
+/// Summary line on the kernel scratch that a plan without a target leaves out; empty if no operator
+/// needs any.
+pub fn scratch_line(operators: &[String]) -> String {
+    let Some((first, others)) = operators.split_first() else { return String::new() };
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    format!("scratch      not counted: kernels of `{first}`{more} need some; use --target tflm to count it\n")
 }

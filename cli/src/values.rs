@@ -1,4 +1,4 @@
-//! Parsers of option values: sizes, times, ranges, shapes, pairs of names.
+//! Parsers of option values: sizes, times, ranges, shapes and name-value pairs.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -7,67 +7,67 @@ use std::time::Duration;
 use plimsoll::ElementType;
 use plimsoll::import::InputShape;
 
-/// The first name that an earlier one repeats.
-pub fn given_twice<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+/// Returns the first name that occurs a second time.
+pub fn first_duplicate<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
     let mut seen = HashSet::new();
     names.find(|name| !seen.insert(*name))
 }
 
 pub fn size(text: &str) -> Result<u64, String> {
-    parse_size::parse_size(text)
-        .map_err(|error| format!("{error}; write it as in 2MiB, 512KiB, 1MB or 1048576"))
+    parse_size::parse_size(text).map_err(|error| format!("{error}; use e.g. 2MiB, 512KiB, 1MB or 1048576"))
 }
 
-/// Units of time in seconds, the longest name first.
+/// Time units and their lengths in seconds; `ms` comes before `s`, its suffix.
 const UNITS: [(&str, f64); 3] = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
 
 pub fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "not a time; write it as in 5, 5s, 500ms or 2m".to_owned();
+    let wrong = || "not a time; use e.g. 5, 5s, 500ms or 2m".to_owned();
     let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
     let (number, unit) = unit.unwrap_or((text, 1.0));
-    // `inf`, `nan` and `infinity` are numbers to the parser.
+    // `f64::from_str` accepts `inf`, `nan` and `infinity`; a time limit must not.
     let number = number.trim_end();
     if !number.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
         return Err(wrong());
     }
     let number: f64 = number.parse().map_err(|_| wrong())?;
     if number < 0.0 {
-        return Err("a time is not negative".to_owned());
+        return Err("a time cannot be negative; use 0 or more".to_owned());
     }
-    // More than 64 bits of seconds is no limit.
+    // A limit above 64 bits of seconds never ends a search.
     Ok(Duration::try_from_secs_f64(number * unit).unwrap_or(Duration::MAX))
 }
 
 pub fn range(text: &str) -> Result<Range<u64>, String> {
-    let (start, end) = text.split_once("..").ok_or("expected START..END, as in 0..4KiB")?;
+    let (start, end) = text.split_once("..").ok_or("expected START..END, e.g. 0..4KiB")?;
     let range = size(start)?..size(end)?;
-    if range.is_empty() { Err("no byte is in this range".to_owned()) } else { Ok(range) }
+    if range.is_empty() { Err("the range is empty; START must be below END".to_owned()) } else { Ok(range) }
 }
 
 pub fn counted_type(text: &str) -> Result<ElementType, String> {
     let element_type: ElementType = text.parse().map_err(|error| format!("{error}"))?;
     match element_type.bits() {
-        None | Some(0) => Err(format!("elements of type `{element_type}` have no width")),
+        None | Some(0) => Err(format!("element type `{element_type}` has no fixed size; use e.g. int8")),
         Some(_) => Ok(element_type),
     }
 }
 
 pub fn alignment(text: &str) -> Result<u64, String> {
-    let bytes: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
-    if bytes.is_power_of_two() { Ok(bytes) } else { Err("not a power of two".to_owned()) }
+    let bytes: u64 =
+        text.parse().map_err(|_| "not a whole number; use a power of two, e.g. 16".to_owned())?;
+    if bytes.is_power_of_two() { Ok(bytes) } else { Err("not a power of two; use e.g. 16 or 64".to_owned()) }
 }
 
 pub fn input_shape(text: &str) -> Result<(String, InputShape), String> {
-    // Names may hold anything, shapes no equals sign.
+    // A name may contain an equals sign, a shape cannot.
     match text.rsplit_once('=') {
         Some((name, shape)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), shape.parse()?)),
-        _ => Err("expected NAME=SHAPE, as in x=1x3x320x320".to_owned()),
+        _ => Err("expected NAME=SHAPE, e.g. x=1x3x320x320".to_owned()),
     }
 }
 
 pub fn tensor_value(text: &str) -> Result<(String, Vec<i64>), String> {
     let Some((name, numbers)) = text.rsplit_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-        return Err("expected NAME=NUMBERS, as in sr=16000 or shape=1,80".to_owned());
+        return Err("expected NAME=NUMBERS, e.g. sr=16000 or shape=1,80".to_owned());
     };
     let number = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is not a whole number"));
     Ok((name.trim().to_owned(), numbers.split(',').map(number).collect::<Result<_, _>>()?))
@@ -77,15 +77,15 @@ pub fn state(text: &str) -> Result<(String, String), String> {
     let names = text.split_once('=').map(|(input, output)| (input.trim(), output.trim()));
     match names.filter(|(input, output)| !input.is_empty() && !output.is_empty()) {
         Some((input, output)) => Ok((input.to_owned(), output.to_owned())),
-        None => Err("expected INPUT=OUTPUT, as in past=present".to_owned()),
+        None => Err("expected INPUT=OUTPUT, e.g. past=present".to_owned()),
     }
 }
 
 pub fn dimension(text: &str) -> Result<(String, u64), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in batch=1")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, e.g. batch=1")?;
     let value = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
     match name.trim() {
-        "" => Err("expected NAME=VALUE, as in batch=1".to_owned()),
+        "" => Err("expected NAME=VALUE, e.g. batch=1".to_owned()),
         name => Ok((name.to_owned(), value)),
     }
 }

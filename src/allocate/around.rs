@@ -4,12 +4,10 @@ use std::ops::Range;
 
 use super::first_fit::first_allocation;
 use super::{Allocation, Strategy, height};
-use crate::bound::lower_bound;
 use crate::error::Result;
-use crate::ids::BufferId;
-use crate::limits::{Limits, Stop};
-use crate::objects::Objects;
-use crate::problem::{Buffer, Problem};
+use crate::problem::{Buffer, Objects, Problem, lower_bound};
+use crate::support::ids::BufferId;
+use crate::support::limits::{Limits, Stop};
 
 /// Maximum number of reserved ranges that are tried as a ceiling.
 const MOST_CEILINGS: usize = 8;

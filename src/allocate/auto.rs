@@ -5,10 +5,10 @@ use super::order::{Order, Orders};
 use super::parts::{PackingTarget, PartAllocation, allocate_parts};
 use super::sweep::sweep;
 use super::{Allocation, Exact, Strategy, height};
-use crate::effort::Effort;
 use crate::error::Result;
-use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
+use crate::support::effort::Effort;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// The best of first fit, greedy placements and the exact search within a budget.
 ///

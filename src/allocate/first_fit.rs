@@ -4,10 +4,10 @@ use super::Allocation;
 use super::holes::Holes;
 use super::occupancy::{Fit, Occupancy, Request};
 use super::timeline::Timeline;
-use crate::ids::BufferId;
-use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
-use crate::sorting::{in_time, sort_by_keys};
+use crate::support::ids::BufferId;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::{in_time, sort_by_keys};
 
 /// Work per buffer in steps of inner loops, to decide when to poll for cancellation.
 const WORK_EACH: usize = 256;
@@ -196,7 +196,7 @@ pub(super) mod tests {
     use crate::allocate::greedy::{Greedy, Placer};
     use crate::allocate::order::Orders;
     use crate::problem::Buffer;
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     /// Mixed alignments and sizes, zero among them; some fixed, some with gaps, some ranges
     /// reserved.
@@ -253,7 +253,7 @@ pub(super) mod tests {
         assert!(first_fit(&problem, &limits).is_ok());
         let told = limits.clone().progress(|_| std::ops::ControlFlow::Break(()));
         assert!(first_fit(&problem, &told).is_ok(), "there is no progress to report yet");
-        let token = crate::limits::CancelToken::new();
+        let token = crate::support::limits::CancelToken::new();
         token.cancel();
         assert_eq!(first_fit(&problem, &limits.cancel(token)), Err(Stop::Cancelled));
     }

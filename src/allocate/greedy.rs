@@ -6,9 +6,9 @@ use super::order::{Order, Orders};
 use super::section_tree::SectionTree;
 use super::{Allocation, Strategy};
 use crate::error::Result;
-use crate::ids::BufferId;
-use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
+use crate::support::ids::BufferId;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// Places buffers in a fixed order, each in a hole between those placed before. The constructors
 /// give the orders known in the literature.
@@ -197,7 +197,7 @@ fn suits_tree(problem: &Problem) -> bool {
 mod tests {
     use super::*;
     use crate::allocate::first_fit::tests::drawn;
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     /// Fixed buffers, gaps, mixed alignments and sizes of zero, in several orders.
     #[test]

@@ -7,9 +7,9 @@ use super::occupancy::{Fit, Occupancy, Request};
 use super::sharing::{ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
 use crate::error;
-use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// Greedy assignment of tensors to shared objects, as in runtimes with a few fixed buffers. A
 /// baseline for [`Knapsack`](super::Knapsack). Refuses buffers with fixed offsets.

@@ -1,6 +1,6 @@
 //! Free ranges of the arena, searched by size and alignment.
 
-use crate::random::Random;
+use crate::support::random::Random;
 
 const NONE: u32 = u32::MAX;
 

@@ -46,11 +46,10 @@ pub use merge::Merge;
 pub use naive::Naive;
 pub(crate) use shapes::{Packed, PackingEffort, Piece, Reach, Shapes};
 
-use crate::effort::Effort;
 use crate::error::{Error, Result};
-use crate::limits::{Limits, Stop};
-use crate::objects::Objects;
-use crate::problem::Problem;
+use crate::problem::{Objects, Problem};
+use crate::support::effort::Effort;
+use crate::support::limits::{Limits, Stop};
 
 /// Chooses an offset for every buffer of a problem.
 ///
@@ -212,13 +211,13 @@ mod tests {
     use std::ops::ControlFlow;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use crate::limits::CancelToken;
-    use crate::limits::tests::{most_between_polls, spent_beyond_stop};
     use crate::problem::Buffer;
+    use crate::support::limits::CancelToken;
+    use crate::support::limits::tests::{most_between_polls, spent_beyond_stop};
 
     /// Problem with long and short live ranges, so that every phase has much to do.
     fn crowded(count: usize) -> Problem {
-        let mut random = crate::random::Random::new(5);
+        let mut random = crate::support::random::Random::new(5);
         let buffers = (0..count).map(|_| {
             let start = random.below(count) as u32;
             let steps = if random.below(8) == 0 { count / 4 } else { 30 };

@@ -1,9 +1,9 @@
 use super::occupancy::align_up;
 use super::{Allocation, Strategy};
 use crate::error::Result;
-use crate::limits::Limits;
 use crate::problem::{Buffer, Problem};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::Limits;
+use crate::support::sorting::sort_by_keys;
 
 /// Gives each buffer its own memory, in the order of ids, without any reuse. A baseline.
 ///

@@ -1,8 +1,8 @@
 //! Orders in which greedy strategies place buffers.
 
 use super::timeline::Timeline;
-use crate::ids::BufferId;
 use crate::problem::Problem;
+use crate::support::ids::BufferId;
 
 /// An order, named by its keys, most significant first. Keys descend unless the variant says
 /// "earlier"; ties go by id.

@@ -1,12 +1,11 @@
 //! Decomposition of a problem into time spans that share no buffer.
 
 use super::{Allocation, height};
-use crate::bound::lower_bound;
 use crate::error::Result;
-use crate::ids::BufferId;
-use crate::limits::Stop;
-use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::problem::{Problem, lower_bound};
+use crate::support::ids::BufferId;
+use crate::support::limits::Stop;
+use crate::support::sorting::sort_by_keys;
 
 /// The target of the search for one part.
 #[derive(Clone, Copy, Debug)]

@@ -4,11 +4,11 @@
 //! An item is called a *shape*. Its *frame* is the bounding buffer: size, alignment and fixed
 //! offset of the shape as a whole. Its pieces are the rectangles that it occupies.
 
-use crate::ids::BufferId;
-use crate::limits::{Meter, Stop};
 use crate::problem::{LiveRange, Problem};
-use crate::random::{Keys, Random};
-use crate::sorting::{sort_by_keys, sort_keyed};
+use crate::support::ids::BufferId;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::{Keys, Random};
+use crate::support::sorting::{sort_by_keys, sort_keyed};
 
 /// Maximum number of conflicts between pieces.
 const MAX_CONFLICTS: usize = 4_000_000;

@@ -4,10 +4,9 @@ use super::Allocation;
 use super::occupancy::align_up;
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
-use crate::ids::BufferId;
-use crate::objects::Objects;
-use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::problem::{Objects, Problem};
+use crate::support::ids::BufferId;
+use crate::support::sorting::sort_by_keys;
 
 /// A tensor that needs an object: its size and its range of sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

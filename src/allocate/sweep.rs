@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::occupancy::align_up;
-use crate::ids::BufferId;
-use crate::limits::{Meter, Stop};
 use crate::problem::{LiveRange, Problem};
-use crate::sorting::sort_by_keys;
+use crate::support::ids::BufferId;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// Allocates each buffer when it becomes live, in the smallest hole that fits (of equal ones, the
 /// lowest), and frees it when it dies, as a best-fit allocator would at run time. Buffers that

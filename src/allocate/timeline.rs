@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::BufferId;
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::ids::BufferId;
 
 /// Live ranges as ranges of sections. Section `k` begins at the `k`-th distinct start of a
 /// piece. Two buffers are live at the same time if and only if they share a section: the later

@@ -235,9 +235,9 @@ pub unsafe extern "C" fn plimsoll_tflite_verify(
 mod supported {
     use std::sync::Arc;
 
-    use super::super::plan::{PlanContents, planning_failure};
-    use super::super::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
     use super::{Failure, PLIMSOLL_NONE, plimsoll_options, plimsoll_plan};
+    use crate::capi::plan::{PlanContents, planning_failure};
+    use crate::capi::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
     use crate::export::tflite::{self, TfliteError, TflitePlan};
 
     pub(super) struct KernelScratch(tflite::Scratch);
@@ -344,8 +344,8 @@ mod supported {
 /// In builds without TensorFlow Lite the types have no values, so their methods are unreachable.
 #[cfg(not(feature = "tflite"))]
 mod supported {
-    use super::super::status::PLIMSOLL_ERROR_UNSUPPORTED;
     use super::{Failure, plimsoll_options, plimsoll_plan};
+    use crate::capi::status::PLIMSOLL_ERROR_UNSUPPORTED;
 
     pub(super) enum KernelScratch {}
 

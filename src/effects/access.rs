@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::level::{How, Share};
-use crate::graph::Graph;
-use crate::ids::{OperatorId, TensorId};
-use crate::occupant::Occupant;
+use crate::graph::{Graph, Occupant};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// The bytes of one tensor, or of the operator's own scratch buffer, that an operator reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

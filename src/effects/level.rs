@@ -1,7 +1,7 @@
 //! Levels of sharing, kinds of aliases, and the permissions in force at a level.
 
 use crate::graph::{Graph, Permit};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// The level up to which a [`Planner`](crate::Planner) lets tensors share memory while both are
 /// live. Each level includes the lower ones. At every level, an alias needs the permission of an

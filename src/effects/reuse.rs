@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::level::{Sharing, in_force};
 use super::saving::RelativeStart;
 use crate::graph::{Graph, Permit, Side};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// A permission to write an output over bytes of an input that dies at the operator's step.
 #[derive(Clone, Debug, PartialEq, Eq)]

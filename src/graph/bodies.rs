@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Graph, Operator, Tensor, TensorKind};
 use crate::error::{Error, Result, short};
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 /// Maximum number of operators and tensors in all bodies of a graph. A body counts once for each
 /// operator that runs it, because a plan contains a body plan for each of them.

@@ -10,7 +10,7 @@ use super::{
     validate,
 };
 use crate::error::{Error, Result};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Collects operators and tensors; [`build`](Self::build) checks them all.
 ///

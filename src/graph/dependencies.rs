@@ -10,7 +10,7 @@ use petgraph::visit::EdgeRef;
 use super::ties::PlacementConstraints;
 use super::{Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 /// A directed graph with one node for each operator and an edge from each operator to the operators
 /// that must run after it, together with one topological order.

@@ -6,8 +6,10 @@ mod builder;
 mod dependencies;
 mod element_type;
 mod fold;
+mod occupant;
 mod operator;
 mod permit;
+mod pools;
 mod tensor;
 mod text;
 mod ties;
@@ -17,14 +19,16 @@ mod windowed;
 use bodies::BodyExtent;
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
+pub use occupant::{Occupant, Variables};
 pub use operator::Operator;
 pub use permit::{Permit, Side};
+pub use pools::{Content, Loading, Pool, Pools};
 pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
 pub use ties::RelativePlacement;
 pub use windowed::Windowed;
 
 use crate::error::{Error, Result};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 use dependencies::Dependencies;
 use ties::PlacementConstraints;
 

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::text::CompactText;
 use super::{Graph, Permit};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::{Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
-use crate::ids::TensorId;
+use crate::support::ids::TensorId;
 
 /// A permission for an input and an output of one operator to share memory.
 ///

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::ElementType;
 use super::text::CompactText;
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 /// The kind of a tensor: the origin of its contents.
 ///

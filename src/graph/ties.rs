@@ -2,9 +2,9 @@
 
 use super::{Permit, Side, Tensor, TensorKind};
 use crate::error::{Error, Result};
-use crate::ids::{OperatorId, TensorId};
-use crate::places::OffsetUnionFind;
-use crate::sorting::sort_by_keys;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::places::OffsetUnionFind;
+use crate::support::sorting::sort_by_keys;
 
 /// A constraint: `tensor` must start `at` bytes after the start of `of` in every plan.
 ///

@@ -3,7 +3,7 @@
 use super::tensor::Size;
 use super::{ElementType, Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Computes the sizes of all tensors and checks alignments and fixed offsets.
 pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn loops_run_on_bytes_agree() {
-        let mut random = crate::random::Random::new(1);
+        let mut random = crate::support::random::Random::new(1);
         let mut tight = 0;
         for _ in 0..3000 {
             let mut draw = |max: usize| 1 + random.below(max) as u64;

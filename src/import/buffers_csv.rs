@@ -1,4 +1,4 @@
-//! Buffers as CSV: `id,lower,upper,size[,alignment][,offset][,gaps]`, the format of
+//! CSV importer for lists of buffers: `id,lower,upper,size[,alignment][,offset][,gaps]`, the format of
 //! `MiniMalloc`.
 
 use std::collections::HashMap;
@@ -15,13 +15,13 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
     from_bytes("", &super::contents(path)?, options)
 }
 
-/// Buffers given as CSV, in the order of its rows; `name` is not used.
+/// Imports buffers from CSV, in the order of the rows; `name` is not used.
 ///
 /// A header names the columns, in any order: `id` (any text, once), `lower` and
 /// `upper` (the first step at which the buffer is live, and the step after the
-/// last), `size`, and optionally `alignment`, `offset` (where the buffer must
-/// lie), and `gaps` (ranges like `lower-upper`, with spaces between, in which its
-/// memory is free for others), whose fields may be empty. Other columns are ignored.
+/// last), `size` in bytes, and optionally `alignment`, `offset` (a fixed offset), and `gaps` (ranges
+/// `lower-upper`, separated by spaces, in which other buffers may use the memory), whose fields may be
+/// empty. Other columns are ignored.
 ///
 /// # Errors
 /// [`ImportError::Malformed`] naming line, column and value,
@@ -29,16 +29,16 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Problem, ImportError> {
     super::check_fixed(options)?;
     super::states::check_none(options)?;
-    // Flexible: rows of a wrong length are told in our own words.
+    // Flexible, so that `check_shape` reports rows of a wrong length with their line.
     let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes);
-    let columns = Columns::find(reader.headers().map_err(malformed)?)?;
+    let columns = CsvColumns::find(reader.headers().map_err(malformed)?)?;
     let mut line_of: HashMap<String, u64> = HashMap::new();
     let (mut buffers, mut names) = (Vec::new(), Vec::new());
     let mut fields = StringRecord::new();
     while reader.read_record(&mut fields).map_err(malformed)? {
         options.go_on()?;
         let line = fields.position().map_or(0, |position| line_of_row(bytes, position));
-        let row = Row { columns: &columns, fields: &fields, line };
+        let row = CsvRow { columns: &columns, fields: &fields, line };
         row.check_shape()?;
         let id = row.text(columns.id).to_owned();
         if let Some(first) = line_of.insert(id.clone(), line) {
@@ -62,8 +62,8 @@ fn line_of_row(bytes: &[u8], position: &Position) -> u64 {
     position.line() + line_ends.filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// Where each column is.
-struct Columns {
+/// Positions of the columns.
+struct CsvColumns {
     id: usize,
     lower: usize,
     upper: usize,
@@ -74,21 +74,21 @@ struct Columns {
     count: usize,
 }
 
-impl Columns {
+impl CsvColumns {
     fn find(header: &StringRecord) -> Result<Self, ImportError> {
-        let place = |name: &str| {
-            let mut places =
+        let position = |name: &str| {
+            let mut positions =
                 header.iter().enumerate().filter(|column| column.1 == name).map(|column| column.0);
-            match (places.next(), places.next()) {
+            match (positions.next(), positions.next()) {
                 (_, Some(_)) => Err(malformed(format!("the header has two columns `{name}`"))),
-                (found, None) => Ok(found),
+                (position, None) => Ok(position),
             }
         };
         let needed = |name: &str| {
-            place(name)?.ok_or_else(|| {
-                let found: Vec<String> = header.iter().map(|column| format!("`{column}`")).collect();
-                let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
-                malformed(format!("the header lacks the column `{name}`; it has {found}"))
+            position(name)?.ok_or_else(|| {
+                let columns: Vec<String> = header.iter().map(|column| format!("`{column}`")).collect();
+                let columns = if columns.is_empty() { "no columns".to_owned() } else { columns.join(", ") };
+                malformed(format!("the header lacks the column `{name}`; it has {columns}"))
             })
         };
         Ok(Self {
@@ -96,21 +96,22 @@ impl Columns {
             lower: needed("lower")?,
             upper: needed("upper")?,
             size: needed("size")?,
-            alignment: place("alignment")?,
-            offset: place("offset")?,
-            gaps: place("gaps")?,
+            alignment: position("alignment")?,
+            offset: position("offset")?,
+            gaps: position("gaps")?,
             count: header.len(),
         })
     }
 }
 
-struct Row<'a> {
-    columns: &'a Columns,
+/// A row of the file.
+struct CsvRow<'a> {
+    columns: &'a CsvColumns,
     fields: &'a StringRecord,
     line: u64,
 }
 
-impl Row<'_> {
+impl CsvRow<'_> {
     fn check_shape(&self) -> Result<(), ImportError> {
         let (got, expected) = (self.fields.len(), self.columns.count);
         if got != expected {
@@ -128,12 +129,12 @@ impl Row<'_> {
             let line = self.line;
             let wrong = || {
                 let rest = if range.contains('@') {
-                    "; a gap that keeps a part of the memory is not known"
+                    "; gaps that keep a part of the memory are not supported"
                 } else {
                     ""
                 };
                 malformed(format!(
-                    "line {line}: gap `{range}` is not like `3-5`, two whole numbers from 0 to {}{rest}",
+                    "line {line}: gap `{range}` is not a range like `3-5` of whole numbers from 0 to {}{rest}",
                     u32::MAX
                 ))
             };
@@ -155,7 +156,7 @@ impl Row<'_> {
         })
     }
 
-    /// A number whose field may be empty or missing altogether.
+    /// A number whose field may be empty or whose column may be missing.
     fn optional(&self, name: &str, column: Option<usize>) -> Result<Option<u64>, ImportError> {
         let given = column.filter(|&column| !self.text(column).is_empty());
         given.map(|column| self.number(name, column, u64::MAX)).transpose()

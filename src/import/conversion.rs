@@ -1,4 +1,4 @@
-//! Model formats that no importer reads, and the tools that convert them.
+//! Hints for model formats without an importer: tools that convert them.
 
 const ONNX_FROM_TORCH: &str =
     "PyTorch: export the model by `torch.onnx.export(model, inputs, \"model.onnx\")`";
@@ -8,8 +8,7 @@ const FROM_TENSORFLOW: &str = "TensorFlow: convert the saved model by \
                                `tf.lite.TFLiteConverter.from_saved_model(folder)`, or by \
                                `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`";
 
-/// By the ending of a file, without its dot: how a model of that format becomes one that an importer
-/// reads.
+/// Hints by file name extension, without the dot.
 const CONVERSIONS: [(&[&str], &str); 9] = [
     (&["h5", "hdf5", "keras"], FROM_KERAS),
     (&["pb", "pbtxt", "ckpt", "meta"], FROM_TENSORFLOW),
@@ -28,7 +27,7 @@ const CONVERSIONS: [(&[&str], &str); 9] = [
     ),
 ];
 
-/// How a model in a file with this ending becomes one that an importer reads, if that is known.
+/// The hint for a file name extension; none for unknown ones.
 pub(super) fn conversion(ending: &str) -> Option<&'static str> {
     CONVERSIONS.iter().find(|(endings, _)| endings.contains(&ending)).map(|(_, text)| *text)
 }

@@ -1,4 +1,4 @@
-//! Opens and reads files, without waiting for the end of what has none.
+//! Opens and reads files. Pipes and devices, which may be endless, are limited or refused.
 
 use std::fs::{self, File, FileType};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::ImportError;
 
-/// Most bytes that are read from a pipe, which says no size and may be endless.
+/// Limit of bytes that are read from a pipe, which has no size and may be endless.
 const PIPE_LIMIT: u64 = 256 << 20;
 
-/// Opens a regular file or a pipe. Folders and devices are refused before they are opened, as
-/// opening a device can have effects.
+/// Opens a regular file or a pipe. Folders and devices are refused before they are opened, as opening a device
+/// can have effects.
 fn open(path: &Path) -> std::result::Result<File, ImportError> {
     let open = || {
         let file_type = fs::metadata(path)?.file_type();
@@ -25,7 +25,7 @@ fn open(path: &Path) -> std::result::Result<File, ImportError> {
     open().map_err(|source| ImportError::Read { path: path.to_owned(), source })
 }
 
-/// Like [`open`], but of a model: those are large, and readers move back and forth in them.
+/// Opens a model, which must be a regular file, as its importer seeks.
 #[cfg_attr(not(any(feature = "onnx", feature = "tflite")), allow(dead_code))]
 pub(super) fn open_regular(path: &Path) -> std::result::Result<File, ImportError> {
     let file = open(path)?;
@@ -36,26 +36,26 @@ pub(super) fn open_regular(path: &Path) -> std::result::Result<File, ImportError
     Err(at_path(Error::other("it is a pipe, but a model must be a file; copy its contents to one")))
 }
 
-/// Reads a file whole: a regular one of any size, or a pipe of at most 256 MiB.
+/// Reads a whole file: a regular file of any size, or a pipe of at most 256 MiB.
 ///
 /// # Errors
-/// [`ImportError::Read`] if it cannot be read, is a folder or a device, or a pipe has more.
+/// [`ImportError::Read`] if the file cannot be read, is a folder or a device, or is a longer pipe.
 pub fn contents(path: &Path) -> std::result::Result<Vec<u8>, ImportError> {
     let file = open(path)?;
     read(file).map_err(|source| ImportError::Read { path: path.to_owned(), source })
 }
 
 fn read(mut file: File) -> Result<Vec<u8>> {
-    let found = file.metadata()?;
-    // Files of /proc say that they are empty, and some are endless.
-    let limit = if found.is_file() { found.len().max(PIPE_LIMIT) } else { PIPE_LIMIT };
+    let metadata = file.metadata()?;
+    // Files of /proc have a size of 0, and some are endless.
+    let limit = if metadata.is_file() { metadata.len().max(PIPE_LIMIT) } else { PIPE_LIMIT };
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(if found.is_file() { found.len() as usize } else { 0 })?;
+    bytes.try_reserve_exact(if metadata.is_file() { metadata.len() as usize } else { 0 })?;
     file.by_ref().take(limit).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == limit && file.read(&mut [0])? > 0 {
-        let why =
+        let reason =
             format!("it has no end within {limit} bytes, the limit of pipes; copy its contents to a file");
-        return Err(Error::other(why));
+        return Err(Error::other(reason));
     }
     Ok(bytes)
 }

@@ -1,15 +1,14 @@
-//! What an operator's type says of its effects: which operators may run at
-//! compile time, and which must keep the order of the file.
-#![allow(dead_code)] // not every set of features has a graph importer
+//! Effects of operators by type: which operators may run at compile time, and which must keep the order of
+//! the file.
+#![allow(dead_code)] // unused without graph importers
 
 use crate::graph::{GraphBuilder, OperatorBuilder};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
-/// Types that draw random numbers, keep state in their inputs, or do different
-/// things in training. ONNX and TensorFlow Lite spell their types so
-/// differently that one list serves both; `LSTM` and `RNN`, which both have,
-/// keep state in TensorFlow Lite.
-const NOT_THE_SAME_TWICE: [&str; 22] = [
+/// Types that are not pure: they draw random numbers, keep state in their inputs, or have a training mode. One
+/// list serves both formats, as ONNX and TensorFlow Lite spell their types differently; `LSTM` and `RNN`,
+/// which both have, keep state in TensorFlow Lite only.
+const IMPURE: [&str; 22] = [
     // ONNX.
     "Bernoulli",
     "Dropout",
@@ -18,7 +17,7 @@ const NOT_THE_SAME_TWICE: [&str; 22] = [
     "RandomNormalLike",
     "RandomUniform",
     "RandomUniformLike",
-    // ONNX bodies; an importer that sees into them may know better.
+    // ONNX operators with bodies. The importer checks the bodies itself.
     "If",
     "Loop",
     "Scan",
@@ -37,9 +36,8 @@ const NOT_THE_SAME_TWICE: [&str; 22] = [
     "UNIDIRECTIONAL_SEQUENCE_RNN",
 ];
 
-/// Types of TensorFlow Lite that may reach state which other operators reach too, and that
-/// no tensor of the operator shows: variables behind handles, tables, whatever
-/// a body, a delegate or foreign code does.
+/// Types of TensorFlow Lite that may share state with other operators without a common tensor: variables
+/// behind handles, hash tables, and effects of bodies, delegates and custom code.
 const SHARES_STATE: [&str; 18] = [
     "ASSIGN_VARIABLE",
     "CALL",
@@ -61,26 +59,24 @@ const SHARES_STATE: [&str; 18] = [
     "WHILE",
 ];
 
-/// Foreign code, and types newer than the list of their names.
+/// Prefixes of custom operators and of builtin operators that this version does not know.
 const SHARES_STATE_PREFIXES: [&str; 2] = ["CUSTOM:", "BUILTIN_"];
 
-/// Whether operators of this type may share state that no tensor shows, so
-/// that they must run in the order of the file.
+/// Returns whether operators of this type may share state without a common tensor, so that they must run in the
+/// order of the file.
 pub(super) fn shares_state(op_type: &str) -> bool {
     SHARES_STATE.contains(&op_type) || SHARES_STATE_PREFIXES.iter().any(|prefix| op_type.starts_with(prefix))
 }
 
-/// Whether an operator of this type computes nothing but its outputs, and
-/// those from its inputs alone.
+/// Returns whether the outputs of an operator of this type depend on its inputs only and it has no other effect.
 ///
-/// Types that are not listed are taken to be pure but for foreign ones
-/// (`CUSTOM:name` in TensorFlow Lite), of which nothing is known.
+/// Types that are not listed count as pure, except custom operators (`CUSTOM:name` in TensorFlow Lite).
 pub(super) fn is_pure(op_type: &str) -> bool {
-    !shares_state(op_type) && !NOT_THE_SAME_TWICE.contains(&op_type)
+    !shares_state(op_type) && !IMPURE.contains(&op_type)
 }
 
-/// Types of ONNX and of TensorFlow Lite that constants are made with. Formats
-/// whose operators may be anything fold these alone unless told otherwise.
+/// Types of ONNX and TensorFlow Lite that commonly compute constants. Formats in which a type has no fixed
+/// meaning fold only these by default.
 const MAKES_CONSTANTS: [&str; 72] = [
     "Abs",
     "Add",
@@ -156,25 +152,25 @@ const MAKES_CONSTANTS: [&str; 72] = [
     "UNPACK",
 ];
 
-/// Whether an operator of this type is known to do nothing but compute.
+/// Returns whether an operator of this type commonly computes constants.
 pub(super) fn makes_constants(op_type: &str) -> bool {
     MAKES_CONSTANTS.contains(&op_type)
 }
 
-/// What a tensor holds, as far as effects go.
+/// Contents of a tensor, as far as they matter to effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// What operators compute, or a constant.
+    /// The result of an operator, or a constant.
     Data,
-    /// What no compiler can know: a variable, or memory that nobody fills. The
-    /// graph orders the users of variables by itself.
+    /// Contents that are unknown at compile time: a variable, or memory that no operator writes. The graph
+    /// orders the users of variables.
     State,
-    /// A handle to state elsewhere.
+    /// A handle to state outside the tensor.
     Resource,
 }
 
-/// Adds operators in the order of the file: marks the foldable ones, and
-/// chains those that may share state, each to the one before.
+/// Adds operators to a builder in the order of the file. Marks foldable operators, and adds a dependency from
+/// each operator that may share state to the previous one.
 #[derive(Debug)]
 pub(crate) struct OperatorAdder {
     holds: Vec<Holds>,
@@ -187,13 +183,13 @@ impl OperatorAdder {
         Self { holds, last_to_share: None }
     }
 
-    /// Another tensor of the graph, which is a variable.
+    /// Registers a further tensor of the graph, a variable.
     pub(crate) fn add_state(&mut self) {
         self.holds.push(Holds::State);
     }
 
-    /// The tensors must be of the graph. `may_fold` says that the type is known,
-    /// so that what is not listed as impure is pure.
+    /// Adds an operator; its tensors must be in the graph. `may_fold` states that the type has a known meaning,
+    /// so an operator that is not listed as impure is pure.
     pub(crate) fn add<'a>(
         &mut self,
         builder: &'a mut GraphBuilder,
@@ -202,9 +198,10 @@ impl OperatorAdder {
         inputs: &[TensorId],
         outputs: &[TensorId],
     ) -> OperatorBuilder<'a> {
-        let any = |what| inputs.iter().chain(outputs).any(|tensor| self.holds[tensor.index()] == what);
+        let any =
+            |contents| inputs.iter().chain(outputs).any(|tensor| self.holds[tensor.index()] == contents);
         let shares = shares_state(op_type) || any(Holds::Resource);
-        // Without inputs there is nothing to fold from; a `Constant` is its output.
+        // An operator without inputs may be a source of data, except a `Constant`.
         let has_source = !inputs.is_empty() || op_type == "Constant";
         let foldable = may_fold && has_source && is_pure(op_type) && !shares && !any(Holds::State);
 

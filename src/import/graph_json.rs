@@ -1,5 +1,5 @@
-//! Graphs as JSON: `{"name", "ops": [..], "tensors": [..]}`, operators referring
-//! to tensors by position.
+//! JSON importer for graphs: `{"name", "ops": [..], "tensors": [..]}`, in which operators refer to tensors by
+//! index.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::foldable::{Holds, OperatorAdder, makes_constants};
 use super::json::{Object, objects};
 use super::{ImportError, ImportOptions, ImportedGraph};
 use crate::graph::{ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
 
@@ -20,17 +20,17 @@ struct JsonGraph {
     ops: Vec<JsonOperator>,
     #[serde(deserialize_with = "objects")]
     tensors: Vec<JsonTensor>,
-    /// Graph outputs besides the tensors of kind `output`.
+    /// Indices of graph outputs, in addition to tensors of kind `output`.
     #[serde(default)]
     outputs: Vec<usize>,
     #[serde(default, deserialize_with = "objects")]
     placements: Vec<JsonPlacement>,
-    /// Pairs of tensors that never share memory.
+    /// Pairs of tensors that must not overlap.
     #[serde(default)]
     apart: Vec<[usize; 2]>,
 }
 
-/// A tensor that must lie so many bytes after another's start.
+/// A tensor that must start `at` bytes after the start of tensor `of`.
 #[derive(Deserialize)]
 struct JsonPlacement {
     tensor: usize,
@@ -39,25 +39,25 @@ struct JsonPlacement {
     at: u64,
 }
 
-/// Memory that an input and an output may share.
+/// A sharing permission between an input and an output.
 #[derive(Deserialize)]
 struct JsonPermit {
-    how: JsonHow,
+    how: JsonPermitKind,
     input: usize,
     output: usize,
-    /// Of a view or a piece: where in the other one it is.
+    /// Byte offset of a view or a piece in the other tensor.
     #[serde(default)]
     at: u64,
-    /// Of an overlap.
+    /// Bytes that an overlap shares.
     #[serde(default)]
     bytes: u64,
-    /// Of an overlap.
+    /// The tensor of an overlap with the lower offset.
     lower: Option<JsonSide>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum JsonHow {
+enum JsonPermitKind {
     InPlace,
     View,
     Piece,
@@ -78,23 +78,23 @@ struct JsonOperator {
     op_type: String,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    /// Workspace in bytes.
+    /// Scratch memory in bytes.
     #[serde(default)]
     scratch: u64,
-    /// Operators that must run before.
+    /// Indices of operators that must run before this one.
     #[serde(default)]
     after: Vec<usize>,
-    /// Whether it may run at compile time once its inputs are constants.
+    /// Sets whether the operator may run at compile time if its inputs are constants.
     foldable: Option<bool>,
     #[serde(default, deserialize_with = "objects")]
     permits: Vec<JsonPermit>,
-    /// Graphs that it runs.
+    /// Bodies that the operator runs.
     #[serde(default, deserialize_with = "objects")]
     bodies: Vec<JsonGraph>,
 }
 
 impl JsonOperator {
-    /// The type may be anything, so only what is known folds by itself.
+    /// A type may have any meaning, so only operators that commonly compute constants are foldable by default.
     fn may_fold(&self) -> bool {
         let plain = self.scratch == 0 && !self.outputs.is_empty();
         self.foldable.unwrap_or(plain && makes_constants(&self.op_type))
@@ -109,9 +109,9 @@ struct JsonTensor {
     bytes: Option<u64>,
     kind: JsonKind,
     alignment: Option<u64>,
-    /// Where the tensor must lie.
+    /// Fixed offset.
     offset: Option<u64>,
-    /// Of an input: whether it may be overwritten once it is read.
+    /// True if an input may be overwritten after its last read.
     #[serde(default)]
     overwritable: bool,
 }
@@ -120,7 +120,7 @@ struct JsonTensor {
 #[serde(rename_all = "lowercase")]
 enum JsonKind {
     Input,
-    /// An intermediate that is a graph output.
+    /// An intermediate tensor that is a graph output.
     Output,
     Constant,
     Variable,
@@ -143,33 +143,31 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
     from_bytes(&name, &super::contents(path)?, options)
 }
 
-/// A graph given as JSON; `name` is for graphs that do not say their own.
+/// Imports a graph from JSON; `name` is the name of a graph without a `name`.
 ///
 /// The object has a `name`, `ops` with `name`, `type`, `inputs` and `outputs`
-/// (positions in `tensors`), and `tensors` with `name`, `kind` (`input`,
+/// (indices in `tensors`), and `tensors` with `name`, `kind` (`input`,
 /// `output`, `constant`, `variable` or `intermediate`) and a size: `bytes`, or
 /// `shape` and `dtype`, or all of them if they agree. Optional are `scratch`
-/// and `after` (positions in `ops`) of an operator, `alignment` and `offset` of
+/// and `after` (indices in `ops`) of an operator, `alignment` and `offset` of
 /// a tensor, and `outputs` of the graph, for outputs of another kind. Other
 /// keys are ignored.
 ///
-/// What may share memory is in `permits` of an operator: `how` (`in_place`, `view`,
-/// `piece`, `overlap`), `input` and `output` (positions in `tensors`), `at` of a view or
-/// piece, `bytes` and `lower` (`input` or `output`) of an overlap; and `overwritable` of an
-/// input. What must lie where, in `placements` of the graph: `tensor` lies `at` bytes after
-/// the start of `of`; and in `apart`, pairs of tensors. See [`Permit`] and
+/// `permits` of an operator lists sharing permissions, each with `how` (`in_place`, `view`, `piece`,
+/// `overlap`), `input` and `output` (indices in `tensors`), `at` of a view or piece, and `bytes` and `lower`
+/// (`input` or `output`) of an overlap. `overwritable` of an input permits operators to overwrite it.
+/// `placements` of the graph fixes distances: `tensor` starts `at` bytes after the start of `of`. `apart` lists
+/// pairs of tensors that must not overlap. See [`Permit`] and
 /// [`RelativePlacement`](crate::RelativePlacement).
 ///
-/// `bodies` of an operator are such objects, too: graphs that it runs, as of
+/// `bodies` of an operator are objects of the same form: graphs that the operator runs, see
 /// [`OperatorBuilder::runs`](crate::OperatorBuilder::runs).
 ///
-/// Operators that read constants only are folded away if their type is one that
-/// weights are commonly made with, in the spelling of ONNX or TensorFlow Lite,
-/// and they need no scratch; `foldable` of an operator says otherwise, either
-/// way.
+/// Operators that read only constants are folded if their type commonly computes constants, in the spelling of
+/// ONNX or TensorFlow Lite, and they need no scratch memory. `foldable` of an operator overrides this rule.
 ///
 /// # Errors
-/// [`ImportError::Malformed`] if the bytes are no such object,
+/// [`ImportError::Malformed`] if the bytes are not such an object,
 /// [`ImportError::Unshaped`] if tensors have no size,
 /// [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
@@ -181,7 +179,7 @@ pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<I
     Ok(imported)
 }
 
-/// Recursion is as deep as bodies nest: the decoder allows for some thirty.
+/// Builds a graph or a body. Recursion is as deep as bodies nest, which the decoder limits to about 30.
 fn build(name: &str, json: &JsonGraph, options: &ImportOptions) -> Result<GraphBuilder, ImportError> {
     let mut builder = GraphBuilder::new(json.name.as_deref().unwrap_or(name));
     let adder = add_tensors(&mut builder, &json.tensors, options)?;
@@ -242,13 +240,13 @@ fn element_type(tensor: &JsonTensor) -> Result<Option<ElementType>, ImportError>
     parsed.map_err(|error| malformed(format!("tensor `{}`: {error}", tensor.name)))
 }
 
-/// None if the tensor's size is not given.
+/// The size of a tensor; none if the file does not give it.
 fn spec(tensor: &JsonTensor, element_type: Option<ElementType>) -> Result<Option<TensorSpec>, ImportError> {
     let (Some(element_type), Some(shape)) = (element_type, &tensor.shape) else {
         return Ok(tensor.bytes.map(TensorSpec::bytes));
     };
     match (tensor.bytes, element_type.bytes_of(shape)) {
-        // Only the file can say how long strings are.
+        // The length of strings does not follow from their shape.
         (Some(bytes), _) if element_type == ElementType::String => Ok(Some(TensorSpec::bytes(bytes))),
         (Some(bytes), Some(computed)) if bytes != computed => Err(malformed(format!(
             "tensor `{}` says {bytes} bytes, but {element_type} of shape {shape:?} takes {computed}",
@@ -267,18 +265,18 @@ fn add_operators(
     for operator in &json.ops {
         options.go_on()?;
         let JsonOperator { name, op_type, inputs, outputs, scratch, after, .. } = operator;
-        let place = format!("operator `{name}`");
-        let inputs = tensor_ids(inputs, json.tensors.len(), &place)?;
-        let outputs = tensor_ids(outputs, json.tensors.len(), &place)?;
-        if let Some(other) = after.iter().find(|&&other| other >= json.ops.len()) {
+        let subject = format!("operator `{name}`");
+        let inputs = tensor_ids(inputs, json.tensors.len(), &subject)?;
+        let outputs = tensor_ids(outputs, json.tensors.len(), &subject)?;
+        if let Some(unknown) = after.iter().find(|&&id| id >= json.ops.len()) {
             let count = json.ops.len();
             return Err(malformed(format!(
-                "{place} names operator {other}, but there are {count} operators"
+                "{subject} names operator {unknown}, but there are {count} operators"
             )));
         }
-        let after = after.iter().map(|&other| OperatorId::new(other));
+        let after = after.iter().map(|&id| OperatorId::new(id));
         let with_tensors = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
-        let permits = operator.permits.iter().map(|one| permit(one, json.tensors.len(), &place));
+        let permits = operator.permits.iter().map(|listed| permit(listed, json.tensors.len(), &subject));
         let permits = permits.collect::<Result<Vec<_>, _>>()?;
         let body = |body: &JsonGraph| Ok(build("", body, options)?.build()?);
         let bodies = operator.bodies.iter().map(body).collect::<Result<Vec<_>, ImportError>>()?;
@@ -287,19 +285,21 @@ fn add_operators(
     Ok(())
 }
 
-fn permit(permit: &JsonPermit, count: usize, place: &str) -> Result<Permit, ImportError> {
-    let ids = tensor_ids(&[permit.input, permit.output], count, &format!("a permission of {place}"))?;
+fn permit(permit: &JsonPermit, count: usize, subject: &str) -> Result<Permit, ImportError> {
+    let ids = tensor_ids(&[permit.input, permit.output], count, &format!("a permission of {subject}"))?;
     let (input, output) = (ids[0], ids[1]);
     let JsonPermit { at, bytes, .. } = *permit;
     Ok(match permit.how {
-        JsonHow::InPlace => Permit::InPlace { input, output },
-        JsonHow::View => Permit::View { input, output, at },
-        JsonHow::Piece => Permit::Piece { input, output, at },
-        JsonHow::Overlap => {
+        JsonPermitKind::InPlace => Permit::InPlace { input, output },
+        JsonPermitKind::View => Permit::View { input, output, at },
+        JsonPermitKind::Piece => Permit::Piece { input, output, at },
+        JsonPermitKind::Overlap => {
             let lower = match permit.lower {
                 Some(JsonSide::Input) => Side::Input,
                 Some(JsonSide::Output) => Side::Output,
-                None => return Err(malformed(format!("an overlap of {place} does not say which is lower"))),
+                None => {
+                    return Err(malformed(format!("an overlap of {subject} lacks `lower`")));
+                }
             };
             Permit::Overlap { input, output, bytes, lower }
         }
@@ -307,24 +307,24 @@ fn permit(permit: &JsonPermit, count: usize, place: &str) -> Result<Permit, Impo
 }
 
 fn add_constraints(builder: &mut GraphBuilder, json: &JsonGraph) -> Result<(), ImportError> {
-    let pair = |ids: [usize; 2], place: &str| tensor_ids(&ids, json.tensors.len(), place);
+    let pair = |ids: [usize; 2], subject: &str| tensor_ids(&ids, json.tensors.len(), subject);
     for &JsonPlacement { tensor, of, at } in &json.placements {
         let ids = pair([tensor, of], "a relative placement")?;
         builder.place_at(ids[0], ids[1], at);
     }
-    for &two in &json.apart {
-        let ids = pair(two, "what is kept apart")?;
+    for &tensors in &json.apart {
+        let ids = pair(tensors, "a pair of tensors kept apart")?;
         builder.keep_apart(ids[0], ids[1]);
     }
     Ok(())
 }
 
-fn tensor_ids(list: &[usize], count: usize, place: &str) -> Result<Vec<TensorId>, ImportError> {
+fn tensor_ids(list: &[usize], count: usize, subject: &str) -> Result<Vec<TensorId>, ImportError> {
     let ids = list.iter().map(|&tensor| {
         if tensor < count {
             return Ok(TensorId::new(tensor));
         }
-        Err(malformed(format!("{place} names tensor {tensor}, but there are {count} tensors")))
+        Err(malformed(format!("{subject} names tensor {tensor}, but there are {count} tensors")))
     });
     ids.collect()
 }

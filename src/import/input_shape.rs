@@ -1,4 +1,4 @@
-//! A shape that a network's input is given.
+//! Shapes that the user gives to tensors.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use crate::graph::ElementType;
 pub enum InputDimension {
     /// A number.
     Size(u64),
-    /// A symbolic dimension of this name, to be bound.
+    /// The name of a symbolic dimension, whose value [`ImportOptions::dims`](super::ImportOptions::dims) gives.
     Symbol(String),
 }
 
-/// The shape that a tensor is given: `1x3x320x320`, `1x3xHxW` or `1,3,height,width`. With an element type,
-/// as in `1x3:float16`, where the file does not tell it.
+/// A shape that the user gives to a tensor: `1x3x320x320`, `1x3xHxW` or `1,3,height,width`. With an element
+/// type, as in `1x3:float16`, if the file does not declare it.
 ///
-/// Names stand for symbolic dimensions; those that contain an `x` need commas.
+/// Names stand for symbolic dimensions. Shapes with a name that contains an `x` need commas.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct InputShape {
-    /// The dimensions, the outermost first.
+    /// Dimensions, the outermost first.
     pub dimensions: Vec<InputDimension>,
-    /// The element type of a tensor of which the file does not tell it.
+    /// Element type, for a tensor whose type the file does not declare.
     pub element_type: Option<ElementType>,
 }
 
@@ -41,15 +41,15 @@ impl FromStr for InputShape {
         let typed = text.rsplit_once(':').and_then(|(dims, name)| Some((dims, name.trim().parse().ok()?)));
         let (text, element_type) = typed.map_or((text, None), |(dims, name)| (dims, Some(name)));
         let separator = if text.contains(',') { ',' } else { 'x' };
-        // A comma at the end says that a single name is one.
+        // A trailing comma marks a single name as a shape.
         let list = text.strip_suffix(',').unwrap_or(text);
         let dimension = |text: &str| match text.trim() {
-            "" => Err(format!("`{list}` is no shape; write it as in 1x3x224x224 or 1,3,height,width")),
+            "" => Err(format!("`{list}` is not a shape; write it as in 1x3x224x224 or 1,3,height,width")),
             text if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let size = text.parse().map_err(|_| format!("a dimension of {text} exceeds 64 bits"))?;
                 Ok(InputDimension::Size(size))
             }
-            text if text.starts_with(['-', '+']) => Err(format!("`{text}` is no dimension")),
+            text if text.starts_with(['-', '+']) => Err(format!("`{text}` is not a dimension")),
             text => Ok(InputDimension::Symbol(text.to_owned())),
         };
         let dimensions = list.split(separator).map(dimension).collect::<Result<_, _>>()?;
@@ -59,8 +59,8 @@ impl FromStr for InputShape {
 
 impl fmt::Display for InputShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, dimension) in self.dimensions.iter().enumerate() {
-            if place > 0 {
+        for (index, dimension) in self.dimensions.iter().enumerate() {
+            if index > 0 {
                 f.write_str(",")?;
             }
             match dimension {

@@ -1,5 +1,5 @@
-//! Rules of the JSON formats that derived deserializers do not keep: an object is an object and
-//! no array, a key of a map stands there once, and counts are checked before contents.
+//! Strict parts of JSON deserialization that derived deserializers lack: an object must not be an array, keys
+//! must be unique, and the length of a list is limited before its items are read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,29 +33,29 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// An object where there is one.
+/// Deserializes an optional object.
 pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|object| object.0))
 }
 
-/// A list of objects.
+/// Deserializes a list of objects.
 pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    deserializer.deserialize_seq(ObjectsVisitor { most: usize::MAX, item: PhantomData })
+    deserializer.deserialize_seq(ObjectsVisitor { max: usize::MAX, item: PhantomData })
 }
 
-/// A list of at most so many objects; a longer one is not read to its end.
-pub(crate) fn few_objects<'de, const MOST: usize, D: Deserializer<'de>, T: Deserialize<'de>>(
+/// Deserializes a list of at most `MAX` objects. A longer list is not read to its end.
+pub(crate) fn few_objects<'de, const MAX: usize, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    deserializer.deserialize_seq(ObjectsVisitor { most: MOST, item: PhantomData })
+    deserializer.deserialize_seq(ObjectsVisitor { max: MAX, item: PhantomData })
 }
 
 struct ObjectsVisitor<T> {
-    most: usize,
+    max: usize,
     item: PhantomData<T>,
 }
 
@@ -69,8 +69,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectsVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
         let mut items = Vec::new();
         while let Some(Object(item)) = list.next_element()? {
-            if items.len() == self.most {
-                return Err(A::Error::custom(format!("there are more than {}", self.most)));
+            if items.len() == self.max {
+                return Err(A::Error::custom(format!("there are more than {}", self.max)));
             }
             items.push(item);
         }
@@ -78,7 +78,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectsVisitor<T> {
     }
 }
 
-/// A map in which no key stands twice; which of two values counts would be a guess.
+/// Deserializes a map and refuses duplicate keys.
 pub(crate) fn unique<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, T>, D::Error> {
@@ -95,13 +95,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for UniqueVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BTreeMap<String, T>, A::Error> {
-        let mut found = BTreeMap::new();
+        let mut entries = BTreeMap::new();
         while let Some((key, value)) = map.next_entry::<String, T>()? {
-            if found.contains_key(&key) {
+            if entries.contains_key(&key) {
                 return Err(A::Error::custom(format!("duplicate key `{key}`")));
             }
-            found.insert(key, value);
+            entries.insert(key, value);
         }
-        Ok(found)
+        Ok(entries)
     }
 }

@@ -1,4 +1,4 @@
-//! Files to graphs and problems. Importers only build; they plan nothing.
+//! Importers: files to graphs and problems. They build graphs and plan nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use crate::error::Error;
 #[allow(unused_imports)] // exporters of JSON and the C ABI cut messages as well
 pub(crate) use crate::error::{cut, cut_within, short};
 use crate::graph::{ElementType, Graph, GraphBuilder};
-use crate::limits::CancelToken;
 use crate::problem::Problem;
+use crate::support::limits::CancelToken;
 
 #[cfg(feature = "csv")]
 mod buffers_csv;
@@ -29,82 +29,83 @@ pub(crate) mod tflite;
 #[cfg(any(feature = "onnx", feature = "tflite"))]
 mod upper_bounds;
 
-/// What to make of a file.
+/// Options of an import.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {
-    /// Values for symbolic dimensions, by name. Dimensions computed from these, as in
-    /// `floor(height/2) + 1`, follow.
+    /// Values of symbolic dimensions, by name. Dimensions that are expressions of them, as in
+    /// `floor(height/2) + 1`, are evaluated.
     pub dims: BTreeMap<String, u64>,
-    /// Shapes of inputs, by name, instead of those of the file; all that depends on them is
-    /// inferred anew. For ONNX (with the feature `onnx-shapes`) and TensorFlow Lite; in the latter
-    /// also of tensors whose shape does not follow from others.
+    /// Shapes of inputs, by name, instead of those of the file. Shapes that depend on them are inferred. Also
+    /// shapes of results whose shape cannot be inferred. For ONNX (with the feature `onnx-shapes`) and
+    /// TensorFlow Lite.
     pub input_shapes: BTreeMap<String, InputShape>,
-    /// Whole numbers that tensors hold, by name, in the order of their elements: of graph inputs, or of
-    /// results that shapes or conditions depend on. For ONNX, with the feature `onnx-shapes`.
+    /// Integer values of tensors, by name, in row-major order: of graph inputs, or of results on which shapes or
+    /// conditions depend. For ONNX, with the feature `onnx-shapes`.
     pub values: BTreeMap<String, Vec<i64>>,
-    /// Which operators are folded away.
+    /// The operators that are folded.
     pub fold: Fold,
-    /// Count every floating-point element in this type, as if quantized.
+    /// The type in which every floating-point element is counted, as if the network were quantized.
     pub floats_as: Option<ElementType>,
-    /// Let operators overwrite graph inputs once they are read
-    /// ([`Graph::overwrite_inputs`]).
+    /// Permits operators to overwrite graph inputs after their last read ([`Graph::overwrite_inputs`]).
     pub overwrite_inputs: bool,
-    /// Outputs that take the places of inputs, by the names of the inputs: the state that a run leaves
-    /// for the next one ([`Graph::keep_state`]).
+    /// Outputs that become inputs of the next run, by the names of the inputs ([`Graph::keep_state`]).
     pub states: BTreeMap<String, String>,
-    /// Let softmax and normalizations be written over their inputs. This takes kernels that read a
-    /// row in full before they write it, in several passes.
+    /// Permits softmax and normalizations in place. This requires kernels that read a whole row before they
+    /// write it, in several passes.
     pub multi_pass: bool,
-    /// Alignment of CSV buffers that name none; graphs take the planner's.
+    /// Alignment of CSV buffers without an alignment of their own. Graphs use the alignment of the planner.
     pub alignment: Option<u64>,
-    /// Ends the import from another thread, with [`Error::Cancelled`]. Checked between operators
+    /// Cancels the import from another thread, which returns [`Error::Cancelled`]. Checked between operators
     /// and tensors, not while the bytes are decoded.
     pub cancel: Option<CancelToken>,
 }
 
 impl ImportOptions {
+    /// Checks whether the import is cancelled.
+    ///
     /// # Errors
     /// [`Error::Cancelled`].
-    #[allow(dead_code)] // not every set of features has an importer
+    #[allow(dead_code)] // unused without importers
     fn go_on(&self) -> Result<(), ImportError> {
         let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
         if is_cancelled { Err(Error::Cancelled.into()) } else { Ok(()) }
     }
 }
 
-/// Which operators are folded away.
+/// The operators that are folded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fold {
-    /// Those that read constants only and may run at compile time.
+    /// Operators that read only constants and may run at compile time.
     #[default]
     Constants,
-    /// None: every operator of the file runs.
+    /// No operators: every operator of the file runs.
     None,
 }
 
-/// A file's contents.
+/// An imported file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Imported {
     /// A network.
     Graph(ImportedGraph),
-    /// Buffers alone; their names are the file's ids.
+    /// Buffers without a graph. Their names are the ids of the file.
     Problem(Problem),
 }
 
-/// A network, and what was left out of it.
+/// An imported network with notes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ImportedGraph {
-    /// Operators and tensors; ids count them in the order of the file (ONNX
-    /// has no list of tensors: there they count by first mention).
+    /// Operators and tensors, with ids in the order of the file (in ONNX, which has no list of tensors, in
+    /// the order of first mention).
     pub graph: Graph,
-    /// What the user should know, a sentence each: subgraphs left out.
+    /// Notes for the user, a sentence each: for example subgraphs that are not planned, or sizes that are upper
+    /// bounds.
     pub notes: Vec<String>,
 }
 
-/// Why a file could not be imported.
+/// The reason why a file could not be imported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -113,68 +114,68 @@ pub enum ImportError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// Nothing here reads files of this kind.
+    /// No importer reads files of this format.
     #[error("{}: {reason}", .path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
-        /// Which kinds there are, or which feature is not built in.
+        /// The supported formats, or the missing feature.
         reason: String,
     },
-    /// The bytes are not what the format says.
+    /// The bytes violate the format.
     #[error("not a valid {format} file: {}", cut_within(.reason, 1500))]
     Malformed {
         /// `ONNX`, `TFLite`, `CSV`, `graph JSON`.
         format: &'static str,
-        /// What is wrong, and where.
+        /// The fault and its position.
         reason: String,
     },
     /// Tensors have no static size.
     #[error("{}", unshaped_text(.tensors, .remedy))]
     Unshaped {
-        /// Names, each with what is known of its shape.
+        /// Names, each with the known part of the shape and the reason.
         tensors: Vec<String>,
-        /// What to run to fix it.
+        /// Remedies.
         remedy: String,
     },
-    /// A dimension was bound that the file does not have.
+    /// The options bind a symbolic dimension that the file does not have.
     #[error("no tensor has a symbolic dimension `{}`; there are {}", short(.name), cut(.known))]
     UnknownDimension {
         /// The name.
         name: String,
-        /// The names there are.
+        /// The names of the symbolic dimensions of the file.
         known: String,
     },
-    /// An input cannot have the shape that it is given.
-    #[error("no shape can be given to `{}`: {}", short(.name), cut(.reason))]
+    /// A tensor cannot have the shape that the options give it.
+    #[error("invalid shape for `{}`: {}", short(.name), cut(.reason))]
     InputShape {
-        /// The input.
+        /// The tensor.
         name: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// A tensor cannot hold the numbers that it is given.
-    #[error("no value can be given to `{}`: {}", short(.name), cut(.reason))]
+    /// A tensor cannot have the value that the options give it.
+    #[error("invalid value for `{}`: {}", short(.name), cut(.reason))]
     Value {
         /// The tensor.
         name: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// An output cannot have the place of an input.
-    #[error("no state can go from `{}` to `{}`: {}", short(.input), short(.output), cut(.reason))]
+    /// An output cannot replace an input in the next run.
+    #[error("invalid state from `{}` to `{}`: {}", short(.input), short(.output), cut(.reason))]
     State {
         /// The input.
         input: String,
         /// The output.
         output: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The file's graph or buffers break a rule.
+    /// The graph or the buffers of the file break a rule.
     #[error(transparent)]
     Invalid(#[from] Error),
 }
@@ -191,18 +192,18 @@ fn unshaped_text(tensors: &[String], remedy: &str) -> String {
 }
 
 impl ImportError {
-    #[allow(dead_code)] // not every set of features has an importer
-    #[allow(clippy::needless_pass_by_value)] // errors of all sorts and texts, handed over
+    #[allow(dead_code)] // unused without importers
+    #[allow(clippy::needless_pass_by_value)] // callers pass errors and texts
     pub(crate) fn malformed(format: &'static str, reason: impl ToString) -> Self {
         Self::Malformed { format, reason: reason.to_string() }
     }
 }
 
-/// Reads a file by its ending: `.onnx`, `.tflite`, `.csv` or `.json` (a graph),
-/// as far as those features are built in.
+/// Imports a file by its extension: `.onnx`, `.tflite`, `.csv` (buffers) or `.json` (a graph), if the feature of
+/// the format is built in.
 ///
 /// # Errors
-/// What is wrong with the file, naming the culprit.
+/// [`ImportError`], which names the operator, tensor or line at fault.
 pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportError> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_ascii_lowercase();
     let reason = match ending.as_str() {
@@ -221,11 +222,11 @@ pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportErro
             conversion(other).map_or_else(|| expected.to_owned(), |how| format!("{expected}; {how}"))
         }
     };
-    let _ = options; // not read where no importer is built in
+    let _ = options; // unused in builds without importers
     Err(ImportError::UnknownFormat { path: path.to_owned(), reason })
 }
 
-/// Endings of files that some build can read.
+/// Extensions of files that a build with all features can read.
 const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
 
 use conversion::conversion;
@@ -241,20 +242,20 @@ pub use onnx::from_bytes as onnx_from_bytes;
 #[cfg(feature = "tflite")]
 pub use tflite::from_bytes as tflite_from_bytes;
 
-/// So many names are in a list of a message.
-#[allow(dead_code)] // not every set of features has lists
+/// Limit of names that a message lists.
+#[allow(dead_code)] // unused without importers
 pub(crate) const MOST_LISTED: usize = 10;
 
-/// Joins texts for a message: the first ten, then how many more there are. None if there are none.
-#[allow(dead_code)] // not every set of features has lists
+/// Joins texts for a message: the first [`MOST_LISTED`], then the number of further ones. None without texts.
+#[allow(dead_code)] // unused without importers
 pub(crate) fn listing(mut texts: impl Iterator<Item = String>) -> Option<String> {
     let shown: Vec<String> = texts.by_ref().take(MOST_LISTED).collect();
     let count = shown.len() + texts.count();
     (count > 0).then(|| listed(shown, count, ", "))
 }
 
-/// Joins texts that are the first of `count`.
-#[allow(dead_code)] // not every set of features has lists
+/// Joins texts, which are the first of `count`.
+#[allow(dead_code)] // unused without importers
 pub(crate) fn listed(mut shown: Vec<String>, count: usize, separator: &str) -> String {
     if count > shown.len() {
         shown.push(format!("and {} more", count - shown.len()));
@@ -262,8 +263,8 @@ pub(crate) fn listed(mut shown: Vec<String>, count: usize, separator: &str) -> S
     shown.join(separator)
 }
 
-/// The end of every graph importer: checks, folds and retypes.
-#[allow(dead_code)] // not every set of features has an importer
+/// Finishes every graph importer: builds, checks and folds the graph and applies the options for all formats.
+#[allow(dead_code)] // unused without importers
 fn finish(
     builder: GraphBuilder,
     notes: Vec<String>,
@@ -284,8 +285,8 @@ fn finish(
     Ok(ImportedGraph { graph, notes })
 }
 
-/// A name that binds nothing is a typing mistake; let it not pass silently.
-#[allow(dead_code)] // not every set of features has an importer
+/// Refuses bound names that no dimension has, as they are typing mistakes.
+#[allow(dead_code)] // unused without importers
 fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Result<(), ImportError> {
     let Some(unknown) = bound.keys().find(|name| !symbolic.contains(name.as_str())) else { return Ok(()) };
     let names = symbolic.iter().map(|name| format!("`{}`", short(name)));
@@ -293,15 +294,15 @@ fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Resul
     Err(ImportError::UnknownDimension { name: unknown.clone(), known })
 }
 
-/// For formats whose shapes are fixed.
-#[allow(dead_code)] // not every set of features has an importer
+/// Refuses options for shapes and values, for formats with fixed shapes.
+#[allow(dead_code)] // unused without importers
 fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
     check_dims(&options.dims, &BTreeSet::new())?;
     if let Some(name) = options.values.keys().next() {
-        let reason = "only tensors of ONNX files can be given values".to_owned();
+        let reason = "only tensors of ONNX files can have given values".to_owned();
         return Err(ImportError::Value { name: name.clone(), reason });
     }
     let Some(name) = options.input_shapes.keys().next() else { return Ok(()) };
-    let reason = "only those of ONNX and TensorFlow Lite files can change".to_owned();
+    let reason = "only tensors of ONNX and TensorFlow Lite files can have given shapes".to_owned();
     Err(ImportError::InputShape { name: name.clone(), reason })
 }

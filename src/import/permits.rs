@@ -1,13 +1,12 @@
-//! What an operator's type says of sharing memory. Only what its definition says: whether a
-//! target's kernels do it so is for its owner to say, so a plan shares nothing unless asked.
-#![allow(dead_code)] // not every set of features has a graph importer
+//! Sharing permissions that follow from the definitions of operators. Whether the kernels of a target support
+//! them is up to the user, so a plan shares no memory unless it is asked to.
+#![allow(dead_code)] // unused without graph importers
 
 use crate::error::Result;
 use crate::graph::{Graph, Operator, Permit, Tensor, TensorKind};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
-/// The contents of the first output are those of the first input. Of ONNX, then of
-/// TensorFlow Lite.
+/// Operators whose first output has the contents of the first input, in ONNX and TensorFlow Lite.
 const RESHAPES: [&str; 9] = [
     "Dropout",
     "Flatten",
@@ -20,7 +19,7 @@ const RESHAPES: [&str; 9] = [
     "SQUEEZE",
 ];
 
-/// Each element of the output depends on no later element of an input of its size.
+/// Operators whose output elements depend on no later element of an input of the same size.
 const ELEMENTWISE: [&str; 40] = [
     "Add",
     "BatchNormalization",
@@ -64,8 +63,8 @@ const ELEMENTWISE: [&str; 40] = [
     "SQUARED_DIFFERENCE",
 ];
 
-/// Each element of the output depends on all elements of a row. A kernel that reads a row in full before
-/// it writes it may write in place; the definitions of these operators do not promise such a kernel.
+/// Operators whose output elements depend on all elements of a row. A kernel that reads a whole row before it
+/// writes the row may run in place, but the definitions of these operators do not require such a kernel.
 const ROWWISE: [&str; 14] = [
     "GroupNormalization",
     "InstanceNormalization",
@@ -83,26 +82,27 @@ const ROWWISE: [&str; 14] = [
     "SOFTMAX",
 ];
 
-/// Their output is the first input with some elements replaced: a copy, and updates from the other
-/// inputs.
+/// Operators whose output is a copy of the first input with some elements replaced.
 const UPDATES: [&str; 5] =
     ["Scatter", "ScatterElements", "ScatterND", "TensorScatter", "DYNAMIC_UPDATE_SLICE"];
 
-/// Their inputs follow each other in the output, along some axis.
+/// Operators that concatenate their inputs along an axis.
 const CONCATENATIONS: [&str; 2] = ["Concat", "CONCATENATION"];
 
-/// Their outputs follow each other in the first or the last input, along some axis.
+/// Operators that split an input, the first or the last one, along an axis.
 const SPLITS: [&str; 3] = ["Split", "SPLIT", "SPLIT_V"];
 
-/// Their output is a part of the first input.
+/// Operators whose output is a slice of the first input.
 const SLICES: [&str; 2] = ["Slice", "SLICE"];
 
-/// What these do depends on more than their type: a fused activation, training.
+/// Operators of the lists above whose semantics depend on more than the type: a fused activation or a training
+/// mode.
 const DEPENDENT: [&str; 4] = ["BatchNormalization", "Concat", "CONCATENATION", "Dropout"];
 
-/// Permits what the types of operators say; `multi_pass` lets row-wise ones be in place, `is_plain` tells
-/// which of the dependent ones do nothing else, `is_whole` which operators have all of their inputs in
-/// the graph, `begin` where a slice begins along each axis.
+/// Adds permissions to all operators by type. `multi_pass` permits row-wise operators in place. `is_plain`
+/// returns whether a [`DEPENDENT`] operator has neither activation nor training mode, `is_whole` whether all
+/// inputs of an operator are in the graph (bodies capture others), and `begin` the start of a slice along each
+/// axis.
 pub(super) fn add(
     graph: &mut Graph,
     multi_pass: bool,
@@ -145,12 +145,12 @@ fn reshape(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     view.map(|(&input, &output)| Permit::View { input, output, at: 0 }).into_iter().collect()
 }
 
-/// Variables change, and so are no contents.
+/// Returns whether the contents of a tensor are fixed once written, unlike those of a variable.
 fn is_data(tensor: &Tensor) -> bool {
     tensor.kind() != TensorKind::Variable
 }
 
-/// The first output over each input of as many elements, none of them smaller.
+/// The first output in place of each input with the same number of elements, which must not be smaller.
 fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let Some(&output) = operator.outputs().first() else { return Vec::new() };
     let written = graph.tensor(output);
@@ -167,8 +167,8 @@ fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     inputs.into_iter().map(|input| Permit::InPlace { input, output }).collect()
 }
 
-/// The output over the first input, which no other input repeats: updates are read while elements
-/// are replaced.
+/// The output in place of the first input. No other input may be the same tensor, as updates are read while
+/// elements are replaced.
 fn update(graph: &Graph, operator: &Operator) -> Option<Permit> {
     let (&input, rest) = operator.inputs().split_first()?;
     let &[output] = operator.outputs() else { return None };
@@ -181,8 +181,8 @@ fn update(graph: &Graph, operator: &Operator) -> Option<Permit> {
     is_update.then_some(Permit::InPlace { input, output })
 }
 
-/// How many elements a tensor has; none without a shape, or beyond 64 bits. With a dimension of 0 it
-/// has none, however large the others are.
+/// The number of elements of a tensor; none without a shape, or if it exceeds 64 bits. It is 0 if a dimension is
+/// 0, whatever the others are.
 fn elements(tensor: &Tensor) -> Option<u64> {
     let shape = tensor.shape()?;
     if shape.contains(&0) {
@@ -193,7 +193,7 @@ fn elements(tensor: &Tensor) -> Option<u64> {
 
 fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let &[output] = operator.outputs() else { return Vec::new() };
-    let places = stacked(graph, output, operator.inputs()).unwrap_or_default().into_iter();
+    let parts = contiguous_parts(graph, output, operator.inputs()).unwrap_or_default().into_iter();
     let mut sorted = operator.inputs().to_vec();
     sorted.sort_unstable();
     let once = |input: TensorId| {
@@ -201,22 +201,22 @@ fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
         sorted.get(first + 1) != Some(&input)
     };
     let free = |input: TensorId| graph.tensor(input).kind().is_activation();
-    let pieces = places.filter(|&(input, _)| once(input) && free(input) && is_data(graph.tensor(output)));
+    let pieces = parts.filter(|&(input, _)| once(input) && free(input) && is_data(graph.tensor(output)));
     pieces.map(|(input, at)| Permit::Piece { input, output, at }).collect()
 }
 
 fn split(graph: &Graph, operator: &Operator) -> Vec<Permit> {
-    // `SPLIT` has its axis before what it splits.
+    // The first input of `SPLIT` is the axis, so the largest input is the one that is split.
     let whole = operator.inputs().iter().copied().max_by_key(|&id| graph.tensor(id).bytes());
     let whole = whole.filter(|&id| graph.tensor(id).kind().is_activation());
     let Some(input) = whole else { return Vec::new() };
-    let places = stacked(graph, input, operator.outputs()).unwrap_or_default().into_iter();
-    let views = places.filter(|&(output, _)| is_data(graph.tensor(output)));
+    let parts = contiguous_parts(graph, input, operator.outputs()).unwrap_or_default().into_iter();
+    let views = parts.filter(|&(output, _)| is_data(graph.tensor(output)));
     views.map(|(output, at)| Permit::View { input, output, at }).collect()
 }
 
-/// If what is cut out is in one piece: nothing is before the axis that is cut, and all that is
-/// behind it is kept.
+/// A view, if the slice is contiguous: all axes before the sliced one are 1 in the output, and all axes after it
+/// are kept whole.
 fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
     let (&input, &output) = operator.inputs().first().zip(operator.outputs().first())?;
     let (whole, part) = (graph.tensor(input), graph.tensor(output));
@@ -225,42 +225,44 @@ fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
     let are_data = [whole, part].iter().all(|tensor| tensor.kind().is_activation());
     let fit =
         from.len() == to.len() && from.len() == begin.len() && whole.element_type() == part.element_type();
-    let within = || begin.iter().zip(to).zip(from).all(|((&at, &own), &dim)| at.saturating_add(own) <= dim);
+    let within = || {
+        begin.iter().zip(to).zip(from).all(|((&start, &length), &dim)| start.saturating_add(length) <= dim)
+    };
     if !are_data || !fit || part.bytes() == 0 || !within() {
         return None;
     }
     let cut = to.iter().position(|&dim| dim != 1).unwrap_or(to.len());
     let is_whole = (cut + 1..to.len()).all(|axis| to[axis] == from[axis]);
-    // No overflow: the first element is within the tensor, which has some.
-    let place = begin.iter().zip(from).fold(0, |place, (&at, &dim)| place * dim + at);
-    is_whole.then_some(Permit::View { input, output, at: place * element })
+    // No overflow: the index is that of an element of the tensor.
+    let first = begin.iter().zip(from).fold(0, |index, (&start, &dim)| index * dim + start);
+    is_whole.then_some(Permit::View { input, output, at: first * element })
 }
 
-/// Where parts lie in a whole that they make up along one axis, if no dimension before it
-/// is more than 1: else they are interleaved.
-fn stacked(graph: &Graph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<(TensorId, u64)>> {
+/// Byte offsets of parts in the tensor that they form along one axis. None if a dimension before this axis is
+/// more than 1, as the parts are interleaved then.
+fn contiguous_parts(graph: &Graph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<(TensorId, u64)>> {
     let tensor = graph.tensor(whole);
     let shape = tensor.shape()?;
     let mut axis = None;
     let mut at = 0;
-    let mut places = Vec::new();
+    let mut offsets = Vec::new();
     for &id in parts {
         let part = graph.tensor(id);
-        let own = part.shape()?;
-        if own.len() != shape.len() || part.element_type() != tensor.element_type() {
+        let part_shape = part.shape()?;
+        if part_shape.len() != shape.len() || part.element_type() != tensor.element_type() {
             return None;
         }
-        let mut different = (0..shape.len()).filter(|&axis| own[axis] != shape[axis]);
+        let mut different = (0..shape.len()).filter(|&axis| part_shape[axis] != shape[axis]);
         let here = different.next();
         if different.next().is_some() || axis.is_some_and(|axis| here.is_some_and(|here| here != axis)) {
             return None;
         }
         axis = axis.or(here);
-        places.push((id, at));
+        offsets.push((id, at));
         at = part.bytes().checked_add(at)?;
     }
     let outermost = axis.is_none_or(|axis| shape[..axis].iter().all(|&dim| dim == 1));
-    // Parts of a byte do not add up.
+    // Elements of less than a byte: a part may end within a byte.
     let whole_bytes = tensor.element_type()?.bits()?.is_multiple_of(8);
-    (outermost && whole_bytes && at == tensor.bytes()).then_some(places)
+    (outermost && whole_bytes && at == tensor.bytes()).then_some(offsets)
 }

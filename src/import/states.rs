@@ -1,12 +1,12 @@
-//! Outputs that take the places of inputs.
-#![allow(dead_code)] // not every set of features has a graph importer
+//! States: outputs that replace inputs in the next run.
+#![allow(dead_code)] // unused without graph importers
 
 use super::{ImportError, ImportOptions, listing};
 use crate::error::Error;
 use crate::graph::{Graph, Tensor, TensorKind};
-use crate::ids::TensorId;
+use crate::support::ids::TensorId;
 
-/// Pairs inputs and outputs as the options say.
+/// Pairs the inputs and outputs that the options name.
 pub(super) fn keep(graph: &mut Graph, options: &ImportOptions) -> Result<(), ImportError> {
     for (input, output) in &options.states {
         let wrong = |reason: String| {
@@ -24,7 +24,7 @@ pub(super) fn keep(graph: &mut Graph, options: &ImportOptions) -> Result<(), Imp
     Ok(())
 }
 
-/// For buffers, which no graph has.
+/// Refuses states for a list of buffers, which has no inputs and outputs.
 pub(super) fn check_none(options: &ImportOptions) -> Result<(), ImportError> {
     let Some((input, output)) = options.states.first_key_value() else { return Ok(()) };
     let (input, output) = (input.clone(), output.clone());
@@ -32,7 +32,7 @@ pub(super) fn check_none(options: &ImportOptions) -> Result<(), ImportError> {
     Err(ImportError::State { input, output, reason })
 }
 
-/// Finds the input or output of this name; the error lists all names.
+/// Finds the input or output of a name. The error lists all names.
 fn named(
     graph: &Graph,
     name: &str,

@@ -1,4 +1,4 @@
-//! Note of sizes inside bodies that are upper bounds.
+//! The note about upper bounds inside bodies.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{MOST_LISTED, listed, short};
 use crate::graph::{Graph, TensorKind};
 
-/// Names the tensors of bodies whose size is an upper bound, as data decides on it; bodies within bodies
-/// included. A body that several operators run counts once. None if there is no such tensor.
+/// A note that names the tensors in bodies, nested bodies included, whose size depends on data and is an upper
+/// bound. A body that several operators run counts once. None if there is no such tensor.
 pub(super) fn note(graph: &Graph) -> Option<String> {
     let (mut shown, mut count) = (Vec::new(), 0);
     let (mut open, mut seen) = (vec![graph], HashSet::new());

@@ -19,8 +19,8 @@ use super::pack::{OffsetMethod, conflict, pack};
 use super::split::{LoadOptimum, optimum_by_load};
 use super::state::{PathAssignment, PlacementState};
 use crate::error::Result;
-use crate::limits::{Limits, Meter, Stop};
-use crate::random::{Keys, Random};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::random::{Keys, Random};
 
 /// A constraint of a node: the item does not lie in the pool at one point, or is not resident there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

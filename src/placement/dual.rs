@@ -13,7 +13,7 @@
 use super::instance::Instance;
 use super::path::{AllowedPools, PathFinder, Prices};
 use super::way::ResidencyPath;
-use crate::limits::{Meter, Stop};
+use crate::support::limits::{Meter, Stop};
 
 /// Below this number of rounds, prices rise in long steps from the first round on.
 const FEW_ROUNDS: u32 = 100;

@@ -19,11 +19,11 @@
 //! other; [`Instance::points_of`] is the range of an item. The masks encode all constraints: the pools of
 //! the first and last point are fixed, and a point with no live byte allows the backing store only.
 
-use crate::ids::PoolId;
-use crate::limits::Limits;
+use crate::support::ids::PoolId;
+use crate::support::limits::Limits;
 
 /// Maximum number of pools; the last pool is the backing store.
-pub(crate) const MAX_POOLS: usize = crate::pools::Pools::MAX_COUNT;
+pub(crate) const MAX_POOLS: usize = crate::graph::Pools::MAX_COUNT;
 
 /// Above this number of accesses, the searches use greedy choices only.
 const LARGE: usize = 30_000;

@@ -50,9 +50,9 @@ pub(crate) use room::MAX_BYTES;
 pub(crate) use way::{ResidencyInterval, ResidencyPath};
 
 use crate::error::Result;
-use crate::ids::PoolId;
-use crate::limits::{Limits, Meter, Stop};
-use crate::random::Random;
+use crate::support::ids::PoolId;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::random::Random;
 use dual::{AscentLimits, DualSolution, LagrangianRelaxation};
 use pack::{OffsetMethod, pack};
 use path::{AllowedPools, PathFinder, Prices};

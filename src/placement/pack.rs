@@ -12,9 +12,9 @@ use super::state::PathAssignment;
 use super::way::{ResidencyInterval, ResidencyPath};
 use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
-use crate::limits::{Limits, Stop};
 use crate::problem::{Buffer, Problem};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Limits, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// A residency interval with its offset.
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +163,7 @@ fn solve_offsets(problem: &Problem, method: OffsetMethod<'_>, limits: &Limits) -
         return Ok((in_time::offsets(problem, limits)?, (0, Stop::Finished), false));
     };
     let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, search)?;
-    let lower_bound = proven.max(crate::bound::lower_bound(problem).bytes);
+    let lower_bound = proven.max(crate::problem::lower_bound(problem).bytes);
     let is_proven = problem.capacity().is_some_and(|capacity| lower_bound > capacity);
     Ok((offsets, (nodes, stop), is_proven))
 }

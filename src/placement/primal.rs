@@ -6,9 +6,9 @@
 
 use super::path::Prices;
 use super::state::PlacementState;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
+use crate::support::sorting::sort_by_keys;
 
 /// Item insertions in one descent.
 const DESCENT_WORK: usize = 1_000_000;

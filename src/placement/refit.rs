@@ -21,14 +21,13 @@ use super::path::Prices;
 use super::shelf::PoolOccupancy;
 use super::state::PlacementState;
 use super::way::ResidencyInterval;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
-use crate::sorting::{sort_by_keys, sort_keyed};
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
+use crate::support::sorting::{sort_by_keys, sort_keyed};
 
 /// Paths tried for an item until its intervals have offsets.
 const MAX_PATHS: usize = 4;
-/// Maximum number of steps of all intervals together; above it the occupancy by step would take too much
-/// memory.
+/// Maximum number of steps of all intervals together; larger assignments are not searched.
 const MAX_STEPS: u64 = 100_000_000;
 /// Maximum number of moves, and of successive rounds without gain.
 const MAX_MOVES: usize = 20_000;

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 use crate::allocate::gcd;
-use crate::sorting::sort_by_keys;
+use crate::support::sorting::sort_by_keys;
 
 /// A knapsack of items with sizes and savings.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +145,7 @@ impl ResidentItems {
 #[cfg(test)]
 mod tests {
     use super::{KnapsackBound, ResidentItems};
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     #[test]
     fn best_is_that_of_all_subsets() {

@@ -75,7 +75,7 @@ impl FreeBytes {
 #[cfg(test)]
 mod tests {
     use super::FreeBytes;
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     #[test]
     fn least_of_ranges_as_counted() {

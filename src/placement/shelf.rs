@@ -2,17 +2,19 @@
 
 use std::cell::Cell;
 
+use smallvec::SmallVec;
+
 use super::pack::PlacedInterval;
-use crate::sorting::sort_keyed;
+use super::way::ResidencyInterval;
+use crate::support::sorting::sort_keyed;
 
 /// The placed intervals of a pool, indexed by step.
 #[derive(Debug)]
 pub(crate) struct PoolOccupancy {
     bytes: u64,
     alignment: u64,
-    /// By step: the intervals that are present, and those of them that start there.
-    present: Vec<Vec<u32>>,
-    starts: Vec<Vec<u32>>,
+    present: CoveringIntervals,
+    starts: StartingIntervals,
     /// By number: an interval and its size.
     intervals: Vec<(PlacedInterval, u64)>,
     unused: Vec<u32>,
@@ -28,14 +30,122 @@ const SORT_WORK: u64 = 16;
 /// Intervals of at least this many steps go to the lower end of a hole.
 const LONG: u32 = 8;
 
+/// Intervals by the steps that they cover: a segment tree. Each node lists the intervals that cover all of
+/// its steps but not all of its parent's. So an interval is in O(log steps) lists, and an interval that
+/// covers a step is in exactly one list on the path from the leaf of the step to the root.
+#[derive(Debug)]
+struct CoveringIntervals {
+    leaves: usize,
+    lists: Vec<Vec<u32>>,
+}
+
+impl CoveringIntervals {
+    fn new(steps: u32) -> Self {
+        let leaves = (steps as usize).next_power_of_two();
+        Self { leaves, lists: vec![Vec::new(); 2 * leaves] }
+    }
+
+    /// The nodes that list an interval.
+    fn nodes(&self, interval: ResidencyInterval) -> SmallVec<[usize; 32]> {
+        let (mut from, mut end) = (self.leaves + interval.from as usize, self.leaves + interval.end as usize);
+        let mut nodes = SmallVec::new();
+        while from < end {
+            if !from.is_multiple_of(2) {
+                nodes.push(from);
+                from += 1;
+            }
+            if !end.is_multiple_of(2) {
+                end -= 1;
+                nodes.push(end);
+            }
+            (from, end) = (from / 2, end / 2);
+        }
+        nodes
+    }
+
+    /// Adds an interval and returns the work.
+    fn insert(&mut self, number: u32, interval: ResidencyInterval) -> u64 {
+        let nodes = self.nodes(interval);
+        for &node in &nodes {
+            self.lists[node].push(number);
+        }
+        nodes.len() as u64
+    }
+
+    fn remove(&mut self, number: u32, interval: ResidencyInterval) -> u64 {
+        let mut work = 0;
+        for node in self.nodes(interval) {
+            let list = &mut self.lists[node];
+            work += 1 + list.len() as u64 / 8;
+            let position = list.iter().position(|&entry| entry == number).expect("the interval is listed");
+            list.swap_remove(position);
+        }
+        work
+    }
+
+    /// Intervals that cover a step.
+    fn at(&self, step: u32) -> impl Iterator<Item = u32> + '_ {
+        let parent = |&node: &usize| (node > 1).then_some(node / 2);
+        let path = std::iter::successors(Some(self.leaves + step as usize), parent);
+        path.flat_map(|node| self.lists[node].iter().copied())
+    }
+}
+
+/// Intervals by their first step, as linked lists: most steps have none or one.
+#[derive(Debug)]
+struct StartingIntervals {
+    /// By step: the first interval of its list.
+    first: Vec<u32>,
+    /// By interval: the next one of its list.
+    next: Vec<u32>,
+}
+
+/// End of a list.
+const END_OF_LIST: u32 = u32::MAX;
+
+impl StartingIntervals {
+    fn new(steps: u32) -> Self {
+        Self { first: vec![END_OF_LIST; steps as usize], next: Vec::new() }
+    }
+
+    fn insert(&mut self, number: u32, step: u32) {
+        let count = self.next.len().max(number as usize + 1);
+        self.next.resize(count, END_OF_LIST);
+        self.next[number as usize] = std::mem::replace(&mut self.first[step as usize], number);
+    }
+
+    /// Removes an interval and returns the work.
+    fn remove(&mut self, number: u32, step: u32) -> u64 {
+        let (mut before, mut current, mut work) = (None, self.first[step as usize], 1);
+        while current != number {
+            work += 1;
+            before = Some(current);
+            current = self.next[current as usize];
+        }
+        let next = self.next[current as usize];
+        match before {
+            None => self.first[step as usize] = next,
+            Some(before) => self.next[before as usize] = next,
+        }
+        work
+    }
+
+    /// Intervals that start at steps `from..end`.
+    fn within(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
+        let is_interval = |&number: &u32| number != END_OF_LIST;
+        let next = move |&number: &u32| Some(self.next[number as usize]).filter(is_interval);
+        let lists = self.first[from as usize..end as usize].iter().copied().filter(is_interval);
+        lists.flat_map(move |first| std::iter::successors(Some(first), next))
+    }
+}
+
 impl PoolOccupancy {
     pub(crate) fn new(steps: u32, bytes: u64, alignment: u64) -> Self {
-        let rows = vec![Vec::new(); steps as usize];
         Self {
             bytes,
             alignment,
-            present: rows.clone(),
-            starts: rows,
+            present: CoveringIntervals::new(steps),
+            starts: StartingIntervals::new(steps),
             intervals: Vec::new(),
             unused: Vec::new(),
             taken: Vec::new(),
@@ -54,7 +164,7 @@ impl PoolOccupancy {
 
     /// Inserts an interval of `size` bytes at its offset, which must be free, and returns its number.
     ///
-    /// O(steps of the interval).
+    /// O(log steps).
     pub(crate) fn insert(&mut self, placed: PlacedInterval, size: u64) -> u32 {
         let number = self.unused.pop().unwrap_or(self.intervals.len() as u32);
         match self.intervals.get_mut(number as usize) {
@@ -62,28 +172,17 @@ impl PoolOccupancy {
             None => self.intervals.push((placed, size)),
         }
         let interval = placed.interval;
-        self.spend(u64::from(interval.end - interval.from));
-        self.starts[interval.from as usize].push(number);
-        for row in &mut self.present[interval.from as usize..interval.end as usize] {
-            row.push(number);
-        }
+        let work = self.present.insert(number, interval);
+        self.starts.insert(number, interval.from);
+        self.spend(work);
         number
     }
 
-    /// Removes an interval.
-    ///
-    /// O(steps of the interval times the intervals present).
+    /// Removes an interval. Searches O(log steps) lists of intervals that cover the same steps.
     pub(crate) fn remove(&mut self, number: u32) -> PlacedInterval {
         let placed = self.intervals[number as usize].0;
-        let interval = placed.interval;
-        let mut work = 0;
-        let mut for_each_transition = |row: &mut Vec<u32>| {
-            work += 1 + row.len() as u64 / 8;
-            let index = row.iter().position(|&entry| entry == number).expect("the interval is present");
-            row.swap_remove(index);
-        };
-        for_each_transition(&mut self.starts[interval.from as usize]);
-        self.present[interval.from as usize..interval.end as usize].iter_mut().for_each(for_each_transition);
+        let work =
+            self.present.remove(number, placed.interval) + self.starts.remove(number, placed.interval.from);
         self.spend(work);
         self.unused.push(number);
         placed
@@ -143,8 +242,8 @@ impl PrefixSums {
     }
 
     /// Sum of the weights at lower offsets.
-    fn below(&self, index: u64) -> f64 {
-        self.sums[self.positions.partition_point(|&position| position < index)]
+    fn below(&self, position: u64) -> f64 {
+        self.sums[self.positions.partition_point(|&entry| entry < position)]
     }
 }
 
@@ -158,8 +257,9 @@ pub(crate) struct EvictionWindow {
 
 impl PoolOccupancy {
     /// The offset for `size` bytes at steps `from..end` that displaces the least weight, with a weight for
-    /// each item; none if every offset has infinite weight. The sum of displaced weights changes only at
-    /// ends of intervals, so it suffices to try the aligned offsets next to them.
+    /// each item, and the lowest of equal ones; none if every offset has infinite weight. The sum of
+    /// displaced weights changes only at ends of intervals, so it suffices to try the aligned offsets next
+    /// to them.
     ///
     /// O(t + k log k) for k intervals that are present at these t steps.
     pub(crate) fn cheapest_window(
@@ -183,9 +283,10 @@ impl PoolOccupancy {
         self.spend(u64::from(end - from) + 2 * SORT_WORK * starts.len() as u64);
         let [starts, ends] = [PrefixSums::new(starts), PrefixSums::new(ends)];
         let mut best: Option<EvictionWindow> = None;
-        for offset in positions.into_iter().filter(|&index| index <= highest) {
+        for offset in positions.into_iter().filter(|&offset| offset <= highest) {
             let weight = starts.below(offset + size) - ends.below(offset + 1);
-            if weight < f64::INFINITY && best.is_none_or(|best| weight < best.weight) {
+            let is_better = |best: EvictionWindow| (weight, offset) < (best.weight, best.offset);
+            if weight < f64::INFINITY && best.is_none_or(is_better) {
                 best = Some(EvictionWindow { offset, weight });
             }
         }
@@ -194,8 +295,7 @@ impl PoolOccupancy {
 
     /// Numbers of the intervals that are present at steps `from..end`.
     fn overlapping(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
-        let started = self.starts[from as usize + 1..end as usize].iter().flatten();
-        self.present[from as usize].iter().chain(started).copied()
+        self.present.at(from).chain(self.starts.within(from + 1, end))
     }
 
     /// Items whose intervals overlap these bytes at steps `from..end`.
@@ -219,7 +319,7 @@ mod tests {
     use super::PoolOccupancy;
     use crate::placement::pack::PlacedInterval;
     use crate::placement::way::ResidencyInterval;
-    use crate::random::Random;
+    use crate::support::random::Random;
 
     #[test]
     fn what_lies_in_holes_is_apart_and_holes_are_found_if_there_are_any() {

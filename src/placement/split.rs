@@ -26,8 +26,8 @@ use super::residents::{KnapsackBound, ResidentItems};
 use super::state::PlacementState;
 use super::sweep::{SweepProblem, SweepSolution, sweep};
 use super::way::ResidencyPath;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// The partition of the items for the exact search: the resident knapsack, the items that the sweep
 /// decides, and constants.

@@ -6,7 +6,7 @@ use super::instance::Instance;
 use super::path::{AllowedPools, PathFinder, Prices, bits};
 use super::room::FreeBytes;
 use super::way::{ResidencyInterval, ResidencyPath};
-use crate::random::Random;
+use crate::support::random::Random;
 
 /// A path for each item, by point, with its cost.
 #[derive(Clone, Debug)]

@@ -12,12 +12,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Planner, checked};
-use crate::effort::Effort;
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::limits::{Limits, Stop};
-use crate::plan::{BodyPlan, Plan, Status, bodies_of};
-use crate::pool_plan::PoolPlan;
+use crate::plan::{BodyPlan, Plan, PoolPlan, bodies_of};
+use crate::problem::Status;
+use crate::support::effort::Effort;
+use crate::support::limits::{Limits, Stop};
 use crate::verify::{provable_plan_bound, verify_pools};
 
 /// Plans of all bodies of a graph.

@@ -1,6 +1,6 @@
 //! The budget of one planning call, split among its stages.
 
-use crate::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// Search nodes that the stages of a call have spent, and the most severe reason why a stage
 /// stopped.

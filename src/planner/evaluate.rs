@@ -3,18 +3,16 @@
 use super::shared::{Aliases, Order};
 use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, PackingEffort, Strategy, allocate_around};
-use crate::bound::{LowerBound, bound_of_load, lower_bound};
-use crate::effort::Effort;
 use crate::error::Result;
-use crate::graph::{Graph, Tensor, TensorKind};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::Limits;
+use crate::graph::{Graph, Tensor, TensorKind, Variables};
 use crate::liveness::Liveness;
-use crate::occupant::Variables;
-use crate::plan::{Plan, PlanBound, Status};
-use crate::problem::Problem;
+use crate::plan::{Plan, PlanBound};
+use crate::problem::{LowerBound, Problem, Status, bound_of_load, lower_bound};
 use crate::schedule::Scheduler;
 use crate::sharing::concerns;
+use crate::support::effort::Effort;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::Limits;
 
 /// Above this number of tensors and scratch areas, [`Effort::Default`] tries as few candidates as
 /// [`Effort::Quick`], and both try one choice of aliases for each.

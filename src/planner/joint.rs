@@ -10,18 +10,19 @@
 
 use super::Planner;
 use super::shared::Order;
-use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Limits, Meter, Stop};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
 use crate::schedule::{Ordering, Scheduler};
 use crate::sharing::{
-    Contents, Groups, Interrupted, Layout, Making, Relation, Sharing, in_force, live_ranges,
+    Alias, AliasBuilder, AliasLayout, ContentAliases, Interrupted, RigidGroups, Sharing, in_force,
+    live_ranges,
 };
-use crate::sorting::sort_by_keys;
+use crate::support::effort::Effort;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// Graphs with more operators are not searched.
 const MAX_OPERATORS: usize = 10;
@@ -36,7 +37,7 @@ const NODES_FOR_PROOF: u64 = 1_000_000;
 /// An alias that is permitted but not mandatory.
 #[derive(Clone, Copy)]
 enum AliasChoice {
-    Relation(Relation),
+    Content(Alias),
     InPlace { input: TensorId, output: TensorId },
 }
 
@@ -94,7 +95,7 @@ impl Planner {
         }
         let is_thorough = self.ordering == Ordering::Optimal || self.effort == Effort::Thorough;
         let mut meter = Meter::new(limits, if is_thorough { NODES_FOR_PROOF } else { NODES });
-        let contents = match Contents::new(graph, self.alignment, self.sharing, &mut meter) {
+        let contents = match ContentAliases::new(graph, self.alignment, self.sharing, &mut meter) {
             Ok(contents) => contents,
             Err(stop) => return Ok(ExhaustiveResult { stop, nodes: meter.nodes(), ..skipped }),
         };
@@ -127,15 +128,15 @@ impl Planner {
         }
     }
 
-    /// The alias choices of a graph: related contents first, then writes in place.
-    fn choices(&self, graph: &Graph, contents: &Contents) -> Vec<AliasChoice> {
-        let mut relations = contents.relations.clone();
-        relations.extend(&contents.dropped);
+    /// The alias choices of a graph: tensors of equal contents first, then writes in place.
+    fn choices(&self, graph: &Graph, contents: &ContentAliases) -> Vec<AliasChoice> {
+        let mut aliases = contents.aliases.clone();
+        aliases.extend(&contents.dropped);
         // In program order, the source of the bytes of an alias is decided before its users.
         let mut step = vec![0u64; graph.operators().len()];
         (0..).zip(graph.file_order()).for_each(|(position, id)| step[id.index()] = position);
-        sort_by_keys(&mut relations, |relation| [step[relation.operator.index()], 0]);
-        let mut choices: Vec<AliasChoice> = relations.into_iter().map(AliasChoice::Relation).collect();
+        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()], 0]);
+        let mut choices: Vec<AliasChoice> = aliases.into_iter().map(AliasChoice::Content).collect();
         for &operator in graph.file_order() {
             for permit in graph.operator(operator).permits() {
                 if let Permit::InPlace { input, output } = *permit
@@ -154,7 +155,7 @@ struct JointSearch<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     scheduler: &'a Scheduler<'a>,
-    contents: &'a Contents,
+    contents: &'a ContentAliases,
     choices: Vec<AliasChoice>,
     /// Arena of the incumbent in bytes.
     height: u64,
@@ -176,7 +177,7 @@ impl JointSearch<'_> {
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
         let builder =
-            Making::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
+            AliasBuilder::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
         let order = Order::new(planner, self.scheduler, order, &liveness, self.over_orders)?;
         self.choose(builder, 0, &order, meter)?;
         Ok(self.height)
@@ -185,21 +186,21 @@ impl JointSearch<'_> {
     /// Decides the alias choices from `next` on, with and without each.
     fn choose(
         &mut self,
-        mut builder: Making<'_>,
+        mut builder: AliasBuilder<'_>,
         next: usize,
         order: &Order<'_>,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<(), SearchEnd> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
-                builder.allow(order.operators, meter)?;
+                builder.collect_overlaps(order.operators, meter)?;
             }
             return self.pack(&builder.finish(), order, meter);
         };
         let mut with = builder.clone();
         let is_permitted = match choice {
-            AliasChoice::Relation(relation) => with.tie(&[relation], meter)?,
-            AliasChoice::InPlace { input, output } => with.write_over(input, output, meter)?,
+            AliasChoice::Content(alias) => with.try_add(&[alias], meter)?,
+            AliasChoice::InPlace { input, output } => with.try_write_in_place(input, output, meter)?,
         };
         if is_permitted {
             self.choose(with, next + 1, order, meter)?;
@@ -210,14 +211,14 @@ impl JointSearch<'_> {
     /// Searches for offsets below the incumbent for one order and set of aliases.
     fn pack(
         &mut self,
-        layout: &Layout,
+        layout: &AliasLayout,
         order: &Order<'_>,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<(), SearchEnd> {
         meter.spend(1)?;
         // Fixed tensors may be too close for the bounding boxes of these groups. The packing of their exact
         // shapes starts from the boxes, so this set of aliases is skipped.
-        let Ok(groups) = Groups::new(order.liveness, layout) else {
+        let Ok(groups) = RigidGroups::new(order.liveness, layout) else {
             self.is_proven = false;
             return Ok(());
         };

@@ -16,22 +16,16 @@ use std::sync::atomic::{self, AtomicU64};
 use crate::allocate::{
     Allocation, Auto, Greedy, PackingEffort, Strategy, allocate_around, choose, infeasible_core,
 };
-use crate::bound::lower_bound;
-use crate::choice::Choice;
-use crate::effort::Effort;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::ids::{BufferId, OperatorId};
-use crate::infeasible::InfeasibleCore;
-use crate::limits::{Limits, Stop};
+use crate::graph::{Graph, Occupant, Variables};
 use crate::liveness::Liveness;
-use crate::objects::{Inside, Objects};
-use crate::occupant::{Occupant, Variables};
-use crate::plan::{Placement, Plan, PlanInside, PlanObjects, SharedObject, Status};
-use crate::problem::Problem;
+use crate::plan::{Placement, Plan, PlanInside, PlanObjects, SharedObject};
+use crate::problem::{Choice, InfeasibleCore, Inside, Objects, Problem, Solution, Status, lower_bound};
 use crate::schedule::{Ordering, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
-use crate::solution::Solution;
+use crate::support::effort::Effort;
+use crate::support::ids::{BufferId, OperatorId};
+use crate::support::limits::{Limits, Stop};
 use crate::verify::{
     Violations, provable_bound, provable_plan_bound, verify, verify_choice, verify_solution, verify_until,
 };

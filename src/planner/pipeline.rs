@@ -16,14 +16,15 @@ use super::budget::Budget;
 use super::evaluate::{Evaluation, Packing};
 use super::{Planner, checked};
 use crate::allocate::{Greedy, PackingEffort};
-use crate::effort::Effort;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::Stop;
-use crate::plan::{Plan, Status};
-use crate::schedule::{Others, Schedule, Scheduler};
+use crate::plan::Plan;
+use crate::problem::Status;
+use crate::schedule::{AlternativeOrders, Schedule, Scheduler};
 use crate::sharing::{Sharing, concerns};
+use crate::support::effort::Effort;
+use crate::support::ids::OperatorId;
+use crate::support::limits::Stop;
 
 /// Largest number of tensors and scratch areas for which greedy by size runs to its end at any limit.
 pub(super) const MOST_AT_ANY_LIMIT: usize = 5_000;
@@ -243,7 +244,7 @@ impl<'a> Pipeline<'a> {
         if !self.is_open() {
             return Ok(());
         }
-        let others = Others::new(self.scheduler, schedule)?;
+        let others = AlternativeOrders::new(self.scheduler, schedule)?;
         let is_large = self.graph.operators().len() > MOST_AT_ANY_LIMIT;
         let count = if is_large && self.effort() < Effort::Thorough { 1 } else { OTHERS };
         for seed in 1..=count {

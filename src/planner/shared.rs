@@ -4,18 +4,17 @@ use std::ops::Range;
 
 use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, Strategy, allocate_around};
-use crate::bound::bound_of_load;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::ids::{BufferId, OperatorId};
-use crate::limits::{Limits, Meter, Stop};
+use crate::graph::{Graph, Occupant};
 use crate::liveness::Liveness;
-use crate::objects::Objects;
-use crate::occupant::Occupant;
-use crate::plan::{Plan, PlanBound, Share, Status};
-use crate::problem::{Buffer, Problem};
+use crate::plan::{Plan, PlanBound, Share};
+use crate::problem::{Buffer, Objects, Problem, Status, bound_of_load};
 use crate::schedule::Scheduler;
-use crate::sharing::{Allowance, Contents, Groups, How, Layout, Wish, live_ranges};
+use crate::sharing::{
+    AliasLayout, ContentAliases, How, OverlapAllowance, RigidGroups, SharingPolicy, live_ranges,
+};
+use crate::support::ids::{BufferId, OperatorId};
+use crate::support::limits::{Limits, Meter, Stop};
 use crate::verify::verify_offsets;
 
 /// The data that all plans of an order share.
@@ -72,9 +71,9 @@ impl<'a> Order<'a> {
     ) -> Result<Plan> {
         let Self { planner, graph, .. } = *self;
         let alignment = planner.alignment.into();
-        let (contents, mut stopped) = Contents::within(limits, graph, alignment, planner.sharing)?;
+        let (contents, mut stopped) = ContentAliases::within(limits, graph, alignment, planner.sharing)?;
         let live = live_ranges(graph, self.liveness);
-        let wishes = Wish::variants(planner.sharing);
+        let wishes = SharingPolicy::variants(planner.sharing);
         let wishes = match aliases {
             Aliases::Fewest => &wishes[wishes.len() - 1..],
             Aliases::Most => &wishes[..1],
@@ -85,7 +84,7 @@ impl<'a> Order<'a> {
         let mut fixed_overlap = None;
         for &wish in wishes {
             let (layout, stop) =
-                Layout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
+                AliasLayout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
             stopped = stopped.max(stop);
             if tried.contains(&layout.shares) {
                 continue;
@@ -118,13 +117,13 @@ impl<'a> Order<'a> {
     /// The plan of one choice of aliases.
     fn plan_layout(
         &self,
-        layout: &Layout,
+        layout: &AliasLayout,
         strategy: &dyn Strategy,
         effort: Option<PackingEffort>,
         limits: &Limits,
     ) -> Result<Plan> {
         limits.go_on()?;
-        let groups = Groups::new(self.liveness, layout)?;
+        let groups = RigidGroups::new(self.liveness, layout)?;
         limits.go_on()?;
         let problem = self.planner.equipped(&groups.problem)?;
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
@@ -153,7 +152,7 @@ impl<'a> Order<'a> {
     }
 
     /// The plan with these offsets of the groups.
-    pub(super) fn plan_of(&self, layout: &Layout, groups: &Groups, offsets: &[u64]) -> Plan {
+    pub(super) fn plan_of(&self, layout: &AliasLayout, groups: &RigidGroups, offsets: &[u64]) -> Plan {
         let Self { planner, graph, liveness, .. } = *self;
         let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
         let load = groups.load(graph, liveness, &layout.allowances);
@@ -182,8 +181,8 @@ impl<'a> Order<'a> {
     /// exceed the lower bound and some group is no rectangle.
     fn packed(
         &self,
-        layout: &Layout,
-        groups: &Groups,
+        layout: &AliasLayout,
+        groups: &RigidGroups,
         (problem, offsets): (&Problem, &[u64]),
         effort: PackingEffort,
         limits: &Limits,
@@ -207,8 +206,8 @@ impl<'a> Order<'a> {
     /// The reason to stop.
     pub(super) fn shapes<'p>(
         &self,
-        layout: &Layout,
-        groups: &Groups,
+        layout: &AliasLayout,
+        groups: &RigidGroups,
         problem: &'p Problem,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<Option<Shapes<'p>>, Stop> {
@@ -218,7 +217,7 @@ impl<'a> Order<'a> {
                 buffer_of[tensor.index()] = Some(id);
             }
         }
-        let reach = |allowance: &Allowance| {
+        let reach = |allowance: &OverlapAllowance| {
             let (lower, upper) = (buffer_of[allowance.lower.index()]?, buffer_of[allowance.upper.index()]?);
             Some(Reach { lower, upper, bytes: allowance.reach })
         };
@@ -229,19 +228,19 @@ impl<'a> Order<'a> {
 
 /// The alias of two tensors that overlap in part, if they do and this allowance permits it; another
 /// allowance of the same pair may reach further.
-fn overlap(plan: &Plan, allowance: &Allowance) -> Option<Share> {
+fn overlap(plan: &Plan, allowance: &OverlapAllowance) -> Option<Share> {
     let placement = |id| plan.placement(Occupant::Tensor(id));
     let (lower, upper) = (placement(allowance.lower)?, placement(allowance.upper)?);
     let meet = lower.offset < upper.end() && upper.offset < lower.end();
     let is_permitted =
         lower.offset <= upper.offset && lower.end().saturating_sub(upper.offset) <= allowance.reach;
-    let Allowance { operator, lower: of, upper: tensor, .. } = *allowance;
+    let OverlapAllowance { operator, lower: of, upper: tensor, .. } = *allowance;
     let share = || Share { operator, tensor, of, at: upper.offset - lower.offset, how: How::Overlap };
     (meet && is_permitted).then(share)
 }
 
 /// The buffers as pieces of the exact shapes of their groups.
-fn pieces(liveness: &Liveness, groups: &Groups) -> Vec<Piece> {
+fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
     let buffers = liveness.problem().ids().zip(liveness.problem().buffers());
     let piece = |((id, buffer), &(shape, from)): ((BufferId, &Buffer), &(u32, u64))| Piece {
         shape,
@@ -250,19 +249,19 @@ fn pieces(liveness: &Liveness, groups: &Groups) -> Vec<Piece> {
         live: buffer.live(),
         buffer: id,
     };
-    buffers.zip(&groups.place).map(piece).collect()
+    buffers.zip(&groups.position).map(piece).collect()
 }
 
 /// Shared objects of groups as those of their members. Nesting is stated only for tensors that are alone in
 /// their groups.
-fn member_objects(objects: &Objects, groups: &Groups) -> Objects {
-    let of_buffer = groups.place.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
+fn member_objects(objects: &Objects, groups: &RigidGroups) -> Objects {
+    let of_buffer = groups.position.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
     let alone = |group: BufferId| match groups.members[group.index()].as_slice() {
         &[only] => Some(only),
         _ => None,
     };
     let inside = objects.inside.iter().filter_map(|nested| {
-        Some(crate::objects::Inside { guest: alone(nested.guest)?, host: alone(nested.host)?, at: nested.at })
+        Some(crate::problem::Inside { guest: alone(nested.guest)?, host: alone(nested.host)?, at: nested.at })
     });
     Objects { of_buffer: of_buffer.collect(), inside: inside.collect(), ..objects.clone() }
 }

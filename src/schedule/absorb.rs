@@ -1,9 +1,9 @@
 //! Reduction: operators that cost nothing right after their only predecessor.
 
+use super::merged::MergedOperator;
 use super::network::Network;
-use super::reduce::MergedOperator;
-use crate::limits::{Meter, Stop};
-use crate::sorting::unique;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::unique;
 
 /// Merges operators into their only predecessor if running right after it costs nothing in any
 /// order. Typical cases are activation functions in place and views.
@@ -24,8 +24,12 @@ use crate::sorting::unique;
 /// The reason for stopping.
 pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
-    let mut parts: Vec<MergedOperator> =
-        (0..count).map(|operator| MergedOperator::single(network, operator)).collect();
+    let mut parts: Vec<MergedOperator> = Vec::with_capacity(count as usize);
+    for operator in 0..count {
+        // Listing the tensors of an operator takes about a microsecond.
+        meter.work(512)?;
+        parts.push(MergedOperator::single(network, operator));
+    }
     let mut into: Vec<u32> = (0..count).collect();
     for operator in 0..count {
         // The predecessor may itself have moved into an earlier host.

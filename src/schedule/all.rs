@@ -3,8 +3,8 @@
 use super::Scheduler;
 use super::cursor::ExecutionState;
 use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::{Meter, Stop};
+use crate::support::ids::OperatorId;
+use crate::support::limits::{Meter, Stop};
 
 /// Callback for each order. Returns the height below which further orders must stay.
 type OrderVisitor<'v, E> = &'v mut dyn FnMut(&[OperatorId], &mut Meter<'_>) -> Result<u64, E>;

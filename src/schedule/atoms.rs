@@ -9,9 +9,9 @@ use super::Result;
 use super::rows::Rows;
 use crate::effects::{Reuse, reuses};
 use crate::graph::Graph;
-use crate::ids::TensorId;
-use crate::limits::{Limits, Meter};
-use crate::sharing::{Contents, Sharing, SourceRange, SourceRanges, concerns};
+use crate::sharing::{ContentAliases, Sharing, SourceRange, SourceRanges, concerns};
+use crate::support::ids::TensorId;
+use crate::support::limits::{Limits, Meter};
 
 /// A range of bytes of one source tensor that the same tensors hold.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Atoms {
     ) -> Result<Self> {
         let contents = |limits: &Limits| {
             let meter = &mut Meter::new(limits, u64::MAX);
-            Contents::new(graph, default_alignment, sharing, meter)
+            ContentAliases::new(graph, default_alignment, sharing, meter)
         };
         // Without sharing, every tensor is a single atom.
         let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };
@@ -116,7 +116,7 @@ impl Atoms {
         };
         limits.go_on()?;
         for (tensor, tensor_ranges) in graph.tensors().iter().zip(&of_tensor) {
-            let runs = |id: &crate::ids::OperatorId| !graph.operator(*id).is_folded();
+            let runs = |id: &crate::support::ids::OperatorId| !graph.operator(*id).is_folded();
             let is_read = tensor.readers().iter().any(runs);
             for range in *tensor_ranges {
                 for atom in atoms(range) {

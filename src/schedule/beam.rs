@@ -3,9 +3,9 @@
 use super::charge_nodes;
 use super::network::Network;
 use super::walk::{ReadyCursor, zobrist_keys};
-use crate::limits::{Meter, Stop};
-use crate::random::Keys;
-use crate::sorting::{Keyed, sort_keyed};
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Keys;
+use crate::support::sorting::{Keyed, sort_keyed};
 
 /// An executed set that the search has kept: a node of the tree of partial orders.
 struct BeamNode {

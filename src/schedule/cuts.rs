@@ -2,8 +2,8 @@
 
 use super::cursor::step_bytes;
 use super::network::Network;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// An infinite capacity: more than any sum of sizes.
 const UNBOUNDED: u64 = u64::MAX / 4;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cursor::ExecutionState;
 use super::network::Network;
-use crate::limits::{Meter, Stop};
+use crate::support::limits::{Meter, Stop};
 
 /// The rule that selects the next operator among those that are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

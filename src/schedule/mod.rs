@@ -13,9 +13,11 @@ mod absorb;
 mod all;
 mod atoms;
 mod beam;
+mod closure;
 mod cursor;
 mod cuts;
 mod greedy;
+mod merged;
 mod network;
 mod others;
 mod parting;
@@ -34,7 +36,7 @@ use cursor::peak;
 use cuts::{CutGoal, cut_bound};
 use greedy::GreedyRule;
 use network::Network;
-pub(crate) use others::Others;
+pub(crate) use others::AlternativeOrders;
 use parting::SubproblemBuilder;
 use reduce::ReducedNetwork;
 pub(crate) use rows::Rows;
@@ -43,11 +45,10 @@ use segments::independent_ranges;
 
 use std::cell::OnceCell;
 
-use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::{Limits, Meter, Stop};
-use crate::occupant::Variables;
+use crate::graph::{Graph, Variables};
 use crate::sharing::Sharing;
+use crate::support::ids::OperatorId;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// The result of a phase that may be stopped.
 type Result<T> = std::result::Result<T, Stop>;

@@ -7,19 +7,18 @@ use super::atoms::{Atom, Atoms};
 use super::rows::Rows;
 use super::saves::{Saving, SavingTable};
 use crate::effects::{Reuse, ReusePair, reuses};
-use crate::graph::{Graph, Tensor, TensorKind};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::Limits;
-use crate::occupant::Variables;
+use crate::graph::{Graph, Tensor, TensorKind, Variables};
 use crate::sharing::{Sharing, concerns};
-use crate::sorting::{sort_by_keys, unique};
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::Limits;
+use crate::support::sorting::{sort_by_keys, unique};
 
 /// Operators with their tensors and dependencies. Operators are numbered in a valid order. Tensors are
 /// atoms that need memory in the arena for a part of the run.
 ///
 /// Sizes are rounded up to `unit`, the smallest alignment. The arena of an order is at least the
 /// sum of rounded sizes live at a step, minus the largest padding among them: the padding of the
-/// topmost tensor may be beyond the end of the arena. See [`bound`](crate::bound).
+/// topmost tensor may be beyond the end of the arena. See [`bound`](crate::problem).
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     /// By operator: its predecessors.

@@ -6,8 +6,8 @@ use super::parting::SubproblemBuilder;
 use super::segments::independent_ranges;
 use super::{MAX_SEARCHED, Schedule, Scheduler};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::{Limits, Meter, Stop};
+use crate::support::ids::OperatorId;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// Width of the beam.
 const WIDTH: usize = 8;
@@ -15,7 +15,7 @@ const WIDTH: usize = 8;
 /// Maximum number of nodes for each order.
 const NODES: u64 = 400_000;
 
-pub(crate) struct Others<'a> {
+pub(crate) struct AlternativeOrders<'a> {
     graph: &'a Graph,
     /// The maximum peak of an order.
     peak: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Others<'a> {
     parts: Vec<(u32, Network)>,
 }
 
-impl<'a> Others<'a> {
+impl<'a> AlternativeOrders<'a> {
     /// Splits the network of a scheduler. `known` is the schedule whose peak the orders may not
     /// exceed. Linear in the graph.
     ///

@@ -5,8 +5,8 @@ use super::cursor::ExecutionState;
 use super::network::Network;
 use super::rows::Rows;
 use super::saves::SavingTable;
-use crate::limits::Limits;
-use crate::sorting::unique;
+use crate::support::limits::Limits;
+use crate::support::sorting::unique;
 
 /// Up to this number of tensors, paddings are computed exactly by a pass over all tensors.
 const MAX_EXACT_PADDING: u32 = 4_096;

@@ -1,9 +1,9 @@
 //! Reduction: operators that may run right before their only successor.
 
+use super::merged::MergedOperator;
 use super::network::Network;
-use super::reduce::MergedOperator;
-use crate::limits::{Meter, Stop};
-use crate::sorting::unique;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::unique;
 
 /// Merges operators into their only successor if running right before it costs nothing in any order.
 ///

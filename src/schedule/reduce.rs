@@ -1,16 +1,15 @@
 //! Reductions of a network that preserve an optimal order.
 
-use bitvec::vec::BitVec;
-
 use super::absorb::absorb;
+use super::closure::{MAX_CLOSURE, descendants};
+use super::merged::MergedOperator;
 use super::network::{Network, Paddings};
 use super::postpone::postpone;
 use super::rows::Rows;
-use super::saves::{Saving, SavingTable};
+use super::saves::SavingTable;
 use super::trees::{Segment, trees};
 use super::twins::order_twins;
-use crate::limits::{Meter, Stop};
-use crate::sorting::unique;
+use crate::support::limits::{Meter, Stop};
 
 /// A reduced network, and the operators of the original network that each of its operators stands
 /// for, in the order in which they run.
@@ -63,66 +62,6 @@ impl ReducedNetwork {
     /// Converts an order of the reduced network to an order of the original network.
     pub(super) fn expand(&self, order: &[u32]) -> Vec<u32> {
         order.iter().flat_map(|&operator| self.expansion.row(operator)).copied().collect()
-    }
-}
-
-/// One or more operators that a reduction merges into one.
-#[derive(Clone, Debug, Default)]
-pub(super) struct MergedOperator {
-    /// Operators of the original network in the order in which they run. Empty if they have been
-    /// moved to another merged operator.
-    pub(super) sequence: Vec<u32>,
-    pub(super) reads: Vec<u32>,
-    /// See [`Network::early`].
-    pub(super) early: Vec<u32>,
-    pub(super) writes: Vec<u32>,
-    /// Predecessors in the original network. Members of `sequence` are ignored.
-    pub(super) before: Vec<u32>,
-    pub(super) savings: Vec<Saving>,
-    pub(super) transient: u64,
-    pub(super) padding: u64,
-}
-
-impl MergedOperator {
-    /// A single operator without changes.
-    pub(super) fn single(network: &Network, operator: u32) -> Self {
-        Self {
-            sequence: vec![operator],
-            reads: network.reads.row(operator).to_vec(),
-            early: network.early.row(operator).to_vec(),
-            writes: network.writes.row(operator).to_vec(),
-            before: network.before.row(operator).to_vec(),
-            savings: network.savings.of(operator),
-            transient: network.transient[operator as usize],
-            padding: network.paddings.transient[operator as usize],
-        }
-    }
-
-    /// A segment of the optimal order of a tree, which runs after the previous segment.
-    fn segment(network: &Network, segment: Segment, previous: Option<u32>) -> Self {
-        let members = unique(segment.operators.clone());
-        let is_member = |operator: u32| members.binary_search(&operator).is_ok();
-        let of_all = |rows: &Rows| -> Vec<u32> {
-            unique(members.iter().flat_map(|&member| rows.row(member)).copied().collect())
-        };
-        let (mut reads, mut writes) = (of_all(&network.reads), of_all(&network.writes));
-        let is_internal = |tensor: u32| network.readers.row(tensor).iter().all(|&reader| is_member(reader));
-        reads.retain(|tensor| writes.binary_search(tensor).is_err());
-        writes.retain(|&tensor| network.stays[tensor as usize] || !is_internal(tensor));
-        // The hill is relative to the bytes before the segment. A step counts inputs as live before it
-        // and outputs as added, so the rest is transient.
-        let internal = segment.hill + i128::from(network.bytes(&reads)) - i128::from(network.bytes(&writes));
-        Self {
-            sequence: segment.operators,
-            // The segment is the only reader of its inputs, and they may die before the hill.
-            early: reads.clone(),
-            reads,
-            writes,
-            before: of_all(&network.before).into_iter().chain(previous).collect(),
-            savings: Vec::new(),
-            transient: u64::try_from(internal).unwrap_or(0),
-            padding: 0,
-        }
     }
 }
 
@@ -198,22 +137,4 @@ fn assemble(network: &Network, parts: &[MergedOperator]) -> ReducedNetwork {
     });
     smaller.set_dependencies(dependencies.collect());
     ReducedNetwork { network: smaller, expansion: rows(|part| &part.sequence) }
-}
-
-/// Maximum number of operators for reductions that need the transitive closure: it takes one bit for
-/// each pair of operators.
-pub(super) const MAX_CLOSURE: u32 = 8_192;
-
-/// By operator: the set of its descendants. O(dependencies * operators / 64).
-pub(super) fn descendants(network: &Network) -> Vec<BitVec<u64>> {
-    let count = network.operator_count() as usize;
-    let mut later: Vec<BitVec<u64>> = vec![BitVec::repeat(false, count); count];
-    for operator in (0..count).rev() {
-        let (of_operator, others) = later[operator..].split_first_mut().expect("one of them");
-        for &next in network.after.row(operator as u32) {
-            of_operator.set(next as usize, true);
-            *of_operator |= &others[next as usize - operator - 1];
-        }
-    }
-    later
 }

@@ -6,9 +6,9 @@ use std::collections::BinaryHeap;
 use super::charge_nodes;
 use super::network::Network;
 use super::walk::{ReadyCursor, zobrist_keys};
-use crate::limits::{Limits, Meter, Stop};
-use crate::random::Keys;
-use crate::sorting::{Keyed, sort_keyed};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::random::Keys;
+use crate::support::sorting::{Keyed, sort_keyed};
 
 /// An executed set with the lowest peak of any order that leads to it: a node of the search.
 struct ScheduleState {

@@ -1,8 +1,8 @@
 //! Reduction: optimal orders of trees of operators, in polynomial time (Liu, 1987).
 
 use super::network::Network;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// A segment of a tree's order. Running other operators within a segment gains nothing.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,9 @@
 //! Reduction: an order for identical operators (symmetry breaking).
 
+use super::closure::{MAX_CLOSURE, descendants};
 use super::network::Network;
-use super::reduce::{MAX_CLOSURE, descendants};
 use super::saves::Saving;
-use crate::sorting::{Keyed, sort_keyed};
+use crate::support::sorting::{Keyed, sort_keyed};
 
 /// Adds dependencies between identical operators, so that the search visits one order of them only.
 ///

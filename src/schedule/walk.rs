@@ -3,8 +3,8 @@
 use super::charge_nodes;
 use super::cursor::ExecutionState;
 use super::network::Network;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
 
 /// An execution state that keeps the list of ready operators up to date.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //! Views and concatenations without a copy are content aliases. This phase decides, in program
 //! order, which of them can hold at the same time. An alias is dropped if it contradicts an alias
 //! that was accepted earlier, a relative placement or an alignment. Dropping an alias is safe for
-//! bounds because the bytes it covers are listed in [`Contents::free`], and no bound counts them.
+//! bounds because the bytes it covers are listed in [`ContentAliases::free`], and no bound counts them.
 //! The phase costs O((tensors + source ranges) log tensors).
 
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 use super::{Alignment, How, Sharing, in_force};
 use crate::error::Error;
 use crate::graph::{Graph, Permit};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Limits, Meter, Stop};
-use crate::places::OffsetUnionFind;
-use crate::sorting::sort_by_keys;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::places::OffsetUnionFind;
+use crate::support::sorting::sort_by_keys;
 
 /// A range of a tensor's bytes together with the tensor that first writes these bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct SourceRange {
 }
 
 /// An alias: `tensor` may start `at` bytes after the start of `of`.
-pub(crate) use crate::effects::Share as Relation;
+pub(crate) use crate::effects::Share as Alias;
 
 /// The content aliases of a graph that can hold at the same time.
 ///
@@ -39,13 +39,13 @@ pub(crate) use crate::effects::Share as Relation;
 /// each other or the graph's relative placements. Aliases of operators that are earlier in
 /// program order take precedence.
 #[derive(Clone, Debug)]
-pub(crate) struct Contents {
+pub(crate) struct ContentAliases {
     pub(crate) source_ranges: SourceRanges,
-    pub(crate) relations: Vec<Relation>,
-    /// By operator: the index ranges of its aliases in `relations` and in `dropped`.
+    pub(crate) aliases: Vec<Alias>,
+    /// By operator: the index ranges of its aliases in `aliases` and in `dropped`.
     of_operator: Vec<[Range<usize>; 2]>,
     /// Aliases that contradict an accepted alias.
-    pub(crate) dropped: Vec<Relation>,
+    pub(crate) dropped: Vec<Alias>,
     /// Byte ranges `(tensor, start, end)` that a dropped alias covers. No bound may count these
     /// bytes, because another choice of aliases could share them.
     pub(crate) free: Vec<(TensorId, u64, u64)>,
@@ -66,7 +66,7 @@ const MAX_SOURCE_RANGES: usize = 1 << 21;
 /// Work units that one pass takes for each tensor.
 const WORK_PER_TENSOR: usize = 16;
 
-impl Contents {
+impl ContentAliases {
     /// Computes the content aliases within limits. If a limit is reached, only aliases that
     /// relative placements demand are returned, with the reason for stopping.
     ///
@@ -109,7 +109,7 @@ impl Contents {
         meter.work(WORK_PER_TENSOR * count)?;
         let mut contents = Self {
             source_ranges,
-            relations: Vec::new(),
+            aliases: Vec::new(),
             of_operator: vec![[0..0, 0..0]; graph.operators().len()],
             dropped: Vec::new(),
             free: Vec::new(),
@@ -126,13 +126,13 @@ impl Contents {
             contents.positions.tie(placement.tensor, placement.of, placement.at);
         }
         for &id in graph.file_order() {
-            let first = [contents.relations.len(), contents.dropped.len()];
+            let first = [contents.aliases.len(), contents.dropped.len()];
             let room = contents.room;
             contents.add(graph, id, sharing);
             let operator = graph.operator(id);
             let source_ranges = room - contents.room;
             meter.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + source_ranges)?;
-            let end = [contents.relations.len(), contents.dropped.len()];
+            let end = [contents.aliases.len(), contents.dropped.len()];
             contents.of_operator[id.index()] = [first[0]..end[0], first[1]..end[1]];
         }
         Ok(contents)
@@ -148,10 +148,10 @@ impl Contents {
     }
 
     /// The accepted and the dropped aliases of an operator.
-    pub(super) fn of(&self, operator: OperatorId) -> [&[Relation]; 2] {
+    pub(super) fn of(&self, operator: OperatorId) -> [&[Alias]; 2] {
         // Both lists are filled operator by operator, so an operator's aliases are consecutive.
         let [held, dropped] = self.of_operator[operator.index()].clone();
-        [&self.relations[held], &self.dropped[dropped]]
+        [&self.aliases[held], &self.dropped[dropped]]
     }
 
     /// Accepts or drops the content aliases that an operator permits.
@@ -178,15 +178,15 @@ impl Contents {
     /// an accepted one, all bytes of the output become free: a plan may use either of them.
     fn add_output(&mut self, graph: &Graph, operator: OperatorId, output: TensorId, permits: &[&Permit]) {
         let mut disjoint = DisjointAliases::default();
-        let mut accepted: Vec<Relation> = Vec::new();
-        let mut dropped: Vec<Relation> = Vec::new();
+        let mut accepted: Vec<Alias> = Vec::new();
+        let mut dropped: Vec<Alias> = Vec::new();
         for alias in permits.iter().filter_map(|permit| content_alias(graph, operator, permit)) {
             let conflict = disjoint.overlapping(graph, &alias);
             if !self.is_possible(graph, &alias) || conflict == Some(&alias) {
                 continue;
             }
             // Tie the tensors only if the byte ranges are disjoint: a tie cannot be undone.
-            let Relation { tensor, of, at, .. } = alias;
+            let Alias { tensor, of, at, .. } = alias;
             if conflict.is_none() && self.positions.tie(tensor, of, at) {
                 disjoint.add(graph, alias);
                 accepted.push(alias);
@@ -205,19 +205,19 @@ impl Contents {
                 dropped.iter().map(|alias| range(graph, alias)).map(|(from, end)| (output, from, end)),
             );
         }
-        self.relations.extend(accepted);
+        self.aliases.extend(accepted);
         self.dropped.extend(dropped);
     }
 
     /// Stores the source ranges of an output. Returns false if they exceed the remaining room.
     fn list(&mut self, graph: &Graph, output: TensorId, disjoint: &DisjointAliases) -> bool {
-        let is_view = |alias: &Relation| alias.how != How::Concat;
+        let is_view = |alias: &Alias| alias.how != How::Concat;
         let listed = match disjoint.from(0).next() {
             None => return true,
             Some(view) if is_view(view) => self.source_ranges.view(graph, output, view.of, view.at),
             Some(_) => {
                 // A lower bound on the number of ranges, checked before the list is allocated.
-                let count = |alias: &Relation| 1 + self.source_ranges.of(alias.tensor).len();
+                let count = |alias: &Alias| 1 + self.source_ranges.of(alias.tensor).len();
                 if disjoint.from(0).map(count).sum::<usize>() > self.room {
                     return false;
                 }
@@ -239,8 +239,8 @@ impl Contents {
 
     /// Returns true if relative placement and alignments allow the alias. The offsets of both
     /// tensors are multiples of the smaller alignment, so their distance must be one as well.
-    fn is_possible(&self, graph: &Graph, alias: &Relation) -> bool {
-        let Relation { tensor, of, at, .. } = *alias;
+    fn is_possible(&self, graph: &Graph, alias: &Alias) -> bool {
+        let Alias { tensor, of, at, .. } = *alias;
         let distance = graph.distance(tensor, of);
         let smaller = self.alignment(graph, of).min(self.alignment(graph, tensor));
         at.is_multiple_of(smaller) && distance.is_none_or(|distance| distance == i128::from(at))
@@ -264,7 +264,7 @@ fn overwrites(graph: &Graph, sharing: Sharing) -> Vec<Permit> {
 
 /// Returns the content alias of a permission. Returns none for permissions to overwrite, and for
 /// aliases that are empty, exceed the containing tensor, or involve a constant or a variable.
-fn content_alias(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Relation> {
+fn content_alias(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Alias> {
     let (tensor, of, at) = match *permit {
         Permit::View { input, output, at } => (output, input, at),
         Permit::Piece { input, output, at } => (input, output, at),
@@ -279,45 +279,45 @@ fn content_alias(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option
         _ if bytes == room => How::View,
         _ => How::Slice,
     };
-    (fits && both).then_some(Relation { operator, tensor, of, at, how })
+    (fits && both).then_some(Alias { operator, tensor, of, at, how })
 }
 
 /// Returns the byte range of the output that an alias defines.
-fn range(graph: &Graph, alias: &Relation) -> (u64, u64) {
+fn range(graph: &Graph, alias: &Alias) -> (u64, u64) {
     let from = if alias.how == How::Concat { alias.at } else { 0 };
     (from, from + graph.tensor(alias.tensor).bytes())
 }
 
 /// Returns the tensor whose bytes an alias defines: the concatenation, or the view.
-pub(super) fn output(alias: &Relation) -> TensorId {
+pub(super) fn output(alias: &Alias) -> TensorId {
     if alias.how == How::Concat { alias.of } else { alias.tensor }
 }
 
 /// Aliases that define disjoint byte ranges of one output: a map from the start of each range to
 /// its end and its alias.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DisjointAliases(BTreeMap<u64, (u64, Relation)>);
+pub(super) struct DisjointAliases(BTreeMap<u64, (u64, Alias)>);
 
 impl DisjointAliases {
     /// Returns the last alias whose byte range overlaps that of `alias`. O(log aliases).
-    pub(super) fn overlapping(&self, graph: &Graph, alias: &Relation) -> Option<&Relation> {
+    pub(super) fn overlapping(&self, graph: &Graph, alias: &Alias) -> Option<&Alias> {
         let (from, end) = range(graph, alias);
         let (_, (last_end, last)) = self.0.range(..end).next_back()?;
         (from < *last_end).then_some(last)
     }
 
     /// Adds an alias whose byte range is disjoint from all others.
-    pub(super) fn add(&mut self, graph: &Graph, alias: Relation) {
+    pub(super) fn add(&mut self, graph: &Graph, alias: Alias) {
         let (from, end) = range(graph, &alias);
         self.0.insert(from, (end, alias));
     }
 
-    pub(super) fn remove(&mut self, graph: &Graph, alias: &Relation) {
+    pub(super) fn remove(&mut self, graph: &Graph, alias: &Alias) {
         self.0.remove(&range(graph, alias).0);
     }
 
     /// Aliases whose byte ranges contain byte `at` or start after it, ascending.
-    pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Relation> {
+    pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Alias> {
         // The ranges are disjoint, so at most one range starts before `at` and contains it.
         let covering = self.0.range(..=at).next_back().filter(|(_, (end, _))| *end > at);
         let first = covering.map_or(at, |(&from, _)| from);

@@ -8,61 +8,33 @@
 
 use std::collections::BTreeMap;
 
-use super::contents::{Relation, output};
-use super::layout::{Allowance, Making, WORK_OF_A_TIE};
+use super::contents::{Alias, output};
+use super::layout::{AliasBuilder, OverlapAllowance, WORK_OF_A_TIE};
+use super::policy::SharingPolicy;
 use super::{How, Sharing};
 use crate::graph::{Permit, Side};
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
-
-/// The kinds of aliases that a plan uses, out of those that operators permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wish {
-    pub(super) sharing: Sharing,
-    /// Use views of a part of a tensor.
-    pub(super) slices: bool,
-    /// Write outputs in place of inputs.
-    pub(super) in_place: bool,
-    /// Prefer, for each output, the last of several inputs that it may replace, not the first.
-    pub(super) last_input: bool,
-}
-
-impl Wish {
-    /// The policies to try at a level of sharing, from the most aliases to the fewest.
-    pub(crate) fn variants(sharing: Sharing) -> [Self; 8] {
-        let all = Self { sharing, slices: true, in_place: sharing >= Sharing::InPlace, last_input: false };
-        [
-            all,
-            Self { last_input: true, ..all },
-            Self { slices: false, ..all },
-            Self { sharing: sharing.min(Sharing::InPlace), ..all },
-            Self { sharing: sharing.min(Sharing::InPlace), slices: false, ..all },
-            Self { in_place: false, ..all },
-            Self { sharing: sharing.min(Sharing::Views), in_place: false, ..all },
-            Self { sharing: Sharing::None, in_place: false, ..all },
-        ]
-    }
-}
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// Aliases of one output whose tensors are in one rigid group. Their distances are fixed already,
 /// so either all of them can be used or none.
 #[derive(Default)]
 struct AliasUnit {
-    wanted: Vec<Relation>,
+    wanted: Vec<Alias>,
     /// Aliases that hold as soon as the wanted ones do, provided that the distances agree.
-    companions: Vec<Relation>,
+    companions: Vec<Alias>,
 }
 
-impl Making<'_> {
+impl AliasBuilder<'_> {
     /// Uses as many of the policy's aliases as possible, in the order in which operators run.
     ///
     /// # Errors
     /// The reason for stopping.
-    pub(crate) fn grant(
+    pub(crate) fn apply_policy(
         &mut self,
         order: &[OperatorId],
-        policy: Wish,
+        policy: SharingPolicy,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
         // Phase 1: content aliases. They determine which bytes an operator writes and which inputs must
@@ -71,28 +43,28 @@ impl Making<'_> {
         for (number, id) in (0..).zip(order) {
             step[id.index()] = number;
         }
-        let is_wanted = |alias: &&Relation| match alias.how {
+        let is_wanted = |alias: &&Alias| match alias.how {
             How::View => policy.sharing >= Sharing::Views,
             How::Slice => policy.slices && policy.sharing >= Sharing::Views,
             How::Concat => policy.sharing >= Sharing::All,
             How::InPlace | How::Overlap => false,
         };
-        let mut aliases: Vec<Relation> = self.contents.relations.iter().filter(is_wanted).copied().collect();
+        let mut aliases: Vec<Alias> = self.contents.aliases.iter().filter(is_wanted).copied().collect();
         sort_by_keys(&mut aliases, |alias| [u64::from(step[alias.operator.index()]), 0]);
         for aliases in aliases.chunk_by(|first, second| output(first) == output(second)) {
             // A concatenation of k pieces would compare its group with each piece in turn. Merging all
             // pieces at once compares each pair of members once and gives the same result, see
-            // `tie_units`. Relative placement makes the result depend on the order of the aliases,
+            // `try_add_units`. Relative placement makes the result depend on the order of the aliases,
             // so aliases are then added one by one.
             if let [only] = aliases {
-                self.tie(&[*only], meter)?;
+                self.try_add(&[*only], meter)?;
             } else if self.has_forced() {
                 for &alias in aliases {
-                    self.tie(&[alias], meter)?;
+                    self.try_add(&[alias], meter)?;
                 }
             } else {
                 let units = self.units(aliases);
-                self.tie_units(&units, meter)?;
+                self.try_add_units(&units, meter)?;
             }
         }
         // Phase 2: in-place outputs. All content aliases are fixed now, so it is known which bytes an
@@ -104,13 +76,13 @@ impl Making<'_> {
         }
         // Phase 3: partial overlaps between groups.
         if policy.sharing >= Sharing::All {
-            self.allow(order, meter)?;
+            self.collect_overlaps(order, meter)?;
         }
         Ok(())
     }
 
     /// Partitions the aliases of one output by the rigid groups of their tensors.
-    fn units(&mut self, wanted: &[Relation]) -> Vec<AliasUnit> {
+    fn units(&mut self, wanted: &[Alias]) -> Vec<AliasUnit> {
         let mut number = BTreeMap::new();
         let mut units: Vec<AliasUnit> = Vec::new();
         for &alias in wanted {
@@ -140,14 +112,13 @@ impl Making<'_> {
     /// The result equals that of adding the units one after the other: a conflict is between two
     /// units or between a unit and the rest, so a set without a conflict can be added whole. With
     /// `c` conflicting units out of `k`, this takes O(c log k) attempts instead of k.
-    fn tie_units(&mut self, units: &[AliasUnit], meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let all =
-            |of: fn(&AliasUnit) -> &Vec<Relation>| units.iter().flat_map(of).copied().collect::<Vec<_>>();
-        let is_tied = self.tie_with(&all(|unit| &unit.wanted), &all(|unit| &unit.companions), meter)?;
+    fn try_add_units(&mut self, units: &[AliasUnit], meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let all = |of: fn(&AliasUnit) -> &Vec<Alias>| units.iter().flat_map(of).copied().collect::<Vec<_>>();
+        let is_tied = self.try_add_with(&all(|unit| &unit.wanted), &all(|unit| &unit.companions), meter)?;
         if !is_tied && units.len() > 1 {
             let (first, rest) = units.split_at(units.len() / 2);
-            self.tie_units(first, meter)?;
-            self.tie_units(rest, meter)?;
+            self.try_add_units(first, meter)?;
+            self.try_add_units(rest, meter)?;
         }
         Ok(())
     }
@@ -174,7 +145,7 @@ impl Making<'_> {
         for &output in operator.outputs() {
             let from = pairs.partition_point(|pair| pair.0 < output);
             for &(_, input) in pairs[from..].iter().take_while(|pair| pair.0 == output) {
-                if self.write_over(input, output, meter)? {
+                if self.try_write_in_place(input, output, meter)? {
                     break;
                 }
             }
@@ -187,7 +158,7 @@ impl Making<'_> {
     ///
     /// # Errors
     /// The reason for stopping.
-    pub(crate) fn write_over(
+    pub(crate) fn try_write_in_place(
         &mut self,
         input: TensorId,
         output: TensorId,
@@ -199,7 +170,7 @@ impl Making<'_> {
         // An earlier merge may have used this alias already, if it moved the two tensors together.
         match self.in_place(input, output) {
             Some(alias) if self.shares[alias.operator.index()].contains(&alias) => Ok(true),
-            Some(alias) => self.tie(&[alias], meter),
+            Some(alias) => self.try_add(&[alias], meter),
             None => Ok(false),
         }
     }
@@ -209,7 +180,11 @@ impl Making<'_> {
     ///
     /// # Errors
     /// The reason for stopping.
-    pub(crate) fn allow(&mut self, order: &[OperatorId], meter: &mut Meter<'_>) -> Result<(), Stop> {
+    pub(crate) fn collect_overlaps(
+        &mut self,
+        order: &[OperatorId],
+        meter: &mut Meter<'_>,
+    ) -> Result<(), Stop> {
         let graph = self.graph;
         let permits = |&id: &OperatorId| graph.operator(id).permits().iter().map(move |permit| (id, permit));
         for (operator, permit) in order.iter().flat_map(permits) {
@@ -234,7 +209,7 @@ impl Making<'_> {
                 && roots[0] != roots[1]
                 && read.end == written.start + 1
             {
-                self.allowances.push(Allowance { operator, lower, upper, output, reach });
+                self.allowances.push(OverlapAllowance { operator, lower, upper, output, reach });
             }
         }
         Ok(())

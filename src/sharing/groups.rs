@@ -4,23 +4,22 @@ use std::collections::VecDeque;
 
 use bitvec::prelude::{BitSlice, bitvec};
 
-use super::layout::{Allowance, Layout};
+use super::layout::{AliasLayout, OverlapAllowance};
 use crate::effects::{RelativeStart, ReusePair, max_saved_bytes, positions_by_input};
 use crate::error::Result;
-use crate::graph::Graph;
-use crate::ids::{BufferId, TensorId};
+use crate::graph::{Graph, Occupant};
 use crate::liveness::Liveness;
-use crate::occupant::Occupant;
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::sorting::sort_by_keys;
+use crate::support::ids::{BufferId, TensorId};
+use crate::support::sorting::sort_by_keys;
 
 /// The rigid groups of an order: sets of buffers at fixed distances, each packed as one buffer.
 #[derive(Clone, Debug)]
-pub(crate) struct Groups {
+pub(crate) struct RigidGroups {
     /// One buffer for each group: the bounding box of its members in bytes and time.
     pub(crate) problem: Problem,
     /// By buffer of the liveness: its group, and its offset from the start of the group.
-    pub(crate) place: Vec<(u32, u64)>,
+    pub(crate) position: Vec<(u32, u64)>,
     /// By group: its buffers.
     pub(crate) members: Vec<Vec<BufferId>>,
 }
@@ -38,16 +37,16 @@ pub(crate) struct Load {
     pub(crate) certified: u64,
 }
 
-impl Groups {
+impl RigidGroups {
     /// Computes the groups of a layout. Buffers that share nothing form groups of their own.
     /// O(n log n) for n buffers.
     ///
     /// # Errors
     /// See [`Problem::named`]: fixed offsets of groups may conflict even though those of their
     /// members do not.
-    pub(crate) fn new(liveness: &Liveness, layout: &Layout) -> Result<Self> {
+    pub(crate) fn new(liveness: &Liveness, layout: &AliasLayout) -> Result<Self> {
         let mut count = layout.group_count;
-        let place: Vec<(u32, u64)> = liveness
+        let position: Vec<(u32, u64)> = liveness
             .occupants()
             .iter()
             .map(|occupant| match occupant {
@@ -64,23 +63,23 @@ impl Groups {
             })
             .collect();
         let mut members: Vec<Vec<BufferId>> = vec![Vec::new(); count as usize];
-        for (id, &(group, _)) in liveness.problem().ids().zip(&place) {
+        for (id, &(group, _)) in liveness.problem().ids().zip(&position) {
             members[group as usize].push(id);
         }
         let problem = liveness.problem();
-        let buffers = members.iter().map(|members| bounding_buffer(problem, members, &place)).collect();
+        let buffers = members.iter().map(|members| bounding_buffer(problem, members, &position)).collect();
         let largest = |members: &Vec<BufferId>| {
             members.iter().copied().max_by_key(|&id| (problem.buffer(id).size(), std::cmp::Reverse(id)))
         };
         let names =
             members.iter().map(|members| largest(members).map_or_else(String::new, |id| problem.name(id)));
         let problem = Problem::named(buffers, names.collect())?.with_capacity(problem.capacity());
-        Ok(Self { problem, place, members })
+        Ok(Self { problem, position, members })
     }
 
     /// Offsets of all buffers of the liveness, given the offsets of the groups.
     pub(crate) fn offsets(&self, of_groups: &[u64]) -> Vec<u64> {
-        self.place.iter().map(|&(group, at)| of_groups[group as usize] + at).collect()
+        self.position.iter().map(|&(group, at)| of_groups[group as usize] + at).collect()
     }
 
     /// Returns true if every member of a group is as large as the group, so that packing bounding
@@ -96,7 +95,7 @@ impl Groups {
     /// From the bytes that the groups cover at a step, this subtracts the most that permitted
     /// overlaps of different groups can save there ([`max_saved_bytes`]). So no offsets for these groups
     /// need less than the result. O((n + steps) log n) for n buffers.
-    pub(crate) fn load(&self, graph: &Graph, liveness: &Liveness, allowances: &[Allowance]) -> Load {
+    pub(crate) fn load(&self, graph: &Graph, liveness: &Liveness, allowances: &[OverlapAllowance]) -> Load {
         let steps = liveness.steps().max(1) as usize;
         let mut changes = vec![(0u64, 0u64); steps + 1];
         let mut add = |live: LiveRange, bytes: u64| {
@@ -120,7 +119,7 @@ impl Groups {
                 best = Load { bytes: live - saved[step], step: step as u32, ..Load::default() };
             }
         }
-        let smaller = |allowance: &Allowance| {
+        let smaller = |allowance: &OverlapAllowance| {
             // The certificate must hold without savings: of two tensors that may overlap at the step, it
             // names the larger one only.
             let bytes = |id: TensorId| graph.tensor(id).bytes();
@@ -146,7 +145,7 @@ impl Groups {
             return add(problem.buffer(only).live(), problem.buffer(only).size());
         }
         let range = |id: BufferId| {
-            let at = self.place[id.index()].1;
+            let at = self.position[id.index()].1;
             (at, at + problem.buffer(id).size())
         };
         let mut covered = CoverageTree::new(members.iter().map(|&id| range(id)));
@@ -199,7 +198,7 @@ impl Groups {
             // Byte ranges of the causes in this group, ascending and disjoint.
             let mut taken: Vec<(u64, u64)> = Vec::new();
             for id in live {
-                let from = self.place[id.index()].1;
+                let from = self.position[id.index()].1;
                 let end = from + problem.buffer(id).size();
                 let below = taken.partition_point(|range| range.0 < end);
                 if taken[..below].last().is_none_or(|last| last.1 <= from) {
@@ -267,20 +266,24 @@ impl CoverageTree {
 }
 
 /// Returns the allowances of tensors in the arena with the steps of their operators, by step.
-fn by_step<'a>(graph: &Graph, liveness: &Liveness, allowances: &'a [Allowance]) -> Vec<(u32, &'a Allowance)> {
+fn by_step<'a>(
+    graph: &Graph,
+    liveness: &Liveness,
+    allowances: &'a [OverlapAllowance],
+) -> Vec<(u32, &'a OverlapAllowance)> {
     let live = live_ranges(graph, liveness);
-    let step = |allowance: &Allowance| {
+    let step = |allowance: &OverlapAllowance| {
         Some(live[allowance.lower.index()]?.start.max(live[allowance.upper.index()]?.start))
     };
-    let mut by_step: Vec<(u32, &Allowance)> =
+    let mut by_step: Vec<(u32, &OverlapAllowance)> =
         allowances.iter().filter_map(|allowance| Some((step(allowance)?, allowance))).collect();
     sort_by_keys(&mut by_step, |allowance| [allowance.0.into(), 0]);
     by_step
 }
 
 /// Returns an upper bound on the bytes that the allowances of one step save together.
-fn saved_by(graph: &Graph, of_step: &[(u32, &Allowance)]) -> u64 {
-    let pair = |(_, allowance): &(u32, &Allowance)| {
+fn saved_by(graph: &Graph, of_step: &[(u32, &OverlapAllowance)]) -> u64 {
+    let pair = |(_, allowance): &(u32, &OverlapAllowance)| {
         let (input, output, start) = if allowance.output == allowance.upper {
             (allowance.lower, allowance.upper, RelativeStart::InputBelow)
         } else {
@@ -308,11 +311,11 @@ pub(crate) fn live_ranges(graph: &Graph, liveness: &Liveness) -> Vec<Option<Live
 }
 
 /// Returns the bounding box of a group as a buffer.
-fn bounding_buffer(problem: &Problem, members: &[BufferId], place: &[(u32, u64)]) -> Buffer {
+fn bounding_buffer(problem: &Problem, members: &[BufferId], position: &[(u32, u64)]) -> Buffer {
     if let &[only] = members {
         return problem.buffer(only).clone();
     }
-    let at = |id: &BufferId| place[id.index()].1;
+    let at = |id: &BufferId| position[id.index()].1;
     let buffers = || members.iter().map(|&id| problem.buffer(id));
     let size = members.iter().map(|id| at(id) + problem.buffer(*id).size()).max().unwrap_or(0);
     let mut live: Vec<LiveRange> = buffers().map(Buffer::live).collect();

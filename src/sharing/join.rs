@@ -8,42 +8,16 @@
 //! class (views of one tensor) are skipped, as they hold the same contents.
 
 use super::How;
-use super::contents::Relation;
-use super::layout::{Making, bytes};
+use super::contents::Alias;
+use super::layout::AliasBuilder;
+use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::rigid::{Member, RigidGroup};
 use crate::graph::{Permit, Side};
-use crate::ids::TensorId;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::ids::TensorId;
+use crate::support::limits::Meter;
+use crate::support::sorting::sort_by_keys;
 
-/// The reason why rigid groups cannot be merged.
-pub(super) enum MergeConflict {
-    /// Two members would need the same byte at the same time.
-    Members(Member, Member),
-    /// Alignments, fixed offsets or distances contradict each other.
-    Offsets,
-    /// A limit was reached.
-    Stopped(Stop),
-}
-
-impl From<Stop> for MergeConflict {
-    fn from(stop: Stop) -> Self {
-        Self::Stopped(stop)
-    }
-}
-
-/// A merge of rigid groups that has been planned but not made.
-pub(super) struct GroupMerge {
-    of: TensorId,
-    /// Tensors with the offsets from the start of `of` that they will have.
-    tensors: Vec<(TensorId, u64)>,
-    /// Root of the group of `of`.
-    pub(super) outer: usize,
-    /// Roots of the other groups, ascending, each with its offset from the root `outer`.
-    pub(super) moved: Vec<(usize, i128)>,
-}
-
-impl Making<'_> {
+impl AliasBuilder<'_> {
     /// Returns the offset that a tensor will have from the root of the merged group, or none if the
     /// tensor belongs to none of the groups.
     pub(super) fn position_in(&mut self, merge: &GroupMerge, tensor: TensorId) -> Option<i128> {
@@ -137,7 +111,7 @@ impl Making<'_> {
         host: &RigidGroup,
         parts: &[(usize, i128)],
         merge: &GroupMerge,
-        written_over: &mut Vec<Relation>,
+        written_over: &mut Vec<Alias>,
         meter: &mut Meter<'_>,
     ) -> Result<RigidGroup, MergeConflict> {
         let mut moved_group = RigidGroup::empty();
@@ -185,7 +159,7 @@ impl Making<'_> {
     /// Returns the alias that permits two members to overlap, or none if they hold the same
     /// contents there. An overwritten member must die at the step of the operator that overwrites
     /// it: the later live range starts at the last step of the earlier one.
-    fn resolve_overlap(&mut self, one: Member, other: Member) -> Result<Option<Relation>, MergeConflict> {
+    fn resolve_overlap(&mut self, one: Member, other: Member) -> Result<Option<Alias>, MergeConflict> {
         // A must-not-alias constraint applies even if both hold the same contents.
         if self.graph.are_kept_apart(one.id, other.id) {
             return Err(MergeConflict::Members(one, other));
@@ -213,7 +187,7 @@ impl Making<'_> {
     /// Returns the in-place alias of an output and an input if the producer permits it, it writes
     /// some of the output's bytes, and nobody needs the input after the run. The caller checks that
     /// the input dies at the producer's step.
-    pub(super) fn in_place(&mut self, input: TensorId, output: TensorId) -> Option<Relation> {
+    pub(super) fn in_place(&mut self, input: TensorId, output: TensorId) -> Option<Alias> {
         let operator = self.graph.tensor(output).producer()?;
         let bytes = self.graph.tensor(output).bytes();
         let is_permitted =
@@ -222,12 +196,12 @@ impl Making<'_> {
                 && 0 < bytes
                 && bytes <= self.graph.tensor(input).bytes()
                 && self.may_overwrite(input);
-        is_permitted.then_some(Relation { operator, tensor: output, of: input, at: 0, how: How::InPlace })
+        is_permitted.then_some(Alias { operator, tensor: output, of: input, at: 0, how: How::InPlace })
     }
 
     /// Returns the partial overlap of a read and a written member if a permission covers their
     /// distance.
-    fn partial_overlap(&mut self, read: Member, write: Member) -> Option<Relation> {
+    fn partial_overlap(&mut self, read: Member, write: Member) -> Option<Alias> {
         let (input, output) = (read.id, write.id);
         let operator = self.graph.tensor(output).producer()?;
         let alias = |permit: &Permit| {
@@ -236,7 +210,7 @@ impl Making<'_> {
             let (tensor, of) = (above.id, below.id);
             let at = u64::try_from(above.from - below.from).ok()?;
             let is_permitted = self.graph.tensor(of).bytes().saturating_sub(at) <= bytes;
-            is_permitted.then_some(Relation { operator, tensor, of, at, how: How::Overlap })
+            is_permitted.then_some(Alias { operator, tensor, of, at, how: How::Overlap })
         };
         let alias = self.contents.overwrites(input, output).iter().find_map(alias);
         alias.filter(|_| self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input))

@@ -5,27 +5,27 @@
 //! (1) no other alias defines the same bytes of the output, (2) bytes that must be overwritten
 //! by relative placement still may be, and (3) the merge of the rigid groups has no conflict.
 //! These invariants hold after each addition, so the result is valid at any time. Nothing is
-//! pruned here: the exhaustive search of small graphs calls [`Making::tie`] and
-//! [`Making::write_over`] with and without each alias.
+//! pruned here: the exhaustive search of small graphs calls [`AliasBuilder::try_add`] and
+//! [`AliasBuilder::try_write_in_place`] with and without each alias.
 
 use std::collections::BTreeMap;
 
-use super::contents::{Contents, Relation};
-use super::grant::Wish;
-use super::join::{GroupMerge, MergeConflict};
+use super::contents::{Alias, ContentAliases};
+use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::origins::Origins;
+use super::policy::SharingPolicy;
 use super::rigid::{Member, RigidGroup};
 use super::{Alignment, How, Interrupted, Sharing};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::ids::{OperatorId, TensorId};
-use crate::limits::{Limits, Meter, Stop};
-use crate::places::OffsetUnionFind;
 use crate::problem::LiveRange;
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::places::OffsetUnionFind;
 
 /// A permission for two tensors of different rigid groups to overlap in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Allowance {
+pub(crate) struct OverlapAllowance {
     pub(crate) operator: OperatorId,
     pub(crate) lower: TensorId,
     pub(crate) upper: TensorId,
@@ -37,13 +37,13 @@ pub(crate) struct Allowance {
 
 /// The rigid groups of an order, and the aliases that they come from.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct AliasLayout {
     /// By tensor: its group, and its offset from the start of the group.
     pub(crate) position: Vec<Option<(u32, u64)>>,
     /// The aliases in use.
-    pub(crate) shares: Vec<Relation>,
+    pub(crate) shares: Vec<Alias>,
     /// Permitted overlaps of different groups, whose distances the strategy chooses.
-    pub(crate) allowances: Vec<Allowance>,
+    pub(crate) allowances: Vec<OverlapAllowance>,
     pub(crate) group_count: u32,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Layout {
 /// microsecond.
 pub(super) const WORK_OF_A_TIE: usize = 512;
 
-impl Layout {
+impl AliasLayout {
     /// Builds the layout of an order by a policy.
     ///
     /// If a limit is reached, returns the layout with only those aliases that constraints demand,
@@ -62,16 +62,17 @@ impl Layout {
     pub(crate) fn within(
         limits: &Limits,
         graph: &Graph,
-        contents: &Contents,
+        contents: &ContentAliases,
         live: &[Option<LiveRange>],
         alignment: Alignment,
-        (order, policy): (&[OperatorId], Wish),
+        (order, policy): (&[OperatorId], SharingPolicy),
     ) -> Result<(Self, Stop), Error> {
-        let build = |limits: &Limits, policy: Option<Wish>| -> Result<Self, Interrupted> {
+        let build = |limits: &Limits, policy: Option<SharingPolicy>| -> Result<Self, Interrupted> {
             let mut meter = Meter::new(limits, u64::MAX);
-            let mut builder = Making::new(graph, contents, live, alignment, contents.sharing, &mut meter)?;
+            let mut builder =
+                AliasBuilder::new(graph, contents, live, alignment, contents.sharing, &mut meter)?;
             if let Some(policy) = policy {
-                builder.grant(order, policy, &mut meter)?;
+                builder.apply_policy(order, policy, &mut meter)?;
             }
             Ok(builder.finish())
         };
@@ -95,9 +96,9 @@ impl Layout {
 /// overlap in bytes and time and are not views of one tensor. After a call returned
 /// [a reason for stopping](Stop), the builder is inconsistent and must not be used.
 #[derive(Clone)]
-pub(crate) struct Making<'a> {
+pub(crate) struct AliasBuilder<'a> {
     pub(super) graph: &'a Graph,
-    pub(super) contents: &'a Contents,
+    pub(super) contents: &'a ContentAliases,
     /// By tensor: its live range, or none if it is not in the arena.
     pub(super) live: &'a [Option<LiveRange>],
     /// The offset of each tensor from the root of its rigid group.
@@ -108,15 +109,15 @@ pub(crate) struct Making<'a> {
     /// By root of the union-find: the group's members. Empty for tensors that are no roots.
     pub(super) groups: Vec<RigidGroup>,
     /// By operator: the aliases in use.
-    pub(super) shares: Vec<Vec<Relation>>,
+    pub(super) shares: Vec<Vec<Alias>>,
     /// The aliases in use that overwrite an input.
-    overwriting: Vec<Relation>,
+    overwriting: Vec<Alias>,
     /// By tensor: tensors that must not alias it.
     pub(super) kept_apart: BTreeMap<TensorId, Vec<TensorId>>,
-    pub(super) allowances: Vec<Allowance>,
+    pub(super) allowances: Vec<OverlapAllowance>,
 }
 
-impl<'a> Making<'a> {
+impl<'a> AliasBuilder<'a> {
     /// Creates a builder with the aliases and merges that relative placement demands.
     ///
     /// # Errors
@@ -124,7 +125,7 @@ impl<'a> Making<'a> {
     /// stopping.
     pub(crate) fn new(
         graph: &'a Graph,
-        contents: &'a Contents,
+        contents: &'a ContentAliases,
         live: &'a [Option<LiveRange>],
         alignment: impl Into<Alignment>,
         sharing: Sharing,
@@ -162,7 +163,7 @@ impl<'a> Making<'a> {
             return Ok(builder);
         }
         let mut with_views = builder.clone();
-        let is_forced = |alias: &Relation| graph.distance(alias.tensor, alias.of) == Some(alias.at.into());
+        let is_forced = |alias: &Alias| graph.distance(alias.tensor, alias.of) == Some(alias.at.into());
         match builder.satisfy_placements(is_forced, meter) {
             Ok(()) => Ok(builder),
             // Two tensors may satisfy their placements only because both are views of a third one.
@@ -178,12 +179,12 @@ impl<'a> Making<'a> {
     /// before that: a merge may be valid only because members hold the same contents.
     fn satisfy_placements(
         &mut self,
-        is_forced: impl Fn(&Relation) -> bool,
+        is_forced: impl Fn(&Alias) -> bool,
         meter: &mut Meter<'_>,
     ) -> Result<(), Interrupted> {
         let graph = self.graph;
-        for &alias in self.contents.relations.iter().filter(|alias| is_forced(alias)) {
-            self.tie(&[alias], meter)?;
+        for &alias in self.contents.aliases.iter().filter(|alias| is_forced(alias)) {
+            self.try_add(&[alias], meter)?;
         }
         for placement in graph.relative_placements() {
             if [placement.tensor, placement.of].iter().any(|id| self.live[id.index()].is_none()) {
@@ -220,27 +221,27 @@ impl<'a> Making<'a> {
     ///
     /// # Errors
     /// The reason for stopping.
-    pub(crate) fn tie(&mut self, aliases: &[Relation], meter: &mut Meter<'_>) -> Result<bool, Stop> {
+    pub(crate) fn try_add(&mut self, aliases: &[Alias], meter: &mut Meter<'_>) -> Result<bool, Stop> {
         let contents = self.contents;
         if aliases[0].how == How::Concat && !self.has_forced() {
             let companions = contents.of(aliases[0].operator).concat();
-            return self.tie_with(aliases, &companions, meter);
+            return self.try_add_with(aliases, &companions, meter);
         }
-        self.tie_with(aliases, &[], meter)
+        self.try_add_with(aliases, &[], meter)
     }
 
-    /// Like [`tie`](Self::tie), but also uses the companions whose distances hold after the merge.
-    pub(super) fn tie_with(
+    /// Like [`tie`](Self::try_add), but also uses the companions whose distances hold after the merge.
+    pub(super) fn try_add_with(
         &mut self,
-        aliases: &[Relation],
-        companions: &[Relation],
+        aliases: &[Alias],
+        companions: &[Alias],
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
         // Claims come before the merge, because the merge compares contents under them.
         meter.charge(8 * (aliases.len() + companions.len()))?;
         meter.work(WORK_OF_A_TIE)?;
         let mut added = Vec::new();
-        let is_tied = self.try_to_tie(aliases, companions, &mut added, meter)?;
+        let is_tied = self.try_claim_and_merge(aliases, companions, &mut added, meter)?;
         for alias in added {
             if is_tied {
                 self.share(alias);
@@ -251,15 +252,15 @@ impl<'a> Making<'a> {
         Ok(is_tied)
     }
 
-    fn try_to_tie(
+    fn try_claim_and_merge(
         &mut self,
-        aliases: &[Relation],
-        companions: &[Relation],
-        added: &mut Vec<Relation>,
+        aliases: &[Alias],
+        companions: &[Alias],
+        added: &mut Vec<Alias>,
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
         // 1. No other alias may define the same bytes. An alias that is in use already is kept.
-        let is_content_alias = |alias: &&Relation| alias.how != How::InPlace;
+        let is_content_alias = |alias: &&Alias| alias.how != How::InPlace;
         for alias in aliases.iter().filter(is_content_alias) {
             match self.origins.overlapping(self.graph, alias) {
                 Some(claimed) if claimed == alias => {}
@@ -283,7 +284,7 @@ impl<'a> Making<'a> {
         if !added.is_empty() && !self.overwrites_still_permitted(meter)? {
             return Ok(false);
         }
-        // 3. Members of the merged groups must not conflict. `tie_with` retracts all claims on failure.
+        // 3. Members of the merged groups must not conflict. `try_add_with` retracts all claims on failure.
         match self.merge(&merge, meter) {
             Ok(()) => Ok(true),
             Err(MergeConflict::Stopped(stop)) => Err(stop),
@@ -292,7 +293,7 @@ impl<'a> Making<'a> {
     }
 
     /// Records that an alias defines its bytes, so that no other alias may define them.
-    fn claim(&mut self, alias: Relation, added: &mut Vec<Relation>) {
+    fn claim(&mut self, alias: Alias, added: &mut Vec<Alias>) {
         self.origins.add(self.graph, alias);
         added.push(alias);
     }
@@ -301,7 +302,7 @@ impl<'a> Making<'a> {
     /// relative placement, any of these aliases may hold after the merge. Aliases within the
     /// largest group need no look: both tensors are live when the operator runs, so such an alias
     /// is claimed already or would be a conflict.
-    fn candidate_companions(&self, merge: &GroupMerge, meter: &mut Meter<'_>) -> Result<Vec<Relation>, Stop> {
+    fn candidate_companions(&self, merge: &GroupMerge, meter: &mut Meter<'_>) -> Result<Vec<Alias>, Stop> {
         let graph = self.graph;
         let mut roots: Vec<usize> = merge.moved.iter().map(|&(root, _)| root).chain([merge.outer]).collect();
         // Leaving out the largest group keeps the total work near-linear, as in `merge`.
@@ -314,14 +315,14 @@ impl<'a> Making<'a> {
         }
         operators.sort_unstable();
         operators.dedup();
-        let aliases: Vec<Relation> =
+        let aliases: Vec<Alias> =
             operators.iter().flat_map(|&id| self.contents.of(id).into_iter().flatten()).copied().collect();
         meter.charge(8 * (operators.len() + aliases.len()))?;
         Ok(aliases)
     }
 
     /// Claims the companions whose distances hold once the groups are merged.
-    fn claim_companions(&mut self, companions: &[Relation], merge: &GroupMerge, added: &mut Vec<Relation>) {
+    fn claim_companions(&mut self, companions: &[Alias], merge: &GroupMerge, added: &mut Vec<Alias>) {
         for alias in companions {
             if self.origins.overlapping(self.graph, alias).is_some() {
                 continue;
@@ -356,7 +357,7 @@ impl<'a> Making<'a> {
     }
 
     /// Records an alias as used.
-    pub(super) fn share(&mut self, alias: Relation) {
+    pub(super) fn share(&mut self, alias: Alias) {
         self.shares[alias.operator.index()].push(alias);
         if matches!(alias.how, How::InPlace | How::Overlap) {
             self.overwriting.push(alias);
@@ -373,7 +374,7 @@ impl<'a> Making<'a> {
     /// A group starts at a multiple of its largest alignment, so bytes below its lowest tensor may
     /// remain free. No offsets are lost: the distances determine the lowest tensor's offset modulo
     /// this alignment.
-    pub(crate) fn finish(mut self) -> Layout {
+    pub(crate) fn finish(mut self) -> AliasLayout {
         let count = self.graph.tensors().len();
         let positions: Vec<(usize, i128)> = (0..count).map(|id| self.positions.find(id)).collect();
         let is_live = |id: usize| self.live[id].is_some();
@@ -402,13 +403,8 @@ impl<'a> Making<'a> {
         });
         let position = position.collect();
         let shares = self.shares.into_iter().flatten().collect();
-        Layout { position, shares, allowances: self.allowances, group_count }
+        AliasLayout { position, shares, allowances: self.allowances, group_count }
     }
-}
-
-/// Converts a non-negative distance within a group to bytes.
-pub(super) fn bytes(distance: i128) -> u64 {
-    u64::try_from(distance).expect("a distance from a lower to a higher byte")
 }
 
 #[cfg(test)]

@@ -1,30 +1,32 @@
 //! Aliases: which tensors share memory while both are live.
 //!
-//! 1. [`Contents`] decides which content aliases (views, slices, concatenations) of a graph can hold
+//! 1. [`ContentAliases`] decides which content aliases (views, slices, concatenations) of a graph can hold
 //!    together, for any order.
 //! 2. For one order, the alias builder applies a policy: it chooses aliases, merges tensors at fixed
 //!    distances into rigid groups, and rejects each merge that lets two live tensors conflict.
-//! 3. [`Groups`] turns the rigid groups into buffers of a packing problem and computes their load.
+//! 3. [`RigidGroups`] turns the rigid groups into buffers of a packing problem and computes their load.
 
 mod contents;
 mod grant;
 mod groups;
 mod join;
 mod layout;
+mod merge;
 mod origins;
+mod policy;
 mod refusal;
 mod rigid;
 
 use crate::error::Error;
 use crate::graph::Tensor;
-use crate::limits::Stop;
+use crate::support::limits::Stop;
 
 pub use crate::effects::{How, Sharing};
 pub(crate) use crate::effects::{concerns, in_force, level};
-pub(crate) use contents::{Contents, Relation, SourceRange, SourceRanges};
-pub(crate) use grant::Wish;
-pub(crate) use groups::{Groups, live_ranges};
-pub(crate) use layout::{Allowance, Layout, Making};
+pub(crate) use contents::{Alias, ContentAliases, SourceRange, SourceRanges};
+pub(crate) use groups::{RigidGroups, live_ranges};
+pub(crate) use layout::{AliasBuilder, AliasLayout, OverlapAllowance};
+pub(crate) use policy::SharingPolicy;
 
 /// The reason why building aliases ended early.
 #[derive(Debug)]
@@ -53,18 +55,18 @@ pub(crate) struct Alignment {
     /// Alignment of tensors that request none, in bytes.
     pub(crate) default: u64,
     /// Minimum alignment of every tensor, in bytes.
-    pub(crate) least: u64,
+    pub(crate) minimum: u64,
 }
 
 impl Alignment {
     /// Returns the alignment of a tensor in bytes.
     pub(crate) fn of(self, tensor: &Tensor) -> u64 {
-        tensor.alignment().unwrap_or(self.default).max(self.least)
+        tensor.alignment().unwrap_or(self.default).max(self.minimum)
     }
 }
 
 impl From<u64> for Alignment {
     fn from(default: u64) -> Self {
-        Self { default, least: 1 }
+        Self { default, minimum: 1 }
     }
 }

@@ -8,9 +8,9 @@
 //! reaches the common origin if there is one.
 
 use super::How;
-use super::contents::{DisjointAliases, Relation, output};
+use super::contents::{Alias, DisjointAliases, output};
 use crate::graph::{Graph, TensorKind};
-use crate::ids::TensorId;
+use crate::support::ids::TensorId;
 
 /// The content aliases in use, by output, with caches for the queries on them.
 #[derive(Clone)]
@@ -56,12 +56,12 @@ impl Origins {
     }
 
     /// Returns an alias in use that defines bytes which `alias` would define, too.
-    pub(super) fn overlapping(&self, graph: &Graph, alias: &Relation) -> Option<&Relation> {
+    pub(super) fn overlapping(&self, graph: &Graph, alias: &Alias) -> Option<&Alias> {
         self.aliases[output(alias).index()].overlapping(graph, alias)
     }
 
     /// Adds an alias. No other alias may define the same bytes.
-    pub(super) fn add(&mut self, graph: &Graph, alias: Relation) {
+    pub(super) fn add(&mut self, graph: &Graph, alias: Alias) {
         let output = output(&alias).index();
         if alias.how != How::Concat {
             let bytes = graph.tensor(alias.tensor).bytes();
@@ -73,7 +73,7 @@ impl Origins {
     }
 
     /// Removes an alias.
-    pub(super) fn remove(&mut self, graph: &Graph, alias: &Relation) {
+    pub(super) fn remove(&mut self, graph: &Graph, alias: &Alias) {
         let output = output(alias).index();
         self.aliases[output].remove(graph, alias);
         self.aliased_bytes[output] -= graph.tensor(alias.tensor).bytes();

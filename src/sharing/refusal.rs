@@ -1,15 +1,15 @@
 //! Error messages for relative placements that cannot be satisfied.
 
-use super::layout::Making;
+use super::layout::AliasBuilder;
 use super::rigid::Member;
 use super::{Sharing, in_force, level};
 use crate::graph::{Graph, Permit, RelativePlacement, Side, TensorKind};
-use crate::ids::{OperatorId, TensorId};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Maximum number of operators or tensors that a reason names.
 const MAX_NAMED: usize = 3;
 
-impl Making<'_> {
+impl AliasBuilder<'_> {
     /// Explains why two tensors may not overlap at a step at which both are live. Lists all
     /// reasons, each with a remedy.
     pub(super) fn why_not(&mut self, one: Member, other: Member) -> String {

@@ -9,8 +9,8 @@
 
 use smallvec::SmallVec;
 
-use crate::ids::TensorId;
 use crate::problem::LiveRange;
+use crate::support::ids::TensorId;
 
 /// A tensor of a rigid group. Tensors without bytes or live steps are not members, as nothing can
 /// overlap them.

@@ -29,8 +29,8 @@ use std::borrow::Cow;
 
 use super::{Rule, ViolationCollector};
 use crate::graph::Graph;
-use crate::ids::OperatorId;
 use crate::plan::{BodyPlan, Plan};
+use crate::support::ids::OperatorId;
 
 /// A graph without bodies: scratch buffers contain them.
 pub(super) struct FlattenedGraph<'a> {

@@ -41,8 +41,7 @@
 use std::ops::Range;
 
 use super::{Rule, ViolationCollector, form};
-use crate::choice::Choice;
-use crate::plan::Status;
+use crate::problem::{Choice, Status};
 
 /// A member of a certificate, with its size and demands by graph or problem.
 pub(super) struct CertificateMember {

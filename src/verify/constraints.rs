@@ -15,9 +15,8 @@
 
 use super::geometry::PlacedRectangle;
 use super::{Rule, ViolationCollector};
-use crate::graph::{Graph, RelativePlacement};
-use crate::ids::TensorId;
-use crate::occupant::Occupant;
+use crate::graph::{Graph, Occupant, RelativePlacement};
+use crate::support::ids::TensorId;
 
 /// Checks D1 and D2. The rectangles have required sizes and live ranges, and planned offsets.
 pub(super) fn check(

@@ -37,12 +37,11 @@ use super::claims::CertificateMember;
 use super::geometry::PlacedRectangle;
 use super::objects::{self, ObjectMember};
 use super::{Rule, ViolationCollector, form};
-use crate::graph::{Graph, TensorKind};
-use crate::ids::{OperatorId, TensorId};
-use crate::occupant::{Occupant, Variables};
+use crate::graph::{Graph, Occupant, TensorKind, Variables};
 use crate::plan::{Placement, Plan, PlanObjects};
 use crate::problem::LiveRange;
 use crate::sharing::How;
+use crate::support::ids::{OperatorId, TensorId};
 
 /// A plan and its graph, with the step of each operator.
 #[derive(Clone, Copy)]

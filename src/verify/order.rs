@@ -20,7 +20,7 @@ use bitvec::vec::BitVec;
 
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, TensorKind};
-use crate::ids::OperatorId;
+use crate::support::ids::OperatorId;
 
 /// Checks O1 to O4. Returns the step of each operator by id, `None` for folded operators; nothing if O1
 /// does not hold.

@@ -21,11 +21,10 @@
 //! Complexity: O(n log n) for n aliases and permissions.
 
 use super::{Rule, ViolationCollector};
-use crate::graph::{Graph, Permit, Side};
-use crate::ids::{OperatorId, TensorId};
-use crate::occupant::Occupant;
+use crate::graph::{Graph, Occupant, Permit, Side};
 use crate::plan::Share;
 use crate::sharing::How;
+use crate::support::ids::{OperatorId, TensorId};
 
 /// The permitted aliases of one operator. An operator may have as many aliases as tensors, so the aliases
 /// of a tensor are found by binary search.

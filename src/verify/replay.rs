@@ -43,10 +43,9 @@
 use super::memory::{self, ContentMap};
 use super::permitted::{OperatorAliases, RangeIndex};
 use super::{Rule, ViolationCollector};
-use crate::graph::{Graph, TensorKind};
-use crate::ids::{OperatorId, TensorId};
-use crate::occupant::Occupant;
+use crate::graph::{Graph, Occupant, TensorKind};
 use crate::plan::{Plan, Share};
+use crate::support::ids::{OperatorId, TensorId};
 
 type ContentSegment = memory::ContentSegment<TensorId>;
 

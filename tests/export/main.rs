@@ -1,5 +1,5 @@
 //! What leaves the library: plans as JSON, CSV, C, pictures and text.
-#![cfg(all(feature = "csv", feature = "json", feature = "report"))]
+#![cfg(all(feature = "csv", feature = "json", feature = "report", feature = "tflite"))]
 
 mod c_code;
 mod csv;
@@ -8,11 +8,17 @@ mod hash;
 mod html;
 mod json;
 mod names;
+#[cfg(all(feature = "json", feature = "onnx"))]
+mod onnx;
 mod pool_files;
 mod pool_fixture;
 mod pool_json;
 mod pool_reports;
 mod rejected;
+#[path = "../support/mod.rs"]
+mod support;
 mod svg;
 mod text;
+#[cfg(feature = "tflite")]
+mod tflite;
 mod trace;

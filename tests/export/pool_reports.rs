@@ -1,9 +1,7 @@
 //! Plans for several memories as pages and as traces.
 
 #[allow(dead_code)] // other tests use the rest
-#[path = "../support/sharing.rs"]
-mod sharing;
-
+use crate::support::sharing;
 use plimsoll::report::{html, trace};
 use plimsoll::{
     Graph, Limits, Loading, Occupant, Planner, Pool, PoolId, PoolPlan, Pools, Sharing, Stay, TensorSpec,

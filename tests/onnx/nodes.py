@@ -30,6 +30,7 @@ REASONS = [
     ("strings", r"of strings"),
     ("sequences and optional values", r"no dense tensor"),
     ("a size depends on numbers that the file does not have", r"depends on the numbers"),
+    ("an If whose branches differ, with an unknown condition", r"takes one branch"),
 ]
 
 

@@ -83,7 +83,7 @@ class Command:
         path = self.folder / "changed.json"
         path.write_text(json.dumps(document))
         done = self.run("verify", model, path)
-        return not (done.returncode == 2 or "wrong: not a plan" in done.stdout)
+        return not (done.returncode == 2 or "invalid: not a plan" in done.stdout)
 
     def reads_graph(self, document):
         path = self.folder / "graph.json"

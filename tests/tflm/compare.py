@@ -131,9 +131,9 @@ def planned_by(plimsoll, model, folder, *options):
     status, text, errors = command(plimsoll, "plan", model, "--out", out, *options)
     if status != 0:
         raise SystemExit(f"{model}: {errors}")
-    found = re.search(r"^head of TensorFlow Lite Micro's arena: (\d+) bytes.*?(?:; (as many|\d+) without this plan.*)?$", text, re.M)
+    found = re.search(r"^head of TensorFlow Lite Micro's arena: (\d+) bytes.*?(?:; (the same|\d+) without this plan.*)?$", text, re.M)
     head, own = int(found[1]), found[2]
-    return out.read_bytes(), head, head if own == "as many" else own and int(own)
+    return out.read_bytes(), head, head if own == "the same" else own and int(own)
 
 
 def broken(model):
@@ -176,7 +176,7 @@ def spoilt(plimsoll, wrong, folder, inputs, expected, output_count):
     place.write_bytes(wrong)
     status, text, _ = command(plimsoll, "verify", place)
     run = lambda: micro_outputs(tflm.interpreter(wrong), inputs, output_count)
-    return status == 1 and text.startswith("wrong: "), isolated(run) != expected
+    return status == 1 and text.startswith("invalid: "), isolated(run) != expected
 
 
 def check_scratch(plimsoll, path, model, head, folder):

@@ -1,19 +1,19 @@
-//! Which family a network is of: a CSV file of `model,family`.
+//! Families of networks: a CSV file with the columns `model` and `family`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::Failure;
-use crate::inputs::{model_name, read_text};
+use crate::inputs::{error_at, model_name, read_text};
+use crate::outcome::Failure;
 
-/// The family of what the file does not name.
+/// Family of models that the file does not list.
 const OTHER: &str = "other";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct FamilyRow {
     model: String,
     family: String,
 }
@@ -24,19 +24,19 @@ pub struct Families(BTreeMap<String, String>);
 
 impl Families {
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        Self::parse(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
+        Self::parse(&read_text(path)?).map_err(|error| error_at(path, &error))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let mut families = BTreeMap::new();
-        for (number, line) in (2..).zip(reader.deserialize()) {
-            let Line { model, family } = line.map_err(|error| error.to_string())?;
+        for (number, row) in (2..).zip(reader.deserialize()) {
+            let FamilyRow { model, family } = row.map_err(|error| error.to_string())?;
             if model.is_empty() || family.is_empty() {
-                return Err(format!("line {number}: a model and a family are needed"));
+                return Err(format!("line {number}: the model or the family is empty"));
             }
             if families.insert(model.clone(), family).is_some() {
-                return Err(format!("line {number}: model `{model}` is there twice"));
+                return Err(format!("line {number}: model `{model}` is listed twice"));
             }
         }
         Ok(Self(families))
@@ -47,7 +47,7 @@ impl Families {
     }
 }
 
-/// A model's name in tables: its file's, without what says that weights were taken out.
+/// Name of a model in tables: the file name without the mark of a model whose weights are removed.
 pub fn short_name(path: &Path) -> String {
     let name = model_name(path);
     name.strip_suffix(".stripped").unwrap_or(&name).to_owned()
@@ -58,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_name_models_once() {
+    fn a_model_has_one_family() {
         let families = Families::parse("model, family\na, detection\nb, RNN\n").unwrap();
         assert_eq!([families.of("a"), families.of("b"), families.of("c")], ["detection", "RNN", "other"]);
         for (text, message) in [
-            ("model,family\na,x\na,y\n", "line 3: model `a` is there twice"),
-            ("model,family\n,x\n", "line 2: a model and a family are needed"),
+            ("model,family\na,x\na,y\n", "line 3: model `a` is listed twice"),
+            ("model,family\n,x\n", "line 2: the model or the family is empty"),
             ("model,kind\na,x\n", "unknown field `kind`"),
             ("model,family\na\n", "found record with 1 fields"),
         ] {

@@ -1,4 +1,4 @@
-//! How many bytes a network's activations need, by how far one goes to save them.
+//! Arena sizes of a network by level of optimization.
 
 use std::path::Path;
 
@@ -8,20 +8,23 @@ use plimsoll::{Error, Graph, Ordering, Problem, Sharing};
 use serde::{Serialize, Serializer};
 
 use super::families::{Families, short_name};
-use super::placed::weights;
-use crate::Failure;
+use super::weights::weight_bytes;
 use crate::arguments::FitArguments;
-use crate::output::{report_note, report_notes};
+use crate::inputs::UNSUPPORTED_INPUT;
+use crate::outcome::Failure;
+use crate::output::report_note;
+use crate::target::TFLM_ALIGNMENT;
 
-/// Each with what those before it do not do. All but the last two are strategies, in the
-/// order of the file and without sharing memory.
+/// Levels of optimization, each adding to those before it.
+///
+/// All but the last two are allocation strategies, in program order and without memory sharing.
 pub const LEVELS: [&str; 7] =
     ["naive", "objects-in-order", "knapsack", "merge", "auto", "+ order", "+ sharing"];
 
-/// How many of them are strategies.
+/// Number of levels that are strategies.
 const STRATEGIES: usize = 5;
 
-/// One network.
+/// Results for one network.
 #[derive(Serialize)]
 pub struct Row {
     pub input: String,
@@ -29,12 +32,12 @@ pub struct Row {
     pub family: String,
     /// Bytes of weights that operators read, each aligned.
     pub weights: u64,
-    /// Bytes of the arena by level.
+    /// Arena size in bytes by level.
     #[serde(serialize_with = "by_level")]
     pub arenas: [u64; LEVELS.len()],
-    /// No arena of the last level is smaller.
+    /// Proven lower bound on the arena of the last level, in bytes.
     pub lower_bound: u64,
-    /// Whether the last one is proven the least.
+    /// True if the arena of the last level is proven minimal.
     pub proven: bool,
 }
 
@@ -43,11 +46,12 @@ fn by_level<S: Serializer>(arenas: &[u64; LEVELS.len()], serializer: S) -> Resul
 }
 
 impl Row {
-    /// Bytes that are needed, with weights or without.
+    /// Bytes of the arena, or of arena and weights.
     pub fn needed(&self, level: usize, with_weights: bool) -> u64 {
         self.arenas[level].saturating_add(if with_weights { self.weights } else { 0 })
     }
 
+    /// Plans an imported network or buffer list at every level.
     pub fn of(
         file: &Path,
         imported: &Imported,
@@ -55,38 +59,39 @@ impl Row {
         families: &Families,
         bar: &ProgressBar,
     ) -> Result<Self, Failure> {
-        let (figures, weights) = match imported {
+        let (arenas_and_bound, weights) = match imported {
             Imported::Graph(imported) => {
                 let graph = &imported.graph;
-                (of_graph(graph, arguments, bar)?, weights(graph, arguments.reading.align))
+                (of_graph(graph, arguments, bar)?, weight_bytes(graph, arguments.reading.align))
             }
             Imported::Problem(problem) => (of_problem(problem, arguments, bar)?, 0),
-            _ => return Err("this kind of input is not supported here".into()),
+            _ => return Err(UNSUPPORTED_INPUT.into()),
         };
-        Ok(Self::new(file, figures, weights, families))
+        Ok(Self::new(file, arenas_and_bound, weights, families))
     }
 
-    /// By the rules of the target's runtime: what lies behind the
-    /// first subgraph's arena is the same for all.
+    /// Plans a model at every level by the rules of the target's runtime.
+    ///
+    /// The head holds the arena of the first subgraph and buffers behind it, whose size is the same at
+    /// every level.
     pub fn of_target(
         file: &Path,
         arguments: &FitArguments,
         families: &Families,
         bar: &ProgressBar,
     ) -> Result<Self, Failure> {
-        let planned = arguments.target.plan(file, arguments.planner(bar))?;
+        let planned = arguments.target.plan(file, arguments.planner(bar), bar)?;
         let (mut arenas, mut bound) = of_graph(&planned.graph, arguments, bar)?;
-        let behind = planned.head_bytes.saturating_sub(planned.plan.arena_bytes);
+        let extra_bytes = planned.head_bytes.saturating_sub(planned.plan.arena_bytes);
         for bytes in arenas.iter_mut().chain([&mut bound]) {
-            *bytes = bytes.saturating_add(behind);
+            *bytes = bytes.saturating_add(extra_bytes);
         }
-        bar.suspend(|| report_notes(file, &planned.notes));
-        Ok(Self::new(file, (arenas, bound), weights(&planned.graph, 16), families))
+        Ok(Self::new(file, (arenas, bound), weight_bytes(&planned.graph, TFLM_ALIGNMENT), families))
     }
 
-    fn new(file: &Path, figures: Arenas, weights: u64, families: &Families) -> Self {
-        let (mut arenas, lower_bound) = figures;
-        // What a level does not reach that one before it did counts as reached.
+    fn new(file: &Path, arenas_and_bound: LevelArenas, weights: u64, families: &Families) -> Self {
+        let (mut arenas, lower_bound) = arenas_and_bound;
+        // The plan of an earlier level is a plan of this level too.
         for level in 1..arenas.len() {
             arenas[level] = arenas[level].min(arenas[level - 1]);
         }
@@ -97,10 +102,10 @@ impl Row {
     }
 }
 
-/// By level, and the lower bound of the last one.
-type Arenas = ([u64; LEVELS.len()], u64);
+/// Arena sizes by level, and the lower bound of the last level, in bytes.
+type LevelArenas = ([u64; LEVELS.len()], u64);
 
-fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Result<Arenas, Failure> {
+fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Result<LevelArenas, Failure> {
     let planner = || {
         let planner = arguments.target.planner(arguments.reading.planner());
         planner.effort(arguments.searching.effort.into()).limits(arguments.searching.limits(bar))
@@ -112,15 +117,20 @@ fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Resul
             arenas[level] = plan.arena_bytes;
         }
     }
-    let ordered = |sharing| planner().order(arguments.order_of_tables()).share(sharing).plan(graph);
-    let last = ordered(Sharing::All)?;
-    arenas[STRATEGIES] = ordered(Sharing::None)?.arena_bytes;
+    let plan_ordered = |sharing| planner().order(arguments.order_of_tables()).share(sharing).plan(graph);
+    let last = plan_ordered(Sharing::All)?;
+    arenas[STRATEGIES] = plan_ordered(Sharing::None)?.arena_bytes;
     arenas[STRATEGIES + 1] = last.arena_bytes;
     Ok((arenas, last.bound()))
 }
 
-/// Buffers have no order to choose, and say nothing of what may be shared.
-fn of_problem(problem: &Problem, arguments: &FitArguments, bar: &ProgressBar) -> Result<Arenas, Failure> {
+/// Plans a buffer list. Only the strategies differ: its order is fixed, and it has no permissions to
+/// share memory.
+fn of_problem(
+    problem: &Problem,
+    arguments: &FitArguments,
+    bar: &ProgressBar,
+) -> Result<LevelArenas, Failure> {
     let mut arenas = [u64::MAX; LEVELS.len()];
     let mut bound = 0;
     for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
@@ -137,7 +147,8 @@ fn of_problem(problem: &Problem, arguments: &FitArguments, bar: &ProgressBar) ->
     Ok((arenas, bound))
 }
 
-/// Not every strategy takes fixed offsets or gaps; the next level does.
+/// Turns the refusal of a strategy, e.g. of fixed offsets or gaps, into a note and no result; a later
+/// level accepts the input.
 fn unless_refused<T>(
     model: &str,
     result: plimsoll::Result<T>,

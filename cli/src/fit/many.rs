@@ -1,21 +1,21 @@
-//! Tables of many networks: what they need, and which capacity they fit.
+//! Tables of several networks: their arena sizes, and the capacities that they fit.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use plimsoll::files;
-use plimsoll::import::Imported;
+use plimsoll::import;
 
 use super::families::Families;
 use super::levels::{LEVELS, Row};
 use super::{plot, shares};
 use crate::arguments::FitArguments;
-use crate::inputs::{check_outputs, expand, read_among, with_path};
-use crate::output::{one_line, progress, report_error, say, table};
-use crate::{Answer, Failure};
+use crate::inputs::{check_all_read, check_outputs, error_at, expand, import_error, read_one_of_several};
+use crate::outcome::{Failure, Outcome};
+use crate::output::{csv_text, one_line, print, progress, report_error, table};
 
-pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
+pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     let families = match &arguments.families {
         Some(path) => Families::read(path)?,
         None => Families::default(),
@@ -41,21 +41,10 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     write_files(arguments, &rows)?;
     if !rows.is_empty() {
         let tables = shares::markdown(&rows, &arguments.capacity, arguments.families.is_some());
-        say(&format!("{}\n\n{tables}", needs(&rows)))?;
+        print(&format!("{}\n\n{tables}", arena_table(&rows)))?;
     }
-    failed_inputs(failures, files.len(), &unused)?;
-    Ok(Answer::Yes)
-}
-
-/// What of the inputs or of `--dim` was wrong.
-pub fn failed_inputs(failures: usize, count: usize, unused: &BTreeSet<String>) -> Result<(), Failure> {
-    match (failures, unused.first()) {
-        (0, None) => Ok(()),
-        (0, Some(name)) => {
-            Err(format!("--dim {name}: no input has a symbolic dimension of this name").into())
-        }
-        _ => Err(format!("{failures} of {count} inputs could not be read").into()),
-    }
+    check_all_read(failures, files.len(), &unused)?;
+    Ok(Outcome::Positive)
 }
 
 fn row(
@@ -68,10 +57,10 @@ fn row(
     if arguments.target.is_given() {
         return Row::of_target(file, arguments, families, bar);
     }
-    let imported: Imported = read_among(file, arguments.reading.import_options(), unused)
-        .map_err(|error| with_path(file, error))?;
-    Row::of(file, &imported, arguments, families, bar)
-        .map_err(|error| format!("{}: {error}", file.display()).into())
+    let read = |options: &_| import::read(file, options);
+    let imported = read_one_of_several(arguments.reading.import_options(), unused, read)
+        .map_err(|error| import_error(file, error))?;
+    Row::of(file, &imported, arguments, families, bar).map_err(|error| error_at(file, &error))
 }
 
 fn write_files(arguments: &FitArguments, rows: &[Row]) -> Result<(), Failure> {
@@ -85,7 +74,7 @@ fn write_files(arguments: &FitArguments, rows: &[Row]) -> Result<(), Failure> {
     }
     if let Some(path) = &arguments.markdown {
         let tables = shares::markdown(rows, capacities, arguments.families.is_some());
-        files.push((path.clone(), format!("{tables}\n{}\n", needs(rows))));
+        files.push((path.clone(), format!("{tables}\n{}\n", arena_table(rows))));
     }
     if let Some(path) = &arguments.svg {
         files.push((path.clone(), plot::svg(rows, capacities)));
@@ -96,8 +85,8 @@ fn write_files(arguments: &FitArguments, rows: &[Row]) -> Result<(), Failure> {
     Ok(files::write_all(&files)?)
 }
 
-/// A line for each network: bytes by level.
-fn needs(rows: &[Row]) -> comfy_table::Table {
+/// Table with a row per network: arena size in bytes by level.
+fn arena_table(rows: &[Row]) -> comfy_table::Table {
     let header: Vec<&str> = ["model", "weights"].into_iter().chain(LEVELS).chain(["lower bound"]).collect();
     let mut table = table(&header, 1);
     for row in rows {
@@ -117,5 +106,5 @@ fn csv_of(rows: &[Row]) -> Result<String, Failure> {
         let last = [row.lower_bound.to_string(), row.proven.to_string()];
         writer.write_record(first.into_iter().chain(arenas).chain(last))?;
     }
-    Ok(String::from_utf8(writer.into_inner().map_err(|error| error.to_string())?)?)
+    csv_text(writer)
 }

@@ -1,4 +1,4 @@
-//! `plimsoll fit`: does it fit, and what goes to DDR if it does not?
+//! `plimsoll fit`: checks whether networks fit on chip, and counts the traffic of those that do not.
 
 mod families;
 mod help;
@@ -8,8 +8,10 @@ mod many;
 mod placed;
 mod plot;
 mod report;
+mod room;
 mod shares;
 mod traffic;
+mod weights;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -18,17 +20,17 @@ use indicatif::ProgressBar;
 use plimsoll::{Ordering, Planner, Tensor, TensorKind};
 
 use crate::arguments::{FitArguments, OrderArgument};
+use crate::outcome::{Failure, Outcome};
 use crate::output::one_line;
-use crate::{Answer, Failure};
 
-pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
+pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     arguments.reading.check()?;
     arguments.target.check(&arguments.reading)?;
     if !arguments.largest_input.is_empty() {
         if arguments.target.is_given() {
-            return Err(
-                "--largest-input does not go with --target tflm, which takes the shapes of the file".into()
-            );
+            return Err("--largest-input: not supported with --target tflm: \
+                        the runtime uses the shapes in the file"
+                .into());
         }
         return largest::run(arguments);
     }
@@ -38,7 +40,7 @@ pub fn run(arguments: &FitArguments) -> Result<Answer, Failure> {
     many::run(arguments)
 }
 
-/// What a tensor is called in reports.
+/// Kind of a tensor in reports and JSON.
 fn kind_of(tensor: &Tensor) -> &'static str {
     match tensor.kind() {
         TensorKind::Input => "input",
@@ -50,13 +52,14 @@ fn kind_of(tensor: &Tensor) -> &'static str {
 }
 
 impl FitArguments {
-    /// What the arguments say.
+    /// Planner with the order, sharing, target and limits of the options.
     fn planner(&self, bar: &ProgressBar) -> Planner {
         let planner = self.reading.planner().order(self.order.into()).share(self.share.into());
         self.target.planner(planner).effort(self.searching.effort.into()).limits(self.searching.limits(bar))
     }
 
-    /// Tables show what the best order is worth.
+    /// Operator order of the tables' last levels. It is never the program order, because tables show
+    /// how much a better order saves.
     fn order_of_tables(&self) -> Ordering {
         match self.order {
             OrderArgument::Optimal => Ordering::Optimal,
@@ -70,15 +73,15 @@ impl FitArguments {
     }
 }
 
-/// A report: a key and a fact in each line.
+/// Text of a report with a key and a value in each line.
 #[derive(Default)]
-struct Lines {
+struct ReportLines {
     text: String,
 }
 
-impl Lines {
-    fn say(&mut self, key: &str, value: &str) {
+impl ReportLines {
+    fn add(&mut self, key: &str, value: &str) {
         writeln!(self.text, "{:<12} {}", one_line(key), one_line(value))
-            .expect("a string takes every letter");
+            .expect("writing to a string cannot fail");
     }
 }

@@ -1,5 +1,5 @@
-//! Shares of networks that fit, against the capacity, as an SVG: one picture without
-//! weights and one with, a curve for each level.
+//! Plot of the share of networks that fit against the capacity, as SVG: one panel without weights and
+//! one with them, a curve per level.
 
 use svg::Document;
 use svg::node::element::{Group, Line, Polyline, Rectangle, Text, Title};
@@ -14,12 +14,12 @@ const TOP: f64 = 52.0;
 const HEIGHT: f64 = 320.0;
 const BOTTOM: f64 = TOP + HEIGHT;
 
-/// By level; told apart by eyes that confuse red and green as well.
+/// Colours by level, a palette that is safe for colour-blind readers.
 const COLOURS: [&str; LEVELS.len()] =
     ["#8a8a8a", "#e69f00", "#56b4e9", "#009e73", "#1c2833", "#cc79a7", "#d55e00"];
 
-/// Doublings of the capacity at most: what is smaller would only fill the left of the picture.
-const DOUBLINGS: u32 = 14;
+/// Length limit of the axis in doublings of the capacity, so that a single small network does not stretch it.
+const MAX_DOUBLINGS: u32 = 14;
 
 pub fn svg(rows: &[Row], capacities: &[u64]) -> String {
     let axis = Axis::of(rows, capacities);
@@ -30,11 +30,11 @@ pub fn svg(rows: &[Row], capacities: &[u64]) -> String {
     picture = picture.add(Title::new("Share of networks that fit, by capacity"));
     picture = picture.add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"));
     for (left, with_weights) in LEFT.into_iter().zip([false, true]) {
-        let what = if with_weights { "activations and weights" } else { "activations" };
-        let title = format!("{what}: % of {} networks that fit", rows.len());
+        let subject = if with_weights { "activations and weights" } else { "activations" };
+        let title = format!("{subject}: % of {} networks that fit", rows.len());
         let title = Text::new(title).set("x", left).set("y", 24).set("font-size", 14);
         picture = picture.add(title.set("font-weight", "bold"));
-        picture = picture.add(grid(&axis, left)).add(marks(&axis, left, capacities));
+        picture = picture.add(grid(&axis, left)).add(capacity_lines(&axis, left, capacities));
         for level in 0..LEVELS.len() {
             picture = picture.add(curve(&axis, left, rows, level, with_weights));
         }
@@ -42,7 +42,7 @@ pub fn svg(rows: &[Row], capacities: &[u64]) -> String {
     format!("{}\n", picture.add(legend()))
 }
 
-/// Capacities, by powers of two.
+/// Logarithmic axis of capacities; its ends are exponents of two.
 struct Axis {
     from: u32,
     until: u32,
@@ -50,12 +50,13 @@ struct Axis {
 
 impl Axis {
     fn of(rows: &[Row], capacities: &[u64]) -> Self {
-        let most = rows.iter().map(|row| row.needed(0, true)).chain(capacities.iter().copied());
-        let least = rows.iter().map(|row| row.needed(LEVELS.len() - 1, false));
-        let least = least.chain(capacities.iter().copied()).filter(|&bytes| bytes > 0).min().unwrap_or(1);
-        let most = most.max().unwrap_or(1).max(2);
-        let until = u64::BITS - (most - 1).leading_zeros();
-        Self { from: least.ilog2().clamp(until.saturating_sub(DOUBLINGS), until - 1), until }
+        let largest = rows.iter().map(|row| row.needed(0, true)).chain(capacities.iter().copied());
+        let smallest = rows.iter().map(|row| row.needed(LEVELS.len() - 1, false));
+        let smallest =
+            smallest.chain(capacities.iter().copied()).filter(|&bytes| bytes > 0).min().unwrap_or(1);
+        let largest = largest.max().unwrap_or(1).max(2);
+        let until = u64::BITS - (largest - 1).leading_zeros();
+        Self { from: smallest.ilog2().clamp(until.saturating_sub(MAX_DOUBLINGS), until - 1), until }
     }
 
     fn x(&self, left: f64, bytes: u64) -> f64 {
@@ -64,8 +65,9 @@ impl Axis {
     }
 }
 
-fn px(place: f64) -> f64 {
-    (place * 10.0).round() / 10.0
+/// Rounds a coordinate to a tenth of a pixel.
+fn px(coordinate: f64) -> f64 {
+    (coordinate * 10.0).round() / 10.0
 }
 
 fn y(share: f64) -> f64 {
@@ -95,8 +97,8 @@ fn grid(axis: &Axis, left: f64) -> Group {
     group
 }
 
-/// The capacities that were asked for.
-fn marks(axis: &Axis, left: f64, capacities: &[u64]) -> Group {
+/// Vertical lines at the capacities of the tables.
+fn capacity_lines(axis: &Axis, left: f64, capacities: &[u64]) -> Group {
     let mut group = Group::new();
     for &capacity in capacities {
         let x = axis.x(left, capacity);
@@ -106,7 +108,7 @@ fn marks(axis: &Axis, left: f64, capacities: &[u64]) -> Group {
     group
 }
 
-/// Goes up wherever a network begins to fit.
+/// Step curve of one level: it rises at each capacity that another network fits.
 fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool) -> Polyline {
     let mut needed: Vec<u64> = rows.iter().map(|row| row.needed(level, with_weights)).collect();
     needed.sort_unstable();
@@ -119,7 +121,7 @@ fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool)
     points.push((left + PANEL, share(rows.len())));
     points.dedup();
     let points: Vec<String> = points.into_iter().map(|(x, y)| format!("{x},{y}")).collect();
-    // Where curves lie on each other, those below are seen at the edges and between dashes.
+    // If curves coincide, those below are visible at the edges and between dashes.
     let width = 4.6 - 0.5 * level as f64;
     let dashes = if level == 4 { "7 4" } else { "none" };
     Polyline::new()

@@ -1,4 +1,4 @@
-//! What goes to and from home, by tensor and workspace, and whether it has to.
+//! Traffic of the backing store by tensor and operator scratch, and whether it is avoidable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use serde::Serialize;
 
 use super::kind_of;
 
-/// Bytes that a run moves between the chip and home for one tensor or workspace.
+/// Bytes that a run moves between the chip and the backing store for one tensor or scratch.
 #[derive(Serialize)]
-pub struct Moved {
+pub struct TensorTraffic {
     pub name: String,
     pub kind: &'static str,
-    /// Of the tensor or workspace.
+    /// Size of the tensor or scratch.
     pub bytes: u64,
     pub read: u64,
     pub written: u64,
-    /// Whether larger memories on chip would save some of it.
+    /// True if larger on-chip memories would save some of the traffic.
     pub avoidable: bool,
     #[serde(skip)]
     content: Content,
 }
 
-impl Moved {
+impl TensorTraffic {
     pub fn total(&self) -> u64 {
         self.read + self.written
     }
@@ -33,25 +33,26 @@ impl Moved {
     }
 }
 
-/// Everything that goes to or from home, by tensor id, then workspaces by operator id.
-pub fn at_home(graph: &Graph, plan: &PoolPlan) -> Vec<Moved> {
-    let mut ledger = Ledger::new(graph, plan);
-    ledger.operators();
-    ledger.copies();
-    ledger.listed()
+/// All traffic of the backing store: tensors by id, then scratch by operator id.
+pub fn backing_store_traffic(graph: &Graph, plan: &PoolPlan) -> Vec<TensorTraffic> {
+    let mut ledger = TrafficLedger::new(graph, plan);
+    ledger.count_operators();
+    ledger.count_transfers();
+    ledger.entries()
 }
 
-struct Ledger<'a> {
+struct TrafficLedger<'a> {
     graph: &'a Graph,
     plan: &'a PoolPlan,
+    /// Memory sharing of the plan by operator index.
     shares: BTreeMap<usize, Vec<Share>>,
-    /// Bytes read and written at home: tensors by id, then workspaces by operator id.
+    /// Bytes read from and written to the backing store: tensors by id, then scratch by operator id.
     moved: Vec<[u64; 2]>,
-    /// Whether an operator of this run reads it.
+    /// By tensor: whether an operator of the plan reads it.
     is_read: Vec<bool>,
 }
 
-impl<'a> Ledger<'a> {
+impl<'a> TrafficLedger<'a> {
     fn new(graph: &'a Graph, plan: &'a PoolPlan) -> Self {
         let mut shares: BTreeMap<usize, Vec<Share>> = BTreeMap::new();
         for share in &plan.shares {
@@ -62,26 +63,30 @@ impl<'a> Ledger<'a> {
         Self { graph, plan, shares, moved, is_read: vec![false; count] }
     }
 
-    fn place(&self, occupant: Occupant) -> usize {
+    /// Index of an occupant in `moved`.
+    fn index_of(&self, occupant: Occupant) -> usize {
         match occupant {
             Occupant::Tensor(id) => id.index(),
             Occupant::Scratch(id) => self.graph.tensors().len() + id.index(),
-            _ => unreachable!("there are tensors and workspaces"),
+            _ => unreachable!("an occupant is a tensor or scratch"),
         }
     }
 
-    /// What operators read and write in place.
-    fn operators(&mut self) {
-        let home = self.plan.pools.home_id();
-        let said = self.plan.uses.iter();
-        let said: BTreeMap<(u32, usize), _> =
-            said.map(|one| ((one.step, self.place(one.occupant)), one.pool)).collect();
-        let is_home = |ledger: &Self, step: u32, occupant: Occupant| {
-            let pool = said.get(&(step, ledger.place(occupant))).copied().or_else(|| {
-                let there = ledger.plan.stays_of(occupant).filter(|stay| stay.live.contains(step));
-                there.map(|stay| stay.pool).min()
+    /// Adds the bytes that operators read and write in the backing store without a copy.
+    ///
+    /// A tensor may be in several memories at one step. The plan then states which of them the
+    /// operator uses; without a statement, it is the fastest one.
+    fn count_operators(&mut self) {
+        let backing_store = self.plan.pools.home_id();
+        let uses = self.plan.uses.iter();
+        let uses: BTreeMap<(u32, usize), _> =
+            uses.map(|stated| ((stated.step, self.index_of(stated.occupant)), stated.pool)).collect();
+        let is_in_backing_store = |ledger: &Self, step: u32, occupant: Occupant| {
+            let pool = uses.get(&(step, ledger.index_of(occupant))).copied().or_else(|| {
+                let stays = ledger.plan.stays_of(occupant).filter(|stay| stay.live.contains(step));
+                stays.map(|stay| stay.pool).min()
             });
-            pool == Some(home)
+            pool == Some(backing_store)
         };
         for (step, &id) in (0..).zip(&self.plan.order) {
             for input in self.graph.operator(id).inputs() {
@@ -89,92 +94,102 @@ impl<'a> Ledger<'a> {
             }
             let shares = self.shares.get(&id.index()).map_or(&[][..], Vec::as_slice);
             for Access { occupant, read, written } in accesses(self.graph, id, shares) {
-                if is_home(self, step, occupant) {
-                    let place = self.place(occupant);
-                    let [all_read, all_written] = self.moved[place];
-                    self.moved[place] = [all_read + read, all_written + written];
+                if is_in_backing_store(self, step, occupant) {
+                    let index = self.index_of(occupant);
+                    let [all_read, all_written] = self.moved[index];
+                    self.moved[index] = [all_read + read, all_written + written];
                 }
             }
         }
     }
 
-    fn copies(&mut self) {
-        let home = self.plan.pools.home_id();
-        for one in &self.plan.transfers {
-            if one.from == home {
-                self.moved[one.tensor.index()][0] += one.bytes;
+    /// Adds copies from and to the backing store.
+    fn count_transfers(&mut self) {
+        let backing_store = self.plan.pools.home_id();
+        for transfer in &self.plan.transfers {
+            if transfer.from == backing_store {
+                self.moved[transfer.tensor.index()][0] += transfer.bytes;
             }
-            if one.to == home {
-                self.moved[one.tensor.index()][1] += one.bytes;
+            if transfer.to == backing_store {
+                self.moved[transfer.tensor.index()][1] += transfer.bytes;
             }
         }
     }
 
-    /// What has to be read from home, and written there.
-    fn needed(&self, id: TensorId) -> [u64; 2] {
+    /// Unavoidable traffic of a tensor: bytes to read from the backing store and to write there,
+    /// however large on-chip memories are.
+    fn unavoidable(&self, id: TensorId) -> [u64; 2] {
         let (pools, tensor) = (&self.plan.pools, self.graph.tensor(id));
-        let home = pools.home_id();
-        let comes = match tensor.kind() {
-            TensorKind::Input => pools.inputs_in() == home && self.is_read[id.index()],
+        let backing_store = pools.home_id();
+        let is_read = match tensor.kind() {
+            TensorKind::Input => pools.inputs_in() == backing_store && self.is_read[id.index()],
             TensorKind::Constant => pools.loads() == Loading::EachRun,
             TensorKind::Variable | TensorKind::Intermediate => false,
         };
-        let goes = tensor.is_output() && tensor.producer().is_some() && pools.outputs_in() == home;
-        [comes, goes].map(|needed| if needed { tensor.bytes() } else { 0 })
+        let is_written =
+            tensor.is_output() && tensor.producer().is_some() && pools.outputs_in() == backing_store;
+        [is_read, is_written].map(|is_moved| if is_moved { tensor.bytes() } else { 0 })
     }
 
-    /// Tensors that have bytes in common are judged together, as what must be read or
-    /// written of one may be counted at another.
-    fn listed(self) -> Vec<Moved> {
+    /// Entries with traffic.
+    ///
+    /// Tensors with common bytes are judged together, because the unavoidable traffic of one may be
+    /// counted at another. A group has avoidable traffic if it moves more than its members must, or
+    /// if one tensor moves more than its size.
+    fn entries(self) -> Vec<TensorTraffic> {
         let count = self.graph.tensors().len();
         let groups = groups(count, &self.plan.shares);
-        let mut above: BTreeSet<usize> = BTreeSet::new();
+        let mut avoidable_groups: BTreeSet<usize> = BTreeSet::new();
         for direction in [0, 1] {
             let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
             for id in self.graph.tensor_ids() {
                 let sum = sums.entry(groups[id.index()]).or_default();
                 let moved = self.moved[id.index()][direction];
-                *sum = (sum.0 + moved, sum.1 + self.needed(id)[direction]);
+                *sum = (sum.0 + moved, sum.1 + self.unavoidable(id)[direction]);
                 if moved > self.graph.tensor(id).bytes() {
-                    above.insert(groups[id.index()]);
+                    avoidable_groups.insert(groups[id.index()]);
                 }
             }
-            let over = sums.into_iter().filter(|(_, (moved, needed))| moved > needed);
-            above.extend(over.map(|(group, _)| group));
+            let excess = sums.into_iter().filter(|(_, (moved, unavoidable))| moved > unavoidable);
+            avoidable_groups.extend(excess.map(|(group, _)| group));
         }
         let tensors = self.graph.tensor_ids().map(|id| {
             let tensor = self.graph.tensor(id);
             let kind = kind_of(tensor);
-            let avoidable = above.contains(&groups[id.index()]);
+            let avoidable = avoidable_groups.contains(&groups[id.index()]);
             let [read, written] = self.moved[id.index()];
             let (name, bytes, content) = (tensor.name().to_owned(), tensor.bytes(), Content::of(tensor));
-            Moved { name, kind, bytes, read, written, avoidable, content }
+            TensorTraffic { name, kind, bytes, read, written, avoidable, content }
         });
         let scratch = self.graph.operator_ids().map(|id: OperatorId| {
             let operator = self.graph.operator(id);
             let [read, written] = self.moved[count + id.index()];
             let (name, bytes) = (operator.name().to_owned(), operator.scratch_bytes());
             let content = Content::Scratch;
-            Moved { name, kind: "workspace", bytes, read, written, avoidable: true, content }
+            TensorTraffic { name, kind: "workspace", bytes, read, written, avoidable: true, content }
         });
-        tensors.chain(scratch).filter(|one| one.total() > 0).collect()
+        tensors.chain(scratch).filter(|entry| entry.total() > 0).collect()
     }
 }
 
-/// By tensor: a number that those have in common that share bytes.
+/// Numbers of groups by tensor: tensors have the same number if they have common bytes.
+///
+/// A union-find whose root is the smallest index of a group.
 fn groups(count: usize, shares: &[Share]) -> Vec<usize> {
-    let mut group: Vec<usize> = (0..count).collect();
-    for share in shares.iter().filter(|one| matches!(one.how, How::View | How::Slice | How::Concat)) {
-        let (one, other) = (root(&mut group, share.tensor.index()), root(&mut group, share.of.index()));
-        group[one.max(other)] = one.min(other);
+    let mut parents: Vec<usize> = (0..count).collect();
+    for share in shares.iter().filter(|share| matches!(share.how, How::View | How::Slice | How::Concat)) {
+        let (first, second) =
+            (root(&mut parents, share.tensor.index()), root(&mut parents, share.of.index()));
+        parents[first.max(second)] = first.min(second);
     }
-    (0..count).map(|one| root(&mut group, one)).collect()
+    (0..count).map(|index| root(&mut parents, index)).collect()
 }
 
-fn root(group: &mut [usize], mut one: usize) -> usize {
-    while group[one] != one {
-        group[one] = group[group[one]];
-        one = group[one];
+/// Finds the root of an index and halves the path to it.
+fn root(parents: &mut [usize], mut index: usize) -> usize {
+    while parents[index] != index {
+        parents[index] = parents[parents[index]];
+        index = parents[index];
     }
-    one
+    index
 }

@@ -1,4 +1,4 @@
-//! A machine's memories as TOML.
+//! Memory systems as TOML: one `[[pool]]` per memory, fastest first.
 
 use plimsoll::{Content, Loading, Pool, Pools};
 use serde::Deserialize;
@@ -9,37 +9,38 @@ use crate::values::size;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Machine {
+struct MemorySystem {
     #[serde(default)]
-    pool: Entries,
+    pool: PoolEntries,
     inputs: Option<Spanned<String>>,
     outputs: Option<Spanned<String>>,
     #[serde(default)]
-    loading: When,
+    loading: WeightLoading,
     #[serde(default)]
     prefetch: u32,
 }
 
-/// The pools of a file, of which no more are read than a machine may have.
+/// Pools of a file. Only the first [`Pools::MAX_COUNT`] are kept, so that memory does not grow with
+/// a hostile file.
 #[derive(Default)]
-struct Entries {
-    list: Vec<Entry>,
-    /// Those that are not read included.
+struct PoolEntries {
+    list: Vec<PoolEntry>,
+    /// Number of pools in the file.
     count: usize,
 }
 
-impl<'de> Deserialize<'de> for Entries {
+impl<'de> Deserialize<'de> for PoolEntries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Counted;
-        impl<'de> Visitor<'de> for Counted {
-            type Value = Entries;
+        struct PoolListVisitor;
+        impl<'de> Visitor<'de> for PoolListVisitor {
+            type Value = PoolEntries;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of pools, each begun by [[pool]]")
+                f.write_str("a list of pools, each with a [[pool]] header")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut pools: A) -> Result<Entries, A::Error> {
-                let mut entries = Entries::default();
+            fn visit_seq<A: SeqAccess<'de>>(self, mut pools: A) -> Result<PoolEntries, A::Error> {
+                let mut entries = PoolEntries::default();
                 while entries.count < Pools::MAX_COUNT {
                     let Some(entry) = pools.next_element()? else { return Ok(entries) };
                     entries.list.push(entry);
@@ -51,18 +52,18 @@ impl<'de> Deserialize<'de> for Entries {
                 Ok(entries)
             }
         }
-        deserializer.deserialize_seq(Counted)
+        deserializer.deserialize_seq(PoolListVisitor)
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct PoolEntry {
     name: Spanned<String>,
-    capacity: Option<Bytes>,
-    alignment: Option<Power>,
-    largest: Option<Bytes>,
-    holds: Option<Vec<Kind>>,
+    capacity: Option<Size>,
+    alignment: Option<PowerOfTwo>,
+    largest: Option<Size>,
+    holds: Option<Vec<ContentKind>>,
     #[serde(default)]
     read: u32,
     #[serde(default)]
@@ -73,7 +74,7 @@ struct Entry {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum When {
+enum WeightLoading {
     #[default]
     Once,
     EachRun,
@@ -81,48 +82,50 @@ enum When {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum ContentKind {
     Activations,
     Constants,
     Variables,
     Scratch,
 }
 
-/// A number, or a text as in `2MiB`.
-struct Bytes(u64);
+/// Size in bytes: a number, or a string such as `2MiB`.
+struct Size(u64);
 
-impl<'de> Deserialize<'de> for Bytes {
+impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl Visitor<'_> for Either {
-            type Value = Bytes;
+        struct SizeVisitor;
+        impl Visitor<'_> for SizeVisitor {
+            type Value = Size;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a number of bytes, or a text as in \"2MiB\"")
+                f.write_str("a number of bytes, or a string such as \"2MiB\"")
             }
 
-            fn visit_i64<E: serde::de::Error>(self, bytes: i64) -> Result<Bytes, E> {
-                u64::try_from(bytes).map(Bytes).map_err(|_| E::custom(format!("{bytes} is no size")))
+            fn visit_i64<E: serde::de::Error>(self, bytes: i64) -> Result<Size, E> {
+                u64::try_from(bytes)
+                    .map(Size)
+                    .map_err(|_| E::custom(format!("{bytes} is not a size in bytes")))
             }
 
-            fn visit_u64<E: serde::de::Error>(self, bytes: u64) -> Result<Bytes, E> {
-                Ok(Bytes(bytes))
+            fn visit_u64<E: serde::de::Error>(self, bytes: u64) -> Result<Size, E> {
+                Ok(Size(bytes))
             }
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Bytes, E> {
-                size(text).map(Bytes).map_err(E::custom)
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
+                size(text).map(Size).map_err(E::custom)
             }
         }
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(SizeVisitor)
     }
 }
 
-/// A power of two.
-struct Power(u64);
+/// Alignment: a power of two.
+struct PowerOfTwo(u64);
 
-impl<'de> Deserialize<'de> for Power {
+impl<'de> Deserialize<'de> for PowerOfTwo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = Bytes::deserialize(deserializer)?.0;
+        let bytes = Size::deserialize(deserializer)?.0;
         if bytes.is_power_of_two() {
             Ok(Self(bytes))
         } else {
@@ -131,82 +134,82 @@ impl<'de> Deserialize<'de> for Power {
     }
 }
 
-/// The pools of a file; `name` is told in errors.
+/// Parses the text of a memory system; errors contain `name`, the line number and the line.
 pub fn pools(name: &str, text: &str) -> Result<Pools, String> {
-    let machine: Machine = toml::from_str(text).map_err(|error| {
+    let system: MemorySystem = toml::from_str(text).map_err(|error| {
         let message = error.message().replace('\n', "; ");
         match error.span() {
-            Some(span) => at(name, text, span.start, &message),
+            Some(span) => error_in_line(name, text, span.start, &message),
             None => format!("{name}: {message}"),
         }
     })?;
-    let Entries { list, count } = machine.pool;
+    let PoolEntries { list, count } = system.pool;
     if count > list.len() {
-        let most = Pools::MAX_COUNT;
-        return Err(format!("{name}: pools: there are {count}, and at most {most} may be"));
+        let limit = Pools::MAX_COUNT;
+        return Err(format!("{name}: too many pools ({count}, at most {limit})"));
     }
-    for (place, pool) in list.iter().enumerate() {
-        let called = pool.name.get_ref();
-        if called.is_empty() {
-            return Err(at(name, text, pool.name.span().start, "a pool needs a name"));
+    for (index, pool) in list.iter().enumerate() {
+        let pool_name = pool.name.get_ref();
+        if pool_name.is_empty() {
+            return Err(error_in_line(name, text, pool.name.span().start, "the pool has an empty name"));
         }
-        if list[..place].iter().any(|other| other.name.get_ref() == called) {
-            let message = format!("two pools are called `{called}`");
-            return Err(at(name, text, pool.name.span().start, &message));
+        if list[..index].iter().any(|other| other.name.get_ref() == pool_name) {
+            let message = format!("pool name `{pool_name}` is used twice");
+            return Err(error_in_line(name, text, pool.name.span().start, &message));
         }
     }
-    let pools = Pools::new(list.into_iter().map(Entry::pool));
-    let mut pools = pools.map_err(|error| format!("{name}: {error}"))?.prefetch(machine.prefetch);
-    if let When::EachRun = machine.loading {
+    let pools = Pools::new(list.into_iter().map(PoolEntry::pool));
+    let mut pools = pools.map_err(|error| format!("{name}: {error}"))?.prefetch(system.prefetch);
+    if let WeightLoading::EachRun = system.loading {
         pools = pools.loading(Loading::EachRun);
     }
-    let wrong = |wanted: &Spanned<String>, error: plimsoll::Error| {
-        at(name, text, wanted.span().start, &error.to_string())
+    let unknown_pool = |pool: &Spanned<String>, error: plimsoll::Error| {
+        error_in_line(name, text, pool.span().start, &error.to_string())
     };
-    if let Some(wanted) = &machine.inputs {
-        pools = pools.inputs(wanted.get_ref()).map_err(|error| wrong(wanted, error))?;
+    if let Some(pool) = &system.inputs {
+        pools = pools.inputs(pool.get_ref()).map_err(|error| unknown_pool(pool, error))?;
     }
-    if let Some(wanted) = &machine.outputs {
-        pools = pools.outputs(wanted.get_ref()).map_err(|error| wrong(wanted, error))?;
+    if let Some(pool) = &system.outputs {
+        pools = pools.outputs(pool.get_ref()).map_err(|error| unknown_pool(pool, error))?;
     }
     Ok(pools)
 }
 
-impl Entry {
+impl PoolEntry {
     fn pool(self) -> Pool {
         let mut pool = Pool::new(self.name.into_inner()).read_cost(self.read).write_cost(self.write);
         if self.copy_from.is_some() || self.copy_to.is_some() {
             pool = pool.copy_costs(self.copy_from.unwrap_or(self.read), self.copy_to.unwrap_or(self.write));
         }
-        if let Some(Bytes(bytes)) = self.capacity {
+        if let Some(Size(bytes)) = self.capacity {
             pool = pool.capacity(bytes);
         }
-        if let Some(Power(bytes)) = self.alignment {
+        if let Some(PowerOfTwo(bytes)) = self.alignment {
             pool = pool.alignment(bytes);
         }
-        if let Some(Bytes(bytes)) = self.largest {
+        if let Some(Size(bytes)) = self.largest {
             pool = pool.largest(bytes);
         }
         match self.holds {
-            Some(kinds) => pool.only(kinds.into_iter().map(Kind::content)),
+            Some(kinds) => pool.only(kinds.into_iter().map(ContentKind::content)),
             None => pool,
         }
     }
 }
 
-impl Kind {
+impl ContentKind {
     fn content(self) -> Content {
         match self {
-            Kind::Activations => Content::Activations,
-            Kind::Constants => Content::Constants,
-            Kind::Variables => Content::Variables,
-            Kind::Scratch => Content::Scratch,
+            Self::Activations => Content::Activations,
+            Self::Constants => Content::Constants,
+            Self::Variables => Content::Variables,
+            Self::Scratch => Content::Scratch,
         }
     }
 }
 
-/// With file, line, and what stands there.
-fn at(name: &str, text: &str, byte: usize, message: &str) -> String {
+/// Error message with the file name, the line number and the line itself.
+fn error_in_line(name: &str, text: &str, byte: usize, message: &str) -> String {
     let before = text.get(..byte).unwrap_or(text);
     let number = before.matches('\n').count();
     let line = text.lines().nth(number).unwrap_or("").trim();
@@ -218,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_can_be_said_arrives() {
+    fn every_field_is_parsed() {
         let text = r#"
             inputs = "l1"
             outputs = "l2"
@@ -252,34 +255,31 @@ mod tests {
 
     #[test]
     fn errors_name_file_line_and_field() {
-        let home = "[[pool]]\nname = \"ddr\"\n";
+        let ddr = "[[pool]]\nname = \"ddr\"\n";
         for (text, message) in [
-            (format!("{home}capasity = 1\n"), "m.toml:3: unknown field `capasity`"),
-            (format!("{home}capacity = \"2 bananas\"\n"), "m.toml:3: "),
-            (format!("{home}capacity = -1\n"), "m.toml:3: -1 is no size, in `capacity = -1`"),
-            (format!("{home}alignment = 24\n"), "m.toml:3: 24 is not a power of two, in `alignment = 24`"),
-            (format!("{home}read = -1\n"), "m.toml:3: "),
-            (format!("{home}holds = [\"weights\"]\n"), "m.toml:3: unknown variant `weights`"),
+            (format!("{ddr}capasity = 1\n"), "m.toml:3: unknown field `capasity`"),
+            (format!("{ddr}capacity = \"2 bananas\"\n"), "m.toml:3: "),
+            (format!("{ddr}capacity = -1\n"), "m.toml:3: -1 is not a size in bytes, in `capacity = -1`"),
+            (format!("{ddr}alignment = 24\n"), "m.toml:3: 24 is not a power of two, in `alignment = 24`"),
+            (format!("{ddr}read = -1\n"), "m.toml:3: "),
+            (format!("{ddr}holds = [\"weights\"]\n"), "m.toml:3: unknown variant `weights`"),
             (
-                format!("inputs = \"l9\"\n{home}"),
+                format!("inputs = \"l9\"\n{ddr}"),
                 "m.toml:1: pools: no pool is called `l9`; the pools are `ddr`",
             ),
-            (format!("{home}{home}"), "m.toml:4: two pools are called `ddr`, in `name = \"ddr\"`"),
+            (format!("{ddr}{ddr}"), "m.toml:4: pool name `ddr` is used twice, in `name = \"ddr\"`"),
             ("[[pool]]\ncapacity = 1\n".to_owned(), "m.toml:1: missing field `name`"),
-            ("[[pool]]\nname = \"\"\n".to_owned(), "m.toml:2: a pool needs a name"),
+            ("[[pool]]\nname = \"\"\n".to_owned(), "m.toml:2: the pool has an empty name"),
             (
-                format!("{home}largest = 5\n"),
+                format!("{ddr}largest = 5\n"),
                 "m.toml: pools: the last pool, `ddr`, must accept every kind and size of content",
             ),
             (String::new(), "m.toml: pools: no pool is given; give at least one"),
-            (home.repeat(9), "m.toml: pools: there are 9, and at most 8 may be"),
-            // Contents of pools that nobody reads are not looked at, and the count is told.
-            (
-                home.repeat(100_000) + "capacity = -1\n",
-                "m.toml: pools: there are 100000, and at most 8 may be",
-            ),
-            ("[pool]\nname = \"ddr\"\n".to_owned(), "expected a list of pools, each begun by [[pool]]"),
-            (format!("{home}name = \"again\"\n"), "m.toml:3: duplicate key"),
+            (ddr.repeat(9), "m.toml: too many pools (9, at most 8)"),
+            // Pools above the limit are counted, but not parsed.
+            (ddr.repeat(100_000) + "capacity = -1\n", "m.toml: too many pools (100000, at most 8)"),
+            ("[pool]\nname = \"ddr\"\n".to_owned(), "expected a list of pools, each with a [[pool]] header"),
+            (format!("{ddr}name = \"again\"\n"), "m.toml:3: duplicate key"),
             ("[[pool]\n".to_owned(), "m.toml:1: "),
         ] {
             let error = pools("m.toml", &text).unwrap_err();

@@ -1,4 +1,4 @@
-//! Arenas that a plan is compared with: in program order, and with all sharing.
+//! Arena sizes for comparison with a plan: in program order, and with all memory sharing.
 
 use plimsoll::allocate::by_name_with;
 use plimsoll::{Effort, Graph, Limits, Plan, Planner, Sharing};
@@ -6,17 +6,18 @@ use plimsoll::{Effort, Graph, Limits, Plan, Planner, Sharing};
 use super::planner::planner;
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
 
-/// Graphs with more operators get no hint on sharing: it would take longer than the plan.
-const MOST_COMPARED: usize = 500;
+/// Operator limit of graphs that are planned with sharing: for larger ones, the comparison would take
+/// longer than the plan.
+const MAX_SHARED_OPERATORS: usize = 500;
 
-/// Search nodes of each comparison: some 20 ms.
-const COMPARED_NODES: u64 = 20_000;
+/// Search node limit of each comparison: about 20 ms.
+const COMPARISON_NODES: u64 = 20_000;
 
-/// Graphs with more operators are not planned in program order besides.
-const MOST_IN_PROGRAM_ORDER: usize = 10_000;
+/// Operator limit of graphs that are planned in program order.
+const MAX_PROGRAM_ORDER_OPERATORS: usize = 10_000;
 
-/// Figures to compare a plan with, made with little effort: they are arenas that exist, not the
-/// smallest there are, and a failure to find one is no failure of the command.
+/// Computes arena sizes for comparison with little effort: each belongs to a plan, but need not be
+/// minimal. A failure to find one is ignored.
 pub struct Comparison<'a> {
     pub arguments: &'a PlanArguments,
     pub limits: &'a Limits,
@@ -25,7 +26,8 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// The arena in program order, in bytes; none if no other order was planned, or for large graphs.
+    /// Arena size in bytes in program order; none if the plan was made for this order, or for large
+    /// graphs.
     pub fn file_arena(&self) -> Option<u64> {
         if matches!(self.arguments.order, OrderArgument::File) {
             return None;
@@ -33,16 +35,17 @@ impl Comparison<'_> {
         if self.plan.order == self.graph.file_order() {
             return Some(self.plan.arena_bytes);
         }
-        if self.graph.operators().len() > MOST_IN_PROGRAM_ORDER {
+        if self.graph.operators().len() > MAX_PROGRAM_ORDER_OPERATORS {
             return None;
         }
         let planner = self.planner()?.share(self.arguments.share.into());
         Some(planner.plan_in_order(self.graph, self.graph.file_order()).ok()?.arena_bytes)
     }
 
-    /// The arena with all sharing in the plan's order, in bytes; none if tensors share already.
+    /// Arena size in bytes with all sharing in the plan's order; none if the plan shares memory, or
+    /// for large graphs.
     pub fn shared_arena(&self) -> Option<u64> {
-        let is_large = self.graph.operators().len() > MOST_COMPARED;
+        let is_large = self.graph.operators().len() > MAX_SHARED_OPERATORS;
         if self.arguments.share != ShareArgument::None || is_large {
             return None;
         }
@@ -51,8 +54,8 @@ impl Comparison<'_> {
     }
 
     fn planner(&self) -> Option<Planner> {
-        // Where a limit is given, the plan has had the nodes.
-        let nodes = if self.arguments.searching.node_limit.is_some() { 0 } else { COMPARED_NODES };
+        // The plan has used up a node limit of the user's.
+        let nodes = if self.arguments.searching.node_limit.is_some() { 0 } else { COMPARISON_NODES };
         let limits = self.limits.clone().nodes(nodes);
         let planner = planner(self.arguments, &limits).ok()?.effort(Effort::Quick);
         let strategy = by_name_with("auto", self.arguments.searching.settings(Effort::Quick)).ok()?;

@@ -1,10 +1,10 @@
-//! Formats of `--out`, by the ending of the file.
+//! Formats of `--out`, by file extension.
 
 use std::path::Path;
 
-use crate::Failure;
+use crate::outcome::Failure;
 
-/// What `--out` can write, by the file's ending.
+/// Format of an output of `plan`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Json,
@@ -19,8 +19,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether what is written gets compiled or run.
-    pub fn is_run(self) -> bool {
+    /// Returns true for code and models, which are compiled or run, and false for reports.
+    pub fn is_executable(self) -> bool {
         match self {
             Format::Header | Format::Source | Format::Tflite | Format::Onnx => true,
             Format::Json | Format::Csv | Format::Svg | Format::Html | Format::Trace => false,
@@ -29,13 +29,13 @@ impl Format {
 }
 
 pub fn format_of(path: &Path) -> Result<Format, Failure> {
-    // A name need not be text; its endings are.
+    // The name may contain bytes that are not UTF-8; the extensions contain none.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.to_ascii_lowercase().ends_with(".trace.json") {
         return Ok(Format::Trace);
     }
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
-    match ending.to_ascii_lowercase().as_str() {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
+    match extension.to_ascii_lowercase().as_str() {
         "json" => Ok(Format::Json),
         "csv" => Ok(Format::Csv),
         "svg" => Ok(Format::Svg),
@@ -45,8 +45,8 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
         "tflite" => Ok(Format::Tflite),
         "onnx" => Ok(Format::Onnx),
         _ => {
-            let endings = ".json, .csv, .svg, .html, .trace.json, .h, .c, .tflite or .onnx";
-            Err(format!("--out {}: expected a name ending in {endings}", path.display()).into())
+            let extensions = ".json, .csv, .svg, .html, .trace.json, .h, .c, .tflite or .onnx";
+            Err(format!("--out {}: unknown format; use the extension {extensions}", path.display()).into())
         }
     }
 }

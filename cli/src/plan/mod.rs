@@ -1,4 +1,4 @@
-//! `plimsoll plan`: one input to a plan, a summary and files.
+//! `plimsoll plan`: plans one input, prints a summary and writes files.
 
 mod code;
 mod comparison;
@@ -11,45 +11,41 @@ mod tflm;
 mod withheld;
 
 use cpu_time::ProcessTime;
-use indicatif::ProgressBar;
 use plimsoll::import::{Imported, ImportedGraph};
 use plimsoll::{Status, files};
 
 use crate::arguments::PlanArguments;
-use crate::inputs::{check_outputs, model_name, read};
-use crate::output::{report_note, say_lines};
+use crate::inputs::{
+    UNSUPPORTED_INPUT, check_outputs, error_at, import_error, model_name, read_with_scratch,
+};
+use crate::outcome::{Failure, Outcome};
+use crate::output::{print_lines, report_note};
 use crate::target::scratch_line;
-use crate::{Answer, Failure};
 use comparison::Comparison;
 use format::{Format, format_of};
 use planner::planner;
 use result::Planned;
 
-/// `given` are the options that do not have their defaults.
-pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failure> {
-    if arguments.memory.is_given() {
-        if arguments.target.is_given() {
-            return Err("--target tflm has one arena; `fit --memory` says whether it fits a memory".into());
-        }
-        return pools::run(arguments);
-    }
+/// `explicit` are the names of the options on the command line.
+pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Failure> {
     let start = ProcessTime::now();
-    let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
-    arguments.reading.check()?;
-    check_outputs(&arguments.out, arguments.inputs())?;
-    code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
+    let formats = check_options(arguments)?;
+    if arguments.memory.is_given() {
+        return pools::run(arguments, &formats, start);
+    }
     onnx::check_input(&arguments.input, &formats)?;
     if arguments.target.is_given() || formats.contains(&Format::Tflite) {
-        return tflm::run(arguments, &formats, given);
+        return tflm::run(arguments, &formats, explicit, start);
     }
     arguments.target.check(&arguments.reading)?;
     let options = arguments.reading.import_options();
-    let searching = &arguments.searching;
-    let bar = if searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    let limits = searching.limits(&bar);
+    let bar = arguments.searching.spinner();
+    let limits = arguments.searching.limits(&bar);
     let planner = planner(arguments, &limits)?.share(arguments.share.into());
     let (mut file_arena, mut shared_arena) = (None, None);
-    let result = match read(&arguments.input, &options)? {
+    let input = &arguments.input;
+    let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
+    let result = match read.imported {
         Imported::Graph(ImportedGraph { graph, notes, .. }) => {
             let plan = planner.plan(&graph)?;
             for note in notes {
@@ -63,24 +59,38 @@ pub fn run(arguments: &PlanArguments, given: &[String]) -> Result<Answer, Failur
             let problem =
                 problem.with_capacity(arguments.capacity).with_reserved(arguments.reserve.clone())?;
             let solution = planner.solve(&problem)?;
-            Planned::Problem(Box::new((model_name(&arguments.input), problem, solution)))
+            Planned::Problem(Box::new((model_name(input), problem, solution)))
         }
-        _ => return Err("this kind of input is not supported here".into()),
+        _ => return Err(error_at(input, &UNSUPPORTED_INPUT)),
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let needed = (!result.status().fits()).then(|| result.arena_bytes());
-    let outputs = withheld::outputs(arguments, &formats, needed);
+    let outputs = withheld::selected_outputs(arguments, &formats, needed);
     files::write_all(&result.files(arguments, &outputs, &options, file_arena)?)?;
-    if outputs.iter().any(|(_, format)| *format == Format::Onnx) {
-        for note in onnx::notes(&arguments.input, &arguments.out)? {
-            report_note(&note);
-        }
+    if outputs.iter().any(|(_, format)| *format == Format::Onnx)
+        && let Some(note) = onnx::weights_note(input, &arguments.out)?
+    {
+        report_note(&note);
     }
-    say_lines(&result.summary(file_arena, shared_arena, seconds))?;
-    say_lines(&scratch_line(&arguments.input).unwrap_or_default())?;
+    print_lines(&result.summary(file_arena, shared_arena, seconds))?;
+    print_lines(&scratch_line(&read.scratch_operators))?;
     if result.status() == Status::Infeasible {
-        say_lines(&result.explained(&planner)?)?;
+        print_lines(&result.infeasible_core(&planner)?)?;
     }
-    Ok(if result.status().fits() { Answer::Yes } else { Answer::No })
+    Ok(Outcome::of(result.status().fits()))
+}
+
+/// Checks options and outputs before the input is read; returns the formats of the outputs.
+fn check_options(arguments: &PlanArguments) -> Result<Vec<Format>, Failure> {
+    if arguments.memory.is_given() && arguments.target.is_given() {
+        return Err("--memory: not supported with --target tflm, which has one arena; \
+                    use `fit --memory` to check whether it fits"
+            .into());
+    }
+    let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    arguments.reading.check()?;
+    check_outputs(&arguments.out, arguments.inputs())?;
+    code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
+    Ok(formats)
 }

@@ -7,40 +7,38 @@ use plimsoll::import::{ImportOptions, contents};
 use plimsoll::{Graph, Plan};
 
 use super::format::Format;
-use crate::Failure;
-use crate::inputs::{at, is_onnx, model_name};
+use crate::inputs::{error_at, is_onnx, model_name};
+use crate::outcome::Failure;
 
-/// A model is made of a model.
+/// Refuses an .onnx output for other inputs.
 pub fn check_input(input: &Path, formats: &[Format]) -> Result<(), Failure> {
     if formats.contains(&Format::Onnx) && !is_onnx(input) {
-        return Err(format!("{}: an .onnx is made of an .onnx", input.display()).into());
+        return Err(error_at(input, &"not an .onnx file, which --out FILE.onnx needs"));
     }
     Ok(())
 }
 
-/// The model's file anew.
-pub fn written(
+/// Contents of the planned model.
+pub fn planned_model(
     input: &Path,
     (graph, plan): (&Graph, &Plan),
     options: &ImportOptions,
 ) -> Result<Vec<u8>, Failure> {
     let bytes = contents(input)?;
-    onnx::write(&model_name(input), &bytes, graph, plan, options).map_err(|error| at(input, &error))
+    onnx::write(&model_name(input), &bytes, graph, plan, options).map_err(|error| error_at(input, &error))
 }
 
-/// What a model in another folder lacks there.
-pub fn notes(input: &Path, outputs: &[PathBuf]) -> Result<Vec<String>, Failure> {
+/// Note on files with weights that an output in another folder than the input's needs beside it.
+pub fn weights_note(input: &Path, outputs: &[PathBuf]) -> Result<Option<String>, Failure> {
     let folder = |path: &Path| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         std::fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()
     };
-    let elsewhere = |output: &&PathBuf| is_onnx(output) && folder(output) != folder(input);
-    let Some(output) = outputs.iter().find(elsewhere) else { return Ok(Vec::new()) };
-    let files = onnx::external_files(&contents(input)?).map_err(|error| at(input, &error))?;
-    let Some(first) = files.first() else { return Ok(Vec::new()) };
-    let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
-    Ok(vec![format!(
-        "weights are in other files (`{first}`{more}), which runtimes look for in the model's folder: put them beside {}",
-        output.display()
-    )])
+    let is_elsewhere = |output: &&PathBuf| is_onnx(output) && folder(output) != folder(input);
+    let Some(output) = outputs.iter().find(is_elsewhere) else { return Ok(None) };
+    let files = onnx::external_files(&contents(input)?).map_err(|error| error_at(input, &error))?;
+    let Some((first, others)) = files.split_first() else { return Ok(None) };
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    let output = output.display();
+    Ok(Some(format!("{output}: weights are in other files (`{first}`{more}); copy them to its folder")))
 }

@@ -1,11 +1,11 @@
-//! The planner that the options of `plan` ask for.
+//! The planner that the options of `plan` configure.
 
 use plimsoll::{Limits, Planner};
 
-use crate::Failure;
 use crate::arguments::PlanArguments;
+use crate::outcome::Failure;
 
-/// The planner that the arguments ask for, but for the level of sharing.
+/// Planner with all options of `plan` except `--share`.
 pub fn planner(arguments: &PlanArguments, limits: &Limits) -> Result<Planner, Failure> {
     let searching = &arguments.searching;
     let planner = arguments.reading.planner().strategy(searching.strategy(&arguments.strategy)?);

@@ -1,4 +1,4 @@
-//! A plan with its graph or buffers, and the contents of the files that are made of it.
+//! The plan for one arena: its summary and the contents of its output files.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,13 @@ use plimsoll::{Graph, Plan, Planner, Problem, Solution, Status, export};
 use super::format::Format;
 use super::withheld::Output;
 use super::{code, onnx};
-use crate::Failure;
 use crate::arguments::PlanArguments;
+use crate::outcome::Failure;
 
-/// A plan with what it is for.
+/// A plan and its input.
 pub enum Planned {
     Graph(Box<(Graph, Plan)>),
+    /// Name, problem and solution of a buffer list.
     Problem(Box<(String, Problem, Solution)>),
 }
 
@@ -45,8 +46,8 @@ impl Planned {
         }
     }
 
-    /// What cannot lie together, if that can be said.
-    pub fn explained(&self, planner: &Planner) -> Result<String, Failure> {
+    /// Summary of buffers that do not fit together; empty if none are found.
+    pub fn infeasible_core(&self, planner: &Planner) -> Result<String, Failure> {
         Ok(match self {
             Planned::Graph(pair) => {
                 let core = planner.explain_plan(&pair.0, &pair.1)?;
@@ -59,7 +60,7 @@ impl Planned {
         })
     }
 
-    /// All that is asked for, before any of it is written.
+    /// Contents of all outputs, complete before the first file is written.
     pub fn files(
         &self,
         arguments: &PlanArguments,
@@ -70,16 +71,16 @@ impl Planned {
         let files = outputs.iter().map(|&(path, format)| {
             let contents = match (format, self) {
                 (Format::Onnx, Planned::Graph(pair)) => {
-                    onnx::written(&arguments.input, (&pair.0, &pair.1), options)?
+                    onnx::planned_model(&arguments.input, (&pair.0, &pair.1), options)?
                 }
-                _ => self.written((path, format), arguments, options, file_arena).into_bytes(),
+                _ => self.output_text((path, format), arguments, options, file_arena).into_bytes(),
             };
             Ok((path.to_owned(), contents))
         });
         files.collect()
     }
 
-    fn written(
+    fn output_text(
         &self,
         (path, format): (&Path, Format),
         arguments: &PlanArguments,
@@ -89,7 +90,7 @@ impl Planned {
         match self {
             Planned::Graph(pair) => {
                 let (graph, plan) = &**pair;
-                graph_written((path, format), (graph, plan), arguments, options, file_arena)
+                graph_output_text((path, format), (graph, plan), arguments, options, file_arena)
             }
             Planned::Problem(parts) => {
                 let (name, problem, solution) = &**parts;
@@ -102,17 +103,17 @@ impl Planned {
                     Format::Header | Format::Source => {
                         let prefix = arguments.symbol_prefix.as_ref();
                         let code = CCode::of_problem(name, problem, solution, prefix);
-                        code::written(&code, path, format, &arguments.out)
+                        code::text(&code, path, format, &arguments.out)
                     }
-                    Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
+                    Format::Tflite | Format::Onnx => unreachable!("other functions write models"),
                 }
             }
         }
     }
 }
 
-/// A graph's plan in a format other than a model's; the arena in file order is for reports.
-pub fn graph_written(
+/// A graph's plan in a text format. `file_arena` is the arena size in program order, for reports.
+pub fn graph_output_text(
     (path, format): (&Path, Format),
     (graph, plan): (&Graph, &Plan),
     arguments: &PlanArguments,
@@ -127,8 +128,8 @@ pub fn graph_written(
         Format::Trace => trace::of_graph(graph, plan),
         Format::Header | Format::Source => {
             let code = CCode::of_graph(graph, plan, arguments.symbol_prefix.as_ref());
-            code::written(&code, path, format, &arguments.out)
+            code::text(&code, path, format, &arguments.out)
         }
-        Format::Tflite | Format::Onnx => unreachable!("a model is written by another function"),
+        Format::Tflite | Format::Onnx => unreachable!("other functions write models"),
     }
 }

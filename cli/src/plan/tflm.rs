@@ -1,60 +1,63 @@
 //! `plan --target tflm` and `plan --out FILE.tflite`: models for TensorFlow Lite Micro.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
-use indicatif::ProgressBar;
-use plimsoll::export::tflite::{self, TflitePlan};
+use plimsoll::export::tflite::{self, Scratch, TflitePlan};
 use plimsoll::files;
 use plimsoll::import::contents;
 use plimsoll::report::text;
-use plimsoll::{Effort, Ordering};
+use plimsoll::{Effort, Ordering, Planner};
 
 use super::format::Format;
 use super::planner::planner;
-use super::result::graph_written;
+use super::result::graph_output_text;
 use super::withheld;
 use crate::arguments::{OrderArgument, PlanArguments};
-use crate::inputs::{at, is_tflite, model_name};
-use crate::output::{report_note, say, say_lines};
+use crate::inputs::{error_at, is_tflite, model_name};
+use crate::outcome::{Failure, Outcome};
+use crate::output::{print, print_lines, report_note};
 use crate::reading::{FoldArgument, VariablesArgument};
-use crate::target::check_reading;
-use crate::{Answer, Failure};
+use crate::target::{check_tflm_options, check_tflm_reading};
 
-/// Plans a model, and writes it with whatever else is asked for.
-pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> Result<Answer, Failure> {
-    let start = ProcessTime::now();
-    check_options(arguments, formats, given)?;
-    let bar = if arguments.searching.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+/// Plans a model and writes it together with the other outputs.
+pub fn run(
+    arguments: &PlanArguments,
+    formats: &[Format],
+    explicit: &[String],
+    start: ProcessTime,
+) -> Result<Outcome, Failure> {
+    check_options(arguments, formats, explicit)?;
+    let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
-    let (bytes, scratch) = (contents(&arguments.input)?, arguments.target.kernel_scratch()?);
-    let name = model_name(&arguments.input);
-    let planned =
-        tflite::plan(&name, &bytes, planner(arguments, &limits)?.share(arguments.share.into()), &scratch)
-            .map_err(|error| at(&arguments.input, &error))?;
+    let model = Model {
+        path: &arguments.input,
+        bytes: contents(&arguments.input)?,
+        scratch: arguments.target.kernel_scratch()?,
+    };
+    let share = arguments.share.into();
+    let planned = model.plan(planner(arguments, &limits)?.share(share))?;
     let file_arena = match arguments.order {
         OrderArgument::File => None,
         OrderArgument::Auto | OrderArgument::Optimal => {
-            let in_order = planner(arguments, &limits)?.share(arguments.share.into());
-            let in_order = in_order.order(Ordering::File).effort(Effort::Quick);
-            let in_order = tflite::plan(&name, &bytes, in_order, &scratch);
-            Some(in_order.map_err(|error| at(&arguments.input, &error))?.plan.arena_bytes)
+            let quick = planner(arguments, &limits)?.share(share).effort(Effort::Quick);
+            Some(model.plan(quick.order(Ordering::File))?.plan.arena_bytes)
         }
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
-    let mut outputs = withheld::outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
+    let mut outputs = withheld::selected_outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
     if !arguments.allow_larger_head {
-        withheld::larger_head(&mut outputs, &planned);
+        withheld::remove_larger_head(&mut outputs, &planned);
     }
+    let options = arguments.reading.import_options();
     let files = outputs.into_iter().map(|(path, format)| {
         let contents = match format {
             Format::Tflite => planned.bytes.clone(),
-            other => {
-                let options = arguments.reading.import_options();
+            format => {
                 let pair = (&planned.graph, &planned.plan);
-                graph_written((path, other), pair, arguments, &options, file_arena).into_bytes()
+                graph_output_text((path, format), pair, arguments, &options, file_arena).into_bytes()
             }
         };
         (path.to_owned(), contents)
@@ -64,61 +67,77 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> R
     for note in &planned.notes {
         report_note(&note);
     }
-    say_lines(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
-    say(&head_line(&planned))?;
-    Ok(if fits { Answer::Yes } else { Answer::No })
+    print_lines(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
+    print(&head_lines(&planned))?;
+    Ok(Outcome::of(fits))
 }
 
-fn head_line(planned: &TflitePlan) -> String {
+/// The input of the planner: a model's file and its kernel scratch.
+struct Model<'a> {
+    path: &'a Path,
+    bytes: Vec<u8>,
+    scratch: Scratch,
+}
+
+impl Model<'_> {
+    fn plan(&self, planner: Planner) -> Result<TflitePlan, Failure> {
+        tflite::plan(&model_name(self.path), &self.bytes, planner, &self.scratch)
+            .map_err(|error| error_at(self.path, &error))
+    }
+}
+
+/// Summary lines on the size of the runtime's arena.
+fn head_lines(planned: &TflitePlan) -> String {
     let subgraphs = planned.layout.orders.len();
-    let of = if subgraphs > 1 { format!(", all {subgraphs} subgraphs together") } else { String::new() };
+    let scope = if subgraphs > 1 { format!(" for all {subgraphs} subgraphs") } else { String::new() };
     let head = planned.head_bytes;
-    let own = match planned.own_head_bytes {
-        Some(own) if own > head => {
-            let saved = (own - head) as f64 / own as f64;
-            format!("; {own} without this plan, so {} saved", text::percent(saved))
+    let comparison = match planned.own_head_bytes {
+        Some(runtime_head) if runtime_head > head => {
+            let saved = (runtime_head - head) as f64 / runtime_head as f64;
+            format!("; {runtime_head} without this plan ({} saved)", text::percent(saved))
         }
-        Some(own) if own == head => "; as many without this plan".to_owned(),
-        Some(own) => format!("; {own} without this plan, which is no use here"),
+        Some(runtime_head) if runtime_head == head => "; the same without this plan".to_owned(),
+        Some(runtime_head) => format!("; {runtime_head} without this plan, which is smaller"),
         None => String::new(),
     };
     let arena = planned.estimated_arena_bytes;
     let rest = arena.saturating_sub(head);
     format!(
-        "head of TensorFlow Lite Micro's arena: {head} bytes{of}{own}\n\
+        "head of TensorFlow Lite Micro's arena: {head} bytes{scope}{comparison}\n\
          constexpr int kTensorArenaSize = {arena};  // head {head}, tail and planning {rest} (estimated)\n"
     )
 }
 
-/// What the runtime does by itself cannot be asked for otherwise.
-fn check_options(arguments: &PlanArguments, formats: &[Format], given: &[String]) -> Result<(), Failure> {
+/// Refuses options that contradict what the runtime does.
+fn check_options(arguments: &PlanArguments, formats: &[Format], explicit: &[String]) -> Result<(), Failure> {
     if !is_tflite(&arguments.input) {
-        return Err(format!("{}: a .tflite is made of a .tflite", arguments.input.display()).into());
+        let message = "not a .tflite file, which --target tflm and --out FILE.tflite need";
+        return Err(error_at(&arguments.input, &message));
     }
     let reading = &arguments.reading;
-    check_reading(reading)?;
-    let given = |name: &str| given.iter().any(|given| given == name);
-    let contradictions = [
+    check_tflm_reading(reading)?;
+    let is_explicit = |name: &str| explicit.iter().any(|option| option == name);
+    check_tflm_options(&[
         (
-            given("fold") && matches!(reading.fold, FoldArgument::Constants),
-            "--fold constants: TensorFlow Lite Micro runs every operator of the file",
+            is_explicit("fold") && matches!(reading.fold, FoldArgument::Constants),
+            "--fold constants",
+            "TensorFlow Lite Micro runs every operator of the file",
         ),
         (
-            given("variables") && matches!(reading.variables, VariablesArgument::Arena),
-            "--variables arena: TensorFlow Lite Micro keeps variables at the arena's tail",
+            is_explicit("variables") && matches!(reading.variables, VariablesArgument::Arena),
+            "--variables arena",
+            "TensorFlow Lite Micro keeps variables in the arena's tail",
         ),
         (
             !arguments.reserve.is_empty(),
-            "--reserve: TensorFlow Lite Micro puts scratch wherever there is room",
+            "--reserve",
+            "TensorFlow Lite Micro places scratch wherever there is room",
         ),
         (
             formats.contains(&Format::Json),
-            "--out FILE.json: the plan is inside of the .tflite, and `plimsoll verify FILE.tflite` checks it; \
-             --out FILE.csv lists the offsets",
+            "--out FILE.json",
+            "the plan is inside the .tflite, and `plimsoll verify FILE.tflite` verifies it; --out FILE.csv lists \
+             the offsets",
         ),
-    ];
-    match contradictions.iter().find(|contradiction| contradiction.0) {
-        Some((_, why)) => Err(format!("does not go with --target tflm: {why}").into()),
-        None => Ok(()),
-    }
+    ])
 }

@@ -1,58 +1,54 @@
-//! Answers of `verify`.
+//! Output of `verify`.
 
 use plimsoll::export::json::DocumentError;
 use plimsoll::import::{Fold, ImportOptions};
 use plimsoll::verify::Violations;
 
-use crate::output::{one_line, say};
-use crate::{Answer, Failure};
+use crate::outcome::{Failure, Outcome};
+use crate::output::{one_line, print};
 
-pub fn answer(
+/// Prints a summary of a valid plan, or the violations of an invalid one.
+///
+/// A document that does not match its input is an invalid plan as well.
+pub fn print_verdict(
     verdict: Result<Result<(), Violations>, DocumentError>,
-    right: impl FnOnce() -> String,
-) -> Result<Answer, Failure> {
+    summary: impl FnOnce() -> String,
+) -> Result<Outcome, Failure> {
     match verdict {
-        Ok(Ok(())) => {
-            say(&format!("right: {}\n", right()))?;
-            Ok(Answer::Yes)
-        }
-        Ok(Err(violations)) => wrong(violations.list().iter().map(ToString::to_string)),
-        Err(mismatch) => wrong([mismatch.to_string()]),
+        Ok(Ok(())) => print_valid(&summary()),
+        Ok(Err(violations)) => print_violations(&violations),
+        Err(mismatch) => print_invalid([mismatch.to_string()]),
     }
 }
 
-pub fn wrong(reasons: impl IntoIterator<Item = String>) -> Result<Answer, Failure> {
-    let lines = reasons.into_iter().map(|reason| format!("wrong: {}\n", one_line(&reason)));
-    say(&lines.collect::<String>())?;
-    Ok(Answer::No)
+pub fn print_valid(summary: &str) -> Result<Outcome, Failure> {
+    print(&format!("valid: {summary}\n"))?;
+    Ok(Outcome::Positive)
 }
 
-/// The plan itself says how its input is to be read, so the user should see
-/// what is out of the ordinary.
-pub fn imported_how(options: &ImportOptions) -> String {
-    let mut how = Vec::new();
-    how.extend(options.floats_as.map(|element_type| format!("floats as {element_type}")));
+pub fn print_violations(violations: &Violations) -> Result<Outcome, Failure> {
+    print_invalid(violations.list().iter().map(ToString::to_string))
+}
+
+pub fn print_invalid(reasons: impl IntoIterator<Item = String>) -> Result<Outcome, Failure> {
+    let lines = reasons.into_iter().map(|reason| format!("invalid: {}\n", one_line(&reason)));
+    print(&lines.collect::<String>())?;
+    Ok(Outcome::Negative)
+}
+
+/// Import options other than the defaults, in parentheses.
+///
+/// The plan stores the options with which its input is read, so the user should see them.
+pub fn import_summary(options: &ImportOptions) -> String {
+    let mut parts = Vec::new();
+    parts.extend(options.floats_as.map(|element_type| format!("floats as {element_type}")));
     if options.fold == Fold::None {
-        how.push("nothing folded".to_owned());
+        parts.push("nothing folded".to_owned());
     }
-    how.extend(options.dims.iter().map(|(name, value)| format!("{} = {value}", one_line(name))));
-    how.extend(
-        options
-            .input_shapes
-            .iter()
-            .map(|(name, shape)| format!("{} of shape {}", one_line(name), one_line(&shape.to_string()))),
-    );
-    how.extend(
-        options
-            .values
-            .iter()
-            .map(|(name, numbers)| format!("{} = {}", one_line(name), one_line(&format!("{numbers:?}")))),
-    );
-    how.extend(
-        options
-            .states
-            .iter()
-            .map(|(input, output)| format!("{} in the place of {}", one_line(output), one_line(input))),
-    );
-    if how.is_empty() { String::new() } else { format!(" ({})", how.join(", ")) }
+    parts.extend(options.dims.iter().map(|(name, value)| format!("{name} = {value}")));
+    parts.extend(options.input_shapes.iter().map(|(name, shape)| format!("{name} of shape {shape}")));
+    parts.extend(options.values.iter().map(|(name, numbers)| format!("{name} = {numbers:?}")));
+    parts.extend(options.states.iter().map(|(input, output)| format!("{output} over {input}")));
+    let parts: Vec<String> = parts.iter().map(|part| one_line(part)).collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }

@@ -1,4 +1,4 @@
-//! `plimsoll verify`: is this plan right for this input?
+//! `plimsoll verify`: checks a plan against its input.
 
 mod answer;
 mod model;
@@ -9,30 +9,28 @@ use plimsoll::import::{Imported, contents};
 use plimsoll::verify::{verify, verify_solution};
 
 use crate::arguments::VerifyArguments;
-use crate::inputs::{is_onnx, read, text};
-use crate::{Answer, Failure};
-use answer::{answer, imported_how};
+use crate::inputs::{UNSUPPORTED_INPUT, error_at, is_onnx, read, text};
+use crate::outcome::{Failure, Outcome};
+use answer::{import_summary, print_verdict};
 
-pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
+pub fn run(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
+    let input = &arguments.input;
     let Some(plan) = &arguments.plan else {
-        if is_onnx(&arguments.input) {
+        if is_onnx(input) {
             if arguments.scratch.is_some() || arguments.target.is_some() {
-                return Err(
-                    "--target and --scratch are for TensorFlow Lite Micro: they go with a .tflite".into()
-                );
+                return Err(error_at(input, &"--target and --scratch need a .tflite input"));
             }
-            return model::onnx(&arguments.input);
+            return model::verify_onnx(input);
         }
-        return model::tflite(arguments);
+        return model::verify_tflite(arguments);
     };
-    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
     let text = text(plan, contents(plan)?)?;
     if format_of(&text).is_ok_and(|format| format == POOL_FORMAT) {
-        return pools::check(&arguments.input, plan, &text);
+        return pools::verify_document(input, plan, &text);
     }
-    let document = PlanDocument::from_json(&text).map_err(|error| at_plan(&error))?;
-    let options = document.options.to_options().map_err(|error| at_plan(&error))?;
-    let verdict = match read(&arguments.input, &options)? {
+    let document = PlanDocument::from_json(&text).map_err(|error| error_at(plan, &error))?;
+    let options = document.options.to_options().map_err(|error| error_at(plan, &error))?;
+    let verdict = match read(input, &options)? {
         Imported::Graph(imported) => {
             document.to_plan(&imported.graph).map(|plan| verify(&imported.graph, &plan))
         }
@@ -41,19 +39,19 @@ pub fn run(arguments: &VerifyArguments) -> Result<Answer, Failure> {
             let problem = problem.with_capacity(document.capacity_bytes).with_reserved(reserved)?;
             document.to_solution(&problem).map(|solution| verify_solution(&problem, &solution))
         }
-        _ => return Err("this kind of input is not supported here".into()),
+        _ => return Err(error_at(input, &UNSUPPORTED_INPUT)),
     };
-    answer(verdict, || {
+    print_verdict(verdict, || {
         let arena = document.arena_bytes;
-        let places = document.tensors.len() + document.scratch.len();
-        let (how, proof) = (imported_how(&options), proof_text(&document));
-        format!("{places} places in an arena of {arena} bytes{how}\n{proof}")
+        let buffers = document.tensors.len() + document.scratch.len();
+        let (import, bound) = (import_summary(&options), bound_summary(&document));
+        format!("{buffers} buffers in an arena of {arena} bytes{import}\n{bound}")
     })
 }
 
-/// How much of the claimed lower bound the verifier has proven again: the rest is the result of a
-/// search, which is not repeated.
-fn proof_text(document: &PlanDocument) -> String {
+/// The part of the claimed lower bound that the verifier has proven from the certificate. The
+/// remainder is the result of a search, which the verifier does not repeat.
+fn bound_summary(document: &PlanDocument) -> String {
     let bound = document.lower_bound_bytes;
     let certificate = document.lower_bound.as_ref();
     let certified = certificate.map_or(0, |entry| entry.certified_bytes.unwrap_or(bound));

@@ -1,4 +1,4 @@
-//! Plans inside of models.
+//! Plans inside models.
 
 use std::path::Path;
 
@@ -6,47 +6,42 @@ use plimsoll::export::onnx::{self, OnnxError};
 use plimsoll::export::tflite::{self, TfliteError};
 use plimsoll::import::contents;
 
-use super::answer::{imported_how, wrong};
+use super::answer::{import_summary, print_invalid, print_valid, print_violations};
 use crate::arguments::VerifyArguments;
-use crate::inputs::{at, is_tflite, model_name};
-use crate::output::say;
+use crate::inputs::{error_at, is_tflite, model_name};
+use crate::outcome::{Failure, Outcome};
 use crate::target::kernel_scratch;
-use crate::{Answer, Failure};
 
-/// Checks the plan inside of an ONNX model.
-pub fn onnx(input: &Path) -> Result<Answer, Failure> {
+/// Verifies the plan inside an ONNX model.
+pub fn verify_onnx(input: &Path) -> Result<Outcome, Failure> {
     match onnx::check(&model_name(input), &contents(input)?) {
         Ok(checked) => {
-            let places = checked.plan.tensors.iter().flatten().count();
-            let (arena, how) = (checked.plan.arena_bytes, imported_how(&checked.options));
-            say(&format!("right: {places} places in an arena of {arena} bytes{how}\n"))?;
-            Ok(Answer::Yes)
+            let buffers = checked.plan.tensors.iter().flatten().count();
+            let (arena, import) = (checked.plan.arena_bytes, import_summary(&checked.options));
+            print_valid(&format!("{buffers} buffers in an arena of {arena} bytes{import}"))
         }
-        Err(OnnxError::Violations(violations)) => wrong(violations.list().iter().map(ToString::to_string)),
-        Err(error) if error.is_wrong_plan() => wrong([error.to_string()]),
-        Err(error) => Err(at(input, &error)),
+        Err(OnnxError::Violations(violations)) => print_violations(&violations),
+        Err(error) if error.is_wrong_plan() => print_invalid([error.to_string()]),
+        Err(error) => Err(error_at(input, &error)),
     }
 }
 
-/// Checks the plan inside of a TensorFlow Lite model.
-pub fn tflite(arguments: &VerifyArguments) -> Result<Answer, Failure> {
+/// Verifies the plan inside a TensorFlow Lite model.
+pub fn verify_tflite(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
     let input = &arguments.input;
     if !is_tflite(input) {
-        return Err(format!(
-            "{}: name its PLAN.json; only a .tflite or an .onnx has a plan inside",
-            input.display()
-        )
-        .into());
+        return Err(error_at(input, &"only .tflite and .onnx files contain a plan; add PLAN.json"));
     }
-    match tflite::check(&contents(input)?, &kernel_scratch(arguments.target, arguments.scratch.as_deref())?) {
+    let scratch = kernel_scratch(arguments.target, arguments.scratch.as_deref())?;
+    match tflite::check(&contents(input)?, &scratch) {
         Ok(checked) => {
-            let places = checked.layout.offsets.iter().flatten().flatten().count();
-            let (head, left) = (checked.head_bytes, checked.left_to_runtime);
-            let left = if left > 0 { format!(" and {left} left to the runtime") } else { String::new() };
-            say(&format!("right: {places} places{left} in a head of {head} bytes, scratch included\n"))?;
-            Ok(Answer::Yes)
+            let buffers = checked.layout.offsets.iter().flatten().flatten().count();
+            let (head, unplanned) = (checked.head_bytes, checked.left_to_runtime);
+            let unplanned =
+                if unplanned > 0 { format!(" and {unplanned} left to the runtime") } else { String::new() };
+            print_valid(&format!("{buffers} buffers{unplanned} in a head of {head} bytes, scratch included"))
         }
-        Err(error @ (TfliteError::Wrong(_) | TfliteError::Plan(_))) => wrong([error.to_string()]),
-        Err(error) => Err(at(input, &error)),
+        Err(error @ (TfliteError::Wrong(_) | TfliteError::Plan(_))) => print_invalid([error.to_string()]),
+        Err(error) => Err(error_at(input, &error)),
     }
 }

@@ -6,28 +6,26 @@ use plimsoll::export::json::PoolPlanDocument;
 use plimsoll::import::Imported;
 use plimsoll::verify::verify_pools;
 
-use super::answer::{answer, imported_how, wrong};
-use crate::inputs::read;
-use crate::{Answer, Failure};
+use super::answer::{import_summary, print_invalid, print_verdict};
+use crate::inputs::{error_at, read};
+use crate::outcome::{Failure, Outcome};
 
-/// Checks a plan document for several memories.
-pub fn check(input: &Path, plan: &Path, text: &str) -> Result<Answer, Failure> {
-    let at_plan = |error: &dyn std::fmt::Display| format!("{}: {error}", plan.display());
-    let document = PoolPlanDocument::from_json(text).map_err(|error| at_plan(&error))?;
-    let options = document.options.to_options().map_err(|error| at_plan(&error))?;
+/// Verifies a plan document for several memories; `text` is the contents of the file `plan`.
+pub fn verify_document(input: &Path, plan: &Path, text: &str) -> Result<Outcome, Failure> {
+    let document = PoolPlanDocument::from_json(text).map_err(|error| error_at(plan, &error))?;
+    let options = document.options.to_options().map_err(|error| error_at(plan, &error))?;
     let Imported::Graph(imported) = read(input, &options)? else {
-        return wrong(["the plan is of a graph, not of buffers".to_owned()]);
+        return print_invalid(["the plan is for a graph, but the input is a buffer list".to_owned()]);
     };
     let verdict = document.to_plan(&imported.graph).map(|plan| verify_pools(&imported.graph, &plan));
-    answer(verdict, || {
-        let entries = document.tensors.iter().map(|entry| &entry.stays);
-        let places: usize =
-            entries.chain(document.scratch.iter().map(|entry| &entry.stays)).map(Vec::len).sum();
-        let (pools, copies) = (document.pools.len(), document.transfers.len());
+    print_verdict(verdict, || {
+        let tensors = document.tensors.iter().map(|entry| &entry.stays);
+        let scratch = document.scratch.iter().map(|entry| &entry.stays);
+        let intervals: usize = tensors.chain(scratch).map(Vec::len).sum();
+        let (pools, transfers) = (document.pools.len(), document.transfers.len());
+        let (cost, import) = (document.cost, import_summary(&options));
         format!(
-            "{places} places in {pools} pools, {copies} copies, cost {}{}",
-            document.cost,
-            imported_how(&options)
+            "{intervals} residency intervals in {pools} pools, {transfers} transfers, cost {cost}{import}"
         )
     })
 }

@@ -1,8 +1,15 @@
 //! Upper bound on the value that can be kept.
 
-use super::search::Membership;
 use crate::allocate::sharing::ObjectInterval;
-use crate::sorting::sort_by_keys;
+use crate::support::sorting::sort_by_keys;
+
+/// State of an interval in the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Membership {
+    Open,
+    Kept,
+    Outside,
+}
 
 /// Result of the relaxation at a node.
 pub(super) struct NodeBound {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::allocate::greedy_objects::idle;
 use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectSharing};
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// A partial choice: objects with the times at which they are busy.
 #[derive(Clone)]

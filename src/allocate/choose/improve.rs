@@ -2,9 +2,9 @@
 
 use super::fill::Filling;
 use crate::allocate::sharing::OUTSIDE;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
+use crate::support::sorting::sort_by_keys;
 
 /// Repeatedly shrinks a few objects, which moves intervals outside, and fills the free room
 /// again. A result is accepted unless its value is lower.

@@ -12,12 +12,10 @@ mod search;
 use super::Allocation;
 use super::knapsack;
 use super::sharing::ObjectProblem;
-use crate::choice::Choice;
 use crate::error::{Error, Result};
-use crate::ids::BufferId;
-use crate::limits::{Limits, Meter};
-use crate::objects::Objects;
-use crate::problem::{Buffer, Problem};
+use crate::problem::{Buffer, Choice, Objects, Problem};
+use crate::support::ids::BufferId;
+use crate::support::limits::{Limits, Meter};
 use search::ChoiceSearch;
 
 /// Default number of nodes.

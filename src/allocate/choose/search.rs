@@ -1,20 +1,12 @@
 //! Branch and bound over the intervals to keep.
 
-use super::bound::{NodeBound, Relaxation};
+use super::bound::{Membership, NodeBound, Relaxation};
 use super::fill::Filling;
 use super::improve::Improver;
 use crate::allocate::knapsack::{SharingVerdict, share_greedily, share_within};
 use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
-
-/// State of an interval in the search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Membership {
-    Open,
-    Kept,
-    Outside,
-}
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 fn too_large(interval: &ObjectInterval, capacity: u64) -> Membership {
     if interval.size > capacity { Membership::Outside } else { Membership::Open }

@@ -2,8 +2,8 @@
 
 use super::instance::ExactInstance;
 use super::stacking::Stacking;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
 
 /// Simulated annealing over vertical orders (`stacking.rs`).
 ///
@@ -239,7 +239,7 @@ fn probabilities() -> Vec<u64> {
 mod tests {
     use super::*;
     use crate::allocate::exact::displace::tests::{check_valid, crowded_problem, instance};
-    use crate::limits::Limits;
+    use crate::support::limits::Limits;
 
     /// Heights of the packings found, in order, and the last offsets.
     fn anneal(instance: &ExactInstance, start: &[u64], seed: u64) -> (Vec<u64>, Vec<u64>) {

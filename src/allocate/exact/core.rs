@@ -3,13 +3,11 @@
 use super::Exact;
 use crate::allocate::allocate_around;
 use crate::allocate::parts::part_of;
-use crate::bound::lower_bound;
 use crate::error::Result;
-use crate::ids::BufferId;
-use crate::infeasible::InfeasibleCore;
-use crate::limits::Limits;
-use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::problem::{InfeasibleCore, Problem, lower_bound};
+use crate::support::ids::BufferId;
+use crate::support::limits::Limits;
+use crate::support::sorting::sort_by_keys;
 
 /// Node limit for each test of a subset.
 const NODES_EACH: u64 = 20_000;

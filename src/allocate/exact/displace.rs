@@ -1,8 +1,8 @@
 //! Local search by displacement: an item moves to where it displaces the least weight.
 
 use super::instance::ExactInstance;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
 
 /// Offset of an item that waits to be placed.
 const WAITING: u64 = u64::MAX;
@@ -256,8 +256,8 @@ fn weights(instance: &ExactInstance) -> Vec<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::limits::Limits;
     use crate::problem::{Buffer, Problem};
+    use crate::support::limits::Limits;
 
     /// Twelve buffers with alignments and gaps, and one fixed buffer.
     pub(in crate::allocate::exact) fn crowded_problem(random: &mut Random) -> Problem {

@@ -11,7 +11,7 @@ use super::rules::{Rule, Rules};
 use super::seen::FailedStates;
 use super::state::{DeadEnd, PackingState};
 use super::taste::BranchingHeuristic;
-use crate::limits::{Meter, Stop};
+use crate::support::limits::{Meter, Stop};
 
 const NONE: u32 = u32::MAX;
 

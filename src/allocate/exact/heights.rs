@@ -3,7 +3,7 @@
 use bitvec::vec::BitVec;
 
 use super::instance::ExactInstance;
-use crate::limits::{Meter, Stop};
+use crate::support::limits::{Meter, Stop};
 
 /// Set of attainable heights, to which lower bounds are rounded up.
 ///

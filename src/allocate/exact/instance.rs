@@ -8,10 +8,10 @@
 
 use std::collections::HashMap;
 
-use crate::ids::BufferId;
-use crate::limits::{Meter, Stop};
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::sorting::{Keyed, sort_by_keys, sort_keyed};
+use crate::support::ids::BufferId;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::{Keyed, sort_by_keys, sort_keyed};
 
 /// Maximum number of (item, section) pairs, and of conflicting pairs: about 200 MB. Larger
 /// problems are not searched.

@@ -1,8 +1,8 @@
 //! The open items of each section, in value order.
 
 use super::instance::ExactInstance;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// Doubly linked lists with removal and restoration in constant time per section of an item
 /// (Knuth's dancing links).

@@ -2,10 +2,10 @@
 
 use super::anneal::Annealing;
 use super::displace::{Displacement, DisplacementOutcome, MANY_ITEMS};
+use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
-use super::portfolio::Incumbent;
 use crate::allocate::parts::PackingTarget;
-use crate::limits::{Meter, Stop};
+use crate::support::limits::{Meter, Stop};
 
 /// A local search. Displacement finds easy improvements quickly. Annealing solves harder
 /// instances, but needs millions of moves, which take too long with `MANY_ITEMS` items or more.

@@ -25,6 +25,7 @@ mod core;
 mod displace;
 mod dive;
 mod heights;
+mod incumbent;
 mod instance;
 mod lists;
 mod local;
@@ -39,8 +40,9 @@ mod windows;
 
 pub(crate) use core::infeasible_core;
 pub(crate) use heights::gcd;
+use incumbent::Incumbent;
 use instance::ExactInstance;
-use portfolio::{ExactTask, Incumbent};
+use portfolio::ExactTask;
 pub use rules::Rule;
 use rules::Rules;
 
@@ -48,10 +50,10 @@ use super::auto::best_of_first;
 use super::first_fit::first_allocation;
 use super::parts::{PackingTarget, PartAllocation, allocate_parts};
 use super::{Allocation, Naive, Strategy, height};
-use crate::effort::Effort;
 use crate::error::Result;
-use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
+use crate::support::effort::Effort;
+use crate::support::limits::{Limits, Meter, Stop};
 
 /// Finds the lowest arena, or proves that no packing fits the capacity, by branch and
 /// bound.

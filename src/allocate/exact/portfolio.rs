@@ -7,13 +7,14 @@ use rayon::ThreadPool as WorkerPool;
 
 use super::dive::{Dive, DiveOutcome};
 use super::heights::AttainableHeights;
+use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
 use super::local::LocalSearch;
 use super::rules::Rules;
 use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
 use crate::allocate::parts::PackingTarget;
-use crate::limits::{Limits, Meter, Stop};
-use crate::random::Random;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::random::Random;
 
 /// Nodes of the shortest dive, if a dive of that length can place all items.
 const MIN_DIVE_NODES: u64 = 500;
@@ -27,29 +28,6 @@ const LOCAL_SHARE: u64 = 8;
 /// First value of the random generator for seed 0: the best of some dozens on the MiniMalloc
 /// instances.
 const FIRST_SEED: u64 = 31;
-
-/// The incumbent: the best packing found and the lower bound proven.
-#[derive(Clone, Debug)]
-pub(super) struct Incumbent {
-    pub(super) bound: u64,
-    pub(super) height: u64,
-    /// Offset of each item; `None` while the height is that of another strategy.
-    pub(super) offsets: Option<Vec<u64>>,
-}
-
-impl Incumbent {
-    /// Returns whether nothing is left to search for: the height is at the bound or at most the
-    /// sufficient height, or the required height is proven impossible.
-    pub(super) fn settles(&self, target: &PackingTarget) -> bool {
-        self.height <= self.bound.max(target.sufficient)
-            || (target.required && self.bound > target.sufficient)
-    }
-
-    /// Height of the first decision: a sufficient height is easier to reach than the bound.
-    pub(super) fn target_height(&self, target: &PackingTarget) -> u64 {
-        self.bound.max(target.sufficient)
-    }
-}
 
 /// Parameters of a search.
 #[derive(Clone, Copy, Debug)]

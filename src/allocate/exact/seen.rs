@@ -1,6 +1,6 @@
 //! Table of dead ends (transposition table): states whose search was exhausted.
 
-use crate::random::Keys;
+use crate::support::random::Keys;
 
 /// Keys of exhausted states, from `PackingState::key`.
 ///

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::heights::divisor;
 use super::instance::ExactInstance;
-use crate::sorting::{Keyed, sort_by_keys, sort_keyed};
+use crate::support::sorting::{Keyed, sort_by_keys, sort_keyed};
 
 /// No item: the neighbour below the lowest item of a section and above its highest.
 const NONE: u32 = u32::MAX;

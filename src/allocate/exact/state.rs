@@ -12,8 +12,8 @@
 use super::instance::{ExactInstance, ItemConflict};
 use super::lists::OpenItems;
 use super::rules::{Rule, Rules};
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
 
 /// A trail entry: one change to undo.
 #[derive(Clone, Copy, Debug)]

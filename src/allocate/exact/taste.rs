@@ -5,8 +5,8 @@
 
 use super::instance::ExactInstance;
 use super::state::{DeadEnd, PackingState};
-use crate::random::Random;
-use crate::sorting::sort_by_keys;
+use crate::support::random::Random;
+use crate::support::sorting::sort_by_keys;
 
 /// Value order: the key by which the items of a section are tried, largest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

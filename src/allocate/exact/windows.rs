@@ -2,12 +2,12 @@
 
 use super::dive::{Dive, DiveOutcome};
 use super::heights::AttainableHeights;
+use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
-use super::portfolio::{ExactTask, Incumbent};
+use super::portfolio::ExactTask;
 use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
-use crate::bound::lower_bound;
-use crate::limits::{Meter, Stop};
-use crate::problem::{Buffer, LiveRange, Problem};
+use crate::problem::{Buffer, LiveRange, Problem, lower_bound};
+use crate::support::limits::{Meter, Stop};
 
 /// Widths of the windows: number of start and end steps to either side of the peak.
 const WIDTHS: [usize; 4] = [3, 8, 20, 50];

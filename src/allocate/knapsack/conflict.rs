@@ -2,8 +2,8 @@
 
 use super::decide::{Decision, SectionWindow, decide};
 use crate::allocate::sharing::ObjectInterval;
-use crate::limits::{Meter, Stop};
-use crate::sorting::descend;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::descend;
 
 /// Node limit of each decision while a conflict is derived.
 const DECISION_NODES: u64 = 50_000;

@@ -1,8 +1,8 @@
 //! A relaxation of the decision: can large objects serve the small tensors that need them?
 
 use crate::allocate::sharing::ObjectInterval;
-use crate::limits::{Meter, Stop};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 
 /// The flow relaxation for one cut of the objects by size.
 ///
@@ -203,7 +203,7 @@ impl<'a> CutFlow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
+    use crate::support::limits::Limits;
 
     /// Returns whether some subset of the arcs loads each section with at lower `lower` and at upper `upper`
     /// arcs, by enumeration.

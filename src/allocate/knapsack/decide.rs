@@ -2,9 +2,9 @@
 
 use super::cuts::SizeCut;
 use crate::allocate::sharing::ObjectInterval;
-use crate::limits::{Meter, Stop};
-use crate::random::{Keys, Random};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::{Keys, Random};
+use crate::support::sorting::sort_by_keys;
 
 /// Answer to a decision, for the intervals that meet a window of sections.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::search::ObjectLimits;
 use crate::allocate::greedy_objects::{ObjectChoice, by_size, by_size_quickly, by_start, in_order};
 use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
-use crate::limits::{Meter, Stop};
+use crate::support::limits::{Meter, Stop};
 
 /// Maximum work of rules that scan every object, in objects scanned.
 const MAX_SCANS: usize = 20_000_000;

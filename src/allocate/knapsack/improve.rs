@@ -3,9 +3,9 @@
 use super::maxima::positional_maxima;
 use super::search::{ObjectLimits, SizeSearch};
 use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
+use crate::support::sorting::sort_by_keys;
 
 /// Node limit for sharing the tensors of a few objects again.
 const SUBPROBLEM_NODES: u64 = 20_000;

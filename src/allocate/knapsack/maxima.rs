@@ -1,8 +1,8 @@
 //! Lower bounds on the sizes of objects.
 
 use crate::allocate::sharing::ObjectInterval;
-use crate::limits::{Limits, Meter, Stop};
-use crate::sorting::in_time;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::in_time;
 
 /// Positional maxima: entry j is the maximum over time of the j-th largest live size.
 ///

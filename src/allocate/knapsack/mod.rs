@@ -18,9 +18,9 @@ use super::greedy_objects::in_order;
 use super::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
-use crate::limits::{Limits, Meter, Stop};
 use crate::problem::Problem;
-use crate::sorting::{descend, sort_by_keys};
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::{descend, sort_by_keys};
 use maxima::{maxima_until_stopped, positional_maxima};
 use search::{ObjectLimits, SizeSearch};
 

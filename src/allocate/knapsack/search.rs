@@ -13,8 +13,8 @@ use std::collections::{BinaryHeap, HashSet};
 
 use super::conflict::{ProbeResult, Prober, SizeConflict};
 use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
-use crate::limits::{Meter, Stop};
-use crate::sorting::{descend, sort_by_keys};
+use crate::support::limits::{Meter, Stop};
+use crate::support::sorting::{descend, sort_by_keys};
 
 /// Restrictions on the objects.
 #[derive(Clone, Debug, Default)]

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::BufferId;
-use crate::objects::Inside;
-use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::problem::{Inside, Problem};
+use crate::support::ids::BufferId;
+use crate::support::sorting::sort_by_keys;
 
 /// Finds a host for each guest in the merged objects.
 ///

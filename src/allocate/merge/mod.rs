@@ -9,13 +9,11 @@ use std::fmt;
 use super::occupancy::align_up;
 use super::order::Orders;
 use super::{Allocation, Knapsack, Strategy, height};
-use crate::bound::lower_bound;
 use crate::error::{Error, Result};
-use crate::ids::BufferId;
-use crate::limits::{Limits, Meter, Stop};
-use crate::objects::Objects;
-use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::problem::{Objects, Problem, lower_bound};
+use crate::support::ids::BufferId;
+use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::sorting::sort_by_keys;
 use packing::{ObjectPacker, PackedObject};
 use search::MergeSearch;
 

@@ -1,9 +1,9 @@
 //! Objects with several tensors side by side.
 
 use crate::allocate::occupancy::{Fit, Occupancy, Request, align_up};
-use crate::ids::BufferId;
-use crate::limits::{Meter, Stop};
 use crate::problem::Problem;
+use crate::support::ids::BufferId;
+use crate::support::limits::{Meter, Stop};
 
 /// Tensors packed into one object.
 #[derive(Clone, Debug, Default)]

@@ -3,10 +3,10 @@
 use super::packing::{ObjectPacker, PackedObject};
 use crate::allocate::occupancy::{Fit, align_up};
 use crate::allocate::order::{Order, Orders};
-use crate::ids::BufferId;
-use crate::limits::{Meter, Stop};
-use crate::random::Random;
-use crate::sorting::{Keyed, sort_by_keys, sort_keyed};
+use crate::support::ids::BufferId;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::Random;
+use crate::support::sorting::{Keyed, sort_by_keys, sort_keyed};
 
 /// Orders in which the tensors of several objects are packed into one.
 const ORDERS: [Order; 6] = [

@@ -1,51 +1,50 @@
-//! Is a written file right? It is read again, from its bytes.
+//! Checks a planned model by reading it again from its bytes.
 
-use super::wire::Model;
+use super::wire::WireModel;
 use super::{FORMAT, KEY_FORMAT, KEY_PLAN, OnnxError, PREFIX, entries};
 use crate::export::json::PlanDocument;
 use crate::import::{self, ImportOptions};
 use crate::verify::verify;
 use crate::{BodyPlan, Graph, Plan};
 
-/// A model with a right plan inside.
+/// A model whose plan has been verified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Checked {
-    /// The model's graph.
+    /// The graph of the model.
     pub graph: Graph,
-    /// The plan, whose order is that of the file.
+    /// The plan. Its order is the order of the file.
     pub plan: Plan,
-    /// How the plan says that the model is to be read.
+    /// The import options that the plan records.
     pub options: ImportOptions,
 }
 
-/// Reads the plan in a model's metadata, and verifies it for the model's graph: by all rules of
-/// [`verify`], and besides the plan's order must be that of the file, every node must
-/// come after those whose results it needs, and what the other metadata repeat of the plan must
-/// be the same. `name` is for messages.
+/// Reads the plan in the metadata of a model and verifies it for the graph of the model: by all rules of
+/// [`verify`]; the order of the plan must be the order of the file; every node must come after the producers of
+/// its inputs; and figures that other metadata repeat must agree. `name` is the name of the model in messages.
 ///
 /// # Errors
-/// [`OnnxError::NotPlanned`] if there is no plan; what is wrong with it
-/// ([`OnnxError::is_wrong_plan`]) or with the file.
+/// [`OnnxError::NotPlanned`] if the model contains no plan; an error for which
+/// [`OnnxError::is_wrong_plan`] holds if the plan is wrong; other errors if the file cannot be read.
 pub fn check(name: &str, bytes: &[u8]) -> Result<Checked, OnnxError> {
-    let model = Model::read(bytes)?;
+    let model = WireModel::read(bytes)?;
     let document = document(&model)?;
     let options = document.options.to_options()?;
     let graph = import::onnx_from_bytes(name, bytes, &options)?.graph;
     let plan = document.to_plan(&graph)?;
     verify(&graph, &plan)?;
     if !is_in_order(&graph, &plan) {
-        return Err(OnnxError::Wrong("the nodes of the file are not in the plan's order".to_owned()));
+        return Err(OnnxError::Wrong("the nodes of the file are not in the order of the plan".to_owned()));
     }
     Ok(Checked { graph, plan, options })
 }
 
-fn document(model: &Model) -> Result<PlanDocument, OnnxError> {
+fn document(model: &WireModel) -> Result<PlanDocument, OnnxError> {
     let value = |key: &str| -> Result<Option<&str>, OnnxError> {
         let mut values = model.metadata().filter(|entry| entry.key == key).map(|entry| entry.value.as_str());
         let first = values.next();
         match values.next() {
-            Some(_) => Err(OnnxError::Wrong(format!("there are two metadata `{key}`"))),
+            Some(_) => Err(OnnxError::Wrong(format!("metadata `{key}` occurs twice"))),
             None => Ok(first),
         }
     };
@@ -66,30 +65,32 @@ fn document(model: &Model) -> Result<PlanDocument, OnnxError> {
     Ok(document)
 }
 
-/// Whether the order of a plan and of its bodies is that of the file.
+/// Returns whether the order of a plan, and of the plans of bodies, is the order of the file.
 fn is_in_order(graph: &Graph, plan: &Plan) -> bool {
-    let body = |one: &BodyPlan| is_in_order(&graph.operator(one.operator).bodies()[one.body], &one.plan);
-    plan.order == graph.file_order() && in_order(graph) && plan.bodies.iter().all(body)
+    let body = |body: &BodyPlan| is_in_order(&graph.operator(body.operator).bodies()[body.body], &body.plan);
+    plan.order == graph.file_order() && is_topological(graph) && plan.bodies.iter().all(body)
 }
 
-/// Whether every operator, folded ones included, comes after those whose results it reads.
-fn in_order(graph: &Graph) -> bool {
+/// Returns whether every operator, folded ones included, comes after the producers of its inputs.
+fn is_topological(graph: &Graph) -> bool {
     graph.operator_ids().all(|id| {
         let inputs = graph.operator(id).inputs().iter();
         inputs.filter_map(|&input| graph.tensor(input).producer()).all(|producer| producer < id)
     })
 }
 
-/// Whether a written file is the old one with its nodes in this order and other metadata of
-/// ours, and nothing else.
-pub(super) fn same_but_planned(old: &Model, written: &[u8], order: &[usize]) -> Result<(), OnnxError> {
-    let new = Model::read(written)?;
+/// Checks that a written file differs from the old one only in the order of its nodes and in metadata with our
+/// prefix.
+pub(super) fn same_but_planned(old: &WireModel, written: &[u8], order: &[usize]) -> Result<(), OnnxError> {
+    let new = WireModel::read(written)?;
     let old_nodes: Vec<&[u8]> = old.nodes().collect();
     let ordered = order.iter().map(|&node| old_nodes[node]);
     let same_nodes = new.nodes().eq(ordered);
     let (old_rest, new_rest) = (old.rest(PREFIX).concat(), new.rest(PREFIX).concat());
     if !same_nodes || old_rest != new_rest || old.graph_length() != new.graph_length() {
-        return Err(OnnxError::Wrong("the written file differs in more than its plan".to_owned()));
+        return Err(OnnxError::Wrong(
+            "the written file differs from the model in more than the plan".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -1,51 +1,51 @@
-//! Why a model could not be written or has no right plan.
+//! Errors of planned ONNX models.
 
 use crate::export::json::DocumentError;
 use crate::import::ImportError;
 use crate::verify::Violations;
 
-/// Why there is no planned model, or why its plan is refused.
+/// The reason why a model could not be rewritten, or why its plan is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
-    /// The file is no sound ONNX model.
+    /// The file is not a valid ONNX model.
     #[error(transparent)]
     Import(#[from] ImportError),
 
-    /// The graph that was planned is not that of the model with these options.
-    #[error("the plan is of another graph than that of this model and these options")]
+    /// The planned graph is not the graph of this model with these import options.
+    #[error("the plan belongs to another graph than that of this model and these import options")]
     OtherModel,
 
-    /// The plan in the metadata cannot be read, or is not of this model.
+    /// The plan in the metadata cannot be read, or belongs to another model.
     #[error("metadata `plimsoll.plan`: {0}")]
     Document(#[from] DocumentError),
 
-    /// A plan in a format of another version.
+    /// The format version of the plan is not supported.
     #[error("metadata `plimsoll.format` is `{found}`; this version reads `{expected}`", expected = super::FORMAT)]
     Format {
-        /// What it says.
+        /// The format in the metadata.
         found: String,
     },
 
-    /// What the file has in a way that cannot be written anew.
-    #[error("{0}; the file is not written anew")]
+    /// The file has a structure that cannot be rewritten.
+    #[error("{0}; the file cannot be rewritten")]
     File(String),
 
-    /// A plan that would let tensors overwrite each other.
+    /// The plan violates a rule, for example lets live tensors overlap.
     #[error(transparent)]
     Violations(#[from] Violations),
 
-    /// Metadata that contradict each other or the file. Nothing of the kind is handed out.
+    /// The metadata contradict each other or the file, or a check of a written file failed.
     #[error("{0}")]
     Wrong(String),
 
-    /// The file has no plan.
+    /// The file contains no plan.
     #[error("the model has no metadata `plimsoll.plan`: it is not planned")]
     NotPlanned,
 }
 
 impl OnnxError {
-    /// Whether there is a plan, and it is wrong; all else is a file that cannot be judged.
+    /// Returns whether the file contains a plan that is wrong. For all other errors, the plan could not be checked.
     #[must_use]
     pub fn is_wrong_plan(&self) -> bool {
         matches!(self, Self::Document(_) | Self::Violations(_) | Self::Wrong(_))

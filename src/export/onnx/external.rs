@@ -1,116 +1,123 @@
-//! Files with weights beside the model.
+//! External data: files with weights next to the model.
 
 use std::collections::BTreeSet;
 
 use prost::Message;
 
 use super::OnnxError;
-use super::wire::Entry;
+use super::wire::MetadataEntry;
 use crate::import::ImportError;
 
 /// `TensorProto.EXTERNAL`.
 const EXTERNAL: i32 = 1;
 
-/// The files that a model's tensors lie in, as it says it: relative to its folder. Each once,
-/// sorted. Subgraphs and functions count.
+/// Paths of the files with external data of a model, relative to the folder of the model, as the model states
+/// them. Sorted, each once; those of bodies and functions included.
 ///
 /// # Errors
-/// [`OnnxError::Import`] if the bytes are no ONNX model.
+/// [`OnnxError::Import`] if the bytes are not an ONNX model.
 pub fn external_files(bytes: &[u8]) -> Result<Vec<String>, OnnxError> {
-    let model = Model::decode(bytes).map_err(|error| ImportError::malformed("ONNX", error))?;
+    let model = ExternalModel::decode(bytes).map_err(|error| ImportError::malformed("ONNX", error))?;
     let mut files = BTreeSet::new();
-    model.graph.iter().for_each(|graph| of_graph(graph, &mut files));
-    model.functions.iter().flat_map(|function| &function.node).for_each(|node| of_node(node, &mut files));
+    model.graph.iter().for_each(|graph| add_graph(graph, &mut files));
+    model.functions.iter().flat_map(|function| &function.node).for_each(|node| add_node(node, &mut files));
     Ok(files.into_iter().collect())
 }
 
-/// Recursion is as deep as subgraphs nest: the decoder allows for some thirty.
-fn of_graph(graph: &Graph, files: &mut BTreeSet<String>) {
+/// Recursion is as deep as bodies nest, which the decoder limits to about 30.
+fn add_graph(graph: &ExternalGraph, files: &mut BTreeSet<String>) {
     let sparse = graph.sparse_initializer.iter();
-    graph.initializer.iter().for_each(|tensor| of_tensor(tensor, files));
-    sparse.for_each(|sparse| of_sparse(sparse, files));
-    graph.node.iter().for_each(|node| of_node(node, files));
+    graph.initializer.iter().for_each(|tensor| add_tensor(tensor, files));
+    sparse.for_each(|sparse| add_sparse(sparse, files));
+    graph.node.iter().for_each(|node| add_node(node, files));
 }
 
-fn of_node(node: &Node, files: &mut BTreeSet<String>) {
+fn add_node(node: &ExternalNode, files: &mut BTreeSet<String>) {
     for attribute in &node.attribute {
-        attribute.t.iter().chain(&attribute.tensors).for_each(|tensor| of_tensor(tensor, files));
+        attribute.t.iter().chain(&attribute.tensors).for_each(|tensor| add_tensor(tensor, files));
         let sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
-        sparse.for_each(|sparse| of_sparse(sparse, files));
-        attribute.g.iter().for_each(|graph| of_graph(graph, files));
-        attribute.graphs.iter().for_each(|graph| of_graph(graph, files));
+        sparse.for_each(|sparse| add_sparse(sparse, files));
+        attribute.g.iter().for_each(|graph| add_graph(graph, files));
+        attribute.graphs.iter().for_each(|graph| add_graph(graph, files));
     }
 }
 
-fn of_sparse(sparse: &SparseTensor, files: &mut BTreeSet<String>) {
-    sparse.values.iter().chain(&sparse.indices).for_each(|tensor| of_tensor(tensor, files));
+fn add_sparse(sparse: &ExternalSparseTensor, files: &mut BTreeSet<String>) {
+    sparse.values.iter().chain(&sparse.indices).for_each(|tensor| add_tensor(tensor, files));
 }
 
-fn of_tensor(tensor: &Tensor, files: &mut BTreeSet<String>) {
+fn add_tensor(tensor: &ExternalTensor, files: &mut BTreeSet<String>) {
     if tensor.data_location == EXTERNAL {
         let locations = tensor.external_data.iter().filter(|entry| entry.key == "location");
         files.extend(locations.map(|entry| entry.value.clone()));
     }
 }
 
+/// `ModelProto`, with the fields that lead to external data.
 #[derive(Message)]
-struct Model {
+struct ExternalModel {
     #[prost(message, optional, tag = "7")]
-    graph: Option<Graph>,
+    graph: Option<ExternalGraph>,
     #[prost(message, repeated, tag = "25")]
-    functions: Vec<Function>,
+    functions: Vec<ExternalFunction>,
 }
 
+/// `FunctionProto`, with the fields that lead to external data.
 #[derive(Message)]
-struct Function {
+struct ExternalFunction {
     #[prost(message, repeated, tag = "7")]
-    node: Vec<Node>,
+    node: Vec<ExternalNode>,
 }
 
+/// `GraphProto`, with the fields that lead to external data.
 #[derive(Message)]
-struct Graph {
+struct ExternalGraph {
     #[prost(message, repeated, tag = "1")]
-    node: Vec<Node>,
+    node: Vec<ExternalNode>,
     #[prost(message, repeated, tag = "5")]
-    initializer: Vec<Tensor>,
+    initializer: Vec<ExternalTensor>,
     #[prost(message, repeated, tag = "15")]
-    sparse_initializer: Vec<SparseTensor>,
+    sparse_initializer: Vec<ExternalSparseTensor>,
 }
 
+/// `NodeProto`, with the fields that lead to external data.
 #[derive(Message)]
-struct Node {
+struct ExternalNode {
     #[prost(message, repeated, tag = "5")]
-    attribute: Vec<Attribute>,
+    attribute: Vec<ExternalAttribute>,
 }
 
+/// `AttributeProto`, with the fields that lead to external data.
 #[derive(Message)]
-struct Attribute {
+struct ExternalAttribute {
     #[prost(message, optional, tag = "5")]
-    t: Option<Tensor>,
+    t: Option<ExternalTensor>,
     #[prost(message, optional, boxed, tag = "6")]
-    g: Option<Box<Graph>>,
+    g: Option<Box<ExternalGraph>>,
     #[prost(message, repeated, tag = "10")]
-    tensors: Vec<Tensor>,
+    tensors: Vec<ExternalTensor>,
     #[prost(message, repeated, tag = "11")]
-    graphs: Vec<Graph>,
+    graphs: Vec<ExternalGraph>,
     #[prost(message, optional, tag = "22")]
-    sparse_tensor: Option<SparseTensor>,
+    sparse_tensor: Option<ExternalSparseTensor>,
     #[prost(message, repeated, tag = "23")]
-    sparse_tensors: Vec<SparseTensor>,
+    sparse_tensors: Vec<ExternalSparseTensor>,
 }
 
+/// `TensorProto`, with the fields that lead to external data.
 #[derive(Message)]
-struct Tensor {
+struct ExternalTensor {
     #[prost(message, repeated, tag = "13")]
-    external_data: Vec<Entry>,
+    external_data: Vec<MetadataEntry>,
     #[prost(int32, tag = "14")]
     data_location: i32,
 }
 
+/// `SparseTensorProto`, with the fields that lead to external data.
 #[derive(Message)]
-struct SparseTensor {
+struct ExternalSparseTensor {
     #[prost(message, optional, tag = "1")]
-    values: Option<Tensor>,
+    values: Option<ExternalTensor>,
     #[prost(message, optional, tag = "2")]
-    indices: Option<Tensor>,
+    indices: Option<ExternalTensor>,
 }

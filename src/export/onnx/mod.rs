@@ -1,9 +1,9 @@
-//! ONNX models with a plan inside.
+//! ONNX models that contain a plan.
 //!
-//! [`write()`] puts a model's nodes in the order of a plan, and the plan into its metadata. The
-//! file stays a valid model for every runtime: one that runs nodes in the order of the file
-//! needs the arena of the plan, and one that takes offsets finds them there. `docs/plan-format.md`
-//! says under which keys.
+//! [`write()`] puts the nodes of a model in the order of a plan and adds the plan to the metadata. The
+//! file stays a valid model for every runtime: a runtime that runs nodes in the order of the file
+//! needs the arena of the plan, and a runtime that supports offsets finds them in the metadata.
+//! `docs/plan-format.md` lists the keys.
 //!
 //! ```
 //! use plimsoll::Planner;
@@ -20,15 +20,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is guaranteed
+//! # Guarantees
 //!
-//! - Every node of the file is there once, byte for byte, after all whose results it needs;
-//!   nodes of their bodies (`If`, `Loop`, `Scan`) are in the order of the bodies' plans. Nodes that
-//!   were folded away stand right before the first that needs them.
-//! - All else is as it was, byte for byte: fields of later versions, weights, other metadata.
-//!   External data stays in its files, which are found relative to the model's folder
-//!   ([`external_files`]).
-//! - What was written has been read again and checked ([`check`]).
+//! - The written file contains every node once, byte for byte, after the producers of its inputs. Nodes of
+//!   bodies (`If`, `Loop`, `Scan`) are in the order of the bodies' plans. Folded nodes stand
+//!   right before the first node that needs them.
+//! - All other bytes are unchanged: fields of later versions, weights, other metadata. External data stays
+//!   in its files, whose paths are relative to the folder of the model ([`external_files`]).
+//! - The written bytes have been read again and checked ([`check`]).
 
 mod bodies;
 mod check;
@@ -45,12 +44,12 @@ use crate::export::graph_hash;
 use crate::export::json::PlanDocument;
 use crate::import::{self, ImportOptions};
 use crate::{Graph, Plan};
-use wire::Model;
+use wire::WireModel;
 
-/// The version that this library writes and reads.
+/// The format version that this library writes and reads.
 pub const FORMAT: &str = "plimsoll-onnx/1";
 
-/// Keys of metadata; all others that begin so are left out when a model is written anew.
+/// Prefix of the metadata keys. Other metadata with this prefix are dropped when a model is rewritten.
 const PREFIX: &str = "plimsoll.";
 const KEY_FORMAT: &str = "plimsoll.format";
 const KEY_PLAN: &str = "plimsoll.plan";
@@ -58,14 +57,14 @@ const KEY_ARENA: &str = "plimsoll.arena_bytes";
 const KEY_ALIGNMENT: &str = "plimsoll.alignment";
 const KEY_BOUND: &str = "plimsoll.lower_bound_bytes";
 
-/// Writes a model anew: nodes in the order of `plan`, and the plan in its metadata. `graph` is
-/// the model's, imported with `options`; `name` is for messages. A plan that the model has
-/// already is replaced.
+/// Rewrites a model with its nodes in the order of `plan` and with the plan in its metadata. `graph` is the
+/// model, imported with `options`; `name` is its name in messages. The new plan replaces one that the
+/// model contains.
 ///
-/// Time and space are linear in the file, and those of importing and verifying.
+/// Time and space are linear in the size of the file, plus those of importing and verifying.
 ///
 /// # Errors
-/// [`OnnxError`]; nothing is handed out that is not right.
+/// [`OnnxError`] if the model cannot be rewritten, or if the check of the written file fails.
 pub fn write(
     name: &str,
     bytes: &[u8],
@@ -77,24 +76,24 @@ pub fn write(
         return Err(OnnxError::OtherModel);
     }
     let mut bytes = bytes.to_vec();
-    let contents = Model::read(&bytes)?.graph();
+    let contents = WireModel::read(&bytes)?.graph();
     bodies::reorder(&mut bytes, contents, graph, plan)?;
-    let model = Model::read(&bytes)?;
+    let model = WireModel::read(&bytes)?;
     let order = reorder::all_nodes(graph, &plan.order)?;
     let reordered = model.with_order(&order)?;
     let moved = import::onnx_from_bytes(name, &reordered, options)?.graph;
     let plan = reorder::moved(plan, graph, &moved, &order)?;
     let document = PlanDocument::of_graph(&moved, &plan, options);
-    let written = Model::read(&reordered)?.with_metadata(PREFIX, &entries(&document));
+    let written = WireModel::read(&reordered)?.with_metadata(PREFIX, &entries(&document));
     check::same_but_planned(&model, &written, &order)?;
     let checked = check(name, &written)?;
     if checked.plan != plan {
-        return Err(OnnxError::Wrong("the written file has another plan".to_owned()));
+        return Err(OnnxError::Wrong("the plan in the written file differs from the given plan".to_owned()));
     }
     Ok(written)
 }
 
-/// What the metadata says of a plan: the plan, and what is wanted of it most.
+/// Metadata entries of a plan: the plan document, and the figures that most readers need.
 fn entries(document: &PlanDocument) -> [(&'static str, String); 5] {
     [
         (KEY_FORMAT, FORMAT.to_owned()),

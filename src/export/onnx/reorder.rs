@@ -1,50 +1,51 @@
-//! From the operators that a plan runs to all nodes of the file, and a plan from one file's
-//! numbers to the other's.
+//! Node orders and renumbering: an order of all nodes of a file from the order of a plan, and the plan in the
+//! ids of the reordered file.
 
 use std::collections::HashMap;
 
 use super::OnnxError;
 use crate::{BodyPlan, Graph, Occupant, OperatorId, Plan, PlanInside, PlanObjects, TensorId};
 
-/// All nodes by number: those of `order`, and each that was folded away right before the first
-/// that needs it, or at the end if none does. O(nodes + edges).
+/// An order of all nodes: those of `order`, and each folded node right before the first node that needs it, or
+/// at the end if none does. O(nodes + edges).
 pub(super) fn all_nodes(graph: &Graph, order: &[OperatorId]) -> Result<Vec<usize>, OnnxError> {
     let count = graph.operators().len();
     if let Some(unknown) = order.iter().find(|operator| operator.index() >= count) {
         return Err(OnnxError::Wrong(format!("the order names operator {unknown} of {count}")));
     }
-    let mut search = Search { graph, placed: vec![false; count], nodes: Vec::with_capacity(count) };
+    let mut nodes = NodeOrder { graph, emitted: vec![false; count], order: Vec::with_capacity(count) };
     for &operator in order {
-        search.place(operator);
+        nodes.emit(operator);
     }
     for operator in graph.operator_ids().filter(|&id| graph.operator(id).is_folded()) {
-        search.place(operator);
+        nodes.emit(operator);
     }
-    Ok(search.nodes)
+    Ok(nodes.order)
 }
 
-struct Search<'g> {
+/// Depth-first search that emits each node after the folded producers of its inputs.
+struct NodeOrder<'g> {
     graph: &'g Graph,
-    placed: Vec<bool>,
-    nodes: Vec<usize>,
+    emitted: Vec<bool>,
+    order: Vec<usize>,
 }
 
-impl Search<'_> {
-    /// Places an operator after the folded ones that it needs. Without recursion: constants may
-    /// be made in chains of any length.
-    fn place(&mut self, operator: OperatorId) {
+impl NodeOrder<'_> {
+    /// Emits an operator after the folded operators that it needs. Iterative, as chains of folded operators may
+    /// have any length.
+    fn emit(&mut self, operator: OperatorId) {
         let mut stack = vec![(operator, false)];
         while let Some((next, is_ready)) = stack.pop() {
-            if self.placed[next.index()] {
+            if self.emitted[next.index()] {
                 continue;
             }
             if is_ready {
-                self.placed[next.index()] = true;
-                self.nodes.push(next.index());
+                self.emitted[next.index()] = true;
+                self.order.push(next.index());
                 continue;
             }
             stack.push((next, true));
-            // The first is placed first.
+            // Reversed, so that the first input is popped first.
             let inputs = self.graph.operator(next).inputs().iter().rev();
             let producers = inputs.filter_map(|&input| self.graph.tensor(input).producer());
             let folded = producers.filter(|&producer| self.graph.operator(producer).is_folded());
@@ -53,68 +54,68 @@ impl Search<'_> {
     }
 }
 
-/// The plan of a graph in terms of the same with its operators in another order: the new
-/// graph's first operator is the old one's `order[0]`, and so on; tensors are those of the same
-/// name.
+/// The plan in the ids of a graph whose operators are reordered: operator `i` of the new graph is operator
+/// `order[i]` of the old one, and tensors keep their names.
 pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> Result<Plan, OnnxError> {
-    let numbers = Numbers::new(old, new, order)?;
+    let ids = IdMap::new(old, new, order)?;
     let mut moved = Plan::unplaced(new);
-    moved.order = plan.order.iter().map(|&id| numbers.operator(id)).collect::<Result<_, _>>()?;
-    for (index, place) in plan.tensors.iter().enumerate().filter(|(_, place)| place.is_some()) {
-        moved.tensors[numbers.tensor(TensorId::new(index))?.index()].clone_from(place);
+    moved.order = plan.order.iter().map(|&id| ids.operator(id)).collect::<Result<_, _>>()?;
+    for (index, placement) in plan.tensors.iter().enumerate().filter(|(_, placement)| placement.is_some()) {
+        moved.tensors[ids.tensor(TensorId::new(index))?.index()].clone_from(placement);
     }
-    for (index, place) in plan.scratch.iter().enumerate().filter(|(_, place)| place.is_some()) {
-        moved.scratch[numbers.operator(OperatorId::new(index))?.index()].clone_from(place);
+    for (index, placement) in plan.scratch.iter().enumerate().filter(|(_, placement)| placement.is_some()) {
+        moved.scratch[ids.operator(OperatorId::new(index))?.index()].clone_from(placement);
     }
     (moved.arena_bytes, moved.alignment) = (plan.arena_bytes, plan.alignment);
     (moved.variables, moved.capacity) = (plan.variables, plan.capacity);
     moved.reserved.clone_from(&plan.reserved);
     moved.lower_bound = plan.lower_bound.clone();
     for cause in &mut moved.lower_bound.causes {
-        *cause = numbers.occupant(*cause)?;
+        *cause = ids.occupant(*cause)?;
     }
     (moved.bound_over_orders, moved.status) = (plan.bound_over_orders, plan.status);
     moved.strategy.clone_from(&plan.strategy);
-    moved.objects = plan.objects.as_ref().map(|objects| numbers.objects(objects)).transpose()?;
+    moved.objects = plan.objects.as_ref().map(|objects| ids.objects(objects)).transpose()?;
     moved.shares.clone_from(&plan.shares);
     for share in &mut moved.shares {
-        share.operator = numbers.operator(share.operator)?;
-        (share.tensor, share.of) = (numbers.tensor(share.tensor)?, numbers.tensor(share.of)?);
+        share.operator = ids.operator(share.operator)?;
+        (share.tensor, share.of) = (ids.tensor(share.tensor)?, ids.tensor(share.of)?);
     }
-    for one in &plan.bodies {
-        let (old, order) = body(old, one.operator, one.body)
-            .and_then(|body| Ok((body, all_nodes(body, &one.plan.order)?)))?;
-        let operator = numbers.operator(one.operator)?;
-        let plan = self::moved(&one.plan, old, body(new, operator, one.body)?, &order)?;
-        moved.bodies.push(BodyPlan { operator, body: one.body, plan });
+    for body_plan in &plan.bodies {
+        let (old, order) = body(old, body_plan.operator, body_plan.body)
+            .and_then(|body| Ok((body, all_nodes(body, &body_plan.plan.order)?)))?;
+        let operator = ids.operator(body_plan.operator)?;
+        let plan = self::moved(&body_plan.plan, old, body(new, operator, body_plan.body)?, &order)?;
+        moved.bodies.push(BodyPlan { operator, body: body_plan.body, plan });
     }
-    moved.bodies.sort_by_key(|one| (one.operator, one.body));
-    // By tensor, as a document lists them.
+    moved.bodies.sort_by_key(|body| (body.operator, body.body));
+    // Sorted by tensor, as in a plan document.
     moved.shares.sort_by_key(|share| share.tensor);
     Ok(moved)
 }
 
+/// A body of an operator, by its number.
 fn body(graph: &Graph, operator: OperatorId, number: usize) -> Result<&Graph, OnnxError> {
-    let runs = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
+    let body = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
     let wrong = || {
         OnnxError::Wrong(format!(
-            "the plan is of body {number} of operator {operator}, which the graph lacks"
+            "the plan names body {number} of operator {operator}, which the graph lacks"
         ))
     };
-    runs.map(|body| &**body).ok_or_else(wrong)
+    body.map(|body| &**body).ok_or_else(wrong)
 }
 
-/// By old number: the new one.
-struct Numbers {
+/// New ids by old ids.
+struct IdMap {
     operators: Vec<OperatorId>,
     tensors: Vec<Option<TensorId>>,
 }
 
-impl Numbers {
+impl IdMap {
     fn new(old: &Graph, new: &Graph, order: &[usize]) -> Result<Self, OnnxError> {
         let mut operators = vec![OperatorId::new(0); order.len()];
-        for (place, &operator) in order.iter().enumerate() {
-            operators[operator] = OperatorId::new(place);
+        for (index, &operator) in order.iter().enumerate() {
+            operators[operator] = OperatorId::new(index);
         }
         let by_name: HashMap<&str, TensorId> =
             new.tensor_ids().map(|id| (new.tensor(id).name(), id)).collect();
@@ -122,21 +123,19 @@ impl Numbers {
         let tensors: Vec<_> =
             old.tensors().iter().map(|tensor| by_name.get(tensor.name()).copied()).collect();
         if !same_counts || tensors.contains(&None) {
-            return Err(OnnxError::Wrong(
-                "with its nodes in another order, the file has other tensors".to_owned(),
-            ));
+            return Err(OnnxError::Wrong("the file with reordered nodes has other tensors".to_owned()));
         }
         Ok(Self { operators, tensors })
     }
 
     fn operator(&self, old: OperatorId) -> Result<OperatorId, OnnxError> {
-        let known = self.operators.get(old.index()).copied();
-        known.ok_or_else(|| OnnxError::Wrong(format!("the plan names operator {old}, which the graph lacks")))
+        let new = self.operators.get(old.index()).copied();
+        new.ok_or_else(|| OnnxError::Wrong(format!("the plan names operator {old}, which the graph lacks")))
     }
 
     fn tensor(&self, old: TensorId) -> Result<TensorId, OnnxError> {
-        let known = self.tensors.get(old.index()).copied().flatten();
-        known.ok_or_else(|| OnnxError::Wrong(format!("the plan names tensor {old}, which the graph lacks")))
+        let new = self.tensors.get(old.index()).copied().flatten();
+        new.ok_or_else(|| OnnxError::Wrong(format!("the plan names tensor {old}, which the graph lacks")))
     }
 
     fn occupant(&self, old: Occupant) -> Result<Occupant, OnnxError> {

@@ -1,5 +1,5 @@
-//! A model as the bytes that it is: nodes are moved and metadata added without decoding
-//! anything else, so that fields that nobody here knows stay.
+//! A model on the level of the wire format: nodes are moved and metadata added without decoding other fields,
+//! so unknown fields are kept.
 
 use std::ops::Range;
 
@@ -9,79 +9,84 @@ use prost::encoding::{self, DecodeContext, WireType};
 use super::OnnxError;
 use crate::import::ImportError;
 
-/// Fields of `ModelProto`.
+/// Field numbers of `ModelProto`.
 const GRAPH: u32 = 7;
 const METADATA: u32 = 14;
-/// Of `GraphProto`.
+/// Field number of `GraphProto`.
 const NODE: u32 = 1;
 
-/// Where the parts of a model are.
-pub(super) struct Model<'a> {
+/// A model with the ranges of its parts.
+pub(super) struct WireModel<'a> {
     bytes: &'a [u8],
-    /// The graph's contents.
+    /// The message of the graph, without key and length.
     graph: Range<usize>,
-    /// Each whole, its key included, in the order of the file.
+    /// Each node with its key, in the order of the file.
     nodes: Vec<Range<usize>>,
-    /// The same of entries of metadata, with what they say.
-    metadata: Vec<(Range<usize>, Entry)>,
+    /// Each entry of the metadata with its key, and the decoded entry.
+    metadata: Vec<(Range<usize>, MetadataEntry)>,
 }
 
 /// `StringStringEntryProto`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Entry {
+pub(super) struct MetadataEntry {
     #[prost(string, tag = "1")]
     pub(super) key: String,
     #[prost(string, tag = "2")]
     pub(super) value: String,
 }
 
-pub(super) struct Field {
+/// A field of a message.
+pub(super) struct WireField {
     pub(super) number: u32,
-    /// Its key included.
+    /// Range of the field with its key.
     pub(super) whole: Range<usize>,
-    /// If it has a length.
+    /// Range of the contents of a length-delimited field.
     pub(super) contents: Option<Range<usize>>,
 }
 
-impl<'a> Model<'a> {
+impl<'a> WireModel<'a> {
+    /// Finds the graph, its nodes and the metadata.
+    ///
+    /// # Errors
+    /// Bytes that are not a message, or a graph that is missing or not contiguous.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, OnnxError> {
         let mut graph = None;
         let mut metadata = Vec::new();
         for field in fields(bytes, 0..bytes.len())? {
             match (field.number, field.contents) {
                 (GRAPH, Some(_)) if graph.is_some() => {
-                    return Err(OnnxError::File("the graph is in several pieces".to_owned()));
+                    return Err(OnnxError::File("the graph is split into several fields".to_owned()));
                 }
                 (GRAPH, Some(contents)) => graph = Some(contents),
                 (METADATA, Some(contents)) => {
-                    let entry = Entry::decode(&bytes[contents]).map_err(malformed)?;
+                    let entry = MetadataEntry::decode(&bytes[contents]).map_err(malformed)?;
                     metadata.push((field.whole, entry));
                 }
                 _ => {}
             }
         }
-        let graph = graph.ok_or_else(|| OnnxError::File("there is no graph".to_owned()))?;
+        let graph = graph.ok_or_else(|| OnnxError::File("the model has no graph".to_owned()))?;
         let nodes = nodes(bytes, graph.clone())?.into_iter().map(|field| field.whole).collect();
         Ok(Self { bytes, graph, nodes, metadata })
     }
 
-    pub(super) fn metadata(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn metadata(&self) -> impl Iterator<Item = &MetadataEntry> {
         self.metadata.iter().map(|(_, entry)| entry)
     }
 
-    /// Each node, its key included.
+    /// Each node with its key, in the order of the file.
     pub(super) fn nodes(&self) -> impl ExactSizeIterator<Item = &'a [u8]> {
         self.nodes.iter().map(|node| &self.bytes[node.clone()])
     }
 
-    /// What is neither a node nor an entry of metadata whose key begins with `prefix`.
+    /// All bytes except nodes and metadata whose key begins with `prefix`.
     pub(super) fn rest(&self, prefix: &str) -> Vec<&'a [u8]> {
         let ours = self.metadata.iter().filter(|(_, entry)| entry.key.starts_with(prefix));
-        let mut left_out: Vec<&Range<usize>> =
+        let mut excluded: Vec<&Range<usize>> =
             self.nodes.iter().chain(ours.map(|(whole, _)| whole)).collect();
-        left_out.sort_unstable_by_key(|range| range.start);
+        excluded.sort_unstable_by_key(|range| range.start);
         let (mut rest, mut from) = (Vec::new(), 0);
-        for range in left_out {
+        for range in excluded {
             rest.push(&self.bytes[from..range.start]);
             from = range.end;
         }
@@ -89,19 +94,18 @@ impl<'a> Model<'a> {
         rest
     }
 
-    /// The same with nodes in another order: where the file has its first node, there comes
-    /// that of `order`'s first number, and so on. The graph stays as long as it was, and so
-    /// nothing else changes.
+    /// The model with its nodes in another order: node `order[i]` replaces node `i`. The length of the graph does
+    /// not change, so all other bytes stay.
     pub(super) fn with_order(&self, order: &[usize]) -> Result<Vec<u8>, OnnxError> {
         permuted(self.bytes, 0..self.bytes.len(), &self.nodes, order)
     }
 
-    /// The graph's contents.
+    /// Range of the graph message.
     pub(super) fn graph(&self) -> Range<usize> {
         self.graph.clone()
     }
 
-    /// The same with other metadata in place of those whose keys begin with `prefix`.
+    /// The model with new metadata instead of those whose keys begin with `prefix`.
     pub(super) fn with_metadata(&self, prefix: &str, entries: &[(&str, String)]) -> Vec<u8> {
         let mut written = Vec::with_capacity(self.bytes.len());
         let mut from = 0;
@@ -111,25 +115,24 @@ impl<'a> Model<'a> {
         }
         written.extend_from_slice(&self.bytes[from..]);
         for (key, value) in entries {
-            let entry = Entry { key: (*key).to_owned(), value: value.clone() };
+            let entry = MetadataEntry { key: (*key).to_owned(), value: value.clone() };
             encoding::message::encode(METADATA, &entry, &mut written);
         }
         written
     }
 
-    /// Whether the graph lies where it lay in another model.
+    /// Length of the graph message.
     pub(super) fn graph_length(&self) -> usize {
         self.graph.len()
     }
 }
 
-/// The nodes of a graph that is `range` of the bytes.
-pub(super) fn nodes(bytes: &[u8], range: Range<usize>) -> Result<Vec<Field>, OnnxError> {
+/// The nodes of a graph whose message is `range` of the bytes.
+pub(super) fn nodes(bytes: &[u8], range: Range<usize>) -> Result<Vec<WireField>, OnnxError> {
     Ok(fields(bytes, range)?.into_iter().filter(|field| field.number == NODE).collect())
 }
 
-/// A range of the bytes with the nodes in it in another order: where the first is, there comes that of
-/// `order`'s first number, and so on.
+/// A range of the bytes with the nodes in it in another order: node `order[i]` replaces node `i`.
 pub(super) fn permuted(
     bytes: &[u8],
     range: Range<usize>,
@@ -137,24 +140,24 @@ pub(super) fn permuted(
     order: &[usize],
 ) -> Result<Vec<u8>, OnnxError> {
     let mut seen = vec![false; nodes.len()];
-    let once =
+    let is_permutation =
         order.iter().all(|&node| seen.get_mut(node).is_some_and(|seen| !std::mem::replace(seen, true)));
-    if !once || order.len() != nodes.len() {
-        return Err(OnnxError::Wrong("the order does not have every node once".to_owned()));
+    if !is_permutation || order.len() != nodes.len() {
+        return Err(OnnxError::Wrong("the order does not contain every node once".to_owned()));
     }
     let mut written = Vec::with_capacity(range.len());
     let mut from = range.start;
-    for (place, &node) in nodes.iter().zip(order) {
-        written.extend_from_slice(&bytes[from..place.start]);
+    for (old, &node) in nodes.iter().zip(order) {
+        written.extend_from_slice(&bytes[from..old.start]);
         written.extend_from_slice(&bytes[nodes[node].clone()]);
-        from = place.end;
+        from = old.end;
     }
     written.extend_from_slice(&bytes[from..range.end]);
     Ok(written)
 }
 
-/// The fields of a message that is `range` of the bytes.
-pub(super) fn fields(bytes: &[u8], range: Range<usize>) -> Result<Vec<Field>, OnnxError> {
+/// The fields of a message that is `range` of the bytes, in the order of the file.
+pub(super) fn fields(bytes: &[u8], range: Range<usize>) -> Result<Vec<WireField>, OnnxError> {
     let mut buf = &bytes[range.clone()];
     let mut fields = Vec::new();
     while !buf.is_empty() {
@@ -171,7 +174,7 @@ pub(super) fn fields(bytes: &[u8], range: Range<usize>) -> Result<Vec<Field>, On
         } else {
             encoding::skip_field(wire_type, number, &mut buf, DecodeContext::default()).map_err(malformed)?;
         }
-        fields.push(Field { number, whole: start..range.end - buf.len(), contents });
+        fields.push(WireField { number, whole: start..range.end - buf.len(), contents });
     }
     Ok(fields)
 }

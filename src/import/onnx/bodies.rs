@@ -1,93 +1,97 @@
-//! Bodies of `If`, `Loop` and `Scan` as graphs.
+//! Builds graphs of the bodies of `If`, `Loop` and `Scan`.
 //!
-//! What a body takes from around it is no tensor of its graph, but an input of the node. Inputs of a
-//! body are copies: the states of a loop, its count and condition, a slice of what is scanned.
+//! A captured tensor is not a tensor of the body's graph but an input of the node. Inputs of a body are
+//! copies: the states of a loop, its iteration number and condition, a slice of a scanned tensor.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::descriptions::{self, Description, sized};
-use super::messages::{Graph, Node};
+use super::messages::{OnnxGraph, OnnxNode};
 use super::names::NameTable;
 use super::slices::Slices;
 use super::subgraphs::{self, Functions};
-use super::unshaped::{self, Known, MOST_KNOWN, Outcome, Reason, Unshaped};
+use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail, UnshapedReason};
 use super::{build, training};
 use crate::error::short;
 use crate::graph::{GraphBuilder, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, permits};
+use crate::support::ids::{OperatorId, TensorId};
 
-/// What inference finds of the tensors of a body, in the order of their names: a file may have many
-/// bodies of a node or two.
-type Shapes<'m> = Box<[(&'m str, Outcome)]>;
+/// Inferred shapes of a body, sorted by tensor name. A list, as a file may have many bodies of one or two
+/// nodes.
+type BodyShapeList<'m> = Box<[(&'m str, InferredShape)]>;
 
-/// The same of all bodies that are run, by their place in the message.
+/// Inferred shapes of all bodies that run, by the address of the body in the message.
 #[derive(Default)]
-pub(super) struct BodyShapes<'m>(HashMap<*const Graph, Shapes<'m>>);
+pub(super) struct BodyShapes<'m>(HashMap<*const OnnxGraph, BodyShapeList<'m>>);
 
 impl<'m> BodyShapes<'m> {
     #[cfg(feature = "onnx-shapes")]
-    pub(super) fn insert(&mut self, body: &'m Graph, shapes: impl Iterator<Item = (&'m str, Outcome)>) {
-        let mut shapes: Shapes<'m> = shapes.collect();
+    pub(super) fn insert(
+        &mut self,
+        body: &'m OnnxGraph,
+        shapes: impl Iterator<Item = (&'m str, InferredShape)>,
+    ) {
+        let mut shapes: BodyShapeList<'m> = shapes.collect();
         shapes.sort_unstable_by_key(|(name, _)| *name);
         self.0.insert(std::ptr::from_ref(body), shapes);
     }
 
-    fn get(&self, body: &'m Graph) -> Option<&Shapes<'m>> {
+    fn get(&self, body: &'m OnnxGraph) -> Option<&BodyShapeList<'m>> {
         self.0.get(&std::ptr::from_ref(body))
     }
 }
 
-/// Whether a name from around a body is a constant.
+/// Returns whether a captured name is a constant.
 type IsConstant<'a> = &'a dyn Fn(&str) -> bool;
 
-/// The bodies of a node, and how many of their inputs are not carried over from turn to turn: so many
-/// at the start, and so many at the end.
-struct Runs<'m> {
-    /// With the names of their attributes.
-    bodies: Vec<(&'static str, &'m Graph)>,
+/// The bodies of a node. All inputs of a body except the first `fresh[0]` and the last `fresh[1]` are states,
+/// which an iteration passes to the next one.
+struct NodeBodies<'m> {
+    /// Bodies with the names of their attributes.
+    bodies: Vec<(&'static str, &'m OnnxGraph)>,
     fresh: [usize; 2],
 }
 
-/// Builds graphs of bodies.
-pub(super) struct Bodies<'b, 'm> {
+/// Builds the graphs of all bodies of a model.
+pub(super) struct BodyBuilder<'b, 'm> {
     pub(super) functions: &'b Functions<'m>,
     pub(super) shapes: &'b BodyShapes<'m>,
     pub(super) bound: &'b BTreeMap<String, u64>,
     pub(super) options: &'b ImportOptions,
-    /// Version of the standard operators.
+    /// Operator set version of the standard domain.
     pub(super) version: i64,
 }
 
-impl<'m> Bodies<'_, 'm> {
-    /// Graphs of the bodies that a node runs, called as their attributes; of an `If` whose condition is
-    /// known, only one.
+impl<'m> BodyBuilder<'_, 'm> {
+    /// Graphs of the bodies that a node runs, named after their attributes. An `If` with a known condition runs
+    /// one branch only.
     ///
     /// # Errors
-    /// [`ImportError::Unshaped`], and what is wrong with a body.
+    /// [`ImportError::Unshaped`] if a tensor has no static size, and other errors of a body.
     pub(super) fn of(
         &self,
-        node: &'m Node,
+        node: &'m OnnxNode,
         is_constant: IsConstant<'_>,
     ) -> Result<Vec<Arc<crate::graph::Graph>>, ImportError> {
-        let Some(Runs { bodies, fresh }) = runs(node) else { return Ok(Vec::new()) };
+        let Some(NodeBodies { bodies, fresh }) = runs(node) else { return Ok(Vec::new()) };
         let is_inferred = bodies.iter().any(|(_, body)| self.shapes.get(body).is_some());
         let run = bodies.into_iter().filter(|(_, body)| !is_inferred || self.shapes.get(body).is_some());
-        // A body that defines nothing needs no memory.
+        // A body that defines no tensors needs no memory.
         let run = run.filter(|(_, body)| !(body.node.is_empty() && body.input.is_empty()));
         run.map(|body| self.graph(node, body, fresh, is_constant)).collect()
     }
 
     fn graph(
         &self,
-        node: &Node,
-        (name, body): (&str, &'m Graph),
+        node: &OnnxNode,
+        (name, body): (&str, &'m OnnxGraph),
         fresh: [usize; 2],
         is_constant: IsConstant<'_>,
     ) -> Result<Arc<crate::graph::Graph>, ImportError> {
         let mut builder = GraphBuilder::new(name);
-        // A file may have many bodies of a node or two.
+        // Exact capacities, as a file may have many bodies of one or two nodes.
         builder.reserve_operators(body.node.len());
         let names = NameTable::of(body);
         let kinds = kinds(body, &names);
@@ -100,8 +104,8 @@ impl<'m> Bodies<'_, 'm> {
         let first_fresh = body.input.len().saturating_sub(fresh[1]);
         for (number, input) in body.input.iter().enumerate() {
             let Some(id) = id(&input.name) else { continue };
-            // A state is kept until the outputs are there that come after it, so that these can be
-            // copied one by one.
+            // A state stays live until the outputs of the iteration are computed, so that outputs can be
+            // copied to the states one by one.
             if runs_again(node) && (fresh[0]..first_fresh).contains(&number) {
                 builder.output(id);
             } else {
@@ -133,16 +137,16 @@ impl<'m> Bodies<'_, 'm> {
         let is_whole = |id: OperatorId| is_whole[id.index()];
         let multi_pass = self.options.multi_pass;
         permits::add(&mut graph, multi_pass, is_plain, is_whole, |graph, id| slices.begin(graph, id))?;
-        let lacking = unshaped.iter().filter(|one| graph.tensor(one.id).kind() != TensorKind::Constant);
-        let lacking: Vec<_> = lacking.map(|one| (graph.tensor(one.id).name(), one)).collect();
+        let lacking = unshaped.iter().filter(|tensor| graph.tensor(tensor.id).kind() != TensorKind::Constant);
+        let lacking: Vec<_> = lacking.map(|tensor| (graph.tensor(tensor.id).name(), tensor)).collect();
         if lacking.is_empty() { Ok(Arc::new(graph)) } else { Err(within(node, unshaped::error(lacking))) }
     }
 
-    /// Adds the tensors that a body defines; returns their ids by number, and those without a size.
+    /// Adds the tensors that a body defines; returns their ids by tensor number, and those without a size.
     fn add_tensors(
         &self,
         builder: &mut GraphBuilder,
-        body: &'m Graph,
+        body: &'m OnnxGraph,
         names: &NameTable<'m>,
         kinds: &[Option<TensorKind>],
     ) -> (Vec<Option<TensorId>>, Vec<Unshaped>) {
@@ -157,45 +161,49 @@ impl<'m> Bodies<'_, 'm> {
             };
             let name = names.name(number);
             let declared = declared.remove(name);
-            let (spec, reason) = self.spec(kind, shapes.and_then(|all| found(all, name)), declared.as_ref());
+            let (spec, reason) =
+                self.spec(kind, shapes.and_then(|all| shape_of(all, name)), declared.as_ref());
             let is_unknown = spec.is_none() && kind != TensorKind::Constant;
             let id = builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
             ids.push(Some(id));
             if is_unknown {
-                let follows = matches!(reason, Some(Reason::Follows));
-                let known = (unshaped.len() < MOST_KNOWN).then(|| Box::new(Known { declared, reason }));
-                unshaped.push(Unshaped { id, follows, known });
+                let is_dependent = matches!(reason, Some(UnshapedReason::Dependent));
+                let detail =
+                    (unshaped.len() < MAX_DETAILS).then(|| Box::new(UnshapedDetail { declared, reason }));
+                unshaped.push(Unshaped { id, is_dependent, detail });
             }
         }
         (ids, unshaped)
     }
 
-    /// The size of a tensor, or why it is not known.
+    /// The size of a tensor, or the reason why it is unknown.
     fn spec(
         &self,
         kind: TensorKind,
-        found: Option<&Outcome>,
+        inferred: Option<&InferredShape>,
         declared: Option<&Description>,
-    ) -> (Option<TensorSpec>, Option<Reason>) {
-        match found {
-            Some(Outcome::Shape { data_type, dims, upper }) if kind != TensorKind::Constant => {
-                (sized(*data_type, dims, *upper), None)
+    ) -> (Option<TensorSpec>, Option<UnshapedReason>) {
+        match inferred {
+            Some(InferredShape::Shape { data_type, dims, is_upper_bound })
+                if kind != TensorKind::Constant =>
+            {
+                (sized(*data_type, dims, *is_upper_bound), None)
             }
-            Some(Outcome::Unknown(reason)) => (None, Some(reason.clone())),
-            // What is declared may be for other inputs than those that are given.
+            Some(InferredShape::Unknown(reason)) => (None, Some(reason.clone())),
+            // With `--input-shape`, declared shapes may be for other inputs.
             _ if kind != TensorKind::Constant && !self.options.input_shapes.is_empty() => (None, None),
             _ => (declared.and_then(|declared| declared.spec(kind)), None),
         }
     }
 }
 
-fn found<'s>(shapes: &'s Shapes<'_>, name: &str) -> Option<&'s Outcome> {
-    let place = shapes.binary_search_by_key(&name, |(own, _)| own).ok()?;
-    Some(&shapes[place].1)
+fn shape_of<'s>(shapes: &'s BodyShapeList<'_>, name: &str) -> Option<&'s InferredShape> {
+    let index = shapes.binary_search_by_key(&name, |(tensor, _)| tensor).ok()?;
+    Some(&shapes[index].1)
 }
 
-/// The bodies of a node that runs some.
-fn runs(node: &Node) -> Option<Runs<'_>> {
+/// The bodies of a node; none if it is not an operator that runs bodies.
+fn runs(node: &OnnxNode) -> Option<NodeBodies<'_>> {
     if !matches!(node.domain(), "" | "ai.onnx") {
         return None;
     }
@@ -204,29 +212,32 @@ fn runs(node: &Node) -> Option<Runs<'_>> {
     match node.op_type() {
         "If" => {
             let bodies = ["then_branch", "else_branch"].into_iter().filter_map(body).collect();
-            Some(Runs { bodies, fresh: [0, 0] })
+            Some(NodeBodies { bodies, fresh: [0, 0] })
         }
-        // The first input of the body is the count of turns.
-        "Loop" => Some(Runs { bodies: vec![body("body")?], fresh: [1, 0] }),
+        // The first input of the body is the iteration number. The condition counts as a state.
+        "Loop" => Some(NodeBodies { bodies: vec![body("body")?], fresh: [1, 0] }),
         "Scan" => {
             let scanned = attribute("num_scan_inputs").map_or(0, |attribute| attribute.i);
-            Some(Runs { bodies: vec![body("body")?], fresh: [0, usize::try_from(scanned).unwrap_or(0)] })
+            Some(NodeBodies {
+                bodies: vec![body("body")?],
+                fresh: [0, usize::try_from(scanned).unwrap_or(0)],
+            })
         }
         _ => None,
     }
 }
 
-/// Whether bodies of a node are known and in the graph.
-pub(super) fn are_built(node: &Node) -> bool {
+/// Returns whether the bodies of a node are built and planned.
+pub(super) fn are_built(node: &OnnxNode) -> bool {
     runs(node).is_some()
 }
 
-fn runs_again(node: &Node) -> bool {
+fn runs_again(node: &OnnxNode) -> bool {
     node.op_type() != "If"
 }
 
-/// By number, the kind of each tensor that a body defines; none of what is from around it.
-fn kinds(body: &Graph, names: &NameTable<'_>) -> Vec<Option<TensorKind>> {
+/// By tensor number: the kind of a tensor that the body defines; none for captured tensors.
+fn kinds(body: &OnnxGraph, names: &NameTable<'_>) -> Vec<Option<TensorKind>> {
     let mut kinds = vec![None; names.len()];
     let mut set = |name: &str, kind: TensorKind| {
         if let Some(number) = names.get(name) {
@@ -242,8 +253,8 @@ fn kinds(body: &Graph, names: &NameTable<'_>) -> Vec<Option<TensorKind>> {
     kinds
 }
 
-/// The error with the node whose body it is.
-fn within(node: &Node, error: ImportError) -> ImportError {
+/// Adds the name of the node that runs the body to an error.
+fn within(node: &OnnxNode, error: ImportError) -> ImportError {
     match error {
         ImportError::Unshaped { tensors, remedy } => {
             let named = |text: String| format!("{text} (in a body of `{}`)", short(node.title()));

@@ -1,25 +1,25 @@
-//! From decoded messages to a graph.
+//! Builds a graph from decoded messages.
 
 use std::collections::HashSet;
 
-use super::bodies::{self, Bodies};
+use super::bodies::{self, BodyBuilder};
 use super::descriptions::{Descriptions, sized};
-use super::messages::{Graph, Model, Node};
+use super::messages::{OnnxGraph, OnnxModel, OnnxNode};
 use super::names::NameTable;
-use super::shapes::{self, Inferred};
+use super::shapes::{self, InferredShapes};
 use super::slices::Slices;
 use super::subgraphs::Functions;
-use super::unshaped::{self, Known, MOST_KNOWN, Outcome, Reason, Unshaped};
+use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail, UnshapedReason};
 use super::{FORMAT, subgraphs, training};
 use crate::error::{Error, short};
 use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
-use crate::ids::{OperatorId, TensorId};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
+use crate::support::ids::{OperatorId, TensorId};
 
-/// What is needed of a file once the builder has its tensors and operators. Nothing in it is borrowed
-/// from the file, so that the file's messages, which take as much memory as the graph, are gone when
-/// the graph is checked.
-struct Collected {
+/// Data of a model that is needed after its tensors and operators have been added to the builder. It borrows
+/// nothing from the messages, which take as much memory as the graph, so they are dropped before the graph is
+/// checked.
+struct CollectedModel {
     notes: Vec<String>,
     unshaped: Vec<Unshaped>,
     slices: Slices,
@@ -30,9 +30,13 @@ struct Collected {
     training: Vec<OperatorId>,
 }
 
-pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
+pub(super) fn build(
+    name: &str,
+    model: OnnxModel,
+    options: &ImportOptions,
+) -> Result<ImportedGraph, ImportError> {
     let mut builder = GraphBuilder::new(name);
-    let Collected { notes, unshaped, slices, without_bodies, of_functions, wrong_bodies, training } =
+    let CollectedModel { notes, unshaped, slices, without_bodies, of_functions, wrong_bodies, training } =
         collect(&mut builder, &model, options)?;
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
@@ -49,7 +53,7 @@ pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result
         imported.notes.extend(note_of_unplanned(what, operators, &imported.graph));
     }
     imported.notes.extend(upper_bounds::note(&imported.graph));
-    // Constants need no memory; what was folded is one by now.
+    // Constants need no memory; results of folded operators are constants by now.
     let tensor = |one: &Unshaped| imported.graph.tensor(one.id);
     let lacking: Vec<_> = unshaped
         .iter()
@@ -68,9 +72,9 @@ pub(super) fn build(name: &str, model: Model, options: &ImportOptions) -> Result
 
 fn collect(
     builder: &mut GraphBuilder,
-    model: &Model,
+    model: &OnnxModel,
     options: &ImportOptions,
-) -> Result<Collected, ImportError> {
+) -> Result<CollectedModel, ImportError> {
     let graph = sound(model)?;
     let mut descriptions = Descriptions::new(graph, options)?;
     check_outputs(graph, &descriptions.names)?;
@@ -86,12 +90,13 @@ fn collect(
     builder.reserve_operators(graph.node.len());
     let is_constant = |name: &str| names.get(name).is_some_and(|number| is_constant[number]);
     let (functions, version) = (&functions, training::version(model));
-    let bodies = Bodies { functions, shapes: &shapes, bound: &bound, options, version };
+    let bodies = BodyBuilder { functions, shapes: &shapes, bound: &bound, options, version };
     let mut wrong_bodies = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
         options.go_on()?;
         let inner = match bodies.of(node, &is_constant) {
-            // An operator that is folded away has none, and a tensor of the graph may be the cause.
+            // Not an error yet: the operator may be folded away. A tensor of the graph without a size is
+            // reported first, because it may be the cause.
             Err(error @ ImportError::Unshaped { .. }) => {
                 wrong_bodies.push((OperatorId::new(number), error));
                 Vec::new()
@@ -104,13 +109,13 @@ fn collect(
         builder.output(TensorId::new(number));
     }
     if !model.training_info.is_empty() {
-        notes.push("the file's training graphs are left out".to_owned());
+        notes.push("training graphs of the file are not planned".to_owned());
     }
-    let operators = |is_meant: &dyn Fn(&Node) -> bool| -> Vec<OperatorId> {
+    let operators = |is_meant: &dyn Fn(&OnnxNode) -> bool| -> Vec<OperatorId> {
         let all = graph.node.iter().enumerate().filter(|(_, node)| is_meant(node));
         all.map(|(number, _)| OperatorId::new(number)).collect()
     };
-    Ok(Collected {
+    Ok(CollectedModel {
         notes,
         unshaped,
         slices: Slices::new(graph),
@@ -121,10 +126,10 @@ fn collect(
     })
 }
 
-/// The graph of a model without faults.
-fn sound(model: &Model) -> Result<&Graph, ImportError> {
+/// The graph of a model, if the model has no faults.
+fn sound(model: &OnnxModel) -> Result<&OnnxGraph, ImportError> {
     let Some(graph) = &model.graph else {
-        return Err(ImportError::malformed(FORMAT, "it has no graph; is it an ONNX model at all?"));
+        return Err(ImportError::malformed(FORMAT, "it has no graph; it may not be an ONNX model"));
     };
     let mut functions = model.functions.iter().enumerate();
     let fault = functions.find_map(|(number, function)| Some((number, function.fault.as_deref()?)));
@@ -137,8 +142,8 @@ fn sound(model: &Model) -> Result<&Graph, ImportError> {
     }
 }
 
-/// What a graph hands out, something must write.
-fn check_outputs(graph: &Graph, names: &NameTable) -> Result<(), ImportError> {
+/// Checks that every graph output has a producer, is an input or is a constant.
+fn check_outputs(graph: &OnnxGraph, names: &NameTable) -> Result<(), ImportError> {
     let mut written = vec![false; names.len()];
     let results = graph.node.iter().flat_map(|node| node.output().iter());
     let inputs = graph.input.iter().map(|input| input.name.as_str());
@@ -152,17 +157,17 @@ fn check_outputs(graph: &Graph, names: &NameTable) -> Result<(), ImportError> {
     Err(Error::NoProducer { tensor: output.name.clone(), needed_by }.into())
 }
 
-/// Stops at inputs without a size if they are many: with those, nothing is inferred, and the graph of a
+/// Refuses a file with many inputs without a size: no shapes can be inferred from them, and the graph of a
 /// file that only lists names would take far more memory than the file.
-fn check_inputs(graph: &Graph, descriptions: &Descriptions) -> Result<(), ImportError> {
+fn check_inputs(graph: &OnnxGraph, descriptions: &Descriptions) -> Result<(), ImportError> {
     let lacks_size = |name: &str| {
         let number = descriptions.names.get(name).filter(|&number| !descriptions.is_constant(number))?;
         let spec = descriptions.declared(number).and_then(|declared| declared.spec(TensorKind::Input));
         spec.is_none().then_some(number)
     };
     let lacking = graph.input.iter().filter_map(|input| lacks_size(&input.name));
-    let lacking: Vec<usize> = lacking.take(MOST_KNOWN + 1).collect();
-    if lacking.len() <= MOST_KNOWN {
+    let lacking: Vec<usize> = lacking.take(MAX_DETAILS + 1).collect();
+    if lacking.len() <= MAX_DETAILS {
         return Ok(());
     }
     let names = lacking.iter().map(|&number| format!("`{}`", short(descriptions.names.name(number))));
@@ -170,8 +175,8 @@ fn check_inputs(graph: &Graph, descriptions: &Descriptions) -> Result<(), Import
     Err(ImportError::Unshaped { tensors: names.collect(), remedy })
 }
 
-/// By number: whether a tensor is an initializer, or made by a `Constant` node.
-fn constants(graph: &Graph, descriptions: &Descriptions) -> Vec<bool> {
+/// By number: whether a tensor is an initializer or the output of a `Constant` node.
+fn constants(graph: &OnnxGraph, descriptions: &Descriptions) -> Vec<bool> {
     let names = &descriptions.names;
     let mut constants: Vec<bool> = (0..names.len()).map(|number| descriptions.is_constant(number)).collect();
     let nodes = graph.node.iter().filter(|node| node.op_type() == "Constant");
@@ -180,14 +185,14 @@ fn constants(graph: &Graph, descriptions: &Descriptions) -> Vec<bool> {
     constants
 }
 
-/// Adds all tensors, by number; returns those without a size.
+/// Adds all tensors in the order of their numbers; returns those without a size.
 fn add_tensors(
     builder: &mut GraphBuilder,
-    graph: &Graph,
+    graph: &OnnxGraph,
     descriptions: &mut Descriptions,
-    mut inferred: Inferred<'_>,
+    mut inferred: InferredShapes<'_>,
 ) -> Vec<Unshaped> {
-    // Inputs are the first that are mentioned.
+    // Names are numbered by first mention, and inputs are mentioned first.
     let inputs = graph.input.iter().filter_map(|input| descriptions.names.get(&input.name)).max();
     let input_count = inputs.map_or(0, |last| last + 1);
     let (mut unshaped, mut counts) = (Vec::new(), [0; 2]);
@@ -203,38 +208,38 @@ fn add_tensors(
         let declared = descriptions.take(number);
         let as_declared = || declared.as_ref()?.spec(kind);
         let (spec, reason) = match (kind, inferred.take(number)) {
-            (TensorKind::Intermediate, Outcome::Shape { data_type, dims, upper }) => {
-                (sized(data_type, &dims, upper), None)
+            (TensorKind::Intermediate, InferredShape::Shape { data_type, dims, is_upper_bound }) => {
+                (sized(data_type, &dims, is_upper_bound), None)
             }
-            // The declared shape was looked at, and is for other inputs.
-            (TensorKind::Intermediate, Outcome::Unknown(reason)) => (None, Some(reason)),
-            (TensorKind::Input, Outcome::Unknown(_)) => (as_declared(), Some(Reason::Input)),
+            // Inference has rejected the declared shape: it is for other inputs.
+            (TensorKind::Intermediate, InferredShape::Unknown(reason)) => (None, Some(reason)),
+            (TensorKind::Input, InferredShape::Unknown(_)) => (as_declared(), Some(UnshapedReason::Input)),
             _ => (as_declared(), None),
         };
         let lacks_size = spec.is_none();
         let name = descriptions.names.name(number);
         let id = builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
         if lacks_size {
-            let follows = matches!(reason, Some(Reason::Follows));
-            let count = &mut counts[usize::from(follows)];
+            let is_dependent = matches!(reason, Some(UnshapedReason::Dependent));
+            let count = &mut counts[usize::from(is_dependent)];
             *count += 1;
-            let known = (*count <= MOST_KNOWN).then(|| Box::new(Known { declared, reason }));
-            unshaped.push(Unshaped { id, follows, known });
+            let detail = (*count <= MAX_DETAILS).then(|| Box::new(UnshapedDetail { declared, reason }));
+            unshaped.push(Unshaped { id, is_dependent, detail });
         }
     }
     unshaped
 }
 
-/// Names the operators among these that run, after `what` is not planned in them.
+/// The note `what` with the names of those operators that are not folded; none if all are.
 fn note_of_unplanned(what: &str, operators: &[OperatorId], graph: &crate::graph::Graph) -> Option<String> {
     let run = operators.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
     let names = run.map(|operator| format!("`{}` ({})", short(operator.name()), short(operator.op_type())));
     Some(format!("{what}: {}", listing(names)?))
 }
 
-/// Adds an operator; its tensors are there.
+/// Adds an operator to a builder that has its tensors.
 fn add_operator<'b>(
-    node: &Node,
+    node: &OnnxNode,
     functions: &Functions,
     names: &NameTable,
     builder: &'b mut GraphBuilder,
@@ -251,14 +256,14 @@ fn add_operator<'b>(
     if is_foldable(node, functions) { operator.foldable() } else { operator }
 }
 
-/// Whether it may run at compile time once all that it reads is constant.
-pub(super) fn is_foldable(node: &Node, functions: &Functions) -> bool {
+/// Returns whether a node may run at compile time if all its inputs are constant.
+pub(super) fn is_foldable(node: &OnnxNode, functions: &Functions) -> bool {
     let reads = || node.input().iter().chain(subgraphs::outer_names(node)).any(|name| !name.is_empty());
     subgraphs::is_pure(node, functions) && (node.op_type() == "Constant" || reads())
 }
 
-/// Names are optional; one without is called by what it writes.
-pub(super) fn name_of(node: &Node) -> &str {
+/// The name of an operator: that of the node, else of its first output, else its type.
+pub(super) fn name_of(node: &OnnxNode) -> &str {
     let title = node.title();
     if title.is_empty() { node.op_type() } else { title }
 }

@@ -1,18 +1,18 @@
-//! What the file says of each tensor's element type and shape.
+//! Declared element types and shapes of tensors.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use super::expression::evaluate;
-use super::messages::{Dimension, Graph, MOST_DIMS, Node, SparseTensor, Tensor, ValueInfo};
+use super::messages::{Dimension, MAX_DIMS, OnnxGraph, OnnxNode, OnnxSparseTensor, OnnxTensor, ValueInfo};
 use super::names::NameTable;
 use super::{FORMAT, given};
 use crate::error::{cut_within, short};
 use crate::graph::{ElementType, TensorKind, TensorSpec};
 use crate::import::{ImportError, ImportOptions, check_dims};
 
-/// By ONNX's number of the type; none for 0 and for types newer than this.
+/// Element types by the numbers of `TensorProto.DataType`; none for 0, which is undefined.
 const ELEMENT_TYPES: [Option<ElementType>; 27] = {
     use ElementType as E;
     [
@@ -50,12 +50,14 @@ const FLOAT: i32 = 1;
 const INT64: i32 = 7;
 const STRING: i32 = 8;
 
-/// One dimension.
+/// A declared dimension.
 #[derive(Debug)]
 pub(super) enum Dim {
+    /// A number, or a symbolic dimension with a value.
     Known(u64),
-    /// Symbolic, and not bound.
+    /// A symbolic dimension without a value.
     Named(Box<str>),
+    /// A dimension without a number and a name.
     Unknown,
 }
 
@@ -69,80 +71,86 @@ impl fmt::Display for Dim {
     }
 }
 
-/// By ONNX's number.
+/// The element type of a number of `TensorProto.DataType`; none for unknown numbers.
 fn element_type(data_type: i32) -> Option<ElementType> {
     *ELEMENT_TYPES.get(usize::try_from(data_type).ok()?)?
 }
 
-/// ONNX's number of a type; 0 if it has none.
+/// The number of an element type; 0 if ONNX has no such type.
 pub(super) fn number_of(element_type: ElementType) -> i32 {
-    let place = ELEMENT_TYPES.iter().position(|one| *one == Some(element_type));
-    place.and_then(|place| i32::try_from(place).ok()).unwrap_or(0)
+    let number = ELEMENT_TYPES.iter().position(|listed| *listed == Some(element_type));
+    number.and_then(|number| i32::try_from(number).ok()).unwrap_or(0)
 }
 
-/// A tensor of this type and shape, which may be an upper bound; none if its elements have no size.
+/// The size of a tensor of this type and shape, which may be an upper bound; none if its elements have no
+/// size.
 pub(super) fn sized(data_type: i32, shape: &[u64], is_upper: bool) -> Option<TensorSpec> {
     let element_type = element_type(data_type).filter(|element_type| element_type.bits().is_some())?;
     let spec = TensorSpec::shaped(element_type, shape);
     Some(if is_upper { spec.upper_bound() } else { spec })
 }
 
-/// What is declared of one tensor.
+/// The declared type of a tensor.
 #[derive(Debug)]
 pub(super) enum Description {
-    /// A sequence, a map, an optional or a sparse tensor.
+    /// Not a dense tensor: a sequence, a map, an optional value or a sparse tensor.
     NoTensor,
-    /// Two shapes that differ.
+    /// Two different shapes.
     Twice(Box<[Vec<u64>; 2]>),
+    /// A dense tensor.
     Tensor {
-        /// ONNX's number.
+        /// Element type, as a number of `TensorProto.DataType`; 0 if it is not declared.
         data_type: i32,
-        /// None if not even the rank is known.
+        /// None if the rank is unknown.
         dims: Option<Box<[Dim]>>,
     },
 }
 
 impl Description {
-    /// None if it does not tell the size of a tensor of this kind.
+    /// The declared size; none if the shape is not static, or if the elements have no size and memory is
+    /// needed.
     pub(super) fn spec(&self, kind: TensorKind) -> Option<TensorSpec> {
         let element_type = self.element_type()?;
         let sized = element_type.bits().is_some() || kind == TensorKind::Constant;
         sized.then_some(TensorSpec::shaped(element_type, self.shape()?))
     }
 
+    /// The element type; none if it is unknown.
     pub(super) fn element_type(&self) -> Option<ElementType> {
         let Description::Tensor { data_type, .. } = self else { return None };
         element_type(*data_type)
     }
 
-    /// None unless every dimension is known.
+    /// The shape; none unless every dimension is known.
     pub(super) fn shape(&self) -> Option<Vec<u64>> {
         let Description::Tensor { dims: Some(dims), .. } = self else { return None };
         let known = |dim: &Dim| if let Dim::Known(value) = dim { Some(*value) } else { None };
         dims.iter().map(known).collect()
     }
 
-    /// Whether it is right for a tensor of this element type and shape, as far as it goes.
+    /// Returns whether a tensor of this element type and shape matches the declaration. Unknown parts match anything.
     pub(super) fn admits(&self, data_type: i32, shape: &[u64]) -> bool {
-        let Description::Tensor { data_type: own, dims } = self else { return false };
+        let Description::Tensor { data_type: declared, dims } = self else { return false };
         let fits = |(dim, size): (&Dim, &u64)| !matches!(dim, Dim::Known(known) if known != size);
         let fit = |dims: &[Dim]| dims.len() == shape.len() && dims.iter().zip(shape).all(fits);
-        (*own == data_type || *own == 0 || data_type == 0) && dims.as_ref().is_none_or(|dims| fit(dims))
+        (*declared == data_type || *declared == 0 || data_type == 0)
+            && dims.as_ref().is_none_or(|dims| fit(dims))
     }
 
-    /// A shape that is in each dimension as declared, or else at most this; none if the file declares more,
-    /// or another type.
+    /// The declared shape within an upper bound: unknown dimensions are those of the bound. None if a declared
+    /// dimension exceeds the bound, or the types or ranks differ.
+    #[cfg(feature = "onnx-shapes")]
     pub(super) fn at_most(&self, data_type: i32, shape: &[u64]) -> Option<Vec<u64>> {
-        let Description::Tensor { data_type: own, dims: Some(dims) } = self else { return None };
-        let one = |(dim, &most): (&Dim, &u64)| match dim {
-            Dim::Known(known) => Some(*known).filter(|&known| known <= most),
-            Dim::Named(_) | Dim::Unknown => Some(most),
+        let Description::Tensor { data_type: declared, dims: Some(dims) } = self else { return None };
+        let within = |(dim, &bound): (&Dim, &u64)| match dim {
+            Dim::Known(known) => Some(*known).filter(|&known| known <= bound),
+            Dim::Named(_) | Dim::Unknown => Some(bound),
         };
-        let fits = dims.len() == shape.len() && (*own == data_type || *own == 0);
-        dims.iter().zip(shape).map(one).collect::<Option<Vec<_>>>().filter(|_| fits)
+        let fits = dims.len() == shape.len() && (*declared == data_type || *declared == 0);
+        dims.iter().zip(shape).map(within).collect::<Option<Vec<_>>>().filter(|_| fits)
     }
 
-    /// The shape as messages show it.
+    /// The shape in messages.
     pub(super) fn shown(&self) -> String {
         let list = |dims: &[Dim]| {
             let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
@@ -157,35 +165,37 @@ impl Description {
     }
 }
 
-/// What the file declares of its tensors, by their number.
+/// Declarations of all tensors of a graph, by tensor number.
 pub(super) struct Descriptions<'m> {
     pub(super) names: NameTable<'m>,
+    /// By tensor number.
     declared: Vec<Declared<'m>>,
-    /// Inputs that are given another shape than the file declares.
+    /// Inputs to which the user gives a shape other than the declared one.
     changed: BTreeSet<usize>,
-    /// Shapes that results of nodes are given, by name.
+    /// Shapes that the user gives to results of nodes, by name.
     given: BTreeMap<String, Description>,
     /// Values of symbolic dimensions, by name.
     pub(super) bound: BTreeMap<String, u64>,
 }
 
+/// Source of a declaration.
 #[derive(Debug, Default)]
 enum Declared<'m> {
     #[default]
     Nothing,
-    Initializer(&'m Tensor),
-    /// As if it were dense.
-    Sparse(&'m SparseTensor),
+    Initializer(&'m OnnxTensor),
+    /// A sparse initializer, which takes the memory of a dense one.
+    Sparse(&'m OnnxSparseTensor),
     Info(Description),
 }
 
 impl<'m> Descriptions<'m> {
-    /// Of a graph, with symbolic dimensions bound by name, and inputs in the shapes that they
-    /// are given.
+    /// Collects the declarations of a graph, with symbolic dimensions bound and with the shapes that the user
+    /// gives.
     ///
     /// # Errors
-    /// A dimension that cannot be, or a name to bind that no dimension has.
-    pub(super) fn new(graph: &'m Graph, options: &ImportOptions) -> Result<Self, ImportError> {
+    /// An invalid dimension, a bound name that no dimension has, or a given shape that does not fit.
+    pub(super) fn new(graph: &'m OnnxGraph, options: &ImportOptions) -> Result<Self, ImportError> {
         let names = NameTable::of(graph);
         let mut declared = Vec::new();
         declared.resize_with(names.len(), Declared::default);
@@ -204,14 +214,14 @@ impl<'m> Descriptions<'m> {
                 if shape.is_some_and(|shape| !description.admits(0, &shape)) {
                     all.changed.extend(all.names.get(&input.name));
                 }
-                all.offer(&input.name, given.unwrap_or(description));
+                all.add(&input.name, given.unwrap_or(description));
             }
         }
-        // What the file declares again of an input that is given a shape is for another shape.
+        // If an input has a given shape, further declarations of it are for another shape.
         let others = graph.output.iter().chain(&graph.value_info);
         for info in others.filter(|info| !options.input_shapes.contains_key(&info.name)) {
             if let Some(description) = declared_description(info, &bound)? {
-                all.offer(&info.name, description);
+                all.add(&info.name, description);
             }
         }
         let info = |name: &str| graph.output.iter().chain(&graph.value_info).find(|info| info.name == name);
@@ -222,14 +232,14 @@ impl<'m> Descriptions<'m> {
         all.given = given::results(graph, options, declared)?;
         for node in graph.node.iter().filter(|node| node.op_type() == "Constant") {
             if let (Some(output), Some(description)) = (node.output().first(), value_of(node)?) {
-                all.offer(output, description);
+                all.add(output, description);
             }
         }
         all.bound = bound;
         Ok(all)
     }
 
-    fn initializers(&mut self, graph: &'m Graph) -> Result<(), ImportError> {
+    fn initializers(&mut self, graph: &'m OnnxGraph) -> Result<(), ImportError> {
         for tensor in &graph.initializer {
             check_known(&tensor.dims, &tensor.name)?;
             if let Some(number) = self.names.get(&tensor.name) {
@@ -252,17 +262,17 @@ impl<'m> Descriptions<'m> {
         self.given.get(name)
     }
 
-    /// Whether the tensor is an initializer.
+    /// Returns whether the tensor is an initializer.
     pub(super) fn is_constant(&self, number: usize) -> bool {
         matches!(self.declared[number], Declared::Initializer(_) | Declared::Sparse(_))
     }
 
-    /// What is declared of a tensor that is no initializer.
+    /// The declaration of a tensor; none for an initializer.
     pub(super) fn declared(&self, number: usize) -> Option<&Description> {
         if let Declared::Info(description) = &self.declared[number] { Some(description) } else { None }
     }
 
-    /// Hands out what is declared of a tensor; the next time, nothing is.
+    /// Returns the declaration of a tensor and removes it.
     pub(super) fn take(&mut self, number: usize) -> Option<Description> {
         match std::mem::take(&mut self.declared[number]) {
             Declared::Nothing => None,
@@ -272,30 +282,30 @@ impl<'m> Descriptions<'m> {
         }
     }
 
-    /// The names, and values of dimensions.
+    /// Table of names, and values of symbolic dimensions.
     pub(super) fn into_names(self) -> (NameTable<'m>, BTreeMap<String, u64>) {
         (self.names, self.bound)
     }
 
-    /// Whether the input has another shape than the file declares.
+    /// Returns whether the user gives an input a shape other than the declared one.
     #[cfg(feature = "onnx-shapes")]
     pub(super) fn is_changed(&self, number: usize) -> bool {
         self.changed.contains(&number)
     }
 
-    /// The first description stands, unless a later one has the whole shape and it
-    /// has not. Two that have different ones cannot both be right, and a plan
-    /// for the smaller would be wrong: then nothing is declared.
-    fn offer(&mut self, name: &str, description: Description) {
+    /// Adds a declaration. The first one counts, unless a later one has a complete shape and the first one has
+    /// not. Two different complete shapes contradict each other, and a plan for the smaller one would be wrong,
+    /// so neither counts.
+    fn add(&mut self, name: &str, description: Description) {
         let Some(number) = self.names.get(name) else { return };
         match &mut self.declared[number] {
             nothing @ Declared::Nothing => *nothing = Declared::Info(description),
-            // An initializer's own shape stands.
+            // The shape of an initializer counts.
             Declared::Initializer(_) | Declared::Sparse(_) => {}
             Declared::Info(first) => match (first.shape(), description.shape()) {
                 (None, Some(_)) if !matches!(first, Description::Twice(_)) => *first = description,
-                (Some(one), Some(other)) if one != other => {
-                    *first = Description::Twice(Box::new([one, other]));
+                (Some(left), Some(right)) if left != right => {
+                    *first = Description::Twice(Box::new([left, right]));
                 }
                 _ => {}
             },
@@ -303,8 +313,11 @@ impl<'m> Descriptions<'m> {
     }
 }
 
-/// What is declared of the tensors of a body, by name. What is invalid of that counts for nothing.
-pub(super) fn of_body<'m>(body: &'m Graph, bound: &BTreeMap<String, u64>) -> HashMap<&'m str, Description> {
+/// Declarations of the tensors of a body, by name. Invalid ones are ignored.
+pub(super) fn of_body<'m>(
+    body: &'m OnnxGraph,
+    bound: &BTreeMap<String, u64>,
+) -> HashMap<&'m str, Description> {
     let mut all = HashMap::new();
     for tensor in &body.initializer {
         all.entry(&*tensor.name).or_insert_with(|| dense(tensor));
@@ -320,11 +333,11 @@ pub(super) fn of_body<'m>(body: &'m Graph, bound: &BTreeMap<String, u64>) -> Has
             Entry::Vacant(entry) => drop(entry.insert(description)),
             Entry::Occupied(mut entry) if entry.get().shape().is_none() => drop(entry.insert(description)),
             Entry::Occupied(mut entry) => {
-                let (one, other) = (entry.get().shape(), description.shape());
-                if let (Some(one), Some(other)) = (one, other)
-                    && one != other
+                let (first, second) = (entry.get().shape(), description.shape());
+                if let (Some(first), Some(second)) = (first, second)
+                    && first != second
                 {
-                    entry.insert(Description::Twice(Box::new([one, other])));
+                    entry.insert(Description::Twice(Box::new([first, second])));
                 }
             }
         }
@@ -332,24 +345,24 @@ pub(super) fn of_body<'m>(body: &'m Graph, bound: &BTreeMap<String, u64>) -> Has
     all
 }
 
-fn dense(tensor: &Tensor) -> Description {
+fn dense(tensor: &OnnxTensor) -> Description {
     Description::Tensor { data_type: tensor.data_type, dims: Some(known_dims(&tensor.dims)) }
 }
 
-fn sparse_as_dense(sparse: &SparseTensor) -> Description {
+fn sparse_as_dense(sparse: &OnnxSparseTensor) -> Description {
     let data_type = sparse.values.as_ref().map_or(0, |values| values.data_type);
     Description::Tensor { data_type, dims: Some(known_dims(&sparse.dims)) }
 }
 
 fn check_count(dims: usize, name: &str) -> Result<(), ImportError> {
-    if dims <= MOST_DIMS {
+    if dims <= MAX_DIMS {
         return Ok(());
     }
-    let reason = format!("tensor `{}` has {dims} dimensions, more than {MOST_DIMS}", short(name));
+    let reason = format!("tensor `{}` has {dims} dimensions, more than {MAX_DIMS}", short(name));
     Err(ImportError::malformed(FORMAT, reason))
 }
 
-/// Of an initializer, whose dimensions must all be known.
+/// Checks the shape of an initializer, whose dimensions must all be known.
 fn check_known(dims: &[i64], name: &str) -> Result<(), ImportError> {
     check_count(dims.len(), name)?;
     let Some(dim) = dims.iter().find(|&&dim| dim < 0) else { return Ok(()) };
@@ -361,21 +374,21 @@ fn known_dims(dims: &[i64]) -> Box<[Dim]> {
     dims.iter().map(|&dim| u64::try_from(dim).map_or(Dim::Unknown, Dim::Known)).collect()
 }
 
-/// None if the file names no type.
+/// The declaration of a `value_info`; none if it has no type.
 fn declared_description(
     info: &ValueInfo,
     bound: &BTreeMap<String, u64>,
 ) -> Result<Option<Description>, ImportError> {
-    let Some(of) = &info.r#type else { return Ok(None) };
-    let Some(tensor) = &of.tensor_type else { return Ok(Some(Description::NoTensor)) };
+    let Some(declared) = &info.r#type else { return Ok(None) };
+    let Some(tensor) = &declared.tensor_type else { return Ok(Some(Description::NoTensor)) };
     check_count(tensor.shape.as_ref().map_or(0, |shape| shape.count), &info.name)?;
     let dims = |dims: &[Dimension]| dims.iter().map(|dim| declared_dim(dim, &info.name, bound)).collect();
     let dims: Option<Result<Box<[Dim]>, ImportError>> = tensor.shape.as_ref().map(|shape| dims(&shape.dim));
     Ok(Some(Description::Tensor { data_type: tensor.elem_type, dims: dims.transpose()? }))
 }
 
-/// Exporters write -1, an empty name, or `?` for a dimension that they do not know; each such dimension
-/// stands for itself.
+/// A dimension of a declaration. Exporters write -1, an empty name or `?` for an unknown dimension; two such
+/// dimensions may differ.
 fn declared_dim(dim: &Dimension, tensor: &str, bound: &BTreeMap<String, u64>) -> Result<Dim, ImportError> {
     match dim.dim_value {
         Some(-1) => Ok(Dim::Unknown),
@@ -394,15 +407,15 @@ fn declared_dim(dim: &Dimension, tensor: &str, bound: &BTreeMap<String, u64>) ->
     }
 }
 
-/// The name of a symbolic dimension.
+/// The name of a symbolic dimension; none for other dimensions.
 pub(super) fn symbol(dim: &Dimension) -> Option<&str> {
     let name = dim.dim_param.as_str();
     let is_name = dim.dim_value.is_none() && !matches!(name.trim(), "" | "?" | "-1");
     is_name.then_some(name)
 }
 
-/// What the attributes of a `Constant` node say of its output.
-fn value_of(node: &Node) -> Result<Option<Description>, ImportError> {
+/// The type and shape of a `Constant` node, from its attributes.
+fn value_of(node: &OnnxNode) -> Result<Option<Description>, ImportError> {
     let name = node.output().first().unwrap_or("");
     let scalar = |data_type| Description::Tensor { data_type, dims: Some(Box::default()) };
     let list = |data_type, dim| Description::Tensor { data_type, dims: Some([dim].into()) };
@@ -421,7 +434,7 @@ fn value_of(node: &Node) -> Result<Option<Description>, ImportError> {
             ("value_string", ..) => scalar(STRING),
             ("value_floats", ..) => list(FLOAT, Dim::Known(attribute.floats.len() as u64)),
             ("value_ints", ..) => list(INT64, Dim::Known(attribute.ints.len() as u64)),
-            // Strings have no size however many they are, so they are not read.
+            // Strings have no size, so their number does not matter and they are not read.
             ("value_strings", ..) => list(STRING, Dim::Unknown),
             _ => continue,
         }));

@@ -1,61 +1,75 @@
-//! Symbolic dimensions that are computed from others, as shape inference writes them:
+//! Arithmetic in names of symbolic dimensions, which shape inference of other tools writes:
 //! `floor(height/2 - 1/2) + 1`, `2*seq + 1`, `s0//2`.
 
 use std::collections::BTreeMap;
 
-/// Parentheses and signs within each other; of more, nothing is made.
-const DEEPEST: u32 = 32;
+/// Limit of nested parentheses and signs. Deeper expressions have no value.
+const MAX_DEPTH: u32 = 32;
 
-/// The value of an expression of whole numbers, bound names, `+ - * / // %`, parentheses,
-/// and `floor`, `ceil`, `max`, `min`; none if it is none of those, a name in it is not bound,
-/// or its value is no size.
+/// Evaluates an expression of integers, bound names, `+ - * / // %`, parentheses, `floor`, `ceil`, `max` and
+/// `min`. None if the syntax is another one, a name is not bound, an intermediate result exceeds 128 bits, or
+/// the value is not a size.
 pub(super) fn evaluate(text: &str, bound: &BTreeMap<String, u64>) -> Option<u64> {
-    let mut reader = Reader { rest: text.trim(), bound, depth: 0 };
-    let value = reader.sum()?;
-    let is_whole = reader.rest.is_empty() && value.below == 1;
-    if is_whole { u64::try_from(value.above).ok() } else { None }
+    let mut parser = ExpressionParser { rest: text.trim(), bound, depth: 0 };
+    let value = parser.sum()?;
+    let is_whole = parser.rest.is_empty() && value.denominator == 1;
+    if is_whole { u64::try_from(value.numerator).ok() } else { None }
 }
 
-/// An exact fraction, shortened, with a positive denominator.
+/// An exact rational number in lowest terms, with a positive denominator.
 #[derive(Clone, Copy)]
 struct Fraction {
-    above: i128,
-    below: i128,
+    numerator: i128,
+    denominator: i128,
 }
 
 impl Fraction {
-    fn whole(above: i128) -> Self {
-        Self { above, below: 1 }
+    fn whole(numerator: i128) -> Self {
+        Self { numerator, denominator: 1 }
     }
 
-    fn new(above: i128, below: i128) -> Option<Self> {
-        let (mut one, mut other) = (above.checked_abs()?, below.checked_abs()?);
-        while other != 0 {
-            (one, other) = (other, one % other);
+    fn new(numerator: i128, denominator: i128) -> Option<Self> {
+        // Euclid: the greatest common divisor.
+        let (mut gcd, mut rest) = (numerator.checked_abs()?, denominator.checked_abs()?);
+        while rest != 0 {
+            (gcd, rest) = (rest, gcd % rest);
         }
-        let divisor = if below < 0 { -one } else { one };
-        if below == 0 { None } else { Some(Self { above: above / divisor, below: below / divisor }) }
+        let divisor = if denominator < 0 { -gcd } else { gcd };
+        if denominator == 0 {
+            None
+        } else {
+            Some(Self { numerator: numerator / divisor, denominator: denominator / divisor })
+        }
     }
 
     fn plus(self, other: Self) -> Option<Self> {
-        let above = self.above.checked_mul(other.below)?.checked_add(other.above.checked_mul(self.below)?)?;
-        Self::new(above, self.below.checked_mul(other.below)?)
+        let numerator = self
+            .numerator
+            .checked_mul(other.denominator)?
+            .checked_add(other.numerator.checked_mul(self.denominator)?)?;
+        Self::new(numerator, self.denominator.checked_mul(other.denominator)?)
     }
 
     fn negative(self) -> Option<Self> {
-        Some(Self { above: self.above.checked_neg()?, ..self })
+        Some(Self { numerator: self.numerator.checked_neg()?, ..self })
     }
 
     fn times(self, other: Self) -> Option<Self> {
-        Self::new(self.above.checked_mul(other.above)?, self.below.checked_mul(other.below)?)
+        Self::new(
+            self.numerator.checked_mul(other.numerator)?,
+            self.denominator.checked_mul(other.denominator)?,
+        )
     }
 
     fn over(self, other: Self) -> Option<Self> {
-        Self::new(self.above.checked_mul(other.below)?, self.below.checked_mul(other.above)?)
+        Self::new(
+            self.numerator.checked_mul(other.denominator)?,
+            self.denominator.checked_mul(other.numerator)?,
+        )
     }
 
     fn floor(self) -> Self {
-        Self::whole(self.above.div_euclid(self.below))
+        Self::whole(self.numerator.div_euclid(self.denominator))
     }
 
     fn ceil(self) -> Option<Self> {
@@ -63,24 +77,28 @@ impl Fraction {
     }
 
     fn is_less(self, other: Self) -> Option<bool> {
-        Some(self.above.checked_mul(other.below)? < other.above.checked_mul(self.below)?)
+        Some(self.numerator.checked_mul(other.denominator)? < other.numerator.checked_mul(self.denominator)?)
     }
 }
 
-struct Reader<'a> {
+/// Recursive descent parser that evaluates as it reads.
+struct ExpressionParser<'a> {
+    /// Text that is not read yet, without leading spaces.
     rest: &'a str,
     bound: &'a BTreeMap<String, u64>,
+    /// Nested factors that are being read.
     depth: u32,
 }
 
-impl<'a> Reader<'a> {
-    fn takes(&mut self, sign: &str) -> bool {
-        let rest = self.rest.strip_prefix(sign);
+impl<'a> ExpressionParser<'a> {
+    /// Reads a token if it is next.
+    fn accept(&mut self, token: &str) -> bool {
+        let rest = self.rest.strip_prefix(token);
         self.rest = rest.map_or(self.rest, str::trim_start);
         rest.is_some()
     }
 
-    /// The letters in front that are of this kind.
+    /// Reads the longest prefix of characters of a kind.
     fn word(&mut self, is_part: fn(char) -> bool) -> &'a str {
         let end = self.rest.find(|letter| !is_part(letter)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
@@ -91,9 +109,9 @@ impl<'a> Reader<'a> {
     fn sum(&mut self) -> Option<Fraction> {
         let mut value = self.product()?;
         loop {
-            if self.takes("+") {
+            if self.accept("+") {
                 value = value.plus(self.product()?)?;
-            } else if self.takes("-") {
+            } else if self.accept("-") {
                 value = value.plus(self.product()?.negative()?)?;
             } else {
                 return Some(value);
@@ -104,15 +122,15 @@ impl<'a> Reader<'a> {
     fn product(&mut self) -> Option<Fraction> {
         let mut value = self.factor()?;
         loop {
-            if self.takes("**") {
+            if self.accept("**") {
                 return None;
-            } else if self.takes("*") {
+            } else if self.accept("*") {
                 value = value.times(self.factor()?)?;
-            } else if self.takes("//") {
+            } else if self.accept("//") {
                 value = value.over(self.factor()?)?.floor();
-            } else if self.takes("/") {
+            } else if self.accept("/") {
                 value = value.over(self.factor()?)?;
-            } else if self.takes("%") {
+            } else if self.accept("%") {
                 let divisor = self.factor()?;
                 let times = value.over(divisor)?.floor();
                 value = value.plus(times.times(divisor)?.negative()?)?;
@@ -124,45 +142,49 @@ impl<'a> Reader<'a> {
 
     fn factor(&mut self) -> Option<Fraction> {
         self.depth += 1;
-        let value = if self.depth > DEEPEST { None } else { self.factor_within() };
+        let value = if self.depth > MAX_DEPTH { None } else { self.factor_within() };
         self.depth -= 1;
         value
     }
 
     fn factor_within(&mut self) -> Option<Fraction> {
-        if self.takes("-") {
+        if self.accept("-") {
             return self.factor()?.negative();
         }
-        if self.takes("(") {
+        if self.accept("(") {
             let value = self.sum()?;
-            return self.takes(")").then_some(value);
+            return self.accept(")").then_some(value);
         }
         let digits = self.word(|letter| letter.is_ascii_digit());
         if !digits.is_empty() {
             return digits.parse().ok().map(Fraction::whole);
         }
         let name = self.word(|letter| letter.is_alphanumeric() || letter == '_' || letter == '.');
-        if self.takes("(") { self.call(name) } else { Some(Fraction::whole((*self.bound.get(name)?).into())) }
+        if self.accept("(") {
+            self.call(name)
+        } else {
+            Some(Fraction::whole((*self.bound.get(name)?).into()))
+        }
     }
 
     fn call(&mut self, name: &str) -> Option<Fraction> {
         let mut values = vec![self.sum()?];
-        while self.takes(",") {
+        while self.accept(",") {
             values.push(self.sum()?);
         }
-        if !self.takes(")") {
+        if !self.accept(")") {
             return None;
         }
         let choose = |prefers: fn(Fraction, Fraction) -> Option<bool>| {
             values
                 .iter()
                 .skip(1)
-                .try_fold(values[0], |best, &one| Some(if prefers(one, best)? { one } else { best }))
+                .try_fold(values[0], |best, &value| Some(if prefers(value, best)? { value } else { best }))
         };
         match (name, values.as_slice()) {
             ("floor", &[value]) => Some(value.floor()),
             ("ceil" | "ceiling", &[value]) => value.ceil(),
-            ("max" | "Max", _) => choose(|one, best| best.is_less(one)),
+            ("max" | "Max", _) => choose(|value, best| best.is_less(value)),
             ("min" | "Min", _) => choose(Fraction::is_less),
             _ => None,
         }

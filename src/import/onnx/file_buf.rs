@@ -1,18 +1,18 @@
-//! A file as input of a decoder that skips most of it.
+//! A file as the input of a decoder that skips most of it.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 
 use bytes::Buf;
 
-/// What is served after a failed read. No message consists of zeros (a field's
-/// number is never 0), so decoding ends soon.
+/// Bytes that follow a failed read. No message starts with a zero (field numbers are positive), so decoding
+/// ends soon.
 static ZEROS: [u8; 4096] = [0; 4096];
 
-/// A seekable file that is read a few KiB at a time; spans that the decoder
-/// skips are skipped in the file.
+/// A seekable file that is read a few KiB at a time. Ranges that the decoder skips are not read.
 ///
-/// A decoder trusts [`Buf::remaining`] and cannot be told of a failed read. So
-/// what remains stays what it was, as zeros, and the failure is remembered.
+/// [`Buf`] has no way to report a failed read, and decoders rely on [`Buf::remaining`]. So after a failure the
+/// number of remaining bytes does not change, the bytes are zeros, and [`FileBuf::into_failure`] returns the
+/// error.
 pub(super) struct FileBuf<File> {
     reader: BufReader<File>,
     position: usize,
@@ -43,7 +43,7 @@ impl<File: Read + Seek> FileBuf<File> {
         }
     }
 
-    /// Unless at the end, [`Buf::chunk`] must always have something to show.
+    /// Fills the buffer if it is empty: [`Buf::chunk`] must not be empty before the end.
     fn fill(&mut self) {
         while self.has_remaining() && self.reader.buffer().is_empty() && self.failure.is_none() {
             match self.reader.fill_buf() {
@@ -86,10 +86,10 @@ mod tests {
 
     use prost::Message;
 
-    use super::super::messages::Model;
+    use super::super::messages::OnnxModel;
     use super::*;
 
-    /// Counts the bytes read, and fails from a given one on.
+    /// A file that counts the bytes read and fails from a given count on.
     struct Watched<File> {
         file: File,
         read: u64,
@@ -150,7 +150,7 @@ mod tests {
         file.write_all(&[name, node].concat()).unwrap();
 
         let mut buf = FileBuf::new(watched(file)).unwrap();
-        let graph = Model::decode(&mut buf).unwrap().graph.unwrap();
+        let graph = OnnxModel::decode(&mut buf).unwrap().graph.unwrap();
         assert_eq!(graph.initializer[0].name, "w");
         assert_eq!(graph.node[0].op_type(), "A");
         assert!(buf.failure.is_none());
@@ -186,7 +186,7 @@ mod tests {
         for fails_after in [0, 1, 8192, 16_384] {
             let file = Watched { fails_after, ..watched(io::Cursor::new(&bytes)) };
             let mut buf = FileBuf::new(file).unwrap();
-            let _ = Model::decode(&mut buf);
+            let _ = OnnxModel::decode(&mut buf);
             assert_eq!(buf.into_failure().unwrap().to_string(), "the disk is gone");
         }
     }

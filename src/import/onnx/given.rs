@@ -1,13 +1,13 @@
-//! Inputs in shapes of the user's.
+//! Shapes that the user gives to inputs and results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::descriptions::{Description, Dim, number_of, symbol};
-use super::messages::{Graph, ValueInfo};
+use super::messages::{OnnxGraph, ValueInfo};
 use crate::error::short;
 use crate::import::{ImportError, ImportOptions, InputDimension, listing};
 
-/// Names of the dimensions that the user gives names to.
+/// Names of symbolic dimensions in shapes that the user gives.
 pub(super) fn symbols(options: &ImportOptions) -> impl Iterator<Item = &str> {
     let all = options.input_shapes.values().flat_map(|shape| &shape.dimensions);
     all.filter_map(|dimension| match dimension {
@@ -16,11 +16,16 @@ pub(super) fn symbols(options: &ImportOptions) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The bound dimensions, with those that the file has names for and the user sizes.
+/// Values of symbolic dimensions: those that the user binds, and those of the file that follow from given
+/// shapes.
 ///
 /// # Errors
-/// An input that is not there, or has another number of axes; a dimension of two sizes.
-pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<String, u64>, ImportError> {
+/// [`ImportError::InputShape`] if there is no such input, its rank is another one, or a dimension gets two
+/// values.
+pub(super) fn check(
+    graph: &OnnxGraph,
+    options: &ImportOptions,
+) -> Result<BTreeMap<String, u64>, ImportError> {
     let mut bound = options.dims.clone();
     for (name, shape) in &options.input_shapes {
         let wrong = |reason: String| ImportError::InputShape { name: name.clone(), reason };
@@ -35,9 +40,9 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
             return Err(wrong(there_are(graph)));
         };
         if shape.element_type.is_some() {
-            return Err(wrong("an input has the element type that the file tells; leave it out".to_owned()));
+            return Err(wrong("an input has the element type of the file; omit it".to_owned()));
         }
-        let Some(tensor) = tensor_type(input) else { return Err(wrong("it is no tensor".to_owned())) };
+        let Some(tensor) = tensor_type(input) else { return Err(wrong("it is not a tensor".to_owned())) };
         let Some(declared) = &tensor.shape else { continue };
         if declared.dim.len() != shape.dimensions.len() {
             let (has, given) = (declared.dim.len(), shape.dimensions.len());
@@ -51,27 +56,27 @@ pub(super) fn check(graph: &Graph, options: &ImportOptions) -> Result<BTreeMap<S
             let (Some(size), Some(symbol)) = (size, symbol(dimension)) else { continue };
             let known = *bound.entry(symbol.to_owned()).or_insert(size);
             if known != size {
-                return Err(wrong(format!("`{}` is {known} and {size}", short(symbol))));
+                return Err(wrong(format!("dimension `{}` is both {known} and {size}", short(symbol))));
             }
         }
     }
     Ok(bound)
 }
 
-fn is_result(graph: &Graph, name: &str) -> bool {
+fn is_result(graph: &OnnxGraph, name: &str) -> bool {
     graph
         .node
         .iter()
         .any(|node| node.op_type() != "Constant" && node.output().iter().any(|output| output == name))
 }
 
-/// Shapes of results that the user gives, by name, with the element type that the user or the file says,
-/// or 0.
+/// Shapes that the user gives to results of nodes, by name, with the element type that the user gives or the
+/// file declares, or 0.
 ///
 /// # Errors
-/// A dimension that is not bound.
+/// [`ImportError::InputShape`] if a symbolic dimension has no value.
 pub(super) fn results(
-    graph: &Graph,
+    graph: &OnnxGraph,
     options: &ImportOptions,
     declared: impl Fn(&str) -> i32,
 ) -> Result<BTreeMap<String, Description>, ImportError> {
@@ -97,7 +102,7 @@ pub(super) fn results(
     Ok(results)
 }
 
-fn there_are(graph: &Graph) -> String {
+fn there_are(graph: &OnnxGraph) -> String {
     let constants: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let names = graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains(name));
     match listing(names.map(|name| format!("`{}`", short(name)))) {
@@ -106,11 +111,11 @@ fn there_are(graph: &Graph) -> String {
     }
 }
 
-fn tensor_type(input: &ValueInfo) -> Option<&super::messages::TensorType> {
+fn tensor_type(input: &ValueInfo) -> Option<&super::messages::OnnxTensorType> {
     input.r#type.as_ref()?.tensor_type.as_ref()
 }
 
-/// The input as the user gives it, if the user does.
+/// The shape that the user gives to an input, if any.
 pub(super) fn given(
     name: &str,
     description: &Description,

@@ -1,4 +1,4 @@
-//! Graphs and functions: lists of nodes, which are made compact one by one as they are decoded.
+//! Graphs and functions. Their nodes are made compact one by one as they are decoded.
 
 use std::ops::Deref;
 
@@ -6,17 +6,17 @@ use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
-use super::messages::{Attribute, Node, OperatorSet, SparseTensor, Tensor, ValueInfo};
+use super::messages::{OnnxAttribute, OnnxNode, OnnxSparseTensor, OnnxTensor, OperatorSet, ValueInfo};
 use super::node::NodeMessage;
 
-/// The methods of messages that are only read.
+/// Methods of `Message` for messages that are only decoded.
 macro_rules! skip_encoding {
     () => {
         fn clear(&mut self) {
             *self = Self::default();
         }
 
-        // Nothing is written.
+        // Messages are only decoded.
         fn encode_raw(&self, _: &mut impl BufMut) {}
 
         fn encoded_len(&self) -> usize {
@@ -26,20 +26,21 @@ macro_rules! skip_encoding {
 }
 pub(super) use skip_encoding;
 
+/// `GraphProto`.
 #[derive(Debug, Default)]
-pub(super) struct Graph {
-    pub(super) node: Vec<Node>,
-    pub(super) initializer: Vec<Tensor>,
+pub(super) struct OnnxGraph {
+    pub(super) node: Vec<OnnxNode>,
+    pub(super) initializer: Vec<OnnxTensor>,
     pub(super) input: Vec<ValueInfo>,
     pub(super) output: Vec<ValueInfo>,
     pub(super) value_info: Vec<ValueInfo>,
-    pub(super) sparse_initializer: Vec<SparseTensor>,
-    /// Why it is no graph of ONNX; what comes after that is not kept.
+    pub(super) sparse_initializer: Vec<OnnxSparseTensor>,
+    /// The reason why the graph is invalid. Later fields are not kept.
     pub(super) fault: Option<Box<str>>,
 }
 
-impl Message for Graph {
-    /// Stops keeping at the first fault, so that a file of empty messages takes no memory.
+impl Message for OnnxGraph {
+    /// Skips all fields after the first fault, so that a file of empty messages takes no memory.
     fn merge_field(
         &mut self,
         tag: u32,
@@ -58,7 +59,7 @@ impl Message for Graph {
                 self.node.push(node);
             }
             5 => {
-                let mut tensor = Tensor::default();
+                let mut tensor = OnnxTensor::default();
                 encoding::message::merge(wire_type, &mut tensor, buf, context)?;
                 if tensor.name.is_empty() {
                     self.fault = Some(nameless("initializer", self.initializer.len()));
@@ -69,7 +70,7 @@ impl Message for Graph {
             12 => self.fault = named(&mut self.output, "graph output", wire_type, buf, context)?,
             13 => self.fault = named(&mut self.value_info, "value_info", wire_type, buf, context)?,
             15 => {
-                let mut tensor = SparseTensor::default();
+                let mut tensor = OnnxSparseTensor::default();
                 encoding::message::merge(wire_type, &mut tensor, buf, context)?;
                 if tensor.values.as_ref().is_none_or(|values| values.name.is_empty()) {
                     self.fault = Some(nameless("sparse initializer", self.sparse_initializer.len()));
@@ -84,13 +85,13 @@ impl Message for Graph {
     skip_encoding!();
 }
 
-fn node(wire_type: WireType, buf: &mut impl Buf, context: DecodeContext) -> Result<Node, DecodeError> {
+fn node(wire_type: WireType, buf: &mut impl Buf, context: DecodeContext) -> Result<OnnxNode, DecodeError> {
     let mut message = NodeMessage::default();
     encoding::message::merge(wire_type, &mut message, buf, context)?;
     Ok(message.into())
 }
 
-fn node_fault(number: usize, node: &Node, fault: &str) -> Box<str> {
+fn node_fault(number: usize, node: &OnnxNode, fault: &str) -> Box<str> {
     let title = crate::error::short(node.title());
     if title.is_empty() {
         format!("node {number} {fault}")
@@ -100,44 +101,44 @@ fn node_fault(number: usize, node: &Node, fault: &str) -> Box<str> {
     .into()
 }
 
-fn nameless(what: &str, number: usize) -> Box<str> {
-    format!("{what} {number} has no name").into()
+fn nameless(kind: &str, number: usize) -> Box<str> {
+    format!("{kind} {number} has no name").into()
 }
 
-/// Takes in an entry of a list; returns what is wrong with it.
+/// Decodes an entry of a list; returns a fault if it has no name.
 fn named(
     list: &mut Vec<ValueInfo>,
-    what: &str,
+    kind: &str,
     wire_type: WireType,
     buf: &mut impl Buf,
     context: DecodeContext,
 ) -> Result<Option<Box<str>>, DecodeError> {
     let mut info = ValueInfo::default();
     encoding::message::merge(wire_type, &mut info, buf, context)?;
-    let fault = info.name.is_empty().then(|| nameless(what, list.len()));
+    let fault = info.name.is_empty().then(|| nameless(kind, list.len()));
     list.push(info);
     Ok(fault)
 }
 
-/// What a function takes and returns.
+/// Inputs, outputs, operator sets and attributes of a function.
 #[derive(Debug, Default)]
 pub(super) struct Signature {
     pub(super) input: Vec<String>,
     pub(super) output: Vec<String>,
     pub(super) opset_import: Vec<OperatorSet>,
-    /// Attributes with what they are if the caller gives none.
-    pub(super) attribute_proto: Vec<Attribute>,
+    /// Attributes with their default values.
+    pub(super) attribute_proto: Vec<OnnxAttribute>,
 }
 
-/// A function of the model's own, which stands for any operator of its name.
+/// `FunctionProto`: a function of the model, which defines the operator of its domain and name.
 #[derive(Debug, Default)]
-pub(super) struct Function {
+pub(super) struct OnnxFunction {
     pub(super) name: String,
     pub(super) domain: String,
-    pub(super) node: Vec<Node>,
-    /// Apart, as a file may have a million functions that are only names.
+    pub(super) node: Vec<OnnxNode>,
+    /// Boxed, as a file may have a million functions that consist of a name.
     signature: Option<Box<Signature>>,
-    /// Why it is no function of ONNX; what comes after that is not kept.
+    /// The reason why the function is invalid. Later fields are not kept.
     pub(super) fault: Option<Box<str>>,
 }
 
@@ -148,7 +149,7 @@ static NO_SIGNATURE: Signature = Signature {
     attribute_proto: Vec::new(),
 };
 
-impl Deref for Function {
+impl Deref for OnnxFunction {
     type Target = Signature;
 
     fn deref(&self) -> &Signature {
@@ -156,13 +157,13 @@ impl Deref for Function {
     }
 }
 
-impl Function {
+impl OnnxFunction {
     fn signature_mut(&mut self) -> &mut Signature {
         self.signature.get_or_insert_default()
     }
 }
 
-impl Message for Function {
+impl Message for OnnxFunction {
     fn merge_field(
         &mut self,
         tag: u32,

@@ -1,5 +1,6 @@
-//! ONNX: protobuf messages to a graph. Weights are stepped over, not read; only the few numbers
-//! that shapes are made of are.
+//! ONNX importer: builds a graph from protobuf messages.
+//!
+//! Weights are skipped, not read. Only elements of small tensors are read, as shapes depend on them.
 
 mod bodies;
 mod build;
@@ -29,22 +30,21 @@ use prost::Message;
 
 use super::{ImportError, ImportOptions, ImportedGraph};
 use file_buf::FileBuf;
-use messages::Model;
+use messages::OnnxModel;
 
 const FORMAT: &str = "ONNX";
 
-/// Reads an ONNX file; the graph is named after it.
+/// Imports an ONNX file; the graph gets the name of the file.
 ///
-/// Weights are skipped without being read, be they in the file or, as external
-/// data, in others, which need not exist.
+/// Weights are skipped without being read. Files with external data need not exist.
 ///
 /// # Errors
-/// [`ImportError::Read`], and those of [`from_bytes`].
+/// [`ImportError::Read`], and the errors of [`from_bytes`].
 pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };
     let mut buf = FileBuf::new(super::file::open_regular(path)?).map_err(at_path)?;
     let model = decode(&mut buf);
-    // What was decoded after a failed read is worth nothing, be it right or wrong.
+    // After a failed read, the decoder saw zeros: its result counts for nothing, even if it is an error.
     if let Some(failure) = buf.into_failure() {
         return Err(at_path(failure));
     }
@@ -52,34 +52,33 @@ pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, 
     build::build(&name, model?, options)
 }
 
-/// Makes a graph called `name` of the bytes of an ONNX file.
+/// Imports the bytes of an ONNX file as a graph called `name`.
 ///
 /// # Errors
-/// - [`ImportError::Malformed`] if the bytes are no ONNX model, a dimension is
-///   negative, or the file says of a tensor what its operator cannot make;
+/// - [`ImportError::Malformed`] if the bytes are not an ONNX model or a dimension is negative;
 /// - [`ImportError::UnknownDimension`] if `options` binds a symbolic dimension
 ///   that no tensor has;
-/// - [`ImportError::InputShape`] if an input cannot have the shape that
-///   `options` gives it;
+/// - [`ImportError::InputShape`] or [`ImportError::Value`] if a tensor cannot have the shape or the
+///   value that `options` gives it;
 /// - [`ImportError::Invalid`] if the graph breaks a rule;
-/// - [`ImportError::Unshaped`], naming all tensors that need memory and have
-///   no static size; with the feature `onnx-shapes`, none that can be computed.
+/// - [`ImportError::Unshaped`], naming all tensors that need memory and have no static size: neither a
+///   declared one nor, with the feature `onnx-shapes`, an inferred one.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     build::build(name, decode(bytes)?, options)
 }
 
-fn decode(buf: impl Buf) -> Result<Model, ImportError> {
+fn decode(buf: impl Buf) -> Result<OnnxModel, ImportError> {
     if !buf.has_remaining() {
         return Err(ImportError::malformed(FORMAT, "it is empty"));
     }
     if buf.chunk().starts_with(b"version https://git-lfs") {
-        let reason = "it is a Git LFS pointer; fetch the model itself by git lfs pull";
+        let reason = "it is a Git LFS pointer; fetch the model with `git lfs pull`";
         return Err(ImportError::malformed(FORMAT, reason));
     }
-    let mut model = Model::decode(buf).map_err(|error| {
+    let mut model = OnnxModel::decode(buf).map_err(|error| {
         ImportError::malformed(
             FORMAT,
-            format!("the bytes are no ONNX protobuf message, or damaged ({error})"),
+            format!("the bytes are not an ONNX protobuf message, or damaged ({error})"),
         )
     })?;
     if let Some(graph) = &mut model.graph {

@@ -1,27 +1,28 @@
-//! The names of a graph's tensors, numbered by first mention.
+//! Table of tensor names, numbered by first mention.
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::messages::Graph;
+use super::messages::OnnxGraph;
 use super::subgraphs;
 
-/// No tensor has this number.
+/// Marks a free slot; no tensor has this number.
 const EMPTY: u32 = u32::MAX;
 
-/// Tensors by name. A map of the standard library takes twice the memory, and a file may have a
-/// million names of a few letters.
+/// Hash table of tensor names with linear probing. It takes half the memory of a map of the standard library,
+/// which matters as a file may have a million names of a few letters.
 #[derive(Default)]
 pub(super) struct NameTable<'m> {
     hasher: RandomState,
-    /// Numbers, each at the first free slot from its name's hash on; at most half are used.
+    /// Tensor numbers, each at the first free slot from the hash of its name on. At most half of the slots
+    /// are used.
     slots: Vec<u32>,
     names: Vec<&'m str>,
 }
 
 impl<'m> NameTable<'m> {
-    /// Of all tensors that are inputs or that nodes mention, in order of first mention. What is
-    /// only described is no tensor of the graph.
-    pub(super) fn of(graph: &'m Graph) -> Self {
+    /// Numbers the inputs, outputs and all tensors that nodes mention, in the order of first mention. A name
+    /// that occurs only in an initializer or a declaration is not a tensor of the graph.
+    pub(super) fn of(graph: &'m OnnxGraph) -> Self {
         let mut table = Self::default();
         graph.input.iter().for_each(|input| table.add(&input.name));
         for node in &graph.node {
@@ -44,8 +45,8 @@ impl<'m> NameTable<'m> {
         self.names[number]
     }
 
-    /// None if it is no tensor of the graph, as the empty name, which stands for an optional tensor
-    /// that is absent.
+    /// The number of a tensor; none for unknown names, and for the empty name, which stands for an absent
+    /// optional tensor.
     pub(super) fn get(&self, name: &str) -> Option<usize> {
         if self.slots.is_empty() {
             return None;
@@ -63,7 +64,7 @@ impl<'m> NameTable<'m> {
         }
         let slot = self.slot(name);
         if self.slots[slot] == EMPTY {
-            // Messages are at most 2 GiB, and a name takes three bytes of that.
+            // The number fits: a message has at most 2 GiB, and a name takes at least three bytes of it.
             self.slots[slot] = self.names.len() as u32;
             self.names.push(name);
         }
@@ -77,7 +78,7 @@ impl<'m> NameTable<'m> {
         }
     }
 
-    /// The slot of this name, or the free one where it would be.
+    /// The slot of a name, or the free slot for it.
     fn slot(&self, name: &str) -> usize {
         let mask = self.slots.len() - 1;
         let mut slot = self.hasher.hash_one(name) as usize & mask;

@@ -1,4 +1,4 @@
-//! Nodes in a compact form: a file may have a million of them in a few bytes each.
+//! Nodes in compact form, as a file of a few MB may have a million nodes.
 
 use std::ops::Deref;
 
@@ -7,29 +7,29 @@ use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 use smallvec::SmallVec;
 
-use super::graph::{Graph, skip_encoding};
-use super::messages::{SparseTensor, Tensor};
+use super::graph::{OnnxGraph, skip_encoding};
+use super::messages::{OnnxSparseTensor, OnnxTensor};
 
-/// A node, its names in one allocation.
+/// `NodeProto`, with all names in one allocation.
 #[derive(Debug, Default)]
-pub(super) struct Node {
-    /// Operator type, domain, own name, inputs, outputs.
+pub(super) struct OnnxNode {
+    /// Concatenated: operator type, domain, name, inputs, outputs.
     text: Box<str>,
-    /// Where each of these ends; most nodes have one input and one output.
+    /// The end of each of them. Inline for most nodes, which have one input and one output.
     ends: SmallVec<[u32; 5]>,
     inputs: u32,
-    pub(super) attribute: Box<[Attribute]>,
+    pub(super) attribute: Box<[OnnxAttribute]>,
 }
 
-/// Names of inputs or outputs, in order.
+/// Names of the inputs or outputs of a node, in order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Names<'m> {
+pub(super) struct NodeNames<'m> {
     text: &'m str,
     ends: &'m [u32],
     start: u32,
 }
 
-impl<'m> Names<'m> {
+impl<'m> NodeNames<'m> {
     pub(super) fn len(self) -> usize {
         self.ends.len()
     }
@@ -54,13 +54,13 @@ impl<'m> Names<'m> {
     }
 }
 
-/// Names before those of the inputs: type, domain, own name.
-const OWN: usize = 3;
+/// The number of strings before the names of inputs: operator type, domain, name.
+const STRINGS_BEFORE_INPUTS: usize = 3;
 
-impl Node {
-    fn names(&self, from: usize, to: usize) -> Names<'_> {
+impl OnnxNode {
+    fn names(&self, from: usize, to: usize) -> NodeNames<'_> {
         let start = if from == 0 { 0 } else { self.ends.get(from - 1).copied().unwrap_or(0) };
-        Names { text: &self.text, ends: self.ends.get(from..to).unwrap_or(&[]), start }
+        NodeNames { text: &self.text, ends: self.ends.get(from..to).unwrap_or(&[]), start }
     }
 
     pub(super) fn op_type(&self) -> &str {
@@ -75,21 +75,21 @@ impl Node {
         self.names(2, 3).first().unwrap_or("")
     }
 
-    pub(super) fn input(&self) -> Names<'_> {
-        self.names(OWN, OWN + self.inputs as usize)
+    pub(super) fn input(&self) -> NodeNames<'_> {
+        self.names(STRINGS_BEFORE_INPUTS, STRINGS_BEFORE_INPUTS + self.inputs as usize)
     }
 
-    pub(super) fn output(&self) -> Names<'_> {
-        self.names(OWN + self.inputs as usize, self.ends.len())
+    pub(super) fn output(&self) -> NodeNames<'_> {
+        self.names(STRINGS_BEFORE_INPUTS + self.inputs as usize, self.ends.len())
     }
 
-    /// How messages call it: names are optional, so by what it writes.
+    /// The name of the node in messages: names are optional, so else that of its first output.
     pub(super) fn title(&self) -> &str {
         let names = std::iter::once(self.name()).chain(self.output().iter());
         names.into_iter().find(|name| !name.is_empty()).unwrap_or("")
     }
 
-    /// Why it is no node of an ONNX graph.
+    /// The reason why the node is invalid.
     pub(super) fn fault(&self) -> Option<String> {
         if self.op_type().is_empty() {
             return Some("has no operator type".to_owned());
@@ -108,7 +108,7 @@ impl Node {
     }
 }
 
-/// A node as it stands in the file.
+/// `NodeProto` as decoded, before it is made compact.
 #[derive(Debug, Default)]
 pub(super) struct NodeMessage {
     input: Vec<String>,
@@ -116,7 +116,7 @@ pub(super) struct NodeMessage {
     name: String,
     op_type: String,
     domain: String,
-    attribute: Vec<Attribute>,
+    attribute: Vec<OnnxAttribute>,
 }
 
 impl Message for NodeMessage {
@@ -132,7 +132,7 @@ impl Message for NodeMessage {
             2 => encoding::string::merge_repeated(wire_type, &mut self.output, buf, context),
             3 => encoding::string::merge(wire_type, &mut self.name, buf, context),
             4 => encoding::string::merge(wire_type, &mut self.op_type, buf, context),
-            // One without a name makes the node invalid, so what follows is not kept.
+            // An attribute without a name makes the node invalid, so later ones are not kept.
             5 if self.attribute.last().is_none_or(|last| !last.name.is_empty()) => {
                 self.attribute.push(attribute(wire_type, buf, context)?);
                 Ok(())
@@ -145,15 +145,16 @@ impl Message for NodeMessage {
     skip_encoding!();
 }
 
-impl From<NodeMessage> for Node {
+impl From<NodeMessage> for OnnxNode {
     fn from(message: NodeMessage) -> Self {
-        let own = [message.op_type, message.domain, message.name];
-        let names = || own.iter().chain(&message.input).chain(&message.output);
+        let head = [message.op_type, message.domain, message.name];
+        let names = || head.iter().chain(&message.input).chain(&message.output);
         let mut text = String::with_capacity(names().map(String::len).sum());
-        let mut ends = SmallVec::with_capacity(OWN + message.input.len() + message.output.len());
+        let mut ends =
+            SmallVec::with_capacity(STRINGS_BEFORE_INPUTS + message.input.len() + message.output.len());
         for name in names() {
             text.push_str(name);
-            // No message has more than 2 GiB, says the format.
+            // The format limits a message to 2 GiB.
             ends.push(text.len() as u32);
         }
         Self {
@@ -165,32 +166,32 @@ impl From<NodeMessage> for Node {
     }
 }
 
-/// An attribute; what few have stands apart.
+/// `AttributeProto`. Values that few attributes have are boxed together.
 #[derive(Debug, Default)]
-pub(super) struct Attribute {
+pub(super) struct OnnxAttribute {
     pub(super) name: Box<str>,
     pub(super) i: i64,
     #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "only rules read it"))]
     pub(super) f: f32,
-    values: Option<Box<Values>>,
+    values: Option<Box<AttributeValues>>,
 }
 
-/// All values but single numbers.
+/// All values of an attribute except single numbers.
 #[derive(Debug)]
-pub(super) struct Values {
+pub(super) struct AttributeValues {
     #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "only rules read it"))]
     pub(super) s: Vec<u8>,
-    pub(super) t: Option<Box<Tensor>>,
-    pub(super) g: Option<Box<Graph>>,
+    pub(super) t: Option<Box<OnnxTensor>>,
+    pub(super) g: Option<Box<OnnxGraph>>,
     pub(super) floats: Vec<f32>,
     pub(super) ints: Vec<i64>,
-    pub(super) graphs: Vec<Graph>,
-    /// In a function: the caller's attribute that stands here.
+    pub(super) graphs: Vec<OnnxGraph>,
+    /// In a function: the attribute of the call whose value this attribute takes.
     pub(super) ref_attr_name: String,
-    pub(super) sparse_tensor: Option<Box<SparseTensor>>,
+    pub(super) sparse_tensor: Option<Box<OnnxSparseTensor>>,
 }
 
-static NO_VALUES: Values = Values {
+static NO_VALUES: AttributeValues = AttributeValues {
     s: Vec::new(),
     t: None,
     g: None,
@@ -201,15 +202,15 @@ static NO_VALUES: Values = Values {
     sparse_tensor: None,
 };
 
-impl Deref for Attribute {
-    type Target = Values;
+impl Deref for OnnxAttribute {
+    type Target = AttributeValues;
 
-    fn deref(&self) -> &Values {
+    fn deref(&self) -> &AttributeValues {
         self.values.as_deref().unwrap_or(&NO_VALUES)
     }
 }
 
-/// An attribute as it stands in the file.
+/// `AttributeProto` as decoded.
 #[derive(Message)]
 struct AttributeMessage {
     #[prost(string, tag = "1")]
@@ -221,19 +222,19 @@ struct AttributeMessage {
     #[prost(bytes = "vec", tag = "4")]
     s: Vec<u8>,
     #[prost(message, optional, boxed, tag = "5")]
-    t: Option<Box<Tensor>>,
+    t: Option<Box<OnnxTensor>>,
     #[prost(message, optional, boxed, tag = "6")]
-    g: Option<Box<Graph>>,
+    g: Option<Box<OnnxGraph>>,
     #[prost(float, repeated, tag = "7")]
     floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     ints: Vec<i64>,
     #[prost(message, repeated, tag = "11")]
-    graphs: Vec<Graph>,
+    graphs: Vec<OnnxGraph>,
     #[prost(string, tag = "21")]
     ref_attr_name: String,
     #[prost(message, optional, boxed, tag = "22")]
-    sparse_tensor: Option<Box<SparseTensor>>,
+    sparse_tensor: Option<Box<OnnxSparseTensor>>,
 }
 
 /// Decodes an attribute.
@@ -241,20 +242,20 @@ pub(super) fn attribute(
     wire_type: WireType,
     buf: &mut impl Buf,
     context: DecodeContext,
-) -> Result<Attribute, DecodeError> {
+) -> Result<OnnxAttribute, DecodeError> {
     let mut message = AttributeMessage::default();
     encoding::message::merge(wire_type, &mut message, buf, context)?;
     Ok(message.into())
 }
 
-impl From<AttributeMessage> for Attribute {
+impl From<AttributeMessage> for OnnxAttribute {
     fn from(message: AttributeMessage) -> Self {
         let AttributeMessage { name, f, i, s, t, g, floats, ints, graphs, ref_attr_name, sparse_tensor } =
             message;
-        let plain = s.is_empty() && floats.is_empty() && ints.is_empty() && graphs.is_empty();
-        let plain = plain && t.is_none() && g.is_none() && sparse_tensor.is_none();
-        let values = Values { s, t, g, floats, ints, graphs, ref_attr_name, sparse_tensor };
-        let plain = plain && values.ref_attr_name.is_empty();
-        Self { name: name.into(), i, f, values: (!plain).then(|| Box::new(values)) }
+        let is_plain = s.is_empty() && floats.is_empty() && ints.is_empty() && graphs.is_empty();
+        let is_plain = is_plain && t.is_none() && g.is_none() && sparse_tensor.is_none();
+        let values = AttributeValues { s, t, g, floats, ints, graphs, ref_attr_name, sparse_tensor };
+        let is_plain = is_plain && values.ref_attr_name.is_empty();
+        Self { name: name.into(), i, f, values: (!is_plain).then(|| Box::new(values)) }
     }
 }

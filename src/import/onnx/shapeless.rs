@@ -1,39 +1,38 @@
-//! Stands where shape inference is not built in.
+//! Replaces shape inference in builds without the feature `onnx-shapes`: declared shapes are used as they are.
 
 use super::bodies::BodyShapes;
 use super::descriptions::Descriptions;
-use super::messages::{Graph, Model};
-use super::unshaped::Outcome;
+use super::messages::{OnnxGraph, OnnxModel};
+use super::unshaped::InferredShape;
 use crate::import::{ImportError, ImportOptions};
 
-/// Nothing of any tensor.
-pub(super) struct Inferred<'m> {
+/// Without an inferred shape for any tensor.
+pub(super) struct InferredShapes<'m> {
     pub(super) bodies: BodyShapes<'m>,
     pub(super) notes: Vec<String>,
 }
 
-impl Inferred<'_> {
-    #[expect(clippy::unused_self, reason = "as the other one")]
-    pub(super) fn take(&mut self, _: usize) -> Outcome {
-        Outcome::Nothing
+impl InferredShapes<'_> {
+    #[expect(clippy::unused_self, reason = "same signature as with inference")]
+    pub(super) fn take(&mut self, _: usize) -> InferredShape {
+        InferredShape::NotInferred
     }
 }
 
-/// Infers nothing, and says so.
+/// Infers nothing and returns a note about it.
 ///
 /// # Errors
-/// A value is given, which only inference could use.
+/// [`ImportError::Value`] if `options` has values, which only inference uses.
 pub(super) fn infer<'m>(
-    _: &'m Model,
-    _: &'m Graph,
+    _: &'m OnnxModel,
+    _: &'m OnnxGraph,
     _: &Descriptions,
     options: &ImportOptions,
-) -> Result<Inferred<'m>, ImportError> {
+) -> Result<InferredShapes<'m>, ImportError> {
     if let Some(name) = options.values.keys().next() {
         let reason = "this build lacks the feature `onnx-shapes`".to_owned();
         return Err(ImportError::Value { name: name.clone(), reason });
     }
-    let note =
-        "shapes are taken as the file declares them, unchecked: this build lacks the feature `onnx-shapes`";
-    Ok(Inferred { bodies: BodyShapes::default(), notes: vec![note.to_owned()] })
+    let note = "declared shapes are used unchecked, as this build lacks the feature `onnx-shapes`";
+    Ok(InferredShapes { bodies: BodyShapes::default(), notes: vec![note.to_owned()] })
 }

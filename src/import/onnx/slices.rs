@@ -1,38 +1,39 @@
-//! Where slices begin, if that is constant.
+//! Constant starts of `Slice` operators, from which views follow.
 
 use std::collections::HashMap;
 
-use super::messages::{Graph, Node, Tensor};
-use crate::ids::OperatorId;
+use super::messages::{OnnxGraph, OnnxNode, OnnxTensor};
+use crate::support::ids::OperatorId;
 
-const MOST_AXES: usize = 32;
+/// Limit of axes of a slice that is recorded.
+const MAX_AXES: usize = 32;
 
-/// What slices leave out, by operator. Those of which it is not known are not in it.
-pub(super) struct Slices(HashMap<OperatorId, Slice>);
+/// Starts of slices with constant bounds and steps of 1, by operator.
+pub(super) struct Slices(HashMap<OperatorId, SliceStart>);
 
-/// By axis that is named: where the slice begins.
-struct Slice {
+/// Starts of one slice.
+struct SliceStart {
+    /// For each entry of `axes`, as in the file: negative ones count from the end.
     starts: Vec<i64>,
-    /// The first ones if none are named.
+    /// None for the first axes.
     axes: Option<Vec<i64>>,
 }
 
 impl Slices {
-    pub(super) fn new(graph: &Graph) -> Self {
+    pub(super) fn new(graph: &OnnxGraph) -> Self {
         if graph.node.iter().all(|node| node.op_type() != "Slice") {
             return Self(HashMap::new());
         }
         let constants = constants(graph);
         let nodes = graph.node.iter().enumerate().filter(|(_, node)| node.op_type() == "Slice");
-        let slices =
-            nodes.filter_map(|(number, node)| Some((OperatorId::new(number), Slice::new(node, &constants)?)));
+        let slices = nodes
+            .filter_map(|(number, node)| Some((OperatorId::new(number), SliceStart::new(node, &constants)?)));
         Self(slices.collect())
     }
 
-    /// By axis of what is cut: where the slice begins. None if that is not known, or if it
-    /// leaves out elements in between.
+    /// The start of a slice along each axis of its input; none if it is not constant or a step is not 1.
     pub(super) fn begin(&self, graph: &crate::graph::Graph, id: OperatorId) -> Option<Vec<u64>> {
-        let Slice { starts, axes } = self.0.get(&id)?;
+        let SliceStart { starts, axes } = self.0.get(&id)?;
         let shape = graph.tensor(*graph.operator(id).inputs().first()?).shape()?;
         let rank = i64::try_from(shape.len()).ok()?;
         let first = || (0..rank).take(starts.len()).collect();
@@ -42,25 +43,25 @@ impl Slices {
         }
         let mut begin = vec![0; shape.len()];
         for (&start, along) in starts.iter().zip(axes) {
-            let place = usize::try_from(if along < 0 { along + rank } else { along }).ok()?;
-            let dim = i64::try_from(*shape.get(place)?).ok()?;
+            let position = usize::try_from(if along < 0 { along + rank } else { along }).ok()?;
+            let dim = i64::try_from(*shape.get(position)?).ok()?;
             let start = if start < 0 { start.saturating_add(dim) } else { start };
-            begin[place] = u64::try_from(start.clamp(0, dim)).ok()?;
+            begin[position] = u64::try_from(start.clamp(0, dim)).ok()?;
         }
         Some(begin)
     }
 }
 
-impl Slice {
-    fn new(node: &Node, constants: &HashMap<&str, &Tensor>) -> Option<Self> {
+impl SliceStart {
+    fn new(node: &OnnxNode, constants: &HashMap<&str, &OnnxTensor>) -> Option<Self> {
         let given = |number: usize, name: &str| match node.input().get(number).filter(|name| !name.is_empty())
         {
             Some(name) => Some(Some(constants.get(name)?.numbers()?)),
             None => Some(attribute(node, name)),
         };
         let starts = given(1, "starts")??;
-        // No tensor has more axes; lists that many slices name would be copied for each.
-        if starts.len() > MOST_AXES {
+        // Bounds the memory: many slices may refer to one long list, which is copied for each.
+        if starts.len() > MAX_AXES {
             return None;
         }
         let axes = given(3, "axes")?;
@@ -69,8 +70,8 @@ impl Slice {
     }
 }
 
-/// Constants by name: initializers, and the values of nodes.
-pub(super) fn constants(graph: &Graph) -> HashMap<&str, &Tensor> {
+/// Constants by name: initializers and the values of `Constant` nodes.
+pub(super) fn constants(graph: &OnnxGraph) -> HashMap<&str, &OnnxTensor> {
     let initializers = graph.initializer.iter().map(|tensor| (&*tensor.name, tensor));
     let nodes = graph.node.iter().filter(|node| node.op_type() == "Constant").filter_map(|node| {
         let value = node.attribute.iter().find_map(|attribute| attribute.t.as_deref());
@@ -79,8 +80,8 @@ pub(super) fn constants(graph: &Graph) -> HashMap<&str, &Tensor> {
     initializers.chain(nodes).collect()
 }
 
-/// Before version 10 of the operators, these were attributes.
-fn attribute(node: &Node, name: &str) -> Option<Vec<i64>> {
-    let found = node.attribute.iter().find(|attribute| *attribute.name == *name);
-    found.map(|attribute| attribute.ints.clone())
+/// A list attribute, which held starts, axes and ends before operator set 10.
+fn attribute(node: &OnnxNode, name: &str) -> Option<Vec<i64>> {
+    let list = node.attribute.iter().find(|attribute| *attribute.name == *name);
+    list.map(|attribute| attribute.ints.clone())
 }

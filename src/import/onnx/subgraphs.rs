@@ -1,34 +1,32 @@
-//! What nodes with bodies (`If`, `Loop`, `Scan`) take from around them, and
-//! whether nodes may run at compile time.
+//! Names that bodies (of `If`, `Loop`, `Scan`) capture, and whether nodes may run at compile time.
 
 use std::collections::HashSet;
 
-use super::messages::{Function, Graph, Node};
+use super::messages::{OnnxFunction, OnnxGraph, OnnxNode};
 use crate::import::foldable;
 
-/// Pure if their bodies are.
+/// Types that are pure if their bodies are.
 const RUN_BODIES: [&str; 4] = ["If", "Loop", "Scan", "SequenceMap"];
 
-/// Types that keep state in `TFLite`, but not in ONNX.
+/// Types that keep state in TensorFlow Lite, but not in ONNX.
 const STATELESS: [&str; 2] = ["LSTM", "RNN"];
 
-/// Domains whose operators are known.
+/// Domains whose operators may be folded.
 const KNOWN_DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 
-/// Those of `com.microsoft` that draw random numbers.
+/// Operators of `com.microsoft` that draw random numbers.
 const DRAW: [&str; 4] = ["BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Sampling"];
 
-/// Domains and names of the model's own functions.
+/// Domains and names of the functions that a model defines.
 pub(super) type Functions<'m> = HashSet<(&'m str, &'m str)>;
 
-pub(super) fn names_of(functions: &[Function]) -> Functions<'_> {
+pub(super) fn names_of(functions: &[OnnxFunction]) -> Functions<'_> {
     functions.iter().map(|function| (full_domain(&function.domain), function.name.as_str())).collect()
 }
 
-/// Whether it computes nothing but its outputs, and those from its inputs and
-/// what its bodies take from around them. Of the model's own functions and of
-/// other domains nothing is known.
-pub(super) fn is_pure(node: &Node, functions: &Functions) -> bool {
+/// Returns whether the outputs of a node depend on its inputs and the captured values of its bodies only, and the
+/// node has no other effect. False for functions that the model defines and for unknown domains.
+pub(super) fn is_pure(node: &OnnxNode, functions: &Functions) -> bool {
     if is_function(node, functions) {
         return false;
     }
@@ -40,42 +38,41 @@ pub(super) fn is_pure(node: &Node, functions: &Functions) -> bool {
 }
 
 /// Returns whether a node calls a function that the model defines.
-pub(super) fn is_function(node: &Node, functions: &Functions) -> bool {
+pub(super) fn is_function(node: &OnnxNode, functions: &Functions) -> bool {
     functions.contains(&(full_domain(node.domain()), node.op_type()))
 }
 
-/// The standard domain has two names.
+/// The name of a domain; the standard domain has two names, of which this returns the long one.
 fn full_domain(domain: &str) -> &str {
     if domain.is_empty() { "ai.onnx" } else { domain }
 }
 
-pub(super) fn has_bodies(node: &Node) -> bool {
+pub(super) fn has_bodies(node: &OnnxNode) -> bool {
     bodies(node).next().is_some()
 }
 
-/// Names of the scope around a node that its bodies use, nested ones included:
-/// each once, in order of first use.
-pub(super) fn outer_names(node: &Node) -> Vec<&str> {
-    let mut search = Search::default();
+/// Names that the bodies of a node capture, nested bodies included: each once, in the order of first use.
+pub(super) fn outer_names(node: &OnnxNode) -> Vec<&str> {
+    let mut search = OuterNameSearch::default();
     search.bodies_of(node);
     search.found
 }
 
-fn bodies(node: &Node) -> impl Iterator<Item = &Graph> {
+fn bodies(node: &OnnxNode) -> impl Iterator<Item = &OnnxGraph> {
     node.attribute.iter().flat_map(|attribute| attribute.g.as_deref().into_iter().chain(&attribute.graphs))
 }
 
-/// Recursion is as deep as bodies nest: the decoder allows for some thirty.
+/// Collects captured names. Recursion is as deep as bodies nest, which the decoder limits to about 30.
 #[derive(Default)]
-struct Search<'m> {
-    /// Names defined in the bodies around, outermost first.
+struct OuterNameSearch<'m> {
+    /// Names that the enclosing bodies define, outermost first.
     scopes: Vec<HashSet<&'m str>>,
     found: Vec<&'m str>,
     known: HashSet<&'m str>,
 }
 
-impl<'m> Search<'m> {
-    fn bodies_of(&mut self, node: &'m Node) {
+impl<'m> OuterNameSearch<'m> {
+    fn bodies_of(&mut self, node: &'m OnnxNode) {
         for body in bodies(node) {
             self.scopes.push(definitions(body));
             for inner in &body.node {
@@ -95,7 +92,7 @@ impl<'m> Search<'m> {
     }
 }
 
-fn definitions(body: &Graph) -> HashSet<&str> {
+fn definitions(body: &OnnxGraph) -> HashSet<&str> {
     let inputs = body.input.iter().map(|input| input.name.as_str());
     let written = body.node.iter().flat_map(|node| node.output().iter());
     let dense = body.initializer.iter();

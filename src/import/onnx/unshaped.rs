@@ -1,4 +1,4 @@
-//! Tensors without a static size: how to name them, and what to do about them.
+//! The error for tensors without a static size: their names, the reasons, and remedies.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -6,77 +6,85 @@ use std::rc::Rc;
 use super::descriptions::{Description, Dim};
 use crate::error::short;
 use crate::graph::ElementType;
-use crate::ids::TensorId;
 use crate::import::ImportError;
+use crate::support::ids::TensorId;
 
-/// What inference finds of a tensor.
+/// Result of inference for a tensor.
 #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
-pub(super) enum Outcome {
-    /// No node that was looked at writes it.
-    Nothing,
+pub(super) enum InferredShape {
+    /// No inferred node writes the tensor.
+    NotInferred,
+    /// An inferred element type and shape.
     Shape {
         data_type: i32,
         dims: Vec<u64>,
-        /// No dimension is larger, but each may be smaller, as data decides.
-        upper: bool,
+        /// True if dimensions are upper bounds, as they depend on data.
+        is_upper_bound: bool,
     },
-    Unknown(Reason),
+    /// The shape could not be inferred.
+    Unknown(UnshapedReason),
 }
 
-/// Why a shape could not be inferred.
+/// The reason why a shape could not be inferred.
 #[derive(Clone, Debug)]
-pub(super) enum Reason {
-    /// It is an input, and its shape is open.
+pub(super) enum UnshapedReason {
+    /// The tensor is an input without a fixed shape.
     Input,
-    /// Its operator cannot tell.
+    /// The rule of its operator gives no shape, for this reason.
     #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
-    Own(Rc<str>),
-    /// A shape that its operator needs is not known.
+    Cause(Rc<str>),
+    /// Its operator needs the shape of another tensor, which is unknown.
     #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
-    Follows,
+    Dependent,
 }
 
 /// A tensor without a static size.
 #[derive(Debug)]
 pub(super) struct Unshaped {
     pub(super) id: TensorId,
-    pub(super) follows: bool,
-    /// What messages show of the first ones.
-    pub(super) known: Option<Box<Known>>,
+    /// True if the cause is another tensor of unknown shape.
+    pub(super) is_dependent: bool,
+    /// Present for the first [`MAX_DETAILS`] tensors.
+    pub(super) detail: Option<Box<UnshapedDetail>>,
 }
 
-/// Tensors of which more than the name is remembered, and as many whose shape only follows from others.
-pub(super) const MOST_KNOWN: usize = 1000;
+/// Limit of tensors for which a detail is kept: once for causes and once for dependent tensors.
+pub(super) const MAX_DETAILS: usize = 1000;
 
-/// What is known of a tensor without a static size.
+/// Declared shape and reason of a tensor without a static size, for messages.
 #[derive(Debug)]
-pub(super) struct Known {
-    /// What the file declares.
+pub(super) struct UnshapedDetail {
+    /// The shape that the file declares.
     pub(super) declared: Option<Description>,
     /// None if nothing was inferred at all.
-    pub(super) reason: Option<Reason>,
+    pub(super) reason: Option<UnshapedReason>,
 }
 
-/// So many tensors without a static size are listed with the reason.
-const WITH_REASON: usize = 10;
+/// Limit of tensors that are listed with their reason.
+const MAX_REASONS: usize = 10;
 
-/// Makes the error of them all, each with its name. Those that only follow from others come last.
+/// The error for all tensors without a static size. Dependent ones come last.
 pub(super) fn error(mut tensors: Vec<(&str, &Unshaped)>) -> ImportError {
-    tensors.sort_by_key(|(_, tensor)| tensor.follows);
-    // Reasons are long, and messages show those of the first.
-    let texts = tensors.iter().enumerate().map(|(place, (name, tensor))| match tensor.known.as_deref() {
-        Some(Known { declared, reason: Some(Reason::Own(text)) }) if place < WITH_REASON => {
-            format!("`{}` {}, as {text}", short(name), known(declared.as_ref()))
+    tensors.sort_by_key(|(_, tensor)| tensor.is_dependent);
+    // Reasons are long, and messages show the first ones only.
+    let texts = tensors.iter().enumerate().map(|(index, (name, tensor))| match tensor.detail.as_deref() {
+        Some(UnshapedDetail { declared, reason: Some(UnshapedReason::Cause(text)) })
+            if index < MAX_REASONS =>
+        {
+            format!("`{}` {}, because {text}", short(name), declared_text(declared.as_ref()))
         }
-        Some(Known { declared, .. }) => format!("`{}` {}", short(name), known(declared.as_ref())),
+        Some(UnshapedDetail { declared, .. }) => {
+            format!("`{}` {}", short(name), declared_text(declared.as_ref()))
+        }
         None => format!("`{}`", short(name)),
     });
     let texts = texts.collect();
-    tensors.retain(|(_, tensor)| !tensor.follows);
+    tensors.retain(|(_, tensor)| !tensor.is_dependent);
     ImportError::Unshaped { tensors: texts, remedy: remedy(&tensors) }
 }
 
-fn known(description: Option<&Description>) -> String {
+/// The declared type and shape as messages show them.
+fn declared_text(description: Option<&Description>) -> String {
     match description {
         None => "(no type, no shape)".to_owned(),
         Some(Description::Twice(shapes)) => format!("(declared {:?} and {:?})", shapes[0], shapes[1]),
@@ -86,19 +94,20 @@ fn known(description: Option<&Description>) -> String {
         Some(tensor @ Description::Tensor { data_type, .. }) => match tensor.element_type() {
             Some(ElementType::String) => format!("{} of strings", tensor.shown()),
             Some(_) => tensor.shown(),
-            None => format!("{} of element type {data_type}, which is not known", tensor.shown()),
+            None => format!("{} of element type {data_type}, which is unknown", tensor.shown()),
         },
     }
 }
 
+/// One remedy for each kind of cause among the tensors.
 fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     let mut names = BTreeSet::new();
-    let (mut infer, mut open, mut untold, mut never) = (false, false, false, false);
-    for tensor in tensors.iter().filter_map(|(_, tensor)| tensor.known.as_deref()) {
+    let (mut infer, mut open_input, mut no_rule, mut never) = (false, false, false, false);
+    for tensor in tensors.iter().filter_map(|(_, tensor)| tensor.detail.as_deref()) {
         let description = tensor.declared.as_ref();
         let mut lacks = || match &tensor.reason {
-            Some(Reason::Own(_)) => untold = true,
-            Some(_) => open = true,
+            Some(UnshapedReason::Cause(_)) => no_rule = true,
+            Some(_) => open_input = true,
             None => infer = true,
         };
         match description {
@@ -121,7 +130,7 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     if !names.is_empty() {
         remedies.push(bind(&names));
     }
-    if open || (infer && cfg!(feature = "onnx-shapes")) {
+    if open_input || (infer && cfg!(feature = "onnx-shapes")) {
         remedies.push("give the inputs fixed shapes by --input-shape NAME=1x3x224x224".to_owned());
     } else if infer {
         remedies.push(
@@ -131,15 +140,18 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
                 .to_owned(),
         );
     }
-    if untold {
-        let own = |tensor: &&Unshaped| {
-            matches!(tensor.known.as_deref(), Some(Known { reason: Some(Reason::Own(_)), .. }))
+    if no_rule {
+        let is_cause = |tensor: &&Unshaped| {
+            matches!(
+                tensor.detail.as_deref(),
+                Some(UnshapedDetail { reason: Some(UnshapedReason::Cause(_)), .. })
+            )
         };
-        let name = tensors.iter().find(|(_, tensor)| own(tensor)).map_or("NAME", |(name, _)| name);
+        let name = tensors.iter().find(|(_, tensor)| is_cause(tensor)).map_or("NAME", |(name, _)| name);
         let option = for_shell(&format!("{}=1x3:float32", short(name)));
         remedies.push(format!(
-            "set a shape that cannot be computed by --input-shape {option} (the type only where the file does \
-             not tell it), or in the file's value_info"
+            "set a shape that cannot be inferred: --input-shape {option} (the type only if the file does not \
+             declare it), or value_info in the file"
         ));
     }
     if never {
@@ -148,6 +160,7 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     remedies.join("; ")
 }
 
+/// The remedy for symbolic dimensions.
 fn bind(names: &BTreeSet<&str>) -> String {
     const SHOWN: usize = 10;
     let shown = || names.iter().take(SHOWN);
@@ -158,7 +171,7 @@ fn bind(names: &BTreeSet<&str>) -> String {
     format!("bind {}{more} by {}{more}", quoted.join(", "), flags.join(" "))
 }
 
-/// Symbolic dimensions may be called `2*seq + 1`.
+/// Quotes text for a shell, as symbolic dimensions may be called `2*seq + 1`.
 fn for_shell(text: &str) -> String {
     let plain = text.chars().all(|c| c.is_alphanumeric() || "_=-./:".contains(c));
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }

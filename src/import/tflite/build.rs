@@ -1,31 +1,32 @@
-//! From a subgraph's tables to a graph.
+//! Builds graphs from the tables of subgraphs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
-use super::shapes::{self, Fact, Inferred, MOST_WORK};
-use super::tensors::{self, Described, Role};
+use super::shapes::{self, MAX_WORK, SubgraphShapes, TensorFact};
+use super::tensors::{self, DescribedTensor, TensorUse};
 use super::{FORMAT, given, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
-use crate::ids::TensorId;
 use crate::import::foldable::{Holds, OperatorAdder};
 use crate::import::{
     ImportError, ImportOptions, ImportedGraph, listing, permits, short, states, upper_bounds,
 };
+use crate::support::ids::TensorId;
 
-/// Bodies of IF and WHILE within each other.
+/// Limit of nested bodies.
 const DEEPEST: usize = 16;
 
-/// Tensors of variables, by subgraph and tensor: their name and size.
-type Variables = BTreeMap<(usize, usize), (String, TensorSpec)>;
+/// Names and sizes of variables in bodies, by subgraph and tensor.
+type BodyVariables = BTreeMap<(usize, usize), (String, TensorSpec)>;
 
-/// Bodies that were built, by subgraph, shapes of inputs, and whether inputs are carried over.
-type Known = HashMap<(usize, Vec<Option<Vec<u64>>>, bool), (Arc<Graph>, Variables)>;
+/// Bodies that have been built, by subgraph, shapes of inputs, and whether outputs become inputs of the next
+/// iteration.
+type BodyCache = HashMap<(usize, Vec<Option<Vec<u64>>>, bool), (Arc<Graph>, BodyVariables)>;
 
-/// Builds the graph of a model, with the bodies of its operators.
-pub(super) struct Build<'a> {
+/// Builds the graph of a model with the bodies of its operators.
+pub(super) struct ModelBuilder<'a> {
     model: Model<'a>,
     bytes: &'a [u8],
     options: &'a ImportOptions,
@@ -33,49 +34,49 @@ pub(super) struct Build<'a> {
     notes: Vec<String>,
     /// Subgraphs whose bodies are being built, outermost first.
     stack: Vec<usize>,
-    known: Known,
-    /// What was done to infer shapes in bodies.
+    known: BodyCache,
+    /// Work of shape inference in bodies, see [`MAX_WORK`].
     work: usize,
-    /// By subgraph: whether it is in the graph.
+    /// By subgraph: true if it is in the graph, as the first subgraph or as a body.
     is_reached: Vec<bool>,
 }
 
-/// A subgraph as it is read, with what is inferred of its tensors.
-struct Part<'a> {
+/// A subgraph with its operators and the inferred facts about its tensors.
+struct ParsedSubgraph<'a> {
     subgraph: SubGraph<'a>,
     operators: Vec<Read>,
     inputs: Vec<TensorId>,
     outputs: Vec<TensorId>,
-    roles: Vec<Role>,
-    facts: Vec<Fact<'a>>,
+    roles: Vec<TensorUse>,
+    facts: Vec<TensorFact<'a>>,
 }
 
-impl Part<'_> {
+impl ParsedSubgraph<'_> {
     fn is_variable(&self, id: TensorId) -> bool {
         let tensors = self.subgraph.tensors();
         tensors.is_some_and(|tensors| tensors.get(id.index()).is_variable().unwrap_or(false))
     }
 }
 
-/// How an operator runs a subgraph.
+/// A run of a subgraph by an operator.
 #[derive(Clone, Copy)]
-struct Run<'i> {
+struct BodyRun<'i> {
     index: usize,
-    /// What the subgraph's inputs are copies of.
+    /// Tensors of the operator that are copied to the inputs of the subgraph.
     inputs: &'i [Option<usize>],
-    /// Outputs of one run are inputs of the next.
+    /// True if outputs of one run are inputs of the next one.
     carries: bool,
 }
 
-impl<'a> Build<'a> {
+impl<'a> ModelBuilder<'a> {
     pub(super) fn new(model: Model<'a>, bytes: &'a [u8], options: &'a ImportOptions) -> Self {
         let subgraphs: Vec<_> = model.subgraphs().into_iter().flatten().collect();
         let is_reached = vec![false; subgraphs.len()];
-        let (notes, stack, known, work) = (Vec::new(), Vec::new(), Known::new(), 0);
+        let (notes, stack, known, work) = (Vec::new(), Vec::new(), BodyCache::new(), 0);
         Self { model, bytes, options, subgraphs, notes, stack, known, work, is_reached }
     }
 
-    /// The graph of the first subgraph.
+    /// Builds the graph of the first subgraph.
     pub(super) fn graph(mut self, name: &str) -> Result<ImportedGraph, ImportError> {
         let Some(&first) = self.subgraphs.first() else {
             return Err(ImportError::malformed(FORMAT, "the model has no subgraph"));
@@ -84,7 +85,7 @@ impl<'a> Build<'a> {
         let mut part = self.read(first)?;
         let given = given::shapes(first, &part.roles, self.options)?;
         self.options.go_on()?;
-        let Inferred { facts, notes } = shapes::infer(model, bytes, first, &part.operators, &given);
+        let SubgraphShapes { facts, notes } = shapes::infer(model, bytes, first, &part.operators, &given);
         (part.facts, self.notes) = (facts, notes);
         self.enter(0);
         let (builder, _) = self.add(name, &part, None)?;
@@ -101,12 +102,12 @@ impl<'a> Build<'a> {
         self.is_reached[index] = true;
     }
 
-    fn read(&self, subgraph: SubGraph<'a>) -> Result<Part<'a>, ImportError> {
+    fn read(&self, subgraph: SubGraph<'a>) -> Result<ParsedSubgraph<'a>, ImportError> {
         let count = subgraph.tensors().map_or(0, |tensors| tensors.len());
         let inputs = operators::tensor_ids(subgraph.inputs(), count, "the list of graph inputs")?;
         let outputs = operators::tensor_ids(subgraph.outputs(), count, "the list of graph outputs")?;
         let operators = operators::read(self.model, subgraph)?;
-        let mut roles = vec![Role::default(); count];
+        let mut roles = vec![TensorUse::default(); count];
         for input in &inputs {
             roles[input.index()].is_input = true;
         }
@@ -116,26 +117,27 @@ impl<'a> Build<'a> {
         for result in operators.iter().flat_map(|operator| &operator.outputs).chain(&outputs) {
             roles[result.index()].is_result = true;
         }
-        Ok(Part { subgraph, operators, inputs, outputs, roles, facts: Vec::new() })
+        Ok(ParsedSubgraph { subgraph, operators, inputs, outputs, roles, facts: Vec::new() })
     }
 
-    /// Tensors and operators of a subgraph; those of variables too, where it is a body.
+    /// Adds the tensors and operators of a subgraph to a builder. Also returns the variables of a body.
     fn add(
         &mut self,
         name: &str,
-        part: &Part<'a>,
-        body: Option<Run<'_>>,
-    ) -> Result<(GraphBuilder, Variables), ImportError> {
+        part: &ParsedSubgraph<'a>,
+        body: Option<BodyRun<'_>>,
+    ) -> Result<(GraphBuilder, BodyVariables), ImportError> {
         let described = describe_tensors(self.model, part.subgraph, &part.roles, &part.facts)?;
         self.notes.extend(note_of_blanks(&described));
-        let is_outer = |tensor: &Described| body.is_some() && tensor.kind == TensorKind::Variable;
-        // In a body, a variable is what a handle refers to: its users keep the order of the file.
-        let holds = |tensor: &Described| if is_outer(tensor) { Holds::Resource } else { tensor.holds };
+        let is_outer = |tensor: &DescribedTensor| body.is_some() && tensor.kind == TensorKind::Variable;
+        // In a body, a variable is state outside the body, like that behind a handle: its users keep the order
+        // of the file.
+        let holds = |tensor: &DescribedTensor| if is_outer(tensor) { Holds::Resource } else { tensor.holds };
         let mut adder = OperatorAdder::new(described.iter().map(holds).collect());
-        let (mut builder, mut variables) = (GraphBuilder::new(name), Variables::new());
+        let (mut builder, mut variables) = (GraphBuilder::new(name), BodyVariables::new());
         for (number, tensor) in described.into_iter().enumerate() {
             let kind = match body {
-                // It outlives the body, so the graph around all bodies has it.
+                // A variable outlives the body, so it is a tensor of the outermost graph.
                 Some(run) if tensor.kind == TensorKind::Variable => {
                     variables.insert((run.index, number), (tensor.name.clone(), tensor.spec.clone()));
                     TensorKind::Constant
@@ -171,13 +173,13 @@ impl<'a> Build<'a> {
         Ok((builder, variables))
     }
 
-    /// The bodies that an operator runs, and the variables in them.
+    /// Bodies that an operator runs, and the variables in them.
     fn bodies(
         &mut self,
-        part: &Part<'a>,
+        part: &ParsedSubgraph<'a>,
         number: usize,
-    ) -> Result<(Vec<Arc<Graph>>, Variables), ImportError> {
-        let (mut bodies, mut variables) = (Vec::new(), Variables::new());
+    ) -> Result<(Vec<Arc<Graph>>, BodyVariables), ImportError> {
+        let (mut bodies, mut variables) = (Vec::new(), BodyVariables::new());
         let read = &part.operators[number];
         let Some(operator) = part.subgraph.operators().map(|operators| operators.get(number)) else {
             return Ok((bodies, variables));
@@ -189,24 +191,24 @@ impl<'a> Build<'a> {
         let all = operator.inputs().into_iter().flatten();
         let all: Vec<Option<usize>> =
             all.map(|id| usize::try_from(id).ok().filter(|&id| id < count)).collect();
-        // The condition of IF is no input of its branches.
+        // The condition of IF is not an input of its branches.
         let inputs = if read.op_type == "IF" { all.get(1..).unwrap_or_default() } else { &all };
         for (place, index) in called.into_iter().enumerate() {
             let carries = read.op_type == "WHILE" && place == 1;
-            let (body, inner) = self.body(part, &read.name, Run { index, inputs, carries })?;
+            let (body, inner) = self.body(part, &read.name, BodyRun { index, inputs, carries })?;
             bodies.push(body);
             variables.extend(inner);
         }
         Ok((bodies, variables))
     }
 
-    /// A subgraph as a body.
+    /// Builds a subgraph as a body, or returns the same body from the cache.
     fn body(
         &mut self,
-        outer: &Part<'a>,
+        outer: &ParsedSubgraph<'a>,
         caller: &str,
-        run: Run<'_>,
-    ) -> Result<(Arc<Graph>, Variables), ImportError> {
+        run: BodyRun<'_>,
+    ) -> Result<(Arc<Graph>, BodyVariables), ImportError> {
         let wrong = |what: &str| {
             ImportError::malformed(
                 FORMAT,
@@ -222,7 +224,8 @@ impl<'a> Build<'a> {
         if self.stack.len() > DEEPEST {
             return Err(wrong(&format!("more than {DEEPEST} subgraphs deep")));
         }
-        let facts: Vec<Option<&Fact<'a>>> = run.inputs.iter().map(|id| Some(&outer.facts[(*id)?])).collect();
+        let facts: Vec<Option<&TensorFact<'a>>> =
+            run.inputs.iter().map(|id| Some(&outer.facts[(*id)?])).collect();
         let dims: Vec<Option<Vec<u64>>> = facts.iter().map(|fact| (*fact)?.dims.clone()).collect();
         let is_upper = facts.iter().flatten().any(|fact| fact.upper);
         let key = (run.index, dims, run.carries);
@@ -233,7 +236,7 @@ impl<'a> Build<'a> {
         let mut part = self.read(subgraph)?;
         part.facts =
             shapes::infer_body(self.model, self.bytes, subgraph, &part.operators, &key.1, &mut self.work);
-        if self.work > MOST_WORK {
+        if self.work > MAX_WORK {
             return Err(wrong("and all subgraphs are run with too many different shapes"));
         }
         if is_upper {
@@ -247,26 +250,26 @@ impl<'a> Build<'a> {
         Ok((body, variables))
     }
 
-    /// Checks, folds, and adds permissions.
+    /// Builds, checks and folds the graph and adds permissions.
     fn finish(
         &self,
         builder: GraphBuilder,
         notes: Vec<String>,
-        part: &Part<'a>,
+        part: &ParsedSubgraph<'a>,
     ) -> Result<ImportedGraph, ImportError> {
         let joins = operators::joins(part.subgraph, &part.operators);
         let begins = part.operators.iter().map(|read| operators::begin(self.model, part.subgraph, read));
         let begins: Vec<_> = begins.collect();
         let mut imported = crate::import::finish(builder, notes, self.options)?;
-        let begin = |_: &Graph, id: crate::ids::OperatorId| begins[id.index()].clone();
+        let begin = |_: &Graph, id: crate::support::ids::OperatorId| begins[id.index()].clone();
         permits::add(&mut imported.graph, self.options.multi_pass, |id| joins[id.index()], |_| true, begin)?;
         Ok(imported)
     }
 }
 
-/// Inputs of a body are copies, so operators may overwrite them. Those of a loop's body are kept until
-/// the outputs that come after them are there, so that these can be copied one by one.
-fn add_body_inputs(builder: &mut GraphBuilder, part: &Part<'_>, run: Run<'_>) {
+/// Marks the inputs of a body. They are copies, so operators may overwrite them, except in the body of a loop: its
+/// inputs stay live until the outputs are computed, so that outputs can be copied to inputs one by one.
+fn add_body_inputs(builder: &mut GraphBuilder, part: &ParsedSubgraph<'_>, run: BodyRun<'_>) {
     for &input in &part.inputs {
         if run.carries {
             builder.output(input);
@@ -276,7 +279,7 @@ fn add_body_inputs(builder: &mut GraphBuilder, part: &Part<'_>, run: Run<'_>) {
     }
 }
 
-/// The error with the name of the subgraph.
+/// Adds the name of the subgraph to an error.
 fn within(name: &str, error: ImportError) -> ImportError {
     match error {
         ImportError::Unshaped { tensors, remedy } => {
@@ -290,16 +293,16 @@ fn within(name: &str, error: ImportError) -> ImportError {
 fn describe_tensors(
     model: Model<'_>,
     subgraph: SubGraph<'_>,
-    roles: &[Role],
-    facts: &[Fact<'_>],
-) -> Result<Vec<Described>, ImportError> {
+    roles: &[TensorUse],
+    facts: &[TensorFact<'_>],
+) -> Result<Vec<DescribedTensor>, ImportError> {
     let mut described = Vec::with_capacity(roles.len());
-    // Tensors whose shape is unknown by themselves, and those that follow from them.
+    // Root causes, and tensors whose shape is unknown because that of another tensor is.
     let (mut causes, mut others) = (Vec::new(), Vec::new());
     for (index, (tensor, &role)) in subgraph.tensors().into_iter().flatten().zip(roles).enumerate() {
         match tensors::describe(tensor, index, role, &facts[index], model.buffers())? {
             Ok(tensor) => described.push(tensor),
-            Err(shape) if facts[index].why.is_none() && role.is_result => others.push(shape),
+            Err(shape) if facts[index].reason.is_none() && role.is_result => others.push(shape),
             Err(shape) => causes.push(shape),
         }
     }
@@ -312,16 +315,16 @@ fn describe_tensors(
     Err(ImportError::Unshaped { tensors, remedy: remedy.to_owned() })
 }
 
-/// Names tensors that a runtime must find memory for, but for whose contents,
-/// and so for whose live ranges, nothing in the file stands.
-fn note_of_blanks(tensors: &[Described]) -> Option<String> {
+/// A note that names tensors that operators read but nothing writes. A runtime must provide their memory, but
+/// the file does not determine their live ranges.
+fn note_of_blanks(tensors: &[DescribedTensor]) -> Option<String> {
     let blanks = tensors.iter().filter(|tensor| tensor.is_blank);
     let names = listing(blanks.map(|tensor| format!("`{}`", short(&tensor.name))))?;
     Some(format!("tensors that nothing fills, taken for constants: {names}"))
 }
 
-/// Names the subgraphs that are not in the graph: initializers of other signatures, and bodies of
-/// operators that are not known to run any.
+/// A note that names the subgraphs that are not planned: initializers of other signatures, and bodies of operators
+/// whose bodies are not supported.
 fn note_of_others(subgraphs: &[SubGraph<'_>], is_reached: &[bool]) -> Option<String> {
     let others = subgraphs.iter().zip(is_reached).filter(|(_, is_reached)| !**is_reached);
     let names = listing(others.map(|(subgraph, _)| {

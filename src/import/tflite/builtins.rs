@@ -1,9 +1,9 @@
-//! Names of builtin operators, by number.
+//! Names of builtin operators.
 
-/// The one that stands for operators known by name only.
+/// The builtin type of custom operators, which have a name of their own.
 pub(super) const CUSTOM: &str = "CUSTOM";
 
-/// As numbered by the schema; one line for each ten.
+/// Names by the numbers of `BuiltinOperator` in the schema, ten in each group.
 #[rustfmt::skip]
 pub(super) const NAMES: [&str; 210] = [
     // 0

@@ -1,21 +1,21 @@
-//! Shapes that the user gives.
+//! Shapes that the user gives to tensors of a subgraph.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::schema::{SubGraph, Tensor};
-use super::shapes::Given;
-use super::tensors::Role;
+use super::shapes::GivenShapes;
+use super::tensors::TensorUse;
 use super::text;
 use crate::import::listing;
 use crate::import::{ImportError, ImportOptions, InputDimension, check_dims, short};
 
-/// The shapes by tensor. A name is that of a graph input, or else of a tensor that an operator
-/// computes, whose shape may depend on data.
+/// Given shapes by tensor index. A name refers to a graph input or, if there is none of this name, to the result
+/// of an operator, whose shape may depend on data.
 pub(super) fn shapes(
     subgraph: SubGraph<'_>,
-    roles: &[Role],
+    roles: &[TensorUse],
     options: &ImportOptions,
-) -> Result<Given, ImportError> {
+) -> Result<GivenShapes, ImportError> {
     let dimensions = options.input_shapes.values().flat_map(|shape| &shape.dimensions);
     let symbols: BTreeSet<&str> = dimensions
         .filter_map(|dimension| match dimension {
@@ -24,7 +24,7 @@ pub(super) fn shapes(
         })
         .collect();
     check_dims(&options.dims, &symbols)?;
-    let mut given = Given::new();
+    let mut given = GivenShapes::new();
     if options.input_shapes.is_empty() {
         return Ok(given);
     }
@@ -40,7 +40,7 @@ pub(super) fn shapes(
             }
         };
         if shape.element_type.is_some() {
-            return Err(wrong("it has the element type that the file tells; leave it out".to_owned()));
+            return Err(wrong("the tensor has the element type of the file; omit it".to_owned()));
         }
         let rank = tensors[place].shape().map_or(0, |dims| dims.len());
         if rank != 0 && rank != shape.dimensions.len() {
@@ -57,10 +57,10 @@ pub(super) fn shapes(
     Ok(given)
 }
 
-/// Tensors by name, of those that are named: inputs, or else results.
+/// Indices of the tensors that the options name: inputs, or else results.
 fn places<'a>(
     tensors: &[Tensor<'_>],
-    roles: &[Role],
+    roles: &[TensorUse],
     options: &'a ImportOptions,
 ) -> BTreeMap<&'a str, Vec<usize>> {
     let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -70,7 +70,7 @@ fn places<'a>(
         }
         let Some((name, _)) = options.input_shapes.get_key_value(&text(tensor.name())) else { continue };
         let places = found.entry(name).or_default();
-        // An input goes before results of its name.
+        // An input has priority over results of the same name.
         if role.is_input && places.first().is_some_and(|&first| !roles[first].is_input) {
             places.clear();
         }
@@ -81,7 +81,7 @@ fn places<'a>(
     found
 }
 
-fn there_are(tensors: &[Tensor<'_>], roles: &[Role]) -> String {
+fn there_are(tensors: &[Tensor<'_>], roles: &[TensorUse]) -> String {
     let inputs = tensors.iter().zip(roles).filter(|(_, role)| role.is_input);
     match listing(inputs.map(|(tensor, _)| format!("`{}`", short(&text(tensor.name()))))) {
         Some(names) => format!("the file has no such input; there are {names}"),

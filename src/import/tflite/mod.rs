@@ -1,4 +1,4 @@
-//! TensorFlow Lite models.
+//! TensorFlow Lite importer.
 
 mod build;
 mod builtins;
@@ -15,23 +15,23 @@ use std::path::Path;
 use flatbuffers::Vector;
 
 use super::{ImportError, ImportOptions, ImportedGraph};
-use build::Build;
+use build::ModelBuilder;
 use schema::{Model, SubGraph};
 
 const FORMAT: &str = "TFLite";
 
-/// Tables lie in the first 2 GiB, as their offsets have 31 bits. A longer file
-/// has constants behind them, which are not needed.
+/// Limit of bytes that are read. Tables are in the first 2 GiB, as their offsets have 31 bits; a longer file has
+/// constants after them, which are not needed.
 const LONGEST: u64 = 1 << 31;
 
-/// The first table's offset, and the identifier.
+/// Bytes of the offset of the root table and the file identifier.
 const HEAD: u64 = 8;
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };
     let mut file = super::file::open_regular(path)?;
     let mut bytes = Vec::new();
-    // The identifier first: what is no model need not be read to the end.
+    // The identifier first, so that other files are not read to the end.
     file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(at_path)?;
     check_identifier(&bytes)?;
     file.take(LONGEST - HEAD).read_to_end(&mut bytes).map_err(at_path)?;
@@ -39,23 +39,22 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
     from_bytes(&name, &bytes, options)
 }
 
-/// A graph of the first subgraph of a TensorFlow Lite model, with the subgraphs that IF, WHILE and
+/// Imports the first subgraph of a TensorFlow Lite model as a graph, with the subgraphs that IF, WHILE and
 /// `CALL_ONCE` run as bodies.
 ///
-/// Tensor and operator ids are positions in the subgraph's lists; operators
-/// are called by position and type, as in `0:CONV_2D`. Variables of bodies come after the tensors of the list. Operators that may share
-/// state no tensor shows (handles, bodies, custom ones) keep their order.
+/// Tensor and operator ids are indices in the lists of the subgraph. The name of an operator consists of its
+/// index and type, as in `0:CONV_2D`. Variables of bodies follow the tensors of the list. Operators that may
+/// share state without a common tensor (handles, bodies, custom operators) keep their order.
 ///
 /// # Errors
-/// [`ImportError::Malformed`] if the bytes are no such model,
-/// [`ImportError::Unshaped`] if the shapes of tensors are neither in the file nor follow from
-/// others, [`ImportError::InputShape`] if a shape cannot be given,
-/// [`ImportError::Invalid`] if the graph breaks a rule.
+/// [`ImportError::Malformed`] if the bytes are not a TensorFlow Lite model, [`ImportError::Unshaped`] if tensors
+/// have neither an inferred nor a declared shape, [`ImportError::InputShape`] if a tensor cannot have the shape
+/// that `options` gives it, [`ImportError::Invalid`] if the graph breaks a rule.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    Build::new(model(bytes)?, tables(bytes), options).graph(name)
+    ModelBuilder::new(model(bytes)?, tables(bytes), options).graph(name)
 }
 
-/// The tables of a file, all of them sound.
+/// Checks the identifier and all tables of a file and returns the root table.
 pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, ImportError> {
     check_identifier(bytes)?;
     schema::model(tables(bytes)).map_err(|error| {
@@ -66,7 +65,7 @@ pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, ImportError> {
     })
 }
 
-/// The shapes of a subgraph's tensors as inferred; none where they are unknown.
+/// Inferred shapes of the tensors of a subgraph; none for unknown ones.
 pub(crate) fn inferred<'a>(
     (model, bytes): (Model<'a>, &'a [u8]),
     subgraph: SubGraph<'a>,
@@ -77,7 +76,7 @@ pub(crate) fn inferred<'a>(
     facts.into_iter().map(|fact| fact.dims).collect()
 }
 
-/// The part of a file that has the tables.
+/// The part of a file that contains the tables.
 fn tables(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(LONGEST as usize)]
 }
@@ -93,7 +92,7 @@ fn check_identifier(bytes: &[u8]) -> Result<(), ImportError> {
     }
 }
 
-/// A name; what is no UTF-8 of it is replaced.
+/// A name as text. Invalid UTF-8 is replaced.
 pub(crate) fn text(bytes: Option<Vector<'_, u8>>) -> String {
     bytes.map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes.bytes()).into_owned())
 }

@@ -1,4 +1,4 @@
-//! Operators: their types and their tensors.
+//! Operators of a subgraph: types, tensors, and the options that planning needs.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use flatbuffers::Vector;
 
 use super::schema::{At, Model, Operator, OperatorCode, Options, SubGraph, Tensor};
 use super::{FORMAT, builtins, text};
-use crate::ids::TensorId;
 use crate::import::ImportError;
+use crate::support::ids::TensorId;
 
-/// Longer custom codes are refused: every operator repeats its code in its
-/// name, so one long code could fill the memory.
+/// Limit of bytes of a custom code. Every operator repeats its code in its name, so a long code could exhaust
+/// the memory.
 const LONGEST_CUSTOM_CODE: usize = 255;
 
-/// An operator, with its tensors found to exist.
+/// An operator with checked tensor ids.
 pub(crate) struct Read {
     pub(crate) name: String,
     pub(crate) op_type: String,
@@ -21,6 +21,10 @@ pub(crate) struct Read {
     pub(crate) outputs: Vec<TensorId>,
 }
 
+/// Reads the operators of a subgraph.
+///
+/// # Errors
+/// An unknown operator code, or a tensor that does not exist.
 pub(crate) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>, ImportError> {
     let types = op_types(model)?;
     let tensor_count = subgraph.tensors().map_or(0, |tensors| tensors.len());
@@ -40,8 +44,8 @@ pub(crate) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>
     read.collect()
 }
 
-/// By operator: whether its result is made of its inputs' bytes as they are, if it is a
-/// concatenation: no activation, and all tensors quantized alike.
+/// By operator: true for a concatenation that copies the bytes of its inputs unchanged, as it has no activation and
+/// all its tensors have the same quantization.
 pub(super) fn joins(subgraph: SubGraph<'_>, read: &[Read]) -> Vec<bool> {
     if read.iter().all(|operator| operator.op_type != "CONCATENATION") {
         return vec![false; read.len()];
@@ -56,10 +60,10 @@ pub(super) fn joins(subgraph: SubGraph<'_>, read: &[Read]) -> Vec<bool> {
     own.collect()
 }
 
-/// By tensor: a number that tensors have in common if they are quantized alike. Each quantization
-/// is read once, however many operators use the tensor.
+/// By tensor: a number that is equal for tensors with the same quantization. Each quantization is read once,
+/// however many operators use the tensor.
 fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
-    /// The bits of the scales, and the zero points.
+    /// Bits of the scales, and zero points.
     type Parameters = (Vec<u32>, Vec<i64>);
     let mut known: HashMap<Option<Parameters>, usize> = HashMap::new();
     let tensors = subgraph.tensors().into_iter().flatten();
@@ -75,11 +79,11 @@ fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
     tensors.map(class).collect()
 }
 
-/// Of the table of options, by the operator's type: its number in the schema, and how many
-/// subgraphs its first fields name.
+/// Operators that run subgraphs: the number of their options type in the schema, and how many of its first fields
+/// are subgraph indices.
 const CALLERS: [(&str, u8, u16); 3] = [("IF", 92, 2), ("WHILE", 93, 2), ("CALL_ONCE", 103, 1)];
 
-/// The subgraphs that an operator runs, in the order in which the runtime looks at them.
+/// Indices of the subgraphs that an operator runs, in the order in which the runtime visits them.
 pub(crate) fn called(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Vec<usize> {
     let Some(&(_, number, count)) = CALLERS.iter().find(|caller| caller.0 == op_type) else {
         return Vec::new();
@@ -89,17 +93,17 @@ pub(crate) fn called(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Vec
     (0..count).map(|slot| index_at(bytes, options, slot)).collect()
 }
 
-/// A missing field is 0; what is negative is no subgraph.
+/// A subgraph index: 0 for a missing field, `usize::MAX` for a negative one.
 fn index_at(bytes: &[u8], options: Options<'_>, slot: u16) -> usize {
     let Some(at) = options.field_at(slot) else { return 0 };
     let number = bytes.get(at..).and_then(<[u8]>::first_chunk).map(|number| i32::from_le_bytes(*number));
     number.and_then(|number| usize::try_from(number).ok()).unwrap_or(usize::MAX)
 }
 
-/// How the window of a convolution moves, along the height and the width.
+/// Window of a convolution. Pairs are height and width.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// Whether all of the window is within the input.
+    /// True if the padding is `VALID`: the window stays within the input.
     pub(crate) is_valid: bool,
     pub(crate) stride: [i32; 2],
     pub(crate) dilation: [i32; 2],
@@ -107,12 +111,13 @@ pub(crate) struct Window {
     pub(crate) multiplier: i32,
 }
 
-/// Operators with a window; which options they have, and the fields with dilation by width and height, if they
-/// have some. The fields before are padding, stride by width and by height.
+/// Operators with a window: the number of their options type, and the slot of the dilation along the width, which
+/// precedes that along the height, if there is one. The first fields are padding and strides along width and
+/// height.
 const WINDOWS: [(&str, u8, Option<u16>); 3] =
     [("CONV_2D", 1, Some(4)), ("DEPTHWISE_CONV_2D", 2, Some(5)), ("TRANSPOSE_CONV", 49, None)];
 
-/// The window of an operator that has one.
+/// The window of an operator; none for types without a window.
 pub(crate) fn window(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Option<Window> {
     const VALID: u8 = 1;
     let &(_, number, dilation) = WINDOWS.iter().find(|one| one.0 == op_type)?;
@@ -127,7 +132,7 @@ pub(crate) fn window(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Opt
     Some(Window { is_valid, stride: [read(2, 0), read(1, 0)], dilation, multiplier: read(3, 0) })
 }
 
-/// The tensors of a list; -1, a tensor that is not given, is left out.
+/// Checked tensor ids of a list, without -1, which stands for an absent optional tensor.
 pub(crate) fn tensor_ids(
     list: Option<Vector<'_, i32>>,
     count: usize,
@@ -150,7 +155,7 @@ fn op_types(model: Model<'_>) -> Result<Vec<String>, ImportError> {
 }
 
 fn op_type(index: usize, code: OperatorCode<'_>) -> Result<String, ImportError> {
-    // The old field holds codes below 127 in old files, 127 for all others.
+    // The old 8-bit field holds codes below 127, and 127 for all larger ones.
     let old = i32::from(code.old_builtin_code().unwrap_or(0));
     let number = code.builtin_code().unwrap_or(0).max(old);
     let name = usize::try_from(number).ok().and_then(|number| builtins::NAMES.get(number));
@@ -166,11 +171,12 @@ fn op_type(index: usize, code: OperatorCode<'_>) -> Result<String, ImportError> 
     }
 }
 
-/// Where a slice begins along each axis, if that is constant: numbers of 32 or 64 bits.
+/// Constant start of a SLICE along each axis, from a tensor of 32-bit or 64-bit integers; none for other
+/// operators.
 pub(super) fn begin(model: Model<'_>, subgraph: SubGraph<'_>, read: &Read) -> Option<Vec<u64>> {
     const INT32: i8 = 2;
     const INT64: i8 = 4;
-    /// No tensor has so many axes, and many slices may name one large buffer.
+    /// Limit of bytes of the starts, as many operators may refer to one large buffer.
     const MOST_BYTES: usize = 255 * 8;
     if read.op_type != "SLICE" {
         return None;

@@ -1,13 +1,13 @@
-//! Kinds and sizes of tensors.
+//! Kinds and sizes of tensors of a subgraph.
 
 use super::schema::{Buffer, List, Tensor};
-use super::shapes::Fact;
+use super::shapes::TensorFact;
 use super::{FORMAT, text};
 use crate::graph::{ElementType, Shape, TensorKind, TensorSpec};
 use crate::import::ImportError;
 use crate::import::foldable::Holds;
 
-/// By the numbers that the schema gives them.
+/// Element types by the numbers of `TensorType` in the schema.
 const ELEMENT_TYPES: [ElementType; 23] = [
     ElementType::Float32,
     ElementType::Float16,
@@ -34,51 +34,51 @@ const ELEMENT_TYPES: [ElementType; 23] = [
     ElementType::Float8, // E5M2
 ];
 
-/// What the operators and the lists of a subgraph say of a tensor.
+/// Uses of a tensor in the operators and lists of a subgraph.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Role {
-    /// It stands in the list of graph inputs.
+pub(super) struct TensorUse {
+    /// True if the tensor is in the list of graph inputs.
     pub(super) is_input: bool,
-    /// Some operator reads it.
+    /// True if an operator reads the tensor.
     pub(super) is_read: bool,
-    /// Some operator writes it, or it stands in the list of graph outputs.
+    /// True if an operator writes the tensor, or it is in the list of graph outputs.
     pub(super) is_result: bool,
 }
 
-/// A tensor as the graph wants it.
-pub(super) struct Described {
+/// A tensor in terms of the graph builder.
+pub(super) struct DescribedTensor {
     pub(super) name: String,
     pub(super) kind: TensorKind,
     pub(super) holds: Holds,
-    /// Operators read it, but nothing fills it: memory that a compiler gave to
-    /// one of them to work in, or a mistake.
+    /// True if operators read the tensor, but nothing writes it: scratch memory that another compiler has
+    /// assigned to an operator, or an error in the file.
     pub(super) is_blank: bool,
     pub(super) spec: TensorSpec,
 }
 
 impl Tensor<'_> {
-    /// The type of the elements; none for a number that the schema of this version lacks.
+    /// The element type; none for numbers that this version does not know.
     pub(crate) fn known_type(self) -> Option<ElementType> {
         let number = usize::try_from(self.element_type().unwrap_or(0)).ok()?;
         ELEMENT_TYPES.get(number).copied()
     }
 }
 
-/// The inner error says what is known of a shape that is not static.
+/// Describes a tensor. The inner error is the text for a tensor without a static shape.
 pub(super) fn describe(
     tensor: Tensor<'_>,
     index: usize,
-    role: Role,
-    fact: &Fact<'_>,
+    role: TensorUse,
+    fact: &TensorFact<'_>,
     buffers: List<'_, Buffer<'_>>,
-) -> Result<Result<Described, String>, ImportError> {
+) -> Result<Result<DescribedTensor, String>, ImportError> {
     let stored = stored_bytes(tensor, index, buffers)?;
     let number = tensor.element_type().unwrap_or(0);
     let element_type = tensor.known_type();
     let shape: Option<Shape> = fact.dims.as_ref().map(|dims| dims.iter().copied().collect());
 
     let is_variable = tensor.is_variable().unwrap_or(false);
-    // A variable that is listed as an input is state all the same.
+    // A variable in the list of inputs is a variable.
     let kind = if is_variable {
         TensorKind::Variable
     } else if role.is_input {
@@ -88,7 +88,7 @@ pub(super) fn describe(
     } else {
         TensorKind::Intermediate
     };
-    // What has no elements needs no data to be known.
+    // A constant without elements needs no data.
     let is_empty = shape.as_ref().is_some_and(|shape| shape.contains(&0));
     let is_blank = kind == TensorKind::Constant && stored.is_none() && role.is_read && !is_empty;
     let holds = if is_variable || is_blank {
@@ -106,26 +106,26 @@ pub(super) fn describe(
             let spec = TensorSpec::shaped(element_type, shape);
             if fact.upper { spec.upper_bound() } else { spec }
         }
-        // Constants take no memory of the plan, so any shape will do.
+        // Constants take no memory of the plan, so their shape does not matter.
         _ if kind == TensorKind::Constant => TensorSpec::bytes(stored.unwrap_or(0)),
         (Some(_), _) => {
-            let why = fact.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
-            return Ok(Err(format!("`{name}` {}{why}", shape_text(tensor))));
+            let reason = fact.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+            return Ok(Err(format!("`{name}` {}{reason}", shape_text(tensor))));
         }
         (None, _) => {
-            let reason = format!("tensor {index} (`{name}`) is of the unknown type {number}");
+            let reason = format!("tensor {index} (`{name}`) has the unknown element type {number}");
             return Err(ImportError::malformed(FORMAT, reason));
         }
     };
-    Ok(Ok(Described { name, kind, holds, is_blank, spec }))
+    Ok(Ok(DescribedTensor { name, kind, holds, is_blank, spec }))
 }
 
 fn has_size(element_type: ElementType, shape: &[u64]) -> bool {
     element_type == ElementType::String || element_type.bytes_of(shape).is_some()
 }
 
-/// The size of a tensor's data in the file, if there is any: in a buffer, in
-/// the file behind the tables, or in a file beside it (of a size not needed).
+/// Bytes of the data of a tensor: in a buffer, in the file after the tables, or in an external file (counted as 0,
+/// as the size is not needed). None without data.
 fn stored_bytes(
     tensor: Tensor<'_>,
     index: usize,
@@ -150,12 +150,12 @@ fn stored_bytes(
     if here > 0 {
         return Ok(Some(here));
     }
-    // The schema: valid if more than 1.
+    // By the schema, an offset is valid if it is greater than 1.
     let elsewhere = buffer.offset().unwrap_or(0) > 1;
     Ok(elsewhere.then(|| buffer.size().unwrap_or(0)))
 }
 
-/// What the file says of a shape that is not known.
+/// The declared shape in messages.
 fn shape_text(tensor: Tensor<'_>) -> String {
     let Some(dims) = tensor.shape().filter(|dims| !dims.is_empty()) else {
         return "without a shape".to_owned();

@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::error::Result;
-use crate::limits::Limits;
 use crate::problem::{Buffer, Problem};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::Limits;
+use crate::support::sorting::sort_by_keys;
 
 /// Offsets of all buffers, those above the capacity included. Without a capacity, the height is not
 /// minimised.
@@ -113,9 +113,9 @@ impl Holes {
 #[cfg(test)]
 mod tests {
     use super::offsets;
-    use crate::limits::Limits;
     use crate::problem::{Buffer, Problem};
-    use crate::random::Random;
+    use crate::support::limits::Limits;
+    use crate::support::random::Random;
 
     #[test]
     fn nothing_overlaps_below_the_capacity() {

@@ -1,6 +1,6 @@
 //! The shortest path for instances with one pool on chip, the most common case. It has three states, and
-//! its transitions need no masks. It takes a third of the time of the general search, and most of the time
-//! on networks with millions of operands is spent here.
+//! its transitions need no masks. On networks of millions of operands, paths are most of the work of a
+//! placement.
 
 use super::{AllowedPools, Instance, PathFinder, Prices, start};
 use crate::placement::instance::Access;
@@ -117,11 +117,11 @@ impl PathFinder {
 
 #[cfg(test)]
 mod tests {
-    use crate::ids::PoolId;
-    use crate::limits::Limits;
     use crate::placement::path::{AllowedPools, PathFinder, Prices, STATES};
     use crate::placement::{Access, Instance, NewItem, PoolSpec};
-    use crate::random::Random;
+    use crate::support::ids::PoolId;
+    use crate::support::limits::Limits;
+    use crate::support::random::Random;
 
     /// An instance of one item with a few accesses and one pool on chip.
     fn instance(random: &mut Random) -> Instance {

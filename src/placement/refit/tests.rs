@@ -1,13 +1,13 @@
 use super::{InitialOffsets, OffsetSearch};
-use crate::ids::PoolId;
-use crate::limits::{CancelToken, Limits, Meter, Stop};
 use crate::placement::instance::{Access, Instance, NewItem, PoolSpec};
 use crate::placement::pack::{OffsetMethod, PlacedInterval, pack};
 use crate::placement::path::Prices;
 use crate::placement::primal::by_priority;
 use crate::placement::state::PlacementState;
 use crate::placement::way::ResidencyInterval;
-use crate::random::Random;
+use crate::support::ids::PoolId;
+use crate::support::limits::{CancelToken, Limits, Meter, Stop};
+use crate::support::random::Random;
 
 /// Items that are written at some step and read at later ones, of which few fit on chip at once.
 fn instance(random: &mut Random) -> Instance {

@@ -22,8 +22,8 @@ use std::hash::BuildHasherDefault;
 use smallvec::SmallVec;
 
 use super::{RESIDENT, StateSweep, SweepEvent, SweepState, code_hash, order_key};
-use crate::random::AsItIs;
-use crate::sorting::sort_by_keys;
+use crate::support::random::AsItIs;
+use crate::support::sorting::sort_by_keys;
 
 /// Extra costs of the item of a slot if a state has to imitate another one.
 #[derive(Clone, Copy, Debug, Default)]

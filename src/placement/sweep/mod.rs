@@ -31,9 +31,9 @@ use super::instance::{Instance, MAX_POOLS};
 use super::path::{
     AccessTransitions, AllowedPools, Prices, STATES, bits, costs_to_go, resident_cost, resident_price, start,
 };
-use crate::limits::{Meter, Stop};
-use crate::random::{AsItIs, Random};
-use crate::sorting::sort_by_keys;
+use crate::support::limits::{Meter, Stop};
+use crate::support::random::{AsItIs, Random};
+use crate::support::sorting::sort_by_keys;
 use classes::SuffixClasses;
 
 /// A problem for the sweep.

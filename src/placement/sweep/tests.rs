@@ -2,9 +2,9 @@ use super::super::instance::{Access, Instance, NewItem, PoolSpec};
 use super::super::path::Prices;
 use super::super::state::PlacementState;
 use super::{SweepProblem, sweep};
-use crate::ids::PoolId;
-use crate::limits::{Limits, Meter};
-use crate::random::Random;
+use crate::support::ids::PoolId;
+use crate::support::limits::{Limits, Meter};
+use crate::support::random::Random;
 
 /// Items that are written at some step and read at later ones. A few are large; many are so small that they
 /// are not heavy, so that states are merged with debts.

@@ -2,13 +2,14 @@
 
 use super::items::{ItemBuilder, PlacementItems};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::ids::OperatorId;
+use crate::graph::{Graph, Pools};
 use crate::liveness::Liveness;
 use crate::placement::{CostEstimate, estimate};
 use crate::planner::Planner;
-use crate::pools::Pools;
-use crate::sharing::{Alignment, Contents, Groups, Layout, Wish, concerns, live_ranges};
+use crate::sharing::{
+    AliasLayout, Alignment, ContentAliases, RigidGroups, SharingPolicy, concerns, live_ranges,
+};
+use crate::support::ids::OperatorId;
 
 /// Above this number of tensors in a rigid group, fewer aliases are used: every move of a group
 /// examines all its members.
@@ -16,14 +17,14 @@ const MOST_TOGETHER: usize = 2000;
 
 pub(super) struct Draft {
     pub(super) order: Vec<OperatorId>,
-    pub(super) layout: Layout,
+    pub(super) layout: AliasLayout,
     pub(super) items: PlacementItems,
 }
 
 /// A draft with its estimated cost.
 pub(super) struct EstimatedDraft {
     pub(super) draft: Draft,
-    pub(super) wish: Wish,
+    pub(super) wish: SharingPolicy,
     pub(super) estimate: CostEstimate,
 }
 
@@ -33,7 +34,7 @@ pub(super) struct Drafts<'a> {
     pub(super) graph: &'a Graph,
     pools: &'a Pools,
     alignment: Alignment,
-    contents: Contents,
+    contents: ContentAliases,
 }
 
 impl<'a> Drafts<'a> {
@@ -47,8 +48,8 @@ impl<'a> Drafts<'a> {
         }
         // A group keeps its internal distances in every pool, so they fit the largest alignment.
         let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
-        let alignment = Alignment { default: planner.alignment, least };
-        let (contents, _) = Contents::within(&planner.limits, graph, alignment, planner.sharing)?;
+        let alignment = Alignment { default: planner.alignment, minimum: least };
+        let (contents, _) = ContentAliases::within(&planner.limits, graph, alignment, planner.sharing)?;
         Ok(Self { planner, graph, pools, alignment, contents })
     }
 
@@ -56,17 +57,17 @@ impl<'a> Drafts<'a> {
     ///
     /// # Errors
     /// As [`Planner::place_in_order`].
-    pub(super) fn draft(&self, order: &[OperatorId], wish: Wish) -> Result<Draft> {
+    pub(super) fn draft(&self, order: &[OperatorId], wish: SharingPolicy) -> Result<Draft> {
         let Planner { alignment, variables, sharing, .. } = *self.planner;
         let liveness = Liveness::new(self.graph, order, alignment, variables)?;
         let live = live_ranges(self.graph, &liveness);
         let limits = &self.planner.limits;
         limits.go_on()?;
         let (layout, _) =
-            Layout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, wish))?;
-        let groups = Groups::new(&liveness, &layout)?;
+            AliasLayout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, wish))?;
+        let groups = RigidGroups::new(&liveness, &layout)?;
         limits.go_on()?;
-        let [.., least] = Wish::variants(sharing);
+        let [.., least] = SharingPolicy::variants(sharing);
         if wish != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
             return self.draft(order, least);
         }
@@ -86,7 +87,7 @@ impl<'a> Drafts<'a> {
 
     /// # Errors
     /// As [`draft`](Self::draft).
-    pub(super) fn estimated(&self, order: &[OperatorId], wish: Wish) -> Result<EstimatedDraft> {
+    pub(super) fn estimated(&self, order: &[OperatorId], wish: SharingPolicy) -> Result<EstimatedDraft> {
         let draft = self.draft(order, wish)?;
         let estimate = estimate(&draft.items.instance);
         self.planner.limits.go_on()?;
@@ -99,7 +100,7 @@ impl<'a> Drafts<'a> {
     /// # Errors
     /// As [`draft`](Self::draft).
     pub(super) fn best_shared(&self, order: &[OperatorId]) -> Result<EstimatedDraft> {
-        let [most, others @ ..] = Wish::variants(self.planner.sharing);
+        let [most, others @ ..] = SharingPolicy::variants(self.planner.sharing);
         let mut best = self.estimated(order, most)?;
         if !concerns(self.graph, self.planner.sharing) {
             return Ok(best);

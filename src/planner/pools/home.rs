@@ -4,10 +4,10 @@
 
 use crate::allocate::{Auto, Strategy};
 use crate::error::Result;
-use crate::limits::Limits;
 use crate::placement::{in_time, stacked};
 use crate::problem::Problem;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::Limits;
+use crate::support::sorting::sort_by_keys;
 
 /// Above this number of buffers with a shorter life, one sweep over time chooses offsets.
 const MOST_SEARCHED: usize = 20_000;
@@ -60,8 +60,8 @@ fn in_layers(problem: &Problem, steps: u32, limits: &Limits) -> Result<Option<Ve
 #[cfg(test)]
 mod tests {
     use super::{highest, offsets};
-    use crate::limits::Limits;
     use crate::problem::{Buffer, Problem};
+    use crate::support::limits::Limits;
     use crate::verify::verify_offsets;
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
             let problem = Problem::new(buffers).unwrap();
             let offsets = offsets(&problem, 20, &Limits::new()).unwrap();
             assert!(verify_offsets(&problem, &offsets, highest(&problem, &offsets)).is_ok());
-            assert!(highest(&problem, &offsets) >= crate::bound::lower_bound(&problem).bytes);
+            assert!(highest(&problem, &offsets) >= crate::problem::lower_bound(&problem).bytes);
         }
     }
 

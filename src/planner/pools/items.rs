@@ -7,16 +7,14 @@
 
 use crate::effects::{self, accesses};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, TensorKind};
-use crate::ids::{BufferId, OperatorId, PoolId};
-use crate::limits::Limits;
+use crate::graph::{Content, Graph, Loading, Occupant, Pool, Pools, TensorKind};
 use crate::liveness::Liveness;
-use crate::occupant::Occupant;
 use crate::placement::{Access, Instance, MAX_BYTES, NewItem, PoolSpec, compute_min_costs};
-use crate::pools::{Content, Loading, Pool, Pools};
 use crate::problem::LiveRange;
-use crate::sharing::{Groups, Relation};
-use crate::sorting::sort_by_keys;
+use crate::sharing::{Alias, RigidGroups};
+use crate::support::ids::{BufferId, OperatorId, PoolId};
+use crate::support::limits::Limits;
+use crate::support::sorting::sort_by_keys;
 
 /// A tensor or scratch memory in an item.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +39,8 @@ pub(super) struct ItemBuilder<'a> {
     pub(super) pools: &'a Pools,
     pub(super) alignment: u64,
     pub(super) liveness: &'a Liveness,
-    pub(super) groups: &'a Groups,
-    pub(super) shares: &'a [Relation],
+    pub(super) groups: &'a RigidGroups,
+    pub(super) shares: &'a [Alias],
     pub(super) limits: &'a Limits,
 }
 
@@ -97,7 +95,7 @@ impl ItemBuilder<'_> {
         let occupant = self.liveness.occupants()[id.index()];
         ItemMember {
             occupant,
-            at: self.groups.place[id.index()].1,
+            at: self.groups.position[id.index()].1,
             bytes: buffer.size(),
             live: buffer.live(),
         }
@@ -108,13 +106,13 @@ impl ItemBuilder<'_> {
         let graph = self.graph;
         let mut group_of = vec![None; graph.tensors().len()];
         let mut scratch_of = vec![None; graph.operators().len()];
-        for (occupant, &(group, _)) in self.liveness.occupants().iter().zip(&self.groups.place) {
+        for (occupant, &(group, _)) in self.liveness.occupants().iter().zip(&self.groups.position) {
             match occupant {
                 Occupant::Tensor(id) => group_of[id.index()] = Some(group as usize),
                 Occupant::Scratch(id) => scratch_of[id.index()] = Some(group as usize),
             }
         }
-        let mut shares: Vec<Vec<Relation>> = vec![Vec::new(); graph.operators().len()];
+        let mut shares: Vec<Vec<Alias>> = vec![Vec::new(); graph.operators().len()];
         for relation in self.shares {
             shares[relation.operator.index()].push(*relation);
         }

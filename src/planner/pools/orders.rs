@@ -13,12 +13,12 @@ use std::ops::Range;
 use super::draft::{Drafts, EstimatedDraft};
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::ids::OperatorId;
-use crate::limits::Meter;
 use crate::placement::AccessGap;
-use crate::random::Random;
 use crate::schedule::Rows;
-use crate::sorting::sort_by_keys;
+use crate::support::ids::OperatorId;
+use crate::support::limits::Meter;
+use crate::support::random::Random;
+use crate::support::sorting::sort_by_keys;
 
 /// Accesses and steps examined in all neighbours together.
 const WORK: usize = 3_000_000;

@@ -4,7 +4,7 @@ use svg::node::element::{Group, Rectangle as Shape, Text};
 
 use super::frame::{LEFT, WIDTH};
 use super::labels::xml;
-use super::shapes::Layers;
+use super::layers::Layers;
 use super::{Colouring, Scene, bytes, percent, short_bytes};
 use crate::report::scene::same_bytes;
 use crate::report::shorten::{letter_count, shortened};

@@ -3,7 +3,7 @@
 use svg::node::element::{Group, Text};
 
 use super::frame::{MapFrame, px};
-use super::shapes::Layers;
+use super::layers::Layers;
 use super::{Rectangle, Scene, short_bytes};
 use crate::LiveRange;
 use crate::report::shorten::{letter_count, shortened};

@@ -9,6 +9,7 @@ mod axes;
 mod frame;
 mod head;
 mod labels;
+mod layers;
 mod lines;
 mod peak;
 mod pools;
@@ -45,7 +46,7 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
 
 fn draw(scene: &Scene, colour: Colour) -> String {
     let colouring = Colouring::new(scene.graph, &scene.rectangles, colour);
-    let layers = shapes::Layers::new(scene);
+    let layers = layers::Layers::new(scene);
     let frame =
         MapFrame { steps: scene.all_steps(), bytes: top(scene), top: frame::TOP, bottom: frame::BOTTOM };
     let title = format!("Memory map of {}", labels::xml(scene.title()));

@@ -1,12 +1,11 @@
 //! Adding aliases all at once gives the same result as adding them one after the other.
 
 use super::*;
-use crate::graph::{GraphBuilder, TensorSpec};
-use crate::limits::tests::most_between_polls;
+use crate::graph::{GraphBuilder, TensorSpec, Variables};
 use crate::liveness::Liveness;
-use crate::occupant::Variables;
 use crate::sharing::live_ranges;
-use crate::sorting::sort_by_keys;
+use crate::support::limits::tests::most_between_polls;
+use crate::support::sorting::sort_by_keys;
 
 /// Random concatenations of earlier tensors. Some pieces appear twice, are concatenations
 /// themselves, are read again later, or are graph outputs.
@@ -49,16 +48,18 @@ fn at_once_is_as_one_by_one() {
         let order = graph.file_order();
         let liveness = Liveness::new(&graph, order, 1, Variables::Arena).expect("a right order");
         let live = live_ranges(&graph, &liveness);
-        let contents = Contents::unlimited(&graph, 1, Sharing::All);
+        let contents = ContentAliases::unlimited(&graph, 1, Sharing::All);
         let limits = Limits::new();
         let mut meter = Meter::new(&limits, u64::MAX);
-        let mut builder =
-            || Making::new(&graph, &contents, &live, 1, Sharing::All, &mut meter).expect("nothing is forced");
+        let mut builder = || {
+            AliasBuilder::new(&graph, &contents, &live, 1, Sharing::All, &mut meter)
+                .expect("nothing is forced")
+        };
         let (mut at_once, mut singly) = (builder(), builder());
-        let contents_only = Wish { in_place: false, ..Wish::variants(Sharing::All)[0] };
-        at_once.grant(order, contents_only, &mut meter).expect("no limit");
-        for &alias in &contents.relations {
-            singly.tie(&[alias], &mut meter).expect("no limit");
+        let contents_only = SharingPolicy { in_place: false, ..SharingPolicy::variants(Sharing::All)[0] };
+        at_once.apply_policy(order, contents_only, &mut meter).expect("no limit");
+        for &alias in &contents.aliases {
+            singly.try_add(&[alias], &mut meter).expect("no limit");
         }
         let (mut at_once, mut singly) = (at_once.finish(), singly.finish());
         for layout in [&mut at_once, &mut singly] {
@@ -66,7 +67,7 @@ fn at_once_is_as_one_by_one() {
         }
         assert_eq!(at_once.shares, singly.shares, "seed {seed}");
         assert_eq!(at_once.position, singly.position, "seed {seed}");
-        let wanted = contents.relations.len();
+        let wanted = contents.aliases.len();
         all += usize::from(wanted > 2 && singly.shares.len() == wanted);
         some += usize::from((1..wanted).contains(&singly.shares.len()));
     }
@@ -122,9 +123,10 @@ fn effort(graph: &Graph) -> (u64, u64) {
     let limits = Limits::new();
     let mut meter = Meter::new(&limits, u64::MAX);
     most_between_polls();
-    let contents = Contents::new(graph, 1, Sharing::All, &mut meter).expect("no limit");
-    let mut builder = Making::new(graph, &contents, &live, 1, Sharing::All, &mut meter).expect("no limit");
-    builder.grant(order, Wish::variants(Sharing::All)[0], &mut meter).expect("no limit");
+    let contents = ContentAliases::new(graph, 1, Sharing::All, &mut meter).expect("no limit");
+    let mut builder =
+        AliasBuilder::new(graph, &contents, &live, 1, Sharing::All, &mut meter).expect("no limit");
+    builder.apply_policy(order, SharingPolicy::variants(Sharing::All)[0], &mut meter).expect("no limit");
     (meter.nodes(), most_between_polls())
 }
 
@@ -145,16 +147,16 @@ fn limits_stop_the_building_of_groups() {
     let live = live_ranges(&graph, &liveness);
     let limits = Limits::new().nodes(1);
     let alignment = Alignment::from(1);
-    let contents = Contents::within(&limits, &graph, alignment, Sharing::All);
+    let contents = ContentAliases::within(&limits, &graph, alignment, Sharing::All);
     let (contents, stop) = contents.expect("not cancelled");
     assert_eq!(stop, Stop::Nodes);
-    let all = Contents::unlimited(&graph, 1, Sharing::All);
-    let policy = (order, Wish::variants(Sharing::All)[0]);
+    let all = ContentAliases::unlimited(&graph, 1, Sharing::All);
+    let policy = (order, SharingPolicy::variants(Sharing::All)[0]);
     for contents in [&contents, &all] {
-        let layout = Layout::within(&limits, &graph, contents, &live, alignment, policy);
+        let layout = AliasLayout::within(&limits, &graph, contents, &live, alignment, policy);
         let (layout, stop) = layout.expect("no constraint");
         assert_eq!((stop, layout.shares.len(), layout.group_count), (Stop::Nodes, 0, 4003));
     }
-    let layout = Layout::within(&Limits::new(), &graph, &all, &live, alignment, policy);
+    let layout = AliasLayout::within(&Limits::new(), &graph, &all, &live, alignment, policy);
     assert_eq!(layout.expect("no constraint").0.shares.len(), 4000);
 }

@@ -10,9 +10,9 @@
 //!   its concat slices.
 
 use crate::graph::{Graph, Operator};
-use crate::ids::TensorId;
 use crate::plan::Share;
 use crate::sharing::How;
+use crate::support::ids::TensorId;
 use crate::verify::permitted::OperatorAliases;
 
 /// Half-open ranges of bytes of an operand.

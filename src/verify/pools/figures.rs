@@ -24,10 +24,9 @@
 use super::access::{reads, writes};
 use super::places::ResidencyIndex;
 use super::{Rule, ViolationCollector, pool_name};
-use crate::graph::{Graph, TensorKind};
-use crate::ids::{OperatorId, PoolId};
-use crate::occupant::Occupant;
-use crate::pool_plan::PoolPlan;
+use crate::graph::{Graph, Occupant, TensorKind};
+use crate::plan::PoolPlan;
+use crate::support::ids::{OperatorId, PoolId};
 use crate::verify::permitted::OperatorAliases;
 
 /// The state of one pool.

@@ -30,10 +30,9 @@ mod transfers;
 use super::needs::name_or_id;
 use super::permitted::OperatorAliases;
 use super::{Rule, ViolationCollector, bodies, form, order};
-use crate::graph::Graph;
-use crate::ids::PoolId;
-use crate::occupant::Occupant;
-use crate::pool_plan::PoolPlan;
+use crate::graph::{Graph, Occupant};
+use crate::plan::PoolPlan;
+use crate::support::ids::PoolId;
 use places::ResidencyIndex;
 
 /// Checks all rules of plans for several memories.

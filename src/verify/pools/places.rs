@@ -23,11 +23,9 @@
 use std::collections::BTreeMap;
 
 use super::key;
-use crate::graph::{Graph, TensorKind};
-use crate::ids::{PoolId, TensorId};
-use crate::occupant::{Occupant, Variables};
-use crate::pool_plan::{PoolPlan, Stay};
-use crate::pools::Loading;
+use crate::graph::{Graph, Loading, Occupant, TensorKind, Variables};
+use crate::plan::{PoolPlan, Stay};
+use crate::support::ids::{PoolId, TensorId};
 
 /// An index of residency intervals. A query takes the time for the intervals of one occupant, and
 /// O(log n) besides for scratch buffers.

@@ -31,11 +31,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Rule, ViolationCollector, key, name_or_id, pool_name, steps};
-use crate::graph::{Graph, RelativePlacement};
-use crate::ids::{PoolId, TensorId};
-use crate::occupant::{Occupant, Variables};
-use crate::pool_plan::{PoolPlan, Stay, Use};
-use crate::pools::{Content, Pool};
+use crate::graph::{Content, Graph, Occupant, Pool, RelativePlacement, Variables};
+use crate::plan::{PoolPlan, Stay, Use};
+use crate::support::ids::{PoolId, TensorId};
 use crate::verify::geometry::{self, PlacedRectangle};
 use crate::verify::needs::wrong_size;
 

@@ -23,9 +23,8 @@
 
 use super::places::ResidencyIndex;
 use super::{Rule, ViolationCollector, name_or_id, pool_name, steps};
-use crate::graph::Graph;
-use crate::occupant::Occupant;
-use crate::pool_plan::{PoolPlan, Stay, Transfer};
+use crate::graph::{Graph, Occupant};
+use crate::plan::{PoolPlan, Stay, Transfer};
 
 /// A transfer that satisfies T2 to T6, with the intervals at its ends.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! What would help where a network does not fit: each remedy is planned.
+//! Remedies for a network that does not fit: each one is planned.
 
 mod covered;
 mod peak;
@@ -11,53 +11,58 @@ use plimsoll::{Graph, Pools};
 use serde::Serialize;
 
 pub use peak::Peak;
-pub use text::about;
+pub use text::add_help;
 use trials::Trials;
 
-use super::placed::{Fit, largest_room};
-use crate::Failure;
+use super::placed::NetworkFit;
+use super::room::largest_room;
 use crate::arguments::FitArguments;
+use crate::outcome::Failure;
 
-/// What is missing, and what would help.
+/// The missing memory, its cause at the peak, and remedies.
 #[derive(Serialize)]
 pub struct Help {
-    /// The largest memory on chip that takes an arena, and its bytes.
+    /// Name of the largest on-chip memory that can hold an arena.
     pub pool: String,
+    /// Capacity of that memory in bytes.
     pub room: u64,
-    /// The arena, and the weights beside it if they have to fit as well.
+    /// Bytes of the arena, plus the weights if they must fit as well.
     pub needed: u64,
+    /// Bytes of the weights in `needed`.
     pub weights: u64,
+    /// `needed` above `room`.
     pub missing: u64,
     pub peak: Option<Peak>,
-    /// The most useful one first: those with which it fits, the cheapest of them first, and
-    /// then those that leave the least arena.
+    /// The most useful remedies first: those with which the network fits, by ascending effort; then the
+    /// others, by ascending arena size.
     pub remedies: Vec<Remedy>,
     /// True if the network is so large that only the first remedies were tried.
     pub is_cut_short: bool,
     pub capacity: Capacity,
-    /// Whether the memory has to be named, as there are others on chip.
+    /// True if there are several on-chip memories, so that the report must name this one.
     #[serde(skip)]
-    pub is_one_of_several: bool,
+    pub names_pool: bool,
 }
 
-/// What is changed, and what comes of it.
+/// A change of the options or the network, and the plan that results.
 #[derive(Serialize)]
 pub struct Remedy {
-    pub kind: Kind,
-    pub what: String,
-    /// Bytes of the arena that was planned with it.
+    pub kind: RemedyKind,
+    #[serde(rename = "what")]
+    pub description: String,
+    /// Size in bytes of the arena with the remedy.
     pub arena: u64,
-    /// Less than the arena without it.
+    /// Bytes by which the remedy reduces the arena.
     pub saves: u64,
     pub fits: bool,
-    /// Whether the plan is of a network that only resembles what would be run.
+    /// True if the changed network only approximates the one that would run.
     pub estimate: bool,
 }
 
-/// From what costs nothing to what has to be written.
+/// Kinds of remedies by ascending effort: from other options to code that must be written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum RemedyKind {
     Order,
     SharingAtOne,
     Sharing,
@@ -66,31 +71,32 @@ pub enum Kind {
     Stripes,
 }
 
-/// The memory with which it fits as it is.
+/// Capacity with which the unchanged network fits.
 #[derive(Serialize)]
 pub struct Capacity {
     pub bytes: u64,
-    /// Whether a plan with so much room for its arena fits.
+    /// True if a plan fits this capacity; otherwise `bytes` is what the plan found needs.
     pub confirmed: bool,
-    /// How much of it is for the arena, and no arena of this network as it is is smaller
-    /// than the other.
+    /// Bytes of it for the arena.
     pub arena: u64,
+    /// Proven lower bound on the arena of the unchanged network.
     pub arena_lower_bound: u64,
-    /// Whether that is for all orders, not just the one asked for.
+    /// True if the lower bound is valid for all operator orders, not only the plan's.
     pub over_orders: bool,
 }
 
 impl Help {
-    /// None if it fits, or if no memory on chip takes all that would be in an arena.
+    /// Searches remedies; none if the network fits, or if no on-chip memory can hold every tensor of an
+    /// arena.
     pub fn of(
         graph: &Graph,
-        fit: &Fit,
+        fit: &NetworkFit,
         arguments: &FitArguments,
         pools: &Pools,
         bar: &ProgressBar,
     ) -> Result<Option<Self>, Failure> {
         let with_weights = arguments.weights && pools.list().len() == 2;
-        if fit.everything || (fit.activations && !with_weights) {
+        if fit.all_fits || (fit.activations_fit && !with_weights) {
             return Ok(None);
         }
         let Some((pool, room)) = largest_room(&fit.plan.flattened(graph), pools) else { return Ok(None) };
@@ -115,7 +121,7 @@ impl Help {
             is_cut_short: trials.are_cut_short(),
             capacity: trials.capacity(),
             peak,
-            is_one_of_several: pools.list().len() > 2,
+            names_pool: pools.list().len() > 2,
         }))
     }
 }

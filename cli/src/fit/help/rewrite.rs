@@ -1,18 +1,19 @@
-//! Networks with something changed, to see by a plan what that would save.
+//! Changed copies of a graph, whose plans show how much memory a change would save.
 //!
-//! Tensors keep their ids; operators are added in the order of a plan, so that it is the
-//! order of the file. Relative placements are not kept: who has some must not come here.
+//! Tensors keep their ids. Operators are added in the order of a plan, which becomes the copy's program
+//! order. Relative placements are not copied, so the graph must have none.
 
-use plimsoll::{Graph, GraphBuilder, OperatorId, Permit, Sharing, TensorId, TensorSpec};
+use plimsoll::{Graph, GraphBuilder, OperatorId, Permit, Sharing, TensorId, TensorKind, TensorSpec};
 
-struct Rewrite<'a> {
+/// A copy of a graph under construction.
+struct GraphRewrite<'a> {
     graph: &'a Graph,
     builder: GraphBuilder,
-    /// New ids by old ones, of operators that are there already.
-    ids: Vec<Option<OperatorId>>,
+    /// Ids of copied operators by original id.
+    new_ids: Vec<Option<OperatorId>>,
 }
 
-impl<'a> Rewrite<'a> {
+impl<'a> GraphRewrite<'a> {
     fn new(graph: &'a Graph) -> Self {
         let mut builder = Graph::builder(graph.name());
         for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
@@ -24,14 +25,14 @@ impl<'a> Rewrite<'a> {
                 builder.overwritable(id);
             }
         }
-        for [one, other] in graph.kept_apart() {
-            builder.keep_apart(*one, *other);
+        for [first, second] in graph.kept_apart() {
+            builder.keep_apart(*first, *second);
         }
-        Self { graph, builder, ids: vec![None; graph.operators().len()] }
+        Self { graph, builder, new_ids: vec![None; graph.operators().len()] }
     }
 
-    /// An operator with other tensors, and only such permissions.
-    fn copy(
+    /// Copies an operator with renamed tensors and those permissions that `keeps` accepts.
+    fn copy_operator(
         &mut self,
         id: OperatorId,
         renamed: impl Fn(TensorId) -> TensorId,
@@ -39,7 +40,7 @@ impl<'a> Rewrite<'a> {
     ) -> OperatorId {
         let operator = self.graph.operator(id);
         let after: Vec<_> =
-            operator.runs_after().iter().filter_map(|other| self.ids[other.index()]).collect();
+            operator.runs_after().iter().filter_map(|other| self.new_ids[other.index()]).collect();
         let permits = operator.permits().iter().filter(|permit| keeps(permit));
         let permits: Vec<_> = permits.filter_map(|permit| renamed_permit(*permit, &renamed)).collect();
         let new = self.builder.operator(operator.name());
@@ -48,11 +49,12 @@ impl<'a> Rewrite<'a> {
         let new = new.reads(operator.inputs().iter().map(|&input| renamed(input)));
         let new = new.writes(operator.outputs().iter().map(|&output| renamed(output)));
         let new = new.after(after).permits(permits).id();
-        self.ids[id.index()] = Some(new);
+        self.new_ids[id.index()] = Some(new);
         new
     }
 }
 
+/// Size `bytes` with the alignment of a tensor of the graph.
 fn spec(graph: &Graph, id: TensorId, bytes: u64) -> TensorSpec {
     let spec = TensorSpec::bytes(bytes);
     match graph.tensor(id).alignment() {
@@ -72,7 +74,7 @@ fn renamed_permit(permit: Permit, renamed: impl Fn(TensorId) -> TensorId) -> Opt
     })
 }
 
-/// The level from which on this is done.
+/// Lowest level of sharing that uses a permission.
 pub fn level(permit: &Permit) -> Sharing {
     match permit {
         Permit::View { .. } => Sharing::Views,
@@ -81,138 +83,153 @@ pub fn level(permit: &Permit) -> Sharing {
     }
 }
 
-/// Only this operator may share more than what is shared already.
+/// Copy in which only the operator `alone` has permissions beyond the level `shared`.
 pub fn with_permits_of(
     graph: &Graph,
     order: &[OperatorId],
     alone: OperatorId,
     shared: Sharing,
 ) -> plimsoll::Result<Graph> {
-    let mut new = Rewrite::new(graph);
+    let mut copy = GraphRewrite::new(graph);
     for &id in order {
-        new.copy(id, |tensor| tensor, |permit| id == alone || level(permit) <= shared);
+        copy.copy_operator(id, |tensor| tensor, |permit| id == alone || level(permit) <= shared);
     }
-    new.builder.build()
+    copy.builder.build()
 }
 
-/// A tensor does not stay over a step, but comes back just before it is read again: it has
-/// no room in between, and to bring it back needs none but its own.
-pub fn without(graph: &Graph, order: &[OperatorId], step: u32, tensor: TensorId) -> plimsoll::Result<Graph> {
-    let mut new = Rewrite::new(graph);
-    let mut back = None;
+/// Copy in which a tensor is evicted over a step: a second tensor replaces it from its next read on.
+///
+/// The second tensor is written just before that read, by an operator that needs no memory but its
+/// output. So the plan is an estimate for a reload or recomputation.
+pub fn with_eviction(
+    graph: &Graph,
+    order: &[OperatorId],
+    step: u32,
+    tensor: TensorId,
+) -> plimsoll::Result<Graph> {
+    let mut copy = GraphRewrite::new(graph);
+    let mut reloaded = None;
     for (at, &id) in (0..).zip(order) {
         let is_late = at > step && graph.operator(id).inputs().contains(&tensor);
-        if is_late && back.is_none() {
-            let own = graph.tensor(tensor);
-            let again = new.builder.tensor(own.name(), spec(graph, tensor, own.bytes()));
-            let peak = new.ids[order[step as usize].index()];
-            new.builder.operator("bring back").writes([again]).after(peak);
+        if is_late && reloaded.is_none() {
+            let original = graph.tensor(tensor);
+            let second = copy.builder.tensor(original.name(), spec(graph, tensor, original.bytes()));
+            let peak = copy.new_ids[order[step as usize].index()];
+            copy.builder.operator("reload").writes([second]).after(peak);
             for pair in graph.kept_apart().iter().filter(|pair| pair.contains(&tensor)) {
-                new.builder.keep_apart(again, if pair[0] == tensor { pair[1] } else { pair[0] });
+                copy.builder.keep_apart(second, if pair[0] == tensor { pair[1] } else { pair[0] });
             }
-            back = Some(again);
+            reloaded = Some(second);
         }
-        let late = back.filter(|_| is_late);
-        new.copy(id, |one| if one == tensor { late.unwrap_or(one) } else { one }, |_| true);
+        let replacement = reloaded.filter(|_| is_late);
+        let renamed = |input| if input == tensor { replacement.unwrap_or(input) } else { input };
+        copy.copy_operator(id, renamed, |_| true);
     }
-    new.builder.build()
+    copy.builder.build()
 }
 
-/// Two operators, and what the first writes for the second alone.
+/// Two operators that can run in stripes, and the tensor between them.
 #[derive(Clone, Copy)]
-pub struct Pair {
+pub struct StripePair {
     pub first: OperatorId,
     pub second: OperatorId,
+    /// Output of the first operator, read by the second one only.
     pub between: TensorId,
-    whole: TensorId,
+    /// Output of the second operator.
+    output: TensorId,
 }
 
-/// The axis that is rows where channels come first, and columns where they come last.
-const AXIS: usize = 2;
+/// Axis of the stripes: rows in layout NCHW, columns in NHWC.
+const STRIPE_AXIS: usize = 2;
 
-impl Pair {
-    /// What is written by one operator and read by one, both of a kind that works on stripes.
+impl StripePair {
+    /// The pair around a tensor with one reader, if both of its operators can run in stripes.
     pub fn around(graph: &Graph, between: TensorId) -> Option<Self> {
         let tensor = graph.tensor(between);
         let (first, &[second]) = (tensor.producer()?, tensor.readers()) else { return None };
-        let [one, other] = [graph.operator(first), graph.operator(second)];
-        let (&[_], &[whole]) = (one.outputs(), other.outputs()) else { return None };
-        let apart = graph.kept_apart().iter().any(|pair| pair.contains(&between) || pair.contains(&whole));
-        let is_free = !tensor.is_output() && !apart;
-        let waits = graph.operators().iter().any(|waiting| waiting.runs_after().contains(&first));
-        let works = [one, other].iter().all(|operator| works_on_stripes(operator.op_type()));
-        let touched = one.inputs().iter().chain(other.inputs()).chain([&whole]);
-        let stateless = touched.clone().all(|id| graph.tensor(*id).kind() != plimsoll::TensorKind::Variable);
-        let found = Self { first, second, between, whole };
-        (is_free && !waits && works && stateless && found.most(graph) > 1).then_some(found)
+        let operators = [graph.operator(first), graph.operator(second)];
+        let (&[_], &[output]) = (operators[0].outputs(), operators[1].outputs()) else { return None };
+        let mut apart = graph.kept_apart().iter();
+        let is_free =
+            !tensor.is_output() && !apart.any(|pair| pair.contains(&between) || pair.contains(&output));
+        let is_awaited = graph.operators().iter().any(|operator| operator.runs_after().contains(&first));
+        let has_stripes = operators.iter().all(|operator| can_run_in_stripes(operator.op_type()));
+        let mut operands = operators.iter().flat_map(|operator| operator.inputs()).chain([&output]);
+        let is_stateless = operands.all(|id| graph.tensor(*id).kind() != TensorKind::Variable);
+        let pair = Self { first, second, between, output };
+        (is_free && !is_awaited && has_stripes && is_stateless && pair.max_stripes(graph) > 1).then_some(pair)
     }
 
-    /// No more stripes than this.
-    pub fn most(self, graph: &Graph) -> u64 {
-        let along = |id| match graph.tensor(id).shape() {
-            Some(shape) if shape.len() == 4 => shape[AXIS],
+    /// Largest number of stripes.
+    pub fn max_stripes(self, graph: &Graph) -> u64 {
+        let extent = |id| match graph.tensor(id).shape() {
+            Some(shape) if shape.len() == 4 => shape[STRIPE_AXIS],
             _ => 0,
         };
-        along(self.between).min(along(self.whole))
+        extent(self.between).min(extent(self.output))
     }
 
-    /// The two run stripe by stripe, so that only a stripe of what is between them is there
-    /// at a time. What neighbouring stripes need of each other is not counted.
-    pub fn striped(self, graph: &Graph, order: &[OperatorId], count: u64) -> plimsoll::Result<Graph> {
-        let mut new = Rewrite::new(graph);
+    /// Copy in which the two operators alternate stripe by stripe, so that only one stripe of the tensor
+    /// between them is live at a time. The overlap of neighbouring stripes is not counted.
+    pub fn with_stripes(self, graph: &Graph, order: &[OperatorId], count: u64) -> plimsoll::Result<Graph> {
+        let mut copy = GraphRewrite::new(graph);
         for &id in order.iter().filter(|id| **id != self.first) {
             if id == self.second {
-                self.add_stripes(&mut new, count);
+                self.add_stripes(&mut copy, count);
                 continue;
             }
-            let copied = new.copy(id, |tensor| tensor, |_| true);
-            if graph.operator(id).inputs().contains(&self.whole) {
-                let last = new.ids[self.second.index()];
-                if let Some(copied) = new.builder.operator_mut(copied) {
+            let copied = copy.copy_operator(id, |tensor| tensor, |_| true);
+            if graph.operator(id).inputs().contains(&self.output) {
+                let last = copy.new_ids[self.second.index()];
+                if let Some(copied) = copy.builder.operator_mut(copied) {
                     copied.after(last);
                 }
             }
         }
-        new.builder.build()
+        copy.builder.build()
     }
 
-    /// The first stripe of the second operator makes its output; the others add to it.
-    fn add_stripes(self, new: &mut Rewrite, count: u64) {
-        let graph = new.graph;
+    /// Adds both operators once per stripe.
+    ///
+    /// The first stripe of the second operator writes its output. A tensor has one writer, so the other
+    /// stripes only read the output, which keeps it live, and write nothing.
+    fn add_stripes(self, copy: &mut GraphRewrite, count: u64) {
+        let graph = copy.graph;
         let tensor = graph.tensor(self.between);
-        let along = tensor.shape().map_or(1, |shape| shape[AXIS]).max(1);
-        let bytes = tensor.bytes().div_ceil(along).saturating_mul(along.div_ceil(count));
+        let extent = tensor.shape().map_or(1, |shape| shape[STRIPE_AXIS]).max(1);
+        let bytes = tensor.bytes().div_ceil(extent).saturating_mul(extent.div_ceil(count));
         let mut last: Option<OperatorId> = None;
         for _ in 0..count {
-            let stripe = new.builder.tensor(tensor.name(), spec(graph, self.between, bytes));
+            let stripe = copy.builder.tensor(tensor.name(), spec(graph, self.between, bytes));
             for id in [self.first, self.second] {
-                let renamed = |one| if one == self.between { stripe } else { one };
+                let renamed = |operand| if operand == self.between { stripe } else { operand };
                 let operator = graph.operator(id);
                 let is_later = last.is_some() && (id == self.second);
                 let after: Vec<_> =
-                    operator.runs_after().iter().filter_map(|other| new.ids[other.index()]).collect();
-                let one = new.builder.operator(operator.name());
-                let one = one.op_type(operator.op_type()).scratch(operator.scratch_bytes());
-                let one = one.reads(operator.inputs().iter().map(|&input| renamed(input)));
-                let one = one.reads(is_later.then_some(self.whole));
+                    operator.runs_after().iter().filter_map(|other| copy.new_ids[other.index()]).collect();
+                let striped = copy.builder.operator(operator.name());
+                let striped = striped.op_type(operator.op_type()).scratch(operator.scratch_bytes());
+                let striped = striped.reads(operator.inputs().iter().map(|&input| renamed(input)));
+                let striped = striped.reads(is_later.then_some(self.output));
                 let outputs = operator.outputs().iter().map(|&output| renamed(output));
-                let one = one.writes(outputs.filter(|_| !is_later)).after(after).after(last);
-                let one = one.id();
+                let striped = striped.writes(outputs.filter(|_| !is_later)).after(after).after(last);
+                let striped = striped.id();
                 if id == self.second {
-                    last = Some(one);
-                    new.ids[id.index()] = Some(one);
+                    last = Some(striped);
+                    copy.new_ids[id.index()] = Some(striped);
                 }
             }
         }
     }
 }
 
-/// Whether a part of the output needs only such a part of the inputs, in the spelling of
-/// ONNX or TensorFlow Lite.
-fn works_on_stripes(op_type: &str) -> bool {
-    let plain: String = op_type.chars().filter(|one| *one != '_').collect::<String>().to_lowercase();
+/// Returns true if a stripe of the output needs only a stripe of each input; operator types are spelled
+/// as in ONNX or TensorFlow Lite.
+fn can_run_in_stripes(op_type: &str) -> bool {
+    let name: String =
+        op_type.chars().filter(|character| *character != '_').collect::<String>().to_lowercase();
     matches!(
-        plain.as_str(),
+        name.as_str(),
         "conv"
             | "conv2d"
             | "depthwiseconv2d"

@@ -1,4 +1,4 @@
-//! Plans of what is changed.
+//! Trials of remedies: each plans the network with other options, or a changed network.
 
 use std::cell::Cell;
 
@@ -6,44 +6,49 @@ use indicatif::ProgressBar;
 use plimsoll::{Error, Graph, Occupant, OperatorId, Ordering, Permit, Plan, Planner, Sharing, TensorKind};
 
 use super::peak::Peak;
-use super::rewrite::{self, Pair};
-use super::{Capacity, Kind, Remedy};
-use crate::Failure;
+use super::rewrite::{self, StripePair};
+use super::{Capacity, Remedy, RemedyKind};
 use crate::arguments::{FitArguments, OrderArgument};
+use crate::outcome::Failure;
 use crate::reading::InputsArgument;
 
-/// Search nodes for each remedy: enough for what is quick, the same on every machine.
-const NODES: u64 = 20_000;
+/// Search node limit per remedy, for short trials whose results do not depend on the machine.
+const NODES_PER_TRIAL: u64 = 20_000;
 
-/// Operators that are tried alone.
-const OPERATORS: usize = 8;
+/// Number of operators tried with memory sharing of their own.
+const MAX_OPERATORS: usize = 8;
 
-/// Tensors that are tried as not kept, and how many are told.
-const TENSORS: usize = 5;
-const BEST: usize = 3;
+/// Number of tensors tried as evicted.
+const MAX_EVICTED: usize = 5;
 
-/// Tensors that are tried in stripes.
-const PAIRS: usize = 3;
+/// Number of evicted tensors that are reported.
+const MAX_EVICTED_REPORTED: usize = 3;
 
-const STRIPES: [u64; 3] = [2, 4, 8];
+/// Number of tensors tried in stripes.
+const MAX_PAIRS: usize = 3;
 
-/// Operators of all networks that are planned together, one more for every [`OPERANDS`] of their
-/// operands: of a large network, only the first remedies are tried.
-const MOST_PLANNED: usize = 60_000;
+/// Numbers of stripes tried.
+const STRIPE_COUNTS: [u64; 3] = [2, 4, 8];
 
-/// Most operators have fewer operands.
-const OPERANDS: usize = 8;
+/// Limit on the work of all trials: the operators of all planned networks, plus one for every
+/// [`OPERANDS_PER_OPERATOR`] operands. For a large network, only the first remedies are tried.
+const MAX_WORK: usize = 60_000;
 
+/// Number of operands that count as one more operator; most operators have fewer.
+const OPERANDS_PER_OPERATOR: usize = 8;
+
+/// Trials of remedies for a network and its plan.
 pub struct Trials<'a> {
     pub graph: &'a Graph,
     pub plan: &'a Plan,
     pub arguments: &'a FitArguments,
     pub bar: &'a ProgressBar,
+    /// Capacity in bytes for arena and weights.
     pub room: u64,
-    /// Those that have to fit beside the arena.
+    /// Bytes of weights that must fit together with the arena.
     pub weights: u64,
-    /// Operators planned so far, as [`MOST_PLANNED`] counts them.
-    planned: Cell<usize>,
+    /// Work done, as [`MAX_WORK`] counts it.
+    work: Cell<usize>,
 }
 
 impl<'a> Trials<'a> {
@@ -54,29 +59,31 @@ impl<'a> Trials<'a> {
         bar: &'a ProgressBar,
         (room, weights): (u64, u64),
     ) -> Self {
-        Self { graph, plan, arguments, bar, room, weights, planned: Cell::new(0) }
+        Self { graph, plan, arguments, bar, room, weights, work: Cell::new(0) }
     }
 
-    /// Returns true if the network is so large that some remedies were not tried.
+    /// Returns true if some remedies were not tried because the network is large.
     pub fn are_cut_short(&self) -> bool {
-        self.planned.get() > MOST_PLANNED
+        self.work.get() > MAX_WORK
     }
 
+    /// Tries all remedies, the most useful ones first in the result.
     pub fn remedies(&self, peak: Option<&Peak>) -> Result<Vec<Remedy>, Failure> {
-        let mut found = self.orders_and_levels()?;
-        // What lies where in relation to others is not known to networks that are changed.
+        let mut remedies = self.try_orders_and_sharing()?;
+        // Changed networks lose relative placements, so they are no approximation of a graph with some.
         if let Some(peak) = peak.filter(|_| self.graph.relative_placements().is_empty()) {
-            found.extend(self.sharing_at_one(peak)?);
-            found.extend(self.not_kept(peak)?);
-            found.extend(self.stripes(peak)?);
+            remedies.extend(self.try_sharing_at_one(peak)?);
+            remedies.extend(self.try_evictions(peak)?);
+            remedies.extend(self.try_stripes(peak)?);
         }
-        found.sort_by_key(|one| {
-            if one.fits { (0, one.kind as u64, one.arena) } else { (1, one.arena, one.kind as u64) }
+        remedies.sort_by_key(|remedy| {
+            let (kind, arena) = (remedy.kind as u64, remedy.arena);
+            if remedy.fits { (0, kind, arena) } else { (1, arena, kind) }
         });
-        Ok(found)
+        Ok(remedies)
     }
 
-    /// The memory that is enough as things are: the plan is the proof.
+    /// Capacity for the unchanged network, which its plan shows to be enough.
     pub fn capacity(&self) -> Capacity {
         let arena = self.plan.arena_bytes;
         Capacity {
@@ -88,9 +95,10 @@ impl<'a> Trials<'a> {
         }
     }
 
+    /// Planner of a trial: that of the options, with at most [`NODES_PER_TRIAL`] nodes.
     fn planner(&self) -> Planner {
         let searching = &self.arguments.searching;
-        let nodes = searching.node_limit.map_or(NODES, |own| own.min(NODES));
+        let nodes = searching.node_limit.map_or(NODES_PER_TRIAL, |limit| limit.min(NODES_PER_TRIAL));
         self.arguments.planner(self.bar).limits(searching.limits(self.bar).nodes(nodes))
     }
 
@@ -98,150 +106,161 @@ impl<'a> Trials<'a> {
         self.arguments.share.into()
     }
 
-    /// What a plan says, if it is any better.
-    fn tried(
+    /// Plans a graph; returns a remedy if its arena is smaller, and nothing once the work limit is
+    /// reached.
+    fn try_remedy(
         &self,
-        kind: Kind,
-        what: String,
+        kind: RemedyKind,
+        description: String,
         planner: &Planner,
         graph: &Graph,
     ) -> Result<Option<Remedy>, Failure> {
-        let operands = graph.operators().iter().map(|one| one.inputs().len() + one.outputs().len());
-        let work = graph.operators().len() + operands.sum::<usize>() / OPERANDS;
-        self.planned.set(self.planned.get() + work);
+        let operators = graph.operators().iter();
+        let operands = operators.map(|operator| operator.inputs().len() + operator.outputs().len());
+        let work = graph.operators().len() + operands.sum::<usize>() / OPERANDS_PER_OPERATOR;
+        self.work.set(self.work.get() + work);
         if self.are_cut_short() {
             return Ok(None);
         }
-        self.bar.set_message(what.clone());
+        self.bar.set_message(description.clone());
         let arena = match planner.plan(graph) {
             Ok(plan) => plan.arena_bytes,
-            // More than 64 bits can count is no remedy.
+            // A changed network whose sizes exceed 64 bits is no remedy.
             Err(Error::SizeOverflow { .. } | Error::TotalOverflow { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let saves = self.plan.arena_bytes.saturating_sub(arena);
         let fits = arena.saturating_add(self.weights) <= self.room;
-        let estimate = matches!(kind, Kind::NotKept | Kind::Stripes);
-        Ok((saves > 0).then_some(Remedy { kind, what, arena, saves, fits, estimate }))
+        let estimate = matches!(kind, RemedyKind::NotKept | RemedyKind::Stripes);
+        Ok((saves > 0).then_some(Remedy { kind, description, arena, saves, fits, estimate }))
     }
 
-    fn orders_and_levels(&self) -> Result<Vec<Remedy>, Failure> {
-        let mut found: Vec<Remedy> = Vec::new();
-        let best_order = !matches!(self.arguments.order, OrderArgument::Optimal);
-        if best_order {
+    /// Tries the optimal order, each further level of sharing, overwritable inputs, and order and sharing
+    /// together. Levels of sharing are reported only where they are better than the levels before.
+    fn try_orders_and_sharing(&self) -> Result<Vec<Remedy>, Failure> {
+        let mut remedies: Vec<Remedy> = Vec::new();
+        let order_can_improve = !matches!(self.arguments.order, OrderArgument::Optimal);
+        if order_can_improve {
             let planner = self.planner().order(Ordering::Optimal);
-            found.extend(self.tried(Kind::Order, "--order optimal".to_owned(), &planner, self.graph)?);
+            let description = "--order optimal".to_owned();
+            remedies.extend(self.try_remedy(RemedyKind::Order, description, &planner, self.graph)?);
         }
-        let mut least = self.plan.arena_bytes;
-        let mut better =
-            |remedy: Option<Remedy>| remedy.filter(|one| one.arena < least).inspect(|one| least = one.arena);
+        let mut smallest = self.plan.arena_bytes;
+        let mut if_better = |remedy: Option<Remedy>| {
+            remedy.filter(|remedy| remedy.arena < smallest).inspect(|remedy| smallest = remedy.arena)
+        };
         for (level, name) in [(Sharing::Views, "views"), (Sharing::InPlace, "inplace"), (Sharing::All, "all")]
         {
             if level > self.sharing() {
                 let planner = self.planner().share(level);
-                found.extend(better(self.tried(
-                    Kind::Sharing,
-                    format!("--share {name}"),
-                    &planner,
-                    self.graph,
-                )?));
+                let description = format!("--share {name}");
+                let remedy = self.try_remedy(RemedyKind::Sharing, description, &planner, self.graph)?;
+                remedies.extend(if_better(remedy));
             }
         }
         let planner = self.planner().share(Sharing::All);
         if matches!(self.arguments.reading.graph_inputs, InputsArgument::Kept) {
             let mut graph = self.graph.clone();
             graph.overwrite_inputs();
-            let what = "--share all --inputs overwritable".to_owned();
-            found.extend(better(self.tried(Kind::Sharing, what, &planner, &graph)?));
+            let description = "--share all --inputs overwritable".to_owned();
+            remedies.extend(if_better(self.try_remedy(
+                RemedyKind::Sharing,
+                description,
+                &planner,
+                &graph,
+            )?));
         }
-        if best_order {
-            let what = "--order optimal --share all".to_owned();
+        if order_can_improve {
+            let description = "--order optimal --share all".to_owned();
             let planner = planner.order(Ordering::Optimal);
-            let both = self.tried(Kind::OrderAndSharing, what, &planner, self.graph)?;
-            let least = found.iter().map(|one| one.arena).min();
-            found.extend(both.filter(|both| least.is_none_or(|least| both.arena < least)));
+            let both = self.try_remedy(RemedyKind::OrderAndSharing, description, &planner, self.graph)?;
+            let smallest = remedies.iter().map(|remedy| remedy.arena).min();
+            remedies.extend(both.filter(|both| smallest.is_none_or(|arena| both.arena < arena)));
         }
-        Ok(found)
+        Ok(remedies)
     }
 
-    /// Operators that may share what is live at the peak, and do not: that of the peak first,
-    /// then the others as they run.
-    fn sharing_at_one(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
-        let is_live = |id| peak.live.iter().any(|one| one.occupant == Occupant::Tensor(id));
-        let adds = |permit: &&Permit| {
+    /// Tries memory sharing at one operator: those with permissions beyond the current level on tensors
+    /// that are live at the peak; the peak's operator first, then the others in the order of the plan.
+    fn try_sharing_at_one(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
+        let is_live = |id| peak.live.iter().any(|buffer| buffer.occupant == Occupant::Tensor(id));
+        let is_unused = |permit: &&Permit| {
             rewrite::level(permit) > self.sharing() && (is_live(permit.input()) || is_live(permit.output()))
         };
         let others = self.plan.order.iter().filter(|id| **id != peak.id);
-        let may = |id: &&OperatorId| self.graph.operator(**id).permits().iter().any(|one| adds(&one));
-        let mut found = Vec::new();
-        for &id in [&peak.id].into_iter().chain(others).filter(may).take(OPERATORS) {
+        let can_share =
+            |id: &&OperatorId| self.graph.operator(**id).permits().iter().any(|permit| is_unused(&permit));
+        let mut remedies = Vec::new();
+        for &id in [&peak.id].into_iter().chain(others).filter(can_share).take(MAX_OPERATORS) {
             let operator = self.graph.operator(id);
-            let how = operator.permits().iter().find(adds).map_or("shared", |permit| match permit {
+            let sharing = operator.permits().iter().find(is_unused).map_or("shared", |permit| match permit {
                 Permit::InPlace { .. } => "in place",
-                Permit::View { .. } => "a view",
-                Permit::Piece { .. } => "made in pieces",
+                Permit::View { .. } => "as a view",
+                Permit::Piece { .. } => "with its inputs inside the output",
                 _ => "overlapping",
             });
             let graph = rewrite::with_permits_of(self.graph, &self.plan.order, id, self.sharing())?;
-            let what = format!("{} `{}` alone {how}", operator.op_type(), operator.name());
+            let name = format!("{} `{}`", operator.op_type(), operator.name());
+            let description = format!("only {} {sharing}", name.trim_start());
             let planner = self.planner().share(Sharing::All);
-            found.extend(self.tried(Kind::SharingAtOne, what.trim_start().to_owned(), &planner, &graph)?);
+            remedies.extend(self.try_remedy(RemedyKind::SharingAtOne, description, &planner, &graph)?);
         }
-        Ok(found)
+        Ok(remedies)
     }
 
-    /// Tensors that are only waiting at the peak.
-    fn not_kept(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
-        let mut found = Vec::new();
-        let waiting = peak.live.iter().filter_map(|one| match one.occupant {
-            Occupant::Tensor(id) if !one.used => Some(id),
+    /// Tries the eviction of tensors that are live at the peak but not used there.
+    fn try_evictions(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
+        let mut remedies = Vec::new();
+        let idle = peak.live.iter().filter_map(|buffer| match buffer.occupant {
+            Occupant::Tensor(id) if !buffer.used => Some(id),
             _ => None,
         });
         let later = self.plan.order.get(peak.step as usize + 1..).unwrap_or(&[]);
         let reader = |id| later.iter().find(|later| self.graph.operator(**later).inputs().contains(&id));
-        let can_go = |id: &plimsoll::TensorId| {
+        let is_evictable = |id: &plimsoll::TensorId| {
             let tensor = self.graph.tensor(*id);
             !tensor.is_output() && matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate)
         };
-        let waiting = waiting.filter(can_go).filter_map(|id| Some((id, *reader(id)?)));
-        for (id, reader) in waiting.take(TENSORS) {
-            let graph = rewrite::without(self.graph, &self.plan.order, peak.step, id)?;
+        let idle = idle.filter(is_evictable).filter_map(|id| Some((id, *reader(id)?)));
+        for (id, reader) in idle.take(MAX_EVICTED) {
+            let graph = rewrite::with_eviction(self.graph, &self.plan.order, peak.step, id)?;
             let (tensor, reader) = (self.graph.tensor(id).name(), self.graph.operator(reader).name());
-            let what = format!("`{tensor}` not kept, but brought back or made again before `{reader}`");
-            found.extend(self.tried(Kind::NotKept, what, &self.planner(), &graph)?);
+            let description = format!("`{tensor}` evicted, and reloaded or recomputed before `{reader}`");
+            remedies.extend(self.try_remedy(RemedyKind::NotKept, description, &self.planner(), &graph)?);
         }
-        found.sort_by_key(|one| one.arena);
-        found.truncate(BEST);
-        Ok(found)
+        remedies.sort_by_key(|remedy| remedy.arena);
+        remedies.truncate(MAX_EVICTED_REPORTED);
+        Ok(remedies)
     }
 
-    /// What the peak's operator reads or writes is made and used stripe by stripe: of each, the
-    /// fewest stripes that fit, or else that save the most.
-    fn stripes(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
-        let used = peak.live.iter().filter_map(|one| match one.occupant {
-            Occupant::Tensor(id) if one.used => Pair::around(self.graph, id),
+    /// Tries stripes for tensors that the peak's operator reads or writes: for each, the smallest number
+    /// of stripes that fits, or else the number that saves the most.
+    fn try_stripes(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
+        let pairs = peak.live.iter().filter_map(|buffer| match buffer.occupant {
+            Occupant::Tensor(id) if buffer.used => StripePair::around(self.graph, id),
             _ => None,
         });
-        let mut found = Vec::new();
-        for pair in used.take(PAIRS) {
+        let mut remedies = Vec::new();
+        for pair in pairs.take(MAX_PAIRS) {
             let mut best: Option<Remedy> = None;
             let [first, second] = [pair.first, pair.second].map(|id| self.graph.operator(id).name());
-            for count in STRIPES.into_iter().filter(|&count| count <= pair.most(self.graph)) {
-                let graph = pair.striped(self.graph, &self.plan.order, count)?;
+            for count in STRIPE_COUNTS.into_iter().filter(|&count| count <= pair.max_stripes(self.graph)) {
+                let graph = pair.with_stripes(self.graph, &self.plan.order, count)?;
                 let between = self.graph.tensor(pair.between).name();
-                let what = format!("`{between}` in {count} stripes, by `{first}` and `{second}` in turn");
-                let one = self.tried(Kind::Stripes, what, &self.planner(), &graph)?;
-                let Some(one) = one else { continue };
-                let fits = one.fits;
-                if best.as_ref().is_none_or(|best| one.arena < best.arena) {
-                    best = Some(one);
+                let description =
+                    format!("`{between}` in {count} stripes, `{first}` and `{second}` alternating");
+                let remedy = self.try_remedy(RemedyKind::Stripes, description, &self.planner(), &graph)?;
+                let Some(remedy) = remedy else { continue };
+                let fits = remedy.fits;
+                if best.as_ref().is_none_or(|best| remedy.arena < best.arena) {
+                    best = Some(remedy);
                 }
                 if fits {
                     break;
                 }
             }
-            found.extend(best);
+            remedies.extend(best);
         }
-        Ok(found)
+        Ok(remedies)
     }
 }

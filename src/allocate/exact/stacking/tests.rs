@@ -1,7 +1,7 @@
 use super::*;
 use crate::allocate::exact::displace::tests::{crowded_problem, instance, overlap};
 use crate::problem::{Buffer, Problem};
-use crate::random::Random;
+use crate::support::random::Random;
 
 /// Compares all derived values with values computed from the conflicts alone.
 fn check(problem: &Problem, instance: &ExactInstance, stacking: &Stacking) {

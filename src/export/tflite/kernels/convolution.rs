@@ -46,7 +46,7 @@ impl Convolution {
         if numbers.iter().any(|number| !(1..=LARGEST).contains(number)) {
             return None;
         }
-        // Half of what the windows need beyond the input, rounded down.
+        // Half of the elements that the windows read beyond the input, rounded down.
         let padding = |input: i128, filter: i128, output: i128, stride: i128, dilation: i128| {
             let total = (output - 1) * stride + (filter - 1) * dilation + 1 - input;
             if is_valid { 0 } else { total.max(0) / 2 }

@@ -25,7 +25,7 @@ pub enum Kernels {
 
 impl Kernels {
     /// The requests of an operator's kernel, each rounded up; none if nothing is known of it. Where builds of
-    /// one library differ (by compiler, or by what they keep in persistent memory), the larger request counts.
+    /// one library differ (by compiler, or by buffers in persistent memory), the larger request counts.
     pub(super) fn requests(self, subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
         let kernel = match self {
             Self::Reference => Kernel::Reference,

@@ -22,7 +22,7 @@ const NO_SCRATCH: [&str; 14] = [
     "SignalWindow",
 ];
 
-/// What the reference kernel requests; none if that is not known. Read from the kernels'
+/// The requests of the reference kernel; none if they are not known. Read from the kernels'
 /// sources, and measured; see docs/tflm.md.
 pub(super) fn requests_of(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
     let input = |position: usize| subgraph.input(operator, position);

@@ -1,9 +1,10 @@
-//! Numbers that sizes are computed from. What a runtime might compute otherwise is not
-//! known: overflow, rounding of types other than 32 and 64 bits, division by zero.
+//! Arithmetic on the elements from which sizes are computed. A result in which runtimes may differ is
+//! unknown: after an overflow, a division by zero, or rounding of floating-point types other than 32 and 64
+//! bits.
 
-use super::value::{Data, types};
+use super::value::{Elements, types};
 
-/// Rounds to the element type; none if it is no common one.
+/// Rounds to the element type; none for types other than `float` and `double`.
 fn rounded(data_type: i32, number: f64) -> Option<f64> {
     match data_type {
         types::FLOAT => Some(f64::from(number as f32)),
@@ -12,21 +13,23 @@ fn rounded(data_type: i32, number: f64) -> Option<f64> {
     }
 }
 
+/// The number, if the integer type can hold it.
 fn in_range(data_type: i32, number: i64) -> Option<i64> {
     types::range(data_type)?.contains(&number).then_some(number)
 }
 
-fn all_whole(numbers: impl Iterator<Item = Option<i64>>) -> Option<Data> {
-    Some(Data::Whole(numbers.collect::<Option<_>>()?))
+fn all_integers(numbers: impl Iterator<Item = Option<i64>>) -> Option<Elements> {
+    Some(Elements::Integers(numbers.collect::<Option<_>>()?))
 }
 
-fn all_real(numbers: impl Iterator<Item = Option<f64>>) -> Option<Data> {
-    Some(Data::Real(numbers.collect::<Option<_>>()?))
+fn all_floats(numbers: impl Iterator<Item = Option<f64>>) -> Option<Elements> {
+    Some(Elements::Floats(numbers.collect::<Option<_>>()?))
 }
 
-pub(super) fn unary(op_type: &str, data_type: i32, data: &Data) -> Option<Data> {
+/// Applies an operator with one input to each element.
+pub(super) fn unary(op_type: &str, data_type: i32, data: &Elements) -> Option<Elements> {
     match data {
-        Data::Whole(numbers) => {
+        Elements::Integers(numbers) => {
             let apply: fn(i64) -> Option<i64> = match op_type {
                 "Neg" => i64::checked_neg,
                 "Abs" => i64::checked_abs,
@@ -35,9 +38,9 @@ pub(super) fn unary(op_type: &str, data_type: i32, data: &Data) -> Option<Data> 
                 "Not" => |number| Some(i64::from(number == 0)),
                 _ => return None,
             };
-            all_whole(numbers.iter().map(|&number| in_range(data_type, apply(number)?)))
+            all_integers(numbers.iter().map(|&number| in_range(data_type, apply(number)?)))
         }
-        Data::Real(numbers) => {
+        Elements::Floats(numbers) => {
             let apply: fn(f64) -> f64 = match op_type {
                 "Neg" => |number| -number,
                 "Abs" => f64::abs,
@@ -49,18 +52,27 @@ pub(super) fn unary(op_type: &str, data_type: i32, data: &Data) -> Option<Data> 
                 "Relu" => |number| number.max(0.0),
                 _ => return None,
             };
-            all_real(numbers.iter().map(|&number| rounded(data_type, apply(number))))
+            all_floats(numbers.iter().map(|&number| rounded(data_type, apply(number))))
         }
     }
 }
 
-/// Of lists of equal length. Sums, products and quotients of numbers of 32 bits, rounded
-/// from 64, are what they would be if computed in 32.
-pub(super) fn binary(op_type: &str, fmod: bool, data_type: i32, left: &Data, right: &Data) -> Option<Data> {
+/// Applies an operator with two inputs to each pair of elements of two lists of equal length. Sums, products
+/// and quotients of 32-bit floating-point numbers are computed in 64 bits and rounded, which gives the same
+/// result as 32-bit arithmetic.
+pub(super) fn binary(
+    op_type: &str,
+    fmod: bool,
+    data_type: i32,
+    left: &Elements,
+    right: &Elements,
+) -> Option<Elements> {
     match (left, right) {
-        (Data::Whole(left), Data::Whole(right)) => {
+        (Elements::Integers(left), Elements::Integers(right)) => {
             let test = |holds: fn(&i64, &i64) -> bool| {
-                all_whole(left.iter().zip(right.iter()).map(|(one, other)| Some(holds(one, other).into())))
+                all_integers(
+                    left.iter().zip(right.iter()).map(|(left, right)| Some(holds(left, right).into())),
+                )
             };
             let apply: fn(i64, i64) -> Option<i64> = match op_type {
                 "Add" | "Sum" => i64::checked_add,
@@ -69,11 +81,11 @@ pub(super) fn binary(op_type: &str, fmod: bool, data_type: i32, left: &Data, rig
                 "Div" => i64::checked_div,
                 "Mod" if fmod => i64::checked_rem,
                 "Mod" => floor_mod,
-                "Max" => |one, other| Some(one.max(other)),
-                "Min" => |one, other| Some(one.min(other)),
-                "And" | "BitwiseAnd" => |one, other| Some(one & other),
-                "Or" | "BitwiseOr" => |one, other| Some(one | other),
-                "Xor" | "BitwiseXor" => |one, other| Some(one ^ other),
+                "Max" => |left, right| Some(left.max(right)),
+                "Min" => |left, right| Some(left.min(right)),
+                "And" | "BitwiseAnd" => |left, right| Some(left & right),
+                "Or" | "BitwiseOr" => |left, right| Some(left | right),
+                "Xor" | "BitwiseXor" => |left, right| Some(left ^ right),
                 "Equal" => return test(i64::eq),
                 "Greater" => return test(i64::gt),
                 "GreaterOrEqual" => return test(i64::ge),
@@ -82,17 +94,19 @@ pub(super) fn binary(op_type: &str, fmod: bool, data_type: i32, left: &Data, rig
                 _ => return None,
             };
             let pairs = left.iter().zip(right.iter());
-            all_whole(pairs.map(|(&one, &other)| in_range(data_type, apply(one, other)?)))
+            all_integers(pairs.map(|(&left, &right)| in_range(data_type, apply(left, right)?)))
         }
-        (Data::Real(left), Data::Real(right)) => {
+        (Elements::Floats(left), Elements::Floats(right)) => {
             let test = |holds: fn(&f64, &f64) -> bool| {
-                all_whole(left.iter().zip(right.iter()).map(|(one, other)| Some(holds(one, other).into())))
+                all_integers(
+                    left.iter().zip(right.iter()).map(|(left, right)| Some(holds(left, right).into())),
+                )
             };
             let apply: fn(f64, f64) -> f64 = match op_type {
-                "Add" | "Sum" => |one, other| one + other,
-                "Sub" => |one, other| one - other,
-                "Mul" => |one, other| one * other,
-                "Div" => |one, other| one / other,
+                "Add" | "Sum" => |left, right| left + right,
+                "Sub" => |left, right| left - right,
+                "Mul" => |left, right| left * right,
+                "Div" => |left, right| left / right,
                 "Max" => f64::max,
                 "Min" => f64::min,
                 "Equal" => return test(f64::eq),
@@ -103,71 +117,74 @@ pub(super) fn binary(op_type: &str, fmod: bool, data_type: i32, left: &Data, rig
                 _ => return None,
             };
             let pairs = left.iter().zip(right.iter());
-            all_real(pairs.map(|(&one, &other)| rounded(data_type, apply(one, other))))
+            all_floats(pairs.map(|(&left, &right)| rounded(data_type, apply(left, right))))
         }
         _ => None,
     }
 }
 
-/// With the sign of the divisor.
-fn floor_mod(one: i64, other: i64) -> Option<i64> {
-    let rest = one.checked_rem(other)?;
-    if rest != 0 && (rest < 0) != (other < 0) { rest.checked_add(other) } else { Some(rest) }
+/// The remainder with the sign of the divisor.
+fn floor_mod(dividend: i64, divisor: i64) -> Option<i64> {
+    let rest = dividend.checked_rem(divisor)?;
+    if rest != 0 && (rest < 0) != (divisor < 0) { rest.checked_add(divisor) } else { Some(rest) }
 }
 
-/// Of lists of equal length.
-pub(super) fn choose(condition: &Data, one: &Data, other: &Data) -> Option<Data> {
-    let condition = condition.whole()?;
-    match (one, other) {
-        (Data::Whole(one), Data::Whole(other)) => {
-            let pairs = one.iter().zip(other.iter());
+/// `Where` on lists of equal length.
+pub(super) fn choose(condition: &Elements, yes: &Elements, no: &Elements) -> Option<Elements> {
+    let condition = condition.integers()?;
+    match (yes, no) {
+        (Elements::Integers(yes), Elements::Integers(no)) => {
+            let pairs = yes.iter().zip(no.iter());
             let chosen = condition
                 .iter()
                 .zip(pairs)
-                .map(|(&holds, (&one, &other))| if holds == 0 { other } else { one });
-            Some(Data::Whole(chosen.collect()))
+                .map(|(&condition, (&yes, &no))| if condition == 0 { no } else { yes });
+            Some(Elements::Integers(chosen.collect()))
         }
-        (Data::Real(one), Data::Real(other)) => {
-            let pairs = one.iter().zip(other.iter());
+        (Elements::Floats(yes), Elements::Floats(no)) => {
+            let pairs = yes.iter().zip(no.iter());
             let chosen = condition
                 .iter()
                 .zip(pairs)
-                .map(|(&holds, (&one, &other))| if holds == 0 { other } else { one });
-            Some(Data::Real(chosen.collect()))
+                .map(|(&condition, (&yes, &no))| if condition == 0 { no } else { yes });
+            Some(Elements::Floats(chosen.collect()))
         }
         _ => None,
     }
 }
 
-/// Whole numbers that a floating-point number tells exactly.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+/// Integers up to this magnitude are exact in a 64-bit floating-point number.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-pub(super) fn cast(data: &Data, data_type: i32) -> Option<Data> {
+/// Converts elements to another type.
+pub(super) fn cast(data: &Elements, data_type: i32) -> Option<Elements> {
     match (data, data_type) {
-        (Data::Whole(numbers), types::FLOAT) => {
-            Some(Data::Real(numbers.iter().map(|&number| f64::from(number as f32)).collect()))
+        (Elements::Integers(numbers), types::FLOAT) => {
+            Some(Elements::Floats(numbers.iter().map(|&number| f64::from(number as f32)).collect()))
         }
-        (Data::Whole(numbers), types::DOUBLE) => {
-            Some(Data::Real(numbers.iter().map(|&number| number as f64).collect()))
+        (Elements::Integers(numbers), types::DOUBLE) => {
+            Some(Elements::Floats(numbers.iter().map(|&number| number as f64).collect()))
         }
-        (Data::Whole(numbers), types::BOOL) => {
-            all_whole(numbers.iter().map(|&number| Some(i64::from(number != 0))))
+        (Elements::Integers(numbers), types::BOOL) => {
+            all_integers(numbers.iter().map(|&number| Some(i64::from(number != 0))))
         }
-        (Data::Whole(numbers), _) => all_whole(numbers.iter().map(|&number| in_range(data_type, number))),
-        (Data::Real(numbers), types::FLOAT | types::DOUBLE) => {
-            all_real(numbers.iter().map(|&number| rounded(data_type, number)))
+        (Elements::Integers(numbers), _) => {
+            all_integers(numbers.iter().map(|&number| in_range(data_type, number)))
         }
-        (Data::Real(numbers), types::BOOL) => {
-            all_whole(numbers.iter().map(|&number| Some(i64::from(number != 0.0))))
+        (Elements::Floats(numbers), types::FLOAT | types::DOUBLE) => {
+            all_floats(numbers.iter().map(|&number| rounded(data_type, number)))
         }
-        (Data::Real(numbers), _) => all_whole(numbers.iter().map(|&number| {
+        (Elements::Floats(numbers), types::BOOL) => {
+            all_integers(numbers.iter().map(|&number| Some(i64::from(number != 0.0))))
+        }
+        (Elements::Floats(numbers), _) => all_integers(numbers.iter().map(|&number| {
             let whole = number.trunc();
-            (whole.abs() <= EXACT).then(|| in_range(data_type, whole as i64))?
+            (whole.abs() <= MAX_EXACT).then(|| in_range(data_type, whole as i64))?
         })),
     }
 }
 
-/// The sum, product, least or greatest of some numbers.
+/// Reduces integers to one: sum, product, maximum or minimum.
 pub(super) fn reduce(op_type: &str, data_type: i32, numbers: &[i64]) -> Option<i64> {
     let reduced = match op_type {
         "ReduceSum" => numbers.iter().try_fold(0, |all: i64, &number| all.checked_add(number)),

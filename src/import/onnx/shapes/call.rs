@@ -1,102 +1,107 @@
-//! A node as its rule sees it: inputs, attributes, and the version of its operator.
+//! Arguments of a shape rule: the inputs and attributes of a node and its operator set version.
 
-use super::value::{Data, Told, Value, Why};
+use super::value::{Elements, Inferred, Reason, Value};
 use crate::error::short;
-use crate::import::onnx::messages::{Attribute, Graph, Node};
+use crate::import::onnx::messages::{OnnxAttribute, OnnxGraph, OnnxNode};
 
-/// One input.
+/// An input of a node.
 #[derive(Clone, Copy)]
-pub(super) enum Slot<'c> {
-    /// An optional one that is left out.
+pub(super) enum CallInput<'c> {
+    /// An optional input that the node does not have.
     Absent,
-    /// There is one, of which the shape is not known.
+    /// An input of unknown shape.
     Unknown,
     Known(&'c Value),
 }
 
-pub(super) struct Call<'c, 'm> {
-    pub node: &'m Node,
-    /// The version of the operators of the node's domain.
+/// A node with inferred inputs.
+pub(super) struct NodeCall<'c, 'm> {
+    pub node: &'m OnnxNode,
+    /// The operator set version of the node's domain.
     pub version: i64,
-    pub inputs: &'c [Slot<'c>],
-    /// Those of the node, or in a function what stands for them.
-    pub attributes: &'c [(&'m str, &'m Attribute)],
+    pub inputs: &'c [CallInput<'c>],
+    /// The attributes of the node, with references resolved in a function.
+    pub attributes: &'c [(&'m str, &'m OnnxAttribute)],
 }
 
-impl<'c, 'm> Call<'c, 'm> {
-    /// An input that must be there.
-    pub fn input(&self, number: usize) -> Told<&'c Value> {
+impl<'c, 'm> NodeCall<'c, 'm> {
+    /// A required input.
+    pub fn input(&self, number: usize) -> Inferred<&'c Value> {
         self.optional(number)?.ok_or_else(|| format!("it lacks input {number}"))
     }
 
-    pub fn optional(&self, number: usize) -> Told<Option<&'c Value>> {
+    /// An optional input; none if it is absent.
+    pub fn optional(&self, number: usize) -> Inferred<Option<&'c Value>> {
         match self.inputs.get(number) {
-            None | Some(Slot::Absent) => Ok(None),
-            Some(Slot::Known(value)) => Ok(Some(value)),
-            Some(Slot::Unknown) => Err(self.unknown(number)),
+            None | Some(CallInput::Absent) => Ok(None),
+            Some(CallInput::Known(value)) => Ok(Some(value)),
+            Some(CallInput::Unknown) => Err(self.unknown(number)),
         }
     }
 
-    fn unknown(&self, number: usize) -> Why {
-        format!(
-            "the shape of its input `{}` is not known",
-            short(self.node.input().get(number).unwrap_or(""))
-        )
+    /// The reason for an input of unknown shape.
+    fn unknown(&self, number: usize) -> Reason {
+        format!("the shape of its input `{}` is unknown", short(self.node.input().get(number).unwrap_or("")))
     }
 
+    /// Returns whether the node has an input.
     pub fn has(&self, number: usize) -> bool {
-        !matches!(self.inputs.get(number), None | Some(Slot::Absent))
+        !matches!(self.inputs.get(number), None | Some(CallInput::Absent))
     }
 
-    /// All inputs, each of which must be there.
-    pub fn all(&self) -> Told<Vec<&'c Value>> {
+    /// All inputs, which are all required.
+    pub fn all(&self) -> Inferred<Vec<&'c Value>> {
         (0..self.inputs.len()).map(|number| self.input(number)).collect()
     }
 
+    /// The number of outputs.
     pub fn outputs(&self) -> usize {
         self.node.output().len()
     }
 
-    fn depends(&self, number: usize) -> Why {
+    /// The reason for an input whose elements are unknown.
+    fn depends(&self, number: usize) -> Reason {
         let name = self.node.input().get(number).unwrap_or("");
         let name = short(name);
         format!(
-            "the size of its output depends on the numbers in `{name}`, which the file does not tell \
-             before the run (if you know them, --value {name}=N,N sets them)"
+            "the size of its output depends on the numbers in `{name}`, which are unknown before \
+             the run (if you know them, set them by --value {name}=N,N)"
         )
     }
 
-    /// The numbers of an input that the shape depends on. An empty tensor has none, so these are known.
-    pub fn numbers(&self, number: usize) -> Told<&'c [i64]> {
+    /// The integer elements of a required input. Those of an empty tensor are always known.
+    pub fn numbers(&self, number: usize) -> Inferred<&'c [i64]> {
         let value = self.input(number)?;
         match &value.data {
             None if value.dims.contains(&0) => Ok(&[]),
-            data => data.as_ref().and_then(Data::whole).ok_or_else(|| self.depends(number)),
+            data => data.as_ref().and_then(Elements::integers).ok_or_else(|| self.depends(number)),
         }
     }
 
-    pub fn real_numbers(&self, number: usize) -> Told<&'c [f64]> {
+    /// The floating-point elements of a required input.
+    pub fn real_numbers(&self, number: usize) -> Inferred<&'c [f64]> {
         let value = self.input(number)?;
-        value.data.as_ref().and_then(Data::real).ok_or_else(|| self.depends(number))
+        value.data.as_ref().and_then(Elements::floats).ok_or_else(|| self.depends(number))
     }
 
-    /// None if the input is absent.
-    pub fn optional_numbers(&self, number: usize) -> Told<Option<&'c [i64]>> {
+    /// The integer elements of an optional input; none if it is absent.
+    pub fn optional_numbers(&self, number: usize) -> Inferred<Option<&'c [i64]>> {
         if self.has(number) { self.numbers(number).map(Some) } else { Ok(None) }
     }
 
-    /// An input that holds one number.
-    pub fn number(&self, number: usize) -> Told<i64> {
+    /// The integer of an input with one element.
+    pub fn number(&self, number: usize) -> Inferred<i64> {
         match self.numbers(number)? {
-            &[one] => Ok(one),
-            other => Err(format!("its input {number} should be one number, not {}", other.len())),
+            &[number] => Ok(number),
+            numbers => Err(format!("its input {number} should have one element, not {}", numbers.len())),
         }
     }
 
-    pub fn attribute(&self, name: &str) -> Option<&'m Attribute> {
-        self.attributes.iter().find(|(own, _)| *own == name).map(|(_, attribute)| *attribute)
+    pub fn attribute(&self, name: &str) -> Option<&'m OnnxAttribute> {
+        self.attributes.iter().find(|(attribute, _)| *attribute == name).map(|(_, attribute)| *attribute)
     }
 
+    /// An integer attribute, or its default.
     pub fn int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, |attribute| attribute.i)
     }
@@ -105,8 +110,8 @@ impl<'c, 'm> Call<'c, 'm> {
         self.int(name, default.into()) != 0
     }
 
-    /// An attribute that must be there.
-    pub fn required_int(&self, name: &str) -> Told<i64> {
+    /// A required integer attribute.
+    pub fn required_int(&self, name: &str) -> Inferred<i64> {
         self.attribute(name)
             .map(|attribute| attribute.i)
             .ok_or_else(|| format!("it lacks the attribute `{name}`"))
@@ -116,28 +121,28 @@ impl<'c, 'm> Call<'c, 'm> {
         self.attribute(name).map(|attribute| attribute.ints.as_slice())
     }
 
-    pub fn required_ints(&self, name: &str) -> Told<&'c [i64]> {
+    pub fn required_ints(&self, name: &str) -> Inferred<&'c [i64]> {
         self.ints(name).ok_or_else(|| format!("it lacks the attribute `{name}`"))
     }
 
-    pub fn text(&self, name: &str, default: &'static str) -> Told<&'c str> {
+    pub fn text(&self, name: &str, default: &'static str) -> Inferred<&'c str> {
         let Some(attribute) = self.attribute(name) else { return Ok(default) };
-        std::str::from_utf8(&attribute.s).map_err(|_| format!("its attribute `{name}` is no text"))
+        std::str::from_utf8(&attribute.s).map_err(|_| format!("its attribute `{name}` is not UTF-8 text"))
     }
 
-    /// An element type by ONNX's number.
-    pub fn data_type(&self, name: &str, default: i32) -> Told<i32> {
+    /// An attribute that is an element type, as numbered by `TensorProto.DataType`.
+    pub fn data_type(&self, name: &str, default: i32) -> Inferred<i32> {
         let Some(attribute) = self.attribute(name) else { return Ok(default) };
-        i32::try_from(attribute.i).map_err(|_| format!("its attribute `{name}` is no element type"))
+        i32::try_from(attribute.i).map_err(|_| format!("its attribute `{name}` is not an element type"))
     }
 
-    pub fn body(&self, name: &str) -> Told<&'m Graph> {
+    pub fn body(&self, name: &str) -> Inferred<&'m OnnxGraph> {
         let body = self.attribute(name).and_then(|attribute| attribute.g.as_deref());
         body.ok_or_else(|| format!("it lacks the body `{name}`"))
     }
 
-    /// Numbers that are an input since a version, and an attribute before; none if absent.
-    pub fn numbers_since(&self, since: i64, name: &str, number: usize) -> Told<Option<&'c [i64]>> {
+    /// Integers that are an input from operator set `since` on and an attribute before; none if absent.
+    pub fn numbers_since(&self, since: i64, name: &str, number: usize) -> Inferred<Option<&'c [i64]>> {
         match (self.version >= since, self.has(number), self.attribute(name)) {
             (true, _, Some(_)) => {
                 Err(format!("`{name}` is an input in version {}, not an attribute", self.version))

@@ -1,10 +1,11 @@
-//! Operators that choose elements by their values: how many they choose depends on data, within bounds.
+//! Operators that select elements by value. The size of the output depends on data, within an upper bound.
 
-use super::call::Call;
-use super::value::{Data, Told, Value, axis, product, size, types};
+use super::call::NodeCall;
+use super::value::{Elements, Inferred, Value, axis, product, size, types};
 
-/// Those that a condition holds for.
-pub(super) fn compress(call: &Call) -> Told<Vec<Value>> {
+/// `Compress`: slices along an axis for which the condition is true; without an axis, elements. At most the
+/// length of the condition.
+pub(super) fn compress(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (input, condition) = (call.input(0)?, call.input(1)?);
     let mut dims = input.dims.clone();
     let along = if let Some(attribute) = call.attribute("axis") {
@@ -13,48 +14,52 @@ pub(super) fn compress(call: &Call) -> Told<Vec<Value>> {
         dims = vec![product(&dims)?];
         0
     };
-    let Some(holds) = condition.data.as_ref().and_then(Data::whole) else {
+    let Some(conditions) = condition.data.as_ref().and_then(Elements::integers) else {
         dims[along] = dims[along].min(product(&condition.dims)?);
         return Ok(vec![Value::new(input.data_type, dims)?.at_most_along(1 << along)]);
     };
-    let most = usize::try_from(dims[along]).unwrap_or(usize::MAX);
-    dims[along] = holds.iter().take(most).filter(|&&one| one != 0).count() as u64;
+    let length = usize::try_from(dims[along]).unwrap_or(usize::MAX);
+    dims[along] = conditions.iter().take(length).filter(|&&condition| condition != 0).count() as u64;
     Ok(vec![Value::new(input.data_type, dims)?])
 }
 
-/// At most every element is one.
-pub(super) fn non_zero(call: &Call) -> Told<Vec<Value>> {
+/// `NonZero`: a column for each element that is not 0, at most one for each element.
+pub(super) fn non_zero(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
-    // Before version 13 it was not said for scalars, and runtimes differ.
+    // Before version 13 the standard did not define the output for a scalar.
     if input.rank() == 0 {
-        return Err("what it makes of a scalar depends on the runtime".to_owned());
+        return Err("runtimes differ for a scalar input".to_owned());
     }
     let count = match input.data.as_ref() {
-        Some(Data::Whole(numbers)) => numbers.iter().filter(|&&number| number != 0).count() as u64,
-        Some(Data::Real(numbers)) => numbers.iter().filter(|&&number| number != 0.0).count() as u64,
+        Some(Elements::Integers(numbers)) => numbers.iter().filter(|&&number| number != 0).count() as u64,
+        Some(Elements::Floats(numbers)) => numbers.iter().filter(|&&number| number != 0.0).count() as u64,
         None => product(&input.dims)?,
     };
-    let found = Value::new(types::INT64, [input.rank() as u64, count])?;
-    Ok(vec![if input.data.is_some() { found } else { found.at_most_along(1 << 1) }])
+    let indices = Value::new(types::INT64, [input.rank() as u64, count])?;
+    Ok(vec![if input.data.is_some() { indices } else { indices.at_most_along(1 << 1) }])
 }
 
-/// At most so many boxes of each class of each batch as are asked for, or as there are.
-pub(super) fn non_max_suppression(call: &Call) -> Told<Vec<Value>> {
+/// `NonMaxSuppression`: for each batch and class, at most `max_output_boxes_per_class` boxes, or all boxes.
+pub(super) fn non_max_suppression(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (boxes, scores) = (call.input(0)?, call.input(1)?);
     let ([batches, classes, count], 3) = (scores.dims.as_slice(), boxes.rank()) else {
-        return Err(format!("boxes of shape {:?} with scores of shape {:?}", boxes.dims, scores.dims));
+        return Err(format!(
+            "its boxes of shape {:?} do not match its scores of shape {:?}",
+            boxes.dims, scores.dims
+        ));
     };
-    let most = match call.optional(2)? {
+    let max_boxes = match call.optional(2)? {
         None => 0,
         Some(Value { data: Some(_), .. }) => size(call.number(2)?.max(0))?,
         Some(_) => *count,
     };
-    let found = product(&[*batches, *classes, most.min(*count)])?;
-    Ok(vec![Value::new(types::INT64, [found, 3])?.at_most_along(1)])
+    let selected = product(&[*batches, *classes, max_boxes.min(*count)])?;
+    Ok(vec![Value::new(types::INT64, [selected, 3])?.at_most_along(1)])
 }
 
-/// At most every element, or every slice along an axis, is another. Each has a place among those found.
-pub(super) fn unique(call: &Call) -> Told<Vec<Value>> {
+/// `Unique`: distinct elements, or slices along an axis, at most all of them; their first indices; for each
+/// element, its index among the distinct ones; and counts.
+pub(super) fn unique(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let (dims, along) = if let Some(attribute) = call.attribute("axis") {
         (input.dims.clone(), axis(attribute.i, input.rank())?)

@@ -1,30 +1,31 @@
-//! Inferred shapes against those that the file declares.
+//! Compares inferred shapes with declared ones and decides which one counts.
 //!
-//! The inferred shape counts, as it follows from the inputs; where the file declares another, a note says
-//! so, but not of shapes that follow from it. Where no shape can be inferred, that of the file counts, unless an input of the node has
-//! another shape than the file declares: then the file's shape is for other inputs.
+//! An inferred shape counts, as it follows from the inputs. If the file declares another one, a note states
+//! both, except for differences that follow from an earlier one. If no shape can be inferred, the declared
+//! one counts, unless an input of the node has another shape than the file declares for it: the declared
+//! output is then the one for other inputs.
 
 use super::engine;
-use super::scope::{Fact, Scope, Unknown};
+use super::scope::{Fact, Scope, UnknownShape};
 use super::value::Value;
 use super::value_of;
 use crate::error::short;
 use crate::import::listed;
 use crate::import::onnx::descriptions::Description;
-use crate::import::onnx::messages::Node;
+use crate::import::onnx::messages::OnnxNode;
 use crate::import::onnx::subgraphs;
 
-/// So many tensors are named in the note.
+/// The number of tensors that a note names.
 const SHOWN: usize = 5;
 
 #[derive(Default)]
-pub(super) struct Check {
+pub(super) struct DeclarationCheck {
     differ: Listing,
-    /// Sizes that depend on data: those that the file declares, and those at their upper bound.
+    /// Tensors whose size depends on data: with a declared size, and with an upper bound.
     on_data: [Listing; 2],
 }
 
-/// The first of some tensors, and how many there are.
+/// The first tensors of a list, and the number of all.
 #[derive(Default)]
 struct Listing {
     shown: Vec<String>,
@@ -32,7 +33,7 @@ struct Listing {
 }
 
 impl Listing {
-    /// `text` is asked for only if it is shown.
+    /// Calls `text` only if the tensor is shown.
     fn add(&mut self, text: impl FnOnce() -> String) {
         self.count += 1;
         if self.count <= SHOWN {
@@ -45,19 +46,19 @@ impl Listing {
     }
 }
 
-impl Check {
-    /// The first input of a node that has another shape than the file declares, be it its own or one
-    /// of a body.
-    pub fn changed_input<'m>(node: &'m Node, scope: &Scope<'_, 'm>) -> Option<&'m str> {
+impl DeclarationCheck {
+    /// The first input of a node, or of one of its bodies, whose shape differs from the declared one or follows
+    /// from such a shape.
+    pub fn changed_input<'m>(node: &'m OnnxNode, scope: &Scope<'_, 'm>) -> Option<&'m str> {
         let names = node.input().iter().chain(subgraphs::outer_names(node));
         let is_changed = |name: &&str| matches!(scope.get(name), Some(Ok(value)) if value.is_changed());
         names.filter(|name| !name.is_empty()).find(is_changed)
     }
 
-    /// What counts of an output: the inferred or the declared shape, or neither.
+    /// Decides between the inferred and the declared shape of an output; neither may count.
     pub fn settled(
         &mut self,
-        node: &Node,
+        node: &OnnxNode,
         name: &str,
         inferred: Fact,
         declared: Option<&Description>,
@@ -75,7 +76,7 @@ impl Check {
             (Ok(value), declared) => {
                 let changed = match declared {
                     Some(declared) if !declared.admits(value.data_type, &value.dims) => {
-                        // What only follows from another shape is not told.
+                        // A difference that follows from a changed input adds no note.
                         if changed_input.is_none() {
                             self.differ.add(|| difference(node, name, &value, declared));
                         }
@@ -94,11 +95,11 @@ impl Check {
         }
     }
 
-    /// What the user should know.
+    /// Notes for the user.
     pub fn notes(self) -> Vec<String> {
         let [declared, upper] = self.on_data;
         let notes = [
-            self.differ.note("inferred shapes are taken where the file declares others"),
+            self.differ.note("inferred shapes replace different declared shapes"),
             declared.note("sizes that depend on data, planned as the file declares them"),
             upper.note("sizes that depend on data, planned at their upper bound"),
         ];
@@ -106,7 +107,7 @@ impl Check {
     }
 }
 
-fn difference(node: &Node, name: &str, value: &Value, declared: &Description) -> String {
+fn difference(node: &OnnxNode, name: &str, value: &Value, declared: &Description) -> String {
     let declared = match declared {
         Description::Tensor { data_type, .. } if *data_type != 0 && *data_type != value.data_type => {
             format!("element type {data_type} and shape {}", declared.shown())
@@ -122,20 +123,20 @@ fn difference(node: &Node, name: &str, value: &Value, declared: &Description) ->
     )
 }
 
-/// The shape that the file declares of a tensor whose size depends on data, within its upper bound: exact
-/// if the file declares all of it.
+/// The declared shape of a tensor whose size depends on data, if it is within the upper bound: exact if the
+/// file declares all dimensions.
 fn within(bound: &Value, declared: &Description) -> Option<Value> {
     let dims = declared.at_most(bound.data_type, &bound.dims)?;
     let found = Value { dims, ..bound.clone() };
     Some(if declared.shape().is_some() { found.exact() } else { found })
 }
 
-fn contradicted(unknown: &Unknown, declared: &Value, input: &str) -> Unknown {
+fn contradicted(unknown: &UnknownShape, declared: &Value, input: &str) -> UnknownShape {
     let reason = format!(
         "{}; the file declares {:?}, but for another shape of the input `{}`",
         unknown.reason,
         declared.dims,
         short(input)
     );
-    Unknown::because(&reason, unknown.follows)
+    UnknownShape::with_cause(&reason, unknown.is_dependent)
 }

@@ -1,109 +1,122 @@
-//! Walks through the nodes, and finds the rule of each.
+//! Infers nodes one by one: finds the rule of the operator, applies it, and records the result in a scope.
+//!
+//! Bodies and functions may run any number of times, so their cost is limited: nodes, names and numbers that
+//! are visited count as work ([`MAX_WORK`]), and element values and reasons that are kept have a limit in all.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::call::{Call, Slot};
-use super::declared::Check;
-use super::scope::{Fact, Scope, Setting, Unknown, domain, versions};
-use super::table::{FAMILIES, Family, MICROSOFT, NEWEST, WITH_BODIES};
-use super::value::{Data, Told, Value};
+use super::call::{CallInput, NodeCall};
+use super::declared::DeclarationCheck;
+use super::scope::{Fact, Scope, ScopeContext, UnknownShape, domain, versions};
+use super::table::{FAMILIES, MICROSOFT, NEWEST, RuleFamily, WITH_BODIES};
+use super::value::{Elements, Inferred, Value};
 use super::{bodies, bounds};
 use crate::error::short;
 use crate::import::onnx::bodies::BodyShapes;
 use crate::import::onnx::descriptions;
-use crate::import::onnx::messages::{Attribute, Function, Graph, Node};
+use crate::import::onnx::messages::{OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode};
 
-/// How much is done inside of bodies and functions, which may call each other: names and
-/// numbers of nodes that are looked at.
-const MOST_WORK: usize = 5_000_000;
+/// Limit of work in bodies and functions, which may call each other: visited nodes, with their names and
+/// numbers.
+const MAX_WORK: usize = 5_000_000;
 
-/// How many numbers of larger tensors are remembered in all.
-const MOST_NUMBERS: usize = 4_000_000;
+const WORK_EXCEEDED: &str = "shape inference in functions and bodies exceeds its limit of 5 million steps";
+/// Limit of element values that are kept for tensors of more than [`SMALL`] elements, in all.
+const MAX_VALUES: usize = 4_000_000;
 
-/// How many bytes of reasons are remembered in all.
-const MOST_TOLD: usize = 1 << 18;
+/// Limit in bytes of all reasons that are kept.
+const MAX_REASONS: usize = 1 << 18;
 
-/// Shapes have no more numbers, and are always remembered.
+/// A tensor that holds a shape has no more elements; elements of such tensors are always kept.
 const SMALL: usize = 32;
 
-/// Functions within functions.
-const DEEPEST: u32 = 16;
+/// Limit of functions that call functions.
+const MAX_FUNCTION_DEPTH: u32 = 16;
 
-pub(super) struct Engine<'b, 'm> {
-    rules: HashMap<(&'static str, &'static str), &'static Family>,
-    /// None where a name stands for several.
-    functions: HashMap<(&'m str, &'m str), Option<&'m Function>>,
+/// State of inference for one model.
+pub(super) struct ShapeInference<'b, 'm> {
+    /// By domain and operator type.
+    rules: HashMap<(&'static str, &'static str), &'static RuleFamily>,
+    /// Functions that the model defines, by domain and name; none if several have the same name.
+    functions: HashMap<(&'m str, &'m str), Option<&'m OnnxFunction>>,
+    /// Work done so far, see [`MAX_WORK`].
     work: usize,
-    numbers: usize,
-    /// Bytes of reasons that are remembered.
-    told: usize,
-    /// Stands for the others.
-    untold: Rc<str>,
+    /// Element values kept so far, see [`MAX_VALUES`].
+    values: usize,
+    /// Bytes of reasons kept so far, see [`MAX_REASONS`].
+    reasons: usize,
+    /// Replaces reasons beyond the limit.
+    short_reason: Rc<str>,
+    /// Functions that are being run.
     depth: u32,
     /// Values of symbolic dimensions.
     bound: &'b BTreeMap<String, u64>,
-    /// What is found in bodies, but not in those within functions, which may be run any number of times.
+    /// Shapes in bodies, except bodies within functions, which may run with different shapes.
     pub bodies: BodyShapes<'m>,
 }
 
-impl<'b, 'm> Engine<'b, 'm> {
-    pub fn new(functions: &'m [Function], bound: &'b BTreeMap<String, u64>) -> Self {
+impl<'b, 'm> ShapeInference<'b, 'm> {
+    pub fn new(functions: &'m [OnnxFunction], bound: &'b BTreeMap<String, u64>) -> Self {
         let all = FAMILIES
             .iter()
             .flat_map(|family| family.names.iter().map(move |name| ((family.domain, *name), family)));
-        let mut own = HashMap::new();
+        let mut defined = HashMap::new();
         for function in functions {
             let name = (domain(&function.domain), function.name.as_str());
-            own.entry(name).and_modify(|several| *several = None).or_insert(Some(function));
+            defined.entry(name).and_modify(|several| *several = None).or_insert(Some(function));
         }
         Self {
             rules: all.collect(),
-            functions: own,
+            functions: defined,
             work: 0,
-            numbers: 0,
-            told: 0,
-            untold: "its operator cannot tell the shape".into(),
+            values: 0,
+            reasons: 0,
+            short_reason: "the shape cannot be inferred".into(),
             depth: 0,
             bound,
             bodies: BodyShapes::default(),
         }
     }
 
-    pub fn initializers(&mut self, graph: &'m Graph, scope: &mut Scope<'_, 'm>) {
+    /// Defines the initializers of a graph or a body.
+    pub fn initializers(&mut self, graph: &'m OnnxGraph, scope: &mut Scope<'_, 'm>) {
         for tensor in &graph.initializer {
             if !scope.mentions(&tensor.name) {
                 continue;
             }
             let value = Value::of_tensor(tensor);
             let fact = value.ok_or_else(|| {
-                Unknown::new(format!("the shape of the initializer `{}` is invalid", short(&tensor.name)))
+                UnknownShape::new(format!(
+                    "the shape of the initializer `{}` is invalid",
+                    short(&tensor.name)
+                ))
             });
             self.define(&tensor.name, fact, scope);
         }
         for sparse in &graph.sparse_initializer {
             let Some(values) = &sparse.values else { continue };
             let value = super::value::sizes(&sparse.dims).and_then(|dims| Value::new(values.data_type, dims));
-            self.define(&values.name, value.map_err(Unknown::new), scope);
+            self.define(&values.name, value.map_err(UnknownShape::new), scope);
         }
     }
 
-    /// Those of a body, which count as work: a body may run any number of times.
-    pub fn body_initializers(&mut self, body: &'m Graph, scope: &mut Scope<'_, 'm>) {
+    /// Defines the initializers of a body. They count as work, as a body may run any number of times.
+    pub fn body_initializers(&mut self, body: &'m OnnxGraph, scope: &mut Scope<'_, 'm>) {
         self.work += body.initializer.len() + body.sparse_initializer.len() + body.output.len();
-        if self.work <= MOST_WORK {
+        if self.work <= MAX_WORK {
             self.initializers(body, scope);
         }
     }
 
-    /// Remembers what is known of a tensor.
+    /// Records the value of a tensor in a scope, without its elements if too many are kept already.
     pub fn define(&mut self, name: &'m str, mut fact: Fact, scope: &mut Scope<'_, 'm>) {
         if let Ok(value) = &mut fact {
-            let held = value.data.as_ref().map_or(0, Data::len);
-            if held > SMALL {
-                self.numbers += held;
+            let count = value.data.as_ref().map_or(0, Elements::len);
+            if count > SMALL {
+                self.values += count;
             }
-            if held > SMALL && self.numbers > MOST_NUMBERS {
+            if count > SMALL && self.values > MAX_VALUES {
                 value.data = None;
             }
         }
@@ -112,11 +125,11 @@ impl<'b, 'm> Engine<'b, 'm> {
         }
     }
 
-    /// In a body or a function, where limits hold.
-    pub fn node_into(&mut self, node: &'m Node, scope: &mut Scope<'_, 'm>) {
+    /// Infers a node of a function or a body, within the limit of work.
+    pub fn limited_node(&mut self, node: &'m OnnxNode, scope: &mut Scope<'_, 'm>) {
         self.work += cost(node);
-        let facts = if self.work > MOST_WORK {
-            vec![Err(Unknown::new("functions and bodies are nested too much")); node.output().len()]
+        let facts = if self.work > MAX_WORK {
+            vec![Err(UnknownShape::new(WORK_EXCEEDED)); node.output().len()]
         } else {
             self.outputs(node, scope)
         };
@@ -125,13 +138,13 @@ impl<'b, 'm> Engine<'b, 'm> {
         }
     }
 
-    /// Runs through the nodes of a body, in whose scope its inputs are. What it declares counts as in
-    /// the graph.
-    pub fn body(&mut self, body: &'m Graph, scope: &mut Scope<'_, 'm>) {
+    /// Infers the nodes of a body whose inputs `scope` defines. Shapes that the body declares count as in the
+    /// graph.
+    pub fn body(&mut self, body: &'m OnnxGraph, scope: &mut Scope<'_, 'm>) {
         self.body_initializers(body, scope);
         self.work += body.value_info.len() + body.input.len();
-        if self.work > MOST_WORK {
-            body.node.iter().for_each(|node| self.node_into(node, scope));
+        if self.work > MAX_WORK {
+            body.node.iter().for_each(|node| self.limited_node(node, scope));
             return;
         }
         let declared = descriptions::of_body(body, self.bound);
@@ -148,14 +161,14 @@ impl<'b, 'm> Engine<'b, 'm> {
         }
         for node in &body.node {
             self.work += cost(node);
-            if self.work > MOST_WORK {
-                self.node_into(node, scope);
+            if self.work > MAX_WORK {
+                self.limited_node(node, scope);
                 continue;
             }
             let facts = self.outputs(node, scope);
-            let changed = Check::changed_input(node, scope);
-            // Of shapes in bodies that differ from those declared, no note is made.
-            let mut check = Check::default();
+            let changed = DeclarationCheck::changed_input(node, scope);
+            // Notes are about the graph only, so the body gets a check of its own, whose notes are dropped.
+            let mut check = DeclarationCheck::default();
             for (name, fact) in node.output().iter().zip(facts) {
                 let fact = check.settled(node, name, fact, declared.get(name), changed);
                 self.define(name, fact, scope);
@@ -163,72 +176,84 @@ impl<'b, 'm> Engine<'b, 'm> {
         }
     }
 
-    /// Messages show a few reasons; the others are not remembered.
-    fn reason(&mut self, node: &Node, reason: &str) -> Unknown {
-        if self.told > MOST_TOLD {
-            return Unknown { reason: Rc::clone(&self.untold), follows: false };
+    /// Makes a reason; beyond [`MAX_REASONS`], a short text that takes no memory, as messages show only a few
+    /// reasons.
+    fn unknown(&mut self, reason: &str) -> UnknownShape {
+        if self.reasons > MAX_REASONS {
+            return UnknownShape { reason: Rc::clone(&self.short_reason), is_dependent: false };
         }
-        let unknown = Unknown::new(format!("{} {reason}", title(node)));
-        self.told += unknown.reason.len();
+        let unknown = UnknownShape::new(reason);
+        self.reasons += unknown.reason.len();
         unknown
     }
 
-    /// What is known of each output of a node. Where that fails as an input is not known, the reason is
-    /// why that is not, so that messages name the root cause.
-    pub fn outputs(&mut self, node: &'m Node, scope: &Scope<'_, 'm>) -> Vec<Fact> {
-        // Rules may count on an output.
+    /// Infers the outputs of a node. If the rule fails and the shape of an input is unknown, the outputs get
+    /// the reason of that input, so that messages name the root cause.
+    pub fn outputs(&mut self, node: &'m OnnxNode, scope: &Scope<'_, 'm>) -> Vec<Fact> {
+        // Rules divide by the number of outputs.
         if node.output().is_empty() {
             return Vec::new();
         }
         let mut cause = None;
-        let slots: Vec<Slot> = node
+        let inputs: Vec<CallInput> = node
             .input()
             .iter()
             .map(|name| match scope.get(name) {
-                _ if name.is_empty() => Slot::Absent,
-                Some(Ok(value)) => Slot::Known(value),
+                _ if name.is_empty() => CallInput::Absent,
+                Some(Ok(value)) => CallInput::Known(value),
                 Some(Err(unknown)) => {
                     cause.get_or_insert(unknown);
-                    Slot::Unknown
+                    CallInput::Unknown
                 }
-                None => Slot::Unknown,
+                None => CallInput::Unknown,
             })
             .collect();
-        match self.values(node, &slots, scope) {
+        match self.values(node, &inputs, scope) {
             Ok(values) => {
                 let mut facts: Vec<Fact> = values.into_iter().map(Ok).collect();
                 if facts.len() < node.output().len() {
-                    let missing = self.reason(node, "cannot tell the shape of this output");
+                    let missing =
+                        self.unknown(&format!("the shape rule of {} has no such output", title(node)));
                     facts.resize(node.output().len(), Err(missing));
                 }
                 facts
             }
             Err(reason) => {
                 let unknown = match cause {
-                    Some(cause) => Unknown { reason: Rc::clone(&cause.reason), follows: true },
-                    None => self.reason(node, &format!("cannot tell the shape: {reason}")),
+                    Some(cause) => UnknownShape { reason: Rc::clone(&cause.reason), is_dependent: true },
+                    None => self.unknown(&format!(
+                        "the output shape of {} cannot be inferred: {reason}",
+                        title(node)
+                    )),
                 };
                 vec![Err(unknown); node.output().len()]
             }
         }
     }
 
-    fn values(&mut self, node: &'m Node, slots: &[Slot], scope: &Scope<'_, 'm>) -> Told<Vec<Value>> {
-        let attributes = attributes(node, scope.setting);
+    /// Applies the rule of a node: that of a function of the model, of its operator, or of the bodies that it runs.
+    fn values(
+        &mut self,
+        node: &'m OnnxNode,
+        inputs: &[CallInput],
+        scope: &Scope<'_, 'm>,
+    ) -> Inferred<Vec<Value>> {
+        let attributes = attributes(node, scope.context);
         let domain = domain(node.domain());
         if let Some(function) = self.functions.get(&(domain, node.op_type())) {
             let Some(function) = *function else {
-                return Err("the file has several functions of this name".to_owned());
+                return Err("the file defines several functions of this name".to_owned());
             };
-            let call = Call { node, version: 0, inputs: slots, attributes: &attributes };
+            let call = NodeCall { node, version: 0, inputs, attributes: &attributes };
             return self.function(function, &call);
         }
-        let version = scope.setting.versions.get(domain).copied();
+        let version = scope.context.versions.get(domain).copied();
         let version = match (version, domain) {
             (Some(version), _) => version,
             (None, MICROSOFT) => 1,
             (None, _) => {
-                return Err(format!("the file does not say which version of the domain `{domain}` it uses"));
+                let name = if domain.is_empty() { "ai.onnx" } else { domain };
+                return Err(format!("the file imports no operator set of the domain `{name}`"));
             }
         };
         let with_bodies = WITH_BODIES.iter().find(|(name, _)| domain.is_empty() && *name == node.op_type());
@@ -236,12 +261,12 @@ impl<'b, 'm> Engine<'b, 'm> {
         let since = match (with_bodies, rule) {
             (Some((_, since)), _) => *since,
             (None, Some(family)) => family.since,
-            (None, None) => return Err("this operator is not known".to_owned()),
+            (None, None) => return Err("the operator has no shape rule".to_owned()),
         };
         if version < since || (domain.is_empty() && version > NEWEST) {
-            return Err(format!("versions {since} to {NEWEST} of this operator are known, not {version}"));
+            return Err(format!("its shape rule supports operator sets {since} to {NEWEST}, not {version}"));
         }
-        let call = Call { node, version, inputs: slots, attributes: &attributes };
+        let call = NodeCall { node, version, inputs, attributes: &attributes };
         match (rule, node.op_type()) {
             (Some(family), _) => (family.rule)(&call).and_then(|outputs| bounds::of(&call, outputs)),
             (None, "If") => bodies::branch(self, &call, scope),
@@ -250,21 +275,21 @@ impl<'b, 'm> Engine<'b, 'm> {
         }
     }
 
-    /// Runs through a function of the model's own.
-    fn function(&mut self, function: &'m Function, call: &Call<'_, 'm>) -> Told<Vec<Value>> {
-        if self.depth >= DEEPEST {
-            return Err(format!("functions call each other more than {DEEPEST} deep"));
+    /// Infers a call of a function that the model defines, in a scope of its own.
+    fn function(&mut self, function: &'m OnnxFunction, call: &NodeCall<'_, 'm>) -> Inferred<Vec<Value>> {
+        if self.depth >= MAX_FUNCTION_DEPTH {
+            return Err(format!("functions are nested more than {MAX_FUNCTION_DEPTH} deep"));
         }
-        // What every call costs besides the nodes.
+        // The cost of a call besides its nodes.
         self.work += function.attribute_proto.len() + function.opset_import.len() + function.output.len();
-        if self.work > MOST_WORK {
-            return Err("functions and bodies are nested too much".to_owned());
+        if self.work > MAX_WORK {
+            return Err(WORK_EXCEEDED.to_owned());
         }
         let defaults = function.attribute_proto.iter().map(|attribute| (&*attribute.name, attribute));
-        let mut given: HashMap<&'m str, &'m Attribute> = defaults.collect();
+        let mut given: HashMap<&'m str, &'m OnnxAttribute> = defaults.collect();
         given.extend(call.attributes.iter().copied());
-        let setting = Setting { versions: versions(&function.opset_import), given: Some(given) };
-        let mut scope = Scope::of_function(&setting);
+        let context = ScopeContext { versions: versions(&function.opset_import), given: Some(given) };
+        let mut scope = Scope::of_function(&context);
         for (name, fact) in function.input.iter().zip(bodies::facts_of(call)) {
             if let Some(fact) = fact {
                 self.define(name, fact, &mut scope);
@@ -272,23 +297,24 @@ impl<'b, 'm> Engine<'b, 'm> {
         }
         self.depth += 1;
         for node in &function.node {
-            self.node_into(node, &mut scope);
+            self.limited_node(node, &mut scope);
         }
         self.depth -= 1;
         let fact = |name: &String| match scope.get(name) {
             Some(Ok(value)) => Ok(value.clone()),
-            Some(Err(unknown)) => Err(format!("inside, {}", unknown.reason)),
+            Some(Err(unknown)) => Err(format!("in the function, {}", unknown.reason)),
             None => Err(format!("the function does not define its output `{name}`")),
         };
         function.output.iter().map(fact).collect()
     }
 }
 
-/// The attributes of a node, where those of the caller of a function are put in.
-fn attributes<'m>(node: &'m Node, setting: &Setting<'m>) -> Vec<(&'m str, &'m Attribute)> {
+/// The attributes of a node. In a function, references to attributes of the function are replaced by the
+/// values that the caller gives.
+fn attributes<'m>(node: &'m OnnxNode, context: &ScopeContext<'m>) -> Vec<(&'m str, &'m OnnxAttribute)> {
     let all = node.attribute.iter().filter_map(|attribute| {
         let reference = attribute.ref_attr_name.as_str();
-        match &setting.given {
+        match &context.given {
             Some(given) if !reference.is_empty() => {
                 given.get(reference).map(|caller| (&*attribute.name, *caller))
             }
@@ -298,14 +324,15 @@ fn attributes<'m>(node: &'m Node, setting: &Setting<'m>) -> Vec<(&'m str, &'m At
     all.collect()
 }
 
-fn cost(node: &Node) -> usize {
+/// Work of one visit of a node: in proportion to its names and numbers.
+fn cost(node: &OnnxNode) -> usize {
     let numbers = node.attribute.iter().map(|attribute| attribute.ints.len() + attribute.floats.len() + 1);
     let names = node.input().iter().chain(node.output().iter()).map(|name| 1 + name.len() / 16);
     10 + numbers.sum::<usize>() + names.sum::<usize>()
 }
 
-/// How messages name a node.
-pub(super) fn title(node: &Node) -> String {
+/// The name of a node in messages: `node NAME (TYPE)`.
+pub(super) fn title(node: &OnnxNode) -> String {
     let (name, op_type) = (short(node.title()), short(node.op_type()));
     match node.domain() {
         "" | "ai.onnx" => format!("node `{name}` ({op_type})"),

@@ -1,39 +1,41 @@
-//! The same elements in another shape or order, or several times.
+//! Operators that change the shape or the order of elements, or repeat them.
 
-use super::call::Call;
+use super::call::NodeCall;
 use super::value::{
-    Told, Value, axes, axis, broadcast, broadcast_source, count, place, product, size, sizes,
+    Inferred, Value, axes, axis, broadcast, broadcast_source, count, flat_index, product, size, sizes,
 };
 
-pub(super) fn reshape(call: &Call) -> Told<Vec<Value>> {
+/// `Reshape`: a target dimension of 0 copies that of the input, and one of -1 follows from the others.
+pub(super) fn reshape(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let Some(target) = call.numbers_since(5, "shape", 1)? else { return Err("it lacks a shape".to_owned()) };
     let mut dims = Vec::new();
-    let mut open = None;
+    let mut inferred_axis = None;
     for (axis, &wanted) in target.iter().enumerate() {
         dims.push(match wanted {
             0 if !call.flag("allowzero", false) => input.dim(axis)?,
-            -1 if open.is_none() => {
-                open = Some(axis);
+            -1 if inferred_axis.is_none() => {
+                inferred_axis = Some(axis);
                 1
             }
             _ => size(wanted)?,
         });
     }
     let (count, others) = (product(&input.dims)?, product(&dims)?);
-    if let Some(open) = open {
-        // Dimensions that are handed on bound what is left for the open one: their quotient is exact.
+    if let Some(axis) = inferred_axis {
+        // If a bounded input has dimensions that the target copies, they cancel out of the quotient. So
+        // the quotient bounds the inferred dimension, too.
         if others == 0 || !(count.is_multiple_of(others) || input.is_upper()) {
-            return Err(format!("{:?} cannot be brought to shape {target:?}", input.dims));
+            return Err(format!("shape {:?} cannot be reshaped to {target:?}", input.dims));
         }
-        dims[open] = count / others;
+        dims[axis] = count / others;
     } else if count != others && !input.is_upper() {
-        return Err(format!("{:?} cannot be brought to shape {target:?}", input.dims));
+        return Err(format!("shape {:?} cannot be reshaped to {target:?}", input.dims));
     }
     Ok(vec![input.reshaped(dims)?])
 }
 
-pub(super) fn flatten(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn flatten(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let number = call.int("axis", 1);
     let rank = input.rank();
@@ -42,25 +44,25 @@ pub(super) fn flatten(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![input.reshaped(vec![product(rows)?, product(columns)?])?])
 }
 
-pub(super) fn squeeze(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn squeeze(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
-    let gone = match call.numbers_since(13, "axes", 1)? {
+    let removed = match call.numbers_since(13, "axes", 1)? {
         Some(numbers) => axes(numbers, input.rank())?,
         None => (0..input.rank()).filter(|&axis| input.dims[axis] == 1).collect(),
     };
-    if let Some(&wrong) = gone.iter().find(|&&axis| input.dims[axis] != 1) {
-        return Err(format!("axis {wrong} of {:?} is not 1", input.dims));
+    if let Some(&wrong) = removed.iter().find(|&&axis| input.dims[axis] != 1) {
+        return Err(format!("axis {wrong} of shape {:?} is not 1", input.dims));
     }
-    let kept = input.dims.iter().enumerate().filter(|(axis, _)| !gone.contains(axis));
+    let kept = input.dims.iter().enumerate().filter(|(axis, _)| !removed.contains(axis));
     Ok(vec![input.reshaped(kept.map(|(_, &dim)| dim).collect())?])
 }
 
-pub(super) fn unsqueeze(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn unsqueeze(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let Some(numbers) = call.numbers_since(13, "axes", 1)? else { return Err("it lacks axes".to_owned()) };
     let rank = input.rank() + numbers.len();
     if numbers.len() > 64 {
-        return Err(format!("{} new axes are too many", numbers.len()));
+        return Err(format!("it inserts {} axes, more than the limit of 64", numbers.len()));
     }
     let new = axes(numbers, rank)?;
     let mut old = input.dims.iter().copied();
@@ -68,7 +70,7 @@ pub(super) fn unsqueeze(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![input.reshaped(dims.collect())?])
 }
 
-pub(super) fn transpose(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn transpose(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let order = match call.ints("perm") {
         // Some exporters write an empty list for a scalar.
@@ -76,70 +78,72 @@ pub(super) fn transpose(call: &Call) -> Told<Vec<Value>> {
         _ => (0..input.rank()).rev().collect(),
     };
     if order.len() != input.rank() {
-        return Err(format!("its attribute `perm` is {order:?} for {:?}", input.dims));
+        return Err(format!("its attribute `perm` is {order:?} for shape {:?}", input.dims));
     }
     let dims = order.iter().map(|&axis| input.dims[axis]).collect();
     let source = |at: &[u64]| {
         let mut from = vec![0; at.len()];
         order.iter().zip(at).for_each(|(&axis, &along)| from[axis] = along);
-        place(&input.dims, from.into_iter())
+        flat_index(&input.dims, from.into_iter())
     };
     Ok(vec![input.rearranged(dims, source)?])
 }
 
-pub(super) fn expand(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn expand(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let dims = broadcast(&[&input.dims, &sizes(call.numbers(1)?)?])?;
     Ok(vec![input.rearranged(dims, |at| broadcast_source(&input.dims, at))?])
 }
 
-pub(super) fn tile(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn tile(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let repeats = if call.version >= 6 {
         sizes(call.numbers(1)?)?
     } else {
-        // How often, along one axis.
+        // Before version 6, inputs gave a number of repeats and one axis.
         let along = axis(call.number(2)?, input.rank())?;
         let mut repeats = vec![1; input.rank()];
         repeats[along] = size(call.number(1)?)?;
         repeats
     };
     if repeats.len() != input.rank() {
-        return Err(format!("{repeats:?} are not as many repeats as {:?} has axes", input.dims));
+        return Err(format!("its repeats {repeats:?} do not match the axes of shape {:?}", input.dims));
     }
     let all = input.dims.iter().zip(repeats).map(|(&dim, times)| dim.checked_mul(times));
     let dims = all.collect::<Option<Vec<_>>>().ok_or("a dimension of its output exceeds 64 bits")?;
-    let source = |at: &[u64]| place(&input.dims, at.iter().zip(&input.dims).map(|(along, dim)| along % dim));
+    let source =
+        |at: &[u64]| flat_index(&input.dims, at.iter().zip(&input.dims).map(|(along, dim)| along % dim));
     Ok(vec![input.rearranged(dims, source)?])
 }
 
-fn image(input: &Value) -> Told<[u64; 4]> {
+/// Batch, channels, height and width.
+fn image(input: &Value) -> Inferred<[u64; 4]> {
     let dims = input.dims.as_slice().try_into();
-    dims.map_err(|_| format!("its input of shape {:?} is no batch of images", input.dims))
+    dims.map_err(|_| format!("its input of shape {:?} does not have four axes", input.dims))
 }
 
-fn block(call: &Call) -> Told<u64> {
+fn block(call: &NodeCall) -> Inferred<u64> {
     let block = size(call.required_int("blocksize")?)?;
-    if block == 0 { Err("it has blocks of no size".to_owned()) } else { Ok(block) }
+    if block == 0 { Err("its block size is 0".to_owned()) } else { Ok(block) }
 }
 
-pub(super) fn depth_to_space(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn depth_to_space(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (input, block) = (call.input(0)?, block(call)?);
     let [batch, channels, height, width] = image(input)?;
     let in_block = block.checked_mul(block).ok_or("its blocks exceed 64 bits")?;
     let grown = height.checked_mul(block).zip(width.checked_mul(block));
     let (height, width) = grown.ok_or("a dimension of its output exceeds 64 bits")?;
     if channels % in_block != 0 {
-        return Err(format!("{channels} channels are not made of blocks of {in_block}"));
+        return Err(format!("{channels} channels are not a multiple of the block size {in_block}"));
     }
     Ok(vec![Value::new(input.data_type, [batch, channels / in_block, height, width])?])
 }
 
-pub(super) fn space_to_depth(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn space_to_depth(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (input, block) = (call.input(0)?, block(call)?);
     let [batch, channels, height, width] = image(input)?;
     if height % block != 0 || width % block != 0 {
-        return Err(format!("{:?} is not made of blocks of {block} by {block}", input.dims));
+        return Err(format!("shape {:?} is not a multiple of the block size {block}", input.dims));
     }
     let grown = block.checked_mul(block).and_then(|in_block| channels.checked_mul(in_block));
     let channels = grown.ok_or("a dimension of its output exceeds 64 bits")?;

@@ -1,73 +1,77 @@
-//! Tensors from nothing, or from the shape of another.
+//! Operators that create tensors: constants, shapes, ranges and random elements.
 
-use super::call::Call;
-use super::value::{Data, Told, Value, axis, few, product, size, sizes, types};
-use crate::import::onnx::messages::Attribute;
+use super::call::NodeCall;
+use super::value::{Elements, Inferred, Value, axis, few, product, size, sizes, types};
+use crate::import::onnx::messages::OnnxAttribute;
 
-pub(super) fn constant(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn constant(call: &NodeCall) -> Inferred<Vec<Value>> {
     let value = call.attributes.iter().find_map(|(name, attribute)| constant_of(name, attribute));
-    value.ok_or("it has no value of a known kind")?.map(|value| vec![value])
+    value.ok_or("it has no value attribute of a supported type")?.map(|value| vec![value])
 }
 
-fn constant_of(name: &str, attribute: &Attribute) -> Option<Told<Value>> {
-    let reals = |dims: Vec<u64>, numbers: &[f32]| {
+/// The value of an attribute of `Constant`; none for other attributes.
+fn constant_of(name: &str, attribute: &OnnxAttribute) -> Option<Inferred<Value>> {
+    let floats = |dims: Vec<u64>, numbers: &[f32]| {
         let numbers = numbers.iter().take(2000).map(|&number| number.into()).collect();
-        Value::with(types::FLOAT, dims, Some(Data::Real(numbers)))
+        Value::with(types::FLOAT, dims, Some(Elements::Floats(numbers)))
     };
     Some(match (name, &attribute.t, &attribute.sparse_tensor) {
         ("value", Some(tensor), _) => {
-            Value::of_tensor(tensor).ok_or_else(|| "its value has a shape that cannot be".to_owned())
+            Value::of_tensor(tensor).ok_or_else(|| "its value has an invalid shape".to_owned())
         }
         ("sparse_value", _, Some(sparse)) => {
             let data_type = sparse.values.as_ref().map_or(0, |values| values.data_type);
             sizes(&sparse.dims).and_then(|dims| Value::new(data_type, dims))
         }
-        ("value_float", ..) => reals(Vec::new(), &[attribute.f]),
-        ("value_floats", ..) => reals(vec![attribute.floats.len() as u64], &attribute.floats),
-        ("value_int", ..) => Value::whole(types::INT64, Vec::new(), vec![attribute.i]),
+        ("value_float", ..) => floats(Vec::new(), &[attribute.f]),
+        ("value_floats", ..) => floats(vec![attribute.floats.len() as u64], &attribute.floats),
+        ("value_int", ..) => Value::of_integers(types::INT64, Vec::new(), vec![attribute.i]),
         ("value_ints", ..) => {
             let numbers = attribute.ints.iter().take(2000).copied().collect();
-            Value::whole(types::INT64, vec![attribute.ints.len() as u64], numbers)
+            Value::of_integers(types::INT64, vec![attribute.ints.len() as u64], numbers)
         }
         ("value_string", ..) => Value::new(types::STRING, Vec::new()),
         _ => return None,
     })
 }
 
-pub(super) fn constant_of_shape(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn constant_of_shape(call: &NodeCall) -> Inferred<Vec<Value>> {
     let dims = sizes(call.numbers(0)?)?;
     let element = match call.attribute("value").and_then(|attribute| attribute.t.as_deref()) {
-        Some(tensor) => Value::of_tensor(tensor).ok_or("its value has a shape that cannot be")?,
-        None => Value::with(types::FLOAT, [1], Some(Data::Real([0.0].into())))?,
+        Some(tensor) => Value::of_tensor(tensor).ok_or("its value has an invalid shape")?,
+        None => Value::with(types::FLOAT, [1], Some(Elements::Floats([0.0].into())))?,
     };
     let count = few(&dims);
     let data = count.and_then(|count| element.data?.pick(std::iter::repeat_n(Some(0), count)));
     Ok(vec![Value::with(element.data_type, dims, data)?])
 }
 
-pub(super) fn shape(call: &Call) -> Told<Vec<Value>> {
+/// `Shape`: the dimensions, from version 15 on of a range of axes.
+pub(super) fn shape(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let rank = super::value::count(input.rank());
-    let place = |name, default| {
+    let bound = |name, default| {
         let number = if call.version < 15 { default } else { call.int(name, default) };
         let from_start = if number < 0 { number.saturating_add(rank) } else { number };
         usize::try_from(from_start.clamp(0, rank)).unwrap_or(0)
     };
-    let (start, end) = (place("start", 0), place("end", rank));
+    let (start, end) = (bound("start", 0), bound("end", rank));
     let numbers: Vec<i64> =
         input.dims.get(start..end).unwrap_or(&[]).iter().map(|&dim| dim.cast_signed()).collect();
-    Ok(vec![Value::whole(types::INT64, [numbers.len() as u64], numbers)?])
+    Ok(vec![Value::of_integers(types::INT64, [numbers.len() as u64], numbers)?])
 }
 
-pub(super) fn count(call: &Call) -> Told<Vec<Value>> {
+/// `Size`: the number of elements.
+pub(super) fn count(call: &NodeCall) -> Inferred<Vec<Value>> {
     let count = product(&call.input(0)?.dims)?;
-    let count = i64::try_from(count).map_err(|_| "there are more elements than 63 bits can count")?;
-    Ok(vec![Value::whole(types::INT64, Vec::new(), vec![count])?])
+    let count = i64::try_from(count).map_err(|_| "the number of elements exceeds 63 bits")?;
+    Ok(vec![Value::of_integers(types::INT64, Vec::new(), vec![count])?])
 }
 
-pub(super) fn range(call: &Call) -> Told<Vec<Value>> {
+/// `Range`: as many elements as steps from the start to before the limit.
+pub(super) fn range(call: &NodeCall) -> Inferred<Vec<Value>> {
     let data_type = call.input(0)?.data_type;
-    if call.input(0)?.data.as_ref().is_some_and(|data| data.whole().is_some()) {
+    if call.input(0)?.data.as_ref().is_some_and(|data| data.integers().is_some()) {
         let (start, limit, delta) = (call.number(0)?, call.number(1)?, call.number(2)?);
         let (start, step) = (i128::from(start), i128::from(delta));
         if step == 0 {
@@ -75,39 +79,39 @@ pub(super) fn range(call: &Call) -> Told<Vec<Value>> {
         }
         let distance = (i128::from(limit) - start) * step.signum();
         let count = if distance <= 0 { 0 } else { (distance + step.abs() - 1) / step.abs() };
-        let count = u64::try_from(count).map_err(|_| "it exceeds 64 bits")?;
-        let number = |place: u64| i64::try_from(start + i128::from(place) * step).ok();
+        let count = u64::try_from(count).map_err(|_| "its length exceeds 64 bits")?;
+        let number = |index: u64| i64::try_from(start + i128::from(index) * step).ok();
         let numbers = few(&[count]).and_then(|_| (0..count).map(number).collect::<Option<Vec<_>>>());
-        let data = numbers.map(|numbers| Data::Whole(numbers.into()));
+        let data = numbers.map(|numbers| Elements::Integers(numbers.into()));
         return Ok(vec![Value::with(data_type, [count], data)?]);
     }
     let number = |input: usize| match call.real_numbers(input)? {
-        &[one] => Ok(one),
-        other => Err(format!("its input {input} should be one number, not {}", other.len())),
+        &[number] => Ok(number),
+        numbers => Err(format!("its input {input} should have one element, not {}", numbers.len())),
     };
     let (start, limit, delta) = (number(0)?, number(1)?, number(2)?);
     let distance = limit - start;
     let distance = if data_type == types::FLOAT { f64::from(distance as f32) } else { distance };
     let count = (distance / delta).ceil();
     if !count.is_finite() {
-        return Err(format!("from {start} to {limit} by {delta} is no range"));
+        return Err(format!("the range from {start} to {limit} by {delta} is not finite"));
     }
     if count >= 9e15 {
-        return Err("it exceeds 53 bits".to_owned());
+        return Err("its length exceeds 53 bits".to_owned());
     }
     Ok(vec![Value::new(data_type, [size(count.max(0.0) as i64)?])?])
 }
 
-pub(super) fn eye_like(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn eye_like(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     Ok(vec![input.like(call.data_type("dtype", input.data_type)?)])
 }
 
-pub(super) fn one_hot(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn one_hot(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (indices, values) = (call.input(0)?, call.input(2)?);
     // The depth may be a floating-point number.
     let depth = match &call.input(1)?.data {
-        Some(Data::Real(numbers)) if matches!(numbers[..], [number] if (0.0..1e15).contains(&number)) => {
+        Some(Elements::Floats(numbers)) if matches!(numbers[..], [number] if (0.0..1e15).contains(&number)) => {
             numbers[0] as i64
         }
         _ => call.number(1)?,
@@ -119,13 +123,13 @@ pub(super) fn one_hot(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![Value::new(values.data_type, dims)?])
 }
 
-/// Random numbers of a given shape.
-pub(super) fn drawn(call: &Call) -> Told<Vec<Value>> {
+/// Random elements of a given shape.
+pub(super) fn drawn(call: &NodeCall) -> Inferred<Vec<Value>> {
     let dims = sizes(call.required_ints("shape")?)?;
     Ok(vec![Value::new(call.data_type("dtype", types::FLOAT)?, dims)?])
 }
 
-pub(super) fn multinomial(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn multinomial(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let dims = [input.dim(0)?, size(call.int("sample_size", 1))?];
     Ok(vec![Value::new(call.data_type("dtype", types::INT32)?, dims)?])

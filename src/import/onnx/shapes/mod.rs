@@ -1,10 +1,13 @@
-//! Shape inference: what the file does not say of its tensors, computed from inputs,
-//! attributes, and the few numbers that shapes are made of.
+//! Shape inference: shapes missing from ONNX files, computed from the shapes of inputs, the attributes of
+//! nodes, and the values of small tensors that shapes depend on.
 //!
-//! Every dimension is a number here; symbolic ones are bound before. Each operator has a
-//! rule (`table`), which gives its outputs or says why it cannot. So a size is never guessed:
-//! where a rule does not know, the tensor has no size but what the file says, and if that says
-//! nothing, the reason is told. What the file says and what is computed must agree.
+//! Every dimension is a number here, as symbolic dimensions are bound before. The rule of an operator
+//! (`table`) returns the shapes of the outputs or the reason why it cannot, so a size is never guessed.
+//! If a rule returns no shape, the shape that the file declares counts (`declared`); if there is none, the
+//! reason becomes part of the error message. If the two shapes differ, the inferred one counts.
+//!
+//! Cost: one visit for each node of the graph, and for each run of a body or function up to a limit of
+//! work (`engine`).
 //!
 //! Rules follow the standard (<https://onnx.ai/onnx/operators/>) and, where that leaves a
 //! choice, ONNX's own shape inference.
@@ -39,87 +42,89 @@ mod values;
 
 use super::bodies::BodyShapes;
 use super::descriptions::{Description, Descriptions};
-use super::messages::{Graph, Model};
-use super::unshaped::{Outcome, Reason};
+use super::messages::{OnnxGraph, OnnxModel};
+use super::unshaped::{InferredShape, UnshapedReason};
 use crate::import::{ImportError, ImportOptions};
-use declared::Check;
-use engine::Engine;
-use scope::{Fact, Scope, Setting, Unknown};
+use declared::DeclarationCheck;
+use engine::ShapeInference;
+use scope::{Fact, Scope, ScopeContext, UnknownShape};
 use value::Value;
 
-/// What inference finds of each tensor, by number.
-pub(super) struct Inferred<'m> {
+/// Result of inference for all tensors of a model.
+pub(super) struct InferredShapes<'m> {
+    /// By tensor number; none for a tensor that no node writes.
     facts: Vec<Option<Fact>>,
-    /// What the user should know of shapes that differ from those declared.
+    /// Notes for the user: inferred shapes that differ from declared ones, and upper bounds.
     pub(super) notes: Vec<String>,
-    /// Of the bodies that are run.
+    /// Shapes in the bodies that were inferred.
     pub(super) bodies: BodyShapes<'m>,
 }
 
-impl Inferred<'_> {
-    /// Hands out what was found of a tensor.
-    pub(super) fn take(&mut self, number: usize) -> Outcome {
-        self.facts[number].take().map_or(Outcome::Nothing, outcome)
+impl InferredShapes<'_> {
+    /// Returns the inferred shape of a tensor and removes it.
+    pub(super) fn take(&mut self, number: usize) -> InferredShape {
+        self.facts[number].take().map_or(InferredShape::NotInferred, outcome)
     }
 }
 
-fn outcome(fact: Fact) -> Outcome {
+fn outcome(fact: Fact) -> InferredShape {
     match fact {
         Ok(value) => {
-            let upper = value.is_upper();
-            Outcome::Shape { data_type: value.data_type, dims: value.dims, upper }
+            let is_upper_bound = value.is_upper();
+            InferredShape::Shape { data_type: value.data_type, dims: value.dims, is_upper_bound }
         }
-        Err(Unknown { follows: true, .. }) => Outcome::Unknown(Reason::Follows),
-        Err(Unknown { reason, .. }) => Outcome::Unknown(Reason::Own(reason)),
+        Err(UnknownShape { is_dependent: true, .. }) => InferredShape::Unknown(UnshapedReason::Dependent),
+        Err(UnknownShape { reason, .. }) => InferredShape::Unknown(UnshapedReason::Cause(reason)),
     }
 }
 
-/// Infers the shapes of all tensors that nodes write. The result owns all that it holds.
+/// Infers the shapes of all tensors that nodes write, in an order in which producers come first.
 ///
 /// # Errors
-/// A tensor cannot hold the value that `options` gives it.
+/// [`ImportError::Value`] or [`ImportError::InputShape`] if a value or a shape in `options` contradicts its
+/// tensor, [`ImportError::Invalid`] if the import is cancelled.
 pub(super) fn infer<'m>(
-    model: &'m Model,
-    graph: &'m Graph,
+    model: &'m OnnxModel,
+    graph: &'m OnnxGraph,
     descriptions: &Descriptions<'m>,
     options: &ImportOptions,
-) -> Result<Inferred<'m>, ImportError> {
+) -> Result<InferredShapes<'m>, ImportError> {
     values::check_names(options, descriptions)?;
-    let setting = Setting { versions: scope::versions(&model.opset_import), given: None };
-    let mut scope = Scope::of_graph(&descriptions.names, &setting);
-    let mut engine = Engine::new(&model.functions, &descriptions.bound);
-    let open = Unknown::new("the input has no fixed shape");
+    let context = ScopeContext { versions: scope::versions(&model.opset_import), given: None };
+    let mut scope = Scope::of_graph(&descriptions.names, &context);
+    let mut inference = ShapeInference::new(&model.functions, &descriptions.bound);
+    let unknown_input = UnknownShape::new("the input has no fixed shape");
     for input in &graph.input {
         let number = descriptions.names.get(&input.name);
         let value = number.and_then(|number| {
             let value = value_of(descriptions.declared(number)?)?;
             Some(value.changed(descriptions.is_changed(number)))
         });
-        let fact = value.ok_or_else(|| open.clone());
-        engine.define(&input.name, values::set(fact, &input.name, options)?, &mut scope);
+        let fact = value.ok_or_else(|| unknown_input.clone());
+        inference.define(&input.name, values::set(fact, &input.name, options)?, &mut scope);
     }
-    engine.initializers(graph, &mut scope);
-    let mut check = Check::default();
-    for place in order::order(&graph.node, &descriptions.names) {
+    inference.initializers(graph, &mut scope);
+    let mut check = DeclarationCheck::default();
+    for index in order::order(&graph.node, &descriptions.names) {
         options.go_on()?;
-        let node = &graph.node[place];
-        let facts = engine.outputs(node, &scope);
-        let changed = Check::changed_input(node, &scope);
+        let node = &graph.node[index];
+        let facts = inference.outputs(node, &scope);
+        let changed = DeclarationCheck::changed_input(node, &scope);
         for (name, fact) in node.output().iter().zip(facts) {
             let Some(number) = descriptions.names.get(name) else { continue };
             let fact = match descriptions.given(name) {
                 Some(given) => Ok(values::shaped(&fact, name, given)?),
                 None => check.settled(node, name, fact, descriptions.declared(number), changed),
             };
-            engine.define(name, values::set(fact, name, options)?, &mut scope);
+            inference.define(name, values::set(fact, name, options)?, &mut scope);
         }
     }
     let notes = check.notes();
-    let bodies = std::mem::take(&mut engine.bodies);
-    Ok(Inferred { facts: scope.into_facts(), notes, bodies })
+    let bodies = std::mem::take(&mut inference.bodies);
+    Ok(InferredShapes { facts: scope.into_facts(), notes, bodies })
 }
 
-/// None unless everything is known.
+/// The declared tensor without elements; none unless its type and all dimensions are numbers.
 fn value_of(description: &Description) -> Option<Value> {
     let Description::Tensor { data_type, .. } = description else { return None };
     description.element_type()?;

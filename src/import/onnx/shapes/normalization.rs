@@ -1,37 +1,38 @@
-//! Normalizations.
+//! Normalization layers.
 
-use super::call::Call;
-use super::value::{Told, Value, axis, types};
+use super::call::NodeCall;
+use super::value::{Inferred, Value, axis, types};
 
-/// In training, with means and variances.
-pub(super) fn batch(call: &Call) -> Told<Vec<Value>> {
+/// `BatchNormalization`: the output and, in training, means and variances.
+pub(super) fn batch(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let mut outputs = vec![input.like(input.data_type)];
     if call.outputs() > 1 {
         let (mean, variance) = (call.input(3)?, call.input(4)?);
         let statistics = [mean, variance].map(|value| value.like(value.data_type));
         outputs.extend(statistics.iter().cloned());
-        // Before version 14: those that were saved.
+        // Before version 14, two more outputs held the saved statistics.
         outputs.extend(statistics);
     }
     Ok(outputs)
 }
 
-/// With the mean and the inverse deviation.
-pub(super) fn layer(call: &Call) -> Told<Vec<Value>> {
+/// `LayerNormalization`: output, mean and inverse standard deviation.
+pub(super) fn layer(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (output, statistics) = layered(call)?;
     Ok(vec![output, statistics.clone(), statistics])
 }
 
-/// With the inverse root of the mean square.
-pub(super) fn root_mean_square(call: &Call) -> Told<Vec<Value>> {
+/// `RMSNormalization`: output and inverse root mean square.
+pub(super) fn root_mean_square(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (output, statistics) = layered(call)?;
     Ok(vec![output, statistics])
 }
 
-fn layered(call: &Call) -> Told<(Value, Value)> {
+/// The output and the statistics over all axes from `axis` on.
+fn layered(call: &NodeCall) -> Inferred<(Value, Value)> {
     let input = call.input(0)?;
-    // Mixed types are computed in that of the scale.
+    // The output has the type of the scale, which may differ from that of the input.
     let data_type = call.optional(1)?.map_or(input.data_type, |scale| scale.data_type);
     let begin = axis(call.int("axis", -1), input.rank())?;
     let mut dims = input.dims.clone();
@@ -40,8 +41,8 @@ fn layered(call: &Call) -> Told<(Value, Value)> {
     Ok((input.like(data_type), statistics))
 }
 
-/// After a sum, which may be put out as well.
-pub(super) fn skip(call: &Call) -> Told<Vec<Value>> {
+/// `SkipLayerNormalization`: output, mean, inverse standard deviation, and the sum of input and skip.
+pub(super) fn skip(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let mut dims = input.dims.clone();
     if let Some(last) = dims.last_mut() {
@@ -52,8 +53,8 @@ pub(super) fn skip(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![output.clone(), statistics.clone(), statistics, output])
 }
 
-/// Of embedded words, with the lengths of masks.
-pub(super) fn embed(call: &Call) -> Told<Vec<Value>> {
+/// `EmbedLayerNormalization`: output, length of each mask, and the sum of the embeddings.
+pub(super) fn embed(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (words, table) = (call.input(0)?, call.input(2)?);
     let output = Value::new(table.data_type, [words.dim(0)?, words.dim(1)?, table.dim(1)?])?;
     Ok(vec![output.clone(), Value::new(types::INT32, [words.dim(0)?])?, output])

@@ -1,10 +1,10 @@
-//! Axes that are summed up, searched or sorted.
+//! Reductions, `ArgMax`, `TopK` and losses.
 
 use super::arithmetic;
-use super::call::Call;
-use super::value::{Data, Told, Value, axes, axis, coordinates, few, place, size, types};
+use super::call::NodeCall;
+use super::value::{Elements, Inferred, Value, axes, axis, coordinates, few, flat_index, size, types};
 
-pub(super) fn reduce(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn reduce(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let since = if call.node.op_type() == "ReduceSum" { 13 } else { 18 };
     let numbers = match (call.numbers_since(since, "axes", 1), bounded(call, input, since)) {
@@ -26,7 +26,7 @@ pub(super) fn reduce(call: &Call) -> Told<Vec<Value>> {
 
 /// The upper bound of a reduction along axes that data decides on. A reduced axis of an empty tensor becomes 1.
 /// Without `keepdims`, an axis of the output is one of the input's that at most all reduced axes precede.
-fn bounded(call: &Call, input: &Value, since: i64) -> Option<Told<Value>> {
+fn bounded(call: &NodeCall, input: &Value, since: i64) -> Option<Inferred<Value>> {
     let axes = call.optional(1).ok()??;
     if call.version < since || call.attribute("axes").is_some() || axes.data.is_some() || axes.is_upper() {
         return None;
@@ -43,32 +43,32 @@ fn bounded(call: &Call, input: &Value, since: i64) -> Option<Told<Value>> {
     Some(Value::new(input.data_type, dims).map(Value::at_most))
 }
 
-/// The shape where some axes are gone, or are 1.
+/// The shape without the reduced axes, or with 1 in their place.
 fn without(dims: &[u64], gone: &[usize], keep: bool) -> Vec<u64> {
     let all = dims.iter().enumerate();
     all.filter_map(|(axis, &dim)| if gone.contains(&axis) { keep.then_some(1) } else { Some(dim) }).collect()
 }
 
-/// The numbers, by their places in a shape where reduced axes are 1.
-fn reduced(call: &Call, input: &Value, kept: &[u64]) -> Option<Data> {
-    let numbers = input.data.as_ref()?.whole()?;
+/// The reduced elements, in a shape whose reduced axes are 1.
+fn reduced(call: &NodeCall, input: &Value, kept: &[u64]) -> Option<Elements> {
+    let numbers = input.data.as_ref()?.integers()?;
     let mut groups = vec![Vec::new(); few(kept)?];
     for (at, &number) in coordinates(&input.dims, numbers.len()).zip(numbers) {
         let along = at.iter().zip(kept).map(|(&along, &dim)| if dim == 1 { 0 } else { along });
-        groups.get_mut(usize::try_from(place(kept, along)?).ok()?)?.push(number);
+        groups.get_mut(usize::try_from(flat_index(kept, along)?).ok()?)?.push(number);
     }
     let reduce = |group: &Vec<i64>| arithmetic::reduce(call.node.op_type(), input.data_type, group);
-    Some(Data::Whole(groups.iter().map(reduce).collect::<Option<_>>()?))
+    Some(Elements::Integers(groups.iter().map(reduce).collect::<Option<_>>()?))
 }
 
-/// The place of the greatest or least.
-pub(super) fn arg(call: &Call) -> Told<Vec<Value>> {
+/// `ArgMax` and `ArgMin`: indices along one axis.
+pub(super) fn arg(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let gone = axis(call.int("axis", 0), input.rank())?;
     Ok(vec![Value::new(types::INT64, without(&input.dims, &[gone], call.flag("keepdims", true)))?])
 }
 
-pub(super) fn top_k(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn top_k(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let along = axis(call.int("axis", -1), input.rank())?;
     if call.version >= 10 && call.input(1)?.data.is_none() {
@@ -85,8 +85,8 @@ pub(super) fn top_k(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![Value::new(input.data_type, dims.clone())?, Value::new(types::INT64, dims)?])
 }
 
-/// Losses: one number, or one for each label; then the logarithms of the probabilities.
-pub(super) fn loss(call: &Call) -> Told<Vec<Value>> {
+/// Losses: a scalar, or a loss for each label; then the logarithms of the probabilities.
+pub(super) fn loss(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (scores, labels) = (call.input(0)?, call.input(1)?);
     let loss = match call.text("reduction", "mean")? {
         "none" => labels.like(scores.data_type),

@@ -1,9 +1,9 @@
-//! Images, and the like, of another size.
+//! Resizing and grid sampling.
 
-use super::call::Call;
-use super::value::{Told, Value, axes, size, sizes};
+use super::call::NodeCall;
+use super::value::{Inferred, Value, axes, size, sizes};
 
-pub(super) fn upsample(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn upsample(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     let scales: Vec<f64> = match call.version {
         9.. => call.real_numbers(1)?.to_vec(),
@@ -20,7 +20,7 @@ pub(super) fn upsample(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![Value::new(input.data_type, scaled(&input.dims, &scales)?)?])
 }
 
-pub(super) fn resize(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn resize(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
     if call.version < 11 {
         let scales = call.real_numbers(1)?;
@@ -37,71 +37,76 @@ pub(super) fn resize(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![Value::new(input.data_type, dims)?])
 }
 
-fn sizes_after(call: &Call, before: &[u64]) -> Told<Vec<u64>> {
+fn sizes_after(call: &NodeCall, before: &[u64]) -> Inferred<Vec<u64>> {
     let has_scales = call.has(2) && call.input(2)?.dims != [0];
     if call.has(3) && has_scales {
-        return Err("it has sizes and scales".to_owned());
+        return Err("it has both sizes and scales".to_owned());
     }
     if call.has(3) {
         let wanted = sizes(call.numbers(3)?)?;
         if wanted.len() != before.len() {
-            return Err(format!("sizes of {wanted:?} are for other axes than {before:?}"));
+            return Err(format!("its sizes {wanted:?} do not match the axes of shape {before:?}"));
         }
         return match call.text("keep_aspect_ratio_policy", "stretch")? {
             "stretch" => Ok(wanted),
             "not_larger" => kept_ratio(before, &wanted, f32::min),
             "not_smaller" => kept_ratio(before, &wanted, f32::max),
-            other => Err(format!("its attribute `keep_aspect_ratio_policy` is `{other}`")),
+            other => {
+                Err(format!("its attribute `keep_aspect_ratio_policy` has the unsupported value `{other}`"))
+            }
         };
     }
     if !has_scales {
-        return Err("it lacks scales and sizes".to_owned());
+        return Err("it has neither scales nor sizes".to_owned());
     }
     if call.text("coordinate_transformation_mode", "half_pixel")? == "tf_crop_and_resize" {
-        return Err("scales of a part of the input are not supported; only sizes are".to_owned());
+        return Err("scales with `tf_crop_and_resize` are not supported, only sizes".to_owned());
     }
     scaled(before, call.real_numbers(2)?)
 }
 
-/// Rounded down, in numbers of 32 bits as the scales are.
-fn scaled(dims: &[u64], scales: &[f64]) -> Told<Vec<u64>> {
+/// Scaled dimensions, multiplied and rounded down in 32-bit floating point, as in runtimes.
+fn scaled(dims: &[u64], scales: &[f64]) -> Inferred<Vec<u64>> {
     if dims.len() != scales.len() {
-        return Err(format!("scales of {scales:?} are for other axes than {dims:?}"));
+        return Err(format!("its scales {scales:?} do not match the axes of shape {dims:?}"));
     }
     dims.iter().zip(scales).map(|(&dim, &scale)| whole((dim as f32 * scale as f32).floor())).collect()
 }
 
-/// All axes by the same factor.
-fn kept_ratio(before: &[u64], wanted: &[u64], better: fn(f32, f32) -> f32) -> Told<Vec<u64>> {
-    let scales = before.iter().zip(wanted).map(|(&dim, &wanted)| wanted as f32 / dim as f32);
-    let Some(scale) = scales.reduce(better) else { return Ok(Vec::new()) };
+/// All axes scaled by one factor: the smallest or the largest of those that the target sizes give.
+fn kept_ratio(before: &[u64], target: &[u64], choose: fn(f32, f32) -> f32) -> Inferred<Vec<u64>> {
+    let scales = before.iter().zip(target).map(|(&dim, &target)| target as f32 / dim as f32);
+    let Some(scale) = scales.reduce(choose) else { return Ok(Vec::new()) };
     before.iter().map(|&dim| whole((dim as f32 * scale + 0.5).floor())).collect()
 }
 
-/// Above 24 bits, numbers of 32 bits are not exact, and runtimes differ.
-fn whole(number: f32) -> Told<u64> {
+/// A computed size as an integer. Above 24 bits, 32-bit floating point is not exact, and runtimes differ.
+fn whole(number: f32) -> Inferred<u64> {
     if (0.0..16_777_216.0).contains(&number) {
         size(number as i64)
     } else {
-        Err(format!("it makes a size of {number}"))
+        Err(format!("the computed size {number} is negative or exceeds 24 bits"))
     }
 }
 
-/// Points of the input for each point of a grid.
-pub(super) fn grid_sample(call: &Call) -> Told<Vec<Value>> {
+/// `GridSample`: an element of the input for each point of a grid.
+pub(super) fn grid_sample(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (input, grid) = (call.input(0)?, call.input(1)?);
     let (Some(points), true) = (grid.dims.get(1..grid.rank().max(1) - 1), input.rank() == grid.rank()) else {
-        return Err(format!("a grid of shape {:?} does not fit {:?}", grid.dims, input.dims));
+        return Err(format!(
+            "its grid of shape {:?} does not match its input of shape {:?}",
+            grid.dims, input.dims
+        ));
     };
     Ok(vec![Value::new(input.data_type, [&[input.dim(0)?, input.dim(1)?], points].concat())?])
 }
 
-pub(super) fn affine_grid(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn affine_grid(call: &NodeCall) -> Inferred<Vec<Value>> {
     let theta = call.input(0)?;
     let target = sizes(call.numbers(1)?)?;
     let (batch, spatial) = match target.as_slice() {
         [batch, _, spatial @ ..] if (2..=3).contains(&spatial.len()) => (*batch, spatial),
-        _ => return Err(format!("a size of {target:?} is of no image")),
+        _ => return Err(format!("its size {target:?} has neither four nor five elements")),
     };
     let dims = [&[batch], spatial, &[spatial.len() as u64]].concat();
     Ok(vec![Value::new(theta.data_type, dims)?])

@@ -1,82 +1,84 @@
-//! Names, and what is known of the tensors that they stand for.
+//! Scopes: the inferred tensors of a graph, a body or a function, by name.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::value::Value;
 use crate::error::cut_within;
-use crate::import::onnx::messages::{Attribute, OperatorSet};
+use crate::import::onnx::messages::{OnnxAttribute, OperatorSet};
 use crate::import::onnx::names::NameTable;
-use crate::import::onnx::unshaped::Outcome;
+use crate::import::onnx::unshaped::InferredShape;
 
-/// Why a tensor's shape is not known.
+/// A shape that could not be inferred.
 #[derive(Clone, Debug)]
-pub(super) struct Unknown {
-    /// Shared, as one operator may have many outputs of unknown shape.
+pub(super) struct UnknownShape {
+    /// The root cause. Shared, as one operator may have many outputs of unknown shape.
     pub reason: Rc<str>,
-    /// Only because something else is not.
-    pub follows: bool,
+    /// True if the cause is another tensor of unknown shape.
+    pub is_dependent: bool,
 }
 
-impl Unknown {
+impl UnknownShape {
     pub fn new(reason: impl Into<String>) -> Self {
-        Self::because(&reason.into(), false)
+        Self::with_cause(&reason.into(), false)
     }
 
-    /// Messages of bodies within bodies, and those that list numbers, are cut.
-    pub fn because(reason: &str, follows: bool) -> Self {
-        Self { reason: cut_within(reason, 500).into(), follows }
+    /// Cuts long reasons: those of nested bodies, and those that list numbers.
+    pub fn with_cause(reason: &str, is_dependent: bool) -> Self {
+        Self { reason: cut_within(reason, 500).into(), is_dependent }
     }
 }
 
-pub(super) type Fact = Result<Value, Unknown>;
+/// An inferred tensor, or the reason why its shape is unknown.
+pub(super) type Fact = Result<Value, UnknownShape>;
 
-/// What is known of tensors, by name.
+/// Facts by tensor name.
 enum Facts<'s, 'm> {
-    /// Of the whole graph, which may have a million tensors: by their number.
+    /// Those of the whole graph, which may have a million tensors: by tensor number.
     Graph { names: &'s NameTable<'m>, facts: Vec<Option<Fact>> },
-    /// Of a body or a function.
+    /// Those of a body or a function.
     Inner(HashMap<&'m str, Fact>),
 }
 
-/// A graph, a body or a function: what it defines, on top of what is around.
+/// The tensors that a graph, a body or a function defines, and the scope around a body.
 pub(super) struct Scope<'s, 'm> {
     facts: Facts<'s, 'm>,
     pub outer: Option<&'s Scope<'s, 'm>>,
-    pub setting: &'s Setting<'m>,
+    pub context: &'s ScopeContext<'m>,
 }
 
-/// What holds for all nodes of a graph and its bodies, or of a function.
-pub(super) struct Setting<'m> {
+/// Data that all nodes of a graph with its bodies, or of a function, share.
+pub(super) struct ScopeContext<'m> {
+    /// Operator set versions, by domain.
     pub versions: HashMap<&'m str, i64>,
-    /// What the caller of a function gives by name; none in a graph.
-    pub given: Option<HashMap<&'m str, &'m Attribute>>,
+    /// In a function, the attributes of the call; none in a graph.
+    pub given: Option<HashMap<&'m str, &'m OnnxAttribute>>,
 }
 
 impl<'s, 'm> Scope<'s, 'm> {
-    pub fn of_graph(names: &'s NameTable<'m>, setting: &'s Setting<'m>) -> Self {
+    pub fn of_graph(names: &'s NameTable<'m>, context: &'s ScopeContext<'m>) -> Self {
         let facts = Facts::Graph { names, facts: vec![None; names.len()] };
-        Self { facts, outer: None, setting }
+        Self { facts, outer: None, context }
     }
 
-    pub fn of_function(setting: &'s Setting<'m>) -> Self {
-        Self { facts: Facts::Inner(HashMap::new()), outer: None, setting }
+    pub fn of_function(context: &'s ScopeContext<'m>) -> Self {
+        Self { facts: Facts::Inner(HashMap::new()), outer: None, context }
     }
 
     pub fn inside(outer: &'s Scope<'s, 'm>) -> Self {
-        Self { facts: Facts::Inner(HashMap::new()), outer: Some(outer), setting: outer.setting }
+        Self { facts: Facts::Inner(HashMap::new()), outer: Some(outer), context: outer.context }
     }
 
-    /// None if nobody defines the name.
+    /// The fact of a tensor, of this scope or one around it; none if no scope defines the name.
     pub fn get(&self, name: &str) -> Option<&Fact> {
-        let own = match &self.facts {
+        let fact = match &self.facts {
             Facts::Graph { names, facts } => facts[names.get(name)?].as_ref(),
             Facts::Inner(facts) => facts.get(name),
         };
-        own.or_else(|| self.outer?.get(name))
+        fact.or_else(|| self.outer?.get(name))
     }
 
-    /// Remembers what is known of a tensor, if a node mentions it.
+    /// Sets the fact of a tensor; of a whole graph, only if a node mentions it.
     pub fn set(&mut self, name: &'m str, fact: Fact) {
         match &mut self.facts {
             Facts::Graph { names, facts } => {
@@ -88,7 +90,7 @@ impl<'s, 'm> Scope<'s, 'm> {
         }
     }
 
-    /// Whether it can be asked for: of a whole graph, only what nodes mention.
+    /// Returns whether [`Scope::set`] keeps facts of this name.
     pub fn mentions(&self, name: &str) -> bool {
         match &self.facts {
             Facts::Graph { names, .. } => names.get(name).is_some(),
@@ -96,23 +98,24 @@ impl<'s, 'm> Scope<'s, 'm> {
         }
     }
 
-    /// What is found in a body, by name; nothing of a whole graph.
-    pub fn into_inner(self) -> impl Iterator<Item = (&'m str, Outcome)> {
+    /// The shapes in a body, by name; empty for a whole graph.
+    pub fn into_inner(self) -> impl Iterator<Item = (&'m str, InferredShape)> {
         let facts = if let Facts::Inner(facts) = self.facts { facts } else { HashMap::new() };
         facts.into_iter().map(|(name, fact)| (name, super::outcome(fact)))
     }
 
-    /// What is known of each tensor of the whole graph, by number; nothing of a body.
+    /// The facts of a whole graph, by tensor number; empty for a body.
     pub fn into_facts(self) -> Vec<Option<Fact>> {
         if let Facts::Graph { facts, .. } = self.facts { facts } else { Vec::new() }
     }
 }
 
-/// The standard domain has two names.
+/// The name of a domain; the standard domain, which has two names, becomes the empty one.
 pub(super) fn domain(name: &str) -> &str {
     if name == "ai.onnx" { "" } else { name }
 }
 
+/// Operator set versions that a model or a function imports, by domain.
 pub(super) fn versions(imports: &[OperatorSet]) -> HashMap<&str, i64> {
     imports.iter().map(|import| (domain(&import.domain), import.version)).collect()
 }

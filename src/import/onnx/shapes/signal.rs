@@ -1,11 +1,11 @@
-//! Fourier transforms and what goes with them.
+//! Fourier transforms, windows and mel weights.
 
-use super::call::Call;
-use super::value::{Told, Value, axis, size, types};
+use super::call::NodeCall;
+use super::value::{Inferred, Value, axis, size, types};
 
-pub(super) fn dft(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn dft(call: &NodeCall) -> Inferred<Vec<Value>> {
     let input = call.input(0)?;
-    // The last axis is real and imaginary part; negative axes count it.
+    // The last axis holds real and imaginary parts; negative axes count it.
     let number = match call.version {
         20.. if call.has(2) => call.number(2)?,
         20.. => -2,
@@ -13,11 +13,11 @@ pub(super) fn dft(call: &Call) -> Told<Vec<Value>> {
     };
     let along = axis(number, input.rank())?;
     if along + 1 == input.rank() {
-        return Err("the axis of real and imaginary parts is none to transform".to_owned());
+        return Err(format!("axis {along} holds real and imaginary parts and cannot be transformed"));
     }
     let (onesided, inverse) = (call.flag("onesided", false), call.flag("inverse", false));
     if onesided && inverse {
-        return Err("the inverse of half a spectrum is not supported".to_owned());
+        return Err("`onesided` with `inverse` is not supported".to_owned());
     }
     let mut dims = input.dims.clone();
     if call.has(1) {
@@ -32,28 +32,28 @@ pub(super) fn dft(call: &Call) -> Told<Vec<Value>> {
     Ok(vec![Value::new(input.data_type, dims)?])
 }
 
-pub(super) fn stft(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn stft(call: &NodeCall) -> Inferred<Vec<Value>> {
     let signal = call.input(0)?;
     let step = size(call.number(1)?)?;
     let frame = match (call.optional(2)?, call.has(3)) {
         (Some(window), false) => window.dim(0)?,
         (_, true) => size(call.number(3)?)?,
-        (None, false) => return Err("it lacks a window and a length of frames".to_owned()),
+        (None, false) => return Err("it has neither a window nor a frame length".to_owned()),
     };
     let length = signal.dim(1)?;
     if step == 0 || frame == 0 || length < frame {
-        return Err(format!("{length} numbers give no frames of {frame}, {step} apart"));
+        return Err(format!("a signal of length {length} has no frames of length {frame} with step {step}"));
     }
     let bins = if call.flag("onesided", true) { frame / 2 + 1 } else { frame };
     Ok(vec![Value::new(signal.data_type, [signal.dim(0)?, (length - frame) / step + 1, bins, 2])?])
 }
 
-pub(super) fn window(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn window(call: &NodeCall) -> Inferred<Vec<Value>> {
     let length = size(call.number(0)?)?;
     Ok(vec![Value::new(call.data_type("output_datatype", types::FLOAT)?, [length])?])
 }
 
-pub(super) fn mel_weights(call: &Call) -> Told<Vec<Value>> {
+pub(super) fn mel_weights(call: &NodeCall) -> Inferred<Vec<Value>> {
     let (bands, length) = (size(call.number(0)?)?, size(call.number(1)?)?);
     Ok(vec![Value::new(call.data_type("output_datatype", types::FLOAT)?, [length / 2 + 1, bands])?])
 }

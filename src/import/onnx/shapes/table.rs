@@ -1,43 +1,45 @@
-//! Which operators have a rule. `docs/onnx.md` lists them; a test compares the two.
+//! Table of operators with a shape rule. `docs/onnx.md` lists the same operators; a test compares the two.
 
-use super::call::Call;
-use super::value::{Told, Value};
+use super::call::NodeCall;
+use super::value::{Inferred, Value};
 use super::{
     attention, chosen, convolution, elementwise, layout, making, normalization, pieces, products, quantised,
     recurrent, reduction, resize, signal,
 };
 
-/// What a node's outputs are like, of as many as the rule can tell.
-pub(super) type Rule = fn(&Call) -> Told<Vec<Value>>;
+/// Computes the outputs of a node: element type, shape and, if known, elements. A rule may return fewer
+/// outputs than the node has; the others have no inferred shape.
+pub(super) type ShapeRule = fn(&NodeCall) -> Inferred<Vec<Value>>;
 
-/// The newest version of the standard operators that the rules are known to be right for.
+/// The newest operator set of the standard that the rules support.
 pub(super) const NEWEST: i64 = 28;
 
-/// Of ONNX Runtime.
+/// The domain of the operators of ONNX Runtime.
 pub(super) const MICROSOFT: &str = "com.microsoft";
 
-/// Operators of one kind.
-pub(super) struct Family {
+/// Operators with the same rule.
+pub(super) struct RuleFamily {
     pub domain: &'static str,
-    /// The first version that the rule is right for.
+    /// The first operator set that the rule supports.
     pub since: i64,
-    pub rule: Rule,
+    pub rule: ShapeRule,
     pub names: &'static [&'static str],
 }
 
-const fn standard(since: i64, rule: Rule, names: &'static [&'static str]) -> Family {
-    Family { domain: "", since, rule, names }
+const fn standard(since: i64, rule: ShapeRule, names: &'static [&'static str]) -> RuleFamily {
+    RuleFamily { domain: "", since, rule, names }
 }
 
-const fn runtime(rule: Rule, names: &'static [&'static str]) -> Family {
-    Family { domain: MICROSOFT, since: 1, rule, names }
+const fn runtime(rule: ShapeRule, names: &'static [&'static str]) -> RuleFamily {
+    RuleFamily { domain: MICROSOFT, since: 1, rule, names }
 }
 
-/// Those that run bodies, which need more than a rule.
+/// Operators that run bodies (`bodies`), with the first operator set that is supported. They need the scope
+/// around the node, which a rule does not see.
 pub(super) const WITH_BODIES: [(&str, i64); 3] = [("If", 1), ("Loop", 1), ("Scan", 9)];
 
 #[rustfmt::skip] // a line for each family
-pub(super) const FAMILIES: &[Family] = &[
+pub(super) const FAMILIES: &[RuleFamily] = &[
     standard(1, elementwise::identity, &["Identity"]),
     standard(1, elementwise::unary, &[
         "Abs", "Ceil", "Floor", "Neg", "Not", "Reciprocal", "Relu", "Round", "Sign", "Sqrt",
@@ -129,7 +131,7 @@ pub(super) const FAMILIES: &[Family] = &[
     standard(1, normalization::batch, &["BatchNormalization"]),
     standard(23, normalization::root_mean_square, &["RMSNormalization"]),
     standard(1, normalization::layer, &["LayerNormalization"]),
-    // Of ONNX Runtime, which writes it among the standard ones.
+    // An operator of ONNX Runtime, which writes it in the standard domain.
     standard(1, normalization::root_mean_square, &["SimplifiedLayerNormalization"]),
     standard(10, quantised::quantize, &["QuantizeLinear"]),
     standard(10, quantised::dequantize, &["DequantizeLinear"]),

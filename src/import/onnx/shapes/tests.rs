@@ -1,20 +1,20 @@
-//! Shapes computed from a file without any, against those that the file tells.
+//! Compares shapes inferred without declared shapes with the declared ones.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::descriptions::{Description, Descriptions, Dim};
-use super::super::messages::{Graph, Model};
-use super::super::unshaped::Outcome;
+use super::super::messages::{OnnxGraph, OnnxModel};
+use super::super::unshaped::InferredShape;
 use super::infer;
 use super::table::{FAMILIES, MICROSOFT, NEWEST, WITH_BODIES};
 use crate::graph::ElementType;
 use crate::import::ImportOptions;
 
-/// What tensors are, by name, as far as it is known.
-type Known = BTreeMap<String, (ElementType, Vec<u64>)>;
+/// Known element types and shapes, by tensor name.
+type KnownShapes = BTreeMap<String, (ElementType, Vec<u64>)>;
 
-fn known(graph: &Graph, mut shape: impl FnMut(&str) -> Option<Description>) -> Known {
+fn known_shapes(graph: &OnnxGraph, mut shape: impl FnMut(&str) -> Option<Description>) -> KnownShapes {
     let names = graph.node.iter().flat_map(|node| node.output().iter()).filter(|name| !name.is_empty());
     let description = |name: &str| {
         let tensor = shape(name)?;
@@ -23,18 +23,18 @@ fn known(graph: &Graph, mut shape: impl FnMut(&str) -> Option<Description>) -> K
     names.filter_map(description).collect()
 }
 
-/// As the file declares them.
-fn declared(model: &Model) -> Known {
+/// Shapes as the file declares them.
+fn declared(model: &OnnxModel) -> KnownShapes {
     let graph = model.graph.as_ref().unwrap();
     let mut descriptions = Descriptions::new(graph, &ImportOptions::default()).unwrap();
-    known(graph, |name| {
+    known_shapes(graph, |name| {
         let number = descriptions.names.get(name)?;
         descriptions.take(number)
     })
 }
 
-/// As they are inferred when the file declares nothing but its inputs.
-fn inferred(model: &mut Model) -> (Known, Vec<String>) {
+/// Shapes as inferred from those of the inputs only, and the reasons for the others.
+fn inferred(model: &mut OnnxModel) -> (KnownShapes, Vec<String>) {
     let graph = model.graph.as_mut().unwrap();
     graph.value_info.clear();
     graph.output.iter_mut().for_each(|output| output.r#type = None);
@@ -42,19 +42,19 @@ fn inferred(model: &mut Model) -> (Known, Vec<String>) {
     let descriptions = Descriptions::new(graph, &ImportOptions::default()).unwrap();
     let mut inferred = infer(model, graph, &descriptions, &ImportOptions::default()).unwrap();
     let mut reasons = Vec::new();
-    let known = known(graph, |name| match inferred.take(descriptions.names.get(name)?) {
-        Outcome::Nothing => None,
-        Outcome::Shape { data_type, dims, .. } => {
+    let shapes = known_shapes(graph, |name| match inferred.take(descriptions.names.get(name)?) {
+        InferredShape::NotInferred => None,
+        InferredShape::Shape { data_type, dims, .. } => {
             let dims = Some(dims.into_iter().map(Dim::Known).collect());
             Some(Description::Tensor { data_type, dims })
         }
-        Outcome::Unknown(reason) => {
+        InferredShape::Unknown(reason) => {
             reasons.push(format!("{name}: {reason:?}"));
             None
         }
     });
     reasons.sort();
-    (known, reasons)
+    (shapes, reasons)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -65,28 +65,27 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The number of tensors of which the file tells the shape; each must be computed the same.
+/// The number of tensors with a declared shape; asserts that each is inferred the same.
 fn compare(path: &Path) -> usize {
     let name = path.display();
     let mut model = super::super::decode(std::fs::read(path).unwrap().as_slice()).unwrap();
-    let told = declared(&model);
-    let (computed, reasons) = inferred(&mut model);
-    for (tensor, told) in &told {
-        let computed = computed.get(tensor);
-        assert_eq!(computed, Some(told), "{name}: `{tensor}`; not known: {reasons:#?}");
+    let declared = declared(&model);
+    let (inferred, reasons) = inferred(&mut model);
+    for (tensor, shape) in &declared {
+        assert_eq!(inferred.get(tensor), Some(shape), "{name}: `{tensor}`; unknown: {reasons:#?}");
     }
-    told.len()
+    declared.len()
 }
 
 #[test]
-fn own_models_are_computed_as_they_tell() {
+fn shapes_of_the_example_models_are_inferred() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
     let tensors: usize = files(&folder).iter().map(|path| compare(path)).sum();
     assert_eq!(tensors, 65);
 }
 
 #[test]
-fn the_zoo_is_computed_as_it_tells() {
+fn shapes_of_the_zoo_are_inferred() {
     let root = std::env::var("PLIMSOLL_DATA").unwrap_or_else(|_| "../shared".to_owned());
     let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join(root).join("zoo/onnx");
     if !zoo.is_dir() {
@@ -99,9 +98,9 @@ fn the_zoo_is_computed_as_it_tells() {
     assert_eq!((models.len(), tensors), (66, 20_381));
 }
 
-/// Models of all kinds, in a folder that `PLIMSOLL_ONNX` names: what is computed must be right.
+/// Models in the folder that `PLIMSOLL_ONNX` names: shapes that are inferred must be as declared.
 #[test]
-fn what_is_computed_of_other_models_is_as_they_tell() {
+fn inferred_shapes_of_other_models_are_as_declared() {
     let Some(folder) = std::env::var_os("PLIMSOLL_ONNX") else { return };
     let (mut right, mut unknown) = (0, Vec::new());
     for path in files(Path::new(&folder)) {
@@ -109,19 +108,19 @@ fn what_is_computed_of_other_models_is_as_they_tell() {
         if model.graph.is_none() {
             continue;
         }
-        let told = declared(&model);
-        let (computed, reasons) = inferred(&mut model);
-        for (tensor, told) in &told {
-            match computed.get(tensor) {
-                Some(computed) => assert_eq!(computed, told, "{}: `{tensor}`", path.display()),
+        let declared = declared(&model);
+        let (inferred, reasons) = inferred(&mut model);
+        for (tensor, shape) in &declared {
+            match inferred.get(tensor) {
+                Some(inferred) => assert_eq!(inferred, shape, "{}: `{tensor}`", path.display()),
                 None => unknown.push(format!("{}: {tensor}", path.display())),
             }
-            right += usize::from(computed.contains_key(tensor));
+            right += usize::from(inferred.contains_key(tensor));
         }
         unknown.extend(
             reasons
                 .into_iter()
-                .filter(|reason| !reason.ends_with("Follows"))
+                .filter(|reason| !reason.ends_with("Dependent"))
                 .map(|reason| format!("    {reason}")),
         );
     }

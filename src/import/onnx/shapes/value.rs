@@ -1,16 +1,17 @@
-//! What is known of a tensor: element type, shape, and its numbers if they are few.
+//! An inferred tensor: element type, shape, and the values of its elements if they are few and known.
 
 use std::rc::Rc;
 
-use crate::import::onnx::messages::Tensor;
-use crate::import::onnx::tensor::{FEW, Numbers};
+use crate::import::onnx::messages::OnnxTensor;
+use crate::import::onnx::tensor::{MAX_ELEMENTS, TensorElements};
 
-/// Why a rule cannot tell the shape.
-pub(super) type Why = String;
+/// Reason why a shape cannot be inferred, as a clause about the node.
+pub(super) type Reason = String;
 
-pub(super) type Told<T> = Result<T, Why>;
+/// An inferred value, or the reason why there is none.
+pub(super) type Inferred<T> = Result<T, Reason>;
 
-/// ONNX's numbers of element types.
+/// Element types as numbered by `TensorProto.DataType`.
 pub(super) mod types {
     pub const FLOAT: i32 = 1;
     pub const UINT8: i32 = 2;
@@ -20,7 +21,7 @@ pub(super) mod types {
     pub const BOOL: i32 = 9;
     pub const DOUBLE: i32 = 11;
 
-    /// The least and the greatest of a type of integers.
+    /// The smallest and the largest value of an integer type, within 63 bits; none for other types.
     pub fn range(data_type: i32) -> Option<std::ops::RangeInclusive<i64>> {
         Some(match data_type {
             2 => 0..=255,
@@ -37,110 +38,111 @@ pub(super) mod types {
     }
 }
 
-/// No tensor has more axes than this.
-const MOST_AXES: usize = 31;
+/// Limit of axes, so that [`Value`] has a bit for each.
+const MAX_AXES: usize = 31;
 
 /// A tensor of known shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Value {
-    /// ONNX's number.
+    /// Element type, see [`types`].
     pub data_type: i32,
     pub dims: Vec<u64>,
-    /// Its elements in order, if they are few and known.
-    pub data: Option<Data>,
-    /// A bit for each axis along which the dimension is an upper bound, as data decides on it, and
-    /// [`CHANGED`]. One word, as a file may have a million tensors.
+    /// Elements in row-major order, if they are few and known.
+    pub data: Option<Elements>,
+    /// A bit for each axis whose dimension is an upper bound because it depends on data, and [`CHANGED`].
+    /// One word, as a file may have a million tensors.
     pub(super) marks: u32,
 }
 
-/// The shape comes from another one than the file declares.
-const CHANGED: u32 = 1 << MOST_AXES;
+/// Bit of a shape that follows from a shape other than the declared one.
+const CHANGED: u32 = 1 << MAX_AXES;
 
-/// Shared, as most operators on shapes hand them on.
+/// Elements of a tensor. Shared, as most operators on shapes return their input.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Data {
-    /// Integers and truth values.
-    Whole(Rc<[i64]>),
-    /// Already rounded to the element type.
-    Real(Rc<[f64]>),
+pub(super) enum Elements {
+    /// Integers and booleans.
+    Integers(Rc<[i64]>),
+    /// Floating-point numbers, rounded to the element type.
+    Floats(Rc<[f64]>),
 }
 
-impl Data {
+impl Elements {
     pub fn len(&self) -> usize {
         match self {
-            Data::Whole(numbers) => numbers.len(),
-            Data::Real(numbers) => numbers.len(),
+            Elements::Integers(numbers) => numbers.len(),
+            Elements::Floats(numbers) => numbers.len(),
         }
     }
 
-    /// The elements at these places; none if one of them is not there.
-    pub fn pick(&self, places: impl Iterator<Item = Option<usize>>) -> Option<Self> {
+    /// The elements at these indices; none if an index is missing or out of range.
+    pub fn pick(&self, indices: impl Iterator<Item = Option<usize>>) -> Option<Self> {
         Some(match self {
-            Data::Whole(numbers) => {
-                Data::Whole(places.map(|place| numbers.get(place?).copied()).collect::<Option<_>>()?)
+            Elements::Integers(numbers) => {
+                Elements::Integers(indices.map(|index| numbers.get(index?).copied()).collect::<Option<_>>()?)
             }
-            Data::Real(numbers) => {
-                Data::Real(places.map(|place| numbers.get(place?).copied()).collect::<Option<_>>()?)
+            Elements::Floats(numbers) => {
+                Elements::Floats(indices.map(|index| numbers.get(index?).copied()).collect::<Option<_>>()?)
             }
         })
     }
 
-    /// One after another; none if their kinds differ, or there are too many to remember.
+    /// Concatenates elements; none if they mix integers and floating-point numbers, or are too many.
     pub fn joined(parts: &[&Self]) -> Option<Self> {
-        if parts.iter().map(|part| part.len()).sum::<usize>() > FEW {
+        if parts.iter().map(|part| part.len()).sum::<usize>() > MAX_ELEMENTS {
             return None;
         }
         Some(match parts.first()? {
-            Data::Whole(_) => {
-                let lists = parts.iter().map(|part| part.whole()).collect::<Option<Vec<_>>>()?;
-                Data::Whole(lists.concat().into())
+            Elements::Integers(_) => {
+                let lists = parts.iter().map(|part| part.integers()).collect::<Option<Vec<_>>>()?;
+                Elements::Integers(lists.concat().into())
             }
-            Data::Real(_) => {
-                let lists = parts.iter().map(|part| part.real()).collect::<Option<Vec<_>>>()?;
-                Data::Real(lists.concat().into())
+            Elements::Floats(_) => {
+                let lists = parts.iter().map(|part| part.floats()).collect::<Option<Vec<_>>>()?;
+                Elements::Floats(lists.concat().into())
             }
         })
     }
 
-    pub fn whole(&self) -> Option<&[i64]> {
-        if let Data::Whole(numbers) = self { Some(numbers) } else { None }
+    pub fn integers(&self) -> Option<&[i64]> {
+        if let Elements::Integers(numbers) = self { Some(numbers) } else { None }
     }
 
-    pub fn real(&self) -> Option<&[f64]> {
-        if let Data::Real(numbers) = self { Some(numbers) } else { None }
+    pub fn floats(&self) -> Option<&[f64]> {
+        if let Elements::Floats(numbers) = self { Some(numbers) } else { None }
     }
 }
 
 impl Value {
-    /// Of which only the shape is known.
-    pub fn new(data_type: i32, dims: impl Into<Vec<u64>>) -> Told<Self> {
+    /// A tensor of known shape without elements.
+    pub fn new(data_type: i32, dims: impl Into<Vec<u64>>) -> Inferred<Self> {
         Self::with(data_type, dims, None)
     }
 
-    /// With numbers, which are forgotten if they are many.
-    pub fn with(data_type: i32, dims: impl Into<Vec<u64>>, data: Option<Data>) -> Told<Self> {
+    /// A tensor with elements, which are dropped if they are too many.
+    pub fn with(data_type: i32, dims: impl Into<Vec<u64>>, data: Option<Elements>) -> Inferred<Self> {
         let dims = dims.into();
-        if dims.len() > MOST_AXES {
-            return Err(format!("{} axes are more than {MOST_AXES}", dims.len()));
+        if dims.len() > MAX_AXES {
+            return Err(format!("a shape with {} axes exceeds the limit of {MAX_AXES} axes", dims.len()));
         }
         if let Some(dim) = dims.iter().find(|&&dim| i64::try_from(dim).is_err()) {
-            return Err(format!("a dimension of {dim} is more than 63 bits can tell"));
+            return Err(format!("dimension {dim} exceeds 63 bits"));
         }
         let count = few(&dims);
         let data = data.filter(|data| count == Some(data.len()));
         Ok(Self { data_type, dims, data, marks: 0 })
     }
 
-    pub fn whole(data_type: i32, dims: impl Into<Vec<u64>>, numbers: Vec<i64>) -> Told<Self> {
-        Self::with(data_type, dims, Some(Data::Whole(numbers.into())))
+    /// A tensor of integers.
+    pub fn of_integers(data_type: i32, dims: impl Into<Vec<u64>>, numbers: Vec<i64>) -> Inferred<Self> {
+        Self::with(data_type, dims, Some(Elements::Integers(numbers.into())))
     }
 
-    /// None if the tensor has a negative dimension.
-    pub fn of_tensor(tensor: &Tensor) -> Option<Self> {
+    /// The value of an initializer or attribute; none if its shape is invalid.
+    pub fn of_tensor(tensor: &OnnxTensor) -> Option<Self> {
         let dims = tensor.dims.iter().map(|&dim| u64::try_from(dim).ok()).collect::<Option<Vec<_>>>()?;
         let data = tensor.contents().map(|numbers| match numbers {
-            Numbers::Whole(numbers) => Data::Whole(numbers.into()),
-            Numbers::Real(numbers) => Data::Real(numbers.into()),
+            TensorElements::Integers(numbers) => Elements::Integers(numbers.into()),
+            TensorElements::Floats(numbers) => Elements::Floats(numbers.into()),
         });
         Self::with(tensor.data_type, dims, data).ok()
     }
@@ -149,41 +151,41 @@ impl Value {
         self.dims.len()
     }
 
-    /// The dimension of this axis.
-    pub fn dim(&self, axis: usize) -> Told<u64> {
+    /// The dimension of an axis.
+    pub fn dim(&self, axis: usize) -> Inferred<u64> {
         self.dims
             .get(axis)
             .copied()
             .ok_or_else(|| format!("a tensor of shape {:?} has no axis {axis}", self.dims))
     }
 
-    /// The same shape without numbers.
+    /// A tensor of the same shape with another element type and without elements.
     pub fn like(&self, data_type: i32) -> Self {
         Self { data_type, dims: self.dims.clone(), data: None, marks: self.upper() }
     }
 
-    /// This shape as an upper bound along all axes.
+    /// The same shape as an upper bound along all axes, without elements.
     pub fn at_most(self) -> Self {
         self.at_most_along(u32::MAX)
     }
 
-    /// This shape as an upper bound along these axes, a bit for each.
+    /// The same shape as an upper bound along axes, a bit for each, without elements.
     pub fn at_most_along(self, upper: u32) -> Self {
         let all = (1u32 << self.rank()) - 1;
         Self { data: None, marks: (self.marks & CHANGED) | (upper & all), ..self }
     }
 
-    /// This shape, which data does not decide on.
+    /// The same shape as an exact one.
     pub fn exact(self) -> Self {
         Self { marks: self.marks & CHANGED, ..self }
     }
 
-    /// A bit for each axis along which the dimension is an upper bound.
+    /// A bit for each axis whose dimension is an upper bound.
     pub fn upper(&self) -> u32 {
         self.marks & !CHANGED
     }
 
-    /// This shape, as one that comes from another than the file declares, or not.
+    /// The same shape, marked or unmarked as one that follows from a shape other than the declared one.
     pub fn changed(self, is_changed: bool) -> Self {
         let marks = if is_changed { self.upper() | CHANGED } else { self.upper() };
         Self { marks, ..self }
@@ -197,14 +199,14 @@ impl Value {
         self.upper() != 0
     }
 
-    /// The numbers in another shape.
-    pub fn reshaped(&self, dims: Vec<u64>) -> Told<Self> {
+    /// The same elements in another shape.
+    pub fn reshaped(&self, dims: Vec<u64>) -> Inferred<Self> {
         Self::with(self.data_type, dims, self.data.clone())
     }
 
-    /// Another shape, each of whose elements is one of this tensor: the one at the place
-    /// that `source` gives for its coordinates.
-    pub fn rearranged(&self, dims: Vec<u64>, source: impl Fn(&[u64]) -> Option<u64>) -> Told<Self> {
+    /// A tensor of another shape whose elements come from this one: `source` maps the coordinates of an
+    /// element to its row-major index in this tensor.
+    pub fn rearranged(&self, dims: Vec<u64>, source: impl Fn(&[u64]) -> Option<u64>) -> Inferred<Self> {
         let data = match (&self.data, few(&dims)) {
             (Some(data), Some(count)) => {
                 data.pick(coordinates(&dims, count).map(|at| usize::try_from(source(&at)?).ok()))
@@ -215,24 +217,25 @@ impl Value {
     }
 }
 
-/// How many elements there are, if they are few.
+/// The number of elements; none if they are too many to be kept.
 pub(super) fn few(dims: &[u64]) -> Option<usize> {
     let count = usize::try_from(product(dims).ok()?).ok()?;
-    (count <= FEW).then_some(count)
+    (count <= MAX_ELEMENTS).then_some(count)
 }
 
-pub(super) fn product(dims: &[u64]) -> Told<u64> {
+/// The number of elements of a shape.
+pub(super) fn product(dims: &[u64]) -> Inferred<u64> {
     if dims.contains(&0) {
         return Ok(0);
     }
     let all = dims.iter().try_fold(1, |all: u64, &dim| all.checked_mul(dim));
-    all.ok_or_else(|| format!("{dims:?} are more elements than 64 bits can count"))
+    all.ok_or_else(|| format!("shape {dims:?} has more elements than 64 bits can count"))
 }
 
-/// The coordinates of all elements, `count` in number, in order.
+/// The coordinates of the first `count` elements of a shape, in row-major order.
 pub(super) fn coordinates(dims: &[u64], count: usize) -> impl Iterator<Item = Vec<u64>> {
-    (0..count as u64).map(|place| {
-        let mut rest = place;
+    (0..count as u64).map(|index| {
+        let mut rest = index;
         let mut at: Vec<u64> = dims
             .iter()
             .rev()
@@ -247,22 +250,23 @@ pub(super) fn coordinates(dims: &[u64], count: usize) -> impl Iterator<Item = Ve
     })
 }
 
-/// Where the element with these coordinates is; few elements do not overflow.
-pub(super) fn place(dims: &[u64], at: impl Iterator<Item = u64>) -> Option<u64> {
-    dims.iter().zip(at).try_fold(0, |place: u64, (&dim, along)| place.checked_mul(dim)?.checked_add(along))
+/// The row-major index of the element at `at`; none if it exceeds 64 bits.
+pub(super) fn flat_index(dims: &[u64], at: impl Iterator<Item = u64>) -> Option<u64> {
+    dims.iter().zip(at).try_fold(0, |index: u64, (&dim, along)| index.checked_mul(dim)?.checked_add(along))
 }
 
-/// As `NumPy` does: equal from the right, where 1 stands for any.
-pub(super) fn broadcast(shapes: &[&[u64]]) -> Told<Vec<u64>> {
+/// The shape to which shapes broadcast, by the rules of `NumPy`: aligned at the last axis, dimensions are
+/// equal or 1.
+pub(super) fn broadcast(shapes: &[&[u64]]) -> Inferred<Vec<u64>> {
     let rank = shapes.iter().map(|dims| dims.len()).max().unwrap_or(0);
     let mut all = vec![1; rank];
     for dims in shapes {
         let begin = rank - dims.len();
         for (axis, &dim) in dims.iter().enumerate() {
-            let so_far = &mut all[begin + axis];
-            match (*so_far, dim) {
-                (1, _) => *so_far = dim,
-                (one, other) if other == 1 || one == other => {}
+            let broadcast_dim = &mut all[begin + axis];
+            match (*broadcast_dim, dim) {
+                (1, _) => *broadcast_dim = dim,
+                (left, right) if right == 1 || left == right => {}
                 _ => {
                     let shapes: Vec<String> = shapes.iter().map(|dims| format!("{dims:?}")).collect();
                     return Err(format!("shapes {} do not broadcast", shapes.join(" and ")));
@@ -273,44 +277,45 @@ pub(super) fn broadcast(shapes: &[&[u64]]) -> Told<Vec<u64>> {
     Ok(all)
 }
 
-/// Where an element of a broadcast shape comes from.
+/// The row-major index, in a tensor of shape `dims`, of the element that broadcasting copies to `at`.
 pub(super) fn broadcast_source(dims: &[u64], at: &[u64]) -> Option<u64> {
     let begin = at.len().checked_sub(dims.len())?;
     let along = dims.iter().zip(&at[begin..]).map(|(&dim, &along)| if dim == 1 { 0 } else { along });
-    place(dims, along)
+    flat_index(dims, along)
 }
 
-/// A number of axes, which are few.
+/// A rank as a signed number.
 pub(super) fn count(rank: usize) -> i64 {
     i64::from(rank as u32)
 }
 
-/// The axis that a number, negative from the end, stands for.
-pub(super) fn axis(number: i64, rank: usize) -> Told<usize> {
+/// The axis that `number` names; negative numbers count from the end.
+pub(super) fn axis(number: i64, rank: usize) -> Inferred<usize> {
     let from_start = if number < 0 { number.checked_add(count(rank)) } else { Some(number) };
-    let found = from_start.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank);
-    found.ok_or_else(|| format!("there is no axis {number} of {rank}"))
+    let axis = from_start.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank);
+    axis.ok_or_else(|| format!("axis {number} is out of range for rank {rank}"))
 }
 
-/// Each once.
-pub(super) fn axes(numbers: &[i64], rank: usize) -> Told<Vec<usize>> {
+/// The axes that `numbers` name, each at most once.
+pub(super) fn axes(numbers: &[i64], rank: usize) -> Inferred<Vec<usize>> {
     let mut seen = vec![false; rank];
-    let mut found = Vec::new();
+    let mut distinct = Vec::new();
     for &number in numbers {
         let axis = axis(number, rank)?;
         if std::mem::replace(&mut seen[axis], true) {
-            return Err(format!("axis {number} is named twice"));
+            return Err(format!("axis {number} is repeated"));
         }
-        found.push(axis);
+        distinct.push(axis);
     }
-    Ok(found)
+    Ok(distinct)
 }
 
-pub(super) fn size(number: i64) -> Told<u64> {
-    u64::try_from(number).map_err(|_| format!("{number} is no size"))
+/// A number as a size, which must not be negative.
+pub(super) fn size(number: i64) -> Inferred<u64> {
+    u64::try_from(number).map_err(|_| format!("size {number} is negative"))
 }
 
-/// Sizes whose signs are settled.
-pub(super) fn sizes(numbers: &[i64]) -> Told<Vec<u64>> {
+/// Numbers as sizes.
+pub(super) fn sizes(numbers: &[i64]) -> Inferred<Vec<u64>> {
     numbers.iter().map(|&number| size(number)).collect()
 }

@@ -1,7 +1,7 @@
-//! Numbers that the user gives tensors: sizes and conditions that are known when a model is compiled.
+//! Values and shapes that the user gives tensors: sizes and conditions that are known at compile time.
 
 use super::scope::Fact;
-use super::value::{Data, Told, Value, product, types};
+use super::value::{Elements, Inferred, Value, product, types};
 use crate::import::onnx::descriptions::{Description, Descriptions};
 use crate::import::{ImportError, ImportOptions};
 
@@ -9,57 +9,65 @@ fn wrong(name: &str, reason: impl Into<String>) -> ImportError {
     ImportError::Value { name: name.to_owned(), reason: reason.into() }
 }
 
-/// A name that no tensor of the graph has is a typing mistake; a constant has its value.
+/// Refuses values for unknown names and for constants.
 pub(super) fn check_names(options: &ImportOptions, descriptions: &Descriptions) -> Result<(), ImportError> {
     for name in options.values.keys() {
         match descriptions.names.get(name) {
             None => return Err(wrong(name, "the graph has no tensor of this name")),
-            Some(number) if descriptions.is_constant(number) => return Err(wrong(name, "it is a constant")),
+            Some(number) if descriptions.is_constant(number) => {
+                return Err(wrong(name, "it is a constant of the file"));
+            }
             Some(_) => {}
         }
     }
     Ok(())
 }
 
-/// What is known of a tensor, with the numbers that it is given.
+/// Adds the elements that the user gives to an inferred tensor.
 ///
 /// # Errors
-/// They are not as many as it has elements, not of its type, or differ from those that it has.
+/// [`ImportError::Value`] if their number is not the tensor's, they exceed its type, or they contradict the
+/// inferred elements.
 pub(super) fn set(fact: Fact, name: &str, options: &ImportOptions) -> Result<Fact, ImportError> {
     match (options.values.get(name), fact) {
         (Some(numbers), Ok(value)) => {
             with_numbers(value, numbers).map(Ok).map_err(|reason| wrong(name, reason))
         }
-        (Some(_), Err(unknown)) => Err(wrong(name, format!("its shape is not known: {}", unknown.reason))),
+        (Some(_), Err(unknown)) => Err(wrong(name, format!("its shape is unknown: {}", unknown.reason))),
         (None, fact) => Ok(fact),
     }
 }
 
-/// The shape that the user gives a tensor whose shape does not follow from others, or only as an upper bound.
+/// Applies the shape that the user gives to a tensor whose shape cannot be inferred, or only as an upper
+/// bound.
 ///
 /// # Errors
-/// It has another shape, or one above the bound; its element type is not known.
+/// [`ImportError::InputShape`] if the inferred shape is another one or the upper bound is smaller, or if the
+/// element type is unknown.
 pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Value, ImportError> {
     let wrong = |reason: String| ImportError::InputShape { name: name.to_owned(), reason };
     let Description::Tensor { data_type, .. } = *given else {
-        return Err(wrong("it is no tensor".to_owned()));
+        return Err(wrong("it is not a tensor".to_owned()));
     };
     let dims = given.shape().unwrap_or_default();
     let data_type = match fact {
         Ok(value) if value.is_upper() => {
-            let most = &value.dims;
-            if given.at_most(value.data_type, most).is_none() {
-                return Err(wrong(format!("it is at most {most:?}, of element type {}", value.data_type)));
+            let bound = &value.dims;
+            if given.at_most(value.data_type, bound).is_none() {
+                return Err(wrong(format!(
+                    "its upper bound is {bound:?}, of element type {}",
+                    value.data_type
+                )));
             }
             value.data_type
         }
         Ok(value) if given.admits(value.data_type, &value.dims) => return Ok(value.clone()),
         Ok(value) => {
             let (dims, data_type) = (&value.dims, value.data_type);
-            return Err(wrong(format!("by its inputs it is {dims:?}, of element type {data_type}")));
+            return Err(wrong(format!("its inferred shape is {dims:?}, of element type {data_type}")));
         }
         Err(_) if data_type == 0 => {
-            return Err(wrong("its element type is not known; write it as in 1x3:float16".to_owned()));
+            return Err(wrong("its element type is unknown; write it as in 1x3:float16".to_owned()));
         }
         Err(_) => data_type,
     };
@@ -67,7 +75,7 @@ pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Val
     Ok(value.changed(true))
 }
 
-fn with_numbers(value: Value, numbers: &[i64]) -> Told<Value> {
+fn with_numbers(value: Value, numbers: &[i64]) -> Inferred<Value> {
     let count = product(&value.dims)?;
     if count != numbers.len() as u64 {
         return Err(format!("it has {count} elements, not {}", numbers.len()));
@@ -75,19 +83,19 @@ fn with_numbers(value: Value, numbers: &[i64]) -> Told<Value> {
     let data = match (types::range(value.data_type), value.data_type) {
         (Some(range), _) => {
             if let Some(number) = numbers.iter().find(|number| !range.contains(number)) {
-                return Err(format!("{number} is no number of its element type"));
+                return Err(format!("{number} is outside the range of its element type"));
             }
-            Data::Whole(numbers.into())
+            Elements::Integers(numbers.into())
         }
         (None, types::FLOAT | types::DOUBLE) => {
-            Data::Real(numbers.iter().map(|&number| number as f64).collect())
+            Elements::Floats(numbers.iter().map(|&number| number as f64).collect())
         }
         (None, other) => {
-            return Err(format!("its elements, of type {other}, are no numbers that shapes depend on"));
+            return Err(format!("values of element type {other} are not supported"));
         }
     };
-    if value.data.as_ref().is_some_and(|own| *own != data) {
-        return Err("it is known already, and differs".to_owned());
+    if value.data.as_ref().is_some_and(|inferred| *inferred != data) {
+        return Err("it contradicts the inferred value".to_owned());
     }
     let is_changed = value.is_changed();
     let Value { data_type, dims, .. } = value;

@@ -1,15 +1,15 @@
-//! IF and WHILE: the shapes of what their bodies return.
+//! IF and WHILE: their output shapes, inferred through their bodies.
 
 use super::super::operators;
-use super::call::Call;
-use super::{Engine, Outcome, Shape, Why};
+use super::call::OperatorCall;
+use super::{NoShape, OutputShape, RuleResult, SubgraphInference};
 
-/// Bodies in bodies.
-const DEEPEST: usize = 16;
+/// Limit of nested bodies.
+const MAX_DEPTH: usize = 16;
 
-impl Engine<'_, '_> {
-    /// None if the operator runs no bodies.
-    pub(super) fn through_bodies(&mut self, op_type: &str, call: &Call<'_>) -> Option<Outcome> {
+impl SubgraphInference<'_, '_> {
+    /// Output shapes of an operator that runs bodies; none for other operators.
+    pub(super) fn through_bodies(&mut self, op_type: &str, call: &OperatorCall<'_>) -> Option<RuleResult> {
         const IF: u8 = 92;
         const WHILE: u8 = 93;
         match op_type {
@@ -19,58 +19,61 @@ impl Engine<'_, '_> {
         }
     }
 
-    fn branches(&mut self, call: &Call<'_>, bodies: [i64; 2]) -> Outcome {
+    /// IF: the upper bound of both branches.
+    fn branches(&mut self, call: &OperatorCall<'_>, bodies: [i64; 2]) -> RuleResult {
         let inputs = dims(call, 1);
         let [yes, no] = bodies.map(|body| self.results(body, &inputs));
         let pairs = yes?.into_iter().zip(no?);
         pairs.map(|(yes, no)| either(yes, no)).collect()
     }
 
-    fn iteration(&mut self, call: &Call<'_>, body: i64) -> Outcome {
+    /// WHILE: the shapes of the inputs, if an iteration does not change them.
+    fn iteration(&mut self, call: &OperatorCall<'_>, body: i64) -> RuleResult {
         let inputs = dims(call, 0);
         let results = self.results(body, &inputs)?;
-        let same =
+        let is_unchanged =
             inputs.iter().zip(&results).all(|(input, result)| input.as_deref() == Some(&result.dims[..]));
-        if same && results.iter().all(|result| !result.upper) {
+        if is_unchanged && results.iter().all(|result| !result.upper) {
             return Ok(results);
         }
-        Err(Why::Data("the number of iterations".to_owned()))
+        Err(NoShape::DataDependent("the number of iterations".to_owned()))
     }
 
-    /// What a subgraph returns if it is run with inputs of these shapes.
-    fn results(&mut self, index: i64, inputs: &[Option<Vec<u64>>]) -> Outcome {
-        let list = self.model.subgraphs().ok_or(Why::NoRule)?;
-        let index = usize::try_from(index).ok().filter(|&index| index < list.len()).ok_or(Why::NoRule)?;
-        if self.depth == DEEPEST {
-            return Err(Why::NoRule);
+    /// Output shapes of a subgraph that runs with inputs of these shapes.
+    fn results(&mut self, index: i64, inputs: &[Option<Vec<u64>>]) -> RuleResult {
+        let list = self.model.subgraphs().ok_or(NoShape::NoRule)?;
+        let index = usize::try_from(index).ok().filter(|&index| index < list.len()).ok_or(NoShape::NoRule)?;
+        if self.depth == MAX_DEPTH {
+            return Err(NoShape::NoRule);
         }
         let subgraph = list.get(index);
-        let operators = operators::read(self.model, subgraph).map_err(|_| Why::NoRule)?;
+        let operators = operators::read(self.model, subgraph).map_err(|_| NoShape::NoRule)?;
         self.depth += 1;
         let facts = self.run(subgraph, &operators, inputs);
         self.depth -= 1;
         let outputs = subgraph.outputs().into_iter().flatten().map(|id| {
-            let fact = usize::try_from(id).ok().and_then(|id| facts.get(id)).ok_or(Why::NoRule)?;
-            let dims = fact.dims.clone().ok_or(Why::NoRule)?;
-            Ok(Shape { dims, upper: fact.upper })
+            let fact = usize::try_from(id).ok().and_then(|id| facts.get(id)).ok_or(NoShape::NoRule)?;
+            let dims = fact.dims.clone().ok_or(NoShape::NoRule)?;
+            Ok(OutputShape { dims, upper: fact.upper })
         });
         outputs.collect()
     }
 }
 
-fn dims(call: &Call<'_>, from: usize) -> Vec<Option<Vec<u64>>> {
+/// Shapes of the inputs from a position on.
+fn dims(call: &OperatorCall<'_>, from: usize) -> Vec<Option<Vec<u64>>> {
     let given = call.inputs.get(from..).unwrap_or_default().iter();
     given.map(|id| call.facts.get((*id)?)?.dims.clone()).collect()
 }
 
-/// The larger of two shapes along each axis, as either may be run.
-fn either(yes: Shape, no: Shape) -> Result<Shape, Why> {
+/// The larger of two dimensions along each axis, as either branch may run.
+fn either(yes: OutputShape, no: OutputShape) -> Result<OutputShape, NoShape> {
     if yes.dims == no.dims {
-        return Ok(Shape { upper: yes.upper || no.upper, ..yes });
+        return Ok(OutputShape { upper: yes.upper || no.upper, ..yes });
     }
     if yes.dims.len() != no.dims.len() {
-        return Err(Why::Data(format!("the branch that runs: {:?} or {:?}", yes.dims, no.dims)));
+        return Err(NoShape::DataDependent(format!("the branch that runs: {:?} or {:?}", yes.dims, no.dims)));
     }
     let dims = yes.dims.iter().zip(no.dims).map(|(&yes, no)| yes.max(no)).collect();
-    Ok(Shape { dims, upper: true })
+    Ok(OutputShape { dims, upper: true })
 }

@@ -1,24 +1,25 @@
-//! Custom operators whose options say how large their results are.
+//! Custom operators whose options determine their output shapes.
 
-use super::call::{Call, MOST_AXES, too_large};
-use super::{Outcome, Shape, Why};
+use super::call::{MAX_AXES, OperatorCall, too_large};
+use super::{NoShape, OutputShape, RuleResult};
 
-/// `TFLite_Detection_PostProcess`: boxes, classes, scores, and how many of them count.
-pub(super) fn detection_post_process(call: &Call<'_>) -> Outcome {
+/// `TFLite_Detection_PostProcess`: boxes, classes, scores, and their number.
+pub(super) fn detection_post_process(call: &OperatorCall<'_>) -> RuleResult {
     let options = call.custom();
     let number = |name: &str| option(options, name).and_then(|number| u64::try_from(number).ok());
-    let most = number("max_detections").ok_or(Why::NoRule)?;
-    let classes = number("max_classes_per_detection").ok_or(Why::NoRule)?;
-    let count = most.checked_mul(classes).ok_or_else(too_large)?;
+    let detections = number("max_detections").ok_or(NoShape::NoRule)?;
+    let classes = number("max_classes_per_detection").ok_or(NoShape::NoRule)?;
+    let count = detections.checked_mul(classes).ok_or_else(too_large)?;
     let shapes = [vec![1, count, 4], vec![1, count], vec![1, count], vec![1]];
-    Ok(shapes.into_iter().map(|dims| Shape { dims, upper: false }).collect())
+    Ok(shapes.into_iter().map(|dims| OutputShape { dims, upper: false }).collect())
 }
 
-/// A whole number in options that are a map of `FlexBuffers`.
+/// An integer in options that are a `FlexBuffers` map.
 ///
-/// A value is named by where it ends: the last byte of the file is the root's width, the one
-/// before its type. A map lies before its values: an offset to its sorted keys, their width, and
-/// its length; behind the values stand their types.
+/// The last byte of a `FlexBuffers` buffer is the width of the root value, the byte before its type, and the
+/// root value ends there. A map value is the offset of a vector of values. Before this vector are the offset of
+/// the vector of sorted keys, the width of the keys, and the number of values; after it are the types of the
+/// values.
 fn option(bytes: &[u8], name: &str) -> Option<i64> {
     const MAP: u8 = 9;
     let (&root_width, rest) = bytes.split_last()?;
@@ -30,42 +31,43 @@ fn option(bytes: &[u8], name: &str) -> Option<i64> {
     let values = before(bytes, root, usize::from(root_width))?;
     let width = 1 << (root_type & 3);
     let back = |count: usize| values.checked_sub(count * width);
-    let count = number(bytes, back(1)?, width)?.min(4 * MOST_AXES as u64) as usize;
+    let count = number(bytes, back(1)?, width)?.min(4 * MAX_AXES as u64) as usize;
     let key_width = number(bytes, back(2)?, width)? as usize;
     let keys = before(bytes, back(3)?, width)?;
     let types =
         values.checked_add(number(bytes, back(1)?, width)?.checked_mul(width as u64)?.try_into().ok()?)?;
-    (0..count).find_map(|place| {
-        let key = before(bytes, keys.checked_add(place.checked_mul(key_width)?)?, key_width)?;
-        let found = bytes.get(key..)?.strip_prefix(name.as_bytes())?;
-        if found.first() != Some(&0) {
+    (0..count).find_map(|index| {
+        let key = before(bytes, keys.checked_add(index.checked_mul(key_width)?)?, key_width)?;
+        let rest = bytes.get(key..)?.strip_prefix(name.as_bytes())?;
+        if rest.first() != Some(&0) {
             return None;
         }
-        whole(bytes, values + place * width, width, *bytes.get(types.checked_add(place)?)?)
+        integer(bytes, values + index * width, width, *bytes.get(types.checked_add(index)?)?)
     })
 }
 
-/// A number or a flag, in place or elsewhere.
-fn whole(bytes: &[u8], place: usize, width: usize, packed: u8) -> Option<i64> {
-    let (place, width) = match packed >> 2 {
-        1 | 2 | 26 => (place, width),
-        6 | 7 => (before(bytes, place, width)?, 1 << (packed & 3)),
+/// An integer or a boolean, stored inline or by offset.
+fn integer(bytes: &[u8], position: usize, width: usize, packed: u8) -> Option<i64> {
+    let (position, width) = match packed >> 2 {
+        1 | 2 | 26 => (position, width),
+        6 | 7 => (before(bytes, position, width)?, 1 << (packed & 3)),
         _ => return None,
     };
-    let found = number(bytes, place, width)?;
-    // Signed ones are as wide as they are.
+    let number = number(bytes, position, width)?;
+    // A signed number has the sign bit of its width.
     let is_signed = matches!(packed >> 2, 1 | 6);
     let unused = 64 - 8 * width as u32;
-    Some(if is_signed { (found << unused).cast_signed() >> unused } else { i64::try_from(found).ok()? })
+    Some(if is_signed { (number << unused).cast_signed() >> unused } else { i64::try_from(number).ok()? })
 }
 
-/// Where an offset leads: they count backwards.
-fn before(bytes: &[u8], place: usize, width: usize) -> Option<usize> {
-    place.checked_sub(usize::try_from(number(bytes, place, width)?).ok()?)
+/// The target of an offset, which counts backwards from its own position.
+fn before(bytes: &[u8], position: usize, width: usize) -> Option<usize> {
+    position.checked_sub(usize::try_from(number(bytes, position, width)?).ok()?)
 }
 
-fn number(bytes: &[u8], place: usize, width: usize) -> Option<u64> {
-    let bytes = bytes.get(place..place.checked_add(width)?)?;
+/// An unsigned number of `width` bytes.
+fn number(bytes: &[u8], position: usize, width: usize) -> Option<u64> {
+    let bytes = bytes.get(position..position.checked_add(width)?)?;
     match *bytes {
         [byte] => Some(byte.into()),
         [a, b] => Some(u16::from_le_bytes([a, b]).into()),
@@ -109,11 +111,11 @@ mod tests {
     #[test]
     fn broken_options_are_no_panic() {
         let bytes = map();
-        for place in 0..bytes.len() {
-            option(&bytes[..place], "num_classes");
+        for length in 0..bytes.len() {
+            option(&bytes[..length], "num_classes");
             for value in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut broken = bytes.clone();
-                broken[place] = value;
+                broken[length] = value;
                 option(&broken, "num_classes");
             }
         }

@@ -1,4 +1,4 @@
-//! What is known of a tensor.
+//! Facts about tensors.
 
 use std::borrow::Cow;
 
@@ -6,48 +6,47 @@ use super::super::schema::{Buffer, List, Tensor};
 use super::super::text;
 use crate::graph::ElementType;
 
-/// Elements of longer constants are not looked at: shapes, axes and paddings are short.
-const MOST_STORED: usize = 1024;
+/// Limit of elements of a constant that are read; shapes, axes and paddings are shorter.
+const MAX_STORED: usize = 1024;
 
-/// What is known of a tensor before anything runs.
+/// Facts about a tensor that are known at compile time.
 #[allow(clippy::struct_excessive_bools)] // independent of each other
-pub(in super::super) struct Fact<'a> {
+pub(in super::super) struct TensorFact<'a> {
     pub(super) name: String,
     pub(super) element_type: Option<ElementType>,
-    /// The shape that the file states, if it is definite. An empty one is definite only where the
-    /// file says that the tensor has a rank, since writers leave unknown shapes empty.
+    /// The declared shape, if it is definite. An empty shape is definite only if the file states that the tensor
+    /// has a rank, since converters leave unknown shapes empty.
     pub(super) declared: Option<Vec<u64>>,
-    /// The file has a list of dimensions, but an empty one.
+    /// True if the list of dimensions in the file is empty.
     has_empty_shape: bool,
-    /// That is taken to mean a scalar.
+    /// True if the empty list is taken as the shape of a scalar.
     pub(super) is_taken_for_scalar: bool,
-    /// Dimensions that the file leaves open, as in its signature; the file's shape then holds the
-    /// values of one run.
+    /// The shape signature, if it has open dimensions (-1). The declared shape is then that of one run.
     pub(super) signature: Option<Vec<i32>>,
-    /// An operator writes it.
+    /// True if an operator writes the tensor.
     pub(super) is_result: bool,
-    /// It stands in the list of graph inputs.
+    /// True if the tensor is in the list of graph inputs.
     pub(super) is_input: bool,
-    /// The shape as found; none if unknown.
+    /// The shape that counts; none if it is unknown.
     pub(in super::super) dims: Option<Vec<u64>>,
-    /// Each dimension is as large as this or smaller, depending on data.
+    /// True if the dimensions are upper bounds, as they depend on data.
     pub(in super::super) upper: bool,
-    /// A constant's bytes, if they are between the tables.
+    /// The bytes of a constant, if they are stored in the tables.
     stored: Option<&'a [u8]>,
-    /// Elements of a result that are known before anything runs.
+    /// Elements of a result that are known at compile time.
     pub(super) computed: Option<Vec<f64>>,
-    /// The elements depend on shapes that are others than in the file.
+    /// True if the elements depend on shapes other than the declared ones.
     pub(super) shape_dependent: bool,
-    /// Why the shape is unknown.
-    pub(in super::super) why: Option<String>,
+    /// The reason why the shape is unknown; none if an input has an unknown shape.
+    pub(in super::super) reason: Option<String>,
 }
 
-impl<'a> Fact<'a> {
+impl<'a> TensorFact<'a> {
     pub(super) fn new(tensor: Tensor<'a>, buffers: List<'a, Buffer<'a>>) -> Self {
         let stored = stored(tensor, buffers);
         let mut declared = definite(tensor);
         if declared.is_none() && stored.is_some_and(|bytes| !bytes.is_empty()) && rank_is_open(tensor) {
-            // Data of one element is a scalar; of more, nothing says the rank.
+            // Data of one element is a scalar. For more elements, the rank is unknown.
             let count =
                 stored.and_then(|bytes| elements(tensor.known_type(), bytes)).map(|values| values.len());
             declared = (count == Some(1)).then(Vec::new);
@@ -67,20 +66,19 @@ impl<'a> Fact<'a> {
             stored,
             computed: None,
             shape_dependent: false,
-            why: None,
+            reason: None,
         }
     }
 
-    /// Makes it an input of a subgraph, whose contents are not known. An empty shape of one is a
-    /// scalar to runtimes, too.
+    /// Marks the tensor as an input of a subgraph, with unknown elements. An input with an empty list of dimensions
+    /// is a scalar, as in runtimes.
     pub(super) fn as_input(&mut self, dims: Option<Vec<u64>>) {
         self.is_input = true;
         self.is_taken_for_scalar = dims.is_none() && self.has_empty_shape;
         self.dims = if self.is_taken_for_scalar { Some(Vec::new()) } else { dims };
     }
 
-    /// The elements that are known before anything runs, in double precision: those of 32 bits are
-    /// exact.
+    /// Elements that are known at compile time, as `f64`, which represents 32-bit elements exactly.
     pub(super) fn values(&self) -> Option<Cow<'_, [f64]>> {
         match &self.computed {
             Some(values) => Some(Cow::Borrowed(values)),
@@ -89,18 +87,18 @@ impl<'a> Fact<'a> {
         }
     }
 
-    /// Whether its contents are not constant.
+    /// Returns whether the contents are computed at run time.
     pub(in super::super) fn is_computed(&self) -> bool {
         self.is_result || self.is_input
     }
 
-    /// Whether the shape is another than the file's.
-    pub(super) fn has_moved(&self) -> bool {
+    /// Returns whether the shape differs from the declared one.
+    pub(super) fn differs_from_declared(&self) -> bool {
         self.declared.is_some() && self.dims.is_some() && self.declared != self.dims
     }
 
-    /// Whether the file leaves dimensions open of which it states a value all the same: a first
-    /// dimension of 1 aside, which stands for a batch.
+    /// Returns whether the signature leaves dimensions open for which the declared shape has a value, except a
+    /// first dimension of 1, which is a batch size.
     pub(super) fn is_open(&self) -> bool {
         let Some(signature) = &self.signature else { return false };
         let batch_of_one = self.declared.as_ref().is_some_and(|dims| dims.first() == Some(&1));
@@ -112,7 +110,7 @@ fn rank_is_open(tensor: Tensor<'_>) -> bool {
     tensor.shape().is_none_or(|shape| shape.is_empty())
 }
 
-/// The file's shape: none if it is missing, empty without a rank, or has a negative dimension.
+/// The declared shape; none if it is missing, empty without a rank, or has a negative dimension.
 fn definite(tensor: Tensor<'_>) -> Option<Vec<u64>> {
     if rank_is_open(tensor) && !tensor.has_rank().unwrap_or(false) {
         return None;
@@ -120,7 +118,7 @@ fn definite(tensor: Tensor<'_>) -> Option<Vec<u64>> {
     tensor.shape().into_iter().flatten().map(|dim| u64::try_from(dim).ok()).collect()
 }
 
-/// A constant's bytes, if they are between the tables.
+/// The bytes of a constant, if they are stored in the tables.
 fn stored<'a>(tensor: Tensor<'a>, buffers: List<'a, Buffer<'a>>) -> Option<&'a [u8]> {
     let buffers = buffers?;
     let number = tensor.buffer().unwrap_or(0) as usize;
@@ -130,10 +128,11 @@ fn stored<'a>(tensor: Tensor<'a>, buffers: List<'a, Buffer<'a>>) -> Option<&'a [
     Some(buffers.get(number).data()?.bytes())
 }
 
+/// Decodes elements; none for unsupported types and long constants.
 fn elements(element_type: Option<ElementType>, bytes: &[u8]) -> Option<Vec<f64>> {
     fn read<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Option<Vec<f64>> {
         let (chunks, rest) = bytes.as_chunks();
-        let fits = rest.is_empty() && chunks.len() <= MOST_STORED;
+        let fits = rest.is_empty() && chunks.len() <= MAX_STORED;
         fits.then(|| chunks.iter().map(|&chunk| number(chunk)).collect())
     }
     match element_type? {

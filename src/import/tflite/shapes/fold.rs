@@ -1,33 +1,37 @@
-//! Elements of short tensors that follow from shapes and constants: what SHAPE states, and what
-//! is made of that by the arithmetic that models have in front of RESHAPE and the like.
+//! Constant folding for short tensors: results of SHAPE, and of the arithmetic on them that models have before
+//! RESHAPE and similar operators.
 
 use std::borrow::Cow;
 
-use super::call::{Call, axis};
+use super::call::{OperatorCall, axis};
 use super::strided;
 use crate::graph::ElementType;
 
-/// Results of more elements are forgotten, so that a file unfolds to a small multiple of itself.
-const MOST_VALUES: usize = 64;
+/// Limit of elements of a result that are kept, so that memory stays in proportion to the file.
+const MAX_VALUES: usize = 64;
 
-/// The elements of each output, as far as they are known; an empty list if none is.
-pub(super) fn outputs(op_type: &str, call: &Call<'_>, element_type: Option<ElementType>) -> Vec<Vec<f64>> {
-    let found = match op_type {
+/// Elements of each output; an empty list if they are unknown.
+pub(super) fn outputs(
+    op_type: &str,
+    call: &OperatorCall<'_>,
+    element_type: Option<ElementType>,
+) -> Vec<Vec<f64>> {
+    let outputs = match op_type {
         "UNPACK" => call.values(0).ok().map(|values| values.iter().map(|&value| vec![value]).collect()),
         _ => first(op_type, call).map(|values| vec![values]),
     };
-    let mut found: Vec<Vec<f64>> = found.unwrap_or_default();
-    let is_sound = |values: &Vec<f64>| values.len() <= MOST_VALUES;
-    if !found.iter_mut().all(|values| is_sound(values) && convert(values, element_type)) {
-        found.clear();
+    let mut outputs: Vec<Vec<f64>> = outputs.unwrap_or_default();
+    let is_sound = |values: &Vec<f64>| values.len() <= MAX_VALUES;
+    if !outputs.iter_mut().all(|values| is_sound(values) && convert(values, element_type)) {
+        outputs.clear();
     }
-    found
+    outputs
 }
 
-/// Brings elements to the type of their tensor; false where that is not exact.
+/// Converts elements to the type of their tensor; false if that is not exact.
 fn convert(values: &mut [f64], element_type: Option<ElementType>) -> bool {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    let most = match element_type {
+    let max = match element_type {
         Some(ElementType::Int32) => f64::from(i32::MAX),
         Some(ElementType::Int64) => EXACT,
         Some(ElementType::Bool) => 1.0,
@@ -42,10 +46,10 @@ fn convert(values: &mut [f64], element_type: Option<ElementType>) -> bool {
     for value in values.iter_mut() {
         *value = value.trunc();
     }
-    values.iter().all(|value| value.abs() <= most)
+    values.iter().all(|value| value.abs() <= max)
 }
 
-fn first(op_type: &str, call: &Call<'_>) -> Option<Vec<f64>> {
+fn first(op_type: &str, call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let values = |position: usize| call.values(position).ok();
     match op_type {
         "SHAPE" if !call.is_upper(0) => Some(call.dims(0).ok()?.iter().map(|&dim| dim as f64).collect()),
@@ -57,8 +61,8 @@ fn first(op_type: &str, call: &Call<'_>) -> Option<Vec<f64>> {
         "SLICE" => sliced(call),
         "GATHER" => gathered(call),
         "FILL" => {
-            let count = call.stated(0).ok()?.into_iter().try_fold(1, u64::checked_mul)?;
-            (count <= MOST_VALUES as u64).then_some(vec![*values(1)?.first()?; count as usize])
+            let count = call.target_shape(0).ok()?.into_iter().try_fold(1, u64::checked_mul)?;
+            (count <= MAX_VALUES as u64).then_some(vec![*values(1)?.first()?; count as usize])
         }
         "REDUCE_PROD" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" => reduced(op_type, call),
         "NEG" => Some(values(0)?.iter().map(|value| -value).collect()),
@@ -76,7 +80,7 @@ fn arithmetic(op_type: &str) -> Option<fn(f64, f64) -> f64> {
         "ADD" => |a, b| a + b,
         "SUB" => |a, b| a - b,
         "MUL" => |a, b| a * b,
-        // Whole numbers are cut later; by 0 nothing is known.
+        // Integers are truncated later. A division by 0 is not finite and therefore dropped.
         "DIV" => |a, b| a / b,
         "FLOOR_DIV" => |a, b| (a / b).floor(),
         "FLOOR_MOD" => |a, b| a - (a / b).floor() * b,
@@ -92,20 +96,20 @@ fn arithmetic(op_type: &str) -> Option<fn(f64, f64) -> f64> {
     })
 }
 
-/// Element by element; a single one goes with all.
+/// Applies a function to pairs of elements; a single element is paired with all others.
 fn paired(left: &[f64], right: &[f64], compute: fn(f64, f64) -> f64) -> Option<Vec<f64>> {
     let count = common_length(&[left.len(), right.len()])?;
-    let result = (0..count).map(|place| compute(left[place % left.len()], right[place % right.len()]));
+    let result = (0..count).map(|index| compute(left[index % left.len()], right[index % right.len()]));
     let result: Vec<f64> = result.collect();
     result.iter().all(|value| value.is_finite()).then_some(result)
 }
 
 fn selected(condition: &[f64], yes: &[f64], no: &[f64]) -> Option<Vec<f64>> {
     let count = common_length(&[condition.len(), yes.len(), no.len()])?;
-    let at = |list: &[f64], place: usize| list[place % list.len()];
+    let at = |list: &[f64], index: usize| list[index % list.len()];
     Some(
         (0..count)
-            .map(|place| if at(condition, place) == 0.0 { at(no, place) } else { at(yes, place) })
+            .map(|index| if at(condition, index) == 0.0 { at(no, index) } else { at(yes, index) })
             .collect(),
     )
 }
@@ -115,30 +119,30 @@ fn common_length(lengths: &[usize]) -> Option<usize> {
     lengths.iter().all(|&length| length == count || length == 1).then_some(count)
 }
 
-/// Tensors of this rank behind each other: of scalars a vector, of vectors a longer one.
-fn joined(call: &Call<'_>, rank: usize) -> Option<Vec<f64>> {
+/// The elements of all inputs, which must have this rank, one input after the other.
+fn joined(call: &OperatorCall<'_>, rank: usize) -> Option<Vec<f64>> {
     let mut all = Vec::new();
     for position in 0..call.inputs.len() {
-        let is_fit = call.dims(position).ok()?.len() == rank && all.len() <= MOST_VALUES;
-        all.extend_from_slice(&is_fit.then(|| call.values(position).ok()).flatten()?);
+        let has_rank = call.dims(position).ok()?.len() == rank && all.len() <= MAX_VALUES;
+        all.extend_from_slice(&has_rank.then(|| call.values(position).ok()).flatten()?);
     }
     Some(all)
 }
 
-fn sliced(call: &Call<'_>) -> Option<Vec<f64>> {
+fn sliced(call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let (values, begin, size) = (call.values(0).ok()?, call.integer(1).ok()?, call.integer(2).ok()?);
     let [_] = call.ranked(0).ok()?;
     let rest = values.get(usize::try_from(begin).ok()?..)?;
     if size == -1 { Some(rest.to_vec()) } else { Some(rest.get(..usize::try_from(size).ok()?)?.to_vec()) }
 }
 
-fn gathered(call: &Call<'_>) -> Option<Vec<f64>> {
+fn gathered(call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let (values, indices, [_]) = (call.values(0).ok()?, call.integers(1).ok()?, call.ranked(0).ok()?);
     indices.iter().map(|&index| values.get(usize::try_from(index).ok()?).copied()).collect()
 }
 
-/// All elements of a vector to one.
-fn reduced(op_type: &str, call: &Call<'_>) -> Option<Vec<f64>> {
+/// Reduces a vector to one element.
+fn reduced(op_type: &str, call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let (values, [_], axes) = (call.values(0).ok()?, call.ranked(0).ok()?, call.integers(1).ok()?);
     let &[only] = axes.as_slice() else { return None };
     axis(only, 1).ok()?;

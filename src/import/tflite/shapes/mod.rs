@@ -1,13 +1,12 @@
-//! Shape inference: each operator's rule gives the shapes of its outputs from those of its inputs.
+//! Shape inference: the rule of an operator computes the shapes of its outputs from those of its inputs.
 //!
-//! A file states shapes, but may leave them out, state those of one run of a model whose sizes
-//! depend on data, or be wrong. So every operator is inferred, in the order of the file, and the
-//! file's shape counts only where there is no rule ([`Why::NoRule`]) and the operator's inputs
-//! have the shapes that the file states for them. Where graph inputs get other shapes
-//! ([`Given`]), all that follows from them changes by the same rules.
+//! A file declares shapes, but these may be missing, wrong, or those of one run of a model whose sizes depend on
+//! data. So every operator is inferred, in the order of the file. The declared shape counts only if the
+//! operator has no rule ([`NoShape::NoRule`]) and its inputs have their declared shapes. If graph inputs
+//! get other shapes ([`GivenShapes`]), the shapes that follow from them change by the same rules.
 //!
-//! Cost: one pass over the operators of a subgraph, and over a body for each operator that runs
-//! it, up to [`MOST_WORK`].
+//! Cost: one pass over the operators of a subgraph, and over a body for each operator that runs it, up to
+//! [`MAX_WORK`].
 
 mod bodies;
 mod call;
@@ -30,61 +29,63 @@ use super::operators::Read;
 use super::schema::{Model, Operator, SubGraph};
 use crate::import::listing;
 use crate::import::short;
-use call::{Call, MOST_AXES};
-pub(super) use fact::Fact;
+use call::{MAX_AXES, OperatorCall};
+pub(super) use fact::TensorFact;
 
-/// Tensors and operators that are looked at, bodies included.
-pub(super) const MOST_WORK: usize = 1 << 24;
+/// Limit of work: visited tensors and operators, bodies included.
+pub(super) const MAX_WORK: usize = 1 << 24;
 
-/// Shapes that the user gives, by tensor.
-pub(super) type Given = BTreeMap<usize, Vec<u64>>;
+/// Shapes that the user gives, by tensor index.
+pub(super) type GivenShapes = BTreeMap<usize, Vec<u64>>;
 
-/// A shape that a rule gives an output.
+/// An inferred output shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Shape {
+struct OutputShape {
     dims: Vec<u64>,
-    /// Each dimension is this or less, depending on data.
+    /// True if the dimensions are upper bounds, as they depend on data.
     upper: bool,
 }
 
-/// Why a rule gives no shapes.
+/// The reason why no shape is inferred.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Why {
-    /// Nothing is known of this operator.
+enum NoShape {
+    /// The operator has no rule, or the rule does not support this case.
     NoRule,
-    /// The shape of an input is unknown.
-    Unknown,
-    /// The shapes depend on this, which is computed at run time.
-    Data(String),
-    /// The inputs do not go together.
-    Wrong(String),
+    /// An input has an unknown shape.
+    UnknownInput,
+    /// The shape depends on data, which this text names.
+    DataDependent(String),
+    /// The inputs and options contradict each other.
+    Invalid(String),
 }
 
-type Outcome = Result<Vec<Shape>, Why>;
+/// Output shapes, or the reason why there are none.
+type RuleResult = Result<Vec<OutputShape>, NoShape>;
 
-/// What is found for a subgraph.
-pub(super) struct Inferred<'a> {
-    pub(super) facts: Vec<Fact<'a>>,
-    /// What the user should know, a sentence each.
+/// Result of inference for a subgraph.
+pub(super) struct SubgraphShapes<'a> {
+    /// By tensor index.
+    pub(super) facts: Vec<TensorFact<'a>>,
+    /// Notes for the user, a sentence each.
     pub(super) notes: Vec<String>,
 }
 
-/// Infers the shapes of the first subgraph's tensors. `bytes` are the file's tables.
+/// Infers the shapes of the first subgraph. `bytes` are the tables of the file.
 pub(super) fn infer<'a>(
     model: Model<'a>,
     bytes: &'a [u8],
     subgraph: SubGraph<'a>,
     operators: &[Read],
-    given: &Given,
-) -> Inferred<'a> {
-    let mut engine = Engine { model, bytes, given, work: 0, contradictions: Vec::new(), depth: 0 };
+    given: &GivenShapes,
+) -> SubgraphShapes<'a> {
+    let mut engine = SubgraphInference { model, bytes, given, work: 0, contradictions: Vec::new(), depth: 0 };
     let facts = engine.run(subgraph, operators, &[]);
     let notes = notes(&facts, given, &engine.contradictions);
-    Inferred { facts, notes }
+    SubgraphShapes { facts, notes }
 }
 
-/// The same of a subgraph that an operator runs with inputs of these shapes. Adds to `work`, of which
-/// there is [`MOST_WORK`] for all bodies: nothing is inferred beyond that.
+/// Infers the shapes of a subgraph that an operator runs with inputs of these shapes. Adds to `work`, whose limit
+/// for all bodies is [`MAX_WORK`]; beyond it nothing is inferred.
 pub(super) fn infer_body<'a>(
     model: Model<'a>,
     bytes: &'a [u8],
@@ -92,40 +93,42 @@ pub(super) fn infer_body<'a>(
     operators: &[Read],
     inputs: &[Option<Vec<u64>>],
     work: &mut usize,
-) -> Vec<Fact<'a>> {
-    let given = Given::new();
+) -> Vec<TensorFact<'a>> {
+    let given = GivenShapes::new();
     let mut engine =
-        Engine { model, bytes, given: &given, work: *work, contradictions: Vec::new(), depth: 1 };
+        SubgraphInference { model, bytes, given: &given, work: *work, contradictions: Vec::new(), depth: 1 };
     let facts = engine.run(subgraph, operators, inputs);
     *work = engine.work;
     facts
 }
 
-struct Engine<'a, 'g> {
+/// State of inference.
+struct SubgraphInference<'a, 'g> {
     model: Model<'a>,
     bytes: &'a [u8],
-    given: &'g Given,
+    given: &'g GivenShapes,
     work: usize,
+    /// Nesting of the subgraph that is being inferred; 0 for the first subgraph.
     depth: usize,
-    /// Outputs whose shape in the file is not the one inferred, in the first subgraph.
+    /// Declared shapes that contradict inferred ones, in the first subgraph.
     contradictions: Vec<String>,
 }
 
-impl<'a> Engine<'a, '_> {
-    /// `inputs` are the shapes of the subgraph's inputs, if an operator runs it.
+impl<'a> SubgraphInference<'a, '_> {
+    /// Infers a subgraph. `inputs` are the shapes of its inputs if an operator runs it, else empty.
     fn run(
         &mut self,
         subgraph: SubGraph<'a>,
         operators: &[Read],
         inputs: &[Option<Vec<u64>>],
-    ) -> Vec<Fact<'a>> {
+    ) -> Vec<TensorFact<'a>> {
         let mut facts = self.begin(subgraph, operators, inputs);
         self.walk(&mut facts, subgraph, operators);
         facts
     }
 
-    /// Looks at every operator.
-    fn walk(&mut self, facts: &mut [Fact<'a>], subgraph: SubGraph<'a>, operators: &[Read]) {
+    /// Infers every operator, in the order of the file.
+    fn walk(&mut self, facts: &mut [TensorFact<'a>], subgraph: SubGraph<'a>, operators: &[Read]) {
         let tables = subgraph.operators().into_iter().flatten();
         for (read, operator) in operators.iter().zip(tables) {
             self.work += 1 + read.inputs.len() + read.outputs.len();
@@ -133,16 +136,16 @@ impl<'a> Engine<'a, '_> {
         }
     }
 
-    /// The facts before any operator is looked at.
+    /// Facts of all tensors before any operator is inferred.
     fn begin(
         &mut self,
         subgraph: SubGraph<'a>,
         operators: &[Read],
         inputs: &[Option<Vec<u64>>],
-    ) -> Vec<Fact<'a>> {
+    ) -> Vec<TensorFact<'a>> {
         let buffers = self.model.buffers();
         let tensors = subgraph.tensors().into_iter().flatten();
-        let mut facts: Vec<Fact<'a>> = tensors.map(|tensor| Fact::new(tensor, buffers)).collect();
+        let mut facts: Vec<TensorFact<'a>> = tensors.map(|tensor| TensorFact::new(tensor, buffers)).collect();
         self.work += facts.len();
         for id in operators.iter().flat_map(|operator| &operator.outputs) {
             facts[id.index()].is_result = true;
@@ -168,70 +171,89 @@ impl<'a> Engine<'a, '_> {
         facts
     }
 
-    /// Sets what is found for an operator's outputs.
-    fn apply(&mut self, facts: &mut [Fact<'a>], read: &Read, operator: Operator<'a>) {
+    /// Infers the outputs of an operator.
+    fn apply(&mut self, facts: &mut [TensorFact<'a>], read: &Read, operator: Operator<'a>) {
         let Some(first) = read.outputs.first() else { return };
         let inputs = operator.inputs().into_iter().flatten();
         let inputs: Vec<Option<usize>> =
             inputs.map(|id| usize::try_from(id).ok().filter(|&id| id < facts.len())).collect();
-        let known = inputs.iter().flatten().map(|&id| &facts[id]);
-        let has_moved = known.clone().any(|fact| fact.has_moved() || fact.shape_dependent);
-        let is_upper = known.clone().any(|fact| fact.upper);
-        let depends = known.clone().any(|fact| fact.shape_dependent)
-            || matches!(read.op_type.as_str(), "SHAPE" | "RANK") && has_moved;
+        let input_facts = inputs.iter().flatten().map(|&id| &facts[id]);
+        let has_changed_inputs =
+            input_facts.clone().any(|fact| fact.differs_from_declared() || fact.shape_dependent);
+        let is_upper = input_facts.clone().any(|fact| fact.upper);
+        let depends_on_changed_shape = input_facts.clone().any(|fact| fact.shape_dependent)
+            || matches!(read.op_type.as_str(), "SHAPE" | "RANK") && has_changed_inputs;
         let declared = facts[first.index()].declared.clone();
         let element_type = facts[first.index()].element_type;
         let output_count = read.outputs.len();
-        let call =
-            Call { facts, inputs, output_count, declared: declared.as_deref(), operator, bytes: self.bytes };
-        let outcome = self.outcome(&read.op_type, &call);
+        let call = OperatorCall {
+            facts,
+            inputs,
+            output_count,
+            declared: declared.as_deref(),
+            operator,
+            bytes: self.bytes,
+        };
+        let result = self.output_shapes(&read.op_type, &call);
         let mut values = fold::outputs(&read.op_type, &call, element_type).into_iter();
-        let mut shapes = match outcome {
+        let mut shapes = match result {
             Ok(shapes) => Ok(shapes.into_iter()),
-            Err(why) => Err(why),
+            Err(reason) => Err(reason),
         };
         for id in &read.outputs {
             let shape = match &mut shapes {
-                Ok(shapes) => shapes.next().ok_or(Why::NoRule),
-                Err(why) => Err(why.clone()),
+                Ok(shapes) => shapes.next().ok_or(NoShape::NoRule),
+                Err(reason) => Err(reason.clone()),
             };
-            let context =
-                Context { op: &read.name, has_moved, is_upper: is_upper && read.op_type != "RESHAPE" };
+            let context = ProducerContext {
+                op: &read.name,
+                has_changed_inputs,
+                is_upper: is_upper && read.op_type != "RESHAPE",
+            };
             self.settle(&mut facts[id.index()], id.index(), shape, &context);
             let fact = &mut facts[id.index()];
-            fact.shape_dependent = depends;
+            fact.shape_dependent = depends_on_changed_shape;
             let count = fact.dims.as_ref().and_then(|dims| call::product(dims).ok());
             fact.computed = values.next().filter(|values| !fact.upper && count == Some(values.len() as u64));
         }
     }
 
-    fn outcome(&mut self, op_type: &str, call: &Call<'_>) -> Outcome {
-        if self.work > MOST_WORK {
-            return Err(Why::NoRule);
+    /// Applies the rule of an operator, or infers the bodies that it runs.
+    fn output_shapes(&mut self, op_type: &str, call: &OperatorCall<'_>) -> RuleResult {
+        if self.work > MAX_WORK {
+            return Err(NoShape::NoRule);
         }
-        if let Some(found) = self.through_bodies(op_type, call) {
-            return found;
+        if let Some(shapes) = self.through_bodies(op_type, call) {
+            return shapes;
         }
-        let found = table::rule(op_type).ok_or(Why::NoRule)?(call)?;
-        if found.iter().any(|shape| shape.dims.len() > MOST_AXES) { Err(Why::NoRule) } else { Ok(found) }
+        let shapes = table::rule(op_type).ok_or(NoShape::NoRule)?(call)?;
+        if shapes.iter().any(|shape| shape.dims.len() > MAX_AXES) { Err(NoShape::NoRule) } else { Ok(shapes) }
     }
 
-    /// The shape of an output, from its rule, the user or the file.
-    fn settle(&mut self, fact: &mut Fact<'_>, id: usize, shape: Result<Shape, Why>, context: &Context<'_>) {
+    /// Decides on the shape of an output: the shape that the user gives, the inferred one, or the declared one.
+    fn settle(
+        &mut self,
+        fact: &mut TensorFact<'_>,
+        id: usize,
+        shape: Result<OutputShape, NoShape>,
+        context: &ProducerContext<'_>,
+    ) {
         let given = if self.depth == 0 { self.given.get(&id) } else { None };
-        fact.why = None;
+        fact.reason = None;
         match (shape, given) {
             (Ok(shape), Some(given)) if !shape.upper && !context.is_upper && shape.dims != *given => {
-                fact.why =
-                    Some(format!("it is given {given:?}, but `{}` makes it {:?}", context.op, shape.dims));
+                fact.reason = Some(format!(
+                    "it is given {given:?}, but its inferred shape by `{}` is {:?}",
+                    context.op, shape.dims
+                ));
             }
             (_, Some(given)) => fact.dims = Some(given.clone()),
             (Ok(shape), None) => {
                 fact.upper = shape.upper || context.is_upper;
-                let is_news =
-                    !context.has_moved && !fact.upper && fact.signature.is_none() && self.depth == 0;
+                let may_contradict =
+                    !context.has_changed_inputs && !fact.upper && fact.signature.is_none() && self.depth == 0;
                 if let Some(declared) =
-                    fact.declared.as_ref().filter(|declared| is_news && **declared != shape.dims)
+                    fact.declared.as_ref().filter(|declared| may_contradict && **declared != shape.dims)
                 {
                     self.contradictions.push(format!(
                         "`{}` is {declared:?} in the file, but {:?} by its operator `{}`",
@@ -242,44 +264,48 @@ impl<'a> Engine<'a, '_> {
                 }
                 fact.dims = Some(shape.dims);
             }
-            (Err(why), None) => self.fall_back(fact, why, context),
+            (Err(reason), None) => self.fall_back(fact, reason, context),
         }
     }
 
-    /// The file's shape, if nothing speaks against it.
-    fn fall_back(&mut self, fact: &mut Fact<'_>, why: Why, context: &Context<'_>) {
-        let is_firm = !context.has_moved && !context.is_upper && !fact.is_open();
+    /// Uses the declared shape of an output without an inferred one, if the inputs have their declared shapes and
+    /// no dimension is open. Else sets the reason.
+    fn fall_back(&mut self, fact: &mut TensorFact<'_>, reason: NoShape, context: &ProducerContext<'_>) {
+        let is_reliable = !context.has_changed_inputs && !context.is_upper && !fact.is_open();
         let op = short(context.op);
-        fact.why = match why {
-            Why::Unknown => None,
-            Why::Data(what) => Some(format!("its shape depends on {what}")),
-            Why::NoRule | Why::Wrong(_) if is_firm && fact.declared.is_some() => {
-                if let (Why::Wrong(what), 0) = (&why, self.depth) {
-                    self.contradictions.push(format!("`{op}`: {what}"));
+        fact.reason = match reason {
+            NoShape::UnknownInput => None,
+            NoShape::DataDependent(data) => Some(format!("its shape depends on {data}")),
+            NoShape::NoRule | NoShape::Invalid(_) if is_reliable && fact.declared.is_some() => {
+                if let (NoShape::Invalid(text), 0) = (&reason, self.depth) {
+                    self.contradictions.push(format!("`{op}`: {text}"));
                 }
                 fact.dims.clone_from(&fact.declared);
                 return;
             }
-            Why::NoRule if context.has_moved => Some(format!(
+            NoShape::NoRule if context.has_changed_inputs => Some(format!(
                 "there is no shape rule for `{op}`, whose inputs have other shapes than in the file"
             )),
-            Why::NoRule => Some(format!("there is no shape rule for `{op}`")),
-            Why::Wrong(what) => Some(format!("`{op}`: {what}")),
+            NoShape::NoRule => Some(format!("there is no shape rule for `{op}`")),
+            NoShape::Invalid(text) => Some(format!("`{op}`: {text}")),
         };
     }
 }
 
-/// The operator that writes a tensor.
-struct Context<'a> {
+/// The producer of an output, for decisions about its shape.
+struct ProducerContext<'a> {
     op: &'a str,
-    /// Inputs have other shapes than in the file.
-    has_moved: bool,
+    /// True if inputs have shapes other than the declared ones.
+    has_changed_inputs: bool,
+    /// True if inputs have upper bounds as shapes.
     is_upper: bool,
 }
 
-fn notes(facts: &[Fact<'_>], given: &Given, contradictions: &[String]) -> Vec<String> {
-    let name = |fact: &Fact<'_>| short(&fact.name).into_owned();
-    let shown = |fact: &Fact<'_>| format!("`{}` {:?}", name(fact), fact.dims.as_deref().unwrap_or_default());
+/// Notes about assumptions, upper bounds and contradictions.
+fn notes(facts: &[TensorFact<'_>], given: &GivenShapes, contradictions: &[String]) -> Vec<String> {
+    let name = |fact: &TensorFact<'_>| short(&fact.name).into_owned();
+    let shown =
+        |fact: &TensorFact<'_>| format!("`{}` {:?}", name(fact), fact.dims.as_deref().unwrap_or_default());
     let inputs = || facts.iter().enumerate().filter(|(id, fact)| fact.is_input && !given.contains_key(id));
     let open = inputs().filter(|(_, fact)| fact.signature.is_some());
     let open = listing(open.map(|(_, fact)| {
@@ -297,5 +323,5 @@ fn notes(facts: &[Fact<'_>], given: &Given, contradictions: &[String]) -> Vec<St
         ("sizes that depend on data, planned at their upper bound", upper),
         ("shapes in the file contradict its operators", listing(contradictions.iter().cloned())),
     ];
-    sentences.into_iter().filter_map(|(what, which)| Some(format!("{what}: {}", which?))).collect()
+    sentences.into_iter().filter_map(|(title, tensors)| Some(format!("{title}: {}", tensors?))).collect()
 }

@@ -1,68 +1,71 @@
-//! `STRIDED_SLICE`, with masks as bits by position.
+//! `STRIDED_SLICE`. Its masks have a bit for each position of the specification.
 
-use super::call::{Call, MOST_AXES, one};
+use super::call::{MAX_AXES, OperatorCall, single};
 use super::pieces::at_most;
-use super::{Outcome, Why};
+use super::{NoShape, RuleResult};
 
 const OPTIONS: u8 = 32;
 
-/// What one position of the specification does.
-enum Part {
-    /// An axis, by its position in the specification.
+/// Effect of one position of the specification.
+enum SliceDimension {
+    /// Slices an axis by the bounds at this position.
     Axis(usize),
-    /// Axes that are taken whole.
+    /// Keeps this number of axes whole (the ellipsis).
     Whole(usize),
-    /// A new axis of 1.
+    /// Inserts an axis of size 1.
     New,
 }
 
-pub(super) fn strided_slice(call: &Call<'_>) -> Outcome {
+pub(super) fn strided_slice(call: &OperatorCall<'_>) -> RuleResult {
     let dims = call.dims(0)?;
     let strides = call.integers(3)?;
     let parts = parts(call, strides.len(), dims.len())?;
     let shrinks = |position: usize| call.number(OPTIONS, 4, 0) >> position & 1 == 1;
     let bounds = match (call.integers(1), call.integers(2)) {
         (Ok(begins), Ok(ends)) => Some((begins, ends)),
-        (Err(Why::Data(_)), _) | (_, Err(Why::Data(_))) => None,
-        (Err(why), _) | (_, Err(why)) => return Err(why),
+        (Err(NoShape::DataDependent(_)), _) | (_, Err(NoShape::DataDependent(_))) => None,
+        (Err(reason), _) | (_, Err(reason)) => return Err(reason),
     };
-    // Where the input's length is open, so are begins and ends that count from its end.
+    // If the input is an upper bound, bounds that count from its end are unknown, too.
     let upper = bounds.is_none() || call.is_upper(0);
-    let mut taken = Vec::new();
+    let mut output = Vec::new();
     let mut axes = dims.iter().copied();
     for part in parts {
         match part {
-            Part::New => taken.push(1),
-            Part::Whole(count) => taken.extend(axes.by_ref().take(count)),
-            Part::Axis(position) => {
-                let dim =
-                    axes.next().ok_or_else(|| Why::Wrong("it has more axes than its input".to_owned()))?;
+            SliceDimension::New => output.push(1),
+            SliceDimension::Whole(count) => output.extend(axes.by_ref().take(count)),
+            SliceDimension::Axis(position) => {
+                let dim = axes.next().ok_or_else(|| {
+                    NoShape::Invalid("its specification has more axes than its input".to_owned())
+                })?;
                 let stride = strides[position];
                 if stride == 0 {
-                    return Err(Why::Wrong("its stride is 0".to_owned()));
+                    return Err(NoShape::Invalid("its stride is 0".to_owned()));
                 }
                 if shrinks(position) {
                     continue;
                 }
-                taken.push(match &bounds {
+                output.push(match &bounds {
                     Some((begins, ends)) if !upper => {
                         let range = begins.get(position).copied().zip(ends.get(position).copied());
-                        let range = range.ok_or_else(|| Why::Wrong("it has too few bounds".to_owned()))?;
-                        self::taken(call, dim, range, stride, position).1
+                        let range = range.ok_or_else(|| {
+                            NoShape::Invalid("its specification has too few bounds".to_owned())
+                        })?;
+                        axis_slice(call, dim, range, stride, position).1
                     }
                     _ => dim.div_ceil(stride.unsigned_abs()),
                 });
             }
         }
     }
-    taken.extend(axes);
-    if upper { at_most(taken) } else { one(taken) }
+    output.extend(axes);
+    if upper { at_most(output) } else { single(output) }
 }
 
-/// The specification's positions in the order of the output's axes.
-fn parts(call: &Call<'_>, count: usize, rank: usize) -> Result<Vec<Part>, Why> {
-    if count > MOST_AXES {
-        return Err(Why::NoRule);
+/// The effect of each position of the specification.
+fn parts(call: &OperatorCall<'_>, count: usize, rank: usize) -> Result<Vec<SliceDimension>, NoShape> {
+    if count > MAX_AXES {
+        return Err(NoShape::NoRule);
     }
     let has = |slot: u16, position: usize| call.number(OPTIONS, slot, 0) >> position & 1 == 1;
     let is_ellipsis = |&position: &usize| has(2, position);
@@ -70,22 +73,24 @@ fn parts(call: &Call<'_>, count: usize, rank: usize) -> Result<Vec<Part>, Why> {
     let is_new = |&position: &usize| has(3, position) && ellipsis != Some(position);
     let used = (0..count).filter(|position| !is_new(position) && ellipsis != Some(*position)).count();
     let whole = rank.checked_sub(used);
-    let whole = whole.ok_or_else(|| Why::Wrong(format!("it slices {used} axes of {rank}")))?;
+    let whole = whole.ok_or_else(|| {
+        NoShape::Invalid(format!("its specification has {used} axes, but its input only {rank}"))
+    })?;
     let part = |position: usize| {
         if ellipsis == Some(position) {
-            Part::Whole(whole)
+            SliceDimension::Whole(whole)
         } else if is_new(&position) {
-            Part::New
+            SliceDimension::New
         } else {
-            Part::Axis(position)
+            SliceDimension::Axis(position)
         }
     };
     Ok((0..count).map(part).collect())
 }
 
-/// Where the slice of one axis begins and how many elements it takes, by Python's rules.
-pub(super) fn taken(
-    call: &Call<'_>,
+/// Start and number of elements of the slice of one axis, by the rules of Python.
+fn axis_slice(
+    call: &OperatorCall<'_>,
     dim: u64,
     (begin, end): (i64, i64),
     stride: i64,
@@ -104,8 +109,8 @@ pub(super) fn taken(
     (begin, u64::try_from(span).unwrap_or(0).div_ceil(stride.unsigned_abs()))
 }
 
-/// The elements that a slice of a vector takes, if all of that is known.
-pub(super) fn elements(call: &Call<'_>) -> Option<Vec<f64>> {
+/// The elements of a slice of a vector, if bounds and elements are known.
+pub(super) fn elements(call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let (values, [dim]) = (call.values(0).ok()?, call.ranked(0).ok()?);
     let (&[begin], &[end], &[stride]) =
         (&call.integers(1).ok()?[..], &call.integers(2).ok()?[..], &call.integers(3).ok()?[..])
@@ -118,8 +123,8 @@ pub(super) fn elements(call: &Call<'_>) -> Option<Vec<f64>> {
     let (first, count) = if call.number(OPTIONS, 4, 0) & 1 == 1 {
         (if begin < 0 { begin.saturating_add_unsigned(dim) } else { begin }, 1)
     } else {
-        taken(call, dim, (begin, end), stride, 0)
+        axis_slice(call, dim, (begin, end), stride, 0)
     };
-    let place = |step: u64| usize::try_from(first.checked_add(stride.checked_mul(step.cast_signed())?)?).ok();
-    (0..count.min(dim)).map(|step| values.get(place(step)?).copied()).collect()
+    let index = |step: u64| usize::try_from(first.checked_add(stride.checked_mul(step.cast_signed())?)?).ok();
+    (0..count.min(dim)).map(|step| values.get(index(step)?).copied()).collect()
 }

@@ -1,13 +1,14 @@
-//! Which operators have which rule.
+//! Table of operators with a shape rule.
 
-use super::call::Call;
-use super::{Outcome, custom, elementwise, layout, pieces, products, strided, window};
+use super::call::OperatorCall;
+use super::{RuleResult, custom, elementwise, layout, pieces, products, strided, window};
 
-pub(super) type Rule = fn(&Call<'_>) -> Outcome;
+/// Computes the output shapes of an operator.
+pub(super) type OperatorRule = fn(&OperatorCall<'_>) -> RuleResult;
 
-/// The rule for operators of a type; none if there is none.
+/// The shape rule of an operator type; none for types without a rule.
 #[rustfmt::skip]
-pub(super) fn rule(op_type: &str) -> Option<Rule> {
+pub(super) fn rule(op_type: &str) -> Option<OperatorRule> {
     Some(match op_type {
         "ABS" | "BUCKETIZE" | "CAST" | "CEIL" | "COMPLEX_ABS" | "COS" | "CUMSUM"
         | "DENSIFY" | "DEQUANTIZE" | "DYNAMIC_UPDATE_SLICE" | "ELU" | "EXP" | "FAKE_QUANT" | "FLOOR" | "GELU"
@@ -37,14 +38,14 @@ pub(super) fn rule(op_type: &str) -> Option<Rule> {
 
         "BROADCAST_TO" => layout::broadcast_to,
         "EXPAND_DIMS" => layout::expand_dims,
-        "FILL" | "RANDOM_STANDARD_NORMAL" | "RANDOM_UNIFORM" => layout::stated_first,
+        "FILL" | "RANDOM_STANDARD_NORMAL" | "RANDOM_UNIFORM" => layout::shape_from_first,
         "MATRIX_DIAG" => layout::matrix_diag,
         "MIRROR_PAD" | "PAD" | "PADV2" => layout::pad,
         "RANK" | "VAR_HANDLE" | "HASHTABLE" => layout::scalar,
         "RESHAPE" => layout::reshape,
-        "SCATTER_ND" => layout::stated_third,
+        "SCATTER_ND" => layout::shape_from_third,
         "SHAPE" => layout::shape,
-        "SPARSE_TO_DENSE" => layout::stated_second,
+        "SPARSE_TO_DENSE" => layout::shape_from_second,
         "SQUEEZE" => layout::squeeze,
         "TILE" => layout::tile,
         "TRANSPOSE" => layout::transpose,

@@ -1,5 +1,4 @@
-//! Inference against what converters wrote. Rules by themselves are tested in
-//! `tests/import_tflite.rs`.
+//! Compares inferred shapes with those that converters wrote. `tests/import/tflite.rs` tests single rules.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::import::tflite::{model, operators};
 
-/// Operators of the zoo without a rule: their results have the shapes of the file.
+/// Operators of the zoo without a rule. Their outputs have declared shapes.
 const WITHOUT_RULE: [&str; 10] = [
     "CUSTOM:SignalEnergy",
     "CUSTOM:SignalFftAutoScale",
@@ -21,21 +20,20 @@ const WITHOUT_RULE: [&str; 10] = [
     "READ_VARIABLE",
 ];
 
-fn models(folder: &Path, found: &mut Vec<PathBuf>) {
+fn models(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            models(&path, found);
+            models(&path, files);
         } else if path.extension().is_some_and(|ending| ending == "tflite") {
-            found.push(path);
+            files.push(path);
         }
     }
 }
 
-/// Infers all shapes of the zoo without those that the files state for results, but where there
-/// is no rule.
+/// Infers the zoo without declared shapes of results, except for operators without a rule.
 #[test]
-fn the_zoo_is_inferred_as_its_files_say() {
+fn inferred_shapes_of_the_zoo_are_as_declared() {
     let mut files = Vec::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     models(&root.join("examples/models"), &mut files);
@@ -44,9 +42,15 @@ fn the_zoo_is_inferred_as_its_files_say() {
     for path in &files {
         let bytes = std::fs::read(path).unwrap();
         let model = model(&bytes).unwrap();
-        let given = Given::new();
-        let mut engine =
-            Engine { model, bytes: &bytes, given: &given, work: 0, contradictions: Vec::new(), depth: 0 };
+        let given = GivenShapes::new();
+        let mut engine = SubgraphInference {
+            model,
+            bytes: &bytes,
+            given: &given,
+            work: 0,
+            contradictions: Vec::new(),
+            depth: 0,
+        };
         for subgraph in model.subgraphs().unwrap() {
             let operators = operators::read(model, subgraph).unwrap();
             let mut facts = engine.begin(subgraph, &operators, &[]);
@@ -66,7 +70,7 @@ fn the_zoo_is_inferred_as_its_files_say() {
             for tensor in inferred {
                 let (fact, path) = (&facts[tensor], path.display());
                 let name = &fact.name;
-                assert!(fact.dims.is_some(), "{path}: `{name}`: {:?}", fact.why);
+                assert!(fact.dims.is_some(), "{path}: `{name}`: {:?}", fact.reason);
                 assert!(!fact.upper, "{path}: `{name}`");
                 let stated = stated[tensor].clone().unwrap_or_default();
                 assert_eq!(fact.dims.as_ref(), Some(&stated), "{path}: `{name}`");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::graph::TensorSpec;
-use crate::ids::TensorId;
+use crate::support::ids::TensorId;
 
 /// A graph with inputs, intermediate tensors and outputs.
 fn graph() -> Graph {

@@ -1,0 +1,23 @@
+//! Occupants: the tensors and scratch buffers that buffers of the arena hold.
+
+use crate::support::ids::{OperatorId, TensorId};
+
+/// The location of variables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Variables {
+    /// In the arena, throughout the run.
+    #[default]
+    Arena,
+    /// In separate memory, which the plan does not count.
+    Outside,
+}
+
+/// The content of a buffer in the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Occupant {
+    /// A tensor.
+    Tensor(TensorId),
+    /// The scratch buffer of an operator.
+    Scratch(OperatorId),
+}

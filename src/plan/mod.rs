@@ -1,0 +1,238 @@
+//! Plans: an order, offsets and bounds, in terms of the graph.
+
+mod pools;
+
+pub use crate::effects::Share;
+pub(crate) use pools::key;
+pub use pools::{PoolPlan, Route, Stay, Traffic, Transfer, Use};
+
+use std::ops::Range;
+
+use crate::graph::{Graph, Occupant, Variables};
+use crate::problem::{LiveRange, Status, gap};
+use crate::support::ids::{OperatorId, TensorId};
+use crate::support::limits::Stop;
+
+/// The offset, size and live range of a tensor or scratch buffer in the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Offset from the start of the arena, in bytes.
+    pub offset: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// The steps at which the tensor or scratch buffer is live.
+    pub live: LiveRange,
+}
+
+impl Placement {
+    /// The offset of the first byte after it.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.bytes)
+    }
+}
+
+/// A lower bound on the arena for one order, with a certificate: tensors and scratch buffers that are
+/// live at one step, or one that has a fixed offset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanBound {
+    /// The bound in bytes.
+    pub bytes: u64,
+    /// The part of the bound that the causes prove, in bytes. An exhaustive search proves the rest,
+    /// for which there is no short certificate.
+    pub certified: u64,
+    /// The step at which the causes are live.
+    pub step: u32,
+    /// The tensors and scratch buffers of the certificate.
+    pub causes: Vec<Occupant>,
+}
+
+/// A fixed part of the arena that several tensors use one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedObject {
+    /// Bytes from the start of the arena.
+    pub offset: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// A tensor or scratch buffer within the memory of a larger one that is not live at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanInside {
+    /// The smaller tensor or scratch buffer.
+    pub guest: Occupant,
+    /// The larger tensor or scratch buffer.
+    pub host: Occupant,
+    /// Offset from the start of the larger one, in bytes.
+    pub at: u64,
+}
+
+/// Shared objects, and the assignment of tensors and scratch buffers to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanObjects {
+    /// The objects.
+    pub list: Vec<SharedObject>,
+    /// Index of the object of each tensor, by tensor id.
+    pub of_tensor: Vec<Option<u32>>,
+    /// Index of the object of each scratch buffer, by operator id.
+    pub of_scratch: Vec<Option<u32>>,
+    /// Merged objects: which occupants lie within which larger ones.
+    pub inside: Vec<PlanInside>,
+    /// The strategy's lower bound on the sum of object sizes. The verifier does not check it.
+    pub lower_bound: u64,
+}
+
+impl PlanObjects {
+    /// Index of the object of a tensor or scratch buffer.
+    #[must_use]
+    pub fn of(&self, occupant: Occupant) -> Option<u32> {
+        match occupant {
+            Occupant::Tensor(id) => self.of_tensor.get(id.index()).copied().flatten(),
+            Occupant::Scratch(id) => self.of_scratch.get(id.index()).copied().flatten(),
+        }
+    }
+
+    /// The sum of the sizes, in bytes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.list.iter().map(|object| object.bytes).fold(0, u64::saturating_add)
+    }
+}
+
+/// The plan of one body of an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyPlan {
+    /// The operator that runs the body.
+    pub operator: OperatorId,
+    /// Position of the body in [`Operator::bodies`](crate::Operator::bodies).
+    pub body: usize,
+    /// The plan of the body. Offsets count from the start of the operator's scratch buffer.
+    pub plan: Plan,
+}
+
+/// An order of operators, and an offset for every tensor and scratch buffer in the arena.
+///
+/// Plans are plain data, so that [`verify`](crate::verify::verify) can check plans from other
+/// sources. Every plan that this library returns has passed the verifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The operators in the order in which they run, without folded ones.
+    pub order: Vec<OperatorId>,
+    /// Placements by tensor id; none for tensors that are not in the arena.
+    pub tensors: Vec<Option<Placement>>,
+    /// Placements of scratch buffers by operator id; none for operators without a scratch buffer.
+    pub scratch: Vec<Option<Placement>>,
+    /// Size of the arena in bytes.
+    pub arena_bytes: u64,
+    /// Alignment of tensors that request none, in bytes.
+    pub alignment: u64,
+    /// The location of variables.
+    pub variables: Variables,
+    /// The capacity of the arena in bytes, if one is given.
+    pub capacity: Option<u64>,
+    /// Byte ranges of the arena that no tensor or scratch buffer may use, ascending.
+    pub reserved: Vec<Range<u64>>,
+    /// A lower bound on the arena for this order.
+    pub lower_bound: PlanBound,
+    /// A lower bound on the arena over all orders, in bytes; none if only this order was
+    /// considered. A search proves it, for which there is no short certificate.
+    pub bound_over_orders: Option<u64>,
+    /// The outcome of planning.
+    pub status: Status,
+    /// Name of the strategy that found the offsets.
+    pub strategy: String,
+    /// Shared objects, if the strategy assigns them.
+    pub objects: Option<PlanObjects>,
+    /// The aliases: tensors that share memory while both are live, sorted by tensor.
+    pub shares: Vec<Share>,
+    /// Plans of the bodies of operators that run, sorted by operator and position. The arenas of an
+    /// operator's bodies overlap each other at the start of the operator's scratch buffer; the memory
+    /// that the operator itself needs comes after them.
+    pub bodies: Vec<BodyPlan>,
+    /// Number of search nodes spent.
+    pub nodes: u64,
+    /// The reason why the search stopped.
+    pub stop: Stop,
+}
+
+impl Plan {
+    /// Creates a plan for `graph` in program order that places nothing.
+    #[must_use]
+    pub fn unplaced(graph: &Graph) -> Self {
+        Self {
+            order: graph.file_order().to_vec(),
+            tensors: vec![None; graph.tensors().len()],
+            scratch: vec![None; graph.operators().len()],
+            arena_bytes: 0,
+            alignment: 1,
+            variables: Variables::default(),
+            capacity: None,
+            reserved: Vec::new(),
+            lower_bound: PlanBound::default(),
+            bound_over_orders: None,
+            status: Status::Feasible,
+            strategy: String::new(),
+            objects: None,
+            shares: Vec::new(),
+            bodies: Vec::new(),
+            nodes: 0,
+            stop: Stop::Finished,
+        }
+    }
+
+    /// The offset of a tensor in bytes; none if it is not in the arena.
+    #[must_use]
+    pub fn offset(&self, tensor: TensorId) -> Option<u64> {
+        Some(self.placement(Occupant::Tensor(tensor))?.offset)
+    }
+
+    /// The placement of a tensor or scratch buffer; none if it is not in the arena.
+    #[must_use]
+    pub fn placement(&self, occupant: Occupant) -> Option<Placement> {
+        match occupant {
+            Occupant::Tensor(id) => self.tensors.get(id.index()).copied().flatten(),
+            Occupant::Scratch(id) => self.scratch.get(id.index()).copied().flatten(),
+        }
+    }
+
+    /// All placements in the arena: tensors by id, then scratch buffers by operator.
+    pub fn placements(&self) -> impl Iterator<Item = (Occupant, Placement)> + '_ {
+        let tensors = self.tensors.iter().enumerate();
+        let scratch = self.scratch.iter().enumerate();
+        let tensors = tensors.filter_map(|(i, place)| Some((Occupant::Tensor(TensorId::new(i)), (*place)?)));
+        let scratch =
+            scratch.filter_map(|(i, place)| Some((Occupant::Scratch(OperatorId::new(i)), (*place)?)));
+        tensors.chain(scratch)
+    }
+
+    /// The plans of an operator's bodies, by position.
+    pub fn bodies_of(&self, operator: OperatorId) -> impl Iterator<Item = &Self> {
+        bodies_of(&self.bodies, operator)
+    }
+
+    /// The arena in bytes without any reuse of memory: the sum of all sizes, without padding.
+    #[must_use]
+    pub fn no_reuse_bytes(&self) -> u64 {
+        self.placements().map(|(_, place)| place.bytes).fold(0, u64::saturating_add)
+    }
+
+    /// The lower bound to compare the arena with, in bytes: over all orders if known, otherwise for
+    /// this order.
+    #[must_use]
+    pub fn bound(&self) -> u64 {
+        self.bound_over_orders.unwrap_or(self.lower_bound.bytes)
+    }
+
+    /// The relative distance of the arena from [`bound`](Self::bound): 0.01 is one percent.
+    #[must_use]
+    pub fn gap(&self) -> f64 {
+        gap(self.arena_bytes, self.bound())
+    }
+}
+
+/// The plans of an operator's bodies in a list that is sorted by operator.
+pub(crate) fn bodies_of(bodies: &[BodyPlan], operator: OperatorId) -> impl Iterator<Item = &Plan> {
+    let from = bodies.partition_point(|body| body.operator < operator);
+    bodies[from..].iter().take_while(move |body| body.operator == operator).map(|body| &body.plan)
+}

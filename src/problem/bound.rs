@@ -1,0 +1,161 @@
+//! Lower bounds on the arena, with the buffers that cause them.
+
+use crate::problem::{Buffer, Problem};
+use crate::support::ids::BufferId;
+use crate::support::sorting::{ascend, in_time};
+
+/// A lower bound on the arena, with a certificate.
+///
+/// The certificate of `certified` can be checked by hand: all `buffers` are live at `step`, so
+/// they lie on top of each other in some order. Let `a` be the smallest of their alignments. Each
+/// buffer occupies a multiple of `a` bytes, except the topmost one, whose padding is outside the
+/// arena. For a single buffer with a fixed offset, the arena reaches at least to its end. Reserved
+/// ranges that the stack reaches add whole multiples of `a`, where `a` may be any power of two
+/// that divides all alignments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LowerBound {
+    /// Lower bound in bytes.
+    pub bytes: u64,
+    /// Lower bound in bytes that `buffers` certify. If `bytes` is larger, an exhaustive search has
+    /// proven the difference, for which there is no short certificate.
+    pub certified: u64,
+    /// A step at which all `buffers` are live.
+    pub step: u32,
+    /// Buffers of the certificate, ascending by id.
+    pub buffers: Vec<BufferId>,
+}
+
+/// Computes a lower bound: the maximum load over time with padding, or the end of the highest
+/// fixed buffer.
+///
+/// For each alignment `a` in use, the buffers aligned to `a` or more that are live at one step
+/// occupy `sum(size rounded up to a) - largest padding` bytes. The bound is the maximum over all
+/// steps and alignments. With alignment 1 it is the load (Garey & Johnson, SR2).
+///
+/// O(k n log n) time for k distinct alignments, O(n) space.
+#[must_use]
+pub fn lower_bound(problem: &Problem) -> LowerBound {
+    let mut best = highest_fixed(problem);
+    for alignment in alignments(problem) {
+        let (bytes, step) = stacked_load(problem, alignment);
+        if bytes > best.bytes {
+            best = LowerBound { bytes, certified: bytes, step, buffers: Vec::new() };
+            let live = problem.ids().filter(|&id| {
+                let buffer = problem.buffer(id);
+                buffer.size() > 0 && buffer.alignment() >= alignment && buffer.is_live_at(step)
+            });
+            best.buffers.extend(live);
+        }
+    }
+    best
+}
+
+/// Lower bound of a problem in which at least `bytes` bytes are live at some step. It counts the
+/// smallest alignment, the reserved ranges and the highest fixed buffer.
+pub(crate) fn bound_of_load(problem: &Problem, bytes: u64) -> u64 {
+    let unit = alignments(problem).first().copied().unwrap_or(1);
+    // `bytes` may lack the padding `p` of the topmost buffer, unlike the load `x` in `stacked_load`.
+    // That is sound, since lifted(x - p) <= lifted(x) - p.
+    lifted(problem, bytes, unit).max(highest_fixed(problem).bytes)
+}
+
+fn highest_fixed(problem: &Problem) -> LowerBound {
+    let mut best = LowerBound::default();
+    for (id, buffer) in problem.ids().zip(problem.buffers()) {
+        if let Some(offset) = buffer.fixed_offset()
+            && offset + buffer.size() > best.bytes
+        {
+            let bytes = offset + buffer.size();
+            best = LowerBound { bytes, certified: bytes, step: buffer.live().start, buffers: vec![id] };
+        }
+    }
+    best
+}
+
+/// Distinct alignments of buffers of positive size, ascending.
+fn alignments(problem: &Problem) -> Vec<u64> {
+    let filled = problem.buffers().iter().filter(|buffer| buffer.size() > 0);
+    let mut alignments: Vec<u64> = filled.map(Buffer::alignment).collect();
+    ascend(&mut alignments);
+    alignments.dedup();
+    alignments
+}
+
+/// The step with the largest load of buffers aligned to `alignment` or more, and that load with
+/// the padding between the buffers.
+fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
+    let counts = |buffer: &Buffer| buffer.size() > 0 && buffer.alignment() >= alignment;
+    let pieces = || {
+        let counted = problem.buffers().iter().zip(0u32..).filter(|(buffer, _)| counts(buffer));
+        counted.flat_map(|(buffer, number)| buffer.pieces().map(move |piece| (piece, number)))
+    };
+    let room = |number: usize| {
+        let size = problem.buffers()[number].size();
+        (size, padding(size, alignment))
+    };
+    let mut ended = in_time(pieces().map(|(piece, number)| (piece.end, number))).peekable();
+    let mut load: u64 = 0;
+    let mut paddings = LivePaddings::default();
+    let mut best = (0, 0);
+    for (start, number) in in_time(pieces().map(|(piece, number)| (piece.start, number))) {
+        // Ranges are half-open, so a buffer that ends at `start` is no longer live.
+        while let Some((_, gone)) = ended.next_if(|&(end, _)| end <= start) {
+            let (size, padding) = room(gone);
+            load -= size + padding;
+            paddings.remove(padding);
+        }
+        let (size, padding) = room(number);
+        load += size + padding;
+        paddings.add(padding);
+        let stacked = lifted(problem, load, alignment) - paddings.largest();
+        if stacked > best.0 {
+            best = (stacked, start);
+        }
+    }
+    best
+}
+
+/// Lowest end of `bytes` bytes that are distributed over the arena outside the reserved ranges.
+/// A cell of `alignment` bytes counts as reserved if all of it is.
+fn lifted(problem: &Problem, bytes: u64, alignment: u64) -> u64 {
+    let mut end = bytes;
+    for range in problem.reserved() {
+        let (first, last) = (range.start + padding(range.start, alignment), range.end & !(alignment - 1));
+        if range.start >= end {
+            break;
+        }
+        if first < end {
+            end += last.saturating_sub(first);
+        }
+    }
+    end
+}
+
+fn padding(size: u64, alignment: u64) -> u64 {
+    size.wrapping_neg() & (alignment - 1)
+}
+
+/// Multiset of the paddings of live buffers, without zeros.
+#[derive(Default)]
+struct LivePaddings(std::collections::BTreeMap<u64, u32>);
+
+impl LivePaddings {
+    fn add(&mut self, padding: u64) {
+        if padding > 0 {
+            *self.0.entry(padding).or_insert(0) += 1;
+        }
+    }
+
+    fn remove(&mut self, padding: u64) {
+        if let Some(count) = self.0.get_mut(&padding) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(&padding);
+            }
+        }
+    }
+
+    fn largest(&self) -> u64 {
+        self.0.last_key_value().map_or(0, |(&padding, _)| padding)
+    }
+}

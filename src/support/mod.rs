@@ -1,0 +1,8 @@
+//! Ground floor: dense ids, limits, random numbers, sorting, union-find. Depends on no other room.
+
+pub(crate) mod effort;
+pub(crate) mod ids;
+pub(crate) mod limits;
+pub(crate) mod places;
+pub(crate) mod random;
+pub(crate) mod sorting;

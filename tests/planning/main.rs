@@ -1,0 +1,13 @@
+//! Graphs, operator orders, sharing, placement and whole plans, against brute force and on real networks.
+
+mod graph;
+#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
+mod orders;
+mod placement;
+mod plan;
+#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
+mod sharing;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
+mod zoo;

@@ -1,0 +1,5 @@
+//! The repository itself: examples, samples of the guide, layering of the code.
+
+mod examples;
+mod guide;
+mod layering;
