@@ -53,6 +53,8 @@ impl PlacementSearch<'_> {
         let mut tree = CutTree { open: vec![root], undecided: f64::INFINITY, seen: Keys::default() };
         let mut stop = Stop::Finished;
         while let Some(node) = tree.lowest() {
+            // All open nodes have at least this bound, so none can improve the incumbent, or the
+            // undecided nodes limit the bound already.
             if node.bound > self.target().min(tree.undecided) {
                 tree.open.push(node);
                 break;
@@ -132,7 +134,7 @@ impl PlacementSearch<'_> {
                 self.incumbent = Some((best, packed.placed));
             }
         } else if packed.infeasible_pools == 0 {
-            // Neither offsets nor a proof that there are none: a branch would not be sound.
+            // Neither offsets nor a proof of infeasibility: a branch would not be sound.
             tree.undecided = tree.undecided.min(node.bound);
         } else {
             let pool = packed.infeasible_pools.trailing_zeros() as usize;

@@ -208,6 +208,7 @@ impl PathFinder {
             (STATES, self.forward(instance, item, prices, allowed))
         };
         let mut resident_pool = None;
+        // Residency is no path over states: the item occupies its pool at every step and costs no copy.
         for pool in bits(allowed.resident_pools & instance.items[item].resident_pools) {
             let resident = resident_cost(instance, item, pool) + resident_price(instance, item, prices, pool);
             if resident < cost {

@@ -126,6 +126,8 @@ impl PlacementState<'_> {
                 saved.extend_from_slice(&self.assignment.paths[instance.points_of(item)]);
                 self.remove(item);
             }
+            // Half of the moves insert the target first, which gives it the memory of the others; the
+            // other half insert by priority with noise.
             let mut order_back = removed.clone();
             if random.below(2) == 0 {
                 shuffle(&mut order_back, random);

@@ -308,6 +308,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             self.place(target, placed);
         }
         self.state.commit(target);
+        // Items with large savings choose their holes first.
         self.by_priority(&mut displaced, random);
         let (mut inserted, mut is_inserted) = (0, Ok(true));
         while inserted < displaced.len() && is_inserted == Ok(true) {

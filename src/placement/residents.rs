@@ -101,6 +101,7 @@ impl ResidentItems {
     /// is a multiple of the unit. If the steps run out, the linear relaxation of the root remains as the
     /// upper bound.
     pub(crate) fn best(&self, capacity: u64) -> KnapsackBound {
+        // Every total is a multiple of the unit.
         let bound = self.fitting_bound(capacity);
         let bound = bound - bound % self.unit;
         let mut steps = 0;

@@ -253,10 +253,13 @@ impl CapacityPartition<'_> {
                 .filter(|load_bound| load_bound.0 >= max_bytes)
                 .map(|load_bound| load_bound.1)
                 .fold(0.0, f64::max);
+            // A sweep with more bytes bounds this interval as well.
             let bound = bound.max(load_bound + fixed - max_saved);
             if bound > improving {
                 continue;
             }
+            // A sweep at the maximum says little about the minimum while the resident savings differ by a
+            // large part of the gap: halve the interval first.
             if max_saved - self.max_saved(max_bytes)
                 > f64::max((upper_bound - bound) / 8.0, 1e-4 * upper_bound).max(1.0)
                 && min_bytes < max_bytes
@@ -299,6 +302,7 @@ impl CapacityPartition<'_> {
                 }
                 is_exhaustive = answer.bound >= cost - self.tolerance;
                 next = peak.max(min_bytes);
+                // The sweep is solved, but the knapsack beside it is not.
                 if is_exhaustive && !proven {
                     undecided = undecided.min((total_bound - self.max_saved(next)).max(bound));
                 }

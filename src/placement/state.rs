@@ -163,6 +163,8 @@ impl<'a> PlacementState<'a> {
             let (from, end) = self.instance.between(item, point);
             end - from
         };
+        // The longest interval between accesses occupies the pool for most steps, so without it the rest
+        // of the path is the most likely to fit.
         let waits = points.clone().filter(|&point| point % 2 == 0 && point > 0 && point < last);
         if let Some(longest) = waits.max_by_key(length) {
             self.mask[longest] &= !(1 << pool);
@@ -210,6 +212,7 @@ impl<'a> PlacementState<'a> {
             } else {
                 instance.between(item, index)
             };
+            // The pools of the first and last point are fixed by the instance.
             let is_fixed = index == 0 || index + 1 == before.0.len();
             if !is_fixed
                 && from.max(interval.from) < end.min(interval.end).max(from + 1)

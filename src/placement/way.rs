@@ -65,6 +65,7 @@ impl ResidencyPath<'_> {
                     let interval = ResidencyInterval { pool: open.0, from: open.1, end: step + 1 };
                     visit(interval, open.2..2 * number + 1);
                 }
+                // Without live bytes there is no copy, and the pool is occupied from the access on only.
                 let arrives = access.before > 0;
                 let from = if arrives { instance.arrival(self.item, number) } else { step };
                 open = (via, from, 2 * number + 1);
@@ -109,6 +110,7 @@ impl ResidencyPath<'_> {
                 touch(if number == 0 { 0 } else { access.step }, access.step + 1);
             }
             let last = number + 1 == data.accesses().len();
+            // The last live bytes stay to the end of the run, for the caller or the next run.
             if via || (after && access.after > 0) {
                 let kept = last && after && access.after > 0;
                 touch(access.step, if kept { instance.steps } else { access.step + 1 });
@@ -134,6 +136,7 @@ impl ResidencyPath<'_> {
                 let step = instance.arrival(self.item, number);
                 visit(PathCopy { number, after: false, from: before, to: via, step, due: access.step });
             }
+            // Bytes that come from the backing store are clean until an access writes them on chip.
             dirty = via != store && ((dirty && before != store) || access.write > 0);
             if after != via && access.after > 0 && (after != store || dirty) {
                 let due = access.step + 1;

@@ -260,6 +260,7 @@ impl StateSweep<'_> {
                 key.wrapping_add(code_hash(self.slot_costs[slot].class, codes[slot]))
             });
             let kept = buffers.kept.entry(key).or_default();
+            // Only a full beam accepts new debts: they weaken the bound.
             let is_full = buffers.selected.len() >= width;
             if self.is_dominated(state, kept, is_full, when) {
                 continue;
@@ -280,6 +281,8 @@ impl StateSweep<'_> {
     /// half of the gap to the limit is accepted. Returns true if the state is dropped.
     fn is_dominated(&mut self, state: usize, kept: &[u32], is_full: bool, when: MergeTime) -> bool {
         let imitated = self.states[state];
+        // The imitated state may stand for others that have paid less by its debt, and the imitator has
+        // to cover these as well.
         let paid = imitated.paid - imitated.debt;
         let slack = self.limit - imitated.bound();
         let allowed = if is_full { slack / 2.0 } else { 0.0 };

@@ -200,6 +200,7 @@ pub(crate) fn sweep(problem: &SweepProblem<'_>, meter: &mut Meter<'_>) -> Result
             sweep.end_step(step);
             step += 1;
         }
+        // The states so far still bound every completion.
         if sweep.traces.len() > MAX_TRACES {
             let min_cost = sweep.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
             return Ok(SweepResult {
@@ -323,6 +324,8 @@ impl<'a> StateSweep<'a> {
                 state.next_load[pool] += instance.padded_size(item, pool);
             }
         }
+        // The Lagrangian bound subtracts the price of all capacity; steps that pass give the price of the
+        // unused part back.
         for pool in 0..instance.store() {
             let capacity = self.problem.capacities[pool] as f64;
             state.cost -= capacity * self.prices.over(pool, (0, instance.steps));
