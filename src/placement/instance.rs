@@ -48,7 +48,7 @@ pub(crate) struct PoolSpec {
 /// A unit that lies in one pool at a time: a tensor, a rigid group of tensors that share memory, or scratch
 /// memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Item {
+pub(crate) struct InstanceItem {
     pub(crate) size: u64,
     pub(crate) alignment: u64,
     /// Range of its accesses; it has at least one.
@@ -63,7 +63,7 @@ pub(crate) struct Item {
     pub(crate) dirty: bool,
 }
 
-impl Item {
+impl InstanceItem {
     pub(crate) fn accesses(&self) -> std::ops::Range<usize> {
         self.first as usize..self.end as usize
     }
@@ -71,7 +71,7 @@ impl Item {
 
 /// The use of an item by the operator of a step.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Access {
+pub(crate) struct ItemAccess {
     pub(crate) step: u32,
     /// Bytes that the operator reads and writes.
     pub(crate) read: u64,
@@ -86,8 +86,8 @@ pub(crate) struct Access {
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
     pub(crate) pools: Vec<PoolSpec>,
-    pub(crate) items: Vec<Item>,
-    pub(crate) accesses: Vec<Access>,
+    pub(crate) items: Vec<InstanceItem>,
+    pub(crate) accesses: Vec<ItemAccess>,
     /// Mask of allowed pools by point, see the module documentation.
     pub(crate) point_pools: Vec<u8>,
     /// Number of steps, at least 1.
@@ -124,7 +124,7 @@ pub(crate) struct NewItem<'a> {
     pub(crate) start: PoolId,
     pub(crate) finish: PoolId,
     pub(crate) may_be_resident: bool,
-    pub(crate) accesses: &'a [Access],
+    pub(crate) accesses: &'a [ItemAccess],
 }
 
 impl Instance {
@@ -174,7 +174,7 @@ impl Instance {
             before = if matters { new.pools } else { 1 << store };
         }
         self.point_pools.push(1 << finish);
-        self.items.push(Item {
+        self.items.push(InstanceItem {
             size: new.size,
             alignment: new.alignment,
             first,

@@ -43,8 +43,8 @@ mod sweep;
 mod way;
 
 pub(crate) use estimate::{AccessGap, CostEstimate, estimate};
-pub(crate) use instance::{Access, Instance, NewItem, PoolSpec};
-use instance::{Item, Oversize};
+pub(crate) use instance::{Instance, ItemAccess, NewItem, PoolSpec};
+use instance::{InstanceItem, Oversize};
 pub(crate) use pack::{PlacedInterval, in_time, stacked};
 pub(crate) use room::MAX_BYTES;
 pub(crate) use way::{ResidencyInterval, ResidencyPath};
@@ -136,7 +136,7 @@ fn unavoidable_cost(instance: &Instance, free: &Prices) -> u64 {
     let mut unavoidable_cost: u64 = instance.min_costs.iter().sum();
     for &Oversize { item, pools, may_be_resident } in &instance.oversize {
         unavoidable_cost -= instance.min_costs[item];
-        let Item { size, alignment, start, finish, .. } = instance.items[item];
+        let InstanceItem { size, alignment, start, finish, .. } = instance.items[item];
         let (start, finish) = (PoolId::new(start.into()), PoolId::new(finish.into()));
         let accesses = &instance.accesses[instance.items[item].accesses()];
         let pools_at_any_capacity = pools;

@@ -25,7 +25,7 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     limits.go_on()?;
     sort_by_keys(&mut order, |&index| [buffers[index].live().start.into(), 0]);
     let mut offsets = vec![0; buffers.len()];
-    let mut holes = Holes::new(capacity);
+    let mut holes = FreeRanges::new(capacity);
     // Live buffers by their end.
     let mut live: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
     for index in order {
@@ -48,14 +48,14 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
 }
 
 /// Free ranges, disjoint and not adjacent.
-struct Holes {
+struct FreeRanges {
     /// Ends by start.
     ends: BTreeMap<u64, u64>,
     /// Sizes and starts.
     by_size: BTreeSet<(u64, u64)>,
 }
 
-impl Holes {
+impl FreeRanges {
     fn new(capacity: u64) -> Self {
         let mut holes = Self { ends: BTreeMap::new(), by_size: BTreeSet::new() };
         holes.add(0, capacity);

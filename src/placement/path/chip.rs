@@ -3,7 +3,7 @@
 //! placement.
 
 use super::{AllowedPools, Instance, PathFinder, Prices, start};
-use crate::placement::instance::Access;
+use crate::placement::instance::ItemAccess;
 
 /// Clean on chip, dirty on chip, and in the backing store: the numbers of these states in the general
 /// search.
@@ -24,7 +24,7 @@ struct TransitionCosts {
 }
 
 impl TransitionCosts {
-    fn new(instance: &Instance, access: &Access) -> Self {
+    fn new(instance: &Instance, access: &ItemAccess) -> Self {
         let [chip, store] = [&instance.pools[0], &instance.pools[1]];
         let (read, write) = (access.read as f64, access.write as f64);
         Self {
@@ -70,7 +70,7 @@ impl PathFinder {
         let bytes = instance.padded_size(item, 0) as f64;
         let mut earliest = 0;
         for (number, access) in accesses.iter().enumerate() {
-            let Access { step, before, write, .. } = *access;
+            let ItemAccess { step, before, write, .. } = *access;
             let until = accesses.get(number + 1).map_or(instance.steps, |next| next.step);
             let arrival = step.saturating_sub(instance.prefetch).max(earliest);
             earliest = step + 1;
@@ -118,7 +118,7 @@ impl PathFinder {
 #[cfg(test)]
 mod tests {
     use crate::placement::path::{AllowedPools, PathFinder, Prices, STATES};
-    use crate::placement::{Access, Instance, NewItem, PoolSpec};
+    use crate::placement::{Instance, ItemAccess, NewItem, PoolSpec};
     use crate::support::ids::PoolId;
     use crate::support::limits::Limits;
     use crate::support::random::Random;
@@ -133,14 +133,14 @@ mod tests {
         let steps = 2 + random.below(20) as u32;
         let mut instance = Instance::new(pools, steps, random.below(4) as u32, &Limits::new());
         let mut bytes = |limit| if random.below(3) == 0 { 0 } else { random.below(limit) as u64 };
-        let all = (0..steps).map(|step| Access {
+        let all = (0..steps).map(|step| ItemAccess {
             step,
             read: bytes(20),
             write: bytes(20),
             before: bytes(20),
             after: bytes(20),
         });
-        let mut accesses: Vec<Access> = all.collect();
+        let mut accesses: Vec<ItemAccess> = all.collect();
         accesses.retain(|access| access.step == 0 || random.below(3) > 0);
         let mut pool = || PoolId::new(random.below(2));
         let (start, finish) = (pool(), pool());

@@ -1,5 +1,5 @@
 use super::{InitialOffsets, OffsetSearch};
-use crate::placement::instance::{Access, Instance, NewItem, PoolSpec};
+use crate::placement::instance::{Instance, ItemAccess, NewItem, PoolSpec};
 use crate::placement::pack::{OffsetMethod, PlacedInterval, pack};
 use crate::placement::path::Prices;
 use crate::placement::primal::by_priority;
@@ -25,10 +25,10 @@ fn instance(random: &mut Random) -> Instance {
     for _ in 0..40 {
         let size = 1 + random.below(120) as u64;
         let first = random.below(steps as usize - 1) as u32;
-        let mut accesses = vec![Access { step: first, read: 0, write: size, before: 0, after: size }];
+        let mut accesses = vec![ItemAccess { step: first, read: 0, write: size, before: 0, after: size }];
         for step in first + 1..steps {
             if random.below(4) == 0 {
-                accesses.push(Access { step, read: size, write: 0, before: size, after: size });
+                accesses.push(ItemAccess { step, read: size, write: 0, before: size, after: size });
             }
         }
         accesses.last_mut().expect("at least the first").after = 0;

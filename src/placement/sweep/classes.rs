@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::super::instance::{Access, Instance};
+use super::super::instance::{Instance, ItemAccess};
 
 /// Classes by index in the list of items and number of processed accesses.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl SuffixClasses {
             let points = &instance.point_pools[instance.points_of(item)];
             let mut list = vec![0; accesses.len() + 1];
             for (number, access) in accesses.iter().enumerate().rev() {
-                let &Access { step, read, write, before, after } = access;
+                let &ItemAccess { step, read, write, before, after } = access;
                 let pools = [points[2 * number], points[2 * number + 1], points[2 * number + 2]];
                 let (bytes, next) = ([read, write, before, after], list[number + 1]);
                 let suffix = AccessSuffix {

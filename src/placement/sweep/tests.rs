@@ -1,4 +1,4 @@
-use super::super::instance::{Access, Instance, NewItem, PoolSpec};
+use super::super::instance::{Instance, ItemAccess, NewItem, PoolSpec};
 use super::super::path::Prices;
 use super::super::state::PlacementState;
 use super::{SweepProblem, sweep};
@@ -23,10 +23,10 @@ fn instance(random: &mut Random) -> Instance {
     for number in 0..11 {
         let size = if number < 4 { 150 + random.below(200) as u64 } else { 1 + random.below(60) as u64 };
         let first = random.below(steps as usize - 1) as u32;
-        let mut accesses = vec![Access { step: first, read: 0, write: size, before: 0, after: size }];
+        let mut accesses = vec![ItemAccess { step: first, read: 0, write: size, before: 0, after: size }];
         for step in first + 1..steps {
             if random.below(3) == 0 {
-                accesses.push(Access { step, read: size, write: 0, before: size, after: size });
+                accesses.push(ItemAccess { step, read: size, write: 0, before: size, after: size });
             }
         }
         let last = accesses.last_mut().expect("at least the first");

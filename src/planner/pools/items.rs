@@ -9,7 +9,7 @@ use crate::effects::{self, accesses};
 use crate::error::{Error, Result};
 use crate::graph::{Content, Graph, Loading, Occupant, Pool, Pools, TensorKind};
 use crate::liveness::Liveness;
-use crate::placement::{Access, Instance, MAX_BYTES, NewItem, PoolSpec, compute_min_costs};
+use crate::placement::{Instance, ItemAccess, MAX_BYTES, NewItem, PoolSpec, compute_min_costs};
 use crate::problem::LiveRange;
 use crate::sharing::{Alias, RigidGroups};
 use crate::support::ids::{BufferId, OperatorId, PoolId};
@@ -155,13 +155,13 @@ impl ItemBuilder<'_> {
         if size == 0 {
             return Ok(());
         }
-        let mut accesses: Vec<Access> = accesses
+        let mut accesses: Vec<ItemAccess> = accesses
             .into_iter()
-            .map(|(step, (read, write))| Access { step, read, write, before: 0, after: 0 })
+            .map(|(step, (read, write))| ItemAccess { step, read, write, before: 0, after: 0 })
             .collect();
         if accesses.is_empty() {
             // No operator accesses the item: an input that is also an output, for example.
-            accesses.push(Access { step: 0, read: 0, write: 0, before: 0, after: 0 });
+            accesses.push(ItemAccess { step: 0, read: 0, write: 0, before: 0, after: 0 });
         }
         group.set_live_bytes(&mut accesses, self.pools.prefetch_steps());
         let content = |member: &ItemMember| Content::of_occupant(self.graph, member.occupant);
@@ -220,7 +220,7 @@ fn check_magnitude(instance: &Instance) -> Result<()> {
     let max_cost = largest(|spec| spec.read) + largest(|spec| spec.write);
     let max_copy = 2 * (largest(|spec| spec.from) + largest(|spec| spec.to));
     let max_cost = u128::from(max_cost.max(max_copy).max(1));
-    let moved = |access: &Access| {
+    let moved = |access: &ItemAccess| {
         [access.read, access.write, access.before, access.after].map(u128::from).iter().sum::<u128>()
     };
     let cost: u128 = instance.accesses.iter().map(|access| moved(access) * max_cost).sum();
@@ -325,7 +325,7 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
     }
 
     /// Sets the live bytes before and after each access.
-    fn set_live_bytes(&self, accesses: &mut [Access], prefetch: u32) {
+    fn set_live_bytes(&self, accesses: &mut [ItemAccess], prefetch: u32) {
         let steps = self.run.liveness.steps().max(1);
         let bytes = |step| copied_bytes(self.run.graph, self.members, step, steps);
         for index in 0..accesses.len() {
