@@ -17,7 +17,7 @@ impl PlacementState<'_> {
     /// Builds a new assignment: inserts the items in this order, each with its cheapest path at these
     /// prices. After a cancellation the remaining items stay in the backing store.
     pub(crate) fn rebuild(&mut self, order: &[usize], prices: &Prices) {
-        self.adopt(&PlacementState::all_in_store(self.instance));
+        self.adopt(&Self::all_in_store(self.instance));
         for &item in order {
             if self.instance.is_cancelled() {
                 break;
@@ -64,10 +64,10 @@ impl PlacementState<'_> {
         Ok(())
     }
 
-    /// Local search: removes an item that costs more than its minimum, up to eight items at the step and
-    /// pool of one of its accesses and a few other costly items, then inserts them again in another order.
-    /// A move that raises the cost is undone. Repeats `times` moves; one costs a shortest path for each
-    /// removed item and a pass over all items.
+    /// Local search: removes an item that costs more than its minimum, up to eight items that occupy a
+    /// random pool at the step of one of its accesses, and a few other costly items, then inserts them
+    /// again in another order. A move that raises the cost is undone. Repeats `times` moves; one costs a
+    /// shortest path for each removed item and a pass over all items.
     ///
     /// # Errors
     /// The reason to stop; the assignment is complete then.
@@ -98,7 +98,8 @@ impl PlacementState<'_> {
                 return Ok(());
             }
             meter.spend_on(1, 4 * open.len() as u64)?;
-            // An item that could save cost, and the items that occupy the pool at one of its accesses.
+            // An item that could save cost, and the items that occupy a random pool at one of its
+            // accesses.
             let target = costly[random.below(costly.len())];
             let data = &instance.items[target];
             let access = data.first as usize + random.below(data.accesses().len());

@@ -26,7 +26,7 @@ pub(crate) struct PlacementState<'a> {
     pub(crate) resident_pools: Vec<u8>,
     pub(crate) assignment: PathAssignment,
     free_bytes: Vec<FreeBytes>,
-    paths: PathFinder,
+    finder: PathFinder,
     /// The candidate path of one item, and the pools with enough free bytes for it.
     mask: Vec<u8>,
     arrivals: Vec<u8>,
@@ -47,12 +47,12 @@ impl<'a> PlacementState<'a> {
                 cost: 0,
             },
             free_bytes: free_bytes.collect(),
-            paths: PathFinder::default(),
+            finder: PathFinder::default(),
             mask: Vec::new(),
             arrivals: Vec::new(),
             path: Vec::new(),
         };
-        let paths = PlacementState::all_in_store(instance);
+        let paths = Self::all_in_store(instance);
         for item in 0..instance.items.len() {
             state.restore(item, &paths[instance.points_of(item)]);
         }
@@ -129,7 +129,7 @@ impl<'a> PlacementState<'a> {
         self.path.clear();
         self.path.resize(self.mask.len(), 0);
         let allowed = AllowedPools { point_pools: &self.mask, arrivals: &self.arrivals, resident_pools };
-        self.paths.best(self.instance, item, prices, allowed, &mut self.path) < f64::INFINITY
+        self.finder.best(self.instance, item, prices, allowed, &mut self.path) < f64::INFINITY
     }
 
     /// The candidate path.
