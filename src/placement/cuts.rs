@@ -1,80 +1,99 @@
-//! What fits by load but has no offsets is cut off: branch and bound on the stays that cannot
-//! lie together, of which one has to be shorter or elsewhere.
+//! Branch and bound on intervals that have no offsets together.
+//!
+//! The optimum by load may have no offsets. A conflict is a set of residency intervals of one pool that is
+//! proven to have no offsets within its capacity. Every placement with offsets differs from the current
+//! assignment in at least one point of those intervals: otherwise it would contain all of them. So a node
+//! branches on the points of a conflict, and each child excludes the pool from one of them
+//! ([`PoolExclusion`]). Points whose pool is fixed are no branch. The children together contain every
+//! placement of their parent that has offsets, which makes the search complete; a set of exclusions reached
+//! twice is searched once.
+//!
+//! Nodes are taken in order of their bound. A node is solved by the exact search by load on the restricted
+//! instance; it is pruned if its bound reaches the incumbent with offsets. If a conflict is not proven, or
+//! has more than [`MAX_BRANCHES`] points, the node remains undecided and its bound limits the final bound.
+//! The number of nodes is exponential in the worst case; the node limit ends the search with a valid bound.
 
-use super::Search;
+use super::PlacementSearch;
 use super::instance::Instance;
-use super::pack::{Packer, conflict, pack};
-use super::split::{Outcome, least_by_load};
-use super::state::{Chosen, State};
+use super::pack::{OffsetMethod, conflict, pack};
+use super::split::{LoadOptimum, optimum_by_load};
+use super::state::{PathAssignment, PlacementState};
 use crate::error::Result;
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::random::{Keys, Random};
 
-/// An item is not in a pool: at a cell of its way, or throughout.
+/// A constraint of a node: the item does not lie in the pool at one point, or is not resident there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Cut {
+struct PoolExclusion {
     item: usize,
-    /// None for throughout.
-    cell: Option<usize>,
+    /// None excludes residency.
+    point: Option<usize>,
     pool: usize,
 }
 
-/// Placements without what is cut off.
-struct Node {
+/// A node of the search: all placements that satisfy its exclusions.
+struct CutNode {
     bound: f64,
-    cuts: Vec<Cut>,
-    /// The best by load, if it is known already.
-    best: Option<Chosen>,
+    cuts: Vec<PoolExclusion>,
+    /// The optimum by load, if it is known already.
+    best: Option<PathAssignment>,
 }
 
-/// Most ways on from one node.
-const MOST_BRANCHES: usize = 400;
+/// Maximum number of children of a node.
+const MAX_BRANCHES: usize = 400;
 
-impl Search<'_> {
-    /// Raises the bound above placements that have no offsets, and finds the best that has.
+impl PlacementSearch<'_> {
+    /// Raises the bound above assignments that fit by load and have no offsets, and searches for the
+    /// cheapest placement with offsets.
     pub(super) fn cut_off(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
         if self.instance.prefetch > 0 || self.instance.is_large() {
             return Ok(Stop::Finished);
         }
-        let root = Node { bound: self.bound, cuts: Vec::new(), best: Some(self.best.clone()) };
-        let mut tree = Tree { open: vec![root], given_up: f64::INFINITY, seen: Keys::default() };
+        let root = CutNode { bound: self.bound, cuts: Vec::new(), best: Some(self.load_incumbent.clone()) };
+        let mut tree = CutTree { open: vec![root], undecided: f64::INFINITY, seen: Keys::default() };
         let mut stop = Stop::Finished;
         while let Some(node) = tree.lowest() {
-            if node.bound > self.enough().min(tree.given_up) {
+            // All open nodes have at least this bound, so none can improve the incumbent, or the
+            // undecided nodes limit the bound already.
+            if node.bound > self.target().min(tree.undecided) {
                 tree.open.push(node);
                 break;
             }
-            if let Err(why) = meter.spend(1) {
+            if let Err(reason) = meter.spend(1) {
                 tree.open.push(node);
-                stop = why;
+                stop = reason;
                 break;
             }
-            if let Some(why) = self.branch(node, &mut tree, meter, limits)? {
-                stop = why;
+            if let Some(reason) = self.branch(node, &mut tree, meter, limits)? {
+                stop = reason;
                 break;
             }
         }
-        let known = self.laid.as_ref().map_or(f64::INFINITY, |laid| laid.0.cost as f64);
-        let left = tree.open.iter().map(|node| node.bound).fold(tree.given_up, f64::min);
-        if left.min(known) < f64::INFINITY {
-            self.bound = self.bound.max(left.min(known));
+        let upper_bound = self.incumbent.as_ref().map_or(f64::INFINITY, |incumbent| incumbent.0.cost as f64);
+        let left = tree.open.iter().map(|node| node.bound).fold(tree.undecided, f64::min);
+        if left.min(upper_bound) < f64::INFINITY {
+            self.bound = self.bound.max(left.min(upper_bound));
         }
         Ok(stop)
     }
 
-    /// Only what costs at most this is of use.
-    fn enough(&self) -> f64 {
-        self.laid.as_ref().map_or(f64::INFINITY, |laid| laid.0.cost as f64 - 1.0 + self.tolerance())
+    /// Highest cost that would improve the incumbent.
+    fn target(&self) -> f64 {
+        self.incumbent
+            .as_ref()
+            .map_or(f64::INFINITY, |incumbent| incumbent.0.cost as f64 - 1.0 + self.tolerance())
     }
 
     fn tolerance(&self) -> f64 {
         super::tolerance(self.magnitude)
     }
 
+    /// Solves a node, searches offsets for its optimum and adds its children. Returns the reason to stop,
+    /// if any.
     fn branch(
         &mut self,
-        mut node: Node,
-        tree: &mut Tree,
+        mut node: CutNode,
+        tree: &mut CutTree,
         meter: &mut Meter<'_>,
         limits: &Limits,
     ) -> Result<Option<Stop>> {
@@ -84,8 +103,9 @@ impl Search<'_> {
             match self.solve(&mut node, meter) {
                 Ok(Some(best)) => best,
                 Ok(None) => {
-                    if node.bound <= self.enough() - 2.0 * self.tolerance() {
-                        tree.given_up = tree.given_up.min(node.bound);
+                    // The exact search found nothing better but did not prove it: the bound stays open.
+                    if node.bound <= self.target() - 2.0 * self.tolerance() {
+                        tree.undecided = tree.undecided.min(node.bound);
                     }
                     return Ok(None);
                 }
@@ -95,8 +115,8 @@ impl Search<'_> {
                 }
             }
         };
-        let quick = limits.clone().at_most(super::QUICK);
-        let (packed, nodes, stop) = pack(self.instance, &best, Packer::Search(&quick))?;
+        let offset_limits = limits.clone().at_most(super::OFFSET_NODES);
+        let (packed, nodes, stop) = pack(self.instance, &best, OffsetMethod::Search(&offset_limits))?;
         if matches!(stop, Stop::Cancelled | Stop::Deadline) {
             tree.open.push(node);
             return Ok(Some(stop));
@@ -105,80 +125,84 @@ impl Search<'_> {
             tree.open.push(node);
             return Ok(Some(stop));
         }
-        if packed.over.is_empty() {
+        if packed.overflowing.is_empty() {
+            // Offsets exist, but the assignment is not proven to be the optimum of the node.
             if node.bound < best.cost as f64 - 1.0 + self.tolerance() {
-                tree.given_up = tree.given_up.min(node.bound);
+                tree.undecided = tree.undecided.min(node.bound);
             }
-            if self.laid.as_ref().is_none_or(|known| best.cost < known.0.cost) {
-                self.laid = Some((best, packed.laid));
+            if self.incumbent.as_ref().is_none_or(|incumbent| best.cost < incumbent.0.cost) {
+                self.incumbent = Some((best, packed.placed));
             }
-        } else if packed.never == 0 {
-            tree.given_up = tree.given_up.min(node.bound);
+        } else if packed.infeasible_pools == 0 {
+            // Neither offsets nor a proof of infeasibility: a branch would not be sound.
+            tree.undecided = tree.undecided.min(node.bound);
         } else {
-            let pool = packed.never.trailing_zeros() as usize;
-            let conflict = conflict(self.instance, &best, pool, &quick)?;
-            tree.grow(self.instance, &node, pool, &conflict, &best);
+            let pool = packed.infeasible_pools.trailing_zeros() as usize;
+            let conflict = conflict(self.instance, &best, pool, &offset_limits)?;
+            tree.branch_on(self.instance, &node, pool, &conflict, &best);
         }
         Ok(None)
     }
 
-    /// The best of a node by load, if it is of use; raises the node's bound.
-    fn solve(&self, node: &mut Node, meter: &mut Meter<'_>) -> Result<Option<Chosen>, Stop> {
-        let instance = without(self.instance, &node.cuts);
-        let known = self.enough() + 1.0 - self.tolerance();
-        let known = if known < f64::INFINITY { known } else { 2.0 * self.magnitude + 2.0 };
-        let (Outcome { bound, best }, result) =
-            least_by_load(&instance, &self.rates, (known, self.small), meter);
+    /// Computes the optimum by load of a node, if it can improve the incumbent, and raises the bound of the
+    /// node.
+    fn solve(&self, node: &mut CutNode, meter: &mut Meter<'_>) -> Result<Option<PathAssignment>, Stop> {
+        let instance = restricted(self.instance, &node.cuts);
+        let upper_bound = self.target() + 1.0 - self.tolerance();
+        let upper_bound = if upper_bound < f64::INFINITY { upper_bound } else { 2.0 * self.magnitude + 2.0 };
+        let (LoadOptimum { bound, best }, result) =
+            optimum_by_load(&instance, &self.rates, (upper_bound, self.minor), meter);
         node.bound = node.bound.max(bound);
-        let Some((_, ways)) = best else { return result.map(|()| None) };
-        let mut state = State::new(self.instance);
-        state.adopt(&ways);
-        Ok(Some(state.chosen))
+        let Some((_, paths)) = best else { return result.map(|()| None) };
+        let mut state = PlacementState::new(self.instance);
+        state.adopt(&paths);
+        Ok(Some(state.assignment))
     }
 }
 
-struct Tree {
-    open: Vec<Node>,
-    /// Nodes with this bound were left, undecided.
-    given_up: f64,
-    /// Cuts that were made before.
+/// Open nodes of the search.
+struct CutTree {
+    open: Vec<CutNode>,
+    /// Lowest bound of all nodes that were given up undecided.
+    undecided: f64,
+    /// Hashes of the sets of exclusions of all nodes.
     seen: Keys,
 }
 
-impl Tree {
-    fn lowest(&mut self) -> Option<Node> {
+impl CutTree {
+    fn lowest(&mut self) -> Option<CutNode> {
         let mut best: Option<usize> = None;
-        for (place, node) in self.open.iter().enumerate() {
+        for (index, node) in self.open.iter().enumerate() {
             if best.is_none_or(|best| node.bound < self.open[best].bound) {
-                best = Some(place);
+                best = Some(index);
             }
         }
-        best.map(|place| self.open.remove(place))
+        best.map(|index| self.open.remove(index))
     }
 
-    /// One node for each way to break a conflict.
-    fn grow(
+    /// Adds one child for each point of a conflict.
+    fn branch_on(
         &mut self,
         instance: &Instance,
-        node: &Node,
+        node: &CutNode,
         pool: usize,
         conflict: &[(usize, std::ops::Range<usize>)],
-        best: &Chosen,
+        best: &PathAssignment,
     ) {
-        let mut cuts: Vec<Cut> = Vec::new();
-        for (item, cells) in conflict {
-            let way = &best.ways[instance.cells_of(*item)];
+        let mut cuts: Vec<PoolExclusion> = Vec::new();
+        for (item, points) in conflict {
+            let path = &best.paths[instance.points_of(*item)];
             let item = *item;
-            if instance.items[item].whole >> way[0] & 1 == 1 {
-                cuts.push(Cut { item, cell: None, pool });
+            if instance.items[item].resident_pools >> path[0] & 1 == 1 {
+                cuts.push(PoolExclusion { item, point: None, pool });
                 continue;
             }
-            // Where it has to be at first and at last, it has no choice.
-            let free = cells.clone().filter(|&cell| cell > 0 && cell + 1 < way.len());
-            cuts.extend(free.map(|cell| Cut { item, cell: Some(cell), pool }));
+            // The pools of the first and last point are fixed.
+            let free = points.clone().filter(|&point| point > 0 && point + 1 < path.len());
+            cuts.extend(free.map(|point| PoolExclusion { item, point: Some(point), pool }));
         }
-        if cuts.len() > MOST_BRANCHES {
-            self.given_up = self.given_up.min(node.bound);
+        if cuts.len() > MAX_BRANCHES {
+            self.undecided = self.undecided.min(node.bound);
             return;
         }
         for cut in cuts {
@@ -186,28 +210,30 @@ impl Tree {
             all.push(cut);
             all.sort_unstable();
             if self.seen.insert(key(&all)) {
-                self.open.push(Node { bound: node.bound, cuts: all, best: None });
+                self.open.push(CutNode { bound: node.bound, cuts: all, best: None });
             }
         }
     }
 }
 
-fn key(cuts: &[Cut]) -> u128 {
+/// Hash of a set of exclusions, independent of their order.
+fn key(cuts: &[PoolExclusion]) -> u128 {
     cuts.iter().fold(0, |key, cut| {
-        let cell = cut.cell.map_or(0, |cell| cell as u64 + 1);
-        let own = (cut.item as u64) << 35 | cell << 3 | cut.pool as u64;
-        u128::wrapping_add(key, Random::new(own).key())
+        let point = cut.point.map_or(0, |point| point as u64 + 1);
+        let code = (cut.item as u64) << 35 | point << 3 | cut.pool as u64;
+        u128::wrapping_add(key, Random::new(code).key())
     })
 }
 
-fn without(instance: &Instance, cuts: &[Cut]) -> Instance {
+/// The instance with the pools of the exclusions removed from their masks.
+fn restricted(instance: &Instance, cuts: &[PoolExclusion]) -> Instance {
     let mut instance = instance.clone();
     for cut in cuts {
-        match cut.cell {
-            None => instance.items[cut.item].whole &= !(1 << cut.pool),
-            Some(cell) => {
-                let cells = instance.cells_of(cut.item);
-                instance.cells[cells][cell] &= !(1 << cut.pool);
+        match cut.point {
+            None => instance.items[cut.item].resident_pools &= !(1 << cut.pool),
+            Some(point) => {
+                let points = instance.points_of(cut.item);
+                instance.point_pools[points][point] &= !(1 << cut.pool);
             }
         }
     }

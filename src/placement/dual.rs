@@ -1,64 +1,73 @@
-//! A lower bound on the cost: what it is when pools may be overfull, and bytes have a price
-//! at each step instead (Lagrangian relaxation of the capacities).
+//! Lower bound by Lagrangian relaxation of the capacities.
+//!
+//! The relaxation drops the capacities and charges a price for every byte in a pool at a step. At fixed
+//! prices the items are independent, and each takes its cheapest path ([`PathFinder`]). The sum of the path
+//! costs, prices included, less the price of all capacities is a lower bound for any prices of at least 0:
+//! a placement within the capacities pays no more in prices than the capacities are worth. The bound is
+//! concave in the prices, with the excess over the capacities as its gradient; the ascent only decides how
+//! tight the bound is, never whether it is valid.
+//!
+//! The best such bound equals that of the linear relaxation over paths. One evaluation costs O(accesses +
+//! steps) path steps.
 
 use super::instance::Instance;
-use super::path::{Allowed, Prices, Ways};
-use super::way::Trip;
+use super::path::{AllowedPools, PathFinder, Prices};
+use super::way::ResidencyPath;
 use crate::support::limits::{Meter, Stop};
 
-/// In fewer rounds, prices have to rise in long strides from the first one on.
+/// Below this number of rounds, prices rise in long steps from the first round on.
 const FEW_ROUNDS: u32 = 100;
 
-/// Prices, and what they show.
+/// Prices and the lower bound that they prove.
 #[derive(Clone, Debug)]
-pub(crate) struct Shown {
+pub(crate) struct DualSolution {
     /// By pool and step.
     pub(crate) prices: Vec<f64>,
-    /// No ways cost less.
+    /// Lower bound on the cost of every assignment that fits by load.
     pub(crate) bound: f64,
 }
 
-/// Evaluates prices.
-pub(crate) struct Relaxed<'a> {
+/// The relaxed problem: evaluates the dual function at given prices.
+pub(crate) struct LagrangianRelaxation<'a> {
     instance: &'a Instance,
-    /// Items for which prices matter.
+    /// Items whose path depends on the prices.
     open: Vec<usize>,
-    /// What all others cost.
+    /// Total cost of all other items.
     fixed: f64,
-    /// By item: ways at the prices that were evaluated last.
-    pub(crate) ways: Vec<u8>,
-    /// By item: what those cost, prices included.
+    /// By item: the cheapest path at the prices of the last evaluation, by point.
+    pub(crate) paths: Vec<u8>,
+    /// By item: the cost of that path, prices included.
     pub(crate) costs: Vec<f64>,
-    /// Bytes over the capacity, by pool and step; below it if negative.
+    /// Gradient of the dual function at those prices: load minus capacity in bytes, by pool and step.
     pub(crate) excess: Vec<f64>,
     prices: Prices,
-    finder: Ways,
+    finder: PathFinder,
     everywhere: Vec<u8>,
 }
 
-impl<'a> Relaxed<'a> {
-    /// With what each item costs at home.
-    pub(crate) fn new(instance: &'a Instance, at_home: &[u64]) -> Self {
-        let chips = instance.home();
+impl<'a> LagrangianRelaxation<'a> {
+    /// `store_costs` holds the cost of each item in the backing store.
+    pub(crate) fn new(instance: &'a Instance, store_costs: &[u64]) -> Self {
+        let chips = instance.store();
         let longest = instance.items.iter().map(|item| item.accesses().len()).max().unwrap_or(0);
-        let is_open = |&item: &usize| instance.has_choice(item, at_home[item]);
+        let is_open = |&item: &usize| instance.has_choice(item, store_costs[item]);
         let open: Vec<usize> = (0..instance.items.len()).filter(is_open).collect();
-        let fixed = at_home.iter().sum::<u64>() - open.iter().map(|&item| at_home[item]).sum::<u64>();
+        let fixed = store_costs.iter().sum::<u64>() - open.iter().map(|&item| store_costs[item]).sum::<u64>();
         Self {
             instance,
             open,
             fixed: fixed as f64,
-            ways: vec![chips as u8; instance.cells.len()],
-            costs: at_home.iter().map(|&cost| cost as f64).collect(),
+            paths: vec![chips as u8; instance.point_pools.len()],
+            costs: store_costs.iter().map(|&cost| cost as f64).collect(),
             excess: vec![0.0; chips * instance.steps as usize],
             prices: Prices::none(chips, instance.steps),
-            finder: Ways::default(),
+            finder: PathFinder::default(),
             everywhere: vec![u8::MAX; longest],
         }
     }
 
-    /// The least cost at these prices; infinite if an item has no way, and without any meaning but
-    /// that of a bound (minus infinity) once the call is cancelled.
+    /// The dual function: the lower bound that these prices prove. Infinite if an item has no path; minus
+    /// infinity once the call is cancelled.
     ///
     /// O(accesses + steps).
     pub(crate) fn evaluate(&mut self, prices: &[f64]) -> f64 {
@@ -71,65 +80,69 @@ impl<'a> Relaxed<'a> {
             if instance.is_cancelled() {
                 return f64::NEG_INFINITY;
             }
-            let cells = instance.cells_of(item);
-            let way = &mut self.ways[cells.clone()];
-            let (cells, whole) = (&instance.cells[cells], instance.items[item].whole);
-            let allowed = Allowed { cells, arrivals: &self.everywhere, whole };
-            let cost = self.finder.best(instance, item, &self.prices, allowed, way);
+            let points = instance.points_of(item);
+            let path = &mut self.paths[points.clone()];
+            let (point_pools, resident_pools) =
+                (&instance.point_pools[points], instance.items[item].resident_pools);
+            let allowed = AllowedPools { point_pools, arrivals: &self.everywhere, resident_pools };
+            let cost = self.finder.best(instance, item, &self.prices, allowed, path);
             self.costs[item] = cost;
             sum += cost;
             if cost == f64::INFINITY {
                 return cost;
             }
             let excess = &mut self.excess;
-            Trip { instance, item, way }.stays(|stay| {
-                let bytes = instance.taken(item, stay.pool) as f64;
-                let row = &mut excess[stay.pool * steps..(stay.pool + 1) * steps];
-                row[stay.from as usize] += bytes;
-                if let Some(end) = row.get_mut(stay.end as usize) {
+            ResidencyPath { instance, item, path }.intervals(|interval| {
+                let bytes = instance.padded_size(item, interval.pool) as f64;
+                let row = &mut excess[interval.pool * steps..(interval.pool + 1) * steps];
+                row[interval.from as usize] += bytes;
+                if let Some(end) = row.get_mut(interval.end as usize) {
                     *end -= bytes;
                 }
             });
         }
         for (pool, row) in self.excess.chunks_mut(steps).enumerate() {
-            let capacity = instance.rooms[pool].capacity as f64;
-            let mut now = 0.0;
+            let capacity = instance.pools[pool].capacity as f64;
+            let mut load = 0.0;
             for (excess, price) in row.iter_mut().zip(&prices[pool * steps..]) {
-                now += *excess;
-                *excess = now - capacity;
+                load += *excess;
+                *excess = load - capacity;
                 sum -= price * capacity;
             }
         }
         sum
     }
 
-    /// Better prices from those known, by the volume algorithm (Barahona & Anbil, 2000), in
-    /// so many rounds or until the bound is `enough`. `each` sees all that were evaluated.
+    /// Raises the bound of `best` by the volume algorithm (Barahona & Anbil, 2000), for a number of rounds
+    /// or until the bound is sufficient. Each round moves the prices from the best point along a running
+    /// mean of gradients, which damps the oscillation of plain subgradient ascent. `observe` is called
+    /// after each evaluation and may lower the target.
     ///
     /// # Errors
-    /// Why the search must stop; `known` is then as good as it got.
-    pub(crate) fn raise(
+    /// The reason to stop; `best` then holds the best point so far.
+    pub(crate) fn ascend(
         &mut self,
-        known: &mut Shown,
-        aim: Aim,
+        best: &mut DualSolution,
+        limits: AscentLimits,
         meter: &mut Meter<'_>,
-        mut each: impl FnMut(&mut Self, f64, &mut f64),
+        mut observe: impl FnMut(&mut Self, f64, &mut f64),
     ) -> Result<(), Stop> {
         let work = self.instance.accesses.len() + self.instance.steps as usize;
-        known.bound = self.evaluate(&known.prices);
+        best.bound = self.evaluate(&best.prices);
         let mut mean = self.excess.clone();
-        let mut prices = known.prices.clone();
+        let mut prices = best.prices.clone();
         let (mut weight, mut failures) = (0.1, 0u32);
-        let mut factor: f64 = if aim.rounds < FEW_ROUNDS { 1.0 } else { 0.1 };
-        let mut target = aim.target;
-        let mut checked = known.bound;
-        for round in 1..=aim.rounds {
-            if known.bound >= aim.enough || known.bound == f64::INFINITY {
+        let mut factor: f64 = if limits.rounds < FEW_ROUNDS { 1.0 } else { 0.1 };
+        let mut target = limits.target;
+        let mut checked = best.bound;
+        for round in 1..=limits.rounds {
+            if best.bound >= limits.sufficient || best.bound == f64::INFINITY {
                 break;
             }
             meter.spend_on(1, 8 * work as u64)?;
+            // A price of 0 cannot fall, so a negative component there adds no length to the step.
             let mut length = 0.0;
-            for (mean, price) in mean.iter().zip(&known.prices) {
+            for (mean, price) in mean.iter().zip(&best.prices) {
                 if *mean > 0.0 || *price > 0.0 {
                     length += mean * mean;
                 }
@@ -137,24 +150,28 @@ impl<'a> Relaxed<'a> {
             if length == 0.0 {
                 break;
             }
-            let stride = factor * (target * 1.0 - known.bound).max(1.0) / length;
-            for ((price, known), mean) in prices.iter_mut().zip(&known.prices).zip(&mean) {
-                *price = (known + stride * mean).max(0.0);
+            let stride = factor * (target * 1.0 - best.bound).max(1.0) / length;
+            for ((price, best), mean) in prices.iter_mut().zip(&best.prices).zip(&mean) {
+                *price = (best + stride * mean).max(0.0);
             }
-            let shown = self.evaluate(&prices);
+            let bound = self.evaluate(&prices);
             let (mut along, mut difference) = (0.0, 0.0);
-            for (mean, own) in mean.iter().zip(&self.excess) {
-                along += mean * (own - mean);
-                difference += (own - mean) * (own - mean);
+            for (mean, excess) in mean.iter().zip(&self.excess) {
+                along += mean * (excess - mean);
+                difference += (excess - mean) * (excess - mean);
             }
-            let best = if difference > 0.0 { -along / difference } else { weight };
-            let share = best.clamp(weight / 10.0, weight);
-            for (mean, own) in mean.iter_mut().zip(&self.excess) {
-                *mean += share * (own - *mean);
+            // The share of the new gradient that minimises the norm of the mean, within a range that
+            // shrinks as the bound converges.
+            let line_minimum = if difference > 0.0 { -along / difference } else { weight };
+            let share = line_minimum.clamp(weight / 10.0, weight);
+            for (mean, excess) in mean.iter_mut().zip(&self.excess) {
+                *mean += share * (excess - *mean);
             }
-            if shown > known.bound {
-                known.bound = shown;
-                known.prices.copy_from_slice(&prices);
+            // Longer steps while the new gradient still agrees with the mean, shorter ones after ten
+            // rounds without gain.
+            if bound > best.bound {
+                best.bound = bound;
+                best.prices.copy_from_slice(&prices);
                 failures = 0;
                 if along >= -difference {
                     factor = f64::min(factor * 1.1, 2.0);
@@ -167,23 +184,23 @@ impl<'a> Relaxed<'a> {
                 }
             }
             if round % 100 == 0 {
-                if known.bound - checked < 1e-3 * checked.abs() {
+                if best.bound - checked < 1e-3 * checked.abs() {
                     weight = f64::max(weight * 0.5, 1e-4);
                 }
-                checked = known.bound;
+                checked = best.bound;
             }
-            each(self, shown, &mut target);
+            observe(self, bound, &mut target);
         }
         Ok(())
     }
 }
 
-/// When prices are good.
+/// Parameters of the dual ascent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Aim {
+pub(crate) struct AscentLimits {
     pub(crate) rounds: u32,
-    /// What the least cost is thought to be.
+    /// Estimate of the optimum; it scales the step length.
     pub(crate) target: f64,
-    /// Nothing more is asked for.
-    pub(crate) enough: f64,
+    /// A bound at which the ascent ends.
+    pub(crate) sufficient: f64,
 }

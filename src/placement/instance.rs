@@ -1,88 +1,105 @@
-//! What is to be placed, without a graph: items that are accessed at steps.
+//! The placement instance: items that are accessed at steps, and pools with capacities and costs. It has no
+//! graph, so tests can build one directly.
+//!
+//! # Points of an item
+//!
+//! An item with `k` accesses has `2 k + 1` points in time order: before the first access, at it, after it,
+//! at the second access, after it, and so on. So the point after an access is also the point before the
+//! next one. A residency path assigns a pool to each point:
+//!
+//! - `2 i` (even): the pool in which the item lies between access `i - 1` and access `i`; point 0 is the
+//!   start of the run, point `2 k` its end.
+//! - `2 i + 1` (odd): the pool in which access `i` takes place.
+//!
+//! Two neighbouring points in different pools mean a copy between them, unless no live byte or only clean
+//! bytes would be copied. A path may leave the chip between two accesses and return for the second: three
+//! points, two copies.
+//!
+//! [`Instance::point_pools`] holds a mask of allowed pools for each point of all items, one item after the
+//! other; [`Instance::points_of`] is the range of an item. The masks encode all constraints: the pools of
+//! the first and last point are fixed, and a point with no live byte allows the backing store only.
 
 use crate::support::ids::PoolId;
 use crate::support::limits::Limits;
 
-/// So many pools, the last of them home.
-pub(crate) const MOST_POOLS: usize = crate::graph::Pools::MAX_COUNT;
+/// Maximum number of pools; the last pool is the backing store.
+pub(crate) const MAX_POOLS: usize = crate::graph::Pools::MAX_COUNT;
 
-/// With more accesses than this, choices are greedy.
+/// Above this number of accesses, the searches use greedy choices only.
 const LARGE: usize = 30_000;
 
-/// A pool, as far as the choice goes.
+/// Capacity, alignment and costs of a pool.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
-    /// Bytes, a multiple of the alignment; of home all there are.
+pub(crate) struct PoolSpec {
+    /// Bytes, rounded up to the alignment; [`MAX_BYTES`](super::MAX_BYTES) in a backing store without a
+    /// limit.
     pub(crate) capacity: u64,
-    /// Without rounding.
+    /// Bytes without rounding.
     pub(crate) bytes: u64,
     pub(crate) alignment: u64,
-    /// For a byte that an operator reads or writes in place.
+    /// Cost of a byte that an operator reads or writes in place.
     pub(crate) read: u64,
     pub(crate) write: u64,
-    /// For a byte that is copied from here or to here.
+    /// Cost of a byte that is copied from this pool or to it.
     pub(crate) from: u64,
     pub(crate) to: u64,
 }
 
-/// Something that has one place at a time: a tensor, tensors that share memory, or a
-/// workspace.
+/// A unit that lies in one pool at a time: a tensor, a rigid group of tensors that share memory, or scratch
+/// memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Item {
+pub(crate) struct InstanceItem {
     pub(crate) size: u64,
     pub(crate) alignment: u64,
-    /// Its accesses, of at least one.
+    /// Range of its accesses; it has at least one.
     pub(crate) first: u32,
     pub(crate) end: u32,
-    /// Where it is before the first access and after the last.
+    /// Pools before the first access and after the last.
     pub(crate) start: u8,
     pub(crate) finish: u8,
-    /// Pools in which it may be throughout, run after run.
-    pub(crate) whole: u8,
-    /// Whether what it holds at the start is nowhere else.
+    /// Mask of pools in which the item may be resident, that is, from run to run.
+    pub(crate) resident_pools: u8,
+    /// True if the pool at the start holds the only copy of its contents.
     pub(crate) dirty: bool,
 }
 
-impl Item {
+impl InstanceItem {
     pub(crate) fn accesses(&self) -> std::ops::Range<usize> {
         self.first as usize..self.end as usize
     }
 }
 
-/// What an operator does with an item at a step.
+/// The use of an item by the operator of a step.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Access {
+pub(crate) struct ItemAccess {
     pub(crate) step: u32,
-    /// Bytes that it reads and writes.
+    /// Bytes that the operator reads and writes.
     pub(crate) read: u64,
     pub(crate) write: u64,
-    /// Bytes that matter just before it, and are there since the access before or the start.
+    /// Live bytes just before the access that exist since the previous access or the start.
     pub(crate) before: u64,
-    /// Bytes that matter right after it, until the next access or the end.
+    /// Live bytes just after the access, until the next access or the end.
     pub(crate) after: u64,
 }
 
-/// Items, and the pools they may be in, as bits of masks: bit `p` is pool `p`.
-///
-/// The cells of an item with `k` accesses are, in turn, where it is before the first
-/// access, where that takes place, where it is after it, and so on: `2 k + 1` of them.
+/// Items, accesses and pools. Masks of pools have bit `p` for pool `p`.
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
-    pub(crate) rooms: Vec<Room>,
-    pub(crate) items: Vec<Item>,
-    pub(crate) accesses: Vec<Access>,
-    /// Pools that each cell may be in.
-    pub(crate) cells: Vec<u8>,
-    /// At least one.
+    pub(crate) pools: Vec<PoolSpec>,
+    pub(crate) items: Vec<InstanceItem>,
+    pub(crate) accesses: Vec<ItemAccess>,
+    /// Mask of allowed pools by point, see the module documentation.
+    pub(crate) point_pools: Vec<u8>,
+    /// Number of steps, at least 1.
     pub(crate) steps: u32,
     pub(crate) prefetch: u32,
-    /// By item: what its cheapest way costs.
-    pub(crate) least: Vec<u64>,
-    /// Items that some pool would take if it were larger.
+    /// By item: the least cost of a path if capacities are ignored.
+    pub(crate) min_costs: Vec<u64>,
+    /// Items that are larger than a pool that would take them otherwise.
     pub(crate) oversize: Vec<Oversize>,
     /// The cost of all items if every pool were large enough.
-    pub(crate) floor: u64,
-    /// Of these, only cancellation counts: it ends phases that no other limit ends.
+    pub(crate) unavoidable_cost: u64,
+    /// Only cancellation is polled: it ends phases that no other limit ends.
     pub(crate) limits: Limits,
 }
 
@@ -90,32 +107,43 @@ pub(crate) struct Instance {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Oversize {
     pub(crate) item: usize,
-    /// Pools that would take it at any capacity.
+    /// Mask of pools that would take it at any capacity.
     pub(crate) pools: u8,
-    pub(crate) whole: bool,
+    pub(crate) may_be_resident: bool,
 }
 
-/// An item to be added: where it may be, and its accesses.
+/// An item to add to an instance.
 #[derive(Clone, Copy)]
 pub(crate) struct NewItem<'a> {
     pub(crate) size: u64,
     pub(crate) alignment: u64,
-    /// Pools that take it.
+    /// Mask of pools that take it.
     pub(crate) pools: u8,
-    /// Pools that would take it at any capacity.
+    /// Mask of pools that would take it at any capacity.
     pub(crate) pools_at_any_capacity: u8,
     pub(crate) start: PoolId,
     pub(crate) finish: PoolId,
-    pub(crate) whole: bool,
-    pub(crate) accesses: &'a [Access],
+    pub(crate) may_be_resident: bool,
+    pub(crate) accesses: &'a [ItemAccess],
 }
 
 impl Instance {
-    pub(crate) fn new(rooms: Vec<Room>, steps: u32, prefetch: u32, limits: &Limits) -> Self {
-        let (items, accesses, cells) = (Vec::new(), Vec::new(), Vec::new());
-        let (steps, least, oversize) = (steps.max(1), Vec::new(), Vec::new());
+    pub(crate) fn new(pools: Vec<PoolSpec>, steps: u32, prefetch: u32, limits: &Limits) -> Self {
+        let (items, accesses, point_pools) = (Vec::new(), Vec::new(), Vec::new());
+        let (steps, min_costs, oversize) = (steps.max(1), Vec::new(), Vec::new());
         let limits = limits.clone().cancel_only();
-        Self { rooms, items, accesses, cells, steps, prefetch, least, oversize, floor: 0, limits }
+        Self {
+            pools,
+            items,
+            accesses,
+            point_pools,
+            steps,
+            prefetch,
+            min_costs,
+            oversize,
+            unavoidable_cost: 0,
+            limits,
+        }
     }
 
     /// Returns true once the call is cancelled: the rest of a phase would be wasted work.
@@ -123,104 +151,110 @@ impl Instance {
         self.limits.go_on().is_err()
     }
 
-    pub(crate) fn home(&self) -> usize {
-        self.rooms.len() - 1
+    /// Index of the backing store.
+    pub(crate) fn store(&self) -> usize {
+        self.pools.len() - 1
     }
 
+    /// Adds an item, its accesses and the masks of its points.
     pub(crate) fn add(&mut self, new: &NewItem<'_>) {
-        let home = self.home();
+        let store = self.store();
         let (start, finish) = (new.start.index(), new.finish.index());
         if new.pools_at_any_capacity != new.pools {
             let (item, pools) = (self.items.len(), new.pools_at_any_capacity);
-            self.oversize.push(Oversize { item, pools, whole: new.whole });
+            self.oversize.push(Oversize { item, pools, may_be_resident: new.may_be_resident });
         }
         let first = self.accesses.len() as u32;
         self.accesses.extend_from_slice(new.accesses);
         let mut before = 1 << start;
         for (number, access) in new.accesses.iter().enumerate() {
-            self.cells.extend([before, new.pools]);
+            self.point_pools.extend([before, new.pools]);
             let matters =
                 new.accesses.get(number + 1).is_some_and(|next| access.after > 0 || next.before > 0);
-            before = if matters { new.pools } else { 1 << home };
+            before = if matters { new.pools } else { 1 << store };
         }
-        self.cells.push(1 << finish);
-        self.items.push(Item {
+        self.point_pools.push(1 << finish);
+        self.items.push(InstanceItem {
             size: new.size,
             alignment: new.alignment,
             first,
             end: self.accesses.len() as u32,
             start: start as u8,
             finish: finish as u8,
-            whole: if new.whole { new.pools & !(1 << home) } else { 0 },
-            dirty: start != home,
+            resident_pools: if new.may_be_resident { new.pools & !(1 << store) } else { 0 },
+            dirty: start != store,
         });
     }
 
-    /// The cells of an item.
-    pub(crate) fn cells_of(&self, item: usize) -> std::ops::Range<usize> {
-        let one = &self.items[item];
-        let from = 2 * one.first as usize + item;
-        from..from + 2 * (one.end - one.first) as usize + 1
+    /// Range of the points of an item.
+    pub(crate) fn points_of(&self, item: usize) -> std::ops::Range<usize> {
+        let data = &self.items[item];
+        let from = 2 * data.first as usize + item;
+        from..from + 2 * (data.end - data.first) as usize + 1
     }
 
-    /// Whether an item could be anywhere else than at home, where it costs so much, and save
-    /// something by that.
-    pub(crate) fn has_choice(&self, item: usize, at_home: u64) -> bool {
-        let one = &self.items[item];
-        let home = self.home();
-        at_home > self.least[item] || usize::from(one.start) != home || usize::from(one.finish) != home
+    /// Returns true if the item can be on chip: a path saves cost, or its first or last pool is on chip.
+    /// `store_cost` is the cost of its path in the backing store. Other items are constants of every
+    /// search.
+    pub(crate) fn has_choice(&self, item: usize, store_cost: u64) -> bool {
+        let data = &self.items[item];
+        let store = self.store();
+        store_cost > self.min_costs[item]
+            || usize::from(data.start) != store
+            || usize::from(data.finish) != store
     }
 
-    /// Bytes that an item takes in a pool: all offsets there are multiples of its alignment.
-    pub(crate) fn taken(&self, item: usize, pool: usize) -> u64 {
-        self.items[item].size.next_multiple_of(self.rooms[pool].alignment)
+    /// Size of an item, rounded up to the alignment of a pool: all offsets in the pool are multiples of it,
+    /// so loads may count padded sizes.
+    pub(crate) fn padded_size(&self, item: usize, pool: usize) -> u64 {
+        self.items[item].size.next_multiple_of(self.pools[pool].alignment)
     }
 
-    /// The steps strictly between the accesses around a cell, which is none of an access.
-    pub(crate) fn between(&self, item: usize, cell: usize) -> (u32, u32) {
-        let one = &self.items[item];
-        let number = cell / 2;
+    /// Steps strictly between the accesses around an even point.
+    pub(crate) fn between(&self, item: usize, point: usize) -> (u32, u32) {
+        let data = &self.items[item];
+        let number = point / 2;
         let from = match number {
             0 => 0,
-            _ => self.accesses[one.first as usize + number - 1].step + 1,
+            _ => self.accesses[data.first as usize + number - 1].step + 1,
         };
-        let next = one.first as usize + number;
-        let end = if next < one.end as usize { self.accesses[next].step } else { self.steps };
+        let next = data.first as usize + number;
+        let end = if next < data.end as usize { self.accesses[next].step } else { self.steps };
         (from, end)
     }
 
-    /// The first step at which what is copied for an access takes room.
+    /// The first step at which a copy for an access occupies its destination.
     pub(crate) fn arrival(&self, item: usize, number: usize) -> u32 {
-        let one = &self.items[item];
-        let step = self.accesses[one.first as usize + number].step;
+        let data = &self.items[item];
+        let step = self.accesses[data.first as usize + number].step;
         let earliest = match number {
             0 => 0,
-            _ => self.accesses[one.first as usize + number - 1].step + 1,
+            _ => self.accesses[data.first as usize + number - 1].step + 1,
         };
         step.saturating_sub(self.prefetch).max(earliest)
     }
 
-    /// Steps from the first access of an item to the last.
+    /// Number of steps from the first access of an item to the last.
     pub(crate) fn span(&self, item: usize) -> usize {
         let accesses = &self.accesses[self.items[item].accesses()];
         (accesses[accesses.len() - 1].step - accesses[0].step + 1) as usize
     }
 
-    /// Whether there is no time for more than greedy choices.
+    /// Returns true if the time allows greedy choices only.
     pub(crate) fn is_large(&self) -> bool {
         self.accesses.len() > LARGE
     }
 
-    /// By item: how much it saves for its size and time on chip, of what it costs at home.
-    pub(crate) fn worth(&self, at_home: &[u64]) -> Vec<f64> {
-        let worth = |item: usize| {
-            let one = &self.items[item];
-            let saved = at_home[item].saturating_sub(self.least[item]) as f64;
-            let accesses = &self.accesses[one.accesses()];
+    /// By item: the saving per byte and step on chip, relative to the cost in the backing store.
+    pub(crate) fn priority(&self, store_costs: &[u64]) -> Vec<f64> {
+        let priority = |item: usize| {
+            let data = &self.items[item];
+            let saved = store_costs[item].saturating_sub(self.min_costs[item]) as f64;
+            let accesses = &self.accesses[data.accesses()];
             let span = accesses.last().map_or(0, |last| last.step) - accesses[0].step + 1;
-            let span = if one.whole > 0 { self.steps } else { span };
-            saved / (one.size.max(1) as f64 * f64::from(span))
+            let span = if data.resident_pools > 0 { self.steps } else { span };
+            saved / (data.size.max(1) as f64 * f64::from(span))
         };
-        (0..self.items.len()).map(worth).collect()
+        (0..self.items.len()).map(priority).collect()
     }
 }

@@ -1,6 +1,29 @@
-//! Which pool everything lives in, and when: least traffic within the capacities.
+//! Placement: the pool of every item at every time, and its offset there, at the least cost of traffic
+//! within the capacities.
+//!
+//! An instance ([`Instance`]) is independent of graphs: items have accesses at steps, and pools have
+//! capacities and costs per byte. A solution assigns a residency path to each item ([`ResidencyPath`]) and
+//! an offset to each residency interval on chip.
+//!
+//! The search relaxes the problem in two ways. A placement *fits by load* if at every step the padded sizes
+//! of the items in a pool sum to at most its capacity; offsets are ignored. The Lagrangian relaxation also
+//! drops the capacities and charges a price per byte instead. Each relaxation bounds the one before it from
+//! below, so every bound holds for placements with offsets. The phases, in the order of
+//! [`PlacementSearch::run`]:
+//!
+//! - `primal`: greedy insertion of the items by priority; gives the first incumbent.
+//! - `dual`: Lagrangian bound by ascent over the prices; the prices give the priorities of further greedy
+//!   runs. O(accesses + steps) per round.
+//! - `primal` again: descent and local search over paths that fit by load.
+//! - `split` and `sweep`: the exact optimum by load, by dynamic programming over the items on chip, pruned
+//!   by the dual prices. Exponential in the worst case; a beam width limits the states.
+//! - `pack` and `refit`: offsets for the incumbent by load, or for paths near it.
+//! - `cuts`: branch and bound on sets of intervals that have no offsets together.
+//!
+//! If two bounds meet, later phases are skipped. A limit that ends one phase leaves the incumbent and the
+//! bound of the others valid.
 
-// Bytes and costs stay below 2^61: items are checked for it before they come here.
+// All sizes and costs sum to less than 2^61: the item builder checks this before it creates an instance.
 #![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod cuts;
@@ -19,99 +42,101 @@ mod state;
 mod sweep;
 mod way;
 
-pub(crate) use estimate::{Estimate, Gap, estimate};
-pub(crate) use instance::{Access, Instance, NewItem, Room};
-use instance::{Item, Oversize};
-pub(crate) use pack::{Laid, in_time, stacked};
-pub(crate) use room::MOST;
-pub(crate) use way::{Presence, Trip};
+pub(crate) use estimate::{AccessGap, CostEstimate, estimate};
+pub(crate) use instance::{Instance, ItemAccess, NewItem, PoolSpec};
+use instance::{InstanceItem, Oversize};
+pub(crate) use pack::{PlacedInterval, in_time, stacked};
+pub(crate) use room::MAX_BYTES;
+pub(crate) use way::{ResidencyInterval, ResidencyPath};
 
 use crate::error::Result;
 use crate::support::ids::PoolId;
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::random::Random;
-use dual::{Aim, Relaxed, Shown};
-use pack::{Packer, pack};
-use path::{Allowed, Prices, Ways};
-use primal::by_worth;
-use refit::{Refit, Start};
-use split::{Small, Split};
-use state::{Chosen, State};
+use dual::{AscentLimits, DualSolution, LagrangianRelaxation};
+use pack::{OffsetMethod, pack};
+use path::{AllowedPools, PathFinder, Prices};
+use primal::by_priority;
+use refit::{InitialOffsets, OffsetSearch};
+use split::{ItemSplit, MinorItems};
+use state::{PathAssignment, PlacementState};
 
-/// A placement, and what is known of it.
-pub(crate) struct Found {
-    /// Ways by cell, and what they cost.
-    pub(crate) ways: Vec<u8>,
+/// A placement and its proven bound.
+pub(crate) struct PlacementResult {
+    /// Pool by point, for all items (see [`Instance`]).
+    pub(crate) paths: Vec<u8>,
     pub(crate) cost: u64,
-    /// Offsets of all stays on chip.
-    pub(crate) laid: Vec<Laid>,
-    /// No placement costs less.
+    /// Offsets of all residency intervals on chip.
+    pub(crate) placed: Vec<PlacedInterval>,
+    /// Lower bound on the cost of every placement of the instance.
     pub(crate) bound: u64,
-    /// What no capacity would save.
-    pub(crate) floor: u64,
+    /// Cost that no capacity would save.
+    pub(crate) unavoidable_cost: u64,
     pub(crate) nodes: u64,
     pub(crate) stop: Stop,
 }
 
-/// Nodes of a search for offsets, and how often something is sent home for want of them.
-const QUICK: u64 = 20_000;
-const PATIENT: usize = 20;
-/// So many stays too high are looked at one by one.
-const FEW_OVER: usize = 16;
+/// Node limit of one search for offsets.
+const OFFSET_NODES: u64 = 20_000;
+/// Maximum number of attempts to assign offsets before paths are chosen together with offsets.
+const MAX_EVICTIONS: usize = 20;
+/// Maximum number of intervals above the capacity for which evictions are compared. Above it, `refit`
+/// chooses paths together with offsets.
+const MAX_EVICTION_CANDIDATES: usize = 16;
 
-/// Rounds of the dual at the root, at most and at least.
-const ROUNDS: u32 = 3000;
-const LEAST_ROUNDS: usize = 5;
-/// Accesses and steps that all rounds look at: 60 ns each. Of large instances, fewer.
+/// Maximum and minimum number of rounds of the dual ascent.
+const MAX_ROUNDS: u32 = 3000;
+const MIN_ROUNDS: usize = 5;
+/// Accesses and steps examined in all rounds together, about 60 ns each; large instances get less.
 const ROUND_WORK: usize = 80_000_000;
 const LARGE_ROUND_WORK: usize = 10_000_000;
-/// Items that each turn of the local search looks at.
-const SHAKE_WORK: usize = 4_000_000;
-/// Nodes where the limits name no number. Of large instances, fewer.
+/// Items examined in one run of the local search.
+const LOCAL_SEARCH_WORK: usize = 4_000_000;
+/// Node limit if the caller sets none; large instances get less.
 const NODES: u64 = 700_000;
 const LARGE_NODES: u64 = 200_000;
 
-/// Places everything at the least cost that is found; none if what must be on chip does not
-/// fit there. Once it is known that nothing costs less than `below`, that is all.
-pub(crate) fn place(instance: &Instance, below: u64, limits: &Limits) -> Result<Option<Found>> {
-    if instance.home() == 0 {
-        return Ok(Some(only_at_home(instance)));
+/// Searches for a placement of least cost. Returns none if the items that must be on chip do not fit there.
+/// The search stops as soon as the lower bound reaches `cutoff`: the caller has a placement of that cost.
+pub(crate) fn solve(instance: &Instance, cutoff: u64, limits: &Limits) -> Result<Option<PlacementResult>> {
+    if instance.store() == 0 {
+        return Ok(Some(all_in_backing_store(instance)));
     }
-    let free = Prices::none(instance.home(), instance.steps);
+    let free = Prices::none(instance.store(), instance.steps);
     let mut meter = Meter::new(limits, if instance.is_large() { LARGE_NODES } else { NODES });
-    let mut search = Search::new(instance, free, below);
+    let mut search = PlacementSearch::new(instance, free, cutoff);
     let stop = search.run(&mut meter, limits)?;
     Ok(search.finish(meter.nodes(), stop))
 }
 
-/// The only placement where there is no other memory.
-fn only_at_home(instance: &Instance) -> Found {
-    let (ways, cost) = (State::at_home(instance), instance.least.iter().sum());
+/// The only placement of an instance without pools on chip.
+fn all_in_backing_store(instance: &Instance) -> PlacementResult {
+    let (paths, cost) = (PlacementState::all_in_store(instance), instance.min_costs.iter().sum());
     let stop = if instance.is_cancelled() { Stop::Cancelled } else { Stop::Finished };
-    Found { ways, cost, laid: Vec::new(), bound: cost, floor: cost, nodes: 0, stop }
+    PlacementResult { paths, cost, placed: Vec::new(), bound: cost, unavoidable_cost: cost, nodes: 0, stop }
 }
 
-/// Costs this far apart may be the same, where all together are of this magnitude.
+/// Rounding error of sums of costs of this magnitude: costs that differ by less may be equal.
 fn tolerance(magnitude: f64) -> f64 {
     (1e-11 * magnitude).max(1e-6)
 }
 
-/// Counts what each item costs at least, when all are known.
-pub(crate) fn complete(instance: &mut Instance) {
-    let free = Prices::none(instance.home(), instance.steps);
-    instance.least = least(instance, &free, u8::MAX);
-    instance.floor = floor(instance, &free);
+/// Computes the cost bounds that the searches need, once all items are added.
+pub(crate) fn compute_min_costs(instance: &mut Instance) {
+    let free = Prices::none(instance.store(), instance.steps);
+    instance.min_costs = min_costs(instance, &free, u8::MAX);
+    instance.unavoidable_cost = unavoidable_cost(instance, &free);
 }
 
-/// The cost of all items if every pool were large enough: an item that is larger than a pool counts as if that
-/// pool took it.
-fn floor(instance: &Instance, free: &Prices) -> u64 {
+/// The cost of all items if every pool were large enough. An item that is larger than a pool counts as if
+/// that pool took it.
+fn unavoidable_cost(instance: &Instance, free: &Prices) -> u64 {
     let limits = &instance.limits;
-    let mut unlimited = Instance::new(instance.rooms.clone(), instance.steps, instance.prefetch, limits);
-    let mut floor: u64 = instance.least.iter().sum();
-    for &Oversize { item, pools, whole } in &instance.oversize {
-        floor -= instance.least[item];
-        let Item { size, alignment, start, finish, .. } = instance.items[item];
+    let mut unlimited = Instance::new(instance.pools.clone(), instance.steps, instance.prefetch, limits);
+    let mut unavoidable_cost: u64 = instance.min_costs.iter().sum();
+    for &Oversize { item, pools, may_be_resident } in &instance.oversize {
+        unavoidable_cost -= instance.min_costs[item];
+        let InstanceItem { size, alignment, start, finish, .. } = instance.items[item];
         let (start, finish) = (PoolId::new(start.into()), PoolId::new(finish.into()));
         let accesses = &instance.accesses[instance.items[item].accesses()];
         let pools_at_any_capacity = pools;
@@ -122,138 +147,151 @@ fn floor(instance: &Instance, free: &Prices) -> u64 {
             pools_at_any_capacity,
             start,
             finish,
-            whole,
+            may_be_resident,
             accesses,
         });
     }
-    floor + least(&unlimited, free, u8::MAX).iter().sum::<u64>()
+    unavoidable_cost + min_costs(&unlimited, free, u8::MAX).iter().sum::<u64>()
 }
 
-/// By item: the least that it may cost if it is in no pool throughout; 0 once the call is cancelled.
-fn least_of_passing(instance: &Instance, free: &Prices) -> Vec<u64> {
-    let has_none = instance.items.iter().all(|item| item.whole == 0);
-    if has_none { instance.least.clone() } else { least(instance, free, 0) }
+/// By item: the least cost of a path that is resident in no pool; 0 once the call is cancelled.
+fn min_transient_costs(instance: &Instance, free: &Prices) -> Vec<u64> {
+    let none_resident = instance.items.iter().all(|item| item.resident_pools == 0);
+    if none_resident { instance.min_costs.clone() } else { min_costs(instance, free, 0) }
 }
 
-/// By item: the least that it may cost, of ways that are throughout in these pools or come and
-/// go; 0 once the call is cancelled.
-fn least(instance: &Instance, free: &Prices, whole: u8) -> Vec<u64> {
-    if instance.home() == 0 {
-        let ways = State::at_home(instance);
-        let cost = |item: usize| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
+/// By item: the least cost of a path, where residency is allowed in `resident_pools` only; 0 once the call
+/// is cancelled. Capacities are ignored, so the costs sum to a lower bound.
+fn min_costs(instance: &Instance, free: &Prices, resident_pools: u8) -> Vec<u64> {
+    if instance.store() == 0 {
+        let paths = PlacementState::all_in_store(instance);
+        let cost =
+            |item: usize| ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.cost();
         return (0..instance.items.len()).map(cost).collect();
     }
-    let mut ways = Ways::default();
-    let mut way = Vec::new();
+    let mut finder = PathFinder::default();
+    let mut path = Vec::new();
     let everywhere = vec![u8::MAX; instance.accesses.len()];
-    let mut each = |item: usize| {
-        let cells = &instance.cells[instance.cells_of(item)];
-        way.clear();
-        way.resize(cells.len(), 0);
-        let allowed = Allowed { cells, arrivals: &everywhere, whole };
-        ways.best(instance, item, free, allowed, &mut way);
-        Trip { instance, item, way: &way }.cost()
+    let mut min_cost = |item: usize| {
+        let point_pools = &instance.point_pools[instance.points_of(item)];
+        path.clear();
+        path.resize(point_pools.len(), 0);
+        let allowed = AllowedPools { point_pools, arrivals: &everywhere, resident_pools };
+        finder.best(instance, item, free, allowed, &mut path);
+        ResidencyPath { instance, item, path: &path }.cost()
     };
-    let all = 0..instance.items.len();
-    all.map(|item| if instance.is_cancelled() { 0 } else { each(item) }).collect()
+    let items = 0..instance.items.len();
+    items.map(|item| if instance.is_cancelled() { 0 } else { min_cost(item) }).collect()
 }
 
-/// A pool that cannot hold what must be there, and the first step at which that needs most.
-pub(crate) struct Overfull {
+/// A pool whose mandatory items exceed its capacity, and the first step of their maximum load.
+pub(crate) struct OverfullPool {
     pub(crate) pool: usize,
     pub(crate) step: u32,
-    /// What it needs.
+    /// Load at that step.
     pub(crate) bytes: u64,
 }
 
-/// The first pool that cannot hold what must be there even if all else is at home.
-pub(crate) fn fullest(instance: &Instance) -> Option<Overfull> {
-    let ways = State::at_home(instance);
+/// The first pool that cannot hold its mandatory items even if all others are in the backing store.
+pub(crate) fn first_overfull_pool(instance: &Instance) -> Option<OverfullPool> {
+    let paths = PlacementState::all_in_store(instance);
     let steps = instance.steps as usize;
-    let mut load = vec![0u64; instance.home() * steps];
+    let mut load = vec![0u64; instance.store() * steps];
     for item in 0..instance.items.len() {
-        Trip { instance, item, way: &ways[instance.cells_of(item)] }.stays(|stay| {
-            let of_pool = &mut load[stay.pool * steps..(stay.pool + 1) * steps];
-            for bytes in &mut of_pool[stay.from as usize..stay.end as usize] {
-                *bytes += instance.taken(item, stay.pool);
+        ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.intervals(|interval| {
+            let of_pool = &mut load[interval.pool * steps..(interval.pool + 1) * steps];
+            for bytes in &mut of_pool[interval.from as usize..interval.end as usize] {
+                *bytes += instance.padded_size(item, interval.pool);
             }
         });
     }
     load.chunks(steps).enumerate().find_map(|(pool, load)| {
         let bytes = load.iter().copied().max()?;
-        let step = load.iter().position(|&one| one == bytes)? as u32;
-        (bytes > instance.rooms[pool].bytes).then_some(Overfull { pool, step, bytes })
+        let step = load.iter().position(|&load| load == bytes)? as u32;
+        (bytes > instance.pools[pool].bytes).then_some(OverfullPool { pool, step, bytes })
     })
 }
 
-struct Search<'a> {
+struct PlacementSearch<'a> {
     instance: &'a Instance,
     free: Prices,
-    /// Only what costs less is of use.
-    below: u64,
-    state: State<'a>,
-    /// By item: what it costs at home.
-    at_home: Vec<u64>,
-    split: Split,
-    /// The best that fits by load.
-    best: Chosen,
-    /// The best that has offsets.
-    laid: Option<(Chosen, Vec<Laid>)>,
+    /// Placements that cost this or more are of no use to the caller.
+    cutoff: u64,
+    state: PlacementState<'a>,
+    /// By item: the cost of its path in the backing store.
+    store_costs: Vec<u64>,
+    split: ItemSplit,
+    /// The incumbent by load: the cheapest assignment found that fits by load.
+    load_incumbent: PathAssignment,
+    /// The incumbent: the cheapest assignment found that has offsets.
+    incumbent: Option<(PathAssignment, Vec<PlacedInterval>)>,
     bound: f64,
-    /// Prices by pool and step that show most of the bound.
+    /// Dual prices by pool and step, from the dual solution with the highest bound.
     rates: Vec<f64>,
     magnitude: f64,
-    /// What is done with small items in the exact search.
-    small: Small,
+    /// Treatment of minor items in the exact search.
+    minor: MinorItems,
 }
 
-impl<'a> Search<'a> {
-    fn new(instance: &'a Instance, free: Prices, below: u64) -> Self {
-        let state = State::new(instance);
-        let at_home = state.chosen.costs.clone();
-        let best = state.chosen.clone();
-        let cheapest: u64 = instance.least.iter().sum();
-        let magnitude = at_home.iter().map(|&cost| cost as f64).sum();
-        let split = Split::new(instance, &at_home, &least_of_passing(instance, &free), Small::AtHome);
-        let (laid, bound) = (None, cheapest as f64);
-        let rates = vec![0.0; instance.home() * instance.steps as usize];
+impl<'a> PlacementSearch<'a> {
+    fn new(instance: &'a Instance, free: Prices, cutoff: u64) -> Self {
+        let state = PlacementState::new(instance);
+        let store_costs = state.assignment.costs.clone();
+        let load_incumbent = state.assignment.clone();
+        let cheapest: u64 = instance.min_costs.iter().sum();
+        let magnitude = store_costs.iter().map(|&cost| cost as f64).sum();
+        let split = ItemSplit::new(
+            instance,
+            &store_costs,
+            &min_transient_costs(instance, &free),
+            MinorItems::BackingStore,
+        );
+        let (incumbent, bound) = (None, cheapest as f64);
+        let rates = vec![0.0; instance.store() * instance.steps as usize];
         Self {
             instance,
             free,
-            below,
+            cutoff,
             state,
-            at_home,
+            store_costs,
             split,
-            best,
-            laid,
+            load_incumbent,
+            incumbent,
             bound,
             rates,
             magnitude,
-            small: Small::Others,
+            minor: MinorItems::Exact,
         }
     }
 
+    /// Runs all phases. Returns the reason why the last one ended.
     fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
-        let _ = self.lay(meter, limits)?;
+        // The assignment with everything in the backing store gets offsets first: whatever limit ends the
+        // search later, a placement exists.
+        let _ = self.assign_offsets(meter, limits)?;
         if self.instance.is_cancelled() {
             return Ok(Stop::Cancelled);
         }
-        let order = by_worth(&self.instance.worth(&self.at_home));
+        let order = by_priority(&self.instance.priority(&self.store_costs));
         let free = self.free.clone();
         self.state.rebuild(&order, &free);
-        self.keep();
-        let most_nodes = meter.hold_back(8);
-        let searched =
-            if self.best.cost > self.instance.least.iter().sum() { self.search(meter) } else { Ok(()) };
-        meter.allow(most_nodes);
-        self.copy_less();
-        if self.bound >= self.below as f64 {
+        self.update_incumbent();
+        // The offsets of the result need nodes as well.
+        let node_limit = meter.hold_back(8);
+        let searched = if self.load_incumbent.cost > self.instance.min_costs.iter().sum() {
+            self.search(meter)
+        } else {
+            Ok(())
+        };
+        meter.allow(node_limit);
+        self.reduce_copies();
+        if self.bound >= self.cutoff as f64 {
             return Ok(searched.err().unwrap_or(Stop::Finished));
         }
-        if self.instance.is_cancelled() && self.laid.is_some() {
+        if self.instance.is_cancelled() && self.incumbent.is_some() {
             return Ok(Stop::Cancelled);
         }
-        let end = self.lay(meter, limits)?;
+        let end = self.assign_offsets(meter, limits)?;
         if let Err(stop) = searched {
             return Ok(stop);
         }
@@ -263,273 +301,298 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Searches by load: the dual bound with greedy runs at its prices, descent and local search, and the
+    /// exact search. Updates the incumbent by load and the bound, also if a limit ends it.
     fn search(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let instance = self.instance;
         let free = self.free.clone();
-        let order = by_worth(&self.instance.worth(&self.at_home));
-        self.state.settle(&order, &free, meter)?;
-        self.keep();
-        let mut relaxed = Relaxed::new(instance, &self.at_home);
-        let mut shown = Shown { prices: vec![0.0; instance.home() * instance.steps as usize], bound: 0.0 };
+        let order = by_priority(&self.instance.priority(&self.store_costs));
+        self.state.descend(&order, &free, meter)?;
+        self.update_incumbent();
+        let mut relaxation = LagrangianRelaxation::new(instance, &self.store_costs);
+        let mut dual =
+            DualSolution { prices: vec![0.0; instance.store() * instance.steps as usize], bound: 0.0 };
         let size = instance.accesses.len() + instance.steps as usize;
         let is_large = self.instance.is_large();
         let work = if is_large { LARGE_ROUND_WORK } else { ROUND_WORK };
-        let rounds = (work / size).clamp(LEAST_ROUNDS, ROUNDS as usize) as u32;
-        let known = self.best.cost.min(self.below) as f64;
-        let aim = Aim { rounds, target: known, enough: known - 0.5 };
+        let rounds = (work / size).clamp(MIN_ROUNDS, MAX_ROUNDS as usize) as u32;
+        let upper_bound = self.load_incumbent.cost.min(self.cutoff) as f64;
+        let ascent = AscentLimits { rounds, target: upper_bound, sufficient: upper_bound - 0.5 };
+        // The prices change little from round to round, so only some of them get a greedy run.
         let (mut round, every) = (0, if is_large { rounds } else { 50 });
-        let outcome = relaxed.raise(&mut shown, aim, meter, |relaxed, _, target| {
+        let outcome = relaxation.ascend(&mut dual, ascent, meter, |relaxation, _, target| {
             round += 1;
             if round % every == 0 {
-                let worth = self.worth(&relaxed.costs);
-                self.state.rebuild(&by_worth(&worth), &free);
-                self.keep();
-                *target = self.best.cost.min(self.below) as f64;
+                let priority = self.priority(&relaxation.costs);
+                self.state.rebuild(&by_priority(&priority), &free);
+                self.update_incumbent();
+                *target = self.load_incumbent.cost.min(self.cutoff) as f64;
             }
         });
-        self.bound = self.bound.max(shown.bound - 1e-11 * self.magnitude);
-        self.rates.clone_from(&shown.prices);
+        // The evaluation sums rounded terms; the margin keeps the bound below the exact sum.
+        self.bound = self.bound.max(dual.bound - 1e-11 * self.magnitude);
+        self.rates.clone_from(&dual.prices);
         outcome?;
-        let best = self.best.clone();
-        self.state.adopt(&best.ways);
-        relaxed.evaluate(&shown.prices);
-        let worth = self.worth(&relaxed.costs);
-        self.state.settle(&by_worth(&worth), &free, meter)?;
-        self.keep();
+        let best = self.load_incumbent.clone();
+        self.state.adopt(&best.paths);
+        relaxation.evaluate(&dual.prices);
+        let priority = self.priority(&relaxation.costs);
+        self.state.descend(&by_priority(&priority), &free, meter)?;
+        self.update_incumbent();
         let mut random = Random::new(1);
         for _ in 0..if is_large { 0 } else { 6 } {
-            if self.is_settled() {
+            if self.is_proven() {
                 break;
             }
-            let times = (SHAKE_WORK / instance.items.len()).min(1000);
-            self.state.shake(times, &free, &worth, &mut random, meter)?;
-            self.keep();
+            let times = (LOCAL_SEARCH_WORK / instance.items.len()).min(1000);
+            self.state.local_search(times, &free, &priority, &mut random, meter)?;
+            self.update_incumbent();
         }
-        // States of each access, if there are as many as may be at first.
-        let least_nodes = (instance.accesses.len() * split::WIDTHS.0 / 64) as u64;
-        if !self.is_settled() && instance.prefetch == 0 && least_nodes < meter.remaining() {
-            self.settle_exactly(&worth, meter)?;
+        // The exact search expands every access for each of its states, so it needs about this many nodes
+        // at its first beam width.
+        let min_nodes = (instance.accesses.len() * split::BEAM_WIDTHS.0 / 64) as u64;
+        if !self.is_proven() && instance.prefetch == 0 && min_nodes < meter.remaining() {
+            self.solve_exactly(&priority, meter)?;
         }
         Ok(())
     }
 
-    /// The least cost by load, if it is found. Where much is small, that is not looked at one by
-    /// one if the bound stays open otherwise.
-    fn settle_exactly(&mut self, worth: &[f64], meter: &mut Meter<'_>) -> Result<(), Stop> {
-        if self.split.small > 0 {
+    /// Computes the optimum by load. A first attempt treats minor items exactly, within a quarter of the
+    /// remaining nodes. If the bound stays open, a second one leaves them in the backing store and lowers
+    /// the bound by the cost that this can hide.
+    fn solve_exactly(&mut self, priority: &[f64], meter: &mut Meter<'_>) -> Result<(), Stop> {
+        if self.split.minor > 0 {
             let mut first = meter.of_question(meter.remaining() / 4);
-            let _ = self.solve_by_load(Small::Others, &mut first);
+            let _ = self.solve_by_load(MinorItems::Exact, &mut first);
             meter.spend(first.nodes())?;
-            if self.is_settled() {
+            if self.is_proven() {
                 return Ok(());
             }
-            self.small = Small::AtHome;
+            self.minor = MinorItems::BackingStore;
         }
-        let result = self.solve_by_load(self.small, meter);
-        if self.small == Small::AtHome {
-            // What is small may find room even so.
-            let best = self.best.clone();
-            self.state.adopt(&best.ways);
-            self.state.settle(&by_worth(worth), &self.free, meter)?;
-            self.keep();
-        }
-        result
-    }
-
-    fn solve_by_load(&mut self, small: Small, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let known = self.best.cost.min(self.below) as f64;
-        let (found, result) = split::least_by_load(self.instance, &self.rates, (known, small), meter);
-        self.bound = self.bound.max(found.bound);
-        if let Some((cost, ways)) = found.best {
-            self.state.adopt(&ways);
-            debug_assert!(self.state.chosen.cost == cost || self.instance.is_cancelled());
-            self.keep();
+        let result = self.solve_by_load(self.minor, meter);
+        if self.minor == MinorItems::BackingStore {
+            // Minor items that were left in the backing store may still fit on chip.
+            let best = self.load_incumbent.clone();
+            self.state.adopt(&best.paths);
+            self.state.descend(&by_priority(priority), &self.free, meter)?;
+            self.update_incumbent();
         }
         result
     }
 
-    /// Whether nothing of use can cost less than the best by load.
-    fn is_settled(&self) -> bool {
-        self.best.cost.min(self.below) as f64 - 0.999 <= self.bound
+    /// Runs the exact search by load; updates the bound and the incumbent by load.
+    fn solve_by_load(&mut self, minor: MinorItems, meter: &mut Meter<'_>) -> Result<(), Stop> {
+        let upper_bound = self.load_incumbent.cost.min(self.cutoff) as f64;
+        let (optimum, outcome) =
+            split::optimum_by_load(self.instance, &self.rates, (upper_bound, minor), meter);
+        self.bound = self.bound.max(optimum.bound);
+        if let Some((cost, paths)) = optimum.best {
+            self.state.adopt(&paths);
+            debug_assert!(self.state.assignment.cost == cost || self.instance.is_cancelled());
+            self.update_incumbent();
+        }
+        outcome
     }
 
-    /// How much an item saves above the price of its room, for what it costs at home.
-    fn worth(&self, priced: &[f64]) -> Vec<f64> {
-        let worth = |(&home, &priced): (&u64, &f64)| {
-            let home = home as f64;
-            if home > 0.0 { ((home - priced) / home).max(0.0) } else { 0.0 }
+    /// Returns true if no placement below the cutoff costs less than the incumbent by load. Costs are
+    /// integers, so a gap below 1 is none.
+    fn is_proven(&self) -> bool {
+        self.load_incumbent.cost.min(self.cutoff) as f64 - 0.999 <= self.bound
+    }
+
+    /// By item: the share of its cost in the backing store that it saves on chip, after the price of its
+    /// memory.
+    fn priority(&self, priced: &[f64]) -> Vec<f64> {
+        let priority = |(&store_cost, &priced): (&u64, &f64)| {
+            let store_cost = store_cost as f64;
+            if store_cost > 0.0 { ((store_cost - priced) / store_cost).max(0.0) } else { 0.0 }
         };
-        self.at_home.iter().zip(priced).map(worth).collect()
+        self.store_costs.iter().zip(priced).map(priority).collect()
     }
 
-    /// Gives each item of the best the way of its cost that copies least. Searches look at
-    /// costs alone; bytes that move between pools on chip may cost nothing.
-    fn copy_less(&mut self) {
-        if self.instance.home() < 2 {
+    /// Replaces the path of each item by one of equal cost that copies least. The searches compare costs
+    /// only, and bytes that move between pools on chip may cost nothing.
+    fn reduce_copies(&mut self) {
+        if self.instance.store() < 2 {
             return;
         }
-        let best = self.best.clone();
-        self.state.adopt(&best.ways);
+        let best = self.load_incumbent.clone();
+        self.state.adopt(&best.paths);
         for item in (0..self.instance.items.len()).take_while(|_| !self.instance.is_cancelled()) {
             let mut copies = false;
-            self.state.trip(item).copies(|_| copies = true);
+            self.state.path_of(item).copies(|_| copies = true);
             if copies {
-                let way = self.state.chosen.ways[self.instance.cells_of(item)].to_vec();
-                self.state.lift(item);
-                if !self.state.put(item, &self.free) {
-                    self.state.put_back(item, &way);
+                let path = self.state.assignment.paths[self.instance.points_of(item)].to_vec();
+                self.state.remove(item);
+                if !self.state.insert(item, &self.free) {
+                    self.state.restore(item, &path);
                 }
             }
         }
-        if self.state.chosen.cost <= self.best.cost {
-            self.best = self.state.chosen.clone();
+        if self.state.assignment.cost <= self.load_incumbent.cost {
+            self.load_incumbent = self.state.assignment.clone();
         }
     }
 
-    fn keep(&mut self) {
-        if self.state.chosen.cost < self.best.cost {
-            self.best = self.state.chosen.clone();
+    /// Makes the current state the incumbent by load if it costs less.
+    fn update_incumbent(&mut self) {
+        if self.state.assignment.cost < self.load_incumbent.cost {
+            self.load_incumbent = self.state.assignment.clone();
         }
     }
 
-    /// Gives offsets to the best, or to something near it.
-    fn lay(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
-        let quick = limits.clone().at_most(QUICK);
-        let mut how = if self.instance.is_large() { Packer::Walk } else { Packer::Search(&quick) };
-        let best = self.best.clone();
-        self.state.adopt(&best.ways);
+    /// Assigns offsets to the incumbent by load, or to an assignment near it.
+    ///
+    /// The packing search tries the assignment as it is. If some intervals remain above their capacity, the
+    /// cheapest of them are evicted one by one, or resident items give up memory, and the search runs
+    /// again. If too many remain, or after [`MAX_EVICTIONS`], `refit` chooses paths together with offsets.
+    /// Every assignment tried fits by load, so its cost is an upper bound once it has offsets. Each attempt
+    /// costs one packing search of at most [`OFFSET_NODES`] nodes.
+    fn assign_offsets(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
+        let quick = limits.clone().at_most(OFFSET_NODES);
+        let mut method =
+            if self.instance.is_large() { OffsetMethod::BestFit } else { OffsetMethod::Search(&quick) };
+        let best = self.load_incumbent.clone();
+        self.state.adopt(&best.paths);
         if self.instance.is_cancelled() {
-            // The state may have ways of both.
+            // Adoption was interrupted: the state may hold paths of two assignments.
             return Ok(Stop::Cancelled);
         }
         let mut end = Stop::Finished;
-        for attempt in 0..=PATIENT {
-            let cost = self.state.chosen.cost;
-            if self.laid.as_ref().is_some_and(|laid| laid.0.cost <= cost) {
+        for attempt in 0..=MAX_EVICTIONS {
+            let cost = self.state.assignment.cost;
+            if self.incumbent.as_ref().is_some_and(|incumbent| incumbent.0.cost <= cost) {
                 break;
             }
-            let (mut packed, _, mut stop) = pack(self.instance, &self.state.chosen, how)?;
+            let (mut packed, _, mut stop) = pack(self.instance, &self.state.assignment, method)?;
             if stop == Stop::Deadline {
-                (end, how) = (stop, Packer::Walk);
-                (packed, _, stop) = pack(self.instance, &self.state.chosen, how)?;
+                (end, method) = (stop, OffsetMethod::BestFit);
+                (packed, _, stop) = pack(self.instance, &self.state.assignment, method)?;
             }
             if stop == Stop::Cancelled {
                 end = stop;
                 break;
             }
-            let is_hopeless = packed.over.len() > FEW_OVER || attempt == PATIENT || end == Stop::Deadline;
-            if packed.over.is_empty() && attempt == 0 {
-                self.laid = Some((best, packed.laid));
+            let ends_evictions = packed.overflowing.len() > MAX_EVICTION_CANDIDATES
+                || attempt == MAX_EVICTIONS
+                || end == Stop::Deadline;
+            if packed.overflowing.is_empty() && attempt == 0 {
+                self.incumbent = Some((best, packed.placed));
                 break;
-            } else if packed.over.is_empty() || is_hopeless {
-                self.state.free_all();
-                self.refit(&packed.laid, meter);
+            } else if packed.overflowing.is_empty() || ends_evictions {
+                self.state.allow_all();
+                self.refit(&packed.placed, meter);
                 break;
-            } else if !self.fewer_residents(packed.needed) && !self.evict(&packed.over) {
+            } else if !self.shrink_resident(packed.needed) && !self.evict(&packed.overflowing) {
                 break;
             }
         }
-        self.state.free_all();
+        self.state.allow_all();
         Ok(end)
     }
 
-    /// Takes these offsets as far as they are within their pools, or others, and looks for
-    /// something better.
-    fn refit(&mut self, laid: &[Laid], meter: &mut Meter<'_>) {
-        let enough = self.best.cost.min((self.bound + 1.0) as u64);
-        let ways = self.state.chosen.ways.clone();
-        let known = (&self.free, self.at_home.as_slice());
-        let given = Refit::new(&mut self.state, known, laid, Start::Given).map(|refit| refit.cost());
-        self.state.adopt(&ways);
-        let mut refit = Refit::new(&mut self.state, known, laid, Start::BySize)
+    /// Starts an offset search from the given offsets, or from offsets by size if that start is cheaper,
+    /// and updates the incumbent.
+    fn refit(&mut self, placed: &[PlacedInterval], meter: &mut Meter<'_>) {
+        let target_cost = self.load_incumbent.cost.min((self.bound + 1.0) as u64);
+        let paths = self.state.assignment.paths.clone();
+        let costs = (&self.free, self.store_costs.as_slice());
+        let given = OffsetSearch::new(&mut self.state, costs, placed, InitialOffsets::Given)
+            .map(|refit| refit.cost());
+        self.state.adopt(&paths);
+        let mut refit = OffsetSearch::new(&mut self.state, costs, placed, InitialOffsets::BySize)
             .filter(|refit| given.is_none_or(|given| refit.cost() < given));
         if refit.is_none() {
-            self.state.adopt(&ways);
-            refit = Refit::new(&mut self.state, known, laid, Start::Given);
+            self.state.adopt(&paths);
+            refit = OffsetSearch::new(&mut self.state, costs, placed, InitialOffsets::Given);
         }
         let Some(mut refit) = refit else { return };
-        // What stopped it is seen by what comes next.
-        let _ = refit.improve(enough, meter);
-        let laid = refit.all_laid();
-        if self.laid.as_ref().is_none_or(|known| self.state.chosen.cost < known.0.cost) {
-            self.laid = Some((self.state.chosen.clone(), laid));
+        // The caller polls the limits next and returns the reason to stop.
+        let _ = refit.improve(target_cost, meter);
+        let placed = refit.all_placed();
+        if self.incumbent.as_ref().is_none_or(|incumbent| self.state.assignment.cost < incumbent.0.cost) {
+            self.incumbent = Some((self.state.assignment.clone(), placed));
         }
     }
 
-    /// Takes as much from residents as the rest needs above the capacity.
-    fn fewer_residents(&mut self, needed: u64) -> bool {
+    /// Removes resident items until the others have the bytes that they need above the capacity. A knapsack
+    /// chooses the resident items that remain. Returns false if that cannot help.
+    fn shrink_resident(&mut self, needed: u64) -> bool {
         let instance = self.instance;
-        let room = &instance.rooms[0];
-        let residents = self.split.residents.items();
-        let there: Vec<usize> = residents.filter(|&item| self.state.trip(item).whole().is_some()).collect();
-        let taken: u64 = there.iter().map(|&item| instance.taken(item, 0)).sum();
+        let spec = &instance.pools[0];
+        let resident = self.split.resident.items();
+        let there: Vec<usize> =
+            resident.filter(|&item| self.state.path_of(item).resident_pool().is_some()).collect();
+        let taken: u64 = there.iter().map(|&item| instance.padded_size(item, 0)).sum();
         let Some(left) =
-            taken.checked_sub(needed.saturating_sub(room.bytes).next_multiple_of(room.alignment))
+            taken.checked_sub(needed.saturating_sub(spec.bytes).next_multiple_of(spec.alignment))
         else {
             return false;
         };
-        if there.is_empty() || needed <= room.bytes {
+        if there.is_empty() || needed <= spec.bytes {
             return false;
         }
-        let items = self.split.residents.best(left).items;
-        let home = instance.home() as u8;
+        let items = self.split.resident.best(left).items;
+        let store = instance.store() as u8;
         for item in there.iter().copied().chain(items.iter().copied()) {
-            let pool = if items.contains(&item) { 0 } else { home };
-            let way = vec![pool; instance.cells_of(item).len()];
-            self.state.lift(item);
-            self.state.put_back(item, &way);
+            let pool = if items.contains(&item) { 0 } else { store };
+            let path = vec![pool; instance.points_of(item).len()];
+            self.state.remove(item);
+            self.state.restore(item, &path);
         }
         true
     }
 
-    /// Sends what costs least of what does not fit away from where it lies.
-    fn evict(&mut self, over: &[Laid]) -> bool {
-        let mut least: Option<(u64, usize)> = None;
-        for (place, laid) in over.iter().enumerate() {
-            let undo = self.state.forbid(laid.item, laid.presence);
-            let way = self.state.chosen.ways[self.instance.cells_of(laid.item)].to_vec();
-            let cost = self.state.chosen.cost;
-            self.state.lift(laid.item);
-            if self.state.put(laid.item, &self.free) {
-                let more = self.state.chosen.cost.saturating_sub(cost);
-                if least.is_none_or(|least| more < least.0) {
-                    least = Some((more, place));
+    /// Evicts the interval whose item loses least from the pool; returns false if no item has another path.
+    fn evict(&mut self, over: &[PlacedInterval]) -> bool {
+        let mut cheapest: Option<(u64, usize)> = None;
+        for (index, placed) in over.iter().enumerate() {
+            let undo = self.state.forbid(placed.item, placed.interval);
+            let path = self.state.assignment.paths[self.instance.points_of(placed.item)].to_vec();
+            let cost = self.state.assignment.cost;
+            self.state.remove(placed.item);
+            if self.state.insert(placed.item, &self.free) {
+                let more = self.state.assignment.cost.saturating_sub(cost);
+                if cheapest.is_none_or(|cheapest| more < cheapest.0) {
+                    cheapest = Some((more, index));
                 }
-                self.state.lift(laid.item);
+                self.state.remove(placed.item);
             }
-            self.state.put_back(laid.item, &way);
-            self.state.permit(laid.item, &undo);
+            self.state.restore(placed.item, &path);
+            self.state.undo_forbid(placed.item, &undo);
         }
-        let Some((_, place)) = least else { return false };
-        let is_put = self.send_away(&over[place]).is_some();
+        let Some((_, index)) = cheapest else { return false };
+        let is_put = self.reroute(&over[index]).is_some();
         debug_assert!(is_put, "it was put before");
         true
     }
 
-    /// Keeps an item away from where it lies, if there is another way for it; whether that is
-    /// another one. Where it has to be, it comes back as it was.
-    fn send_away(&mut self, laid: &Laid) -> Option<bool> {
-        let undo = self.state.forbid(laid.item, laid.presence);
-        let cells = self.instance.cells_of(laid.item);
-        let way = self.state.chosen.ways[cells.clone()].to_vec();
-        self.state.lift(laid.item);
-        if self.state.put(laid.item, &self.free) {
-            return Some(self.state.chosen.ways[cells] != way);
+    /// Forbids an item the pool of an interval during that interval and gives it the cheapest other path.
+    /// Returns true if the path changed; none, with the old path restored, if there is no other path.
+    fn reroute(&mut self, placed: &PlacedInterval) -> Option<bool> {
+        let undo = self.state.forbid(placed.item, placed.interval);
+        let points = self.instance.points_of(placed.item);
+        let path = self.state.assignment.paths[points.clone()].to_vec();
+        self.state.remove(placed.item);
+        if self.state.insert(placed.item, &self.free) {
+            return Some(self.state.assignment.paths[points] != path);
         }
-        self.state.put_back(laid.item, &way);
-        self.state.permit(laid.item, &undo);
+        self.state.restore(placed.item, &path);
+        self.state.undo_forbid(placed.item, &undo);
         None
     }
 
-    fn finish(self, nodes: u64, stop: Stop) -> Option<Found> {
-        let (chosen, laid) = self.laid?;
-        let bound = (self.bound.ceil().max(0.0) as u64).min(chosen.cost);
-        Some(Found {
-            ways: chosen.ways,
-            cost: chosen.cost,
-            laid,
+    /// The result of the search; none if no assignment has offsets.
+    fn finish(self, nodes: u64, stop: Stop) -> Option<PlacementResult> {
+        let (assignment, placed) = self.incumbent?;
+        let bound = (self.bound.ceil().max(0.0) as u64).min(assignment.cost);
+        Some(PlacementResult {
+            paths: assignment.paths,
+            cost: assignment.cost,
+            placed,
             bound,
-            floor: self.instance.floor,
+            unavoidable_cost: self.instance.unavoidable_cost,
             nodes,
             stop,
         })

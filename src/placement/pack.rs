@@ -1,140 +1,151 @@
-//! Offsets for what is on chip.
+//! Offsets of the residency intervals on chip.
+//!
+//! Each pool is a packing problem of its own: the intervals of its items are buffers with a live range, a
+//! size and an alignment. The geometric allocators solve it; this module adds no search of its own.
 
 pub(crate) mod in_time;
 
 use std::ops::Range;
 
 use super::instance::Instance;
-use super::state::Chosen;
-use super::way::{Presence, Trip};
+use super::state::PathAssignment;
+use super::way::{ResidencyInterval, ResidencyPath};
 use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
 use crate::problem::{Buffer, Problem};
 use crate::support::limits::{Limits, Stop};
 use crate::support::sorting::sort_by_keys;
 
-/// A stay of an item, and where it lies.
+/// A residency interval with its offset.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Laid {
+pub(crate) struct PlacedInterval {
     pub(crate) item: usize,
-    pub(crate) presence: Presence,
+    pub(crate) interval: ResidencyInterval,
     pub(crate) offset: u64,
 }
 
-/// What became of offsets.
-pub(crate) struct Packed {
-    /// All stays.
-    pub(crate) laid: Vec<Laid>,
-    /// Those that end above their pools.
-    pub(crate) over: Vec<Laid>,
-    /// So many bytes would be needed, if some do.
+/// Offsets of all intervals of an assignment.
+pub(crate) struct PackedIntervals {
+    /// All intervals.
+    pub(crate) placed: Vec<PlacedInterval>,
+    /// The intervals that end above the capacity of their pool.
+    pub(crate) overflowing: Vec<PlacedInterval>,
+    /// Highest end of those, in bytes; 0 if there are none.
     pub(crate) needed: u64,
-    /// Pools for which it is proven that no offsets fit, as bits.
-    pub(crate) never: u8,
+    /// Mask of pools for which the search proved that no offsets exist within the capacity.
+    pub(crate) infeasible_pools: u8,
 }
 
-/// How offsets are found.
+/// Method that chooses offsets.
 #[derive(Clone, Copy)]
-pub(crate) enum Packer<'a> {
-    /// By one walk through time.
-    Walk,
-    /// By a search.
+pub(crate) enum OffsetMethod<'a> {
+    /// Best fit in one pass over time (`in_time`): fast, without proof.
+    BestFit,
+    /// The packing search within limits.
     Search(&'a Limits),
 }
 
-/// Gives offsets to all stays on chip, each pool by itself.
-pub(crate) fn pack(instance: &Instance, chosen: &Chosen, packer: Packer<'_>) -> Result<(Packed, u64, Stop)> {
-    let mut stays: Vec<Vec<(usize, Presence)>> = vec![Vec::new(); instance.home()];
+/// Chooses offsets for all intervals on chip, one pool after the other. Returns them with the nodes spent
+/// and the reason to stop.
+pub(crate) fn pack(
+    instance: &Instance,
+    assignment: &PathAssignment,
+    method: OffsetMethod<'_>,
+) -> Result<(PackedIntervals, u64, Stop)> {
+    let mut intervals: Vec<Vec<(usize, ResidencyInterval)>> = vec![Vec::new(); instance.store()];
     for item in 0..instance.items.len() {
-        let way = &chosen.ways[instance.cells_of(item)];
-        Trip { instance, item, way }.stays(|stay| stays[stay.pool].push((item, stay)));
+        let path = &assignment.paths[instance.points_of(item)];
+        ResidencyPath { instance, item, path }
+            .intervals(|interval| intervals[interval.pool].push((item, interval)));
     }
-    let (mut laid, mut over) = (Vec::new(), Vec::new());
-    let (mut nodes, mut never, mut needed) = (0, 0, 0);
-    for (pool, stays) in stays.iter().enumerate() {
-        let (offsets, own, proven) = offsets(instance, pool, stays, packer)?;
-        nodes += own.0;
-        if own.1 == Stop::Cancelled || own.1 == Stop::Deadline {
-            return Ok((Packed { laid, over, needed, never }, nodes, own.1));
+    let (mut placed, mut overflowing) = (Vec::new(), Vec::new());
+    let (mut nodes, mut infeasible_pools, mut needed) = (0, 0, 0);
+    for (pool, intervals) in intervals.iter().enumerate() {
+        let (offsets, (own_nodes, stop), proven) = offsets(instance, pool, intervals, method)?;
+        nodes += own_nodes;
+        if matches!(stop, Stop::Cancelled | Stop::Deadline) {
+            return Ok((PackedIntervals { placed, overflowing, needed, infeasible_pools }, nodes, stop));
         }
-        never |= u8::from(proven) << pool;
-        for (&(item, presence), offset) in stays.iter().zip(offsets) {
-            let one = Laid { item, presence, offset };
+        infeasible_pools |= u8::from(proven) << pool;
+        for (&(item, interval), offset) in intervals.iter().zip(offsets) {
+            let record = PlacedInterval { item, interval, offset };
             let end = offset + instance.items[item].size;
-            if end > instance.rooms[pool].bytes {
+            if end > instance.pools[pool].bytes {
                 needed = needed.max(end);
-                over.push(one);
+                overflowing.push(record);
             }
-            laid.push(one);
+            placed.push(record);
         }
     }
-    Ok((Packed { laid, over, needed, never }, nodes, Stop::Finished))
+    Ok((PackedIntervals { placed, overflowing, needed, infeasible_pools }, nodes, Stop::Finished))
 }
 
-type Offsets = (Vec<u64>, (u64, Stop), bool);
+/// Offsets, nodes spent with the reason to stop, and whether infeasibility is proven.
+type PoolOffsets = (Vec<u64>, (u64, Stop), bool);
 
 /// Offsets in one pool, and whether it is proven that none fit.
 ///
-/// What is there throughout lies at the bottom, all in one: with that out of the way, times
-/// that share nothing else are packed by themselves.
+/// Intervals that span the run lie at the bottom, one above the other. Without them the remaining live
+/// ranges fall apart into independent subproblems.
 fn offsets(
     instance: &Instance,
     pool: usize,
-    stays: &[(usize, Presence)],
-    packer: Packer<'_>,
-) -> Result<Offsets> {
-    let (mut resident, mut passing): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
-    for (place, (_, stay)) in stays.iter().enumerate() {
-        let is_whole = stay.from == 0 && stay.end == instance.steps;
-        if is_whole { resident.push(place) } else { passing.push(place) }
+    intervals: &[(usize, ResidencyInterval)],
+    method: OffsetMethod<'_>,
+) -> Result<PoolOffsets> {
+    let (mut spanning, mut shorter): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    for (index, (_, interval)) in intervals.iter().enumerate() {
+        let spans_run = interval.from == 0 && interval.end == instance.steps;
+        if spans_run { spanning.push(index) } else { shorter.push(index) }
     }
-    if !resident.is_empty() && !passing.is_empty() {
-        let all = all_together(instance, pool, stays, (&mut resident, &passing), packer)?;
-        if let Some(offsets) = all {
+    if !spanning.is_empty() && !shorter.is_empty() {
+        let layered = offsets_above_spanning(instance, pool, intervals, (&mut spanning, &shorter), method)?;
+        if let Some(offsets) = layered {
             return Ok(offsets);
         }
     }
-    packed(&problem(instance, pool, stays)?, packer, &instance.limits)
+    solve_offsets(&problem(instance, pool, intervals)?, method, &instance.limits)
 }
 
-/// Offsets with all that is resident below the rest; none if that may be too high for the
-/// bytes between what is aligned.
-fn all_together(
+/// Offsets with the spanning intervals at the bottom. Returns none if the alignment gaps of that layout may
+/// be the reason for an overflow: then the whole problem has to be solved.
+fn offsets_above_spanning(
     instance: &Instance,
     pool: usize,
-    stays: &[(usize, Presence)],
-    (resident, passing): (&mut [usize], &[usize]),
-    packer: Packer<'_>,
-) -> Result<Option<Offsets>> {
-    let room = &instance.rooms[pool];
-    let alignment = |place: usize| instance.items[stays[place].0].alignment.max(room.alignment);
-    sort_by_keys(resident, |&place| [!alignment(place), stays[place].0 as u64]);
-    let mut offsets = vec![0; stays.len()];
-    let sizes = resident.iter().map(|&place| instance.items[stays[place].0].size);
+    intervals: &[(usize, ResidencyInterval)],
+    (spanning, shorter): (&mut [usize], &[usize]),
+    method: OffsetMethod<'_>,
+) -> Result<Option<PoolOffsets>> {
+    let spec = &instance.pools[pool];
+    let alignment = |index: usize| instance.items[intervals[index].0].alignment.max(spec.alignment);
+    sort_by_keys(spanning, |&index| [!alignment(index), intervals[index].0 as u64]);
+    let mut offsets = vec![0; intervals.len()];
+    let sizes = spanning.iter().map(|&index| instance.items[intervals[index].0].size);
     let bytes: u64 = sizes.clone().sum();
-    let aligned = sizes.zip(resident.iter().map(|&place| alignment(place)));
+    let aligned = sizes.zip(spanning.iter().map(|&index| alignment(index)));
     let Some((bottom, top)) = stacked(aligned) else { return Ok(None) };
-    for (&place, offset) in resident.iter().zip(bottom) {
-        offsets[place] = offset;
+    for (&index, offset) in spanning.iter().zip(bottom) {
+        offsets[index] = offset;
     }
-    let coarsest = passing.iter().map(|&place| alignment(place)).max().unwrap_or(1);
+    let coarsest = shorter.iter().map(|&index| alignment(index)).max().unwrap_or(1);
     let base = top.next_multiple_of(coarsest);
-    let Some(left) = room.bytes.checked_sub(base) else { return Ok(None) };
-    let rest: Vec<(usize, Presence)> = passing.iter().map(|&place| stays[place]).collect();
-    let own = problem(instance, pool, &rest)?.with_capacity(Some(left));
-    let (places, spent, proven) = packed(&own, packer, &instance.limits)?;
+    let Some(left) = spec.bytes.checked_sub(base) else { return Ok(None) };
+    let rest: Vec<(usize, ResidencyInterval)> = shorter.iter().map(|&index| intervals[index]).collect();
+    let above = problem(instance, pool, &rest)?.with_capacity(Some(left));
+    let (above_offsets, spent, proven) = solve_offsets(&above, method, &instance.limits)?;
     let mut is_over = false;
-    for (&place, own) in passing.iter().zip(places) {
-        offsets[place] = base + own;
-        is_over |= offsets[place] + instance.items[stays[place].0].size > room.bytes;
+    for (&index, offset) in shorter.iter().zip(above_offsets) {
+        offsets[index] = base + offset;
+        is_over |= offsets[index] + instance.items[intervals[index].0].size > spec.bytes;
     }
-    // Where alignment leaves gaps between what passes, residents might lie in those.
+    // If alignment leaves gaps between the other intervals, spanning ones might fit into them, so only a
+    // layout without gaps carries the proof of the packing search over.
     let is_exact = base == bytes && coarsest == 1;
     Ok((is_exact || !is_over).then_some((offsets, spent, proven)))
 }
 
-/// Offsets of sizes and alignments that lie on each other from the bottom, in this order, and
-/// their end; none if those would not be numbers.
+/// Stacks buffers of the given sizes and alignments from offset 0 in this order. Returns their offsets and
+/// the end of the stack; none if that exceeds 64 bits.
 pub(crate) fn stacked(sizes: impl Iterator<Item = (u64, u64)>) -> Option<(Vec<u64>, u64)> {
     let mut top = 0u64;
     let offsets = sizes.map(|(size, alignment)| {
@@ -146,53 +157,55 @@ pub(crate) fn stacked(sizes: impl Iterator<Item = (u64, u64)>) -> Option<(Vec<u6
     Some((offsets, top))
 }
 
-fn packed(problem: &Problem, packer: Packer<'_>, limits: &Limits) -> Result<Offsets> {
-    let Packer::Search(search) = packer else {
+/// Solves one packing problem with the given method.
+fn solve_offsets(problem: &Problem, method: OffsetMethod<'_>, limits: &Limits) -> Result<PoolOffsets> {
+    let OffsetMethod::Search(search) = method else {
         return Ok((in_time::offsets(problem, limits)?, (0, Stop::Finished), false));
     };
     let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, search)?;
-    let least = proven.max(crate::problem::lower_bound(problem).bytes);
-    let is_proven = problem.capacity().is_some_and(|capacity| least > capacity);
+    let lower_bound = proven.max(crate::problem::lower_bound(problem).bytes);
+    let is_proven = problem.capacity().is_some_and(|capacity| lower_bound > capacity);
     Ok((offsets, (nodes, stop), is_proven))
 }
 
-/// Stays in one pool, as what has to be packed there.
-fn problem(instance: &Instance, pool: usize, stays: &[(usize, Presence)]) -> Result<Problem> {
-    let room = &instance.rooms[pool];
-    let buffer = |&(item, stay): &(usize, Presence)| {
-        let one = &instance.items[item];
-        Buffer::new(one.size, stay.from..stay.end).align(one.alignment.max(room.alignment))
+/// The packing problem of intervals of one pool.
+fn problem(instance: &Instance, pool: usize, intervals: &[(usize, ResidencyInterval)]) -> Result<Problem> {
+    let spec = &instance.pools[pool];
+    let buffer = |&(item, interval): &(usize, ResidencyInterval)| {
+        let data = &instance.items[item];
+        Buffer::new(data.size, interval.from..interval.end).align(data.alignment.max(spec.alignment))
     };
-    Ok(Problem::new(stays.iter().map(buffer).collect())?.with_capacity(Some(room.bytes)))
+    Ok(Problem::new(intervals.iter().map(buffer).collect())?.with_capacity(Some(spec.bytes)))
 }
 
-/// Most stays of which those are sought that are at fault.
-const MOST: usize = 64;
+/// Maximum number of intervals for which an infeasible core is computed.
+const MAX_CORE_SEARCH: usize = 64;
 
-/// Of the stays in a pool that have no offsets, some that have none even by themselves: each
-/// with the cells of its item's way that make it.
+/// Intervals of a pool that have no offsets even without the others (an infeasible core), if one is found
+/// within the limits, and else all intervals of the pool. Each comes as an item and the range of its points
+/// that the interval covers.
 pub(crate) fn conflict(
     instance: &Instance,
-    chosen: &Chosen,
+    assignment: &PathAssignment,
     pool: usize,
     limits: &Limits,
 ) -> Result<Vec<(usize, Range<usize>)>> {
-    let (mut stays, mut cells) = (Vec::new(), Vec::new());
+    let (mut intervals, mut points) = (Vec::new(), Vec::new());
     for item in 0..instance.items.len() {
-        let way = &chosen.ways[instance.cells_of(item)];
-        Trip { instance, item, way }.stays_by_cells(|stay, own| {
-            if stay.pool == pool {
-                stays.push((item, stay));
-                cells.push((item, own));
+        let path = &assignment.paths[instance.points_of(item)];
+        ResidencyPath { instance, item, path }.intervals_with_points(|interval, range| {
+            if interval.pool == pool {
+                intervals.push((item, interval));
+                points.push((item, range));
             }
         });
     }
-    if stays.len() > MOST {
-        return Ok(cells);
+    if intervals.len() > MAX_CORE_SEARCH {
+        return Ok(points);
     }
-    let core = infeasible_core(&problem(instance, pool, &stays)?, limits)?;
+    let core = infeasible_core(&problem(instance, pool, &intervals)?, limits)?;
     Ok(match core {
-        Some(core) => core.members.iter().map(|id| cells[id.index()].clone()).collect(),
-        None => cells,
+        Some(core) => core.members.iter().map(|id| points[id.index()].clone()).collect(),
+        None => points,
     })
 }

@@ -1,77 +1,83 @@
-//! The cheapest way of one item through the pools: a shortest path over its accesses.
+//! The cheapest residency path of one item: a shortest path over its accesses.
+//!
+//! The graph has a layer of states after each access. A state is the pool of the item and a dirty bit; an
+//! edge is a [`PathTransition`], which fixes the pool of the access and the pool after it. The cost of an
+//! edge depends on its two states only, because the dirty bit records all of the past that later copies
+//! depend on. So dynamic programming over the layers is exact. Residency (one pool from run to run) is
+//! compared separately.
 
 mod chip;
 
-use super::instance::{Instance, MOST_POOLS};
+use super::instance::{Instance, MAX_POOLS};
 
-/// What a byte costs at each step in each pool on chip, besides what the pools cost: Lagrange
-/// multipliers of their capacities.
+/// Lagrange multipliers of the capacities: the price of a byte at each step in each pool on chip, on top of
+/// the cost of traffic.
 #[derive(Clone, Debug)]
 pub(crate) struct Prices {
     steps: usize,
-    /// By pool: sums over the steps before.
+    /// By pool: prefix sums over the steps, so that the price of an interval takes O(1).
     sums: Vec<f64>,
 }
 
 impl Prices {
-    /// Nothing costs anything.
+    /// Prices of 0.
     pub(crate) fn none(pools: usize, steps: u32) -> Self {
         let steps = steps as usize;
         Self { steps, sums: vec![0.0; pools * (steps + 1)] }
     }
 
-    /// By pool and step.
+    /// Sets the prices, given by pool and step.
     pub(crate) fn set(&mut self, prices: &[f64]) {
         for (sums, prices) in self.sums.chunks_mut(self.steps + 1).zip(prices.chunks(self.steps)) {
             let mut sum = 0.0;
-            for (place, price) in sums[1..].iter_mut().zip(prices) {
+            for (index, price) in sums[1..].iter_mut().zip(prices) {
                 sum += price;
-                *place = sum;
+                *index = sum;
             }
         }
     }
 
-    /// Of steps `from..end`.
+    /// Price of a byte at steps `from..end`.
     pub(crate) fn over(&self, pool: usize, (from, end): (u32, u32)) -> f64 {
         let sums = &self.sums[pool * (self.steps + 1)..];
         if from < end { sums[end as usize] - sums[from as usize] } else { 0.0 }
     }
 }
 
-/// Which pools an item may be in: a mask for each of its cells, and for each of its accesses
-/// of those to which it may be copied for that.
+/// Restrictions on the path of an item: a mask of pools for each of its points, a mask of pools to which it
+/// may be copied for each access, and a mask of pools in which it may be resident.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowed<'a> {
-    pub(crate) cells: &'a [u8],
+pub(crate) struct AllowedPools<'a> {
+    pub(crate) point_pools: &'a [u8],
     pub(crate) arrivals: &'a [u8],
-    pub(crate) whole: u8,
+    pub(crate) resident_pools: u8,
 }
 
-/// Where an item is, `2 pool + dirty`: dirty if what is there is nowhere else.
-pub(crate) const STATES: usize = 2 * MOST_POOLS;
+/// Number of states; state `2 * pool + 1` is dirty: the pool holds the only valid copy.
+pub(crate) const STATES: usize = 2 * MAX_POOLS;
 
-/// What an item may do at an access.
+/// A transition over an access: the pool of the access and the state after it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Move {
-    /// Where the access takes place.
+pub(crate) struct PathTransition {
+    /// Pool in which the access takes place.
     pub(crate) via: u8,
-    /// The state after it.
+    /// State after the access.
     pub(crate) to: u8,
-    /// What it costs, without prices.
+    /// Cost of traffic, without prices.
     pub(crate) cost: f64,
-    /// Bytes that it copies, where there are several pools on chip: of ways of one cost, the
-    /// one that copies least is taken. With one pool, a copy and an access at home cost the same
-    /// traffic.
+    /// Bytes copied, if there are several pools on chip, else 0: among paths of equal cost, the search
+    /// prefers the fewest bytes copied. With one pool on chip, a copy costs the same traffic as an access
+    /// in the backing store.
     pub(crate) copied: f64,
-    /// Pools that it takes at the step of the access.
+    /// Mask of pools on chip that the item occupies at the step of the access.
     pub(crate) at_step: u8,
-    /// Whether it takes room where the access takes place since it arrives there.
+    /// True if the item is copied to the pool of the access and occupies it from its arrival.
     pub(crate) arrives: bool,
 }
 
-/// An access of an item, with where it may take place and lead.
+/// An access of an item with the restrictions on its transitions.
 #[derive(Clone, Copy)]
-pub(crate) struct Crossing<'a> {
+pub(crate) struct AccessTransitions<'a> {
     pub(crate) instance: &'a Instance,
     pub(crate) item: usize,
     pub(crate) number: usize,
@@ -80,170 +86,179 @@ pub(crate) struct Crossing<'a> {
     pub(crate) after: u8,
 }
 
-impl<'a> Crossing<'a> {
-    pub(crate) fn new(instance: &'a Instance, item: usize, number: usize, allowed: Allowed<'_>) -> Self {
+impl<'a> AccessTransitions<'a> {
+    pub(crate) fn new(instance: &'a Instance, item: usize, number: usize, allowed: AllowedPools<'_>) -> Self {
         Self {
             instance,
             item,
             number,
-            via: allowed.cells[2 * number + 1],
+            via: allowed.point_pools[2 * number + 1],
             arrivals: allowed.arrivals[number],
-            after: allowed.cells[2 * number + 2],
+            after: allowed.point_pools[2 * number + 2],
         }
     }
 
-    /// All that can follow on a state.
+    /// Calls `visit` for each transition from a state.
+    ///
+    /// Some transitions are left out because another path stands for them: an access in the backing
+    /// store of an item on chip (the item can leave after the previous access), and a copy to the chip
+    /// right after an access in the backing store (the item can return for its next access). The model
+    /// also has no access in another pool with a return to the first one right after it.
     #[inline]
-    pub(crate) fn leave(&self, state: usize, mut each: impl FnMut(Move)) {
+    pub(crate) fn for_each_transition(&self, state: usize, mut visit: impl FnMut(PathTransition)) {
         let (pool, dirty) = (state / 2, state % 2 == 1);
         let instance = self.instance;
-        let home = instance.home();
+        let store = instance.store();
         let access = instance.accesses[instance.items[self.item].first as usize + self.number];
         for via in bits(self.via) {
-            if via != pool && (via == home || self.arrivals >> via & 1 == 0) {
+            if via != pool && (via == store || self.arrivals >> via & 1 == 0) {
                 continue;
             }
-            let room = &instance.rooms[via];
-            let mut cost = access.read as f64 * room.read as f64 + access.write as f64 * room.write as f64;
+            let spec = &instance.pools[via];
+            let mut cost = access.read as f64 * spec.read as f64 + access.write as f64 * spec.write as f64;
             let mut copied = 0;
             if via != pool {
                 copied += access.before;
-                cost += access.before as f64 * (instance.rooms[pool].from + room.to) as f64;
+                cost += access.before as f64 * (instance.pools[pool].from + spec.to) as f64;
             }
-            let dirty = via != home && ((dirty && pool != home) || access.write > 0);
+            let dirty = via != store && ((dirty && pool != store) || access.write > 0);
             let arrives = via != pool && access.before > 0;
             for after in bits(self.after) {
-                if (via == home && after != home) || (after == pool && after != home && via != pool) {
+                if (via == store && after != store) || (after == pool && after != store && via != pool) {
                     continue;
                 }
                 let (mut cost, mut copied) = (cost, copied);
-                if after != via && (after != home || dirty) {
+                if after != via && (after != store || dirty) {
                     copied += access.after;
-                    cost += access.after as f64 * (room.from + instance.rooms[after].to) as f64;
+                    cost += access.after as f64 * (spec.from + instance.pools[after].to) as f64;
                 }
-                let at_step = (1 << pool | 1 << via | 1 << after) & !(1 << home);
-                let to = (2 * after + usize::from(dirty && after != home)) as u8;
-                let copied = if home > 1 { copied as f64 } else { 0.0 };
-                each(Move { via: via as u8, to, cost, copied, at_step, arrives });
+                let at_step = (1 << pool | 1 << via | 1 << after) & !(1 << store);
+                let to = (2 * after + usize::from(dirty && after != store)) as u8;
+                let copied = if store > 1 { copied as f64 } else { 0.0 };
+                visit(PathTransition { via: via as u8, to, cost, copied, at_step, arrives });
             }
         }
     }
 
-    /// What room costs around this access.
+    /// Prices of the item's memory around this access.
     #[inline]
-    pub(crate) fn tolls(&self, prices: &Prices) -> Tolls {
+    pub(crate) fn prices_around(&self, prices: &Prices) -> AccessPrices {
         let instance = self.instance;
-        let one = &instance.items[self.item];
-        let accesses = &instance.accesses[one.accesses()];
+        let data = &instance.items[self.item];
+        let accesses = &instance.accesses[data.accesses()];
         let step = accesses[self.number].step;
         let next = accesses.get(self.number + 1).map_or(instance.steps, |next| next.step);
         let arrival = instance.arrival(self.item, self.number);
-        let mut tolls =
-            Tolls { here: [0.0; MOST_POOLS], before: [0.0; MOST_POOLS], after: [0.0; MOST_POOLS] };
-        for pool in 0..instance.home() {
-            let bytes = instance.taken(self.item, pool) as f64;
-            tolls.here[pool] = prices.over(pool, (step, step + 1)) * bytes;
-            tolls.before[pool] = prices.over(pool, (arrival, step)) * bytes;
-            tolls.after[pool] = prices.over(pool, (step + 1, next)) * bytes;
+        let mut prices_around =
+            AccessPrices { here: [0.0; MAX_POOLS], before: [0.0; MAX_POOLS], after: [0.0; MAX_POOLS] };
+        for pool in 0..instance.store() {
+            let bytes = instance.padded_size(self.item, pool) as f64;
+            prices_around.here[pool] = prices.over(pool, (step, step + 1)) * bytes;
+            prices_around.before[pool] = prices.over(pool, (arrival, step)) * bytes;
+            prices_around.after[pool] = prices.over(pool, (step + 1, next)) * bytes;
         }
-        tolls
+        prices_around
     }
 }
 
-/// What an item's room costs, by pool: at the step of an access, from the first step at which
-/// what is copied for it takes room, and from then to the next access. Nothing at home.
+/// Price of the memory of an item in each pool on chip: at the step of an access, from the arrival of a
+/// copy for it, and from the access to the next one. 0 in the backing store.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tolls {
-    here: [f64; MOST_POOLS],
-    before: [f64; MOST_POOLS],
-    after: [f64; MOST_POOLS],
+pub(crate) struct AccessPrices {
+    here: [f64; MAX_POOLS],
+    before: [f64; MAX_POOLS],
+    after: [f64; MAX_POOLS],
 }
 
-impl Tolls {
-    /// The price of the room that a move takes, until the next access.
+impl AccessPrices {
+    /// Price of the memory that a transition occupies, up to the next access.
     #[inline]
-    pub(crate) fn of(&self, one: &Move) -> f64 {
-        let mut sum = self.after[one.to as usize / 2];
-        for pool in bits(one.at_step) {
+    pub(crate) fn of(&self, transition: &PathTransition) -> f64 {
+        let mut sum = self.after[transition.to as usize / 2];
+        for pool in bits(transition.at_step) {
             sum += self.here[pool];
         }
-        if one.arrives { sum + self.before[one.via as usize] } else { sum }
+        if transition.arrives { sum + self.before[transition.via as usize] } else { sum }
     }
 }
 
-/// Finds ways; its memory is used again and again.
+/// Shortest-path search; it reuses its memory.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ways {
-    /// By access and state after it: state before and where the access takes place.
-    back: Vec<(u8, u8)>,
+pub(crate) struct PathFinder {
+    /// By access and state after it: the state before it and the pool of the access.
+    predecessors: Vec<(u8, u8)>,
 }
 
-impl Ways {
-    /// The least cost of an item's way, prices included, and the way, by cell; infinite if
-    /// there is none.
+impl PathFinder {
+    /// Computes the cheapest path of an item, prices included, and writes it to `path` by point. Returns
+    /// its cost; infinite if there is no path.
     ///
-    /// O(accesses times the cube of the pools).
+    /// O(accesses) times the cube of the number of pools.
     pub(crate) fn best(
         &mut self,
         instance: &Instance,
         item: usize,
         prices: &Prices,
-        allowed: Allowed<'_>,
-        way: &mut [u8],
+        allowed: AllowedPools<'_>,
+        path: &mut [u8],
     ) -> f64 {
-        let (states, (mut cost, last)) = if instance.rooms.len() == 2 {
-            (chip::STATES, self.forward_by_one_chip(instance, item, prices, allowed))
+        let (states, (mut cost, last)) = if instance.pools.len() == 2 {
+            (chip::STATES, self.forward_single_chip(instance, item, prices, allowed))
         } else {
             (STATES, self.forward(instance, item, prices, allowed))
         };
-        let mut throughout = None;
-        for pool in bits(allowed.whole & instance.items[item].whole) {
-            let whole = whole_cost(instance, item, pool) + whole_price(instance, item, prices, pool);
-            if whole < cost {
-                (cost, throughout) = (whole, Some(pool));
+        let mut resident_pool = None;
+        // Residency is no path over states: the item occupies its pool at every step and costs no copy.
+        for pool in bits(allowed.resident_pools & instance.items[item].resident_pools) {
+            let resident = resident_cost(instance, item, pool) + resident_price(instance, item, prices, pool);
+            if resident < cost {
+                (cost, resident_pool) = (resident, Some(pool));
             }
         }
-        match throughout {
-            Some(pool) => way.fill(pool as u8),
-            None if cost < f64::INFINITY => self.trace(states, last, way),
+        match resident_pool {
+            Some(pool) => path.fill(pool as u8),
+            None if cost < f64::INFINITY => self.trace(states, last, path),
             None => {}
         }
         cost
     }
 
-    /// The least cost over the accesses, and the state at their end.
+    /// Cost of the cheapest path over all accesses, and its last state.
     fn forward(
         &mut self,
         instance: &Instance,
         item: usize,
         prices: &Prices,
-        allowed: Allowed<'_>,
+        allowed: AllowedPools<'_>,
     ) -> (f64, usize) {
-        self.back.clear();
-        // Costs, then bytes copied.
+        self.predecessors.clear();
+        // Cost, then bytes copied.
         let mut costs = [(f64::INFINITY, 0.0); STATES];
         if let Some((state, cost)) = start(instance, item, prices, allowed) {
             costs[state].0 = cost;
         }
         for number in 0..instance.items[item].accesses().len() {
-            let crossing = Crossing::new(instance, item, number, allowed);
-            let tolls = crossing.tolls(prices);
+            let transitions = AccessTransitions::new(instance, item, number, allowed);
+            let prices_around = transitions.prices_around(prices);
             let mut next = [(f64::INFINITY, 0.0); STATES];
-            let mut back = [(0, 0); STATES];
+            let mut predecessors = [(0, 0); STATES];
             for (state, &cost) in costs.iter().enumerate() {
                 if cost.0 < f64::INFINITY {
-                    crossing.leave(state, |one| {
-                        let cost = (cost.0 + one.cost + tolls.of(&one), cost.1 + one.copied);
-                        let to = one.to as usize;
+                    transitions.for_each_transition(state, |transition| {
+                        let cost = (
+                            cost.0 + transition.cost + prices_around.of(&transition),
+                            cost.1 + transition.copied,
+                        );
+                        let to = transition.to as usize;
                         if cost < next[to] {
                             next[to] = cost;
-                            back[to] = (state as u8, one.via);
+                            predecessors[to] = (state as u8, transition.via);
                         }
                     });
                 }
             }
             costs = next;
-            self.back.extend(back);
+            self.predecessors.extend(predecessors);
         }
         let mut best = ((f64::INFINITY, 0.0), 0);
         for (state, &cost) in costs.iter().enumerate() {
@@ -254,79 +269,85 @@ impl Ways {
         (best.0.0, best.1)
     }
 
-    fn trace(&self, states: usize, last: usize, way: &mut [u8]) {
+    /// Writes the path that ends in state `last`.
+    fn trace(&self, states: usize, last: usize, path: &mut [u8]) {
         let mut state = last;
-        for (number, back) in self.back.chunks(states).enumerate().rev() {
-            let (before, via) = back[state];
-            way[2 * number + 2] = (state / 2) as u8;
-            way[2 * number + 1] = via;
+        for (number, predecessors) in self.predecessors.chunks(states).enumerate().rev() {
+            let (before, via) = predecessors[state];
+            path[2 * number + 2] = (state / 2) as u8;
+            path[2 * number + 1] = via;
             state = before.into();
         }
-        way[0] = (state / 2) as u8;
+        path[0] = (state / 2) as u8;
     }
 }
 
-/// The state before the first access, and the price of waiting for that; none if it is not
-/// allowed.
+/// The state before the first access and the price of the memory until then; none if it is not allowed.
 pub(crate) fn start(
     instance: &Instance,
     item: usize,
     prices: &Prices,
-    allowed: Allowed<'_>,
+    allowed: AllowedPools<'_>,
 ) -> Option<(usize, f64)> {
-    let one = &instance.items[item];
-    let pool = one.start as usize;
-    let waiting = if pool == instance.home() {
+    let data = &instance.items[item];
+    let pool = data.start as usize;
+    let waiting = if pool == instance.store() {
         0.0
     } else {
-        prices.over(pool, instance.between(item, 0)) * instance.taken(item, pool) as f64
+        prices.over(pool, instance.between(item, 0)) * instance.padded_size(item, pool) as f64
     };
-    (allowed.cells[0] >> pool & 1 == 1).then_some((2 * pool + usize::from(one.dirty), waiting))
+    (allowed.point_pools[0] >> pool & 1 == 1).then_some((2 * pool + usize::from(data.dirty), waiting))
 }
 
-/// By number of accesses done and state: the least that the rest of an item's way costs,
-/// prices included, `STATES` for each number.
-pub(crate) fn to_go(instance: &Instance, item: usize, prices: &Prices, allowed: Allowed<'_>) -> Vec<f64> {
+/// Cost-to-go: by number of processed accesses and state, the least cost of the rest of the path, prices
+/// included. `STATES` entries for each number.
+pub(crate) fn costs_to_go(
+    instance: &Instance,
+    item: usize,
+    prices: &Prices,
+    allowed: AllowedPools<'_>,
+) -> Vec<f64> {
     let count = instance.items[item].accesses().len();
     let mut costs = vec![f64::INFINITY; (count + 1) * STATES];
     costs[count * STATES..].fill(0.0);
     for number in (0..count).rev() {
-        let crossing = Crossing::new(instance, item, number, allowed);
-        let tolls = crossing.tolls(prices);
+        let transitions = AccessTransitions::new(instance, item, number, allowed);
+        let prices_around = transitions.prices_around(prices);
         let (before, after) = costs.split_at_mut((number + 1) * STATES);
-        for (state, least) in before[number * STATES..].iter_mut().enumerate().take(2 * instance.rooms.len())
+        for (state, cost_to_go) in
+            before[number * STATES..].iter_mut().enumerate().take(2 * instance.pools.len())
         {
-            crossing.leave(state, |one| {
-                let cost = one.cost + tolls.of(&one) + after[one.to as usize];
-                *least = least.min(cost);
+            transitions.for_each_transition(state, |transition| {
+                let cost = transition.cost + prices_around.of(&transition) + after[transition.to as usize];
+                *cost_to_go = cost_to_go.min(cost);
             });
         }
     }
     costs
 }
 
-/// What an item costs that is in one pool throughout.
-pub(crate) fn whole_cost(instance: &Instance, item: usize, pool: usize) -> f64 {
-    let room = &instance.rooms[pool];
+/// Cost of a resident item.
+pub(crate) fn resident_cost(instance: &Instance, item: usize, pool: usize) -> f64 {
+    let spec = &instance.pools[pool];
     let accesses = &instance.accesses[instance.items[item].accesses()];
-    let each = accesses
+    let costs = accesses
         .iter()
-        .map(|access| access.read as f64 * room.read as f64 + access.write as f64 * room.write as f64);
-    each.sum()
+        .map(|access| access.read as f64 * spec.read as f64 + access.write as f64 * spec.write as f64);
+    costs.sum()
 }
 
-/// The price of a place for the whole run.
-pub(crate) fn whole_price(instance: &Instance, item: usize, prices: &Prices, pool: usize) -> f64 {
-    prices.over(pool, (0, instance.steps)) * instance.taken(item, pool) as f64
+/// Price of the memory of a resident item.
+pub(crate) fn resident_price(instance: &Instance, item: usize, prices: &Prices, pool: usize) -> f64 {
+    prices.over(pool, (0, instance.steps)) * instance.padded_size(item, pool) as f64
 }
 
-/// The places of the bits that are set.
+/// Indices of the bits that are set.
 pub(crate) fn bits(mut mask: u8) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let place = mask.trailing_zeros() as usize;
+        let index = mask.trailing_zeros() as usize;
         (mask > 0).then(|| {
             mask &= mask - 1;
-            place
+            index
         })
     })
 }

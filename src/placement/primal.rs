@@ -1,19 +1,23 @@
-//! Good ways that fit by load: greedily, by prices, and better and better.
+//! Primal heuristics: assignments that fit by load.
+//!
+//! All of them insert items one by one with the cheapest path for which the pools have free bytes, so every
+//! assignment fits by load by construction. They differ in the order of insertion: by priority, by the
+//! prices of the dual, or at random. None prunes, and none proves anything; they only supply incumbents.
 
 use super::path::Prices;
-use super::state::State;
+use super::state::PlacementState;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
 
-/// Items that are looked at again and again.
-const SETTLE_WORK: usize = 1_000_000;
+/// Item insertions in one descent.
+const DESCENT_WORK: usize = 1_000_000;
 
-impl State<'_> {
-    /// Rebuilds the placement: items in this order, each in its cheapest way at these prices. Items
-    /// that cancellation leaves over stay in the backing store.
+impl PlacementState<'_> {
+    /// Builds a new assignment: inserts the items in this order, each with its cheapest path at these
+    /// prices. After a cancellation the remaining items stay in the backing store.
     pub(crate) fn rebuild(&mut self, order: &[usize], prices: &Prices) {
-        self.adopt(&State::at_home(self.instance));
+        self.adopt(&Self::all_in_store(self.instance));
         for &item in order {
             if self.instance.is_cancelled() {
                 break;
@@ -22,132 +26,139 @@ impl State<'_> {
         }
     }
 
-    /// Gives an item a way that is best at these prices.
+    /// Replaces the path of an item by the cheapest one at these prices.
     pub(crate) fn replace(&mut self, item: usize, prices: &Prices) {
-        let cells = self.instance.cells_of(item);
-        let way = self.chosen.ways[cells].to_vec();
-        self.lift(item);
-        if !self.put(item, prices) {
-            self.put_back(item, &way);
+        let points = self.instance.points_of(item);
+        let path = self.assignment.paths[points].to_vec();
+        self.remove(item);
+        if !self.insert(item, prices) {
+            self.restore(item, &path);
         }
     }
 
-    /// Replaces items one by one as long as that saves something.
+    /// Descent: replaces the path of each item that costs more than its minimum, in this order, until a
+    /// round saves nothing or the work is done. One round costs one shortest path per item.
     ///
     /// # Errors
-    /// Why the search must stop.
-    pub(crate) fn settle(
+    /// The reason to stop.
+    pub(crate) fn descend(
         &mut self,
         order: &[usize],
         free: &Prices,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
-        // Where there are very many, most is gained at first.
-        let rounds = (SETTLE_WORK / order.len().max(1)).max(2);
+        // With very many items, the first rounds gain most.
+        let rounds = (DESCENT_WORK / order.len().max(1)).max(2);
         for _ in 0..rounds {
-            let before = self.chosen.cost;
+            let before = self.assignment.cost;
             for &item in order {
-                if self.chosen.costs[item] > self.instance.least[item] {
-                    meter.work(32 * self.instance.cells_of(item).len())?;
+                if self.assignment.costs[item] > self.instance.min_costs[item] {
+                    meter.work(32 * self.instance.points_of(item).len())?;
                     self.replace(item, free);
                 }
             }
-            if self.chosen.cost >= before {
+            if self.assignment.cost >= before {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Takes out what lies at a random step, with some more, and puts it back in another
-    /// order; keeps what is not worse. So many times.
+    /// Local search: removes an item that costs more than its minimum, up to eight items that occupy a
+    /// random pool at the step of one of its accesses, and a few other costly items, then inserts them
+    /// again in another order. A move that raises the cost is undone. Repeats `times` moves; one costs a
+    /// shortest path for each removed item and a pass over all items.
     ///
     /// # Errors
-    /// Why the search must stop.
-    pub(crate) fn shake(
+    /// The reason to stop; the assignment is complete then.
+    pub(crate) fn local_search(
         &mut self,
         times: usize,
         free: &Prices,
-        worth: &[f64],
+        priority: &[f64],
         random: &mut Random,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
         let instance = self.instance;
         let open: Vec<usize> = (0..instance.items.len())
             .filter(|&item| {
-                instance.cells_of(item).any(|cell| instance.cells[cell] & !(1 << instance.home()) > 0)
+                instance
+                    .points_of(item)
+                    .any(|point| instance.point_pools[point] & !(1 << instance.store()) > 0)
             })
             .collect();
         let mut saved: Vec<u8> = Vec::new();
         let mut costly: Vec<usize> = Vec::new();
         for _ in 0..times {
             costly.clear();
-            costly
-                .extend(open.iter().copied().filter(|&item| self.chosen.costs[item] > instance.least[item]));
+            costly.extend(
+                open.iter().copied().filter(|&item| self.assignment.costs[item] > instance.min_costs[item]),
+            );
             if costly.is_empty() {
                 return Ok(());
             }
             meter.spend_on(1, 4 * open.len() as u64)?;
-            // One that would like to be on chip, and what is in its way.
-            let wanting = costly[random.below(costly.len())];
-            let one = &instance.items[wanting];
-            let access = one.first as usize + random.below(one.accesses().len());
+            // An item that could save cost, and the items that occupy a random pool at one of its
+            // accesses.
+            let target = costly[random.below(costly.len())];
+            let data = &instance.items[target];
+            let access = data.first as usize + random.below(data.accesses().len());
             let step = instance.accesses[access].step;
-            let pool = random.below(instance.home());
-            let mut out: Vec<usize> = open
-                .iter()
-                .copied()
-                .filter(|&item| item != wanting && self.is_at(item, pool, step))
-                .collect();
-            shuffle(&mut out, random);
-            let most = 1 + random.below(8);
-            out.truncate(most);
+            let pool = random.below(instance.store());
+            let mut removed: Vec<usize> =
+                open.iter().copied().filter(|&item| item != target && self.is_at(item, pool, step)).collect();
+            shuffle(&mut removed, random);
+            let max_removed = 1 + random.below(8);
+            removed.truncate(max_removed);
             let extra = random.below(4);
             for _ in 0..extra {
                 let other = costly[random.below(costly.len())];
-                if other != wanting && !out.contains(&other) {
-                    out.push(other);
+                if other != target && !removed.contains(&other) {
+                    removed.push(other);
                 }
             }
-            let before = self.chosen.cost;
+            let before = self.assignment.cost;
             saved.clear();
-            out.push(wanting);
-            // Whatever stops it must not find items without ways.
-            let cells: usize = out.iter().map(|&item| instance.cells_of(item).len()).sum();
-            meter.work(64 * cells)?;
-            for &item in &out {
-                saved.extend_from_slice(&self.chosen.ways[instance.cells_of(item)]);
-                self.lift(item);
+            removed.push(target);
+            // The limit is polled before the removal, so that a stop never leaves items without a path.
+            let points: usize = removed.iter().map(|&item| instance.points_of(item).len()).sum();
+            meter.work(64 * points)?;
+            for &item in &removed {
+                saved.extend_from_slice(&self.assignment.paths[instance.points_of(item)]);
+                self.remove(item);
             }
-            let mut back = out.clone();
+            // Half of the moves insert the target first, which gives it the memory of the others; the
+            // other half insert by priority with noise.
+            let mut order_back = removed.clone();
             if random.below(2) == 0 {
-                shuffle(&mut back, random);
-                back.retain(|&item| item != wanting);
-                back.insert(0, wanting);
+                shuffle(&mut order_back, random);
+                order_back.retain(|&item| item != target);
+                order_back.insert(0, target);
             } else {
-                let noise: Vec<f64> = back.iter().map(|&item| worth[item] * (0.5 + random.unit())).collect();
-                let mut places: Vec<usize> = (0..back.len()).collect();
-                sort_by_keys(&mut places, |&place| [!noise[place].to_bits(), 0]);
-                back = places.into_iter().map(|place| out[place]).collect();
+                let noise: Vec<f64> =
+                    order_back.iter().map(|&item| priority[item] * (0.5 + random.unit())).collect();
+                let mut places: Vec<usize> = (0..order_back.len()).collect();
+                sort_by_keys(&mut places, |&index| [!noise[index].to_bits(), 0]);
+                order_back = places.into_iter().map(|index| removed[index]).collect();
             }
             let mut all = true;
             let mut there = 0;
-            for &item in &back {
-                all = self.put(item, free);
+            for &item in &order_back {
+                all = self.insert(item, free);
                 if !all {
                     break;
                 }
                 there += 1;
             }
-            if !all || self.chosen.cost > before {
-                for &item in &back[..there] {
-                    self.lift(item);
+            if !all || self.assignment.cost > before {
+                for &item in &order_back[..there] {
+                    self.remove(item);
                 }
                 let mut from = 0;
-                for &item in &out {
-                    let count = instance.cells_of(item).len();
-                    let way = saved[from..from + count].to_vec();
-                    self.put_back(item, &way);
+                for &item in &removed {
+                    let count = instance.points_of(item).len();
+                    let path = saved[from..from + count].to_vec();
+                    self.restore(item, &path);
                     from += count;
                 }
             }
@@ -155,27 +166,28 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Takes over ways that were found before. Items that cancellation leaves over stay as they are.
-    pub(crate) fn adopt(&mut self, ways: &[u8]) {
+    /// Adopts the paths of another assignment. After a cancellation the remaining items keep their paths.
+    pub(crate) fn adopt(&mut self, paths: &[u8]) {
         for item in 0..self.instance.items.len() {
             if self.instance.is_cancelled() {
                 break;
             }
-            self.lift(item);
-            self.put_back(item, &ways[self.instance.cells_of(item)]);
+            self.remove(item);
+            self.restore(item, &paths[self.instance.points_of(item)]);
         }
     }
 }
 
+/// Fisher-Yates shuffle.
 pub(super) fn shuffle(items: &mut [usize], random: &mut Random) {
-    for place in (1..items.len()).rev() {
-        items.swap(place, random.below(place + 1));
+    for index in (1..items.len()).rev() {
+        items.swap(index, random.below(index + 1));
     }
 }
 
-/// Items by how much they save for the room that they take, most first.
-pub(crate) fn by_worth(worth: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..worth.len()).collect();
-    sort_by_keys(&mut order, |&item| [!worth[item].to_bits(), 0]);
+/// Items in order of descending priority.
+pub(crate) fn by_priority(priority: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..priority.len()).collect();
+    sort_by_keys(&mut order, |&item| [!priority[item].to_bits(), 0]);
     order
 }

@@ -1,6 +1,12 @@
-//! Better ways whose stays have offsets all along: something gets a better way, and what is in its
-//! way goes elsewhere. For what fits by load and does not by offsets, and for what is too large
-//! for a search.
+//! Local search over paths and offsets together, for instances whose optimum by load has no offsets and for
+//! those that are too large for a packing search.
+//!
+//! At any time every residency interval on chip has an offset. A move removes an item, gives it a cheaper
+//! path whose intervals displace others, and inserts the displaced items elsewhere. The move is kept if the
+//! total cost does not rise; otherwise all removed items are restored exactly. So the search never loses
+//! the validity of the offsets, whatever limit ends it. It proves nothing. A move costs O(t + k log k) for
+//! each path tried, where t is the number of steps of the intervals and k the number of intervals that
+//! overlap them.
 
 #[cfg(test)]
 mod tests;
@@ -10,350 +16,368 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::instance::Instance;
-use super::pack::Laid;
+use super::pack::PlacedInterval;
 use super::path::Prices;
-use super::shelf::Shelf;
-use super::state::State;
-use super::way::Presence;
+use super::shelf::PoolOccupancy;
+use super::state::PlacementState;
+use super::way::ResidencyInterval;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::{sort_by_keys, sort_keyed};
 
-/// Ways that are tried for one item until its stays have offsets.
-const TRIES: usize = 4;
-/// Steps of all stays together of which it is worth while to keep account.
-const MOST_STEPS: u64 = 100_000_000;
-/// Looks for something better, at least, and turns in which nothing was found.
-const MOVES: usize = 20_000;
-const VAIN: usize = 20;
-/// Steps of inner loops in the shelves: a second or two. Of large instances, fewer.
-const MOST_WORK: u64 = 400_000_000;
+/// Paths tried for an item until its intervals have offsets.
+const MAX_PATHS: usize = 4;
+/// Maximum number of steps of all intervals together; larger assignments are not searched.
+const MAX_STEPS: u64 = 100_000_000;
+/// Maximum number of moves, and of successive rounds without gain.
+const MAX_MOVES: usize = 20_000;
+const MAX_IDLE_ROUNDS: usize = 20;
+/// Inner-loop steps in the pool occupancies, one or two seconds; large instances get less.
+const MAX_WORK: u64 = 400_000_000;
 const LARGE_WORK: u64 = 100_000_000;
-/// Steps for an item that is looked at, beside those in the shelves.
-const WORK_OF_AN_ITEM: usize = 512;
-/// More than all that stays could weigh: what may not move.
-const FAST: f64 = 1e100;
+/// Work charged for each item examined, besides the steps in the occupancies.
+const ITEM_WORK: usize = 512;
+/// Weight of an item that may not move, above the sum of all other weights.
+const IMMOVABLE: f64 = 1e100;
 
-/// Ways, all of which have offsets.
-pub(super) struct Refit<'s, 'a> {
+/// Local search over assignments in which every interval has an offset.
+pub(super) struct OffsetSearch<'s, 'a> {
     instance: &'a Instance,
-    state: &'s mut State<'a>,
-    /// No prices.
+    state: &'s mut PlacementState<'a>,
+    /// Prices of 0.
     free: &'s Prices,
-    /// By item: what it costs at home.
-    at_home: &'s [u64],
-    shelves: Vec<Shelf>,
-    /// By item: the pools and numbers of its stays.
-    laid: Vec<SmallVec<[(u8, u32); 2]>>,
-    /// Steps in the shelves that a meter knows of.
+    /// By item: the cost of its path in the backing store.
+    store_costs: &'s [u64],
+    occupancy: Vec<PoolOccupancy>,
+    /// By item: the pool and number of each of its placed intervals.
+    placed: Vec<SmallVec<[(u8, u32); 2]>>,
+    /// Work already charged to a meter.
     charged: u64,
-    /// Steps in the shelves after which nothing more is tried.
-    most_work: u64,
+    /// Work after which the search ends.
+    max_work: u64,
 }
 
-/// What an item was before it was taken out.
-struct Out {
+/// Path and offsets of a removed item, for undo.
+struct RemovedItem {
     item: usize,
-    way: SmallVec<[u8; 16]>,
-    laid: SmallVec<[Laid; 2]>,
+    path: SmallVec<[u8; 16]>,
+    placed: SmallVec<[PlacedInterval; 2]>,
 }
 
-/// How stays get their offsets at first.
+/// Source of the initial offsets.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Start {
-    /// As they are, if they are not too high.
+pub(super) enum InitialOffsets {
+    /// The given offsets, if they end within the capacity.
     Given,
-    /// The largest first, each in the smallest hole that takes it.
+    /// Best fit in order of descending size.
     BySize,
 }
 
-impl<'s, 'a> Refit<'s, 'a> {
-    /// From the ways of a state and offsets, of which some may be too high: those items are sent
-    /// where there is room. None if there is none for something that has no choice, if there is
-    /// too much to keep account of, or if the call is cancelled.
+impl<'s, 'a> OffsetSearch<'s, 'a> {
+    /// Starts from the paths of a state and from offsets. Items with an interval above the capacity are
+    /// inserted elsewhere. Returns none if an item without an alternative has no hole, if the intervals
+    /// have too many steps, or if the call is cancelled.
     pub(super) fn new(
-        state: &'s mut State<'a>,
-        (free, at_home): (&'s Prices, &'s [u64]),
-        stays: &[Laid],
-        start: Start,
+        state: &'s mut PlacementState<'a>,
+        (free, store_costs): (&'s Prices, &'s [u64]),
+        intervals: &[PlacedInterval],
+        start: InitialOffsets,
     ) -> Option<Self> {
         let instance = state.instance;
-        let length = |one: &Laid| u64::from(one.presence.end - one.presence.from);
-        if stays.iter().map(length).sum::<u64>() > MOST_STEPS {
+        let length = |placed: &PlacedInterval| u64::from(placed.interval.end - placed.interval.from);
+        if intervals.iter().map(length).sum::<u64>() > MAX_STEPS {
             return None;
         }
-        let shelf = |room: &super::Room| Shelf::new(instance.steps, room.bytes, room.alignment);
-        let shelves = instance.rooms[..instance.home()].iter().map(shelf).collect();
-        let laid = vec![SmallVec::new(); instance.items.len()];
+        let new_occupancy =
+            |spec: &super::PoolSpec| PoolOccupancy::new(instance.steps, spec.bytes, spec.alignment);
+        let occupancy = instance.pools[..instance.store()].iter().map(new_occupancy).collect();
+        let placed = vec![SmallVec::new(); instance.items.len()];
         let mut refit =
-            Self { instance, state, free, at_home, shelves, laid, charged: 0, most_work: u64::MAX };
-        let mut stays = stays.to_vec();
-        let size = |one: &Laid| instance.items[one.item].size;
-        if matches!(start, Start::BySize) {
-            sort_by_keys(&mut stays, |one| [!size(one), !length(one)]);
+            Self { instance, state, free, store_costs, occupancy, placed, charged: 0, max_work: u64::MAX };
+        let mut intervals = intervals.to_vec();
+        let size = |placed: &PlacedInterval| instance.items[placed.item].size;
+        if matches!(start, InitialOffsets::BySize) {
+            sort_by_keys(&mut intervals, |placed| [!size(placed), !length(placed)]);
         }
         let mut is_out = vec![false; instance.items.len()];
-        for one in stays {
+        for placed in intervals {
             if instance.is_cancelled() {
                 return None;
             }
-            let bytes = instance.rooms[one.presence.pool].bytes;
+            let bytes = instance.pools[placed.interval.pool].bytes;
             let offset = match start {
-                Start::Given => (one.offset + size(&one) <= bytes).then_some(one.offset),
-                Start::BySize => refit.hole(one.item, one.presence),
+                InitialOffsets::Given => (placed.offset + size(&placed) <= bytes).then_some(placed.offset),
+                InitialOffsets::BySize => refit.best_fit_offset(placed.item, placed.interval),
             };
             match offset {
-                Some(offset) => refit.lay(one.item, Laid { offset, ..one }),
-                None => is_out[one.item] = true,
+                Some(offset) => refit.place(placed.item, PlacedInterval { offset, ..placed }),
+                None => is_out[placed.item] = true,
             }
         }
         let out: Vec<usize> = (0..is_out.len()).filter(|&item| is_out[item]).collect();
-        let out: Vec<Out> = out.into_iter().map(|item| refit.lift(item)).collect();
-        let mut has_room = true;
-        for one in out {
+        let out: Vec<RemovedItem> = out.into_iter().map(|item| refit.remove(item)).collect();
+        let mut has_space = true;
+        for removed in out {
             if instance.is_cancelled() {
                 return None;
             }
-            if !refit.put(one.item) {
-                // The state has a way for everything even so.
-                refit.state.put_back(one.item, &one.way);
-                has_room = false;
+            if !refit.insert(removed.item) {
+                // Every item needs a path even so: the caller uses the state further.
+                refit.state.restore(removed.item, &removed.path);
+                has_space = false;
             }
         }
-        has_room.then_some(refit)
+        has_space.then_some(refit)
     }
 
-    /// Steps of inner loops in all shelves.
+    /// Inner-loop steps in all pools.
     fn work(&self) -> u64 {
-        self.shelves.iter().map(Shelf::work).sum()
+        self.occupancy.iter().map(PoolOccupancy::work).sum()
     }
 
-    /// Tells a meter of the work in the shelves since the last call.
+    /// Charges the work since the last call to a meter.
     fn charge(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let work = self.work();
         let steps = 4 * (work - self.charged) as usize;
         self.charged = work;
-        meter.work(WORK_OF_AN_ITEM + steps)
+        meter.work(ITEM_WORK + steps)
     }
 
     pub(super) fn cost(&self) -> u64 {
-        self.state.chosen.cost
+        self.state.assignment.cost
     }
 
-    /// Offsets of all stays.
-    pub(super) fn all_laid(&self) -> Vec<Laid> {
-        let stay = |&(pool, number): &(u8, u32)| self.shelves[pool as usize].stay(number);
-        self.laid.iter().flatten().map(stay).collect()
+    /// All intervals with their offsets.
+    pub(super) fn all_placed(&self) -> Vec<PlacedInterval> {
+        let interval = |&(pool, number): &(u8, u32)| self.occupancy[pool as usize].interval(number);
+        self.placed.iter().flatten().map(interval).collect()
     }
 
-    fn hole(&mut self, item: usize, presence: Presence) -> Option<u64> {
-        let one = &self.instance.items[item];
-        self.shelves[presence.pool].hole((one.size, one.alignment), (presence.from, presence.end))
+    fn best_fit_offset(&mut self, item: usize, interval: ResidencyInterval) -> Option<u64> {
+        let data = &self.instance.items[item];
+        self.occupancy[interval.pool].best_fit((data.size, data.alignment), (interval.from, interval.end))
     }
 
-    fn lay(&mut self, item: usize, laid: Laid) {
-        let pool = laid.presence.pool;
-        let number = self.shelves[pool].put(laid, self.instance.items[item].size);
-        self.laid[item].push((pool as u8, number));
+    fn place(&mut self, item: usize, placed: PlacedInterval) {
+        let pool = placed.interval.pool;
+        let number = self.occupancy[pool].insert(placed, self.instance.items[item].size);
+        self.placed[item].push((pool as u8, number));
     }
 
-    fn lift(&mut self, item: usize) -> Out {
-        let way = SmallVec::from_slice(&self.state.chosen.ways[self.instance.cells_of(item)]);
-        self.state.lift(item);
-        let stays = std::mem::take(&mut self.laid[item]);
-        let laid = stays.iter().map(|&(pool, number)| self.shelves[pool as usize].take(number)).collect();
-        Out { item, way, laid }
+    /// Removes the path and the offsets of an item.
+    fn remove(&mut self, item: usize) -> RemovedItem {
+        let path = SmallVec::from_slice(&self.state.assignment.paths[self.instance.points_of(item)]);
+        self.state.remove(item);
+        let intervals = std::mem::take(&mut self.placed[item]);
+        let placed =
+            intervals.iter().map(|&(pool, number)| self.occupancy[pool as usize].remove(number)).collect();
+        RemovedItem { item, path, placed }
     }
 
-    fn put_back(&mut self, out: &Out) {
-        self.state.put_back(out.item, &out.way);
-        for &laid in &out.laid {
-            self.lay(out.item, laid);
+    /// Restores a removed item exactly as it was.
+    fn restore(&mut self, out: &RemovedItem) {
+        self.state.restore(out.item, &out.path);
+        for &placed in &out.placed {
+            self.place(out.item, placed);
         }
     }
 
-    /// Gives an item that was taken out a cheap way whose stays have offsets; whether there is one.
-    fn put(&mut self, item: usize) -> bool {
-        self.state.find_room(item);
-        for _ in 0..TRIES {
-            if !self.state.find_way(item, 0, self.free) {
+    /// Inserts a removed item with a cheap path whose intervals have offsets. Returns false if none is
+    /// found. Points whose interval has no hole are excluded before the next try; the last try allows the
+    /// backing store only.
+    fn insert(&mut self, item: usize) -> bool {
+        self.state.find_free_pools(item);
+        for _ in 0..MAX_PATHS {
+            if !self.state.find_path(item, 0, self.free) {
                 return false;
             }
-            match self.lay_all(item) {
+            match self.place_all(item) {
                 Ok(()) => {
-                    self.state.take(item);
+                    self.state.commit(item);
                     return true;
                 }
-                Err((pool, cells)) => self.state.close(item, pool, cells),
+                Err((pool, points)) => self.state.exclude(item, pool, points),
             }
         }
-        self.state.close_chips(item);
-        let is_found = self.state.find_way(item, 0, self.free) && self.lay_all(item).is_ok();
+        self.state.exclude_on_chip(item);
+        let is_found = self.state.find_path(item, 0, self.free) && self.place_all(item).is_ok();
         if is_found {
-            self.state.take(item);
+            self.state.commit(item);
         }
         is_found
     }
 
-    /// Gives offsets to all stays of the way at hand; if one has none, its pool and cells.
-    fn lay_all(&mut self, item: usize) -> Result<(), (usize, Range<usize>)> {
-        let mut stays: SmallVec<[(Presence, Range<usize>); 4]> = SmallVec::new();
-        self.state.trip_at_hand(item).stays_by_cells(|stay, cells| stays.push((stay, cells)));
-        for (presence, cells) in stays {
-            let Some(offset) = self.hole(item, presence) else {
-                for (pool, number) in std::mem::take(&mut self.laid[item]) {
-                    self.shelves[pool as usize].take(number);
+    /// Assigns offsets to all intervals of the candidate path. If one has no hole, returns its pool and
+    /// points, and places none.
+    fn place_all(&mut self, item: usize) -> Result<(), (usize, Range<usize>)> {
+        let mut intervals: SmallVec<[(ResidencyInterval, Range<usize>); 4]> = SmallVec::new();
+        self.state
+            .candidate(item)
+            .intervals_with_points(|interval, points| intervals.push((interval, points)));
+        for (interval, points) in intervals {
+            let Some(offset) = self.best_fit_offset(item, interval) else {
+                for (pool, number) in std::mem::take(&mut self.placed[item]) {
+                    self.occupancy[pool as usize].remove(number);
                 }
-                return Err((presence.pool, cells));
+                return Err((interval.pool, points));
             };
-            self.lay(item, Laid { item, presence, offset });
+            self.place(item, PlacedInterval { item, interval, offset });
         }
         Ok(())
     }
 
-    /// Looks for something better for all that could cost less, in turns, until nothing costs less
-    /// than `enough`.
+    /// Tries to improve every item that costs more than its minimum, in random order, round by round, until
+    /// the cost is at most `sufficient` or the limits of moves, idle rounds or work are met.
     ///
     /// # Errors
-    /// Why the search must stop; what is there has offsets even so.
-    pub(super) fn improve(&mut self, enough: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    /// The reason to stop; all intervals have offsets then.
+    pub(super) fn improve(&mut self, sufficient: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let random = &mut Random::new(1);
-        let (mut moves, mut vain) = (0, 0);
-        self.most_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MOST_WORK };
-        while moves < MOVES && vain < VAIN && self.work() < self.most_work {
-            let mut wanting: Vec<usize> =
-                (0..self.instance.items.len()).filter(|&item| self.wants(item)).collect();
-            if wanting.is_empty() || self.cost() <= enough {
+        let (mut moves, mut idle) = (0, 0);
+        self.max_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MAX_WORK };
+        while moves < MAX_MOVES && idle < MAX_IDLE_ROUNDS && self.work() < self.max_work {
+            let mut targets: Vec<usize> =
+                (0..self.instance.items.len()).filter(|&item| self.is_improvable(item)).collect();
+            if targets.is_empty() || self.cost() <= sufficient {
                 break;
             }
-            super::primal::shuffle(&mut wanting, random);
+            super::primal::shuffle(&mut targets, random);
             let before = self.cost();
-            moves += wanting.len();
-            for item in wanting {
-                if self.work() < self.most_work && self.wants(item) {
-                    self.turn_over(item, random, meter)?;
+            moves += targets.len();
+            for item in targets {
+                if self.work() < self.max_work && self.is_improvable(item) {
+                    self.try_improve(item, random, meter)?;
                 }
             }
-            vain = if self.cost() < before { 0 } else { vain + 1 };
+            idle = if self.cost() < before { 0 } else { idle + 1 };
         }
         Ok(())
     }
 
-    fn wants(&self, item: usize) -> bool {
-        self.state.chosen.costs[item] > self.instance.least[item] && self.may_move(item)
+    /// Returns true if the item may have a cheaper path.
+    fn is_improvable(&self, item: usize) -> bool {
+        self.state.assignment.costs[item] > self.instance.min_costs[item] && self.is_movable(item)
     }
 
-    /// What is resident stays as it is, and what can be nowhere else but at home.
-    fn may_move(&self, item: usize) -> bool {
-        let home = 1 << self.instance.home();
-        let cells = &self.instance.cells[self.instance.cells_of(item)];
-        cells.iter().skip(1).step_by(2).any(|&cell| cell & !home > 0)
-            && self.state.trip(item).whole().is_none()
+    /// Resident items and items that are bound to the backing store do not move.
+    fn is_movable(&self, item: usize) -> bool {
+        let store = 1 << self.instance.store();
+        let points = &self.instance.point_pools[self.instance.points_of(item)];
+        points.iter().skip(1).step_by(2).any(|&point| point & !store > 0)
+            && self.state.path_of(item).resident_pool().is_none()
     }
 
-    /// Gives an item a better way, and sends what is in its way elsewhere; keeps what is not worse.
-    fn turn_over(&mut self, wanting: usize, random: &mut Random, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    /// One move: gives an item a cheaper path, displaces the items that occupy its offsets, and undoes
+    /// everything if the cost rises.
+    fn try_improve(&mut self, target: usize, random: &mut Random, meter: &mut Meter<'_>) -> Result<(), Stop> {
         let before = self.cost();
-        let mut out = vec![self.lift(wanting)];
-        let is_better = match self.dream(wanting, before, random) {
-            Some(dream) => self.make_room(wanting, dream, (&mut out, before), random, meter),
+        let mut out = vec![self.remove(target)];
+        let is_better = match self.best_displacement(target, before, random) {
+            Some(placement) => self.displace(target, placement, (&mut out, before), random, meter),
             None => Ok(false),
         };
         if is_better != Ok(true) {
-            for one in &out {
-                self.put_back(one);
+            for removed in &out {
+                self.restore(removed);
             }
         }
         is_better?;
         self.charge(meter)
     }
 
-    /// Lays an item that is out where it would lie best, and what lies there elsewhere; whether all
-    /// together cost no more than before. If they do, if the work for that is more than there is left
-    /// (thousands of items may lie where one would), or if the search must stop, all of them are out,
-    /// and so they are in `out`.
-    fn make_room(
+    /// Places a removed item at its target offsets and inserts the displaced items elsewhere. Returns true
+    /// if the cost is at most `before`. Otherwise (a higher cost, too much work because thousands of items
+    /// may be displaced, or a stop) all items are removed again and recorded in `out`, for the caller to
+    /// restore.
+    fn displace(
         &mut self,
-        wanting: usize,
-        (stays, mut others): (Dream, Others),
-        (out, before): (&mut Vec<Out>, u64),
+        target: usize,
+        (intervals, mut displaced): (TargetIntervals, Displaced),
+        (out, before): (&mut Vec<RemovedItem>, u64),
         random: &mut Random,
         meter: &mut Meter<'_>,
     ) -> Result<bool, Stop> {
-        for &item in &others {
+        for &item in &displaced {
             self.charge(meter)?;
-            if self.work() >= self.most_work {
+            if self.work() >= self.max_work {
                 return Ok(false);
             }
-            out.push(self.lift(item));
+            out.push(self.remove(item));
         }
-        for laid in stays {
-            self.lay(wanting, laid);
+        for placed in intervals {
+            self.place(target, placed);
         }
-        self.state.take(wanting);
-        self.by_worth(&mut others, random);
-        let (mut there, mut is_put) = (0, Ok(true));
-        while there < others.len() && is_put == Ok(true) {
-            let goes_on = self.charge(meter).map(|()| self.work() < self.most_work);
-            is_put = goes_on.map(|goes_on| goes_on && self.put(others[there]));
-            there += usize::from(is_put == Ok(true));
+        self.state.commit(target);
+        // Items with large savings choose their holes first.
+        self.by_priority(&mut displaced, random);
+        let (mut inserted, mut is_inserted) = (0, Ok(true));
+        while inserted < displaced.len() && is_inserted == Ok(true) {
+            let goes_on = self.charge(meter).map(|()| self.work() < self.max_work);
+            is_inserted = goes_on.map(|goes_on| goes_on && self.insert(displaced[inserted]));
+            inserted += usize::from(is_inserted == Ok(true));
         }
-        let is_better = is_put.map(|is_put| is_put && self.cost() <= before);
+        let is_better = is_inserted.map(|is_inserted| is_inserted && self.cost() <= before);
         if is_better != Ok(true) {
-            for &item in others[..there].iter().chain([&wanting]) {
-                self.lift(item);
+            for &item in displaced[..inserted].iter().chain([&target]) {
+                self.remove(item);
             }
         }
         is_better
     }
 
-    /// A better way for an item that was taken out, as if there were room, where it could lie with
-    /// least in its way, and that.
-    fn dream(&mut self, wanting: usize, before: u64, random: &mut Random) -> Option<(Dream, Others)> {
-        self.state.dream(wanting, random);
-        let is_found = self.state.find_way(wanting, 0, self.free);
-        let trip = self.state.trip_at_hand(wanting);
-        if !is_found || trip.cost() + self.cost() >= before {
+    /// The cheapest path of a removed item without regard to capacities, with the offsets that displace the
+    /// least saving, and the items to displace. Returns none if it saves nothing or would displace too
+    /// much.
+    fn best_displacement(
+        &mut self,
+        target: usize,
+        before: u64,
+        random: &mut Random,
+    ) -> Option<(TargetIntervals, Displaced)> {
+        self.state.ignore_capacities(target, random);
+        let is_found = self.state.find_path(target, 0, self.free);
+        let path = self.state.candidate(target);
+        if !is_found || path.cost() + self.cost() >= before {
             return None;
         }
-        let saved = (before - self.cost() - trip.cost()) as f64;
+        let saving = (before - self.cost() - path.cost()) as f64;
         let noise = random.next();
         let weigh = |item: usize| {
-            let lost = self.at_home[item].saturating_sub(self.state.chosen.costs[item]) as f64;
+            let lost = self.store_costs[item].saturating_sub(self.state.assignment.costs[item]) as f64;
             let chance = 0.5 + Random::new(noise ^ item as u64).unit();
-            if self.may_move(item) { lost * chance } else { FAST }
+            if self.is_movable(item) { lost * chance } else { IMMOVABLE }
         };
-        let one = &self.instance.items[wanting];
-        let (mut stays, mut others, mut weight) = (Dream::new(), Others::new(), 0.0);
-        trip.stays(|presence| {
-            let (pool, range) = (&self.shelves[presence.pool], (presence.from, presence.end));
-            let window = pool.window((one.size, one.alignment), range, weigh);
-            weight += window.map_or(FAST, |window| window.weight);
+        let data = &self.instance.items[target];
+        let (mut intervals, mut displaced, mut weight) = (TargetIntervals::new(), Displaced::new(), 0.0);
+        path.intervals(|interval| {
+            let (pool, range) = (&self.occupancy[interval.pool], (interval.from, interval.end));
+            let window = pool.cheapest_window((data.size, data.alignment), range, weigh);
+            weight += window.map_or(IMMOVABLE, |window| window.weight);
             if let Some(window) = window {
-                stays.push(Laid { item: wanting, presence, offset: window.offset });
-                others.extend(pool.items_in((window.offset, one.size), range));
+                intervals.push(PlacedInterval { item: target, interval, offset: window.offset });
+                displaced.extend(pool.items_in((window.offset, data.size), range));
             }
         });
-        // What goes may find another place, and lose nothing.
-        if weight > 4.0 * saved {
+        // Displaced items may find another hole and lose nothing, so the weight may exceed the saving.
+        if weight > 4.0 * saving {
             return None;
         }
-        others.sort_unstable();
-        others.dedup();
-        Some((stays, others))
+        displaced.sort_unstable();
+        displaced.dedup();
+        Some((intervals, displaced))
     }
 
-    /// By what items save for their size and time, and chance.
-    fn by_worth(&self, items: &mut Others, random: &mut Random) {
+    /// Sorts items by their saving per byte and step, with random noise.
+    fn by_priority(&self, items: &mut Displaced, random: &mut Random) {
         let instance = self.instance;
-        let worth = |item: usize| {
+        let priority = |item: usize| {
             let accesses = &instance.accesses[instance.items[item].accesses()];
             let moved: u64 = accesses.iter().map(|access| access.before.max(access.after)).sum();
             moved as f64 / (instance.items[item].size as f64 * instance.span(item) as f64).max(1.0)
         };
         let mut keyed: SmallVec<[([u64; 2], u64); 16]> = SmallVec::new();
         for &item in items.iter() {
-            keyed.push(([!(worth(item) * (0.5 + random.unit())).to_bits(), 0], item as u64));
+            keyed.push(([!(priority(item) * (0.5 + random.unit())).to_bits(), 0], item as u64));
         }
         sort_keyed(&mut keyed);
         for (item, keyed) in items.iter_mut().zip(keyed) {
@@ -362,5 +386,7 @@ impl<'s, 'a> Refit<'s, 'a> {
     }
 }
 
-type Dream = SmallVec<[Laid; 4]>;
-type Others = SmallVec<[usize; 16]>;
+/// Intervals of an item at the offsets chosen for it.
+type TargetIntervals = SmallVec<[PlacedInterval; 4]>;
+/// Items displaced by them.
+type Displaced = SmallVec<[usize; 16]>;

@@ -1,36 +1,40 @@
-//! Items that are either in one pool throughout or at home: a knapsack.
+//! Resident items as a knapsack. An item that is either resident in the pool or in the backing store
+//! occupies its bytes at every step, so the best set of such items for a share of the pool is a 0-1
+//! knapsack.
 
 use std::cell::Cell;
 
 use crate::allocate::gcd;
 use crate::support::sorting::sort_by_keys;
 
-/// Items with sizes and what they save on chip.
+/// A knapsack of items with sizes and savings.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Residents {
-    /// Size above 0, saving, item; the most saving for its size first.
+pub(crate) struct ResidentItems {
+    /// Size above 0, saving and item, in order of descending saving per byte.
     list: Vec<(u64, u64, usize)>,
-    /// Sums of sizes and savings of all before.
+    /// Prefix sums of sizes and savings.
     sums: Vec<(u64, u64)>,
-    /// All savings are multiples of this.
+    /// Greatest common divisor of the savings: every total is a multiple of it, so upper bounds are rounded
+    /// down to one.
     unit: u64,
-    /// Items that searches looked at since this was last asked.
+    /// Search steps since the last call of [`take_steps`](Self::take_steps).
     steps: Cell<u64>,
 }
 
-/// Items that one search looks at.
-const STEPS: u64 = 100_000;
+/// Maximum number of steps of one search.
+const MAX_STEPS: u64 = 100_000;
 
-/// What is best in some room.
+/// The best set found for a capacity, and an upper bound on the saving of any set.
 #[derive(Clone, Debug)]
-pub(crate) struct Best {
+pub(crate) struct KnapsackBound {
     pub(crate) saved: u64,
-    /// Nothing that fits saves more than this.
-    pub(crate) most: u64,
+    /// Upper bound on the saving; equal to `saved` if the search was complete.
+    pub(crate) bound: u64,
     pub(crate) items: Vec<usize>,
 }
 
-impl Residents {
+impl ResidentItems {
+    /// Items with size, saving and index; items without saving are left out.
     pub(crate) fn new(mut list: Vec<(u64, u64, usize)>) -> Self {
         list.retain(|&(_, saving, _)| saving > 0);
         let density = |&(size, saving, item): &(u64, u64, usize)| {
@@ -44,41 +48,43 @@ impl Residents {
             let &(sizes, savings) = sums.last().expect("never empty");
             sums.push((sizes + size, savings + saving));
         }
-        let unit = list.iter().fold(0, |unit, one| gcd(unit, one.1)).max(1);
+        let unit = list.iter().fold(0, |unit, entry| gcd(unit, entry.1)).max(1);
         Self { list, sums, unit, steps: Cell::new(0) }
     }
 
-    /// The work done since this was last asked, in items looked at.
+    /// Returns and resets the number of search steps.
     pub(crate) fn take_steps(&self) -> u64 {
         self.steps.take()
     }
 
+    /// All items of the knapsack.
     pub(crate) fn items(&self) -> impl Iterator<Item = usize> + '_ {
-        self.list.iter().map(|one| one.2)
+        self.list.iter().map(|entry| entry.2)
     }
 
-    /// More than `room` bytes cannot save, parts allowed.
-    pub(crate) fn most(&self, room: u64) -> f64 {
-        self.most_from(0, room)
+    /// Upper bound on the saving in `capacity` bytes: the linear relaxation (Dantzig bound). Concave in the
+    /// capacity. O(log n).
+    pub(crate) fn fractional_bound(&self, capacity: u64) -> f64 {
+        self.fractional_bound_from(0, capacity)
     }
 
-    fn most_from(&self, first: usize, room: u64) -> f64 {
+    fn fractional_bound_from(&self, first: usize, capacity: u64) -> f64 {
         let (sizes, savings) = self.sums[first];
-        // As many as fit whole, and a part of the next.
-        let fitting = self.sums[first..].partition_point(|sum| sum.0 - sizes <= room) - 1;
-        let whole = self.sums[first + fitting];
-        let left = room - (whole.0 - sizes);
+        // The items that fit whole, and a fraction of the next one.
+        let fitting = self.sums[first..].partition_point(|sum| sum.0 - sizes <= capacity) - 1;
+        let fitted = self.sums[first + fitting];
+        let left = capacity - (fitted.0 - sizes);
         let part = self
             .list
             .get(first + fitting)
             .map_or(0.0, |&(size, saving, _)| saving as f64 * left as f64 / size.max(1) as f64);
-        (whole.1 - savings) as f64 + part
+        (fitted.1 - savings) as f64 + part
     }
 
-    /// More than `room` bytes cannot save of items that fit there one by one, parts allowed.
-    fn most_of_fitting(&self, room: u64) -> u64 {
-        let (mut left, mut saved) = (room, 0);
-        for &(size, saving, _) in self.list.iter().filter(|one| one.0 <= room) {
+    /// The linear relaxation over the items that fit the capacity alone. O(n).
+    fn fitting_bound(&self, capacity: u64) -> u64 {
+        let (mut left, mut saved) = (capacity, 0);
+        for &(size, saving, _) in self.list.iter().filter(|entry| entry.0 <= capacity) {
             if size > left {
                 let part = u128::from(saving) * u128::from(left) / u128::from(size);
                 return saved + part as u64;
@@ -89,52 +95,57 @@ impl Residents {
         saved
     }
 
-    /// What is best in `room` bytes: depth first, in the order of the list (Horowitz & Sahni,
-    /// 1974), within a number of steps.
-    pub(crate) fn best(&self, room: u64) -> Best {
-        let most = self.most_of_fitting(room);
-        let most = most - most % self.unit;
+    /// Solves the knapsack for a capacity by depth-first branch and bound (Horowitz & Sahni, 1974), within
+    /// [`MAX_STEPS`] steps. Items are decided in the order of the list, taken first. A branch is pruned if
+    /// its linear relaxation does not exceed the incumbent by one unit; that is sound because every total
+    /// is a multiple of the unit. If the steps run out, the linear relaxation of the root remains as the
+    /// upper bound.
+    pub(crate) fn best(&self, capacity: u64) -> KnapsackBound {
+        // Every total is a multiple of the unit.
+        let bound = self.fitting_bound(capacity);
+        let bound = bound - bound % self.unit;
         let mut steps = 0;
-        let (mut left, mut saved, mut place) = (room, 0, 0);
-        let mut taken: Vec<usize> = Vec::new();
-        let mut best = Best { saved: 0, most, items: Vec::new() };
-        let mut chosen: Vec<usize> = Vec::new();
-        while steps < STEPS {
-            // On, as long as more can come of it than is known.
-            let enough = best.saved + self.unit;
-            while place < self.list.len() && saved + self.most_from(place, left) as u64 >= enough {
+        let (mut left, mut saved, mut index) = (capacity, 0, 0);
+        let mut selected: Vec<usize> = Vec::new();
+        let mut best = KnapsackBound { saved: 0, bound, items: Vec::new() };
+        let mut best_indices: Vec<usize> = Vec::new();
+        while steps < MAX_STEPS {
+            // Forward: take items while the branch can improve on the incumbent.
+            let target = best.saved + self.unit;
+            while index < self.list.len() && saved + self.fractional_bound_from(index, left) as u64 >= target
+            {
                 steps += 1;
-                let (size, saving, _) = self.list[place];
+                let (size, saving, _) = self.list[index];
                 if size <= left {
-                    taken.push(place);
+                    selected.push(index);
                     left -= size;
                     saved += saving;
                 }
-                place += 1;
+                index += 1;
             }
             if saved > best.saved {
                 best.saved = saved;
-                chosen.clone_from(&taken);
+                best_indices.clone_from(&selected);
             }
-            // Without the last that was taken.
-            let last = if best.saved >= most { None } else { taken.pop() };
+            // Backtrack: drop the last item taken, and continue without it.
+            let last = if best.saved >= bound { None } else { selected.pop() };
             let Some(last) = last else {
-                best.most = best.saved;
+                best.bound = best.saved;
                 break;
             };
             left += self.list[last].0;
             saved -= self.list[last].1;
-            place = last + 1;
+            index = last + 1;
         }
         self.steps.set(self.steps.get() + steps);
-        best.items = chosen.into_iter().map(|place| self.list[place].2).collect();
+        best.items = best_indices.into_iter().map(|index| self.list[index].2).collect();
         best
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Best, Residents};
+    use super::{KnapsackBound, ResidentItems};
     use crate::support::random::Random;
 
     #[test]
@@ -144,19 +155,19 @@ mod tests {
             let count = random.below(10);
             let list: Vec<(u64, u64, usize)> =
                 (0..count).map(|item| (1 + random.below(20) as u64, random.below(30) as u64, item)).collect();
-            let room = random.below(60) as u64;
+            let capacity = random.below(60) as u64;
             let of = |set: usize| {
-                let own = list.iter().filter(|one| set >> one.2 & 1 == 1);
-                own.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+                let members = list.iter().filter(|entry| set >> entry.2 & 1 == 1);
+                members.fold((0, 0), |sum, entry| (sum.0 + entry.0, sum.1 + entry.1))
             };
-            let all = (0..1 << count).map(of).filter(|sum| sum.0 <= room).map(|sum| sum.1).max().unwrap();
-            let residents = Residents::new(list.clone());
-            let Best { saved, most, items } = residents.best(room);
-            assert_eq!((saved, most), (all, all));
-            assert!(residents.most_of_fitting(room) >= all);
-            assert!(residents.most(room) >= all as f64);
+            let all = (0..1 << count).map(of).filter(|sum| sum.0 <= capacity).map(|sum| sum.1).max().unwrap();
+            let resident = ResidentItems::new(list.clone());
+            let KnapsackBound { saved, bound, items } = resident.best(capacity);
+            assert_eq!((saved, bound), (all, all));
+            assert!(resident.fitting_bound(capacity) >= all);
+            assert!(resident.fractional_bound(capacity) >= all as f64);
             let set = items.iter().fold(0, |set, item| set | 1 << item);
-            assert_eq!((of(set).1, of(set).0 <= room), (saved, true));
+            assert_eq!((of(set).1, of(set).0 <= capacity), (saved, true));
         }
     }
 }

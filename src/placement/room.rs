@@ -1,27 +1,27 @@
-//! What is left of a pool at each step: a tree of minima.
+//! Free bytes of a pool at each step, as a segment tree with range addition and range minimum.
 
-/// More bytes than all items together have.
-pub(crate) const MOST: u64 = 1 << 61;
+/// Upper limit of all sums of bytes and costs.
+pub(crate) const MAX_BYTES: u64 = 1 << 61;
 
-/// Bytes left at each step. Adding to a range of steps, and the least of one, are
-/// O(log steps).
+/// Free bytes by step. Addition to a range of steps and the minimum over a range take O(log steps).
 #[derive(Clone, Debug)]
-pub(crate) struct Left {
+pub(crate) struct FreeBytes {
     leaves: usize,
-    /// By node: the least of its steps, without what is added to nodes above.
-    least: Vec<i64>,
-    /// By node: what is added to all of its steps.
+    /// By node: the minimum over its steps, without additions to nodes above it.
+    min: Vec<i64>,
+    /// By node: the sum added to all of its steps.
     added: Vec<i64>,
 }
 
-impl Left {
+impl FreeBytes {
+    /// A pool of `bytes` free bytes at every step.
     pub(crate) fn new(steps: u32, bytes: u64) -> Self {
         let leaves = (steps as usize).next_power_of_two();
-        let bytes = bytes.min(MOST) as i64;
-        Self { leaves, least: vec![bytes; 2 * leaves], added: vec![0; 2 * leaves] }
+        let bytes = bytes.min(MAX_BYTES) as i64;
+        Self { leaves, min: vec![bytes; 2 * leaves], added: vec![0; 2 * leaves] }
     }
 
-    /// Adds to steps `from..end`.
+    /// Adds `bytes` to steps `from..end`.
     pub(crate) fn add(&mut self, from: u32, end: u32, bytes: i64) {
         if from < end {
             self.add_to(1, 0, self.leaves, (from as usize, end as usize), bytes);
@@ -30,7 +30,7 @@ impl Left {
 
     fn add_to(&mut self, node: usize, start: usize, width: usize, range: (usize, usize), bytes: i64) {
         if range.0 <= start && start + width <= range.1 {
-            self.least[node] += bytes;
+            self.min[node] += bytes;
             self.added[node] += bytes;
             return;
         }
@@ -41,56 +41,57 @@ impl Left {
         if range.1 > start + half {
             self.add_to(2 * node + 1, start + half, half, range, bytes);
         }
-        self.least[node] = self.least[2 * node].min(self.least[2 * node + 1]) + self.added[node];
+        self.min[node] = self.min[2 * node].min(self.min[2 * node + 1]) + self.added[node];
     }
 
-    /// The least of steps `from..end`; all there is if those are none.
-    pub(crate) fn least(&self, from: u32, end: u32) -> i64 {
+    /// The minimum over steps `from..end`; `i64::MAX` for an empty range.
+    pub(crate) fn min(&self, from: u32, end: u32) -> i64 {
         if from >= end {
             return i64::MAX;
         }
         let (mut left, mut right) = (self.leaves + from as usize, self.leaves + end as usize - 1);
-        let (mut low, mut high) = (self.least[left], self.least[right]);
-        // What is between both ends comes in with the nodes beside the ways up to where they meet.
+        let (mut low, mut high) = (self.min[left], self.min[right]);
+        // The range between both ends is the union of the siblings along the two paths to their common
+        // ancestor.
         while left / 2 != right / 2 {
             if left.is_multiple_of(2) {
-                low = low.min(self.least[left + 1]);
+                low = low.min(self.min[left + 1]);
             }
             if !right.is_multiple_of(2) {
-                high = high.min(self.least[right - 1]);
+                high = high.min(self.min[right - 1]);
             }
             (left, right) = (left / 2, right / 2);
             (low, high) = (low + self.added[left], high + self.added[right]);
         }
-        let mut least = low.min(high);
+        let mut min = low.min(high);
         while left > 1 {
             left /= 2;
-            least += self.added[left];
+            min += self.added[left];
         }
-        least
+        min
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Left;
+    use super::FreeBytes;
     use crate::support::random::Random;
 
     #[test]
     fn least_of_ranges_as_counted() {
         let mut random = Random::new(1);
         let steps = 37;
-        let mut left = Left::new(steps, 1000);
+        let mut left = FreeBytes::new(steps, 1000);
         let mut plain = vec![1000i64; steps as usize];
         for _ in 0..2000 {
             let from = random.below(steps as usize);
             let end = from + 1 + random.below(steps as usize - from);
             let bytes = random.below(200) as i64 - 100;
             left.add(from as u32, end as u32, bytes);
-            plain[from..end].iter_mut().for_each(|one| *one += bytes);
+            plain[from..end].iter_mut().for_each(|free| *free += bytes);
             let from = random.below(steps as usize);
             let end = from + 1 + random.below(steps as usize - from);
-            assert_eq!(left.least(from as u32, end as u32), *plain[from..end].iter().min().unwrap());
+            assert_eq!(left.min(from as u32, end as u32), *plain[from..end].iter().min().unwrap());
         }
     }
 }

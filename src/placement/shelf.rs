@@ -1,53 +1,53 @@
-//! Stays with offsets in one pool, and the holes between them.
+//! Occupancy of one pool: placed intervals by step, and searches for holes between them.
 
 use std::cell::Cell;
 
 use smallvec::SmallVec;
 
-use super::pack::Laid;
-use super::way::Presence;
+use super::pack::PlacedInterval;
+use super::way::ResidencyInterval;
 use crate::support::sorting::sort_keyed;
 
-/// What lies in a pool, found by time.
+/// The placed intervals of a pool, indexed by step.
 #[derive(Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct PoolOccupancy {
     bytes: u64,
     alignment: u64,
-    there: Cover,
-    starts: Starts,
-    /// By number: a stay and its size.
-    stays: Vec<(Laid, u64)>,
+    present: CoveringIntervals,
+    starts: StartingIntervals,
+    /// By number: an interval and its size.
+    intervals: Vec<(PlacedInterval, u64)>,
     unused: Vec<u32>,
-    /// Offsets and ends of what may be in the way.
+    /// Offsets and ends of the intervals that a search has to avoid.
     taken: Vec<([u64; 2], u64)>,
-    /// Steps of inner loops so far, a few nanoseconds each.
+    /// Inner-loop steps so far, a few nanoseconds each.
     work: Cell<u64>,
 }
 
-/// Steps for each stay that is sorted among others.
-const SORTED: u64 = 16;
+/// Work charged for each interval that is sorted.
+const SORT_WORK: u64 = 16;
 
-/// Of what starts in a hole, this lasts long and goes to its lower end.
+/// Intervals of at least this many steps go to the lower end of a hole.
 const LONG: u32 = 8;
 
-/// Stays by the steps that they cover: a segment tree, each of whose nodes lists the stays that
-/// cover all of its steps and not all of its parent's. So a stay is in O(log steps) lists, and each
-/// of those that cover a step is in one list on the way from there to the root.
+/// Intervals by the steps that they cover: a segment tree. Each node lists the intervals that cover all of
+/// its steps but not all of its parent's. So an interval is in O(log steps) lists, and an interval that
+/// covers a step is in exactly one list on the path from the leaf of the step to the root.
 #[derive(Debug)]
-struct Cover {
+struct CoveringIntervals {
     leaves: usize,
     lists: Vec<Vec<u32>>,
 }
 
-impl Cover {
+impl CoveringIntervals {
     fn new(steps: u32) -> Self {
         let leaves = (steps as usize).next_power_of_two();
         Self { leaves, lists: vec![Vec::new(); 2 * leaves] }
     }
 
-    /// The nodes that list a stay.
-    fn nodes(&self, presence: Presence) -> SmallVec<[usize; 32]> {
-        let (mut from, mut end) = (self.leaves + presence.from as usize, self.leaves + presence.end as usize);
+    /// The nodes that list an interval.
+    fn nodes(&self, interval: ResidencyInterval) -> SmallVec<[usize; 32]> {
+        let (mut from, mut end) = (self.leaves + interval.from as usize, self.leaves + interval.end as usize);
         let mut nodes = SmallVec::new();
         while from < end {
             if !from.is_multiple_of(2) {
@@ -63,27 +63,27 @@ impl Cover {
         nodes
     }
 
-    /// Adds a stay; the work for that.
-    fn put(&mut self, number: u32, presence: Presence) -> u64 {
-        let nodes = self.nodes(presence);
+    /// Adds an interval and returns the work.
+    fn insert(&mut self, number: u32, interval: ResidencyInterval) -> u64 {
+        let nodes = self.nodes(interval);
         for &node in &nodes {
             self.lists[node].push(number);
         }
         nodes.len() as u64
     }
 
-    fn take(&mut self, number: u32, presence: Presence) -> u64 {
+    fn remove(&mut self, number: u32, interval: ResidencyInterval) -> u64 {
         let mut work = 0;
-        for node in self.nodes(presence) {
+        for node in self.nodes(interval) {
             let list = &mut self.lists[node];
             work += 1 + list.len() as u64 / 8;
-            let place = list.iter().position(|&one| one == number).expect("it lies there");
-            list.swap_remove(place);
+            let position = list.iter().position(|&entry| entry == number).expect("the interval is listed");
+            list.swap_remove(position);
         }
         work
     }
 
-    /// Stays that are there at a step.
+    /// Intervals that cover a step.
     fn at(&self, step: u32) -> impl Iterator<Item = u32> + '_ {
         let parent = |&node: &usize| (node > 1).then_some(node / 2);
         let path = std::iter::successors(Some(self.leaves + step as usize), parent);
@@ -91,38 +91,38 @@ impl Cover {
     }
 }
 
-/// Stays by their first step: lists with links, as most steps have none or one.
+/// Intervals by their first step, as linked lists: most steps have none or one.
 #[derive(Debug)]
-struct Starts {
-    /// By step: the first in its list.
+struct StartingIntervals {
+    /// By step: the first interval of its list.
     first: Vec<u32>,
-    /// By stay: the next in its list.
+    /// By interval: the next one of its list.
     next: Vec<u32>,
 }
 
-/// The end of a list.
-const NONE: u32 = u32::MAX;
+/// End of a list.
+const END_OF_LIST: u32 = u32::MAX;
 
-impl Starts {
+impl StartingIntervals {
     fn new(steps: u32) -> Self {
-        Self { first: vec![NONE; steps as usize], next: Vec::new() }
+        Self { first: vec![END_OF_LIST; steps as usize], next: Vec::new() }
     }
 
-    fn put(&mut self, number: u32, step: u32) {
+    fn insert(&mut self, number: u32, step: u32) {
         let count = self.next.len().max(number as usize + 1);
-        self.next.resize(count, NONE);
+        self.next.resize(count, END_OF_LIST);
         self.next[number as usize] = std::mem::replace(&mut self.first[step as usize], number);
     }
 
-    /// Takes a stay away; the work for that.
-    fn take(&mut self, number: u32, step: u32) -> u64 {
-        let (mut before, mut one, mut work) = (None, self.first[step as usize], 1);
-        while one != number {
+    /// Removes an interval and returns the work.
+    fn remove(&mut self, number: u32, step: u32) -> u64 {
+        let (mut before, mut current, mut work) = (None, self.first[step as usize], 1);
+        while current != number {
             work += 1;
-            before = Some(one);
-            one = self.next[one as usize];
+            before = Some(current);
+            current = self.next[current as usize];
         }
-        let next = self.next[one as usize];
+        let next = self.next[current as usize];
         match before {
             None => self.first[step as usize] = next,
             Some(before) => self.next[before as usize] = next,
@@ -130,30 +130,30 @@ impl Starts {
         work
     }
 
-    /// Stays that start at steps `from..end`.
+    /// Intervals that start at steps `from..end`.
     fn within(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
-        let is_one = |&number: &u32| number != NONE;
-        let next = move |&number: &u32| Some(self.next[number as usize]).filter(is_one);
-        let lists = self.first[from as usize..end as usize].iter().copied().filter(is_one);
+        let is_interval = |&number: &u32| number != END_OF_LIST;
+        let next = move |&number: &u32| Some(self.next[number as usize]).filter(is_interval);
+        let lists = self.first[from as usize..end as usize].iter().copied().filter(is_interval);
         lists.flat_map(move |first| std::iter::successors(Some(first), next))
     }
 }
 
-impl Shelf {
+impl PoolOccupancy {
     pub(crate) fn new(steps: u32, bytes: u64, alignment: u64) -> Self {
         Self {
             bytes,
             alignment,
-            there: Cover::new(steps),
-            starts: Starts::new(steps),
-            stays: Vec::new(),
+            present: CoveringIntervals::new(steps),
+            starts: StartingIntervals::new(steps),
+            intervals: Vec::new(),
             unused: Vec::new(),
             taken: Vec::new(),
             work: Cell::new(0),
         }
     }
 
-    /// Steps of inner loops since it was made.
+    /// Inner-loop steps since creation.
     pub(crate) fn work(&self) -> u64 {
         self.work.get()
     }
@@ -162,51 +162,51 @@ impl Shelf {
         self.work.set(self.work.get() + steps);
     }
 
-    /// Puts a stay of so many bytes where it says; its number.
+    /// Inserts an interval of `size` bytes at its offset, which must be free, and returns its number.
     ///
     /// O(log steps).
-    pub(crate) fn put(&mut self, laid: Laid, size: u64) -> u32 {
-        let number = self.unused.pop().unwrap_or(self.stays.len() as u32);
-        match self.stays.get_mut(number as usize) {
-            Some(stay) => *stay = (laid, size),
-            None => self.stays.push((laid, size)),
+    pub(crate) fn insert(&mut self, placed: PlacedInterval, size: u64) -> u32 {
+        let number = self.unused.pop().unwrap_or(self.intervals.len() as u32);
+        match self.intervals.get_mut(number as usize) {
+            Some(interval) => *interval = (placed, size),
+            None => self.intervals.push((placed, size)),
         }
-        let presence = laid.presence;
-        let work = self.there.put(number, presence);
-        self.starts.put(number, presence.from);
+        let interval = placed.interval;
+        let work = self.present.insert(number, interval);
+        self.starts.insert(number, interval.from);
         self.spend(work);
         number
     }
 
-    /// Takes a stay away.
-    ///
-    /// O(log steps) sets of stays that cover the same steps.
-    pub(crate) fn take(&mut self, number: u32) -> Laid {
-        let laid = self.stays[number as usize].0;
-        let work = self.there.take(number, laid.presence) + self.starts.take(number, laid.presence.from);
+    /// Removes an interval. Searches O(log steps) lists of intervals that cover the same steps.
+    pub(crate) fn remove(&mut self, number: u32) -> PlacedInterval {
+        let placed = self.intervals[number as usize].0;
+        let work =
+            self.present.remove(number, placed.interval) + self.starts.remove(number, placed.interval.from);
         self.spend(work);
         self.unused.push(number);
-        laid
+        placed
     }
 
-    /// A stay by its number.
-    pub(crate) fn stay(&self, number: u32) -> Laid {
-        self.stays[number as usize].0
+    /// The interval of a number.
+    pub(crate) fn interval(&self, number: u32) -> PlacedInterval {
+        self.intervals[number as usize].0
     }
 
-    /// An offset in the smallest hole that takes so many bytes at steps `from..end`, if there is
-    /// one: what lasts at its lower end, what goes soon at its upper, so that holes grow together.
+    /// Best fit: an offset in the smallest hole of `size` bytes at steps `from..end`, if there is a hole.
+    /// Long intervals go to the lower end of the hole and short ones to the upper end, so that adjacent
+    /// holes merge soon.
     ///
-    /// O(t + k log k) for k stays that are there at these t steps.
-    pub(crate) fn hole(&mut self, (size, alignment): (u64, u64), (from, end): (u32, u32)) -> Option<u64> {
+    /// O(t + k log k) for k intervals that are present at these t steps.
+    pub(crate) fn best_fit(&mut self, (size, alignment): (u64, u64), (from, end): (u32, u32)) -> Option<u64> {
         let alignment = alignment.max(self.alignment);
         let mut taken = std::mem::take(&mut self.taken);
         taken.clear();
-        for number in self.meeting(from, end) {
-            let (laid, size) = self.stays[number as usize];
-            taken.push(([laid.offset, laid.offset + size], 0));
+        for number in self.overlapping(from, end) {
+            let (placed, size) = self.intervals[number as usize];
+            taken.push(([placed.offset, placed.offset + size], 0));
         }
-        self.spend(u64::from(end - from) + SORTED * taken.len() as u64);
+        self.spend(u64::from(end - from) + SORT_WORK * taken.len() as u64);
         sort_keyed(&mut taken);
         let mut best: Option<(u64, u64)> = None;
         let mut top = 0u64;
@@ -224,133 +224,136 @@ impl Shelf {
     }
 }
 
-/// Weights by place, and their sums.
-struct Sums {
-    places: Vec<u64>,
+/// Weights by offset with their prefix sums.
+struct PrefixSums {
+    positions: Vec<u64>,
     sums: Vec<f64>,
 }
 
-impl Sums {
+impl PrefixSums {
     fn new(mut weights: Vec<([u64; 2], u64)>) -> Self {
         sort_keyed(&mut weights);
-        let places = weights.iter().map(|one| one.0[0]).collect();
+        let positions = weights.iter().map(|entry| entry.0[0]).collect();
         let mut sums = vec![0.0];
-        for one in weights {
-            sums.push(sums[sums.len() - 1] + f64::from_bits(one.0[1]));
+        for entry in weights {
+            sums.push(sums[sums.len() - 1] + f64::from_bits(entry.0[1]));
         }
-        Self { places, sums }
+        Self { positions, sums }
     }
 
-    /// Of all before a place.
-    fn below(&self, place: u64) -> f64 {
-        self.sums[self.places.partition_point(|&one| one < place)]
+    /// Sum of the weights at lower offsets.
+    fn below(&self, position: u64) -> f64 {
+        self.sums[self.positions.partition_point(|&entry| entry < position)]
     }
 }
 
-/// Where something could lie if what is in its way went.
+/// An offset and the weight of the intervals that would be displaced there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
+pub(crate) struct EvictionWindow {
     pub(crate) offset: u64,
-    /// What the stays weigh that would have to go.
+    /// Total weight of the displaced intervals.
     pub(crate) weight: f64,
 }
 
-impl Shelf {
-    /// The place for so many bytes at steps `from..end` where what is in the way weighs least, by
-    /// a weight for each item, the lowest of equal ones; none if all is infinite.
+impl PoolOccupancy {
+    /// The offset for `size` bytes at steps `from..end` that displaces the least weight, with a weight for
+    /// each item, and the lowest of equal ones; none if every offset has infinite weight. The sum of
+    /// displaced weights changes only at ends of intervals, so it suffices to try the aligned offsets next
+    /// to them.
     ///
-    /// O(t + k log k) for k stays that are there at these t steps.
-    pub(crate) fn window(
+    /// O(t + k log k) for k intervals that are present at these t steps.
+    pub(crate) fn cheapest_window(
         &self,
         (size, alignment): (u64, u64),
         (from, end): (u32, u32),
         weight: impl Fn(usize) -> f64,
-    ) -> Option<Window> {
+    ) -> Option<EvictionWindow> {
         let alignment = alignment.max(self.alignment);
         let highest = self.bytes.checked_sub(size)? / alignment * alignment;
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
-        let mut places = vec![0, highest];
-        for number in self.meeting(from, end) {
-            let (laid, own) = self.stays[number as usize];
-            let weight = weight(laid.item);
-            starts.push(([laid.offset, weight.to_bits()], 0));
-            ends.push(([laid.offset + own, weight.to_bits()], 0));
-            places.push((laid.offset + own).next_multiple_of(alignment));
-            places.push(laid.offset.saturating_sub(size) / alignment * alignment);
+        let mut positions = vec![0, highest];
+        for number in self.overlapping(from, end) {
+            let (placed, placed_size) = self.intervals[number as usize];
+            let weight = weight(placed.item);
+            starts.push(([placed.offset, weight.to_bits()], 0));
+            ends.push(([placed.offset + placed_size, weight.to_bits()], 0));
+            positions.push((placed.offset + placed_size).next_multiple_of(alignment));
+            positions.push(placed.offset.saturating_sub(size) / alignment * alignment);
         }
-        self.spend(u64::from(end - from) + 2 * SORTED * starts.len() as u64);
-        let [starts, ends] = [Sums::new(starts), Sums::new(ends)];
-        let mut best: Option<Window> = None;
-        for offset in places.into_iter().filter(|&place| place <= highest) {
+        self.spend(u64::from(end - from) + 2 * SORT_WORK * starts.len() as u64);
+        let [starts, ends] = [PrefixSums::new(starts), PrefixSums::new(ends)];
+        let mut best: Option<EvictionWindow> = None;
+        for offset in positions.into_iter().filter(|&offset| offset <= highest) {
             let weight = starts.below(offset + size) - ends.below(offset + 1);
-            let is_better = |best: Window| (weight, offset) < (best.weight, best.offset);
+            let is_better = |best: EvictionWindow| (weight, offset) < (best.weight, best.offset);
             if weight < f64::INFINITY && best.is_none_or(is_better) {
-                best = Some(Window { offset, weight });
+                best = Some(EvictionWindow { offset, weight });
             }
         }
         best
     }
 
-    /// Numbers of stays that are there at steps `from..end`.
-    fn meeting(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
-        self.there.at(from).chain(self.starts.within(from + 1, end))
+    /// Numbers of the intervals that are present at steps `from..end`.
+    fn overlapping(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
+        self.present.at(from).chain(self.starts.within(from + 1, end))
     }
 
-    /// Items whose stays meet these bytes at steps `from..end`.
+    /// Items whose intervals overlap these bytes at steps `from..end`.
     pub(crate) fn items_in(
         &self,
         (offset, size): (u64, u64),
         (from, end): (u32, u32),
     ) -> impl Iterator<Item = usize> + '_ {
-        let is_in =
-            move |(laid, own): &(Laid, u64)| laid.offset < offset + size && offset < laid.offset + own;
-        self.meeting(from, end)
-            .map(|number| self.stays[number as usize])
-            .filter(is_in)
-            .map(|stay| stay.0.item)
+        let overlaps = move |(placed, placed_size): &(PlacedInterval, u64)| {
+            placed.offset < offset + size && offset < placed.offset + placed_size
+        };
+        self.overlapping(from, end)
+            .map(|number| self.intervals[number as usize])
+            .filter(overlaps)
+            .map(|interval| interval.0.item)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Shelf;
-    use crate::placement::pack::Laid;
-    use crate::placement::way::Presence;
+    use super::PoolOccupancy;
+    use crate::placement::pack::PlacedInterval;
+    use crate::placement::way::ResidencyInterval;
     use crate::support::random::Random;
 
     #[test]
     fn what_lies_in_holes_is_apart_and_holes_are_found_if_there_are_any() {
         let mut random = Random::new(5);
         let (steps, bytes) = (20, 32);
-        let mut shelf = Shelf::new(steps, bytes, 2);
-        let mut known: Vec<(u32, Laid, u64)> = Vec::new();
+        let mut occupancy = PoolOccupancy::new(steps, bytes, 2);
+        let mut all_placed: Vec<(u32, PlacedInterval, u64)> = Vec::new();
         let (mut full, mut put) = (0, 0);
         for item in 0..2000 {
-            if known.len() > 12 || (!known.is_empty() && random.below(3) == 0) {
-                let (number, laid, _) = known.swap_remove(random.below(known.len()));
-                assert_eq!(shelf.take(number).offset, laid.offset);
+            if all_placed.len() > 12 || (!all_placed.is_empty() && random.below(3) == 0) {
+                let (number, placed, _) = all_placed.swap_remove(random.below(all_placed.len()));
+                assert_eq!(occupancy.remove(number).offset, placed.offset);
             }
             let from = random.below(steps as usize) as u32;
             let end = from + 1 + random.below((steps - from) as usize) as u32;
             let (size, alignment) = (1 + random.below(9) as u64, 1 << random.below(3));
             let is_free = |offset: u64| {
                 offset + size <= bytes
-                    && known.iter().all(|(_, laid, own)| {
-                        let apart = laid.presence.end <= from || end <= laid.presence.from;
-                        apart || laid.offset + own <= offset || offset + size <= laid.offset
+                    && all_placed.iter().all(|(_, placed, placed_size)| {
+                        let apart = placed.interval.end <= from || end <= placed.interval.from;
+                        apart || placed.offset + placed_size <= offset || offset + size <= placed.offset
                     })
             };
             let step = alignment.max(2);
             let any = (0..bytes).step_by(step as usize).any(is_free);
-            let found = shelf.hole((size, alignment), (from, end));
+            let found = occupancy.best_fit((size, alignment), (from, end));
             assert_eq!(found.is_some(), any);
             let Some(offset) = found else {
                 full += 1;
                 continue;
             };
             assert!(is_free(offset) && offset % step == 0);
-            let laid = Laid { item, presence: Presence { pool: 0, from, end }, offset };
-            known.push((shelf.put(laid, size), laid, size));
+            let placed = PlacedInterval { item, interval: ResidencyInterval { pool: 0, from, end }, offset };
+            all_placed.push((occupancy.insert(placed, size), placed, size));
             put += 1;
         }
         assert!(full > 100 && put > 100, "{full} {put}");

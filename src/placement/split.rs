@@ -1,343 +1,404 @@
-//! Where some items may be on chip throughout: how much of the pool those get, and how much
-//! is left for what comes and goes.
+//! The exact optimum by load: the split of a pool between resident items and all others.
+//!
+//! Resident items occupy the same bytes at every step, so they interact with the others only through the
+//! bytes that they leave. If `b` bytes remain for the others, the best cost is `sweep(b)`, the optimum of
+//! the others within `b` bytes, less `saved(capacity - b)`, the knapsack optimum of the resident items
+//! ([`ResidentItems`]). Both are expensive, so the search branches on intervals of `b` instead of single
+//! values.
+//!
+//! For an interval `[min, max]`, `sweep(max)` and `saved(capacity - min)` bound all its values from below,
+//! since more bytes never cost more. The dual prices give a cheaper bound of the same kind. Intervals are
+//! taken in order of their bound; one is split while the difference in resident savings dominates its gap,
+//! then it is swept at its maximum. If the optimum there needs only `peak` bytes, it is optimal for all
+//! values from `peak` to the maximum as well, and only `[min, peak - 1]` remains. An interval is pruned if
+//! its bound does not improve on the incumbent. If the beam width cut the sweep, it is repeated with four
+//! times the width, up to the limit; after that its bound limits the result.
+//!
+//! With several pools on chip there are no resident knapsacks, and one sweep decides all items.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::dual::Relaxed;
-use super::instance::{Instance, MOST_POOLS};
+use super::dual::LagrangianRelaxation;
+use super::instance::{Instance, MAX_POOLS};
 use super::path::Prices;
-use super::residents::{Best, Residents};
-use super::state::State;
-use super::sweep::{Question, Swept, sweep};
-use super::way::Trip;
+use super::residents::{KnapsackBound, ResidentItems};
+use super::state::PlacementState;
+use super::sweep::{SweepProblem, SweepSolution, sweep};
+use super::way::ResidencyPath;
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::sort_by_keys;
 
-/// Items that are on chip throughout or at home and have no other choice, and all others
-/// that have one.
-pub(crate) struct Split {
-    pub(crate) residents: Residents,
+/// The partition of the items for the exact search: the resident knapsack, the items that the sweep
+/// decides, and constants.
+pub(crate) struct ItemSplit {
+    pub(crate) resident: ResidentItems,
     pub(crate) others: Vec<usize>,
-    /// What all items cost that have no choice, and the residents at home.
+    /// Cost in the backing store of the items without a choice, of the resident candidates and of the minor
+    /// items.
     pub(crate) fixed: u64,
-    /// Residents that come and go instead may cost so much less, and what is at home, all together.
+    /// Upper bound on the cost that the restrictions on minor items can hide: the bound of the search is
+    /// lowered by it.
     pub(crate) slack: u64,
-    /// So many others are at home, for how little they cost.
-    pub(crate) small: usize,
+    /// Number of minor items that stay in the backing store.
+    pub(crate) minor: usize,
 }
 
-/// Items that cost little to be without, all together no more than one in so many of what could
-/// be saved, are not looked at one by one, if there are more than a few: those that could be
-/// residents as well are nothing else, and those with several reads are at home.
-const SLACK: u64 = 5000;
-const FEW: usize = 6;
-/// So many accesses are several: fewer are soon over.
-const SEVERAL: usize = 3;
+/// Minor items are excluded from the sweep if their savings together are at most this fraction (1 / 5000)
+/// of all possible savings. Minor items that may be resident become resident candidates only; minor items
+/// with several accesses stay in the backing store. The candidates with the largest savings are always
+/// swept.
+const MINOR_SHARE: u64 = 5000;
+const EXACT_CANDIDATES: usize = 6;
+/// Items with fewer accesses are cheap for the sweep: they occupy a slot for a short time.
+const MIN_ACCESSES: usize = 3;
 
-/// What becomes of items that cost little to be without, and could be no residents.
+/// Treatment of minor items that cannot be resident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Small {
-    /// They are looked at as all others are.
-    Others,
-    AtHome,
+pub(crate) enum MinorItems {
+    /// The sweep decides them.
+    Exact,
+    BackingStore,
 }
 
-impl Split {
-    /// With several pools on chip there are no residents: each is one of the others.
-    pub(crate) fn new(instance: &Instance, at_home: &[u64], chain_least: &[u64], small: Small) -> Self {
-        let home = instance.home();
-        let (mut residents, mut others, mut fixed) = (Vec::new(), Vec::new(), 0);
-        let resident = |item: usize| (instance.taken(item, 0), at_home[item] - instance.least[item], item);
-        for (item, one) in instance.items.iter().enumerate() {
-            if !instance.has_choice(item, at_home[item]) {
-                fixed += at_home[item];
-            } else if home == 1 && one.whole > 0 && chain_least[item] == at_home[item] {
-                residents.push(resident(item));
-                fixed += at_home[item];
+impl ItemSplit {
+    /// `transient_costs` holds the least cost of each item without residency. With several pools on chip,
+    /// every item with a choice goes to the sweep.
+    pub(crate) fn new(
+        instance: &Instance,
+        store_costs: &[u64],
+        transient_costs: &[u64],
+        minor: MinorItems,
+    ) -> Self {
+        let store = instance.store();
+        let (mut resident, mut others, mut fixed) = (Vec::new(), Vec::new(), 0);
+        let knapsack_entry =
+            |item: usize| (instance.padded_size(item, 0), store_costs[item] - instance.min_costs[item], item);
+        for (item, data) in instance.items.iter().enumerate() {
+            if !instance.has_choice(item, store_costs[item]) {
+                fixed += store_costs[item];
+            } else if store == 1 && data.resident_pools > 0 && transient_costs[item] == store_costs[item] {
+                resident.push(knapsack_entry(item));
+                fixed += store_costs[item];
             } else {
                 others.push(item);
             }
         }
-        let loss = |item: usize| at_home[item] - chain_least[item];
-        let is_long = |item: usize| {
-            let one = &instance.items[item];
-            let is_home = usize::from(one.start) == home && usize::from(one.finish) == home;
-            one.whole == 0 && one.accesses().len() >= SEVERAL && is_home
+        let max_saving = |item: usize| store_costs[item] - transient_costs[item];
+        let is_transient = |item: usize| {
+            let data = &instance.items[item];
+            let in_store = usize::from(data.start) == store && usize::from(data.finish) == store;
+            data.resident_pools == 0 && data.accesses().len() >= MIN_ACCESSES && in_store
         };
-        let is_resident = |item: usize| home == 1 && instance.items[item].whole > 0;
-        let most = (at_home.iter().sum::<u64>() - instance.least.iter().sum::<u64>()) / SLACK;
+        let may_be_resident = |item: usize| store == 1 && instance.items[item].resident_pools > 0;
+        let max_slack =
+            (store_costs.iter().sum::<u64>() - instance.min_costs.iter().sum::<u64>()) / MINOR_SHARE;
         let mut slack = 0;
-        let mut leave = |is_meant: &dyn Fn(usize) -> bool| {
-            let mut some: Vec<usize> = others.iter().copied().filter(|&item| is_meant(item)).collect();
-            sort_by_keys(&mut some, |&item| [loss(item), item as u64]);
-            some.truncate(some.len().saturating_sub(FEW));
-            some.retain(|&item| {
-                let is_little = slack + loss(item) <= most;
-                slack += if is_little { loss(item) } else { 0 };
-                is_little
+        let mut take_minor = |is_candidate: &dyn Fn(usize) -> bool| {
+            let mut selected: Vec<usize> =
+                others.iter().copied().filter(|&item| is_candidate(item)).collect();
+            sort_by_keys(&mut selected, |&item| [max_saving(item), item as u64]);
+            selected.truncate(selected.len().saturating_sub(EXACT_CANDIDATES));
+            selected.retain(|&item| {
+                let is_minor = slack + max_saving(item) <= max_slack;
+                slack += if is_minor { max_saving(item) } else { 0 };
+                is_minor
             });
-            fixed += some.iter().map(|&item| at_home[item]).sum::<u64>();
-            let mut is_left = vec![false; instance.items.len()];
-            for &item in &some {
-                is_left[item] = true;
+            fixed += selected.iter().map(|&item| store_costs[item]).sum::<u64>();
+            let mut is_selected = vec![false; instance.items.len()];
+            for &item in &selected {
+                is_selected[item] = true;
             }
-            others.retain(|&item| !is_left[item]);
-            some
+            others.retain(|&item| !is_selected[item]);
+            selected
         };
-        residents.extend(leave(&is_resident).into_iter().map(resident));
-        let small = if small == Small::AtHome { leave(&is_long).len() } else { 0 };
-        Self { residents: Residents::new(residents), others, fixed, slack, small }
+        resident.extend(take_minor(&may_be_resident).into_iter().map(knapsack_entry));
+        let minor = if minor == MinorItems::BackingStore { take_minor(&is_transient).len() } else { 0 };
+        Self { resident: ResidentItems::new(resident), others, fixed, slack, minor }
     }
 }
 
-/// The least cost by load that is below what is known, if it is found, and what none is below.
-/// What stopped it is beside that.
-pub(crate) fn least_by_load(
+/// The cheapest assignment that fits by load and costs less than `upper_bound`, if it is found, a lower
+/// bound, and the reason to stop.
+pub(crate) fn optimum_by_load(
     instance: &Instance,
     rates: &[f64],
-    (known, small): (f64, Small),
+    (upper_bound, minor): (f64, MinorItems),
     meter: &mut Meter<'_>,
-) -> (Outcome, Result<(), Stop>) {
-    let ways = State::at_home(instance);
-    let cost = |item| Trip { instance, item, way: &ways[instance.cells_of(item)] }.cost();
-    let at_home: Vec<u64> = (0..instance.items.len()).map(cost).collect();
-    let free = Prices::none(instance.home(), instance.steps);
-    let split = Split::new(instance, &at_home, &super::least_of_passing(instance, &free), small);
-    let tolerance = super::tolerance(at_home.iter().map(|&cost| cost as f64).sum());
-    let (found, result) = if instance.home() == 1 {
-        let mut relaxed = Relaxed::new(instance, &at_home);
-        relaxed.evaluate(rates);
-        let priced = split.others.iter().map(|&item| relaxed.costs[item]).sum();
+) -> (LoadOptimum, Result<(), Stop>) {
+    let paths = PlacementState::all_in_store(instance);
+    let cost = |item| ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.cost();
+    let store_costs: Vec<u64> = (0..instance.items.len()).map(cost).collect();
+    let free = Prices::none(instance.store(), instance.steps);
+    let split = ItemSplit::new(instance, &store_costs, &super::min_transient_costs(instance, &free), minor);
+    let tolerance = super::tolerance(store_costs.iter().map(|&cost| cost as f64).sum());
+    let (result, outcome) = if instance.store() == 1 {
+        let mut relaxation = LagrangianRelaxation::new(instance, &store_costs);
+        relaxation.evaluate(rates);
+        let priced_cost = split.others.iter().map(|&item| relaxation.costs[item]).sum();
         let (split, saved) = (&split, RefCell::default());
-        Sharing { instance, split, rates, priced, widths: WIDTHS, known, tolerance, saved }.search(meter)
+        CapacityPartition {
+            instance,
+            split,
+            rates,
+            priced_cost,
+            beam_widths: BEAM_WIDTHS,
+            upper_bound,
+            tolerance,
+            saved,
+        }
+        .search(meter)
     } else {
-        all(instance, &split, rates, (known, tolerance, WIDTHS.1), meter)
+        sweep_all(instance, &split, rates, (upper_bound, tolerance, BEAM_WIDTHS.1), meter)
     };
-    let best = found.best.map(|(cost, others, residents)| {
-        let mut ways = ways;
+    let best = result.best.map(|(cost, others, resident)| {
+        let mut paths = paths;
         let mut from = 0;
         for &item in &split.others {
-            let cells = instance.cells_of(item);
-            let count = cells.len();
-            ways[cells].copy_from_slice(&others[from..from + count]);
+            let points = instance.points_of(item);
+            let count = points.len();
+            paths[points].copy_from_slice(&others[from..from + count]);
             from += count;
         }
-        for item in residents {
-            ways[instance.cells_of(item)].fill(0);
+        for item in resident {
+            paths[instance.points_of(item)].fill(0);
         }
-        (cost, ways)
+        (cost, paths)
     });
-    (Outcome { bound: found.bound - split.slack as f64 - tolerance, best }, result)
+    (LoadOptimum { bound: result.bound - split.slack as f64 - tolerance, best }, outcome)
 }
 
-/// States of a step, at first and at most.
-pub(super) const WIDTHS: (usize, usize) = (500, 16_000);
+/// Initial and maximum number of states that the sweep keeps.
+pub(super) const BEAM_WIDTHS: (usize, usize) = (500, 16_000);
 
-/// What is known of all ways.
-pub(crate) struct Outcome {
-    /// Nothing costs less.
+/// Result of the exact search by load.
+pub(crate) struct LoadOptimum {
+    /// Lower bound on the cost of all assignments that fit by load.
     pub(crate) bound: f64,
-    /// The best below what was known: what it costs, and its ways.
+    /// Cost and paths of the best assignment below the upper bound.
     pub(crate) best: Option<(u64, Vec<u8>)>,
 }
 
-/// What is known of all ways to share a pool.
-struct Shares {
-    /// Nothing costs less.
+/// Result over all partitions of the pool.
+struct PartitionResult {
+    /// Lower bound on the cost.
     bound: f64,
-    /// The best below what was known: cost, the others' ways, the residents.
+    /// The best solution below the upper bound: cost, paths of the swept items and resident items.
     best: Option<(u64, Vec<u8>, Vec<usize>)>,
 }
 
-/// Bytes for what comes and goes, from `least` to `most`, what no such cost less than, and
-/// how many states a step may have.
+/// Numbers of bytes for the swept items, from `min_bytes` to `max_bytes`, with a lower bound on the cost of
+/// all of them and the beam width of the next sweep.
 #[derive(Clone, Copy, Debug)]
-struct Interval {
-    least: u64,
-    most: u64,
+struct CapacityInterval {
+    min_bytes: u64,
+    max_bytes: u64,
     bound: f64,
     width: usize,
 }
 
-struct Sharing<'a> {
+/// Search over the bytes of the swept items.
+struct CapacityPartition<'a> {
     instance: &'a Instance,
-    split: &'a Split,
-    /// By pool and step.
+    split: &'a ItemSplit,
+    /// Dual prices by pool and step.
     rates: &'a [f64],
-    /// The least that the others cost at these rates, without the rates' sum.
-    priced: f64,
-    /// States of a step, at first and at most.
-    widths: (usize, usize),
-    /// What is known to be possible.
-    known: f64,
-    /// Numbers this far apart may be the same.
+    /// Sum of the least costs of the swept items at these prices, without the price of the capacity.
+    priced_cost: f64,
+    /// Initial and maximum beam width.
+    beam_widths: (usize, usize),
+    /// Cost of the incumbent, or the cutoff.
+    upper_bound: f64,
+    /// Rounding error of costs.
     tolerance: f64,
-    /// What residents save at most, by bytes that are not for them.
+    /// Cache of [`max_saved`](Self::max_saved).
     saved: RefCell<BTreeMap<u64, u64>>,
 }
 
-impl Sharing<'_> {
-    /// Looks at all ways to share the pool, the most promising first. What stopped it is
-    /// beside what was found.
-    fn search(&self, meter: &mut Meter<'_>) -> (Shares, Result<(), Stop>) {
-        let capacity = self.instance.rooms[0].capacity;
+impl CapacityPartition<'_> {
+    /// Branches on intervals of bytes, the lowest bound first. Returns the result so far with the reason to
+    /// stop.
+    fn search(&self, meter: &mut Meter<'_>) -> (PartitionResult, Result<(), Stop>) {
+        let capacity = self.instance.pools[0].capacity;
         let fixed = self.split.fixed as f64;
-        let mut known = self.known;
+        let mut upper_bound = self.upper_bound;
         let mut best = None;
-        let width = self.widths.0;
-        let mut open =
-            vec![Interval { least: 0, most: capacity, bound: self.least_cost(0, capacity), width }];
-        // With so many bytes, the others do not cost less.
-        let mut facts: Vec<(u64, f64)> = Vec::new();
-        // What intervals cost that were given up.
-        let mut given_up = f64::INFINITY;
-        while let Some(place) = lowest(&open) {
-            let steps = self.split.residents.take_steps();
+        let width = self.beam_widths.0;
+        let mut open = vec![CapacityInterval {
+            min_bytes: 0,
+            max_bytes: capacity,
+            bound: self.least_cost(0, capacity),
+            width,
+        }];
+        // Lower bounds on the cost of the swept items within a number of bytes. A bound also holds for
+        // fewer bytes.
+        let mut load_bounds: Vec<(u64, f64)> = Vec::new();
+        // Lowest bound of the intervals that were given up.
+        let mut undecided = f64::INFINITY;
+        while let Some(index) = lowest(&open) {
+            let steps = self.split.resident.take_steps();
             if let Err(stop) = meter.spend_on(steps / 128, 4 * steps) {
-                let left = open.iter().map(|one| one.bound).fold(given_up, f64::min);
-                return (Shares { bound: left.min(known), best }, Err(stop));
+                let left = open.iter().map(|interval| interval.bound).fold(undecided, f64::min);
+                return (PartitionResult { bound: left.min(upper_bound), best }, Err(stop));
             }
-            let Interval { least, most, bound, width } = open.swap_remove(place);
-            let enough = known - 1.0 + self.tolerance;
-            if bound > enough.min(given_up) {
-                open.push(Interval { least, most, bound, width });
+            let CapacityInterval { min_bytes, max_bytes, bound, width } = open.swap_remove(index);
+            let improving = upper_bound - 1.0 + self.tolerance;
+            if bound > improving.min(undecided) {
+                open.push(CapacityInterval { min_bytes, max_bytes, bound, width });
                 break;
             }
-            let most_saved = self.saved(least);
-            let fact = facts.iter().filter(|fact| fact.0 >= most).map(|fact| fact.1).fold(0.0, f64::max);
-            let bound = bound.max(fact + fixed - most_saved);
-            if bound > enough {
+            let max_saved = self.max_saved(min_bytes);
+            let load_bound = load_bounds
+                .iter()
+                .filter(|load_bound| load_bound.0 >= max_bytes)
+                .map(|load_bound| load_bound.1)
+                .fold(0.0, f64::max);
+            // A sweep with more bytes bounds this interval as well.
+            let bound = bound.max(load_bound + fixed - max_saved);
+            if bound > improving {
                 continue;
             }
-            if most_saved - self.saved(most) > f64::max((known - bound) / 8.0, 1e-4 * known).max(1.0)
-                && least < most
+            // A sweep at the maximum says little about the minimum while the resident savings differ by a
+            // large part of the gap: halve the interval first.
+            if max_saved - self.max_saved(max_bytes)
+                > f64::max((upper_bound - bound) / 8.0, 1e-4 * upper_bound).max(1.0)
+                && min_bytes < max_bytes
             {
-                let middle = least + (most - least) / 2;
-                for (least, most) in [(least, middle), (middle + 1, most)] {
-                    let bound = self.least_cost(least, most).max(bound);
-                    open.push(Interval { least, most, bound, width });
+                let middle = min_bytes + (max_bytes - min_bytes) / 2;
+                for (min_bytes, max_bytes) in [(min_bytes, middle), (middle + 1, max_bytes)] {
+                    let bound = self.least_cost(min_bytes, max_bytes).max(bound);
+                    open.push(CapacityInterval { min_bytes, max_bytes, bound, width });
                 }
                 continue;
             }
-            // Cheaper than that, the others would help.
-            let below = enough - fixed + most_saved;
+            // Swept items of this cost or more cannot improve on the incumbent, whatever the resident items
+            // save.
+            let cutoff = improving - fixed + max_saved;
             let (instance, items, rates) = (self.instance, &self.split.others, self.rates);
-            let question = Question { instance, items, capacities: &[most], rates, below, width };
-            let answer = match sweep(&question, meter) {
+            let problem = SweepProblem { instance, items, capacities: &[max_bytes], rates, cutoff, width };
+            let answer = match sweep(&problem, meter) {
                 Ok(answer) => answer,
                 Err(stop) => {
-                    let left = open.iter().map(|one| one.bound).fold(given_up.min(bound), f64::min);
-                    return (Shares { bound: left.min(known), best }, Err(stop));
+                    let left =
+                        open.iter().map(|interval| interval.bound).fold(undecided.min(bound), f64::min);
+                    return (PartitionResult { bound: left.min(upper_bound), best }, Err(stop));
                 }
             };
-            facts.push((most, answer.bound));
-            let own = answer.bound + fixed;
-            let mut is_whole = answer.bound >= below;
-            let mut next = least;
-            if let Some(Swept { cost, ways, peaks }) = answer.best {
-                // From the fullest step up to all, it is the same.
+            load_bounds.push((max_bytes, answer.bound));
+            let total_bound = answer.bound + fixed;
+            let mut is_exhaustive = answer.bound >= cutoff;
+            let mut next = min_bytes;
+            if let Some(SweepSolution { cost, paths, peaks }) = answer.best {
+                // With any number of bytes from the peak of the optimum to the maximum, the optimum is the
+                // same.
                 let peak = peaks[0];
-                let Best { saved, most: most_here, items } = self.split.residents.best(capacity - peak);
-                let proven = saved == most_here;
+                let KnapsackBound { saved, bound: knapsack_bound, items } =
+                    self.split.resident.best(capacity - peak);
+                let proven = saved == knapsack_bound;
                 let total = (cost + fixed).round() - saved as f64;
-                if total < known - 0.5 {
-                    known = total;
-                    best = Some((total as u64, ways, items));
+                if total < upper_bound - 0.5 {
+                    upper_bound = total;
+                    best = Some((total as u64, paths, items));
                 }
-                is_whole = answer.bound >= cost - self.tolerance;
-                next = peak.max(least);
-                if is_whole && !proven {
-                    given_up = given_up.min((own - self.saved(next)).max(bound));
+                is_exhaustive = answer.bound >= cost - self.tolerance;
+                next = peak.max(min_bytes);
+                // The sweep is solved, but the knapsack beside it is not.
+                if is_exhaustive && !proven {
+                    undecided = undecided.min((total_bound - self.max_saved(next)).max(bound));
                 }
-                if next > least {
-                    let bound = bound.max(own - most_saved);
-                    open.push(Interval { least, most: next - 1, bound, width });
+                if next > min_bytes {
+                    let bound = bound.max(total_bound - max_saved);
+                    open.push(CapacityInterval { min_bytes, max_bytes: next - 1, bound, width });
                 }
-            } else if is_whole {
+            } else if is_exhaustive {
                 continue;
             }
-            if !is_whole {
-                let bound = bound.max(own - self.saved(next));
-                if width < self.widths.1 {
-                    open.push(Interval { least: next, most, bound, width: 4 * width });
+            if !is_exhaustive {
+                let bound = bound.max(total_bound - self.max_saved(next));
+                if width < self.beam_widths.1 {
+                    open.push(CapacityInterval { min_bytes: next, max_bytes, bound, width: 4 * width });
                 } else {
-                    given_up = given_up.min(bound);
+                    undecided = undecided.min(bound);
                 }
             }
         }
-        let left = open.iter().map(|one| one.bound).fold(given_up, f64::min);
-        (Shares { bound: left.min(known), best }, Ok(()))
+        let left = open.iter().map(|interval| interval.bound).fold(undecided, f64::min);
+        (PartitionResult { bound: left.min(upper_bound), best }, Ok(()))
     }
 
-    /// What residents save at most if so many bytes are not for them.
-    fn saved(&self, bytes: u64) -> f64 {
-        let room = self.instance.rooms[0].capacity - bytes;
-        let known = self.saved.borrow().get(&bytes).copied();
-        let most = known.unwrap_or_else(|| self.split.residents.best(room).most);
-        self.saved.borrow_mut().insert(bytes, most);
-        most as f64
+    /// Upper bound on the savings of resident items if `bytes` bytes are not for them.
+    fn max_saved(&self, bytes: u64) -> f64 {
+        let capacity = self.instance.pools[0].capacity - bytes;
+        let cached = self.saved.borrow().get(&bytes).copied();
+        let bound = cached.unwrap_or_else(|| self.split.resident.best(capacity).bound);
+        self.saved.borrow_mut().insert(bytes, bound);
+        bound as f64
     }
 
-    /// The same, parts of residents allowed: concave in the bytes.
-    fn saved_by_parts(&self, bytes: u64) -> f64 {
-        self.split.residents.most(self.instance.rooms[0].capacity - bytes)
+    /// The linear relaxation of the same, which is concave in the bytes.
+    fn fractional_saving(&self, bytes: u64) -> f64 {
+        self.split.resident.fractional_bound(self.instance.pools[0].capacity - bytes)
     }
 
-    /// With `least..=most` bytes for what comes and goes, nothing costs less: by the prices.
-    fn least_cost(&self, least: u64, most: u64) -> f64 {
+    /// Lower bound on the cost with `min_bytes..=max_bytes` bytes for the swept items, from the dual
+    /// prices.
+    fn least_cost(&self, min_bytes: u64, max_bytes: u64) -> f64 {
         let sum: f64 = self.rates.iter().sum();
         let at = |bytes: u64| {
-            self.split.fixed as f64 + self.priced - sum * bytes as f64 - self.saved_by_parts(bytes)
+            self.split.fixed as f64 + self.priced_cost - sum * bytes as f64 - self.fractional_saving(bytes)
         };
-        // Convex in the bytes.
-        let (mut from, mut end) = (least, most);
+        // A sum of convex functions of the bytes, so ternary search finds its minimum.
+        let (mut from, mut end) = (min_bytes, max_bytes);
         while end - from > 2 {
             let third = (end - from) / 3;
             let (low, high) = (from + third, end - third);
             if at(low) <= at(high) { end = high } else { from = low }
         }
         let by_parts = (from..=end).map(at).fold(f64::INFINITY, f64::min);
-        let whole = self.split.fixed as f64 + self.priced - sum * most as f64 - self.saved(least);
-        by_parts.max(whole) - self.tolerance
+        let resident_pools =
+            self.split.fixed as f64 + self.priced_cost - sum * max_bytes as f64 - self.max_saved(min_bytes);
+        by_parts.max(resident_pools) - self.tolerance
     }
 }
 
-fn lowest(open: &[Interval]) -> Option<usize> {
+/// Index of the interval with the lowest bound.
+fn lowest(open: &[CapacityInterval]) -> Option<usize> {
     let mut best: Option<usize> = None;
-    for (place, one) in open.iter().enumerate() {
-        if best.is_none_or(|best| one.bound < open[best].bound) {
-            best = Some(place);
+    for (index, interval) in open.iter().enumerate() {
+        if best.is_none_or(|best| interval.bound < open[best].bound) {
+            best = Some(index);
         }
     }
     best
 }
 
-/// All others at once, where there are no residents.
-fn all(
+/// One sweep over all items, for several pools on chip.
+fn sweep_all(
     instance: &Instance,
-    split: &Split,
+    split: &ItemSplit,
     rates: &[f64],
-    (known, tolerance, width): (f64, f64, usize),
+    (upper_bound, tolerance, width): (f64, f64, usize),
     meter: &mut Meter<'_>,
-) -> (Shares, Result<(), Stop>) {
-    let mut capacities = [0; MOST_POOLS];
-    for (capacity, room) in capacities.iter_mut().zip(&instance.rooms[..instance.home()]) {
-        *capacity = room.capacity;
+) -> (PartitionResult, Result<(), Stop>) {
+    let mut capacities = [0; MAX_POOLS];
+    for (capacity, spec) in capacities.iter_mut().zip(&instance.pools[..instance.store()]) {
+        *capacity = spec.capacity;
     }
     let fixed = split.fixed as f64;
-    let below = known - 1.0 + tolerance - fixed;
-    let capacities = &capacities[..instance.home()];
-    let question = Question { instance, items: &split.others, capacities, rates, below, width };
-    match sweep(&question, meter) {
+    let cutoff = upper_bound - 1.0 + tolerance - fixed;
+    let capacities = &capacities[..instance.store()];
+    let problem = SweepProblem { instance, items: &split.others, capacities, rates, cutoff, width };
+    match sweep(&problem, meter) {
         Ok(answer) => {
-            let better = |one: Swept| ((one.cost + fixed).round() as u64, one.ways, Vec::new());
-            let best = answer.best.map(better).filter(|best| (best.0 as f64) < known - 0.5);
-            let own = answer.bound + fixed;
-            // What is not below what is known was dropped.
-            let bound = if answer.bound >= below { known } else { own };
-            (Shares { bound: bound.min(known), best }, Ok(()))
+            let better = |solution: SweepSolution| {
+                ((solution.cost + fixed).round() as u64, solution.paths, Vec::new())
+            };
+            let best = answer.best.map(better).filter(|best| (best.0 as f64) < upper_bound - 0.5);
+            let total_bound = answer.bound + fixed;
+            // The sweep prunes states at the cutoff, so it proves nothing above it.
+            let bound = if answer.bound >= cutoff { upper_bound } else { total_bound };
+            (PartitionResult { bound: bound.min(upper_bound), best }, Ok(()))
         }
-        Err(stop) => (Shares { bound: f64::NEG_INFINITY, best: None }, Err(stop)),
+        Err(stop) => (PartitionResult { bound: f64::NEG_INFINITY, best: None }, Err(stop)),
     }
 }

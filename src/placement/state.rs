@@ -1,280 +1,297 @@
-//! A way for every item, and the room that they leave.
+//! Assignment of paths with the free bytes that they leave, and insertion of one item at a time.
 
 use std::ops::Range;
 
 use super::instance::Instance;
-use super::path::{Allowed, Prices, Ways, bits};
-use super::room::Left;
-use super::way::{Presence, Trip};
+use super::path::{AllowedPools, PathFinder, Prices, bits};
+use super::room::FreeBytes;
+use super::way::{ResidencyInterval, ResidencyPath};
 use crate::support::random::Random;
 
-/// Ways of all items, by cell, each of the cost by item.
+/// A path for each item, by point, with its cost.
 #[derive(Clone, Debug)]
-pub(crate) struct Chosen {
-    pub(crate) ways: Vec<u8>,
+pub(crate) struct PathAssignment {
+    pub(crate) paths: Vec<u8>,
     pub(crate) costs: Vec<u64>,
     pub(crate) cost: u64,
 }
 
-/// Ways that fit by load, or are about to.
-pub(crate) struct State<'a> {
+/// An assignment that fits by load while every change goes through [`insert`](Self::insert). Restored paths
+/// and the initial assignment are not checked.
+pub(crate) struct PlacementState<'a> {
     pub(crate) instance: &'a Instance,
-    /// Pools that cells may be in, of all that the instance allows.
-    pub(crate) cells: Vec<u8>,
-    pub(crate) whole: Vec<u8>,
-    pub(crate) chosen: Chosen,
-    left: Vec<Left>,
-    ways: Ways,
-    /// For one item: masks, and a way.
+    /// Masks of allowed pools by point, a subset of those of the instance: searches forbid some
+    /// temporarily.
+    pub(crate) point_pools: Vec<u8>,
+    pub(crate) resident_pools: Vec<u8>,
+    pub(crate) assignment: PathAssignment,
+    free_bytes: Vec<FreeBytes>,
+    finder: PathFinder,
+    /// The candidate path of one item, and the pools with enough free bytes for it.
     mask: Vec<u8>,
     arrivals: Vec<u8>,
-    way: Vec<u8>,
+    path: Vec<u8>,
 }
 
-impl<'a> State<'a> {
-    /// All at home, but for what must be elsewhere.
+impl<'a> PlacementState<'a> {
+    /// All items in the backing store, except where a point is fixed to another pool.
     pub(crate) fn new(instance: &'a Instance) -> Self {
-        let left = instance.rooms.iter().map(|room| Left::new(instance.steps, room.capacity));
+        let free_bytes = instance.pools.iter().map(|spec| FreeBytes::new(instance.steps, spec.capacity));
         let mut state = Self {
             instance,
-            cells: instance.cells.clone(),
-            whole: instance.items.iter().map(|item| item.whole).collect(),
-            chosen: Chosen {
-                ways: vec![instance.home() as u8; instance.cells.len()],
+            point_pools: instance.point_pools.clone(),
+            resident_pools: instance.items.iter().map(|item| item.resident_pools).collect(),
+            assignment: PathAssignment {
+                paths: vec![instance.store() as u8; instance.point_pools.len()],
                 costs: vec![0; instance.items.len()],
                 cost: 0,
             },
-            left: left.collect(),
-            ways: Ways::default(),
+            free_bytes: free_bytes.collect(),
+            finder: PathFinder::default(),
             mask: Vec::new(),
             arrivals: Vec::new(),
-            way: Vec::new(),
+            path: Vec::new(),
         };
-        let ways = Self::at_home(instance);
+        let paths = Self::all_in_store(instance);
         for item in 0..instance.items.len() {
-            state.put_back(item, &ways[instance.cells_of(item)]);
+            state.restore(item, &paths[instance.points_of(item)]);
         }
         state
     }
 
-    /// Ways that stay at home as far as they may. What starts or ends on chip passes through
-    /// chip at its first or last access.
-    pub(crate) fn at_home(instance: &Instance) -> Vec<u8> {
-        let home = instance.home() as u8;
-        let mut ways = vec![home; instance.cells.len()];
-        for (item, one) in instance.items.iter().enumerate() {
-            let way = &mut ways[instance.cells_of(item)];
-            let last = way.len() - 1;
-            (way[0], way[last]) = (one.start, one.finish);
-            if one.start != home {
-                way[1] = one.start;
+    /// Paths in the backing store. An item whose first or last pool is on chip has its first or last access
+    /// there.
+    pub(crate) fn all_in_store(instance: &Instance) -> Vec<u8> {
+        let store = instance.store() as u8;
+        let mut paths = vec![store; instance.point_pools.len()];
+        for (item, data) in instance.items.iter().enumerate() {
+            let path = &mut paths[instance.points_of(item)];
+            let last = path.len() - 1;
+            (path[0], path[last]) = (data.start, data.finish);
+            if data.start != store {
+                path[1] = data.start;
             }
-            if one.finish != home {
-                way[last - 1] = one.finish;
+            if data.finish != store {
+                path[last - 1] = data.finish;
             }
         }
-        ways
+        paths
     }
 
-    /// Takes the way at hand for an item that has none.
-    pub(super) fn take(&mut self, item: usize) {
-        let cells = self.instance.cells_of(item);
-        self.chosen.ways[cells].copy_from_slice(&self.way);
+    /// Assigns the candidate path to an item that was removed.
+    pub(super) fn commit(&mut self, item: usize) {
+        let points = self.instance.points_of(item);
+        self.assignment.paths[points].copy_from_slice(&self.path);
         self.occupy(item, -1);
-        let trip = self.trip(item);
-        let cost = trip.cost();
-        self.chosen.costs[item] = cost;
-        self.chosen.cost += cost;
+        let path = self.path_of(item);
+        let cost = path.cost();
+        self.assignment.costs[item] = cost;
+        self.assignment.cost += cost;
     }
 
-    pub(crate) fn trip(&self, item: usize) -> Trip<'_> {
-        let way = &self.chosen.ways[self.instance.cells_of(item)];
-        Trip { instance: self.instance, item, way }
+    /// The path of an item.
+    pub(crate) fn path_of(&self, item: usize) -> ResidencyPath<'_> {
+        let path = &self.assignment.paths[self.instance.points_of(item)];
+        ResidencyPath { instance: self.instance, item, path }
     }
 
+    /// Adds the bytes of an item, times `sign`, to the free bytes at the steps of its intervals.
     fn occupy(&mut self, item: usize, sign: i64) {
         let instance = self.instance;
-        let way = &self.chosen.ways[instance.cells_of(item)];
-        let left = &mut self.left;
-        Trip { instance, item, way }.stays(|stay| {
-            let bytes = instance.taken(item, stay.pool) as i64;
-            left[stay.pool].add(stay.from, stay.end, sign * bytes);
+        let path = &self.assignment.paths[instance.points_of(item)];
+        let free_bytes = &mut self.free_bytes;
+        ResidencyPath { instance, item, path }.intervals(|interval| {
+            let bytes = instance.padded_size(item, interval.pool) as i64;
+            free_bytes[interval.pool].add(interval.from, interval.end, sign * bytes);
         });
     }
 
-    /// Frees the room of an item.
-    pub(crate) fn lift(&mut self, item: usize) {
+    /// Removes an item: frees its bytes and subtracts its cost.
+    pub(crate) fn remove(&mut self, item: usize) {
         self.occupy(item, 1);
-        self.chosen.cost -= std::mem::take(&mut self.chosen.costs[item]);
+        self.assignment.cost -= std::mem::take(&mut self.assignment.costs[item]);
     }
 
-    /// Gives an item that was lifted the cheapest way for which there is room; whether there
-    /// is one.
-    pub(crate) fn put(&mut self, item: usize, prices: &Prices) -> bool {
-        self.find_room(item);
-        let is_found = self.find_way(item, self.whole_room(item), prices);
+    /// Inserts a removed item with the cheapest path for which there are free bytes. Returns false if there
+    /// is none.
+    pub(crate) fn insert(&mut self, item: usize, prices: &Prices) -> bool {
+        self.find_free_pools(item);
+        let is_found = self.find_path(item, self.free_resident_pools(item), prices);
         if is_found {
-            self.take(item);
+            self.commit(item);
         }
         is_found
     }
 
-    /// Finds the cheapest way through what [`find_room`](Self::find_room) found, and has it at
-    /// hand; whether there is one.
-    pub(super) fn find_way(&mut self, item: usize, whole: u8, prices: &Prices) -> bool {
-        self.way.clear();
-        self.way.resize(self.mask.len(), 0);
-        let allowed = Allowed { cells: &self.mask, arrivals: &self.arrivals, whole };
-        self.ways.best(self.instance, item, prices, allowed, &mut self.way) < f64::INFINITY
+    /// Computes the cheapest path within the masks of [`find_free_pools`](Self::find_free_pools) as the
+    /// candidate. Returns false if there is none.
+    pub(super) fn find_path(&mut self, item: usize, resident_pools: u8, prices: &Prices) -> bool {
+        self.path.clear();
+        self.path.resize(self.mask.len(), 0);
+        let allowed = AllowedPools { point_pools: &self.mask, arrivals: &self.arrivals, resident_pools };
+        self.finder.best(self.instance, item, prices, allowed, &mut self.path) < f64::INFINITY
     }
 
-    /// The way at hand.
-    pub(super) fn trip_at_hand(&self, item: usize) -> Trip<'_> {
-        Trip { instance: self.instance, item, way: &self.way }
+    /// The candidate path.
+    pub(super) fn candidate(&self, item: usize) -> ResidencyPath<'_> {
+        ResidencyPath { instance: self.instance, item, path: &self.path }
     }
 
-    /// As if there were room everywhere: but for waits that are closed by chance, all that an
-    /// item may do.
-    pub(super) fn dream(&mut self, item: usize, random: &mut Random) {
-        let home = self.instance.home();
+    /// Sets the masks of the candidate to all pools that the item may use, whatever their free bytes. At
+    /// random, some points between accesses are restricted to the backing store, for variety.
+    pub(super) fn ignore_capacities(&mut self, item: usize, random: &mut Random) {
+        let store = self.instance.store();
         self.mask.clear();
-        self.mask.extend_from_slice(&self.cells[self.instance.cells_of(item)]);
+        self.mask.extend_from_slice(&self.point_pools[self.instance.points_of(item)]);
         self.arrivals.clear();
         self.arrivals.resize(self.mask.len() / 2, u8::MAX);
         let last = self.mask.len() - 1;
         if last > 4 && random.below(2) == 0 {
-            for cell in (2..last).step_by(2) {
-                if self.mask[cell] >> home & 1 == 1 && random.below(2) == 0 {
-                    self.mask[cell] = 1 << home;
+            for point in (2..last).step_by(2) {
+                if self.mask[point] >> store & 1 == 1 && random.below(2) == 0 {
+                    self.mask[point] = 1 << store;
                 }
             }
         }
     }
 
-    /// Closes a pool for the longest wait among these cells of an item, or if there is none, for
-    /// its accesses there, until room is looked for again.
-    pub(super) fn close(&mut self, item: usize, pool: usize, cells: Range<usize>) {
+    /// Excludes a pool from the candidate: at the longest of the even points given, or if there is none, at
+    /// the accesses among the points. Lasts until the masks are computed again.
+    pub(super) fn exclude(&mut self, item: usize, pool: usize, points: Range<usize>) {
         let last = self.mask.len() - 1;
-        let length = |&cell: &usize| {
-            let (from, end) = self.instance.between(item, cell);
+        let length = |&point: &usize| {
+            let (from, end) = self.instance.between(item, point);
             end - from
         };
-        let waits = cells.clone().filter(|&cell| cell % 2 == 0 && cell > 0 && cell < last);
+        // The longest interval between accesses occupies the pool for most steps, so without it the rest
+        // of the path is the most likely to fit.
+        let waits = points.clone().filter(|&point| point % 2 == 0 && point > 0 && point < last);
         if let Some(longest) = waits.max_by_key(length) {
             self.mask[longest] &= !(1 << pool);
         } else {
-            cells.filter(|cell| cell % 2 == 1).for_each(|cell| self.mask[cell] &= !(1 << pool));
+            points.filter(|point| point % 2 == 1).for_each(|point| self.mask[point] &= !(1 << pool));
         }
     }
 
-    /// Closes all but home, where an item may be there, until room is looked for again.
-    pub(super) fn close_chips(&mut self, item: usize) {
-        let (home, one) = (self.instance.home(), &self.instance.items[item]);
+    /// Restricts the candidate to the backing store wherever the item may be there. Lasts until the masks
+    /// are computed again.
+    pub(super) fn exclude_on_chip(&mut self, item: usize) {
+        let (store, data) = (self.instance.store(), &self.instance.items[item]);
         let last = self.mask.len() - 1;
-        let (first, end) = (usize::from(one.start) != home, usize::from(one.finish) != home);
-        for (cell, mask) in self.mask.iter_mut().enumerate() {
-            let is_bound = (first && cell <= 1) || (end && cell + 1 >= last);
-            if cell > 0 && cell < last && !is_bound {
-                *mask &= 1 << home;
+        let (first, end) = (usize::from(data.start) != store, usize::from(data.finish) != store);
+        for (point, mask) in self.mask.iter_mut().enumerate() {
+            let is_bound = (first && point <= 1) || (end && point + 1 >= last);
+            if point > 0 && point < last && !is_bound {
+                *mask &= 1 << store;
             }
         }
     }
 
-    /// Gives a lifted item the way that it had.
-    pub(crate) fn put_back(&mut self, item: usize, way: &[u8]) {
-        self.way.clear();
-        self.way.extend_from_slice(way);
-        self.take(item);
+    /// Restores the path that a removed item had.
+    pub(crate) fn restore(&mut self, item: usize, path: &[u8]) {
+        self.path.clear();
+        self.path.extend_from_slice(path);
+        self.commit(item);
     }
 
-    /// Keeps an item away from a pool at these steps; returns what it was allowed before.
-    pub(crate) fn forbid(&mut self, item: usize, presence: Presence) -> (Vec<u8>, u8) {
+    /// Forbids an item a pool at the steps of an interval. Returns the previous masks, for undo.
+    pub(crate) fn forbid(&mut self, item: usize, interval: ResidencyInterval) -> (Vec<u8>, u8) {
         let instance = self.instance;
-        let cells = instance.cells_of(item);
-        let before = (self.cells[cells.clone()].to_vec(), self.whole[item]);
-        let is_whole = self.trip(item).whole().is_some();
-        if is_whole {
-            self.whole[item] &= !(1 << presence.pool);
+        let points = instance.points_of(item);
+        let before = (self.point_pools[points.clone()].to_vec(), self.resident_pools[item]);
+        let is_resident = self.path_of(item).resident_pool().is_some();
+        if is_resident {
+            self.resident_pools[item] &= !(1 << interval.pool);
             return before;
         }
-        let one = &instance.items[item];
-        for (place, cell) in cells.enumerate() {
-            let (from, end) = if place % 2 == 1 {
-                let step = instance.accesses[one.first as usize + place / 2].step;
+        let data = &instance.items[item];
+        for (index, point) in points.enumerate() {
+            let (from, end) = if index % 2 == 1 {
+                let step = instance.accesses[data.first as usize + index / 2].step;
                 (step, step + 1)
             } else {
-                instance.between(item, place)
+                instance.between(item, index)
             };
-            let must = place == 0 || place + 1 == before.0.len();
-            if !must && from.max(presence.from) < end.min(presence.end).max(from + 1) && from < presence.end {
-                self.cells[cell] &= !(1 << presence.pool);
+            // The pools of the first and last point are fixed by the instance.
+            let is_fixed = index == 0 || index + 1 == before.0.len();
+            if !is_fixed
+                && from.max(interval.from) < end.min(interval.end).max(from + 1)
+                && from < interval.end
+            {
+                self.point_pools[point] &= !(1 << interval.pool);
             }
         }
         before
     }
 
-    /// Allows an item what it was allowed before.
-    pub(crate) fn permit(&mut self, item: usize, (cells, whole): &(Vec<u8>, u8)) {
-        self.cells[self.instance.cells_of(item)].copy_from_slice(cells);
-        self.whole[item] = *whole;
+    /// Undoes [`forbid`](Self::forbid).
+    pub(crate) fn undo_forbid(&mut self, item: usize, (point_pools, resident_pools): &(Vec<u8>, u8)) {
+        self.point_pools[self.instance.points_of(item)].copy_from_slice(point_pools);
+        self.resident_pools[item] = *resident_pools;
     }
 
-    /// Allows all items all that the instance does.
-    pub(crate) fn free_all(&mut self) {
-        self.cells.copy_from_slice(&self.instance.cells);
-        for (whole, item) in self.whole.iter_mut().zip(&self.instance.items) {
-            *whole = item.whole;
+    /// Allows all items all pools of the instance again.
+    pub(crate) fn allow_all(&mut self) {
+        self.point_pools.copy_from_slice(&self.instance.point_pools);
+        for (resident_pools, item) in self.resident_pools.iter_mut().zip(&self.instance.items) {
+            *resident_pools = item.resident_pools;
         }
     }
 
-    fn whole_room(&self, item: usize) -> u8 {
-        let roomy = |pool: &usize| self.has_room(item, *pool, (0, self.instance.steps));
-        bits(self.whole[item]).filter(roomy).fold(0, |mask, pool| mask | 1 << pool)
+    /// Pools with enough free bytes at every step for the item to be resident there.
+    fn free_resident_pools(&self, item: usize) -> u8 {
+        let free = |pool: &usize| self.has_space(item, *pool, (0, self.instance.steps));
+        bits(self.resident_pools[item]).filter(free).fold(0, |mask, pool| mask | 1 << pool)
     }
 
-    fn has_room(&self, item: usize, pool: usize, (from, end): (u32, u32)) -> bool {
-        pool == self.instance.home()
-            || self.left[pool].least(from, end) >= self.instance.taken(item, pool) as i64
+    /// Returns true if the pool has enough free bytes at these steps.
+    fn has_space(&self, item: usize, pool: usize, (from, end): (u32, u32)) -> bool {
+        pool == self.instance.store()
+            || self.free_bytes[pool].min(from, end) >= self.instance.padded_size(item, pool) as i64
     }
 
-    /// Masks of where there is room for an item.
-    pub(super) fn find_room(&mut self, item: usize) {
+    /// Computes the masks of the candidate: at each point the allowed pools with enough free bytes, and for
+    /// each access those that also have them from the arrival of a copy on.
+    pub(super) fn find_free_pools(&mut self, item: usize) {
         let instance = self.instance;
-        let one = &instance.items[item];
-        let cells = instance.cells_of(item);
+        let data = &instance.items[item];
+        let points = instance.points_of(item);
         let mut mask = std::mem::take(&mut self.mask);
         let mut arrivals = std::mem::take(&mut self.arrivals);
         mask.clear();
         arrivals.clear();
-        for (cell, &allowed) in self.cells[cells].iter().enumerate() {
-            let number = cell / 2;
-            let is_access = cell % 2 == 1;
+        for (point, &allowed) in self.point_pools[points].iter().enumerate() {
+            let number = point / 2;
+            let is_access = point % 2 == 1;
             let range = if is_access {
-                let step = instance.accesses[one.first as usize + number].step;
+                let step = instance.accesses[data.first as usize + number].step;
                 (step, step + 1)
             } else {
-                let (from, end) = instance.between(item, cell);
-                // And the accesses around.
-                let last = number == one.accesses().len();
+                let (from, end) = instance.between(item, point);
+                // The item occupies both pools at the step of a copy, so the accesses around count as well.
+                let last = number == data.accesses().len();
                 (from.saturating_sub(u32::from(number > 0)), if last { end } else { end + 1 })
             };
-            let roomy = bits(allowed).filter(|&pool| self.has_room(item, pool, range));
-            let roomy = roomy.fold(0, |mask, pool| mask | 1 << pool);
-            mask.push(roomy);
+            let free = bits(allowed)
+                .filter(|&pool| self.has_space(item, pool, range))
+                .fold(0, |mask, pool| mask | 1 << pool);
+            mask.push(free);
             if is_access {
                 let arrival = instance.arrival(item, number);
-                let needs = instance.accesses[one.first as usize + number].before > 0 && arrival < range.0;
-                let free = |pool: &usize| !needs || self.has_room(item, *pool, (arrival, range.0));
-                arrivals.push(bits(roomy).filter(free).fold(0, |mask, pool| mask | 1 << pool));
+                let needs = instance.accesses[data.first as usize + number].before > 0 && arrival < range.0;
+                let can_arrive = |pool: &usize| !needs || self.has_space(item, *pool, (arrival, range.0));
+                arrivals.push(bits(free).filter(can_arrive).fold(0, |mask, pool| mask | 1 << pool));
             }
         }
         (self.mask, self.arrivals) = (mask, arrivals);
     }
 
-    /// Whether an item lies in a pool at a step.
+    /// Returns true if the item occupies the pool at a step.
     pub(crate) fn is_at(&self, item: usize, pool: usize, step: u32) -> bool {
-        let mut found = false;
-        self.trip(item).stays(|stay| found |= stay.pool == pool && stay.from <= step && step < stay.end);
-        found
+        let mut is_present = false;
+        self.path_of(item).intervals(|interval| {
+            is_present |= interval.pool == pool && interval.from <= step && step < interval.end;
+        });
+        is_present
     }
 }

@@ -1,4 +1,12 @@
-//! Small graphs: order, sharing and offsets together, by exhaustive search.
+//! Exhaustive search for small graphs: operator order, aliases and offsets together.
+//!
+//! Three nested searches. The scheduler enumerates the orders whose peak is below the incumbent. For each
+//! order, `choose` decides every alias choice: first with it, if the aliases chosen so far permit it, then
+//! without it. For each set of aliases, `pack` searches for offsets below the incumbent. All combinations
+//! are covered, so if no part was cut short, the incumbent is optimal over orders, aliases and offsets.
+//!
+//! Pruned are orders and sets of aliases whose load alone reaches the incumbent: no offsets can be lower
+//! than the load. The number of combinations is exponential in both [`MAX_OPERATORS`] and [`MAX_CHOICES`].
 
 use super::Planner;
 use super::shared::Order;
@@ -16,89 +24,88 @@ use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::sorting::sort_by_keys;
 
-/// No graphs with more operators.
-const MOST_OPERATORS: usize = 10;
+/// Graphs with more operators are not searched.
+const MAX_OPERATORS: usize = 10;
 
-/// Nor more things that may or may not be shared.
-const MOST_CHOICES: usize = 16;
+/// Graphs with more alias choices are not searched.
+const MAX_CHOICES: usize = 16;
 
-/// Nodes where the limits name no number: tens of milliseconds, and where a proof is asked for.
+/// Node limits if the caller sets none: tens of milliseconds, and the limit for a proof.
 const NODES: u64 = 5_000;
 const NODES_FOR_PROOF: u64 = 1_000_000;
 
-/// Something that may be shared.
+/// An alias that is permitted but not mandatory.
 #[derive(Clone, Copy)]
-enum Choice {
-    Same(Alias),
-    Over { input: TensorId, output: TensorId },
+enum AliasChoice {
+    Content(Alias),
+    InPlace { input: TensorId, output: TensorId },
 }
 
-/// Why the search ends early.
-enum End {
+/// Reason why the search ends early.
+enum SearchEnd {
     Stop(Stop),
-    Wrong(Error),
+    Failed(Error),
 }
 
-impl From<Stop> for End {
+impl From<Stop> for SearchEnd {
     fn from(stop: Stop) -> Self {
         Self::Stop(stop)
     }
 }
 
-impl From<Interrupted> for End {
+impl From<Interrupted> for SearchEnd {
     fn from(interrupted: Interrupted) -> Self {
         match interrupted {
             Interrupted::Stopped(stop) => Self::Stop(stop),
-            Interrupted::Invalid(error) => Self::Wrong(error),
+            Interrupted::Invalid(error) => Self::Failed(error),
         }
     }
 }
 
-impl From<Error> for End {
+impl From<Error> for SearchEnd {
     fn from(error: Error) -> Self {
-        Self::Wrong(error)
+        Self::Failed(error)
     }
 }
 
-/// What came of the search.
-pub(super) struct Exhausted {
-    /// A plan below the known one, not verified.
+/// Result of the exhaustive search.
+pub(super) struct ExhaustiveResult {
+    /// A plan smaller than the incumbent, not verified.
     pub(super) plan: Option<Plan>,
-    /// What is proven of all orders, in bytes, if that is more than was known.
+    /// Lower bound on the arena over all orders in bytes, if the search proved a better one.
     pub(super) over_orders: Option<u64>,
     pub(super) nodes: u64,
     pub(super) stop: Stop,
 }
 
 impl Planner {
-    /// The best plan there is, if that can be found within the limits. Graphs with more than
-    /// [`MOST_OPERATORS`] operators or [`MOST_CHOICES`] possible aliases, and arenas with reserved
-    /// ranges, are not searched.
+    /// Searches for the optimal plan within the limits. Graphs with more than [`MAX_OPERATORS`] operators
+    /// or [`MAX_CHOICES`] possible aliases, and arenas with reserved ranges, are not searched.
     pub(super) fn exhausted(
         &self,
         scheduler: &Scheduler<'_>,
-        known: &Plan,
+        incumbent: &Plan,
         over_orders: Option<u64>,
         limits: &Limits,
-    ) -> Result<Exhausted> {
+    ) -> Result<ExhaustiveResult> {
         let graph = scheduler.graph();
-        let nothing = Exhausted { plan: None, over_orders: None, nodes: 0, stop: Stop::Finished };
-        if graph.file_order().len() > MOST_OPERATORS || !self.reserved.is_empty() {
-            return Ok(nothing);
+        let skipped = ExhaustiveResult { plan: None, over_orders: None, nodes: 0, stop: Stop::Finished };
+        if graph.file_order().len() > MAX_OPERATORS || !self.reserved.is_empty() {
+            return Ok(skipped);
         }
         let is_thorough = self.ordering == Ordering::Optimal || self.effort == Effort::Thorough;
         let mut meter = Meter::new(limits, if is_thorough { NODES_FOR_PROOF } else { NODES });
         let contents = match ContentAliases::new(graph, self.alignment, self.sharing, &mut meter) {
             Ok(contents) => contents,
-            Err(stop) => return Ok(Exhausted { stop, nodes: meter.nodes(), ..nothing }),
+            Err(stop) => return Ok(ExhaustiveResult { stop, nodes: meter.nodes(), ..skipped }),
         };
         let choices = self.choices(graph, &contents);
-        if choices.len() > MOST_CHOICES {
-            return Ok(nothing);
+        if choices.len() > MAX_CHOICES {
+            return Ok(skipped);
         }
-        let height = known.arena_bytes;
-        let best = None;
-        let mut joint = Joint {
+        let height = incumbent.arena_bytes;
+        let improved = None;
+        let mut search = JointSearch {
             planner: self,
             graph,
             scheduler,
@@ -106,35 +113,36 @@ impl Planner {
             choices,
             height,
             over_orders,
-            best,
+            improved,
             is_proven: true,
         };
-        let done =
-            scheduler.all_orders(height, &mut meter, &mut |order, meter| joint.try_order(order, meter));
-        let Joint { best: plan, is_proven, height, .. } = joint;
-        let found = Exhausted { plan, nodes: meter.nodes(), ..nothing };
-        match done {
-            Ok(()) if is_proven => Ok(Exhausted { over_orders: Some(height), ..found }),
-            Ok(()) => Ok(found),
-            Err(End::Stop(stop)) => Ok(Exhausted { stop, ..found }),
-            Err(End::Wrong(error)) => Err(error),
+        let outcome =
+            scheduler.all_orders(height, &mut meter, &mut |order, meter| search.try_order(order, meter));
+        let JointSearch { improved: plan, is_proven, height, .. } = search;
+        let result = ExhaustiveResult { plan, nodes: meter.nodes(), ..skipped };
+        match outcome {
+            Ok(()) if is_proven => Ok(ExhaustiveResult { over_orders: Some(height), ..result }),
+            Ok(()) => Ok(result),
+            Err(SearchEnd::Stop(stop)) => Ok(ExhaustiveResult { stop, ..result }),
+            Err(SearchEnd::Failed(error)) => Err(error),
         }
     }
 
-    fn choices(&self, graph: &Graph, contents: &ContentAliases) -> Vec<Choice> {
+    /// The alias choices of a graph: tensors of equal contents first, then writes in place.
+    fn choices(&self, graph: &Graph, contents: &ContentAliases) -> Vec<AliasChoice> {
         let mut aliases = contents.aliases.clone();
         aliases.extend(&contents.dropped);
-        // In the order of the file, in which it is known where the bytes of each come from.
+        // In program order, the source of the bytes of an alias is decided before its users.
         let mut step = vec![0u64; graph.operators().len()];
-        (0..).zip(graph.file_order()).for_each(|(place, id)| step[id.index()] = place);
+        (0..).zip(graph.file_order()).for_each(|(position, id)| step[id.index()] = position);
         sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()], 0]);
-        let mut choices: Vec<Choice> = aliases.into_iter().map(Choice::Same).collect();
+        let mut choices: Vec<AliasChoice> = aliases.into_iter().map(AliasChoice::Content).collect();
         for &operator in graph.file_order() {
             for permit in graph.operator(operator).permits() {
                 if let Permit::InPlace { input, output } = *permit
                     && in_force(graph, permit, self.sharing)
                 {
-                    choices.push(Choice::Over { input, output });
+                    choices.push(AliasChoice::InPlace { input, output });
                 }
             }
         }
@@ -142,24 +150,29 @@ impl Planner {
     }
 }
 
-struct Joint<'a> {
+/// State of the search.
+struct JointSearch<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     scheduler: &'a Scheduler<'a>,
     contents: &'a ContentAliases,
-    choices: Vec<Choice>,
-    /// Arena of the smallest plan known, in bytes.
+    choices: Vec<AliasChoice>,
+    /// Arena of the incumbent in bytes.
     height: u64,
     over_orders: Option<u64>,
-    /// The smallest plan found.
-    best: Option<Plan>,
-    /// Whether all that was looked at was looked at in full.
+    /// The incumbent, if it replaced the given plan.
+    improved: Option<Plan>,
+    /// False once some combination was skipped or not searched in full.
     is_proven: bool,
 }
 
-impl Joint<'_> {
-    /// All that may be shared in an order; the height that the next one has to beat.
-    fn try_order(&mut self, order: &[OperatorId], meter: &mut Meter<'_>) -> std::result::Result<u64, End> {
+impl JointSearch<'_> {
+    /// Searches all sets of aliases in an order. Returns the arena that the next order has to beat.
+    fn try_order(
+        &mut self,
+        order: &[OperatorId],
+        meter: &mut Meter<'_>,
+    ) -> std::result::Result<u64, SearchEnd> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
@@ -170,14 +183,14 @@ impl Joint<'_> {
         Ok(self.height)
     }
 
-    /// With and without each choice from this one on.
+    /// Decides the alias choices from `next` on, with and without each.
     fn choose(
         &mut self,
         mut builder: AliasBuilder<'_>,
         next: usize,
         order: &Order<'_>,
         meter: &mut Meter<'_>,
-    ) -> std::result::Result<(), End> {
+    ) -> std::result::Result<(), SearchEnd> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
                 builder.collect_overlaps(order.operators, meter)?;
@@ -185,24 +198,26 @@ impl Joint<'_> {
             return self.pack(&builder.finish(), order, meter);
         };
         let mut with = builder.clone();
-        let may = match choice {
-            Choice::Same(alias) => with.try_add(&[alias], meter)?,
-            Choice::Over { input, output } => with.try_write_in_place(input, output, meter)?,
+        let is_permitted = match choice {
+            AliasChoice::Content(alias) => with.try_add(&[alias], meter)?,
+            AliasChoice::InPlace { input, output } => with.try_write_in_place(input, output, meter)?,
         };
-        if may {
+        if is_permitted {
             self.choose(with, next + 1, order, meter)?;
         }
         self.choose(builder, next + 1, order, meter)
     }
 
+    /// Searches for offsets below the incumbent for one order and set of aliases.
     fn pack(
         &mut self,
         layout: &AliasLayout,
         order: &Order<'_>,
         meter: &mut Meter<'_>,
-    ) -> std::result::Result<(), End> {
+    ) -> std::result::Result<(), SearchEnd> {
         meter.spend(1)?;
-        // Where what is fixed is too near for the frames, their shapes are not looked at.
+        // Fixed tensors may be too close for the bounding boxes of these groups. The packing of their exact
+        // shapes starts from the boxes, so this set of aliases is skipped.
         let Ok(groups) = RigidGroups::new(order.liveness, layout) else {
             self.is_proven = false;
             return Ok(());
@@ -215,12 +230,12 @@ impl Joint<'_> {
             self.is_proven = false;
             return Ok(());
         };
-        let (offsets, is_least) = shapes.below(self.height, meter)?;
-        self.is_proven &= is_least;
+        let (offsets, is_complete) = shapes.below(self.height, meter)?;
+        self.is_proven &= is_complete;
         if let Some(offsets) = offsets {
             let plan = order.plan_of(layout, &groups, &offsets);
             self.height = plan.arena_bytes;
-            self.best = Some(plan);
+            self.improved = Some(plan);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Plans in which tensors share memory.
+//! Plans of one order: choice of aliases, packing of rigid groups, and bounds.
 
 use std::ops::Range;
 
@@ -17,28 +17,28 @@ use crate::support::ids::{BufferId, OperatorId};
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::verify::verify_offsets;
 
-/// What all plans of an order have in common.
+/// The data that all plans of an order share.
 pub(super) struct Order<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     pub(super) operators: &'a [OperatorId],
     pub(super) liveness: &'a Liveness,
-    /// What is reserved, ascending and apart.
+    /// Reserved ranges, ascending and disjoint.
     reserved: Vec<Range<u64>>,
-    /// No sharing and no offsets need less in this order.
+    /// Lower bound on the arena of every plan in this order, over aliases and offsets, in bytes.
     bound: u64,
-    /// No arena of any order is smaller, in bytes.
+    /// Lower bound on the arena over all orders, in bytes.
     over_orders: Option<u64>,
 }
 
-/// Which choices of aliases are tried.
+/// Choices of aliases to try.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Aliases {
-    /// Only those that constraints demand.
+    /// Mandatory aliases only.
     Fewest,
     /// The choice with the most aliases.
     Most,
-    /// A few, from as many aliases as can be to those that constraints demand.
+    /// A few choices, from the most aliases to the mandatory ones.
     All,
 }
 
@@ -59,6 +59,9 @@ impl<'a> Order<'a> {
     }
 
     /// The smallest plan over some choices of aliases, not verified.
+    ///
+    /// Each choice is planned with the nodes that the previous ones left. The loop ends once a plan reaches
+    /// the lower bound or a limit other than nodes is met.
     pub(super) fn plan(
         &self,
         strategy: &dyn Strategy,
@@ -78,7 +81,7 @@ impl<'a> Order<'a> {
         };
         let mut best: Option<Plan> = None;
         let mut tried: Vec<Vec<Share>> = Vec::new();
-        let mut too_near = None;
+        let mut fixed_overlap = None;
         for &wish in wishes {
             let (layout, stop) =
                 AliasLayout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
@@ -90,26 +93,28 @@ impl<'a> Order<'a> {
             match self.plan_layout(&layout, strategy, effort, &limits.clone().less(spent)) {
                 Ok(plan) => {
                     let (nodes, stop) = (spent + plan.nodes, plan.stop.max(stopped));
-                    let better = match best {
-                        Some(known) if known.arena_bytes <= plan.arena_bytes => known,
+                    let smaller = match best {
+                        Some(incumbent) if incumbent.arena_bytes <= plan.arena_bytes => incumbent,
                         _ => plan,
                     };
-                    let stop = better.stop.max(stop);
-                    best = Some(Plan { nodes, stop, ..better });
+                    let stop = smaller.stop.max(stop);
+                    best = Some(Plan { nodes, stop, ..smaller });
                 }
-                // What is fixed is too near for the frames of these groups.
-                Err(error @ Error::FixedOverlap { .. }) => too_near = Some(error),
+                // Fixed tensors are too close for the bounding boxes of these groups; another choice may
+                // work.
+                Err(error @ Error::FixedOverlap { .. }) => fixed_overlap = Some(error),
                 Err(error) => return Err(error),
             }
             tried.push(layout.shares);
-            let is_done = |plan: &Plan| plan.arena_bytes <= plan.bound() || plan.stop > Stop::Nodes;
-            if best.as_ref().is_some_and(is_done) {
+            let is_final = |plan: &Plan| plan.arena_bytes <= plan.bound() || plan.stop > Stop::Nodes;
+            if best.as_ref().is_some_and(is_final) {
                 break;
             }
         }
-        best.ok_or_else(|| too_near.expect("there is a plan or an error"))
+        best.ok_or_else(|| fixed_overlap.expect("there is a plan or an error"))
     }
 
+    /// The plan of one choice of aliases.
     fn plan_layout(
         &self,
         layout: &AliasLayout,
@@ -128,7 +133,7 @@ impl<'a> Order<'a> {
             && stop < Stop::Deadline
         {
             let limits = limits.clone().less(nodes);
-            // What a strategy of the caller's returns is not trusted before it is packed further.
+            // Offsets of a caller's strategy are verified before they are packed further.
             if let Ok(()) = verify_offsets(&problem, &offsets, u64::MAX)
                 && let Some(packed) = self.packed(layout, &groups, (&problem, &offsets), effort, &limits)
             {
@@ -140,12 +145,13 @@ impl<'a> Order<'a> {
         let mut plan = self.plan_of(layout, &groups, &offsets);
         strategy.name().clone_into(&mut plan.strategy);
         (plan.nodes, plan.stop) = (nodes, stop);
-        plan.objects = objects
-            .map(|objects| objects_in_graph_terms(self.graph, &of_members(&objects, &groups), self.liveness));
+        plan.objects = objects.map(|objects| {
+            objects_in_graph_terms(self.graph, &member_objects(&objects, &groups), self.liveness)
+        });
         Ok(plan)
     }
 
-    /// A plan that gives groups these offsets.
+    /// The plan with these offsets of the groups.
     pub(super) fn plan_of(&self, layout: &AliasLayout, groups: &RigidGroups, offsets: &[u64]) -> Plan {
         let Self { planner, graph, liveness, .. } = *self;
         let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
@@ -157,11 +163,13 @@ impl<'a> Order<'a> {
         planner.strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         plan.shares.clone_from(&layout.shares);
-        for one in &layout.allowances {
-            // Several permissions of one pair may say the same; those of an operator are together.
-            let Some(share) = overlap(&plan, one) else { continue };
-            let mut own = plan.shares.iter().rev().take_while(|other| other.operator == share.operator);
-            if !own.any(|other| *other == share) {
+        for allowance in &layout.allowances {
+            // Several permissions of one pair of tensors may yield the same alias; those of one operator
+            // are adjacent.
+            let Some(share) = overlap(&plan, allowance) else { continue };
+            let mut of_operator =
+                plan.shares.iter().rev().take_while(|other| other.operator == share.operator);
+            if !of_operator.any(|other| *other == share) {
                 plan.shares.push(share);
             }
         }
@@ -169,7 +177,8 @@ impl<'a> Order<'a> {
         plan
     }
 
-    /// Packs groups as what they are, where that is less than the frames around them.
+    /// Packs the exact shapes of the groups if that can save memory: if the offsets of the bounding boxes
+    /// exceed the lower bound and some group is no rectangle.
     fn packed(
         &self,
         layout: &AliasLayout,
@@ -179,22 +188,22 @@ impl<'a> Order<'a> {
         limits: &Limits,
     ) -> Option<Packed> {
         let ends = offsets.iter().zip(problem.buffers()).map(|(offset, frame)| offset + frame.size());
-        let enough = self.over_orders.unwrap_or(self.bound);
+        let sufficient = self.over_orders.unwrap_or(self.bound);
         let are_plain = groups.are_rectangles(self.liveness) && layout.allowances.is_empty();
-        if ends.max().unwrap_or(0) <= enough || are_plain {
+        if ends.max().unwrap_or(0) <= sufficient || are_plain {
             return None;
         }
         let mut meter = Meter::new(limits, u64::MAX);
         match self.shapes(layout, groups, problem, &mut meter) {
-            Ok(shapes) => Some(shapes?.pack(offsets, enough, effort, &mut meter)),
+            Ok(shapes) => Some(shapes?.pack(offsets, sufficient, effort, &mut meter)),
             Err(stop) => Some(Packed::stopped(offsets, problem, stop)),
         }
     }
 
-    /// Rigid groups as what they are; none if there is too much of them.
+    /// Exact shapes of the groups; none if there are too many pieces.
     ///
     /// # Errors
-    /// Why the search must stop.
+    /// The reason to stop.
     pub(super) fn shapes<'p>(
         &self,
         layout: &AliasLayout,
@@ -208,27 +217,29 @@ impl<'a> Order<'a> {
                 buffer_of[tensor.index()] = Some(id);
             }
         }
-        let reach = |one: &OverlapAllowance| {
-            let (lower, upper) = (buffer_of[one.lower.index()]?, buffer_of[one.upper.index()]?);
-            Some(Reach { lower, upper, bytes: one.reach })
+        let reach = |allowance: &OverlapAllowance| {
+            let (lower, upper) = (buffer_of[allowance.lower.index()]?, buffer_of[allowance.upper.index()]?);
+            Some(Reach { lower, upper, bytes: allowance.reach })
         };
         let reaches: Vec<Reach> = layout.allowances.iter().filter_map(reach).collect();
         Shapes::new(problem, &pieces(self.liveness, groups), &reaches, meter)
     }
 }
 
-/// The alias of two tensors that overlap in part, if they do and this allowance is the one that
-/// permits it: another one of the same pair may reach further.
-fn overlap(plan: &Plan, one: &OverlapAllowance) -> Option<Share> {
-    let place = |id| plan.placement(Occupant::Tensor(id));
-    let (lower, upper) = (place(one.lower)?, place(one.upper)?);
+/// The alias of two tensors that overlap in part, if they do and this allowance permits it; another
+/// allowance of the same pair may reach further.
+fn overlap(plan: &Plan, allowance: &OverlapAllowance) -> Option<Share> {
+    let placement = |id| plan.placement(Occupant::Tensor(id));
+    let (lower, upper) = (placement(allowance.lower)?, placement(allowance.upper)?);
     let meet = lower.offset < upper.end() && upper.offset < lower.end();
-    let is_permitted = lower.offset <= upper.offset && lower.end().saturating_sub(upper.offset) <= one.reach;
-    let OverlapAllowance { operator, lower: of, upper: tensor, .. } = *one;
+    let is_permitted =
+        lower.offset <= upper.offset && lower.end().saturating_sub(upper.offset) <= allowance.reach;
+    let OverlapAllowance { operator, lower: of, upper: tensor, .. } = *allowance;
     let share = || Share { operator, tensor, of, at: upper.offset - lower.offset, how: How::Overlap };
     (meet && is_permitted).then(share)
 }
 
+/// The buffers as pieces of the exact shapes of their groups.
 fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
     let buffers = liveness.problem().ids().zip(liveness.problem().buffers());
     let piece = |((id, buffer), &(shape, from)): ((BufferId, &Buffer), &(u32, u64))| Piece {
@@ -241,16 +252,16 @@ fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
     buffers.zip(&groups.position).map(piece).collect()
 }
 
-/// Shared objects of groups as those of their members. What is inside of another is only
-/// told of tensors that are alone in their groups.
-fn of_members(objects: &Objects, groups: &RigidGroups) -> Objects {
+/// Shared objects of groups as those of their members. Nesting is stated only for tensors that are alone in
+/// their groups.
+fn member_objects(objects: &Objects, groups: &RigidGroups) -> Objects {
     let of_buffer = groups.position.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
     let alone = |group: BufferId| match groups.members[group.index()].as_slice() {
         &[only] => Some(only),
         _ => None,
     };
-    let inside = objects.inside.iter().filter_map(|one| {
-        Some(crate::problem::Inside { guest: alone(one.guest)?, host: alone(one.host)?, at: one.at })
+    let inside = objects.inside.iter().filter_map(|nested| {
+        Some(crate::problem::Inside { guest: alone(nested.guest)?, host: alone(nested.host)?, at: nested.at })
     });
     Objects { of_buffer: of_buffer.collect(), inside: inside.collect(), ..objects.clone() }
 }

@@ -1,5 +1,5 @@
-//! Offsets by one walk through time: what starts takes a hole between what is there. What finds
-//! none lies above the capacity, to be sent away.
+//! Offsets by best fit in one pass over time. Each buffer takes the smallest hole between the buffers that
+//! are live when it starts. A buffer without a hole gets an offset above the capacity; callers evict it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -9,53 +9,53 @@ use crate::problem::{Buffer, Problem};
 use crate::support::limits::Limits;
 use crate::support::sorting::sort_by_keys;
 
-/// Offsets of all buffers, those above the capacity included. Without one, the highest end is
-/// as it comes.
+/// Offsets of all buffers, those above the capacity included. Without a capacity, the height is not
+/// minimised.
 ///
-/// O(n log n) for n buffers, where few holes are large enough but at no multiple of an alignment.
+/// O(n log n) for n buffers, unless many holes are large enough but contain no aligned offset.
 ///
 /// # Errors
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     let capacity = problem.capacity().unwrap_or(u64::MAX);
     let buffers = problem.buffers();
-    let mut order: Vec<usize> = (0..buffers.len()).filter(|&one| buffers[one].size() > 0).collect();
-    // Of those that start at once, the long ones first, then the large ones.
-    sort_by_keys(&mut order, |&one| [!u64::from(buffers[one].live().steps()), !buffers[one].size()]);
+    let mut order: Vec<usize> = (0..buffers.len()).filter(|&index| buffers[index].size() > 0).collect();
+    // Among buffers with the same start, long live ranges come first, then large buffers.
+    sort_by_keys(&mut order, |&index| [!u64::from(buffers[index].live().steps()), !buffers[index].size()]);
     limits.go_on()?;
-    sort_by_keys(&mut order, |&one| [buffers[one].live().start.into(), 0]);
+    sort_by_keys(&mut order, |&index| [buffers[index].live().start.into(), 0]);
     let mut offsets = vec![0; buffers.len()];
-    let mut holes = Holes::new(capacity);
-    // What is there now, by its end.
-    let mut there: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
-    for one in order {
+    let mut holes = FreeRanges::new(capacity);
+    // Live buffers by their end.
+    let mut live: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
+    for index in order {
         limits.go_on()?;
-        let buffer = &buffers[one];
-        while let Some(&Reverse((end, other))) = there.peek()
+        let buffer = &buffers[index];
+        while let Some(&Reverse((end, other))) = live.peek()
             && end <= buffer.live().start
         {
-            there.pop();
+            live.pop();
             holes.free(offsets[other], buffers[other].size());
         }
         if let Some(offset) = holes.take(buffer) {
-            offsets[one] = offset;
-            there.push(Reverse((buffer.live().end, one)));
+            offsets[index] = offset;
+            live.push(Reverse((buffer.live().end, index)));
         } else {
-            offsets[one] = capacity.next_multiple_of(buffer.alignment());
+            offsets[index] = capacity.next_multiple_of(buffer.alignment());
         }
     }
     Ok(offsets)
 }
 
-/// Free ranges, none of which touch each other.
-struct Holes {
+/// Free ranges, disjoint and not adjacent.
+struct FreeRanges {
     /// Ends by start.
     ends: BTreeMap<u64, u64>,
     /// Sizes and starts.
     by_size: BTreeSet<(u64, u64)>,
 }
 
-impl Holes {
+impl FreeRanges {
     fn new(capacity: u64) -> Self {
         let mut holes = Self { ends: BTreeMap::new(), by_size: BTreeSet::new() };
         holes.add(0, capacity);
@@ -74,26 +74,26 @@ impl Holes {
         self.by_size.remove(&(end - start, start));
     }
 
-    /// Takes the lowest or highest place in the smallest hole that is large enough, the lowest of
-    /// equal ones: what stays long goes low, what goes soon high, so that holes grow together.
+    /// Takes the smallest hole that is large enough, the lowest of equal ones. Buffers with a long live
+    /// range go to its lower end, others to its upper end, so that adjacent holes merge soon.
     fn take(&mut self, buffer: &Buffer) -> Option<u64> {
         const LONG: u32 = 8;
         let (size, alignment) = (buffer.size(), buffer.alignment());
-        let place = |&(bytes, start): &(u64, u64)| {
+        let index = |&(bytes, start): &(u64, u64)| {
             let end = start + bytes;
             let low = start.checked_next_multiple_of(alignment)?;
             let high = (end - size) / alignment * alignment;
             let is_low = buffer.live().steps() >= LONG || end == u64::MAX;
             (low <= high).then_some((start, end, if is_low { low } else { high }))
         };
-        let (start, end, offset) = self.by_size.range((size, 0)..).find_map(place)?;
+        let (start, end, offset) = self.by_size.range((size, 0)..).find_map(index)?;
         self.remove(start, end);
         self.add(start, offset);
         self.add(offset + size, end);
         Some(offset)
     }
 
-    /// Gives bytes back, together with the holes on both sides.
+    /// Frees a range and merges it with adjacent holes.
     fn free(&mut self, offset: u64, size: u64) {
         let (mut start, mut end) = (offset, offset + size);
         if let Some((&before, &touching)) = self.ends.range(..start).next_back()

@@ -1,50 +1,59 @@
-//! Items that are the same from some access on: what one can do, the other can. States that
-//! differ only in which of those is where are one state.
+//! Classes of items with identical futures. Two items are in one class from some access on if their sizes,
+//! remaining accesses and allowed pools are equal, so that each can do whatever the other can. States that
+//! differ only by a permutation within a class have the same optimal completion and are merged; this
+//! symmetry breaking loses no solution.
 
 use std::collections::HashMap;
 
-use super::super::instance::{Access, Instance};
+use super::super::instance::{Instance, ItemAccess};
 
-/// By place in a list of items, and by how many of its accesses are done.
+/// Classes by index in the list of items and number of processed accesses.
 #[derive(Debug)]
-pub(super) struct Classes(Vec<Vec<u32>>);
+pub(super) struct SuffixClasses(Vec<Vec<u32>>);
 
-/// All that matters of an item from an access on: its size, that access, where it may be before,
-/// at and after it, and what follows.
+/// The future of an item from an access on: size, access, allowed pools before, at and after it, and the
+/// class of the rest.
 #[derive(PartialEq, Eq, Hash)]
-struct Rest {
+struct AccessSuffix {
     size: u64,
     step: u32,
     bytes: [u64; 4],
     pools: [u8; 3],
-    whole: u8,
+    resident_pools: u8,
     next: u32,
 }
 
-impl Classes {
-    /// O(accesses of the items).
+impl SuffixClasses {
+    /// O(accesses of the items): one hash lookup for each access, from the last to the first.
     pub(super) fn new(instance: &Instance, items: &[usize]) -> Self {
-        let mut rests: HashMap<Rest, u32> = HashMap::new();
+        let mut suffixes: HashMap<AccessSuffix, u32> = HashMap::new();
         let mut of = |item: usize| {
-            let one = &instance.items[item];
-            let accesses = &instance.accesses[one.accesses()];
-            let cells = &instance.cells[instance.cells_of(item)];
+            let data = &instance.items[item];
+            let accesses = &instance.accesses[data.accesses()];
+            let points = &instance.point_pools[instance.points_of(item)];
             let mut list = vec![0; accesses.len() + 1];
             for (number, access) in accesses.iter().enumerate().rev() {
-                let &Access { step, read, write, before, after } = access;
-                let pools = [cells[2 * number], cells[2 * number + 1], cells[2 * number + 2]];
+                let &ItemAccess { step, read, write, before, after } = access;
+                let pools = [points[2 * number], points[2 * number + 1], points[2 * number + 2]];
                 let (bytes, next) = ([read, write, before, after], list[number + 1]);
-                let rest = Rest { size: one.size, step, bytes, pools, whole: one.whole, next };
-                let count = rests.len() as u32 + 1;
-                list[number] = *rests.entry(rest).or_insert(count);
+                let suffix = AccessSuffix {
+                    size: data.size,
+                    step,
+                    bytes,
+                    pools,
+                    resident_pools: data.resident_pools,
+                    next,
+                };
+                let count = suffixes.len() as u32 + 1;
+                list[number] = *suffixes.entry(suffix).or_insert(count);
             }
             list
         };
         Self(items.iter().map(|&item| of(item)).collect())
     }
 
-    /// The class of an item of which so many accesses are done; 0 if all are.
-    pub(super) fn of(&self, place: usize, number: usize) -> u32 {
-        self.0[place][number]
+    /// The class of an item with `number` processed accesses; 0 if none remain.
+    pub(super) fn of(&self, index: usize, number: usize) -> u32 {
+        self.0[index][number]
     }
 }

@@ -1,6 +1,25 @@
-//! The least cost by load: all that may be on chip at a step, from the first step to the
-//! last. States that cannot lead below what is known are dropped, by what the prices show
-//! of the steps that follow.
+//! Exact search by load: a dynamic program over the steps.
+//!
+//! The events of the sweep are the accesses of the items in order of their steps; each event decides the
+//! pool of one access and the pool after it. Before the first step one event for each item decides whether
+//! it is resident. A state records where every item with accesses before and after the current event is
+//! (its code, in a slot), and the load of each pool at the current step and from the next step on. Items
+//! that have not begun or are finished need no slot, so the number of states depends on the items that are
+//! alive at once.
+//!
+//! Each state carries a lower bound on the cost of every completion: what it has paid, plus the cost-to-go
+//! of every item alone at the dual prices, less the price of the capacity at later steps. This is the
+//! Lagrangian bound of the remaining problem, so a state whose bound exceeds the limit has no useful
+//! completion and is pruned. As events are processed, the bound rises exactly by the reduced cost of the
+//! transition and the price of unused capacity.
+//!
+//! Three more rules keep the number of states small. States with equal codes and loads are merged, because
+//! their completions are the same; codes of items with identical futures are interchangeable (`classes`). A
+//! state that can imitate another one at no higher cost dominates it (`merge`). And the beam width limits
+//! the states of a step; the lowest bound of the states that it drops limits the final bound, so a narrow
+//! beam weakens the bound and never invalidates it.
+//!
+//! Each event costs O(states * transitions * slots).
 
 mod classes;
 mod merge;
@@ -8,91 +27,99 @@ mod merge;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-use super::instance::{Instance, MOST_POOLS};
-use super::path::{Allowed, Crossing, Prices, STATES, bits, start, to_go, whole_cost, whole_price};
+use super::instance::{Instance, MAX_POOLS};
+use super::path::{
+    AccessTransitions, AllowedPools, Prices, STATES, bits, costs_to_go, resident_cost, resident_price, start,
+};
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::{AsItIs, Random};
 use crate::support::sorting::sort_by_keys;
-use classes::Classes;
+use classes::SuffixClasses;
 
-/// What is asked.
-pub(crate) struct Question<'a> {
+/// A problem for the sweep.
+pub(crate) struct SweepProblem<'a> {
     pub(crate) instance: &'a Instance,
-    /// Items to be placed; nothing is known of the others.
+    /// The items to decide; all others are ignored.
     pub(crate) items: &'a [usize],
-    /// Bytes for them, by pool on chip.
+    /// Capacity for them, by pool on chip.
     pub(crate) capacities: &'a [u64],
-    /// By pool and step.
+    /// Dual prices by pool and step.
     pub(crate) rates: &'a [f64],
-    /// Only what costs less than this is of use.
-    pub(crate) below: f64,
-    /// The most states of a step.
+    /// Only assignments of lower cost are of use.
+    pub(crate) cutoff: f64,
+    /// Maximum number of states kept after a step.
     pub(crate) width: usize,
 }
 
-/// What was found.
-pub(crate) struct Answer {
-    /// Nothing costs less, unless it is not `below` what was asked for.
+/// Result of a sweep.
+pub(crate) struct SweepResult {
+    /// Lower bound on the cost of every assignment, at most the cutoff: states above it are pruned.
     pub(crate) bound: f64,
-    /// The best: what it costs, where the items are by cell of the instance, and the fullest
-    /// that each pool is.
-    pub(crate) best: Option<Swept>,
+    /// The cheapest assignment found.
+    pub(crate) best: Option<SweepSolution>,
 }
 
-pub(crate) struct Swept {
+/// An assignment of the items that fits by load.
+pub(crate) struct SweepSolution {
     pub(crate) cost: f64,
-    /// Ways of the items that were asked for, one after the other.
-    pub(crate) ways: Vec<u8>,
-    pub(crate) peaks: [u64; MOST_POOLS],
+    /// Paths of the items, concatenated in the order of the list.
+    pub(crate) paths: Vec<u8>,
+    /// Highest load of each pool.
+    pub(crate) peaks: [u64; MAX_POOLS],
 }
 
-/// An item that is in one pool throughout has this and the pool for its state.
-const WHOLE: u8 = 0x80;
+/// Code of a resident item, combined with its pool.
+const RESIDENT: u8 = 0x80;
 
+/// One decision about an item.
 #[derive(Clone, Copy)]
-struct Event {
+struct SweepEvent {
     step: u32,
-    /// Its place in the list of items.
-    place: u32,
-    /// The access; none for the choice whether it is in one pool throughout.
+    /// Index in the list of items.
+    index: u32,
+    /// The access; none for the decision about residency.
     number: Option<u32>,
     slot: u32,
 }
 
-/// An item's slot, and its class before and after an event.
+/// Slot of an item, with its class before and after an event.
 #[derive(Clone, Copy)]
-struct Slot {
-    place: usize,
+struct SlotUpdate {
+    index: usize,
     class: u32,
     next: u32,
 }
 
-/// What is on chip.
+/// A state of the dynamic program.
 #[derive(Clone, Copy)]
-struct State {
-    /// No way on costs less.
+struct SweepState {
+    /// Lower bound on the cost of every completion.
     cost: f64,
-    /// What has been paid of that.
+    /// Cost of the decisions so far, without prices.
     paid: f64,
-    /// Ways on from states that were merged into this one may cost so much less.
+    /// Completions of dominated states may cost less than those of this state by this much.
     debt: f64,
-    /// Bytes at this step and at the next, by pool.
-    now: [u64; MOST_POOLS],
-    next: [u64; MOST_POOLS],
-    peaks: [u64; MOST_POOLS],
+    /// Bytes in use at the current step and from the next step on, by pool.
+    load: [u64; MAX_POOLS],
+    next_load: [u64; MAX_POOLS],
+    /// Highest load of each pool up to this step.
+    peaks: [u64; MAX_POOLS],
+    /// Sum of [`code_hash`] over the slots.
     key: u128,
+    /// Index of the last decision.
     trace: u32,
 }
 
-impl State {
-    /// No way on from this, or from what was merged into it, costs less.
-    fn low(&self) -> f64 {
+impl SweepState {
+    /// Lower bound on the completions of this state and of all states merged into it.
+    fn bound(&self) -> f64 {
         self.cost - self.debt
     }
 
-    /// Becomes the cheaper of the two, which differ in nothing else that matters.
-    fn join(&mut self, other: &State) {
-        let low = self.low().min(other.low());
+    /// Merges two states with equal completions: keeps the cheaper one, with a debt that covers both lower
+    /// bounds.
+    fn join(&mut self, other: &SweepState) {
+        let low = self.bound().min(other.bound());
         if other.cost < self.cost {
             *self = *other;
         }
@@ -100,348 +127,376 @@ impl State {
     }
 }
 
-/// How a state came about.
+/// Decision that led to a state, as a linked list to the root.
 #[derive(Clone, Copy)]
-struct Trace {
+struct SweepTrace {
     before: u32,
     via: u8,
     to: u8,
 }
 
-type Index = HashMap<u128, u32, BuildHasherDefault<AsItIs>>;
+/// New states by the hash of their codes and loads.
+type StateIndex = HashMap<u128, u32, BuildHasherDefault<AsItIs>>;
 
-struct Sweep<'a> {
-    question: &'a Question<'a>,
+/// The dynamic program at one event.
+struct StateSweep<'a> {
+    problem: &'a SweepProblem<'a>,
     prices: Prices,
     everywhere: Vec<u8>,
-    /// By place in the list of items.
-    to_go: Vec<Vec<f64>>,
+    /// By index in the list of items.
+    costs_to_go: Vec<Vec<f64>>,
+    /// Code before the first access, by index in the list of items.
     starts: Vec<u8>,
-    classes: Classes,
+    classes: SuffixClasses,
     slots: usize,
-    states: Vec<State>,
+    states: Vec<SweepState>,
+    /// Codes of the items in the slots, `slots` for each state; `u8::MAX` if a slot has no item or its item
+    /// has not begun.
     codes: Vec<u8>,
-    new_states: Vec<State>,
+    new_states: Vec<SweepState>,
     new_codes: Vec<u8>,
-    index: Index,
-    held: Vec<merge::Held>,
-    merging: merge::Merging,
-    groups: Vec<merge::Group>,
-    traces: Vec<Trace>,
-    /// Slots that were compared since this was last counted.
+    state_index: StateIndex,
+    slot_costs: Vec<merge::SlotCosts>,
+    buffers: merge::MergeBuffers,
+    groups: Vec<merge::SlotGroup>,
+    traces: Vec<SweepTrace>,
+    /// Slots compared since the work was last charged.
     compared: usize,
-    /// The least of what was dropped for want of room.
-    dropped: f64,
+    /// Lowest bound of the states dropped beyond the beam width.
+    dropped_bound: f64,
     limit: f64,
 }
 
-/// So many states in all.
-const MOST_TRACES: usize = 12_000_000;
+/// Maximum number of traces, which bounds the memory.
+const MAX_TRACES: usize = 12_000_000;
 
-/// Answers a question.
+/// Solves a problem.
 ///
 /// # Errors
-/// Why the search must stop.
-pub(crate) fn sweep(question: &Question<'_>, meter: &mut Meter<'_>) -> Result<Answer, Stop> {
-    let mut sweep = Sweep::new(question);
+/// The reason to stop.
+pub(crate) fn sweep(problem: &SweepProblem<'_>, meter: &mut Meter<'_>) -> Result<SweepResult, Stop> {
+    let mut sweep = StateSweep::new(problem);
     let events = sweep.events();
-    sweep.begin();
-    let mut done = 0;
+    sweep.push_root();
+    let mut processed = 0;
     let mut step = 0;
-    while done < events.len() {
-        let next = events[done].step;
-        sweep.wait(step, next);
+    while processed < events.len() {
+        let next = events[processed].step;
+        sweep.advance_to(step, next);
         step = next;
-        while done < events.len() && events[done].step == step {
+        while processed < events.len() && events[processed].step == step {
             let work = sweep.states.len() * (8 + sweep.slots / 2) + std::mem::take(&mut sweep.compared);
             meter.spend_on(1 + work as u64 / 512, work as u64)?;
-            match events[done].number {
-                Some(number) => sweep.cross(events[done], number as usize),
-                None => sweep.choose(events[done]),
+            match events[processed].number {
+                Some(number) => sweep.apply_access(events[processed], number as usize),
+                None => sweep.branch_resident(events[processed]),
             }
-            done += 1;
+            processed += 1;
             if sweep.states.is_empty() {
-                return Ok(Answer { bound: sweep.dropped.min(question.below), best: None });
+                return Ok(SweepResult { bound: sweep.dropped_bound.min(problem.cutoff), best: None });
             }
         }
-        if events[done - 1].number.is_some() {
-            sweep.close(step);
+        if events[processed - 1].number.is_some() {
+            sweep.end_step(step);
             step += 1;
         }
-        if sweep.traces.len() > MOST_TRACES {
-            let least = sweep.states.iter().map(State::low).fold(f64::INFINITY, f64::min);
-            return Ok(Answer { bound: sweep.dropped.min(least).min(question.below), best: None });
+        // The states so far still bound every completion.
+        if sweep.traces.len() > MAX_TRACES {
+            let min_cost = sweep.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
+            return Ok(SweepResult {
+                bound: sweep.dropped_bound.min(min_cost).min(problem.cutoff),
+                best: None,
+            });
         }
     }
-    sweep.wait(step, question.instance.steps);
+    sweep.advance_to(step, problem.instance.steps);
     Ok(sweep.answer(&events))
 }
 
-impl<'a> Sweep<'a> {
-    fn new(question: &'a Question<'a>) -> Self {
-        let instance = question.instance;
-        let mut prices = Prices::none(instance.home(), instance.steps);
-        prices.set(question.rates);
-        let longest = question.items.iter().map(|&item| instance.items[item].accesses().len()).max();
+impl<'a> StateSweep<'a> {
+    fn new(problem: &'a SweepProblem<'a>) -> Self {
+        let instance = problem.instance;
+        let mut prices = Prices::none(instance.store(), instance.steps);
+        prices.set(problem.rates);
+        let longest = problem.items.iter().map(|&item| instance.items[item].accesses().len()).max();
         let everywhere = vec![u8::MAX; longest.unwrap_or(0)];
         let mut sweep = Self {
-            question,
+            problem,
             prices,
             everywhere,
-            to_go: Vec::new(),
+            costs_to_go: Vec::new(),
             starts: Vec::new(),
-            classes: Classes::new(instance, question.items),
+            classes: SuffixClasses::new(instance, problem.items),
             slots: 0,
             states: Vec::new(),
             codes: Vec::new(),
             new_states: Vec::new(),
             new_codes: Vec::new(),
-            index: Index::default(),
-            held: Vec::new(),
-            merging: merge::Merging::default(),
+            state_index: StateIndex::default(),
+            slot_costs: Vec::new(),
+            buffers: merge::MergeBuffers::default(),
             groups: Vec::new(),
             traces: Vec::new(),
             compared: 0,
-            dropped: f64::INFINITY,
-            limit: question.below,
+            dropped_bound: f64::INFINITY,
+            limit: problem.cutoff,
         };
-        sweep.to_go = question
+        sweep.costs_to_go = problem
             .items
             .iter()
-            .map(|&item| to_go(instance, item, &sweep.prices, sweep.allowed(item)))
+            .map(|&item| costs_to_go(instance, item, &sweep.prices, sweep.allowed(item)))
             .collect();
-        sweep.starts = question.items.iter().map(|&item| sweep.start_of(item).0).collect();
+        sweep.starts = problem.items.iter().map(|&item| sweep.start_state(item).0).collect();
         sweep
     }
 
-    fn allowed(&self, item: usize) -> Allowed<'_> {
-        let instance = self.question.instance;
-        let cells = &instance.cells[instance.cells_of(item)];
-        Allowed { cells, arrivals: &self.everywhere, whole: u8::MAX }
+    fn allowed(&self, item: usize) -> AllowedPools<'_> {
+        let instance = self.problem.instance;
+        let point_pools = &instance.point_pools[instance.points_of(item)];
+        AllowedPools { point_pools, arrivals: &self.everywhere, resident_pools: u8::MAX }
     }
 
-    fn start_of(&self, item: usize) -> (u8, f64) {
-        let start = start(self.question.instance, item, &self.prices, self.allowed(item));
+    fn start_state(&self, item: usize) -> (u8, f64) {
+        let start = start(self.problem.instance, item, &self.prices, self.allowed(item));
         start.map_or((0, f64::INFINITY), |(state, cost)| (state as u8, cost))
     }
 
-    /// Accesses by step, each with the slot that its item has until its last.
-    fn events(&mut self) -> Vec<Event> {
-        let instance = self.question.instance;
+    /// All events in order of their steps. Each item gets a slot from its first event to its last; slots
+    /// are reused.
+    fn events(&mut self) -> Vec<SweepEvent> {
+        let instance = self.problem.instance;
         let mut events = Vec::new();
-        for (place, &item) in self.question.items.iter().enumerate() {
-            let place = place as u32;
-            if instance.items[item].whole > 0 {
-                events.push(Event { step: 0, place, number: None, slot: 0 });
+        for (index, &item) in self.problem.items.iter().enumerate() {
+            let index = index as u32;
+            if instance.items[item].resident_pools > 0 {
+                events.push(SweepEvent { step: 0, index, number: None, slot: 0 });
             }
             for (number, access) in (0..).zip(&instance.accesses[instance.items[item].accesses()]) {
-                events.push(Event { step: access.step, place, number: Some(number), slot: 0 });
+                events.push(SweepEvent { step: access.step, index, number: Some(number), slot: 0 });
             }
         }
         sort_by_keys(&mut events, |event| {
-            [u64::from(event.number.is_some()) << 32 | u64::from(event.step), event.place.into()]
+            [u64::from(event.number.is_some()) << 32 | u64::from(event.step), event.index.into()]
         });
-        let mut slot_of = vec![u32::MAX; self.question.items.len()];
+        let mut slot_of = vec![u32::MAX; self.problem.items.len()];
         let mut free: Vec<u32> = Vec::new();
         for event in &mut events {
-            let place = event.place as usize;
-            if slot_of[place] == u32::MAX {
-                slot_of[place] = free.pop().unwrap_or_else(|| {
+            let index = event.index as usize;
+            if slot_of[index] == u32::MAX {
+                slot_of[index] = free.pop().unwrap_or_else(|| {
                     self.slots += 1;
                     self.slots as u32 - 1
                 });
             }
-            event.slot = slot_of[place];
-            let item = &instance.items[self.question.items[place]];
-            if event.number == Some(item.accesses().len() as u32 - 1) && item.whole == 0 {
+            event.slot = slot_of[index];
+            let item = &instance.items[self.problem.items[index]];
+            if event.number == Some(item.accesses().len() as u32 - 1) && item.resident_pools == 0 {
                 free.push(event.slot);
             }
         }
         events
     }
 
-    /// Before the first step.
-    fn begin(&mut self) {
-        let instance = self.question.instance;
-        let mut state = State {
+    /// Creates the root state, before the first step.
+    fn push_root(&mut self) {
+        let instance = self.problem.instance;
+        let mut state = SweepState {
             cost: 0.0,
             paid: 0.0,
             debt: 0.0,
-            now: [0; MOST_POOLS],
-            next: [0; MOST_POOLS],
-            peaks: [0; MOST_POOLS],
+            load: [0; MAX_POOLS],
+            next_load: [0; MAX_POOLS],
+            peaks: [0; MAX_POOLS],
             key: 0,
             trace: u32::MAX,
         };
-        for (place, &item) in self.question.items.iter().enumerate() {
-            let (code, waiting) = self.start_of(item);
-            let mut least = waiting + self.to_go[place][code as usize];
-            for pool in bits(instance.items[item].whole) {
-                let whole =
-                    whole_cost(instance, item, pool) + whole_price(instance, item, &self.prices, pool);
-                least = least.min(whole);
+        for (index, &item) in self.problem.items.iter().enumerate() {
+            let (code, waiting) = self.start_state(item);
+            let mut min_cost = waiting + self.costs_to_go[index][code as usize];
+            for pool in bits(instance.items[item].resident_pools) {
+                let resident =
+                    resident_cost(instance, item, pool) + resident_price(instance, item, &self.prices, pool);
+                min_cost = min_cost.min(resident);
             }
-            state.cost += least;
+            state.cost += min_cost;
             let pool = code as usize / 2;
-            if pool != instance.home() {
-                state.next[pool] += instance.taken(item, pool);
+            if pool != instance.store() {
+                state.next_load[pool] += instance.padded_size(item, pool);
             }
         }
-        for pool in 0..instance.home() {
-            let capacity = self.question.capacities[pool] as f64;
+        // The Lagrangian bound subtracts the price of all capacity; steps that pass give the price of the
+        // unused part back.
+        for pool in 0..instance.store() {
+            let capacity = self.problem.capacities[pool] as f64;
             state.cost -= capacity * self.prices.over(pool, (0, instance.steps));
         }
-        state.now = state.next;
-        self.held.resize(self.slots, merge::Held::default());
+        state.load = state.next_load;
+        self.slot_costs.resize(self.slots, merge::SlotCosts::default());
         if self.fits(&state) && state.cost <= self.limit {
             self.states.push(state);
             self.codes.resize(self.slots, u8::MAX);
         }
     }
 
-    fn fits(&self, state: &State) -> bool {
-        (0..self.question.instance.home()).all(|pool| state.now[pool] <= self.question.capacities[pool])
+    fn fits(&self, state: &SweepState) -> bool {
+        (0..self.problem.instance.store()).all(|pool| state.load[pool] <= self.problem.capacities[pool])
     }
 
-    /// Steps `from..end` at which nothing is accessed.
-    fn wait(&mut self, from: u32, end: u32) {
-        for pool in 0..self.question.instance.home() {
+    /// Moves to step `end` over steps without accesses: unused capacity is charged at its price.
+    fn advance_to(&mut self, from: u32, end: u32) {
+        for pool in 0..self.problem.instance.store() {
             let price = self.prices.over(pool, (from, end));
-            let capacity = self.question.capacities[pool];
+            let capacity = self.problem.capacities[pool];
             for state in &mut self.states {
-                state.cost += price * (capacity - state.next[pool].min(capacity)) as f64;
+                state.cost += price * (capacity - state.next_load[pool].min(capacity)) as f64;
             }
         }
     }
 
-    /// Whether an item is in one pool throughout.
-    fn choose(&mut self, event: Event) {
-        let instance = self.question.instance;
-        let (place, slot) = (event.place as usize, event.slot as usize);
-        let item = self.question.items[place];
-        let (code, waiting) = self.start_of(item);
-        let chain = waiting + self.to_go[place][code as usize];
-        let wholes: Vec<(usize, f64)> = bits(instance.items[item].whole)
+    /// Branches on the residency of an item.
+    fn branch_resident(&mut self, event: SweepEvent) {
+        let instance = self.problem.instance;
+        let (index, slot) = (event.index as usize, event.slot as usize);
+        let item = self.problem.items[index];
+        let (code, waiting) = self.start_state(item);
+        let transient = waiting + self.costs_to_go[index][code as usize];
+        let resident: Vec<(usize, f64)> = bits(instance.items[item].resident_pools)
             .map(|pool| {
-                (pool, whole_cost(instance, item, pool) + whole_price(instance, item, &self.prices, pool))
+                (
+                    pool,
+                    resident_cost(instance, item, pool) + resident_price(instance, item, &self.prices, pool),
+                )
             })
             .collect();
-        let least = wholes.iter().map(|whole| whole.1).fold(chain, f64::min);
-        let class = self.classes.of(place, 0);
-        let slot = Slot { place: slot, class, next: class };
-        for place in 0..self.states.len() {
-            let state = self.states[place];
+        let min_cost = resident.iter().map(|option| option.1).fold(transient, f64::min);
+        let class = self.classes.of(index, 0);
+        let slot = SlotUpdate { index: slot, class, next: class };
+        for index in 0..self.states.len() {
+            let state = self.states[index];
             self.push(
-                place,
-                State { cost: state.cost + chain - least, ..state },
+                index,
+                SweepState { cost: state.cost + transient - min_cost, ..state },
                 slot,
                 u8::MAX,
                 (0, u8::MAX),
             );
-            for &(pool, cost) in &wholes {
-                let paid = state.paid + whole_cost(instance, item, pool);
-                let mut new = State { cost: state.cost + cost - least, paid, ..state };
-                new.next[pool] += instance.taken(item, pool);
-                new.now = new.next;
-                self.push(place, new, slot, WHOLE | pool as u8, (pool as u8, WHOLE));
+            for &(pool, cost) in &resident {
+                let paid = state.paid + resident_cost(instance, item, pool);
+                let mut new = SweepState { cost: state.cost + cost - min_cost, paid, ..state };
+                new.next_load[pool] += instance.padded_size(item, pool);
+                new.load = new.next_load;
+                self.push(index, new, slot, RESIDENT | pool as u8, (pool as u8, RESIDENT));
             }
         }
-        self.hold(event, 0);
-        self.turn();
+        self.update_slot(event, 0);
+        self.swap_layers();
     }
 
-    /// An access of an item.
-    fn cross(&mut self, event: Event, number: usize) {
-        let instance = self.question.instance;
-        let (place, slot) = (event.place as usize, event.slot as usize);
-        let item = self.question.items[place];
-        let cells = &instance.cells[instance.cells_of(item)];
+    /// Branches on the transitions of an item over an access.
+    fn apply_access(&mut self, event: SweepEvent, number: usize) {
+        let instance = self.problem.instance;
+        let (index, slot) = (event.index as usize, event.slot as usize);
+        let item = self.problem.items[index];
+        let point_pools = &instance.point_pools[instance.points_of(item)];
         let everywhere = std::mem::take(&mut self.everywhere);
-        let allowed = Allowed { cells, arrivals: &everywhere, whole: u8::MAX };
-        let crossing = Crossing::new(instance, item, number, allowed);
-        let tolls = crossing.tolls(&self.prices);
+        let allowed = AllowedPools { point_pools, arrivals: &everywhere, resident_pools: u8::MAX };
+        let transitions = AccessTransitions::new(instance, item, number, allowed);
+        let prices_around = transitions.prices_around(&self.prices);
         let is_last = number + 1 == instance.items[item].accesses().len();
-        let mut moves: Vec<Vec<(super::path::Move, f64)>> = vec![Vec::new(); STATES];
-        for (code, moves) in moves.iter_mut().enumerate().take(2 * instance.rooms.len()) {
-            let before = self.to_go[place][number * STATES + code];
+        // The bound of a state contains the cost-to-go of the item at its code. A transition replaces it
+        // by the cost of the transition and the cost-to-go after it; the difference is its reduced cost,
+        // which is negative only by rounding.
+        let mut moves: Vec<Vec<(super::path::PathTransition, f64)>> = vec![Vec::new(); STATES];
+        for (code, moves) in moves.iter_mut().enumerate().take(2 * instance.pools.len()) {
+            let before = self.costs_to_go[index][number * STATES + code];
             if before < f64::INFINITY {
-                crossing.leave(code, |one| {
-                    let after = self.to_go[place][(number + 1) * STATES + one.to as usize];
-                    let more = one.cost + tolls.of(&one) + after - before;
+                transitions.for_each_transition(code, |transition| {
+                    let after = self.costs_to_go[index][(number + 1) * STATES + transition.to as usize];
+                    let more = transition.cost + prices_around.of(&transition) + after - before;
                     if more < f64::INFINITY {
-                        moves.push((one, more.max(0.0)));
+                        moves.push((transition, more.max(0.0)));
                     }
                 });
             }
         }
-        let home = instance.home();
-        let (class, next) = (self.classes.of(place, number), self.classes.of(place, number + 1));
-        let slot = Slot { place: slot, class, next };
+        let store = instance.store();
+        let (class, next) = (self.classes.of(index, number), self.classes.of(index, number + 1));
+        let slot = SlotUpdate { index: slot, class, next };
         for parent in 0..self.states.len() {
             let state = self.states[parent];
-            let held = self.codes[parent * self.slots + slot.place];
-            let code = if held == u8::MAX { self.starts[place] } else { held };
-            if code & WHOLE > 0 {
-                // It keeps its room, and its slot, to the end.
-                self.push(parent, state, slot, code, (code & !WHOLE, WHOLE));
+            let recorded = self.codes[parent * self.slots + slot.index];
+            let code = if recorded == u8::MAX { self.starts[index] } else { recorded };
+            if code & RESIDENT > 0 {
+                // A resident item keeps its bytes and its slot to the end.
+                self.push(parent, state, slot, code, (code & !RESIDENT, RESIDENT));
                 continue;
             }
             let pool = code as usize / 2;
-            for &(one, more) in &moves[code as usize] {
-                let paid = state.paid + one.cost;
-                let mut new = State { cost: state.cost + more, paid, ..state };
-                if new.low() > self.limit {
+            for &(transition, more) in &moves[code as usize] {
+                let paid = state.paid + transition.cost;
+                let mut new = SweepState { cost: state.cost + more, paid, ..state };
+                if new.bound() > self.limit {
                     continue;
                 }
-                for taken in bits(one.at_step & !(1 << pool)) {
-                    new.now[taken] += instance.taken(item, taken);
+                for taken in bits(transition.at_step & !(1 << pool)) {
+                    new.load[taken] += instance.padded_size(item, taken);
                 }
-                let after = one.to as usize / 2;
-                if pool != home {
-                    new.next[pool] -= instance.taken(item, pool);
+                let after = transition.to as usize / 2;
+                if pool != store {
+                    new.next_load[pool] -= instance.padded_size(item, pool);
                 }
-                if after != home {
-                    new.next[after] += instance.taken(item, after);
+                if after != store {
+                    new.next_load[after] += instance.padded_size(item, after);
                 }
                 if self.fits(&new) {
-                    let held = if is_last { u8::MAX } else { one.to };
-                    self.push(parent, new, slot, held, (one.via, one.to));
+                    let code = if is_last { u8::MAX } else { transition.to };
+                    self.push(parent, new, slot, code, (transition.via, transition.to));
                 }
             }
         }
         self.everywhere = everywhere;
-        self.hold(event, number + 1);
-        self.turn();
+        self.update_slot(event, number + 1);
+        self.swap_layers();
     }
 
-    /// Adds a state, unless one that is as good is there.
-    fn push(&mut self, parent: usize, mut state: State, slot: Slot, code: u8, (via, to): (u8, u8)) {
-        if state.low() > self.limit || !self.fits(&state) {
+    /// Adds a state, or merges it into an equal one. A state above the limit or the capacity is dropped.
+    fn push(
+        &mut self,
+        parent: usize,
+        mut state: SweepState,
+        slot: SlotUpdate,
+        code: u8,
+        (via, to): (u8, u8),
+    ) {
+        if state.bound() > self.limit || !self.fits(&state) {
             return;
         }
-        let held = self.codes[parent * self.slots + slot.place];
-        state.key = state.key.wrapping_sub(mark(slot.class, held)).wrapping_add(mark(slot.next, code));
-        let trace = Trace { before: state.trace, via, to };
-        // States that leave other room at this step are apart.
-        let mut own = state.key;
-        for pool in 0..self.question.instance.home() {
-            own = own.wrapping_add(
-                Random::new(state.now[pool].wrapping_mul(MOST_POOLS as u64) + pool as u64).key(),
+        let previous = self.codes[parent * self.slots + slot.index];
+        state.key =
+            state.key.wrapping_sub(code_hash(slot.class, previous)).wrapping_add(code_hash(slot.next, code));
+        let trace = SweepTrace { before: state.trace, via, to };
+        // States with equal codes may still differ in the load of the current step, because items that were
+        // accessed occupy their bytes to its end.
+        let mut key = state.key;
+        for pool in 0..self.problem.instance.store() {
+            key = key.wrapping_add(
+                Random::new(state.load[pool].wrapping_mul(MAX_POOLS as u64) + pool as u64).key(),
             );
         }
-        match self.index.entry(own) {
+        match self.state_index.entry(key) {
             std::collections::hash_map::Entry::Occupied(entry) => {
-                let place = *entry.get() as usize;
-                let known = &mut self.new_states[place];
-                state.trace = known.trace;
-                if state.cost < known.cost {
-                    self.traces[known.trace as usize] = trace;
-                    // Of items that are alike, others may be where they are.
-                    let codes = &mut self.new_codes[place * self.slots..(place + 1) * self.slots];
+                let index = *entry.get() as usize;
+                let existing = &mut self.new_states[index];
+                state.trace = existing.trace;
+                if state.cost < existing.cost {
+                    self.traces[existing.trace as usize] = trace;
+                    // Equal keys do not imply equal codes: items of one class may have exchanged their
+                    // codes. The codes must belong to the trace that is kept.
+                    let codes = &mut self.new_codes[index * self.slots..(index + 1) * self.slots];
                     codes.copy_from_slice(&self.codes[parent * self.slots..(parent + 1) * self.slots]);
-                    codes[slot.place] = code;
+                    codes[slot.index] = code;
                 }
-                known.join(&state);
+                existing.join(&state);
             }
             std::collections::hash_map::Entry::Vacant(entry) => {
                 entry.insert(self.new_states.len() as u32);
@@ -449,49 +504,49 @@ impl<'a> Sweep<'a> {
                 self.traces.push(trace);
                 self.new_states.push(state);
                 let from = parent * self.slots;
-                let at = self.new_codes.len() + slot.place;
+                let at = self.new_codes.len() + slot.index;
                 self.new_codes.extend_from_slice(&self.codes[from..from + self.slots]);
                 self.new_codes[at] = code;
             }
         }
     }
 
-    /// New states are the states.
-    fn turn(&mut self) {
+    /// Makes the new states the current ones, and merges them if there are too many.
+    fn swap_layers(&mut self) {
         std::mem::swap(&mut self.states, &mut self.new_states);
         std::mem::swap(&mut self.codes, &mut self.new_codes);
         self.new_states.clear();
         self.new_codes.clear();
-        self.index.clear();
-        if self.states.len() > 4 * self.question.width {
-            self.merge(merge::When::WithinStep);
+        self.state_index.clear();
+        if self.states.len() > 4 * self.problem.width {
+            self.merge(merge::MergeTime::WithinStep);
         }
     }
 
-    /// The end of a step: what was left of the pools is lost, and what only this step needed
-    /// is free.
-    fn close(&mut self, step: u32) {
-        let chips = self.question.instance.home();
-        for place in 0..self.states.len() {
-            let mut state = self.states[place];
+    /// Ends a step: charges the unused capacity at its price and frees the bytes that only this step
+    /// needed. States that differed only in those become equal.
+    fn end_step(&mut self, step: u32) {
+        let chips = self.problem.instance.store();
+        for index in 0..self.states.len() {
+            let mut state = self.states[index];
             for pool in 0..chips {
-                let left = self.question.capacities[pool] - state.now[pool];
+                let left = self.problem.capacities[pool] - state.load[pool];
                 state.cost += self.prices.over(pool, (step, step + 1)) * left as f64;
-                state.peaks[pool] = state.peaks[pool].max(state.now[pool]);
+                state.peaks[pool] = state.peaks[pool].max(state.load[pool]);
             }
-            state.now = state.next;
-            if state.low() > self.limit {
+            state.load = state.next_load;
+            if state.bound() > self.limit {
                 continue;
             }
-            let from = place * self.slots;
-            match self.index.entry(state.key) {
+            let from = index * self.slots;
+            match self.state_index.entry(state.key) {
                 std::collections::hash_map::Entry::Occupied(entry) => {
-                    let known = *entry.get() as usize;
-                    if state.cost < self.new_states[known].cost {
-                        self.new_codes[known * self.slots..(known + 1) * self.slots]
+                    let index = *entry.get() as usize;
+                    if state.cost < self.new_states[index].cost {
+                        self.new_codes[index * self.slots..(index + 1) * self.slots]
                             .copy_from_slice(&self.codes[from..from + self.slots]);
                     }
-                    self.new_states[known].join(&state);
+                    self.new_states[index].join(&state);
                 }
                 std::collections::hash_map::Entry::Vacant(entry) => {
                     entry.insert(self.new_states.len() as u32);
@@ -500,58 +555,61 @@ impl<'a> Sweep<'a> {
                 }
             }
         }
-        self.turn();
+        self.swap_layers();
         if self.states.len() > 32 {
-            self.merge(merge::When::BetweenSteps);
+            self.merge(merge::MergeTime::BetweenSteps);
         }
     }
 
-    fn answer(&self, events: &[Event]) -> Answer {
-        let best = self.states.iter().min_by_key(|state| rising(state.cost));
-        let least = self.states.iter().map(State::low).fold(f64::INFINITY, f64::min);
-        let swept = best.map(|state| self.swept(state, events));
-        Answer { bound: self.dropped.min(least).min(self.question.below), best: swept }
+    /// The result after the last event.
+    fn answer(&self, events: &[SweepEvent]) -> SweepResult {
+        let best = self.states.iter().min_by_key(|state| order_key(state.cost));
+        let min_cost = self.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
+        let solution = best.map(|state| self.solution(state, events));
+        SweepResult { bound: self.dropped_bound.min(min_cost).min(self.problem.cutoff), best: solution }
     }
 
-    fn swept(&self, state: &State, events: &[Event]) -> Swept {
-        let Question { instance, items, .. } = *self.question;
+    /// The assignment of a state, from its trace.
+    fn solution(&self, state: &SweepState, events: &[SweepEvent]) -> SweepSolution {
+        let SweepProblem { instance, items, .. } = *self.problem;
         let mut from = vec![0; items.len()];
         let mut count = 0;
         for (from, &item) in from.iter_mut().zip(items) {
             *from = count;
-            count += instance.cells_of(item).len();
+            count += instance.points_of(item).len();
         }
-        let mut ways = vec![0; count];
-        for (place, &item) in items.iter().enumerate() {
-            ways[from[place]] = instance.items[item].start;
+        let mut paths = vec![0; count];
+        for (index, &item) in items.iter().enumerate() {
+            paths[from[index]] = instance.items[item].start;
         }
         let mut trace = state.trace;
         for event in events.iter().rev() {
-            let Trace { before, via, to } = self.traces[trace as usize];
+            let SweepTrace { before, via, to } = self.traces[trace as usize];
             trace = before;
-            let place = event.place as usize;
-            let length = instance.cells_of(items[place]).len();
-            let way = &mut ways[from[place]..from[place] + length];
+            let index = event.index as usize;
+            let length = instance.points_of(items[index]).len();
+            let path = &mut paths[from[index]..from[index] + length];
             match event.number {
-                Some(_) if to == WHOLE => way.fill(via),
+                Some(_) if to == RESIDENT => path.fill(via),
                 Some(number) => {
-                    way[2 * number as usize + 1] = via;
-                    way[2 * number as usize + 2] = to / 2;
+                    path[2 * number as usize + 1] = via;
+                    path[2 * number as usize + 2] = to / 2;
                 }
                 None => {}
             }
         }
-        Swept { cost: state.cost, ways, peaks: state.peaks }
+        SweepSolution { cost: state.cost, paths, peaks: state.peaks }
     }
 }
 
-/// What tells the code of an item of a class from others.
-fn mark(class: u32, code: u8) -> u128 {
+/// Hash of the code of an item of a class; the sum over the slots identifies a state up to permutations
+/// within classes.
+fn code_hash(class: u32, code: u8) -> u128 {
     if code == u8::MAX { 0 } else { Random::new(u64::from(class) << 8 | u64::from(code)).key() }
 }
 
-/// Numbers that rise as costs do.
-fn rising(cost: f64) -> u64 {
+/// Bits of a cost, in an order that integers preserve.
+fn order_key(cost: f64) -> u64 {
     let bits = cost.to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }

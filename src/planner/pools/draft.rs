@@ -1,10 +1,10 @@
 //! Drafts: an order, its aliases, and the items to place.
 
-use super::items::{Items, Run};
+use super::items::{ItemBuilder, PlacementItems};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Pools};
 use crate::liveness::Liveness;
-use crate::placement::{Estimate, estimate};
+use crate::placement::{CostEstimate, estimate};
 use crate::planner::Planner;
 use crate::sharing::{
     AliasLayout, Alignment, ContentAliases, RigidGroups, SharingPolicy, concerns, live_ranges,
@@ -18,14 +18,14 @@ const MOST_TOGETHER: usize = 2000;
 pub(super) struct Draft {
     pub(super) order: Vec<OperatorId>,
     pub(super) layout: AliasLayout,
-    pub(super) items: Items,
+    pub(super) items: PlacementItems,
 }
 
 /// A draft with its estimated cost.
 pub(super) struct EstimatedDraft {
     pub(super) draft: Draft,
     pub(super) wish: SharingPolicy,
-    pub(super) estimate: Estimate,
+    pub(super) estimate: CostEstimate,
 }
 
 /// State shared by all drafts of a graph.
@@ -71,7 +71,7 @@ impl<'a> Drafts<'a> {
         if wish != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
             return self.draft(order, least);
         }
-        let run = Run {
+        let run = ItemBuilder {
             graph: self.graph,
             order,
             pools: self.pools,
@@ -107,7 +107,7 @@ impl<'a> Drafts<'a> {
         }
         let skipped = if best.draft.items.instance.is_large() { others.len() - 1 } else { 0 };
         for &wish in &others[skipped..] {
-            if best.estimate.cost > best.estimate.floor
+            if best.estimate.cost > best.estimate.unavoidable_cost
                 && let Ok(other) = self.estimated(order, wish)
                 && other.estimate.cost < best.estimate.cost
             {

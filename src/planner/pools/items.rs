@@ -1,34 +1,39 @@
-//! From a graph, an order and what shares memory to what is to be placed.
+//! Construction of a placement instance from a graph, an order and its aliases.
+//!
+//! Each rigid group of buffers becomes one item, because its members keep their distances in every pool; a
+//! constant that operators read is an item as well. The accesses of an item are the reads and writes of its
+//! members by operators. Between two accesses, only the bytes of members that are live on both sides have
+//! to be copied.
 
 use crate::effects::{self, accesses};
 use crate::error::{Error, Result};
 use crate::graph::{Content, Graph, Loading, Occupant, Pool, Pools, TensorKind};
 use crate::liveness::Liveness;
-use crate::placement::{Access, Instance, MOST, NewItem, Room, complete};
+use crate::placement::{Instance, ItemAccess, MAX_BYTES, NewItem, PoolSpec, compute_min_costs};
 use crate::problem::LiveRange;
 use crate::sharing::{Alias, RigidGroups};
 use crate::support::ids::{BufferId, OperatorId, PoolId};
 use crate::support::limits::Limits;
 use crate::support::sorting::sort_by_keys;
 
-/// A tensor or workspace in an item.
+/// A tensor or scratch memory in an item.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
+pub(super) struct ItemMember {
     pub(super) occupant: Occupant,
-    /// Bytes from the start of the item.
+    /// Offset from the start of the item, in bytes.
     pub(super) at: u64,
     pub(super) bytes: u64,
     pub(super) live: LiveRange,
 }
 
-/// What is to be placed, and who it is.
-pub(super) struct Items {
+/// An instance, with the members of each of its items.
+pub(super) struct PlacementItems {
     pub(super) instance: Instance,
-    pub(super) members: Vec<Vec<Member>>,
+    pub(super) members: Vec<Vec<ItemMember>>,
 }
 
-/// What is known of the run that is planned.
-pub(super) struct Run<'a> {
+/// Inputs for the construction of items.
+pub(super) struct ItemBuilder<'a> {
     pub(super) graph: &'a Graph,
     pub(super) order: &'a [OperatorId],
     pub(super) pools: &'a Pools,
@@ -39,57 +44,65 @@ pub(super) struct Run<'a> {
     pub(super) limits: &'a Limits,
 }
 
-/// Steps, ascending, with the bytes that are read and written.
-type Accesses = Vec<(u32, (u64, u64))>;
+/// Steps in ascending order with the bytes read and written.
+type StepAccesses = Vec<(u32, (u64, u64))>;
 
-impl Run<'_> {
+impl ItemBuilder<'_> {
+    /// Builds all items.
+    ///
     /// # Errors
-    /// [`Error::Pools`] if it exceeds what can be counted, or something lies together that
-    /// must start in different pools.
-    pub(super) fn items(&self) -> Result<Items> {
+    /// [`Error::Pools`] if costs exceed their limit or the members of an item must start or end in
+    /// different pools; [`Error::DoesNotFit`] if sizes exceed their limit or an item must be in a pool that
+    /// does not take it.
+    pub(super) fn items(&self) -> Result<PlacementItems> {
         let steps = self.liveness.steps();
-        let instance = Instance::new(self.rooms(), steps, self.pools.prefetch_steps(), self.limits);
-        let mut items = Items { instance, members: Vec::new() };
-        let mut accesses: Vec<Accesses> = vec![Accesses::new(); self.groups.members.len()];
+        let instance = Instance::new(self.pool_specs(), steps, self.pools.prefetch_steps(), self.limits);
+        let mut items = PlacementItems { instance, members: Vec::new() };
+        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.len()];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads)?;
-        for (own, accesses) in self.groups.members.iter().zip(accesses) {
+        for (buffers, accesses) in self.groups.members.iter().zip(accesses) {
             self.limits.go_on()?;
-            let members: Vec<Member> = own.iter().map(|&id| self.member(id)).collect();
+            let members: Vec<ItemMember> = buffers.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;
         }
         for (id, reads) in self.graph.tensor_ids().zip(&reads).filter(|(_, reads)| !reads.is_empty()) {
             let bytes = self.graph.tensor(id).bytes();
             let live = LiveRange { start: 0, end: steps.max(1) };
-            let member = Member { occupant: Occupant::Tensor(id), at: 0, bytes, live };
+            let member = ItemMember { occupant: Occupant::Tensor(id), at: 0, bytes, live };
             let accesses = reads.iter().map(|&step| (step, (bytes, 0))).collect();
             self.add(&mut items, vec![member], accesses)?;
         }
-        check_total(&items.instance)?;
-        complete(&mut items.instance);
+        check_magnitude(&items.instance)?;
+        compute_min_costs(&mut items.instance);
         self.limits.go_on()?;
         Ok(items)
     }
 
-    fn rooms(&self) -> Vec<Room> {
-        let room = |id: PoolId| {
+    fn pool_specs(&self) -> Vec<PoolSpec> {
+        let spec = |id: PoolId| {
             let pool = self.pools.pool(id);
-            let bytes = pool.bytes().unwrap_or(MOST).min(MOST);
+            let bytes = pool.bytes().unwrap_or(MAX_BYTES).min(MAX_BYTES);
             let ((read, write), (from, to)) = (pool.in_place(), pool.copied());
             let alignment = pool.alignment;
-            Room { capacity: bytes.next_multiple_of(alignment), bytes, alignment, read, write, from, to }
+            PoolSpec { capacity: bytes.next_multiple_of(alignment), bytes, alignment, read, write, from, to }
         };
-        self.pools.ids().map(room).collect()
+        self.pools.ids().map(spec).collect()
     }
 
-    fn member(&self, id: BufferId) -> Member {
+    fn member(&self, id: BufferId) -> ItemMember {
         let buffer = self.liveness.problem().buffer(id);
         let occupant = self.liveness.occupants()[id.index()];
-        Member { occupant, at: self.groups.position[id.index()].1, bytes: buffer.size(), live: buffer.live() }
+        ItemMember {
+            occupant,
+            at: self.groups.position[id.index()].1,
+            bytes: buffer.size(),
+            live: buffer.live(),
+        }
     }
 
-    /// What operators do, to groups and to constants.
-    fn collect(&self, of_groups: &mut [Accesses], reads: &mut [Vec<u32>]) -> Result<()> {
+    /// Collects the accesses of all operators, by group, and the steps at which each constant is read.
+    fn collect(&self, of_groups: &mut [StepAccesses], reads: &mut [Vec<u32>]) -> Result<()> {
         let graph = self.graph;
         let mut group_of = vec![None; graph.tensors().len()];
         let mut scratch_of = vec![None; graph.operators().len()];
@@ -124,152 +137,175 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn add(&self, items: &mut Items, members: Vec<Member>, mut accesses: Accesses) -> Result<()> {
-        // What is there before the run has its place from then on, whoever reads it first.
-        let is_there = members.len() > 1 && members.iter().any(|one| is_there(self.graph, one));
-        if is_there && accesses.first().is_none_or(|first| first.0 > 0) {
+    fn add(
+        &self,
+        items: &mut PlacementItems,
+        members: Vec<ItemMember>,
+        mut accesses: StepAccesses,
+    ) -> Result<()> {
+        // An input, variable or constant occupies the bytes that it shares from the first step on,
+        // whichever member is accessed first.
+        let is_defined_before_run =
+            members.len() > 1 && members.iter().any(|member| is_defined_before_run(self.graph, member));
+        if is_defined_before_run && accesses.first().is_none_or(|first| first.0 > 0) {
             accesses.insert(0, (0, (0, 0)));
         }
-        let frame = Frame::new(self, &members);
-        let size = members.iter().map(|one| one.at + one.bytes).max().unwrap_or(0);
+        let group = RigidMembers::new(self, &members);
+        let size = members.iter().map(|member| member.at + member.bytes).max().unwrap_or(0);
         if size == 0 {
             return Ok(());
         }
-        let mut accesses: Vec<Access> = accesses
+        let mut accesses: Vec<ItemAccess> = accesses
             .into_iter()
-            .map(|(step, (read, write))| Access { step, read, write, before: 0, after: 0 })
+            .map(|(step, (read, write))| ItemAccess { step, read, write, before: 0, after: 0 })
             .collect();
         if accesses.is_empty() {
-            // Nobody does anything with it: an input that is an output, say.
-            accesses.push(Access { step: 0, read: 0, write: 0, before: 0, after: 0 });
+            // No operator accesses the item: an input that is also an output, for example.
+            accesses.push(ItemAccess { step: 0, read: 0, write: 0, before: 0, after: 0 });
         }
-        frame.fill(&mut accesses, self.pools.prefetch_steps());
-        let content = |one: &Member| Content::of_occupant(self.graph, one.occupant);
-        let home = self.pools.home_id();
-        let mask = |takes: &dyn Fn(&Pool, Content) -> bool| {
-            let takes_all = |id: &PoolId| members.iter().all(|one| takes(self.pools.pool(*id), content(one)));
-            let pools = self.pools.ids().filter(|id| *id == home || takes_all(id));
+        group.set_live_bytes(&mut accesses, self.pools.prefetch_steps());
+        let content = |member: &ItemMember| Content::of_occupant(self.graph, member.occupant);
+        let store = self.pools.home_id();
+        let pool_mask = |takes: &dyn Fn(&Pool, Content) -> bool| {
+            let takes_all =
+                |id: &PoolId| members.iter().all(|member| takes(self.pools.pool(*id), content(member)));
+            let pools = self.pools.ids().filter(|id| *id == store || takes_all(id));
             pools.fold(0u8, |mask, id| mask | 1 << id.index())
         };
-        let pools = mask(&|pool, content| pool.takes(content, size));
-        let pools_at_any_capacity = mask(&|pool, content| pool.takes_at_any_capacity(content, size));
-        let (start, finish) = (frame.start()?, frame.finish()?);
-        for forced in [start, finish] {
-            if pools >> forced.index() & 1 == 0 {
+        let pools = pool_mask(&|pool, content| pool.takes(content, size));
+        let pools_at_any_capacity = pool_mask(&|pool, content| pool.takes_at_any_capacity(content, size));
+        let (start, finish) = (group.start()?, group.finish()?);
+        for fixed in [start, finish] {
+            if pools >> fixed.index() & 1 == 0 {
                 let name = super::describe(self.graph, members[0].occupant);
-                let pool = self.pools.pool(forced).name();
+                let pool = self.pools.pool(fixed).name();
                 let text = format!("{name} ({size} bytes) must be in `{pool}`, which cannot take it");
                 return Err(Error::DoesNotFit(text));
             }
         }
-        let alignment = |one: &Member| match one.occupant {
+        let alignment = |member: &ItemMember| match member.occupant {
             Occupant::Tensor(id) => self.graph.tensor(id).alignment().unwrap_or(self.alignment),
             Occupant::Scratch(id) => self.graph.operator(id).scratch_alignment(self.alignment),
         };
         let alignment = members.iter().map(alignment).max().unwrap_or(1);
-        // What stays on chip from run to run is not where outputs are looked for.
-        let is_wanted_elsewhere = |one: &Member| {
-            frame.tensor(one).is_some_and(|one| one.is_output() && one.kind() != TensorKind::Constant)
+        // A resident tensor is not in the pool in which the caller expects outputs.
+        let is_output = |member: &ItemMember| {
+            group
+                .tensor(member)
+                .is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant)
         };
-        let whole = self.pools.loads() == Loading::Once
-            && matches!(members.as_slice(), [one] if !is_wanted_elsewhere(one)
-                && matches!(content(one), Content::Constants | Content::Variables));
+        let may_be_resident = self.pools.loads() == Loading::Once
+            && matches!(members.as_slice(), [member] if !is_output(member)
+                && matches!(content(member), Content::Constants | Content::Variables));
         let accesses = &accesses;
-        let new = NewItem { size, alignment, pools, pools_at_any_capacity, start, finish, whole, accesses };
+        let new = NewItem {
+            size,
+            alignment,
+            pools,
+            pools_at_any_capacity,
+            start,
+            finish,
+            may_be_resident,
+            accesses,
+        };
         items.instance.add(&new);
         items.members.push(members);
         Ok(())
     }
 }
 
-/// All sums that a search may make stay far below 64 bits.
-fn check_total(instance: &Instance) -> Result<()> {
-    let largest = |of: fn(&Room) -> u64| instance.rooms.iter().map(of).max().unwrap_or(0);
-    let each = largest(|room| room.read) + largest(|room| room.write);
-    let copied = 2 * (largest(|room| room.from) + largest(|room| room.to));
-    let each = u128::from(each.max(copied).max(1));
-    let moved = |access: &Access| {
+/// Checks that every sum that the searches form stays far below 64 bits.
+fn check_magnitude(instance: &Instance) -> Result<()> {
+    let largest = |of: fn(&PoolSpec) -> u64| instance.pools.iter().map(of).max().unwrap_or(0);
+    let max_cost = largest(|spec| spec.read) + largest(|spec| spec.write);
+    let max_copy = 2 * (largest(|spec| spec.from) + largest(|spec| spec.to));
+    let max_cost = u128::from(max_cost.max(max_copy).max(1));
+    let moved = |access: &ItemAccess| {
         [access.read, access.write, access.before, access.after].map(u128::from).iter().sum::<u128>()
     };
-    let cost: u128 = instance.accesses.iter().map(|access| moved(access) * each).sum();
-    let coarsest = instance.rooms.iter().map(|room| room.alignment).max().unwrap_or(1);
+    let cost: u128 = instance.accesses.iter().map(|access| moved(access) * max_cost).sum();
+    let coarsest = instance.pools.iter().map(|spec| spec.alignment).max().unwrap_or(1);
     let bytes = instance.items.iter().map(|item| {
         let most_stays = 2 * u128::from(item.end - item.first) + 1;
         (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * most_stays
     });
     let bytes: u128 = bytes.sum();
-    if bytes > u128::from(MOST) {
-        return Err(Error::DoesNotFit(format!("sizes, {bytes} bytes in all, are more than 2^61")));
+    if bytes > u128::from(MAX_BYTES) {
+        return Err(Error::DoesNotFit(format!("the sizes sum to {bytes} bytes, above the limit of 2^61")));
     }
-    if cost > u128::from(MOST) {
-        return Err(Error::Pools(format!("costs, {cost} in all, are more than 2^61")));
+    if cost > u128::from(MAX_BYTES) {
+        return Err(Error::Pools(format!("the costs sum to {cost}, above the limit of 2^61")));
     }
     Ok(())
 }
 
-/// Tensors that lie together.
-struct Frame<'a, 'r> {
-    run: &'a Run<'r>,
-    members: &'a [Member],
-    /// From which step on, and until before which, some byte is needed without a break; the
-    /// first ones first, each with the last end of all up to it. -1 is before the run.
-    needed: Vec<(i64, i64)>,
+/// The members of an item, with the lifetimes of its bytes.
+struct RigidMembers<'a, 'r> {
+    run: &'a ItemBuilder<'r>,
+    members: &'a [ItemMember],
+    /// Lifetimes of the bytes of the item in ascending order of start, each with the latest end of all
+    /// lifetimes up to it. Start -1 is before the run.
+    lifetimes: Vec<(i64, i64)>,
 }
 
-impl<'a, 'r> Frame<'a, 'r> {
-    fn new(run: &'a Run<'r>, members: &'a [Member]) -> Self {
-        let mut needed = needed(run.graph, members, run.liveness.steps().max(1));
+impl<'a, 'r> RigidMembers<'a, 'r> {
+    fn new(run: &'a ItemBuilder<'r>, members: &'a [ItemMember]) -> Self {
+        let mut lifetimes = lifetimes(run.graph, members, run.liveness.steps().max(1));
         let mut last = i64::MIN;
-        for one in &mut needed {
-            last = last.max(one.1);
-            one.1 = last;
+        for lifetime in &mut lifetimes {
+            last = last.max(lifetime.1);
+            lifetime.1 = last;
         }
-        Self { run, members, needed }
+        Self { run, members, lifetimes }
     }
 
-    fn tensor(&self, member: &Member) -> Option<&crate::graph::Tensor> {
+    fn tensor(&self, member: &ItemMember) -> Option<&crate::graph::Tensor> {
         match member.occupant {
             Occupant::Tensor(id) => Some(self.run.graph.tensor(id)),
             Occupant::Scratch(_) => None,
         }
     }
 
-    /// Where it is before the run.
+    /// Pool of the item before the run.
     fn start(&self) -> Result<PoolId> {
-        let kinds = self.members.iter().filter_map(|one| Some(self.tensor(one)?.kind()));
-        let home = self.run.pools.home_id();
+        let kinds = self.members.iter().filter_map(|member| Some(self.tensor(member)?.kind()));
+        let store = self.run.pools.home_id();
         let pools = kinds.filter_map(|kind| match kind {
             TensorKind::Input => Some(self.run.pools.inputs_in()),
-            TensorKind::Variable | TensorKind::Constant => Some(home),
+            TensorKind::Variable | TensorKind::Constant => Some(store),
             TensorKind::Intermediate => None,
         });
         self.agreed(pools.collect())
     }
 
-    /// Where it must be after the run.
+    /// Pool in which the item must be after the run.
     fn finish(&self) -> Result<PoolId> {
-        let home = self.run.pools.home_id();
+        let store = self.run.pools.home_id();
         let outputs = self.run.pools.outputs_in();
-        let both = |one: &&Member| {
-            self.tensor(one).is_some_and(|one| one.is_output() && one.kind() == TensorKind::Variable)
+        let is_variable_output = |member: &&ItemMember| {
+            self.tensor(member)
+                .is_some_and(|tensor| tensor.is_output() && tensor.kind() == TensorKind::Variable)
         };
-        if let Some(both) = self.members.iter().find(both).filter(|_| outputs != home) {
+        if let Some(both) = self.members.iter().find(is_variable_output).filter(|_| outputs != store) {
             let name = super::describe(self.run.graph, both.occupant);
-            let names = [outputs, home].map(|id| self.run.pools.pool(id).name());
+            let names = [outputs, store].map(|id| self.run.pools.pool(id).name());
             let text = format!(
                 "{name} is a variable and an output: outputs are in `{}`, variables in `{}`",
                 names[0], names[1]
             );
             return Err(Error::Pools(text));
         }
-        let pools = self.members.iter().filter(|one| is_wanted(self.run.graph, one)).map(|one| {
-            let is_output =
-                self.tensor(one).is_some_and(|one| one.is_output() && one.kind() != TensorKind::Constant);
-            if is_output { self.run.pools.outputs_in() } else { home }
-        });
+        let pools =
+            self.members.iter().filter(|member| is_needed_after_run(self.run.graph, member)).map(|member| {
+                let is_output = self
+                    .tensor(member)
+                    .is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant);
+                if is_output { self.run.pools.outputs_in() } else { store }
+            });
         self.agreed(pools.collect())
     }
 
+    /// The pool that all members agree on; the backing store if none has a preference.
     fn agreed(&self, mut pools: Vec<PoolId>) -> Result<PoolId> {
         pools.dedup();
         match pools.as_slice() {
@@ -279,119 +315,130 @@ impl<'a, 'r> Frame<'a, 'r> {
                 let name = super::describe(self.run.graph, self.members[0].occupant);
                 let names = pools.iter().map(|id| format!("`{}`", self.run.pools.pool(*id).name()));
                 let names: Vec<String> = names.collect();
-                let text = format!("{name} and what lies with it must be in {} at once", names.join(" and "));
+                let text = format!(
+                    "{name} and the tensors that share its memory must be in {} at once",
+                    names.join(" and ")
+                );
                 Err(Error::Pools(text))
             }
         }
     }
 
-    /// What matters before and after each access.
-    fn fill(&self, accesses: &mut [Access], prefetch: u32) {
+    /// Sets the live bytes before and after each access.
+    fn set_live_bytes(&self, accesses: &mut [ItemAccess], prefetch: u32) {
         let steps = self.run.liveness.steps().max(1);
-        let bytes = |step| held_bytes(self.run.graph, self.members, step, steps);
-        for place in 0..accesses.len() {
-            let step = accesses[place].step;
-            let previous = place.checked_sub(1).map(|before| accesses[before].step);
+        let bytes = |step| copied_bytes(self.run.graph, self.members, step, steps);
+        for index in 0..accesses.len() {
+            let step = accesses[index].step;
+            let previous = index.checked_sub(1).map(|before| accesses[before].step);
             let arrival = step.saturating_sub(prefetch).max(previous.map_or(0, |step| step + 1));
-            let next = accesses.get(place + 1).map_or(steps, |next| next.step);
-            let own = &mut accesses[place];
-            own.before = if self.spans(previous.map_or(-1, i64::from), step) { bytes(arrival) } else { 0 };
-            own.after = if self.spans(step.into(), next) { bytes(step + 1) } else { 0 };
+            let next = accesses.get(index + 1).map_or(steps, |next| next.step);
+            let access = &mut accesses[index];
+            access.before =
+                if self.is_live_across(previous.map_or(-1, i64::from), step) { bytes(arrival) } else { 0 };
+            access.after = if self.is_live_across(step.into(), next) { bytes(step + 1) } else { 0 };
         }
     }
 
-    /// Whether some byte that was there after the operator of `from` is needed at `until` or
-    /// later.
-    fn spans(&self, from: i64, until: u32) -> bool {
-        let begun = self.needed.partition_point(|one| one.0 <= from);
-        self.needed[..begun].last().is_some_and(|one| one.1 > i64::from(until))
+    /// Returns true if some byte that exists after step `from` is needed at step `until` or later.
+    fn is_live_across(&self, from: i64, until: u32) -> bool {
+        let begun = self.lifetimes.partition_point(|lifetime| lifetime.0 <= from);
+        self.lifetimes[..begun].last().is_some_and(|lifetime| lifetime.1 > i64::from(until))
     }
 }
 
-/// From when until when bytes of members are needed without a break, byte by byte, ascending;
-/// what one holds another takes over, if both are live at a step.
-fn needed(graph: &Graph, members: &[Member], steps: u32) -> Vec<(i64, i64)> {
-    let lives = |one: &Member| {
-        let start = if is_there(graph, one) { -1 } else { i64::from(one.live.start) };
-        (start, i64::from(if is_wanted(graph, one) { steps + 1 } else { one.live.end }))
+/// Maximal intervals during which a byte of the item is live, in ascending order: from its definition to
+/// its last use, over all members that contain it. A member takes over the byte of another if their live
+/// ranges overlap. Bytes between two ends of members share their lifetimes, so one byte for each such
+/// segment is examined.
+fn lifetimes(graph: &Graph, members: &[ItemMember], steps: u32) -> Vec<(i64, i64)> {
+    let lives = |member: &ItemMember| {
+        let start = if is_defined_before_run(graph, member) { -1 } else { i64::from(member.live.start) };
+        (start, i64::from(if is_needed_after_run(graph, member) { steps + 1 } else { member.live.end }))
     };
     if let [only] = members {
         return vec![lives(only)];
     }
-    let mut cuts: Vec<u64> = members.iter().flat_map(|one| [one.at, one.at + one.bytes]).collect();
+    let mut cuts: Vec<u64> =
+        members.iter().flat_map(|member| [member.at, member.at + member.bytes]).collect();
     cuts.sort_unstable();
     cuts.dedup();
-    let mut rising: Vec<&Member> = members.iter().filter(|one| one.bytes > 0).collect();
-    sort_by_keys(&mut rising, |one| [one.at, 0]);
-    let mut rising = rising.into_iter().peekable();
-    let (mut there, mut live): (Vec<&Member>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
-    let mut needed: Vec<(i64, i64)> = Vec::new();
+    let mut by_offset: Vec<&ItemMember> = members.iter().filter(|member| member.bytes > 0).collect();
+    sort_by_keys(&mut by_offset, |member| [member.at, 0]);
+    let mut by_offset = by_offset.into_iter().peekable();
+    let (mut present, mut live): (Vec<&ItemMember>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
+    let mut lifetimes: Vec<(i64, i64)> = Vec::new();
     for &cut in &cuts {
-        there.retain(|one| one.at + one.bytes > cut);
-        there.extend(std::iter::from_fn(|| rising.next_if(|one| one.at <= cut)));
+        present.retain(|member| member.at + member.bytes > cut);
+        present.extend(std::iter::from_fn(|| by_offset.next_if(|member| member.at <= cut)));
         live.clear();
-        live.extend(there.iter().map(|one| lives(one)));
+        live.extend(present.iter().map(|member| lives(member)));
         live.sort_unstable();
-        let first = needed.len();
+        let first = lifetimes.len();
         for &(start, stop) in &live {
-            match needed[first..].last_mut() {
+            match lifetimes[first..].last_mut() {
                 Some(last) if start < last.1 => last.1 = last.1.max(stop),
-                _ => needed.push((start, stop)),
+                _ => lifetimes.push((start, stop)),
             }
         }
     }
-    needed.sort_unstable();
-    needed.dedup();
-    needed
+    lifetimes.sort_unstable();
+    lifetimes.dedup();
+    lifetimes
 }
 
-/// Members of which no other one holds everything, the largest first.
-fn cover(mut members: Vec<Member>) -> Vec<Member> {
-    sort_by_keys(&mut members, |one| [one.at, !one.bytes]);
+/// The members that are not contained in another one, in order of descending size.
+fn maximal_members(mut members: Vec<ItemMember>) -> Vec<ItemMember> {
+    sort_by_keys(&mut members, |member| [member.at, !member.bytes]);
     let mut end = 0;
-    members.retain(|one| {
-        let is_outside = one.bytes > 0 && one.at + one.bytes > end;
-        end = end.max(one.at + one.bytes);
+    members.retain(|member| {
+        let is_outside = member.bytes > 0 && member.at + member.bytes > end;
+        end = end.max(member.at + member.bytes);
         is_outside
     });
-    sort_by_keys(&mut members, |one| [!one.bytes, one.at]);
+    sort_by_keys(&mut members, |member| [!member.bytes, member.at]);
     members
 }
 
-/// Who holds what is copied at the start of a step: there before it, and needed at it or later.
-pub(super) fn held(graph: &Graph, members: &[Member], step: u32, steps: u32) -> Vec<Member> {
-    cover(members.iter().filter(|one| holds(graph, one, step, steps)).copied().collect())
+/// Members whose bytes are copied at the start of a step: live before it, and used at it or later.
+pub(super) fn copied_members(
+    graph: &Graph,
+    members: &[ItemMember],
+    step: u32,
+    steps: u32,
+) -> Vec<ItemMember> {
+    maximal_members(members.iter().filter(|member| is_copied(graph, member, step, steps)).copied().collect())
 }
 
 /// Bytes that are copied at the start of a step.
-fn held_bytes(graph: &Graph, members: &[Member], step: u32, steps: u32) -> u64 {
+fn copied_bytes(graph: &Graph, members: &[ItemMember], step: u32, steps: u32) -> u64 {
     match members {
         [only] => {
-            if holds(graph, only, step, steps) {
+            if is_copied(graph, only, step, steps) {
                 only.bytes
             } else {
                 0
             }
         }
-        _ => held(graph, members, step, steps).iter().map(|one| one.bytes).sum(),
+        _ => copied_members(graph, members, step, steps).iter().map(|member| member.bytes).sum(),
     }
 }
 
-fn holds(graph: &Graph, one: &Member, step: u32, steps: u32) -> bool {
-    (is_there(graph, one) || one.live.start < step)
-        && (one.live.end > step || (is_wanted(graph, one) && step >= steps))
+fn is_copied(graph: &Graph, member: &ItemMember, step: u32, steps: u32) -> bool {
+    (is_defined_before_run(graph, member) || member.live.start < step)
+        && (member.live.end > step || (is_needed_after_run(graph, member) && step >= steps))
 }
 
-/// Whether somebody wrote it before the run.
-fn is_there(graph: &Graph, member: &Member) -> bool {
+/// Returns true if the member has contents before the run.
+fn is_defined_before_run(graph: &Graph, member: &ItemMember) -> bool {
     match member.occupant {
         Occupant::Tensor(id) => graph.tensor(id).kind() != TensorKind::Intermediate,
         Occupant::Scratch(_) => false,
     }
 }
 
-/// Whether somebody needs it after the run.
-fn is_wanted(graph: &Graph, member: &Member) -> bool {
+/// Returns true if the contents of the member are needed after the run.
+fn is_needed_after_run(graph: &Graph, member: &ItemMember) -> bool {
     match member.occupant {
         Occupant::Tensor(id) => {
             graph.tensor(id).is_output()

@@ -9,7 +9,7 @@ use super::pipeline::MOST_AT_ANY_LIMIT;
 use super::{Planner, bodies};
 use crate::error::{Error, Result};
 use crate::graph::{Content, Graph, Occupant, Operator, Pools};
-use crate::placement::{Found, Presence, Trip, fullest, place};
+use crate::placement::{PlacementResult, ResidencyInterval, ResidencyPath, first_overfull_pool, solve};
 use crate::plan::{PoolPlan, Stay, Transfer, Use, key};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::schedule::Ordering;
@@ -18,7 +18,7 @@ use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::sorting::sort_by_keys;
 use crate::verify::{verify_pools, verify_pools_until};
 use draft::{Draft, Drafts, EstimatedDraft};
-use items::{Items, Member, held};
+use items::{ItemMember, PlacementItems, copied_members};
 
 /// Nodes of the order search if no node limit is given.
 const ORDERS: u64 = 10_000;
@@ -178,22 +178,22 @@ struct Task<'a> {
 impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
         let items = &self.draft.items;
-        let found = place(&items.instance, self.below, self.limits)?;
-        let Some(found) = found else {
+        let placement = solve(&items.instance, self.below, self.limits)?;
+        let Some(placement) = placement else {
             self.limits.go_on()?;
             return Err(Error::DoesNotFit(self.too_much()));
         };
         self.go_on_if_large()?;
-        let mut plan = self.plan_of(items, &found);
+        let mut plan = self.plan_of(items, &placement);
         self.go_on_if_large()?;
-        self.settle_home(items, &found, &mut plan)?;
+        self.settle_home(items, &placement, &mut plan)?;
         self.go_on_if_large()?;
         keep_while_copied(&mut plan);
         self.go_on_if_large()?;
         finish(&mut plan);
         self.go_on_if_large()?;
         for item in 0..items.members.len() {
-            self.uses(items, &found, item, &mut plan);
+            self.uses(items, &placement, item, &mut plan);
         }
         sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
         Ok(plan)
@@ -211,12 +211,12 @@ impl Task<'_> {
     /// Reason why no placement exists.
     fn too_much(&self) -> String {
         let instance = &self.draft.items.instance;
-        let Some(one) = fullest(instance) else {
+        let Some(one) = first_overfull_pool(instance) else {
             return "inputs and outputs have no offsets where they must be, though their bytes fit"
                 .to_owned();
         };
         let pool = self.pools.pool(PoolId::new(one.pool)).name();
-        let bytes = instance.rooms[one.pool].bytes;
+        let bytes = instance.pools[one.pool].bytes;
         let when = match self.draft.order.get(one.step as usize) {
             Some(&id) => format!("at operator `{}`", self.graph.operator(id).name()),
             None => "after the last operator".to_owned(),
@@ -227,37 +227,38 @@ impl Task<'_> {
         )
     }
 
-    fn plan_of(&self, items: &Items, found: &Found) -> PoolPlan {
+    fn plan_of(&self, items: &PlacementItems, placement: &PlacementResult) -> PoolPlan {
         let mut plan = PoolPlan::unplaced(self.graph, self.pools);
         plan.order.clone_from(&self.draft.order);
         plan.alignment = self.planner.alignment;
         plan.variables = self.planner.variables;
         plan.shares.clone_from(&self.draft.layout.shares);
         plan.shares.sort_by_key(|share| share.tensor);
-        (plan.cost, plan.lower_bound, plan.floor) = (found.cost, found.bound, found.floor);
-        (plan.nodes, plan.stop) = (found.nodes, found.stop);
-        for laid in &found.laid {
-            stay(&items.members[laid.item], laid.presence, laid.offset, &mut plan);
+        (plan.cost, plan.lower_bound, plan.floor) =
+            (placement.cost, placement.bound, placement.unavoidable_cost);
+        (plan.nodes, plan.stop) = (placement.nodes, placement.stop);
+        for placed in &placement.placed {
+            stay(&items.members[placed.item], placed.interval, placed.offset, &mut plan);
         }
         for item in 0..items.members.len() {
-            self.moves(items, found, item, &mut plan);
+            self.moves(items, placement, item, &mut plan);
         }
         plan
     }
 
     /// Adds the transfers of an item and the traffic of operators and transfers.
-    fn moves(&self, items: &Items, found: &Found, item: usize, plan: &mut PoolPlan) {
+    fn moves(&self, items: &PlacementItems, placement: &PlacementResult, item: usize, plan: &mut PoolPlan) {
         let instance = &items.instance;
-        let way = &found.ways[instance.cells_of(item)];
-        let trip = Trip { instance, item, way };
+        let points = &placement.paths[instance.points_of(item)];
+        let path = ResidencyPath { instance, item, path: points };
         for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
-            let traffic = &mut plan.traffic[way[2 * number + 1] as usize];
+            let traffic = &mut plan.traffic[points[2 * number + 1] as usize];
             traffic.read += access.read;
             traffic.written += access.write;
         }
         let members = &items.members[item];
-        trip.copies(|copied| {
-            for one in held(self.graph, members, copied.step, instance.steps) {
+        path.copies(|copied| {
+            for one in copied_members(self.graph, members, copied.step, instance.steps) {
                 let Occupant::Tensor(tensor) = one.occupant else { continue };
                 let [from, to] = [copied.from, copied.to].map(PoolId::new);
                 let (step, due, bytes) = (copied.step, copied.due, one.bytes);
@@ -266,8 +267,8 @@ impl Task<'_> {
                 plan.transfers.push(Transfer { tensor, step, due, from, to, bytes });
             }
         });
-        if trip.whole().is_some()
-            && let [Member { occupant: Occupant::Tensor(id), bytes, .. }] = members.as_slice()
+        if path.resident_pool().is_some()
+            && let [ItemMember { occupant: Occupant::Tensor(id), bytes, .. }] = members.as_slice()
             && Content::of(self.graph.tensor(*id)) == Content::Constants
         {
             plan.preloaded += bytes;
@@ -276,11 +277,11 @@ impl Task<'_> {
 
     /// Records the pool in which an operator accesses an occupant that is resident in several pools at
     /// that step, if it is not the first of them.
-    fn uses(&self, items: &Items, found: &Found, item: usize, plan: &mut PoolPlan) {
+    fn uses(&self, items: &PlacementItems, placement: &PlacementResult, item: usize, plan: &mut PoolPlan) {
         let instance = &items.instance;
-        let way = &found.ways[instance.cells_of(item)];
+        let path = &placement.paths[instance.points_of(item)];
         for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
-            let around = &way[2 * number..2 * number + 3];
+            let around = &path[2 * number..2 * number + 3];
             if around.iter().all(|&pool| pool == around[1]) {
                 // Resident in one pool only.
                 continue;
@@ -288,7 +289,7 @@ impl Task<'_> {
             let (step, pool) = (access.step, PoolId::new(around[1].into()));
             let Some(&id) = self.draft.order.get(step as usize) else { continue };
             let operator = self.graph.operator(id);
-            let is_operand = |one: &Member| match one.occupant {
+            let is_operand = |one: &ItemMember| match one.occupant {
                 Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
                 Occupant::Scratch(own) => own == id,
             };
@@ -303,17 +304,24 @@ impl Task<'_> {
     }
 
     /// Chooses offsets in the backing store.
-    fn settle_home(&self, items: &Items, found: &Found, plan: &mut PoolPlan) -> Result<()> {
+    fn settle_home(
+        &self,
+        items: &PlacementItems,
+        placement: &PlacementResult,
+        plan: &mut PoolPlan,
+    ) -> Result<()> {
         let instance = &items.instance;
-        let room = &instance.rooms[instance.home()];
-        let mut there: Vec<(usize, Presence)> = Vec::new();
+        let room = &instance.pools[instance.store()];
+        let mut there: Vec<(usize, ResidencyInterval)> = Vec::new();
         for item in 0..items.members.len() {
-            let way = &found.ways[instance.cells_of(item)];
-            there.extend(Trip { instance, item, way }.at_home().map(|presence| (item, presence)));
+            let path = &placement.paths[instance.points_of(item)];
+            there.extend(
+                ResidencyPath { instance, item, path }.store_interval().map(|interval| (item, interval)),
+            );
         }
-        let buffer = |&(item, presence): &(usize, Presence)| {
+        let buffer = |&(item, interval): &(usize, ResidencyInterval)| {
             let one = &instance.items[item];
-            Buffer::new(one.size, presence.from..presence.end).align(one.alignment.max(room.alignment))
+            Buffer::new(one.size, interval.from..interval.end).align(one.alignment.max(room.alignment))
         };
         let problem = Problem::new(there.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
         let offsets = home::offsets(&problem, instance.steps, self.limits)?;
@@ -323,21 +331,21 @@ impl Task<'_> {
             let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
             return Err(Error::DoesNotFit(text));
         }
-        for (&(item, presence), offset) in there.iter().zip(offsets) {
-            let presence = Presence { pool: instance.home(), ..presence };
-            stay(&items.members[item], presence, offset, plan);
+        for (&(item, interval), offset) in there.iter().zip(offsets) {
+            let interval = ResidencyInterval { pool: instance.store(), ..interval };
+            stay(&items.members[item], interval, offset, plan);
         }
         Ok(())
     }
 }
 
 /// Adds a residency interval for every member of an item.
-fn stay(members: &[Member], presence: Presence, offset: u64, plan: &mut PoolPlan) {
+fn stay(members: &[ItemMember], interval: ResidencyInterval, offset: u64, plan: &mut PoolPlan) {
     for one in members.iter().filter(|one| one.bytes > 0) {
         let live =
-            LiveRange { start: presence.from.max(one.live.start), end: presence.end.min(one.live.end) };
+            LiveRange { start: interval.from.max(one.live.start), end: interval.end.min(one.live.end) };
         if live.start < live.end {
-            let (pool, offset) = (PoolId::new(presence.pool), offset + one.at);
+            let (pool, offset) = (PoolId::new(interval.pool), offset + one.at);
             plan.stays.push(Stay { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
         }
     }

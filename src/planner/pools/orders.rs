@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::draft::{Drafts, EstimatedDraft};
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::placement::Gap;
+use crate::placement::AccessGap;
 use crate::schedule::Rows;
 use crate::support::ids::OperatorId;
 use crate::support::limits::Meter;
@@ -35,7 +35,7 @@ pub(super) fn better(
     planned: &EstimatedDraft,
     meter: &mut Meter<'_>,
 ) -> Result<Vec<EstimatedDraft>> {
-    if planned.estimate.cost <= planned.estimate.floor {
+    if planned.estimate.cost <= planned.estimate.unavoidable_cost {
         return Ok(Vec::new());
     }
     let is_cheaper = |one: &EstimatedDraft| one.estimate.cost < planned.estimate.cost;
@@ -160,7 +160,7 @@ impl OrderImprovement<'_, '_> {
     fn take(&mut self, order: &[OperatorId], take: Acceptance) -> Outcome<bool> {
         let current = self.current();
         let (cost, wish, fits) =
-            (current.estimate.cost, current.wish, current.estimate.cost <= current.estimate.floor);
+            (current.estimate.cost, current.wish, current.estimate.cost <= current.estimate.unavoidable_cost);
         if fits || self.left == 0 || self.meter.spend_on(1, 32 * self.size as u64).is_err() {
             return Err(Exhausted);
         }
@@ -179,8 +179,8 @@ impl OrderImprovement<'_, '_> {
 /// tensor is off chip first, larger tensors first.
 fn apart(draft: &EstimatedDraft) -> Vec<(OperatorId, OperatorId)> {
     let order = &draft.draft.order;
-    let mut gaps: Vec<Gap> = draft.estimate.gaps.clone();
-    sort_by_keys(&mut gaps, |gap| [(!gap.is_away).into(), !gap.bytes]);
+    let mut gaps: Vec<AccessGap> = draft.estimate.gaps.clone();
+    sort_by_keys(&mut gaps, |gap| [(!gap.is_off_chip).into(), !gap.bytes]);
     let operator = |step: u32| order.get(step as usize).copied();
     gaps.iter().filter_map(|gap| Some((operator(gap.from)?, operator(gap.until)?))).collect()
 }

@@ -1,10 +1,10 @@
-//! What members of a frame need, byte by byte.
+//! Lifetimes and maximal members against a check of every byte.
 
 use super::*;
 use crate::graph::TensorSpec;
 use crate::support::ids::TensorId;
 
-/// Tensors of every kind that lives in an arena.
+/// A graph with inputs, intermediate tensors and outputs.
 fn graph() -> Graph {
     let mut net = Graph::builder("kinds");
     let mut last = net.input("input", TensorSpec::bytes(1));
@@ -19,24 +19,24 @@ fn graph() -> Graph {
     net.build().expect("a chain")
 }
 
-fn drawn(graph: &Graph, seed: u64) -> Vec<Member> {
+fn drawn(graph: &Graph, seed: u64) -> Vec<ItemMember> {
     let mut random = fastrand::Rng::with_seed(seed);
     let ids: Vec<TensorId> = graph.tensor_ids().collect();
     let member = |id: &TensorId| {
         let (at, start) = (random.u64(..6), random.u32(..6));
         let live = LiveRange { start, end: start + random.u32(1..4) };
-        Member { occupant: Occupant::Tensor(*id), at, bytes: random.u64(..5), live }
+        ItemMember { occupant: Occupant::Tensor(*id), at, bytes: random.u64(..5), live }
     };
     ids[..2 + (seed % 6) as usize].iter().map(member).collect()
 }
 
-/// Whether a byte of some of them, each live at a step of the one before, is needed from one
-/// step to another.
-fn is_needed(graph: &Graph, members: &[Member], from: i64, until: i64) -> bool {
+/// Returns true if some byte is live from one step to another: over members that contain it, each live at a
+/// step of the one before.
+fn is_needed(graph: &Graph, members: &[ItemMember], from: i64, until: i64) -> bool {
     (0..12).any(|byte| {
         let lives = members.iter().filter(|one| one.at <= byte && byte < one.at + one.bytes).map(|one| {
-            let start = if is_there(graph, one) { -1 } else { i64::from(one.live.start) };
-            (start, if is_wanted(graph, one) { 11 } else { i64::from(one.live.end) })
+            let start = if is_defined_before_run(graph, one) { -1 } else { i64::from(one.live.start) };
+            (start, if is_needed_after_run(graph, one) { 11 } else { i64::from(one.live.end) })
         });
         let lives: Vec<(i64, i64)> = lives.collect();
         lives.iter().any(|&(start, mut end)| {
@@ -55,7 +55,7 @@ fn what_is_needed_is_needed_byte_by_byte() {
     let (mut needed_so, mut not) = (0, 0);
     for seed in 0..2000 {
         let members = drawn(&graph, seed);
-        let mut ranges = needed(&graph, &members, 10);
+        let mut ranges = lifetimes(&graph, &members, 10);
         ranges.sort_unstable();
         for (from, until) in (-1..10).flat_map(|from| (from.max(0)..11).map(move |until| (from, until))) {
             let spans = ranges.iter().any(|one| one.0 <= from && one.1 > until);
@@ -72,9 +72,10 @@ fn what_covers_lies_in_nothing_else() {
     let graph = graph();
     for seed in 0..2000 {
         let members = drawn(&graph, seed);
-        let kept = cover(members.clone());
-        let within =
-            |one: &Member, other: &Member| other.at <= one.at && one.at + one.bytes <= other.at + other.bytes;
+        let kept = maximal_members(members.clone());
+        let within = |one: &ItemMember, other: &ItemMember| {
+            other.at <= one.at && one.at + one.bytes <= other.at + other.bytes
+        };
         for (number, one) in members.iter().enumerate() {
             let others = members.iter().enumerate().filter(|(other, _)| *other != number);
             let is_within = others
