@@ -1,7 +1,7 @@
 //! Aliases: tensors that may have the same address, as the sources of the kernels allow.
 //!
 //! - `RESHAPE` calls `memcpy` only if its input and its output have different addresses.
-//! - `EXPAND_DIMS` copies element by element, so a copy of a tensor onto itself is defined and changes nothing.
+//! - `EXPAND_DIMS` copies element by element, so copying a tensor onto itself is defined and has no effect.
 //! - `DYNAMIC_UPDATE_SLICE` copies its operand only if the operand and the output have different addresses,
 //!   and then writes the update into the output. An operand that no later operator reads may be updated in
 //!   place.

@@ -52,7 +52,7 @@ pub(super) struct NetSubgraph {
 /// All subgraphs of a model.
 pub(super) struct Net {
     pub(super) subgraphs: Vec<NetSubgraph>,
-    /// Whether the file has constants behind its tables, which the runtime does not read.
+    /// True if the file has constants behind its tables, which the runtime does not read.
     pub(super) constants_outside: bool,
 }
 
