@@ -435,7 +435,7 @@ struct Core {
     // Bytes that they need at least.
     std::uint64_t needed;
     std::uint64_t capacity;
-    // Whether the others fit if any one is removed; false also if this could not be tested.
+    // True if the other occupants fit after the removal of any one; false also if this could not be tested.
     bool irreducible;
 };
 

@@ -305,7 +305,7 @@ pub(crate) fn cut_within(message: &str, bytes: usize) -> Cow<'_, str> {
     Cow::Owned(cut_to(&parts.join("`"), bytes).into_owned())
 }
 
-/// Shortens the middle of a text: a message starts with its subject and ends with what to do.
+/// Shortens the middle of a text: a message starts with its subject and ends with the advice to the user.
 fn cut_to(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes {
         return Cow::Borrowed(text);

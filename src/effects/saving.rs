@@ -82,8 +82,8 @@ struct SideSavings {
     tensor_bytes: u64,
     /// Sum of savings over completed partners that start within the tensor.
     within: u64,
-    /// The largest excess of a partner that covers the tensor's first byte over what it adds to
-    /// `within`.
+    /// Maximum, over the partners that cover the tensor's first byte, of the partner's saving minus its
+    /// share of `within`.
     first_byte_excess: u64,
     partner: u32,
     /// Savings of the current partner: if it covers the tensor's first byte, and if it starts within

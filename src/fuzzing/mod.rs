@@ -104,8 +104,7 @@ fn check_message(text: &str) {
     assert!(!text.is_empty() && text.len() <= MAX_MESSAGE_BYTES, "a message of {} bytes", text.len());
 }
 
-/// Plans a graph. Errors are allowed for total sizes beyond 64 bits and for constraints that cannot be
-/// satisfied.
+/// Plans a graph. Errors are allowed for total sizes beyond 64 bits and for unsatisfiable constraints.
 fn check_graph(graph: &Graph) {
     for sharing in [Sharing::None, Sharing::All] {
         let planner = Planner::new().share(sharing).limits(Limits::new().nodes(NODES));

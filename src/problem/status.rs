@@ -1,4 +1,4 @@
-//! What is proven about a result.
+//! Proof status of a result.
 
 use std::fmt;
 

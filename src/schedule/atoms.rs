@@ -1,6 +1,6 @@
 //! Atoms: the smallest ranges of bytes that the same tensors hold.
 //!
-//! Where tensors may share contents, a bound must count each shared byte once. So the bytes of each
+//! If tensors may share contents, a bound must count each shared byte once. So the bytes of each
 //! source tensor are cut at the ends of all ranges that other tensors may share and of all ranges
 //! that outputs may overwrite. The pieces are the atoms. They take the role of tensors in the search
 //! for orders: an atom is live while any tensor that holds it is live.

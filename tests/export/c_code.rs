@@ -52,7 +52,7 @@ int main(void) {
 }
 "#;
 
-/// What the program must print.
+/// The expected output of the program.
 fn expected(plan: &Plan) -> String {
     let names = ["image", "raw weights", "weights", "features", "#4", "x#5", "x#6", fixture::HARD_NAME];
     let mut text = "20544 64\n".to_owned();
@@ -86,7 +86,7 @@ pub fn prefix(text: &str) -> SymbolPrefix {
     SymbolPrefix::new(text).unwrap()
 }
 
-/// What the compiler says of it; none if this machine has no such compiler.
+/// Runs a compiler. Returns its error output if it fails, or `None` if this machine has no such compiler.
 fn compiled(compiler: &str, arguments: &[&str], folder: &Path) -> Option<Result<(), String>> {
     let strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"];
     let result = Command::new(compiler).current_dir(folder).args(strict).args(arguments).output();
@@ -98,7 +98,7 @@ fn compiled(compiler: &str, arguments: &[&str], folder: &Path) -> Option<Result<
     Some(if output.status.success() { Ok(()) } else { Err(said) })
 }
 
-/// Compiles without a warning; none if this machine has no such compiler.
+/// Compiles a program with warnings as errors. Returns `None` if this machine has no such compiler.
 pub fn compile(compiler: &str, language: &[&str], source: &Path, program: &Path) -> Option<()> {
     let files = [source.to_str().unwrap(), "-o", program.to_str().unwrap()];
     let result = compiled(compiler, &[language, &files].concat(), program.parent().unwrap());

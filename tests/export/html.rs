@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::fixture;
 
-/// What the page is told. Fails where the page has more scripts than it should.
+/// The embedded data of the page. Panics if the page does not have exactly two scripts.
 pub fn data(page: &str) -> Value {
     assert_eq!(page.matches("<script").count(), 2, "the data, and what draws it");
     assert_eq!(page.matches("</script").count(), 2);

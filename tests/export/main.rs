@@ -1,4 +1,4 @@
-//! What leaves the library: plans as JSON, CSV, C, pictures and text.
+//! Tests of exports: plans as JSON, CSV, C, pictures and text.
 #![cfg(all(feature = "csv", feature = "json", feature = "report", feature = "tflite"))]
 
 mod c_code;

@@ -45,7 +45,7 @@ fn pictures() {
     let graph = pool_fixture::graph();
     let plan = pool_fixture::plan(&graph);
     insta::assert_snapshot!("pool_plan.svg", svg::of_pools(&graph, &plan));
-    // Colours are the palette's, by what a rectangle holds or by the type of operator.
+    // Rectangles have colours of the palette, by the kind of tensor or by the type of operator.
     let legend = |picture: &str, name: &str| picture.contains(&format!("\n{name}\n"));
     let by_kind = svg::of_pools(&graph, &plan);
     assert!(legend(&by_kind, "constant") && legend(&by_kind, "scratch") && !legend(&by_kind, "Conv"));
@@ -182,7 +182,8 @@ fn plans_of_nothing_and_wrong_plans_leave_the_library() {
     }
 }
 
-/// Home is as high as what comes and goes, however much lies there for good.
+/// The height of the backing store in the picture depends on the tensors that come and go, not on the
+/// tensors that stay there from start to end.
 #[test]
 fn weights_at_home_do_not_flatten_the_picture() {
     let mut net = Graph::builder("large");

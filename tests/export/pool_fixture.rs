@@ -69,13 +69,13 @@ pub fn plan(graph: &Graph) -> PoolPlan {
     let traffic = |read, written| Traffic { read, written };
     plan.traffic = vec![traffic(100, 100), traffic(13_104, 8_576), traffic(8_256, 5_194)];
     plan.preloaded = 432;
-    // What home's reads and writes cost: 2 in place, 1 for copies.
+    // Cost of traffic of the backing store, per byte: 2 for access in place, 1 for copies.
     plan.cost = 2 * (3072 + 1024 + 64) + 2 * (1024 + 64 + 10) + 4096 + 4096;
     (plan.lower_bound, plan.floor) = (LOWER_BOUND, FLOOR);
     plan
 }
 
-/// What the planner proves of this network and these memories.
+/// The lower bound and the unavoidable cost that the planner proves for this network and these memories.
 pub const LOWER_BOUND: u64 = 7226;
 pub const FLOOR: u64 = 3082;
 

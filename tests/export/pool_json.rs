@@ -34,7 +34,7 @@ fn plans_come_back_as_they_went() {
     }
 }
 
-/// Sizes that are wrong are told as they are; the verifier is to see them.
+/// The document keeps wrong sizes unchanged, so that the verifier can report them.
 #[test]
 fn wrong_sizes_come_back_as_they_went() {
     let graph = pool_fixture::graph();
@@ -46,7 +46,7 @@ fn wrong_sizes_come_back_as_they_went() {
     assert_eq!(PoolPlanDocument::from_json(&text).unwrap().to_plan(&graph).unwrap(), plan);
 }
 
-/// What the planner makes, with and without shared memory, whatever the capacity.
+/// Plans of the planner survive a round trip, with and without sharing, at any capacity.
 #[test]
 fn plans_of_the_planner_come_back() {
     let graph = pool_fixture::graph();
@@ -115,7 +115,7 @@ fn formats_are_told_apart() {
     assert_eq!(missing, "not a plan: missing field `cost` at line 1 column 34");
 }
 
-/// What is said of the plan after this change.
+/// The error message for the plan's document after this change.
 fn refusal(change: impl FnOnce(&mut Value)) -> String {
     let mut text: Value = serde_json::from_str(&document().to_json()).unwrap();
     change(&mut text);

@@ -27,7 +27,7 @@ fn traces() {
     let text = trace::of_pools(&graph, &pool_fixture::plan(&graph));
     events(&text);
     insta::assert_snapshot!("pool_plan.trace.json", text);
-    // What takes time does so from step to step.
+    // A copy ahead of time has a duration, in steps.
     let early = events(&trace::of_pools(&graph, &pool_fixture::early_plan(&graph)));
     let copies: Vec<&Value> = early.iter().filter(|one| one["cat"] == "copy").collect();
     assert_eq!(copies.len(), 2);

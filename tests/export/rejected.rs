@@ -1,4 +1,4 @@
-//! Documents that are no plans, or not of this model; each is told apart.
+//! Rejected documents: not a plan, or not a plan of this model. Each case has its own error message.
 
 use plimsoll::export::json::{DocumentError, PlanDocument};
 use plimsoll::import::ImportOptions;
@@ -19,7 +19,7 @@ fn problem_document() -> Value {
     serde_json::from_str(&document.to_json()).unwrap()
 }
 
-/// What is said of the graph's plan after this change.
+/// The error message for the document of the graph's plan after this change.
 fn graph_refusal(change: impl FnOnce(&mut Value)) -> String {
     let mut document = graph_document();
     change(&mut document);

@@ -454,8 +454,8 @@ fn keys(instance: &ExactInstance, tokens: &[u128]) -> Vec<u128> {
 /// `u64::MAX` if the item itself is fixed below `height`.
 #[inline]
 fn lowest(instance: &ExactInstance, item: u32, height: u64) -> u64 {
-    // Obstacles are sorted by offset, so a single pass suffices: an obstacle that was passed cannot be
-    // met again at a higher offset.
+    // Obstacles are sorted by offset, so a single pass suffices: a higher offset never overlaps an obstacle
+    // that the pass has left behind.
     let number = item as usize;
     let alignment = instance.alignments[number];
     let up = |offset: u64| (offset + (alignment - 1)) & !(alignment - 1);

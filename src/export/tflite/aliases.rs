@@ -1,30 +1,30 @@
-//! Tensors that may be at one address: the kernels' promises, read from their sources.
+//! Aliases: tensors that may have the same address, as the sources of the kernels allow.
 //!
-//! - `RESHAPE` copies by `memcpy` only where its input and output are at different addresses.
-//! - `EXPAND_DIMS` copies element by element, so that a copy onto itself is defined and changes nothing.
-//! - `DYNAMIC_UPDATE_SLICE` copies its operand only where that and the output are at different addresses,
-//!   and then writes the update into the output. An operand that nobody needs afterwards may be updated
-//!   where it is.
+//! - `RESHAPE` calls `memcpy` only if its input and its output have different addresses.
+//! - `EXPAND_DIMS` copies element by element, so copying a tensor onto itself is defined and has no effect.
+//! - `DYNAMIC_UPDATE_SLICE` copies its operand only if the operand and the output have different addresses,
+//!   and then writes the update into the output. An operand that no later operator reads may be updated in
+//!   place.
 //!
-//! `SQUEEZE` and `CONCATENATION` call `memcpy` without a test, which C does not define for equal addresses,
-//! so they get no alias. These are the reference kernels; the optimised ones of other libraries do not
-//! replace them.
+//! `SQUEEZE` and `CONCATENATION` call `memcpy` unconditionally. C does not define `memcpy` for equal
+//! addresses, so these operators get no alias. All kernels above are reference kernels; the optimised
+//! libraries do not replace them.
 //!
-//! Only tensors of the first subgraph are aliased: operators that run bodies copy to and from the
-//! tensors of these.
+//! Only tensors of the first subgraph are aliased: operators that run bodies copy data to and from the
+//! tensors of the bodies.
 
 use super::net::{Memory, NetOperator, NetSubgraph};
 
-/// What the output of an operator is to an input at the same address.
+/// Relation of an output to the input at the same address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The same bytes.
+    /// The output holds the bytes of the input.
     View,
-    /// Some of the bytes replaced.
+    /// The operator replaces some bytes of the input.
     Update,
 }
 
-/// An input and an output that may be at one address, by their positions.
+/// An input and an output that may have the same address, as tensor positions in the subgraph.
 #[derive(Clone, Copy)]
 pub(super) struct Alias {
     pub(super) kind: Kind,
@@ -32,7 +32,7 @@ pub(super) struct Alias {
     pub(super) output: usize,
 }
 
-/// What the kernel of an operator bears.
+/// The alias that the kernel of an operator allows, if any.
 pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Alias> {
     let kind = match operator.read.op_type.as_str() {
         "RESHAPE" | "EXPAND_DIMS" => Kind::View,
@@ -42,7 +42,7 @@ pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Al
     let (input, rest) = operator.inputs.split_first()?;
     let (input, output) = ((*input)?, *operator.read.outputs.first()?);
     let (from, to) = (&subgraph.tensors[input.index()], &subgraph.tensors[output.index()]);
-    // The update is read while the output is written.
+    // The kernel reads the update while it writes the output, so the two must not be the same tensor.
     let is_apart = kind == Kind::View || !rest.contains(&Some(input));
     let is_fit = input != output
         && is_apart
@@ -54,11 +54,11 @@ pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Al
     is_fit.then_some(Alias { kind, input: input.index(), output: output.index() })
 }
 
-/// By tensor of the first subgraph, the tensor whose bytes it is, given their places: itself where
-/// it is no alias. An alias of an alias is one of the first. O(tensors + operands).
+/// For each tensor of the first subgraph, the tensor that owns its bytes at these offsets; a tensor that
+/// is no alias owns itself. An alias of an alias has the owner of the latter. O(tensors + operands).
 pub(super) fn owners(subgraph: &NetSubgraph, offsets: &[Option<u64>]) -> Vec<usize> {
     let mut owners: Vec<usize> = (0..subgraph.tensors.len()).collect();
-    // By owner: the last operator that needs one of its aliases.
+    // For each owner, the last operator that reads one of its aliases.
     let mut needed = last_readers(subgraph);
     for (number, operator) in subgraph.operators.iter().enumerate() {
         let Some(Alias { kind, input, output }) = alias(subgraph, operator) else { continue };
@@ -73,7 +73,7 @@ pub(super) fn owners(subgraph: &NetSubgraph, offsets: &[Option<u64>]) -> Vec<usi
     owners
 }
 
-/// By tensor: the position of the last operator that reads it; of outputs, more than any.
+/// For each tensor, the position of the last operator that reads it; `usize::MAX` for graph outputs.
 fn last_readers(subgraph: &NetSubgraph) -> Vec<usize> {
     let mut last = vec![0; subgraph.tensors.len()];
     for (number, operator) in subgraph.operators.iter().enumerate() {

@@ -1,22 +1,22 @@
-//! Which operators run other subgraphs, and how often each subgraph is run.
+//! The call graph of the subgraphs, and the number of calls of each subgraph.
 
 use std::collections::VecDeque;
 
 use super::TfliteError;
 use super::net::Net;
 
-/// How subgraphs run each other.
+/// The call graph of the subgraphs.
 pub(super) struct Calls {
     /// Callees before callers.
     pub(super) order: Vec<usize>,
-    /// By subgraph: not run by an operator that can be reached from the first one.
+    /// For each subgraph, whether it is the first one or no operator calls it.
     pub(super) is_root: Vec<bool>,
-    /// By subgraph: run from more than one place, so that its memory must be its own.
+    /// For each subgraph, whether it has several callers, so that it needs memory of its own.
     pub(super) is_repeated: Vec<bool>,
 }
 
 impl Calls {
-    /// O(subgraphs + operators).
+    /// Sorts the call graph topologically. O(subgraphs + operators).
     pub(super) fn new(net: &Net) -> Result<Self, TfliteError> {
         let count = net.subgraphs.len();
         let mut calls = vec![0u32; count];
@@ -24,7 +24,7 @@ impl Calls {
             calls[callee] = calls[callee].saturating_add(1);
         }
         let is_root: Vec<bool> = (0..count).map(|index| index == 0 || calls[index] == 0).collect();
-        // The first one is run by the caller of the model.
+        // The application calls the first subgraph; this is one more call.
         let mut is_repeated: Vec<bool> =
             (0..count).map(|index| calls[index] + u32::from(index == 0) > 1).collect();
         let mut waiting = calls.clone();
@@ -33,7 +33,7 @@ impl Calls {
         while let Some(caller) = ready.pop_front() {
             order.push(caller);
             for &callee in net.subgraphs[caller].operators.iter().flat_map(|operator| &operator.calls) {
-                // What runs more than once runs all that it calls more than once.
+                // A subgraph with several callers calls each of its callees several times.
                 is_repeated[callee] |= is_repeated[caller];
                 waiting[callee] -= 1;
                 if waiting[callee] == 0 {
@@ -54,7 +54,7 @@ fn all_calls(net: &Net) -> impl Iterator<Item = usize> + '_ {
     operators.flat_map(|operator| operator.calls.iter().copied())
 }
 
-/// The first operator that runs a subgraph of which some caller never ends.
+/// The error for a cycle: names the first operator that calls a subgraph left over by the sort.
 fn cycle(net: &Net, waiting: &[u32]) -> TfliteError {
     let stuck = |subgraph: usize| {
         let mut operators = net.subgraphs[subgraph].operators.iter();

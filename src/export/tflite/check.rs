@@ -1,4 +1,4 @@
-//! Is a written file right? It is read again, from its bytes.
+//! Verification of a written file: reads it again from its bytes.
 
 use super::calls::Calls;
 use super::layout::{check_orders, refuse_later_variables};
@@ -7,34 +7,33 @@ use super::{Layout, Scratch, TfliteError, metadata, rewrite, runtime};
 use crate::import::tflite;
 use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 
-/// What a file's plan is.
+/// The verified plan of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checked {
-    /// Size of the arena's head in bytes, scratch included: what the runtime will report.
+    /// Size of the arena's head in bytes, scratch included, as the runtime will report it.
     pub head_bytes: u64,
-    /// Tensors in the head without an offset, which the runtime places.
+    /// Number of tensors in the head without an offset, which the runtime places.
     pub left_to_runtime: usize,
-    /// The file's order, and the offsets of its plan.
+    /// Operator order of the file and offsets of its plan.
     pub layout: Layout,
 }
 
-/// Reads the plan in a model, and checks it by the runtime's own rules of who is live when:
-/// operators are in an order that can be run, no two tensors share a byte while both are
-/// needed, offsets are multiples of 16, and variables are left to the runtime. The runtime itself
-/// checks nothing of this. Tensors without an offset (-1) are placed around the others, as the
-/// runtime does it.
+/// Reads the plan in a model and checks it with the live ranges that the runtime computes: the operator
+/// order respects all dependencies, no two tensors share a byte while both are live, offsets are multiples
+/// of 16, and variables are left to the runtime. The runtime checks none of these properties. Tensors
+/// without an offset (-1) are placed around the others, as the runtime places them.
 ///
-/// `scratch` counts operators as they stand in this file.
+/// `scratch` refers to operators by their positions in this file.
 ///
 /// # Errors
-/// [`TfliteError::NotPlanned`] if there is no plan, [`TfliteError::Wrong`] if it is wrong; what
-/// is wrong with the file.
+/// [`TfliteError::NotPlanned`] if the model has no plan, [`TfliteError::Wrong`] if the plan is wrong, and
+/// other errors if the file is invalid or unsupported.
 pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<Checked, TfliteError> {
     check_sized(bytes, |net| Ok(scratch.of(net)?.sums()))
 }
 
-/// The same with sizes of scratch, by subgraph and operator of this file.
+/// Does the same as [`check`], with scratch sizes by subgraph and operator of this file.
 pub(super) fn check_sized(
     bytes: &[u8],
     scratch: impl FnOnce(&Net) -> Result<Vec<Vec<u64>>, TfliteError>,
@@ -64,7 +63,7 @@ pub(super) fn check_sized(
     Ok(Checked { head_bytes, left_to_runtime, layout: Layout { orders, offsets } })
 }
 
-/// Whether a new file is the old one with another order and another plan, and nothing else.
+/// Checks that a new file differs from the old one in the operator order and the plan only.
 pub(super) fn same_but_planned(
     old: (&[u8], Model<'_>),
     new: (&[u8], usize),
@@ -77,7 +76,7 @@ pub(super) fn same_but_planned(
     if !old_bytes_are_there(old, old_model, &new[start..], start) {
         return differs("bytes behind the new root");
     }
-    // Old tables are known by their places.
+    // The position of an old table identifies it.
     let moved = |place: usize| place + start;
     let (old_graphs, new_graphs) = (old_model.subgraphs(), new_model.subgraphs());
     let pairs = old_graphs.into_iter().flatten().zip(new_graphs.into_iter().flatten());
@@ -112,7 +111,8 @@ pub(super) fn same_but_planned(
     Ok(())
 }
 
-/// Nothing but places in the file may have changed, each by as much as it moved.
+/// Returns true if the new file contains the old bytes, except that offsets from the start of the file are
+/// larger by `start`.
 fn old_bytes_are_there(old: &[u8], model: Model<'_>, new: &[u8], start: usize) -> bool {
     if old.len() != new.len() {
         return false;
@@ -120,7 +120,7 @@ fn old_bytes_are_there(old: &[u8], model: Model<'_>, new: &[u8], start: usize) -
     let mut from = 0;
     for place in rewrite::absolute_places(model) {
         let end = place + 8;
-        // Two of them that overlap have both moved, each wrongly.
+        // If two offsets overlap, shifting one has corrupted the other.
         if place < from || old[from..place] != new[from..place] {
             return false;
         }

@@ -1,60 +1,60 @@
-//! New tables in front of an old flatbuffer.
+//! Writer of new tables in front of an existing flatbuffer.
 //!
-//! Offsets in a flatbuffer lead forward and are relative, so a new root in front of the old
-//! bytes may point into them, and they need no change.
+//! Offsets in a flatbuffer are relative and point forward, so a new root in front of the old bytes may
+//! point into them, and the old bytes need no change.
 
 use super::TfliteError;
 
-/// The old bytes start at a multiple of this, so that all that is aligned stays so.
+/// The old bytes start at a multiple of this number, so that aligned data stays aligned.
 const ALIGNMENT: usize = 16;
 
-/// Tables and vectors lie in the first 2 GiB, as the format's offsets have 31 bits.
+/// Maximum length of a file: tables and vectors lie in the first 2 GiB, as offsets have 31 bits.
 const LONGEST: usize = 1 << 31;
 
-/// What an offset leads to.
+/// Target of an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// A place in the old bytes.
+    /// A position in the old bytes.
     Old(usize),
-    /// A place in the new ones.
+    /// A position in the new bytes.
     New(usize),
 }
 
-/// A field of a new table: all that are needed here take four bytes.
+/// A field of a new table. Every field that this module writes has four bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Field {
     Number(u32),
     Offset(Target),
-    /// To be set by [`Front::link`].
+    /// An offset that [`Front::link`] sets later.
     Later,
 }
 
-/// New bytes; offsets in them are set once it is known where the old ones start.
+/// The new bytes. Their offsets are resolved when the start of the old bytes is known.
 pub(super) struct Front {
     bytes: Vec<u8>,
     links: Vec<(usize, Target)>,
 }
 
 impl Front {
-    /// The offset of the root, to be set, and the identifier.
+    /// Starts with an unset root offset and the file identifier.
     pub(super) fn new(identifier: [u8; 4]) -> Self {
         let mut bytes = vec![0; 4];
         bytes.extend(identifier);
         Self { bytes, links: Vec::new() }
     }
 
-    /// Sets the offset at `place`.
+    /// Records the target of the offset at `place`.
     pub(super) fn link(&mut self, place: usize, target: Target) {
         self.links.push((place, target));
     }
 
-    /// A table with these fields by slot, ascending. Returns where it is, and where each field
-    /// is.
+    /// Appends a table with these fields, sorted by slot. Returns the positions of the table and of each
+    /// field.
     pub(super) fn table(&mut self, fields: &[(u16, Field)]) -> (usize, Vec<usize>) {
         const WIDTH: usize = 4;
         let slots = fields.last().map_or(0, |field| usize::from(field.0) + 1);
         let vtable_bytes = 4 + 2 * slots;
-        // The vtable ends where the table begins, at a multiple of 4.
+        // The vtable lies directly before the table, which starts at a multiple of 4.
         let table = (self.bytes.len() + vtable_bytes).next_multiple_of(WIDTH);
         let vtable = table - vtable_bytes;
         self.bytes.resize(vtable, 0);
@@ -84,7 +84,7 @@ impl Front {
         place
     }
 
-    /// A vector of offsets. Returns where it is, and where each offset is.
+    /// Appends a vector of offsets. Returns the positions of the vector and of each offset.
     pub(super) fn offsets(&mut self, targets: &[Field]) -> (usize, Vec<usize>) {
         self.pad(4, 0);
         let place = self.bytes.len();
@@ -92,7 +92,8 @@ impl Front {
         (place, targets.iter().map(|&target| self.field(target)).collect())
     }
 
-    /// A vector of bytes, the first of them at a multiple of 16, with a zero behind it.
+    /// Appends a vector of bytes, whose first byte is at a multiple of 16, and a terminating zero. Returns
+    /// the position of the vector.
     pub(super) fn data(&mut self, data: &[u8]) -> usize {
         self.pad(ALIGNMENT, 4);
         let place = self.bytes.len();
@@ -102,16 +103,17 @@ impl Front {
         place
     }
 
-    /// So that what comes after `behind` more bytes is at a multiple of `alignment`.
+    /// Pads with zeros so that the position `behind` bytes after the end is a multiple of `alignment`.
     fn pad(&mut self, alignment: usize, behind: usize) {
         let end = (self.bytes.len() + behind).next_multiple_of(alignment) - behind;
         self.bytes.resize(end, 0);
     }
 
-    /// All of it, then the old bytes. Returns the file, and where the old bytes start.
+    /// Resolves all offsets and appends the old bytes. Returns the file and the position of the old bytes
+    /// in it.
     ///
     /// # Errors
-    /// If that is longer than a flatbuffer can be.
+    /// [`TfliteError::File`] if the result exceeds the maximum length of a flatbuffer.
     pub(super) fn before(mut self, old: &[u8]) -> Result<(Vec<u8>, usize), TfliteError> {
         self.pad(ALIGNMENT, 0);
         let start = self.bytes.len();

@@ -1,17 +1,16 @@
-//! A subgraph as the planner wants it, by the rules of the runtime.
+//! Conversion of a subgraph to a graph of the planner, by the rules of the runtime.
 
 use super::aliases::{Alias, Kind, alias};
 use super::net::{Memory, NetSubgraph};
 use crate::import::foldable::{Holds, OperatorAdder};
 use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, TensorSpec};
 
-/// A graph of a subgraph: every size rounded up as the runtime does it, nothing folded, and
-/// for each operator `workspaces[operator]` bytes alive at its step. Ids are positions in the
-/// subgraph.
+/// The graph of a subgraph. Sizes are rounded up as the runtime rounds them, no operator is folded, and
+/// each operator has `workspaces[operator]` bytes of scratch. Ids are positions in the subgraph.
 ///
-/// A tensor in the head that operators read and none writes lives from the start, as an
-/// input does. One that nobody names has no place in the graph. `has_aliases` permits what
-/// [`aliases`](super::aliases) says.
+/// A tensor in the head that operators read but never write is live from the start, like an input.
+/// An unreferenced tensor becomes a constant, which gets no memory. `has_aliases` permits the aliases of
+/// [`aliases`](super::aliases).
 pub(super) fn graph_of(
     name: &str,
     subgraph: &NetSubgraph,
@@ -25,7 +24,7 @@ pub(super) fn graph_of(
         is_written[id.index()] = true;
     }
     for id in &subgraph.inputs {
-        // What an operator writes to an input is an error of the graph.
+        // If an operator writes an input, the builder reports it as an error.
         is_written[id.index()] = false;
     }
     let mut holds = Vec::with_capacity(subgraph.tensors.len());
@@ -54,7 +53,7 @@ pub(super) fn graph_of(
             };
         }
     }
-    // The caller sets inputs anew before each run.
+    // The application sets the inputs before each run, so operators may overwrite them.
     if has_aliases {
         for input in subgraph.inputs.iter().filter(|id| subgraph.tensors[id.index()].memory == Memory::Head) {
             builder.overwritable(*input);

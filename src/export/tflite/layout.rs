@@ -1,4 +1,4 @@
-//! An order and offsets for every subgraph of a model.
+//! Planning of all subgraphs of a model: operator orders and tensor offsets.
 
 use super::TfliteError;
 use super::calls::Calls;
@@ -6,20 +6,20 @@ use super::graph::graph_of;
 use super::net::{ALIGNMENT, Memory, Net, NetSubgraph};
 use crate::{Graph, OperatorId, Plan, Planner, TensorKind};
 
-/// What is written to a file: by subgraph its operators in the order to run, and by tensor an
-/// offset in the arena's head.
+/// The plan that is written to a file: an operator order for each subgraph, and an offset in the arena's
+/// head for each tensor.
 ///
-/// A compiler with a planner of its own fills it in and gives it to [`write`](super::write()).
+/// A compiler with its own planner fills in this struct and passes it to [`write`](super::write()).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
-    /// Positions in the subgraph's list of operators, by subgraph.
+    /// For each subgraph, positions in its list of operators, in execution order.
     pub orders: Vec<Vec<usize>>,
-    /// Bytes from the start of the head, by subgraph and tensor; none where the runtime shall
-    /// plan: for variables and constants, and for tensors that it shall place around the others.
+    /// Offset in bytes from the start of the head, by subgraph and tensor. `None` leaves the tensor to the
+    /// runtime: variables, constants, and tensors that the runtime shall place around the others.
     pub offsets: Vec<Vec<Option<u64>>>,
 }
 
-/// Where everything lies, and the plan of the first subgraph.
+/// The layout of all subgraphs, and the graph and the plan of the first one.
 pub(super) struct Planned {
     pub(super) layout: Layout,
     pub(super) head_bytes: u64,
@@ -27,19 +27,19 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
 }
 
-/// One subgraph by itself: offsets count from where its memory starts.
+/// Memory block of one subgraph. Offsets are relative to the start of the block.
 struct Block {
     order: Vec<usize>,
     offsets: Vec<Option<u64>>,
-    /// By operator: where its workspace starts.
+    /// Offset of each operator's workspace.
     workspaces: Vec<u64>,
     bytes: u64,
 }
 
-/// Plans all subgraphs. What an operator runs lies in the operator's workspace, behind its own
-/// scratch; what runs from several places has memory of its own behind all others.
+/// Plans all subgraphs. The body of an operator lies in the operator's workspace, behind the kernel's
+/// scratch. A body with several callers has a block of its own behind all other blocks.
 ///
-/// Bodies are planned first, so that their size is known.
+/// Bodies are planned before their callers, because the size of a workspace depends on its body.
 pub(super) fn plan(
     name: &str,
     net: &Net,
@@ -89,9 +89,9 @@ pub(super) fn plan(
     Ok(Planned { layout: Layout { orders, offsets }, head_bytes, graph, plan })
 }
 
-/// The runtime looks for a variable's offset at the tensor's position in its own subgraph, but
-/// in the list of all of them. Where another tensor's offset stands there, it would give the
-/// variable no memory.
+/// Rejects variables that the runtime would not allocate. To find the offset of a variable, the runtime
+/// indexes the list of all offsets with the tensor's position in its own subgraph. If that entry is the
+/// offset of a planned tensor, the variable gets no memory.
 pub(super) fn refuse_later_variables(net: &Net) -> Result<(), TfliteError> {
     let mut all = Vec::with_capacity(net.tensor_count());
     all.extend(net.subgraphs.iter().flat_map(|subgraph| &subgraph.tensors));
@@ -111,7 +111,7 @@ pub(super) fn refuse_later_variables(net: &Net) -> Result<(), TfliteError> {
     Ok(())
 }
 
-/// The runtime puts scratch wherever there is room.
+/// Rejects plans with reserved ranges: the runtime puts scratch into any gap, reserved or not.
 fn refuse_reserved(plan: &Plan) -> Result<(), TfliteError> {
     match plan.reserved.first() {
         Some(range) => {
@@ -125,7 +125,7 @@ fn refuse_reserved(plan: &Plan) -> Result<(), TfliteError> {
     }
 }
 
-/// What an operator's bodies need; they do not run at once.
+/// Bytes for the bodies of an operator. Bodies run one after the other, so the largest one counts.
 fn body_bytes(callees: &[usize], calls: &Calls, blocks: &[Option<Block>]) -> u64 {
     let own = callees.iter().filter(|&&callee| !calls.is_repeated[callee]);
     own.filter_map(|&callee| blocks[callee].as_ref()).map(|block| block.bytes).max().unwrap_or(0)
@@ -138,8 +138,8 @@ fn block_of(plan: &Plan) -> Block {
     Block { order, offsets, workspaces, bytes: plan.arena_bytes.next_multiple_of(ALIGNMENT) }
 }
 
-/// Everything beside everything: the runtime counts what runs from several places as live from
-/// the first run to the last.
+/// A block in which no two tensors share a byte. The runtime counts the tensors of a subgraph with several
+/// callers as live from the first call to the last, so their live ranges overlap.
 fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<Block, TfliteError> {
     let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
     let mut bytes = 0u64;
@@ -157,7 +157,7 @@ fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<Block, TfliteError
     Ok(Block { order, offsets, workspaces: vec![0; subgraph.operators.len()], bytes })
 }
 
-/// Where the memory of each subgraph starts, and where all of it ends.
+/// The start of each subgraph's block, and the end of all blocks.
 fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[Block]) -> (Vec<u64>, u64) {
     let once = |index: &usize| !calls.is_repeated[*index];
     let roots = (0..blocks.len()).filter(|index| calls.is_root[*index] && once(index));
@@ -178,13 +178,14 @@ fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[Block]) -> (
     (starts, end)
 }
 
-/// The runtime finds memory even for tensors that nobody names; any place will do. Returns
-/// where the largest ends. Tensors without bytes are left to the runtime.
+/// Sets the offsets of unreferenced and of empty tensors. The runtime allocates memory even for
+/// unreferenced tensors; they hold no data, so offset 0 is valid. Returns the end of the largest one.
+/// Empty tensors are left to the runtime.
 fn place_unreferenced(subgraph: &NetSubgraph, offsets: &mut [Option<u64>]) -> u64 {
     let mut end = 0;
     for ((tensor, offset), referenced) in subgraph.tensors.iter().zip(offsets).zip(subgraph.referenced()) {
         if tensor.bytes == 0 {
-            // Whatever the runtime thinks of it, it need not think of the plan.
+            // An empty tensor needs no memory, so the plan has no offset for it.
             *offset = None;
         } else if tensor.memory == Memory::Head && !referenced {
             *offset = Some(0);
@@ -194,10 +195,11 @@ fn place_unreferenced(subgraph: &NetSubgraph, offsets: &mut [Option<u64>]) -> u6
     end
 }
 
-/// By subgraph, whether these are all of its operators, each after those it waits for.
+/// Checks that each order contains every operator of its subgraph once, after its predecessors.
 ///
 /// # Errors
-/// [`Error::Order`](crate::Error::Order), naming the first operator out of place.
+/// [`Error::Order`](crate::Error::Order), which names the first misplaced operator;
+/// [`TfliteError::Wrong`] for a wrong number of orders or an unknown operator.
 pub(super) fn check_orders(net: &Net, orders: &[Vec<usize>]) -> Result<(), TfliteError> {
     if orders.len() != net.subgraphs.len() {
         let reason = format!("{} orders for {} subgraphs", orders.len(), net.subgraphs.len());

@@ -1,14 +1,14 @@
-//! The plan as the runtime reads it: a version, the number of subgraphs and of tensors, and an
-//! offset for each tensor of all subgraphs, as little-endian numbers of 32 bits.
+//! Encoding of the plan for the runtime: a version, the number of subgraphs, the number of tensors, and an
+//! offset for each tensor of all subgraphs, as little-endian 32-bit integers.
 
 use super::TfliteError;
 use super::layout::Layout;
 use super::net::Net;
 
-/// What the runtime looks for; any other name is ignored in silence.
+/// Name of the metadata that the runtime looks for. The runtime silently ignores other names.
 pub(super) const NAME: &[u8] = b"OfflineMemoryAllocation";
 
-/// Let the runtime plan this tensor.
+/// Offset of a tensor that the runtime places.
 const ONLINE: i32 = -1;
 
 pub(super) fn encode(layout: &Layout) -> Result<Vec<u8>, TfliteError> {
@@ -24,7 +24,7 @@ fn number(number: u64) -> Result<i32, TfliteError> {
     i32::try_from(number).map_err(|_| TfliteError::TooLarge { bytes: number })
 }
 
-/// The offsets by subgraph and tensor of a model's plan.
+/// Decodes the offsets of a plan, by subgraph and tensor.
 pub(super) fn decode(data: &[u8], net: &Net) -> Result<Vec<Vec<Option<u64>>>, TfliteError> {
     let wrong = |reason: String| TfliteError::Wrong(format!("`OfflineMemoryAllocation` {reason}"));
     if !data.len().is_multiple_of(4) || data.len() < 12 {

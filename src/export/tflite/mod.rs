@@ -1,9 +1,9 @@
-//! Models for TensorFlow Lite Micro with a plan inside.
+//! Export of memory plans inside models for TensorFlow Lite Micro.
 //!
-//! TensorFlow Lite Micro plans its arena when it starts, greedily and in the order of the file.
-//! A model may bring a plan instead: metadata called `OfflineMemoryAllocation`, with an offset
-//! for every tensor. [`plan`] makes one, with the operators in the order that needs the least
-//! memory, and writes the model anew; the file stays a valid one for every other runtime.
+//! TensorFlow Lite Micro plans its arena greedily at start-up and runs the operators in file order. A model
+//! may contain a plan instead: metadata called `OfflineMemoryAllocation`, with an offset for every tensor.
+//! [`plan`] searches for an operator order that needs little memory, plans the tensors, and writes a copy
+//! of the model that contains the order and the plan. The file stays valid for every other runtime.
 //! `docs/tflm.md` is the guide.
 //!
 //! ```
@@ -20,24 +20,23 @@
 //! # }
 //! ```
 //!
-//! # What is guaranteed
+//! # Guarantees
 //!
-//! - The operators run in an order that respects who needs whose results, and those that share
-//!   state in the order of the file.
-//! - No two tensors share a byte while both are needed, by the live ranges that the runtime
-//!   itself counts; the written file is read again and checked before it is handed out
-//!   ([`check`]).
-//! - Where each operator's scratch is known ([`Scratch`]), the head of the arena is as large as
-//!   the plan says, [`TflitePlan::head_bytes`]. Where it is not, the head may be larger; results
-//!   are right all the same.
-//! - All else of the file is as it was, byte for byte, behind a new root of some hundred bytes.
+//! - The operator order respects all data dependencies. Operators that share state keep the file order.
+//! - No two tensors share a byte while both are live, except for the aliases that the reference kernels
+//!   allow. Live ranges are those that the runtime computes. [`plan`] reads the written file again and
+//!   checks it before it returns ([`check`]).
+//! - If the scratch of every operator is known ([`Scratch`]), the head of the arena is as large as
+//!   [`TflitePlan::head_bytes`]. Otherwise the head may be larger; the results of the model are still right.
+//! - The rest of the file is unchanged, byte for byte, behind a new root of some hundred bytes. Only
+//!   offsets from the start of the file are adjusted.
 //!
-//! # How several subgraphs are planned
+//! # Planning of several subgraphs
 //!
-//! Bodies of `IF`, `WHILE` and `CALL_ONCE` are planned by themselves, and lie in the workspace of the
-//! operator that runs them, so that they reuse what is free at that step. What runs from
-//! several places gets memory of its own, as the runtime keeps it from the first run to the
-//! last. Subgraphs that nobody runs are planned as if they ran alone.
+//! Bodies of `IF`, `WHILE` and `CALL_ONCE` are planned separately and lie in the workspace of the operator
+//! that runs them, so that they reuse the bytes that are free at that step. A body with several callers
+//! gets memory of its own, because the runtime keeps its tensors from the first call to the last.
+//! Subgraphs without a caller are planned as if they ran alone.
 
 mod aliases;
 mod calls;
@@ -68,44 +67,45 @@ use crate::{Graph, Ordering, Plan, Planner, Variables};
 use calls::Calls;
 use net::{ALIGNMENT, Net};
 
-/// A model with a plan inside, and what is known of it.
+/// A model that contains a plan, and figures of the plan.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TflitePlan {
-    /// The file.
+    /// The contents of the file.
     pub bytes: Vec<u8>,
-    /// What the arena's head needs, scratch included. The arena must have room for the tail as
-    /// well, where the runtime keeps its own records and variables.
+    /// Size of the arena's head in bytes, scratch included. The arena also needs room for the tail, where
+    /// the runtime keeps its own records and variables.
     pub head_bytes: u64,
-    /// What the head needs if the runtime plans by itself, in the order of the file; a plan that
-    /// the file already has does not count. None if there is too much to plan, or nothing is
-    /// known of some operator's scratch.
+    /// Size of the head in bytes if the runtime plans by itself, in file order. A plan that the file
+    /// already contains is ignored. `None` if the model has too many tensors to simulate the runtime's
+    /// planner, or if the scratch of an operator is unknown.
     pub own_head_bytes: Option<u64>,
-    /// An estimate of the whole arena in bytes: head, tail, and what planning takes. The tail
-    /// depends on the runtime's version, its kernels and the width of pointers.
+    /// Estimated size of the whole arena in bytes: head, tail, and memory that the runtime needs for
+    /// planning. The tail depends on the runtime's version, its kernels and the width of pointers.
     pub estimated_arena_bytes: u64,
-    /// What was written.
+    /// The orders and offsets in the file.
     pub layout: Layout,
-    /// The first subgraph, with sizes as the runtime rounds them; the workspace of an operator
-    /// is its scratch and what its bodies need.
+    /// The graph of the first subgraph, with sizes as the runtime rounds them. The scratch of an operator
+    /// includes the memory of its bodies.
     pub graph: Graph,
     /// The plan of the first subgraph.
     pub plan: Plan,
-    /// What the user should know, a sentence each.
+    /// Messages for the user, such as assumptions about scratch.
     pub notes: Vec<String>,
 }
 
-/// Plans a model for TensorFlow Lite Micro and writes it anew with the plan inside.
+/// Plans a model for TensorFlow Lite Micro and returns a copy of the model that contains the plan.
 ///
-/// The planner's strategy, order, capacity and limits are used; its alignment is taken to be
-/// 16, and variables are left to the runtime. Where the planner shares ([`Planner::share`]), inputs
-/// and outputs of `RESHAPE` and `EXPAND_DIMS`, and, with outputs in place, of `DYNAMIC_UPDATE_SLICE`, may be at
-/// one address, which the reference kernels bear; other memory is never shared by tensors that are needed at once. `name` is for messages.
+/// The planner's strategy, order, capacity and limits apply. The alignment is always 16, and variables are
+/// left to the runtime. If sharing is enabled ([`Planner::share`]), the input and the output of `RESHAPE`
+/// and `EXPAND_DIMS` may have the same address, and with in-place outputs also those of
+/// `DYNAMIC_UPDATE_SLICE`, because the reference kernels allow it. Other tensors that are live at the same
+/// time never share memory. `name` is the graph's name in messages.
 ///
-/// Time and space are those of [`Planner::plan`] for each subgraph, and linear in the file.
+/// Time and memory: those of [`Planner::plan`] for each subgraph, plus a part that is linear in the file.
 ///
 /// # Errors
-/// [`TfliteError`]; nothing is handed out that is not right.
+/// [`TfliteError`] if the model cannot be planned or the written file fails the check.
 pub fn plan(
     name: &str,
     bytes: &[u8],
@@ -133,10 +133,10 @@ pub fn plan(
     Ok(TflitePlan { bytes, head_bytes, own_head_bytes, estimated_arena_bytes, layout, graph, plan, notes })
 }
 
-/// Names of the operators whose reference kernels request scratch, or of whose scratch nothing is known.
+/// Names of the operators whose reference kernels request scratch, or whose scratch is unknown.
 ///
 /// # Errors
-/// What is wrong with the file, or why the runtime does not take it.
+/// [`TfliteError`] if the file is invalid or the runtime does not support it.
 pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> {
     let net = Net::new(bytes, tflite::model(bytes)?)?;
     let requests = Scratch::reference().of(&net)?;
@@ -153,11 +153,11 @@ pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> 
     Ok(names)
 }
 
-/// Writes a model anew with an order and offsets from elsewhere, checked as in [`check`].
+/// Returns a copy of a model that contains the caller's order and offsets, checked as in [`check`].
 ///
 /// # Errors
-/// [`TfliteError::Wrong`] if tensors would overwrite each other; what is wrong with the order
-/// or the file.
+/// [`TfliteError::Wrong`] if tensors would overwrite each other; other errors if the order or the file is
+/// invalid.
 pub fn write(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, TfliteError> {
     let model = tflite::model(bytes)?;
     let net = Net::new(bytes, model)?;
@@ -165,8 +165,8 @@ pub fn write(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, TfliteError> {
     Ok(write_checked(bytes, model, &net, layout, &sizes)?.0)
 }
 
-/// The file, and what is found when it is read again. `sizes` are those of scratch, by the
-/// operators of the old file.
+/// The new file, and the plan that [`check`] finds in it. `sizes` are the scratch sizes by subgraph and
+/// operator of the old file.
 fn write_checked(
     bytes: &[u8],
     model: Model<'_>,
@@ -189,7 +189,7 @@ fn write_checked(
     Ok((file, checked))
 }
 
-/// Names operators by their position in the file.
+/// Name of the metadata that refers to operators by their positions, so a new order would invalidate it.
 const CONTROL_DEPENDENCIES: &str = "model_control_dependencies";
 
 fn has_metadata(model: Model<'_>, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! A model as TensorFlow Lite Micro sees it: which tensors need memory, and how much.
+//! A model as TensorFlow Lite Micro reads it: the memory and the size of each tensor.
 
 use super::TfliteError;
 use crate::import::ImportError;
@@ -7,15 +7,15 @@ use crate::import::tflite::schema::{Buffer, List, Model, SubGraph, Tensor};
 use crate::import::tflite::{inferred, text};
 use crate::{ElementType, TensorId};
 
-/// Everything in the arena starts at a multiple of this, and is as large as one.
+/// Offsets and sizes in the arena are multiples of this number.
 pub(super) const ALIGNMENT: u64 = 16;
 
-/// Whose memory a tensor is in.
+/// The memory that holds a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Memory {
-    /// The file's.
+    /// The file, which holds constants.
     File,
-    /// Persistent memory at the arena's tail, where the runtime puts variables.
+    /// The arena's tail: persistent memory, where the runtime puts variables.
     Tail,
     /// The arena's head, which is planned.
     Head,
@@ -24,21 +24,21 @@ pub(super) enum Memory {
 pub(super) struct NetTensor {
     pub(super) name: String,
     pub(super) memory: Memory,
-    /// None if the type is unknown to this crate.
+    /// `None` if this crate does not know the type.
     pub(super) element_type: Option<ElementType>,
-    /// None if a dimension is not static.
+    /// `None` if a dimension is not static.
     pub(super) shape: Option<Vec<u64>>,
-    /// What the runtime reserves for it in the head; 0 if it is elsewhere.
+    /// Bytes that the runtime reserves in the head; 0 for tensors in other memory.
     pub(super) bytes: u64,
 }
 
 pub(super) struct NetOperator {
     pub(super) read: Read,
-    /// All inputs by position; none where an optional one is not given.
+    /// All inputs by position; `None` for an absent optional input.
     pub(super) inputs: Vec<Option<TensorId>>,
-    /// Subgraphs that it runs, in this order.
+    /// Subgraphs that the operator runs, in execution order.
     pub(super) calls: Vec<usize>,
-    /// Of a convolution, how its window moves.
+    /// Strides, dilation and padding of a convolution; `None` for other operators.
     pub(super) window: Option<Window>,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct NetSubgraph {
 /// All subgraphs of a model.
 pub(super) struct Net {
     pub(super) subgraphs: Vec<NetSubgraph>,
-    /// Constants that are in the file behind its tables, where this runtime does not look.
+    /// True if the file has constants behind its tables, which the runtime does not read.
     pub(super) constants_outside: bool,
 }
 
@@ -78,7 +78,7 @@ impl Net {
             raise_to_inferred(&mut tensors, (bytes, model), subgraph)?;
             let handles = operators.iter().filter(|operator| operator.read.op_type == "VAR_HANDLE");
             for id in handles.flat_map(|operator| &operator.read.outputs) {
-                // The kernel keeps handles in persistent memory.
+                // The kernel keeps handles in persistent memory, so they need no bytes in the head.
                 tensors[id.index()].bytes = 0;
             }
             Ok(NetSubgraph { tensors, inputs, outputs, operators })
@@ -93,8 +93,8 @@ impl Net {
 }
 
 impl NetSubgraph {
-    /// By tensor: whether an operator or a list of the subgraph names it. The runtime finds
-    /// memory for the others all the same.
+    /// For each tensor, whether an operator or the inputs or outputs of the subgraph refer to it. The runtime
+    /// allocates memory for unreferenced tensors too.
     pub(super) fn referenced(&self) -> Vec<bool> {
         let mut referenced = vec![false; self.tensors.len()];
         let read = self.operators.iter().flat_map(|operator| operator.read.inputs.iter());
@@ -105,20 +105,20 @@ impl NetSubgraph {
         referenced
     }
 
-    /// The type of an input, by its position among all of them.
+    /// The tensor of an input, by its position among all inputs, absent ones included.
     pub(super) fn input(&self, operator: &NetOperator, position: usize) -> Option<&NetTensor> {
         let id = operator.inputs.get(position).copied().flatten()?;
         self.tensors.get(id.index())
     }
 
-    /// The first output.
+    /// The tensor of the first output.
     pub(super) fn output(&self, operator: &NetOperator) -> Option<&NetTensor> {
         operator.read.outputs.first().and_then(|id| self.tensors.get(id.index()))
     }
 }
 
 impl NetTensor {
-    /// None where that is unknown, or more than 64 bits hold.
+    /// Number of elements; `None` if it is unknown or exceeds 64 bits.
     pub(super) fn elements(&self) -> Option<u64> {
         let shape = self.shape.as_ref()?;
         shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim))
@@ -151,8 +151,8 @@ fn operators_of(
     operators.collect()
 }
 
-/// Makes room for what operators write to tensors without a shape: a missing shape is a scalar to
-/// the runtime, but kernels write what they compute.
+/// Enlarges tensors without a shape to their inferred size. The runtime reads a missing shape as a scalar,
+/// but the kernels write results of the real size.
 fn raise_to_inferred(
     tensors: &mut [NetTensor],
     (bytes, model): (&[u8], Model<'_>),
@@ -178,7 +178,7 @@ fn raise_to_inferred(
     Ok(())
 }
 
-/// The tensor, and whether it is a constant behind the tables.
+/// Reads a tensor. The second value is true if it is a constant behind the tables.
 fn describe(
     tensor: Tensor<'_>,
     (subgraph, number): (usize, usize),
@@ -193,7 +193,7 @@ fn describe(
     }
     let stored = buffers.filter(|_| buffer < count).map(|buffers| buffers.get(buffer));
     let here = stored.and_then(Buffer::data).is_some_and(|data| !data.is_empty());
-    // The schema: an offset is valid if more than 1.
+    // By the schema, an offset is valid if it exceeds 1.
     let behind = stored.and_then(Buffer::offset).unwrap_or(0) > 1;
     let outside = !here && (behind || tensor.external_buffer().unwrap_or(0) != 0);
     let memory = match (tensor.is_variable().unwrap_or(false), here || outside) {
@@ -211,7 +211,8 @@ fn describe(
     Ok((described, outside))
 }
 
-/// As the runtime counts: it does not pack elements of 4 bits, and gives handles 4 bytes.
+/// Size of a tensor in the head as the runtime computes it: 4-bit elements are not packed, and handles take
+/// 4 bytes.
 fn head_bytes(tensor: &NetTensor, number: i8) -> Result<u64, String> {
     let element_type = tensor.element_type.ok_or_else(|| format!("is of the unknown type {number}"))?;
     let width = match element_type {

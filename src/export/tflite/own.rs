@@ -1,20 +1,21 @@
-//! What the runtime needs by itself: its own planner, buffer by buffer.
+//! Simulation of the runtime's own planner, which gives the size of the head without a plan.
 //!
-//! TensorFlow Lite Micro's `GreedyMemoryPlanner`, in the file's order of operators: the largest
-//! first, each at the lowest offset at which it fits among those that are live with it.
+//! TensorFlow Lite Micro's `GreedyMemoryPlanner` keeps the file order of operators. It places the largest
+//! buffer first, each at the lowest offset at which it overlaps no placed buffer with overlapping live range.
 
 use super::TfliteError;
 use super::net::{Memory, Net};
 use super::runtime::Walk;
 
-/// More pairs are not looked at: no runtime on a microcontroller plans as many.
+/// Maximum number of pairs of buffers. No microcontroller runs a model with more.
 const MOST_PAIRS: usize = 1 << 30;
 
-/// What the planner is asked for.
+/// A request to the runtime's planner.
 #[derive(Clone, Copy)]
 struct Wanted {
     bytes: u64,
-    /// Both included. What nobody creates is live before the first step, at -1.
+    /// First and last step, both inclusive. A buffer that no operator creates is live from step -1, before
+    /// the first operator.
     first: i64,
     last: i64,
 }
@@ -25,11 +26,11 @@ struct Placed {
     wanted: Wanted,
 }
 
-/// Bytes of the head of a model as it is, without any plan; none if there is too much of it.
-/// `requests` are those of each operator's kernel, by subgraph and operator. O(buffers squared).
+/// Size in bytes of the head of a model without a plan; `None` if the model has too many buffers.
+/// `requests` are the scratch requests of the kernels by subgraph and operator. O(buffers squared).
 ///
 /// # Errors
-/// As [`check`](super::check), where bodies cannot be looked through.
+/// [`TfliteError::Call`] if bodies are nested too deeply or run each other too often.
 pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option<u64>, TfliteError> {
     let none: Vec<Vec<u64>> = requests.iter().map(|operators| vec![0; operators.len()]).collect();
     let mut walk = Walk::new(net, &none);
@@ -45,8 +46,8 @@ pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option
     Ok((all.len().saturating_mul(all.len()) <= MOST_PAIRS).then(|| placed(&all)))
 }
 
-/// Those of all subgraphs, whether they run or not. What nobody writes, and is no input, is there
-/// before the first step.
+/// Requests for the tensors of all subgraphs, including subgraphs that never run. A tensor that is neither
+/// an input nor written by an operator is live before the first step.
 fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Wanted> {
     let mut all = Vec::with_capacity(net.tensor_count());
     for (index, subgraph) in net.subgraphs.iter().enumerate() {
@@ -66,9 +67,9 @@ fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Wanted> {
     all
 }
 
-/// The end of the topmost.
+/// Places all buffers as the runtime does, and returns the size of the head.
 fn placed(all: &[Wanted]) -> u64 {
-    // Of equal ones, the last comes first: the runtime lists them from behind before it sorts.
+    // Among buffers of equal size, the last comes first: the runtime reverses the list before it sorts.
     let mut order: Vec<Wanted> = all.iter().rev().copied().collect();
     order.sort_by_key(|one| std::cmp::Reverse(one.bytes));
     let mut by_offset: Vec<Placed> = Vec::with_capacity(order.len());
@@ -100,13 +101,13 @@ mod tests {
     #[test]
     fn the_largest_first_and_of_equal_ones_the_last() {
         assert_eq!(placed(&[]), 0);
-        // The second of the equal ones is placed first, at 0; the small one goes beside it.
+        // The second buffer of 32 bytes is placed first, at 0; the last one of 16 bytes lies at 0 as well.
         let all = [wanted(32, 0, 1), wanted(32, 1, 2), wanted(16, 2, 3), wanted(16, 0, 0)];
         assert_eq!(placed(&all), 64);
-        // What is live at -1 meets others that are, and not what is created later.
+        // Buffers that are live at -1 overlap each other, but no buffer that is created later.
         assert_eq!(placed(&[wanted(16, -1, -1), wanted(16, -1, -1), wanted(16, -1, -1)]), 48);
         assert_eq!(placed(&[wanted(16, -1, -1), wanted(32, -1, 4), wanted(48, 0, 4)]), 80);
-        // A gap that is just large enough.
+        // A gap of exactly the size of a buffer.
         let gap = [wanted(64, 0, 9), wanted(48, 0, 1), wanted(40, 1, 9), wanted(32, 3, 9), wanted(8, 3, 9)];
         assert_eq!(placed(&gap), 152);
     }

@@ -1,4 +1,4 @@
-//! A model with another order and another plan: a new root before the old file.
+//! Rewriting of a model with another order and another plan: a new root in front of the old file.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use super::front::{Field, Front, Target};
 use super::metadata;
 use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 
-/// Of the model's table: a number, then offsets.
+/// Slots of the model's table: the version is a number, all others are offsets.
 const MODEL_SLOTS: u16 = 10;
 const VERSION: u16 = 0;
 const SUBGRAPHS: u16 = 2;
 const BUFFERS: u16 = 4;
 const METADATA: u16 = 6;
 
-/// Of a subgraph's table: offsets, then a number.
+/// Slots of a subgraph's table: the last one is a number, all others are offsets.
 const SUBGRAPH_SLOTS: u16 = 6;
 const OPERATORS: u16 = 3;
 const DEBUG_METADATA: u16 = 5;
 
-/// The model with these operator orders by subgraph, and this plan instead of any that it has.
-/// Returns the file, and where the old bytes start in it.
+/// Rewrites a model with these operator orders by subgraph. `plan` replaces an existing plan. Returns the
+/// file and the position of the old bytes in it.
 pub(super) fn rewrite(
     old: &[u8],
     model: Model<'_>,
@@ -57,7 +57,10 @@ pub(super) fn rewrite(
     Ok((file, start))
 }
 
-/// The fields of an old table, but for those that the schema of this version does not know.
+/// Copies the fields of an old table, as numbers or as offsets to the old bytes.
+///
+/// # Errors
+/// [`TfliteError::UnknownField`] for a field of a later schema.
 fn copied(
     old: &[u8],
     table: impl At,
@@ -88,7 +91,7 @@ fn copied(
     Ok(fields)
 }
 
-/// The list of subgraphs, with new tables for those whose operators run in another order.
+/// Writes the list of subgraphs, with new tables for those with a new operator order.
 fn subgraphs(
     front: &mut Front,
     old: &[u8],
@@ -126,14 +129,15 @@ fn subgraphs(
     Ok(list)
 }
 
-/// The list of buffers with one for the plan: that of the old plan if nothing else needs it,
-/// or else one more. Returns where the list is, and the plan's number in it.
+/// Writes the list of buffers with one for the plan. The plan takes the buffer of an old plan if nothing
+/// else refers to that buffer, or a new buffer otherwise. Returns the position of the list and the number of
+/// the plan's buffer.
 fn buffers(front: &mut Front, model: Model<'_>, plan: &[u8]) -> (usize, u32) {
     let tables = model.buffers().into_iter().flatten();
     let mut entries: Vec<Field> = tables.map(|table| Field::Offset(Target::Old(table.at()))).collect();
     let needs_empty = entries.is_empty();
     if needs_empty {
-        // Buffer 0 is the empty one, that of tensors without data.
+        // Buffer 0 must be empty: it is the buffer of tensors without data.
         entries.push(Field::Later);
     }
     let number = old_plan_buffer(model).unwrap_or_else(|| {
@@ -153,7 +157,7 @@ fn buffers(front: &mut Front, model: Model<'_>, plan: &[u8]) -> (usize, u32) {
     (list, number as u32)
 }
 
-/// The buffer of a plan that the model has, if it is nothing else.
+/// The buffer of the model's old plan, if only the plan refers to it.
 fn old_plan_buffer(model: Model<'_>) -> Option<usize> {
     let count = model.buffers()?.len();
     let named = |is_plan: bool| {
@@ -176,7 +180,7 @@ pub(super) fn is_a_plan(name: Option<flatbuffers::Vector<'_, u8>>) -> bool {
     name.is_some_and(|name| name.bytes() == metadata::NAME)
 }
 
-/// All metadata but old plans, and the new one.
+/// Writes the list of metadata: all old entries except plans, and an entry for the new plan.
 fn metadata_list(front: &mut Front, model: Model<'_>, number: u32) -> usize {
     let others = model.metadata().into_iter().flatten().filter(|entry| !is_a_plan(entry.name()));
     let mut entries: Vec<Field> = others.map(|entry| Field::Offset(Target::Old(entry.at()))).collect();
@@ -189,7 +193,8 @@ fn metadata_list(front: &mut Front, model: Model<'_>, number: u32) -> usize {
     list
 }
 
-/// Moves what counts from the start of the file. Parts may be shared, and move once.
+/// Adds `start` to all offsets that count from the start of the file. Several tables may share a field; it
+/// is adjusted once.
 fn shift(file: &mut [u8], start: usize, model: Model<'_>) -> Result<(), TfliteError> {
     for place in absolute_places(model) {
         let place = start + place;
@@ -204,7 +209,7 @@ fn shift(file: &mut [u8], start: usize, model: Model<'_>) -> Result<(), TfliteEr
     Ok(())
 }
 
-/// Where the old file has offsets that count from its start, and lead somewhere.
+/// Positions in the old file of all valid offsets that count from the start of the file.
 pub(super) fn absolute_places(model: Model<'_>) -> BTreeSet<usize> {
     const BUFFER_OFFSET: u16 = 1;
     const LARGE_OPTIONS_OFFSET: u16 = 9;

@@ -1,5 +1,5 @@
-//! The plan as the runtime will carry it out: live ranges by its rules, scratch where it will
-//! put it. A second opinion on a written file, from its bytes alone.
+//! Independent check of a plan against the runtime's rules: live ranges as the runtime computes them, and
+//! scratch where the runtime will place it.
 
 use super::TfliteError;
 use super::aliases;
@@ -8,18 +8,17 @@ use super::net::{Memory, Net};
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
 
-/// More tensors looked at than this are no model for a microcontroller, but bodies that call
-/// each other so often that it would take forever.
+/// Maximum number of visits of tensors and operators. Bodies that call each other can make the walk
+/// exponential in the size of the model; no model for a microcontroller needs this many visits.
 const MOST_WORK: usize = 1 << 23;
 
-/// So many pairs of scratch and tensors are looked at; what more there is, no runtime on a
-/// microcontroller plans.
+/// Maximum number of pairs of buffers to compare. No microcontroller runs a model with more.
 const MOST_PAIRS: usize = 1 << 30;
 
-/// Bodies in bodies, as deep as a call stack bears.
+/// Maximum nesting depth of bodies, which bounds the recursion of [`Walk::run`].
 const DEEPEST: usize = 64;
 
-/// First and last step, both included; none if the first is above the last.
+/// First and last step, both inclusive; empty if the first exceeds the last.
 #[derive(Clone, Copy)]
 pub(super) struct Steps {
     first: u32,
@@ -39,7 +38,7 @@ impl Steps {
     }
 }
 
-/// What is live when, from one root on.
+/// Live ranges of all tensors and scratch that a run of one root subgraph reaches.
 pub(super) struct Walk<'a> {
     net: &'a Net,
     scratch: &'a [Vec<u64>],
@@ -57,8 +56,8 @@ impl<'a> Walk<'a> {
         Self { net, scratch, now: 0, work: 0, tensors, scratches }
     }
 
-    /// Inputs are live from the start, outputs to the end; each operator is a step, and its
-    /// bodies run within it.
+    /// Simulates a run of a subgraph. Inputs are live from the start and outputs to the end. Each operator is
+    /// a step, and its bodies run within that step.
     pub(super) fn run(&mut self, index: usize, depth: usize) -> Result<(), TfliteError> {
         let net = self.net;
         let subgraph = &net.subgraphs[index];
@@ -76,7 +75,7 @@ impl<'a> Walk<'a> {
         for input in &subgraph.inputs {
             self.tensors[index][input.index()].extend(self.now, self.now);
         }
-        // What nobody writes is there from the start.
+        // A tensor that no operator writes is live from the start.
         let mut is_written = vec![false; subgraph.tensors.len()];
         for id in subgraph.operators.iter().flat_map(|operator| &operator.read.outputs) {
             is_written[id.index()] = true;
@@ -111,11 +110,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Checks that no two tensors that are live at once share a byte, and returns the size of the
-/// arena's head with scratch.
+/// Checks that no two tensors with overlapping live ranges share a byte, and returns the size of the arena's
+/// head with scratch.
 ///
 /// # Errors
-/// [`TfliteError::Wrong`], naming the tensors.
+/// [`TfliteError::Wrong`], which names the tensors.
 pub(super) fn head_bytes(
     net: &Net,
     calls: &Calls,
@@ -130,7 +129,7 @@ pub(super) fn head_bytes(
         head = head.max(root_bytes(&walk, offsets)?);
     }
     for (subgraph, offsets) in net.subgraphs.iter().zip(offsets) {
-        // Those that nobody names have places too.
+        // Unreferenced tensors have offsets too.
         let placed = subgraph.tensors.iter().zip(offsets).filter(|(tensor, _)| tensor.memory == Memory::Head);
         let ends = placed.map(|(tensor, offset)| offset.unwrap_or(0) + tensor.bytes);
         head = head.max(ends.max().unwrap_or(0));
@@ -138,7 +137,7 @@ pub(super) fn head_bytes(
     Ok(head)
 }
 
-/// Variables must be left to the runtime; what is in the head may be.
+/// Checks that variables have no offset and that offsets in the head are aligned.
 fn check_places(net: &Net, offsets: &[Vec<Option<u64>>]) -> Result<(), TfliteError> {
     for (index, (subgraph, offsets)) in net.subgraphs.iter().zip(offsets).enumerate() {
         for (number, (tensor, offset)) in subgraph.tensors.iter().zip(offsets).enumerate() {
@@ -186,8 +185,8 @@ fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, Tfli
     Ok(planned.max(fit_others(walk, waiting, &buffers, &places)))
 }
 
-/// When each tensor's bytes are needed. Aliases in the first subgraph are one buffer: it has the
-/// steps of them all, and they none.
+/// Live range of each tensor's bytes. In the first subgraph, a tensor and its aliases form one buffer: the
+/// owner gets the union of their live ranges, the aliases get an empty range.
 fn steps_of(walk: &Walk<'_>, index: usize, offsets: &[Option<u64>]) -> Vec<Steps> {
     let mut steps = walk.tensors[index].clone();
     if index == 0 {
@@ -201,10 +200,9 @@ fn steps_of(walk: &Walk<'_>, index: usize, offsets: &[Option<u64>]) -> Vec<Steps
     steps
 }
 
-/// Places what has no offset as the runtime does: the largest first, each in the lowest gap of its
-/// steps. That is scratch, and the tensors that the plan leaves to the runtime (`waiting`: bytes,
-/// first and last step). An operator's requests are taken as one, so the runtime may find lower
-/// places.
+/// Places scratch, and the tensors that the plan leaves to the runtime (`waiting`: bytes, first and last
+/// step), as the runtime does: the largest first, each in the lowest gap of its live range. Returns the end
+/// of the highest. All scratch requests of an operator count as one, so the runtime may find lower offsets.
 fn fit_others(walk: &Walk<'_>, mut waiting: Vec<(u64, u32, u32)>, buffers: &[Buffer], places: &[u64]) -> u64 {
     waiting.retain(|entry| entry.0 > 0);
     let left: u64 = waiting.iter().map(|entry| entry.0).sum();
@@ -214,7 +212,7 @@ fn fit_others(walk: &Walk<'_>, mut waiting: Vec<(u64, u32, u32)>, buffers: &[Buf
         }
     }
     if waiting.len().saturating_mul(buffers.len() + waiting.len()) > MOST_PAIRS {
-        // Beside everything, tensors need no more than this.
+        // Upper bound for the tensors: the bytes of all of them, above the planned tensors.
         let planned = buffers.iter().zip(places).map(|(buffer, place)| place + buffer.size()).max();
         return if left > 0 { planned.unwrap_or(0).saturating_add(left) } else { 0 };
     }

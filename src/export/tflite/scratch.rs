@@ -1,4 +1,4 @@
-//! Working memory of kernels, which no plan can place: the runtime fits it in between.
+//! Scratch of kernels. A plan has no offsets for scratch: the runtime places it around the tensors.
 
 use std::collections::BTreeMap;
 
@@ -6,28 +6,27 @@ use super::TfliteError;
 use super::kernels::Kernels;
 use super::net::{ALIGNMENT, Net, NetSubgraph};
 
-/// Scratch of operators in bytes: as measured, and for the others as the kernels of TensorFlow Lite Micro
-/// request it.
+/// Scratch of operators in bytes: measured sizes, and for other operators the requests of the kernels of
+/// TensorFlow Lite Micro.
 ///
-/// Kernels ask for scratch when they are prepared. The runtime places it around the planned
-/// tensors, so a plan must leave room for it or the arena grows: never the contents of a
-/// tensor are at stake, but the size of the arena.
+/// Kernels request scratch when the runtime prepares them. The runtime places it around the planned tensors.
+/// If a plan leaves too little room, the arena grows, but tensors keep their contents.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     kernels: Kernels,
     measured: BTreeMap<(usize, usize), Measured>,
 }
 
-/// What operators ask for, and those of which nothing is known.
+/// Scratch requests of all operators, and the operators with unknown requests.
 pub(super) struct Requests {
-    /// By subgraph and operator, in the order in which they are made; each rounded up. What was
-    /// measured is one.
+    /// Sizes of requests by subgraph and operator, in the order in which the kernel makes them, each rounded
+    /// up. A measured size counts as one request.
     pub(super) each: Vec<Vec<Vec<u64>>>,
     pub(super) unknown: Vec<(usize, usize)>,
 }
 
 impl Requests {
-    /// By subgraph and operator: all together.
+    /// Total scratch by subgraph and operator.
     pub(super) fn sums(&self) -> Vec<Vec<u64>> {
         let sums =
             |operators: &Vec<Vec<u64>>| operators.iter().map(|requests| requests.iter().sum()).collect();
@@ -42,28 +41,28 @@ struct Measured {
 }
 
 impl Scratch {
-    /// That of the reference kernels, by the operators' types and the tensors' sizes.
+    /// Scratch of the reference kernels, computed from the operators' types and the tensors' sizes.
     #[must_use]
     pub fn reference() -> Self {
         Self::default()
     }
 
-    /// Scratch of these kernels, by the operators' types, options and shapes.
+    /// Scratch of these kernels, computed from the operators' types, options and shapes.
     #[must_use]
     pub fn of_kernels(kernels: Kernels) -> Self {
         Self { kernels, ..Self::default() }
     }
 
-    /// So many bytes for an operator, by the positions of its subgraph and of itself in the
-    /// file; all of its requests together, each rounded up to 16.
+    /// Sets the measured scratch of an operator, given the positions of the subgraph and of the operator in
+    /// the file. `bytes` is the sum of all its requests, each rounded up to 16.
     #[must_use]
     pub fn measured(mut self, subgraph: usize, operator: usize, bytes: u64) -> Self {
         self.measured.insert((subgraph, operator), Measured { op_type: None, bytes });
         self
     }
 
-    /// The same, of an operator that must be of this type, as in `CONV_2D`: a table for another
-    /// model is then noticed.
+    /// Does the same as [`measured`](Self::measured) for an operator that must have this type, for instance
+    /// `CONV_2D`. A measurement of another model is then an error.
     #[must_use]
     pub fn measured_of_type(
         mut self,

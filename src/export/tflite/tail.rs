@@ -1,29 +1,28 @@
-//! An estimate of what the runtime keeps beside the head: the arena's tail, and what planning
-//! takes while the runtime starts.
+//! Estimate of the arena outside the head: the tail, and the memory for planning at start-up.
 //!
-//! The figures were chosen by measurements of 46 models in the interpreter of the package `tflite-micro` with the
-//! reference kernels on a machine of 64 bits. Boards of 32 bits need less, optimised kernels may
-//! need more.
+//! The constants were chosen from measurements of 46 models in the interpreter of the package
+//! `tflite-micro` with the reference kernels on a 64-bit machine. 32-bit boards need less; optimised kernels
+//! may need more.
 
 use super::net::{ALIGNMENT, Memory, Net, NetOperator, NetSubgraph};
 use crate::ElementType;
 
-/// Records that every model has.
+/// Bytes for records that every model has.
 const BASE: u64 = 1200;
 
-/// Of each operator: its node, registration and parameters.
+/// Bytes per operator: node, registration and parameters.
 const OPERATOR: u64 = 190;
 
-/// Of each tensor: its record.
+/// Bytes per tensor: its record.
 const TENSOR: u64 = 28;
 
-/// Of each channel of quantized weights: a multiplier and a shift.
+/// Bytes per channel of quantized weights: a multiplier and a shift.
 const CHANNEL: u64 = 8;
 
-/// While planning: a base, and a record of each tensor.
+/// Bytes during planning: a constant, and a record per tensor.
 const PLANNING: (u64, u64) = (640, 72);
 
-/// Estimated bytes of the tail.
+/// Estimated size of the tail in bytes.
 pub(super) fn tail(net: &Net) -> u64 {
     let mut bytes = BASE;
     for subgraph in &net.subgraphs {
@@ -42,14 +41,14 @@ pub(super) fn tail(net: &Net) -> u64 {
     bytes
 }
 
-/// Estimated bytes of a whole arena with a head of so many.
+/// Estimated size in bytes of an arena with a head of `head` bytes.
 pub(super) fn arena(net: &Net, head: u64) -> u64 {
     let planning = PLANNING.0 + PLANNING.1 * net.tensor_count() as u64;
     let all = tail(net).saturating_add(head.max(planning)).saturating_add(ALIGNMENT);
     all.checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX)
 }
 
-/// Channels of an operator's quantized weights.
+/// Number of channels of an operator's quantized weights; 0 for other operators.
 fn channels(subgraph: &NetSubgraph, operator: &NetOperator) -> u64 {
     let (data, axis) = match operator.read.op_type.as_str() {
         "CONV_2D" | "FULLY_CONNECTED" => (0, 0),

@@ -1,4 +1,4 @@
-//! Which rectangles of a map are drawn, and how.
+//! Selection and drawing style of the rectangles of a map.
 
 use crate::report::scene::Scene;
 

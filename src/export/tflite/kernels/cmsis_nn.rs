@@ -1,14 +1,15 @@
-//! Scratch of the kernels with CMSIS-NN.
+//! Scratch of the CMSIS-NN kernels.
 //!
-//! Sizes are those of the library's public functions `arm_*_get_buffer_size` as the kernels of TensorFlow Lite
-//! Micro call them; a test compares them with these functions compiled for the host.
+//! The sizes equal the results of the library's public functions `arm_*_get_buffer_size`, called as the kernels
+//! of TensorFlow Lite Micro call them. A test compares them with results of these functions, compiled for the
+//! host.
 
 use super::convolution::{Convolution, Dims, bytes, rounded};
 use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8, Int16};
 use crate::export::tflite::net::{NetOperator, NetSubgraph, NetTensor};
 
-/// The extension of the instruction set that the library uses.
+/// Instruction set extension that the library uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extension {
     Dsp,
@@ -17,7 +18,7 @@ pub(super) enum Extension {
 
 use Extension::{Dsp, Mve};
 
-/// The kernel of an operator in builds with the library.
+/// The kernel of an operator in builds with CMSIS-NN.
 pub(super) fn kernel(extension: Extension, subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
     let call = Call { extension, subgraph, operator };
     let input = |position: usize| type_of(subgraph.input(operator, position));
@@ -41,7 +42,7 @@ pub(super) fn kernel(extension: Extension, subgraph: &NetSubgraph, operator: &Ne
     })
 }
 
-/// An operator and its kernel's extension.
+/// An operator and the extension that its kernel uses.
 struct Call<'a> {
     extension: Extension,
     subgraph: &'a NetSubgraph,
@@ -57,7 +58,7 @@ impl<'a> Call<'a> {
         self.subgraph.output(self.operator)
     }
 
-    /// Requests that depend on the convolution over this input.
+    /// Requests of a convolution over the input at position `data`.
     fn convolution(&self, data: usize, sizes: impl Fn(&Convolution) -> [i128; 2]) -> Option<Vec<u64>> {
         requests(sizes(&Convolution::of(self.subgraph, self.operator, data)?).map(bytes))
     }
@@ -69,7 +70,7 @@ impl<'a> Call<'a> {
         requests(fully_connected(self.extension, depth, accumulated, output.rank()?))
     }
 
-    /// A sum for each element along an axis of the output.
+    /// A 32-bit sum for each element along an axis of the output.
     fn sums_of_channels(&self, axis: usize) -> Option<Vec<u64>> {
         requests([dim(self.output()?, axis)?.checked_mul(4)])
     }
@@ -78,7 +79,7 @@ impl<'a> Call<'a> {
         requests([self.output()?.shape.as_ref()?.last()?.checked_mul(4)])
     }
 
-    /// As the reference kernel, and sums of the weights of each filter.
+    /// The requests of the reference kernel, and a sum of the weights of each filter.
     fn svdf(&self) -> Option<Vec<u64>> {
         let sums = dim(self.input(1)?, 0)?.checked_mul(4);
         let state = sums.and_then(|sums| sums.checked_mul(dim(self.input(0)?, 0)?));
@@ -91,14 +92,14 @@ impl<'a> Call<'a> {
     }
 }
 
-/// `arm_convolve_wrapper_s8_get_buffer_size`.
+/// Equals `arm_convolve_wrapper_s8_get_buffer_size`.
 fn conv_s8(extension: Extension, one: &Convolution) -> i128 {
     let Convolution { input, filter, stride, dilation, padding, .. } = *one;
     let has_unit_dilation = (dilation.h, dilation.w) == (1, 1);
     let has_all_channels = input.c == filter.c;
     if (filter.h, filter.w, padding.h, padding.w) == (1, 1, 0, 0) && has_unit_dilation && has_all_channels {
         let is_fast = (stride.h, stride.w) == (1, 1);
-        // Only builds with Arm's own compiler have this buffer.
+        // Only builds with Arm's compiler use this buffer.
         return if is_fast && extension == Dsp { 4 * input.c } else { 0 };
     }
     let is_row = input.h == 1 && filter.h == 1 && dilation.w == 1;
@@ -108,7 +109,7 @@ fn conv_s8(extension: Extension, one: &Convolution) -> i128 {
     columns_s8(extension, input.c * filter.w * filter.h)
 }
 
-/// Columns of an input patch of so many bytes.
+/// Size of the column buffer for input patches of `patch` bytes.
 fn columns_s8(extension: Extension, patch: i128) -> i128 {
     match extension {
         Dsp => 4 * rounded(patch, 4),
@@ -116,7 +117,7 @@ fn columns_s8(extension: Extension, patch: i128) -> i128 {
     }
 }
 
-/// Convolutions along one row, with MVE.
+/// Size for a convolution along one row with MVE.
 fn row_s8(one: &Convolution) -> i128 {
     let Convolution { input, filter, output, stride, padding, .. } = *one;
     let uneven = ((output.w - 1) * stride.w + filter.w - input.w) % 2;
@@ -131,7 +132,7 @@ fn row_s8(one: &Convolution) -> i128 {
     (whole + before).max(whole - input.c + behind)
 }
 
-/// `arm_convolve_wrapper_s16_get_buffer_size`.
+/// Equals `arm_convolve_wrapper_s16_get_buffer_size`.
 fn conv_s16(extension: Extension, one: &Convolution) -> i128 {
     let patch = one.input.c * one.filter.w * one.filter.h;
     match extension {
@@ -140,14 +141,15 @@ fn conv_s16(extension: Extension, one: &Convolution) -> i128 {
     }
 }
 
-/// `arm_depthwise_conv_wrapper_s8_get_buffer_size`, and `s4` for packed weights.
+/// Equals `arm_depthwise_conv_wrapper_s8_get_buffer_size`, or the `s4` function for packed weights.
 fn depthwise_s8(extension: Extension, one: &Convolution, is_packed: bool) -> i128 {
-    /// Channels that are done at once.
+    /// Number of channels that the kernel processes at once.
     const BLOCK: i128 = 124;
     let Convolution { input, filter, output, dilation, padding, .. } = *one;
     let window = filter.w * filter.h;
     if extension == Mve && !is_packed && input.c == 1 && output.c > 1 {
-        // It becomes a convolution. The kernel leaves its stride open, so the larger of all strides counts.
+        // The library runs it as a convolution. The kernel does not set the stride of this convolution, so the
+        // largest size over all strides counts.
         let is_point = window == 1 && (padding.h, padding.w) == (0, 0);
         let patch = if is_point { 0 } else { columns_s8(Mve, window) };
         return patch + window * output.c;
@@ -163,27 +165,27 @@ fn depthwise_s8(extension: Extension, one: &Convolution, is_packed: bool) -> i12
     }
 }
 
-/// `arm_transpose_conv_s8_get_buffer_size` and `..._get_reverse_conv_buffer_size`.
+/// Equals `arm_transpose_conv_s8_get_buffer_size` and `..._get_reverse_conv_buffer_size`.
 fn transpose_s8(extension: Extension, one: &Convolution) -> [i128; 2] {
-    /// More channels than these are done by a convolution with the reversed filter, at strides up to 2.
+    /// With more channels than this and strides of at most 2, the library convolves with the reversed filter.
     const FEW_CHANNELS: i128 = 16;
     let Convolution { input, filter, output, stride, .. } = *one;
     if stride.w <= 2 && stride.h <= 2 && input.c > FEW_CHANNELS {
         let patch = input.c * filter.w * filter.h;
         return [columns_s8(extension, patch), patch * filter.n];
     }
-    // The width counts with the stride along the height, in the library as well.
+    // The width uses the stride along the height. The library does the same.
     let Dims { c, .. } = output;
     let width = ((input.w - 1) * stride.w + filter.w.max(stride.h)) * c;
     [4 * width * filter.h.max(stride.h), 0]
 }
 
-/// The requests of `FULLY_CONNECTED` with so many outputs and inputs, and an output of this rank.
+/// The requests of `FULLY_CONNECTED` with `depth` outputs, `accumulated` inputs and an output of this rank.
 fn fully_connected(extension: Extension, depth: u64, accumulated: u64, rank: u64) -> [Option<u64>; 2] {
     let (sums, wide) = (depth.checked_mul(4), depth.checked_mul(8));
     match extension {
-        // As a convolution by 1 x 1: factors for each channel, where the weights have one for all, and the
-        // buffer of builds with Arm's own compiler.
+        // The library runs it as a 1 x 1 convolution. This needs quantization factors for each channel (if the
+        // weights have one factor for all channels) and the buffer of builds with Arm's compiler.
         _ if rank > 2 && accumulated.is_multiple_of(4) => {
             [wide, if extension == Dsp { accumulated.checked_mul(4) } else { Some(0) }]
         }
@@ -197,8 +199,8 @@ mod tests {
     use super::*;
     use crate::export::tflite::kernels::convolution::Pair;
 
-    /// A line for each convolution: the library's function, fifteen numbers of it, and its sizes with DSP
-    /// and with MVE, the larger of those that Arm's compiler and others make.
+    /// A line for each convolution: the library's function, 18 numbers that describe the convolution, and the
+    /// sizes with DSP and with MVE. Each size is the larger one of builds with Arm's and with other compilers.
     const SIZES: &str = include_str!("cmsis_nn.tsv");
 
     #[test]

@@ -1,9 +1,9 @@
-//! Shapes and options of convolutions, as kernels read them.
+//! Shapes and options of convolutions, as the kernels compute them.
 
 use crate::export::tflite::net::{NetOperator, NetSubgraph, NetTensor};
 use crate::import::tflite::operators::Window;
 
-/// Dimensions and strides up to this, so that no product below overflows 128 bits.
+/// Maximum dimension and stride, so that no product of the size formulas overflows 128 bits.
 const LARGEST: i128 = 1 << 24;
 
 /// Batch, height, width and channels.
@@ -22,7 +22,7 @@ pub(super) struct Pair {
     pub(super) w: i128,
 }
 
-/// A convolution; of the filter, `n` are the first and `c` the last of the four dimensions in the file.
+/// A convolution. In the filter, `n` is the first and `c` the last of the four dimensions in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Convolution {
     pub(super) input: Dims,
@@ -35,7 +35,8 @@ pub(super) struct Convolution {
 }
 
 impl Convolution {
-    /// None if a tensor is missing or has no four dimensions, or a number is larger than any that a kernel bears.
+    /// Reads a convolution; `None` if a tensor is missing or does not have four dimensions, or if a number
+    /// exceeds [`LARGEST`].
     pub(super) fn of(subgraph: &NetSubgraph, operator: &NetOperator, data: usize) -> Option<Self> {
         let window = operator.window?;
         let [input, filter] = [data, 1].map(|position| dims(subgraph.input(operator, position)));
@@ -46,7 +47,7 @@ impl Convolution {
         if numbers.iter().any(|number| !(1..=LARGEST).contains(number)) {
             return None;
         }
-        // Half of the elements that the windows read beyond the input, rounded down.
+        // Half of the elements that the windows read outside the input, rounded down.
         let padding = |input: i128, filter: i128, output: i128, stride: i128, dilation: i128| {
             let total = (output - 1) * stride + (filter - 1) * dilation + 1 - input;
             if is_valid { 0 } else { total.max(0) / 2 }
@@ -66,12 +67,12 @@ fn dims(tensor: Option<&NetTensor>) -> Option<Dims> {
     [n, h, w, c].iter().all(|dim| (0..=LARGEST).contains(dim)).then_some(Dims { n, h, w, c })
 }
 
-/// The next multiple.
+/// Rounds up to a multiple.
 pub(super) fn rounded(number: i128, multiple: i128) -> i128 {
     (number + multiple - 1) / multiple * multiple
 }
 
-/// Bytes of a request; none if there are more than 64 bits hold.
+/// Converts a size to the bytes of a request; `None` if it exceeds 64 bits.
 pub(super) fn bytes(number: i128) -> Option<u64> {
     u64::try_from(number.max(0)).ok()
 }

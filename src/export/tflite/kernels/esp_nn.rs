@@ -1,14 +1,15 @@
-//! Scratch of the kernels with ESP-NN on ESP32-S3.
+//! Scratch of the ESP-NN kernels on ESP32-S3.
 //!
-//! Sizes are those of the library's functions `esp_nn_get_*_scratch_size` as the kernels of TensorFlow Lite Micro
-//! for ESP-IDF call them; a test compares them with these functions compiled for the host.
+//! The sizes equal the results of the library's functions `esp_nn_get_*_scratch_size`, called as the kernels of
+//! TensorFlow Lite Micro for ESP-IDF call them. A test compares them with results of these functions, compiled
+//! for the host.
 
 use super::convolution::{Convolution, bytes, rounded};
 use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8};
 use crate::export::tflite::net::{NetOperator, NetSubgraph};
 
-/// The kernel of an operator in builds with the library.
+/// The kernel of an operator in builds with ESP-NN.
 pub(super) fn kernel(subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
     let data = subgraph.input(operator, 0);
     if type_of(data) != Some(Int8) {
@@ -27,9 +28,9 @@ pub(super) fn kernel(subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
     })
 }
 
-/// `esp_nn_get_conv_scratch_size`.
+/// Equals `esp_nn_get_conv_scratch_size`.
 fn conv(one: &Convolution) -> i128 {
-    /// Alignment, and what vector instructions touch beside a buffer.
+    /// Bytes for alignment, and for accesses of vector instructions outside a buffer.
     const MARGIN: i128 = 64;
     let Convolution { input, filter, output, stride, padding, .. } = *one;
     let is_padded = (padding.h, padding.w) != (0, 0);
@@ -54,7 +55,7 @@ fn conv(one: &Convolution) -> i128 {
     padded + copy + aligned + beyond + MARGIN + output.c * 4
 }
 
-/// `esp_nn_get_depthwise_conv_scratch_size`.
+/// Equals `esp_nn_get_depthwise_conv_scratch_size`.
 fn depthwise(one: &Convolution) -> i128 {
     let Convolution { input, filter, multiplier, .. } = *one;
     let weights = filter.w * filter.h * input.c * multiplier;
@@ -65,7 +66,7 @@ fn depthwise(one: &Convolution) -> i128 {
         (3, 3) if is_single && input.c % 8 == 0 && input.c >= 12 => widened(one),
         (3, 3) if is_single && input.c % 8 == 0 => wide,
         _ if is_single && input.c % 8 == 0 => {
-            // Larger ones are done in stripes.
+            // The library processes larger inputs in stripes.
             let stripe = 2 * weights + 2 * input.w * filter.h * input.c + 32;
             if wide - 32 <= 48 * 1024 { wide } else { stripe }
         }
@@ -75,7 +76,7 @@ fn depthwise(one: &Convolution) -> i128 {
     }
 }
 
-/// Windows of 3 x 3 over a multiple of 16 channels.
+/// Size for 3 x 3 windows if the number of channels is a multiple of 16.
 fn small_window(one: &Convolution, weights: i128) -> i128 {
     let Convolution { input, filter, output, stride, padding, .. } = *one;
     let (height, width) = if (padding.h, padding.w) == (0, 0) {
@@ -91,7 +92,7 @@ fn small_window(one: &Convolution, weights: i128) -> i128 {
     weights + 16 + if whole <= 40 * 1024 { whole } else { stripe }
 }
 
-/// Windows of 3 x 3 over channels that are widened to a multiple of 16.
+/// Size for 3 x 3 windows if the kernel pads the channels to a multiple of 16.
 fn widened(one: &Convolution) -> i128 {
     let Convolution { input, output, stride, padding, .. } = *one;
     let channels = rounded(input.c, 16);
@@ -101,7 +102,8 @@ fn widened(one: &Convolution) -> i128 {
     9 * channels + padded + output.w * output.h * channels + 64
 }
 
-/// Filter, input, output and factors of channels that are widened to a multiple of 8.
+/// Size for copies of the filter, the input, the output and the quantization factors with channels padded to a
+/// multiple of 8.
 fn copied(one: &Convolution) -> i128 {
     let Convolution { input, filter, output, .. } = *one;
     let channels = rounded(input.c, 8);
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
     use crate::export::tflite::kernels::convolution::{Dims, Pair};
 
-    /// A line for each convolution: its kind, numbers, and the library's size.
+    /// A line for each convolution: its kind, 19 numbers that describe it, and the library's size.
     const SIZES: &str = include_str!("esp_nn.tsv");
 
     #[test]

@@ -1,4 +1,4 @@
-//! Scratch that kernels request when they are prepared, by builds of TensorFlow Lite Micro.
+//! Scratch requests of kernels in several builds of TensorFlow Lite Micro.
 
 mod cmsis_nn;
 mod convolution;
@@ -8,7 +8,7 @@ mod reference;
 use super::net::{ALIGNMENT, NetOperator, NetSubgraph, NetTensor};
 use crate::ElementType;
 
-/// Kernels of a build of TensorFlow Lite Micro.
+/// Kernel library of a build of TensorFlow Lite Micro.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kernels {
@@ -24,7 +24,7 @@ pub enum Kernels {
 }
 
 impl Kernels {
-    /// The requests of an operator's kernel, each rounded up; none if nothing is known of it. Where builds of
+    /// The scratch requests of an operator's kernel, each rounded up; `None` if they are unknown. If builds of
     /// one library differ (by compiler, or by buffers in persistent memory), the larger request counts.
     pub(super) fn requests(self, subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
         let kernel = match self {
@@ -40,14 +40,14 @@ impl Kernels {
     }
 }
 
-/// The kernel of an operator in a build with a library.
+/// The kernel of an operator in a build with an optimised library.
 enum Kernel {
     Reference,
-    /// One of the library's own, with its requests; none if nothing is known of them.
+    /// A kernel of the library with its requests; `None` if they are unknown.
     Own(Option<Vec<u64>>),
 }
 
-/// Each rounded up; none if that, or all together, is more than the runtime can count.
+/// Rounds up each request; `None` if a request or the sum exceeds the range of the runtime.
 fn requests<const N: usize>(bytes: [Option<u64>; N]) -> Option<Vec<u64>> {
     let rounded = bytes.into_iter().map(|bytes| bytes?.checked_next_multiple_of(ALIGNMENT));
     let rounded = rounded.collect::<Option<Vec<u64>>>()?;
@@ -59,7 +59,7 @@ fn times(tensor: &NetTensor, width: u64) -> Option<u64> {
     tensor.elements()?.checked_mul(width)
 }
 
-/// A number of 32 bits for each dimension.
+/// Bytes of a 32-bit integer for each dimension.
 fn ranks(tensor: &NetTensor) -> Option<u64> {
     tensor.rank()?.checked_mul(4)
 }

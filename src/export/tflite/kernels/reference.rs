@@ -4,7 +4,7 @@ use super::{dim, ranks, requests, times, type_of};
 use crate::ElementType;
 use crate::export::tflite::net::{NetOperator, NetSubgraph};
 
-/// Foreign code that is a part of the runtime and asks for no scratch.
+/// Custom operators that are part of the runtime and request no scratch.
 const NO_SCRATCH: [&str; 14] = [
     "CIRCULAR_BUFFER",
     "SignalDelay",
@@ -22,13 +22,13 @@ const NO_SCRATCH: [&str; 14] = [
     "SignalWindow",
 ];
 
-/// The requests of the reference kernel; none if they are not known. Read from the kernels'
-/// sources, and measured; see docs/tflm.md.
+/// The scratch requests of the reference kernel; `None` if they are unknown. The formulas come from the
+/// kernels' sources and were confirmed by measurements; see docs/tflm.md.
 pub(super) fn requests_of(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
     let input = |position: usize| subgraph.input(operator, position);
     let output = || subgraph.output(operator);
     let is_integer = |tensor| matches!(type_of(tensor), Some(ElementType::Int8 | ElementType::Int16));
-    // A list of requests, each rounded up by itself.
+    // The runtime rounds up each request separately.
     match operator.read.op_type.as_str() {
         "TRANSPOSE_CONV" => {
             let data = input(2);
@@ -59,15 +59,15 @@ pub(super) fn requests_of(subgraph: &NetSubgraph, operator: &NetOperator) -> Opt
         }
         "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_ALL" => requests([ranks(input(0)?), times(input(1)?, 4)]),
         "MIRROR_PAD" => requests([ranks(input(0)?); 2]),
-        // Pointers, of up to 64 bits.
+        // Pointers of up to 64 bits, one for each input.
         "ADD_N" => requests([(operator.inputs.len() as u64).checked_mul(8)]),
         "CONV_2D" | "DEPTHWISE_CONV_2D" | "FULLY_CONNECTED" => {
-            // Weights of 4 bits are unpacked.
+            // The kernel unpacks 4-bit weights to scratch.
             let packed = input(1).filter(|weights| weights.element_type == Some(ElementType::Int4));
             requests([packed.map_or(Some(0), |weights| times(weights, 1))])
         }
         "CUSTOM:SignalRfft" => {
-            // The result has a real and an imaginary part for half the length, and one more.
+            // For an input of length n, the result has n / 2 + 1 complex numbers.
             let result = output()?;
             let length = result.shape.as_ref()?.last()?.checked_sub(2)?;
             requests([length.checked_mul(result.element_type?.bits()? / 8)])
