@@ -121,6 +121,18 @@ fn tolerance(magnitude: f64) -> f64 {
     (1e-11 * magnitude).max(1e-6)
 }
 
+/// Sums of costs are exact in floating point below this.
+const EXACT_SUMS: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
+
+/// Rounds a bound of a search to a whole cost. Costs are integers, so the bound rounds up. From 2^53
+/// on, a sum of costs may itself have been rounded up when it became a float, so the bound is lowered
+/// by the rounding error first. The sum of the least costs of all items is an exact bound.
+fn integral_bound(bound: f64, magnitude: f64, instance: &Instance) -> u64 {
+    let sound = if magnitude < EXACT_SUMS { bound } else { bound - tolerance(magnitude) };
+    let least: u64 = instance.min_costs.iter().sum();
+    (sound.ceil().max(0.0) as u64).max(least)
+}
+
 /// Computes the cost bounds that the searches need, once all items are added.
 pub(crate) fn compute_min_costs(instance: &mut Instance) {
     let free = Prices::none(instance.store(), instance.steps);
@@ -586,7 +598,7 @@ impl<'a> PlacementSearch<'a> {
     /// The result of the search; none if no assignment has offsets.
     fn finish(self, nodes: u64, stop: Stop) -> Option<PlacementResult> {
         let (assignment, placed) = self.incumbent?;
-        let bound = (self.bound.ceil().max(0.0) as u64).min(assignment.cost);
+        let bound = integral_bound(self.bound, self.magnitude, self.instance).min(assignment.cost);
         Some(PlacementResult {
             paths: assignment.paths,
             cost: assignment.cost,

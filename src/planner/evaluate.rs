@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Tensor, TensorKind, Variables};
 use crate::liveness::Liveness;
 use crate::plan::{Plan, PlanBound};
-use crate::problem::{LowerBound, Problem, Status, bound_of_load, lower_bound};
+use crate::problem::{LowerBound, Problem, Status, bound_of_cells, bound_of_load, lower_bound};
 use crate::schedule::Scheduler;
 use crate::sharing::concerns;
 use crate::support::effort::Effort;
@@ -131,10 +131,14 @@ impl<'a> Evaluation<'a> {
         let always: Vec<Stack> = cells.iter().map(|&cell| Stack::default().with(&variables, cell)).collect();
         let height = |&id: &OperatorId| {
             let set = self.working_set(id);
-            let heights = always.iter().zip(&cells).map(|(always, &cell)| always.with(&set, cell).height());
+            let heights = always
+                .iter()
+                .zip(&cells)
+                .map(|(always, &cell)| always.with(&set, cell).bound(&self.problem, cell));
             heights.max().unwrap_or(0)
         };
-        self.bound_of(self.graph.file_order().iter().map(height).max().unwrap_or(0))
+        let bound = self.graph.file_order().iter().map(height).max().unwrap_or(0);
+        bound.max(self.bound_of(0))
     }
 
     /// All alignments in use, ascending.
@@ -198,26 +202,37 @@ impl Stack {
         })
     }
 
-    fn height(self) -> u64 {
-        self.bytes - self.padding
+    fn bound(self, problem: &Problem, cell: u64) -> u64 {
+        bound_of_cells(problem, self.bytes, self.padding, cell)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Stack;
+    use crate::problem::Problem;
 
-    fn stacked(set: &[(u64, u64)]) -> u64 {
-        let height = |cell: u64| Stack::default().with(set, cell).height();
-        [1, 16].map(height).into_iter().max().unwrap()
+    fn stacked(set: &[(u64, u64)], problem: &Problem) -> u64 {
+        let bound = |cell: u64| Stack::default().with(set, cell).bound(problem, cell);
+        [1, 16, 64].map(bound).into_iter().max().unwrap()
     }
 
     #[test]
     fn working_sets_are_stacked_in_cells() {
-        assert_eq!(stacked(&[(10, 16), (10, 16)]), 26);
+        let free = Problem::new(Vec::new()).unwrap();
+        assert_eq!(stacked(&[(10, 16), (10, 16)], &free), 26);
         // The small one of alignment 1 lies above or below.
-        assert_eq!(stacked(&[(10, 16), (10, 16), (3, 1)]), 26);
-        assert_eq!(stacked(&[(10, 16), (10, 16), (30, 1)]), 50);
-        assert_eq!(stacked(&[]), 0);
+        assert_eq!(stacked(&[(10, 16), (10, 16), (3, 1)], &free), 26);
+        assert_eq!(stacked(&[(10, 16), (10, 16), (30, 1)], &free), 50);
+        assert_eq!(stacked(&[], &free), 0);
+    }
+
+    #[test]
+    fn padding_may_lie_in_a_reserved_range() {
+        let reserved = |range| Problem::new(Vec::new()).unwrap().with_reserved([range]).unwrap();
+        let set = [(31, 64), (6, 64), (29, 64), (5, 64)];
+        assert_eq!(stacked(&set, &reserved(149..186)), 197);
+        // A range that covers a cell raises the stack by the cell.
+        assert_eq!(stacked(&set, &reserved(120..200)), 261);
     }
 }

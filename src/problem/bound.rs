@@ -59,6 +59,15 @@ pub(crate) fn bound_of_load(problem: &Problem, bytes: u64) -> u64 {
     lifted(problem, bytes, unit).max(highest_fixed(problem).bytes)
 }
 
+/// Lower bound of a problem in which buffers that occupy `bytes` bytes in whole cells of `cell` bytes
+/// are live at some step. The topmost buffer may leave `padding` bytes of its last cell free.
+///
+/// Reserved ranges count in the same cells: padding may lie in a reserved range, so a range that is
+/// smaller than a cell need not raise the stack.
+pub(crate) fn bound_of_cells(problem: &Problem, bytes: u64, padding: u64, cell: u64) -> u64 {
+    lifted(problem, bytes, cell) - padding
+}
+
 fn highest_fixed(problem: &Problem) -> LowerBound {
     let mut best = LowerBound::default();
     for (id, buffer) in problem.ids().zip(problem.buffers()) {

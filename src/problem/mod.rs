@@ -7,8 +7,8 @@ mod objects;
 mod solution;
 mod status;
 
-pub(crate) use bound::bound_of_load;
 pub use bound::{LowerBound, lower_bound};
+pub(crate) use bound::{bound_of_cells, bound_of_load};
 pub use choice::Choice;
 pub use infeasible::InfeasibleCore;
 pub use objects::{Inside, Objects};

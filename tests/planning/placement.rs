@@ -259,3 +259,21 @@ fn placements_of_equal_cost_copy_few_bytes() {
     let copied: u64 = plan.transfers.iter().map(|one| one.bytes).sum();
     assert!(copied <= 8, "{copied} bytes");
 }
+
+/// Sums of costs from 2^53 on are not exact in floating point.
+#[test]
+fn bounds_of_huge_costs_are_whole_numbers_between_floor_and_cost() {
+    for extra in 0..6 {
+        let mut net = Graph::builder("huge");
+        let input = net.input("input", TensorSpec::bytes((1 << 53) + extra));
+        let result = net.tensor("result", TensorSpec::bytes(10));
+        net.operator("sum").reads([input]).writes([result]);
+        net.output(result);
+        let graph = net.build().unwrap();
+        let pools = Pools::new([Pool::on_chip("sram", 16), Pool::off_chip("ddr")]).unwrap();
+        let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
+        verify_pools(&graph, &plan).unwrap();
+        assert!(plan.floor <= plan.lower_bound && plan.lower_bound <= plan.cost, "{extra}: {plan:?}");
+        assert!(plan.is_optimal(), "{extra}: {} of {}", plan.lower_bound, plan.cost);
+    }
+}

@@ -129,6 +129,7 @@ proptest! {
         let planner = Planner::new().alignment(alignment).limits(Limits::new().nodes(20_000));
         let plan = ranges.iter().cloned().fold(planner, Planner::reserve).plan(&graph).unwrap();
         prop_assert!(plan.arena_bytes >= free.lower_bound.bytes);
+        prop_assert_eq!(plimsoll::withdrawn_bounds(), 0, "the verifier refused a bound");
         for (_, place) in plan.placements().filter(|(_, place)| place.bytes > 0) {
             prop_assert!(ranges.iter().all(|range| place.end() <= range.start || range.end <= place.offset));
         }
