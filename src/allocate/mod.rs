@@ -35,7 +35,7 @@ mod timeline;
 pub(crate) use around::allocate_around;
 pub use auto::Auto;
 pub(crate) use choose::choose;
-pub use exact::{Exact, Rule};
+pub use exact::{Exact, PruningRule};
 pub(crate) use exact::{gcd, infeasible_core};
 #[expect(unused_imports, reason = "for the planner's first plan")]
 pub(crate) use first_fit::first_fit;

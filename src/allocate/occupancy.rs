@@ -9,7 +9,7 @@
 /// never stored, and a pair costs a fraction of a nanosecond.
 #[derive(Debug, Default)]
 pub(super) struct Occupancy {
-    blocks: Vec<Block>,
+    blocks: Vec<RectangleBlock>,
     /// Summaries of the blocks by ascending offset, which a search reads first.
     index: Vec<Summary>,
     visits: u64,
@@ -21,7 +21,7 @@ const BLOCK: usize = 64;
 /// compares vectors of signed integers only. There are at most as many sections as pieces of live
 /// ranges, and 2^31 pieces are out of reach of this structure.
 #[derive(Debug)]
-struct Block {
+struct RectangleBlock {
     len: usize,
     first: [i32; BLOCK],
     end: [i32; BLOCK],
@@ -107,7 +107,7 @@ impl Occupancy {
     /// Adds a rectangle.
     pub(super) fn insert(&mut self, sections: (u32, u32), offset: u64, size: u64) {
         if self.index.is_empty() {
-            self.add_block(0, Block::empty());
+            self.add_block(0, RectangleBlock::empty());
         }
         let mut place = self.index.partition_point(|summary| summary.lowest <= offset).saturating_sub(1);
         if self.blocks[self.index[place].block as usize].len == BLOCK {
@@ -133,14 +133,14 @@ impl Occupancy {
         self.add_block(place + 1, upper);
     }
 
-    fn add_block(&mut self, place: usize, block: Block) {
+    fn add_block(&mut self, place: usize, block: RectangleBlock) {
         let number = self.blocks.len() as u32;
         self.index.insert(place, block.summary(number));
         self.blocks.push(block);
     }
 }
 
-impl Block {
+impl RectangleBlock {
     fn empty() -> Self {
         Self { len: 0, first: [i32::MAX; BLOCK], end: [0; BLOCK], offset: [0; BLOCK], top: [0; BLOCK] }
     }
@@ -175,9 +175,9 @@ impl Block {
     }
 
     /// Keeps the lower half and returns the upper one.
-    fn split(&mut self) -> Block {
+    fn split(&mut self) -> RectangleBlock {
         const HALF: usize = BLOCK / 2;
-        let mut upper = Block::empty();
+        let mut upper = RectangleBlock::empty();
         upper.first[..HALF].copy_from_slice(&self.first[HALF..]);
         upper.end[..HALF].copy_from_slice(&self.end[HALF..]);
         upper.offset[..HALF].copy_from_slice(&self.offset[HALF..]);

@@ -28,7 +28,7 @@ pub struct Access {
 #[must_use]
 pub fn accesses(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Vec<Access> {
     let node = graph.operator(operator);
-    let aliases = OperatorAliases::new(graph, operator, shares);
+    let aliases = OutputAliases::new(graph, operator, shares);
     let mut accesses = Vec::new();
     for input in each_once(node.inputs()) {
         if aliases.reads(input) {
@@ -61,7 +61,7 @@ fn each_once(tensors: &[TensorId]) -> impl Iterator<Item = TensorId> {
 }
 
 /// The content aliases of one operator.
-struct OperatorAliases {
+struct OutputAliases {
     /// By output: the input that it is a view of.
     views: BTreeMap<TensorId, TensorId>,
     /// By input that is a piece of concatenations: the number of such aliases minus the number of
@@ -73,7 +73,7 @@ struct OperatorAliases {
     viewed_by_all: Option<TensorId>,
 }
 
-impl OperatorAliases {
+impl OutputAliases {
     fn new(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Self {
         let (mut views, mut pieces, mut filled) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for share in shares.iter().filter(|share| share.operator == operator) {

@@ -1,6 +1,6 @@
 //! Aliases and offsets for one order: a candidate of the pipeline.
 
-use super::shared::{Aliases, Order};
+use super::shared::{Aliases, OrderPlanner};
 use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, PackingEffort, Strategy, allocate_around};
 use crate::error::Result;
@@ -83,7 +83,8 @@ impl<'a> Evaluation<'a> {
         if !concerns(self.graph, self.planner.sharing) {
             return self.plain(strategy, limits);
         }
-        let common = Order::new(self.planner, self.scheduler, self.order, &self.liveness, self.over_orders)?;
+        let common =
+            OrderPlanner::new(self.planner, self.scheduler, self.order, &self.liveness, self.over_orders)?;
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
             Packing::Frames => (Aliases::All, None),

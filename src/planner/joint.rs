@@ -9,7 +9,7 @@
 //! than the load. The number of combinations is exponential in both [`MAX_OPERATORS`] and [`MAX_CHOICES`].
 
 use super::Planner;
-use super::shared::Order;
+use super::shared::OrderPlanner;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit};
 use crate::liveness::Liveness;
@@ -178,7 +178,7 @@ impl JointSearch<'_> {
         let live = live_ranges(self.graph, &liveness);
         let builder =
             AliasBuilder::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
-        let order = Order::new(planner, self.scheduler, order, &liveness, self.over_orders)?;
+        let order = OrderPlanner::new(planner, self.scheduler, order, &liveness, self.over_orders)?;
         self.choose(builder, 0, &order, meter)?;
         Ok(self.height)
     }
@@ -188,7 +188,7 @@ impl JointSearch<'_> {
         &mut self,
         mut builder: AliasBuilder<'_>,
         next: usize,
-        order: &Order<'_>,
+        order: &OrderPlanner<'_>,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<(), SearchEnd> {
         let Some(&choice) = self.choices.get(next) else {
@@ -212,7 +212,7 @@ impl JointSearch<'_> {
     fn pack(
         &mut self,
         layout: &AliasLayout,
-        order: &Order<'_>,
+        order: &OrderPlanner<'_>,
         meter: &mut Meter<'_>,
     ) -> std::result::Result<(), SearchEnd> {
         meter.spend(1)?;

@@ -18,7 +18,7 @@ use crate::support::limits::{Limits, Meter, Stop};
 use crate::verify::verify_offsets;
 
 /// The data that all plans of an order share.
-pub(super) struct Order<'a> {
+pub(super) struct OrderPlanner<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     pub(super) operators: &'a [OperatorId],
@@ -42,7 +42,7 @@ pub(super) enum Aliases {
     All,
 }
 
-impl<'a> Order<'a> {
+impl<'a> OrderPlanner<'a> {
     pub(super) fn new(
         planner: &'a Planner,
         scheduler: &Scheduler<'a>,

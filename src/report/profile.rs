@@ -27,7 +27,7 @@ pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>)
         changes.push((place.live.end, false, place.offset, place.end()));
     }
     changes.sort_unstable();
-    let mut covered = CoverageTree::new(&heights);
+    let mut covered = LoadTree::new(&heights);
     let mut points: Vec<ProfilePoint> = Vec::new();
     for (i, &(step, begins, bottom, top)) in changes.iter().enumerate() {
         covered.change(bottom, top, if begins { 1 } else { -1 });
@@ -43,7 +43,7 @@ pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>)
 
 /// Bytes covered by a changing set of intervals: a segment tree over their ends (Bentley, Algorithms
 /// for Klee's rectangle problems, 1977).
-struct CoverageTree<'a> {
+struct LoadTree<'a> {
     heights: &'a [u64],
     nodes: Vec<CoverageNode>,
 }
@@ -57,7 +57,7 @@ struct CoverageNode {
     top: u64,
 }
 
-impl<'a> CoverageTree<'a> {
+impl<'a> LoadTree<'a> {
     fn new(heights: &'a [u64]) -> Self {
         let leaves = heights.len().saturating_sub(1).next_power_of_two();
         Self { heights, nodes: vec![CoverageNode::default(); 2 * leaves] }

@@ -280,7 +280,7 @@ impl<'a> Scheduler<'a> {
 }
 
 /// A range of operators that every order runs together, with its incumbent order and bound.
-struct Subproblem {
+struct ScheduleSubproblem {
     /// The first operator.
     from: u32,
     network: Network,
@@ -294,7 +294,7 @@ struct Subproblem {
 
 /// The independent subproblems of a network.
 struct Subproblems {
-    list: Vec<Subproblem>,
+    list: Vec<ScheduleSubproblem>,
 }
 
 impl Subproblems {
@@ -308,7 +308,7 @@ impl Subproblems {
             let peak = peak(&network, &order);
             // A single operator has a single order.
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
-            Ok(Subproblem { from, network, order, peak, bound })
+            Ok(ScheduleSubproblem { from, network, order, peak, bound })
         };
         Ok(Self { list: independent_ranges(network).into_iter().map(part).collect::<Result<_>>()? })
     }
@@ -357,7 +357,7 @@ impl Subproblems {
     }
 }
 
-impl Subproblem {
+impl ScheduleSubproblem {
     /// Improves the subproblem until its peak is at most `enough` or is proven optimal.
     fn improve(&mut self, enough: u64, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
         if effort.bounds_only {

@@ -289,7 +289,7 @@ fn fields_of_later_schemas_are_refused() {
     let model = Model { unknown_field: true, ..branches() };
     let error = refused(&model);
     let expected =
-        "the file has a field 12 in the model that this version does not know; it is not written anew";
+        "the file has a field 12 in the model that this version does not know; a rewrite would lose it";
     assert_eq!(error, expected);
 }
 

@@ -3,7 +3,7 @@
 use crate::support;
 use crate::support::brute_force::lowest_height;
 use crate::support::random;
-use plimsoll::allocate::{Exact, Rule};
+use plimsoll::allocate::{Exact, PruningRule};
 use plimsoll::{Buffer, Limits, Planner, Problem, Solution, Status, lower_bound};
 use proptest::prelude::*;
 
@@ -36,7 +36,7 @@ proptest! {
 
     #[test]
     fn right_with_any_rules(problem in small_problem(), switches in 0u32..32) {
-        let off = Rule::ALL.into_iter().enumerate().filter(|(number, _)| switches >> number & 1 == 1);
+        let off = PruningRule::ALL.into_iter().enumerate().filter(|(number, _)| switches >> number & 1 == 1);
         let exact = off.fold(Exact::new().unaided(), |exact, (_, rule)| exact.without(rule));
         // Without rules, one problem in ten thousand needs more than two million nodes.
         let limits = Limits::new().nodes(100_000_000);

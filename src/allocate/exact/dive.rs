@@ -4,10 +4,10 @@
 //! branching heuristic, not a choice point) and what lies at its floor (each candidate in turn,
 //! then nothing). Every choice point records the length of the trail, so backtracking costs as
 //! much as the changes since then. Time spans that share no open item are searched one after
-//! the other as *subproblems* (`Rule::Parts`).
+//! the other as *subproblems* (`PruningRule::Parts`).
 
 use super::instance::ExactInstance;
-use super::rules::{Rule, Rules};
+use super::rules::{PruningRule, Rules};
 use super::seen::FailedStates;
 use super::state::{DeadEnd, PackingState};
 use super::taste::BranchingHeuristic;
@@ -192,7 +192,7 @@ impl<'a> Dive<'a> {
         // A key in the table belongs to a subproblem with the same sections, floors, holes and open
         // items, of which the search was exhausted at this or a higher capacity. Searching it again
         // would fail.
-        if self.state.has(Rule::Memory) && self.failed_states.contains(key) {
+        if self.state.has(PruningRule::Memory) && self.failed_states.contains(key) {
             return Err(DeadEnd);
         }
         let (mark, subproblems) = (self.state.mark(), self.subproblems.len() as u32);
@@ -263,7 +263,7 @@ impl<'a> Dive<'a> {
         let backjump = self.backjump();
         // A boundary that no open item spans separates two subproblems, as all remaining conflicts lie
         // within a section. Runs of sections without open items are complete and dropped.
-        let whole = !self.state.has(Rule::Parts);
+        let whole = !self.state.has(PruningRule::Parts);
         let is_open = |section: u32| self.state.open_bytes[section as usize] > 0;
         let mut start = NONE;
         for section in first..end {
@@ -338,7 +338,7 @@ impl<'a> Dive<'a> {
         // covered by the option of the earlier one, which was refuted.
         let class = |item: u32| self.state.instance.classes[item as usize];
         let mut earlier = self.state.lists.items(section).take_while(|&other| other != item);
-        self.state.has(Rule::Twins) && earlier.any(|other| class(other) == class(item))
+        self.state.has(PruningRule::Twins) && earlier.any(|other| class(other) == class(item))
     }
 }
 

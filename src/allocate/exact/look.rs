@@ -1,7 +1,7 @@
 //! Propagation: floors that must rise and dead ends.
 
 use super::instance::ItemConflict;
-use super::rules::Rule;
+use super::rules::PruningRule;
 use super::state::{DeadEnd, EmptyFloor, FloorOptions, PackingState};
 
 impl PackingState<'_> {
@@ -94,7 +94,7 @@ impl PackingState<'_> {
 
     fn raise_floor(&mut self, section: u32, next: u64) -> Result<(), DeadEnd> {
         self.raise(section, next);
-        if self.has(Rule::Dominance) && self.is_dominated(section) { Err(DeadEnd) } else { Ok(()) }
+        if self.has(PruningRule::Dominance) && self.is_dominated(section) { Err(DeadEnd) } else { Ok(()) }
     }
 
     fn end_of_hole(&mut self, section: u32) -> EmptyFloor {
@@ -142,7 +142,7 @@ impl PackingState<'_> {
             if size > max_rise || floor + size >= best {
                 break;
             }
-            if !self.has(Rule::Support) {
+            if !self.has(PruningRule::Support) {
                 return floor + self.instance.smallest.next_multiple_of(self.instance.unit);
             }
             if self.is_open(other) && !self.contains(other, section) {

@@ -43,7 +43,7 @@ pub(crate) use heights::gcd;
 use incumbent::Incumbent;
 use instance::ExactInstance;
 use portfolio::ExactTask;
-pub use rules::Rule;
+pub use rules::PruningRule;
 use rules::Rules;
 
 use super::auto::best_of_first;
@@ -126,7 +126,7 @@ impl Exact {
     /// Disables one pruning rule. The search stays correct and becomes slower. For tests
     /// and experiments.
     #[must_use]
-    pub fn without(mut self, rule: Rule) -> Self {
+    pub fn without(mut self, rule: PruningRule) -> Self {
         self.rules = self.rules.without(rule);
         self
     }

@@ -4,7 +4,7 @@
 /// `docs/exact.md` has the proofs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Rule {
+pub enum PruningRule {
     /// Of identical buffers, the search branches on the first only.
     Twins,
     /// A hole in which an open buffer would fit is a dead end.
@@ -18,7 +18,7 @@ pub enum Rule {
     Memory,
 }
 
-impl Rule {
+impl PruningRule {
     /// All rules.
     pub const ALL: [Self; 5] = [Self::Twins, Self::Dominance, Self::Support, Self::Parts, Self::Memory];
 }
@@ -30,12 +30,12 @@ pub(super) struct Rules(u8);
 impl Rules {
     pub(super) const ALL: Self = Self(u8::MAX);
 
-    pub(super) fn without(self, rule: Rule) -> Self {
+    pub(super) fn without(self, rule: PruningRule) -> Self {
         Self(self.0 & !(1 << rule as u8))
     }
 
     #[inline]
-    pub(super) fn has(self, rule: Rule) -> bool {
+    pub(super) fn has(self, rule: PruningRule) -> bool {
         self.0 & (1 << rule as u8) != 0
     }
 }

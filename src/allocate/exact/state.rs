@@ -11,7 +11,7 @@
 
 use super::instance::{ExactInstance, ItemConflict};
 use super::lists::OpenItems;
-use super::rules::{Rule, Rules};
+use super::rules::{PruningRule, Rules};
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;
 
@@ -424,7 +424,7 @@ impl<'a> PackingState<'a> {
         key
     }
 
-    pub(super) fn has(&self, rule: Rule) -> bool {
+    pub(super) fn has(&self, rule: PruningRule) -> bool {
         self.rules.has(rule)
     }
 }

@@ -10,7 +10,7 @@ use crate::{BodyPlan, Graph, Plan};
 /// A model whose plan has been verified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Checked {
+pub struct CheckedOnnx {
     /// The graph of the model.
     pub graph: Graph,
     /// The plan. Its order is the order of the file.
@@ -26,7 +26,7 @@ pub struct Checked {
 /// # Errors
 /// [`OnnxError::NotPlanned`] if the model contains no plan; an error for which
 /// [`OnnxError::is_wrong_plan`] holds if the plan is wrong; other errors if the file cannot be read.
-pub fn check(name: &str, bytes: &[u8]) -> Result<Checked, OnnxError> {
+pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
     let model = WireModel::read(bytes)?;
     let document = document(&model)?;
     let options = document.options.to_options()?;
@@ -36,7 +36,7 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<Checked, OnnxError> {
     if !is_in_order(&graph, &plan) {
         return Err(OnnxError::Wrong("the nodes of the file are not in the order of the plan".to_owned()));
     }
-    Ok(Checked { graph, plan, options })
+    Ok(CheckedOnnx { graph, plan, options })
 }
 
 fn document(model: &WireModel) -> Result<PlanDocument, OnnxError> {

@@ -36,7 +36,7 @@ mod external;
 mod reorder;
 mod wire;
 
-pub use check::{Checked, check};
+pub use check::{CheckedOnnx, check};
 pub use error::OnnxError;
 pub use external::external_files;
 

@@ -10,7 +10,7 @@ use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 /// The verified plan of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Checked {
+pub struct CheckedTflite {
     /// Size of the arena's head in bytes, scratch included, as the runtime will report it.
     pub head_bytes: u64,
     /// Number of tensors in the head without an offset, which the runtime places.
@@ -29,7 +29,7 @@ pub struct Checked {
 /// # Errors
 /// [`TfliteError::NotPlanned`] if the model has no plan, [`TfliteError::Wrong`] if the plan is wrong, and
 /// other errors if the file is invalid or unsupported.
-pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<Checked, TfliteError> {
+pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<CheckedTflite, TfliteError> {
     check_sized(bytes, |net| Ok(scratch.of(net)?.sums()))
 }
 
@@ -37,7 +37,7 @@ pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<Checked, TfliteError> {
 pub(super) fn check_sized(
     bytes: &[u8],
     scratch: impl FnOnce(&Net) -> Result<Vec<Vec<u64>>, TfliteError>,
-) -> Result<Checked, TfliteError> {
+) -> Result<CheckedTflite, TfliteError> {
     let model = tflite::model(bytes)?;
     let net = Net::new(bytes, model)?;
     let calls = Calls::new(&net)?;
@@ -60,7 +60,7 @@ pub(super) fn check_sized(
         .zip(offsets.iter().flatten())
         .filter(|(tensor, offset)| tensor.memory == Memory::Head && tensor.bytes > 0 && offset.is_none());
     let left_to_runtime = left.count();
-    Ok(Checked { head_bytes, left_to_runtime, layout: Layout { orders, offsets } })
+    Ok(CheckedTflite { head_bytes, left_to_runtime, layout: Layout { orders, offsets } })
 }
 
 /// Checks that a new file differs from the old one in the operator order and the plan only.

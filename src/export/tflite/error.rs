@@ -59,7 +59,9 @@ pub enum TfliteError {
 
     /// A field of a later schema. It may hold an offset from the start of the file, which would have to
     /// be adjusted.
-    #[error("the file has a field {slot} in {table} that this version does not know; it is not written anew")]
+    #[error(
+        "the file has a field {slot} in {table} that this version does not know; a rewrite would lose it"
+    )]
     UnknownField {
         /// The name of the table.
         table: &'static str,

@@ -28,7 +28,7 @@ pub(super) struct Planned {
 }
 
 /// Memory block of one subgraph. Offsets are relative to the start of the block.
-struct Block {
+struct RuntimeBlock {
     order: Vec<usize>,
     offsets: Vec<Option<u64>>,
     /// Offset of each operator's workspace.
@@ -47,7 +47,7 @@ pub(super) fn plan(
     scratch: &[Vec<u64>],
     planner: &Planner,
 ) -> Result<Planned, TfliteError> {
-    let mut blocks: Vec<Option<Block>> = net.subgraphs.iter().map(|_| None).collect();
+    let mut blocks: Vec<Option<RuntimeBlock>> = net.subgraphs.iter().map(|_| None).collect();
     let mut first = None;
     for &index in &calls.order {
         let subgraph = &net.subgraphs[index];
@@ -71,7 +71,7 @@ pub(super) fn plan(
             first = Some((graph, plan));
         }
     }
-    let blocks: Vec<Block> = blocks.into_iter().flatten().collect();
+    let blocks: Vec<RuntimeBlock> = blocks.into_iter().flatten().collect();
     let (starts, mut head_bytes) = starts(net, calls, scratch, &blocks);
     let offsets = net.subgraphs.iter().zip(&blocks).zip(&starts).map(|((subgraph, block), start)| {
         let shifted = block.offsets.iter().map(|offset| offset.map(|offset| offset + start));
@@ -126,21 +126,21 @@ fn refuse_reserved(plan: &Plan) -> Result<(), TfliteError> {
 }
 
 /// Bytes for the bodies of an operator. Bodies run one after the other, so the largest one counts.
-fn body_bytes(callees: &[usize], calls: &Calls, blocks: &[Option<Block>]) -> u64 {
+fn body_bytes(callees: &[usize], calls: &Calls, blocks: &[Option<RuntimeBlock>]) -> u64 {
     let own = callees.iter().filter(|&&callee| !calls.is_repeated[callee]);
     own.filter_map(|&callee| blocks[callee].as_ref()).map(|block| block.bytes).max().unwrap_or(0)
 }
 
-fn block_of(plan: &Plan) -> Block {
+fn block_of(plan: &Plan) -> RuntimeBlock {
     let offsets = plan.tensors.iter().map(|place| Some((*place)?.offset)).collect();
     let workspaces = plan.scratch.iter().map(|place| place.map_or(0, |place| place.offset)).collect();
     let order = plan.order.iter().map(|id| id.index()).collect();
-    Block { order, offsets, workspaces, bytes: plan.arena_bytes.next_multiple_of(ALIGNMENT) }
+    RuntimeBlock { order, offsets, workspaces, bytes: plan.arena_bytes.next_multiple_of(ALIGNMENT) }
 }
 
 /// A block in which no two tensors share a byte. The runtime counts the tensors of a subgraph with several
 /// callers as live from the first call to the last, so their live ranges overlap.
-fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<Block, TfliteError> {
+fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<RuntimeBlock, TfliteError> {
     let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
     let mut bytes = 0u64;
     let mut offsets = Vec::with_capacity(subgraph.tensors.len());
@@ -154,11 +154,11 @@ fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<Block, TfliteError
         return Err(TfliteError::TooLarge { bytes });
     }
     let order = graph.file_order().iter().map(|id| id.index()).collect();
-    Ok(Block { order, offsets, workspaces: vec![0; subgraph.operators.len()], bytes })
+    Ok(RuntimeBlock { order, offsets, workspaces: vec![0; subgraph.operators.len()], bytes })
 }
 
 /// The start of each subgraph's block, and the end of all blocks.
-fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[Block]) -> (Vec<u64>, u64) {
+fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[RuntimeBlock]) -> (Vec<u64>, u64) {
     let once = |index: &usize| !calls.is_repeated[*index];
     let roots = (0..blocks.len()).filter(|index| calls.is_root[*index] && once(index));
     let mut end = roots.map(|index| blocks[index].bytes).max().unwrap_or(0);

@@ -54,7 +54,7 @@ mod runtime;
 mod scratch;
 mod tail;
 
-pub use check::{Checked, check};
+pub use check::{CheckedTflite, check};
 pub use error::TfliteError;
 pub use kernels::Kernels;
 pub use layout::Layout;
@@ -173,7 +173,7 @@ fn write_checked(
     net: &Net,
     layout: &Layout,
     sizes: &[Vec<u64>],
-) -> Result<(Vec<u8>, Checked), TfliteError> {
+) -> Result<(Vec<u8>, CheckedTflite), TfliteError> {
     layout::check_orders(net, &layout.orders)?;
     let data = metadata::encode(layout)?;
     let (file, start) = rewrite::rewrite(bytes, model, &layout.orders, &data)?;

@@ -58,7 +58,7 @@ impl<'a> PoolScene<'a> {
         let drawn = rectangles.iter().filter(|rectangle| !rectangle.is_empty());
         let steps = drawn.map(|rectangle| rectangle.place.live.end).fold(run, u32::max);
         let rows = TensorRows::new(&occupants);
-        let residency = ResidencyIndex { rows: &rows, pools: &pools, rectangles: &rectangles };
+        let residency = StaysByOccupant { rows: &rows, pools: &pools, rectangles: &rectangles };
         let copies = plan.routes().into_iter().filter_map(|route| residency.transfer(route, plan)).collect();
         let shared = residency.shares(plan);
         let backing_store = count - 1;
@@ -139,13 +139,13 @@ impl TensorRows {
 }
 
 /// Finds the rectangle of a tensor by pool and step.
-struct ResidencyIndex<'a> {
+struct StaysByOccupant<'a> {
     rows: &'a TensorRows,
     pools: &'a [usize],
     rectangles: &'a [Rectangle],
 }
 
-impl ResidencyIndex<'_> {
+impl StaysByOccupant<'_> {
     fn live(&self, row: u32) -> LiveRange {
         self.rectangles[row as usize].place.live
     }
