@@ -41,7 +41,7 @@ pub(crate) fn estimate(instance: &Instance) -> CostEstimate {
         let path = &state.assignment.paths[instance.points_of(item)];
         gaps_of(instance, item, path, &mut gaps);
     }
-    CostEstimate { cost: state.assignment.cost, unavoidable_cost: instance.min_costs.iter().sum(), gaps }
+    CostEstimate { cost: state.assignment.cost, unavoidable_cost: instance.total_min_cost(), gaps }
 }
 
 fn gaps_of(instance: &Instance, item: usize, path: &[u8], gaps: &mut Vec<AccessGap>) {

@@ -151,6 +151,11 @@ impl Instance {
         self.limits.go_on().is_err()
     }
 
+    /// The cost of all items if capacities are ignored: no placement costs less.
+    pub(crate) fn total_min_cost(&self) -> u64 {
+        self.min_costs.iter().sum()
+    }
+
     /// Index of the backing store.
     pub(crate) fn store(&self) -> usize {
         self.pools.len() - 1

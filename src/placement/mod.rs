@@ -111,7 +111,7 @@ pub(crate) fn solve(instance: &Instance, cutoff: u64, limits: &Limits) -> Result
 
 /// The only placement of an instance without pools on chip.
 fn all_in_backing_store(instance: &Instance) -> PlacementResult {
-    let (paths, cost) = (PlacementState::all_in_store(instance), instance.min_costs.iter().sum());
+    let (paths, cost) = (PlacementState::all_in_store(instance), instance.total_min_cost());
     let stop = if instance.is_cancelled() { Stop::Cancelled } else { Stop::Finished };
     PlacementResult { paths, cost, placed: Vec::new(), bound: cost, unavoidable_cost: cost, nodes: 0, stop }
 }
@@ -129,8 +129,7 @@ const EXACT_SUMS: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
 /// by the rounding error first. The sum of the least costs of all items is an exact bound.
 fn integral_bound(bound: f64, magnitude: f64, instance: &Instance) -> u64 {
     let sound = if magnitude < EXACT_SUMS { bound } else { bound - tolerance(magnitude) };
-    let least: u64 = instance.min_costs.iter().sum();
-    (sound.ceil().max(0.0) as u64).max(least)
+    (sound.ceil().max(0.0) as u64).max(instance.total_min_cost())
 }
 
 /// Computes the cost bounds that the searches need, once all items are added.
@@ -145,18 +144,17 @@ pub(crate) fn compute_min_costs(instance: &mut Instance) {
 fn unavoidable_cost(instance: &Instance, free: &Prices) -> u64 {
     let limits = &instance.limits;
     let mut unlimited = Instance::new(instance.pools.clone(), instance.steps, instance.prefetch, limits);
-    let mut unavoidable_cost: u64 = instance.min_costs.iter().sum();
+    let mut unavoidable_cost = instance.total_min_cost();
     for &Oversize { item, pools, may_be_resident } in &instance.oversize {
         unavoidable_cost -= instance.min_costs[item];
         let InstanceItem { size, alignment, start, finish, .. } = instance.items[item];
         let (start, finish) = (PoolId::new(start.into()), PoolId::new(finish.into()));
         let accesses = &instance.accesses[instance.items[item].accesses()];
-        let pools_at_any_capacity = pools;
         unlimited.add(&NewItem {
             size,
             alignment,
             pools,
-            pools_at_any_capacity,
+            pools_at_any_capacity: pools,
             start,
             finish,
             may_be_resident,
@@ -250,7 +248,7 @@ impl<'a> PlacementSearch<'a> {
         let state = PlacementState::new(instance);
         let store_costs = state.assignment.costs.clone();
         let load_incumbent = state.assignment.clone();
-        let cheapest: u64 = instance.min_costs.iter().sum();
+        let cheapest = instance.total_min_cost();
         let magnitude = store_costs.iter().map(|&cost| cost as f64).sum();
         let split = ItemSplit::new(
             instance,
@@ -290,7 +288,7 @@ impl<'a> PlacementSearch<'a> {
         self.update_incumbent();
         // The offsets of the result need nodes as well.
         let node_limit = meter.hold_back(8);
-        let searched = if self.load_incumbent.cost > self.instance.min_costs.iter().sum() {
+        let searched = if self.load_incumbent.cost > self.instance.total_min_cost() {
             self.search(meter)
         } else {
             Ok(())

@@ -91,8 +91,7 @@ impl ItemSplit {
             data.resident_pools == 0 && data.accesses().len() >= MIN_ACCESSES && in_store
         };
         let may_be_resident = |item: usize| store == 1 && instance.items[item].resident_pools > 0;
-        let max_slack =
-            (store_costs.iter().sum::<u64>() - instance.min_costs.iter().sum::<u64>()) / MINOR_SHARE;
+        let max_slack = (store_costs.iter().sum::<u64>() - instance.total_min_cost()) / MINOR_SHARE;
         let mut slack = 0;
         let mut take_minor = |is_candidate: &dyn Fn(usize) -> bool| {
             let mut selected: Vec<usize> =

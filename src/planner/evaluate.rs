@@ -14,7 +14,7 @@ use crate::support::effort::Effort;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Limits;
 
-/// Above this number of tensors and scratch areas, [`Effort::Default`] tries as few candidates as
+/// Above this number of tensors and scratch buffers, [`Effort::Default`] tries as few candidates as
 /// [`Effort::Quick`], and both try one choice of aliases for each.
 const MOST_AT_DEFAULT_EFFORT: usize = 50_000;
 
@@ -60,7 +60,7 @@ impl<'a> Evaluation<'a> {
         Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }
 
-    /// Number of tensors and scratch areas in the arena.
+    /// Number of tensors and scratch buffers in the arena.
     pub(super) fn len(&self) -> usize {
         self.problem.buffers().len()
     }

@@ -186,7 +186,7 @@ impl Planner {
     /// offsets is exhaustive.
     ///
     /// The first plan is first fit by start in program order; neither a node limit nor a deadline
-    /// ends it. Up to 5000 tensors and scratch areas, the plan is at most as large as that of greedy
+    /// ends it. Up to 5000 tensors and scratch buffers, the plan is at most as large as that of greedy
     /// by size in program order, at any limit.
     ///
     /// Bodies of operators are planned first, each by itself, by the same rules ([`Plan::bodies`]);
@@ -313,7 +313,7 @@ impl Planner {
         infeasible_core(&self.equipped(problem)?, &self.limits)
     }
 
-    /// Explains why a plan of a graph does not fit: tensors and scratch areas that cannot be placed
+    /// Explains why a plan of a graph does not fit: tensors and scratch buffers that cannot be placed
     /// together within the capacity and outside of the reserved ranges of the plan. None if tensors
     /// share memory or may share it, because no set of them is then too large by itself.
     ///

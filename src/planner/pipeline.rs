@@ -26,10 +26,10 @@ use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
 use crate::support::limits::Stop;
 
-/// Largest number of tensors and scratch areas for which greedy by size runs to its end at any limit.
+/// Largest number of tensors and scratch buffers for which greedy by size runs to its end at any limit.
 pub(super) const MOST_AT_ANY_LIMIT: usize = 5_000;
 
-/// Largest number of tensors and scratch areas for which a cancelled call still verifies a
+/// Largest number of tensors and scratch buffers for which a cancelled call still verifies a
 /// candidate. Verifying a larger one would exceed the time in which a cancelled call returns.
 pub(super) const MOST_AFTER_CANCELLATION: usize = 20_000;
 
@@ -245,10 +245,7 @@ impl<'a> Pipeline<'a> {
     fn with_fewest_aliases(&mut self) -> Result<()> {
         if self.first_order.is_large() && concerns(self.graph, self.planner.sharing) && self.is_open() {
             let order = self.best.order.clone();
-            let evaluation = Evaluation::new(self.planner, self.scheduler, &order, self.over_orders)?;
-            let limits = self.budget.left();
-            let plan = evaluation.plan(&*self.planner.strategy, Packing::FirstFrames, &limits)?;
-            self.offer(plan)?;
+            self.packed_candidate(&order, Packing::FirstFrames)?;
         }
         Ok(())
     }
@@ -282,9 +279,13 @@ impl<'a> Pipeline<'a> {
 
     /// Chooses aliases and offsets for an order.
     fn candidate(&mut self, order: &[OperatorId], effort: PackingEffort) -> Result<()> {
+        self.packed_candidate(order, Packing::Shapes(effort))
+    }
+
+    fn packed_candidate(&mut self, order: &[OperatorId], packing: Packing) -> Result<()> {
         let evaluation = Evaluation::new(self.planner, self.scheduler, order, self.over_orders)?;
         let limits = self.budget.left();
-        let plan = evaluation.plan(&*self.planner.strategy, Packing::Shapes(effort), &limits)?;
+        let plan = evaluation.plan(&*self.planner.strategy, packing, &limits)?;
         self.offer(plan)
     }
 

@@ -4,20 +4,14 @@ use crate::onnx_models;
 use std::fs;
 use std::path::PathBuf;
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
 
+use crate::command::{plimsoll, repository_path};
 use crate::folder::Folder;
 use crate::onnx_models::{FLOAT, attribute, initializer, input, model, node, node_with, output, value_info};
 
 fn fit(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("plimsoll").unwrap().arg("fit").args(arguments).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
-
-fn repository_path(path: &str) -> String {
-    format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
+    plimsoll(&[&["fit"], arguments].concat())
 }
 
 const SQUEEZENET: &str = "examples/models/squeezenet1_1.onnx";
@@ -656,29 +650,24 @@ fn fitting_sizes_need_not_be_monotone() {
 #[test]
 fn plan_writes_and_verify_accepts_plans_for_several_memories() {
     let folder = Folder::new();
-    let run = |arguments: &[&str]| {
-        let output = Command::cargo_bin("plimsoll").unwrap().args(arguments).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-    };
     let outs = ["p.json", "p.csv", "p.svg", "p.h"].map(|name| folder.text(name));
     let cells = repository_path(CELLS);
     let mut arguments = vec!["plan", &cells, "--memory", "l2=64KiB", "--share", "all"];
     arguments.extend(outs.iter().flat_map(|out| ["--out", out.as_str()]));
-    let (status, text, errors) = run(&arguments);
+    let (status, text, errors) = plimsoll(&arguments);
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(text.contains("l2") && text.contains("ddr"), "{text}");
-    let (status, text, errors) = run(&["verify", &cells, &outs[0]]);
+    let (status, text, errors) = plimsoll(&["verify", &cells, &outs[0]]);
     assert_eq!(status, 0, "{text}{errors}");
     assert!(text.starts_with("valid: ") && text.contains(" in 2 pools"), "{text}");
     assert!(folder.read("p.svg").contains("<svg") && folder.read("p.h").contains("l2"));
     assert!(folder.read("p.csv").lines().count() > 1);
-    let (status, _, errors) = run(&["plan", &cells, "--memory", "l2=1", "--capacity", "1"]);
+    let (status, _, errors) = plimsoll(&["plan", &cells, "--memory", "l2=1", "--capacity", "1"]);
     assert!(status == 2 && errors.contains("--capacity"), "{errors}");
     let machine = "inputs = \"sram\"\n[[pool]]\nname = \"sram\"\ncapacity = 9\n[[pool]]\nname = \"flash\"\n";
     let machine = folder.with("small.toml", machine);
     let none = folder.text("none.json");
-    let (status, text, _) = run(&["plan", &cells, "--memory", &machine, "--out", &none]);
+    let (status, text, _) = plimsoll(&["plan", &cells, "--memory", &machine, "--out", &none]);
     assert!(status == 1 && text.contains("does not fit: "), "{text}");
     assert!(!folder.path("none.json").exists());
 }

@@ -9,6 +9,11 @@ pub fn plimsoll(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
+/// A path in the repository, from its root.
+pub fn repository_path(path: &str) -> String {
+    format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
 pub fn model(file: &str) -> String {
-    format!("{}/../examples/models/{file}", env!("CARGO_MANIFEST_DIR"))
+    repository_path(&format!("examples/models/{file}"))
 }

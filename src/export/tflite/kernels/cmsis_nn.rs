@@ -197,7 +197,6 @@ fn fully_connected(extension: Extension, depth: u64, accumulated: u64, rank: u64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::tflite::kernels::convolution::Pair;
 
     /// A line for each convolution: the library's function, 18 numbers that describe the convolution, and the
     /// sizes with DSP and with MVE. Each size is the larger one of builds with Arm's and with other compilers.
@@ -208,22 +207,7 @@ mod tests {
         for line in SIZES.lines().filter(|line| !line.starts_with('#')) {
             let (name, numbers) = line.split_once('\t').unwrap();
             let numbers: Vec<i128> = numbers.split('\t').map(|number| number.parse().unwrap()).collect();
-            let dims = |at: usize| Dims {
-                n: numbers[at],
-                h: numbers[at + 1],
-                w: numbers[at + 2],
-                c: numbers[at + 3],
-            };
-            let pair = |at: usize| Pair { h: numbers[at], w: numbers[at + 1] };
-            let one = Convolution {
-                input: dims(0),
-                filter: dims(4),
-                output: dims(8),
-                stride: pair(12),
-                dilation: pair(14),
-                padding: pair(16),
-                multiplier: 1,
-            };
+            let one = Convolution::of_numbers(&numbers);
             let found = [Dsp, Mve].map(|extension| match name {
                 "conv_s8" => conv_s8(extension, &one),
                 "conv_s16" => conv_s16(extension, &one),

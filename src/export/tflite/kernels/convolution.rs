@@ -35,6 +35,24 @@ pub(super) struct Convolution {
 }
 
 impl Convolution {
+    /// The convolution that the first 18 numbers of a line in a table of sizes describe: input, filter and
+    /// output (four numbers each), stride, dilation and padding (two each). The multiplier is 1.
+    #[cfg(test)]
+    pub(super) fn of_numbers(numbers: &[i128]) -> Self {
+        let dims =
+            |at: usize| Dims { n: numbers[at], h: numbers[at + 1], w: numbers[at + 2], c: numbers[at + 3] };
+        let pair = |at: usize| Pair { h: numbers[at], w: numbers[at + 1] };
+        Self {
+            input: dims(0),
+            filter: dims(4),
+            output: dims(8),
+            stride: pair(12),
+            dilation: pair(14),
+            padding: pair(16),
+            multiplier: 1,
+        }
+    }
+
     /// Reads a convolution; `None` if a tensor is missing or does not have four dimensions, or if a number
     /// exceeds [`LARGEST`].
     pub(super) fn of(subgraph: &NetSubgraph, operator: &NetOperator, data: usize) -> Option<Self> {

@@ -116,7 +116,6 @@ fn copied(one: &Convolution) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::tflite::kernels::convolution::{Dims, Pair};
 
     /// A line for each convolution: its kind, 19 numbers that describe it, and the library's size.
     const SIZES: &str = include_str!("esp_nn.tsv");
@@ -126,22 +125,7 @@ mod tests {
         for line in SIZES.lines().filter(|line| !line.starts_with('#')) {
             let (name, numbers) = line.split_once('\t').unwrap();
             let numbers: Vec<i128> = numbers.split('\t').map(|number| number.parse().unwrap()).collect();
-            let dims = |at: usize| Dims {
-                n: numbers[at],
-                h: numbers[at + 1],
-                w: numbers[at + 2],
-                c: numbers[at + 3],
-            };
-            let pair = |at: usize| Pair { h: numbers[at], w: numbers[at + 1] };
-            let one = Convolution {
-                input: dims(0),
-                filter: dims(4),
-                output: dims(8),
-                stride: pair(12),
-                dilation: pair(14),
-                padding: pair(16),
-                multiplier: numbers[18],
-            };
+            let one = Convolution { multiplier: numbers[18], ..Convolution::of_numbers(&numbers) };
             let found = if name == "conv" { conv(&one) } else { depthwise(&one) };
             assert_eq!(found, numbers[19], "{line}");
         }
