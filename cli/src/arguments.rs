@@ -7,11 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use plimsoll::export::c_code::SymbolPrefix;
 use plimsoll::report::Colour;
-use plimsoll::{Ordering, Sharing, allocate};
+use plimsoll::{ScheduleMode, SharingLevel, allocate};
 
+use crate::import_arguments::ImportArguments;
 use crate::memory::MemoryArguments;
-use crate::reading::ReadingArguments;
-use crate::searching::SearchArguments;
+use crate::search_arguments::SearchArguments;
 use crate::target::{TargetArgument, TargetArguments};
 use crate::values::{range, size};
 
@@ -117,7 +117,7 @@ pub struct PlanArguments {
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
-    pub reading: ReadingArguments,
+    pub reading: ImportArguments,
 }
 
 #[derive(Args, Debug)]
@@ -146,7 +146,7 @@ pub struct CompareArguments {
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
-    pub reading: ReadingArguments,
+    pub reading: ImportArguments,
 }
 
 #[derive(Args, Debug)]
@@ -202,7 +202,7 @@ pub struct FitArguments {
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
-    pub reading: ReadingArguments,
+    pub reading: ImportArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -226,7 +226,7 @@ impl PlanArguments {
     }
 }
 
-impl From<ShareArgument> for Sharing {
+impl From<ShareArgument> for SharingLevel {
     fn from(argument: ShareArgument) -> Self {
         match argument {
             ShareArgument::None => Self::None,
@@ -264,10 +264,10 @@ pub enum OrderArgument {
     Optimal,
 }
 
-impl From<OrderArgument> for Ordering {
+impl From<OrderArgument> for ScheduleMode {
     fn from(argument: OrderArgument) -> Self {
         match argument {
-            OrderArgument::File => Self::File,
+            OrderArgument::File => Self::Program,
             OrderArgument::Auto => Self::Auto,
             OrderArgument::Optimal => Self::Optimal,
         }

@@ -7,17 +7,17 @@ use plimsoll::export::tflite::{self, Scratch, TflitePlan};
 use plimsoll::files;
 use plimsoll::import::contents;
 use plimsoll::report::text;
-use plimsoll::{Effort, Ordering, Planner};
+use plimsoll::{Effort, Planner, ScheduleMode};
 
 use super::format::Format;
 use super::planner::planner;
 use super::result::graph_output_text;
-use super::withheld;
+use super::selected_outputs;
 use crate::arguments::{OrderArgument, PlanArguments};
+use crate::import_arguments::{FoldArgument, VariablesArgument};
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{print, print_lines, report_note};
-use crate::reading::{FoldArgument, VariablesArgument};
 use crate::target::{check_tflm_options, check_tflm_reading};
 
 /// Plans a model and writes it together with the other outputs.
@@ -41,15 +41,16 @@ pub fn run(
         OrderArgument::File => None,
         OrderArgument::Auto | OrderArgument::Optimal => {
             let quick = planner(arguments, &limits)?.share(share).effort(Effort::Quick);
-            Some(model.plan(quick.order(Ordering::File))?.plan.arena_bytes)
+            Some(model.plan(quick.order(ScheduleMode::Program))?.plan.arena_bytes)
         }
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
-    let mut outputs = withheld::selected_outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
+    let mut outputs =
+        selected_outputs::selected_outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
     if !arguments.allow_larger_head {
-        withheld::remove_larger_head(&mut outputs, &planned);
+        selected_outputs::remove_larger_head(&mut outputs, &planned);
     }
     let options = arguments.reading.import_options();
     let files = outputs.into_iter().map(|(path, format)| {
@@ -91,7 +92,7 @@ fn head_lines(planned: &TflitePlan) -> String {
     let subgraphs = planned.layout.orders.len();
     let scope = if subgraphs > 1 { format!(" for all {subgraphs} subgraphs") } else { String::new() };
     let head = planned.head_bytes;
-    let comparison = match planned.own_head_bytes {
+    let comparison = match planned.runtime_head_bytes {
         Some(runtime_head) if runtime_head > head => {
             let saved = (runtime_head - head) as f64 / runtime_head as f64;
             format!("; {runtime_head} without this plan ({} saved)", text::percent(saved))
